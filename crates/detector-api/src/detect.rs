@@ -1,0 +1,80 @@
+//! The native detector dialect: `POST /detect` and `POST /detect/batch`.
+
+use serde::{Deserialize, Serialize};
+
+pub const DETECT_PATH: &str = "/detect";
+pub const DETECT_BATCH_PATH: &str = "/detect/batch";
+
+/// What kind of content a request carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContentType {
+    Text,
+    Image,
+    Document,
+    Code,
+}
+
+/// Body of `POST /detect`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DetectRequest {
+    pub content: String,
+    #[serde(default = "text")]
+    pub content_type: ContentType,
+    /// Echoed in the answer; the `x-request-id` header stands in when it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+fn text() -> ContentType {
+    ContentType::Text
+}
+
+/// One thing found in the content.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Detection {
+    /// Offset of the first character, in Unicode code points.
+    pub start: usize,
+    /// Offset behind the last character, in Unicode code points.
+    pub end: usize,
+    /// The characters `start..end` of the content.
+    pub text: String,
+    /// What was found, such as `email_address`.
+    pub label: String,
+    /// The family the label belongs to, such as `pii`.
+    pub category: String,
+    /// Confidence, 0 to 1.
+    pub score: f64,
+}
+
+/// Answer to `POST /detect`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DetectResponse {
+    pub request_id: String,
+    pub detector: String,
+    /// Label of the strongest detection, or `clean`.
+    pub output: String,
+    /// Score of the strongest detection, or the confidence that there is none. 0 to 1.
+    pub confidence: f64,
+    pub detections: Vec<Detection>,
+    pub processing_time_ms: u64,
+}
+
+/// Body of `POST /detect/batch`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DetectBatchRequest {
+    pub requests: Vec<DetectRequest>,
+}
+
+/// Answer to `POST /detect/batch`: one result per request, in the same order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DetectBatchResponse {
+    pub results: Vec<DetectResponse>,
+}
+
+/// Error body of the native dialect.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DetectError {
+    pub error: String,
+    pub message: String,
+}

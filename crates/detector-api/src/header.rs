@@ -1,0 +1,22 @@
+//! Names of the HTTP headers that cross the wire, in lower case.
+
+/// Key of a request for decisions and for matching an answer to its question.
+pub const REQUEST_ID: &str = "x-request-id";
+/// Milliseconds that are left of the caller's deadline when the call is sent.
+pub const DEADLINE_MS: &str = "x-deadline-ms";
+/// Which attempt this call is, counted from 1.
+pub const ATTEMPT: &str = "x-attempt";
+/// The tenant on whose behalf a call is made.
+pub const TENANT_ID: &str = "x-tenant-id";
+/// What a mock detector decided for the request, as `name=value` pairs joined by `;`.
+pub const DECISION: &str = "x-sparring-decision";
+/// W3C trace context, passed on unchanged.
+pub const TRACEPARENT: &str = "traceparent";
+/// The orchestrator's own id of a request.
+pub const ORCHESTRATOR_REQUEST_ID: &str = "x-orchestrator-request-id";
+/// Whether an answer came from the cache: `hit`, `miss`, `bypass` or `stale`.
+pub const CACHE: &str = "x-cache";
+/// The client's key that makes a request safe to repeat.
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// The API key, unless another header name is configured.
+pub const API_KEY: &str = "x-api-key";

@@ -1,0 +1,5 @@
+//! Wire types, paths and headers that the orchestrator, the mock detectors and their clients
+//! share. Data only: no I/O, no validation beyond what serde gives.
+
+pub mod detect;
+pub mod header;

@@ -1,0 +1,1 @@
+//! Pure, seeded model of what shall happen to request n: latency, failure, schedule, queue.

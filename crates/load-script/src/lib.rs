@@ -1,0 +1,1 @@
+//! The script engine, the k6 modules and the HTTP client.

@@ -1,0 +1,1 @@
+//! Detector servers driven by fault profiles.

@@ -1,0 +1,1 @@
+//! Breaker, retry budget, backoff, limits: pure cores and thin async wrappers.

@@ -1,0 +1,7 @@
+//! What every server needs: logging, a metrics registry, serving until shutdown.
+
+pub mod logging;
+pub mod metrics;
+pub mod serve;
+
+pub use serve::{Shutdown, bind, serve};

@@ -1,0 +1,3 @@
+//! The `sparring` binary: parse, match, run, exit code.
+
+fn main() {}

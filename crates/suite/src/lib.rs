@@ -1,0 +1,1 @@
+//! Runs suites and turns a run into a verdict and a report.
