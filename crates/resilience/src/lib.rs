@@ -1,1 +1,9 @@
-//! Breaker, retry budget, backoff, limits: pure cores and thin async wrappers.
+//! What keeps a caller alive while the called fail: circuit breaker, retry budget, backoff,
+//! bulkhead.
+//!
+//! Every decision is a pure core that is given `now` and, where chance plays, `rng`; the
+//! wrappers around it only read the clock, hold the lock for one decision and hand out guards
+//! that undo themselves when dropped.
+
+pub mod breaker;
+pub mod retry;

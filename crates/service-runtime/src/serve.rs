@@ -32,18 +32,23 @@ pub struct BindError {
 /// # Errors
 /// The port is taken or may not be used; the message names address and server.
 pub async fn bind(address: SocketAddr, what: &str) -> Result<TcpListener, BindError> {
-    TcpListener::bind(address).await.map_err(|source| BindError {
-        address,
-        what: what.to_owned(),
-        reason: match source.kind() {
-            io::ErrorKind::AddrInUse => {
-                format!("port {} is already in use by another process", address.port())
-            }
-            io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-            _ => "the system refused it".to_owned(),
-        },
-        source,
-    })
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| BindError {
+            address,
+            what: what.to_owned(),
+            reason: match source.kind() {
+                io::ErrorKind::AddrInUse => {
+                    format!(
+                        "port {} is already in use by another process",
+                        address.port()
+                    )
+                }
+                io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+                _ => "the system refused it".to_owned(),
+            },
+            source,
+        })
 }
 
 /// Serves `router` until `shutdown`, then lets running requests end, for 10 s at most.

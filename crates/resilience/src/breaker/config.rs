@@ -1,0 +1,156 @@
+//! When a breaker trips, how long it stays open and how it recovers.
+
+use serde::{Deserialize, Serialize};
+
+/// Settings of one breaker. The defaults are those of the orchestrator's contract.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// `false` lets every call through and counts nothing.
+    pub enabled: bool,
+    /// The calls that the rates are taken over.
+    pub window: Window,
+    /// Rates are not looked at before the window holds this many calls.
+    pub minimum_calls: u32,
+    /// Trips when this share of the window's calls failed, above 0 to 1.
+    pub failure_rate: f64,
+    /// A call that takes longer than this is slow. 0: no call is.
+    pub slow_call_ms: u64,
+    /// Trips when this share of the window's calls was slow, above 0 to 1.
+    pub slow_call_rate: f64,
+    /// Trips after this many failures in a row. 0: never for that reason.
+    pub consecutive_failures: u32,
+    /// How long it stays open the first time.
+    pub open_ms: u64,
+    /// The wait doubles with each failed recovery, up to this.
+    pub max_open_ms: u64,
+    /// The wait is lengthened by a random share of itself, up to this, 0 to 1.
+    pub jitter: f64,
+    /// Trial calls that decide about recovery.
+    pub half_open_calls: u32,
+    /// Trials that have not decided by then re-open it.
+    pub half_open_max_ms: u64,
+}
+
+/// The calls that rates are taken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Window {
+    /// The last so many calls.
+    Count { calls: u32 },
+    /// The calls of the last so many milliseconds, in ten buckets.
+    Time { ms: u64 },
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            window: Window::Count { calls: 100 },
+            minimum_calls: 20,
+            failure_rate: 0.5,
+            slow_call_ms: 0,
+            slow_call_rate: 1.0,
+            consecutive_failures: 5,
+            open_ms: 60_000,
+            max_open_ms: 300_000,
+            jitter: 0.1,
+            half_open_calls: 3,
+            half_open_max_ms: 30_000,
+        }
+    }
+}
+
+/// More calls than this in a count window would only cost memory.
+const MAX_WINDOW_CALLS: u32 = 100_000;
+
+impl Config {
+    /// Adds a fault, as path and message, for every value that makes no sense.
+    pub fn validate(&self, faults: &mut Vec<(String, String)>) {
+        let mut fault = |path: &str, message: String| faults.push((path.to_owned(), message));
+        for (path, rate) in [
+            ("failure_rate", self.failure_rate),
+            ("slow_call_rate", self.slow_call_rate),
+        ] {
+            if !(rate > 0.0 && rate <= 1.0) {
+                fault(
+                    path,
+                    format!("{rate} is no share; use a number above 0, up to 1"),
+                );
+            }
+        }
+        if !(0.0..=1.0).contains(&self.jitter) {
+            fault("jitter", format!("{} is no share; use 0 to 1", self.jitter));
+        }
+        for (path, value) in [
+            ("minimum_calls", u64::from(self.minimum_calls)),
+            ("half_open_calls", u64::from(self.half_open_calls)),
+            ("open_ms", self.open_ms),
+            ("half_open_max_ms", self.half_open_max_ms),
+        ] {
+            if value == 0 {
+                fault(path, "must be at least 1".to_owned());
+            }
+        }
+        if self.max_open_ms < self.open_ms {
+            let hint = format!("{} is below open_ms ({})", self.max_open_ms, self.open_ms);
+            fault("max_open_ms", hint);
+        }
+        match self.window {
+            Window::Count { calls } if calls == 0 || calls > MAX_WINDOW_CALLS => {
+                fault(
+                    "window.count.calls",
+                    format!("{calls}: use 1 to {MAX_WINDOW_CALLS}"),
+                );
+            }
+            Window::Count { calls } if calls < self.minimum_calls => {
+                let hint = format!("the window holds {calls} calls and can never reach this");
+                fault("minimum_calls", hint);
+            }
+            Window::Time { ms } if ms < 10 => {
+                fault("window.time.ms", format!("{ms}: use at least 10"));
+            }
+            Window::Count { .. } | Window::Time { .. } => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(json: &str, paths: &[&str]) {
+        let config: Config = serde_json::from_str(json).expect("the test's JSON is a config");
+        let mut faults = Vec::new();
+        config.validate(&mut faults);
+        let found: Vec<&str> = faults.iter().map(|(path, _)| path.as_str()).collect();
+        assert_eq!(found, paths, "{faults:?}");
+    }
+
+    #[test]
+    fn the_defaults_are_valid() {
+        check("{}", &[]);
+    }
+
+    #[test]
+    fn every_bad_value_is_reported_at_once() {
+        check(
+            r#"{"failure_rate": 0, "jitter": 2, "open_ms": 0, "window": {"time": {"ms": 1}}}"#,
+            &["failure_rate", "jitter", "open_ms", "window.time.ms"],
+        );
+    }
+
+    #[test]
+    fn a_minimum_that_the_window_cannot_hold_is_a_fault() {
+        check(
+            r#"{"window": {"count": {"calls": 10}}, "minimum_calls": 11}"#,
+            &["minimum_calls"],
+        );
+    }
+
+    #[test]
+    fn an_unknown_field_is_an_error() {
+        let error = serde_json::from_str::<Config>(r#"{"open_s": 1}"#).expect_err("unknown");
+        assert!(error.to_string().contains("open_s"), "{error}");
+    }
+}
