@@ -1,1 +1,19 @@
-//! Pure, seeded model of what shall happen to request n: latency, failure, schedule, queue.
+//! What shall happen to request *n*: the pure, seeded model behind a mock detector.
+//!
+//! A [`Profile`] is what a person writes: latency, failures, schedule, queue. Nothing here reads a
+//! clock, does I/O or owns randomness: decisions are functions of the profile, a key and the time
+//! that the caller passes in. The servers only carry them out.
+
+mod check;
+pub mod connection;
+pub mod correlation;
+pub mod failure;
+pub mod latency;
+pub mod profile;
+pub mod queue;
+pub mod rate_limit;
+pub mod schedule;
+
+pub use failure::{Failure, Phase, WeightedFailure};
+pub use latency::Latency;
+pub use profile::Profile;

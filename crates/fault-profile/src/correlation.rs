@@ -1,0 +1,104 @@
+//! Failures that come together.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::check::Check;
+
+/// What ties failures to each other.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Correlation {
+    /// A cause that this detector shares with others.
+    pub group: Option<Group>,
+    /// Bursts: a good and a bad state, each with its own failure rate, in place of
+    /// `success_rate`.
+    pub gilbert_elliott: Option<GilbertElliott>,
+}
+
+/// A common cause. Two detectors of one group with the same failure rate and `share` fail with
+/// the pairwise correlation (phi) `share`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Group {
+    /// Detectors that write the same name (and the same `seed`) belong together.
+    pub name: String,
+    /// Seed of the group's own draws.
+    #[serde(default)]
+    pub seed: u64,
+    /// Share of requests whose fate the group draws, 0 to 1.
+    pub share: f64,
+    /// What the detectors have in common.
+    #[serde(default)]
+    pub by: Step,
+}
+
+/// What one draw belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// One request: its key, or its place in the stream.
+    #[default]
+    Request,
+    /// All requests within this many milliseconds.
+    SlotMs(f64),
+}
+
+/// The Gilbert–Elliott model. Bad bursts last 1 / `bad_to_good` steps in the mean.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GilbertElliott {
+    /// Chance per step to leave the good state.
+    pub good_to_bad: f64,
+    /// Chance per step to leave the bad state.
+    pub bad_to_good: f64,
+    #[serde(default)]
+    pub failure_rate_good: f64,
+    #[serde(default = "always")]
+    pub failure_rate_bad: f64,
+    /// `request` steps with the place in the stream of requests.
+    #[serde(default)]
+    pub by: Step,
+}
+
+impl Correlation {
+    pub(crate) fn check(&self, check: &mut Check<'_>) {
+        if let Some(group) = &self.group {
+            let mut check = check.at("group");
+            if group.name.is_empty() {
+                check.fault("name", "must not be empty");
+            }
+            check.share("share", group.share);
+            group.by.check(&mut check);
+        }
+        if let Some(states) = &self.gilbert_elliott {
+            let mut check = check.at("gilbert_elliott");
+            check.share("good_to_bad", states.good_to_bad);
+            check.share("bad_to_good", states.bad_to_good);
+            check.share("failure_rate_good", states.failure_rate_good);
+            check.share("failure_rate_bad", states.failure_rate_bad);
+            if states.good_to_bad + states.bad_to_good < 1e-6 {
+                check.fault(
+                    "bad_to_good",
+                    "both chances are (almost) 0: the state never changes",
+                );
+            }
+            states.by.check(&mut check);
+        }
+    }
+}
+
+impl Step {
+    fn check(self, check: &mut Check<'_>) {
+        if let Self::SlotMs(slot_ms) = self {
+            check.ms("by.slot_ms", slot_ms);
+            if slot_ms < 1.0 {
+                check.fault("by.slot_ms", "must be 1 or more");
+            }
+        }
+    }
+}
+
+fn always() -> f64 {
+    1.0
+}

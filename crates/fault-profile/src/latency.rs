@@ -1,0 +1,300 @@
+//! Families of latency.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::check::Check;
+
+/// A distribution of times. Draws below zero become zero.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Latency {
+    Constant {
+        ms: f64,
+    },
+    Uniform {
+        min_ms: f64,
+        max_ms: f64,
+    },
+    Normal {
+        mean_ms: f64,
+        std_dev_ms: f64,
+    },
+    /// Give the median and either the 99th percentile or sigma, the standard deviation of the
+    /// logarithm.
+    LogNormal {
+        median_ms: f64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        p99_ms: Option<f64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sigma: Option<f64>,
+    },
+    Exponential {
+        mean_ms: f64,
+    },
+    /// No draw is below `scale_ms`; the tail falls with the power `shape`.
+    Pareto {
+        scale_ms: f64,
+        shape: f64,
+    },
+    /// Mean = `shape` × `scale_ms`.
+    Gamma {
+        shape: f64,
+        scale_ms: f64,
+    },
+    /// A percentile table, linear between its points, which rise in both columns.
+    Percentiles {
+        points: Vec<PercentilePoint>,
+        #[serde(default)]
+        tail: Tail,
+    },
+    /// A recorded histogram, uniform within each bucket.
+    Histogram {
+        buckets: Vec<Bucket>,
+        #[serde(default)]
+        tail: Tail,
+    },
+    /// One of several, by weight.
+    Mixture {
+        parts: Vec<Part>,
+    },
+    /// Another distribution held within bounds.
+    Truncated {
+        #[serde(default)]
+        min_ms: f64,
+        max_ms: f64,
+        #[serde(default)]
+        rule: Truncation,
+        latency: Box<Latency>,
+    },
+}
+
+/// A line of a percentile table.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PercentilePoint {
+    /// 0 to 100.
+    pub percentile: f64,
+    pub ms: f64,
+}
+
+/// A bucket of a recorded histogram; it begins where the one before it ends, the first at 0.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Bucket {
+    pub up_to_ms: f64,
+    pub count: u64,
+}
+
+/// What lies beyond the last point of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Tail {
+    /// Nothing: the last point is the maximum.
+    #[default]
+    Clamp,
+    /// A Pareto tail of this shape, beginning at the last point.
+    Pareto(f64),
+}
+
+/// A part of a mixture.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    pub weight: f64,
+    pub latency: Latency,
+}
+
+/// What happens to draws outside the bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Truncation {
+    /// Drawn again, so the shape within the bounds is kept; clamped after 64 draws.
+    #[default]
+    Resample,
+    /// Moved to the bound, which gets the whole weight of what lay behind it.
+    Clamp,
+}
+
+impl Default for Latency {
+    fn default() -> Self {
+        Self::Constant { ms: 0.0 }
+    }
+}
+
+/// Mixtures and truncations may be nested this deep.
+const MAX_DEPTH: usize = 8;
+
+impl Latency {
+    pub(crate) fn check(&self, check: &mut Check<'_>) {
+        self.check_depth(check, 0);
+    }
+
+    fn check_depth(&self, check: &mut Check<'_>, depth: usize) {
+        if depth > MAX_DEPTH {
+            return check.fault("", format!("is nested more than {MAX_DEPTH} deep"));
+        }
+        match self {
+            Self::Constant { ms } => check.ms("constant.ms", *ms),
+            Self::Uniform { min_ms, max_ms } => {
+                let mut check = check.at("uniform");
+                check.ms("min_ms", *min_ms);
+                check.ms("max_ms", *max_ms);
+                ordered(&mut check, *min_ms, *max_ms);
+            }
+            Self::Normal {
+                mean_ms,
+                std_dev_ms,
+            } => {
+                check.ms("normal.mean_ms", *mean_ms);
+                check.ms("normal.std_dev_ms", *std_dev_ms);
+            }
+            Self::LogNormal {
+                median_ms,
+                p99_ms,
+                sigma,
+            } => {
+                check_log_normal(&mut check.at("log_normal"), *median_ms, *p99_ms, *sigma);
+            }
+            Self::Exponential { mean_ms } => check.ms("exponential.mean_ms", *mean_ms),
+            Self::Pareto { scale_ms, shape } => {
+                check.ms("pareto.scale_ms", *scale_ms);
+                check.positive("pareto.scale_ms", *scale_ms);
+                check.positive("pareto.shape", *shape);
+            }
+            Self::Gamma { shape, scale_ms } => {
+                check.positive("gamma.shape", *shape);
+                check.ms("gamma.scale_ms", *scale_ms);
+                check.positive("gamma.scale_ms", *scale_ms);
+            }
+            Self::Percentiles { points, tail } => {
+                check_points(&mut check.at("percentiles"), points);
+                tail.check(&mut check.at("percentiles"));
+            }
+            Self::Histogram { buckets, tail } => {
+                check_buckets(&mut check.at("histogram"), buckets);
+                tail.check(&mut check.at("histogram"));
+            }
+            Self::Mixture { parts } => {
+                let mut check = check.at("mixture");
+                if parts.is_empty() {
+                    check.fault("parts", "needs at least one part");
+                }
+                let mut check = check.at("parts");
+                for (index, part) in parts.iter().enumerate() {
+                    let mut check = check.index(index);
+                    check.positive("weight", part.weight);
+                    part.latency
+                        .check_depth(&mut check.at("latency"), depth + 1);
+                }
+            }
+            Self::Truncated {
+                min_ms,
+                max_ms,
+                latency,
+                ..
+            } => {
+                let mut check = check.at("truncated");
+                check.ms("min_ms", *min_ms);
+                check.ms("max_ms", *max_ms);
+                ordered(&mut check, *min_ms, *max_ms);
+                latency.check_depth(&mut check.at("latency"), depth + 1);
+            }
+        }
+    }
+}
+
+impl Tail {
+    fn check(self, check: &mut Check<'_>) {
+        if let Self::Pareto(shape) = self {
+            check.positive("tail.pareto", shape);
+        }
+    }
+}
+
+fn ordered(check: &mut Check<'_>, min_ms: f64, max_ms: f64) {
+    if max_ms < min_ms {
+        check.fault("max_ms", format!("{max_ms} is below min_ms {min_ms}"));
+    }
+}
+
+fn check_log_normal(
+    check: &mut Check<'_>,
+    median_ms: f64,
+    p99_ms: Option<f64>,
+    sigma: Option<f64>,
+) {
+    check.ms("median_ms", median_ms);
+    check.positive("median_ms", median_ms);
+    match (p99_ms, sigma) {
+        (Some(p99_ms), None) => {
+            check.ms("p99_ms", p99_ms);
+            if p99_ms < median_ms {
+                check.fault("p99_ms", format!("{p99_ms} is below median_ms {median_ms}"));
+            }
+        }
+        (None, Some(sigma)) => {
+            if !(0.0..=10.0).contains(&sigma) {
+                check.fault("sigma", format!("{sigma} is not between 0 and 10"));
+            }
+        }
+        _ => check.fault("", "needs exactly one of p99_ms and sigma"),
+    }
+}
+
+fn check_points(check: &mut Check<'_>, points: &[PercentilePoint]) {
+    if points.len() < 2 {
+        check.fault(
+            "points",
+            "needs at least two points, such as percentile 0 and 100",
+        );
+    }
+    let mut check = check.at("points");
+    for (index, point) in points.iter().enumerate() {
+        let mut check = check.index(index);
+        check.ms("ms", point.ms);
+        if !(0.0..=100.0).contains(&point.percentile) {
+            check.fault(
+                "percentile",
+                format!("{} is not between 0 and 100", point.percentile),
+            );
+        }
+        let Some(before) = index.checked_sub(1).and_then(|i| points.get(i)) else {
+            continue;
+        };
+        if point.percentile <= before.percentile {
+            check.fault("percentile", "must be above the one before");
+        }
+        if point.ms < before.ms {
+            check.fault("ms", "must not be below the one before");
+        }
+    }
+}
+
+fn check_buckets(check: &mut Check<'_>, buckets: &[Bucket]) {
+    if buckets.iter().all(|bucket| bucket.count == 0) {
+        check.fault("buckets", "needs at least one bucket with a count");
+    }
+    if buckets
+        .iter()
+        .try_fold(0u64, |sum, bucket| sum.checked_add(bucket.count))
+        .is_none()
+    {
+        check.fault("buckets", "the counts add up to more than 2^64");
+    }
+    let mut check = check.at("buckets");
+    for (index, bucket) in buckets.iter().enumerate() {
+        let mut check = check.index(index);
+        check.ms("up_to_ms", bucket.up_to_ms);
+        let before = index
+            .checked_sub(1)
+            .and_then(|i| buckets.get(i))
+            .map_or(0.0, |b| b.up_to_ms);
+        if bucket.up_to_ms <= before {
+            check.fault(
+                "up_to_ms",
+                format!("must be above the one before ({before})"),
+            );
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! A queueing model of a detector: workers, a bounded queue, a rule for overflow.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::check::Check;
+use crate::latency::Latency;
+
+/// Workers and the queue in front of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct QueueConfig {
+    /// Requests (or batches) in service at the same time.
+    pub workers: u32,
+    /// Time that a worker is busy with one request or batch.
+    pub service: Latency,
+    /// Requests that may wait; more overflow.
+    #[serde(default = "default_capacity")]
+    pub capacity: u32,
+    #[serde(default)]
+    pub discipline: Discipline,
+    #[serde(default)]
+    pub overflow: Overflow,
+    /// Absent: every request is served alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<Batching>,
+}
+
+/// Who is served next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Discipline {
+    /// The one who waits longest.
+    #[default]
+    Fifo,
+    /// The one who came last.
+    Lifo,
+}
+
+/// What happens to a request that finds the queue full.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Overflow {
+    /// An error at once.
+    Reject {
+        #[serde(default = "too_many_requests")]
+        status: u16,
+    },
+    /// No answer ever.
+    Hang {},
+    /// A right answer, after this time, without a worker.
+    Slow { after_ms: f64 },
+}
+
+/// Several requests served as one.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Batching {
+    pub max_items: u32,
+    /// A free worker waits this long for a batch to fill.
+    #[serde(default)]
+    pub wait_ms: f64,
+}
+
+impl Default for Overflow {
+    fn default() -> Self {
+        Self::Reject {
+            status: too_many_requests(),
+        }
+    }
+}
+
+impl QueueConfig {
+    pub(crate) fn check(&self, check: &mut Check<'_>) {
+        if !(1..=100_000).contains(&self.workers) {
+            check.fault(
+                "workers",
+                format!("{} is not between 1 and 100000", self.workers),
+            );
+        }
+        if self.capacity > 1_000_000 {
+            check.fault(
+                "capacity",
+                format!("{} is more than 1000000", self.capacity),
+            );
+        }
+        self.service.check(&mut check.at("service"));
+        match self.overflow {
+            Overflow::Reject { status } if !(400..=599).contains(&status) => {
+                check.fault(
+                    "overflow.reject.status",
+                    format!("{status} is no error (400 to 599)"),
+                );
+            }
+            Overflow::Slow { after_ms } => check.ms("overflow.slow.after_ms", after_ms),
+            _ => {}
+        }
+        if let Some(batch) = self.batch {
+            if batch.max_items == 0 {
+                check.fault("batch.max_items", "must be 1 or more");
+            }
+            check.ms("batch.wait_ms", batch.wait_ms);
+        }
+    }
+}
+
+fn default_capacity() -> u32 {
+    1_000
+}
+fn too_many_requests() -> u16 {
+    429
+}

@@ -1,0 +1,103 @@
+//! Changes of a profile over time, as a person writes them.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::check::Check;
+use crate::profile::Profile;
+
+/// Stages in time. Stages may overlap; a later one in the list wins.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Schedule {
+    /// Time zero as milliseconds since 1970, so that several processes share it. Absent: when the
+    /// profile takes effect.
+    pub start_unix_ms: Option<u64>,
+    /// The whole schedule begins anew after this time.
+    pub loop_every_ms: Option<u64>,
+    /// Ramps move in steps of this length. At most 10 000 steps in all.
+    pub resolution_ms: Option<u64>,
+    pub stages: Vec<Stage>,
+}
+
+/// What changes for some time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Stage {
+    /// For people; shown in plans and journals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Begin, from time zero.
+    #[serde(default)]
+    pub at_ms: u64,
+    /// Length.
+    pub for_ms: u64,
+    /// Bursts: the stage comes again with this period, `times` times in all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<Repeat>,
+    /// Merge patch on the profile while the stage lasts, such as `{ success_rate: 0 }`.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub set: Value,
+    /// Parameters that move while the stage lasts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ramps: Vec<Ramp>,
+    /// Share of request keys that the stage applies to. A key that is in at 10 % is in at 20 %.
+    #[serde(default = "all_keys")]
+    pub keys: f64,
+}
+
+/// A stage that comes again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Repeat {
+    pub every_ms: u64,
+    pub times: u32,
+}
+
+/// A number that moves from one value to another.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Ramp {
+    /// Path in the profile, such as `latency.uniform.max_ms`; `keys` is the stage's own share.
+    pub parameter: String,
+    pub from: f64,
+    pub to: f64,
+    #[serde(default)]
+    pub curve: Curve,
+}
+
+/// How a ramp moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Curve {
+    #[default]
+    Linear,
+    /// This many equal steps.
+    Steps(u32),
+    /// Slow, fast, slow: 3x² − 2x³.
+    SCurve,
+}
+
+impl Schedule {
+    pub(crate) fn check(&self, _base: &Profile, check: &mut Check<'_>) {
+        if self.loop_every_ms == Some(0) {
+            check.fault("loop_every_ms", "must be 1 or more");
+        }
+        if self.resolution_ms == Some(0) {
+            check.fault("resolution_ms", "must be 1 or more");
+        }
+        let mut check = check.at("stages");
+        for (index, stage) in self.stages.iter().enumerate() {
+            let mut check = check.index(index);
+            check.share("keys", stage.keys);
+            if stage.for_ms == 0 {
+                check.fault("for_ms", "must be 1 or more");
+            }
+        }
+    }
+}
+
+fn all_keys() -> f64 {
+    1.0
+}
