@@ -1,0 +1,9 @@
+//! One file per command. Each has `Arguments`, what clap reads, and `execute`.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+pub mod check;
+
+/// How a command ends: with the process' exit code, or with what stopped it.
+pub type CommandResult = Result<ExitCode, Box<dyn Error + Send + Sync>>;
