@@ -1,0 +1,230 @@
+//! The fleet file's shape. Every field's doc comment is its help text.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use detector_api::detect::ContentType;
+use fault_profile::Profile;
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+/// The whole of `detectors.yaml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fleet {
+    #[serde(default)]
+    pub service: Service,
+    #[serde(default)]
+    pub orchestration: Orchestration,
+    #[serde(default)]
+    pub performance_targets: PerformanceTargets,
+    /// The detectors by name, in the order of the file.
+    pub detectors: IndexMap<String, Detector>,
+}
+
+/// Where the orchestrator listens.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Service {
+    /// Address to listen on; `0.0.0.0` for all interfaces.
+    pub host: IpAddr,
+    pub port: u16,
+    /// Threads that serve requests. 0: one per core.
+    pub workers: usize,
+}
+
+impl Default for Service {
+    fn default() -> Self {
+        Self { host: IpAddr::from([127, 0, 0, 1]), port: 8000, workers: 0 }
+    }
+}
+
+/// How the orchestrator treats requests.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Orchestration {
+    /// Timeout of a detector that has none of its own.
+    pub default_timeout_ms: u64,
+    /// Time a synchronous request of normal priority may take.
+    pub sync_sla_ms: u64,
+    /// Coverage under which an answer is partial (206), 0 to 1.
+    pub partial_coverage_threshold: f64,
+    /// The HTTP status of a partial answer: 206, 200 or 207.
+    pub partial_status: u16,
+    pub cache: Cache,
+    pub auth: Auth,
+    pub health: Health,
+}
+
+impl Default for Orchestration {
+    fn default() -> Self {
+        Self {
+            default_timeout_ms: 5_000,
+            sync_sla_ms: 2_000,
+            partial_coverage_threshold: 0.8,
+            partial_status: 206,
+            cache: Cache::default(),
+            auth: Auth::default(),
+            health: Health::default(),
+        }
+    }
+}
+
+/// The response cache.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Cache {
+    pub enabled: bool,
+    /// How long an answer is fresh.
+    pub ttl_ms: u64,
+    /// Answers kept at most; the least useful is evicted.
+    pub entries: usize,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self { enabled: true, ttl_ms: 300_000, entries: 10_000 }
+    }
+}
+
+/// Who may call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Auth {
+    pub mode: AuthMode,
+    /// The header that carries the key.
+    pub header: String,
+    pub keys: Vec<ApiKey>,
+}
+
+impl Default for Auth {
+    fn default() -> Self {
+        Self { mode: AuthMode::Optional, header: "X-API-Key".to_owned(), keys: Vec::new() }
+    }
+}
+
+/// What a call without a key means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthMode {
+    /// No key is anonymous, a wrong key is refused.
+    Optional,
+    /// No key is refused.
+    Required,
+    /// Keys are not looked at.
+    Off,
+}
+
+/// One key: whose it is and what it may do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApiKey {
+    /// SHA-256 of the key, 64 hexadecimal digits. Keys never stand in clear in the file.
+    pub sha256: String,
+    pub tenant: String,
+    /// What the key may do; empty means `orchestrate:write` and `orchestrate:status`.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+}
+
+/// Active health probes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Health {
+    pub interval_ms: u64,
+    pub timeout_ms: u64,
+    /// Failed probes in a row after which a detector is out of rotation.
+    pub unhealthy_after: u32,
+    /// Good probes in a row after which it is back.
+    pub healthy_after: u32,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self { interval_ms: 10_000, timeout_ms: 1_000, unhealthy_after: 3, healthy_after: 1 }
+    }
+}
+
+/// What a run is judged by.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PerformanceTargets {
+    pub p95_response_time_ms: u64,
+    /// Share of requests that succeed, 0 to 1.
+    pub success_rate: f64,
+    pub throughput_rps: f64,
+}
+
+impl Default for PerformanceTargets {
+    fn default() -> Self {
+        Self { p95_response_time_ms: 2_000, success_rate: 0.95, throughput_rps: 100.0 }
+    }
+}
+
+/// One detector: how it is called, what it can do, and how its mock behaves.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Detector {
+    /// Where it is called, as `http://host:port/path`.
+    pub endpoint: String,
+    /// Time one attempt may take; `orchestration.default_timeout_ms` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+    /// Repeats of a failed call, under the retry budget.
+    #[serde(default = "three")]
+    pub max_retries: u32,
+    #[serde(default = "health_path")]
+    pub health_check_path: String,
+    /// What it detects; a policy may ask for a capability instead of a name.
+    #[serde(default)]
+    pub capabilities: Vec<String>,
+    /// Content it takes; empty means all.
+    #[serde(default)]
+    pub content_types: Vec<ContentType>,
+    /// Other names that requests may use for it.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    /// Its share in weighted coverage and its say in conflicts.
+    #[serde(default = "one")]
+    pub weight: f64,
+    /// Calls in flight at most.
+    #[serde(default = "max_in_flight")]
+    pub max_in_flight: usize,
+    #[serde(default)]
+    pub retry: resilience::retry::Config,
+    #[serde(default)]
+    pub breaker: resilience::breaker::Config,
+    /// How the mock detector of this name behaves.
+    #[serde(default)]
+    pub mock: Profile,
+}
+
+impl Detector {
+    /// The time one attempt may take, given the fleet's default.
+    pub fn timeout(&self, orchestration: &Orchestration) -> Duration {
+        Duration::from_millis(self.timeout_ms.unwrap_or(orchestration.default_timeout_ms))
+    }
+
+    /// Host and port of the endpoint; the fleet was validated, so both are there.
+    pub fn authority(&self) -> Option<(String, u16)> {
+        let uri: http::Uri = self.endpoint.parse().ok()?;
+        let host = uri.host()?.to_owned();
+        Some((host, uri.port_u16().unwrap_or(80)))
+    }
+}
+
+fn three() -> u32 {
+    3
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+fn max_in_flight() -> usize {
+    256
+}
+
+fn health_path() -> String {
+    "/health".to_owned()
+}
