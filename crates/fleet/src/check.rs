@@ -33,12 +33,19 @@ fn check_orchestration(settings: &Orchestration, faults: &mut Faults) {
             faults.add(path(field), "is 0; use at least 1 (milliseconds)");
         }
     }
-    share(&path("partial_coverage_threshold"), settings.partial_coverage_threshold, faults);
+    share(
+        &path("partial_coverage_threshold"),
+        settings.partial_coverage_threshold,
+        faults,
+    );
     if ![200, 206, 207].contains(&settings.partial_status) {
         faults.add(path("partial_status"), "use 206, 200 or 207");
     }
     if settings.health.unhealthy_after == 0 || settings.health.healthy_after == 0 {
-        faults.add(path("health"), "unhealthy_after and healthy_after must be at least 1");
+        faults.add(
+            path("health"),
+            "unhealthy_after and healthy_after must be at least 1",
+        );
     }
 }
 
@@ -59,7 +66,11 @@ fn check_auth(auth: &Auth, faults: &mut Faults) {
 }
 
 fn check_targets(targets: &PerformanceTargets, faults: &mut Faults) {
-    share("performance_targets.success_rate", targets.success_rate, faults);
+    share(
+        "performance_targets.success_rate",
+        targets.success_rate,
+        faults,
+    );
     if targets.throughput_rps.is_nan() || targets.throughput_rps < 0.0 {
         faults.add("performance_targets.throughput_rps", "must not be negative");
     }
@@ -72,10 +83,16 @@ fn check_detector(path: &str, name: &str, detector: &Detector, faults: &mut Faul
     }
     check_endpoint(path, &detector.endpoint, faults);
     if detector.timeout_ms == Some(0) {
-        faults.add(format!("{path}.timeout_ms"), "is 0; use at least 1 (milliseconds)");
+        faults.add(
+            format!("{path}.timeout_ms"),
+            "is 0; use at least 1 (milliseconds)",
+        );
     }
     if detector.max_retries > 10 {
-        faults.add(format!("{path}.max_retries"), "use at most 10; more only feeds an outage");
+        faults.add(
+            format!("{path}.max_retries"),
+            "use at most 10; more only feeds an outage",
+        );
     }
     if !detector.health_check_path.starts_with('/') {
         faults.add(format!("{path}.health_check_path"), "must start with `/`");
@@ -122,7 +139,9 @@ fn check_names(fleet: &Fleet, faults: &mut Faults) {
 fn check_ports(fleet: &Fleet, faults: &mut Faults) {
     let mut taken: HashMap<(String, u16), &str> = HashMap::new();
     for (name, detector) in &fleet.detectors {
-        let Some(authority) = detector.authority() else { continue };
+        let Some(authority) = detector.authority() else {
+            continue;
+        };
         if let Some(other) = taken.insert(authority.clone(), name) {
             let message = format!("{}:{} is already `{other}`'s", authority.0, authority.1);
             faults.add(format!("detectors.{name}.endpoint"), message);
@@ -132,6 +151,9 @@ fn check_ports(fleet: &Fleet, faults: &mut Faults) {
 
 fn share(path: &str, value: f64, faults: &mut Faults) {
     if !(0.0..=1.0).contains(&value) {
-        faults.add(path, format!("{value} is no share; use a number from 0 to 1"));
+        faults.add(
+            path,
+            format!("{value} is no share; use a number from 0 to 1"),
+        );
     }
 }

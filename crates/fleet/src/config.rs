@@ -35,7 +35,11 @@ pub struct Service {
 
 impl Default for Service {
     fn default() -> Self {
-        Self { host: IpAddr::from([127, 0, 0, 1]), port: 8000, workers: 0 }
+        Self {
+            host: IpAddr::from([127, 0, 0, 1]),
+            port: 8000,
+            workers: 0,
+        }
     }
 }
 
@@ -83,7 +87,11 @@ pub struct Cache {
 
 impl Default for Cache {
     fn default() -> Self {
-        Self { enabled: true, ttl_ms: 300_000, entries: 10_000 }
+        Self {
+            enabled: true,
+            ttl_ms: 300_000,
+            entries: 10_000,
+        }
     }
 }
 
@@ -99,7 +107,11 @@ pub struct Auth {
 
 impl Default for Auth {
     fn default() -> Self {
-        Self { mode: AuthMode::Optional, header: "X-API-Key".to_owned(), keys: Vec::new() }
+        Self {
+            mode: AuthMode::Optional,
+            header: "X-API-Key".to_owned(),
+            keys: Vec::new(),
+        }
     }
 }
 
@@ -141,7 +153,12 @@ pub struct Health {
 
 impl Default for Health {
     fn default() -> Self {
-        Self { interval_ms: 10_000, timeout_ms: 1_000, unhealthy_after: 3, healthy_after: 1 }
+        Self {
+            interval_ms: 10_000,
+            timeout_ms: 1_000,
+            unhealthy_after: 3,
+            healthy_after: 1,
+        }
     }
 }
 
@@ -157,7 +174,11 @@ pub struct PerformanceTargets {
 
 impl Default for PerformanceTargets {
     fn default() -> Self {
-        Self { p95_response_time_ms: 2_000, success_rate: 0.95, throughput_rps: 100.0 }
+        Self {
+            p95_response_time_ms: 2_000,
+            success_rate: 0.95,
+            throughput_rps: 100.0,
+        }
     }
 }
 

@@ -15,7 +15,11 @@ pub struct Fault {
 
 impl Fault {
     pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { path: path.into(), message: message.into(), source: None }
+        Self {
+            path: path.into(),
+            message: message.into(),
+            source: None,
+        }
     }
 }
 

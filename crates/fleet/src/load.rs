@@ -35,7 +35,11 @@ pub enum LoadError {
 }
 
 fn count(faults: usize) -> String {
-    if faults == 1 { "1 fault".to_owned() } else { format!("{faults} faults") }
+    if faults == 1 {
+        "1 fault".to_owned()
+    } else {
+        format!("{faults} faults")
+    }
 }
 
 fn list(faults: &[Fault]) -> String {
@@ -78,8 +82,10 @@ fn source(path: Option<&Path>) -> Result<(String, String), LoadError> {
         None if default.exists() => default,
         None => return Ok(("the built-in fleet".to_owned(), BUILT_IN.to_owned())),
     };
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
+    let text = std::fs::read_to_string(path).map_err(|source| LoadError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
     Ok((path.display().to_string(), text))
 }
 
@@ -90,29 +96,31 @@ fn yaml(origin: &str, text: &str) -> Result<Value, LoadError> {
     })
 }
 
-/// figment sorts keys; detectors keep the order of the file, additions come last.
-fn restore_order(file: &Value, mut merged: Value) -> Value {
-    let order = file.get("detectors").and_then(Value::as_object);
-    let detectors = merged.get_mut("detectors").and_then(Value::as_object_mut);
-    if let (Some(order), Some(detectors)) = (order, detectors) {
-        let mut ordered = serde_json::Map::new();
-        for name in order.keys() {
-            if let Some(detector) = detectors.shift_remove(name) {
-                ordered.insert(name.clone(), detector);
-            }
+/// figment sorts keys; here they are put back in the file's order, additions last.
+fn restore_order(file: &Value, merged: Value) -> Value {
+    let (Value::Object(file), Value::Object(unordered)) = (file, &merged) else {
+        return merged;
+    };
+    let mut merged = unordered.clone();
+    let mut ordered = serde_json::Map::new();
+    for (name, before) in file {
+        if let Some(value) = merged.shift_remove(name) {
+            ordered.insert(name.clone(), restore_order(before, value));
         }
-        ordered.append(detectors);
-        *detectors = ordered;
     }
-    merged
+    ordered.append(&mut merged);
+    Value::Object(ordered)
 }
 
 /// Faults of form and of meaning in one list: a place that was mended is not judged again, and
 /// what came from a variable says so.
 fn combine(form: Vec<Fault>, meaning: Vec<Fault>, environment: &Env) -> Vec<Fault> {
     let mended: Vec<String> = form.iter().map(|fault| fault.path.clone()).collect();
-    let untouched =
-        |fault: &Fault| !mended.iter().any(|path| fault.path.starts_with(path.as_str()));
+    let covers = |path: &String, fault: &Fault| {
+        let rest = fault.path.strip_prefix(path.as_str());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    };
+    let untouched = |fault: &Fault| !mended.iter().any(|path| covers(path, fault));
     let mut faults = form;
     faults.extend(meaning.into_iter().filter(untouched));
     for fault in &mut faults {

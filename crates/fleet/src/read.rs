@@ -40,7 +40,12 @@ pub fn repair<T: DeserializeOwned>(mut value: Value) -> Reading<T> {
     let mut repaired = BTreeSet::new();
     for _ in 0..MOST_FAULTS {
         let problem = match read::<T>(&value) {
-            Ok(read) => return Reading { value: Some(read), faults },
+            Ok(read) => {
+                return Reading {
+                    value: Some(read),
+                    faults,
+                };
+            }
             Err(problem) => problem,
         };
         let place = problem.place();
@@ -51,7 +56,10 @@ pub fn repair<T: DeserializeOwned>(mut value: Value) -> Reading<T> {
             break;
         }
     }
-    Reading { value: None, faults }
+    Reading {
+        value: None,
+        faults,
+    }
 }
 
 /// A place in a JSON document: object keys and array indexes from the root.
@@ -59,9 +67,19 @@ type Place = Vec<String>;
 
 #[derive(Debug, PartialEq)]
 enum Problem {
-    Unknown { parent: Place, field: String, known: Vec<String> },
-    Missing { parent: Place, field: String },
-    Invalid { place: Place, message: String },
+    Unknown {
+        parent: Place,
+        field: String,
+        known: Vec<String>,
+    },
+    Missing {
+        parent: Place,
+        field: String,
+    },
+    Invalid {
+        place: Place,
+        message: String,
+    },
 }
 
 impl Problem {
@@ -120,8 +138,12 @@ fn read<T: DeserializeOwned>(value: &Value) -> Result<T, Problem> {
 
 /// Tells serde's standard messages apart by their fixed wording.
 fn classify(mut place: Place, message: &str) -> Problem {
-    let quoted: Vec<String> =
-        message.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+    let quoted: Vec<String> = message
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .map(str::to_owned)
+        .collect();
     if message.starts_with("unknown field") || message.starts_with("unknown variant") {
         let mut names = quoted.into_iter();
         let field = names.next().unwrap_or_default();
@@ -134,18 +156,31 @@ fn classify(mut place: Place, message: &str) -> Problem {
             if place.last() == Some(&field) {
                 place.pop();
             }
-            return Problem::Invalid { place, message: format!("unknown kind `{field}`; {hint}") };
+            return Problem::Invalid {
+                place,
+                message: format!("unknown kind `{field}`; {hint}"),
+            };
         }
         if place.last() == Some(&field) {
             place.pop();
         }
-        return Problem::Unknown { parent: place, field, known: names.collect() };
+        return Problem::Unknown {
+            parent: place,
+            field,
+            known: names.collect(),
+        };
     }
     if message.starts_with("missing field") {
         let field = quoted.into_iter().next().unwrap_or_default();
-        return Problem::Missing { parent: place, field };
+        return Problem::Missing {
+            parent: place,
+            field,
+        };
     }
-    Problem::Invalid { place, message: message.to_owned() }
+    Problem::Invalid {
+        place,
+        message: message.to_owned(),
+    }
 }
 
 /// Changes `value` so that this problem does not come again. False when nothing helps.
@@ -169,7 +204,13 @@ fn fill_in<T: DeserializeOwned>(
     if object.contains_key(field) {
         return remove(value, parent);
     }
-    for candidate in [json!(1), json!("http://placeholder:1/"), json!({}), json!([]), json!(true)] {
+    for candidate in [
+        json!(1),
+        json!("http://placeholder:1/"),
+        json!({}),
+        json!([]),
+        json!(true),
+    ] {
         if let Some(Value::Object(object)) = find(value, parent) {
             object.insert(field.to_owned(), candidate);
         }
@@ -218,10 +259,12 @@ fn is_below(repaired: &BTreeSet<Place>, place: &[String]) -> bool {
 }
 
 fn display(place: &[String]) -> String {
-    place.iter().fold(String::new(), |path, step| match step.parse::<usize>() {
-        Ok(index) => format!("{path}[{index}]"),
-        Err(_) => join(&path, step),
-    })
+    place
+        .iter()
+        .fold(String::new(), |path, step| match step.parse::<usize>() {
+            Ok(index) => format!("{path}[{index}]"),
+            Err(_) => join(&path, step),
+        })
 }
 
 #[cfg(test)]
@@ -266,7 +309,10 @@ mod tests {
 
     #[test]
     fn a_good_value_has_no_faults() {
-        check(json!({"port": 1, "name": "a", "items": [{"timeout_ms": 2}]}), &[]);
+        check(
+            json!({"port": 1, "name": "a", "items": [{"timeout_ms": 2}]}),
+            &[],
+        );
     }
 
     #[test]
@@ -289,7 +335,13 @@ mod tests {
 
     #[test]
     fn several_missing_fields_are_each_named() {
-        check(json!({}), &["port: is required and missing", "name: is required and missing"]);
+        check(
+            json!({}),
+            &[
+                "port: is required and missing",
+                "name: is required and missing",
+            ],
+        );
     }
 
     #[test]

@@ -1,9 +1,6 @@
 //! The command line: what can be asked for, as clap reads it.
 
-use std::path::PathBuf;
-use std::process::ExitCode;
-
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use crate::commands::{self, CommandResult};
 
@@ -32,10 +29,6 @@ Called by the name `k6`, the binary is the k6 command line.";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run a suite and give a verdict: exit 0 when the thresholds hold, 99 when one is crossed
-    Test(commands::test::Arguments),
-    /// Run the whole stack (orchestrator and mock detectors) until Ctrl-C
-    Up(commands::up::Arguments),
     /// Read a fleet file and report all its faults, each with its path and a hint
     Check(commands::check::Arguments),
 }
@@ -43,20 +36,7 @@ pub enum Command {
 impl Command {
     pub fn execute(self) -> CommandResult {
         match self {
-            Self::Test(arguments) => commands::test::execute(arguments),
-            Self::Up(arguments) => commands::up::execute(arguments),
-            Self::Check(arguments) => commands::check::execute(arguments),
+            Self::Check(arguments) => commands::check::execute(&arguments),
         }
     }
-}
-
-/// Where the fleet is described; shared by all commands that need it.
-#[derive(Debug, Clone, Args)]
-pub struct FleetArguments {
-    /// The fleet file [default: detectors.yaml when it exists, else the built-in fleet]
-    #[arg(long, short = 'c', value_name = "FILE", env = "SPARRING_CONFIG")]
-    pub config: Option<PathBuf>,
-    /// More log lines: -v for info, -vv for debug
-    #[arg(long, short = 'v', action = clap::ArgAction::Count)]
-    pub verbose: u8,
 }
