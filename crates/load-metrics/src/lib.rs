@@ -1,1 +1,20 @@
 //! Metric types, samples, tags, sinks and thresholds, with k6's meaning.
+//!
+//! The hot path is [`Recorder::record`]: a handle of one thread, no lock, no allocation. Every
+//! thread aggregates into its own sinks; [`Recorder::take_delta`] moves what has gathered to the
+//! thread that evaluates thresholds, and costs a swap of vectors.
+
+pub mod builtin;
+mod metric;
+mod recorder;
+mod registry;
+mod sample;
+mod sink;
+mod tags;
+
+pub use metric::{Contains, Kind, Metric, MetricId};
+pub use recorder::{Delta, Recorder};
+pub use registry::{RegisterError, Registry};
+pub use sample::{Batch, BatchSink, Sample, UnixNanos};
+pub use sink::{CounterSink, GaugeSink, RateSink, Sink, TrendSink};
+pub use tags::{SystemTag, SystemTags, TagSet, Tags};

@@ -1,0 +1,85 @@
+//! What a metric is.
+
+use std::fmt;
+
+/// Index of a metric, or of a sub-metric, in its [`Registry`](crate::Registry).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MetricId(pub(crate) u32);
+
+impl MetricId {
+    /// The position in tables that are indexed by metric.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// How samples of a metric are aggregated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A sum.
+    Counter,
+    /// The last value, with minimum and maximum.
+    Gauge,
+    /// The share of samples that are not zero.
+    Rate,
+    /// A distribution.
+    Trend,
+}
+
+/// What the numbers of a metric mean, for display.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Contains {
+    /// Plain numbers.
+    Default,
+    /// Milliseconds.
+    Time,
+    /// Bytes.
+    Data,
+}
+
+/// A registered metric or sub-metric.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Metric {
+    /// Where its samples are aggregated.
+    pub id: MetricId,
+    /// `http_reqs`, or `http_reqs{status:200}` for a sub-metric.
+    pub name: String,
+    /// How it is aggregated.
+    pub kind: Kind,
+    /// What its numbers mean.
+    pub contains: Contains,
+    /// Set for a sub-metric: its parent and the tags that a sample must carry.
+    pub filter: Option<Filter>,
+}
+
+/// What makes a sub-metric: samples of `parent` that carry all of `tags`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Filter {
+    /// The metric whose samples are counted.
+    pub parent: MetricId,
+    /// What stands between the braces, as written.
+    pub suffix: String,
+    /// The pairs that a sample must carry.
+    pub tags: Vec<(String, String)>,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Rate => "rate",
+            Self::Trend => "trend",
+        })
+    }
+}
+
+impl fmt::Display for Contains {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Default => "default",
+            Self::Time => "time",
+            Self::Data => "data",
+        })
+    }
+}

@@ -1,0 +1,205 @@
+//! The hot path: samples of one thread.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::metric::{Filter, Kind, MetricId};
+use crate::registry::Registry;
+use crate::sample::{Batch, BatchSink, Sample, UnixNanos};
+use crate::sink::Sink;
+use crate::tags::{Interner, SystemTag, SystemTags, TagSet, Tags};
+
+/// Takes the samples of all VUs of one thread. A handle: clones share their state.
+#[derive(Clone)]
+pub struct Recorder(Rc<Inner>);
+
+struct Inner {
+    registry: Arc<Registry>,
+    system_tags: SystemTags,
+    interner: Interner,
+    /// Parent, sub-metric, what a sample must carry.
+    filters: Vec<(MetricId, Filter)>,
+    sinks: RefCell<Vec<Option<Sink>>>,
+    stream: Option<Stream>,
+}
+
+struct Stream {
+    batch: RefCell<Batch>,
+    sink: Box<dyn BatchSink>,
+}
+
+/// Samples per batch for outputs.
+const BATCH: usize = 512;
+
+/// What a thread's sinks have gathered since the last time.
+#[derive(Debug, Default)]
+pub struct Delta {
+    /// Per metric that had samples.
+    pub sinks: Vec<(MetricId, Sink)>,
+}
+
+impl Recorder {
+    /// A recorder of the calling thread. `run_tags` are on every sample; `outputs`, if any, get every
+    /// sample. Sub-metrics must be registered before.
+    pub fn new(
+        registry: Arc<Registry>,
+        system_tags: SystemTags,
+        run_tags: Tags,
+        outputs: Option<Box<dyn BatchSink>>,
+    ) -> Self {
+        let filters = registry.all().into_iter();
+        let filters = filters
+            .filter_map(|m| m.filter.map(|filter| (m.id, filter)))
+            .collect();
+        let stream = outputs.map(|sink| Stream {
+            batch: RefCell::default(),
+            sink,
+        });
+        Self(Rc::new(Inner {
+            registry,
+            system_tags,
+            interner: Interner::new(run_tags),
+            filters,
+            sinks: RefCell::default(),
+            stream,
+        }))
+    }
+
+    /// The metrics of the run.
+    pub fn registry(&self) -> &Arc<Registry> {
+        &self.0.registry
+    }
+
+    /// Whether samples shall carry this system tag.
+    pub fn wants(&self, tag: SystemTag) -> bool {
+        self.0.system_tags.has(tag)
+    }
+
+    /// Whether some output looks at single samples (time, metadata), not only at aggregates.
+    pub fn streams(&self) -> bool {
+        self.0.stream.is_some()
+    }
+
+    /// The run's tags.
+    pub fn root(&self) -> TagSet {
+        self.0.interner.root()
+    }
+
+    /// `base` with pairs set. Callers keep the result when they can; asking again costs one hash of
+    /// the added pairs, without an allocation.
+    pub fn extend(&self, base: &TagSet, added: &[(&str, &str)]) -> TagSet {
+        self.0.interner.extend(base, added)
+    }
+
+    /// The set with exactly these tags.
+    pub fn intern(&self, tags: Tags) -> TagSet {
+        self.0.interner.intern(tags)
+    }
+
+    /// Counts a sample.
+    #[inline]
+    pub fn record(&self, metric: MetricId, tags: &TagSet, at: UnixNanos, value: f64) {
+        self.record_with(metric, tags, None, at, value);
+    }
+
+    /// Counts a sample that carries metadata (pairs that make no series).
+    pub fn record_with(
+        &self,
+        metric: MetricId,
+        tags: &TagSet,
+        metadata: Option<&Arc<Tags>>,
+        at: UnixNanos,
+        value: f64,
+    ) {
+        let mut sinks = self.0.sinks.borrow_mut();
+        self.sink(&mut sinks, metric).add(value);
+        for &(parent, filtered) in self.matches(tags) {
+            if parent == metric {
+                self.sink(&mut sinks, filtered).add(value);
+            }
+        }
+        drop(sinks);
+        if let Some(stream) = &self.0.stream {
+            let metadata = metadata.map(Arc::clone);
+            stream.push(Sample {
+                metric,
+                at,
+                value,
+                tags: tags.shared(),
+                metadata,
+            });
+        }
+    }
+
+    /// Takes what has gathered since the last call.
+    pub fn take_delta(&self) -> Delta {
+        let mut sinks = self.0.sinks.borrow_mut();
+        let taken = sinks.iter_mut().enumerate().filter_map(|(index, sink)| {
+            let id = MetricId(u32::try_from(index).expect("ids are 32 bit"));
+            sink.take().map(|sink| (id, sink))
+        });
+        Delta {
+            sinks: taken.collect(),
+        }
+    }
+
+    /// Sends what waits for outputs.
+    pub fn flush(&self) {
+        if let Some(stream) = &self.0.stream {
+            stream.flush();
+        }
+    }
+
+    fn sink<'a>(&self, sinks: &'a mut Vec<Option<Sink>>, metric: MetricId) -> &'a mut Sink {
+        if sinks.len() <= metric.index() {
+            sinks.resize_with(metric.index() + 1, || None);
+        }
+        sinks[metric.index()].get_or_insert_with(|| Sink::new(self.kind(metric)))
+    }
+
+    #[cold]
+    fn kind(&self, metric: MetricId) -> Kind {
+        self.0.registry.kind(metric)
+    }
+
+    fn matches<'a>(&self, tags: &'a TagSet) -> &'a [(MetricId, MetricId)] {
+        tags.0.matches.get_or_init(|| {
+            let carried = |filter: &Filter| {
+                filter
+                    .tags
+                    .iter()
+                    .all(|(k, v)| tags.get(k) == Some(v.as_str()))
+            };
+            let matching = self.0.filters.iter().filter(|(_, filter)| carried(filter));
+            matching.map(|(id, filter)| (filter.parent, *id)).collect()
+        })
+    }
+}
+
+impl Stream {
+    fn push(&self, sample: Sample) {
+        let mut batch = self.batch.borrow_mut();
+        batch.push(sample);
+        if batch.len() >= BATCH {
+            drop(batch);
+            self.flush();
+        }
+    }
+
+    fn flush(&self) {
+        let batch = self.batch.take();
+        if !batch.is_empty() {
+            self.sink.offer(batch);
+        }
+    }
+}
+
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorder")
+            .field("streams", &self.streams())
+            .finish_non_exhaustive()
+    }
+}

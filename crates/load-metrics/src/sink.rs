@@ -1,0 +1,212 @@
+//! What a metric's samples add up to.
+
+use crate::metric::Kind;
+
+/// The aggregate of one metric.
+#[derive(Debug, Clone)]
+pub enum Sink {
+    /// A sum.
+    Counter(CounterSink),
+    /// A last value.
+    Gauge(GaugeSink),
+    /// A share.
+    Rate(RateSink),
+    /// A distribution.
+    Trend(TrendSink),
+}
+
+/// A sum.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct CounterSink {
+    /// The sum of all values.
+    pub sum: f64,
+    /// Number of samples.
+    pub samples: u64,
+}
+
+/// A last value with its extremes.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct GaugeSink {
+    /// The last value.
+    pub value: f64,
+    /// The smallest.
+    pub min: f64,
+    /// The greatest.
+    pub max: f64,
+    /// Number of samples.
+    pub samples: u64,
+}
+
+/// How many samples were not zero.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct RateSink {
+    /// Samples that were not zero.
+    pub trues: u64,
+    /// All samples.
+    pub total: u64,
+}
+
+/// All values of a trend.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TrendSink {
+    values: Vec<f64>,
+    /// How many of `values`, from the front, are in order.
+    sorted: usize,
+    sum: f64,
+}
+
+impl Sink {
+    /// An empty sink.
+    pub fn new(kind: Kind) -> Self {
+        match kind {
+            Kind::Counter => Self::Counter(CounterSink::default()),
+            Kind::Gauge => Self::Gauge(GaugeSink::default()),
+            Kind::Rate => Self::Rate(RateSink::default()),
+            Kind::Trend => Self::Trend(TrendSink::default()),
+        }
+    }
+
+    /// Counts a sample.
+    #[inline]
+    pub fn add(&mut self, value: f64) {
+        match self {
+            Self::Counter(sink) => {
+                sink.sum += value;
+                sink.samples += 1;
+            }
+            Self::Gauge(sink) => sink.merge(GaugeSink {
+                value,
+                min: value,
+                max: value,
+                samples: 1,
+            }),
+            Self::Rate(sink) => {
+                sink.trues += u64::from(value != 0.0);
+                sink.total += 1;
+            }
+            Self::Trend(sink) => sink.values.push(value),
+        }
+    }
+
+    /// Adds what another sink of the same kind has gathered later.
+    pub fn merge(&mut self, other: Self) {
+        match (self, other) {
+            (Self::Counter(mine), Self::Counter(other)) => {
+                mine.sum += other.sum;
+                mine.samples += other.samples;
+            }
+            (Self::Gauge(mine), Self::Gauge(other)) => mine.merge(other),
+            (Self::Rate(mine), Self::Rate(other)) => {
+                mine.trues += other.trues;
+                mine.total += other.total;
+            }
+            (Self::Trend(mine), Self::Trend(other)) => mine.merge(other),
+            _ => debug_assert!(false, "sinks of one metric are of one kind"),
+        }
+    }
+
+    /// Whether it has seen no sample.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Counter(sink) => sink.samples == 0,
+            Self::Gauge(sink) => sink.samples == 0,
+            Self::Rate(sink) => sink.total == 0,
+            Self::Trend(sink) => sink.values.is_empty(),
+        }
+    }
+}
+
+impl GaugeSink {
+    fn merge(&mut self, later: Self) {
+        if later.samples == 0 {
+            return;
+        }
+        let first = self.samples == 0;
+        self.min = if first {
+            later.min
+        } else {
+            self.min.min(later.min)
+        };
+        self.max = if first {
+            later.max
+        } else {
+            self.max.max(later.max)
+        };
+        self.value = later.value;
+        self.samples += later.samples;
+    }
+}
+
+impl RateSink {
+    /// The share of samples that were not zero; 0 without samples.
+    pub fn rate(&self) -> f64 {
+        if self.total == 0 {
+            0.0
+        } else {
+            self.trues as f64 / self.total as f64
+        }
+    }
+}
+
+impl TrendSink {
+    fn merge(&mut self, mut other: Self) {
+        if self.values.is_empty() {
+            *self = other;
+        } else {
+            self.values.append(&mut other.values);
+        }
+    }
+
+    /// Puts the values in order; the other readers need it. Costs little when few are new.
+    pub fn sort(&mut self) {
+        if self.sorted == self.values.len() {
+            return;
+        }
+        self.sum += self.values[self.sorted..].iter().sum::<f64>();
+        // A stable sort finds the ordered run at the front and merges the rest into it.
+        self.values[self.sorted..].sort_unstable_by(f64::total_cmp);
+        if self.sorted > 0 {
+            self.values.sort_by(f64::total_cmp);
+        }
+        self.sorted = self.values.len();
+    }
+
+    /// Number of values.
+    pub fn count(&self) -> usize {
+        self.values.len()
+    }
+
+    /// The percentile `p` (0 to 100) of the sorted values: linear interpolation at p/100·(n−1).
+    pub fn percentile(&self, p: f64) -> f64 {
+        debug_assert_eq!(self.sorted, self.values.len(), "sort before reading");
+        match self.values.len() {
+            0 => 0.0,
+            1 => self.values[0],
+            count => {
+                let at = p / 100.0 * (count - 1) as f64;
+                let low = self.values[at.floor() as usize];
+                let high = self.values[at.ceil() as usize];
+                low + (high - low) * (at - at.floor())
+            }
+        }
+    }
+
+    /// The smallest value; 0 without values.
+    pub fn min(&self) -> f64 {
+        self.values.first().copied().unwrap_or(0.0)
+    }
+
+    /// The greatest value; 0 without values.
+    pub fn max(&self) -> f64 {
+        self.values.last().copied().unwrap_or(0.0)
+    }
+
+    /// The mean; 0 without values.
+    pub fn average(&self) -> f64 {
+        if self.values.is_empty() {
+            0.0
+        } else {
+            self.sum / self.values.len() as f64
+        }
+    }
+}
