@@ -1,1 +1,48 @@
-fn main() {}
+//! The project's own chores. `cargo xtask validate` is the one check.
+
+#![expect(clippy::print_stdout, reason = "a command line that talks to people")]
+
+mod tidy;
+mod validate;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "The project's own chores")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// fmt, tidy, clippy, tests, docs, licences, and every script and config parsed
+    Validate(validate::Arguments),
+    /// Crate directions, file sizes, names: what the compiler does not check
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let root = root();
+    let sound = match Cli::parse().task {
+        Task::Validate(arguments) => validate::run(&root, &arguments),
+        Task::Tidy => tidy::run(&root),
+    };
+    if sound {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// The workspace's folder.
+fn root() -> PathBuf {
+    let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    manifest
+        .parent()
+        .map(PathBuf::from)
+        .expect("xtask lies in the workspace's folder")
+}
