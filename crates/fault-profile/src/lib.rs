@@ -4,16 +4,26 @@
 //! clock, does I/O or owns randomness: decisions are functions of the profile, a key and the time
 //! that the caller passes in. The servers only carry them out.
 
+mod behaviour;
 mod check;
 pub mod connection;
 pub mod correlation;
+pub mod decide;
+pub mod draw;
 pub mod failure;
 pub mod latency;
+pub mod patch;
 pub mod profile;
 pub mod queue;
 pub mod rate_limit;
+pub mod sampler;
 pub mod schedule;
+mod states;
+pub mod timeline;
 
+pub use behaviour::Behaviour;
+pub use decide::{Decision, Key, Model, Request};
 pub use failure::{Failure, Phase, WeightedFailure};
 pub use latency::Latency;
 pub use profile::Profile;
+pub use timeline::{Invalid, Timeline};

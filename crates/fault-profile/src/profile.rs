@@ -139,6 +139,6 @@ impl Profile {
             limit.check(&mut check.at("rate_limit"));
         }
         self.correlation.check(&mut check.at("correlation"));
-        self.schedule.check(self, &mut check.at("schedule"));
+        self.schedule.check(&mut check.at("schedule"));
     }
 }

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::check::Check;
-use crate::profile::Profile;
 
 /// Stages in time. Stages may overlap; a later one in the list wins.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
@@ -80,7 +79,7 @@ pub enum Curve {
 }
 
 impl Schedule {
-    pub(crate) fn check(&self, _base: &Profile, check: &mut Check<'_>) {
+    pub(crate) fn check(&self, check: &mut Check<'_>) {
         if self.loop_every_ms == Some(0) {
             check.fault("loop_every_ms", "must be 1 or more");
         }
@@ -89,10 +88,53 @@ impl Schedule {
         }
         let mut check = check.at("stages");
         for (index, stage) in self.stages.iter().enumerate() {
+            stage.check(&mut check.index(index));
+        }
+    }
+}
+
+impl Stage {
+    fn check(&self, check: &mut Check<'_>) {
+        check.share("keys", self.keys);
+        if self.for_ms == 0 {
+            check.fault("for_ms", "must be 1 or more");
+        }
+        if !(self.set.is_null() || self.set.is_object()) {
+            check.fault(
+                "set",
+                "must be a map of what changes, such as { success_rate: 0 }",
+            );
+        }
+        for fixed in ["seed", "schedule"] {
+            if self.set.get(fixed).is_some() {
+                check.fault(
+                    &format!("set.{fixed}"),
+                    "cannot change while a schedule runs",
+                );
+            }
+        }
+        if let Some(repeat) = self.repeat {
+            if repeat.times == 0 {
+                check.fault("repeat.times", "must be 1 or more");
+            }
+            if repeat.every_ms < self.for_ms {
+                check.fault(
+                    "repeat.every_ms",
+                    format!("is shorter than for_ms ({})", self.for_ms),
+                );
+            }
+        }
+        let mut check = check.at("ramps");
+        for (index, ramp) in self.ramps.iter().enumerate() {
             let mut check = check.index(index);
-            check.share("keys", stage.keys);
-            if stage.for_ms == 0 {
-                check.fault("for_ms", "must be 1 or more");
+            if ramp.parameter.is_empty() || ramp.parameter.split('.').count() > 16 {
+                check.fault(
+                    "parameter",
+                    "must name a number, such as latency.uniform.max_ms",
+                );
+            }
+            if !(ramp.from.is_finite() && ramp.to.is_finite()) {
+                check.fault("from", "from and to must be finite numbers");
             }
         }
     }

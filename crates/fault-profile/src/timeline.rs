@@ -1,0 +1,354 @@
+//! A schedule compiled ahead of time into segments with constant behaviour.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::behaviour::Behaviour;
+use crate::patch::merge;
+use crate::profile::Profile;
+use crate::schedule::{Curve, Ramp, Schedule, Stage};
+
+/// Everything that is wrong with a profile.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.faults.iter().map(|(path, message)| format!("{path}: {message}")).collect::<Vec<_>>().join("; "))]
+pub struct Invalid {
+    /// (path relative to the profile, message with a hint)
+    pub faults: Vec<(String, String)>,
+}
+
+const MAX_SEGMENTS: usize = 10_000;
+/// Stages for some keys only that may be active at the same time; each doubles the variants.
+const MAX_PARTIAL: usize = 4;
+
+/// The whole course of a profile: what holds from when to when.
+#[derive(Debug, Clone)]
+pub struct Timeline {
+    loop_every: Option<Duration>,
+    /// Rising; the first begins at zero and the last has no end.
+    segments: Vec<Segment>,
+}
+
+/// A time in which nothing changes.
+#[derive(Debug, Clone)]
+pub struct Segment {
+    pub begin: Duration,
+    /// Names of the active stages.
+    pub stages: Vec<String>,
+    /// Shares of the stages that apply to some keys only.
+    shares: Vec<f64>,
+    /// One behaviour for each set of those stages, as bits.
+    variants: Vec<Arc<Behaviour>>,
+    /// The profile towards keys that every stage applies to.
+    pub profile: Arc<Profile>,
+}
+
+impl Timeline {
+    /// # Errors
+    /// The profile is not valid by itself or under one of its stages.
+    pub fn compile(profile: &Profile) -> Result<Self, Invalid> {
+        let mut faults = Vec::new();
+        profile.validate(&mut faults);
+        if !faults.is_empty() {
+            return Err(Invalid { faults });
+        }
+        Compiler::new(profile)
+            .compile()
+            .map_err(|(path, message)| Invalid {
+                faults: vec![(format!("schedule.{path}"), message)],
+            })
+    }
+
+    /// The behaviour at a time. `sticky` gives the key's place in [0, 1) and is asked only when
+    /// some stage applies to some keys only.
+    pub(crate) fn at(&self, at: Duration, sticky: impl FnOnce() -> f64) -> &Behaviour {
+        let segment = self.segment_at(at);
+        if segment.shares.is_empty() {
+            return &segment.variants[0];
+        }
+        let place = sticky();
+        let set = segment
+            .shares
+            .iter()
+            .enumerate()
+            .fold(0, |set, (bit, share)| {
+                set | (usize::from(place < *share) << bit)
+            });
+        &segment.variants[set]
+    }
+
+    /// The segment that holds at a time.
+    pub fn segment_at(&self, at: Duration) -> &Segment {
+        let at = match self.loop_every {
+            Some(period) => Duration::from_nanos((at.as_nanos() % period.as_nanos()) as u64),
+            None => at,
+        };
+        let behind = self.segments.partition_point(|segment| segment.begin <= at);
+        &self.segments[behind.saturating_sub(1)]
+    }
+
+    /// When the behaviour next changes after `at`, if ever.
+    pub fn next_change(&self, at: Duration) -> Option<Duration> {
+        let (offset, within) = match self.loop_every {
+            Some(period) => {
+                let within = Duration::from_nanos((at.as_nanos() % period.as_nanos()) as u64);
+                (at - within, within)
+            }
+            None => (Duration::ZERO, at),
+        };
+        let behind = self
+            .segments
+            .partition_point(|segment| segment.begin <= within);
+        match (self.segments.get(behind), self.loop_every) {
+            (Some(segment), _) => Some(offset + segment.begin),
+            (None, Some(period)) if self.segments.len() > 1 => Some(offset + period),
+            (None, _) => None,
+        }
+    }
+
+    pub fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
+    pub fn loop_every(&self) -> Option<Duration> {
+        self.loop_every
+    }
+
+    /// Identifies the whole course: equal hashes mean equal behaviour at all times.
+    pub fn hash(&self) -> String {
+        let mut hasher = Sha256::new();
+        let period = self.loop_every.map(|period| period.as_millis() as u64);
+        hasher.update(json!({ "version": 1, "loop_every_ms": period }).to_string());
+        for segment in &self.segments {
+            hasher.update(segment.begin.as_millis().to_le_bytes());
+            hasher.update(json!([segment.shares, *segment.profile]).to_string());
+        }
+        hasher
+            .finalize()
+            .iter()
+            .take(16)
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+}
+
+type Fault = (String, String);
+
+/// A stage at one of its occurrences.
+struct Occurrence<'a> {
+    begin_ms: u64,
+    end_ms: u64,
+    index: usize,
+    stage: &'a Stage,
+}
+
+struct Compiler<'a> {
+    profile: &'a Profile,
+    schedule: &'a Schedule,
+    base: Value,
+}
+
+impl<'a> Compiler<'a> {
+    fn new(profile: &'a Profile) -> Self {
+        let mut base = serde_json::to_value(profile).unwrap_or_default();
+        if let Some(base) = base.as_object_mut() {
+            base.shift_remove("schedule");
+        }
+        Self {
+            profile,
+            schedule: &profile.schedule,
+            base,
+        }
+    }
+
+    fn compile(&self) -> Result<Timeline, Fault> {
+        let occurrences = self.occurrences()?;
+        let mut cuts = vec![0];
+        for occurrence in &occurrences {
+            cuts.extend([occurrence.begin_ms, occurrence.end_ms]);
+            if !occurrence.stage.ramps.is_empty() {
+                let step_ms = self.step_ms(occurrence.stage);
+                let steps = (occurrence.end_ms - occurrence.begin_ms) / step_ms;
+                if cuts.len() as u64 + steps > MAX_SEGMENTS as u64 {
+                    return Err(too_many());
+                }
+                cuts.extend((1..=steps).map(|step| occurrence.begin_ms + step * step_ms));
+            }
+        }
+        if cuts.len() > MAX_SEGMENTS {
+            return Err(too_many());
+        }
+        cuts.sort_unstable();
+        cuts.dedup();
+        if let Some(period) = self.schedule.loop_every_ms {
+            cuts.retain(|cut| *cut < period);
+        }
+        let mut segments: Vec<Segment> = Vec::with_capacity(cuts.len());
+        for begin_ms in cuts {
+            let active: Vec<_> = occurrences
+                .iter()
+                .filter(|one| (one.begin_ms..one.end_ms).contains(&begin_ms))
+                .collect();
+            segments.push(self.segment(begin_ms, &active)?);
+        }
+        let loop_every = self.schedule.loop_every_ms.map(Duration::from_millis);
+        Ok(Timeline {
+            loop_every,
+            segments,
+        })
+    }
+
+    fn occurrences(&self) -> Result<Vec<Occurrence<'a>>, Fault> {
+        let mut occurrences = Vec::new();
+        for (index, stage) in self.schedule.stages.iter().enumerate() {
+            let (every_ms, times) = stage
+                .repeat
+                .map_or((0, 1), |repeat| (repeat.every_ms, repeat.times));
+            if occurrences.len() + times as usize > MAX_SEGMENTS {
+                return Err(too_many());
+            }
+            for time in 0..u64::from(times) {
+                let begin_ms = stage.at_ms.saturating_add(every_ms.saturating_mul(time));
+                let end_ms = begin_ms.saturating_add(stage.for_ms);
+                occurrences.push(Occurrence {
+                    begin_ms,
+                    end_ms,
+                    index,
+                    stage,
+                });
+            }
+        }
+        Ok(occurrences)
+    }
+
+    /// A ramp moves in 200 steps unless told otherwise, none shorter than 10 ms.
+    fn step_ms(&self, stage: &Stage) -> u64 {
+        self.schedule
+            .resolution_ms
+            .unwrap_or_else(|| (stage.for_ms / 200).max(10))
+    }
+
+    fn segment(&self, begin_ms: u64, active: &[&Occurrence<'_>]) -> Result<Segment, Fault> {
+        let mut layers = Vec::with_capacity(active.len());
+        for one in active {
+            layers.push((self.share(begin_ms, one), self.patch(begin_ms, one)));
+        }
+        let shares: Vec<f64> = layers
+            .iter()
+            .map(|(share, _)| *share)
+            .filter(|share| *share < 1.0)
+            .collect();
+        if shares.len() > MAX_PARTIAL {
+            let message = format!("more than {MAX_PARTIAL} stages for some keys at {begin_ms} ms");
+            return Err(("stages".to_owned(), message));
+        }
+        let mut variants = Vec::with_capacity(1 << shares.len());
+        let mut profile = Arc::new(self.profile.clone());
+        for set in 0..1usize << shares.len() {
+            profile = Arc::new(self.variant(set, &layers, active)?);
+            variants.push(Arc::new(Behaviour::new(&profile)));
+        }
+        let stages = active.iter().map(|one| {
+            one.stage
+                .name
+                .clone()
+                .unwrap_or_else(|| format!("stages[{}]", one.index))
+        });
+        let begin = Duration::from_millis(begin_ms);
+        Ok(Segment {
+            begin,
+            stages: stages.collect(),
+            shares,
+            variants,
+            profile,
+        })
+    }
+
+    /// The profile under the stages whose bit is set, and those for all keys.
+    fn variant(
+        &self,
+        set: usize,
+        layers: &[(f64, Value)],
+        active: &[&Occurrence<'_>],
+    ) -> Result<Profile, Fault> {
+        let mut value = self.base.clone();
+        let mut bit = 0;
+        for (share, patch) in layers {
+            let applies = *share >= 1.0 || set >> bit & 1 == 1;
+            bit += usize::from(*share < 1.0);
+            if applies {
+                merge(&mut value, patch);
+            }
+        }
+        let stage = active.last().map_or(0, |one| one.index);
+        let path = |path: &str| format!("stages[{stage}].set.{path}");
+        let profile: Profile = serde_path_to_error::deserialize(&value)
+            .map_err(|error| (path(&error.path().to_string()), error.inner().to_string()))?;
+        let mut faults = Vec::new();
+        profile.validate(&mut faults);
+        match faults.into_iter().next() {
+            Some((field, message)) => Err((path(&field), message)),
+            None => Ok(profile),
+        }
+    }
+
+    fn share(&self, now_ms: u64, one: &Occurrence<'_>) -> f64 {
+        let ramp = one.stage.ramps.iter().find(|ramp| ramp.parameter == "keys");
+        ramp.map_or(one.stage.keys, |ramp| {
+            self.value(ramp, now_ms, one).clamp(0.0, 1.0)
+        })
+    }
+
+    fn patch(&self, now_ms: u64, one: &Occurrence<'_>) -> Value {
+        let mut patch = match &one.stage.set {
+            Value::Null => json!({}),
+            set => set.clone(),
+        };
+        for ramp in one
+            .stage
+            .ramps
+            .iter()
+            .filter(|ramp| ramp.parameter != "keys")
+        {
+            let value = json!(self.value(ramp, now_ms, one));
+            let nested = ramp
+                .parameter
+                .rsplit('.')
+                .fold(value, |inner, name| json!({ name: inner }));
+            merge(&mut patch, &nested);
+        }
+        patch
+    }
+
+    fn value(&self, ramp: &Ramp, now_ms: u64, one: &Occurrence<'_>) -> f64 {
+        let step_ms = self.step_ms(one.stage);
+        let length_ms = (one.end_ms - one.begin_ms).max(1);
+        // In steps, and the last step reaches the end of the ramp.
+        let steps = length_ms.div_ceil(step_ms).max(2) - 1;
+        let done = ((now_ms - one.begin_ms) / step_ms).min(steps) as f64 / steps as f64;
+        ramp.from + (ramp.to - ramp.from) * ramp.curve.at(done)
+    }
+}
+
+impl Curve {
+    /// Progress in value at progress in time, both 0 to 1.
+    fn at(self, time: f64) -> f64 {
+        match self {
+            Self::Linear => time,
+            Self::Steps(steps) => {
+                let steps = f64::from(steps.max(1));
+                ((time * (steps + 1.0)).floor() / steps).min(1.0)
+            }
+            Self::SCurve => time * time * (3.0 - 2.0 * time),
+        }
+    }
+}
+
+fn too_many() -> Fault {
+    let message = format!(
+        "compiles to more than {MAX_SEGMENTS} segments; use a longer resolution_ms or fewer repeats"
+    );
+    ("stages".to_owned(), message)
+}
