@@ -1,1 +1,7 @@
-//! Runs suites and turns a run into a verdict and a report.
+//! Turns what a run measured into a verdict that people read and a report that programs read.
+
+pub mod report;
+pub mod verdict;
+
+pub use report::{Report, WriteError};
+pub use verdict::Verdict;

@@ -1,0 +1,166 @@
+//! The result file: `performance_test_results_<UTC time>.json`.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::verdict::Verdict;
+
+/// What is written to disk. Success rates are ratios from 0 to 1, times are seconds.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    pub test_suite: &'static str,
+    /// When the report was made, RFC 3339.
+    pub timestamp: String,
+    pub summary: Summary,
+    /// Each test by name, with its status and what each driver measured.
+    pub results: Map<String, Value>,
+}
+
+/// The tests together.
+#[derive(Debug, Clone, Serialize)]
+pub struct Summary {
+    pub total_tests: usize,
+    pub passed: usize,
+    pub failed: usize,
+    pub success_rate: f64,
+    pub duration_seconds: f64,
+}
+
+/// The report cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write the report to {}", path.display())]
+pub struct WriteError {
+    pub path: PathBuf,
+    #[source]
+    pub source: io::Error,
+}
+
+impl Report {
+    /// An empty report, made now.
+    pub fn new(now: Timestamp) -> Self {
+        Self {
+            test_suite: "detector_orchestration_performance",
+            timestamp: now.to_string(),
+            summary: Summary {
+                total_tests: 0,
+                passed: 0,
+                failed: 0,
+                success_rate: 0.0,
+                duration_seconds: 0.0,
+            },
+            results: Map::new(),
+        }
+    }
+
+    /// Adds a test that the load driver ran: its verdict and the summary data behind it.
+    pub fn add(&mut self, name: &str, verdict: &Verdict, data: Value, took: Duration) {
+        let thresholds: Vec<Value> = verdict
+            .thresholds
+            .iter()
+            .map(|threshold| {
+                json!({
+                    "metric": threshold.metric,
+                    "threshold": threshold.expression,
+                    "measured": threshold.measured,
+                    "ok": threshold.held,
+                })
+            })
+            .collect();
+        let passed = verdict.passed();
+        let result = json!({
+            "status": if passed { "success" } else { "failed" },
+            "duration_seconds": took.as_secs_f64(),
+            "thresholds": thresholds,
+            "spoilt_by": verdict.spoilt_by,
+            "k6_result": data,
+            "locust_result": null,
+        });
+        self.results.insert(name.to_owned(), result);
+        let summary = &mut self.summary;
+        summary.total_tests += 1;
+        summary.passed += usize::from(passed);
+        summary.failed += usize::from(!passed);
+        summary.success_rate = summary.passed as f64 / summary.total_tests as f64;
+        summary.duration_seconds += took.as_secs_f64();
+    }
+
+    /// Writes the report into `folder`, which is made when it is missing, and says where.
+    ///
+    /// # Errors
+    /// The folder or the file cannot be written.
+    pub fn write(&self, folder: &Path, now: Timestamp) -> Result<PathBuf, WriteError> {
+        let name = now.strftime("performance_test_results_%Y%m%dT%H%M%SZ.json");
+        let path = folder.join(name.to_string());
+        let fail = |source| WriteError {
+            path: path.clone(),
+            source,
+        };
+        std::fs::create_dir_all(folder).map_err(fail)?;
+        let mut text =
+            serde_json::to_string_pretty(self).map_err(|error| fail(io::Error::other(error)))?;
+        text.push('\n');
+        std::fs::write(&path, text).map_err(fail)?;
+        Ok(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moment() -> Timestamp {
+        "2026-01-02T03:04:05Z".parse().expect("a valid time")
+    }
+
+    #[test]
+    fn the_file_is_named_by_utc_time_and_counts_its_tests() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut report = Report::new(moment());
+        let good = Verdict {
+            thresholds: Vec::new(),
+            spoilt_by: Vec::new(),
+        };
+        let bad = Verdict {
+            thresholds: Vec::new(),
+            spoilt_by: vec!["stopped".to_owned()],
+        };
+        report.add(
+            "smoke",
+            &good,
+            json!({"metrics": {}}),
+            Duration::from_secs(2),
+        );
+        report.add("load", &bad, Value::Null, Duration::from_secs(3));
+
+        let path = report
+            .write(&folder.path().join("new"), moment())
+            .expect("writable");
+
+        assert!(path.ends_with("new/performance_test_results_20260102T030405Z.json"));
+        let text = std::fs::read_to_string(path).expect("readable");
+        let value: Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(
+            value["summary"],
+            json!({
+                "total_tests": 2, "passed": 1, "failed": 1, "success_rate": 0.5,
+                "duration_seconds": 5.0,
+            })
+        );
+        assert_eq!(value["timestamp"], "2026-01-02T03:04:05Z");
+        assert_eq!(value["results"]["smoke"]["status"], "success");
+        assert_eq!(value["results"]["load"]["spoilt_by"][0], "stopped");
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_named() {
+        let error = Report::new(moment())
+            .write(Path::new("/dev/null/results"), moment())
+            .expect_err("not a folder");
+        assert!(error.to_string().contains("/dev/null/results"));
+    }
+}
