@@ -6,4 +6,6 @@
 //! that undo themselves when dropped.
 
 pub mod breaker;
+pub mod budget;
+pub mod bulkhead;
 pub mod retry;
