@@ -1,5 +1,7 @@
 //! Rate limits that answer 429.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -41,4 +43,34 @@ impl RateLimit {
 
 fn default_burst() -> u32 {
     1
+}
+
+/// A token bucket in the caller's time.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TokenBucket {
+    /// Tokens taken and not yet refilled.
+    taken: f64,
+    at: Duration,
+}
+
+impl TokenBucket {
+    /// Takes a token, or says how long it is until the next one. Time must not go backwards;
+    /// where it does, nothing is refilled.
+    ///
+    /// # Errors
+    /// The time until a token is there.
+    pub fn admit(&mut self, limit: &RateLimit, now: Duration) -> Result<(), Duration> {
+        let passed = now.saturating_sub(self.at).as_secs_f64();
+        self.at = self.at.max(now);
+        self.taken = (self.taken - passed * limit.rate_per_s).max(0.0);
+        let burst = f64::from(limit.burst);
+        // A token that is only a rounding error away counts as there.
+        if self.taken + 1.0 <= burst + 1e-9 {
+            self.taken += 1.0;
+            return Ok(());
+        }
+        Err(Duration::from_secs_f64(
+            ((self.taken + 1.0 - burst) / limit.rate_per_s).min(86_400.0),
+        ))
+    }
 }

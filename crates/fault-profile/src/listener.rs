@@ -1,0 +1,65 @@
+//! What a mock's listener offers, apart from how it behaves; fixed while the mock runs.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Options of a mock's listener.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Listener {
+    /// HTTP/2: by ALPN with TLS, with prior knowledge without.
+    pub http2: bool,
+    /// TLS with a certificate for this host, signed by an authority that the mock makes at start
+    /// and shows at `/__admin/authority.pem`. Absent: no TLS.
+    pub tls_host: Option<String>,
+    pub admin: Admin,
+    /// Requests may ask for a fault by `X-Sparring-Fault` and for a delay by
+    /// `X-Sparring-Latency-Ms`.
+    pub override_headers: bool,
+    /// Requests that the journal remembers; older ones are evicted and counted.
+    pub journal_entries: usize,
+}
+
+/// Where the admin API is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Admin {
+    /// Under `/__admin/` beside the detector's own paths.
+    #[default]
+    SamePort,
+    /// On a port of its own, on the same address.
+    Port(u16),
+    Off,
+}
+
+impl Default for Listener {
+    fn default() -> Self {
+        Self {
+            http2: false,
+            tls_host: None,
+            admin: Admin::default(),
+            override_headers: false,
+            journal_entries: 10_000,
+        }
+    }
+}
+
+impl Listener {
+    /// Adds every fault as (path relative to it, message with a hint).
+    pub fn validate(&self, faults: &mut Vec<(String, String)>) {
+        if self.journal_entries > 1_000_000 {
+            let message = format!("{} is more than 1000000", self.journal_entries);
+            faults.push(("journal_entries".to_owned(), message));
+        }
+        if self
+            .tls_host
+            .as_deref()
+            .is_some_and(|host| host.trim().is_empty())
+        {
+            faults.push((
+                "tls_host".to_owned(),
+                "must name a host, such as localhost".to_owned(),
+            ));
+        }
+    }
+}
