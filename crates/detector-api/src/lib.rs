@@ -2,4 +2,5 @@
 //! share. Data only: no I/O, no validation beyond what serde gives.
 
 pub mod detect;
+pub mod dialect;
 pub mod header;

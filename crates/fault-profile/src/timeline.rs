@@ -50,7 +50,7 @@ impl Timeline {
     /// The profile is not valid by itself or under one of its stages.
     pub fn compile(profile: &Profile) -> Result<Self, Invalid> {
         let mut faults = Vec::new();
-        profile.validate(&mut faults);
+        profile.validate_fields(&mut faults);
         if !faults.is_empty() {
             return Err(Invalid { faults });
         }
@@ -287,7 +287,7 @@ impl<'a> Compiler<'a> {
         let profile: Profile = serde_path_to_error::deserialize(&value)
             .map_err(|error| (path(&error.path().to_string()), error.inner().to_string()))?;
         let mut faults = Vec::new();
-        profile.validate(&mut faults);
+        profile.validate_fields(&mut faults);
         match faults.into_iter().next() {
             Some((field, message)) => Err((path(&field), message)),
             None => Ok(profile),

@@ -109,7 +109,9 @@ fn check_detector(path: &str, name: &str, detector: &Detector, faults: &mut Faul
     detector.retry.validate(&mut part);
     faults.add_below(&format!("{path}.retry"), std::mem::take(&mut part));
     detector.mock.validate(&mut part);
-    faults.add_below(&format!("{path}.mock"), part);
+    faults.add_below(&format!("{path}.mock"), std::mem::take(&mut part));
+    detector.listener.validate(&mut part);
+    faults.add_below(&format!("{path}.listener"), part);
 }
 
 fn check_endpoint(path: &str, endpoint: &str, faults: &mut Faults) {

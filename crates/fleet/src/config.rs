@@ -4,7 +4,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use detector_api::detect::ContentType;
-use fault_profile::Profile;
+use detector_api::dialect::Dialect;
+use fault_profile::{Listener, Profile};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
@@ -218,6 +219,12 @@ pub struct Detector {
     /// How the mock detector of this name behaves.
     #[serde(default)]
     pub mock: Profile,
+    /// The wire contract that the mock speaks.
+    #[serde(default)]
+    pub dialect: Dialect,
+    /// What the mock's listener offers beside plain HTTP/1.1.
+    #[serde(default)]
+    pub listener: Listener,
 }
 
 impl Detector {
