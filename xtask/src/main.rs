@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "a command line that talks to people")]
 
+mod bench;
 mod tidy;
 mod validate;
 
@@ -23,6 +24,9 @@ enum Task {
     Validate(validate::Arguments),
     /// Crate directions, file sizes, names: what the compiler does not check
     Tidy,
+    /// Measure against peers in the same run
+    #[command(subcommand)]
+    Bench(bench::Bench),
 }
 
 fn main() -> ExitCode {
@@ -30,6 +34,7 @@ fn main() -> ExitCode {
     let sound = match Cli::parse().task {
         Task::Validate(arguments) => validate::run(&root, &arguments),
         Task::Tidy => tidy::run(&root),
+        Task::Bench(bench) => bench::run(&bench),
     };
     if sound {
         ExitCode::SUCCESS

@@ -1,0 +1,17 @@
+//! Measurements against peers in the same run. Absolute figures drift with the machine, ratios
+//! hold.
+//!
+//! Each benchmark lies in a file of its own, has `Arguments` and `run`, and is listed in [`Bench`].
+
+pub mod process;
+
+use clap::Subcommand;
+
+/// The benchmarks.
+#[derive(Debug, Subcommand)]
+pub enum Bench {}
+
+/// Runs a benchmark. True: it came to its end.
+pub fn run(bench: &Bench) -> bool {
+    match *bench {}
+}
