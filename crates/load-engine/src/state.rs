@@ -70,7 +70,8 @@ impl RunState {
 
     /// `exec.test.options`: scenarios present, shortcuts removed.
     pub fn options_json(&self) -> &Value {
-        self.options_json.get_or_init(|| self.options.to_json())
+        self.options_json
+            .get_or_init(|| self.options.to_script_json())
     }
 
     /// Marks the beginning of the scenarios.

@@ -4,6 +4,7 @@
 //! thread aggregates into its own sinks; [`Recorder::take_delta`] moves what has gathered to the
 //! thread that evaluates thresholds, and costs a swap of vectors.
 
+mod aggregate;
 pub mod builtin;
 mod metric;
 mod recorder;
@@ -11,9 +12,11 @@ mod registry;
 mod sample;
 mod sink;
 mod tags;
+pub mod threshold;
 
-pub use metric::{Contains, Kind, Metric, MetricId};
-pub use recorder::{Delta, Recorder};
+pub use aggregate::{Aggregate, Part};
+pub use metric::{Contains, Filter, Kind, Metric, MetricId};
+pub use recorder::{CheckTally, Delta, Recorder, RecorderConfig};
 pub use registry::{RegisterError, Registry};
 pub use sample::{Batch, BatchSink, Sample, UnixNanos};
 pub use sink::{CounterSink, GaugeSink, RateSink, Sink, TrendSink};

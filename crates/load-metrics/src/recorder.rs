@@ -1,14 +1,17 @@
 //! The hot path: samples of one thread.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::aggregate::Part;
+use crate::builtin;
 use crate::metric::{Filter, Kind, MetricId};
 use crate::registry::Registry;
 use crate::sample::{Batch, BatchSink, Sample, UnixNanos};
-use crate::sink::Sink;
+use crate::sink::{RateSink, Sink};
 use crate::tags::{Interner, SystemTag, SystemTags, TagSet, Tags};
 
 /// Takes the samples of all VUs of one thread. A handle: clones share their state.
@@ -22,7 +25,40 @@ struct Inner {
     /// Parent, sub-metric, what a sample must carry.
     filters: Vec<(MetricId, Filter)>,
     sinks: RefCell<Vec<Option<Sink>>>,
+    checks: RefCell<Vec<CheckTally>>,
+    /// Samples by scenario and group, when the summary wants them.
+    parts: Option<RefCell<Parts>>,
     stream: Option<Stream>,
+}
+
+#[derive(Default)]
+struct Parts {
+    slots: HashMap<Part, u32>,
+    sinks: Vec<(Arc<Tags>, Vec<Option<Sink>>)>,
+}
+
+/// What a recorder shall do beside adding up.
+#[derive(Default)]
+pub struct RecorderConfig {
+    /// The tags that are set.
+    pub system_tags: SystemTags,
+    /// Tags of every sample.
+    pub run_tags: Tags,
+    /// Whether samples are added up by scenario and group as well.
+    pub by_part: bool,
+    /// Gets every sample.
+    pub outputs: Option<Box<dyn BatchSink>>,
+}
+
+/// How often a check passed and failed.
+#[derive(Debug, Clone)]
+pub struct CheckTally {
+    /// The tags of its first sample; `check` and `group` name it.
+    pub tags: Arc<Tags>,
+    /// When it was first seen.
+    pub first_at: UnixNanos,
+    /// Passes are `trues`.
+    pub rate: RateSink,
 }
 
 struct Stream {
@@ -38,31 +74,31 @@ const BATCH: usize = 512;
 pub struct Delta {
     /// Per metric that had samples.
     pub sinks: Vec<(MetricId, Sink)>,
+    /// Checks that had samples.
+    pub checks: Vec<CheckTally>,
+    /// Per part and metric that had samples; the tags name the part.
+    pub parts: Vec<(Arc<Tags>, MetricId, Sink)>,
 }
 
 impl Recorder {
-    /// A recorder of the calling thread. `run_tags` are on every sample; `outputs`, if any, get every
-    /// sample. Sub-metrics must be registered before.
-    pub fn new(
-        registry: Arc<Registry>,
-        system_tags: SystemTags,
-        run_tags: Tags,
-        outputs: Option<Box<dyn BatchSink>>,
-    ) -> Self {
+    /// A recorder of the calling thread. Sub-metrics must be registered before.
+    pub fn new(registry: Arc<Registry>, config: RecorderConfig) -> Self {
         let filters = registry.all().into_iter();
         let filters = filters
             .filter_map(|m| m.filter.map(|filter| (m.id, filter)))
             .collect();
-        let stream = outputs.map(|sink| Stream {
+        let stream = config.outputs.map(|sink| Stream {
             batch: RefCell::default(),
             sink,
         });
         Self(Rc::new(Inner {
             registry,
-            system_tags,
-            interner: Interner::new(run_tags),
+            system_tags: config.system_tags,
+            interner: Interner::new(config.run_tags),
             filters,
             sinks: RefCell::default(),
+            checks: RefCell::default(),
+            parts: config.by_part.then(RefCell::default),
             stream,
         }))
     }
@@ -121,6 +157,12 @@ impl Recorder {
             }
         }
         drop(sinks);
+        if metric == builtin::CHECKS {
+            self.tally_check(tags, at, value);
+        }
+        if let Some(parts) = &self.0.parts {
+            self.add_to_part(&mut parts.borrow_mut(), metric, tags, value);
+        }
         if let Some(stream) = &self.0.stream {
             let metadata = metadata.map(Arc::clone);
             stream.push(Sample {
@@ -135,13 +177,24 @@ impl Recorder {
 
     /// Takes what has gathered since the last call.
     pub fn take_delta(&self) -> Delta {
-        let mut sinks = self.0.sinks.borrow_mut();
-        let taken = sinks.iter_mut().enumerate().filter_map(|(index, sink)| {
-            let id = MetricId(u32::try_from(index).expect("ids are 32 bit"));
-            sink.take().map(|sink| (id, sink))
-        });
+        let sinks = take_all(&mut self.0.sinks.borrow_mut()).collect();
+        let checks = self
+            .0
+            .checks
+            .borrow_mut()
+            .iter_mut()
+            .filter_map(take_tally)
+            .collect();
+        let mut by_part = Vec::new();
+        if let Some(parts) = &self.0.parts {
+            for (tags, sinks) in &mut parts.borrow_mut().sinks {
+                by_part.extend(take_all(sinks).map(|(id, sink)| (Arc::clone(tags), id, sink)));
+            }
+        }
         Delta {
-            sinks: taken.collect(),
+            sinks,
+            checks,
+            parts: by_part,
         }
     }
 
@@ -157,6 +210,37 @@ impl Recorder {
             sinks.resize_with(metric.index() + 1, || None);
         }
         sinks[metric.index()].get_or_insert_with(|| Sink::new(self.kind(metric)))
+    }
+
+    fn tally_check(&self, tags: &TagSet, at: UnixNanos, value: f64) {
+        let mut checks = self.0.checks.borrow_mut();
+        let slot = tags.0.check_slot.get().unwrap_or_else(|| {
+            let slot = u32::try_from(checks.len()).expect("fewer checks than fit in memory");
+            tags.0.check_slot.set(Some(slot));
+            checks.push(CheckTally {
+                tags: tags.shared(),
+                first_at: at,
+                rate: RateSink::default(),
+            });
+            slot
+        });
+        let rate = &mut checks[slot as usize].rate;
+        rate.total += 1;
+        rate.trues += u64::from(value != 0.0);
+    }
+
+    fn add_to_part(&self, parts: &mut Parts, metric: MetricId, tags: &TagSet, value: f64) {
+        let slot = tags.0.part_slot.get().unwrap_or_else(|| {
+            let next = u32::try_from(parts.sinks.len()).expect("fewer parts than fit in memory");
+            let slot = *parts.slots.entry(Part::of(tags.tags())).or_insert(next);
+            if slot == next {
+                parts.sinks.push((tags.shared(), Vec::new()));
+            }
+            tags.0.part_slot.set(Some(slot));
+            slot
+        });
+        self.sink(&mut parts.sinks[slot as usize].1, metric)
+            .add(value);
     }
 
     #[cold]
@@ -176,6 +260,22 @@ impl Recorder {
             matching.map(|(id, filter)| (filter.parent, *id)).collect()
         })
     }
+}
+
+fn take_all(sinks: &mut [Option<Sink>]) -> impl Iterator<Item = (MetricId, Sink)> {
+    sinks.iter_mut().enumerate().filter_map(|(index, sink)| {
+        let id = MetricId(u32::try_from(index).expect("ids are 32 bit"));
+        sink.take().map(|sink| (id, sink))
+    })
+}
+
+fn take_tally(tally: &mut CheckTally) -> Option<CheckTally> {
+    let rate = std::mem::take(&mut tally.rate);
+    (rate.total > 0).then(|| CheckTally {
+        tags: Arc::clone(&tally.tags),
+        first_at: tally.first_at,
+        rate,
+    })
 }
 
 impl Stream {

@@ -105,6 +105,13 @@ impl Sink {
         }
     }
 
+    /// Puts a trend's values in order, for the readers that need it.
+    pub fn sort(&mut self) {
+        if let Self::Trend(trend) = self {
+            trend.sort();
+        }
+    }
+
     /// Whether it has seen no sample.
     pub fn is_empty(&self) -> bool {
         match self {
@@ -112,6 +119,17 @@ impl Sink {
             Self::Gauge(sink) => sink.samples == 0,
             Self::Rate(sink) => sink.total == 0,
             Self::Trend(sink) => sink.values.is_empty(),
+        }
+    }
+}
+
+impl CounterSink {
+    /// The sum per second of `run_time`; 0 when that is zero.
+    pub fn per_second(&self, run_time: std::time::Duration) -> f64 {
+        if run_time.is_zero() {
+            0.0
+        } else {
+            self.sum / run_time.as_secs_f64()
         }
     }
 }

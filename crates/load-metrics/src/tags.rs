@@ -68,6 +68,8 @@ pub(crate) struct Node {
     pub(crate) matches: OnceCell<Box<[(MetricId, MetricId)]>>,
     /// The slot of the check that these tags name, found at its first sample.
     pub(crate) check_slot: Cell<Option<u32>>,
+    /// The slot of the scenario and group that these tags name.
+    pub(crate) part_slot: Cell<Option<u32>>,
     /// Sets derived from this one, by the hash of what was added.
     children: RefCell<HashMap<u64, Vec<Child>>>,
 }
@@ -84,6 +86,7 @@ impl TagSet {
             tags: Arc::new(tags),
             matches: OnceCell::new(),
             check_slot: Cell::new(None),
+            part_slot: Cell::new(None),
             children: RefCell::default(),
         }))
     }

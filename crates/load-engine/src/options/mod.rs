@@ -1,19 +1,43 @@
 //! All options of a run, with k6's names, defaults and errors.
+//!
+//! Every layer (config file, script, environment, flags) is read into [`Options`]; [`layer::merge`]
+//! puts them over each other, [`derive::scenarios`] turns the shortcuts into scenarios and
+//! [`validate::scenarios`] refuses what cannot run.
+
+pub mod derive;
+pub mod duration;
+pub mod environment;
+pub mod json;
+pub mod layer;
+pub mod scenario;
+pub mod validate;
+mod value;
+mod write;
 
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use load_metrics::SystemTags;
+use load_metrics::{SystemTag, SystemTags};
 use serde_json::Value;
+
+pub use scenario::{Executor, Scenario, Stage};
+pub use value::OptionError;
 
 /// The options of one layer, or of all layers together; `None` is "not set". Readers that need a
 /// value use the methods, which know the defaults.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Options {
     pub paused: Option<bool>,
+    pub vus: Option<i64>,
+    pub duration: Option<Duration>,
+    pub iterations: Option<i64>,
+    pub stages: Option<Vec<Stage>>,
+    pub scenarios: Option<Vec<Scenario>>,
+    pub execution_segment: Option<String>,
+    pub execution_segment_sequence: Option<String>,
     pub no_setup: Option<bool>,
-    pub no_teardown: Option<bool>,
     pub setup_timeout: Option<Duration>,
+    pub no_teardown: Option<bool>,
     pub teardown_timeout: Option<Duration>,
     pub handle_summary_timeout: Option<Duration>,
     /// Requests per second of the whole process; 0 is unlimited.
@@ -31,6 +55,7 @@ pub struct Options {
     pub tls_version: Option<TlsVersions>,
     pub tls_auth: Option<Vec<TlsAuth>>,
     pub throw: Option<bool>,
+    pub thresholds: Option<IndexMap<String, Vec<Threshold>>>,
     /// CIDR blocks.
     pub blacklist_ips: Option<Vec<String>>,
     /// Host names, with an optional leading `*`.
@@ -40,14 +65,29 @@ pub struct Options {
     pub no_connection_reuse: Option<bool>,
     pub no_vu_connection_reuse: Option<bool>,
     pub min_iteration_duration: Option<Duration>,
+    pub cloud: Option<Value>,
+    pub ext: Option<Value>,
     pub summary_trend_stats: Option<Vec<String>>,
     pub summary_time_unit: Option<String>,
     pub system_tags: Option<SystemTags>,
     pub tags: Option<IndexMap<String, String>>,
+    pub metric_samples_buffer_size: Option<i64>,
     pub no_cookies_reset: Option<bool>,
     pub discard_response_bodies: Option<bool>,
+    pub features: Option<Vec<String>>,
     pub console_output: Option<String>,
     pub local_ips: Option<String>,
+}
+
+/// A threshold as written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Threshold {
+    /// The expression, `p(95)<200`.
+    pub expression: String,
+    /// Whether the run ends when it fails.
+    pub abort_on_fail: bool,
+    /// How long it is not looked at.
+    pub delay_abort_eval: Option<Duration>,
 }
 
 /// How names are resolved.
@@ -61,15 +101,15 @@ pub struct Dns {
     pub policy: Option<String>,
 }
 
-/// The TLS versions that may be used, as `tls1.2`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The TLS versions that may be used, as `tls1.2`; empty is "no limit".
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TlsVersions {
     pub min: String,
     pub max: String,
 }
 
 /// A client certificate, for all hosts or for some.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TlsAuth {
     pub cert: String,
     pub key: String,
@@ -77,9 +117,53 @@ pub struct TlsAuth {
     pub domains: Vec<String>,
 }
 
+const MINUTE: Duration = Duration::from_secs(60);
+
 impl Options {
-    /// As `exec.test.options` shows them.
-    pub fn to_json(&self) -> Value {
-        Value::Object(serde_json::Map::new())
+    /// The time that `setup` may take.
+    pub fn setup_timeout(&self) -> Duration {
+        self.setup_timeout.unwrap_or(MINUTE)
+    }
+
+    /// The time that `teardown` may take.
+    pub fn teardown_timeout(&self) -> Duration {
+        self.teardown_timeout.unwrap_or(MINUTE)
+    }
+
+    /// The time that `handleSummary` may take.
+    pub fn handle_summary_timeout(&self) -> Duration {
+        self.handle_summary_timeout.unwrap_or(2 * MINUTE)
+    }
+
+    /// The tags that the driver sets.
+    pub fn system_tags(&self) -> SystemTags {
+        self.system_tags.unwrap_or_default()
+    }
+
+    /// Whether a system tag is on.
+    pub fn has_system_tag(&self, tag: SystemTag) -> bool {
+        self.system_tags().has(tag)
+    }
+
+    /// What the summary shows of a trend.
+    pub fn summary_trend_stats(&self) -> Vec<String> {
+        let default = || {
+            DEFAULT_TREND_STATS
+                .iter()
+                .map(|&stat| stat.to_owned())
+                .collect()
+        };
+        self.summary_trend_stats
+            .clone()
+            .filter(|stats| !stats.is_empty())
+            .unwrap_or_else(default)
+    }
+
+    /// The scenarios (after derivation).
+    pub fn scenarios(&self) -> &[Scenario] {
+        self.scenarios.as_deref().unwrap_or_default()
     }
 }
+
+/// What the summary shows of a trend unless asked otherwise.
+pub const DEFAULT_TREND_STATS: [&str; 6] = ["avg", "min", "med", "max", "p(90)", "p(95)"];

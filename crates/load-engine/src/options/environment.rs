@@ -1,0 +1,214 @@
+//! The `K6_*` environment variables that set options.
+
+use std::str::FromStr;
+
+use indexmap::IndexMap;
+use serde_json::{Map, Value};
+
+use super::json::{named_system_tags, set};
+use super::value::{At, OptionError};
+use super::{Dns, Options, Stage, Threshold, duration};
+
+/// Variables that hold one plain value, and their options.
+const PLAIN: &[(&str, &str)] = &[
+    ("K6_PAUSED", "paused"),
+    ("K6_VUS", "vus"),
+    ("K6_DURATION", "duration"),
+    ("K6_ITERATIONS", "iterations"),
+    ("K6_NO_SETUP", "noSetup"),
+    ("K6_NO_TEARDOWN", "noTeardown"),
+    ("K6_SETUP_TIMEOUT", "setupTimeout"),
+    ("K6_TEARDOWN_TIMEOUT", "teardownTimeout"),
+    ("K6_HANDLE_SUMMARY_TIMEOUT", "handleSummaryTimeout"),
+    ("K6_RPS", "rps"),
+    ("K6_MAX_REDIRECTS", "maxRedirects"),
+    ("K6_USER_AGENT", "userAgent"),
+    ("K6_BATCH", "batch"),
+    ("K6_BATCH_PER_HOST", "batchPerHost"),
+    ("K6_HTTP_DEBUG", "httpDebug"),
+    ("K6_INSECURE_SKIP_TLS_VERIFY", "insecureSkipTLSVerify"),
+    ("K6_THROW", "throw"),
+    ("K6_NO_CONNECTION_REUSE", "noConnectionReuse"),
+    ("K6_NO_VU_CONNECTION_REUSE", "noVUConnectionReuse"),
+    ("K6_MIN_ITERATION_DURATION", "minIterationDuration"),
+    ("K6_SUMMARY_TIME_UNIT", "summaryTimeUnit"),
+    ("K6_METRIC_SAMPLES_BUFFER_SIZE", "metricSamplesBufferSize"),
+    ("K6_NO_COOKIES_RESET", "noCookiesReset"),
+    ("K6_DISCARD_RESPONSE_BODIES", "discardResponseBodies"),
+];
+
+/// Variables that hold a comma-separated list.
+const LISTS: &[(&str, &str)] = &[
+    ("K6_SUMMARY_TREND_STATS", "summaryTrendStats"),
+    ("K6_TLS_CIPHER_SUITES", "tlsCipherSuites"),
+    ("K6_BLACKLIST_IPS", "blacklistIPs"),
+    ("K6_BLOCK_HOSTNAMES", "blockHostnames"),
+    ("K6_FEATURES", "features"),
+];
+
+/// Variables that hold JSON.
+const JSON: &[(&str, &str)] = &[
+    ("K6_THRESHOLDS", "thresholds"),
+    ("K6_HOSTS", "hosts"),
+    ("K6_TLSAUTH", "tlsAuth"),
+];
+
+/// Reads the options that the environment sets; empty values are "not set".
+///
+/// # Errors
+/// When a value cannot be used; the error names the variable.
+pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Options, OptionError> {
+    let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
+    let mut options = Options::default();
+    for (name, option) in PLAIN {
+        let Some(text) = variable(name) else { continue };
+        let value = Value::String(text);
+        put(&mut options, (name, option), &value)?;
+    }
+    for (name, option) in LISTS {
+        let Some(text) = variable(name) else { continue };
+        let items = text
+            .split(',')
+            .map(|item| Value::String(item.trim().to_owned()));
+        put(&mut options, (name, option), &items.collect())?;
+    }
+    for (name, option) in JSON {
+        let Some(text) = variable(name) else { continue };
+        let value = serde_json::from_str(&text).map_err(|error| bad(name, error.to_string()))?;
+        put(&mut options, (name, option), &value)?;
+    }
+    if let Some(text) = variable("K6_STAGES") {
+        options.stages = Some(stages(&text).map_err(|why| bad("K6_STAGES", why))?);
+    }
+    if let Some(text) = variable("K6_DNS") {
+        options.dns = Some(dns(&text).map_err(|why| bad("K6_DNS", why))?);
+    }
+    if let Some(text) = variable("K6_SYSTEM_TAGS") {
+        options.system_tags = Some(named_system_tags(text.split(',')));
+    }
+    if let Some(text) = variable("K6_TAGS") {
+        options.tags = Some(tags(text.split(',')).map_err(|why| bad("K6_TAGS", why))?);
+    }
+    options.console_output = variable("K6_CONSOLE_OUTPUT");
+    options.local_ips = variable("K6_LOCAL_IPS");
+    Ok(options)
+}
+
+/// Sets one option from a text, as flags do.
+///
+/// # Errors
+/// When the value cannot be used.
+pub fn set_text(options: &mut Options, option: &str, text: &str) -> Result<(), OptionError> {
+    set(
+        options,
+        &At {
+            path: option,
+            value: &Value::String(text.to_owned()),
+        },
+    )
+    .map(drop)
+}
+
+/// Sets one option from a list of texts, as flags do.
+///
+/// # Errors
+/// When a value cannot be used.
+pub fn set_list(options: &mut Options, option: &str, texts: &[String]) -> Result<(), OptionError> {
+    let items = texts.iter().flat_map(|text| text.split(','));
+    let value = items
+        .map(|item| Value::String(item.trim().to_owned()))
+        .collect();
+    set(
+        options,
+        &At {
+            path: option,
+            value: &value,
+        },
+    )
+    .map(drop)
+}
+
+/// Reads `5s:10,10s:20`.
+///
+/// # Errors
+/// Says what is wrong with which stage.
+pub fn stages(text: &str) -> Result<Vec<Stage>, String> {
+    text.split(',').map(stage).collect()
+}
+
+fn stage(text: &str) -> Result<Stage, String> {
+    let shape = || format!("the stage '{text}' must look like '30s:10' (duration:target)");
+    let (time, target) = text.trim().split_once(':').ok_or_else(shape)?;
+    let duration = duration::parse_extended(time).map_err(|error| error.to_string())?;
+    let target = i64::from_str(target).map_err(|_| shape())?;
+    Ok(Stage { duration, target })
+}
+
+/// Reads `name=value` pairs.
+///
+/// # Errors
+/// When one has no `=` or an empty name or value.
+pub fn tags<'a>(pairs: impl Iterator<Item = &'a str>) -> Result<IndexMap<String, String>, String> {
+    let pair = |pair: &str| {
+        let split = pair
+            .split_once('=')
+            .filter(|(k, v)| !k.is_empty() && !v.is_empty());
+        let (name, value) =
+            split.ok_or_else(|| format!("the tag '{pair}' must look like name=value"))?;
+        Ok((name.to_owned(), value.to_owned()))
+    };
+    pairs.map(pair).collect()
+}
+
+/// Reads `ttl=5m,select=random,policy=preferIPv4`.
+///
+/// # Errors
+/// Says which part is wrong.
+pub fn dns(text: &str) -> Result<Dns, String> {
+    let mut map = Map::new();
+    for part in text.split(',') {
+        let (key, value) = part.split_once('=').unwrap_or((part, ""));
+        if !["ttl", "select", "policy"].contains(&key) {
+            return Err(format!("unknown DNS configuration field: {key}"));
+        }
+        map.insert(key.to_owned(), Value::String(value.to_owned()));
+    }
+    super::json::dns(&At {
+        path: "dns",
+        value: &Value::Object(map),
+    })
+    .map_err(|e| e.to_string())
+}
+
+/// A threshold that consists of its expression only.
+pub fn plain_threshold(expression: &str) -> Threshold {
+    Threshold {
+        expression: expression.to_owned(),
+        abort_on_fail: false,
+        delay_abort_eval: None,
+    }
+}
+
+fn put(
+    options: &mut Options,
+    (name, option): (&str, &str),
+    value: &Value,
+) -> Result<(), OptionError> {
+    match set(
+        options,
+        &At {
+            path: option,
+            value,
+        },
+    ) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(bad(name, error.to_string())),
+    }
+}
+
+fn bad(path: &str, why: String) -> OptionError {
+    OptionError::Value {
+        path: path.to_owned(),
+        why,
+    }
+}

@@ -1,0 +1,411 @@
+//! Options from JSON: the script's `options` export, an archive, the config file.
+
+use indexmap::IndexMap;
+use load_metrics::{SystemTag, SystemTags};
+use serde_json::Value;
+
+use super::scenario::{
+    ConstantArrivalRate, ConstantVus, ExternallyControlled, Iterations, RampingArrivalRate,
+    RampingVus,
+};
+use super::value::{At, OptionError};
+use super::{Dns, Executor, Options, Scenario, Stage, Threshold, TlsAuth, TlsVersions};
+
+/// What was read, and the keys that mean nothing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Read {
+    /// The options.
+    pub options: Options,
+    /// Keys that are no options: a warning each.
+    pub unknown: Vec<String>,
+}
+
+/// Reads an object; `null` values are "not set", keys are compared without regard to case.
+///
+/// # Errors
+/// When a value has a wrong type or cannot be used.
+pub fn read(value: &Value) -> Result<Read, OptionError> {
+    let mut read = Read::default();
+    if value.is_null() {
+        return Ok(read);
+    }
+    for (key, value) in (At {
+        path: "options",
+        value,
+    })
+    .map()?
+    {
+        if value.is_null() {
+            continue;
+        }
+        if !set(&mut read.options, &At { path: key, value })? {
+            read.unknown.push(key.clone());
+        }
+    }
+    Ok(read)
+}
+
+/// Sets one option; false when there is none of that name.
+pub(super) fn set(options: &mut Options, at: &At<'_>) -> Result<bool, OptionError> {
+    match at.path.to_ascii_lowercase().as_str() {
+        "paused" => options.paused = Some(at.bool()?),
+        "vus" => options.vus = Some(at.int()?),
+        "duration" => options.duration = Some(at.duration()?),
+        "iterations" => options.iterations = Some(at.int()?),
+        "stages" => options.stages = Some(stages(at)?),
+        "scenarios" => options.scenarios = Some(scenarios(at)?),
+        "executionsegment" => options.execution_segment = Some(at.string()?),
+        "executionsegmentsequence" => options.execution_segment_sequence = Some(at.string()?),
+        "nosetup" => options.no_setup = Some(at.bool()?),
+        "setuptimeout" => options.setup_timeout = Some(at.duration()?),
+        "noteardown" => options.no_teardown = Some(at.bool()?),
+        "teardowntimeout" => options.teardown_timeout = Some(at.duration()?),
+        "handlesummarytimeout" => options.handle_summary_timeout = Some(at.duration()?),
+        "thresholds" => options.thresholds = Some(thresholds(at)?),
+        "miniterationduration" => options.min_iteration_duration = Some(at.duration()?),
+        "cloud" => options.cloud = Some(at.value.clone()),
+        "ext" => options.ext = Some(at.value.clone()),
+        "summarytrendstats" => options.summary_trend_stats = Some(at.strings()?),
+        "summarytimeunit" => options.summary_time_unit = Some(at.string()?),
+        "systemtags" => options.system_tags = Some(system_tags(at)?),
+        "tags" => options.tags = Some(at.string_map()?),
+        "metricsamplesbuffersize" => options.metric_samples_buffer_size = Some(at.int()?),
+        "features" => options.features = Some(at.strings()?),
+        _ => return set_client(options, at),
+    }
+    Ok(true)
+}
+
+/// Sets one of the options that the protocol clients obey.
+fn set_client(options: &mut Options, at: &At<'_>) -> Result<bool, OptionError> {
+    match at.path.to_ascii_lowercase().as_str() {
+        "rps" => options.rps = Some(at.int()?),
+        "dns" => options.dns = Some(dns(at)?),
+        "maxredirects" => options.max_redirects = Some(at.int()?),
+        "useragent" => options.user_agent = Some(at.string()?),
+        "batch" => options.batch = Some(at.int()?),
+        "batchperhost" => options.batch_per_host = Some(at.int()?),
+        "httpdebug" => options.http_debug = Some(at.string()?),
+        "insecureskiptlsverify" => options.insecure_skip_tls_verify = Some(at.bool()?),
+        "tlsciphersuites" => options.tls_cipher_suites = Some(at.strings()?),
+        "tlsversion" => options.tls_version = Some(tls_version(at)?),
+        "tlsauth" => options.tls_auth = Some(tls_auth(at)?),
+        "throw" => options.throw = Some(at.bool()?),
+        "blacklistips" => options.blacklist_ips = Some(networks(at)?),
+        "blockhostnames" => options.block_hostnames = Some(host_patterns(at)?),
+        "hosts" => options.hosts = Some(at.string_map()?),
+        "noconnectionreuse" => options.no_connection_reuse = Some(at.bool()?),
+        "novuconnectionreuse" => options.no_vu_connection_reuse = Some(at.bool()?),
+        "nocookiesreset" => options.no_cookies_reset = Some(at.bool()?),
+        "discardresponsebodies" => options.discard_response_bodies = Some(at.bool()?),
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+fn stages(at: &At<'_>) -> Result<Vec<Stage>, OptionError> {
+    let list = at.list()?.iter().enumerate();
+    list.map(|(n, value)| {
+        stage(&At {
+            path: &format!("{}[{n}]", at.path),
+            value,
+        })
+    })
+    .collect()
+}
+
+fn stage(at: &At<'_>) -> Result<Stage, OptionError> {
+    let (mut duration, mut target) = (None, None);
+    for (key, value) in at.map()? {
+        let inner = At {
+            path: &format!("{}.{key}", at.path),
+            value,
+        };
+        match key.as_str() {
+            "duration" => duration = Some(inner.duration()?),
+            "target" => target = Some(inner.int()?),
+            _ => {}
+        }
+    }
+    let duration = duration.ok_or_else(|| at.bad("a stage needs a duration"))?;
+    let target = target.ok_or_else(|| at.bad("a stage needs a target"))?;
+    Ok(Stage { duration, target })
+}
+
+fn scenarios(at: &At<'_>) -> Result<Vec<Scenario>, OptionError> {
+    let map = at.map()?.iter();
+    map.map(|(name, value)| {
+        scenario(
+            name,
+            &At {
+                path: &format!("scenarios.{name}"),
+                value,
+            },
+        )
+    })
+    .collect()
+}
+
+fn scenario(name: &str, at: &At<'_>) -> Result<Scenario, OptionError> {
+    let map = at.map()?;
+    let executor = map
+        .get("executor")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let executor = empty_executor(executor).ok_or_else(|| {
+        at.bad(format!(
+            "unknown executor '{executor}'; choose one of {}",
+            EXECUTORS.join(", ")
+        ))
+    })?;
+    let mut scenario = Scenario::new(name, executor);
+    for (key, value) in map.iter().filter(|(_, value)| !value.is_null()) {
+        let inner = At {
+            path: &format!("{}.{key}", at.path),
+            value,
+        };
+        match key.as_str() {
+            "executor" => {}
+            "startTime" => scenario.start_time = Some(inner.duration()?),
+            "gracefulStop" => scenario.graceful_stop = Some(inner.duration()?),
+            "exec" => scenario.exec = Some(inner.string()?),
+            "env" => scenario.env = Some(inner.string_map()?),
+            "tags" => scenario.tags = Some(inner.string_map()?),
+            "options" => scenario.options = Some(value.clone()),
+            _ if set_executor(&mut scenario.executor, key, &inner)? => {}
+            _ => {
+                let executor = scenario.executor.name();
+                return Err(at.bad(format!("unknown field '{key}' for executor {executor}")));
+            }
+        }
+    }
+    Ok(scenario)
+}
+
+const EXECUTORS: [&str; 7] = [
+    "constant-vus",
+    "ramping-vus",
+    "shared-iterations",
+    "per-vu-iterations",
+    "constant-arrival-rate",
+    "ramping-arrival-rate",
+    "externally-controlled",
+];
+
+fn empty_executor(name: &str) -> Option<Executor> {
+    Some(match name {
+        "constant-vus" => Executor::ConstantVus(ConstantVus::default()),
+        "ramping-vus" => Executor::RampingVus(RampingVus::default()),
+        "shared-iterations" => Executor::SharedIterations(Iterations::default()),
+        "per-vu-iterations" => Executor::PerVuIterations(Iterations::default()),
+        "constant-arrival-rate" => Executor::ConstantArrivalRate(ConstantArrivalRate::default()),
+        "ramping-arrival-rate" => Executor::RampingArrivalRate(RampingArrivalRate::default()),
+        "externally-controlled" => Executor::ExternallyControlled(ExternallyControlled::default()),
+        _ => return None,
+    })
+}
+
+fn set_executor(executor: &mut Executor, key: &str, at: &At<'_>) -> Result<bool, OptionError> {
+    match (executor, key) {
+        (Executor::ConstantVus(c), "vus") => c.vus = Some(at.int()?),
+        (Executor::ConstantVus(c), "duration") => c.duration = Some(at.duration()?),
+        (Executor::RampingVus(c), "startVUs") => c.start_vus = Some(at.int()?),
+        (Executor::RampingVus(c), "stages") => c.stages = Some(stages(at)?),
+        (Executor::RampingVus(c), "gracefulRampDown") => {
+            c.graceful_ramp_down = Some(at.duration()?);
+        }
+        (Executor::SharedIterations(c) | Executor::PerVuIterations(c), key) => match key {
+            "vus" => c.vus = Some(at.int()?),
+            "iterations" => c.iterations = Some(at.int()?),
+            "maxDuration" => c.max_duration = Some(at.duration()?),
+            _ => return Ok(false),
+        },
+        (Executor::ConstantArrivalRate(c), key) => match key {
+            "duration" => c.duration = Some(at.duration()?),
+            "rate" => c.rate = Some(at.int()?),
+            "timeUnit" => c.time_unit = Some(at.duration()?),
+            "preAllocatedVUs" => c.pre_allocated_vus = Some(at.int()?),
+            "maxVUs" => c.max_vus = Some(at.int()?),
+            _ => return Ok(false),
+        },
+        (Executor::RampingArrivalRate(c), key) => match key {
+            "startRate" => c.start_rate = Some(at.int()?),
+            "timeUnit" => c.time_unit = Some(at.duration()?),
+            "stages" => c.stages = Some(stages(at)?),
+            "preAllocatedVUs" => c.pre_allocated_vus = Some(at.int()?),
+            "maxVUs" => c.max_vus = Some(at.int()?),
+            _ => return Ok(false),
+        },
+        (Executor::ExternallyControlled(c), "vus") => c.vus = Some(at.int()?),
+        (Executor::ExternallyControlled(c), "duration") => c.duration = Some(at.duration()?),
+        (Executor::ExternallyControlled(c), "maxVUs") => c.max_vus = Some(at.int()?),
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+fn thresholds(at: &At<'_>) -> Result<IndexMap<String, Vec<Threshold>>, OptionError> {
+    let mut metrics = IndexMap::new();
+    for (metric, value) in at.map()? {
+        let path = format!("thresholds.{metric}");
+        let list = At { path: &path, value }.list()?.iter().enumerate();
+        let read = list
+            .map(|(n, value)| {
+                threshold(&At {
+                    path: &format!("{path}[{n}]"),
+                    value,
+                })
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        metrics.insert(metric.clone(), read);
+    }
+    metrics.sort_keys();
+    Ok(metrics)
+}
+
+fn threshold(at: &At<'_>) -> Result<Threshold, OptionError> {
+    let mut read = Threshold {
+        expression: String::new(),
+        abort_on_fail: false,
+        delay_abort_eval: None,
+    };
+    if at.value.is_string() {
+        read.expression = at.string()?;
+        return Ok(read);
+    }
+    for (key, value) in at.map()?.iter().filter(|(_, value)| !value.is_null()) {
+        let inner = At {
+            path: &format!("{}.{key}", at.path),
+            value,
+        };
+        match key.as_str() {
+            "threshold" => read.expression = inner.string()?,
+            "abortOnFail" => read.abort_on_fail = inner.bool()?,
+            "delayAbortEval" => read.delay_abort_eval = Some(inner.duration()?),
+            _ => {}
+        }
+    }
+    Ok(read)
+}
+
+pub(super) fn dns(at: &At<'_>) -> Result<Dns, OptionError> {
+    let mut dns = Dns::default();
+    for (key, value) in at.map()?.iter().filter(|(_, value)| !value.is_null()) {
+        let inner = At {
+            path: &format!("dns.{key}"),
+            value,
+        };
+        match key.as_str() {
+            "ttl" => dns.ttl = Some(dns_ttl(&inner)?),
+            "select" => dns.select = Some(inner.one_of(&["first", "random", "roundRobin"])?),
+            "policy" => {
+                let policies = ["preferIPv4", "preferIPv6", "onlyIPv4", "onlyIPv6", "any"];
+                dns.policy = Some(inner.one_of(&policies)?);
+            }
+            _ => {}
+        }
+    }
+    Ok(dns)
+}
+
+fn dns_ttl(at: &At<'_>) -> Result<String, OptionError> {
+    let text = at.string()?;
+    if text == "inf" || super::duration::parse_extended(&text).is_ok() {
+        return Ok(text);
+    }
+    Err(at.bad(format!("invalid DNS TTL: {text}")))
+}
+
+fn tls_version(at: &At<'_>) -> Result<TlsVersions, OptionError> {
+    const KNOWN: [&str; 6] = ["", "ssl3.0", "tls1.0", "tls1.1", "tls1.2", "tls1.3"];
+    if at.value.is_string() {
+        let version = at.one_of(&KNOWN)?;
+        return Ok(TlsVersions {
+            min: version.clone(),
+            max: version,
+        });
+    }
+    let mut versions = TlsVersions::default();
+    for (key, value) in at.map()? {
+        let inner = At {
+            path: &format!("tlsVersion.{key}"),
+            value,
+        };
+        match key.as_str() {
+            "min" => versions.min = inner.one_of(&KNOWN)?,
+            "max" => versions.max = inner.one_of(&KNOWN)?,
+            _ => {}
+        }
+    }
+    Ok(versions)
+}
+
+fn tls_auth(at: &At<'_>) -> Result<Vec<TlsAuth>, OptionError> {
+    let list = at.list()?.iter().enumerate();
+    list.map(|(n, value)| {
+        tls_auth_entry(&At {
+            path: &format!("tlsAuth[{n}]"),
+            value,
+        })
+    })
+    .collect()
+}
+
+fn tls_auth_entry(at: &At<'_>) -> Result<TlsAuth, OptionError> {
+    let mut auth = TlsAuth::default();
+    for (key, value) in at.map()?.iter().filter(|(_, value)| !value.is_null()) {
+        let inner = At {
+            path: &format!("{}.{key}", at.path),
+            value,
+        };
+        match key.as_str() {
+            "cert" => auth.cert = inner.string()?,
+            "key" => auth.key = inner.string()?,
+            "password" => auth.password = Some(inner.string()?),
+            "domains" => auth.domains = inner.strings()?,
+            _ => {}
+        }
+    }
+    Ok(auth)
+}
+
+fn networks(at: &At<'_>) -> Result<Vec<String>, OptionError> {
+    let networks = at.strings()?;
+    let bad = networks.iter().find(|network| !is_network(network));
+    bad.map_or(Ok(()), |bad| {
+        Err(at.bad(format!("invalid CIDR address: {bad}")))
+    })?;
+    Ok(networks)
+}
+
+/// Whether a text is an address or a CIDR block.
+pub(super) fn is_network(text: &str) -> bool {
+    let (address, bits) = text.split_once('/').unwrap_or((text, ""));
+    let Ok(address) = address.parse::<std::net::IpAddr>() else {
+        return false;
+    };
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    !text.contains('/') || bits.parse::<u8>().is_ok_and(|bits| bits <= most)
+}
+
+fn host_patterns(at: &At<'_>) -> Result<Vec<String>, OptionError> {
+    let patterns = at.strings()?;
+    let wild = |pattern: &&String| pattern.char_indices().any(|(n, c)| c == '*' && n > 0);
+    if let Some(bad) = patterns.iter().find(wild) {
+        return Err(at.bad(format!(
+            "invalid hostname pattern '{bad}': only a leading * is allowed"
+        )));
+    }
+    Ok(patterns)
+}
+
+fn system_tags(at: &At<'_>) -> Result<SystemTags, OptionError> {
+    Ok(named_system_tags(at.strings()?.iter().map(String::as_str)))
+}
+
+/// The set of these names; unknown names mean nothing, as in k6.
+pub(super) fn named_system_tags<'a>(names: impl Iterator<Item = &'a str>) -> SystemTags {
+    let known =
+        names.filter_map(|name| SystemTag::ALL.iter().find(|tag| tag.name() == name.trim()));
+    known.fold(SystemTags::NONE, |set, tag| set | *tag)
+}

@@ -1,0 +1,162 @@
+//! Typed values out of JSON, with errors that name the option.
+
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use super::duration::{DurationError, from_millis, parse_extended};
+
+/// Why an option cannot be used.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum OptionError {
+    /// A value of a wrong type.
+    #[error("option '{path}' must be {wants}, but it is {is}")]
+    Type {
+        /// Where.
+        path: String,
+        /// What it should be.
+        wants: &'static str,
+        /// What it is.
+        is: String,
+    },
+    /// A text that is no duration.
+    #[error("option '{path}': {source}")]
+    Duration {
+        /// Where.
+        path: String,
+        /// Why.
+        source: DurationError,
+    },
+    /// A value that cannot be used.
+    #[error("option '{path}': {why}")]
+    Value {
+        /// Where.
+        path: String,
+        /// Why.
+        why: String,
+    },
+    /// The scenarios as a whole.
+    #[error("{0}")]
+    Plan(String),
+}
+
+/// A value and where it stands.
+pub(super) struct At<'a> {
+    pub(super) path: &'a str,
+    pub(super) value: &'a Value,
+}
+
+impl<'a> At<'a> {
+    pub(super) fn bool(&self) -> Result<bool, OptionError> {
+        match self.value {
+            Value::Bool(flag) => Ok(*flag),
+            Value::String(text) if text == "true" || text == "1" => Ok(true),
+            Value::String(text) if text == "false" || text == "0" => Ok(false),
+            _ => Err(self.not("true or false")),
+        }
+    }
+
+    pub(super) fn int(&self) -> Result<i64, OptionError> {
+        if let Some(whole) = self.value.as_str().and_then(|text| text.parse().ok()) {
+            return Ok(whole); // k6 takes numbers in quotes
+        }
+        let float = || {
+            self.value
+                .as_f64()
+                .filter(|f| f.fract() == 0.0 && f.abs() < 9e15)
+        };
+        let whole = self.value.as_i64().or_else(|| float().map(|f| f as i64));
+        whole.ok_or_else(|| self.not("a whole number"))
+    }
+
+    pub(super) fn string(&self) -> Result<String, OptionError> {
+        self.value
+            .as_str()
+            .map(str::to_owned)
+            .ok_or_else(|| self.not("a string"))
+    }
+
+    pub(super) fn duration(&self) -> Result<Duration, OptionError> {
+        match self.value {
+            Value::Number(n) => n.as_f64().and_then(from_millis).ok_or_else(|| {
+                let source = DurationError::Negative(n.to_string());
+                OptionError::Duration {
+                    path: self.path.to_owned(),
+                    source,
+                }
+            }),
+            Value::String(text) => parse_extended(text).map_err(|source| OptionError::Duration {
+                path: self.path.to_owned(),
+                source,
+            }),
+            _ => Err(self.not("a duration (a string like '30s', or milliseconds)")),
+        }
+    }
+
+    pub(super) fn list(&self) -> Result<&'a [Value], OptionError> {
+        self.value
+            .as_array()
+            .map(Vec::as_slice)
+            .ok_or_else(|| self.not("a list"))
+    }
+
+    pub(super) fn map(&self) -> Result<&'a serde_json::Map<String, Value>, OptionError> {
+        self.value.as_object().ok_or_else(|| self.not("an object"))
+    }
+
+    pub(super) fn strings(&self) -> Result<Vec<String>, OptionError> {
+        let list = self.list()?.iter().enumerate();
+        list.map(|(n, value)| {
+            At {
+                path: &format!("{}[{n}]", self.path),
+                value,
+            }
+            .string()
+        })
+        .collect()
+    }
+
+    pub(super) fn string_map(&self) -> Result<IndexMap<String, String>, OptionError> {
+        let read = |(key, value): (&String, &Value)| {
+            let text = At {
+                path: &format!("{}.{key}", self.path),
+                value,
+            }
+            .string()?;
+            Ok((key.clone(), text))
+        };
+        self.map()?.iter().map(read).collect()
+    }
+
+    pub(super) fn one_of(&self, allowed: &[&str]) -> Result<String, OptionError> {
+        let text = self.string()?;
+        if allowed.contains(&text.as_str()) {
+            return Ok(text);
+        }
+        Err(self.bad(format!("'{text}' is not one of {}", allowed.join(", "))))
+    }
+
+    pub(super) fn not(&self, wants: &'static str) -> OptionError {
+        let is = match self.value {
+            Value::Null => "null".to_owned(),
+            Value::Bool(_) => "a boolean".to_owned(),
+            Value::Number(n) => format!("the number {n}"),
+            Value::String(text) => format!("the string '{text}'"),
+            Value::Array(_) => "a list".to_owned(),
+            Value::Object(_) => "an object".to_owned(),
+        };
+        OptionError::Type {
+            path: self.path.to_owned(),
+            wants,
+            is,
+        }
+    }
+
+    pub(super) fn bad(&self, why: impl Into<String>) -> OptionError {
+        OptionError::Value {
+            path: self.path.to_owned(),
+            why: why.into(),
+        }
+    }
+}
