@@ -4,8 +4,10 @@
 //! A VU belongs to one worker thread (a current-thread runtime with a `LocalSet`) and is one local
 //! task there; executors decide when it iterates.
 
+pub mod go_text;
 pub mod log;
 pub mod options;
+pub mod output;
 mod state;
 mod vu;
 

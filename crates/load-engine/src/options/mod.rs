@@ -12,7 +12,7 @@ pub mod layer;
 pub mod scenario;
 pub mod validate;
 mod value;
-mod write;
+pub(crate) mod write;
 
 use std::time::Duration;
 

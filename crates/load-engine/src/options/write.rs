@@ -158,23 +158,23 @@ fn write_scenario(scenario: &Scenario) -> Value {
 fn thresholds(metrics: &IndexMap<String, Vec<Threshold>>) -> Value {
     let mut names: Vec<&String> = metrics.keys().collect();
     names.sort();
-    let one = |threshold: &Threshold| {
-        if !threshold.abort_on_fail && threshold.delay_abort_eval.is_none() {
-            return Value::String(threshold.expression.clone());
-        }
-        json!({
-            "threshold": threshold.expression,
-            "abortOnFail": threshold.abort_on_fail,
-            "delayAbortEval": threshold.delay_abort_eval.map(duration::format),
-        })
-    };
     let pairs = names.into_iter().map(|name| {
-        (
-            name.clone(),
-            metrics[name].iter().map(one).collect::<Value>(),
-        )
+        let all = metrics[name].iter().map(threshold);
+        (name.clone(), all.collect::<Value>())
     });
     Value::Object(pairs.collect())
+}
+
+/// As k6 writes it: a mere string unless it aborts the run, whatever its delay says.
+pub(crate) fn threshold(threshold: &Threshold) -> Value {
+    if !threshold.abort_on_fail {
+        return Value::String(threshold.expression.clone());
+    }
+    json!({
+        "threshold": threshold.expression,
+        "abortOnFail": true,
+        "delayAbortEval": threshold.delay_abort_eval.map(duration::format),
+    })
 }
 
 fn system_tags(on: SystemTags) -> Value {

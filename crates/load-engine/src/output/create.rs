@@ -1,0 +1,78 @@
+//! From `-o name=argument` to an output.
+
+use super::csv::{self, Csv};
+use super::json::Json;
+use super::{Output, OutputError};
+
+/// The outputs that exist, in order of their names.
+const AVAILABLE: &[&str] = &["csv", "json"];
+
+/// Outputs that k6 had or that only extensions bring.
+const ELSEWHERE: &[&str] = &[
+    "cloud",
+    "datadog",
+    "influxdb",
+    "kafka",
+    "statsd",
+    "web-dashboard",
+];
+
+/// Makes the output that `specification` names (`json`, `csv=fileName=a.csv,timeFormat=unix`).
+///
+/// # Errors
+/// When there is no such output, or its settings are wrong.
+pub fn create(
+    specification: &str,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<Box<dyn Output>, OutputError> {
+    let (name, argument) = specification.split_once('=').unwrap_or((specification, ""));
+    match name {
+        "json" => Ok(Box::new(Json::new(argument))),
+        "csv" => Ok(Box::new(Csv::new(csv::Config::read(
+            argument,
+            environment,
+        )?))),
+        _ if ELSEWHERE.contains(&name) => Err(OutputError::NotBuiltIn(name.to_owned())),
+        _ => Err(OutputError::Unknown {
+            name: name.to_owned(),
+            available: AVAILABLE.join(", "),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(specification: &str, description_or_error: &str) {
+        let found = match create(specification, &|_| None) {
+            Ok(output) => output.description(),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(found, description_or_error);
+    }
+
+    #[test]
+    fn outputs_are_found_by_name_and_described_as_k6_does() {
+        check("json", "json(stdout)");
+        check("json=a=b.json", "json (a=b.json)");
+        check("csv", "csv (file.csv)");
+        check("csv=-", "csv (stdout)");
+        check("csv=fileName=x.csv,timeFormat=rfc3339", "csv (x.csv)");
+    }
+
+    #[test]
+    fn an_unknown_output_is_answered_with_those_that_exist() {
+        check(
+            "nope=3",
+            &format!(
+                "invalid output type 'nope', available types are: {}",
+                AVAILABLE.join(", ")
+            ),
+        );
+        check(
+            "kafka",
+            "the output 'kafka' is not built in; write JSON or use an OpenTelemetry collector",
+        );
+    }
+}
