@@ -4,3 +4,4 @@
 pub mod detect;
 pub mod dialect;
 pub mod header;
+pub mod orchestrate;

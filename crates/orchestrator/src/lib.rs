@@ -1,1 +1,58 @@
 //! The system under test: fans one request out to many detectors and answers in time.
+//!
+//! A request goes through one file after the other: `intake` and `auth` accept it, `select` plans
+//! it, `cache` and `flights` may already have its answer, `fanout` asks every detector through
+//! `call`, `answer` attests what they say, `conflict`, `verdict` and `aggregate` make one answer of
+//! it. `router` lists what can be called.
+
+pub mod config;
+
+mod aggregate;
+mod answer;
+mod app;
+mod auth;
+mod cache;
+mod call;
+mod conflict;
+mod endpoint;
+mod error;
+mod fanout;
+mod flights;
+mod from_fleet;
+mod health;
+mod intake;
+mod metrics;
+mod policy;
+mod registry;
+mod router;
+mod run;
+mod select;
+mod transport;
+mod verdict;
+
+use std::io;
+
+use service_runtime::Shutdown;
+use tokio::net::TcpListener;
+
+pub use auth::hash as hash_key;
+pub use config::{Config, ConfigError};
+
+/// Serves on `listener` until `shutdown`; running requests end first.
+///
+/// # Errors
+/// The listener broke.
+pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> io::Result<()> {
+    let app = app::App::new(config).map_err(io::Error::other)?;
+    for detector in app.registry.load().iter() {
+        app.tasks.spawn(health::watch(
+            app.clone(),
+            detector.clone(),
+            shutdown.clone(),
+        ));
+    }
+    let served = service_runtime::serve(listener, router::router(app.clone()), shutdown).await;
+    app.tasks.close();
+    app.tasks.wait().await;
+    served
+}

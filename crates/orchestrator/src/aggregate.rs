@@ -1,0 +1,191 @@
+//! From what the detectors said to the one answer, and to the error when nobody said anything.
+
+use detector_api::orchestrate::{
+    AggregatedPayload, ConflictMethod, DetectorResult, DetectorStatus, ErrorCode, PayloadMetadata,
+    Provenance, Verdict,
+};
+use serde_json::{Map, Value, json};
+
+use crate::answer::{Answer, CLEAN};
+use crate::call::{Called, Failure};
+use crate::conflict::{Resolved, Vote, resolve};
+use crate::error::ApiError;
+use crate::select::{Plan, Selected};
+use crate::verdict;
+
+/// Findings listed of one detector at most; the payload must not grow with the content.
+const LISTED_FINDINGS: usize = 100;
+
+/// All that does not depend on who asked.
+pub struct Aggregated {
+    pub results: Vec<DetectorResult>,
+    pub payload: AggregatedPayload,
+    pub coverage: f64,
+    pub verdict: Verdict,
+    pub reasons: Vec<String>,
+    pub succeeded: usize,
+}
+
+pub fn aggregate(plan: &Plan, called: &[Called], tenant: &str) -> Aggregated {
+    let voters: Vec<(&Selected, &Answer)> = plan
+        .selected
+        .iter()
+        .zip(called)
+        .filter_map(|(one, call)| Some((one, call.outcome.as_ref().ok()?)))
+        .collect();
+    let votes: Vec<Vote<'_>> = voters
+        .iter()
+        .map(|(one, answer)| Vote {
+            detector: &one.name,
+            weight: one.weight,
+            answer,
+        })
+        .collect();
+    let resolved = resolve(plan.method, &votes, &plan.policy.preference);
+    let coverage = verdict::coverage(plan, called);
+    let (verdict, reasons) = verdict::judge(plan, called, &resolved, coverage);
+    Aggregated {
+        results: plan
+            .selected
+            .iter()
+            .zip(called)
+            .map(|(one, call)| result(one, call))
+            .collect(),
+        succeeded: votes.len(),
+        payload: payload(tenant, plan.method, resolved, &votes, coverage),
+        coverage,
+        verdict,
+        reasons,
+    }
+}
+
+fn payload(
+    tenant: &str,
+    method: ConflictMethod,
+    resolved: Resolved,
+    votes: &[Vote<'_>],
+    coverage: f64,
+) -> AggregatedPayload {
+    let output = if resolved.labels.is_empty() {
+        CLEAN.to_owned()
+    } else {
+        resolved.labels.join("|")
+    };
+    AggregatedPayload {
+        detector: "orchestrated-multi".to_owned(),
+        output,
+        tenant_id: tenant.to_owned(),
+        metadata: PayloadMetadata {
+            contributing_detectors: votes.iter().map(|vote| vote.detector.to_owned()).collect(),
+            normalized_scores: resolved.scores,
+            conflict_resolution_applied: resolved.disagreed,
+            aggregation_method: method,
+            coverage_achieved: coverage,
+            provenance: votes.iter().map(provenance).collect(),
+        },
+    }
+}
+
+fn provenance(vote: &Vote<'_>) -> Provenance {
+    Provenance {
+        detector: vote.detector.to_owned(),
+        output: vote.answer.output.clone(),
+        confidence: vote.answer.confidence,
+        weight: vote.weight,
+    }
+}
+
+fn result(one: &Selected, call: &Called) -> DetectorResult {
+    let breaker = one
+        .detector
+        .as_ref()
+        .map(|detector| detector.breaker.state().name());
+    let (status, answer, error) = match &call.outcome {
+        Ok(answer) => (DetectorStatus::Success, Some(answer), None),
+        Err(failure) => (failure.status(), None, Some(failure.to_string())),
+    };
+    DetectorResult {
+        detector: one.name.clone(),
+        status,
+        output: answer.map(|answer| answer.output.clone()),
+        confidence: answer.map(|answer| answer.confidence),
+        metadata: answer.map(|answer| metadata(one, answer)),
+        error,
+        processing_time_ms: u64::try_from(call.duration.as_millis()).unwrap_or(u64::MAX),
+        attempts: call.attempts,
+        hedged: call.hedged,
+        breaker: breaker.map(str::to_owned),
+    }
+}
+
+/// Where and what was found, never the found text.
+fn metadata(one: &Selected, answer: &Answer) -> Map<String, Value> {
+    let listed = answer.findings.iter().take(LISTED_FINDINGS).map(|found| {
+        json!({
+            "start": found.start, "end": found.end, "label": found.label,
+            "category": found.category, "score": found.score,
+        })
+    });
+    let mut map = Map::new();
+    map.insert("detections".to_owned(), listed.collect());
+    map.insert("detections_total".to_owned(), answer.findings.len().into());
+    let canonical = one
+        .detector
+        .as_ref()
+        .map_or(one.name.as_str(), |detector| detector.name());
+    if canonical != one.name {
+        map.insert("alias_of".to_owned(), canonical.into());
+    }
+    map
+}
+
+/// The error of a run in which nobody that had to succeeded did; `None` while there is an answer.
+pub fn failure(plan: &Plan, called: &[Called]) -> Option<ApiError> {
+    let all = || plan.selected.iter().zip(called);
+    let any_required = plan.selected.iter().any(|one| one.required);
+    let counts = |one: &Selected| !any_required || one.required;
+    if all().any(|(one, call)| counts(one) && call.outcome.is_ok()) {
+        return None;
+    }
+    let failures: Vec<Failure> = all()
+        .filter(|(one, _)| counts(one))
+        .filter_map(|(_, call)| call.outcome.as_ref().err().copied())
+        .collect();
+    let nobody = called.iter().all(|call| call.outcome.is_err());
+    let (code, message) = explain(&failures, nobody);
+    let detectors: Map<String, Value> = all()
+        .filter_map(|(one, call)| {
+            let failure = call.outcome.as_ref().err()?;
+            Some((one.name.clone(), failure.to_string().into()))
+        })
+        .collect();
+    let mut error = ApiError::new(code, message).with_details(json!({ "detectors": detectors }));
+    if let Some(wait) = failures.iter().filter_map(|failure| failure.wait()).min() {
+        error = error.after(wait);
+    }
+    Some(error)
+}
+
+fn explain(failures: &[Failure], nobody: bool) -> (ErrorCode, &'static str) {
+    let every = |test: fn(&Failure) -> bool| failures.iter().all(test);
+    if nobody && every(|failure| matches!(failure, Failure::Deadline)) {
+        (
+            ErrorCode::RequestTimeout,
+            "no detector answered in the time that the request may take",
+        )
+    } else if every(|failure| matches!(failure, Failure::Busy)) {
+        (
+            ErrorCode::DetectorOverloaded,
+            "all detectors have too many calls in flight; try later",
+        )
+    } else if every(|failure| failure.is_communication()) {
+        let message = "no detector could be spoken to; details name each one's failure";
+        (ErrorCode::DetectorCommunicationFailed, message)
+    } else if nobody {
+        let message = "no detector gave an answer; details name each one's failure";
+        (ErrorCode::AllDetectorsUnavailable, message)
+    } else {
+        let message = "no required detector gave an answer; details name each one's failure";
+        (ErrorCode::AllDetectorsUnavailable, message)
+    }
+}

@@ -1,0 +1,184 @@
+//! Who calls: keys, tenants, scopes.
+
+use detector_api::header;
+use detector_api::orchestrate::{ErrorCode, MAX_TENANT_CHARS};
+use http::HeaderMap;
+use sha2::{Digest, Sha256};
+
+use crate::config::{ApiKey, Auth, AuthMode};
+use crate::error::ApiError;
+
+pub const ORCHESTRATE_WRITE: &str = "orchestrate:write";
+pub const ORCHESTRATE_STATUS: &str = "orchestrate:status";
+/// Whoever has it may do everything, for every tenant.
+pub const ADMIN: &str = "admin";
+
+/// Scopes of a key that lists none.
+const DEFAULT_SCOPES: [&str; 2] = [ORCHESTRATE_WRITE, ORCHESTRATE_STATUS];
+
+/// The caller of one request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Caller {
+    /// No key, where that is allowed.
+    Anonymous,
+    Key {
+        tenant: String,
+        scopes: Vec<String>,
+    },
+}
+
+impl Caller {
+    /// Whether it may do `scope`. Without keys there is nobody to tell apart: all may do all.
+    ///
+    /// # Errors
+    /// INSUFFICIENT_RBAC, naming the scope.
+    pub fn require(&self, scope: &str) -> Result<(), ApiError> {
+        let allowed = match self {
+            Self::Anonymous => true,
+            Self::Key { scopes, .. } if scopes.is_empty() => DEFAULT_SCOPES.contains(&scope),
+            Self::Key { scopes, .. } => scopes.iter().any(|held| held == scope || held == ADMIN),
+        };
+        if allowed {
+            return Ok(());
+        }
+        let message = format!("this API key lacks the scope {scope}");
+        Err(ApiError::new(ErrorCode::InsufficientRbac, message))
+    }
+
+    /// The tenant a request is for: the body's, else the header's, else the key's.
+    ///
+    /// # Errors
+    /// INVALID_REQUEST when there is none or it is malformed, INSUFFICIENT_RBAC when a key speaks
+    /// for another tenant.
+    pub fn tenant(&self, body: Option<&str>, headers: &HeaderMap) -> Result<String, ApiError> {
+        let header = headers
+            .get(header::TENANT_ID)
+            .and_then(|value| value.to_str().ok());
+        let own = match self {
+            Self::Anonymous => None,
+            Self::Key { tenant, .. } => Some(tenant.as_str()),
+        };
+        let tenant = body.or(header).or(own).ok_or_else(|| {
+            ApiError::invalid(
+                "tenant_id",
+                "missing; send it in the body or as X-Tenant-ID",
+            )
+        })?;
+        let length = tenant.chars().count();
+        if length == 0 || length > MAX_TENANT_CHARS || tenant.chars().any(char::is_control) {
+            let message = "must be 1 to 64 characters without control characters";
+            return Err(ApiError::invalid("tenant_id", message));
+        }
+        if own.is_some_and(|own| own != tenant) && self.require(ADMIN).is_err() {
+            let message = "this API key belongs to another tenant";
+            return Err(ApiError::new(ErrorCode::InsufficientRbac, message));
+        }
+        Ok(tenant.to_owned())
+    }
+}
+
+/// Finds the caller by the key in the configured header.
+///
+/// # Errors
+/// UNAUTHORIZED: the key is unknown, or missing where one is required.
+pub fn identify(auth: &Auth, headers: &HeaderMap) -> Result<Caller, ApiError> {
+    if auth.mode == AuthMode::Off {
+        return Ok(Caller::Anonymous);
+    }
+    let Some(key) = headers.get(auth.header.as_str()) else {
+        if auth.mode == AuthMode::Optional {
+            return Ok(Caller::Anonymous);
+        }
+        let message = format!("no API key; send one as {}", auth.header);
+        return Err(ApiError::new(ErrorCode::Unauthorized, message));
+    };
+    let digest: [u8; 32] = Sha256::digest(key.as_bytes()).into();
+    match find(&auth.keys, &digest) {
+        Some(key) => Ok(Caller::Key {
+            tenant: key.tenant.clone(),
+            scopes: key.scopes.clone(),
+        }),
+        None => Err(ApiError::new(
+            ErrorCode::Unauthorized,
+            "the API key is not known",
+        )),
+    }
+}
+
+/// Looks at every key and every byte, whatever matches: the time tells nothing.
+fn find<'a>(keys: &'a [ApiKey], digest: &[u8; 32]) -> Option<&'a ApiKey> {
+    let mut found = None;
+    for key in keys {
+        let difference = key
+            .sha256
+            .iter()
+            .zip(digest)
+            .fold(0, |all, (a, b)| all | (a ^ b));
+        if difference == 0 {
+            found = Some(key);
+        }
+    }
+    found
+}
+
+/// The hash that a key is stored as.
+pub fn hash(key: &str) -> [u8; 32] {
+    Sha256::digest(key.as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn auth(mode: AuthMode) -> Auth {
+        let key = |key, tenant: &str, scopes: &[&str]| ApiKey {
+            sha256: hash(key),
+            tenant: tenant.to_owned(),
+            scopes: scopes.iter().map(ToString::to_string).collect(),
+        };
+        Auth {
+            mode,
+            header: "X-API-Key".to_owned(),
+            keys: vec![
+                key("test-key", "perf-tenant", &[]),
+                key("reader", "perf-tenant", &[ORCHESTRATE_STATUS]),
+                key("root", "ops", &[ADMIN]),
+            ],
+        }
+    }
+
+    fn check(mode: AuthMode, key: Option<&str>, tenant: Option<&str>, expected: &str) {
+        let mut headers = HeaderMap::new();
+        if let Some(key) = key {
+            headers.insert("x-api-key", key.parse().expect("a header value"));
+        }
+        let found = identify(&auth(mode), &headers)
+            .and_then(|caller| caller.require(ORCHESTRATE_WRITE).map(|()| caller))
+            .and_then(|caller| caller.tenant(tenant, &headers))
+            .unwrap_or_else(|error| format!("{:?}", error.code));
+        assert_eq!(found, expected, "{mode:?} {key:?} {tenant:?}");
+    }
+
+    #[test]
+    fn keys_are_asked_for_as_the_mode_says() {
+        check(AuthMode::Optional, None, Some("a"), "a");
+        check(AuthMode::Optional, Some("wrong"), Some("a"), "Unauthorized");
+        check(AuthMode::Required, None, Some("a"), "Unauthorized");
+        check(AuthMode::Required, Some("test-key"), None, "perf-tenant");
+        check(AuthMode::Off, Some("wrong"), Some("a"), "a");
+    }
+
+    #[test]
+    fn a_key_speaks_for_its_own_tenant_unless_it_is_an_admins() {
+        check(
+            AuthMode::Optional,
+            Some("test-key"),
+            Some("other"),
+            "InsufficientRbac",
+        );
+        check(AuthMode::Optional, Some("root"), Some("other"), "other");
+        check(AuthMode::Optional, Some("reader"), None, "InsufficientRbac");
+        check(AuthMode::Optional, None, None, "InvalidRequest");
+        check(AuthMode::Optional, None, Some(""), "InvalidRequest");
+    }
+}

@@ -1,0 +1,226 @@
+//! What the orchestrator is started with.
+
+use std::time::Duration;
+
+use detector_api::detect::ContentType;
+use detector_api::orchestrate::{Environment, Priority};
+use http::Uri;
+use serde::{Deserialize, Serialize};
+
+/// Settings of one orchestrator. `Default` has no detectors and is otherwise the contract.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub environment: Environment,
+    pub sla: Sla,
+    /// Coverage under which an answer is partial, 0 to 1.
+    pub partial_coverage_threshold: f64,
+    /// The HTTP status of a partial answer: 206, 200 or 207.
+    pub partial_status: u16,
+    pub cache: Cache,
+    pub auth: Auth,
+    pub health: Health,
+    pub limits: Limits,
+    pub detectors: Vec<DetectorSettings>,
+}
+
+/// How long a request may take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sla {
+    pub normal: Duration,
+    pub critical: Duration,
+    pub low: Duration,
+    pub asynchronous: Duration,
+}
+
+impl Sla {
+    /// The time a synchronous request of this priority may take.
+    pub fn of(&self, priority: Priority) -> Duration {
+        match priority {
+            Priority::Critical => self.critical,
+            Priority::Low => self.low,
+            Priority::Normal | Priority::High => self.normal,
+        }
+    }
+}
+
+/// The response cache.
+#[derive(Debug, Clone)]
+pub struct Cache {
+    pub enabled: bool,
+    pub ttl: Duration,
+    /// How long an expired answer may still stand in, marked stale, when nobody answers.
+    pub stale_if_error: Duration,
+    pub entries: usize,
+}
+
+/// Who may call.
+#[derive(Debug, Clone)]
+pub struct Auth {
+    pub mode: AuthMode,
+    /// The header that carries the key.
+    pub header: String,
+    pub keys: Vec<ApiKey>,
+}
+
+/// What a call without a key means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthMode {
+    /// No key is anonymous, a wrong key is refused.
+    Optional,
+    /// No key is refused.
+    Required,
+    /// Keys are not looked at.
+    Off,
+}
+
+/// One key: whose it is and what it may do. The key itself is not kept.
+#[derive(Debug, Clone)]
+pub struct ApiKey {
+    pub sha256: [u8; 32],
+    pub tenant: String,
+    /// Empty means `orchestrate:write` and `orchestrate:status`.
+    pub scopes: Vec<String>,
+}
+
+/// Active health probes.
+#[derive(Debug, Clone)]
+pub struct Health {
+    pub interval: Duration,
+    pub timeout: Duration,
+    pub unhealthy_after: u32,
+    pub healthy_after: u32,
+}
+
+/// What a client can make grow.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    pub body_bytes: usize,
+    pub batch_body_bytes: usize,
+    /// The most bytes read of one detector's answer.
+    pub answer_bytes: usize,
+    /// Distinct tenants and policies in metrics; the rest is `other`.
+    pub label_values: usize,
+}
+
+/// One detector, as the orchestrator sees it.
+#[derive(Debug, Clone)]
+pub struct DetectorSettings {
+    pub name: String,
+    pub endpoint: Uri,
+    /// Time one attempt may take.
+    pub timeout: Duration,
+    pub max_retries: u32,
+    pub health_check_path: String,
+    pub capabilities: Vec<String>,
+    /// Empty means all.
+    pub content_types: Vec<ContentType>,
+    pub aliases: Vec<String>,
+    pub weight: f64,
+    pub on_failure: OnFailure,
+    pub bulkhead: resilience::bulkhead::Config,
+    pub retry: resilience::retry::Config,
+    pub breaker: resilience::breaker::Config,
+}
+
+/// What a missing answer does to the verdict.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    /// Without its answer nothing passes.
+    Closed,
+    /// It may be missing; the verdict's reasons say so.
+    Open,
+    /// Without its answer the verdict is `degraded` at best.
+    #[default]
+    Degrade,
+}
+
+/// A setting that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error(
+        "detector {detector}: endpoint {endpoint:?} cannot be called; use http://host:port/path"
+    )]
+    Endpoint { detector: String, endpoint: String },
+    #[error("auth key {place}: sha256 must be 64 hexadecimal digits")]
+    KeyHash { place: usize },
+    #[error("partial_status {0} is not possible; use 206, 200 or 207")]
+    PartialStatus(u16),
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            environment: Environment::Dev,
+            sla: Sla {
+                normal: Duration::from_secs(2),
+                critical: Duration::from_secs(1),
+                low: Duration::from_secs(5),
+                asynchronous: Duration::from_secs(30),
+            },
+            partial_coverage_threshold: 0.8,
+            partial_status: 206,
+            cache: Cache {
+                enabled: true,
+                ttl: Duration::from_secs(300),
+                stale_if_error: Duration::from_secs(3_600),
+                entries: 10_000,
+            },
+            auth: Auth {
+                mode: AuthMode::Optional,
+                header: "X-API-Key".to_owned(),
+                keys: Vec::new(),
+            },
+            health: Health {
+                interval: Duration::from_secs(10),
+                timeout: Duration::from_secs(1),
+                unhealthy_after: 3,
+                healthy_after: 1,
+            },
+            limits: Limits {
+                body_bytes: 1 << 20,
+                batch_body_bytes: 16 << 20,
+                answer_bytes: 1 << 20,
+                label_values: 100,
+            },
+            detectors: Vec::new(),
+        }
+    }
+}
+
+impl DetectorSettings {
+    /// A detector with the contract's defaults.
+    ///
+    /// # Errors
+    /// The endpoint is no `http://host:port/path`.
+    pub fn new(name: &str, endpoint: &str) -> Result<Self, ConfigError> {
+        let wrong = || ConfigError::Endpoint {
+            detector: name.to_owned(),
+            endpoint: endpoint.to_owned(),
+        };
+        let uri: Uri = endpoint.parse().map_err(|_| wrong())?;
+        if uri.scheme_str() != Some("http") || uri.host().is_none() {
+            return Err(wrong());
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            endpoint: uri,
+            timeout: Duration::from_secs(5),
+            max_retries: 3,
+            health_check_path: "/health".to_owned(),
+            capabilities: Vec::new(),
+            content_types: Vec::new(),
+            aliases: Vec::new(),
+            weight: 1.0,
+            on_failure: OnFailure::default(),
+            bulkhead: resilience::bulkhead::Config::default(),
+            retry: resilience::retry::Config::default(),
+            breaker: resilience::breaker::Config::default(),
+        })
+    }
+
+    /// Whether it takes content of this type.
+    pub fn takes(&self, content_type: ContentType) -> bool {
+        self.content_types.is_empty() || self.content_types.contains(&content_type)
+    }
+}

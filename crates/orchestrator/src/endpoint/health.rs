@@ -1,0 +1,57 @@
+//! `GET /health`, `/health/ready` and `/metrics`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use detector_api::orchestrate::{HealthResponse, ReadyResponse};
+use http::StatusCode;
+
+use crate::app::App;
+
+/// 200 as long as the process serves.
+pub async fn health(State(app): State<Arc<App>>) -> Json<HealthResponse> {
+    let registry = app.registry.load();
+    let healthy = registry
+        .iter()
+        .filter(|detector| detector.is_in_rotation())
+        .count();
+    let status = if healthy == 0 { "degraded" } else { "healthy" };
+    Json(HealthResponse {
+        status: status.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        environment: app.config.environment,
+        detectors_total: registry.count(),
+        detectors_healthy: healthy,
+    })
+}
+
+/// 503 until a detector was seen well, and while none is.
+pub async fn ready(State(app): State<Arc<App>>) -> Response {
+    let detectors = app
+        .registry
+        .load()
+        .iter()
+        .any(|detector| detector.is_known_healthy());
+    let dependencies = BTreeMap::from([
+        ("detectors".to_owned(), detectors),
+        ("cache".to_owned(), true),
+    ]);
+    let ready = dependencies.values().all(|well| *well);
+    let (status, word) = if ready {
+        (StatusCode::OK, "ready")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not_ready")
+    };
+    let body = ReadyResponse {
+        status: word.to_owned(),
+        dependencies,
+    };
+    (status, Json(body)).into_response()
+}
+
+pub async fn metrics(State(app): State<Arc<App>>) -> Response {
+    service_runtime::metrics::render(&app.metrics.registry)
+}

@@ -1,0 +1,81 @@
+//! The handlers, one file per group of routes, and what they share.
+
+pub mod batch;
+pub mod cache;
+pub mod health;
+pub mod orchestrate;
+pub mod rest;
+
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request};
+use bytes::Bytes;
+use detector_api::header as names;
+use detector_api::orchestrate::ErrorCode;
+use http::{HeaderValue, header};
+use tokio::time::{Instant, timeout};
+
+use crate::error::ApiError;
+use crate::intake;
+use crate::run::Origin;
+
+/// How long a client may take to send its request.
+const SENDING: Duration = Duration::from_secs(30);
+const MAX_REQUEST_ID: usize = 128;
+
+/// The id of a request: the client's own where it is usable, else a new one.
+pub(crate) fn request_id(headers: &HeaderMap) -> String {
+    let own = headers
+        .get(names::REQUEST_ID)
+        .and_then(|value| value.to_str().ok());
+    match own {
+        Some(id) if !id.is_empty() && id.len() <= MAX_REQUEST_ID => id.to_owned(),
+        _ => uuid::Uuid::now_v7().to_string(),
+    }
+}
+
+/// Reads the body. The request's time begins when this returns.
+///
+/// # Errors
+/// PAYLOAD_TOO_LARGE, or REQUEST_TIMEOUT for one that does not arrive.
+pub(crate) async fn read(request: Request<Body>, limit_bytes: usize) -> Result<Bytes, ApiError> {
+    let too_large = || {
+        let message = format!("the body is larger than {limit_bytes} bytes; send less at once");
+        ApiError::new(ErrorCode::PayloadTooLarge, message)
+    };
+    let announced = request.headers().get(header::CONTENT_LENGTH);
+    let announced = announced.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > limit_bytes as u64) {
+        return Err(too_large());
+    }
+    match timeout(SENDING, to_bytes(request.into_body(), limit_bytes)).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(error)) if is_length_limit(&error) => Err(too_large()),
+        Ok(Err(_)) => Err(ApiError::invalid("body", "could not be read to its end")),
+        Err(_) => Err(ApiError::new(
+            ErrorCode::RequestTimeout,
+            "the body did not arrive in time",
+        )),
+    }
+}
+
+fn is_length_limit(error: &axum::Error) -> bool {
+    let source = std::error::Error::source(error);
+    source.is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>)
+}
+
+/// What belongs to this request alone.
+pub(crate) fn origin(headers: &HeaderMap, request_id: String) -> Result<Origin, ApiError> {
+    Ok(Origin {
+        request_id,
+        traceparent: headers.get(names::TRACEPARENT).cloned(),
+        idempotency_key: intake::idempotency_key(headers)?,
+        started: Instant::now(),
+    })
+}
+
+/// Request ids come from header values or are made here: always valid ones.
+pub(crate) fn id_value(request_id: &str) -> HeaderValue {
+    HeaderValue::from_str(request_id).unwrap_or(HeaderValue::from_static("invalid"))
+}

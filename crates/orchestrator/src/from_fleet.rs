@@ -1,0 +1,131 @@
+//! The orchestrator's settings out of the fleet file.
+
+use std::time::Duration;
+
+use detector_api::orchestrate::Environment;
+use fleet::Fleet;
+
+use crate::config::{
+    ApiKey, Auth, AuthMode, Cache, Config, ConfigError, DetectorSettings, Health, Sla,
+};
+
+impl TryFrom<&Fleet> for Config {
+    type Error = ConfigError;
+
+    fn try_from(fleet: &Fleet) -> Result<Self, ConfigError> {
+        let own = Self::default();
+        let service = &fleet.orchestration;
+        if ![200, 206, 207].contains(&service.partial_status) {
+            return Err(ConfigError::PartialStatus(service.partial_status));
+        }
+        let detectors = fleet
+            .detectors
+            .iter()
+            .map(|(name, it)| detector(name, it, fleet));
+        Ok(Self {
+            environment: Environment::Dev,
+            sla: Sla {
+                normal: Duration::from_millis(service.sync_sla_ms),
+                ..own.sla
+            },
+            partial_coverage_threshold: service.partial_coverage_threshold,
+            partial_status: service.partial_status,
+            cache: Cache {
+                enabled: service.cache.enabled,
+                ttl: Duration::from_millis(service.cache.ttl_ms),
+                entries: service.cache.entries,
+                ..own.cache
+            },
+            auth: auth(&service.auth)?,
+            health: Health {
+                interval: Duration::from_millis(service.health.interval_ms),
+                timeout: Duration::from_millis(service.health.timeout_ms),
+                unhealthy_after: service.health.unhealthy_after,
+                healthy_after: service.health.healthy_after,
+            },
+            detectors: detectors.collect::<Result<_, _>>()?,
+            ..own
+        })
+    }
+}
+
+fn detector(
+    name: &str,
+    given: &fleet::Detector,
+    fleet: &Fleet,
+) -> Result<DetectorSettings, ConfigError> {
+    let own = DetectorSettings::new(name, &given.endpoint)?;
+    Ok(DetectorSettings {
+        timeout: given.timeout(&fleet.orchestration),
+        max_retries: given.max_retries,
+        health_check_path: given.health_check_path.clone(),
+        capabilities: given.capabilities.clone(),
+        content_types: given.content_types.clone(),
+        aliases: given.aliases.clone(),
+        weight: given.weight,
+        bulkhead: resilience::bulkhead::Config {
+            max_in_flight: u32::try_from(given.max_in_flight).unwrap_or(u32::MAX),
+            ..own.bulkhead
+        },
+        retry: given.retry.clone(),
+        breaker: given.breaker.clone(),
+        ..own
+    })
+}
+
+fn auth(given: &fleet::Auth) -> Result<Auth, ConfigError> {
+    let keys = given.keys.iter().enumerate().map(|(place, key)| {
+        let sha256 = digest(&key.sha256).ok_or(ConfigError::KeyHash { place })?;
+        Ok(ApiKey {
+            sha256,
+            tenant: key.tenant.clone(),
+            scopes: key.scopes.clone(),
+        })
+    });
+    Ok(Auth {
+        mode: match given.mode {
+            fleet::AuthMode::Optional => AuthMode::Optional,
+            fleet::AuthMode::Required => AuthMode::Required,
+            fleet::AuthMode::Off => AuthMode::Off,
+        },
+        header: given.header.clone(),
+        keys: keys.collect::<Result<_, ConfigError>>()?,
+    })
+}
+
+fn digest(hex: &str) -> Option<[u8; 32]> {
+    if hex.len() != 64 || !hex.is_ascii() {
+        return None;
+    }
+    let mut digest = [0; 32];
+    for (place, byte) in digest.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&hex[2 * place..2 * place + 2], 16).ok()?;
+    }
+    Some(digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_fleet_can_be_orchestrated_and_knows_the_test_key() {
+        let fleet = fleet::load(None, &[]).expect("the built-in fleet is valid");
+        let config = Config::try_from(&fleet).expect("and can be used");
+        assert_eq!(config.detectors.len(), fleet.detectors.len());
+        let known = config
+            .auth
+            .keys
+            .iter()
+            .find(|key| key.sha256 == crate::hash_key("test-key"));
+        assert_eq!(known.map(|key| key.tenant.as_str()), Some("perf-tenant"));
+    }
+
+    #[test]
+    fn a_hash_is_64_hexadecimal_digits() {
+        assert_eq!(digest(&"ff".repeat(32)), Some([255; 32]));
+        for wrong in ["", "ff", &"fg".repeat(32), &"ä".repeat(32)] {
+            assert_eq!(digest(wrong), None, "{wrong}");
+        }
+    }
+}

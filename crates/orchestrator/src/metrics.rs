@@ -1,0 +1,376 @@
+//! Everything that is counted. Names and labels are the contract; a metric's help is its meaning.
+
+use std::collections::HashSet;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use detector_api::orchestrate::{DetectorStatus, ProcessingMode};
+use prometheus::{
+    GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry,
+};
+use resilience::breaker::{State, Transition};
+
+/// Where a label value goes once there are too many.
+const OTHER: &str = "other";
+
+const LATENCY_MS: [f64; 18] = [
+    1.0, 2.5, 5.0, 10.0, 20.0, 35.0, 50.0, 75.0, 100.0, 150.0, 250.0, 500.0, 750.0, 1_000.0,
+    2_000.0, 5_000.0, 10_000.0, 30_000.0,
+];
+const OVERHEAD_MS: [f64; 12] = [
+    0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 50.0, 250.0,
+];
+
+/// All metrics of one orchestrator, in a registry of its own.
+pub struct Metrics {
+    pub registry: Registry,
+    requests: IntCounterVec,
+    duration: Histogram,
+    overhead: Histogram,
+    coverage: GaugeVec,
+    detector_latency: HistogramVec,
+    detector_health: IntGaugeVec,
+    probe_duration: HistogramVec,
+    breaker_state: IntGaugeVec,
+    breaker_transitions: IntCounterVec,
+    retries: IntCounterVec,
+    budget_exhausted: IntCounterVec,
+    bulkhead_rejected: IntCounterVec,
+    bulkhead_in_flight: IntGaugeVec,
+    detector_failures: IntCounterVec,
+    policy_enforcement: IntCounterVec,
+    cache: IntCounterVec,
+    pub coalesced: IntCounter,
+    pub in_flight: IntGauge,
+    labels: Labels,
+}
+
+/// One detector's metrics, looked up once.
+#[derive(Clone)]
+pub struct DetectorMetrics {
+    latency: [Histogram; 5],
+    pub retries: IntCounter,
+    pub budget_exhausted: IntCounter,
+    pub bulkhead_rejected: IntCounter,
+    pub in_flight: IntGauge,
+}
+
+/// One finished request.
+pub struct Finished<'a> {
+    pub tenant: &'a str,
+    pub policy: &'a str,
+    /// `success`, `partial` or `error`.
+    pub status: &'a str,
+    pub mode: ProcessingMode,
+    pub duration: Duration,
+}
+
+impl Metrics {
+    /// # Errors
+    /// Two metrics have the same name, which a test rules out.
+    pub fn new(label_values: usize) -> Result<Arc<Self>, prometheus::Error> {
+        let make = Make {
+            registry: Registry::new(),
+        };
+        Ok(Arc::new(Self {
+            requests: make.counters(
+                "orchestrate_requests_total",
+                "Requests answered, by outcome.",
+                &["tenant", "policy", "status", "processing_mode"],
+            )?,
+            duration: make.histogram(
+                "orchestrate_request_duration_ms",
+                "Time from the request's last byte to the answer, in milliseconds.",
+                &LATENCY_MS,
+            )?,
+            overhead: make.histogram(
+                "orchestrate_overhead_ms",
+                "Time of a request that was not spent waiting for detectors, in milliseconds.",
+                &OVERHEAD_MS,
+            )?,
+            coverage: make.gauges(
+                "coverage_achieved",
+                "Coverage of the last answer, 0 to 1.",
+                &["tenant", "policy"],
+            )?,
+            detector_latency: make.histograms(
+                "detector_latency_ms",
+                "Time of one detector's part in a request, retries included, in milliseconds.",
+                &["detector", "status"],
+            )?,
+            detector_health: make.int_gauges(
+                "detector_health_status",
+                "1 while health checks keep the detector in rotation.",
+                &["detector"],
+            )?,
+            probe_duration: make.histograms(
+                "detector_health_check_duration_ms",
+                "Time of one health check, in milliseconds.",
+                &["detector"],
+            )?,
+            breaker_state: make.int_gauges(
+                "circuit_breaker_state",
+                "1 for the state that the detector's circuit breaker is in.",
+                &["detector", "state"],
+            )?,
+            breaker_transitions: make.counters(
+                "circuit_breaker_transitions_total",
+                "Changes of a breaker's state.",
+                &["detector", "to", "reason"],
+            )?,
+            retries: make.counters(
+                "detector_retries_total",
+                "Calls that repeat a failed one.",
+                &["detector"],
+            )?,
+            budget_exhausted: make.counters(
+                "detector_retry_budget_exhausted_total",
+                "Retries and hedges that the budget refused.",
+                &["detector"],
+            )?,
+            bulkhead_rejected: make.counters(
+                "detector_bulkhead_rejected_total",
+                "Calls that found no place.",
+                &["detector"],
+            )?,
+            bulkhead_in_flight: make.int_gauges(
+                "detector_in_flight",
+                "Calls under way.",
+                &["detector"],
+            )?,
+            detector_failures: make.counters(
+                "detector_failures_total",
+                "Failed attempts, by class.",
+                &["detector", "class"],
+            )?,
+            policy_enforcement: make.counters(
+                "policy_enforcement_total",
+                "Answers judged by a policy.",
+                &["tenant", "policy", "status", "violation_type"],
+            )?,
+            cache: make.counters(
+                "orchestrate_cache_total",
+                "Look-ups in the response cache: hit, miss, bypass, stale.",
+                &["result"],
+            )?,
+            coalesced: make.counter(
+                "orchestrate_coalesced_total",
+                "Requests that shared the fan-out of an identical one.",
+            )?,
+            in_flight: make.gauge("orchestrate_in_flight", "Requests being worked on.")?,
+            labels: Labels::new(label_values),
+            registry: make.registry,
+        }))
+    }
+
+    /// The handles of one detector; its series are there from now on, at zero.
+    pub fn detector(&self, name: &str) -> DetectorMetrics {
+        for state in State::ALL {
+            let gauge = self.breaker_state.with_label_values(&[name, state.name()]);
+            gauge.set(i64::from(state == State::Closed));
+        }
+        self.detector_health.with_label_values(&[name]).set(1);
+        DetectorMetrics {
+            latency: [
+                DetectorStatus::Success,
+                DetectorStatus::Failed,
+                DetectorStatus::Timeout,
+                DetectorStatus::Unavailable,
+                DetectorStatus::Skipped,
+            ]
+            .map(|status| {
+                self.detector_latency
+                    .with_label_values(&[name, status.name()])
+            }),
+            retries: self.retries.with_label_values(&[name]),
+            budget_exhausted: self.budget_exhausted.with_label_values(&[name]),
+            bulkhead_rejected: self.bulkhead_rejected.with_label_values(&[name]),
+            in_flight: self.bulkhead_in_flight.with_label_values(&[name]),
+        }
+    }
+
+    pub fn finished(&self, request: &Finished<'_>) {
+        let tenant = self.labels.bounded(request.tenant);
+        let policy = self.labels.bounded(request.policy);
+        let labels = [&*tenant, &*policy, request.status, request.mode.name()];
+        self.requests.with_label_values(&labels).inc();
+        self.duration.observe(milliseconds(request.duration));
+    }
+
+    pub fn covered(&self, tenant: &str, policy: &str, coverage: f64) {
+        let (tenant, policy) = (self.labels.bounded(tenant), self.labels.bounded(policy));
+        self.coverage
+            .with_label_values(&[&*tenant, &*policy])
+            .set(coverage);
+    }
+
+    /// `violation` is `none` where the policy was kept.
+    pub fn enforced(&self, tenant: &str, policy: &str, status: &str, violation: &str) {
+        let (tenant, policy) = (self.labels.bounded(tenant), self.labels.bounded(policy));
+        let labels = [&*tenant, &*policy, status, violation];
+        self.policy_enforcement.with_label_values(&labels).inc();
+    }
+
+    pub fn overhead(&self, duration: Duration) {
+        self.overhead.observe(milliseconds(duration));
+    }
+
+    pub fn looked_up(&self, result: &str) {
+        self.cache.with_label_values(&[result]).inc();
+    }
+
+    pub fn failed_attempt(&self, detector: &str, class: &str) {
+        self.detector_failures
+            .with_label_values(&[detector, class])
+            .inc();
+    }
+
+    pub fn breaker_moved(&self, detector: &str, step: Transition) {
+        for state in State::ALL {
+            let gauge = self
+                .breaker_state
+                .with_label_values(&[detector, state.name()]);
+            gauge.set(i64::from(state == step.to));
+        }
+        let labels = [detector, step.to.name(), step.reason.name()];
+        self.breaker_transitions.with_label_values(&labels).inc();
+    }
+
+    pub fn probed(&self, detector: &str, in_rotation: bool, duration: Duration) {
+        self.detector_health
+            .with_label_values(&[detector])
+            .set(i64::from(in_rotation));
+        let histogram = self.probe_duration.with_label_values(&[detector]);
+        histogram.observe(milliseconds(duration));
+    }
+}
+
+impl DetectorMetrics {
+    pub fn answered(&self, status: DetectorStatus, duration: Duration) {
+        self.latency[status as usize].observe(milliseconds(duration));
+    }
+}
+
+pub fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+/// Label values that clients choose, up to a number of them.
+struct Labels {
+    known: RwLock<HashSet<Arc<str>>>,
+    limit: usize,
+    other: Arc<str>,
+}
+
+impl Labels {
+    fn new(limit: usize) -> Self {
+        Self {
+            known: RwLock::default(),
+            limit,
+            other: OTHER.into(),
+        }
+    }
+
+    fn bounded(&self, value: &str) -> Arc<str> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known.get(value) {
+            return found.clone();
+        }
+        drop(known);
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= self.limit {
+            return self.other.clone();
+        }
+        let value: Arc<str> = value.into();
+        known.insert(value.clone());
+        value
+    }
+}
+
+struct Make {
+    registry: Registry,
+}
+
+impl Make {
+    fn keep<T>(&self, metric: T) -> Result<T, prometheus::Error>
+    where
+        T: prometheus::core::Collector + Clone + 'static,
+    {
+        self.registry.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+
+    fn counter(&self, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
+        self.keep(IntCounter::new(name, help)?)
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
+        self.keep(IntGauge::new(name, help)?)
+    }
+
+    fn counters(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Result<IntCounterVec, prometheus::Error> {
+        self.keep(IntCounterVec::new(Opts::new(name, help), labels)?)
+    }
+
+    fn int_gauges(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Result<IntGaugeVec, prometheus::Error> {
+        self.keep(IntGaugeVec::new(Opts::new(name, help), labels)?)
+    }
+
+    fn gauges(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Result<GaugeVec, prometheus::Error> {
+        self.keep(GaugeVec::new(Opts::new(name, help), labels)?)
+    }
+
+    fn histogram(
+        &self,
+        name: &str,
+        help: &str,
+        buckets: &[f64],
+    ) -> Result<Histogram, prometheus::Error> {
+        let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
+        self.keep(Histogram::with_opts(options)?)
+    }
+
+    fn histograms(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Result<HistogramVec, prometheus::Error> {
+        let options = HistogramOpts::new(name, help).buckets(LATENCY_MS.to_vec());
+        self.keep(HistogramVec::new(options, labels)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_cannot_make_series_without_bound() {
+        let metrics = Metrics::new(3).expect("names differ");
+        for tenant in 0..50 {
+            metrics.covered(&format!("tenant-{tenant}"), "default", 1.0);
+        }
+        let families = metrics.registry.gather();
+        let coverage = families
+            .iter()
+            .find(|family| family.name() == "coverage_achieved");
+        assert!(coverage.expect("it was set").get_metric().len() <= 4);
+    }
+}

@@ -1,0 +1,106 @@
+//! The detectors that can be asked, each with its guards and its state of health.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use indexmap::IndexMap;
+use resilience::breaker::{Breaker, Transition};
+use resilience::budget::Budget;
+use resilience::bulkhead::Bulkhead;
+use tokio::time::Instant;
+
+use crate::config::DetectorSettings;
+use crate::metrics::{DetectorMetrics, Metrics};
+
+/// One detector at run time.
+pub struct Detector {
+    pub settings: DetectorSettings,
+    pub breaker: Breaker,
+    pub budget: Budget,
+    pub bulkhead: Bulkhead,
+    pub metrics: DetectorMetrics,
+    in_rotation: AtomicBool,
+    probed: AtomicBool,
+}
+
+impl Detector {
+    pub fn new(settings: DetectorSettings, metrics: &Arc<Metrics>) -> Self {
+        let name = settings.name.clone();
+        let counted = metrics.clone();
+        let on_transition = move |step: Transition| {
+            tracing::info!(
+                detector = name, from = %step.from, to = %step.to, reason = step.reason.name(),
+                "circuit breaker changed its state"
+            );
+            counted.breaker_moved(&name, step);
+        };
+        Self {
+            breaker: Breaker::new(settings.breaker.clone(), on_transition),
+            budget: Budget::new(&settings.retry, Instant::now().into_std()),
+            bulkhead: Bulkhead::new(settings.bulkhead),
+            metrics: metrics.detector(&settings.name),
+            in_rotation: AtomicBool::new(true),
+            probed: AtomicBool::new(false),
+            settings,
+        }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.settings.name
+    }
+
+    /// Whether health checks leave it in rotation. Until the first check it is.
+    pub fn is_in_rotation(&self) -> bool {
+        self.in_rotation.load(Ordering::Relaxed)
+    }
+
+    /// Whether a health check has seen it well.
+    pub fn is_known_healthy(&self) -> bool {
+        self.probed.load(Ordering::Relaxed) && self.is_in_rotation()
+    }
+
+    pub(crate) fn set_health(&self, in_rotation: bool, seen_well: bool) {
+        self.in_rotation.store(in_rotation, Ordering::Relaxed);
+        self.probed.fetch_or(seen_well, Ordering::Relaxed);
+    }
+}
+
+/// All detectors, by name and alias, in the order of their configuration. Immutable: a change
+/// makes a new one.
+#[derive(Default)]
+pub struct Registry {
+    detectors: IndexMap<String, Arc<Detector>>,
+    aliases: HashMap<String, String>,
+}
+
+impl Registry {
+    pub fn new(detectors: impl IntoIterator<Item = Arc<Detector>>) -> Self {
+        let mut registry = Self::default();
+        for detector in detectors {
+            for alias in &detector.settings.aliases {
+                registry
+                    .aliases
+                    .insert(alias.clone(), detector.name().to_owned());
+            }
+            registry
+                .detectors
+                .insert(detector.name().to_owned(), detector);
+        }
+        registry
+    }
+
+    /// The detector of this name or alias; a name wins over an alias.
+    pub fn find(&self, name: &str) -> Option<&Arc<Detector>> {
+        let own = self.detectors.get(name);
+        own.or_else(|| self.detectors.get(self.aliases.get(name)?))
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Detector>> {
+        self.detectors.values()
+    }
+
+    pub fn count(&self) -> usize {
+        self.detectors.len()
+    }
+}

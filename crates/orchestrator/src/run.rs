@@ -1,0 +1,434 @@
+//! One request from plan to reply: cache, shared flight, fan-out, aggregation.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use detector_api::detect::DetectRequest;
+use detector_api::orchestrate::{
+    AggregatedPayload, DetectorResult, DetectorTimeline, ErrorCode, Priority, ProcessingMode,
+    RoutingDecision, Verdict,
+};
+use http::HeaderValue;
+use serde::Serialize;
+use tokio::time::{Instant, timeout_at};
+
+use crate::aggregate::{self, aggregate};
+use crate::app::App;
+use crate::cache::{CacheStatus, Key, Question};
+use crate::call::Context;
+use crate::error::ApiError;
+use crate::fanout::{fan_out, reserve};
+use crate::intake::Accepted;
+use crate::metrics::milliseconds;
+use crate::policy::DEFAULT_BUNDLE;
+use crate::select::{Plan, Rules, plan};
+
+/// What belongs to one client's request and to no other.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    pub request_id: String,
+    pub traceparent: Option<HeaderValue>,
+    pub idempotency_key: Option<String>,
+    pub started: Instant,
+}
+
+/// An answer, ready to be sent.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    pub body: Bytes,
+    /// Coverage is below the threshold.
+    pub partial: bool,
+    pub cache: CacheStatus,
+    pub age: Option<Duration>,
+    pub timing: Timing,
+}
+
+/// Where the time went.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Timing {
+    pub routing: Duration,
+    pub detectors: Duration,
+    pub aggregation: Duration,
+}
+
+/// The outcome of one fan-out, for everybody who waits for it and for the cache.
+pub struct Answered {
+    pub about: About,
+    /// Set when nobody that had to answer did.
+    pub error: Option<ApiError>,
+    pub partial: bool,
+    pub verdict: Verdict,
+    pub reasons: Vec<String>,
+    pub timeline: Vec<DetectorTimeline>,
+    pub timing: Timing,
+    complete: bool,
+    /// The part of the answer that is the same for all, as the inside of a JSON object.
+    shared: Bytes,
+}
+
+/// What an answer is about, for invalidation.
+pub struct About {
+    pub tenant: String,
+    pub bundle: String,
+    pub detectors: Vec<String>,
+}
+
+impl Answered {
+    /// Whether every detector gave a valid answer.
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+}
+
+#[derive(Serialize)]
+struct Shared<'a> {
+    detector_results: &'a [DetectorResult],
+    aggregated_payload: &'a AggregatedPayload,
+    detectors_attempted: usize,
+    detectors_succeeded: usize,
+    detectors_failed: usize,
+    coverage_achieved: f64,
+    routing_decision: &'a RoutingDecision,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_code: Option<ErrorCode>,
+    version_info: VersionInfo,
+}
+
+#[derive(Serialize)]
+struct VersionInfo {
+    service: &'static str,
+    policy: String,
+}
+
+#[derive(Serialize)]
+struct Head<'a> {
+    request_id: &'a str,
+    processing_mode: ProcessingMode,
+    total_processing_time_ms: u64,
+    fallback_used: bool,
+    verdict: Verdict,
+    verdict_reasons: &'a [String],
+    timeline: &'a [DetectorTimeline],
+    timestamp: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idempotency_key: Option<&'a str>,
+}
+
+/// Runs one request.
+///
+/// # Errors
+/// Nothing can be asked, nobody answered, or the time was up.
+pub async fn run(app: &Arc<App>, request: Accepted, origin: &Origin) -> Result<Reply, ApiError> {
+    let planned = Planned::new(app, request, origin)?;
+    let routing = origin.started.elapsed();
+    let bypass = planned.request.priority == Priority::Critical || !app.cache.is_enabled();
+    if !bypass && let Some((answered, age)) = app.cache.fresh(&planned.key) {
+        app.metrics.looked_up(CacheStatus::Hit.name());
+        app.metrics.overhead(origin.started.elapsed());
+        let reply = Reply {
+            age: Some(age),
+            ..reply(&answered, origin, CacheStatus::Hit)
+        };
+        return Ok(reply);
+    }
+    let status = if bypass {
+        CacheStatus::Bypass
+    } else {
+        CacheStatus::Miss
+    };
+    let key = planned.key;
+    let answered = shared_flight(app, planned, bypass, origin).await;
+    let stale = matches!(&answered, Err(error) if is_outage(error.code))
+        .then(|| if bypass { None } else { app.cache.stale(&key) })
+        .flatten();
+    if let Some((old, age)) = stale {
+        app.metrics.looked_up(CacheStatus::Stale.name());
+        return Ok(Reply {
+            age: Some(age),
+            ..reply(&old, origin, CacheStatus::Stale)
+        });
+    }
+    app.metrics.looked_up(status.name());
+    let answered = answered?;
+    let mut reply = reply(&answered, origin, status);
+    reply.timing.routing = routing;
+    app.metrics.overhead(
+        origin
+            .started
+            .elapsed()
+            .saturating_sub(answered.timing.detectors),
+    );
+    Ok(reply)
+}
+
+/// A request with its plan, its key and its time.
+struct Planned {
+    request: Accepted,
+    plan: Plan,
+    rules: Rules,
+    key: Key,
+    deadline: Instant,
+    sla: Duration,
+}
+
+impl Planned {
+    fn new(app: &App, request: Accepted, origin: &Origin) -> Result<Self, ApiError> {
+        let rules = app.rules(&request.tenant, &request.bundle)?;
+        let plan = plan(&request, &app.registry.load(), &rules)?;
+        let question = Question {
+            content: &request.content,
+            content_type: request.content_type,
+            detectors: &plan.routing.selected_detectors,
+            required: &request.required,
+            bundle: &rules.bundle,
+            version: rules.version,
+            tenant: &request.tenant,
+        };
+        let sla = app.config.sla.of(request.priority);
+        Ok(Self {
+            key: question.key(),
+            deadline: origin.started + sla,
+            sla,
+            request,
+            plan,
+            rules,
+        })
+    }
+}
+
+/// Joins or begins the flight for this request and waits for it, no longer than the request may
+/// take.
+async fn shared_flight(
+    app: &Arc<App>,
+    planned: Planned,
+    bypass: bool,
+    origin: &Origin,
+) -> Result<Arc<Answered>, ApiError> {
+    // Who does not use the cache shares nothing either; priorities have different deadlines.
+    let unique = if bypass {
+        uuid::Uuid::new_v4().as_u128()
+    } else {
+        0
+    };
+    let board_key = (planned.key, planned.request.priority, unique);
+    let deadline = planned.deadline;
+    let (mut seat, joined) = app.flights.board(board_key, || {
+        let (app, origin) = (app.clone(), origin.clone());
+        async move {
+            let key = planned.key;
+            let answered = Arc::new(fly(&app, planned, &origin).await);
+            if !bypass {
+                app.cache.keep(key, &answered);
+            }
+            answered
+        }
+    });
+    if joined {
+        app.metrics.coalesced.inc();
+    }
+    match timeout_at(deadline, seat.answer()).await {
+        Ok(Some(answered)) => match &answered.error {
+            Some(error) => Err(error.clone()),
+            None => Ok(answered),
+        },
+        Ok(None) => Err(ApiError::new(
+            ErrorCode::InternalError,
+            "the request could not be worked on",
+        )),
+        Err(_) => {
+            let message = "no detector answered in the time that the request may take";
+            Err(ApiError::new(ErrorCode::RequestTimeout, message))
+        }
+    }
+}
+
+/// The fan-out itself and what its answers amount to.
+async fn fly(app: &Arc<App>, planned: Planned, origin: &Origin) -> Answered {
+    let Planned {
+        request,
+        plan,
+        rules,
+        deadline,
+        sla,
+        ..
+    } = planned;
+    let context = context(app, &request, origin, deadline - reserve(sla));
+    let begun = Instant::now();
+    let called = fan_out(&context, &plan.selected).await;
+    let detectors = begun.elapsed();
+    let begun = Instant::now();
+    let error = aggregate::failure(&plan, &called);
+    let outcome = aggregate(&plan, &called, &request.tenant);
+    let partial = outcome.coverage < plan.min_coverage;
+    count(app, &request, &rules, &outcome, partial);
+    let shared = Shared {
+        detectors_attempted: outcome.results.len(),
+        detectors_succeeded: outcome.succeeded,
+        detectors_failed: outcome.results.len() - outcome.succeeded,
+        detector_results: &outcome.results,
+        aggregated_payload: &outcome.payload,
+        coverage_achieved: outcome.coverage,
+        routing_decision: &plan.routing,
+        error_code: partial.then_some(ErrorCode::PartialCoverage),
+        version_info: VersionInfo {
+            service: env!("CARGO_PKG_VERSION"),
+            policy: format!("{}@{}", rules.bundle, rules.version),
+        },
+    };
+    let shared = serde_json::to_vec(&shared).expect("keys are strings, numbers are finite");
+    Answered {
+        about: About {
+            tenant: request.tenant,
+            bundle: rules.bundle,
+            detectors: canonical_names(&plan),
+        },
+        error,
+        partial,
+        verdict: outcome.verdict,
+        reasons: outcome.reasons,
+        complete: called.iter().all(|call| call.outcome.is_ok()),
+        timeline: called.into_iter().map(|call| call.timeline).collect(),
+        timing: Timing {
+            routing: Duration::ZERO,
+            detectors,
+            aggregation: begun.elapsed(),
+        },
+        shared: shared.into(),
+    }
+}
+
+fn count(
+    app: &App,
+    request: &Accepted,
+    rules: &Rules,
+    outcome: &aggregate::Aggregated,
+    partial: bool,
+) {
+    app.metrics
+        .covered(&request.tenant, &rules.bundle, outcome.coverage);
+    let violation = if partial { "coverage" } else { "none" };
+    let status = match outcome.verdict {
+        Verdict::Pass => "pass",
+        Verdict::Degraded => "degraded",
+        Verdict::Block => "block",
+    };
+    app.metrics
+        .enforced(&request.tenant, &rules.bundle, status, violation);
+}
+
+fn canonical_names(plan: &Plan) -> Vec<String> {
+    let name = |one: &crate::select::Selected| {
+        one.detector
+            .as_ref()
+            .map_or_else(|| one.name.clone(), |found| found.name().to_owned())
+    };
+    plan.selected.iter().map(name).collect()
+}
+
+fn context(app: &App, request: &Accepted, origin: &Origin, deadline: Instant) -> Context {
+    let question = DetectRequest {
+        content: request.content.to_string(),
+        content_type: request.content_type,
+        request_id: Some(origin.request_id.clone()),
+    };
+    let body = serde_json::to_vec(&question).expect("strings are always valid JSON");
+    let id = HeaderValue::from_str(&origin.request_id);
+    Context {
+        transport: app.transport.clone(),
+        metrics: app.metrics.clone(),
+        content: request.content.clone(),
+        body: body.into(),
+        request_id: id.expect("request ids are made of printable ASCII"),
+        tenant: HeaderValue::from_str(&request.tenant).ok(),
+        traceparent: origin.traceparent.clone(),
+        started: origin.started,
+        deadline,
+        answer_bytes: app.config.limits.answer_bytes,
+    }
+}
+
+/// Whether an expired answer may stand in for this error.
+fn is_outage(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::AllDetectorsUnavailable
+            | ErrorCode::DetectorCommunicationFailed
+            | ErrorCode::RequestTimeout
+            | ErrorCode::DetectorOverloaded
+    )
+}
+
+/// The answer of a flight as this client gets it.
+fn reply(answered: &Answered, origin: &Origin, cache: CacheStatus) -> Reply {
+    let stale = cache == CacheStatus::Stale;
+    let kept = stale || cache == CacheStatus::Hit;
+    let mut reasons = std::borrow::Cow::Borrowed(&answered.reasons);
+    let mut verdict = answered.verdict;
+    if stale {
+        verdict = verdict.max(Verdict::Degraded);
+        reasons
+            .to_mut()
+            .push("no detector answered; this is an earlier, expired answer".to_owned());
+    }
+    let total = origin.started.elapsed();
+    let head = Head {
+        request_id: &origin.request_id,
+        processing_mode: ProcessingMode::Sync,
+        total_processing_time_ms: u64::try_from(total.as_millis()).unwrap_or(u64::MAX),
+        fallback_used: stale || answered.partial,
+        verdict,
+        verdict_reasons: &reasons,
+        // A kept answer took no detector's time.
+        timeline: if kept { &[] } else { &answered.timeline },
+        timestamp: jiff::Timestamp::now().to_string(),
+        idempotency_key: origin.idempotency_key.as_deref(),
+    };
+    let mut body = serde_json::to_vec(&head).expect("keys are strings, numbers are finite");
+    body.pop();
+    body.push(b',');
+    body.extend_from_slice(&answered.shared[1..]);
+    Reply {
+        body: body.into(),
+        partial: answered.partial,
+        cache,
+        age: None,
+        timing: if kept {
+            Timing::default()
+        } else {
+            answered.timing
+        },
+    }
+}
+
+impl Timing {
+    /// As the `Server-Timing` header, in milliseconds.
+    pub fn header(&self) -> HeaderValue {
+        let text = format!(
+            "routing;dur={:.3}, detectors;dur={:.3}, aggregation;dur={:.3}",
+            milliseconds(self.routing),
+            milliseconds(self.detectors),
+            milliseconds(self.aggregation),
+        );
+        HeaderValue::from_str(&text).expect("digits and ASCII words")
+    }
+}
+
+impl App {
+    /// The policy of this bundle.
+    ///
+    /// # Errors
+    /// POLICY_NOT_FOUND.
+    pub fn rules(&self, _tenant: &str, bundle: &str) -> Result<Rules, ApiError> {
+        if bundle != DEFAULT_BUNDLE {
+            let message = "policy_bundle: the tenant has no policy of this name; use default";
+            return Err(ApiError::new(ErrorCode::PolicyNotFound, message));
+        }
+        Ok(Rules {
+            policy: self.default_policy.clone(),
+            bundle: bundle.to_owned(),
+            version: 0,
+            default_coverage: self.config.partial_coverage_threshold,
+        })
+    }
+}

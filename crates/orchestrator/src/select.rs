@@ -1,0 +1,192 @@
+//! Which detectors a request asks: policy, then content type, then capabilities, then health.
+//! `required_detectors` wins over the policy, `excluded_detectors` over all.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use detector_api::detect::ContentType;
+use detector_api::orchestrate::{ConflictMethod, RoutingDecision};
+use serde_json::json;
+
+use crate::config::OnFailure;
+use crate::error::ApiError;
+use crate::intake::Accepted;
+use crate::policy::Policy;
+use crate::registry::{Detector, Registry};
+
+/// What a request will do.
+pub struct Plan {
+    pub selected: Vec<Selected>,
+    pub method: ConflictMethod,
+    pub min_coverage: f64,
+    pub policy: Arc<Policy>,
+    pub routing: RoutingDecision,
+}
+
+/// One detector of a plan.
+#[derive(Clone)]
+pub struct Selected {
+    /// As it was asked for; an alias stays an alias.
+    pub name: String,
+    /// `None`: nobody of this name is registered.
+    pub detector: Option<Arc<Detector>>,
+    pub required: bool,
+    pub weight: f64,
+    pub on_failure: OnFailure,
+}
+
+/// The policy that applies, and the service's own threshold.
+pub struct Rules {
+    pub policy: Arc<Policy>,
+    pub bundle: String,
+    pub version: u64,
+    pub default_coverage: f64,
+}
+
+/// Makes the plan.
+///
+/// # Errors
+/// INVALID_REQUEST: nothing is left to ask.
+pub fn plan(request: &Accepted, registry: &Registry, rules: &Rules) -> Result<Plan, ApiError> {
+    let policy = &rules.policy;
+    let excluded: HashSet<&str> = request
+        .excluded
+        .iter()
+        .map(|name| canonical(registry, name))
+        .collect();
+    let (names, reason) = candidates(request, registry, policy);
+    let mut seen = HashSet::new();
+    let selected: Vec<Selected> = names
+        .into_iter()
+        .filter(|name| !excluded.contains(canonical(registry, name)))
+        .filter(|name| seen.insert(canonical(registry, name)))
+        .map(|name| {
+            let required = request.required.iter().any(|required| required == name)
+                || policy
+                    .required_detectors
+                    .iter()
+                    .any(|required| required == name);
+            select(name, required, registry, policy)
+        })
+        .collect();
+    if selected.is_empty() {
+        let (field, message) = if request.excluded.is_empty() {
+            ("content_type", "no detector takes content of this type")
+        } else {
+            (
+                "excluded_detectors",
+                "nothing is left to ask; exclude fewer detectors",
+            )
+        };
+        return Err(ApiError::invalid(field, message));
+    }
+    let min_coverage = policy.min_coverage.unwrap_or(rules.default_coverage);
+    let routing = routing(&selected, reason, rules, min_coverage);
+    Ok(Plan {
+        selected,
+        method: policy
+            .conflict_method
+            .unwrap_or_else(|| usual_method(request.content_type)),
+        min_coverage,
+        policy: policy.clone(),
+        routing,
+    })
+}
+
+/// How conflicts end where the policy does not say.
+pub fn usual_method(content_type: ContentType) -> ConflictMethod {
+    match content_type {
+        ContentType::Text => ConflictMethod::WeightedAverage,
+        ContentType::Image => ConflictMethod::HighestConfidence,
+        ContentType::Document => ConflictMethod::MostRestrictive,
+        ContentType::Code => ConflictMethod::MajorityVote,
+    }
+}
+
+fn canonical<'a>(registry: &'a Registry, name: &'a str) -> &'a str {
+    registry.find(name).map_or(name, |detector| detector.name())
+}
+
+/// The names to ask, the policy's own required ones always among them, so that a request cannot
+/// weaken what its tenant demands by asking for something else.
+fn candidates<'a>(
+    request: &'a Accepted,
+    registry: &'a Registry,
+    policy: &'a Policy,
+) -> (Vec<&'a str>, &'static str) {
+    let pinned = policy.required_detectors.iter().map(String::as_str);
+    if !request.required.is_empty() {
+        let asked = request.required.iter().map(String::as_str);
+        return (asked.chain(pinned).collect(), "required by the request");
+    }
+    if !policy.detectors.is_empty() {
+        let listed = policy.detectors.iter().map(String::as_str).filter(|name| {
+            registry
+                .find(name)
+                .is_none_or(|found| suits(found, request.content_type, policy))
+        });
+        return (listed.chain(pinned).collect(), "listed by the policy");
+    }
+    let able = registry
+        .iter()
+        .filter(|found| suits(found, request.content_type, policy));
+    let reason = if policy.capabilities.is_empty() {
+        "all that take the content type"
+    } else {
+        "all that take the content type and have the policy's capabilities"
+    };
+    (
+        able.map(|detector| detector.name()).chain(pinned).collect(),
+        reason,
+    )
+}
+
+fn suits(detector: &Detector, content_type: ContentType, policy: &Policy) -> bool {
+    let has = |capability: &String| detector.settings.capabilities.contains(capability);
+    detector.settings.takes(content_type)
+        && (policy.capabilities.is_empty() || policy.capabilities.iter().any(has))
+}
+
+fn select(name: &str, required: bool, registry: &Registry, policy: &Policy) -> Selected {
+    let detector = registry.find(name).cloned();
+    let settings = detector.as_ref().map(|detector| &detector.settings);
+    let canonical = settings.map_or(name, |settings| &settings.name);
+    let own_weight = settings.map_or(1.0, |settings| settings.weight);
+    let own_failure = settings.map_or(OnFailure::default(), |settings| settings.on_failure);
+    Selected {
+        name: name.to_owned(),
+        required,
+        weight: policy.weights.get(canonical).copied().unwrap_or(own_weight),
+        on_failure: policy
+            .on_failure
+            .get(canonical)
+            .copied()
+            .unwrap_or(own_failure),
+        detector,
+    }
+}
+
+fn routing(
+    selected: &[Selected],
+    reason: &str,
+    rules: &Rules,
+    min_coverage: f64,
+) -> RoutingDecision {
+    let healthy = |one: &Selected| one.detector.as_ref().is_some_and(|it| it.is_in_rotation());
+    let requirements = [
+        ("method", json!(rules.policy.coverage_method.name())),
+        ("threshold", json!(min_coverage)),
+    ];
+    RoutingDecision {
+        selected_detectors: selected.iter().map(|one| one.name.clone()).collect(),
+        routing_reason: reason.to_owned(),
+        policy_applied: rules.bundle.clone(),
+        coverage_requirements: BTreeMap::from(
+            requirements.map(|(name, value)| (name.to_owned(), value)),
+        ),
+        health_status: selected
+            .iter()
+            .map(|one| (one.name.clone(), healthy(one)))
+            .collect(),
+    }
+}

@@ -1,0 +1,263 @@
+//! A detector that does what it is told, down to the bytes on the wire, and remembers its calls.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+
+/// What a detector does with a call.
+#[derive(Debug, Clone)]
+pub enum Act {
+    /// A well-formed answer that found nothing.
+    Clean,
+    /// A well-formed answer that found this label in the content's first character.
+    Find(&'static str, f64),
+    /// The answer after a while.
+    Slow(Duration, Box<Act>),
+    /// A status, perhaps with `Retry-After` seconds.
+    Status(u16, Option<u64>),
+    /// 200 with this body.
+    Body(String),
+    /// Closes without an answer.
+    Reset,
+    /// Never answers.
+    StallHead,
+    /// Begins an answer and never ends it.
+    StallBody,
+    /// Ends in the middle of the body.
+    Truncated,
+}
+
+/// One call as it arrived.
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub headers: HashMap<String, String>,
+    pub body: Value,
+}
+
+/// A running detector; stops when dropped.
+pub struct Detector {
+    pub address: SocketAddr,
+    state: Arc<State>,
+    _stop: DropGuard,
+}
+
+struct State {
+    act: Mutex<Act>,
+    calls: Mutex<Vec<Call>>,
+    probes_fail: Mutex<bool>,
+    cancelled: AtomicUsize,
+}
+
+impl Detector {
+    pub async fn start(act: Act) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("a bound address");
+        let state = Arc::new(State {
+            act: Mutex::new(act),
+            calls: Mutex::default(),
+            probes_fail: Mutex::new(false),
+            cancelled: AtomicUsize::new(0),
+        });
+        let stop = CancellationToken::new();
+        let (serving, token) = (state.clone(), stop.clone());
+        tokio::spawn(async move {
+            let connections = TaskTracker::new();
+            loop {
+                tokio::select! {
+                    () = token.cancelled() => return,
+                    Ok((stream, _)) = listener.accept() => {
+                        let (serving, token) = (serving.clone(), token.clone());
+                        connections.spawn(async move {
+                            tokio::select! {
+                                () = token.cancelled() => {}
+                                _ = connection(stream, serving) => {}
+                            }
+                        });
+                    }
+                }
+            }
+        });
+        Self {
+            address,
+            state,
+            _stop: stop.drop_guard(),
+        }
+    }
+
+    pub fn endpoint(&self) -> String {
+        format!("http://{}/detect", self.address)
+    }
+
+    pub fn act(&self, act: Act) {
+        *self.state.act.lock().expect("not poisoned") = act;
+    }
+
+    pub fn fail_probes(&self, fail: bool) {
+        *self.state.probes_fail.lock().expect("not poisoned") = fail;
+    }
+
+    pub fn calls(&self) -> Vec<Call> {
+        self.state.calls.lock().expect("not poisoned").clone()
+    }
+
+    pub fn count(&self) -> usize {
+        self.calls().len()
+    }
+
+    /// Calls whose caller hung up before the answer.
+    pub fn cancelled(&self) -> usize {
+        self.state.cancelled.load(Ordering::SeqCst)
+    }
+}
+
+async fn connection(mut stream: TcpStream, state: Arc<State>) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut buffer = Vec::new();
+    while let Some((path, call)) = read_call(&mut stream, &mut buffer).await? {
+        if path != "/detect" {
+            let fail = *state.probes_fail.lock().expect("not poisoned");
+            answer(&mut stream, if fail { 503 } else { 200 }, "", "{}").await?;
+            continue;
+        }
+        state.calls.lock().expect("not poisoned").push(call.clone());
+        let act = state.act.lock().expect("not poisoned").clone();
+        if !perform(&mut stream, act, &call, &state).await? {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Whether the connection may be used again.
+async fn perform(
+    stream: &mut TcpStream,
+    act: Act,
+    call: &Call,
+    state: &State,
+) -> std::io::Result<bool> {
+    let act = match act {
+        Act::Slow(wait, act) => {
+            let mut byte = [0];
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                _ = stream.read(&mut byte) => {
+                    state.cancelled.fetch_add(1, Ordering::SeqCst);
+                    return Ok(false);
+                }
+            }
+            *act
+        }
+        act => act,
+    };
+    match act {
+        Act::Clean => answer(stream, 200, "", &clean(call).to_string()).await?,
+        Act::Find(label, score) => {
+            answer(stream, 200, "", &found(call, label, score).to_string()).await?;
+        }
+        Act::Status(status, wait) => {
+            let header = wait
+                .map(|wait| format!("retry-after: {wait}\r\n"))
+                .unwrap_or_default();
+            answer(stream, status, &header, r#"{"error": "scripted"}"#).await?;
+        }
+        Act::Body(body) => answer(stream, 200, "", &body).await?,
+        Act::Reset => return Ok(false),
+        Act::StallHead => hang(stream, state).await,
+        Act::StallBody => {
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{\"req")
+                .await?;
+            hang(stream, state).await;
+            return Ok(false);
+        }
+        Act::Truncated => {
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{\"req")
+                .await?;
+            return Ok(false);
+        }
+        Act::Slow(..) => unreachable!("a wait within a wait is not scripted"),
+    }
+    Ok(true)
+}
+
+/// Until the caller hangs up.
+async fn hang(stream: &mut TcpStream, state: &State) {
+    let mut byte = [0];
+    while matches!(stream.read(&mut byte).await, Ok(1)) {}
+    state.cancelled.fetch_add(1, Ordering::SeqCst);
+}
+
+fn clean(call: &Call) -> Value {
+    json!({
+        "request_id": call.body["request_id"], "detector": "scripted", "output": "clean",
+        "confidence": 0.9, "detections": [], "processing_time_ms": 1,
+    })
+}
+
+fn found(call: &Call, label: &str, score: f64) -> Value {
+    let content = call.body["content"].as_str().expect("content is a string");
+    let first: String = content.chars().take(1).collect();
+    json!({
+        "request_id": call.body["request_id"], "detector": "scripted", "output": label,
+        "confidence": score, "processing_time_ms": 1,
+        "detections": [{
+            "start": 0, "end": 1, "text": first, "label": label, "category": "test", "score": score,
+        }],
+    })
+}
+
+async fn answer(
+    stream: &mut TcpStream,
+    status: u16,
+    headers: &str,
+    body: &str,
+) -> std::io::Result<()> {
+    let length = body.len();
+    let head = format!("HTTP/1.1 {status} X\r\n{headers}content-length: {length}\r\n\r\n");
+    stream.write_all(format!("{head}{body}").as_bytes()).await
+}
+
+async fn read_call(
+    stream: &mut TcpStream,
+    buffer: &mut Vec<u8>,
+) -> std::io::Result<Option<(String, Call)>> {
+    let head_end = loop {
+        if let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
+            break end + 4;
+        }
+        if stream.read_buf(buffer).await? == 0 {
+            return Ok(None);
+        }
+    };
+    let head = String::from_utf8_lossy(&buffer[..head_end]).into_owned();
+    let mut lines = head.lines();
+    let path = lines
+        .next()
+        .and_then(|line| line.split(' ').nth(1))
+        .unwrap_or("")
+        .to_owned();
+    let headers: HashMap<String, String> = lines
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+        .collect();
+    let length: usize = headers
+        .get("content-length")
+        .map_or(0, |it| it.parse().expect("a number"));
+    while buffer.len() < head_end + length {
+        if stream.read_buf(buffer).await? == 0 {
+            return Ok(None);
+        }
+    }
+    let body = serde_json::from_slice(&buffer[head_end..head_end + length]).unwrap_or(Value::Null);
+    buffer.drain(..head_end + length);
+    Ok(Some((path, Call { headers, body })))
+}

@@ -1,0 +1,8 @@
+//! The orchestrator over HTTP, against scripted detectors.
+
+mod batch;
+mod detector;
+mod http_api;
+mod orchestrate;
+mod resilience;
+mod service;

@@ -1,0 +1,175 @@
+//! Retries, budget, breaker and bulkhead, seen from the detector's side.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use orchestrator::config::DetectorSettings;
+use serde_json::json;
+
+use crate::detector::{Act, Detector};
+use crate::service::{Service, config, settings, start};
+
+/// Distinct contents, so that neither cache nor coalescing plays a part.
+async fn send(service: &Service, count: usize) -> Vec<u16> {
+    let requests = (0..count).map(|n| service.orchestrate(json!({"content": format!("c{n}")})));
+    join_all(requests)
+        .await
+        .into_iter()
+        .map(|answer| answer.status)
+        .collect()
+}
+
+fn unbroken(settings: DetectorSettings) -> DetectorSettings {
+    let mut settings = settings;
+    settings.breaker.enabled = false;
+    settings
+}
+
+#[tokio::test]
+async fn what_may_help_is_repeated_and_nothing_else() {
+    for (act, attempts) in [
+        (Act::Status(503, None), 2),
+        (Act::Status(502, None), 2),
+        (Act::Reset, 2),
+        (Act::Status(429, Some(0)), 2),
+        (Act::Status(429, Some(60)), 1),
+        (Act::Status(429, None), 1),
+        (Act::Status(400, None), 1),
+        (Act::Status(500, None), 1),
+        (Act::Body("{".to_owned()), 1),
+        (Act::Truncated, 1),
+        (Act::StallHead, 2),
+    ] {
+        let a = Detector::start(act.clone()).await;
+        let mut one = settings("a", &a);
+        one.max_retries = 1;
+        let service = start(config(vec![one])).await;
+        service.orchestrate(json!({})).await;
+        assert_eq!(a.count(), attempts, "{act:?}");
+        let numbers: Vec<_> = a
+            .calls()
+            .iter()
+            .map(|it| it.headers["x-attempt"].clone())
+            .collect();
+        assert_eq!(numbers, ["1", "2"][..attempts], "{act:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_second_attempt_can_save_the_answer() {
+    let a = Detector::start(Act::Status(503, None)).await;
+    let mut one = settings("a", &a);
+    one.max_retries = 1;
+    one.retry.base_ms = 400;
+    one.retry.cap_ms = 400;
+    let service = start(config(vec![one])).await;
+    let (answer, ()) = tokio::join!(service.orchestrate(json!({})), async {
+        while a.count() == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        a.act(Act::Clean);
+    });
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.result("a")["attempts"], 2);
+    assert_eq!(
+        answer.json["timeline"][0]["attempts"][0]["outcome"],
+        "http_5xx"
+    );
+}
+
+#[tokio::test]
+async fn a_failing_detector_is_not_flooded_with_retries() {
+    let a = Detector::start(Act::Status(503, None)).await;
+    let mut one = unbroken(settings("a", &a));
+    one.max_retries = 10;
+    let service = start(config(vec![one])).await;
+    let begun = std::time::Instant::now();
+    for _ in 0..10 {
+        send(&service, 64).await;
+    }
+    let law = 640.0 * 1.2 + (begun.elapsed().as_secs_f64() + 1.0);
+    assert!(
+        a.count() as f64 <= law,
+        "{} calls, the law allows {law}",
+        a.count()
+    );
+    assert!(a.count() > 640, "retries were made at all");
+    let exhausted = "detector_retry_budget_exhausted_total{detector=\"a\"}";
+    assert!(service.get("/metrics").await.text.contains(exhausted));
+}
+
+#[tokio::test]
+async fn an_outage_opens_the_breaker_and_recovery_closes_it() {
+    let a = Detector::start(Act::Status(500, None)).await;
+    let mut one = settings("a", &a);
+    one.breaker.open_ms = 200;
+    one.breaker.jitter = 0.0;
+    let mut config = config(vec![one]);
+    config.health.interval = Duration::from_secs(60);
+    let service = start(config).await;
+    for n in 0..5 {
+        service
+            .orchestrate(json!({"content": format!("c{n}")}))
+            .await;
+    }
+    service
+        .until_metric("circuit_breaker_state{detector=\"a\",state=\"open\"} 1")
+        .await;
+    let answer = service.orchestrate(json!({"content": "while open"})).await;
+    assert_eq!(answer.status, 502);
+    assert!(!answer.header("retry-after").is_empty());
+    assert_eq!(a.count(), 5, "an open breaker lets nothing through");
+    a.act(Act::Clean);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(send(&service, 2).await, [200, 200]);
+    service
+        .until_metric("circuit_breaker_state{detector=\"a\",state=\"closed\"} 1")
+        .await;
+}
+
+#[tokio::test]
+async fn clients_that_leave_during_trials_do_not_wedge_the_breaker() {
+    let a = Detector::start(Act::Status(500, None)).await;
+    let mut one = settings("a", &a);
+    one.breaker.open_ms = 50;
+    one.breaker.jitter = 0.0;
+    one.breaker.consecutive_failures = 1;
+    one.timeout = Duration::from_secs(30);
+    let service = start(config(vec![one])).await;
+    send(&service, 1).await;
+    a.act(Act::StallHead);
+    tokio::time::sleep(Duration::from_millis(60)).await;
+    for _ in 0..10 {
+        let leave = Duration::from_millis(10);
+        let leaving = tokio::time::timeout(leave, send(&service, 10)).await;
+        drop(leaving);
+    }
+    a.act(Act::Clean);
+    for _ in 0..500 {
+        if send(&service, 1).await == [200] {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the breaker never closed");
+}
+
+#[tokio::test]
+async fn our_own_faults_do_not_open_the_breaker() {
+    let a = Detector::start(Act::Status(422, None)).await;
+    let service = start(config(vec![settings("a", &a)])).await;
+    send(&service, 20).await;
+    assert_eq!(a.count(), 20);
+}
+
+#[tokio::test]
+async fn a_full_house_is_429_at_once() {
+    let a = Detector::start(Act::Slow(Duration::from_millis(300), Box::new(Act::Clean))).await;
+    let mut one = settings("a", &a);
+    one.bulkhead.max_in_flight = 1;
+    one.bulkhead.max_queued = 0;
+    let service = start(config(vec![one])).await;
+    let mut statuses = send(&service, 5).await;
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 429, 429, 429, 429]);
+}
