@@ -20,3 +20,7 @@ pub const CACHE: &str = "x-cache";
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// The API key, unless another header name is configured.
 pub const API_KEY: &str = "x-api-key";
+/// Asks a mock detector for a failure, by name or as JSON; obeyed only where its listener says so.
+pub const FAULT: &str = "x-sparring-fault";
+/// Asks a mock detector for a delay in milliseconds; obeyed only where its listener says so.
+pub const LATENCY_MS: &str = "x-sparring-latency-ms";

@@ -1,0 +1,256 @@
+//! Listening: accepting connections, and not accepting them where the profile says so.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use hyper::body::Incoming;
+use hyper::{Request, Response};
+use service_runtime::Shutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+
+use crate::admin;
+use crate::body::Body;
+use crate::config::Config;
+use crate::connection;
+use crate::detector::Detector;
+use crate::fleet::StartError;
+use crate::stream::Stream;
+use crate::timer::Timer;
+
+/// Connections may take this long to end once the server stops; delays are made up, so nobody
+/// needs to wait for them.
+const DRAIN: Duration = Duration::from_millis(500);
+/// A port that was given back for a refusal is asked for again at this interval.
+const REBIND: Duration = Duration::from_millis(10);
+
+/// Serves one detector until `shutdown`.
+///
+/// # Errors
+/// The profile is not valid, or the timer's thread cannot be started.
+pub async fn run(
+    config: Config,
+    listener: TcpListener,
+    shutdown: Shutdown,
+) -> Result<(), StartError> {
+    run_all(vec![(config, listener)], shutdown).await
+}
+
+/// Serves several detectors until `shutdown`.
+///
+/// # Errors
+/// As [`run`]; nothing is served then.
+pub async fn run_all(
+    detectors: Vec<(Config, TcpListener)>,
+    shutdown: Shutdown,
+) -> Result<(), StartError> {
+    let timer = Timer::start()?;
+    let mut sites = Vec::with_capacity(detectors.len());
+    for (config, listener) in detectors {
+        sites.push((Arc::new(Site::new(config, timer.clone())?), listener));
+    }
+    serve_all(sites, shutdown).await;
+    Ok(())
+}
+
+pub(crate) async fn serve_all(sites: Vec<(Arc<Site>, TcpListener)>, shutdown: Shutdown) {
+    let tracker = TaskTracker::new();
+    for (site, listener) in sites {
+        tracker.spawn(site.serve(listener, shutdown.clone()));
+    }
+    tracker.close();
+    tracker.wait().await;
+}
+
+/// A detector with its routes.
+#[derive(Debug)]
+pub(crate) struct Site {
+    pub(crate) detector: Arc<Detector>,
+    router: Router,
+}
+
+/// Starts tasks that end at the latest with the server. Also the executor of HTTP/2.
+#[derive(Debug, Clone)]
+pub(crate) struct Tasks {
+    tracker: TaskTracker,
+    abort: Shutdown,
+}
+
+impl Tasks {
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let abort = self.abort.clone();
+        self.tracker.spawn(async move {
+            abort.run_until_cancelled(task).await;
+        });
+    }
+}
+
+impl<F> hyper::rt::Executor<F> for Tasks
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, task: F) {
+        self.spawn(task);
+    }
+}
+
+impl Site {
+    pub(crate) fn new(config: Config, timer: Timer) -> Result<Self, StartError> {
+        let detector = Arc::new(Detector::new(config, timer)?);
+        let router = admin::router(detector.clone());
+        Ok(Self { detector, router })
+    }
+
+    /// Everything that is not a call that detects.
+    pub(crate) async fn route(&self, request: Request<Incoming>) -> Response<Body> {
+        match self
+            .router
+            .clone()
+            .oneshot(request.map(axum::body::Body::new))
+            .await
+        {
+            Ok(response) => response.map(Body::Router),
+            Err(never) => match never {},
+        }
+    }
+
+    /// Serves until `shutdown`; returns when every task has ended.
+    pub(crate) async fn serve(self: Arc<Self>, listener: TcpListener, shutdown: Shutdown) {
+        let tasks = Tasks {
+            tracker: TaskTracker::new(),
+            abort: Shutdown::new(),
+        };
+        let detector = &self.detector;
+        tasks.spawn(
+            detector
+                .gate
+                .clone()
+                .run(detector.timer.clone(), shutdown.clone()),
+        );
+        tasks.spawn(expire(detector.clone()));
+        let address = listener.local_addr();
+        match address {
+            Ok(address) => {
+                self.accept_all(listener, address, (&tasks, &shutdown))
+                    .await
+            }
+            Err(error) => tracing::error!(%error, "a listener has no address"),
+        }
+        tasks.tracker.close();
+        drop(tokio::time::timeout(DRAIN, tasks.tracker.wait()).await);
+        tasks.abort.cancel();
+        tasks.tracker.wait().await;
+    }
+
+    async fn accept_all(
+        self: &Arc<Self>,
+        listener: TcpListener,
+        address: SocketAddr,
+        (tasks, shutdown): (&Tasks, &Shutdown),
+    ) {
+        let mut listener = Some(listener);
+        loop {
+            let changed = self.detector.control.changed.notified();
+            let (refused, next_change) = self.refused();
+            if refused {
+                listener = None;
+            } else if listener.is_none() {
+                listener = bind_again(address).await;
+            }
+            let accept = async {
+                match &listener {
+                    Some(listener) => listener.accept().await,
+                    None if refused => std::future::pending().await,
+                    None => {
+                        tokio::time::sleep(REBIND).await;
+                        Err(std::io::ErrorKind::AddrInUse.into())
+                    }
+                }
+            };
+            let schedule = async {
+                match next_change {
+                    Some(at) => self.detector.timer.sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                accepted = accept => match accepted {
+                    Ok((tcp, _)) => self.start(tcp, tasks, shutdown),
+                    Err(error) => pause_after(&error).await,
+                },
+                () = changed => {}
+                () = schedule => {}
+                () = shutdown.cancelled() => return,
+            }
+        }
+    }
+
+    /// Whether the listener shall be down, and when the schedule may change that.
+    fn refused(&self) -> (bool, Option<Instant>) {
+        self.detector.connection_behaviour(|live, behaviour| {
+            (
+                behaviour.connection.refused,
+                live.next_change(Instant::now()),
+            )
+        })
+    }
+
+    fn start(self: &Arc<Self>, tcp: TcpStream, tasks: &Tasks, shutdown: &Shutdown) {
+        drop(tcp.set_nodelay(true));
+        let site = self.clone();
+        let (own, shutdown) = (tasks.clone(), shutdown.clone());
+        let detector = &self.detector;
+        detector.metrics.connections.inc();
+        let index = detector.connections.next("");
+        let wait = detector.connection_behaviour(|live, _| {
+            live.model
+                .connection_latency(index, live.at(Instant::now()))
+        });
+        tasks.spawn(async move {
+            if !wait.is_zero() {
+                site.detector.timer.sleep_until(Instant::now() + wait).await;
+            }
+            let stream = Stream::Plain(tcp);
+            connection::serve(site, stream, false, (own, shutdown)).await;
+        });
+    }
+}
+
+/// Takes expired profiles back.
+async fn expire(detector: Arc<Detector>) {
+    loop {
+        let changed = detector.control.changed.notified();
+        let expiry = async {
+            match detector.control.live().expires {
+                Some(at) => detector.timer.sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = expiry => detector.control.expire(Instant::now()),
+            () = changed => {}
+        }
+    }
+}
+
+async fn bind_again(address: SocketAddr) -> Option<TcpListener> {
+    match TcpListener::bind(address).await {
+        Ok(listener) => Some(listener),
+        Err(error) => {
+            tracing::warn!(%address, %error, "the port was taken while connections were refused");
+            None
+        }
+    }
+}
+
+/// Running out of descriptors is no reason to spin; a peer that went away is none to wait.
+async fn pause_after(error: &std::io::Error) {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionReset};
+    if !matches!(error.kind(), ConnectionAborted | ConnectionReset) {
+        tracing::debug!(%error, "a connection was not accepted");
+        tokio::time::sleep(REBIND).await;
+    }
+}
