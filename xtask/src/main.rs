@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "a command line that talks to people")]
 
 mod bench;
+mod matrix;
 mod tidy;
 mod validate;
 
@@ -24,6 +25,8 @@ enum Task {
     Validate(validate::Arguments),
     /// Crate directions, file sizes, names: what the compiler does not check
     Tidy,
+    /// Every way a detector can fail against what its failure means: nothing passes in silence
+    Matrix,
     /// Measure against peers in the same run
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
     let sound = match Cli::parse().task {
         Task::Validate(arguments) => validate::run(&root, &arguments),
         Task::Tidy => tidy::run(&root),
+        Task::Matrix => matrix::run(&root),
         Task::Bench(bench) => bench::run(&bench),
     };
     if sound {

@@ -3,6 +3,7 @@
 mod batch;
 mod detector;
 mod http_api;
+mod matrix;
 mod orchestrate;
 mod resilience;
 mod service;
