@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "a command line that talks to people")]
 
 mod bench;
+mod dashboards;
 mod matrix;
 mod tidy;
 mod validate;
@@ -27,6 +28,8 @@ enum Task {
     Tidy,
     /// Every way a detector can fail against what its failure means: nothing passes in silence
     Matrix,
+    /// Dashboards and rules: form, and with `--prometheus` data behind every query
+    Dashboards(dashboards::Arguments),
     /// Measure against peers in the same run
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
         Task::Validate(arguments) => validate::run(&root, &arguments),
         Task::Tidy => tidy::run(&root),
         Task::Matrix => matrix::run(&root),
+        Task::Dashboards(arguments) => dashboards::run(&root, &arguments),
         Task::Bench(bench) => bench::run(&bench),
     };
     if sound {

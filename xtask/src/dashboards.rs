@@ -1,0 +1,62 @@
+//! Dashboards and rules that tell the truth: rules of form for every panel, and, given a running
+//! Prometheus, data behind every query and every rule.
+
+mod board;
+mod http;
+mod lint;
+mod live;
+mod promql;
+
+use std::path::Path;
+
+use clap::Args;
+
+use board::Board;
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Also run every query and look at every rule on this Prometheus, as `127.0.0.1:9090`
+    #[arg(long, value_name = "HOST:PORT")]
+    prometheus: Option<String>,
+    /// Leave out dashboards by file name, such as `load-test-results` where no driver has run
+    #[arg(long, value_name = "NAME")]
+    without: Vec<String>,
+}
+
+/// Prints what is wrong. True: nothing is.
+pub fn run(root: &Path, arguments: &Arguments) -> bool {
+    let boards = match board::read_all(&root.join("grafana/dashboards")) {
+        Ok(boards) => boards,
+        Err(error) => return print(&[error]),
+    };
+    let mut found: Vec<String> = boards.iter().flat_map(lint::check).collect();
+    if let Some(address) = &arguments.prometheus {
+        let chosen: Vec<&Board> = boards
+            .iter()
+            .filter(|board| !arguments.without.contains(&board.name))
+            .collect();
+        found.extend(live::check(address, &chosen));
+        let queries: usize = chosen.iter().map(|board| board.queries().count()).sum();
+        println!("dashboards: {queries} queries asked of {address}");
+    }
+    print(&found)
+}
+
+fn print(found: &[String]) -> bool {
+    for finding in found {
+        println!("dashboards: {finding}");
+    }
+    found.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_dashboards_keep_the_rules_of_form() {
+        let boards = super::board::read_all(&crate::root().join("grafana/dashboards"))
+            .expect("dashboards that can be read");
+        assert!(boards.len() >= 4, "only {} dashboards", boards.len());
+        let found: Vec<String> = boards.iter().flat_map(super::lint::check).collect();
+        assert_eq!(found, Vec::<String>::new());
+    }
+}

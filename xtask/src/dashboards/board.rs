@@ -1,0 +1,125 @@
+//! What of a dashboard's JSON is looked at.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+#[derive(Debug, Clone)]
+pub struct Board {
+    /// The file's name without its ending.
+    pub name: String,
+    pub editable: bool,
+    pub variables: Vec<Variable>,
+    pub panels: Vec<Panel>,
+    /// The annotations' queries.
+    pub annotations: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Variable {
+    pub name: String,
+    pub kind: String,
+    /// The metric whose label values are offered.
+    pub metric: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Panel {
+    pub title: String,
+    pub description: String,
+    pub unit: String,
+    pub queries: Vec<String>,
+    /// Whether the panel and all of its queries use the data source variable.
+    pub by_variable: bool,
+}
+
+impl Board {
+    /// Every panel's queries with the panel's title.
+    pub fn queries(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.panels.iter().flat_map(|panel| {
+            let title = panel.title.as_str();
+            panel
+                .queries
+                .iter()
+                .map(move |query| (title, query.as_str()))
+        })
+    }
+}
+
+/// Reads every dashboard of a folder, in the order of their names.
+///
+/// # Errors
+/// A file that cannot be read or is no JSON, by name.
+pub fn read_all(folder: &Path) -> Result<Vec<Board>, String> {
+    let entries =
+        std::fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|ending| ending == "json"));
+    paths.sort();
+    paths.iter().map(|path| read(path)).collect()
+}
+
+fn read(path: &Path) -> Result<Board, String> {
+    let fail = |reason: String| format!("{}: {reason}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
+    let value: Value = serde_json::from_str(&text).map_err(|error| fail(error.to_string()))?;
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    Ok(parse(&name, &value))
+}
+
+/// Takes from the JSON what the checks look at; what is missing is empty and found by them.
+pub fn parse(name: &str, value: &Value) -> Board {
+    let annotations = list(&value["annotations"]["list"]);
+    Board {
+        name: name.to_owned(),
+        editable: value["editable"].as_bool().unwrap_or(true),
+        variables: list(&value["templating"]["list"])
+            .iter()
+            .map(variable)
+            .collect(),
+        panels: list(&value["panels"])
+            .iter()
+            .filter(|panel| panel["type"] != "row")
+            .map(panel)
+            .collect(),
+        annotations: annotations
+            .iter()
+            .filter_map(|annotation| annotation["expr"].as_str().map(str::to_owned))
+            .collect(),
+    }
+}
+
+fn variable(value: &Value) -> Variable {
+    let definition = value["definition"].as_str().unwrap_or_default();
+    let metric = definition
+        .strip_prefix("label_values(")
+        .and_then(|rest| rest.split(',').next())
+        .map(|metric| metric.trim().to_owned());
+    Variable {
+        name: text(&value["name"]),
+        kind: text(&value["type"]),
+
+        metric,
+    }
+}
+
+fn panel(value: &Value) -> Panel {
+    let targets = list(&value["targets"]);
+    let from_variable = |part: &Value| part["datasource"]["uid"].as_str() == Some("${datasource}");
+    Panel {
+        title: text(&value["title"]),
+
+        description: text(&value["description"]),
+        unit: text(&value["fieldConfig"]["defaults"]["unit"]),
+        queries: targets.iter().map(|target| text(&target["expr"])).collect(),
+        by_variable: from_variable(value) && targets.iter().all(from_variable),
+    }
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,160 @@
+//! Rules of form, most of them those of Grafana's own dashboard linter.
+
+use super::board::{Board, Panel};
+
+/// Every breach of a rule, with dashboard and panel.
+pub fn check(board: &Board) -> Vec<String> {
+    let mut found = Vec::new();
+    if board.editable {
+        found.push("is editable: what people save there is lost".to_owned());
+    }
+    if !board
+        .variables
+        .iter()
+        .any(|variable| variable.kind == "datasource")
+    {
+        found.push("has no variable for its data source".to_owned());
+    }
+    for panel in &board.panels {
+        let faults = check_panel(board, panel);
+        found.extend(
+            faults
+                .iter()
+                .map(|fault| format!("{:?} {fault}", panel.title)),
+        );
+    }
+    found
+        .iter()
+        .map(|fault| format!("{}: {fault}", board.name))
+        .collect()
+}
+
+fn check_panel(board: &Board, panel: &Panel) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut rule = |broken: bool, fault: &str| {
+        if broken {
+            found.push(fault.to_owned());
+        }
+    };
+    rule(panel.title.is_empty(), "has no title");
+    rule(panel.description.is_empty(), "has no description");
+    rule(panel.unit.is_empty(), "has no unit");
+    rule(panel.queries.is_empty(), "asks nothing");
+    rule(!panel.by_variable, "has a fixed data source");
+    for query in &panel.queries {
+        rule(query.is_empty(), "has an empty query");
+        rule(
+            has_fixed_range(query),
+            "has a range other than $__rate_interval",
+        );
+        rule(
+            averages_quantile(query),
+            "averages quantiles, which means nothing",
+        );
+        rule(
+            query.contains("_total") && !query.contains("rate(") && !query.contains("increase("),
+            "shows a counter without rate",
+        );
+    }
+    for query in &panel.queries {
+        for name in variables(query) {
+            let known = board.variables.iter().any(|variable| variable.name == name);
+            if !known && name != "__rate_interval" {
+                found.push(format!("uses ${name}, which is no variable"));
+            }
+        }
+    }
+    found
+}
+
+fn has_fixed_range(query: &str) -> bool {
+    query
+        .split('[')
+        .skip(1)
+        .any(|rest| !rest.starts_with("$__rate_interval]"))
+}
+
+/// `avg` over anything that is a quantile by function or by name.
+fn averages_quantile(query: &str) -> bool {
+    let Some(at) = query.find("avg") else {
+        return false;
+    };
+    let behind = &query[at..];
+    ["histogram_quantile", "_p5", "_p9", ":p5", ":p9"]
+        .iter()
+        .any(|sign| behind.contains(sign))
+}
+
+/// Names behind `$` in a query.
+fn variables(query: &str) -> impl Iterator<Item = &str> {
+    query.split('$').skip(1).map(|rest| {
+        let rest = rest.trim_start_matches('{');
+        let end = rest
+            .find(|c: char| !c.is_alphanumeric() && c != '_')
+            .unwrap_or(rest.len());
+        &rest[..end]
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::board::parse;
+
+    fn check(query: &str, fault: Option<&str>) {
+        let source = json!({"uid": "${datasource}"});
+        let board = json!({
+            "editable": false,
+            "templating": {"list": [
+                {"name": "datasource", "type": "datasource"},
+                {"name": "detector", "type": "query", "definition": "label_values(up, detector)"},
+            ]},
+            "panels": [{
+                "title": "t", "type": "timeseries", "description": "d", "datasource": source,
+                "fieldConfig": {"defaults": {"unit": "ms"}},
+                "targets": [{"expr": query, "datasource": source}],
+            }],
+        });
+        let found = super::check(&parse("b", &board));
+        match fault {
+            Some(fault) => assert!(found.iter().any(|f| f.contains(fault)), "{found:?}"),
+            None => assert_eq!(found, Vec::<String>::new()),
+        }
+    }
+
+    #[test]
+    fn a_sound_panel_passes() {
+        check(
+            r#"sum(rate(a_total{detector=~"$detector"}[$__rate_interval]))"#,
+            None,
+        );
+    }
+
+    #[test]
+    fn a_fixed_range_is_found() {
+        check("sum(rate(a_total[1m]))", Some("a range other"));
+    }
+
+    #[test]
+    fn averaged_quantiles_are_found() {
+        check(
+            "avg by (name) (k6_http_req_duration_p95)",
+            Some("averages quantiles"),
+        );
+        check(
+            "avg(histogram_quantile(0.9, a))",
+            Some("averages quantiles"),
+        );
+    }
+
+    #[test]
+    fn a_bare_counter_is_found() {
+        check("sum(a_total)", Some("without rate"));
+    }
+
+    #[test]
+    fn an_unknown_variable_is_found() {
+        check(r#"a{x="$tenant"}"#, Some("uses $tenant"));
+    }
+}
