@@ -4,14 +4,28 @@
 //! A VU belongs to one worker thread (a current-thread runtime with a `LocalSet`) and is one local
 //! task there; executors decide when it iterates.
 
+mod executor;
+mod exit;
 pub mod go_text;
+mod job;
 pub mod log;
 pub mod options;
 pub mod output;
+pub mod plan;
+mod pool;
+mod run;
+pub mod segment;
+mod source;
 mod state;
+pub mod summary;
+pub mod thresholds;
 mod vu;
+mod worker;
 
-pub use state::{Instance, RunState, TestEnd};
+pub use executor::Board;
+pub use exit::Exit;
+pub use run::{Failure, Gatherer, Outcome, Run, Workers, boards};
+pub use state::{Instance, Phase, RunState, TestEnd};
 pub use vu::{
     Activation, Interrupt, Iteration, IterationEnd, Program, ScenarioState, ScriptError,
     SummaryFile, Vu, VuContext, VuIds,

@@ -1,10 +1,11 @@
 //! What all threads of a run share.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -47,11 +48,38 @@ pub struct RunState {
     marked_failed: AtomicBool,
     end: Mutex<Option<TestEnd>>,
     stop: CancellationToken,
+    finished: OnceLock<Duration>,
+    phase: AtomicU8,
+    paused: watch::Sender<bool>,
+    tainted: AtomicBool,
+    setup_data: Mutex<Option<Arc<str>>>,
+}
+
+/// What a run is doing, with the numbers of k6's REST API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Nothing yet.
+    Created = 0,
+    /// VUs are being made.
+    InitVus = 1,
+    /// VUs are made.
+    InitDone = 3,
+    /// Waits for a resume before it begins.
+    Paused = 4,
+    /// `setup` runs.
+    Setup = 6,
+    /// Scenarios run.
+    Running = 7,
+    /// `teardown` runs.
+    Teardown = 8,
+    /// All is over.
+    Ended = 9,
 }
 
 impl RunState {
     /// A run with these (consolidated) options that has not begun.
     pub fn new(options: Arc<Options>) -> Self {
+        let paused = options.paused == Some(true);
         Self {
             options,
             options_json: OnceLock::new(),
@@ -60,6 +88,11 @@ impl RunState {
             marked_failed: AtomicBool::new(false),
             end: Mutex::new(None),
             stop: CancellationToken::new(),
+            finished: OnceLock::new(),
+            phase: AtomicU8::new(Phase::Created as u8),
+            paused: watch::Sender::new(paused),
+            tainted: AtomicBool::new(false),
+            setup_data: Mutex::new(None),
         }
     }
 
@@ -82,6 +115,74 @@ impl RunState {
     /// Time since the scenarios began.
     pub fn elapsed(&self) -> Duration {
         self.started.get().map(Instant::elapsed).unwrap_or_default()
+    }
+
+    /// Marks the end: [`Self::run_time`] stands still from now on.
+    pub fn finish(&self) {
+        self.finished.get_or_init(|| self.elapsed());
+    }
+
+    /// Time since the begin, at most to the end; `setup` and `teardown` count.
+    pub fn run_time(&self) -> Duration {
+        self.finished
+            .get()
+            .copied()
+            .unwrap_or_else(|| self.elapsed())
+    }
+
+    /// Notes what the run is doing.
+    pub fn enter(&self, phase: Phase) {
+        self.phase.store(phase as u8, Ordering::Relaxed);
+    }
+
+    /// What the run is doing, as the REST API's number.
+    pub fn phase(&self) -> u8 {
+        self.phase.load(Ordering::Relaxed)
+    }
+
+    /// Holds the begin back, or lets it go.
+    pub fn set_paused(&self, paused: bool) {
+        self.paused.send_replace(paused);
+    }
+
+    /// Whether the begin is held back.
+    pub fn is_paused(&self) -> bool {
+        *self.paused.borrow()
+    }
+
+    /// Waits as long as the begin is held back.
+    pub async fn wait_while_paused(&self) {
+        if self.is_paused() {
+            self.enter(Phase::Paused);
+        }
+        // The sender lives as long as this.
+        let _ = self.paused.subscribe().wait_for(|paused| !paused).await;
+    }
+
+    /// Notes whether a threshold is crossed at the moment.
+    pub fn set_tainted(&self, tainted: bool) {
+        self.tainted.store(tainted, Ordering::Relaxed);
+    }
+
+    /// Whether a threshold was crossed at the last look.
+    pub fn is_tainted(&self) -> bool {
+        self.tainted.load(Ordering::Relaxed)
+    }
+
+    /// Keeps what `setup` returned.
+    pub fn set_setup_data(&self, data: Option<Arc<str>>) {
+        *self
+            .setup_data
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = data;
+    }
+
+    /// What `setup` returned.
+    pub fn setup_data(&self) -> Option<Arc<str>> {
+        self.setup_data
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// `exec.test.fail()`: the run goes on and ends with exit code 110.

@@ -2,13 +2,15 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use load_metrics::{Recorder, TagSet};
+use load_metrics::{Recorder, TagSet, Tags};
 use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::log::Logger;
+use crate::segment::Stripe;
 use crate::state::RunState;
 
 /// Ends whatever a VU does: waiting VUs select on [`CancellationToken::cancelled`], busy ones ask
@@ -42,6 +44,11 @@ pub trait Vu: 'static {
 
     /// The tags that samples of this VU carry now (scenario and `vu.metrics.tags` included).
     fn tags(&self) -> TagSet;
+
+    /// The pairs that its samples carry without making a series (`iter`, `vu`, `vu.metrics.metadata`).
+    fn metadata(&self) -> Option<Arc<Tags>> {
+        None
+    }
 
     /// Runs `setup`; its result as JSON text, `None` when there is no such function or it returned
     /// nothing.
@@ -120,14 +127,24 @@ pub struct ScenarioState {
     /// Iterations begun and planned, for executors that go by iterations (planned 0: by time).
     pub planned_iterations: u64,
     /// Iterations begun on this instance.
-    pub begun: std::sync::atomic::AtomicU64,
+    pub begun: AtomicU64,
+    /// Iterations that ran to their end.
+    pub completed: AtomicU64,
+    /// Iterations that were interrupted.
+    pub interrupted: AtomicU64,
+    /// VUs at work.
+    pub vus_active: AtomicU64,
+    /// Iterations that VUs were to do on their own and did not.
+    pub(crate) undone: AtomicU64,
+    /// Which iteration numbers of the whole test this instance has.
+    pub(crate) stripe: Stripe,
 }
 
 impl ScenarioState {
     /// How far it is, 0 to 1.
     pub fn progress(&self) -> f64 {
         let done = if self.planned_iterations > 0 {
-            let begun = self.begun.load(std::sync::atomic::Ordering::Relaxed);
+            let begun = self.begun.load(Ordering::Relaxed);
             begun as f64 / self.planned_iterations as f64
         } else {
             let planned = self.duration.map_or(0.0, |planned| planned.as_secs_f64());

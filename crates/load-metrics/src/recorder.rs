@@ -157,7 +157,7 @@ impl Recorder {
             }
         }
         drop(sinks);
-        if metric == builtin::CHECKS {
+        if metric == builtin::CHECKS || metric == builtin::GROUP_DURATION {
             self.tally_check(tags, at, value);
         }
         if let Some(parts) = &self.0.parts {

@@ -39,7 +39,7 @@ pub struct Sample {
 pub type Batch = Vec<Sample>;
 
 /// Where batches go. Must not block: what cannot be taken is counted and dropped by the sink.
-pub trait BatchSink {
+pub trait BatchSink: Send {
     /// Takes a batch.
     fn offer(&self, batch: Batch);
 }

@@ -1,0 +1,249 @@
+//! What an executor works with, and what all of them do alike.
+
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use load_metrics::{SystemTag, builtin};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+
+use crate::job::Job;
+use crate::log::Logger;
+use crate::options::Scenario;
+use crate::pool::{Handle, Pool};
+use crate::segment::{Segment, Stripe};
+use crate::source::Source;
+use crate::state::RunState;
+use crate::vu::{Activation, Interrupt, ScenarioState};
+use crate::worker::{Command, Worker};
+
+/// One scenario's place in a run.
+pub(crate) struct Stand {
+    pub(crate) scenario: Scenario,
+    pub(crate) board: Arc<Board>,
+    pub(crate) pool: Rc<Pool>,
+    pub(crate) workers: Rc<Vec<Worker>>,
+    pub(crate) run: Arc<RunState>,
+    pub(crate) segment: Segment,
+    pub(crate) setup_data: Option<Arc<str>>,
+    pub(crate) logger: Logger,
+    /// Ends all iterations of the scenario; child of the run's.
+    pub(crate) interrupt: Interrupt,
+}
+
+/// What others may see of a scenario.
+#[derive(Debug)]
+pub struct Board {
+    /// The scenario.
+    pub scenario: Scenario,
+    /// Set when it has begun.
+    pub state: OnceLock<Arc<ScenarioState>>,
+    /// VUs and iterations that this instance plans.
+    pub vus: u64,
+    /// How many VUs are planned at the moment, for executors that change it.
+    pub vus_planned: AtomicU64,
+    ended: AtomicBool,
+}
+
+/// A VU that works for a scenario.
+pub(super) struct Running {
+    handle: Handle,
+    pub(super) ended: oneshot::Receiver<()>,
+}
+
+impl Board {
+    pub(crate) fn new(scenario: Scenario, vus: u64) -> Self {
+        let (state, vus_planned) = (OnceLock::new(), AtomicU64::new(vus));
+        Self {
+            scenario,
+            state,
+            vus,
+            vus_planned,
+            ended: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether all its iterations have ended.
+    pub fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Stand {
+    /// Waits until the scenario begins; false when the run ends before.
+    pub(super) async fn wait_for_start(&self) -> bool {
+        let start = Instant::now() + self.scenario.start_time();
+        let in_time = tokio::select! {
+            biased;
+            () = self.interrupt.cancelled() => false,
+            () = sleep_until(start) => true,
+        };
+        if in_time {
+            self.board
+                .state
+                .get_or_init(|| Arc::new(self.new_state(start)));
+        }
+        in_time
+    }
+
+    /// The scenario as scripts see it; it has begun.
+    pub(super) fn state(&self) -> &Arc<ScenarioState> {
+        self.board
+            .state
+            .get_or_init(|| Arc::new(self.new_state(Instant::now())))
+    }
+
+    /// When the scenario's regular time is over.
+    pub(super) fn regular_end(&self) -> Instant {
+        self.state().started + self.scenario.duration()
+    }
+
+    /// The numbers by which this instance's share of anything is found.
+    pub(super) fn stripe(&self) -> Stripe {
+        self.segment.stripe()
+    }
+
+    /// Gives a free VU its work.
+    pub(super) async fn start(&self, source: Source, interrupt: Interrupt) -> Running {
+        self.start_with(self.pool.take().await, source, interrupt, None)
+            .await
+    }
+
+    /// Gives this VU its work; `free` is told its seat after each iteration.
+    pub(super) async fn start_with(
+        &self,
+        handle: Handle,
+        source: Source,
+        interrupt: Interrupt,
+        free: Option<(mpsc::UnboundedSender<usize>, usize)>,
+    ) -> Running {
+        let (ended, ending) = oneshot::channel();
+        let (free, seat) = free.map_or((None, 0), |(free, seat)| (Some(free), seat));
+        let job = Job {
+            activation: self.activation(interrupt),
+            source,
+            ended,
+            free,
+            seat,
+        };
+        // When the worker has ended the job is dropped, and with it `ended`: the VU counts as free.
+        let _ = handle.jobs.send(job).await;
+        Running {
+            handle,
+            ended: ending,
+        }
+    }
+
+    /// Waits for VUs: until the regular end they work on, then `stop` is called and they have the
+    /// graceful time, then they are interrupted.
+    pub(super) async fn finish(&self, mut running: Vec<Running>, stop: impl FnOnce()) {
+        let regular_end = self.regular_end();
+        {
+            let all = async {
+                for vu in &mut running {
+                    let _ = (&mut vu.ended).await; // an error is an end, too
+                }
+            };
+            tokio::pin!(all);
+            let in_time = tokio::select! {
+                biased;
+                () = &mut all => true,
+                () = sleep_until(regular_end) => false,
+            };
+            if !in_time {
+                stop();
+                tokio::select! {
+                    biased;
+                    () = &mut all => {}
+                    () = sleep_until(regular_end + self.scenario.graceful_stop()) => {
+                        self.interrupt.cancel();
+                        all.await;
+                    }
+                }
+            }
+        }
+        running.into_iter().for_each(|vu| self.release(vu));
+    }
+
+    /// Gives the VU back to the pool; it must have ended.
+    pub(super) fn release(&self, vu: Running) {
+        self.pool.give_back(vu.handle);
+    }
+
+    /// Counts iterations that could not be begun; not when the run was ended from outside.
+    pub(super) async fn count_dropped(&self, count: u64) {
+        if count == 0 || self.run.stopped().is_cancelled() {
+            return;
+        }
+        let metric = builtin::DROPPED_ITERATIONS;
+        let command = Command::Record {
+            metric,
+            tags: self.tags(),
+            value: count as f64,
+        };
+        self.workers[0].tell(command).await;
+    }
+
+    fn activation(&self, interrupt: Interrupt) -> Activation {
+        let env = self.scenario.env.iter().flatten();
+        Activation {
+            scenario: Arc::clone(self.state()),
+            function: self.scenario.function().to_owned(),
+            env: env.map(|(k, v)| (k.clone(), v.clone())).collect(),
+            tags: self.tags(),
+            setup_data: self.setup_data.clone(),
+            interrupt,
+        }
+    }
+
+    fn tags(&self) -> Vec<(String, String)> {
+        let own = self
+            .scenario
+            .tags
+            .iter()
+            .flatten()
+            .map(|(k, v)| (k.clone(), v.clone()));
+        let name = self.run.options().has_system_tag(SystemTag::Scenario);
+        let name = name.then(|| ("scenario".to_owned(), self.scenario.name.clone()));
+        own.chain(name).collect()
+    }
+
+    fn new_state(&self, started: Instant) -> ScenarioState {
+        use crate::options::Executor as E;
+        let whole = |count: Option<i64>| u64::try_from(count.unwrap_or(1)).unwrap_or(0);
+        let (planned_iterations, stripe) = match &self.scenario.executor {
+            E::SharedIterations(c) => {
+                let stripe = self.segment.stripe_by_vus(whole(c.vus));
+                (stripe.scale(whole(c.iterations)), stripe)
+            }
+            E::PerVuIterations(c) => (
+                self.stripe().scale(whole(c.vus)) * whole(c.iterations),
+                self.stripe(),
+            ),
+            _ => (0, self.stripe()),
+        };
+        let unix = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or(Duration::ZERO);
+        ScenarioState {
+            name: self.scenario.name.clone(),
+            executor: self.scenario.executor.name(),
+            started,
+            started_unix_ms: i64::try_from(unix.as_millis()).unwrap_or(i64::MAX),
+            duration: Some(self.scenario.duration()),
+            planned_iterations,
+            begun: AtomicU64::new(0),
+            completed: AtomicU64::new(0),
+            interrupted: AtomicU64::new(0),
+            vus_active: AtomicU64::new(0),
+            undone: AtomicU64::new(0),
+            stripe,
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! A VU at work: one local task per VU, one job per scenario it works for.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime};
+
+use load_metrics::{Recorder, UnixNanos, builtin};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::source::{Arrival, Source};
+use crate::state::{RunState, TestEnd};
+use crate::vu::{Activation, Iteration, IterationEnd, Vu};
+
+/// Work for a VU.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) activation: Activation,
+    pub(crate) source: Source,
+    /// Told when the VU is free again.
+    pub(crate) ended: oneshot::Sender<()>,
+    /// Told after each iteration; arrival rates find free VUs by it.
+    pub(crate) free: Option<mpsc::UnboundedSender<usize>>,
+    /// What `free` is told.
+    pub(crate) seat: usize,
+}
+
+/// What the tasks of one worker share.
+#[derive(Clone)]
+pub(crate) struct Desk {
+    pub(crate) recorder: Recorder,
+    pub(crate) run: Arc<RunState>,
+    pub(crate) min_iteration: Duration,
+}
+
+/// Works off jobs until there are no more.
+pub(crate) async fn work<V: Vu>(mut vu: V, mut jobs: mpsc::Receiver<Job>, desk: Desk) {
+    let mut iterations = 0;
+    while let Some(job) = jobs.recv().await {
+        run_job(&mut vu, job, &desk, &mut iterations).await;
+    }
+}
+
+async fn run_job<V: Vu>(vu: &mut V, mut job: Job, desk: &Desk, iterations: &mut u64) {
+    let activation = Rc::new(job.activation);
+    let interrupt = activation.interrupt.clone();
+    let scenario = Arc::clone(&activation.scenario);
+    vu.activate(Rc::clone(&activation));
+    desk.run.instance.vus_active.fetch_add(1, Ordering::Relaxed);
+    scenario.vus_active.fetch_add(1, Ordering::Relaxed);
+    let mut in_vu_scenario = 0;
+    while let Some(arrival) = job.source.next(&interrupt).await {
+        let in_instance = scenario.begun.fetch_add(1, Ordering::Relaxed);
+        let iteration = Iteration {
+            in_vu: *iterations,
+            in_vu_scenario,
+            in_instance,
+            in_test: number_in_test(&scenario, &arrival, in_instance),
+            scheduled: arrival.scheduled,
+        };
+        *iterations += 1;
+        in_vu_scenario += 1;
+        iterate(vu, iteration, &activation, desk).await;
+        if let Some(free) = &job.free {
+            // Nobody listens any more when the scenario has ended: then nobody needs to know.
+            let _ = free.send(job.seat);
+        }
+        // A VU that never waits must let the others of its thread run.
+        tokio::task::yield_now().await;
+    }
+    scenario
+        .undone
+        .fetch_add(job.source.undone(), Ordering::Relaxed);
+    scenario.vus_active.fetch_sub(1, Ordering::Relaxed);
+    desk.run.instance.vus_active.fetch_sub(1, Ordering::Relaxed);
+    // The executor may have gone when the run was ended; the VU is free all the same.
+    let _ = job.ended.send(());
+}
+
+fn number_in_test(scenario: &crate::vu::ScenarioState, arrival: &Arrival, in_instance: u64) -> u64 {
+    arrival
+        .in_test
+        .or_else(|| scenario.stripe.nth(in_instance))
+        .unwrap_or(in_instance)
+}
+
+async fn iterate<V: Vu>(vu: &mut V, iteration: Iteration, activation: &Activation, desk: &Desk) {
+    let (run, scenario) = (&desk.run, &activation.scenario);
+    let begin = Instant::now();
+    let end = vu.iterate(iteration).await;
+    let took = begin.elapsed();
+    let interrupted = activation.interrupt.is_cancelled() || end == IterationEnd::Interrupted;
+    if !interrupted {
+        let at = UnixNanos::from(SystemTime::now());
+        let (tags, metadata) = (vu.tags(), vu.metadata());
+        let millis = took.as_secs_f64() * 1e3;
+        let record = |metric, value| {
+            desk.recorder
+                .record_with(metric, &tags, metadata.as_ref(), at, value);
+        };
+        record(builtin::ITERATION_DURATION, millis);
+        record(builtin::ITERATIONS, 1.0);
+    }
+    let complete = !interrupted && !matches!(end, IterationEnd::Aborted(_));
+    let (of_run, of_scenario) = if complete {
+        (&run.instance.iterations_completed, &scenario.completed)
+    } else {
+        (&run.instance.iterations_interrupted, &scenario.interrupted)
+    };
+    of_run.fetch_add(1, Ordering::Relaxed);
+    of_scenario.fetch_add(1, Ordering::Relaxed);
+    if let IterationEnd::Aborted(message) = end {
+        run.stop(TestEnd::ScriptAborted(message));
+    }
+    if complete && took < desk.min_iteration {
+        let rest = desk.min_iteration - took;
+        tokio::select! {
+            () = activation.interrupt.cancelled() => {}
+            () = tokio::time::sleep(rest) => {}
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! What a run will need: pure functions of the options.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::options::scenario::{DEFAULT_GRACE, Executor, RampingVus, Scenario};
+use crate::segment::{Segment, Stripe};
+
+/// From `at` on, `vus` are planned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// After the scenario's start.
+    pub at: Duration,
+    /// This many VUs.
+    pub vus: u64,
+}
+
+/// What the run as a whole needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Needs {
+    /// VUs to make before the start.
+    pub planned_vus: u64,
+    /// VUs at most, with those that arrival rates may ask for.
+    pub most_vus: u64,
+    /// The longest that it may take.
+    pub duration: Duration,
+}
+
+/// What all scenarios together need.
+pub fn needs(scenarios: &[Scenario], segment: &Segment) -> Needs {
+    let stripe = segment.stripe();
+    let mut timeline: Vec<(Duration, usize, u64, u64)> = Vec::new();
+    for (n, scenario) in scenarios.iter().enumerate() {
+        let unplanned = unplanned_vus(scenario, &stripe);
+        for step in scenario_steps(scenario, &stripe) {
+            let extra = if step.vus == 0 { 0 } else { unplanned };
+            timeline.push((scenario.start_time() + step.at, n, step.vus, extra));
+        }
+    }
+    timeline.sort_by_key(|(at, n, ..)| (*at, *n));
+    let mut current = vec![(0, 0); scenarios.len()];
+    let (mut planned_vus, mut most_vus) = (0, 0);
+    for (index, &(at, n, vus, extra)) in timeline.iter().enumerate() {
+        current[n] = (vus, extra);
+        if timeline.get(index + 1).is_some_and(|next| next.0 == at) {
+            continue; // what begins as another ends does not overlap it
+        }
+        let planned: u64 = current.iter().map(|(vus, _)| vus).sum();
+        planned_vus = planned_vus.max(planned);
+        most_vus = most_vus.max(planned + current.iter().map(|(_, extra)| extra).sum::<u64>());
+    }
+    let ends = scenarios
+        .iter()
+        .map(|s| s.start_time() + s.duration() + s.graceful_stop());
+    Needs {
+        planned_vus,
+        most_vus,
+        duration: ends.max().unwrap_or_default(),
+    }
+}
+
+/// The VUs that a scenario must have over time, grace included; ends with 0.
+fn scenario_steps(scenario: &Scenario, stripe: &Stripe) -> Vec<Step> {
+    let end = scenario.duration() + scenario.graceful_stop();
+    let constant = |vus: i64| {
+        vec![
+            Step {
+                at: Duration::ZERO,
+                vus: scale(stripe, vus),
+            },
+            Step { at: end, vus: 0 },
+        ]
+    };
+    match &scenario.executor {
+        Executor::ConstantVus(c) => constant(c.vus.unwrap_or(1)),
+        Executor::SharedIterations(c) | Executor::PerVuIterations(c) => {
+            constant(c.vus.unwrap_or(1))
+        }
+        Executor::ConstantArrivalRate(c) => constant(c.pre_allocated_vus.unwrap_or(0)),
+        Executor::RampingArrivalRate(c) => constant(c.pre_allocated_vus.unwrap_or(0)),
+        Executor::ExternallyControlled(c) => {
+            let most = c.max_vus.unwrap_or(c.vus.unwrap_or(1));
+            let mut steps = constant(most);
+            if scenario.duration().is_zero() {
+                steps.truncate(1); // until it is stopped
+            }
+            steps
+        }
+        Executor::RampingVus(c) => {
+            let mut steps = with_ramp_down(&ramp_steps(c, stripe), c.graceful_ramp_down());
+            steps.retain(|step| step.at < end);
+            steps.push(Step { at: end, vus: 0 });
+            steps
+        }
+    }
+}
+
+fn unplanned_vus(scenario: &Scenario, stripe: &Stripe) -> u64 {
+    let (most, planned) = match &scenario.executor {
+        Executor::ConstantArrivalRate(c) => (c.max_vus, c.pre_allocated_vus),
+        Executor::RampingArrivalRate(c) => (c.max_vus, c.pre_allocated_vus),
+        _ => (None, None),
+    };
+    let planned = planned.unwrap_or(0);
+    scale(stripe, most.unwrap_or(planned)).saturating_sub(scale(stripe, planned))
+}
+
+/// How many of `count` belong to this instance; negative counts are none.
+pub fn scale(stripe: &Stripe, count: i64) -> u64 {
+    stripe.scale(u64::try_from(count).unwrap_or(0))
+}
+
+impl RampingVus {
+    /// How long a VU that is taken away may finish its iteration.
+    pub fn graceful_ramp_down(&self) -> Duration {
+        self.graceful_ramp_down.unwrap_or(DEFAULT_GRACE)
+    }
+}
+
+/// When how many VUs shall run, without grace. Within a stage from A to B that takes D: going up, VU
+/// k comes at end − D·(B−k)/(B−A); going down, VU k goes when the line reaches k−1.
+pub fn ramp_steps(ramp: &RampingVus, stripe: &Stripe) -> Vec<Step> {
+    let mut count = u64::try_from(ramp.start_vus.unwrap_or(1)).unwrap_or(0);
+    let mut steps = vec![Step {
+        at: Duration::ZERO,
+        vus: stripe.scale(count),
+    }];
+    let mut push = |at: Duration, count: u64| {
+        let vus = stripe.scale(count);
+        match steps.last_mut() {
+            Some(last) if last.at == at => last.vus = vus,
+            Some(last) if last.vus == vus => {}
+            _ => steps.push(Step { at, vus }),
+        }
+    };
+    let mut begin = Duration::ZERO;
+    for stage in ramp.stages.as_deref().unwrap_or_default() {
+        let target = u64::try_from(stage.target).unwrap_or(0);
+        let end = begin + stage.duration;
+        if stage.duration.is_zero() {
+            push(end, target);
+        }
+        let span = count.abs_diff(target);
+        for done in 1..=span {
+            let left = (stage.duration.as_nanos() * u128::from(span - done)) / u128::from(span);
+            let at = end - nanos(left);
+            let now = if target > count {
+                count + done
+            } else {
+                count - done
+            };
+            if !stage.duration.is_zero() {
+                push(at, now);
+            }
+        }
+        (count, begin) = (target, end);
+    }
+    steps
+}
+
+/// The steps with every VU kept for `grace` after it is taken away: the greatest count within the
+/// last `grace` before each moment.
+fn with_ramp_down(steps: &[Step], grace: Duration) -> Vec<Step> {
+    let mut moments: Vec<Duration> = steps.iter().map(|step| step.at).collect();
+    moments.extend(steps.iter().map(|step| step.at + grace));
+    moments.sort_unstable();
+    moments.dedup();
+    let mut window: VecDeque<Step> = VecDeque::new();
+    let mut next = steps.iter().peekable();
+    let mut out: Vec<Step> = Vec::new();
+    for at in moments {
+        while let Some(step) = next.next_if(|step| step.at <= at) {
+            while window.back().is_some_and(|kept| kept.vus <= step.vus) {
+                window.pop_back();
+            }
+            window.push_back(*step);
+        }
+        // A step counts until its successor has been there for `grace`.
+        while window.len() > 1 && expired(steps, window[0], grace, at) {
+            window.pop_front();
+        }
+        let vus = window.front().map_or(0, |step| step.vus);
+        if out.last().is_none_or(|last| last.vus != vus) {
+            out.push(Step { at, vus });
+        }
+    }
+    out
+}
+
+/// Whether the step's own time has been over for `grace`.
+fn expired(steps: &[Step], step: Step, grace: Duration, at: Duration) -> bool {
+    let after = steps.partition_point(|other| other.at <= step.at);
+    steps.get(after).is_some_and(|next| next.at + grace <= at)
+}
+
+fn nanos(nanos: u128) -> Duration {
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::Stage;
+
+    fn ramp(start: i64, stages: &[(u64, i64)]) -> RampingVus {
+        let stage = |&(ms, target): &(u64, i64)| Stage {
+            duration: Duration::from_millis(ms),
+            target,
+        };
+        RampingVus {
+            start_vus: Some(start),
+            stages: Some(stages.iter().map(stage).collect()),
+            graceful_ramp_down: Some(Duration::from_millis(100)),
+        }
+    }
+
+    fn steps(start: i64, stages: &[(u64, i64)]) -> Vec<(u64, u64)> {
+        let steps = ramp_steps(&ramp(start, stages), &Stripe::full());
+        steps
+            .iter()
+            .map(|step| (u64::try_from(step.at.as_millis()).expect("short"), step.vus))
+            .collect()
+    }
+
+    #[test]
+    fn a_ramp_adds_and_takes_vus_when_the_line_reaches_them() {
+        let expected = [(0, 0), (500, 1), (1000, 2), (1500, 1), (2000, 0)];
+        assert_eq!(steps(0, &[(1000, 2), (1000, 0)]), expected);
+    }
+
+    #[test]
+    fn a_stage_without_time_jumps() {
+        assert_eq!(steps(1, &[(0, 5), (1000, 5), (0, 2)]), [(0, 5), (1000, 2)]);
+    }
+
+    #[test]
+    fn vus_are_kept_for_the_graceful_ramp_down() {
+        let ramp = ramp(0, &[(0, 3), (1000, 3), (0, 1), (50, 1), (0, 2), (1000, 2)]);
+        let kept = with_ramp_down(
+            &ramp_steps(&ramp, &Stripe::full()),
+            Duration::from_millis(100),
+        );
+        let millis = |ms| Duration::from_millis(ms);
+        let expected = [
+            Step {
+                at: millis(0),
+                vus: 3,
+            },
+            Step {
+                at: millis(1100),
+                vus: 2,
+            },
+        ];
+        assert_eq!(kept, expected);
+    }
+}

@@ -1,0 +1,549 @@
+//! A run from its first VU to its summary.
+
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use load_metrics::{Aggregate, BatchSink, Delta, Filter, RecorderConfig, Registry, Tags, builtin};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, interval_at, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::executor::{self, Board, Stand};
+use crate::exit::Exit;
+use crate::log::{Level, Logger};
+use crate::options::Options;
+use crate::plan::{self, Needs};
+use crate::pool::Pool;
+use crate::segment::Segment;
+use crate::state::{Phase, RunState, TestEnd};
+use crate::summary::{self, Summary};
+use crate::thresholds::Thresholds;
+use crate::vu::{Interrupt, Program, ScriptError, SummaryFile};
+use crate::worker::{Command, Kit, Worker};
+
+/// Where VUs run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Workers {
+    /// On so many threads.
+    Threads(usize),
+    /// On the caller's thread, as local tasks: for clocks that are paused.
+    Local,
+}
+
+/// Everything that makes a run.
+pub struct Run<P> {
+    /// What VUs do.
+    pub program: Arc<P>,
+    /// The run's state, with its consolidated options.
+    pub state: Arc<RunState>,
+    /// Its metrics; init code has registered its own.
+    pub registry: Arc<Registry>,
+    /// Its part of the test.
+    pub segment: Segment,
+    /// Its thresholds.
+    pub thresholds: Thresholds,
+    /// Where log lines go.
+    pub logger: Logger,
+    /// Where VUs run.
+    pub workers: Workers,
+    /// Whether the summary tells scenarios and groups apart.
+    pub by_part: bool,
+    /// Makes the outputs' end for one worker, if an output wants every sample.
+    pub outputs: Option<Box<dyn Fn() -> Box<dyn BatchSink>>>,
+    /// What was gathered so far.
+    pub aggregate: Arc<Mutex<Aggregate>>,
+    /// What each scenario is at, in order.
+    pub boards: Vec<Arc<Board>>,
+    /// Makes the data that `handleSummary` gets.
+    pub summary_data: Box<dyn Fn(&Summary) -> serde_json::Value>,
+    /// Collects what workers have gathered.
+    pub gatherer: Gatherer,
+}
+
+/// What is to be logged last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What happened.
+    pub message: String,
+    /// What may help.
+    pub hint: Option<String>,
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Outcome {
+    /// For the process.
+    pub exit: Exit,
+    /// Why it is not a success; to be logged after the summary.
+    pub failure: Option<Failure>,
+    /// For the end-of-test summary.
+    pub summary: Summary,
+    /// What `handleSummary` returned; `None` when the default summary shall be shown.
+    pub files: Option<Vec<SummaryFile>>,
+}
+
+/// How often thresholds are looked at.
+const THRESHOLDS_EVERY: Duration = Duration::from_secs(2);
+/// How often the number of VUs is sampled.
+const VUS_EVERY: Duration = Duration::from_secs(1);
+/// How long the end waits for workers that are busy.
+const FINAL_GATHER: Duration = Duration::from_secs(10);
+
+/// What the scenarios of these options need, and what can be seen of each.
+pub fn boards(options: &Options, segment: &Segment) -> (Needs, Vec<Arc<Board>>) {
+    let needs = plan::needs(options.scenarios(), segment);
+    let board = |scenario: &crate::options::Scenario| {
+        let own = plan::needs(std::slice::from_ref(scenario), segment);
+        Arc::new(Board::new(scenario.clone(), own.planned_vus))
+    };
+    (needs, options.scenarios().iter().map(board).collect())
+}
+
+impl<P: Program> Run<P> {
+    /// Runs to the end. Must be called inside a `LocalSet`.
+    pub async fn execute(mut self) -> Outcome {
+        self.registry.register_filtered(expected_responses());
+        let workers = match self.start_workers() {
+            Ok(workers) => Rc::new(workers),
+            Err(error) => {
+                self.logger
+                    .error(&format!("the workers cannot start: {error}"));
+                return Outcome {
+                    exit: Exit::Other,
+                    failure: None,
+                    summary: Summary::default(),
+                    files: None,
+                };
+            }
+        };
+        let (ending, setup_data) = self.run_phases(&workers).await;
+        self.state.finish();
+        self.gatherer
+            .gather(&workers, &self.aggregate, FINAL_GATHER)
+            .await;
+        let (exit, failure) = self.conclude(ending);
+        let summary = self.summarize(setup_data);
+        let files = self.handle_summary(&workers, &summary).await;
+        if let Ok(workers) = Rc::try_unwrap(workers) {
+            workers.into_iter().for_each(Worker::end);
+        }
+        self.state.enter(Phase::Ended);
+        Outcome {
+            exit,
+            failure,
+            summary,
+            files,
+        }
+    }
+
+    fn start_workers(&self) -> std::io::Result<Vec<Worker>> {
+        match self.workers {
+            Workers::Local => Ok(vec![Worker::local(self.kit())]),
+            Workers::Threads(count) => (0..count.max(1))
+                .map(|n| Worker::on_thread(self.kit(), n))
+                .collect(),
+        }
+    }
+
+    fn kit(&self) -> Kit<P> {
+        let options = self.state.options();
+        let recorder = RecorderConfig {
+            system_tags: options.system_tags(),
+            run_tags: options.tags.iter().flatten().collect::<Tags>(),
+            by_part: self.by_part,
+            outputs: self.outputs.as_ref().map(|make| make()),
+        };
+        Kit {
+            program: Arc::clone(&self.program),
+            registry: Arc::clone(&self.registry),
+            run: Arc::clone(&self.state),
+            logger: self.logger.clone(),
+            recorder,
+        }
+    }
+
+    /// Everything that VUs do, with the background tasks beside it.
+    async fn run_phases(&mut self, workers: &Rc<Vec<Worker>>) -> (Ending, Option<Arc<str>>) {
+        let mut sampling = JoinSet::new();
+        sampling.spawn_local(sample_vus(Arc::clone(&self.state), Rc::clone(workers)));
+        let over = CancellationToken::new();
+        let watching = tokio::task::spawn_local(watch(Watch {
+            thresholds: std::mem::take(&mut self.thresholds),
+            gatherer: std::mem::take(&mut self.gatherer),
+            aggregate: Arc::clone(&self.aggregate),
+            workers: Rc::clone(workers),
+            state: Arc::clone(&self.state),
+            logger: self.logger.clone(),
+            over: over.clone(),
+        }));
+        let ending = self.phases(workers).await;
+        over.cancel();
+        sampling.shutdown().await;
+        if let Ok((thresholds, gatherer)) = watching.await {
+            (self.thresholds, self.gatherer) = (thresholds, gatherer);
+        }
+        ending
+    }
+
+    async fn phases(&self, workers: &Rc<Vec<Worker>>) -> (Ending, Option<Arc<str>>) {
+        let stopped = self.state.stopped();
+        let pool = Rc::new(Pool::new(Rc::clone(workers), self.segment.stripe()));
+        let (needs, _) = boards(self.state.options(), &self.segment);
+        self.state.enter(Phase::InitVus);
+        let made = tokio::select! {
+            biased;
+            () = stopped.cancelled() => return (Ending::Stopped, None),
+            made = pool.fill(needs.planned_vus) => made,
+        };
+        if let Err(error) = made {
+            return (Ending::failed(error), None);
+        }
+        self.state.enter(Phase::InitDone);
+        tokio::select! {
+            biased;
+            () = stopped.cancelled() => return (Ending::Stopped, None),
+            () = self.state.wait_while_paused() => {}
+        }
+        self.state.begin();
+        let setup_data = match self.setup(workers).await {
+            Ok(data) => data,
+            Err(ending) => return (ending, None),
+        };
+        self.state.set_setup_data(setup_data.clone());
+        self.state.enter(Phase::Running);
+        self.run_scenarios(workers, &pool, setup_data.clone()).await;
+        self.state.enter(Phase::Teardown);
+        let ending = self.teardown(workers, setup_data.clone()).await;
+        self.state.finish();
+        (ending, setup_data)
+    }
+
+    async fn run_scenarios(
+        &self,
+        workers: &Rc<Vec<Worker>>,
+        pool: &Rc<Pool>,
+        setup_data: Option<Arc<str>>,
+    ) {
+        let mut scenarios = JoinSet::new();
+        for board in &self.boards {
+            scenarios.spawn_local(executor::run(Stand {
+                scenario: board.scenario.clone(),
+                board: Arc::clone(board),
+                pool: Rc::clone(pool),
+                workers: Rc::clone(workers),
+                run: Arc::clone(&self.state),
+                segment: self.segment.clone(),
+                setup_data: setup_data.clone(),
+                logger: self.logger.clone(),
+                interrupt: self.state.stopped().child_token(),
+            }));
+        }
+        while scenarios.join_next().await.is_some() {}
+    }
+
+    async fn setup(&self, workers: &[Worker]) -> Result<Option<Arc<str>>, Ending> {
+        if self.state.options().no_setup == Some(true) {
+            return Ok(None);
+        }
+        self.state.enter(Phase::Setup);
+        let limit = self.state.options().setup_timeout();
+        let interrupt = self.state.stopped().child_token();
+        let token = interrupt.clone();
+        let asked = workers[0].ask(|reply| Command::Setup {
+            interrupt: token,
+            reply,
+        });
+        let Ok(done) = timeout(limit, asked).await else {
+            interrupt.cancel();
+            return Err(Ending::timed_out("setup", limit, Exit::SetupTimeout));
+        };
+        done.unwrap_or(Err(ScriptError::Interrupted))
+            .map_err(Ending::failed)
+    }
+
+    async fn teardown(&self, workers: &[Worker], data: Option<Arc<str>>) -> Ending {
+        if self.state.options().no_teardown == Some(true) {
+            return Ending::Done;
+        }
+        let limit = self.state.options().teardown_timeout();
+        // Not a child of the run's: an ended run is cleaned up after.
+        let interrupt = Interrupt::new();
+        let token = interrupt.clone();
+        let asked = workers[0].ask(|reply| Command::Teardown {
+            data,
+            interrupt: token,
+            reply,
+        });
+        let Ok(done) = timeout(limit, asked).await else {
+            interrupt.cancel();
+            return Ending::timed_out("teardown", limit, Exit::TeardownTimeout);
+        };
+        match done {
+            Some(Ok(())) | None => Ending::Done,
+            Some(Err(error)) => Ending::failed(error),
+        }
+    }
+
+    /// The exit code and what is to be logged with it: what went wrong first, then why the run was
+    /// ended, then thresholds, then what scripts said.
+    fn conclude(&mut self, ending: Ending) -> (Exit, Option<Failure>) {
+        let run_time = self.state.run_time();
+        let mut aggregate = self
+            .aggregate
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let verdict = self.thresholds.conclude(&mut aggregate, run_time);
+        drop(aggregate);
+        if let Ending::Failed(exit, failure) = ending {
+            return (exit, Some(failure));
+        }
+        let names = verdict.crossed.join(", ");
+        let crossed = (!names.is_empty())
+            .then(|| Failure::new(format!("thresholds on metrics '{names}' have been crossed")));
+        match self.state.end() {
+            Some(TestEnd::ScriptAborted(why)) => (
+                Exit::ScriptAborted,
+                Some(Failure::new(format!("test aborted: {why}"))),
+            ),
+            Some(TestEnd::Signal(signal)) => {
+                let why = format!("test run was aborted because k6 received a '{signal}' signal");
+                (Exit::Interrupted, Some(Failure::new(why)))
+            }
+            Some(TestEnd::RestApi) => {
+                let why = "test run stopped from REST API".to_owned();
+                (Exit::StoppedByApi, Some(Failure::new(why)))
+            }
+            Some(TestEnd::ThresholdsCrossed) => {
+                let why = format!(
+                    "thresholds on metrics '{names}' were crossed; at least one has abortOnFail \
+                     enabled, stopping test prematurely"
+                );
+                (Exit::ThresholdsCrossed, Some(Failure::new(why)))
+            }
+            None if crossed.is_some() => (Exit::ThresholdsCrossed, crossed),
+            None if self.state.is_marked_failed() => (
+                Exit::MarkedFailed,
+                Some(Failure::new("test run was marked as failed".to_owned())),
+            ),
+            None => (Exit::Success, None),
+        }
+    }
+
+    fn summarize(&self, setup_data: Option<Arc<str>>) -> Summary {
+        let mut aggregate = self
+            .aggregate
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let options = self.state.options();
+        Summary::new(summary::Source {
+            aggregate: &mut aggregate,
+            registry: &self.registry,
+            thresholds: &self.thresholds,
+            run_time: self.state.run_time(),
+            stats: options.summary_trend_stats(),
+            time_unit: options.summary_time_unit.clone().unwrap_or_default(),
+            by_part: self.by_part,
+            setup_data,
+        })
+    }
+
+    async fn handle_summary(
+        &self,
+        workers: &[Worker],
+        summary: &Summary,
+    ) -> Option<Vec<SummaryFile>> {
+        if !self.program.has_function("handleSummary") {
+            return None;
+        }
+        let limit = self.state.options().handle_summary_timeout();
+        let data = (self.summary_data)(summary);
+        let interrupt = Interrupt::new();
+        let token = interrupt.clone();
+        let asked = workers[0].ask(|reply| Command::Summary {
+            data,
+            interrupt: token,
+            reply,
+        });
+        match timeout(limit, asked).await {
+            Err(_) => {
+                interrupt.cancel();
+                let limit = limit.as_secs();
+                self.logger
+                    .error(&format!("handleSummary() timed out after {limit} seconds"));
+                None
+            }
+            Ok(Some(Ok(files))) => files,
+            Ok(Some(Err(error))) => {
+                let fields = [("hint", "script exception")];
+                self.logger.log(Level::Error, &error.to_string(), &fields);
+                None
+            }
+            Ok(None) => None,
+        }
+    }
+}
+
+/// How the phases ended.
+enum Ending {
+    Done,
+    /// The run was ended; its state knows why.
+    Stopped,
+    Failed(Exit, Failure),
+}
+
+impl Ending {
+    fn failed(error: ScriptError) -> Self {
+        match error {
+            ScriptError::Exception(text) => {
+                let hint = Some("script exception".to_owned());
+                Self::Failed(
+                    Exit::ScriptException,
+                    Failure {
+                        message: text,
+                        hint,
+                    },
+                )
+            }
+            ScriptError::Aborted(why) => {
+                let message = format!("test aborted: {why}");
+                Self::Failed(Exit::ScriptAborted, Failure::new(message))
+            }
+            ScriptError::Interrupted => Self::Stopped,
+        }
+    }
+
+    fn timed_out(function: &str, limit: Duration, exit: Exit) -> Self {
+        let message = format!(
+            "{function}() execution timed out after {} seconds",
+            limit.as_secs_f64()
+        );
+        let hint = Some(format!(
+            "You can increase the time limit via the {function}Timeout option"
+        ));
+        Self::Failed(exit, Failure { message, hint })
+    }
+}
+
+impl Failure {
+    fn new(message: String) -> Self {
+        Self {
+            message,
+            hint: None,
+        }
+    }
+}
+
+/// Collects what workers have gathered. A worker that is busy answers later; nothing is lost.
+pub struct Gatherer {
+    send: mpsc::UnboundedSender<Delta>,
+    receive: mpsc::UnboundedReceiver<Delta>,
+    outstanding: usize,
+}
+
+impl Default for Gatherer {
+    fn default() -> Self {
+        let (send, receive) = mpsc::unbounded_channel();
+        Self {
+            send,
+            receive,
+            outstanding: 0,
+        }
+    }
+}
+
+impl Gatherer {
+    /// Asks all workers and takes what comes within `limit`.
+    async fn gather(&mut self, workers: &[Worker], aggregate: &Mutex<Aggregate>, limit: Duration) {
+        for worker in workers {
+            if worker.tell(Command::Flush(self.send.clone())).await {
+                self.outstanding += 1;
+            }
+        }
+        let all = async {
+            while self.outstanding > 0 {
+                let Some(delta) = self.receive.recv().await else {
+                    return;
+                };
+                self.outstanding -= 1;
+                aggregate
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .absorb(delta);
+            }
+        };
+        let _ = timeout(limit, all).await; // what is late comes with the next time
+    }
+}
+
+/// What looks at thresholds while the run goes on.
+struct Watch {
+    thresholds: Thresholds,
+    gatherer: Gatherer,
+    aggregate: Arc<Mutex<Aggregate>>,
+    workers: Rc<Vec<Worker>>,
+    state: Arc<RunState>,
+    logger: Logger,
+    over: CancellationToken,
+}
+
+async fn watch(mut watch: Watch) -> (Thresholds, Gatherer) {
+    let mut ticks = interval_at(Instant::now() + THRESHOLDS_EVERY, THRESHOLDS_EVERY);
+    loop {
+        tokio::select! {
+            biased;
+            () = watch.over.cancelled() => return (watch.thresholds, watch.gatherer),
+            _ = ticks.tick() => {}
+        }
+        watch
+            .gatherer
+            .gather(&watch.workers, &watch.aggregate, VUS_EVERY / 2)
+            .await;
+        let run_time = watch.state.run_time();
+        let mut aggregate = watch
+            .aggregate
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let verdict = watch.thresholds.evaluate(&mut aggregate, run_time);
+        drop(aggregate);
+        watch.state.set_tainted(!verdict.crossed.is_empty());
+        if verdict.abort && watch.state.end().is_none() {
+            watch
+                .logger
+                .log(Level::Debug, "a threshold with abortOnFail is crossed", &[]);
+            watch.state.stop(TestEnd::ThresholdsCrossed);
+        }
+    }
+}
+
+async fn sample_vus(state: Arc<RunState>, workers: Rc<Vec<Worker>>) {
+    let mut ticks = interval_at(Instant::now() + VUS_EVERY, VUS_EVERY);
+    loop {
+        ticks.tick().await;
+        let counts = [
+            (builtin::VUS, &state.instance.vus_active),
+            (builtin::VUS_MAX, &state.instance.vus_initialized),
+        ];
+        for (metric, count) in counts {
+            let value = count.load(Ordering::Relaxed) as f64;
+            workers[0]
+                .tell(Command::Record {
+                    metric,
+                    tags: Vec::new(),
+                    value,
+                })
+                .await;
+        }
+    }
+}
+
+/// The sub-metric that always exists.
+fn expected_responses() -> Filter {
+    Filter {
+        parent: builtin::HTTP_REQ_DURATION,
+        suffix: "expected_response:true".to_owned(),
+        tags: vec![("expected_response".to_owned(), "true".to_owned())],
+    }
+}

@@ -1,0 +1,341 @@
+//! What came of a run, ready to be shown.
+
+mod data;
+mod export;
+mod format;
+mod machine;
+mod text;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use load_metrics::threshold::parse_aggregation;
+use load_metrics::{Aggregate, CheckTally, Contains, Kind, Metric, Part, Registry, Sink};
+
+pub use data::{Terminal, to_data};
+pub use export::to_export;
+pub use machine::{Origin, to_machine};
+pub use text::{Mode, to_text};
+
+use crate::thresholds::Thresholds;
+
+/// The end-of-test summary.
+#[derive(Debug, Clone, Default)]
+pub struct Summary {
+    /// Metrics with samples or thresholds, sub-metrics included, by name.
+    pub metrics: Vec<MetricView>,
+    /// Groups and checks.
+    pub root: Group,
+    /// What each scenario and group saw, when that was asked for.
+    pub parts: Vec<PartView>,
+    /// How long the run took.
+    pub run_time: Duration,
+    /// What is shown of trends.
+    pub stats: Vec<String>,
+    /// ``, `s`, `ms` or `us`.
+    pub time_unit: String,
+    /// What `setup` returned, as JSON text.
+    pub setup_data: Option<Arc<str>>,
+}
+
+/// A metric with its values.
+#[derive(Debug, Clone)]
+pub struct MetricView {
+    /// `http_reqs` or `http_reqs{status:200}`.
+    pub name: String,
+    /// For a sub-metric: its parent and what stands between the braces.
+    pub filter: Option<(String, String)>,
+    /// Its type.
+    pub kind: Kind,
+    /// Its unit.
+    pub contains: Contains,
+    /// Named values in order; trends as the options ask.
+    pub values: Vec<(String, f64)>,
+    /// Its thresholds.
+    pub thresholds: Vec<ThresholdView>,
+}
+
+/// A threshold and what came of it.
+#[derive(Debug, Clone)]
+pub struct ThresholdView {
+    /// As written.
+    pub text: String,
+    /// The aggregation, `p(95)`.
+    pub aggregation: String,
+    /// What it saw.
+    pub observed: f64,
+    /// Whether it held.
+    pub ok: bool,
+}
+
+/// A group of checks; the root has no name.
+#[derive(Debug, Clone, Default)]
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// Its path, `::outer::inner`.
+    pub path: String,
+    /// Groups in it, in order of appearance.
+    pub groups: Vec<Group>,
+    /// Checks in it, in order of appearance.
+    pub checks: Vec<Check>,
+}
+
+/// A check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// Its name.
+    pub name: String,
+    /// Its path.
+    pub path: String,
+    /// How often it passed.
+    pub passes: u64,
+    /// How often it failed.
+    pub fails: u64,
+}
+
+/// What one scenario, or one group of it, saw.
+#[derive(Debug, Clone, Default)]
+pub struct PartView {
+    /// The scenario; empty for groups outside of scenarios.
+    pub scenario: String,
+    /// The group's path; empty for all of the scenario.
+    pub group: String,
+    /// Its metrics.
+    pub metrics: Vec<MetricView>,
+    /// Its checks.
+    pub checks: Vec<Check>,
+}
+
+/// What a summary is made of.
+pub(crate) struct Source<'a> {
+    pub(crate) aggregate: &'a mut Aggregate,
+    pub(crate) registry: &'a Registry,
+    pub(crate) thresholds: &'a Thresholds,
+    pub(crate) run_time: Duration,
+    pub(crate) stats: Vec<String>,
+    pub(crate) time_unit: String,
+    pub(crate) by_part: bool,
+    pub(crate) setup_data: Option<Arc<str>>,
+}
+
+impl Summary {
+    pub(crate) fn new(source: Source<'_>) -> Self {
+        let Source {
+            aggregate,
+            registry,
+            thresholds,
+            run_time,
+            stats,
+            ..
+        } = source;
+        let all = registry.all();
+        let mut metrics: Vec<MetricView> = Vec::new();
+        for metric in &all {
+            let watched = thresholds
+                .watches()
+                .iter()
+                .find(|watch| watch.metric == metric.id);
+            let empty = Sink::new(metric.kind);
+            let sink = match aggregate.sorted(metric.id) {
+                Some(sink) => sink,
+                None if watched.is_some() => &empty,
+                None => continue,
+            };
+            let mut view = view(metric, &all, values(sink, &stats, run_time));
+            if let Some(watch) = watched {
+                view.thresholds = watch.rules.iter().map(ThresholdView::new).collect();
+            }
+            metrics.push(view);
+        }
+        metrics.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut root = Group::default();
+        aggregate
+            .checks()
+            .into_iter()
+            .for_each(|tally| root.add(tally));
+        let parts = if source.by_part {
+            part_views(aggregate, &all, &stats, run_time)
+        } else {
+            Vec::new()
+        };
+        let (time_unit, setup_data) = (source.time_unit, source.setup_data);
+        Self {
+            metrics,
+            root,
+            parts,
+            run_time,
+            stats,
+            time_unit,
+            setup_data,
+        }
+    }
+
+    /// The metric of that name.
+    pub fn metric(&self, name: &str) -> Option<&MetricView> {
+        self.metrics.iter().find(|metric| metric.name == name)
+    }
+}
+
+impl MetricView {
+    /// One of its values.
+    pub fn value(&self, name: &str) -> f64 {
+        self.values
+            .iter()
+            .find(|(known, _)| known == name)
+            .map_or(0.0, |(_, value)| *value)
+    }
+}
+
+impl ThresholdView {
+    fn new(rule: &crate::thresholds::Rule) -> Self {
+        Self {
+            text: rule.text.clone(),
+            aggregation: rule.expression.aggregation_name().to_owned(),
+            observed: rule.observed,
+            ok: rule.ok,
+        }
+    }
+}
+
+impl Group {
+    /// All its checks, those of inner groups after its own.
+    pub fn all_checks(&self) -> Vec<&Check> {
+        let inner = self.groups.iter().flat_map(Self::all_checks);
+        self.checks.iter().chain(inner).collect()
+    }
+
+    fn add(&mut self, tally: &CheckTally) {
+        let path = tally.tags.get("group").unwrap_or_default();
+        let group = self.descend(path);
+        let Some(name) = tally.tags.get("check") else {
+            return;
+        };
+        let path = format!("{}::{name}", group.path);
+        let (passes, fails) = (tally.rate.trues, tally.rate.total - tally.rate.trues);
+        match group.checks.iter_mut().find(|check| check.name == name) {
+            Some(known) => {
+                known.passes += passes;
+                known.fails += fails;
+            }
+            None => group.checks.push(Check {
+                name: name.to_owned(),
+                path,
+                passes,
+                fails,
+            }),
+        }
+    }
+
+    fn descend(&mut self, path: &str) -> &mut Self {
+        let mut group = self;
+        for name in path.split("::").skip(1) {
+            let at = group.groups.iter().position(|inner| inner.name == name);
+            let at = at.unwrap_or_else(|| {
+                let path = format!("{}::{name}", group.path);
+                group.groups.push(Self {
+                    name: name.to_owned(),
+                    path,
+                    ..Self::default()
+                });
+                group.groups.len() - 1
+            });
+            group = &mut group.groups[at];
+        }
+        group
+    }
+}
+
+fn view(metric: &Metric, all: &[Metric], values: Vec<(String, f64)>) -> MetricView {
+    let filter = metric.filter.as_ref();
+    MetricView {
+        name: metric.name.clone(),
+        filter: filter.map(|f| (all[f.parent.index()].name.clone(), f.suffix.clone())),
+        kind: metric.kind,
+        contains: metric.contains,
+        values,
+        thresholds: Vec::new(),
+    }
+}
+
+fn values(sink: &Sink, stats: &[String], run_time: Duration) -> Vec<(String, f64)> {
+    let named = |name: &str, value: f64| (name.to_owned(), value);
+    match sink {
+        Sink::Counter(c) => vec![named("count", c.sum), named("rate", c.per_second(run_time))],
+        Sink::Gauge(g) => {
+            vec![
+                named("value", g.value),
+                named("min", g.min),
+                named("max", g.max),
+            ]
+        }
+        Sink::Rate(r) => vec![
+            named("rate", r.rate()),
+            named("passes", r.trues as f64),
+            named("fails", (r.total - r.trues) as f64),
+        ],
+        Sink::Trend(_) => {
+            let of = |stat: &String| {
+                let aggregation = parse_aggregation(stat)?;
+                Some((stat.clone(), aggregation.of(sink, run_time)))
+            };
+            stats.iter().filter_map(of).collect()
+        }
+    }
+}
+
+/// Every scenario, and every group of it.
+fn part_views(
+    aggregate: &Aggregate,
+    all: &[Metric],
+    stats: &[String],
+    run_time: Duration,
+) -> Vec<PartView> {
+    let checks = aggregate.checks();
+    let parts = aggregate.parts();
+    let mut wanted: Vec<Part> = Vec::new();
+    for part in &parts {
+        let whole = Part {
+            scenario: part.scenario.clone(),
+            group: String::new(),
+        };
+        for part in [whole, (*part).clone()] {
+            let named = !part.scenario.is_empty() || !part.group.is_empty();
+            if named && !wanted.contains(&part) {
+                wanted.push(part);
+            }
+        }
+    }
+    wanted.sort();
+    wanted
+        .into_iter()
+        .map(|part| {
+            let inside = |other: &Part| {
+                other.scenario == part.scenario
+                    && (part.group.is_empty() || other.group == part.group)
+            };
+            let members: Vec<&Part> = parts.iter().copied().filter(|p| inside(p)).collect();
+            let metrics = all
+                .iter()
+                .filter(|metric| metric.filter.is_none())
+                .filter_map(|metric| {
+                    let sink = aggregate.of_parts(&members, metric.id)?;
+                    Some(view(metric, all, values(&sink, stats, run_time)))
+                });
+            let mut metrics: Vec<MetricView> = metrics.collect();
+            metrics.sort_by(|a, b| a.name.cmp(&b.name));
+            let mut own = Group::default();
+            checks
+                .iter()
+                .filter(|t| inside(&Part::of(&t.tags)))
+                .for_each(|tally| own.add(tally));
+            let checks = own.all_checks().into_iter().cloned().collect();
+            PartView {
+                scenario: part.scenario,
+                group: part.group,
+                metrics,
+                checks,
+            }
+        })
+        .collect()
+}

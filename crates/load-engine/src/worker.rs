@@ -1,0 +1,238 @@
+//! A worker: one thread that owns VUs, or in tests a local task that does.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+
+use load_metrics::{Delta, Recorder, RecorderConfig, Registry, UnixNanos};
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::LocalSet;
+
+use crate::job::{Desk, Job, work};
+use crate::log::Logger;
+use crate::state::RunState;
+use crate::vu::{Interrupt, Program, ScriptError, SummaryFile, Vu, VuContext, VuIds};
+
+/// What a worker is asked to do.
+pub(crate) enum Command {
+    /// Make a VU that then works off jobs.
+    Make {
+        ids: VuIds,
+        reply: oneshot::Sender<Result<mpsc::Sender<Job>, ScriptError>>,
+    },
+    /// Run `setup` in a fresh VU.
+    Setup {
+        interrupt: Interrupt,
+        reply: oneshot::Sender<Result<Option<Arc<str>>, ScriptError>>,
+    },
+    /// Run `teardown` in a fresh VU.
+    Teardown {
+        data: Option<Arc<str>>,
+        interrupt: Interrupt,
+        reply: oneshot::Sender<Result<(), ScriptError>>,
+    },
+    /// Run `handleSummary` in a fresh VU.
+    Summary {
+        data: Value,
+        interrupt: Interrupt,
+        reply: oneshot::Sender<SummaryReply>,
+    },
+    /// Count a sample that no VU takes, with these tags on top of the run's.
+    Record {
+        metric: load_metrics::MetricId,
+        tags: Vec<(String, String)>,
+        value: f64,
+    },
+    /// Hand over what has gathered.
+    Flush(mpsc::UnboundedSender<Delta>),
+}
+
+/// What `handleSummary` returned.
+pub(crate) type SummaryReply = Result<Option<Vec<SummaryFile>>, ScriptError>;
+
+/// What every worker gets.
+pub(crate) struct Kit<P> {
+    pub(crate) program: Arc<P>,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) run: Arc<RunState>,
+    pub(crate) logger: Logger,
+    pub(crate) recorder: RecorderConfig,
+}
+
+/// The other end of a worker.
+pub(crate) struct Worker {
+    commands: mpsc::Sender<Command>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Commands that may wait; the sender waits when there are more.
+const WAITING: usize = 64;
+
+impl Worker {
+    /// Starts a worker on a thread of its own.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(crate) fn on_thread<P: Program>(kit: Kit<P>, number: usize) -> std::io::Result<Self> {
+        let (commands, inbox) = mpsc::channel(WAITING);
+        // The recorder's outputs are made on this thread and used on the other.
+        let body = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            match runtime {
+                Ok(runtime) => LocalSet::new().block_on(&runtime, serve(kit, inbox)),
+                Err(error) => kit
+                    .logger
+                    .error(&format!("a worker has no runtime: {error}")),
+            }
+        };
+        let thread = std::thread::Builder::new()
+            .name(format!("vus-{number}"))
+            .spawn(body)?;
+        Ok(Self {
+            commands,
+            thread: Some(thread),
+        })
+    }
+
+    /// Starts a worker as a task of the current `LocalSet`: for tests whose clock is paused.
+    pub(crate) fn local<P: Program>(kit: Kit<P>) -> Self {
+        let (commands, inbox) = mpsc::channel(WAITING);
+        tokio::task::spawn_local(serve(kit, inbox));
+        Self {
+            commands,
+            thread: None,
+        }
+    }
+
+    /// Asks for something; `None` when the worker has ended.
+    pub(crate) async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Option<T> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(command(reply)).await.ok()?;
+        answer.await.ok()
+    }
+
+    /// Tells something without waiting for it to be done; false when the worker has ended.
+    pub(crate) async fn tell(&self, command: Command) -> bool {
+        self.commands.send(command).await.is_ok()
+    }
+
+    /// Ends the worker and waits for its thread.
+    pub(crate) fn end(mut self) {
+        drop(self.commands);
+        if let Some(thread) = self.thread.take() {
+            // A panic on the worker has been reported by the panic hook.
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn serve<P: Program>(kit: Kit<P>, mut inbox: mpsc::Receiver<Command>) {
+    let recorder = Recorder::new(Arc::clone(&kit.registry), kit.recorder);
+    let min_iteration = kit.run.options().min_iteration_duration.unwrap_or_default();
+    let desk = Desk {
+        recorder: recorder.clone(),
+        run: Arc::clone(&kit.run),
+        min_iteration,
+    };
+    let context = VuContext {
+        ids: VuIds::default(),
+        recorder: recorder.clone(),
+        run: Arc::clone(&kit.run),
+        logger: kit.logger.clone(),
+    };
+    let mut vus = tokio::task::JoinSet::new();
+    while let Some(command) = inbox.recv().await {
+        let (program, context) = (Arc::clone(&kit.program), context.clone());
+        match command {
+            Command::Make { ids, reply } => {
+                let context = VuContext { ids, ..context };
+                vus.spawn_local(make(program, context, reply, desk.clone()));
+            }
+            Command::Setup { interrupt, reply } => {
+                vus.spawn_local(async move {
+                    let done = match program.make_vu(context).await {
+                        Ok(mut vu) => vu.setup(interrupt).await,
+                        Err(error) => Err(error),
+                    };
+                    let _ = reply.send(done); // the asker gives up only when the run ends
+                });
+            }
+            Command::Teardown {
+                data,
+                interrupt,
+                reply,
+            } => {
+                vus.spawn_local(async move {
+                    let done = match program.make_vu(context).await {
+                        Ok(mut vu) => vu.teardown(data, interrupt).await,
+                        Err(error) => Err(error),
+                    };
+                    let _ = reply.send(done); // the asker gives up only when the run ends
+                });
+            }
+            Command::Summary {
+                data,
+                interrupt,
+                reply,
+            } => {
+                vus.spawn_local(async move {
+                    let done = match program.make_vu(context).await {
+                        Ok(mut vu) => vu.handle_summary(data, interrupt).await,
+                        Err(error) => Err(error),
+                    };
+                    let _ = reply.send(done); // the asker gives up only when the run ends
+                });
+            }
+            Command::Record {
+                metric,
+                tags,
+                value,
+            } => {
+                let pairs: Vec<_> = tags.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+                let tags = recorder.extend(&recorder.root(), &pairs);
+                recorder.record(metric, &tags, now(), value);
+            }
+            Command::Flush(reply) => {
+                recorder.flush();
+                let _ = reply.send(recorder.take_delta()); // lost only when the run ends
+            }
+        }
+    }
+    // No more commands: the executors are gone, so the VUs have no jobs.
+    vus.abort_all();
+    while vus.join_next().await.is_some() {}
+    recorder.flush();
+}
+
+async fn make<P: Program>(
+    program: Arc<P>,
+    context: VuContext,
+    reply: oneshot::Sender<Result<mpsc::Sender<Job>, ScriptError>>,
+    desk: Desk,
+) {
+    let run = Arc::clone(&context.run);
+    let vu = match program.make_vu(context).await {
+        Ok(vu) => vu,
+        Err(error) => {
+            let _ = reply.send(Err(error)); // the asker gives up only when the run ends
+            return;
+        }
+    };
+    run.instance.vus_initialized.fetch_add(1, Ordering::Relaxed);
+    // One job at a time: an executor gives a VU its next one after the last has ended.
+    let (jobs, inbox) = mpsc::channel(1);
+    if reply.send(Ok(jobs)).is_ok() {
+        work(vu, inbox, desk).await;
+    }
+}
+
+/// The time, for samples.
+pub(crate) fn now() -> UnixNanos {
+    UnixNanos::from(std::time::SystemTime::now())
+}

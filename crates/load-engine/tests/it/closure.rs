@@ -1,0 +1,193 @@
+//! A program that is a Rust closure: executors must not see the difference to a script.
+
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use load_engine::log::Logger;
+use load_engine::options::{derive, json};
+use load_engine::segment::Segment;
+use load_engine::summary::{Terminal, to_data};
+use load_engine::thresholds::Thresholds;
+use load_engine::{
+    Activation, Gatherer, Interrupt, Iteration, IterationEnd, Outcome, Program, Run, RunState,
+    ScriptError, SummaryFile, Vu, VuContext, Workers, boards,
+};
+use load_metrics::{Aggregate, Recorder, Registry, TagSet};
+use serde_json::Value;
+use tokio::time::Instant;
+
+/// One iteration as it was seen.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Seen {
+    pub at_ms: u64,
+    pub vu: u64,
+    pub iteration: Iteration,
+    pub complete: bool,
+}
+
+/// A program whose iterations take `takes` and which notes them.
+pub struct Closure {
+    takes: Duration,
+    started: Instant,
+    seen: Arc<Mutex<Vec<Seen>>>,
+}
+
+pub struct ClosureVu {
+    takes: Duration,
+    started: Instant,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    context: VuContext,
+    recorder: Recorder,
+    activation: Option<Rc<Activation>>,
+}
+
+impl Program for Closure {
+    type Vu = ClosureVu;
+
+    fn options(&self) -> Value {
+        Value::Null
+    }
+
+    fn has_function(&self, name: &str) -> bool {
+        name == "default"
+    }
+
+    async fn make_vu(&self, context: VuContext) -> Result<ClosureVu, ScriptError> {
+        Ok(ClosureVu {
+            takes: self.takes,
+            started: self.started,
+            seen: Arc::clone(&self.seen),
+            recorder: context.recorder.clone(),
+            context,
+            activation: None,
+        })
+    }
+}
+
+impl Vu for ClosureVu {
+    fn activate(&mut self, activation: Rc<Activation>) {
+        self.activation = Some(activation);
+    }
+
+    async fn iterate(&mut self, iteration: Iteration) -> IterationEnd {
+        let at_ms = u64::try_from(self.started.elapsed().as_millis()).expect("short");
+        let interrupt = self
+            .activation
+            .as_ref()
+            .expect("activated before")
+            .interrupt
+            .clone();
+        let complete = tokio::select! {
+            () = interrupt.cancelled() => false,
+            () = tokio::time::sleep(self.takes) => true,
+        };
+        let vu = self.context.ids.in_test;
+        self.seen.lock().expect("no panics").push(Seen {
+            at_ms,
+            vu,
+            iteration,
+            complete,
+        });
+        if complete {
+            IterationEnd::Completed
+        } else {
+            IterationEnd::Interrupted
+        }
+    }
+
+    fn tags(&self) -> TagSet {
+        self.recorder.root()
+    }
+
+    async fn setup(&mut self, _: Interrupt) -> Result<Option<Arc<str>>, ScriptError> {
+        Ok(None)
+    }
+
+    async fn teardown(&mut self, _: Option<Arc<str>>, _: Interrupt) -> Result<(), ScriptError> {
+        Ok(())
+    }
+
+    async fn handle_summary(
+        &mut self,
+        _: Value,
+        _: Interrupt,
+    ) -> Result<Option<Vec<SummaryFile>>, ScriptError> {
+        Ok(None)
+    }
+}
+
+/// What came of a run.
+pub struct Finished {
+    pub outcome: Outcome,
+    /// In order of their beginning.
+    pub seen: Vec<Seen>,
+    pub state: Arc<RunState>,
+}
+
+impl Finished {
+    pub fn count(&self, metric: &str) -> f64 {
+        self.outcome
+            .summary
+            .metric(metric)
+            .map_or(0.0, |metric| metric.value("count"))
+    }
+}
+
+/// Runs the options (JSON) with iterations that take `takes_ms`, on a paused clock.
+pub fn run(options: &str, takes_ms: u64) -> Finished {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .expect("a runtime");
+    let local = tokio::task::LocalSet::new();
+    local.block_on(&runtime, execute(options, Duration::from_millis(takes_ms)))
+}
+
+async fn execute(options: &str, takes: Duration) -> Finished {
+    let value: Value = serde_json::from_str(options).expect("valid JSON");
+    let mut options = json::read(&value).expect("valid options").options;
+    derive::scenarios(&mut options).expect("derivable");
+    load_engine::options::validate::scenarios(&options, |_| true).expect("runnable");
+    let segment = Segment::parse(
+        options.execution_segment.as_deref(),
+        options.execution_segment_sequence.as_deref(),
+    )
+    .expect("valid segment");
+    let registry = Arc::new(Registry::new());
+    let thresholds = options.thresholds.clone().unwrap_or_default();
+    let thresholds = Thresholds::new(&thresholds, &registry).expect("valid thresholds");
+    let (_, boards) = boards(&options, &segment);
+    let state = Arc::new(RunState::new(Arc::new(options)));
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let started = Instant::now();
+    let program = Arc::new(Closure {
+        takes,
+        started,
+        seen: Arc::clone(&seen),
+    });
+    let run = Run {
+        program,
+        state: Arc::clone(&state),
+        registry,
+        segment,
+        thresholds,
+        logger: Logger::silent(),
+        workers: Workers::Local,
+        by_part: false,
+        outputs: None,
+        aggregate: Arc::new(Mutex::new(Aggregate::default())),
+        boards,
+        summary_data: Box::new(|summary| to_data(summary, Terminal::default())),
+        gatherer: Gatherer::default(),
+    };
+    let outcome = run.execute().await;
+    let mut seen = seen.lock().expect("no panics").clone();
+    seen.sort_by_key(|seen| (seen.at_ms, seen.vu));
+    Finished {
+        outcome,
+        seen,
+        state,
+    }
+}

@@ -1,0 +1,161 @@
+//! Each executor against what k6 does with the same options.
+
+use std::sync::atomic::Ordering;
+
+use load_engine::Exit;
+
+use crate::closure::{Finished, run};
+
+fn starts(finished: &Finished) -> Vec<u64> {
+    finished.seen.iter().map(|seen| seen.at_ms).collect()
+}
+
+fn interrupted(finished: &Finished) -> u64 {
+    finished
+        .state
+        .instance
+        .iterations_interrupted
+        .load(Ordering::Relaxed)
+}
+
+#[test]
+fn shared_iterations_are_dropped_when_the_time_is_over() {
+    let done = run(
+        r#"{"scenarios":{"a":{"executor":"shared-iterations","vus":1,"iterations":9,
+            "maxDuration":"1s","gracefulStop":"0s"}}}"#,
+        400,
+    );
+    assert_eq!(starts(&done), [0, 400, 800]);
+    assert_eq!((done.count("iterations"), interrupted(&done)), (2.0, 1));
+    assert_eq!(done.count("dropped_iterations"), 6.0);
+}
+
+#[test]
+fn per_vu_iterations_that_no_vu_can_do_are_dropped() {
+    let done = run(
+        r#"{"scenarios":{"a":{"executor":"per-vu-iterations","vus":2,"iterations":9,
+            "maxDuration":"1s","gracefulStop":"2s"}}}"#,
+        400,
+    );
+    assert_eq!((done.count("iterations"), interrupted(&done)), (6.0, 0));
+    assert_eq!(done.count("dropped_iterations"), 12.0);
+}
+
+#[test]
+fn constant_vus_iterate_until_the_end_and_have_a_grace() {
+    let done = run(
+        r#"{"scenarios":{"a":{"executor":"constant-vus","vus":3,"duration":"1s",
+            "gracefulStop":"100ms"}}}"#,
+        600,
+    );
+    assert_eq!(starts(&done), [0, 0, 0, 600, 600, 600]);
+    assert_eq!((done.count("iterations"), interrupted(&done)), (3.0, 3));
+    assert_eq!(done.outcome.summary.run_time.as_millis(), 1100);
+}
+
+#[test]
+fn ramping_vus_come_and_go_when_the_line_reaches_them() {
+    let done = run(
+        r#"{"scenarios":{"a":{"executor":"ramping-vus","startVUs":0,"gracefulRampDown":"0s",
+            "stages":[{"duration":"1s","target":2},{"duration":"1s","target":0}]}}}"#,
+        10_000,
+    );
+    assert_eq!(starts(&done), [500, 1000]);
+    assert_eq!(interrupted(&done), 2);
+    assert_eq!(done.outcome.summary.run_time.as_millis(), 2000);
+}
+
+#[test]
+fn a_vu_that_is_wanted_again_while_it_leaves_stays() {
+    let done = run(
+        r#"{"scenarios":{"a":{"executor":"ramping-vus","startVUs":1,"gracefulRampDown":"10s",
+            "stages":[{"duration":"100ms","target":0},{"duration":"100ms","target":1},
+                      {"duration":"800ms","target":1}]}}}"#,
+        400,
+    );
+    assert_eq!(starts(&done), [0, 400, 800]);
+    assert_eq!(interrupted(&done), 0);
+    assert!(done.seen.iter().all(|seen| seen.vu == 1));
+}
+
+#[test]
+fn scenarios_that_do_not_overlap_use_the_same_vus() {
+    let done = run(
+        r#"{"scenarios":{
+            "a":{"executor":"constant-vus","vus":2,"duration":"1s","gracefulStop":"0s"},
+            "b":{"executor":"per-vu-iterations","vus":2,"startTime":"1s","maxDuration":"1s"}}}"#,
+        300,
+    );
+    assert_eq!(
+        done.state.instance.vus_initialized.load(Ordering::Relaxed),
+        2
+    );
+    let last: Vec<_> = done.seen.iter().rev().take(2).collect();
+    assert!(
+        last.iter()
+            .all(|seen| seen.at_ms >= 1000 && seen.iteration.in_vu_scenario == 0)
+    );
+    assert!(last.iter().all(|seen| seen.iteration.in_vu == 4));
+}
+
+#[test]
+fn a_minimum_duration_pads_iterations_but_not_their_measure() {
+    let done = run(
+        r#"{"vus":1,"iterations":3,"minIterationDuration":"1s"}"#,
+        100,
+    );
+    assert_eq!(starts(&done), [0, 1000, 2000]);
+    let duration = done
+        .outcome
+        .summary
+        .metric("iteration_duration")
+        .expect("measured");
+    assert_eq!(duration.value("max"), 100.0);
+}
+
+#[test]
+fn a_crossed_threshold_decides_the_exit_code() {
+    let options =
+        r#"{"iterations":2,"thresholds":{"iterations":["count>5"],"checks":["rate>0.9"]}}"#;
+    let done = run(options, 100);
+    assert_eq!(done.outcome.exit, Exit::ThresholdsCrossed);
+    let failure = done.outcome.failure.expect("has a reason");
+    assert_eq!(
+        failure.message,
+        "thresholds on metrics 'iterations' have been crossed"
+    );
+}
+
+#[test]
+fn a_threshold_can_end_the_run() {
+    let options = r#"{"vus":1,"duration":"1m","thresholds":{
+        "iterations":[{"threshold":"count<3","abortOnFail":true,"delayAbortEval":"3s"}]}}"#;
+    let done = run(options, 100);
+    assert_eq!(done.outcome.exit, Exit::ThresholdsCrossed);
+    let took = done.outcome.summary.run_time.as_millis();
+    assert!((4000..4600).contains(&took), "ended after {took} ms");
+}
+
+#[test]
+fn segments_share_vus_and_iterations() {
+    let segment = |piece: &str| {
+        let options = format!(
+            r#"{{"vus":4,"iterations":10,"executionSegment":"{piece}",
+                "executionSegmentSequence":"0,1/3,2/3,1"}}"#
+        );
+        let done = run(&options, 100);
+        let mut numbers: Vec<u64> = done
+            .seen
+            .iter()
+            .map(|seen| seen.iteration.in_test)
+            .collect();
+        numbers.sort_unstable();
+        let mut vus: Vec<u64> = done.seen.iter().map(|seen| seen.vu).collect();
+        vus.sort_unstable();
+        vus.dedup();
+        (vus, numbers)
+    };
+    assert_eq!(segment("0:1/3"), (vec![1, 4], vec![0, 2, 4, 6, 8]));
+    assert_eq!(segment("1/3:2/3"), (vec![2], vec![1, 5, 9]));
+    assert_eq!(segment("2/3:1"), (vec![3], vec![3, 7]));
+}

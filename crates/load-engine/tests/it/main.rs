@@ -1,0 +1,4 @@
+//! Executors and the lifecycle, on a paused clock.
+
+mod closure;
+mod executors;
