@@ -144,6 +144,10 @@ fn check_ports(fleet: &Fleet, faults: &mut Faults) {
         let Some(authority) = detector.authority() else {
             continue;
         };
+        // Port 0 is any free one.
+        if authority.1 == 0 {
+            continue;
+        }
         if let Some(other) = taken.insert(authority.clone(), name) {
             let message = format!("{}:{} is already `{other}`'s", authority.0, authority.1);
             faults.add(format!("detectors.{name}.endpoint"), message);

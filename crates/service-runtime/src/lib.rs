@@ -4,4 +4,4 @@ pub mod logging;
 pub mod metrics;
 pub mod serve;
 
-pub use serve::{Shutdown, bind, serve};
+pub use serve::{BindError, Shutdown, bind, serve};

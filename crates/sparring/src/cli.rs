@@ -1,8 +1,14 @@
 //! The command line: what can be asked for, as clap reads it.
 
-use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use fleet::{Fleet, LoadError};
+use service_runtime::logging;
+use tokio::runtime::Runtime;
 
 use crate::commands::{self, CommandResult};
+use crate::terminal;
 
 /// A bench for services that fan out to flaky dependencies.
 ///
@@ -29,6 +35,8 @@ Called by the name `k6`, the binary is the k6 command line.";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run the whole stack, orchestrator and mock detectors, until Ctrl-C
+    Up(commands::up::Arguments),
     /// Read a fleet file and report all its faults, each with its path and a hint
     Check(commands::check::Arguments),
 }
@@ -36,7 +44,53 @@ pub enum Command {
 impl Command {
     pub fn execute(self) -> CommandResult {
         match self {
+            Self::Up(arguments) => commands::up::execute(arguments),
             Self::Check(arguments) => commands::check::execute(&arguments),
         }
+    }
+}
+
+/// Where the fleet is described; shared by all commands that need it.
+#[derive(Debug, Clone, Args)]
+pub struct FleetArguments {
+    /// The fleet file [default: detectors.yaml when it exists, else the built-in fleet]
+    #[arg(long, short = 'c', value_name = "FILE", env = "SPARRING_CONFIG")]
+    config: Option<PathBuf>,
+    /// More log lines: -v for info, -vv for debug; LOG_LEVEL does the same
+    #[arg(long, short = 'v', action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// Log lines as JSON
+    #[arg(long)]
+    log_json: bool,
+}
+
+impl FleetArguments {
+    /// The fleet with its overrides.
+    pub fn load(&self) -> Result<Fleet, LoadError> {
+        fleet::load(self.config.as_deref(), &[])
+    }
+
+    /// Logs to stderr, at `level` unless more was asked for.
+    pub fn init_logging(&self, level: &str) {
+        let level = match self.verbose {
+            0 => level,
+            1 => "info",
+            _ => "debug",
+        };
+        let format = if self.log_json {
+            logging::Format::Json
+        } else {
+            logging::Format::Text
+        };
+        logging::init(format, level, terminal::stderr_takes_colour());
+    }
+
+    /// A runtime with as many threads as the fleet's service wants.
+    pub fn runtime(&self, fleet: &Fleet) -> std::io::Result<Runtime> {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        if fleet.service.workers > 0 {
+            builder.worker_threads(fleet.service.workers);
+        }
+        builder.enable_all().build()
     }
 }

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 pub mod check;
+pub mod up;
 
 /// How a command ends: with the process' exit code, or with what stopped it.
 pub type CommandResult = Result<ExitCode, Box<dyn Error + Send + Sync>>;

@@ -3,7 +3,12 @@
 #![expect(clippy::print_stdout, reason = "the binary is what talks to people")]
 
 mod cli;
+mod client;
 mod commands;
+mod metrics_text;
+mod signals;
+mod stack;
+mod status;
 mod terminal;
 
 use std::process::ExitCode;

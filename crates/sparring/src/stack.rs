@@ -1,0 +1,177 @@
+//! The whole stack in one process: mock detectors and the orchestrator in front of them.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use fleet::Fleet;
+use service_runtime::{Shutdown, bind};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+/// Which ports the stack takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ports {
+    /// Those of the fleet file; 0 there takes a free one.
+    Declared,
+    /// Any free ones, on loopback.
+    Free,
+}
+
+/// Why the stack did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Bind(#[from] service_runtime::BindError),
+    #[error("detectors.{detector}.endpoint: `{host}` is not this machine; a mock runs only here")]
+    Elsewhere { detector: String, host: String },
+    #[error("the address of a listener is unknown")]
+    Address(#[source] io::Error),
+    #[error("the fleet does not suit the orchestrator")]
+    Orchestrator(#[from] orchestrator::ConfigError),
+}
+
+/// A running stack. Dropping it without [`Stack::stop`] leaves its tasks to the runtime's end.
+pub struct Stack {
+    pub orchestrator: SocketAddr,
+    /// Each detector's name and where it listens, in the order of the fleet.
+    pub detectors: Vec<(String, SocketAddr)>,
+    servers: JoinSet<(String, io::Result<()>)>,
+    shutdown: Shutdown,
+}
+
+impl Stack {
+    /// Takes all ports first, so that a taken one is known before anything runs; then starts the
+    /// servers. `fleet`'s endpoints are set to where the mocks listen.
+    ///
+    /// # Errors
+    /// A port is taken, or a detector's endpoint is on another machine.
+    pub async fn start(
+        mut fleet: Fleet,
+        ports: Ports,
+        shutdown: &Shutdown,
+    ) -> Result<Self, StartError> {
+        let front = match ports {
+            Ports::Declared => SocketAddr::new(fleet.service.host, fleet.service.port),
+            Ports::Free => SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        };
+        let front = bind(front, "the orchestrator").await?;
+        let (mut mocks, mut addresses) = (Vec::new(), Vec::new());
+        for (name, detector) in &mut fleet.detectors {
+            let (listener, address) = listen(name, detector, ports).await?;
+            detector.endpoint = with_port(&detector.endpoint, address);
+            mocks.push((mock_detectors::Config::of(name, detector), listener));
+            addresses.push((name.clone(), address));
+        }
+        let orchestrator = front.local_addr().map_err(StartError::Address)?;
+        let config = orchestrator::Config::try_from(&fleet)?;
+        let mut stack = Self {
+            orchestrator,
+            detectors: addresses,
+            servers: JoinSet::new(),
+            shutdown: shutdown.child_token(),
+        };
+        let server = mock_detectors::run_all(mocks, stack.shutdown.clone());
+        stack.servers.spawn(async move {
+            (
+                "the mock detectors".to_owned(),
+                server.await.map_err(io::Error::other),
+            )
+        });
+        let server = orchestrator::run(config, front, stack.shutdown.clone());
+        stack
+            .servers
+            .spawn(async move { ("the orchestrator".to_owned(), server.await) });
+        Ok(stack)
+    }
+
+    /// Where the orchestrator answers, as a URL without a path.
+    pub fn base_url(&self) -> String {
+        let mut address = self.orchestrator;
+        if address.ip().is_unspecified() {
+            address.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        }
+        format!("http://{address}")
+    }
+
+    /// Waits until a server ends that was not told to, and says which and why.
+    pub async fn broken(&mut self) -> (String, io::Result<()>) {
+        match self.servers.join_next().await {
+            Some(Ok(ended)) => ended,
+            Some(Err(panic)) => ("a server".to_owned(), Err(io::Error::other(panic))),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Tells all servers to end and waits until they have.
+    pub async fn stop(mut self) {
+        self.shutdown.cancel();
+        while let Some(ended) = self.servers.join_next().await {
+            if let Ok((name, Err(error))) = ended {
+                tracing::warn!(%error, "{name} did not end cleanly");
+            }
+        }
+    }
+}
+
+async fn listen(
+    name: &str,
+    detector: &fleet::Detector,
+    ports: Ports,
+) -> Result<(TcpListener, SocketAddr), StartError> {
+    let (host, port) = detector.authority().unwrap_or_default();
+    let wanted = match ports {
+        Ports::Free => SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        Ports::Declared => SocketAddr::new(local_ip(name, &host)?, port),
+    };
+    let listener = bind(wanted, name).await?;
+    let address = listener.local_addr().map_err(StartError::Address)?;
+    Ok((listener, address))
+}
+
+/// The address to listen on for an endpoint's host, if that is this machine.
+fn local_ip(detector: &str, host: &str) -> Result<IpAddr, StartError> {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let ip = match bare.parse::<IpAddr>() {
+        Ok(ip) => Some(ip),
+        Err(_) if host == "localhost" => Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        Err(_) => None,
+    };
+    ip.filter(|ip| ip.is_loopback() || ip.is_unspecified())
+        .ok_or_else(|| StartError::Elsewhere {
+            detector: detector.to_owned(),
+            host: host.to_owned(),
+        })
+}
+
+/// `endpoint` with host and port of `address`; scheme and path stay.
+fn with_port(endpoint: &str, address: SocketAddr) -> String {
+    let (scheme, rest) = endpoint.split_once("://").unwrap_or(("http", endpoint));
+    let path = rest.find('/').map_or("", |start| &rest[start..]);
+    format!("{scheme}://{address}{path}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_takes_the_port_that_was_bound() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 9));
+        assert_eq!(
+            with_port("http://localhost:0/detect", address),
+            "http://127.0.0.1:9/detect"
+        );
+        assert_eq!(
+            with_port("https://localhost", address),
+            "https://127.0.0.1:9"
+        );
+    }
+
+    #[test]
+    fn a_mock_does_not_start_for_an_endpoint_on_another_machine() {
+        assert!(local_ip("a", "localhost").is_ok_and(|ip| ip.is_loopback()));
+        assert!(local_ip("a", "[::1]").is_ok_and(|ip| ip.is_loopback()));
+        let error = local_ip("a", "detector.example.com").expect_err("elsewhere");
+        assert!(error.to_string().contains("detectors.a.endpoint"));
+    }
+}
