@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,7 @@ pub struct Up {
     child: Child,
     /// Where each server listens, by name.
     urls: BTreeMap<String, String>,
+    folder: tempfile::TempDir,
     /// Kept open: a server that prints into a closed pipe would die of it.
     _stdout: BufReader<ChildStdout>,
 }
@@ -50,8 +52,14 @@ impl Up {
         Self {
             child,
             urls,
+            folder,
             _stdout: stdout,
         }
+    }
+
+    /// The fleet file it was started with.
+    pub fn fleet_file(&self) -> PathBuf {
+        self.folder.path().join("detectors.yaml")
     }
 
     /// Where `server` listens, without a path.

@@ -1,10 +1,12 @@
 //! A detector that is made to fail while requests go on: the breaker opens, answers stay in time
 //! and honest, and after the toggle back it closes.
 
+use std::ffi::OsStr;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use crate::binary::call;
 use crate::stack::Up;
 
 const FLEET: &str = "
@@ -53,7 +55,21 @@ fn a_failing_detector_opens_its_breaker_and_a_healed_one_closes_it() {
         assert_eq!(body["fallback_used"], true);
     });
 
-    up.toggle("shaky", &json!({"success_rate": 1.0}));
+    let ended = call(
+        [
+            "fault",
+            "shaky",
+            "--failure-rate",
+            "0",
+            "--url",
+            up.url("shaky"),
+            "--config",
+        ]
+        .map(OsStr::new)
+        .into_iter()
+        .chain([up.fleet_file().as_os_str()]),
+    );
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let closed = "circuit_breaker_state{detector=\"shaky\",state=\"closed\"} 1";
     up.until_metrics_hold(closed, || {
         let (status, body) = ask();

@@ -92,7 +92,10 @@ impl Seat {
 impl Source {
     /// Waits for the next iteration; `None` ends the VU's work for the scenario.
     pub(crate) async fn next(&mut self, interrupt: &Interrupt) -> Option<Arrival> {
-        const NOW: Arrival = Arrival { in_test: None, scheduled: None };
+        const NOW: Arrival = Arrival {
+            in_test: None,
+            scheduled: None,
+        };
         if interrupt.is_cancelled() {
             return None;
         }

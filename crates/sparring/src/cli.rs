@@ -37,6 +37,12 @@ Called by the name `k6`, the binary is the k6 command line.";
 pub enum Command {
     /// Run the whole stack, orchestrator and mock detectors, until Ctrl-C
     Up(commands::up::Arguments),
+    /// Serve mock detectors alone
+    Mock(commands::mock::Arguments),
+    /// Serve the orchestrator alone
+    Orchestrator(commands::orchestrator::Arguments),
+    /// Change how a running mock detector behaves
+    Fault(commands::fault::Arguments),
     /// Read a fleet file and report all its faults, each with its path and a hint
     Check(commands::check::Arguments),
 }
@@ -45,6 +51,9 @@ impl Command {
     pub fn execute(self) -> CommandResult {
         match self {
             Self::Up(arguments) => commands::up::execute(arguments),
+            Self::Mock(arguments) => commands::mock::execute(&arguments),
+            Self::Orchestrator(arguments) => commands::orchestrator::execute(&arguments),
+            Self::Fault(arguments) => commands::fault::execute(&arguments),
             Self::Check(arguments) => commands::check::execute(&arguments),
         }
     }

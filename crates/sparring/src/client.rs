@@ -3,10 +3,12 @@
 use std::error::Error;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
+use hyper::{Method, Request};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
 
 /// Longer answers are refused.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
@@ -17,18 +19,39 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// # Errors
 /// No connection, no success, no UTF-8, too long, or nothing within 5 s.
 pub async fn get_text(url: &str) -> Result<String, Box<dyn Error + Send + Sync>> {
-    let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
+    call(Request::get(url).body(Full::default())?).await
+}
+
+/// Sends a JSON merge patch.
+///
+/// # Errors
+/// As [`get_text`]; the message holds what the server said.
+pub async fn patch_json(url: &str, patch: &Value) -> Result<String, Box<dyn Error + Send + Sync>> {
+    let request = Request::builder()
+        .method(Method::PATCH)
+        .uri(url)
+        .header("content-type", "application/merge-patch+json")
+        .body(Full::from(patch.to_string()))?;
+    call(request).await
+}
+
+async fn call(request: Request<Full<Bytes>>) -> Result<String, Box<dyn Error + Send + Sync>> {
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    let url = request.uri().clone();
     let call = async {
-        let response = client.get(url.parse()?).await?;
+        let unreachable = |error| format!("{url} cannot be reached; is it running? ({error})");
+        let response = client.request(request).await.map_err(unreachable)?;
         let status = response.status();
         let body = Limited::new(response.into_body(), MOST_BYTES)
             .collect()
             .await?
             .to_bytes();
+        let text = String::from_utf8(body.to_vec())?;
         if !status.is_success() {
-            return Err(format!("{url} answered {status}").into());
+            return Err(format!("{url} answered {status}: {}", text.trim()).into());
         }
-        Ok(String::from_utf8(body.to_vec())?)
+        Ok(text)
     };
-    tokio::time::timeout(PATIENCE, call).await?
+    let late = |_| format!("{url} did not answer within {} s", PATIENCE.as_secs());
+    tokio::time::timeout(PATIENCE, call).await.map_err(late)?
 }

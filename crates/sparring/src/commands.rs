@@ -4,6 +4,9 @@ use std::error::Error;
 use std::process::ExitCode;
 
 pub mod check;
+pub mod fault;
+pub mod mock;
+pub mod orchestrator;
 pub mod up;
 
 /// How a command ends: with the process' exit code, or with what stopped it.

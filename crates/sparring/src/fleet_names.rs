@@ -1,0 +1,32 @@
+//! Finding a detector by what people call it.
+
+use fleet::{Detector, Fleet};
+
+/// The detector of this name or alias.
+///
+/// # Errors
+/// There is none; the message names the nearest, or all.
+pub fn find<'a>(fleet: &'a Fleet, wanted: &str) -> Result<(&'a str, &'a Detector), String> {
+    let called = |(name, detector): &(&String, &Detector)| {
+        name.as_str() == wanted || detector.aliases.iter().any(|alias| alias == wanted)
+    };
+    if let Some((name, detector)) = fleet.detectors.iter().find(called) {
+        return Ok((name, detector));
+    }
+    let known: Vec<&str> = fleet
+        .detectors
+        .iter()
+        .flat_map(|(name, detector)| {
+            std::iter::once(name.as_str()).chain(detector.aliases.iter().map(String::as_str))
+        })
+        .collect();
+    match fleet::read::nearest(wanted, known.iter().copied()) {
+        Some(near) => Err(format!(
+            "there is no detector `{wanted}`; did you mean `{near}`?"
+        )),
+        None => Err(format!(
+            "there is no detector `{wanted}`; known: {}",
+            known.join(", ")
+        )),
+    }
+}
