@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use detector_api::orchestrate::Priority;
+use service_runtime::Shutdown;
 use tokio_util::task::TaskTracker;
 
-use crate::cache::{Cache, Key};
-use crate::config::Config;
+use crate::cache::{Cache, Key, Scope};
+use crate::config::{Config, DetectorSettings};
+use crate::events::{Events, Kind};
 use crate::flights::Flights;
+use crate::health;
 use crate::metrics::Metrics;
-use crate::policy::Policy;
-use crate::registry::{Detector, Registry};
+use crate::policies::Policies;
+use crate::registry::{Detector, Origin, Registry};
 use crate::run::Answered;
 use crate::transport::Transport;
 
@@ -23,7 +26,11 @@ pub struct App {
     pub cache: Cache,
     pub flights: Flights<(Key, Priority, u128), Arc<Answered>>,
     pub transport: Transport,
-    pub default_policy: Arc<Policy>,
+    pub policies: Policies,
+    pub events: Arc<Events>,
+    pub shutdown: Shutdown,
+    /// Held while the registry is changed; requests read it without.
+    registry_change: tokio::sync::Mutex<()>,
     /// Owns every task; shutdown waits for them.
     pub tasks: TaskTracker,
 }
@@ -31,22 +38,99 @@ pub struct App {
 impl App {
     /// # Errors
     /// The metrics contradict each other, which a test rules out.
-    pub fn new(config: Config) -> Result<Arc<Self>, prometheus::Error> {
+    pub fn new(config: Config, shutdown: Shutdown) -> Result<Arc<Self>, prometheus::Error> {
         let metrics = Metrics::new(config.limits.label_values)?;
-        let detectors = config
-            .detectors
-            .iter()
-            .map(|it| Arc::new(Detector::new(it.clone(), &metrics)));
+        let events = Arc::new(Events::default());
+        let detectors = config.detectors.iter().map(|settings| {
+            let stop = shutdown.child_token();
+            let shared = (&metrics, &events);
+            Arc::new(Detector::new(settings.clone(), Origin::File, shared, stop))
+        });
+        let registry = Registry::new(detectors);
         let tasks = TaskTracker::new();
         Ok(Arc::new(Self {
-            registry: ArcSwap::from_pointee(Registry::new(detectors)),
+            registry: ArcSwap::from_pointee(registry),
             cache: Cache::new(&config.cache),
             flights: Flights::new(tasks.clone()),
-            transport: Transport::default(),
-            default_policy: Arc::default(),
+            transport: Transport::new(config.registry_networks.clone().into()),
+            policies: Policies::default(),
+            registry_change: tokio::sync::Mutex::default(),
+            shutdown,
+            events,
             metrics,
             tasks,
             config,
         }))
+    }
+
+    /// Begins to check every detector's health.
+    pub fn watch_detectors(self: &Arc<Self>) {
+        for detector in self.registry.load().iter() {
+            self.watch(detector.clone());
+        }
+    }
+
+    fn watch(self: &Arc<Self>, detector: Arc<Detector>) {
+        self.tasks.spawn(health::watch(self.clone(), detector));
+    }
+
+    /// Puts a detector into the registry in the place of the one of this name, if there is one,
+    /// and drops what the cache holds of it. With `replace` unset an existing one is kept.
+    /// Whether it was put there.
+    pub async fn register(self: &Arc<Self>, settings: DetectorSettings, replace: bool) -> bool {
+        let _change = self.registry_change.lock().await;
+        let before = self.registry.load_full();
+        let name = settings.name.clone();
+        let old = before.iter().find(|it| it.name() == name).cloned();
+        if old.is_some() && !replace {
+            return false;
+        }
+        let stop = self.shutdown.child_token();
+        let shared = (&self.metrics, &self.events);
+        let detector = Arc::new(Detector::new(settings, Origin::Api, shared, stop));
+        self.registry.store(Arc::new(before.with(detector.clone())));
+        self.changed(
+            &name,
+            old.as_deref(),
+            if old.is_some() { "replaced" } else { "added" },
+        );
+        self.watch(detector);
+        true
+    }
+
+    /// Takes a detector out of the registry; whether there was one. Calls under way end as they
+    /// would have.
+    pub async fn unregister(&self, name: &str) -> bool {
+        let _change = self.registry_change.lock().await;
+        let before = self.registry.load_full();
+        let Some(old) = before.iter().find(|it| it.name() == name) else {
+            return false;
+        };
+        self.registry.store(Arc::new(before.without(name)));
+        self.metrics.forget(name);
+        self.changed(name, Some(old), "removed");
+        true
+    }
+
+    fn changed(&self, name: &str, old: Option<&Detector>, how: &'static str) {
+        if let Some(old) = old {
+            old.stop.cancel();
+        }
+        let scope = Scope {
+            detector: Some(name.to_owned()),
+            ..Scope::default()
+        };
+        self.cache.invalidate(&scope);
+        let from = if old.is_some() {
+            "registered"
+        } else {
+            "unknown"
+        };
+        let to = if how == "removed" {
+            "unknown"
+        } else {
+            "registered"
+        };
+        self.events.changed(Kind::Registry, name, (from, to), how);
     }
 }

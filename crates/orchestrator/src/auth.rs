@@ -10,6 +10,10 @@ use crate::error::ApiError;
 
 pub const ORCHESTRATE_WRITE: &str = "orchestrate:write";
 pub const ORCHESTRATE_STATUS: &str = "orchestrate:status";
+pub const REGISTRY_READ: &str = "registry:read";
+pub const REGISTRY_WRITE: &str = "registry:write";
+pub const POLICY_READ: &str = "policy:read";
+pub const POLICY_WRITE: &str = "policy:write";
 /// Whoever has it may do everything, for every tenant.
 pub const ADMIN: &str = "admin";
 

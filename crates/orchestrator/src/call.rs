@@ -281,7 +281,9 @@ async fn attempt(context: &Context, detector: &Detector, number: u32) -> Result<
         return Err(Failure::Deadline);
     }
     let request = request(context, detector, until - now, number);
-    let exchange = context.transport.exchange(request, context.answer_bytes);
+    let exchange = context
+        .transport
+        .exchange(detector.origin, request, context.answer_bytes);
     let Ok(exchanged) = timeout_at(until, exchange).await else {
         return Err(if own <= context.deadline {
             Failure::Timeout

@@ -7,6 +7,9 @@ use detector_api::orchestrate::{Environment, Priority};
 use http::Uri;
 use serde::{Deserialize, Serialize};
 
+use crate::network;
+pub use crate::network::Network;
+
 /// Settings of one orchestrator. `Default` has no detectors and is otherwise the contract.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -20,6 +23,8 @@ pub struct Config {
     pub auth: Auth,
     pub health: Health,
     pub limits: Limits,
+    /// Where detectors registered over the API may be.
+    pub registry_networks: Vec<Network>,
     pub detectors: Vec<DetectorSettings>,
 }
 
@@ -183,6 +188,7 @@ impl Default for Config {
                 answer_bytes: 1 << 20,
                 label_values: 100,
             },
+            registry_networks: network::usual(),
             detectors: Vec::new(),
         }
     }

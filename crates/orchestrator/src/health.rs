@@ -7,11 +7,11 @@ use bytes::Bytes;
 use http::{Request, Uri};
 use http_body_util::Full;
 use rand::RngExt;
-use service_runtime::Shutdown;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::app::App;
 use crate::config;
+use crate::events::Kind;
 use crate::registry::Detector;
 use crate::transport::Transport;
 
@@ -41,16 +41,16 @@ impl Streak {
     }
 }
 
-/// Checks one detector until shutdown, the first time at once.
-pub async fn watch(app: Arc<App>, detector: Arc<Detector>, shutdown: Shutdown) {
+/// Checks one detector until it is stopped, the first time at once.
+pub async fn watch(app: Arc<App>, detector: Arc<Detector>) {
     // Checks do not take pooled connections from calls.
-    let transport = Transport::default();
+    let transport = app.transport.separate();
     let mut streak = Streak::default();
     loop {
         check(&app, &detector, &transport, &mut streak).await;
         let pause = jittered(app.config.health.interval);
         tokio::select! {
-            () = shutdown.cancelled() => return,
+            () = detector.stop.cancelled() => return,
             () = sleep(pause) => {}
         }
     }
@@ -72,6 +72,18 @@ async fn check(app: &App, detector: &Detector, transport: &Transport, streak: &m
             in_rotation = is,
             "health checks changed the rotation"
         );
+        let word = |inside| {
+            if inside {
+                "in_rotation"
+            } else {
+                "out_of_rotation"
+            }
+        };
+        let step = (word(was), word(is));
+        app.events.changed(Kind::Health, name, step, "health_check");
+    }
+    if detector.stop.is_cancelled() {
+        return;
     }
     app.metrics.probed(detector.name(), is, started.elapsed());
 }
@@ -85,7 +97,7 @@ async fn probe(detector: &Detector, transport: &Transport, limit: Duration) -> b
     };
     let mut request = Request::new(Full::new(Bytes::new()));
     *request.uri_mut() = uri;
-    let exchange = transport.exchange(request, ANSWER_BYTES);
+    let exchange = transport.exchange(detector.origin, request, ANSWER_BYTES);
     matches!(timeout(limit, exchange).await, Ok(Ok(answer)) if answer.status.is_success())
 }
 

@@ -75,22 +75,42 @@ pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> 
     }
 }
 
-/// Reads a JSON body.
+/// Reads a body that is one JSON object.
 ///
 /// # Errors
 /// INVALID_REQUEST: where the syntax breaks, or which field is missing or wrong.
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    // Serde would take an array for a struct, field by field.
+    let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    if matches!(
+        first,
+        Some(b'[' | b'"' | b'0'..=b'9' | b'-' | b't' | b'f' | b'n')
+    ) {
+        parse_any::<serde::de::IgnoredAny>(body)?;
+        return Err(ApiError::invalid("body", "must be a JSON object"));
+    }
+    parse_any(body)
+}
+
+/// Reads a body that is any JSON.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_any<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     let mut reader = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| explain(&error))?;
     reader.end().map_err(|error| syntax(&error))?;
     Ok(value)
 }
 
-/// Reads a value that is JSON already.
+/// Reads an object that is JSON already.
 ///
 /// # Errors
 /// INVALID_REQUEST: which field is missing or wrong.
 pub fn from_value<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, ApiError> {
+    if !value.is_object() {
+        return Err(ApiError::invalid("body", "must be a JSON object"));
+    }
     serde_path_to_error::deserialize(value).map_err(|error| explain(&error))
 }
 
@@ -115,6 +135,9 @@ fn explain(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
     {
         return ApiError::invalid(field, "missing");
     }
+    if let Some(field) = unknown_field(&text) {
+        return ApiError::invalid(&bounded(field), "is not known here");
+    }
     let path = error.path().to_string();
     let path = if path == "." {
         "body".to_owned()
@@ -126,6 +149,11 @@ fn explain(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
         .find(|part| !part.is_empty())
         .unwrap_or("body");
     ApiError::invalid(&path, expected(field))
+}
+
+/// The name of a field that nobody asked for. Field names are structure, not content.
+fn unknown_field(text: &str) -> Option<&str> {
+    text.strip_prefix("unknown field `")?.split('`').next()
 }
 
 /// A path may hold keys that the client made up.
@@ -219,7 +247,7 @@ mod tests {
     #[test]
     fn errors_name_the_field_and_never_quote_it() {
         check("{", "body: not valid JSON at line 1 column 1");
-        check("[]", "body: has the wrong type; see the API description");
+        check("[]", "body: must be a JSON object");
         check(r#"{"content": "x"}"#, "content_type: missing");
         check(
             r#"{"content": ["secret"], "content_type": "text"}"#,

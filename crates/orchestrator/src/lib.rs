@@ -16,12 +16,15 @@ mod call;
 mod conflict;
 mod endpoint;
 mod error;
+mod events;
 mod fanout;
 mod flights;
 mod from_fleet;
 mod health;
 mod intake;
 mod metrics;
+mod network;
+mod policies;
 mod policy;
 mod registry;
 mod router;
@@ -43,14 +46,8 @@ pub use config::{Config, ConfigError};
 /// # Errors
 /// The listener broke.
 pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> io::Result<()> {
-    let app = app::App::new(config).map_err(io::Error::other)?;
-    for detector in app.registry.load().iter() {
-        app.tasks.spawn(health::watch(
-            app.clone(),
-            detector.clone(),
-            shutdown.clone(),
-        ));
-    }
+    let app = app::App::new(config, shutdown.clone()).map_err(io::Error::other)?;
+    app.watch_detectors();
     let served = service_runtime::serve(listener, router::router(app.clone()), shutdown).await;
     app.tasks.close();
     app.tasks.wait().await;

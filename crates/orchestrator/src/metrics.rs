@@ -190,6 +190,17 @@ impl Metrics {
         }
     }
 
+    /// Drops the states of a detector that is no longer there; its counters stay.
+    pub fn forget(&self, detector: &str) {
+        for state in State::ALL {
+            drop(
+                self.breaker_state
+                    .remove_label_values(&[detector, state.name()]),
+            );
+        }
+        drop(self.detector_health.remove_label_values(&[detector]));
+    }
+
     pub fn finished(&self, request: &Finished<'_>) {
         let tenant = self.labels.bounded(request.tenant);
         let policy = self.labels.bounded(request.policy);

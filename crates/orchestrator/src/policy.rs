@@ -6,9 +6,13 @@ use detector_api::orchestrate::ConflictMethod;
 use serde::{Deserialize, Serialize};
 
 use crate::config::OnFailure;
+use crate::error::ApiError;
 
 /// The bundle that is there without being stored.
 pub const DEFAULT_BUNDLE: &str = "default";
+
+const MAX_NAMES: usize = 100;
+const MAX_NAME_CHARS: usize = 128;
 
 /// One policy. The default one asks every detector that takes the content.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,6 +52,49 @@ pub enum CoverageMethod {
     WeightedCoverage,
     /// Required categories that somebody looked for, of all required.
     TaxonomyCoverage,
+}
+
+impl Policy {
+    /// Checks what the types cannot.
+    ///
+    /// # Errors
+    /// INVALID_REQUEST naming the field.
+    pub fn check(&self) -> Result<(), ApiError> {
+        let share = |number: f64| (0.0..=1.0).contains(&number);
+        if self.min_coverage.is_some_and(|coverage| !share(coverage)) {
+            return Err(ApiError::invalid("min_coverage", "must be 0 to 1"));
+        }
+        if !share(self.block_score) {
+            return Err(ApiError::invalid("block_score", "must be 0 to 1"));
+        }
+        let weight = |weight: &f64| weight.is_finite() && *weight >= 0.0;
+        if !self.weights.values().all(weight) {
+            return Err(ApiError::invalid(
+                "weights",
+                "must be numbers of at least 0",
+            ));
+        }
+        for (field, names) in [
+            ("detectors", &self.detectors),
+            ("capabilities", &self.capabilities),
+            ("required_detectors", &self.required_detectors),
+            ("required_categories", &self.required_categories),
+            ("preference", &self.preference),
+        ] {
+            let wrong = |name: &String| name.is_empty() || name.chars().count() > MAX_NAME_CHARS;
+            if names.len() > MAX_NAMES || names.iter().any(wrong) {
+                let message = "must hold at most 100 names of 1 to 128 characters";
+                return Err(ApiError::invalid(field, message));
+            }
+        }
+        if self.weights.len() > MAX_NAMES || self.on_failure.len() > MAX_NAMES {
+            return Err(ApiError::invalid(
+                "weights, on_failure",
+                "must name at most 100 detectors",
+            ));
+        }
+        Ok(())
+    }
 }
 
 impl CoverageMethod {

@@ -8,9 +8,11 @@ use indexmap::IndexMap;
 use resilience::breaker::{Breaker, Transition};
 use resilience::budget::Budget;
 use resilience::bulkhead::Bulkhead;
+use service_runtime::Shutdown;
 use tokio::time::Instant;
 
 use crate::config::DetectorSettings;
+use crate::events::{Events, Kind};
 use crate::metrics::{DetectorMetrics, Metrics};
 
 /// One detector at run time.
@@ -20,20 +22,37 @@ pub struct Detector {
     pub budget: Budget,
     pub bulkhead: Bulkhead,
     pub metrics: DetectorMetrics,
+    pub origin: Origin,
+    /// Ends its health checks.
+    pub stop: Shutdown,
     in_rotation: AtomicBool,
     probed: AtomicBool,
 }
 
+/// Where a detector was registered. Who may use the API is trusted less than who writes the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    File,
+    Api,
+}
+
 impl Detector {
-    pub fn new(settings: DetectorSettings, metrics: &Arc<Metrics>) -> Self {
+    pub fn new(
+        settings: DetectorSettings,
+        origin: Origin,
+        (metrics, events): (&Arc<Metrics>, &Arc<Events>),
+        stop: Shutdown,
+    ) -> Self {
         let name = settings.name.clone();
-        let counted = metrics.clone();
+        let (counted, noted) = (metrics.clone(), events.clone());
         let on_transition = move |step: Transition| {
             tracing::info!(
                 detector = name, from = %step.from, to = %step.to, reason = step.reason.name(),
                 "circuit breaker changed its state"
             );
             counted.breaker_moved(&name, step);
+            let states = (step.from.name(), step.to.name());
+            noted.changed(Kind::CircuitBreaker, &name, states, step.reason.name());
         };
         Self {
             breaker: Breaker::new(settings.breaker.clone(), on_transition),
@@ -42,6 +61,8 @@ impl Detector {
             metrics: metrics.detector(&settings.name),
             in_rotation: AtomicBool::new(true),
             probed: AtomicBool::new(false),
+            origin,
+            stop,
             settings,
         }
     }
@@ -98,6 +119,22 @@ impl Registry {
 
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Detector>> {
         self.detectors.values()
+    }
+
+    /// This registry with one more, or with one replaced in its place.
+    pub fn with(&self, detector: Arc<Detector>) -> Self {
+        let mut all = self.detectors.clone();
+        all.insert(detector.name().to_owned(), detector);
+        Self::new(all.into_values())
+    }
+
+    /// This registry without one.
+    pub fn without(&self, name: &str) -> Self {
+        Self::new(
+            self.iter()
+                .filter(|detector| detector.name() != name)
+                .cloned(),
+        )
     }
 
     pub fn count(&self) -> usize {

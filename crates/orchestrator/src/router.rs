@@ -7,7 +7,9 @@ use axum::routing::{any, get, post};
 use detector_api::orchestrate as paths;
 
 use crate::app::App;
-use crate::endpoint::{batch, cache, health, orchestrate, rest};
+use crate::endpoint::{
+    batch, breakers, cache, detectors, events, health, orchestrate, policies, rest,
+};
 
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
@@ -19,12 +21,36 @@ pub fn router(app: Arc<App>) -> Router {
         .route(paths::HEALTH_PATH, get(health::health))
         .route(paths::READY_PATH, get(health::ready))
         .route(paths::METRICS_PATH, get(health::metrics))
-        .route("/detectors", any(rest::not_built))
-        .route("/detectors/{name}", any(rest::not_built))
-        .route("/policies/{*rest}", any(rest::not_built))
-        .route("/events/{*rest}", any(rest::not_built))
-        .route("/circuit-breakers", any(rest::not_built))
-        .route("/circuit-breakers/{*rest}", any(rest::not_built))
+        .route("/detectors", get(detectors::list).post(detectors::post))
+        .route(
+            "/detectors/{name}",
+            get(detectors::get)
+                .put(detectors::put)
+                .delete(detectors::delete),
+        )
+        .route("/policies/{tenant}", get(policies::list))
+        .route(
+            "/policies/{tenant}/{bundle}",
+            get(policies::get)
+                .put(policies::put)
+                .delete(policies::delete),
+        )
+        .route(
+            "/policies/{tenant}/{bundle}/versions",
+            get(policies::versions),
+        )
+        .route(
+            "/policies/{tenant}/{bundle}/versions/{version}/rollback",
+            post(policies::roll_back),
+        )
+        .route("/events/stream", get(events::stream))
+        .route("/events/incidents", get(events::incidents))
+        .route("/circuit-breakers", get(breakers::list))
+        .route("/circuit-breakers/{detector}/reset", post(breakers::reset))
+        .route(
+            "/circuit-breakers/{detector}/force-open",
+            post(breakers::force_open),
+        )
         .route("/cache/invalidate", post(cache::invalidate))
         .route("/api/v2/text/detection/content", any(rest::not_built))
         .route("/openapi.json", any(rest::not_built))

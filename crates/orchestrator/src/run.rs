@@ -21,7 +21,6 @@ use crate::error::ApiError;
 use crate::fanout::{fan_out, reserve};
 use crate::intake::Accepted;
 use crate::metrics::milliseconds;
-use crate::policy::DEFAULT_BUNDLE;
 use crate::select::{Plan, Rules, plan};
 
 /// What belongs to one client's request and to no other.
@@ -419,15 +418,15 @@ impl App {
     ///
     /// # Errors
     /// POLICY_NOT_FOUND.
-    pub fn rules(&self, _tenant: &str, bundle: &str) -> Result<Rules, ApiError> {
-        if bundle != DEFAULT_BUNDLE {
-            let message = "policy_bundle: the tenant has no policy of this name; use default";
+    pub fn rules(&self, tenant: &str, bundle: &str) -> Result<Rules, ApiError> {
+        let Some((policy, version)) = self.policies.current(tenant, bundle) else {
+            let message = "policy_bundle: the tenant has no policy of this name";
             return Err(ApiError::new(ErrorCode::PolicyNotFound, message));
-        }
+        };
         Ok(Rules {
-            policy: self.default_policy.clone(),
+            policy,
             bundle: bundle.to_owned(),
-            version: 0,
+            version,
             default_coverage: self.config.partial_coverage_threshold,
         })
     }

@@ -47,7 +47,7 @@ async fn answer(
     caller.require(ORCHESTRATE_WRITE)?;
     intake::check_media_type(headers)?;
     let body = read(request, app.config.limits.batch_body_bytes).await?;
-    let entries = entries(intake::parse(&body)?)?;
+    let entries = entries(intake::parse_any(&body)?)?;
     let origin = origin(headers, id.to_owned())?;
     let runs = entries.into_iter().enumerate().map(|(index, entry)| {
         let origin = Origin {

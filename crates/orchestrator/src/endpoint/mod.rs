@@ -1,15 +1,20 @@
 //! The handlers, one file per group of routes, and what they share.
 
 pub mod batch;
+pub mod breakers;
 pub mod cache;
+pub mod detectors;
+pub mod events;
 pub mod health;
 pub mod orchestrate;
+pub mod policies;
 pub mod rest;
 
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request};
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use detector_api::header as names;
 use detector_api::orchestrate::ErrorCode;
@@ -23,6 +28,17 @@ use crate::run::Origin;
 /// How long a client may take to send its request.
 const SENDING: Duration = Duration::from_secs(30);
 const MAX_REQUEST_ID: usize = 128;
+
+/// An answer or its error, whose id is the request's.
+pub(crate) fn respond<T: IntoResponse>(
+    result: Result<T, ApiError>,
+    headers: &HeaderMap,
+) -> Response {
+    match result {
+        Ok(answer) => answer.into_response(),
+        Err(error) => error.into_response(&request_id(headers)),
+    }
+}
 
 /// The id of a request: the client's own where it is usable, else a new one.
 pub(crate) fn request_id(headers: &HeaderMap) -> String {

@@ -1,5 +1,6 @@
 //! The orchestrator over HTTP, against scripted detectors.
 
+mod admin;
 mod batch;
 mod detector;
 mod http_api;

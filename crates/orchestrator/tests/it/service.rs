@@ -112,6 +112,17 @@ impl Service {
         }
     }
 
+    /// The body of an answer that goes on.
+    pub async fn open(&self, path: &str) -> hyper::body::Incoming {
+        let uri = format!("http://{}{path}", self.address);
+        let request = Request::get(uri).body(Full::default()).expect("a request");
+        self.client
+            .request(request)
+            .await
+            .expect("an answer")
+            .into_body()
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, &[], "").await
     }

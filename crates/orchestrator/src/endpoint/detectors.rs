@@ -1,0 +1,302 @@
+//! The registry at run time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, Request, StatusCode};
+use axum::response::{IntoResponse, Response};
+use detector_api::detect::ContentType;
+use detector_api::orchestrate::ErrorCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::breakers::unknown;
+use super::{read, respond};
+use crate::app::App;
+use crate::auth::{self, REGISTRY_READ, REGISTRY_WRITE};
+use crate::config::{DetectorSettings, Network, OnFailure};
+use crate::error::ApiError;
+use crate::intake;
+use crate::network::is_allowed;
+use crate::registry::{Detector, Origin};
+
+const BODY_BYTES: usize = 64 * 1024;
+const MAX_DETECTORS: usize = 1_000;
+const MAX_LIST: usize = 100;
+const MAX_NAME_CHARS: usize = 128;
+
+/// A detector as it is registered. What is absent has the contract's default.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Registration {
+    /// May be absent where the path has it.
+    name: Option<String>,
+    endpoint: String,
+    timeout_ms: Option<u64>,
+    max_retries: Option<u32>,
+    health_check_path: Option<String>,
+    #[serde(default)]
+    capabilities: Vec<String>,
+    #[serde(default)]
+    content_types: Vec<ContentType>,
+    #[serde(default)]
+    aliases: Vec<String>,
+    weight: Option<f64>,
+    #[serde(default)]
+    on_failure: OnFailure,
+    #[serde(default)]
+    bulkhead: resilience::bulkhead::Config,
+    #[serde(default)]
+    retry: resilience::retry::Config,
+    #[serde(default)]
+    breaker: resilience::breaker::Config,
+}
+
+pub async fn list(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let result = allow(&app, &headers, REGISTRY_READ).map(|()| {
+        let registry = app.registry.load();
+        let detectors: Vec<Value> = registry.iter().map(|it| describe(it)).collect();
+        Json(json!({ "detectors": detectors }))
+    });
+    respond(result, &headers)
+}
+
+pub async fn get(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let result = allow(&app, &headers, REGISTRY_READ)
+        .and_then(|()| {
+            app.registry
+                .load()
+                .find(&name)
+                .map(|it| describe(it))
+                .ok_or_else(unknown)
+        })
+        .map(Json);
+    respond(result, &headers)
+}
+
+/// 201, or 409 when the name is taken.
+pub async fn post(State(app): State<Arc<App>>, request: Request<Body>) -> Response {
+    let headers = request.headers().clone();
+    let result = async {
+        let settings = registration(&app, None, request).await?;
+        let name = settings.name.clone();
+        if !app.register(settings, false).await {
+            let message = "a detector of this name is registered; PUT replaces it";
+            return Err(ApiError::new(ErrorCode::Conflict, message));
+        }
+        Ok((StatusCode::CREATED, current(&app, &name)?))
+    };
+    respond(result.await, &headers)
+}
+
+pub async fn put(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    request: Request<Body>,
+) -> Response {
+    let headers = request.headers().clone();
+    let result = async {
+        let settings = registration(&app, Some(&name), request).await?;
+        app.register(settings, true).await;
+        current(&app, &name)
+    };
+    respond(result.await, &headers)
+}
+
+pub async fn delete(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let result = async {
+        allow(&app, &headers, REGISTRY_WRITE)?;
+        if !app.unregister(&name).await {
+            return Err(unknown());
+        }
+        Ok(Json(json!({ "detector": name, "deleted": true })).into_response())
+    };
+    respond(result.await, &headers)
+}
+
+fn allow(app: &App, headers: &HeaderMap, scope: &str) -> Result<(), ApiError> {
+    auth::identify(&app.config.auth, headers)?.require(scope)
+}
+
+fn current(app: &App, name: &str) -> Result<Json<Value>, ApiError> {
+    app.registry
+        .load()
+        .find(name)
+        .map(|it| Json(describe(it)))
+        .ok_or_else(unknown)
+}
+
+async fn registration(
+    app: &App,
+    path_name: Option<&str>,
+    request: Request<Body>,
+) -> Result<DetectorSettings, ApiError> {
+    allow(app, request.headers(), REGISTRY_WRITE)?;
+    let given: Registration = intake::parse(&read(request, BODY_BYTES).await?)?;
+    let settings = settings(given, path_name)?;
+    let registry = app.registry.load();
+    if registry.count() >= MAX_DETECTORS {
+        return Err(ApiError::invalid(
+            "name",
+            "1000 detectors are registered; none can be added",
+        ));
+    }
+    for alias in &settings.aliases {
+        if registry
+            .find(alias)
+            .is_some_and(|other| other.name() != settings.name)
+        {
+            return Err(ApiError::invalid(
+                "aliases",
+                "one of them is another detector's name",
+            ));
+        }
+    }
+    check_network(&settings, &app.config.registry_networks).await?;
+    Ok(settings)
+}
+
+fn settings(given: Registration, path_name: Option<&str>) -> Result<DetectorSettings, ApiError> {
+    let name = match (path_name, given.name) {
+        (Some(path), Some(body)) if path != body => {
+            return Err(ApiError::invalid(
+                "name",
+                "differs from the path's; leave it out",
+            ));
+        }
+        (Some(path), _) => path.to_owned(),
+        (None, Some(body)) => body,
+        (None, None) => return Err(ApiError::invalid("name", "missing")),
+    };
+    let usable = |name: &String| {
+        let plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+        !name.is_empty() && name.chars().count() <= MAX_NAME_CHARS && name.chars().all(plain)
+    };
+    if !usable(&name) {
+        let message = "must be 1 to 128 letters, digits, dots, dashes or underscores";
+        return Err(ApiError::invalid("name", message));
+    }
+    for (field, list) in [
+        ("aliases", &given.aliases),
+        ("capabilities", &given.capabilities),
+    ] {
+        if list.len() > MAX_LIST || !list.iter().all(usable) {
+            return Err(ApiError::invalid(
+                field,
+                "must hold at most 100 plain names",
+            ));
+        }
+    }
+    let own = DetectorSettings::new(&name, &given.endpoint)
+        .map_err(|_| ApiError::invalid("endpoint", "must be http://host:port/path"))?;
+    let settings = DetectorSettings {
+        timeout: given.timeout_ms.map_or(own.timeout, Duration::from_millis),
+        max_retries: given.max_retries.unwrap_or(own.max_retries),
+        health_check_path: given.health_check_path.unwrap_or(own.health_check_path),
+        capabilities: given.capabilities,
+        content_types: given.content_types,
+        aliases: given.aliases,
+        weight: given.weight.unwrap_or(own.weight),
+        on_failure: given.on_failure,
+        bulkhead: given.bulkhead,
+        retry: given.retry,
+        breaker: given.breaker,
+        ..own
+    };
+    check(&settings)?;
+    Ok(settings)
+}
+
+/// Path and message of each.
+type Faults = Vec<(String, String)>;
+
+/// Everything that is wrong, at once.
+fn check(settings: &DetectorSettings) -> Result<(), ApiError> {
+    let mut faults = Faults::new();
+    let mut nested = |name: &str, validate: &dyn Fn(&mut Faults)| {
+        let mut inner = Vec::new();
+        validate(&mut inner);
+        faults.extend(
+            inner
+                .into_iter()
+                .map(|(path, text)| (format!("{name}.{path}"), text)),
+        );
+    };
+    nested("bulkhead", &|faults| settings.bulkhead.validate(faults));
+    nested("retry", &|faults| settings.retry.validate(faults));
+    nested("breaker", &|faults| settings.breaker.validate(faults));
+    let mut fault = |path: &str, text: &str| faults.push((path.to_owned(), text.to_owned()));
+    if !(settings.weight.is_finite() && settings.weight >= 0.0) {
+        fault("weight", "must be a number of at least 0");
+    }
+    if !(1..=600_000).contains(&settings.timeout.as_millis()) {
+        fault("timeout_ms", "must be 1 to 600000");
+    }
+    if settings.max_retries > 10 {
+        fault("max_retries", "must be at most 10");
+    }
+    if !settings.health_check_path.starts_with('/') {
+        fault("health_check_path", "must begin with /");
+    }
+    match faults.first() {
+        None => Ok(()),
+        Some((path, text)) => {
+            let all: Vec<Value> = faults
+                .iter()
+                .map(|(path, text)| json!({ "field": path, "message": text }))
+                .collect();
+            Err(ApiError::invalid(path, text).with_details(json!({ "field": path, "faults": all })))
+        }
+    }
+}
+
+async fn check_network(settings: &DetectorSettings, networks: &[Network]) -> Result<(), ApiError> {
+    let (host, port) = (
+        settings.endpoint.host(),
+        settings.endpoint.port_u16().unwrap_or(80),
+    );
+    match is_allowed(host.unwrap_or(""), port, networks).await {
+        Ok(true) => Ok(()),
+        Ok(false) => {
+            let message = "the host is outside the networks where detectors may be registered";
+            Err(ApiError::invalid("endpoint", message))
+        }
+        Err(_) => Err(ApiError::invalid(
+            "endpoint",
+            "the host's name cannot be resolved",
+        )),
+    }
+}
+
+fn describe(detector: &Detector) -> Value {
+    let settings = &detector.settings;
+    json!({
+        "name": settings.name,
+        "endpoint": settings.endpoint.to_string(),
+        "timeout_ms": u64::try_from(settings.timeout.as_millis()).unwrap_or(u64::MAX),
+        "max_retries": settings.max_retries,
+        "health_check_path": settings.health_check_path,
+        "capabilities": settings.capabilities,
+        "content_types": settings.content_types,
+        "aliases": settings.aliases,
+        "weight": settings.weight,
+        "on_failure": settings.on_failure,
+        "bulkhead": settings.bulkhead,
+        "retry": settings.retry,
+        "breaker": settings.breaker,
+        "registered_by": match detector.origin { Origin::File => "file", Origin::Api => "api" },
+        "healthy": detector.is_in_rotation(),
+        "circuit_breaker": detector.breaker.state().name(),
+    })
+}
