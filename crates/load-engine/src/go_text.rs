@@ -3,6 +3,8 @@
 
 use std::fmt::Write;
 
+use serde_json::Value;
+
 /// Appends `value` as Go's `strconv.FormatFloat(value, 'g', -1, 64)` does: the shortest digits that
 /// read back as the same number, with an exponent below 1e-4 and from a million on (`999999`,
 /// `1e+06`, `1.234567e+06`).
@@ -71,6 +73,90 @@ pub fn push_json_string(out: &mut String, text: &str) {
     out.push('"');
 }
 
+/// `value` on one line as Go's `encoding/json` writes it.
+pub fn json_text(value: &Value) -> String {
+    let mut out = String::new();
+    push_json(&mut out, value, &Layout::Line);
+    out
+}
+
+/// `value` as Go's `json.MarshalIndent` writes it with two spaces, without a final newline.
+pub fn json_text_indented(value: &Value) -> String {
+    let mut out = String::new();
+    push_json(&mut out, value, &Layout::Indented(0));
+    out
+}
+
+enum Layout {
+    Line,
+    Indented(usize),
+}
+
+impl Layout {
+    fn inner(&self) -> Self {
+        match self {
+            Self::Line => Self::Line,
+            Self::Indented(depth) => Self::Indented(depth + 1),
+        }
+    }
+
+    fn push_break(&self, out: &mut String) {
+        if let Self::Indented(depth) = self {
+            out.push('\n');
+            out.extend(std::iter::repeat_n("  ", *depth));
+        }
+    }
+}
+
+fn push_json(out: &mut String, value: &Value, layout: &Layout) {
+    match value {
+        Value::Null => out.push_str("null"),
+        Value::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
+        Value::Number(number) if number.is_f64() => {
+            push_float_json(out, number.as_f64().unwrap_or_default());
+        }
+        Value::Number(number) => out.push_str(&number.to_string()),
+        Value::String(text) => push_json_string(out, text),
+        Value::Array(items) => {
+            let items = items.iter().map(|item| (None, item));
+            push_container(out, ('[', ']'), items, layout);
+        }
+        Value::Object(pairs) => {
+            let pairs = pairs.iter().map(|(key, item)| (Some(key.as_str()), item));
+            push_container(out, ('{', '}'), pairs, layout);
+        }
+    }
+}
+
+fn push_container<'a>(
+    out: &mut String,
+    (open, close): (char, char),
+    items: impl ExactSizeIterator<Item = (Option<&'a str>, &'a Value)>,
+    layout: &Layout,
+) {
+    out.push(open);
+    let empty = items.len() == 0;
+    let inner = layout.inner();
+    for (n, (key, item)) in items.enumerate() {
+        if n > 0 {
+            out.push(',');
+        }
+        inner.push_break(out);
+        if let Some(key) = key {
+            push_json_string(out, key);
+            out.push_str(match layout {
+                Layout::Line => ":",
+                Layout::Indented(_) => ": ",
+            });
+        }
+        push_json(out, item, &inner);
+    }
+    if !empty {
+        layout.push_break(out);
+    }
+    out.push(close);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +217,20 @@ mod tests {
         for (value, text) in known {
             assert_eq!(json(value), text);
         }
+    }
+
+    #[test]
+    fn values_are_written_on_one_line_or_indented() {
+        let value = serde_json::json!({"a": [1, 2.0, 1e-7], "b": {}, "c": [], "d<": null});
+        assert_eq!(
+            json_text(&value),
+            "{\"a\":[1,2,1e-7],\"b\":{},\"c\":[],\"d\\u003c\":null}"
+        );
+        assert_eq!(
+            json_text_indented(&value),
+            "{\n  \"a\": [\n    1,\n    2,\n    1e-7\n  ],\n  \"b\": {},\n  \"c\": [],\n  \
+             \"d\\u003c\": null\n}"
+        );
     }
 
     #[test]

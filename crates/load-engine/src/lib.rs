@@ -13,6 +13,7 @@ pub mod options;
 pub mod output;
 pub mod plan;
 mod pool;
+pub mod rest;
 mod run;
 pub mod segment;
 mod source;

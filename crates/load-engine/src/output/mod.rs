@@ -14,7 +14,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use load_metrics::{Registry, Sample};
+use load_metrics::{Aggregate, Registry, Sample};
 
 use crate::log::Logger;
 use crate::options::Options;
@@ -108,6 +108,31 @@ pub struct CheckResult {
     pub passes: u64,
     /// How often it failed.
     pub fails: u64,
+}
+
+impl CheckResult {
+    /// All checks that were gathered, in order of first use; those of several scenarios together.
+    pub fn all_of(aggregate: &Aggregate) -> Vec<Self> {
+        let mut all: Vec<Self> = Vec::new();
+        for tally in aggregate.checks() {
+            let tag = |name| tally.tags.get(name).unwrap_or_default();
+            let (name, group) = (tag("check"), tag("group"));
+            let known = |check: &&mut Self| check.name == name && check.group == group;
+            let fails = tally.rate.total - tally.rate.trues;
+            if let Some(check) = all.iter_mut().find(known) {
+                check.passes += tally.rate.trues;
+                check.fails += fails;
+            } else {
+                all.push(Self {
+                    name: name.to_owned(),
+                    group: group.to_owned(),
+                    passes: tally.rate.trues,
+                    fails,
+                });
+            }
+        }
+        all
+    }
 }
 
 /// Why an output cannot do its work.

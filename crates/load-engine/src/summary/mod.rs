@@ -12,7 +12,7 @@ use std::time::Duration;
 use load_metrics::threshold::parse_aggregation;
 use load_metrics::{Aggregate, CheckTally, Contains, Kind, Metric, Part, Registry, Sink};
 
-pub use data::{Terminal, to_data};
+pub use data::{Terminal, path_id, to_data};
 pub use export::to_export;
 pub use machine::{Origin, to_machine};
 pub use text::{Mode, to_text};
