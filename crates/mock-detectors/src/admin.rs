@@ -1,30 +1,45 @@
 //! Health, metrics and the admin API.
 
+mod observe;
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
+use detector_api::dialect::Dialect;
 use fault_profile::listener::Admin;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::control::{Change, InFlight, Live, Refused, read_profile};
 use crate::detector::Detector;
-use crate::dialect;
+use crate::dialect::{self, ErrorReply, presidio};
 
-type Shared = State<Arc<Detector>>;
+pub(crate) type Shared = State<Arc<Detector>>;
 
 /// Everything beside the calls that detect.
 pub(crate) fn router(detector: Arc<Detector>) -> Router {
-    let open = Router::new()
+    let mut open = Router::new()
         .route("/health", get(health))
         .route("/metrics", get(metrics))
+        .fallback(unknown)
         .with_state(detector.clone());
+    if detector.dialect == Dialect::Presidio {
+        open = open
+            .route(
+                "/recognizers",
+                get(|| async { Json(presidio::recognizers()) }),
+            )
+            .route(
+                "/supportedentities",
+                get(|| async { Json(presidio::supported_entities()) }),
+            );
+    }
     match detector.listener.admin {
         Admin::SamePort => open.merge(admin_router(detector)),
         Admin::Port(_) | Admin::Off => open,
@@ -34,16 +49,49 @@ pub(crate) fn router(detector: Arc<Detector>) -> Router {
 /// The admin API alone.
 pub(crate) fn admin_router(detector: Arc<Detector>) -> Router {
     Router::new()
+        .route("/__admin", get(observe::state))
         .route(
             "/__admin/profile",
             get(get_profile).put(put_profile).patch(patch_profile),
         )
+        .route("/__admin/reset", post(reset))
+        .route("/__admin/plan", get(observe::plan))
+        .route(
+            "/__admin/journal",
+            get(observe::journal).delete(observe::clear_journal),
+        )
+        .route("/__admin/verify", get(observe::verify))
+        .route("/__admin/record", post(observe::record))
+        .route("/__admin/schema", get(observe::schema))
         .with_state(detector)
 }
 
 async fn health(State(detector): Shared) -> Response {
     let (content_type, body) = dialect::health(detector.dialect, &detector.name);
     ([(header::CONTENT_TYPE, content_type)], body).into_response()
+}
+
+/// What the detector's dialect says to a path or method that it does not have.
+async fn unknown(State(detector): Shared, uri: axum::http::Uri) -> Response {
+    let status = if dialect::is_call(detector.dialect, uri.path()) {
+        StatusCode::METHOD_NOT_ALLOWED
+    } else {
+        StatusCode::NOT_FOUND
+    };
+    let message = format!("{} is not what this detector offers", uri.path());
+    let error = ErrorReply {
+        status,
+        code: status.as_u16(),
+        message: Some(&message),
+    };
+    let (body, extra) = dialect::write_error(detector.dialect, &error);
+    let mut response = (status, [(header::CONTENT_TYPE, "application/json")], body).into_response();
+    for (name, text) in extra {
+        if let Ok(value) = HeaderValue::from_str(&text) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
 }
 
 async fn metrics(State(detector): Shared) -> Response {
@@ -54,7 +102,7 @@ async fn metrics(State(detector): Shared) -> Response {
 /// Conditions of a change, in the query.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Conditions {
+struct Conditions {
     ttl_ms: Option<u64>,
     in_flight: InFlight,
 }
@@ -63,7 +111,7 @@ impl Conditions {
     /// # Errors
     /// The answer to an `If-Match` that is no revision.
     #[expect(clippy::result_large_err, reason = "the error is the response itself")]
-    pub(crate) fn change(self, headers: &HeaderMap) -> Result<Change, Response> {
+    fn change(self, headers: &HeaderMap) -> Result<Change, Response> {
         let if_revision = match headers.get(header::IF_MATCH) {
             None => None,
             Some(value) => {
@@ -120,6 +168,25 @@ async fn patch_profile(
     })
 }
 
+/// Back to the profile of the start; streams of requests and journal begin anew.
+async fn reset(
+    State(detector): Shared,
+    Query(conditions): Query<Conditions>,
+    headers: HeaderMap,
+) -> Response {
+    let change = match conditions.change(&headers) {
+        Ok(change) => change,
+        Err(response) => return response,
+    };
+    match detector.control.reset(&change) {
+        Ok(live) => {
+            observe::forget(&detector);
+            changed(&live, &change)
+        }
+        Err(refused) => refuse(&refused),
+    }
+}
+
 fn change_profile(
     conditions: Conditions,
     headers: &HeaderMap,
@@ -144,7 +211,7 @@ fn change_profile(
 }
 
 /// The answer to a change: what is in force from now on.
-pub(crate) fn changed(live: &Live, change: &Change) -> Response {
+fn changed(live: &Live, change: &Change) -> Response {
     let since = live
         .since
         .duration_since(SystemTime::UNIX_EPOCH)
@@ -158,7 +225,7 @@ pub(crate) fn changed(live: &Live, change: &Change) -> Response {
     (revision_tag(live), Json(body)).into_response()
 }
 
-pub(crate) fn refuse(refused: &Refused) -> Response {
+fn refuse(refused: &Refused) -> Response {
     let message = refused.to_string();
     match refused {
         Refused::Revision { in_force, .. } => {

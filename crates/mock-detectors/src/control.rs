@@ -215,10 +215,10 @@ impl Control {
         if self.live().expires.is_none_or(|expires| expires > now) {
             return;
         }
-        if let Some(before) = undo.before.take() {
-            if let Err(error) = self.replace(undo, before, &Change::default()) {
-                tracing::error!(%error, "an expired profile could not be taken back");
-            }
+        if let Some(before) = undo.before.take()
+            && let Err(error) = self.replace(undo, before, &Change::default())
+        {
+            tracing::error!(%error, "an expired profile could not be taken back");
         }
     }
 

@@ -6,7 +6,10 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use detector_api::dialect::Dialect;
 use regex::RegexSet;
+
+use crate::dialect;
 
 use rules::{RULES, Rule};
 
@@ -83,9 +86,15 @@ fn located(content: &str, spans: &BTreeMap<usize, (usize, &Rule)>) -> Vec<Found>
         .collect()
 }
 
-/// A finding that is not in the content: a false positive.
-pub(crate) fn invented(content: &str, seed: u64) -> Found {
-    let rule = &RULES[(seed % RULES.len() as u64) as usize];
+/// A finding that is not in the content: a false positive, of a kind that `dialect` shows.
+pub(crate) fn invented(content: &str, seed: u64, dialect: Dialect) -> Found {
+    let shown = || {
+        RULES
+            .iter()
+            .filter(|rule| dialect::shows(dialect, rule.label, rule.category))
+    };
+    let place = seed as usize % shown().count().max(1);
+    let rule = shown().nth(place).unwrap_or(&RULES[0]);
     let length = content.chars().count();
     let start = if length == 0 {
         0
@@ -182,7 +191,7 @@ mod tests {
     fn an_invented_finding_lies_within_the_content() {
         for seed in (0..2_000u64).map(|n| n.wrapping_mul(0x9E37_79B9_7F4A_7C15)) {
             for content in ["", "a", "short", "a longer one with ünïcödé"] {
-                let found = invented(content, seed);
+                let found = invented(content, seed, Dialect::Native);
                 assert!(found.start <= found.end && found.end <= content.chars().count());
                 assert!((0.0..=1.0).contains(&found.score));
             }

@@ -1,6 +1,10 @@
 //! Wire contracts: reading questions, writing answers and errors.
 
+mod azure;
+mod fms;
 mod native;
+mod open_ai;
+pub(crate) mod presidio;
 
 use bytes::Bytes;
 use detector_api::dialect::Dialect;
@@ -13,7 +17,7 @@ use crate::detection::{self, Found};
 #[derive(Debug)]
 pub(crate) struct Question {
     pub(crate) contents: Vec<String>,
-    /// What is in them: the truth, whatever will be answered.
+    /// What the dialect can say of them: the truth, whatever will be answered.
     pub(crate) found: Findings,
     /// The answer holds one list per content, rather than one list.
     pub(crate) listed: bool,
@@ -26,6 +30,10 @@ pub(crate) struct Question {
 #[derive(Debug)]
 pub(crate) enum Details {
     Native(native::Details),
+    Fms(fms::Details),
+    OpenAi(open_ai::Details),
+    Azure(azure::Details),
+    Presidio(presidio::Details),
 }
 
 /// What was found, one list per content that is answered.
@@ -57,16 +65,30 @@ impl Question {
         id: Option<String>,
         details: Details,
     ) -> Self {
-        let found = contents
-            .iter()
-            .map(|content| detection::find(content))
-            .collect();
-        Self {
+        let mut question = Self {
             contents,
-            found,
+            found: Vec::new(),
             listed,
             id,
             details,
+        };
+        let dialect = question.dialect();
+        let find = |content: &String| {
+            let mut found = detection::find(content);
+            found.retain(|found| shows(dialect, &found.label, found.category));
+            found
+        };
+        question.found = question.contents.iter().map(find).collect();
+        question
+    }
+
+    pub(crate) fn dialect(&self) -> Dialect {
+        match self.details {
+            Details::Native(_) => Dialect::Native,
+            Details::Fms(_) => Dialect::Fms,
+            Details::OpenAi(_) => Dialect::OpenAi,
+            Details::Azure(_) => Dialect::Azure,
+            Details::Presidio(_) => Dialect::Presidio,
         }
     }
 }
@@ -102,19 +124,39 @@ pub(crate) struct Call<'a> {
 /// Whether a path is one of the contract's calls that detect.
 pub(crate) fn is_call(dialect: Dialect, path: &str) -> bool {
     match dialect {
-        _ => native::is_call(path),
+        Dialect::Native => native::is_call(path),
+        Dialect::Fms => fms::is_call(path),
+        Dialect::OpenAi => open_ai::is_call(path),
+        Dialect::Azure => azure::is_call(path),
+        Dialect::Presidio => presidio::is_call(path),
     }
 }
 
 pub(crate) fn read(dialect: Dialect, call: &Call<'_>) -> Result<Question, BadRequest> {
     match dialect {
-        _ => native::read(call),
+        Dialect::Native => native::read(call),
+        Dialect::Fms => fms::read(call),
+        Dialect::OpenAi => open_ai::read(call),
+        Dialect::Azure => azure::read(call),
+        Dialect::Presidio => presidio::read(call),
     }
 }
 
 pub(crate) fn write(answer: &Answer<'_>) -> Vec<u8> {
     match &answer.question.details {
         Details::Native(details) => native::write(answer, details),
+        Details::Fms(details) => fms::write(answer, details),
+        Details::OpenAi(details) => open_ai::write(answer, details),
+        Details::Azure(details) => azure::write(answer, details),
+        Details::Presidio(details) => presidio::write(answer, details),
+    }
+}
+
+/// Headers of a right answer, beside those of every dialect.
+pub(crate) fn headers(dialect: Dialect, took_ms: u64) -> Vec<(&'static str, String)> {
+    match dialect {
+        Dialect::OpenAi => open_ai::headers(took_ms),
+        _ => Vec::new(),
     }
 }
 
@@ -124,13 +166,37 @@ pub(crate) fn write_error(
     error: &ErrorReply<'_>,
 ) -> (Vec<u8>, Vec<(&'static str, String)>) {
     match dialect {
-        _ => (native::write_error(error), Vec::new()),
+        Dialect::Native => (native::write_error(error), Vec::new()),
+        Dialect::Fms => (fms::write_error(error), Vec::new()),
+        Dialect::OpenAi => (open_ai::write_error(error), open_ai::headers(0)),
+        Dialect::Azure => azure::write_error(error),
+        Dialect::Presidio => (presidio::write_error(error), Vec::new()),
     }
 }
 
-/// The body of `GET /health`.
+/// Content type and body of `GET /health`.
 pub(crate) fn health(dialect: Dialect, detector: &str) -> (&'static str, Vec<u8>) {
     match dialect {
+        Dialect::Fms => ("application/json", fms::health()),
+        Dialect::Presidio => (
+            "text/html; charset=utf-8",
+            b"Presidio Analyzer service is up".into(),
+        ),
         _ => ("application/json", native::health(detector)),
     }
+}
+
+/// Whether a finding of this label and category is seen in the dialect's answers.
+pub(crate) fn shows(dialect: Dialect, label: &str, category: &str) -> bool {
+    match dialect {
+        Dialect::Native | Dialect::Fms => true,
+        Dialect::OpenAi => open_ai::category_of(category).is_some(),
+        Dialect::Azure => azure::shows(category),
+        Dialect::Presidio => presidio::shows(label),
+    }
+}
+
+/// Whether a score is out of range on purpose; thresholds let it pass.
+fn is_abnormal(score: f64) -> bool {
+    !(0.0..=1.0).contains(&score)
 }

@@ -30,6 +30,7 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct Fleet {
     detectors: Vec<(Arc<Detector>, SocketAddr)>,
+    admin: Vec<SocketAddr>,
     shutdown: Shutdown,
     serving: JoinHandle<()>,
 }
@@ -55,16 +56,19 @@ impl Fleet {
         let timer = Timer::start()?;
         let mut sites = Vec::with_capacity(bound.len());
         let mut detectors = Vec::with_capacity(bound.len());
+        let mut admin = Vec::with_capacity(bound.len());
         for (config, listener) in bound {
             let address = listener.local_addr()?;
-            let site = Arc::new(Site::new(config, timer.clone())?);
+            let site = Arc::new(Site::new(config, timer.clone(), address)?);
             detectors.push((site.detector.clone(), address));
+            admin.push(site.admin_address().unwrap_or(address));
             sites.push((site, listener));
         }
         let shutdown = Shutdown::new();
         let serving = tokio::spawn(serve_all(sites, shutdown.clone()));
         Ok(Self {
             detectors,
+            admin,
             shutdown,
             serving,
         })
@@ -84,6 +88,15 @@ impl Fleet {
     /// Where a detector listens.
     pub fn address(&self, name: &str) -> Option<SocketAddr> {
         self.find(name).map(|(_, address)| *address)
+    }
+
+    /// Where a detector's admin API listens, unless it is off.
+    pub fn admin_address(&self, name: &str) -> Option<SocketAddr> {
+        let place = self
+            .detectors
+            .iter()
+            .position(|(detector, _)| detector.name == name)?;
+        self.admin.get(place).copied()
     }
 
     /// Names of the detectors, in the order in which they were given.
@@ -139,6 +152,10 @@ impl Fleet {
         if let Err(error) = (&mut self.serving).await {
             tracing::error!(%error, "a detector did not stop in order");
         }
+    }
+
+    pub(crate) fn detector(&self, name: &str) -> Option<&Detector> {
+        self.find(name).map(|(detector, _)| &**detector)
     }
 
     fn find(&self, name: &str) -> Option<&(Arc<Detector>, SocketAddr)> {

@@ -204,10 +204,10 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut state = self.gate.lock();
-        if state.waiting.remove(&self.ticket).is_some() {
-            if let Some((_, line)) = &mut state.line {
-                line.leave(self.ticket);
-            }
+        if state.waiting.remove(&self.ticket).is_some()
+            && let Some((_, line)) = &mut state.line
+        {
+            line.leave(self.ticket);
         }
     }
 }

@@ -17,6 +17,7 @@
 mod admin;
 mod body;
 mod carry_out;
+mod client;
 mod config;
 mod connection;
 mod control;
@@ -31,13 +32,16 @@ mod journal;
 mod lent;
 mod metrics;
 mod raw;
+mod reload;
 mod reply;
 mod server;
 mod stream;
 mod tally;
 mod timer;
 
-pub use config::Config;
+pub use client::{AdminClient, AdminError};
+pub use config::{Config, UnknownFailure, failure_of};
 pub use control::{Change, InFlight, Refused};
 pub use fleet::{Fleet, StartError};
+pub use reload::Reloaded;
 pub use server::{run, run_all};

@@ -141,10 +141,10 @@ pub(crate) fn prepare(
             ..Prepared::ok(body)
         };
     }
-    if let Some(Failure::StaleAnswer { age }) = &decision.failure {
-        if let Some(body) = detector.remembered(*age) {
-            return Prepared::ok(body);
-        }
+    if let Some(Failure::StaleAnswer { age }) = &decision.failure
+        && let Some(body) = detector.remembered(*age)
+    {
+        return Prepared::ok(body);
     }
     let mut findings = findings(question, decision);
     let wrong_id;
@@ -174,7 +174,11 @@ pub(crate) fn prepare(
         Some(Failure::NanScore {}) => body = write_nan(&body),
         _ => {}
     }
-    let mut prepared = Prepared::ok(body);
+    let extra = dialect::headers(detector.dialect, took_ms);
+    let mut prepared = Prepared {
+        extra,
+        ..Prepared::ok(body)
+    };
     if decision.failure.is_none() {
         detector.remember(&prepared.body);
     }
@@ -197,7 +201,11 @@ fn findings<'a>(question: &'a Question, decision: &Decision) -> Cow<'a, Findings
     let pairs = question.contents.iter().zip(&question.found);
     let seen = pairs.map(|(content, found)| match found.is_empty() {
         true if decision.false_positive => {
-            vec![detection::invented(content, decision.content_seed)]
+            vec![detection::invented(
+                content,
+                decision.content_seed,
+                question.dialect(),
+            )]
         }
         false if decision.false_negative => Vec::new(),
         _ => found.clone(),
@@ -224,7 +232,7 @@ fn is_semantic(failure: &Failure) -> bool {
 fn distort(findings: &mut Findings, failure: &Failure, question: &Question, seed: u64) {
     match failure {
         Failure::NanScore {} => {
-            at_least_one(findings, question, seed, |found| found.score = NAN_SCORE)
+            at_least_one(findings, question, seed, |found| found.score = NAN_SCORE);
         }
         Failure::ScoreOutOfRange { score } => {
             at_least_one(findings, question, seed, |found| found.score = *score);
@@ -255,7 +263,11 @@ fn distort(findings: &mut Findings, failure: &Failure, question: &Question, seed
         }
         Failure::LongList { extra } => {
             for place in 0..u64::from(*extra) {
-                let invented = detection::invented(&question.contents[0], seed.wrapping_add(place));
+                let invented = detection::invented(
+                    &question.contents[0],
+                    seed.wrapping_add(place),
+                    question.dialect(),
+                );
                 if question.listed {
                     findings.push(vec![invented]);
                 } else {
@@ -265,10 +277,11 @@ fn distort(findings: &mut Findings, failure: &Failure, question: &Question, seed
         }
         Failure::ReorderedList {} => reorder(findings, question.listed, seed),
         Failure::OtherAnswer {} | Failure::StaleAnswer { .. } => {
-            let other = detection::find(detection::other_content(seed));
+            let content = detection::other_content(seed);
+            let other = detection::invented(content, seed, question.dialect());
             findings
                 .iter_mut()
-                .for_each(|found| found.clone_from(&other));
+                .for_each(|found| *found = vec![other.clone()]);
         }
         _ => {}
     }
@@ -281,10 +294,10 @@ fn at_least_one(
     seed: u64,
     mut change: impl FnMut(&mut Found),
 ) {
-    if findings.iter().all(Vec::is_empty) {
-        if let (Some(first), Some(content)) = (findings.first_mut(), question.contents.first()) {
-            first.push(detection::invented(content, seed));
-        }
+    if findings.iter().all(Vec::is_empty)
+        && let (Some(first), Some(content)) = (findings.first_mut(), question.contents.first())
+    {
+        first.push(detection::invented(content, seed, question.dialect()));
     }
     findings.iter_mut().flatten().for_each(&mut change);
 }

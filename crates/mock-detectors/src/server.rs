@@ -1,10 +1,11 @@
 //! Listening: accepting connections, and not accepting them where the profile says so.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use fault_profile::listener::Admin;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use service_runtime::Shutdown;
@@ -50,7 +51,11 @@ pub async fn run_all(
     let timer = Timer::start()?;
     let mut sites = Vec::with_capacity(detectors.len());
     for (config, listener) in detectors {
-        sites.push((Arc::new(Site::new(config, timer.clone())?), listener));
+        let address = listener.local_addr()?;
+        sites.push((
+            Arc::new(Site::new(config, timer.clone(), address)?),
+            listener,
+        ));
     }
     serve_all(sites, shutdown).await;
     Ok(())
@@ -70,6 +75,8 @@ pub(crate) async fn serve_all(sites: Vec<(Arc<Site>, TcpListener)>, shutdown: Sh
 pub(crate) struct Site {
     pub(crate) detector: Arc<Detector>,
     router: Router,
+    /// The admin API's own listener, where it has one.
+    admin: Mutex<Option<std::net::TcpListener>>,
 }
 
 /// Starts tasks that end at the latest with the server. Also the executor of HTTP/2.
@@ -98,10 +105,31 @@ where
 }
 
 impl Site {
-    pub(crate) fn new(config: Config, timer: Timer) -> Result<Self, StartError> {
+    /// A detector that will listen on `address`; its own admin port is taken at once.
+    pub(crate) fn new(
+        config: Config,
+        timer: Timer,
+        address: SocketAddr,
+    ) -> Result<Self, StartError> {
+        let admin = match config.listener.admin {
+            Admin::Port(port) => Some(bind_admin(SocketAddr::new(address.ip(), port))?),
+            Admin::SamePort | Admin::Off => None,
+        };
         let detector = Arc::new(Detector::new(config, timer)?);
         let router = admin::router(detector.clone());
-        Ok(Self { detector, router })
+        Ok(Self {
+            detector,
+            router,
+            admin: Mutex::new(admin),
+        })
+    }
+
+    /// Where the admin API listens, if on a port of its own.
+    pub(crate) fn admin_address(&self) -> Option<SocketAddr> {
+        let admin = self.admin.lock().unwrap_or_else(PoisonError::into_inner);
+        admin
+            .as_ref()
+            .and_then(|listener| listener.local_addr().ok())
     }
 
     /// Everything that is not a call that detects.
@@ -131,11 +159,19 @@ impl Site {
                 .run(detector.timer.clone(), shutdown.clone()),
         );
         tasks.spawn(expire(detector.clone()));
+        if let Some(admin) = self
+            .admin
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+        {
+            tasks.spawn(serve_admin(detector.clone(), admin, shutdown.clone()));
+        }
         let address = listener.local_addr();
         match address {
             Ok(address) => {
                 self.accept_all(listener, address, (&tasks, &shutdown))
-                    .await
+                    .await;
             }
             Err(error) => tracing::error!(%error, "a listener has no address"),
         }
@@ -216,6 +252,23 @@ impl Site {
             let stream = Stream::Plain(tcp);
             connection::serve(site, stream, false, (own, shutdown)).await;
         });
+    }
+}
+
+fn bind_admin(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
+    let listener = std::net::TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+async fn serve_admin(detector: Arc<Detector>, listener: std::net::TcpListener, shutdown: Shutdown) {
+    let router = admin::admin_router(detector);
+    let served = match TcpListener::from_std(listener) {
+        Ok(listener) => service_runtime::serve(listener, router, shutdown).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = served {
+        tracing::error!(%error, "the admin API stopped");
     }
 }
 

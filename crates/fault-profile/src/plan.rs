@@ -1,0 +1,92 @@
+//! What will happen, printable before it does.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::decide::{Key, Model, Request};
+use crate::failure::Failure;
+
+/// The course of a profile, and the fate of the first requests.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Plan {
+    pub detector: String,
+    /// Equal hashes mean equal behaviour at all times.
+    pub hash: String,
+    pub loop_every_ms: Option<u64>,
+    /// When what holds changes. Steps of ramps are gathered into the stage that they belong to.
+    pub stages: Vec<PlannedStage>,
+    pub requests: Vec<PlannedRequest>,
+}
+
+/// A time with the same active stages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlannedStage {
+    pub begin_ms: u64,
+    /// Names of the active stages; none when the profile holds as it is.
+    pub active: Vec<String>,
+    /// Segments of constant behaviour within: more than one for ramps.
+    pub segments: usize,
+}
+
+/// A request without an id, known by its place in the stream.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PlannedRequest {
+    pub index: u64,
+    pub fault: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Failure>,
+    pub latency_us: u64,
+    pub service_us: u64,
+}
+
+impl Plan {
+    /// The plan for the first `requests` requests of a tenant, as if they came at `at`.
+    pub fn new(
+        model: &Model,
+        detector: &str,
+        (tenant, requests, at): (&str, u64, Duration),
+    ) -> Self {
+        let timeline = model.timeline();
+        let mut stages: Vec<PlannedStage> = Vec::new();
+        for segment in timeline.segments() {
+            match stages.last_mut() {
+                Some(last) if last.active == segment.stages => last.segments += 1,
+                _ => stages.push(PlannedStage {
+                    begin_ms: segment.begin.as_millis() as u64,
+                    active: segment.stages.clone(),
+                    segments: 1,
+                }),
+            }
+        }
+        let planned = (1..=requests).map(|index| {
+            let key = Key::Index(index);
+            let request = Request {
+                tenant,
+                key,
+                attempt: 1,
+                index,
+                chars: 0,
+                items: 1,
+                at,
+            };
+            let decision = model.decide(&request);
+            PlannedRequest {
+                index,
+                fault: decision.failure.as_ref().map_or("none", Failure::name),
+                kind: decision.failure,
+                latency_us: decision.latency.as_micros() as u64,
+                service_us: decision.service.as_micros() as u64,
+            }
+        });
+        Self {
+            detector: detector.to_owned(),
+            hash: timeline.hash(),
+            loop_every_ms: timeline
+                .loop_every()
+                .map(|period| period.as_millis() as u64),
+            stages,
+            requests: planned.collect(),
+        }
+    }
+}
