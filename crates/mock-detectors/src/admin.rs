@@ -23,7 +23,7 @@ use crate::dialect::{self, ErrorReply, presidio};
 pub(crate) type Shared = State<Arc<Detector>>;
 
 /// Everything beside the calls that detect.
-pub(crate) fn router(detector: Arc<Detector>) -> Router {
+pub(crate) fn router(detector: Arc<Detector>, authority_pem: Option<String>) -> Router {
     let mut open = Router::new()
         .route("/health", get(health))
         .route("/metrics", get(metrics))
@@ -39,6 +39,10 @@ pub(crate) fn router(detector: Arc<Detector>) -> Router {
                 "/supportedentities",
                 get(|| async { Json(presidio::supported_entities()) }),
             );
+    }
+    if let Some(pem) = authority_pem {
+        let show = get(|| async { ([(header::CONTENT_TYPE, "application/x-pem-file")], pem) });
+        open = open.route("/__admin/authority.pem", show);
     }
     match detector.listener.admin {
         Admin::SamePort => open.merge(admin_router(detector)),

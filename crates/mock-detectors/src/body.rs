@@ -30,8 +30,6 @@ pub(crate) enum Part {
     Pause(Duration),
     /// Nothing more comes.
     Hang,
-    /// The stream fails: HTTP/2 sends `RST_STREAM` with this code.
-    Fail(h2::Reason),
     /// The whole connection is taken from HTTP.
     TakeOver(Arc<Takeover>, Plan),
 }
@@ -73,9 +71,6 @@ impl Played {
                 Some(Part::Hang) => {
                     self.parts.push_front(Part::Hang);
                     return Poll::Pending;
-                }
-                Some(Part::Fail(reason)) => {
-                    return Poll::Ready(Some(Err(h2::Error::from(reason).into())));
                 }
                 Some(Part::TakeOver(takeover, plan)) => {
                     takeover.take(plan);

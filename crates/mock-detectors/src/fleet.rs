@@ -14,6 +14,7 @@ use crate::control::{Change, Refused};
 use crate::detector::Detector;
 use crate::server::{Site, serve_all};
 use crate::timer::Timer;
+use crate::tls::TlsError;
 
 /// Why detectors could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +25,8 @@ pub enum StartError {
     System(#[from] std::io::Error),
     #[error("the metrics of a detector could not be set up")]
     Metrics(#[from] prometheus::Error),
+    #[error("the certificates of a listener could not be made")]
+    Tls(#[from] TlsError),
 }
 
 /// Running detectors. They stop when told to, or when this is dropped.
@@ -31,6 +34,7 @@ pub enum StartError {
 pub struct Fleet {
     detectors: Vec<(Arc<Detector>, SocketAddr)>,
     admin: Vec<SocketAddr>,
+    authorities: Vec<Option<String>>,
     shutdown: Shutdown,
     serving: JoinHandle<()>,
 }
@@ -57,10 +61,12 @@ impl Fleet {
         let mut sites = Vec::with_capacity(bound.len());
         let mut detectors = Vec::with_capacity(bound.len());
         let mut admin = Vec::with_capacity(bound.len());
+        let mut authorities = Vec::with_capacity(bound.len());
         for (config, listener) in bound {
             let address = listener.local_addr()?;
             let site = Arc::new(Site::new(config, timer.clone(), address)?);
             detectors.push((site.detector.clone(), address));
+            authorities.push(site.authority_pem().map(str::to_owned));
             admin.push(site.admin_address().unwrap_or(address));
             sites.push((site, listener));
         }
@@ -69,6 +75,7 @@ impl Fleet {
         Ok(Self {
             detectors,
             admin,
+            authorities,
             shutdown,
             serving,
         })
@@ -97,6 +104,15 @@ impl Fleet {
             .iter()
             .position(|(detector, _)| detector.name == name)?;
         self.admin.get(place).copied()
+    }
+
+    /// The authority to trust for a detector with TLS.
+    pub fn authority_pem(&self, name: &str) -> Option<&str> {
+        let place = self
+            .detectors
+            .iter()
+            .position(|(detector, _)| detector.name == name)?;
+        self.authorities.get(place)?.as_deref()
     }
 
     /// Names of the detectors, in the order in which they were given.

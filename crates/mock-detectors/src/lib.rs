@@ -38,6 +38,7 @@ mod server;
 mod stream;
 mod tally;
 mod timer;
+mod tls;
 
 pub use client::{AdminClient, AdminError};
 pub use config::{Config, UnknownFailure, failure_of};

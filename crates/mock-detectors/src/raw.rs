@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use service_runtime::Shutdown;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
 use crate::stream::Stream;
 
@@ -72,7 +72,8 @@ async fn hang(mut stream: Stream, stop: &Shutdown) {
     }
 }
 
-async fn discard(stream: &mut Stream) {
+/// Reads and drops what comes until the peer ends.
+pub(crate) async fn discard(stream: &mut (impl AsyncRead + Unpin)) {
     let mut bytes = vec![0; DISCARD_BYTES];
     while stream.read(&mut bytes).await.is_ok_and(|read| read > 0) {}
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use fault_profile::connection::Handshake;
 use fault_profile::listener::Admin;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
@@ -19,8 +20,10 @@ use crate::config::Config;
 use crate::connection;
 use crate::detector::Detector;
 use crate::fleet::StartError;
+use crate::raw;
 use crate::stream::Stream;
 use crate::timer::Timer;
+use crate::tls::Tls;
 
 /// Connections may take this long to end once the server stops; delays are made up, so nobody
 /// needs to wait for them.
@@ -75,6 +78,7 @@ pub(crate) async fn serve_all(sites: Vec<(Arc<Site>, TcpListener)>, shutdown: Sh
 pub(crate) struct Site {
     pub(crate) detector: Arc<Detector>,
     router: Router,
+    tls: Option<Tls>,
     /// The admin API's own listener, where it has one.
     admin: Mutex<Option<std::net::TcpListener>>,
 }
@@ -116,12 +120,20 @@ impl Site {
             Admin::SamePort | Admin::Off => None,
         };
         let detector = Arc::new(Detector::new(config, timer)?);
-        let router = admin::router(detector.clone());
+        let tls = Tls::of(&detector.listener)?;
+        let authority = tls.as_ref().map(|tls| tls.authority_pem.clone());
+        let router = admin::router(detector.clone(), authority);
         Ok(Self {
             detector,
             router,
+            tls,
             admin: Mutex::new(admin),
         })
+    }
+
+    /// The authority that signed the listener's certificate, where it has one.
+    pub(crate) fn authority_pem(&self) -> Option<&str> {
+        self.tls.as_ref().map(|tls| tls.authority_pem.as_str())
     }
 
     /// Where the admin API listens, if on a port of its own.
@@ -158,7 +170,7 @@ impl Site {
                 .clone()
                 .run(detector.timer.clone(), shutdown.clone()),
         );
-        tasks.spawn(expire(detector.clone()));
+        tasks.spawn(expire(detector.clone(), shutdown.clone()));
         if let Some(admin) = self
             .admin
             .lock()
@@ -237,8 +249,8 @@ impl Site {
     fn start(self: &Arc<Self>, tcp: TcpStream, tasks: &Tasks, shutdown: &Shutdown) {
         drop(tcp.set_nodelay(true));
         let site = self.clone();
+        let detector = self.detector.clone();
         let (own, shutdown) = (tasks.clone(), shutdown.clone());
-        let detector = &self.detector;
         detector.metrics.connections.inc();
         let index = detector.connections.next("");
         let wait = detector.connection_behaviour(|live, _| {
@@ -247,11 +259,54 @@ impl Site {
         });
         tasks.spawn(async move {
             if !wait.is_zero() {
-                site.detector.timer.sleep_until(Instant::now() + wait).await;
+                detector.timer.sleep_until(Instant::now() + wait).await;
             }
-            let stream = Stream::Plain(tcp);
-            connection::serve(site, stream, false, (own, shutdown)).await;
+            if let Some((stream, http2)) = site.open(tcp, &shutdown).await {
+                connection::serve(site, stream, http2, (own, shutdown)).await;
+            }
         });
+    }
+
+    /// The stream under HTTP and whether it is version 2, unless the connection ends before that.
+    async fn open(&self, mut tcp: TcpStream, shutdown: &Shutdown) -> Option<(Stream, bool)> {
+        let Some(tls) = &self.tls else {
+            let http2 = self.detector.listener.http2 && begins_http2(&tcp).await;
+            return Some((Stream::Plain(tcp), http2));
+        };
+        let connection = self
+            .detector
+            .connection_behaviour(|_, behaviour| behaviour.connection.clone());
+        match connection.handshake {
+            Handshake::Complete => tls.accept(tcp, connection.certificate).await,
+            Handshake::Abort => {
+                // The client has said hello when there is something to read.
+                drop(tcp.readable().await);
+                drop(tcp.set_zero_linger());
+                None
+            }
+            Handshake::Stall => {
+                tokio::select! {
+                    () = raw::discard(&mut tcp) => {}
+                    () = shutdown.cancelled() => {}
+                }
+                None
+            }
+        }
+    }
+}
+
+/// Looks, without taking a byte, whether a client begins with HTTP/2's preface.
+async fn begins_http2(tcp: &TcpStream) -> bool {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let mut bytes = [0; PREFACE.len()];
+    loop {
+        match tcp.peek(&mut bytes).await {
+            Ok(read) if read == PREFACE.len() => return bytes == PREFACE,
+            Ok(read) if read > 0 && PREFACE.starts_with(&bytes[..read]) => {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            _ => return false,
+        }
     }
 }
 
@@ -273,7 +328,7 @@ async fn serve_admin(detector: Arc<Detector>, listener: std::net::TcpListener, s
 }
 
 /// Takes expired profiles back.
-async fn expire(detector: Arc<Detector>) {
+async fn expire(detector: Arc<Detector>, shutdown: Shutdown) {
     loop {
         let changed = detector.control.changed.notified();
         let expiry = async {
@@ -285,6 +340,7 @@ async fn expire(detector: Arc<Detector>) {
         tokio::select! {
             () = expiry => detector.control.expire(Instant::now()),
             () = changed => {}
+            () = shutdown.cancelled() => return,
         }
     }
 }

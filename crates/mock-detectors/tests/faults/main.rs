@@ -1,18 +1,23 @@
 //! One file per kind of failure: what a raw socket sees of it, byte by byte.
 
 mod probe;
+mod secure;
 
+mod bad_certificate;
 mod close;
 mod content_length;
 mod drip;
 mod garbage;
 mod goaway;
+mod handshake;
 mod hang;
+mod http2;
 mod long_list;
 mod malformed_chunk;
 mod malformed_json;
 mod nan_score;
 mod other_answer;
+mod over_tls;
 mod refused;
 mod reordered_list;
 mod reset;

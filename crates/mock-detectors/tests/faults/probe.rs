@@ -4,6 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use fault_profile::Listener;
 use mock_detectors::{Config, Fleet};
 use serde_json::{Value, json};
 
@@ -101,12 +102,52 @@ impl Probe {
     }
 
     pub(crate) async fn with(profile: Value) -> Self {
+        Self::listening(profile, Listener::default()).await
+    }
+
+    pub(crate) async fn with_http2(profile: Value) -> Self {
+        Self::listening(
+            profile,
+            Listener {
+                http2: true,
+                ..Listener::default()
+            },
+        )
+        .await
+    }
+
+    pub(crate) async fn secure(profile: Value, http2: bool) -> Self {
+        let tls_host = Some("localhost".to_owned());
+        Self::listening(
+            profile,
+            Listener {
+                http2,
+                tls_host,
+                ..Listener::default()
+            },
+        )
+        .await
+    }
+
+    async fn listening(profile: Value, listener: Listener) -> Self {
         let profile = serde_json::from_value(profile).expect("the test's own profile");
-        let fleet = Fleet::start([Config::new("mock", profile)])
-            .await
-            .expect("a free port");
+        let config = Config {
+            listener,
+            ..Config::new("mock", profile)
+        };
+        let fleet = Fleet::start([config]).await.expect("a free port");
         let address = fleet.address("mock").expect("just started");
         Self { fleet, address }
+    }
+
+    pub(crate) fn authority_pem(&self) -> &str {
+        self.fleet
+            .authority_pem("mock")
+            .expect("a detector with TLS")
+    }
+
+    pub(crate) fn recorded(&self) -> u64 {
+        self.fleet.recorded("mock").expect("just started")
     }
 
     pub(crate) fn patch(&self, patch: Value) {
