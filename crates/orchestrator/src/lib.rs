@@ -6,6 +6,7 @@
 //! it. `router` lists what can be called.
 
 pub mod config;
+pub mod store;
 
 mod aggregate;
 mod answer;

@@ -1,0 +1,121 @@
+//! The embedded store's tables in redb. A job is three rows: what it is, its payload until it
+//! ends, its outcome after.
+
+use bytes::Bytes;
+use redb::{
+    Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, Table, TableDefinition,
+    TableError, WriteTransaction,
+};
+
+use super::job::{Job, JobId, Status};
+
+const JOBS: TableDefinition<u128, &[u8]> = TableDefinition::new("jobs");
+const PAYLOADS: TableDefinition<u128, &[u8]> = TableDefinition::new("payloads");
+const OUTCOMES: TableDefinition<u128, &[u8]> = TableDefinition::new("outcomes");
+
+/// The tables of one write transaction.
+pub(super) struct Tables<'t> {
+    jobs: Table<'t, u128, &'static [u8]>,
+    payloads: Table<'t, u128, &'static [u8]>,
+    outcomes: Table<'t, u128, &'static [u8]>,
+}
+
+impl<'t> Tables<'t> {
+    pub fn open(transaction: &'t WriteTransaction) -> Result<Self, redb::Error> {
+        Ok(Self {
+            jobs: transaction.open_table(JOBS)?,
+            payloads: transaction.open_table(PAYLOADS)?,
+            outcomes: transaction.open_table(OUTCOMES)?,
+        })
+    }
+
+    pub fn put_job(&mut self, job: &Job) -> Result<(), redb::Error> {
+        let row = serde_json::to_vec(job).expect("a job has only string keys");
+        self.jobs.insert(job.id.number(), row.as_slice())?;
+        Ok(())
+    }
+
+    pub fn put_payload(&mut self, id: JobId, payload: &[u8]) -> Result<(), redb::Error> {
+        self.payloads.insert(id.number(), payload)?;
+        Ok(())
+    }
+
+    pub fn payload(&self, id: JobId) -> Result<Bytes, redb::Error> {
+        let row = self.payloads.get(id.number())?;
+        Ok(row.map_or_else(Bytes::new, |row| Bytes::copy_from_slice(row.value())))
+    }
+
+    pub fn drop_payload(&mut self, id: JobId) -> Result<(), redb::Error> {
+        self.payloads.remove(id.number())?;
+        Ok(())
+    }
+
+    pub fn put_outcome(&mut self, id: JobId, outcome: &[u8]) -> Result<(), redb::Error> {
+        self.outcomes.insert(id.number(), outcome)?;
+        Ok(())
+    }
+
+    pub fn remove_job(&mut self, id: JobId) -> Result<(), redb::Error> {
+        self.jobs.remove(id.number())?;
+        self.payloads.remove(id.number())?;
+        self.outcomes.remove(id.number())?;
+        Ok(())
+    }
+
+    /// Calls `each` with every job; rows that cannot be read are counted and left alone.
+    pub fn each_job(&self, mut each: impl FnMut(Job)) -> Result<u64, redb::Error> {
+        let mut unreadable = 0;
+        for row in self.jobs.iter()? {
+            match serde_json::from_slice(row?.1.value()) {
+                Ok(job) => each(job),
+                Err(_) => unreadable += 1,
+            }
+        }
+        Ok(unreadable)
+    }
+}
+
+/// A job with its outcome, as of the last commit.
+pub(super) fn status(database: &Database, id: JobId) -> Result<Option<Status>, redb::Error> {
+    let transaction = database.begin_read()?;
+    let Some(job) = transaction
+        .open_table(JOBS)?
+        .get(id.number())?
+        .and_then(|row| parse(row.value()))
+    else {
+        return Ok(None);
+    };
+    let outcome = transaction.open_table(OUTCOMES)?.get(id.number())?;
+    let outcome = outcome.map(|row| Bytes::copy_from_slice(row.value()));
+    Ok(Some(Status { job, outcome }))
+}
+
+/// The newest jobs first that `wanted` accepts, at most `limit`.
+pub(super) fn list(
+    database: &Database,
+    limit: usize,
+    wanted: impl Fn(&Job) -> bool,
+) -> Result<Vec<Job>, redb::Error> {
+    let jobs = database.begin_read()?.open_table(JOBS)?;
+    let mut found = Vec::new();
+    for row in jobs.iter()?.rev() {
+        if found.len() >= limit {
+            break;
+        }
+        found.extend(parse(row?.1.value()).filter(&wanted));
+    }
+    Ok(found)
+}
+
+/// How many payloads lie on disk.
+pub(super) fn payloads(database: &Database) -> Result<u64, redb::Error> {
+    match database.begin_read()?.open_table(PAYLOADS) {
+        Ok(table) => Ok(table.len()?),
+        Err(TableError::TableDoesNotExist(_)) => Ok(0),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn parse(row: &[u8]) -> Option<Job> {
+    serde_json::from_slice(row).ok()
+}

@@ -1,0 +1,81 @@
+//! Where jobs live until a day after they ended. Accepted means durable: what [`JobStore::submit`]
+//! answered survives `kill -9` and a power cut, is run to its end, and has exactly one outcome.
+//!
+//! [`Embedded`] keeps everything in one file of this machine.
+
+mod disk;
+mod embedded;
+mod index;
+pub mod job;
+#[cfg(test)]
+mod power_cut;
+mod writer;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use embedded::{Claim, Embedded};
+pub use job::{Job, JobId, JobState, NewJob, Outcome, Status};
+
+/// The embedded store's settings.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The database file; its folder must exist. One process at a time may have it open.
+    pub path: PathBuf,
+    pub limits: Limits,
+    /// How long an ended job can be asked for.
+    pub keep: Duration,
+    /// A job is given up once so many workers were lost over it.
+    pub max_lost: u32,
+}
+
+/// What clients can make grow. Past a limit a new job is refused; none is dropped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Jobs that are pending or running.
+    pub open_jobs: usize,
+    /// All jobs, ended ones included.
+    pub jobs: usize,
+    /// Payloads and outcomes together.
+    pub bytes: u64,
+}
+
+impl Config {
+    /// The defaults, with the database at `path`.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            limits: Limits {
+                open_jobs: 10_000,
+                jobs: 100_000,
+                bytes: 1 << 30,
+            },
+            keep: Duration::from_secs(24 * 3_600),
+            max_lost: 5,
+        }
+    }
+}
+
+/// Why the store did not do what it was asked for.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    #[error("there is no such job")]
+    NotFound,
+    #[error("the job has already ended: {0}")]
+    Ended(JobState),
+    #[error("the job belongs to another worker now")]
+    Fenced,
+    #[error("the job store is full: its limit is {limit} {what}; try again later")]
+    Full { what: &'static str, limit: u64 },
+    #[error("the job store cannot write or read its file")]
+    Disk(#[source] Arc<redb::Error>),
+    #[error("the job store is closed")]
+    Closed,
+}
+
+impl From<redb::Error> for StoreError {
+    fn from(error: redb::Error) -> Self {
+        Self::Disk(Arc::new(error))
+    }
+}
