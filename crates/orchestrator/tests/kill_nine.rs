@@ -133,7 +133,7 @@ impl Witness {
             store.close().await;
         });
         let finished_unseen = self.accepted.len() - self.finishes.len();
-        println!(
+        eprintln!(
             "{} jobs, {finished_unseen} killed between commit and answer",
             self.accepted.len()
         );

@@ -7,10 +7,15 @@ use redb::{
     TableError, WriteTransaction,
 };
 
+use super::idempotency::{Hash, Record};
 use super::job::{Job, JobId, Status};
 
 const JOBS: TableDefinition<u128, &[u8]> = TableDefinition::new("jobs");
 const PAYLOADS: TableDefinition<u128, &[u8]> = TableDefinition::new("payloads");
+/// What was answered, by tenant and key: see `idempotency::Record`.
+const ANSWERS: TableDefinition<&[u8; 32], &[u8]> = TableDefinition::new("answers");
+/// When, and how many bytes; apart, so that the start need not read the answers.
+const ANSWER_AGES: TableDefinition<&[u8; 32], (u64, u64)> = TableDefinition::new("answer_ages");
 const OUTCOMES: TableDefinition<u128, &[u8]> = TableDefinition::new("outcomes");
 
 /// The tables of one write transaction.
@@ -18,6 +23,8 @@ pub(super) struct Tables<'t> {
     jobs: Table<'t, u128, &'static [u8]>,
     payloads: Table<'t, u128, &'static [u8]>,
     outcomes: Table<'t, u128, &'static [u8]>,
+    answers: Table<'t, &'static Hash, &'static [u8]>,
+    answer_ages: Table<'t, &'static Hash, (u64, u64)>,
 }
 
 impl<'t> Tables<'t> {
@@ -26,6 +33,8 @@ impl<'t> Tables<'t> {
             jobs: transaction.open_table(JOBS)?,
             payloads: transaction.open_table(PAYLOADS)?,
             outcomes: transaction.open_table(OUTCOMES)?,
+            answers: transaction.open_table(ANSWERS)?,
+            answer_ages: transaction.open_table(ANSWER_AGES)?,
         })
     }
 
@@ -62,6 +71,34 @@ impl<'t> Tables<'t> {
         Ok(())
     }
 
+    /// Keeps an answer and returns the age of the one it replaces.
+    pub fn put_answer(
+        &mut self,
+        key: &Hash,
+        at_ms: u64,
+        row: &[u8],
+    ) -> Result<Option<u64>, redb::Error> {
+        self.answers.insert(key, row)?;
+        let replaced = self.answer_ages.insert(key, (at_ms, row.len() as u64))?;
+        Ok(replaced.map(|replaced| replaced.value().0))
+    }
+
+    pub fn remove_answer(&mut self, key: &Hash) -> Result<(), redb::Error> {
+        self.answers.remove(key)?;
+        self.answer_ages.remove(key)?;
+        Ok(())
+    }
+
+    /// Calls `each` with key, time and size of every answer.
+    pub fn each_answer(&self, mut each: impl FnMut(Hash, u64, u64)) -> Result<(), redb::Error> {
+        for row in self.answer_ages.iter()? {
+            let (key, age) = row?;
+            let (at_ms, bytes) = age.value();
+            each(*key.value(), at_ms, bytes);
+        }
+        Ok(())
+    }
+
     /// Calls `each` with every job; rows that cannot be read are counted and left alone.
     pub fn each_job(&self, mut each: impl FnMut(Job)) -> Result<u64, redb::Error> {
         let mut unreadable = 0;
@@ -88,6 +125,21 @@ pub(super) fn status(database: &Database, id: JobId) -> Result<Option<Status>, r
     let outcome = transaction.open_table(OUTCOMES)?.get(id.number())?;
     let outcome = outcome.map(|row| Bytes::copy_from_slice(row.value()));
     Ok(Some(Status { job, outcome }))
+}
+
+/// What was answered to this key no earlier than `since_ms`.
+pub(super) fn answer(
+    database: &Database,
+    key: &Hash,
+    since_ms: u64,
+) -> Result<Option<Record>, redb::Error> {
+    let transaction = database.begin_read()?;
+    let age = transaction.open_table(ANSWER_AGES)?.get(key)?;
+    if age.is_none_or(|age| age.value().0 < since_ms) {
+        return Ok(None);
+    }
+    let row = transaction.open_table(ANSWERS)?.get(key)?;
+    Ok(row.and_then(|row| Record::from_row(row.value())))
 }
 
 /// The newest jobs first that `wanted` accepts, at most `limit`.

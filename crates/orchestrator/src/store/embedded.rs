@@ -1,6 +1,7 @@
 //! The handle of the embedded store: asks the writer, reads by itself.
 
 use std::fmt;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
@@ -10,6 +11,7 @@ use bytes::Bytes;
 use redb::{Database, StorageBackend};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+use super::idempotency::{Hash, Record};
 use super::job::{Job, JobId, JobState, NewJob, Outcome, Return, Status};
 use super::writer::{Batch, Change, Command, Settle, Shared, Writer};
 use super::{Config, StoreError, disk};
@@ -31,6 +33,7 @@ struct Inner {
     places: Arc<Semaphore>,
     database: Arc<Database>,
     shared: Arc<Shared>,
+    keep: Duration,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -68,6 +71,7 @@ impl Embedded {
     fn with_database(database: Database, config: Config) -> Result<Self, StoreError> {
         let database = Arc::new(database);
         let shared = Arc::new(Shared::new());
+        let keep = config.keep;
         let writer = Writer::start(Arc::clone(&database), config, Arc::clone(&shared))?;
         let (queue, commands) = channel();
         let thread = std::thread::Builder::new()
@@ -79,6 +83,7 @@ impl Embedded {
             places: Arc::new(Semaphore::new(QUEUE)),
             database,
             shared,
+            keep,
             writer: Mutex::new(Some(thread)),
         };
         Ok(Self {
@@ -184,6 +189,24 @@ impl Embedded {
     /// The disk's.
     pub async fn payloads(&self) -> Result<u64, StoreError> {
         self.read(disk::payloads).await
+    }
+
+    /// Answers kept for idempotency keys.
+    pub fn answers(&self) -> usize {
+        self.inner.shared.answers.load(Ordering::Relaxed)
+    }
+
+    /// Answers dropped before their time, because there were too many.
+    pub fn answers_evicted(&self) -> u64 {
+        self.inner.shared.answers_evicted.load(Ordering::Relaxed)
+    }
+
+    /// What was answered to this key, if it is still kept.
+    pub(super) async fn answer(&self, key: Hash) -> Result<Option<Record>, StoreError> {
+        let keep_ms = self.inner.keep.as_millis() as u64;
+        let since_ms = (self.inner.shared.clock.now_ms() + 1).saturating_sub(keep_ms);
+        self.read(move |database| disk::answer(database, &key, since_ms))
+            .await
     }
 
     /// Writes out what is queued and closes; later calls fail with [`StoreError::Closed`].
@@ -537,11 +560,9 @@ mod tests {
             other => panic!("not refused: {other:?}"),
         };
         let (_folder, store) = store(|config| {
-            config.limits = super::super::Limits {
-                open_jobs: 2,
-                jobs: 3,
-                bytes: 10,
-            };
+            config.limits.open_jobs = 2;
+            config.limits.jobs = 3;
+            config.limits.bytes = 10;
         });
         assert_eq!(
             full(store.submit(job("12345678901")).await),

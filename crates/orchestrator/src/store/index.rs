@@ -2,9 +2,10 @@
 //! questions come in. Rebuilt from disk at the start; the disk is the truth.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
+use super::idempotency::Hash;
 use super::job::{Job, JobId, JobState};
 use super::{Limits, StoreError};
 
@@ -17,6 +18,9 @@ pub(super) struct Index {
     ended: BTreeSet<(u64, JobId)>,
     states: [usize; JobState::ALL.len()],
     bytes: u64,
+    /// Answers by age, with their size.
+    answers: BTreeMap<(u64, Hash), u64>,
+    answer_bytes: u64,
 }
 
 impl Index {
@@ -81,14 +85,43 @@ impl Index {
         (ended.saturating_add(keep.as_millis() as u64) <= now_ms).then_some(*id)
     }
 
-    /// When [`Self::overdue`] or [`Self::expired`] will have something.
+    /// When [`Self::overdue`], [`Self::expired`] or [`Self::outdated`] will have something.
     pub fn next_due_ms(&self, keep: Duration) -> Option<u64> {
         let lease = self.leases.first().map(|(until, _)| *until);
-        let expiry = self
-            .ended
-            .first()
-            .map(|(at, _)| at.saturating_add(keep.as_millis() as u64));
+        let ended = self.ended.first().map(|(at, _)| *at);
+        let answered = self.answers.first_key_value().map(|((at, _), _)| *at);
+        let kept = ended.into_iter().chain(answered);
+        let expiry = kept.map(|at| at.saturating_add(keep.as_millis() as u64));
         lease.into_iter().chain(expiry).min()
+    }
+
+    pub fn put_answer(&mut self, at_ms: u64, key: Hash, bytes: u64) {
+        self.remove_answer(at_ms, key);
+        self.answers.insert((at_ms, key), bytes);
+        self.answer_bytes += bytes;
+    }
+
+    pub fn remove_answer(&mut self, at_ms: u64, key: Hash) {
+        self.answer_bytes -= self.answers.remove(&(at_ms, key)).unwrap_or(0);
+    }
+
+    pub fn answers(&self) -> usize {
+        self.answers.len()
+    }
+
+    /// An answer that was kept long enough.
+    pub fn outdated(&self, now_ms: u64, keep: Duration) -> Option<(u64, Hash)> {
+        let ((at_ms, key), _) = self.answers.first_key_value()?;
+        (at_ms.saturating_add(keep.as_millis() as u64) <= now_ms).then_some((*at_ms, *key))
+    }
+
+    /// The oldest answer if there are too many.
+    pub fn surplus(&self, limits: &Limits) -> Option<(u64, Hash)> {
+        let full = self.answers.len() > limits.answers || self.answer_bytes > limits.answer_bytes;
+        self.answers
+            .first_key_value()
+            .filter(|_| full)
+            .map(|(oldest, _)| *oldest)
     }
 
     /// Whether there is room for one more job with a payload of this size.

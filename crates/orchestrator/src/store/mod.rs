@@ -5,6 +5,7 @@
 
 mod disk;
 mod embedded;
+pub mod idempotency;
 mod index;
 pub mod job;
 #[cfg(test)]
@@ -39,6 +40,10 @@ pub struct Limits {
     pub jobs: usize,
     /// Payloads and outcomes together.
     pub bytes: u64,
+    /// Answers kept for idempotency keys; past it the oldest are dropped and counted.
+    pub answers: usize,
+    /// Bytes of those answers.
+    pub answer_bytes: u64,
 }
 
 impl Config {
@@ -50,6 +55,8 @@ impl Config {
                 open_jobs: 10_000,
                 jobs: 100_000,
                 bytes: 1 << 30,
+                answers: 100_000,
+                answer_bytes: 1 << 30,
             },
             keep: Duration::from_secs(24 * 3_600),
             max_lost: 5,

@@ -3,7 +3,7 @@
 //! answer means that the change is on disk.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -11,6 +11,7 @@ use redb::{Database, Durability};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::disk::Tables;
+use super::idempotency::{Hash, Record};
 use super::index::Index;
 use super::job::{Job, JobId, JobState, NewJob, Outcome, Return};
 use super::{Config, StoreError};
@@ -37,6 +38,9 @@ pub(super) type Settle = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 #[derive(Debug)]
 pub(super) struct Shared {
     pub pending: watch::Sender<usize>,
+    pub clock: Clock,
+    pub answers: AtomicUsize,
+    pub answers_evicted: AtomicU64,
     states: [AtomicUsize; JobState::ALL.len()],
 }
 
@@ -45,7 +49,6 @@ pub(super) struct Writer {
     index: Index,
     shared: Arc<Shared>,
     config: Config,
-    clock: Clock,
 }
 
 /// The state that the changes of one transaction work on.
@@ -53,8 +56,18 @@ pub(super) struct Batch<'t> {
     tables: Tables<'t>,
     index: &'t mut Index,
     config: &'t Config,
+    shared: &'t Shared,
     now_ms: u64,
     written: Option<Durability>,
+}
+
+/// What a transaction does before anybody's changes.
+#[derive(Debug, Clone, Copy)]
+enum First {
+    /// See [`Batch::recover`].
+    Recover,
+    /// See [`Batch::chores`].
+    Chores,
 }
 
 /// Wall time at the start plus time passed since, so that it never runs backwards.
@@ -68,6 +81,9 @@ impl Shared {
     pub fn new() -> Self {
         Self {
             pending: watch::Sender::new(0),
+            clock: Clock::new(),
+            answers: AtomicUsize::new(0),
+            answers_evicted: AtomicU64::new(0),
             states: Default::default(),
         }
     }
@@ -80,6 +96,7 @@ impl Shared {
         for (shared, count) in self.states.iter().zip(index.states()) {
             shared.store(count, Ordering::Relaxed);
         }
+        self.answers.store(index.answers(), Ordering::Relaxed);
         let pending = index.states()[JobState::Pending as usize];
         self.pending
             .send_if_modified(|shown| std::mem::replace(shown, pending) != pending);
@@ -93,16 +110,14 @@ impl Writer {
         config: Config,
         shared: Arc<Shared>,
     ) -> Result<Self, redb::Error> {
-        let clock = Clock::new();
         let mut writer = Self {
             database,
             index: Index::default(),
             shared,
             config,
-            clock,
         };
         writer.load()?;
-        writer.commit(Vec::new(), |batch| batch.recover())?;
+        writer.commit(Vec::new(), First::Recover)?;
         Ok(writer)
     }
 
@@ -120,7 +135,7 @@ impl Writer {
                 .chain(queue.try_iter())
                 .take(BATCH)
                 .collect();
-            if let Err(error) = self.commit(commands, |batch| batch.chores()) {
+            if let Err(error) = self.commit(commands, First::Chores) {
                 tracing::error!(%error, "the job store cannot write; what was asked of it failed");
                 if let Err(error) = self.load() {
                     tracing::error!(%error, "the job store cannot read its file");
@@ -131,14 +146,17 @@ impl Writer {
 
     fn until_due(&self) -> Duration {
         let due_ms = self.index.next_due_ms(self.config.keep).unwrap_or(u64::MAX);
-        Duration::from_millis(due_ms.saturating_sub(self.clock.now_ms())).min(IDLE)
+        Duration::from_millis(due_ms.saturating_sub(self.shared.clock.now_ms())).min(IDLE)
     }
 
     /// Makes the index what the disk says.
     fn load(&mut self) -> Result<(), redb::Error> {
         let mut index = Index::default();
         let transaction = self.database.begin_write()?;
-        let unreadable = Tables::open(&transaction)?.each_job(|job| index.put(job))?;
+        let tables = Tables::open(&transaction)?;
+        let unreadable = tables.each_job(|job| index.put(job))?;
+        tables.each_answer(|key, at_ms, bytes| index.put_answer(at_ms, key, bytes))?;
+        drop(tables);
         transaction.commit()?;
         if unreadable > 0 {
             tracing::warn!(unreadable, "jobs of another version are left alone");
@@ -147,19 +165,15 @@ impl Writer {
         Ok(())
     }
 
-    /// One transaction: `before`, then the commands. Everybody is told the fate of the commit.
-    fn commit(
-        &mut self,
-        commands: Vec<Command>,
-        before: impl FnOnce(&mut Batch) -> Result<(), redb::Error>,
-    ) -> Result<(), redb::Error> {
+    /// One transaction: `first`, then the commands. Everybody is told the fate of the commit.
+    fn commit(&mut self, commands: Vec<Command>, first: First) -> Result<(), redb::Error> {
         let (changes, places): (Vec<_>, Vec<_>) = commands
             .into_iter()
             .map(|command| (command.change, command.place))
             .unzip();
         let mut settles = Vec::with_capacity(changes.len());
         let fate = self
-            .transact(changes, before, &mut settles)
+            .transact(changes, first, &mut settles)
             .map_err(Arc::new);
         drop(places);
         // Before the answers: who was told of a job also finds it in the counts.
@@ -173,7 +187,7 @@ impl Writer {
     fn transact(
         &mut self,
         changes: Vec<Change>,
-        before: impl FnOnce(&mut Batch) -> Result<(), redb::Error>,
+        first: First,
         settles: &mut Vec<Settle>,
     ) -> Result<(), redb::Error> {
         let mut transaction = self.database.begin_write()?;
@@ -181,10 +195,14 @@ impl Writer {
             tables: Tables::open(&transaction)?,
             index: &mut self.index,
             config: &self.config,
-            now_ms: self.clock.now_ms(),
+            shared: &self.shared,
+            now_ms: self.shared.clock.now_ms(),
             written: None,
         };
-        before(&mut batch)?;
+        match first {
+            First::Recover => batch.recover()?,
+            First::Chores => batch.chores()?,
+        }
         for change in changes {
             settles.push(change(&mut batch)?);
         }
@@ -320,6 +338,28 @@ impl Batch<'_> {
         }
     }
 
+    /// Keeps an answer, and drops the oldest while there are too many.
+    pub fn remember(&mut self, key: Hash, record: &Record) -> Result<(), redb::Error> {
+        let row = record.to_row();
+        if let Some(at_ms) = self.tables.put_answer(&key, self.now_ms, &row)? {
+            self.index.remove_answer(at_ms, key);
+        }
+        self.index.put_answer(self.now_ms, key, row.len() as u64);
+        self.wrote(Durability::Immediate);
+        while let Some((at_ms, key)) = self.index.surplus(&self.config.limits) {
+            self.forget(at_ms, key)?;
+            self.shared.answers_evicted.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    fn forget(&mut self, at_ms: u64, key: Hash) -> Result<(), redb::Error> {
+        self.tables.remove_answer(&key)?;
+        self.index.remove_answer(at_ms, key);
+        self.wrote(Durability::Immediate);
+        Ok(())
+    }
+
     /// Nobody of the last process is left: every running job lost its worker.
     fn recover(&mut self) -> Result<(), redb::Error> {
         let running: Vec<(JobId, u32)> = self
@@ -353,6 +393,8 @@ impl Batch<'_> {
                 self.tables.remove_job(id)?;
                 self.index.remove(id);
                 self.wrote(Durability::Immediate);
+            } else if let Some((at_ms, key)) = self.index.outdated(self.now_ms, self.config.keep) {
+                self.forget(at_ms, key)?;
             } else {
                 break;
             }
@@ -372,7 +414,7 @@ impl Clock {
         }
     }
 
-    fn now_ms(&self) -> u64 {
+    pub fn now_ms(&self) -> u64 {
         self.start_ms + self.started.elapsed().as_millis() as u64
     }
 }
