@@ -6,6 +6,7 @@
 //! it. `router` lists what can be called.
 
 pub mod config;
+pub mod rate_limit;
 pub mod store;
 
 mod aggregate;
