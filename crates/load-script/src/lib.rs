@@ -1,3 +1,23 @@
 //! The script engine, the k6 modules and the HTTP client.
+//!
+//! A script is compiled once ([`ScriptProgram`]); every virtual user ([`ScriptVu`]) runs its bytecode
+//! in a realm of its own, on a small stack of its own, and gives its thread away while it waits.
 
+mod fiber;
+mod gjson;
+mod http;
+mod js;
+mod modules;
+mod program;
+mod script;
+mod source;
 pub mod typescript;
+mod vu;
+
+pub use program::ScriptProgram;
+pub use script::Source;
+pub use vu::ScriptVu;
+
+/// What requests call themselves unless the option `userAgent` says otherwise. The version is that of
+/// the k6 whose behaviour is followed.
+pub(crate) const USER_AGENT: &str = "Grafana k6/2.2.0";

@@ -1,0 +1,370 @@
+//! HTTP/1.1 on the wire: one request out, one response in.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::ready;
+
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use tokio::time::Instant;
+
+use super::body::{Decoder, Framing};
+use super::connection::Stream;
+use super::failure::Failure;
+use super::reply::Reply;
+
+/// Headers that a response may have; more are refused.
+const MAX_HEADERS: usize = 256;
+/// Bytes that the header lines of a response may have.
+const MAX_HEAD_BYTES: usize = 1 << 20;
+/// Size of the buffer that all requests of a thread read into.
+const SCRATCH_BYTES: usize = 64 * 1024;
+
+thread_local! {
+    /// Reading takes no buffer of its own: what is read is taken up before the next read.
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; SCRATCH_BYTES]);
+}
+
+/// What to send.
+pub(crate) struct Wire<'a> {
+    /// Request line and header lines, with the empty line.
+    pub(crate) head: &'a [u8],
+    pub(crate) body: &'a [u8],
+    /// The response will have no body whatever it says.
+    pub(crate) is_head: bool,
+    /// The body of the response is wanted.
+    pub(crate) keeps_body: bool,
+}
+
+/// When things happened.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Marks {
+    pub(crate) sent: Option<Instant>,
+    pub(crate) first_byte: Option<Instant>,
+    pub(crate) done: Option<Instant>,
+}
+
+/// Sends a request and receives its response. The flag says whether the connection can be used again.
+///
+/// # Errors
+/// When the connection breaks or the peer does not speak HTTP/1. `marks` tell how far it came.
+pub(crate) async fn exchange(
+    stream: &mut Stream,
+    wire: &Wire<'_>,
+    marks: &mut Marks,
+) -> Result<(Reply, bool), Failure> {
+    let broken = |error: io::Error| Failure::broken("write", &error);
+    stream.write_all(wire.head).await.map_err(broken)?;
+    if !wire.body.is_empty() {
+        stream.write_all(wire.body).await.map_err(broken)?;
+    }
+    stream.flush().await.map_err(broken)?;
+    marks.sent = Some(Instant::now());
+    let mut receiver = Receiver::new(wire.is_head, wire.keeps_body);
+    while !receiver.is_done() {
+        let count = read(stream, |bytes| {
+            if marks.first_byte.is_none() && !bytes.is_empty() {
+                marks.first_byte = Some(Instant::now());
+            }
+            receiver.feed(bytes).map(|()| bytes.len())
+        });
+        let count = count
+            .await
+            .map_err(|error| Failure::broken("read", &error))??;
+        if count == 0 {
+            receiver.close()?;
+        }
+    }
+    marks.done = Some(Instant::now());
+    Ok(receiver.finish())
+}
+
+/// Reads what there is, at least one byte unless the stream has ended, and hands it on.
+async fn read<R>(stream: &mut Stream, mut take: impl FnMut(&[u8]) -> R) -> io::Result<R> {
+    poll_fn(|cx| {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut buffer = ReadBuf::new(scratch);
+            ready!(Pin::new(&mut *stream).poll_read(cx, &mut buffer))?;
+            std::task::Poll::Ready(Ok(take(buffer.filled())))
+        })
+    })
+    .await
+}
+
+/// Makes a response of bytes, however they are cut.
+pub(crate) struct Receiver {
+    is_head: bool,
+    keeps_body: bool,
+    /// Header bytes that came before the head was complete.
+    early: Vec<u8>,
+    reply: Reply,
+    body: Option<Decoder>,
+    can_reuse: bool,
+    surplus: bool,
+}
+
+impl Receiver {
+    /// A receiver for the answer to one request.
+    pub(crate) fn new(is_head: bool, keeps_body: bool) -> Self {
+        Self {
+            is_head,
+            keeps_body,
+            early: Vec::new(),
+            reply: Reply::default(),
+            body: None,
+            can_reuse: false,
+            surplus: false,
+        }
+    }
+
+    /// Whether the response is complete.
+    pub(crate) fn is_done(&self) -> bool {
+        self.body.as_ref().is_some_and(Decoder::is_done)
+    }
+
+    /// Takes bytes.
+    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        if self.body.is_some() {
+            return self.feed_body(bytes);
+        }
+        if self.early.is_empty() {
+            return self.feed_head(bytes);
+        }
+        let mut early = std::mem::take(&mut self.early);
+        early.extend_from_slice(bytes);
+        self.feed_head(&early)
+    }
+
+    fn feed_head(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let mut headers = [httparse::EMPTY_HEADER; 64];
+        let mut more;
+        let mut response = httparse::Response::new(&mut headers);
+        let mut parsed = response.parse(bytes);
+        if parsed == Err(httparse::Error::TooManyHeaders) {
+            more = vec![httparse::EMPTY_HEADER; MAX_HEADERS];
+            response = httparse::Response::new(&mut more);
+            parsed = response.parse(bytes);
+        }
+        match parsed {
+            Ok(httparse::Status::Partial) if bytes.len() > MAX_HEAD_BYTES => {
+                Err(malformed("response headers are too long"))
+            }
+            Ok(httparse::Status::Partial) => {
+                self.early = bytes.to_vec();
+                Ok(())
+            }
+            Err(error) => Err(malformed(&format!("malformed HTTP response: {error}"))),
+            Ok(httparse::Status::Complete(length)) => {
+                let status = response.code.unwrap_or(0);
+                if (100..200).contains(&status) && status != 101 {
+                    return if length < bytes.len() {
+                        self.feed_head(&bytes[length..])
+                    } else {
+                        Ok(())
+                    };
+                }
+                if status == 101 {
+                    return Err(malformed(
+                        "unsupported response status: 101 Switching Protocols",
+                    ));
+                }
+                self.begin(&response, &bytes[..length])?;
+                self.feed_body(&bytes[length..])
+            }
+        }
+    }
+
+    fn begin(&mut self, response: &httparse::Response<'_, '_>, head: &[u8]) -> Result<(), Failure> {
+        let traits = Traits::of(response)?;
+        let status = response.code.unwrap_or(0);
+        let has_body = !self.is_head && status != 204 && status != 304;
+        let framing = match (has_body, traits.is_chunked, traits.length) {
+            (false, ..) => Framing::Length(0),
+            (true, true, _) => Framing::Chunked,
+            (true, false, Some(length)) => Framing::Length(length),
+            (true, false, None) => Framing::UntilClose,
+        };
+        let is_new = response.version == Some(1);
+        self.can_reuse = traits.keep_alive.unwrap_or(is_new) && framing != Framing::UntilClose;
+        self.body = Some(Decoder::new(framing, self.keeps_body));
+        let line_end = head.iter().position(|b| *b == b'\n').map_or(0, |at| at + 1);
+        self.reply = Reply {
+            status,
+            reason: response.reason.unwrap_or("").to_owned(),
+            proto: if is_new { "HTTP/1.1" } else { "HTTP/1.0" },
+            head: head[line_end..].to_vec(),
+            body: (has_body && self.keeps_body).then(Vec::new),
+            is_encoded: traits.is_encoded,
+            sets_cookies: traits.sets_cookies,
+            ..Reply::default()
+        };
+        Ok(())
+    }
+
+    fn feed_body(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let Some(body) = &mut self.body else {
+            return Ok(());
+        };
+        let taken = body
+            .feed(bytes)
+            .map_err(|error| malformed(&error.to_string()))?;
+        self.surplus |= taken < bytes.len();
+        Ok(())
+    }
+
+    /// The peer has closed the connection.
+    pub(crate) fn close(&mut self) -> Result<(), Failure> {
+        match &self.body {
+            Some(body) if body.ends_with_connection() => {
+                let kept = self.body.take().map(Decoder::into_body).unwrap_or_default();
+                self.body = Some(Decoder::ended_with(kept));
+                Ok(())
+            }
+            Some(_) => Err(Failure::new(1000, "unexpected EOF")),
+            None if self.early.is_empty() => Err(Failure::new(1000, "EOF")),
+            None => Err(Failure::new(1000, "unexpected EOF")),
+        }
+    }
+
+    /// The complete response, and whether the connection can be used again.
+    pub(crate) fn finish(mut self) -> (Reply, bool) {
+        if let (Some(slot), Some(body)) = (self.reply.body.as_mut(), self.body.take()) {
+            *slot = body.into_body();
+        }
+        (self.reply, self.can_reuse && !self.surplus)
+    }
+}
+
+/// The headers that decide about the connection.
+#[derive(Default)]
+struct Traits {
+    length: Option<u64>,
+    is_chunked: bool,
+    keep_alive: Option<bool>,
+    is_encoded: bool,
+    sets_cookies: bool,
+}
+
+impl Traits {
+    fn of(response: &httparse::Response<'_, '_>) -> Result<Self, Failure> {
+        let mut traits = Self::default();
+        for header in response.headers.iter() {
+            match header.name.len() {
+                14 if header.name.eq_ignore_ascii_case("content-length") => {
+                    traits.length = Some(length_of(header.value)?);
+                }
+                17 if header.name.eq_ignore_ascii_case("transfer-encoding") => {
+                    traits.is_chunked = header.value.trim_ascii().eq_ignore_ascii_case(b"chunked");
+                }
+                16 if header.name.eq_ignore_ascii_case("content-encoding") => {
+                    traits.is_encoded = true;
+                }
+                10 if header.name.eq_ignore_ascii_case("set-cookie") => traits.sets_cookies = true,
+                10 if header.name.eq_ignore_ascii_case("connection") => {
+                    traits.keep_alive = keep_alive(header.value);
+                }
+                _ => {}
+            }
+        }
+        Ok(traits)
+    }
+}
+
+fn length_of(value: &[u8]) -> Result<u64, Failure> {
+    let text = std::str::from_utf8(value).unwrap_or("").trim();
+    let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let length = if is_number { text.parse().ok() } else { None };
+    length.ok_or_else(|| malformed(&format!("bad Content-Length {text:?}")))
+}
+
+fn keep_alive(value: &[u8]) -> Option<bool> {
+    let text = String::from_utf8_lossy(value).to_ascii_lowercase();
+    let has = |word: &str| text.split(',').any(|part| part.trim() == word);
+    if has("close") {
+        return Some(false);
+    }
+    has("keep-alive").then_some(true)
+}
+
+fn malformed(why: &str) -> Failure {
+    Failure::new(1000, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn receive(wire: &[u8], piece: usize) -> Result<(Reply, bool), Failure> {
+        let mut receiver = Receiver::new(false, true);
+        for bytes in wire.chunks(piece) {
+            receiver.feed(bytes)?;
+        }
+        if !receiver.is_done() {
+            receiver.close()?;
+        }
+        Ok(receiver.finish())
+    }
+
+    fn check(wire: &str, status: u16, body: Option<&str>, can_reuse: bool) {
+        for piece in [1, 7, wire.len()] {
+            let (reply, reuse) = receive(wire.as_bytes(), piece).expect("a valid response");
+            let text = reply.body.as_deref().map(String::from_utf8_lossy);
+            assert_eq!(
+                (reply.status, text.as_deref(), reuse),
+                (status, body, can_reuse),
+                "{wire:?} by {piece}"
+            );
+        }
+    }
+
+    #[test]
+    fn responses_are_understood_however_they_are_cut() {
+        check(
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
+            200,
+            Some("hi"),
+            true,
+        );
+        check("HTTP/1.1 204 No Content\r\n\r\n", 204, None, true);
+        check(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+            200,
+            Some("hi"),
+            true,
+        );
+        check(
+            "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+            200,
+            Some(""),
+            false,
+        );
+        check("HTTP/1.0 200 OK\r\n\r\nrest", 200, Some("rest"), false);
+        check(
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+            404,
+            Some(""),
+            true,
+        );
+    }
+
+    #[test]
+    fn what_is_no_response_is_an_error() {
+        for bad in [
+            "",
+            "HTTP/1.1",
+            "SSH-2.0-x\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhi",
+        ] {
+            assert!(receive(bad.as_bytes(), 100).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn surplus_bytes_forbid_to_use_the_connection_again() {
+        let (_, can_reuse) =
+            receive(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi!", 100).expect("valid");
+        assert!(!can_reuse);
+    }
+}

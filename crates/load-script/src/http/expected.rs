@@ -1,0 +1,25 @@
+//! Which statuses count as success.
+
+/// A set of statuses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Expected(Vec<(u16, u16)>);
+
+impl Expected {
+    /// The statuses in these inclusive ranges.
+    pub(crate) fn new(ranges: Vec<(u16, u16)>) -> Self {
+        Self(ranges)
+    }
+
+    /// Whether the status is among them.
+    pub(crate) fn contains(&self, status: u16) -> bool {
+        self.0
+            .iter()
+            .any(|(low, high)| (*low..=*high).contains(&status))
+    }
+}
+
+impl Default for Expected {
+    fn default() -> Self {
+        Self(vec![(200, 399)])
+    }
+}

@@ -1,0 +1,18 @@
+//! An HTTP client that behaves like k6's: a connection pool per VU, times taken at the socket,
+//! redirects and cookies by Go's rules, numbered errors.
+//!
+//! HTTP/1.1 is spoken here and not by a library: while a request waits it holds no buffers at all,
+//! which at ten thousand VUs is most of the memory, and the times are those of the socket.
+
+pub(crate) mod body;
+pub(crate) mod client;
+pub(crate) mod coding;
+pub(crate) mod connection;
+pub(crate) mod cookies;
+pub(crate) mod exchange;
+pub(crate) mod expected;
+pub(crate) mod failure;
+pub(crate) mod network;
+pub(crate) mod reply;
+pub(crate) mod tls;
+pub(crate) mod url;

@@ -1,0 +1,288 @@
+//! URLs as k6 sees them: taken apart, never rewritten.
+
+use std::fmt;
+
+/// An absolute http or https URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Url {
+    text: String,
+    pub(crate) is_tls: bool,
+    /// `user:password` before the `@`, still percent-encoded.
+    pub(crate) userinfo: Option<String>,
+    /// Host without port and without brackets.
+    pub(crate) host: String,
+    /// The port, the scheme's when none is written.
+    pub(crate) port: u16,
+    /// Host and port as written: the `Host` header.
+    pub(crate) authority: String,
+    /// Path and query as sent.
+    pub(crate) target: String,
+}
+
+/// Why a text is no URL.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum UrlError {
+    /// There is no `scheme://`, or another one.
+    #[error("unsupported protocol scheme \"{0}\"")]
+    Scheme(String),
+    /// There is no host.
+    #[error("no Host in request URL")]
+    NoHost,
+    /// Characters that no URL has.
+    #[error("invalid character in URL")]
+    Character,
+    /// The port is no number.
+    #[error("invalid port \"{0}\" after host")]
+    Port(String),
+}
+
+impl Url {
+    /// Takes a URL apart.
+    pub(crate) fn parse(text: &str) -> Result<Self, UrlError> {
+        if text.bytes().any(|b| b < 0x20 || b == 0x7f) {
+            return Err(UrlError::Character);
+        }
+        let Some((scheme, rest)) = text.split_once("://") else {
+            let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
+            return Err(UrlError::Scheme(scheme.to_owned()));
+        };
+        let is_tls = match scheme.to_ascii_lowercase().as_str() {
+            "http" => false,
+            "https" => true,
+            other => return Err(UrlError::Scheme(other.to_owned())),
+        };
+        let (rest, _fragment) = rest.split_once('#').unwrap_or((rest, ""));
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, target) = rest.split_at(end);
+        let (userinfo, authority) = match authority.rsplit_once('@') {
+            Some((user, host)) => (Some(user.to_owned()), host),
+            None => (None, authority),
+        };
+        let (host, port) = split_port(authority)?;
+        if host.is_empty() {
+            return Err(UrlError::NoHost);
+        }
+        Ok(Self {
+            text: text.to_owned(),
+            is_tls,
+            userinfo,
+            host: host.to_ascii_lowercase(),
+            port: port.unwrap_or(if is_tls { 443 } else { 80 }),
+            authority: authority.to_owned(),
+            target: encode_target(target),
+        })
+    }
+
+    /// The URL that `reference`, found in this document, means.
+    pub(crate) fn join(&self, reference: &str) -> Result<Self, UrlError> {
+        let scheme = if self.is_tls { "https" } else { "http" };
+        if reference.contains("://") && reference.find("://") < reference.find(['/', '?', '#']) {
+            return Self::parse(reference);
+        }
+        let base = format!("{scheme}://{}", self.authority);
+        if let Some(rest) = reference.strip_prefix("//") {
+            return Self::parse(&format!("{scheme}://{rest}"));
+        }
+        let path = self.path();
+        let joined = match reference.bytes().next() {
+            None => self.target.clone(),
+            Some(b'/') => remove_dots(reference),
+            Some(b'?') => format!("{path}{reference}"),
+            Some(b'#') => format!("{}{reference}", self.target),
+            Some(_) => remove_dots(&format!(
+                "{}{reference}",
+                &path[..=path.rfind('/').unwrap_or(0)]
+            )),
+        };
+        Self::parse(&format!("{base}{joined}"))
+    }
+
+    /// The path without the query.
+    pub(crate) fn path(&self) -> &str {
+        self.target.split('?').next().unwrap_or("/")
+    }
+
+    /// The text without user name and password, for tags and logs.
+    pub(crate) fn clean(&self) -> String {
+        let Some(userinfo) = &self.userinfo else {
+            return self.text.clone();
+        };
+        let masked = if userinfo.contains(':') {
+            "****:****@"
+        } else {
+            "****@"
+        };
+        self.text.replacen(&format!("{userinfo}@"), masked, 1)
+    }
+
+    /// The text as it was given.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// User name and password, decoded.
+    pub(crate) fn credentials(&self) -> Option<(String, String)> {
+        let userinfo = self.userinfo.as_ref()?;
+        let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
+        Some((decode(user), decode(password)))
+    }
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+fn split_port(authority: &str) -> Result<(&str, Option<u16>), UrlError> {
+    let (host, port) = match authority
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once(']'))
+    {
+        Some((host, rest)) => (host, rest.strip_prefix(':')),
+        None => match authority.rsplit_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (authority, None),
+        },
+    };
+    let port = port.filter(|port| !port.is_empty());
+    let number = port.map(|port| port.parse().map_err(|_| UrlError::Port(format!(":{port}"))));
+    Ok((host, number.transpose()?))
+}
+
+/// What may not stand in a request line is percent-encoded; the rest stays as it is.
+fn encode_target(target: &str) -> String {
+    let mut out = String::with_capacity(target.len() + 1);
+    if !target.starts_with('/') {
+        out.push('/');
+    }
+    for byte in target.bytes() {
+        let keep = byte.is_ascii_graphic()
+            && !matches!(
+                byte,
+                b'"' | b'<' | b'>' | b'`' | b'{' | b'}' | b'|' | b'\\' | b'^'
+            );
+        if keep {
+            out.push(byte as char);
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+/// The path without `.` and `..` segments; query and fragment stay.
+fn remove_dots(reference: &str) -> String {
+    let end = reference.find(['?', '#']).unwrap_or(reference.len());
+    let (path, rest) = reference.split_at(end);
+    let mut segments: Vec<&str> = Vec::new();
+    let parts: Vec<&str> = path.split('/').skip(1).collect();
+    for (index, part) in parts.iter().enumerate() {
+        let is_last = index + 1 == parts.len();
+        match *part {
+            "." | ".." => {
+                if *part == ".." {
+                    segments.pop();
+                }
+                if is_last {
+                    segments.push("");
+                }
+            }
+            other => segments.push(other),
+        }
+    }
+    format!("/{}{rest}", segments.join("/"))
+}
+
+/// Percent-decoding; what is no valid escape stays.
+pub(crate) fn decode(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let escaped = (bytes[at] == b'%')
+            .then(|| text.get(at + 1..at + 3))
+            .flatten();
+        match escaped.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                out.push(byte);
+                at += 3;
+            }
+            None => {
+                out.push(bytes[at]);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Encodes a key or value of a form, as Go's `url.QueryEscape`.
+pub(crate) fn encode_form(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                out.push(byte as char);
+            }
+            b' ' => out.push('+'),
+            other => out.push_str(&format!("%{other:02X}")),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check_join(base: &str, reference: &str, expected: &str) {
+        let joined = Url::parse(base)
+            .and_then(|base| base.join(reference))
+            .map(|url| url.to_string());
+        assert_eq!(joined.as_deref(), Ok(expected), "{base} + {reference}");
+    }
+
+    #[test]
+    fn a_reference_is_resolved_against_its_document() {
+        let base = "http://h:8080/a/b/c?q=1";
+        check_join(base, "d", "http://h:8080/a/b/d");
+        check_join(base, "/d?x", "http://h:8080/d?x");
+        check_join(base, "../d/./e", "http://h:8080/a/d/e");
+        check_join(base, "?z=2", "http://h:8080/a/b/c?z=2");
+        check_join(base, "//o/p", "http://o/p");
+        check_join(base, "https://o/p?u=http://x", "https://o/p?u=http://x");
+        check_join(base, "/r?u=http://x", "http://h:8080/r?u=http://x");
+        check_join("http://h", "d", "http://h/d");
+    }
+
+    #[test]
+    fn a_url_is_taken_apart() {
+        let url = Url::parse("https://us%40er:pw@[::1]:8443/p a/?q=ä#f").expect("a URL");
+        assert_eq!(
+            (url.host.as_str(), url.port, url.is_tls),
+            ("::1", 8443, true)
+        );
+        assert_eq!(url.target, "/p%20a/?q=%C3%A4");
+        assert_eq!(
+            url.credentials(),
+            Some(("us@er".to_owned(), "pw".to_owned()))
+        );
+        assert_eq!(url.clean(), "https://****:****@[::1]:8443/p a/?q=ä#f");
+    }
+
+    #[test]
+    fn what_is_no_url_is_refused() {
+        for bad in [
+            "",
+            "h/p",
+            "ftp://h/",
+            "http://",
+            "http:///p",
+            "http://h:x/",
+            "http://h/\n",
+        ] {
+            assert!(Url::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Between script values and Rust values.
+
+use rquickjs::{Array, ArrayBuffer, Ctx, FromJs, Object, Value, qjs};
+
+use super::native::{Outcome, Throw};
+
+/// `String(value)`; lone surrogates become replacement characters.
+pub(crate) fn to_text(value: &Value<'_>) -> Result<String, Throw> {
+    let ctx = value.ctx().as_raw().as_ptr();
+    let mut length: usize = 0;
+    // SAFETY: the realm and the value are alive; the text is copied before it is freed.
+    unsafe {
+        let text = qjs::JS_ToCStringLen(ctx, &mut length, value.as_raw());
+        if text.is_null() {
+            return Err(Throw::Engine(rquickjs::Error::Exception));
+        }
+        let bytes = std::slice::from_raw_parts(text.cast::<u8>(), length);
+        let owned = match std::str::from_utf8(bytes) {
+            Ok(valid) => valid.to_owned(),
+            Err(_) => String::from_utf8_lossy(bytes).into_owned(),
+        };
+        qjs::JS_FreeCString(ctx, text);
+        Ok(owned)
+    }
+}
+
+/// A script string.
+pub(crate) fn string<'js>(ctx: &Ctx<'js>, text: &str) -> Outcome<'js> {
+    Ok(rquickjs::String::from_str(ctx.clone(), text)?.into_value())
+}
+
+/// A script string of bytes that should be UTF-8; what is not becomes replacement characters.
+pub(crate) fn string_of_bytes<'js>(ctx: &Ctx<'js>, bytes: &[u8]) -> Outcome<'js> {
+    string(ctx, &String::from_utf8_lossy(bytes))
+}
+
+/// Whether the value counts as true.
+pub(crate) fn is_truthy(value: &Value<'_>) -> bool {
+    // SAFETY: the realm and the value are alive.
+    unsafe { qjs::JS_ToBool(value.ctx().as_raw().as_ptr(), value.as_raw()) > 0 }
+}
+
+/// `Number(value)`.
+pub(crate) fn to_number(value: &Value<'_>) -> Result<f64, Throw> {
+    let mut number = 0.0;
+    // SAFETY: the realm and the value are alive.
+    let done =
+        unsafe { qjs::JS_ToFloat64(value.ctx().as_raw().as_ptr(), &mut number, value.as_raw()) };
+    if done < 0 {
+        Err(Throw::Engine(rquickjs::Error::Exception))
+    } else {
+        Ok(number)
+    }
+}
+
+/// A number, as an integer where it is one.
+pub(crate) fn number<'js>(ctx: &Ctx<'js>, value: f64) -> Value<'js> {
+    Value::new_number(ctx.clone(), value)
+}
+
+/// The value as JSON text; `None` when it has none (undefined, functions).
+pub(crate) fn to_json(value: &Value<'_>) -> Result<Option<String>, Throw> {
+    let text = value.ctx().json_stringify(value.clone())?;
+    text.map(|text| to_text(text.as_value())).transpose()
+}
+
+/// The value as a JSON tree; what has no JSON becomes null.
+pub(crate) fn to_json_value(value: &Value<'_>) -> Result<serde_json::Value, Throw> {
+    let text = to_json(value)?.unwrap_or_else(|| "null".to_owned());
+    serde_json::from_str(&text).map_err(|error| Throw::Plain(error.to_string()))
+}
+
+/// A script value from JSON text.
+pub(crate) fn from_json<'js>(ctx: &Ctx<'js>, json: &str) -> Outcome<'js> {
+    Ok(ctx.json_parse(json)?)
+}
+
+/// A script value from a JSON tree.
+pub(crate) fn from_json_value<'js>(ctx: &Ctx<'js>, json: &serde_json::Value) -> Outcome<'js> {
+    use serde_json::Value as Json;
+    Ok(match json {
+        Json::Null => Value::new_null(ctx.clone()),
+        Json::Bool(flag) => Value::new_bool(ctx.clone(), *flag),
+        Json::Number(n) => number(ctx, n.as_f64().unwrap_or(f64::NAN)),
+        Json::String(text) => string(ctx, text)?,
+        Json::Array(_) | Json::Object(_) => from_json(ctx, &json.to_string())?,
+    })
+}
+
+/// An `ArrayBuffer` that owns these bytes.
+pub(crate) fn array_buffer<'js>(ctx: &Ctx<'js>, bytes: Vec<u8>) -> Outcome<'js> {
+    Ok(ArrayBuffer::new(ctx.clone(), bytes)?.into_value())
+}
+
+/// The bytes of an `ArrayBuffer`, typed array or `DataView`.
+pub(crate) fn buffer_bytes(value: &Value<'_>) -> Option<Vec<u8>> {
+    let object = value.as_object()?;
+    if let Some(buffer) = object.as_array_buffer() {
+        // SAFETY: copied at once, before any script code can detach it.
+        return unsafe { buffer.as_bytes() }.map(<[u8]>::to_vec);
+    }
+    // SAFETY: the value is alive.
+    let is_view = unsafe {
+        qjs::JS_GetTypedArrayType(value.as_raw()) >= 0 || qjs::JS_IsDataView(value.as_raw())
+    };
+    if !is_view {
+        return None;
+    }
+    let buffer: Object<'_> = object.get("buffer").ok()?;
+    let (offset, length): (usize, usize) = (
+        object.get("byteOffset").ok()?,
+        object.get("byteLength").ok()?,
+    );
+    // SAFETY: copied at once.
+    let bytes = unsafe { buffer.as_array_buffer()?.as_bytes() }?;
+    bytes
+        .get(offset..offset.checked_add(length)?)
+        .map(<[u8]>::to_vec)
+}
+
+/// The bytes of a string (UTF-8) or of a buffer.
+pub(crate) fn bytes_of(value: &Value<'_>) -> Result<Option<Vec<u8>>, Throw> {
+    if value.is_string() {
+        return to_text(value).map(|text| Some(text.into_bytes()));
+    }
+    Ok(buffer_bytes(value))
+}
+
+/// The own enumerable string-keyed properties, in order.
+pub(crate) fn entries<'js>(object: &Object<'js>) -> Result<Vec<(String, Value<'js>)>, Throw> {
+    let mut entries = Vec::new();
+    for key in object.keys::<rquickjs::Atom<'js>>() {
+        let key = key?;
+        let value = object.get(key.clone())?;
+        entries.push((to_text(&key.to_value()?)?, value));
+    }
+    Ok(entries)
+}
+
+/// The items of an array.
+pub(crate) fn items<'js>(array: &Array<'js>) -> Result<Vec<Value<'js>>, Throw> {
+    array.iter::<Value<'js>>().map(|item| Ok(item?)).collect()
+}
+
+/// The property when it is neither missing nor undefined nor null.
+pub(crate) fn given<'js>(object: &Object<'js>, key: &str) -> Result<Option<Value<'js>>, Throw> {
+    let value: Value<'js> = object.get(key)?;
+    Ok((!value.is_undefined() && !value.is_null()).then_some(value))
+}
+
+/// A function, if it is one.
+pub(crate) fn function<'js>(value: &Value<'js>) -> Option<rquickjs::Function<'js>> {
+    rquickjs::Function::from_js(value.ctx(), value.clone()).ok()
+}

@@ -1,0 +1,254 @@
+//! ES modules: k6's own ones as synthetic modules, scripts as bytecode.
+
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ptr::{self, NonNull};
+
+use rquickjs::{Ctx, Object, Value, qjs};
+
+use super::exception::raise;
+use super::native::{Throw, plain, state};
+use crate::modules;
+
+/// A module of the realm that is loaded but perhaps not evaluated.
+#[derive(Clone, Copy)]
+pub(crate) struct Module(NonNull<qjs::JSModuleDef>);
+
+impl Module {
+    /// Its exports as one object.
+    pub(crate) fn namespace<'js>(self, ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
+        // SAFETY: modules live as long as their realm.
+        let raw = unsafe { qjs::JS_GetModuleNamespace(ctx.as_raw().as_ptr(), self.0.as_ptr()) };
+        own(ctx, raw).and_then(|value| Ok(Object::from_value(value)?))
+    }
+}
+
+/// Compiles module source; the module is known to the realm under `name` then.
+pub(crate) fn compile<'js>(ctx: &Ctx<'js>, name: &str, source: &str) -> Result<Value<'js>, Throw> {
+    evaluate_raw(
+        ctx,
+        name,
+        source,
+        qjs::JS_EVAL_TYPE_MODULE | qjs::JS_EVAL_FLAG_COMPILE_ONLY,
+    )
+}
+
+fn evaluate_raw<'js>(
+    ctx: &Ctx<'js>,
+    name: &str,
+    source: &str,
+    flags: u32,
+) -> Result<Value<'js>, Throw> {
+    let name = c_string(name)?;
+    // The parser reads the byte behind the end.
+    let source = c_string(source)?;
+    let length = source.as_bytes().len() as qjs::size_t;
+    let flags = c_int::try_from(flags).expect("flags are small");
+    // SAFETY: both are C strings that outlive the call.
+    let raw = unsafe {
+        qjs::JS_Eval(
+            ctx.as_raw().as_ptr(),
+            source.as_ptr(),
+            length,
+            name.as_ptr(),
+            flags,
+        )
+    };
+    own(ctx, raw)
+}
+
+/// The bytecode of a compiled module or script, without its source text.
+pub(crate) fn write(compiled: &Value<'_>) -> Result<Vec<u8>, Throw> {
+    let ctx = compiled.ctx().as_raw().as_ptr();
+    let mut size: qjs::size_t = 0;
+    let flags = c_int::try_from(qjs::JS_WRITE_OBJ_BYTECODE | qjs::JS_WRITE_OBJ_STRIP_SOURCE)
+        .expect("flags are small");
+    // SAFETY: the value is alive; the buffer is copied and freed.
+    unsafe {
+        let bytes = qjs::JS_WriteObject(ctx, &mut size, compiled.as_raw(), flags);
+        if bytes.is_null() {
+            return Err(Throw::Engine(rquickjs::Error::Exception));
+        }
+        let copy = std::slice::from_raw_parts(bytes, size as usize).to_vec();
+        qjs::js_free(ctx, bytes.cast());
+        Ok(copy)
+    }
+}
+
+/// What [`write`] wrote, in this realm. `bytecode` must come from [`write`] of this process.
+pub(crate) fn read<'js>(ctx: &Ctx<'js>, bytecode: &[u8]) -> Result<Value<'js>, Throw> {
+    let flags = c_int::try_from(qjs::JS_READ_OBJ_BYTECODE).expect("flags are small");
+    // SAFETY: the bytecode was written by this very engine.
+    let raw = unsafe {
+        qjs::JS_ReadObject(
+            ctx.as_raw().as_ptr(),
+            bytecode.as_ptr(),
+            bytecode.len() as qjs::size_t,
+            flags,
+        )
+    };
+    own(ctx, raw)
+}
+
+/// Loads the imports of a compiled module and evaluates it. The value is the promise of its end.
+pub(crate) fn evaluate<'js>(compiled: Value<'js>) -> Result<(Module, Value<'js>), Throw> {
+    let ctx = compiled.ctx().clone();
+    let module = definition(&compiled)?;
+    let raw = ctx.as_raw().as_ptr();
+    // SAFETY: the value is a module; evaluation takes over one reference.
+    unsafe {
+        if qjs::JS_ResolveModule(raw, compiled.as_raw()) < 0 {
+            return Err(Throw::Engine(rquickjs::Error::Exception));
+        }
+        let outcome = qjs::JS_EvalFunction(raw, qjs::JS_DupValue(raw, compiled.as_raw()));
+        Ok((module, own(&ctx, outcome)?))
+    }
+}
+
+fn definition(compiled: &Value<'_>) -> Result<Module, Throw> {
+    // SAFETY: reads the tag and the pointer of a value.
+    let pointer = unsafe {
+        (qjs::JS_VALUE_GET_TAG(compiled.as_raw()) == qjs::JS_TAG_MODULE)
+            .then(|| qjs::JS_VALUE_GET_PTR(compiled.as_raw()))
+    };
+    let module = pointer.and_then(|pointer| NonNull::new(pointer.cast::<qjs::JSModuleDef>()));
+    module.map(Module).ok_or_else(|| plain("not a module"))
+}
+
+fn own<'js>(ctx: &Ctx<'js>, raw: qjs::JSValue) -> Result<Value<'js>, Throw> {
+    // SAFETY: the caller owns the value.
+    unsafe {
+        if qjs::JS_IsException(raw) {
+            return Err(Throw::Engine(rquickjs::Error::Exception));
+        }
+        Ok(Value::from_raw(ctx.clone(), raw))
+    }
+}
+
+fn c_string(text: &str) -> Result<CString, Throw> {
+    CString::new(text).map_err(|_| plain("a script cannot contain a NUL character"))
+}
+
+/// The engine asks for the full name of an import.
+pub(super) unsafe extern "C" fn normalize(
+    ctx: *mut qjs::JSContext,
+    base: *const c_char,
+    name: *const c_char,
+    _: *mut c_void,
+) -> *mut c_char {
+    let Some(raw) = NonNull::new(ctx) else {
+        return ptr::null_mut();
+    };
+    // SAFETY: called with a live realm and C strings.
+    let (ctx, base, name) = unsafe {
+        (
+            Ctx::from_raw(raw),
+            CStr::from_ptr(base),
+            CStr::from_ptr(name),
+        )
+    };
+    let resolved = state(&ctx)
+        .script
+        .resolve(&base.to_string_lossy(), &name.to_string_lossy());
+    let resolved = resolved
+        .map_err(|error| plain(error.to_string()))
+        .and_then(|name| c_string(&name));
+    match resolved {
+        // SAFETY: the engine frees the copy, which it has allocated.
+        Ok(name) => unsafe { qjs::js_strdup(raw.as_ptr(), name.as_ptr()) },
+        Err(throw) => {
+            raise(&ctx, throw);
+            ptr::null_mut()
+        }
+    }
+}
+
+/// The engine asks for a module by its full name.
+pub(super) unsafe extern "C" fn load(
+    ctx: *mut qjs::JSContext,
+    name: *const c_char,
+    _: *mut c_void,
+) -> *mut qjs::JSModuleDef {
+    let Some(raw) = NonNull::new(ctx) else {
+        return ptr::null_mut();
+    };
+    // SAFETY: called with a live realm and a C string.
+    let (ctx, name) = unsafe { (Ctx::from_raw(raw), CStr::from_ptr(name)) };
+    let name = name.to_string_lossy();
+    let module = match modules::build(&ctx, &name) {
+        Some(exports) => exports.and_then(|exports| synthetic(&ctx, &name, &exports)),
+        None => state(&ctx)
+            .script
+            .instantiate(&ctx, &name)
+            .and_then(|compiled| definition(&compiled)),
+    };
+    match module {
+        Ok(module) => module.0.as_ptr(),
+        Err(throw) => {
+            raise(&ctx, throw);
+            ptr::null_mut()
+        }
+    }
+}
+
+/// A module whose exports are the properties of an object, and the object itself as default.
+pub(crate) fn synthetic(ctx: &Ctx<'_>, name: &str, exports: &Value<'_>) -> Result<Module, Throw> {
+    let raw = ctx.as_raw().as_ptr();
+    let name = c_string(name)?;
+    // SAFETY: live realm, C string; the module takes over the duplicate.
+    let module = unsafe {
+        let module = qjs::JS_NewCModule(raw, name.as_ptr(), Some(fill));
+        let module = NonNull::new(module).ok_or(Throw::Engine(rquickjs::Error::Exception))?;
+        qjs::JS_SetModulePrivateValue(
+            raw,
+            module.as_ptr(),
+            qjs::JS_DupValue(raw, exports.as_raw()),
+        );
+        qjs::JS_AddModuleExport(raw, module.as_ptr(), c"default".as_ptr());
+        module
+    };
+    for key in export_names(exports) {
+        // SAFETY: as above.
+        unsafe { qjs::JS_AddModuleExport(raw, module.as_ptr(), c_string(&key)?.as_ptr()) };
+    }
+    Ok(Module(module))
+}
+
+fn export_names(exports: &Value<'_>) -> Vec<String> {
+    let Some(object) = exports.as_object() else {
+        return Vec::new();
+    };
+    object
+        .keys::<String>()
+        .filter_map(Result::ok)
+        .filter(|key| key != "default")
+        .collect()
+}
+
+unsafe extern "C" fn fill(ctx: *mut qjs::JSContext, module: *mut qjs::JSModuleDef) -> c_int {
+    let Some(raw) = NonNull::new(ctx) else {
+        return -1;
+    };
+    // SAFETY: the engine calls with a live realm and a module of `synthetic`; exports take over
+    // the references they are given.
+    unsafe {
+        let ctx = Ctx::from_raw(raw);
+        let exports = Value::from_raw(
+            ctx.clone(),
+            qjs::JS_GetModulePrivateValue(raw.as_ptr(), module),
+        );
+        qjs::JS_SetModuleExport(
+            raw.as_ptr(),
+            module,
+            c"default".as_ptr(),
+            qjs::JS_DupValue(raw.as_ptr(), exports.as_raw()),
+        );
+        for key in export_names(&exports) {
+            let Ok(name) = CString::new(key) else {
+                return -1;
+            };
+            let value = qjs::JS_GetPropertyStr(raw.as_ptr(), exports.as_raw(), name.as_ptr());
+            qjs::JS_SetModuleExport(raw.as_ptr(), module, name.as_ptr(), value);
+        }
+    }
+    0
+}

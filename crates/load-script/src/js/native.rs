@@ -1,0 +1,323 @@
+//! Native functions: plain Rust `fn` items as script functions.
+
+use std::ffi::{CStr, c_int};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
+
+use rquickjs::{Ctx, FromJs, Function, Object, Value, qjs};
+
+use crate::fiber::Cancelled;
+use crate::vu::state::VuState;
+
+/// Why a native function did not return a value.
+#[derive(Debug)]
+pub(crate) enum Throw {
+    /// An engine error; usually an exception is pending already.
+    Engine(rquickjs::Error),
+    /// A `GoError`: what k6's own functions throw.
+    Plain(String),
+    /// A `TypeError`.
+    Type(String),
+    /// The work is to end: no script code may run any more, `catch` and `finally` included.
+    Interrupted,
+}
+
+impl From<rquickjs::Error> for Throw {
+    fn from(error: rquickjs::Error) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl From<Cancelled> for Throw {
+    fn from(_: Cancelled) -> Self {
+        Self::Interrupted
+    }
+}
+
+/// A `GoError` with this message.
+pub(crate) fn plain(message: impl Into<String>) -> Throw {
+    Throw::Plain(message.into())
+}
+
+/// What natives return.
+pub(crate) type Outcome<'js> = Result<Value<'js>, Throw>;
+
+/// One call of a native function.
+pub(crate) struct Call<'a, 'js> {
+    /// The realm that the function belongs to.
+    pub(crate) ctx: &'a Ctx<'js>,
+    this: qjs::JSValue,
+    args: &'a [qjs::JSValue],
+}
+
+impl<'js> Call<'_, 'js> {
+    /// How many arguments were given.
+    pub(crate) fn len(&self) -> usize {
+        self.args.len()
+    }
+
+    /// The argument at `index`, or undefined.
+    pub(crate) fn arg(&self, index: usize) -> Value<'js> {
+        self.args
+            .get(index)
+            .map_or_else(|| self.undefined(), |raw| self.own(*raw))
+    }
+
+    /// `this`; the new target when called as a constructor.
+    pub(crate) fn this(&self) -> Value<'js> {
+        self.own(self.this)
+    }
+
+    /// The argument at `index` as text, by `String(…)`.
+    pub(crate) fn text(&self, index: usize) -> Result<String, Throw> {
+        super::convert::to_text(&self.arg(index))
+    }
+
+    /// The argument at `index`, when it is neither missing nor undefined nor null.
+    pub(crate) fn given(&self, index: usize) -> Option<Value<'js>> {
+        let value = self.arg(index);
+        (!value.is_undefined() && !value.is_null()).then_some(value)
+    }
+
+    /// The VU that calls.
+    pub(crate) fn vu(&self) -> &'js VuState {
+        state(self.ctx)
+    }
+
+    /// `undefined`.
+    pub(crate) fn undefined(&self) -> Value<'js> {
+        Value::new_undefined(self.ctx.clone())
+    }
+
+    /// `null`.
+    pub(crate) fn null(&self) -> Value<'js> {
+        Value::new_null(self.ctx.clone())
+    }
+
+    /// `true` or `false`.
+    pub(crate) fn bool(&self, value: bool) -> Value<'js> {
+        Value::new_bool(self.ctx.clone(), value)
+    }
+
+    /// A string.
+    pub(crate) fn string(&self, text: &str) -> Outcome<'js> {
+        super::convert::string(self.ctx, text)
+    }
+
+    fn own(&self, raw: qjs::JSValue) -> Value<'js> {
+        // SAFETY: arguments are alive during the call; the duplicate is owned by the value.
+        unsafe {
+            Value::from_raw(
+                self.ctx.clone(),
+                qjs::JS_DupValue(self.ctx.as_raw().as_ptr(), raw),
+            )
+        }
+    }
+}
+
+/// The VU that a realm belongs to.
+pub(crate) fn state<'js>(ctx: &Ctx<'js>) -> &'js VuState {
+    // SAFETY: every realm gets its state right after it is made, and the state outlives the realm.
+    unsafe { &*qjs::JS_GetContextOpaque(ctx.as_raw().as_ptr()).cast::<VuState>() }
+}
+
+/// A native function item: no state of its own, so that no box is needed per function.
+pub(crate) trait Native:
+    for<'a, 'js> Fn(&Call<'a, 'js>) -> Outcome<'js> + Copy + 'static
+{
+}
+
+impl<N: for<'a, 'js> Fn(&Call<'a, 'js>) -> Outcome<'js> + Copy + 'static> Native for N {}
+
+/// How a script function behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// Called as a function or method.
+    Function,
+    /// Called with `new`.
+    Constructor,
+}
+
+/// A script function that calls `N`.
+pub(crate) fn function<'js, N: Native>(
+    ctx: &Ctx<'js>,
+    _: N,
+    name: &CStr,
+    shape: Shape,
+) -> rquickjs::Result<Function<'js>> {
+    const { assert!(size_of::<N>() == 0, "a native function must not capture") };
+    let kind = match shape {
+        Shape::Function => qjs::JSCFunctionEnum_JS_CFUNC_generic,
+        Shape::Constructor => qjs::JSCFunctionEnum_JS_CFUNC_constructor,
+    };
+    // SAFETY: a plain constructor call; the result is owned by the value.
+    let value = unsafe {
+        let raw = qjs::JS_NewCFunction2(
+            ctx.as_raw().as_ptr(),
+            Some(enter::<N>),
+            name.as_ptr(),
+            0,
+            kind,
+            0,
+        );
+        Value::from_raw(ctx.clone(), raw)
+    };
+    Function::from_js(ctx, value)
+}
+
+/// Sets a method of an object.
+pub(crate) fn method<'js, N: Native>(
+    object: &Object<'js>,
+    name: &CStr,
+    native: N,
+) -> rquickjs::Result<()> {
+    let made = function(object.ctx(), native, name, Shape::Function)?;
+    define(object, name, made.into_value(), Visible::Yes)
+}
+
+/// Sets a constructor with its prototype.
+pub(crate) fn constructor<'js, N: Native>(
+    object: &Object<'js>,
+    name: &CStr,
+    native: N,
+    prototype: &Object<'js>,
+) -> rquickjs::Result<()> {
+    let made = function(object.ctx(), native, name, Shape::Constructor)?;
+    // SAFETY: both are objects of this realm.
+    unsafe {
+        qjs::JS_SetConstructor(
+            object.ctx().as_raw().as_ptr(),
+            made.as_raw(),
+            prototype.as_raw(),
+        )
+    };
+    define(object, name, made.into_value(), Visible::Yes)
+}
+
+/// Whether a property is enumerated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Visible {
+    /// It is.
+    Yes,
+    /// It is not.
+    No,
+}
+
+/// Sets an own property without asking setters.
+pub(crate) fn define<'js>(
+    object: &Object<'js>,
+    name: &CStr,
+    value: Value<'js>,
+    visible: Visible,
+) -> rquickjs::Result<()> {
+    let ctx = object.ctx().as_raw().as_ptr();
+    let mut flags = qjs::JS_PROP_WRITABLE | qjs::JS_PROP_CONFIGURABLE;
+    if visible == Visible::Yes {
+        flags |= qjs::JS_PROP_ENUMERABLE;
+    }
+    let raw = value.as_raw();
+    // SAFETY: the engine takes over the duplicate.
+    let done = unsafe {
+        qjs::JS_DefinePropertyValueStr(
+            ctx,
+            object.as_raw(),
+            name.as_ptr(),
+            qjs::JS_DupValue(ctx, raw),
+            flags as c_int,
+        )
+    };
+    if done < 0 {
+        Err(rquickjs::Error::Exception)
+    } else {
+        Ok(())
+    }
+}
+
+/// Sets an accessor property.
+pub(crate) fn getter<'js, N: Native>(
+    object: &Object<'js>,
+    name: &CStr,
+    native: N,
+    visible: Visible,
+) -> rquickjs::Result<()> {
+    let ctx = object.ctx().as_raw().as_ptr();
+    let get = function(object.ctx(), native, name, Shape::Function)?.into_value();
+    let flag = if visible == Visible::Yes {
+        qjs::JS_PROP_ENUMERABLE
+    } else {
+        0
+    };
+    let flags = qjs::JS_PROP_CONFIGURABLE | qjs::JS_PROP_HAS_GET | flag;
+    // SAFETY: the engine takes over the duplicate of the getter and frees nothing else.
+    let done = unsafe {
+        let atom = qjs::JS_NewAtom(ctx, name.as_ptr());
+        let get = qjs::JS_DupValue(ctx, get.as_raw());
+        let done = qjs::JS_DefinePropertyGetSet(
+            ctx,
+            object.as_raw(),
+            atom,
+            get,
+            qjs::JS_UNDEFINED,
+            flags as c_int,
+        );
+        qjs::JS_FreeAtom(ctx, atom);
+        done
+    };
+    if done < 0 {
+        Err(rquickjs::Error::Exception)
+    } else {
+        Ok(())
+    }
+}
+
+unsafe extern "C" fn enter<N: Native>(
+    ctx: *mut qjs::JSContext,
+    this: qjs::JSValue,
+    argc: c_int,
+    argv: *mut qjs::JSValue,
+) -> qjs::JSValue {
+    // SAFETY: the engine calls with `argc` values at `argv`.
+    unsafe { dispatch::<N>(ctx, this, (argc, argv)) }
+}
+
+/// # Safety
+/// `args` are a count and that many live values; `ctx` is a live realm.
+unsafe fn dispatch<N: Native>(
+    ctx: *mut qjs::JSContext,
+    this: qjs::JSValue,
+    args: (c_int, *mut qjs::JSValue),
+) -> qjs::JSValue {
+    let raw = NonNull::new(ctx).expect("the engine calls with a realm");
+    // SAFETY: the realm is alive during the call, and its values do not leave it.
+    let ctx = unsafe { Ctx::from_raw(raw) };
+    let count = usize::try_from(args.0).unwrap_or(0);
+    let args = if count == 0 {
+        &[][..]
+    } else {
+        // SAFETY: the caller promises that many live values; only an empty list may have no pointer.
+        unsafe { std::slice::from_raw_parts(args.1, count) }
+    };
+    let call = Call {
+        ctx: &ctx,
+        this,
+        args,
+    };
+    // SAFETY: `N` has no size (checked where the function was made) and one was at hand then.
+    let native: &N = unsafe { NonNull::dangling().as_ref() };
+    let outcome = catch_unwind(AssertUnwindSafe(|| native(&call)));
+    let outcome = outcome.unwrap_or_else(|panic| Err(plain(panic_text(&panic))));
+    match outcome {
+        // SAFETY: the reference that the value owns goes to the engine.
+        Ok(value) => unsafe { qjs::JS_DupValue(raw.as_ptr(), value.as_raw()) },
+        Err(throw) => {
+            super::exception::raise(&ctx, throw);
+            qjs::JS_EXCEPTION
+        }
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    format!("internal error of the driver: {}", text.unwrap_or_default())
+}

@@ -1,0 +1,73 @@
+//! Promises that native code settles.
+
+use rquickjs::{Ctx, Function, Persistent, Value, qjs};
+
+use super::native::{Outcome, Throw};
+
+/// The two functions that settle a promise. Kept over suspensions; must be dropped before its realm.
+pub(crate) struct Deferred {
+    resolve: Persistent<Function<'static>>,
+    reject: Persistent<Function<'static>>,
+}
+
+impl Deferred {
+    /// A pending promise and what settles it.
+    pub(crate) fn new<'js>(ctx: &Ctx<'js>) -> Result<(Value<'js>, Self), Throw> {
+        let (promise, resolve, reject) = ctx.promise()?;
+        let deferred = Self {
+            resolve: Persistent::save(ctx, resolve),
+            reject: Persistent::save(ctx, reject),
+        };
+        Ok((promise.into_value(), deferred))
+    }
+
+    /// Settles it with what a native function would have returned.
+    pub(crate) fn settle<'js>(self, ctx: &Ctx<'js>, outcome: Outcome<'js>) -> Result<(), Throw> {
+        let settled = match outcome {
+            Ok(value) => self.resolve.restore(ctx)?.call::<_, ()>((value,)),
+            Err(Throw::Interrupted) => return Err(Throw::Interrupted),
+            Err(throw) => {
+                super::exception::raise(ctx, throw);
+                let error = ctx.catch();
+                self.reject.restore(ctx)?.call::<_, ()>((error,))
+            }
+        };
+        Ok(settled?)
+    }
+}
+
+/// How far a promise is.
+#[derive(Debug)]
+pub(crate) enum State<'js> {
+    /// Not settled.
+    Pending,
+    /// With its value.
+    Fulfilled(Value<'js>),
+    /// With its reason.
+    Rejected(Value<'js>),
+}
+
+/// The state of `value`; what is no promise counts as fulfilled with itself. A rejection that is read
+/// here counts as handled.
+pub(crate) fn state<'js>(value: &Value<'js>) -> State<'js> {
+    let ctx = value.ctx().as_raw().as_ptr();
+    // SAFETY: the value is alive; the result of a promise is owned by the new value.
+    unsafe {
+        if !qjs::JS_IsPromise(value.as_raw()) {
+            return State::Fulfilled(value.clone());
+        }
+        let state = qjs::JS_PromiseState(ctx, value.as_raw());
+        if state == qjs::JSPromiseStateEnum_JS_PROMISE_PENDING {
+            return State::Pending;
+        }
+        let result = Value::from_raw(
+            value.ctx().clone(),
+            qjs::JS_PromiseResult(ctx, value.as_raw()),
+        );
+        if state == qjs::JSPromiseStateEnum_JS_PROMISE_FULFILLED {
+            return State::Fulfilled(result);
+        }
+        qjs::JS_PromiseMarkAsHandled(ctx, value.as_raw());
+        State::Rejected(result)
+    }
+}

@@ -1,0 +1,138 @@
+//! `k6`: check, fail, group, randomSeed, sleep.
+
+use std::time::{Duration, Instant};
+
+use load_metrics::{SystemTag, builtin};
+use rand::SeedableRng;
+use rquickjs::{Ctx, Object, Value, qjs};
+
+use super::tags;
+use crate::js::convert;
+use crate::js::native::{Call, Outcome, Throw, method, plain};
+use crate::vu::state::now;
+
+/// What separates the names of nested groups.
+const SEPARATOR: &str = "::";
+/// The longest `sleep` that the clock can express.
+const LONGEST_SLEEP_S: f64 = 3e8;
+
+pub(super) fn build<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
+    let exports = Object::new(ctx.clone())?;
+    method(&exports, c"check", check)?;
+    method(&exports, c"fail", fail)?;
+    method(&exports, c"group", group)?;
+    method(&exports, c"randomSeed", random_seed)?;
+    method(&exports, c"sleep", sleep)?;
+    Ok(exports)
+}
+
+fn check<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    if call.vu().is_init() {
+        return Err(plain("using check() in the init context is not supported"));
+    }
+    if call.len() < 2 {
+        return Err(plain("no checks provided to `check`"));
+    }
+    let vu = call.vu();
+    let base = match call.given(2) {
+        Some(extra) => vu
+            .recorder
+            .extend(&vu.tags(), &tags::borrowed(&tags::read(&extra)?)),
+        None => vu.tags(),
+    };
+    let at = now();
+    let mut all = true;
+    let subject = call.arg(0);
+    let sets = call.arg(1);
+    let Some(sets) = sets.as_object() else {
+        return Ok(call.bool(true));
+    };
+    for (name, wanted) in convert::entries(sets)? {
+        if name.contains(SEPARATOR) {
+            return Err(plain(format!(
+                "group and check names may not contain '{SEPARATOR}'"
+            )));
+        }
+        let outcome = judge(&subject, &wanted);
+        let passed = matches!(outcome, Ok(true));
+        let tags = if vu.recorder.wants(SystemTag::Check) {
+            vu.recorder.extend(&base, &[("check", &name)])
+        } else {
+            base.clone()
+        };
+        vu.record_at(builtin::CHECKS, &tags, at, f64::from(u8::from(passed)));
+        all &= outcome?;
+    }
+    Ok(call.bool(all))
+}
+
+fn judge<'js>(subject: &Value<'js>, wanted: &Value<'js>) -> Result<bool, Throw> {
+    let Some(function) = convert::function(wanted) else {
+        return Ok(convert::is_truthy(wanted));
+    };
+    // SAFETY: the value is alive.
+    if unsafe { qjs::JS_IsAsyncFunction(wanted.as_raw()) } {
+        return Err(plain(
+            "async functions are not supported as arguments for check",
+        ));
+    }
+    let verdict: Value<'js> = function.call((subject.clone(),))?;
+    Ok(convert::is_truthy(&verdict))
+}
+
+fn fail<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let message = if call.len() == 0 {
+        String::new()
+    } else {
+        call.text(0)?
+    };
+    Err(plain(message))
+}
+
+fn group<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let vu = call.vu();
+    if vu.is_init() {
+        return Err(plain("using group() in the init context is not supported"));
+    }
+    let name = call.text(0)?;
+    let body = call.arg(1);
+    let Some(function) = convert::function(&body) else {
+        return Err(plain("group() requires a callback as a second argument"));
+    };
+    // SAFETY: the value is alive.
+    if unsafe { qjs::JS_IsAsyncFunction(body.as_raw()) } {
+        return Err(plain(
+            "group() does not support async functions as arguments, please see the documentation for more details",
+        ));
+    }
+    if name.contains(SEPARATOR) {
+        return Err(plain(format!(
+            "group and check names may not contain '{SEPARATOR}'"
+        )));
+    }
+    let outer = vu.group();
+    vu.enter_group(format!("{outer}{SEPARATOR}{name}"));
+    let begin = Instant::now();
+    let result = function.call::<_, Value<'js>>(());
+    vu.record(
+        builtin::GROUP_DURATION,
+        begin.elapsed().as_secs_f64() * 1000.0,
+    );
+    vu.enter_group(outer);
+    Ok(result?)
+}
+
+fn random_seed<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let seed = convert::to_number(&call.arg(0))? as i64;
+    *call.vu().random.borrow_mut() = Some(rand::rngs::StdRng::seed_from_u64(seed.cast_unsigned()));
+    Ok(call.undefined())
+}
+
+fn sleep<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let seconds = convert::to_number(&call.arg(0))?;
+    if seconds > 0.0 {
+        let time = Duration::from_secs_f64(seconds.min(LONGEST_SLEEP_S));
+        call.vu().wait(tokio::time::sleep(time))?;
+    }
+    Ok(call.undefined())
+}

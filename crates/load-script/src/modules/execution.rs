@@ -1,0 +1,375 @@
+//! `k6/execution`: what the running test knows of itself. Every property is read anew.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use load_engine::{Activation, Iteration};
+use load_metrics::Tags;
+use rquickjs::{Ctx, Object, Value, qjs};
+
+use super::tags;
+use crate::js::convert;
+use crate::js::native::{
+    Call, Outcome, Shape, Throw, Visible, define, function, getter, method, plain,
+};
+use crate::vu::state::Phase;
+
+pub(super) fn build<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
+    let exports = Object::new(ctx.clone())?;
+    define(
+        &exports,
+        c"instance",
+        instance(ctx)?.into_value(),
+        Visible::Yes,
+    )?;
+    define(
+        &exports,
+        c"scenario",
+        scenario(ctx)?.into_value(),
+        Visible::Yes,
+    )?;
+    define(&exports, c"test", test(ctx)?.into_value(), Visible::Yes)?;
+    define(&exports, c"vu", vu(ctx)?.into_value(), Visible::Yes)?;
+    Ok(exports)
+}
+
+fn instance<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
+    let object = Object::new(ctx.clone())?;
+    getter(
+        &object,
+        c"currentTestRunDuration",
+        current_duration,
+        Visible::Yes,
+    )?;
+    getter(
+        &object,
+        c"iterationsCompleted",
+        iterations_completed,
+        Visible::Yes,
+    )?;
+    getter(
+        &object,
+        c"iterationsInterrupted",
+        iterations_interrupted,
+        Visible::Yes,
+    )?;
+    getter(&object, c"vusActive", vus_active, Visible::Yes)?;
+    getter(&object, c"vusInitialized", vus_initialized, Visible::Yes)?;
+    Ok(object)
+}
+
+fn scenario<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
+    let object = Object::new(ctx.clone())?;
+    getter(&object, c"name", scenario_name, Visible::Yes)?;
+    getter(&object, c"executor", scenario_executor, Visible::Yes)?;
+    getter(&object, c"startTime", scenario_start, Visible::Yes)?;
+    getter(&object, c"progress", scenario_progress, Visible::Yes)?;
+    getter(
+        &object,
+        c"iterationInInstance",
+        scenario_iteration_instance,
+        Visible::Yes,
+    )?;
+    getter(
+        &object,
+        c"iterationInTest",
+        scenario_iteration_test,
+        Visible::Yes,
+    )?;
+    Ok(object)
+}
+
+fn test<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
+    let object = Object::new(ctx.clone())?;
+    method(&object, c"abort", abort)?;
+    method(&object, c"fail", fail)?;
+    getter(&object, c"options", options, Visible::Yes)?;
+    Ok(object)
+}
+
+fn vu<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
+    let object = Object::new(ctx.clone())?;
+    getter(&object, c"idInInstance", vu_id_instance, Visible::Yes)?;
+    getter(&object, c"idInTest", vu_id_test, Visible::Yes)?;
+    getter(
+        &object,
+        c"iterationInInstance",
+        vu_iteration_instance,
+        Visible::Yes,
+    )?;
+    getter(
+        &object,
+        c"iterationInScenario",
+        vu_iteration_scenario,
+        Visible::Yes,
+    )?;
+    getter(&object, c"tags", metric_tags, Visible::Yes)?;
+    let metrics = Object::new(ctx.clone())?;
+    getter(&metrics, c"tags", metric_tags, Visible::Yes)?;
+    getter(&metrics, c"metadata", metric_metadata, Visible::Yes)?;
+    define(&object, c"metrics", metrics.into_value(), Visible::Yes)?;
+    Ok(object)
+}
+
+fn not_in_init(call: &Call<'_, '_>, what: &str) -> Result<(), Throw> {
+    if call.vu().is_init() {
+        return Err(plain(format!(
+            "getting {what} information in the init context is not supported"
+        )));
+    }
+    Ok(())
+}
+
+fn number<'js>(call: &Call<'_, 'js>, value: f64) -> Outcome<'js> {
+    Ok(convert::number(call.ctx, value))
+}
+
+fn current_duration<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    not_in_init(call, "instance")?;
+    number(call, call.vu().run.elapsed().as_secs_f64() * 1000.0)
+}
+
+fn iterations_completed<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    not_in_init(call, "instance")?;
+    number(
+        call,
+        call.vu().run.instance.iterations_completed.load(Relaxed) as f64,
+    )
+}
+
+fn iterations_interrupted<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    not_in_init(call, "instance")?;
+    number(
+        call,
+        call.vu().run.instance.iterations_interrupted.load(Relaxed) as f64,
+    )
+}
+
+fn vus_active<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    not_in_init(call, "instance")?;
+    number(call, call.vu().run.instance.vus_active.load(Relaxed) as f64)
+}
+
+fn vus_initialized<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    not_in_init(call, "instance")?;
+    number(
+        call,
+        call.vu().run.instance.vus_initialized.load(Relaxed) as f64,
+    )
+}
+
+fn in_scenario(call: &Call<'_, '_>) -> Result<Rc<Activation>, Throw> {
+    not_in_init(call, "scenario")?;
+    let activation = match call.vu().phase.get() {
+        Phase::Iteration => call.vu().activation.borrow().clone(),
+        _ => None,
+    };
+    activation.ok_or_else(|| {
+        plain("getting scenario information outside of the VU context is not supported")
+    })
+}
+
+fn scenario_name<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    call.string(&in_scenario(call)?.scenario.name)
+}
+
+fn scenario_executor<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    call.string(in_scenario(call)?.scenario.executor)
+}
+
+fn scenario_start<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    number(call, in_scenario(call)?.scenario.started_unix_ms as f64)
+}
+
+fn scenario_progress<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    number(call, in_scenario(call)?.scenario.progress())
+}
+
+fn iteration(call: &Call<'_, '_>) -> Option<Iteration> {
+    call.vu().iteration.get()
+}
+
+fn scenario_iteration_instance<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    in_scenario(call)?;
+    number(call, iteration(call).map_or(0, |it| it.in_instance) as f64)
+}
+
+fn scenario_iteration_test<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    in_scenario(call)?;
+    number(call, iteration(call).map_or(0, |it| it.in_test) as f64)
+}
+
+fn vu_id_instance<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    not_in_init(call, "VU")?;
+    number(call, call.vu().ids.in_instance as f64)
+}
+
+fn vu_id_test<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    not_in_init(call, "VU")?;
+    number(call, call.vu().ids.in_test as f64)
+}
+
+fn vu_iteration_instance<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    not_in_init(call, "VU")?;
+    number(call, iteration(call).map_or(0, |it| it.in_vu) as f64)
+}
+
+fn vu_iteration_scenario<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    in_scenario(call)?;
+    number(
+        call,
+        iteration(call).map_or(0, |it| it.in_vu_scenario) as f64,
+    )
+}
+
+fn abort<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let reason = call
+        .given(0)
+        .map_or(Ok(String::new()), |reason| convert::to_text(&reason))?;
+    *call.vu().aborted.borrow_mut() = Some(reason);
+    Err(Throw::Interrupted)
+}
+
+fn fail<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let vu = call.vu();
+    vu.run.mark_failed();
+    if let Some(message) = call.given(0) {
+        vu.logger.error(&convert::to_text(&message)?);
+    }
+    Ok(call.undefined())
+}
+
+fn options<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    if call.vu().is_init() {
+        return Err(plain(
+            "getting test options in the init context is not supported",
+        ));
+    }
+    let value = convert::from_json_value(call.ctx, call.vu().run.options_json())?;
+    freeze(&value)?;
+    Ok(value)
+}
+
+fn freeze(value: &Value<'_>) -> Result<(), Throw> {
+    let Some(object) = value.as_object() else {
+        return Ok(());
+    };
+    for (_, inner) in convert::entries(object)? {
+        freeze(&inner)?;
+    }
+    // SAFETY: a live object of a live realm.
+    unsafe { qjs::JS_FreezeObject(value.ctx().as_raw().as_ptr(), value.as_raw()) };
+    Ok(())
+}
+
+/// The tags as an object that passes changes on. Made by a proxy, for any key can be set.
+fn metric_tags<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    not_in_init(call, "VU")?;
+    let target = Object::new(call.ctx.clone())?;
+    for (name, value) in call.vu().tags().tags().iter() {
+        target.set(name, value)?;
+    }
+    proxy(call, &target, (set_tag, delete_tag))
+}
+
+fn metric_metadata<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    not_in_init(call, "VU")?;
+    let target = Object::new(call.ctx.clone())?;
+    if let Some(metadata) = call.vu().tagging.metadata.borrow().as_ref() {
+        for (name, value) in metadata.iter() {
+            target.set(name, value)?;
+        }
+    }
+    proxy(call, &target, (set_metadata, delete_metadata))
+}
+
+fn proxy<'js, S, D>(call: &Call<'_, 'js>, target: &Object<'js>, traps: (S, D)) -> Outcome<'js>
+where
+    S: crate::js::native::Native,
+    D: crate::js::native::Native,
+{
+    let handler = Object::new(call.ctx.clone())?;
+    define(
+        &handler,
+        c"set",
+        function(call.ctx, traps.0, c"set", Shape::Function)?.into_value(),
+        Visible::Yes,
+    )?;
+    define(
+        &handler,
+        c"deleteProperty",
+        function(call.ctx, traps.1, c"deleteProperty", Shape::Function)?.into_value(),
+        Visible::Yes,
+    )?;
+    let raw = call.ctx.as_raw().as_ptr();
+    // SAFETY: live objects of this realm; the result is owned by the value.
+    let made = unsafe {
+        Value::from_raw(
+            call.ctx.clone(),
+            qjs::JS_NewProxy(raw, target.as_raw(), handler.as_raw()),
+        )
+    };
+    Ok(made)
+}
+
+/// The text of a tag that is assigned; `None` after a warning.
+fn assigned(call: &Call<'_, '_>) -> Result<Option<(String, String)>, Throw> {
+    let (name, vu) = (call.text(1)?, call.vu());
+    match tags::text_of(&name, &call.arg(2)) {
+        Ok(value) => Ok(Some((name, value))),
+        Err(throw) if vu.run.options().throw.unwrap_or(false) => Err(throw),
+        Err(Throw::Plain(message)) => {
+            vu.logger.warn(&message);
+            Ok(None)
+        }
+        Err(other) => Err(other),
+    }
+}
+
+fn set_tag<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    if let Some((name, value)) = assigned(call)? {
+        let vu = call.vu();
+        let target = call.arg(0);
+        if let Some(target) = target.as_object() {
+            target.set(name.as_str(), value.as_str())?;
+        }
+        vu.replace_base(vu.recorder.extend(&vu.base(), &[(&name, &value)]));
+    }
+    Ok(call.bool(true))
+}
+
+fn delete_tag<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let (name, vu) = (call.text(1)?, call.vu());
+    let mut tags: Tags = vu.base().tags().clone();
+    tags.remove(&name);
+    vu.replace_base(vu.recorder.intern(tags));
+    remove(call, &name)
+}
+
+fn set_metadata<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    if let Some((name, value)) = assigned(call)? {
+        let mut slot = call.vu().tagging.metadata.borrow_mut();
+        let mut pairs = slot.as_deref().cloned().unwrap_or_default();
+        pairs.set(&name, &value);
+        *slot = Some(Arc::new(pairs));
+    }
+    Ok(call.bool(true))
+}
+
+fn delete_metadata<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let name = call.text(1)?;
+    let mut slot = call.vu().tagging.metadata.borrow_mut();
+    if let Some(pairs) = slot.as_mut() {
+        Arc::make_mut(pairs).remove(&name);
+    }
+    drop(slot);
+    remove(call, &name)
+}
+
+fn remove<'js>(call: &Call<'_, 'js>, name: &str) -> Outcome<'js> {
+    if let Some(target) = call.arg(0).as_object() {
+        target.remove(name)?;
+    }
+    Ok(call.bool(true))
+}

@@ -1,0 +1,117 @@
+//! What scripts find without importing it.
+
+use load_engine::log::Level;
+use rand::RngExt;
+use rquickjs::{Ctx, Object};
+
+use super::timers;
+use crate::js::convert;
+use crate::js::native::{Call, Outcome, Throw, Visible, define, method, plain};
+
+/// Built-ins of the engine that k6's engine does not have. Scripts look for them to choose polyfills.
+const ABSENT: &[&str] = &[
+    "queueMicrotask",
+    "SharedArrayBuffer",
+    "Atomics",
+    "performance",
+    "navigator",
+    "Iterator",
+    "gc",
+];
+
+/// Sets up the global object of a fresh realm.
+pub(crate) fn install(ctx: &Ctx<'_>) -> Result<(), Throw> {
+    let globals = ctx.globals();
+    for name in ABSENT {
+        globals.remove(*name)?;
+    }
+    define(
+        &globals,
+        c"global",
+        globals.clone().into_value(),
+        Visible::No,
+    )?;
+    let console = Object::new(ctx.clone())?;
+    method(&console, c"log", log_info)?;
+    method(&console, c"info", log_info)?;
+    method(&console, c"debug", log_debug)?;
+    method(&console, c"warn", log_warn)?;
+    method(&console, c"error", log_error)?;
+    define(&globals, c"console", console.into_value(), Visible::No)?;
+    method(&globals, c"open", open)?;
+    timers::install(&globals)?;
+    let math: Object<'_> = globals.get("Math")?;
+    method(&math, c"random", random)?;
+    Ok(())
+}
+
+fn log_info<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    log(call, Level::Info)
+}
+
+fn log_debug<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    log(call, Level::Debug)
+}
+
+fn log_warn<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    log(call, Level::Warn)
+}
+
+fn log_error<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    log(call, Level::Error)
+}
+
+fn log<'js>(call: &Call<'_, 'js>, level: Level) -> Outcome<'js> {
+    let mut line = String::new();
+    for index in 0..call.len() {
+        if index > 0 {
+            line.push(' ');
+        }
+        let value = call.arg(index);
+        // Objects are shown as JSON; what has no JSON (functions) as null, text as it is.
+        if value.is_object() && !value.is_error() {
+            line.push_str(&convert::to_json(&value)?.unwrap_or_else(|| "null".to_owned()));
+        } else if value.is_error() {
+            line.push_str(&convert::to_json(&value)?.unwrap_or_default());
+        } else {
+            line.push_str(&convert::to_text(&value)?);
+        }
+    }
+    call.vu().logger.log(level, &line, &[("source", "console")]);
+    Ok(call.undefined())
+}
+
+fn open<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let vu = call.vu();
+    if !vu.is_init() {
+        return Err(plain(
+            "The \"open()\" function is only available in the init stage (i.e. the global scope), see https://grafana.com/docs/k6/latest/using-k6/test-lifecycle for more information",
+        ));
+    }
+    let path = match call.given(0) {
+        Some(_) => call.text(0)?,
+        None => String::new(),
+    };
+    if path.is_empty() {
+        return Err(plain("open() can't be used with an empty filename"));
+    }
+    let bytes = vu.script.open(&path)?;
+    let is_binary = call
+        .given(1)
+        .is_some_and(|mode| convert::to_text(&mode).is_ok_and(|mode| mode == "b"));
+    if is_binary {
+        convert::array_buffer(call.ctx, bytes.to_vec())
+    } else {
+        convert::string_of_bytes(call.ctx, &bytes)
+    }
+}
+
+/// `Math.random`, which `randomSeed` makes repeatable.
+fn random<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let mut seeded = call.vu().random.borrow_mut();
+    let value: f64 = match seeded.as_mut() {
+        Some(generator) => generator.random(),
+        None => rand::random(),
+    };
+    Ok(rquickjs::Value::new_float(call.ctx.clone(), value))
+}

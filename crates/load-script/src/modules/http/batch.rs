@@ -1,0 +1,122 @@
+//! `http.batch`: many requests at the same time.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use load_engine::log::Level;
+use rquickjs::{Array, Object, Value};
+use tokio::sync::Semaphore;
+
+use super::perform::{Agent, Finished, perform};
+use super::prepare::{self, Prepared};
+use super::response;
+use crate::js::convert;
+use crate::js::native::{Call, Outcome, Throw, plain};
+use crate::vu::state::VuState;
+
+/// Requests of one batch that run at the same time, and those to one host; k6's defaults.
+const LIMITS: (i64, i64) = (20, 6);
+
+/// `http.batch(requests)`
+pub(super) fn batch<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let vu = call.vu();
+    prepare::refuse_in_init(vu)?;
+    let requests = call.arg(0);
+    let (keys, items) = split(&requests)?;
+    let mut finished: Vec<Option<Finished>> = Vec::new();
+    match prepare_all(vu, &items) {
+        Ok(prepared) => finished = vu.wait(run_all(vu, prepared))?,
+        Err(throw) if vu.run.options().throw.unwrap_or(false) => return Err(throw),
+        Err(Throw::Plain(message)) => {
+            vu.logger.log(
+                Level::Warn,
+                "A batch request failed",
+                &[("error", &message)],
+            );
+        }
+        Err(other) => return Err(other),
+    }
+    finished.resize_with(items.len(), || None);
+    let responses = finished.into_iter().map(|finished| match finished {
+        Some(finished) => match finished.thrown() {
+            Some(message) => Err(plain(message)),
+            None => response::object(call.ctx, finished),
+        },
+        None => Ok(call.null()),
+    });
+    let responses: Vec<Value<'js>> = responses.collect::<Result<_, Throw>>()?;
+    assemble(call, keys, responses)
+}
+
+type Keys = Option<Vec<String>>;
+
+fn split<'js>(requests: &Value<'js>) -> Result<(Keys, Vec<Value<'js>>), Throw> {
+    if let Some(array) = requests.as_array() {
+        return Ok((None, convert::items(array)?));
+    }
+    let object = requests
+        .as_object()
+        .ok_or_else(|| plain("invalid http.batch() argument type"))?;
+    let (keys, items) = convert::entries(object)?.into_iter().unzip();
+    Ok((Some(keys), items))
+}
+
+fn prepare_all(vu: &VuState, items: &[Value<'_>]) -> Result<Vec<Prepared>, Throw> {
+    items
+        .iter()
+        .map(|item| prepare::from_item(vu, item))
+        .collect()
+}
+
+async fn run_all(vu: &VuState, prepared: Vec<Prepared>) -> Vec<Option<Finished>> {
+    let options = vu.run.options();
+    let permits = |limit: Option<i64>, default: i64| {
+        usize::try_from(limit.unwrap_or(default))
+            .ok()
+            .filter(|n| *n > 0)
+            .unwrap_or(Semaphore::MAX_PERMITS)
+    };
+    let total = Rc::new(Semaphore::new(permits(options.batch, LIMITS.0)));
+    let per_host = permits(options.batch_per_host, LIMITS.1);
+    let mut hosts: HashMap<String, Rc<Semaphore>> = HashMap::new();
+    let mut running = FuturesUnordered::new();
+    let mut results: Vec<Option<Finished>> = prepared.iter().map(|_| None).collect();
+    for (index, prepared) in prepared.into_iter().enumerate() {
+        let host = prepared
+            .url
+            .as_ref()
+            .map_or_else(|_| String::new(), |url| url.host.clone());
+        let host = Rc::clone(
+            hosts
+                .entry(host)
+                .or_insert_with(|| Rc::new(Semaphore::new(per_host))),
+        );
+        let (total, agent) = (Rc::clone(&total), Agent::of(vu));
+        running.push(async move {
+            let _total = total.acquire().await;
+            let _host = host.acquire().await;
+            (index, perform(agent, prepared).await)
+        });
+    }
+    while let Some((index, finished)) = running.next().await {
+        results[index] = Some(finished);
+    }
+    results
+}
+
+fn assemble<'js>(call: &Call<'_, 'js>, keys: Keys, responses: Vec<Value<'js>>) -> Outcome<'js> {
+    let Some(keys) = keys else {
+        let array = Array::new(call.ctx.clone())?;
+        for (index, response) in responses.into_iter().enumerate() {
+            array.set(index, response)?;
+        }
+        return Ok(array.into_value());
+    };
+    let object = Object::new(call.ctx.clone())?;
+    for (key, response) in keys.into_iter().zip(responses) {
+        object.set(key, response)?;
+    }
+    Ok(object.into_value())
+}

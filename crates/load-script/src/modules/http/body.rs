@@ -1,0 +1,181 @@
+//! Bodies of requests: text, bytes, forms, files.
+
+use std::ffi::CStr;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rquickjs::{Object, Value};
+
+use crate::http::url::encode_form;
+use crate::js::class::{self, Class};
+use crate::js::convert;
+use crate::js::native::{Call, Outcome, Throw, Visible, define, plain};
+
+/// What `http.file` returns.
+struct File {
+    data: Vec<u8>,
+    name: String,
+    kind: String,
+}
+
+impl Class for File {
+    const NAME: &'static CStr = c"FileData";
+
+    fn prototype(_prototype: &Object<'_>) -> rquickjs::Result<()> {
+        Ok(())
+    }
+}
+
+/// A body and the content type that it brings.
+#[derive(Default)]
+pub(super) struct Body {
+    pub(super) bytes: Vec<u8>,
+    pub(super) content_type: Option<String>,
+    /// There was one, perhaps an empty one.
+    pub(super) is_given: bool,
+}
+
+/// `http.file(data, name, type)`
+pub(super) fn file<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let value = call.arg(0);
+    let data = convert::bytes_of(&value)?
+        .ok_or_else(|| plain("invalid type for http.file: expected a string or an ArrayBuffer"))?;
+    let nanoseconds = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_nanos();
+    let name = call
+        .given(1)
+        .map_or(Ok(nanoseconds.to_string()), |name| convert::to_text(&name))?;
+    let kind = call
+        .given(2)
+        .map_or(Ok("application/octet-stream".to_owned()), |kind| {
+            convert::to_text(&kind)
+        })?;
+    let object = class::new(
+        call.ctx,
+        File {
+            data,
+            name: name.clone(),
+            kind: kind.clone(),
+        },
+    )?;
+    define(&object, c"data", value, Visible::Yes)?;
+    define(
+        &object,
+        c"filename",
+        convert::string(call.ctx, &name)?,
+        Visible::Yes,
+    )?;
+    define(
+        &object,
+        c"content_type",
+        convert::string(call.ctx, &kind)?,
+        Visible::Yes,
+    )?;
+    Ok(object.into_value())
+}
+
+/// Reads the body argument of a request.
+pub(super) fn read(value: &Value<'_>) -> Result<Body, Throw> {
+    if value.is_undefined() || value.is_null() {
+        return Ok(Body::default());
+    }
+    if let Some(bytes) = convert::bytes_of(value)? {
+        return Ok(Body {
+            bytes,
+            content_type: None,
+            is_given: true,
+        });
+    }
+    let Some(object) = value
+        .as_object()
+        .filter(|_| !value.is_array() && !value.is_function())
+    else {
+        return Err(plain(format!(
+            "unknown request body type {}",
+            value.type_name()
+        )));
+    };
+    let mut fields = convert::entries(object)?;
+    if fields
+        .iter()
+        .any(|(_, value)| class::of::<File>(value).is_some())
+    {
+        return multipart(&fields);
+    }
+    fields.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(Body {
+        bytes: form(&fields)?.into_bytes(),
+        content_type: Some("application/x-www-form-urlencoded".to_owned()),
+        is_given: true,
+    })
+}
+
+fn form(fields: &[(String, Value<'_>)]) -> Result<String, Throw> {
+    let mut text = String::new();
+    for (name, value) in fields {
+        for value in texts(value)? {
+            if !text.is_empty() {
+                text.push('&');
+            }
+            text.push_str(&encode_form(name));
+            text.push('=');
+            text.push_str(&encode_form(&value));
+        }
+    }
+    Ok(text)
+}
+
+/// The values of a form field: an array repeats the field; what is no text is empty.
+fn texts(value: &Value<'_>) -> Result<Vec<String>, Throw> {
+    if let Some(array) = value.as_array() {
+        let items = convert::items(array)?;
+        let all: Result<Vec<Vec<String>>, Throw> = items.iter().map(texts).collect();
+        return Ok(all?.into_iter().flatten().collect());
+    }
+    if value.is_null() || value.is_undefined() || value.is_object() {
+        return Ok(vec![String::new()]);
+    }
+    convert::to_text(value).map(|text| vec![text])
+}
+
+fn multipart(fields: &[(String, Value<'_>)]) -> Result<Body, Throw> {
+    let boundary = format!(
+        "{:032x}{:028x}",
+        rand::random::<u128>(),
+        rand::random::<u128>() >> 16
+    );
+    let mut bytes = Vec::new();
+    for (name, value) in fields {
+        let name = escape(name);
+        if let Some(file) = class::of::<File>(value) {
+            let head = format!(
+                "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{}\"\r\nContent-Type: {}\r\n\r\n",
+                escape(&file.name),
+                escape(&file.kind)
+            );
+            bytes.extend_from_slice(head.as_bytes());
+            bytes.extend_from_slice(&file.data);
+            bytes.extend_from_slice(b"\r\n");
+            continue;
+        }
+        for text in texts(value)? {
+            let part = format!(
+                "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n"
+            );
+            bytes.extend_from_slice(part.as_bytes());
+        }
+    }
+    bytes.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+    Ok(Body {
+        bytes,
+        content_type: Some(format!("multipart/form-data; boundary={boundary}")),
+        is_given: true,
+    })
+}
+
+fn escape(text: &str) -> String {
+    text.replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace(['\r', '\n'], " ")
+}

@@ -1,0 +1,120 @@
+//! `http.cookieJar()` and `new http.CookieJar()`.
+
+use std::ffi::CStr;
+use std::rc::Rc;
+use std::time::SystemTime;
+
+use rquickjs::{Array, Object, Value};
+
+use crate::http::cookies::{Cookie, Jar, parse_date};
+use crate::http::url::Url;
+use crate::js::class::{self, Class};
+use crate::js::convert;
+use crate::js::native::{Call, Outcome, Throw, constructor, method, plain};
+
+/// What a jar object owns.
+struct JarObject(Rc<Jar>);
+
+impl Class for JarObject {
+    const NAME: &'static CStr = c"CookieJar";
+
+    fn prototype(prototype: &Object<'_>) -> rquickjs::Result<()> {
+        method(prototype, c"cookiesForURL", cookies_for_url)?;
+        method(prototype, c"set", set)?;
+        method(prototype, c"clear", clear)?;
+        method(prototype, c"delete", delete)
+    }
+}
+
+/// Adds both ways to get a jar.
+pub(super) fn install(exports: &Object<'_>) -> Result<(), Throw> {
+    method(exports, c"cookieJar", cookie_jar)?;
+    let prototype = class::prototype::<JarObject>(exports.ctx())?;
+    constructor(exports, c"CookieJar", new_jar, &prototype)?;
+    Ok(())
+}
+
+/// The jar that an object stands for.
+pub(super) fn of(value: &Value<'_>) -> Option<Rc<Jar>> {
+    class::of::<JarObject>(value).map(|object| Rc::clone(&object.0))
+}
+
+fn cookie_jar<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let vu = call.vu();
+    if vu.is_init() {
+        return Err(plain(
+            "getting the VU cookie jar in the init context is not supported",
+        ));
+    }
+    let jar = Rc::clone(&vu.jar.borrow());
+    Ok(class::new(call.ctx, JarObject(jar))?.into_value())
+}
+
+fn new_jar<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    Ok(class::new(call.ctx, JarObject(Rc::default()))?.into_value())
+}
+
+fn target(call: &Call<'_, '_>) -> Result<(Rc<Jar>, Url), Throw> {
+    let jar = of(&call.this()).ok_or_else(|| Throw::Type("this is no cookie jar".to_owned()))?;
+    let url = Url::parse(&call.text(0)?).map_err(|error| plain(error.to_string()))?;
+    Ok((jar, url))
+}
+
+fn cookies_for_url<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let (jar, url) = target(call)?;
+    let object = Object::new(call.ctx.clone())?;
+    for (name, value) in jar.matching(&url, SystemTime::now()) {
+        let values: Option<Array<'js>> = object.get(name.as_str())?;
+        let values = match values {
+            Some(values) => values,
+            None => Array::new(call.ctx.clone())?,
+        };
+        values.set(values.len(), value)?;
+        object.set(name, values)?;
+    }
+    Ok(object.into_value())
+}
+
+fn set<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let (jar, url) = target(call)?;
+    let mut cookie = Cookie {
+        name: call.text(1)?,
+        value: call.text(2)?,
+        ..Cookie::default()
+    };
+    if let Some(options) = call.given(3).as_ref().and_then(Value::as_object) {
+        for (key, value) in convert::entries(options)? {
+            match key.as_str() {
+                "path" => cookie.path = convert::to_text(&value)?,
+                "domain" => cookie.domain = convert::to_text(&value)?,
+                "secure" => cookie.secure = convert::is_truthy(&value),
+                "http_only" => cookie.http_only = convert::is_truthy(&value),
+                "max_age" => cookie.max_age = convert::to_number(&value)? as i64,
+                "expires" => {
+                    let text = convert::to_text(&value)?;
+                    let bad = || {
+                        plain(format!(
+                            "unable to parse \"expires\" date string \"{text}\""
+                        ))
+                    };
+                    cookie.expires = Some(parse_date(&text).ok_or_else(bad)?);
+                }
+                _ => {}
+            }
+        }
+    }
+    jar.set(&url, cookie, SystemTime::now());
+    Ok(call.bool(true))
+}
+
+fn clear<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let (jar, url) = target(call)?;
+    jar.remove(&url, None, SystemTime::now());
+    Ok(call.undefined())
+}
+
+fn delete<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let (jar, url) = target(call)?;
+    jar.remove(&url, Some(&call.text(1)?), SystemTime::now());
+    Ok(call.undefined())
+}

@@ -1,0 +1,235 @@
+//! `k6/http`.
+
+mod batch;
+mod body;
+mod jar;
+mod params;
+mod perform;
+mod prepare;
+mod response;
+
+use std::ffi::CStr;
+
+use rquickjs::{Ctx, Object, Value};
+
+use crate::http::expected::Expected;
+use crate::js::class::{self, Class};
+use crate::js::convert;
+use crate::js::native::{Call, Outcome, Throw, Visible, define, method, plain};
+use crate::js::promise::Deferred;
+use crate::vu::events::Event;
+
+/// What `http.expectedStatuses` returns.
+struct Statuses(Expected);
+
+impl Class for Statuses {
+    const NAME: &'static CStr = c"ExpectedStatuses";
+
+    fn prototype(_prototype: &Object<'_>) -> rquickjs::Result<()> {
+        Ok(())
+    }
+}
+
+const CONSTANTS: &[(&CStr, &str)] = &[
+    (c"TLS_1_0", "tls1.0"),
+    (c"TLS_1_1", "tls1.1"),
+    (c"TLS_1_2", "tls1.2"),
+    (c"TLS_1_3", "tls1.3"),
+    (c"OCSP_STATUS_GOOD", "good"),
+    (c"OCSP_STATUS_REVOKED", "revoked"),
+    (c"OCSP_STATUS_SERVER_FAILED", "server_failed"),
+    (c"OCSP_STATUS_UNKNOWN", "unknown"),
+    (c"OCSP_REASON_UNSPECIFIED", "unspecified"),
+    (c"OCSP_REASON_KEY_COMPROMISE", "key_compromise"),
+    (c"OCSP_REASON_CA_COMPROMISE", "ca_compromise"),
+    (c"OCSP_REASON_AFFILIATION_CHANGED", "affiliation_changed"),
+    (c"OCSP_REASON_SUPERSEDED", "superseded"),
+    (
+        c"OCSP_REASON_CESSATION_OF_OPERATION",
+        "cessation_of_operation",
+    ),
+    (c"OCSP_REASON_CERTIFICATE_HOLD", "certificate_hold"),
+    (c"OCSP_REASON_REMOVE_FROM_CRL", "remove_from_crl"),
+    (c"OCSP_REASON_PRIVILEGE_WITHDRAWN", "privilege_withdrawn"),
+    (c"OCSP_REASON_AA_COMPROMISE", "aa_compromise"),
+];
+
+pub(super) fn build<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
+    let exports = Object::new(ctx.clone())?;
+    for (name, value) in CONSTANTS {
+        define(&exports, name, convert::string(ctx, value)?, Visible::Yes)?;
+    }
+    method(&exports, c"get", get)?;
+    method(&exports, c"head", head)?;
+    method(&exports, c"post", post)?;
+    method(&exports, c"put", put)?;
+    method(&exports, c"patch", patch)?;
+    method(&exports, c"del", del)?;
+    method(&exports, c"options", options)?;
+    method(&exports, c"request", request)?;
+    method(&exports, c"asyncRequest", async_request)?;
+    method(&exports, c"batch", batch::batch)?;
+    method(&exports, c"url", prepare::url_template)?;
+    method(&exports, c"file", body::file)?;
+    method(&exports, c"expectedStatuses", expected_statuses)?;
+    method(&exports, c"setResponseCallback", set_response_callback)?;
+    jar::install(&exports)?;
+    Ok(exports)
+}
+
+/// Where a function finds method, URL, body and params among its arguments.
+#[derive(Clone, Copy)]
+pub(super) struct Layout {
+    /// Given by the function itself; otherwise it is the first argument.
+    method: Option<&'static str>,
+    has_body: bool,
+}
+
+fn without_body<'js>(call: &Call<'_, 'js>, method: &'static str) -> Outcome<'js> {
+    run(
+        call,
+        Layout {
+            method: Some(method),
+            has_body: false,
+        },
+    )
+}
+
+fn with_body<'js>(call: &Call<'_, 'js>, method: &'static str) -> Outcome<'js> {
+    run(
+        call,
+        Layout {
+            method: Some(method),
+            has_body: true,
+        },
+    )
+}
+
+fn get<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    without_body(call, "GET")
+}
+
+fn head<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    without_body(call, "HEAD")
+}
+
+fn post<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    with_body(call, "POST")
+}
+
+fn put<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    with_body(call, "PUT")
+}
+
+fn patch<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    with_body(call, "PATCH")
+}
+
+fn del<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    with_body(call, "DELETE")
+}
+
+fn options<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    with_body(call, "OPTIONS")
+}
+
+fn request<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    run(
+        call,
+        Layout {
+            method: None,
+            has_body: true,
+        },
+    )
+}
+
+fn run<'js>(call: &Call<'_, 'js>, layout: Layout) -> Outcome<'js> {
+    let prepared = prepare::from_call(call, layout)?;
+    execute(call, prepared)
+}
+
+/// Performs a request while the VU waits.
+fn execute<'js>(call: &Call<'_, 'js>, prepared: prepare::Prepared) -> Outcome<'js> {
+    let vu = call.vu();
+    let finished = vu.wait(perform::perform(perform::Agent::of(vu), prepared))?;
+    if let Some(message) = finished.thrown() {
+        return Err(plain(message));
+    }
+    response::object(call.ctx, finished)
+}
+
+fn async_request<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let prepared = prepare::from_call(
+        call,
+        Layout {
+            method: None,
+            has_body: true,
+        },
+    );
+    let (promise, deferred) = Deferred::new(call.ctx)?;
+    let vu = call.vu();
+    match prepared {
+        Err(throw) => deferred.settle(call.ctx, Err(throw))?,
+        Ok(prepared) => {
+            let work = perform::perform(perform::Agent::of(vu), prepared);
+            vu.events.start(async move {
+                let finished = work.await;
+                let event: Event = Box::new(move |ctx| {
+                    let outcome = match finished.thrown() {
+                        Some(message) => Err(plain(message)),
+                        None => response::object(ctx, finished),
+                    };
+                    deferred.settle(ctx, outcome)
+                });
+                event
+            });
+        }
+    }
+    Ok(promise)
+}
+
+fn expected_statuses<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let mut ranges = Vec::new();
+    let bad = || {
+        plain(
+            "argument number 0 to expectedStatuses was neither an integer nor an object like {min:100, max:329}",
+        )
+    };
+    if call.len() == 0 {
+        return Err(plain("no arguments"));
+    }
+    for index in 0..call.len() {
+        let value = call.arg(index);
+        let whole = |value: &Value<'js>| {
+            value
+                .as_number()
+                .filter(|n| n.fract() == 0.0 && (0.0..=65535.0).contains(n))
+                .map(|n| n as u16)
+        };
+        if let Some(status) = whole(&value) {
+            ranges.push((status, status));
+            continue;
+        }
+        let object = value.as_object().ok_or_else(bad)?;
+        let (min, max): (Value<'js>, Value<'js>) = (object.get("min")?, object.get("max")?);
+        ranges.push((whole(&min).ok_or_else(bad)?, whole(&max).ok_or_else(bad)?));
+    }
+    Ok(class::new(call.ctx, Statuses(Expected::new(ranges)))?.into_value())
+}
+
+fn set_response_callback<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let value = call.arg(0);
+    *call.vu().expected.borrow_mut() = callback(&value)?;
+    Ok(call.undefined())
+}
+
+/// A response callback: the statuses of `expectedStatuses`, or null.
+fn callback(value: &Value<'_>) -> Result<Option<Expected>, Throw> {
+    if value.is_null() || value.is_undefined() {
+        return Ok(None);
+    }
+    let statuses = class::of::<Statuses>(value);
+    statuses
+        .map(|statuses| Some(statuses.0.clone()))
+        .ok_or_else(|| plain("unsupported responseCallback"))
+}

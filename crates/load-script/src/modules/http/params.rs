@@ -1,0 +1,170 @@
+//! The `params` argument of requests.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use rquickjs::Value;
+
+use super::super::tags;
+use super::callback;
+use crate::http::cookies::Jar;
+use crate::http::expected::Expected;
+use crate::js::convert;
+use crate::js::native::{Throw, plain};
+use crate::vu::state::VuState;
+
+/// What becomes of the body of a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ResponseType {
+    Text,
+    Binary,
+    None,
+}
+
+/// A cookie of one request.
+#[derive(Debug, Clone)]
+pub(super) struct RequestCookie {
+    pub(super) name: String,
+    pub(super) value: String,
+    /// Instead of a cookie of that name in the jar.
+    pub(super) replaces: bool,
+}
+
+/// The parameters of one request, defaults applied.
+pub(super) struct Params {
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) cookies: Vec<RequestCookie>,
+    pub(super) jar: Rc<Jar>,
+    pub(super) tags: Vec<(String, String)>,
+    pub(super) timeout: Duration,
+    pub(super) redirects: Option<usize>,
+    pub(super) auth: String,
+    pub(super) compression: String,
+    pub(super) response_type: ResponseType,
+    pub(super) expected: Option<Expected>,
+    pub(super) throws: bool,
+}
+
+/// The time a request may take; k6's default.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+impl Params {
+    /// The parameters when none are given.
+    pub(super) fn default_of(vu: &VuState) -> Self {
+        let options = vu.run.options();
+        Self {
+            headers: Vec::new(),
+            cookies: Vec::new(),
+            jar: Rc::clone(&vu.jar.borrow()),
+            tags: Vec::new(),
+            timeout: TIMEOUT,
+            redirects: None,
+            auth: String::new(),
+            compression: String::new(),
+            response_type: if options.discard_response_bodies.unwrap_or(false) {
+                ResponseType::None
+            } else {
+                ResponseType::Text
+            },
+            expected: vu.expected.borrow().clone(),
+            throws: options.throw.unwrap_or(false),
+        }
+    }
+
+    /// Reads the argument.
+    pub(super) fn read(vu: &VuState, value: &Value<'_>) -> Result<Self, Throw> {
+        let mut params = Self::default_of(vu);
+        let Some(object) = value.as_object() else {
+            return Ok(params);
+        };
+        for (key, value) in convert::entries(object)? {
+            let is_absent = value.is_undefined() || value.is_null();
+            if key == "responseCallback" && !value.is_undefined() {
+                params.expected = callback(&value)?;
+            } else if !is_absent {
+                params.set(&key, &value)?;
+            }
+        }
+        Ok(params)
+    }
+
+    fn set(&mut self, key: &str, value: &Value<'_>) -> Result<(), Throw> {
+        match key {
+            "headers" => self.headers = pairs(value)?,
+            "cookies" => self.cookies = cookies(value)?,
+            "jar" => {
+                if let Some(jar) = super::jar::of(value) {
+                    self.jar = jar;
+                }
+            }
+            "tags" => self.tags = tags::read(value)?,
+            "timeout" => self.timeout = timeout(value)?,
+            "redirects" => self.redirects = Some(convert::to_number(value)?.max(0.0) as usize),
+            "auth" => self.auth = convert::to_text(value)?,
+            "compression" => self.compression = convert::to_text(value)?,
+            "responseType" => self.response_type = response_type(&convert::to_text(value)?)?,
+            "throw" => self.throws = convert::is_truthy(value),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn pairs(value: &Value<'_>) -> Result<Vec<(String, String)>, Throw> {
+    let Some(object) = value.as_object() else {
+        return Ok(Vec::new());
+    };
+    let entries = convert::entries(object)?;
+    entries
+        .into_iter()
+        .map(|(name, value)| Ok((name, convert::to_text(&value)?)))
+        .collect()
+}
+
+fn cookies(value: &Value<'_>) -> Result<Vec<RequestCookie>, Throw> {
+    let Some(object) = value.as_object() else {
+        return Ok(Vec::new());
+    };
+    let mut cookies = Vec::new();
+    for (name, value) in convert::entries(object)? {
+        let cookie = match value.as_object().filter(|_| !value.is_array()) {
+            Some(parts) => RequestCookie {
+                name,
+                value: convert::given(parts, "value")?
+                    .map_or(Ok(String::new()), |value| convert::to_text(&value))?,
+                replaces: convert::given(parts, "replace")?
+                    .is_some_and(|flag| convert::is_truthy(&flag)),
+            },
+            None => RequestCookie {
+                name,
+                value: convert::to_text(&value)?,
+                replaces: false,
+            },
+        };
+        cookies.push(cookie);
+    }
+    Ok(cookies)
+}
+
+fn timeout(value: &Value<'_>) -> Result<Duration, Throw> {
+    if let Some(milliseconds) = value.as_number() {
+        return Ok(Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or_default());
+    }
+    let text = convert::to_text(value)?;
+    load_engine::options::duration::parse_extended(&text)
+        .ok()
+        .ok_or_else(|| {
+            plain(format!(
+                "invalid timeout value: time: invalid duration \"{text}\""
+            ))
+        })
+}
+
+fn response_type(name: &str) -> Result<ResponseType, Throw> {
+    match name {
+        "text" => Ok(ResponseType::Text),
+        "binary" => Ok(ResponseType::Binary),
+        "none" => Ok(ResponseType::None),
+        other => Err(plain(format!("unknown response type: {other}"))),
+    }
+}

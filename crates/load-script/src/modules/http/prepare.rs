@@ -1,0 +1,274 @@
+//! From the arguments of a call to a request that needs the script no more.
+
+use std::ffi::CStr;
+use std::sync::Arc;
+
+use load_engine::log::Level;
+use load_metrics::{TagSet, Tags};
+use rquickjs::{Array, Object, Value};
+
+use super::Layout;
+use super::body::{self, Body};
+use super::params::Params;
+use crate::http::coding;
+use crate::http::reply::canonical;
+use crate::http::url::{Url, UrlError};
+use crate::js::class::{self, Class};
+use crate::js::convert;
+use crate::js::native::{Call, Outcome, Throw, plain};
+use crate::vu::state::VuState;
+
+/// What ``http.url`…` `` returns: a URL with a name for its tags.
+struct NamedUrl {
+    url: String,
+    name: String,
+}
+
+impl Class for NamedUrl {
+    const NAME: &'static CStr = c"URL";
+
+    fn prototype(prototype: &Object<'_>) -> rquickjs::Result<()> {
+        crate::js::native::method(prototype, c"toString", url_text)
+    }
+}
+
+/// A request that is ready to go.
+pub(super) struct Prepared {
+    pub(super) method: String,
+    /// As the script wrote it.
+    pub(super) url_text: String,
+    pub(super) url: Result<Url, UrlError>,
+    /// Instead of the URL in the tags.
+    pub(super) name: Option<String>,
+    /// As they are sent, canonical, without `Host`, `Content-Length` and `Cookie`.
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) host: Option<String>,
+    pub(super) body: Body,
+    pub(super) params: Params,
+    /// Tags of the VU when the request began.
+    pub(super) tags: TagSet,
+    pub(super) metadata: Option<Arc<Tags>>,
+}
+
+/// `http.url`, a template tag: the URL is named by its constant parts.
+pub(super) fn url_template<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let parts = call.arg(0);
+    let (mut url, mut name) = (String::new(), String::new());
+    let strings = parts
+        .as_array()
+        .map(convert::items)
+        .transpose()?
+        .unwrap_or_default();
+    for (index, part) in strings.iter().enumerate() {
+        let text = convert::to_text(part)?;
+        url.push_str(&text);
+        name.push_str(&text);
+        if index + 1 < strings.len() {
+            url.push_str(&call.text(index + 1)?);
+            name.push_str("${}");
+        }
+    }
+    Ok(class::new(call.ctx, NamedUrl { url, name })?.into_value())
+}
+
+fn url_text<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let this = call.this();
+    let url = class::of::<NamedUrl>(&this).map_or("", |named| named.url.as_str());
+    call.string(url)
+}
+
+/// Reads the arguments of `http.get` and its kind.
+pub(super) fn from_call(call: &Call<'_, '_>, layout: Layout) -> Result<Prepared, Throw> {
+    let vu = call.vu();
+    refuse_in_init(vu)?;
+    let first = usize::from(layout.method.is_none());
+    let method = match layout.method {
+        Some(method) => method.to_owned(),
+        None => call.text(0)?,
+    };
+    let body = if layout.has_body {
+        body::read(&call.arg(first + 1))?
+    } else {
+        Body::default()
+    };
+    let params = Params::read(vu, &call.arg(first + 1 + usize::from(layout.has_body)))?;
+    assemble(vu, (method, &call.arg(first)), body, params)
+}
+
+/// Requests belong to iterations, `setup` and `teardown`.
+pub(super) fn refuse_in_init(vu: &VuState) -> Result<(), Throw> {
+    if vu.is_init() {
+        return Err(plain(
+            "Making http requests in the init context is not supported",
+        ));
+    }
+    Ok(())
+}
+
+/// An item of `http.batch`.
+pub(super) fn from_item(vu: &VuState, item: &Value<'_>) -> Result<Prepared, Throw> {
+    if let Some(array) = item.as_array() {
+        let part = |index: usize| -> Result<Value<'_>, Throw> { Ok(Array::get(array, index)?) };
+        let method = convert::to_text(&part(0)?)?;
+        return from_parts(vu, (method, &part(1)?), &part(2)?, &part(3)?);
+    }
+    let is_url = item.is_string() || class::of::<NamedUrl>(item).is_some();
+    let undefined = Value::new_undefined(item.ctx().clone());
+    if is_url {
+        return from_parts(vu, ("GET".to_owned(), item), &undefined, &undefined);
+    }
+    let object = item
+        .as_object()
+        .ok_or_else(|| plain(format!("invalid method type '{}'", item.type_name())))?;
+    let method = match convert::given(object, "method")? {
+        Some(method) => convert::to_text(&method)?.to_uppercase(),
+        None => "GET".to_owned(),
+    };
+    let url = convert::given(object, "url")?
+        .ok_or_else(|| plain("batch request doesn't have a url key"))?;
+    from_parts(
+        vu,
+        (method, &url),
+        &object.get("body")?,
+        &object.get("params")?,
+    )
+}
+
+fn from_parts(
+    vu: &VuState,
+    target: (String, &Value<'_>),
+    body: &Value<'_>,
+    params: &Value<'_>,
+) -> Result<Prepared, Throw> {
+    let takes_body = !matches!(target.0.as_str(), "GET" | "HEAD");
+    let body = if takes_body {
+        body::read(body)?
+    } else {
+        Body::default()
+    };
+    assemble(vu, target, body, Params::read(vu, params)?)
+}
+
+/// Puts a request together.
+pub(super) fn assemble(
+    vu: &VuState,
+    target: (String, &Value<'_>),
+    body: Body,
+    params: Params,
+) -> Result<Prepared, Throw> {
+    let (method, url) = target;
+    let named = class::of::<NamedUrl>(url);
+    let (url_text, template) = match named {
+        Some(named) => (named.url.clone(), Some(named.name.clone())),
+        None => (convert::to_text(url)?, None),
+    };
+    let name = params
+        .tags
+        .iter()
+        .find(|(key, _)| key == "name")
+        .map(|(_, value)| value.clone());
+    let mut prepared = Prepared {
+        method: if method.is_empty() {
+            "GET".to_owned()
+        } else {
+            method
+        },
+        url: Url::parse(&url_text),
+        url_text,
+        name: name.or(template),
+        headers: Vec::new(),
+        host: None,
+        body,
+        params,
+        tags: vu.tags(),
+        metadata: vu.tagging.metadata.borrow().clone(),
+    };
+    prepared.compress(vu)?;
+    prepared.add_headers(vu);
+    Ok(prepared)
+}
+
+impl Prepared {
+    fn compress(&mut self, vu: &VuState) -> Result<(), Throw> {
+        let wanted = std::mem::take(&mut self.params.compression);
+        if wanted.trim().is_empty() || !self.body.is_given {
+            return Ok(());
+        }
+        let codings: Vec<&str> = wanted.split(',').map(str::trim).collect();
+        for coding in &codings {
+            let encoded = coding::encode(&self.body.bytes, coding).ok_or_else(|| {
+                plain(format!("unknown compression algorithm {coding}, supported algorithms are deflate, gzip, zstd, br"))
+            })?;
+            self.body.bytes = encoded.map_err(|error| plain(error.to_string()))?;
+        }
+        let is_set = self
+            .params
+            .headers
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case("content-encoding"));
+        if is_set {
+            vu.logger.warn(
+                "compression is set, but the request has a Content-Encoding header of its own",
+            );
+        } else {
+            self.params
+                .headers
+                .push(("Content-Encoding".to_owned(), codings.join(", ")));
+        }
+        Ok(())
+    }
+
+    fn add_headers(&mut self, vu: &VuState) {
+        let mut headers: Vec<(String, String)> = Vec::with_capacity(self.params.headers.len() + 2);
+        for (name, value) in std::mem::take(&mut self.params.headers) {
+            let name = canonical(&name);
+            match name.as_str() {
+                "Host" => self.host = Some(value),
+                "Content-Length" => {
+                    if value.parse() != Ok(self.body.bytes.len()) {
+                        let message = format!(
+                            "The specified Content-Length header \"{value}\" in the request differs from the actual body length {}",
+                            self.body.bytes.len()
+                        );
+                        vu.logger.log(Level::Warn, &message, &[]);
+                    }
+                }
+                _ => match headers.iter_mut().find(|(known, _)| *known == name) {
+                    Some(known) => known.1 = value,
+                    None => headers.push((name, value)),
+                },
+            }
+        }
+        let has = |headers: &[(String, String)], name: &str| {
+            headers.iter().any(|(known, _)| known == name)
+        };
+        if !has(&headers, "User-Agent") {
+            let agent = vu
+                .run
+                .options()
+                .user_agent
+                .clone()
+                .unwrap_or_else(|| crate::USER_AGENT.to_owned());
+            headers.insert(0, ("User-Agent".to_owned(), agent));
+        }
+        if let Some(kind) = self
+            .body
+            .content_type
+            .take()
+            .filter(|_| !has(&headers, "Content-Type"))
+        {
+            headers.push(("Content-Type".to_owned(), kind));
+        }
+        if let Ok(url) = &self.url
+            && let Some((user, password)) = url.credentials()
+            && self.params.auth != "digest"
+            && !has(&headers, "Authorization")
+        {
+            use base64::Engine;
+            let token =
+                base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
+            headers.push(("Authorization".to_owned(), format!("Basic {token}")));
+        }
+        self.headers = headers;
+    }
+}

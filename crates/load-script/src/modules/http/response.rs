@@ -1,0 +1,394 @@
+//! The response object: its properties are made when somebody looks.
+
+use std::cell::Cell;
+use std::ffi::{CStr, c_int};
+use std::ptr::NonNull;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rquickjs::{Array, Ctx, Object, Value, qjs};
+
+use super::params::ResponseType;
+use super::perform::Finished;
+use crate::gjson;
+use crate::http::cookies::Cookie;
+use crate::js::class::{self, Class};
+use crate::js::convert;
+use crate::js::native::{Call, Outcome, Throw, Visible, define, method, plain};
+
+/// What a response object owns.
+struct Response {
+    finished: Finished,
+    /// One bit per property that was made.
+    made: Cell<u32>,
+}
+
+/// `expires` of a cookie that does not expire: Go's zero time in milliseconds.
+const NO_EXPIRY_MS: f64 = -62_135_596_800_000.0;
+/// Where the parsed body is kept.
+const PARSED: &CStr = c"\x01json";
+
+const PROPERTIES: &[&CStr] = &[
+    c"remote_ip",
+    c"remote_port",
+    c"url",
+    c"status",
+    c"status_text",
+    c"proto",
+    c"headers",
+    c"cookies",
+    c"body",
+    c"timings",
+    c"tls_version",
+    c"tls_cipher_suite",
+    c"ocsp",
+    c"error",
+    c"error_code",
+    c"request",
+];
+
+impl Class for Response {
+    const NAME: &'static CStr = c"Response";
+
+    fn exotic() -> *mut qjs::JSClassExoticMethods {
+        EXOTIC.0.get()
+    }
+
+    fn prototype(prototype: &Object<'_>) -> rquickjs::Result<()> {
+        method(prototype, c"json", json)
+    }
+}
+
+/// The hooks, in a place that the engine may take a mutable pointer to; it never writes there.
+struct Hooks(std::cell::UnsafeCell<qjs::JSClassExoticMethods>);
+// SAFETY: the engine only reads the hooks.
+unsafe impl Sync for Hooks {}
+
+static EXOTIC: Hooks = Hooks(std::cell::UnsafeCell::new(qjs::JSClassExoticMethods {
+    get_own_property: Some(get_own_property),
+    get_own_property_names: Some(get_own_property_names),
+    delete_property: None,
+    define_own_property: None,
+    has_property: None,
+    get_property: None,
+    set_property: None,
+}));
+
+/// The response of a finished request.
+pub(super) fn object<'js>(ctx: &Ctx<'js>, finished: Finished) -> Outcome<'js> {
+    Ok(class::new(
+        ctx,
+        Response {
+            finished,
+            made: Cell::new(0),
+        },
+    )?
+    .into_value())
+}
+
+/// Called when the object has no such property yet: makes it, if it is one of ours.
+unsafe extern "C" fn get_own_property(
+    ctx: *mut qjs::JSContext,
+    descriptor: *mut qjs::JSPropertyDescriptor,
+    object: qjs::JSValue,
+    atom: qjs::JSAtom,
+) -> c_int {
+    let Some(raw) = NonNull::new(ctx) else {
+        return -1;
+    };
+    // SAFETY: called for objects of this class only, with a live realm and atom.
+    let (response, index, ctx) = unsafe {
+        (
+            class::of_raw::<Response>(object),
+            known(ctx, atom),
+            Ctx::from_raw(raw),
+        )
+    };
+    let (Some(response), Some(index)) = (response, index) else {
+        return 0;
+    };
+    let bit = 1 << index;
+    if response.made.get() & bit != 0 {
+        // It was made and the script has deleted it.
+        return 0;
+    }
+    let (finished, name) = (&response.finished, PROPERTIES[index]);
+    let value = match make(&ctx, finished, name.to_str().unwrap_or("")) {
+        Ok(value) => value,
+        Err(throw) => {
+            crate::js::exception::raise(&ctx, throw);
+            return -1;
+        }
+    };
+    response.made.set(response.made.get() | bit);
+    // SAFETY: both calls take over a reference of their own; the property is found without us then.
+    unsafe {
+        let flags =
+            (qjs::JS_PROP_ENUMERABLE | qjs::JS_PROP_WRITABLE | qjs::JS_PROP_CONFIGURABLE) as c_int;
+        qjs::JS_DefinePropertyValue(
+            raw.as_ptr(),
+            object,
+            atom,
+            qjs::JS_DupValue(raw.as_ptr(), value.as_raw()),
+            flags,
+        );
+        if !descriptor.is_null() {
+            (*descriptor).flags = flags;
+            (*descriptor).value = qjs::JS_DupValue(raw.as_ptr(), value.as_raw());
+            (*descriptor).getter = qjs::JS_UNDEFINED;
+            (*descriptor).setter = qjs::JS_UNDEFINED;
+        }
+    }
+    1
+}
+
+/// Which property of ours an atom names.
+///
+/// # Safety
+/// `ctx` and `atom` must be live.
+unsafe fn known(ctx: *mut qjs::JSContext, atom: qjs::JSAtom) -> Option<usize> {
+    // SAFETY: see above; the text is freed after the comparison.
+    unsafe {
+        let mut length: qjs::size_t = 0;
+        let text = qjs::JS_AtomToCStringLen(ctx, &mut length, atom);
+        if text.is_null() {
+            return None;
+        }
+        let wanted = CStr::from_ptr(text);
+        let found = PROPERTIES.iter().position(|name| *name == wanted);
+        qjs::JS_FreeCString(ctx, text);
+        found
+    }
+}
+
+unsafe extern "C" fn get_own_property_names(
+    ctx: *mut qjs::JSContext,
+    table: *mut *mut qjs::JSPropertyEnum,
+    length: *mut u32,
+    object: qjs::JSValue,
+) -> c_int {
+    // SAFETY: a live realm and object; the engine frees the table that it allocated.
+    unsafe {
+        let size = PROPERTIES.len() * size_of::<qjs::JSPropertyEnum>();
+        let entries = qjs::js_malloc(ctx, size as qjs::size_t).cast::<qjs::JSPropertyEnum>();
+        if entries.is_null() {
+            return -1;
+        }
+        let mut count = 0;
+        let made = class::of_raw::<Response>(object).map_or(0, |response| response.made.get());
+        for (index, name) in PROPERTIES.iter().enumerate() {
+            if made & (1 << index) != 0 {
+                continue;
+            }
+            let atom = qjs::JS_NewAtom(ctx, name.as_ptr());
+            entries.add(count).write(qjs::JSPropertyEnum {
+                is_enumerable: true,
+                atom,
+            });
+            count += 1;
+        }
+        *table = entries;
+        *length = u32::try_from(count).unwrap_or(0);
+    }
+    0
+}
+
+fn make<'js>(ctx: &Ctx<'js>, finished: &Finished, name: &str) -> Outcome<'js> {
+    let reply = &finished.reply;
+    let text = |text: &str| convert::string(ctx, text);
+    let number = |value: f64| Ok(convert::number(ctx, value));
+    match name {
+        "status" => number(f64::from(reply.status)),
+        "status_text" => text(&reply.status_text()),
+        "url" => text(&finished.url),
+        "proto" => text(reply.proto),
+        "body" => body(ctx, finished),
+        "headers" => headers(ctx, finished),
+        "cookies" => cookies(ctx, finished),
+        "timings" => timings(ctx, finished),
+        "remote_ip" => text(
+            &reply
+                .remote
+                .map_or_else(String::new, |remote| remote.ip().to_string()),
+        ),
+        "remote_port" => number(f64::from(reply.remote.map_or(0, |remote| remote.port()))),
+        "tls_version" => text(reply.tls.as_ref().map_or("", |tls| tls.version)),
+        "tls_cipher_suite" => text(reply.tls.as_ref().map_or("", |tls| tls.cipher.as_str())),
+        "ocsp" => ocsp(ctx, finished),
+        "error" => text(
+            finished
+                .failure
+                .as_ref()
+                .map_or("", |failure| failure.message.as_str()),
+        ),
+        "error_code" => number(f64::from(finished.error_code())),
+        "request" => request(ctx, finished),
+        _ => Ok(super::super::undefined(ctx)),
+    }
+}
+
+fn body<'js>(ctx: &Ctx<'js>, finished: &Finished) -> Outcome<'js> {
+    match (&finished.reply.body, finished.response_type) {
+        (Some(bytes), ResponseType::Text) => convert::string_of_bytes(ctx, bytes),
+        (Some(bytes), ResponseType::Binary) => convert::array_buffer(ctx, bytes.clone()),
+        _ => Ok(Value::new_null(ctx.clone())),
+    }
+}
+
+fn headers<'js>(ctx: &Ctx<'js>, finished: &Finished) -> Outcome<'js> {
+    let object = Object::new(ctx.clone())?;
+    for (name, value) in finished.reply.headers() {
+        object.set(name, value)?;
+    }
+    Ok(object.into_value())
+}
+
+fn cookies<'js>(ctx: &Ctx<'js>, finished: &Finished) -> Outcome<'js> {
+    let object = Object::new(ctx.clone())?;
+    let lines = finished
+        .reply
+        .lines()
+        .filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));
+    for cookie in lines.filter_map(|(_, value)| Cookie::parse(&value)) {
+        let list: Option<Array<'js>> = object.get(cookie.name.as_str())?;
+        let list = match list {
+            Some(list) => list,
+            None => Array::new(ctx.clone())?,
+        };
+        list.set(list.len(), cookie_object(ctx, &cookie)?)?;
+        object.set(cookie.name, list)?;
+    }
+    Ok(object.into_value())
+}
+
+fn cookie_object<'js>(ctx: &Ctx<'js>, cookie: &Cookie) -> Result<Object<'js>, Throw> {
+    let object = Object::new(ctx.clone())?;
+    object.set("name", cookie.name.as_str())?;
+    object.set("value", cookie.value.as_str())?;
+    object.set("domain", cookie.domain.as_str())?;
+    object.set("path", cookie.path.as_str())?;
+    object.set("http_only", cookie.http_only)?;
+    object.set("secure", cookie.secure)?;
+    object.set("max_age", cookie.max_age as f64)?;
+    object.set("expires", cookie.expires.map_or(NO_EXPIRY_MS, unix_ms))?;
+    Ok(object)
+}
+
+fn unix_ms(time: SystemTime) -> f64 {
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => after.as_secs_f64() * 1000.0,
+        Err(before) => before.duration().as_secs_f64() * -1000.0,
+    }
+}
+
+fn timings<'js>(ctx: &Ctx<'js>, finished: &Finished) -> Outcome<'js> {
+    let timings = &finished.reply.timings;
+    let object = Object::new(ctx.clone())?;
+    let values = [
+        (c"duration", timings.duration()),
+        (c"blocked", timings.blocked),
+        (c"looking_up", std::time::Duration::ZERO),
+        (c"connecting", timings.connecting),
+        (c"tls_handshaking", timings.tls_handshaking),
+        (c"sending", timings.sending),
+        (c"waiting", timings.waiting),
+        (c"receiving", timings.receiving),
+    ];
+    for (name, time) in values {
+        define(
+            &object,
+            name,
+            convert::number(ctx, time.as_secs_f64() * 1000.0),
+            Visible::Yes,
+        )?;
+    }
+    Ok(object.into_value())
+}
+
+fn ocsp<'js>(ctx: &Ctx<'js>, finished: &Finished) -> Outcome<'js> {
+    let object = Object::new(ctx.clone())?;
+    for name in ["produced_at", "this_update", "next_update", "revoked_at"] {
+        object.set(name, 0)?;
+    }
+    object.set("revocation_reason", "")?;
+    let status = if finished.reply.tls.is_some() {
+        "unknown"
+    } else {
+        ""
+    };
+    object.set("status", status)?;
+    Ok(object.into_value())
+}
+
+fn request<'js>(ctx: &Ctx<'js>, finished: &Finished) -> Outcome<'js> {
+    let object = Object::new(ctx.clone())?;
+    object.set("method", finished.method.as_str())?;
+    object.set("url", finished.url.as_str())?;
+    let headers = Object::new(ctx.clone())?;
+    for (name, value) in &finished.headers {
+        headers.set(name.as_str(), vec![value.clone()])?;
+    }
+    object.set("headers", headers)?;
+    object.set("body", convert::string_of_bytes(ctx, &finished.body)?)?;
+    let cookies = Object::new(ctx.clone())?;
+    for cookie in &finished.cookies {
+        let entry = Object::new(ctx.clone())?;
+        entry.set("name", cookie.name.as_str())?;
+        entry.set("value", cookie.value.as_str())?;
+        entry.set("replace", cookie.replaces)?;
+        cookies.set(cookie.name.as_str(), vec![entry])?;
+    }
+    object.set("cookies", cookies)?;
+    Ok(object.into_value())
+}
+
+/// `response.json(selector)`
+fn json<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let this = call.this();
+    let Some(Response { finished, .. }) = class::of::<Response>(&this) else {
+        return Err(Throw::Type("json() needs a response".to_owned()));
+    };
+    let Some(bytes) = &finished.reply.body else {
+        return Err(plain(
+            "the body is null so we can't transform it to JSON - this likely was because of a request error getting the response",
+        ));
+    };
+    if let Some(selector) = call.given(0) {
+        let path = convert::to_text(&selector)?;
+        let Ok(document) = serde_json::from_slice(bytes) else {
+            return Ok(call.undefined());
+        };
+        return match gjson::get(&document, &path) {
+            Some(found) => convert::from_json_value(call.ctx, &found),
+            None => Ok(call.undefined()),
+        };
+    }
+    let Some(object) = this.as_object() else {
+        return Ok(call.undefined());
+    };
+    let cached: Value<'js> = object.get("\x01json")?;
+    if !cached.is_undefined() {
+        return Ok(cached);
+    }
+    let text = String::from_utf8_lossy(bytes);
+    let parsed = convert::from_json(call.ctx, &text);
+    let parsed = match parsed {
+        Ok(parsed) => parsed,
+        Err(_) => {
+            let _ = call.ctx.catch();
+            return Err(plain(parse_error(bytes)));
+        }
+    };
+    define(object, PARSED, parsed.clone(), Visible::No)?;
+    Ok(parsed)
+}
+
+fn parse_error(bytes: &[u8]) -> String {
+    match serde_json::from_slice::<serde::de::IgnoredAny>(bytes) {
+        Ok(_) => "cannot parse json".to_owned(),
+        Err(error) => format!(
+            "cannot parse json due to an error at line {}, character {} , error: {error}",
+            error.line(),
+            error.column()
+        ),
+    }
+}

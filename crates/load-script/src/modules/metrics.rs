@@ -1,0 +1,131 @@
+//! `k6/metrics`: Counter, Gauge, Rate, Trend.
+
+use std::ffi::CStr;
+
+use load_engine::log::Level;
+use load_metrics::{Contains, Kind, MetricId};
+use rquickjs::{Ctx, Object, Value};
+
+use super::tags;
+use crate::js::class::{self, Class};
+use crate::js::convert;
+use crate::js::native::{Call, Outcome, Throw, Visible, constructor, define, method, plain};
+use crate::vu::state::now;
+
+/// What a metric object owns.
+struct Custom {
+    id: MetricId,
+    name: String,
+}
+
+impl Class for Custom {
+    const NAME: &'static CStr = c"Metric";
+
+    fn prototype(prototype: &Object<'_>) -> rquickjs::Result<()> {
+        method(prototype, c"add", add)
+    }
+}
+
+pub(super) fn build<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
+    let exports = Object::new(ctx.clone())?;
+    let prototype = class::prototype::<Custom>(ctx)?;
+    constructor(&exports, c"Counter", counter, &prototype)?;
+    constructor(&exports, c"Gauge", gauge, &prototype)?;
+    constructor(&exports, c"Rate", rate, &prototype)?;
+    constructor(&exports, c"Trend", trend, &prototype)?;
+    Ok(exports)
+}
+
+fn counter<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    make(call, Kind::Counter)
+}
+
+fn gauge<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    make(call, Kind::Gauge)
+}
+
+fn rate<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    make(call, Kind::Rate)
+}
+
+fn trend<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    make(call, Kind::Trend)
+}
+
+fn make<'js>(call: &Call<'_, 'js>, kind: Kind) -> Outcome<'js> {
+    let vu = call.vu();
+    if !vu.is_init() {
+        return Err(plain("metrics must be declared in the init context"));
+    }
+    let name = call.text(0)?;
+    let is_time = call
+        .given(1)
+        .is_some_and(|value| convert::is_truthy(&value));
+    let contains = if is_time {
+        Contains::Time
+    } else {
+        Contains::Default
+    };
+    let registered = vu.recorder.registry().register(&name, kind, contains);
+    let id = registered.map_err(|error| plain(error.to_string()))?;
+    let object = class::new(
+        call.ctx,
+        Custom {
+            id,
+            name: name.clone(),
+        },
+    )?;
+    define(
+        &object,
+        c"name",
+        convert::string(call.ctx, &name)?,
+        Visible::Yes,
+    )?;
+    Ok(object.into_value())
+}
+
+fn add<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let vu = call.vu();
+    if vu.is_init() {
+        return Err(plain("metrics can't be added to in the init context"));
+    }
+    let this = call.this();
+    let metric =
+        class::of::<Custom>(&this).ok_or_else(|| Throw::Type("add() needs a metric".to_owned()))?;
+    let Some(value) = sample(&call.arg(0))? else {
+        let shown = convert::to_text(&call.arg(0))?;
+        let message = format!(
+            "'{shown}' is an invalid value for metric '{}', a number or a boolean value is expected",
+            metric.name
+        );
+        if vu.run.options().throw.unwrap_or(false) {
+            return Err(plain(message));
+        }
+        vu.logger.log(Level::Warn, &message, &[]);
+        return Ok(call.bool(false));
+    };
+    match call.given(1) {
+        Some(extra) => {
+            let tags = vu
+                .recorder
+                .extend(&vu.tags(), &tags::borrowed(&tags::read(&extra)?));
+            vu.record_at(metric.id, &tags, now(), value);
+        }
+        None => vu.record(metric.id, value),
+    }
+    Ok(call.bool(true))
+}
+
+fn sample(value: &Value<'_>) -> Result<Option<f64>, Throw> {
+    if let Some(flag) = value.as_bool() {
+        return Ok(Some(f64::from(u8::from(flag))));
+    }
+    if let Some(number) = value.as_number() {
+        return Ok((!number.is_nan()).then_some(number));
+    }
+    if value.is_null() || value.is_undefined() {
+        return Ok(None);
+    }
+    let number = convert::to_number(value)?;
+    Ok((!number.is_nan()).then_some(number))
+}

@@ -1,0 +1,55 @@
+//! The modules that scripts import from k6.
+
+mod core;
+mod data;
+mod encoding;
+mod execution;
+pub(crate) mod globals;
+mod http;
+mod metrics;
+mod tags;
+mod timers;
+
+use rquickjs::{Ctx, Value};
+
+use crate::js::native::{Outcome, Throw, plain};
+
+/// The exports of the module `name` as an object; `None` when it is not one of k6's.
+pub(crate) fn build<'js>(ctx: &Ctx<'js>, name: &str) -> Option<Outcome<'js>> {
+    let exports = match name {
+        "k6" => core::build(ctx),
+        "k6/http" => http::build(ctx),
+        "k6/metrics" => metrics::build(ctx),
+        "k6/execution" => execution::build(ctx),
+        "k6/data" => data::build(ctx),
+        "k6/encoding" => encoding::build(ctx),
+        "k6/timers" => timers::build(ctx),
+        _ => return refuse(name).map(Err),
+    };
+    Some(exports.map(rquickjs::Object::into_value))
+}
+
+/// Why a module of k6's name space cannot be imported.
+fn refuse(name: &str) -> Option<Throw> {
+    let why = match name {
+        "k6/browser" | "k6/experimental/browser" => {
+            "needs a browser, which sparring does not drive"
+        }
+        "k6/net/grpc" | "k6/experimental/grpc" => {
+            "is not supported by sparring: it speaks HTTP and WebSocket, not gRPC"
+        }
+        "k6/experimental/timers" => "has moved: import from \"k6/timers\"",
+        "k6/experimental/tracing" | "k6/experimental/webcrypto" | "k6/experimental/redis" => {
+            "was removed from k6"
+        }
+        _ if name.starts_with("k6/x/") => "is a k6 extension; sparring has no extensions",
+        _ if name == "k6" || name.starts_with("k6/") => "is not a module of k6",
+        _ => return None,
+    };
+    Some(plain(format!("unknown module \"{name}\": it {why}")))
+}
+
+/// A value that is read each time a script asks.
+pub(crate) fn undefined<'js>(ctx: &Ctx<'js>) -> Value<'js> {
+    Value::new_undefined(ctx.clone())
+}

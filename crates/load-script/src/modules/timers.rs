@@ -1,0 +1,56 @@
+//! `k6/timers`, and the same functions as globals.
+
+use std::time::Duration;
+
+use rquickjs::{Ctx, Object, Value};
+
+use crate::js::convert;
+use crate::js::native::{Call, Outcome, Throw, method, plain};
+
+pub(super) fn build<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
+    let exports = Object::new(ctx.clone())?;
+    install(&exports)?;
+    Ok(exports)
+}
+
+/// Sets the four functions on an object.
+pub(super) fn install(target: &Object<'_>) -> rquickjs::Result<()> {
+    method(target, c"setTimeout", set_timeout)?;
+    method(target, c"clearTimeout", clear)?;
+    method(target, c"setInterval", set_interval)?;
+    method(target, c"clearInterval", clear)
+}
+
+fn set_timeout<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    set(call, false)
+}
+
+fn set_interval<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    set(call, true)
+}
+
+fn set<'js>(call: &Call<'_, 'js>, repeats: bool) -> Outcome<'js> {
+    let name = if repeats { "setInterval" } else { "setTimeout" };
+    let callback = convert::function(&call.arg(0));
+    let callback =
+        callback.ok_or_else(|| plain(format!("{name}'s callback isn't a callable function")))?;
+    let milliseconds = call
+        .given(1)
+        .map_or(Ok(0.0), |delay| convert::to_number(&delay))?;
+    let delay = Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or_default();
+    let arguments: Vec<Value<'js>> = (2..call.len()).map(|index| call.arg(index)).collect();
+    let number = call
+        .vu()
+        .events
+        .set_timer((&callback, arguments), delay, repeats);
+    Ok(convert::number(call.ctx, number as f64))
+}
+
+fn clear<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    if let Some(number) = call.given(0) {
+        call.vu()
+            .events
+            .clear_timer(convert::to_number(&number)? as u64);
+    }
+    Ok(call.undefined())
+}

@@ -1,0 +1,72 @@
+//! A script as the engine's program.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use load_engine::log::Logger;
+use load_engine::options::Options;
+use load_engine::{RunState, ScriptError, VuContext, VuIds};
+use load_metrics::{Recorder, RecorderConfig, Registry};
+use serde_json::Value;
+
+use crate::script::{Script, Source};
+use crate::vu::ScriptVu;
+
+/// A script that was compiled and whose options are known.
+pub struct ScriptProgram {
+    script: Arc<Script>,
+    options: Value,
+    functions: HashSet<String>,
+}
+
+impl ScriptProgram {
+    /// Compiles the script and runs its init code once, as VU 0. Its metrics go to `registry`, which
+    /// the run must use too.
+    ///
+    /// # Errors
+    /// A syntax error, an import that cannot be had, or an exception of the init code, with its text
+    /// as k6 logs it.
+    pub async fn load(
+        source: Source,
+        registry: Arc<Registry>,
+        logger: Logger,
+    ) -> Result<Self, ScriptError> {
+        let script = Arc::new(Script::new(source));
+        let context = VuContext {
+            ids: VuIds::default(),
+            recorder: Recorder::new(registry, RecorderConfig::default()),
+            run: Arc::new(RunState::new(Arc::new(Options::default()))),
+            logger,
+        };
+        let mut first = ScriptVu::new(context, Arc::clone(&script)).await?;
+        let (options, functions) = first.describe().await?;
+        drop(first);
+        script.seal();
+        if functions.is_empty() {
+            return Err(ScriptError::Exception(
+                "no exported functions in script".to_owned(),
+            ));
+        }
+        Ok(Self {
+            script,
+            options,
+            functions: functions.into_iter().collect(),
+        })
+    }
+}
+
+impl load_engine::Program for ScriptProgram {
+    type Vu = ScriptVu;
+
+    fn options(&self) -> Value {
+        self.options.clone()
+    }
+
+    fn has_function(&self, name: &str) -> bool {
+        self.functions.contains(name)
+    }
+
+    async fn make_vu(&self, context: VuContext) -> Result<ScriptVu, ScriptError> {
+        ScriptVu::new(context, Arc::clone(&self.script)).await
+    }
+}

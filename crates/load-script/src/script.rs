@@ -1,0 +1,175 @@
+//! A script and all it imports: read once, compiled once, shared by all VUs.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+
+use load_engine::options::Options;
+use rquickjs::{Ctx, Object, Value};
+
+use crate::http::network::Network;
+use crate::js::module;
+use crate::js::native::{Throw, plain};
+use crate::source::{self, SourceError};
+
+/// Where a script comes from and what it may see.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The full path, also of a script that was read from standard input (`<directory>/-`).
+    pub path: PathBuf,
+    /// The text, when it was not read from `path`.
+    pub text: Option<String>,
+    /// What `__ENV` holds.
+    pub environment: Vec<(String, String)>,
+}
+
+/// The shared part of all VUs of a script.
+pub(crate) struct Script {
+    entry: String,
+    directory: PathBuf,
+    environment: Vec<(String, String)>,
+    given: HashMap<String, String>,
+    modules: RwLock<HashMap<String, Arc<[u8]>>>,
+    files: RwLock<HashMap<PathBuf, Arc<[u8]>>>,
+    /// Arrays of `SharedArray` by name, their items as JSON text.
+    pub(crate) shared_arrays: Mutex<HashMap<String, Arc<[Box<str>]>>>,
+    /// The first init code has run: no further files may be asked for.
+    is_sealed: AtomicBool,
+    network: OnceLock<Arc<Network>>,
+}
+
+impl Script {
+    pub(crate) fn new(source: Source) -> Self {
+        let entry = source::url_of(&source.path);
+        let directory = source
+            .path
+            .parent()
+            .map(Path::to_path_buf)
+            .unwrap_or_default();
+        let given = source
+            .text
+            .map(|text| (entry.clone(), text))
+            .into_iter()
+            .collect();
+        Self {
+            entry,
+            directory,
+            environment: source.environment,
+            given,
+            modules: RwLock::default(),
+            files: RwLock::default(),
+            shared_arrays: Mutex::default(),
+            is_sealed: AtomicBool::new(false),
+            network: OnceLock::new(),
+        }
+    }
+
+    /// The full name of the script itself.
+    pub(crate) fn entry(&self) -> &str {
+        &self.entry
+    }
+
+    /// What `__ENV` holds outside of scenarios.
+    pub(crate) fn environment(&self) -> &[(String, String)] {
+        &self.environment
+    }
+
+    /// The network settings of the run. Before the options are known there is no network.
+    pub(crate) fn network(&self, options: &Options) -> Arc<Network> {
+        if !self.is_sealed.load(Ordering::Acquire) {
+            return Arc::new(Network::new(options));
+        }
+        Arc::clone(self.network.get_or_init(|| Arc::new(Network::new(options))))
+    }
+
+    /// The set of modules and files is complete.
+    pub(crate) fn seal(&self) {
+        self.is_sealed.store(true, Ordering::Release);
+    }
+
+    /// The full name of what `base` imports as `name`.
+    pub(crate) fn resolve(&self, base: &str, name: &str) -> Result<String, SourceError> {
+        source::resolve(base, name)
+    }
+
+    /// The exports that count; for now those of the entry module as they are.
+    pub(crate) fn exports_of<'js>(&self, namespace: &Object<'js>) -> Result<Object<'js>, Throw> {
+        Ok(namespace.clone())
+    }
+
+    /// The compiled module of that full name, in this realm; not evaluated.
+    pub(crate) fn instantiate<'js>(&self, ctx: &Ctx<'js>, name: &str) -> Result<Value<'js>, Throw> {
+        let known = self
+            .modules
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(name)
+            .cloned();
+        if let Some(bytecode) = known {
+            return module::read(ctx, &bytecode);
+        }
+        if self.is_sealed.load(Ordering::Acquire) {
+            return Err(plain(format!(
+                "the module \"{name}\" was not previously resolved during initialization (__VU==0)"
+            )));
+        }
+        let text = match self.given.get(name) {
+            Some(text) => text.clone(),
+            None => source::read(name).map_err(|error| plain(error.to_string()))?,
+        };
+        let compiled = module::compile(ctx, name, &text)?;
+        let bytecode: Arc<[u8]> = module::write(&compiled)?.into();
+        self.modules
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(name.to_owned(), bytecode);
+        Ok(compiled)
+    }
+
+    /// The content of a file for `open`; relative paths start at the script.
+    pub(crate) fn open(&self, path: &str) -> Result<Arc<[u8]>, Throw> {
+        let full = self.full_path(path);
+        if let Some(known) = self
+            .files
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&full)
+        {
+            return Ok(Arc::clone(known));
+        }
+        if self.is_sealed.load(Ordering::Acquire) {
+            return Err(plain(format!(
+                "open() can't be used with files that weren't previously opened during initialization (__VU==0), path: {path:?}"
+            )));
+        }
+        let bytes: Arc<[u8]> = std::fs::read(&full)
+            .map_err(|error| plain(open_error(path, &full, &error)))?
+            .into();
+        self.files
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(full, Arc::clone(&bytes));
+        Ok(bytes)
+    }
+
+    fn full_path(&self, path: &str) -> PathBuf {
+        let path = path.strip_prefix("file://").unwrap_or(path);
+        self.directory.join(path)
+    }
+}
+
+fn open_error(path: &str, full: &Path, error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            format!(
+                "The \"{path}\" file could not be opened: {}: no such file or directory",
+                full.display()
+            )
+        }
+        std::io::ErrorKind::IsADirectory => {
+            format!("open() can't be used with directories, path: {path:?}")
+        }
+        _ => format!("{}: {error}", full.display()),
+    }
+}

@@ -1,0 +1,170 @@
+//! The event loop of one VU: timers, and native work that ends by calling into the script.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::LocalBoxFuture;
+use futures_util::stream::FuturesUnordered;
+use rquickjs::{Ctx, Function, Persistent, Value};
+use tokio::time::{Instant, sleep_until};
+
+use crate::fiber::{self, Cancelled};
+use crate::js::native::Throw;
+
+/// What shall happen in the script when native work is done.
+pub(crate) type Event = Box<dyn FnOnce(&Ctx<'_>) -> Result<(), Throw>>;
+
+/// What is under way for the VU besides the code that runs.
+#[derive(Default)]
+pub(crate) struct EventLoop {
+    work: RefCell<FuturesUnordered<LocalBoxFuture<'static, Event>>>,
+    done: RefCell<VecDeque<Event>>,
+    timers: RefCell<BTreeMap<(Instant, u64), Timer>>,
+    last_timer: Cell<u64>,
+    rejections: RefCell<HashMap<usize, Persistent<Value<'static>>>>,
+}
+
+struct Timer {
+    callback: Persistent<Function<'static>>,
+    arguments: Vec<Persistent<Value<'static>>>,
+    period: Option<Duration>,
+}
+
+impl EventLoop {
+    /// Starts native work; its event runs on the event loop.
+    pub(crate) fn start(&self, work: impl Future<Output = Event> + 'static) {
+        self.work.borrow().push(Box::pin(work));
+    }
+
+    /// Waits for `future` while the work that is under way goes on; its events stay for later.
+    pub(crate) fn wait<T>(&self, future: impl Future<Output = T>) -> Result<T, Cancelled> {
+        if self.work.borrow().is_empty() {
+            return fiber::wait(future);
+        }
+        let mut future = pin!(future);
+        fiber::wait(poll_fn(|cx| {
+            let ready = future.as_mut().poll(cx);
+            while let Poll::Ready(Some(event)) = self.work.borrow_mut().poll_next_unpin(cx) {
+                self.done.borrow_mut().push_back(event);
+            }
+            ready
+        }))
+    }
+
+    /// Sets a timer, once or again and again; the number ends it.
+    pub(crate) fn set_timer<'js>(
+        &self,
+        callback: (&Function<'js>, Vec<Value<'js>>),
+        delay: Duration,
+        repeats: bool,
+    ) -> u64 {
+        let ctx = callback.0.ctx();
+        let number = self.last_timer.get() + 1;
+        self.last_timer.set(number);
+        let timer = Timer {
+            callback: Persistent::save(ctx, callback.0.clone()),
+            arguments: callback
+                .1
+                .into_iter()
+                .map(|value| Persistent::save(ctx, value))
+                .collect(),
+            period: repeats.then(|| delay.max(Duration::from_millis(1))),
+        };
+        self.timers
+            .borrow_mut()
+            .insert((Instant::now() + delay, number), timer);
+        number
+    }
+
+    /// Ends a timer, if it is still there.
+    pub(crate) fn clear_timer(&self, number: u64) {
+        self.timers.borrow_mut().retain(|key, _| key.1 != number);
+    }
+
+    /// Whether nothing is under way any more.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.done.borrow().is_empty()
+            && self.work.borrow().is_empty()
+            && self.timers.borrow().is_empty()
+    }
+
+    /// Waits for the next thing and lets the script have it.
+    pub(crate) fn turn(&self, ctx: &Ctx<'_>) -> Result<(), Throw> {
+        let ready = self.done.borrow_mut().pop_front();
+        if let Some(event) = ready {
+            return event(ctx);
+        }
+        let due = self.timers.borrow().keys().next().copied();
+        match fiber::wait(self.next(due.map(|key| key.0)))? {
+            Some(event) => event(ctx),
+            None => self.fire(ctx),
+        }
+    }
+
+    async fn next(&self, due: Option<Instant>) -> Option<Event> {
+        let mut timer = pin!(async {
+            match due {
+                Some(at) => sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        });
+        poll_fn(|cx| {
+            if let Poll::Ready(Some(event)) = self.work.borrow_mut().poll_next_unpin(cx) {
+                return Poll::Ready(Some(event));
+            }
+            Pin::new(&mut timer).poll(cx).map(|()| None)
+        })
+        .await
+    }
+
+    fn fire(&self, ctx: &Ctx<'_>) -> Result<(), Throw> {
+        let Some(((at, number), timer)) = self.timers.borrow_mut().pop_first() else {
+            return Ok(());
+        };
+        let callback = timer.callback.clone().restore(ctx)?;
+        let mut arguments = rquickjs::function::Args::new(ctx.clone(), timer.arguments.len());
+        for argument in &timer.arguments {
+            arguments.push_arg(argument.clone().restore(ctx)?)?;
+        }
+        if let Some(period) = timer.period {
+            self.timers
+                .borrow_mut()
+                .insert((at + period, number), timer);
+        }
+        Ok(callback.call_arg::<()>(arguments)?)
+    }
+
+    /// Forgets all that is under way. Returns how many timers were ended.
+    pub(crate) fn clear(&self) -> usize {
+        let timers = std::mem::take(&mut *self.timers.borrow_mut());
+        drop(std::mem::take(&mut *self.work.borrow_mut()));
+        self.done.borrow_mut().clear();
+        self.rejections.borrow_mut().clear();
+        timers.len()
+    }
+
+    /// The engine reports a rejected promise that nobody handles, or that somebody handles now.
+    pub(crate) fn note_rejection(&self, promise: usize, reason: Value<'_>, is_handled: bool) {
+        let mut rejections = self.rejections.borrow_mut();
+        if is_handled {
+            rejections.remove(&promise);
+        } else {
+            let ctx = reason.ctx().clone();
+            rejections.insert(promise, Persistent::save(&ctx, reason));
+        }
+    }
+
+    /// Takes the reason of a rejection that was not handled in time.
+    pub(crate) fn take_rejection<'js>(&self, ctx: &Ctx<'js>) -> Option<Value<'js>> {
+        let mut rejections = self.rejections.borrow_mut();
+        let first = rejections.keys().next().copied()?;
+        let reason = rejections.remove(&first)?;
+        rejections.clear();
+        reason.restore(ctx).ok()
+    }
+}

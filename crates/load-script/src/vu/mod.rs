@@ -1,0 +1,249 @@
+//! A virtual user: a realm, a stack, and the engine's border to both.
+
+pub(crate) mod events;
+mod run;
+pub(crate) mod state;
+
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use load_engine::{
+    Activation, Interrupt, Iteration, IterationEnd, ScriptError, SummaryFile, VuContext,
+};
+use load_metrics::{SystemTag, TagSet, Tags};
+use rquickjs::{Ctx, Object, Persistent};
+use serde_json::Value;
+
+use crate::fiber::Fiber;
+use crate::js::isolate::Isolate;
+use crate::js::native::Throw;
+use crate::script::Script;
+use run::Ending;
+use state::{Phase, VuState};
+
+/// Address space of a VU's stack. Only pages that are touched take memory: about four for a usual
+/// script; the rest is for recursion.
+const STACK_BYTES: usize = 512 * 1024;
+
+/// One virtual user that runs a script.
+pub struct ScriptVu {
+    fiber: Fiber,
+    exports: Option<Persistent<Object<'static>>>,
+    /// What `setup` returned, as this VU's own copy.
+    setup_data: Option<Persistent<rquickjs::Value<'static>>>,
+    /// The activation has not been told to the script.
+    is_fresh: bool,
+    isolate: Isolate,
+    state: Box<VuState>,
+}
+
+impl ScriptVu {
+    /// Runs the init code of the script in a new realm.
+    pub(crate) async fn new(context: VuContext, script: Arc<Script>) -> Result<Self, ScriptError> {
+        let failed = |error: &dyn std::fmt::Display| ScriptError::Exception(error.to_string());
+        let fiber = Fiber::new(STACK_BYTES).map_err(|error| failed(&error))?;
+        let isolate = Isolate::new().map_err(|error| failed(&error))?;
+        let state = Box::new(VuState::new(context, script));
+        isolate.attach(&state);
+        let mut vu = Self {
+            fiber,
+            exports: None,
+            setup_data: None,
+            is_fresh: false,
+            isolate,
+            state,
+        };
+        let interrupt = vu.state.run.stopped().clone();
+        vu.guard_stack().await;
+        vu.state.aborted.take();
+        let exports = vu.on_fiber(Phase::Init, interrupt, |ctx, state| {
+            let exports = run::init(ctx, state)?;
+            Ok(Persistent::save(ctx, exports))
+        });
+        match exports.await {
+            Ending::Returned(exports) => vu.exports = Some(exports),
+            other => return Err(other.into_error()),
+        }
+        Ok(vu)
+    }
+
+    /// The names and kinds of what the script exports, and its options.
+    pub(crate) async fn describe(&mut self) -> Result<(Value, Vec<String>), ScriptError> {
+        let exports = self.exports.clone();
+        let interrupt = Interrupt::new();
+        let described = self.on_fiber(Phase::Init, interrupt, |ctx, _| run::describe(ctx, exports));
+        match described.await {
+            Ending::Returned(described) => Ok(described),
+            other => Err(other.into_error()),
+        }
+    }
+
+    async fn guard_stack(&mut self) {
+        let Self { fiber, isolate, .. } = self;
+        let bounds = fiber.lowest();
+        let guard = || isolate.guard_stack(|here| here.saturating_sub(bounds));
+        fiber.run(pin!(std::future::pending()), || {}, guard).await;
+    }
+
+    /// Gives the script the environment and the setup data of a new activation.
+    async fn tell(&mut self, activation: &Activation) {
+        self.setup_data = None;
+        let told = self.on_fiber(
+            Phase::Iteration,
+            activation.interrupt.clone(),
+            |ctx, state| {
+                run::set_environment(ctx, state, &activation.env)?;
+                let Some(json) = &activation.setup_data else {
+                    return Ok(None);
+                };
+                let value = crate::js::convert::from_json(ctx, json)?;
+                Ok(Some(Persistent::save(ctx, value)))
+            },
+        );
+        if let Ending::Returned(data) = told.await {
+            self.setup_data = data;
+        }
+    }
+
+    /// Runs script code on the VU's stack, event loop included.
+    async fn on_fiber<R>(
+        &mut self,
+        phase: Phase,
+        interrupt: Interrupt,
+        job: impl FnOnce(&Ctx<'_>, &VuState) -> Result<R, Throw>,
+    ) -> Ending<R> {
+        let Self {
+            fiber,
+            isolate,
+            state,
+            ..
+        } = self;
+        state.phase.set(phase);
+        *state.interrupt.borrow_mut() = interrupt.clone();
+        let cancelled = pin!(interrupt.cancelled_owned());
+        let work = || run::to_the_end(&isolate.ctx(), state, job);
+        fiber.run(cancelled, || {}, work).await
+    }
+}
+
+impl load_engine::Vu for ScriptVu {
+    fn activate(&mut self, activation: Rc<Activation>) {
+        let state = &self.state;
+        let pairs: Vec<(&str, &str)> = activation
+            .tags
+            .iter()
+            .map(|(k, v)| (k.as_str(), v.as_str()))
+            .collect();
+        state.set_base(state.recorder.extend(&state.recorder.root(), &pairs));
+        *state.interrupt.borrow_mut() = activation.interrupt.clone();
+        // The rest touches the realm and has to wait for the fiber.
+        self.is_fresh = true;
+        *self.state.activation.borrow_mut() = Some(activation);
+    }
+
+    async fn iterate(&mut self, iteration: Iteration) -> IterationEnd {
+        let Some(activation) = self.state.activation.borrow().clone() else {
+            return IterationEnd::Interrupted;
+        };
+        self.state.begin_iteration(iteration);
+        if std::mem::take(&mut self.is_fresh) {
+            self.tell(&activation).await;
+        }
+        let (exports, data) = (self.exports.clone(), self.setup_data.clone());
+        let call = |ctx: &Ctx<'_>, state: &VuState| {
+            run::iterate(ctx, state, (exports, data, &activation.function))
+        };
+        let ending = self
+            .on_fiber(Phase::Iteration, activation.interrupt.clone(), call)
+            .await;
+        self.state.end_iteration();
+        match ending {
+            Ending::Returned(()) => IterationEnd::Completed,
+            Ending::Threw(text) => {
+                run::log_failure(&self.state, &text);
+                IterationEnd::Failed
+            }
+            Ending::Aborted(message) => IterationEnd::Aborted(message),
+            Ending::Interrupted => IterationEnd::Interrupted,
+        }
+    }
+
+    fn tags(&self) -> TagSet {
+        self.state.tags()
+    }
+
+    fn metadata(&self) -> Option<Arc<Tags>> {
+        self.state.tagging.metadata.borrow().clone()
+    }
+
+    async fn setup(&mut self, interrupt: Interrupt) -> Result<Option<Arc<str>>, ScriptError> {
+        self.enter_stage("setup");
+        let exports = self.exports.clone();
+        let ending = self
+            .on_fiber(Phase::Setup, interrupt, |ctx, state| {
+                run::setup(ctx, state, exports)
+            })
+            .await;
+        self.state.end_iteration();
+        match ending {
+            Ending::Returned(json) => Ok(json.map(Arc::from)),
+            other => Err(other.into_error()),
+        }
+    }
+
+    async fn teardown(
+        &mut self,
+        data: Option<Arc<str>>,
+        interrupt: Interrupt,
+    ) -> Result<(), ScriptError> {
+        self.enter_stage("teardown");
+        let exports = self.exports.clone();
+        let ending = self
+            .on_fiber(Phase::Teardown, interrupt, |ctx, state| {
+                run::teardown(ctx, state, (exports, data))
+            })
+            .await;
+        self.state.end_iteration();
+        match ending {
+            Ending::Returned(()) => Ok(()),
+            other => Err(other.into_error()),
+        }
+    }
+
+    async fn handle_summary(
+        &mut self,
+        data: Value,
+        interrupt: Interrupt,
+    ) -> Result<Option<Vec<SummaryFile>>, ScriptError> {
+        let exports = self.exports.clone();
+        let ending = self.on_fiber(Phase::Summary, interrupt, |ctx, state| {
+            run::summary(ctx, state, (exports, data))
+        });
+        match ending.await {
+            Ending::Returned(files) => Ok(files),
+            other => Err(other.into_error()),
+        }
+    }
+}
+
+impl ScriptVu {
+    /// `setup` and `teardown` run in a group of that name.
+    fn enter_stage(&self, name: &str) {
+        let root = self.state.recorder.root();
+        self.state.set_base(root);
+        if self.state.recorder.wants(SystemTag::Group) {
+            self.state.enter_group(format!("::{name}"));
+        }
+    }
+}
+
+impl Drop for ScriptVu {
+    fn drop(&mut self) {
+        // Handles into the realm go before the realm, the realm before its state.
+        self.exports = None;
+        self.setup_data = None;
+        self.state.forget();
+        self.isolate.collect();
+    }
+}

@@ -1,0 +1,345 @@
+//! Calls into the script: init code, the exported functions, and the event loop after them.
+
+use load_engine::log::Level;
+use load_engine::{Iteration, ScriptError, SummaryFile};
+use load_metrics::{SystemTag, builtin};
+use rquickjs::{Ctx, Function, Object, Persistent, Value};
+
+use super::state::{VuState, now};
+use crate::js::convert;
+use crate::js::exception;
+use crate::js::isolate::run_jobs;
+use crate::js::native::{Throw, Visible, define, plain};
+use crate::js::promise::{self, State};
+use crate::modules;
+
+/// How a piece of script code ended.
+pub(crate) enum Ending<R> {
+    /// It returned.
+    Returned(R),
+    /// By an exception, as k6 logs it.
+    Threw(String),
+    /// By `exec.test.abort`.
+    Aborted(String),
+    /// By the interrupt.
+    Interrupted,
+}
+
+impl<R> Ending<R> {
+    pub(crate) fn into_error(self) -> ScriptError {
+        match self {
+            Self::Threw(text) => ScriptError::Exception(text),
+            Self::Aborted(message) => ScriptError::Aborted(message),
+            Self::Interrupted | Self::Returned(_) => ScriptError::Interrupted,
+        }
+    }
+}
+
+/// Runs `job` and says how it ended.
+pub(crate) fn to_the_end<R>(
+    ctx: &Ctx<'_>,
+    state: &VuState,
+    job: impl FnOnce(&Ctx<'_>, &VuState) -> Result<R, Throw>,
+) -> Ending<R> {
+    let outcome = job(ctx, state);
+    let ending = match outcome {
+        Ok(value) => Ending::Returned(value),
+        Err(throw) => why(ctx, throw),
+    };
+    let timers = state.events.clear();
+    if let Some(message) = state.aborted.take() {
+        return Ending::Aborted(message);
+    }
+    if state.interrupt.borrow().is_cancelled()
+        && matches!(ending, Ending::Interrupted)
+        && timers > 0
+    {
+        let count = timers.to_string();
+        state.logger.log(
+            Level::Warn,
+            "setTimeout and setInterval callbacks were stopped with the iteration",
+            &[("timers", &count)],
+        );
+    }
+    ending
+}
+
+fn why<R>(ctx: &Ctx<'_>, throw: Throw) -> Ending<R> {
+    if matches!(throw, Throw::Interrupted) {
+        let _ = ctx.catch();
+        return Ending::Interrupted;
+    }
+    exception::raise(ctx, throw);
+    match exception::take(ctx) {
+        Some(error) => Ending::Threw(exception::describe(&error)),
+        None => Ending::Interrupted,
+    }
+}
+
+/// Evaluates the script. Its exports are live.
+pub(crate) fn init<'js>(ctx: &Ctx<'js>, state: &VuState) -> Result<Object<'js>, Throw> {
+    modules::globals::install(ctx)?;
+    set_environment(ctx, state, &[])?;
+    define(
+        &ctx.globals(),
+        c"__VU",
+        convert::number(ctx, state.ids.in_test as f64),
+        Visible::Yes,
+    )?;
+    let main = state.script.instantiate(ctx, state.script.entry())?;
+    let (module, promise) = crate::js::module::evaluate(main)?;
+    settle(ctx, state, &promise)?;
+    let exports = module.namespace(ctx)?;
+    state.script.exports_of(&exports)
+}
+
+/// The exported options as JSON, and the names of the exported functions.
+pub(crate) fn describe(
+    ctx: &Ctx<'_>,
+    exports: Option<Persistent<Object<'static>>>,
+) -> Result<(serde_json::Value, Vec<String>), Throw> {
+    let exports = restore(ctx, exports)?;
+    let options: Value<'_> = exports.get("options")?;
+    let options = if options.is_object() {
+        convert::to_json_value(&options)?
+    } else {
+        serde_json::Value::Null
+    };
+    let mut functions = Vec::new();
+    for (name, value) in convert::entries(&exports)? {
+        if value.is_function() {
+            functions.push(name);
+        }
+    }
+    Ok((options, functions))
+}
+
+/// What an iteration needs: the exports, the setup data, the name of its function.
+type Target<'a> = (
+    Option<Persistent<Object<'static>>>,
+    Option<Persistent<Value<'static>>>,
+    &'a str,
+);
+
+/// Runs one iteration.
+pub(crate) fn iterate(ctx: &Ctx<'_>, state: &VuState, target: Target<'_>) -> Result<(), Throw> {
+    let (exports, data, name) = target;
+    if let Some(iteration) = state.iteration.get() {
+        define(
+            &ctx.globals(),
+            c"__ITER",
+            convert::number(ctx, iteration.in_vu as f64),
+            Visible::Yes,
+        )?;
+    }
+    let function: Option<Function<'_>> = restore(ctx, exports)?.get(name)?;
+    let function =
+        function.ok_or_else(|| plain(format!("function '{name}' not found in exports")))?;
+    let result: Value<'_> = match data {
+        Some(data) => function.call((data.restore(ctx)?,))?,
+        None => function.call(())?,
+    };
+    settle(ctx, state, &result).map(drop)
+}
+
+/// Runs `setup`, if there is one; what it returned as JSON.
+pub(crate) fn setup(
+    ctx: &Ctx<'_>,
+    state: &VuState,
+    exports: Option<Persistent<Object<'static>>>,
+) -> Result<Option<String>, Throw> {
+    let Some(function) = exported(ctx, exports, "setup")? else {
+        return Ok(None);
+    };
+    let result = function.call(())?;
+    let value = settle(ctx, state, &result)?;
+    convert::to_json(&value)
+}
+
+/// Runs `teardown`, if there is one.
+pub(crate) fn teardown(
+    ctx: &Ctx<'_>,
+    state: &VuState,
+    target: (
+        Option<Persistent<Object<'static>>>,
+        Option<std::sync::Arc<str>>,
+    ),
+) -> Result<(), Throw> {
+    let (exports, data) = target;
+    let Some(function) = exported(ctx, exports, "teardown")? else {
+        return Ok(());
+    };
+    let result = match data {
+        Some(json) => function.call((convert::from_json(ctx, &json)?,))?,
+        None => function.call(())?,
+    };
+    settle(ctx, state, &result).map(drop)
+}
+
+/// Runs `handleSummary`, if there is one.
+pub(crate) fn summary(
+    ctx: &Ctx<'_>,
+    state: &VuState,
+    target: (Option<Persistent<Object<'static>>>, serde_json::Value),
+) -> Result<Option<Vec<SummaryFile>>, Throw> {
+    let (exports, data) = target;
+    let Some(function) = exported(ctx, exports, "handleSummary")? else {
+        return Ok(None);
+    };
+    let result = function.call((convert::from_json_value(ctx, &data)?,))?;
+    let result = settle(ctx, state, &result)?;
+    if !convert::is_truthy(&result) {
+        return Ok(None);
+    }
+    let files = result
+        .as_object()
+        .ok_or_else(|| plain("handleSummary() should return a map with string keys"))?;
+    let mut out = Vec::new();
+    for (destination, content) in convert::entries(files)? {
+        let content = match convert::bytes_of(&content)? {
+            Some(bytes) => bytes,
+            None => convert::to_text(&content)?.into_bytes(),
+        };
+        out.push(SummaryFile {
+            destination,
+            content,
+        });
+    }
+    Ok(Some(out))
+}
+
+/// Runs the event loop until nothing is under way, then gives what `value` came to.
+fn settle<'js>(ctx: &Ctx<'js>, state: &VuState, value: &Value<'js>) -> Result<Value<'js>, Throw> {
+    loop {
+        run_jobs(ctx)?;
+        if state.is_interrupted() {
+            return Err(Throw::Interrupted);
+        }
+        // A rejection of the function's own promise is read here and counts as handled.
+        if let State::Rejected(reason) = promise::state(value) {
+            return Err(uncaught(ctx, &reason));
+        }
+        if let Some(reason) = state.events.take_rejection(ctx) {
+            return Err(uncaught(ctx, &reason));
+        }
+        if state.events.is_empty() {
+            break;
+        }
+        state.events.turn(ctx)?;
+    }
+    match promise::state(value) {
+        State::Fulfilled(value) => Ok(value),
+        State::Pending => Ok(Value::new_undefined(ctx.clone())),
+        State::Rejected(reason) => Err(uncaught(ctx, &reason)),
+    }
+}
+
+fn uncaught(ctx: &Ctx<'_>, reason: &Value<'_>) -> Throw {
+    // A thrown string has no prefix of its own kind: it is logged as it is.
+    let text = format!("Uncaught (in promise) {}", exception::describe(reason));
+    match convert::string(ctx, &text) {
+        Ok(text) => Throw::Engine(ctx.throw(text)),
+        Err(throw) => throw,
+    }
+}
+
+fn exported<'js>(
+    ctx: &Ctx<'js>,
+    exports: Option<Persistent<Object<'static>>>,
+    name: &str,
+) -> Result<Option<Function<'js>>, Throw> {
+    let value: Value<'js> = restore(ctx, exports)?.get(name)?;
+    Ok(convert::function(&value))
+}
+
+fn restore<'js>(
+    ctx: &Ctx<'js>,
+    exports: Option<Persistent<Object<'static>>>,
+) -> Result<Object<'js>, Throw> {
+    let exports = exports.ok_or_else(|| plain("the script has not been initialised"))?;
+    Ok(exports.restore(ctx)?)
+}
+
+/// Sets `__ENV`: the environment of the process and of the command line, then of the scenario.
+pub(crate) fn set_environment(
+    ctx: &Ctx<'_>,
+    state: &VuState,
+    scenario: &[(String, String)],
+) -> Result<(), Throw> {
+    let environment = Object::new(ctx.clone())?;
+    for (name, value) in state.script.environment().iter().chain(scenario) {
+        environment.set(name.as_str(), value.as_str())?;
+    }
+    define(
+        &ctx.globals(),
+        c"__ENV",
+        environment.into_value(),
+        Visible::Yes,
+    )?;
+    Ok(())
+}
+
+/// Logs an exception of an iteration as k6 does.
+pub(crate) fn log_failure(state: &VuState, text: &str) {
+    let activation = state.activation.borrow();
+    let mut fields: Vec<(&str, &str)> = Vec::new();
+    if let Some(activation) = activation.as_ref() {
+        fields.push(("executor", activation.scenario.executor));
+        fields.push(("scenario", &activation.scenario.name));
+    }
+    if text.contains("\n\tat ") {
+        fields.push(("source", "stacktrace"));
+    }
+    state.logger.log(Level::Error, text, &fields);
+}
+
+impl VuState {
+    /// Makes the state that of a new iteration.
+    pub(crate) fn begin_iteration(&self, iteration: Iteration) {
+        self.iteration.set(Some(iteration));
+        self.enter_group(String::new());
+        if !self.run.options().no_cookies_reset.unwrap_or(false) {
+            self.reset_jar();
+        }
+        if self.recorder.wants(SystemTag::Iter) || self.recorder.wants(SystemTag::Vu) {
+            self.note_metadata(iteration);
+        }
+    }
+
+    /// Counts the traffic of the iteration that ends.
+    pub(crate) fn end_iteration(&self) {
+        let (sent, received) = self.client.take_traffic();
+        self.enter_group(String::new());
+        let (tags, at) = (self.tags(), now());
+        self.record_at(builtin::DATA_SENT, &tags, at, sent as f64);
+        self.record_at(builtin::DATA_RECEIVED, &tags, at, received as f64);
+        if self.run.options().no_vu_connection_reuse.unwrap_or(false) {
+            self.client.close_idle();
+        }
+    }
+
+    /// Drops all handles into the realm.
+    pub(crate) fn forget(&self) {
+        self.events.clear();
+        self.client.close_idle();
+    }
+
+    fn reset_jar(&self) {
+        let mut jar = self.jar.borrow_mut();
+        if !jar.is_empty() {
+            *jar = std::rc::Rc::default();
+        }
+    }
+
+    fn note_metadata(&self, iteration: Iteration) {
+        let mut pairs = Vec::new();
+        if self.recorder.wants(SystemTag::Iter) {
+            pairs.push(("iter", iteration.in_vu.to_string()));
+        }
+        if self.recorder.wants(SystemTag::Vu) {
+            pairs.push(("vu", self.ids.in_test.to_string()));
+        }
+        *self.tagging.metadata.borrow_mut() =
+            Some(std::sync::Arc::new(pairs.into_iter().collect()));
+    }
+}

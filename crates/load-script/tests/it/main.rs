@@ -1,0 +1,6 @@
+//! Scripts on the real engine, against a small server on the loopback.
+
+mod http;
+mod language;
+mod run;
+mod server;
