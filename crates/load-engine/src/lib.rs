@@ -6,6 +6,7 @@
 
 mod executor;
 mod exit;
+mod fine_clock;
 pub mod go_text;
 mod job;
 pub mod log;

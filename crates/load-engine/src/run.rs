@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::executor::{self, Board, Stand};
 use crate::exit::Exit;
+use crate::fine_clock::FineClock;
 use crate::log::{Level, Logger};
 use crate::options::Options;
 use crate::plan::{self, Needs};
@@ -238,6 +239,7 @@ impl<P: Program> Run<P> {
                 segment: self.segment.clone(),
                 setup_data: setup_data.clone(),
                 logger: self.logger.clone(),
+                clock: FineClock::new(self.workers),
                 interrupt: self.state.stopped().child_token(),
             }));
         }

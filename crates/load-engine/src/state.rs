@@ -51,6 +51,7 @@ pub struct RunState {
     finished: OnceLock<Duration>,
     phase: AtomicU8,
     paused: watch::Sender<bool>,
+    scale: watch::Sender<Option<u64>>,
     tainted: AtomicBool,
     setup_data: Mutex<Option<Arc<str>>>,
 }
@@ -91,6 +92,7 @@ impl RunState {
             finished: OnceLock::new(),
             phase: AtomicU8::new(Phase::Created as u8),
             paused: watch::Sender::new(paused),
+            scale: watch::Sender::new(None),
             tainted: AtomicBool::new(false),
             setup_data: Mutex::new(None),
         }
@@ -157,6 +159,21 @@ impl RunState {
         }
         // The sender lives as long as this.
         let _ = self.paused.subscribe().wait_for(|paused| !paused).await;
+    }
+
+    /// Changes the number of VUs of externally controlled scenarios.
+    pub fn scale_to(&self, vus: u64) {
+        self.scale.send_replace(Some(vus));
+    }
+
+    /// The number of VUs that was asked for from outside.
+    pub(crate) fn scale(&self) -> watch::Receiver<Option<u64>> {
+        self.scale.subscribe()
+    }
+
+    /// Whether the run is held back, as it changes.
+    pub(crate) fn paused(&self) -> watch::Receiver<bool> {
+        self.paused.subscribe()
     }
 
     /// Notes whether a threshold is crossed at the moment.

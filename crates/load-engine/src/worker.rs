@@ -122,6 +122,11 @@ impl Worker {
         self.commands.send(command).await.is_ok()
     }
 
+    /// Tells something if the worker can take it now.
+    pub(crate) fn try_tell(&self, command: Command) -> bool {
+        self.commands.try_send(command).is_ok()
+    }
+
     /// Ends the worker and waits for its thread.
     pub(crate) fn end(mut self) {
         drop(self.commands);

@@ -1,6 +1,9 @@
 //! When iterations begin: one file per executor, all over the same VU pool.
 
+mod arrival;
+mod arrival_times;
 mod constant_vus;
+mod external;
 mod iterations;
 mod ramping_vus;
 mod stand;
@@ -20,9 +23,9 @@ pub(crate) async fn run(stand: Stand) {
         Executor::RampingVus(config) => ramping_vus::run(&stand, config).await,
         Executor::SharedIterations(config) => iterations::run_shared(&stand, config).await,
         Executor::PerVuIterations(config) => iterations::run_per_vu(&stand, config).await,
-        other => stand
-            .logger
-            .error(&format!("the executor {} cannot run yet", other.name())),
+        Executor::ConstantArrivalRate(config) => arrival::run_constant(&stand, config).await,
+        Executor::RampingArrivalRate(config) => arrival::run_ramping(&stand, config).await,
+        Executor::ExternallyControlled(config) => external::run(&stand, config).await,
     }
     stand.board.end();
 }

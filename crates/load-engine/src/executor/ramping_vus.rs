@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
@@ -13,7 +14,7 @@ use crate::source::{Seat, Source};
 use crate::vu::Interrupt;
 
 /// A place in the ramp: occupied when more VUs than its number are planned.
-struct Place {
+pub(super) struct Place {
     seat: Arc<Seat>,
     vu: Running,
     interrupt: Interrupt,
@@ -21,20 +22,22 @@ struct Place {
     hard_stop: Option<Instant>,
 }
 
+/// All places; `None` is one that nobody occupies.
+pub(super) type Places = Vec<Option<Place>>;
+
 pub(super) async fn run(stand: &Stand, config: &RampingVus) {
     let begin = stand.state().started;
-    let mut places: Vec<Option<Place>> = Vec::new();
+    let mut places: Places = Vec::new();
     for step in ramp_steps(config, &stand.stripe()) {
         if !wait(stand, &mut places, begin + step.at).await {
             break;
         }
         stand.board.vus_planned.store(step.vus, Ordering::Relaxed);
-        take_step(stand, &mut places, step, config).await;
+        take_step(stand, &mut places, step, config.graceful_ramp_down()).await;
     }
     if !stand.interrupt.is_cancelled() {
         wait(stand, &mut places, stand.regular_end()).await;
     }
-    let places: Vec<Place> = places.into_iter().flatten().collect();
     finish(stand, places).await;
 }
 
@@ -80,17 +83,14 @@ async fn leave_if_due(stand: &Stand, place: &mut Option<Place>, now: Instant) {
     }
 }
 
-async fn take_step(
-    stand: &Stand,
-    places: &mut Vec<Option<Place>>,
-    step: Step,
-    config: &RampingVus,
-) {
+/// Occupies or empties places until as many are occupied as the step says; a VU that is taken away
+/// may go on for `grace`.
+pub(super) async fn take_step(stand: &Stand, places: &mut Places, step: Step, grace: Duration) {
     let planned = usize::try_from(step.vus).unwrap_or(usize::MAX);
     if places.len() < planned {
         places.resize_with(planned, || None);
     }
-    let hard_stop = Instant::now() + config.graceful_ramp_down();
+    let hard_stop = Instant::now() + grace;
     for place in places.iter_mut().skip(planned).flatten() {
         place.seat.take_away();
         place.hard_stop.get_or_insert(hard_stop);
@@ -125,10 +125,10 @@ async fn occupy(stand: &Stand) -> Place {
 }
 
 /// The regular end: everybody leaves within the graceful time, or sooner when ramping down already.
-async fn finish(stand: &Stand, places: Vec<Place>) {
+pub(super) async fn finish(stand: &Stand, places: Places) {
     let last = stand.regular_end() + stand.scenario.graceful_stop();
     let mut leaving = Vec::new();
-    for mut place in places {
+    for mut place in places.into_iter().flatten() {
         place.seat.take_away();
         let stop = place.hard_stop.map_or(last, |stop| stop.min(last));
         leaving.push(async move {

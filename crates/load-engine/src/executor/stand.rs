@@ -9,6 +9,7 @@ use load_metrics::{SystemTag, builtin};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
+use crate::fine_clock::FineClock;
 use crate::job::Job;
 use crate::log::Logger;
 use crate::options::Scenario;
@@ -29,6 +30,8 @@ pub(crate) struct Stand {
     pub(crate) segment: Segment,
     pub(crate) setup_data: Option<Arc<str>>,
     pub(crate) logger: Logger,
+    /// For start times that must be exact.
+    pub(crate) clock: FineClock,
     /// Ends all iterations of the scenario; child of the run's.
     pub(crate) interrupt: Interrupt,
 }
@@ -188,6 +191,17 @@ impl Stand {
             value: count as f64,
         };
         self.workers[0].tell(command).await;
+    }
+
+    /// Counts iterations that could not be begun, if that can be done without waiting.
+    pub(super) fn try_count_dropped(&self, count: u64) -> bool {
+        let metric = builtin::DROPPED_ITERATIONS;
+        let command = Command::Record {
+            metric,
+            tags: self.tags(),
+            value: count as f64,
+        };
+        self.workers[0].try_tell(command)
     }
 
     fn activation(&self, interrupt: Interrupt) -> Activation {

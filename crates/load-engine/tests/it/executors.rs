@@ -159,3 +159,44 @@ fn segments_share_vus_and_iterations() {
     assert_eq!(segment("1/3:2/3"), (vec![2], vec![1, 5, 9]));
     assert_eq!(segment("2/3:1"), (vec![3], vec![3, 7]));
 }
+
+#[test]
+fn arrivals_begin_on_the_plan_and_are_dropped_when_no_vu_is_free() {
+    let done = run(
+        r#"{"scenarios":{"a":{"executor":"constant-arrival-rate","rate":5,"duration":"2s",
+            "preAllocatedVUs":1,"maxVUs":2}}}"#,
+        550,
+    );
+    assert_eq!(starts(&done), [0, 400, 600, 1000, 1200, 1600, 1800]);
+    assert_eq!(done.count("dropped_iterations"), 3.0);
+    assert_eq!(done.count("iterations"), 7.0);
+}
+
+#[test]
+fn a_ramping_rate_begins_when_the_area_reaches_the_next_iteration() {
+    let done = run(
+        r#"{"scenarios":{"a":{"executor":"ramping-arrival-rate","preAllocatedVUs":2,
+            "stages":[{"duration":"2s","target":4}]}}}"#,
+        10,
+    );
+    // The runtime's paused clock rounds up to whole milliseconds.
+    assert_eq!(starts(&done), [1000, 1415, 1733, 2000]);
+}
+
+#[test]
+fn every_start_time_of_a_fast_plan_is_kept() {
+    let done = run(
+        r#"{"scenarios":{"a":{"executor":"constant-arrival-rate","rate":2000,"duration":"1s",
+            "preAllocatedVUs":20}}}"#,
+        5,
+    );
+    assert_eq!(done.count("iterations"), 2000.0);
+    assert_eq!(done.count("dropped_iterations"), 0.0);
+    for (index, at) in starts(&done).into_iter().enumerate() {
+        let planned = index as u64 / 2;
+        assert!(
+            (planned..=planned + 1).contains(&at),
+            "start {index} came at {at} ms"
+        );
+    }
+}
