@@ -7,9 +7,10 @@ use detector_api::orchestrate::{
 use serde_json::{Map, Value, json};
 
 use crate::answer::{Answer, CLEAN};
-use crate::call::{Called, Failure};
+use crate::call::Called;
 use crate::conflict::{Resolved, Vote, resolve};
 use crate::error::ApiError;
+use crate::failure::Failure;
 use crate::select::{Plan, Selected};
 use crate::verdict;
 
@@ -24,6 +25,8 @@ pub struct Aggregated {
     pub verdict: Verdict,
     pub reasons: Vec<String>,
     pub succeeded: usize,
+    /// Without those that were not needed.
+    pub failed: usize,
 }
 
 pub fn aggregate(plan: &Plan, called: &[Called], tenant: &str) -> Aggregated {
@@ -52,11 +55,16 @@ pub fn aggregate(plan: &Plan, called: &[Called], tenant: &str) -> Aggregated {
             .map(|(one, call)| result(one, call))
             .collect(),
         succeeded: votes.len(),
+        failed: called.iter().filter(|call| is_failed(call)).count(),
         payload: payload(tenant, plan.method, resolved, &votes, coverage),
         coverage,
         verdict,
         reasons,
     }
+}
+
+fn is_failed(call: &Called) -> bool {
+    matches!(&call.outcome, Err(failure) if *failure != Failure::NotNeeded)
 }
 
 fn payload(

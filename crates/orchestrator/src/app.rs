@@ -13,6 +13,7 @@ use crate::events::{Events, Kind};
 use crate::flights::Flights;
 use crate::health;
 use crate::metrics::Metrics;
+use crate::partials::Partials;
 use crate::policies::Policies;
 use crate::registry::{Detector, Origin, Registry};
 use crate::run::Answered;
@@ -27,6 +28,7 @@ pub struct App {
     pub flights: Flights<(Key, Priority, u128), Arc<Answered>>,
     pub transport: Transport,
     pub policies: Policies,
+    pub partials: Partials,
     pub events: Arc<Events>,
     pub shutdown: Shutdown,
     /// Held while the registry is changed; requests read it without.
@@ -54,6 +56,7 @@ impl App {
             flights: Flights::new(tasks.clone()),
             transport: Transport::new(config.registry_networks.clone().into()),
             policies: Policies::default(),
+            partials: Partials::default(),
             registry_change: tokio::sync::Mutex::default(),
             shutdown,
             events,

@@ -1,24 +1,23 @@
 //! One detector's part in a request: breaker, bulkhead, attempts under the budget, all before one
 //! deadline. Ends by the deadline whatever the detector does.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use detector_api::header as names;
 use detector_api::orchestrate::{AttemptTimeline, DetectorStatus, DetectorTimeline};
-use http::{HeaderValue, Method, Request, header};
-use http_body_util::Full;
-use resilience::breaker::{Outcome, Rejected};
-use tokio::time::{Instant, timeout_at};
+use futures_util::future::{Either, select};
+use http::HeaderValue;
+use resilience::breaker::Outcome;
+use tokio::time::{Instant, sleep};
 
-use crate::answer::{self, Answer, AttestError};
+use crate::answer::Answer;
+use crate::attempt::{SHORTEST, attempt};
+use crate::failure::Failure;
 use crate::metrics::{Metrics, milliseconds};
 use crate::registry::Detector;
-use crate::transport::{Transport, TransportError, retry_after};
-
-/// An attempt with less time than this is not begun: it could only fail.
-const SHORTEST_ATTEMPT: Duration = Duration::from_millis(5);
+use crate::transport::Transport;
 
 /// What every call of one fan-out shares.
 pub struct Context {
@@ -38,129 +37,13 @@ pub struct Context {
 }
 
 /// How one detector's part ended.
+#[derive(Debug, Clone)]
 pub struct Called {
     pub outcome: Result<Answer, Failure>,
     pub timeline: DetectorTimeline,
     pub duration: Duration,
     pub attempts: u32,
     pub hedged: bool,
-}
-
-/// Why there is no answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Failure {
-    #[error("{0}")]
-    Transport(#[from] TransportError),
-    #[error("no answer within the detector's timeout")]
-    Timeout,
-    #[error("no answer before the request's deadline")]
-    Deadline,
-    #[error("answered with status {status}")]
-    Status {
-        status: u16,
-        retry_after: Option<Duration>,
-    },
-    #[error("answer refused: {0}")]
-    Attest(#[from] AttestError),
-    #[error("{0}")]
-    Breaker(#[from] Rejected),
-    #[error("too many calls in flight")]
-    Busy,
-    #[error("out of rotation after failed health checks")]
-    OutOfRotation,
-    #[error("no detector of this name is registered")]
-    Unknown,
-}
-
-impl Failure {
-    pub fn status(self) -> DetectorStatus {
-        match self {
-            Self::Timeout | Self::Deadline => DetectorStatus::Timeout,
-            Self::Breaker(_) | Self::Busy | Self::OutOfRotation | Self::Unknown => {
-                DetectorStatus::Unavailable
-            }
-            Self::Transport(_) | Self::Status { .. } | Self::Attest(_) => DetectorStatus::Failed,
-        }
-    }
-
-    /// The word for it in metrics and timelines.
-    pub fn class(self) -> &'static str {
-        match self {
-            Self::Transport(TransportError::Connect) => "connect",
-            Self::Transport(TransportError::Reset) => "reset",
-            Self::Transport(TransportError::Truncated) => "truncated",
-            Self::Transport(TransportError::TooLong) => "too_long",
-            Self::Timeout => "timeout",
-            Self::Deadline => "deadline",
-            Self::Status { status: 429, .. } => "http_429",
-            Self::Status {
-                status: 400..=499, ..
-            } => "http_4xx",
-            Self::Status { .. } => "http_5xx",
-            Self::Attest(AttestError::Malformed) => "malformed",
-            Self::Attest(_) => "bad_shape",
-            Self::Breaker(_) => "breaker",
-            Self::Busy => "bulkhead",
-            Self::OutOfRotation => "out_of_rotation",
-            Self::Unknown => "unknown",
-        }
-    }
-
-    /// Whether the detector could be reached at all.
-    pub fn is_communication(self) -> bool {
-        matches!(self, Self::Transport(_) | Self::Attest(_))
-    }
-
-    /// When another try makes sense, where somebody said so.
-    pub fn wait(self) -> Option<Duration> {
-        match self {
-            Self::Breaker(rejected) => Some(rejected.retry_after),
-            _ => self.retry_after(),
-        }
-    }
-
-    fn retry_after(self) -> Option<Duration> {
-        match self {
-            Self::Status { retry_after, .. } => retry_after,
-            _ => None,
-        }
-    }
-
-    /// What it says about the detector's health.
-    fn for_breaker(self) -> Outcome {
-        match self {
-            Self::Status { status: 429, .. }
-            | Self::Status {
-                status: 503,
-                retry_after: Some(_),
-            } => Outcome::Overload,
-            Self::Status {
-                status: 408 | 500..,
-                ..
-            } => Outcome::Failure,
-            Self::Transport(_) | Self::Attest(_) | Self::Timeout => Outcome::Failure,
-            // Our own deadline was shorter than the detector's timeout, or our request was wrong.
-            _ => Outcome::Ignored,
-        }
-    }
-
-    /// Whether repeating it can help: never what was answered as our fault.
-    fn is_repeatable(self) -> bool {
-        match self {
-            Self::Transport(TransportError::Connect | TransportError::Reset) | Self::Timeout => {
-                true
-            }
-            Self::Status {
-                status,
-                retry_after,
-            } => match status {
-                502..=504 => true,
-                429 => retry_after.is_some(),
-                _ => false,
-            },
-            _ => false,
-        }
-    }
 }
 
 /// Asks one detector, repeating where that is allowed, and ends by the context's deadline.
@@ -175,7 +58,7 @@ pub async fn call(context: &Context, detector: &Detector) -> Called {
     let duration = started.elapsed();
     let status = outcome
         .as_ref()
-        .map_or_else(|failure| failure.status(), |_| DetectorStatus::Success);
+        .map_or_else(|it| it.status(), |_| DetectorStatus::Success);
     detector.metrics.answered(status, duration);
     log.timeline.end_ms = log.at(Instant::now());
     Called {
@@ -183,7 +66,7 @@ pub async fn call(context: &Context, detector: &Detector) -> Called {
         duration,
         attempts: log.attempts,
         timeline: log.timeline,
-        hedged: false,
+        hedged: log.hedged,
     }
 }
 
@@ -193,21 +76,41 @@ async fn attempts(
     log: &mut Log,
 ) -> Result<Answer, Failure> {
     detector.budget.deposit(Instant::now().into_std());
-    let mut retries = 0;
-    loop {
-        let failure = match guarded(context, detector, log).await {
-            Ok(answer) => return Ok(answer),
-            Err(failure) => failure,
-        };
-        retries += 1;
-        if !failure.is_repeatable() || retries > detector.settings.max_retries {
-            return Err(failure);
-        }
-        let Some(wait) = leave_to_retry(context, detector, failure, retries) else {
-            return Err(failure);
+    let mut outcome = first(context, detector, log).await;
+    for retry in 1..=detector.settings.max_retries {
+        let Err(failure) = outcome else { break };
+        let Some(wait) = leave_to_retry(context, detector, failure, retry) else {
+            break;
         };
         detector.metrics.retries.inc();
-        tokio::time::sleep(wait).await;
+        sleep(wait).await;
+        outcome = log.note(guarded(context, detector, log.attempts + 1).await);
+    }
+    outcome
+}
+
+/// The first attempt, and a second one beside it where the detector is hedged and the first takes
+/// unusually long. The first answer wins; the other attempt is dropped and says nothing about the
+/// detector.
+async fn first(context: &Context, detector: &Detector, log: &mut Log) -> Result<Answer, Failure> {
+    let Some(delay) = detector.hedge_delay() else {
+        return log.note(guarded(context, detector, 1).await);
+    };
+    let first = pin!(guarded(context, detector, 1));
+    let first = match select(first, pin!(sleep(delay))).await {
+        Either::Left((done, _)) => return log.note(done),
+        Either::Right(((), first)) => first,
+    };
+    let now = Instant::now();
+    if now + SHORTEST > context.deadline || !detector.budget.withdraw(now.into_std()) {
+        return log.note(first.await);
+    }
+    detector.metrics.hedges.inc();
+    log.hedged = true;
+    let second = pin!(guarded(context, detector, 2));
+    match select(first, second).await {
+        Either::Left((done, other)) => log.better(done, other).await,
+        Either::Right((done, other)) => log.better(done, other).await,
     }
 }
 
@@ -219,12 +122,14 @@ fn leave_to_retry(
     failure: Failure,
     retry: u32,
 ) -> Option<Duration> {
+    if !failure.is_repeatable() {
+        return None;
+    }
     let retrying = &detector.settings.retry;
-    let wait = failure
-        .retry_after()
-        .unwrap_or_else(|| retrying.backoff(retry, &mut rand::rng()));
+    let backoff = || retrying.backoff(retry, &mut rand::rng());
+    let wait = failure.retry_after().unwrap_or_else(backoff);
     let now = Instant::now();
-    if now + wait + SHORTEST_ATTEMPT > context.deadline {
+    if now + wait + SHORTEST > context.deadline {
         return None;
     }
     // A detector that fails most of its calls is down, not unlucky.
@@ -239,20 +144,39 @@ fn leave_to_retry(
     Some(wait)
 }
 
+/// One attempt as it went.
+struct Attempted {
+    outcome: Result<Answer, Failure>,
+    queued: Duration,
+    /// When it was sent; `None` when it never was.
+    sent: Option<(Instant, Instant)>,
+}
+
+impl Attempted {
+    fn unsent(failure: Failure, queued: Duration) -> Self {
+        Self {
+            outcome: Err(failure),
+            queued,
+            sent: None,
+        }
+    }
+}
+
 /// One attempt behind breaker and bulkhead. Both are given back if it is cancelled.
-async fn guarded(context: &Context, detector: &Detector, log: &mut Log) -> Result<Answer, Failure> {
-    let permit = detector.breaker.acquire()?;
+async fn guarded(context: &Context, detector: &Detector, number: u32) -> Attempted {
+    let permit = match detector.breaker.acquire() {
+        Ok(permit) => permit,
+        Err(rejected) => return Attempted::unsent(rejected.into(), Duration::ZERO),
+    };
     let queued = Instant::now();
     let Ok(_place) = detector.bulkhead.enter(context.deadline).await else {
         detector.metrics.bulkhead_rejected.inc();
-        return Err(Failure::Busy);
+        return Attempted::unsent(Failure::Busy, queued.elapsed());
     };
     let started = Instant::now();
-    log.timeline.queued_ms += milliseconds(started - queued);
     let _counted = InFlight::enter(detector);
-    log.attempts += 1;
-    let outcome = attempt(context, detector, log.attempts).await;
-    let elapsed = started.elapsed();
+    let outcome = attempt(context, detector, number).await;
+    let ended = Instant::now();
     let (said, asked) = match &outcome {
         Ok(_) => (Outcome::Success, None),
         Err(failure) => {
@@ -262,82 +186,22 @@ async fn guarded(context: &Context, detector: &Detector, log: &mut Log) -> Resul
             (failure.for_breaker(), failure.retry_after())
         }
     };
-    permit.report(said, elapsed, asked);
-    log.attempted(
-        started,
-        outcome
-            .as_ref()
-            .map_or_else(|failure| failure.class(), |_| "success"),
-    );
-    outcome
-}
-
-/// One exchange under its own time: the detector's timeout, or what is left of the deadline.
-async fn attempt(context: &Context, detector: &Detector, number: u32) -> Result<Answer, Failure> {
-    let now = Instant::now();
-    let own = now + detector.settings.timeout;
-    let until = own.min(context.deadline);
-    if until < now + SHORTEST_ATTEMPT {
-        return Err(Failure::Deadline);
+    permit.report(said, ended - started, asked);
+    if outcome.is_ok() && number == 1 {
+        detector.took(ended - started);
     }
-    let request = request(context, detector, until - now, number);
-    let exchange = context
-        .transport
-        .exchange(detector.origin, request, context.answer_bytes);
-    let Ok(exchanged) = timeout_at(until, exchange).await else {
-        return Err(if own <= context.deadline {
-            Failure::Timeout
-        } else {
-            Failure::Deadline
-        });
-    };
-    let exchange = exchanged?;
-    if !exchange.status.is_success() {
-        return Err(Failure::Status {
-            status: exchange.status.as_u16(),
-            retry_after: retry_after(&exchange.headers),
-        });
+    Attempted {
+        outcome,
+        queued: started - queued,
+        sent: Some((started, ended)),
     }
-    let request_id = context.request_id.to_str().unwrap_or("");
-    Ok(answer::native(
-        &exchange.body,
-        request_id,
-        &context.content,
-    )?)
-}
-
-fn request(
-    context: &Context,
-    detector: &Detector,
-    left: Duration,
-    number: u32,
-) -> Request<Full<Bytes>> {
-    let mut request = Request::new(Full::new(context.body.clone()));
-    *request.method_mut() = Method::POST;
-    *request.uri_mut() = detector.settings.endpoint.clone();
-    let headers = request.headers_mut();
-    headers.reserve(8);
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
-    headers.insert(names::REQUEST_ID, context.request_id.clone());
-    headers.insert(names::ATTEMPT, HeaderValue::from(number));
-    let left_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
-    headers.insert(names::DEADLINE_MS, HeaderValue::from(left_ms));
-    if let Some(tenant) = &context.tenant {
-        headers.insert(names::TENANT_ID, tenant.clone());
-    }
-    if let Some(traceparent) = &context.traceparent {
-        headers.insert(names::TRACEPARENT, traceparent.clone());
-    }
-    request
 }
 
 /// Where the time went, as it goes.
 struct Log {
     epoch: Instant,
     attempts: u32,
+    hedged: bool,
     timeline: DetectorTimeline,
 }
 
@@ -347,6 +211,7 @@ impl Log {
         Self {
             epoch: context.started,
             attempts: 0,
+            hedged: false,
             timeline: DetectorTimeline {
                 detector: detector.to_owned(),
                 start_ms,
@@ -361,13 +226,39 @@ impl Log {
         since(self.epoch, instant)
     }
 
-    fn attempted(&mut self, started: Instant, outcome: &str) {
-        let attempt = AttemptTimeline {
-            start_ms: self.at(started),
-            end_ms: self.at(Instant::now()),
-            outcome: outcome.to_owned(),
-        };
-        self.timeline.attempts.push(attempt);
+    /// Writes an attempt down and takes what it brought.
+    fn note(&mut self, attempted: Attempted) -> Result<Answer, Failure> {
+        self.timeline.queued_ms += milliseconds(attempted.queued);
+        if let Some((sent, ended)) = attempted.sent {
+            let outcome = attempted
+                .outcome
+                .as_ref()
+                .map_or_else(|it| it.class(), |_| "success");
+            self.attempts += 1;
+            self.timeline.attempts.push(AttemptTimeline {
+                start_ms: self.at(sent),
+                end_ms: self.at(ended),
+                outcome: outcome.to_owned(),
+            });
+        }
+        attempted.outcome
+    }
+
+    /// The first of two attempts that is done if it is good, else the other one.
+    async fn better(
+        &mut self,
+        done: Attempted,
+        other: impl Future<Output = Attempted>,
+    ) -> Result<Answer, Failure> {
+        let good = done.outcome.is_ok();
+        let outcome = self.note(done);
+        if good {
+            // The other one was sent as well.
+            self.attempts += 1;
+            return outcome;
+        }
+        let other = other.await;
+        self.note(other)
     }
 }
 

@@ -125,6 +125,7 @@ pub struct DetectorSettings {
     pub bulkhead: resilience::bulkhead::Config,
     pub retry: resilience::retry::Config,
     pub breaker: resilience::breaker::Config,
+    pub hedge: resilience::hedge::Config,
 }
 
 /// What a missing answer does to the verdict.
@@ -222,6 +223,7 @@ impl DetectorSettings {
             bulkhead: resilience::bulkhead::Config::default(),
             retry: resilience::retry::Config::default(),
             breaker: resilience::breaker::Config::default(),
+            hedge: resilience::hedge::Config::default(),
         })
     }
 

@@ -21,7 +21,8 @@ pub struct Vote<'a> {
 pub struct Resolved {
     /// Labels, strongest first; empty: clean.
     pub labels: Vec<String>,
-    /// Weighted mean score of every label that anybody found, whatever the method made of it.
+    /// Score of every label that anybody found, whatever the method made of it: the weighted mean
+    /// of those who found it, for `most_restrictive` the highest.
     pub scores: BTreeMap<String, f64>,
     /// Labels that the method dropped.
     pub outvoted: Vec<String>,
@@ -30,10 +31,13 @@ pub struct Resolved {
 }
 
 /// A mean below this does not make it into the output of `weighted_average`.
-const ENOUGH: f64 = 0.5;
+pub const ENOUGH: f64 = 0.5;
 
 pub fn resolve(method: ConflictMethod, votes: &[Vote<'_>], preference: &[String]) -> Resolved {
-    let scores = weighted_scores(votes);
+    let scores = match method {
+        ConflictMethod::MostRestrictive => highest_scores(votes),
+        _ => weighted_scores(votes),
+    };
     let labels = match method {
         ConflictMethod::HighestConfidence => {
             let best = votes.iter().max_by(|a, b| {
@@ -107,7 +111,16 @@ fn weighted_scores(votes: &[Vote<'_>]) -> BTreeMap<String, f64> {
         .collect()
 }
 
-fn strongest(answer: &Answer) -> BTreeMap<&str, f64> {
+fn highest_scores(votes: &[Vote<'_>]) -> BTreeMap<String, f64> {
+    let mut scores: BTreeMap<String, f64> = BTreeMap::new();
+    for (label, score) in votes.iter().flat_map(|vote| strongest(vote.answer)) {
+        let highest = scores.entry(label.to_owned()).or_default();
+        *highest = highest.max(score);
+    }
+    scores
+}
+
+pub fn strongest(answer: &Answer) -> BTreeMap<&str, f64> {
     let mut scores: BTreeMap<&str, f64> = BTreeMap::new();
     for finding in &answer.findings {
         let score = scores.entry(&finding.label).or_default();
@@ -184,7 +197,9 @@ mod tests {
         assert_eq!(found.labels, labels, "{method:?}");
         assert_eq!(found.outvoted, outvoted, "{method:?}");
         assert!(found.disagreed);
-        assert!((found.scores["pii"] - 1.6 / 3.0).abs() < 1e-9);
+        let restrictive = method == ConflictMethod::MostRestrictive;
+        let pii = if restrictive { 0.8 } else { 1.6 / 3.0 };
+        assert!((found.scores["pii"] - pii).abs() < 1e-9);
         votes.reverse();
         assert_eq!(
             resolve(method, &votes, &preference),

@@ -35,6 +35,7 @@ pub struct Metrics {
     breaker_state: IntGaugeVec,
     breaker_transitions: IntCounterVec,
     retries: IntCounterVec,
+    hedges: IntCounterVec,
     budget_exhausted: IntCounterVec,
     bulkhead_rejected: IntCounterVec,
     bulkhead_in_flight: IntGaugeVec,
@@ -51,6 +52,7 @@ pub struct Metrics {
 pub struct DetectorMetrics {
     latency: [Histogram; 5],
     pub retries: IntCounter,
+    pub hedges: IntCounter,
     pub budget_exhausted: IntCounter,
     pub bulkhead_rejected: IntCounter,
     pub in_flight: IntGauge,
@@ -124,6 +126,11 @@ impl Metrics {
                 "Calls that repeat a failed one.",
                 &["detector"],
             )?,
+            hedges: make.counters(
+                "detector_hedges_total",
+                "Second calls beside a slow first one.",
+                &["detector"],
+            )?,
             budget_exhausted: make.counters(
                 "detector_retry_budget_exhausted_total",
                 "Retries and hedges that the budget refused.",
@@ -184,6 +191,7 @@ impl Metrics {
                     .with_label_values(&[name, status.name()])
             }),
             retries: self.retries.with_label_values(&[name]),
+            hedges: self.hedges.with_label_values(&[name]),
             budget_exhausted: self.budget_exhausted.with_label_values(&[name]),
             bulkhead_rejected: self.bulkhead_rejected.with_label_values(&[name]),
             in_flight: self.bulkhead_in_flight.with_label_values(&[name]),

@@ -35,10 +35,24 @@ pub struct Policy {
     pub preference: Vec<String>,
     /// A label with at least this score blocks, 0 to 1.
     pub block_score: f64,
+    /// Whether to stop asking once the verdict is certain.
+    pub collect: Collect,
     /// What a missing answer does, by detector; the detector's own setting when absent.
     pub on_failure: BTreeMap<String, OnFailure>,
     /// Weights by detector; the detector's own when absent.
     pub weights: BTreeMap<String, f64>,
+}
+
+/// How many answers are waited for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Collect {
+    /// All of them.
+    #[default]
+    All,
+    /// Those that can still change the verdict; the others are cancelled as not needed. Coverage
+    /// counts only who answered.
+    UntilDecided,
 }
 
 /// How coverage is counted.
@@ -119,6 +133,7 @@ impl Default for Policy {
             conflict_method: None,
             preference: Vec::new(),
             block_score: 0.5,
+            collect: Collect::default(),
             on_failure: BTreeMap::new(),
             weights: BTreeMap::new(),
         }

@@ -1,19 +1,24 @@
 //! The detectors that can be asked, each with its guards and its state of health.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use indexmap::IndexMap;
 use resilience::breaker::{Breaker, Transition};
 use resilience::budget::Budget;
 use resilience::bulkhead::Bulkhead;
+use resilience::latency::Latency;
 use service_runtime::Shutdown;
 use tokio::time::Instant;
 
 use crate::config::DetectorSettings;
 use crate::events::{Events, Kind};
 use crate::metrics::{DetectorMetrics, Metrics};
+
+/// Quantiles tell of the last one to two of these.
+const LATENCY_WINDOW: Duration = Duration::from_secs(60);
 
 /// One detector at run time.
 pub struct Detector {
@@ -25,6 +30,7 @@ pub struct Detector {
     pub origin: Origin,
     /// Ends its health checks.
     pub stop: Shutdown,
+    latency: Mutex<Latency>,
     in_rotation: AtomicBool,
     probed: AtomicBool,
 }
@@ -59,6 +65,7 @@ impl Detector {
             budget: Budget::new(&settings.retry, Instant::now().into_std()),
             bulkhead: Bulkhead::new(settings.bulkhead),
             metrics: metrics.detector(&settings.name),
+            latency: Mutex::new(Latency::new(LATENCY_WINDOW, Instant::now().into_std())),
             in_rotation: AtomicBool::new(true),
             probed: AtomicBool::new(false),
             origin,
@@ -69,6 +76,26 @@ impl Detector {
 
     pub fn name(&self) -> &str {
         &self.settings.name
+    }
+
+    /// Counts a good first attempt.
+    pub fn took(&self, duration: Duration) {
+        let mut latency = self.latency.lock().unwrap_or_else(PoisonError::into_inner);
+        latency.record(Instant::now().into_std(), duration);
+    }
+
+    /// The time within which this share of good first attempts was answered lately.
+    pub fn usual_time(&self, share: f64) -> Option<Duration> {
+        let mut latency = self.latency.lock().unwrap_or_else(PoisonError::into_inner);
+        latency.quantile(Instant::now().into_std(), share, 1)
+    }
+
+    /// How long to wait before a second attempt is sent beside the first; `None`: never.
+    pub fn hedge_delay(&self) -> Option<Duration> {
+        let mut latency = self.latency.lock().unwrap_or_else(PoisonError::into_inner);
+        self.settings
+            .hedge
+            .delay(&mut latency, Instant::now().into_std())
     }
 
     /// Whether health checks leave it in rotation. Until the first check it is.

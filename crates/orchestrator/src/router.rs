@@ -8,7 +8,7 @@ use detector_api::orchestrate as paths;
 
 use crate::app::App;
 use crate::endpoint::{
-    batch, breakers, cache, detectors, events, health, orchestrate, policies, rest,
+    batch, breakers, cache, detectors, events, health, orchestrate, plan, policies, rest, resume,
 };
 
 pub fn router(app: Arc<App>) -> Router {
@@ -16,8 +16,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route(paths::ORCHESTRATE_PATH, post(orchestrate::orchestrate))
         .route(paths::ORCHESTRATE_BATCH_PATH, post(batch::batch))
         .route("/orchestrate/status/{job_id}", any(rest::not_built))
-        .route("/orchestrate/plan", any(rest::not_built))
-        .route("/orchestrate/resume", any(rest::not_built))
+        .route("/orchestrate/plan", post(plan::plan))
+        .route("/orchestrate/resume", post(resume::resume))
         .route(paths::HEALTH_PATH, get(health::health))
         .route(paths::READY_PATH, get(health::ready))
         .route(paths::METRICS_PATH, get(health::metrics))

@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::aggregate::{self, aggregate};
 use crate::app::App;
 use crate::cache::{CacheStatus, Key, Question};
-use crate::call::Context;
+use crate::call::{Called, Context};
 use crate::error::ApiError;
 use crate::fanout::{fan_out, reserve};
 use crate::intake::Accepted;
@@ -61,6 +61,8 @@ pub struct Answered {
     pub reasons: Vec<String>,
     pub timeline: Vec<DetectorTimeline>,
     pub timing: Timing,
+    /// Brings what is missing; only of a partial answer.
+    resume_token: Option<String>,
     complete: bool,
     /// The part of the answer that is the same for all, as the inside of a JSON object.
     shared: Bytes,
@@ -109,6 +111,8 @@ struct Head<'a> {
     verdict: Verdict,
     verdict_reasons: &'a [String],
     timeline: &'a [DetectorTimeline],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resume_token: Option<&'a str>,
     timestamp: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     idempotency_key: Option<&'a str>,
@@ -161,18 +165,47 @@ pub async fn run(app: &Arc<App>, request: Accepted, origin: &Origin) -> Result<R
     Ok(reply)
 }
 
+/// Completes a partial answer: asks only who has not answered yet.
+///
+/// # Errors
+/// As [`run`], and when the token does not fit.
+pub async fn resume(
+    app: &Arc<App>,
+    token: &str,
+    (tenant, content): (&str, Arc<str>),
+    origin: &Origin,
+) -> Result<Reply, ApiError> {
+    let partial = app.partials.find(token, tenant, &content)?;
+    let mut planned = Planned::new(app, partial.request(content), origin)?;
+    if planned.rules.version != partial.version {
+        let message = "made under an older policy; send the whole request again";
+        return Err(ApiError::invalid("resume_token", message));
+    }
+    planned.kept = partial.known(&planned.plan);
+    planned.token = Some(token.to_owned());
+    // Who completes the same answer at the same time shares the calls.
+    let answered = shared_flight(app, planned, false, origin).await?;
+    Ok(reply(&answered, origin, CacheStatus::Miss))
+}
+
 /// A request with its plan, its key and its time.
-struct Planned {
-    request: Accepted,
-    plan: Plan,
+pub struct Planned {
+    pub request: Accepted,
+    pub plan: Plan,
     rules: Rules,
-    key: Key,
+    pub key: Key,
     deadline: Instant,
-    sla: Duration,
+    pub sla: Duration,
+    /// What is known already, by place in the plan.
+    kept: Vec<Option<Called>>,
+    /// Set when an earlier answer is completed.
+    token: Option<String>,
 }
 
 impl Planned {
-    fn new(app: &App, request: Accepted, origin: &Origin) -> Result<Self, ApiError> {
+    /// # Errors
+    /// POLICY_NOT_FOUND, or nothing can be asked.
+    pub fn new(app: &App, request: Accepted, origin: &Origin) -> Result<Self, ApiError> {
         let rules = app.rules(&request.tenant, &request.bundle)?;
         let plan = plan(&request, &app.registry.load(), &rules)?;
         let question = Question {
@@ -192,6 +225,8 @@ impl Planned {
             request,
             plan,
             rules,
+            kept: Vec::new(),
+            token: None,
         })
     }
 }
@@ -210,6 +245,10 @@ async fn shared_flight(
     } else {
         0
     };
+    let unique = planned
+        .token
+        .as_ref()
+        .map_or(unique, |token| token_number(token));
     let board_key = (planned.key, planned.request.priority, unique);
     let deadline = planned.deadline;
     let (mut seat, joined) = app.flights.board(board_key, || {
@@ -242,6 +281,11 @@ async fn shared_flight(
     }
 }
 
+/// Tokens are made of 128 random bits.
+fn token_number(token: &str) -> u128 {
+    u128::from_str_radix(token, 16).unwrap_or(u128::MAX)
+}
+
 /// The fan-out itself and what its answers amount to.
 async fn fly(app: &Arc<App>, planned: Planned, origin: &Origin) -> Answered {
     let Planned {
@@ -250,21 +294,25 @@ async fn fly(app: &Arc<App>, planned: Planned, origin: &Origin) -> Answered {
         rules,
         deadline,
         sla,
+        kept,
+        token,
         ..
     } = planned;
     let context = context(app, &request, origin, deadline - reserve(sla));
     let begun = Instant::now();
-    let called = fan_out(&context, &plan.selected).await;
+    let called = fan_out(&context, &plan, kept).await;
     let detectors = begun.elapsed();
     let begun = Instant::now();
     let error = aggregate::failure(&plan, &called);
     let outcome = aggregate(&plan, &called, &request.tenant);
     let partial = outcome.coverage < plan.min_coverage;
     count(app, &request, &rules, &outcome, partial);
+    let resume_token = (partial && error.is_none())
+        .then(|| app.partials.keep(token, &request, &rules, &plan, &called));
     let shared = Shared {
-        detectors_attempted: outcome.results.len(),
+        detectors_attempted: outcome.succeeded + outcome.failed,
         detectors_succeeded: outcome.succeeded,
-        detectors_failed: outcome.results.len() - outcome.succeeded,
+        detectors_failed: outcome.failed,
         detector_results: &outcome.results,
         aggregated_payload: &outcome.payload,
         coverage_achieved: outcome.coverage,
@@ -286,6 +334,7 @@ async fn fly(app: &Arc<App>, planned: Planned, origin: &Origin) -> Answered {
         partial,
         verdict: outcome.verdict,
         reasons: outcome.reasons,
+        resume_token,
         complete: called.iter().all(|call| call.outcome.is_ok()),
         timeline: called.into_iter().map(|call| call.timeline).collect(),
         timing: Timing {
@@ -380,6 +429,7 @@ fn reply(answered: &Answered, origin: &Origin, cache: CacheStatus) -> Reply {
         verdict_reasons: &reasons,
         // A kept answer took no detector's time.
         timeline: if kept { &[] } else { &answered.timeline },
+        resume_token: answered.resume_token.as_deref(),
         timestamp: jiff::Timestamp::now().to_string(),
         idempotency_key: origin.idempotency_key.as_deref(),
     };

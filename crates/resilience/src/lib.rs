@@ -8,4 +8,6 @@
 pub mod breaker;
 pub mod budget;
 pub mod bulkhead;
+pub mod hedge;
+pub mod latency;
 pub mod retry;

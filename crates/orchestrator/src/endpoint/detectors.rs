@@ -53,6 +53,8 @@ struct Registration {
     retry: resilience::retry::Config,
     #[serde(default)]
     breaker: resilience::breaker::Config,
+    #[serde(default)]
+    hedge: resilience::hedge::Config,
 }
 
 pub async fn list(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
@@ -212,6 +214,7 @@ fn settings(given: Registration, path_name: Option<&str>) -> Result<DetectorSett
         bulkhead: given.bulkhead,
         retry: given.retry,
         breaker: given.breaker,
+        hedge: given.hedge,
         ..own
     };
     check(&settings)?;
@@ -236,6 +239,7 @@ fn check(settings: &DetectorSettings) -> Result<(), ApiError> {
     nested("bulkhead", &|faults| settings.bulkhead.validate(faults));
     nested("retry", &|faults| settings.retry.validate(faults));
     nested("breaker", &|faults| settings.breaker.validate(faults));
+    nested("hedge", &|faults| settings.hedge.validate(faults));
     let mut fault = |path: &str, text: &str| faults.push((path.to_owned(), text.to_owned()));
     if !(settings.weight.is_finite() && settings.weight >= 0.0) {
         fault("weight", "must be a number of at least 0");
@@ -295,6 +299,7 @@ fn describe(detector: &Detector) -> Value {
         "bulkhead": settings.bulkhead,
         "retry": settings.retry,
         "breaker": settings.breaker,
+        "hedge": settings.hedge,
         "registered_by": match detector.origin { Origin::File => "file", Origin::Api => "api" },
         "healthy": detector.is_in_rotation(),
         "circuit_breaker": detector.breaker.state().name(),

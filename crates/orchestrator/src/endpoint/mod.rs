@@ -7,8 +7,10 @@ pub mod detectors;
 pub mod events;
 pub mod health;
 pub mod orchestrate;
+pub mod plan;
 pub mod policies;
 pub mod rest;
+pub mod resume;
 
 use std::time::Duration;
 

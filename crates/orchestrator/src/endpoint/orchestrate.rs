@@ -46,7 +46,7 @@ async fn answer(
     let origin = origin(headers, id.to_owned())?;
     let parsed: OrchestrateRequest = intake::parse(&body)?;
     let reply = process(app, parsed, &caller, (headers, &origin)).await?;
-    Ok(respond(app, reply))
+    Ok(reply_response(app, reply))
 }
 
 /// Runs one parsed request and counts it. Shared with the batch.
@@ -87,7 +87,7 @@ async fn counted(app: &Arc<App>, accepted: Accepted, origin: &Origin) -> Result<
     result
 }
 
-fn respond(app: &App, reply: Reply) -> Response {
+pub(super) fn reply_response(app: &App, reply: Reply) -> Response {
     let status = if reply.partial {
         StatusCode::from_u16(app.config.partial_status).unwrap_or(StatusCode::PARTIAL_CONTENT)
     } else {

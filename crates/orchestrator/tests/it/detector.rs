@@ -29,6 +29,8 @@ pub enum Act {
     Reset,
     /// Never answers.
     StallHead,
+    /// Never answers the first attempt, and all others well.
+    StallFirstAttempt,
     /// Begins an answer and never ends it.
     StallBody,
     /// Ends in the middle of the body.
@@ -170,7 +172,10 @@ async fn perform(
         }
         Act::Body(body) => answer(stream, 200, "", &body).await?,
         Act::Reset => return Ok(false),
-        Act::StallHead => hang(stream, state).await,
+        Act::StallFirstAttempt if call.headers["x-attempt"] != "1" => {
+            answer(stream, 200, "", &clean(call).to_string()).await?;
+        }
+        Act::StallHead | Act::StallFirstAttempt => hang(stream, state).await,
         Act::StallBody => {
             stream
                 .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{\"req")

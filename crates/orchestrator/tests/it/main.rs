@@ -2,6 +2,7 @@
 
 mod admin;
 mod batch;
+mod beyond;
 mod detector;
 mod http_api;
 mod matrix;

@@ -1,0 +1,84 @@
+//! One exchange with one detector: what is sent, how long it may take, what is believed.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use detector_api::header as names;
+use http::{HeaderValue, Method, Request, header};
+use http_body_util::Full;
+use tokio::time::{Instant, timeout_at};
+
+use crate::answer::{self, Answer};
+use crate::call::Context;
+use crate::failure::Failure;
+use crate::registry::Detector;
+use crate::transport::retry_after;
+
+/// An attempt with less time than this is not begun: it could only fail.
+pub const SHORTEST: Duration = Duration::from_millis(5);
+
+/// One exchange under its own time: the detector's timeout, or what is left of the deadline.
+pub async fn attempt(
+    context: &Context,
+    detector: &Detector,
+    number: u32,
+) -> Result<Answer, Failure> {
+    let now = Instant::now();
+    let own = now + detector.settings.timeout;
+    let until = own.min(context.deadline);
+    if until < now + SHORTEST {
+        return Err(Failure::Deadline);
+    }
+    let request = request(context, detector, until - now, number);
+    let exchange = context
+        .transport
+        .exchange(detector.origin, request, context.answer_bytes);
+    let Ok(exchanged) = timeout_at(until, exchange).await else {
+        return Err(if own <= context.deadline {
+            Failure::Timeout
+        } else {
+            Failure::Deadline
+        });
+    };
+    let exchange = exchanged?;
+    if !exchange.status.is_success() {
+        return Err(Failure::Status {
+            status: exchange.status.as_u16(),
+            retry_after: retry_after(&exchange.headers),
+        });
+    }
+    let request_id = context.request_id.to_str().unwrap_or("");
+    Ok(answer::native(
+        &exchange.body,
+        request_id,
+        &context.content,
+    )?)
+}
+
+fn request(
+    context: &Context,
+    detector: &Detector,
+    left: Duration,
+    number: u32,
+) -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::new(context.body.clone()));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = detector.settings.endpoint.clone();
+    let headers = request.headers_mut();
+    headers.reserve(8);
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    headers.insert(names::REQUEST_ID, context.request_id.clone());
+    headers.insert(names::ATTEMPT, HeaderValue::from(number));
+    let left_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+    headers.insert(names::DEADLINE_MS, HeaderValue::from(left_ms));
+    if let Some(tenant) = &context.tenant {
+        headers.insert(names::TENANT_ID, tenant.clone());
+    }
+    if let Some(traceparent) = &context.traceparent {
+        headers.insert(names::TRACEPARENT, traceparent.clone());
+    }
+    request
+}

@@ -1,0 +1,43 @@
+//! `POST /orchestrate/resume`: completes a partial answer.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::Request;
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::orchestrate::reply_response;
+use super::{origin, read, request_id, respond};
+use crate::app::App;
+use crate::auth::{self, ORCHESTRATE_WRITE};
+use crate::error::ApiError;
+use crate::intake;
+use crate::run;
+
+#[derive(Debug, Deserialize)]
+struct ResumeRequest {
+    resume_token: String,
+    content: String,
+    tenant_id: Option<String>,
+}
+
+pub async fn resume(State(app): State<Arc<App>>, request: Request<Body>) -> Response {
+    let headers = request.headers().clone();
+    respond(answer(&app, request).await, &headers)
+}
+
+async fn answer(app: &Arc<App>, request: Request<Body>) -> Result<Response, ApiError> {
+    let headers = request.headers().clone();
+    let caller = auth::identify(&app.config.auth, &headers)?;
+    caller.require(ORCHESTRATE_WRITE)?;
+    intake::check_media_type(&headers)?;
+    let body = read(request, app.config.limits.body_bytes).await?;
+    let origin = origin(&headers, request_id(&headers))?;
+    let given: ResumeRequest = intake::parse(&body)?;
+    let tenant = caller.tenant(given.tenant_id.as_deref(), &headers)?;
+    let about = (tenant.as_str(), given.content.into());
+    let reply = run::resume(app, &given.resume_token, about, &origin).await?;
+    Ok(reply_response(app, reply))
+}
