@@ -10,7 +10,7 @@ use load_engine::log::Logger;
 use load_engine::options::{Options, Threshold};
 use load_engine::output::csv::{Config, Csv};
 use load_engine::output::json::Json;
-use load_engine::output::{Output, Outputs, RunEnd, Setup};
+use load_engine::output::{Environment, Output, Outputs, RunEnd, Setup};
 use load_metrics::{Batch, Contains, Filter, Kind, Registry, Sample, Tags, UnixNanos};
 use serde_json::Value;
 
@@ -82,11 +82,12 @@ fn csv_times_have_the_format_asked_for() {
 
 #[test]
 fn csv_settings_come_from_the_environment_and_over_it_from_the_argument() {
-    let environment = |name: &str| match name {
-        "K6_CSV_FILENAME" => Some("env.csv".to_owned()),
-        "K6_CSV_SAVE_INTERVAL" => Some("2s".to_owned()),
-        _ => None,
-    };
+    let environment = [
+        ("K6_CSV_FILENAME", "env.csv"),
+        ("K6_CSV_SAVE_INTERVAL", "2s"),
+    ];
+    let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let environment = Environment::from(environment);
     let config = Config::read("fileName=arg.csv", &environment).unwrap();
     assert_eq!(config.file_name, "arg.csv");
     assert_eq!(config.save_interval.as_secs(), 2);
@@ -106,7 +107,7 @@ fn wrong_csv_settings_are_refused_in_the_words_of_k6() {
         ),
     ];
     for (argument, why) in faults {
-        let error = Config::read(argument, &|_| None).unwrap_err();
+        let error = Config::read(argument, &Environment::new()).unwrap_err();
         let wanted = format!("could not create the 'csv' output: {why}");
         assert_eq!(error.to_string(), wanted);
     }
@@ -121,7 +122,7 @@ fn a_file_that_cannot_be_opened_ends_the_run_before_it_begins() {
 }
 
 fn csv(argument: &str) -> Box<dyn Output> {
-    let config = Config::read(argument, &|_| None).unwrap();
+    let config = Config::read(argument, &Environment::new()).unwrap();
     Box::new(Csv::in_zone(config, TimeZone::UTC))
 }
 

@@ -2,10 +2,11 @@
 
 use super::csv::{self, Csv};
 use super::json::Json;
-use super::{Output, OutputError};
+use super::prometheus_rw::{self, PrometheusRw};
+use super::{Environment, Output, OutputError};
 
 /// The outputs that exist, in order of their names.
-const AVAILABLE: &[&str] = &["csv", "json"];
+const AVAILABLE: &[&str] = &["csv", "experimental-prometheus-rw", "json"];
 
 /// Outputs that k6 had or that only extensions bring.
 const ELSEWHERE: &[&str] = &[
@@ -23,7 +24,7 @@ const ELSEWHERE: &[&str] = &[
 /// When there is no such output, or its settings are wrong.
 pub fn create(
     specification: &str,
-    environment: &dyn Fn(&str) -> Option<String>,
+    environment: &Environment,
 ) -> Result<Box<dyn Output>, OutputError> {
     let (name, argument) = specification.split_once('=').unwrap_or((specification, ""));
     match name {
@@ -32,6 +33,10 @@ pub fn create(
             argument,
             environment,
         )?))),
+        "experimental-prometheus-rw" => {
+            let config = prometheus_rw::Config::read(argument, environment)?;
+            Ok(Box::new(PrometheusRw::new(config)))
+        }
         _ if ELSEWHERE.contains(&name) => Err(OutputError::NotBuiltIn(name.to_owned())),
         _ => Err(OutputError::Unknown {
             name: name.to_owned(),
@@ -45,7 +50,7 @@ mod tests {
     use super::*;
 
     fn check(specification: &str, description_or_error: &str) {
-        let found = match create(specification, &|_| None) {
+        let found = match create(specification, &Environment::new()) {
             Ok(output) => output.description(),
             Err(error) => error.to_string(),
         };
@@ -58,6 +63,10 @@ mod tests {
         check("json=a=b.json", "json (a=b.json)");
         check("csv", "csv (file.csv)");
         check("csv=-", "csv (stdout)");
+        check(
+            "experimental-prometheus-rw",
+            "Prometheus remote write (http://localhost:9090/api/v1/write)",
+        );
         check("csv=fileName=x.csv,timeFormat=rfc3339", "csv (x.csv)");
     }
 

@@ -12,7 +12,7 @@ use load_metrics::{MetricId, Sample, SystemTag, SystemTags, Tags, UnixNanos};
 
 use super::sample_file::SampleFile;
 use super::timestamp::Rfc3339;
-use super::{Output, OutputError, RunEnd, Setup};
+use super::{Environment, Output, OutputError, RunEnd, Setup};
 use crate::options::duration::parse_extended;
 
 /// What is set with `-o csv=...` and in the environment.
@@ -58,10 +58,7 @@ impl Config {
     ///
     /// # Errors
     /// On unknown keys and values.
-    pub fn read(
-        argument: &str,
-        environment: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Self, OutputError> {
+    pub fn read(argument: &str, environment: &Environment) -> Result<Self, OutputError> {
         let mut config = Self::default();
         let settings = [
             ("K6_CSV_FILENAME", "fileName"),
@@ -69,8 +66,8 @@ impl Config {
             ("K6_CSV_TIME_FORMAT", "timeFormat"),
         ];
         for (variable, key) in settings {
-            if let Some(value) = environment(variable) {
-                config.set(key, &value)?;
+            if let Some(value) = environment.get(variable) {
+                config.set(key, value)?;
             }
         }
         if !argument.contains('=') && !argument.contains(',') {

@@ -7,9 +7,12 @@ mod create;
 pub mod csv;
 pub mod json;
 mod lane;
+pub mod prometheus_rw;
+mod push;
 mod sample_file;
 mod timestamp;
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -54,6 +57,9 @@ pub trait Output: Send {
     /// When the rest cannot be written.
     fn finish(&mut self, end: &RunEnd) -> Result<(), OutputError>;
 }
+
+/// The environment of the process: what `K6_...` variables say.
+pub type Environment = BTreeMap<String, String>;
 
 /// Where an output that goes to the standard output writes.
 pub type Stdout = Arc<Mutex<dyn Write + Send>>;

@@ -1,0 +1,235 @@
+//! Sends bodies over HTTP beside the output that makes them.
+//!
+//! A slow receiver must not keep an output from taking samples: a thread sends, one body at a time,
+//! and says how it went.
+
+use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::tls::Version;
+use reqwest::{Certificate, Client, Identity};
+
+/// How to reach a receiver.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Endpoint {
+    /// Where bodies are posted to.
+    pub url: String,
+    /// Sent with each.
+    pub headers: Vec<(String, String)>,
+    /// User name and password.
+    pub basic_auth: Option<(String, String)>,
+    /// Sent as `Authorization: Bearer`.
+    pub bearer_token: Option<String>,
+    /// Takes any certificate.
+    pub insecure_skip_tls_verify: bool,
+    /// `1.2` or `1.3`.
+    pub tls_minimum_version: Option<String>,
+    /// Files with the client's certificate and its key, PEM.
+    pub client_certificate: Option<(String, String)>,
+    /// File with the authority that signed the receiver's certificate, PEM.
+    pub authority: Option<String>,
+}
+
+/// Why a body was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum PushError {
+    /// The settings cannot be used.
+    #[error("{0}")]
+    Settings(String),
+    /// The request did not come through.
+    #[error("HTTP POST request failed: {0}")]
+    Request(String),
+    /// The receiver does not want it.
+    #[error("got status code: {status} instead expected a 2xx successful status code{answer}")]
+    Status {
+        /// What it answered.
+        status: u16,
+        /// And what it said, for the reader of a log line.
+        answer: String,
+    },
+}
+
+/// One answer may take so long.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// What of an answer is shown.
+const SHOWN_ANSWER: usize = 200;
+
+/// A thread that sends.
+#[derive(Debug)]
+pub(super) struct Pusher {
+    bodies: Option<SyncSender<Vec<u8>>>,
+    results: Receiver<Result<(), PushError>>,
+    busy: bool,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Pusher {
+    pub(super) fn start(endpoint: &Endpoint) -> Result<Self, PushError> {
+        let client = client(endpoint)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| PushError::Settings(error.to_string()))?;
+        let (bodies, waiting) = sync_channel::<Vec<u8>>(1);
+        let (done, results) = sync_channel(1);
+        let endpoint = endpoint.clone();
+        let thread = std::thread::spawn(move || {
+            while let Ok(body) = waiting.recv() {
+                let result = runtime.block_on(post(&client, &endpoint, body));
+                if done.send(result).is_err() {
+                    break; // nobody wants to know any more
+                }
+            }
+        });
+        Ok(Self {
+            bodies: Some(bodies),
+            results,
+            busy: false,
+            thread: Some(thread),
+        })
+    }
+
+    /// How the last body fared, if that is known since the last call.
+    pub(super) fn result(&mut self) -> Option<Result<(), PushError>> {
+        if !self.busy {
+            return None;
+        }
+        match self.results.try_recv() {
+            Ok(result) => {
+                self.busy = false;
+                Some(result)
+            }
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => Some(Err(gone())),
+        }
+    }
+
+    /// The same, but waits for it.
+    pub(super) fn wait(&mut self) -> Option<Result<(), PushError>> {
+        let result = self
+            .busy
+            .then(|| self.results.recv().unwrap_or(Err(gone())));
+        self.busy = false;
+        result
+    }
+
+    /// Whether a body is under way.
+    pub(super) fn is_busy(&self) -> bool {
+        self.busy
+    }
+
+    /// Sends a body, unless one is under way.
+    pub(super) fn push(&mut self, body: Vec<u8>) {
+        debug_assert!(!self.busy, "callers ask before they make a body");
+        if let Some(bodies) = &self.bodies {
+            self.busy = bodies.try_send(body).is_ok();
+        }
+    }
+}
+
+impl Drop for Pusher {
+    fn drop(&mut self) {
+        self.bodies = None;
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has nothing left to say.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn gone() -> PushError {
+    PushError::Request("the sending thread is gone".to_owned())
+}
+
+fn client(endpoint: &Endpoint) -> Result<Client, PushError> {
+    let settings = |error: reqwest::Error| PushError::Settings(causes(&error));
+    // Fails only when a provider is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut builder = Client::builder()
+        .timeout(PATIENCE)
+        .default_headers(headers(&endpoint.headers)?)
+        .tls_danger_accept_invalid_certs(endpoint.insecure_skip_tls_verify);
+    if let Some(version) = &endpoint.tls_minimum_version {
+        builder = builder.tls_version_min(tls_version(version)?);
+    }
+    if let Some((certificate, key)) = &endpoint.client_certificate {
+        let mut pem = read(certificate)?;
+        pem.push(b'\n');
+        pem.extend(read(key)?);
+        builder = builder.identity(Identity::from_pem(&pem).map_err(settings)?);
+    }
+    if let Some(authority) = &endpoint.authority {
+        let certificate = Certificate::from_pem(&read(authority)?).map_err(settings)?;
+        builder = builder.tls_certs_merge([certificate]);
+    }
+    let url = reqwest::Url::parse(&endpoint.url);
+    url.map_err(|error| PushError::Settings(format!("parse \"{}\": {error}", endpoint.url)))?;
+    builder.build().map_err(settings)
+}
+
+fn read(path: &str) -> Result<Vec<u8>, PushError> {
+    std::fs::read(Path::new(path))
+        .map_err(|error| PushError::Settings(format!("open {path}: {error}")))
+}
+
+fn tls_version(text: &str) -> Result<Version, PushError> {
+    match text {
+        "1.2" | "tls1.2" => Ok(Version::TLS_1_2),
+        "1.3" | "tls1.3" => Ok(Version::TLS_1_3),
+        _ => Err(PushError::Settings(format!(
+            "TLS version \"{text}\" is not supported, use 1.2 or 1.3"
+        ))),
+    }
+}
+
+fn headers(pairs: &[(String, String)]) -> Result<HeaderMap, PushError> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in pairs {
+        let bad = || PushError::Settings(format!("'{name}: {value}' is not a header"));
+        let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
+        let value = HeaderValue::from_str(value).map_err(|_| bad())?;
+        headers.insert(key, value);
+    }
+    Ok(headers)
+}
+
+async fn post(client: &Client, endpoint: &Endpoint, body: Vec<u8>) -> Result<(), PushError> {
+    let mut request = client.post(&endpoint.url).body(body);
+    if let Some((user, password)) = &endpoint.basic_auth {
+        request = request.basic_auth(user, Some(password));
+    }
+    if let Some(token) = &endpoint.bearer_token {
+        request = request.bearer_auth(token);
+    }
+    let sent = request.send().await;
+    let response = sent.map_err(|error| PushError::Request(causes(&error)))?;
+    let status = response.status();
+    if status.is_success() {
+        return Ok(());
+    }
+    let answer = response.text().await.unwrap_or_default();
+    let shown: String = answer.trim().chars().take(SHOWN_ANSWER).collect();
+    Err(PushError::Status {
+        status: status.as_u16(),
+        answer: if shown.is_empty() {
+            shown
+        } else {
+            format!(": {shown}")
+        },
+    })
+}
+
+/// The whole chain of an error on one line.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
