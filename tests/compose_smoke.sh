@@ -1,0 +1,204 @@
+#!/usr/bin/env bash
+# Does docker-compose.test.yml give a whole, healthy stack that does what the README says?
+#
+#   tests/compose_smoke.sh            everything below; ends by itself, exit code 0: all of it held
+#   SMOKE_KEEP=1 tests/...            leaves the stack running for a look
+#   SMOKE_BINARY=path tests/...       puts this binary into the image instead of compiling
+#   SMOKE_GRAFANA=1 tests/...         starts Grafana as well (it has no offline stand-in)
+#
+# Images are pulled. Where no registry can be reached, OFFLINE_DOCKER names a script that starts an
+# engine and tags local stand-ins (default: ../shared/tools/offline-docker.sh, when it is there).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+FILE=docker-compose.test.yml
+OFFLINE_DOCKER=${OFFLINE_DOCKER:-../shared/tools/offline-docker.sh}
+# shellcheck source=/dev/null
+set -a; . ./.env; set +a
+export COMPOSE_PROJECT_NAME=sparring-smoke
+BASE=http://127.0.0.1:$ORCHESTRATION_PORT
+PROMETHEUS=127.0.0.1:$PROMETHEUS_PORT
+HELD=0
+
+say() { printf '\n== %s\n' "$*"; }
+held() { HELD=$((HELD + 1)); printf 'ok    %s\n' "$*"; }
+fail() { printf 'FAIL  %s\n' "$*" >&2; exit 1; }
+compose() {
+  if docker compose version >/dev/null 2>&1; then docker compose -f "$FILE" "$@"
+  else docker-compose -f "$FILE" "$@"; fi
+}
+
+# Waits until a command succeeds: until 60 "what" command...
+until_holds() {
+  local seconds=$1 what=$2; shift 2
+  local deadline=$((SECONDS + seconds))
+  until "$@" >/dev/null 2>&1; do
+    [ "$SECONDS" -lt "$deadline" ] || fail "$what, not within $seconds s"
+    sleep 0.5
+  done
+  held "$what"
+}
+
+left_over() {
+  for kind in "container ls -aq" "network ls -q" "volume ls -q"; do
+    # shellcheck disable=SC2086
+    docker $kind --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME"
+  done
+}
+
+finish() {
+  local code=$?
+  if [ "$code" != 0 ]; then
+    say "state at the failure"
+    compose ps || true
+    compose logs --tail 20 || true
+  fi
+  [ -n "${SMOKE_KEEP:-}" ] || compose --profile load --profile replicas down -v --remove-orphans -t 5 >/dev/null 2>&1 || true
+  exit "$code"
+}
+
+prepare_images() {
+  if docker info >/dev/null 2>&1 && timeout 60 docker pull -q "$REDIS_IMAGE" >/dev/null 2>&1; then
+    compose pull --quiet redis prometheus locust
+    return
+  fi
+  [ -x "$OFFLINE_DOCKER" ] || fail "no registry can be reached, and there is no $OFFLINE_DOCKER"
+  BASE_TAG=$BASE_IMAGE REDIS_TAG=$REDIS_IMAGE PROMETHEUS_TAG=$PROMETHEUS_IMAGE LOCUST_TAG=$LOCUST_IMAGE \
+    "$OFFLINE_DOCKER" base redis prometheus locust
+  SMOKE_BINARY=${SMOKE_BINARY:-$(build_outside)}
+}
+
+build_outside() {
+  cargo build --quiet --release --package sparring >&2
+  echo "${CARGO_TARGET_DIR:-target}/release/sparring"
+}
+
+build_image() {
+  if [ -n "${SMOKE_BINARY:-}" ]; then
+    mkdir -p dist
+    strip -o dist/sparring "$SMOKE_BINARY"
+    export SPARRING_BUILD_TARGET=prebuilt
+  fi
+  compose build --quiet mock-detector-success 2>/dev/null || compose build mock-detector-success
+  local base image
+  base=$(docker image inspect -f '{{.Size}}' "$BASE_IMAGE")
+  image=$(docker image inspect -f '{{.Size}}' "$SPARRING_IMAGE")
+  local added=$(((image - base) / 1000000))
+  [ "$added" -lt 60 ] || [ -n "${SMOKE_ANY_SIZE:-}" ] || fail "the image adds $added MB to its base, 60 at most"
+  held "the image adds $added MB to its base"
+}
+
+healthy() {
+  local id
+  id=$(compose ps -q "$1") && [ -n "$id" ] || return 1
+  [ "$(docker inspect -f '{{.State.Health.Status}}' "$id")" = healthy ]
+}
+
+post() { # PATH BODY: prints the status, the body is in $ANSWER
+  curl -s -o "$ANSWER" -w '%{http_code}' -m 10 "$BASE$1" -H 'Content-Type: application/json' -H 'X-API-Key: test-key' -d "$2"
+}
+
+expect() { # WHAT WANTED GOT
+  case " $2 " in *" $3 "*) held "$1" ;; *) fail "$1: $3 instead of $2: $(head -c 400 "$ANSWER")" ;; esac
+}
+
+readme_lines() {
+  curl -sf "$BASE/health" | grep -q '"status":"healthy"' || fail "the orchestrator is not healthy"
+  held "the orchestrator says that it is healthy"
+  for port in "$MOCK_SUCCESS_PORT" "$MOCK_VARIABLE_PORT" "$MOCK_FAILING_PORT" "$MOCK_TIMEOUT_PORT" "$MOCK_BATCH_PORT"; do
+    curl -sf -o /dev/null "http://127.0.0.1:$port/health" || fail "no mock detector answers on $port"
+  done
+  held "five mock detectors answer"
+  expect "a request is answered" "200 206" "$(post /orchestrate '{"content": "Write to jane@example.com", "content_type": "text"}')"
+  grep -q detector_results "$ANSWER" || fail "the answer names no detectors"
+  expect "a malformed request is refused" "400" "$(post /orchestrate '{')"
+  curl -sf "$BASE/metrics" | grep -q '^circuit_breaker_state' || fail "no breaker metrics"
+  held "breakers show in the metrics"
+}
+
+prom() { # QUERY: succeeds when it has a result
+  curl -sfG "http://$PROMETHEUS/api/v1/query" --data-urlencode "query=$1" | grep -q '"value"'
+}
+
+toggle() {
+  local mock=http://127.0.0.1:$MOCK_SUCCESS_PORT/__admin/profile
+  curl -sf -o /dev/null -X PATCH "$mock" -H 'Content-Type: application/json' -d '{"success_rate": 0.0}' || fail "the mock took no new profile"
+  background_load 40 &
+  local load=$!
+  until_holds 40 "a failing detector opens its breaker in Prometheus" \
+    prom 'circuit_breaker_state{detector="mock-detector-success",state="open"} == 1'
+  until_holds 40 "the alert fires" prom 'ALERTS{alertname="CircuitBreakerOpen",alertstate="firing"}'
+  curl -sf -o /dev/null -X PATCH "$mock" -H 'Content-Type: application/json' -d '{"success_rate": 1.0}'
+  wait "$load"
+  curl -sf -o /dev/null -X POST "$BASE/circuit-breakers/mock-detector-success/reset" -H 'X-API-Key: test-key' || true
+}
+
+background_load() { # SECONDS: about ten requests a second
+  local end=$((SECONDS + $1)) n=0
+  while [ "$SECONDS" -lt "$end" ]; do
+    n=$((n + 1))
+    curl -s -o /dev/null -m 5 "$BASE/orchestrate" -H 'Content-Type: application/json' -H 'X-API-Key: test-key' \
+      -d "{\"content\": \"smoke $n of $$\", \"content_type\": \"text\"}" &
+    sleep 0.1
+    [ $((n % 20)) -ne 0 ] || wait
+  done
+  wait
+}
+
+locust_passes() {
+  compose run --rm --no-deps -T -e LOCUST_USERS=6 -e LOCUST_SPAWN_RATE=6 -e LOCUST_RUN_TIME="${SMOKE_LOCUST_TIME:-20s}" \
+    locust -f /mnt/locust/locustfile_orchestration.py --headless --host http://orchestration:8000 --only-summary \
+    --exclude-tags async idempotency >"$ANSWER" 2>&1 || { tail -60 "$ANSWER"; fail "Locust does not pass"; }
+  held "Locust passes: $(grep -o 'verdict: .*' "$ANSWER")"
+}
+
+driver_passes() {
+  local code=0
+  K6_SMOKE_DURATION=${K6_SMOKE_DURATION:-20s} TESTID=smoke \
+    compose --profile load run --rm -T load >"$ANSWER" 2>&1 || code=$?
+  [ "$code" = 0 ] || { tail -60 "$ANSWER"; fail "the driver's smoke run ends with $code"; }
+  held "the driver's smoke run passes"
+  until_holds 15 "the driver's samples are in Prometheus" prom 'last_over_time(k6_http_reqs_total[5m])'
+}
+
+dashboards_have_data() {
+  # shellcheck disable=SC2086
+  cargo xtask dashboards --prometheus "$PROMETHEUS" ${SMOKE_DASHBOARDS:---absent orchestrator_redis_backend_up} || fail "queries without data, see above"
+  held "every panel and every rule has data"
+}
+
+ANSWER=$(mktemp)
+trap finish EXIT
+
+say "images"
+prepare_images
+build_image
+
+say "up"
+SERVICES=(mock-detector-success mock-detector-variable mock-detector-failing mock-detector-timeout
+  mock-detector-batch orchestration redis prometheus locust)
+[ -z "${SMOKE_GRAFANA:-}" ] || SERVICES+=(grafana)
+compose up -d "${SERVICES[@]}" >/dev/null 2>&1 || compose up -d "${SERVICES[@]}"
+for service in "${SERVICES[@]}"; do until_holds 90 "$service is healthy" healthy "$service"; done
+compose up -d --scale locust-worker=2 locust-worker >/dev/null 2>&1
+
+say "use"
+readme_lines
+until_holds 60 "Prometheus scrapes all six" prom 'count(up{job=~"orchestrator|mock-detectors"} == 1) == 6'
+locust_passes
+driver_passes
+
+say "break"
+toggle
+
+say "look"
+dashboards_have_data
+
+if [ -z "${SMOKE_KEEP:-}" ]; then
+  say "down"
+  compose --profile load --profile replicas down -v --remove-orphans -t 5 >/dev/null 2>&1
+  [ -z "$(left_over)" ] || fail "down left something behind: $(left_over)"
+  held "down leaves nothing behind"
+fi
+rm -f "$ANSWER"
+printf '\n%d passed, 0 failed\n' "$HELD"
