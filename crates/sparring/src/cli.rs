@@ -45,6 +45,8 @@ pub enum Command {
     Fault(commands::fault::Arguments),
     /// Read a fleet file and report all its faults, each with its path and a hint
     Check(commands::check::Arguments),
+    /// Run a k6 script
+    Run(Box<commands::run::Arguments>),
 }
 
 impl Command {
@@ -55,6 +57,7 @@ impl Command {
             Self::Orchestrator(arguments) => commands::orchestrator::execute(&arguments),
             Self::Fault(arguments) => commands::fault::execute(&arguments),
             Self::Check(arguments) => commands::check::execute(&arguments),
+            Self::Run(arguments) => commands::run::execute(&arguments),
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod check;
 pub mod fault;
 pub mod mock;
 pub mod orchestrator;
+pub mod run;
 pub mod up;
 
 /// How a command ends: with the process' exit code, or with what stopped it.

@@ -5,6 +5,7 @@
 mod cli;
 mod client;
 mod commands;
+mod driver;
 mod fleet_names;
 mod metrics_text;
 mod signals;

@@ -17,6 +17,7 @@ pub use export::to_export;
 pub use machine::{Origin, to_machine};
 pub use text::{Mode, to_text};
 
+use crate::output::{CheckResult, ThresholdResult};
 use crate::thresholds::Thresholds;
 
 /// The end-of-test summary.
@@ -169,6 +170,36 @@ impl Summary {
             time_unit,
             setup_data,
         }
+    }
+
+    /// Every threshold, for outputs that write a verdict.
+    pub fn threshold_results(&self) -> Vec<ThresholdResult> {
+        let of = |metric: &MetricView| {
+            let name = metric.name.clone();
+            let rules = metric.thresholds.clone().into_iter();
+            rules.map(move |rule| ThresholdResult {
+                metric: name.clone(),
+                expression: rule.text,
+                passed: rule.ok,
+                observed: Some(rule.observed),
+            })
+        };
+        self.metrics.iter().flat_map(of).collect()
+    }
+
+    /// Every check, for outputs that write a verdict.
+    pub fn check_results(&self) -> Vec<CheckResult> {
+        let of = |check: &Check| CheckResult {
+            name: check.name.clone(),
+            group: check
+                .path
+                .strip_suffix(&format!("::{}", check.name))
+                .unwrap_or_default()
+                .to_owned(),
+            passes: check.passes,
+            fails: check.fails,
+        };
+        self.root.all_checks().into_iter().map(of).collect()
     }
 
     /// The metric of that name.

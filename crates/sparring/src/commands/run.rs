@@ -1,0 +1,13 @@
+//! `sparring run`: a k6 script, unmodified.
+
+use std::process::ExitCode;
+
+use super::CommandResult;
+use crate::driver;
+
+pub use crate::driver::Args as Arguments;
+
+/// Runs the script; the exit code is k6's.
+pub fn execute(arguments: &Arguments) -> CommandResult {
+    Ok(ExitCode::from(driver::drive(arguments).exit.code()))
+}

@@ -1,0 +1,241 @@
+//! The flags of `run`, as k6 has them.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args as ClapArgs, ValueEnum};
+
+/// Run a k6 script, unmodified. Exit code 0: all thresholds hold; 99: one is crossed; 104: the
+/// options cannot be used; 105: interrupted; 107: the script threw outside of iterations; 108: it
+/// aborted the test.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub struct Args {
+    /// The script, an archive of one, or - for the standard input
+    #[arg(value_name = "SCRIPT")]
+    pub script: String,
+    #[command(flatten)]
+    pub load: LoadFlags,
+    #[command(flatten)]
+    pub client: ClientFlags,
+    #[command(flatten)]
+    pub report: ReportFlags,
+    #[command(flatten)]
+    pub script_flags: ScriptFlags,
+    #[command(flatten)]
+    pub process: ProcessFlags,
+}
+
+/// What is executed.
+#[derive(Debug, Clone, Default, ClapArgs)]
+#[command(next_help_heading = "Load")]
+pub struct LoadFlags {
+    /// Number of virtual users
+    #[arg(short = 'u', long, value_name = "N", allow_hyphen_values = true)]
+    pub vus: Option<i64>,
+    /// How long the test lasts, as 30s or 1m30s
+    #[arg(short = 'd', long, value_name = "TIME")]
+    pub duration: Option<String>,
+    /// Iterations of all virtual users together
+    #[arg(short = 'i', long, value_name = "N", allow_hyphen_values = true)]
+    pub iterations: Option<i64>,
+    /// Add a stage, as 30s:10 (duration:target)
+    #[arg(short = 's', long = "stage", value_name = "STAGE")]
+    pub stages: Vec<String>,
+    /// Run only this part of the test, as 10%, 1/3, 0.2:2/3
+    #[arg(long, value_name = "SEGMENT")]
+    pub execution_segment: Option<String>,
+    /// All parts of the test, as 0,1/3,2/3,1
+    #[arg(long, value_name = "SEQUENCE")]
+    pub execution_segment_sequence: Option<String>,
+    /// Wait before the test begins until it is resumed over the REST API
+    #[arg(short = 'p', long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub paused: Option<bool>,
+    /// Do not run setup()
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub no_setup: Option<bool>,
+    /// Do not run teardown()
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub no_teardown: Option<bool>,
+    /// The least time that an iteration takes
+    #[arg(long, value_name = "TIME")]
+    pub min_iteration_duration: Option<String>,
+}
+
+/// How requests are made.
+#[derive(Debug, Clone, Default, ClapArgs)]
+#[command(next_help_heading = "Requests")]
+pub struct ClientFlags {
+    /// Follow at most so many redirects
+    #[arg(long, value_name = "N")]
+    pub max_redirects: Option<i64>,
+    /// Requests of a batch that run at the same time
+    #[arg(long, value_name = "N")]
+    pub batch: Option<i64>,
+    /// The same, for one host
+    #[arg(long, value_name = "N")]
+    pub batch_per_host: Option<i64>,
+    /// At most so many requests per second, of all virtual users
+    #[arg(long, value_name = "N")]
+    pub rps: Option<i64>,
+    /// The User-Agent header
+    #[arg(long, value_name = "TEXT")]
+    pub user_agent: Option<String>,
+    /// Log all requests and responses; with =full the bodies, too
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "headers", value_name = "HOW")]
+    pub http_debug: Option<String>,
+    /// Do not verify certificates
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub insecure_skip_tls_verify: Option<bool>,
+    /// A new connection for each request
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub no_connection_reuse: Option<bool>,
+    /// New connections for each iteration
+    #[arg(long = "no-vu-connection-reuse", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub no_vu_connection_reuse: Option<bool>,
+    /// Failed requests throw exceptions
+    #[arg(short = 'w', long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub throw: Option<bool>,
+    /// Refuse to call this range of addresses
+    #[arg(long = "blacklist-ip", value_name = "CIDR")]
+    pub blacklist_ips: Vec<String>,
+    /// Refuse to call these hosts; a leading * is a wildcard
+    #[arg(long, value_name = "PATTERN")]
+    pub block_hostnames: Vec<String>,
+    /// Read response bodies but do not keep them
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub discard_response_bodies: Option<bool>,
+    /// Addresses from which virtual users make their requests
+    #[arg(long, value_name = "RANGES")]
+    pub local_ips: Option<String>,
+    /// How names are resolved, as ttl=5m,select=random,policy=preferIPv4
+    #[arg(long, value_name = "SETTINGS")]
+    pub dns: Option<String>,
+}
+
+/// What is measured and shown.
+#[derive(Debug, Clone, Default, ClapArgs)]
+#[command(next_help_heading = "Results")]
+pub struct ReportFlags {
+    /// Send all samples to an output, as json=file.json
+    #[arg(short = 'o', long = "out", value_name = "OUTPUT")]
+    pub outputs: Vec<String>,
+    /// What the summary shows of trends, as avg,p(95)
+    #[arg(long, value_name = "STATS")]
+    pub summary_trend_stats: Vec<String>,
+    /// The unit of times in the summary: s, ms or us
+    #[arg(long, value_name = "UNIT")]
+    pub summary_time_unit: Option<String>,
+    /// The tags that the driver sets
+    #[arg(long, value_name = "TAGS")]
+    pub system_tags: Vec<String>,
+    /// Add a tag to all samples, as name=value
+    #[arg(long = "tag", value_name = "TAG")]
+    pub tags: Vec<String>,
+    /// Do not look at thresholds
+    #[arg(long, env = "K6_NO_THRESHOLDS", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub no_thresholds: Option<bool>,
+    /// Show no summary
+    #[arg(long, env = "K6_NO_SUMMARY", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub no_summary: Option<bool>,
+    /// How much the summary shows
+    #[arg(long, env = "K6_SUMMARY_MODE", value_name = "MODE")]
+    pub summary_mode: Option<SummaryMode>,
+    /// Write the summary to a file as JSON
+    #[arg(long, env = "K6_SUMMARY_EXPORT", value_name = "FILE")]
+    pub summary_export: Option<PathBuf>,
+    /// Use k6's newer layout for handleSummary and --summary-export
+    #[arg(long, env = "K6_NEW_MACHINE_READABLE_SUMMARY", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub new_machine_readable_summary: Option<bool>,
+    /// Accepted for compatibility; nothing is ever reported to anyone
+    #[arg(long, env = "K6_NO_USAGE_REPORT", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub no_usage_report: Option<bool>,
+}
+
+/// How the script is run.
+#[derive(Debug, Clone, Default, ClapArgs)]
+#[command(next_help_heading = "Script")]
+pub struct ScriptFlags {
+    /// Set a variable of __ENV, as NAME=value; NAME alone takes the system's value
+    #[arg(short = 'e', long = "env", value_name = "VAR=value")]
+    pub environment: Vec<String>,
+    /// Give the system's variables to the script
+    #[arg(long, env = "K6_INCLUDE_SYSTEM_ENV_VARS", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub include_system_env_vars: Option<bool>,
+    /// What SCRIPT is: js or archive
+    #[arg(short = 't', long = "type", env = "K6_TYPE", value_name = "TYPE")]
+    pub test_type: Option<String>,
+    /// The script's compatibility mode: extended or base
+    #[arg(long, env = "K6_COMPATIBILITY_MODE", value_name = "MODE")]
+    pub compatibility_mode: Option<String>,
+    /// Where secrets come from, as file=path
+    #[arg(long, value_name = "SOURCE")]
+    pub secret_source: Vec<String>,
+    /// Where traces go; only none is supported
+    #[arg(long, env = "K6_TRACES_OUTPUT", value_name = "OUTPUT")]
+    pub traces_output: Option<String>,
+    /// Turn on a feature by name
+    #[arg(long, value_name = "NAME")]
+    pub features: Vec<String>,
+}
+
+/// How the process behaves.
+#[derive(Debug, Clone, Default, ClapArgs)]
+#[command(next_help_heading = "Process")]
+pub struct ProcessFlags {
+    /// Serve the REST API here
+    #[arg(short = 'a', long, env = "K6_ADDRESS", value_name = "HOST:PORT")]
+    pub address: Option<String>,
+    /// The configuration file (JSON)
+    #[arg(short = 'c', long, env = "K6_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// How log lines look
+    #[arg(long, env = "K6_LOG_FORMAT", value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+    /// Where log lines go: stderr, stdout, none or file=path
+    #[arg(long, env = "K6_LOG_OUTPUT", value_name = "OUTPUT")]
+    pub log_output: Option<String>,
+    /// Write what console.log says to this file
+    #[arg(long, value_name = "FILE")]
+    pub console_output: Option<String>,
+    /// Do not use colours
+    #[arg(long, env = "K6_NO_COLOR", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub no_color: Option<bool>,
+    /// Show no banner and no progress
+    #[arg(short, long, action = ArgAction::SetTrue)]
+    pub quiet: bool,
+    /// Log more
+    #[arg(short, long, action = ArgAction::SetTrue)]
+    pub verbose: bool,
+    /// Keep the process after the test's end until it is interrupted
+    #[arg(short = 'l', long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub linger: Option<bool>,
+    /// Accepted for compatibility
+    #[arg(long, env = "K6_PROFILING_ENABLED", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub profiling_enabled: Option<bool>,
+    /// Threads that run virtual users; all cores unless said otherwise (not k6's)
+    #[arg(long, env = "SPARRING_THREADS", value_name = "N")]
+    pub threads: Option<usize>,
+}
+
+/// How much the summary shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SummaryMode {
+    /// Totals
+    Compact,
+    /// Totals, then every scenario and group
+    Full,
+    /// k6's older layout; shown as compact
+    Legacy,
+    /// Nothing
+    Disabled,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// key=value
+    Text,
+    /// One object per line
+    Json,
+    /// The message only
+    Raw,
+}

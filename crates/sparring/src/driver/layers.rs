@@ -1,0 +1,172 @@
+//! The options of a run: configuration file, script, environment and flags over each other.
+
+use std::path::{Path, PathBuf};
+
+use load_engine::log::{Level, Logger};
+use load_engine::options::{OptionError, Options, environment, json, layer};
+use serde_json::Value;
+
+use super::args::Args;
+use super::failure::Failure;
+
+/// The configuration file: options, and what only it can say.
+#[derive(Debug, Default)]
+pub struct ConfigFile {
+    pub options: Options,
+    pub outputs: Vec<String>,
+}
+
+/// Reads the configuration file. The default one need not exist.
+pub fn config_file(args: &Args) -> Result<ConfigFile, Failure> {
+    let default = || {
+        let home = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
+        let home =
+            home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".config")))?;
+        let path = home.join("k6/config.json");
+        path.exists().then_some(path)
+    };
+    let Some(path) = args.process.config.clone().or_else(default) else {
+        return Ok(ConfigFile::default());
+    };
+    read_config(&path)
+}
+
+fn read_config(path: &Path) -> Result<ConfigFile, Failure> {
+    let name = path.display();
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Failure::other(format!(
+            "the configuration file {name} cannot be read: {error}"
+        ))
+    })?;
+    let value: Value = serde_json::from_str(&text).map_err(|error| {
+        Failure::config(format!("the configuration file {name} is no JSON: {error}"))
+    })?;
+    let read = json::read(&value)
+        .map_err(|error| Failure::config(format!("the configuration file {name}: {error}")))?;
+    let outputs = match value.get("out") {
+        Some(Value::String(one)) => vec![one.clone()],
+        Some(Value::Array(all)) => all
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect(),
+        _ => Vec::new(),
+    };
+    Ok(ConfigFile {
+        options: read.options,
+        outputs,
+    })
+}
+
+/// All layers over each other.
+pub fn consolidate(
+    args: &Args,
+    file: Options,
+    script: &Value,
+    logger: &Logger,
+) -> Result<Options, Failure> {
+    let config = |error: OptionError| Failure::config(error.to_string());
+    let read = json::read(script).map_err(|error| {
+        Failure::config(format!("could not initialize '{}': {error}", args.script))
+    })?;
+    for key in &read.unknown {
+        let error = format!("json: unknown field \"{key}\"");
+        let message = "There were unknown fields in the options exported in the script";
+        logger.log(Level::Warn, message, &[("error", &error)]);
+    }
+    let variables = environment::read(|name| std::env::var(name).ok()).map_err(config)?;
+    let flags = flags(args)?;
+    let mut options = Options::default();
+    for layer in [file, read.options, variables, flags] {
+        warn_of_wiping(&options, &layer, logger);
+        options = layer::merge(options, layer);
+    }
+    if args.report.no_thresholds == Some(true) {
+        options.thresholds = None;
+    }
+    refuse_unknown_stats(&options)?;
+    Ok(options)
+}
+
+fn warn_of_wiping(lower: &Options, higher: &Options, logger: &Logger) {
+    let wipes = layer::sets_execution(higher) && lower.scenarios.is_some();
+    if wipes && higher.scenarios.is_none() {
+        logger.warn(
+            "CLI flags or environment variables that say what is executed (duration, iterations, \
+             stages) override the scenarios of the script",
+        );
+    }
+}
+
+fn refuse_unknown_stats(options: &Options) -> Result<(), Failure> {
+    for stat in options.summary_trend_stats.iter().flatten() {
+        let known = load_metrics::threshold::parse_aggregation(stat);
+        let known = known.filter(|_| stat != "rate" && stat != "value");
+        known.ok_or_else(|| {
+            Failure::other(format!("invalid trend stat '{stat}', unknown format"))
+        })?;
+    }
+    Ok(())
+}
+
+/// The layer of the command line.
+pub fn flags(args: &Args) -> Result<Options, Failure> {
+    let other = |error: OptionError| Failure::other(error.to_string());
+    let (load, client, report) = (&args.load, &args.client, &args.report);
+    let mut options = Options {
+        paused: load.paused,
+        vus: load.vus,
+        iterations: load.iterations,
+        execution_segment: load.execution_segment.clone(),
+        execution_segment_sequence: load.execution_segment_sequence.clone(),
+        no_setup: load.no_setup,
+        no_teardown: load.no_teardown,
+        max_redirects: client.max_redirects,
+        batch: client.batch,
+        batch_per_host: client.batch_per_host,
+        rps: client.rps,
+        user_agent: client.user_agent.clone(),
+        http_debug: client.http_debug.clone(),
+        insecure_skip_tls_verify: client.insecure_skip_tls_verify,
+        no_connection_reuse: client.no_connection_reuse,
+        no_vu_connection_reuse: client.no_vu_connection_reuse,
+        throw: client.throw,
+        discard_response_bodies: client.discard_response_bodies,
+        local_ips: client.local_ips.clone(),
+        summary_time_unit: report.summary_time_unit.clone(),
+        console_output: args.process.console_output.clone(),
+        ..Options::default()
+    };
+    let times = [
+        ("duration", &load.duration),
+        ("minIterationDuration", &load.min_iteration_duration),
+    ];
+    for (option, text) in times {
+        if let Some(text) = text {
+            environment::set_text(&mut options, option, text).map_err(other)?;
+        }
+    }
+    let lists = [
+        ("blacklistIPs", &client.blacklist_ips),
+        ("blockHostnames", &client.block_hostnames),
+        ("summaryTrendStats", &report.summary_trend_stats),
+        ("systemTags", &report.system_tags),
+        ("features", &args.script_flags.features),
+    ];
+    for (option, texts) in lists {
+        if !texts.is_empty() {
+            environment::set_list(&mut options, option, texts).map_err(other)?;
+        }
+    }
+    if !load.stages.is_empty() {
+        options.stages = Some(environment::stages(&load.stages.join(",")).map_err(Failure::other)?);
+    }
+    if let Some(dns) = &client.dns {
+        options.dns = Some(environment::dns(dns).map_err(Failure::other)?);
+    }
+    if !report.tags.is_empty() {
+        let tags = environment::tags(report.tags.iter().map(String::as_str));
+        options.tags = Some(tags.map_err(Failure::other)?);
+    }
+    Ok(options)
+}
