@@ -4,10 +4,12 @@
 //! A VU belongs to one worker thread (a current-thread runtime with a `LocalSet`) and is one local
 //! task there; executors decide when it iterates.
 
+pub mod archive;
 mod executor;
 mod exit;
 mod fine_clock;
 pub mod go_text;
+pub mod inspect;
 mod job;
 pub mod log;
 pub mod options;
