@@ -1,5 +1,6 @@
 //! One run, from the flags to the exit code.
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -244,9 +245,13 @@ fn start_outputs(
     } else {
         named.to_vec()
     };
+    let text = |(name, value): (OsString, OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    let environment: output::Environment = std::env::vars_os().filter_map(text).collect();
     let mut outputs = Vec::new();
     for name in &named {
-        outputs.push(output::create(name, &|name| std::env::var(name).ok()).map_err(other)?);
+        outputs.push(output::create(name, &environment).map_err(other)?);
     }
     let described: Vec<String> = outputs.iter().map(|output| output.description()).collect();
     let described = if described.is_empty() {
