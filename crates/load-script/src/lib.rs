@@ -5,6 +5,7 @@
 
 mod fiber;
 mod gjson;
+pub mod html;
 mod http;
 mod js;
 mod modules;
