@@ -3,6 +3,9 @@
 //! A script is compiled once ([`ScriptProgram`]); every virtual user ([`ScriptVu`]) runs its bytecode
 //! in a realm of its own, on a small stack of its own, and gives its thread away while it waits.
 
+pub mod crypto;
+pub mod csv;
+pub mod digest;
 mod fiber;
 mod gjson;
 pub mod html;
