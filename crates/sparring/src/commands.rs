@@ -8,6 +8,7 @@ pub mod fault;
 pub mod mock;
 pub mod orchestrator;
 pub mod run;
+pub mod test;
 pub mod up;
 
 /// How a command ends: with the process' exit code, or with what stopped it.

@@ -13,11 +13,26 @@ mod stack;
 mod status;
 mod terminal;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 
 fn main() -> ExitCode {
-    let result = cli::Cli::parse().command.execute();
+    let result = if is_called_k6() {
+        match cli::K6::read() {
+            Ok(command) => command.execute(),
+            Err(code) => return code,
+        }
+    } else {
+        cli::Cli::parse().command.execute()
+    };
     result.unwrap_or_else(|failure| terminal::report(failure.as_ref()))
+}
+
+fn is_called_k6() -> bool {
+    let name = std::env::args_os().next().unwrap_or_default();
+    Path::new(&name)
+        .file_stem()
+        .is_some_and(|stem| stem == "k6")
 }
