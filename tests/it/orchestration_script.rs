@@ -14,6 +14,7 @@ const SCRIPT: &str = concat!(
     "/../../tests/k6/orchestration_load.js"
 );
 const FLEET: &str = "
+orchestration: { auth: { mode: 'off' } }
 detectors:
   one:
     endpoint: 'http://localhost:0/detect'

@@ -10,7 +10,7 @@ use crate::binary::sparring;
 /// Five detectors would only make the test slower; one fast one shows the loop.
 fn fleet(success_rate: f64) -> String {
     format!(
-        "detectors:\n  one:\n    endpoint: 'http://localhost:0/detect'\n    max_retries: 0\n    \
+        "orchestration: {{ auth: {{ mode: 'off' }} }}\ndetectors:\n  one:\n    endpoint: 'http://localhost:0/detect'\n    max_retries: 0\n    \
          mock: {{ success_rate: {success_rate}, latency: {{ uniform: {{ min_ms: 5, max_ms: 20 }} }} }}\n"
     )
 }
