@@ -127,10 +127,8 @@ impl Embedded {
     /// # Errors
     /// The disk's.
     pub async fn next(&self, lease: Duration) -> Result<Claim, StoreError> {
-        let mut pending = self.inner.shared.pending.subscribe();
         loop {
-            let waiting = pending.wait_for(|pending| *pending > 0).await;
-            waiting.map_err(|_| StoreError::Closed)?;
+            self.pending().await?;
             if let Some(claim) = self.claim(lease).await? {
                 return Ok(claim);
             }
@@ -191,6 +189,21 @@ impl Embedded {
         self.read(disk::payloads).await
     }
 
+    /// Waits until a job is pending.
+    pub(super) async fn pending(&self) -> Result<(), StoreError> {
+        let mut pending = self.inner.shared.pending.subscribe();
+        let waited = pending.wait_for(|pending| *pending > 0).await;
+        waited.map(|_| ()).map_err(|_| StoreError::Closed)
+    }
+
+    pub(super) fn now_ms(&self) -> u64 {
+        self.inner.shared.clock.now_ms()
+    }
+
+    pub(super) fn keep(&self) -> Duration {
+        self.inner.keep
+    }
+
     /// Answers kept for idempotency keys.
     pub fn answers(&self) -> usize {
         self.inner.shared.answers.load(Ordering::Relaxed)
@@ -203,8 +216,8 @@ impl Embedded {
 
     /// What was answered to this key, if it is still kept.
     pub(super) async fn answer(&self, key: Hash) -> Result<Option<Record>, StoreError> {
-        let keep_ms = self.inner.keep.as_millis() as u64;
-        let since_ms = (self.inner.shared.clock.now_ms() + 1).saturating_sub(keep_ms);
+        let keep_ms = self.keep().as_millis() as u64;
+        let since_ms = (self.now_ms() + 1).saturating_sub(keep_ms);
         self.read(move |database| disk::answer(database, &key, since_ms))
             .await
     }

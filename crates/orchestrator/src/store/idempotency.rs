@@ -12,9 +12,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
+use uuid::Uuid;
 
+use super::redis::{Redis, Told};
 use super::{Embedded, StoreError};
+
+/// How often another replica is asked whether it has an answer: from, doubling, to.
+const POLL: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(200));
 
 /// SHA-256 of tenant and key, or of a body.
 pub type Hash = [u8; 32];
@@ -46,10 +51,11 @@ pub enum Begun {
     StillRunning,
 }
 
-/// The keys of all tenants on one embedded store. Clones share them.
+/// The keys of all tenants on one embedded store, and in Redis. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Idempotency {
     store: Embedded,
+    redis: Option<Redis>,
     running: Arc<Mutex<HashMap<Hash, Running>>>,
 }
 
@@ -59,6 +65,8 @@ pub struct Ticket {
     key: Hash,
     fingerprint: Hash,
     owner: Idempotency,
+    /// This ticket's name in Redis. It may hold the key there even if we did not hear so.
+    shared: Option<String>,
     /// Closed when the ticket is gone: those who wait look again.
     _done: watch::Sender<()>,
 }
@@ -79,9 +87,11 @@ pub fn key_hash(tenant: &str, key: &str) -> Hash {
 }
 
 impl Idempotency {
-    pub fn new(store: Embedded) -> Self {
+    /// With Redis the keys of all replicas; while it is lost those of this one.
+    pub fn new(store: Embedded, redis: Option<Redis>) -> Self {
         Self {
             store,
+            redis,
             running: Arc::default(),
         }
     }
@@ -100,7 +110,7 @@ impl Idempotency {
         let (key, until) = (key_hash(tenant, key), Instant::now() + wait);
         loop {
             let mut done = match self.enter(key, fingerprint) {
-                Entered::First(ticket) => return self.look_up(ticket).await,
+                Entered::First(ticket) => return self.look_up(ticket, until).await,
                 Entered::Other(running) if running.fingerprint != fingerprint => {
                     return Ok(Begun::Conflict);
                 }
@@ -113,14 +123,18 @@ impl Idempotency {
         }
     }
 
-    /// With the ticket in hand nobody else can write this key, so what is read here holds.
-    async fn look_up(&self, ticket: Ticket) -> Result<Begun, StoreError> {
-        Ok(match self.store.answer(ticket.key).await? {
-            None => Begun::Run(ticket),
+    /// With the ticket in hand nobody else here can write this key, so what is read here holds.
+    async fn look_up(&self, ticket: Ticket, until: Instant) -> Result<Begun, StoreError> {
+        match self.store.answer(ticket.key).await? {
+            None => {}
             Some(record) if record.fingerprint == ticket.fingerprint => {
-                Begun::Replay(record.answer)
+                return Ok(Begun::Replay(record.answer));
             }
-            Some(_) => Begun::Conflict,
+            Some(_) => return Ok(Begun::Conflict),
+        }
+        Ok(match &self.redis {
+            Some(redis) => ask_replicas(redis, ticket, until).await,
+            None => Begun::Run(ticket),
         })
     }
 
@@ -139,12 +153,32 @@ impl Idempotency {
             key,
             fingerprint,
             owner: self.clone(),
+            shared: None,
             _done: sender,
         })
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Hash, Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether another replica has done it or is at it.
+async fn ask_replicas(redis: &Redis, mut ticket: Ticket, until: Instant) -> Begun {
+    let owner = Uuid::new_v4().to_string();
+    let mut pause = POLL.0;
+    loop {
+        match redis.begin(&ticket.key, &ticket.fingerprint, &owner).await {
+            None | Some(Told::Run) => {
+                ticket.shared = Some(owner);
+                return Begun::Run(ticket);
+            }
+            Some(Told::Conflict) => return Begun::Conflict,
+            Some(Told::Replay(answer)) => return Begun::Replay(answer),
+            Some(Told::Running) if Instant::now() + pause > until => return Begun::StillRunning,
+            Some(Told::Running) => sleep(pause).await,
+        }
+        pause = (pause * 2).min(POLL.1);
     }
 }
 
@@ -158,22 +192,27 @@ impl Ticket {
     ///
     /// # Errors
     /// The store's; the answer may then be given, but will not be replayed.
-    pub async fn finish(self, answer: Answer) -> Result<(), StoreError> {
+    pub async fn finish(mut self, answer: Answer) -> Result<(), StoreError> {
         let record = Record {
             fingerprint: self.fingerprint,
             answer,
         };
-        let key = self.key;
-        self.owner
-            .store
-            .write(move |batch| batch.remember(key, &record))
-            .await
+        let (key, store) = (self.key, self.owner.store.clone());
+        if let Some(redis) = self.owner.redis.clone() {
+            let owner = self.shared.take().unwrap_or_default();
+            redis.answer(&key, &record, &owner, store.keep()).await;
+        }
+        // Here too: while Redis is lost this replica still knows what it answered.
+        store.write(move |batch| batch.remember(key, &record)).await
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
         self.owner.lock().remove(&self.key);
+        if let (Some(redis), Some(owner)) = (&self.owner.redis, &self.shared) {
+            redis.abandon(&self.key, owner);
+        }
     }
 }
 
@@ -220,7 +259,7 @@ mod tests {
     fn open(folder: &TempDir, change: impl FnOnce(&mut Config)) -> Idempotency {
         let mut config = Config::new(folder.path().join("jobs.redb"));
         change(&mut config);
-        Idempotency::new(Embedded::open(config).expect("the file is free"))
+        Idempotency::new(Embedded::open(config).expect("the file is free"), None)
     }
 
     fn answer(text: &str) -> Answer {

@@ -1,23 +1,26 @@
 //! Where jobs live until a day after they ended. Accepted means durable: what [`JobStore::submit`]
 //! answered survives `kill -9` and a power cut, is run to its end, and has exactly one outcome.
 //!
-//! [`Embedded`] keeps everything in one file of this machine.
+//! [`Embedded`] keeps everything in one file of this machine; [`redis`] shares it between replicas.
 
 mod disk;
-mod embedded;
+pub mod embedded;
 pub mod idempotency;
 mod index;
 pub mod job;
+mod job_store;
 #[cfg(test)]
 mod power_cut;
+pub mod redis;
 mod writer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use embedded::{Claim, Embedded};
+pub use embedded::Embedded;
 pub use job::{Job, JobId, JobState, NewJob, Outcome, Status};
+pub use job_store::{Claim, JobStore};
 
 /// The embedded store's settings.
 #[derive(Debug, Clone)]
@@ -77,6 +80,8 @@ pub enum StoreError {
     Full { what: &'static str, limit: u64 },
     #[error("the job store cannot write or read its file")]
     Disk(#[source] Arc<redb::Error>),
+    #[error("the job may be in Redis, which cannot be reached; try again later")]
+    Away,
     #[error("the job store is closed")]
     Closed,
 }

@@ -1,0 +1,86 @@
+//! Idempotency keys that all replicas share.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use redis::{ParsingError, Value};
+
+use super::{Component, Redis, hex, scripts};
+use crate::store::idempotency::{Answer, Hash, Record};
+
+/// A request that runs longer than this without an answer may be run again by another replica.
+const LEASE: Duration = Duration::from_secs(60);
+
+/// What Redis says to a request with a key.
+#[derive(Debug)]
+pub(in crate::store) enum Told {
+    Run,
+    Conflict,
+    Running,
+    Replay(Answer),
+}
+
+impl Redis {
+    /// Enters a request; `None`: Redis is lost.
+    pub(in crate::store) async fn begin(
+        &self,
+        key: &Hash,
+        fingerprint: &Hash,
+        owner: &str,
+    ) -> Option<Told> {
+        let lease_ms = LEASE.as_millis().to_string();
+        let arguments = [hex(key), hex(fingerprint), owner.to_owned(), lease_ms];
+        self.ask(Component::Idempotency, &scripts::BEGIN, &arguments)
+            .await
+    }
+
+    /// Keeps an answer; said later if Redis is lost.
+    pub(in crate::store) async fn answer(
+        &self,
+        key: &Hash,
+        record: &Record,
+        owner: &str,
+        keep: Duration,
+    ) {
+        let arguments = vec![
+            hex(key).into_bytes(),
+            hex(&record.fingerprint).into_bytes(),
+            owner.as_bytes().to_vec(),
+            record.answer.status.to_string().into_bytes(),
+            record.answer.body.to_vec(),
+            keep.as_millis().to_string().into_bytes(),
+        ];
+        let kept = self
+            .ask::<u8>(Component::Idempotency, &scripts::ANSWER, &arguments)
+            .await;
+        if kept.is_none() {
+            self.later(Component::Idempotency, &scripts::ANSWER, arguments);
+        }
+    }
+
+    /// The request ends without an answer: the next may run it.
+    pub(in crate::store) fn abandon(&self, key: &Hash, owner: &str) {
+        let arguments = vec![hex(key).into_bytes(), owner.as_bytes().to_vec()];
+        self.later(Component::Idempotency, &scripts::ABANDON, arguments);
+    }
+}
+
+impl redis::FromRedisValue for Told {
+    fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
+        let parts: Vec<Bytes> = redis::from_redis_value(value)?;
+        let status = |text: &Bytes| std::str::from_utf8(text).ok()?.parse::<u16>().ok();
+        match parts.as_slice() {
+            [word] if *word == "run" => Ok(Self::Run),
+            [word] if *word == "conflict" => Ok(Self::Conflict),
+            [word] if *word == "running" => Ok(Self::Running),
+            [word, code, body] if *word == "replay" => {
+                let status = status(code).ok_or("a status is a number")?;
+                Ok(Self::Replay(Answer {
+                    status,
+                    body: body.clone(),
+                }))
+            }
+            _ => Err("no answer to an idempotency key".into()),
+        }
+    }
+}

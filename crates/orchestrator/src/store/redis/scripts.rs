@@ -1,0 +1,247 @@
+//! What Redis does in one step. `KEYS[1]` is the prefix of all keys; time is the server's, so that
+//! replicas need not agree on theirs.
+
+use std::sync::LazyLock;
+
+use redis::Script;
+
+/// Now, in microseconds and in milliseconds.
+const TIME: &str = "
+local time = redis.call('TIME')
+local now_us = time[1] * 1000000 + time[2]
+local now_ms = math.floor(now_us / 1000)
+local prefix = KEYS[1]
+";
+
+/// Job functions that several scripts need.
+const JOB: &str = "
+local function put_back(key, id, urgency)
+  local stream = prefix .. 'jobs:' .. urgency
+  redis.pcall('XGROUP', 'CREATE', stream, 'workers', '0', 'MKSTREAM')
+  redis.call('HSET', key, 'entry', redis.call('XADD', stream, '*', 'id', id))
+end
+local function take_out(key)
+  local at = redis.call('HMGET', key, 'urgency', 'entry')
+  local stream = prefix .. 'jobs:' .. at[1]
+  redis.call('XACK', stream, 'workers', at[2])
+  redis.call('XDEL', stream, at[2])
+end
+local function finish(key, state, keep_ms)
+  take_out(key)
+  redis.call('HDEL', key, 'payload')
+  redis.call('HSET', key, 'state', state, 'ended', string.format('%.0f', now_ms))
+  redis.call('PEXPIRE', key, keep_ms)
+end
+local function refusal(key, epoch)
+  local job = redis.call('HMGET', key, 'state', 'epoch')
+  if not job[1] then return 'missing' end
+  if job[1] ~= 'pending' and job[1] ~= 'running' then return job[1] end
+  if job[1] ~= 'running' or job[2] ~= epoch then return 'fenced' end
+  return false
+end
+local function view(key)
+  return redis.call('HMGET', key, 'request', 'tenant', 'urgency', 'state', 'progress', 'epoch',
+    'lost', 'created', 'started', 'ended', 'outcome')
+end
+";
+
+pub(super) struct Lazy(LazyLock<Script>);
+
+impl std::ops::Deref for Lazy {
+    type Target = Script;
+    fn deref(&self) -> &Script {
+        &self.0
+    }
+}
+
+macro_rules! scripts {
+    ($($(#[$doc:meta])* $name:ident = $($part:expr),+;)*) => {
+        $($(#[$doc])* pub(super) static $name: Lazy =
+            Lazy(LazyLock::new(|| Script::new(&[TIME, $($part),+].concat())));)*
+    };
+}
+
+scripts! {
+    /// Key, interval and tolerance in microseconds: whether it may, and TAT minus now.
+    GCRA = "
+local key = prefix .. 'rate:' .. ARGV[1]
+local interval, tolerance = tonumber(ARGV[2]), tonumber(ARGV[3])
+local tat = math.max(tonumber(redis.call('GET', key) or 0), now_us)
+local allowed = 0
+if tat + interval - now_us <= tolerance then
+  allowed = 1
+  tat = tat + interval
+  redis.call('SET', key, string.format('%.3f', tat), 'PX', math.ceil((tat - now_us) / 1000) + 1)
+end
+return {allowed, math.ceil(tat - now_us)}";
+
+    /// Key, fingerprint, owner, lease: run, conflict, running, or replay with status and body.
+    BEGIN = "
+local key = prefix .. 'idempotency:' .. ARGV[1]
+local found = redis.call('HMGET', key, 'fingerprint', 'status', 'body')
+if not found[1] then
+  redis.call('HSET', key, 'fingerprint', ARGV[2], 'owner', ARGV[3])
+  redis.call('PEXPIRE', key, ARGV[4])
+  return {'run'}
+end
+if found[1] ~= ARGV[2] then return {'conflict'} end
+if found[3] then return {'replay', found[2], found[3]} end
+return {'running'}";
+
+    /// Key, fingerprint, owner, status, body, keep: the first answer stays.
+    ANSWER = "
+local key = prefix .. 'idempotency:' .. ARGV[1]
+local found = redis.call('HMGET', key, 'fingerprint', 'owner')
+if found[1] and found[2] ~= ARGV[3] then return 0 end
+redis.call('HDEL', key, 'owner')
+redis.call('HSET', key, 'fingerprint', ARGV[2], 'status', ARGV[4], 'body', ARGV[5])
+redis.call('PEXPIRE', key, ARGV[6])
+return 1";
+
+    /// Key, owner: the key is free again.
+    ABANDON = "
+local key = prefix .. 'idempotency:' .. ARGV[1]
+if redis.call('HGET', key, 'owner') == ARGV[2] then redis.call('DEL', key) end
+return 1";
+
+    /// Key: body and age in milliseconds, unless one of its scopes was invalidated since.
+    CACHE_GET = "
+local key = prefix .. 'cache:' .. ARGV[1]
+local found = redis.call('HMGET', key, 'body', 'stored', 'scopes', 'marks')
+if not found[1] then return {} end
+local scopes = cjson.decode(found[3])
+local marks = redis.call('HMGET', prefix .. 'cache-marks', unpack(scopes))
+for i, mark in ipairs(marks) do marks[i] = mark or '0' end
+if table.concat(marks, ',') ~= found[4] then
+  redis.call('DEL', key)
+  return {}
+end
+return {found[1], math.max(0, now_ms - found[2])}";
+
+    /// Key, body, keep, scopes as a JSON array.
+    CACHE_PUT = "
+local key = prefix .. 'cache:' .. ARGV[1]
+local marks = redis.call('HMGET', prefix .. 'cache-marks', unpack(cjson.decode(ARGV[4])))
+for i, mark in ipairs(marks) do marks[i] = mark or '0' end
+redis.call('HSET', key, 'body', ARGV[2], 'stored', string.format('%.0f', now_ms),
+  'scopes', ARGV[4], 'marks', table.concat(marks, ','))
+redis.call('PEXPIRE', key, ARGV[3])
+return 1";
+
+    /// Scope, keep: what was stored under it is void. The mark outlives every entry.
+    CACHE_INVALIDATE = "
+redis.call('HSET', prefix .. 'cache-marks', ARGV[1], string.format('%.0f', now_us))
+redis.call('PEXPIRE', prefix .. 'cache-marks', ARGV[2])
+return 1";
+
+    /// Id, request, tenant, urgency, payload, open limit, limit, keep: the time, or 0 when full.
+    SUBMIT = JOB, "
+local key, all = prefix .. 'job:' .. ARGV[1], prefix .. 'jobs:all'
+local open = 0
+for urgency = 0, 3 do open = open + redis.call('XLEN', prefix .. 'jobs:' .. urgency) end
+if open >= tonumber(ARGV[6]) then return {'open', 0} end
+redis.call('ZREMRANGEBYSCORE', all, '-inf', now_ms - 2 * tonumber(ARGV[8]))
+if redis.call('ZCARD', all) >= tonumber(ARGV[7]) then return {'all', 0} end
+redis.call('HSET', key, 'request', ARGV[2], 'tenant', ARGV[3], 'urgency', ARGV[4],
+  'payload', ARGV[5], 'state', 'pending', 'epoch', 0, 'lost', 0, 'progress', '0',
+  'created', string.format('%.0f', now_ms))
+redis.call('ZADD', all, now_ms, ARGV[1])
+put_back(key, ARGV[1], ARGV[4])
+return {'ok', now_ms}";
+
+    /// Consumer, lease, most lost workers, keep: id, payload and the job; empty when there is none.
+    CLAIM = JOB, "
+for urgency = 3, 0, -1 do
+  local stream = prefix .. 'jobs:' .. urgency
+  while redis.call('EXISTS', stream) == 1 do
+    local cursor, entry, lost = '0-0', nil, 1
+    repeat
+      local taken = redis.call('XAUTOCLAIM', stream, 'workers', ARGV[1], ARGV[2], cursor,
+        'COUNT', 1)
+      cursor, entry = taken[1], taken[2][1]
+    until entry or cursor == '0-0'
+    if not entry then
+      local read = redis.call('XREADGROUP', 'GROUP', 'workers', ARGV[1], 'COUNT', 1,
+        'STREAMS', stream, '>')
+      entry, lost = read and read[1][2][1], 0
+    end
+    if not entry then break end
+    local id = entry[2][2]
+    local key = prefix .. 'job:' .. id
+    local job = redis.call('HMGET', key, 'state', 'entry')
+    if (job[1] ~= 'pending' and job[1] ~= 'running') or job[2] ~= entry[1] then
+      redis.call('XACK', stream, 'workers', entry[1])
+      redis.call('XDEL', stream, entry[1])
+    elseif redis.call('HINCRBY', key, 'lost', lost) >= tonumber(ARGV[3]) then
+      finish(key, 'failed', ARGV[4])
+    else
+      redis.call('HINCRBY', key, 'epoch', 1)
+      redis.call('HSET', key, 'state', 'running', 'progress', '0')
+      redis.call('HSETNX', key, 'started', string.format('%.0f', now_ms))
+      return {id, redis.call('HGET', key, 'payload'), view(key)}
+    end
+  end
+end
+return {}";
+
+    /// Id, epoch, consumer, progress.
+    RENEW = JOB, "
+local key = prefix .. 'job:' .. ARGV[1]
+local refused = refusal(key, ARGV[2])
+if refused then return refused end
+local job = redis.call('HMGET', key, 'urgency', 'entry', 'progress')
+redis.call('XCLAIM', prefix .. 'jobs:' .. job[1], 'workers', ARGV[3], 0, job[2], 'JUSTID')
+if tonumber(ARGV[4]) > tonumber(job[3]) then redis.call('HSET', key, 'progress', ARGV[4]) end
+return 'ok'";
+
+    /// Id, epoch, state, outcome, keep.
+    FINISH = JOB, "
+local key = prefix .. 'job:' .. ARGV[1]
+local refused = refusal(key, ARGV[2])
+if refused then return refused end
+finish(key, ARGV[3], ARGV[5])
+redis.call('HSET', key, 'outcome', ARGV[4], 'progress', '1')
+return 'ok'";
+
+    /// Id, epoch, 1 if the worker was lost, most lost workers, keep.
+    GIVE_BACK = JOB, "
+local key = prefix .. 'job:' .. ARGV[1]
+local refused = refusal(key, ARGV[2])
+if refused then return refused end
+if redis.call('HINCRBY', key, 'lost', ARGV[3]) >= tonumber(ARGV[4]) then
+  finish(key, 'failed', ARGV[5])
+else
+  take_out(key)
+  redis.call('HSET', key, 'state', 'pending')
+  put_back(key, ARGV[1], redis.call('HGET', key, 'urgency'))
+end
+return 'ok'";
+
+    /// Id, tenant or nothing for all, keep: `ok` and the job, or why not.
+    CANCEL = JOB, "
+local key = prefix .. 'job:' .. ARGV[1]
+local job = redis.call('HMGET', key, 'state', 'tenant')
+if not job[1] or (ARGV[2] ~= '' and ARGV[2] ~= job[2]) then return {'missing', {}} end
+if job[1] ~= 'pending' and job[1] ~= 'running' then return {job[1], {}} end
+finish(key, 'cancelled', ARGV[3])
+return {'ok', view(key)}";
+
+    /// Id: the job, or fields that are all empty.
+    VIEW = JOB, "
+return view(prefix .. 'job:' .. ARGV[1])";
+
+    /// Tenant or nothing, state or nothing, limit: id and job of each, the newest first.
+    LIST = JOB, "
+local all, found = prefix .. 'jobs:all', {}
+for _, id in ipairs(redis.call('ZREVRANGE', all, 0, -1)) do
+  if #found >= tonumber(ARGV[3]) then break end
+  local job = view(prefix .. 'job:' .. id)
+  if not job[4] then
+    redis.call('ZREM', all, id)
+  elseif (ARGV[1] == '' or ARGV[1] == job[2]) and (ARGV[2] == '' or ARGV[2] == job[4]) then
+    job[11] = false
+    found[#found + 1] = {id, job}
+  end
+end
+return found";
+}

@@ -1,0 +1,93 @@
+//! A Redis server of a test's own, on a free loopback port, with its files in a temporary folder.
+
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// Ended by its process id when dropped.
+pub struct Server {
+    port: u16,
+    folder: TempDir,
+    process: Option<Child>,
+    durable: bool,
+}
+
+impl Server {
+    /// Starts one that writes everything to disk at once.
+    pub fn start() -> Self {
+        Self::start_as(true)
+    }
+
+    pub fn start_as(durable: bool) -> Self {
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let port = free.local_addr().expect("it is bound").port();
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        drop(free);
+        let mut server = Self {
+            port,
+            folder,
+            process: None,
+            durable,
+        };
+        server.start_again();
+        server
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Starts it with what it had on disk, and waits until it listens.
+    pub fn start_again(&mut self) {
+        let append = if self.durable { "yes" } else { "no" };
+        let process = Command::new("redis-server")
+            .args([
+                "--port",
+                &self.port.to_string(),
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+            ])
+            .args(["--appendonly", append, "--appendfsync", "always", "--dir"])
+            .arg(self.folder.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("redis-server must be installed: apt-get install redis-server");
+        self.process = Some(process);
+        let begun = Instant::now();
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
+            assert!(
+                begun.elapsed() < Duration::from_secs(30),
+                "redis-server does not listen"
+            );
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Ends it with SIGKILL.
+    pub fn stop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().expect("it is ours");
+            process.wait().expect("it is ours");
+        }
+    }
+
+    /// Sends it a signal, `STOP` or `CONT`.
+    pub fn signal(&self, name: &str) {
+        let pid = self.process.as_ref().expect("it runs").id().to_string();
+        let sent = Command::new("kill")
+            .args([&format!("-{name}"), &pid])
+            .status();
+        assert!(sent.expect("kill is there").success());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

@@ -1,0 +1,600 @@
+//! Replicas that share one real Redis, and lose it.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use prometheus::Registry;
+use tempfile::TempDir;
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::cache::{About, Scope, SharedCache};
+use super::jobs::SharedJobs;
+use super::server::Server;
+use super::{Component, Redis, SharedLimiter};
+use crate::rate_limit::{self, Limiter, Quota};
+use crate::store::idempotency::{Answer, Begun, Idempotency};
+use crate::store::{
+    Claim, Config, Embedded, JobId, JobState, JobStore, NewJob, Outcome, StoreError,
+};
+
+const LEASE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// One replica with everything that can be shared.
+struct Replica {
+    redis: Redis,
+    jobs: JobStore,
+    keys: Idempotency,
+    cache: SharedCache,
+    limiter: SharedLimiter,
+    link: JoinHandle<()>,
+    _folder: TempDir,
+}
+
+impl Replica {
+    async fn start(server: &Server) -> Self {
+        Self::start_with(server, |_| {}).await
+    }
+
+    async fn start_with(server: &Server, change: impl FnOnce(&mut Config)) -> Self {
+        let mut redis = super::Config::new(server.url());
+        // A busy machine is not a stuck server.
+        redis.response_timeout = Duration::from_secs(3);
+        let redis = Redis::new(redis, &Registry::new()).expect("a good URL");
+        let link = tokio::spawn(redis.clone().keep_connected());
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut config = Config::new(folder.path().join("jobs.redb"));
+        change(&mut config);
+        let local = Embedded::open(config.clone()).expect("a new file");
+        let quota = rate_limit::Config {
+            default: Quota {
+                rate_per_s: 0.001,
+                burst: 10,
+            },
+            endpoints: HashMap::new(),
+            tenants: HashMap::new(),
+            max_keys: 100,
+        };
+        let limiter = Limiter::new(quota, Instant::now());
+        let replica = Self {
+            jobs: JobStore::Shared(SharedJobs::new(redis.clone(), local.clone(), config)),
+            keys: Idempotency::new(local, Some(redis.clone())),
+            cache: SharedCache::new(redis.clone(), Duration::from_secs(60)),
+            limiter: SharedLimiter::new(limiter, Some(redis.clone())),
+            redis,
+            link,
+            _folder: folder,
+        };
+        until("connected", || replica.redis.is_connected()).await;
+        replica
+    }
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        self.link.abort();
+    }
+}
+
+async fn until(what: &str, condition: impl Fn() -> bool) {
+    until_async(what, || std::future::ready(condition())).await;
+}
+
+async fn until_async<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
+    let begun = Instant::now();
+    while !condition().await {
+        assert!(begun.elapsed() < PATIENCE, "never: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+fn job(name: &str) -> NewJob {
+    NewJob {
+        request_id: name.to_owned(),
+        tenant: "t".to_owned(),
+        urgency: 1,
+        payload: Bytes::copy_from_slice(name.as_bytes()),
+    }
+}
+
+fn done(text: &str) -> Outcome {
+    Outcome::Completed(Bytes::copy_from_slice(text.as_bytes()))
+}
+
+async fn next(replica: &Replica, lease: Duration) -> Claim {
+    replica.jobs.next(lease).await.expect("the disk works")
+}
+
+async fn check(replica: &Replica, id: JobId, state: JobState, outcome: Option<&str>) {
+    let status = replica
+        .jobs
+        .status(id, Some("t"))
+        .await
+        .expect("it is known");
+    let found = status.outcome.as_deref().map(String::from_utf8_lossy);
+    assert_eq!((status.job.state, found.as_deref()), (state, outcome));
+}
+
+#[tokio::test]
+async fn replicas_count_a_tenants_requests_together() {
+    let server = Server::start();
+    let (one, two) = (Replica::start(&server).await, Replica::start(&server).await);
+    let mut remaining = Vec::new();
+    for turn in 0..14 {
+        let replica = if turn % 2 == 0 { &one } else { &two };
+        let decision = replica.limiter.check("/orchestrate", "t").await;
+        assert_eq!(decision.allowed, turn < 10, "request {turn}");
+        assert_eq!(decision.retry_after.is_zero(), decision.allowed);
+        remaining.push(decision.remaining);
+    }
+    assert_eq!(remaining, [9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 0, 0, 0, 0]);
+    assert!(
+        one.limiter.check("/orchestrate", "u").await.allowed,
+        "another tenant"
+    );
+}
+
+#[tokio::test]
+async fn replicas_share_idempotency_keys() {
+    let server = Server::start();
+    let (one, two) = (Replica::start(&server).await, Replica::start(&server).await);
+    let wait = PATIENCE;
+    let first = one
+        .keys
+        .begin("t", "k", [1; 32], wait)
+        .await
+        .expect("the disk works");
+    let Begun::Run(ticket) = first else {
+        panic!("it is new: {first:?}")
+    };
+    let conflict = two.keys.begin("t", "k", [2; 32], wait).await;
+    assert!(matches!(conflict, Ok(Begun::Conflict)), "{conflict:?}");
+    let short = two.keys.begin("t", "k", [1; 32], Duration::ZERO).await;
+    assert!(matches!(short, Ok(Begun::StillRunning)), "{short:?}");
+    let waiting = tokio::spawn({
+        let keys = two.keys.clone();
+        async move { keys.begin("t", "k", [1; 32], wait).await }
+    });
+    let answer = Answer {
+        status: 200,
+        body: "once".into(),
+    };
+    ticket.finish(answer.clone()).await.expect("the disk works");
+    let replayed = waiting.await.expect("no panic").expect("the disk works");
+    assert!(
+        matches!(&replayed, Begun::Replay(found) if *found == answer),
+        "{replayed:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_abandoned_key_is_free_for_the_other_replica() {
+    let server = Server::start();
+    let (one, two) = (Replica::start(&server).await, Replica::start(&server).await);
+    let ticket = one
+        .keys
+        .begin("t", "k", [1; 32], PATIENCE)
+        .await
+        .expect("the disk works");
+    assert!(matches!(ticket, Begun::Run(_)));
+    drop(ticket);
+    let next = two.keys.begin("t", "k", [1; 32], PATIENCE).await;
+    assert!(matches!(next, Ok(Begun::Run(_))), "{next:?}");
+}
+
+#[tokio::test]
+async fn replicas_share_cache_entries_and_their_invalidation() {
+    let server = Server::start();
+    let (one, two) = (Replica::start(&server).await, Replica::start(&server).await);
+    let detectors = ["pii".to_owned(), "toxicity".to_owned()];
+    let about = About {
+        tenant: "t",
+        policy: "default",
+        detectors: &detectors,
+    };
+    let scope = Scope::default;
+    for (scope, voids) in [
+        (
+            Scope {
+                tenant: Some("t"),
+                ..scope()
+            },
+            true,
+        ),
+        (
+            Scope {
+                tenant: Some("u"),
+                ..scope()
+            },
+            false,
+        ),
+        (
+            Scope {
+                policy: Some("default"),
+                ..scope()
+            },
+            true,
+        ),
+        (
+            Scope {
+                detector: Some("toxicity"),
+                ..scope()
+            },
+            true,
+        ),
+        (
+            Scope {
+                detector: Some("other"),
+                ..scope()
+            },
+            false,
+        ),
+        (
+            Scope {
+                tenant: Some("t"),
+                detector: Some("other"),
+                ..scope()
+            },
+            false,
+        ),
+        (
+            Scope {
+                tenant: Some("t"),
+                policy: Some("default"),
+                detector: Some("pii"),
+            },
+            true,
+        ),
+        (scope(), true),
+    ] {
+        one.cache.put(&[7; 32], about, b"entry").await;
+        let (body, _age) = two
+            .cache
+            .get(&[7; 32])
+            .await
+            .expect("the other one stored it");
+        assert_eq!(body, "entry");
+        two.cache.invalidate(scope).await;
+        assert_eq!(one.cache.get(&[7; 32]).await.is_none(), voids, "{scope:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_invalidated_while_redis_was_lost_does_not_come_back() {
+    let mut server = Server::start();
+    let one = Replica::start(&server).await;
+    let about = About {
+        tenant: "t",
+        policy: "default",
+        detectors: &[],
+    };
+    one.cache.put(&[7; 32], about, b"entry").await;
+    server.stop();
+    one.cache
+        .invalidate(Scope {
+            tenant: Some("t"),
+            ..Scope::default()
+        })
+        .await;
+    assert!(one.cache.get(&[7; 32]).await.is_none());
+    server.start_again();
+    until("connected again", || one.redis.is_connected()).await;
+    assert!(
+        one.cache.get(&[7; 32]).await.is_none(),
+        "the invalidation came first"
+    );
+    one.cache.put(&[7; 32], about, b"new").await;
+    assert!(one.cache.get(&[7; 32]).await.is_some());
+}
+
+#[tokio::test]
+async fn any_replica_runs_a_job_and_any_tells_its_result() {
+    let server = Server::start();
+    let (one, two) = (Replica::start(&server).await, Replica::start(&server).await);
+    let id = one.jobs.submit(job("work")).await.expect("room").id;
+    assert_eq!(one.jobs.local().states()[0].1, 0, "it is in Redis");
+    check(&two, id, JobState::Pending, None).await;
+    let claim = next(&two, LEASE).await;
+    assert_eq!(
+        (claim.job().id, claim.payload().as_ref()),
+        (id, b"work".as_ref())
+    );
+    claim.renew(0.5).await.expect("held");
+    let status = one.jobs.status(id, None).await.expect("it is known");
+    assert_eq!(
+        (status.job.state, status.job.progress),
+        (JobState::Running, 0.5)
+    );
+    claim.finish(done("{}")).await.expect("held");
+    check(&one, id, JobState::Completed, Some("{}")).await;
+    let other = one.jobs.status(id, Some("other")).await;
+    assert!(matches!(other, Err(StoreError::NotFound)), "{other:?}");
+    let listed = two
+        .jobs
+        .list(Some("t"), Some(JobState::Completed))
+        .await
+        .expect("it reads");
+    assert_eq!(listed.len(), 1);
+}
+
+#[tokio::test]
+async fn urgent_jobs_go_first_in_redis_too() {
+    let server = Server::start();
+    let one = Replica::start(&server).await;
+    for (name, urgency) in [("a", 1), ("b", 1), ("c", 3), ("d", 0)] {
+        one.jobs
+            .submit(NewJob {
+                urgency,
+                ..job(name)
+            })
+            .await
+            .expect("room");
+    }
+    let mut order = String::new();
+    for _ in 0..4 {
+        let claim = next(&one, LEASE).await;
+        order.push_str(std::str::from_utf8(claim.payload()).expect("a letter"));
+        claim.finish(done("")).await.expect("held");
+    }
+    assert_eq!(order, "cabd");
+}
+
+#[tokio::test]
+async fn the_job_of_a_dead_replica_is_finished_by_another_and_only_once() {
+    let server = Server::start();
+    let (one, two) = (Replica::start(&server).await, Replica::start(&server).await);
+    // More than one scan of the waiting list holds, most of them alive.
+    let mut alive = Vec::new();
+    for number in 0..30 {
+        one.jobs
+            .submit(job(&format!("alive {number}")))
+            .await
+            .expect("room");
+        alive.push(next(&one, LEASE).await);
+    }
+    let id = one.jobs.submit(job("x")).await.expect("room").id;
+    let dead = next(&one, LEASE).await;
+    for claim in &alive {
+        claim.renew(0.1).await.expect("held");
+    }
+    let taken = next(&two, Duration::from_secs(2));
+    let keep_alive = async {
+        loop {
+            for claim in &alive {
+                claim.renew(0.1).await.expect("held");
+            }
+        }
+    };
+    let taken = tokio::select! {
+        taken = taken => taken,
+        () = keep_alive => unreachable!("it never ends"),
+    };
+    let job = taken.job().clone();
+    assert_eq!((job.id, job.epoch, job.lost), (id, 2, 1));
+    assert!(matches!(dead.renew(0.9).await, Err(StoreError::Fenced)));
+    assert!(matches!(
+        dead.finish(done("dead")).await,
+        Err(StoreError::Fenced)
+    ));
+    taken.finish(done("alive")).await.expect("held");
+    check(&one, id, JobState::Completed, Some("alive")).await;
+}
+
+#[tokio::test]
+async fn jobs_in_redis_are_cancelled_parked_given_up_and_bounded() {
+    let server = Server::start();
+    let one = Replica::start_with(&server, |config| {
+        config.max_lost = 2;
+        config.limits.open_jobs = 1;
+    })
+    .await;
+    let id = one.jobs.submit(job("x")).await.expect("room").id;
+    let full = one.jobs.submit(job("y")).await;
+    assert!(matches!(full, Err(StoreError::Full { .. })), "{full:?}");
+    drop(next(&one, LEASE).await);
+    let claim = next(&one, LEASE).await;
+    assert_eq!(
+        (claim.job().epoch, claim.job().lost),
+        (2, 0),
+        "parked, not lost"
+    );
+    let other = one.jobs.cancel(id, Some("other")).await;
+    assert!(matches!(other, Err(StoreError::NotFound)), "{other:?}");
+    one.jobs.cancel(id, Some("t")).await.expect("it runs");
+    let told = claim.renew(0.5).await;
+    assert!(
+        matches!(told, Err(StoreError::Ended(JobState::Cancelled))),
+        "{told:?}"
+    );
+    drop(claim);
+    check(&one, id, JobState::Cancelled, None).await;
+
+    let poison = one.jobs.submit(job("poison")).await.expect("room again").id;
+    let mut lost = vec![next(&one, Duration::from_millis(1)).await];
+    lost.push(next(&one, Duration::from_millis(1)).await);
+    let JobStore::Shared(shared) = &one.jobs else {
+        unreachable!("it was made so")
+    };
+    until_async("given up", || async {
+        assert!(shared.claim(Duration::from_millis(1)).await.is_none());
+        one.jobs
+            .status(poison, None)
+            .await
+            .expect("known")
+            .job
+            .state
+            == JobState::Failed
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_redis_that_forgets_gets_no_jobs() {
+    let server = Server::start_as(false);
+    let one = Replica::start(&server).await;
+    one.jobs.submit(job("x")).await.expect("room");
+    assert_eq!(one.jobs.local().states()[0].1, 1, "it is in the file");
+    assert!(!one.redis.is_up(Component::Jobs) && one.redis.is_up(Component::Cache));
+    assert_eq!(one.redis.fallbacks(Component::Jobs), 1);
+}
+
+#[tokio::test]
+async fn what_a_job_came_to_while_redis_was_lost_is_told_when_it_is_back() {
+    let mut server = Server::start();
+    let (one, two) = (Replica::start(&server).await, Replica::start(&server).await);
+    let id = one.jobs.submit(job("x")).await.expect("room").id;
+    let claim = next(&one, LEASE).await;
+    server.stop();
+    claim.renew(0.5).await.expect("it goes on");
+    claim.finish(done("{}")).await.expect("it waits here");
+    check(&one, id, JobState::Completed, Some("{}")).await;
+    let unseen = two.jobs.status(JobId::new(), None).await;
+    assert!(
+        matches!(unseen, Err(StoreError::Away)),
+        "not a lie: {unseen:?}"
+    );
+    server.start_again();
+    until_async("the other replica knows", || async {
+        let status = two.jobs.status(id, None).await;
+        status.is_ok_and(|status| status.job.state == JobState::Completed)
+    })
+    .await;
+    check(&two, id, JobState::Completed, Some("{}")).await;
+}
+
+#[tokio::test]
+async fn a_stuck_redis_is_given_up_and_used_again() {
+    let server = Server::start();
+    let one = Replica::start(&server).await;
+    server.signal("STOP");
+    assert!(one.limiter.check("/", "t").await.allowed);
+    assert!(
+        !one.redis.is_connected(),
+        "after one time-out nobody waits again"
+    );
+    assert_eq!(one.redis.fallbacks(Component::RateLimit), 1);
+    server.signal("CONT");
+    until("connected again", || one.redis.is_connected()).await;
+    one.limiter.check("/", "t").await;
+    assert!(one.redis.is_up(Component::RateLimit));
+    assert_eq!(one.redis.fallbacks(Component::RateLimit), 1);
+}
+
+/// What the clients of the load saw.
+#[derive(Default)]
+struct Load {
+    stop: AtomicBool,
+    requests: AtomicU32,
+    accepted: Mutex<Vec<JobId>>,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis_stopped_and_started_under_load_costs_no_client_an_error() {
+    let mut server = Server::start();
+    let replica = Arc::new(Replica::start(&server).await);
+    let load = Arc::new(Load::default());
+    let mut tasks = JoinSet::new();
+    let mut workers = JoinSet::new();
+    for client in 0..4 {
+        tasks.spawn(client_of(Arc::clone(&replica), Arc::clone(&load), client));
+        workers.spawn(worker_of(Arc::clone(&replica)));
+    }
+    for _ in 0..3 {
+        let seen = load.requests.load(Ordering::Relaxed);
+        until("work with Redis", || {
+            load.requests.load(Ordering::Relaxed) > seen + 20
+        })
+        .await;
+        let before = Component::ALL.map(|component| replica.redis.fallbacks(component));
+        server.stop();
+        for (component, before) in Component::ALL.into_iter().zip(before) {
+            let fell_back = || replica.redis.fallbacks(component) > before + 5;
+            until("work without Redis", fell_back).await;
+            assert!(!replica.redis.is_up(component), "{component:?}");
+        }
+        server.start_again();
+        for component in Component::ALL {
+            until("used again by itself", || replica.redis.is_up(component)).await;
+        }
+    }
+    load.stop.store(true, Ordering::Relaxed);
+    while let Some(client) = tasks.join_next().await {
+        client.expect("no client saw an error");
+    }
+    let accepted = load.accepted.lock().expect("no panic").clone();
+    for id in &accepted {
+        until_async("every accepted job ends", || async {
+            let status = replica.jobs.status(*id, Some("t")).await;
+            status.expect("accepted").job.state == JobState::Completed
+        })
+        .await;
+    }
+    workers.shutdown().await;
+    let other = Replica::start(&server).await;
+    for id in &accepted {
+        let seen = replica.jobs.status(*id, Some("t")).await.expect("accepted");
+        if replica.jobs.local().status(*id, None).await.is_err() {
+            let shared = other
+                .jobs
+                .status(*id, Some("t"))
+                .await
+                .expect("it is in Redis");
+            assert_eq!(seen.outcome, shared.outcome, "one result for everybody");
+        }
+    }
+}
+
+/// One after the other, everything that a request may need; none may fail.
+async fn client_of(replica: Arc<Replica>, load: Arc<Load>, client: u32) {
+    let mut number = 0;
+    while !load.stop.load(Ordering::Relaxed) {
+        number += 1;
+        let name = format!("{client}-{number}");
+        replica.limiter.check("/orchestrate", &name).await;
+        let begun = replica.keys.begin("t", &name, [1; 32], PATIENCE).await;
+        let Ok(Begun::Run(ticket)) = begun else {
+            panic!("{name} is new: {begun:?}")
+        };
+        let about = About {
+            tenant: "t",
+            policy: "default",
+            detectors: &[],
+        };
+        let key = crate::store::idempotency::key_hash("t", &name);
+        replica.cache.put(&key, about, b"entry").await;
+        replica.cache.get(&key).await;
+        let job = replica.jobs.submit(job(&name)).await.expect("accepted");
+        load.accepted.lock().expect("no panic").push(job.id);
+        replica
+            .jobs
+            .status(job.id, Some("t"))
+            .await
+            .expect("what was accepted is known");
+        let answer = Answer {
+            status: 202,
+            body: name.clone().into(),
+        };
+        ticket.finish(answer.clone()).await.expect("kept");
+        let again = replica.keys.begin("t", &name, [1; 32], PATIENCE).await;
+        assert!(
+            matches!(&again, Ok(Begun::Replay(found)) if *found == answer),
+            "{again:?}"
+        );
+        load.requests.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+async fn worker_of(replica: Arc<Replica>) {
+    loop {
+        // Short, because the connection may break after Redis gave a job away and before we heard
+        // of it: then it waits for the end of its lease.
+        let claim = next(&replica, Duration::from_secs(2)).await;
+        let result = format!("epoch {}", claim.job().epoch);
+        // Refused when the lease ended while Redis was away: then another outcome counts.
+        let _ = claim.finish(done(&result)).await;
+    }
+}
