@@ -17,6 +17,7 @@ mod script;
 mod source;
 pub mod typescript;
 mod vu;
+pub mod websocket;
 
 pub use program::ScriptProgram;
 pub use script::Source;
