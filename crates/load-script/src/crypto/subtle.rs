@@ -159,13 +159,13 @@ pub fn pbkdf2(
     match hash {
         Algorithm::Sha1 => pbkdf2::pbkdf2_hmac::<sha1::Sha1>(password, salt, iterations, &mut out),
         Algorithm::Sha256 => {
-            pbkdf2::pbkdf2_hmac::<sha2::Sha256>(password, salt, iterations, &mut out)
+            pbkdf2::pbkdf2_hmac::<sha2::Sha256>(password, salt, iterations, &mut out);
         }
         Algorithm::Sha384 => {
-            pbkdf2::pbkdf2_hmac::<sha2::Sha384>(password, salt, iterations, &mut out)
+            pbkdf2::pbkdf2_hmac::<sha2::Sha384>(password, salt, iterations, &mut out);
         }
         Algorithm::Sha512 => {
-            pbkdf2::pbkdf2_hmac::<sha2::Sha512>(password, salt, iterations, &mut out)
+            pbkdf2::pbkdf2_hmac::<sha2::Sha512>(password, salt, iterations, &mut out);
         }
         _ => return Err(SubtleError::Derivation),
     }
