@@ -2,11 +2,12 @@
 
 use super::csv::{self, Csv};
 use super::json::Json;
+use super::junit::Junit;
 use super::prometheus_rw::{self, PrometheusRw};
 use super::{Environment, Output, OutputError};
 
 /// The outputs that exist, in order of their names.
-const AVAILABLE: &[&str] = &["csv", "experimental-prometheus-rw", "json"];
+const AVAILABLE: &[&str] = &["csv", "experimental-prometheus-rw", "json", "junit"];
 
 /// Outputs that k6 had or that only extensions bring.
 const ELSEWHERE: &[&str] = &[
@@ -28,6 +29,7 @@ pub fn create(
 ) -> Result<Box<dyn Output>, OutputError> {
     let (name, argument) = specification.split_once('=').unwrap_or((specification, ""));
     match name {
+        "junit" => Ok(Box::new(Junit::new(argument))),
         "json" => Ok(Box::new(Json::new(argument))),
         "csv" => Ok(Box::new(Csv::new(csv::Config::read(
             argument,
@@ -62,6 +64,7 @@ mod tests {
         check("json", "json(stdout)");
         check("json=a=b.json", "json (a=b.json)");
         check("csv", "csv (file.csv)");
+        check("junit", "junit (junit.xml)");
         check("csv=-", "csv (stdout)");
         check(
             "experimental-prometheus-rw",

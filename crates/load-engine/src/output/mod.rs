@@ -6,6 +6,7 @@
 mod create;
 pub mod csv;
 pub mod json;
+pub mod junit;
 mod lane;
 pub mod prometheus_rw;
 mod push;
