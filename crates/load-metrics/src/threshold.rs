@@ -227,15 +227,16 @@ pub fn parse_aggregation(name: &str) -> Option<Aggregation> {
     })
 }
 
-/// The tags of a metric selector, in the order in which they were written.
-pub type SelectorTags = Vec<(String, String)>;
+/// What stands between the braces of a metric selector, and its tags in the order in which they
+/// were written.
+pub type Selector<'a> = (&'a str, Vec<(String, String)>);
 
 /// Splits `metric{tag:value,…}` into the metric, what stands between the braces, and the pairs;
 /// quotes and spaces around keys and values do not count.
 ///
 /// # Errors
 /// When the braces do not match or a pair has no value.
-pub fn parse_selector(text: &str) -> Result<(&str, Option<(&str, SelectorTags)>), ExpressionError> {
+pub fn parse_selector(text: &str) -> Result<(&str, Option<Selector<'_>>), ExpressionError> {
     let Some((base, rest)) = text.split_once('{') else {
         let closes = text.contains('}');
         return if closes {
