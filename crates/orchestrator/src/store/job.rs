@@ -292,3 +292,124 @@ impl fmt::Display for JobState {
         f.write_str(self.name())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const MAX_LOST: u32 = 3;
+    const LEASE: Duration = Duration::from_millis(10);
+
+    /// What may happen, in any order; `worker` is one of three who remember their last claim.
+    #[derive(Debug, Clone)]
+    enum Step {
+        Claim { worker: usize },
+        Renew { worker: usize, progress: f32 },
+        Finish { worker: usize },
+        Park { worker: usize },
+        LeaseEnds,
+        Cancel,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let worker = 0..3_usize;
+        prop_oneof![
+            4 => worker.clone().prop_map(|worker| Step::Claim { worker }),
+            3 => (worker.clone(), -1.0_f32..2.0)
+                .prop_map(|(worker, progress)| Step::Renew { worker, progress }),
+            2 => worker.clone().prop_map(|worker| Step::Finish { worker }),
+            2 => worker.prop_map(|worker| Step::Park { worker }),
+            3 => Just(Step::LeaseEnds),
+            1 => Just(Step::Cancel),
+        ]
+    }
+
+    /// Who holds the job and whether it has ended, kept without epochs.
+    #[derive(Debug, Default, PartialEq)]
+    struct Model {
+        holder: Option<usize>,
+        lost: u32,
+        ended: Option<JobState>,
+    }
+
+    impl Model {
+        /// Whether the step is allowed; if so it is done.
+        fn take(&mut self, step: &Step) -> bool {
+            if self.ended.is_some() {
+                return false;
+            }
+            match *step {
+                Step::Claim { worker } if self.holder.is_none() => self.holder = Some(worker),
+                Step::Renew { worker, .. } if self.holder == Some(worker) => {}
+                Step::Finish { worker } if self.holder == Some(worker) => {
+                    (self.holder, self.ended) = (None, Some(JobState::Completed));
+                }
+                Step::Park { worker } if self.holder == Some(worker) => self.holder = None,
+                Step::LeaseEnds if self.holder.is_some() => {
+                    self.holder = None;
+                    self.lost += 1;
+                    self.ended = (self.lost == MAX_LOST).then_some(JobState::Failed);
+                }
+                Step::Cancel => (self.holder, self.ended) = (None, Some(JobState::Cancelled)),
+                _ => return false,
+            }
+            true
+        }
+
+        fn state(&self) -> JobState {
+            match (self.ended, self.holder) {
+                (Some(ended), _) => ended,
+                (None, Some(_)) => JobState::Running,
+                (None, None) => JobState::Pending,
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_job_does_what_its_model_does(steps in proptest::collection::vec(step(), 1..60)) {
+            let new = NewJob {
+                request_id: "r".to_owned(),
+                tenant: "t".to_owned(),
+                urgency: 0,
+                payload: Bytes::from_static(b"content"),
+            };
+            let (mut job, mut model) = (Job::new(JobId::new(), &new, 0), Model::default());
+            // Epoch 0 belongs to nobody.
+            let mut epochs = [0; 3];
+            for (now_ms, step) in (1..).zip(&steps) {
+                let before = job.clone();
+                let done = match *step {
+                    Step::Claim { worker } => {
+                        let claimed = job.claim(now_ms, LEASE);
+                        if claimed.is_ok() { epochs[worker] = job.epoch; }
+                        claimed
+                    }
+                    Step::Renew { worker, progress } => {
+                        job.renew(epochs[worker], now_ms, LEASE, progress)
+                    }
+                    Step::Finish { worker } => {
+                        job.finish(epochs[worker], now_ms, &Outcome::Completed(Bytes::new()))
+                    }
+                    Step::Park { worker } => {
+                        job.give_back(epochs[worker], now_ms, Return::Parked, MAX_LOST)
+                    }
+                    Step::LeaseEnds => {
+                        job.give_back(job.epoch, now_ms, Return::Lost, MAX_LOST)
+                    }
+                    Step::Cancel => job.cancel(now_ms),
+                };
+                prop_assert_eq!(done.is_ok(), model.take(step), "{:?}", step);
+                prop_assert_eq!((job.state, job.lost), (model.state(), model.lost));
+                if done.is_err() {
+                    prop_assert_eq!(&job, &before, "what is refused changes nothing");
+                }
+                prop_assert!((0.0..=1.0).contains(&job.progress));
+                prop_assert_eq!(job.lease_until_ms.is_some(), job.state == JobState::Running);
+                prop_assert_eq!(job.ended_at_ms.is_some(), job.state.has_ended());
+            }
+        }
+    }
+}
