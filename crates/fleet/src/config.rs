@@ -1,6 +1,7 @@
 //! The fleet file's shape. Every field's doc comment is its help text.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use detector_api::detect::ContentType;
@@ -56,6 +57,10 @@ pub struct Orchestration {
     pub partial_coverage_threshold: f64,
     /// The HTTP status of a partial answer: 206, 200 or 207.
     pub partial_status: u16,
+    /// The file that keeps jobs and idempotency keys. Without one there are no asynchronous jobs,
+    /// because an accepted job must survive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job_store: Option<PathBuf>,
     pub cache: Cache,
     pub auth: Auth,
     pub health: Health,
@@ -68,6 +73,7 @@ impl Default for Orchestration {
             sync_sla_ms: 2_000,
             partial_coverage_threshold: 0.8,
             partial_status: 206,
+            job_store: None,
             cache: Cache::default(),
             auth: Auth::default(),
             health: Health::default(),

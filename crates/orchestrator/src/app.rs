@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use detector_api::orchestrate::Priority;
+use detector_api::orchestrate::{Priority, ProcessingMode};
+use redb::backends::InMemoryBackend;
 use service_runtime::Shutdown;
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::cache::{Cache, Key, Scope};
@@ -12,12 +14,25 @@ use crate::config::{Config, DetectorSettings};
 use crate::events::{Events, Kind};
 use crate::flights::Flights;
 use crate::health;
+use crate::jobs;
 use crate::metrics::Metrics;
 use crate::partials::Partials;
 use crate::policies::Policies;
+use crate::rate_limit::Limiter;
 use crate::registry::{Detector, Origin, Registry};
 use crate::run::Answered;
+use crate::store::idempotency::Idempotency;
+use crate::store::{self, Embedded, StoreError};
 use crate::transport::Transport;
+
+/// Why an orchestrator cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the job store cannot be opened; is another process using its file?")]
+    Store(#[from] StoreError),
+    #[error("the metrics contradict each other")]
+    Metrics(#[from] prometheus::Error),
+}
 
 /// One orchestrator.
 pub struct App {
@@ -25,11 +40,16 @@ pub struct App {
     pub registry: ArcSwap<Registry>,
     pub metrics: Arc<Metrics>,
     pub cache: Cache,
-    pub flights: Flights<(Key, Priority, u128), Arc<Answered>>,
+    pub flights: Flights<(Key, Priority, ProcessingMode, u128), Arc<Answered>>,
     pub transport: Transport,
     pub policies: Policies,
     pub partials: Partials,
     pub events: Arc<Events>,
+    pub store: Embedded,
+    /// Whether the store survives the process.
+    pub durable: bool,
+    pub idempotency: Idempotency,
+    pub limiter: Option<Limiter>,
     pub shutdown: Shutdown,
     /// Held while the registry is changed; requests read it without.
     registry_change: tokio::sync::Mutex<()>,
@@ -38,9 +58,18 @@ pub struct App {
 }
 
 impl App {
+    /// Opens the store, which blocks.
+    ///
     /// # Errors
-    /// The metrics contradict each other, which a test rules out.
-    pub fn new(config: Config, shutdown: Shutdown) -> Result<Arc<Self>, prometheus::Error> {
+    /// The store's file cannot be opened.
+    pub fn new(config: Config, shutdown: Shutdown) -> Result<Arc<Self>, StartError> {
+        let durable = config.store.is_some();
+        let store = match config.store.clone() {
+            Some(settings) => Embedded::open(settings)?,
+            None => Embedded::open_on(InMemoryBackend::new(), store::Config::new(""))?,
+        };
+        let limiter = config.rate_limit.clone();
+        let limiter = limiter.map(|settings| Limiter::new(settings, Instant::now().into_std()));
         let metrics = Metrics::new(config.limits.label_values)?;
         let events = Arc::new(Events::default());
         let detectors = config.detectors.iter().map(|settings| {
@@ -57,6 +86,10 @@ impl App {
             transport: Transport::new(config.registry_networks.clone().into()),
             policies: Policies::default(),
             partials: Partials::default(),
+            idempotency: Idempotency::new(store.clone()),
+            store,
+            durable,
+            limiter,
             registry_change: tokio::sync::Mutex::default(),
             shutdown,
             events,
@@ -70,6 +103,14 @@ impl App {
     pub fn watch_detectors(self: &Arc<Self>) {
         for detector in self.registry.load().iter() {
             self.watch(detector.clone());
+        }
+    }
+
+    /// Begins to run jobs, where they survive.
+    pub fn run_jobs(self: &Arc<Self>) {
+        let workers = if self.durable { jobs::WORKERS } else { 0 };
+        for _ in 0..workers {
+            self.tasks.spawn(jobs::work(self.clone()));
         }
     }
 

@@ -7,8 +7,8 @@ use detector_api::orchestrate::{Environment, Priority};
 use http::Uri;
 use serde::{Deserialize, Serialize};
 
-use crate::network;
 pub use crate::network::Network;
+use crate::{network, rate_limit, store};
 
 /// Settings of one orchestrator. `Default` has no detectors and is otherwise the contract.
 #[derive(Debug, Clone)]
@@ -23,6 +23,13 @@ pub struct Config {
     pub auth: Auth,
     pub health: Health,
     pub limits: Limits,
+    /// Where jobs and idempotency keys are kept. `None`: keys in memory, and no jobs, because a job
+    /// that was accepted must survive.
+    pub store: Option<store::Config>,
+    /// `None`: nobody is limited.
+    pub rate_limit: Option<rate_limit::Config>,
+    /// The status of a request that is refused by rate: 429, or 403 for old clients.
+    pub rate_limit_status: u16,
     /// Where detectors registered over the API may be.
     pub registry_networks: Vec<Network>,
     pub detectors: Vec<DetectorSettings>,
@@ -189,6 +196,9 @@ impl Default for Config {
                 answer_bytes: 1 << 20,
                 label_values: 100,
             },
+            store: None,
+            rate_limit: None,
+            rate_limit_status: 429,
             registry_networks: network::usual(),
             detectors: Vec::new(),
         }

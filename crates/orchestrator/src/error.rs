@@ -8,6 +8,8 @@ use detector_api::orchestrate::{ErrorBody, ErrorCode};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::Value;
 
+use crate::rate_limit::Decision;
+
 /// An error on its way to the client; the request id is added where it is known.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{message}")]
@@ -16,6 +18,8 @@ pub struct ApiError {
     pub message: String,
     pub details: Option<Value>,
     pub retry_after: Option<Duration>,
+    /// Set for a refusal by rate: what the client is told, and the status it gets.
+    limited: Option<(Decision, u16)>,
 }
 
 impl ApiError {
@@ -25,6 +29,7 @@ impl ApiError {
             message: message.into(),
             details: None,
             retry_after: None,
+            limited: None,
         }
     }
 
@@ -53,8 +58,18 @@ impl ApiError {
         self
     }
 
+    /// Refused by a rate limit, with this status.
+    #[must_use]
+    pub fn limited(mut self, decision: Decision, status: u16) -> Self {
+        self.limited = Some((decision, status));
+        self.after(decision.retry_after)
+    }
+
     pub fn status(&self) -> StatusCode {
-        status_of(self.code)
+        let asked = self
+            .limited
+            .and_then(|(_, status)| StatusCode::from_u16(status).ok());
+        asked.unwrap_or_else(|| status_of(self.code))
     }
 
     /// The body that the contract asks for.
@@ -83,6 +98,11 @@ impl ApiError {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/json"),
         );
+        if let Some((decision, _)) = self.limited {
+            headers.insert("ratelimit-limit", decision.limit.into());
+            headers.insert("ratelimit-remaining", decision.remaining.into());
+            headers.insert("ratelimit-reset", decision.reset_s().into());
+        }
         if let Some(wait) = self.retry_after {
             let seconds = wait.as_secs_f64().ceil().max(1.0) as u64;
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));

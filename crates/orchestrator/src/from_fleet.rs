@@ -43,6 +43,7 @@ impl TryFrom<&Fleet> for Config {
                 unhealthy_after: service.health.unhealthy_after,
                 healthy_after: service.health.healthy_after,
             },
+            store: service.job_store.clone().map(crate::store::Config::new),
             detectors: detectors.collect::<Result<_, _>>()?,
             ..own
         })

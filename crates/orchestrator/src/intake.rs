@@ -2,6 +2,7 @@
 //! client sent is repeated in an error: it may be the content.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use detector_api::detect::ContentType;
 use detector_api::header as names;
@@ -10,6 +11,7 @@ use detector_api::orchestrate::{
 };
 use http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::auth::Caller;
 use crate::error::ApiError;
@@ -21,7 +23,7 @@ const MAX_NAME_CHARS: usize = 128;
 const MAX_IDEMPOTENCY_KEY_CHARS: usize = 64;
 
 /// A request that passed every check.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Accepted {
     pub content: Arc<str>,
     pub content_type: ContentType,
@@ -73,6 +75,29 @@ pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> 
             "must be 1 to 64 printable characters",
         )),
     }
+}
+
+/// How long a client with `Prefer: respond-async, wait=N` (RFC 7240) waits before it wants a job
+/// instead; at once without `wait`.
+pub fn respond_async(headers: &HeaderMap) -> Option<Duration> {
+    let lines = headers
+        .get_all("prefer")
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    let preferences: Vec<&str> = lines
+        .flat_map(|line| line.split([',', ';']))
+        .map(str::trim)
+        .collect();
+    if !preferences
+        .iter()
+        .any(|it| it.eq_ignore_ascii_case("respond-async"))
+    {
+        return None;
+    }
+    let wait = preferences
+        .iter()
+        .find_map(|it| it.strip_prefix("wait=")?.trim().parse().ok());
+    Some(Duration::from_secs(wait.unwrap_or(0)))
 }
 
 /// Reads a body that is one JSON object.

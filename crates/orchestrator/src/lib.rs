@@ -26,6 +26,7 @@ mod flights;
 mod from_fleet;
 mod health;
 mod intake;
+mod jobs;
 mod metrics;
 mod network;
 mod partials;
@@ -51,10 +52,17 @@ pub use config::{Config, ConfigError};
 /// # Errors
 /// The listener broke.
 pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> io::Result<()> {
-    let app = app::App::new(config, shutdown.clone()).map_err(io::Error::other)?;
+    let start = shutdown.clone();
+    let app = tokio::task::spawn_blocking(move || app::App::new(config, start));
+    let app = app
+        .await
+        .map_err(io::Error::other)?
+        .map_err(io::Error::other)?;
     app.watch_detectors();
+    app.run_jobs();
     let served = service_runtime::serve(listener, router::router(app.clone()), shutdown).await;
     app.tasks.close();
     app.tasks.wait().await;
+    app.store.close().await;
     served
 }

@@ -42,6 +42,8 @@ pub struct Metrics {
     detector_failures: IntCounterVec,
     policy_enforcement: IntCounterVec,
     cache: IntCounterVec,
+    rate_limit: IntCounterVec,
+    jobs: IntGaugeVec,
     pub coalesced: IntCounter,
     pub in_flight: IntGauge,
     labels: Labels,
@@ -161,6 +163,12 @@ impl Metrics {
                 "Look-ups in the response cache: hit, miss, bypass, stale.",
                 &["result"],
             )?,
+            rate_limit: make.counters(
+                "orchestrator_rate_limit_requests_total",
+                "Requests that a rate limit looked at: allowed or limited.",
+                &["endpoint", "tenant", "action"],
+            )?,
+            jobs: make.int_gauges("orchestrate_jobs", "Jobs in the store.", &["state"])?,
             coalesced: make.counter(
                 "orchestrate_coalesced_total",
                 "Requests that shared the fan-out of an identical one.",
@@ -237,6 +245,18 @@ impl Metrics {
 
     pub fn looked_up(&self, result: &str) {
         self.cache.with_label_values(&[result]).inc();
+    }
+
+    pub fn rate_limited(&self, endpoint: &str, tenant: &str, action: &str) {
+        let tenant = self.labels.bounded(tenant);
+        self.rate_limit
+            .with_label_values(&[endpoint, &*tenant, action])
+            .inc();
+    }
+
+    pub fn jobs(&self, state: &str, count: usize) {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.jobs.with_label_values(&[state]).set(count);
     }
 
     pub fn failed_attempt(&self, detector: &str, class: &str) {

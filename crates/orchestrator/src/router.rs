@@ -8,14 +8,18 @@ use detector_api::orchestrate as paths;
 
 use crate::app::App;
 use crate::endpoint::{
-    batch, breakers, cache, detectors, events, health, orchestrate, plan, policies, rest, resume,
+    batch, breakers, cache, detectors, docs, events, health, jobs, orchestrate, plan, policies,
+    rest, resume,
 };
 
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .route(paths::ORCHESTRATE_PATH, post(orchestrate::orchestrate))
         .route(paths::ORCHESTRATE_BATCH_PATH, post(batch::batch))
-        .route("/orchestrate/status/{job_id}", any(rest::not_built))
+        .route(
+            "/orchestrate/status/{job_id}",
+            get(jobs::status).delete(jobs::cancel),
+        )
         .route("/orchestrate/plan", post(plan::plan))
         .route("/orchestrate/resume", post(resume::resume))
         .route(paths::HEALTH_PATH, get(health::health))
@@ -53,8 +57,8 @@ pub fn router(app: Arc<App>) -> Router {
         )
         .route("/cache/invalidate", post(cache::invalidate))
         .route("/api/v2/text/detection/content", any(rest::not_built))
-        .route("/openapi.json", any(rest::not_built))
-        .route("/docs", any(rest::not_built))
+        .route("/openapi.json", get(docs::openapi))
+        .route("/docs", get(docs::page))
         .fallback(rest::not_found)
         .method_not_allowed_fallback(rest::method_not_allowed)
         .with_state(app)

@@ -20,7 +20,7 @@ use crate::call::{Called, Context};
 use crate::error::ApiError;
 use crate::fanout::{fan_out, reserve};
 use crate::intake::Accepted;
-use crate::metrics::milliseconds;
+use crate::metrics::{Finished, milliseconds};
 use crate::select::{Plan, Rules, plan};
 
 /// What belongs to one client's request and to no other.
@@ -30,6 +30,8 @@ pub struct Origin {
     pub traceparent: Option<HeaderValue>,
     pub idempotency_key: Option<String>,
     pub started: Instant,
+    pub mode: ProcessingMode,
+    pub job_id: Option<String>,
 }
 
 /// An answer, ready to be sent.
@@ -105,6 +107,8 @@ struct VersionInfo {
 #[derive(Serialize)]
 struct Head<'a> {
     request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job_id: Option<&'a str>,
     processing_mode: ProcessingMode,
     total_processing_time_ms: u64,
     fallback_used: bool,
@@ -116,6 +120,50 @@ struct Head<'a> {
     timestamp: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     idempotency_key: Option<&'a str>,
+}
+
+/// Runs one request and counts it.
+///
+/// # Errors
+/// As [`run`].
+pub async fn counted(
+    app: &Arc<App>,
+    request: Accepted,
+    origin: &Origin,
+) -> Result<Reply, ApiError> {
+    let (tenant, policy) = (request.tenant.clone(), request.bundle.clone());
+    let in_flight = InFlight::enter(app);
+    let result = run(app, request, origin).await;
+    drop(in_flight);
+    let status = match &result {
+        Ok(reply) if reply.partial => "partial",
+        Ok(_) => "success",
+        Err(_) => "error",
+    };
+    app.metrics.finished(&Finished {
+        tenant: &tenant,
+        policy: &policy,
+        status,
+        mode: origin.mode,
+        duration: origin.started.elapsed(),
+    });
+    result
+}
+
+/// Counts a request while it is worked on, even if its client leaves.
+struct InFlight<'a>(&'a App);
+
+impl<'a> InFlight<'a> {
+    fn enter(app: &'a App) -> Self {
+        app.metrics.in_flight.inc();
+        Self(app)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.metrics.in_flight.dec();
+    }
 }
 
 /// Runs one request.
@@ -217,7 +265,10 @@ impl Planned {
             version: rules.version,
             tenant: &request.tenant,
         };
-        let sla = app.config.sla.of(request.priority);
+        let sla = match request.mode {
+            ProcessingMode::Sync => app.config.sla.of(request.priority),
+            ProcessingMode::Async => app.config.sla.asynchronous,
+        };
         Ok(Self {
             key: question.key(),
             deadline: origin.started + sla,
@@ -249,7 +300,12 @@ async fn shared_flight(
         .token
         .as_ref()
         .map_or(unique, |token| token_number(token));
-    let board_key = (planned.key, planned.request.priority, unique);
+    let board_key = (
+        planned.key,
+        planned.request.priority,
+        planned.request.mode,
+        unique,
+    );
     let deadline = planned.deadline;
     let (mut seat, joined) = app.flights.board(board_key, || {
         let (app, origin) = (app.clone(), origin.clone());
@@ -422,7 +478,8 @@ fn reply(answered: &Answered, origin: &Origin, cache: CacheStatus) -> Reply {
     let total = origin.started.elapsed();
     let head = Head {
         request_id: &origin.request_id,
-        processing_mode: ProcessingMode::Sync,
+        job_id: origin.job_id.as_deref(),
+        processing_mode: origin.mode,
         total_processing_time_ms: u64::try_from(total.as_millis()).unwrap_or(u64::MAX),
         fallback_used: stale || answered.partial,
         verdict,

@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 use http::{HeaderMap, HeaderValue, header};
 use serde_json::Value;
 
-use super::orchestrate::process;
+use super::orchestrate::{Work, process};
 use super::{id_value, origin, read, request_id};
 use crate::app::App;
 use crate::auth::{self, Caller, ORCHESTRATE_WRITE};
@@ -89,13 +89,26 @@ async fn entry_answer(
     caller: &Caller,
     (headers, origin): (&HeaderMap, Origin),
 ) -> Entry {
-    let result = match intake::from_value::<OrchestrateRequest>(entry) {
-        Ok(request) => process(app, request, caller, (headers, &origin)).await,
+    let id = origin.request_id.clone();
+    let accepted = intake::from_value::<OrchestrateRequest>(entry)
+        .and_then(|request| intake::accept(request, caller, headers));
+    let result = match accepted {
+        Ok(accepted) => {
+            process(
+                app,
+                Work {
+                    accepted,
+                    origin,
+                    patience: None,
+                },
+            )
+            .await
+        }
         Err(error) => Err(error),
     };
     match result {
-        Ok(reply) => (reply.body, None),
-        Err(error) => (error.json(&origin.request_id), Some(error)),
+        Ok(sent) => (sent.body, None),
+        Err(error) => (error.json(&id), Some(error)),
     }
 }
 

@@ -28,7 +28,7 @@ pub async fn health(State(app): State<Arc<App>>) -> Json<HealthResponse> {
     })
 }
 
-/// 503 until a detector was seen well, and while none is.
+/// 503 until a detector was seen well, while none is, and while the service drains.
 pub async fn ready(State(app): State<Arc<App>>) -> Response {
     let detectors = app
         .registry
@@ -38,9 +38,12 @@ pub async fn ready(State(app): State<Arc<App>>) -> Response {
     let dependencies = BTreeMap::from([
         ("detectors".to_owned(), detectors),
         ("cache".to_owned(), true),
+        ("job_store".to_owned(), app.store.is_open()),
     ]);
     let ready = dependencies.values().all(|well| *well);
-    let (status, word) = if ready {
+    let (status, word) = if app.shutdown.is_cancelled() {
+        (StatusCode::SERVICE_UNAVAILABLE, "draining")
+    } else if ready {
         (StatusCode::OK, "ready")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "not_ready")
@@ -53,5 +56,8 @@ pub async fn ready(State(app): State<Arc<App>>) -> Response {
 }
 
 pub async fn metrics(State(app): State<Arc<App>>) -> Response {
+    for (state, count) in app.store.states() {
+        app.metrics.jobs(state.name(), count);
+    }
     service_runtime::metrics::render(&app.metrics.registry)
 }

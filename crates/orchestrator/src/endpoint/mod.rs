@@ -4,13 +4,16 @@ pub mod batch;
 pub mod breakers;
 pub mod cache;
 pub mod detectors;
+pub mod docs;
 pub mod events;
 pub mod health;
+pub mod jobs;
 pub mod orchestrate;
 pub mod plan;
 pub mod policies;
 pub mod rest;
 pub mod resume;
+mod sent;
 
 use std::time::Duration;
 
@@ -19,7 +22,7 @@ use axum::http::{HeaderMap, Request};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use detector_api::header as names;
-use detector_api::orchestrate::ErrorCode;
+use detector_api::orchestrate::{ErrorCode, ProcessingMode};
 use http::{HeaderValue, header};
 use tokio::time::{Instant, timeout};
 
@@ -90,6 +93,8 @@ pub(crate) fn origin(headers: &HeaderMap, request_id: String) -> Result<Origin, 
         traceparent: headers.get(names::TRACEPARENT).cloned(),
         idempotency_key: intake::idempotency_key(headers)?,
         started: Instant::now(),
+        mode: ProcessingMode::Sync,
+        job_id: None,
     })
 }
 

@@ -1,28 +1,34 @@
-//! `POST /orchestrate`.
+//! `POST /orchestrate`: at once, later, or once per idempotency key.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::Request;
 use axum::response::{IntoResponse, Response};
 use detector_api::header as names;
-use detector_api::orchestrate::{OrchestrateRequest, ProcessingMode};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use detector_api::orchestrate::{ErrorCode, OrchestrateRequest, Priority, ProcessingMode};
+use http::{HeaderMap, HeaderValue, header};
+use sha2::{Digest, Sha256};
+use tokio::time::{Instant, timeout};
 
+use super::jobs::accepted as job_accepted;
+use super::sent::Sent;
 use super::{id_value, origin, read, request_id};
 use crate::app::App;
-use crate::auth::{self, Caller, ORCHESTRATE_WRITE};
+use crate::auth::{self, ORCHESTRATE_WRITE};
 use crate::error::ApiError;
 use crate::intake::{self, Accepted};
-use crate::metrics::Finished;
-use crate::run::{Origin, Reply, run};
+use crate::jobs;
+use crate::run::{Origin, Reply, counted};
+use crate::store::idempotency::{Answer, Begun, Ticket};
 
 pub async fn orchestrate(State(app): State<Arc<App>>, request: Request<Body>) -> Response {
     let headers = request.headers().clone();
     let id = request_id(&headers);
     let mut response = match answer(&app, request, &headers, &id).await {
-        Ok(response) => response,
+        Ok(sent) => sent.into_response(),
         Err(error) => error.into_response(&id),
     };
     let out = response.headers_mut();
@@ -38,67 +44,163 @@ async fn answer(
     request: Request<Body>,
     headers: &HeaderMap,
     id: &str,
-) -> Result<Response, ApiError> {
+) -> Result<Sent, ApiError> {
     let caller = auth::identify(&app.config.auth, headers)?;
     caller.require(ORCHESTRATE_WRITE)?;
     intake::check_media_type(headers)?;
     let body = read(request, app.config.limits.body_bytes).await?;
     let origin = origin(headers, id.to_owned())?;
     let parsed: OrchestrateRequest = intake::parse(&body)?;
-    let reply = process(app, parsed, &caller, (headers, &origin)).await?;
-    Ok(reply_response(app, reply))
-}
-
-/// Runs one parsed request and counts it. Shared with the batch.
-pub(super) async fn process(
-    app: &Arc<App>,
-    request: OrchestrateRequest,
-    caller: &Caller,
-    (headers, origin): (&HeaderMap, &Origin),
-) -> Result<Reply, ApiError> {
-    let accepted = intake::accept(request, caller, headers)?;
-    if accepted.mode == ProcessingMode::Async {
-        return Err(ApiError::not_built("processing_mode async"));
+    let work = Work {
+        accepted: intake::accept(parsed, &caller, headers)?,
+        patience: intake::respond_async(headers),
+        origin,
+    };
+    match work.origin.idempotency_key.clone() {
+        None => process(app, work).await,
+        Some(key) => once(app, &key, Sha256::digest(&body).into(), work).await,
     }
-    counted(app, accepted, origin).await
 }
 
-async fn counted(app: &Arc<App>, accepted: Accepted, origin: &Origin) -> Result<Reply, ApiError> {
-    let (tenant, policy, mode) = (
-        accepted.tenant.clone(),
-        accepted.bundle.clone(),
-        accepted.mode,
-    );
-    let in_flight = InFlight::enter(app);
-    let result = run(app, accepted, origin).await;
-    drop(in_flight);
-    let status = match &result {
-        Ok(reply) if reply.partial => "partial",
-        Ok(_) => "success",
-        Err(_) => "error",
+/// One request, ready to be run.
+pub(super) struct Work {
+    pub accepted: Accepted,
+    pub origin: Origin,
+    /// How long the client waits before it wants a job instead (`Prefer: respond-async, wait=N`).
+    pub patience: Option<Duration>,
+}
+
+/// Runs a request or takes it as a job. Shared with the batch.
+pub(super) async fn process(app: &Arc<App>, work: Work) -> Result<Sent, ApiError> {
+    let Work {
+        accepted,
+        origin,
+        patience,
+    } = work;
+    limit(app, &accepted.tenant)?;
+    match patience {
+        _ if accepted.mode == ProcessingMode::Async => later(app, accepted, &origin).await,
+        // Who is in such a hurry as to bypass the cache gets an answer now.
+        Some(wait) if accepted.priority != Priority::Critical && app.durable => {
+            now_or_later(app, accepted, &origin, wait).await
+        }
+        _ => Ok(sent(app, counted(app, accepted, &origin).await?)),
+    }
+}
+
+async fn later(app: &App, accepted: Accepted, origin: &Origin) -> Result<Sent, ApiError> {
+    let job = jobs::submit(app, accepted, origin).await?;
+    Ok(job_accepted(app, &job))
+}
+
+/// Begins at once; if that takes longer than the client waits, a job takes over. The run goes on:
+/// the job joins it, and detectors are not asked twice.
+async fn now_or_later(
+    app: &Arc<App>,
+    mut accepted: Accepted,
+    origin: &Origin,
+    wait: Duration,
+) -> Result<Sent, ApiError> {
+    accepted.mode = ProcessingMode::Async;
+    let (task_app, task_request, task_origin) = (app.clone(), accepted.clone(), origin.clone());
+    let run = async move { counted(&task_app, task_request, &task_origin).await };
+    let mut run = app.tasks.spawn(run);
+    let mut answer = match timeout(wait, &mut run).await {
+        Ok(done) => sent(app, done.map_err(|_| broken())??),
+        Err(_) => later(app, accepted, origin).await?,
     };
-    app.metrics.finished(&Finished {
-        tenant: &tenant,
-        policy: &policy,
-        status,
-        mode,
-        duration: origin.started.elapsed(),
-    });
-    result
+    let applied = HeaderValue::from_static("respond-async");
+    answer.headers.insert("preference-applied", applied);
+    Ok(answer)
 }
 
-pub(super) fn reply_response(app: &App, reply: Reply) -> Response {
-    let status = if reply.partial {
-        StatusCode::from_u16(app.config.partial_status).unwrap_or(StatusCode::PARTIAL_CONTENT)
+fn broken() -> ApiError {
+    ApiError::new(
+        ErrorCode::InternalError,
+        "the request could not be worked on",
+    )
+}
+
+/// The same key and the same body get the same answer.
+async fn once(
+    app: &Arc<App>,
+    key: &str,
+    fingerprint: [u8; 32],
+    work: Work,
+) -> Result<Sent, ApiError> {
+    let wait = app.config.sla.of(work.accepted.priority);
+    match app
+        .idempotency
+        .begin(&work.accepted.tenant, key, fingerprint, wait)
+        .await
+    {
+        Ok(Begun::Run(ticket)) => {
+            // In a task of its own: a client that leaves may come back for the answer.
+            let task = app.tasks.spawn(keep_answer(app.clone(), ticket, work));
+            task.await.map_err(|_| broken())?
+        }
+        Ok(Begun::Replay(answer)) => {
+            let mut sent = Sent::json(answer.status, answer.body);
+            sent.headers
+                .insert("idempotent-replayed", HeaderValue::from_static("true"));
+            Ok(sent)
+        }
+        Ok(Begun::Conflict) => {
+            let message = "this Idempotency-Key was used with another body; use a new key";
+            Err(ApiError::new(ErrorCode::IdempotencyConflict, message))
+        }
+        Ok(Begun::StillRunning) => {
+            let message = "a request with this Idempotency-Key still runs; ask again";
+            Err(ApiError::new(ErrorCode::RequestTimeout, message))
+        }
+        Err(error) => {
+            tracing::error!(%error, "an idempotency key cannot be kept; the request runs without");
+            process(app, work).await
+        }
+    }
+}
+
+/// Errors are not kept: whoever repeats the request after one wants it to be tried again.
+async fn keep_answer(app: Arc<App>, ticket: Ticket, work: Work) -> Result<Sent, ApiError> {
+    let sent = process(&app, work).await?;
+    let answer = Answer {
+        status: sent.status,
+        body: sent.body.clone(),
+    };
+    if let Err(error) = ticket.finish(answer).await {
+        tracing::error!(%error, "an answer cannot be kept for its idempotency key");
+    }
+    Ok(sent)
+}
+
+/// Counts the request against the tenant's rate.
+fn limit(app: &App, tenant: &str) -> Result<(), ApiError> {
+    let Some(limiter) = &app.limiter else {
+        return Ok(());
+    };
+    let decision = limiter.check("orchestrate", tenant, Instant::now().into_std());
+    let action = if decision.allowed {
+        "allowed"
     } else {
-        StatusCode::OK
+        "limited"
     };
-    let mut response = (status, reply.body).into_response();
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
+    app.metrics.rate_limited("orchestrate", tenant, action);
+    if decision.allowed {
+        return Ok(());
+    }
+    let message = "the tenant's rate limit is reached; slow down";
+    let error = ApiError::new(ErrorCode::RateLimited, message);
+    Err(error.limited(decision, app.config.rate_limit_status))
+}
+
+pub(super) fn sent(app: &App, reply: Reply) -> Sent {
+    let status = if reply.partial {
+        app.config.partial_status
+    } else {
+        200
+    };
+    let mut sent = Sent::json(status, reply.body);
+    let headers = &mut sent.headers;
     headers.insert(names::CACHE, HeaderValue::from_static(reply.cache.name()));
     headers.insert("server-timing", reply.timing.header());
     if reply.partial {
@@ -108,21 +210,5 @@ pub(super) fn reply_response(app: &App, reply: Reply) -> Response {
     if let Some(age) = reply.age {
         headers.insert(header::AGE, HeaderValue::from(age.as_secs()));
     }
-    response
-}
-
-/// Counts a request while it is worked on, even if its client leaves.
-struct InFlight<'a>(&'a App);
-
-impl<'a> InFlight<'a> {
-    fn enter(app: &'a App) -> Self {
-        app.metrics.in_flight.inc();
-        Self(app)
-    }
-}
-
-impl Drop for InFlight<'_> {
-    fn drop(&mut self) {
-        self.0.metrics.in_flight.dec();
-    }
+    sent
 }

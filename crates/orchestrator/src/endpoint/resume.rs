@@ -5,10 +5,10 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::Request;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-use super::orchestrate::reply_response;
+use super::orchestrate::sent;
 use super::{origin, read, request_id, respond};
 use crate::app::App;
 use crate::auth::{self, ORCHESTRATE_WRITE};
@@ -39,5 +39,5 @@ async fn answer(app: &Arc<App>, request: Request<Body>) -> Result<Response, ApiE
     let tenant = caller.tenant(given.tenant_id.as_deref(), &headers)?;
     let about = (tenant.as_str(), given.content.into());
     let reply = run::resume(app, &given.resume_token, about, &origin).await?;
-    Ok(reply_response(app, reply))
+    Ok(sent(app, reply).into_response())
 }

@@ -176,6 +176,16 @@ impl Embedded {
             .await
     }
 
+    /// Whether changes are still taken.
+    pub fn is_open(&self) -> bool {
+        let queue = self
+            .inner
+            .queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        queue.is_some()
+    }
+
     /// Jobs by state.
     pub fn states(&self) -> [(JobState, usize); JobState::ALL.len()] {
         self.inner.shared.states()

@@ -13,6 +13,7 @@ use orchestrator::Config;
 use orchestrator::config::DetectorSettings;
 use serde_json::{Value, json};
 use service_runtime::Shutdown;
+use tokio::task::JoinHandle;
 use tokio_util::sync::DropGuard;
 
 use crate::detector::Detector;
@@ -21,7 +22,8 @@ use crate::detector::Detector;
 pub struct Service {
     pub address: SocketAddr,
     client: Client<HttpConnector, Full<Bytes>>,
-    _stop: DropGuard,
+    stop: DropGuard,
+    served: JoinHandle<std::io::Result<()>>,
 }
 
 /// An answer of it.
@@ -78,15 +80,23 @@ pub async fn start(config: Config) -> Service {
         .expect("a free port");
     let address = listener.local_addr().expect("a bound address");
     let shutdown = Shutdown::new();
-    tokio::spawn(orchestrator::run(config, listener, shutdown.clone()));
+    let served = tokio::spawn(orchestrator::run(config, listener, shutdown.clone()));
     Service {
         address,
         client: Client::builder(TokioExecutor::new()).build_http(),
-        _stop: shutdown.drop_guard(),
+        stop: shutdown.drop_guard(),
+        served,
     }
 }
 
 impl Service {
+    /// Stops it and waits until it has.
+    pub async fn stop(self) {
+        drop(self.stop);
+        drop(self.client);
+        self.served.await.expect("no panic").expect("a clean end");
+    }
+
     pub async fn send(
         &self,
         method: Method,
