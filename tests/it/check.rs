@@ -69,7 +69,15 @@ fn a_missing_file_is_named() {
 
 #[test]
 fn every_command_has_a_help_text() {
-    for command in ["check", "up", "mock", "orchestrator", "fault"] {
+    for command in [
+        "check",
+        "up",
+        "mock",
+        "orchestrator",
+        "fault",
+        "drill",
+        "health",
+    ] {
         let ended = call([command, "--help"]);
         assert_eq!(ended.code, Some(0), "{command}");
         assert!(

@@ -3,6 +3,8 @@
 mod bad_input;
 mod binary;
 mod check;
+mod drill;
+mod health;
 mod orchestration_script;
 mod script_errors;
 mod smoke;

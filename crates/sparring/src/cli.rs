@@ -46,6 +46,10 @@ pub enum Command {
     Orchestrator(commands::orchestrator::Arguments),
     /// Change how a running mock detector behaves
     Fault(commands::fault::Arguments),
+    /// Break detectors of a running stack on purpose and judge how it takes that
+    Drill(commands::drill::Arguments),
+    /// Ask a service how it is, as a container's health check
+    Health(commands::health::Arguments),
     /// Read a fleet file and report all its faults, each with its path and a hint
     Check(commands::check::Arguments),
     /// Run a k6 script
@@ -60,6 +64,8 @@ impl Command {
             Self::Mock(arguments) => commands::mock::execute(&arguments),
             Self::Orchestrator(arguments) => commands::orchestrator::execute(&arguments),
             Self::Fault(arguments) => commands::fault::execute(&arguments),
+            Self::Drill(arguments) => commands::drill::execute(&arguments),
+            Self::Health(arguments) => commands::health::execute(&arguments),
             Self::Check(arguments) => commands::check::execute(&arguments),
             Self::Run(arguments) => commands::run::execute(&arguments),
         }

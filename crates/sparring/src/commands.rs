@@ -4,7 +4,9 @@ use std::error::Error;
 use std::process::ExitCode;
 
 pub mod check;
+pub mod drill;
 pub mod fault;
+pub mod health;
 pub mod mock;
 pub mod orchestrator;
 pub mod run;

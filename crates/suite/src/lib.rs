@@ -1,5 +1,6 @@
 //! Turns what a run measured into a verdict that people read and a report that programs read.
 
+pub mod drill;
 pub mod report;
 pub mod verdict;
 

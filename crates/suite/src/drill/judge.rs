@@ -1,0 +1,330 @@
+//! From what was seen to a verdict. Pure: the same observations give the same verdict.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::observe::{Measured, Observations};
+use super::{Bounds, Drill};
+
+/// How a drill ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Everything that was asked held.
+    Passed,
+    /// Something that was asked did not hold.
+    Failed,
+    /// The system was not steady to begin with, so nothing was injected.
+    NotSteady,
+    /// Something kept the drill from measuring what it should.
+    Spoilt,
+}
+
+/// A drill's figures. Times are seconds.
+#[derive(Debug, Clone, Serialize)]
+pub struct Outcome {
+    pub verdict: Verdict,
+    pub before: Option<Measured>,
+    pub during: Option<Measured>,
+    /// From the first fault until an answer lacked something.
+    pub time_to_impact_s: Option<f64>,
+    /// From the first fault until the breaker opened.
+    pub time_to_detect_s: Option<f64>,
+    /// From the end of the last fault until the steady state held and every breaker was closed.
+    pub time_to_recover_s: Option<f64>,
+    /// Probes from the first fault until recovery that got no answer.
+    pub unanswered: usize,
+    /// Everything that did not hold, a line each.
+    pub broken: Vec<String>,
+}
+
+/// What keeps the system from being steady before the first fault; empty: nothing.
+pub fn unsteady(drill: &Drill, seen: &Observations) -> Vec<String> {
+    let begin = Duration::from_millis(drill.steady_state.after_ms);
+    match seen.measure(begin..drill.injection()) {
+        None => vec!["no probe was sent".to_owned()],
+        Some(measured) => drill.steady_state.expect.broken_by(&measured),
+    }
+}
+
+/// When the steady state held again for as long as it was looked at before, every breaker closed.
+/// `now` is how long the drill has been going on; None: not yet.
+pub fn recovered(drill: &Drill, seen: &Observations, now: Duration) -> Option<Duration> {
+    if seen.breakers_not_closed().next().is_some() {
+        return None;
+    }
+    let faults_end = end_of_faults(drill);
+    let last_move = seen
+        .breakers
+        .iter()
+        .map(|breaker| breaker.at)
+        .max()
+        .unwrap_or_default();
+    let stable = Duration::from_millis(drill.steady_state.for_ms);
+    let begins = seen.probes.iter().map(|probe| probe.sent);
+    let mut candidates: Vec<Duration> = begins
+        .filter(|sent| *sent >= faults_end.max(last_move) && *sent + stable <= now)
+        .collect();
+    candidates.sort();
+    candidates.into_iter().find(|begin| {
+        let measured = seen.measure(*begin..*begin + stable);
+        measured.is_some_and(|measured| holds(&drill.steady_state.expect, &measured))
+    })
+}
+
+pub fn end_of_faults(drill: &Drill) -> Duration {
+    drill
+        .spells()
+        .iter()
+        .map(|spell| spell.end)
+        .max()
+        .unwrap_or_default()
+}
+
+fn holds(bounds: &Bounds, measured: &Measured) -> bool {
+    bounds.broken_by(measured).is_empty()
+}
+
+/// The verdict on a drill that came to its end. `spoilt` are reasons not to trust it.
+pub fn judge(drill: &Drill, seen: &Observations, now: Duration, spoilt: &[String]) -> Outcome {
+    let before =
+        seen.measure(Duration::from_millis(drill.steady_state.after_ms)..drill.injection());
+    let unsteady = unsteady(drill, seen);
+    if !unsteady.is_empty() {
+        return Outcome {
+            verdict: Verdict::NotSteady,
+            before,
+            during: None,
+            time_to_impact_s: None,
+            time_to_detect_s: None,
+            time_to_recover_s: None,
+            unanswered: 0,
+            broken: unsteady,
+        };
+    }
+    let begin = drill.injection();
+    let recovery = recovered(drill, seen, now);
+    let stretch = begin..recovery.unwrap_or(now);
+    let during = seen.measure(stretch.clone());
+    let detected = detected(drill, seen, begin);
+    let mut broken = during
+        .as_ref()
+        .map(|m| drill.during.broken_by(m))
+        .unwrap_or_default();
+    broken.extend(late(drill, detected, recovery));
+    broken.extend(spoilt.iter().cloned());
+    let impact = seen
+        .probes
+        .iter()
+        .filter(|probe| probe.sent >= begin && probe.status != 200);
+    Outcome {
+        verdict: match (spoilt.is_empty(), broken.is_empty()) {
+            (false, _) => Verdict::Spoilt,
+            (true, false) => Verdict::Failed,
+            (true, true) => Verdict::Passed,
+        },
+        before,
+        during,
+        time_to_impact_s: impact
+            .map(|probe| (probe.sent + probe.took - begin).as_secs_f64())
+            .reduce(f64::min),
+        time_to_detect_s: detected.map(|at| at.as_secs_f64()),
+        time_to_recover_s: recovery.map(|at| at.saturating_sub(end_of_faults(drill)).as_secs_f64()),
+        unanswered: seen
+            .probes
+            .iter()
+            .filter(|probe| stretch.contains(&probe.sent) && !probe.answered())
+            .count(),
+        broken,
+    }
+}
+
+/// How long after the first fault a breaker opened that the drill asks for.
+fn detected(drill: &Drill, seen: &Observations, begin: Duration) -> Option<Duration> {
+    let asked = drill
+        .detect
+        .as_ref()
+        .map_or("any", |detect| detect.breaker_opens.as_str());
+    seen.breakers
+        .iter()
+        .filter(|breaker| breaker.state == "open" && breaker.at >= begin)
+        .filter(|breaker| asked == "any" || breaker.detector == asked)
+        .map(|breaker| breaker.at - begin)
+        .min()
+}
+
+fn late(drill: &Drill, detected: Option<Duration>, recovery: Option<Duration>) -> Vec<String> {
+    let mut broken = Vec::new();
+    if let Some(detect) = &drill.detect {
+        let within = Duration::from_millis(detect.within_ms);
+        match detected {
+            None => broken.push(format!(
+                "the breaker of {} never opened",
+                detect.breaker_opens
+            )),
+            Some(took) if took > within => broken.push(format!(
+                "the breaker of {} opened after {:.1} s, within {:.1} s was asked",
+                detect.breaker_opens,
+                took.as_secs_f64(),
+                within.as_secs_f64()
+            )),
+            Some(_) => {}
+        }
+    }
+    let within = Duration::from_millis(drill.recover.within_ms);
+    if recovery.is_none_or(|at| at > end_of_faults(drill) + within) {
+        broken.push(format!(
+            "not recovered within {:.1} s",
+            within.as_secs_f64()
+        ));
+    }
+    broken
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, measured) in [("before", &self.before), ("during", &self.during)] {
+            let Some(m) = measured else { continue };
+            writeln!(
+                f,
+                "{name}: {} probes, answered {:.1} %, coverage {:.2}, p95 {:.0} ms",
+                m.probes,
+                m.answered * 100.0,
+                m.coverage,
+                m.p95_ms
+            )?;
+        }
+        for (name, time) in [
+            ("first incomplete answer", self.time_to_impact_s),
+            ("time to detect", self.time_to_detect_s),
+            ("time to recover", self.time_to_recover_s),
+        ] {
+            match time {
+                Some(time) => writeln!(f, "{name}: {time:.1} s")?,
+                None => writeln!(f, "{name}: never")?,
+            }
+        }
+        writeln!(f, "unanswered: {}", self.unanswered)?;
+        for line in &self.broken {
+            writeln!(f, "  BROKEN  {line}")?;
+        }
+        let verdict = match self.verdict {
+            Verdict::Passed => "PASSED",
+            Verdict::Failed => "FAILED",
+            Verdict::NotSteady => "NOT STEADY, nothing was injected",
+            Verdict::Spoilt => "SPOILT, the figures cannot be trusted",
+        };
+        write!(f, "verdict: {verdict}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::observe::{BreakerSeen, Probe};
+    use super::*;
+
+    /// Steady from 2 to 4 s, a fault from 4 to 8 s, one probe every 100 ms.
+    fn drill() -> Drill {
+        fleet::read::from_value(json!({
+            "title": "t",
+            "steady_state": {"for_ms": 2000, "expect": {"answered": 1.0, "coverage": 0.9}},
+            "faults": [{"detector": "a", "patch": {}, "for_ms": 4000}],
+            "during": {"answered": 0.9, "p95_ms": 100},
+            "detect": {"breaker_opens": "a", "within_ms": 1000},
+            "recover": {"within_ms": 3000},
+        }))
+        .expect("a sound drill")
+    }
+
+    fn ms(time: u64) -> Duration {
+        Duration::from_millis(time)
+    }
+
+    /// Coverage is half from `from` to `to`; the breaker is open from `open` to `to`.
+    fn seen(from: u64, to: u64, open: Option<u64>) -> Observations {
+        let probes = (0..150).map(|n| n * 100).map(|at| {
+            let hit = (from..to).contains(&at);
+            let (status, coverage) = if hit { (206, 0.5) } else { (200, 1.0) };
+            Probe {
+                sent: ms(at),
+                took: ms(10),
+                status,
+                coverage,
+            }
+        });
+        let breaker = |at, state: &str| BreakerSeen {
+            at: ms(at),
+            detector: "a".to_owned(),
+            state: state.to_owned(),
+        };
+        let breakers = open.map(|at| vec![breaker(at, "open"), breaker(to, "closed")]);
+        Observations {
+            probes: probes.collect(),
+            breakers: breakers.unwrap_or_default(),
+            probes_left_out: 0,
+        }
+    }
+
+    fn check(seen: &Observations, verdict: Verdict, line: &str) -> Outcome {
+        let outcome = judge(&drill(), seen, ms(15_000), &[]);
+        assert_eq!(outcome.verdict, verdict, "{outcome}");
+        assert!(outcome.to_string().contains(line), "{outcome}");
+        outcome
+    }
+
+    #[test]
+    fn the_times_are_measured_from_begin_and_end_of_the_fault() {
+        let outcome = check(
+            &seen(4_500, 9_000, Some(4_700)),
+            Verdict::Passed,
+            "verdict: PASSED",
+        );
+        assert_eq!(outcome.time_to_detect_s, Some(0.7));
+        assert_eq!(outcome.time_to_recover_s, Some(1.0));
+        assert_eq!(outcome.time_to_impact_s, Some(0.51));
+        assert_eq!(outcome.during.map(|m| m.probes), Some(50));
+    }
+
+    #[test]
+    fn a_breaker_that_stays_closed_fails_the_drill() {
+        check(
+            &seen(4_500, 9_000, None),
+            Verdict::Failed,
+            "the breaker of a never opened",
+        );
+    }
+
+    #[test]
+    fn late_recovery_fails_the_drill() {
+        check(
+            &seen(4_500, 12_000, Some(4_700)),
+            Verdict::Failed,
+            "not recovered within 3.0 s",
+        );
+    }
+
+    #[test]
+    fn an_unsteady_system_is_no_failed_drill() {
+        check(
+            &seen(2_500, 9_000, Some(4_700)),
+            Verdict::NotSteady,
+            "coverage 0.625",
+        );
+    }
+
+    #[test]
+    fn reasons_to_distrust_win_over_a_pass() {
+        let seen = seen(4_500, 9_000, Some(4_700));
+        let outcome = judge(
+            &drill(),
+            &seen,
+            ms(15_000),
+            &["3 probes left out".to_owned()],
+        );
+        assert_eq!(outcome.verdict, Verdict::Spoilt);
+    }
+}

@@ -1,0 +1,204 @@
+//! What is seen during a drill, and what it amounts to over a stretch of time.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::Bounds;
+
+/// One request of the drill's own. Times are from the drill's begin.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Probe {
+    #[serde(serialize_with = "seconds")]
+    pub sent: Duration,
+    #[serde(serialize_with = "seconds")]
+    pub took: Duration,
+    /// 0: no answer.
+    pub status: u16,
+    pub coverage: f64,
+}
+
+impl Probe {
+    pub fn answered(&self) -> bool {
+        matches!(self.status, 200 | 206)
+    }
+}
+
+/// A breaker's state, noted whenever it was not the one before.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BreakerSeen {
+    #[serde(serialize_with = "seconds")]
+    pub at: Duration,
+    pub detector: String,
+    pub state: String,
+}
+
+/// Everything seen so far.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Observations {
+    pub probes: Vec<Probe>,
+    pub breakers: Vec<BreakerSeen>,
+    /// Probes not sent because too many were under way, which makes the drill's figures too good.
+    pub probes_left_out: u64,
+}
+
+/// A stretch of time in figures.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Measured {
+    pub probes: usize,
+    /// Share answered in full or in part.
+    pub answered: f64,
+    /// Mean over the answers; 0 without any.
+    pub coverage: f64,
+    /// Nearest rank, in milliseconds; infinite (null in JSON) when one in twenty got no answer.
+    pub p95_ms: f64,
+}
+
+impl Observations {
+    /// The probes sent in `stretch`. None: there are none.
+    pub fn measure(&self, stretch: Range<Duration>) -> Option<Measured> {
+        let probes: Vec<&Probe> = self
+            .probes
+            .iter()
+            .filter(|probe| stretch.contains(&probe.sent))
+            .collect();
+        if probes.is_empty() {
+            return None;
+        }
+        let answers: Vec<&&Probe> = probes.iter().filter(|probe| probe.answered()).collect();
+        let covered: f64 = answers.iter().map(|probe| probe.coverage).sum();
+        let mut times: Vec<f64> = probes
+            .iter()
+            .map(|probe| match probe.status {
+                0 => f64::INFINITY,
+                _ => probe.took.as_secs_f64() * 1e3,
+            })
+            .collect();
+        times.sort_by(f64::total_cmp);
+        let rank = (times.len() * 95).div_ceil(100);
+        Some(Measured {
+            probes: probes.len(),
+            answered: answers.len() as f64 / probes.len() as f64,
+            coverage: covered / answers.len().max(1) as f64,
+            p95_ms: times[rank - 1],
+        })
+    }
+
+    /// The state of a detector's breaker at a time; closed before it was first seen.
+    pub fn breakers_not_closed(&self) -> impl Iterator<Item = &str> {
+        let last = |detector: &str| {
+            self.breakers
+                .iter()
+                .rev()
+                .find(|seen| seen.detector == detector)
+        };
+        self.breakers
+            .iter()
+            .filter(move |seen| last(&seen.detector) == Some(*seen) && seen.state != "closed")
+            .map(|seen| seen.detector.as_str())
+    }
+}
+
+impl Bounds {
+    /// Every bound that `measured` breaks, as a line for people.
+    pub fn broken_by(&self, measured: &Measured) -> Vec<String> {
+        let mut broken = Vec::new();
+        for (what, least, value) in [
+            ("answered", self.answered, measured.answered),
+            ("coverage", self.coverage, measured.coverage),
+        ] {
+            if let Some(least) = least.filter(|least| value < *least) {
+                broken.push(format!("{what} {value:.3}, at least {least} was asked"));
+            }
+        }
+        if let Some(most) = self.p95_ms.filter(|most| measured.p95_ms > *most as f64) {
+            broken.push(format!(
+                "p95 {:.0} ms, at most {most} was asked",
+                measured.p95_ms
+            ));
+        }
+        broken
+    }
+}
+
+fn seconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(time.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn probe(sent: u64, status: u16, took_ms: u64, coverage: f64) -> Probe {
+        Probe {
+            sent: at(sent),
+            status,
+            took: Duration::from_millis(took_ms),
+            coverage,
+        }
+    }
+
+    #[test]
+    fn only_the_stretch_counts_and_errors_have_no_coverage() {
+        let probes = vec![
+            probe(0, 500, 1, 0.0),
+            probe(1, 200, 100, 1.0),
+            probe(2, 206, 300, 0.5),
+            probe(3, 502, 10, 0.0),
+            probe(4, 500, 1, 0.0),
+        ];
+        let seen = Observations {
+            probes,
+            ..Observations::default()
+        };
+        let measured = seen.measure(at(1)..at(4)).expect("probes");
+        assert_eq!(measured.probes, 3);
+        assert!((measured.answered - 2.0 / 3.0).abs() < 1e-9);
+        assert!((measured.coverage - 0.75).abs() < 1e-9);
+        assert_eq!(seen.measure(at(9)..at(10)), None);
+    }
+
+    #[test]
+    fn a_probe_without_an_answer_is_later_than_any_bound() {
+        let probes = (0..10)
+            .map(|n| probe(1, if n == 0 { 0 } else { 200 }, 5, 1.0))
+            .collect();
+        let seen = Observations {
+            probes,
+            ..Observations::default()
+        };
+        let measured = seen.measure(at(0)..at(2)).expect("probes");
+        let bounds = Bounds {
+            p95_ms: Some(1_000_000),
+            ..Bounds::default()
+        };
+        assert_eq!(bounds.broken_by(&measured).len(), 1);
+    }
+
+    #[test]
+    fn the_last_state_of_each_breaker_counts() {
+        let seen = |at: u64, detector: &str, state: &str| BreakerSeen {
+            at: Duration::from_secs(at),
+            detector: detector.to_owned(),
+            state: state.to_owned(),
+        };
+        let breakers = vec![
+            seen(1, "a", "open"),
+            seen(2, "b", "open"),
+            seen(3, "a", "closed"),
+        ];
+        let observations = Observations {
+            breakers,
+            ..Observations::default()
+        };
+        assert_eq!(
+            observations.breakers_not_closed().collect::<Vec<_>>(),
+            ["b"]
+        );
+    }
+}

@@ -1,0 +1,88 @@
+//! `sparring drill` against a running stack, with probes alone.
+
+use serde_json::{Value, json};
+
+use crate::binary::{Ended, sparring};
+use crate::stack::Up;
+
+const FLEET: &str = "
+orchestration: { sync_sla_ms: 2000, cache: { enabled: false } }
+detectors:
+  steady-a: { endpoint: 'http://localhost:0/detect' }
+  steady-b: { endpoint: 'http://localhost:0/detect' }
+  shaky:
+    endpoint: 'http://localhost:0/detect'
+    max_retries: 0
+    breaker: { open_ms: 200, max_open_ms: 400, consecutive_failures: 5, half_open_calls: 2 }
+";
+
+const DRILL: &str = "
+title: One of three fails
+probe: { interval_ms: 50 }
+steady_state: { after_ms: 200, for_ms: 1000, expect: { answered: 1.0, coverage: 0.99 } }
+faults: [{ detector: shaky, patch: { success_rate: 0.0 }, for_ms: 2000 }]
+during: { answered: 1.0 }
+detect: { breaker_opens: shaky, within_ms: 2000 }
+recover: { within_ms: 20000 }
+";
+
+/// Runs `drill` on `up`; how it ended, and the journal.
+fn run(up: &Up, drill: &str) -> (Ended, Value) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let fleet = folder.path().join("detectors.yaml");
+    let mut text = FLEET.to_owned();
+    for name in ["steady-a", "steady-b", "shaky"] {
+        text = text.replacen("http://localhost:0", up.url(name), 1);
+    }
+    std::fs::write(&fleet, text).expect("writable");
+    let file = folder.path().join("drill-test.yaml");
+    std::fs::write(&file, drill).expect("writable");
+    let output = sparring()
+        .args([
+            "drill",
+            "--orchestrator",
+            up.url("orchestrator"),
+            "--config",
+        ])
+        .arg(&fleet)
+        .arg("--results")
+        .arg(folder.path())
+        .arg(&file)
+        .output()
+        .expect("the binary was built for this test");
+    let journal = std::fs::read_to_string(folder.path().join("drill_test.json"));
+    let journal = journal.map_or(Value::Null, |text| {
+        serde_json::from_str(&text).expect("JSON")
+    });
+    (Ended::from(output), journal)
+}
+
+fn success_rate(up: &Up, detector: &str) -> Value {
+    let url = format!("{}/__admin/profile", up.url(detector));
+    let mut response = ureq::get(&url).call().expect("the mock answers");
+    let text = response.body_mut().read_to_string().expect("text");
+    let profile: Value = serde_json::from_str(&text).expect("JSON");
+    profile["success_rate"].clone()
+}
+
+#[test]
+fn a_breaker_that_works_passes_the_drill_and_the_profile_is_put_back() {
+    let up = Up::start(FLEET);
+    let (ended, journal) = run(&up, DRILL);
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+    assert!(ended.stdout.contains("verdict: PASSED"), "{}", ended.stdout);
+    let outcome = &journal["outcome"];
+    assert!(outcome["time_to_detect_s"].is_f64(), "{outcome}");
+    assert!(outcome["time_to_recover_s"].is_f64(), "{outcome}");
+    assert_eq!(success_rate(&up, "shaky"), json!(1.0));
+}
+
+#[test]
+fn nothing_is_injected_into_a_system_that_is_not_steady() {
+    let up = Up::start(FLEET);
+    up.toggle("steady-a", &json!({"success_rate": 0.0}));
+    let (ended, journal) = run(&up, DRILL);
+    assert_eq!(ended.code, Some(4), "{}{}", ended.stdout, ended.stderr);
+    assert!(!ended.stdout.contains("injected {"), "{}", ended.stdout);
+    assert_eq!(journal["outcome"]["verdict"], "not_steady");
+}
