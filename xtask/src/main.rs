@@ -5,6 +5,7 @@
 mod bench;
 mod dashboards;
 mod matrix;
+mod reference;
 mod tidy;
 mod validate;
 
@@ -30,6 +31,8 @@ enum Task {
     Matrix,
     /// Dashboards and rules: form, and with `--prometheus` data behind every query
     Dashboards(dashboards::Arguments),
+    /// docs/CONFIGURATION.md and docs/METRICS.md from the code
+    Reference(reference::Arguments),
     /// Measure against peers in the same run
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -42,20 +45,13 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(&root),
         Task::Matrix => matrix::run(&root),
         Task::Dashboards(arguments) => dashboards::run(&root, &arguments),
+        Task::Reference(arguments) => reference::run(&root, &arguments),
         Task::Bench(bench) => bench::run(&bench),
     };
-    if sound {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    ExitCode::from(u8::from(!sound))
 }
 
 /// The workspace's folder.
 fn root() -> PathBuf {
-    let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    manifest
-        .parent()
-        .map(PathBuf::from)
-        .expect("xtask lies in the workspace's folder")
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }

@@ -13,6 +13,46 @@ pub struct Arguments {
     skip_tests: bool,
 }
 
+/// What is checked by programs that not everybody has.
+const OPTIONAL: [(&str, &[&str]); 4] = [
+    (
+        "Prometheus configuration",
+        &["promtool", "check", "config", "prometheus/prometheus.yml"],
+    ),
+    (
+        "alerts",
+        &[
+            "promtool",
+            "test",
+            "rules",
+            "prometheus/rules/tests/alerts_test.yml",
+        ],
+    ),
+    (
+        "locustfile",
+        &[
+            "python3",
+            "-m",
+            "py_compile",
+            "tests/locust/locustfile_orchestration.py",
+        ],
+    ),
+    (
+        "compose file",
+        &[
+            "docker-compose",
+            "-f",
+            "docker-compose.test.yml",
+            "config",
+            "-q",
+        ],
+    ),
+];
+
+/// Every kustomization can be built; skipped without kubectl.
+const MANIFESTS: &str = "command -v kubectl >/dev/null || exit 0
+for folder in deploy/k8s deploy/k8s/*/; do kubectl kustomize $folder >/dev/null || exit 1; done";
+
 /// Runs all steps, also behind a failed one, and prints a line for each. True: all held.
 pub fn run(root: &Path, arguments: &Arguments) -> bool {
     let mut steps: Vec<(&str, Vec<&str>)> = vec![
@@ -38,7 +78,16 @@ pub fn run(root: &Path, arguments: &Arguments) -> bool {
             vec!["cargo", "run", "--quiet", "--", "check", "detectors.yaml"],
         ),
         ("CI script", vec!["bash", "-n", ".ci/run"]),
+        ("smoke script", vec!["bash", "-n", "tests/compose_smoke.sh"]),
+        ("manifests", vec!["bash", "-c", MANIFESTS]),
     ];
+    for (name, command) in OPTIONAL {
+        if command.first().is_some_and(|program| installed(program)) {
+            steps.push((name, command.to_vec()));
+        } else {
+            println!("validate: {name}: skipped, {} is not installed", command[0]);
+        }
+    }
     if !arguments.skip_tests {
         steps.push(("tests", vec!["cargo", "test", "--workspace", "--quiet"]));
     }
@@ -51,6 +100,9 @@ pub fn run(root: &Path, arguments: &Arguments) -> bool {
         println!("validate: licences: skipped, `cargo install --locked cargo-deny` brings it");
     }
     let mut sound = report("tidy", || crate::tidy::run(root));
+    let form = crate::dashboards::Arguments::default();
+    sound &= report("dashboards", || crate::dashboards::run(root, &form));
+    sound &= report("reference pages", || crate::reference::is_fresh(root));
     for (name, command) in &steps {
         sound &= report(name, || execute(root, command));
     }

@@ -6,16 +6,24 @@ use super::board::Board;
 use super::{http, promql};
 
 /// Every query without data and every rule in trouble.
-pub fn check(address: &str, boards: &[&Board]) -> Vec<String> {
+pub fn check(address: &str, boards: &[&Board], absent: &[String]) -> Vec<String> {
     let mut found: Vec<String> = boards
         .iter()
         .flat_map(|board| check_board(address, board))
         .collect();
     match rules(address) {
         Ok(rules) if rules.is_empty() => found.push("no rules are loaded".to_owned()),
-        Ok(rules) => found.extend(rules.iter().flat_map(|rule| check_rule(address, rule))),
+        Ok(rules) => found.extend(
+            rules
+                .iter()
+                .flat_map(|rule| check_rule(address, rule, absent)),
+        ),
         Err(error) => found.push(error),
     }
+    let there = absent
+        .iter()
+        .filter(|metric| ask_over_time(address, metric).is_none());
+    found.extend(there.map(|metric| format!("{metric} is exported by now: drop --absent")));
     found
 }
 
@@ -74,7 +82,7 @@ fn rules(address: &str) -> Result<Vec<Rule>, String> {
 }
 
 /// An alert's expression is empty while all is well; the series that it reads are not.
-fn check_rule(address: &str, rule: &Rule) -> Vec<String> {
+fn check_rule(address: &str, rule: &Rule, absent: &[String]) -> Vec<String> {
     let mut found = Vec::new();
     if rule.health != "ok" {
         found.push(format!(
@@ -85,6 +93,9 @@ fn check_rule(address: &str, rule: &Rule) -> Vec<String> {
     for selector in promql::selectors(&rule.query) {
         // A kind of outcome that has not come about yet has no series; its metric has.
         let metric = selector.split('{').next().unwrap_or_default();
+        if absent.iter().any(|name| name == metric) {
+            continue;
+        }
         let fault = ask_over_time(address, metric);
         found.extend(fault.map(|fault| format!("rule {} {fault}: {selector}", rule.name)));
     }
