@@ -3,15 +3,21 @@
 //!
 //! Each benchmark lies in a file of its own, has `Arguments` and `run`, and is listed in [`Bench`].
 
+pub mod driver;
 pub mod process;
 
 use clap::Subcommand;
 
 /// The benchmarks.
 #[derive(Debug, Subcommand)]
-pub enum Bench {}
+pub enum Bench {
+    /// The load driver against real k6
+    Driver(driver::Arguments),
+}
 
 /// Runs a benchmark. True: it came to its end.
 pub fn run(bench: &Bench) -> bool {
-    match *bench {}
+    match bench {
+        Bench::Driver(arguments) => driver::run(arguments),
+    }
 }

@@ -43,6 +43,19 @@ thread_local! {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cancelled;
 
+/// What has to be done whenever a fiber gets and gives away its thread.
+pub(crate) trait Switch {
+    /// It is about to run.
+    fn enter(&self);
+    /// It is suspended, or its job is over.
+    fn leave(&self);
+}
+
+impl Switch for () {
+    fn enter(&self) {}
+    fn leave(&self) {}
+}
+
 /// A stack and what runs on it.
 pub(crate) struct Fiber {
     coroutine: Coroutine<Input, Step, (), DefaultStack>,
@@ -74,7 +87,7 @@ impl Fiber {
     pub(crate) async fn run<R>(
         &mut self,
         cancelled: Pin<&mut dyn Future<Output = ()>>,
-        mut on_switch: impl FnMut(),
+        switch: &dyn Switch,
         job: impl FnOnce() -> R,
     ) -> R {
         let mut job = Some(job);
@@ -93,7 +106,7 @@ impl Fiber {
             next: Some(Input::Run(erased)),
             awaited: None,
             is_cancelled: false,
-            on_switch: &mut on_switch,
+            switch,
         };
         let mut cancelled = cancelled;
         poll_fn(|cx| running.poll(cx, cancelled.as_mut())).await;
@@ -144,7 +157,7 @@ struct Running<'a> {
     next: Option<Input>,
     awaited: Option<Awaited>,
     is_cancelled: bool,
-    on_switch: &'a mut dyn FnMut(),
+    switch: &'a dyn Switch,
 }
 
 impl Running<'_> {
@@ -163,12 +176,18 @@ impl Running<'_> {
                 }
             };
             self.awaited = None;
-            (self.on_switch)();
-            match self.fiber.resume(input) {
+            match self.resume(input) {
                 Step::Idle => return Poll::Ready(()),
                 Step::Wait(awaited) => self.awaited = Some(awaited),
             }
         }
+    }
+
+    fn resume(&mut self, input: Input) -> Step {
+        self.switch.enter();
+        let step = self.fiber.resume(input);
+        self.switch.leave();
+        step
     }
 
     fn ready(&mut self, cx: &mut Context<'_>) -> Option<Input> {
@@ -186,8 +205,7 @@ impl Running<'_> {
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         while self.awaited.take().is_some() {
-            (self.on_switch)();
-            if let Step::Wait(next) = self.fiber.resume(Input::Cancelled) {
+            if let Step::Wait(next) = self.resume(Input::Cancelled) {
                 self.awaited = Some(next);
             }
         }
@@ -197,12 +215,9 @@ impl Drop for Running<'_> {
 /// Waits for `future` on the current fiber: other work of the thread goes on meanwhile.
 ///
 /// # Errors
-/// [`Cancelled`] when the job shall end; the future is dropped.
-///
-/// # Panics
-/// When called outside of a fiber.
+/// [`Cancelled`] when the job shall end, and when there is no fiber; the future is dropped.
 pub(crate) fn wait<T>(future: impl Future<Output = T>) -> Result<T, Cancelled> {
-    let yielder = CURRENT.get().expect("scripts run on fibers only");
+    let yielder = CURRENT.get().ok_or(Cancelled)?;
     let mut result = None;
     let answer = {
         let slot = &mut result;
@@ -235,7 +250,7 @@ mod tests {
 
     async fn run<R>(job: impl FnOnce() -> R) -> R {
         let mut fiber = Fiber::new(STACK).expect("memory");
-        fiber.run(pin!(pending()), || {}, job).await
+        fiber.run(pin!(pending()), &(), job).await
     }
 
     #[tokio::test(start_paused = true)]
@@ -264,11 +279,9 @@ mod tests {
         let mut fiber = Fiber::new(STACK).expect("memory");
         let soon = pin!(tokio::time::sleep(Duration::from_millis(5)));
         let both = fiber
-            .run(
-                soon,
-                || {},
-                || (wait(pending::<()>()), wait(ready(1)).is_ok()),
-            )
+            .run(soon, &(), || {
+                (wait(pending::<()>()), wait(ready(1)).is_ok())
+            })
             .await;
         assert_eq!(both.0, Err(Cancelled));
     }
@@ -279,18 +292,14 @@ mod tests {
         let ended = Cell::new(false);
         {
             let never = pin!(pending());
-            let run = fiber.run(
-                never,
-                || {},
-                || {
-                    let _ = wait(pending::<()>());
-                    ended.set(true);
-                },
-            );
+            let run = fiber.run(never, &(), || {
+                let _ = wait(pending::<()>());
+                ended.set(true);
+            });
             let run = pin!(run);
             assert!(futures_util::poll!(run).is_pending());
         }
         assert!(ended.get());
-        assert_eq!(fiber.run(pin!(pending()), || {}, || 7).await, 7);
+        assert_eq!(fiber.run(pin!(pending()), &(), || 7).await, 7);
     }
 }

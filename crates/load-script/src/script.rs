@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use load_engine::options::Options;
-use rquickjs::{Ctx, Object, Value};
+use rquickjs::Ctx;
 
 use crate::http::network::Network;
-use crate::js::module;
+use crate::js::module::{self, Loaded};
 use crate::js::native::{Throw, plain};
-use crate::source::{self, SourceError};
+use crate::source::{self, Kind, SourceError};
+use crate::typescript::strip_types;
 
 /// Where a script comes from and what it may see.
 #[derive(Debug, Clone)]
@@ -24,13 +25,20 @@ pub struct Source {
     pub environment: Vec<(String, String)>,
 }
 
+/// A compiled module.
+#[derive(Clone)]
+struct Bytecode {
+    code: Arc<[u8]>,
+    is_common: bool,
+}
+
 /// The shared part of all VUs of a script.
 pub(crate) struct Script {
     entry: String,
     directory: PathBuf,
     environment: Vec<(String, String)>,
     given: HashMap<String, String>,
-    modules: RwLock<HashMap<String, Arc<[u8]>>>,
+    modules: RwLock<HashMap<String, Bytecode>>,
     files: RwLock<HashMap<PathBuf, Arc<[u8]>>>,
     /// Arrays of `SharedArray` by name, their items as JSON text.
     pub(crate) shared_arrays: Mutex<HashMap<String, Arc<[Box<str>]>>>,
@@ -93,21 +101,25 @@ impl Script {
         source::resolve(base, name)
     }
 
-    /// The exports that count; for now those of the entry module as they are.
-    pub(crate) fn exports_of<'js>(&self, namespace: &Object<'js>) -> Result<Object<'js>, Throw> {
-        Ok(namespace.clone())
-    }
-
-    /// The compiled module of that full name, in this realm; not evaluated.
-    pub(crate) fn instantiate<'js>(&self, ctx: &Ctx<'js>, name: &str) -> Result<Value<'js>, Throw> {
+    /// The code of that full name, in this realm; not evaluated.
+    pub(crate) fn instantiate<'js>(
+        &self,
+        ctx: &Ctx<'js>,
+        name: &str,
+    ) -> Result<Loaded<'js>, Throw> {
         let known = self
             .modules
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .get(name)
             .cloned();
-        if let Some(bytecode) = known {
-            return module::read(ctx, &bytecode);
+        if let Some(Bytecode { code, is_common }) = known {
+            let code = module::read(ctx, &code)?;
+            return Ok(if is_common {
+                Loaded::Common(code)
+            } else {
+                Loaded::Module(code)
+            });
         }
         if self.is_sealed.load(Ordering::Acquire) {
             return Err(plain(format!(
@@ -118,13 +130,20 @@ impl Script {
             Some(text) => text.clone(),
             None => source::read(name).map_err(|error| plain(error.to_string()))?,
         };
-        let compiled = module::compile(ctx, name, &text)?;
-        let bytecode: Arc<[u8]> = module::write(&compiled)?.into();
+        let loaded = compile(ctx, name, text)?;
+        let (code, is_common) = match &loaded {
+            Loaded::Module(code) => (code, false),
+            Loaded::Common(code) => (code, true),
+        };
+        let bytecode = Bytecode {
+            code: module::write(code)?.into(),
+            is_common,
+        };
         self.modules
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(name.to_owned(), bytecode);
-        Ok(compiled)
+        Ok(loaded)
     }
 
     /// The content of a file for `open`; relative paths start at the script.
@@ -159,13 +178,31 @@ impl Script {
     }
 }
 
+fn compile<'js>(ctx: &Ctx<'js>, name: &str, text: String) -> Result<Loaded<'js>, Throw> {
+    match source::kind(name, &text) {
+        Kind::Json => {
+            module::compile(ctx, name, &format!("export default {text};")).map(Loaded::Module)
+        }
+        Kind::Common => module::compile_classic(ctx, name, &source::wrap_common(name, &text))
+            .map(Loaded::Common),
+        Kind::Module => module::compile(ctx, name, &text).map(Loaded::Module),
+        Kind::TypeScript => {
+            // k6 looks for types only where plain JavaScript does not do.
+            if let Ok(compiled) = module::compile(ctx, name, &text) {
+                return Ok(Loaded::Module(compiled));
+            }
+            let _ = ctx.catch();
+            let stripped = strip_types(&text);
+            let stripped = stripped.map_err(|error| plain(format!("{name}: {error}")))?;
+            module::compile(ctx, name, &stripped).map(Loaded::Module)
+        }
+    }
+}
+
 fn open_error(path: &str, full: &Path, error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => {
-            format!(
-                "The \"{path}\" file could not be opened: {}: no such file or directory",
-                full.display()
-            )
+            format!("stat {}: no such file or directory", full.display())
         }
         std::io::ErrorKind::IsADirectory => {
             format!("open() can't be used with directories, path: {path:?}")

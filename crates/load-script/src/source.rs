@@ -29,6 +29,59 @@ pub(crate) enum SourceError {
     Scheme(String),
 }
 
+/// What kind of text a module is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// It has `import` or `export`.
+    Module,
+    /// It has neither: `module.exports` and `require`.
+    Common,
+    /// An ES module, perhaps with types.
+    TypeScript,
+    /// A JSON document; it is the default export.
+    Json,
+}
+
+/// The kind of a module.
+pub(crate) fn kind(name: &str, text: &str) -> Kind {
+    let path = name.split('?').next().unwrap_or(name);
+    match path.rsplit('.').next() {
+        Some("json") => Kind::Json,
+        Some("ts") => Kind::TypeScript,
+        _ if has_module_syntax(text) => Kind::Module,
+        _ => Kind::Common,
+    }
+}
+
+/// Whether a statement begins with `import` or `export`: at the begin of a line, or after a `;` or a
+/// brace in text that was made small. Comments and strings may deceive it into "yes", which is what
+/// a text without `module.exports` is in doubt.
+fn has_module_syntax(text: &str) -> bool {
+    let is_end = |c: Option<char>| {
+        c.is_none_or(|c| !c.is_alphanumeric() && c != '_' && c != '$' && c != '.' && c != ':')
+    };
+    for word in ["import", "export"] {
+        for (at, _) in text.match_indices(word) {
+            let before = text[..at].trim_end_matches([' ', '\t']);
+            let after = text[at + word.len()..].chars().next();
+            let begins = before.is_empty() || before.ends_with(['\n', '\r', ';', '}', '/']);
+            let is_call = word == "import" && after == Some('(');
+            if begins && is_end(after) && !is_call {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+/// A CommonJS module as an expression: its wrapping function. Lines keep their numbers.
+pub(crate) fn wrap_common(name: &str, text: &str) -> String {
+    let name = serde_json::Value::from(name);
+    format!(
+        "(function (module, exports) {{ const require = (name) => globalThis.require(name, {name}); (function () {{{text}\n}}).call(exports); }})"
+    )
+}
+
 /// The full name of a file.
 pub(crate) fn url_of(path: &Path) -> String {
     format!("file://{}", normalize(path).display())
@@ -77,4 +130,43 @@ fn normalize(path: &Path) -> PathBuf {
         }
     }
     clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kind_of_a_module_is_seen() {
+        let check = |name: &str, text: &str, expected| {
+            assert_eq!(kind(name, text), expected, "{name} {text}")
+        };
+        check("a.js", "import x from 'k6'", Kind::Module);
+        check("a.js", "var a;export default a", Kind::Module);
+        check("a.js", "// c\nexport{a}", Kind::Module);
+        check(
+            "a.js",
+            "exports.default = 1; const exported = 2; importer()",
+            Kind::Common,
+        );
+        check("a.js", "module.exports = import('x')", Kind::Common);
+        check("a.ts", "let a: number = 1", Kind::TypeScript);
+        check("a.json", "{}", Kind::Json);
+    }
+
+    #[test]
+    fn names_are_resolved_against_their_importer() {
+        let check = |name: &str, expected: Option<&str>| {
+            assert_eq!(
+                resolve("file:///a/b.js", name).ok().as_deref(),
+                expected,
+                "{name}"
+            );
+        };
+        check("./c.js", Some("file:///a/c.js"));
+        check("../c.js", Some("file:///c.js"));
+        check("/x/./y.js", Some("file:///x/y.js"));
+        check("k6/http", Some("k6/http"));
+        check("lodash", None);
+    }
 }

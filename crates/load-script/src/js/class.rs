@@ -1,9 +1,10 @@
 //! Script objects that own a Rust value.
 
+use std::any::TypeId;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::CStr;
-use std::marker::PhantomData;
+use std::rc::Rc;
 
 use rquickjs::{Ctx, Object, Value, qjs};
 
@@ -24,10 +25,27 @@ pub(crate) trait Class: 'static {
     fn prototype(prototype: &Object<'_>) -> rquickjs::Result<()>;
 }
 
-/// The classes of one runtime by Rust type.
-#[derive(Default)]
+/// The identities of the classes of one runtime by Rust type.
+pub(crate) type Ids = RefCell<HashMap<TypeId, qjs::JSClassID>>;
+
+/// The classes of one realm: those of its runtime that have their prototype here.
 pub(crate) struct Classes {
-    ids: RefCell<HashMap<std::any::TypeId, qjs::JSClassID>>,
+    runtime: Rc<Ids>,
+    realm: RefCell<HashMap<TypeId, qjs::JSClassID>>,
+}
+
+impl Classes {
+    /// No classes yet, in a realm of the runtime that has these identities.
+    pub(crate) fn new(runtime: Rc<Ids>) -> Self {
+        Self {
+            runtime,
+            realm: RefCell::default(),
+        }
+    }
+
+    fn id<T: Class>(&self) -> Option<qjs::JSClassID> {
+        self.realm.borrow().get(&TypeId::of::<T>()).copied()
+    }
 }
 
 /// A new object that owns `value`.
@@ -48,11 +66,7 @@ pub(crate) fn new<'js, T: Class>(ctx: &Ctx<'js>, value: T) -> Result<Object<'js>
 
 /// The value that an object owns, if it is of this class.
 pub(crate) fn of<'a, T: Class>(value: &'a Value<'_>) -> Option<&'a T> {
-    let id = *state(value.ctx())
-        .classes
-        .ids
-        .borrow()
-        .get(&std::any::TypeId::of::<T>())?;
+    let id = state(value.ctx()).classes.id::<T>()?;
     // SAFETY: objects of this class own a `T` until they are finalized, and `value` keeps it alive.
     unsafe { qjs::JS_GetOpaque(value.as_raw(), id).cast::<T>().as_ref() }
 }
@@ -82,10 +96,28 @@ pub(crate) fn prototype<'js, T: Class>(ctx: &Ctx<'js>) -> Result<Object<'js>, Th
 
 fn class_id<T: Class>(ctx: &Ctx<'_>) -> Result<qjs::JSClassID, Throw> {
     let classes = &state(ctx).classes;
-    if let Some(id) = classes.ids.borrow().get(&std::any::TypeId::of::<T>()) {
-        return Ok(*id);
+    if let Some(id) = classes.id::<T>() {
+        return Ok(id);
     }
+    let known = classes.runtime.borrow().get(&TypeId::of::<T>()).copied();
+    let id = match known {
+        Some(id) => id,
+        None => {
+            let id = register::<T>(ctx)?;
+            classes.runtime.borrow_mut().insert(TypeId::of::<T>(), id);
+            id
+        }
+    };
+    let prototype = Object::new(ctx.clone())?;
+    T::prototype(&prototype)?;
     let raw = ctx.as_raw().as_ptr();
+    // SAFETY: the class is registered; the realm takes over the duplicate.
+    unsafe { qjs::JS_SetClassProto(raw, id, qjs::JS_DupValue(raw, prototype.as_raw())) };
+    classes.realm.borrow_mut().insert(TypeId::of::<T>(), id);
+    Ok(id)
+}
+
+fn register<T: Class>(ctx: &Ctx<'_>) -> Result<qjs::JSClassID, Throw> {
     let definition = qjs::JSClassDef {
         class_name: T::NAME.as_ptr(),
         finalizer: Some(finalize::<T>),
@@ -93,29 +125,21 @@ fn class_id<T: Class>(ctx: &Ctx<'_>) -> Result<qjs::JSClassID, Throw> {
         call: None,
         exotic: T::exotic(),
     };
-    // SAFETY: the definition is copied; the prototype's reference goes to the realm.
-    let id = unsafe {
-        let runtime = qjs::JS_GetRuntime(raw);
-        let mut id: qjs::JSClassID = 0;
+    let mut id: qjs::JSClassID = 0;
+    // SAFETY: the runtime is alive; the definition is copied.
+    let done = unsafe {
+        let runtime = qjs::JS_GetRuntime(ctx.as_raw().as_ptr());
         qjs::JS_NewClassID(runtime, &mut id);
-        if qjs::JS_NewClass(runtime, id, &definition) < 0 {
-            return Err(Throw::Engine(rquickjs::Error::Allocation));
-        }
-        id
+        qjs::JS_NewClass(runtime, id, &definition)
     };
-    let prototype = Object::new(ctx.clone())?;
-    T::prototype(&prototype)?;
-    // SAFETY: as above.
-    unsafe { qjs::JS_SetClassProto(raw, id, qjs::JS_DupValue(raw, prototype.as_raw())) };
-    classes
-        .ids
-        .borrow_mut()
-        .insert(std::any::TypeId::of::<T>(), id);
-    Ok(id)
+    if done < 0 {
+        Err(Throw::Engine(rquickjs::Error::Allocation))
+    } else {
+        Ok(id)
+    }
 }
 
 unsafe extern "C" fn finalize<T: Class>(_runtime: *mut qjs::JSRuntime, object: qjs::JSValue) {
-    let _ = PhantomData::<T>;
     // SAFETY: the engine finalizes an object once; it owns the box since `new`.
     unsafe {
         let mut id: qjs::JSClassID = 0;

@@ -8,6 +8,7 @@ pub(crate) mod class;
 pub(crate) mod convert;
 pub(crate) mod exception;
 pub(crate) mod isolate;
+mod layout;
 pub(crate) mod module;
 pub(crate) mod native;
 pub(crate) mod promise;

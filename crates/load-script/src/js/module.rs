@@ -32,6 +32,16 @@ pub(crate) fn compile<'js>(ctx: &Ctx<'js>, name: &str, source: &str) -> Result<V
     )
 }
 
+/// Compiles a classic script; running it gives the value of its last expression.
+pub(crate) fn compile_classic<'js>(
+    ctx: &Ctx<'js>,
+    name: &str,
+    source: &str,
+) -> Result<Value<'js>, Throw> {
+    let flags = qjs::JS_EVAL_TYPE_GLOBAL | qjs::JS_EVAL_FLAG_COMPILE_ONLY;
+    evaluate_raw(ctx, name, source, flags)
+}
+
 fn evaluate_raw<'js>(
     ctx: &Ctx<'js>,
     name: &str,
@@ -102,6 +112,15 @@ pub(crate) fn evaluate<'js>(compiled: Value<'js>) -> Result<(Module, Value<'js>)
         let outcome = qjs::JS_EvalFunction(raw, qjs::JS_DupValue(raw, compiled.as_raw()));
         Ok((module, own(&ctx, outcome)?))
     }
+}
+
+/// Runs a compiled classic script.
+pub(crate) fn run<'js>(compiled: &Value<'js>) -> Result<Value<'js>, Throw> {
+    let ctx = compiled.ctx();
+    let raw = ctx.as_raw().as_ptr();
+    // SAFETY: evaluation takes over one reference.
+    let outcome = unsafe { qjs::JS_EvalFunction(raw, qjs::JS_DupValue(raw, compiled.as_raw())) };
+    own(ctx, outcome)
 }
 
 fn definition(compiled: &Value<'_>) -> Result<Module, Throw> {
@@ -176,10 +195,7 @@ pub(super) unsafe extern "C" fn load(
     let name = name.to_string_lossy();
     let module = match modules::build(&ctx, &name) {
         Some(exports) => exports.and_then(|exports| synthetic(&ctx, &name, &exports)),
-        None => state(&ctx)
-            .script
-            .instantiate(&ctx, &name)
-            .and_then(|compiled| definition(&compiled)),
+        None => instantiate(&ctx, &name),
     };
     match module {
         Ok(module) => module.0.as_ptr(),
@@ -190,7 +206,26 @@ pub(super) unsafe extern "C" fn load(
     }
 }
 
-/// A module whose exports are the properties of an object, and the object itself as default.
+fn instantiate(ctx: &Ctx<'_>, name: &str) -> Result<Module, Throw> {
+    match state(ctx).script.instantiate(ctx, name)? {
+        Loaded::Module(compiled) => definition(&compiled),
+        Loaded::Common(script) => {
+            let exports = crate::modules::require::evaluate(ctx, name, &script)?;
+            synthetic(ctx, name, &exports)
+        }
+    }
+}
+
+/// Code of either kind, in a realm.
+pub(crate) enum Loaded<'js> {
+    /// An ES module, not evaluated.
+    Module(Value<'js>),
+    /// A CommonJS module: a script whose value is its wrapping function.
+    Common(Value<'js>),
+}
+
+/// A module whose exports are the properties of an object, and the object itself as default. What
+/// was an ES module before a bundler made CommonJS of it keeps its own default.
 pub(crate) fn synthetic(ctx: &Ctx<'_>, name: &str, exports: &Value<'_>) -> Result<Module, Throw> {
     let raw = ctx.as_raw().as_ptr();
     let name = c_string(name)?;
@@ -224,6 +259,16 @@ fn export_names(exports: &Value<'_>) -> Vec<String> {
         .collect()
 }
 
+/// The default export: the object itself, unless it says that it was an ES module.
+pub(crate) fn default_of<'js>(exports: &Value<'js>) -> Value<'js> {
+    let own = exports
+        .as_object()
+        .filter(|object| object.get("__esModule").unwrap_or(false));
+    let own = own.and_then(|object| object.get::<_, Value<'js>>("default").ok());
+    own.filter(|value| !value.is_undefined())
+        .unwrap_or_else(|| exports.clone())
+}
+
 unsafe extern "C" fn fill(ctx: *mut qjs::JSContext, module: *mut qjs::JSModuleDef) -> c_int {
     let Some(raw) = NonNull::new(ctx) else {
         return -1;
@@ -236,12 +281,9 @@ unsafe extern "C" fn fill(ctx: *mut qjs::JSContext, module: *mut qjs::JSModuleDe
             ctx.clone(),
             qjs::JS_GetModulePrivateValue(raw.as_ptr(), module),
         );
-        qjs::JS_SetModuleExport(
-            raw.as_ptr(),
-            module,
-            c"default".as_ptr(),
-            qjs::JS_DupValue(raw.as_ptr(), exports.as_raw()),
-        );
+        let default = default_of(&exports);
+        let default = qjs::JS_DupValue(raw.as_ptr(), default.as_raw());
+        qjs::JS_SetModuleExport(raw.as_ptr(), module, c"default".as_ptr(), default);
         for key in export_names(&exports) {
             let Ok(name) = CString::new(key) else {
                 return -1;

@@ -28,7 +28,7 @@ pub(super) fn build<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
 
 fn check<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     if call.vu().is_init() {
-        return Err(plain("using check() in the init context is not supported"));
+        return Err(plain("Using check() in the init context is not supported"));
     }
     if call.len() < 2 {
         return Err(plain("no checks provided to `check`"));
@@ -73,7 +73,7 @@ fn judge<'js>(subject: &Value<'js>, wanted: &Value<'js>) -> Result<bool, Throw> 
     // SAFETY: the value is alive.
     if unsafe { qjs::JS_IsAsyncFunction(wanted.as_raw()) } {
         return Err(plain(
-            "async functions are not supported as arguments for check",
+            "the built-in check() does not support async functions as arguments. Use the JavaScript utils library as a replacement. Refer to https://grafana.com/docs/k6/latest/javascript-api/jslib/utils/check/ for more info",
         ));
     }
     let verdict: Value<'js> = function.call((subject.clone(),))?;
@@ -92,7 +92,7 @@ fn fail<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 fn group<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let vu = call.vu();
     if vu.is_init() {
-        return Err(plain("using group() in the init context is not supported"));
+        return Err(plain("Using group() in the init context is not supported"));
     }
     let name = call.text(0)?;
     let body = call.arg(1);
@@ -102,7 +102,7 @@ fn group<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     // SAFETY: the value is alive.
     if unsafe { qjs::JS_IsAsyncFunction(body.as_raw()) } {
         return Err(plain(
-            "group() does not support async functions as arguments, please see the documentation for more details",
+            "group() does not support async functions as arguments, please see https://grafana.com/docs/k6/latest/javascript-api/k6/group/ for more info",
         ));
     }
     if name.contains(SEPARATOR) {

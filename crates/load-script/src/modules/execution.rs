@@ -313,29 +313,22 @@ where
     Ok(made)
 }
 
-/// The text of a tag that is assigned; `None` after a warning.
-fn assigned(call: &Call<'_, '_>) -> Result<Option<(String, String)>, Throw> {
-    let (name, vu) = (call.text(1)?, call.vu());
+/// Name and text of a tag that is assigned.
+fn assigned(call: &Call<'_, '_>) -> Result<(String, String), Throw> {
+    let name = call.text(1)?;
     match tags::text_of(&name, &call.arg(2)) {
-        Ok(value) => Ok(Some((name, value))),
-        Err(throw) if vu.run.options().throw.unwrap_or(false) => Err(throw),
-        Err(Throw::Plain(message)) => {
-            vu.logger.warn(&message);
-            Ok(None)
-        }
+        Ok(value) => Ok((name, value)),
+        Err(Throw::Plain(message)) => Err(Throw::Type(message)),
         Err(other) => Err(other),
     }
 }
 
 fn set_tag<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    if let Some((name, value)) = assigned(call)? {
-        let vu = call.vu();
-        let target = call.arg(0);
-        if let Some(target) = target.as_object() {
-            target.set(name.as_str(), value.as_str())?;
-        }
-        vu.replace_base(vu.recorder.extend(&vu.base(), &[(&name, &value)]));
+    let ((name, value), vu) = (assigned(call)?, call.vu());
+    if let Some(target) = call.arg(0).as_object() {
+        target.set(name.as_str(), value.as_str())?;
     }
+    vu.replace_base(vu.recorder.extend(&vu.base(), &[(&name, &value)]));
     Ok(call.bool(true))
 }
 
@@ -348,12 +341,12 @@ fn delete_tag<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 }
 
 fn set_metadata<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    if let Some((name, value)) = assigned(call)? {
-        let mut slot = call.vu().tagging.metadata.borrow_mut();
-        let mut pairs = slot.as_deref().cloned().unwrap_or_default();
-        pairs.set(&name, &value);
-        *slot = Some(Arc::new(pairs));
-    }
+    let (name, value) = assigned(call)?;
+    let mut slot = call.vu().tagging.metadata.borrow_mut();
+    let mut pairs = slot.as_deref().cloned().unwrap_or_default();
+    pairs.set(&name, &value);
+    *slot = Some(Arc::new(pairs));
+    drop(slot);
     Ok(call.bool(true))
 }
 

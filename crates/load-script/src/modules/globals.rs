@@ -39,6 +39,7 @@ pub(crate) fn install(ctx: &Ctx<'_>) -> Result<(), Throw> {
     method(&console, c"error", log_error)?;
     define(&globals, c"console", console.into_value(), Visible::No)?;
     method(&globals, c"open", open)?;
+    method(&globals, c"require", super::require::require)?;
     timers::install(&globals)?;
     let math: Object<'_> = globals.get("Math")?;
     method(&math, c"random", random)?;
@@ -85,7 +86,7 @@ fn open<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let vu = call.vu();
     if !vu.is_init() {
         return Err(plain(
-            "The \"open()\" function is only available in the init stage (i.e. the global scope), see https://grafana.com/docs/k6/latest/using-k6/test-lifecycle for more information",
+            "the \"open\" function is only available in the init stage (i.e. the global scope), see https://grafana.com/docs/k6/latest/using-k6/test-lifecycle/ for more information",
         ));
     }
     let path = match call.given(0) {

@@ -87,17 +87,15 @@ fn make<'js>(call: &Call<'_, 'js>, kind: Kind) -> Outcome<'js> {
 fn add<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let vu = call.vu();
     if vu.is_init() {
-        return Err(plain("metrics can't be added to in the init context"));
+        return Err(plain(
+            "Adding to metrics in the init context is not supported",
+        ));
     }
     let this = call.this();
     let metric =
         class::of::<Custom>(&this).ok_or_else(|| Throw::Type("add() needs a metric".to_owned()))?;
     let Some(value) = sample(&call.arg(0))? else {
-        let shown = convert::to_text(&call.arg(0))?;
-        let message = format!(
-            "'{shown}' is an invalid value for metric '{}', a number or a boolean value is expected",
-            metric.name
-        );
+        let message = refusal(call, &metric.name)?;
         if vu.run.options().throw.unwrap_or(false) {
             return Err(plain(message));
         }
@@ -106,14 +104,27 @@ fn add<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     };
     match call.given(1) {
         Some(extra) => {
-            let tags = vu
-                .recorder
-                .extend(&vu.tags(), &tags::borrowed(&tags::read(&extra)?));
+            let what = || format!("cannot add tags for the '{}' custom metric", metric.name);
+            let pairs = tags::read(&extra).map_err(|throw| tags::about(&what(), throw))?;
+            let tags = vu.recorder.extend(&vu.tags(), &tags::borrowed(&pairs));
             vu.record_at(metric.id, &tags, now(), value);
         }
         None => vu.record(metric.id, value),
     }
     Ok(call.bool(true))
+}
+
+fn refusal(call: &Call<'_, '_>, name: &str) -> Result<String, Throw> {
+    let value = call.arg(0);
+    if value.is_undefined() || value.is_null() {
+        return Ok(format!(
+            "no value was provided for metric '{name}', a number or a boolean value is expected"
+        ));
+    }
+    let shown = convert::to_text(&value)?;
+    Ok(format!(
+        "'{shown}' is an invalid value for metric '{name}', a number or a boolean value is expected"
+    ))
 }
 
 fn sample(value: &Value<'_>) -> Result<Option<f64>, Throw> {

@@ -7,6 +7,7 @@ mod execution;
 pub(crate) mod globals;
 mod http;
 mod metrics;
+pub(crate) mod require;
 mod tags;
 mod timers;
 

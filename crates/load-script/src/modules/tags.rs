@@ -8,14 +8,14 @@ use crate::js::native::{Throw, plain};
 /// The pairs of a tags object: strings, booleans and numbers.
 ///
 /// # Errors
-/// When the value is no object, or one of its values has another type.
+/// When one of the values has another type. What is no object has no tags.
 pub(crate) fn read(tags: &Value<'_>) -> Result<Vec<(String, String)>, Throw> {
     if tags.is_undefined() || tags.is_null() {
         return Ok(Vec::new());
     }
-    let object = tags
-        .as_object()
-        .ok_or_else(|| plain("invalid type for metric tags: expected an object"))?;
+    let Some(object) = tags.as_object() else {
+        return Ok(Vec::new());
+    };
     let mut pairs = Vec::new();
     for (name, value) in convert::entries(object)? {
         pairs.push((name.clone(), text_of(&name, &value)?));
@@ -28,14 +28,17 @@ pub(crate) fn text_of(name: &str, value: &Value<'_>) -> Result<String, Throw> {
     if value.is_string() || value.is_bool() || value.is_number() {
         return convert::to_text(value);
     }
-    let kind = if value.is_object() {
-        "object"
-    } else {
-        value.type_name()
-    };
     Err(plain(format!(
-        "invalid type for metric tag value '{name}': only String, Boolean and Number types are accepted, got {kind}"
+        "invalid value for metric tag '{name}': only String, Boolean and Number types are accepted as a metric tag values"
     )))
+}
+
+/// The same error with what it was about before it.
+pub(crate) fn about(what: &str, throw: Throw) -> Throw {
+    match throw {
+        Throw::Plain(message) => Throw::Plain(format!("{what}: {message}")),
+        other => other,
+    }
 }
 
 /// Pairs as the recorder wants them.

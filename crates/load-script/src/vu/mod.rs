@@ -43,8 +43,8 @@ impl ScriptVu {
     pub(crate) async fn new(context: VuContext, script: Arc<Script>) -> Result<Self, ScriptError> {
         let failed = |error: &dyn std::fmt::Display| ScriptError::Exception(error.to_string());
         let fiber = Fiber::new(STACK_BYTES).map_err(|error| failed(&error))?;
-        let isolate = Isolate::new().map_err(|error| failed(&error))?;
-        let state = Box::new(VuState::new(context, script));
+        let isolate = Isolate::new(fiber.lowest()).map_err(|error| failed(&error))?;
+        let state = Box::new(VuState::new(context, script, isolate.class_ids()));
         isolate.attach(&state);
         let mut vu = Self {
             fiber,
@@ -55,8 +55,6 @@ impl ScriptVu {
             state,
         };
         let interrupt = vu.state.run.stopped().clone();
-        vu.guard_stack().await;
-        vu.state.aborted.take();
         let exports = vu.on_fiber(Phase::Init, interrupt, |ctx, state| {
             let exports = run::init(ctx, state)?;
             Ok(Persistent::save(ctx, exports))
@@ -77,13 +75,6 @@ impl ScriptVu {
             Ending::Returned(described) => Ok(described),
             other => Err(other.into_error()),
         }
-    }
-
-    async fn guard_stack(&mut self) {
-        let Self { fiber, isolate, .. } = self;
-        let bounds = fiber.lowest();
-        let guard = || isolate.guard_stack(|here| here.saturating_sub(bounds));
-        fiber.run(pin!(std::future::pending()), || {}, guard).await;
     }
 
     /// Gives the script the environment and the setup data of a new activation.
@@ -123,7 +114,7 @@ impl ScriptVu {
         *state.interrupt.borrow_mut() = interrupt.clone();
         let cancelled = pin!(interrupt.cancelled_owned());
         let work = || run::to_the_end(&isolate.ctx(), state, job);
-        fiber.run(cancelled, || {}, work).await
+        fiber.run(cancelled, &*isolate, work).await
     }
 }
 
@@ -238,12 +229,20 @@ impl ScriptVu {
     }
 }
 
+/// An interrupt that is set.
+fn ended() -> Interrupt {
+    let interrupt = Interrupt::new();
+    interrupt.cancel();
+    interrupt
+}
+
 impl Drop for ScriptVu {
     fn drop(&mut self) {
         // Handles into the realm go before the realm, the realm before its state.
         self.exports = None;
         self.setup_data = None;
+        *self.state.interrupt.borrow_mut() = ended();
+        self.isolate.discard_jobs();
         self.state.forget();
-        self.isolate.collect();
     }
 }

@@ -9,6 +9,7 @@ use super::state::{VuState, now};
 use crate::js::convert;
 use crate::js::exception;
 use crate::js::isolate::run_jobs;
+use crate::js::module::{self, Loaded};
 use crate::js::native::{Throw, Visible, define, plain};
 use crate::js::promise::{self, State};
 use crate::modules;
@@ -86,11 +87,19 @@ pub(crate) fn init<'js>(ctx: &Ctx<'js>, state: &VuState) -> Result<Object<'js>, 
         convert::number(ctx, state.ids.in_test as f64),
         Visible::Yes,
     )?;
-    let main = state.script.instantiate(ctx, state.script.entry())?;
-    let (module, promise) = crate::js::module::evaluate(main)?;
+    let entry = state.script.entry();
+    let main = match state.script.instantiate(ctx, entry)? {
+        Loaded::Module(main) => main,
+        Loaded::Common(main) => {
+            let exports = modules::require::evaluate(ctx, entry, &main)?;
+            return exports
+                .into_object()
+                .ok_or_else(|| plain("no exported functions in script"));
+        }
+    };
+    let (module, promise) = module::evaluate(main)?;
     settle(ctx, state, &promise)?;
-    let exports = module.namespace(ctx)?;
-    state.script.exports_of(&exports)
+    module.namespace(ctx)
 }
 
 /// The exported options as JSON, and the names of the exported functions.
@@ -321,6 +330,7 @@ impl VuState {
     /// Drops all handles into the realm.
     pub(crate) fn forget(&self) {
         self.events.clear();
+        self.required.borrow_mut().clear();
         self.client.close_idle();
     }
 

@@ -1,6 +1,7 @@
 //! What native functions know of the VU that calls them.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -9,11 +10,13 @@ use load_engine::log::Logger;
 use load_engine::{Activation, Interrupt, Iteration, RunState, VuContext, VuIds};
 use load_metrics::{MetricId, Recorder, SystemTag, TagSet, Tags, UnixNanos};
 
+use rquickjs::{Persistent, Value};
+
 use super::events::EventLoop;
 use crate::fiber::Cancelled;
 use crate::http::client::Client;
 use crate::http::cookies::Jar;
-use crate::js::class::Classes;
+use crate::js::class::{Classes, Ids};
 use crate::script::Script;
 
 /// Which code of the script runs.
@@ -47,6 +50,8 @@ pub(crate) struct VuState {
     pub(crate) tagging: Tagging,
     pub(crate) events: EventLoop,
     pub(crate) classes: Classes,
+    /// What `require` has given so far, by full name.
+    pub(crate) required: RefCell<HashMap<String, Persistent<Value<'static>>>>,
     pub(crate) client: Rc<Client>,
     pub(crate) jar: RefCell<Rc<Jar>>,
     /// Statuses that count as success; `None` switches `http_req_failed` off.
@@ -68,7 +73,7 @@ pub(crate) struct Tagging {
 
 impl VuState {
     /// A VU that has not run its init code.
-    pub(crate) fn new(context: VuContext, script: Arc<Script>) -> Self {
+    pub(crate) fn new(context: VuContext, script: Arc<Script>, ids: Rc<Ids>) -> Self {
         let root = context.recorder.root();
         let client = Rc::new(Client::new(script.network(context.run.options())));
         Self {
@@ -84,7 +89,8 @@ impl VuState {
             interrupt: RefCell::default(),
             aborted: RefCell::default(),
             events: EventLoop::default(),
-            classes: Classes::default(),
+            classes: Classes::new(ids),
+            required: RefCell::default(),
             client,
             jar: RefCell::default(),
             expected: RefCell::new(Some(crate::http::expected::Expected::default())),

@@ -156,3 +156,98 @@ fn an_endless_loop_is_ended_by_the_clock_and_lets_others_run() {
         export function good() { console.log('good') }"#);
     assert_eq!(finished.said(), ["good"; 5]);
 }
+
+#[test]
+fn modules_of_all_kinds_can_be_imported() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write =
+        |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+    write(
+        "es.js",
+        "import { n } from './types.ts'; export const es = n + 1; export default 'default'",
+    );
+    write(
+        "types.ts",
+        "interface A { b: number }\nexport const n: number = 1 as number;",
+    );
+    write(
+        "common.js",
+        "const es = require('./es.js'); module.exports = { c: es.es + 1, http: require('k6/http').get }",
+    );
+    write(
+        "bundle.js",
+        "exports.__esModule = true; exports.default = () => 'bundled'; exports.named = 5",
+    );
+    write("data.json", "{\"d\": [1, 2]}");
+    let script = format!(
+        "import d, {{ es }} from '{0}/es.js'; import common, {{ c }} from '{0}/common.js'; import f, {{ named }} from '{0}/bundle.js';
+         import data from '{0}/data.json'; const text = open('{0}/data.json');
+         export default function () {{ console.log(d, es, c, common.c, typeof common.http, f(), named, data.d[1], text.length) }}",
+        folder.path().display()
+    );
+    assert_eq!(
+        run(&script).said(),
+        ["default 2 3 3 function bundled 5 2 13"]
+    );
+    let finished = run(
+        "exports.options = { iterations: 2 }; exports.default = function () { console.log('common') }",
+    );
+    assert_eq!(finished.said(), ["common", "common"]);
+}
+
+/// Everything that a suspension could confuse when realms share a runtime.
+const TORTURE: &str = r#"
+    import { sleep } from 'k6';
+    import { vu } from 'k6/execution';
+    export const options = { scenarios: { all: { executor: 'per-vu-iterations', vus: 40, iterations: 6 } } };
+    const pause = () => sleep(Math.random() * 0.004);
+    function* numbers() { for (let i = 0; i < 3; i++) { pause(); try { yield i; } finally { pause(); } } }
+    const thrower = (n) => { try { pause(); throw new RangeError('r' + n); } finally { pause(); } };
+    const later = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+    function confirm(what, is) { if (!is) { throw new Error(what + ' is wrong in VU ' + vu.idInTest); } }
+    export default async function () {
+        const me = vu.idInTest;
+        try { thrower(me); confirm('throw', false); } catch (e) {
+            confirm('caught', e.message === 'r' + me); confirm('stack', e.stack.includes('thrower'));
+        }
+        confirm('generator', [...numbers()].join() === '0,1,2');
+        const sorted = [3, 1, 2].sort((a, b) => { pause(); return a - b; });
+        confirm('sort', sorted.join() === '1,2,3');
+        confirm('replace', 'abc'.replace(/b/, () => { pause(); return me; }) === 'a' + me + 'c');
+        confirm('toJSON', JSON.stringify({ toJSON() { pause(); return me; } }) === String(me));
+        const steps = [];
+        const job = Promise.resolve().then(() => { pause(); steps.push(1); }).then(() => { pause(); steps.push(2); });
+        pause();
+        confirm('jobs wait', steps.length === 0);
+        await job;
+        steps.push(vu.idInTest);
+        confirm('order', steps.join() === '1,2,' + me);
+        for (let i = 0; i < 50; i++) { const a = { me }; const b = { a, text: 'x'.repeat(100) }; a.b = b; }
+        await Promise.all([later(1), later(2)]);
+        const nested = await (async () => { try { await later(1); throw me; } catch (e) { pause(); return e; } finally { await later(1); } })();
+        confirm('async', nested === me);
+        confirm('eval', new Function('return ' + me)() === me);
+        globalThis.mine = (globalThis.mine || 0) + 1;
+        confirm('global', globalThis.mine === vu.iterationInScenario + 1);
+        Array.prototype.mark = (Array.prototype.mark || 0) + 1;
+        confirm('built-ins are its own', [].mark === vu.iterationInScenario + 1);
+    }"#;
+
+#[test]
+fn virtual_users_that_share_an_engine_do_not_notice() {
+    let finished = run(TORTURE);
+    assert_eq!(finished.lines, Vec::<String>::new());
+    assert_eq!(finished.value("iterations", "count"), 240.0);
+}
+
+#[test]
+fn interrupted_promise_jobs_do_not_outlive_their_virtual_user() {
+    let finished = run(r#"
+        import { sleep } from 'k6';
+        export const options = { scenarios: {
+            cut: { executor: 'constant-vus', vus: 5, duration: '1s', gracefulStop: '0s', exec: 'cut' },
+            fine: { executor: 'constant-vus', vus: 5, duration: '1s', gracefulStop: '0s', exec: 'fine' } } };
+        export function cut() { Promise.resolve().then(() => { sleep(9); console.log('never') }); sleep(0.9); for (;;) { Promise.resolve().then(() => 1); sleep(0.05) } }
+        export function fine() { sleep(0.01); }"#);
+    assert_eq!(finished.lines, Vec::<String>::new());
+}

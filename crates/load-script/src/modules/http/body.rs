@@ -93,7 +93,7 @@ pub(super) fn read(value: &Value<'_>) -> Result<Body, Throw> {
     else {
         return Err(plain(format!(
             "unknown request body type {}",
-            value.type_name()
+            go_type(value)
         )));
     };
     let mut fields = convert::entries(object)?;
@@ -109,6 +109,17 @@ pub(super) fn read(value: &Value<'_>) -> Result<Body, Throw> {
         content_type: Some("application/x-www-form-urlencoded".to_owned()),
         is_given: true,
     })
+}
+
+/// How k6's language calls the type of a value.
+fn go_type(value: &Value<'_>) -> &'static str {
+    match value.as_number() {
+        Some(number) if number.fract() == 0.0 => "int64",
+        Some(_) => "float64",
+        None if value.is_array() => "[]interface {}",
+        None if value.is_bool() => "bool",
+        None => "func(sobek.FunctionCall) sobek.Value",
+    }
 }
 
 fn form(fields: &[(String, Value<'_>)]) -> Result<String, Throw> {

@@ -18,6 +18,7 @@ use crate::js::convert;
 use crate::js::native::{Call, Outcome, Throw, Visible, define, method, plain};
 use crate::js::promise::Deferred;
 use crate::vu::events::Event;
+use load_engine::log::Level;
 
 /// What `http.expectedStatuses` returns.
 struct Statuses(Expected);
@@ -144,8 +145,24 @@ fn request<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 }
 
 fn run<'js>(call: &Call<'_, 'js>, layout: Layout) -> Outcome<'js> {
-    let prepared = prepare::from_call(call, layout)?;
-    execute(call, prepared)
+    match prepare::from_call(call, layout) {
+        Ok(prepared) => execute(call, prepared),
+        Err(throw) => refused(call, throw),
+    }
+}
+
+/// A request that could not be put together is a failed response too, unless the script wants an
+/// exception. Requests in init code have no response.
+fn refused<'js>(call: &Call<'_, 'js>, throw: Throw) -> Outcome<'js> {
+    let vu = call.vu();
+    match throw {
+        Throw::Plain(message) if !vu.is_init() && !vu.run.options().throw.unwrap_or(false) => {
+            vu.logger
+                .log(Level::Warn, "Request Failed", &[("error", &message)]);
+            response::object(call.ctx, perform::Finished::refused(message))
+        }
+        other => Err(other),
+    }
 }
 
 /// Performs a request while the VU waits.
@@ -190,16 +207,17 @@ fn async_request<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 
 fn expected_statuses<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let mut ranges = Vec::new();
-    let bad = || {
-        plain(
-            "argument number 0 to expectedStatuses was neither an integer nor an object like {min:100, max:329}",
-        )
-    };
     if call.len() == 0 {
         return Err(plain("no arguments"));
     }
     for index in 0..call.len() {
         let value = call.arg(index);
+        let number = index + 1;
+        let bad = || {
+            plain(format!(
+                "argument number {number} to expectedStatuses was neither an integer nor an object like {{min:100, max:329}}"
+            ))
+        };
         let whole = |value: &Value<'js>| {
             value
                 .as_number()
@@ -231,5 +249,5 @@ fn callback(value: &Value<'_>) -> Result<Option<Expected>, Throw> {
     let statuses = class::of::<Statuses>(value);
     statuses
         .map(|statuses| Some(statuses.0.clone()))
-        .ok_or_else(|| plain("unsupported responseCallback"))
+        .ok_or_else(|| plain("unsupported argument, expected http.expectedStatuses"))
 }

@@ -97,7 +97,11 @@ impl Params {
                     self.jar = jar;
                 }
             }
-            "tags" => self.tags = tags::read(value)?,
+            "tags" => {
+                let read = tags::read(value);
+                self.tags =
+                    read.map_err(|throw| tags::about("invalid HTTP request metric tags", throw))?;
+            }
             "timeout" => self.timeout = timeout(value)?,
             "redirects" => self.redirects = Some(convert::to_number(value)?.max(0.0) as usize),
             "auth" => self.auth = convert::to_text(value)?,
@@ -165,6 +169,8 @@ fn response_type(name: &str) -> Result<ResponseType, Throw> {
         "text" => Ok(ResponseType::Text),
         "binary" => Ok(ResponseType::Binary),
         "none" => Ok(ResponseType::None),
-        other => Err(plain(format!("unknown response type: {other}"))),
+        other => Err(plain(format!(
+            "{other} does not belong to ResponseType values"
+        ))),
     }
 }

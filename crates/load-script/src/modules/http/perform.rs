@@ -16,7 +16,7 @@ use crate::http::coding;
 use crate::http::cookies::Cookie;
 use crate::http::failure::Failure;
 use crate::http::reply::{Reply, Timings};
-use crate::http::url::Url;
+use crate::http::url::{Url, UrlError};
 use crate::vu::state::{VuState, now};
 
 /// Redirects that are followed unless an option says otherwise.
@@ -41,6 +41,8 @@ pub(super) struct Finished {
     pub(super) body: Vec<u8>,
     pub(super) cookies: Vec<super::params::RequestCookie>,
     pub(super) response_type: ResponseType,
+    /// It was never sent; there is no request to tell about.
+    pub(super) is_refused: bool,
     throws: bool,
 }
 
@@ -62,6 +64,22 @@ impl Finished {
         Some(failure.detail.clone())
     }
 
+    /// A request that could not be put together.
+    pub(super) fn refused(message: String) -> Self {
+        Self {
+            reply: Reply::default(),
+            failure: Some(Failure::new(0, message)),
+            url: String::new(),
+            method: String::new(),
+            headers: Vec::new(),
+            body: Vec::new(),
+            cookies: Vec::new(),
+            response_type: ResponseType::None,
+            is_refused: true,
+            throws: false,
+        }
+    }
+
     /// k6's number for the outcome, 0 for success.
     pub(super) fn error_code(&self) -> u16 {
         match &self.failure {
@@ -74,14 +92,10 @@ impl Finished {
 
 /// Runs a request to its end, redirects included.
 pub(super) async fn perform(agent: Agent, mut prepared: Prepared) -> Finished {
-    let url = match std::mem::replace(&mut prepared.url, Err(crate::http::url::UrlError::NoHost)) {
+    let url = match std::mem::replace(&mut prepared.url, Err(UrlError::NoHost)) {
         Ok(url) => url,
         Err(error) => {
-            let failure = Failure {
-                code: 1020,
-                message: format!("invalid URL: {error}"),
-                detail: format!("invalid URL: {error}"),
-            };
+            let failure = invalid_url(&prepared, &error);
             return agent.fail(prepared, failure);
         }
     };
@@ -125,6 +139,29 @@ pub(super) async fn perform(agent: Agent, mut prepared: Prepared) -> Finished {
         }
         return agent.finish(prepared, request, outcome);
     }
+}
+
+/// k6 finds an unknown scheme only when it sends; everything else when it reads the URL.
+fn invalid_url(prepared: &Prepared, error: &UrlError) -> Failure {
+    let text = &prepared.url_text;
+    if let UrlError::Scheme(_) | UrlError::NoHost = error {
+        let detail = format!("{} \"{text}\": {error}", verb(&prepared.method));
+        return Failure {
+            code: 1000,
+            message: error.to_string(),
+            detail,
+        };
+    }
+    Failure::new(1020, format!("invalid URL: parse \"{text}\": {error}"))
+}
+
+/// A method as the log writes it: `Get`.
+fn verb(method: &str) -> String {
+    let mut verb = method.to_ascii_lowercase();
+    if let Some(first) = verb.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    verb
 }
 
 /// Where a response sends the client; `None` when it is no redirect.
@@ -237,6 +274,7 @@ impl Agent {
             body: request.body,
             cookies: prepared.params.cookies,
             response_type: prepared.params.response_type,
+            is_refused: false,
             throws: prepared.params.throws,
         }
     }
@@ -256,16 +294,13 @@ impl Agent {
             body: prepared.body.bytes,
             cookies: prepared.params.cookies,
             response_type: prepared.params.response_type,
+            is_refused: false,
             throws: prepared.params.throws,
         }
     }
 
     fn warn_failure(&self, method: &str, url: &str, failure: &Failure) {
-        let mut verb = method.to_ascii_lowercase();
-        if let Some(first) = verb.get_mut(..1) {
-            first.make_ascii_uppercase();
-        }
-        let error = format!("{verb} \"{url}\": {}", failure.detail);
+        let error = format!("{} \"{url}\": {}", verb(method), failure.detail);
         self.logger
             .log(Level::Warn, "Request Failed", &[("error", &error)]);
     }

@@ -197,7 +197,7 @@ impl Prepared {
         let codings: Vec<&str> = wanted.split(',').map(str::trim).collect();
         for coding in &codings {
             let encoded = coding::encode(&self.body.bytes, coding).ok_or_else(|| {
-                plain(format!("unknown compression algorithm {coding}, supported algorithms are deflate, gzip, zstd, br"))
+                plain(format!("unknown compression algorithm {coding}, supported algorithms are [gzip deflate zstd br]"))
             })?;
             self.body.bytes = encoded.map_err(|error| plain(error.to_string()))?;
         }

@@ -320,6 +320,9 @@ fn ocsp<'js>(ctx: &Ctx<'js>, finished: &Finished) -> Outcome<'js> {
 }
 
 fn request<'js>(ctx: &Ctx<'js>, finished: &Finished) -> Outcome<'js> {
+    if finished.is_refused {
+        return Ok(Value::new_null(ctx.clone()));
+    }
     let object = Object::new(ctx.clone())?;
     object.set("method", finished.method.as_str())?;
     object.set("url", finished.url.as_str())?;

@@ -1,0 +1,69 @@
+//! `require`: CommonJS modules, and ES modules and k6's own ones by the same call.
+
+use rquickjs::{Ctx, Object, Persistent, Value};
+
+use crate::js::convert;
+use crate::js::module::{self, Loaded};
+use crate::js::native::{Call, Outcome, plain, state};
+use crate::js::promise::{self, State};
+
+/// `require(name)`; the wrapper of a CommonJS module adds the name of the module that asks.
+pub(super) fn require<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let vu = call.vu();
+    if !vu.is_init() {
+        return Err(plain(
+            "the \"require\" function is only available in the init stage (i.e. the global scope)",
+        ));
+    }
+    let base = match call.given(1) {
+        Some(base) => convert::to_text(&base)?,
+        None => vu.script.entry().to_owned(),
+    };
+    let name = vu
+        .script
+        .resolve(&base, &call.text(0)?)
+        .map_err(|error| plain(error.to_string()))?;
+    if let Some(known) = vu.required.borrow().get(&name) {
+        return Ok(known.clone().restore(call.ctx)?);
+    }
+    if let Some(exports) = super::build(call.ctx, &name) {
+        let exports = exports?;
+        vu.required
+            .borrow_mut()
+            .insert(name, Persistent::save(call.ctx, exports.clone()));
+        return Ok(exports);
+    }
+    match vu.script.instantiate(call.ctx, &name)? {
+        Loaded::Common(script) => evaluate(call.ctx, &name, &script),
+        Loaded::Module(compiled) => {
+            let (module, outcome) = module::evaluate(compiled)?;
+            if let State::Rejected(reason) = promise::state(&outcome) {
+                return Err(call.ctx.throw(reason).into());
+            }
+            Ok(module.namespace(call.ctx)?.into_value())
+        }
+    }
+}
+
+/// Runs a CommonJS module; its `module.exports`.
+pub(crate) fn evaluate<'js>(ctx: &Ctx<'js>, name: &str, script: &Value<'js>) -> Outcome<'js> {
+    let vu = state(ctx);
+    let known = vu.required.borrow().get(name).cloned();
+    if let Some(known) = known {
+        return Ok(known.restore(ctx)?);
+    }
+    let wrapper = convert::function(&module::run(script)?).ok_or_else(|| plain("not a module"))?;
+    let (holder, exports) = (Object::new(ctx.clone())?, Object::new(ctx.clone())?);
+    holder.set("exports", exports.clone())?;
+    // Known before it runs: modules may require each other.
+    let note = |exports: Value<'js>| {
+        vu.required
+            .borrow_mut()
+            .insert(name.to_owned(), Persistent::save(ctx, exports));
+    };
+    note(exports.clone().into_value());
+    wrapper.call::<_, ()>((holder.clone(), exports))?;
+    let exports: Value<'js> = holder.get("exports")?;
+    note(exports.clone());
+    Ok(exports)
+}
