@@ -22,7 +22,7 @@ use crate::rate_limit::Limiter;
 use crate::registry::{Detector, Origin, Registry};
 use crate::run::Answered;
 use crate::store::idempotency::Idempotency;
-use crate::store::{self, Embedded, StoreError};
+use crate::store::{self, Embedded, JobStore, StoreError};
 use crate::transport::Transport;
 
 /// Why an orchestrator cannot start.
@@ -45,7 +45,7 @@ pub struct App {
     pub policies: Policies,
     pub partials: Partials,
     pub events: Arc<Events>,
-    pub store: Embedded,
+    pub store: JobStore,
     /// Whether the store survives the process.
     pub durable: bool,
     pub idempotency: Idempotency,
@@ -86,8 +86,8 @@ impl App {
             transport: Transport::new(config.registry_networks.clone().into()),
             policies: Policies::default(),
             partials: Partials::default(),
-            idempotency: Idempotency::new(store.clone()),
-            store,
+            idempotency: Idempotency::new(store.clone(), None),
+            store: JobStore::Embedded(store),
             durable,
             limiter,
             registry_change: tokio::sync::Mutex::default(),

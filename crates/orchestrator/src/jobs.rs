@@ -78,6 +78,9 @@ pub fn refused(error: &StoreError) -> ApiError {
         StoreError::Full { .. } => {
             ApiError::new(ErrorCode::Overloaded, error.to_string()).after(Duration::from_secs(5))
         }
+        StoreError::Away => {
+            ApiError::new(ErrorCode::Overloaded, error.to_string()).after(Duration::from_secs(5))
+        }
         StoreError::Fenced | StoreError::Disk(_) | StoreError::Closed => {
             tracing::error!(%error, "the job store failed");
             ApiError::new(
@@ -143,8 +146,8 @@ async fn keep(claim: &Claim) {
 }
 
 async fn outcome(app: &Arc<App>, claim: &Claim) -> Outcome {
-    let failed = |error: &ApiError| Outcome::Failed(error.json(&claim.job.request_id));
-    let Ok(payload) = serde_json::from_slice::<Payload>(&claim.payload) else {
+    let failed = |error: &ApiError| Outcome::Failed(error.json(&claim.job().request_id));
+    let Ok(payload) = serde_json::from_slice::<Payload>(claim.payload()) else {
         let message = "the job was written by another version and cannot be read";
         return failed(&ApiError::new(ErrorCode::InternalError, message));
     };
@@ -156,7 +159,7 @@ async fn outcome(app: &Arc<App>, claim: &Claim) -> Outcome {
         idempotency_key: None,
         started: Instant::now(),
         mode: ProcessingMode::Async,
-        job_id: Some(claim.job.id.to_string()),
+        job_id: Some(claim.job().id.to_string()),
     };
     match run::counted(app, payload.request, &origin).await {
         Ok(reply) => Outcome::Completed(reply.body),

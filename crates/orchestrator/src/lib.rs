@@ -63,6 +63,6 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> i
     let served = service_runtime::serve(listener, router::router(app.clone()), shutdown).await;
     app.tasks.close();
     app.tasks.wait().await;
-    app.store.close().await;
+    app.store.local().close().await;
     served
 }

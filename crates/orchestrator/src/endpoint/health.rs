@@ -38,7 +38,7 @@ pub async fn ready(State(app): State<Arc<App>>) -> Response {
     let dependencies = BTreeMap::from([
         ("detectors".to_owned(), detectors),
         ("cache".to_owned(), true),
-        ("job_store".to_owned(), app.store.is_open()),
+        ("job_store".to_owned(), app.store.local().is_open()),
     ]);
     let ready = dependencies.values().all(|well| *well);
     let (status, word) = if app.shutdown.is_cancelled() {
@@ -56,7 +56,7 @@ pub async fn ready(State(app): State<Arc<App>>) -> Response {
 }
 
 pub async fn metrics(State(app): State<Arc<App>>) -> Response {
-    for (state, count) in app.store.states() {
+    for (state, count) in app.store.local().states() {
         app.metrics.jobs(state.name(), count);
     }
     service_runtime::metrics::render(&app.metrics.registry)
