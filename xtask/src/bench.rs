@@ -4,6 +4,7 @@
 //! Each benchmark lies in a file of its own, has `Arguments` and `run`, and is listed in [`Bench`].
 
 pub mod driver;
+pub mod mock;
 pub mod process;
 
 use clap::Subcommand;
@@ -13,11 +14,14 @@ use clap::Subcommand;
 pub enum Bench {
     /// The load driver against real k6
     Driver(driver::Arguments),
+    /// The mock detector beside bare axum, bare hyper and `WireMock`
+    Mock(mock::Arguments),
 }
 
 /// Runs a benchmark. True: it came to its end.
 pub fn run(bench: &Bench) -> bool {
     match bench {
         Bench::Driver(arguments) => driver::run(arguments),
+        Bench::Mock(arguments) => mock::run(arguments),
     }
 }

@@ -22,6 +22,9 @@ pub struct Fleet {
     pub performance_targets: PerformanceTargets,
     /// The detectors by name, in the order of the file.
     pub detectors: IndexMap<String, Detector>,
+    /// The file that all this was read from; the built-in fleet has none.
+    #[serde(skip)]
+    pub path: Option<PathBuf>,
 }
 
 /// Where the orchestrator listens.

@@ -70,9 +70,19 @@ pub fn load(path: Option<&Path>, overrides: &[(String, Value)]) -> Result<Fleet,
     }
     let faults = combine(reading.faults, faults.into_vec(), &environment);
     match reading.value {
-        Some(fleet) if faults.is_empty() => Ok(fleet),
+        Some(fleet) if faults.is_empty() => Ok(Fleet {
+            path: read_from(path),
+            ..fleet
+        }),
         _ => Err(LoadError::Faults { origin, faults }),
     }
+}
+
+/// The file that `load` reads, unless the fleet is the built-in one.
+fn read_from(path: Option<&Path>) -> Option<PathBuf> {
+    let default = Path::new("detectors.yaml");
+    path.or_else(|| default.exists().then_some(default))
+        .map(Path::to_owned)
 }
 
 fn source(path: Option<&Path>) -> Result<(String, String), LoadError> {

@@ -44,5 +44,5 @@ pub use client::{AdminClient, AdminError};
 pub use config::{Config, UnknownFailure, failure_of};
 pub use control::{Change, InFlight, Refused};
 pub use fleet::{Fleet, StartError};
-pub use reload::Reloaded;
+pub use reload::{Reloaded, run_following};
 pub use server::{run, run_all};

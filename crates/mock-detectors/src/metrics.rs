@@ -142,7 +142,7 @@ impl Metrics {
     /// Notes how late a delayed answer was.
     pub(crate) fn note_lateness(&self, lateness: Duration) {
         self.error.observe(lateness.as_secs_f64());
-        self.late.note(lateness > DELAY_ERROR_BOUND);
+        self.late.note(lateness > DELAY_ERROR_BOUND, Instant::now());
     }
 
     /// Whether the mock keeps its promise about delays at present.
@@ -178,20 +178,41 @@ impl Late {
         }
     }
 
-    fn note(&self, late: bool) {
+    fn note(&self, late: bool, now: Instant) {
         self.delays.fetch_add(1, Ordering::Relaxed);
         self.late.fetch_add(u64::from(late), Ordering::Relaxed);
         // Whoever gets the lock closes the window; the others need not wait for that.
         let Ok(mut begin) = self.window_begin.try_lock() else {
             return;
         };
-        if begin.elapsed() < WINDOW {
+        if now.saturating_duration_since(*begin) < WINDOW {
             return;
         }
-        *begin = Instant::now();
+        *begin = now;
         let delays = self.delays.swap(0, Ordering::Relaxed);
         let late = self.late.swap(0, Ordering::Relaxed);
         let degraded = delays >= MIN_DELAYS && late as f64 > LATE_SHARE * delays as f64;
         self.degraded.store(degraded, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_with_too_many_late_delays_degrades_and_a_good_one_mends() {
+        let late = Late::new();
+        let begin = Instant::now() + WINDOW;
+        let window = |number: u32, late_delays: u32| {
+            for delay in 0..100 {
+                late.note(delay < late_delays, begin + WINDOW * number);
+            }
+            late.note(false, begin + WINDOW * (number + 1));
+            late.degraded.load(Ordering::Relaxed)
+        };
+        assert!(!window(0, 1), "1 of 100 is within the promise");
+        assert!(window(2, 5));
+        assert!(!window(4, 0));
     }
 }

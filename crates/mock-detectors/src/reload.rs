@@ -1,12 +1,15 @@
 //! Following a fleet file while detectors run.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use fault_profile::{Invalid, Model};
 use service_runtime::Shutdown;
 
-use crate::fleet::Fleet;
+use tokio::net::TcpListener;
+
+use crate::config::Config;
+use crate::fleet::{Fleet, StartError};
 
 /// How often the file is looked at. Notification by the system would be faster and does not reach
 /// into containers and network mounts.
@@ -92,4 +95,22 @@ impl Fleet {
 fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
     let metadata = std::fs::metadata(path).ok()?;
     Some((metadata.modified().ok()?, metadata.len()))
+}
+
+/// Serves several detectors until `shutdown`, following the fleet file that they came from.
+///
+/// # Errors
+/// As [`crate::run_all`]; nothing is served then.
+pub async fn run_following(
+    detectors: Vec<(Config, TcpListener)>,
+    path: Option<PathBuf>,
+    shutdown: Shutdown,
+) -> Result<(), StartError> {
+    let fleet = Fleet::start_on(detectors)?;
+    match path {
+        Some(path) => fleet.follow(&path, shutdown).await,
+        None => shutdown.cancelled().await,
+    }
+    fleet.stop().await;
+    Ok(())
 }
