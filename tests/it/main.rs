@@ -5,6 +5,7 @@ mod binary;
 mod check;
 mod drill;
 mod health;
+mod k6_diff;
 mod orchestration_script;
 mod script_errors;
 mod smoke;

@@ -87,6 +87,8 @@ const K6_VERSION: &str = concat!("v2.2.0 (sparring ", env!("CARGO_PKG_VERSION"),
 enum K6Command {
     /// Run a script
     Run(Box<commands::run::Arguments>),
+    /// Print the options of a script as JSON
+    Inspect(Box<crate::driver::InspectArgs>),
     /// Show the version
     Version,
 }
@@ -95,6 +97,9 @@ impl K6 {
     pub fn execute(self) -> CommandResult {
         match self.command {
             K6Command::Run(arguments) => commands::run::execute(&arguments),
+            K6Command::Inspect(arguments) => {
+                Ok(ExitCode::from(crate::driver::inspect(&arguments).code()))
+            }
             K6Command::Version => {
                 println!("k6 {K6_VERSION}");
                 Ok(ExitCode::SUCCESS)

@@ -27,6 +27,8 @@ pub struct Summary {
     pub metrics: Vec<MetricView>,
     /// Groups and checks.
     pub root: Group,
+    /// All checks in order of their first sample, whatever their group.
+    pub checks: Vec<Check>,
     /// What each scenario and group saw, when that was asked for.
     pub parts: Vec<PartView>,
     /// How long the run took.
@@ -151,10 +153,11 @@ impl Summary {
         }
         metrics.sort_by(|a, b| a.name.cmp(&b.name));
         let mut root = Group::default();
-        aggregate
-            .checks()
-            .into_iter()
-            .for_each(|tally| root.add(tally));
+        let mut paths: Vec<String> = Vec::new();
+        for tally in aggregate.checks() {
+            paths.extend(root.add(tally));
+        }
+        let checks = in_order(&root, &paths);
         let parts = if source.by_part {
             part_views(aggregate, &all, &stats, run_time)
         } else {
@@ -164,6 +167,7 @@ impl Summary {
         Self {
             metrics,
             root,
+            checks,
             parts,
             run_time,
             stats,
@@ -199,7 +203,7 @@ impl Summary {
             passes: check.passes,
             fails: check.fails,
         };
-        self.root.all_checks().into_iter().map(of).collect()
+        self.checks.iter().map(of).collect()
     }
 
     /// The metric of that name.
@@ -236,26 +240,25 @@ impl Group {
         self.checks.iter().chain(inner).collect()
     }
 
-    fn add(&mut self, tally: &CheckTally) {
-        let path = tally.tags.get("group").unwrap_or_default();
-        let group = self.descend(path);
-        let Some(name) = tally.tags.get("check") else {
-            return;
-        };
+    /// Counts a check; gives its path when it is seen for the first time.
+    fn add(&mut self, tally: &CheckTally) -> Option<String> {
+        let group = self.descend(tally.tags.get("group").unwrap_or_default());
+        let name = tally.tags.get("check")?;
         let path = format!("{}::{name}", group.path);
         let (passes, fails) = (tally.rate.trues, tally.rate.total - tally.rate.trues);
-        match group.checks.iter_mut().find(|check| check.name == name) {
-            Some(known) => {
-                known.passes += passes;
-                known.fails += fails;
-            }
-            None => group.checks.push(Check {
-                name: name.to_owned(),
-                path,
-                passes,
-                fails,
-            }),
+        if let Some(known) = group.checks.iter_mut().find(|check| check.name == name) {
+            known.passes += passes;
+            known.fails += fails;
+            return None;
         }
+        let (name, shown) = (name.to_owned(), path.clone());
+        group.checks.push(Check {
+            name,
+            path,
+            passes,
+            fails,
+        });
+        Some(shown)
     }
 
     fn descend(&mut self, path: &str) -> &mut Self {
@@ -275,6 +278,15 @@ impl Group {
         }
         group
     }
+}
+
+/// The checks of these paths, in their order.
+fn in_order(root: &Group, paths: &[String]) -> Vec<Check> {
+    let all = root.all_checks();
+    let by_path = paths
+        .iter()
+        .filter_map(|path| all.iter().find(|check| check.path == *path));
+    by_path.map(|check| (*check).clone()).collect()
 }
 
 fn view(metric: &Metric, all: &[Metric], values: Vec<(String, f64)>) -> MetricView {
@@ -356,11 +368,9 @@ fn part_views(
             let mut metrics: Vec<MetricView> = metrics.collect();
             metrics.sort_by(|a, b| a.name.cmp(&b.name));
             let mut own = Group::default();
-            checks
-                .iter()
-                .filter(|t| inside(&Part::of(&t.tags)))
-                .for_each(|tally| own.add(tally));
-            let checks = own.all_checks().into_iter().cloned().collect();
+            let mine = checks.iter().filter(|t| inside(&Part::of(&t.tags)));
+            let paths: Vec<String> = mine.filter_map(|tally| own.add(tally)).collect();
+            let checks = in_order(&own, &paths);
             PartView {
                 scenario: part.scenario,
                 group: part.group,

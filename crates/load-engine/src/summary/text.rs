@@ -46,7 +46,7 @@ pub fn to_text(summary: &Summary, mode: Mode) -> String {
     };
     page.thresholds(summary);
     let _ = writeln!(page.out, "\n\n  █ TOTAL RESULTS \n");
-    page.checks(4, &summary.root.all_checks(), summary);
+    page.checks(4, &summary.checks.iter().collect::<Vec<_>>(), summary);
     page.metrics(4, &summary.metrics);
     if mode == Mode::Full {
         page.parts(summary);

@@ -3,6 +3,7 @@
 pub mod args;
 mod banner;
 mod failure;
+mod inspect;
 mod layers;
 mod logging;
 mod progress;
@@ -14,6 +15,7 @@ use load_engine::Exit;
 use serde_json::Value;
 
 pub use args::Args;
+pub use inspect::{InspectArgs, inspect};
 
 /// What came of a run.
 #[derive(Debug, Clone)]

@@ -30,7 +30,7 @@ pub fn lines(state: &RunState, boards: &[Arc<Board>], most_vus: u64) -> String {
     for board in ordered {
         let stopped = state.end().is_some();
         text.push_str(&format!(
-            "{:longest$} {}\n",
+            "{:longest$}  {}\n",
             board.scenario.name,
             line(board, stopped)
         ));

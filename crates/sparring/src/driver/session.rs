@@ -9,6 +9,7 @@ use load_engine::log::{Level, Logger};
 use load_engine::options::{Options, derive, validate};
 use load_engine::output::{self, Outputs, RunEnd, Setup};
 use load_engine::plan::Needs;
+use load_engine::rest;
 use load_engine::segment::Segment;
 use load_engine::thresholds::Thresholds;
 use load_engine::{
@@ -17,6 +18,7 @@ use load_engine::{
 use load_metrics::{Aggregate, Registry};
 use tokio::task::LocalSet;
 use tokio::time::{Instant, interval_at};
+use tokio_util::sync::CancellationToken;
 
 use super::args::{Args, SummaryMode};
 use super::failure::Failure;
@@ -79,7 +81,6 @@ async fn drive(args: &Args, logger: Logger) -> Result<Driven, Failure> {
     let prepared = Prepared {
         program,
         registry,
-        options,
         segment,
         thresholds,
         state,
@@ -93,7 +94,6 @@ async fn drive(args: &Args, logger: Logger) -> Result<Driven, Failure> {
 struct Prepared<P> {
     program: P,
     registry: Arc<Registry>,
-    options: Arc<Options>,
     segment: Segment,
     thresholds: Thresholds,
     state: Arc<RunState>,
@@ -120,6 +120,14 @@ async fn conduct<P: Program>(
         .process
         .threads
         .or_else(|| std::thread::available_parallelism().ok().map(Into::into));
+    let aggregate = Arc::new(Mutex::new(Aggregate::default()));
+    let live = rest::Live::new(
+        Arc::clone(&state),
+        Arc::clone(&prepared.registry),
+        Arc::clone(&aggregate),
+    )
+    .map_err(|error| Failure::config(error.to_string()))?;
+    let api = serve_api(args, live, &logger).await?;
     let run = Run {
         program: Arc::new(prepared.program),
         state: Arc::clone(&state),
@@ -130,7 +138,7 @@ async fn conduct<P: Program>(
         workers: Workers::Threads(threads.unwrap_or(1)),
         by_part: args.report.summary_mode == Some(SummaryMode::Full),
         outputs: (!outputs.is_empty()).then(|| Box::new(move || sink.sink()) as _),
-        aggregate: Arc::new(Mutex::new(Aggregate::default())),
+        aggregate,
         boards: boards.clone(),
         summary_data: Box::new(move |summary| report::summary_data(&for_data, summary)),
         gatherer: Gatherer::default(),
@@ -154,7 +162,38 @@ async fn conduct<P: Program>(
             spoilt_by,
         });
     };
-    Ok(finish(args, outcome, outputs, &shown, &logger))
+    let driven = finish(args, outcome, outputs, &shown, &logger);
+    if args.process.linger == Some(true) {
+        next_signal().await;
+    }
+    if let Some(api) = api {
+        api.abort();
+    }
+    Ok(driven)
+}
+
+/// Serves the REST API when an address is given; from before the first VU until the process ends.
+async fn serve_api(
+    args: &Args,
+    live: rest::Live,
+    logger: &Logger,
+) -> Result<Option<tokio::task::JoinHandle<()>>, Failure> {
+    let Some(address) = &args.process.address else {
+        return Ok(None);
+    };
+    let listener = tokio::net::TcpListener::bind(address)
+        .await
+        .map_err(|error| {
+            let why = format!("the REST API cannot listen on {address}: {error}");
+            Failure::new(Exit::ApiFailed, why)
+        })?;
+    let logger = logger.clone();
+    Ok(Some(tokio::task::spawn_local(async move {
+        let served = rest::serve(listener, Arc::new(live), CancellationToken::new()).await;
+        if let Err(error) = served {
+            logger.error(&format!("the REST API has ended: {error}"));
+        }
+    })))
 }
 
 /// What is shown of a run while it goes on.

@@ -1,0 +1,96 @@
+//! `k6 inspect`: the options of a script, without running it.
+
+use std::sync::Arc;
+
+use clap::Args as ClapArgs;
+use load_engine::log::Logger;
+use load_engine::options::{Options, derive, duration, json, validate};
+use load_engine::segment::Segment;
+use load_engine::{Exit, Program, boards};
+use load_metrics::Registry;
+use serde_json::Value;
+use tokio::task::LocalSet;
+
+use super::args::Args;
+use super::failure::Failure;
+use super::{layers, logging, report, target};
+
+/// Print the options of a script as JSON.
+#[derive(Debug, ClapArgs)]
+pub struct InspectArgs {
+    /// Print the scenarios and what they need, too
+    #[arg(long)]
+    execution_requirements: bool,
+    #[command(flatten)]
+    run: Args,
+}
+
+/// Prints the options; gives the exit code.
+pub fn inspect(args: &InspectArgs) -> Exit {
+    match read(args) {
+        Ok(text) => {
+            report::print(&text);
+            Exit::Success
+        }
+        Err(failure) => {
+            report::failure(&args.run, &failure);
+            failure.exit
+        }
+    }
+}
+
+fn read(args: &InspectArgs) -> Result<String, Failure> {
+    let logger = logging::logger(&args.run)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::other(format!("no runtime for the script: {error}")))?;
+    LocalSet::new().block_on(&runtime, describe(args, logger))
+}
+
+async fn describe(args: &InspectArgs, logger: Logger) -> Result<String, Failure> {
+    let registry = Arc::new(Registry::new());
+    let program = target::load(&args.run, registry, logger.clone()).await?;
+    if !args.execution_requirements {
+        let script = json::read(&program.options());
+        let script = script
+            .map_err(|error| Failure::config(error.to_string()))?
+            .options;
+        return Ok(written(&script.to_json()));
+    }
+    let file = layers::config_file(&args.run)?;
+    let options = layers::consolidate(&args.run, file.options, &program.options(), &logger)?;
+    requirements(options, &program).map(|value| written(&value))
+}
+
+fn requirements(mut options: Options, program: &impl Program) -> Result<Value, Failure> {
+    let config = |error: &dyn std::error::Error| Failure::config(error.to_string());
+    let segment = Segment::parse(
+        options.execution_segment.as_deref(),
+        options.execution_segment_sequence.as_deref(),
+    )
+    .map_err(|error| config(&error))?;
+    derive::scenarios(&mut options).map_err(|error| config(&error))?;
+    validate::scenarios(&options, |name| program.has_function(name))
+        .map_err(|error| config(&error))?;
+    options.summary_trend_stats = Some(options.summary_trend_stats());
+    options.system_tags = Some(options.system_tags());
+    let (needs, _) = boards(&options, &segment);
+    let mut value = options.to_json();
+    if let Value::Object(map) = &mut value {
+        map.insert(
+            "totalDuration".to_owned(),
+            duration::format(needs.duration).into(),
+        );
+        map.insert("maxVUs".to_owned(), needs.most_vus.into());
+    }
+    Ok(value)
+}
+
+/// Indented by two spaces, with `<`, `>` and `&` escaped, as Go writes JSON.
+fn written(value: &Value) -> String {
+    let text = serde_json::to_string_pretty(value).expect("JSON values can be written");
+    text.replace('<', "\\u003c")
+        .replace('>', "\\u003e")
+        .replace('&', "\\u0026")
+}

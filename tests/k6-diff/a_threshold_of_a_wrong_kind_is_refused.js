@@ -1,0 +1,2 @@
+export const options = { thresholds: { checks: ['count>1'] } };
+export default function () {}

@@ -1,0 +1,2 @@
+throw new TypeError('at once');
+export default function () {}
