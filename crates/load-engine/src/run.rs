@@ -247,7 +247,7 @@ impl<P: Program> Run<P> {
     }
 
     async fn setup(&self, workers: &[Worker]) -> Result<Option<Arc<str>>, Ending> {
-        if self.state.options().no_setup == Some(true) {
+        if self.state.options().no_setup == Some(true) || !self.program.has_function("setup") {
             return Ok(None);
         }
         self.state.enter(Phase::Setup);
@@ -267,7 +267,8 @@ impl<P: Program> Run<P> {
     }
 
     async fn teardown(&self, workers: &[Worker], data: Option<Arc<str>>) -> Ending {
-        if self.state.options().no_teardown == Some(true) {
+        if self.state.options().no_teardown == Some(true) || !self.program.has_function("teardown")
+        {
             return Ending::Done;
         }
         let limit = self.state.options().teardown_timeout();
