@@ -101,7 +101,7 @@ impl Segment {
     pub fn stripe_by_vus(&self, total: u64) -> Stripe {
         let weights = self.weights();
         let period: u64 = weights.iter().sum();
-        if total == 0 || total % period == 0 {
+        if total == 0 || total.is_multiple_of(period) {
             return self.stripe();
         }
         let scaled = (0..weights.len()).map(|n| Stripe::new(&weights, n).scale(total));

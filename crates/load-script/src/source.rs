@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn the_kind_of_a_module_is_seen() {
         let check = |name: &str, text: &str, expected| {
-            assert_eq!(kind(name, text), expected, "{name} {text}")
+            assert_eq!(kind(name, text), expected, "{name} {text}");
         };
         check("a.js", "import x from 'k6'", Kind::Module);
         check("a.js", "var a;export default a", Kind::Module);

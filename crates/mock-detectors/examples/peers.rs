@@ -105,7 +105,7 @@ async fn serve_hyper(listener: TcpListener) {
                 .into_body()
                 .collect()
                 .await
-                .map_or_else(|_| Bytes::new(), |b| b.to_bytes());
+                .map_or_else(|_| Bytes::new(), http_body_util::Collected::to_bytes);
             let response = serde_json::from_slice(&body).map(answer);
             let bytes = response
                 .and_then(|response| serde_json::to_vec(&response))

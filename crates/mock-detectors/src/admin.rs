@@ -114,7 +114,6 @@ struct Conditions {
 impl Conditions {
     /// # Errors
     /// The answer to an `If-Match` that is no revision.
-    #[expect(clippy::result_large_err, reason = "the error is the response itself")]
     fn change(self, headers: &HeaderMap) -> Result<Change, Response> {
         let if_revision = match headers.get(header::IF_MATCH) {
             None => None,

@@ -73,6 +73,7 @@ pub struct Finished<'a> {
 impl Metrics {
     /// # Errors
     /// Two metrics have the same name, which a test rules out.
+    #[expect(clippy::too_many_lines, reason = "a table: one entry a metric")]
     pub fn new(label_values: usize) -> Result<Arc<Self>, prometheus::Error> {
         let make = Make {
             registry: Registry::new(),

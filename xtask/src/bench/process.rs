@@ -58,30 +58,6 @@ fn duration(time: libc::timeval) -> Duration {
     Duration::from_secs(seconds) + Duration::from_micros(micros)
 }
 
-/// User and system time that a running process has used so far.
-///
-/// # Errors
-/// There is no such process.
-pub fn cpu_so_far(pid: u32) -> io::Result<Duration> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The second field is the name in brackets and may hold spaces: count behind it.
-    let fields: Vec<&str> = stat
-        .rsplit_once(')')
-        .map_or("", |(_, rest)| rest)
-        .split_whitespace()
-        .collect();
-    let ticks = |index: usize| {
-        fields
-            .get(index)
-            .and_then(|field| field.parse::<u64>().ok())
-    };
-    let (user, system) = ticks(11).zip(ticks(12)).ok_or(io::ErrorKind::InvalidData)?;
-    // SAFETY: `sysconf` only reads.
-    let per_s = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
-    let per_s = u64::try_from(per_s).unwrap_or(100).max(1);
-    Ok(Duration::from_millis((user + system) * 1000 / per_s))
-}
-
 /// Memory that a running process has resident now, and its number of threads.
 ///
 /// # Errors
@@ -124,7 +100,6 @@ mod tests {
     fn this_process_can_be_looked_at() {
         let (bytes, threads) = resident(std::process::id()).expect("this process exists");
         assert!(bytes > 0 && threads > 0);
-        assert!(cpu_so_far(std::process::id()).is_ok());
     }
 
     #[test]

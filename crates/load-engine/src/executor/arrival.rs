@@ -52,6 +52,9 @@ fn unit(unit: Option<Duration>) -> Duration {
     unit.unwrap_or(Duration::from_secs(1))
 }
 
+/// A VU that was asked for, or why there is none.
+type Made = Result<Handle, ScriptError>;
+
 /// The VUs of a scenario, those that are free, and how more are made.
 struct Line<'a> {
     stand: &'a Stand,
@@ -61,10 +64,7 @@ struct Line<'a> {
     /// A VU says here that it is free; at most as many messages wait as there are iterations that run.
     freed: (mpsc::UnboundedSender<usize>, mpsc::UnboundedReceiver<usize>),
     /// A VU that was made while the scenario runs; one at a time.
-    made: (
-        mpsc::Sender<Result<Handle, ScriptError>>,
-        mpsc::Receiver<Result<Handle, ScriptError>>,
-    ),
+    made: (mpsc::Sender<Made>, mpsc::Receiver<Made>),
     making: bool,
     planned: u64,
     most: u64,

@@ -219,7 +219,8 @@ impl Page<'_> {
     fn shows(&self, metric: &MetricView) -> bool {
         let name = parent_name(metric);
         let hidden = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
-        !hidden(&HIDDEN) && !(self.mode == Mode::Compact && hidden(&HIDDEN_IN_COMPACT))
+        let compact = self.mode == Mode::Compact;
+        !hidden(&HIDDEN) && (!compact || !hidden(&HIDDEN_IN_COMPACT))
     }
 
     fn row(&self, metric: &MetricView) -> Row {

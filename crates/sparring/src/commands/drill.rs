@@ -115,7 +115,7 @@ fn tell(at: Duration, stage: Stage) {
         Stage::Injected { detector, patch } => println!("{at:6.1} s  {detector}: injected {patch}"),
         Stage::TakenBack { detector } => println!("{at:6.1} s  {detector}: taken back"),
         Stage::Breaker { detector, state } => {
-            println!("{at:6.1} s  breaker of {detector}: {state}")
+            println!("{at:6.1} s  breaker of {detector}: {state}");
         }
         Stage::Recovering => println!("{at:6.1} s  waiting for recovery"),
     }

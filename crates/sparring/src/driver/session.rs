@@ -265,7 +265,7 @@ fn spoilt_by(outputs: Arc<Outputs>, args: &Args, outcome: &Outcome, shown: &Show
             }
         }
         Err(_) => {
-            spoilt.push("a worker still holds the outputs: they may be incomplete".to_owned())
+            spoilt.push("a worker still holds the outputs: they may be incomplete".to_owned());
         }
     }
     spoilt
