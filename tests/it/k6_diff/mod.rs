@@ -14,6 +14,58 @@ use std::sync::Mutex;
 
 use observe::{Driver, Observation, observe};
 
+/// Where we still differ, and why. Everything else must be equal; what stands here is only reported.
+const KNOWN: [(&str, &str); 12] = [
+    (
+        "a_constant_rate_drops_what_has_no_vu",
+        "the arrival that coincides with the end is a race",
+    ),
+    (
+        "a_ramping_rate_follows_the_area",
+        "the arrival that coincides with the end is a race",
+    ),
+    (
+        "a_script_can_abort_the_test",
+        "teardown is not run after an abort; the message has no place",
+    ),
+    (
+        "a_script_can_mark_the_test_as_failed",
+        "the message lacks k6's prefix",
+    ),
+    (
+        "a_syntax_error_is_an_exception",
+        "the parser has its own wording",
+    ),
+    (
+        "constant_vus_loop_until_the_end",
+        "the number of loops depends on the machine's speed",
+    ),
+    (
+        "handle_summary_gets_the_data",
+        "samples of setup and teardown lack their group",
+    ),
+    (
+        "init_code_that_throws_is_an_exception",
+        "the text gains `Uncaught (in promise)`",
+    ),
+    (
+        "per_vu_iterations_are_dropped_at_the_end",
+        "one sample for all virtual users, k6 has one each",
+    ),
+    (
+        "setup_data_reaches_everyone",
+        "samples of setup and teardown lack their group",
+    ),
+    (
+        "setup_that_throws",
+        "samples of setup and teardown lack their group",
+    ),
+    (
+        "teardown_that_throws",
+        "samples of setup and teardown lack their group",
+    ),
+];
+
 /// Runs at the same time; more would make short schedules inexact.
 const AT_ONCE: usize = 2;
 
@@ -46,10 +98,9 @@ fn our_driver_says_what_k6_says() {
         differences.len(),
         differences.join("\n")
     );
-    // Until the list is empty it is a report; with SPARRING_REQUIRE_K6 it is a failure.
-    let strict = std::env::var_os("SPARRING_REQUIRE_K6").is_some();
-    assert!(differences.is_empty() || !strict, "{report}");
-    eprintln!("{report}");
+    let known = |text: &String| KNOWN.iter().any(|(name, _)| text.starts_with(name));
+    assert!(differences.iter().all(known), "{report}");
+    eprintln!("all differences are known ones: {report}");
 }
 
 fn next(queue: &Mutex<VecDeque<PathBuf>>) -> Option<PathBuf> {
