@@ -46,6 +46,10 @@ pub enum Command {
     Orchestrator(commands::orchestrator::Arguments),
     /// Change how a running mock detector behaves
     Fault(commands::fault::Arguments),
+    /// Print what the mock detectors will do, before they do it
+    Plan(commands::plan::Arguments),
+    /// Print a profile that shows what a running mock detector has shown
+    Record(commands::record::Arguments),
     /// Break detectors of a running stack on purpose and judge how it takes that
     Drill(commands::drill::Arguments),
     /// Ask a service how it is, as a container's health check
@@ -64,6 +68,8 @@ impl Command {
             Self::Mock(arguments) => commands::mock::execute(&arguments),
             Self::Orchestrator(arguments) => commands::orchestrator::execute(&arguments),
             Self::Fault(arguments) => commands::fault::execute(&arguments),
+            Self::Plan(arguments) => commands::plan::execute(&arguments),
+            Self::Record(arguments) => commands::record::execute(&arguments),
             Self::Drill(arguments) => commands::drill::execute(&arguments),
             Self::Health(arguments) => commands::health::execute(&arguments),
             Self::Check(arguments) => commands::check::execute(&arguments),

@@ -4,11 +4,10 @@ use std::error::Error;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::Request;
 use hyper::body::Bytes;
-use hyper::{Method, Request};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use serde_json::Value;
 
 /// Longer answers are refused.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
@@ -20,19 +19,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// No connection, no success, no UTF-8, too long, or nothing within 5 s.
 pub async fn get_text(url: &str) -> Result<String, Box<dyn Error + Send + Sync>> {
     call(Request::get(url).body(Full::default())?).await
-}
-
-/// Sends a JSON merge patch.
-///
-/// # Errors
-/// As [`get_text`]; the message holds what the server said.
-pub async fn patch_json(url: &str, patch: &Value) -> Result<String, Box<dyn Error + Send + Sync>> {
-    let request = Request::builder()
-        .method(Method::PATCH)
-        .uri(url)
-        .header("content-type", "application/merge-patch+json")
-        .body(Full::from(patch.to_string()))?;
-    call(request).await
 }
 
 async fn call(request: Request<Full<Bytes>>) -> Result<String, Box<dyn Error + Send + Sync>> {

@@ -9,6 +9,8 @@ pub mod fault;
 pub mod health;
 pub mod mock;
 pub mod orchestrator;
+pub mod plan;
+pub mod record;
 pub mod run;
 pub mod test;
 pub mod up;

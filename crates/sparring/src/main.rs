@@ -2,10 +2,12 @@
 
 #![expect(clippy::print_stdout, reason = "the binary is what talks to people")]
 
+mod admin_target;
 mod cli;
 mod client;
 mod commands;
 mod driver;
+mod fault_text;
 mod fleet_names;
 mod metrics_text;
 mod signals;
@@ -16,9 +18,11 @@ mod terminal;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 fn main() -> ExitCode {
+    // `source <(COMPLETE=bash sparring)` completes commands, flags and detectors' names.
+    clap_complete::CompleteEnv::with_factory(cli::Cli::command).complete();
     let result = if is_called_k6() {
         match cli::K6::read() {
             Ok(command) => command.execute(),

@@ -55,6 +55,7 @@ impl Stack {
             Ports::Free => SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         };
         let front = bind(front, "the orchestrator").await?;
+        let path = fleet.path.clone();
         let (mut mocks, mut addresses) = (Vec::new(), Vec::new());
         for (name, detector) in &mut fleet.detectors {
             let (listener, address) = listen(name, detector, ports).await?;
@@ -70,7 +71,7 @@ impl Stack {
             servers: JoinSet::new(),
             shutdown: shutdown.child_token(),
         };
-        let server = mock_detectors::run_all(mocks, stack.shutdown.clone());
+        let server = mock_detectors::run_following(mocks, path, stack.shutdown.clone());
         stack.servers.spawn(async move {
             (
                 "the mock detectors".to_owned(),

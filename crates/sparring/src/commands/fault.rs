@@ -1,32 +1,81 @@
-//! `sparring fault`: changes how a running mock detector behaves.
+//! `sparring fault`: changes how running mock detectors behave.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
-use clap::Args;
-use serde_json::json;
+use clap::{Args, Subcommand};
+use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
+use fleet::Fleet;
+use hyper::Method;
+use mock_detectors::{AdminClient, AdminError};
+use serde_json::{Map, Value, json};
 
 use super::CommandResult;
+use crate::admin_target;
 use crate::cli::FleetArguments;
-use crate::client;
-use crate::fleet_names::find;
+use crate::fault_text;
 
 /// Changes how a running mock detector behaves, from the next request on.
 ///
 /// The detector is looked up in the fleet file by name or alias and asked at the host and port of
 /// its endpoint, or at --url.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
 pub struct Arguments {
+    #[command(subcommand)]
+    action: Option<Action>,
+    #[command(flatten)]
+    change: Change,
+    #[command(flatten)]
+    fleet: FleetArguments,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// What each detector of the fleet does at present
+    List {
+        #[command(flatten)]
+        fleet: FleetArguments,
+    },
+    /// Back to the profile of the fleet file; all detectors when none is named
+    Reset {
+        #[arg(value_name = "NAME", add = ArgValueCandidates::new(detector_names))]
+        names: Vec<String>,
+        #[command(flatten)]
+        fleet: FleetArguments,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Change {
     /// Name or alias of the detector
-    #[arg(value_name = "NAME")]
-    name: String,
+    #[arg(value_name = "NAME", add = ArgValueCandidates::new(detector_names))]
+    name: Option<String>,
     /// Share of requests that fail, 0 to 1
     #[arg(long, value_name = "SHARE", value_parser = share)]
-    failure_rate: f64,
+    failure_rate: Option<f64>,
+    /// Delay of answers: 200ms, 100ms..2s, or a distribution as JSON
+    #[arg(long, value_name = "TIME", value_parser = fault_text::latency)]
+    latency: Option<Value>,
+    /// How requests fail: reset, hang, status:503, or in full as JSON; several for a mix
+    #[arg(long, value_name = "KIND", value_parser = fault_text::kind,
+        add = ArgValueCandidates::new(failure_names))]
+    kind: Vec<Value>,
+    /// Refuse connections
+    #[arg(long)]
+    refuse: bool,
+    /// Any other change, as a JSON merge patch of the profile
+    #[arg(long, value_name = "JSON")]
+    patch: Option<String>,
+    /// Take the change back after this time, such as 30s
+    #[arg(long = "for", value_name = "TIME", value_parser = fault_text::duration)]
+    ttl: Option<Duration>,
+    /// What happens to requests that are being delayed
+    #[arg(long, default_value = "finish", value_parser = ["finish", "release", "redraw"])]
+    in_flight: String,
     /// Where the mock listens instead of its endpoint, as http://host:port
     #[arg(long, value_name = "URL")]
     url: Option<String>,
-    #[command(flatten)]
-    fleet: FleetArguments,
 }
 
 fn share(text: &str) -> Result<f64, String> {
@@ -38,24 +87,158 @@ fn share(text: &str) -> Result<f64, String> {
     }
 }
 
-pub fn execute(arguments: &Arguments) -> CommandResult {
-    let fleet = arguments.fleet.load()?;
-    let (name, detector) = find(&fleet, &arguments.name)?;
-    let base = match (&arguments.url, detector.authority()) {
-        (Some(url), _) => url.trim_end_matches('/').to_owned(),
-        (None, Some((host, port))) => format!("http://{host}:{port}"),
-        (None, None) => return Err(format!("{name} has no endpoint").into()),
+/// Names and aliases for the shell: those of the fleet file where the shell stands.
+pub fn detector_names() -> Vec<CompletionCandidate> {
+    let Ok(fleet) = fleet::load(None, &[]) else {
+        return Vec::new();
     };
-    // 1 - 0.9 is 0.09999999999999998; twelve digits are more than anybody means.
-    let success_rate = ((1.0 - arguments.failure_rate) * 1e12).round() / 1e12;
-    let patch = json!({"success_rate": success_rate});
+    let names = fleet.detectors.iter().flat_map(|(name, detector)| {
+        std::iter::once(name.clone()).chain(detector.aliases.iter().cloned())
+    });
+    names.map(CompletionCandidate::new).collect()
+}
+
+fn failure_names() -> Vec<CompletionCandidate> {
+    fault_profile::Failure::NAMES
+        .iter()
+        .map(CompletionCandidate::new)
+        .collect()
+}
+
+pub fn execute(arguments: &Arguments) -> CommandResult {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(client::patch_json(
-        &format!("{base}/__admin/profile"),
-        &patch,
-    ))?;
-    println!("{name}: failure rate {}", arguments.failure_rate);
+    match &arguments.action {
+        Some(Action::List { fleet }) => runtime.block_on(list(&fleet.load()?)),
+        Some(Action::Reset { names, fleet }) => runtime.block_on(reset(&fleet.load()?, names)),
+        None => runtime.block_on(change(&arguments.fleet.load()?, &arguments.change)),
+    }
+}
+
+impl Change {
+    fn merge_patch(&self) -> Result<Value, String> {
+        let mut patch = match &self.patch {
+            Some(text) => serde_json::from_str::<Map<String, Value>>(text)
+                .map_err(|error| format!("--patch is no JSON object: {error}"))?,
+            None => Map::new(),
+        };
+        if let Some(rate) = self.failure_rate {
+            // 1 - 0.9 is 0.09999999999999998; twelve digits are more than anybody means.
+            patch.insert(
+                "success_rate".into(),
+                (((1.0 - rate) * 1e12).round() / 1e12).into(),
+            );
+        }
+        if let Some(latency) = &self.latency {
+            patch.insert("latency".into(), latency.clone());
+        }
+        if !self.kind.is_empty() {
+            let mix = self
+                .kind
+                .iter()
+                .map(|kind| json!({ "kind": kind }))
+                .collect();
+            patch.insert("failures".into(), mix);
+        }
+        if self.refuse {
+            patch.insert("connection".into(), json!({ "refused": true }));
+        }
+        if patch.is_empty() {
+            return Err("nothing to change; see `sparring fault --help`".to_owned());
+        }
+        Ok(Value::Object(patch))
+    }
+}
+
+async fn change(fleet: &Fleet, change: &Change) -> CommandResult {
+    let wanted = change.name.as_deref().ok_or("name a detector")?;
+    let patch = change.merge_patch()?;
+    let (name, client) = admin_target::client(fleet, wanted, change.url.as_deref())?;
+    let ttl = change
+        .ttl
+        .map(|ttl| format!("&ttl_ms={}", ttl.as_millis()))
+        .unwrap_or_default();
+    let path = format!("/profile?in_flight={}{ttl}", change.in_flight);
+    let answer = client.send(Method::PATCH, &path, Some(&patch)).await?;
+    let profile = &answer["profile"];
+    let failing = 1.0 - profile["success_rate"].as_f64().unwrap_or(1.0);
+    println!(
+        "{name}: revision {}, failure rate {}, latency {}{}",
+        answer["revision"],
+        (failing * 1e12).round() / 1e12,
+        profile["latency"],
+        change
+            .ttl
+            .map(|ttl| format!(", for {ttl:?}"))
+            .unwrap_or_default(),
+    );
     Ok(ExitCode::SUCCESS)
+}
+
+async fn list(fleet: &Fleet) -> CommandResult {
+    let width = fleet.detectors.keys().map(String::len).max().unwrap_or(0);
+    println!(
+        "{:width$}  {:>8}  {:>8}  {:>9}  latency",
+        "detector", "revision", "failures", "requests"
+    );
+    let mut reached = 0;
+    for name in fleet.detectors.keys() {
+        match state(fleet, name).await {
+            Ok(state) => {
+                reached += 1;
+                let failing = (1.0 - state["success_rate"].as_f64().unwrap_or(1.0)) * 100.0;
+                let degraded = if state["degraded"] == true {
+                    "  degraded"
+                } else {
+                    ""
+                };
+                let expires = state["expires_in_ms"].as_u64();
+                let expires = expires.map(|ms| format!("  for {} s more", ms.div_ceil(1000)));
+                println!(
+                    "{name:width$}  {:>8}  {failing:>7.1}%  {:>9}  {}{}{degraded}",
+                    state["revision"].to_string(),
+                    state["recorded"].to_string(),
+                    state["latency"],
+                    expires.unwrap_or_default(),
+                );
+            }
+            Err(error) => println!("{name:width$}  {error}"),
+        }
+    }
+    Ok(if reached > 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+async fn state(
+    fleet: &Fleet,
+    name: &str,
+) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
+    let (_, client) = admin_target::client(fleet, name, None)?;
+    Ok(client.send(Method::GET, "", None).await?)
+}
+
+async fn reset(fleet: &Fleet, names: &[String]) -> CommandResult {
+    let all: Vec<String> = match names {
+        [] => fleet.detectors.keys().cloned().collect(),
+        names => names.to_vec(),
+    };
+    for wanted in &all {
+        let (name, client) = admin_target::client(fleet, wanted, None)?;
+        match reset_one(&client).await {
+            // Of a whole fleet some detectors may not be running.
+            Err(error @ AdminError::Unreachable { .. }) if names.is_empty() => {
+                println!("{name}: {error}");
+            }
+            result => println!("{name}: revision {}, as in the fleet file", result?),
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn reset_one(client: &AdminClient) -> Result<Value, AdminError> {
+    Ok(client.send(Method::POST, "/reset", None).await?["revision"].clone())
 }

@@ -4,20 +4,23 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
 use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
 use fleet::Fleet;
 use service_runtime::{Shutdown, bind};
 
 use super::CommandResult;
+use super::fault::detector_names;
 use crate::cli::FleetArguments;
 use crate::fleet_names::find;
 use crate::signals;
 
 /// Serves the named mock detectors of the fleet file, all of them when none is named, until
-/// Ctrl-C or SIGTERM. Each listens on the port of its endpoint.
+/// Ctrl-C or SIGTERM. Each listens on the port of its endpoint. A change of the file's profiles is
+/// followed while they run; a file with faults is refused as a whole.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Names or aliases of detectors
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", add = ArgValueCandidates::new(detector_names))]
     names: Vec<String>,
     #[command(flatten)]
     fleet: FleetArguments,
@@ -49,7 +52,7 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
             println!("{name}  http://{}", listener.local_addr()?);
             servers.push((mock_detectors::Config::of(&name, detector), listener));
         }
-        mock_detectors::run_all(servers, shutdown).await?;
+        mock_detectors::run_following(servers, fleet.path.clone(), shutdown).await?;
         Ok(ExitCode::SUCCESS)
     })
 }

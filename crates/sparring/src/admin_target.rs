@@ -1,0 +1,50 @@
+//! Where the admin API of a mock detector is.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+
+use fault_profile::listener::Admin;
+use fleet::{Detector, Fleet};
+use mock_detectors::AdminClient;
+
+use crate::fleet_names::find;
+
+/// The admin API of a detector of the fleet: on its endpoint's host, at its endpoint's port or its
+/// own, or at `url`. Gives the detector's name with it.
+///
+/// # Errors
+/// No such detector, no admin API, or a host that is not known; the message says which.
+pub fn client<'a>(
+    fleet: &'a Fleet,
+    wanted: &str,
+    url: Option<&str>,
+) -> Result<(&'a str, AdminClient), String> {
+    let (name, detector) = find(fleet, wanted)?;
+    let address = match url {
+        Some(url) => resolve(url.trim_start_matches("http://").trim_end_matches('/'))?,
+        None => resolve(&authority(name, detector)?)?,
+    };
+    Ok((name, AdminClient::new(address)))
+}
+
+fn authority(name: &str, detector: &Detector) -> Result<String, String> {
+    let endpoint = detector
+        .authority()
+        .ok_or_else(|| format!("{name} has no endpoint"))?;
+    match detector.listener.admin {
+        Admin::Off => Err(format!("the admin API of {name} is off (listener.admin)")),
+        Admin::Port(port) => Ok(format!("{}:{port}", endpoint.0)),
+        Admin::SamePort if detector.listener.tls_host.is_some() => Err(format!(
+            "the admin API of {name} is behind its TLS; give it a port of its own (listener.admin)"
+        )),
+        Admin::SamePort => Ok(format!("{}:{}", endpoint.0, endpoint.1)),
+    }
+}
+
+fn resolve(authority: &str) -> Result<SocketAddr, String> {
+    let found = authority.to_socket_addrs().map(|mut found| found.next());
+    match found {
+        Ok(Some(address)) => Ok(address),
+        Ok(None) => Err(format!("{authority} has no address")),
+        Err(error) => Err(format!("{authority} is no host and port: {error}")),
+    }
+}

@@ -1,0 +1,88 @@
+//! `sparring plan`: what the mock detectors will do, before they do it.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
+use fault_profile::Model;
+use fault_profile::plan::Plan;
+
+use super::CommandResult;
+use super::fault::detector_names;
+use crate::cli::FleetArguments;
+use crate::fleet_names::find;
+
+/// Prints the course of each detector's schedule with its hash, and the fate of the first
+/// requests. Equal hashes mean equal behaviour at all times; nothing needs to be running.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Names or aliases of detectors; all when none is named
+    #[arg(value_name = "NAME", add = ArgValueCandidates::new(detector_names))]
+    names: Vec<String>,
+    /// Requests to list, as those without an id will meet them
+    #[arg(short = 'n', long, default_value_t = 5)]
+    requests: u64,
+    /// Time behind the start at which they come, in milliseconds
+    #[arg(long, default_value_t = 0)]
+    at_ms: u64,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    fleet: FleetArguments,
+}
+
+pub fn execute(arguments: &Arguments) -> CommandResult {
+    let fleet = arguments.fleet.load()?;
+    let names: Vec<&str> = match arguments.names.as_slice() {
+        [] => fleet.detectors.keys().map(String::as_str).collect(),
+        names => {
+            let found = names
+                .iter()
+                .map(|name| find(&fleet, name).map(|(name, _)| name));
+            found.collect::<Result<_, _>>()?
+        }
+    };
+    let mut plans = Vec::new();
+    for name in names {
+        let model = Model::new(&fleet.detectors[name].mock, name)?;
+        let first = (
+            "",
+            arguments.requests,
+            Duration::from_millis(arguments.at_ms),
+        );
+        plans.push(Plan::new(&model, name, first));
+    }
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&plans)?);
+    } else {
+        plans.iter().for_each(print);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(plan: &Plan) {
+    println!("{}  {}", plan.detector, plan.hash);
+    for stage in &plan.stages {
+        let active = match stage.active.as_slice() {
+            [] => "as written".to_owned(),
+            active => active.join(", "),
+        };
+        println!("  from {:>8} ms  {active}", stage.begin_ms);
+    }
+    if let Some(period) = plan.loop_every_ms {
+        println!("  from {period:>8} ms  again");
+    }
+    for request in &plan.requests {
+        let service = match request.service_us {
+            0 => String::new(),
+            service => format!(" + {:.3} ms service", service as f64 / 1e3),
+        };
+        let ms = request.latency_us as f64 / 1e3;
+        println!(
+            "  request {:>5}  {:>10.3} ms{service}  {}",
+            request.index, ms, request.fault
+        );
+    }
+}

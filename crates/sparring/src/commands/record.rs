@@ -1,0 +1,59 @@
+//! `sparring record`: a profile from what a running mock detector has shown.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
+use hyper::Method;
+
+use super::CommandResult;
+use super::fault::detector_names;
+use crate::admin_target;
+use crate::cli::FleetArguments;
+
+/// Prints the profile that would have shown what the detector's journal holds: its success rate,
+/// its mix of failures, and its latencies as a percentile table. JSON is YAML: the output can
+/// stand as `mock:` in a fleet file.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Name or alias of the detector
+    #[arg(value_name = "NAME", add = ArgValueCandidates::new(detector_names))]
+    name: String,
+    /// Only requests of this tenant
+    #[arg(long)]
+    tenant: Option<String>,
+    /// Only requests under this revision of the profile
+    #[arg(long)]
+    revision: Option<u64>,
+    /// Where the mock listens instead of its endpoint, as http://host:port
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    #[command(flatten)]
+    fleet: FleetArguments,
+}
+
+pub fn execute(arguments: &Arguments) -> CommandResult {
+    let fleet = arguments.fleet.load()?;
+    let url = arguments.url.as_deref();
+    let (_, client) = admin_target::client(&fleet, &arguments.name, url)?;
+    let mut query = Vec::new();
+    query.extend(
+        arguments
+            .tenant
+            .as_ref()
+            .map(|tenant| format!("tenant={tenant}")),
+    );
+    query.extend(
+        arguments
+            .revision
+            .map(|revision| format!("revision={revision}")),
+    );
+    let path = format!("/record?{}", query.join("&"));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let answer = runtime.block_on(client.send(Method::POST, &path, None))?;
+    eprintln!("from {} requests", answer["requests"]);
+    println!("{}", serde_json::to_string_pretty(&answer["profile"])?);
+    Ok(ExitCode::SUCCESS)
+}
