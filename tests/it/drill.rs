@@ -6,7 +6,7 @@ use crate::binary::{Ended, sparring};
 use crate::stack::Up;
 
 const FLEET: &str = "
-orchestration: { sync_sla_ms: 2000, cache: { enabled: false } }
+orchestration: { sync_sla_ms: 2000, cache: { enabled: false }, auth: { mode: 'off' } }
 detectors:
   steady-a: { endpoint: 'http://localhost:0/detect' }
   steady-b: { endpoint: 'http://localhost:0/detect' }

@@ -6,6 +6,7 @@ mod check;
 mod drill;
 mod health;
 mod k6_diff;
+mod many_vus;
 mod orchestration_script;
 mod script_errors;
 mod smoke;

