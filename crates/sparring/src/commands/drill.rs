@@ -37,7 +37,7 @@ pub struct Arguments {
     /// Probes alone: leave out the load that the file asks for
     #[arg(long)]
     without_load: bool,
-    /// Folder for the journal, drill_<name>.json
+    /// Folder for the journal, drill_NAME.json
     #[arg(long, value_name = "FOLDER", default_value = "results")]
     results: PathBuf,
 }

@@ -38,7 +38,7 @@ pub struct Arguments {
     /// Another k6 script instead of the built-in one
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
-    /// Folder for performance_test_results_<UTC time>.json
+    /// Folder for performance_test_results_TIME.json, the time in UTC
     #[arg(long, value_name = "FOLDER", default_value = "results")]
     results: PathBuf,
 }
