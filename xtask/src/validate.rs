@@ -53,6 +53,19 @@ const OPTIONAL: [(&str, &[&str]); 4] = [
 const MANIFESTS: &str = "command -v kubectl >/dev/null || exit 0
 for folder in deploy/k8s deploy/k8s/*/; do kubectl kustomize $folder >/dev/null || exit 1; done";
 
+/// Every interleaving on the retry budget and the breaker's state.
+const LOOM: &[&str] = &[
+    "cargo",
+    "test",
+    "--package",
+    "resilience",
+    "--features",
+    "loom",
+    "--test",
+    "loom",
+    "--quiet",
+];
+
 /// Runs all steps, also behind a failed one, and prints a line for each. True: all held.
 pub fn run(root: &Path, arguments: &Arguments) -> bool {
     let mut steps: Vec<(&str, Vec<&str>)> = vec![
@@ -91,6 +104,7 @@ pub fn run(root: &Path, arguments: &Arguments) -> bool {
     if !arguments.skip_tests {
         steps.push(("tests", vec!["cargo", "test", "--workspace", "--quiet"]));
     }
+    steps.push(("loom", LOOM.to_vec()));
     if installed("cargo-deny") {
         steps.push((
             "licences",

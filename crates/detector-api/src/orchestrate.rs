@@ -221,6 +221,19 @@ pub enum Verdict {
     Block,
 }
 
+/// What a missing answer does to the verdict.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    /// Without its answer nothing passes.
+    Closed,
+    /// It may be missing; the verdict's reasons say so.
+    Open,
+    /// Without its answer the verdict is `degraded` at best.
+    #[default]
+    Degrade,
+}
+
 /// Where one detector's time went, in milliseconds since the request came in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DetectorTimeline {

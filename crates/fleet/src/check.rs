@@ -81,7 +81,10 @@ fn check_detector(path: &str, name: &str, detector: &Detector, faults: &mut Faul
     if name.is_empty() || name.len() > 64 || !name.chars().all(usable) {
         faults.add(path, "a name has 1 to 64 letters, digits, `-`, `_` or `.`");
     }
-    check_endpoint(path, &detector.endpoint, faults);
+    check_endpoint(&format!("{path}.endpoint"), &detector.endpoint, faults);
+    for (index, endpoint) in detector.endpoints.iter().enumerate() {
+        check_endpoint(&format!("{path}.endpoints[{index}]"), endpoint, faults);
+    }
     if detector.timeout_ms == Some(0) {
         faults.add(
             format!("{path}.timeout_ms"),
@@ -108,6 +111,12 @@ fn check_detector(path: &str, name: &str, detector: &Detector, faults: &mut Faul
     faults.add_below(&format!("{path}.breaker"), std::mem::take(&mut part));
     detector.retry.validate(&mut part);
     faults.add_below(&format!("{path}.retry"), std::mem::take(&mut part));
+    detector.hedge.validate(&mut part);
+    faults.add_below(&format!("{path}.hedge"), std::mem::take(&mut part));
+    detector.limit.validate(&mut part);
+    faults.add_below(&format!("{path}.limit"), std::mem::take(&mut part));
+    detector.outlier.validate(&mut part);
+    faults.add_below(&format!("{path}.outlier"), std::mem::take(&mut part));
     detector.mock.validate(&mut part);
     faults.add_below(&format!("{path}.mock"), std::mem::take(&mut part));
     detector.listener.validate(&mut part);
@@ -123,7 +132,7 @@ fn check_endpoint(path: &str, endpoint: &str, faults: &mut Faults) {
         Ok(uri) if uri.host().is_none_or(str::is_empty) => format!("`{endpoint}` names no host"),
         Ok(_) => return,
     };
-    faults.add(format!("{path}.endpoint"), problem);
+    faults.add(path, problem);
 }
 
 fn check_names(fleet: &Fleet, faults: &mut Faults) {

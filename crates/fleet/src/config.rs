@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use detector_api::detect::ContentType;
 use detector_api::dialect::Dialect;
+use detector_api::orchestrate::OnFailure;
 use fault_profile::{Listener, Profile};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -198,6 +199,10 @@ impl Default for PerformanceTargets {
 pub struct Detector {
     /// Where it is called, as `http://host:port/path`.
     pub endpoint: String,
+    /// More endpoints of it: calls are spread over all of them, and one that fails more than the
+    /// others is left out for a while. A mock runs at `endpoint` alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub endpoints: Vec<String>,
     /// Time one attempt may take; `orchestration.default_timeout_ms` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
@@ -225,6 +230,19 @@ pub struct Detector {
     pub retry: resilience::retry::Config,
     #[serde(default)]
     pub breaker: resilience::breaker::Config,
+    /// A second call beside a slow first one.
+    #[serde(default)]
+    pub hedge: resilience::hedge::Config,
+    /// How many calls one endpoint gets at once, found by watching its latency.
+    #[serde(default)]
+    pub limit: resilience::limit::Config,
+    /// When an endpoint that fails more than the others is left out.
+    #[serde(default)]
+    pub outlier: resilience::outlier::Config,
+    /// What a missing answer does to the verdict: `closed` blocks, `degrade` degrades, `open` is
+    /// only named.
+    #[serde(default)]
+    pub on_failure: OnFailure,
     /// How the mock detector of this name behaves.
     #[serde(default)]
     pub mock: Profile,

@@ -107,7 +107,7 @@ fn result(one: &Selected, call: &Called) -> DetectorResult {
     let breaker = one
         .detector
         .as_ref()
-        .map(|detector| detector.breaker.state().name());
+        .map(|detector| detector.replicas.state().name());
     let (status, answer, error) = match &call.outcome {
         Ok(answer) => (DetectorStatus::Success, Some(answer), None),
         Err(failure) => (failure.status(), None, Some(failure.to_string())),

@@ -175,6 +175,7 @@ impl App {
         } else {
             "registered"
         };
-        self.events.changed(Kind::Registry, name, (from, to), how);
+        self.events
+            .changed(Kind::Registry, (name, None), (from, to), how);
     }
 }

@@ -12,6 +12,7 @@ use crate::answer::{self, Answer};
 use crate::call::Context;
 use crate::failure::Failure;
 use crate::registry::Detector;
+use crate::replicas::Replica;
 use crate::transport::retry_after;
 
 /// An attempt with less time than this is not begun: it could only fail.
@@ -20,7 +21,7 @@ pub const SHORTEST: Duration = Duration::from_millis(5);
 /// One exchange under its own time: the detector's timeout, or what is left of the deadline.
 pub async fn attempt(
     context: &Context,
-    detector: &Detector,
+    (detector, replica): (&Detector, &Replica),
     number: u32,
 ) -> Result<Answer, Failure> {
     let now = Instant::now();
@@ -29,7 +30,7 @@ pub async fn attempt(
     if until < now + SHORTEST {
         return Err(Failure::Deadline);
     }
-    let request = request(context, detector, until - now, number);
+    let request = request(context, replica, until - now, number);
     let exchange = context
         .transport
         .exchange(detector.origin, request, context.answer_bytes);
@@ -57,13 +58,13 @@ pub async fn attempt(
 
 fn request(
     context: &Context,
-    detector: &Detector,
+    replica: &Replica,
     left: Duration,
     number: u32,
 ) -> Request<Full<Bytes>> {
     let mut request = Request::new(Full::new(context.body.clone()));
     *request.method_mut() = Method::POST;
-    *request.uri_mut() = detector.settings.endpoint.clone();
+    *request.uri_mut() = replica.uri.clone();
     let headers = request.headers_mut();
     headers.reserve(8);
     headers.insert(

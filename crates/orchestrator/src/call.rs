@@ -1,8 +1,9 @@
-//! One detector's part in a request: breaker, bulkhead, attempts under the budget, all before one
-//! deadline. Ends by the deadline whatever the detector does.
+//! One detector's part in a request: breaker, bulkhead, limit, attempts under the budget, all
+//! before one deadline. Ends by the deadline whatever the detector does.
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use detector_api::orchestrate::{AttemptTimeline, DetectorStatus, DetectorTimelin
 use futures_util::future::{Either, select};
 use http::HeaderValue;
 use resilience::breaker::Outcome;
+use resilience::limit::{Rank, Sample};
 use tokio::time::{Instant, sleep};
 
 use crate::answer::Answer;
@@ -17,6 +19,7 @@ use crate::attempt::{SHORTEST, attempt};
 use crate::failure::Failure;
 use crate::metrics::{Metrics, milliseconds};
 use crate::registry::Detector;
+use crate::replicas::Replica;
 use crate::transport::Transport;
 
 /// What every call of one fan-out shares.
@@ -34,6 +37,8 @@ pub struct Context {
     /// When calls must have ended; some time before the client's own deadline.
     pub deadline: Instant,
     pub answer_bytes: usize,
+    /// Who waits for a place goes in by rank.
+    pub rank: Rank,
 }
 
 /// How one detector's part ended.
@@ -76,7 +81,8 @@ async fn attempts(
     log: &mut Log,
 ) -> Result<Answer, Failure> {
     detector.budget.deposit(Instant::now().into_std());
-    let mut outcome = first(context, detector, log).await;
+    let last = Last::default();
+    let mut outcome = first(context, detector, log, &last).await;
     for retry in 1..=detector.settings.max_retries {
         let Err(failure) = outcome else { break };
         let Some(wait) = leave_to_retry(context, detector, failure, retry) else {
@@ -84,7 +90,8 @@ async fn attempts(
         };
         detector.metrics.retries.inc();
         sleep(wait).await;
-        outcome = log.note(guarded(context, detector, log.attempts + 1).await);
+        let number = log.attempts + 1;
+        outcome = log.note(guarded(context, detector, number, &last).await);
     }
     outcome
 }
@@ -92,11 +99,16 @@ async fn attempts(
 /// The first attempt, and a second one beside it where the detector is hedged and the first takes
 /// unusually long. The first answer wins; the other attempt is dropped and says nothing about the
 /// detector.
-async fn first(context: &Context, detector: &Detector, log: &mut Log) -> Result<Answer, Failure> {
+async fn first(
+    context: &Context,
+    detector: &Detector,
+    log: &mut Log,
+    last: &Last,
+) -> Result<Answer, Failure> {
     let Some(delay) = detector.hedge_delay() else {
-        return log.note(guarded(context, detector, 1).await);
+        return log.note(guarded(context, detector, 1, last).await);
     };
-    let first = pin!(guarded(context, detector, 1));
+    let first = pin!(guarded(context, detector, 1, last));
     let first = match select(first, pin!(sleep(delay))).await {
         Either::Left((done, _)) => return log.note(done),
         Either::Right(((), first)) => first,
@@ -107,7 +119,7 @@ async fn first(context: &Context, detector: &Detector, log: &mut Log) -> Result<
     }
     detector.metrics.hedges.inc();
     log.hedged = true;
-    let second = pin!(guarded(context, detector, 2));
+    let second = pin!(guarded(context, detector, 2, last));
     match select(first, second).await {
         Either::Left((done, other)) => log.better(done, other).await,
         Either::Right((done, other)) => log.better(done, other).await,
@@ -133,7 +145,7 @@ fn leave_to_retry(
         return None;
     }
     // A detector that fails most of its calls is down, not unlucky.
-    let counts = detector.breaker.counts();
+    let counts = detector.replicas.counts();
     if counts.calls >= detector.settings.breaker.minimum_calls && counts.failure_rate() > 0.5 {
         return None;
     }
@@ -162,21 +174,49 @@ impl Attempted {
     }
 }
 
-/// One attempt behind breaker and bulkhead. Both are given back if it is cancelled.
-async fn guarded(context: &Context, detector: &Detector, number: u32) -> Attempted {
-    let permit = match detector.breaker.acquire() {
-        Ok(permit) => permit,
+/// The endpoint that was called last: another attempt prefers another one.
+struct Last(AtomicUsize);
+
+impl Default for Last {
+    fn default() -> Self {
+        Self(AtomicUsize::new(usize::MAX))
+    }
+}
+
+impl Last {
+    fn get(&self) -> Option<usize> {
+        let place = self.0.load(Ordering::Relaxed);
+        (place != usize::MAX).then_some(place)
+    }
+
+    fn set(&self, place: usize) {
+        self.0.store(place, Ordering::Relaxed);
+    }
+}
+
+/// One attempt behind breaker, bulkhead and limit. All are given back if it is cancelled.
+async fn guarded(context: &Context, detector: &Detector, number: u32, last: &Last) -> Attempted {
+    let picked = match detector.replicas.pick(last.get()) {
+        Ok(picked) => picked,
         Err(rejected) => return Attempted::unsent(rejected.into(), Duration::ZERO),
     };
+    let replica = picked.replica;
+    last.set(picked.place);
     let queued = Instant::now();
-    let Ok(_place) = detector.bulkhead.enter(context.deadline).await else {
+    let until = patience(context, detector, replica);
+    let entered = async {
+        let place = detector.bulkhead.enter(until).await.ok()?;
+        Some((place, replica.gate.enter(context.rank, until).await.ok()?))
+    };
+    let Some((_place, pass)) = entered.await else {
         detector.metrics.bulkhead_rejected.inc();
         return Attempted::unsent(Failure::Busy, queued.elapsed());
     };
     let started = Instant::now();
     let _counted = InFlight::enter(detector);
-    let outcome = attempt(context, detector, number).await;
+    let outcome = attempt(context, (detector, replica), number).await;
     let ended = Instant::now();
+    let took = ended - started;
     let (said, asked) = match &outcome {
         Ok(_) => (Outcome::Success, None),
         Err(failure) => {
@@ -186,14 +226,40 @@ async fn guarded(context: &Context, detector: &Detector, number: u32) -> Attempt
             (failure.for_breaker(), failure.retry_after())
         }
     };
-    permit.report(said, ended - started, asked);
+    pass.report(sample(&outcome, took));
+    if picked.report(said, took, asked) {
+        detector.metrics.ejections.inc();
+    }
     if outcome.is_ok() && number == 1 {
-        detector.took(ended - started);
+        detector.took(took);
     }
     Attempted {
         outcome,
         queued: started - queued,
         sent: Some((started, ended)),
+    }
+}
+
+/// How long to wait for a place: an attempt begun later than this would usually be too late.
+fn patience(context: &Context, detector: &Detector, replica: &Replica) -> Instant {
+    if !replica.gate.is_full() {
+        return context.deadline;
+    }
+    let usual = detector.usual_time(0.5).unwrap_or(SHORTEST);
+    context
+        .deadline
+        .checked_sub(usual)
+        .unwrap_or(context.deadline)
+}
+
+/// What the limit learns: only answers tell how long one takes, and only time-outs and refusals
+/// that there are too many. Other failures come at any speed.
+fn sample(outcome: &Result<Answer, Failure>, took: Duration) -> Sample {
+    match outcome {
+        Ok(_) | Err(Failure::Deadline) => Sample::Answered(took),
+        Err(Failure::Timeout) => Sample::Lost,
+        Err(failure) if failure.for_breaker() == Outcome::Overload => Sample::Lost,
+        Err(_) => Sample::Ignored,
     }
 }
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use detector_api::detect::ContentType;
+pub use detector_api::orchestrate::OnFailure;
 use detector_api::orchestrate::{Environment, Priority};
 use http::Uri;
-use serde::{Deserialize, Serialize};
 
 pub use crate::network::Network;
 use crate::{network, rate_limit, store};
@@ -119,6 +119,8 @@ pub struct Limits {
 pub struct DetectorSettings {
     pub name: String,
     pub endpoint: Uri,
+    /// More endpoints of it; calls are spread over all.
+    pub replicas: Vec<Uri>,
     /// Time one attempt may take.
     pub timeout: Duration,
     pub max_retries: u32,
@@ -133,19 +135,10 @@ pub struct DetectorSettings {
     pub retry: resilience::retry::Config,
     pub breaker: resilience::breaker::Config,
     pub hedge: resilience::hedge::Config,
-}
-
-/// What a missing answer does to the verdict.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnFailure {
-    /// Without its answer nothing passes.
-    Closed,
-    /// It may be missing; the verdict's reasons say so.
-    Open,
-    /// Without its answer the verdict is `degraded` at best.
-    #[default]
-    Degrade,
+    /// How many calls one endpoint gets at once.
+    pub limit: resilience::limit::Config,
+    /// Which endpoint is left out for a while.
+    pub outlier: resilience::outlier::Config,
 }
 
 /// A setting that cannot be used.
@@ -211,17 +204,10 @@ impl DetectorSettings {
     /// # Errors
     /// The endpoint is no `http://host:port/path`.
     pub fn new(name: &str, endpoint: &str) -> Result<Self, ConfigError> {
-        let wrong = || ConfigError::Endpoint {
-            detector: name.to_owned(),
-            endpoint: endpoint.to_owned(),
-        };
-        let uri: Uri = endpoint.parse().map_err(|_| wrong())?;
-        if uri.scheme_str() != Some("http") || uri.host().is_none() {
-            return Err(wrong());
-        }
         Ok(Self {
             name: name.to_owned(),
-            endpoint: uri,
+            endpoint: callable(name, endpoint)?,
+            replicas: Vec::new(),
             timeout: Duration::from_secs(5),
             max_retries: 3,
             health_check_path: "/health".to_owned(),
@@ -234,11 +220,47 @@ impl DetectorSettings {
             retry: resilience::retry::Config::default(),
             breaker: resilience::breaker::Config::default(),
             hedge: resilience::hedge::Config::default(),
+            limit: resilience::limit::Config::default(),
+            outlier: resilience::outlier::Config::default(),
         })
+    }
+
+    /// Adds more endpoints; those that it has already are left out.
+    ///
+    /// # Errors
+    /// One is no `http://host:port/path`.
+    pub fn with_replicas<'a>(
+        mut self,
+        endpoints: impl IntoIterator<Item = &'a String>,
+    ) -> Result<Self, ConfigError> {
+        for endpoint in endpoints {
+            let uri = callable(&self.name, endpoint)?;
+            if self.endpoints().all(|known| *known != uri) {
+                self.replicas.push(uri);
+            }
+        }
+        Ok(self)
+    }
+
+    /// Where it is called, at least one.
+    pub fn endpoints(&self) -> impl Iterator<Item = &Uri> {
+        std::iter::once(&self.endpoint).chain(&self.replicas)
     }
 
     /// Whether it takes content of this type.
     pub fn takes(&self, content_type: ContentType) -> bool {
         self.content_types.is_empty() || self.content_types.contains(&content_type)
     }
+}
+
+fn callable(detector: &str, endpoint: &str) -> Result<Uri, ConfigError> {
+    let wrong = || ConfigError::Endpoint {
+        detector: detector.to_owned(),
+        endpoint: endpoint.to_owned(),
+    };
+    let uri: Uri = endpoint.parse().map_err(|_| wrong())?;
+    if uri.scheme_str() != Some("http") || uri.host().is_none() {
+        return Err(wrong());
+    }
+    Ok(uri)
 }

@@ -21,6 +21,9 @@ pub struct Incident {
     pub timestamp: String,
     pub kind: Kind,
     pub detector: String,
+    /// The one of its endpoints, where it has several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
     pub from: &'static str,
     pub to: &'static str,
     pub reason: &'static str,
@@ -63,11 +66,11 @@ impl Default for Events {
 }
 
 impl Events {
-    /// Notes a change of `detector` from one state to another.
+    /// Notes a change of a detector, or of one of its endpoints, from one state to another.
     pub fn changed(
         &self,
         kind: Kind,
-        detector: &str,
+        (detector, endpoint): (&str, Option<&str>),
         (from, to): (&'static str, &'static str),
         reason: &'static str,
     ) {
@@ -77,6 +80,7 @@ impl Events {
             timestamp: jiff::Timestamp::now().to_string(),
             kind,
             detector: detector.to_owned(),
+            endpoint: endpoint.map(str::to_owned),
             from,
             to,
             reason,
@@ -121,7 +125,7 @@ mod tests {
         let events = Events::default();
         let note = |count: usize| {
             for _ in 0..count {
-                events.changed(Kind::Health, "a", ("in", "out"), "test");
+                events.changed(Kind::Health, ("a", None), ("in", "out"), "test");
             }
         };
         note(1_100);

@@ -55,7 +55,7 @@ fn detector(
     given: &fleet::Detector,
     fleet: &Fleet,
 ) -> Result<DetectorSettings, ConfigError> {
-    let own = DetectorSettings::new(name, &given.endpoint)?;
+    let own = DetectorSettings::new(name, &given.endpoint)?.with_replicas(&given.endpoints)?;
     Ok(DetectorSettings {
         timeout: given.timeout(&fleet.orchestration),
         max_retries: given.max_retries,
@@ -70,6 +70,10 @@ fn detector(
         },
         retry: given.retry.clone(),
         breaker: given.breaker.clone(),
+        hedge: given.hedge.clone(),
+        limit: given.limit.clone(),
+        outlier: given.outlier.clone(),
+        on_failure: given.on_failure,
         ..own
     })
 }

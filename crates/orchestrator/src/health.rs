@@ -1,9 +1,10 @@
-//! Active health checks: one per detector and interval, jittered, outside all latency figures.
+//! Active health checks: one per endpoint and interval, jittered, outside all latency figures.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use http::{Request, Uri};
 use http_body_util::Full;
 use rand::RngExt;
@@ -13,6 +14,7 @@ use crate::app::App;
 use crate::config;
 use crate::events::Kind;
 use crate::registry::Detector;
+use crate::replicas::Replica;
 use crate::transport::Transport;
 
 const ANSWER_BYTES: usize = 64 * 1024;
@@ -45,9 +47,13 @@ impl Streak {
 pub async fn watch(app: Arc<App>, detector: Arc<Detector>) {
     // Checks do not take pooled connections from calls.
     let transport = app.transport.separate();
-    let mut streak = Streak::default();
+    let mut streaks: Vec<Streak> = detector
+        .replicas
+        .iter()
+        .map(|_| Streak::default())
+        .collect();
     loop {
-        check(&app, &detector, &transport, &mut streak).await;
+        check(&app, &detector, &transport, &mut streaks).await;
         let pause = jittered(app.config.health.interval);
         tokio::select! {
             () = detector.stop.cancelled() => return,
@@ -56,19 +62,41 @@ pub async fn watch(app: Arc<App>, detector: Arc<Detector>) {
     }
 }
 
-async fn check(app: &App, detector: &Detector, transport: &Transport, streak: &mut Streak) {
+async fn check(app: &App, detector: &Detector, transport: &Transport, streaks: &mut [Streak]) {
     let started = Instant::now();
-    let well = probe(detector, transport, app.config.health.timeout).await;
-    let was = detector.is_in_rotation();
+    let checks = detector.replicas.iter().zip(streaks);
+    join_all(
+        checks.map(|(replica, streak)| check_one(app, (detector, replica), transport, streak)),
+    )
+    .await;
+    if detector.stop.is_cancelled() {
+        return;
+    }
+    let inside = detector.is_in_rotation();
+    app.metrics
+        .probed(detector.name(), inside, started.elapsed());
+}
+
+async fn check_one(
+    app: &App,
+    (detector, replica): (&Detector, &Replica),
+    transport: &Transport,
+    streak: &mut Streak,
+) {
+    let well = probe((detector, replica), transport, app.config.health.timeout).await;
+    let was = replica.is_in_rotation();
     let is = streak.count(well, &app.config.health);
-    detector.set_health(is, well);
+    replica.set_in_rotation(is);
+    detector.seen(well);
     if well {
-        detector.breaker.probe_succeeded();
+        replica.breaker.probe_succeeded();
     }
     if was != is {
         let name = detector.name();
+        let endpoint = (detector.replicas.count() > 1).then(|| replica.uri.to_string());
         tracing::warn!(
             detector = name,
+            endpoint,
             in_rotation = is,
             "health checks changed the rotation"
         );
@@ -80,19 +108,18 @@ async fn check(app: &App, detector: &Detector, transport: &Transport, streak: &m
             }
         };
         let step = (word(was), word(is));
-        app.events.changed(Kind::Health, name, step, "health_check");
+        let about = (name, endpoint.as_deref());
+        app.events
+            .changed(Kind::Health, about, step, "health_check");
     }
-    if detector.stop.is_cancelled() {
-        return;
-    }
-    app.metrics.probed(detector.name(), is, started.elapsed());
 }
 
-async fn probe(detector: &Detector, transport: &Transport, limit: Duration) -> bool {
-    let Some(uri) = check_uri(
-        &detector.settings.endpoint,
-        &detector.settings.health_check_path,
-    ) else {
+async fn probe(
+    (detector, replica): (&Detector, &Replica),
+    transport: &Transport,
+    limit: Duration,
+) -> bool {
+    let Some(uri) = check_uri(&replica.uri, &detector.settings.health_check_path) else {
         return false;
     };
     let mut request = Request::new(Full::new(Bytes::new()));

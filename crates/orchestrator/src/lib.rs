@@ -33,6 +33,7 @@ mod partials;
 mod policies;
 mod policy;
 mod registry;
+mod replicas;
 mod router;
 mod run;
 mod select;

@@ -39,6 +39,8 @@ pub struct Metrics {
     budget_exhausted: IntCounterVec,
     bulkhead_rejected: IntCounterVec,
     bulkhead_in_flight: IntGaugeVec,
+    limit: IntGaugeVec,
+    ejections: IntCounterVec,
     detector_failures: IntCounterVec,
     policy_enforcement: IntCounterVec,
     cache: IntCounterVec,
@@ -58,6 +60,8 @@ pub struct DetectorMetrics {
     pub budget_exhausted: IntCounter,
     pub bulkhead_rejected: IntCounter,
     pub in_flight: IntGauge,
+    pub limit: IntGauge,
+    pub ejections: IntCounter,
 }
 
 /// One finished request.
@@ -116,12 +120,13 @@ impl Metrics {
             )?,
             breaker_state: make.int_gauges(
                 "circuit_breaker_state",
-                "1 for the state that the detector's circuit breaker is in.",
+                "1 for the state that calls to the detector meet: the best one of its endpoints' \
+                 circuit breakers.",
                 &["detector", "state"],
             )?,
             breaker_transitions: make.counters(
                 "circuit_breaker_transitions_total",
-                "Changes of a breaker's state.",
+                "Changes of a breaker's state, of all endpoints of a detector together.",
                 &["detector", "to", "reason"],
             )?,
             retries: make.counters(
@@ -147,6 +152,16 @@ impl Metrics {
             bulkhead_in_flight: make.int_gauges(
                 "detector_in_flight",
                 "Calls under way.",
+                &["detector"],
+            )?,
+            limit: make.int_gauges(
+                "detector_concurrency_limit",
+                "Calls that a detector's endpoints get at once, as the adaptive limits have it.",
+                &["detector"],
+            )?,
+            ejections: make.counters(
+                "detector_ejections_total",
+                "Endpoints left out for a while because they failed more than the others.",
                 &["detector"],
             )?,
             detector_failures: make.counters(
@@ -204,6 +219,8 @@ impl Metrics {
             budget_exhausted: self.budget_exhausted.with_label_values(&[name]),
             bulkhead_rejected: self.bulkhead_rejected.with_label_values(&[name]),
             in_flight: self.bulkhead_in_flight.with_label_values(&[name]),
+            limit: self.limit.with_label_values(&[name]),
+            ejections: self.ejections.with_label_values(&[name]),
         }
     }
 
@@ -216,6 +233,7 @@ impl Metrics {
             );
         }
         drop(self.detector_health.remove_label_values(&[detector]));
+        drop(self.limit.remove_label_values(&[detector]));
     }
 
     pub fn finished(&self, request: &Finished<'_>) {
@@ -266,12 +284,13 @@ impl Metrics {
             .inc();
     }
 
-    pub fn breaker_moved(&self, detector: &str, step: Transition) {
+    /// Counts a change of one breaker; `best` is what a call to the detector meets since then.
+    pub fn breaker_moved(&self, detector: &str, step: Transition, best: State) {
         for state in State::ALL {
             let gauge = self
                 .breaker_state
                 .with_label_values(&[detector, state.name()]);
-            gauge.set(i64::from(state == step.to));
+            gauge.set(i64::from(state == best));
         }
         let labels = [detector, step.to.name(), step.reason.name()];
         self.breaker_transitions.with_label_values(&labels).inc();

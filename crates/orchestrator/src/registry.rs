@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use resilience::breaker::{Breaker, Transition};
 use resilience::budget::Budget;
 use resilience::bulkhead::Bulkhead;
 use resilience::latency::Latency;
@@ -14,8 +13,9 @@ use service_runtime::Shutdown;
 use tokio::time::Instant;
 
 use crate::config::DetectorSettings;
-use crate::events::{Events, Kind};
+use crate::events::Events;
 use crate::metrics::{DetectorMetrics, Metrics};
+use crate::replicas::{Replica, Replicas};
 
 /// Quantiles tell of the last one to two of these.
 const LATENCY_WINDOW: Duration = Duration::from_secs(60);
@@ -23,7 +23,7 @@ const LATENCY_WINDOW: Duration = Duration::from_secs(60);
 /// One detector at run time.
 pub struct Detector {
     pub settings: DetectorSettings,
-    pub breaker: Breaker,
+    pub replicas: Replicas,
     pub budget: Budget,
     pub bulkhead: Bulkhead,
     pub metrics: DetectorMetrics,
@@ -31,7 +31,6 @@ pub struct Detector {
     /// Ends its health checks.
     pub stop: Shutdown,
     latency: Mutex<Latency>,
-    in_rotation: AtomicBool,
     probed: AtomicBool,
 }
 
@@ -49,29 +48,23 @@ impl Detector {
         (metrics, events): (&Arc<Metrics>, &Arc<Events>),
         stop: Shutdown,
     ) -> Self {
-        let name = settings.name.clone();
-        let (counted, noted) = (metrics.clone(), events.clone());
-        let on_transition = move |step: Transition| {
-            tracing::info!(
-                detector = name, from = %step.from, to = %step.to, reason = step.reason.name(),
-                "circuit breaker changed its state"
-            );
-            counted.breaker_moved(&name, step);
-            let states = (step.from.name(), step.to.name());
-            noted.changed(Kind::CircuitBreaker, &name, states, step.reason.name());
-        };
         Self {
-            breaker: Breaker::new(settings.breaker.clone(), on_transition),
+            replicas: Replicas::new(&settings, metrics, events),
             budget: Budget::new(&settings.retry, Instant::now().into_std()),
             bulkhead: Bulkhead::new(settings.bulkhead),
             metrics: metrics.detector(&settings.name),
             latency: Mutex::new(Latency::new(LATENCY_WINDOW, Instant::now().into_std())),
-            in_rotation: AtomicBool::new(true),
             probed: AtomicBool::new(false),
             origin,
             stop,
             settings,
         }
+    }
+
+    /// Brings the gauge of its limit up to date.
+    pub fn show_limit(&self) {
+        let limits = self.replicas.iter().map(|replica| replica.gate.limit());
+        self.metrics.limit.set(limits.map(i64::from).sum::<i64>());
     }
 
     pub fn name(&self) -> &str {
@@ -98,9 +91,10 @@ impl Detector {
             .delay(&mut latency, Instant::now().into_std())
     }
 
-    /// Whether health checks leave it in rotation. Until the first check it is.
+    /// Whether health checks leave any of its endpoints in rotation. Until the first check they
+    /// are.
     pub fn is_in_rotation(&self) -> bool {
-        self.in_rotation.load(Ordering::Relaxed)
+        self.replicas.iter().any(Replica::is_in_rotation)
     }
 
     /// Whether a health check has seen it well.
@@ -108,9 +102,8 @@ impl Detector {
         self.probed.load(Ordering::Relaxed) && self.is_in_rotation()
     }
 
-    pub(crate) fn set_health(&self, in_rotation: bool, seen_well: bool) {
-        self.in_rotation.store(in_rotation, Ordering::Relaxed);
-        self.probed.fetch_or(seen_well, Ordering::Relaxed);
+    pub(crate) fn seen(&self, well: bool) {
+        self.probed.fetch_or(well, Ordering::Relaxed);
     }
 }
 

@@ -449,6 +449,7 @@ fn context(app: &App, request: &Accepted, origin: &Origin, deadline: Instant) ->
         started: origin.started,
         deadline,
         answer_bytes: app.config.limits.answer_bytes,
+        rank: request.priority as u8,
     }
 }
 

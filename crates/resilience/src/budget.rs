@@ -5,10 +5,11 @@
 //! `extra calls ≤ ratio · first attempts in it + floor · (t + window)`,
 //! and from the beginning `extra calls ≤ ratio · first attempts + floor · (t + 1 s)`.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use crate::retry::Config;
+use crate::sync::AtomicU64;
 
 /// One extra call, in the units that are counted.
 const CALL: u64 = 1_000;

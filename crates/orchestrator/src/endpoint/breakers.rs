@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::auth::{self, ADMIN, ORCHESTRATE_STATUS};
 use crate::error::ApiError;
 use crate::registry::Detector;
+use crate::replicas::Replica;
 
 pub async fn list(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let result = auth::identify(&app.config.auth, &headers)
@@ -32,7 +33,7 @@ pub async fn reset(
     headers: HeaderMap,
 ) -> Response {
     respond(
-        change(&app, &name, &headers, |detector| detector.breaker.reset()),
+        change(&app, &name, &headers, |detector| detector.replicas.reset()),
         &headers,
     )
 }
@@ -44,7 +45,7 @@ pub async fn force_open(
 ) -> Response {
     respond(
         change(&app, &name, &headers, |detector| {
-            detector.breaker.force_open();
+            detector.replicas.force_open();
         }),
         &headers,
     )
@@ -69,12 +70,28 @@ pub(super) fn unknown() -> ApiError {
 }
 
 fn describe(detector: &Detector) -> Value {
-    let counts = detector.breaker.counts();
+    let counts = detector.replicas.counts();
+    let endpoints = detector.replicas.iter().zip(detector.replicas.ejected());
     json!({
         "detector": detector.name(),
-        "state": detector.breaker.state().name(),
+        "state": detector.replicas.state().name(),
+        "endpoints": endpoints.map(|(one, ejected)| endpoint(one, ejected)).collect::<Vec<_>>(),
         "window": { "calls": counts.calls, "failed": counts.failed, "slow": counts.slow },
         "failure_rate": counts.failure_rate(),
         "slow_call_rate": counts.slow_rate(),
+    })
+}
+
+fn endpoint(one: &Replica, ejected: bool) -> Value {
+    let counts = one.breaker.counts();
+    json!({
+        "endpoint": one.uri.to_string(),
+        "state": one.breaker.state().name(),
+        "window": { "calls": counts.calls, "failed": counts.failed, "slow": counts.slow },
+        "in_rotation": one.is_in_rotation(),
+        "ejected": ejected,
+        "limit": one.gate.limit(),
+        "in_flight": one.gate.in_flight(),
+        "queued": one.gate.queued(),
     })
 }

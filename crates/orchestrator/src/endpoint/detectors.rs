@@ -35,6 +35,8 @@ struct Registration {
     /// May be absent where the path has it.
     name: Option<String>,
     endpoint: String,
+    #[serde(default)]
+    endpoints: Vec<String>,
     timeout_ms: Option<u64>,
     max_retries: Option<u32>,
     health_check_path: Option<String>,
@@ -55,6 +57,10 @@ struct Registration {
     breaker: resilience::breaker::Config,
     #[serde(default)]
     hedge: resilience::hedge::Config,
+    #[serde(default)]
+    limit: resilience::limit::Config,
+    #[serde(default)]
+    outlier: resilience::outlier::Config,
 }
 
 pub async fn list(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
@@ -200,8 +206,13 @@ fn settings(given: Registration, path_name: Option<&str>) -> Result<DetectorSett
             ));
         }
     }
+    if given.endpoints.len() > MAX_LIST {
+        return Err(ApiError::invalid("endpoints", "must be at most 100"));
+    }
     let own = DetectorSettings::new(&name, &given.endpoint)
-        .map_err(|_| ApiError::invalid("endpoint", "must be http://host:port/path"))?;
+        .map_err(|_| ApiError::invalid("endpoint", "must be http://host:port/path"))?
+        .with_replicas(&given.endpoints)
+        .map_err(|_| ApiError::invalid("endpoints", "must all be http://host:port/path"))?;
     let settings = DetectorSettings {
         timeout: given.timeout_ms.map_or(own.timeout, Duration::from_millis),
         max_retries: given.max_retries.unwrap_or(own.max_retries),
@@ -215,6 +226,8 @@ fn settings(given: Registration, path_name: Option<&str>) -> Result<DetectorSett
         retry: given.retry,
         breaker: given.breaker,
         hedge: given.hedge,
+        limit: given.limit,
+        outlier: given.outlier,
         ..own
     };
     check(&settings)?;
@@ -240,6 +253,8 @@ fn check(settings: &DetectorSettings) -> Result<(), ApiError> {
     nested("retry", &|faults| settings.retry.validate(faults));
     nested("breaker", &|faults| settings.breaker.validate(faults));
     nested("hedge", &|faults| settings.hedge.validate(faults));
+    nested("limit", &|faults| settings.limit.validate(faults));
+    nested("outlier", &|faults| settings.outlier.validate(faults));
     let mut fault = |path: &str, text: &str| faults.push((path.to_owned(), text.to_owned()));
     if !(settings.weight.is_finite() && settings.weight >= 0.0) {
         fault("weight", "must be a number of at least 0");
@@ -266,21 +281,21 @@ fn check(settings: &DetectorSettings) -> Result<(), ApiError> {
 }
 
 async fn check_network(settings: &DetectorSettings, networks: &[Network]) -> Result<(), ApiError> {
-    let (host, port) = (
-        settings.endpoint.host(),
-        settings.endpoint.port_u16().unwrap_or(80),
-    );
-    match is_allowed(host.unwrap_or(""), port, networks).await {
-        Ok(true) => Ok(()),
-        Ok(false) => {
-            let message = "the host is outside the networks where detectors may be registered";
-            Err(ApiError::invalid("endpoint", message))
-        }
-        Err(_) => Err(ApiError::invalid(
-            "endpoint",
-            "the host's name cannot be resolved",
-        )),
+    for endpoint in settings.endpoints() {
+        let (host, port) = (endpoint.host(), endpoint.port_u16().unwrap_or(80));
+        let problem = match is_allowed(host.unwrap_or(""), port, networks).await {
+            Ok(true) => continue,
+            Ok(false) => "the host is outside the networks where detectors may be registered",
+            Err(_) => "the host's name cannot be resolved",
+        };
+        let field = if *endpoint == settings.endpoint {
+            "endpoint"
+        } else {
+            "endpoints"
+        };
+        return Err(ApiError::invalid(field, problem));
     }
+    Ok(())
 }
 
 fn describe(detector: &Detector) -> Value {
@@ -288,6 +303,7 @@ fn describe(detector: &Detector) -> Value {
     json!({
         "name": settings.name,
         "endpoint": settings.endpoint.to_string(),
+        "endpoints": settings.endpoints().map(ToString::to_string).collect::<Vec<_>>(),
         "timeout_ms": u64::try_from(settings.timeout.as_millis()).unwrap_or(u64::MAX),
         "max_retries": settings.max_retries,
         "health_check_path": settings.health_check_path,
@@ -300,8 +316,10 @@ fn describe(detector: &Detector) -> Value {
         "retry": settings.retry,
         "breaker": settings.breaker,
         "hedge": settings.hedge,
+        "limit": settings.limit,
+        "outlier": settings.outlier,
         "registered_by": match detector.origin { Origin::File => "file", Origin::Api => "api" },
         "healthy": detector.is_in_rotation(),
-        "circuit_breaker": detector.breaker.state().name(),
+        "circuit_breaker": detector.replicas.state().name(),
     })
 }

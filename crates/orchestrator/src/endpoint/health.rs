@@ -59,5 +59,8 @@ pub async fn metrics(State(app): State<Arc<App>>) -> Response {
     for (state, count) in app.store.local().states() {
         app.metrics.jobs(state.name(), count);
     }
+    for detector in app.registry.load().iter() {
+        detector.show_limit();
+    }
     service_runtime::metrics::render(&app.metrics.registry)
 }

@@ -73,7 +73,7 @@ fn max(most: Option<f64>, next: f64) -> Option<f64> {
 /// Whether a call would be made now.
 fn would_call(one: &Selected) -> bool {
     one.detector.as_ref().is_some_and(|detector| {
-        detector.is_in_rotation() && detector.breaker.state() != Breaker::Open
+        detector.is_in_rotation() && detector.replicas.state() != Breaker::Open
     })
 }
 
@@ -92,7 +92,7 @@ fn detector(one: &Selected) -> Value {
         "on_failure": one.on_failure,
         "would_call": would_call(one),
         "timeout_ms": known.map(|it| milliseconds(it.settings.timeout)),
-        "circuit_breaker": known.map(|it| it.breaker.state().name()),
+        "circuit_breaker": known.map(|it| it.replicas.state().name()),
         "healthy": known.is_some_and(|it| it.is_in_rotation()),
         "usual_latency_ms": { "p50": usual(0.5), "p95": usual(0.95) },
     })

@@ -9,5 +9,6 @@ mod http_api;
 mod jobs;
 mod matrix;
 mod orchestrate;
+mod replicas;
 mod resilience;
 mod service;

@@ -1,12 +1,13 @@
 //! The shared handle around the core: one short lock per decision, permits that undo themselves.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::time::Instant as Clock;
 
 use super::window::Counts;
 use super::{Config, Core, Outcome, Rejected, Report, State, Ticket, Transition};
+use crate::sync::{Mutex, MutexGuard};
 
 /// A breaker that many tasks share. Clones are the same breaker.
 #[derive(Debug, Clone)]
