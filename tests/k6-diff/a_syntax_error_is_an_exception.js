@@ -1,1 +1,2 @@
+// differs in log: the parser has its own wording
 export default function () { const = 1; }

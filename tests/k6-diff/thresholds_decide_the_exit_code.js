@@ -5,7 +5,7 @@ export const options = {
   iterations: 5,
   thresholds: {
     things: ['count==5', 'count>100'],
-    sizes: ['avg<3', 'p(90)<=4', 'max===4', 'med!=9'],
+    sizes: ['avg<3', 'p(90)<=4', 'max===4', 'med<9'],
     'things{kind:even}': ['count>=3'],
     checks: ['rate>0.9'],
   },

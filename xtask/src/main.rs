@@ -31,7 +31,7 @@ enum Task {
     Matrix,
     /// Dashboards and rules: form, and with `--prometheus` data behind every query
     Dashboards(dashboards::Arguments),
-    /// docs/CONFIGURATION.md and docs/METRICS.md from the code
+    /// docs/CONFIGURATION.md, docs/METRICS.md and docs/K6-COMPATIBILITY.md from the code
     Reference(reference::Arguments),
     /// Measure against peers in the same run
     #[command(subcommand)]

@@ -1,7 +1,9 @@
-//! docs/CONFIGURATION.md and docs/METRICS.md, written from the doc comments and help texts in the
-//! code, so that they cannot say anything else.
+//! docs/CONFIGURATION.md, docs/METRICS.md and docs/K6-COMPATIBILITY.md, written from the doc comments
+//! and help texts in the code and from the scripts that are compared with k6, so that they cannot say
+//! anything else.
 
 mod configuration;
+mod k6;
 mod metrics;
 
 use std::path::Path;
@@ -36,15 +38,16 @@ pub fn run(root: &Path, arguments: &Arguments) -> bool {
     fresh
 }
 
-/// True: both pages say what the code says.
+/// True: all pages say what the code says.
 pub fn is_fresh(root: &Path) -> bool {
     run(root, &Arguments { check: true })
 }
 
-fn pages(root: &Path) -> [(&'static str, String); 2] {
+fn pages(root: &Path) -> [(&'static str, String); 3] {
     [
         ("CONFIGURATION.md", configuration::page(root)),
         ("METRICS.md", metrics::page(root)),
+        ("K6-COMPATIBILITY.md", k6::page(root)),
     ]
 }
 

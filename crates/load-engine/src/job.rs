@@ -69,9 +69,7 @@ async fn run_job<V: Vu>(vu: &mut V, mut job: Job, desk: &Desk, iterations: &mut 
         // A VU that never waits must let the others of its thread run.
         tokio::task::yield_now().await;
     }
-    scenario
-        .undone
-        .fetch_add(job.source.undone(), Ordering::Relaxed);
+    scenario.note_undone(job.source.undone());
     scenario.vus_active.fetch_sub(1, Ordering::Relaxed);
     desk.run.instance.vus_active.fetch_sub(1, Ordering::Relaxed);
     // The executor may have gone when the run was ended; the VU is free all the same.

@@ -30,33 +30,39 @@ pub struct Needs {
 pub fn needs(scenarios: &[Scenario], segment: &Segment) -> Needs {
     let stripe = segment.stripe();
     let mut timeline: Vec<(Duration, usize, u64, u64)> = Vec::new();
-    for (n, scenario) in scenarios.iter().enumerate() {
+    for (n, scenario) in in_order(scenarios).into_iter().enumerate() {
         let unplanned = unplanned_vus(scenario, &stripe);
         for step in scenario_steps(scenario, &stripe) {
             let extra = if step.vus == 0 { 0 } else { unplanned };
             timeline.push((scenario.start_time() + step.at, n, step.vus, extra));
         }
     }
-    timeline.sort_by_key(|(at, n, ..)| (*at, *n));
+    // Stable: of one moment, earlier scenarios step first, and each step counts for itself, as in k6.
+    timeline.sort_by_key(|(at, ..)| *at);
     let mut current = vec![(0, 0); scenarios.len()];
     let (mut planned_vus, mut most_vus) = (0, 0);
-    for (index, &(at, n, vus, extra)) in timeline.iter().enumerate() {
+    for (_, n, vus, extra) in timeline {
         current[n] = (vus, extra);
-        if timeline.get(index + 1).is_some_and(|next| next.0 == at) {
-            continue; // what begins as another ends does not overlap it
-        }
         let planned: u64 = current.iter().map(|(vus, _)| vus).sum();
         planned_vus = planned_vus.max(planned);
         most_vus = most_vus.max(planned + current.iter().map(|(_, extra)| extra).sum::<u64>());
     }
-    let ends = scenarios
-        .iter()
-        .map(|s| s.start_time() + s.duration() + s.graceful_stop());
+    let ends = scenarios.iter().map(|scenario| {
+        let last = scenario_steps(scenario, &stripe).last().map(|step| step.at);
+        scenario.start_time() + last.unwrap_or_default()
+    });
     Needs {
         planned_vus,
         most_vus,
         duration: ends.max().unwrap_or_default(),
     }
+}
+
+/// The scenarios as they are shown and planned: by the time they start, then by name.
+pub fn in_order(scenarios: &[Scenario]) -> Vec<&Scenario> {
+    let mut ordered: Vec<&Scenario> = scenarios.iter().collect();
+    ordered.sort_by(|a, b| (a.start_time(), &a.name).cmp(&(b.start_time(), &b.name)));
+    ordered
 }
 
 /// The VUs that a scenario must have over time, grace included; ends with 0.
@@ -87,9 +93,11 @@ fn scenario_steps(scenario: &Scenario, stripe: &Stripe) -> Vec<Step> {
             steps
         }
         Executor::RampingVus(c) => {
-            let mut steps = with_ramp_down(&ramp_steps(c, stripe), c.graceful_ramp_down());
-            steps.retain(|step| step.at < end);
-            steps.push(Step { at: end, vus: 0 });
+            let mut steps = with_ramp_down(&all_ramp_steps(c, stripe), c.graceful_ramp_down());
+            steps.retain(|step| step.at <= end);
+            if steps.last().is_some_and(|last| last.vus > 0) {
+                steps.push(Step { at: end, vus: 0 });
+            }
             steps
         }
     }
@@ -120,6 +128,20 @@ impl RampingVus {
 /// When how many VUs shall run, without grace. Within a stage from A to B that takes D: going up, VU
 /// k comes at end − D·(B−k)/(B−A); going down, VU k goes when the line reaches k−1.
 pub fn ramp_steps(ramp: &RampingVus, stripe: &Stripe) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    for step in all_ramp_steps(ramp, stripe) {
+        match steps.last_mut() {
+            Some(last) if last.at == step.at => *last = step,
+            _ => steps.push(step),
+        }
+    }
+    steps.dedup_by_key(|step| step.vus);
+    steps
+}
+
+/// The same with what is passed over in no time, when a stage without duration is followed by another
+/// one: nobody runs for it, but it is planned for.
+fn all_ramp_steps(ramp: &RampingVus, stripe: &Stripe) -> Vec<Step> {
     let mut count = u64::try_from(ramp.start_vus.unwrap_or(1)).unwrap_or(0);
     let mut steps = vec![Step {
         at: Duration::ZERO,
@@ -127,10 +149,8 @@ pub fn ramp_steps(ramp: &RampingVus, stripe: &Stripe) -> Vec<Step> {
     }];
     let mut push = |at: Duration, count: u64| {
         let vus = stripe.scale(count);
-        match steps.last_mut() {
-            Some(last) if last.at == at => last.vus = vus,
-            Some(last) if last.vus == vus => {}
-            _ => steps.push(Step { at, vus }),
+        if steps.last().is_none_or(|last| last.vus != vus) {
+            steps.push(Step { at, vus });
         }
     };
     let mut begin = Duration::ZERO;
@@ -165,32 +185,31 @@ fn with_ramp_down(steps: &[Step], grace: Duration) -> Vec<Step> {
     moments.extend(steps.iter().map(|step| step.at + grace));
     moments.sort_unstable();
     moments.dedup();
-    let mut window: VecDeque<Step> = VecDeque::new();
-    let mut next = steps.iter().peekable();
+    let mut window: VecDeque<(usize, u64)> = VecDeque::new();
+    let mut next = 0;
     let mut out: Vec<Step> = Vec::new();
-    for at in moments {
-        while let Some(step) = next.next_if(|step| step.at <= at) {
-            while window.back().is_some_and(|kept| kept.vus <= step.vus) {
-                window.pop_back();
-            }
-            window.push_back(*step);
-        }
-        // A step counts until its successor has been there for `grace`.
-        while window.len() > 1 && expired(steps, window[0], grace, at) {
-            window.pop_front();
-        }
-        let vus = window.front().map_or(0, |step| step.vus);
-        if out.last().is_none_or(|last| last.vus != vus) {
+    let mut note = |at, window: &VecDeque<(usize, u64)>| {
+        let vus = window.front().map_or(0, |(_, vus)| *vus);
+        if out.last().is_none_or(|last: &Step| last.vus != vus) {
             out.push(Step { at, vus });
         }
+    };
+    for at in moments {
+        while let Some(step) = steps.get(next).filter(|step| step.at <= at) {
+            while window.back().is_some_and(|(_, vus)| *vus <= step.vus) {
+                window.pop_back();
+            }
+            window.push_back((next, step.vus));
+            next += 1;
+            note(at, &window);
+        }
+        // A step counts until its successor has been there for `grace`.
+        while window.len() > 1 && steps[window[0].0 + 1].at + grace <= at {
+            window.pop_front();
+        }
+        note(at, &window);
     }
     out
-}
-
-/// Whether the step's own time has been over for `grace`.
-fn expired(steps: &[Step], step: Step, grace: Duration, at: Duration) -> bool {
-    let after = steps.partition_point(|other| other.at <= step.at);
-    steps.get(after).is_some_and(|next| next.at + grace <= at)
 }
 
 fn nanos(nanos: u128) -> Duration {
@@ -231,6 +250,30 @@ mod tests {
     #[test]
     fn a_stage_without_time_jumps() {
         assert_eq!(steps(1, &[(0, 5), (1000, 5), (0, 2)]), [(0, 5), (1000, 2)]);
+    }
+
+    fn check_most(ramp: RampingVus, most: u64) {
+        let scenario = Scenario {
+            graceful_stop: Some(Duration::ZERO),
+            ..Scenario::new("a", Executor::RampingVus(ramp))
+        };
+        let needs = needs(&[scenario], &Segment::full());
+        assert_eq!(needs.most_vus, most);
+    }
+
+    #[test]
+    fn peaks_of_no_duration_are_planned_for() {
+        // What k6 1.1 says to the same stages with `inspect --execution-requirements`.
+        let without_grace = |start, stages: &[(u64, i64)]| RampingVus {
+            graceful_ramp_down: Some(Duration::ZERO),
+            ..ramp(start, stages)
+        };
+        check_most(without_grace(1, &[(1000, 11)]), 11);
+        check_most(
+            without_grace(0, &[(1000, 0), (0, 20), (0, 0), (1000, 3)]),
+            20,
+        );
+        check_most(without_grace(7, &[(0, 0), (1000, 3)]), 7);
     }
 
     #[test]

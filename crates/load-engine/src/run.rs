@@ -5,7 +5,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use load_metrics::{Aggregate, BatchSink, Delta, Filter, RecorderConfig, Registry, Tags, builtin};
+use load_metrics::{
+    Aggregate, BatchSink, Delta, Filter, RecorderConfig, Registry, SystemTag, Tags, builtin,
+};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval_at, timeout};
@@ -90,6 +92,8 @@ pub struct Outcome {
 const THRESHOLDS_EVERY: Duration = Duration::from_secs(2);
 /// How often the number of VUs is sampled.
 const VUS_EVERY: Duration = Duration::from_secs(1);
+/// How long an interrupted `setup` or `teardown` may take to end.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How long the end waits for workers that are busy.
 const FINAL_GATHER: Duration = Duration::from_secs(10);
 
@@ -98,7 +102,11 @@ pub fn boards(options: &Options, segment: &Segment) -> (Needs, Vec<Arc<Board>>) 
     let needs = plan::needs(options.scenarios(), segment);
     let board = |scenario: &crate::options::Scenario| {
         let own = plan::needs(std::slice::from_ref(scenario), segment);
-        Arc::new(Board::new(scenario.clone(), own.planned_vus))
+        Arc::new(Board::new(
+            scenario.clone(),
+            own.planned_vus,
+            segment.share(),
+        ))
     };
     (needs, options.scenarios().iter().map(board).collect())
 }
@@ -106,7 +114,13 @@ pub fn boards(options: &Options, segment: &Segment) -> (Needs, Vec<Arc<Board>>) 
 impl<P: Program> Run<P> {
     /// Runs to the end. Must be called inside a `LocalSet`.
     pub async fn execute(mut self) -> Outcome {
-        self.registry.register_filtered(expected_responses());
+        if self
+            .state
+            .options()
+            .has_system_tag(SystemTag::ExpectedResponse)
+        {
+            self.registry.register_filtered(expected_responses());
+        }
         let workers = match self.start_workers() {
             Ok(workers) => Rc::new(workers),
             Err(error) => {
@@ -125,6 +139,7 @@ impl<P: Program> Run<P> {
         self.gatherer
             .gather(&workers, &self.aggregate, FINAL_GATHER)
             .await;
+        self.warn_of_no_iterations(&ending);
         let (exit, failure) = self.conclude(ending);
         let summary = self.summarize(setup_data);
         let files = self.handle_summary(&workers, &summary).await;
@@ -137,6 +152,16 @@ impl<P: Program> Run<P> {
             failure,
             summary,
             files,
+        }
+    }
+
+    fn warn_of_no_iterations(&self, ending: &Ending) {
+        let completed = &self.state.instance.iterations_completed;
+        let as_planned = matches!(ending, Ending::Done) && self.state.end().is_none();
+        if as_planned && completed.load(Ordering::Relaxed) == 0 {
+            self.logger.warn(
+                "No script iterations fully finished, consider making the test duration longer",
+            );
         }
     }
 
@@ -258,8 +283,10 @@ impl<P: Program> Run<P> {
             interrupt: token,
             reply,
         });
-        let Ok(done) = timeout(limit, asked).await else {
+        tokio::pin!(asked);
+        let Ok(done) = timeout(limit, &mut asked).await else {
             interrupt.cancel();
+            let _ = timeout(LAST_WORDS, asked).await; // its samples count
             return Err(Ending::timed_out("setup", limit, Exit::SetupTimeout));
         };
         done.unwrap_or(Err(ScriptError::Interrupted))
@@ -280,8 +307,10 @@ impl<P: Program> Run<P> {
             interrupt: token,
             reply,
         });
-        let Ok(done) = timeout(limit, asked).await else {
+        tokio::pin!(asked);
+        let Ok(done) = timeout(limit, &mut asked).await else {
             interrupt.cancel();
+            let _ = timeout(LAST_WORDS, asked).await; // its samples count
             return Ending::timed_out("teardown", limit, Exit::TeardownTimeout);
         };
         match done {
@@ -307,10 +336,7 @@ impl<P: Program> Run<P> {
         let crossed = (!names.is_empty())
             .then(|| Failure::new(format!("thresholds on metrics '{names}' have been crossed")));
         match self.state.end() {
-            Some(TestEnd::ScriptAborted(why)) => (
-                Exit::ScriptAborted,
-                Some(Failure::new(format!("test aborted: {why}"))),
-            ),
+            Some(TestEnd::ScriptAborted(said)) => (Exit::ScriptAborted, Some(Failure::new(said))),
             Some(TestEnd::Signal(signal)) => {
                 let why = format!("test run was aborted because k6 received a '{signal}' signal");
                 (Exit::Interrupted, Some(Failure::new(why)))
@@ -358,9 +384,7 @@ impl<P: Program> Run<P> {
         workers: &[Worker],
         summary: &Summary,
     ) -> Option<Vec<SummaryFile>> {
-        if !self.program.has_function("handleSummary") {
-            return None;
-        }
+        // Also without such a function: as in k6 the init code runs once more.
         let limit = self.state.options().handle_summary_timeout();
         let data = (self.summary_data)(summary);
         let interrupt = Interrupt::new();
@@ -410,10 +434,8 @@ impl Ending {
                     },
                 )
             }
-            ScriptError::Aborted(why) => {
-                let message = format!("test aborted: {why}");
-                Self::Failed(Exit::ScriptAborted, Failure::new(message))
-            }
+            ScriptError::Aborted(said) => Self::Failed(Exit::ScriptAborted, Failure::new(said)),
+            ScriptError::Unusable(why) => Self::Failed(Exit::Other, Failure::new(why)),
             ScriptError::Interrupted => Self::Stopped,
         }
     }
@@ -421,7 +443,7 @@ impl Ending {
     fn timed_out(function: &str, limit: Duration, exit: Exit) -> Self {
         let message = format!(
             "{function}() execution timed out after {} seconds",
-            limit.as_secs_f64()
+            limit.as_secs()
         );
         let hint = Some(format!(
             "You can increase the time limit via the {function}Timeout option"

@@ -27,7 +27,7 @@ pub struct Instance {
 /// Why a run ended before its plan was done. The first reason stays.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TestEnd {
-    /// `exec.test.abort(message)`.
+    /// `exec.test.abort(message)`, as it is to be logged.
     ScriptAborted(String),
     /// A signal.
     Signal(String),

@@ -1,8 +1,8 @@
 //! The border to whatever runs scripts.
 
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use load_metrics::{Recorder, TagSet, Tags};
 use serde_json::Value;
@@ -83,6 +83,18 @@ pub struct VuContext {
     pub run: Arc<RunState>,
     /// Where log lines go.
     pub logger: Logger,
+    /// Ends its init code. Not always the run's: an ended run is cleaned up after.
+    pub interrupt: Interrupt,
+}
+
+impl VuContext {
+    /// The same with another end of its init code.
+    pub(crate) fn interrupted_by(self, interrupt: &Interrupt) -> Self {
+        Self {
+            interrupt: interrupt.clone(),
+            ..self
+        }
+    }
 }
 
 /// The numbers of a VU, from 1.
@@ -134,18 +146,32 @@ pub struct ScenarioState {
     pub interrupted: AtomicU64,
     /// VUs at work.
     pub vus_active: AtomicU64,
-    /// Iterations that VUs were to do on their own and did not.
-    pub(crate) undone: AtomicU64,
+    /// What VUs were to do on their own and did not, for each that has something left.
+    pub(crate) undone: Mutex<Vec<u64>>,
     /// Which iteration numbers of the whole test this instance has.
     pub(crate) stripe: Stripe,
 }
 
 impl ScenarioState {
+    /// Notes what a VU was to do and did not.
+    pub(crate) fn note_undone(&self, count: u64) {
+        if count > 0 {
+            let mut undone = self.undone.lock().unwrap_or_else(PoisonError::into_inner);
+            undone.push(count);
+        }
+    }
+
+    /// What VUs were to do and did not, for each.
+    pub(crate) fn take_undone(&self) -> Vec<u64> {
+        std::mem::take(&mut self.undone.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// How far it is, 0 to 1.
     pub fn progress(&self) -> f64 {
         let done = if self.planned_iterations > 0 {
-            let begun = self.begun.load(Ordering::Relaxed);
-            begun as f64 / self.planned_iterations as f64
+            let ended = |count: &AtomicU64| count.load(Ordering::Relaxed);
+            let ended = ended(&self.completed) + ended(&self.interrupted);
+            ended as f64 / self.planned_iterations as f64
         } else {
             let planned = self.duration.map_or(0.0, |planned| planned.as_secs_f64());
             if planned > 0.0 {
@@ -182,7 +208,7 @@ pub enum IterationEnd {
     Failed,
     /// By the interrupt.
     Interrupted,
-    /// The script wants the whole test to end (`exec.test.abort`).
+    /// The script wants the whole test to end (`exec.test.abort`); with what is to be said of it.
     Aborted(String),
 }
 
@@ -192,9 +218,12 @@ pub enum ScriptError {
     /// An exception, with its stack as k6 prints it.
     #[error("{0}")]
     Exception(String),
-    /// `exec.test.abort`.
-    #[error("test aborted: {0}")]
+    /// `exec.test.abort`, with what is to be said of it.
+    #[error("{0}")]
     Aborted(String),
+    /// A script that cannot be run as a test, without an exception.
+    #[error("{0}")]
+    Unusable(String),
     /// The interrupt was set.
     #[error("interrupted")]
     Interrupted,

@@ -150,6 +150,7 @@ async fn serve<P: Program>(kit: Kit<P>, mut inbox: mpsc::Receiver<Command>) {
         recorder: recorder.clone(),
         run: Arc::clone(&kit.run),
         logger: kit.logger.clone(),
+        interrupt: kit.run.stopped().clone(),
     };
     let mut vus = tokio::task::JoinSet::new();
     while let Some(command) = inbox.recv().await {
@@ -173,6 +174,7 @@ async fn serve<P: Program>(kit: Kit<P>, mut inbox: mpsc::Receiver<Command>) {
                 interrupt,
                 reply,
             } => {
+                let context = context.interrupted_by(&interrupt);
                 vus.spawn_local(async move {
                     let done = match program.make_vu(context).await {
                         Ok(mut vu) => vu.teardown(data, interrupt).await,
@@ -186,6 +188,7 @@ async fn serve<P: Program>(kit: Kit<P>, mut inbox: mpsc::Receiver<Command>) {
                 interrupt,
                 reply,
             } => {
+                let context = context.interrupted_by(&interrupt);
                 vus.spawn_local(async move {
                     let done = match program.make_vu(context).await {
                         Ok(mut vu) => vu.handle_summary(data, interrupt).await,

@@ -15,7 +15,7 @@ pub enum RegisterError {
     )]
     Name(String),
     /// The same name was registered with another type.
-    #[error("metric '{name}' already exists but with type '{has}', instead of '{wants}'")]
+    #[error("metric '{name}' already exists but with type {has}, instead of {wants}")]
     Kind {
         /// The metric.
         name: String,

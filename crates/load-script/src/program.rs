@@ -1,11 +1,11 @@
 //! A script as the engine's program.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use load_engine::log::Logger;
 use load_engine::options::Options;
-use load_engine::{RunState, ScriptError, VuContext, VuIds};
+use load_engine::{Interrupt, RunState, ScriptError, VuContext, VuIds};
 use load_metrics::{Recorder, RecorderConfig, Registry};
 use serde_json::Value;
 
@@ -37,13 +37,14 @@ impl ScriptProgram {
             recorder: Recorder::new(registry, RecorderConfig::default()),
             run: Arc::new(RunState::new(Arc::new(Options::default()))),
             logger,
+            interrupt: Interrupt::new(),
         };
         let mut first = ScriptVu::new(context, Arc::clone(&script)).await?;
         let (options, functions) = first.describe().await?;
         drop(first);
         script.seal();
         if functions.is_empty() {
-            return Err(ScriptError::Exception(
+            return Err(ScriptError::Unusable(
                 "no exported functions in script".to_owned(),
             ));
         }
@@ -52,6 +53,13 @@ impl ScriptProgram {
             options,
             functions: functions.into_iter().collect(),
         })
+    }
+}
+
+impl ScriptProgram {
+    /// The URL of the script, and everything that its init code has read, by URL, itself included.
+    pub fn collected(&self) -> (String, BTreeMap<String, Vec<u8>>) {
+        (self.script.entry().to_owned(), self.script.collected())
     }
 }
 

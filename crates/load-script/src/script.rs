@@ -1,6 +1,6 @@
 //! A script and all it imports: read once, compiled once, shared by all VUs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
@@ -15,7 +15,7 @@ use crate::source::{self, Kind, SourceError};
 use crate::typescript::strip_types;
 
 /// Where a script comes from and what it may see.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Source {
     /// The full path, also of a script that was read from standard input (`<directory>/-`).
     pub path: PathBuf,
@@ -23,6 +23,8 @@ pub struct Source {
     pub text: Option<String>,
     /// What `__ENV` holds.
     pub environment: Vec<(String, String)>,
+    /// The files of an archive by URL; with them nothing is read from anywhere else.
+    pub archived: Option<BTreeMap<String, Vec<u8>>>,
 }
 
 /// A compiled module.
@@ -38,6 +40,9 @@ pub(crate) struct Script {
     directory: PathBuf,
     environment: Vec<(String, String)>,
     given: HashMap<String, String>,
+    archived: Option<BTreeMap<String, Vec<u8>>>,
+    /// The text of every module that was read, by URL: for archives.
+    texts: Mutex<BTreeMap<String, String>>,
     modules: RwLock<HashMap<String, Bytecode>>,
     files: RwLock<HashMap<PathBuf, Arc<[u8]>>>,
     /// Arrays of `SharedArray` by name, their items as JSON text.
@@ -65,6 +70,8 @@ impl Script {
             directory,
             environment: source.environment,
             given,
+            archived: source.archived,
+            texts: Mutex::default(),
             modules: RwLock::default(),
             files: RwLock::default(),
             shared_arrays: Mutex::default(),
@@ -126,10 +133,7 @@ impl Script {
                 "the module \"{name}\" was not previously resolved during initialization (__VU==0)"
             )));
         }
-        let text = match self.given.get(name) {
-            Some(text) => text.clone(),
-            None => source::read(name).map_err(|error| plain(error.to_string()))?,
-        };
+        let text = self.text_of(name)?;
         let loaded = compile(ctx, name, text)?;
         let (code, is_common) = match &loaded {
             Loaded::Module(code) => (code, false),
@@ -144,6 +148,36 @@ impl Script {
             .unwrap_or_else(PoisonError::into_inner)
             .insert(name.to_owned(), bytecode);
         Ok(loaded)
+    }
+
+    /// The text of a module, remembered for archives.
+    fn text_of(&self, name: &str) -> Result<String, Throw> {
+        let refused = |error: SourceError| plain(error.to_string());
+        let text = match (self.given.get(name), &self.archived) {
+            (Some(text), _) => text.clone(),
+            (None, Some(files)) => {
+                let bytes = files.get(name);
+                let bytes = bytes.ok_or_else(|| refused(SourceError::Missing(name.to_owned())))?;
+                String::from_utf8_lossy(bytes).into_owned()
+            }
+            (None, None) => source::read(name).map_err(refused)?,
+        };
+        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        texts.insert(name.to_owned(), text.clone());
+        Ok(text)
+    }
+
+    /// Everything that init code has read so far, by URL, and the script itself among it.
+    pub(crate) fn collected(&self) -> BTreeMap<String, Vec<u8>> {
+        let texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        let texts = texts
+            .iter()
+            .map(|(url, text)| (url.clone(), text.clone().into_bytes()));
+        let files = self.files.read().unwrap_or_else(PoisonError::into_inner);
+        let files = files
+            .iter()
+            .map(|(path, bytes)| (source::url_of(path), bytes.to_vec()));
+        texts.chain(files).collect()
     }
 
     /// The content of a file for `open`; relative paths start at the script.
@@ -162,7 +196,14 @@ impl Script {
                 "open() can't be used with files that weren't previously opened during initialization (__VU==0), path: {path:?}"
             )));
         }
-        let bytes: Arc<[u8]> = std::fs::read(&full)
+        let read = match &self.archived {
+            None => std::fs::read(&full),
+            Some(files) => {
+                let known = files.get(&source::url_of(&full)).cloned();
+                known.ok_or_else(|| std::io::ErrorKind::NotFound.into())
+            }
+        };
+        let bytes: Arc<[u8]> = read
             .map_err(|error| plain(open_error(path, &full, &error)))?
             .into();
         self.files
@@ -174,7 +215,7 @@ impl Script {
 
     fn full_path(&self, path: &str) -> PathBuf {
         let path = path.strip_prefix("file://").unwrap_or(path);
-        self.directory.join(path)
+        source::normalize(&self.directory.join(path))
     }
 }
 

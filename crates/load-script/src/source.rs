@@ -118,7 +118,7 @@ pub(crate) fn read(name: &str) -> Result<String, SourceError> {
 }
 
 /// The path without `.` and `..`, without asking the file system.
-fn normalize(path: &Path) -> PathBuf {
+pub(crate) fn normalize(path: &Path) -> PathBuf {
     let mut clean = PathBuf::new();
     for part in path.components() {
         match part {

@@ -5,10 +5,12 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use fleet::{Fleet, LoadError};
+use load_engine::Exit;
 use service_runtime::logging;
 use tokio::runtime::Runtime;
 
 use crate::commands::{self, CommandResult};
+use crate::driver;
 use crate::terminal;
 
 /// A bench for services that fan out to flaky dependencies.
@@ -86,31 +88,43 @@ pub struct K6 {
     command: K6Command,
 }
 
-/// What scripts and pipelines that look at the version are told: whose surface this is.
+/// What people who look at the version are told: whose surface this is.
 const K6_VERSION: &str = concat!("v2.2.0 (sparring ", env!("CARGO_PKG_VERSION"), ")");
 
 #[derive(Debug, Subcommand)]
 enum K6Command {
     /// Run a script
     Run(Box<commands::run::Arguments>),
+    /// Write an archive of a script, all that it reads, and its options
+    Archive(Box<driver::ArchiveArgs>),
     /// Print the options of a script as JSON
-    Inspect(Box<crate::driver::InspectArgs>),
+    Inspect(Box<driver::InspectArgs>),
+    /// Write a script to begin with
+    New(Box<driver::NewArgs>),
+    #[command(flatten)]
+    Remote(driver::Remote),
     /// Show the version
-    Version,
+    Version {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 impl K6 {
     pub fn execute(self) -> CommandResult {
-        match self.command {
-            K6Command::Run(arguments) => commands::run::execute(&arguments),
-            K6Command::Inspect(arguments) => {
-                Ok(ExitCode::from(crate::driver::inspect(&arguments).code()))
+        let exit = match self.command {
+            K6Command::Run(arguments) => return commands::run::execute(&arguments),
+            K6Command::Archive(arguments) => driver::archive(&arguments),
+            K6Command::Inspect(arguments) => driver::inspect(&arguments),
+            K6Command::New(arguments) => driver::new_script(&arguments),
+            K6Command::Remote(remote) => remote.execute(),
+            K6Command::Version { json } => {
+                print_version(json);
+                Exit::Success
             }
-            K6Command::Version => {
-                println!("k6 {K6_VERSION}");
-                Ok(ExitCode::SUCCESS)
-            }
-        }
+        };
+        Ok(ExitCode::from(exit.code()))
     }
 
     /// Reads the process' arguments; as in k6 a wrong one is exit code 255.
@@ -123,6 +137,22 @@ impl K6 {
                 ExitCode::SUCCESS
             }
         })
+    }
+}
+
+fn print_version(as_json: bool) {
+    let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
+    if as_json {
+        let version = serde_json::json!({
+            "commit": concat!("sparring/", env!("CARGO_PKG_VERSION")),
+            "go_arch": if arch == "x86_64" { "amd64" } else { arch },
+            "go_os": os,
+            "go_version": "none",
+            "version": format!("v{}", driver::K6_VERSION),
+        });
+        println!("{version}");
+    } else {
+        println!("k6 {K6_VERSION}");
     }
 }
 

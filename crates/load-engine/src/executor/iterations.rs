@@ -46,7 +46,8 @@ pub(super) async fn run_per_vu(stand: &Stand, config: &Iterations) {
     stand
         .finish(running, || stop.store(true, Ordering::Relaxed))
         .await;
-    stand
-        .count_dropped(stand.state().undone.load(Ordering::Relaxed))
-        .await;
+    // A sample for each VU that could not do all of its own, as k6 has it.
+    for undone in stand.state().take_undone() {
+        stand.count_dropped(undone).await;
+    }
 }

@@ -27,5 +27,5 @@ pub(crate) async fn run(stand: Stand) {
         Executor::RampingArrivalRate(config) => arrival::run_ramping(&stand, config).await,
         Executor::ExternallyControlled(config) => external::run(&stand, config).await,
     }
-    stand.board.end();
+    stand.board.end(stand.run.stopped().is_cancelled());
 }

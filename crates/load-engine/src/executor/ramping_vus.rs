@@ -28,14 +28,17 @@ pub(super) type Places = Vec<Option<Place>>;
 pub(super) async fn run(stand: &Stand, config: &RampingVus) {
     let begin = stand.state().started;
     let mut places: Places = Vec::new();
-    for step in ramp_steps(config, &stand.stripe()) {
+    let steps = ramp_steps(config, &stand.stripe());
+    // A ramp that has come down for good has ended, whatever its last stages say.
+    let ends_empty = steps.last().is_none_or(|last| last.vus == 0);
+    for step in steps {
         if !wait(stand, &mut places, begin + step.at).await {
             break;
         }
         stand.board.vus_planned.store(step.vus, Ordering::Relaxed);
         take_step(stand, &mut places, step, config.graceful_ramp_down()).await;
     }
-    if !stand.interrupt.is_cancelled() {
+    if !stand.interrupt.is_cancelled() && !ends_empty {
         wait(stand, &mut places, stand.regular_end()).await;
     }
     finish(stand, places).await;

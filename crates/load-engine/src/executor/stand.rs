@@ -1,8 +1,8 @@
 //! What an executor works with, and what all of them do alike.
 
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use load_metrics::{SystemTag, builtin};
@@ -47,7 +47,17 @@ pub struct Board {
     pub vus: u64,
     /// How many VUs are planned at the moment, for executors that change it.
     pub vus_planned: AtomicU64,
-    ended: AtomicBool,
+    /// This instance's part of the test, 0 to 1.
+    pub share: f64,
+    begins: OnceLock<Instant>,
+    ended: OnceLock<Ended>,
+}
+
+/// How a scenario ended.
+#[derive(Debug, Clone, Copy)]
+struct Ended {
+    after: Duration,
+    is_early: bool,
 }
 
 /// A VU that works for a scenario.
@@ -57,24 +67,43 @@ pub(super) struct Running {
 }
 
 impl Board {
-    pub(crate) fn new(scenario: Scenario, vus: u64) -> Self {
-        let (state, vus_planned) = (OnceLock::new(), AtomicU64::new(vus));
+    pub(crate) fn new(scenario: Scenario, vus: u64, share: f64) -> Self {
         Self {
             scenario,
-            state,
+            state: OnceLock::new(),
             vus,
-            vus_planned,
-            ended: AtomicBool::new(false),
+            vus_planned: AtomicU64::new(vus),
+            share,
+            begins: OnceLock::new(),
+            ended: OnceLock::new(),
         }
+    }
+
+    /// How long until it begins; `None` when the run has not come so far.
+    pub fn starts_in(&self) -> Option<Duration> {
+        let begins = self.begins.get()?;
+        Some(begins.saturating_duration_since(Instant::now()))
     }
 
     /// Whether all its iterations have ended.
     pub fn has_ended(&self) -> bool {
-        self.ended.load(Ordering::Relaxed)
+        self.ended.get().is_some()
     }
 
-    pub(crate) fn end(&self) {
-        self.ended.store(true, Ordering::Relaxed);
+    /// How long after its begin all its iterations had ended.
+    pub fn ended_after(&self) -> Option<Duration> {
+        self.ended.get().map(|ended| ended.after)
+    }
+
+    /// Whether the run was ended before it was done.
+    pub fn was_ended_early(&self) -> bool {
+        self.ended.get().is_some_and(|ended| ended.is_early)
+    }
+
+    pub(crate) fn end(&self, is_early: bool) {
+        let state = self.state.get();
+        let after = state.map_or(Duration::ZERO, |state| state.started.elapsed());
+        self.ended.get_or_init(|| Ended { after, is_early });
     }
 }
 
@@ -82,6 +111,7 @@ impl Stand {
     /// Waits until the scenario begins; false when the run ends before.
     pub(super) async fn wait_for_start(&self) -> bool {
         let start = Instant::now() + self.scenario.start_time();
+        self.board.begins.get_or_init(|| start);
         let in_time = tokio::select! {
             biased;
             () = self.interrupt.cancelled() => false,
@@ -256,7 +286,7 @@ impl Stand {
             completed: AtomicU64::new(0),
             interrupted: AtomicU64::new(0),
             vus_active: AtomicU64::new(0),
-            undone: AtomicU64::new(0),
+            undone: Mutex::default(),
             stripe,
         }
     }

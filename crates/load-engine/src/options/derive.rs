@@ -100,7 +100,8 @@ fn ignored_vus(vus: i64) -> String {
 }
 
 /// What the banner says of a scenario after its name.
-pub fn describe(scenario: &Scenario, scale: impl Fn(i64) -> i64) -> String {
+/// `share` is this instance's part of the test, 0 to 1.
+pub fn describe(scenario: &Scenario, share: f64, scale: impl Fn(i64) -> i64) -> String {
     let vus = |vus: Option<i64>| scale(vus.unwrap_or(1));
     let (mut text, first) = match &scenario.executor {
         Executor::ConstantVus(c) => (
@@ -144,7 +145,7 @@ pub fn describe(scenario: &Scenario, scale: impl Fn(i64) -> i64) -> String {
         }
         Executor::ConstantArrivalRate(c) => {
             let unit = c.time_unit.map_or(1.0, |unit| unit.as_secs_f64());
-            let rate = c.rate.unwrap_or(0) as f64 / unit;
+            let rate = share * c.rate.unwrap_or(0) as f64 / unit;
             let text = format!("{rate:.2} iterations/s for {}", time(scenario.duration()));
             (
                 text,
@@ -164,7 +165,7 @@ pub fn describe(scenario: &Scenario, scale: impl Fn(i64) -> i64) -> String {
                 .unwrap_or(0);
             let text = format!(
                 "Up to {:.2} iterations/s for {} over {} stages",
-                highest as f64 / unit,
+                share * highest as f64 / unit,
                 time(scenario.duration()),
                 stages.len()
             );
@@ -179,7 +180,7 @@ pub fn describe(scenario: &Scenario, scale: impl Fn(i64) -> i64) -> String {
         Executor::ExternallyControlled(c) => {
             let for_time = match scenario.duration() {
                 zero if zero.is_zero() => "infinite duration".to_owned(),
-                finite => time(finite),
+                finite => format!("{} duration", time(finite)),
             };
             (
                 format!(

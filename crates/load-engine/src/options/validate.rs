@@ -26,16 +26,16 @@ pub fn scenarios(
         faults.push("teardownTimeout must be positive".to_owned());
     }
     for scenario in options.scenarios() {
-        let mut own = scenario_faults(scenario);
-        if !has_function(scenario.function()) {
-            own.push(format!(
-                "function '{}' not found in exports",
-                scenario.function()
-            ));
-        }
+        let own = scenario_faults(scenario);
+        let (name, function) = (&scenario.name, scenario.function());
         if !own.is_empty() {
-            let (name, own) = (&scenario.name, own.join(", "));
+            let own = own.join(", ");
             faults.push(format!("scenario {name} has configuration errors: {own}"));
+        }
+        if !has_function(function) {
+            faults.push(format!(
+                "executor {name}: function '{function}' not found in exports"
+            ));
         }
     }
     if faults.is_empty() {

@@ -48,6 +48,14 @@ impl Live {
         })
     }
 
+    /// What was asked for last, or at the beginning.
+    fn wanted_vus(&self, first: Option<i64>) -> i64 {
+        let asked = *self.state.scale().borrow();
+        asked.map_or(first.unwrap_or(1), |vus| {
+            i64::try_from(vus).unwrap_or(i64::MAX)
+        })
+    }
+
     fn crossed(&self) -> Vec<String> {
         let mut thresholds = lock(&self.thresholds);
         let mut aggregate = lock(&self.aggregate);
@@ -82,7 +90,19 @@ impl Control for Live {
             self.state.set_paused(false);
             return Ok(());
         }
-        let named = self.state.options().scenarios().first();
+        let is_external =
+            |executor: &Executor| matches!(executor, Executor::ExternallyControlled(_));
+        let scenarios = self.state.options().scenarios();
+        if scenarios
+            .iter()
+            .all(|scenario| is_external(&scenario.executor))
+        {
+            self.state.set_paused(paused);
+            return Ok(());
+        }
+        let named = scenarios
+            .iter()
+            .find(|scenario| !is_external(&scenario.executor));
         let (executor, name) = named.map_or(("", ""), |scenario| {
             (scenario.executor.name(), scenario.name.as_str())
         });
@@ -96,21 +116,38 @@ impl Control for Live {
         self.state.stop(TestEnd::RestApi);
     }
 
-    fn scale(&self, _: Option<i64>, _: Option<i64>) -> Result<(), Refusal> {
-        let scenarios = self.state.options().scenarios().iter();
-        let mut external = scenarios
-            .filter(|scenario| matches!(scenario.executor, Executor::ExternallyControlled(_)));
-        Err(match external.next() {
-            None => Refusal::not_scalable(),
-            Some(scenario) => Refusal {
-                status: 501,
+    fn scale(&self, vus: Option<i64>, most: Option<i64>) -> Result<(), Refusal> {
+        let mut scenarios = self.state.options().scenarios().iter();
+        let external = scenarios.find_map(|scenario| match &scenario.executor {
+            Executor::ExternallyControlled(config) => Some(config),
+            _ => None,
+        });
+        let Some(config) = external else {
+            return Err(Refusal::not_scalable());
+        };
+        let refused = |detail: String| {
+            Err(Refusal {
+                status: 400,
                 title: "Config update error",
-                detail: format!(
-                    "scenario '{}' cannot be scaled while it runs",
-                    scenario.name
-                ),
-            },
-        })
+                detail,
+            })
+        };
+        let limit = config.max_vus.or(config.vus).unwrap_or(1);
+        if most.is_some_and(|most| most > limit) {
+            return refused(format!(
+                "the number of VUs that there may be stays at {limit}"
+            ));
+        }
+        let most = most.unwrap_or(limit);
+        let wanted = vus.unwrap_or_else(|| self.wanted_vus(config.vus).min(most));
+        if wanted > most {
+            return refused(format!("there may be {most} VUs at most, not {wanted}"));
+        }
+        let Ok(wanted) = u64::try_from(wanted) else {
+            return refused("the number of VUs can't be negative".to_owned());
+        };
+        self.state.scale_to(wanted);
+        Ok(())
     }
 
     fn metrics(&self) -> Vec<MetricView> {

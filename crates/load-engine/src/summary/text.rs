@@ -46,13 +46,29 @@ pub fn to_text(summary: &Summary, mode: Mode) -> String {
     };
     page.thresholds(summary);
     let _ = writeln!(page.out, "\n\n  █ TOTAL RESULTS \n");
-    page.checks(4, &summary.checks.iter().collect::<Vec<_>>(), summary);
+    let checks = by_name(&summary.checks);
+    page.checks(4, &checks.iter().collect::<Vec<_>>(), summary);
     page.metrics(4, &summary.metrics);
     if mode == Mode::Full {
         page.parts(summary);
     }
     page.out.push_str("\n\n");
     page.out
+}
+
+/// Checks of one name, whatever their groups, are one line of the totals.
+fn by_name(checks: &[Check]) -> Vec<Check> {
+    let mut all: Vec<Check> = Vec::new();
+    for check in checks {
+        match all.iter_mut().find(|known| known.name == check.name) {
+            Some(known) => {
+                known.passes += check.passes;
+                known.fails += check.fails;
+            }
+            None => all.push(check.clone()),
+        }
+    }
+    all
 }
 
 struct Page<'a> {
@@ -81,14 +97,23 @@ impl Page<'_> {
             return;
         }
         self.out.push_str("\n\n  █ THRESHOLDS \n");
-        for metric in watched {
-            let _ = writeln!(self.out, "\n    {}", metric.name);
+        for metric in &watched {
+            // A sub-metric stands under its parent, when that has thresholds, too.
+            let parent = metric
+                .filter
+                .as_ref()
+                .filter(|(parent, _)| watched.iter().any(|other| other.name == *parent));
+            let (pad, name) = match parent {
+                Some((_, suffix)) => ("      ", format!("{{{suffix}}}")),
+                None => ("    ", metric.name.clone()),
+            };
+            let _ = writeln!(self.out, "\n{pad}{name}");
             for rule in &metric.thresholds {
                 let mark = if rule.ok { '✓' } else { '✗' };
                 let seen = self.observed(metric, rule);
                 let _ = writeln!(
                     self.out,
-                    "    {mark} '{}' {}={seen}",
+                    "{pad}{mark} '{}' {}={seen}",
                     rule.text, rule.aggregation
                 );
             }
@@ -119,8 +144,9 @@ impl Page<'_> {
         } else {
             0.0
         };
-        let share = |count: u64| match total {
-            0 => "NaN%".to_owned(),
+        // k6 divides by zero for one of the two.
+        let share = |count: u64, of_nothing: &str| match total {
+            0 => of_nothing.to_owned(),
             total => percent(count as f64 / total as f64),
         };
         let row = |name: &str, first: String, rest: String| Row {
@@ -140,12 +166,12 @@ impl Page<'_> {
                 ),
                 row(
                     "checks_succeeded",
-                    share(passes),
+                    share(passes, "0.00%"),
                     format!("{passes} out of {total}"),
                 ),
                 row(
                     "checks_failed",
-                    share(fails),
+                    share(fails, "NaN%"),
                     format!("{fails} out of {total}"),
                 ),
             ],

@@ -80,6 +80,17 @@ pub(crate) fn describe(error: &Value<'_>) -> String {
     text
 }
 
+/// Where script code is now: `name (file:///x.js:1:2)`.
+pub(crate) fn place(ctx: &Ctx<'_>) -> Option<String> {
+    raise_go_error(ctx, "");
+    let stack: Value<'_> = ctx.catch().as_object()?.get("stack").ok()?;
+    let stack = convert::to_text(&stack).ok()?;
+    stack
+        .lines()
+        .filter_map(frame)
+        .find(|frame| frame.contains("://"))
+}
+
 /// `String(error)`, whatever it is.
 pub(crate) fn headline(error: &Value<'_>) -> String {
     if let Ok(text) = convert::to_text(error) {

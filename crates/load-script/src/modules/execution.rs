@@ -9,11 +9,11 @@ use load_metrics::Tags;
 use rquickjs::{Ctx, Object, Value, qjs};
 
 use super::tags;
-use crate::js::convert;
 use crate::js::native::{
     Call, Outcome, Shape, Throw, Visible, define, function, getter, method, plain,
 };
-use crate::vu::state::Phase;
+use crate::js::{convert, exception};
+use crate::vu::state::{Abortion, Phase};
 
 pub(super) fn build<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
     let exports = Object::new(ctx.clone())?;
@@ -224,19 +224,23 @@ fn vu_iteration_scenario<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 }
 
 fn abort<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    let reason = call
-        .given(0)
-        .map_or(Ok(String::new()), |reason| convert::to_text(&reason))?;
-    *call.vu().aborted.borrow_mut() = Some(reason);
+    let said = match call.given(0) {
+        Some(reason) => format!("test aborted: {}", convert::to_text(&reason)?),
+        None => "test aborted".to_owned(),
+    };
+    let place = exception::place(call.ctx).map_or_else(String::new, |place| format!(" at {place}"));
+    *call.vu().aborted.borrow_mut() = Some(Abortion { said, place });
     Err(Throw::Interrupted)
 }
 
 fn fail<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let vu = call.vu();
     vu.run.mark_failed();
-    if let Some(message) = call.given(0) {
-        vu.logger.error(&convert::to_text(&message)?);
-    }
+    let said = match call.given(0) {
+        Some(message) => format!("test marked as failed: {}", convert::to_text(&message)?),
+        None => "test marked as failed".to_owned(),
+    };
+    vu.logger.error(&said);
     Ok(call.undefined())
 }
 

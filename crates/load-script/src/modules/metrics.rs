@@ -116,7 +116,7 @@ fn add<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 
 fn refusal(call: &Call<'_, '_>, name: &str) -> Result<String, Throw> {
     let value = call.arg(0);
-    if value.is_undefined() || value.is_null() {
+    if value.is_undefined() {
         return Ok(format!(
             "no value was provided for metric '{name}', a number or a boolean value is expected"
         ));

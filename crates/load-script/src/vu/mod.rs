@@ -44,6 +44,7 @@ impl ScriptVu {
         let failed = |error: &dyn std::fmt::Display| ScriptError::Exception(error.to_string());
         let fiber = Fiber::new(STACK_BYTES).map_err(|error| failed(&error))?;
         let isolate = Isolate::new(fiber.lowest()).map_err(|error| failed(&error))?;
+        let interrupt = context.interrupt.clone();
         let state = Box::new(VuState::new(context, script, isolate.class_ids()));
         isolate.attach(&state);
         let mut vu = Self {
@@ -54,13 +55,15 @@ impl ScriptVu {
             isolate,
             state,
         };
-        let interrupt = vu.state.run.stopped().clone();
         let exports = vu.on_fiber(Phase::Init, interrupt, |ctx, state| {
             let exports = run::init(ctx, state)?;
             Ok(Persistent::save(ctx, exports))
         });
         match exports.await {
             Ending::Returned(exports) => vu.exports = Some(exports),
+            Ending::Aborted(abortion) => {
+                return Err(ScriptError::Aborted(abortion.said + &abortion.place));
+            }
             other => return Err(other.into_error()),
         }
         Ok(vu)
@@ -155,7 +158,7 @@ impl load_engine::Vu for ScriptVu {
                 run::log_failure(&self.state, &text);
                 IterationEnd::Failed
             }
-            Ending::Aborted(message) => IterationEnd::Aborted(message),
+            Ending::Aborted(abortion) => IterationEnd::Aborted(abortion.said + &abortion.place),
             Ending::Interrupted => IterationEnd::Interrupted,
         }
     }
@@ -176,7 +179,7 @@ impl load_engine::Vu for ScriptVu {
                 run::setup(ctx, state, exports)
             })
             .await;
-        self.state.end_iteration();
+        self.state.count_traffic();
         match ending {
             Ending::Returned(json) => Ok(json.map(Arc::from)),
             other => Err(other.into_error()),
@@ -195,7 +198,7 @@ impl load_engine::Vu for ScriptVu {
                 run::teardown(ctx, state, (exports, data))
             })
             .await;
-        self.state.end_iteration();
+        self.state.count_traffic();
         match ending {
             Ending::Returned(()) => Ok(()),
             other => Err(other.into_error()),

@@ -5,7 +5,7 @@ use load_engine::{Iteration, ScriptError, SummaryFile};
 use load_metrics::{SystemTag, builtin};
 use rquickjs::{Ctx, Function, Object, Persistent, Value};
 
-use super::state::{VuState, now};
+use super::state::{Abortion, VuState, now};
 use crate::js::convert;
 use crate::js::exception;
 use crate::js::isolate::run_jobs;
@@ -21,7 +21,7 @@ pub(crate) enum Ending<R> {
     /// By an exception, as k6 logs it.
     Threw(String),
     /// By `exec.test.abort`.
-    Aborted(String),
+    Aborted(Abortion),
     /// By the interrupt.
     Interrupted,
 }
@@ -30,7 +30,7 @@ impl<R> Ending<R> {
     pub(crate) fn into_error(self) -> ScriptError {
         match self {
             Self::Threw(text) => ScriptError::Exception(text),
-            Self::Aborted(message) => ScriptError::Aborted(message),
+            Self::Aborted(abortion) => ScriptError::Aborted(abortion.said),
             Self::Interrupted | Self::Returned(_) => ScriptError::Interrupted,
         }
     }
@@ -48,8 +48,8 @@ pub(crate) fn to_the_end<R>(
         Err(throw) => why(ctx, throw),
     };
     let timers = state.events.clear();
-    if let Some(message) = state.aborted.take() {
-        return Ending::Aborted(message);
+    if let Some(abortion) = state.aborted.take() {
+        return Ending::Aborted(abortion);
     }
     if state.interrupt.borrow().is_cancelled()
         && matches!(ending, Ending::Interrupted)
@@ -98,6 +98,10 @@ pub(crate) fn init<'js>(ctx: &Ctx<'js>, state: &VuState) -> Result<Object<'js>, 
         }
     };
     let (module, promise) = module::evaluate(main)?;
+    // Code that threw at once is no promise that was rejected.
+    if let State::Rejected(reason) = promise::state(&promise) {
+        return Err(Throw::Engine(ctx.throw(reason)));
+    }
     settle(ctx, state, &promise)?;
     module.namespace(ctx)
 }
@@ -162,8 +166,23 @@ pub(crate) fn setup(
     };
     let result = function.call(())?;
     let value = settle(ctx, state, &result)?;
-    convert::to_json(&value)
+    if value.is_undefined() {
+        return Ok(None);
+    }
+    let to_json: Function<'_> = ctx.eval(SETUP_JSON)?;
+    let json: Value<'_> = to_json.call((value,))?;
+    if json.is_undefined() {
+        return Ok(None);
+    }
+    convert::to_text(&json).map(Some)
 }
+
+/// JSON as Go writes it: what is not defined is null, a time has no zeros at its end.
+const SETUP_JSON: &str = "(value) => JSON.stringify(value, function (key, text) {
+    const own = this[key];
+    if (own === undefined) return null;
+    return own instanceof Date ? own.toISOString().replace(/\\.?0+Z$/, 'Z') : text;
+})";
 
 /// Runs `teardown`, if there is one.
 pub(crate) fn teardown(
@@ -296,7 +315,7 @@ pub(crate) fn log_failure(state: &VuState, text: &str) {
         fields.push(("executor", activation.scenario.executor));
         fields.push(("scenario", &activation.scenario.name));
     }
-    if text.contains("\n\tat ") {
+    if !text.starts_with("Uncaught (in promise)") {
         fields.push(("source", "stacktrace"));
     }
     state.logger.log(Level::Error, text, &fields);
@@ -317,14 +336,19 @@ impl VuState {
 
     /// Counts the traffic of the iteration that ends.
     pub(crate) fn end_iteration(&self) {
-        let (sent, received) = self.client.take_traffic();
         self.enter_group(String::new());
-        let (tags, at) = (self.tags(), now());
-        self.record_at(builtin::DATA_SENT, &tags, at, sent as f64);
-        self.record_at(builtin::DATA_RECEIVED, &tags, at, received as f64);
+        self.count_traffic();
         if self.run.options().no_vu_connection_reuse.unwrap_or(false) {
             self.client.close_idle();
         }
+    }
+
+    /// Counts the traffic since the last time.
+    pub(crate) fn count_traffic(&self) {
+        let (sent, received) = self.client.take_traffic();
+        let (tags, at) = (self.tags(), now());
+        self.record_at(builtin::DATA_SENT, &tags, at, sent as f64);
+        self.record_at(builtin::DATA_RECEIVED, &tags, at, received as f64);
     }
 
     /// Drops all handles into the realm.

@@ -34,6 +34,15 @@ pub(crate) enum Phase {
     Summary,
 }
 
+/// A call of `exec.test.abort`.
+#[derive(Debug, Clone)]
+pub(crate) struct Abortion {
+    /// `test aborted: why`
+    pub(crate) said: String,
+    /// ` at name (file:///x.js:1:2)`, or nothing.
+    pub(crate) place: String,
+}
+
 /// The state of one VU. Stays where it is while its realm exists.
 pub(crate) struct VuState {
     pub(crate) ids: VuIds,
@@ -45,8 +54,8 @@ pub(crate) struct VuState {
     pub(crate) activation: RefCell<Option<Rc<Activation>>>,
     pub(crate) iteration: Cell<Option<Iteration>>,
     pub(crate) interrupt: RefCell<Interrupt>,
-    /// `exec.test.abort` was called with this message.
-    pub(crate) aborted: RefCell<Option<String>>,
+    /// `exec.test.abort` was called.
+    pub(crate) aborted: RefCell<Option<Abortion>>,
     pub(crate) tagging: Tagging,
     pub(crate) events: EventLoop,
     pub(crate) classes: Classes,

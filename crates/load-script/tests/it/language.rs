@@ -73,7 +73,10 @@ fn setup_data_reaches_iterations_and_teardown() {
         export function setup() { return { n: 1, gone: undefined, list: [1] } }
         export default function (data) { data.n += 1; console.log('it', JSON.stringify(data)) }
         export async function teardown(data) { await null; console.log('end', JSON.stringify(data)) }"#);
-    assert_eq!(finished.said().last(), Some(&"end {\"n\":1,\"list\":[1]}"));
+    assert_eq!(
+        finished.said().last(),
+        Some(&"end {\"n\":1,\"gone\":null,\"list\":[1]}")
+    );
     assert_eq!(finished.said()[0], "it {\"n\":2,\"list\":[1]}");
 }
 

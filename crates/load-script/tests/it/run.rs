@@ -69,6 +69,7 @@ fn source(script: &str) -> Source {
         path: "/scripts/test.js".into(),
         text: Some(script.to_owned()),
         environment: vec![("HOME".to_owned(), "/home/x".to_owned())],
+        ..Source::default()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use load_engine::options::{Options, derive, duration};
-use load_engine::plan::{Needs, scale};
+use load_engine::plan::{Needs, in_order, scale};
 use load_engine::segment::Segment;
 
 const BANNER: &str = r"
@@ -36,10 +36,8 @@ pub fn describe(
     );
     let stripe = segment.stripe();
     let scaled = |count| i64::try_from(scale(&stripe, count)).unwrap_or(i64::MAX);
-    let mut ordered: Vec<_> = scenarios.iter().collect();
-    ordered.sort_by(|a, b| a.name.cmp(&b.name));
-    for scenario in ordered {
-        let what = derive::describe(scenario, scaled);
+    for scenario in in_order(scenarios) {
+        let what = derive::describe(scenario, segment.share(), scaled);
         text.push_str(&format!("              * {}: {what}\n", scenario.name));
     }
     text.push('\n');

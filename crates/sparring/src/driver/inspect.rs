@@ -50,17 +50,17 @@ fn read(args: &InspectArgs) -> Result<String, Failure> {
 
 async fn describe(args: &InspectArgs, logger: Logger) -> Result<String, Failure> {
     let registry = Arc::new(Registry::new());
-    let program = target::load(&args.run, registry, logger.clone()).await?;
+    let loaded = target::load(&args.run, false, registry, logger.clone()).await?;
     if !args.execution_requirements {
-        let script = json::read(&program.options());
+        let script = json::read(&loaded.options);
         let script = script
             .map_err(|error| Failure::config(error.to_string()))?
             .options;
         return Ok(written(&script.to_json()));
     }
     let file = layers::config_file(&args.run)?;
-    let options = layers::consolidate(&args.run, file.options, &program.options(), &logger)?;
-    requirements(options, &program).map(|value| written(&value))
+    let options = layers::consolidate(&args.run, file.options, &loaded.options, &logger)?;
+    requirements(options, &loaded.program).map(|value| written(&value))
 }
 
 fn requirements(mut options: Options, program: &impl Program) -> Result<Value, Failure> {

@@ -81,9 +81,6 @@ pub fn consolidate(
         warn_of_wiping(&options, &layer, logger);
         options = layer::merge(options, layer);
     }
-    if args.report.no_thresholds == Some(true) {
-        options.thresholds = None;
-    }
     refuse_unknown_stats(&options)?;
     Ok(options)
 }
@@ -103,7 +100,12 @@ fn refuse_unknown_stats(options: &Options) -> Result<(), Failure> {
         let known = load_metrics::threshold::parse_aggregation(stat);
         let known = known.filter(|_| stat != "rate" && stat != "value");
         known.ok_or_else(|| {
-            Failure::other(format!("invalid trend stat '{stat}', unknown format"))
+            Failure::other(match stat.starts_with("p(") {
+                true => format!(
+                    "invalid percentile trend stat value '{stat}', provide a number between 0 and 100"
+                ),
+                false => format!("invalid trend stat '{stat}', unknown format"),
+            })
         })?;
     }
     Ok(())

@@ -139,9 +139,8 @@ impl Writer {
 
 fn pairs(line: &Line<'_>) -> String {
     let mut text = format!("time=\"{}\" level={}", now(), level(line.level));
-    let fields = [("msg", line.message)]
-        .into_iter()
-        .chain(line.fields.iter().copied());
+    let message = (!line.message.is_empty()).then_some(("msg", line.message));
+    let fields = message.into_iter().chain(line.fields.iter().copied());
     for (key, value) in fields {
         text.push_str(&format!(" {key}={}", quoted(value)));
     }

@@ -1,12 +1,15 @@
 //! The load driver as a command: everything between the command line and the engine.
 
+mod archive;
 pub mod args;
 mod banner;
 mod failure;
 mod inspect;
 mod layers;
 mod logging;
+mod new_script;
 mod progress;
+mod remote;
 mod report;
 mod session;
 mod target;
@@ -14,8 +17,14 @@ mod target;
 use load_engine::Exit;
 use serde_json::Value;
 
+pub use archive::{ArchiveArgs, archive};
 pub use args::Args;
 pub use inspect::{InspectArgs, inspect};
+pub use new_script::{NewArgs, new_script};
+pub use remote::Remote;
+
+/// The version of k6 whose behaviour is followed.
+pub const K6_VERSION: &str = "2.2.0";
 
 /// What came of a run.
 #[derive(Debug, Clone)]

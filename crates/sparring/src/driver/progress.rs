@@ -1,112 +1,284 @@
 //! Progress: one line for the run, one for each scenario.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use load_engine::options::Executor;
-use load_engine::{Board, RunState};
+use load_engine::options::{Executor, duration};
+use load_engine::{Board, Phase, RunState, ScenarioState};
 
-/// All lines as of now.
-pub fn lines(state: &RunState, boards: &[Arc<Board>], most_vus: u64) -> String {
-    let instance = &state.instance;
-    let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-    let most = most_vus.max(count(&instance.vus_initialized));
-    let width = most.to_string().len();
-    let mut text = format!(
-        "running ({}), {:0width$}/{most} VUs, {} complete and {} interrupted iterations\n",
-        clock(state.run_time(), Duration::ZERO),
-        count(&instance.vus_active),
-        count(&instance.iterations_completed),
-        count(&instance.iterations_interrupted),
-    );
-    let mut ordered: Vec<_> = boards.iter().collect();
-    ordered.sort_by(|a, b| a.scenario.name.cmp(&b.scenario.name));
-    let longest = ordered
-        .iter()
-        .map(|board| board.scenario.name.len())
-        .max()
-        .unwrap_or(0);
-    for board in ordered {
-        let stopped = state.end().is_some();
-        text.push_str(&format!(
-            "{:longest$}  {}\n",
-            board.scenario.name,
-            line(board, stopped)
-        ));
-    }
-    text
+/// What is shown of a run while it goes on.
+#[derive(Clone)]
+pub struct Shown {
+    pub state: Arc<RunState>,
+    pub boards: Vec<Arc<Board>>,
+    /// VUs to make before the start.
+    pub planned_vus: u64,
+    /// VUs at most.
+    pub most_vus: u64,
+    /// The longest that the run may take.
+    pub longest: Duration,
 }
 
-fn line(board: &Board, stopped: bool) -> String {
+/// Names are at least as wide as `Init`.
+const LEAST_WIDTH: usize = 4;
+
+/// A scenario's bar.
+struct Bar {
+    mark: char,
+    share: f64,
+    /// VUs, time, iterations or rate.
+    columns: Vec<String>,
+}
+
+impl Shown {
+    /// All lines as of now.
+    pub fn lines(&self) -> String {
+        let mut ordered: Vec<&Arc<Board>> = self.boards.iter().collect();
+        ordered.sort_by_key(|board| (board.scenario.start_time(), board.scenario.name.clone()));
+        let names = ordered.iter().map(|board| board.scenario.name.len());
+        let width = names.chain([LEAST_WIDTH]).max().unwrap_or_default();
+        let has_begun = ordered.iter().any(|board| board.state.get().is_some());
+        let bars: Vec<Bar> = ordered.iter().map(|board| bar(board, has_begun)).collect();
+        let mut widths = Vec::new();
+        for bar in &bars {
+            widths.resize(widths.len().max(bar.columns.len()), 0);
+            for (width, text) in widths.iter_mut().zip(&bar.columns) {
+                *width = text.len().max(*width);
+            }
+        }
+        let mut text = if has_begun {
+            self.running_line()
+        } else {
+            self.preparing_line(width)
+        };
+        for (board, bar) in ordered.iter().zip(bars) {
+            text.push_str(&format!(
+                "{:width$} {} [ {:3.0}% ]",
+                board.scenario.name,
+                bar.mark,
+                (bar.share * 100.0).floor()
+            ));
+            for (width, column) in widths.iter().zip(&bar.columns) {
+                text.push_str(&format!(" {column:width$} "));
+            }
+            text.truncate(text.trim_end().len());
+            text.push('\n');
+        }
+        text
+    }
+
+    fn running_line(&self) -> String {
+        let instance = &self.state.instance;
+        let most = self.most_vus.max(count(&instance.vus_initialized));
+        let width = most.to_string().len();
+        format!(
+            "running ({}), {:0width$}/{most} VUs, {} complete and {} interrupted iterations\n",
+            clock(self.state.run_time(), self.longest),
+            count(&instance.vus_active),
+            count(&instance.iterations_completed),
+            count(&instance.iterations_interrupted),
+        )
+    }
+
+    /// Before the first scenario begins.
+    fn preparing_line(&self, width: usize) -> String {
+        let made = count(&self.state.instance.vus_initialized).min(self.planned_vus);
+        if self.state.phase() < Phase::InitDone as u8 {
+            let share = 100 * made / self.planned_vus.max(1);
+            let planned = self.planned_vus;
+            return format!(
+                "{:width$}   [ {share:3}% ] {made}/{planned} VUs initialized\n",
+                "Init"
+            );
+        }
+        if self.state.is_paused() {
+            return format!("{:width$}   [   0% ] paused\n", "Run");
+        }
+        format!("{:width$}   [ 100% ] setup()\n", "Run")
+    }
+}
+
+fn bar(board: &Board, has_begun: bool) -> Bar {
     let Some(state) = board.state.get() else {
-        return format!(
-            "• [   0% ] waiting  {}",
-            clock(board.scenario.start_time(), Duration::ZERO)
-        );
+        let left = board.starts_in();
+        let waits = has_begun && left.is_some();
+        let start = board.scenario.start_time();
+        let columns = vec!["waiting".to_owned(), clock(left.unwrap_or(start), start)];
+        return Bar {
+            mark: if waits { '•' } else { ' ' },
+            share: 0.0,
+            columns: if waits { columns } else { Vec::new() },
+        };
     };
     let planned = board.scenario.duration();
-    let elapsed = state.started.elapsed().min(planned);
-    let done = board.has_ended();
-    let full = done && !stopped;
-    let share = if full { 1.0 } else { state.progress() };
-    let mark = match (done, stopped) {
+    let spent = board
+        .ended_after()
+        .unwrap_or_else(|| state.started.elapsed());
+    // A ramp that comes down for good ends before its last stages.
+    let is_ramp = matches!(board.scenario.executor, Executor::RampingVus(_));
+    let is_done = is_ramp && board.has_ended() && !board.was_ended_early();
+    let is_over = spent >= planned || is_done;
+    let (share, columns) = match &board.scenario.executor {
+        Executor::SharedIterations(_) => {
+            let (ended, all) = (ended(state), state.planned_iterations);
+            let iterations = format!("{} shared iters", of_all(ended, all));
+            let time = format!("{}/{}", clock(spent, planned), duration::format(planned));
+            (part(ended, all), vec![vus(board), time, iterations])
+        }
+        Executor::PerVuIterations(c) => {
+            let (ended, all) = (ended(state), state.planned_iterations);
+            let each = c.iterations.unwrap_or(1);
+            let iterations = format!("{} iters, {each} per VU", of_all(ended, all));
+            let time = match is_over {
+                true => duration::format(planned),
+                false => format!("{}/{}", clock(spent, planned), duration::format(planned)),
+            };
+            let share = if is_over { 1.0 } else { part(ended, all) };
+            (share, vec![vus(board), time, iterations])
+        }
+        other => {
+            let time = match is_over {
+                true => duration::format(planned),
+                false => format!("{}/{}", clock(spent, planned), whole_time(other, planned)),
+            };
+            let share = if is_over { 1.0 } else { state.progress() };
+            let rate = rate(board, spent);
+            let columns = [Some(vus(board)), Some(time), rate];
+            (share, columns.into_iter().flatten().collect())
+        }
+    };
+    let mark = match (board.has_ended(), share < 1.0 || board.was_ended_early()) {
         (true, false) => '✓',
         (true, true) => '✗',
         (false, _) => ' ',
     };
-    let vus = board.vus_planned.load(Ordering::Relaxed);
-    let completed = state.completed.load(Ordering::Relaxed);
-    let time = match done && full {
-        true if state.planned_iterations == 0 => load_engine::options::duration::format(planned),
-        _ => format!(
-            "{}/{}",
-            clock(elapsed, planned),
-            load_engine::options::duration::format(planned)
-        ),
-    };
-    let details = match &board.scenario.executor {
-        Executor::SharedIterations(_) => {
-            format!(
-                "{vus} VUs  {time}  {completed}/{} shared iters",
-                state.planned_iterations
-            )
-        }
-        Executor::PerVuIterations(c) => {
-            let each = c.iterations.unwrap_or(1);
-            format!(
-                "{vus} VUs  {time}  {completed}/{} iters, {each} per VU",
-                state.planned_iterations
-            )
-        }
-        Executor::RampingVus(_) => format!("{vus}/{} VUs  {time}", board.vus),
-        Executor::ConstantArrivalRate(c) => {
-            let unit = c.time_unit.map_or(1.0, |unit| unit.as_secs_f64());
-            let rate = c.rate.unwrap_or(0) as f64 / unit;
-            let active = state.vus_active.load(Ordering::Relaxed);
-            format!("{active}/{} VUs  {time}  {rate:.2} iters/s", board.vus)
-        }
-        Executor::RampingArrivalRate(_) => {
-            let active = state.vus_active.load(Ordering::Relaxed);
-            format!("{active}/{} VUs  {time}", board.vus)
-        }
-        Executor::ConstantVus(_) | Executor::ExternallyControlled(_) => {
-            format!("{vus} VUs  {time}")
-        }
-    };
-    format!("{mark} [ {:3.0}% ] {details}", share * 100.0)
+    Bar {
+        mark,
+        share,
+        columns,
+    }
 }
 
-/// `01.5s`, `1m01.5s`: as wide as `like` would be.
+/// Ramps show their whole time as wide as the time that has passed, the others as options do.
+fn whole_time(executor: &Executor, planned: Duration) -> String {
+    match executor {
+        Executor::RampingVus(_) => clock(planned, planned),
+        _ => duration::format(planned),
+    }
+}
+
+fn vus(board: &Board) -> String {
+    let active = board
+        .state
+        .get()
+        .map_or(0, |state| count(&state.vus_active));
+    let planned = count(&board.vus_planned);
+    match &board.scenario.executor {
+        Executor::RampingVus(_) => of_all(planned, board.vus) + " VUs",
+        Executor::ExternallyControlled(_) => format!("{planned}/{} VUs", board.vus),
+        Executor::ConstantArrivalRate(_) | Executor::RampingArrivalRate(_) => {
+            of_all(active, planned) + " VUs"
+        }
+        _ => format!("{planned} VUs"),
+    }
+}
+
+/// The rate that an arrival rate has now, of this instance.
+fn rate(board: &Board, spent: Duration) -> Option<String> {
+    let per_second = |count: f64, unit: Option<Duration>| {
+        count * board.share / unit.map_or(1.0, |unit| unit.as_secs_f64())
+    };
+    let (now, most) = match &board.scenario.executor {
+        Executor::ConstantArrivalRate(c) => {
+            let rate = per_second(c.rate.unwrap_or(0) as f64, c.time_unit);
+            (rate, rate)
+        }
+        Executor::RampingArrivalRate(c) => {
+            let stages = c.stages.as_deref().unwrap_or_default();
+            let (mut from, mut left) = (c.start_rate.unwrap_or(0) as f64, spent);
+            let most = stages
+                .iter()
+                .map(|stage| stage.target as f64)
+                .fold(from, f64::max);
+            for stage in stages {
+                let target = stage.target as f64;
+                if left < stage.duration {
+                    from += (target - from) * left.as_secs_f64() / stage.duration.as_secs_f64();
+                    break;
+                }
+                left -= stage.duration;
+                from = target;
+            }
+            (per_second(from, c.time_unit), per_second(most, c.time_unit))
+        }
+        _ => return None,
+    };
+    let width = format!("{most:.2}").len();
+    Some(format!("{now:0width$.2} iters/s"))
+}
+
+fn ended(state: &ScenarioState) -> u64 {
+    count(&state.completed) + count(&state.interrupted)
+}
+
+/// `04/18`
+fn of_all(some: u64, all: u64) -> String {
+    let width = all.to_string().len();
+    format!("{some:0width$}/{all}")
+}
+
+fn part(some: u64, all: u64) -> f64 {
+    if all == 0 {
+        return 0.0;
+    }
+    some as f64 / all as f64
+}
+
+fn count(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
+}
+
+/// `01.5s`, `0m01.5s`: with the digits that `like` has.
 fn clock(time: Duration, like: Duration) -> String {
     let tenths = time.as_millis() / 100;
-    let (minutes, rest) = (tenths / 600, tenths % 600);
+    let (all_minutes, rest) = (tenths / 600, tenths % 600);
+    let (hours, minutes) = (all_minutes / 60, all_minutes % 60);
+    let like_s = like.as_secs();
+    let digits = |number: u64| number.to_string().len();
     let seconds = format!("{:02}.{}s", rest / 10, rest % 10);
-    if minutes >= 60 || like >= Duration::from_secs(3600) {
-        return format!("{}h{:02}m{seconds}", minutes / 60, minutes % 60);
+    if like_s >= 24 * 3600 {
+        let (days, hours) = (hours / 24, hours % 24);
+        let width = digits(like_s / (24 * 3600));
+        return format!("{days:0width$}d{hours:02}h{minutes:02}m{seconds}");
     }
-    if minutes > 0 || like >= Duration::from_secs(60) {
-        return format!("{minutes:02}m{seconds}");
+    if like_s >= 3600 {
+        let width = digits(like_s / 3600);
+        return format!("{hours:0width$}h{minutes:02}m{seconds}");
     }
-    seconds
+    if like_s >= 60 {
+        let width = digits(like_s / 60);
+        return format!("{all_minutes:0width$}m{seconds}");
+    }
+    let width = digits(like_s);
+    format!("{:0width$}.{}s", tenths / 10, tenths % 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_as_wide_as_the_longest() {
+        let check = |millis, like_s, expected: &str| {
+            let like = Duration::from_secs(like_s);
+            assert_eq!(clock(Duration::from_millis(millis), like), expected);
+        };
+        check(1000, 2, "1.0s");
+        check(2650, 32, "02.6s");
+        check(200, 630, "00m00.2s");
+        check(2000, 100, "0m02.0s");
+        check(61_000, 7200, "0h01m01.0s");
+        check(12_000, 2, "12.0s");
+    }
 }

@@ -22,7 +22,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::{Args, SummaryMode};
 use super::failure::Failure;
-use super::{Driven, banner, layers, logging, progress, report, target};
+use super::progress::Shown;
+use super::{Driven, banner, layers, logging, report, target};
 
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 
@@ -43,8 +44,9 @@ pub fn run(args: &Args) -> Result<Driven, Failure> {
 async fn drive(args: &Args, logger: Logger) -> Result<Driven, Failure> {
     let file = layers::config_file(args)?;
     let registry = Arc::new(Registry::new());
-    let program = target::load(args, Arc::clone(&registry), logger.clone()).await?;
-    let mut options = layers::consolidate(args, file.options, &program.options(), &logger)?;
+    let loaded = target::load(args, true, Arc::clone(&registry), logger.clone()).await?;
+    let mut options = layers::consolidate(args, file.options, &loaded.options, &logger)?;
+    let program = loaded.program;
     let config = |error: &dyn std::error::Error| Failure::config(error.to_string());
     let segment = Segment::parse(
         options.execution_segment.as_deref(),
@@ -56,6 +58,11 @@ async fn drive(args: &Args, logger: Logger) -> Result<Driven, Failure> {
     }
     validate::scenarios(&options, |name| program.has_function(name))
         .map_err(|error| config(&error))?;
+    // Outputs tell of thresholds that are not looked at.
+    let shown_options = Arc::new(options.clone());
+    if args.report.no_thresholds == Some(true) {
+        options.thresholds = None;
+    }
     let thresholds = options.thresholds.clone().unwrap_or_default();
     let thresholds = Thresholds::new(&thresholds, &registry).map_err(|error| config(&error))?;
     let options = Arc::new(options);
@@ -66,7 +73,7 @@ async fn drive(args: &Args, logger: Logger) -> Result<Driven, Failure> {
         .chain(&file.outputs)
         .cloned()
         .collect();
-    let (outputs, described) = start_outputs(&named, &registry, &options, &logger)?;
+    let (outputs, described) = start_outputs(&named, &registry, &shown_options, &logger)?;
     let (needs, boards) = boards(&options, &segment);
     if !args.process.quiet {
         report::print(&banner::describe(
@@ -146,7 +153,9 @@ async fn conduct<P: Program>(
     let shown = Shown {
         state: Arc::clone(&state),
         boards,
+        planned_vus: needs.planned_vus,
         most_vus: needs.most_vus,
+        longest: needs.duration,
     };
     let progress = tokio::task::spawn_local(show_progress(shown.clone(), args.process.quiet));
     let outcome = tokio::select! {
@@ -196,14 +205,6 @@ async fn serve_api(
     })))
 }
 
-/// What is shown of a run while it goes on.
-#[derive(Clone)]
-struct Shown {
-    state: Arc<RunState>,
-    boards: Vec<Arc<Board>>,
-    most_vus: u64,
-}
-
 fn finish(
     args: &Args,
     outcome: Outcome,
@@ -215,8 +216,7 @@ fn finish(
     let mut spoilt_by = spoilt_by(outputs, args, &outcome, shown);
     report::summary(args, &outcome.summary, outcome.files, logger);
     if !args.process.quiet {
-        let lines = progress::lines(&shown.state, &shown.boards, shown.most_vus);
-        report::print(&format!("\n{lines}"));
+        report::print(&format!("\n{}", shown.lines()));
     }
     for reason in &spoilt_by {
         logger.log(
@@ -315,7 +315,7 @@ async fn show_progress(shown: Shown, quiet: bool) {
     let mut ticks = interval_at(Instant::now() + PROGRESS_EVERY, PROGRESS_EVERY);
     loop {
         ticks.tick().await;
-        let lines = progress::lines(&shown.state, &shown.boards, shown.most_vus);
+        let lines = shown.lines();
         if live {
             // Drawn over itself: the next block begins where this one began.
             let up = lines.lines().count();

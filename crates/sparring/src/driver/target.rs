@@ -1,84 +1,171 @@
 //! The script that is to be run.
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use load_engine::archive::Archive;
 use load_engine::log::Logger;
-use load_engine::{Exit, ScriptError};
+use load_engine::{Exit, Program, ScriptError};
 use load_metrics::Registry;
 use load_script::{ScriptProgram, Source};
+use serde_json::Value;
 
-use super::args::Args;
+use super::args::{Args, ScriptFlags};
 use super::failure::Failure;
 
-/// Loads the script: compiles it and runs its init code once.
-pub async fn load(
-    args: &Args,
-    registry: Arc<Registry>,
-    logger: Logger,
-) -> Result<ScriptProgram, Failure> {
-    let source = source(args)?;
-    let name = source.path.display().to_string();
-    ScriptProgram::load(source, registry, logger)
-        .await
-        .map_err(|error| match error {
-            ScriptError::Exception(text) => {
-                let mut failure = Failure::new(Exit::ScriptException, text);
-                failure.hint = Some("script exception".to_owned());
-                failure
-            }
-            ScriptError::Aborted(why) => {
-                Failure::new(Exit::ScriptAborted, format!("test aborted: {why}"))
-            }
-            ScriptError::Interrupted => Failure::new(
-                Exit::Interrupted,
-                format!("the init code of {name} was interrupted"),
-            ),
-        })
+/// A script whose init code has run once.
+pub struct Loaded {
+    pub program: ScriptProgram,
+    /// What it exports as its options, or the options of its archive.
+    pub options: Value,
+    /// What `__ENV` holds.
+    pub environment: Vec<(String, String)>,
 }
 
-fn source(args: &Args) -> Result<Source, Failure> {
-    let environment = environment(args)?;
-    if args.script == "-" {
-        let mut text = String::new();
-        std::io::stdin()
-            .read_to_string(&mut text)
-            .map_err(|error| {
-                Failure::other(format!("the standard input cannot be read: {error}"))
-            })?;
-        let path = PathBuf::from("/-");
-        return Ok(Source {
-            path,
-            text: Some(text),
-            environment,
-        });
-    }
-    let path = Path::new(&args.script);
-    let is_file = path.metadata().is_ok_and(|meta| meta.is_file());
-    if !is_file {
-        return Err(Failure::other(format!(
-            "the script '{}' couldn't be found on local disk; check the path",
-            args.script
-        )));
-    }
-    let path = std::path::absolute(path)
-        .map_err(|error| Failure::other(format!("the path '{}': {error}", args.script)))?;
-    Ok(Source {
-        path,
-        text: None,
+/// Loads the script: compiles it and runs its init code once. The system's variables are in `__ENV`
+/// unless the flags or `with_system` say otherwise.
+pub async fn load(
+    args: &Args,
+    with_system: bool,
+    registry: Arc<Registry>,
+    logger: Logger,
+) -> Result<Loaded, Failure> {
+    let system = args.script_flags.include_system_env_vars;
+    let own = environment(&args.script_flags, system.unwrap_or(with_system))?;
+    let (source, options) = source(args, own)?;
+    let name = source.path.display().to_string();
+    let environment = source.environment.clone();
+    let loaded = ScriptProgram::load(source, registry, logger).await;
+    let program = loaded.map_err(|error| failure(error, &args.script, &name))?;
+    let options = options.unwrap_or_else(|| program.options());
+    Ok(Loaded {
+        program,
+        options,
         environment,
     })
 }
 
+fn failure(error: ScriptError, script: &str, path: &str) -> Failure {
+    match error {
+        ScriptError::Exception(text) => {
+            let mut failure = Failure::new(Exit::ScriptException, text);
+            failure.hint = Some("script exception".to_owned());
+            failure
+        }
+        ScriptError::Aborted(said) => Failure::new(
+            Exit::ScriptAborted,
+            format!(
+                "could not initialize '{script}': could not load JS test 'file://{path}': {said}"
+            ),
+        ),
+        ScriptError::Unusable(why) => Failure::other(format!(
+            "could not initialize '{script}': could not load JS test 'file://{path}': {why}"
+        )),
+        ScriptError::Interrupted => Failure::new(
+            Exit::Interrupted,
+            format!("the init code of {path} was interrupted"),
+        ),
+    }
+}
+
+/// Where the script comes from, and its options if it is an archive.
+fn source(
+    args: &Args,
+    environment: Vec<(String, String)>,
+) -> Result<(Source, Option<Value>), Failure> {
+    let (content, path) = read(&args.script)?;
+    let is_archive = match args.script_flags.test_type.as_deref() {
+        Some("archive") => true,
+        Some("js") => false,
+        Some(other) => {
+            return Err(Failure::other(format!(
+                "there is no test type '{other}'; use js or archive"
+            )));
+        }
+        None => Archive::is_archive(&content),
+    };
+    if is_archive {
+        return from_archive(&content, environment);
+    }
+    let text = String::from_utf8_lossy(&content).into_owned();
+    let source = Source {
+        path,
+        text: Some(text),
+        environment,
+        archived: None,
+    };
+    Ok((source, None))
+}
+
+fn read(script: &str) -> Result<(Vec<u8>, PathBuf), Failure> {
+    if script == "-" {
+        let mut content = Vec::new();
+        std::io::stdin()
+            .read_to_end(&mut content)
+            .map_err(|error| {
+                Failure::other(format!("the standard input cannot be read: {error}"))
+            })?;
+        let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+        return Ok((content, folder.join("-")));
+    }
+    let path = Path::new(script);
+    if !path.metadata().is_ok_and(|meta| meta.is_file()) {
+        return Err(Failure::other(format!(
+            "the script '{script}' couldn't be found on local disk; check the path"
+        )));
+    }
+    let failed = |error: std::io::Error| Failure::other(format!("the path '{script}': {error}"));
+    let path = std::path::absolute(path).map_err(failed)?;
+    Ok((std::fs::read(&path).map_err(failed)?, plain(&path)))
+}
+
+/// The path without `..`, as it is shown.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => drop(plain.pop()),
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
+fn from_archive(
+    content: &[u8],
+    own: Vec<(String, String)>,
+) -> Result<(Source, Option<Value>), Failure> {
+    let archive = Archive::read(content).map_err(|error| Failure::other(error.to_string()))?;
+    let Some(path) = archive.filename.strip_prefix("file://") else {
+        let name = &archive.filename;
+        return Err(Failure::other(format!(
+            "the archive's script {name} is not a file:// URL"
+        )));
+    };
+    // The command line and the system win over what was archived.
+    let archived = archive.env.into_iter().flatten();
+    let mut environment: Vec<(String, String)> = archived
+        .filter(|(name, _)| own.iter().all(|(known, _)| known != name))
+        .collect();
+    environment.extend(own);
+    let source = Source {
+        path: PathBuf::from(path),
+        text: Some(String::from_utf8_lossy(&archive.data).into_owned()),
+        environment,
+        archived: Some(archive.files),
+    };
+    Ok((source, Some(archive.options)))
+}
+
 /// What `__ENV` holds: the system's variables, then those of the command line.
-fn environment(args: &Args) -> Result<Vec<(String, String)>, Failure> {
+fn environment(flags: &ScriptFlags, with_system: bool) -> Result<Vec<(String, String)>, Failure> {
     let mut all: Vec<(String, String)> = Vec::new();
-    if args.script_flags.include_system_env_vars.unwrap_or(true) {
+    if with_system {
         let text = |value: std::ffi::OsString| value.to_string_lossy().into_owned();
         all.extend(std::env::vars_os().map(|(name, value)| (text(name), text(value))));
     }
-    for pair in &args.script_flags.environment {
+    for pair in &flags.environment {
         let (name, value) = match pair.split_once('=') {
             Some((name, value)) => (name, value.to_owned()),
             None => (pair.as_str(), std::env::var(pair).unwrap_or_default()),

@@ -1,0 +1,69 @@
+//! The log: `time="…" level=info msg="…" source=console`.
+
+/// Errors that the script engine itself words: only the kind is k6's.
+const OF_THE_ENGINE: [&str; 5] = [
+    "TypeError: ",
+    "ReferenceError: ",
+    "SyntaxError: ",
+    "RangeError: ",
+    "InternalError: ",
+];
+
+/// What `console` wrote, in order, and all other lines, sorted.
+pub fn read(text: &str) -> (Vec<String>, Vec<String>) {
+    let (mut console, mut log) = (Vec::new(), Vec::new());
+    for line in text.lines() {
+        let Some((_, rest)) = line.split_once(" level=") else {
+            log.push(line.to_owned());
+            continue;
+        };
+        if let Some(said) = rest.strip_suffix(" source=console") {
+            console.push(said.to_owned());
+        } else {
+            log.push(plain(rest));
+        }
+    }
+    log.sort();
+    (console, log)
+}
+
+/// Without positions in the script and what the engine words.
+fn plain(line: &str) -> String {
+    let mut line = without_positions(&without_stack(line));
+    for kind in OF_THE_ENGINE {
+        if let Some(at) = line.find(kind) {
+            let rest = &line[at + kind.len()..];
+            let end = rest.find('"').unwrap_or(rest.len());
+            line = format!("{}{kind}…{}", &line[..at], &rest[end..]);
+        }
+    }
+    line
+}
+
+/// `script.js:3:63(10)` is `script.js`: the engines count columns in their own way.
+fn without_positions(line: &str) -> String {
+    let mut out = String::new();
+    let mut rest = line;
+    while let Some(at) = rest.find(".js:") {
+        let end = at + ".js".len();
+        out.push_str(&rest[..end]);
+        let is_position = |c: char| c.is_ascii_digit() || c == ':';
+        rest = rest[end..].trim_start_matches(is_position);
+        if let Some((counter, after)) = rest.strip_prefix('(').and_then(|r| r.split_once(')'))
+            && counter.chars().all(|c| c.is_ascii_digit())
+        {
+            rest = after;
+        }
+    }
+    out + rest
+}
+
+/// Stacks begin with `\n\tat` inside of a message and end with it.
+fn without_stack(line: &str) -> String {
+    let Some(at) = line.find(r"\n\tat ").or_else(|| line.find(r"\n    at ")) else {
+        return line.to_owned();
+    };
+    let rest = &line[at..];
+    let end = rest.find('"').unwrap_or(rest.len());
+    format!("{}{}", &line[..at], &rest[end..])
+}

@@ -1,0 +1,73 @@
+//! The summary's export.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+/// Gauges and counters that depend on how fast a run was, or on headers of the driver.
+const BY_CHANCE: [&str; 4] = ["vus", "vus_max", "data_sent", "data_received"];
+
+/// Metrics with their steady values, and groups with their checks.
+pub fn read(export: &Value) -> (Vec<String>, Vec<String>) {
+    let empty = Map::new();
+    let metrics = export["metrics"].as_object().unwrap_or(&empty);
+    let mut lines: Vec<String> = metrics
+        .iter()
+        .filter(|(name, _)| !name.starts_with("vus"))
+        .map(|(name, metric)| {
+            let by_chance = BY_CHANCE.contains(&name.split('{').next().unwrap_or_default());
+            metric_line(name, metric, by_chance)
+        })
+        .collect();
+    lines.sort();
+    let keys: BTreeSet<&String> = export.as_object().unwrap_or(&empty).keys().collect();
+    lines.push(format!("keys: {keys:?}"));
+    let mut checks = Vec::new();
+    read_group(&export["root_group"], &mut checks);
+    checks.sort();
+    (lines, checks)
+}
+
+fn metric_line(name: &str, metric: &Value, by_chance: bool) -> String {
+    let empty = Map::new();
+    let mut keys = metric.as_object().unwrap_or(&empty).keys();
+    let is_trend = keys.any(|key| ["avg", "med"].contains(&key.as_str()) || key.starts_with("p("));
+    let values = metric.as_object().unwrap_or(&empty).iter();
+    let mut values: Vec<String> = values
+        .map(|(key, value)| {
+            let steady = !is_trend && key != "rate" && !by_chance;
+            match key.as_str() {
+                "thresholds" => {
+                    let sorted: Option<BTreeMap<_, _>> =
+                        value.as_object().map(|map| map.iter().collect());
+                    format!("thresholds={:?}", sorted.unwrap_or_default())
+                }
+                _ if steady => format!("{key}={}", value.as_f64().unwrap_or(f64::NAN)),
+                _ => key.clone(),
+            }
+        })
+        .collect();
+    values.sort();
+    format!("{name}: {}", values.join(" "))
+}
+
+fn read_group(group: &Value, lines: &mut Vec<String>) {
+    lines.push(format!(
+        "group {} {} {}",
+        group["name"], group["path"], group["id"]
+    ));
+    let members = |key: &str| {
+        let inner = group[key].as_object();
+        inner.into_iter().flat_map(Map::values).cloned()
+    };
+    for check in members("checks") {
+        let (path, id) = (&check["path"], &check["id"]);
+        lines.push(format!(
+            "{path} {id} {} {}",
+            check["passes"], check["fails"]
+        ));
+    }
+    for inner in members("groups") {
+        read_group(&inner, lines);
+    }
+}

@@ -1,0 +1,3 @@
+// flags: -o csv=/dev/null
+export const options = { iterations: 1 };
+export default function () {}

@@ -1,0 +1,3 @@
+// stdin
+export const options = { iterations: 1 };
+export default function () { console.log('from stdin'); }

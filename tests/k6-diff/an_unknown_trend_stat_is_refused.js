@@ -1,0 +1,3 @@
+// flags: --summary-trend-stats avg,p(x)
+export const options = { iterations: 1 };
+export default function () {}

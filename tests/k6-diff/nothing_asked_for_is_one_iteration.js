@@ -1,0 +1,1 @@
+export default function () { console.log(__VU, __ITER); }

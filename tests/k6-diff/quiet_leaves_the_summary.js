@@ -1,0 +1,3 @@
+// flags: --quiet
+export const options = { iterations: 1 };
+export default function () {}

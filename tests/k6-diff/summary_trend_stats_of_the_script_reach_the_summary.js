@@ -1,0 +1,7 @@
+import { Trend } from 'k6/metrics';
+const trend = new Trend('plain');
+export const options = { iterations: 3, summaryTrendStats: ['avg', 'p(0)', 'p(50.5)', 'max', 'count'] };
+export default function () { trend.add(__ITER); }
+export function handleSummary(data) {
+  return { stdout: JSON.stringify(data.metrics.plain.values) + '\n' + JSON.stringify(data.options.summaryTrendStats) };
+}

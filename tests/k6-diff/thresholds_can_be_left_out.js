@@ -1,0 +1,3 @@
+// flags: --no-thresholds
+export const options = { iterations: 1, thresholds: { iterations: ['count>5'] } };
+export default function () {}

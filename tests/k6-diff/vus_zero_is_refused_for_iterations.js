@@ -1,0 +1,2 @@
+// flags: -u 0 -i 1
+export default function () {}
