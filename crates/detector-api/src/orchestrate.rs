@@ -243,6 +243,10 @@ pub struct DetectorTimeline {
     /// Waiting for a free place.
     pub queued_ms: f64,
     pub attempts: Vec<AttemptTimeline>,
+    /// Where the answer came from when this request made no call for it: `hit` (kept from
+    /// before), `shared` (of another request's call), `stale` (kept, stands in for an open breaker).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

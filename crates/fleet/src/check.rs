@@ -38,6 +38,9 @@ fn check_orchestration(settings: &Orchestration, faults: &mut Faults) {
         settings.partial_coverage_threshold,
         faults,
     );
+    let mut part = Vec::new();
+    settings.overload.limit.validate(&mut part);
+    faults.add_below(&path("overload.limit"), part);
     if ![200, 206, 207].contains(&settings.partial_status) {
         faults.add(path("partial_status"), "use 206, 200 or 207");
     }
@@ -138,6 +141,16 @@ fn check_endpoint(path: &str, endpoint: &str, faults: &mut Faults) {
 fn check_names(fleet: &Fleet, faults: &mut Faults) {
     let mut owner: HashMap<&str, &str> = fleet.detectors.keys().map(|n| (&**n, &**n)).collect();
     for (name, detector) in &fleet.detectors {
+        if let Some(live) = &detector.shadow_of {
+            let path = format!("detectors.{name}.shadow_of");
+            match fleet.detectors.get(live) {
+                None => faults.add(path, format!("no detector is called `{live}`")),
+                Some(other) if other.shadow_of.is_some() || live == name => {
+                    faults.add(path, format!("`{live}` is no live detector"));
+                }
+                Some(_) => {}
+            }
+        }
         for (index, alias) in detector.aliases.iter().enumerate() {
             if let Some(other) = owner.insert(alias, name) {
                 let path = format!("detectors.{name}.aliases[{index}]");

@@ -66,6 +66,7 @@ pub struct Orchestration {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job_store: Option<PathBuf>,
     pub cache: Cache,
+    pub overload: Overload,
     pub auth: Auth,
     pub health: Health,
 }
@@ -79,6 +80,7 @@ impl Default for Orchestration {
             partial_status: 206,
             job_store: None,
             cache: Cache::default(),
+            overload: Overload::default(),
             auth: Auth::default(),
             health: Health::default(),
         }
@@ -102,6 +104,34 @@ impl Default for Cache {
             enabled: true,
             ttl_ms: 300_000,
             entries: 10_000,
+        }
+    }
+}
+
+/// How many requests are worked on at once, and who waits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Overload {
+    /// Requests under way at once, found by watching their latency.
+    pub limit: resilience::limit::Config,
+    /// Requests that wait. As the queue fills, optional detectors are left out; when it is full,
+    /// requests are turned away, critical ones last.
+    pub max_queued: usize,
+    /// The longest that a synchronous request waits.
+    pub max_wait_ms: u64,
+}
+
+impl Default for Overload {
+    fn default() -> Self {
+        Self {
+            limit: resilience::limit::Config {
+                initial: 200,
+                min: 4,
+                max: 10_000,
+                ..resilience::limit::Config::default()
+            },
+            max_queued: 200,
+            max_wait_ms: 500,
         }
     }
 }
@@ -243,6 +273,10 @@ pub struct Detector {
     /// only named.
     #[serde(default)]
     pub on_failure: OnFailure,
+    /// Makes it a shadow of the detector of this name: it is asked after it, to see whether they
+    /// agree, and its answer goes into metrics alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow_of: Option<String>,
     /// How the mock detector of this name behaves.
     #[serde(default)]
     pub mock: Profile,

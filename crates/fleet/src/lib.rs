@@ -7,8 +7,8 @@ mod load;
 pub mod read;
 
 pub use config::{
-    ApiKey, Auth, AuthMode, Cache, Detector, Fleet, Health, Orchestration, PerformanceTargets,
-    Service,
+    ApiKey, Auth, AuthMode, Cache, Detector, Fleet, Health, Orchestration, Overload,
+    PerformanceTargets, Service,
 };
 pub use fault::{Fault, Faults};
 pub use load::{BUILT_IN, LoadError, load};

@@ -64,7 +64,7 @@ pub fn aggregate(plan: &Plan, called: &[Called], tenant: &str) -> Aggregated {
 }
 
 fn is_failed(call: &Called) -> bool {
-    matches!(&call.outcome, Err(failure) if *failure != Failure::NotNeeded)
+    matches!(&call.outcome, Err(failure) if failure.was_asked())
 }
 
 fn payload(
@@ -117,7 +117,7 @@ fn result(one: &Selected, call: &Called) -> DetectorResult {
         status,
         output: answer.map(|answer| answer.output.clone()),
         confidence: answer.map(|answer| answer.confidence),
-        metadata: answer.map(|answer| metadata(one, answer)),
+        metadata: answer.map(|answer| metadata(one, call, answer)),
         error,
         processing_time_ms: u64::try_from(call.duration.as_millis()).unwrap_or(u64::MAX),
         attempts: call.attempts,
@@ -127,7 +127,7 @@ fn result(one: &Selected, call: &Called) -> DetectorResult {
 }
 
 /// Where and what was found, never the found text.
-fn metadata(one: &Selected, answer: &Answer) -> Map<String, Value> {
+fn metadata(one: &Selected, call: &Called, answer: &Answer) -> Map<String, Value> {
     let listed = answer.findings.iter().take(LISTED_FINDINGS).map(|found| {
         json!({
             "start": found.start, "end": found.end, "label": found.label,
@@ -137,6 +137,10 @@ fn metadata(one: &Selected, answer: &Answer) -> Map<String, Value> {
     let mut map = Map::new();
     map.insert("detections".to_owned(), listed.collect());
     map.insert("detections_total".to_owned(), answer.findings.len().into());
+    if let Some(age) = call.stale() {
+        map.insert("stale".to_owned(), true.into());
+        map.insert("age_s".to_owned(), age.as_secs().into());
+    }
     let canonical = one
         .detector
         .as_ref()

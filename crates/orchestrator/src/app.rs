@@ -9,6 +9,7 @@ use service_runtime::Shutdown;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+use crate::answers::Answers;
 use crate::cache::{Cache, Key, Scope};
 use crate::config::{Config, DetectorSettings};
 use crate::events::{Events, Kind};
@@ -16,11 +17,13 @@ use crate::flights::Flights;
 use crate::health;
 use crate::jobs;
 use crate::metrics::Metrics;
+use crate::overload::Overload;
 use crate::partials::Partials;
 use crate::policies::Policies;
 use crate::rate_limit::Limiter;
 use crate::registry::{Detector, Origin, Registry};
 use crate::run::Answered;
+use crate::shadow::Shadows;
 use crate::store::idempotency::Idempotency;
 use crate::store::{self, Embedded, JobStore, StoreError};
 use crate::transport::Transport;
@@ -40,6 +43,10 @@ pub struct App {
     pub registry: ArcSwap<Registry>,
     pub metrics: Arc<Metrics>,
     pub cache: Cache,
+    /// Single detectors' answers.
+    pub answers: Arc<Answers>,
+    pub overload: Overload,
+    pub shadows: Shadows,
     pub flights: Flights<(Key, Priority, ProcessingMode, u128), Arc<Answered>>,
     pub transport: Transport,
     pub policies: Policies,
@@ -82,6 +89,9 @@ impl App {
         Ok(Arc::new(Self {
             registry: ArcSwap::from_pointee(registry),
             cache: Cache::new(&config.cache),
+            answers: Arc::new(Answers::new(&config.cache)),
+            overload: Overload::new(&config.overload),
+            shadows: Shadows::default(),
             flights: Flights::new(tasks.clone()),
             transport: Transport::new(config.registry_networks.clone().into()),
             policies: Policies::default(),
@@ -165,6 +175,7 @@ impl App {
             ..Scope::default()
         };
         self.cache.invalidate(&scope);
+        self.answers.invalidate(&scope);
         let from = if old.is_some() {
             "registered"
         } else {

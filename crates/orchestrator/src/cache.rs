@@ -38,34 +38,44 @@ impl CacheStatus {
 
 /// What an answer depends on.
 pub struct Question<'a> {
-    pub content: &'a str,
-    pub content_type: ContentType,
+    /// What is asked of every detector, [`Asked::hash`](crate::answers::Asked).
+    pub asked: &'a Key,
     pub detectors: &'a [String],
     pub required: &'a [String],
-    pub bundle: &'a str,
-    pub version: u64,
-    pub tenant: &'a str,
+}
+
+/// SHA-256 of what every detector is asked: whose question it is, under which policy, and about
+/// what.
+pub fn ask(
+    tenant: &str,
+    (bundle, version): (&str, u64),
+    (content_type, content): (ContentType, &str),
+) -> Key {
+    let mut hash = Sha256::new();
+    part(&mut hash, tenant.as_bytes());
+    part(&mut hash, bundle.as_bytes());
+    part(&mut hash, &version.to_le_bytes());
+    part(&mut hash, &[content_type as u8]);
+    part(&mut hash, content.as_bytes());
+    hash.finalize().into()
+}
+
+/// Each part is preceded by its length, so that no two questions look the same.
+fn part(hash: &mut Sha256, bytes: &[u8]) {
+    hash.update((bytes.len() as u64).to_le_bytes());
+    hash.update(bytes);
 }
 
 impl Question<'_> {
-    /// Each part is preceded by its length, so that no two questions look the same.
     pub fn key(&self) -> Key {
         let mut hash = Sha256::new();
-        let mut part = |bytes: &[u8]| {
-            hash.update((bytes.len() as u64).to_le_bytes());
-            hash.update(bytes);
-        };
-        part(self.tenant.as_bytes());
-        part(self.bundle.as_bytes());
-        part(&self.version.to_le_bytes());
-        part(&[self.content_type as u8]);
+        part(&mut hash, self.asked);
         for names in [self.detectors, self.required] {
-            part(&(names.len() as u64).to_le_bytes());
+            part(&mut hash, &(names.len() as u64).to_le_bytes());
             for name in names {
-                part(name.as_bytes());
+                part(&mut hash, name.as_bytes());
             }
         }
-        part(self.content.as_bytes());
         hash.finalize().into()
     }
 }
@@ -163,45 +173,36 @@ impl Cache {
 mod tests {
     use super::*;
 
-    fn question<'a>(content: &'a str, tenant: &'a str, detectors: &'a [String]) -> Question<'a> {
-        Question {
-            content,
-            content_type: ContentType::Text,
-            detectors,
-            required: &[],
-            bundle: "default",
-            version: 0,
-            tenant,
-        }
-    }
-
     #[test]
     fn different_questions_have_different_keys() {
         let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
         let (one, two, joined) = (names(&["ab", "c"]), names(&["a", "bc"]), names(&["abc"]));
-        let keys = [
-            question("x", "t", &one).key(),
-            question("x", "t", &two).key(),
-            question("x", "t", &joined).key(),
-            question("x", "u", &one).key(),
-            question("y", "t", &one).key(),
-            Question {
-                version: 1,
-                ..question("x", "t", &one)
-            }
-            .key(),
-            Question {
-                required: &one,
-                ..question("x", "t", &one)
-            }
-            .key(),
-            Question {
-                content_type: ContentType::Code,
-                ..question("x", "t", &one)
-            }
-            .key(),
+        let text = (ContentType::Text, "x");
+        let asked = [
+            ask("t", ("default", 0), text),
+            ask("u", ("default", 0), text),
+            ask("t", ("other", 0), text),
+            ask("t", ("default", 1), text),
+            ask("t", ("default", 0), (ContentType::Code, "x")),
+            ask("t", ("default", 0), (ContentType::Text, "y")),
+            ask("td", ("efault", 0), text),
         ];
-        let distinct: std::collections::HashSet<Key> = keys.into_iter().collect();
+        let key = |asked, detectors, required| {
+            let question = Question {
+                asked,
+                detectors,
+                required,
+            };
+            question.key()
+        };
+        let none: &[String] = &[];
+        let mut keys = vec![
+            key(&asked[0], &two, none),
+            key(&asked[0], &joined, none),
+            key(&asked[0], &one, &one),
+        ];
+        keys.extend(asked.iter().map(|asked| key(asked, &one, none)));
+        let distinct: std::collections::HashSet<&Key> = keys.iter().collect();
         assert_eq!(distinct.len(), keys.len());
     }
 }

@@ -15,6 +15,7 @@ use resilience::limit::{Rank, Sample};
 use tokio::time::{Instant, sleep};
 
 use crate::answer::Answer;
+use crate::answers::{Answers, Asked};
 use crate::attempt::{SHORTEST, attempt};
 use crate::failure::Failure;
 use crate::metrics::{Metrics, milliseconds};
@@ -23,6 +24,7 @@ use crate::replicas::Replica;
 use crate::transport::Transport;
 
 /// What every call of one fan-out shares.
+#[derive(Clone)]
 pub struct Context {
     pub transport: Transport,
     pub metrics: Arc<Metrics>,
@@ -39,6 +41,8 @@ pub struct Context {
     pub answer_bytes: usize,
     /// Who waits for a place goes in by rank.
     pub rank: Rank,
+    /// Answers that are kept or under way; `None` for who shares nothing.
+    pub shared: Option<(Arc<Answers>, Asked)>,
 }
 
 /// How one detector's part ended.
@@ -49,6 +53,96 @@ pub struct Called {
     pub duration: Duration,
     pub attempts: u32,
     pub hedged: bool,
+    /// Where the answer comes from, if not from this call.
+    pub origin: Origin,
+}
+
+/// Where an answer comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// It was asked for.
+    #[default]
+    Asked,
+    /// It was asked for by another request at the same time.
+    Shared,
+    /// It is this old and fresh.
+    Kept(Duration),
+    /// It is this old and stands in while the breaker is open.
+    Stale(Duration),
+}
+
+impl Called {
+    /// The outcome of a detector that was not asked.
+    pub fn unasked(name: &str, failure: Failure) -> Self {
+        Self::instant(name, Err(failure), 0.0)
+    }
+
+    fn instant(name: &str, outcome: Result<Answer, Failure>, at_ms: f64) -> Self {
+        Self {
+            outcome,
+            timeline: DetectorTimeline {
+                detector: name.to_owned(),
+                start_ms: at_ms,
+                end_ms: at_ms,
+                queued_ms: 0.0,
+                attempts: Vec::new(),
+                source: None,
+            },
+            duration: Duration::ZERO,
+            attempts: 0,
+            hedged: false,
+            origin: Origin::Asked,
+        }
+    }
+
+    /// An answer that was there already.
+    pub fn kept(context: &Context, detector: &str, answer: Answer, origin: Origin) -> Self {
+        let now = since(context.started, Instant::now());
+        let called = Self::instant(detector, Ok(answer), now);
+        called.from(origin)
+    }
+
+    /// An outcome that another request's call brought, as it looks to this one.
+    pub fn shared(self, context: &Context, started: Instant) -> Self {
+        let now = Instant::now();
+        let name = &self.timeline.detector;
+        let mut called = Self::instant(name, self.outcome, since(context.started, now));
+        called.timeline.start_ms = since(context.started, started);
+        called.duration = now - started;
+        called.hedged = self.hedged;
+        called.from(Origin::Shared)
+    }
+
+    fn from(mut self, origin: Origin) -> Self {
+        self.origin = origin;
+        self.timeline.source = origin.name().map(str::to_owned);
+        self
+    }
+
+    /// Whether it was asked for by this request.
+    pub fn is_first_hand(&self) -> bool {
+        self.origin == Origin::Asked
+    }
+
+    /// How old it is, where it is too old to be fresh.
+    pub fn stale(&self) -> Option<Duration> {
+        match self.origin {
+            Origin::Stale(age) => Some(age),
+            _ => None,
+        }
+    }
+}
+
+impl Origin {
+    /// The word for it in timelines and metrics.
+    pub fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Asked => None,
+            Self::Shared => Some("shared"),
+            Self::Kept(_) => Some("hit"),
+            Self::Stale(_) => Some("stale"),
+        }
+    }
 }
 
 /// Asks one detector, repeating where that is allowed, and ends by the context's deadline.
@@ -72,6 +166,7 @@ pub async fn call(context: &Context, detector: &Detector) -> Called {
         attempts: log.attempts,
         timeline: log.timeline,
         hedged: log.hedged,
+        origin: Origin::Asked,
     }
 }
 
@@ -284,6 +379,7 @@ impl Log {
                 end_ms: start_ms,
                 queued_ms: 0.0,
                 attempts: Vec::new(),
+                source: None,
             },
         }
     }

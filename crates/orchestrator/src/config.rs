@@ -20,6 +20,7 @@ pub struct Config {
     /// The HTTP status of a partial answer: 206, 200 or 207.
     pub partial_status: u16,
     pub cache: Cache,
+    pub overload: Overload,
     pub auth: Auth,
     pub health: Health,
     pub limits: Limits,
@@ -63,6 +64,16 @@ pub struct Cache {
     /// How long an expired answer may still stand in, marked stale, when nobody answers.
     pub stale_if_error: Duration,
     pub entries: usize,
+}
+
+/// How many requests are worked on at once, and who waits.
+#[derive(Debug, Clone)]
+pub struct Overload {
+    pub limit: resilience::limit::Config,
+    /// Requests that wait; as the queue fills, optional detectors are left out.
+    pub max_queued: usize,
+    /// The longest that a synchronous one waits.
+    pub max_wait: Duration,
 }
 
 /// Who may call.
@@ -139,6 +150,9 @@ pub struct DetectorSettings {
     pub limit: resilience::limit::Config,
     /// Which endpoint is left out for a while.
     pub outlier: resilience::outlier::Config,
+    /// Set: it is never asked for an answer, only beside the detector of this name, to see
+    /// whether they agree.
+    pub shadow_of: Option<String>,
 }
 
 /// A setting that cannot be used.
@@ -172,6 +186,7 @@ impl Default for Config {
                 stale_if_error: Duration::from_secs(3_600),
                 entries: 10_000,
             },
+            overload: (&fleet::Overload::default()).into(),
             auth: Auth {
                 mode: AuthMode::Optional,
                 header: "X-API-Key".to_owned(),
@@ -222,6 +237,7 @@ impl DetectorSettings {
             hedge: resilience::hedge::Config::default(),
             limit: resilience::limit::Config::default(),
             outlier: resilience::outlier::Config::default(),
+            shadow_of: None,
         })
     }
 
@@ -263,4 +279,14 @@ fn callable(detector: &str, endpoint: &str) -> Result<Uri, ConfigError> {
         return Err(wrong());
     }
     Ok(uri)
+}
+
+impl From<&fleet::Overload> for Overload {
+    fn from(given: &fleet::Overload) -> Self {
+        Self {
+            limit: given.limit.clone(),
+            max_queued: given.max_queued,
+            max_wait: Duration::from_millis(given.max_wait_ms),
+        }
+    }
 }

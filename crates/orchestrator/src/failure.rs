@@ -35,6 +35,9 @@ pub enum Failure {
     /// Not asked to the end, because its answer could change nothing. Never counts as passed.
     #[error("not needed: the verdict could not change any more")]
     NotNeeded,
+    /// Left out so that there is time for those worth more.
+    #[error("not asked: the service has too much to do")]
+    BrownOut,
 }
 
 impl Failure {
@@ -44,7 +47,7 @@ impl Failure {
             Self::Breaker(_) | Self::Busy | Self::OutOfRotation | Self::Unknown => {
                 DetectorStatus::Unavailable
             }
-            Self::NotNeeded => DetectorStatus::Skipped,
+            Self::NotNeeded | Self::BrownOut => DetectorStatus::Skipped,
             Self::Transport(_) | Self::Status { .. } | Self::Attest(_) => DetectorStatus::Failed,
         }
     }
@@ -70,7 +73,13 @@ impl Failure {
             Self::OutOfRotation => "out_of_rotation",
             Self::Unknown => "unknown",
             Self::NotNeeded => "not_needed",
+            Self::BrownOut => "brown_out",
         }
+    }
+
+    /// Whether anybody tried: who is left out on purpose has not failed.
+    pub fn was_asked(self) -> bool {
+        !matches!(self, Self::NotNeeded | Self::BrownOut)
     }
 
     /// Whether the detector could be reached at all.

@@ -1,14 +1,17 @@
 //! Asks all selected detectors at once, under one deadline.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use detector_api::orchestrate::DetectorTimeline;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use tokio::time::{Instant, timeout_at};
 
-use crate::call::{Called, Context, call};
+use crate::cache::Key;
+use crate::call::{Called, Context, Origin, call};
 use crate::failure::Failure;
 use crate::policy::Collect;
+use crate::registry::Detector;
 use crate::select::{Plan, Selected};
 use crate::verdict::is_decided;
 
@@ -19,15 +22,20 @@ pub fn reserve(budget: Duration) -> Duration {
 
 /// One result per selected detector, in the same order. What is in `kept` already is not asked
 /// again. Ends by the context's deadline, or as soon as the verdict is certain where the policy
-/// collects no further; dropping the future cancels all calls.
-pub async fn fan_out(context: &Context, plan: &Plan, mut kept: Vec<Option<Called>>) -> Vec<Called> {
+/// collects no further; dropping the future cancels all calls that nobody else waits for.
+pub async fn fan_out(
+    context: &Arc<Context>,
+    plan: &Plan,
+    mut kept: Vec<Option<Called>>,
+) -> Vec<Called> {
     kept.resize_with(plan.selected.len(), || None);
+    let stale_weight = plan.policy.stale_if_open;
     let mut calls: FuturesUnordered<_> = plan
         .selected
         .iter()
         .enumerate()
         .filter(|(place, _)| kept[*place].is_none())
-        .map(|(place, one)| async move { (place, ask(context, one).await) })
+        .map(|(place, one)| async move { (place, ask(context, one, stale_weight).await) })
         .collect();
     while let Some((place, called)) = calls.next().await {
         kept[place] = Some(called);
@@ -36,36 +44,68 @@ pub async fn fan_out(context: &Context, plan: &Plan, mut kept: Vec<Option<Called
         }
     }
     drop(calls);
-    let missing = |one: &Selected| unasked(&one.name, Failure::NotNeeded);
+    let missing = |one: &Selected| Called::unasked(&one.name, Failure::NotNeeded);
     let places = plan.selected.iter().zip(kept);
     places
         .map(|(one, called)| called.unwrap_or_else(|| missing(one)))
         .collect()
 }
 
-async fn ask(context: &Context, one: &Selected) -> Called {
-    match &one.detector {
-        Some(detector) => {
-            let mut called = call(context, detector).await;
-            called.timeline.detector.clone_from(&one.name);
+async fn ask(context: &Arc<Context>, one: &Selected, stale_weight: f64) -> Called {
+    let Some(detector) = &one.detector else {
+        return Called::unasked(&one.name, Failure::Unknown);
+    };
+    let mut called = match &context.shared {
+        None => call(context, detector).await,
+        Some((answers, asked)) => {
+            let key = asked.key(detector.instance);
+            let mut called = kept_or_shared(context, detector, &key).await;
+            if stale_weight > 0.0
+                && matches!(called.outcome, Err(Failure::Breaker(_)))
+                && let Some((answer, age)) = answers.stale(&key)
+            {
+                called = Called::kept(context, detector.name(), answer, Origin::Stale(age));
+            }
             called
         }
-        None => unasked(&one.name, Failure::Unknown),
+    };
+    if let Some(result) = called.origin.name() {
+        context.metrics.not_asked(detector.name(), result);
     }
+    called.timeline.detector.clone_from(&one.name);
+    called
 }
 
-fn unasked(name: &str, failure: Failure) -> Called {
-    Called {
-        outcome: Err(failure),
-        timeline: DetectorTimeline {
-            detector: name.to_owned(),
-            start_ms: 0.0,
-            end_ms: 0.0,
-            queued_ms: 0.0,
-            attempts: Vec::new(),
-        },
-        duration: Duration::ZERO,
-        attempts: 0,
-        hedged: false,
+/// The answer that is kept, or that is under way already, or a new call's.
+async fn kept_or_shared(context: &Arc<Context>, detector: &Arc<Detector>, key: &Key) -> Called {
+    let Some((answers, asked)) = &context.shared else {
+        return call(context, detector).await;
+    };
+    if let Some((answer, age)) = answers.fresh(key) {
+        return Called::kept(context, detector.name(), answer, Origin::Kept(age));
+    }
+    let started = Instant::now();
+    let (shared, joined) = answers.share(*key, || {
+        let (context, detector) = (context.clone(), detector.clone());
+        let (answers, asked, key) = (answers.clone(), asked.clone(), *key);
+        async move {
+            let called = call(&context, &detector).await;
+            if let Ok(answer) = &called.outcome {
+                answers.keep(key, &asked, detector.name(), answer);
+            }
+            called
+        }
+    });
+    if !joined {
+        return shared.await;
+    }
+    match timeout_at(context.deadline, shared).await {
+        // Whose call it was had less time than this request has.
+        Ok(called) if called.outcome == Err(Failure::Deadline) => call(context, detector).await,
+        Ok(called) => called.shared(context, started),
+        Err(_) => {
+            let late = Called::unasked(detector.name(), Failure::Deadline);
+            late.shared(context, started)
+        }
     }
 }

@@ -36,6 +36,7 @@ impl TryFrom<&Fleet> for Config {
                 entries: service.cache.entries,
                 ..own.cache
             },
+            overload: (&service.overload).into(),
             auth: auth(&service.auth)?,
             health: Health {
                 interval: Duration::from_millis(service.health.interval_ms),
@@ -74,6 +75,7 @@ fn detector(
         limit: given.limit.clone(),
         outlier: given.outlier.clone(),
         on_failure: given.on_failure,
+        shadow_of: given.shadow_of.clone(),
         ..own
     })
 }

@@ -11,6 +11,7 @@ pub mod store;
 
 mod aggregate;
 mod answer;
+mod answers;
 mod app;
 mod attempt;
 mod auth;
@@ -29,6 +30,7 @@ mod intake;
 mod jobs;
 mod metrics;
 mod network;
+mod overload;
 mod partials;
 mod policies;
 mod policy;
@@ -37,6 +39,7 @@ mod replicas;
 mod router;
 mod run;
 mod select;
+mod shadow;
 mod transport;
 mod verdict;
 

@@ -39,13 +39,19 @@ pub struct Metrics {
     budget_exhausted: IntCounterVec,
     bulkhead_rejected: IntCounterVec,
     bulkhead_in_flight: IntGaugeVec,
-    limit: IntGaugeVec,
+    detector_limit: IntGaugeVec,
     ejections: IntCounterVec,
     detector_failures: IntCounterVec,
     policy_enforcement: IntCounterVec,
     cache: IntCounterVec,
     rate_limit: IntCounterVec,
     jobs: IntGaugeVec,
+    shed: IntCounterVec,
+    left_out: IntCounterVec,
+    detector_cache: IntCounterVec,
+    shadow: IntCounterVec,
+    pub limit: IntGauge,
+    pub queued: IntGauge,
     pub coalesced: IntCounter,
     pub in_flight: IntGauge,
     labels: Labels,
@@ -154,7 +160,7 @@ impl Metrics {
                 "Calls under way.",
                 &["detector"],
             )?,
-            limit: make.int_gauges(
+            detector_limit: make.int_gauges(
                 "detector_concurrency_limit",
                 "Calls that a detector's endpoints get at once, as the adaptive limits have it.",
                 &["detector"],
@@ -185,6 +191,33 @@ impl Metrics {
                 &["endpoint", "tenant", "action"],
             )?,
             jobs: make.int_gauges("orchestrate_jobs", "Jobs in the store.", &["state"])?,
+            shed: make.counters(
+                "orchestrate_shed_total",
+                "Requests turned away because too much was asked.",
+                &["priority"],
+            )?,
+            left_out: make.counters(
+                "orchestrate_brown_out_total",
+                "Optional detectors left out of a request because too much was asked.",
+                &["detector"],
+            )?,
+            detector_cache: make.counters(
+                "detector_cache_total",
+                "Single detectors' answers that were not asked for: hit, shared with a call under \
+                 way, or stale while a breaker is open.",
+                &["detector", "result"],
+            )?,
+            shadow: make.counters(
+                "detector_shadow_total",
+                "Answers of shadow detectors beside the live one's: agrees, disagrees, failed, or \
+                 left_out where too many were under way.",
+                &["detector", "live", "result"],
+            )?,
+            limit: make.gauge(
+                "orchestrate_concurrency_limit",
+                "Fan-outs that may be under way, as the adaptive limit has it.",
+            )?,
+            queued: make.gauge("orchestrate_queued", "Requests that wait for a fan-out.")?,
             coalesced: make.counter(
                 "orchestrate_coalesced_total",
                 "Requests that shared the fan-out of an identical one.",
@@ -219,7 +252,7 @@ impl Metrics {
             budget_exhausted: self.budget_exhausted.with_label_values(&[name]),
             bulkhead_rejected: self.bulkhead_rejected.with_label_values(&[name]),
             in_flight: self.bulkhead_in_flight.with_label_values(&[name]),
-            limit: self.limit.with_label_values(&[name]),
+            limit: self.detector_limit.with_label_values(&[name]),
             ejections: self.ejections.with_label_values(&[name]),
         }
     }
@@ -233,7 +266,7 @@ impl Metrics {
             );
         }
         drop(self.detector_health.remove_label_values(&[detector]));
-        drop(self.limit.remove_label_values(&[detector]));
+        drop(self.detector_limit.remove_label_values(&[detector]));
     }
 
     pub fn finished(&self, request: &Finished<'_>) {
@@ -256,6 +289,26 @@ impl Metrics {
         let (tenant, policy) = (self.labels.bounded(tenant), self.labels.bounded(policy));
         let labels = [&*tenant, &*policy, status, violation];
         self.policy_enforcement.with_label_values(&labels).inc();
+    }
+
+    pub fn shed(&self, priority: &str) {
+        self.shed.with_label_values(&[priority]).inc();
+    }
+
+    pub fn left_out(&self, detector: &str) {
+        self.left_out.with_label_values(&[detector]).inc();
+    }
+
+    pub fn not_asked(&self, detector: &str, result: &str) {
+        self.detector_cache
+            .with_label_values(&[detector, result])
+            .inc();
+    }
+
+    pub fn shadowed(&self, detector: &str, live: &str, result: &str) {
+        self.shadow
+            .with_label_values(&[detector, live, result])
+            .inc();
     }
 
     pub fn overhead(&self, duration: Duration) {

@@ -39,6 +39,9 @@ pub struct Policy {
     pub collect: Collect,
     /// What a missing answer does, by detector; the detector's own setting when absent.
     pub on_failure: BTreeMap<String, OnFailure>,
+    /// What a stale answer counts in coverage when it stands in for a detector whose breaker is
+    /// open, 0 to 1. 0: none stands in.
+    pub stale_if_open: f64,
     /// Weights by detector; the detector's own when absent.
     pub weights: BTreeMap<String, f64>,
 }
@@ -80,6 +83,9 @@ impl Policy {
         }
         if !share(self.block_score) {
             return Err(ApiError::invalid("block_score", "must be 0 to 1"));
+        }
+        if !share(self.stale_if_open) {
+            return Err(ApiError::invalid("stale_if_open", "must be 0 to 1"));
         }
         let weight = |weight: &f64| weight.is_finite() && *weight >= 0.0;
         if !self.weights.values().all(weight) {
@@ -135,6 +141,7 @@ impl Default for Policy {
             block_score: 0.5,
             collect: Collect::default(),
             on_failure: BTreeMap::new(),
+            stale_if_open: 0.0,
             weights: BTreeMap::new(),
         }
     }

@@ -1,7 +1,7 @@
 //! The detectors that can be asked, each with its guards and its state of health.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +28,8 @@ pub struct Detector {
     pub bulkhead: Bulkhead,
     pub metrics: DetectorMetrics,
     pub origin: Origin,
+    /// Another one after every change: what was answered before is not its answer.
+    pub instance: u64,
     /// Ends its health checks.
     pub stop: Shutdown,
     latency: Mutex<Latency>,
@@ -55,6 +57,7 @@ impl Detector {
             metrics: metrics.detector(&settings.name),
             latency: Mutex::new(Latency::new(LATENCY_WINDOW, Instant::now().into_std())),
             probed: AtomicBool::new(false),
+            instance: next_instance(),
             origin,
             stop,
             settings,
@@ -107,18 +110,25 @@ impl Detector {
     }
 }
 
+fn next_instance() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
 /// All detectors, by name and alias, in the order of their configuration. Immutable: a change
 /// makes a new one.
 #[derive(Default)]
 pub struct Registry {
     detectors: IndexMap<String, Arc<Detector>>,
     aliases: HashMap<String, String>,
+    shadows: bool,
 }
 
 impl Registry {
     pub fn new(detectors: impl IntoIterator<Item = Arc<Detector>>) -> Self {
         let mut registry = Self::default();
         for detector in detectors {
+            registry.shadows |= detector.settings.shadow_of.is_some();
             for alias in &detector.settings.aliases {
                 registry
                     .aliases
@@ -139,6 +149,11 @@ impl Registry {
 
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Detector>> {
         self.detectors.values()
+    }
+
+    /// Whether any detector is another one's shadow.
+    pub fn has_shadows(&self) -> bool {
+        self.shadows
     }
 
     /// This registry with one more, or with one replaced in its place.

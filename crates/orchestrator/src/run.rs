@@ -1,24 +1,21 @@
 //! One request from plan to reply: cache, shared flight, fan-out, aggregation.
 
+mod fly;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use detector_api::detect::DetectRequest;
-use detector_api::orchestrate::{
-    AggregatedPayload, DetectorResult, DetectorTimeline, ErrorCode, Priority, ProcessingMode,
-    RoutingDecision, Verdict,
-};
+use detector_api::orchestrate::{DetectorTimeline, ErrorCode, Priority, ProcessingMode, Verdict};
 use http::HeaderValue;
 use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 
-use crate::aggregate::{self, aggregate};
+use self::fly::fly;
 use crate::app::App;
-use crate::cache::{CacheStatus, Key, Question};
-use crate::call::{Called, Context};
+use crate::cache::{self, CacheStatus, Key, Question};
+use crate::call::Called;
 use crate::error::ApiError;
-use crate::fanout::{fan_out, reserve};
 use crate::intake::Accepted;
 use crate::metrics::{Finished, milliseconds};
 use crate::select::{Plan, Rules, plan};
@@ -66,6 +63,8 @@ pub struct Answered {
     /// Brings what is missing; only of a partial answer.
     resume_token: Option<String>,
     complete: bool,
+    /// A stale answer of a detector stands in.
+    fallback: bool,
     /// The part of the answer that is the same for all, as the inside of a JSON object.
     shared: Bytes,
 }
@@ -78,30 +77,31 @@ pub struct About {
 }
 
 impl Answered {
+    /// Nobody was asked.
+    fn refused(error: ApiError) -> Self {
+        Self {
+            about: About {
+                tenant: String::new(),
+                bundle: String::new(),
+                detectors: Vec::new(),
+            },
+            error: Some(error),
+            partial: false,
+            verdict: Verdict::Block,
+            reasons: Vec::new(),
+            timeline: Vec::new(),
+            timing: Timing::default(),
+            resume_token: None,
+            complete: false,
+            fallback: false,
+            shared: Bytes::new(),
+        }
+    }
+
     /// Whether every detector gave a valid answer.
     pub fn is_complete(&self) -> bool {
         self.complete
     }
-}
-
-#[derive(Serialize)]
-struct Shared<'a> {
-    detector_results: &'a [DetectorResult],
-    aggregated_payload: &'a AggregatedPayload,
-    detectors_attempted: usize,
-    detectors_succeeded: usize,
-    detectors_failed: usize,
-    coverage_achieved: f64,
-    routing_decision: &'a RoutingDecision,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error_code: Option<ErrorCode>,
-    version_info: VersionInfo,
-}
-
-#[derive(Serialize)]
-struct VersionInfo {
-    service: &'static str,
-    policy: String,
 }
 
 #[derive(Serialize)]
@@ -242,6 +242,7 @@ pub struct Planned {
     pub plan: Plan,
     rules: Rules,
     pub key: Key,
+    asked: Key,
     deadline: Instant,
     pub sla: Duration,
     /// What is known already, by place in the plan.
@@ -256,14 +257,13 @@ impl Planned {
     pub fn new(app: &App, request: Accepted, origin: &Origin) -> Result<Self, ApiError> {
         let rules = app.rules(&request.tenant, &request.bundle)?;
         let plan = plan(&request, &app.registry.load(), &rules)?;
+        let policy = (rules.bundle.as_str(), rules.version);
+        let content = (request.content_type, &*request.content);
+        let asked = cache::ask(&request.tenant, policy, content);
         let question = Question {
-            content: &request.content,
-            content_type: request.content_type,
+            asked: &asked,
             detectors: &plan.routing.selected_detectors,
             required: &request.required,
-            bundle: &rules.bundle,
-            version: rules.version,
-            tenant: &request.tenant,
         };
         let sla = match request.mode {
             ProcessingMode::Sync => app.config.sla.of(request.priority),
@@ -271,6 +271,7 @@ impl Planned {
         };
         Ok(Self {
             key: question.key(),
+            asked,
             deadline: origin.started + sla,
             sla,
             request,
@@ -311,7 +312,7 @@ async fn shared_flight(
         let (app, origin) = (app.clone(), origin.clone());
         async move {
             let key = planned.key;
-            let answered = Arc::new(fly(&app, planned, &origin).await);
+            let answered = Arc::new(fly(&app, planned, bypass, &origin).await);
             if !bypass {
                 app.cache.keep(key, &answered);
             }
@@ -342,117 +343,6 @@ fn token_number(token: &str) -> u128 {
     u128::from_str_radix(token, 16).unwrap_or(u128::MAX)
 }
 
-/// The fan-out itself and what its answers amount to.
-async fn fly(app: &Arc<App>, planned: Planned, origin: &Origin) -> Answered {
-    let Planned {
-        request,
-        plan,
-        rules,
-        deadline,
-        sla,
-        kept,
-        token,
-        ..
-    } = planned;
-    let context = context(app, &request, origin, deadline - reserve(sla));
-    let begun = Instant::now();
-    let called = fan_out(&context, &plan, kept).await;
-    let detectors = begun.elapsed();
-    let begun = Instant::now();
-    let error = aggregate::failure(&plan, &called);
-    let outcome = aggregate(&plan, &called, &request.tenant);
-    let partial = outcome.coverage < plan.min_coverage;
-    count(app, &request, &rules, &outcome, partial);
-    let resume_token = (partial && error.is_none())
-        .then(|| app.partials.keep(token, &request, &rules, &plan, &called));
-    let shared = Shared {
-        detectors_attempted: outcome.succeeded + outcome.failed,
-        detectors_succeeded: outcome.succeeded,
-        detectors_failed: outcome.failed,
-        detector_results: &outcome.results,
-        aggregated_payload: &outcome.payload,
-        coverage_achieved: outcome.coverage,
-        routing_decision: &plan.routing,
-        error_code: partial.then_some(ErrorCode::PartialCoverage),
-        version_info: VersionInfo {
-            service: env!("CARGO_PKG_VERSION"),
-            policy: format!("{}@{}", rules.bundle, rules.version),
-        },
-    };
-    let shared = serde_json::to_vec(&shared).expect("keys are strings, numbers are finite");
-    Answered {
-        about: About {
-            tenant: request.tenant,
-            bundle: rules.bundle,
-            detectors: canonical_names(&plan),
-        },
-        error,
-        partial,
-        verdict: outcome.verdict,
-        reasons: outcome.reasons,
-        resume_token,
-        complete: called.iter().all(|call| call.outcome.is_ok()),
-        timeline: called.into_iter().map(|call| call.timeline).collect(),
-        timing: Timing {
-            routing: Duration::ZERO,
-            detectors,
-            aggregation: begun.elapsed(),
-        },
-        shared: shared.into(),
-    }
-}
-
-fn count(
-    app: &App,
-    request: &Accepted,
-    rules: &Rules,
-    outcome: &aggregate::Aggregated,
-    partial: bool,
-) {
-    app.metrics
-        .covered(&request.tenant, &rules.bundle, outcome.coverage);
-    let violation = if partial { "coverage" } else { "none" };
-    let status = match outcome.verdict {
-        Verdict::Pass => "pass",
-        Verdict::Degraded => "degraded",
-        Verdict::Block => "block",
-    };
-    app.metrics
-        .enforced(&request.tenant, &rules.bundle, status, violation);
-}
-
-fn canonical_names(plan: &Plan) -> Vec<String> {
-    let name = |one: &crate::select::Selected| {
-        one.detector
-            .as_ref()
-            .map_or_else(|| one.name.clone(), |found| found.name().to_owned())
-    };
-    plan.selected.iter().map(name).collect()
-}
-
-fn context(app: &App, request: &Accepted, origin: &Origin, deadline: Instant) -> Context {
-    let question = DetectRequest {
-        content: request.content.to_string(),
-        content_type: request.content_type,
-        request_id: Some(origin.request_id.clone()),
-    };
-    let body = serde_json::to_vec(&question).expect("strings are always valid JSON");
-    let id = HeaderValue::from_str(&origin.request_id);
-    Context {
-        transport: app.transport.clone(),
-        metrics: app.metrics.clone(),
-        content: request.content.clone(),
-        body: body.into(),
-        request_id: id.expect("request ids are made of printable ASCII"),
-        tenant: HeaderValue::from_str(&request.tenant).ok(),
-        traceparent: origin.traceparent.clone(),
-        started: origin.started,
-        deadline,
-        answer_bytes: app.config.limits.answer_bytes,
-        rank: request.priority as u8,
-    }
-}
-
 /// Whether an expired answer may stand in for this error.
 fn is_outage(code: ErrorCode) -> bool {
     matches!(
@@ -461,6 +351,7 @@ fn is_outage(code: ErrorCode) -> bool {
             | ErrorCode::DetectorCommunicationFailed
             | ErrorCode::RequestTimeout
             | ErrorCode::DetectorOverloaded
+            | ErrorCode::Overloaded
     )
 }
 
@@ -482,7 +373,7 @@ fn reply(answered: &Answered, origin: &Origin, cache: CacheStatus) -> Reply {
         job_id: origin.job_id.as_deref(),
         processing_mode: origin.mode,
         total_processing_time_ms: u64::try_from(total.as_millis()).unwrap_or(u64::MAX),
-        fallback_used: stale || answered.partial,
+        fallback_used: stale || answered.partial || answered.fallback,
         verdict,
         verdict_reasons: &reasons,
         // A kept answer took no detector's time.

@@ -129,6 +129,7 @@ fn candidates<'a>(
     }
     let able = registry
         .iter()
+        .filter(|found| found.settings.shadow_of.is_none())
         .filter(|found| suits(found, request.content_type, policy));
     let reason = if policy.capabilities.is_empty() {
         "all that take the content type"
@@ -148,7 +149,9 @@ fn suits(detector: &Detector, content_type: ContentType, policy: &Policy) -> boo
 }
 
 fn select(name: &str, required: bool, registry: &Registry, policy: &Policy) -> Selected {
-    let detector = registry.find(name).cloned();
+    // A shadow answers nobody, whatever a request names.
+    let live = |found: &&Arc<Detector>| found.settings.shadow_of.is_none();
+    let detector = registry.find(name).filter(live).cloned();
     let settings = detector.as_ref().map(|detector| &detector.settings);
     let canonical = settings.map_or(name, |settings| &settings.name);
     let own_weight = settings.map_or(1.0, |settings| settings.weight);

@@ -13,59 +13,61 @@ use crate::failure::Failure;
 use crate::policy::CoverageMethod;
 use crate::select::{Plan, Selected};
 
-/// Coverage by the policy's method, 0 to 1.
+/// Coverage by the policy's method, 0 to 1. A stale answer counts as much as the policy says.
 pub fn coverage(plan: &Plan, called: &[Called]) -> f64 {
-    let good: Vec<bool> = called.iter().map(|call| call.outcome.is_ok()).collect();
-    covered(plan, &good)
+    let share = |call: &Called| match (&call.outcome, call.stale()) {
+        (Err(_), _) => 0.0,
+        (Ok(_), None) => 1.0,
+        (Ok(_), Some(_)) => plan.policy.stale_if_open,
+    };
+    covered(plan, &called.iter().map(share).collect::<Vec<f64>>())
 }
 
 /// Coverage if all those succeed that `will` names.
 pub fn expected_coverage(plan: &Plan, will: impl Fn(&Selected) -> bool) -> f64 {
-    let good: Vec<bool> = plan.selected.iter().map(will).collect();
-    covered(plan, &good)
+    let share = |one| if will(one) { 1.0 } else { 0.0 };
+    covered(plan, &plan.selected.iter().map(share).collect::<Vec<f64>>())
 }
 
-fn covered(plan: &Plan, good: &[bool]) -> f64 {
-    let all = || plan.selected.iter().zip(good.iter().copied());
+fn covered(plan: &Plan, shares: &[f64]) -> f64 {
+    let all = || plan.selected.iter().zip(shares.iter().copied());
     match plan.policy.coverage_method {
         CoverageMethod::WeightedCoverage => weighted(all()),
         CoverageMethod::RequiredSet => {
-            let required: Vec<bool> = all()
+            let required: Vec<f64> = all()
                 .filter(|(one, _)| one.required)
-                .map(|(_, good)| good)
+                .map(|(_, share)| share)
                 .collect();
-            let succeeded = required.iter().filter(|good| **good).count();
             if required.is_empty() {
                 weighted(all())
             } else {
-                succeeded as f64 / required.len() as f64
+                required.iter().sum::<f64>() / required.len() as f64
             }
         }
         CoverageMethod::TaxonomyCoverage => {
             let wanted = &plan.policy.required_categories;
-            let looked_for: HashSet<&String> = all()
-                .filter(|(_, good)| *good)
-                .filter_map(|(one, _)| one.detector.as_ref())
-                .flat_map(|detector| &detector.settings.capabilities)
-                .collect();
-            let hit = wanted
-                .iter()
-                .filter(|category| looked_for.contains(category))
-                .count();
+            let best = |category: &String| {
+                let looks = |one: &Selected| {
+                    let detector = one.detector.as_ref();
+                    detector.is_some_and(|it| it.settings.capabilities.contains(category))
+                };
+                let found = all().filter(|(one, _)| looks(one));
+                found.fold(0.0_f64, |best, (_, share)| best.max(share))
+            };
             if wanted.is_empty() {
                 weighted(all())
             } else {
-                hit as f64 / wanted.len() as f64
+                wanted.iter().map(best).sum::<f64>() / wanted.len() as f64
             }
         }
     }
 }
 
-fn weighted<'a>(all: impl Iterator<Item = (&'a Selected, bool)>) -> f64 {
+fn weighted<'a>(all: impl Iterator<Item = (&'a Selected, f64)>) -> f64 {
     let (mut whole, mut covered) = (0.0, 0.0);
-    for (one, good) in all {
+    for (one, share) in all {
         whole += one.weight;
-        covered += if good { one.weight } else { 0.0 };
+        covered += one.weight * share;
     }
     if whole > 0.0 { covered / whole } else { 0.0 }
 }
@@ -94,6 +96,13 @@ pub fn judge(
         reasons.push(format!("{label} was found by a detector and outvoted"));
     }
     for (one, call) in plan.selected.iter().zip(called) {
+        if let Some(age) = call.stale() {
+            verdict = verdict.max(Verdict::Degraded);
+            let (name, age_s) = (&one.name, age.as_secs());
+            reasons.push(format!(
+                "detector {name} cannot be asked; its answer of {age_s} s ago stands in"
+            ));
+        }
         let failure = match &call.outcome {
             Ok(_) => continue,
             // Cancelled for this very verdict; coverage still counts it as missing.
@@ -214,10 +223,12 @@ mod tests {
                 end_ms: 0.0,
                 queued_ms: 0.0,
                 attempts: Vec::new(),
+                source: None,
             },
             duration: Duration::ZERO,
             attempts: 1,
             hedged: false,
+            origin: crate::call::Origin::Asked,
         }
     }
 

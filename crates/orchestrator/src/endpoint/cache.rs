@@ -43,5 +43,8 @@ async fn drop_entries(app: &App, request: Request<Body>) -> Result<Value, ApiErr
             _ => scope.tenant = Some(tenant.clone()),
         }
     }
-    Ok(json!({ "invalidated": app.cache.invalidate(&scope) }))
+    Ok(json!({
+        "invalidated": app.cache.invalidate(&scope),
+        "detector_answers": app.answers.invalidate(&scope),
+    }))
 }

@@ -61,6 +61,7 @@ struct Registration {
     limit: resilience::limit::Config,
     #[serde(default)]
     outlier: resilience::outlier::Config,
+    shadow_of: Option<String>,
 }
 
 pub async fn list(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
@@ -228,6 +229,7 @@ fn settings(given: Registration, path_name: Option<&str>) -> Result<DetectorSett
         hedge: given.hedge,
         limit: given.limit,
         outlier: given.outlier,
+        shadow_of: given.shadow_of,
         ..own
     };
     check(&settings)?;
@@ -318,6 +320,7 @@ fn describe(detector: &Detector) -> Value {
         "hedge": settings.hedge,
         "limit": settings.limit,
         "outlier": settings.outlier,
+        "shadow_of": settings.shadow_of,
         "registered_by": match detector.origin { Origin::File => "file", Origin::Api => "api" },
         "healthy": detector.is_in_rotation(),
         "circuit_breaker": detector.replicas.state().name(),

@@ -62,5 +62,10 @@ pub async fn metrics(State(app): State<Arc<App>>) -> Response {
     for detector in app.registry.load().iter() {
         detector.show_limit();
     }
+    let (limit, queued) = (app.overload.limit(), app.overload.queued());
+    app.metrics.limit.set(limit.into());
+    app.metrics
+        .queued
+        .set(i64::try_from(queued).unwrap_or(i64::MAX));
     service_runtime::metrics::render(&app.metrics.registry)
 }

@@ -61,6 +61,8 @@ fn describe(app: &App, planned: &Planned, request_id: &str) -> Value {
         "expected_coverage": expected_coverage(&planned.plan, would_call),
         // Unknown until each detector has answered at least once lately.
         "expected_latency_ms": slowest,
+        // Above 0 optional detectors are left out: the service has too much to do.
+        "brown_out": app.overload.brown_out(),
         "deadline_ms": milliseconds(planned.sla),
         "cache": cache,
     })

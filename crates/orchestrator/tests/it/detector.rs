@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
@@ -21,6 +22,8 @@ pub enum Act {
     Find(&'static str, f64),
     /// The answer after a while.
     Slow(Duration, Box<Act>),
+    /// A good answer after this time of work; so many at once, the others queue.
+    Work(usize, Duration),
     /// A status, perhaps with `Retry-After` seconds.
     Status(u16, Option<u64>),
     /// 200 with this body.
@@ -56,6 +59,7 @@ struct State {
     calls: Mutex<Vec<Call>>,
     probes_fail: Mutex<bool>,
     cancelled: AtomicUsize,
+    places: Semaphore,
 }
 
 impl Detector {
@@ -63,10 +67,15 @@ impl Detector {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound address");
         let state = Arc::new(State {
-            act: Mutex::new(act),
+            act: Mutex::new(act.clone()),
             calls: Mutex::default(),
             probes_fail: Mutex::new(false),
             cancelled: AtomicUsize::new(0),
+            places: Semaphore::new(if let Act::Work(places, _) = act {
+                places
+            } else {
+                0
+            }),
         });
         let stop = CancellationToken::new();
         let (serving, token) = (state.clone(), stop.clone());
@@ -160,6 +169,12 @@ async fn perform(
         act => act,
     };
     match act {
+        Act::Work(_, time) => {
+            let place = state.places.acquire().await.expect("never closed");
+            tokio::time::sleep(time).await;
+            drop(place);
+            answer(stream, 200, "", &clean(call).to_string()).await?;
+        }
         Act::Clean => answer(stream, 200, "", &clean(call).to_string()).await?,
         Act::Find(label, score) => {
             answer(stream, 200, "", &found(call, label, score).to_string()).await?;

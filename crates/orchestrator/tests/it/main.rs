@@ -9,6 +9,8 @@ mod http_api;
 mod jobs;
 mod matrix;
 mod orchestrate;
+mod overload;
 mod replicas;
 mod resilience;
 mod service;
+mod sharing;

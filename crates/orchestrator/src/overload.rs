@@ -1,0 +1,134 @@
+//! What happens when more is asked than can be done. Fan-outs are let in under an adaptive limit;
+//! who finds it full waits for a moment. The longer the queue, the more optional detectors are left
+//! out (a brown-out), the least valuable first; only a full queue turns requests away, critical
+//! ones last. All of it ends by itself when the queue does.
+
+use std::time::Duration;
+
+use detector_api::orchestrate::{ErrorCode, Priority, ProcessingMode};
+use resilience::limit::{Gate, Pass, Sample, Waiting};
+use tokio::time::{Instant, sleep};
+
+use crate::config::{self, OnFailure};
+use crate::error::ApiError;
+use crate::select::{Plan, Selected};
+
+/// How long somebody who was turned away should stay away.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// A job that finds the queue full asks again after this time.
+const JOB_PAUSE: Duration = Duration::from_millis(100);
+
+/// The door of one orchestrator.
+pub struct Overload {
+    gate: Gate,
+    longest_wait: Duration,
+}
+
+/// Leave for one fan-out.
+pub struct Admitted {
+    pass: Pass,
+    /// How much of a brown-out there is, 0 to 1.
+    pub brown_out: f64,
+}
+
+impl Overload {
+    pub fn new(config: &config::Overload) -> Self {
+        let waiting = Waiting {
+            most: config.max_queued,
+        };
+        Self {
+            gate: Gate::new(config.limit.clone(), waiting),
+            longest_wait: config.max_wait,
+        }
+    }
+
+    /// Waits for leave, no longer than the request may.
+    ///
+    /// # Errors
+    /// OVERLOADED: nobody could go in in time, or too many wait already.
+    pub async fn admit(
+        &self,
+        priority: Priority,
+        mode: ProcessingMode,
+        deadline: Instant,
+    ) -> Result<Admitted, ApiError> {
+        let until = match mode {
+            ProcessingMode::Sync => deadline.min(Instant::now() + self.longest_wait),
+            ProcessingMode::Async => deadline,
+        };
+        loop {
+            // Before this request joins the queue: what those before it have built up.
+            let brown_out = self.gate.pressure();
+            if let Ok(pass) = self.gate.enter(priority as u8, until).await {
+                return Ok(Admitted {
+                    brown_out: brown_out.max(self.gate.pressure()),
+                    pass,
+                });
+            }
+            // An accepted job is done as long as there is time for it.
+            if mode == ProcessingMode::Sync || Instant::now() + JOB_PAUSE >= until {
+                break;
+            }
+            sleep(JOB_PAUSE).await;
+        }
+        let message = "more is asked than can be done; ask again later";
+        Err(ApiError::new(ErrorCode::Overloaded, message).after(RETRY_AFTER))
+    }
+
+    pub fn limit(&self) -> u32 {
+        self.gate.limit()
+    }
+
+    pub fn queued(&self) -> usize {
+        self.gate.queued()
+    }
+
+    /// How much of a brown-out there is now, 0 to 1.
+    pub fn brown_out(&self) -> f64 {
+        self.gate.pressure()
+    }
+}
+
+impl Admitted {
+    /// The fan-out has ended, after this time.
+    pub fn done(self, took: Duration) {
+        self.pass.report(Sample::Answered(took));
+    }
+}
+
+/// The places in the plan of those that a brown-out leaves out: of the optional ones, the least
+/// weight for the most time first. Somebody is always asked.
+pub fn left_out(plan: &Plan, brown_out: f64) -> Vec<usize> {
+    if brown_out <= 0.0 {
+        return Vec::new();
+    }
+    let mut optional: Vec<(usize, f64)> = plan
+        .selected
+        .iter()
+        .enumerate()
+        .filter(|(_, one)| !one.required && one.on_failure != OnFailure::Closed)
+        .map(|(place, one)| (place, value(one)))
+        .collect();
+    optional.sort_by(|(_, one), (_, other)| one.total_cmp(other));
+    let kept = usize::from(optional.len() == plan.selected.len());
+    let most = optional.len().saturating_sub(kept);
+    let count = (brown_out * (most + 1) as f64) as usize;
+    optional
+        .into_iter()
+        .take(count.min(most))
+        .map(|(place, _)| place)
+        .collect()
+}
+
+/// Weight per second of usual time; one that never answered lately is worth little.
+fn value(one: &Selected) -> f64 {
+    let usual = one
+        .detector
+        .as_ref()
+        .and_then(|detector| detector.usual_time(0.5));
+    one.weight
+        / usual
+            .unwrap_or(Duration::from_secs(60))
+            .as_secs_f64()
+            .max(1e-4)
+}
