@@ -5,6 +5,7 @@ mod binary;
 mod check;
 mod drill;
 mod health;
+mod k6_command;
 mod k6_diff;
 mod many_vus;
 mod orchestration_script;

@@ -122,7 +122,8 @@ fn first_differences(expected: &str, found: &str) -> String {
     text
 }
 
-fn find_k6() -> Option<PathBuf> {
+/// Real k6, where there is one.
+pub fn find_k6() -> Option<PathBuf> {
     let named = std::env::var_os("K6_BINARY").map(PathBuf::from);
     let k6 = named.unwrap_or_else(|| PathBuf::from("k6"));
     let version = Command::new(&k6).arg("version").output();

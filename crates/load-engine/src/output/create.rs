@@ -3,11 +3,19 @@
 use super::csv::{self, Csv};
 use super::json::Json;
 use super::junit::Junit;
+use super::opentelemetry::{self, OpenTelemetry};
 use super::prometheus_rw::{self, PrometheusRw};
 use super::{Environment, Output, OutputError};
 
 /// The outputs that exist, in order of their names.
-const AVAILABLE: &[&str] = &["csv", "experimental-prometheus-rw", "json", "junit"];
+const AVAILABLE: &[&str] = &[
+    "csv",
+    "experimental-opentelemetry",
+    "experimental-prometheus-rw",
+    "json",
+    "junit",
+    "opentelemetry",
+];
 
 /// Outputs that k6 had or that only extensions bring.
 const ELSEWHERE: &[&str] = &[
@@ -39,6 +47,10 @@ pub fn create(
             let config = prometheus_rw::Config::read(argument, environment)?;
             Ok(Box::new(PrometheusRw::new(config)))
         }
+        "opentelemetry" | "experimental-opentelemetry" => {
+            let config = opentelemetry::Config::read(argument, environment)?;
+            Ok(Box::new(OpenTelemetry::new(config)))
+        }
         _ if ELSEWHERE.contains(&name) => Err(OutputError::NotBuiltIn(name.to_owned())),
         _ => Err(OutputError::Unknown {
             name: name.to_owned(),
@@ -65,6 +77,7 @@ mod tests {
         check("json=a=b.json", "json (a=b.json)");
         check("csv", "csv (file.csv)");
         check("junit", "junit (junit.xml)");
+        check("opentelemetry", "opentelemetry (grpc, localhost:4317)");
         check("csv=-", "csv (stdout)");
         check(
             "experimental-prometheus-rw",

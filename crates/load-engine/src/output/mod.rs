@@ -5,9 +5,11 @@
 
 mod create;
 pub mod csv;
+mod grpc;
 pub mod json;
 pub mod junit;
 mod lane;
+pub mod opentelemetry;
 pub mod prometheus_rw;
 mod push;
 mod sample_file;

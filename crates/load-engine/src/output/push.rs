@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::tls::Version;
-use reqwest::{Certificate, Client, Identity};
+use reqwest::{Certificate, Client, ClientBuilder, Identity};
+
+use super::grpc;
 
 /// How to reach a receiver.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -68,28 +70,40 @@ pub(super) struct Pusher {
 
 impl Pusher {
     pub(super) fn start(endpoint: &Endpoint) -> Result<Self, PushError> {
-        let client = client(endpoint)?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| PushError::Settings(error.to_string()))?;
+        let client = client(endpoint)?.build().map_err(settings)?;
+        let (runtime, endpoint) = (runtime()?, endpoint.clone());
+        Ok(Self::with(move |body| {
+            runtime.block_on(post(&client, &endpoint, body))
+        }))
+    }
+
+    /// Sends bodies as calls of one gRPC method, whose URL is the endpoint's.
+    pub(super) fn start_grpc(endpoint: &Endpoint) -> Result<Self, PushError> {
+        let client = client(endpoint)?.http2_prior_knowledge();
+        let client = client.build().map_err(settings)?;
+        let (runtime, url) = (runtime()?, endpoint.url.clone());
+        Ok(Self::with(move |body| {
+            runtime.block_on(grpc::call(&client, &url, &body))
+        }))
+    }
+
+    fn with(mut send: impl FnMut(Vec<u8>) -> Result<(), PushError> + Send + 'static) -> Self {
         let (bodies, waiting) = sync_channel::<Vec<u8>>(1);
         let (done, results) = sync_channel(1);
-        let endpoint = endpoint.clone();
         let thread = std::thread::spawn(move || {
             while let Ok(body) = waiting.recv() {
-                let result = runtime.block_on(post(&client, &endpoint, body));
+                let result = send(body);
                 if done.send(result).is_err() {
                     break; // nobody wants to know any more
                 }
             }
         });
-        Ok(Self {
+        Self {
             bodies: Some(bodies),
             results,
             busy: false,
             thread: Some(thread),
-        })
+        }
     }
 
     /// How the last body fared, if that is known since the last call.
@@ -144,8 +158,18 @@ fn gone() -> PushError {
     PushError::Request("the sending thread is gone".to_owned())
 }
 
-fn client(endpoint: &Endpoint) -> Result<Client, PushError> {
-    let settings = |error: reqwest::Error| PushError::Settings(causes(&error));
+fn runtime() -> Result<tokio::runtime::Runtime, PushError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| PushError::Settings(error.to_string()))
+}
+
+fn settings(error: reqwest::Error) -> PushError {
+    PushError::Settings(causes(&error))
+}
+
+fn client(endpoint: &Endpoint) -> Result<ClientBuilder, PushError> {
     // Fails only when a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = Client::builder()
@@ -167,7 +191,7 @@ fn client(endpoint: &Endpoint) -> Result<Client, PushError> {
     }
     let url = reqwest::Url::parse(&endpoint.url);
     url.map_err(|error| PushError::Settings(format!("parse \"{}\": {error}", endpoint.url)))?;
-    builder.build().map_err(settings)
+    Ok(builder)
 }
 
 fn read(path: &str) -> Result<Vec<u8>, PushError> {
@@ -223,7 +247,7 @@ async fn post(client: &Client, endpoint: &Endpoint, body: Vec<u8>) -> Result<(),
 }
 
 /// The whole chain of an error on one line.
-fn causes(error: &dyn std::error::Error) -> String {
+pub(super) fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

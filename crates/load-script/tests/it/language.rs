@@ -77,7 +77,10 @@ fn setup_data_reaches_iterations_and_teardown() {
         finished.said().last(),
         Some(&"end {\"n\":1,\"gone\":null,\"list\":[1]}")
     );
-    assert_eq!(finished.said()[0], "it {\"n\":2,\"list\":[1]}");
+    assert_eq!(
+        finished.said()[0],
+        "it {\"n\":2,\"gone\":null,\"list\":[1]}"
+    );
 }
 
 #[test]

@@ -253,15 +253,14 @@ fn spoilt_by(outputs: Arc<Outputs>, args: &Args, outcome: &Outcome, shown: &Show
     };
     match Arc::try_unwrap(outputs) {
         Ok(outputs) => {
-            for lane in outputs
-                .finish(end)
-                .into_iter()
-                .filter(|lane| lane.dropped_samples > 0)
-            {
-                spoilt.push(format!(
-                    "output {} lost {} samples",
-                    lane.name, lane.dropped_samples
-                ));
+            for lane in outputs.finish(end) {
+                let (name, lost) = (lane.name, lane.dropped_samples);
+                if lost > 0 {
+                    spoilt.push(format!("output {name} lost {lost} samples"));
+                } else if let Some(error) = lane.error {
+                    // What it had taken may not have been written.
+                    spoilt.push(format!("output {name} failed: {error}"));
+                }
             }
         }
         Err(_) => {

@@ -32,6 +32,8 @@ struct Open {
     store: Store,
     pusher: Pusher,
     logger: Logger,
+    /// Why the last push was not taken.
+    failed: Option<String>,
 }
 
 impl PrometheusRw {
@@ -66,6 +68,7 @@ impl Output for PrometheusRw {
             store: Store::new(setup.registry.clone(), &self.config),
             pusher,
             logger: setup.logger.clone(),
+            failed: None,
         });
         Ok(())
     }
@@ -107,11 +110,15 @@ impl Output for PrometheusRw {
             open.settle();
         }
         let refused = open.store.refused();
-        if refused > 0 {
-            let why = format!("{refused} samples of too many time series were not sent");
-            open.logger.log(Level::Error, &why, &[("output", NAME)]);
+        let lost = (refused > 0)
+            .then(|| format!("{refused} samples of too many time series were not sent"));
+        match open.failed.or(lost) {
+            None => Ok(()),
+            Some(why) => Err(OutputError::Write {
+                target: self.description(),
+                source: std::io::Error::other(why),
+            }),
         }
-        Ok(())
     }
 }
 
@@ -138,13 +145,18 @@ impl Open {
     }
 
     fn note(&mut self, result: Option<Result<(), PushError>>) {
-        if let Some(Err(error)) = result {
-            // The series are cumulative: sent again, nothing is lost.
-            self.store.mark_all_changed();
-            let message = "Failed to send the time series data to the endpoint";
-            let error = error.to_string();
-            let fields = [("error", error.as_str()), ("output", NAME)];
-            self.logger.log(Level::Error, message, &fields);
+        match result {
+            None => {}
+            Some(Ok(())) => self.failed = None,
+            Some(Err(error)) => {
+                // The series are cumulative: sent again, nothing is lost.
+                self.store.mark_all_changed();
+                let message = "Failed to send the time series data to the endpoint";
+                let error = error.to_string();
+                let fields = [("error", error.as_str()), ("output", NAME)];
+                self.logger.log(Level::Error, message, &fields);
+                self.failed = Some(error);
+            }
         }
     }
 }
