@@ -12,7 +12,9 @@ pub mod html;
 mod http;
 mod js;
 mod modules;
+pub mod ntlm;
 mod program;
+mod remote;
 mod script;
 mod source;
 pub mod typescript;
@@ -26,3 +28,10 @@ pub use vu::ScriptVu;
 /// What requests call themselves unless the option `userAgent` says otherwise. The version is that of
 /// the k6 whose behaviour is followed.
 pub(crate) const USER_AGENT: &str = "Grafana k6/2.2.0";
+
+/// How many cases the tests with random input run: few, unless `FUZZ_CASES` asks for more.
+#[cfg(test)]
+fn fuzz_cases() -> u32 {
+    let wanted = std::env::var("FUZZ_CASES").ok();
+    wanted.and_then(|text| text.parse().ok()).unwrap_or(256)
+}

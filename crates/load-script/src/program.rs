@@ -32,6 +32,7 @@ impl ScriptProgram {
         logger: Logger,
     ) -> Result<Self, ScriptError> {
         let script = Arc::new(Script::new(source));
+        let notice = logger.clone();
         let context = VuContext {
             ids: VuIds::default(),
             recorder: Recorder::new(registry, RecorderConfig::default()),
@@ -43,6 +44,11 @@ impl ScriptProgram {
         let (options, functions) = first.describe().await?;
         drop(first);
         script.seal();
+        if has_domains(&options) {
+            notice.warn(
+                "tlsAuth.domains option could be removed in the next releases, it's recommended to leave it empty and let k6 automatically detect from the provided certificate. It follows the Go's NameToCertificate deprecation - https://pkg.go.dev/crypto/tls@go1.17#Config.",
+            );
+        }
         if functions.is_empty() {
             return Err(ScriptError::Unusable(
                 "no exported functions in script".to_owned(),
@@ -61,6 +67,15 @@ impl ScriptProgram {
     pub fn collected(&self) -> (String, BTreeMap<String, Vec<u8>>) {
         (self.script.entry().to_owned(), self.script.collected())
     }
+}
+
+/// Whether client certificates are meant for some domains only, which neither k6 nor we look at.
+fn has_domains(options: &Value) -> bool {
+    let all = options["tlsAuth"].as_array();
+    all.into_iter().flatten().any(|one| {
+        let domains = one["domains"].as_array();
+        domains.is_some_and(|domains| !domains.is_empty())
+    })
 }
 
 impl load_engine::Program for ScriptProgram {

@@ -10,7 +10,8 @@ use rquickjs::Ctx;
 
 use crate::http::network::Network;
 use crate::js::module::{self, Loaded};
-use crate::js::native::{Throw, plain};
+use crate::js::native::{self, Throw, plain};
+use crate::remote;
 use crate::source::{self, Kind, SourceError};
 use crate::typescript::strip_types;
 
@@ -32,6 +33,8 @@ pub struct Source {
 struct Bytecode {
     code: Arc<[u8]>,
     is_common: bool,
+    /// The text mentions `import.meta`.
+    has_meta: bool,
 }
 
 /// The shared part of all VUs of a script.
@@ -45,6 +48,10 @@ pub(crate) struct Script {
     texts: Mutex<BTreeMap<String, String>>,
     modules: RwLock<HashMap<String, Bytecode>>,
     files: RwLock<HashMap<PathBuf, Arc<[u8]>>>,
+    /// What the first init code could not have: later ones get the same answer.
+    refusals: RwLock<HashMap<String, String>>,
+    /// How scripts call what has this full name.
+    specifiers: RwLock<HashMap<String, String>>,
     /// Arrays of `SharedArray` by name, their items as JSON text.
     pub(crate) shared_arrays: Mutex<HashMap<String, Arc<[Box<str>]>>>,
     /// The first init code has run: no further files may be asked for.
@@ -74,6 +81,8 @@ impl Script {
             texts: Mutex::default(),
             modules: RwLock::default(),
             files: RwLock::default(),
+            refusals: RwLock::default(),
+            specifiers: RwLock::default(),
             shared_arrays: Mutex::default(),
             is_sealed: AtomicBool::new(false),
             network: OnceLock::new(),
@@ -105,7 +114,43 @@ impl Script {
 
     /// The full name of what `base` imports as `name`.
     pub(crate) fn resolve(&self, base: &str, name: &str) -> Result<String, SourceError> {
-        source::resolve(base, name)
+        let resolved = source::resolve(base, name)?;
+        if !self.is_sealed.load(Ordering::Acquire) && resolved != name {
+            let mut specifiers = self
+                .specifiers
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
+            specifiers
+                .entry(resolved.clone())
+                .or_insert_with(|| name.to_owned());
+        }
+        Ok(resolved)
+    }
+
+    /// Remembers why something could not be had.
+    fn refuse(&self, name: &str, why: String) -> Throw {
+        let mut refusals = self
+            .refusals
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        refusals.insert(name.to_owned(), why.clone());
+        plain(why)
+    }
+
+    fn refusal(&self, name: &str) -> Option<Throw> {
+        let refusals = self.refusals.read().unwrap_or_else(PoisonError::into_inner);
+        refusals.get(name).cloned().map(plain)
+    }
+
+    fn specifier(&self, name: &str) -> String {
+        let specifiers = self
+            .specifiers
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        specifiers
+            .get(name)
+            .cloned()
+            .unwrap_or_else(|| name.to_owned())
     }
 
     /// The code of that full name, in this realm; not evaluated.
@@ -120,20 +165,28 @@ impl Script {
             .unwrap_or_else(PoisonError::into_inner)
             .get(name)
             .cloned();
-        if let Some(Bytecode { code, is_common }) = known {
-            let code = module::read(ctx, &code)?;
+        if let Some(known) = known {
+            let code = module::read(ctx, &known.code)?;
+            if known.has_meta {
+                module::add_meta(&code, name)?;
+            }
+            let is_common = known.is_common;
             return Ok(if is_common {
                 Loaded::Common(code)
             } else {
                 Loaded::Module(code)
             });
         }
+        if let Some(refusal) = self.refusal(name) {
+            return Err(refusal);
+        }
         if self.is_sealed.load(Ordering::Acquire) {
             return Err(plain(format!(
                 "the module \"{name}\" was not previously resolved during initialization (__VU==0)"
             )));
         }
-        let text = self.text_of(name)?;
+        let text = self.text_of(ctx, name)?;
+        let has_meta = text.contains("import.meta");
         let loaded = compile(ctx, name, text)?;
         let (code, is_common) = match &loaded {
             Loaded::Module(code) => (code, false),
@@ -142,7 +195,11 @@ impl Script {
         let bytecode = Bytecode {
             code: module::write(code)?.into(),
             is_common,
+            has_meta: has_meta && !is_common,
         };
+        if let (true, Loaded::Module(code)) = (bytecode.has_meta, &loaded) {
+            module::add_meta(code, name)?;
+        }
         self.modules
             .write()
             .unwrap_or_else(PoisonError::into_inner)
@@ -151,16 +208,20 @@ impl Script {
     }
 
     /// The text of a module, remembered for archives.
-    fn text_of(&self, name: &str) -> Result<String, Throw> {
-        let refused = |error: SourceError| plain(error.to_string());
+    fn text_of(&self, ctx: &Ctx<'_>, name: &str) -> Result<String, Throw> {
+        let refused = |error: SourceError| self.refuse(name, error.to_string());
         let text = match (self.given.get(name), &self.archived) {
             (Some(text), _) => text.clone(),
             (None, Some(files)) => {
-                let bytes = files.get(name);
-                let bytes = bytes.ok_or_else(|| refused(SourceError::Missing(name.to_owned())))?;
+                let missing = || refused(SourceError::Missing(self.specifier(name)));
+                let bytes = files.get(name).ok_or_else(missing)?;
                 String::from_utf8_lossy(bytes).into_owned()
             }
-            (None, None) => source::read(name).map_err(refused)?,
+            (None, None) if name.starts_with("https://") => {
+                let vu = native::state(ctx);
+                vu.wait(remote::fetch(name, &vu.logger))?.map_err(refused)?
+            }
+            (None, None) => source::read(name, &self.specifier(name)).map_err(refused)?,
         };
         let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
         texts.insert(name.to_owned(), text.clone());
@@ -191,6 +252,10 @@ impl Script {
         {
             return Ok(Arc::clone(known));
         }
+        let key = full.display().to_string();
+        if let Some(refusal) = self.refusal(&key) {
+            return Err(refusal);
+        }
         if self.is_sealed.load(Ordering::Acquire) {
             return Err(plain(format!(
                 "open() can't be used with files that weren't previously opened during initialization (__VU==0), path: {path:?}"
@@ -204,7 +269,7 @@ impl Script {
             }
         };
         let bytes: Arc<[u8]> = read
-            .map_err(|error| plain(open_error(path, &full, &error)))?
+            .map_err(|error| self.refuse(&key, open_error(&full, &error)))?
             .into();
         self.files
             .write()
@@ -225,8 +290,11 @@ fn compile<'js>(ctx: &Ctx<'js>, name: &str, text: String) -> Result<Loaded<'js>,
             module::compile(ctx, name, &format!("export default {text};")).map(Loaded::Module)
         }
         Kind::Common => module::compile_classic(ctx, name, &source::wrap_common(name, &text))
-            .map(Loaded::Common),
-        Kind::Module => module::compile(ctx, name, &text).map(Loaded::Module),
+            .map(Loaded::Common)
+            .map_err(|throw| syntax_error(ctx, name, throw)),
+        Kind::Module => module::compile(ctx, name, &text)
+            .map(Loaded::Module)
+            .map_err(|throw| syntax_error(ctx, name, throw)),
         Kind::TypeScript => {
             // k6 looks for types only where plain JavaScript does not do.
             if let Ok(compiled) = module::compile(ctx, name, &text) {
@@ -235,18 +303,48 @@ fn compile<'js>(ctx: &Ctx<'js>, name: &str, text: String) -> Result<Loaded<'js>,
             let _ = ctx.catch();
             let stripped = strip_types(&text);
             let stripped = stripped.map_err(|error| plain(format!("{name}: {error}")))?;
-            module::compile(ctx, name, &stripped).map(Loaded::Module)
+            module::compile(ctx, name, &stripped)
+                .map(Loaded::Module)
+                .map_err(|throw| syntax_error(ctx, name, throw))
         }
     }
 }
 
-fn open_error(path: &str, full: &Path, error: &std::io::Error) -> String {
+/// k6 says where in the file, then what, as an error of its own; the engine says it in its stack.
+fn syntax_error(ctx: &Ctx<'_>, name: &str, throw: Throw) -> Throw {
+    if !matches!(throw, Throw::Engine(_)) || !ctx.has_exception() {
+        return throw;
+    }
+    let error = ctx.catch();
+    let part = |key: &str| -> Option<String> {
+        let value: rquickjs::Value<'_> = error.as_object()?.get(key).ok()?;
+        crate::js::convert::to_text(&value).ok()
+    };
+    let (message, stack) = (part("message"), part("stack").unwrap_or_default());
+    let (Some(message), "SyntaxError") = (message, part("name").unwrap_or_default().as_str())
+    else {
+        return Throw::Engine(ctx.throw(error.clone()));
+    };
+    let place = stack.lines().next().and_then(|line| {
+        let mut numbers = line.trim_end_matches(')').rsplit(':');
+        let (column, line) = (numbers.next()?, numbers.next()?);
+        let is_number = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+        (is_number(column) && is_number(line)).then(|| format!("Line {line}:{column} "))
+    });
+    let token = message
+        .strip_prefix("unexpected token in expression: '")
+        .and_then(|rest| rest.strip_suffix('\''));
+    let message = token.map_or(message.clone(), |token| format!("Unexpected token {token}"));
+    plain(format!("{name}: {}{message}", place.unwrap_or_default()))
+}
+
+fn open_error(full: &Path, error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => {
             format!("stat {}: no such file or directory", full.display())
         }
         std::io::ErrorKind::IsADirectory => {
-            format!("open() can't be used with directories, path: {path:?}")
+            format!("open() can't be used with directories, path: {full:?}")
         }
         _ => format!("{}: {error}", full.display()),
     }

@@ -2,15 +2,23 @@
 
 use std::path::{Component, Path, PathBuf};
 
-/// Why a module cannot be had.
+use crate::http::url::Url;
+
+/// Why a module cannot be had; the texts are k6's.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SourceError {
     /// A name that is neither a path nor a URL nor one of k6's own modules.
-    #[error(
-        "The moduleSpecifier \"{0}\" couldn't be recognised as something k6 supports. Write a relative path as \"./{0}\"; \
-         packages have to be bundled into the script."
-    )]
+    #[error("The moduleSpecifier \"{0}\" couldn't be recognised as something k6 supports.")]
     Unknown(String),
+    /// No name at all.
+    #[error("require() can't be used with an empty specifier")]
+    Empty,
+    /// A host that early k6 had its own short names for.
+    #[error(
+        "{0} 'special' urls are no longer supported - please use real ones. You can get yours by going to \
+         {1} and copy-pasting the full url to the actual {2}"
+    )]
+    Special(&'static str, &'static str, &'static str),
     /// A file that is not there.
     #[error(
         "The moduleSpecifier \"{0}\" couldn't be found on local disk. Make sure that you've specified the right path to the file."
@@ -25,8 +33,31 @@ pub(crate) enum SourceError {
         cause: std::io::Error,
     },
     /// A protocol that is not supported.
-    #[error("only file modules can be imported, not \"{0}\"")]
-    Scheme(String),
+    #[error("only supported schemes for imports are file and https, {url} has `{scheme}`")]
+    Scheme {
+        /// The whole name.
+        url: String,
+        /// What stands before `://`.
+        scheme: String,
+    },
+    /// A module from the network asks for one from the disk.
+    #[error("origin ({from}) not allowed to load local file: {wanted}")]
+    Foreign {
+        /// Who asks.
+        from: String,
+        /// For what.
+        wanted: String,
+    },
+    /// A server does not give the module.
+    #[error(
+        "The moduleSpecifier \"{url}\" couldn't be retrieved from the resolved url \"{url}\". Error : \"{cause}\""
+    )]
+    Remote {
+        /// The whole name.
+        url: String,
+        /// Why not.
+        cause: String,
+    },
 }
 
 /// What kind of text a module is.
@@ -89,27 +120,59 @@ pub(crate) fn url_of(path: &Path) -> String {
 
 /// The full name of what the module `base` imports as `name`.
 pub(crate) fn resolve(base: &str, name: &str) -> Result<String, SourceError> {
-    if name == "k6" || name.starts_with("k6/") || name.contains("://") {
+    if name.is_empty() {
+        return Err(SourceError::Empty);
+    }
+    if name == "k6" || name.starts_with("k6/") {
         return Ok(name.to_owned());
+    }
+    let is_remote = base.starts_with("https://");
+    if let Some((scheme, rest)) = name.split_once("://") {
+        return match scheme {
+            "file" if is_remote => Err(SourceError::Foreign {
+                from: base.to_owned(),
+                wanted: name.to_owned(),
+            }),
+            "file" => Ok(url_of(Path::new(rest))),
+            "https" => Ok(name.to_owned()),
+            other => Err(SourceError::Scheme {
+                url: name.to_owned(),
+                scheme: other.to_owned(),
+            }),
+        };
+    }
+    if !name.starts_with('/') && !name.starts_with("./") && !name.starts_with("../") {
+        return Err(match name.split('/').next() {
+            Some("github.com") => {
+                SourceError::Special("github.com", "github", "raw JavaScript file")
+            }
+            Some("cdnjs.com") => SourceError::Special("cdnjs.com", "cdnjs", "JavaScript file"),
+            _ => SourceError::Unknown(name.to_owned()),
+        });
+    }
+    if is_remote {
+        let joined = Url::parse(base).and_then(|base| base.join(name));
+        return joined
+            .map(|url| url.to_string())
+            .map_err(|cause| SourceError::Remote {
+                url: name.to_owned(),
+                cause: cause.to_string(),
+            });
     }
     if name.starts_with('/') {
         return Ok(url_of(Path::new(name)));
-    }
-    if !name.starts_with("./") && !name.starts_with("../") {
-        return Err(SourceError::Unknown(name.to_owned()));
     }
     let base = base.strip_prefix("file://").unwrap_or(base);
     let directory = Path::new(base).parent().unwrap_or_else(|| Path::new("/"));
     Ok(url_of(&directory.join(name)))
 }
 
-/// The text of a module.
-pub(crate) fn read(name: &str) -> Result<String, SourceError> {
-    let Some(path) = name.strip_prefix("file://") else {
-        return Err(SourceError::Scheme(name.to_owned()));
-    };
+/// The text of a module on the disk.
+/// `specifier` is how the script calls it.
+pub(crate) fn read(name: &str, specifier: &str) -> Result<String, SourceError> {
+    let path = name.strip_prefix("file://").unwrap_or(name);
     std::fs::read_to_string(path).map_err(|cause| match cause.kind() {
-        std::io::ErrorKind::NotFound => SourceError::Missing(name.to_owned()),
+        std::io::ErrorKind::NotFound => SourceError::Missing(specifier.to_owned()),
         _ => SourceError::Read {
             path: path.to_owned(),
             cause,
@@ -168,5 +231,22 @@ mod tests {
         check("/x/./y.js", Some("file:///x/y.js"));
         check("k6/http", Some("k6/http"));
         check("lodash", None);
+        check("", None);
+        check("https://h/x.js", Some("https://h/x.js"));
+        check("http://h/x.js", None);
+        check("github.com/x/y", None);
+    }
+
+    #[test]
+    fn modules_of_the_network_stay_there() {
+        let base = "https://h:1/a/b.js?v=1";
+        let check = |name: &str, expected: Option<&str>| {
+            assert_eq!(resolve(base, name).ok().as_deref(), expected, "{name}");
+        };
+        check("./c.js", Some("https://h:1/a/c.js"));
+        check("/c.js", Some("https://h:1/c.js"));
+        check("../c.js", Some("https://h:1/c.js"));
+        check("k6/http", Some("k6/http"));
+        check("file:///etc/passwd", None);
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 ///
 /// ```text
 /// // flags: -u 3 --quiet            flags for both drivers
-/// // env: K6_VUS=3 NAME=value       variables for both drivers
+/// // env: K6_VUS=3 NAME={BASE}/x    variables for both drivers; `{…}` are the server's addresses
 /// // stdin                          the script is given over the standard input
 /// // alone                          time matters: nothing runs beside it
 /// // differs: reason                it may differ in everything, and must in something

@@ -8,10 +8,13 @@
 //! path has that in it.
 
 mod case;
+mod keys;
 mod log_lines;
 mod mask;
 mod observe;
+mod raw;
 mod samples;
+mod secure;
 mod server;
 mod summary;
 
@@ -22,6 +25,7 @@ use std::sync::Mutex;
 
 use case::Case;
 use observe::{Driver, observe};
+use server::Server;
 
 /// Cases that run at the same time. Most of a case is waiting; those that time matters to run alone.
 const AT_ONCE: usize = 4;
@@ -46,7 +50,7 @@ fn our_driver_says_what_k6_says() {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
                 while let Some(case) = next(&queue) {
-                    if !judge(&k6, case, &server.base).is_empty() {
+                    if !judge(&k6, case, &server).is_empty() {
                         again.lock().expect("no panics").push(case);
                     }
                 }
@@ -55,10 +59,10 @@ fn our_driver_says_what_k6_says() {
     });
     let mut wrong = Vec::new();
     for case in again.into_inner().expect("no panics") {
-        wrong.extend(look_again(&k6, case, &server.base, SECOND_LOOKS));
+        wrong.extend(look_again(&k6, case, &server, SECOND_LOOKS));
     }
     for case in alone {
-        wrong.extend(look_again(&k6, case, &server.base, SECOND_LOOKS + 1));
+        wrong.extend(look_again(&k6, case, &server, SECOND_LOOKS + 1));
     }
     let report = wrong.join("\n");
     assert!(wrong.is_empty(), "of {} cases:\n{report}", cases.len());
@@ -69,10 +73,10 @@ fn next<'a>(queue: &Mutex<VecDeque<&'a Case>>) -> Option<&'a Case> {
     queue.lock().expect("no panics").pop_front()
 }
 
-fn look_again(k6: &Path, case: &Case, base: &str, looks: usize) -> Vec<String> {
+fn look_again(k6: &Path, case: &Case, server: &Server, looks: usize) -> Vec<String> {
     let mut wrong = Vec::new();
     for _ in 0..looks {
-        wrong = judge(k6, case, base);
+        wrong = judge(k6, case, server);
         if wrong.is_empty() {
             break;
         }
@@ -81,9 +85,9 @@ fn look_again(k6: &Path, case: &Case, base: &str, looks: usize) -> Vec<String> {
 }
 
 /// What is wrong with a case: fields that differ and are not said to, or are said to and do not.
-fn judge(k6: &Path, case: &Case, base: &str) -> Vec<String> {
-    let expected = observe(&Driver::Real(k6.to_owned()), case, base).fields();
-    let found = observe(&Driver::Ours, case, base).fields();
+fn judge(k6: &Path, case: &Case, server: &Server) -> Vec<String> {
+    let expected = observe(&Driver::Real(k6.to_owned()), case, server).fields();
+    let found = observe(&Driver::Ours, case, server).fields();
     let mut wrong = Vec::new();
     let mut differing = 0;
     for ((field, expected), (_, found)) in expected.iter().zip(&found) {

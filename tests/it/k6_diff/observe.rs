@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use super::case::Case;
+use super::server::Server;
 use super::{log_lines, mask, samples, summary};
 use crate::binary::sparring;
 
@@ -52,7 +53,7 @@ impl Observation {
     }
 }
 
-pub fn observe(driver: &Driver, case: &Case, base: &str) -> Observation {
+pub fn observe(driver: &Driver, case: &Case, server: &Server) -> Observation {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let export = folder.path().join("summary.json");
     let points = folder.path().join("samples.json");
@@ -68,8 +69,12 @@ pub fn observe(driver: &Driver, case: &Case, base: &str) -> Observation {
             command
         }
     };
-    command.args(["--no-usage-report", "--no-color", "-e"]);
-    command.arg(format!("BASE={base}"));
+    let base = server.base();
+    command.args(["--no-usage-report", "--no-color"]);
+    for (name, value) in &server.variables {
+        command.arg("-e").arg(format!("{name}={value}"));
+    }
+    command.envs(server.environment.iter().cloned());
     command.arg("--summary-export").arg(&export);
     command.arg("-o").arg(format!("json={}", points.display()));
     command.args(&case.flags);
@@ -77,7 +82,7 @@ pub fn observe(driver: &Driver, case: &Case, base: &str) -> Observation {
     let home = folder.path().join("home");
     command.env("OUT", folder.path()).env("HOME", &home);
     command.env("XDG_CONFIG_HOME", &home);
-    command.envs(case.env.iter().map(|(name, value)| (name, value)));
+    command.envs(case.env.iter().map(|(name, value)| (name, server.fill(value))));
     let output = run(command, case);
     let plain = |text: &[u8]| {
         let text = String::from_utf8_lossy(text);

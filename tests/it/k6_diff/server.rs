@@ -5,17 +5,38 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::Path;
+use axum::extract::{Path, Query};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use serde_json::json;
 
+use super::keys::Keys;
+use super::{raw, secure};
+
 /// A server that lives as long as this.
 pub struct Server {
-    /// `http://127.0.0.1:port`
-    pub base: String,
+    /// What scripts find in `__ENV`: the addresses of the server's ends, `BASE` and others.
+    pub variables: Vec<(String, String)>,
+    /// What the drivers find in their own environment.
+    pub environment: Vec<(String, String)>,
+    _keys: Keys,
     _runtime: tokio::runtime::Runtime,
+}
+
+impl Server {
+    /// `http://127.0.0.1:port`
+    pub fn base(&self) -> &str {
+        &self.variables[0].1
+    }
+
+    /// The text with the server's addresses in the place of `{BASE}` and its kind.
+    pub fn fill(&self, text: &str) -> String {
+        let fill = |text: String, (name, value): &(String, String)| {
+            text.replace(&format!("{{{name}}}"), value)
+        };
+        self.variables.iter().fold(text.to_owned(), fill)
+    }
 }
 
 pub fn start() -> Server {
@@ -29,8 +50,16 @@ pub fn start() -> Server {
         .expect("a port");
     let base = format!("http://{}", listener.local_addr().expect("it is bound"));
     runtime.spawn(async move { axum::serve(listener, router()).await });
+    let keys = Keys::new();
+    let mut variables = vec![("BASE".to_owned(), base), ("RAW".to_owned(), raw::start())];
+    variables.extend(runtime.block_on(secure::start(&keys, &router())));
+    let folder = keys.folder().display().to_string();
+    variables.push(("KEYS".to_owned(), folder));
+    let root = keys.root_file().display().to_string();
     Server {
-        base,
+        variables,
+        environment: vec![("SSL_CERT_FILE".to_owned(), root)],
+        _keys: keys,
         _runtime: runtime,
     }
 }
@@ -49,6 +78,11 @@ fn router() -> Router {
             any(|| async { ([(header::SET_COOKIE, "taste=sweet; Path=/")], "ok") }),
         )
         .route("/echo", any(echo))
+        .route("/back", any(|body: Bytes| async { body }))
+        .route("/encoded/{coding}", any(encoded))
+        .route("/to", any(to))
+        .route("/set", any(set_cookie))
+        .route("/module/{name}", get(module))
 }
 
 async fn status(Path(code): Path<u16>) -> StatusCode {
@@ -77,4 +111,62 @@ async fn echo(method: Method, headers: HeaderMap, body: Bytes) -> Response {
         .collect();
     let body = String::from_utf8_lossy(&body);
     axum::Json(json!({"method": method.as_str(), "headers": headers, "body": body})).into_response()
+}
+
+/// A short text in a content coding.
+async fn encoded(Path(coding): Path<String>) -> Response {
+    let packed = pack(b"unpacked", &coding);
+    ([(header::CONTENT_ENCODING, coding)], packed).into_response()
+}
+
+fn pack(text: &[u8], coding: &str) -> Vec<u8> {
+    use std::io::Write;
+    let level = flate2::Compression::default();
+    let packed = match coding {
+        "gzip" => {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), level);
+            encoder.write_all(text).and_then(|()| encoder.finish())
+        }
+        "deflate" => {
+            let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), level);
+            encoder.write_all(text).and_then(|()| encoder.finish())
+        }
+        _ => Ok(text.to_vec()),
+    };
+    packed.expect("memory")
+}
+
+/// `?code=307&url=…`: a redirect.
+async fn to(Query(query): Query<BTreeMap<String, String>>) -> Response {
+    let code = query.get("code").and_then(|code| code.parse().ok());
+    let status = StatusCode::from_u16(code.unwrap_or(302)).unwrap_or(StatusCode::FOUND);
+    let url = query.get("url").cloned().unwrap_or_default();
+    (status, [(header::LOCATION, url)]).into_response()
+}
+
+/// `?cookie=…`: sets this cookie.
+async fn set_cookie(Query(query): Query<BTreeMap<String, String>>) -> Response {
+    let cookie = query.get("cookie").cloned().unwrap_or_default();
+    ([(header::SET_COOKIE, cookie)], "set").into_response()
+}
+
+/// Modules to import.
+async fn module(
+    Path(name): Path<String>,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> Response {
+    let text = match name.as_str() {
+        "plain.js" => "export const value = 'plain'; export { default } from './inner.js';",
+        "inner.js" => "export default 'inner';",
+        "asks.js" => match query.get("_k6").map(String::as_str) {
+            Some("1") => "export default 'for k6';",
+            _ => "export default 'for everybody';",
+        },
+        "shy.js" if query.contains_key("_k6") => return StatusCode::NOT_FOUND.into_response(),
+        "shy.js" => "export default 'without a query';",
+        "local.js" => "import 'file:///etc/hostname';",
+        "common.js" => "module.exports = { kind: 'common', inner: require('./inner.js').default };",
+        _ => return StatusCode::NOT_FOUND.into_response(),
+    };
+    ([(header::CONTENT_TYPE, "text/javascript")], text).into_response()
 }

@@ -87,7 +87,9 @@ fn set_client(options: &mut Options, at: &At<'_>) -> Result<bool, OptionError> {
         "batchperhost" => options.batch_per_host = Some(at.int()?),
         "httpdebug" => options.http_debug = Some(at.string()?),
         "insecureskiptlsverify" => options.insecure_skip_tls_verify = Some(at.bool()?),
-        "tlsciphersuites" => options.tls_cipher_suites = Some(at.strings()?),
+        "tlsciphersuites" => {
+            options.tls_cipher_suites = Some(super::cipher_suites::checked(at.strings()?)?);
+        }
         "tlsversion" => options.tls_version = Some(tls_version(at)?),
         "tlsauth" => options.tls_auth = Some(tls_auth(at)?),
         "throw" => options.throw = Some(at.bool()?),

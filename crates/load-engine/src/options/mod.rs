@@ -4,6 +4,7 @@
 //! puts them over each other, [`derive::scenarios`] turns the shortcuts into scenarios and
 //! [`validate::scenarios`] refuses what cannot run.
 
+mod cipher_suites;
 pub mod derive;
 pub mod duration;
 pub mod environment;

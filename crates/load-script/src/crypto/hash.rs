@@ -126,7 +126,7 @@ impl Hasher {
     }
 }
 
-fn hmac(algorithm: Algorithm, key: &[u8], data: &[u8]) -> Vec<u8> {
+pub(crate) fn hmac(algorithm: Algorithm, key: &[u8], data: &[u8]) -> Vec<u8> {
     let block_bytes = algorithm.block_bytes();
     let mut block = if key.len() > block_bytes {
         algorithm.hash(key)

@@ -4,5 +4,6 @@ mod hash;
 mod subtle;
 pub mod x509;
 
+pub(crate) use hash::hmac;
 pub use hash::{Algorithm, CryptoError, Encoded, Encoding, Hasher, random_bytes};
 pub use subtle::{Aes, SubtleError, pbkdf2};

@@ -1,24 +1,26 @@
 //! The HTTP client of one VU: its connections, and single requests over them.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use rand::RngExt;
+use tokio::time::{Instant, sleep, timeout_at};
 
-use super::connection::{Connection, Dialed, Origin, Traffic};
+use super::connection::{Access, Connection, Dialed, Origin};
 use super::exchange::{Marks, Wire, exchange};
 use super::failure::Failure;
+use super::http2::{Broken, Head, Session};
 use super::network::Network;
+use super::pool::{Lane, Pool};
+use super::proxy::Proxy;
 use super::reply::{Reply, Timings};
 use super::url::Url;
 
 /// Connections of one VU. Nothing is shared between VUs, as in k6.
 pub(crate) struct Client {
-    network: Arc<Network>,
-    idle: RefCell<Vec<Connection>>,
-    traffic: Rc<Traffic>,
+    access: Rc<Access>,
+    pool: Pool,
 }
 
 /// One request, without redirects.
@@ -27,9 +29,13 @@ pub(crate) struct Request {
     pub(crate) url: Url,
     /// In the order in which they are sent, without `Host` and `Content-Length`.
     pub(crate) headers: Vec<(String, String)>,
+    /// Instead of a header of that name.
+    pub(crate) authorization: Option<String>,
     /// Instead of the URL's authority.
     pub(crate) host: Option<String>,
     pub(crate) body: Vec<u8>,
+    /// There is a body, perhaps an empty one.
+    pub(crate) has_body: bool,
     pub(crate) keeps_body: bool,
     pub(crate) deadline: Instant,
 }
@@ -39,79 +45,136 @@ pub(crate) struct Exchanged {
     pub(crate) outcome: Result<Reply, Failure>,
     /// As far as it came.
     pub(crate) timings: Timings,
+    /// What had come of the body when it failed.
+    pub(crate) partial: Option<Vec<u8>>,
 }
 
-/// Idle connections that a VU keeps at most, when the option `batch` does not say otherwise.
-const MAX_IDLE: usize = 20;
+/// Times that an HTTP/2 request is sent again when the server has not begun with it; Go's.
+const MAX_REPEATS: u32 = 6;
 
 impl Client {
-    /// A client without connections.
-    pub(crate) fn new(network: Arc<Network>) -> Self {
+    /// The client of the VU with this number, from 1; without connections.
+    pub(crate) fn new(network: Arc<Network>, vu: u64) -> Self {
         Self {
-            network,
-            idle: RefCell::default(),
-            traffic: Rc::default(),
+            access: Rc::new(Access::new(network, vu)),
+            pool: Pool::default(),
+        }
+    }
+
+    /// A client for what scripts import; it speaks HTTP/1.1 only, which needs no task beside it.
+    pub(crate) fn for_modules(network: Arc<Network>) -> Self {
+        Self {
+            access: Rc::new(Access::new(network, 1)),
+            pool: Pool::only_http1(),
         }
     }
 
     /// Takes the bytes sent and received since the last call.
     pub(crate) fn take_traffic(&self) -> (u64, u64) {
-        (self.traffic.sent.take(), self.traffic.received.take())
+        self.access.take_traffic()
     }
 
     /// Closes the connections that are not in use.
     pub(crate) fn close_idle(&self) {
-        self.idle.borrow_mut().clear();
+        self.pool.clear();
+    }
+
+    fn network(&self) -> &Network {
+        &self.access.network
     }
 
     /// Sends a request and receives the response.
     pub(crate) async fn send(&self, request: &Request) -> Exchanged {
-        self.network.admit().await;
+        self.network().admit().await;
         let mut progress = Progress::default();
         let sent = timeout_at(request.deadline, self.try_send(request, &mut progress)).await;
         let timings = progress.timings();
         let outcome = sent.unwrap_or_else(|_| Err(Failure::timeout()));
         let outcome = outcome.map(|reply| Reply { timings, ..reply });
-        Exchanged { outcome, timings }
+        Exchanged {
+            outcome,
+            timings,
+            partial: progress.marks.partial.take(),
+        }
     }
 
+    /// Sends over what is at hand, then over a new connection. What the server has certainly not
+    /// begun with is sent again.
     async fn try_send(&self, request: &Request, progress: &mut Progress) -> Result<Reply, Failure> {
         let origin = Origin {
             is_tls: request.url.is_tls,
             host: request.url.host.clone(),
             port: request.url.port,
         };
-        let head = self.head_of(request);
         let begin = Instant::now();
-        while let Some(connection) = self.take_idle(&origin) {
-            let outcome = self.over(connection, (request, &head), progress).await;
-            // The server closed the idle connection just when it was used: that is no answer.
-            if outcome.is_ok() || progress.marks.first_byte.is_some() || !is_closed(&outcome) {
-                return outcome;
-            }
+        let mut repeats = 0;
+        loop {
+            let (lane, is_new) = match self.pool.take(&origin) {
+                Some(lane) => (lane, false),
+                None => (self.open(&origin, progress).await?, true),
+            };
+            progress.blocked = if is_new {
+                begin.elapsed()
+            } else {
+                Duration::ZERO
+            };
+            progress.begin = Some(Instant::now());
             progress.marks = Marks::default();
+            let again = match lane {
+                Lane::Single(connection) => {
+                    let outcome = self.over(connection, request, progress).await;
+                    // The server closed the idle connection just when it was used: that is no answer.
+                    let was_idle = !is_new && progress.marks.first_byte.is_none();
+                    if !(was_idle && is_closed(&outcome)) {
+                        return outcome;
+                    }
+                    continue;
+                }
+                Lane::Shared(session) => {
+                    let (again, failure) = match self.on(&session, request, progress).await {
+                        Ok(reply) => return Ok(reply),
+                        Err(Broken::Midway(failure)) => return Err(failure),
+                        Err(Broken::Refused(failure)) => (Again::Here, failure),
+                        Err(Broken::Closing(failure)) => {
+                            self.pool.retire(&session);
+                            (Again::Elsewhere, failure)
+                        }
+                    };
+                    if repeats == MAX_REPEATS {
+                        return Err(failure);
+                    }
+                    again
+                }
+            };
+            // The first time at once, then ever later.
+            if repeats > 0 && again == Again::Here {
+                let seconds = f64::from(1_u32 << (repeats - 1));
+                sleep(Duration::from_secs_f64(
+                    seconds * rand::rng().random_range(1.0..1.1),
+                ))
+                .await;
+            }
+            repeats += 1;
         }
-        let opened =
-            Connection::open(origin, &self.network, &self.traffic, &mut progress.dialed).await;
-        progress.blocked = begin.elapsed();
-        self.over(opened?, (request, &head), progress).await
     }
 
-    /// The exchange over a connection that is at hand.
+    async fn open(&self, origin: &Origin, progress: &mut Progress) -> Result<Lane, Failure> {
+        let begin = Instant::now();
+        let dialed = &mut progress.dialed;
+        let opened = self.pool.open(origin.clone(), &self.access, dialed).await;
+        progress.blocked = begin.elapsed();
+        opened
+    }
+
+    /// The exchange over a connection of its own.
     async fn over(
         &self,
         mut connection: Connection,
-        what: (&Request, &[u8]),
+        request: &Request,
         progress: &mut Progress,
     ) -> Result<Reply, Failure> {
-        let (request, head) = what;
-        progress.begin = Some(Instant::now());
-        let wire = Wire {
-            head,
-            body: &request.body,
-            is_head: request.method == "HEAD",
-            keeps_body: request.keeps_body,
-        };
+        let head = self.head_of(request, connection.proxy.as_ref());
+        let wire = request.wire(&head);
         let (reply, can_reuse) =
             exchange(&mut connection.stream, &wire, &mut progress.marks).await?;
         let reply = Reply {
@@ -120,61 +183,128 @@ impl Client {
             ..reply
         };
         if can_reuse {
-            self.give_back(connection);
+            self.pool.give_back(connection, self.network());
         }
         Ok(reply)
     }
 
-    fn take_idle(&self, origin: &Origin) -> Option<Connection> {
-        let mut idle = self.idle.borrow_mut();
-        loop {
-            let at = idle
-                .iter()
-                .rposition(|connection| connection.origin == *origin)?;
-            let connection = idle.swap_remove(at);
-            if connection.is_usable() {
-                return Some(connection);
-            }
-        }
+    /// The exchange on a connection with others.
+    async fn on(
+        &self,
+        session: &Session,
+        request: &Request,
+        progress: &mut Progress,
+    ) -> Result<Reply, Broken> {
+        let head = Head {
+            method: &request.method,
+            is_tls: request.url.is_tls,
+            authority: request.host.as_deref().unwrap_or(&request.url.authority),
+            target: &request.url.target,
+            headers: request.sent_headers().collect(),
+            body_bytes: request.announced_bytes(),
+        };
+        let wire = request.wire(&[]);
+        session.exchange(&head, &wire, &mut progress.marks).await
     }
 
-    fn give_back(&self, connection: Connection) {
-        let options = self.network.options();
-        if options.no_connection_reuse.unwrap_or(false) {
-            return;
-        }
-        let mut idle = self.idle.borrow_mut();
-        let limit = options
-            .batch
-            .and_then(|batch| usize::try_from(batch).ok())
-            .unwrap_or(MAX_IDLE);
-        if idle.len() < limit.max(1) {
-            idle.push(connection);
-        }
-    }
-
-    fn head_of(&self, request: &Request) -> Vec<u8> {
+    fn head_of(&self, request: &Request, proxy: Option<&Proxy>) -> Vec<u8> {
         let mut head = Vec::with_capacity(256);
         let host = request.host.as_deref().unwrap_or(&request.url.authority);
         head.extend_from_slice(request.method.as_bytes());
         head.push(b' ');
+        if proxy.is_some() {
+            head.extend_from_slice(b"http://");
+            head.extend_from_slice(request.url.authority.as_bytes());
+        }
         head.extend_from_slice(request.url.target.as_bytes());
         head.extend_from_slice(b" HTTP/1.1\r\nHost: ");
         head.extend_from_slice(host.as_bytes());
         head.extend_from_slice(b"\r\n");
-        for (name, value) in &request.headers {
+        for (name, value) in request.sent_headers() {
             push_header(&mut head, name, value);
         }
-        let expects_body = matches!(request.method.as_str(), "POST" | "PUT" | "PATCH");
-        if !request.body.is_empty() || expects_body {
-            push_header(&mut head, "Content-Length", &request.body.len().to_string());
+        if let Some(length) = request.announced_bytes() {
+            push_header(&mut head, "Content-Length", &length.to_string());
         }
-        if self.network.options().no_connection_reuse.unwrap_or(false) {
+        if request.is_chunked() {
+            push_header(&mut head, "Transfer-Encoding", "chunked");
+        }
+        if let Some(authorization) = proxy.and_then(|proxy| proxy.authorization.as_deref()) {
+            push_header(&mut head, "Proxy-Authorization", authorization);
+        }
+        if self
+            .network()
+            .options()
+            .no_connection_reuse
+            .unwrap_or(false)
+        {
             push_header(&mut head, "Connection", "close");
         }
         head.extend_from_slice(b"\r\n");
+        if request.is_chunked() {
+            head.extend_from_slice(b"0\r\n\r\n");
+        }
         head
     }
+}
+
+impl Request {
+    /// A request for a page.
+    pub(crate) fn to_get(url: Url, agent: &str, deadline: Instant) -> Self {
+        Self {
+            method: "GET".to_owned(),
+            url,
+            headers: vec![("User-Agent".to_owned(), agent.to_owned())],
+            authorization: None,
+            host: None,
+            body: Vec::new(),
+            has_body: false,
+            keeps_body: true,
+            deadline,
+        }
+    }
+
+    fn wire<'a>(&'a self, head: &'a [u8]) -> Wire<'a> {
+        Wire {
+            head,
+            body: &self.body,
+            is_head: self.method == "HEAD",
+            keeps_body: self.keeps_body,
+        }
+    }
+
+    pub(crate) fn sent_headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let own = self.authorization.as_deref();
+        let given = self
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .filter(move |(name, _)| own.is_none() || *name != "Authorization");
+        given.chain(own.map(|value| ("Authorization", value)))
+    }
+
+    /// The content length, if it is said: methods that usually have a body say so of an empty one.
+    pub(crate) fn announced_bytes(&self) -> Option<usize> {
+        let expects_body = matches!(self.method.as_str(), "POST" | "PUT" | "PATCH");
+        let says_nothing = self.is_chunked() || !expects_body;
+        (!self.body.is_empty() || !says_nothing).then_some(self.body.len())
+    }
+
+    /// Go sends an empty body that somebody gave in chunks, of which there is none.
+    pub(crate) fn is_chunked(&self) -> bool {
+        const USUALLY_WITHOUT: [&str; 6] =
+            ["GET", "HEAD", "DELETE", "OPTIONS", "PROPFIND", "SEARCH"];
+        self.has_body && self.body.is_empty() && !USUALLY_WITHOUT.contains(&self.method.as_str())
+    }
+}
+
+/// Where a request that the server has not begun with goes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Again {
+    /// To the same connection: the server had too much to do.
+    Here,
+    /// To another one: this one is closing.
+    Elsewhere,
 }
 
 fn push_header(head: &mut Vec<u8>, name: &str, value: &str) {

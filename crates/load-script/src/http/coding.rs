@@ -18,6 +18,12 @@ const BROTLI: (u32, u32) = (11, 22);
 pub(crate) fn decode(mut body: Vec<u8>, header: &str) -> io::Result<Vec<u8>> {
     for coding in header.split(',').rev() {
         body = match coding.trim().to_ascii_lowercase().as_str() {
+            "gzip" | "x-gzip" if !body.starts_with(&[0x1f, 0x8b]) => {
+                return Err(io::Error::other("gzip: invalid header"));
+            }
+            "deflate" if body.first().is_none_or(|first| first & 0xf != 8) => {
+                return Err(io::Error::other("zlib: invalid header"));
+            }
             "gzip" | "x-gzip" => drain(MultiGzDecoder::new(body.as_slice()))?,
             "deflate" => drain(ZlibDecoder::new(body.as_slice()))?,
             "zstd" => drain(zstd::stream::read::Decoder::new(body.as_slice())?)?,

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -16,23 +16,26 @@ use tokio_rustls::client::TlsStream;
 
 use super::failure::Failure;
 use super::network::Network;
+use super::proxy::Proxy;
 use super::reply::TlsInfo;
 use super::tls;
 
 /// How long a TCP connection may take; k6's.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Bytes on the wire of one VU.
-#[derive(Debug, Default)]
-pub(crate) struct Traffic {
-    pub(crate) sent: Cell<u64>,
-    pub(crate) received: Cell<u64>,
+/// The way of one VU to the network, and what it has sent and received on it.
+pub(crate) struct Access {
+    pub(crate) network: Arc<Network>,
+    /// The address to connect from.
+    local: Option<IpAddr>,
+    sent: Cell<u64>,
+    received: Cell<u64>,
 }
 
 /// A TCP stream that counts.
 pub(crate) struct Counted {
     tcp: TcpStream,
-    traffic: Rc<Traffic>,
+    access: Rc<Access>,
 }
 
 /// Either kind of stream.
@@ -55,6 +58,9 @@ pub(crate) struct Connection {
     pub(crate) stream: Stream,
     pub(crate) remote: Option<SocketAddr>,
     pub(crate) tls: Option<TlsInfo>,
+    speaks_http2: bool,
+    /// The proxy that wants to be told the whole URL.
+    pub(crate) proxy: Option<Proxy>,
 }
 
 /// How long it took to connect.
@@ -64,22 +70,68 @@ pub(crate) struct Dialed {
     pub(crate) tls_handshaking: Duration,
 }
 
+impl Access {
+    /// The access of the VU with this number, from 1.
+    pub(crate) fn new(network: Arc<Network>, vu: u64) -> Self {
+        Self {
+            local: network.local_address(vu),
+            network,
+            sent: Cell::default(),
+            received: Cell::default(),
+        }
+    }
+
+    /// Takes the bytes sent and received since the last call.
+    pub(crate) fn take_traffic(&self) -> (u64, u64) {
+        (self.sent.take(), self.received.take())
+    }
+}
+
 impl Connection {
-    /// Connects. `dialed` is filled as far as it came.
+    /// Connects for HTTP/1.1 or WebSocket. `dialed` is filled as far as it came.
+    ///
+    /// # Errors
+    /// When there is no address, no connection or no TLS session.
     pub(crate) async fn open(
         origin: Origin,
-        network: &Arc<Network>,
-        traffic: &Rc<Traffic>,
+        access: &Rc<Access>,
         dialed: &mut Dialed,
     ) -> Result<Self, Failure> {
-        let address = network.address_of(&origin.host, origin.port).await?;
+        Self::connect(origin, access, dialed, false).await
+    }
+
+    /// Connects for whatever version of HTTP the server wants.
+    ///
+    /// # Errors
+    /// As [`Connection::open`].
+    pub(crate) async fn open_any(
+        origin: Origin,
+        access: &Rc<Access>,
+        dialed: &mut Dialed,
+    ) -> Result<Self, Failure> {
+        Self::connect(origin, access, dialed, true).await
+    }
+
+    async fn connect(
+        origin: Origin,
+        access: &Rc<Access>,
+        dialed: &mut Dialed,
+        may_http2: bool,
+    ) -> Result<Self, Failure> {
+        let network = &access.network;
+        let proxy = network.proxies.of(&origin);
+        let (host, port) = match proxy {
+            Some(proxy) => proxy.address()?,
+            None => (origin.host.as_str(), origin.port),
+        };
+        let address = network.address_of(host, port).await?;
         let begin = Instant::now();
-        let tcp = dial(address, network).await?;
+        let tcp = dial(address, access.local).await?;
         dialed.connecting = begin.elapsed();
         let remote = Some(address);
-        let counted = Counted {
+        let mut counted = Counted {
             tcp,
-            traffic: Rc::clone(traffic),
+            access: Rc::clone(access),
         };
         if !origin.is_tls {
             return Ok(Self {
@@ -87,18 +139,29 @@ impl Connection {
                 stream: Stream::Plain(counted),
                 remote,
                 tls: None,
+                speaks_http2: false,
+                proxy: proxy.cloned(),
             });
         }
+        if let Some(proxy) = proxy {
+            proxy.tunnel(&mut counted, &origin).await?;
+        }
         let begin = Instant::now();
-        let stream = tls::handshake(&origin.host, counted, network).await?;
+        let secured = tls::handshake(&origin.host, counted, network, may_http2).await?;
         dialed.tls_handshaking = begin.elapsed();
-        let info = tls::describe(&stream);
         Ok(Self {
             origin,
-            stream: Stream::Tls(Box::new(stream)),
+            stream: Stream::Tls(Box::new(secured.stream)),
             remote,
-            tls: Some(info),
+            tls: Some(secured.info),
+            speaks_http2: secured.speaks_http2,
+            proxy: None,
         })
+    }
+
+    /// Whether HTTP/2 was agreed.
+    pub(crate) fn speaks_http2(&self) -> bool {
+        self.speaks_http2
     }
 
     /// Whether the server has neither closed the connection nor sent anything unasked.
@@ -117,7 +180,7 @@ impl Connection {
     }
 }
 
-async fn dial(address: SocketAddr, network: &Network) -> Result<TcpStream, Failure> {
+async fn dial(address: SocketAddr, local: Option<IpAddr>) -> Result<TcpStream, Failure> {
     let failed = |error: io::Error| Failure::dial(&address.to_string(), &error);
     let socket = if address.is_ipv4() {
         TcpSocket::new_v4()
@@ -125,7 +188,7 @@ async fn dial(address: SocketAddr, network: &Network) -> Result<TcpStream, Failu
         TcpSocket::new_v6()
     }
     .map_err(failed)?;
-    if let Some(local) = network.local_address() {
+    if let Some(local) = local {
         socket.bind(SocketAddr::new(local, 0)).map_err(failed)?;
     }
     let connected = timeout(DIAL_TIMEOUT, socket.connect(address)).await;
@@ -145,9 +208,9 @@ impl AsyncRead for Counted {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.tcp).poll_read(cx, buffer))?;
         let received = (buffer.filled().len() - before) as u64;
-        self.traffic
+        self.access
             .received
-            .set(self.traffic.received.get() + received);
+            .set(self.access.received.get() + received);
         Poll::Ready(Ok(()))
     }
 }
@@ -159,9 +222,7 @@ impl AsyncWrite for Counted {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let count = ready!(Pin::new(&mut self.tcp).poll_write(cx, bytes))?;
-        self.traffic
-            .sent
-            .set(self.traffic.sent.get() + count as u64);
+        self.access.sent.set(self.access.sent.get() + count as u64);
         Poll::Ready(Ok(count))
     }
 

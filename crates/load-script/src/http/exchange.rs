@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::task::ready;
+use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::Instant;
 
 use super::body::{Decoder, Framing};
@@ -37,12 +37,14 @@ pub(crate) struct Wire<'a> {
     pub(crate) keeps_body: bool,
 }
 
-/// When things happened.
-#[derive(Debug, Clone, Copy, Default)]
+/// How far an exchange came, and when.
+#[derive(Debug, Default)]
 pub(crate) struct Marks {
     pub(crate) sent: Option<Instant>,
     pub(crate) first_byte: Option<Instant>,
     pub(crate) done: Option<Instant>,
+    /// What had come of the body when the exchange failed.
+    pub(crate) partial: Option<Vec<u8>>,
 }
 
 /// Sends a request and receives its response. The flag says whether the connection can be used again.
@@ -56,40 +58,98 @@ pub(crate) async fn exchange(
 ) -> Result<(Reply, bool), Failure> {
     let broken = |error: io::Error| Failure::broken("write", &error);
     stream.write_all(wire.head).await.map_err(broken)?;
-    if !wire.body.is_empty() {
-        stream.write_all(wire.body).await.map_err(broken)?;
-    }
-    stream.flush().await.map_err(broken)?;
-    marks.sent = Some(Instant::now());
     let mut receiver = Receiver::new(wire.is_head, wire.keeps_body);
-    while !receiver.is_done() {
-        let count = read(stream, |bytes| {
-            if marks.first_byte.is_none() && !bytes.is_empty() {
-                marks.first_byte = Some(Instant::now());
-            }
-            receiver.feed(bytes).map(|()| bytes.len())
-        });
-        let count = count
-            .await
-            .map_err(|error| Failure::broken("read", &error))??;
-        if count == 0 {
-            receiver.close()?;
+    let mut rest = wire.body;
+    let sent = poll_fn(|cx| poll_send(stream, cx, &mut rest, (&mut receiver, marks))).await?;
+    marks.sent = Some(Instant::now());
+    let outcome = poll_fn(|cx| poll_receive(stream, cx, &mut receiver, marks)).await;
+    if outcome.is_err() {
+        marks.partial = receiver.partial();
+    }
+    match (&sent, outcome) {
+        // The server broke off and has said nothing.
+        (Sent::Broken(error), Err(_)) => {
+            return Err(Failure::broken("write", error));
         }
+        (_, outcome) => outcome?,
     }
     marks.done = Some(Instant::now());
-    Ok(receiver.finish())
+    let (reply, can_reuse) = receiver.finish();
+    Ok((reply, can_reuse && matches!(sent, Sent::Whole)))
 }
 
-/// Reads what there is, at least one byte unless the stream has ended, and hands it on.
-async fn read<R>(stream: &mut Stream, mut take: impl FnMut(&[u8]) -> R) -> io::Result<R> {
-    poll_fn(|cx| {
-        SCRATCH.with_borrow_mut(|scratch| {
-            let mut buffer = ReadBuf::new(scratch);
-            ready!(Pin::new(&mut *stream).poll_read(cx, &mut buffer))?;
-            std::task::Poll::Ready(Ok(take(buffer.filled())))
-        })
+/// How far a request went out.
+enum Sent {
+    Whole,
+    /// The answer was complete first.
+    Answered,
+    Broken(io::Error),
+}
+
+/// Sends the body, and takes what the server says meanwhile: it may answer before it has read all, and
+/// if nobody took that, both would wait for ever.
+fn poll_send(
+    stream: &mut Stream,
+    cx: &mut Context<'_>,
+    rest: &mut &[u8],
+    answer: (&mut Receiver, &mut Marks),
+) -> Poll<Result<Sent, Failure>> {
+    let (receiver, marks) = answer;
+    loop {
+        let written = if rest.is_empty() {
+            Pin::new(&mut *stream).poll_flush(cx).map_ok(|()| None)
+        } else {
+            Pin::new(&mut *stream).poll_write(cx, rest).map_ok(Some)
+        };
+        match written {
+            Poll::Ready(Ok(None)) => return Poll::Ready(Ok(Sent::Whole)),
+            Poll::Ready(Ok(Some(count))) => {
+                *rest = &rest[count..];
+                continue;
+            }
+            Poll::Ready(Err(error)) => return Poll::Ready(Ok(Sent::Broken(error))),
+            Poll::Pending => {}
+        }
+        if receiver.is_done() {
+            return Poll::Ready(Ok(Sent::Answered));
+        }
+        ready!(poll_piece(stream, cx, receiver, marks))?;
+    }
+}
+
+/// Receives the rest of the response.
+fn poll_receive(
+    stream: &mut Stream,
+    cx: &mut Context<'_>,
+    receiver: &mut Receiver,
+    marks: &mut Marks,
+) -> Poll<Result<(), Failure>> {
+    while !receiver.is_done() {
+        ready!(poll_piece(stream, cx, receiver, marks))?;
+    }
+    Poll::Ready(Ok(()))
+}
+
+/// Takes what there is, at least one byte or the end of the stream.
+fn poll_piece(
+    stream: &mut Stream,
+    cx: &mut Context<'_>,
+    receiver: &mut Receiver,
+    marks: &mut Marks,
+) -> Poll<Result<(), Failure>> {
+    SCRATCH.with_borrow_mut(|scratch| {
+        let mut buffer = ReadBuf::new(scratch);
+        ready!(Pin::new(stream).poll_read(cx, &mut buffer))
+            .map_err(|error| Failure::broken("read", &error))?;
+        let bytes = buffer.filled();
+        if bytes.is_empty() {
+            return Poll::Ready(receiver.close());
+        }
+        if marks.first_byte.is_none() {
+            marks.first_byte = Some(Instant::now());
+        }
+        Poll::Ready(receiver.feed(bytes))
     })
-    .await
 }
 
 /// Makes a response of bytes, however they are cut.
@@ -154,7 +214,7 @@ impl Receiver {
                 self.early = bytes.to_vec();
                 Ok(())
             }
-            Err(error) => Err(malformed(&format!("malformed HTTP response: {error}"))),
+            Err(error) => Err(malformed(&complaint(bytes, &error.to_string()))),
             Ok(httparse::Status::Complete(length)) => {
                 let status = response.code.unwrap_or(0);
                 if (100..200).contains(&status) && status != 101 {
@@ -165,7 +225,8 @@ impl Receiver {
                     };
                 }
                 if status == 101 {
-                    return Err(malformed(
+                    return Err(Failure::new(
+                        Failure::EXCEPTION,
                         "unsupported response status: 101 Switching Protocols",
                     ));
                 }
@@ -178,7 +239,8 @@ impl Receiver {
     fn begin(&mut self, response: &httparse::Response<'_, '_>, head: &[u8]) -> Result<(), Failure> {
         let traits = Traits::of(response)?;
         let status = response.code.unwrap_or(0);
-        let has_body = !self.is_head && status != 204 && status != 304;
+        let may_have_body = status != 204 && status != 304;
+        let has_body = may_have_body && !self.is_head;
         let framing = match (has_body, traits.is_chunked, traits.length) {
             (false, ..) => Framing::Length(0),
             (true, true, _) => Framing::Chunked,
@@ -194,7 +256,7 @@ impl Receiver {
             reason: response.reason.unwrap_or("").to_owned(),
             proto: if is_new { "HTTP/1.1" } else { "HTTP/1.0" },
             head: head[line_end..].to_vec(),
-            body: (has_body && self.keeps_body).then(Vec::new),
+            body: (may_have_body && self.keeps_body).then(Vec::new),
             is_encoded: traits.is_encoded,
             sets_cookies: traits.sets_cookies,
             ..Reply::default()
@@ -223,8 +285,19 @@ impl Receiver {
             }
             Some(_) => Err(Failure::new(1000, "unexpected EOF")),
             None if self.early.is_empty() => Err(Failure::new(1000, "EOF")),
-            None => Err(Failure::new(1000, "unexpected EOF")),
+            // The last line counts as one, though its end is missing.
+            None => {
+                let mut whole = std::mem::take(&mut self.early);
+                whole.push(b'\n');
+                Err(malformed(&complaint(&whole, "unexpected EOF")))
+            }
         }
+    }
+
+    /// What has come of the body, if the head was complete.
+    fn partial(&mut self) -> Option<Vec<u8>> {
+        self.reply.body.as_ref()?;
+        self.body.take().map(Decoder::into_body)
     }
 
     /// The complete response, and whether the connection can be used again.
@@ -285,6 +358,43 @@ fn keep_alive(value: &[u8]) -> Option<bool> {
         return Some(false);
     }
     has("keep-alive").then_some(true)
+}
+
+/// What Go would say of a head that is none; `otherwise` where it would find nothing wrong.
+fn complaint(head: &[u8], otherwise: &str) -> String {
+    let text = String::from_utf8_lossy(head);
+    let mut lines = text.split_inclusive('\n');
+    let complete = |line: Option<&str>| {
+        let line = line?.strip_suffix('\n')?;
+        Some(line.strip_suffix('\r').unwrap_or(line).to_owned())
+    };
+    let Some(first) = complete(lines.next()) else {
+        return otherwise.to_owned();
+    };
+    let Some((version, status)) = first.split_once(' ') else {
+        return format!("malformed HTTP response {first:?}");
+    };
+    let code = status.trim_start().split(' ').next().unwrap_or_default();
+    if code.len() != 3 || code.parse::<u16>().is_err() {
+        return format!("malformed HTTP status code {code:?}");
+    }
+    let is_version = version.strip_prefix("HTTP/").is_some_and(|rest| {
+        let digit = |text: &str| text.len() == 1 && text.bytes().all(|b| b.is_ascii_digit());
+        rest.split_once('.')
+            .is_some_and(|(a, b)| digit(a) && digit(b))
+    });
+    if !is_version {
+        return format!("malformed HTTP version {version:?}");
+    }
+    while let Some(line) = complete(lines.next()) {
+        if line.is_empty() {
+            break;
+        }
+        if !line.contains(':') {
+            return format!("malformed MIME header: missing colon: {line:?}");
+        }
+    }
+    otherwise.to_owned()
 }
 
 fn malformed(why: &str) -> Failure {

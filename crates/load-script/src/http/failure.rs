@@ -17,6 +17,9 @@ pub(crate) struct Failure {
 const TIMEOUT: &str = "request timeout";
 
 impl Failure {
+    /// The code of what is no failed response but an exception, wanted or not.
+    pub(crate) const EXCEPTION: u16 = 0;
+
     /// A failure with the same words for script and log.
     pub(crate) fn new(code: u16, message: impl Into<String>) -> Self {
         let message = message.into();
@@ -67,6 +70,9 @@ impl Failure {
 
     /// An established connection broke while it was read or written.
     pub(crate) fn broken(operation: &str, error: &io::Error) -> Self {
+        if let Some(failure) = Self::of_tls(error) {
+            return failure;
+        }
         let (code, message) = match error.kind() {
             io::ErrorKind::ConnectionReset => {
                 (1220, format!("{operation}: connection reset by peer"))
@@ -88,33 +94,6 @@ impl Failure {
             code,
             detail: message.clone(),
             message,
-        }
-    }
-
-    /// The TLS handshake failed.
-    pub(crate) fn handshake(error: &io::Error) -> Self {
-        use rustls::CertificateError as Bad;
-        let cause = error
-            .get_ref()
-            .and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        let (code, message) = match cause {
-            Some(rustls::Error::InvalidCertificate(Bad::UnknownIssuer)) => {
-                (1310, "x509: unknown authority".to_owned())
-            }
-            Some(rustls::Error::InvalidCertificate(
-                Bad::NotValidForName | Bad::NotValidForNameContext { .. },
-            )) => (1311, "x509: certificate doesn't match hostname".to_owned()),
-            Some(rustls::Error::InvalidMessage(_)) => (
-                1301,
-                "tls: first record does not look like a TLS handshake".to_owned(),
-            ),
-            Some(other) => (1300, format!("tls: {other}")),
-            None => return Self::broken("read", error),
-        };
-        Self {
-            code,
-            message,
-            detail: error.to_string(),
         }
     }
 }

@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use load_engine::options::Options;
-use rustls::ClientConfig;
 use tokio::time::{Instant, sleep_until};
 
 use super::failure::Failure;
+use super::proxy::Proxies;
 use super::tls;
 
 /// How long an address stays known; k6's default.
@@ -18,10 +19,13 @@ const NAME_TTL: Duration = Duration::from_secs(300);
 /// The network as the options describe it.
 pub(crate) struct Network {
     options: Options,
-    tls: OnceLock<Arc<ClientConfig>>,
+    tls: OnceLock<Result<tls::Settings, Failure>>,
     names: Mutex<HashMap<String, (Instant, Vec<IpAddr>)>>,
+    /// Lookups so far, for `roundRobin`.
+    turns: AtomicUsize,
     blocked: Vec<Block>,
     next_request: Mutex<Option<Instant>>,
+    pub(super) proxies: Proxies,
 }
 
 /// A range of addresses: network and prefix length.
@@ -44,7 +48,9 @@ impl Network {
             options: options.clone(),
             tls: OnceLock::new(),
             names: Mutex::default(),
+            turns: AtomicUsize::new(0),
             next_request: Mutex::default(),
+            proxies: Proxies::of_environment(),
         }
     }
 
@@ -53,20 +59,16 @@ impl Network {
         &self.options
     }
 
-    /// The TLS settings; made at the first use, for reading the system's certificates takes time.
-    pub(crate) fn tls(&self) -> Arc<ClientConfig> {
-        Arc::clone(
-            self.tls
-                .get_or_init(|| Arc::new(tls::config(&self.options))),
-        )
+    /// The TLS settings; made at the first use, for reading certificates takes time.
+    pub(super) fn tls(&self) -> Result<&tls::Settings, Failure> {
+        let settings = self.tls.get_or_init(|| tls::Settings::new(&self.options));
+        settings.as_ref().map_err(Clone::clone)
     }
 
-    /// The local address to connect from.
-    pub(crate) fn local_address(&self) -> Option<IpAddr> {
-        self.options
-            .local_ips
-            .as_ref()
-            .and_then(|text| text.split(',').next()?.trim().parse().ok())
+    /// The local address that a VU (from 1) connects from.
+    pub(crate) fn local_address(&self, vu: u64) -> Option<IpAddr> {
+        let ranges = self.options.local_ips.as_ref()?;
+        super::local_ips::nth(ranges, vu.saturating_sub(1))
     }
 
     /// Waits until the `rps` limit lets a request go.
@@ -225,6 +227,9 @@ impl Network {
         match (select, addresses) {
             (_, []) => None,
             ("first", [first, ..]) | (_, [first]) => Some(*first),
+            ("roundRobin", many) => {
+                Some(many[self.turns.fetch_add(1, Ordering::Relaxed) % many.len()])
+            }
             (_, many) => Some(many[rand::random_range(0..many.len())]),
         }
     }

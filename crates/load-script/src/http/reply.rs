@@ -1,7 +1,10 @@
 //! A response, as far as it is looked at.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
+
+use super::ocsp::Status;
 
 /// A received response. Header lines are kept as they came and parsed when somebody asks.
 #[derive(Debug, Clone, Default)]
@@ -51,6 +54,16 @@ pub(crate) struct TlsInfo {
     pub(crate) version: &'static str,
     /// IANA's name.
     pub(crate) cipher: String,
+    /// The OCSP response that the server has stapled to its certificate.
+    pub(crate) ocsp: Option<Arc<[u8]>>,
+}
+
+impl TlsInfo {
+    /// What the staple says of the certificate; `unknown` when there is none.
+    pub(crate) fn ocsp(&self) -> Status {
+        let parsed = self.ocsp.as_deref().and_then(Status::parse);
+        parsed.unwrap_or(Status::UNKNOWN)
+    }
 }
 
 impl Reply {
@@ -79,6 +92,10 @@ impl Reply {
         let mut headers: Vec<(String, String)> = Vec::new();
         for (name, value) in self.lines() {
             let name = canonical(name);
+            // It is about the connection; Go takes it away.
+            if name == "Transfer-Encoding" {
+                continue;
+            }
             match headers.iter_mut().find(|(known, _)| *known == name) {
                 Some((_, joined)) => {
                     joined.push_str(", ");
@@ -94,7 +111,7 @@ impl Reply {
     pub(crate) fn status_text(&self) -> String {
         match (self.status, self.reason.as_str()) {
             (0, _) => String::new(),
-            (status, "") => format!("{status} "),
+            (status, "") => status.to_string(),
             (status, reason) => format!("{status} {reason}"),
         }
     }

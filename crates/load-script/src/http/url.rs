@@ -26,11 +26,20 @@ pub(crate) enum UrlError {
     #[error("unsupported protocol scheme \"{0}\"")]
     Scheme(String),
     /// There is no host.
-    #[error("no Host in request URL")]
+    #[error("http: no Host in request URL")]
     NoHost,
     /// Characters that no URL has.
-    #[error("invalid character in URL")]
-    Character,
+    #[error("net/url: invalid control character in URL")]
+    Control,
+    /// A character that no host has.
+    #[error("invalid character {0:?} in host name")]
+    Character(String),
+    /// An address of IPv6 that does not end.
+    #[error("missing ']' in host")]
+    Bracket,
+    /// A `%` without two digits.
+    #[error("invalid URL escape {0:?}")]
+    Escape(String),
     /// The port is no number.
     #[error("invalid port \"{0}\" after host")]
     Port(String),
@@ -40,7 +49,7 @@ impl Url {
     /// Takes a URL apart.
     pub(crate) fn parse(text: &str) -> Result<Self, UrlError> {
         if text.bytes().any(|b| b < 0x20 || b == 0x7f) {
-            return Err(UrlError::Character);
+            return Err(UrlError::Control);
         }
         let Some((scheme, rest)) = text.split_once("://") else {
             let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
@@ -58,6 +67,8 @@ impl Url {
             Some((user, host)) => (Some(user.to_owned()), host),
             None => (None, authority),
         };
+        check_host(authority)?;
+        check_escapes(target.split('?').next().unwrap_or_default())?;
         let (host, port) = split_port(authority)?;
         if host.is_empty() {
             return Err(UrlError::NoHost);
@@ -71,6 +82,19 @@ impl Url {
             authority: authority.to_owned(),
             target: encode_target(target),
         })
+    }
+
+    /// What stands for a text that is no URL, in tags and logs.
+    pub(crate) fn unusable(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            is_tls: false,
+            userinfo: None,
+            host: String::new(),
+            port: 0,
+            authority: String::new(),
+            target: String::new(),
+        }
     }
 
     /// The URL that `reference`, found in this document, means.
@@ -115,6 +139,22 @@ impl Url {
         self.text.replacen(&format!("{userinfo}@"), masked, 1)
     }
 
+    /// The text without user name and password.
+    pub(crate) fn without_userinfo(&self) -> String {
+        match &self.userinfo {
+            Some(userinfo) => self.text.replacen(&format!("{userinfo}@"), "", 1),
+            None => self.text.clone(),
+        }
+    }
+
+    /// Forgets user name and password.
+    pub(crate) fn drop_userinfo(&mut self) {
+        if self.userinfo.is_some() {
+            self.text = self.without_userinfo();
+            self.userinfo = None;
+        }
+    }
+
     /// The text as it was given.
     pub(crate) fn as_str(&self) -> &str {
         &self.text
@@ -132,6 +172,50 @@ impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
+}
+
+/// A text in quotes, as Go's `%q`.
+pub(crate) fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if c.is_ascii_control() => out.push_str(&format!("\\x{:02x}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+fn check_host(host: &str) -> Result<(), UrlError> {
+    if host.starts_with('[') && !host.contains(']') {
+        return Err(UrlError::Bracket);
+    }
+    check_escapes(host)?;
+    let bad = |c: &char| c.is_ascii() && !c.is_ascii_graphic() || "\"<>\\^`{}|/?#".contains(*c);
+    match host.chars().find(bad) {
+        Some(c) => Err(UrlError::Character(c.to_string())),
+        None => Ok(()),
+    }
+}
+
+fn check_escapes(text: &str) -> Result<(), UrlError> {
+    for (at, _) in text.match_indices('%') {
+        let bytes = text.as_bytes();
+        let is_fine = bytes
+            .get(at + 1..at + 3)
+            .is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+        if !is_fine {
+            let end = text.len().min(at + 3);
+            let piece = String::from_utf8_lossy(&bytes[at..end]).into_owned();
+            return Err(UrlError::Escape(piece));
+        }
+    }
+    Ok(())
 }
 
 fn split_port(authority: &str) -> Result<(&str, Option<u16>), UrlError> {

@@ -69,7 +69,8 @@ pub(crate) fn describe(error: &Value<'_>) -> String {
         .filter(Value::is_string)
         .and_then(|stack| convert::to_text(&stack).ok());
     let Some(frames) = frames else {
-        return headline;
+        // What is no error has no stack; k6 ends the line all the same.
+        return format!("{headline}\n");
     };
     let mut text = format!("{headline}\n");
     for frame in frames.lines().filter_map(frame) {
@@ -93,6 +94,10 @@ pub(crate) fn place(ctx: &Ctx<'_>) -> Option<String> {
 
 /// `String(error)`, whatever it is.
 pub(crate) fn headline(error: &Value<'_>) -> String {
+    if let Some(symbol) = error.as_symbol() {
+        let description = symbol.description().and_then(|text| text.get::<String>());
+        return description.unwrap_or_default();
+    }
     if let Ok(text) = convert::to_text(error) {
         return text;
     }

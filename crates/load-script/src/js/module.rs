@@ -6,8 +6,9 @@ use std::ptr::{self, NonNull};
 use rquickjs::{Ctx, Object, Value, qjs};
 
 use super::exception::raise;
-use super::native::{Throw, plain, state};
+use super::native::{Call, Outcome, Shape, Throw, Visible, plain, state};
 use crate::modules;
+use crate::source::SourceError;
 
 /// A module of the realm that is loaded but perhaps not evaluated.
 #[derive(Clone, Copy)]
@@ -110,8 +111,30 @@ pub(crate) fn evaluate<'js>(compiled: Value<'js>) -> Result<(Module, Value<'js>)
             return Err(Throw::Engine(rquickjs::Error::Exception));
         }
         let outcome = qjs::JS_EvalFunction(raw, qjs::JS_DupValue(raw, compiled.as_raw()));
-        Ok((module, own(&ctx, outcome)?))
+        let outcome = own(&ctx, outcome).map_err(|throw| reworded(&ctx, throw))?;
+        Ok((module, outcome))
     }
+}
+
+/// A missing export in the words of k6's engine.
+fn reworded(ctx: &Ctx<'_>, throw: Throw) -> Throw {
+    if !matches!(throw, Throw::Engine(_)) || !ctx.has_exception() {
+        return throw;
+    }
+    let error = ctx.catch();
+    let message = error
+        .as_object()
+        .and_then(|object| object.get::<_, String>("message").ok());
+    let parts = message.as_deref().and_then(|message| {
+        let rest = message.strip_prefix("Could not find export '")?;
+        rest.strip_suffix('\'')?.split_once("' in module '")
+    });
+    let Some((export, module)) = parts else {
+        return Throw::Engine(ctx.throw(error.clone()));
+    };
+    let text =
+        format!("The requested module \"{module}\" does not provide an export named \"{export}\"");
+    Throw::Engine(rquickjs::Exception::throw_syntax(ctx, &text))
 }
 
 /// Runs a compiled classic script.
@@ -121,6 +144,34 @@ pub(crate) fn run<'js>(compiled: &Value<'js>) -> Result<Value<'js>, Throw> {
     // SAFETY: evaluation takes over one reference.
     let outcome = unsafe { qjs::JS_EvalFunction(raw, qjs::JS_DupValue(raw, compiled.as_raw())) };
     own(ctx, outcome)
+}
+
+/// Gives a compiled module its `import.meta`, which can only resolve names.
+pub(crate) fn add_meta(compiled: &Value<'_>, name: &str) -> Result<(), Throw> {
+    let ctx = compiled.ctx();
+    let module = definition(compiled)?;
+    // SAFETY: the module is alive, and so is its realm.
+    let meta = unsafe { qjs::JS_GetImportMeta(ctx.as_raw().as_ptr(), module.0.as_ptr()) };
+    let meta = Object::from_value(own(ctx, meta)?)?;
+    let resolve = super::native::function(ctx, resolve, c"resolve", Shape::Function)?;
+    let bind: rquickjs::Function<'_> = resolve.get("bind")?;
+    let base = super::convert::string(ctx, name)?;
+    let undefined = Value::new_undefined(ctx.clone());
+    let bound: Value<'_> = bind.call((rquickjs::function::This(resolve), undefined, base))?;
+    super::native::define(&meta, c"resolve", bound, Visible::Yes)?;
+    Ok(())
+}
+
+/// `import.meta.resolve(name)`; the name of the module that asks comes first.
+fn resolve<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let name = call.text(1)?;
+    let resolved = call.vu().script.resolve(&call.text(0)?, &name);
+    match resolved {
+        Ok(resolved) if resolved.contains("://") => call.string(&resolved),
+        // k6's own modules have no address.
+        Ok(_) => Err(plain(SourceError::Unknown(name).to_string())),
+        Err(error) => Err(plain(error.to_string())),
+    }
 }
 
 fn definition(compiled: &Value<'_>) -> Result<Module, Throw> {

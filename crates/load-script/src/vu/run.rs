@@ -98,11 +98,16 @@ pub(crate) fn init<'js>(ctx: &Ctx<'js>, state: &VuState) -> Result<Object<'js>, 
         }
     };
     let (module, promise) = module::evaluate(main)?;
-    // Code that threw at once is no promise that was rejected.
-    if let State::Rejected(reason) = promise::state(&promise) {
-        return Err(Throw::Engine(ctx.throw(reason)));
+    if let Err(throw) = settle(ctx, state, &promise) {
+        // What top-level code throws is an exception, not a promise that nobody looked after.
+        return Err(match promise::state(&promise) {
+            State::Rejected(reason) => {
+                let _ = ctx.catch();
+                Throw::Engine(ctx.throw(reason))
+            }
+            State::Fulfilled(_) | State::Pending => throw,
+        });
     }
-    settle(ctx, state, &promise)?;
     module.namespace(ctx)
 }
 
@@ -264,7 +269,10 @@ fn settle<'js>(ctx: &Ctx<'js>, state: &VuState, value: &Value<'js>) -> Result<Va
 
 fn uncaught(ctx: &Ctx<'_>, reason: &Value<'_>) -> Throw {
     // A thrown string has no prefix of its own kind: it is logged as it is.
-    let text = format!("Uncaught (in promise) {}", exception::describe(reason));
+    let text = format!(
+        "Uncaught (in promise) {}",
+        exception::describe(reason).trim_end_matches(|c| c == '\n' && !reason.is_error())
+    );
     match convert::string(ctx, &text) {
         Ok(text) => Throw::Engine(ctx.throw(text)),
         Err(throw) => throw,

@@ -84,7 +84,8 @@ impl VuState {
     /// A VU that has not run its init code.
     pub(crate) fn new(context: VuContext, script: Arc<Script>, ids: Rc<Ids>) -> Self {
         let root = context.recorder.root();
-        let client = Rc::new(Client::new(script.network(context.run.options())));
+        let network = script.network(context.run.options());
+        let client = Rc::new(Client::new(network, context.ids.in_instance));
         Self {
             ids: context.ids,
             tagging: Tagging::new(root),

@@ -9,9 +9,11 @@ use load_engine::log::Level;
 use rquickjs::{Array, Object, Value};
 use tokio::sync::Semaphore;
 
-use super::perform::{Agent, Finished, perform};
+use super::body::go_type;
+use super::perform::{Agent, Finished, code_of_refusal, perform};
 use super::prepare::{self, Prepared};
 use super::response;
+use crate::http::url::{UrlError, quoted};
 use crate::js::convert;
 use crate::js::native::{Call, Outcome, Throw, plain};
 use crate::vu::state::VuState;
@@ -28,15 +30,19 @@ pub(super) fn batch<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let mut finished: Vec<Option<Finished>> = Vec::new();
     match prepare_all(vu, &items) {
         Ok(prepared) => finished = vu.wait(run_all(vu, prepared))?,
-        Err(throw) if vu.run.options().throw.unwrap_or(false) => return Err(throw),
-        Err(Throw::Plain(message)) => {
-            vu.logger.log(
-                Level::Warn,
-                "A batch request failed",
-                &[("error", &message)],
-            );
+        Err((_, Throw::Plain(message))) if vu.run.options().throw.unwrap_or(false) => {
+            return Err(plain(message));
         }
-        Err(other) => return Err(other),
+        // None is sent when one is wrong.
+        Err((index, Throw::Plain(message))) => {
+            let fields = [("error", message.as_str())];
+            vu.logger
+                .log(Level::Warn, "A batch request failed", &fields);
+            finished.resize_with(index, || Some(Finished::nothing()));
+            let code = code_of_refusal(&message);
+            finished.push(Some(Finished::refused(code, message)));
+        }
+        Err((_, other)) => return Err(other),
     }
     finished.resize_with(items.len(), || None);
     let responses = finished.into_iter().map(|finished| match finished {
@@ -58,16 +64,30 @@ fn split<'js>(requests: &Value<'js>) -> Result<(Keys, Vec<Value<'js>>), Throw> {
     }
     let object = requests
         .as_object()
-        .ok_or_else(|| plain("invalid http.batch() argument type"))?;
+        .filter(|_| !requests.is_function())
+        .ok_or_else(|| {
+            let kind = go_type(requests);
+            plain(format!("invalid http.batch() argument type {kind}"))
+        })?;
     let (keys, items) = convert::entries(object)?.into_iter().unzip();
     Ok((Some(keys), items))
 }
 
-fn prepare_all(vu: &VuState, items: &[Value<'_>]) -> Result<Vec<Prepared>, Throw> {
-    items
-        .iter()
-        .map(|item| prepare::from_item(vu, item))
-        .collect()
+/// All requests; or which one is wrong, and why.
+fn prepare_all(vu: &VuState, items: &[Value<'_>]) -> Result<Vec<Prepared>, (usize, Throw)> {
+    let prepare = |(index, item)| {
+        let prepared = prepare::from_item(vu, item, index);
+        let checked = prepared.and_then(|prepared: Prepared| match &prepared.url {
+            // These are found when it is sent.
+            Ok(_) | Err(UrlError::Scheme(_) | UrlError::NoHost) => Ok(prepared),
+            Err(error) => {
+                let text = quoted(&prepared.url_text);
+                Err(plain(format!("invalid URL: parse {text}: {error}")))
+            }
+        });
+        checked.map_err(|throw| (index, throw))
+    };
+    items.iter().enumerate().map(prepare).collect()
 }
 
 async fn run_all(vu: &VuState, prepared: Vec<Prepared>) -> Vec<Option<Finished>> {

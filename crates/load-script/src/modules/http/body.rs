@@ -37,8 +37,12 @@ pub(super) struct Body {
 /// `http.file(data, name, type)`
 pub(super) fn file<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let value = call.arg(0);
-    let data = convert::bytes_of(&value)?
-        .ok_or_else(|| plain("invalid type for http.file: expected a string or an ArrayBuffer"))?;
+    let data = convert::bytes_of(&value)?.ok_or_else(|| {
+        let kind = go_type(&value);
+        plain(format!(
+            "invalid type {kind}, expected string or ArrayBuffer"
+        ))
+    })?;
     let nanoseconds = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
@@ -112,13 +116,16 @@ pub(super) fn read(value: &Value<'_>) -> Result<Body, Throw> {
 }
 
 /// How k6's language calls the type of a value.
-fn go_type(value: &Value<'_>) -> &'static str {
+pub(super) fn go_type(value: &Value<'_>) -> &'static str {
     match value.as_number() {
         Some(number) if number.fract() == 0.0 => "int64",
         Some(_) => "float64",
         None if value.is_array() => "[]interface {}",
         None if value.is_bool() => "bool",
-        None => "func(sobek.FunctionCall) sobek.Value",
+        None if value.is_string() => "string",
+        None if value.is_null() || value.is_undefined() => "<nil>",
+        None if value.is_function() => "func(sobek.FunctionCall) sobek.Value",
+        None => "map[string]interface {}",
     }
 }
 

@@ -1,12 +1,16 @@
 //! `k6/http`.
 
+mod auth;
 mod batch;
 mod body;
+mod debug;
 mod jar;
 mod params;
 mod perform;
 mod prepare;
+mod redirects;
 mod response;
+mod samples;
 
 use std::ffi::CStr;
 
@@ -159,7 +163,8 @@ fn refused<'js>(call: &Call<'_, 'js>, throw: Throw) -> Outcome<'js> {
         Throw::Plain(message) if !vu.is_init() && !vu.run.options().throw.unwrap_or(false) => {
             vu.logger
                 .log(Level::Warn, "Request Failed", &[("error", &message)]);
-            response::object(call.ctx, perform::Finished::refused(message))
+            let code = perform::code_of_refusal(&message);
+            response::object(call.ctx, perform::Finished::refused(code, message))
         }
         other => Err(other),
     }
@@ -230,7 +235,15 @@ fn expected_statuses<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
         }
         let object = value.as_object().ok_or_else(bad)?;
         let (min, max): (Value<'js>, Value<'js>) = (object.get("min")?, object.get("max")?);
-        ranges.push((whole(&min).ok_or_else(bad)?, whole(&max).ok_or_else(bad)?));
+        if min.is_undefined() || max.is_undefined() {
+            return Err(bad());
+        }
+        let limits = whole(&min).zip(whole(&max)).ok_or_else(|| {
+            plain(format!(
+                "both min and max need to be integers for argument number {number}"
+            ))
+        })?;
+        ranges.push(limits);
     }
     Ok(class::new(call.ctx, Statuses(Expected::new(ranges)))?.into_value())
 }

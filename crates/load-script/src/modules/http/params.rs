@@ -6,6 +6,7 @@ use std::time::Duration;
 use rquickjs::Value;
 
 use super::super::tags;
+use super::body::go_type;
 use super::callback;
 use crate::http::cookies::Jar;
 use crate::http::expected::Expected;
@@ -153,6 +154,12 @@ fn cookies(value: &Value<'_>) -> Result<Vec<RequestCookie>, Throw> {
 fn timeout(value: &Value<'_>) -> Result<Duration, Throw> {
     if let Some(milliseconds) = value.as_number() {
         return Ok(Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or_default());
+    }
+    if !value.is_string() {
+        let kind = go_type(value);
+        return Err(plain(format!(
+            "invalid timeout value: unable to use type {kind} as a duration value"
+        )));
     }
     let text = convert::to_text(value)?;
     load_engine::options::duration::parse_extended(&text)

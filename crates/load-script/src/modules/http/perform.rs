@@ -2,48 +2,106 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use load_engine::RunState;
 use load_engine::log::{Level, Logger};
-use load_metrics::{Recorder, SystemTag, TagSet, builtin};
+use load_metrics::Recorder;
 use tokio::time::Instant;
 
+use super::auth::{Auth, Expects};
+use super::debug;
 use super::params::ResponseType;
 use super::prepare::Prepared;
+use super::redirects::{self, Hop};
 use crate::http::client::{Client, Exchanged, Request};
 use crate::http::coding;
 use crate::http::cookies::Cookie;
 use crate::http::failure::Failure;
 use crate::http::reply::{Reply, Timings};
-use crate::http::url::{Url, UrlError};
-use crate::vu::state::{VuState, now};
+use crate::http::url::{Url, UrlError, quoted};
+use crate::vu::state::VuState;
 
+/// k6's number for what is no URL.
+const INVALID_URL: u16 = 1020;
 /// Redirects that are followed unless an option says otherwise.
 const MAX_REDIRECTS: i64 = 10;
 
 /// What requests need of their VU; outlives a call, so that requests can go on in the background.
 pub(super) struct Agent {
     client: Rc<Client>,
-    recorder: Recorder,
-    run: Arc<RunState>,
-    logger: Logger,
+    pub(super) recorder: Recorder,
+    pub(super) run: Arc<RunState>,
+    pub(super) logger: Logger,
+    /// VU and iteration, for the log.
+    pub(super) place: (u64, u64),
 }
 
 /// A request that is over.
 pub(super) struct Finished {
     pub(super) reply: Reply,
     pub(super) failure: Option<Failure>,
-    /// Of the last request.
+    /// Where redirects have led.
     pub(super) url: String,
-    pub(super) method: String,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
+    /// `None` when no request could be put together.
+    pub(super) told: Option<Told>,
     pub(super) cookies: Vec<super::params::RequestCookie>,
     pub(super) response_type: ResponseType,
-    /// It was never sent; there is no request to tell about.
-    pub(super) is_refused: bool,
     throws: bool,
+    /// What log lines and exceptions say of the failure.
+    complaint: String,
+}
+
+/// What came on the way to the outcome.
+#[derive(Default)]
+struct Course {
+    /// The first request, when there were several.
+    told: Option<Told>,
+    /// What had come of a body when the exchange failed.
+    partial: Option<Vec<u8>>,
+}
+
+/// What the response tells of its request: the first one, as the script wanted it.
+pub(super) struct Told {
+    pub(super) method: String,
+    pub(super) url: Url,
+    pub(super) headers: Vec<(String, String)>,
+    /// A `Host` header of the script's own.
+    pub(super) host: Option<String>,
+    pub(super) body: Vec<u8>,
+}
+
+impl Told {
+    fn of(request: &Request) -> Self {
+        Self {
+            method: request.method.clone(),
+            url: request.url.clone(),
+            headers: request.headers.clone(),
+            host: request.host.clone(),
+            body: request.body.clone(),
+        }
+    }
+}
+
+impl Told {
+    /// The cookies that went with it.
+    pub(super) fn cookies(&self) -> impl Iterator<Item = (&str, &str)> {
+        let line = self.headers.iter().find(|(name, _)| name == "Cookie");
+        let pairs = line.into_iter().flat_map(|(_, value)| value.split("; "));
+        pairs.filter_map(|pair| pair.split_once('='))
+    }
+}
+
+impl From<Request> for Told {
+    fn from(request: Request) -> Self {
+        Self {
+            method: request.method,
+            url: request.url,
+            headers: request.headers,
+            host: request.host,
+            body: request.body,
+        }
+    }
 }
 
 impl Agent {
@@ -53,6 +111,10 @@ impl Agent {
             recorder: vu.recorder.clone(),
             run: Arc::clone(&vu.run),
             logger: vu.logger.clone(),
+            place: (
+                vu.ids.in_test,
+                vu.iteration.get().map_or(0, |iteration| iteration.in_vu),
+            ),
         }
     }
 }
@@ -60,23 +122,32 @@ impl Agent {
 impl Finished {
     /// The message of the exception that the script wants instead of a failed response.
     pub(super) fn thrown(&self) -> Option<String> {
-        let failure = self.failure.as_ref().filter(|_| self.throws)?;
-        Some(failure.detail.clone())
+        let failure = self.failure.as_ref()?;
+        if failure.code == Failure::EXCEPTION && self.told.is_some() {
+            return Some(failure.message.clone());
+        }
+        self.throws.then(|| self.complaint.clone())
     }
 
     /// A request that could not be put together.
-    pub(super) fn refused(message: String) -> Self {
+    pub(super) fn refused(code: u16, message: String) -> Self {
+        Self {
+            failure: Some(Failure::new(code, message)),
+            ..Self::nothing()
+        }
+    }
+
+    /// What is there of a request that was never begun because another one of its batch is wrong.
+    pub(super) fn nothing() -> Self {
         Self {
             reply: Reply::default(),
-            failure: Some(Failure::new(0, message)),
+            failure: None,
             url: String::new(),
-            method: String::new(),
-            headers: Vec::new(),
-            body: Vec::new(),
+            told: None,
             cookies: Vec::new(),
             response_type: ResponseType::None,
-            is_refused: true,
             throws: false,
+            complaint: String::new(),
         }
     }
 
@@ -94,65 +165,33 @@ impl Finished {
 pub(super) async fn perform(agent: Agent, mut prepared: Prepared) -> Finished {
     let url = match std::mem::replace(&mut prepared.url, Err(UrlError::NoHost)) {
         Ok(url) => url,
-        Err(error) => {
-            let failure = invalid_url(&prepared, &error);
-            return agent.fail(prepared, failure);
-        }
+        Err(error) => return agent.fail(prepared, &error),
     };
     let deadline = Instant::now() + prepared.params.timeout;
     let mut request = Request {
         method: prepared.method.clone(),
         url,
         headers: Vec::new(),
+        authorization: None,
         host: prepared.host.take(),
         body: std::mem::take(&mut prepared.body.bytes),
+        has_body: prepared.body.is_given,
         keeps_body: prepared.params.response_type != ResponseType::None,
         deadline,
     };
-    let limit = prepared.params.redirects.map_or_else(
-        || agent.run.options().max_redirects.unwrap_or(MAX_REDIRECTS),
-        |n| n as i64,
-    );
-    let mut followed = 0;
-    loop {
-        request.headers = agent.headers(&prepared, &request.url);
-        let exchanged = agent.client.send(&request).await;
-        let outcome = agent.take_up(&prepared, &request, exchanged);
-        let next = outcome
-            .as_ref()
-            .ok()
-            .and_then(|reply| redirect(reply, &request));
-        if let Some(target) = next {
-            if followed < limit {
-                match target {
-                    Ok(target) => {
-                        followed += 1;
-                        request = follow(request, target, outcome.map_or(0, |reply| reply.status));
-                        continue;
-                    }
-                    Err(failure) => return agent.finish(prepared, request, Err(failure)),
-                }
-            }
-            if prepared.params.redirects.is_none() {
-                agent.warn_redirects(&request.url, followed);
-            }
-        }
-        return agent.finish(prepared, request, outcome);
-    }
+    request.headers = agent.headers(&prepared, &request.url, &Hop::default());
+    let mut course = Course::default();
+    let outcome = agent.follow_all(&prepared, &mut request, &mut course).await;
+    agent.finish(prepared, request, (course, outcome))
 }
 
-/// k6 finds an unknown scheme only when it sends; everything else when it reads the URL.
-fn invalid_url(prepared: &Prepared, error: &UrlError) -> Failure {
-    let text = &prepared.url_text;
-    if let UrlError::Scheme(_) | UrlError::NoHost = error {
-        let detail = format!("{} \"{text}\": {error}", verb(&prepared.method));
-        return Failure {
-            code: 1000,
-            message: error.to_string(),
-            detail,
-        };
+/// The number for a request that could not be put together: only URLs have one.
+pub(super) fn code_of_refusal(message: &str) -> u16 {
+    if message.starts_with("invalid URL") {
+        INVALID_URL
+    } else {
+        0
     }
-    Failure::new(1020, format!("invalid URL: parse \"{text}\": {error}"))
 }
 
 /// A method as the log writes it: `Get`.
@@ -164,40 +203,72 @@ fn verb(method: &str) -> String {
     verb
 }
 
-/// Where a response sends the client; `None` when it is no redirect.
-fn redirect(reply: &Reply, request: &Request) -> Option<Result<Url, Failure>> {
-    if !matches!(reply.status, 301 | 302 | 303 | 307 | 308) {
-        return None;
-    }
-    let location = reply.header("location")?;
-    Some(request.url.join(&location).map_err(|error| {
-        Failure::new(
-            1000,
-            format!("failed to parse Location header {location:?}: {error}"),
-        )
-    }))
-}
-
-/// Go's rules: 301, 302 and 303 become GET without a body, HEAD stays; 307 and 308 repeat.
-fn follow(request: Request, url: Url, status: u16) -> Request {
-    let keeps = matches!(status, 307 | 308);
-    let method = match request.method.as_str() {
-        _ if keeps => request.method,
-        "HEAD" => "HEAD".to_owned(),
-        _ => "GET".to_owned(),
-    };
-    Request {
-        method,
-        url,
-        host: None,
-        body: if keeps { request.body } else { Vec::new() },
-        ..request
-    }
-}
-
 impl Agent {
-    fn headers(&self, prepared: &Prepared, url: &Url) -> Vec<(String, String)> {
-        let mut headers = prepared.headers.clone();
+    /// Sends the request and all that its responses ask for. `request` is the last one then.
+    async fn follow_all(
+        &self,
+        prepared: &Prepared,
+        request: &mut Request,
+        course: &mut Course,
+    ) -> Result<Reply, Failure> {
+        let limit = prepared.params.redirects.map_or_else(
+            || self.run.options().max_redirects.unwrap_or(MAX_REDIRECTS),
+            |n| n as i64,
+        );
+        let mut hop = Hop::default();
+        let mut followed = 0;
+        loop {
+            let reply = self.send(prepared, request, course).await?;
+            let Some(target) = redirects::target(&reply, request) else {
+                return Ok(reply);
+            };
+            if followed >= limit {
+                if prepared.params.redirects.is_none() && self.run.options().max_redirects.is_none()
+                {
+                    self.warn_redirects(&request.url, followed);
+                }
+                return Ok(reply);
+            }
+            let target = target?;
+            followed += 1;
+            let first = &course.told.get_or_insert_with(|| Told::of(request)).url;
+            hop = hop.next(first, &request.url, &target, reply.status);
+            redirects::follow(request, target, reply.status);
+            request.headers = self.headers(prepared, &request.url, &hop);
+        }
+    }
+
+    /// Sends one request, more than once where the server wants to know who sends it.
+    async fn send(
+        &self,
+        prepared: &Prepared,
+        request: &mut Request,
+        course: &mut Course,
+    ) -> Result<Reply, Failure> {
+        let mut auth = Auth::begin(&prepared.params.auth, request);
+        loop {
+            let dump = debug::Dump::begin(self, prepared, request);
+            let mut exchanged = self.client.send(request).await;
+            course.partial = exchanged.partial.take();
+            dump.end(&exchanged.outcome);
+            let answer = exchanged
+                .outcome
+                .as_ref()
+                .ok()
+                .and_then(|reply| auth.answer(reply, request));
+            let expects = auth.expects();
+            let outcome = self.take_up(prepared, request, (exchanged, expects));
+            match answer {
+                None => return outcome,
+                Some(Ok(authorization)) => request.authorization = Some(authorization),
+                Some(Err(why)) => return Err(Failure::new(1000, why)),
+            }
+        }
+    }
+
+    /// The headers of a request on a hop, without what the connection adds.
+    fn headers(&self, prepared: &Prepared, url: &Url, hop: &Hop) -> Vec<(String, String)> {
+        let mut headers = hop.headers(&prepared.headers);
         let jar = &prepared.params.jar;
         let mut cookies = if jar.is_empty() {
             Vec::new()
@@ -225,28 +296,27 @@ impl Agent {
         &self,
         prepared: &Prepared,
         request: &Request,
-        exchanged: Exchanged,
+        exchanged: (Exchanged, Expects),
     ) -> Result<Reply, Failure> {
+        let (exchanged, expects) = exchanged;
         let mut outcome = exchanged.outcome;
         if let Ok(reply) = &outcome
             && reply.sets_cookies
         {
-            for (_, value) in reply
-                .lines()
-                .filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"))
-            {
-                if let Some(cookie) = Cookie::parse(&value) {
-                    prepared
-                        .params
-                        .jar
-                        .set(&request.url, cookie, SystemTime::now());
-                }
-            }
+            keep_cookies(prepared, request, reply);
         }
         if outcome.as_ref().is_ok_and(|reply| reply.is_encoded) {
             outcome = outcome.and_then(decode);
         }
-        self.sample(prepared, request, &outcome, exchanged.timings);
+        if let Ok(reply) = &outcome
+            && let Some(Err(failure)) = redirects::target(reply, request)
+        {
+            outcome = Err(failure);
+        }
+        if !matches!(&outcome, Err(failure) if failure.code == Failure::EXCEPTION) {
+            let timings = exchanged.timings;
+            self.sample(prepared, request, (&outcome, timings, expects));
+        }
         outcome
     }
 
@@ -254,55 +324,74 @@ impl Agent {
         &self,
         prepared: Prepared,
         request: Request,
-        outcome: Result<Reply, Failure>,
+        came: (Course, Result<Reply, Failure>),
     ) -> Finished {
+        let (course, outcome) = came;
         let (reply, failure) = match outcome {
             Ok(reply) => (reply, None),
-            Err(failure) => (Reply::default(), Some(failure)),
+            Err(failure) => {
+                let reply = Reply {
+                    body: course.partial,
+                    ..Reply::default()
+                };
+                (reply, Some(failure))
+            }
         };
-        if let Some(failure) = &failure
+        let complaint = failure.as_ref().map_or_else(String::new, |failure| {
+            let (verb, url) = (verb(&request.method), request.url.clean());
+            format!("{verb} \"{url}\": {}", failure.detail)
+        });
+        if failure
+            .as_ref()
+            .is_some_and(|failure| failure.code != Failure::EXCEPTION)
             && !prepared.params.throws
         {
-            self.warn_failure(&request.method, &request.url.clean(), failure);
+            self.warn_failure(&complaint);
         }
         Finished {
             reply,
             failure,
             url: request.url.as_str().to_owned(),
-            method: request.method,
-            headers: request.headers,
-            body: request.body,
+            told: Some(course.told.unwrap_or_else(|| Told::from(request))),
             cookies: prepared.params.cookies,
             response_type: prepared.params.response_type,
-            is_refused: false,
             throws: prepared.params.throws,
+            complaint,
         }
     }
 
-    /// A request that could not even be begun.
-    fn fail(&self, prepared: Prepared, failure: Failure) -> Finished {
+    /// A request whose URL is none. k6 finds an unknown scheme and a missing host only when it sends,
+    /// and counts that; everything else when it reads the URL.
+    fn fail(&self, prepared: Prepared, error: &UrlError) -> Finished {
+        let text = &prepared.url_text;
+        if let UrlError::Scheme(_) | UrlError::NoHost = error {
+            let failure = Failure::new(1000, error.to_string());
+            let deadline = Instant::now();
+            let request = Request {
+                method: prepared.method.clone(),
+                headers: prepared.headers.clone(),
+                ..Request::to_get(Url::unusable(text), "", deadline)
+            };
+            let outcome = Err(failure);
+            let timings = Timings::default();
+            self.sample(&prepared, &request, (&outcome, timings, Expects::Usual));
+            return self.finish(prepared, request, (Course::default(), outcome));
+        }
+        let message = format!("invalid URL: parse {}: {error}", quoted(text));
         if !prepared.params.throws {
-            self.logger
-                .log(Level::Warn, "Request Failed", &[("error", &failure.detail)]);
+            self.warn_failure(&message);
         }
+        let throws = prepared.params.throws;
         Finished {
-            reply: Reply::default(),
-            failure: Some(failure),
-            url: prepared.url_text,
-            method: prepared.method,
-            headers: prepared.headers,
-            body: prepared.body.bytes,
-            cookies: prepared.params.cookies,
-            response_type: prepared.params.response_type,
-            is_refused: false,
-            throws: prepared.params.throws,
+            throws,
+            complaint: message.clone(),
+            ..Finished::refused(INVALID_URL, message)
         }
     }
 
-    fn warn_failure(&self, method: &str, url: &str, failure: &Failure) {
-        let error = format!("{} \"{url}\": {}", verb(method), failure.detail);
+    fn warn_failure(&self, complaint: &str) {
         self.logger
-            .log(Level::Warn, "Request Failed", &[("error", &error)]);
+            .log(Level::Warn, "Request Failed", &[("error", complaint)]);
     }
 
     fn warn_redirects(&self, url: &Url, followed: i64) {
@@ -312,112 +401,15 @@ impl Agent {
         self.logger
             .log(Level::Warn, &message, &[("url", url.as_str())]);
     }
+}
 
-    fn sample(
-        &self,
-        prepared: &Prepared,
-        request: &Request,
-        outcome: &Result<Reply, Failure>,
-        timings: Timings,
-    ) {
-        let status = outcome.as_ref().map_or(0, |reply| reply.status);
-        let is_expected = prepared
-            .params
-            .expected
-            .as_ref()
-            .map(|expected| outcome.is_ok() && expected.contains(status));
-        let tags = self.tags(prepared, request, (outcome, is_expected));
-        let at = now();
-        let metadata = prepared.metadata.as_ref();
-        let count = |metric, value| {
-            self.recorder
-                .record_with(metric, &tags, metadata, at, value);
-        };
-        let time = |metric, time: Duration| count(metric, time.as_secs_f64() * 1000.0);
-        count(builtin::HTTP_REQS, 1.0);
-        time(builtin::HTTP_REQ_DURATION, timings.duration());
-        time(builtin::HTTP_REQ_BLOCKED, timings.blocked);
-        time(builtin::HTTP_REQ_CONNECTING, timings.connecting);
-        time(builtin::HTTP_REQ_TLS_HANDSHAKING, timings.tls_handshaking);
-        time(builtin::HTTP_REQ_SENDING, timings.sending);
-        time(builtin::HTTP_REQ_WAITING, timings.waiting);
-        time(builtin::HTTP_REQ_RECEIVING, timings.receiving);
-        if let Some(expected) = is_expected {
-            count(builtin::HTTP_REQ_FAILED, f64::from(u8::from(!expected)));
-        }
-    }
-
-    fn tags(
-        &self,
-        prepared: &Prepared,
-        request: &Request,
-        result: (&Result<Reply, Failure>, Option<bool>),
-    ) -> TagSet {
-        let (outcome, is_expected) = result;
-        let reply = outcome.as_ref().ok();
-        let status = reply.map_or(0, |reply| reply.status);
-        let clean;
-        let url = match &prepared.name {
-            Some(name) => name.as_str(),
-            None if request.url.userinfo.is_none() => request.url.as_str(),
-            None => {
-                clean = request.url.clean();
-                clean.as_str()
-            }
-        };
-        let status_text = status.to_string();
-        let code = match outcome {
-            Err(failure) => failure.code.to_string(),
-            Ok(reply) if reply.status >= 400 => (1000 + reply.status).to_string(),
-            Ok(_) => String::new(),
-        };
-        let ip = reply
-            .filter(|_| self.recorder.wants(SystemTag::Ip))
-            .and_then(|reply| reply.remote)
-            .map(|remote| remote.ip().to_string());
-        let candidates = [
-            (SystemTag::Name, url),
-            (SystemTag::Url, url),
-            (SystemTag::Method, request.method.as_str()),
-            (SystemTag::Status, status_text.as_str()),
-            (SystemTag::Proto, reply.map_or("", |reply| reply.proto)),
-            (
-                SystemTag::TlsVersion,
-                reply
-                    .and_then(|reply| reply.tls.as_ref())
-                    .map_or("", |tls| tls.version),
-            ),
-            (
-                SystemTag::ExpectedResponse,
-                is_expected.map_or("", |expected| if expected { "true" } else { "false" }),
-            ),
-            (
-                SystemTag::Error,
-                outcome
-                    .as_ref()
-                    .err()
-                    .map_or("", |failure| failure.message.as_str()),
-            ),
-            (SystemTag::ErrorCode, code.as_str()),
-            (SystemTag::Ip, ip.as_deref().unwrap_or("")),
-        ];
-        let mut pairs: Vec<(&str, &str)> =
-            Vec::with_capacity(candidates.len() + prepared.params.tags.len());
-        pairs.extend(
-            candidates
-                .into_iter()
-                .filter(|(tag, value)| !value.is_empty() && self.recorder.wants(*tag))
-                .map(|(tag, value)| (tag.name(), value)),
-        );
-        pairs.extend(
-            prepared
-                .params
-                .tags
-                .iter()
-                .filter(|(key, _)| key != "name")
-                .map(|(key, value)| (key.as_str(), value.as_str())),
-        );
-        self.recorder.extend(&prepared.tags, &pairs)
+fn keep_cookies(prepared: &Prepared, request: &Request, reply: &Reply) {
+    let lines = reply
+        .lines()
+        .filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));
+    for cookie in lines.filter_map(|(_, value)| Cookie::parse(&value)) {
+        let jar = &prepared.params.jar;
+        jar.set(&request.url, cookie, SystemTime::now());
     }
 }
 
@@ -434,10 +426,9 @@ fn decode(mut reply: Reply) -> Result<Reply, Failure> {
             reply.body = Some(plain);
             Ok(reply)
         }
-        Err(error) => Err(Failure {
-            code: 1701,
-            message: format!("error decompressing response body: {error}"),
-            detail: format!("error decompressing response body: {error}"),
-        }),
+        Err(error) => {
+            let what = "error decompressing response body";
+            Err(Failure::new(1701, format!("{what} ({what} ({error}))")))
+        }
     }
 }

@@ -106,26 +106,35 @@ pub(super) fn refuse_in_init(vu: &VuState) -> Result<(), Throw> {
 }
 
 /// An item of `http.batch`.
-pub(super) fn from_item(vu: &VuState, item: &Value<'_>) -> Result<Prepared, Throw> {
+pub(super) fn from_item(vu: &VuState, item: &Value<'_>, index: usize) -> Result<Prepared, Throw> {
     if let Some(array) = item.as_array() {
+        if array.len() < 2 {
+            return Err(plain(
+                "invalid http.batch() argument: an array needs a method and a URL",
+            ));
+        }
         let part = |index: usize| -> Result<Value<'_>, Throw> { Ok(Array::get(array, index)?) };
-        let method = convert::to_text(&part(0)?)?;
-        return from_parts(vu, (method, &part(1)?), &part(2)?, &part(3)?);
+        let (method, body) = (convert::to_text(&part(0)?)?, body::read(&part(2)?)?);
+        let params = Params::read(vu, &part(3)?)?;
+        return assemble(vu, (method, &part(1)?), body, params);
     }
     let is_url = item.is_string() || class::of::<NamedUrl>(item).is_some();
     let undefined = Value::new_undefined(item.ctx().clone());
     if is_url {
         return from_parts(vu, ("GET".to_owned(), item), &undefined, &undefined);
     }
-    let object = item
-        .as_object()
-        .ok_or_else(|| plain(format!("invalid method type '{}'", item.type_name())))?;
+    let object = item.as_object().ok_or_else(|| {
+        plain(format!(
+            "invalid URL: '#{}'",
+            convert::to_text(item).unwrap_or_default()
+        ))
+    })?;
     let method = match convert::given(object, "method")? {
         Some(method) => convert::to_text(&method)?.to_uppercase(),
         None => "GET".to_owned(),
     };
     let url = convert::given(object, "url")?
-        .ok_or_else(|| plain("batch request doesn't have a url key"))?;
+        .ok_or_else(|| plain(format!("batch request {index} doesn't have a url key")))?;
     from_parts(
         vu,
         (method, &url),
@@ -160,6 +169,9 @@ pub(super) fn assemble(
     let named = class::of::<NamedUrl>(url);
     let (url_text, template) = match named {
         Some(named) => (named.url.clone(), Some(named.name.clone())),
+        None if url.is_undefined() || url.is_null() => {
+            return Err(plain("invalid URL: '#<nil>'"));
+        }
         None => (convert::to_text(url)?, None),
     };
     let name = params
@@ -207,9 +219,10 @@ impl Prepared {
             .iter()
             .any(|(name, _)| name.eq_ignore_ascii_case("content-encoding"));
         if is_set {
-            vu.logger.warn(
-                "compression is set, but the request has a Content-Encoding header of its own",
-            );
+            vu.logger.warn(&format!(
+                "There's a mismatch between the desired `compression` the manually set `Content-Encoding` header in the {} request for '{}', the custom header has precedence and won't be overwritten. This may result in invalid data being sent to the server.",
+                self.method, self.url_text
+            ));
         } else {
             self.params
                 .headers
@@ -227,7 +240,9 @@ impl Prepared {
                 "Content-Length" => {
                     if value.parse() != Ok(self.body.bytes.len()) {
                         let message = format!(
-                            "The specified Content-Length header \"{value}\" in the request differs from the actual body length {}",
+                            "The specified Content-Length header \"{value}\" in the {} request for {} doesn't match the actual request body length of {}, so it will be ignored!",
+                            self.method,
+                            self.url_text,
                             self.body.bytes.len()
                         );
                         vu.logger.log(Level::Warn, &message, &[]);
@@ -258,16 +273,6 @@ impl Prepared {
             .filter(|_| !has(&headers, "Content-Type"))
         {
             headers.push(("Content-Type".to_owned(), kind));
-        }
-        if let Ok(url) = &self.url
-            && let Some((user, password)) = url.credentials()
-            && self.params.auth != "digest"
-            && !has(&headers, "Authorization")
-        {
-            use base64::Engine;
-            let token =
-                base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
-            headers.push(("Authorization".to_owned(), format!("Basic {token}")));
         }
         self.headers = headers;
     }

@@ -7,10 +7,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rquickjs::{Array, Ctx, Object, Value, qjs};
 
-use super::params::ResponseType;
+use super::params::{RequestCookie, ResponseType};
 use super::perform::Finished;
 use crate::gjson;
 use crate::http::cookies::Cookie;
+use crate::http::ocsp::Status;
+use crate::http::reply::TlsInfo;
 use crate::js::class::{self, Class};
 use crate::js::convert;
 use crate::js::native::{Call, Outcome, Throw, Visible, define, method, plain};
@@ -22,10 +24,8 @@ struct Response {
     made: Cell<u32>,
 }
 
-/// `expires` of a cookie that does not expire: Go's zero time in milliseconds.
-const NO_EXPIRY_MS: f64 = -62_135_596_800_000.0;
-/// Where the parsed body is kept.
-const PARSED: &CStr = c"\x01json";
+/// `expires` of a cookie that does not expire: Go's zero time, as k6 makes it milliseconds.
+const NO_EXPIRY_MS: f64 = -6_795_364_578_871.0;
 
 const PROPERTIES: &[&CStr] = &[
     c"remote_ip",
@@ -306,39 +306,49 @@ fn timings<'js>(ctx: &Ctx<'js>, finished: &Finished) -> Outcome<'js> {
 
 fn ocsp<'js>(ctx: &Ctx<'js>, finished: &Finished) -> Outcome<'js> {
     let object = Object::new(ctx.clone())?;
-    for name in ["produced_at", "this_update", "next_update", "revoked_at"] {
-        object.set(name, 0)?;
-    }
-    object.set("revocation_reason", "")?;
-    let status = if finished.reply.tls.is_some() {
-        "unknown"
-    } else {
-        ""
-    };
-    object.set("status", status)?;
+    let said = finished.reply.tls.as_ref().map(TlsInfo::ocsp);
+    let time = |pick: fn(&Status) -> i64| said.as_ref().map_or(0, pick) as f64;
+    object.set("produced_at", time(|said| said.produced_at))?;
+    object.set("this_update", time(|said| said.this_update))?;
+    object.set("next_update", time(|said| said.next_update))?;
+    object.set("revoked_at", time(|said| said.revoked_at))?;
+    let text = |pick: fn(&Status) -> &'static str| said.as_ref().map_or("", pick);
+    object.set("revocation_reason", text(|said| said.revocation_reason))?;
+    object.set("status", text(|said| said.status))?;
     Ok(object.into_value())
 }
 
 fn request<'js>(ctx: &Ctx<'js>, finished: &Finished) -> Outcome<'js> {
-    if finished.is_refused {
+    let Some(told) = &finished.told else {
         return Ok(Value::new_null(ctx.clone()));
-    }
+    };
     let object = Object::new(ctx.clone())?;
-    object.set("method", finished.method.as_str())?;
-    object.set("url", finished.url.as_str())?;
+    object.set("method", told.method.as_str())?;
+    object.set("url", told.url.as_str())?;
     let headers = Object::new(ctx.clone())?;
-    for (name, value) in &finished.headers {
+    for (name, value) in &told.headers {
         headers.set(name.as_str(), vec![value.clone()])?;
     }
+    if let Some(host) = &told.host {
+        headers.set("Host", vec![host.clone()])?;
+    }
     object.set("headers", headers)?;
-    object.set("body", convert::string_of_bytes(ctx, &finished.body)?)?;
+    object.set("body", convert::string_of_bytes(ctx, &told.body)?)?;
     let cookies = Object::new(ctx.clone())?;
-    for cookie in &finished.cookies {
+    for (name, value) in told.cookies() {
+        let replaces = |own: &&RequestCookie| own.name == name && own.value == value;
+        let own = finished.cookies.iter().find(replaces);
         let entry = Object::new(ctx.clone())?;
-        entry.set("name", cookie.name.as_str())?;
-        entry.set("value", cookie.value.as_str())?;
-        entry.set("replace", cookie.replaces)?;
-        cookies.set(cookie.name.as_str(), vec![entry])?;
+        entry.set("name", name)?;
+        entry.set("value", value)?;
+        entry.set("replace", own.is_some_and(|own| own.replaces))?;
+        let list: Option<Array<'js>> = cookies.get(name)?;
+        let list = match list {
+            Some(list) => list,
+            None => Array::new(ctx.clone())?,
+        };
+        list.set(list.len(), entry)?;
+        cookies.set(name, list)?;
     }
     object.set("cookies", cookies)?;
     Ok(object.into_value())
@@ -357,32 +367,17 @@ fn json<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     };
     if let Some(selector) = call.given(0) {
         let path = convert::to_text(&selector)?;
-        let Ok(document) = serde_json::from_slice(bytes) else {
-            return Ok(call.undefined());
-        };
-        return match gjson::get(&document, &path) {
+        return match gjson::get_text(bytes, &path) {
             Some(found) => convert::from_json_value(call.ctx, &found),
             None => Ok(call.undefined()),
         };
     }
-    let Some(object) = this.as_object() else {
-        return Ok(call.undefined());
-    };
-    let cached: Value<'js> = object.get("\x01json")?;
-    if !cached.is_undefined() {
-        return Ok(cached);
-    }
+    // Each call gives a value of its own, as k6's.
     let text = String::from_utf8_lossy(bytes);
-    let parsed = convert::from_json(call.ctx, &text);
-    let parsed = match parsed {
-        Ok(parsed) => parsed,
-        Err(_) => {
-            let _ = call.ctx.catch();
-            return Err(plain(parse_error(bytes)));
-        }
-    };
-    define(object, PARSED, parsed.clone(), Visible::No)?;
-    Ok(parsed)
+    convert::from_json(call.ctx, &text).map_err(|_| {
+        let _ = call.ctx.catch();
+        plain(parse_error(bytes))
+    })
 }
 
 fn parse_error(bytes: &[u8]) -> String {
@@ -391,7 +386,7 @@ fn parse_error(bytes: &[u8]) -> String {
         Err(error) => format!(
             "cannot parse json due to an error at line {}, character {} , error: {error}",
             error.line(),
-            error.column()
+            error.column() + 1
         ),
     }
 }

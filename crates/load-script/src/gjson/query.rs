@@ -1,0 +1,124 @@
+//! `#(path op value)`: which items of a list are meant.
+
+use std::cmp::Ordering;
+
+use serde_json::Value;
+
+use super::{Walk, matches};
+
+/// A query, taken apart.
+pub(super) struct Query<'q> {
+    path: &'q str,
+    /// Without it the path must lead somewhere.
+    comparison: Option<(&'q str, &'q str)>,
+}
+
+const OPERATORS: [&str; 9] = ["==", "!=", "<=", ">=", "!%", "=", "<", ">", "%"];
+
+impl<'q> Query<'q> {
+    /// Looks for the first operator that is not inside of anything.
+    pub(super) fn parse(text: &'q str) -> Self {
+        let (mut depth, mut quoted, mut escaped) = (0_u32, false, false);
+        for (at, c) in text.char_indices() {
+            match c {
+                _ if escaped => escaped = false,
+                '\\' => escaped = true,
+                '"' => quoted = !quoted,
+                _ if quoted => {}
+                '(' | '[' | '{' => depth += 1,
+                ')' | ']' | '}' => depth = depth.saturating_sub(1),
+                _ if depth > 0 => {}
+                _ => {
+                    let found = OPERATORS.iter().find(|op| text[at..].starts_with(**op));
+                    if let Some(operator) = found {
+                        let value = text[at + operator.len()..].trim();
+                        return Self {
+                            path: text[..at].trim(),
+                            comparison: Some((operator, value)),
+                        };
+                    }
+                }
+            }
+        }
+        Self {
+            path: text.trim(),
+            comparison: None,
+        }
+    }
+}
+
+impl Walk {
+    /// Whether an item is meant.
+    pub(super) fn fits(&mut self, item: &Value, query: &Query<'_>, depth: u32) -> bool {
+        let found = match query.path {
+            "" => Some(item.clone()),
+            path if item.is_object() || item.is_array() => self.walk(item, path, depth),
+            _ => None,
+        };
+        let Some((operator, wanted)) = query.comparison else {
+            return found.is_some();
+        };
+        if let Some(kind) = wanted.strip_prefix('~') {
+            let is_so = is_like(found.as_ref(), kind);
+            return match operator {
+                "=" | "==" => is_so,
+                "!=" => !is_so,
+                _ => false,
+            };
+        }
+        found.is_some_and(|found| compare(&found, operator, wanted))
+    }
+}
+
+/// `~true`, `~false`, `~null`, `~*`: by what a value amounts to.
+fn is_like(value: Option<&Value>, kind: &str) -> bool {
+    let is_null = value.is_none_or(Value::is_null);
+    let is_true = match value {
+        Some(Value::Bool(flag)) => *flag,
+        Some(Value::Number(number)) => number.as_f64().is_some_and(|n| n != 0.0),
+        Some(Value::String(text)) => {
+            matches!(text.as_str(), "1" | "t" | "T" | "true" | "TRUE" | "True")
+        }
+        _ => false,
+    };
+    match kind {
+        "true" => is_true,
+        "false" => !is_true,
+        "null" => is_null,
+        "*" => value.is_some(),
+        _ => false,
+    }
+}
+
+fn compare(subject: &Value, operator: &str, wanted: &str) -> bool {
+    let quoted = wanted
+        .strip_prefix('"')
+        .map(|rest| rest.strip_suffix('"').unwrap_or(rest).replace("\\\"", "\""));
+    let ordering = match (subject, quoted) {
+        (Value::String(text), quoted) => {
+            let wanted = quoted.as_deref().unwrap_or(wanted);
+            match operator {
+                "%" => return matches(text.as_bytes(), wanted.as_bytes()),
+                "!%" => return !matches(text.as_bytes(), wanted.as_bytes()),
+                _ => Some(text.as_str().cmp(wanted)),
+            }
+        }
+        (Value::Number(number), None) => wanted
+            .parse()
+            .ok()
+            .and_then(|wanted: f64| number.as_f64()?.partial_cmp(&wanted)),
+        (Value::Bool(flag), None) => wanted.parse().ok().map(|wanted: bool| flag.cmp(&wanted)),
+        (Value::Null, None) => (wanted == "null").then_some(Ordering::Equal),
+        _ => None,
+    };
+    match (operator, ordering) {
+        ("!=", ordering) => ordering != Some(Ordering::Equal),
+        (_, None) => false,
+        ("=" | "==", Some(ordering)) => ordering.is_eq(),
+        ("<", Some(ordering)) => ordering.is_lt(),
+        ("<=", Some(ordering)) => ordering.is_le(),
+        (">", Some(ordering)) => ordering.is_gt(),
+        (">=", Some(ordering)) => ordering.is_ge(),
+        _ => false,
+    }
+}

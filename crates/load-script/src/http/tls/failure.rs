@@ -1,0 +1,111 @@
+//! What goes wrong in TLS, with k6's numbers and Go's words.
+
+use std::io;
+
+use jiff::Timestamp;
+use rustls::pki_types::UnixTime;
+use rustls::{AlertDescription, CertificateError as Bad, Error};
+
+use crate::http::failure::Failure;
+
+impl Failure {
+    /// The TLS handshake failed.
+    pub(crate) fn handshake(error: &io::Error) -> Self {
+        Self::of_tls(error).unwrap_or_else(|| match error.kind() {
+            io::ErrorKind::UnexpectedEof => Self::new(1000, "EOF"),
+            _ => Self::broken("read", error),
+        })
+    }
+
+    /// What TLS has to say about an error of a stream; `None` when it has not caused it.
+    pub(crate) fn of_tls(error: &io::Error) -> Option<Self> {
+        let cause = error.get_ref()?.downcast_ref::<Error>()?;
+        Some(match cause {
+            Error::InvalidCertificate(bad) => of_certificate(bad),
+            Error::InvalidMessage(_) => Self {
+                code: 1301,
+                message: "tls: first record does not look like a TLS handshake".to_owned(),
+                detail: "tls: first record does not look like a TLS handshake".to_owned(),
+            },
+            Error::AlertReceived(alert) => {
+                Self::new(1010, format!("remote error: tls: {}", words(*alert)))
+            }
+            other => Self::new(1300, format!("tls: {other}")),
+        })
+    }
+}
+
+fn of_certificate(bad: &Bad) -> Failure {
+    let refused = |code, message: &str, detail: String| Failure {
+        code,
+        message: message.to_owned(),
+        detail: format!("tls: failed to verify certificate: {detail}"),
+    };
+    match bad {
+        Bad::UnknownIssuer => refused(
+            1310,
+            "x509: unknown authority",
+            "x509: certificate signed by unknown authority".to_owned(),
+        ),
+        Bad::NotValidForName | Bad::NotValidForNameContext { .. } => refused(
+            1311,
+            "x509: certificate doesn't match hostname",
+            format!("x509: {bad}"),
+        ),
+        Bad::ExpiredContext { time, not_after } => {
+            let message = expired(*time, "after", *not_after);
+            refused(1000, &message, message.clone())
+        }
+        Bad::NotValidYetContext { time, not_before } => {
+            let message = expired(*time, "before", *not_before);
+            refused(1000, &message, message.clone())
+        }
+        other => {
+            let message = format!("x509: {other}");
+            refused(1300, &message, message.clone())
+        }
+    }
+}
+
+fn expired(now: UnixTime, relation: &str, limit: UnixTime) -> String {
+    let shown = |time: UnixTime| {
+        let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+        Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX)
+    };
+    format!(
+        "x509: certificate has expired or is not yet valid: current time {} is {relation} {}",
+        shown(now),
+        shown(limit)
+    )
+}
+
+/// Go's words for an alert.
+fn words(alert: AlertDescription) -> String {
+    let known = match alert {
+        AlertDescription::CloseNotify => "close notify",
+        AlertDescription::UnexpectedMessage => "unexpected message",
+        AlertDescription::BadRecordMac => "bad record MAC",
+        AlertDescription::RecordOverflow => "record overflow",
+        AlertDescription::HandshakeFailure => "handshake failure",
+        AlertDescription::BadCertificate => "bad certificate",
+        AlertDescription::UnsupportedCertificate => "unsupported certificate",
+        AlertDescription::CertificateRevoked => "revoked certificate",
+        AlertDescription::CertificateExpired => "expired certificate",
+        AlertDescription::CertificateUnknown => "unknown certificate",
+        AlertDescription::IllegalParameter => "illegal parameter",
+        AlertDescription::UnknownCA => "unknown certificate authority",
+        AlertDescription::AccessDenied => "access denied",
+        AlertDescription::DecodeError => "error decoding message",
+        AlertDescription::DecryptError => "error decrypting message",
+        AlertDescription::ProtocolVersion => "protocol version not supported",
+        AlertDescription::InsufficientSecurity => "insufficient security level",
+        AlertDescription::InternalError => "internal error",
+        AlertDescription::UserCanceled => "user canceled",
+        AlertDescription::MissingExtension => "missing extension",
+        AlertDescription::UnrecognisedName => "unrecognized name",
+        AlertDescription::CertificateRequired => "certificate required",
+        AlertDescription::NoApplicationProtocol => "no application protocol",
+        other => return format!("alert({})", u8::from(other)),
+    };
+    known.to_owned()
+}

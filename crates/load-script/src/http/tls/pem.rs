@@ -1,0 +1,110 @@
+//! Private keys as PEM text, also those that openssl's old format protects with a password.
+
+use aes::cipher::{BlockModeDecrypt, KeyIvInit, block_padding::Pkcs7};
+use base64::Engine;
+use md5::{Digest, Md5};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs1KeyDer, PrivateSec1KeyDer};
+
+/// Reads a private key.
+///
+/// # Errors
+/// When there is none, or the password does not open it.
+pub(super) fn private_key(
+    text: &str,
+    password: Option<&str>,
+) -> Result<PrivateKeyDer<'static>, String> {
+    if text.contains("BEGIN ENCRYPTED PRIVATE KEY") {
+        return Err("encrypted pkcs8 formatted key is not supported".to_owned());
+    }
+    match Protected::find(text)? {
+        None => PrivateKeyDer::from_pem_slice(text.as_bytes())
+            .map_err(|error| format!("the key cannot be read: {error}")),
+        Some(protected) => protected.open(password.unwrap_or_default()),
+    }
+}
+
+/// A key with `Proc-Type: 4,ENCRYPTED`.
+struct Protected {
+    cipher: String,
+    vector: Vec<u8>,
+    bytes: Vec<u8>,
+    is_elliptic: bool,
+}
+
+impl Protected {
+    fn find(text: &str) -> Result<Option<Self>, String> {
+        let Some((_, info)) = text.split_once("DEK-Info:") else {
+            return Ok(None);
+        };
+        let bad = |what: &str| format!("the protected key cannot be read: {what}");
+        let (info, rest) = info
+            .split_once('\n')
+            .ok_or_else(|| bad("it ends after its headers"))?;
+        let (cipher, vector) = info
+            .trim()
+            .split_once(',')
+            .ok_or_else(|| bad("DEK-Info has no vector"))?;
+        let body = rest.split("-----END").next().unwrap_or_default();
+        let body: String = body.split_whitespace().collect();
+        let bytes = base64::engine::general_purpose::STANDARD
+            .decode(body)
+            .map_err(|error| bad(&error.to_string()))?;
+        Ok(Some(Self {
+            cipher: cipher.to_owned(),
+            vector: unhex(vector).ok_or_else(|| bad("the vector is not hexadecimal"))?,
+            bytes,
+            is_elliptic: text.contains("BEGIN EC PRIVATE KEY"),
+        }))
+    }
+
+    fn open(self, password: &str) -> Result<PrivateKeyDer<'static>, String> {
+        let wrong = || "x509: decryption password incorrect".to_owned();
+        let key = |bytes| derive(password.as_bytes(), &self.vector, bytes);
+        let opened = match self.cipher.as_str() {
+            "AES-128-CBC" => decrypt::<cbc::Decryptor<aes::Aes128>>(&key(16), &self),
+            "AES-192-CBC" => decrypt::<cbc::Decryptor<aes::Aes192>>(&key(24), &self),
+            "AES-256-CBC" => decrypt::<cbc::Decryptor<aes::Aes256>>(&key(32), &self),
+            other => return Err(format!("a key protected by {other} is not supported")),
+        };
+        // A wrong password may leave valid padding; the key itself tells.
+        let opened = opened
+            .filter(|der| der.first() == Some(&0x30))
+            .ok_or_else(wrong)?;
+        Ok(if self.is_elliptic {
+            PrivateSec1KeyDer::from(opened).into()
+        } else {
+            PrivatePkcs1KeyDer::from(opened).into()
+        })
+    }
+}
+
+fn decrypt<C: KeyIvInit + BlockModeDecrypt>(key: &[u8], protected: &Protected) -> Option<Vec<u8>> {
+    let cipher = C::new_from_slices(key, &protected.vector).ok()?;
+    cipher.decrypt_padded_vec::<Pkcs7>(&protected.bytes).ok()
+}
+
+/// openssl's way from a password to a key: MD5 over and over, the first 8 bytes of the vector as salt.
+fn derive(password: &[u8], vector: &[u8], length: usize) -> Vec<u8> {
+    let salt = &vector[..vector.len().min(8)];
+    let mut key: Vec<u8> = Vec::new();
+    let mut last: Vec<u8> = Vec::new();
+    while key.len() < length {
+        let mut hash = Md5::new();
+        hash.update(&last);
+        hash.update(password);
+        hash.update(salt);
+        last = hash.finalize().to_vec();
+        key.extend_from_slice(&last);
+    }
+    key.truncate(length);
+    key
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let text = text.trim();
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok())
+        .collect()
+}

@@ -1,0 +1,116 @@
+//! The option `httpDebug`: requests and responses in the log.
+
+use load_engine::log::Level;
+
+use super::perform::Agent;
+use super::prepare::Prepared;
+use crate::http::client::Request;
+use crate::http::failure::Failure;
+use crate::http::reply::Reply;
+
+/// Shows one exchange; nothing when the option is off.
+pub(super) struct Dump<'a>(Option<Open<'a>>);
+
+struct Open<'a> {
+    agent: &'a Agent,
+    group: String,
+    scenario: String,
+    request_id: String,
+    shows_bodies: bool,
+}
+
+impl<'a> Dump<'a> {
+    /// Shows the request.
+    pub(super) fn begin(agent: &'a Agent, prepared: &Prepared, request: &Request) -> Self {
+        let option = agent.run.options().http_debug.as_deref().unwrap_or("");
+        if option.is_empty() {
+            return Self(None);
+        }
+        let tag = |name: &str| prepared.tags.get(name).unwrap_or_default().to_owned();
+        let open = Open {
+            agent,
+            group: tag("group"),
+            scenario: tag("scenario"),
+            request_id: random_id(),
+            shows_bodies: option == "full",
+        };
+        open.say("Request", &head(request), &request.body);
+        Self(Some(open))
+    }
+
+    /// Shows the response, if there is one.
+    pub(super) fn end(self, outcome: &Result<Reply, Failure>) {
+        let (Some(open), Ok(reply)) = (self.0, outcome) else {
+            return;
+        };
+        let mut text = format!("{} {}\r\n", reply.proto, reply.status_text());
+        text.push_str(&String::from_utf8_lossy(&reply.head));
+        open.say("Response", &text, reply.body.as_deref().unwrap_or_default());
+    }
+}
+
+impl Open<'_> {
+    fn say(&self, what: &str, head: &str, body: &[u8]) {
+        let end = if head.ends_with("\r\n\r\n") {
+            ""
+        } else {
+            "\r\n"
+        };
+        let body = if self.shows_bodies { body } else { &[] };
+        let text = format!("{what}:\n{head}{end}{}\n", String::from_utf8_lossy(body));
+        let (vu, iteration) = self.agent.place;
+        let (vu, iteration) = (vu.to_string(), iteration.to_string());
+        let fields = [
+            ("group", self.group.as_str()),
+            ("iter", iteration.as_str()),
+            ("request_id", self.request_id.as_str()),
+            ("scenario", self.scenario.as_str()),
+            ("source", "http-debug"),
+            ("vu", vu.as_str()),
+        ];
+        self.agent.logger.log(Level::Info, &text, &fields);
+    }
+}
+
+fn head(request: &Request) -> String {
+    let host = request.host.as_deref().unwrap_or(&request.url.authority);
+    let mut text = format!(
+        "{} {} HTTP/1.1\r\nHost: {host}\r\n",
+        request.method, request.url.target
+    );
+    for (name, value) in request.sent_headers() {
+        text.push_str(&format!("{name}: {value}\r\n"));
+    }
+    if let Some(length) = request.announced_bytes() {
+        text.push_str(&format!("Content-Length: {length}\r\n"));
+    }
+    text
+}
+
+/// A random UUID.
+fn random_id() -> String {
+    let random = rand::random::<u128>();
+    let versioned = random & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
+    let hex = format!("{versioned:032x}");
+    let parts = [
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..],
+    ];
+    parts.join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::random_id;
+
+    #[test]
+    fn ids_are_uuids_of_version_4() {
+        let id = random_id();
+        let parts: Vec<usize> = id.split('-').map(str::len).collect();
+        assert_eq!(parts, [8, 4, 4, 4, 12]);
+        assert!(id[14..15] == *"4" && "89ab".contains(&id[19..20]), "{id}");
+    }
+}

@@ -1,0 +1,140 @@
+//! Redirects, by Go's rules.
+
+use crate::http::client::Request;
+use crate::http::failure::Failure;
+use crate::http::reply::Reply;
+use crate::http::url::{Url, quoted};
+
+/// Where a response sends the client; `None` when it is no redirect.
+pub(super) fn target(reply: &Reply, request: &Request) -> Option<Result<Url, Failure>> {
+    if !matches!(reply.status, 301 | 302 | 303 | 307 | 308) {
+        return None;
+    }
+    let location = reply.header("location").filter(|text| !text.is_empty())?;
+    Some(request.url.join(&location).map_err(|error| {
+        Failure::new(
+            1000,
+            format!(
+                "failed to parse Location header {0}: parse {0}: {error}",
+                quoted(&location)
+            ),
+        )
+    }))
+}
+
+/// Makes it the request that follows: 301, 302 and 303 become GET without a body, HEAD stays; 307 and
+/// 308 repeat.
+pub(super) fn follow(request: &mut Request, url: Url, status: u16) {
+    request.url = url;
+    request.host = None;
+    request.authorization = None;
+    if matches!(status, 307 | 308) {
+        return;
+    }
+    if request.method != "HEAD" {
+        "GET".clone_into(&mut request.method);
+    }
+    request.body.clear();
+}
+
+/// What a redirect changes about headers.
+#[derive(Debug, Default)]
+pub(super) struct Hop {
+    /// The page that sent us here.
+    referer: Option<String>,
+    /// Another host than the first has no claim to what was meant for that.
+    is_foreign: bool,
+    has_no_body: bool,
+}
+
+impl Hop {
+    /// The hop from `from` to `to` after a response with `status`.
+    pub(super) fn next(&self, first: &Url, from: &Url, to: &Url, status: u16) -> Self {
+        let goes_dark = from.is_tls && !to.is_tls;
+        Self {
+            referer: (!goes_dark).then(|| from.without_userinfo()),
+            is_foreign: self.is_foreign || !is_within(&to.host, &first.host),
+            has_no_body: self.has_no_body || !matches!(status, 307 | 308),
+        }
+    }
+
+    /// The headers of a request as they are sent on this hop.
+    pub(super) fn headers(&self, original: &[(String, String)]) -> Vec<(String, String)> {
+        const SECRET: [&str; 5] = [
+            "Authorization",
+            "Www-Authenticate",
+            "Cookie",
+            "Cookie2",
+            "Proxy-Authorization",
+        ];
+        const OF_A_BODY: [&str; 4] = [
+            "Content-Encoding",
+            "Content-Language",
+            "Content-Location",
+            "Content-Type",
+        ];
+        let stays = |name: &str| {
+            !(self.is_foreign && SECRET.contains(&name)
+                || self.has_no_body && OF_A_BODY.contains(&name))
+        };
+        let mut headers: Vec<(String, String)> = original
+            .iter()
+            .filter(|(name, _)| stays(name))
+            .cloned()
+            .collect();
+        if let Some(referer) = &self.referer
+            && !headers.iter().any(|(name, _)| name == "Referer")
+        {
+            headers.push(("Referer".to_owned(), referer.clone()));
+        }
+        headers
+    }
+}
+
+/// Whether `host` is `parent` or one of its sub-domains.
+fn is_within(host: &str, parent: &str) -> bool {
+    let prefix = host.strip_suffix(parent);
+    prefix.is_some_and(|prefix| prefix.is_empty() || prefix.ends_with('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(first: &str, from: &str, to: &str, expected: &[&str]) {
+        let [first, from, to] = [first, from, to].map(|text| Url::parse(text).expect("a URL"));
+        let hop = Hop::default().next(&first, &from, &to, 302);
+        let headers = ["Authorization", "X-Own", "Content-Type"]
+            .map(|name| (name.to_owned(), "v".to_owned()));
+        let names: Vec<String> = hop
+            .headers(&headers)
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect();
+        assert_eq!(names, expected, "{to}");
+    }
+
+    #[test]
+    fn secrets_stay_with_the_host_they_were_meant_for() {
+        let first = "http://a.test/1";
+        check(
+            first,
+            first,
+            "http://a.test/2",
+            &["Authorization", "X-Own", "Referer"],
+        );
+        check(
+            first,
+            first,
+            "http://sub.a.test/2",
+            &["Authorization", "X-Own", "Referer"],
+        );
+        check(first, first, "http://b.test/", &["X-Own", "Referer"]);
+        check(
+            first,
+            "https://a.test/1",
+            "http://a.test/2",
+            &["Authorization", "X-Own"],
+        );
+    }
+}

@@ -1,0 +1,137 @@
+//! The samples of an exchange, and their tags.
+
+use std::time::Duration;
+
+use load_metrics::{SystemTag, TagSet, builtin};
+
+use super::auth::Expects;
+use super::perform::Agent;
+use super::prepare::Prepared;
+use crate::http::client::Request;
+use crate::http::failure::Failure;
+use crate::http::reply::{Reply, Timings};
+use crate::vu::state::now;
+
+impl Agent {
+    /// Counts one exchange.
+    pub(super) fn sample(
+        &self,
+        prepared: &Prepared,
+        request: &Request,
+        exchanged: (&Result<Reply, Failure>, Timings, Expects),
+    ) {
+        let (outcome, timings, expects) = exchanged;
+        let status = outcome.as_ref().map_or(0, |reply| reply.status);
+        let is_expected = prepared.params.expected.as_ref().map(|expected| {
+            outcome.is_ok()
+                && match expects {
+                    Expects::Usual => expected.contains(status),
+                    Expects::Challenge => status == 401,
+                }
+        });
+        let tags = self.tags(prepared, request, (outcome, is_expected));
+        let at = now();
+        let metadata = prepared.metadata.as_ref();
+        let count = |metric, value| {
+            self.recorder
+                .record_with(metric, &tags, metadata, at, value);
+        };
+        let time = |metric, time: Duration| count(metric, time.as_secs_f64() * 1000.0);
+        count(builtin::HTTP_REQS, 1.0);
+        time(builtin::HTTP_REQ_DURATION, timings.duration());
+        time(builtin::HTTP_REQ_BLOCKED, timings.blocked);
+        time(builtin::HTTP_REQ_CONNECTING, timings.connecting);
+        time(builtin::HTTP_REQ_TLS_HANDSHAKING, timings.tls_handshaking);
+        time(builtin::HTTP_REQ_SENDING, timings.sending);
+        time(builtin::HTTP_REQ_WAITING, timings.waiting);
+        time(builtin::HTTP_REQ_RECEIVING, timings.receiving);
+        if let Some(expected) = is_expected {
+            count(builtin::HTTP_REQ_FAILED, f64::from(u8::from(!expected)));
+        }
+    }
+
+    fn tags(
+        &self,
+        prepared: &Prepared,
+        request: &Request,
+        result: (&Result<Reply, Failure>, Option<bool>),
+    ) -> TagSet {
+        let (outcome, is_expected) = result;
+        let reply = outcome.as_ref().ok();
+        let status = reply.map_or(0, |reply| reply.status);
+        let clean;
+        let url = match &prepared.name {
+            Some(name) => name.as_str(),
+            None if request.url.userinfo.is_none() => request.url.as_str(),
+            None => {
+                clean = request.url.clean();
+                clean.as_str()
+            }
+        };
+        let status_text = status.to_string();
+        let code = match outcome {
+            Err(failure) => failure.code.to_string(),
+            Ok(reply) if reply.status >= 400 => (1000 + reply.status).to_string(),
+            Ok(_) => String::new(),
+        };
+        let ip = reply
+            .filter(|_| self.recorder.wants(SystemTag::Ip))
+            .and_then(|reply| reply.remote)
+            .map(|remote| remote.ip().to_string());
+        let ocsp = reply
+            .filter(|_| self.recorder.wants(SystemTag::OcspStatus))
+            .and_then(|reply| reply.tls.as_ref())
+            .map(|tls| tls.ocsp().status);
+        let candidates = [
+            (SystemTag::Name, url),
+            (SystemTag::Url, url),
+            (SystemTag::Method, request.method.as_str()),
+            (SystemTag::Status, status_text.as_str()),
+            (SystemTag::Proto, reply.map_or("", |reply| reply.proto)),
+            (
+                SystemTag::TlsVersion,
+                reply
+                    .and_then(|reply| reply.tls.as_ref())
+                    .map_or("", |tls| tls.version),
+            ),
+            (
+                SystemTag::ExpectedResponse,
+                is_expected.map_or("", |expected| if expected { "true" } else { "false" }),
+            ),
+            (
+                SystemTag::Error,
+                outcome
+                    .as_ref()
+                    .err()
+                    .map_or("", |failure| failure.message.as_str()),
+            ),
+            (SystemTag::ErrorCode, code.as_str()),
+            (SystemTag::Ip, ip.as_deref().unwrap_or("")),
+            (SystemTag::OcspStatus, ocsp.unwrap_or("")),
+        ];
+        let mut pairs: Vec<(&str, &str)> =
+            Vec::with_capacity(candidates.len() + prepared.params.tags.len());
+        // What the driver knows itself wins over tags of the script.
+        let own = |key: &str| {
+            key == "name"
+                || candidates.iter().any(|(tag, value)| {
+                    tag.name() == key && !value.is_empty() && self.recorder.wants(*tag)
+                })
+        };
+        pairs.extend(
+            prepared
+                .params
+                .tags
+                .iter()
+                .filter(|(key, _)| !own(key))
+                .map(|(key, value)| (key.as_str(), value.as_str())),
+        );
+        pairs.extend(
+            candidates
+                .iter()
+                .filter(|(tag, value)| !value.is_empty() && self.recorder.wants(*tag))
+                .map(|(tag, value)| (tag.name(), *value)),
+        );
+        self.recorder.extend(&prepared.tags, &pairs)
+    }
+}

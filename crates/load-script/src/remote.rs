@@ -1,0 +1,187 @@
+//! Modules from the network: fetched by https, kept on the disk for when the network fails.
+//!
+//! k6 asks the server each time, first with `_k6=1` in the query. So do we; beyond that, what was
+//! fetched is kept with its hash, and used with a warning when the server cannot be reached. A URL that
+//! ends in `#sha256=…` is pinned: nothing else than text with that hash is ever run, and once it is
+//! kept the server is not asked again.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use load_engine::log::Logger;
+use load_engine::options::Options;
+use sha2::{Digest, Sha256};
+use tokio::time::{Instant, timeout_at};
+
+use crate::http::client::{Client, Request};
+use crate::http::coding;
+use crate::http::network::Network;
+use crate::http::url::Url;
+use crate::source::SourceError;
+
+/// How long a module may take; k6's.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// Redirects that are followed.
+const MAX_REDIRECTS: usize = 10;
+/// A module may be this much.
+const MAX_BYTES: usize = 64 << 20;
+
+/// The text of the module with this full name.
+///
+/// # Errors
+/// When neither the server nor the disk has it, or it is not what it is pinned to.
+pub(crate) async fn fetch(name: &str, logger: &Logger) -> Result<String, SourceError> {
+    let failed = |cause: String| SourceError::Remote {
+        url: name.to_owned(),
+        cause,
+    };
+    let (url, pin) = match name.split_once("#sha256=") {
+        Some((url, pin)) => (url, Some(pin.to_ascii_lowercase())),
+        None => (name, None),
+    };
+    let kept = Kept::of(url);
+    if let (Some(pin), Some(text)) = (&pin, kept.read())
+        && hash(&text) == *pin
+    {
+        return Ok(text);
+    }
+    let (text, is_fresh) = match load(url).await {
+        Ok(text) => (text, true),
+        Err(Refusal::Status(cause)) => return Err(failed(cause)),
+        Err(Refusal::Unreachable(cause)) => {
+            let text = kept.read().ok_or_else(|| failed(cause.clone()))?;
+            logger.warn(&format!(
+                "{url} cannot be reached ({cause}); the copy that was kept of it is used"
+            ));
+            (text, false)
+        }
+    };
+    if let Some(pin) = pin {
+        let found = hash(&text);
+        if found != pin {
+            return Err(failed(format!("its sha256 is {found}")));
+        }
+    }
+    if is_fresh {
+        kept.write(&text);
+    }
+    Ok(text)
+}
+
+/// Why a server gives nothing.
+enum Refusal {
+    /// It says so.
+    Status(String),
+    /// It does not answer.
+    Unreachable(String),
+}
+
+async fn load(url: &str) -> Result<String, Refusal> {
+    let joint = if url.contains('?') { '&' } else { '?' };
+    match get(&format!("{url}{joint}_k6=1")).await {
+        Ok(text) => Ok(text),
+        Err(_) => get(url).await,
+    }
+}
+
+async fn get(url: &str) -> Result<String, Refusal> {
+    let unreachable =
+        |cause: &dyn std::fmt::Display| Refusal::Unreachable(format!("Get \"{url}\": {cause}"));
+    let network = Arc::new(Network::new(&Options::default()));
+    let client = Client::for_modules(network);
+    let deadline = Instant::now() + TIMEOUT;
+    let mut target = Url::parse(url).map_err(|error| unreachable(&error))?;
+    for _ in 0..=MAX_REDIRECTS {
+        let request = Request::to_get(target, crate::USER_AGENT, deadline);
+        let exchanged = timeout_at(deadline, client.send(&request)).await;
+        let exchanged = exchanged.map_err(|_| unreachable(&"request timeout"))?;
+        let reply = exchanged
+            .outcome
+            .map_err(|failure| unreachable(&failure.detail))?;
+        if matches!(reply.status, 301 | 302 | 303 | 307 | 308)
+            && let Some(location) = reply.header("location")
+        {
+            target = request
+                .url
+                .join(&location)
+                .map_err(|error| unreachable(&error))?;
+            continue;
+        }
+        if reply.status != 200 {
+            let cause = format!("wrong status code ({}) for: {url}", reply.status);
+            return Err(Refusal::Status(cause));
+        }
+        let coding = reply.header("content-encoding");
+        let mut body = reply.body.unwrap_or_default();
+        if let Some(coding) = coding {
+            body = coding::decode(body, &coding).map_err(|error| unreachable(&error))?;
+        }
+        if body.len() > MAX_BYTES {
+            return Err(unreachable(&"the module is larger than 64 MiB"));
+        }
+        return Ok(String::from_utf8_lossy(&body).into_owned());
+    }
+    Err(unreachable(&"stopped after 10 redirects"))
+}
+
+/// Where a module is kept: a file whose first line is the hash of the rest.
+struct Kept(Option<PathBuf>);
+
+impl Kept {
+    fn of(url: &str) -> Self {
+        let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let cache = variable("XDG_CACHE_HOME")
+            .map(PathBuf::from)
+            .or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".cache")));
+        Self(cache.map(|cache| cache.join("sparring").join("modules").join(hash(url))))
+    }
+
+    /// The text, unless it is not what was written.
+    fn read(&self) -> Option<String> {
+        let whole = std::fs::read_to_string(self.0.as_ref()?).ok()?;
+        let (sum, text) = whole.split_once('\n')?;
+        (hash(text) == sum).then(|| text.to_owned())
+    }
+
+    /// Keeps the text. A disk that is full or read-only only means that nothing is kept.
+    fn write(&self, text: &str) {
+        let Some(path) = &self.0 else { return };
+        let Some(folder) = path.parent() else { return };
+        let unfinished = path.with_extension(format!("{:016x}", rand::random::<u64>()));
+        let written = std::fs::create_dir_all(folder)
+            .and_then(|()| std::fs::write(&unfinished, format!("{}\n{text}", hash(text))))
+            .and_then(|()| std::fs::rename(&unfinished, path));
+        if written.is_err() {
+            let _ = std::fs::remove_file(&unfinished);
+        }
+    }
+}
+
+fn hash(text: &str) -> String {
+    let sum = Sha256::digest(text.as_bytes());
+    sum.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_believed_only_while_it_is_whole() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let kept = Kept(Some(folder.path().join("deep").join("name")));
+        assert_eq!(kept.read(), None);
+        kept.write("export default 1;\nsecond line");
+        assert_eq!(
+            kept.read().as_deref(),
+            Some("export default 1;\nsecond line")
+        );
+        let path = kept.0.as_ref().expect("a path");
+        let tampered = std::fs::read_to_string(path)
+            .expect("there")
+            .replace('1', "2");
+        std::fs::write(path, tampered).expect("written");
+        assert_eq!(kept.read(), None);
+    }
+}

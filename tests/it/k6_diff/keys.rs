@@ -1,0 +1,136 @@
+//! Certificates for the server's TLS ends, made anew for each run.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
+
+/// An authority and what it has issued; the texts lie in a folder for scripts to open.
+pub struct Keys {
+    folder: tempfile::TempDir,
+    authority: Issuer<'static, KeyPair>,
+    root: CertificateDer<'static>,
+}
+
+/// A certificate with its key.
+pub struct Pair {
+    pub certificate: CertificateDer<'static>,
+    pub key: PrivateKeyDer<'static>,
+}
+
+/// The versions and protocols of an end.
+#[derive(Default)]
+pub struct Wishes {
+    pub alpn: &'static [&'static [u8]],
+    pub only_tls12: bool,
+    pub asks_for_certificate: bool,
+}
+
+impl Keys {
+    pub fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "sparring test authority");
+        let key = KeyPair::generate().expect("a key");
+        let root = params.self_signed(&key).expect("a certificate");
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("root.pem"), root.pem()).expect("written");
+        let keys = Self {
+            folder,
+            root: root.der().clone(),
+            authority: Issuer::new(params, key),
+        };
+        keys.write_client();
+        keys
+    }
+
+    /// The file with the authority's certificate.
+    pub fn root_file(&self) -> PathBuf {
+        self.folder.path().join("root.pem")
+    }
+
+    /// Where `client.pem` and `client.key` lie.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A certificate for the loopback, signed by the authority.
+    pub fn trusted(&self) -> Pair {
+        self.issue(names())
+    }
+
+    /// The same, long expired.
+    pub fn expired(&self) -> Pair {
+        let mut params = names();
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(2020, 2, 1);
+        self.issue(params)
+    }
+
+    /// A certificate that nobody has signed.
+    pub fn unknown() -> Pair {
+        let key = KeyPair::generate().expect("a key");
+        let certificate = names().self_signed(&key).expect("a certificate");
+        pair(certificate.der(), &key)
+    }
+
+    fn issue(&self, params: CertificateParams) -> Pair {
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.authority).expect("signed");
+        pair(certificate.der(), &key)
+    }
+
+    fn write_client(&self) {
+        let key = KeyPair::generate().expect("a key");
+        let certificate = names().signed_by(&key, &self.authority).expect("signed");
+        let write = |name: &str, text: String| {
+            std::fs::write(self.folder.path().join(name), text).expect("written");
+        };
+        write("client.pem", certificate.pem());
+        write("client.key", key.serialize_pem());
+    }
+
+    /// What a server needs to speak TLS.
+    pub fn server(&self, pair: Pair, wishes: &Wishes) -> Arc<ServerConfig> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let versions: &[&rustls::SupportedProtocolVersion] = if wishes.only_tls12 {
+            &[&rustls::version::TLS12]
+        } else {
+            rustls::ALL_VERSIONS
+        };
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(versions)
+            .expect("versions that the provider has");
+        let builder = if wishes.asks_for_certificate {
+            let mut roots = RootCertStore::empty();
+            roots.add(self.root.clone()).expect("a root");
+            let verifier =
+                WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+            builder.with_client_cert_verifier(verifier.expect("a verifier"))
+        } else {
+            builder.with_no_client_auth()
+        };
+        let mut config = builder
+            .with_single_cert(vec![pair.certificate], pair.key)
+            .expect("certificate and key fit");
+        config.alpn_protocols = wishes.alpn.iter().map(|name| name.to_vec()).collect();
+        Arc::new(config)
+    }
+}
+
+fn names() -> CertificateParams {
+    let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+    CertificateParams::new(names).expect("names")
+}
+
+fn pair(certificate: &CertificateDer<'static>, key: &KeyPair) -> Pair {
+    Pair {
+        certificate: certificate.clone(),
+        key: PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+    }
+}

@@ -1,0 +1,182 @@
+//! A server of HTTP/1.1 that breaks off, lies and babbles, as the path says.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+/// Starts it; it ends with the process. Gives `http://127.0.0.1:port`.
+pub fn start() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let base = format!("http://{}", listener.local_addr().expect("it is bound"));
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            thread::spawn(move || serve(stream));
+        }
+    });
+    base
+}
+
+struct Request {
+    method: String,
+    /// Of the request line: absolute when we are a proxy.
+    target: String,
+    head: String,
+    body: Vec<u8>,
+}
+
+fn serve(stream: TcpStream) -> Option<()> {
+    let mut reader = BufReader::new(stream.try_clone().ok()?);
+    let mut writer = stream;
+    for number in 1.. {
+        let request = read(&mut reader)?;
+        let path = request.target.trim_start_matches('/').to_owned();
+        match answer(&path, number, &request) {
+            Answer::Keep(bytes) => writer.write_all(&bytes).ok()?,
+            Answer::Close(bytes) => {
+                writer.write_all(&bytes).ok()?;
+                return None;
+            }
+            Answer::Reset => {
+                reset(&writer);
+                return None;
+            }
+            Answer::Hang => thread::sleep(Duration::from_secs(20)),
+        }
+    }
+    None
+}
+
+fn read(reader: &mut BufReader<TcpStream>) -> Option<Request> {
+    let mut line = String::new();
+    if reader.read_line(&mut line).ok()? == 0 {
+        return None;
+    }
+    let (mut head, mut length) = (String::new(), 0);
+    loop {
+        let mut header = String::new();
+        if reader.read_line(&mut header).ok()? == 0 {
+            return None;
+        }
+        if header.trim().is_empty() {
+            break;
+        }
+        if let Some(value) = header.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().ok()?;
+        }
+        head.push_str(&header);
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    let mut words = line.split_whitespace();
+    Some(Request {
+        method: words.next()?.to_owned(),
+        target: words.next()?.to_owned(),
+        head,
+        body,
+    })
+}
+
+enum Answer {
+    Keep(Vec<u8>),
+    Close(Vec<u8>),
+    Reset,
+    Hang,
+}
+
+fn ok(headers: &str, body: &str) -> Vec<u8> {
+    format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n{headers}\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+fn answer(path: &str, number: u32, request: &Request) -> Answer {
+    let close = |text: &str| Answer::Close(text.as_bytes().to_vec());
+    let keep = |text: &str| Answer::Keep(text.as_bytes().to_vec());
+    match path {
+        "reset" => Answer::Reset,
+        "close" => Answer::Close(Vec::new()),
+        "hang" => Answer::Hang,
+        "short" => close("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"),
+        "half-head" => close("HTTP/1.1 200 OK\r\nContent-Le"),
+        "garbage" => close("SSH-2.0-OpenSSH_9\r\n\r\n"),
+        "bad-status" => close("HTTP/1.1 abc OK\r\n\r\n"),
+        "bad-length" => close("HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n"),
+        "bad-chunk" => close("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc"),
+        "chunked" => keep(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=1\r\nde\r\n0\r\n\r\n",
+        ),
+        "until-close" => close("HTTP/1.1 200 OK\r\n\r\nall of it"),
+        "old" => close("HTTP/1.0 200 Fine\r\nContent-Length: 2\r\n\r\nhi"),
+        "continue" => {
+            keep("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+        }
+        "switch" => {
+            close("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n")
+        }
+        "no-reason" => keep("HTTP/1.1 299\r\nContent-Length: 0\r\n\r\n"),
+        "not-gzip" => Answer::Keep(ok("Content-Encoding: gzip\r\n", "plain text")),
+        "multi" => Answer::Keep(ok(
+            "x-multi: a\r\nX-MULTI: b\r\nSet-Cookie: one=1; Path=/\r\nSet-Cookie: two=2; HttpOnly; Max-Age=60\r\n",
+            "",
+        )),
+        "no-content" => keep("HTTP/1.1 204 No Content\r\n\r\n"),
+        "not-modified" => keep("HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n"),
+        "bad-location" => {
+            keep("HTTP/1.1 302 Found\r\nLocation: http://[::1\r\nContent-Length: 0\r\n\r\n")
+        }
+        "no-location" => keep("HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n"),
+        "number" => Answer::Keep(ok("", &number.to_string())),
+        "digest" => digest(request),
+        _ => Answer::Keep(ok(
+            "Content-Type: text/plain\r\n",
+            &format!(
+                "{} {}\n{}\n{}",
+                request.method,
+                request.target,
+                request.head,
+                String::from_utf8_lossy(&request.body)
+            ),
+        )),
+    }
+}
+
+/// Asks for a digest once, then says which parameters it was given.
+fn digest(request: &Request) -> Answer {
+    let authorization = request
+        .head
+        .lines()
+        .find_map(|line| line.strip_prefix("Authorization: Digest "));
+    let Some(authorization) = authorization else {
+        let text = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth\", opaque=\"o\"\r\nContent-Length: 2\r\n\r\nno";
+        return Answer::Keep(text.as_bytes().to_vec());
+    };
+    let mut names: Vec<&str> = authorization
+        .split(',')
+        .filter_map(|part| part.split('=').next())
+        .map(str::trim)
+        .collect();
+    names.sort_unstable();
+    Answer::Keep(ok("", &names.join(" ")))
+}
+
+/// Closes so that the other side sees "connection reset by peer".
+fn reset(stream: &TcpStream) {
+    use std::os::fd::AsRawFd;
+    let linger = libc::linger {
+        l_onoff: 1,
+        l_linger: 0,
+    };
+    // SAFETY: the descriptor is open, the option's value lives during the call.
+    unsafe {
+        libc::setsockopt(
+            stream.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_LINGER,
+            std::ptr::from_ref(&linger).cast(),
+            size_of::<libc::linger>() as libc::socklen_t,
+        );
+    }
+}

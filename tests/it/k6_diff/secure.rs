@@ -1,0 +1,140 @@
+//! The TLS ends of the server: good ones, and some that are wrong in one way.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use bytes::Bytes;
+use h2::Reason;
+use h2::server::SendResponse;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
+use rustls::ServerConfig;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+
+use super::keys::{Keys, Wishes};
+
+const BOTH: &[&[u8]] = &[b"h2", b"http/1.1"];
+const ONLY_2: &[&[u8]] = &[b"h2"];
+
+/// Starts all ends; gives the variables that tell scripts where they are.
+pub async fn start(keys: &Keys, router: &Router) -> Vec<(String, String)> {
+    let wishes = |alpn| Wishes {
+        alpn,
+        ..Wishes::default()
+    };
+    let mutual = Wishes {
+        asks_for_certificate: true,
+        ..Wishes::default()
+    };
+    let older = Wishes {
+        only_tls12: true,
+        ..Wishes::default()
+    };
+    let ends = [
+        ("TLS", keys.server(keys.trusted(), &wishes(BOTH))),
+        ("TLS1", keys.server(keys.trusted(), &wishes(&[]))),
+        ("TLS12", keys.server(keys.trusted(), &older)),
+        ("EXPIRED", keys.server(keys.expired(), &wishes(&[]))),
+        ("UNKNOWN", keys.server(Keys::unknown(), &wishes(&[]))),
+        ("MUTUAL", keys.server(keys.trusted(), &mutual)),
+    ];
+    let mut variables = Vec::new();
+    for (name, config) in ends {
+        let (listener, base) = bind().await;
+        variables.push((name.to_owned(), base));
+        tokio::spawn(serve(listener, config, router.clone()));
+    }
+    let (listener, base) = bind().await;
+    variables.push(("FAULTS".to_owned(), base));
+    tokio::spawn(serve_faults(
+        listener,
+        keys.server(keys.trusted(), &wishes(ONLY_2)),
+    ));
+    variables
+}
+
+async fn bind() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("it is bound").port();
+    (listener, format!("https://localhost:{port}"))
+}
+
+async fn serve(listener: TcpListener, config: Arc<ServerConfig>, router: Router) {
+    let acceptor = TlsAcceptor::from(config);
+    while let Ok((tcp, _)) = listener.accept().await {
+        let (acceptor, router) = (acceptor.clone(), router.clone());
+        tokio::spawn(async move {
+            let stream = acceptor.accept(tcp).await.ok()?;
+            let service = TowerToHyperService::new(router);
+            auto::Builder::new(TokioExecutor::new())
+                .serve_connection(TokioIo::new(stream), service)
+                .await
+                .ok()
+        });
+    }
+}
+
+/// HTTP/2 that goes wrong as the path says.
+async fn serve_faults(listener: TcpListener, config: Arc<ServerConfig>) {
+    let acceptor = TlsAcceptor::from(config);
+    let connections = Arc::new(AtomicUsize::new(0));
+    while let Ok((tcp, _)) = listener.accept().await {
+        let number = connections.fetch_add(1, Ordering::Relaxed);
+        let acceptor = acceptor.clone();
+        tokio::spawn(async move {
+            if misbehave(tcp, acceptor, number).await.is_err() {
+                // The client has gone; that is how these tests end.
+            }
+        });
+    }
+}
+
+async fn misbehave(tcp: TcpStream, acceptor: TlsAcceptor, number: usize) -> Result<(), h2::Error> {
+    let Ok(stream) = acceptor.accept(tcp).await else {
+        return Ok(());
+    };
+    let mut connection = h2::server::handshake(stream).await?;
+    let mut refused = false;
+    while let Some(request) = connection.accept().await {
+        let (request, mut respond) = request?;
+        let path = request.uri().path().to_owned();
+        let (action, code) = path
+            .trim_start_matches('/')
+            .split_once('/')
+            .unwrap_or((path.trim_start_matches('/'), ""));
+        let code: u32 = code.parse().unwrap_or(0);
+        match action {
+            "rst" => respond.send_reset(Reason::from(code)),
+            "refuse-once" if !refused => {
+                refused = true;
+                respond.send_reset(Reason::REFUSED_STREAM);
+            }
+            "goaway" => connection.abrupt_shutdown(Reason::from(code)),
+            "close" => return Ok(()),
+            "half" => {
+                let response = http::Response::builder().status(200).body(());
+                let mut body = respond.send_response(response.expect("valid"), false)?;
+                body.send_data(Bytes::from_static(b"half"), false)?;
+                body.send_reset(Reason::from(code));
+            }
+            "slow" => {
+                tokio::spawn(async move {
+                    tokio::time::sleep(Duration::from_millis(300)).await;
+                    answer(&mut respond, number).ok()
+                });
+            }
+            _ => answer(&mut respond, number)?,
+        }
+    }
+    Ok(())
+}
+
+fn answer(respond: &mut SendResponse<Bytes>, number: usize) -> Result<(), h2::Error> {
+    let response = http::Response::builder().status(200).body(());
+    let mut body = respond.send_response(response.expect("valid"), false)?;
+    body.send_data(Bytes::from(number.to_string()), true)
+}

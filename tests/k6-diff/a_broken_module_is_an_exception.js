@@ -1,0 +1,2 @@
+import './modules/broken.js';
+export default function () {}

@@ -1,0 +1,2 @@
+import { nope } from './modules/live.js';
+export default function () {}

@@ -1,0 +1,2 @@
+import x from './modules/nowhere.js';
+export default function () {}

@@ -1,0 +1,6 @@
+import http from 'k6/http';
+export const options = { iterations: 1 };
+export default function () {
+  const r = http.get(`${__ENV.EXPIRED}/json`, { tags: { name: 'expired' } });
+  console.log(r.status, r.error_code, r.error.replace(/time .* is/, 'time X is'));
+}

@@ -1,0 +1,9 @@
+import http from 'k6/http';
+export const options = { iterations: 1 };
+export default function () {
+  for (const code of [1, 2, 11]) {
+    const r = http.get(`${__ENV.FAULTS}/goaway/${code}`);
+    console.log(code, r.status, r.error_code, r.error);
+  }
+  console.log(http.get(`${__ENV.FAULTS}/number`).status);
+}

@@ -1,0 +1,7 @@
+import http from 'k6/http';
+const [cert, key] = ['pem', 'key'].map((kind) => open(`${__ENV.KEYS}/client.${kind}`));
+export const options = { iterations: 1, tlsAuth: [{ cert, key, domains: ['elsewhere.test'] }] };
+export default function () {
+  const r = http.get(`${__ENV.MUTUAL}/json`);
+  console.log(r.status, r.error_code, r.error);
+}

@@ -1,0 +1,5 @@
+import http from 'k6/http';
+export const options = { iterations: 2 };
+export default function () {
+  console.log(http.get(`${__ENV.RAW}/number`).body, http.get(`${__ENV.RAW}/number`).body);
+}

@@ -1,0 +1,2 @@
+throw 'only text';
+export default function () {}

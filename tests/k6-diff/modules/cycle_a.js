@@ -1,0 +1,1 @@
+import "./cycle_b.js"; export const a = "a"; export function fa() { return a; }

@@ -1,0 +1,1 @@
+import { fa } from "./cycle_a.js"; export const b = () => fa();

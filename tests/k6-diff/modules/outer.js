@@ -1,0 +1,1 @@
+module.exports = require("./folder/inner.js") + require("./common.js").x;

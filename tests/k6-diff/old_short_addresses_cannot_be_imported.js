@@ -1,0 +1,2 @@
+import x from 'github.com/a/b';
+export default function () {}
