@@ -1,2 +1,3 @@
+// differs in log: the parser stops at the first error
 import './modules/broken.js';
 export default function () {}

@@ -1,3 +1,4 @@
+// differs in log: it is not said that this is about the script
 import http from 'k6/http';
 export const options = { iterations: 1, tlsCipherSuites: ['TLS_OF_MY_OWN'] };
 export default function () { http.get(`${__ENV.TLS12}/json`); }

@@ -1,3 +1,4 @@
+// differs in log: the port of the client is in it
 import http from 'k6/http';
 export const options = { iterations: 1 };
 export default function () {

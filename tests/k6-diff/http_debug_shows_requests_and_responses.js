@@ -1,3 +1,4 @@
+// differs in log: every request has a random number
 // flags: --http-debug=full
 import http from 'k6/http';
 export const options = { iterations: 1 };

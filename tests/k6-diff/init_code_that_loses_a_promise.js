@@ -1,2 +1,3 @@
+// differs in exit code, log: it is an exception like any other
 Promise.reject(new Error('lost'));
 export default function () {}

@@ -137,12 +137,33 @@ impl Script {
         plain(why)
     }
 
+    /// Remembers an error of ours that came while a module was compiled: one of its imports.
+    fn remember(&self, ctx: &Ctx<'_>, name: &str, throw: Throw) -> Throw {
+        if let Throw::Plain(why) = throw {
+            return self.refuse(name, why);
+        }
+        if !matches!(throw, Throw::Engine(_)) || !ctx.has_exception() {
+            return throw;
+        }
+        let error = ctx.catch();
+        let text = |key: &str| {
+            error
+                .as_object()
+                .and_then(|object| object.get::<_, String>(key).ok())
+        };
+        match (text("name").as_deref(), text("message")) {
+            (Some("GoError"), Some(why)) => self.refuse(name, why),
+            _ => Throw::Engine(ctx.throw(error.clone())),
+        }
+    }
+
     fn refusal(&self, name: &str) -> Option<Throw> {
         let refusals = self.refusals.read().unwrap_or_else(PoisonError::into_inner);
         refusals.get(name).cloned().map(plain)
     }
 
-    fn specifier(&self, name: &str) -> String {
+    /// How the script calls what has this full name.
+    pub(crate) fn specifier(&self, name: &str) -> String {
         let specifiers = self
             .specifiers
             .read()
@@ -187,7 +208,7 @@ impl Script {
         }
         let text = self.text_of(ctx, name)?;
         let has_meta = text.contains("import.meta");
-        let loaded = compile(ctx, name, text)?;
+        let loaded = compile(ctx, name, text).map_err(|throw| self.remember(ctx, name, throw))?;
         let (code, is_common) = match &loaded {
             Loaded::Module(code) => (code, false),
             Loaded::Common(code) => (code, true),

@@ -21,7 +21,8 @@ pub(crate) enum SourceError {
     Special(&'static str, &'static str, &'static str),
     /// A file that is not there.
     #[error(
-        "The moduleSpecifier \"{0}\" couldn't be found on local disk. Make sure that you've specified the right path to the file."
+        "The moduleSpecifier \"{0}\" couldn't be found on local disk. Make sure that you've specified the right path to the file. \
+         If you're running k6 using the Docker image make sure you have mounted the local directory (-v /local/path/:/inside/docker/path) containing your script and modules so that they're accessible by k6 from inside of the container, see https://grafana.com/docs/k6/latest/using-k6/modules/#use-modules-with-docker."
     )]
     Missing(String),
     /// A file that cannot be read.

@@ -82,7 +82,11 @@ pub fn observe(driver: &Driver, case: &Case, server: &Server) -> Observation {
     let home = folder.path().join("home");
     command.env("OUT", folder.path()).env("HOME", &home);
     command.env("XDG_CONFIG_HOME", &home);
-    command.envs(case.env.iter().map(|(name, value)| (name, server.fill(value))));
+    command.envs(
+        case.env
+            .iter()
+            .map(|(name, value)| (name, server.fill(value))),
+    );
     let output = run(command, case);
     let plain = |text: &[u8]| {
         let text = String::from_utf8_lossy(text);

@@ -270,7 +270,7 @@ impl Receiver {
         };
         let taken = body
             .feed(bytes)
-            .map_err(|error| malformed(&error.to_string()))?;
+            .map_err(|error| Failure::new(1000, error.to_string()))?;
         self.surplus |= taken < bytes.len();
         Ok(())
     }
@@ -398,7 +398,10 @@ fn complaint(head: &[u8], otherwise: &str) -> String {
 }
 
 fn malformed(why: &str) -> Failure {
-    Failure::new(1000, why)
+    Failure {
+        detail: format!("net/http: HTTP/1.x transport connection broken: {why}"),
+        ..Failure::new(1000, why)
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! HTTP/2: one connection to a host, many requests on it at the same time.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
@@ -129,19 +129,29 @@ impl Session {
         wire: &Wire<'_>,
         marks: &mut Marks,
     ) -> Result<Reply, Broken> {
-        match self.try_exchange(head, wire, marks).await {
+        let stream = Cell::new(0);
+        match self.try_exchange(head, wire, (marks, &stream)).await {
             Ok(reply) => Ok(reply),
-            Err(error) => Err(self.why(error).await),
+            Err(error) => Err(self.why(error, &stream).await),
         }
     }
 
     /// A stream only knows that its connection has gone; the connection knows why.
-    async fn why(&self, error: Cause) -> Broken {
+    async fn why(&self, error: Cause, stream: &Cell<u32>) -> Broken {
         let error = match error {
             Cause::Request(failure) => return Broken::Midway(failure),
             Cause::Stream(error) => error,
         };
-        let failure = Failure::http2(&error);
+        let mut failure = Failure::http2(&error);
+        if let (true, Some(reason)) = (error.is_reset(), error.reason()) {
+            let from = if error.is_remote() {
+                "; received from peer"
+            } else {
+                ""
+            };
+            let name = name_of(reason.into());
+            failure.detail = format!("stream error: stream ID {}; {name}{from}", stream.get());
+        }
         if error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR) {
             return Broken::Closing(failure);
         }
@@ -164,14 +174,16 @@ impl Session {
         &self,
         head: &Head<'_>,
         wire: &Wire<'_>,
-        marks: &mut Marks,
+        notes: (&mut Marks, &Cell<u32>),
     ) -> Result<Reply, Cause> {
+        let (marks, number) = notes;
         let broken = Cause::Stream;
         let request = request_of(head).map_err(Cause::Request)?;
         let mut sender = self.sender.clone().ready().await.map_err(broken)?;
         let (response, stream) = sender
             .send_request(request, wire.body.is_empty())
             .map_err(broken)?;
+        number.set(response.stream_id().as_u32());
         let response = send(stream, response, wire.body).await;
         marks.sent = Some(Instant::now());
         let response = match response {

@@ -93,8 +93,8 @@ impl Network {
 
     /// The address to connect to for a host of a URL.
     pub(crate) async fn address_of(&self, host: &str, port: u16) -> Result<SocketAddr, Failure> {
-        if self.is_blocked_name(host) {
-            let message = format!("hostname ({host}) is in a blocked pattern");
+        if let Some(pattern) = self.blocking_pattern(host) {
+            let message = format!("hostname ({host}) is in a blocked pattern ({pattern})");
             return Err(Failure {
                 code: 1111,
                 message: "hostname is blocked".to_owned(),
@@ -124,12 +124,12 @@ impl Network {
         Ok(address)
     }
 
-    fn is_blocked_name(&self, host: &str) -> bool {
+    fn blocking_pattern(&self, host: &str) -> Option<&String> {
         self.options
             .block_hostnames
             .iter()
             .flatten()
-            .any(|pattern| matches(pattern, host))
+            .find(|pattern| matches(pattern, host))
     }
 
     /// What the option `hosts` says of a host; the longest pattern wins.

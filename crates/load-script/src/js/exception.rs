@@ -69,8 +69,7 @@ pub(crate) fn describe(error: &Value<'_>) -> String {
         .filter(Value::is_string)
         .and_then(|stack| convert::to_text(&stack).ok());
     let Some(frames) = frames else {
-        // What is no error has no stack; k6 ends the line all the same.
-        return format!("{headline}\n");
+        return headline;
     };
     let mut text = format!("{headline}\n");
     for frame in frames.lines().filter_map(frame) {

@@ -132,6 +132,7 @@ fn reworded(ctx: &Ctx<'_>, throw: Throw) -> Throw {
     let Some((export, module)) = parts else {
         return Throw::Engine(ctx.throw(error.clone()));
     };
+    let module = state(ctx).script.specifier(module);
     let text =
         format!("The requested module \"{module}\" does not provide an export named \"{export}\"");
     Throw::Engine(rquickjs::Exception::throw_syntax(ctx, &text))

@@ -14,6 +14,9 @@ use crate::js::native::{Throw, Visible, define, plain};
 use crate::js::promise::{self, State};
 use crate::modules;
 
+/// How the text of a rejection begins that nobody has handled.
+const UNCAUGHT: &str = "Uncaught (in promise)";
+
 /// How a piece of script code ended.
 pub(crate) enum Ending<R> {
     /// It returned.
@@ -29,7 +32,13 @@ pub(crate) enum Ending<R> {
 impl<R> Ending<R> {
     pub(crate) fn into_error(self) -> ScriptError {
         match self {
-            Self::Threw(text) => ScriptError::Exception(text),
+            Self::Threw(mut text) => {
+                // As k6 ends it, also where there is no stack.
+                if !text.ends_with('\n') && !text.starts_with(UNCAUGHT) {
+                    text.push('\n');
+                }
+                ScriptError::Exception(text)
+            }
             Self::Aborted(abortion) => ScriptError::Aborted(abortion.said),
             Self::Interrupted | Self::Returned(_) => ScriptError::Interrupted,
         }
@@ -269,10 +278,7 @@ fn settle<'js>(ctx: &Ctx<'js>, state: &VuState, value: &Value<'js>) -> Result<Va
 
 fn uncaught(ctx: &Ctx<'_>, reason: &Value<'_>) -> Throw {
     // A thrown string has no prefix of its own kind: it is logged as it is.
-    let text = format!(
-        "Uncaught (in promise) {}",
-        exception::describe(reason).trim_end_matches(|c| c == '\n' && !reason.is_error())
-    );
+    let text = format!("{UNCAUGHT} {}", exception::describe(reason));
     match convert::string(ctx, &text) {
         Ok(text) => Throw::Engine(ctx.throw(text)),
         Err(throw) => throw,
@@ -319,11 +325,23 @@ pub(crate) fn set_environment(
 pub(crate) fn log_failure(state: &VuState, text: &str) {
     let activation = state.activation.borrow();
     let mut fields: Vec<(&str, &str)> = Vec::new();
+    // What is no error has no stack of its own; it came through this function in any case.
+    let with_place;
+    let mut text = text;
+    if let Some(activation) = activation.as_ref()
+        && !text.contains("\n\tat ")
+        && !text.starts_with(UNCAUGHT)
+    {
+        let end = text.trim_end_matches('\n');
+        let (function, entry) = (&activation.function, state.script.entry());
+        with_place = format!("{end}\n\tat {function} ({entry})\n");
+        text = &with_place;
+    }
     if let Some(activation) = activation.as_ref() {
         fields.push(("executor", activation.scenario.executor));
         fields.push(("scenario", &activation.scenario.name));
     }
-    if !text.starts_with("Uncaught (in promise)") {
+    if !text.starts_with(UNCAUGHT) {
         fields.push(("source", "stacktrace"));
     }
     state.logger.log(Level::Error, text, &fields);

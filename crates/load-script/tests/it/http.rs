@@ -50,12 +50,12 @@ fn redirects_cookies_and_codings_are_followed() {
         &[
             "200 true",
             "302",
-            "v a, b -62135596800000",
+            "v a, b -6795364578871",
             "true",
             "{\"k\":[\"v\"],\"other\":[\"1\"]}",
             "true",
             "unpacked abcde",
-            "null",
+            "true",
         ],
     );
 }

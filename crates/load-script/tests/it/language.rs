@@ -48,7 +48,7 @@ fn exceptions_end_an_iteration_and_are_logged_as_k6_logs_them() {
 fn what_cannot_run_is_refused_with_its_place() {
     let error = load_error("export default function () {\n  let a = ;\n}");
     assert!(
-        error.contains("SyntaxError") && error.contains("file:///scripts/test.js:2:"),
+        error.starts_with("GoError: file:///scripts/test.js: Line 2:11 Unexpected token ;"),
         "{error}"
     );
     let error = load_error("import x from './missing.js'; export default function () {}");

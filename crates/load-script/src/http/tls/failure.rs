@@ -3,7 +3,7 @@
 use std::io;
 
 use jiff::Timestamp;
-use rustls::pki_types::UnixTime;
+use rustls::pki_types::{ServerName, UnixTime};
 use rustls::{AlertDescription, CertificateError as Bad, Error};
 
 use crate::http::failure::Failure;
@@ -25,7 +25,7 @@ impl Failure {
             Error::InvalidMessage(_) => Self {
                 code: 1301,
                 message: "tls: first record does not look like a TLS handshake".to_owned(),
-                detail: "tls: first record does not look like a TLS handshake".to_owned(),
+                detail: "http: server gave HTTP response to HTTPS client".to_owned(),
             },
             Error::AlertReceived(alert) => {
                 Self::new(1010, format!("remote error: tls: {}", words(*alert)))
@@ -50,7 +50,7 @@ fn of_certificate(bad: &Bad) -> Failure {
         Bad::NotValidForName | Bad::NotValidForNameContext { .. } => refused(
             1311,
             "x509: certificate doesn't match hostname",
-            format!("x509: {bad}"),
+            format!("x509: certificate is {}", valid_for(bad)),
         ),
         Bad::ExpiredContext { time, not_after } => {
             let message = expired(*time, "after", *not_after);
@@ -65,6 +65,27 @@ fn of_certificate(bad: &Bad) -> Failure {
             refused(1300, &message, message.clone())
         }
     }
+}
+
+/// Whom a certificate is for, and whom we wanted, in Go's words.
+fn valid_for(bad: &Bad) -> String {
+    let Bad::NotValidForNameContext {
+        expected,
+        presented,
+    } = bad
+    else {
+        return "not valid for any names".to_owned();
+    };
+    let kind = match expected {
+        ServerName::IpAddress(_) => "IpAddress",
+        _ => "DnsName",
+    };
+    let inside = |name: &String| {
+        let name = name.strip_prefix(kind)?.strip_prefix('(')?;
+        Some(name.strip_suffix(')')?.trim_matches('"').to_owned())
+    };
+    let names: Vec<String> = presented.iter().filter_map(inside).collect();
+    format!("valid for {}, not {}", names.join(", "), expected.to_str())
 }
 
 fn expired(now: UnixTime, relation: &str, limit: UnixTime) -> String {

@@ -6,7 +6,7 @@ use super::perform::Agent;
 use super::prepare::Prepared;
 use crate::http::client::Request;
 use crate::http::failure::Failure;
-use crate::http::reply::Reply;
+use crate::http::reply::{Reply, canonical};
 
 /// Shows one exchange; nothing when the option is off.
 pub(super) struct Dump<'a>(Option<Open<'a>>);
@@ -44,20 +44,18 @@ impl<'a> Dump<'a> {
             return;
         };
         let mut text = format!("{} {}\r\n", reply.proto, reply.status_text());
-        text.push_str(&String::from_utf8_lossy(&reply.head));
+        for (name, value) in reply.lines() {
+            text.push_str(&format!("{}: {value}\r\n", canonical(name)));
+        }
         open.say("Response", &text, reply.body.as_deref().unwrap_or_default());
     }
 }
 
 impl Open<'_> {
     fn say(&self, what: &str, head: &str, body: &[u8]) {
-        let end = if head.ends_with("\r\n\r\n") {
-            ""
-        } else {
-            "\r\n"
-        };
+        let head = head.replace("\r\n", "\n");
         let body = if self.shows_bodies { body } else { &[] };
-        let text = format!("{what}:\n{head}{end}{}\n", String::from_utf8_lossy(body));
+        let text = format!("{what}:\n{head}\n{}\n", String::from_utf8_lossy(body));
         let (vu, iteration) = self.agent.place;
         let (vu, iteration) = (vu.to_string(), iteration.to_string());
         let fields = [
@@ -84,6 +82,8 @@ fn head(request: &Request) -> String {
     if let Some(length) = request.announced_bytes() {
         text.push_str(&format!("Content-Length: {length}\r\n"));
     }
+    // k6 shows what Go would send of its own accord, though it does not send it.
+    text.push_str("Accept-Encoding: gzip\r\n");
     text
 }
 

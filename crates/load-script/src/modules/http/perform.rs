@@ -24,6 +24,8 @@ use crate::vu::state::VuState;
 
 /// k6's number for what is no URL.
 const INVALID_URL: u16 = 1020;
+/// k6's number for a body that is not what its coding says.
+const UNPACKING: u16 = 1701;
 /// Redirects that are followed unless an option says otherwise.
 const MAX_REDIRECTS: i64 = 10;
 
@@ -327,6 +329,7 @@ impl Agent {
         came: (Course, Result<Reply, Failure>),
     ) -> Finished {
         let (course, outcome) = came;
+        let has_head = course.partial.is_some();
         let (reply, failure) = match outcome {
             Ok(reply) => (reply, None),
             Err(failure) => {
@@ -338,6 +341,10 @@ impl Agent {
             }
         };
         let complaint = failure.as_ref().map_or_else(String::new, |failure| {
+            // Go's client has done its part when the head has come.
+            if has_head || failure.code == UNPACKING {
+                return failure.detail.clone();
+            }
             let (verb, url) = (verb(&request.method), request.url.clean());
             format!("{verb} \"{url}\": {}", failure.detail)
         });
@@ -428,7 +435,11 @@ fn decode(mut reply: Reply) -> Result<Reply, Failure> {
         }
         Err(error) => {
             let what = "error decompressing response body";
-            Err(Failure::new(1701, format!("{what} ({what} ({error}))")))
+            let detail = format!("{what} ({error})");
+            Err(Failure {
+                detail: detail.clone(),
+                ..Failure::new(UNPACKING, format!("{what} ({detail})"))
+            })
         }
     }
 }

@@ -12,7 +12,7 @@ use super::body::{self, Body};
 use super::params::Params;
 use crate::http::coding;
 use crate::http::reply::canonical;
-use crate::http::url::{Url, UrlError};
+use crate::http::url::{Url, UrlError, quoted};
 use crate::js::class::{self, Class};
 use crate::js::convert;
 use crate::js::native::{Call, Outcome, Throw, plain};
@@ -109,9 +109,14 @@ pub(super) fn refuse_in_init(vu: &VuState) -> Result<(), Throw> {
 pub(super) fn from_item(vu: &VuState, item: &Value<'_>, index: usize) -> Result<Prepared, Throw> {
     if let Some(array) = item.as_array() {
         if array.len() < 2 {
-            return Err(plain(
-                "invalid http.batch() argument: an array needs a method and a URL",
-            ));
+            let items: Vec<String> = convert::items(array)?
+                .iter()
+                .map(|item| convert::to_text(item).map(|text| quoted(&text)))
+                .collect::<Result<_, Throw>>()?;
+            let items = items.join(", ");
+            return Err(plain(format!(
+                "invalid batch request '[]interface {{}}{{{items}}}'"
+            )));
         }
         let part = |index: usize| -> Result<Value<'_>, Throw> { Ok(Array::get(array, index)?) };
         let (method, body) = (convert::to_text(&part(0)?)?, body::read(&part(2)?)?);
