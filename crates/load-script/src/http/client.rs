@@ -122,7 +122,7 @@ impl Client {
             progress.marks = Marks::default();
             let again = match lane {
                 Lane::Single(connection) => {
-                    let outcome = self.over(connection, request, progress).await;
+                    let outcome = self.over(*connection, request, progress).await;
                     // The server closed the idle connection just when it was used: that is no answer.
                     let was_idle = !is_new && progress.marks.first_byte.is_none();
                     if !(was_idle && is_closed(&outcome)) {

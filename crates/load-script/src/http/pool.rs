@@ -29,7 +29,7 @@ pub(super) struct Pool {
 /// What a request goes over.
 pub(super) enum Lane {
     /// A connection of its own.
-    Single(Connection),
+    Single(Box<Connection>),
     /// A connection with others.
     Shared(Rc<Session>),
 }
@@ -52,7 +52,10 @@ impl Pool {
     /// A connection that is there already.
     pub(super) fn take(&self, origin: &Origin) -> Option<Lane> {
         let shared = self.session(origin).map(Lane::Shared);
-        shared.or_else(|| self.take_idle(origin).map(Lane::Single))
+        shared.or_else(|| {
+            self.take_idle(origin)
+                .map(|connection| Lane::Single(Box::new(connection)))
+        })
     }
 
     fn session(&self, origin: &Origin) -> Option<Rc<Session>> {
@@ -115,7 +118,7 @@ impl Pool {
     ) -> Result<Lane, Failure> {
         if !origin.is_tls || self.only_http1 {
             let connection = Connection::open(origin, access, dialed).await?;
-            return Ok(Lane::Single(connection));
+            return Ok(Lane::Single(Box::new(connection)));
         }
         if let Some(first) = self.dialer(&origin) {
             first.notified().await;
@@ -126,7 +129,7 @@ impl Pool {
         let _announced = self.announce(&origin);
         let connection = Connection::open_any(origin.clone(), access, dialed).await?;
         if !connection.speaks_http2() {
-            return Ok(Lane::Single(connection));
+            return Ok(Lane::Single(Box::new(connection)));
         }
         if let Some(session) = self.session(&origin) {
             return Ok(Lane::Shared(session));
