@@ -75,6 +75,8 @@ fn every_command_has_a_help_text() {
         "mock",
         "orchestrator",
         "fault",
+        "plan",
+        "record",
         "drill",
         "health",
     ] {

@@ -8,6 +8,8 @@ mod health;
 mod k6_command;
 mod k6_diff;
 mod many_vus;
+mod mock_commands;
+mod openai_sdk;
 mod orchestration_script;
 mod script_errors;
 mod smoke;

@@ -6,7 +6,7 @@ use crate::behaviour::Behaviour;
 use crate::correlation::Step;
 use crate::draw::{Purpose, Root};
 use crate::failure::Failure;
-use crate::profile::Profile;
+use crate::profile::{Accuracy, Profile};
 use crate::states::is_bad;
 use crate::timeline::{Invalid, Timeline};
 
@@ -45,12 +45,48 @@ pub struct Decision {
     pub latency: Duration,
     /// Time that a worker is busy with it; zero without a queue.
     pub service: Duration,
-    /// Clean content gets an invented detection.
-    pub false_positive: bool,
-    /// Detections are left out.
-    pub false_negative: bool,
+    pub verdicts: Verdicts,
     /// Seeds what is drawn while carrying it out: garbage, order of lists.
     pub content_seed: u64,
+}
+
+/// Which verdicts are wrong on purpose, drawn apart for each content of the request.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Verdicts {
+    accuracy: Accuracy,
+    root: Root,
+}
+
+impl Decision {
+    /// A right answer after this time.
+    pub fn right(latency: Duration) -> Self {
+        Self {
+            failure: None,
+            latency,
+            service: Duration::ZERO,
+            verdicts: Verdicts {
+                accuracy: Accuracy::default(),
+                root: Root::new(0),
+            },
+            content_seed: 0,
+        }
+    }
+}
+
+impl Verdicts {
+    /// The content at this place gets an invented detection if it is clean.
+    pub fn false_positive(&self, place: usize) -> bool {
+        self.draw(self.accuracy.false_positive_rate, place)
+    }
+
+    /// The detections of the content at this place are left out.
+    pub fn false_negative(&self, place: usize) -> bool {
+        self.draw(self.accuracy.false_negative_rate, place)
+    }
+
+    fn draw(&self, rate: f64, place: usize) -> bool {
+        rate > 0.0 && self.root.word(place as u64).unit(Purpose::Accuracy) < rate
+    }
 }
 
 /// A profile of one detector, ready to decide.
@@ -96,7 +132,6 @@ impl Model {
         let failure = self
             .fails(behaviour, request, root)
             .then(|| behaviour.mix.at(root.unit(Purpose::Kind)));
-        let accuracy = root.unit(Purpose::Accuracy);
         let cost_us = behaviour.cost.per_char_us * request.chars as f64;
         let cost_ms = behaviour.cost.per_item_ms * request.items.saturating_sub(1) as f64;
         let cost = Duration::from_secs_f64((cost_us / 1e6 + cost_ms / 1e3).min(86_400.0));
@@ -113,8 +148,10 @@ impl Model {
                 drawn + cost
             },
             service: service.map_or(Duration::ZERO, |service| service + cost),
-            false_positive: accuracy < behaviour.accuracy.false_positive_rate,
-            false_negative: accuracy < behaviour.accuracy.false_negative_rate,
+            verdicts: Verdicts {
+                accuracy: behaviour.accuracy,
+                root,
+            },
             content_seed: root.draws(Purpose::Content).next_word(),
             failure,
         }

@@ -26,7 +26,7 @@ mod states;
 pub mod timeline;
 
 pub use behaviour::Behaviour;
-pub use decide::{Decision, Key, Model, Request};
+pub use decide::{Decision, Key, Model, Request, Verdicts};
 pub use failure::{Failure, Phase, WeightedFailure};
 pub use latency::Latency;
 pub use listener::Listener;

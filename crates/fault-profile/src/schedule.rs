@@ -58,7 +58,8 @@ pub struct Repeat {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ramp {
-    /// Path in the profile, such as `latency.uniform.max_ms`; `keys` is the stage's own share.
+    /// Path of a number in the profile, such as `latency.uniform.max_ms` or `failures[1].weight`;
+    /// whole numbers such as `queue.workers` are rounded. `keys` is the stage's own share.
     pub parameter: String,
     pub from: f64,
     pub to: f64,
@@ -132,6 +133,14 @@ impl Stage {
                     "parameter",
                     "must name a number, such as latency.uniform.max_ms",
                 );
+            }
+            for fixed in ["seed", "schedule"] {
+                if ramp.parameter.split(['.', '[']).next() == Some(fixed) {
+                    check.fault(
+                        "parameter",
+                        format!("{fixed} cannot change while a schedule runs"),
+                    );
+                }
             }
             if !(ramp.from.is_finite() && ramp.to.is_finite()) {
                 check.fault("from", "from and to must be finite numbers");

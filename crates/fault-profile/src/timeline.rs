@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::behaviour::Behaviour;
-use crate::patch::merge;
+use crate::patch::{merge, set_number};
 use crate::profile::Profile;
 use crate::schedule::{Curve, Ramp, Schedule, Stage};
 
@@ -144,6 +144,50 @@ struct Occurrence<'a> {
     stage: &'a Stage,
 }
 
+/// What a stage does at one moment.
+struct Layer<'a> {
+    stage: usize,
+    share: f64,
+    set: &'a Value,
+    /// Paths of ramps with their values.
+    numbers: Vec<(&'a str, f64)>,
+}
+
+impl Layer<'_> {
+    fn apply(&self, value: &mut Value) {
+        if !self.set.is_null() {
+            merge(value, self.set);
+            // As the profile writes itself, every setting is there and shows whether it is whole.
+            if !self.numbers.is_empty()
+                && let Ok(profile) = read(value, self.stage)
+            {
+                *value = serde_json::to_value(profile).unwrap_or_default();
+            }
+        }
+        for (parameter, number) in &self.numbers {
+            if !set_number(value, parameter, *number) {
+                // It belongs to another variant, which takes the place of what is there.
+                let names = parameter.rsplit('.');
+                let nested = names.fold(json!(number), |inner, name| json!({ name: inner }));
+                merge(value, &nested);
+            }
+        }
+    }
+}
+
+/// The profile that stages make; faults are reported where the last of them sets something.
+fn read(value: &Value, stage: usize) -> Result<Profile, Fault> {
+    let path = |path: &str| format!("stages[{stage}].set.{path}");
+    let profile: Profile = serde_path_to_error::deserialize(value)
+        .map_err(|error| (path(&error.path().to_string()), error.inner().to_string()))?;
+    let mut faults = Vec::new();
+    profile.validate_fields(&mut faults);
+    match faults.into_iter().next() {
+        Some((field, message)) => Err((path(&field), message)),
+        None => Ok(profile),
+    }
+}
+
 struct Compiler<'a> {
     profile: &'a Profile,
     schedule: &'a Schedule,
@@ -230,14 +274,14 @@ impl<'a> Compiler<'a> {
             .unwrap_or_else(|| (stage.for_ms / 200).max(10))
     }
 
-    fn segment(&self, begin_ms: u64, active: &[&Occurrence<'_>]) -> Result<Segment, Fault> {
+    fn segment(&self, begin_ms: u64, active: &[&Occurrence<'a>]) -> Result<Segment, Fault> {
         let mut layers = Vec::with_capacity(active.len());
         for one in active {
-            layers.push((self.share(begin_ms, one), self.patch(begin_ms, one)));
+            layers.push(self.layer(begin_ms, one));
         }
         let shares: Vec<f64> = layers
             .iter()
-            .map(|(share, _)| *share)
+            .map(|layer| layer.share)
             .filter(|share| *share < 1.0)
             .collect();
         if shares.len() > MAX_PARTIAL {
@@ -247,7 +291,7 @@ impl<'a> Compiler<'a> {
         let mut variants = Vec::with_capacity(1 << shares.len());
         let mut profile = Arc::new(self.profile.clone());
         for set in 0..1usize << shares.len() {
-            profile = Arc::new(self.variant(set, &layers, active)?);
+            profile = Arc::new(self.variant(set, &layers)?);
             variants.push(Arc::new(Behaviour::new(&profile)));
         }
         let stages = active.iter().map(|one| {
@@ -267,59 +311,36 @@ impl<'a> Compiler<'a> {
     }
 
     /// The profile under the stages whose bit is set, and those for all keys.
-    fn variant(
-        &self,
-        set: usize,
-        layers: &[(f64, Value)],
-        active: &[&Occurrence<'_>],
-    ) -> Result<Profile, Fault> {
+    fn variant(&self, set: usize, layers: &[Layer<'_>]) -> Result<Profile, Fault> {
         let mut value = self.base.clone();
         let mut bit = 0;
-        for (share, patch) in layers {
-            let applies = *share >= 1.0 || set >> bit & 1 == 1;
-            bit += usize::from(*share < 1.0);
+        for layer in layers {
+            let applies = layer.share >= 1.0 || set >> bit & 1 == 1;
+            bit += usize::from(layer.share < 1.0);
             if applies {
-                merge(&mut value, patch);
+                layer.apply(&mut value);
             }
         }
-        let stage = active.last().map_or(0, |one| one.index);
-        let path = |path: &str| format!("stages[{stage}].set.{path}");
-        let profile: Profile = serde_path_to_error::deserialize(&value)
-            .map_err(|error| (path(&error.path().to_string()), error.inner().to_string()))?;
-        let mut faults = Vec::new();
-        profile.validate_fields(&mut faults);
-        match faults.into_iter().next() {
-            Some((field, message)) => Err((path(&field), message)),
-            None => Ok(profile),
-        }
+        let stage = layers.last().map_or(0, |layer| layer.stage);
+        read(&value, stage)
     }
 
-    fn share(&self, now_ms: u64, one: &Occurrence<'_>) -> f64 {
-        let ramp = one.stage.ramps.iter().find(|ramp| ramp.parameter == "keys");
-        ramp.map_or(one.stage.keys, |ramp| {
-            self.value(ramp, now_ms, one).clamp(0.0, 1.0)
-        })
-    }
-
-    fn patch(&self, now_ms: u64, one: &Occurrence<'_>) -> Value {
-        let mut patch = match &one.stage.set {
-            Value::Null => json!({}),
-            set => set.clone(),
+    fn layer(&self, now_ms: u64, one: &Occurrence<'a>) -> Layer<'a> {
+        let mut layer = Layer {
+            stage: one.index,
+            share: one.stage.keys,
+            set: &one.stage.set,
+            numbers: Vec::with_capacity(one.stage.ramps.len()),
         };
-        for ramp in one
-            .stage
-            .ramps
-            .iter()
-            .filter(|ramp| ramp.parameter != "keys")
-        {
-            let value = json!(self.value(ramp, now_ms, one));
-            let nested = ramp
-                .parameter
-                .rsplit('.')
-                .fold(value, |inner, name| json!({ name: inner }));
-            merge(&mut patch, &nested);
+        for ramp in &one.stage.ramps {
+            let number = self.value(ramp, now_ms, one);
+            if ramp.parameter == "keys" {
+                layer.share = number.clamp(0.0, 1.0);
+            } else {
+                layer.numbers.push((&ramp.parameter, number));
+            }
         }
-        patch
+        layer
     }
 
     fn value(&self, ramp: &Ramp, now_ms: u64, one: &Occurrence<'_>) -> f64 {

@@ -244,8 +244,14 @@ fn failures_come_at_their_rate_and_in_their_mix() {
 fn wrong_verdicts_come_at_their_declared_rates() {
     let decisions = decide(json!({"accuracy":
         {"false_positive_rate": 0.05, "false_negative_rate": 0.2}}));
-    let share =
-        |of: fn(&Decision) -> bool| decisions.iter().filter(|d| of(d)).count() as f64 / N as f64;
-    assert!((share(|d| d.false_positive) - 0.05).abs() < 0.003);
-    assert!((share(|d| d.false_negative) - 0.2).abs() < 0.005);
+    let share = |of: &dyn Fn(&Decision) -> bool| {
+        decisions.iter().filter(|decision| of(decision)).count() as f64 / N as f64
+    };
+    for place in [0, 1, 7] {
+        assert!((share(&|d| d.verdicts.false_positive(place)) - 0.05).abs() < 0.003);
+        assert!((share(&|d| d.verdicts.false_negative(place)) - 0.2).abs() < 0.005);
+    }
+    // Contents of one request are wrong independently of each other.
+    let both = share(&|d| d.verdicts.false_negative(0) && d.verdicts.false_negative(1));
+    assert!((both - 0.04).abs() < 0.003, "{both}");
 }

@@ -87,6 +87,142 @@ fn ramps_follow_their_curves() {
     }
 }
 
+/// A share must stay one, a status must stay an error.
+fn ends(parameter: &str) -> (f64, f64) {
+    match parameter {
+        "correlation.gilbert_elliott.good_to_bad" => (0.1, 0.9),
+        _ if parameter.ends_with("code") => (500.0, 504.0),
+        _ => (10.0, 14.5),
+    }
+}
+
+/// One of each kind of place: a whole number, an element of a list, what a stage brings along, a
+/// default, another variant. All on the half of the keys that the stage applies to.
+#[test]
+fn any_number_of_the_profile_can_be_ramped_on_a_subset_of_keys() {
+    let queue = json!({"workers": 1, "service": {"constant": {"ms": 1}}});
+    let base = json!({"queue": queue, "success_rate": 0.5, "rate_limit": {"rate_per_s": 5.5},
+        "latency": {"mixture": {"parts": [
+            {"weight": 1, "latency": {"constant": {"ms": 1}}},
+            {"weight": 1, "latency": {"percentiles": {"points": [
+                {"percentile": 0, "ms": 1}, {"percentile": 100, "ms": 9}]}}}]}},
+        "failures": [{"kind": {"status": {"code": 500}}}, {"kind": {"hang": {}}}],
+        "connection": {"latency": {"constant": {"ms": 0}}}});
+    for (parameter, set, place, whole) in [
+        ("queue.workers", json!({}), "queue/workers", true),
+        ("queue.capacity", json!({}), "queue/capacity", true),
+        (
+            "queue.batch.max_items",
+            json!({"queue": {"batch": {"max_items": 4}}}),
+            "queue/batch/max_items",
+            true,
+        ),
+        (
+            "pattern.every_nth_fails",
+            json!({}),
+            "pattern/every_nth_fails",
+            true,
+        ),
+        (
+            "failures[0].kind.status.code",
+            json!({}),
+            "failures/0/kind/status/code",
+            true,
+        ),
+        ("failures.1.weight", json!({}), "failures/1/weight", false),
+        (
+            "latency.mixture.parts[1].latency.percentiles.points[1].ms",
+            json!({}),
+            "latency/mixture/parts/1/latency/percentiles/points/1/ms",
+            false,
+        ),
+        (
+            "latency.gamma.shape",
+            json!({"latency": {"gamma": {"shape": 2, "scale_ms": 3}}}),
+            "latency/gamma/shape",
+            false,
+        ),
+        (
+            "latency.constant.ms",
+            json!({}),
+            "latency/constant/ms",
+            false,
+        ),
+        (
+            "rate_limit.rate_per_s",
+            json!({}),
+            "rate_limit/rate_per_s",
+            false,
+        ),
+        ("cost.per_char_us", json!({}), "cost/per_char_us", false),
+        (
+            "connection.latency.constant.ms",
+            json!({}),
+            "connection/latency/constant/ms",
+            false,
+        ),
+        (
+            "correlation.gilbert_elliott.good_to_bad",
+            json!({"correlation": {"gilbert_elliott": {"good_to_bad": 0, "bad_to_good": 1}}}),
+            "correlation/gilbert_elliott/good_to_bad",
+            false,
+        ),
+    ] {
+        let (from, to) = ends(parameter);
+        let mut profile = base.clone();
+        profile["schedule"] = json!({"stages": [{"for_ms": 1000, "set": set, "keys": 0.5,
+            "ramps": [{"parameter": parameter, "from": from, "to": to, "curve": "s_curve"}]}]});
+        let model = model(profile);
+        let mut seen = Vec::new();
+        for segment in model.timeline().segments() {
+            if segment.stages.is_empty() {
+                continue;
+            }
+            let written = serde_json::to_value(&*segment.profile).expect("JSON");
+            let value = written
+                .pointer(&format!("/{place}"))
+                .and_then(Value::as_f64);
+            seen.push(value.unwrap_or_else(|| panic!("{parameter}: {written}")));
+        }
+        let last = if whole { to.round() } else { to };
+        assert!(seen.len() > 50, "{parameter}: {seen:?}");
+        assert!(
+            (seen[0], *seen.last().expect("not empty")) == (from, last),
+            "{parameter}: {seen:?}"
+        );
+        assert!(seen.is_sorted(), "{parameter}: {seen:?}");
+        let middle = seen[seen.len() / 2];
+        assert!(
+            (middle - f64::midpoint(from, to)).abs() < (to - from) * 0.15,
+            "{parameter}: {middle}"
+        );
+    }
+}
+
+#[test]
+fn a_ramp_of_a_latency_is_felt_by_its_share_of_keys_alone() {
+    let model = model(
+        json!({"latency": {"uniform": {"min_ms": 0, "max_ms": 1}}, "schedule": {"stages": [{
+        "for_ms": 1000, "keys": 0.25,
+        "ramps": [{"parameter": "latency.uniform.max_ms", "from": 100, "to": 300},
+                  {"parameter": "latency.uniform.min_ms", "from": 100, "to": 300}]}]}}),
+    );
+    for at_ms in [0, 500, 990] {
+        let slow: Vec<f64> = (1..=4_000)
+            .map(|index| at(&model, at_ms, index).latency.as_secs_f64() * 1e3)
+            .filter(|ms| *ms > 1.0)
+            .collect();
+        let share = slow.len() as f64 / 4_000.0;
+        assert!((share - 0.25).abs() < 0.03, "{at_ms}: {share}");
+        let expected = 100.0 + at_ms as f64 / 5.0;
+        assert!(
+            slow.iter().all(|ms| (ms - expected).abs() < 3.0),
+            "{at_ms}: {:?}",
+            slow.first()
+        );
+    }
+}
+
 #[test]
 fn keys_that_are_in_at_ten_percent_are_in_at_twenty() {
     let model = model(
@@ -151,6 +287,10 @@ fn a_stage_that_makes_nonsense_is_named() {
             "schedule.stages[0].set.seed",
         ),
         (
+            json!({"for_ms": 10, "ramps": [{"parameter": "seed", "from": 0, "to": 1}]}),
+            "schedule.stages[0].ramps[0].parameter",
+        ),
+        (
             json!({"for_ms": 10, "repeat": {"every_ms": 5, "times": 2}}),
             "schedule.stages[0].repeat.every_ms",
         ),
@@ -160,6 +300,10 @@ fn a_stage_that_makes_nonsense_is_named() {
         ),
         (
             json!({"for_ms": 10, "ramps": [{"parameter": "latency.bogus", "from": 0, "to": 1}]}),
+            "schedule.stages[0].set.latency",
+        ),
+        (
+            json!({"for_ms": 10, "ramps": [{"parameter": "latency", "from": 0, "to": 1}]}),
             "schedule.stages[0].set.latency",
         ),
     ] {

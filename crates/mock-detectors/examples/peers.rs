@@ -2,7 +2,7 @@
 //! contract, and a client that checks delays with a clock of its own.
 //!
 //! `peers serve mock|axum|hyper` prints its address and serves until its input ends.
-//! `peers delay ADDRESS CONNECTIONS RATE SECONDS` prints delay errors as JSON.
+//! `peers delay ADDRESS CONNECTIONS RATE SECONDS DELAY_MS` prints how late answers are as JSON.
 
 use std::convert::Infallible;
 use std::io::Write;
@@ -33,17 +33,16 @@ async fn main() -> Outcome {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["serve", peer] => serve(peer).await,
-        ["delay", address, connections, rate, seconds] => {
-            let seconds = Duration::from_secs(seconds.parse()?);
-            delay(
-                address.parse()?,
-                connections.parse()?,
-                rate.parse()?,
-                seconds,
-            )
-            .await
+        ["delay", address, connections, rate, seconds, delay_ms] => {
+            let asking = Asking {
+                connections: connections.parse()?,
+                rate: rate.parse()?,
+                length: Duration::from_secs(seconds.parse()?),
+                delay: Duration::from_millis(delay_ms.parse()?),
+            };
+            delay(address.parse()?, asking).await
         }
-        _ => Err("use serve PEER or delay ADDRESS CONNECTIONS RATE SECONDS".into()),
+        _ => Err("use serve PEER or delay ADDRESS CONNECTIONS RATE SECONDS DELAY_MS".into()),
     }
 }
 
@@ -121,34 +120,47 @@ async fn serve_hyper(listener: TcpListener) {
     }
 }
 
-/// Asks at a constant rate over so many connections; each answer's own account of its delay is
-/// held against this process' clock.
-async fn delay(address: SocketAddr, connections: u32, rate: u32, length: Duration) -> Outcome {
-    let begin = Instant::now() + Duration::from_millis(500);
-    let period = Duration::from_secs_f64(f64::from(connections) / f64::from(rate));
+/// How to ask.
+#[derive(Clone, Copy)]
+struct Asking {
+    connections: u32,
+    rate: u32,
+    length: Duration,
+    /// After which an answer is due.
+    delay: Duration,
+}
+
+/// Asks at a constant rate over so many connections; how late each answer is by this process'
+/// clock, and by the answer's own account, where it gives one.
+async fn delay(address: SocketAddr, asking: Asking) -> Outcome {
     let request = Arc::new(request());
-    let mut tasks = Vec::new();
-    for place in 0..connections {
-        let request = request.clone();
-        let first = begin + period.mul_f64(f64::from(place) / f64::from(connections));
-        let mut stream = TcpStream::connect(address).await?;
+    let mut streams = Vec::new();
+    for _ in 0..asking.connections {
+        let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
+        streams.push(stream);
+    }
+    let begin = Instant::now() + Duration::from_millis(500);
+    let period = Duration::from_secs_f64(f64::from(asking.connections) / f64::from(asking.rate));
+    let mut tasks = Vec::new();
+    for (place, mut stream) in streams.into_iter().enumerate() {
+        let request = request.clone();
+        let first = begin + period.mul_f64(place as f64 / f64::from(asking.connections));
         tasks.push(tokio::spawn(async move {
             let mut seen = Vec::new();
             let mut at = first;
-            while at < begin + length {
+            while at < begin + asking.length {
                 tokio::time::sleep_until(at.into()).await;
                 let sent = Instant::now();
                 stream.write_all(&request).await?;
                 let text = read_answer(&mut stream).await?;
-                let elapsed_us = sent.elapsed().as_micros() as i64;
+                let by_client = micros(sent.elapsed()) - micros(asking.delay);
                 let value = |name: &str| -> Option<i64> {
                     let from = text.find(name)? + name.len();
                     text[from..].split([';', '\r']).next()?.parse().ok()
                 };
-                if let (Some(planned), Some(actual)) = (value("planned_us="), value("actual_us=")) {
-                    seen.push((actual - planned, elapsed_us - planned));
-                }
+                let own = value("planned_us=").zip(value("actual_us="));
+                seen.push((own.map(|(planned, actual)| actual - planned), by_client));
                 at += period;
             }
             Ok::<_, std::io::Error>(seen)
@@ -157,13 +169,17 @@ async fn delay(address: SocketAddr, connections: u32, rate: u32, length: Duratio
     let (mut own, mut outside) = (Vec::new(), Vec::new());
     for task in tasks {
         for (by_mock, by_client) in task.await?? {
-            own.push(by_mock);
+            own.extend(by_mock);
             outside.push(by_client);
         }
     }
-    let report = json!({ "answers": own.len(), "by_mock_us": quantiles(own), "by_client_us": quantiles(outside) });
+    let report = json!({ "answers": outside.len(), "by_mock_us": quantiles(own), "by_client_us": quantiles(outside) });
     writeln!(std::io::stdout(), "{report}")?;
     Ok(())
+}
+
+fn micros(time: Duration) -> i64 {
+    time.as_micros() as i64
 }
 
 fn request() -> Vec<u8> {
@@ -178,8 +194,8 @@ async fn read_answer(stream: &mut TcpStream) -> std::io::Result<String> {
         if stream.read_buf(&mut bytes).await? == 0 {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
-        // The body is one JSON object, so its last byte ends the answer.
-        if bytes.ends_with(b"}") {
+        // The body is one JSON object, so its last byte ends the answer, or the last chunk does.
+        if bytes.ends_with(b"}") || bytes.ends_with(b"\r\n0\r\n\r\n") {
             return Ok(String::from_utf8_lossy(&bytes).into_owned());
         }
     }

@@ -67,11 +67,12 @@ impl Service<hyper::Request<Incoming>> for Requests {
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
 
     fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
-        Box::pin(handler::handle(
-            self.site.clone(),
-            self.line.clone(),
-            request,
-        ))
+        let site = self.site.clone();
+        if handler::detects(&site.detector, &request) {
+            Box::pin(handler::handle(site, self.line.clone(), request))
+        } else {
+            Box::pin(async move { Ok(site.route(request).await) })
+        }
     }
 }
 
@@ -113,14 +114,14 @@ pub(crate) async fn serve(
     };
     let plan = if http2 {
         let connection = http2::Builder::new(tasks).serve_connection(io, requests);
-        drive(connection, &line, &stop).await
+        drive(Box::pin(connection), &line, &stop).await
     } else {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(None)
             .half_close(false)
             .serve_connection(io, requests);
-        drive(connection, &line, &stop).await
+        drive(Box::pin(connection), &line, &stop).await
     };
     let (Some(plan), Some(stream)) = (plan, home.take()) else {
         return;
@@ -130,9 +131,9 @@ pub(crate) async fn serve(
     }
 }
 
-/// Drives HTTP until it ends (`None`) or the connection is taken over.
-async fn drive(connection: impl Drive, line: &Line, stop: &Shutdown) -> Option<Plan> {
-    let mut connection = std::pin::pin!(connection);
+/// Drives HTTP until it ends (`None`) or the connection is taken over. Boxed: what an async
+/// function is given lies in its future twice, and an HTTP connection is large.
+async fn drive(mut connection: Pin<Box<impl Drive>>, line: &Line, stop: &Shutdown) -> Option<Plan> {
     let mut stopping = false;
     loop {
         // With HTTP/1 the handler runs inside this poll, so its plan is seen at once.

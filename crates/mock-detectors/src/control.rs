@@ -1,6 +1,6 @@
 //! The profile that is in force, and changing it while requests run.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -59,9 +59,16 @@ pub(crate) struct Live {
     /// The profile's time zero, and how far it was past when `zero` was taken.
     zero: Instant,
     zero_offset: Duration,
-    /// Tells requests that are being delayed that they shall not wait on.
-    pub(crate) ended: CancellationToken,
-    end_redraws: std::sync::atomic::AtomicBool,
+    /// Shared with the profiles before it that let their requests finish, so that a later change
+    /// reaches those, too.
+    ending: Arc<Ending>,
+}
+
+/// Tells requests that are being delayed that they shall not wait on.
+#[derive(Debug, Default)]
+struct Ending {
+    token: CancellationToken,
+    redraws: AtomicBool,
 }
 
 impl Live {
@@ -91,8 +98,7 @@ impl Live {
             expires: None,
             zero: Instant::now() + ahead,
             zero_offset,
-            ended: CancellationToken::new(),
-            end_redraws: std::sync::atomic::AtomicBool::new(false),
+            ending: Arc::default(),
         })
     }
 
@@ -110,9 +116,14 @@ impl Live {
             .map(|next| now.max(self.zero) + (next - at))
     }
 
+    /// Completes when requests under this profile shall not wait on.
+    pub(crate) async fn ended(&self) {
+        self.ending.token.cancelled().await;
+    }
+
     /// Whether requests that `ended` wakes shall be decided anew.
     pub(crate) fn redraws(&self) -> bool {
-        self.end_redraws.load(Ordering::Acquire)
+        self.ending.redraws.load(Ordering::Acquire)
     }
 }
 
@@ -246,14 +257,17 @@ impl Control {
         } else {
             undo.before = None;
         }
+        if change.in_flight == InFlight::Finish {
+            live.ending = old.ending.clone();
+        }
         let live = Arc::new(live);
         self.revision.store(live.revision, Ordering::Relaxed);
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = live.clone();
         drop(undo);
         if change.in_flight != InFlight::Finish {
-            old.end_redraws
-                .store(change.in_flight == InFlight::Redraw, Ordering::Release);
-            old.ended.cancel();
+            let redraws = change.in_flight == InFlight::Redraw;
+            old.ending.redraws.store(redraws, Ordering::Release);
+            old.ending.token.cancel();
         }
         self.changed.notify_waiters();
         Ok(live)

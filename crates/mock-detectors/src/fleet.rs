@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use fault_profile::listener::Admin;
 use fault_profile::{Invalid, Profile};
 use serde_json::Value;
 use service_runtime::Shutdown;
@@ -33,7 +34,7 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct Fleet {
     detectors: Vec<(Arc<Detector>, SocketAddr)>,
-    admin: Vec<SocketAddr>,
+    admin: Vec<Option<SocketAddr>>,
     authorities: Vec<Option<String>>,
     shutdown: Shutdown,
     serving: JoinHandle<()>,
@@ -67,7 +68,11 @@ impl Fleet {
             let site = Arc::new(Site::new(config, timer.clone(), address)?);
             detectors.push((site.detector.clone(), address));
             authorities.push(site.authority_pem().map(str::to_owned));
-            admin.push(site.admin_address().unwrap_or(address));
+            admin.push(match site.detector.listener.admin {
+                Admin::SamePort => Some(address),
+                Admin::Port(_) => site.admin_address(),
+                Admin::Off => None,
+            });
             sites.push((site, listener));
         }
         let shutdown = Shutdown::new();
@@ -103,7 +108,7 @@ impl Fleet {
             .detectors
             .iter()
             .position(|(detector, _)| detector.name == name)?;
-        self.admin.get(place).copied()
+        *self.admin.get(place)?
     }
 
     /// The authority to trust for a detector with TLS.

@@ -46,6 +46,7 @@ pub(crate) struct Place {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Turn {
     pub(crate) queued: Duration,
+    pub(crate) began: Instant,
     /// When the model says that service ends.
     pub(crate) done: Instant,
 }
@@ -193,9 +194,10 @@ impl Place {
     pub(crate) async fn turn(mut self, arrived: Instant) -> Option<Turn> {
         let start = (&mut self.start).await.ok()?;
         let origin = self.gate.origin;
-        let queued = (origin + start.at).saturating_duration_since(arrived);
+        let began = origin + start.at;
         Some(Turn {
-            queued,
+            queued: began.saturating_duration_since(arrived),
+            began,
             done: origin + start.done,
         })
     }

@@ -29,7 +29,7 @@ pub(crate) struct Entry {
     pub(crate) cancelled: bool,
     /// What is in the content: the truth, whatever was answered.
     pub(crate) findings: u32,
-    /// What a right answer would have been turned into on purpose.
+    /// Whether the verdict on some clean content, or on some other, is wrong on purpose.
     pub(crate) false_positive: bool,
     pub(crate) false_negative: bool,
 }

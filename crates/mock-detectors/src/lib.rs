@@ -15,6 +15,7 @@
 //! ```
 
 mod admin;
+mod alarm;
 mod body;
 mod carry_out;
 mod client;
@@ -39,6 +40,7 @@ mod stream;
 mod tally;
 mod timer;
 mod tls;
+mod visit;
 
 pub use client::{AdminClient, AdminError};
 pub use config::{Config, UnknownFailure, failure_of};

@@ -1,7 +1,7 @@
 //! What a mock detector tells Prometheus about itself.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use fault_profile::Failure;
@@ -14,6 +14,8 @@ pub(crate) const DELAY_ERROR_BOUND: Duration = Duration::from_micros(300);
 /// Share of delays that may break it within a window.
 const LATE_SHARE: f64 = 0.01;
 const WINDOW: Duration = Duration::from_secs(1);
+/// Without a window that mends it, a bad one is held against the mock for this long.
+const MEMORY: Duration = Duration::from_secs(15);
 /// Windows with fewer delays say nothing.
 const MIN_DELAYS: u64 = 50;
 
@@ -23,6 +25,27 @@ pub(crate) const RATE_LIMITED: &str = "rate_limited";
 pub(crate) const OVERFLOW: &str = "overflow";
 pub(crate) const BAD_REQUEST: &str = "bad_request";
 const OTHERS: [&str; 4] = [NO_FAULT, RATE_LIMITED, OVERFLOW, BAD_REQUEST];
+
+/// What can be wrong with a connection, whatever is asked on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ConnectionFault {
+    /// The listener went down; nobody sees the connections that the system refuses.
+    Refused,
+    SlowAccept,
+    HandshakeAbort,
+    HandshakeStall,
+    Certificate,
+}
+
+impl ConnectionFault {
+    const NAMES: [&str; 5] = [
+        "refused",
+        "slow_accept",
+        "handshake_abort",
+        "handshake_stall",
+        "certificate",
+    ];
+}
 
 /// The metrics of one detector.
 #[derive(Debug)]
@@ -38,6 +61,8 @@ pub(crate) struct Metrics {
     pub(crate) queue_depth: IntGauge,
     pub(crate) in_flight: IntGauge,
     pub(crate) connections: IntCounter,
+    /// In the order of [`ConnectionFault`].
+    connection_faults: [IntCounter; ConnectionFault::NAMES.len()],
     pub(crate) evicted: IntGauge,
     pub(crate) revision: IntGauge,
     pub(crate) degraded: IntGauge,
@@ -60,6 +85,16 @@ impl Metrics {
         let requests = kinds
             .map(|kind| (*kind, by_fault.with_label_values(&[kind])))
             .collect();
+        let by_connection_fault = IntCounterVec::new(
+            Opts::new(
+                "sparring_mock_connection_faults_total",
+                "Faults of connections; for `refused`, times that the listener went down.",
+            ),
+            &["fault"],
+        )?;
+        registry.register(Box::new(by_connection_fault.clone()))?;
+        let connection_faults =
+            ConnectionFault::NAMES.map(|fault| by_connection_fault.with_label_values(&[fault]));
         let histogram = |name: &str, help: &str, buckets: &[f64]| {
             let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
             let histogram = Histogram::with_opts(options)?;
@@ -78,6 +113,7 @@ impl Metrics {
         };
         Ok(Self {
             requests,
+            connection_faults,
             cancelled: counter(
                 "sparring_mock_cancelled_total",
                 "Requests whose caller went away before the answer.",
@@ -139,15 +175,19 @@ impl Metrics {
         }
     }
 
+    pub(crate) fn count_connection_fault(&self, fault: ConnectionFault) {
+        self.connection_faults[fault as usize].inc();
+    }
+
     /// Notes how late a delayed answer was.
     pub(crate) fn note_lateness(&self, lateness: Duration) {
         self.error.observe(lateness.as_secs_f64());
         self.late.note(lateness > DELAY_ERROR_BOUND, Instant::now());
     }
 
-    /// Whether the mock keeps its promise about delays at present.
+    /// Whether the mock breaks its promise about delays at present.
     pub(crate) fn is_degraded(&self) -> bool {
-        self.late.degraded.load(Ordering::Relaxed)
+        self.late.is_degraded(Instant::now)
     }
 }
 
@@ -164,18 +204,31 @@ const ERRORS: [f64; 12] = [
 struct Late {
     delays: AtomicU64,
     late: AtomicU64,
-    degraded: AtomicBool,
+    /// Until when, in milliseconds from `origin`; 0: not at all.
+    degraded_until_ms: AtomicU64,
+    origin: Instant,
     window_begin: Mutex<Instant>,
 }
 
 impl Late {
     fn new() -> Self {
+        let origin = Instant::now();
         Self {
             delays: AtomicU64::new(0),
             late: AtomicU64::new(0),
-            degraded: AtomicBool::new(false),
-            window_begin: Mutex::new(Instant::now()),
+            degraded_until_ms: AtomicU64::new(0),
+            origin,
+            window_begin: Mutex::new(origin),
         }
+    }
+
+    fn is_degraded(&self, now: impl FnOnce() -> Instant) -> bool {
+        let until_ms = self.degraded_until_ms.load(Ordering::Relaxed);
+        until_ms > 0 && self.since_origin_ms(now()) < until_ms
+    }
+
+    fn since_origin_ms(&self, now: Instant) -> u64 {
+        now.saturating_duration_since(self.origin).as_millis() as u64
     }
 
     fn note(&self, late: bool, now: Instant) {
@@ -192,7 +245,12 @@ impl Late {
         let delays = self.delays.swap(0, Ordering::Relaxed);
         let late = self.late.swap(0, Ordering::Relaxed);
         let degraded = delays >= MIN_DELAYS && late as f64 > LATE_SHARE * delays as f64;
-        self.degraded.store(degraded, Ordering::Relaxed);
+        let until_ms = if degraded {
+            self.since_origin_ms(now + MEMORY)
+        } else {
+            0
+        };
+        self.degraded_until_ms.store(until_ms, Ordering::Relaxed);
     }
 }
 
@@ -209,10 +267,15 @@ mod tests {
                 late.note(delay < late_delays, begin + WINDOW * number);
             }
             late.note(false, begin + WINDOW * (number + 1));
-            late.degraded.load(Ordering::Relaxed)
+            late.is_degraded(|| begin + WINDOW * (number + 1))
         };
         assert!(!window(0, 1), "1 of 100 is within the promise");
         assert!(window(2, 5));
         assert!(!window(4, 0));
+        assert!(window(6, 100));
+        assert!(
+            !late.is_degraded(|| begin + WINDOW * 7 + MEMORY),
+            "nobody waits for a mock without requests"
+        );
     }
 }

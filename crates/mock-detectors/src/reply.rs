@@ -106,12 +106,6 @@ impl Prepared {
     }
 }
 
-/// An error outside any decision.
-pub(crate) fn error(detector: &Detector, status: StatusCode, message: &str) -> Response<Body> {
-    let prepared = Prepared::error(detector, status, Some(message));
-    prepared.into_response()
-}
-
 /// Writes what will be answered. Failures of the transport begin from a right answer.
 pub(crate) fn prepare(
     detector: &Detector,
@@ -193,24 +187,42 @@ pub(crate) fn prepare(
 
 /// What is in the contents, or what the decision's inaccuracy makes of it.
 fn findings<'a>(question: &'a Question, decision: &Decision) -> Cow<'a, Findings> {
-    let clean = question.found.iter().any(Vec::is_empty);
-    let dirty = question.found.iter().any(|found| !found.is_empty());
-    if !(clean && decision.false_positive || dirty && decision.false_negative) {
+    let wrong = |(place, found): (usize, &Vec<Found>)| is_wrong(decision, place, found);
+    if !question.found.iter().enumerate().any(wrong) {
         return Cow::Borrowed(&question.found);
     }
     let pairs = question.contents.iter().zip(&question.found);
-    let seen = pairs.map(|(content, found)| match found.is_empty() {
-        true if decision.false_positive => {
-            vec![detection::invented(
-                content,
-                decision.content_seed,
-                question.dialect(),
-            )]
+    let seen = pairs.enumerate().map(|(place, (content, found))| {
+        if !is_wrong(decision, place, found) {
+            found.clone()
+        } else if found.is_empty() {
+            let seed = decision.content_seed.wrapping_add(place as u64);
+            vec![detection::invented(content, seed, question.dialect())]
+        } else {
+            Vec::new()
         }
-        false if decision.false_negative => Vec::new(),
-        _ => found.clone(),
     });
     Cow::Owned(seen.collect())
+}
+
+/// Whether the verdict on the content at this place is wrong on purpose.
+fn is_wrong(decision: &Decision, place: usize, found: &[Found]) -> bool {
+    if found.is_empty() {
+        decision.verdicts.false_positive(place)
+    } else {
+        decision.verdicts.false_negative(place)
+    }
+}
+
+/// Whether some verdict on a clean content is wrong on purpose, and whether one on another is.
+pub(crate) fn wrong_verdicts(question: &Question, decision: &Decision) -> (bool, bool) {
+    let (mut positive, mut negative) = (false, false);
+    for (place, found) in question.found.iter().enumerate() {
+        let wrong = is_wrong(decision, place, found);
+        positive |= wrong && found.is_empty();
+        negative |= wrong && !found.is_empty();
+    }
+    (positive, negative)
 }
 
 /// Whether a failure changes what was found.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use fault_profile::connection::Handshake;
+use fault_profile::connection::{Certificate, Handshake};
 use fault_profile::listener::Admin;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::connection;
 use crate::detector::Detector;
 use crate::fleet::StartError;
+use crate::metrics::ConnectionFault;
 use crate::raw;
 use crate::stream::Stream;
 use crate::timer::Timer;
@@ -93,6 +94,8 @@ pub(crate) struct Tasks {
 impl Tasks {
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let abort = self.abort.clone();
+        // Boxed: what an async function is given lies in its future twice.
+        let task = Box::pin(task);
         self.tracker.spawn(async move {
             abort.run_until_cancelled(task).await;
         });
@@ -204,7 +207,10 @@ impl Site {
             let changed = self.detector.control.changed.notified();
             let (refused, next_change) = self.refused();
             if refused {
-                listener = None;
+                if listener.take().is_some() {
+                    let metrics = &self.detector.metrics;
+                    metrics.count_connection_fault(ConnectionFault::Refused);
+                }
             } else if listener.is_none() {
                 listener = bind_again(address).await;
             }
@@ -259,6 +265,8 @@ impl Site {
         });
         tasks.spawn(async move {
             if !wait.is_zero() {
+                let fault = ConnectionFault::SlowAccept;
+                detector.metrics.count_connection_fault(fault);
                 detector.timer.sleep_until(Instant::now() + wait).await;
             }
             if let Some((stream, http2)) = site.open(tcp, &shutdown).await {
@@ -276,15 +284,24 @@ impl Site {
         let connection = self
             .detector
             .connection_behaviour(|_, behaviour| behaviour.connection.clone());
+        let count = |fault| self.detector.metrics.count_connection_fault(fault);
         match connection.handshake {
-            Handshake::Complete => tls.accept(tcp, connection.certificate).await,
+            Handshake::Complete => {
+                if connection.certificate != Certificate::Valid {
+                    count(ConnectionFault::Certificate);
+                }
+                // Boxed: connections without TLS need no room for its handshake.
+                Box::pin(tls.accept(tcp, connection.certificate)).await
+            }
             Handshake::Abort => {
+                count(ConnectionFault::HandshakeAbort);
                 // The client has said hello when there is something to read.
                 drop(tcp.readable().await);
                 drop(tcp.set_zero_linger());
                 None
             }
             Handshake::Stall => {
+                count(ConnectionFault::HandshakeStall);
                 tokio::select! {
                     () = raw::discard(&mut tcp) => {}
                     () = shutdown.cancelled() => {}

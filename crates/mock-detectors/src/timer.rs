@@ -1,50 +1,51 @@
 //! A timer that is finer than tokio's, whose wheel turns once per millisecond.
 //!
-//! One thread sleeps on a condition variable until the next deadline, with the kernel's timer
-//! slack (50 µs by default) set to its minimum, and wakes the tasks. Spinning would be finer still
-//! and would take a core away from what is measured.
+//! All sleeps share one alarm, which wakes a task of the runtime; that one wakes the sleepers, on
+//! the worker that it runs on itself. A thread of its own that waits for the next deadline costs one
+//! more switch between threads for every delay, and each switch may have to wait for a core.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
-use std::num::NonZeroU64;
+use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::thread::JoinHandle;
 use std::time::Instant;
 
-/// Starts sleeps. Clones share one thread, which ends with the last of them.
+use tokio::task::JoinHandle;
+
+use crate::alarm::Alarm;
+
+/// Starts sleeps. Clones share one task, which ends with the last of them.
 #[derive(Debug, Clone)]
 pub(crate) struct Timer(Arc<Owner>);
 
 #[derive(Debug)]
 struct Owner {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
+    driver: JoinHandle<()>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
-    earlier: Condvar,
+    alarm: Alarm,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    deadlines: BinaryHeap<Reverse<(Instant, u64)>>,
-    /// Who waits; a deadline without an entry was given up.
-    wakers: HashMap<u64, Waker>,
+    /// Who waits, by deadline; the number tells equal deadlines apart.
+    wakers: BTreeMap<(Instant, u64), Waker>,
     next_id: u64,
-    stopped: bool,
 }
 
 impl Timer {
+    /// Needs a tokio runtime.
     pub(crate) fn start() -> std::io::Result<Self> {
-        let shared = Arc::new(Shared::default());
-        let own = shared.clone();
-        let thread = std::thread::Builder::new().name("mock-timer".to_owned());
-        let thread = Some(thread.spawn(move || own.run())?);
-        Ok(Self(Arc::new(Owner { shared, thread })))
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            alarm: Alarm::new()?,
+        });
+        let driver = tokio::spawn(drive(shared.clone()));
+        Ok(Self(Arc::new(Owner { shared, driver })))
     }
 
     /// Completes at `deadline`, typically within 0.1 ms.
@@ -59,60 +60,37 @@ impl Timer {
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        self.shared.lock().stopped = true;
-        self.shared.earlier.notify_one();
-        if let Some(thread) = self.thread.take() {
-            drop(thread.join());
-        }
+        self.driver.abort();
+    }
+}
+
+/// Wakes who is due, each time that the alarm rings.
+async fn drive(shared: Arc<Shared>) {
+    let mut due = Vec::new();
+    while let Ok(()) = shared.alarm.rang().await.inspect_err(|error| {
+        tracing::error!(%error, "the timer broke; delays will not end");
+    }) {
+        shared.take_due(Instant::now(), &mut due);
+        due.drain(..).for_each(Waker::wake);
     }
 }
 
 impl Shared {
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn run(&self) {
-        if let Err(error) = rustix::thread::set_current_timer_slack(NonZeroU64::new(1)) {
-            tracing::debug!(%error, "timer slack cannot be set; delays are coarser");
-        }
-        let mut due = Vec::new();
+    /// Moves the wakers that are due to `due`, and sets the alarm to the next deadline.
+    fn take_due(&self, now: Instant, due: &mut Vec<Waker>) {
         let mut state = self.lock();
-        while !state.stopped {
-            let now = Instant::now();
-            let next = state.take_due(now, &mut due);
-            if !due.is_empty() {
-                drop(state);
-                due.drain(..).for_each(Waker::wake);
-                state = self.lock();
-                continue;
+        while let Some(first) = state.wakers.first_entry() {
+            let (deadline, _) = *first.key();
+            if deadline > now {
+                // With the lock held, so that nobody sets an earlier deadline in between.
+                return self.alarm.set(deadline);
             }
-            state = match next {
-                Some(next) => {
-                    let wait = self.earlier.wait_timeout(state, next - now);
-                    wait.unwrap_or_else(PoisonError::into_inner).0
-                }
-                None => self
-                    .earlier
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner),
-            };
+            due.push(first.remove());
         }
-    }
-}
-
-impl State {
-    /// Moves the wakers that are due to `due` and returns the next deadline.
-    fn take_due(&mut self, now: Instant, due: &mut Vec<Waker>) -> Option<Instant> {
-        while let Some(Reverse((deadline, id))) = self.deadlines.peek().copied() {
-            let given_up = !self.wakers.contains_key(&id);
-            if deadline > now && !given_up {
-                return Some(deadline);
-            }
-            self.deadlines.pop();
-            due.extend(self.wakers.remove(&id));
-        }
-        None
     }
 }
 
@@ -131,30 +109,28 @@ impl Future for Sleep {
         if Instant::now() >= self.deadline {
             return Poll::Ready(());
         }
-        let mut state = self.shared.lock();
-        if let Some(id) = self.id {
-            match state.wakers.get_mut(&id) {
+        let this = &mut *self;
+        let mut state = this.shared.lock();
+        if let Some(id) = this.id {
+            return match state.wakers.get_mut(&(this.deadline, id)) {
                 Some(waker) => {
                     waker.clone_from(context.waker());
-                    return Poll::Pending;
+                    Poll::Pending
                 }
                 // It was woken between the look at the clock and the lock.
-                None => return Poll::Ready(()),
-            }
+                None => Poll::Ready(()),
+            };
         }
         let id = state.next_id;
         state.next_id += 1;
-        let first = state
-            .deadlines
-            .peek()
-            .is_none_or(|Reverse((next, _))| self.deadline < *next);
-        state.deadlines.push(Reverse((self.deadline, id)));
-        state.wakers.insert(id, context.waker().clone());
-        drop(state);
-        if first {
-            self.shared.earlier.notify_one();
+        let first = state.wakers.first_key_value();
+        if first.is_none_or(|((next, _), _)| this.deadline < *next) {
+            this.shared.alarm.set(this.deadline);
         }
-        self.id = Some(id);
+        state
+            .wakers
+            .insert((this.deadline, id), context.waker().clone());
+        this.id = Some(id);
         Poll::Pending
     }
 }
@@ -162,7 +138,8 @@ impl Future for Sleep {
 impl Drop for Sleep {
     fn drop(&mut self) {
         if let Some(id) = self.id {
-            self.shared.lock().wakers.remove(&id);
+            // An alarm without a sleeper rings in vain, once.
+            self.shared.lock().wakers.remove(&(self.deadline, id));
         }
     }
 }
@@ -174,9 +151,9 @@ mod tests {
 
     #[tokio::test]
     async fn sleeps_end_in_the_order_of_their_deadlines_and_never_early() {
-        let timer = Timer::start().expect("threads are available");
+        let timer = Timer::start().expect("a runtime");
         let begin = Instant::now();
-        let sleeps = [30, 10, 20].map(|ms| {
+        let sleeps = [30, 10, 20, 10].map(|ms| {
             let (timer, deadline) = (timer.clone(), begin + Duration::from_millis(ms));
             tokio::spawn(async move {
                 timer.sleep_until(deadline).await;
@@ -191,16 +168,29 @@ mod tests {
         ended.sort_by_key(|(_, at)| *at);
         assert_eq!(
             ended.iter().map(|(ms, _)| *ms).collect::<Vec<_>>(),
-            [10, 20, 30]
+            [10, 10, 20, 30]
         );
     }
 
     #[tokio::test]
-    async fn a_dropped_sleep_leaves_nothing_behind() {
-        let timer = Timer::start().expect("threads are available");
+    async fn a_dropped_sleep_leaves_nothing_behind_and_holds_nobody_up() {
+        let timer = Timer::start().expect("a runtime");
         let far = Instant::now() + Duration::from_secs(3600);
         let sleep = tokio::time::timeout(Duration::from_millis(5), timer.sleep_until(far));
         assert!(sleep.await.is_err());
         assert!(timer.0.shared.lock().wakers.is_empty());
+        timer
+            .sleep_until(Instant::now() + Duration::from_millis(5))
+            .await;
+    }
+
+    #[tokio::test]
+    async fn the_task_ends_with_the_last_timer() {
+        let timer = Timer::start().expect("a runtime");
+        let shared = Arc::downgrade(&timer.0.shared);
+        drop(timer);
+        while shared.strong_count() > 0 {
+            tokio::task::yield_now().await;
+        }
     }
 }

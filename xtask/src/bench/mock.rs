@@ -1,18 +1,19 @@
-//! The mock detector beside bare axum, bare hyper and, where its jar is given, `WireMock`.
+//! The mock detector beside bare axum, bare hyper and `WireMock`.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+mod peer;
+
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
 
+use self::peer::Peer;
 use super::process::{median, resident};
 
 /// Requests per second at zero delay, how exactly delays are met, and what 10 000 requests in
-/// flight cost. Needs `wrk`.
+/// flight cost. Needs `wrk`; with Java 17 and npm `WireMock` is measured, too.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Length of each measurement of throughput, in seconds
@@ -21,9 +22,23 @@ pub struct Arguments {
     /// Measurements of each peer, one after the other in turn; the median counts
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Jar of `WireMock` (npm package `wiremock`, build/wiremock-standalone.jar), to measure it, too
+    /// Jar of `WireMock` [default: that of its npm package]
     #[arg(long)]
     wiremock: Option<PathBuf>,
+    /// Leave `WireMock` out
+    #[arg(long)]
+    no_wiremock: bool,
+    /// Only these parts
+    #[arg(long = "only", value_enum)]
+    parts: Vec<Part>,
+}
+
+/// What can be measured by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    Throughput,
+    Delays,
+    Memory,
 }
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -32,6 +47,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 const MIN_RATIO: f64 = 0.85;
 const MAX_RSS_MB: f64 = 150.0;
 const MAX_ERROR_US: i64 = 300;
+const IN_FLIGHT: u32 = 10_000;
 
 pub fn run(arguments: &Arguments) -> bool {
     match measure(arguments) {
@@ -45,143 +61,45 @@ pub fn run(arguments: &Arguments) -> bool {
 
 /// True: every promise was kept.
 fn measure(arguments: &Arguments) -> Result<bool> {
-    let peers = build()?;
-    let kept = [
-        throughput(arguments, &peers)?,
-        delays(&peers, 1_000, 1_000.0)?,
-        delays(&peers, 5_000, 150.0)?,
-        memory(&peers)?,
-    ];
-    Ok(kept.into_iter().all(|kept| kept))
-}
-
-fn build() -> Result<PathBuf> {
-    let status = Command::new(env!("CARGO"))
-        .args([
-            "build",
-            "--release",
-            "-q",
-            "-p",
-            "mock-detectors",
-            "--example",
-            "peers",
-        ])
-        .status()?;
-    if !status.success() {
-        return Err("the peers cannot be built".into());
+    let peers = peer::build()?;
+    let jar = wiremock(arguments);
+    let wanted = |part| arguments.parts.is_empty() || arguments.parts.contains(&part);
+    let mut kept = true;
+    if wanted(Part::Throughput) {
+        kept &= throughput(arguments, &peers, jar.as_deref())?;
     }
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
-    Ok(target.join("release/examples/peers"))
-}
-
-/// A server under measurement; ends when dropped.
-struct Peer {
-    child: Child,
-    /// Held open: the peer serves until it ends.
-    _input: Option<ChildStdin>,
-    address: String,
-}
-
-impl Peer {
-    fn start(peers: &Path, name: &str) -> Result<Self> {
-        let mut child = Command::new(peers)
-            .args(["serve", name])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let mut address = String::new();
-        let output = child.stdout.take().ok_or("no output")?;
-        BufReader::new(output).read_line(&mut address)?;
-        let input = child.stdin.take();
-        Ok(Self {
-            child,
-            _input: input,
-            address: address.trim().to_owned(),
-        })
-    }
-
-    /// `WireMock` with a stub that answers what the bare peers answer.
-    fn start_wiremock(jar: &Path) -> Result<Self> {
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?
-            .local_addr()?
-            .port();
-        let child = Command::new("java")
-            .arg("-jar")
-            .arg(jar)
-            .args(["--port", &port.to_string(), "--disable-banner"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
-        let peer = Self {
-            child,
-            _input: None,
-            address: format!("127.0.0.1:{port}"),
-        };
-        let stub = json!({
-            "request": { "method": "POST", "urlPath": "/detect" },
-            "response": {
-                "status": 200,
-                "headers": { "content-type": "application/json" },
-                "jsonBody": { "request_id": "req-1", "detector": "bare", "output": "clean",
-                    "confidence": 0.97, "detections": [], "processing_time_ms": 0 }
-            }
-        });
-        let begun = Instant::now();
-        while peer.call("POST", "/__admin/mappings", &stub).is_err() {
-            if begun.elapsed() > Duration::from_secs(30) {
-                return Err("WireMock did not start within 30 s".into());
-            }
-            std::thread::sleep(Duration::from_millis(200));
+    if wanted(Part::Delays) {
+        kept &= delays(&peers, 1_000, 1_000)?;
+        if let Some(jar) = &jar {
+            wiremock_delays(&peers, jar, 1_000, 1_000)?;
         }
-        Ok(peer)
+        delays(&peers, 5_000, 150)?;
     }
+    if wanted(Part::Memory) {
+        kept &= memory(&peers)?;
+    }
+    Ok(kept)
+}
 
-    fn call(&self, method: &str, path: &str, body: &Value) -> Result<String> {
-        let mut stream = TcpStream::connect(&self.address)?;
-        let body = body.to_string();
-        write!(
-            stream,
-            "{method} {path} HTTP/1.1\r\nhost: mock\r\nconnection: close\r\n\
-             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        )?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        if answer.starts_with("HTTP/1.1 2") {
-            Ok(answer)
-        } else {
-            Err(answer.into())
+/// `WireMock`'s jar, unless it is not wanted or cannot be had, which is said.
+fn wiremock(arguments: &Arguments) -> Option<PathBuf> {
+    if arguments.no_wiremock {
+        return None;
+    }
+    match arguments
+        .wiremock
+        .clone()
+        .map_or_else(peer::wiremock_jar, Ok)
+    {
+        Ok(jar) => Some(jar),
+        Err(error) => {
+            eprintln!("WireMock is left out: {error}");
+            None
         }
     }
-
-    /// Requests per second that `wrk` gets through.
-    fn wrk(&self, script: &Path, seconds: u32) -> Result<f64> {
-        let output = Command::new("wrk")
-            .args(["-t1", "-c32", &format!("-d{seconds}s"), "-s"])
-            .arg(script)
-            .arg(format!("http://{}/detect", self.address))
-            .output()
-            .map_err(|error| format!("wrk cannot be run: {error}"))?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        if text.contains("Non-2xx") {
-            return Err(format!("not all answers were right:\n{text}").into());
-        }
-        let line = text
-            .lines()
-            .find_map(|line| line.strip_prefix("Requests/sec:"));
-        Ok(line.ok_or("wrk printed no rate")?.trim().parse()?)
-    }
 }
 
-impl Drop for Peer {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-fn throughput(arguments: &Arguments, peers: &Path) -> Result<bool> {
+fn throughput(arguments: &Arguments, peers: &Path, jar: Option<&Path>) -> Result<bool> {
     let script = std::env::temp_dir().join(format!("bench-mock-{}.lua", std::process::id()));
     std::fs::write(
         &script,
@@ -197,8 +115,8 @@ fn throughput(arguments: &Arguments, peers: &Path) -> Result<bool> {
             rates.push(peer.wrk(&script, arguments.seconds)?);
         }
     }
-    if let Some(jar) = &arguments.wiremock {
-        let peer = Peer::start_wiremock(jar)?;
+    if let Some(jar) = jar {
+        let peer = Peer::start_wiremock(jar, 0)?;
         // Its virtual machine needs longer to get warm.
         peer.wrk(&script, 10)?;
         let rounds: Result<Vec<f64>> = (0..arguments.rounds)
@@ -210,63 +128,87 @@ fn throughput(arguments: &Arguments, peers: &Path) -> Result<bool> {
     let axum = median(&rates[1].1);
     println!("requests/s at zero delay, 32 connections, journal and metrics on");
     for (name, rates) in &rates {
-        println!(
-            "  {name:<9} {:>10.0}   {:.2} of axum",
-            median(rates),
-            median(rates) / axum
-        );
+        let rate = median(rates);
+        println!("  {name:<9} {rate:>10.0}   {:.2} of axum", rate / axum);
     }
-    Ok(verdict(
-        "throughput",
-        median(&rates[0].1) / axum >= MIN_RATIO,
-    ))
+    let ratio = median(&rates[0].1) / axum;
+    Ok(verdict("throughput", ratio >= MIN_RATIO))
 }
 
-fn delays(peers: &Path, rate: u32, delay_ms: f64) -> Result<bool> {
+/// How late answers are that are due `delay_ms` after they were asked for at `rate` per second.
+/// The promise is made for 1 000/s.
+fn delays(peers: &Path, rate: u32, delay_ms: u32) -> Result<bool> {
     let peer = Peer::start(peers, "mock")?;
     let patch = json!({ "latency": { "constant": { "ms": delay_ms } } });
     peer.call("PATCH", "/__admin/profile", &patch)?;
-    let connections = (f64::from(rate) * delay_ms / 1e3 * 1.3) as u32;
-    let report = ask(peers, &peer, (connections, rate, 8))?;
-    println!("delay errors at {rate}/s with a delay of {delay_ms} ms, in µs");
+    println!("lateness at {rate}/s with a delay of {delay_ms} ms, in µs");
+    let report = ask(peers, &peer, (rate, delay_ms, 8))?;
     for by in ["by_mock_us", "by_client_us"] {
         println!("  {by:<13} {}", report[by]);
     }
     let p99 = report["by_mock_us"]["p99"].as_i64().ok_or("no answers")?;
-    // The promise is made for 1 000/s.
     Ok(rate > 1_000 || verdict("delay precision", p99 <= MAX_ERROR_US))
+}
+
+fn wiremock_delays(peers: &Path, jar: &Path, rate: u32, delay_ms: u32) -> Result<()> {
+    let peer = Peer::start_wiremock(jar, delay_ms)?;
+    // Once to get warm.
+    ask(peers, &peer, (rate, delay_ms, 8))?;
+    let report = ask(peers, &peer, (rate, delay_ms, 8))?;
+    println!("  WireMock, the same work");
+    println!("  by_client_us  {}", report["by_client_us"]);
+    Ok(())
 }
 
 fn memory(peers: &Path) -> Result<bool> {
     let peer = Peer::start(peers, "mock")?;
-    let patch = json!({ "latency": { "constant": { "ms": 1000 } } });
+    let delay_ms = 1_000;
+    let patch = json!({ "latency": { "constant": { "ms": delay_ms } } });
     peer.call("PATCH", "/__admin/profile", &patch)?;
-    let pid = peer.child.id();
-    let before = resident(pid)?.0;
-    let most = std::thread::scope(|scope| {
-        let asking = scope.spawn(|| ask(peers, &peer, (10_000, 10_500, 1)).is_ok());
-        let mut most = before;
+    let before = resident(peer.pid())?.0;
+    let (most, in_flight) = std::thread::scope(|scope| {
+        let asking = scope.spawn(|| {
+            let numbers = [IN_FLIGHT, IN_FLIGHT, 4, delay_ms];
+            ask_with(peers, &peer, numbers).map_err(|error| error.to_string())
+        });
+        let (mut most, mut in_flight) = (before, 0);
         while !asking.is_finished() {
-            most = most.max(resident(pid).map_or(0, |(bytes, _)| bytes));
+            most = most.max(resident(peer.pid()).map_or(0, |(bytes, _)| bytes));
+            in_flight = in_flight.max(self::in_flight(&peer).unwrap_or(0));
             std::thread::sleep(Duration::from_millis(20));
         }
-        asking.join().is_ok_and(|done| done).then_some(most)
-    });
-    let most_mb = most.ok_or("10 000 requests did not come through")? as f64 / 1e6;
-    println!("10 000 requests in flight with a delay of 1 s");
+        let asked = asking.join().map_err(|_| "a thread panicked".to_owned());
+        asked.and_then(|asked| asked).map(|_| (most, in_flight))
+    })?;
+    let most_mb = most as f64 / 1e6;
+    println!("{IN_FLIGHT} connections, each with a request that is delayed by {delay_ms} ms");
     println!(
-        "  {:.0} MB resident, {:.0} MB before",
-        most_mb,
+        "  {in_flight} in flight, {most_mb:.0} MB resident, {:.0} MB before",
         before as f64 / 1e6
     );
-    Ok(verdict("memory", most_mb < MAX_RSS_MB))
+    let full = f64::from(in_flight) > 0.95 * f64::from(IN_FLIGHT);
+    Ok(verdict("memory", most_mb < MAX_RSS_MB && full))
 }
 
-fn ask(peers: &Path, peer: &Peer, (connections, rate, seconds): (u32, u32, u32)) -> Result<Value> {
-    let numbers = [connections, rate, seconds].map(|number| number.to_string());
+/// Requests that the mock is working on.
+fn in_flight(peer: &Peer) -> Option<u32> {
+    let text = peer.call("GET", "/metrics", &Value::Null).ok()?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("sparring_mock_in_flight{detector=\"mock\"} "))?;
+    line.trim().parse().ok()
+}
+
+/// Asks at a rate, over as many connections as the delay needs.
+fn ask(peers: &Path, peer: &Peer, (rate, delay_ms, seconds): (u32, u32, u32)) -> Result<Value> {
+    let connections = (f64::from(rate) * f64::from(delay_ms) / 1e3 * 1.3) as u32;
+    ask_with(peers, peer, [connections, rate, seconds, delay_ms])
+}
+
+fn ask_with(peers: &Path, peer: &Peer, numbers: [u32; 4]) -> Result<Value> {
     let output = Command::new(peers)
         .args(["delay", &peer.address])
-        .args(&numbers)
+        .args(numbers.map(|number| number.to_string()))
         .output()?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());

@@ -178,6 +178,63 @@ async fn what_is_being_delayed_finishes_is_released_or_drawn_anew() {
     }
 }
 
+/// The same for those in line behind a worker that is busy for a minute, and for the one it serves.
+#[tokio::test]
+async fn who_stands_in_line_is_released_or_drawn_anew_too() {
+    for (policy, fault, revision) in [("release", "none", 1), ("redraw", "status", 3)] {
+        let fleet =
+            start(json!({"queue": {"workers": 1, "service": {"constant": {"ms": 60_000}}}})).await;
+        let mut pending = Vec::new();
+        for n in 0..3 {
+            let mut client = Client::to(&fleet).await;
+            pending.push(tokio::spawn(
+                async move { client.detect(&n.to_string()).await },
+            ));
+        }
+        let mut admin = Client::to(&fleet).await;
+        while !admin
+            .get("/metrics")
+            .await
+            .body
+            .to_string()
+            .contains("in_flight{detector=\\\"mock\\\"} 3")
+        {
+            tokio::task::yield_now().await;
+        }
+        // A change that lets them finish hides them from no later one.
+        admin.patch("?in_flight=finish", json!({"seed": 9})).await;
+        let patch = json!({"success_rate": 0, "queue": null});
+        admin.patch(&format!("?in_flight={policy}"), patch).await;
+        for answer in pending {
+            let answer = answer.await.expect("no panic");
+            assert_eq!(answer.decision()["fault"], fault, "{policy}");
+            assert_eq!(answer.decided("rev"), revision, "{policy}");
+            assert!(answer.decided("actual_us") < 60_000_000, "{policy}");
+        }
+        fleet.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_question_is_in_the_journal_too() {
+    let fleet = start(json!({})).await;
+    let mut client = Client::to(&fleet).await;
+    let answer = client.send("POST /detect", &[], b"{".to_vec()).await;
+    assert_eq!(answer.status, 400);
+    // Whether the answer arrives depends on who gives up first; the journal knows in any case.
+    let send = async move { client.send("POST /detect", &[], vec![b' '; 9 << 20]).await };
+    let sending = tokio::spawn(send);
+    let mut admin = Client::to(&fleet).await;
+    for status in [400, 413] {
+        let path = format!("/__admin/verify?fault=bad_request&status={status}&count=1");
+        while admin.get(&path).await.status != 200 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+    drop(sending.await);
+    fleet.stop().await;
+}
+
 #[tokio::test]
 async fn the_journal_holds_the_last_requests_and_counts_the_others() {
     let listener = Listener {

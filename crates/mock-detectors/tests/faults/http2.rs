@@ -11,11 +11,11 @@ use crate::secure;
 
 /// What a client saw of one request.
 #[derive(Debug)]
-struct Seen {
+pub(crate) struct Seen {
     /// Of the head.
-    status: Option<u16>,
-    body: Vec<u8>,
-    error: Option<h2::Error>,
+    pub(crate) status: Option<u16>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) error: Option<h2::Error>,
 }
 
 async fn exchange(mut sender: SendRequest<Bytes>, address: std::net::SocketAddr) -> Seen {
@@ -57,7 +57,8 @@ async fn exchange(mut sender: SendRequest<Bytes>, address: std::net::SocketAddr)
     seen
 }
 
-async fn look(kind: Value) -> Seen {
+/// One request to a detector whose every request fails in this way.
+pub(crate) async fn look(kind: Value) -> Seen {
     let profile = json!({ "success_rate": 0, "failures": [{ "kind": kind }] });
     let probe = Probe::with_http2(profile).await;
     let tcp = TcpStream::connect(probe.address).await.expect("up");
@@ -67,22 +68,6 @@ async fn look(kind: Value) -> Seen {
     connection.abort();
     probe.stop().await;
     seen
-}
-
-#[tokio::test]
-async fn rst_stream_carries_the_declared_code() {
-    let seen = look(json!({"rst_stream": {"code": 11}})).await;
-    let error = seen.error.expect("an error");
-    assert!(error.is_reset() && error.is_remote());
-    assert_eq!(error.reason(), Some(Reason::ENHANCE_YOUR_CALM));
-}
-
-#[tokio::test]
-async fn goaway_carries_the_declared_code() {
-    let seen = look(json!({"goaway": {"code": 2}})).await;
-    let error = seen.error.expect("an error");
-    assert!(error.is_go_away() && error.is_remote(), "{error:?}");
-    assert_eq!(error.reason(), Some(Reason::INTERNAL_ERROR));
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! `sparring fault`: changes how running mock detectors behave.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -87,9 +88,10 @@ fn share(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Names and aliases for the shell: those of the fleet file where the shell stands.
+/// Names and aliases for the shell: those of the fleet that a command without `--config` takes.
 pub fn detector_names() -> Vec<CompletionCandidate> {
-    let Ok(fleet) = fleet::load(None, &[]) else {
+    let path = std::env::var_os("SPARRING_CONFIG").map(PathBuf::from);
+    let Ok(fleet) = fleet::load(path.as_deref(), &[]) else {
         return Vec::new();
     };
     let names = fleet.detectors.iter().flat_map(|(name, detector)| {
