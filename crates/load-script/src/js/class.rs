@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use rquickjs::{Ctx, Object, Value, qjs};
 
+use super::isolate;
 use super::native::{Throw, state};
 
 /// A Rust type that script objects can own. It must not hold script values: the collector does not
@@ -108,8 +109,12 @@ fn class_id<T: Class>(ctx: &Ctx<'_>) -> Result<qjs::JSClassID, Throw> {
             id
         }
     };
-    let prototype = Object::new(ctx.clone())?;
-    T::prototype(&prototype)?;
+    // VUs that share the realm share the prototype: no VU's changes may get into it.
+    let prototype = isolate::shared(|| {
+        let prototype = Object::new(ctx.clone())?;
+        T::prototype(&prototype)?;
+        Ok::<_, rquickjs::Error>(prototype)
+    })?;
     let raw = ctx.as_raw().as_ptr();
     // SAFETY: the class is registered; the realm takes over the duplicate.
     unsafe { qjs::JS_SetClassProto(raw, id, qjs::JS_DupValue(raw, prototype.as_raw())) };

@@ -4,21 +4,26 @@ use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
 use std::ptr::{self, NonNull};
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 
 use rquickjs::{Context, Ctx, Runtime, Value, qjs};
 
-use super::class::Ids;
+use super::class::{Classes, Ids};
 use super::layout::{Layout, Luggage, layout};
 use super::module;
 use super::native::Throw;
+use super::shared::{self, Ground, Realm, Seat};
 use crate::fiber::{self, Switch};
+use crate::script::Script;
 use crate::vu::state::VuState;
 
 /// What the scripts of a runtime may allocate before they get an "out of memory" exception.
 const MEMORY_LIMIT_BYTES: qjs::size_t = 1 << 30;
-/// Realms that share a runtime: its atoms, shapes and arenas. More save little memory and make
+/// VUs that share a runtime: its atoms, shapes, arenas and built-ins. More save little memory and make
 /// collections, which stop them all, longer.
-const REALMS_PER_RUNTIME: usize = 16;
+const VUS_PER_RUNTIME: usize = 64;
+/// A runtime that holds so much takes no more VUs, for the same reason.
+const FULL_BYTES: usize = 8 << 20;
 /// Polls of the engine (each about 10 000 jumps or calls) after which a busy VU lets others run.
 const POLLS_PER_TURN: u32 = 64;
 /// Stack that native functions may need below the engine's own frames.
@@ -29,18 +34,38 @@ thread_local! {
     static RUNTIMES: RefCell<Vec<Weak<Shared>>> = const { RefCell::new(Vec::new()) };
     /// The VU whose code runs on this thread now.
     static RUNNING: Cell<*const VuState> = const { Cell::new(ptr::null()) };
+    /// Its isolate.
+    static ENTERED: Cell<*const Isolate> = const { Cell::new(ptr::null()) };
 }
 
-/// A runtime and what belongs to it.
+/// A runtime and what belongs to it. The order of the fields is that in which they must go.
 struct Shared {
+    common: RefCell<Common>,
     runtime: Runtime,
     engine: *mut qjs::JSRuntime,
-    realms: Cell<usize>,
+    vus: Cell<usize>,
+    /// What the runtime has allocated.
+    bytes: Rc<Cell<usize>>,
     ids: Rc<Ids>,
+    /// What its VUs run.
+    script: Arc<Script>,
 }
 
-/// A realm with k6's set of built-ins.
+/// The realm that the VUs of a runtime share.
+enum Common {
+    /// It is made when the first VU comes.
+    Planned(Ground),
+    /// It is there.
+    Founded(Rc<Realm>, Rc<Classes>, Context),
+    /// There will be none: every VU has a realm of its own.
+    Impossible,
+}
+
+/// What a VU's script lives in, with k6's set of built-ins.
 pub(crate) struct Isolate {
+    seat: RefCell<Option<Seat>>,
+    realm: Option<Rc<Realm>>,
+    classes: Rc<Classes>,
     context: Context,
     shared: Rc<Shared>,
     layout: Option<Layout>,
@@ -51,30 +76,34 @@ pub(crate) struct Isolate {
 }
 
 impl Shared {
-    /// A runtime of the calling thread that has room for one more realm.
-    fn find() -> Result<Rc<Self>, rquickjs::Error> {
+    /// A runtime of the calling thread that has room for one more VU of the script.
+    fn find(script: &Arc<Script>) -> Result<Rc<Self>, rquickjs::Error> {
         let limit = if layout().is_some() {
-            REALMS_PER_RUNTIME
+            VUS_PER_RUNTIME
         } else {
             1
         };
+        let has_room = |one: &Rc<Self>| {
+            one.vus.get() < limit
+                && (one.vus.get() == 0 || one.bytes.get() < FULL_BYTES)
+                && Arc::ptr_eq(&one.script, script)
+        };
         RUNTIMES.with_borrow_mut(|all| {
             all.retain(|one| one.strong_count() > 0);
-            let with_room = all
-                .iter()
-                .filter_map(Weak::upgrade)
-                .find(|one| one.realms.get() < limit);
+            // The newest is the likeliest to have room.
+            let with_room = all.iter().rev().filter_map(Weak::upgrade).find(has_room);
             if let Some(shared) = with_room {
                 return Ok(shared);
             }
-            let shared = Rc::new(Self::new()?);
+            let shared = Rc::new(Self::new(Arc::clone(script))?);
             all.push(Rc::downgrade(&shared));
             Ok(shared)
         })
     }
 
-    fn new() -> Result<Self, rquickjs::Error> {
-        let runtime = Runtime::new()?;
+    fn new(script: Arc<Script>) -> Result<Self, rquickjs::Error> {
+        let bytes = Rc::default();
+        let (runtime, ground) = shared::new_runtime(&bytes)?;
         // A context that goes at once gives the address of the engine.
         let probe = Context::base(&runtime)?;
         // SAFETY: the context is alive; both calls set fields.
@@ -93,49 +122,121 @@ impl Shared {
             engine
         };
         drop(probe);
+        let ground = ground.filter(|_| layout().is_some());
         Ok(Self {
+            common: RefCell::new(ground.map_or(Common::Impossible, Common::Planned)),
             runtime,
             engine,
-            realms: Cell::new(0),
+            vus: Cell::new(0),
+            bytes,
             ids: Rc::default(),
+            script,
         })
+    }
+
+    fn new_context(&self) -> Result<Context, rquickjs::Error> {
+        // SAFETY: a raw context with the built-ins that `Context` expects, which then owns it.
+        unsafe {
+            let raw = NonNull::new(qjs::JS_NewContextRaw(self.engine))
+                .ok_or(rquickjs::Error::Allocation)?;
+            add_intrinsics(raw.as_ptr());
+            Ok(Context::from_raw(raw, self.runtime.clone()))
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // The realm gives up its references while its context is alive.
+        if let Common::Founded(realm, classes, context) = self.common.replace(Common::Impossible) {
+            drop(realm);
+            drop(classes);
+            drop(context);
+        }
     }
 }
 
 impl Isolate {
-    /// A fresh realm whose code will run on the stack that ends at the address `stack`.
-    pub(crate) fn new(stack: usize) -> Result<Self, rquickjs::Error> {
-        let shared = Shared::find()?;
-        // SAFETY: a raw context with the built-ins that `Context` expects, which then owns it.
-        let context = unsafe {
-            let raw = NonNull::new(qjs::JS_NewContextRaw(shared.engine))
-                .ok_or(rquickjs::Error::Allocation)?;
-            add_intrinsics(raw.as_ptr());
-            Context::from_raw(raw, shared.runtime.clone())
+    /// A place for one VU of the script, whose code will run on the stack that ends at the address
+    /// `stack`.
+    pub(crate) fn new(stack: usize, script: &Arc<Script>) -> Result<Self, rquickjs::Error> {
+        let shared = Shared::find(script)?;
+        let founded = match &*shared.common.borrow() {
+            Common::Founded(realm, classes, context) => {
+                Some((Rc::clone(realm), Rc::clone(classes), context.clone()))
+            }
+            Common::Planned(_) | Common::Impossible => None,
         };
-        shared.realms.set(shared.realms.get() + 1);
-        let (luggage, state) = (RefCell::default(), Cell::new(ptr::null()));
+        let (realm, classes, context) = match founded {
+            Some((realm, classes, context)) => (Some(realm), classes, context),
+            None => (
+                None,
+                Rc::new(Classes::new(Rc::clone(&shared.ids))),
+                shared.new_context()?,
+            ),
+        };
+        shared.vus.set(shared.vus.get() + 1);
         Ok(Self {
+            seat: RefCell::default(),
+            realm,
+            classes,
             context,
             shared,
             layout: layout(),
-            luggage,
-            state,
+            luggage: RefCell::default(),
+            state: Cell::new(ptr::null()),
             stack,
         })
     }
 
-    /// Connects the realm with its VU. `state` must stay where it is until the isolate is dropped.
-    pub(crate) fn attach(&self, state: &VuState) {
+    /// Connects the isolate with its VU and sets up its globals. `state` must stay where it is until
+    /// the isolate is dropped.
+    pub(crate) fn attach(
+        &mut self,
+        state: &VuState,
+        install: impl FnOnce(&Ctx<'_>) -> Result<(), Throw>,
+    ) -> Result<(), Throw> {
         self.state.set(state);
-        let opaque: *mut c_void = ptr::from_ref(state).cast_mut().cast();
-        // SAFETY: the caller keeps the state alive and in place.
+        if self.realm.is_none() {
+            self.tell_state();
+            install(&self.ctx())?;
+            self.found();
+        }
+        if let Some(realm) = &self.realm {
+            *self.seat.borrow_mut() = Some(realm.seat()?);
+        }
+        Ok(())
+    }
+
+    /// Makes the realm that all VUs of the runtime share of this one's, when it is the first.
+    fn found(&mut self) {
+        let ground = match self.shared.common.replace(Common::Impossible) {
+            Common::Planned(ground) => ground,
+            other => {
+                self.shared.common.replace(other);
+                return;
+            }
+        };
+        // SAFETY: the context is of this runtime, and nobody is in it.
+        let founded = unsafe { Realm::found(&ground, self.context.as_raw().as_ptr()) };
+        if let Some(realm) = founded.map(Rc::new) {
+            let (classes, context) = (Rc::clone(&self.classes), self.context.clone());
+            self.shared
+                .common
+                .replace(Common::Founded(Rc::clone(&realm), classes, context));
+            self.realm = Some(realm);
+        }
+    }
+
+    fn tell_state(&self) {
+        let opaque: *mut c_void = self.state.get().cast_mut().cast();
+        // SAFETY: whoever attached the state keeps it alive and in place.
         unsafe { qjs::JS_SetContextOpaque(self.context.as_raw().as_ptr(), opaque) };
     }
 
-    /// The identities of native classes in the realm's runtime.
-    pub(crate) fn class_ids(&self) -> Rc<Ids> {
-        Rc::clone(&self.shared.ids)
+    /// The native classes of the realm.
+    pub(crate) fn classes(&self) -> Rc<Classes> {
+        Rc::clone(&self.classes)
     }
 
     /// The realm. Only one thread ever uses it, and values must not outlive the isolate.
@@ -147,6 +248,9 @@ impl Isolate {
     /// Runs the promise jobs that an interrupted VU has left behind; `state` says that it is
     /// interrupted, so no script code gets far. Otherwise another VU of the runtime would run them.
     pub(crate) fn discard_jobs(&self) {
+        if self.realm.is_some() && self.seat.borrow().is_none() {
+            return;
+        }
         self.enter();
         let ctx = self.ctx();
         for _ in 0..DISCARDED_JOBS {
@@ -160,17 +264,62 @@ impl Isolate {
         drop(ctx);
         self.leave();
     }
+
+    fn take_seat(&self) {
+        if let (Some(realm), Some(seat)) = (&self.realm, &mut *self.seat.borrow_mut()) {
+            realm.enter(seat);
+        }
+    }
+
+    fn leave_seat(&self) {
+        if let (Some(realm), Some(seat)) = (&self.realm, &mut *self.seat.borrow_mut()) {
+            realm.leave(seat);
+        }
+    }
 }
 
 /// Jobs of an ended VU that are run down at most.
 const DISCARDED_JOBS: usize = 10_000;
 
+/// Makes an object that all VUs of the realm get. It is made while none of them is in the realm, and
+/// protected: a VU that changes it changes its own version.
+///
+/// # Errors
+/// What `make` fails with, and when the object holds what VUs cannot share.
+pub(crate) fn shared<'js>(
+    make: impl FnOnce() -> rquickjs::Result<rquickjs::Object<'js>>,
+) -> rquickjs::Result<rquickjs::Object<'js>> {
+    // SAFETY: the isolate that was entered stays where it is until it is left.
+    let entered = unsafe { ENTERED.get().as_ref() };
+    let Some((isolate, realm)) =
+        entered.and_then(|isolate| Some((isolate, isolate.realm.as_ref()?)))
+    else {
+        return make();
+    };
+    isolate.leave_seat();
+    let made = make();
+    let made = made.and_then(|object| {
+        if realm.adopt(object.as_raw()) {
+            Ok(object)
+        } else {
+            Err(rquickjs::Error::Unknown)
+        }
+    });
+    isolate.take_seat();
+    made
+}
+
 impl Switch for Isolate {
     fn enter(&self) {
         RUNNING.set(self.state.get());
+        ENTERED.set(self);
         if let Some(layout) = self.layout {
             // SAFETY: the luggage was packed from this runtime, and whoever ran before has left.
             unsafe { self.luggage.borrow_mut().unpack(self.shared.engine, layout) };
+        }
+        if self.realm.is_some() {
+            self.tell_state();
+            self.take_seat();
         }
         let here = 0_u8;
         let distance = ptr::from_ref(&here)
@@ -185,6 +334,7 @@ impl Switch for Isolate {
     }
 
     fn leave(&self) {
+        self.leave_seat();
         if let Some(layout) = self.layout {
             // SAFETY: the realm that ran was this one.
             unsafe { self.luggage.borrow_mut().pack(self.shared.engine, layout) };
@@ -192,12 +342,16 @@ impl Switch for Isolate {
         // SAFETY: sets a field. Outside of VUs' stacks there is no limit.
         unsafe { qjs::JS_SetMaxStackSize(self.shared.engine, 0) };
         RUNNING.set(ptr::null());
+        ENTERED.set(ptr::null());
     }
 }
 
 impl Drop for Isolate {
     fn drop(&mut self) {
-        self.shared.realms.set(self.shared.realms.get() - 1);
+        if let (Some(realm), Some(seat)) = (&self.realm, self.seat.take()) {
+            realm.retire(seat);
+        }
+        self.shared.vus.set(self.shared.vus.get() - 1);
     }
 }
 

@@ -170,14 +170,23 @@ impl Luggage {
         unsafe {
             let base = engine.cast::<usize>();
             self.frame = base.add(layout.frame).replace(0);
-            let head = base.add(layout.jobs);
-            let (prev, next) = (head.read(), head.add(1).read());
-            if next != head.addr() {
-                self.jobs = Some((next, prev));
-                head.write(head.addr());
-                head.add(1).write(head.addr());
-            }
+            self.jobs = unlink(base.add(layout.jobs).expose_provenance());
         }
+    }
+}
+
+/// Takes all nodes out of the list at `head`: the first and the last one.
+///
+/// # Safety
+/// `head` must be the address of the head of a list.
+pub(super) unsafe fn unlink(head: usize) -> Option<(usize, usize)> {
+    let node = ptr::with_exposed_provenance_mut::<usize>(head);
+    // SAFETY: see above; a head is two links, the last node and the first one.
+    unsafe {
+        let (last, first) = (node.read(), node.add(1).read());
+        node.write(head);
+        node.add(1).write(head);
+        (first != head).then_some((first, last))
     }
 }
 
@@ -185,7 +194,7 @@ impl Luggage {
 ///
 /// # Safety
 /// All three must be the addresses of list nodes.
-unsafe fn link(head: usize, first: usize, last: usize) {
+pub(super) unsafe fn link(head: usize, first: usize, last: usize) {
     let node = |address: usize| ptr::with_exposed_provenance_mut::<usize>(address);
     // SAFETY: see above; a node is `prev`, then `next`.
     unsafe {

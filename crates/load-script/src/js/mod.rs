@@ -12,3 +12,4 @@ mod layout;
 pub(crate) mod module;
 pub(crate) mod native;
 pub(crate) mod promise;
+mod shared;

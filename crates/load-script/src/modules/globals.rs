@@ -19,11 +19,22 @@ const ABSENT: &[&str] = &[
     "gc",
 ];
 
-/// Sets up the global object of a fresh realm.
+/// The same of `Error`: they would also be one setting for all VUs of a realm.
+const ABSENT_FROM_ERROR: &[&str] = &["stackTraceLimit", "prepareStackTrace", "captureStackTrace"];
+
+/// Sets up the global object of a fresh realm. What is made here may be shared by many VUs.
 pub(crate) fn install(ctx: &Ctx<'_>) -> Result<(), Throw> {
     let globals = ctx.globals();
     for name in ABSENT {
         globals.remove(*name)?;
+    }
+    let error: Object<'_> = globals.get("Error")?;
+    for name in ABSENT_FROM_ERROR {
+        error.remove(*name)?;
+    }
+    // Every VU sets its own values; that they are there already lets all VUs' objects have one shape.
+    for name in [c"__ENV", c"__VU"] {
+        define(&globals, name, super::undefined(ctx), Visible::Yes)?;
     }
     define(
         &globals,

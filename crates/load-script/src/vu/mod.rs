@@ -43,10 +43,11 @@ impl ScriptVu {
     pub(crate) async fn new(context: VuContext, script: Arc<Script>) -> Result<Self, ScriptError> {
         let failed = |error: &dyn std::fmt::Display| ScriptError::Exception(error.to_string());
         let fiber = Fiber::new(STACK_BYTES).map_err(|error| failed(&error))?;
-        let isolate = Isolate::new(fiber.lowest()).map_err(|error| failed(&error))?;
+        let mut isolate = Isolate::new(fiber.lowest(), &script).map_err(|error| failed(&error))?;
         let interrupt = context.interrupt.clone();
-        let state = Box::new(VuState::new(context, script, isolate.class_ids()));
-        isolate.attach(&state);
+        let state = Box::new(VuState::new(context, script, isolate.classes()));
+        let attached = isolate.attach(&state, crate::modules::globals::install);
+        attached.map_err(|throw| failed(&format!("the globals cannot be made: {throw:?}")))?;
         let mut vu = Self {
             fiber,
             exports: None,

@@ -88,7 +88,6 @@ fn why<R>(ctx: &Ctx<'_>, throw: Throw) -> Ending<R> {
 
 /// Evaluates the script. Its exports are live.
 pub(crate) fn init<'js>(ctx: &Ctx<'js>, state: &VuState) -> Result<Object<'js>, Throw> {
-    modules::globals::install(ctx)?;
     set_environment(ctx, state, &[])?;
     define(
         &ctx.globals(),

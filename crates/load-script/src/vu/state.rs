@@ -16,7 +16,7 @@ use super::events::EventLoop;
 use crate::fiber::Cancelled;
 use crate::http::client::Client;
 use crate::http::cookies::Jar;
-use crate::js::class::{Classes, Ids};
+use crate::js::class::Classes;
 use crate::script::Script;
 
 /// Which code of the script runs.
@@ -58,7 +58,7 @@ pub(crate) struct VuState {
     pub(crate) aborted: RefCell<Option<Abortion>>,
     pub(crate) tagging: Tagging,
     pub(crate) events: EventLoop,
-    pub(crate) classes: Classes,
+    pub(crate) classes: Rc<Classes>,
     /// What `require` has given so far, by full name.
     pub(crate) required: RefCell<HashMap<String, Persistent<Value<'static>>>>,
     pub(crate) client: Rc<Client>,
@@ -82,7 +82,7 @@ pub(crate) struct Tagging {
 
 impl VuState {
     /// A VU that has not run its init code.
-    pub(crate) fn new(context: VuContext, script: Arc<Script>, ids: Rc<Ids>) -> Self {
+    pub(crate) fn new(context: VuContext, script: Arc<Script>, classes: Rc<Classes>) -> Self {
         let root = context.recorder.root();
         let network = script.network(context.run.options());
         let client = Rc::new(Client::new(network, context.ids.in_instance));
@@ -99,7 +99,7 @@ impl VuState {
             interrupt: RefCell::default(),
             aborted: RefCell::default(),
             events: EventLoop::default(),
-            classes: Classes::new(ids),
+            classes,
             required: RefCell::default(),
             client,
             jar: RefCell::default(),

@@ -1,6 +1,7 @@
 //! Scripts on the real engine, against a small server on the loopback.
 
 mod http;
+mod isolation;
 mod language;
 mod run;
 mod server;
