@@ -3,7 +3,7 @@
 //! A realm of one's own costs sixty kilobytes, nearly all of it `Array`, `Map`, `RegExp` and their kin,
 //! the same in each. Here the VUs of a runtime live in one realm. Whoever runs has his global object in
 //! it, his list of modules and his versions of those built-ins that he has changed; a VU that is
-//! suspended takes them along. See `docs/decisions/0003-shared-built-ins.md`.
+//! suspended takes them along. See `docs/decisions/0006-shared-built-ins.md`.
 
 mod anatomy;
 mod builtins;
