@@ -140,10 +140,9 @@ impl Builtins {
             }
             if outcome.is_ok() {
                 self.shelf.open();
-                let pairs = found.iter().zip(&all);
+                let mut pairs = found.iter().zip(&all);
                 outcome = pairs
-                    .map(|(object, properties)| self.shelve(ctx, *object, properties))
-                    .collect();
+                    .try_for_each(|(object, properties)| self.shelve(ctx, *object, properties));
                 self.table.borrow_mut().sort_by_key(|entry| entry.object);
                 self.shelf.seal();
             }
