@@ -16,6 +16,7 @@ mod raw;
 mod samples;
 mod secure;
 mod server;
+mod soak;
 mod summary;
 
 use std::collections::VecDeque;

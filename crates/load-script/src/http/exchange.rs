@@ -480,4 +480,44 @@ mod tests {
             receive(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi!", 100).expect("valid");
         assert!(!can_reuse);
     }
+
+    /// Pieces of responses, whole and cut, and bytes that are none.
+    fn soup() -> impl proptest::strategy::Strategy<Value = Vec<u8>> {
+        use proptest::prelude::*;
+        let piece = prop_oneof![
+            Just(&b"HTTP/1.1 200 OK\r\n"[..]),
+            Just(&b"HTTP/1.0 204 \r\n"[..]),
+            Just(&b"HTTP/1.1 100 Continue\r\n\r\n"[..]),
+            Just(&b"HTTP/1.1 101 x\r\n"[..]),
+            Just(&b"Content-Length: 3\r\n"[..]),
+            Just(&b"Content-Length: 99999999999999999999\r\n"[..]),
+            Just(&b"Transfer-Encoding: chunked\r\n"[..]),
+            Just(&b"Connection: close\r\n"[..]),
+            Just(&b"X: \xff\x00y\n"[..]),
+            Just(&b"\r\n"[..]),
+            Just(&b"3\r\nabc\r\n"[..]),
+            Just(&b"ffffffffffffff\r\n"[..]),
+            Just(&b"0\r\n\r\n"[..]),
+            Just(&b"abc"[..]),
+        ];
+        let made = proptest::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat());
+        let cut = (made, any::<prop::sample::Index>()).prop_map(|(bytes, end)| {
+            let end = end.index(bytes.len() + 1);
+            bytes[..end].to_vec()
+        });
+        prop_oneof![cut, any::<Vec<u8>>()]
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(crate::fuzz_cases()))]
+
+        #[test]
+        fn no_bytes_make_it_panic_and_cuts_change_nothing(wire in soup(), piece in 1_usize..40) {
+            let told = |outcome: Result<(Reply, bool), Failure>| {
+                outcome.map(|(reply, _)| (reply.status, reply.head, reply.body)).ok()
+            };
+            let whole = told(receive(&wire, wire.len().max(1)));
+            proptest::prop_assert_eq!(whole, told(receive(&wire, piece)));
+        }
+    }
 }

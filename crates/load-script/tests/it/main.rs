@@ -1,5 +1,6 @@
 //! Scripts on the real engine, against a small server on the loopback.
 
+mod hostile;
 mod http;
 mod isolation;
 mod language;

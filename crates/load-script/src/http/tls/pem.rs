@@ -108,3 +108,45 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
         .map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok())
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::private_key;
+
+    /// Made for this test by `openssl ec -aes128`; the password is `secret`.
+    const PROTECTED: &str = "\
+-----BEGIN EC PRIVATE KEY-----
+Proc-Type: 4,ENCRYPTED
+DEK-Info: AES-128-CBC,3F214AA7390761B5051C1B09F75D5487
+
+ZrdUXiG3bcq0XcO7eDKy9ki2xEZncpbLxtRYC3+70yvWs4QmOPptIauYSxzdViUq
+Q1o/K/vEZb6SoCbperS6uyD1C46It29eLTCTMrupnrjN4n97fj+Vt/yeOtdXlvuJ
+kMdLEYZRKVTWPSJu+MmH4tDQIKZ6zmLHKsJyDJCzBlw=
+-----END EC PRIVATE KEY-----";
+
+    #[test]
+    fn a_protected_key_opens_with_its_password_only() {
+        let key = private_key(PROTECTED, Some("secret")).expect("it opens");
+        assert!(matches!(key, rustls::pki_types::PrivateKeyDer::Sec1(_)));
+        assert!(rustls::crypto::ring::sign::any_supported_type(&key).is_ok());
+        for wrong in [None, Some("wrong")] {
+            assert!(private_key(PROTECTED, wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn keys_that_cannot_be_read_say_why() {
+        for (text, why) in [
+            ("", "cannot be read"),
+            ("-----BEGIN ENCRYPTED PRIVATE KEY-----", "pkcs8"),
+            (
+                "DEK-Info: DES-EDE3-CBC,00\n\nAA==\n-----END",
+                "DES-EDE3-CBC",
+            ),
+            ("DEK-Info: x", "ends after its headers"),
+        ] {
+            let error = private_key(text, None).expect_err("refused");
+            assert!(error.contains(why), "{error}");
+        }
+    }
+}
