@@ -17,6 +17,7 @@ mod samples;
 mod secure;
 mod server;
 mod soak;
+mod socket;
 mod summary;
 
 use std::collections::VecDeque;

@@ -12,7 +12,7 @@ use axum::routing::{any, get};
 use serde_json::json;
 
 use super::keys::Keys;
-use super::{raw, secure};
+use super::{raw, secure, socket};
 
 /// A server that lives as long as this.
 pub struct Server {
@@ -52,6 +52,7 @@ pub fn start() -> Server {
     runtime.spawn(async move { axum::serve(listener, router()).await });
     let keys = Keys::new();
     let mut variables = vec![("BASE".to_owned(), base), ("RAW".to_owned(), raw::start())];
+    variables.push(("SOCKET".to_owned(), socket::start()));
     variables.extend(runtime.block_on(secure::start(&keys, &router())));
     let folder = keys.folder().display().to_string();
     variables.push(("KEYS".to_owned(), folder));
@@ -63,6 +64,11 @@ pub fn start() -> Server {
         _runtime: runtime,
     }
 }
+
+/// A page with links and forms.
+const PAGE: &str = "<html><body><h1>Title</h1><a href='/json'>one</a><a id='second' href='echo?x=1'>two</a>\
+    <form id='post' action='/echo' method='post'><input name='t' value='v'><select name='s'><option value='1' selected>o</option></select>\
+    <input type='submit' name='go' value='Go'></form><form id='get' action='/json'><input name='q' value='a b'></form></body></html>";
 
 fn router() -> Router {
     Router::new()
@@ -78,6 +84,7 @@ fn router() -> Router {
             any(|| async { ([(header::SET_COOKIE, "taste=sweet; Path=/")], "ok") }),
         )
         .route("/echo", any(echo))
+        .route("/page", get(|| async { axum::response::Html(PAGE) }))
         .route("/back", any(|body: Bytes| async { body }))
         .route("/encoded/{coding}", any(encoded))
         .route("/to", any(to))

@@ -65,18 +65,11 @@ impl Document {
             && self.inner_html(id) == other_document.inner_html(other)
     }
 
-    /// `getElementsByClassName(classes)`: below `id`, those with all of these classes.
+    /// `getElementsByClassName(class)`: below `id`. As in k6 the text is a selector behind a dot, so
+    /// several classes find nothing.
     #[must_use]
-    pub fn elements_by_class(&self, id: NodeId, classes: &str) -> Vec<NodeId> {
-        let has_all = |node: &NodeId| {
-            classes
-                .split_whitespace()
-                .all(|class| self.class_list(*node).any(|own| own == class))
-        };
-        self.descendants(id)
-            .filter(|node| self.is_element(*node))
-            .filter(has_all)
-            .collect()
+    pub fn elements_by_class(&self, id: NodeId, class: &str) -> Vec<NodeId> {
+        self.query_all(id, &format!(".{class}"))
     }
 
     /// `getElementsByTagName`, `querySelectorAll`: below `id`; nothing if it is no selector.

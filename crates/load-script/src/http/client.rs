@@ -69,6 +69,11 @@ impl Client {
         }
     }
 
+    /// How the VU gets to the network.
+    pub(crate) fn access(&self) -> &Rc<Access> {
+        &self.access
+    }
+
     /// Takes the bytes sent and received since the last call.
     pub(crate) fn take_traffic(&self) -> (u64, u64) {
         self.access.take_traffic()

@@ -20,4 +20,5 @@ mod pool;
 mod proxy;
 pub(crate) mod reply;
 pub(crate) mod tls;
+pub(crate) mod upgrade;
 pub(crate) mod url;

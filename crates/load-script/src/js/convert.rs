@@ -92,6 +92,11 @@ pub(crate) fn array_buffer<'js>(ctx: &Ctx<'js>, bytes: Vec<u8>) -> Outcome<'js> 
     Ok(ArrayBuffer::new(ctx.clone(), bytes)?.into_value())
 }
 
+/// A `Uint8Array` that owns these bytes.
+pub(crate) fn byte_array<'js>(ctx: &Ctx<'js>, bytes: Vec<u8>) -> Outcome<'js> {
+    Ok(rquickjs::TypedArray::<u8>::new(ctx.clone(), bytes)?.into_value())
+}
+
 /// The bytes of an `ArrayBuffer`, typed array or `DataView`.
 pub(crate) fn buffer_bytes(value: &Value<'_>) -> Option<Vec<u8>> {
     let object = value.as_object()?;
@@ -151,4 +156,21 @@ pub(crate) fn given<'js>(object: &Object<'js>, key: &str) -> Result<Option<Value
 /// A function, if it is one.
 pub(crate) fn function<'js>(value: &Value<'js>) -> Option<rquickjs::Function<'js>> {
     rquickjs::Function::from_js(value.ctx(), value.clone()).ok()
+}
+
+/// How k6's language calls the type of a value; its messages name it.
+pub(crate) fn go_type(value: &Value<'_>) -> &'static str {
+    if value.is_undefined() || value.is_null() {
+        return "<nil>";
+    }
+    match value.as_number() {
+        Some(number) if number.fract() == 0.0 => "int64",
+        Some(_) => "float64",
+        None if value.is_string() => "string",
+        None if value.is_bool() => "bool",
+        None if value.is_array() => "[]interface {}",
+        None if value.is_function() => "func(sobek.FunctionCall) sobek.Value",
+        None if value.is_promise() => "*sobek.Promise",
+        None => "map[string]interface {}",
+    }
 }

@@ -48,12 +48,19 @@ pub(crate) struct Call<'a, 'js> {
     pub(crate) ctx: &'a Ctx<'js>,
     this: qjs::JSValue,
     args: &'a [qjs::JSValue],
+    /// Of a numbered method, otherwise 0.
+    number: u16,
 }
 
 impl<'js> Call<'_, 'js> {
     /// How many arguments were given.
     pub(crate) fn len(&self) -> usize {
         self.args.len()
+    }
+
+    /// Which of the methods that share this native was called.
+    pub(crate) fn number(&self) -> u16 {
+        self.number
     }
 
     /// The argument at `index`, or undefined.
@@ -175,6 +182,32 @@ pub(crate) fn method<'js, N: Native>(
     define(object, name, made.into_value(), Visible::Yes)
 }
 
+/// Sets one of several methods that share a native, which tells them apart by [`Call::number`].
+pub(crate) fn numbered_method<N: Native>(
+    object: &Object<'_>,
+    name: &CStr,
+    _: N,
+    number: u16,
+) -> rquickjs::Result<()> {
+    const { assert!(size_of::<N>() == 0, "a native function must not capture") };
+    let ctx = object.ctx();
+    // SAFETY: the engine calls functions of this kind with the number as an additional argument, as
+    // `enter_numbered` expects it; the result is owned by the value.
+    let value = unsafe {
+        let entry: Entry = std::mem::transmute::<NumberedEntry, Entry>(enter_numbered::<N>);
+        let raw = qjs::JS_NewCFunction2(
+            ctx.as_raw().as_ptr(),
+            Some(entry),
+            name.as_ptr(),
+            0,
+            qjs::JSCFunctionEnum_JS_CFUNC_generic_magic,
+            c_int::from(number),
+        );
+        Value::from_raw(ctx.clone(), raw)
+    };
+    define(object, name, value, Visible::Yes)
+}
+
 /// Sets a constructor with its prototype.
 pub(crate) fn constructor<'js, N: Native>(
     object: &Object<'js>,
@@ -233,33 +266,52 @@ pub(crate) fn define<'js>(
     }
 }
 
-/// Sets an accessor property.
+/// Sets an accessor property that can only be read.
 pub(crate) fn getter<'js, N: Native>(
     object: &Object<'js>,
     name: &CStr,
     native: N,
     visible: Visible,
 ) -> rquickjs::Result<()> {
+    let get = function(object.ctx(), native, name, Shape::Function)?;
+    define_accessor(object, name, (get.into_value(), None), visible)
+}
+
+/// Sets an enumerable accessor property that can be read and written.
+pub(crate) fn accessor<G: Native, S: Native>(
+    object: &Object<'_>,
+    name: &CStr,
+    get: G,
+    set: S,
+) -> rquickjs::Result<()> {
+    let get = function(object.ctx(), get, name, Shape::Function)?;
+    let set = function(object.ctx(), set, name, Shape::Function)?;
+    let both = (get.into_value(), Some(set.into_value()));
+    define_accessor(object, name, both, Visible::Yes)
+}
+
+fn define_accessor<'js>(
+    object: &Object<'js>,
+    name: &CStr,
+    functions: (Value<'js>, Option<Value<'js>>),
+    visible: Visible,
+) -> rquickjs::Result<()> {
     let ctx = object.ctx().as_raw().as_ptr();
-    let get = function(object.ctx(), native, name, Shape::Function)?.into_value();
-    let flag = if visible == Visible::Yes {
-        qjs::JS_PROP_ENUMERABLE
-    } else {
-        0
-    };
-    let flags = qjs::JS_PROP_CONFIGURABLE | qjs::JS_PROP_HAS_GET | flag;
-    // SAFETY: the engine takes over the duplicate of the getter and frees nothing else.
+    let (get, set) = functions;
+    let mut flags = qjs::JS_PROP_CONFIGURABLE | qjs::JS_PROP_HAS_GET;
+    if visible == Visible::Yes {
+        flags |= qjs::JS_PROP_ENUMERABLE;
+    }
+    if set.is_some() {
+        flags |= qjs::JS_PROP_HAS_SET;
+    }
+    // SAFETY: the engine takes over the duplicates and frees nothing else.
     let done = unsafe {
         let atom = qjs::JS_NewAtom(ctx, name.as_ptr());
         let get = qjs::JS_DupValue(ctx, get.as_raw());
-        let done = qjs::JS_DefinePropertyGetSet(
-            ctx,
-            object.as_raw(),
-            atom,
-            get,
-            qjs::JS_UNDEFINED,
-            flags as c_int,
-        );
+        let set = set.map_or(qjs::JS_UNDEFINED, |set| qjs::JS_DupValue(ctx, set.as_raw()));
+        let done =
+            qjs::JS_DefinePropertyGetSet(ctx, object.as_raw(), atom, get, set, flags as c_int);
         qjs::JS_FreeAtom(ctx, atom);
         done
     };
@@ -277,7 +329,33 @@ unsafe extern "C" fn enter<N: Native>(
     argv: *mut qjs::JSValue,
 ) -> qjs::JSValue {
     // SAFETY: the engine calls with `argc` values at `argv`.
-    unsafe { dispatch::<N>(ctx, this, (argc, argv)) }
+    unsafe { dispatch::<N>(ctx, this, (argc, argv), 0) }
+}
+
+type Entry = unsafe extern "C" fn(
+    *mut qjs::JSContext,
+    qjs::JSValue,
+    c_int,
+    *mut qjs::JSValue,
+) -> qjs::JSValue;
+
+type NumberedEntry = unsafe extern "C" fn(
+    *mut qjs::JSContext,
+    qjs::JSValue,
+    c_int,
+    *mut qjs::JSValue,
+    c_int,
+) -> qjs::JSValue;
+
+unsafe extern "C" fn enter_numbered<N: Native>(
+    ctx: *mut qjs::JSContext,
+    this: qjs::JSValue,
+    argc: c_int,
+    argv: *mut qjs::JSValue,
+    number: c_int,
+) -> qjs::JSValue {
+    // SAFETY: the engine calls with `argc` values at `argv`.
+    unsafe { dispatch::<N>(ctx, this, (argc, argv), number) }
 }
 
 /// # Safety
@@ -286,6 +364,7 @@ unsafe fn dispatch<N: Native>(
     ctx: *mut qjs::JSContext,
     this: qjs::JSValue,
     args: (c_int, *mut qjs::JSValue),
+    number: c_int,
 ) -> qjs::JSValue {
     let raw = NonNull::new(ctx).expect("the engine calls with a realm");
     // SAFETY: the realm is alive during the call, and its values do not leave it.
@@ -301,6 +380,7 @@ unsafe fn dispatch<N: Native>(
         ctx: &ctx,
         this,
         args,
+        number: u16::try_from(number).unwrap_or(0),
     };
     // SAFETY: `N` has no size (checked where the function was made) and one was at hand then.
     let native: &N = unsafe { NonNull::dangling().as_ref() };

@@ -1,15 +1,19 @@
 //! The modules that scripts import from k6.
 
 mod core;
+mod crypto;
 mod data;
 mod encoding;
 mod execution;
 pub(crate) mod globals;
+mod html;
 mod http;
 mod metrics;
 pub(crate) mod require;
+mod sockets;
 mod tags;
 mod timers;
+mod x509;
 
 use rquickjs::{Ctx, Value};
 
@@ -22,8 +26,13 @@ pub(crate) fn build<'js>(ctx: &Ctx<'js>, name: &str) -> Option<Outcome<'js>> {
         "k6/http" => http::build(ctx),
         "k6/metrics" => metrics::build(ctx),
         "k6/execution" => execution::build(ctx),
+        "k6/crypto" => crypto::build(ctx),
+        "k6/crypto/x509" => x509::build(ctx),
         "k6/data" => data::build(ctx),
         "k6/encoding" => encoding::build(ctx),
+        "k6/html" => html::build(ctx),
+        "k6/ws" => sockets::build_callback(ctx),
+        "k6/websockets" | "k6/experimental/websockets" => sockets::build_standard(ctx),
         "k6/timers" => timers::build(ctx),
         _ => return refuse(name).map(Err),
     };
@@ -38,6 +47,9 @@ fn refuse(name: &str) -> Option<Throw> {
         }
         "k6/net/grpc" | "k6/experimental/grpc" => {
             "is not supported by sparring: it speaks HTTP and WebSocket, not gRPC"
+        }
+        "k6/secrets" | "k6/experimental/fs" | "k6/experimental/csv" | "k6/experimental/streams" => {
+            "is not supported by sparring yet"
         }
         "k6/experimental/timers" => "has moved: import from \"k6/timers\"",
         "k6/experimental/tracing" | "k6/experimental/webcrypto" | "k6/experimental/redis" => {

@@ -1,5 +1,7 @@
 //! Arriving bytes to events.
 
+use std::io::Read;
+
 use super::encode::{
     BINARY, CLOSE, CONTINUATION, MAX_CONTROL_BYTES, PING, PONG, TEXT, is_sendable,
 };
@@ -44,13 +46,22 @@ impl ProtocolError {
 #[derive(Debug)]
 pub struct Decoder {
     bytes: Vec<u8>,
-    /// The message of which more frames follow, and whether it is text.
-    partial: Option<(bool, Vec<u8>)>,
+    /// The message of which more frames follow.
+    partial: Option<Partial>,
     max_bytes: usize,
+    inflates: bool,
+}
+
+#[derive(Debug)]
+struct Partial {
+    is_text: bool,
+    is_deflated: bool,
+    bytes: Vec<u8>,
 }
 
 struct Frame {
     is_final: bool,
+    is_deflated: bool,
     kind: u8,
     payload: Vec<u8>,
 }
@@ -63,7 +74,13 @@ impl Decoder {
             bytes: Vec::new(),
             partial: None,
             max_bytes,
+            inflates: false,
         }
+    }
+
+    /// The server may send messages compressed (permessage-deflate without context takeover).
+    pub fn inflate(&mut self) {
+        self.inflates = true;
     }
 
     pub fn feed(&mut self, bytes: &[u8]) {
@@ -87,7 +104,9 @@ impl Decoder {
         let [first, second, ..] = self.bytes[..] else {
             return Ok(None);
         };
-        if first & 0x70 != 0 {
+        let is_deflated = first & 0x40 != 0;
+        let may_be_deflated = self.inflates && matches!(first & 0x0f, TEXT | BINARY);
+        if first & 0x30 != 0 || is_deflated && !may_be_deflated {
             return Err(ProtocolError::Broken("reserved bits are set"));
         }
         if second & 0x80 != 0 {
@@ -110,7 +129,7 @@ impl Decoder {
         let held = self
             .partial
             .as_ref()
-            .map_or(0, |(_, message)| message.len());
+            .map_or(0, |partial| partial.bytes.len());
         let fits = usize::try_from(length)
             .ok()
             .filter(|length| length.saturating_add(held) <= self.max_bytes);
@@ -127,15 +146,20 @@ impl Decoder {
         self.bytes.drain(..header_bytes + length);
         Ok(Some(Frame {
             is_final,
+            is_deflated,
             kind,
             payload,
         }))
     }
 
     fn take(&mut self, frame: Frame) -> Result<Option<Event>, ProtocolError> {
-        let (is_text, mut message) = match (frame.kind, self.partial.take()) {
+        let mut message = match (frame.kind, self.partial.take()) {
             (CONTINUATION, Some(partial)) => partial,
-            (TEXT | BINARY, None) => (frame.kind == TEXT, Vec::new()),
+            (TEXT | BINARY, None) => Partial {
+                is_text: frame.kind == TEXT,
+                is_deflated: frame.is_deflated,
+                bytes: Vec::new(),
+            },
             (CONTINUATION, None) => {
                 return Err(ProtocolError::Broken("a message has no beginning"));
             }
@@ -145,18 +169,38 @@ impl Decoder {
                 return control(frame).map(Some);
             }
         };
-        message.extend_from_slice(&frame.payload);
+        message.bytes.extend_from_slice(&frame.payload);
         if !frame.is_final {
-            self.partial = Some((is_text, message));
+            self.partial = Some(message);
             return Ok(None);
         }
-        if !is_text {
-            return Ok(Some(Event::Binary(message)));
+        let bytes = if message.is_deflated {
+            inflate(message.bytes, self.max_bytes)?
+        } else {
+            message.bytes
+        };
+        if !message.is_text {
+            return Ok(Some(Event::Binary(bytes)));
         }
-        String::from_utf8(message)
+        String::from_utf8(bytes)
             .map(|text| Some(Event::Text(text)))
             .map_err(|_| ProtocolError::NotUtf8)
     }
+}
+
+/// RFC 7692: the sender has cut the end of an empty stored block.
+fn inflate(mut bytes: Vec<u8>, max_bytes: usize) -> Result<Vec<u8>, ProtocolError> {
+    bytes.extend_from_slice(&[0, 0, 0xff, 0xff, 1, 0, 0, 0xff, 0xff]);
+    let mut out = Vec::new();
+    let limit = (max_bytes as u64).saturating_add(1);
+    flate2::read::DeflateDecoder::new(&bytes[..])
+        .take(limit)
+        .read_to_end(&mut out)
+        .map_err(|_| ProtocolError::Broken("a message is badly compressed"))?;
+    if out.len() > max_bytes {
+        return Err(ProtocolError::TooBig(max_bytes));
+    }
+    Ok(out)
 }
 
 fn big_endian(bytes: &[u8]) -> u64 {

@@ -25,6 +25,33 @@ pub fn message(is_text: bool, payload: &[u8], mask: [u8; 4]) -> Vec<u8> {
     frame(if is_text { TEXT } else { BINARY }, payload, mask)
 }
 
+/// A compressed message (permessage-deflate without context takeover).
+#[must_use]
+pub fn deflated_message(is_text: bool, payload: &[u8], mask: [u8; 4]) -> Vec<u8> {
+    const COMPRESSED: u8 = 0x40;
+    let mut compressed = Vec::new();
+    let mut compressor = flate2::Compress::new(flate2::Compression::fast(), false);
+    compressed.reserve(payload.len() + 64);
+    // A sync flush ends with an empty stored block, whose four bytes are not sent.
+    let done = compressor.compress_vec(payload, &mut compressed, flate2::FlushCompress::Sync);
+    while done.is_ok() && compressed.len() == compressed.capacity() {
+        compressed.reserve(4096);
+        let rest = &payload[compressor.total_in() as usize..];
+        if compressor
+            .compress_vec(rest, &mut compressed, flate2::FlushCompress::Sync)
+            .is_err()
+        {
+            break;
+        }
+    }
+    compressed.truncate(compressed.len().saturating_sub(4));
+    frame(
+        COMPRESSED | if is_text { TEXT } else { BINARY },
+        &compressed,
+        mask,
+    )
+}
+
 /// A ping; of a longer payload only the first 125 bytes are sent.
 #[must_use]
 pub fn ping(payload: &[u8], mask: [u8; 4]) -> Vec<u8> {

@@ -1,5 +1,6 @@
 use super::{
-    CloseError, Decoder, Event, ProtocolError, accept_of, close, message, new_key, ping, pong,
+    CloseError, Decoder, Event, ProtocolError, accept_of, close, deflated_message, message,
+    new_key, ping, pong,
 };
 
 fn decode(bytes: &[u8]) -> Result<Vec<Event>, ProtocolError> {
@@ -133,4 +134,41 @@ fn a_close_frame_carries_a_code_that_may_be_sent() {
 fn keys_are_sixteen_fresh_bytes() {
     let (a, b) = (new_key().expect("random"), new_key().expect("random"));
     assert!(a.len() == 24 && a != b);
+}
+
+/// A client's frame as a server would send it: without the mask.
+fn unmasked(frame: &[u8]) -> Vec<u8> {
+    let header_bytes = match frame[1] & 0x7f {
+        126 => 4,
+        127 => 10,
+        _ => 2,
+    };
+    let (header, rest) = frame.split_at(header_bytes);
+    let (mask, payload) = rest.split_at(4);
+    assert_eq!(mask, [0; 4], "a mask of zeros changes nothing");
+    let mut bytes = header.to_vec();
+    bytes[1] &= 0x7f;
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
+#[test]
+fn compressed_messages_are_understood_where_they_were_agreed_on() {
+    for text in ["", "Hello", &"lorem ipsum ".repeat(20_000)] {
+        let frame = unmasked(&deflated_message(true, text.as_bytes(), [0; 4]));
+        let mut decoder = Decoder::new(1 << 20);
+        decoder.inflate();
+        decoder.feed(&frame);
+        assert_eq!(decoder.next_event(), Ok(Some(Event::Text(text.to_owned()))));
+        assert!(decode(&frame).is_err(), "nothing was agreed on");
+    }
+}
+
+#[test]
+fn a_compressed_message_cannot_grow_beyond_the_limit() {
+    let frame = unmasked(&deflated_message(false, &[0; 100_000], [0; 4]));
+    let mut decoder = Decoder::new(50_000);
+    decoder.inflate();
+    decoder.feed(&frame);
+    assert_eq!(decoder.next_event(), Err(ProtocolError::TooBig(50_000)));
 }

@@ -9,7 +9,6 @@ use load_engine::log::Level;
 use rquickjs::{Array, Object, Value};
 use tokio::sync::Semaphore;
 
-use super::body::go_type;
 use super::perform::{Agent, Finished, code_of_refusal, perform};
 use super::prepare::{self, Prepared};
 use super::response;
@@ -66,7 +65,7 @@ fn split<'js>(requests: &Value<'js>) -> Result<(Keys, Vec<Value<'js>>), Throw> {
         .as_object()
         .filter(|_| !requests.is_function())
         .ok_or_else(|| {
-            let kind = go_type(requests);
+            let kind = convert::go_type(requests);
             plain(format!("invalid http.batch() argument type {kind}"))
         })?;
     let (keys, items) = convert::entries(object)?.into_iter().unzip();

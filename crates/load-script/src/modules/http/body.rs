@@ -38,7 +38,7 @@ pub(super) struct Body {
 pub(super) fn file<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let value = call.arg(0);
     let data = convert::bytes_of(&value)?.ok_or_else(|| {
-        let kind = go_type(&value);
+        let kind = convert::go_type(&value);
         plain(format!(
             "invalid type {kind}, expected string or ArrayBuffer"
         ))
@@ -97,7 +97,7 @@ pub(super) fn read(value: &Value<'_>) -> Result<Body, Throw> {
     else {
         return Err(plain(format!(
             "unknown request body type {}",
-            go_type(value)
+            convert::go_type(value)
         )));
     };
     let mut fields = convert::entries(object)?;
@@ -113,20 +113,6 @@ pub(super) fn read(value: &Value<'_>) -> Result<Body, Throw> {
         content_type: Some("application/x-www-form-urlencoded".to_owned()),
         is_given: true,
     })
-}
-
-/// How k6's language calls the type of a value.
-pub(super) fn go_type(value: &Value<'_>) -> &'static str {
-    match value.as_number() {
-        Some(number) if number.fract() == 0.0 => "int64",
-        Some(_) => "float64",
-        None if value.is_array() => "[]interface {}",
-        None if value.is_bool() => "bool",
-        None if value.is_string() => "string",
-        None if value.is_null() || value.is_undefined() => "<nil>",
-        None if value.is_function() => "func(sobek.FunctionCall) sobek.Value",
-        None => "map[string]interface {}",
-    }
 }
 
 fn form(fields: &[(String, Value<'_>)]) -> Result<String, Throw> {

@@ -35,7 +35,7 @@ pub(super) fn install(exports: &Object<'_>) -> Result<(), Throw> {
 }
 
 /// The jar that an object stands for.
-pub(super) fn of(value: &Value<'_>) -> Option<Rc<Jar>> {
+pub(in crate::modules) fn of(value: &Value<'_>) -> Option<Rc<Jar>> {
     class::of::<JarObject>(value).map(|object| Rc::clone(&object.0))
 }
 

@@ -6,7 +6,6 @@ use std::time::Duration;
 use rquickjs::Value;
 
 use super::super::tags;
-use super::body::go_type;
 use super::callback;
 use crate::http::cookies::Jar;
 use crate::http::expected::Expected;
@@ -156,7 +155,7 @@ fn timeout(value: &Value<'_>) -> Result<Duration, Throw> {
         return Ok(Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or_default());
     }
     if !value.is_string() {
-        let kind = go_type(value);
+        let kind = convert::go_type(value);
         return Err(plain(format!(
             "invalid timeout value: unable to use type {kind} as a duration value"
         )));

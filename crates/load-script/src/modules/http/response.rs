@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rquickjs::{Array, Ctx, Object, Value, qjs};
 
+use super::page;
 use super::params::{RequestCookie, ResponseType};
 use super::perform::Finished;
 use crate::gjson;
@@ -54,7 +55,10 @@ impl Class for Response {
     }
 
     fn prototype(prototype: &Object<'_>) -> rquickjs::Result<()> {
-        method(prototype, c"json", json)
+        method(prototype, c"json", json)?;
+        method(prototype, c"html", html)?;
+        method(prototype, c"submitForm", submit_form)?;
+        method(prototype, c"clickLink", click_link)
     }
 }
 
@@ -352,6 +356,29 @@ fn request<'js>(ctx: &Ctx<'js>, finished: &Finished) -> Outcome<'js> {
     }
     object.set("cookies", cookies)?;
     Ok(object.into_value())
+}
+
+fn html<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    with_finished(call, page::html)
+}
+
+fn submit_form<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    with_finished(call, page::submit_form)
+}
+
+fn click_link<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    with_finished(call, page::click_link)
+}
+
+fn with_finished<'js>(
+    call: &Call<'_, 'js>,
+    act: fn(&Call<'_, 'js>, &Finished) -> Outcome<'js>,
+) -> Outcome<'js> {
+    let this = call.this();
+    match class::of::<Response>(&this) {
+        Some(response) => act(call, &response.finished),
+        None => Err(Throw::Type("this is no response".to_owned())),
+    }
 }
 
 /// `response.json(selector)`

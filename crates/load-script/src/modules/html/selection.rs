@@ -1,0 +1,439 @@
+//! What `parseHTML` and `response.html()` return.
+
+use std::ffi::CStr;
+use std::sync::Arc;
+
+use rquickjs::{Array, Ctx, Function, Object, Value};
+
+use super::element::{self, Element};
+use crate::html::{FormValue, NodeId, Query, Selection, Walk};
+use crate::js::class::{self, Class};
+use crate::js::convert;
+use crate::js::native::{Call, Outcome, Throw, Visible, define, method, plain};
+
+/// What a selection object owns.
+struct Selected {
+    selection: Selection,
+    /// Of the page; empty when it was parsed from a text.
+    url: String,
+}
+
+impl Class for Selected {
+    const NAME: &'static CStr = c"Selection";
+
+    fn prototype(prototype: &Object<'_>) -> rquickjs::Result<()> {
+        narrowing(prototype)?;
+        reading(prototype)?;
+        method(prototype, c"each", each)?;
+        method(prototype, c"map", map)?;
+        method(prototype, c"get", get)?;
+        method(prototype, c"toArray", to_array)
+    }
+}
+
+fn narrowing(prototype: &Object<'_>) -> rquickjs::Result<()> {
+    method(prototype, c"add", add)?;
+    method(prototype, c"children", children)?;
+    method(prototype, c"closest", closest)?;
+    method(prototype, c"contents", contents)?;
+    method(prototype, c"end", end)?;
+    method(prototype, c"eq", eq)?;
+    method(prototype, c"filter", filter)?;
+    method(prototype, c"find", find)?;
+    method(prototype, c"first", first)?;
+    method(prototype, c"has", has)?;
+    method(prototype, c"last", last)?;
+    method(prototype, c"next", next)?;
+    method(prototype, c"nextAll", next_all)?;
+    method(prototype, c"nextUntil", next_until)?;
+    method(prototype, c"not", not)?;
+    method(prototype, c"parent", parent)?;
+    method(prototype, c"parents", parents)?;
+    method(prototype, c"parentsUntil", parents_until)?;
+    method(prototype, c"prev", previous)?;
+    method(prototype, c"prevAll", previous_all)?;
+    method(prototype, c"prevUntil", previous_until)?;
+    method(prototype, c"siblings", siblings)?;
+    method(prototype, c"single", single)?;
+    method(prototype, c"slice", slice)
+}
+
+fn reading(prototype: &Object<'_>) -> rquickjs::Result<()> {
+    method(prototype, c"attr", attribute)?;
+    method(prototype, c"data", data)?;
+    method(prototype, c"html", html)?;
+    method(prototype, c"index", index)?;
+    method(prototype, c"is", is)?;
+    method(prototype, c"serialize", serialize)?;
+    method(prototype, c"serializeArray", serialize_array)?;
+    method(prototype, c"serializeObject", serialize_object)?;
+    method(prototype, c"size", size)?;
+    method(prototype, c"text", text)?;
+    method(prototype, c"val", value)
+}
+
+/// A selection of a page that came from `url`.
+pub(in crate::modules) fn object<'js>(
+    ctx: &Ctx<'js>,
+    selection: Selection,
+    url: &str,
+) -> Outcome<'js> {
+    let url = url.to_owned();
+    let shown = convert::string(ctx, &url)?;
+    let object = class::new(ctx, Selected { selection, url })?;
+    define(&object, c"url", shown, Visible::Yes)?;
+    Ok(object.into_value())
+}
+
+fn this<R>(
+    call: &Call<'_, '_>,
+    read: impl FnOnce(&Selected) -> Result<R, Throw>,
+) -> Result<R, Throw> {
+    let value = call.this();
+    let selected = class::of::<Selected>(&value);
+    read(selected.ok_or_else(|| Throw::Type("this is no selection".to_owned()))?)
+}
+
+/// A selection made from this one.
+fn derive<'js>(
+    call: &Call<'_, 'js>,
+    step: impl FnOnce(&Selection) -> Result<Selection, Throw>,
+) -> Outcome<'js> {
+    let (made, url) = this(call, |selected| {
+        Ok((step(&selected.selection)?, selected.url.clone()))
+    })?;
+    object(call.ctx, made, &url)
+}
+
+/// A selector, a selection or an element.
+fn query(value: &Value<'_>) -> Result<Query, Throw> {
+    if value.is_string() {
+        return Ok(Query::selector(&convert::to_text(value)?));
+    }
+    if let Some(selected) = class::of::<Selected>(value) {
+        return Ok(Query::from(&selected.selection));
+    }
+    if let Some(element) = class::of::<Element>(value) {
+        return Ok(Query::Nodes(vec![element.node]));
+    }
+    Err(plain(format!(
+        "invalid argument, cannot use a '{}' as a selector",
+        convert::go_type(value)
+    )))
+}
+
+fn optional(call: &Call<'_, '_>, index: usize) -> Result<Option<Query>, Throw> {
+    call.given(index).as_ref().map(query).transpose()
+}
+
+/// The nodes for which a script function says yes, or that a query means.
+fn matching<'js>(call: &Call<'_, 'js>) -> Result<(Selection, Vec<NodeId>), Throw> {
+    let (selection, url) = this(call, |selected| {
+        Ok((selected.selection.clone(), selected.url.clone()))
+    })?;
+    let argument = call.arg(0);
+    let Some(function) = convert::function(&argument) else {
+        let kept = selection.filter(&query(&argument)?).nodes().to_vec();
+        return Ok((selection, kept));
+    };
+    let mut kept = Vec::new();
+    for (index, node) in selection.nodes().iter().enumerate() {
+        let one = Selection::of(Arc::clone(selection.document()), *node);
+        let one = object(call.ctx, one, &url)?;
+        let answer: Value<'js> = function.call((index as f64, one))?;
+        if convert::is_truthy(&answer) {
+            kept.push(*node);
+        }
+    }
+    Ok((selection, kept))
+}
+
+fn filter<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let (_, kept) = matching(call)?;
+    derive(call, |selection| Ok(selection.with_nodes(kept)))
+}
+
+fn not<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let (_, kept) = matching(call)?;
+    derive(call, |selection| Ok(selection.not(&Query::Nodes(kept))))
+}
+
+fn is<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    Ok(call.bool(!matching(call)?.1.is_empty()))
+}
+
+fn add<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    derive(call, |selection| Ok(selection.add(&query(&call.arg(0))?)))
+}
+
+fn find<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    derive(call, |selection| Ok(selection.find(&query(&call.arg(0))?)))
+}
+
+fn closest<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    derive(call, |selection| {
+        Ok(selection.closest(&query(&call.arg(0))?))
+    })
+}
+
+fn has<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    derive(call, |selection| Ok(selection.has(&query(&call.arg(0))?)))
+}
+
+fn children<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    derive(call, |selection| {
+        Ok(selection.children(optional(call, 0)?.as_ref()))
+    })
+}
+
+fn siblings<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    derive(call, |selection| {
+        Ok(selection.siblings(optional(call, 0)?.as_ref()))
+    })
+}
+
+fn contents<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    derive(call, |selection| Ok(selection.contents()))
+}
+
+fn end<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    derive(call, |selection| Ok(selection.end()))
+}
+
+fn integer(call: &Call<'_, '_>, at: usize) -> Result<i64, Throw> {
+    call.given(at)
+        .map_or(Ok(0), |value| Ok(convert::to_number(&value)? as i64))
+}
+
+fn eq<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    derive(call, |selection| Ok(selection.eq(integer(call, 0)?)))
+}
+
+fn first<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    derive(call, |selection| Ok(selection.eq(0)))
+}
+
+fn last<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    derive(call, |selection| Ok(selection.eq(-1)))
+}
+
+/// `single(selector)`: the first match only (k6 2.1).
+fn single<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    derive(call, |selection| {
+        Ok(selection.find(&query(&call.arg(0))?).eq(0))
+    })
+}
+
+fn slice<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let until = call.given(1).map(|_| integer(call, 1)).transpose()?;
+    derive(call, |selection| {
+        Ok(selection.slice(integer(call, 0)?, until))
+    })
+}
+
+fn step<'js>(call: &Call<'_, 'js>, walk: Walk) -> Outcome<'js> {
+    derive(call, |selection| {
+        Ok(selection.step(walk, optional(call, 0)?.as_ref()))
+    })
+}
+
+fn all<'js>(call: &Call<'_, 'js>, walk: Walk) -> Outcome<'js> {
+    derive(call, |selection| {
+        Ok(selection.walk(walk, None, optional(call, 0)?.as_ref()))
+    })
+}
+
+fn until<'js>(call: &Call<'_, 'js>, walk: Walk) -> Outcome<'js> {
+    derive(call, |selection| {
+        let (until, filter) = (optional(call, 0)?, optional(call, 1)?);
+        Ok(selection.walk(walk, until.as_ref(), filter.as_ref()))
+    })
+}
+
+fn next<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    step(call, Walk::NextSiblings)
+}
+
+fn previous<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    step(call, Walk::PreviousSiblings)
+}
+
+fn parent<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    step(call, Walk::Parents)
+}
+
+fn next_all<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    all(call, Walk::NextSiblings)
+}
+
+fn previous_all<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    all(call, Walk::PreviousSiblings)
+}
+
+fn parents<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    all(call, Walk::Parents)
+}
+
+fn next_until<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    until(call, Walk::NextSiblings)
+}
+
+fn previous_until<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    until(call, Walk::PreviousSiblings)
+}
+
+fn parents_until<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    until(call, Walk::Parents)
+}
+
+fn attribute<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let name = call.text(0)?;
+    let found = this(call, |selected| {
+        Ok(selected.selection.attribute(&name).map(str::to_owned))
+    })?;
+    match found {
+        Some(value) => call.string(&value),
+        None => Ok(call.arg(1)),
+    }
+}
+
+fn data<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    if call.given(0).is_some() {
+        let key = call.text(0)?;
+        let found = this(call, |selected| Ok(selected.selection.data(&key)))?;
+        return match found {
+            Some(value) => convert::from_json_value(call.ctx, &value),
+            None => Ok(call.undefined()),
+        };
+    }
+    let Some(all) = this(call, |selected| Ok(selected.selection.all_data()))? else {
+        return Ok(call.undefined());
+    };
+    let object = Object::new(call.ctx.clone())?;
+    for (key, value) in all {
+        object.set(key, convert::from_json_value(call.ctx, &value)?)?;
+    }
+    Ok(object.into_value())
+}
+
+fn html<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let html = this(call, |selected| Ok(selected.selection.html()))?;
+    call.string(&html)
+}
+
+fn text<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let text = this(call, |selected| Ok(selected.selection.text()))?;
+    call.string(&text)
+}
+
+fn size<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let size = this(call, |selected| Ok(selected.selection.size()))?;
+    Ok(convert::number(call.ctx, size as f64))
+}
+
+fn index<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let query = optional(call, 0)?;
+    let index = this(call, |selected| {
+        let selection = &selected.selection;
+        Ok(query
+            .as_ref()
+            .map_or_else(|| selection.index(), |query| selection.index_of(query)))
+    })?;
+    Ok(convert::number(call.ctx, index as f64))
+}
+
+fn value<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let value = this(call, |selected| Ok(selected.selection.value()))?;
+    value.map_or(Ok(call.undefined()), |value| form_value(call.ctx, value))
+}
+
+fn form_value<'js>(ctx: &Ctx<'js>, value: FormValue) -> Outcome<'js> {
+    match value {
+        FormValue::Text(text) => convert::string(ctx, &text),
+        FormValue::List(list) => element::texts(ctx, list.iter().map(String::as_str)),
+    }
+}
+
+fn serialize<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let text = this(call, |selected| Ok(selected.selection.serialize()))?;
+    call.string(&text)
+}
+
+fn serialize_array<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let fields = this(call, |selected| Ok(selected.selection.fields()))?;
+    let array = Array::new(call.ctx.clone())?;
+    for (index, (name, value)) in fields.into_iter().enumerate() {
+        let field = Object::new(call.ctx.clone())?;
+        field.set("name", name)?;
+        field.set("value", form_value(call.ctx, value)?)?;
+        array.set(index, field)?;
+    }
+    Ok(array.into_value())
+}
+
+fn serialize_object<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let fields = this(call, |selected| Ok(selected.selection.fields()))?;
+    let object = Object::new(call.ctx.clone())?;
+    for (name, value) in fields {
+        object.set(name, form_value(call.ctx, value)?)?;
+    }
+    Ok(object.into_value())
+}
+
+fn callback<'js>(call: &Call<'_, 'js>, name: &str) -> Result<Function<'js>, Throw> {
+    convert::function(&call.arg(0))
+        .ok_or_else(|| plain(format!("the argument to {name}() must be a function")))
+}
+
+fn each<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let function = callback(call, "each")?;
+    let selection = this(call, |selected| Ok(selected.selection.clone()))?;
+    for (index, node) in selection.nodes().iter().enumerate() {
+        let one = element::object(call.ctx, selection.document(), *node)?;
+        function.call::<_, Value<'js>>((index as f64, one))?;
+    }
+    Ok(call.this())
+}
+
+fn map<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let function = callback(call, "map")?;
+    let array = Array::new(call.ctx.clone())?;
+    for (index, one) in singles(call)?.into_iter().enumerate() {
+        let mapped: Value<'js> = function.call((index as f64, one))?;
+        array.set(index, mapped)?;
+    }
+    Ok(array.into_value())
+}
+
+fn to_array<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let array = Array::new(call.ctx.clone())?;
+    for (index, one) in singles(call)?.into_iter().enumerate() {
+        array.set(index, one)?;
+    }
+    Ok(array.into_value())
+}
+
+/// A selection for each node.
+fn singles<'js>(call: &Call<'_, 'js>) -> Result<Vec<Value<'js>>, Throw> {
+    let (selection, url) = this(call, |selected| {
+        Ok((selected.selection.clone(), selected.url.clone()))
+    })?;
+    let nodes = selection.nodes().iter();
+    nodes
+        .map(|node| {
+            let one = Selection::of(Arc::clone(selection.document()), *node);
+            object(call.ctx, one, &url)
+        })
+        .collect()
+}
+
+fn get<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let selection = this(call, |selected| Ok(selected.selection.clone()))?;
+    if call.given(0).is_none() {
+        return element::list(call.ctx, selection.document(), selection.nodes());
+    }
+    match selection.get(integer(call, 0)?) {
+        Some(node) => element::object(call.ctx, selection.document(), node),
+        None => Ok(call.undefined()),
+    }
+}

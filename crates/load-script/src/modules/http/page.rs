@@ -1,0 +1,141 @@
+//! `response.html`, `response.submitForm` and `response.clickLink`.
+
+use rquickjs::{Object, Value};
+
+use super::super::html::selection_object;
+use super::body::{self, Body};
+use super::params::Params;
+use super::perform::Finished;
+use super::{execute, prepare, refused};
+use crate::html::{FormValue, Query, Selection, Submission};
+use crate::js::convert;
+use crate::js::native::{Call, Outcome, Throw, plain};
+
+const FORM: &str = "form";
+const SUBMIT: &str = "[type=\"submit\"]";
+const LINK: &str = "a[href]";
+
+/// `response.html(selector)`
+pub(super) fn html<'js>(call: &Call<'_, 'js>, finished: &Finished) -> Outcome<'js> {
+    let page = page(finished)?;
+    let selected = match call.given(0) {
+        Some(selector) => page.find(&Query::selector(&convert::to_text(&selector)?)),
+        None => page,
+    };
+    selection_object(call.ctx, selected, &finished.url)
+}
+
+/// `response.submitForm({formSelector, submitSelector, fields, params})`
+pub(super) fn submit_form<'js>(call: &Call<'_, 'js>, finished: &Finished) -> Outcome<'js> {
+    let options = Options::of(call)?;
+    let form = options.text("formSelector", FORM)?;
+    let submit = options.text("submitSelector", SUBMIT)?;
+    let mut submission = page(finished)?
+        .submission(&url(finished)?, &form, &submit)
+        .map_err(|error| plain(error.to_string()))?;
+    if let Some(fields) = options.get("fields")? {
+        let fields = fields.as_object().map(convert::entries).transpose()?;
+        for (name, value) in fields.into_iter().flatten() {
+            submission.set(&name, form_value(&value)?);
+        }
+    }
+    let params = options.params(call)?;
+    if submission.method == "GET" {
+        let target = submission.get_url().to_string();
+        return send(call, ("GET", &target), Body::default(), params);
+    }
+    let body = body::read(&body_of(call, &submission)?)?;
+    let target = submission.url.to_string();
+    send(call, (&submission.method, &target), body, params)
+}
+
+/// `response.clickLink({selector, params})`
+pub(super) fn click_link<'js>(call: &Call<'_, 'js>, finished: &Finished) -> Outcome<'js> {
+    let options = Options::of(call)?;
+    let selector = options.text("selector", LINK)?;
+    let target = page(finished)?
+        .link_target(&url(finished)?, &selector)
+        .map_err(|error| plain(error.to_string()))?;
+    let params = options.params(call)?;
+    send(call, ("GET", target.as_str()), Body::default(), params)
+}
+
+fn page(finished: &Finished) -> Result<Selection, Throw> {
+    let Some(bytes) = &finished.reply.body else {
+        return Err(plain(
+            "the body is null so we can't transform it to HTML - this likely was because of a request error getting the response",
+        ));
+    };
+    Ok(Selection::parse(&String::from_utf8_lossy(bytes)))
+}
+
+fn url(finished: &Finished) -> Result<url::Url, Throw> {
+    url::Url::parse(&finished.url)
+        .map_err(|error| plain(format!("parse \"{}\": {error}", finished.url)))
+}
+
+fn form_value(value: &Value<'_>) -> Result<FormValue, Throw> {
+    let Some(array) = value.as_array() else {
+        return convert::to_text(value).map(FormValue::Text);
+    };
+    let items = convert::items(array)?;
+    let texts: Result<Vec<String>, Throw> = items.iter().map(convert::to_text).collect();
+    texts.map(FormValue::List)
+}
+
+/// The fields as the object that a script would give to `http.post`.
+fn body_of<'js>(call: &Call<'_, 'js>, submission: &Submission) -> Outcome<'js> {
+    let fields = Object::new(call.ctx.clone())?;
+    for (name, value) in &submission.fields {
+        match value {
+            FormValue::Text(text) => fields.set(name.as_str(), text.as_str())?,
+            FormValue::List(list) => fields.set(name.as_str(), list.clone())?,
+        }
+    }
+    Ok(fields.into_value())
+}
+
+fn send<'js>(
+    call: &Call<'_, 'js>,
+    target: (&str, &str),
+    body: Body,
+    params: Params,
+) -> Outcome<'js> {
+    let (method, url) = target;
+    let url = call.string(url)?;
+    match prepare::assemble(call.vu(), (method.to_owned(), &url), body, params) {
+        Ok(prepared) => execute(call, prepared),
+        Err(throw) => refused(call, throw),
+    }
+}
+
+/// The argument object of both functions.
+struct Options<'js>(Option<Object<'js>>);
+
+impl<'js> Options<'js> {
+    fn of(call: &Call<'_, 'js>) -> Result<Self, Throw> {
+        prepare::refuse_in_init(call.vu())?;
+        Ok(Self(call.given(0).and_then(Value::into_object)))
+    }
+
+    fn get(&self, key: &str) -> Result<Option<Value<'js>>, Throw> {
+        match &self.0 {
+            Some(object) => convert::given(object, key),
+            None => Ok(None),
+        }
+    }
+
+    fn text(&self, key: &str, default: &str) -> Result<String, Throw> {
+        match self.get(key)? {
+            Some(value) => convert::to_text(&value),
+            None => Ok(default.to_owned()),
+        }
+    }
+
+    fn params(&self, call: &Call<'_, 'js>) -> Result<Params, Throw> {
+        match self.get("params")? {
+            Some(value) => Params::read(call.vu(), &value),
+            None => Ok(Params::default_of(call.vu())),
+        }
+    }
+}

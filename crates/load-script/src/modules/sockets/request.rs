@@ -1,0 +1,182 @@
+//! From a URL and the params of a script to an opening handshake.
+
+use std::rc::Rc;
+use std::time::SystemTime;
+
+use base64::Engine as _;
+use load_metrics::SystemTag;
+use rquickjs::Value;
+
+use super::super::http::jar;
+use super::super::tags;
+use super::samples::Samples;
+use crate::http::cookies::{Cookie, Jar};
+use crate::http::reply::{Reply, canonical};
+use crate::http::upgrade::Opening;
+use crate::http::url::Url;
+use crate::js::convert;
+use crate::js::native::{Throw, plain};
+use crate::vu::state::VuState;
+
+/// What the params of either module can say.
+pub(super) struct Params {
+    headers: Vec<(String, String)>,
+    pub(super) tags: Vec<(String, String)>,
+    pub(super) jar: Rc<Jar>,
+    compresses: bool,
+}
+
+/// What an unknown key of the params is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unknown {
+    Ignored,
+    Refused,
+}
+
+impl Params {
+    /// Reads the params; `about` begins the message about bad tags.
+    pub(super) fn read(
+        vu: &VuState,
+        value: &Value<'_>,
+        about: &str,
+        unknown: Unknown,
+    ) -> Result<Self, Throw> {
+        let mut params = Self {
+            headers: Vec::new(),
+            tags: Vec::new(),
+            jar: Rc::clone(&vu.jar.borrow()),
+            compresses: false,
+        };
+        let Some(object) = value.as_object() else {
+            return Ok(params);
+        };
+        for (key, value) in convert::entries(object)? {
+            let is_given = !value.is_undefined() && !value.is_null();
+            match key.as_str() {
+                "headers" if is_given => params.headers = headers(&value)?,
+                "tags" if is_given => {
+                    params.tags = tags::read(&value).map_err(|throw| tags::about(about, throw))?;
+                }
+                "jar" if is_given => {
+                    if let Some(jar) = jar::of(&value) {
+                        params.jar = jar;
+                    }
+                }
+                "compression" if is_given => {
+                    params.compresses = compression(&convert::to_text(&value)?)?;
+                }
+                "headers" | "tags" | "jar" | "compression" => {}
+                _ if unknown == Unknown::Ignored => {}
+                other => return Err(plain(format!("unknown WebSocket's option {other}"))),
+            }
+        }
+        Ok(params)
+    }
+
+    /// The handshake with these params.
+    pub(super) fn opening(&self, vu: &VuState, url: Url, protocols: &[String]) -> Opening {
+        let mut headers = Vec::new();
+        let mut host = None;
+        for (name, value) in &self.headers {
+            let name = canonical(name);
+            if name == "Host" {
+                host = Some(value.clone());
+            } else {
+                headers.push((name, value.clone()));
+            }
+        }
+        let has = |headers: &[(String, String)], name: &str| {
+            headers.iter().any(|(known, _)| known == name)
+        };
+        if !has(&headers, "User-Agent") {
+            let agent = vu.run.options().user_agent.clone();
+            let agent = agent.unwrap_or_else(|| crate::USER_AGENT.to_owned());
+            headers.push(("User-Agent".to_owned(), agent));
+        }
+        if let Some((user, password)) = url.credentials()
+            && !has(&headers, "Authorization")
+        {
+            let token =
+                base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
+            headers.push(("Authorization".to_owned(), format!("Basic {token}")));
+        }
+        if !protocols.is_empty() {
+            headers.push(("Sec-WebSocket-Protocol".to_owned(), protocols.join(", ")));
+        }
+        let cookies: Vec<String> = self
+            .jar
+            .matching(&url, SystemTime::now())
+            .into_iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        if !cookies.is_empty() {
+            headers.push(("Cookie".to_owned(), cookies.join("; ")));
+        }
+        Opening {
+            url,
+            headers,
+            host,
+            compresses: self.compresses,
+        }
+    }
+
+    /// The samples of a socket to `url`, as the script wrote it.
+    pub(super) fn samples(&self, vu: &VuState, url: &str) -> Samples {
+        Samples::new(vu, url, &self.tags)
+    }
+}
+
+impl Params {
+    /// The same with the tag `name`, which of the script replaces the URL too.
+    pub(super) fn named_samples(&self, vu: &VuState, url: &str) -> Samples {
+        let given = self.tags.iter().find(|(key, _)| key == "name");
+        let name = given.map_or(url, |(_, name)| name.as_str());
+        let mut tags = self.tags.clone();
+        tags.retain(|(key, _)| key != "name");
+        if vu.recorder.wants(SystemTag::Name) {
+            tags.push(("name".to_owned(), name.to_owned()));
+        }
+        Samples::new(vu, name, &tags)
+    }
+}
+
+/// Cookies that came with the answer go to the jar.
+pub(super) fn keep_cookies(jar: &Jar, url: &Url, reply: &Reply) {
+    for (name, value) in reply.lines() {
+        if name.eq_ignore_ascii_case("set-cookie")
+            && let Some(cookie) = Cookie::parse(&value)
+        {
+            jar.set(url, cookie, SystemTime::now());
+        }
+    }
+}
+
+/// The URL as the HTTP client knows it.
+pub(super) fn http_url(text: &str) -> Option<Url> {
+    let rest = match text.split_once("://")? {
+        (scheme, rest) if scheme.eq_ignore_ascii_case("ws") => format!("http://{rest}"),
+        (scheme, rest) if scheme.eq_ignore_ascii_case("wss") => format!("https://{rest}"),
+        _ => return None,
+    };
+    Url::parse(&rest).ok()
+}
+
+fn headers(value: &Value<'_>) -> Result<Vec<(String, String)>, Throw> {
+    let Some(object) = value.as_object() else {
+        return Ok(Vec::new());
+    };
+    let entries = convert::entries(object)?.into_iter();
+    entries
+        .map(|(name, value)| Ok((name, convert::to_text(&value)?)))
+        .collect()
+}
+
+fn compression(name: &str) -> Result<bool, Throw> {
+    match name.trim() {
+        "" => Ok(false),
+        "deflate" => Ok(true),
+        other => Err(plain(format!(
+            "unsupported compression algorithm '{other}', supported algorithm is 'deflate'"
+        ))),
+    }
+}

@@ -1,0 +1,569 @@
+//! `WebSocket` as browsers have it; its events come on the event loop.
+
+use std::cell::{Cell, RefCell};
+use std::ffi::{CStr, CString};
+use std::rc::Rc;
+use std::time::Duration;
+
+use load_engine::log::Level;
+use rquickjs::{Array, Object, Persistent, Value};
+use tokio::sync::Notify;
+
+use super::blob;
+use super::request::{self, Params, Unknown};
+use super::samples::Samples;
+use crate::http::upgrade::{Incoming, Link, Refusal, open};
+use crate::js::class::{self, Class};
+use crate::js::convert;
+use crate::js::native::{
+    Call, Outcome, Throw, Visible, accessor, define, getter, method, plain, state,
+};
+use crate::vu::events::Event;
+use crate::vu::state::{VuState, now};
+use crate::websocket::{self, Event as Frame};
+
+const CONNECTING: u8 = 0;
+const OPEN: u8 = 1;
+const CLOSING: u8 = 2;
+const CLOSED: u8 = 3;
+
+/// How long the server may take to answer a close frame.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+const EVENTS: [(&CStr, &str); 6] = [
+    (c"onopen", "open"),
+    (c"onmessage", "message"),
+    (c"onerror", "error"),
+    (c"onclose", "close"),
+    (c"onping", "ping"),
+    (c"onpong", "pong"),
+];
+const INVALID_STATE: &str = "InvalidStateError";
+
+/// What a socket object owns. Handlers are properties of the object, where the collector sees them.
+pub(super) struct WebSocket(Rc<Socket>);
+
+struct Socket {
+    url: String,
+    state: Cell<u8>,
+    gives_buffers: Cell<bool>,
+    link: RefCell<Option<Rc<Link>>>,
+    protocol: RefCell<String>,
+    buffered_bytes: Cell<usize>,
+    /// The code and reason of `close()`.
+    closing: RefCell<Option<(Option<u16>, String)>>,
+    close_called: Notify,
+    samples: Samples,
+}
+
+impl Class for WebSocket {
+    const NAME: &'static CStr = c"WebSocket";
+
+    fn prototype(prototype: &Object<'_>) -> rquickjs::Result<()> {
+        method(prototype, c"send", send)?;
+        method(prototype, c"ping", ping)?;
+        method(prototype, c"close", close)?;
+        method(prototype, c"addEventListener", add_listener)?;
+        getter(prototype, c"url", url, Visible::Yes)?;
+        getter(prototype, c"readyState", ready_state, Visible::Yes)?;
+        getter(prototype, c"bufferedAmount", buffered, Visible::Yes)?;
+        getter(prototype, c"extensions", extensions, Visible::Yes)?;
+        getter(prototype, c"protocol", protocol, Visible::Yes)?;
+        accessor(prototype, c"binaryType", binary_type, set_binary_type)?;
+        accessor(prototype, EVENTS[0].0, get_on::<0>, set_on::<0>)?;
+        accessor(prototype, EVENTS[1].0, get_on::<1>, set_on::<1>)?;
+        accessor(prototype, EVENTS[2].0, get_on::<2>, set_on::<2>)?;
+        accessor(prototype, EVENTS[3].0, get_on::<3>, set_on::<3>)?;
+        accessor(prototype, EVENTS[4].0, get_on::<4>, set_on::<4>)?;
+        accessor(prototype, EVENTS[5].0, get_on::<5>, set_on::<5>)
+    }
+}
+
+/// `new WebSocket(url, protocols, params)`
+pub(super) fn construct<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let vu = call.vu();
+    if vu.is_init() {
+        return Err(plain(
+            "using WebSocket in the init context is not supported",
+        ));
+    }
+    let text = match call.given(0) {
+        Some(url) => convert::to_text(&url)?,
+        None => return Err(plain("WebSocket requires a url")),
+    };
+    let http_url = request::http_url(&text);
+    let http_url = check_url(&text).and_then(|()| {
+        http_url.ok_or_else(|| plain(format!("WebSocket requires valid url, but got {text:?}")))
+    })?;
+    let about = "invalid WebSocket tags option";
+    let params = Params::read(vu, &call.arg(2), about, Unknown::Refused)?;
+    let protocols = protocols(call)?;
+    let opening = params.opening(vu, http_url.clone(), &protocols);
+    let socket = Rc::new(Socket {
+        samples: params.named_samples(vu, &text),
+        url: text,
+        state: Cell::new(CONNECTING),
+        gives_buffers: Cell::new(false),
+        link: RefCell::default(),
+        protocol: RefCell::default(),
+        buffered_bytes: Cell::default(),
+        closing: RefCell::default(),
+        close_called: Notify::new(),
+    });
+    let object = class::new(call.ctx, WebSocket(Rc::clone(&socket)))?;
+    let kept = Persistent::save(call.ctx, object.clone());
+    let (client, jar) = (Rc::clone(&vu.client), Rc::clone(&params.jar));
+    vu.events.start(async move {
+        let outcome = open(&client, opening).await;
+        if let Ok(link) = &outcome {
+            request::keep_cookies(&jar, &http_url, &link.reply);
+        }
+        let event: Event = Box::new(move |ctx| socket.opened(&kept.restore(ctx)?, outcome));
+        event
+    });
+    Ok(object.into_value())
+}
+
+fn check_url(text: &str) -> Result<(), Throw> {
+    let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
+    if scheme != "ws" && scheme != "wss" {
+        return Err(plain(format!(
+            "WebSocket requires url with scheme ws or wss, but got \"{scheme}\""
+        )));
+    }
+    match text.split_once('#') {
+        Some((_, fragment)) if !fragment.is_empty() => Err(plain(format!(
+            "WebSocket requires no url fragment, but got \"{fragment}\""
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn protocols(call: &Call<'_, '_>) -> Result<Vec<String>, Throw> {
+    let Some(value) = call.given(1) else {
+        return Ok(Vec::new());
+    };
+    match value.as_array() {
+        Some(array) => convert::items(array)?
+            .iter()
+            .map(convert::to_text)
+            .collect(),
+        None => Ok(vec![convert::to_text(&value)?]),
+    }
+}
+
+impl Socket {
+    fn opened(
+        self: &Rc<Self>,
+        object: &Object<'_>,
+        outcome: Result<Link, Refusal>,
+    ) -> Result<(), Throw> {
+        match outcome {
+            Ok(link) => {
+                self.samples.connected(Some(&link.reply));
+                let protocol = link.reply.header("sec-websocket-protocol");
+                *self.protocol.borrow_mut() = protocol.unwrap_or_default();
+                *self.link.borrow_mut() = Some(Rc::new(link));
+                if self.state.get() == CLOSING {
+                    self.say_goodbye();
+                } else {
+                    self.state.set(OPEN);
+                    self.fire_or_fail(object, "open", &[])?;
+                }
+                self.listen(object);
+                Ok(())
+            }
+            Err(Refusal::Answered(reply)) => {
+                self.samples.connected(Some(&reply));
+                self.samples.forget();
+                self.end(object, (1006, ""), Some("websocket: bad handshake"))
+            }
+            Err(Refusal::Failed(why)) => {
+                self.samples.connected(None);
+                self.samples.forget();
+                self.end(object, (1006, ""), Some(&why))
+            }
+        }
+    }
+
+    /// Waits for what comes next, on the event loop.
+    fn listen(self: &Rc<Self>, object: &Object<'_>) {
+        let Some(link) = self.link.borrow().clone() else {
+            return;
+        };
+        if self.state.get() == CLOSED {
+            return;
+        }
+        let socket = Rc::clone(self);
+        let kept = Persistent::save(object.ctx(), object.clone());
+        let vu: &VuState = state(object.ctx());
+        vu.events.start(async move {
+            let patience = async {
+                if socket.state.get() != CLOSING {
+                    socket.close_called.notified().await;
+                }
+                tokio::time::sleep(CLOSE_TIMEOUT).await;
+            };
+            let incoming = tokio::select! {
+                biased;
+                incoming = link.next() => incoming,
+                () = patience => Incoming::Gone(String::new()),
+            };
+            let event: Event = Box::new(move |ctx| {
+                let object = kept.restore(ctx)?;
+                socket.take(&object, incoming)?;
+                socket.listen(&object);
+                Ok(())
+            });
+            event
+        });
+    }
+
+    fn take(&self, object: &Object<'_>, incoming: Incoming) -> Result<(), Throw> {
+        let is_closing = self.state.get() == CLOSING;
+        match incoming {
+            Incoming::Event(Frame::Text(text)) => {
+                let data = convert::string(object.ctx(), &text)?;
+                self.message(object, data)
+            }
+            Incoming::Event(Frame::Binary(bytes)) => {
+                let data = if self.gives_buffers.get() {
+                    convert::array_buffer(object.ctx(), bytes)?
+                } else {
+                    blob::object(object.ctx(), bytes, "")?
+                };
+                self.message(object, data)
+            }
+            Incoming::Event(Frame::Ping(payload)) => {
+                self.write(&websocket::pong(&payload, rand::random()));
+                self.fire_or_fail(object, "ping", &[])
+            }
+            Incoming::Event(Frame::Pong(payload)) => {
+                self.samples.pong(&payload);
+                self.fire_or_fail(object, "pong", &[])
+            }
+            Incoming::Event(Frame::Close { code, reason }) => {
+                if !is_closing {
+                    let answer = websocket::close(code, "", rand::random());
+                    self.write(&answer.unwrap_or_default());
+                }
+                let code = code.unwrap_or(1005);
+                let text = super::events::close_text(code, &reason);
+                let is_usual = matches!(code, 1000 | 1001);
+                self.end(object, (code, &reason), (!is_usual).then_some(&text))
+            }
+            Incoming::Broken(error) => {
+                let frame = websocket::close(Some(error.close_code()), "", rand::random());
+                self.write(&frame.unwrap_or_default());
+                self.end(object, (1006, ""), None)
+            }
+            Incoming::Gone(text) => self.end(object, (1006, ""), (!is_closing).then_some(&text)),
+        }
+    }
+
+    fn message<'js>(&self, object: &Object<'js>, data: Value<'js>) -> Result<(), Throw> {
+        if self.state.get() != OPEN {
+            return Ok(());
+        }
+        self.samples.received();
+        let origin = convert::string(object.ctx(), &self.url)?;
+        self.fire_or_fail(object, "message", &[("data", data), ("origin", origin)])
+    }
+
+    /// The socket is closed: tells the script why.
+    fn end(
+        &self,
+        object: &Object<'_>,
+        closing: (u16, &str),
+        error: Option<&str>,
+    ) -> Result<(), Throw> {
+        if self.state.replace(CLOSED) == CLOSED {
+            return Ok(());
+        }
+        let ctx = object.ctx();
+        self.samples.ended();
+        if let Some(link) = self.link.take() {
+            let linger = tokio::time::timeout(Duration::from_secs(1), async move {
+                link.flush().await;
+            });
+            let vu: &VuState = state(ctx);
+            vu.events.start(async move {
+                let _ = linger.await;
+                let nothing: Event = Box::new(|_| Ok(()));
+                nothing
+            });
+        }
+        if let Some(error) = error {
+            fire(object, "error", &[("error", convert::string(ctx, error)?)])?;
+        }
+        let (code, reason) = closing;
+        let code = convert::number(ctx, f64::from(code));
+        let reason = convert::string(ctx, reason)?;
+        fire(object, "close", &[("code", code), ("reason", reason)])
+    }
+
+    /// Calls handlers. An exception of one of them closes the socket and ends the iteration.
+    fn fire_or_fail<'js>(
+        &self,
+        object: &Object<'js>,
+        kind: &str,
+        properties: &[(&str, Value<'js>)],
+    ) -> Result<(), Throw> {
+        match fire(object, kind, properties) {
+            Err(Throw::Interrupted) => Err(Throw::Interrupted),
+            Err(throw) => {
+                let ctx = object.ctx();
+                crate::js::exception::raise(ctx, throw);
+                let Some(error) = crate::js::exception::take(ctx) else {
+                    return Err(Throw::Interrupted);
+                };
+                let text = crate::js::exception::describe(&error).replace("\n\t", " ");
+                self.samples.forget();
+                self.end(object, (1006, ""), Some(text.trim_end()))?;
+                Err(Throw::Engine(ctx.throw(error)))
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    fn write(&self, frame: &[u8]) {
+        if let Some(link) = self.link.borrow().as_ref() {
+            link.send(frame);
+        }
+    }
+
+    /// Sends the close frame that `close()` asked for.
+    fn say_goodbye(&self) {
+        let closing = self.closing.take();
+        let (code, reason) = closing.unwrap_or_default();
+        let frame = websocket::close(code.or(Some(1000)), &reason, rand::random());
+        self.write(&frame.unwrap_or_default());
+        self.samples.sent();
+    }
+}
+
+fn listeners_key(kind: &str) -> String {
+    format!("\x01listeners:{kind}")
+}
+
+fn handler_key(kind: &str) -> String {
+    format!("\x01on:{kind}")
+}
+
+/// Calls the `on…` handler, then the listeners.
+fn fire<'js>(
+    object: &Object<'js>,
+    kind: &str,
+    properties: &[(&str, Value<'js>)],
+) -> Result<(), Throw> {
+    let ctx = object.ctx();
+    let event = Object::new(ctx.clone())?;
+    event.set("type", kind)?;
+    event.set("target", object.clone())?;
+    event.set("timestamp", now().0 as f64 / 1e6)?;
+    for (name, value) in properties {
+        event.set(*name, value.clone())?;
+    }
+    let mut all: Vec<Value<'js>> = vec![object.get(handler_key(kind))?];
+    if let Some(listeners) = object.get::<_, Option<Array<'js>>>(listeners_key(kind))? {
+        all.extend(convert::items(&listeners)?);
+    }
+    for handler in all.iter().filter_map(convert::function) {
+        handler.call::<_, Value<'js>>((event.clone(),))?;
+    }
+    Ok(())
+}
+
+fn this(call: &Call<'_, '_>) -> Result<Rc<Socket>, Throw> {
+    class::of::<WebSocket>(&call.this())
+        .map(|socket| Rc::clone(&socket.0))
+        .ok_or_else(|| Throw::Type("this is no WebSocket".to_owned()))
+}
+
+fn send<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let socket = this(call)?;
+    if socket.state.get() != OPEN {
+        return Err(plain(INVALID_STATE));
+    }
+    let value = call.arg(0);
+    let refused = || {
+        plain(format!(
+            "unsupported send type {}",
+            convert::go_type(&value)
+        ))
+    };
+    // SAFETY: the value is alive.
+    let is_view = unsafe { rquickjs::qjs::JS_IsDataView(value.as_raw()) };
+    let payload = blob::bytes_of(&value)?.filter(|_| !is_view);
+    let payload = payload.ok_or_else(refused)?;
+    let Some(link) = socket.link.borrow().clone() else {
+        return Err(plain(INVALID_STATE));
+    };
+    let frame = if link.deflates {
+        websocket::deflated_message(value.is_string(), &payload, rand::random())
+    } else {
+        websocket::message(value.is_string(), &payload, rand::random())
+    };
+    if link.is_flushed() {
+        socket.buffered_bytes.set(0);
+    }
+    let buffered = socket.buffered_bytes.get() + payload.len();
+    socket.buffered_bytes.set(buffered);
+    link.send(&frame);
+    socket.samples.sent();
+    Ok(call.undefined())
+}
+
+fn ping<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let socket = this(call)?;
+    if socket.state.get() != OPEN {
+        return Err(plain(INVALID_STATE));
+    }
+    let payload = socket.samples.ping();
+    socket.write(&websocket::ping(&payload, rand::random()));
+    socket.samples.sent();
+    Ok(call.undefined())
+}
+
+/// `close(code, reason)`. Like k6 2 it takes 1000 and 3000 to 4999 only; 1.1 takes any.
+fn close<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let socket = this(call)?;
+    let code = match call.given(0) {
+        Some(code) => {
+            let code = convert::to_number(&code)?;
+            if code != 1000.0 && !(3000.0..5000.0).contains(&code) {
+                return Err(plain(format!(
+                    "InvalidAccessError: the close code must be 1000 or from 3000 to 4999, not {code}"
+                )));
+            }
+            Some(code as u16)
+        }
+        None => None,
+    };
+    let reason = call
+        .given(1)
+        .map_or(Ok(String::new()), |reason| convert::to_text(&reason))?;
+    if reason.len() > 123 {
+        return Err(plain(
+            "SyntaxError: the reason to close has more than 123 bytes",
+        ));
+    }
+    let before = socket.state.get();
+    if before >= CLOSING {
+        return Ok(call.undefined());
+    }
+    socket.state.set(CLOSING);
+    *socket.closing.borrow_mut() = Some((code, reason));
+    if before == OPEN {
+        socket.say_goodbye();
+        socket.close_called.notify_one();
+    }
+    Ok(call.undefined())
+}
+
+fn add_listener<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let kind = call.text(0)?;
+    let value = call.arg(1);
+    let Some(handler) = convert::function(&value) else {
+        let shown = convert::to_text(&value)?;
+        return Err(Throw::Type(format!(
+            "could not convert function call parameter 1: could not convert {shown} to func(sobek.Value) (sobek.Value, error)"
+        )));
+    };
+    if !EVENTS.iter().any(|(_, known)| *known == kind) {
+        let message = format!("can't add event handler: unknown event type: {kind}");
+        call.vu().logger.log(Level::Warn, &message, &[]);
+        return Ok(call.undefined());
+    }
+    let object = Object::from_value(call.this())?;
+    let key = listeners_key(&kind);
+    let known = object.get::<_, Option<Array<'js>>>(key.as_str())?;
+    let listeners = match known {
+        Some(listeners) => listeners,
+        None => Array::new(call.ctx.clone())?,
+    };
+    listeners.set(listeners.len(), handler)?;
+    hide(&object, &key, listeners.into_value())?;
+    Ok(call.undefined())
+}
+
+fn hide<'js>(object: &Object<'js>, key: &str, value: Value<'js>) -> Result<(), Throw> {
+    let key = CString::new(key).unwrap_or_default();
+    Ok(define(object, &key, value, Visible::No)?)
+}
+
+fn get_on<'js, const N: usize>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let object = Object::from_value(call.this())?;
+    let handler: Value<'js> = object.get(handler_key(EVENTS[N].1))?;
+    Ok(if handler.is_undefined() {
+        call.null()
+    } else {
+        handler
+    })
+}
+
+fn set_on<'js, const N: usize>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let object = Object::from_value(call.this())?;
+    let value = call.arg(0);
+    let is_absent = value.is_null() || value.is_undefined();
+    if !is_absent && !value.is_function() {
+        return Err(plain(format!(
+            "a value for 'on{}' should be callable",
+            EVENTS[N].1
+        )));
+    }
+    let kept = if is_absent { call.undefined() } else { value };
+    hide(&object, &handler_key(EVENTS[N].1), kept)?;
+    Ok(call.undefined())
+}
+
+fn url<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    call.string(&this(call)?.url)
+}
+
+fn ready_state<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let state = this(call)?.state.get();
+    Ok(convert::number(call.ctx, f64::from(state)))
+}
+
+fn buffered<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let socket = this(call)?;
+    let link = socket.link.borrow().clone();
+    if link.is_none_or(|link| link.is_flushed()) {
+        socket.buffered_bytes.set(0);
+    }
+    let bytes = socket.buffered_bytes.get();
+    Ok(convert::number(call.ctx, bytes as f64))
+}
+
+/// Always empty: what was negotiated is no matter of scripts.
+fn extensions<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    this(call)?;
+    Ok(Array::new(call.ctx.clone())?.into_value())
+}
+
+fn protocol<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let protocol = this(call)?.protocol.borrow().clone();
+    call.string(&protocol)
+}
+
+fn binary_type<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    call.string(if this(call)?.gives_buffers.get() {
+        "arraybuffer"
+    } else {
+        "blob"
+    })
+}
+
+fn set_binary_type<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let wanted = call.text(0)?;
+    match wanted.as_str() {
+        "blob" => this(call)?.gives_buffers.set(false),
+        "arraybuffer" => this(call)?.gives_buffers.set(true),
+        other => {
+            return Err(plain(format!(
+                "unknown binaryType {other}, the supported ones are \"blob\" and \"arraybuffer\""
+            )));
+        }
+    }
+    Ok(call.undefined())
+}
