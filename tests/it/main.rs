@@ -4,6 +4,7 @@ mod bad_input;
 mod binary;
 mod check;
 mod drill;
+mod generator;
 mod health;
 mod k6_command;
 mod k6_diff;

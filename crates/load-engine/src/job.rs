@@ -52,12 +52,17 @@ async fn run_job<V: Vu>(vu: &mut V, mut job: Job, desk: &Desk, iterations: &mut 
     let mut in_vu_scenario = 0;
     while let Some(arrival) = job.source.next(&interrupt).await {
         let in_instance = scenario.begun.fetch_add(1, Ordering::Relaxed);
+        let late = arrival.scheduled.map(|scheduled| scheduled.elapsed());
+        if let Some(late) = late {
+            desk.run.health.note_start(late);
+        }
         let iteration = Iteration {
             in_vu: *iterations,
             in_vu_scenario,
             in_instance,
             in_test: number_in_test(&scenario, &arrival, in_instance),
             scheduled: arrival.scheduled,
+            late: late.unwrap_or_default(),
         };
         *iterations += 1;
         in_vu_scenario += 1;

@@ -9,6 +9,7 @@ mod executor;
 mod exit;
 mod fine_clock;
 pub mod go_text;
+pub mod health;
 pub mod inspect;
 mod job;
 pub mod log;

@@ -24,6 +24,11 @@ pub enum SegmentError {
     /// Not `0,…,1`.
     #[error("the execution segment sequence '{0}' must have at least two rising points")]
     Sequence(String),
+    /// The pattern of slots would be too long to deal.
+    #[error(
+        "the execution segments are too fine: their common unit must be at least 1/{MAX_PERIOD}"
+    )]
+    TooFine,
     /// The segment is none of the sequence's.
     #[error("the execution segment '{segment}' is not part of the sequence '{sequence}'")]
     NotInSequence {
@@ -77,6 +82,7 @@ impl Segment {
         if points.last().is_some_and(|last| last.top != last.bottom) {
             points.push(Ratio::new(1, 1));
         }
+        refuse_too_fine(&points)?;
         let mine = points.windows(2).position(|piece| piece == [from, to]);
         let mine = mine.ok_or_else(|| SegmentError::NotInSequence {
             segment: segment.to_owned(),
@@ -262,6 +268,21 @@ fn parse_sequence(text: &str) -> Result<Vec<Ratio>, SegmentError> {
 
 fn gcd(a: u128, b: u128) -> u128 {
     if b == 0 { a } else { gcd(b, a % b) }
+}
+
+/// Slots of a pattern at most: a share of a test is not given to a millionth.
+const MAX_PERIOD: u128 = 10_000_000;
+
+fn refuse_too_fine(points: &[Ratio]) -> Result<(), SegmentError> {
+    let mut unit = 1;
+    for piece in points.windows(2) {
+        // Each factor stays below 10^14, so that this cannot overflow.
+        unit = lcm(unit, piece[1].minus(piece[0]).bottom);
+        if unit > MAX_PERIOD {
+            return Err(SegmentError::TooFine);
+        }
+    }
+    Ok(())
 }
 
 fn lcm(a: u128, b: u128) -> u128 {

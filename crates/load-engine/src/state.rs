@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::health::Health;
 use crate::options::Options;
 
 /// Counters of this process, read by `k6/execution`.
@@ -44,6 +45,9 @@ pub struct RunState {
     options_json: OnceLock<Value>,
     /// Counters.
     pub instance: Instance,
+    /// How the driver itself fares.
+    pub health: Health,
+    measures_intended: bool,
     started: OnceLock<Instant>,
     marked_failed: AtomicBool,
     end: Mutex<Option<TestEnd>>,
@@ -85,6 +89,8 @@ impl RunState {
             options,
             options_json: OnceLock::new(),
             instance: Instance::default(),
+            health: Health::default(),
+            measures_intended: false,
             started: OnceLock::new(),
             marked_failed: AtomicBool::new(false),
             end: Mutex::new(None),
@@ -96,6 +102,20 @@ impl RunState {
             tainted: AtomicBool::new(false),
             setup_data: Mutex::new(None),
         }
+    }
+
+    /// The same run, with `http_req_intended_duration` if that is asked for.
+    #[must_use]
+    pub fn measuring_intended(self, measures_intended: bool) -> Self {
+        Self {
+            measures_intended,
+            ..self
+        }
+    }
+
+    /// Whether requests are also measured from the time at which their iteration was to start.
+    pub fn measures_intended(&self) -> bool {
+        self.measures_intended
     }
 
     /// The consolidated options.

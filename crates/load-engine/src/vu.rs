@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use load_metrics::{Recorder, TagSet, Tags};
 use serde_json::Value;
@@ -135,7 +136,7 @@ pub struct ScenarioState {
     /// The same in milliseconds since 1970.
     pub started_unix_ms: i64,
     /// Its planned time, for executors that go by time.
-    pub duration: Option<std::time::Duration>,
+    pub duration: Option<Duration>,
     /// Iterations begun and planned, for executors that go by iterations (planned 0: by time).
     pub planned_iterations: u64,
     /// Iterations begun on this instance.
@@ -197,6 +198,8 @@ pub struct Iteration {
     pub in_test: u64,
     /// When the plan wanted it to start, for executors that have one.
     pub scheduled: Option<Instant>,
+    /// How long after that it starts.
+    pub late: Duration,
 }
 
 /// How an iteration ended.

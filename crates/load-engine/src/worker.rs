@@ -82,7 +82,14 @@ impl Worker {
                 .enable_all()
                 .build();
             match runtime {
-                Ok(runtime) => LocalSet::new().block_on(&runtime, serve(kit, inbox)),
+                Ok(runtime) => LocalSet::new().block_on(&runtime, async {
+                    let run = Arc::clone(&kit.run);
+                    let watching = tokio::task::spawn_local(async move {
+                        run.health.watch_event_loop().await;
+                    });
+                    serve(kit, inbox).await;
+                    watching.abort();
+                }),
                 Err(error) => kit
                     .logger
                     .error(&format!("a worker has no runtime: {error}")),

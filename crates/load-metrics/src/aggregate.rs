@@ -15,6 +15,7 @@ pub struct Aggregate {
     checks: Vec<CheckTally>,
     check_slots: HashMap<(String, String, String), usize>,
     parts: HashMap<Part, Vec<Option<Sink>>>,
+    is_bounded: bool,
 }
 
 /// The scenario and group that a sample belongs to.
@@ -27,17 +28,34 @@ pub struct Part {
 }
 
 impl Aggregate {
+    /// Keeps trends in buckets: of the same size however long the run is.
+    pub fn bounded() -> Self {
+        Self {
+            is_bounded: true,
+            ..Self::default()
+        }
+    }
+
     /// Adds what one thread has gathered.
     pub fn absorb(&mut self, delta: Delta) {
         for (id, sink) in delta.sinks {
+            let sink = self.kept(sink);
             merge_into(&mut self.sinks, id, sink);
         }
         for tally in delta.checks {
             self.absorb_check(tally);
         }
         for (tags, id, sink) in delta.parts {
+            let sink = self.kept(sink);
             merge_into(self.parts.entry(Part::of(&tags)).or_default(), id, sink);
         }
+    }
+
+    fn kept(&self, mut sink: Sink) -> Sink {
+        if self.is_bounded {
+            sink.compact();
+        }
+        sink
     }
 
     /// Counts one sample that no VU took.

@@ -36,4 +36,5 @@ builtin! {
     GRPC_REQ_DURATION = 22, "grpc_req_duration", Trend, Time;
     DATA_SENT = 23, "data_sent", Counter, Data;
     DATA_RECEIVED = 24, "data_received", Counter, Data;
+    HTTP_REQ_INTENDED_DURATION = 25, "http_req_intended_duration", Trend, Time;
 }

@@ -13,11 +13,13 @@ mod sample;
 mod sink;
 mod tags;
 pub mod threshold;
+mod trend;
 
 pub use aggregate::{Aggregate, Part};
 pub use metric::{Contains, Filter, Kind, Metric, MetricId};
 pub use recorder::{CheckTally, Delta, Recorder, RecorderConfig};
 pub use registry::{RegisterError, Registry};
 pub use sample::{Batch, BatchSink, Sample, UnixNanos};
-pub use sink::{CounterSink, GaugeSink, RateSink, Sink, TrendSink};
+pub use sink::{CounterSink, GaugeSink, RateSink, Sink};
 pub use tags::{SystemTag, SystemTags, TagSet, Tags};
+pub use trend::TrendSink;

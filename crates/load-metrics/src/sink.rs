@@ -1,6 +1,7 @@
 //! What a metric's samples add up to.
 
 use crate::metric::Kind;
+use crate::trend::TrendSink;
 
 /// The aggregate of one metric.
 #[derive(Debug, Clone)]
@@ -46,15 +47,6 @@ pub struct RateSink {
     pub total: u64,
 }
 
-/// All values of a trend.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct TrendSink {
-    values: Vec<f64>,
-    /// How many of `values`, from the front, are in order.
-    sorted: usize,
-    sum: f64,
-}
-
 impl Sink {
     /// An empty sink.
     pub fn new(kind: Kind) -> Self {
@@ -84,7 +76,7 @@ impl Sink {
                 sink.trues += u64::from(value != 0.0);
                 sink.total += 1;
             }
-            Self::Trend(sink) => sink.values.push(value),
+            Self::Trend(sink) => sink.push(value),
         }
     }
 
@@ -112,13 +104,20 @@ impl Sink {
         }
     }
 
+    /// Puts a trend's values into buckets: less exact, and of a bounded size.
+    pub fn compact(&mut self) {
+        if let Self::Trend(trend) = self {
+            trend.compact();
+        }
+    }
+
     /// Whether it has seen no sample.
     pub fn is_empty(&self) -> bool {
         match self {
             Self::Counter(sink) => sink.samples == 0,
             Self::Gauge(sink) => sink.samples == 0,
             Self::Rate(sink) => sink.total == 0,
-            Self::Trend(sink) => sink.values.is_empty(),
+            Self::Trend(sink) => sink.is_empty(),
         }
     }
 }
@@ -162,69 +161,6 @@ impl RateSink {
             0.0
         } else {
             self.trues as f64 / self.total as f64
-        }
-    }
-}
-
-impl TrendSink {
-    fn merge(&mut self, mut other: Self) {
-        if self.values.is_empty() {
-            *self = other;
-        } else {
-            self.values.append(&mut other.values);
-        }
-    }
-
-    /// Puts the values in order; the other readers need it. Costs little when few are new.
-    pub fn sort(&mut self) {
-        if self.sorted == self.values.len() {
-            return;
-        }
-        self.sum += self.values[self.sorted..].iter().sum::<f64>();
-        // A stable sort finds the ordered run at the front and merges the rest into it.
-        self.values[self.sorted..].sort_unstable_by(f64::total_cmp);
-        if self.sorted > 0 {
-            self.values.sort_by(f64::total_cmp);
-        }
-        self.sorted = self.values.len();
-    }
-
-    /// Number of values.
-    pub fn count(&self) -> usize {
-        self.values.len()
-    }
-
-    /// The percentile `p` (0 to 100) of the sorted values: linear interpolation at p/100·(n−1).
-    pub fn percentile(&self, p: f64) -> f64 {
-        debug_assert_eq!(self.sorted, self.values.len(), "sort before reading");
-        match self.values.len() {
-            0 => 0.0,
-            1 => self.values[0],
-            count => {
-                let at = p / 100.0 * (count - 1) as f64;
-                let low = self.values[at.floor() as usize];
-                let high = self.values[at.ceil() as usize];
-                low + (high - low) * (at - at.floor())
-            }
-        }
-    }
-
-    /// The smallest value; 0 without values.
-    pub fn min(&self) -> f64 {
-        self.values.first().copied().unwrap_or(0.0)
-    }
-
-    /// The greatest value; 0 without values.
-    pub fn max(&self) -> f64 {
-        self.values.last().copied().unwrap_or(0.0)
-    }
-
-    /// The mean; 0 without values.
-    pub fn average(&self) -> f64 {
-        if self.values.is_empty() {
-            0.0
-        } else {
-            self.sum / self.values.len() as f64
         }
     }
 }

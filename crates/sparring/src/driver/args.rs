@@ -145,6 +145,14 @@ pub struct ReportFlags {
     /// Use k6's newer layout for handleSummary and --summary-export
     #[arg(long, env = "K6_NEW_MACHINE_READABLE_SUMMARY", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub new_machine_readable_summary: Option<bool>,
+    /// How trends are kept: exact, as k6 does, or hdr: within 0.05 %, in memory that does not grow
+    /// (not k6's)
+    #[arg(long, env = "SPARRING_TREND_SINK", value_name = "SINK")]
+    pub trend_sink: Option<TrendSinkMode>,
+    /// Measure http_req_intended_duration, too: from the time at which the iteration was to start
+    /// (not k6's)
+    #[arg(long, env = "SPARRING_INTENDED_DURATION", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub intended_duration: Option<bool>,
     /// Accepted for compatibility; nothing is ever reported to anyone
     #[arg(long, env = "K6_NO_USAGE_REPORT", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub no_usage_report: Option<bool>,
@@ -211,6 +219,10 @@ pub struct ProcessFlags {
     /// Accepted for compatibility
     #[arg(long, env = "K6_PROFILING_ENABLED", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub profiling_enabled: Option<bool>,
+    /// When the summary tells how the driver itself fared: auto (when it was not well), always or
+    /// never (not k6's)
+    #[arg(long, env = "SPARRING_GENERATOR_HEALTH", value_name = "WHEN")]
+    pub generator_health: Option<HealthMode>,
     /// Threads that run virtual users; all cores unless said otherwise (not k6's)
     #[arg(long, env = "SPARRING_THREADS", value_name = "N")]
     pub threads: Option<usize>,
@@ -227,6 +239,26 @@ pub enum SummaryMode {
     Legacy,
     /// Nothing
     Disabled,
+}
+
+/// When the driver's own health is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum HealthMode {
+    /// When it was not well
+    Auto,
+    /// In every summary
+    Always,
+    /// Never
+    Never,
+}
+
+/// How trends are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TrendSinkMode {
+    /// Every value
+    Exact,
+    /// Narrow buckets
+    Hdr,
 }
 
 /// How log lines look.

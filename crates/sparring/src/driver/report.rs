@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use load_engine::SummaryFile;
+use load_engine::health::HealthReport;
 use load_engine::log::{Level, Logger};
 use load_engine::summary::{
     Mode, Origin, Summary, Terminal, to_data, to_export, to_machine, to_text,
@@ -13,7 +14,7 @@ use load_engine::summary::{
 use serde_json::Value;
 use serde_json::ser::{PrettyFormatter, Serializer};
 
-use super::args::{Args, SummaryMode};
+use super::args::{Args, HealthMode, SummaryMode};
 use super::failure::Failure;
 use super::logging;
 
@@ -59,6 +60,18 @@ pub fn summary(args: &Args, summary: &Summary, files: Option<Vec<SummaryFile>>, 
             _ => to_export(summary),
         };
         write_or_log(path, &indented(&data), logger);
+    }
+}
+
+/// Prints how the driver itself fared, when that is wanted or it was not well.
+pub fn health(args: &Args, health: &HealthReport, dropped_samples: u64) {
+    let well = health.broken_schedule().is_none() && dropped_samples == 0;
+    let silent = args.report.summary_mode == Some(SummaryMode::Disabled);
+    match args.process.generator_health {
+        _ if silent => {}
+        Some(HealthMode::Never) => {}
+        None | Some(HealthMode::Auto) if well => {}
+        _ => print(&health.to_text(dropped_samples)),
     }
 }
 

@@ -20,7 +20,7 @@ use tokio::task::LocalSet;
 use tokio::time::{Instant, interval_at};
 use tokio_util::sync::CancellationToken;
 
-use super::args::{Args, SummaryMode};
+use super::args::{Args, HealthMode, SummaryMode, TrendSinkMode};
 use super::failure::Failure;
 use super::progress::Shown;
 use super::{Driven, banner, layers, logging, report, target};
@@ -84,7 +84,9 @@ async fn drive(args: &Args, logger: Logger) -> Result<Driven, Failure> {
             &needs,
         ));
     }
-    let state = Arc::new(RunState::new(Arc::clone(&options)));
+    let intended = args.report.intended_duration == Some(true);
+    let state = RunState::new(Arc::clone(&options)).measuring_intended(intended);
+    let state = Arc::new(state);
     let prepared = Prepared {
         program,
         registry,
@@ -127,7 +129,11 @@ async fn conduct<P: Program>(
         .process
         .threads
         .or_else(|| std::thread::available_parallelism().ok().map(Into::into));
-    let aggregate = Arc::new(Mutex::new(Aggregate::default()));
+    let aggregate = match args.report.trend_sink {
+        Some(TrendSinkMode::Hdr) => Aggregate::bounded(),
+        _ => Aggregate::default(),
+    };
+    let aggregate = Arc::new(Mutex::new(aggregate));
     let live = rest::Live::new(
         Arc::clone(&state),
         Arc::clone(&prepared.registry),
@@ -213,8 +219,14 @@ fn finish(
     logger: &Logger,
 ) -> Driven {
     let summary_data = report::summary_data(args, &outcome.summary);
+    let dropped_samples = outputs.dropped_samples();
     let mut spoilt_by = spoilt_by(outputs, args, &outcome, shown);
     report::summary(args, &outcome.summary, outcome.files, logger);
+    let health = shown.state.health.report();
+    report::health(args, &health, dropped_samples);
+    if args.process.generator_health != Some(HealthMode::Never) {
+        spoilt_by.extend(health.broken_schedule());
+    }
     if !args.process.quiet {
         report::print(&format!("\n{}", shown.lines()));
     }

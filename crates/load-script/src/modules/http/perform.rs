@@ -37,6 +37,8 @@ pub(super) struct Agent {
     pub(super) logger: Logger,
     /// VU and iteration, for the log.
     pub(super) place: (u64, u64),
+    /// How late the iteration is; `None` when that is not asked for.
+    pub(super) late: Option<std::time::Duration>,
 }
 
 /// A request that is over.
@@ -117,6 +119,10 @@ impl Agent {
                 vu.ids.in_test,
                 vu.iteration.get().map_or(0, |iteration| iteration.in_vu),
             ),
+            late: vu.run.measures_intended().then(|| {
+                let iteration = vu.iteration.get();
+                iteration.map_or_else(Default::default, |iteration| iteration.late)
+            }),
         }
     }
 }

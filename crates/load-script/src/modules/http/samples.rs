@@ -39,6 +39,11 @@ impl Agent {
         let time = |metric, time: Duration| count(metric, time.as_secs_f64() * 1000.0);
         count(builtin::HTTP_REQS, 1.0);
         time(builtin::HTTP_REQ_DURATION, timings.duration());
+        if let Some(late) = self.late {
+            // From the time at which the iteration was to start: a driver that is late hides nothing.
+            let intended = timings.duration() + late;
+            time(builtin::HTTP_REQ_INTENDED_DURATION, intended);
+        }
         time(builtin::HTTP_REQ_BLOCKED, timings.blocked);
         time(builtin::HTTP_REQ_CONNECTING, timings.connecting);
         time(builtin::HTTP_REQ_TLS_HANDSHAKING, timings.tls_handshaking);
