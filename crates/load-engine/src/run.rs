@@ -320,7 +320,7 @@ impl<P: Program> Run<P> {
     }
 
     /// The exit code and what is to be logged with it: what went wrong first, then why the run was
-    /// ended, then thresholds, then what scripts said.
+    /// ended, then what scripts said, then thresholds.
     fn conclude(&mut self, ending: Ending) -> (Exit, Option<Failure>) {
         let run_time = self.state.run_time();
         let mut aggregate = self
@@ -352,11 +352,11 @@ impl<P: Program> Run<P> {
                 );
                 (Exit::ThresholdsCrossed, Some(Failure::new(why)))
             }
-            None if crossed.is_some() => (Exit::ThresholdsCrossed, crossed),
             None if self.state.is_marked_failed() => (
                 Exit::MarkedFailed,
                 Some(Failure::new("test run was marked as failed".to_owned())),
             ),
+            None if crossed.is_some() => (Exit::ThresholdsCrossed, crossed),
             None => (Exit::Success, None),
         }
     }

@@ -53,6 +53,14 @@ fn numbers(line: &str) -> String {
                     rest = &rest[unit.len()..];
                 }
             }
+            // `3 kB` and `3.5 MB`: how much it is decides the unit.
+            let bytes = [" B", " kB", " MB", " GB"];
+            if let Some(unit) = bytes.iter().find(|unit| rest.starts_with(**unit)) {
+                let after = rest[unit.len()..].chars().next();
+                if !after.is_some_and(char::is_alphanumeric) {
+                    rest = &rest[unit.len()..];
+                }
+            }
             if !out.ends_with('#') {
                 out.push('#');
             }
@@ -69,8 +77,8 @@ fn numbers(line: &str) -> String {
 
 #[test]
 fn numbers_and_their_units_are_one_mark() {
-    let line = "iterations....: 2   5979.681044/s avg=117.62µs p(95)=1m5s 10m0s/3.5 kB vu2 0% x";
-    let masked = "iterations....: # #/s avg=# p(#)=# #/# kB vu2 # x";
+    let line = "iterations....: 2   5979.681044/s avg=117.62µs p(95)=1m5s 10m0s/3.5 kB/s vu2 0% x";
+    let masked = "iterations....: # #/s avg=# p(#)=# #/#/s vu2 # x";
     assert_eq!(numbers(line), masked);
     assert!(is_bar("default ✓ [ 100% ] 1 VUs"));
     assert!(!is_bar("a [ b"));

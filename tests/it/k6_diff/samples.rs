@@ -10,6 +10,15 @@ const BY_TIME: [&str; 2] = ["vus", "vus_max"];
 /// Counters whose values depend on headers of the driver.
 const BY_CHANCE: [&str; 2] = ["data_sent", "data_received"];
 
+/// A declaration whose sub-metrics are in order: k6 has them in any.
+fn declaration(line: &Value) -> String {
+    let mut line = line.clone();
+    if let Some(inner) = line["data"]["submetrics"].as_array_mut() {
+        inner.sort_by_key(Value::to_string);
+    }
+    line.to_string()
+}
+
 /// The declarations, sorted, and each series with its number of samples.
 pub fn read(text: &str) -> (Vec<String>, Vec<String>) {
     let mut declarations = Vec::new();
@@ -23,7 +32,7 @@ pub fn read(text: &str) -> (Vec<String>, Vec<String>) {
         }
         let data = &sample["data"];
         if sample["type"] == "Metric" {
-            declarations.push(line.to_owned());
+            declarations.push(declaration(&sample));
             let kind = data["type"].as_str().unwrap_or_default();
             kinds.insert(name.to_owned(), kind.to_owned());
             continue;

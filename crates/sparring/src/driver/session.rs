@@ -367,6 +367,12 @@ async fn next_signal() -> &'static str {
 }
 
 fn refuse_unsupported(args: &Args) -> Result<(), Failure> {
+    if std::env::var("K6_WEB_DASHBOARD").is_ok_and(|value| value == "true") {
+        return Err(Failure::other(
+            "there is no web dashboard (K6_WEB_DASHBOARD); use -o experimental-prometheus-rw with \
+             the dashboards in grafana/",
+        ));
+    }
     let traces = args.script_flags.traces_output.as_deref().unwrap_or("none");
     if traces != "none" {
         return Err(Failure::other(format!(
