@@ -22,6 +22,8 @@ pub enum Act {
     Find(&'static str, f64),
     /// The answer after a while.
     Slow(Duration, Box<Act>),
+    /// A good answer, every so many calls only after a while.
+    SlowEvery(usize, Duration),
     /// A good answer after this time of work; so many at once, the others queue.
     Work(usize, Duration),
     /// A status, perhaps with `Retry-After` seconds.
@@ -155,6 +157,17 @@ async fn perform(
     state: &State,
 ) -> std::io::Result<bool> {
     let act = match act {
+        Act::SlowEvery(every, wait) => {
+            let calls = state.calls.lock().expect("not poisoned").len();
+            if calls.is_multiple_of(every) {
+                Act::Slow(wait, Box::new(Act::Clean))
+            } else {
+                Act::Clean
+            }
+        }
+        act => act,
+    };
+    let act = match act {
         Act::Slow(wait, act) => {
             let mut byte = [0];
             tokio::select! {
@@ -204,7 +217,7 @@ async fn perform(
                 .await?;
             return Ok(false);
         }
-        Act::Slow(..) => unreachable!("a wait within a wait is not scripted"),
+        Act::Slow(..) | Act::SlowEvery(..) => unreachable!("a wait within a wait is not scripted"),
     }
     Ok(true)
 }

@@ -10,6 +10,7 @@ mod jobs;
 mod matrix;
 mod orchestrate;
 mod overload;
+mod promises;
 mod replicas;
 mod resilience;
 mod service;
