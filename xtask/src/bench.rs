@@ -5,6 +5,7 @@
 
 pub mod driver;
 pub mod mock;
+pub mod orchestrator;
 pub mod process;
 
 use clap::Subcommand;
@@ -16,6 +17,8 @@ pub enum Bench {
     Driver(driver::Arguments),
     /// The mock detector beside bare axum, bare hyper and `WireMock`
     Mock(mock::Arguments),
+    /// The orchestrator beside a bare fan-out, its cache beside a bare echo
+    Orchestrator(orchestrator::Arguments),
 }
 
 /// Runs a benchmark. True: it came to its end.
@@ -23,5 +26,6 @@ pub fn run(bench: &Bench) -> bool {
     match bench {
         Bench::Driver(arguments) => driver::run(arguments),
         Bench::Mock(arguments) => mock::run(arguments),
+        Bench::Orchestrator(arguments) => orchestrator::run(arguments),
     }
 }
