@@ -35,10 +35,10 @@ pub(crate) struct Desk {
 }
 
 /// Works off jobs until there are no more.
-pub(crate) async fn work<V: Vu>(mut vu: V, mut jobs: mpsc::Receiver<Job>, desk: Desk) {
+pub(crate) async fn work<V: Vu>(mut vu: V, mut jobs: mpsc::Receiver<Box<Job>>, desk: Desk) {
     let mut iterations = 0;
     while let Some(job) = jobs.recv().await {
-        run_job(&mut vu, job, &desk, &mut iterations).await;
+        run_job(&mut vu, *job, &desk, &mut iterations).await;
     }
 }
 

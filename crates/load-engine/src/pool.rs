@@ -14,7 +14,8 @@ use crate::worker::{Command, Worker};
 /// A VU that is free, or lent to an executor.
 #[derive(Debug, Clone)]
 pub(crate) struct Handle {
-    pub(crate) jobs: mpsc::Sender<Job>,
+    /// Boxed: a channel has room for many messages from its first one on.
+    pub(crate) jobs: mpsc::Sender<Box<Job>>,
 }
 
 /// All free VUs in the order in which they became so.

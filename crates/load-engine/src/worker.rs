@@ -19,7 +19,7 @@ pub(crate) enum Command {
     /// Make a VU that then works off jobs.
     Make {
         ids: VuIds,
-        reply: oneshot::Sender<Result<mpsc::Sender<Job>, ScriptError>>,
+        reply: oneshot::Sender<Result<mpsc::Sender<Box<Job>>, ScriptError>>,
     },
     /// Run `setup` in a fresh VU.
     Setup {
@@ -228,7 +228,7 @@ async fn serve<P: Program>(kit: Kit<P>, mut inbox: mpsc::Receiver<Command>) {
 async fn make<P: Program>(
     program: Arc<P>,
     context: VuContext,
-    reply: oneshot::Sender<Result<mpsc::Sender<Job>, ScriptError>>,
+    reply: oneshot::Sender<Result<mpsc::Sender<Box<Job>>, ScriptError>>,
     desk: Desk,
 ) {
     let run = Arc::clone(&context.run);

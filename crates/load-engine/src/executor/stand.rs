@@ -166,7 +166,7 @@ impl Stand {
             seat,
         };
         // When the worker has ended the job is dropped, and with it `ended`: the VU counts as free.
-        let _ = handle.jobs.send(job).await;
+        let _ = handle.jobs.send(Box::new(job)).await;
         Running {
             handle,
             ended: ending,
