@@ -5,3 +5,4 @@ pub mod detect;
 pub mod dialect;
 pub mod header;
 pub mod orchestrate;
+pub mod scope;

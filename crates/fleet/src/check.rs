@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 
+use detector_api::scope;
+
 use crate::config::{Auth, Detector, Fleet, Orchestration, PerformanceTargets};
 use crate::fault::Faults;
+use crate::secret::SecretUrl;
 
 /// Adds a fault for everything in `fleet` that is well-formed and still makes no sense.
 pub(crate) fn check(fleet: &Fleet, faults: &mut Faults) {
@@ -25,6 +28,7 @@ fn check_orchestration(settings: &Orchestration, faults: &mut Faults) {
     for (field, value) in [
         ("default_timeout_ms", settings.default_timeout_ms),
         ("sync_sla_ms", settings.sync_sla_ms),
+        ("job_lease_ms", settings.job_lease_ms),
         ("cache.ttl_ms", settings.cache.ttl_ms),
         ("health.interval_ms", settings.health.interval_ms),
         ("health.timeout_ms", settings.health.timeout_ms),
@@ -41,6 +45,10 @@ fn check_orchestration(settings: &Orchestration, faults: &mut Faults) {
     let mut part = Vec::new();
     settings.overload.limit.validate(&mut part);
     faults.add_below(&path("overload.limit"), part);
+    settings.rate_limit.check(&path("rate_limit"), faults);
+    if let Some(url) = &settings.redis_url {
+        check_redis(&path("redis_url"), url, faults);
+    }
     if ![200, 206, 207].contains(&settings.partial_status) {
         faults.add(path("partial_status"), "use 206, 200 or 207");
     }
@@ -52,18 +60,41 @@ fn check_orchestration(settings: &Orchestration, faults: &mut Faults) {
     }
 }
 
+/// The message does not repeat the URL: it may hold a password.
+fn check_redis(path: &str, url: &SecretUrl, faults: &mut Faults) {
+    let rest = url.reveal().strip_prefix("redis://");
+    let host = rest.map(|rest| rest.rsplit_once('@').map_or(rest, |(_, host)| host));
+    if host.is_none_or(|host| host.is_empty() || host.starts_with([':', '/'])) {
+        faults.add(path, "use redis://[user:password@]host:port[/database]");
+    }
+}
+
 fn check_auth(auth: &Auth, faults: &mut Faults) {
     if http::HeaderName::try_from(auth.header.as_str()).is_err() {
         faults.add("orchestration.auth.header", "is no HTTP header name");
     }
+    check_scopes("orchestration.auth.anonymous", &auth.anonymous, faults);
     for (index, key) in auth.keys.iter().enumerate() {
         let path = format!("orchestration.auth.keys[{index}]");
+        check_scopes(&format!("{path}.scopes"), &key.scopes, faults);
         if key.sha256.len() != 64 || !key.sha256.bytes().all(|b| b.is_ascii_hexdigit()) {
             let hint = "must be 64 hexadecimal digits, as `printf %s KEY | sha256sum` prints";
             faults.add(format!("{path}.sha256"), hint);
         }
         if key.tenant.is_empty() || key.tenant.len() > 64 {
             faults.add(format!("{path}.tenant"), "must have 1 to 64 characters");
+        }
+    }
+}
+
+fn check_scopes(path: &str, scopes: &[String], faults: &mut Faults) {
+    for (index, given) in scopes.iter().enumerate() {
+        if !scope::ALL.contains(&given.as_str()) {
+            let known = scope::ALL.join(", ");
+            faults.add(
+                format!("{path}[{index}]"),
+                format!("is no scope; use {known}"),
+            );
         }
     }
 }

@@ -7,9 +7,14 @@ use std::time::Duration;
 use detector_api::detect::ContentType;
 use detector_api::dialect::Dialect;
 use detector_api::orchestrate::OnFailure;
+use detector_api::scope;
 use fault_profile::{Listener, Profile};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::rate_limit::RateLimit;
+use crate::secret::SecretUrl;
 
 /// The whole of `detectors.yaml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,10 +66,28 @@ pub struct Orchestration {
     pub partial_coverage_threshold: f64,
     /// The HTTP status of a partial answer: 206, 200 or 207.
     pub partial_status: u16,
-    /// The file that keeps jobs and idempotency keys. Without one there are no asynchronous jobs,
-    /// because an accepted job must survive.
+    /// The file that keeps jobs and idempotency keys. When absent the commands choose one; see
+    /// `--data-dir` of `sparring orchestrator`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job_store: Option<PathBuf>,
+    /// A worker that is not heard of for so long loses its job to another one.
+    pub job_lease_ms: u64,
+    /// `redis://[user:password@]host:port[/database]`: cache, idempotency keys, rate limits and
+    /// jobs are shared by all replicas that name the same one. While it is lost each replica goes
+    /// on alone. Jobs are given to a Redis with an append-only file only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redis_url: Option<SecretUrl>,
+    pub rate_limit: RateLimit,
+    /// How long it goes on serving after SIGTERM, when `/health/ready` says so already: as long as
+    /// a load balancer needs to notice.
+    pub drain_ms: u64,
+    /// Networks such as `10.0.0.0/8` in which detectors may be that are registered over the API;
+    /// this machine and private networks when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registry_networks: Option<Vec<String>>,
+    /// Policies by tenant and bundle, as the API takes them; the tenant `*` stands for every one
+    /// that has none of the name itself. A change is followed while the service runs.
+    pub policies: IndexMap<String, IndexMap<String, Value>>,
     pub cache: Cache,
     pub overload: Overload,
     pub auth: Auth,
@@ -79,6 +102,12 @@ impl Default for Orchestration {
             partial_coverage_threshold: 0.8,
             partial_status: 206,
             job_store: None,
+            job_lease_ms: 15_000,
+            redis_url: None,
+            rate_limit: RateLimit::default(),
+            drain_ms: 0,
+            registry_networks: None,
+            policies: IndexMap::new(),
             cache: Cache::default(),
             overload: Overload::default(),
             auth: Auth::default(),
@@ -143,6 +172,9 @@ pub struct Auth {
     pub mode: AuthMode,
     /// The header that carries the key.
     pub header: String,
+    /// Scopes of a caller without a key where the mode is `optional`. As it is, such a caller may
+    /// ask and look and change nothing.
+    pub anonymous: Vec<String>,
     pub keys: Vec<ApiKey>,
 }
 
@@ -151,6 +183,7 @@ impl Default for Auth {
         Self {
             mode: AuthMode::Optional,
             header: "X-API-Key".to_owned(),
+            anonymous: scope::ANONYMOUS.map(str::to_owned).to_vec(),
             keys: Vec::new(),
         }
     }
@@ -280,7 +313,8 @@ pub struct Detector {
     /// How the mock detector of this name behaves.
     #[serde(default)]
     pub mock: Profile,
-    /// The wire contract that the mock speaks.
+    /// The wire contract that the detector speaks, a mock or a real one. The orchestrator knows
+    /// `native` and `fms`.
     #[serde(default)]
     pub dialect: Dialect,
     /// What the mock's listener offers beside plain HTTP/1.1.

@@ -4,7 +4,9 @@ mod check;
 mod config;
 mod fault;
 mod load;
+mod rate_limit;
 pub mod read;
+mod secret;
 
 pub use config::{
     ApiKey, Auth, AuthMode, Cache, Detector, Fleet, Health, Orchestration, Overload,
@@ -12,3 +14,5 @@ pub use config::{
 };
 pub use fault::{Fault, Faults};
 pub use load::{BUILT_IN, LoadError, load};
+pub use rate_limit::{Quota, RateLimit};
+pub use secret::SecretUrl;

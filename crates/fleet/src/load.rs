@@ -17,7 +17,7 @@ pub const BUILT_IN: &str = include_str!("../../../detectors.yaml");
 /// Prefix of variables that override the file: `SPARRING_SERVICE__PORT=9000`.
 const PREFIX: &str = "SPARRING_";
 /// `SPARRING_…` variables that are flags of commands and no part of the fleet.
-const NOT_FLEET: [&str; 1] = ["config"];
+const NOT_FLEET: [&str; 2] = ["config", "data_dir"];
 
 /// Why there is no fleet.
 #[derive(Debug, thiserror::Error)]

@@ -7,7 +7,8 @@ use detector_api::detect::{DetectResponse, Detection};
 pub const CLEAN: &str = "clean";
 
 const MAX_LABEL_CHARS: usize = 128;
-const MAX_DETECTIONS: usize = 10_000;
+/// More than this of one detector are no answer.
+pub const MAX_DETECTIONS: usize = 10_000;
 
 /// What one detector found. Offsets count characters; the found text itself is not kept.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,7 +90,7 @@ pub fn native(body: &[u8], request_id: &str, content: &str) -> Result<Answer, At
     })
 }
 
-fn attest(found: Detection, content: &str, offsets: &Offsets) -> Result<Finding, AttestError> {
+pub fn attest(found: Detection, content: &str, offsets: &Offsets) -> Result<Finding, AttestError> {
     if !is_share(found.score) {
         return Err(AttestError::Score);
     }
@@ -111,21 +112,22 @@ fn attest(found: Detection, content: &str, offsets: &Offsets) -> Result<Finding,
     })
 }
 
-fn is_share(number: f64) -> bool {
+pub fn is_share(number: f64) -> bool {
     (0.0..=1.0).contains(&number)
 }
 
-fn is_label(label: &str) -> bool {
+pub fn is_label(label: &str) -> bool {
     !label.is_empty() && label.len() <= MAX_LABEL_CHARS && !label.contains(['|', '\n'])
 }
 
 /// Character offsets to byte offsets, made only where a text is not plain ASCII.
-struct Offsets {
+pub struct Offsets {
     bytes: Option<Vec<u32>>,
 }
 
 impl Offsets {
-    fn new(content: &str, needed: bool) -> Self {
+    /// Made when there is something to look up.
+    pub fn new(content: &str, needed: bool) -> Self {
         let bytes = (needed && !content.is_ascii()).then(|| {
             let starts = content.char_indices().map(|(byte, _)| byte);
             starts
@@ -136,7 +138,8 @@ impl Offsets {
         Self { bytes }
     }
 
-    fn slice<'a>(&self, content: &'a str, start: usize, end: usize) -> Option<&'a str> {
+    /// The text between two characters; `None`: it is not within the content.
+    pub fn slice<'a>(&self, content: &'a str, start: usize, end: usize) -> Option<&'a str> {
         if start > end {
             return None;
         }

@@ -25,6 +25,9 @@ use crate::registry::{Detector, Origin, Registry};
 use crate::run::Answered;
 use crate::shadow::Shadows;
 use crate::store::idempotency::Idempotency;
+use crate::store::redis::cache::SharedCache;
+use crate::store::redis::jobs::SharedJobs;
+use crate::store::redis::{LinkError, Redis, SharedLimiter};
 use crate::store::{self, Embedded, JobStore, StoreError};
 use crate::transport::Transport;
 
@@ -33,6 +36,8 @@ use crate::transport::Transport;
 pub enum StartError {
     #[error("the job store cannot be opened; is another process using its file?")]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Redis(#[from] LinkError),
     #[error("the metrics contradict each other")]
     Metrics(#[from] prometheus::Error),
 }
@@ -47,19 +52,21 @@ pub struct App {
     pub answers: Arc<Answers>,
     pub overload: Overload,
     pub shadows: Shadows,
+    /// The part of the cache that all replicas share.
+    pub shared_cache: Option<SharedCache>,
+    /// What replicas share their state through.
+    pub redis: Option<Redis>,
     pub flights: Flights<(Key, Priority, ProcessingMode, u128), Arc<Answered>>,
     pub transport: Transport,
     pub policies: Policies,
     pub partials: Partials,
     pub events: Arc<Events>,
     pub store: JobStore,
-    /// Whether the store survives the process.
-    pub durable: bool,
     pub idempotency: Idempotency,
-    pub limiter: Option<Limiter>,
+    pub limiter: Option<SharedLimiter>,
     pub shutdown: Shutdown,
     /// Held while the registry is changed; requests read it without.
-    registry_change: tokio::sync::Mutex<()>,
+    pub registry_change: tokio::sync::Mutex<()>,
     /// Owns every task; shutdown waits for them.
     pub tasks: TaskTracker,
 }
@@ -70,14 +77,18 @@ impl App {
     /// # Errors
     /// The store's file cannot be opened.
     pub fn new(config: Config, shutdown: Shutdown) -> Result<Arc<Self>, StartError> {
-        let durable = config.store.is_some();
-        let store = match config.store.clone() {
+        let local = match config.store.clone() {
             Some(settings) => Embedded::open(settings)?,
             None => Embedded::open_on(InMemoryBackend::new(), store::Config::new(""))?,
         };
-        let limiter = config.rate_limit.clone();
-        let limiter = limiter.map(|settings| Limiter::new(settings, Instant::now().into_std()));
         let metrics = Metrics::new(config.limits.label_values)?;
+        let redis = config.redis.clone();
+        let redis = redis.map(|settings| Redis::new(settings, &metrics.registry));
+        let redis = redis.transpose()?;
+        let limiter = config.rate_limit.clone().map(|settings| {
+            let alone = Limiter::new(settings, Instant::now().into_std());
+            SharedLimiter::new(alone, redis.clone())
+        });
         let events = Arc::new(Events::default());
         let detectors = config.detectors.iter().map(|settings| {
             let stop = shutdown.child_token();
@@ -85,6 +96,12 @@ impl App {
             Arc::new(Detector::new(settings.clone(), Origin::File, shared, stop))
         });
         let registry = Registry::new(detectors);
+        let policies = Policies::default();
+        for ((tenant, bundle), policy) in &config.policies {
+            if let Err(error) = policies.put(tenant, bundle, policy.clone()) {
+                tracing::error!(tenant, bundle, %error, "a policy was not taken over");
+            }
+        }
         let tasks = TaskTracker::new();
         Ok(Arc::new(Self {
             registry: ArcSwap::from_pointee(registry),
@@ -92,13 +109,16 @@ impl App {
             answers: Arc::new(Answers::new(&config.cache)),
             overload: Overload::new(&config.overload),
             shadows: Shadows::default(),
+            shared_cache: redis.clone().map(|redis| {
+                SharedCache::new(redis, config.cache.ttl + config.cache.stale_if_error)
+            }),
             flights: Flights::new(tasks.clone()),
             transport: Transport::new(config.registry_networks.clone().into()),
-            policies: Policies::default(),
+            policies,
             partials: Partials::default(),
-            idempotency: Idempotency::new(store.clone(), None),
-            store: JobStore::Embedded(store),
-            durable,
+            idempotency: Idempotency::new(local.clone(), redis.clone()),
+            store: jobs_in(local, redis.as_ref(), &config),
+            redis,
             limiter,
             registry_change: tokio::sync::Mutex::default(),
             shutdown,
@@ -116,15 +136,23 @@ impl App {
         }
     }
 
+    /// Whether a job that is taken now survives this process.
+    pub fn keeps_jobs(&self) -> bool {
+        let shared = |redis: &Redis| redis.is_connected() && redis.is_durable();
+        self.config.store.is_some() || self.redis.as_ref().is_some_and(shared)
+    }
+
     /// Begins to run jobs, where they survive.
     pub fn run_jobs(self: &Arc<Self>) {
-        let workers = if self.durable { jobs::WORKERS } else { 0 };
-        for _ in 0..workers {
+        // With Redis always: it may become durable, and other replicas' jobs wait there.
+        let any = self.config.store.is_some() || self.redis.is_some();
+        for _ in 0..if any { jobs::WORKERS } else { 0 } {
             self.tasks.spawn(jobs::work(self.clone()));
         }
     }
 
-    fn watch(self: &Arc<Self>, detector: Arc<Detector>) {
+    /// Begins to check a detector's health.
+    pub fn watch(self: &Arc<Self>, detector: Arc<Detector>) {
         self.tasks.spawn(health::watch(self.clone(), detector));
     }
 
@@ -139,15 +167,10 @@ impl App {
         if old.is_some() && !replace {
             return false;
         }
-        let stop = self.shutdown.child_token();
-        let shared = (&self.metrics, &self.events);
-        let detector = Arc::new(Detector::new(settings, Origin::Api, shared, stop));
+        let detector = self.detector(settings, Origin::Api);
         self.registry.store(Arc::new(before.with(detector.clone())));
-        self.changed(
-            &name,
-            old.as_deref(),
-            if old.is_some() { "replaced" } else { "added" },
-        );
+        let how = if old.is_some() { "replaced" } else { "added" };
+        self.changed(&name, old.as_deref(), how).await;
         self.watch(detector);
         true
     }
@@ -162,11 +185,19 @@ impl App {
         };
         self.registry.store(Arc::new(before.without(name)));
         self.metrics.forget(name);
-        self.changed(name, Some(old), "removed");
+        self.changed(name, Some(old), "removed").await;
         true
     }
 
-    fn changed(&self, name: &str, old: Option<&Detector>, how: &'static str) {
+    /// A new detector of these settings, in no registry yet.
+    pub fn detector(&self, settings: DetectorSettings, origin: Origin) -> Arc<Detector> {
+        let stop = self.shutdown.child_token();
+        let shared = (&self.metrics, &self.events);
+        Arc::new(Detector::new(settings, origin, shared, stop))
+    }
+
+    /// Ends the old detector of this name, drops what the cache holds of it, and tells.
+    pub async fn changed(&self, name: &str, old: Option<&Detector>, how: &'static str) {
         if let Some(old) = old {
             old.stop.cancel();
         }
@@ -174,8 +205,7 @@ impl App {
             detector: Some(name.to_owned()),
             ..Scope::default()
         };
-        self.cache.invalidate(&scope);
-        self.answers.invalidate(&scope);
+        self.invalidate(&scope).await;
         let from = if old.is_some() {
             "registered"
         } else {
@@ -189,4 +219,20 @@ impl App {
         self.events
             .changed(Kind::Registry, (name, None), (from, to), how);
     }
+}
+
+/// Where jobs are kept: in this machine's file, and in Redis where there is one.
+fn jobs_in(local: Embedded, redis: Option<&Redis>, config: &Config) -> JobStore {
+    let Some(redis) = redis else {
+        return JobStore::Embedded(local);
+    };
+    let survives = config.store.is_some();
+    let settings = config.store.clone();
+    let settings = settings.unwrap_or_else(|| store::Config::new(""));
+    let shared = SharedJobs::new(redis.clone(), local, settings);
+    JobStore::Shared(if survives {
+        shared
+    } else {
+        shared.without_file()
+    })
 }

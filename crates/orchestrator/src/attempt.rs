@@ -8,7 +8,7 @@ use http::{HeaderValue, Method, Request, header};
 use http_body_util::Full;
 use tokio::time::{Instant, timeout_at};
 
-use crate::answer::{self, Answer};
+use crate::answer::Answer;
 use crate::call::Context;
 use crate::failure::Failure;
 use crate::registry::Detector;
@@ -30,7 +30,7 @@ pub async fn attempt(
     if until < now + SHORTEST {
         return Err(Failure::Deadline);
     }
-    let request = request(context, replica, until - now, number);
+    let request = request(context, (detector, replica), until - now, number);
     let exchange = context
         .transport
         .exchange(detector.origin, request, context.answer_bytes);
@@ -49,24 +49,24 @@ pub async fn attempt(
         });
     }
     let request_id = context.request_id.to_str().unwrap_or("");
-    Ok(answer::native(
-        &exchange.body,
-        request_id,
-        &context.content,
-    )?)
+    let dialect = detector.settings.dialect;
+    Ok(dialect.read(&exchange.body, request_id, &context.content)?)
 }
 
 fn request(
     context: &Context,
-    replica: &Replica,
+    (detector, replica): (&Detector, &Replica),
     left: Duration,
     number: u32,
 ) -> Request<Full<Bytes>> {
-    let mut request = Request::new(Full::new(context.body.clone()));
+    let dialect = detector.settings.dialect;
+    let body = context.bodies.of(dialect, &context.content);
+    let mut request = Request::new(Full::new(body));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = replica.uri.clone();
     let headers = request.headers_mut();
     headers.reserve(8);
+    dialect.head(detector.name(), headers);
     headers.insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/json"),

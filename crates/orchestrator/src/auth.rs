@@ -2,20 +2,15 @@
 
 use detector_api::header;
 use detector_api::orchestrate::{ErrorCode, MAX_TENANT_CHARS};
+pub use detector_api::scope::{
+    ADMIN, ORCHESTRATE_STATUS, ORCHESTRATE_WRITE, POLICY_READ, POLICY_WRITE, REGISTRY_READ,
+    REGISTRY_WRITE,
+};
 use http::HeaderMap;
 use sha2::{Digest, Sha256};
 
 use crate::config::{ApiKey, Auth, AuthMode};
 use crate::error::ApiError;
-
-pub const ORCHESTRATE_WRITE: &str = "orchestrate:write";
-pub const ORCHESTRATE_STATUS: &str = "orchestrate:status";
-pub const REGISTRY_READ: &str = "registry:read";
-pub const REGISTRY_WRITE: &str = "registry:write";
-pub const POLICY_READ: &str = "policy:read";
-pub const POLICY_WRITE: &str = "policy:write";
-/// Whoever has it may do everything, for every tenant.
-pub const ADMIN: &str = "admin";
 
 /// Scopes of a key that lists none.
 const DEFAULT_SCOPES: [&str; 2] = [ORCHESTRATE_WRITE, ORCHESTRATE_STATUS];
@@ -23,8 +18,12 @@ const DEFAULT_SCOPES: [&str; 2] = [ORCHESTRATE_WRITE, ORCHESTRATE_STATUS];
 /// The caller of one request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Caller {
+    /// Keys are not looked at: there is nobody to tell apart, and all may do all.
+    Everyone,
     /// No key, where that is allowed.
-    Anonymous,
+    Anonymous {
+        scopes: Vec<String>,
+    },
     Key {
         tenant: String,
         scopes: Vec<String>,
@@ -32,15 +31,23 @@ pub enum Caller {
 }
 
 impl Caller {
-    /// Whether it may do `scope`. Without keys there is nobody to tell apart: all may do all.
+    /// Whether it may do `scope`.
     ///
     /// # Errors
-    /// INSUFFICIENT_RBAC, naming the scope.
+    /// INSUFFICIENT_RBAC, naming the scope; UNAUTHORIZED for who has shown no key.
     pub fn require(&self, scope: &str) -> Result<(), ApiError> {
+        let holds = |scopes: &[String]| scopes.iter().any(|held| held == scope || held == ADMIN);
         let allowed = match self {
-            Self::Anonymous => true,
+            Self::Everyone => true,
+            Self::Anonymous { scopes } if holds(scopes) => true,
+            Self::Anonymous { .. } => {
+                let message = format!(
+                    "without an API key this is not allowed; send one with the scope {scope}"
+                );
+                return Err(ApiError::new(ErrorCode::Unauthorized, message));
+            }
             Self::Key { scopes, .. } if scopes.is_empty() => DEFAULT_SCOPES.contains(&scope),
-            Self::Key { scopes, .. } => scopes.iter().any(|held| held == scope || held == ADMIN),
+            Self::Key { scopes, .. } => holds(scopes),
         };
         if allowed {
             return Ok(());
@@ -59,7 +66,7 @@ impl Caller {
             .get(header::TENANT_ID)
             .and_then(|value| value.to_str().ok());
         let own = match self {
-            Self::Anonymous => None,
+            Self::Everyone | Self::Anonymous { .. } => None,
             Self::Key { tenant, .. } => Some(tenant.as_str()),
         };
         let tenant = body.or(header).or(own).ok_or_else(|| {
@@ -87,11 +94,12 @@ impl Caller {
 /// UNAUTHORIZED: the key is unknown, or missing where one is required.
 pub fn identify(auth: &Auth, headers: &HeaderMap) -> Result<Caller, ApiError> {
     if auth.mode == AuthMode::Off {
-        return Ok(Caller::Anonymous);
+        return Ok(Caller::Everyone);
     }
     let Some(key) = headers.get(auth.header.as_str()) else {
         if auth.mode == AuthMode::Optional {
-            return Ok(Caller::Anonymous);
+            let scopes = auth.anonymous.clone();
+            return Ok(Caller::Anonymous { scopes });
         }
         let message = format!("no API key; send one as {}", auth.header);
         return Err(ApiError::new(ErrorCode::Unauthorized, message));
@@ -143,6 +151,7 @@ mod tests {
         Auth {
             mode,
             header: "X-API-Key".to_owned(),
+            anonymous: vec![ORCHESTRATE_WRITE.to_owned()],
             keys: vec![
                 key("test-key", "perf-tenant", &[]),
                 key("reader", "perf-tenant", &[ORCHESTRATE_STATUS]),
@@ -184,5 +193,15 @@ mod tests {
         check(AuthMode::Optional, Some("reader"), None, "InsufficientRbac");
         check(AuthMode::Optional, None, None, "InvalidRequest");
         check(AuthMode::Optional, None, Some(""), "InvalidRequest");
+    }
+
+    #[test]
+    fn who_shows_no_key_may_do_what_the_setting_says_and_no_more() {
+        let caller = identify(&auth(AuthMode::Optional), &HeaderMap::new()).expect("allowed");
+        assert_eq!(caller.require(ORCHESTRATE_WRITE), Ok(()));
+        let error = caller.require(REGISTRY_WRITE).expect_err("not listed");
+        assert_eq!(error.code, ErrorCode::Unauthorized);
+        let off = identify(&auth(AuthMode::Off), &HeaderMap::new()).expect("allowed");
+        assert_eq!(off.require(ADMIN), Ok(()));
     }
 }

@@ -48,13 +48,14 @@ pub struct Question<'a> {
 /// what.
 pub fn ask(
     tenant: &str,
-    (bundle, version): (&str, u64),
+    (bundle, version, digest): (&str, u64, &Key),
     (content_type, content): (ContentType, &str),
 ) -> Key {
     let mut hash = Sha256::new();
     part(&mut hash, tenant.as_bytes());
     part(&mut hash, bundle.as_bytes());
     part(&mut hash, &version.to_le_bytes());
+    part(&mut hash, digest);
     part(&mut hash, &[content_type as u8]);
     part(&mut hash, content.as_bytes());
     hash.finalize().into()
@@ -179,13 +180,14 @@ mod tests {
         let (one, two, joined) = (names(&["ab", "c"]), names(&["a", "bc"]), names(&["abc"]));
         let text = (ContentType::Text, "x");
         let asked = [
-            ask("t", ("default", 0), text),
-            ask("u", ("default", 0), text),
-            ask("t", ("other", 0), text),
-            ask("t", ("default", 1), text),
-            ask("t", ("default", 0), (ContentType::Code, "x")),
-            ask("t", ("default", 0), (ContentType::Text, "y")),
-            ask("td", ("efault", 0), text),
+            ask("t", ("default", 0, &[0; 32]), text),
+            ask("t", ("default", 0, &[1; 32]), text),
+            ask("u", ("default", 0, &[0; 32]), text),
+            ask("t", ("other", 0, &[0; 32]), text),
+            ask("t", ("default", 1, &[0; 32]), text),
+            ask("t", ("default", 0, &[0; 32]), (ContentType::Code, "x")),
+            ask("t", ("default", 0, &[0; 32]), (ContentType::Text, "y")),
+            ask("td", ("efault", 0, &[0; 32]), text),
         ];
         let key = |asked, detectors, required| {
             let question = Question {

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use detector_api::orchestrate::{AttemptTimeline, DetectorStatus, DetectorTimeline};
 use futures_util::future::{Either, select};
 use http::HeaderValue;
@@ -17,6 +16,7 @@ use tokio::time::{Instant, sleep};
 use crate::answer::Answer;
 use crate::answers::{Answers, Asked};
 use crate::attempt::{SHORTEST, attempt};
+use crate::dialect::Bodies;
 use crate::failure::Failure;
 use crate::metrics::{Metrics, milliseconds};
 use crate::registry::Detector;
@@ -29,8 +29,8 @@ pub struct Context {
     pub transport: Transport,
     pub metrics: Arc<Metrics>,
     pub content: Arc<str>,
-    /// The body in the native dialect, made once.
-    pub body: Bytes,
+    /// The bodies in the dialects that are needed, each made once.
+    pub bodies: Bodies,
     pub request_id: HeaderValue,
     pub tenant: Option<HeaderValue>,
     pub traceparent: Option<HeaderValue>,

@@ -1,13 +1,17 @@
 //! What the orchestrator is started with.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use detector_api::detect::ContentType;
 pub use detector_api::orchestrate::OnFailure;
 use detector_api::orchestrate::{Environment, Priority};
+use detector_api::scope;
 use http::Uri;
 
-pub use crate::network::Network;
+pub use crate::dialect::Dialect;
+pub use crate::network::{Network, NetworkError};
+pub use crate::policy::Policy;
 use crate::{network, rate_limit, store};
 
 /// Settings of one orchestrator. `Default` has no detectors and is otherwise the contract.
@@ -27,14 +31,24 @@ pub struct Config {
     /// Where jobs and idempotency keys are kept. `None`: keys in memory, and no jobs, because a job
     /// that was accepted must survive.
     pub store: Option<store::Config>,
+    /// `None`: this replica shares nothing with others.
+    pub redis: Option<store::redis::Config>,
+    /// A worker that is not heard of for so long has lost its job.
+    pub job_lease: Duration,
     /// `None`: nobody is limited.
     pub rate_limit: Option<rate_limit::Config>,
     /// The status of a request that is refused by rate: 429, or 403 for old clients.
     pub rate_limit_status: u16,
+    /// How long it goes on serving once it was told to end and is not ready any more.
+    pub drain: Duration,
     /// Where detectors registered over the API may be.
     pub registry_networks: Vec<Network>,
     pub detectors: Vec<DetectorSettings>,
+    pub policies: FilePolicies,
 }
+
+/// Policies of the fleet file by tenant and bundle; `*` stands for every tenant.
+pub type FilePolicies = BTreeMap<(String, String), Policy>;
 
 /// How long a request may take.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +96,8 @@ pub struct Auth {
     pub mode: AuthMode,
     /// The header that carries the key.
     pub header: String,
+    /// What a caller without a key may do in mode `Optional`.
+    pub anonymous: Vec<String>,
     pub keys: Vec<ApiKey>,
 }
 
@@ -126,7 +142,7 @@ pub struct Limits {
 }
 
 /// One detector, as the orchestrator sees it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct DetectorSettings {
     pub name: String,
     pub endpoint: Uri,
@@ -139,6 +155,7 @@ pub struct DetectorSettings {
     pub capabilities: Vec<String>,
     /// Empty means all.
     pub content_types: Vec<ContentType>,
+    pub dialect: Dialect,
     pub aliases: Vec<String>,
     pub weight: f64,
     pub on_failure: OnFailure,
@@ -162,6 +179,16 @@ pub enum ConfigError {
         "detector {detector}: endpoint {endpoint:?} cannot be called; use http://host:port/path"
     )]
     Endpoint { detector: String, endpoint: String },
+    #[error("detector {detector}: the orchestrator cannot speak its dialect; use native or fms")]
+    Dialect { detector: String },
+    #[error("orchestration.registry_networks: {0}")]
+    Network(#[from] NetworkError),
+    #[error("orchestration.policies.{tenant}.{bundle}: {fault}")]
+    Policy {
+        tenant: String,
+        bundle: String,
+        fault: String,
+    },
     #[error("auth key {place}: sha256 must be 64 hexadecimal digits")]
     KeyHash { place: usize },
     #[error("partial_status {0} is not possible; use 206, 200 or 207")]
@@ -190,6 +217,7 @@ impl Default for Config {
             auth: Auth {
                 mode: AuthMode::Optional,
                 header: "X-API-Key".to_owned(),
+                anonymous: scope::ANONYMOUS.map(str::to_owned).to_vec(),
                 keys: Vec::new(),
             },
             health: Health {
@@ -205,10 +233,14 @@ impl Default for Config {
                 label_values: 100,
             },
             store: None,
+            redis: None,
+            job_lease: Duration::from_secs(15),
             rate_limit: None,
             rate_limit_status: 429,
+            drain: Duration::ZERO,
             registry_networks: network::usual(),
             detectors: Vec::new(),
+            policies: FilePolicies::new(),
         }
     }
 }
@@ -228,6 +260,7 @@ impl DetectorSettings {
             health_check_path: "/health".to_owned(),
             capabilities: Vec::new(),
             content_types: Vec::new(),
+            dialect: Dialect::default(),
             aliases: Vec::new(),
             weight: 1.0,
             on_failure: OnFailure::default(),

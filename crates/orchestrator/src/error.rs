@@ -39,13 +39,6 @@ impl ApiError {
         error.with_details(serde_json::json!({ "field": field }))
     }
 
-    /// `what` is part of the contract, not of this build.
-    pub fn not_built(what: &str) -> Self {
-        let message =
-            format!("{what} is not built yet; see /openapi.json or the README for what is");
-        Self::new(ErrorCode::NotImplemented, message)
-    }
-
     #[must_use]
     pub fn with_details(mut self, details: Value) -> Self {
         self.details = Some(details);
@@ -99,9 +92,7 @@ impl ApiError {
             HeaderValue::from_static("application/json"),
         );
         if let Some((decision, _)) = self.limited {
-            headers.insert("ratelimit-limit", decision.limit.into());
-            headers.insert("ratelimit-remaining", decision.remaining.into());
-            headers.insert("ratelimit-reset", decision.reset_s().into());
+            decision.tell(headers);
         }
         if let Some(wait) = self.retry_after {
             let seconds = wait.as_secs_f64().ceil().max(1.0) as u64;

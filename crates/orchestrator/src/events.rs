@@ -110,6 +110,11 @@ impl Events {
         (missed, self.next.subscribe())
     }
 
+    /// Who follows right now.
+    pub fn listeners(&self) -> usize {
+        self.next.receiver_count()
+    }
+
     /// The id of the last one; 0 when there was none.
     pub fn last(&self) -> u64 {
         self.count.load(Ordering::Relaxed)

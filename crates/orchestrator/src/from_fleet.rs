@@ -1,13 +1,17 @@
 //! The orchestrator's settings out of the fleet file.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use detector_api::dialect::Dialect as FleetDialect;
 use detector_api::orchestrate::Environment;
 use fleet::Fleet;
 
 use crate::config::{
-    ApiKey, Auth, AuthMode, Cache, Config, ConfigError, DetectorSettings, Health, Sla,
+    ApiKey, Auth, AuthMode, Cache, Config, ConfigError, DetectorSettings, Dialect, FilePolicies,
+    Health, NetworkError, Policy, Sla,
 };
+use crate::rate_limit::{self, Quota};
 
 impl TryFrom<&Fleet> for Config {
     type Error = ConfigError;
@@ -45,7 +49,23 @@ impl TryFrom<&Fleet> for Config {
                 healthy_after: service.health.healthy_after,
             },
             store: service.job_store.clone().map(crate::store::Config::new),
+            redis: service
+                .redis_url
+                .as_ref()
+                .map(|url| crate::store::redis::Config::new(url.reveal())),
+            job_lease: Duration::from_millis(service.job_lease_ms),
+            rate_limit: rate_limit(&service.rate_limit),
+            rate_limit_status: service.rate_limit.legacy_status,
             detectors: detectors.collect::<Result<_, _>>()?,
+            policies: policies(service)?,
+            drain: Duration::from_millis(service.drain_ms),
+            registry_networks: match &service.registry_networks {
+                Some(networks) => networks
+                    .iter()
+                    .map(|text| text.parse())
+                    .collect::<Result<_, NetworkError>>()?,
+                None => own.registry_networks,
+            },
             ..own
         })
     }
@@ -63,6 +83,7 @@ fn detector(
         health_check_path: given.health_check_path.clone(),
         capabilities: given.capabilities.clone(),
         content_types: given.content_types.clone(),
+        dialect: dialect(name, given.dialect)?,
         aliases: given.aliases.clone(),
         weight: given.weight,
         bulkhead: resilience::bulkhead::Config {
@@ -78,6 +99,55 @@ fn detector(
         shadow_of: given.shadow_of.clone(),
         ..own
     })
+}
+
+fn dialect(detector: &str, given: FleetDialect) -> Result<Dialect, ConfigError> {
+    match given {
+        FleetDialect::Native => Ok(Dialect::Native),
+        FleetDialect::Fms => Ok(Dialect::Fms),
+        FleetDialect::OpenAi | FleetDialect::Azure | FleetDialect::Presidio => {
+            let detector = detector.to_owned();
+            Err(ConfigError::Dialect { detector })
+        }
+    }
+}
+
+/// `None`: nobody is limited.
+fn rate_limit(given: &fleet::RateLimit) -> Option<rate_limit::Config> {
+    let quota = |quota: &fleet::Quota| Quota {
+        rate_per_s: quota.rate_per_s,
+        burst: quota.burst,
+    };
+    if given.default.is_none() && given.tenants.is_empty() {
+        return None;
+    }
+    let tenants = given.tenants.iter();
+    Some(rate_limit::Config {
+        default: given.default.as_ref().map(quota),
+        endpoints: BTreeMap::new(),
+        tenants: tenants
+            .map(|(tenant, own)| (tenant.clone(), quota(own)))
+            .collect(),
+        max_keys: given.max_tenants,
+    })
+}
+
+fn policies(service: &fleet::Orchestration) -> Result<FilePolicies, ConfigError> {
+    let mut policies = FilePolicies::new();
+    for (tenant, bundles) in &service.policies {
+        for (bundle, given) in bundles {
+            let fault = |fault: String| ConfigError::Policy {
+                tenant: tenant.clone(),
+                bundle: bundle.clone(),
+                fault,
+            };
+            let policy: Policy = serde_path_to_error::deserialize(given)
+                .map_err(|error| fault(error.to_string()))?;
+            policy.check().map_err(|error| fault(error.to_string()))?;
+            policies.insert((tenant.clone(), bundle.clone()), policy);
+        }
+    }
+    Ok(policies)
 }
 
 fn auth(given: &fleet::Auth) -> Result<Auth, ConfigError> {
@@ -96,6 +166,7 @@ fn auth(given: &fleet::Auth) -> Result<Auth, ConfigError> {
             fleet::AuthMode::Off => AuthMode::Off,
         },
         header: given.header.clone(),
+        anonymous: given.anonymous.clone(),
         keys: keys.collect::<Result<_, ConfigError>>()?,
     })
 }

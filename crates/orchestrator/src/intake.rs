@@ -264,7 +264,7 @@ mod tests {
 
     fn check(body: &str, expected: &str) {
         let found = parse::<OrchestrateRequest>(body.as_bytes())
-            .and_then(|request| accept(request, &Caller::Anonymous, &HeaderMap::new()))
+            .and_then(|request| accept(request, &Caller::Everyone, &HeaderMap::new()))
             .map_or_else(|error| error.message, |_| "accepted".to_owned());
         assert_eq!(found, expected, "{body}");
     }

@@ -16,8 +16,6 @@ use crate::store::{Claim, Job, NewJob, Outcome, StoreError};
 
 /// Jobs that run at once in this process.
 pub const WORKERS: usize = 16;
-/// A worker that is not heard of for so long has lost its job.
-const LEASE: Duration = Duration::from_secs(30);
 /// What a job takes as long as nothing is known of its detectors.
 const USUAL: Duration = Duration::from_secs(1);
 /// The pause after the disk failed.
@@ -37,8 +35,8 @@ struct Payload {
 /// NOT_IMPLEMENTED without a durable store, OVERLOADED when it is full, INTERNAL_ERROR when the
 /// disk fails.
 pub async fn submit(app: &App, mut request: Accepted, origin: &Origin) -> Result<Job, ApiError> {
-    if !app.durable {
-        let message = "asynchronous jobs need a file to survive in: set orchestration.job_store";
+    if !app.keeps_jobs() {
+        let message = "asynchronous jobs need a place to survive in: set orchestration.job_store";
         return Err(ApiError::new(ErrorCode::NotImplemented, message));
     }
     // What cannot be planned is refused now and not when it is too late to tell.
@@ -106,7 +104,7 @@ pub async fn work(app: Arc<App>) {
     loop {
         let claim = tokio::select! {
             () = app.shutdown.cancelled() => return,
-            claim = app.store.next(LEASE) => claim,
+            claim = app.store.next(app.config.job_lease) => claim,
         };
         match claim {
             // Dropped by the shutdown it goes back to the store and is run after the restart.
@@ -127,7 +125,7 @@ async fn execute(app: &Arc<App>, claim: Claim) {
     let outcome = tokio::select! {
         outcome = outcome(app, &claim) => outcome,
         // Cancelled or given to somebody else: what we would find out counts no more.
-        () = keep(&claim) => return,
+        () = keep(&claim, app.config.job_lease / 3) => return,
     };
     if let Err(error) = claim.finish(outcome).await {
         tracing::warn!(%error, "a job's outcome does not count");
@@ -135,8 +133,8 @@ async fn execute(app: &Arc<App>, claim: Claim) {
 }
 
 /// Renews the claim; ends when it is not ours any more.
-async fn keep(claim: &Claim) {
-    let mut ticks = interval(LEASE / 3);
+async fn keep(claim: &Claim, pause: Duration) {
+    let mut ticks = interval(pause);
     loop {
         ticks.tick().await;
         if let Err(StoreError::Ended(_) | StoreError::Fenced) = claim.renew(0.5).await {

@@ -52,6 +52,7 @@ pub struct Metrics {
     shadow: IntCounterVec,
     pub limit: IntGauge,
     pub queued: IntGauge,
+    reloads: IntCounterVec,
     pub coalesced: IntCounter,
     pub in_flight: IntGauge,
     labels: Labels,
@@ -218,6 +219,11 @@ impl Metrics {
                 "Fan-outs that may be under way, as the adaptive limit has it.",
             )?,
             queued: make.gauge("orchestrate_queued", "Requests that wait for a fan-out.")?,
+            reloads: make.counters(
+                "orchestrator_config_reloads_total",
+                "Changed settings that were applied or refused.",
+                &["result"],
+            )?,
             coalesced: make.counter(
                 "orchestrate_coalesced_total",
                 "Requests that shared the fan-out of an identical one.",
@@ -329,6 +335,11 @@ impl Metrics {
     pub fn jobs(&self, state: &str, count: usize) {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         self.jobs.with_label_values(&[state]).set(count);
+    }
+
+    /// `applied` or `refused`.
+    pub fn reloaded(&self, result: &str) {
+        self.reloads.with_label_values(&[result]).inc();
     }
 
     pub fn failed_attempt(&self, detector: &str, class: &str) {

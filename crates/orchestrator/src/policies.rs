@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
 use crate::error::ApiError;
 use crate::policy::{DEFAULT_BUNDLE, Policy};
@@ -23,6 +24,22 @@ pub struct Version {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rolled_back_to: Option<u64>,
     pub policy: Arc<Policy>,
+    /// See [`Current::digest`].
+    #[serde(skip)]
+    digest: Digest,
+}
+
+/// SHA-256.
+type Digest = [u8; 32];
+
+/// The policy in force.
+#[derive(Debug, Clone)]
+pub struct Current {
+    pub policy: Arc<Policy>,
+    /// The built-in one has version 0.
+    pub version: u64,
+    /// Of what the policy says: replicas count versions each for itself.
+    pub digest: Digest,
 }
 
 #[derive(Debug, Default)]
@@ -33,6 +50,9 @@ struct Bundle {
     versions: Vec<Version>,
 }
 
+/// Whose policies count for every tenant that has none of the name itself.
+pub const EVERYBODY: &str = "*";
+
 /// All policies. The built-in `default` is there for every tenant until one stores its own.
 #[derive(Debug, Default)]
 pub struct Policies {
@@ -41,11 +61,20 @@ pub struct Policies {
 }
 
 impl Policies {
-    /// The policy in force and its version; the built-in one has version 0.
-    pub fn current(&self, tenant: &str, bundle: &str) -> Option<(Arc<Policy>, u64)> {
-        match self.latest(tenant, bundle) {
-            Some(found) => Some((found.policy, found.version)),
-            None if bundle == DEFAULT_BUNDLE => Some((self.built_in.clone(), 0)),
+    /// The policy in force.
+    pub fn current(&self, tenant: &str, bundle: &str) -> Option<Current> {
+        let found = self.latest(tenant, bundle);
+        match found.or_else(|| self.latest(EVERYBODY, bundle)) {
+            Some(found) => Some(Current {
+                policy: found.policy,
+                version: found.version,
+                digest: found.digest,
+            }),
+            None if bundle == DEFAULT_BUNDLE => Some(Current {
+                policy: self.built_in.clone(),
+                version: 0,
+                digest: Digest::default(),
+            }),
             None => None,
         }
     }
@@ -138,6 +167,7 @@ impl Policies {
             version: bundle.last_version,
             created_at: jiff::Timestamp::now().to_string(),
             rolled_back_to,
+            digest: digest(&policy),
             policy,
         };
         if bundle.versions.len() == KEPT_VERSIONS {
@@ -146,6 +176,11 @@ impl Policies {
         bundle.versions.push(version.clone());
         Ok(version)
     }
+}
+
+fn digest(policy: &Policy) -> Digest {
+    let text = serde_json::to_vec(policy).expect("keys are strings, numbers are finite");
+    Sha256::digest(text).into()
 }
 
 #[cfg(test)]
@@ -165,7 +200,7 @@ mod tests {
         let force = |bundle| {
             policies
                 .current("t", bundle)
-                .map(|(it, version)| (it.block_score, version))
+                .map(|it| (it.policy.block_score, it.version))
         };
         assert_eq!(force(DEFAULT_BUNDLE), Some((0.5, 0)));
         assert_eq!(force("mine"), None);
@@ -185,6 +220,12 @@ mod tests {
             .put("t", "mine", policy(0.4))
             .expect("there is room");
         assert_eq!(force("mine"), Some((0.4, 4)));
-        assert_eq!(policies.current("other", "mine"), None);
+        assert!(policies.current("other", "mine").is_none());
+        policies
+            .put(EVERYBODY, "mine", policy(0.9))
+            .expect("there is room");
+        let other = policies.current("other", "mine");
+        assert_eq!(other.map(|it| it.policy.block_score), Some(0.9));
+        assert_eq!(force("mine"), Some((0.4, 4)), "its own counts");
     }
 }

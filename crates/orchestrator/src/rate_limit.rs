@@ -5,10 +5,12 @@
 //! (ITU-T I.371, annex A). So at most `burst + rate · t` requests pass in any interval *t*, and
 //! whoever keeps to the rate is never refused.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use http::HeaderMap;
 
 const SHARDS: usize = 16;
 /// A shard that is full looks for idle tenants at most this often.
@@ -26,9 +28,10 @@ pub struct Quota {
 /// Who may do how much. The most particular quota counts: tenant, then endpoint, then default.
 #[derive(Debug, Clone)]
 pub struct Config {
-    pub default: Quota,
-    pub endpoints: HashMap<String, Quota>,
-    pub tenants: HashMap<String, Quota>,
+    /// `None`: whoever has no other quota is not limited.
+    pub default: Option<Quota>,
+    pub endpoints: BTreeMap<String, Quota>,
+    pub tenants: BTreeMap<String, Quota>,
     /// Tenants and endpoints that are told apart. Past it newcomers share one quota per shard,
     /// so that nobody gains by inventing names.
     pub max_keys: usize,
@@ -124,9 +127,12 @@ impl Gcra {
 }
 
 impl Decision {
-    /// [`Self::reset`] as its header has it: whole seconds, rounded up.
-    pub fn reset_s(&self) -> u64 {
-        self.reset.as_nanos().div_ceil(1_000_000_000) as u64
+    /// Adds the `RateLimit-*` headers. The reset is in whole seconds, rounded up.
+    pub fn tell(&self, headers: &mut HeaderMap) {
+        let reset_s = self.reset.as_nanos().div_ceil(1_000_000_000) as u64;
+        headers.insert("ratelimit-limit", self.limit.into());
+        headers.insert("ratelimit-remaining", self.remaining.into());
+        headers.insert("ratelimit-reset", reset_s.into());
     }
 }
 
@@ -140,16 +146,19 @@ impl Limiter {
         }
     }
 
-    /// The quota that counts for this tenant at this endpoint.
-    pub fn gcra(&self, endpoint: &str, tenant: &str) -> Gcra {
+    /// The quota that counts for this tenant at this endpoint; `None`: none does.
+    pub fn gcra(&self, endpoint: &str, tenant: &str) -> Option<Gcra> {
         let own = self.config.tenants.get(tenant);
         let quota = own.or_else(|| self.config.endpoints.get(endpoint));
-        Gcra::new(*quota.unwrap_or(&self.config.default))
+        quota
+            .or(self.config.default.as_ref())
+            .copied()
+            .map(Gcra::new)
     }
 
-    /// Counts a request of `tenant` at `endpoint`, unless it is refused.
-    pub fn check(&self, endpoint: &str, tenant: &str, now: Instant) -> Decision {
-        let gcra = self.gcra(endpoint, tenant);
+    /// Counts a request of `tenant` at `endpoint`, unless it is refused; `None`: it is not limited.
+    pub fn check(&self, endpoint: &str, tenant: &str, now: Instant) -> Option<Decision> {
+        let gcra = self.gcra(endpoint, tenant)?;
         let now_ns = now.saturating_duration_since(self.started).as_nanos() as u64;
         let key = self.hasher.hash_one((endpoint, tenant));
         let shard = &self.shards[key as usize % SHARDS];
@@ -157,7 +166,7 @@ impl Limiter {
         let cell = shard.cell(key, now_ns, self.config.max_keys.div_ceil(SHARDS));
         let (tat_ns, decision) = gcra.decide(*cell, now_ns);
         *cell = tat_ns;
-        decision
+        Some(decision)
     }
 
     /// Tenants and endpoints told apart right now.
@@ -197,15 +206,15 @@ mod tests {
 
     fn limiter(rate_per_s: f64, burst: u32, max_keys: usize) -> (Limiter, Instant) {
         let config = Config {
-            default: Quota { rate_per_s, burst },
-            endpoints: HashMap::from([(
+            default: Some(Quota { rate_per_s, burst }),
+            endpoints: BTreeMap::from([(
                 "/batch".to_owned(),
                 Quota {
                     rate_per_s,
                     burst: 2,
                 },
             )]),
-            tenants: HashMap::from([(
+            tenants: BTreeMap::from([(
                 "vip".to_owned(),
                 Quota {
                     rate_per_s,
@@ -220,8 +229,11 @@ mod tests {
 
     fn allowed(limiter: &Limiter, tenant: &str, at: Instant, tries: u32) -> u32 {
         (0..tries)
-            .map(|_| u32::from(limiter.check("/", tenant, at).allowed))
-            .sum()
+            .filter(|_| {
+                let decision = limiter.check("/", tenant, at);
+                decision.expect("all are limited").allowed
+            })
+            .count() as u32
     }
 
     proptest! {
@@ -312,8 +324,30 @@ mod tests {
         let (limiter, now) = limiter(1.0, 5, 1_000);
         assert_eq!(allowed(&limiter, "a", now, 10), 5);
         assert_eq!(allowed(&limiter, "b", now, 10), 5);
-        assert_eq!(limiter.check("/batch", "a", now).limit, 2);
-        assert_eq!(limiter.check("/batch", "vip", now).limit, 1_000);
+        let limit = |tenant| limiter.check("/batch", tenant, now).map(|it| it.limit);
+        assert_eq!((limit("a"), limit("vip")), (Some(2), Some(1_000)));
+    }
+
+    #[test]
+    fn without_a_default_only_named_tenants_are_limited() {
+        let quota = Quota {
+            rate_per_s: 1.0,
+            burst: 1,
+        };
+        let config = Config {
+            default: None,
+            endpoints: BTreeMap::new(),
+            tenants: BTreeMap::from([("small".to_owned(), quota)]),
+            max_keys: 10,
+        };
+        let now = Instant::now();
+        let limiter = Limiter::new(config, now);
+        assert_eq!(limiter.check("/", "any", now), None);
+        assert!(
+            limiter
+                .check("/", "small", now)
+                .is_some_and(|it| it.allowed)
+        );
     }
 
     #[test]

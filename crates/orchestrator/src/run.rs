@@ -11,6 +11,7 @@ use http::HeaderValue;
 use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 
+pub use self::fly::context;
 use self::fly::fly;
 use crate::app::App;
 use crate::cache::{self, CacheStatus, Key, Question};
@@ -61,12 +62,12 @@ pub struct Answered {
     pub timeline: Vec<DetectorTimeline>,
     pub timing: Timing,
     /// Brings what is missing; only of a partial answer.
-    resume_token: Option<String>,
-    complete: bool,
+    pub resume_token: Option<String>,
+    pub complete: bool,
     /// A stale answer of a detector stands in.
-    fallback: bool,
+    pub fallback: bool,
     /// The part of the answer that is the same for all, as the inside of a JSON object.
-    shared: Bytes,
+    pub shared: Bytes,
 }
 
 /// What an answer is about, for invalidation.
@@ -174,7 +175,12 @@ pub async fn run(app: &Arc<App>, request: Accepted, origin: &Origin) -> Result<R
     let planned = Planned::new(app, request, origin)?;
     let routing = origin.started.elapsed();
     let bypass = planned.request.priority == Priority::Critical || !app.cache.is_enabled();
-    if !bypass && let Some((answered, age)) = app.cache.fresh(&planned.key) {
+    let kept = if bypass {
+        None
+    } else {
+        app.fresh(&planned.key).await
+    };
+    if let Some((answered, age)) = kept {
         app.metrics.looked_up(CacheStatus::Hit.name());
         app.metrics.overhead(origin.started.elapsed());
         let reply = Reply {
@@ -190,9 +196,10 @@ pub async fn run(app: &Arc<App>, request: Accepted, origin: &Origin) -> Result<R
     };
     let key = planned.key;
     let answered = shared_flight(app, planned, bypass, origin).await;
-    let stale = matches!(&answered, Err(error) if is_outage(error.code))
-        .then(|| if bypass { None } else { app.cache.stale(&key) })
-        .flatten();
+    let stale = match &answered {
+        Err(error) if is_outage(error.code) && !bypass => app.stale(&key).await,
+        _ => None,
+    };
     if let Some((old, age)) = stale {
         app.metrics.looked_up(CacheStatus::Stale.name());
         return Ok(Reply {
@@ -242,8 +249,8 @@ pub struct Planned {
     pub plan: Plan,
     rules: Rules,
     pub key: Key,
-    asked: Key,
-    deadline: Instant,
+    pub asked: Key,
+    pub deadline: Instant,
     pub sla: Duration,
     /// What is known already, by place in the plan.
     kept: Vec<Option<Called>>,
@@ -257,7 +264,7 @@ impl Planned {
     pub fn new(app: &App, request: Accepted, origin: &Origin) -> Result<Self, ApiError> {
         let rules = app.rules(&request.tenant, &request.bundle)?;
         let plan = plan(&request, &app.registry.load(), &rules)?;
-        let policy = (rules.bundle.as_str(), rules.version);
+        let policy = (rules.bundle.as_str(), rules.version, &rules.digest);
         let content = (request.content_type, &*request.content);
         let asked = cache::ask(&request.tenant, policy, content);
         let question = Question {
@@ -314,7 +321,7 @@ async fn shared_flight(
             let key = planned.key;
             let answered = Arc::new(fly(&app, planned, bypass, &origin).await);
             if !bypass {
-                app.cache.keep(key, &answered);
+                app.keep(key, &answered).await;
             }
             answered
         }
@@ -418,14 +425,15 @@ impl App {
     /// # Errors
     /// POLICY_NOT_FOUND.
     pub fn rules(&self, tenant: &str, bundle: &str) -> Result<Rules, ApiError> {
-        let Some((policy, version)) = self.policies.current(tenant, bundle) else {
+        let Some(current) = self.policies.current(tenant, bundle) else {
             let message = "policy_bundle: the tenant has no policy of this name";
             return Err(ApiError::new(ErrorCode::PolicyNotFound, message));
         };
         Ok(Rules {
-            policy,
+            policy: current.policy,
             bundle: bundle.to_owned(),
-            version,
+            version: current.version,
+            digest: current.digest,
             default_coverage: self.config.partial_coverage_threshold,
         })
     }

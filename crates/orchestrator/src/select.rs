@@ -40,6 +40,8 @@ pub struct Rules {
     pub policy: Arc<Policy>,
     pub bundle: String,
     pub version: u64,
+    /// Of what the policy says.
+    pub digest: [u8; 32],
     pub default_coverage: f64,
 }
 

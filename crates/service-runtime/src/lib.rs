@@ -2,6 +2,7 @@
 
 pub mod logging;
 pub mod metrics;
+mod openmetrics;
 pub mod serve;
 
 pub use serve::{BindError, Shutdown, bind, serve};

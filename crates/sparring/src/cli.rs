@@ -173,7 +173,12 @@ pub struct FleetArguments {
 impl FleetArguments {
     /// The fleet with its overrides.
     pub fn load(&self) -> Result<Fleet, LoadError> {
-        fleet::load(self.config.as_deref(), &[])
+        self.load_with(&[])
+    }
+
+    /// The fleet with the environment's overrides and these.
+    pub fn load_with(&self, overrides: &[(String, serde_json::Value)]) -> Result<Fleet, LoadError> {
+        fleet::load(self.config.as_deref(), overrides)
     }
 
     /// Logs to stderr, at `level` unless more was asked for.

@@ -6,6 +6,7 @@ mod admin_target;
 mod cli;
 mod client;
 mod commands;
+mod data_dir;
 mod driver;
 mod fault_text;
 mod fleet_names;

@@ -1,7 +1,10 @@
 //! Ctrl-C and SIGTERM: the first asks for a clean end, the second ends at once.
 
+use std::sync::Arc;
+
 use service_runtime::Shutdown;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 
 /// Exit code of a process that a second signal ended: 128 + SIGINT.
 const FORCED: i32 = 130;
@@ -30,6 +33,19 @@ pub fn on_interrupt(shutdown: Shutdown) {
             }
             asked = true;
             shutdown.cancel();
+        }
+    });
+}
+
+/// Asks for new settings at every SIGHUP. The task lives as long as the runtime.
+pub fn on_hangup(reload: Arc<Notify>) {
+    tokio::spawn(async move {
+        let Ok(mut hangup) = signal(SignalKind::hangup()) else {
+            tracing::warn!("SIGHUP cannot be received; settings follow the file alone");
+            return;
+        };
+        while hangup.recv().await.is_some() {
+            reload.notify_one();
         }
     });
 }

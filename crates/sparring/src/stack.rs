@@ -2,11 +2,18 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
 
 use fleet::Fleet;
+use orchestrator::Reload;
 use service_runtime::{Shutdown, bind};
+use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
+
+use crate::data_dir;
 
 /// Which ports the stack takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +33,8 @@ pub enum StartError {
     Elsewhere { detector: String, host: String },
     #[error("the address of a listener is unknown")]
     Address(#[source] io::Error),
+    #[error("the folder for jobs cannot be made; use --data-dir")]
+    DataDir(#[source] io::Error),
     #[error("the fleet does not suit the orchestrator")]
     Orchestrator(#[from] orchestrator::ConfigError),
 }
@@ -35,7 +44,11 @@ pub struct Stack {
     pub orchestrator: SocketAddr,
     /// Each detector's name and where it listens, in the order of the fleet.
     pub detectors: Vec<(String, SocketAddr)>,
+    /// Asks the orchestrator to read its file again.
+    pub reload: Arc<Notify>,
     servers: JoinSet<(String, io::Result<()>)>,
+    /// The service's own files, where nobody wants to keep them.
+    _temporary: Option<TempDir>,
     shutdown: Shutdown,
 }
 
@@ -48,6 +61,7 @@ impl Stack {
     pub async fn start(
         mut fleet: Fleet,
         ports: Ports,
+        data_dir: Option<&Path>,
         shutdown: &Shutdown,
     ) -> Result<Self, StartError> {
         let front = match ports {
@@ -64,11 +78,19 @@ impl Stack {
             addresses.push((name.clone(), address));
         }
         let orchestrator = front.local_addr().map_err(StartError::Address)?;
+        let port = match ports {
+            Ports::Declared => fleet.service.port,
+            Ports::Free => 0,
+        };
+        let temporary =
+            data_dir::settle(&mut fleet, data_dir, port).map_err(StartError::DataDir)?;
         let config = orchestrator::Config::try_from(&fleet)?;
         let mut stack = Self {
             orchestrator,
             detectors: addresses,
+            reload: Arc::default(),
             servers: JoinSet::new(),
+            _temporary: temporary,
             shutdown: shutdown.child_token(),
         };
         let server = mock_detectors::run_following(mocks, path, stack.shutdown.clone());
@@ -78,7 +100,9 @@ impl Stack {
                 server.await.map_err(io::Error::other),
             )
         });
-        let server = orchestrator::run(config, front, stack.shutdown.clone());
+        let source = Some(source(&fleet, stack.reload.clone()));
+        let stop = stack.shutdown.clone();
+        let server = orchestrator::run_following(config, source, front, stop);
         stack
             .servers
             .spawn(async move { ("the orchestrator".to_owned(), server.await) });
@@ -111,6 +135,30 @@ impl Stack {
                 tracing::warn!(%error, "{name} did not end cleanly");
             }
         }
+    }
+}
+
+/// The fleet file as it is now, with the ports that the mocks took when they started.
+fn source(started: &Fleet, asked: Arc<Notify>) -> Reload {
+    let started = started.clone();
+    Reload {
+        file: started.path.clone(),
+        asked,
+        read: Box::new(move || {
+            let Some(path) = started.path.as_deref() else {
+                return Ok(orchestrator::Config::try_from(&started)?);
+            };
+            let mut fleet = fleet::load(Some(path), &[])?;
+            for (name, detector) in &mut fleet.detectors {
+                if let Some(running) = started.detectors.get(name) {
+                    detector.endpoint.clone_from(&running.endpoint);
+                }
+            }
+            let (new, old) = (&mut fleet.orchestration, &started.orchestration);
+            new.job_store.clone_from(&old.job_store);
+            new.redis_url.clone_from(&old.redis_url);
+            Ok(orchestrator::Config::try_from(&fleet)?)
+        }),
     }
 }
 

@@ -17,8 +17,9 @@ or that its default is that of its type.
 ";
 
 /// The files whose public items are configuration, in the order of reading.
-const FILES: [(&str, &str); 11] = [
+const FILES: [(&str, &str); 12] = [
     ("The fleet file", "crates/fleet/src/config.rs"),
+    ("Rate limits", "crates/fleet/src/rate_limit.rs"),
     ("Retries", "crates/resilience/src/retry.rs"),
     (
         "Circuit breakers",

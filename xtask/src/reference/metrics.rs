@@ -18,7 +18,10 @@ own names (`k6_http_reqs_total`, `k6_http_req_duration_p95`, …) by remote writ
 const PARTS: [(&str, &[&str]); 2] = [
     (
         "Orchestrator, `GET /metrics` on port 8000",
-        &["crates/orchestrator/src/metrics.rs"],
+        &[
+            "crates/orchestrator/src/metrics.rs",
+            "crates/orchestrator/src/store/redis/mod.rs",
+        ],
     ),
     (
         "Mock detectors, `GET /metrics` on each; all carry `detector`",

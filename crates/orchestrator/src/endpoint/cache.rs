@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{read, request_id};
 use crate::app::App;
-use crate::auth::{self, ADMIN, Caller};
+use crate::auth::{self, ADMIN, Caller, ORCHESTRATE_WRITE};
 use crate::cache::Scope;
 use crate::error::ApiError;
 use crate::intake;
@@ -34,17 +34,20 @@ async fn drop_entries(app: &App, request: Request<Body>) -> Result<Value, ApiErr
     } else {
         intake::parse(&body)?
     };
-    // Without the right to everything a key drops its own tenant's entries only.
-    if let Caller::Key { tenant, .. } = &caller
-        && caller.require(ADMIN).is_err()
-    {
-        match &scope.tenant {
-            Some(named) if named != tenant => caller.require(ADMIN)?,
-            _ => scope.tenant = Some(tenant.clone()),
+    match &caller {
+        // Without the right to everything a key drops its own tenant's entries only.
+        Caller::Key { tenant, .. } if caller.require(ADMIN).is_err() => {
+            caller.require(ORCHESTRATE_WRITE)?;
+            match &scope.tenant {
+                Some(named) if named != tenant => caller.require(ADMIN)?,
+                _ => scope.tenant = Some(tenant.clone()),
+            }
         }
+        _ => caller.require(ADMIN)?,
     }
+    let detector_answers = app.answers.invalidate(&scope);
     Ok(json!({
-        "invalidated": app.cache.invalidate(&scope),
-        "detector_answers": app.answers.invalidate(&scope),
+        "invalidated": app.invalidate(&scope).await,
+        "detector_answers": detector_answers,
     }))
 }

@@ -17,7 +17,7 @@ use super::breakers::unknown;
 use super::{read, respond};
 use crate::app::App;
 use crate::auth::{self, REGISTRY_READ, REGISTRY_WRITE};
-use crate::config::{DetectorSettings, Network, OnFailure};
+use crate::config::{DetectorSettings, Dialect, Network, OnFailure};
 use crate::error::ApiError;
 use crate::intake;
 use crate::network::is_allowed;
@@ -44,6 +44,8 @@ struct Registration {
     capabilities: Vec<String>,
     #[serde(default)]
     content_types: Vec<ContentType>,
+    #[serde(default)]
+    dialect: Dialect,
     #[serde(default)]
     aliases: Vec<String>,
     weight: Option<f64>,
@@ -220,6 +222,7 @@ fn settings(given: Registration, path_name: Option<&str>) -> Result<DetectorSett
         health_check_path: given.health_check_path.unwrap_or(own.health_check_path),
         capabilities: given.capabilities,
         content_types: given.content_types,
+        dialect: given.dialect,
         aliases: given.aliases,
         weight: given.weight.unwrap_or(own.weight),
         on_failure: given.on_failure,
@@ -311,6 +314,7 @@ fn describe(detector: &Detector) -> Value {
         "health_check_path": settings.health_check_path,
         "capabilities": settings.capabilities,
         "content_types": settings.content_types,
+        "dialect": settings.dialect,
         "aliases": settings.aliases,
         "weight": settings.weight,
         "on_failure": settings.on_failure,

@@ -10,6 +10,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
+use detector_api::orchestrate::ErrorCode;
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use serde_json::json;
@@ -19,8 +20,11 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 use super::{request_id, respond};
 use crate::app::App;
 use crate::auth::{self, ORCHESTRATE_STATUS};
+use crate::error::ApiError;
 use crate::events::Incident;
 
+/// Connections that may follow at once.
+const MAX_LISTENERS: usize = 256;
 /// A comment this often keeps idle connections open.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
@@ -36,6 +40,11 @@ pub async fn stream(State(app): State<Arc<App>>, headers: HeaderMap) -> Response
     let allowed = auth::identify(&app.config.auth, &headers)
         .and_then(|caller| caller.require(ORCHESTRATE_STATUS));
     if let Err(error) = allowed {
+        return error.into_response(&request_id(&headers));
+    }
+    if app.events.listeners() >= MAX_LISTENERS {
+        let message = "too many follow the events already; try again later";
+        let error = ApiError::new(ErrorCode::Overloaded, message).after(KEEP_ALIVE);
         return error.into_response(&request_id(&headers));
     }
     let seen = headers

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use detector_api::orchestrate::{HealthResponse, ReadyResponse};
 use http::StatusCode;
@@ -35,12 +36,16 @@ pub async fn ready(State(app): State<Arc<App>>) -> Response {
         .load()
         .iter()
         .any(|detector| detector.is_known_healthy());
-    let dependencies = BTreeMap::from([
+    let mut dependencies = BTreeMap::from([
         ("detectors".to_owned(), detectors),
         ("cache".to_owned(), true),
         ("job_store".to_owned(), app.store.local().is_open()),
     ]);
     let ready = dependencies.values().all(|well| *well);
+    // Told and not needed: without Redis this replica goes on alone.
+    if let Some(redis) = &app.redis {
+        dependencies.insert("redis".to_owned(), redis.is_connected());
+    }
     let (status, word) = if app.shutdown.is_cancelled() {
         (StatusCode::SERVICE_UNAVAILABLE, "draining")
     } else if ready {
@@ -55,7 +60,8 @@ pub async fn ready(State(app): State<Arc<App>>) -> Response {
     (status, Json(body)).into_response()
 }
 
-pub async fn metrics(State(app): State<Arc<App>>) -> Response {
+/// In Prometheus' text format, or as `OpenMetrics` where `Accept` asks for it.
+pub async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     for (state, count) in app.store.local().states() {
         app.metrics.jobs(state.name(), count);
     }
@@ -67,5 +73,5 @@ pub async fn metrics(State(app): State<Arc<App>>) -> Response {
     app.metrics
         .queued
         .set(i64::try_from(queued).unwrap_or(i64::MAX));
-    service_runtime::metrics::render(&app.metrics.registry)
+    service_runtime::metrics::render_for(&app.metrics.registry, &headers)
 }

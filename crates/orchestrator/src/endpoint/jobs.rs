@@ -56,7 +56,7 @@ fn tenant(app: &App, headers: &HeaderMap, scope: &str) -> Result<Option<String>,
     caller.require(scope)?;
     let named = headers.contains_key(names::TENANT_ID);
     let any = match &caller {
-        Caller::Anonymous => !named,
+        Caller::Everyone | Caller::Anonymous { .. } => !named,
         Caller::Key { .. } => !named && caller.require(ADMIN).is_ok(),
     };
     if any {

@@ -3,6 +3,7 @@
 pub mod batch;
 pub mod breakers;
 pub mod cache;
+pub mod content;
 pub mod detectors;
 pub mod docs;
 pub mod events;

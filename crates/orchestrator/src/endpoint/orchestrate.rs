@@ -11,7 +11,7 @@ use detector_api::header as names;
 use detector_api::orchestrate::{ErrorCode, OrchestrateRequest, Priority, ProcessingMode};
 use http::{HeaderMap, HeaderValue, header};
 use sha2::{Digest, Sha256};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use super::jobs::accepted as job_accepted;
 use super::sent::Sent;
@@ -21,6 +21,7 @@ use crate::auth::{self, ORCHESTRATE_WRITE};
 use crate::error::ApiError;
 use crate::intake::{self, Accepted};
 use crate::jobs;
+use crate::rate_limit::Decision;
 use crate::run::{Origin, Reply, counted};
 use crate::store::idempotency::{Answer, Begun, Ticket};
 
@@ -77,15 +78,21 @@ pub(super) async fn process(app: &Arc<App>, work: Work) -> Result<Sent, ApiError
         origin,
         patience,
     } = work;
-    limit(app, &accepted.tenant)?;
-    match patience {
+    let decision = limit(app, &accepted.tenant).await?;
+    let mut answer = match patience {
         _ if accepted.mode == ProcessingMode::Async => later(app, accepted, &origin).await,
         // Who is in such a hurry as to bypass the cache gets an answer now.
-        Some(wait) if accepted.priority != Priority::Critical && app.durable => {
+        Some(wait) if accepted.priority != Priority::Critical && app.keeps_jobs() => {
             now_or_later(app, accepted, &origin, wait).await
         }
-        _ => Ok(sent(app, counted(app, accepted, &origin).await?)),
+        _ => counted(app, accepted, &origin)
+            .await
+            .map(|reply| sent(app, reply)),
+    }?;
+    if let Some(decision) = decision {
+        decision.tell(&mut answer.headers);
     }
+    Ok(answer)
 }
 
 async fn later(app: &App, accepted: Accepted, origin: &Origin) -> Result<Sent, ApiError> {
@@ -174,11 +181,13 @@ async fn keep_answer(app: Arc<App>, ticket: Ticket, work: Work) -> Result<Sent, 
 }
 
 /// Counts the request against the tenant's rate.
-fn limit(app: &App, tenant: &str) -> Result<(), ApiError> {
+pub(super) async fn limit(app: &App, tenant: &str) -> Result<Option<Decision>, ApiError> {
     let Some(limiter) = &app.limiter else {
-        return Ok(());
+        return Ok(None);
     };
-    let decision = limiter.check("orchestrate", tenant, Instant::now().into_std());
+    let Some(decision) = limiter.check("orchestrate", tenant).await else {
+        return Ok(None);
+    };
     let action = if decision.allowed {
         "allowed"
     } else {
@@ -186,7 +195,7 @@ fn limit(app: &App, tenant: &str) -> Result<(), ApiError> {
     };
     app.metrics.rate_limited("orchestrate", tenant, action);
     if decision.allowed {
-        return Ok(());
+        return Ok(Some(decision));
     }
     let message = "the tenant's rate limit is reached; slow down";
     let error = ApiError::new(ErrorCode::RateLimited, message);

@@ -36,10 +36,10 @@ async fn answer(app: &App, request: Request<Body>) -> Result<Value, ApiError> {
     let parsed: OrchestrateRequest = intake::parse(&body)?;
     let accepted = intake::accept(parsed, &caller, &headers)?;
     let planned = Planned::new(app, accepted, &origin)?;
-    Ok(describe(app, &planned, &origin.request_id))
+    Ok(describe(app, &planned, &origin.request_id).await)
 }
 
-fn describe(app: &App, planned: &Planned, request_id: &str) -> Value {
+async fn describe(app: &App, planned: &Planned, request_id: &str) -> Value {
     let selected = &planned.plan.selected;
     let slowest = selected
         .iter()
@@ -48,7 +48,7 @@ fn describe(app: &App, planned: &Planned, request_id: &str) -> Value {
         .fold(None, max);
     let cache = if planned.request.priority == Priority::Critical || !app.cache.is_enabled() {
         "bypass"
-    } else if app.cache.fresh(&planned.key).is_some() {
+    } else if app.fresh(&planned.key).await.is_some() {
         "hit"
     } else {
         "miss"

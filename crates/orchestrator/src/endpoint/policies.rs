@@ -13,7 +13,6 @@ use serde_json::{Value, json};
 use super::{read, respond};
 use crate::app::App;
 use crate::auth::{self, POLICY_READ, POLICY_WRITE};
-use crate::cache::Scope;
 use crate::error::ApiError;
 use crate::intake;
 use crate::policies::Version;
@@ -72,7 +71,7 @@ async fn store(
     let policy: Policy = intake::parse(&read(request, BODY_BYTES).await?)?;
     policy.check()?;
     let version = app.policies.put(tenant, bundle, policy)?;
-    forget(app, tenant, bundle);
+    app.forget_policy(tenant, bundle).await;
     Ok(Json(describe(tenant, bundle, &version)))
 }
 
@@ -81,16 +80,17 @@ pub async fn delete(
     Path((tenant, bundle)): Named,
     headers: HeaderMap,
 ) -> Response {
-    let result = allow(&app, &headers, &tenant, POLICY_WRITE).and_then(|()| {
+    let result = async {
+        allow(&app, &headers, &tenant, POLICY_WRITE)?;
         if !app.policies.delete(&tenant, &bundle) {
             return Err(none());
         }
-        forget(&app, &tenant, &bundle);
+        app.forget_policy(&tenant, &bundle).await;
         Ok(Json(
             json!({ "tenant": tenant, "bundle": bundle, "deleted": true }),
         ))
-    });
-    respond(result, &headers)
+    };
+    respond(result.await, &headers)
 }
 
 pub async fn versions(
@@ -115,17 +115,18 @@ pub async fn roll_back(
     Path((tenant, bundle, version)): Path<(String, String, String)>,
     headers: HeaderMap,
 ) -> Response {
-    let result = allow(&app, &headers, &tenant, POLICY_WRITE).and_then(|()| {
+    let result = async {
+        allow(&app, &headers, &tenant, POLICY_WRITE)?;
         let wrong = |_| ApiError::invalid("version", "must be a number");
         let version: u64 = version.parse().map_err(wrong)?;
         let version = app
             .policies
             .roll_back(&tenant, &bundle, version)?
             .ok_or_else(none)?;
-        forget(&app, &tenant, &bundle);
+        app.forget_policy(&tenant, &bundle).await;
         Ok(Json(describe(&tenant, &bundle, &version)))
-    });
-    respond(result, &headers)
+    };
+    respond(result.await, &headers)
 }
 
 /// Whether the caller may do this with the tenant's policies.
@@ -133,15 +134,6 @@ fn allow(app: &App, headers: &HeaderMap, tenant: &str, scope: &str) -> Result<()
     let caller = auth::identify(&app.config.auth, headers)?;
     caller.require(scope)?;
     caller.tenant(Some(tenant), headers).map(drop)
-}
-
-/// Answers made under the old policy are not to be given any more.
-fn forget(app: &App, tenant: &str, bundle: &str) {
-    app.cache.invalidate(&Scope {
-        tenant: Some(tenant.to_owned()),
-        policy: Some(bundle.to_owned()),
-        detector: None,
-    });
 }
 
 fn describe(tenant: &str, bundle: &str, version: &Version) -> Value {

@@ -1,4 +1,4 @@
-//! Answers for everything else: unknown paths, wrong methods, and what is not built.
+//! Answers for everything else: unknown paths and wrong methods.
 
 use axum::extract::Request;
 use axum::response::Response;
@@ -15,11 +15,5 @@ pub async fn not_found(request: Request) -> Response {
 pub async fn method_not_allowed(request: Request) -> Response {
     let message = "this path does not take this method; see the Allow header";
     let error = ApiError::new(ErrorCode::MethodNotAllowed, message);
-    error.into_response(&request_id(request.headers()))
-}
-
-/// Part of the contract, not of this build: says so instead of pretending.
-pub async fn not_built(request: Request) -> Response {
-    let error = ApiError::not_built(&format!("{} {}", request.method(), request.uri().path()));
     error.into_response(&request_id(request.headers()))
 }

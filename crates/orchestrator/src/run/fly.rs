@@ -16,6 +16,7 @@ use crate::aggregate::{self, aggregate};
 use crate::answers::Asked;
 use crate::app::App;
 use crate::call::{Called, Context};
+use crate::dialect::Bodies;
 use crate::failure::Failure;
 use crate::fanout::{fan_out, reserve};
 use crate::intake::Accepted;
@@ -50,7 +51,8 @@ pub(super) async fn fly(
     };
     leave_out(app, &plan, admitted.brown_out, &mut kept);
     let context = Arc::new(Context {
-        shared: (!bypass).then(|| {
+        // With Redis at hand another replica may invalidate what is kept here.
+        shared: (!bypass && !app.is_shared()).then(|| {
             let (tenant, bundle) = (request.tenant.as_str().into(), rules.bundle.as_str().into());
             let hash = asked;
             let asked = Asked {
@@ -164,7 +166,8 @@ fn canonical_names(plan: &Plan) -> Vec<String> {
     plan.selected.iter().map(name).collect()
 }
 
-fn context(app: &App, request: &Accepted, origin: &Origin, deadline: Instant) -> Context {
+/// What all calls of one request share.
+pub fn context(app: &App, request: &Accepted, origin: &Origin, deadline: Instant) -> Context {
     let question = DetectRequest {
         content: request.content.to_string(),
         content_type: request.content_type,
@@ -176,7 +179,7 @@ fn context(app: &App, request: &Accepted, origin: &Origin, deadline: Instant) ->
         transport: app.transport.clone(),
         metrics: app.metrics.clone(),
         content: request.content.clone(),
-        body: body.into(),
+        bodies: Bodies::new(body.into()),
         request_id: id.expect("request ids are made of printable ASCII"),
         tenant: HeaderValue::from_str(&request.tenant).ok(),
         traceparent: origin.traceparent.clone(),

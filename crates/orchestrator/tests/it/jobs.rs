@@ -241,12 +241,12 @@ async fn a_tenant_over_its_rate_is_refused_and_told_when_to_come_back() {
     for status in [429, 403] {
         let mut config = config(vec![settings("a", &a)]);
         config.rate_limit = Some(rate_limit::Config {
-            default: Quota {
+            default: Some(Quota {
                 rate_per_s: 0.1,
                 burst: 2,
-            },
-            endpoints: std::collections::HashMap::new(),
-            tenants: std::collections::HashMap::new(),
+            }),
+            endpoints: std::collections::BTreeMap::new(),
+            tenants: std::collections::BTreeMap::new(),
             max_keys: 100,
         });
         config.rate_limit_status = status;

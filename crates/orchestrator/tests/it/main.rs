@@ -5,12 +5,20 @@ mod batch;
 mod beyond;
 mod detector;
 mod docs;
+mod doors;
 mod http_api;
 mod jobs;
+mod limits;
 mod matrix;
 mod orchestrate;
 mod overload;
 mod promises;
+mod redis;
+#[expect(dead_code, reason = "shared; not every user needs all of it")]
+#[path = "../../src/store/redis/server.rs"]
+mod redis_server;
+mod registration;
+mod reload;
 mod replicas;
 mod resilience;
 mod service;

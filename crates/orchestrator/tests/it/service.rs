@@ -9,8 +9,8 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use orchestrator::Config;
-use orchestrator::config::DetectorSettings;
+use orchestrator::config::{AuthMode, DetectorSettings};
+use orchestrator::{Config, Reload};
 use serde_json::{Value, json};
 use service_runtime::Shutdown;
 use tokio::task::JoinHandle;
@@ -68,19 +68,32 @@ pub fn settings_at(name: &str, endpoint: &str) -> DetectorSettings {
 }
 
 pub fn config(detectors: Vec<DetectorSettings>) -> Config {
-    Config {
+    let mut config = Config {
         detectors,
         ..Config::default()
-    }
+    };
+    config.auth.mode = AuthMode::Off;
+    config
 }
 
 pub async fn start(config: Config) -> Service {
+    serve(config, None).await
+}
+
+/// One whose detectors and policies follow a source.
+pub async fn start_following(config: Config, source: Reload) -> Service {
+    serve(config, Some(source)).await
+}
+
+async fn serve(config: Config, source: Option<Reload>) -> Service {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
         .await
         .expect("a free port");
     let address = listener.local_addr().expect("a bound address");
     let shutdown = Shutdown::new();
-    let served = tokio::spawn(orchestrator::run(config, listener, shutdown.clone()));
+    let stop = shutdown.clone();
+    let served = orchestrator::run_following(config, source, listener, stop);
+    let served = tokio::spawn(served);
     Service {
         address,
         client: Client::builder(TokioExecutor::new()).build_http(),
@@ -120,6 +133,18 @@ impl Service {
             json: serde_json::from_str(&text).unwrap_or(Value::Null),
             text,
         }
+    }
+
+    /// The status alone, without waiting for a body that may go on.
+    pub async fn status(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> u16 {
+        let uri = format!("http://{}{path}", self.address);
+        let mut request = Request::builder().method(method).uri(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::default()).expect("a request");
+        let response = self.client.request(request).await.expect("an answer");
+        response.status().as_u16()
     }
 
     /// The body of an answer that goes on.

@@ -18,6 +18,8 @@ pub struct Arguments {
 
 pub fn execute(arguments: &Arguments) -> CommandResult {
     let fleet = fleet::load(arguments.file.as_deref(), &[])?;
+    // What only the orchestrator can judge: policies and dialects.
+    orchestrator::Config::try_from(&fleet)?;
     println!("{} detectors, no faults", fleet.detectors.len());
     for (name, detector) in &fleet.detectors {
         println!("  {name}  {}", detector.endpoint);

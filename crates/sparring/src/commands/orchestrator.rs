@@ -2,20 +2,27 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
+use fleet::Fleet;
+use orchestrator::Reload;
 use service_runtime::{Shutdown, bind};
 
 use super::CommandResult;
 use crate::cli::FleetArguments;
+use crate::data_dir::{self, StateArguments};
 use crate::signals;
 
 /// Serves the orchestrator alone, in front of the detectors that the fleet file names, until
-/// Ctrl-C or SIGTERM. Running requests end first; a second signal ends at once.
-#[derive(Debug, Args)]
+/// Ctrl-C or SIGTERM. Running requests end first; a second signal ends at once. Detectors and
+/// policies follow the file, at SIGHUP too; a file with faults is refused as a whole.
+#[derive(Debug, Clone, Args)]
 pub struct Arguments {
     #[command(flatten)]
     fleet: FleetArguments,
+    #[command(flatten)]
+    state: StateArguments,
     /// Address to listen on [default: service.host of the fleet file]
     #[arg(long)]
     host: Option<IpAddr>,
@@ -26,7 +33,7 @@ pub struct Arguments {
 
 pub fn execute(arguments: &Arguments) -> CommandResult {
     arguments.fleet.init_logging("info");
-    let mut fleet = arguments.fleet.load()?;
+    let mut fleet = arguments.fleet.load_with(&arguments.state.overrides())?;
     fleet.service.host = arguments.host.unwrap_or(fleet.service.host);
     fleet.service.port = arguments.port.unwrap_or(fleet.service.port);
     let runtime = arguments.fleet.runtime(&fleet)?;
@@ -35,8 +42,29 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
         signals::on_interrupt(shutdown.clone());
         let address = SocketAddr::new(fleet.service.host, fleet.service.port);
         let listener = bind(address, "the orchestrator").await?;
+        let data_dir = arguments.state.data_dir.as_deref();
+        let port = fleet.service.port;
+        let _temporary = data_dir::settle(&mut fleet, data_dir, port)?;
         println!("orchestrator  http://{}", listener.local_addr()?);
-        orchestrator::run(orchestrator::Config::try_from(&fleet)?, listener, shutdown).await?;
+        let config = orchestrator::Config::try_from(&fleet)?;
+        let source = source(arguments.clone(), &fleet);
+        signals::on_hangup(source.asked.clone());
+        orchestrator::run_following(config, Some(source), listener, shutdown).await?;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// The settings as they would be if it were started now, but for what cannot change while it runs.
+fn source(arguments: Arguments, started: &Fleet) -> Reload {
+    let job_store = started.orchestration.job_store.clone();
+    Reload {
+        file: started.path.clone(),
+        asked: Arc::default(),
+        read: Box::new(move || {
+            let overrides = arguments.state.overrides();
+            let mut fleet = arguments.fleet.load_with(&overrides)?;
+            fleet.orchestration.job_store.clone_from(&job_store);
+            Ok(orchestrator::Config::try_from(&fleet)?)
+        }),
+    }
 }

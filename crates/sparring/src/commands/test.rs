@@ -136,7 +136,7 @@ impl Target {
             Ok(url) if !url.is_empty() => Ok(Self::Given(url)),
             _ => {
                 let shutdown = Shutdown::new();
-                let start = Stack::start(fleet.clone(), Ports::Free, &shutdown);
+                let start = Stack::start(fleet.clone(), Ports::Free, None, &shutdown);
                 runtime.block_on(start).map(Self::Embedded)
             }
         }

@@ -10,6 +10,7 @@ use service_runtime::Shutdown;
 use super::CommandResult;
 use crate::cli::FleetArguments;
 use crate::client;
+use crate::data_dir::StateArguments;
 use crate::signals;
 use crate::stack::{Ports, Stack};
 use crate::status::Reading;
@@ -23,6 +24,8 @@ use crate::status::Reading;
 pub struct Arguments {
     #[command(flatten)]
     fleet: FleetArguments,
+    #[command(flatten)]
+    state: StateArguments,
     /// Take any free ports instead of those of the fleet file
     #[arg(long)]
     free_ports: bool,
@@ -33,7 +36,7 @@ pub struct Arguments {
 
 pub fn execute(arguments: Arguments) -> CommandResult {
     arguments.fleet.init_logging("warn");
-    let fleet = arguments.fleet.load()?;
+    let fleet = arguments.fleet.load_with(&arguments.state.overrides())?;
     let runtime = arguments.fleet.runtime(&fleet)?;
     runtime.block_on(up(&arguments, fleet))
 }
@@ -46,7 +49,9 @@ async fn up(arguments: &Arguments, fleet: fleet::Fleet) -> CommandResult {
     };
     let shutdown = Shutdown::new();
     signals::on_interrupt(shutdown.clone());
-    let mut stack = Stack::start(fleet, ports, &shutdown).await?;
+    let data_dir = arguments.state.data_dir.as_deref();
+    let mut stack = Stack::start(fleet, ports, data_dir, &shutdown).await?;
+    signals::on_hangup(stack.reload.clone());
     print_table(&stack);
     let url = stack.base_url();
     let broken = tokio::select! {

@@ -48,8 +48,9 @@ impl SharedCache {
         }
     }
 
-    /// An entry and its age: whether it is fresh or stale is the caller's to say.
-    pub async fn get(&self, key: &[u8; 32]) -> Option<(Bytes, Duration)> {
+    /// An entry and its age: whether it is fresh or stale is the caller's to say. `None`: Redis
+    /// is lost.
+    pub async fn get(&self, key: &[u8; 32]) -> Option<Option<(Bytes, Duration)>> {
         if !self.catch_up().await {
             return None;
         }
@@ -59,8 +60,7 @@ impl SharedCache {
             .redis
             .ask(Component::Cache, &scripts::CACHE_GET, &arguments);
         let Maybe(found): Maybe<(Bytes, u64)> = found.await?;
-        let (body, age_ms) = found?;
-        Some((body, Duration::from_millis(age_ms)))
+        Some(found.map(|(body, age_ms)| (body, Duration::from_millis(age_ms))))
     }
 
     /// Keeps an entry; lost with Redis.

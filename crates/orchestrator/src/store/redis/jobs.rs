@@ -38,6 +38,8 @@ struct Inner {
     config: Config,
     /// This replica's name in the consumer group.
     consumer: String,
+    /// Whether `local` survives the process.
+    local_survives: bool,
     /// What this replica last saw of jobs in Redis.
     known: Cache<JobId, Status, ByBytes>,
     submitted: Notify,
@@ -71,12 +73,21 @@ impl SharedJobs {
             local,
             config,
             consumer: Uuid::new_v4().to_string(),
+            local_survives: true,
             known: Cache::with_weighter(10_000, KNOWN_BYTES, ByBytes),
             submitted: Notify::new(),
         };
         Self {
             inner: Arc::new(inner),
         }
+    }
+
+    /// The same where `local` is in memory only: it takes in no job.
+    pub fn without_file(mut self) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.local_survives = false;
+        }
+        self
     }
 
     /// This replica's own jobs, taken in while Redis was lost.
@@ -89,15 +100,10 @@ impl SharedJobs {
     /// # Errors
     /// [`StoreError::Full`], or the disk's.
     pub async fn submit(&self, new: NewJob) -> Result<Job, StoreError> {
-        let Inner {
-            redis,
-            local,
-            config,
-            ..
-        } = &*self.inner;
+        let Inner { redis, config, .. } = &*self.inner;
         if !redis.is_durable() {
             redis.fell_back(Component::Jobs);
-            return local.submit(new).await;
+            return self.submit_here(new).await;
         }
         let id = JobId::new();
         let limits = &config.limits;
@@ -127,13 +133,20 @@ impl SharedJobs {
                 // It may have arrived before the connection broke; nobody was told this id.
                 let orphan = vec![id.to_string().into(), Vec::new(), self.keep_ms().into()];
                 redis.later(Component::Jobs, &scripts::CANCEL, orphan);
-                return local.submit(new).await;
+                return self.submit_here(new).await;
             }
         };
         Err(StoreError::Full {
             what,
             limit: limit as u64,
         })
+    }
+
+    async fn submit_here(&self, new: NewJob) -> Result<Job, StoreError> {
+        if !self.inner.local_survives {
+            return Err(StoreError::Away);
+        }
+        self.inner.local.submit(new).await
     }
 
     /// A job of any replica, if one waits in Redis.

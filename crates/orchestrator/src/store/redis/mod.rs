@@ -25,7 +25,7 @@ use rand::RngExt;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, FromRedisValue, InfoDict, RedisError, Script};
 use tokio::sync::Notify;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 pub(super) use idempotency::Told;
 pub use rate_limit::SharedLimiter;
@@ -121,16 +121,16 @@ impl Redis {
     /// The URL cannot be read or the metrics exist already.
     pub fn new(config: Config, registry: &Registry) -> Result<Self, LinkError> {
         let client = redis::Client::open(config.url.as_str()).map_err(LinkError::Url)?;
-        let up = Opts::new(
+        let up = gauges(
             "orchestrator_redis_backend_up",
             "1 while this component's state is shared through Redis, 0 while it is local.",
-        );
-        let fallbacks = Opts::new(
+            &["component"],
+        )?;
+        let fallbacks = counters(
             "orchestrator_redis_backend_fallback_total",
             "Operations done locally because Redis did not answer.",
-        );
-        let up = IntGaugeVec::new(up, &["component"])?;
-        let fallbacks = IntCounterVec::new(fallbacks, &["component"])?;
+            &["component"],
+        )?;
         registry.register(Box::new(up.clone()))?;
         registry.register(Box::new(fallbacks.clone()))?;
         for component in Component::ALL {
@@ -184,6 +184,17 @@ impl Redis {
             sleep(pause.mul_f64(share)).await;
             pause = (pause * 2).min(longest);
         }
+    }
+
+    /// Waits until it is connected, no longer than one attempt takes: who starts beside a Redis
+    /// that is there does not begin alone.
+    pub async fn first_attempt(&self) {
+        let connected = async {
+            while !self.is_connected() {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let _ = timeout(self.inner.config.connect_timeout, connected).await;
     }
 
     pub fn is_connected(&self) -> bool {
@@ -349,6 +360,14 @@ impl fmt::Debug for Config {
             .field("prefix", &self.prefix)
             .finish_non_exhaustive()
     }
+}
+
+fn gauges(name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
+    IntGaugeVec::new(Opts::new(name, help), labels)
+}
+
+fn counters(name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
+    IntCounterVec::new(Opts::new(name, help), labels)
 }
 
 /// A script's answer that is an empty array when there is nothing.

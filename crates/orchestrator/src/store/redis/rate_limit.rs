@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Component, Redis, scripts};
-use crate::rate_limit::{Decision, Limiter};
+use crate::rate_limit::{Decision, Gcra, Limiter};
 use crate::store::idempotency::key_hash;
 
 /// A limiter that asks Redis first, if there is one.
@@ -22,28 +22,28 @@ impl SharedLimiter {
         }
     }
 
-    /// Counts a request of `tenant` at `endpoint`, unless it is refused.
-    pub async fn check(&self, endpoint: &str, tenant: &str) -> Decision {
+    /// Counts a request of `tenant` at `endpoint`, unless it is refused; `None`: it is not limited.
+    pub async fn check(&self, endpoint: &str, tenant: &str) -> Option<Decision> {
+        let gcra = self.local.gcra(endpoint, tenant)?;
         let shared = match &self.redis {
-            Some(redis) => self.ask(redis, endpoint, tenant).await,
+            Some(redis) => ask(redis, gcra, (endpoint, tenant)).await,
             None => None,
         };
-        shared.unwrap_or_else(|| self.local.check(endpoint, tenant, Instant::now()))
+        shared.or_else(|| self.local.check(endpoint, tenant, Instant::now()))
     }
+}
 
-    async fn ask(&self, redis: &Redis, endpoint: &str, tenant: &str) -> Option<Decision> {
-        let gcra = self.local.gcra(endpoint, tenant);
-        let interval_us = gcra.interval_ns() as f64 / 1e3;
-        let tolerance_us = interval_us * f64::from(gcra.burst());
-        let key = super::hex(&key_hash(endpoint, tenant));
-        let (interval_us, tolerance_us) = (interval_us.to_string(), tolerance_us.to_string());
-        let arguments = [
-            key.as_bytes(),
-            interval_us.as_bytes(),
-            tolerance_us.as_bytes(),
-        ];
-        let told = redis.ask::<(u8, u64)>(Component::RateLimit, &scripts::GCRA, &arguments);
-        let (allowed, used_us) = told.await?;
-        Some(gcra.tell(allowed == 1, used_us.saturating_mul(1_000), 0))
-    }
+async fn ask(redis: &Redis, gcra: Gcra, (endpoint, tenant): (&str, &str)) -> Option<Decision> {
+    let interval_us = gcra.interval_ns() as f64 / 1e3;
+    let tolerance_us = interval_us * f64::from(gcra.burst());
+    let key = super::hex(&key_hash(endpoint, tenant));
+    let (interval_us, tolerance_us) = (interval_us.to_string(), tolerance_us.to_string());
+    let arguments = [
+        key.as_bytes(),
+        interval_us.as_bytes(),
+        tolerance_us.as_bytes(),
+    ];
+    let told = redis.ask::<(u8, u64)>(Component::RateLimit, &scripts::GCRA, &arguments);
+    let (allowed, used_us) = told.await?;
+    Some(gcra.tell(allowed == 1, used_us.saturating_mul(1_000), 0))
 }

@@ -1,15 +1,15 @@
 //! Replicas that share one real Redis, and lose it.
 
-use std::collections::HashMap;
+mod load;
+
+use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use prometheus::Registry;
 use tempfile::TempDir;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 
 use super::cache::{About, Scope, SharedCache};
 use super::jobs::SharedJobs;
@@ -51,12 +51,12 @@ impl Replica {
         change(&mut config);
         let local = Embedded::open(config.clone()).expect("a new file");
         let quota = rate_limit::Config {
-            default: Quota {
+            default: Some(Quota {
                 rate_per_s: 0.001,
                 burst: 10,
-            },
-            endpoints: HashMap::new(),
-            tenants: HashMap::new(),
+            }),
+            endpoints: BTreeMap::new(),
+            tenants: BTreeMap::new(),
             max_keys: 100,
         };
         let limiter = Limiter::new(quota, Instant::now());
@@ -121,26 +121,34 @@ async fn check(replica: &Replica, id: JobId, state: JobState, outcome: Option<&s
 
 #[tokio::test]
 async fn replicas_count_a_tenants_requests_together() {
-    let server = Server::start();
+    let Some(server) = Server::start() else {
+        return;
+    };
     let (one, two) = (Replica::start(&server).await, Replica::start(&server).await);
     let mut remaining = Vec::new();
     for turn in 0..14 {
         let replica = if turn % 2 == 0 { &one } else { &two };
         let decision = replica.limiter.check("/orchestrate", "t").await;
+        let decision = decision.expect("there is a quota");
         assert_eq!(decision.allowed, turn < 10, "request {turn}");
         assert_eq!(decision.retry_after.is_zero(), decision.allowed);
         remaining.push(decision.remaining);
     }
     assert_eq!(remaining, [9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 0, 0, 0, 0]);
     assert!(
-        one.limiter.check("/orchestrate", "u").await.allowed,
+        one.limiter
+            .check("/orchestrate", "u")
+            .await
+            .is_some_and(|it| it.allowed),
         "another tenant"
     );
 }
 
 #[tokio::test]
 async fn replicas_share_idempotency_keys() {
-    let server = Server::start();
+    let Some(server) = Server::start() else {
+        return;
+    };
     let (one, two) = (Replica::start(&server).await, Replica::start(&server).await);
     let wait = PATIENCE;
     let first = one
@@ -173,7 +181,9 @@ async fn replicas_share_idempotency_keys() {
 
 #[tokio::test]
 async fn an_abandoned_key_is_free_for_the_other_replica() {
-    let server = Server::start();
+    let Some(server) = Server::start() else {
+        return;
+    };
     let (one, two) = (Replica::start(&server).await, Replica::start(&server).await);
     let ticket = one
         .keys
@@ -188,7 +198,9 @@ async fn an_abandoned_key_is_free_for_the_other_replica() {
 
 #[tokio::test]
 async fn replicas_share_cache_entries_and_their_invalidation() {
-    let server = Server::start();
+    let Some(server) = Server::start() else {
+        return;
+    };
     let (one, two) = (Replica::start(&server).await, Replica::start(&server).await);
     let detectors = ["pii".to_owned(), "toxicity".to_owned()];
     let about = About {
@@ -256,16 +268,23 @@ async fn replicas_share_cache_entries_and_their_invalidation() {
             .cache
             .get(&[7; 32])
             .await
+            .flatten()
             .expect("the other one stored it");
         assert_eq!(body, "entry");
         two.cache.invalidate(scope).await;
-        assert_eq!(one.cache.get(&[7; 32]).await.is_none(), voids, "{scope:?}");
+        assert_eq!(
+            one.cache.get(&[7; 32]).await.flatten().is_none(),
+            voids,
+            "{scope:?}"
+        );
     }
 }
 
 #[tokio::test]
 async fn what_was_invalidated_while_redis_was_lost_does_not_come_back() {
-    let mut server = Server::start();
+    let Some(mut server) = Server::start() else {
+        return;
+    };
     let one = Replica::start(&server).await;
     let about = About {
         tenant: "t",
@@ -280,20 +299,22 @@ async fn what_was_invalidated_while_redis_was_lost_does_not_come_back() {
             ..Scope::default()
         })
         .await;
-    assert!(one.cache.get(&[7; 32]).await.is_none());
+    assert!(one.cache.get(&[7; 32]).await.flatten().is_none());
     server.start_again();
     until("connected again", || one.redis.is_connected()).await;
     assert!(
-        one.cache.get(&[7; 32]).await.is_none(),
+        one.cache.get(&[7; 32]).await.flatten().is_none(),
         "the invalidation came first"
     );
     one.cache.put(&[7; 32], about, b"new").await;
-    assert!(one.cache.get(&[7; 32]).await.is_some());
+    assert!(one.cache.get(&[7; 32]).await.flatten().is_some());
 }
 
 #[tokio::test]
 async fn any_replica_runs_a_job_and_any_tells_its_result() {
-    let server = Server::start();
+    let Some(server) = Server::start() else {
+        return;
+    };
     let (one, two) = (Replica::start(&server).await, Replica::start(&server).await);
     let id = one.jobs.submit(job("work")).await.expect("room").id;
     assert_eq!(one.jobs.local().states()[0].1, 0, "it is in Redis");
@@ -323,7 +344,9 @@ async fn any_replica_runs_a_job_and_any_tells_its_result() {
 
 #[tokio::test]
 async fn urgent_jobs_go_first_in_redis_too() {
-    let server = Server::start();
+    let Some(server) = Server::start() else {
+        return;
+    };
     let one = Replica::start(&server).await;
     for (name, urgency) in [("a", 1), ("b", 1), ("c", 3), ("d", 0)] {
         one.jobs
@@ -345,7 +368,9 @@ async fn urgent_jobs_go_first_in_redis_too() {
 
 #[tokio::test]
 async fn the_job_of_a_dead_replica_is_finished_by_another_and_only_once() {
-    let server = Server::start();
+    let Some(server) = Server::start() else {
+        return;
+    };
     let (one, two) = (Replica::start(&server).await, Replica::start(&server).await);
     // More than one scan of the waiting list holds, most of them alive.
     let mut alive = Vec::new();
@@ -386,7 +411,9 @@ async fn the_job_of_a_dead_replica_is_finished_by_another_and_only_once() {
 
 #[tokio::test]
 async fn jobs_in_redis_are_cancelled_parked_given_up_and_bounded() {
-    let server = Server::start();
+    let Some(server) = Server::start() else {
+        return;
+    };
     let one = Replica::start_with(&server, |config| {
         config.max_lost = 2;
         config.limits.open_jobs = 1;
@@ -434,7 +461,9 @@ async fn jobs_in_redis_are_cancelled_parked_given_up_and_bounded() {
 
 #[tokio::test]
 async fn a_redis_that_forgets_gets_no_jobs() {
-    let server = Server::start_as(false);
+    let Some(server) = Server::start_as(false) else {
+        return;
+    };
     let one = Replica::start(&server).await;
     one.jobs.submit(job("x")).await.expect("room");
     assert_eq!(one.jobs.local().states()[0].1, 1, "it is in the file");
@@ -444,7 +473,9 @@ async fn a_redis_that_forgets_gets_no_jobs() {
 
 #[tokio::test]
 async fn what_a_job_came_to_while_redis_was_lost_is_told_when_it_is_back() {
-    let mut server = Server::start();
+    let Some(mut server) = Server::start() else {
+        return;
+    };
     let (one, two) = (Replica::start(&server).await, Replica::start(&server).await);
     let id = one.jobs.submit(job("x")).await.expect("room").id;
     let claim = next(&one, LEASE).await;
@@ -468,10 +499,17 @@ async fn what_a_job_came_to_while_redis_was_lost_is_told_when_it_is_back() {
 
 #[tokio::test]
 async fn a_stuck_redis_is_given_up_and_used_again() {
-    let server = Server::start();
+    let Some(server) = Server::start() else {
+        return;
+    };
     let one = Replica::start(&server).await;
     server.signal("STOP");
-    assert!(one.limiter.check("/", "t").await.allowed);
+    assert!(
+        one.limiter
+            .check("/", "t")
+            .await
+            .is_some_and(|it| it.allowed)
+    );
     assert!(
         !one.redis.is_connected(),
         "after one time-out nobody waits again"
@@ -482,119 +520,4 @@ async fn a_stuck_redis_is_given_up_and_used_again() {
     one.limiter.check("/", "t").await;
     assert!(one.redis.is_up(Component::RateLimit));
     assert_eq!(one.redis.fallbacks(Component::RateLimit), 1);
-}
-
-/// What the clients of the load saw.
-#[derive(Default)]
-struct Load {
-    stop: AtomicBool,
-    requests: AtomicU32,
-    accepted: Mutex<Vec<JobId>>,
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn redis_stopped_and_started_under_load_costs_no_client_an_error() {
-    let mut server = Server::start();
-    let replica = Arc::new(Replica::start(&server).await);
-    let load = Arc::new(Load::default());
-    let mut tasks = JoinSet::new();
-    let mut workers = JoinSet::new();
-    for client in 0..4 {
-        tasks.spawn(client_of(Arc::clone(&replica), Arc::clone(&load), client));
-        workers.spawn(worker_of(Arc::clone(&replica)));
-    }
-    for _ in 0..3 {
-        let seen = load.requests.load(Ordering::Relaxed);
-        until("work with Redis", || {
-            load.requests.load(Ordering::Relaxed) > seen + 20
-        })
-        .await;
-        let before = Component::ALL.map(|component| replica.redis.fallbacks(component));
-        server.stop();
-        for (component, before) in Component::ALL.into_iter().zip(before) {
-            let fell_back = || replica.redis.fallbacks(component) > before + 5;
-            until("work without Redis", fell_back).await;
-            assert!(!replica.redis.is_up(component), "{component:?}");
-        }
-        server.start_again();
-        for component in Component::ALL {
-            until("used again by itself", || replica.redis.is_up(component)).await;
-        }
-    }
-    load.stop.store(true, Ordering::Relaxed);
-    while let Some(client) = tasks.join_next().await {
-        client.expect("no client saw an error");
-    }
-    let accepted = load.accepted.lock().expect("no panic").clone();
-    for id in &accepted {
-        until_async("every accepted job ends", || async {
-            let status = replica.jobs.status(*id, Some("t")).await;
-            status.expect("accepted").job.state == JobState::Completed
-        })
-        .await;
-    }
-    workers.shutdown().await;
-    let other = Replica::start(&server).await;
-    for id in &accepted {
-        let seen = replica.jobs.status(*id, Some("t")).await.expect("accepted");
-        if replica.jobs.local().status(*id, None).await.is_err() {
-            let shared = other
-                .jobs
-                .status(*id, Some("t"))
-                .await
-                .expect("it is in Redis");
-            assert_eq!(seen.outcome, shared.outcome, "one result for everybody");
-        }
-    }
-}
-
-/// One after the other, everything that a request may need; none may fail.
-async fn client_of(replica: Arc<Replica>, load: Arc<Load>, client: u32) {
-    let mut number = 0;
-    while !load.stop.load(Ordering::Relaxed) {
-        number += 1;
-        let name = format!("{client}-{number}");
-        replica.limiter.check("/orchestrate", &name).await;
-        let begun = replica.keys.begin("t", &name, [1; 32], PATIENCE).await;
-        let Ok(Begun::Run(ticket)) = begun else {
-            panic!("{name} is new: {begun:?}")
-        };
-        let about = About {
-            tenant: "t",
-            policy: "default",
-            detectors: &[],
-        };
-        let key = crate::store::idempotency::key_hash("t", &name);
-        replica.cache.put(&key, about, b"entry").await;
-        replica.cache.get(&key).await;
-        let job = replica.jobs.submit(job(&name)).await.expect("accepted");
-        load.accepted.lock().expect("no panic").push(job.id);
-        replica
-            .jobs
-            .status(job.id, Some("t"))
-            .await
-            .expect("what was accepted is known");
-        let answer = Answer {
-            status: 202,
-            body: name.clone().into(),
-        };
-        ticket.finish(answer.clone()).await.expect("kept");
-        let again = replica.keys.begin("t", &name, [1; 32], PATIENCE).await;
-        assert!(
-            matches!(&again, Ok(Begun::Replay(found)) if *found == answer),
-            "{again:?}"
-        );
-        load.requests.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-async fn worker_of(replica: Arc<Replica>) {
-    loop {
-        // Short, because the connection may break after Redis gave a job away and before we heard
-        // of it: then it waits for the end of its lease.
-        let claim = next(&replica, Duration::from_secs(2)).await;
-        let result = format!("epoch {}", claim.job().epoch);
-        // Refused when the lease ended while Redis was away: then another outcome counts.
-        let _ = claim.finish(done(&result)).await;
-    }
 }

@@ -1,0 +1,29 @@
+//! What an API key may do.
+
+pub const ORCHESTRATE_WRITE: &str = "orchestrate:write";
+pub const ORCHESTRATE_STATUS: &str = "orchestrate:status";
+pub const REGISTRY_READ: &str = "registry:read";
+pub const REGISTRY_WRITE: &str = "registry:write";
+pub const POLICY_READ: &str = "policy:read";
+pub const POLICY_WRITE: &str = "policy:write";
+/// Whoever has it may do everything, for every tenant.
+pub const ADMIN: &str = "admin";
+
+/// All of them.
+pub const ALL: [&str; 7] = [
+    ORCHESTRATE_WRITE,
+    ORCHESTRATE_STATUS,
+    REGISTRY_READ,
+    REGISTRY_WRITE,
+    POLICY_READ,
+    POLICY_WRITE,
+    ADMIN,
+];
+
+/// What a caller without a key may do where none is required: ask and look, change nothing.
+pub const ANONYMOUS: [&str; 4] = [
+    ORCHESTRATE_WRITE,
+    ORCHESTRATE_STATUS,
+    REGISTRY_READ,
+    POLICY_READ,
+];

@@ -1,0 +1,179 @@
+//! Answers wherever they are kept: in Redis where there is one, in this process while it is lost.
+//!
+//! With Redis connected only Redis is asked: another replica may have invalidated what this one
+//! still holds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use detector_api::orchestrate::Verdict;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::app::App;
+use crate::cache::{Key, Scope};
+use crate::policies::EVERYBODY;
+use crate::run::{About, Answered, Timing};
+use crate::store::redis::{Redis, cache as shared};
+
+/// An answer on its way between replicas. Only complete ones travel.
+#[derive(Serialize, Deserialize)]
+struct Kept<'a> {
+    tenant: String,
+    bundle: String,
+    detectors: Vec<String>,
+    partial: bool,
+    verdict: Verdict,
+    reasons: Vec<String>,
+    #[serde(borrow)]
+    shared: &'a RawValue,
+}
+
+impl App {
+    /// A fresh answer and its age.
+    pub async fn fresh(&self, key: &Key) -> Option<(Arc<Answered>, Duration)> {
+        match self.ask_redis(key, self.config.cache.ttl).await {
+            Some(found) => found,
+            None => self.cache.fresh(key),
+        }
+    }
+
+    /// An answer that has expired, but may stand in when nobody answers.
+    pub async fn stale(&self, key: &Key) -> Option<(Arc<Answered>, Duration)> {
+        let cache = &self.config.cache;
+        match self.ask_redis(key, cache.ttl + cache.stale_if_error).await {
+            Some(found) => found,
+            None => self.cache.stale(key),
+        }
+    }
+
+    /// Whether answers are shared with other replicas right now.
+    pub fn is_shared(&self) -> bool {
+        self.redis.as_ref().is_some_and(Redis::is_connected)
+    }
+
+    /// Keeps an answer if its coverage is full.
+    pub async fn keep(&self, key: Key, answered: &Arc<Answered>) {
+        self.cache.keep(key, answered);
+        let Some(redis) = self.shared_cache.as_ref().filter(|_| self.keeps(answered)) else {
+            return;
+        };
+        let about = shared::About {
+            tenant: &answered.about.tenant,
+            policy: &answered.about.bundle,
+            detectors: &answered.about.detectors,
+        };
+        if let Some(bytes) = encode(answered) {
+            redis.put(&key, about, &bytes).await;
+        }
+    }
+
+    /// Drops what `scope` names, in all replicas, and says how many answers that were in this one.
+    pub async fn invalidate(&self, scope: &Scope) -> usize {
+        let dropped = self.cache.invalidate(scope);
+        self.answers.invalidate(scope);
+        if let Some(redis) = &self.shared_cache {
+            let scope = shared::Scope {
+                tenant: scope.tenant.as_deref(),
+                policy: scope.policy.as_deref(),
+                detector: scope.detector.as_deref(),
+            };
+            redis.invalidate(scope).await;
+        }
+        dropped
+    }
+
+    /// Drops answers made under a policy that is no longer the same; `*` stands for all tenants.
+    pub async fn forget_policy(&self, tenant: &str, bundle: &str) {
+        let scope = Scope {
+            tenant: (tenant != EVERYBODY).then(|| tenant.to_owned()),
+            policy: Some(bundle.to_owned()),
+            detector: None,
+        };
+        self.invalidate(&scope).await;
+    }
+
+    fn keeps(&self, answered: &Answered) -> bool {
+        self.cache.is_enabled() && answered.is_complete()
+    }
+
+    /// `None`: there is no Redis to ask, or it is lost.
+    async fn ask_redis(
+        &self,
+        key: &Key,
+        younger_than: Duration,
+    ) -> Option<Option<(Arc<Answered>, Duration)>> {
+        let redis = self.shared_cache.as_ref()?;
+        let found = redis.get(key).await?;
+        let fresh = found.filter(|(_, age)| *age < younger_than);
+        // What another version wrote is no answer.
+        Some(fresh.and_then(|(bytes, age)| Some((Arc::new(decode(&bytes)?), age))))
+    }
+}
+
+fn encode(answered: &Answered) -> Option<Vec<u8>> {
+    let kept = Kept {
+        tenant: answered.about.tenant.clone(),
+        bundle: answered.about.bundle.clone(),
+        detectors: answered.about.detectors.clone(),
+        partial: answered.partial,
+        verdict: answered.verdict,
+        reasons: answered.reasons.clone(),
+        shared: serde_json::from_slice(&answered.shared).ok()?,
+    };
+    serde_json::to_vec(&kept).ok()
+}
+
+fn decode(bytes: &[u8]) -> Option<Answered> {
+    let kept: Kept = serde_json::from_slice(bytes).ok()?;
+    Some(Answered {
+        about: About {
+            tenant: kept.tenant,
+            bundle: kept.bundle,
+            detectors: kept.detectors,
+        },
+        error: None,
+        partial: kept.partial,
+        verdict: kept.verdict,
+        reasons: kept.reasons,
+        timeline: Vec::new(),
+        timing: Timing::default(),
+        resume_token: None,
+        complete: true,
+        fallback: false,
+        shared: kept.shared.get().as_bytes().to_vec().into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_comes_back_as_it_was() {
+        let answered = Answered {
+            about: About {
+                tenant: "t".to_owned(),
+                bundle: "default".to_owned(),
+                detectors: vec!["a".to_owned()],
+            },
+            error: None,
+            partial: false,
+            verdict: Verdict::Block,
+            reasons: vec!["a: found \"x\"".to_owned()],
+            timeline: Vec::new(),
+            timing: Timing::default(),
+            resume_token: None,
+            complete: true,
+            fallback: false,
+            shared: br#"{"coverage_achieved":1.0,"detector_results":[]}"#.as_slice().into(),
+        };
+        let back = decode(&encode(&answered).expect("it is JSON")).expect("the same version");
+        assert_eq!(back.shared, answered.shared);
+        assert_eq!(
+            (back.verdict, back.reasons, back.about.detectors),
+            (answered.verdict, answered.reasons, answered.about.detectors)
+        );
+        assert!(decode(b"{}").is_none() && decode(b"").is_none());
+    }
+}

@@ -1,0 +1,202 @@
+//! Everything that a client can make grow has an end.
+
+use std::time::Duration;
+
+use http::Method;
+use orchestrator::store;
+use serde_json::{Value, json};
+
+use crate::detector::{Act, Detector};
+use crate::service::{Service, config, request, settings, start};
+
+async fn refused(service: &Service, path: &str, body: String, expected: (u16, &str), says: &str) {
+    let headers = [("content-type", "application/json")];
+    let answer = service.send(Method::POST, path, &headers, body).await;
+    let code = answer.json["error_code"].as_str().unwrap_or("");
+    assert_eq!((answer.status, code), expected, "{says}: {}", answer.text);
+    let message = answer.json["message"].as_str().unwrap_or("");
+    assert!(message.contains(says), "{message}");
+}
+
+fn with(name: &str, value: Value) -> String {
+    request(json!({ name: value })).to_string()
+}
+
+#[tokio::test]
+async fn what_is_too_much_of_a_request_is_refused_with_the_place() {
+    let a = Detector::start(Act::Clean).await;
+    let service = start(config(vec![settings("a", &a)])).await;
+    let names = |count: usize| json!(vec!["n"; count]);
+    let deep = format!("{}1{}", "[".repeat(1_000), "]".repeat(1_000));
+    let deep = format!(
+        r#"{{"content": "x", "content_type": "text", "tenant_id": "t", "metadata": {{"a": {deep}}}}}"#
+    );
+    let invalid = (400, "INVALID_REQUEST");
+    let large = (413, "PAYLOAD_TOO_LARGE");
+    let batch = |count: usize| json!(vec![request(json!({})); count]).to_string();
+    for (path, body, expected, says) in [
+        (
+            "/orchestrate",
+            with("content", json!("x".repeat(50_001))),
+            invalid,
+            "content",
+        ),
+        (
+            "/orchestrate",
+            with("metadata", json!({"a": "x".repeat(1 << 20)})),
+            large,
+            "1048576",
+        ),
+        (
+            "/orchestrate",
+            with("tenant_id", json!("t".repeat(65))),
+            invalid,
+            "tenant_id",
+        ),
+        (
+            "/orchestrate",
+            with("policy_bundle", json!("p".repeat(129))),
+            invalid,
+            "policy_bundle",
+        ),
+        (
+            "/orchestrate",
+            with("required_detectors", names(101)),
+            invalid,
+            "required_detectors",
+        ),
+        (
+            "/orchestrate",
+            with("excluded_detectors", names(101)),
+            invalid,
+            "excluded_detectors",
+        ),
+        (
+            "/orchestrate",
+            with("required_detectors", json!(["n".repeat(129)])),
+            invalid,
+            "required",
+        ),
+        ("/orchestrate", deep.clone(), invalid, "body"),
+        ("/orchestrate/batch", format!("[{deep}]"), invalid, "body"),
+        ("/orchestrate/batch", batch(101), invalid, "101"),
+        (
+            "/orchestrate/batch",
+            " ".repeat((16 << 20) + 1),
+            large,
+            "16777216",
+        ),
+        (
+            "/orchestrate/plan",
+            " ".repeat((1 << 20) + 1),
+            large,
+            "1048576",
+        ),
+        (
+            "/orchestrate/resume",
+            " ".repeat((1 << 20) + 1),
+            large,
+            "1048576",
+        ),
+        ("/detectors", " ".repeat((64 << 10) + 1), large, "65536"),
+        (
+            "/cache/invalidate",
+            " ".repeat((16 << 10) + 1),
+            large,
+            "16384",
+        ),
+    ] {
+        refused(&service, path, body, expected, says).await;
+    }
+    assert_eq!(a.count(), 0);
+}
+
+#[tokio::test]
+async fn headers_have_an_end() {
+    let service = start(config(Vec::new())).await;
+    let long = "k".repeat(65);
+    let headers = [("idempotency-key", long.as_str())];
+    let body = request(json!({})).to_string();
+    let answer = service
+        .send(Method::POST, "/orchestrate", &headers, body.clone())
+        .await;
+    assert_eq!(
+        answer.json["error_code"], "INVALID_REQUEST",
+        "{}",
+        answer.text
+    );
+    let long = "r".repeat(129);
+    let answer = service
+        .send(Method::GET, "/nowhere", &[("x-request-id", &long)], "")
+        .await;
+    assert_ne!(answer.json["request_id"], long, "an id of our own instead");
+    let huge = "h".repeat(1 << 20);
+    let status = service
+        .status(Method::GET, "/health", &[("x-huge", &huge)])
+        .await;
+    assert_eq!(status, 431);
+    let names: Vec<String> = (0..200).map(|number| format!("x-{number}")).collect();
+    let many: Vec<_> = names.iter().map(|name| (name.as_str(), "1")).collect();
+    assert_eq!(service.status(Method::GET, "/health", &many).await, 431);
+}
+
+#[tokio::test]
+async fn jobs_have_an_end_and_who_is_refused_is_told_when_to_come_back() {
+    let (a, folder) = (
+        Detector::start(Act::StallHead).await,
+        tempfile::tempdir().expect("a temporary folder"),
+    );
+    let mut config = config(vec![settings("a", &a)]);
+    config.detectors[0].timeout = Duration::from_secs(20);
+    let mut store = store::Config::new(folder.path().join("jobs.redb"));
+    store.limits.open_jobs = 2;
+    config.store = Some(store);
+    let service = start(config).await;
+    for (content, status) in [("1", 202), ("2", 202), ("3", 503)] {
+        let job = json!({"processing_mode": "async", "content": content});
+        let answer = service.orchestrate(job).await;
+        assert_eq!(answer.status, status, "{}", answer.text);
+        if status == 503 {
+            assert_eq!(answer.json["error_code"], "OVERLOADED");
+            assert_ne!(answer.header("retry-after"), "");
+        }
+    }
+}
+
+#[tokio::test]
+async fn label_values_that_clients_choose_fold_into_other() {
+    let a = Detector::start(Act::Clean).await;
+    let mut config = config(vec![settings("a", &a)]);
+    config.limits.label_values = 3;
+    let service = start(config).await;
+    for number in 0..20 {
+        let tenant = json!({"tenant_id": format!("tenant-{number}")});
+        assert_eq!(service.orchestrate(tenant).await.status, 200);
+    }
+    let text = service.get("/metrics").await.text;
+    let series = |name: &str| text.lines().filter(|line| line.starts_with(name)).count();
+    assert!(series("orchestrate_requests_total{") <= 4, "{text}");
+    assert!(series("coverage_achieved{") <= 4, "{text}");
+    assert!(text.contains("tenant=\"other\""));
+}
+
+#[tokio::test]
+async fn a_tenant_has_a_hundred_bundles_and_a_bundle_fifty_versions() {
+    let service = start(config(Vec::new())).await;
+    let put = |bundle: String| {
+        let service = &service;
+        async move {
+            let path = format!("/policies/t/{bundle}");
+            service.send(Method::PUT, &path, &[], "{}").await.status
+        }
+    };
+    for number in 0..100 {
+        assert_eq!(put(number.to_string()).await, 200);
+    }
+    assert_eq!(put("one-more".to_owned()).await, 400);
+    for _ in 0..60 {
+        assert_eq!(put("0".to_owned()).await, 200, "an old one may change");
+    }
+    let versions = service.get("/policies/t/0/versions").await.json;
+    assert_eq!(versions["versions"].as_array().map(Vec::len), Some(50));
+}
