@@ -68,25 +68,8 @@ impl Orchestrator {
         self.child.wait().expect("it is ours");
     }
 
-    /// Asks it to end with SIGTERM.
-    pub fn terminate(&self) {
-        let pid = libc::pid_t::try_from(self.child.id()).expect("a pid");
-        // SAFETY: `kill` only sends a signal, to a child that was not waited for yet.
-        unsafe { libc::kill(pid, libc::SIGTERM) };
-    }
-
-    /// Its exit code once it has ended.
-    pub fn wait(mut self) -> Option<i32> {
-        self.child.wait().expect("it is ours").code()
-    }
-
     pub fn get(&self, path: &str) -> Option<(u16, Value)> {
         get(&format!("{}{path}", self.url))
-    }
-
-    /// Submits a job; its id if it was accepted, `None` if nothing or another answer came.
-    pub fn submit(&self, content: &str) -> Option<String> {
-        submit(&self.url, content)
     }
 }
 

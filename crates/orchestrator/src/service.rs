@@ -1,0 +1,86 @@
+//! One orchestrator from its start to its end.
+
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use service_runtime::Shutdown;
+use tokio::net::TcpListener;
+use tokio::time::sleep;
+
+use crate::app::App;
+use crate::config::Config;
+use crate::reload::{self, Reload};
+use crate::router::router;
+
+/// How long the last words to Redis may take.
+const SETTLING: Duration = Duration::from_secs(2);
+
+/// Serves on `listener` until `shutdown`; running requests end first.
+///
+/// # Errors
+/// The listener broke.
+pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> io::Result<()> {
+    run_following(config, None, listener, shutdown).await
+}
+
+/// The same; detectors and policies follow their source while it serves.
+///
+/// # Errors
+/// The listener broke.
+pub async fn run_following(
+    config: Config,
+    source: Option<Reload>,
+    listener: TcpListener,
+    shutdown: Shutdown,
+) -> io::Result<()> {
+    let start = shutdown.clone();
+    let app = tokio::task::spawn_blocking(move || App::new(config, start));
+    let app = app
+        .await
+        .map_err(io::Error::other)?
+        .map_err(io::Error::other)?;
+    let link = app.redis.clone().map(|redis| {
+        let link = tokio::spawn(redis.clone().keep_connected());
+        (redis, link)
+    });
+    if let Some((redis, _)) = &link {
+        redis.first_attempt().await;
+    }
+    app.watch_detectors();
+    app.run_jobs();
+    if let Some(source) = source {
+        let now = app.config.clone();
+        app.tasks.spawn(reload::follow(app.clone(), source, now));
+    }
+    let served = serve(&app, listener, shutdown).await;
+    app.tasks.close();
+    app.tasks.wait().await;
+    if let Some((redis, link)) = link {
+        // Parked jobs go to the other replicas now and not when their leases end.
+        let _ = tokio::time::timeout(SETTLING, redis.settled()).await;
+        link.abort();
+    }
+    app.store.local().close().await;
+    served
+}
+
+/// Serves until shutdown and then for the time of the drain: not ready any more, so that nobody
+/// sends what is new, and still there for who has not noticed.
+async fn serve(app: &Arc<App>, listener: TcpListener, shutdown: Shutdown) -> io::Result<()> {
+    let closing = Shutdown::new();
+    let serving = service_runtime::serve(listener, router(app.clone()), closing.clone());
+    let mut serving = pin!(serving);
+    let drain = async {
+        shutdown.cancelled().await;
+        sleep(app.config.drain).await;
+    };
+    tokio::select! {
+        served = &mut serving => served,
+        () = drain => {
+            closing.cancel();
+            serving.await
+        }
+    }
+}
