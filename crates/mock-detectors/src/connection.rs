@@ -69,7 +69,7 @@ impl Service<hyper::Request<Incoming>> for Requests {
     fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
         let site = self.site.clone();
         if handler::detects(&site.detector, &request) {
-            Box::pin(handler::handle(site, self.line.clone(), request))
+            Box::pin(handler::handle(&site, self.line.clone(), request))
         } else {
             Box::pin(async move { Ok(site.route(request).await) })
         }
@@ -126,7 +126,8 @@ pub(crate) async fn serve(
     let (Some(plan), Some(stream)) = (plan, home.take()) else {
         return;
     };
-    if let Err(error) = raw::carry_out(stream, plan, &stop).await {
+    // Boxed: connections that serve need no room for a fault.
+    if let Err(error) = Box::pin(raw::carry_out(stream, plan, &stop)).await {
         tracing::debug!(%error, "the peer went away before the fault was complete");
     }
 }

@@ -1,5 +1,6 @@
 //! One request: read, decide, wait, answer.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -25,15 +26,25 @@ pub(crate) fn detects(detector: &Detector, request: &hyper::Request<Incoming>) -
     request.method() == Method::POST && dialect::is_call(detector.dialect, request.uri().path())
 }
 
-/// Answers a call that detects.
-pub(crate) async fn handle(
-    site: Arc<Site>,
+/// Answers a call that detects. What waits for a delay is kept small: the reading lies in a box of
+/// its own, which is given back when the request is there.
+pub(crate) fn handle(
+    site: &Site,
     line: Line,
     request: hyper::Request<Incoming>,
+) -> impl Future<Output = Result<Response<Body>, BoxError>> + Send + 'static {
+    wait_for(Box::pin(read(site.detector.clone(), request)), line)
+}
+
+async fn wait_for(
+    reading: Pin<Box<impl Future<Output = Result<Reading, BoxError>> + Send>>,
+    line: Line,
 ) -> Result<Response<Body>, BoxError> {
-    let outcome = match read(&site.detector, request).await? {
-        Ok((visit, question)) => answer(visit, &line, &question).await,
-        Err((visit, bad)) => visit.refuse(&line, &bad),
+    // Not in the head of the match, which would keep the box to its end.
+    let reading = reading.await?;
+    let outcome = match reading {
+        Reading::Question(visit, question) => answer(visit, &line, &question).await,
+        Reading::Bad(visit, bad) => visit.refuse(&line, &bad),
     };
     match outcome {
         Outcome::Respond(response) => Ok(response),
@@ -43,23 +54,29 @@ pub(crate) async fn handle(
     }
 }
 
+/// What was read, in boxes: futures hold what they are given more than once.
+enum Reading {
+    Question(Box<Visit>, Box<Question>),
+    Bad(Box<Visit>, BadRequest),
+}
+
 /// Takes in the whole request and keeps nothing of it that lies in the connection's buffer: while
 /// the answer waits, that is free for what comes next, and ten thousand buffers are 80 MB.
 async fn read(
-    detector: &Arc<Detector>,
+    detector: Arc<Detector>,
     request: hyper::Request<Incoming>,
-) -> Result<Result<(Visit, Question), (Visit, BadRequest)>, BoxError> {
+) -> Result<Reading, BoxError> {
     let (parts, body) = request.into_parts();
     let body = match Limited::new(body, BODY_BYTES).collect().await {
         Ok(body) => body.to_bytes(),
         Err(error) if error.is::<LengthLimitError>() => {
             let message = format!("the body is longer than {BODY_BYTES} bytes");
             let bad = BadRequest::new(StatusCode::PAYLOAD_TOO_LARGE, message);
-            return Ok(Err((Visit::begin(detector, &parts), bad)));
+            return Ok(Reading::Bad(Box::new(Visit::begin(&detector, &parts)), bad));
         }
         Err(error) => return Err(error),
     };
-    let mut visit = Visit::begin(detector, &parts);
+    let mut visit = Box::new(Visit::begin(&detector, &parts));
     let call = Call {
         path: parts.uri.path(),
         query: parts.uri.query(),
@@ -69,13 +86,13 @@ async fn read(
     Ok(match dialect::read(detector.dialect, &call) {
         Ok(question) => {
             visit.know(&parts, &question);
-            Ok((visit, question))
+            Reading::Question(visit, Box::new(question))
         }
-        Err(bad) => Err((visit, bad)),
+        Err(bad) => Reading::Bad(visit, bad),
     })
 }
 
-async fn answer(mut visit: Visit, line: &Line, question: &Question) -> Outcome {
+async fn answer(mut visit: Box<Visit>, line: &Line, question: &Question) -> Outcome {
     let mut live = visit.take_profile();
     if let Err(wait) = visit.take_token(&live) {
         visit.entry.fault = metrics::RATE_LIMITED;

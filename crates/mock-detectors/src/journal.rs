@@ -119,6 +119,12 @@ impl Journal {
                 ring.entries.pop_front();
                 self.evicted.fetch_add(1, Ordering::Relaxed);
             }
+            if ring.entries.len() == ring.entries.capacity() {
+                // Doubling as usual, but not past the bound.
+                let most = self.capacity - ring.entries.len();
+                let more = ring.entries.len().max(64).min(most);
+                ring.entries.reserve_exact(more);
+            }
             ring.entries.push_back(entry);
         } else {
             self.evicted.fetch_add(1, Ordering::Relaxed);

@@ -197,7 +197,7 @@ impl Visit {
     }
 
     pub(crate) async fn overflow(
-        mut self,
+        mut self: Box<Self>,
         line: &Line,
         overflow: Overflow,
         question: &Question,
@@ -225,19 +225,19 @@ impl Visit {
         }
     }
 
-    pub(crate) fn refuse(mut self, line: &Line, bad: &BadRequest) -> Outcome {
+    pub(crate) fn refuse(mut self: Box<Self>, line: &Line, bad: &BadRequest) -> Outcome {
         self.entry.fault = metrics::BAD_REQUEST;
         let prepared = Prepared::error(&self.detector, bad.status, Some(&bad.message));
         self.end(line, prepared)
     }
 
-    pub(crate) fn end(self, line: &Line, prepared: Prepared) -> Outcome {
+    pub(crate) fn end(self: Box<Self>, line: &Line, prepared: Prepared) -> Outcome {
         let decision_seed = 0;
         self.carry_out(line, prepared, None, decision_seed)
     }
 
     pub(crate) fn end_decided(
-        self,
+        self: Box<Self>,
         line: &Line,
         prepared: Prepared,
         decision: Decision,
@@ -246,7 +246,7 @@ impl Visit {
     }
 
     fn carry_out(
-        mut self,
+        mut self: Box<Self>,
         line: &Line,
         mut prepared: Prepared,
         failure: Option<Failure>,
