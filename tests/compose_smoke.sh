@@ -18,6 +18,7 @@ set -a; . ./.env; set +a
 export COMPOSE_PROJECT_NAME=sparring-smoke
 BASE=http://127.0.0.1:$ORCHESTRATION_PORT
 PROMETHEUS=127.0.0.1:$PROMETHEUS_PORT
+LOCUST=http://127.0.0.1:$LOCUST_PORT
 HELD=0
 
 say() { printf '\n== %s\n' "$*"; }
@@ -39,6 +40,10 @@ until_holds() {
   held "$what"
 }
 
+down() {
+  compose --profile load --profile drill --profile replicas down -v --remove-orphans -t 5 >/dev/null 2>&1
+}
+
 left_over() {
   for kind in "container ls -aq" "network ls -q" "volume ls -q"; do
     # shellcheck disable=SC2086
@@ -48,12 +53,15 @@ left_over() {
 
 finish() {
   local code=$?
+  # Load that is still under way: only what this script started.
+  # shellcheck disable=SC2046
+  kill $(jobs -p) 2>/dev/null || true
   if [ "$code" != 0 ]; then
     say "state at the failure"
     compose ps || true
     compose logs --tail 20 || true
   fi
-  [ -n "${SMOKE_KEEP:-}" ] || compose --profile load --profile replicas down -v --remove-orphans -t 5 >/dev/null 2>&1 || true
+  [ -n "${SMOKE_KEEP:-}" ] || down || true
   exit "$code"
 }
 
@@ -69,7 +77,7 @@ prepare_images() {
 }
 
 build_outside() {
-  cargo build --quiet --release --package sparring >&2
+  "${CARGO:-cargo}" build --quiet --release --package sparring >&2
   echo "${CARGO_TARGET_DIR:-target}/release/sparring"
 }
 
@@ -86,6 +94,16 @@ build_image() {
   local added=$(((image - base) / 1000000))
   [ "$added" -lt 60 ] || [ -n "${SMOKE_ANY_SIZE:-}" ] || fail "the image adds $added MB to its base, 60 at most"
   held "the image adds $added MB to its base"
+  [ "$(in_image id -u)" = 10001 ] || fail "the image runs as user $(in_image id -u)"
+  in_image k6 version | grep -q k6 || fail "the binary does not answer to the name k6"
+  docker image inspect -f '{{.Config.Healthcheck.Test}}' "$SPARRING_IMAGE" | grep -q 'sparring health' \
+    || fail "the image's health is not asked by the binary"
+  held "it runs as nobody special, on a read-only root, under both names, and asks for its own health"
+}
+
+in_image() { # PROGRAM ARGUMENTS...
+  local program=$1; shift
+  docker run --rm --read-only --network none --entrypoint "$program" "$SPARRING_IMAGE" "$@"
 }
 
 healthy() {
@@ -102,7 +120,25 @@ expect() { # WHAT WANTED GOT
   case " $2 " in *" $3 "*) held "$1" ;; *) fail "$1: $3 instead of $2: $(head -c 400 "$ANSWER")" ;; esac
 }
 
+# The lines of README.md and docs/STACK.md that begin with curl, each with what continues it.
+curl_lines() {
+  cat README.md docs/STACK.md | sed -e ':more' -e '/\\$/{N;s/\\\n */ /;b more' -e '}' | grep '^curl ' | sort -u
+}
+
 readme_lines() {
+  local line answer count=0
+  while IFS= read -r line; do
+    answer=$(bash -c "set -o pipefail; ${line//localhost:8000/127.0.0.1:$ORCHESTRATION_PORT}" 2>&1) && [ -n "$answer" ] \
+      || fail "a line of the README does not answer: $line: $answer"
+    # An error says whether trying again helps; a partial answer is an answer.
+    [[ $answer != *'"retryable"'* ]] || fail "a line of the README is refused: $line: $answer"
+    count=$((count + 1))
+  done < <(curl_lines)
+  [ "$count" -ge 3 ] || fail "only $count lines with curl are left in the README"
+  held "the $count curl lines of the README answer"
+}
+
+answers() {
   curl -sf "$BASE/health" | grep -q '"status":"healthy"' || fail "the orchestrator is not healthy"
   held "the orchestrator says that it is healthy"
   for port in "$MOCK_SUCCESS_PORT" "$MOCK_VARIABLE_PORT" "$MOCK_FAILING_PORT" "$MOCK_TIMEOUT_PORT" "$MOCK_BATCH_PORT"; do
@@ -112,8 +148,6 @@ readme_lines() {
   expect "a request is answered" "200 206" "$(post /orchestrate '{"content": "Write to jane@example.com", "content_type": "text"}')"
   grep -q detector_results "$ANSWER" || fail "the answer names no detectors"
   expect "a malformed request is refused" "400" "$(post /orchestrate '{')"
-  curl -sf "$BASE/metrics" | grep -q '^circuit_breaker_state' || fail "no breaker metrics"
-  held "breakers show in the metrics"
 }
 
 prom() { # QUERY: succeeds when it has a result
@@ -130,7 +164,6 @@ toggle() {
   until_holds 40 "the alert fires" prom 'ALERTS{alertname="CircuitBreakerOpen",alertstate="firing"}'
   curl -sf -o /dev/null -X PATCH "$mock" -H 'Content-Type: application/json' -d '{"success_rate": 1.0}'
   wait "$load"
-  curl -sf -o /dev/null -X POST "$BASE/circuit-breakers/mock-detector-success/reset" -H 'X-API-Key: test-key' || true
 }
 
 background_load() { # SECONDS: about ten requests a second
@@ -148,8 +181,27 @@ background_load() { # SECONDS: about ten requests a second
 locust_passes() {
   compose run --rm --no-deps -T -e LOCUST_USERS=6 -e LOCUST_SPAWN_RATE=6 -e LOCUST_RUN_TIME="${SMOKE_LOCUST_TIME:-20s}" \
     locust -f /mnt/locust/locustfile_orchestration.py --headless --host http://orchestration:8000 --only-summary \
-    --exclude-tags async idempotency >"$ANSWER" 2>&1 || { tail -60 "$ANSWER"; fail "Locust does not pass"; }
+    >"$ANSWER" 2>&1 || { tail -60 "$ANSWER"; fail "Locust does not pass"; }
   held "Locust passes: $(grep -o 'verdict: .*' "$ANSWER")"
+}
+
+locust_workers() { # NUMBER
+  curl -sf "$LOCUST/stats/requests" | python3 -c 'import json, sys; sys.exit(len(json.load(sys.stdin)["workers"]) != int(sys.argv[1]))' "$1"
+}
+
+locust_requests() { # NUMBER: at least so many, and every worker has users
+  curl -sf "$LOCUST/stats/requests" | python3 -c '
+import json, sys
+stats = json.load(sys.stdin)
+total = next(each for each in stats["stats"] if each["name"] == "Aggregated")
+sys.exit(total["num_requests"] < int(sys.argv[1]) or not all(worker["user_count"] for worker in stats["workers"]))' "$1"
+}
+
+locust_is_distributed() {
+  until_holds 60 "two Locust workers have come to their master" locust_workers 2
+  curl -sf -o /dev/null "$LOCUST/swarm" -d user_count=4 -d spawn_rate=4 -d host=http://orchestration:8000 \
+    || fail "Locust's master does not start a run"
+  until_holds 60 "both Locust workers send requests" locust_requests 20
 }
 
 driver_passes() {
@@ -161,9 +213,33 @@ driver_passes() {
   until_holds 15 "the driver's samples are in Prometheus" prom 'last_over_time(k6_http_reqs_total[5m])'
 }
 
+drill_passes() {
+  local code=0
+  compose --profile drill run --rm -T drill >"$ANSWER" 2>&1 || code=$?
+  [ "$code" = 0 ] || { tail -60 "$ANSWER"; fail "the drill ends with $code"; }
+  held "the drill passes: $(grep -o 'time to .*' "$ANSWER" | paste -sd, | sed 's/,/, /g')"
+}
+
+# Whatever people open: it is there, whole, and its scripts run.
+pages_look_right() {
+  local code=0 alerts=$PROMETHEUS/alerts
+  # Debian's build has the classic pages only.
+  curl -sf -o /dev/null "http://$alerts" || alerts=$PROMETHEUS/classic/alerts
+  python3 tests/look_at_pages.py "${SMOKE_PICTURES:-results/pages}" \
+    docs "$BASE/docs" 'Detector orchestration|/orchestrate/batch|/circuit-breakers' \
+    alerts "http://$alerts" 'CircuitBreakerOpen|ErrorBudgetBurnsFast|JobsStuck|RedisDown' \
+    locust "$LOCUST" 'orchestration:8000|orchestrate: text|fault: malformed JSON' || code=$?
+  case $code in
+    0) held "the pages look right" ;;
+    3) [ -z "${CI:-}" ] || fail "there is no Chromium"
+       printf 'SKIP  no Chromium, the pages are not looked at\n' ;;
+    *) fail "a page is not right, see above" ;;
+  esac
+}
+
 dashboards_have_data() {
   # shellcheck disable=SC2086
-  cargo xtask dashboards --prometheus "$PROMETHEUS" ${SMOKE_DASHBOARDS:---absent orchestrator_redis_backend_up} || fail "queries without data, see above"
+  "${CARGO:-cargo}" xtask dashboards --prometheus "$PROMETHEUS" ${SMOKE_DASHBOARDS:---absent orchestrator_redis_backend_up} || fail "queries without data, see above"
   held "every panel and every rule has data"
 }
 
@@ -183,12 +259,18 @@ for service in "${SERVICES[@]}"; do until_holds 90 "$service is healthy" healthy
 compose up -d --scale locust-worker=2 locust-worker >/dev/null 2>&1
 
 say "use"
+answers
 readme_lines
 until_holds 60 "Prometheus scrapes all six" prom 'count(up{job=~"orchestrator|mock-detectors"} == 1) == 6'
 locust_passes
 driver_passes
+locust_is_distributed
+pages_look_right
+curl -sf -o /dev/null -X POST "$LOCUST/stop" || curl -sf -o /dev/null "$LOCUST/stop" || fail "Locust does not stop"
 
 say "break"
+# The drill first: it leaves all as it was, the other leaves a breaker open.
+drill_passes
 toggle
 
 say "look"
@@ -196,7 +278,7 @@ dashboards_have_data
 
 if [ -z "${SMOKE_KEEP:-}" ]; then
   say "down"
-  compose --profile load --profile replicas down -v --remove-orphans -t 5 >/dev/null 2>&1
+  down
   [ -z "$(left_over)" ] || fail "down left something behind: $(left_over)"
   held "down leaves nothing behind"
 fi

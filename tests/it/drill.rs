@@ -86,3 +86,16 @@ fn nothing_is_injected_into_a_system_that_is_not_steady() {
     assert!(!ended.stdout.contains("injected {"), "{}", ended.stdout);
     assert_eq!(journal["outcome"]["verdict"], "not_steady");
 }
+
+#[test]
+fn an_orchestrator_without_breakers_fails_the_drill() {
+    let fleet = FLEET.replace("breaker: { open_ms", "breaker: { enabled: false, open_ms");
+    assert_ne!(fleet, FLEET);
+    let up = Up::start(&fleet);
+    let (ended, journal) = run(&up, DRILL);
+    assert_eq!(ended.code, Some(99), "{}{}", ended.stdout, ended.stderr);
+    let said = "the breaker of shaky never opened";
+    assert!(ended.stdout.contains(said), "{}", ended.stdout);
+    assert_eq!(journal["outcome"]["verdict"], "failed");
+    assert_eq!(success_rate(&up, "shaky"), json!(1.0));
+}

@@ -14,44 +14,96 @@ pub struct Arguments {
 }
 
 /// What is checked by programs that not everybody has.
-const OPTIONAL: [(&str, &[&str]); 4] = [
-    (
-        "Prometheus configuration",
-        &["promtool", "check", "config", "prometheus/prometheus.yml"],
-    ),
-    (
-        "alerts",
-        &[
-            "promtool",
-            "test",
-            "rules",
-            "prometheus/rules/tests/alerts_test.yml",
+struct Optional {
+    name: &'static str,
+    /// A command that succeeds where the program is at hand.
+    needs: &'static [&'static str],
+    /// What brings it.
+    remedy: &'static str,
+    command: &'static [&'static str],
+}
+
+const PROMTOOL: &[&str] = &["promtool", "--version"];
+const PROMTOOL_REMEDY: &str = "promtool comes with Prometheus";
+
+const OPTIONAL: [Optional; 8] = [
+    Optional {
+        name: "Prometheus configuration",
+        needs: PROMTOOL,
+        remedy: PROMTOOL_REMEDY,
+        command: &["promtool", "check", "config", "prometheus/prometheus.yml"],
+    },
+    Optional {
+        name: "rules",
+        needs: PROMTOOL,
+        remedy: PROMTOOL_REMEDY,
+        command: &["sh", "-c", "promtool check rules prometheus/rules/*.yml"],
+    },
+    Optional {
+        name: "alerts",
+        needs: PROMTOOL,
+        remedy: PROMTOOL_REMEDY,
+        command: &[
+            "sh",
+            "-c",
+            "promtool test rules prometheus/rules/tests/*.yml",
         ],
-    ),
-    (
-        "locustfile",
-        &[
-            "python3",
-            "-m",
-            "py_compile",
-            "tests/locust/locustfile_orchestration.py",
+    },
+    Optional {
+        name: "locustfile",
+        needs: &["python3", "--version"],
+        remedy: "python3 is not installed",
+        command: &[
+            "sh",
+            "-c",
+            "python3 -m py_compile tests/locust/*.py tests/*.py",
         ],
-    ),
-    (
-        "compose file",
-        &[
+    },
+    Optional {
+        name: "compose file",
+        needs: &["docker-compose", "--version"],
+        remedy: "docker-compose 1.29 is not installed",
+        command: &[
             "docker-compose",
             "-f",
             "docker-compose.test.yml",
             "config",
             "-q",
         ],
-    ),
+    },
+    Optional {
+        name: "compose file, v2",
+        needs: &["docker", "compose", "version"],
+        remedy: "docker has no compose plugin",
+        command: &[
+            "docker",
+            "compose",
+            "-f",
+            "docker-compose.test.yml",
+            "config",
+            "-q",
+        ],
+    },
+    Optional {
+        name: "manifests",
+        needs: &[
+            "sh",
+            "-c",
+            "kubectl version --client && python3 -c 'import kubernetes_validate'",
+        ],
+        remedy: "kubectl, and pip install -r tests/kubernetes_requirements.txt",
+        command: &["python3", "tests/kubernetes_manifests.py"],
+    },
+    Optional {
+        name: "licences",
+        needs: &["cargo-deny", "--version"],
+        remedy: "`cargo install --locked cargo-deny` brings it",
+        command: &["cargo", "deny", "check", "licenses", "bans", "sources"],
+    },
 ];
 
-/// Every kustomization can be built; skipped without kubectl.
-const MANIFESTS: &str = "command -v kubectl >/dev/null || exit 0
-for folder in deploy/k8s deploy/k8s/*/; do kubectl kustomize $folder >/dev/null || exit 1; done";
+/// Steps that even CI goes without, because nothing that it can reach brings their program.
+const NOT_IN_CI: [&str; 1] = ["compose file, v2"];
 
 /// Every interleaving on the retry budget and the breaker's state.
 const LOOM: &[&str] = &[
@@ -92,28 +144,20 @@ pub fn run(root: &Path, arguments: &Arguments) -> bool {
         ),
         ("CI script", vec!["bash", "-n", ".ci/run"]),
         ("smoke script", vec!["bash", "-n", "tests/compose_smoke.sh"]),
-        ("manifests", vec!["bash", "-c", MANIFESTS]),
     ];
-    for (name, command) in OPTIONAL {
-        if command.first().is_some_and(|program| installed(program)) {
-            steps.push((name, command.to_vec()));
+    let mut sound = true;
+    for step in &OPTIONAL {
+        if succeeds(step.needs) {
+            steps.push((step.name, step.command.to_vec()));
         } else {
-            println!("validate: {name}: skipped, {} is not installed", command[0]);
+            sound &= left_out(step);
         }
     }
     if !arguments.skip_tests {
         steps.push(("tests", vec!["cargo", "test", "--workspace", "--quiet"]));
     }
     steps.push(("loom", LOOM.to_vec()));
-    if installed("cargo-deny") {
-        steps.push((
-            "licences",
-            vec!["cargo", "deny", "check", "licenses", "bans", "sources"],
-        ));
-    } else {
-        println!("validate: licences: skipped, `cargo install --locked cargo-deny` brings it");
-    }
-    let mut sound = report("tidy", || crate::tidy::run(root));
+    sound &= report("tidy", || crate::tidy::run(root));
     let form = crate::dashboards::Arguments::default();
     sound &= report("dashboards", || crate::dashboards::run(root, &form));
     sound &= report("reference pages", || crate::reference::is_fresh(root));
@@ -146,9 +190,22 @@ fn execute(root: &Path, command: &[&str]) -> bool {
     process.status().is_ok_and(|status| status.success())
 }
 
-fn installed(program: &str) -> bool {
-    Command::new(program)
-        .arg("--version")
-        .output()
-        .is_ok_and(|output| output.status.success())
+/// Says loudly that a step was not taken. On a machine that should have what it needs (`CI` is
+/// set), that is a failure.
+fn left_out(step: &Optional) -> bool {
+    let may_lack = std::env::var_os("CI").is_none() || NOT_IN_CI.contains(&step.name);
+    let verdict = if may_lack { "SKIPPED" } else { "FAILED" };
+    println!(
+        "validate: {}: {verdict}, not checked: {}",
+        step.name, step.remedy
+    );
+    may_lack
+}
+
+fn succeeds(command: &[&str]) -> bool {
+    let Some((program, arguments)) = command.split_first() else {
+        return false;
+    };
+    let output = Command::new(program).args(arguments).output();
+    output.is_ok_and(|output| output.status.success())
 }

@@ -130,7 +130,8 @@ pub struct Detect {
     pub within_ms: u64,
 }
 
-/// The system has recovered when no breaker is open and the steady state holds again.
+/// The system has recovered when the steady state holds again and the breakers that the faults
+/// opened are closed.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recover {

@@ -32,7 +32,8 @@ pub struct Outcome {
     pub time_to_impact_s: Option<f64>,
     /// From the first fault until the breaker opened.
     pub time_to_detect_s: Option<f64>,
-    /// From the end of the last fault until the steady state held and every breaker was closed.
+    /// From the end of the last fault until the steady state held and the breakers that the faults
+    /// had opened were closed.
     pub time_to_recover_s: Option<f64>,
     /// Probes from the first fault until recovery that got no answer.
     pub unanswered: usize,
@@ -49,16 +50,21 @@ pub fn unsteady(drill: &Drill, seen: &Observations) -> Vec<String> {
     }
 }
 
-/// When the steady state held again for as long as it was looked at before, every breaker closed.
-/// `now` is how long the drill has been going on; None: not yet.
+/// When the steady state held again for as long as it was looked at before, with the breakers that
+/// the faults had opened closed. `now` is how long the drill has been going on; None: not yet.
 pub fn recovered(drill: &Drill, seen: &Observations, now: Duration) -> Option<Duration> {
-    if seen.breakers_not_closed().next().is_some() {
+    let opened = opened_by_faults(drill, seen);
+    if seen
+        .breakers_not_closed()
+        .any(|name| opened.contains(&name))
+    {
         return None;
     }
     let faults_end = end_of_faults(drill);
     let last_move = seen
         .breakers
         .iter()
+        .filter(|breaker| opened.contains(&breaker.detector.as_str()))
         .map(|breaker| breaker.at)
         .max()
         .unwrap_or_default();
@@ -72,6 +78,22 @@ pub fn recovered(drill: &Drill, seen: &Observations, now: Duration) -> Option<Du
         let measured = seen.measure(*begin..*begin + stable);
         measured.is_some_and(|measured| holds(&drill.steady_state.expect, &measured))
     })
+}
+
+/// The faulted detectors whose breaker opened while there were faults. What a flaky neighbour's
+/// breaker does by itself, before or later, says nothing about recovery.
+fn opened_by_faults<'a>(drill: &Drill, seen: &'a Observations) -> Vec<&'a str> {
+    let faulted = |name: &str| {
+        let mut chosen = drill.faults.iter().map(|fault| fault.detector.as_str());
+        chosen.any(|chosen| chosen == "all" || chosen == name)
+    };
+    let spell = drill.injection()..=end_of_faults(drill);
+    seen.breakers
+        .iter()
+        .filter(|breaker| breaker.state == "open" && spell.contains(&breaker.at))
+        .map(|breaker| breaker.detector.as_str())
+        .filter(|name| faulted(name))
+        .collect()
 }
 
 pub fn end_of_faults(drill: &Drill) -> Duration {
@@ -314,6 +336,26 @@ mod tests {
             Verdict::NotSteady,
             "coverage 0.625",
         );
+    }
+
+    #[test]
+    fn a_breaker_that_the_faults_did_not_open_is_not_waited_for() {
+        let mut seen = seen(4_500, 9_000, Some(4_700));
+        for (at, detector) in [(5_000, "neighbour"), (9_500, "a")] {
+            seen.breakers.push(BreakerSeen {
+                at: ms(at),
+                detector: detector.to_owned(),
+                state: "open".to_owned(),
+            });
+        }
+        let outcome = judge(&drill(), &seen, ms(15_000), &[]);
+        assert_eq!(
+            outcome.verdict,
+            Verdict::Failed,
+            "its own opened again: {outcome}"
+        );
+        seen.breakers.pop();
+        check(&seen, Verdict::Passed, "time to recover: 1.0 s");
     }
 
     #[test]
