@@ -308,7 +308,8 @@ fn callable(detector: &str, endpoint: &str) -> Result<Uri, ConfigError> {
         endpoint: endpoint.to_owned(),
     };
     let uri: Uri = endpoint.parse().map_err(|_| wrong())?;
-    if uri.scheme_str() != Some("http") || uri.host().is_none() {
+    let named = |uri: &Uri| uri.authority().is_some_and(|it| it.as_str().contains('@'));
+    if uri.scheme_str() != Some("http") || uri.host().is_none() || named(&uri) {
         return Err(wrong());
     }
     Ok(uri)

@@ -169,6 +169,8 @@ async fn a_changed_file_is_noticed_without_being_told() {
     );
     let both = [("a", &a), ("b", &b)];
     let followed = Followed::start(&both, &json!({"detectors": ["a"]})).await;
+    // It serves: then it follows, too.
+    assert_eq!(followed.service.get("/health").await.status, 200);
     let path = followed.folder.path().join("settings.json");
     std::fs::write(path, json!({"detectors": ["a", "b"]}).to_string()).expect("writable");
     let line = "orchestrator_config_reloads_total{result=\"applied\"} 1";
