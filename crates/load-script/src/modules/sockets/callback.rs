@@ -258,13 +258,12 @@ impl Session {
         emit(socket, "close", Some(code))
     }
 
-    fn send(&self, socket: &Object<'_>, frame: &[u8]) -> Result<bool, Throw> {
+    fn send(&self, socket: &Object<'_>, frame: &[u8]) -> Result<(), Throw> {
         if self.is_closed.get() {
-            self.fail(socket.ctx(), socket, ("websocket: close sent", None))?;
-            return Ok(false);
+            return self.fail(socket.ctx(), socket, ("websocket: close sent", None));
         }
         self.link.send(frame);
-        Ok(true)
+        Ok(())
     }
 
     fn message(&self, is_text: bool, payload: &[u8]) -> Vec<u8> {
@@ -356,9 +355,9 @@ fn hide<'js>(object: &Object<'js>, key: &str, value: Value<'js>) -> Result<(), T
 fn send<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let (session, socket) = socket_of(call)?;
     let text = call.text(0)?;
-    if session.send(&socket, &session.message(true, text.as_bytes()))? {
-        session.samples.sent();
-    }
+    session.send(&socket, &session.message(true, text.as_bytes()))?;
+    // k6 counts what came too late as well.
+    session.samples.sent();
     Ok(call.undefined())
 }
 
@@ -378,9 +377,8 @@ fn send_binary<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
             "expected ArrayBuffer as argument, received: {kind}"
         )));
     };
-    if session.send(&socket, &session.message(false, &bytes))? {
-        session.samples.sent();
-    }
+    session.send(&socket, &session.message(false, &bytes))?;
+    session.samples.sent();
     Ok(call.undefined())
 }
 
