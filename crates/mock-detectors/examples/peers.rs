@@ -130,6 +130,9 @@ struct Asking {
     delay: Duration,
 }
 
+/// A server that takes longer than this over an answer has lost it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// Asks at a constant rate over so many connections; how late each answer is by this process'
 /// clock, and by the answer's own account, where it gives one.
 async fn delay(address: SocketAddr, asking: Asking) -> Outcome {
@@ -153,7 +156,7 @@ async fn delay(address: SocketAddr, asking: Asking) -> Outcome {
                 tokio::time::sleep_until(at.into()).await;
                 let sent = Instant::now();
                 stream.write_all(&request).await?;
-                let text = read_answer(&mut stream).await?;
+                let text = tokio::time::timeout(PATIENCE, read_answer(&mut stream)).await??;
                 let by_client = micros(sent.elapsed()) - micros(asking.delay);
                 let value = |name: &str| -> Option<i64> {
                     let from = text.find(name)? + name.len();
@@ -194,11 +197,27 @@ async fn read_answer(stream: &mut TcpStream) -> std::io::Result<String> {
         if stream.read_buf(&mut bytes).await? == 0 {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
-        // The body is one JSON object, so its last byte ends the answer, or the last chunk does.
-        if bytes.ends_with(b"}") || bytes.ends_with(b"\r\n0\r\n\r\n") {
-            return Ok(String::from_utf8_lossy(&bytes).into_owned());
+        let text = String::from_utf8_lossy(&bytes);
+        if let Some((head, body)) = text.split_once("\r\n\r\n")
+            && is_complete(head, body)
+        {
+            return Ok(text.into_owned());
         }
     }
+}
+
+/// Whether a body is whole: by its length, or by its last chunk.
+fn is_complete(head: &str, body: &str) -> bool {
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        let length = value.trim().parse::<usize>().ok()?;
+        name.eq_ignore_ascii_case("content-length")
+            .then_some(length)
+    });
+    length.map_or_else(
+        || body.ends_with("\r\n0\r\n\r\n"),
+        |length| body.len() >= length,
+    )
 }
 
 fn quantiles(mut values: Vec<i64>) -> serde_json::Value {

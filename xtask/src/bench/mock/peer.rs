@@ -40,8 +40,15 @@ impl Peer {
         self.child.id()
     }
 
-    /// `WireMock` with a stub that answers what the bare peers answer, after a delay.
-    pub(super) fn start_wiremock(jar: &Path, delay_ms: u32) -> Result<Self> {
+    /// `WireMock` with a stub that answers what the bare peers answer, after a delay. Its journal
+    /// costs more with every entry that it holds, so it is measured without one, too.
+    pub(super) fn start_wiremock(jar: &Path, delay_ms: u32, journal: bool) -> Result<Self> {
+        // A journal is on by default and without a bound; ours holds as many.
+        let journal: &[&str] = if journal {
+            &["--max-request-journal-entries", "10000"]
+        } else {
+            &["--no-request-journal"]
+        };
         let port = std::net::TcpListener::bind("127.0.0.1:0")?
             .local_addr()?
             .port();
@@ -49,8 +56,7 @@ impl Peer {
             .arg("-jar")
             .arg(jar)
             .args(["--port", &port.to_string(), "--disable-banner"])
-            // Its journal is on by default and without a bound; ours holds as many.
-            .args(["--max-request-journal-entries", "10000"])
+            .args(journal)
             // Delays that hold no thread each, or a thousand of them would need a thousand.
             .args(["--async-response-enabled", "true", "--async-response-threads", "10"])
             .stdout(Stdio::null())
