@@ -1,0 +1,131 @@
+// Replicas behind one name that share a store: what one accepts, the others answer, and killing
+// one of them under load loses nothing. Whoever runs this kills one while it runs.
+//
+//   PERF_BASE_URL (http://localhost:8000)  the name that stands for all of them
+//   REPLICA_URLS                           each by itself, separated by commas: jobs go from one
+//                                          to the next
+//   REPLICA_DURATION (30s)                 how long jobs are given
+//
+// A client that gets no answer cannot know whether its job was taken. It asks again with the same
+// idempotency key, and must get the job that it had.
+
+import http from 'k6/http';
+import { check, sleep } from 'k6';
+import { Counter } from 'k6/metrics';
+
+const BASE_URL = (__ENV.PERF_BASE_URL || 'http://localhost:8000').replace(/\/+$/, '');
+const REPLICAS = (__ENV.REPLICA_URLS || BASE_URL).split(',');
+const HEADERS = {
+  'Content-Type': 'application/json',
+  'X-API-Key': __ENV.ORCHESTRATION_PERF_API_KEY || 'test-key',
+};
+const ENDED = ['completed', 'failed', 'cancelled'];
+// A killed replica's jobs are taken over once its lease has run out.
+const PATIENCE_S = 90;
+
+const accepted = new Counter('jobs_accepted');
+const answered = new Counter('jobs_answered');
+const lost = new Counter('jobs_lost');
+const unanswered = new Counter('requests_unanswered');
+
+export const options = {
+  // Every connection asks for the name again, so that it gets to know who is there.
+  dns: { ttl: '0', select: 'roundRobin' },
+  scenarios: {
+    across: { executor: 'per-vu-iterations', vus: 1, iterations: 10, exec: 'across', maxDuration: '2m' },
+    throughout: {
+      executor: 'constant-arrival-rate',
+      rate: 6,
+      duration: __ENV.REPLICA_DURATION || '30s',
+      preAllocatedVUs: 40,
+      maxVUs: 200,
+      gracefulStop: `${PATIENCE_S}s`,
+      exec: 'throughout',
+    },
+  },
+  thresholds: {
+    checks: ['rate==1'],
+    jobs_accepted: ['count>=50'],
+    jobs_lost: ['count==0'],
+    dropped_iterations: ['count==0'],
+  },
+};
+
+// Asks until somebody answers; null when nobody does for too long.
+function insist(ask) {
+  const deadline = Date.now() + PATIENCE_S * 1000;
+  while (Date.now() < deadline) {
+    const response = ask();
+    // 0: no answer at all; 502 to 504: somebody who says that it cannot answer now.
+    if (response.status !== 0 && !(response.status >= 502 && response.status <= 504)) {
+      return response;
+    }
+    unanswered.add(1);
+    sleep(0.2);
+  }
+  return null;
+}
+
+function give(base, key) {
+  const body = JSON.stringify({
+    content: `Job ${key}: write to jane@example.com`,
+    content_type: 'text',
+    processing_mode: 'async',
+  });
+  const headers = { ...HEADERS, 'Idempotency-Key': key };
+  return insist(() => http.post(`${base}/orchestrate`, body, { headers, timeout: '5s', tags: { name: 'give' } }));
+}
+
+function result(base, job) {
+  const deadline = Date.now() + PATIENCE_S * 1000;
+  while (Date.now() < deadline) {
+    const response = insist(() =>
+      http.get(`${base}/orchestrate/status/${job}`, { headers: HEADERS, timeout: '5s', tags: { name: 'status' } }),
+    );
+    if (response === null || response.status !== 200 || ENDED.includes(response.json('status'))) {
+      return response;
+    }
+    sleep(0.25);
+  }
+  return null;
+}
+
+function see(base, given) {
+  const taken = check(given, { 'a job is accepted': (r) => r !== null && r.status === 202 });
+  if (!taken) {
+    console.error(given === null ? 'nobody took the job' : `job not taken: ${given.status} ${given.body}`);
+    return;
+  }
+  accepted.add(1);
+  const ended = result(base, given.json('job_id'));
+  const good = check(ended, {
+    'an accepted job is answered': (r) => r !== null && r.status === 200,
+    'and has come to a result': (r) => r !== null && r.json('status') === 'completed' && r.json('result') !== null,
+  });
+  if (good) {
+    answered.add(1);
+  } else {
+    lost.add(1);
+    console.error(`job ${given.json('job_id')} lost: ${ended === null ? 'no answer' : `${ended.status} ${ended.body}`}`);
+  }
+}
+
+// Given to one, asked of the next.
+export function across() {
+  const from = REPLICAS[__ITER % REPLICAS.length];
+  const to = REPLICAS[(__ITER + 1) % REPLICAS.length];
+  see(to, give(from, `across-${Date.now()}-${__ITER}`));
+}
+
+// Given to whoever the name stands for, and asked of whoever it stands for by then.
+export function throughout() {
+  const key = `throughout-${Date.now()}-${__VU}-${__ITER}`;
+  const first = give(BASE_URL, key);
+  if (first !== null && first.status === 202 && __ITER % 5 === 0) {
+    const again = give(BASE_URL, key);
+    check(again, {
+      'the same key brings the same job': (r) => r !== null && r.json('job_id') === first.json('job_id'),
+    });
+  }
+  see(BASE_URL, first);
+}
