@@ -5,4 +5,4 @@ pub mod metrics;
 mod openmetrics;
 pub mod serve;
 
-pub use serve::{BindError, Shutdown, bind, serve};
+pub use serve::{BindError, Shutdown, bind, serve, serve_within};

@@ -5,8 +5,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
-use axum::serve::ListenerExt;
-use tokio::net::TcpListener;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// Says when to stop. Clones share the signal; a child can be stopped alone.
@@ -51,18 +55,160 @@ pub async fn bind(address: SocketAddr, what: &str) -> Result<TcpListener, BindEr
         })
 }
 
+/// How long a client may take for a request's head, and how long a kept connection may be idle:
+/// a place that is held by nobody who asks is a place that somebody else cannot have.
+pub const HEAD: Duration = Duration::from_secs(30);
+
 /// Serves `router` until `shutdown`, then lets running requests end, for 10 s at most.
 ///
 /// # Errors
 /// The listener broke.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown) -> io::Result<()> {
-    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-    let stop = shutdown.clone();
-    let server = axum::serve(listener, router)
-        .with_graceful_shutdown(async move { stop.cancelled().await })
-        .into_future();
+    serve_within(listener, router, HEAD, shutdown).await
+}
+
+/// The same with a time of one's own for a request's head. (`axum::serve` has none: a client that
+/// never ends its head would hold its connection for ever.)
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_within(
+    listener: TcpListener,
+    router: Router,
+    head: Duration,
+    shutdown: Shutdown,
+) -> io::Result<()> {
+    // Finding out which protocol a client speaks would be without any time of its own.
+    let mut protocol = Builder::new(TokioExecutor::new()).http1_only();
+    let mut http1 = protocol.http1();
+    http1.timer(TokioTimer::new()).header_read_timeout(head);
+    let draining = GracefulShutdown::new();
+    // Connections end with this future.
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    let ending = draining.watcher();
+                    let served = connection(protocol.clone(), stream, router.clone(), ending);
+                    connections.spawn(served);
+                }
+                Err(error) => pause_after(&error).await,
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+    drop(listener);
     tokio::select! {
-        result = server => result,
-        () = async { shutdown.cancelled().await; tokio::time::sleep(DRAIN).await } => Ok(()),
+        () = draining.shutdown() => {}
+        () = tokio::time::sleep(DRAIN) => {}
+    }
+    Ok(())
+}
+
+/// One connection to its end.
+async fn connection(
+    protocol: Builder<TokioExecutor>,
+    stream: TcpStream,
+    router: Router,
+    ending: Watcher,
+) {
+    drop(stream.set_nodelay(true));
+    let service = TowerToHyperService::new(router);
+    let serving = protocol.serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = ending.watch(serving.into_owned()).await {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+/// A connection that broke before it was accepted is the client's affair. Anything else, such as
+/// too many open files, goes away by waiting or not at all.
+async fn pause_after(error: &io::Error) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    if ![ConnectionAborted, ConnectionRefused, ConnectionReset].contains(&error.kind()) {
+        tracing::error!(%error, "no connection can be accepted; trying again in a second");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    const SHORT: Duration = Duration::from_millis(200);
+
+    /// Sends `parts` one after the other, and returns what was answered until the server hung up.
+    async fn check(parts: &[&str], expected: &str) {
+        let local: SocketAddr = "127.0.0.1:0".parse().expect("an address");
+        let listener = bind(local, "a test").await.expect("a free port");
+        let address = listener.local_addr().expect("a bound address");
+        let router = Router::new().route("/", get(|| async { "hello" }));
+        let shutdown = Shutdown::new();
+        let serving = serve_within(listener, router, SHORT, shutdown.clone());
+        let serving = tokio::spawn(serving);
+        let mut stream = TcpStream::connect(address).await.expect("a connection");
+        for part in parts {
+            stream.write_all(part.as_bytes()).await.expect("sent");
+            tokio::time::sleep(SHORT / 4).await;
+        }
+        let mut answer = String::new();
+        let reading = stream.read_to_string(&mut answer);
+        let ended = tokio::time::timeout(Duration::from_secs(20), reading).await;
+        drop(ended.expect("the server hung up"));
+        assert!(
+            answer.ends_with(expected) && answer.is_empty() == expected.is_empty(),
+            "{parts:?} {answer}"
+        );
+        shutdown.cancel();
+        serving.await.expect("no panic").expect("a clean end");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_never_ends_its_head_is_cut() {
+        check(&[], "").await;
+        check(&["P"], "").await;
+        check(&["GET / HTTP/1.1\r\n", "host: x\r\n"], "").await;
+        // Each byte comes in time, the head as a whole does not.
+        check(
+            &["GET / HTTP/1.1\r\n", "a: 1\r\n", "b: 1\r\n", "c: 1\r\n"],
+            "",
+        )
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_client_that_asks_is_answered_and_then_cut_when_it_is_idle() {
+        check(&["GET / HTTP/1.1\r\nhost: x\r\n\r\n"], "hello").await;
+    }
+
+    #[tokio::test]
+    async fn a_request_under_way_ends_before_the_server_does() {
+        let local: SocketAddr = "127.0.0.1:0".parse().expect("an address");
+        let listener = bind(local, "a test").await.expect("a free port");
+        let address = listener.local_addr().expect("a bound address");
+        let shutdown = Shutdown::new();
+        let begun = Shutdown::new();
+        let stop = (shutdown.clone(), begun.clone());
+        let slow = move || async move {
+            stop.1.cancel();
+            stop.0.cancelled().await;
+            tokio::time::sleep(SHORT).await;
+            "done"
+        };
+        let router = Router::new().route("/", get(slow));
+        let serving = tokio::spawn(serve(listener, router, shutdown.clone()));
+        let mut stream = TcpStream::connect(address).await.expect("a connection");
+        let request = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+        stream.write_all(request).await.expect("sent");
+        begun.cancelled().await;
+        shutdown.cancel();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("an answer");
+        assert!(answer.ends_with("done"), "{answer}");
+        serving.await.expect("no panic").expect("a clean end");
+        assert!(TcpStream::connect(address).await.is_err(), "nobody listens");
     }
 }
