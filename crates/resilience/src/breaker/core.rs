@@ -49,10 +49,13 @@ enum Phase {
         window: Window,
         consecutive: u32,
     },
-    /// `until` is `None` when an operator opened it.
     Open {
-        until: Option<Instant>,
+        until: Instant,
+        /// From when a call of last resort may be made.
+        last_resort: Instant,
     },
+    /// Opened by an operator, who alone closes it.
+    Forced,
     HalfOpen {
         trials: Trials,
     },
@@ -94,12 +97,16 @@ impl Core {
         match &mut self.phase {
             _ if !self.config.enabled => {}
             Phase::Closed { .. } => {}
-            Phase::Open { until } => {
-                let forced = Duration::from_millis(self.config.max_open_ms);
-                let wait = until.map_or(forced, |until| until.saturating_duration_since(now));
+            Phase::Open { until, .. } => {
                 return Err(Rejected {
                     state: State::Open,
-                    retry_after: wait,
+                    retry_after: until.saturating_duration_since(now),
+                });
+            }
+            Phase::Forced => {
+                return Err(Rejected {
+                    state: State::Open,
+                    retry_after: Duration::from_millis(self.config.max_open_ms),
                 });
             }
             Phase::HalfOpen { trials } => {
@@ -118,6 +125,20 @@ impl Core {
         Ok(Ticket { epoch: self.epoch })
     }
 
+    /// Leave for a call although it is open, for who has nobody else to ask and must ask: one per
+    /// `open_ms`, however long the wait has grown, and none where an operator opened it. To be
+    /// answered as any other. If it succeeds, the recovery begins with it; else nothing changes.
+    pub fn last_resort(&mut self, now: Instant) -> Option<Ticket> {
+        let interval = Duration::from_millis(self.config.open_ms);
+        match &mut self.phase {
+            Phase::Open { last_resort, .. } if now >= *last_resort => {
+                *last_resort = now + interval;
+                Some(Ticket { epoch: self.epoch })
+            }
+            _ => None,
+        }
+    }
+
     /// Counts what became of a call. A ticket of an earlier period changes nothing: a straggler
     /// neither closes nor re-opens.
     pub fn report(&mut self, ticket: Ticket, now: Instant, report: Report, rng: &mut impl Rng) {
@@ -128,7 +149,22 @@ impl Core {
         let slow = self.config.slow_call_ms > 0
             && report.elapsed > Duration::from_millis(self.config.slow_call_ms);
         match (&mut self.phase, report.outcome) {
-            (Phase::Open { .. }, _) => {}
+            // Only a call of last resort has a ticket of this period.
+            (Phase::Open { .. }, Outcome::Success) if !slow => {
+                let trials = Trials {
+                    since: Some(now),
+                    succeeded: 1,
+                    ..Trials::default()
+                };
+                self.enter(Phase::HalfOpen { trials }, Reason::LastResortSucceeded);
+                self.decide_recovery(now, report.retry_after, rng);
+            }
+            (Phase::Forced, _) => {}
+            (Phase::Open { last_resort, .. }, _) => {
+                let cap = Duration::from_millis(self.config.max_open_ms);
+                let asked = report.retry_after.unwrap_or_default().min(cap);
+                *last_resort = (*last_resort).max(now + asked);
+            }
             (Phase::HalfOpen { trials }, Outcome::Ignored) => trials.give_back(),
             (Phase::Closed { .. }, Outcome::Ignored) => {}
             (Phase::HalfOpen { trials }, outcome) => {
@@ -177,7 +213,7 @@ impl Core {
 
     /// Opens until [`Core::reset`].
     pub fn force_open(&mut self) {
-        self.enter(Phase::Open { until: None }, Reason::Forced);
+        self.enter(Phase::Forced, Reason::Forced);
     }
 
     /// Closes and forgets.
@@ -191,7 +227,7 @@ impl Core {
     pub fn state(&self) -> State {
         match self.phase {
             Phase::Closed { .. } => State::Closed,
-            Phase::Open { .. } => State::Open,
+            Phase::Open { .. } | Phase::Forced => State::Open,
             Phase::HalfOpen { .. } => State::HalfOpen,
         }
     }
@@ -200,7 +236,7 @@ impl Core {
     pub fn counts(&mut self, now: Instant) -> Counts {
         match &mut self.phase {
             Phase::Closed { window, .. } => window.counts(now),
-            Phase::Open { .. } | Phase::HalfOpen { .. } => Counts::default(),
+            Phase::Open { .. } | Phase::Forced | Phase::HalfOpen { .. } => Counts::default(),
         }
     }
 
@@ -212,7 +248,7 @@ impl Core {
     /// What time alone brings: an open one becomes half_open, an undecided recovery re-opens.
     fn advance(&mut self, now: Instant, rng: &mut impl Rng) {
         match &self.phase {
-            Phase::Open { until: Some(until) } if now >= *until => {
+            Phase::Open { until, .. } if now >= *until => {
                 self.enter(
                     Phase::HalfOpen {
                         trials: Trials::default(),
@@ -306,9 +342,12 @@ impl Core {
         let wait = Duration::from_secs_f64(jittered / 1e3)
             .max(asked.unwrap_or_default())
             .min(Duration::from_millis(cap_ms));
+        let cap = Duration::from_millis(cap_ms);
+        let soonest = Duration::from_millis(self.config.open_ms).max(asked.unwrap_or_default());
         self.enter(
             Phase::Open {
-                until: Some(now + wait),
+                until: now + wait,
+                last_resort: now + soonest.min(cap),
             },
             reason,
         );

@@ -52,6 +52,15 @@ impl Breaker {
         })
     }
 
+    /// Leave for one call although it is open; see [`Core::last_resort`].
+    pub fn last_resort(&self) -> Option<Permit> {
+        let ticket = self.decide(|core| core.last_resort(now()))?;
+        Some(Permit {
+            breaker: self.clone(),
+            ticket: Some(ticket),
+        })
+    }
+
     /// A health check passed: starts a recovery that is due.
     pub fn probe_succeeded(&self) {
         self.decide(|core| core.probe_succeeded(now(), &mut rand::rng()));

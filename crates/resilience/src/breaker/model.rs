@@ -19,6 +19,7 @@ struct Model {
     calls: Vec<(Instant, bool, bool)>,
     streak: u32,
     opened: Option<(Instant, Duration)>,
+    last_resort: Option<Instant>,
     cycles: u32,
     trials: Vec<Trial>,
     first_trial: Option<Instant>,
@@ -40,6 +41,7 @@ impl Model {
             calls: Vec::new(),
             streak: 0,
             opened: None,
+            last_resort: None,
             cycles: 0,
             trials: Vec::new(),
             first_trial: None,
@@ -59,6 +61,8 @@ impl Model {
         let cap = MS * self.config.max_open_ms as u32;
         let wait = (MS * self.config.open_ms as u32 * 2_u32.pow(self.cycles.min(10))).min(cap);
         self.opened = Some((now, wait.max(asked.unwrap_or_default()).min(cap)));
+        let usual = MS * self.config.open_ms as u32;
+        self.last_resort = Some(now + usual.max(asked.unwrap_or_default()).min(cap));
         self.enter(State::Open);
     }
 
@@ -91,6 +95,15 @@ impl Model {
         }
     }
 
+    fn last_resort(&mut self, now: Instant) -> Option<u64> {
+        let from = self.last_resort?;
+        if self.state != State::Open || now < from {
+            return None;
+        }
+        self.last_resort = Some(now + MS * self.config.open_ms as u32);
+        Some(self.period)
+    }
+
     fn give_back(&mut self) {
         let running = self
             .trials
@@ -111,7 +124,18 @@ impl Model {
         let slow =
             self.config.slow_call_ms > 0 && report.elapsed > MS * self.config.slow_call_ms as u32;
         match (self.state, report.outcome) {
-            (State::Open, _) | (State::Closed, Outcome::Ignored) => {}
+            (State::Open, Outcome::Success) if !slow => {
+                self.enter(State::HalfOpen);
+                self.trials.push(Trial::Good);
+                self.first_trial = Some(now);
+                self.decide_recovery(now, None);
+            }
+            (State::Open, _) => {
+                let cap = MS * self.config.max_open_ms as u32;
+                let asked = now + report.retry_after.unwrap_or_default().min(cap);
+                self.last_resort = self.last_resort.map(|from| from.max(asked));
+            }
+            (State::Closed, Outcome::Ignored) => {}
             (State::HalfOpen, Outcome::Ignored) => self.give_back(),
             (State::HalfOpen, outcome) => {
                 let running = self
@@ -187,6 +211,8 @@ impl Model {
 enum Step {
     Wait(u16),
     Acquire,
+    /// Asks as one who must be answered.
+    Insist,
     /// Answers the n-th outstanding ticket, however old.
     Report(usize, Outcome, u8, Option<u16>),
     Drop(usize),
@@ -202,6 +228,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         2 => (0_u16..400).prop_map(Step::Wait),
         6 => Just(Step::Acquire),
+        2 => Just(Step::Insist),
         5 => (0_usize..8, outcome, 0_u8..40, proptest::option::weighted(0.1, 0_u16..900))
             .prop_map(|(which, outcome, took, asked)| Step::Report(which, outcome, took, asked)),
         1 => (0_usize..8).prop_map(Step::Drop),
@@ -262,6 +289,12 @@ proptest! {
                     if let (Ok(ticket), Some(period)) = (ours, theirs) {
                         tickets.push((ticket, period));
                     }
+                }
+                Step::Insist => {
+                    let ours = core.acquire(now, &mut rng).ok().or_else(|| core.last_resort(now));
+                    let theirs = model.acquire(now).or_else(|| model.last_resort(now));
+                    prop_assert_eq!(ours.is_some(), theirs.is_some());
+                    tickets.extend(ours.zip(theirs));
                 }
                 Step::Report(which, outcome, took, asked) if which < tickets.len() => {
                     let (ticket, period) = tickets.remove(which);
@@ -396,6 +429,93 @@ fn a_slow_success_fails_a_trial() {
     };
     core.report(ticket, now, slow, &mut rng);
     assert_eq!(core.state(), State::Open);
+}
+
+#[test]
+fn a_call_of_last_resort_goes_once_per_interval_however_long_the_wait_is() {
+    let config = Config {
+        half_open_calls: 2,
+        ..strict()
+    };
+    let (start, mut rng) = (Instant::now(), SmallRng::seed_from_u64(0));
+    let second = Duration::from_secs(1);
+    let mut core = Core::new(config, start);
+    // Opened, and opened again: the wait is now two minutes, the interval still one.
+    fail(&mut core, start, None, &mut rng);
+    let now = start + 60 * second;
+    fail(&mut core, now, None, &mut rng);
+    assert_eq!(wait_of(&mut core, now), 120 * second);
+    assert_eq!(core.last_resort(now + 59 * second), None);
+    let failed = core.last_resort(now + 60 * second).expect("it is due");
+    assert_eq!(core.last_resort(now + 60 * second), None, "one alone");
+    let report = |outcome| Report {
+        outcome,
+        elapsed: MS,
+        retry_after: None,
+    };
+    core.report(
+        failed,
+        now + 61 * second,
+        report(Outcome::Failure),
+        &mut rng,
+    );
+    assert_eq!(core.state(), State::Open);
+    assert_eq!(
+        wait_of(&mut core, now + 61 * second),
+        59 * second,
+        "no longer for that"
+    );
+    let now = now + 119 * second;
+    assert_eq!(core.last_resort(now), None);
+    let late = now + second - MS;
+    core.take_transitions();
+    assert_eq!(core.last_resort(late), None);
+    assert!(
+        core.acquire(now + second, &mut rng).is_ok(),
+        "its wait is over"
+    );
+}
+
+#[test]
+fn a_call_of_last_resort_that_succeeds_begins_the_recovery() {
+    let (start, mut rng) = (Instant::now(), SmallRng::seed_from_u64(0));
+    let config = Config {
+        half_open_calls: 3,
+        max_open_ms: 600_000,
+        ..strict()
+    };
+    let mut core = Core::new(config, start);
+    let asked = Some(Duration::from_secs(300));
+    fail(&mut core, start, asked, &mut rng);
+    let early = start + Duration::from_secs(60);
+    assert_eq!(core.last_resort(early), None, "it was asked to wait longer");
+    core.force_open();
+    assert_eq!(
+        core.last_resort(start + Duration::from_secs(999)),
+        None,
+        "an operator's word"
+    );
+    core.reset(start);
+    fail(&mut core, start, None, &mut rng);
+    // Two failed recoveries make the wait longer than the interval.
+    let mut now = start;
+    for _ in 0..2 {
+        now += wait_of(&mut core, now);
+        fail(&mut core, now, None, &mut rng);
+        fail(&mut core, now, None, &mut rng);
+    }
+    now += Duration::from_secs(60);
+    let ticket = core.last_resort(now).expect("it is due");
+    let good = Report {
+        outcome: Outcome::Success,
+        elapsed: MS,
+        retry_after: None,
+    };
+    core.report(ticket, now, good, &mut rng);
+    assert_eq!(core.state(), State::HalfOpen);
+    let ticket = core.acquire(now, &mut rng).expect("a trial");
+    core.report(ticket, now, good, &mut rng);
+    assert_eq!(core.state(), State::Closed);
 }
 
 #[test]
