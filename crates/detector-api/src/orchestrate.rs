@@ -242,6 +242,9 @@ pub struct DetectorTimeline {
     pub end_ms: f64,
     /// Waiting for a free place.
     pub queued_ms: f64,
+    /// Waiting before failed attempts were repeated.
+    #[serde(default)]
+    pub backoff_ms: f64,
     pub attempts: Vec<AttemptTimeline>,
     /// Where the answer came from when this request made no call for it: `hit` (kept from
     /// before), `shared` (of another request's call), `stale` (kept, stands in for an open breaker).
@@ -252,9 +255,16 @@ pub struct DetectorTimeline {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AttemptTimeline {
     pub start_ms: f64,
+    /// When there was a connection to send it on, at once where one was open. Absent: there never
+    /// was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connected_ms: Option<f64>,
     pub end_ms: f64,
-    /// `success`, or the class of the failure.
+    /// `success`, `cancelled` where another attempt won, or the class of the failure.
     pub outcome: String,
+    /// Sent beside an earlier one that took unusually long.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hedge: bool,
 }
 
 /// Answer to `POST /orchestrate/batch`. Each entry of the batch keeps its place in `results`.

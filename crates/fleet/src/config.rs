@@ -306,6 +306,12 @@ pub struct Detector {
     /// only named.
     #[serde(default)]
     pub on_failure: OnFailure,
+    /// Nobody can stand in for it: a request that names its own detectors asks it as well, a
+    /// brown-out never leaves it out, one call an interval is tried even while all its breakers are
+    /// open, and the service is ready only while health checks see it well. Where no detector is
+    /// required, one that is well is enough to be ready.
+    #[serde(default)]
+    pub required: bool,
     /// Makes it a shadow of the detector of this name: it is asked after it, to see whether they
     /// agree, and its answer goes into metrics alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -184,9 +184,17 @@ impl App {
             return false;
         };
         self.registry.store(Arc::new(before.without(name)));
-        self.metrics.forget(name);
+        self.metrics.forget(&self.registry.load());
         self.changed(name, Some(old), "removed").await;
         true
+    }
+
+    /// Drops the metrics that late calls to removed detectors made. Not while the registry changes:
+    /// a detector has its metrics before it is in there.
+    pub fn forget_detectors(&self) {
+        if let Ok(_unchanged) = self.registry_change.try_lock() {
+            self.metrics.forget_again(&self.registry.load());
+        }
     }
 
     /// A new detector of these settings, in no registry yet.

@@ -1,11 +1,14 @@
 //! One exchange with one detector: what is sent, how long it may take, what is believed.
 
+use std::pin::pin;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
 use detector_api::header as names;
 use http::{HeaderValue, Method, Request, header};
 use http_body_util::Full;
+use hyper_util::client::legacy::connect::capture_connection;
 use tokio::time::{Instant, timeout_at};
 
 use crate::answer::Answer;
@@ -18,11 +21,41 @@ use crate::transport::retry_after;
 /// An attempt with less time than this is not begun: it could only fail.
 pub const SHORTEST: Duration = Duration::from_millis(5);
 
+/// How far an attempt has got; who drops the attempt still knows.
+#[derive(Debug)]
+pub struct Progress {
+    /// From 1 in each detector's part of a request.
+    pub number: u32,
+    /// Sent beside an earlier one that is still out.
+    pub hedge: bool,
+    pub started: OnceLock<Instant>,
+    /// When there was a connection to send it on.
+    pub connected: OnceLock<Instant>,
+}
+
+impl Progress {
+    pub fn new(number: u32) -> Self {
+        Self {
+            number,
+            hedge: false,
+            started: OnceLock::new(),
+            connected: OnceLock::new(),
+        }
+    }
+
+    pub fn hedge(number: u32) -> Self {
+        Self {
+            hedge: true,
+            ..Self::new(number)
+        }
+    }
+}
+
 /// One exchange under its own time: the detector's timeout, or what is left of the deadline.
 pub async fn attempt(
     context: &Context,
     (detector, replica): (&Detector, &Replica),
-    number: u32,
+    progress: &Progress,
 ) -> Result<Answer, Failure> {
     let now = Instant::now();
     let own = now + detector.settings.timeout;
@@ -30,11 +63,24 @@ pub async fn attempt(
     if until < now + SHORTEST {
         return Err(Failure::Deadline);
     }
-    let request = request(context, (detector, replica), until - now, number);
+    let number = progress.number;
+    let mut request = request(context, (detector, replica), until - now, number);
+    let mut captured = capture_connection(&mut request);
     let exchange = context
         .transport
         .exchange(detector.origin, request, context.answer_bytes);
-    let Ok(exchanged) = timeout_at(until, exchange).await else {
+    let mut exchange = pin!(timeout_at(until, exchange));
+    let exchanged = tokio::select! {
+        biased;
+        done = &mut exchange => done,
+        () = async {
+            if captured.wait_for_connection_metadata().await.is_some() {
+                // Set once: an attempt has one connection.
+                let _ = progress.connected.set(Instant::now());
+            }
+        } => exchange.await,
+    };
+    let Ok(exchanged) = exchanged else {
         return Err(if own <= context.deadline {
             Failure::Timeout
         } else {

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::answer::Answer;
 use crate::answers::{Answers, Asked};
-use crate::attempt::{SHORTEST, attempt};
+use crate::attempt::{Progress, SHORTEST, attempt};
 use crate::dialect::Bodies;
 use crate::failure::Failure;
 use crate::metrics::{Metrics, milliseconds};
@@ -85,6 +85,7 @@ impl Called {
                 start_ms: at_ms,
                 end_ms: at_ms,
                 queued_ms: 0.0,
+                backoff_ms: 0.0,
                 attempts: Vec::new(),
                 source: None,
             },
@@ -145,12 +146,14 @@ impl Origin {
     }
 }
 
-/// Asks one detector, repeating where that is allowed, and ends by the context's deadline.
-pub async fn call(context: &Context, detector: &Detector) -> Called {
+/// Asks one detector, repeating where that is allowed, and ends by the context's deadline. One
+/// that is `required` is tried now and then even while all its breakers are open.
+pub async fn call(context: &Context, detector: &Detector, required: bool) -> Called {
     let started = Instant::now();
     let mut log = Log::new(context, detector.name(), started);
     let outcome = if detector.is_in_rotation() {
-        attempts(context, detector, &mut log).await
+        let last = Last::new(required);
+        attempts(context, detector, &mut log, &last).await
     } else {
         Err(Failure::OutOfRotation)
     };
@@ -174,19 +177,22 @@ async fn attempts(
     context: &Context,
     detector: &Detector,
     log: &mut Log,
+    last: &Last,
 ) -> Result<Answer, Failure> {
     detector.budget.deposit(Instant::now().into_std());
-    let last = Last::default();
-    let mut outcome = first(context, detector, log, &last).await;
+    let mut outcome = first(context, detector, log, last).await;
     for retry in 1..=detector.settings.max_retries {
         let Err(failure) = outcome else { break };
         let Some(wait) = leave_to_retry(context, detector, failure, retry) else {
             break;
         };
         detector.metrics.retries.inc();
+        let paused = Instant::now();
         sleep(wait).await;
-        let number = log.attempts + 1;
-        outcome = log.note(guarded(context, detector, number, &last).await);
+        log.timeline.backoff_ms += milliseconds(paused.elapsed());
+        let progress = Progress::new(log.attempts + 1);
+        let done = guarded(context, detector, &progress, last).await;
+        outcome = log.note(done, &progress);
     }
     outcome
 }
@@ -200,24 +206,26 @@ async fn first(
     log: &mut Log,
     last: &Last,
 ) -> Result<Answer, Failure> {
+    let one = Progress::new(1);
     let Some(delay) = detector.hedge_delay() else {
-        return log.note(guarded(context, detector, 1, last).await);
+        return log.note(guarded(context, detector, &one, last).await, &one);
     };
-    let first = pin!(guarded(context, detector, 1, last));
+    let first = pin!(guarded(context, detector, &one, last));
     let first = match select(first, pin!(sleep(delay))).await {
-        Either::Left((done, _)) => return log.note(done),
+        Either::Left((done, _)) => return log.note(done, &one),
         Either::Right(((), first)) => first,
     };
     let now = Instant::now();
     if now + SHORTEST > context.deadline || !detector.budget.withdraw(now.into_std()) {
-        return log.note(first.await);
+        return log.note(first.await, &one);
     }
     detector.metrics.hedges.inc();
     log.hedged = true;
-    let second = pin!(guarded(context, detector, 2, last));
+    let two = Progress::hedge(2);
+    let second = pin!(guarded(context, detector, &two, last));
     match select(first, second).await {
-        Either::Left((done, other)) => log.better(done, other).await,
-        Either::Right((done, other)) => log.better(done, other).await,
+        Either::Left((done, other)) => log.better((done, &one), (other, &two)).await,
+        Either::Right((done, other)) => log.better((done, &two), (other, &one)).await,
     }
 }
 
@@ -255,8 +263,7 @@ fn leave_to_retry(
 struct Attempted {
     outcome: Result<Answer, Failure>,
     queued: Duration,
-    /// When it was sent; `None` when it never was.
-    sent: Option<(Instant, Instant)>,
+    ended: Instant,
 }
 
 impl Attempted {
@@ -264,34 +271,43 @@ impl Attempted {
         Self {
             outcome: Err(failure),
             queued,
-            sent: None,
+            ended: Instant::now(),
         }
     }
 }
 
 /// The endpoint that was called last: another attempt prefers another one.
-struct Last(AtomicUsize);
-
-impl Default for Last {
-    fn default() -> Self {
-        Self(AtomicUsize::new(usize::MAX))
-    }
+struct Last {
+    place: AtomicUsize,
+    required: bool,
 }
 
 impl Last {
+    fn new(required: bool) -> Self {
+        Self {
+            place: AtomicUsize::new(usize::MAX),
+            required,
+        }
+    }
+
     fn get(&self) -> Option<usize> {
-        let place = self.0.load(Ordering::Relaxed);
+        let place = self.place.load(Ordering::Relaxed);
         (place != usize::MAX).then_some(place)
     }
 
     fn set(&self, place: usize) {
-        self.0.store(place, Ordering::Relaxed);
+        self.place.store(place, Ordering::Relaxed);
     }
 }
 
 /// One attempt behind breaker, bulkhead and limit. All are given back if it is cancelled.
-async fn guarded(context: &Context, detector: &Detector, number: u32, last: &Last) -> Attempted {
-    let picked = match detector.replicas.pick(last.get()) {
+async fn guarded(
+    context: &Context,
+    detector: &Detector,
+    progress: &Progress,
+    last: &Last,
+) -> Attempted {
+    let picked = match detector.replicas.pick(last.get(), last.required) {
         Ok(picked) => picked,
         Err(rejected) => return Attempted::unsent(rejected.into(), Duration::ZERO),
     };
@@ -307,9 +323,9 @@ async fn guarded(context: &Context, detector: &Detector, number: u32, last: &Las
         detector.metrics.bulkhead_rejected.inc();
         return Attempted::unsent(Failure::Busy, queued.elapsed());
     };
-    let started = Instant::now();
+    let started = *progress.started.get_or_init(Instant::now);
     let _counted = InFlight::enter(detector);
-    let outcome = attempt(context, (detector, replica), number).await;
+    let outcome = attempt(context, (detector, replica), progress).await;
     let ended = Instant::now();
     let took = ended - started;
     let (said, asked) = match &outcome {
@@ -325,13 +341,13 @@ async fn guarded(context: &Context, detector: &Detector, number: u32, last: &Las
     if picked.report(said, took, asked) {
         detector.metrics.ejections.inc();
     }
-    if outcome.is_ok() && number == 1 {
+    if outcome.is_ok() && progress.number == 1 {
         detector.took(took);
     }
     Attempted {
         outcome,
         queued: started - queued,
-        sent: Some((started, ended)),
+        ended,
     }
 }
 
@@ -378,6 +394,7 @@ impl Log {
                 start_ms,
                 end_ms: start_ms,
                 queued_ms: 0.0,
+                backoff_ms: 0.0,
                 attempts: Vec::new(),
                 source: None,
             },
@@ -389,38 +406,43 @@ impl Log {
     }
 
     /// Writes an attempt down and takes what it brought.
-    fn note(&mut self, attempted: Attempted) -> Result<Answer, Failure> {
+    fn note(&mut self, attempted: Attempted, progress: &Progress) -> Result<Answer, Failure> {
         self.timeline.queued_ms += milliseconds(attempted.queued);
-        if let Some((sent, ended)) = attempted.sent {
-            let outcome = attempted
-                .outcome
-                .as_ref()
-                .map_or_else(|it| it.class(), |_| "success");
-            self.attempts += 1;
-            self.timeline.attempts.push(AttemptTimeline {
-                start_ms: self.at(sent),
-                end_ms: self.at(ended),
-                outcome: outcome.to_owned(),
-            });
-        }
+        let outcome = attempted.outcome.as_ref();
+        let outcome = outcome.map_or_else(|it| it.class(), |_| "success");
+        self.sent(progress, attempted.ended, outcome);
         attempted.outcome
+    }
+
+    /// Writes an attempt down that was sent.
+    fn sent(&mut self, progress: &Progress, ended: Instant, outcome: &str) {
+        let Some(started) = progress.started.get() else {
+            return;
+        };
+        self.attempts += 1;
+        self.timeline.attempts.push(AttemptTimeline {
+            start_ms: self.at(*started),
+            connected_ms: progress.connected.get().map(|it| self.at(*it)),
+            end_ms: self.at(ended),
+            outcome: outcome.to_owned(),
+            hedge: progress.hedge,
+        });
     }
 
     /// The first of two attempts that is done if it is good, else the other one.
     async fn better(
         &mut self,
-        done: Attempted,
-        other: impl Future<Output = Attempted>,
+        (done, progress): (Attempted, &Progress),
+        (other, others): (impl Future<Output = Attempted>, &Progress),
     ) -> Result<Answer, Failure> {
-        let good = done.outcome.is_ok();
-        let outcome = self.note(done);
+        let (good, ended) = (done.outcome.is_ok(), done.ended);
+        let outcome = self.note(done, progress);
         if good {
-            // The other one was sent as well.
-            self.attempts += 1;
+            self.sent(others, ended, "cancelled");
             return outcome;
         }
         let other = other.await;
-        self.note(other)
+        self.note(other, others)
     }
 }
 

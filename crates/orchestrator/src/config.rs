@@ -137,6 +137,8 @@ pub struct Limits {
     pub batch_body_bytes: usize,
     /// The most bytes read of one detector's answer.
     pub answer_bytes: usize,
+    /// How long a client may take for a request's head, and be idle between two requests.
+    pub head: Duration,
     /// Distinct tenants and policies in metrics; the rest is `other`.
     pub label_values: usize,
 }
@@ -159,6 +161,8 @@ pub struct DetectorSettings {
     pub aliases: Vec<String>,
     pub weight: f64,
     pub on_failure: OnFailure,
+    /// Nobody can stand in for it, and without it the service is not ready.
+    pub required: bool,
     pub bulkhead: resilience::bulkhead::Config,
     pub retry: resilience::retry::Config,
     pub breaker: resilience::breaker::Config,
@@ -230,6 +234,7 @@ impl Default for Config {
                 body_bytes: 1 << 20,
                 batch_body_bytes: 16 << 20,
                 answer_bytes: 1 << 20,
+                head: service_runtime::serve::HEAD,
                 label_values: 100,
             },
             store: None,
@@ -264,6 +269,7 @@ impl DetectorSettings {
             aliases: Vec::new(),
             weight: 1.0,
             on_failure: OnFailure::default(),
+            required: false,
             bulkhead: resilience::bulkhead::Config::default(),
             retry: resilience::retry::Config::default(),
             breaker: resilience::breaker::Config::default(),

@@ -12,6 +12,11 @@ use tokio::sync::broadcast;
 const KEPT: usize = 1_000;
 /// Incidents that a slow listener may fall behind before it loses some.
 const BEHIND: usize = 256;
+/// Who may follow at once.
+const MAX_LISTENERS: usize = 256;
+
+/// What a follower has missed, and what comes next.
+pub type Follow = (Vec<Arc<Incident>>, broadcast::Receiver<Arc<Incident>>);
 
 /// One thing that happened. Never about a request, so never with content.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -100,19 +105,19 @@ impl Events {
     }
 
     /// Those kept that came after `id`, and all that come from now on, without gap or repetition.
-    pub fn follow(&self, id: u64) -> (Vec<Arc<Incident>>, broadcast::Receiver<Arc<Incident>>) {
+    /// `None`: enough follow already.
+    pub fn follow(&self, id: u64) -> Option<Follow> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        // Under the lock, so that no two take the last place.
+        if self.next.receiver_count() >= MAX_LISTENERS {
+            return None;
+        }
         let missed = kept
             .iter()
             .filter(|incident| incident.id > id)
             .cloned()
             .collect();
-        (missed, self.next.subscribe())
-    }
-
-    /// Who follows right now.
-    pub fn listeners(&self) -> usize {
-        self.next.receiver_count()
+        Some((missed, self.next.subscribe()))
     }
 
     /// The id of the last one; 0 when there was none.
@@ -138,7 +143,7 @@ mod tests {
             (events.kept().len(), events.kept()[0].id, events.last()),
             (1_000, 101, 1_100)
         );
-        let (missed, mut next) = events.follow(1_098);
+        let (missed, mut next) = events.follow(1_098).expect("a place");
         note(1);
         let ids: Vec<u64> = missed.iter().map(|incident| incident.id).collect();
         assert_eq!(ids, [1_099, 1_100]);

@@ -56,10 +56,10 @@ async fn ask(context: &Arc<Context>, one: &Selected, stale_weight: f64) -> Calle
         return Called::unasked(&one.name, Failure::Unknown);
     };
     let mut called = match &context.shared {
-        None => call(context, detector).await,
+        None => call(context, detector, one.required).await,
         Some((answers, asked)) => {
             let key = asked.key(detector.instance);
-            let mut called = kept_or_shared(context, detector, &key).await;
+            let mut called = kept_or_shared(context, (detector, one.required), &key).await;
             if stale_weight > 0.0
                 && matches!(called.outcome, Err(Failure::Breaker(_)))
                 && let Some((answer, age)) = answers.stale(&key)
@@ -77,9 +77,13 @@ async fn ask(context: &Arc<Context>, one: &Selected, stale_weight: f64) -> Calle
 }
 
 /// The answer that is kept, or that is under way already, or a new call's.
-async fn kept_or_shared(context: &Arc<Context>, detector: &Arc<Detector>, key: &Key) -> Called {
+async fn kept_or_shared(
+    context: &Arc<Context>,
+    (detector, required): (&Arc<Detector>, bool),
+    key: &Key,
+) -> Called {
     let Some((answers, asked)) = &context.shared else {
-        return call(context, detector).await;
+        return call(context, detector, required).await;
     };
     if let Some((answer, age)) = answers.fresh(key) {
         return Called::kept(context, detector.name(), answer, Origin::Kept(age));
@@ -89,7 +93,7 @@ async fn kept_or_shared(context: &Arc<Context>, detector: &Arc<Detector>, key: &
         let (context, detector) = (context.clone(), detector.clone());
         let (answers, asked, key) = (answers.clone(), asked.clone(), *key);
         async move {
-            let called = call(&context, &detector).await;
+            let called = call(&context, &detector, required).await;
             if let Ok(answer) = &called.outcome {
                 answers.keep(key, &asked, detector.name(), answer);
             }
@@ -101,7 +105,9 @@ async fn kept_or_shared(context: &Arc<Context>, detector: &Arc<Detector>, key: &
     }
     match timeout_at(context.deadline, shared).await {
         // Whose call it was had less time than this request has.
-        Ok(called) if called.outcome == Err(Failure::Deadline) => call(context, detector).await,
+        Ok(called) if called.outcome == Err(Failure::Deadline) => {
+            call(context, detector, required).await
+        }
         Ok(called) => called.shared(context, started),
         Err(_) => {
             let late = Called::unasked(detector.name(), Failure::Deadline);

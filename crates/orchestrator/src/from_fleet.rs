@@ -96,6 +96,7 @@ fn detector(
         limit: given.limit.clone(),
         outlier: given.outlier.clone(),
         on_failure: given.on_failure,
+        required: given.required,
         shadow_of: given.shadow_of.clone(),
         ..own
     })

@@ -1,5 +1,7 @@
 //! Everything that is counted. Names and labels are the contract; a metric's help is its meaning.
 
+mod forget;
+
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -56,6 +58,7 @@ pub struct Metrics {
     pub coalesced: IntCounter,
     pub in_flight: IntGauge,
     labels: Labels,
+    forgotten: forget::Forgotten,
 }
 
 /// One detector's metrics, looked up once.
@@ -230,6 +233,7 @@ impl Metrics {
             )?,
             in_flight: make.gauge("orchestrate_in_flight", "Requests being worked on.")?,
             labels: Labels::new(label_values),
+            forgotten: forget::Forgotten::default(),
             registry: make.registry,
         }))
     }
@@ -263,16 +267,17 @@ impl Metrics {
         }
     }
 
-    /// Drops the states of a detector that is no longer there; its counters stay.
-    pub fn forget(&self, detector: &str) {
-        for state in State::ALL {
-            drop(
-                self.breaker_state
-                    .remove_label_values(&[detector, state.name()]),
-            );
+    /// Drops all series of detectors that are no longer there.
+    pub fn forget(&self, registry: &crate::registry::Registry) {
+        self.forgotten.begin();
+        forget::unknown(self, registry);
+    }
+
+    /// The same as long as calls to one may still be under way: they count when they end.
+    pub fn forget_again(&self, registry: &crate::registry::Registry) {
+        if self.forgotten.is_recent() {
+            forget::unknown(self, registry);
         }
-        drop(self.detector_health.remove_label_values(&[detector]));
-        drop(self.detector_limit.remove_label_values(&[detector]));
     }
 
     pub fn finished(&self, request: &Finished<'_>) {

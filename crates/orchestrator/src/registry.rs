@@ -147,6 +147,11 @@ impl Registry {
         own.or_else(|| self.detectors.get(self.aliases.get(name)?))
     }
 
+    /// Whether a detector has this very name.
+    pub fn has(&self, name: &str) -> bool {
+        self.detectors.contains_key(name)
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Detector>> {
         self.detectors.values()
     }

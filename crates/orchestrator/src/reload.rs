@@ -148,7 +148,7 @@ impl App {
         }
         for name in removed {
             let old = registry.iter().find(|it| it.name() == name);
-            self.metrics.forget(&name);
+            self.metrics.forget(&self.registry.load());
             self.changed(&name, old.map(AsRef::as_ref), "removed").await;
             changed.push(name);
         }

@@ -32,6 +32,9 @@ pub struct Replicas {
     outliers: Mutex<Outliers>,
     /// What a failed call counts as in the load, or a replica that fails fast would draw all calls.
     penalty: Duration,
+    /// From when the next call of last resort may be made, and how far those are apart.
+    next_resort: Mutex<Option<Instant>>,
+    interval: Duration,
 }
 
 /// A replica that may be called, until this is dropped.
@@ -72,6 +75,8 @@ impl Replicas {
             outliers: Mutex::new(Outliers::new(settings.outlier.clone(), count, now)),
             all: uris.into_iter().enumerate().map(replica).collect(),
             penalty: settings.timeout,
+            next_resort: Mutex::default(),
+            interval: Duration::from_millis(settings.breaker.open_ms),
         }
     }
 
@@ -84,11 +89,19 @@ impl Replicas {
     }
 
     /// A replica for one call, with leave of its breaker. `avoid` is only taken when no other one
-    /// can be.
+    /// can be. Where all are open, one call an interval goes to a `required` detector all the same:
+    /// nobody can stand in for it, and its wait may have grown long.
     ///
     /// # Errors
     /// All breakers refuse; the one that may admit again first.
-    pub fn pick(&self, avoid: Option<usize>) -> Result<Picked<'_>, Rejected> {
+    pub fn pick(&self, avoid: Option<usize>, required: bool) -> Result<Picked<'_>, Rejected> {
+        match self.admitted(avoid) {
+            Err(rejected) if required => self.last_resort().ok_or(rejected),
+            picked => picked,
+        }
+    }
+
+    fn admitted(&self, avoid: Option<usize>) -> Result<Picked<'_>, Rejected> {
         if let [only] = &self.all[..] {
             return Ok(self.picked(0, only.breaker.acquire()?));
         }
@@ -113,6 +126,25 @@ impl Replicas {
             state: State::Open,
             retry_after: Duration::from_secs(1),
         }))
+    }
+
+    /// One call to all of them together per interval.
+    fn last_resort(&self) -> Option<Picked<'_>> {
+        let now = Instant::now();
+        let mut next = self
+            .next_resort
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if next.is_some_and(|next| now < next) {
+            return None;
+        }
+        let tiers = self.tiers(now, None);
+        let (place, permit) = tiers
+            .iter()
+            .flatten()
+            .find_map(|place| Some((*place, self.all[*place].breaker.last_resort()?)))?;
+        *next = Some(now + self.interval);
+        Some(self.picked(place, permit))
     }
 
     /// Who is asked first, who only when none of those can be, and so on.

@@ -109,8 +109,8 @@ fn canonical<'a>(registry: &'a Registry, name: &'a str) -> &'a str {
     registry.find(name).map_or(name, |detector| detector.name())
 }
 
-/// The names to ask, the policy's own required ones always among them, so that a request cannot
-/// weaken what its tenant demands by asking for something else.
+/// The names to ask, the policy's own required ones and the service's always among them, so that a
+/// request cannot weaken what its tenant or the operator demands by asking for something else.
 fn candidates<'a>(
     request: &'a Accepted,
     registry: &'a Registry,
@@ -119,7 +119,12 @@ fn candidates<'a>(
     let pinned = policy.required_detectors.iter().map(String::as_str);
     if !request.required.is_empty() {
         let asked = request.required.iter().map(String::as_str);
-        return (asked.chain(pinned).collect(), "required by the request");
+        let always = registry
+            .iter()
+            .filter(|it| it.settings.required && it.settings.takes(request.content_type))
+            .map(|it| it.name());
+        let names = asked.chain(pinned).chain(always).collect();
+        return (names, "required by the request");
     }
     if !policy.detectors.is_empty() {
         let listed = policy.detectors.iter().map(String::as_str).filter(|name| {
@@ -160,7 +165,7 @@ fn select(name: &str, required: bool, registry: &Registry, policy: &Policy) -> S
     let own_failure = settings.map_or(OnFailure::default(), |settings| settings.on_failure);
     Selected {
         name: name.to_owned(),
-        required,
+        required: required || settings.is_some_and(|settings| settings.required),
         weight: policy.weights.get(canonical).copied().unwrap_or(own_weight),
         on_failure: policy
             .on_failure

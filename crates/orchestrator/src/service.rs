@@ -70,7 +70,8 @@ pub async fn run_following(
 /// sends what is new, and still there for who has not noticed.
 async fn serve(app: &Arc<App>, listener: TcpListener, shutdown: Shutdown) -> io::Result<()> {
     let closing = Shutdown::new();
-    let serving = service_runtime::serve(listener, router(app.clone()), closing.clone());
+    let (routes, head) = (router(app.clone()), app.config.limits.head);
+    let serving = service_runtime::serve_within(listener, routes, head, closing.clone());
     let mut serving = pin!(serving);
     let drain = async {
         shutdown.cancelled().await;

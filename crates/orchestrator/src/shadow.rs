@@ -75,7 +75,7 @@ fn begin(
     let (shadow, output) = (shadow.clone(), answer.output.clone());
     app.tasks.spawn(async move {
         let _place = place;
-        let result = match call(&context, &shadow).await.outcome {
+        let result = match call(&context, &shadow, false).await.outcome {
             Ok(answer) if answer.output == output => "agrees",
             Ok(_) => "disagrees",
             Err(_) => "failed",

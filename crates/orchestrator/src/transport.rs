@@ -1,7 +1,7 @@
 //! HTTP to the detectors: one pooled client, one exchange at a time, every way it can fail named.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode, header};
@@ -18,6 +18,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// Below the idle time of common servers, so that a pooled connection is rarely a dead one.
 const IDLE: Duration = Duration::from_secs(30);
 const IDLE_PER_HOST: usize = 512;
+/// Whoever asks for more than a day has not counted right.
+const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
 
 /// The client that all detector calls and health checks share. Clones share the pool.
 #[derive(Clone)]
@@ -120,14 +122,61 @@ fn client(resolver: Resolver) -> HyperClient<HttpConnector<Resolver>, Full<Bytes
         .build(connector)
 }
 
-/// `Retry-After` in seconds. The date form is not sent by detectors and is not read.
+/// `Retry-After`, as seconds or as an HTTP date; a date that is past means at once. A date is held
+/// against the sender's own `Date` where there is one: clocks differ.
 pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds: u64 = headers
-        .get(header::RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .trim()
-        .parse()
-        .ok()?;
-    Some(Duration::from_secs(seconds))
+    let text = |name| headers.get(name)?.to_str().ok().map(str::trim);
+    let given = text(header::RETRY_AFTER)?;
+    let wait = match given.parse().map(Duration::from_secs) {
+        Ok(wait) => wait,
+        Err(_) => {
+            let date = |text| httpdate::parse_http_date(text).ok();
+            let now = text(header::DATE).and_then(date);
+            let now = now.unwrap_or_else(SystemTime::now);
+            date(given)?.duration_since(now).unwrap_or_default()
+        }
+    };
+    Some(wait.min(LONGEST_WAIT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date_and_has_an_end() {
+        let now = "Sun, 06 Nov 1994 08:49:37 GMT";
+        for (given, seconds) in [
+            ("0", Some(0)),
+            (" 7 ", Some(7)),
+            ("18446744073709551615", Some(86_400)),
+            ("Sun, 06 Nov 1994 08:49:40 GMT", Some(3)),
+            ("Sunday, 06-Nov-94 08:50:37 GMT", Some(60)),
+            ("Sun Nov  6 08:49:38 1994", Some(1)),
+            ("Sun, 06 Nov 1994 08:49:30 GMT", Some(0)),
+            ("Sat, 06 Nov 2094 08:49:37 GMT", Some(86_400)),
+            ("-1", None),
+            ("1.5", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::DATE, HeaderValue::from_static(now));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(given));
+            let expected = seconds.map(Duration::from_secs);
+            assert_eq!(retry_after(&headers), expected, "{given}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn without_a_date_of_the_sender_ours_counts() {
+        let at = SystemTime::now() + Duration::from_secs(3_000);
+        let text = httpdate::fmt_http_date(at);
+        let value = HeaderValue::from_str(&text).expect("ASCII");
+        let wait = retry_after(&HeaderMap::from_iter([(header::RETRY_AFTER, value)]));
+        let seconds = wait.expect("a date").as_secs();
+        assert!((2_000..=3_000).contains(&seconds), "{seconds}");
+    }
 }

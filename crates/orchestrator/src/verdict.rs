@@ -222,6 +222,7 @@ mod tests {
                 start_ms: 0.0,
                 end_ms: 0.0,
                 queued_ms: 0.0,
+                backoff_ms: 0.0,
                 attempts: Vec::new(),
                 source: None,
             },

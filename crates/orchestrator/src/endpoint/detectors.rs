@@ -52,6 +52,8 @@ struct Registration {
     #[serde(default)]
     on_failure: OnFailure,
     #[serde(default)]
+    required: bool,
+    #[serde(default)]
     bulkhead: resilience::bulkhead::Config,
     #[serde(default)]
     retry: resilience::retry::Config,
@@ -226,6 +228,7 @@ fn settings(given: Registration, path_name: Option<&str>) -> Result<DetectorSett
         aliases: given.aliases,
         weight: given.weight.unwrap_or(own.weight),
         on_failure: given.on_failure,
+        required: given.required,
         bulkhead: given.bulkhead,
         retry: given.retry,
         breaker: given.breaker,
@@ -318,6 +321,7 @@ fn describe(detector: &Detector) -> Value {
         "aliases": settings.aliases,
         "weight": settings.weight,
         "on_failure": settings.on_failure,
+        "required": settings.required,
         "bulkhead": settings.bulkhead,
         "retry": settings.retry,
         "breaker": settings.breaker,

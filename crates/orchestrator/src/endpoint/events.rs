@@ -23,8 +23,6 @@ use crate::auth::{self, ORCHESTRATE_STATUS};
 use crate::error::ApiError;
 use crate::events::Incident;
 
-/// Connections that may follow at once.
-const MAX_LISTENERS: usize = 256;
 /// A comment this often keeps idle connections open.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
@@ -42,15 +40,14 @@ pub async fn stream(State(app): State<Arc<App>>, headers: HeaderMap) -> Response
     if let Err(error) = allowed {
         return error.into_response(&request_id(&headers));
     }
-    if app.events.listeners() >= MAX_LISTENERS {
-        let message = "too many follow the events already; try again later";
-        let error = ApiError::new(ErrorCode::Overloaded, message).after(KEEP_ALIVE);
-        return error.into_response(&request_id(&headers));
-    }
     let seen = headers
         .get("last-event-id")
         .and_then(|value| value.to_str().ok()?.parse().ok());
-    let (missed, next) = app.events.follow(seen.unwrap_or_else(|| app.events.last()));
+    let Some((missed, next)) = app.events.follow(seen.unwrap_or_else(|| app.events.last())) else {
+        let message = "too many follow the events already; try again later";
+        let error = ApiError::new(ErrorCode::Overloaded, message).after(KEEP_ALIVE);
+        return error.into_response(&request_id(&headers));
+    };
     let events = follow(Follower {
         missed: missed.into(),
         next,

@@ -29,18 +29,27 @@ pub async fn health(State(app): State<Arc<App>>) -> Json<HealthResponse> {
     })
 }
 
-/// 503 until a detector was seen well, while none is, and while the service drains.
+/// 503 until every required detector was seen well, while one is not, and while the service drains.
+/// Where none is required, one that is well is enough. Others, and open breakers, change nothing:
+/// without requests no breaker would ever close.
 pub async fn ready(State(app): State<Arc<App>>) -> Response {
-    let detectors = app
-        .registry
-        .load()
+    let registry = app.registry.load();
+    let mut needed = registry
         .iter()
-        .any(|detector| detector.is_known_healthy());
+        .filter(|it| it.settings.required)
+        .map(|it| (format!("detector/{}", it.name()), it.is_known_healthy()))
+        .collect::<BTreeMap<_, _>>();
+    let detectors = if needed.is_empty() {
+        registry.iter().any(|detector| detector.is_known_healthy())
+    } else {
+        needed.values().all(|well| *well)
+    };
     let mut dependencies = BTreeMap::from([
         ("detectors".to_owned(), detectors),
         ("cache".to_owned(), true),
         ("job_store".to_owned(), app.store.local().is_open()),
     ]);
+    dependencies.append(&mut needed);
     let ready = dependencies.values().all(|well| *well);
     // Told and not needed: without Redis this replica goes on alone.
     if let Some(redis) = &app.redis {
@@ -68,6 +77,7 @@ pub async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Respons
     for detector in app.registry.load().iter() {
         detector.show_limit();
     }
+    app.forget_detectors();
     let (limit, queued) = (app.overload.limit(), app.overload.queued());
     app.metrics.limit.set(limit.into());
     app.metrics

@@ -28,6 +28,8 @@ pub enum Act {
     Work(usize, Duration),
     /// A status, perhaps with `Retry-After` seconds.
     Status(u16, Option<u64>),
+    /// A status with this header line.
+    StatusWith(u16, String),
     /// 200 with this body.
     Body(String),
     /// Closes without an answer.
@@ -196,6 +198,10 @@ async fn perform(
             let header = wait
                 .map(|wait| format!("retry-after: {wait}\r\n"))
                 .unwrap_or_default();
+            answer(stream, status, &header, r#"{"error": "scripted"}"#).await?;
+        }
+        Act::StatusWith(status, line) => {
+            let header = format!("{line}\r\n");
             answer(stream, status, &header, r#"{"error": "scripted"}"#).await?;
         }
         Act::Body(body) => answer(stream, 200, "", &body).await?,

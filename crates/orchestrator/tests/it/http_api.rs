@@ -35,6 +35,83 @@ async fn health_counts_detectors_and_readiness_needs_one() {
 }
 
 #[tokio::test]
+async fn readiness_turns_on_required_detectors_and_on_no_others() {
+    let (a, b, c) = (
+        Detector::start(Act::Clean).await,
+        Detector::start(Act::Clean).await,
+        Detector::start(Act::Clean).await,
+    );
+    let (mut needed, mut also) = (settings("a", &a), settings("b", &b));
+    (needed.required, also.required) = (true, true);
+    let mut config = config(vec![needed, also, settings("c", &c)]);
+    config.health.interval = std::time::Duration::from_millis(10);
+    let service = start(config).await;
+    let until = |ready: bool, why: &'static str| {
+        let service = &service;
+        async move {
+            let status = if ready { 200 } else { 503 };
+            for _ in 0..500 {
+                let answer = service.get("/health/ready").await;
+                if answer.status == status {
+                    assert_eq!(answer.json["dependencies"]["detectors"], ready, "{why}");
+                    return answer;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+            panic!("{why}");
+        }
+    };
+    until(true, "all are well").await;
+    c.fail_probes(true);
+    service
+        .until_metric("detector_health_status{detector=\"c\"} 0")
+        .await;
+    until(true, "an optional one decides nothing").await;
+    b.fail_probes(true);
+    let answer = until(false, "a required one is down").await;
+    assert_eq!(answer.json["dependencies"]["detector/a"], true);
+    assert_eq!(answer.json["dependencies"]["detector/b"], false);
+    assert_eq!(answer.json["dependencies"].get("detector/c"), None);
+    b.fail_probes(false);
+    until(true, "it is back").await;
+    // An open breaker is no reason: without requests it would never close.
+    service
+        .post("/circuit-breakers/a/force-open", &json!({}))
+        .await;
+    until(true, "its breaker is open").await;
+    c.fail_probes(false);
+    a.fail_probes(true);
+    until(false, "the other required one is down").await;
+}
+
+#[tokio::test]
+async fn a_required_detector_is_asked_whatever_a_request_names() {
+    let (a, b, c) = (
+        Detector::start(Act::Clean).await,
+        Detector::start(Act::Reset).await,
+        Detector::start(Act::Clean).await,
+    );
+    let mut needed = settings("b", &b);
+    needed.required = true;
+    needed.on_failure = orchestrator::config::OnFailure::Open;
+    let service = start(config(vec![settings("a", &a), needed, settings("c", &c)])).await;
+    let answer = service
+        .orchestrate(json!({"required_detectors": ["a"]}))
+        .await;
+    let selected = &answer.json["routing_decision"]["selected_detectors"];
+    assert_eq!(*selected, json!(["a", "b"]));
+    assert_eq!(
+        answer.json["verdict"], "degraded",
+        "a required one is never simply open"
+    );
+    let answer = service
+        .orchestrate(json!({"excluded_detectors": ["b"]}))
+        .await;
+    let selected = &answer.json["routing_decision"]["selected_detectors"];
+    assert_eq!(*selected, json!(["a", "c"]), "the exclusion wins over all");
+}
+
+#[tokio::test]
 async fn without_a_healthy_detector_it_is_degraded_and_not_ready() {
     let mut config = config(vec![settings_at("a", "http://127.0.0.1:1/detect")]);
     config.health.unhealthy_after = 1;

@@ -5,6 +5,8 @@ use std::time::Duration;
 use http::Method;
 use orchestrator::store;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::detector::{Act, Detector};
 use crate::service::{Service, config, request, settings, start};
@@ -138,6 +140,68 @@ async fn headers_have_an_end() {
     let names: Vec<String> = (0..200).map(|number| format!("x-{number}")).collect();
     let many: Vec<_> = names.iter().map(|name| (name.as_str(), "1")).collect();
     assert_eq!(service.status(Method::GET, "/health", &many).await, 431);
+}
+
+#[tokio::test]
+async fn a_client_that_never_ends_its_head_is_cut() {
+    let mut config = config(Vec::new());
+    config.limits.head = Duration::from_millis(300);
+    let service = start(config).await;
+    for begun in ["", "P", "POST /orchestrate HTTP/1.1\r\nhost: x\r\n"] {
+        let mut stream = TcpStream::connect(service.address)
+            .await
+            .expect("a connection");
+        stream.write_all(begun.as_bytes()).await.expect("sent");
+        let mut dripping = begun.len() > 1;
+        let mut answer = Vec::new();
+        let hung_up = tokio::time::timeout(Duration::from_secs(20), async {
+            loop {
+                // A header every now and then keeps it no longer.
+                if dripping {
+                    dripping = stream.write_all(b"a: 1\r\n").await.is_ok();
+                }
+                let wait = Duration::from_millis(50);
+                let read = tokio::time::timeout(wait, stream.read_buf(&mut answer)).await;
+                if matches!(read, Ok(Ok(0) | Err(_))) {
+                    return;
+                }
+            }
+        });
+        hung_up.await.expect("the server hung up");
+        assert!(
+            answer.is_empty() || answer.starts_with(b"HTTP/1.1 408"),
+            "{answer:?}"
+        );
+    }
+    assert_eq!(
+        service.get("/health").await.status,
+        200,
+        "others are served"
+    );
+}
+
+#[tokio::test]
+async fn so_many_may_follow_the_events_and_who_leaves_makes_room() {
+    let service = start(config(Vec::new())).await;
+    let mut following = Vec::new();
+    for _ in 0..256 {
+        following.push(service.open("/events/stream").await);
+    }
+    let refused = service.get("/events/stream").await;
+    assert_eq!(
+        (refused.status, &refused.json["error_code"]),
+        (503, &json!("OVERLOADED"))
+    );
+    assert_ne!(refused.header("retry-after"), "");
+    following.pop();
+    for _ in 0..500 {
+        let status = service.status(Method::GET, "/events/stream", &[]).await;
+        if status == 200 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("a place that is free is not given");
 }
 
 #[tokio::test]

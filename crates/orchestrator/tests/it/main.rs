@@ -21,5 +21,6 @@ mod registration;
 mod reload;
 mod replicas;
 mod resilience;
+mod scrape;
 mod service;
 mod sharing;

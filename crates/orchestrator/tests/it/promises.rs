@@ -20,7 +20,14 @@ async fn the_timeline_adds_up_to_the_latency() {
         Detector::start(Act::Clean).await,
         Detector::start(slow).await,
     );
-    let service = start(config(vec![settings("a", &a), settings("b", &b)])).await;
+    let c = Detector::start(Act::Status(503, None)).await;
+    let mut repeated = settings("c", &c);
+    repeated.max_retries = 1;
+    repeated.retry.budget_floor_per_s = 100.0;
+    repeated.breaker.enabled = false;
+    repeated.breaker.minimum_calls = 1_000;
+    let all = vec![settings("a", &a), settings("b", &b), repeated];
+    let service = start(config(all)).await;
     // On a busy machine a task may wait for a processor between two steps: the best one counts.
     let (mut of_parts, mut of_whole) = (f64::MAX, f64::MAX);
     for n in 0..20 {
@@ -33,7 +40,13 @@ async fn the_timeline_adds_up_to_the_latency() {
         for one in timeline {
             let attempts = one["attempts"].as_array().expect("a list");
             let length = |it: &Value| number(&it["end_ms"]) - number(&it["start_ms"]);
-            let sum = number(&one["queued_ms"]) + attempts.iter().map(length).sum::<f64>();
+            let waits = number(&one["queued_ms"]) + number(&one["backoff_ms"]);
+            let sum = waits + attempts.iter().map(length).sum::<f64>();
+            for attempt in attempts {
+                let connected = number(&attempt["connected_ms"]);
+                assert!(number(&attempt["start_ms"]) <= connected, "{one}");
+                assert!(connected <= number(&attempt["end_ms"]), "{one}");
+            }
             parts_off = parts_off.max((length(one) - sum).abs());
             latest = latest.max(number(&one["end_ms"]));
         }
@@ -49,6 +62,58 @@ async fn the_timeline_adds_up_to_the_latency() {
     }
     assert!(of_parts <= 1.0, "parts are off by {of_parts} ms");
     assert!(of_whole <= 1.0, "the whole is off by {of_whole} ms");
+}
+
+#[tokio::test]
+async fn the_timeline_tells_a_stalled_connect_from_a_stalled_head_and_shows_hedges_and_the_cache() {
+    let (unmade, _listener, _waiting) = unconnectable().await;
+    let head = Detector::start(Act::StallHead).await;
+    let hedged = Detector::start(Act::Clean).await;
+    let mut all = vec![settings_at("connect", &unmade), settings("head", &head)];
+    let mut one = settings("hedged", &hedged);
+    one.timeout = Duration::from_secs(5);
+    one.hedge.enabled = true;
+    one.hedge.minimum_calls = 5;
+    all.push(one);
+    let mut config = config(all);
+    config.sla.normal = Duration::from_secs(20);
+    let service = start(config).await;
+    for n in 0..5 {
+        let only = json!({"content": format!("c{n}"), "required_detectors": ["hedged"]});
+        service.orchestrate(only).await;
+    }
+    hedged.act(Act::StallFirstAttempt);
+    let answer = service.orchestrate(json!({})).await;
+    let part = |answer: &crate::service::Answer, name: &str| {
+        let all = answer.json["timeline"].as_array().expect("a list").clone();
+        let found = all.into_iter().find(|it| it["detector"] == name);
+        found.expect("a part of this detector")
+    };
+    let attempt = &part(&answer, "connect")["attempts"][0];
+    assert_eq!(
+        (&attempt["outcome"], attempt.get("connected_ms")),
+        (&json!("timeout"), None)
+    );
+    let attempt = &part(&answer, "head")["attempts"][0];
+    assert_eq!(attempt["outcome"], "timeout");
+    assert!(number(&attempt["connected_ms"]) < number(&attempt["end_ms"]) - 100.0);
+    let attempts = part(&answer, "hedged")["attempts"].clone();
+    let told = |place: usize| (&attempts[place]["outcome"], attempts[place].get("hedge"));
+    let mut both = [told(0), told(1)];
+    both.sort_by_key(|it| it.1.is_some());
+    assert_eq!(both[0], (&json!("cancelled"), None), "{attempts}");
+    assert_eq!(
+        both[1],
+        (&json!("success"), Some(&json!(true))),
+        "{attempts}"
+    );
+    // Asked again, only who gave no answer is called.
+    let again = service.orchestrate(json!({})).await;
+    let kept = part(&again, "hedged");
+    assert_eq!(
+        (&kept["source"], &kept["attempts"]),
+        (&json!("hit"), &json!([]))
+    );
 }
 
 /// A port whose queue of connections is full: the next one is never made.

@@ -56,6 +56,92 @@ async fn what_may_help_is_repeated_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_date_in_retry_after_is_honoured_like_seconds() {
+    let now = "Sun, 06 Nov 1994 08:49:37 GMT";
+    let past = "Sun, 06 Nov 1994 08:49:30 GMT";
+    let soon = "Sun, 06 Nov 1994 08:49:38 GMT";
+    let late = "Sun, 06 Nov 1994 09:49:37 GMT";
+    for (status, until, attempts, least_ms) in [
+        (429, past, 2, 0),
+        (503, past, 2, 0),
+        (429, soon, 2, 1_000),
+        (503, soon, 2, 1_000),
+        // Longer than the request may take.
+        (429, late, 1, 0),
+        (503, late, 1, 0),
+        // Nobody can wait for so long, nor fall over it.
+        (429, "18446744073709551615", 1, 0),
+        (503, "18446744073709551615", 1, 0),
+    ] {
+        let head = format!("date: {now}\r\nretry-after: {until}");
+        let a = Detector::start(Act::StatusWith(status, head)).await;
+        let mut one = settings("a", &a);
+        one.max_retries = 1;
+        let mut config = config(vec![one]);
+        config.sla.normal = Duration::from_secs(20);
+        let service = start(config).await;
+        let begun = std::time::Instant::now();
+        let answer = service.orchestrate(json!({})).await;
+        assert_eq!(answer.status, 502, "{}", answer.text);
+        assert_eq!(a.count(), attempts, "{status} {until}");
+        assert!(
+            begun.elapsed() >= Duration::from_millis(least_ms),
+            "{status} {until}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_required_detector_is_tried_once_an_interval_even_while_it_is_open() {
+    for required in [true, false] {
+        let (a, b) = (
+            Detector::start(Act::Status(500, None)).await,
+            Detector::start(Act::Clean).await,
+        );
+        let mut one = settings("a", &a);
+        one.breaker.open_ms = 100;
+        one.breaker.max_open_ms = 600_000;
+        one.breaker.consecutive_failures = 1;
+        one.breaker.half_open_calls = 1;
+        one.breaker.jitter = 0.0;
+        one.required = required;
+        let mut config = config(vec![one, settings("b", &b)]);
+        config.health.interval = Duration::from_secs(60);
+        let service = start(config).await;
+        let ask = |n: usize| service.orchestrate(json!({"content": format!("c{n}")}));
+        // Each failed recovery doubles the wait: 0.1, 0.2, 0.4, 0.8, 1.6, and then 3.2 s.
+        for n in 0..5 {
+            ask(n).await;
+            assert_eq!(a.count(), n + 1);
+            tokio::time::sleep(Duration::from_millis(100 << n)).await;
+        }
+        ask(5).await;
+        assert_eq!(a.count(), 6);
+        a.act(Act::Clean);
+        let begun = std::time::Instant::now();
+        let mut n = 6;
+        while begun.elapsed() < Duration::from_millis(800) && a.count() == 6 {
+            ask(n).await;
+            n += 1;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let open = "circuit_breaker_state{detector=\"a\",state=\"open\"} 1";
+        let closed = "circuit_breaker_state{detector=\"a\",state=\"closed\"} 1";
+        if required {
+            assert_eq!(a.count(), 7, "one call of last resort");
+            assert!(
+                begun.elapsed() >= Duration::from_millis(50),
+                "not before its interval"
+            );
+            service.until_metric(closed).await;
+        } else {
+            assert_eq!(a.count(), 6, "whoever can be done without waits");
+            service.until_metric(open).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_second_attempt_can_save_the_answer() {
     let a = Detector::start(Act::Status(503, None)).await;
     let mut one = settings("a", &a);
