@@ -11,11 +11,15 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 /// Says when to stop. Clones share the signal; a child can be stopped alone.
 pub type Shutdown = CancellationToken;
 
+/// How long who has just connected has to say what is wanted, before connections are closed on
+/// which nothing runs.
+const GRACE: Duration = Duration::from_millis(100);
 /// How long connections may take to finish once shutdown was asked for.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -99,12 +103,32 @@ pub async fn serve_within(
             Some(_) = connections.join_next() => {}
         }
     }
-    drop(listener);
+    for stream in take_waiting(listener)? {
+        let ending = draining.watcher();
+        let served = connection(protocol.clone(), stream, router.clone(), ending);
+        connections.spawn(served);
+    }
+    if !connections.is_empty() {
+        sleep(GRACE).await;
+    }
     tokio::select! {
         () = draining.shutdown() => {}
-        () = tokio::time::sleep(DRAIN) => {}
+        () = sleep(DRAIN) => {}
     }
     Ok(())
+}
+
+/// Closes a listener and returns who had connected: dropped with it, they would be turned away and
+/// could not know whether anything had reached us. Who comes later is refused, and knows. Asks the
+/// system and not tokio, which learns of connections a moment later.
+fn take_waiting(listener: TcpListener) -> io::Result<Vec<TcpStream>> {
+    let listener = listener.into_std()?;
+    let mut waiting = Vec::new();
+    while let Ok((stream, _)) = listener.accept() {
+        stream.set_nonblocking(true)?;
+        waiting.push(TcpStream::from_std(stream)?);
+    }
+    Ok(waiting)
 }
 
 /// One connection to its end.
@@ -208,6 +232,32 @@ mod tests {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.expect("an answer");
         assert!(answer.ends_with("done"), "{answer}");
+        serving.await.expect("no panic").expect("a clean end");
+        assert!(TcpStream::connect(address).await.is_err(), "nobody listens");
+    }
+
+    #[tokio::test]
+    async fn who_has_connected_is_served_and_who_comes_later_is_refused() {
+        let local: SocketAddr = "127.0.0.1:0".parse().expect("an address");
+        let listener = bind(local, "a test").await.expect("a free port");
+        let address = listener.local_addr().expect("a bound address");
+        let router = Router::new().route("/", get(|| async { "well" }));
+        // They wait in the system's queue: nobody has accepted them.
+        let request = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+        let mut early = Vec::new();
+        for _ in 0..20 {
+            let mut stream = TcpStream::connect(address).await.expect("it listens");
+            stream.write_all(request).await.expect("sent");
+            early.push(stream);
+        }
+        let shutdown = Shutdown::new();
+        shutdown.cancel();
+        let serving = tokio::spawn(serve(listener, router, shutdown));
+        for mut stream in early {
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.expect("an answer");
+            assert!(answer.ends_with("well"), "{answer:?}");
+        }
         serving.await.expect("no panic").expect("a clean end");
         assert!(TcpStream::connect(address).await.is_err(), "nobody listens");
     }
