@@ -6,7 +6,7 @@ use detector_api::scope;
 
 use crate::config::{Auth, Detector, Fleet, Orchestration, PerformanceTargets};
 use crate::fault::Faults;
-use crate::secret::SecretUrl;
+use crate::secret::{SecretUrl, StoreKeys};
 
 /// Adds a fault for everything in `fleet` that is well-formed and still makes no sense.
 pub(crate) fn check(fleet: &Fleet, faults: &mut Faults) {
@@ -48,6 +48,13 @@ fn check_orchestration(settings: &Orchestration, faults: &mut Faults) {
     settings.rate_limit.check(&path("rate_limit"), faults);
     if let Some(url) = &settings.redis_url {
         check_redis(&path("redis_url"), url, faults);
+    }
+    let keys = settings.store_key.as_ref().map(StoreKeys::keys);
+    if keys.is_some_and(|keys| keys.is_none()) {
+        // The message does not repeat it.
+        let message = "use 32 random bytes in base64 (openssl rand -base64 32), several separated \
+                       by commas";
+        faults.add(path("store_key"), message);
     }
     if ![200, 206, 207].contains(&settings.partial_status) {
         faults.add(path("partial_status"), "use 206, 200 or 207");

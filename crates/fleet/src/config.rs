@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::rate_limit::RateLimit;
-use crate::secret::SecretUrl;
+use crate::secret::{SecretUrl, StoreKeys};
 
 /// The whole of `detectors.yaml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,6 +77,14 @@ pub struct Orchestration {
     /// on alone. Jobs are given to a Redis with an append-only file only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redis_url: Option<SecretUrl>,
+    /// Keys that seal what waits in the job store and in Redis: 32 random bytes each in base64
+    /// (`openssl rand -base64 32`), separated by commas. The first one seals, all of them open: to
+    /// change it, add the new one at the end in every replica, then move it to the front, and leave
+    /// the old one away after a day. Without one the job store makes its own, in a file beside it
+    /// that only its owner may read; replicas that share a Redis have to be given the same, or
+    /// what waits in there can be read by whoever reads Redis or its files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store_key: Option<StoreKeys>,
     pub rate_limit: RateLimit,
     /// How long it goes on serving after SIGTERM, when `/health/ready` says so already: as long as
     /// a load balancer needs to notice.
@@ -104,6 +112,7 @@ impl Default for Orchestration {
             job_store: None,
             job_lease_ms: 15_000,
             redis_url: None,
+            store_key: None,
             rate_limit: RateLimit::default(),
             drain_ms: 0,
             registry_networks: None,

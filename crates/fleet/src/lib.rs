@@ -15,4 +15,4 @@ pub use config::{
 pub use fault::{Fault, Faults};
 pub use load::{BUILT_IN, LoadError, load};
 pub use rate_limit::{Quota, RateLimit};
-pub use secret::SecretUrl;
+pub use secret::{SecretUrl, StoreKeys};

@@ -1,7 +1,9 @@
-//! A URL that may hold a password: read whole, shown without it.
+//! Settings that are secret: read whole, shown without what is secret of them.
 
 use std::fmt;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// A URL whose user and password are shown nowhere.
@@ -45,9 +47,60 @@ impl Serialize for SecretUrl {
     }
 }
 
+/// Keys of 32 bytes in base64, separated by commas; shown nowhere.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct StoreKeys(String);
+
+impl StoreKeys {
+    pub fn new(keys: impl Into<String>) -> Self {
+        Self(keys.into())
+    }
+
+    /// The keys, at least one; `None`: that is not what was given.
+    pub fn keys(&self) -> Option<Vec<[u8; 32]>> {
+        let key = |text: &str| {
+            let bytes = BASE64_STANDARD.decode(text.trim()).ok()?;
+            bytes.try_into().ok()
+        };
+        self.0.split(',').map(key).collect()
+    }
+}
+
+impl fmt::Debug for StoreKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"***\"")
+    }
+}
+
+impl Serialize for StoreKeys {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("***")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn store_keys_are_32_bytes_each_and_shown_nowhere() {
+        let (one, two) = (
+            "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+            "HxscHRobGBkWFxQVEhMQEQ4PDA0KCwgJBgcEBQIDAAE=",
+        );
+        let both = StoreKeys::new(format!("{one}, {two}"));
+        let keys = both.keys().expect("both are right");
+        assert_eq!((keys.len(), keys[0][31], keys[1][0]), (2, 31, 31));
+        for wrong in ["", "AAEC", "no base64", &format!("{one},")] {
+            assert_eq!(StoreKeys::new(wrong).keys(), None, "{wrong}");
+        }
+        let shown = format!("{both:?} {}", serde_json::json!(both));
+        assert!(
+            !shown.contains("AAEC") && !shown.contains("Hxsc"),
+            "{shown}"
+        );
+    }
 
     #[test]
     fn a_password_is_neither_printed_nor_written() {

@@ -20,6 +20,8 @@ use crate::answer::Answer;
 use crate::cache::{Key, Scope};
 use crate::call::Called;
 use crate::config;
+use crate::invalidations::{Invalidations, Since};
+use crate::store::redis::cache::Marks;
 
 /// Detectors' answers kept for each whole answer that the cache may hold.
 const PER_ANSWER: usize = 4;
@@ -27,7 +29,8 @@ const PER_ANSWER: usize = 4;
 /// The answers of one orchestrator.
 pub struct Answers {
     kept: QuickCache<Key, Arc<Kept>>,
-    under_way: Arc<Mutex<HashMap<Key, Flight>>>,
+    under_way: Arc<Mutex<HashMap<Name, Flight>>>,
+    invalidations: Arc<Invalidations>,
     ttl: Duration,
     stale: Duration,
 }
@@ -40,7 +43,20 @@ struct Kept {
     detector: String,
 }
 
+impl Kept {
+    fn is_covered_by(&self, scope: &Scope) -> bool {
+        let is = |wanted: &Option<String>, found: &str| {
+            wanted.as_ref().is_none_or(|wanted| wanted == found)
+        };
+        is(&scope.tenant, &self.tenant)
+            && is(&scope.policy, &self.bundle)
+            && is(&scope.detector, &self.detector)
+    }
+}
+
 type Call = BoxFuture<'static, Called>;
+/// Who asks after an invalidation does not share with who asked before.
+type Name = (Key, Since);
 
 struct Flight {
     id: u64,
@@ -54,19 +70,28 @@ pub struct Asked {
     pub bundle: Arc<str>,
     /// Over tenant, policy and its version, content type and content.
     pub hash: Key,
+    pub since: Since,
+    /// Whether other replicas have invalidated something; `None`: there are none to hear of.
+    pub marks: Option<Marks>,
 }
 
 impl Asked {
-    /// The key of one detector's answer. `instance` changes with every change of the detector.
-    pub fn key(&self, instance: u64) -> Key {
-        let hash = Sha256::new().chain_update(self.hash);
-        hash.chain_update(instance.to_le_bytes()).finalize().into()
+    /// The key of one detector's answer; `place` is its place in the plan, and `instance` changes
+    /// with every change of the detector.
+    pub fn key(&self, place: usize, instance: u64) -> Key {
+        let mut hash = Sha256::new().chain_update(self.hash);
+        hash.update(instance.to_le_bytes());
+        if let Some(marks) = &self.marks {
+            hash.update(marks.of(place));
+        }
+        hash.finalize().into()
     }
 }
 
 impl Answers {
-    pub fn new(config: &config::Cache) -> Self {
+    pub fn new(config: &config::Cache, invalidations: Arc<Invalidations>) -> Self {
         Self {
+            invalidations,
             kept: QuickCache::new(config.entries.saturating_mul(PER_ANSWER).max(1)),
             under_way: Arc::default(),
             ttl: config.ttl,
@@ -90,7 +115,8 @@ impl Answers {
         (age < limit).then(|| (kept.answer.clone(), age))
     }
 
-    /// Keeps an answer of this detector.
+    /// Keeps an answer of this detector, unless something that covers it was invalidated since it
+    /// was asked for.
     pub fn keep(&self, key: Key, asked: &Asked, detector: &str, answer: &Answer) {
         let kept = Kept {
             answer: answer.clone(),
@@ -99,11 +125,16 @@ impl Answers {
             bundle: asked.bundle.clone(),
             detector: detector.to_owned(),
         };
-        self.kept.insert(key, Arc::new(kept));
+        let kept = Arc::new(kept);
+        self.kept.insert(key, kept.clone());
+        let covered = |scope: &Scope| kept.is_covered_by(scope);
+        if self.invalidations.void(asked.since, covered) {
+            self.kept.remove(&key);
+        }
     }
 
     /// Joins the call of this key, or begins one. Says whether it joined.
-    pub fn share<F>(&self, key: Key, begin: impl FnOnce() -> F) -> (Shared<Call>, bool)
+    pub fn share<F>(&self, key: Name, begin: impl FnOnce() -> F) -> (Shared<Call>, bool)
     where
         F: Future<Output = Called> + Send + 'static,
     {
@@ -129,25 +160,23 @@ impl Answers {
         (call, false)
     }
 
+    /// Drops everything.
+    pub fn clear(&self) {
+        self.kept.clear();
+    }
+
     /// Drops what `scope` names and says how many answers that were.
     pub fn invalidate(&self, scope: &Scope) -> usize {
         let before = self.kept.len();
-        self.kept.retain(|_, kept| {
-            let is = |wanted: &Option<String>, found: &str| {
-                wanted.as_ref().is_none_or(|wanted| wanted == found)
-            };
-            !(is(&scope.tenant, &kept.tenant)
-                && is(&scope.policy, &kept.bundle)
-                && is(&scope.detector, &kept.detector))
-        });
+        self.kept.retain(|_, kept| !kept.is_covered_by(scope));
         before.saturating_sub(self.kept.len())
     }
 }
 
 /// Takes the call off the board when it has ended, panicked or was dropped.
 struct Landed {
-    under_way: Arc<Mutex<HashMap<Key, Flight>>>,
-    key: Key,
+    under_way: Arc<Mutex<HashMap<Name, Flight>>>,
+    key: Name,
     id: u64,
 }
 
@@ -163,7 +192,7 @@ impl Drop for Landed {
     }
 }
 
-fn lock(under_way: &Mutex<HashMap<Key, Flight>>) -> MutexGuard<'_, HashMap<Key, Flight>> {
+fn lock(under_way: &Mutex<HashMap<Name, Flight>>) -> MutexGuard<'_, HashMap<Name, Flight>> {
     under_way.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -189,7 +218,7 @@ mod tests {
     impl Counted {
         fn new() -> Self {
             Self {
-                answers: Answers::new(&config::Config::default().cache),
+                answers: Answers::new(&config::Config::default().cache, Arc::default()),
                 begun: Arc::default(),
                 ended: Arc::default(),
             }
@@ -197,12 +226,13 @@ mod tests {
 
         fn share(&self, key: u8) -> (Shared<Call>, bool) {
             let (begun, ended) = (self.begun.clone(), self.ended.clone());
-            self.answers.share([key; 32], || async move {
-                begun.fetch_add(1, Ordering::Relaxed);
-                tokio::time::sleep(Duration::from_secs(1)).await;
-                ended.fetch_add(1, Ordering::Relaxed);
-                Called::unasked("d", Failure::Timeout)
-            })
+            self.answers
+                .share(([key; 32], Since::default()), || async move {
+                    begun.fetch_add(1, Ordering::Relaxed);
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    ended.fetch_add(1, Ordering::Relaxed);
+                    Called::unasked("d", Failure::Timeout)
+                })
         }
 
         fn counts(&self) -> (usize, usize) {
@@ -258,8 +288,10 @@ mod tests {
             tenant: "t".into(),
             bundle: "b".into(),
             hash: [byte; 32],
+            since: Since::default(),
+            marks: None,
         };
-        let keys = [asked(1).key(1), asked(1).key(2), asked(2).key(1)];
+        let keys = [asked(1).key(0, 1), asked(1).key(0, 2), asked(2).key(0, 1)];
         assert!(keys[0] != keys[1] && keys[0] != keys[2] && keys[1] != keys[2]);
     }
 }

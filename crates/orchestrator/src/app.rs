@@ -15,6 +15,7 @@ use crate::config::{Config, DetectorSettings};
 use crate::events::{Events, Kind};
 use crate::flights::Flights;
 use crate::health;
+use crate::invalidations::Invalidations;
 use crate::jobs;
 use crate::metrics::Metrics;
 use crate::overload::Overload;
@@ -35,11 +36,22 @@ use crate::transport::Transport;
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error("the job store cannot be opened; is another process using its file?")]
-    Store(#[from] StoreError),
+    Store(#[source] StoreError),
+    #[error("the job store cannot be read")]
+    Key(#[source] StoreError),
     #[error(transparent)]
     Redis(#[from] LinkError),
     #[error("the metrics contradict each other")]
     Metrics(#[from] prometheus::Error),
+}
+
+impl From<StoreError> for StartError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Sealed(_) | StoreError::KeyFile(_) => Self::Key(error),
+            error => Self::Store(error),
+        }
+    }
 }
 
 /// One orchestrator.
@@ -50,6 +62,7 @@ pub struct App {
     pub cache: Cache,
     /// Single detectors' answers.
     pub answers: Arc<Answers>,
+    pub invalidations: Arc<Invalidations>,
     pub overload: Overload,
     pub shadows: Shadows,
     /// The part of the cache that all replicas share.
@@ -103,10 +116,12 @@ impl App {
             }
         }
         let tasks = TaskTracker::new();
+        let invalidations = Arc::new(Invalidations::default());
         Ok(Arc::new(Self {
             registry: ArcSwap::from_pointee(registry),
             cache: Cache::new(&config.cache),
-            answers: Arc::new(Answers::new(&config.cache)),
+            answers: Arc::new(Answers::new(&config.cache, invalidations.clone())),
+            invalidations,
             overload: Overload::new(&config.overload),
             shadows: Shadows::default(),
             shared_cache: redis.clone().map(|redis| {

@@ -95,7 +95,7 @@ struct Entry {
 }
 
 /// What to drop at once; what is absent does not narrow it.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Scope {
     pub tenant: Option<String>,
@@ -104,7 +104,7 @@ pub struct Scope {
 }
 
 impl Scope {
-    fn covers(&self, about: &About) -> bool {
+    pub fn covers(&self, about: &About) -> bool {
         let is = |wanted: &Option<String>, found: &str| {
             wanted.as_ref().is_none_or(|wanted| wanted == found)
         };
@@ -159,6 +159,16 @@ impl Cache {
             };
             self.entries.insert(key, Arc::new(entry));
         }
+    }
+
+    /// Takes an answer back.
+    pub fn remove(&self, key: &Key) {
+        self.entries.remove(key);
+    }
+
+    /// Drops everything.
+    pub fn clear(&self) {
+        self.entries.clear();
     }
 
     /// Drops what `scope` names and says how many answers that were.

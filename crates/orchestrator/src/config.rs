@@ -193,6 +193,8 @@ pub enum ConfigError {
         bundle: String,
         fault: String,
     },
+    #[error("orchestration.store_key: use 32 random bytes in base64")]
+    StoreKey,
     #[error("auth key {place}: sha256 must be 64 hexadecimal digits")]
     KeyHash { place: usize },
     #[error("partial_status {0} is not possible; use 206, 200 or 207")]

@@ -35,7 +35,7 @@ pub async fn fan_out(
         .iter()
         .enumerate()
         .filter(|(place, _)| kept[*place].is_none())
-        .map(|(place, one)| async move { (place, ask(context, one, stale_weight).await) })
+        .map(|(place, one)| async move { (place, ask(context, (place, one), stale_weight).await) })
         .collect();
     while let Some((place, called)) = calls.next().await {
         kept[place] = Some(called);
@@ -51,14 +51,18 @@ pub async fn fan_out(
         .collect()
 }
 
-async fn ask(context: &Arc<Context>, one: &Selected, stale_weight: f64) -> Called {
+async fn ask(
+    context: &Arc<Context>,
+    (place, one): (usize, &Selected),
+    stale_weight: f64,
+) -> Called {
     let Some(detector) = &one.detector else {
         return Called::unasked(&one.name, Failure::Unknown);
     };
     let mut called = match &context.shared {
         None => call(context, detector, one.required).await,
         Some((answers, asked)) => {
-            let key = asked.key(detector.instance);
+            let key = asked.key(place, detector.instance);
             let mut called = kept_or_shared(context, (detector, one.required), &key).await;
             if stale_weight > 0.0
                 && matches!(called.outcome, Err(Failure::Breaker(_)))
@@ -89,7 +93,7 @@ async fn kept_or_shared(
         return Called::kept(context, detector.name(), answer, Origin::Kept(age));
     }
     let started = Instant::now();
-    let (shared, joined) = answers.share(*key, || {
+    let (shared, joined) = answers.share((*key, asked.since), || {
         let (context, detector) = (context.clone(), detector.clone());
         let (answers, asked, key) = (answers.clone(), asked.clone(), *key);
         async move {

@@ -12,6 +12,7 @@ use crate::config::{
     Health, NetworkError, Policy, Sla,
 };
 use crate::rate_limit::{self, Quota};
+use crate::store;
 
 impl TryFrom<&Fleet> for Config {
     type Error = ConfigError;
@@ -22,6 +23,7 @@ impl TryFrom<&Fleet> for Config {
         if ![200, 206, 207].contains(&service.partial_status) {
             return Err(ConfigError::PartialStatus(service.partial_status));
         }
+        let keys = store_keys(service.store_key.as_ref())?;
         let detectors = fleet
             .detectors
             .iter()
@@ -48,11 +50,14 @@ impl TryFrom<&Fleet> for Config {
                 unhealthy_after: service.health.unhealthy_after,
                 healthy_after: service.health.healthy_after,
             },
-            store: service.job_store.clone().map(crate::store::Config::new),
-            redis: service
-                .redis_url
-                .as_ref()
-                .map(|url| crate::store::redis::Config::new(url.reveal())),
+            store: service.job_store.clone().map(|path| store::Config {
+                keys: keys.clone(),
+                ..store::Config::new(path)
+            }),
+            redis: service.redis_url.as_ref().map(|url| store::redis::Config {
+                keys: keys.clone(),
+                ..store::redis::Config::new(url.reveal())
+            }),
             job_lease: Duration::from_millis(service.job_lease_ms),
             rate_limit: rate_limit(&service.rate_limit),
             rate_limit_status: service.rate_limit.legacy_status,
@@ -69,6 +74,14 @@ impl TryFrom<&Fleet> for Config {
             ..own
         })
     }
+}
+
+fn store_keys(given: Option<&fleet::StoreKeys>) -> Result<Vec<store::Key>, ConfigError> {
+    let Some(given) = given else {
+        return Ok(Vec::new());
+    };
+    let keys = given.keys().ok_or(ConfigError::StoreKey)?;
+    Ok(keys.into_iter().map(store::Key::new).collect())
 }
 
 fn detector(

@@ -79,7 +79,12 @@ pub fn refused(error: &StoreError) -> ApiError {
         StoreError::Away => {
             ApiError::new(ErrorCode::Overloaded, error.to_string()).after(Duration::from_secs(5))
         }
-        StoreError::Fenced | StoreError::Disk(_) | StoreError::Closed => {
+        StoreError::Sealed(cause) => {
+            tracing::error!(%cause, "the job store keeps what cannot be opened");
+            let message = format!("what was kept cannot be opened: {cause}");
+            ApiError::new(ErrorCode::InternalError, message)
+        }
+        StoreError::Fenced | StoreError::Disk(_) | StoreError::KeyFile(_) | StoreError::Closed => {
             tracing::error!(%error, "the job store failed");
             ApiError::new(
                 ErrorCode::InternalError,
@@ -145,7 +150,15 @@ async fn keep(claim: &Claim, pause: Duration) {
 
 async fn outcome(app: &Arc<App>, claim: &Claim) -> Outcome {
     let failed = |error: &ApiError| Outcome::Failed(error.json(&claim.job().request_id));
-    let Ok(payload) = serde_json::from_slice::<Payload>(claim.payload()) else {
+    let opened = match claim.payload() {
+        Ok(opened) => opened,
+        Err(error) => {
+            tracing::error!(job = %claim.job().id, %error, "a job cannot be run");
+            let message = format!("the job's request cannot be opened: {error}");
+            return failed(&ApiError::new(ErrorCode::InternalError, message));
+        }
+    };
+    let Ok(payload) = serde_json::from_slice::<Payload>(opened) else {
         let message = "the job was written by another version and cannot be read";
         return failed(&ApiError::new(ErrorCode::InternalError, message));
     };

@@ -29,6 +29,7 @@ mod flights;
 mod from_fleet;
 mod health;
 mod intake;
+mod invalidations;
 mod jobs;
 mod metrics;
 mod network;

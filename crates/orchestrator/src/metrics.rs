@@ -194,7 +194,11 @@ impl Metrics {
                 "Requests that a rate limit looked at: allowed or limited.",
                 &["endpoint", "tenant", "action"],
             )?,
-            jobs: make.int_gauges("orchestrate_jobs", "Jobs in the store.", &["state"])?,
+            jobs: make.int_gauges(
+                "orchestrate_jobs",
+                "Jobs in the store; with Redis those of all replicas, so every replica says the same.",
+                &["state"],
+            )?,
             shed: make.counters(
                 "orchestrate_shed_total",
                 "Requests turned away because too much was asked.",

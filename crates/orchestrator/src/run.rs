@@ -18,8 +18,11 @@ use crate::cache::{self, CacheStatus, Key, Question};
 use crate::call::Called;
 use crate::error::ApiError;
 use crate::intake::Accepted;
+use crate::invalidations::Since;
 use crate::metrics::{Finished, milliseconds};
 use crate::select::{Plan, Rules, plan};
+use crate::shared_answers::Looked;
+use crate::store::redis::cache::Marks;
 
 /// What belongs to one client's request and to no other.
 #[derive(Debug, Clone)]
@@ -71,6 +74,7 @@ pub struct Answered {
 }
 
 /// What an answer is about, for invalidation.
+#[derive(Default)]
 pub struct About {
     pub tenant: String,
     pub bundle: String,
@@ -172,15 +176,16 @@ impl Drop for InFlight<'_> {
 /// # Errors
 /// Nothing can be asked, nobody answered, or the time was up.
 pub async fn run(app: &Arc<App>, request: Accepted, origin: &Origin) -> Result<Reply, ApiError> {
-    let planned = Planned::new(app, request, origin)?;
+    let mut planned = Planned::new(app, request, origin)?;
     let routing = origin.started.elapsed();
     let bypass = planned.request.priority == Priority::Critical || !app.cache.is_enabled();
-    let kept = if bypass {
-        None
-    } else {
-        app.fresh(&planned.key).await
-    };
-    if let Some((answered, age)) = kept {
+    let mut looked = Looked::default();
+    let about = (!bypass).then(|| planned.about(app));
+    if let Some(about) = &about {
+        looked = app.fresh(&planned.key, about).await;
+    }
+    planned.marks = looked.marks;
+    if let Some((answered, age)) = looked.found {
         app.metrics.looked_up(CacheStatus::Hit.name());
         app.metrics.overhead(origin.started.elapsed());
         let reply = Reply {
@@ -196,8 +201,8 @@ pub async fn run(app: &Arc<App>, request: Accepted, origin: &Origin) -> Result<R
     };
     let key = planned.key;
     let answered = shared_flight(app, planned, bypass, origin).await;
-    let stale = match &answered {
-        Err(error) if is_outage(error.code) && !bypass => app.stale(&key).await,
+    let stale = match (&answered, &about) {
+        (Err(error), Some(about)) if is_outage(error.code) => app.stale(&key, about).await,
         _ => None,
     };
     if let Some((old, age)) = stale {
@@ -238,6 +243,7 @@ pub async fn resume(
     }
     planned.kept = partial.known(&planned.plan);
     planned.token = Some(token.to_owned());
+    planned.marks = app.fresh(&planned.key, &planned.about(app)).await.marks;
     // Who completes the same answer at the same time shares the calls.
     let answered = shared_flight(app, planned, false, origin).await?;
     Ok(reply(&answered, origin, CacheStatus::Miss))
@@ -256,6 +262,9 @@ pub struct Planned {
     kept: Vec<Option<Called>>,
     /// Set when an earlier answer is completed.
     token: Option<String>,
+    since: Since,
+    /// Set when the question was asked of all replicas.
+    marks: Option<Marks>,
 }
 
 impl Planned {
@@ -286,7 +295,21 @@ impl Planned {
             rules,
             kept: Vec::new(),
             token: None,
+            since: app.invalidations.now(),
+            marks: None,
         })
+    }
+
+    /// What its answer is about; empty where nobody else has answers.
+    pub fn about(&self, app: &App) -> About {
+        if app.shared_cache.is_none() {
+            return About::default();
+        }
+        About {
+            tenant: self.request.tenant.clone(),
+            bundle: self.rules.bundle.clone(),
+            detectors: self.plan.canonical_names(),
+        }
     }
 }
 
@@ -308,6 +331,9 @@ async fn shared_flight(
         .token
         .as_ref()
         .map_or(unique, |token| token_number(token));
+    // Nobody joins a flight from before an invalidation.
+    let marks = planned.marks.as_ref().map_or(0, marks_number);
+    let unique = unique ^ marks ^ u128::from(planned.since.number());
     let board_key = (
         planned.key,
         planned.request.priority,
@@ -318,10 +344,10 @@ async fn shared_flight(
     let (mut seat, joined) = app.flights.board(board_key, || {
         let (app, origin) = (app.clone(), origin.clone());
         async move {
-            let key = planned.key;
+            let (key, since, marks) = (planned.key, planned.since, planned.marks.clone());
             let answered = Arc::new(fly(&app, planned, bypass, &origin).await);
             if !bypass {
-                app.keep(key, &answered).await;
+                app.keep(key, &answered, (since, marks.as_ref())).await;
             }
             answered
         }
@@ -343,6 +369,12 @@ async fn shared_flight(
             Err(ApiError::new(ErrorCode::RequestTimeout, message))
         }
     }
+}
+
+fn marks_number(marks: &Marks) -> u128 {
+    let hash = marks.all();
+    let (start, _) = hash.split_first_chunk().expect("it has 32 bytes");
+    u128::from_le_bytes(*start)
 }
 
 /// Tokens are made of 128 random bits.

@@ -23,6 +23,17 @@ pub struct Plan {
     pub routing: RoutingDecision,
 }
 
+impl Plan {
+    /// The detectors under the names that they are registered by.
+    pub fn canonical_names(&self) -> Vec<String> {
+        let name = |one: &Selected| {
+            let found = one.detector.as_ref().map(|found| found.name().to_owned());
+            found.unwrap_or_else(|| one.name.clone())
+        };
+        self.selected.iter().map(name).collect()
+    }
+}
+
 /// One detector of a plan.
 #[derive(Clone)]
 pub struct Selected {

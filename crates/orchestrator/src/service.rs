@@ -58,6 +58,7 @@ pub async fn run_following(
     app.tasks.close();
     app.tasks.wait().await;
     if let Some((redis, link)) = link {
+        app.store.leave();
         // Parked jobs go to the other replicas now and not when their leases end.
         let _ = tokio::time::timeout(SETTLING, redis.settled()).await;
         link.abort();

@@ -1,7 +1,8 @@
 //! Answers wherever they are kept: in Redis where there is one, in this process while it is lost.
 //!
 //! With Redis connected only Redis is asked: another replica may have invalidated what this one
-//! still holds.
+//! still holds. Single detectors' answers stay in process; they are kept under the marks that
+//! Redis told with the question, and so obey the invalidations of all replicas, too.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,9 +13,10 @@ use serde_json::value::RawValue;
 
 use crate::app::App;
 use crate::cache::{Key, Scope};
+use crate::invalidations::Since;
 use crate::policies::EVERYBODY;
 use crate::run::{About, Answered, Timing};
-use crate::store::redis::{Redis, cache as shared};
+use crate::store::redis::cache::{self as shared, Marks};
 
 /// An answer on its way between replicas. Only complete ones travel.
 #[derive(Serialize, Deserialize)]
@@ -29,47 +31,63 @@ struct Kept<'a> {
     shared: &'a RawValue,
 }
 
+/// What is kept of an answer.
+#[derive(Default)]
+pub struct Looked {
+    /// An answer and its age.
+    pub found: Option<(Arc<Answered>, Duration)>,
+    /// What a new answer has to be kept under in Redis; `None`: there is no Redis, or it is lost.
+    pub marks: Option<Marks>,
+}
+
 impl App {
-    /// A fresh answer and its age.
-    pub async fn fresh(&self, key: &Key) -> Option<(Arc<Answered>, Duration)> {
-        match self.ask_redis(key, self.config.cache.ttl).await {
-            Some(found) => found,
-            None => self.cache.fresh(key),
+    /// A fresh answer.
+    pub async fn fresh(&self, key: &Key, about: &About) -> Looked {
+        match self.ask_redis(key, about, self.config.cache.ttl).await {
+            Some(looked) => looked,
+            None => Looked {
+                found: self.cache.fresh(key),
+                marks: None,
+            },
         }
     }
 
-    /// An answer that has expired, but may stand in when nobody answers.
-    pub async fn stale(&self, key: &Key) -> Option<(Arc<Answered>, Duration)> {
+    /// An answer that has expired, but may stand in when nobody answers, and its age.
+    pub async fn stale(&self, key: &Key, about: &About) -> Option<(Arc<Answered>, Duration)> {
         let cache = &self.config.cache;
-        match self.ask_redis(key, cache.ttl + cache.stale_if_error).await {
-            Some(found) => found,
+        let limit = cache.ttl + cache.stale_if_error;
+        match self.ask_redis(key, about, limit).await {
+            Some(looked) => looked.found,
             None => self.cache.stale(key),
         }
     }
 
-    /// Whether answers are shared with other replicas right now.
-    pub fn is_shared(&self) -> bool {
-        self.redis.as_ref().is_some_and(Redis::is_connected)
-    }
-
-    /// Keeps an answer if its coverage is full.
-    pub async fn keep(&self, key: Key, answered: &Arc<Answered>) {
+    /// Keeps an answer if its coverage is full and nothing that covers it was invalidated `since`;
+    /// for others if it was asked for with Redis at hand.
+    pub async fn keep(
+        &self,
+        key: Key,
+        answered: &Arc<Answered>,
+        (since, marks): (Since, Option<&Marks>),
+    ) {
         self.cache.keep(key, answered);
-        let Some(redis) = self.shared_cache.as_ref().filter(|_| self.keeps(answered)) else {
+        let covered = |scope: &Scope| scope.covers(&answered.about);
+        if self.invalidations.void(since, covered) {
+            self.cache.remove(&key);
+            return;
+        }
+        let shared = self.shared_cache.as_ref().zip(marks);
+        let Some((redis, marks)) = shared.filter(|_| self.keeps(answered)) else {
             return;
         };
-        let about = shared::About {
-            tenant: &answered.about.tenant,
-            policy: &answered.about.bundle,
-            detectors: &answered.about.detectors,
-        };
         if let Some(bytes) = encode(answered) {
-            redis.put(&key, about, &bytes).await;
+            redis.put(&key, marks, &bytes).await;
         }
     }
 
     /// Drops what `scope` names, in all replicas, and says how many answers that were in this one.
     pub async fn invalidate(&self, scope: &Scope) -> usize {
+        self.invalidations.add(scope.clone());
         let dropped = self.cache.invalidate(scope);
         self.answers.invalidate(scope);
         if let Some(redis) = &self.shared_cache {
@@ -98,16 +116,25 @@ impl App {
     }
 
     /// `None`: there is no Redis to ask, or it is lost.
-    async fn ask_redis(
-        &self,
-        key: &Key,
-        younger_than: Duration,
-    ) -> Option<Option<(Arc<Answered>, Duration)>> {
+    async fn ask_redis(&self, key: &Key, about: &About, limit: Duration) -> Option<Looked> {
         let redis = self.shared_cache.as_ref()?;
-        let found = redis.get(key).await?;
-        let fresh = found.filter(|(_, age)| *age < younger_than);
-        // What another version wrote is no answer.
-        Some(fresh.and_then(|(bytes, age)| Some((Arc::new(decode(&bytes)?), age))))
+        let about = shared::About {
+            tenant: &about.tenant,
+            policy: &about.bundle,
+            detectors: &about.detectors,
+        };
+        let found = redis.get(key, about).await?;
+        if found.changed {
+            // Kept for the time without Redis, when nobody tells what others have invalidated.
+            self.cache.clear();
+            self.answers.clear();
+        }
+        let young = found.entry.filter(|(_, age)| *age < limit);
+        Some(Looked {
+            // What another version wrote is no answer.
+            found: young.and_then(|(bytes, age)| Some((Arc::new(decode(&bytes)?), age))),
+            marks: Some(found.marks),
+        })
     }
 }
 

@@ -71,7 +71,7 @@ pub async fn ready(State(app): State<Arc<App>>) -> Response {
 
 /// In Prometheus' text format, or as `OpenMetrics` where `Accept` asks for it.
 pub async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    for (state, count) in app.store.local().states() {
+    for (state, count) in app.store.states().await {
         app.metrics.jobs(state.name(), count);
     }
     for detector in app.registry.load().iter() {

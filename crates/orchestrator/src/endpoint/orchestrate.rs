@@ -23,6 +23,7 @@ use crate::intake::{self, Accepted};
 use crate::jobs;
 use crate::rate_limit::Decision;
 use crate::run::{Origin, Reply, counted};
+use crate::store::StoreError;
 use crate::store::idempotency::{Answer, Begun, Ticket};
 
 pub async fn orchestrate(State(app): State<Arc<App>>, request: Request<Body>) -> Response {
@@ -160,6 +161,8 @@ async fn once(
             let message = "a request with this Idempotency-Key still runs; ask again";
             Err(ApiError::new(ErrorCode::RequestTimeout, message))
         }
+        // It was answered: it must not be done again.
+        Err(error @ StoreError::Sealed(_)) => Err(jobs::refused(&error)),
         Err(error) => {
             tracing::error!(%error, "an idempotency key cannot be kept; the request runs without");
             process(app, work).await

@@ -48,7 +48,12 @@ async fn describe(app: &App, planned: &Planned, request_id: &str) -> Value {
         .fold(None, max);
     let cache = if planned.request.priority == Priority::Critical || !app.cache.is_enabled() {
         "bypass"
-    } else if app.fresh(&planned.key).await.is_some() {
+    } else if app
+        .fresh(&planned.key, &planned.about(app))
+        .await
+        .found
+        .is_some()
+    {
         "hit"
     } else {
         "miss"

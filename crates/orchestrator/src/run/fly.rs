@@ -39,6 +39,8 @@ pub(super) async fn fly(
         sla,
         mut kept,
         token,
+        since,
+        marks,
         ..
     } = planned;
     let door = app.overload.admit(request.priority, request.mode, deadline);
@@ -51,14 +53,15 @@ pub(super) async fn fly(
     };
     leave_out(app, &plan, admitted.brown_out, &mut kept);
     let context = Arc::new(Context {
-        // With Redis at hand another replica may invalidate what is kept here.
-        shared: (!bypass && !app.is_shared()).then(|| {
+        shared: (!bypass).then(|| {
             let (tenant, bundle) = (request.tenant.as_str().into(), rules.bundle.as_str().into());
             let hash = asked;
             let asked = Asked {
                 tenant,
                 bundle,
                 hash,
+                since,
+                marks,
             };
             (app.answers.clone(), asked)
         }),
@@ -95,7 +98,7 @@ pub(super) async fn fly(
         about: About {
             tenant: request.tenant,
             bundle: rules.bundle,
-            detectors: canonical_names(&plan),
+            detectors: plan.canonical_names(),
         },
         error,
         partial,
@@ -155,15 +158,6 @@ fn count(
     };
     app.metrics
         .enforced(&request.tenant, &rules.bundle, status, violation);
-}
-
-fn canonical_names(plan: &Plan) -> Vec<String> {
-    let name = |one: &crate::select::Selected| {
-        one.detector
-            .as_ref()
-            .map_or_else(|| one.name.clone(), |found| found.name().to_owned())
-    };
-    plan.selected.iter().map(name).collect()
 }
 
 /// What all calls of one request share.

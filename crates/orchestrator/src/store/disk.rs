@@ -1,22 +1,29 @@
 //! The embedded store's tables in redb. A job is three rows: what it is, its payload until it
-//! ends, its outcome after.
+//! ends, its outcome after. Payloads, outcomes and answers come and go sealed.
 
 use bytes::Bytes;
 use redb::{
     Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, Table, TableDefinition,
-    TableError, WriteTransaction,
+    TableError, TableHandle, WriteTransaction,
 };
 
-use super::idempotency::{Hash, Record};
+use super::idempotency::Hash;
 use super::job::{Job, JobId, Status};
 
 const JOBS: TableDefinition<u128, &[u8]> = TableDefinition::new("jobs");
 const PAYLOADS: TableDefinition<u128, &[u8]> = TableDefinition::new("payloads");
 /// What was answered, by tenant and key: see `idempotency::Record`.
-const ANSWERS: TableDefinition<&[u8; 32], &[u8]> = TableDefinition::new("answers");
+const ANSWERS: TableDefinition<&[u8; 32], &[u8]> = TableDefinition::new("sealed_answers");
 /// When, and how many bytes; apart, so that the start need not read the answers.
-const ANSWER_AGES: TableDefinition<&[u8; 32], (u64, u64)> = TableDefinition::new("answer_ages");
+const ANSWER_AGES: TableDefinition<&[u8; 32], (u64, u64)> =
+    TableDefinition::new("sealed_answer_ages");
 const OUTCOMES: TableDefinition<u128, &[u8]> = TableDefinition::new("outcomes");
+/// One row, sealed: opens with the keys that the store is used with.
+const PROOF: TableDefinition<(), &[u8]> = TableDefinition::new("proof");
+/// What was answered before answers were sealed: dropped, as it cannot be told from sealed ones.
+const OLD: [&str; 2] = ["answers", "answer_ages"];
+/// So much of a row tells whether it is sealed and with which key.
+const HEAD_BYTES: usize = 5;
 
 /// The tables of one write transaction.
 pub(super) struct Tables<'t> {
@@ -132,14 +139,14 @@ pub(super) fn answer(
     database: &Database,
     key: &Hash,
     since_ms: u64,
-) -> Result<Option<Record>, redb::Error> {
+) -> Result<Option<Vec<u8>>, redb::Error> {
     let transaction = database.begin_read()?;
     let age = transaction.open_table(ANSWER_AGES)?.get(key)?;
     if age.is_none_or(|age| age.value().0 < since_ms) {
         return Ok(None);
     }
     let row = transaction.open_table(ANSWERS)?.get(key)?;
-    Ok(row.and_then(|row| Record::from_row(row.value())))
+    Ok(row.map(|row| row.value().to_vec()))
 }
 
 /// The newest jobs first that `wanted` accepts, at most `limit`.
@@ -157,6 +164,42 @@ pub(super) fn list(
         found.extend(parse(row?.1.value()).filter(&wanted));
     }
     Ok(found)
+}
+
+/// What proves a key, if the store was used with one.
+pub(super) fn proof(database: &Database) -> Result<Option<Vec<u8>>, redb::Error> {
+    match database.begin_read()?.open_table(PROOF) {
+        Ok(table) => Ok(table.get(())?.map(|row| row.value().to_vec())),
+        Err(TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Keeps the proof; what was answered in clear goes.
+pub(super) fn put_proof(database: &Database, proof: &[u8]) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    transaction.open_table(PROOF)?.insert((), proof)?;
+    for handle in transaction.list_tables()?.collect::<Vec<_>>() {
+        if OLD.contains(&handle.name()) {
+            transaction.delete_table(handle)?;
+        }
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+/// The start of every payload: the jobs that it belongs to have not ended.
+pub(super) fn payload_heads(database: &Database) -> Result<Vec<Vec<u8>>, redb::Error> {
+    let table = match database.begin_read()?.open_table(PAYLOADS) {
+        Ok(table) => table,
+        Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
+    };
+    let head = |row: Result<(_, redb::AccessGuard<'_, &'static [u8]>), _>| {
+        let (_, row) = row?;
+        Ok(row.value().iter().take(HEAD_BYTES).copied().collect())
+    };
+    table.iter()?.map(head).collect()
 }
 
 /// How many payloads lie on disk.

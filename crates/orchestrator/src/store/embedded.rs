@@ -1,20 +1,26 @@
 //! The handle of the embedded store: asks the writer, reads by itself.
 
+mod claim;
+mod keys;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use bytes::Bytes;
 use redb::{Database, StorageBackend};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::idempotency::{Hash, Record};
-use super::job::{Job, JobId, JobState, NewJob, Outcome, Return, Status};
+use super::job::{Job, JobId, JobState, NewJob, States, Status};
+use super::seal::{Place, Seal};
 use super::writer::{Batch, Change, Command, Settle, Shared, Writer};
 use super::{Config, StoreError, disk};
+pub use claim::Claim;
 
 /// Changes that may wait for the writer; who comes later waits before it joins the queue.
 const QUEUE: usize = 1_024;
@@ -34,24 +40,16 @@ struct Inner {
     database: Arc<Database>,
     shared: Arc<Shared>,
     keep: Duration,
+    seal: Seal,
     writer: Mutex<Option<JoinHandle<()>>>,
-}
-
-/// A job in the hands of a worker. Dropped without an outcome it goes back to the others: parked,
-/// or counted as lost when the worker panics.
-pub struct Claim {
-    pub job: Job,
-    pub payload: Bytes,
-    lease: Duration,
-    store: Weak<Inner>,
-    held: bool,
 }
 
 impl Embedded {
     /// Opens or creates the file, repairs it after a crash and starts the writer. Blocks.
     ///
     /// # Errors
-    /// The file cannot be opened, is no store, or another process has it.
+    /// The file cannot be opened, is no store, was sealed with a key that is not given, or another
+    /// process has it.
     pub fn open(config: Config) -> Result<Self, StoreError> {
         let database = Database::create(&config.path).map_err(redb::Error::from)?;
         Self::with_database(database, config)
@@ -69,6 +67,7 @@ impl Embedded {
     }
 
     fn with_database(database: Database, config: Config) -> Result<Self, StoreError> {
+        let seal = keys::settle(&database, &config)?;
         let database = Arc::new(database);
         let shared = Arc::new(Shared::new());
         let keep = config.keep;
@@ -84,6 +83,7 @@ impl Embedded {
             database,
             shared,
             keep,
+            seal,
             writer: Mutex::new(Some(thread)),
         };
         Ok(Self {
@@ -96,7 +96,9 @@ impl Embedded {
     /// # Errors
     /// [`StoreError::Full`], or the disk's.
     pub async fn submit(&self, new: NewJob) -> Result<Job, StoreError> {
-        self.write(move |batch| batch.submit(JobId::new(), &new))
+        let id = JobId::new();
+        let sealed = self.inner.seal.seal(Place::Payload(id), &new.payload);
+        self.write(move |batch| batch.submit(id, &new, &sealed))
             .await?
     }
 
@@ -107,13 +109,14 @@ impl Embedded {
     /// The disk's.
     pub async fn claim(&self, lease: Duration) -> Result<Option<Claim>, StoreError> {
         let store = Arc::downgrade(&self.inner);
+        let seal = self.inner.seal.clone();
         // Wrapped here and not after the answer: an answer that nobody waits for any more is
         // dropped, and thereby the claim.
         let claim = move |batch: &mut Batch| {
             let claimed = batch.claim(lease)?;
             Ok(claimed.map(|(job, payload)| Claim {
+                payload: seal.open(Place::Payload(job.id), &payload),
                 job,
-                payload,
                 lease,
                 store,
                 held: true,
@@ -143,9 +146,13 @@ impl Embedded {
         let status = self
             .read(move |database| disk::status(database, id))
             .await?;
-        status
+        let mut status = status
             .filter(|status| tenant.is_none_or(|tenant| tenant == status.job.tenant))
-            .ok_or(StoreError::NotFound)
+            .ok_or(StoreError::NotFound)?;
+        if let Some(sealed) = status.outcome {
+            status.outcome = Some(self.inner.seal.open(Place::Outcome(id), &sealed)?);
+        }
+        Ok(status)
     }
 
     /// Ends a job of this tenant, running or not; its worker learns it at the next renewal.
@@ -187,7 +194,7 @@ impl Embedded {
     }
 
     /// Jobs by state.
-    pub fn states(&self) -> [(JobState, usize); JobState::ALL.len()] {
+    pub fn states(&self) -> States {
         self.inner.shared.states()
     }
 
@@ -228,8 +235,20 @@ impl Embedded {
     pub(super) async fn answer(&self, key: Hash) -> Result<Option<Record>, StoreError> {
         let keep_ms = self.keep().as_millis() as u64;
         let since_ms = (self.now_ms() + 1).saturating_sub(keep_ms);
-        self.read(move |database| disk::answer(database, &key, since_ms))
-            .await
+        let row = self
+            .read(move |database| disk::answer(database, &key, since_ms))
+            .await?;
+        let open = |row: Vec<u8>| self.inner.seal.open(Place::Answer(&key), &row);
+        Ok(row
+            .map(open)
+            .transpose()?
+            .and_then(|row| Record::from_row(&row)))
+    }
+
+    /// Keeps an answer. When this returns it is on disk.
+    pub(super) async fn remember(&self, key: Hash, record: &Record) -> Result<(), StoreError> {
+        let row = self.inner.seal.seal(Place::Answer(&key), &record.to_row());
+        self.write(move |batch| batch.remember(key, &row)).await
     }
 
     /// Writes out what is queued and closes; later calls fail with [`StoreError::Closed`].
@@ -316,328 +335,10 @@ impl Drop for Inner {
     }
 }
 
-impl Claim {
-    /// Keeps the job for another lease and says how far it is, 0 to 1.
-    ///
-    /// # Errors
-    /// [`StoreError::Ended`]: it was cancelled, stop; [`StoreError::Fenced`]: another worker has
-    /// it; or the disk's.
-    pub async fn renew(&self, progress: f32) -> Result<(), StoreError> {
-        let (id, epoch, lease) = (self.job.id, self.job.epoch, self.lease);
-        let store = self.store()?;
-        let renewed = store
-            .write(move |batch| batch.renew(id, epoch, lease, progress))
-            .await?;
-        renewed.map(|_| ())
-    }
-
-    /// Ends the job. When this returns the outcome is on disk, and it is the only one.
-    ///
-    /// # Errors
-    /// [`StoreError::Ended`], [`StoreError::Fenced`]: this outcome does not count; or the disk's.
-    pub async fn finish(mut self, outcome: Outcome) -> Result<Job, StoreError> {
-        let (id, epoch) = (self.job.id, self.job.epoch);
-        let store = self.store()?;
-        let job = store
-            .write(move |batch| batch.finish(id, epoch, &outcome))
-            .await??;
-        self.held = false;
-        Ok(job)
-    }
-
-    fn store(&self) -> Result<Embedded, StoreError> {
-        let inner = self.store.upgrade().ok_or(StoreError::Closed)?;
-        Ok(Embedded { inner })
-    }
-}
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        let Some(store) = self.store.upgrade().filter(|_| self.held) else {
-            return;
-        };
-        let why = if std::thread::panicking() {
-            Return::Lost
-        } else {
-            Return::Parked
-        };
-        let (id, epoch) = (self.job.id, self.job.epoch);
-        let give_back: Change = Box::new(move |batch| {
-            // Refused when it has ended or belongs to another by now: nothing to give back.
-            let _ = batch.give_back(id, epoch, why)?;
-            Ok(Box::new(|_| {}) as Settle)
-        });
-        // Without a place: there are never more of these than claims. After the store closed the
-        // next start finds the job.
-        let _ = store.queue(give_back, None);
-    }
-}
-
 impl fmt::Debug for Embedded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Embedded")
             .field("states", &self.states())
             .finish()
-    }
-}
-
-impl fmt::Debug for Claim {
-    /// Without the payload: it holds content.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Claim")
-            .field("job", &self.job)
-            .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use tempfile::TempDir;
-
-    use super::*;
-
-    const LEASE: Duration = Duration::from_secs(60);
-
-    fn store(change: impl FnOnce(&mut Config)) -> (TempDir, Embedded) {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut config = Config::new(folder.path().join("jobs.redb"));
-        change(&mut config);
-        let store = Embedded::open(config).expect("a new file");
-        (folder, store)
-    }
-
-    fn job(payload: &str) -> NewJob {
-        NewJob {
-            request_id: "r".to_owned(),
-            tenant: "t".to_owned(),
-            urgency: 1,
-            payload: Bytes::copy_from_slice(payload.as_bytes()),
-        }
-    }
-
-    fn done(text: &str) -> Outcome {
-        Outcome::Completed(Bytes::copy_from_slice(text.as_bytes()))
-    }
-
-    async fn check_state(store: &Embedded, id: JobId, expected: JobState, outcome: Option<&str>) {
-        let status = store.status(id, Some("t")).await.expect("it is known");
-        let found = status.outcome.as_deref().map(String::from_utf8_lossy);
-        assert_eq!((status.job.state, found.as_deref()), (expected, outcome));
-    }
-
-    #[tokio::test]
-    async fn a_job_is_submitted_claimed_and_finished_once() {
-        let (_folder, store) = store(|_| {});
-        let submitted = store.submit(job("work")).await.expect("room");
-        check_state(&store, submitted.id, JobState::Pending, None).await;
-        let claim = store.next(LEASE).await.expect("one is pending");
-        assert_eq!(
-            (claim.job.id, claim.payload.as_ref()),
-            (submitted.id, b"work".as_ref())
-        );
-        claim.renew(0.5).await.expect("held");
-        check_state(&store, submitted.id, JobState::Running, None).await;
-        assert!(
-            store.claim(LEASE).await.expect("it reads").is_none(),
-            "given away once"
-        );
-        claim.finish(done("{}")).await.expect("held");
-        check_state(&store, submitted.id, JobState::Completed, Some("{}")).await;
-        assert_eq!(
-            store.payloads().await.expect("it reads"),
-            0,
-            "content is kept no longer"
-        );
-    }
-
-    #[tokio::test]
-    async fn urgent_jobs_go_first_then_older_ones() {
-        let (_folder, store) = store(|_| {});
-        for (name, urgency) in [("a", 1), ("b", 1), ("c", 3), ("d", 0)] {
-            store
-                .submit(NewJob {
-                    urgency,
-                    ..job(name)
-                })
-                .await
-                .expect("room");
-        }
-        let mut order = String::new();
-        while let Some(claim) = store.claim(LEASE).await.expect("it reads") {
-            order.push_str(std::str::from_utf8(&claim.payload).expect("a letter"));
-            claim.finish(done("")).await.expect("held");
-        }
-        assert_eq!(order, "cabd");
-    }
-
-    #[tokio::test]
-    async fn a_job_whose_lease_is_over_goes_to_another_and_the_first_is_fenced() {
-        let (_folder, store) = store(|_| {});
-        let id = store.submit(job("x")).await.expect("room").id;
-        let slow = store
-            .next(Duration::from_millis(1))
-            .await
-            .expect("one is pending");
-        let second = store.next(LEASE).await.expect("the lease ends by itself");
-        assert_eq!((second.job.epoch, second.job.lost), (2, 1));
-        assert!(matches!(slow.renew(0.9).await, Err(StoreError::Fenced)));
-        assert!(matches!(
-            slow.finish(done("slow")).await,
-            Err(StoreError::Fenced)
-        ));
-        second.finish(done("second")).await.expect("held");
-        check_state(&store, id, JobState::Completed, Some("second")).await;
-    }
-
-    #[tokio::test]
-    async fn a_dropped_claim_is_parked_and_costs_no_life() {
-        let (_folder, store) = store(|config| config.max_lost = 1);
-        let id = store.submit(job("x")).await.expect("room").id;
-        for _ in 0..3 {
-            drop(store.next(LEASE).await.expect("pending again"));
-        }
-        let claim = store.next(LEASE).await.expect("pending again");
-        assert_eq!((claim.job.id, claim.job.epoch, claim.job.lost), (id, 4, 0));
-    }
-
-    #[tokio::test]
-    async fn a_job_that_loses_worker_after_worker_is_given_up() {
-        let (folder, first) = store(|config| config.max_lost = 2);
-        let id = first.submit(job("poison")).await.expect("room").id;
-        first.close().await;
-        drop(first);
-        for _ in 0..2 {
-            let mut config = Config::new(folder.path().join("jobs.redb"));
-            config.max_lost = 2;
-            let store = Embedded::open(config).expect("the file is free again");
-            let claim = store.next(LEASE).await.expect("pending");
-            // The store closes before the claim is dropped, as if the process had been killed.
-            store.close().await;
-            drop(claim);
-        }
-        let mut config = Config::new(folder.path().join("jobs.redb"));
-        config.max_lost = 2;
-        let store = Embedded::open(config).expect("the file is free again");
-        check_state(&store, id, JobState::Failed, None).await;
-        assert_eq!(store.payloads().await.expect("it reads"), 0);
-    }
-
-    #[tokio::test]
-    async fn a_cancelled_job_stays_cancelled() {
-        let (_folder, store) = store(|_| {});
-        let id = store.submit(job("x")).await.expect("room").id;
-        let claim = store.next(LEASE).await.expect("one is pending");
-        assert!(matches!(
-            store.cancel(id, Some("other")).await,
-            Err(StoreError::NotFound)
-        ));
-        store.cancel(id, Some("t")).await.expect("it runs");
-        let told = claim.renew(0.1).await;
-        assert!(
-            matches!(told, Err(StoreError::Ended(JobState::Cancelled))),
-            "{told:?}"
-        );
-        assert!(claim.finish(done("late")).await.is_err());
-        check_state(&store, id, JobState::Cancelled, None).await;
-        let again = store.cancel(id, None).await;
-        assert!(
-            matches!(again, Err(StoreError::Ended(JobState::Cancelled))),
-            "{again:?}"
-        );
-    }
-
-    #[tokio::test]
-    async fn another_tenants_job_does_not_exist() {
-        let (_folder, store) = store(|_| {});
-        let id = store.submit(job("x")).await.expect("room").id;
-        assert!(matches!(
-            store.status(id, Some("other")).await,
-            Err(StoreError::NotFound)
-        ));
-        assert_eq!(
-            store.list(Some("other"), None).await.expect("it reads"),
-            Vec::new()
-        );
-        assert_eq!(
-            store
-                .list(Some("t"), Some(JobState::Pending))
-                .await
-                .expect("it reads")
-                .len(),
-            1
-        );
-        assert_eq!(
-            store
-                .list(None, Some(JobState::Running))
-                .await
-                .expect("it reads")
-                .len(),
-            0
-        );
-    }
-
-    #[tokio::test]
-    async fn a_full_store_refuses_and_says_which_limit() {
-        let full = |result: Result<Job, StoreError>| match result {
-            Err(StoreError::Full { what, .. }) => what,
-            other => panic!("not refused: {other:?}"),
-        };
-        let (_folder, store) = store(|config| {
-            config.limits.open_jobs = 2;
-            config.limits.jobs = 3;
-            config.limits.bytes = 10;
-        });
-        assert_eq!(
-            full(store.submit(job("12345678901")).await),
-            "bytes of requests and results"
-        );
-        store.submit(job("1")).await.expect("room");
-        store.submit(job("2")).await.expect("room");
-        assert_eq!(full(store.submit(job("3")).await), "unfinished jobs");
-        for _ in 0..2 {
-            let claim = store.next(LEASE).await.expect("one is pending");
-            claim.finish(done("")).await.expect("held");
-        }
-        store.submit(job("3")).await.expect("room again");
-        assert_eq!(
-            full(store.submit(job("4")).await),
-            "jobs, finished ones included"
-        );
-    }
-
-    #[tokio::test]
-    async fn an_ended_job_is_forgotten_after_its_time() {
-        let (_folder, store) = store(|config| config.keep = Duration::from_millis(1));
-        let id = store.submit(job("x")).await.expect("room").id;
-        let kept = store.submit(job("y")).await.expect("room").id;
-        store
-            .next(LEASE)
-            .await
-            .expect("one is pending")
-            .finish(done(""))
-            .await
-            .expect("held");
-        while store.status(id, None).await.is_ok() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        check_state(&store, kept, JobState::Pending, None).await;
-        assert_eq!(store.states()[JobState::Completed as usize].1, 0);
-    }
-
-    #[tokio::test]
-    async fn a_closed_store_says_so() {
-        let (_folder, store) = store(|_| {});
-        store.close().await;
-        assert!(matches!(
-            store.submit(job("x")).await,
-            Err(StoreError::Closed)
-        ));
-    }
-
-    #[tokio::test]
-    async fn a_second_process_cannot_open_the_file() {
-        let (folder, _store) = store(|_| {});
-        let second = Embedded::open(Config::new(folder.path().join("jobs.redb")));
-        assert!(matches!(second, Err(StoreError::Disk(_))), "{second:?}");
     }
 }

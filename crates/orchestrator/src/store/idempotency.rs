@@ -133,7 +133,7 @@ impl Idempotency {
             Some(_) => return Ok(Begun::Conflict),
         }
         Ok(match &self.redis {
-            Some(redis) => ask_replicas(redis, ticket, until).await,
+            Some(redis) => ask_replicas(redis, ticket, until).await?,
             None => Begun::Run(ticket),
         })
     }
@@ -164,18 +164,27 @@ impl Idempotency {
 }
 
 /// Whether another replica has done it or is at it.
-async fn ask_replicas(redis: &Redis, mut ticket: Ticket, until: Instant) -> Begun {
+async fn ask_replicas(
+    redis: &Redis,
+    mut ticket: Ticket,
+    until: Instant,
+) -> Result<Begun, StoreError> {
     let owner = Uuid::new_v4().to_string();
     let mut pause = POLL.0;
     loop {
-        match redis.begin(&ticket.key, &ticket.fingerprint, &owner).await {
+        match redis
+            .begin(&ticket.key, &ticket.fingerprint, &owner)
+            .await?
+        {
             None | Some(Told::Run) => {
                 ticket.shared = Some(owner);
-                return Begun::Run(ticket);
+                return Ok(Begun::Run(ticket));
             }
-            Some(Told::Conflict) => return Begun::Conflict,
-            Some(Told::Replay(answer)) => return Begun::Replay(answer),
-            Some(Told::Running) if Instant::now() + pause > until => return Begun::StillRunning,
+            Some(Told::Conflict) => return Ok(Begun::Conflict),
+            Some(Told::Replay(answer)) => return Ok(Begun::Replay(answer)),
+            Some(Told::Running) if Instant::now() + pause > until => {
+                return Ok(Begun::StillRunning);
+            }
             Some(Told::Running) => sleep(pause).await,
         }
         pause = (pause * 2).min(POLL.1);
@@ -203,7 +212,7 @@ impl Ticket {
             redis.answer(&key, &record, &owner, store.keep()).await;
         }
         // Here too: while Redis is lost this replica still knows what it answered.
-        store.write(move |batch| batch.remember(key, &record)).await
+        store.remember(key, &record).await
     }
 }
 

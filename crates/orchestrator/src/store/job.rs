@@ -89,6 +89,9 @@ pub enum Return {
     Lost,
 }
 
+/// How many jobs are in each state, in the order of [`JobState::ALL`].
+pub type States = [(JobState, usize); JobState::ALL.len()];
+
 impl JobState {
     pub const ALL: [Self; 5] = [
         Self::Pending,

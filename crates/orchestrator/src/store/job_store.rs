@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::job::{Job, JobId, JobState, NewJob, Outcome, Status};
+use super::job::{Job, JobId, JobState, NewJob, Outcome, States, Status};
 use super::redis::jobs::{self, Either, SharedJobs};
+use super::seal::SealError;
 use super::{Embedded, StoreError, embedded};
 
 /// Where jobs are kept. Clones share it.
@@ -90,6 +91,21 @@ impl JobStore {
         }
     }
 
+    /// Jobs by state; with Redis those of all replicas, while it is connected.
+    pub async fn states(&self) -> States {
+        match self {
+            Self::Embedded(store) => store.states(),
+            Self::Shared(store) => store.states().await,
+        }
+    }
+
+    /// This process takes no more jobs and gives none back any more.
+    pub fn leave(&self) {
+        if let Self::Shared(store) = self {
+            store.leave();
+        }
+    }
+
     /// The part that is in this machine's file.
     pub fn local(&self) -> &Embedded {
         match self {
@@ -107,11 +123,16 @@ impl Claim {
         }
     }
 
-    pub fn payload(&self) -> &Bytes {
-        match self {
+    /// What running it needs.
+    ///
+    /// # Errors
+    /// It cannot be opened, and never will be by this process.
+    pub fn payload(&self) -> Result<&Bytes, &SealError> {
+        let payload = match self {
             Self::Embedded(claim) => &claim.payload,
             Self::Shared(claim) => &claim.payload,
-        }
+        };
+        payload.as_ref()
     }
 
     /// Keeps the job for another lease and says how far it is, 0 to 1.

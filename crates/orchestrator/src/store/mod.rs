@@ -9,11 +9,14 @@ pub mod idempotency;
 mod index;
 pub mod job;
 mod job_store;
+mod key_file;
 #[cfg(test)]
 mod power_cut;
 pub mod redis;
+pub mod seal;
 mod writer;
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,12 +24,16 @@ use std::time::Duration;
 pub use embedded::Embedded;
 pub use job::{Job, JobId, JobState, NewJob, Outcome, Status};
 pub use job_store::{Claim, JobStore};
+pub use seal::{Key, SealError};
 
 /// The embedded store's settings.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The database file; its folder must exist. One process at a time may have it open.
     pub path: PathBuf,
+    /// What seals content: the first one seals, all open. The key in the file beside the store
+    /// opens, too, and seals where none is given.
+    pub keys: Vec<Key>,
     pub limits: Limits,
     /// How long an ended job can be asked for.
     pub keep: Duration,
@@ -54,6 +61,7 @@ impl Config {
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
+            keys: Vec::new(),
             limits: Limits {
                 open_jobs: 10_000,
                 jobs: 100_000,
@@ -80,10 +88,20 @@ pub enum StoreError {
     Full { what: &'static str, limit: u64 },
     #[error("the job store cannot write or read its file")]
     Disk(#[source] Arc<redb::Error>),
+    #[error("what the job store keeps cannot be opened")]
+    Sealed(#[from] SealError),
+    #[error("the key file beside the job store cannot be used")]
+    KeyFile(#[source] Arc<io::Error>),
     #[error("the job may be in Redis, which cannot be reached; try again later")]
     Away,
     #[error("the job store is closed")]
     Closed,
+}
+
+impl From<io::Error> for StoreError {
+    fn from(error: io::Error) -> Self {
+        Self::KeyFile(Arc::new(error))
+    }
 }
 
 impl From<redb::Error> for StoreError {

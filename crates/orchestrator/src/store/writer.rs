@@ -11,9 +11,9 @@ use redb::{Database, Durability};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::disk::Tables;
-use super::idempotency::{Hash, Record};
+use super::idempotency::Hash;
 use super::index::Index;
-use super::job::{Job, JobId, JobState, NewJob, Outcome, Return};
+use super::job::{Job, JobId, JobState, NewJob, Outcome, Return, States};
 use super::{Config, StoreError};
 
 /// The most changes that share a commit.
@@ -88,7 +88,7 @@ impl Shared {
         }
     }
 
-    pub fn states(&self) -> [(JobState, usize); JobState::ALL.len()] {
+    pub fn states(&self) -> States {
         JobState::ALL.map(|state| (state, self.states[state as usize].load(Ordering::Relaxed)))
     }
 
@@ -220,11 +220,12 @@ impl Writer {
 }
 
 impl Batch<'_> {
-    /// Takes a job in.
+    /// Takes a job in, with its payload as it is kept.
     pub fn submit(
         &mut self,
         id: JobId,
         new: &NewJob,
+        sealed: &[u8],
     ) -> Result<Result<Job, StoreError>, redb::Error> {
         if let Err(full) = self
             .index
@@ -233,7 +234,7 @@ impl Batch<'_> {
             return Ok(Err(full));
         }
         let job = Job::new(id, new, self.now_ms);
-        self.tables.put_payload(id, &new.payload)?;
+        self.tables.put_payload(id, sealed)?;
         self.put(job.clone(), Durability::Immediate)?;
         Ok(Ok(job))
     }
@@ -265,18 +266,19 @@ impl Batch<'_> {
         })
     }
 
+    /// Ends a job, with its outcome as it is kept.
     pub fn finish(
         &mut self,
         id: JobId,
         epoch: u32,
-        outcome: &Outcome,
+        (outcome, sealed): (&Outcome, &[u8]),
     ) -> Result<Result<Job, StoreError>, redb::Error> {
         let now_ms = self.now_ms;
         let changed = self.change(id, Durability::Immediate, |job| {
             job.finish(epoch, now_ms, outcome)
         })?;
         if changed.is_ok() {
-            self.tables.put_outcome(id, outcome.body())?;
+            self.tables.put_outcome(id, sealed)?;
         }
         Ok(changed)
     }
@@ -339,9 +341,8 @@ impl Batch<'_> {
     }
 
     /// Keeps an answer, and drops the oldest while there are too many.
-    pub fn remember(&mut self, key: Hash, record: &Record) -> Result<(), redb::Error> {
-        let row = record.to_row();
-        if let Some(at_ms) = self.tables.put_answer(&key, self.now_ms, &row)? {
+    pub fn remember(&mut self, key: Hash, row: &[u8]) -> Result<(), redb::Error> {
+        if let Some(at_ms) = self.tables.put_answer(&key, self.now_ms, row)? {
             self.index.remove_answer(at_ms, key);
         }
         self.index.put_answer(self.now_ms, key, row.len() as u64);

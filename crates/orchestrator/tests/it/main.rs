@@ -12,9 +12,9 @@ mod limits;
 mod matrix;
 mod orchestrate;
 mod overload;
+mod privacy;
 mod promises;
 mod redis;
-#[expect(dead_code, reason = "shared; not every user needs all of it")]
 #[path = "../../src/store/redis/server.rs"]
 mod redis_server;
 mod registration;

@@ -1,5 +1,9 @@
 //! Two orchestrators that share one real Redis, over HTTP.
 
+mod bounds;
+mod detectors;
+mod hanging;
+
 use std::time::Duration;
 
 use http::Method;
@@ -27,6 +31,7 @@ async fn replica(detector: &Detector, redis: &Server, change: impl FnOnce(&mut C
     config.detectors[0].timeout = Duration::from_secs(20);
     config.store = Some(store::Config::new(folder.path().join("jobs.redb")));
     let mut link = store::redis::Config::new(redis.url());
+    link.keys = vec![store::Key::new([1; 32])];
     // A busy machine is not a stuck server.
     link.response_timeout = Duration::from_secs(3);
     link.connect_timeout = Duration::from_secs(10);
@@ -63,6 +68,18 @@ impl Replica {
         let name = "orchestrator_redis_backend_fallback_total";
         self.metric(&format!("{name}{{component=\"{component}\"}}"))
             .await
+    }
+
+    async fn until_lost(&self) {
+        let begun = std::time::Instant::now();
+        while self.service.get("/health/ready").await.json["dependencies"]["redis"] == true {
+            assert!(begun.elapsed() < PATIENCE, "it does not notice");
+            // Somebody has to ask for something to notice.
+            self.service
+                .post("/cache/invalidate", &json!({"tenant": "nobody"}))
+                .await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     async fn until_up(&self, component: &str, up: u8) {

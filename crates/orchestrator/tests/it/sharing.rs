@@ -250,3 +250,35 @@ async fn shadows_are_bounded_by_a_budget_of_their_own() {
     service.until_metric(line).await;
     assert!(shadow.count() <= 64);
 }
+
+#[tokio::test]
+async fn what_is_under_way_when_something_is_invalidated_is_not_kept() {
+    let endpoint = |detector: &Detector| json!({ "endpoint": detector.endpoint(), "weight": 2.0 });
+    for what in ["cache", "other tenant", "registry"] {
+        let (all, service) = three(slowly(400)).await;
+        let early = asking(&service, &["a"], json!({}));
+        let meanwhile = async {
+            while all[0].count() == 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            let answer = match what {
+                "cache" => service.post("/cache/invalidate", &json!({})).await,
+                "other tenant" => {
+                    let scope = json!({ "tenant": "u" });
+                    service.post("/cache/invalidate", &scope).await
+                }
+                _ => {
+                    let body = endpoint(&all[0]).to_string();
+                    service.send(Method::PUT, "/detectors/a", &[], body).await
+                }
+            };
+            assert_eq!(answer.status, 200, "{}", answer.text);
+        };
+        tokio::join!(early, meanwhile);
+        let answer = asking(&service, &["a"], json!({})).await;
+        let kept = what == "other tenant";
+        let status = if kept { "hit" } else { "miss" };
+        assert_eq!(answer.header("x-cache"), status, "{what}");
+        assert_eq!(all[0].count(), if kept { 1 } else { 2 }, "{what}");
+    }
+}

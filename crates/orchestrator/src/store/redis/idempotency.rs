@@ -7,6 +7,7 @@ use redis::{ParsingError, Value};
 
 use super::{Component, Redis, hex, scripts};
 use crate::store::idempotency::{Answer, Hash, Record};
+use crate::store::seal::{Place, SealError};
 
 /// A request that runs longer than this without an answer may be run again by another replica.
 const LEASE: Duration = Duration::from_secs(60);
@@ -22,16 +23,25 @@ pub(in crate::store) enum Told {
 
 impl Redis {
     /// Enters a request; `None`: Redis is lost.
+    ///
+    /// # Errors
+    /// It was answered, and the answer cannot be opened.
     pub(in crate::store) async fn begin(
         &self,
         key: &Hash,
         fingerprint: &Hash,
         owner: &str,
-    ) -> Option<Told> {
+    ) -> Result<Option<Told>, SealError> {
         let lease_ms = LEASE.as_millis().to_string();
         let arguments = [hex(key), hex(fingerprint), owner.to_owned(), lease_ms];
-        self.ask(Component::Idempotency, &scripts::BEGIN, &arguments)
-            .await
+        let mut told = self
+            .ask(Component::Idempotency, &scripts::BEGIN, &arguments)
+            .await;
+        if let Some(Told::Replay(answer)) = &mut told {
+            let opened = self.inner.seal.open(Place::Answer(key), &answer.body);
+            answer.body = opened.inspect_err(|error| self.is_behind(error))?;
+        }
+        Ok(told)
     }
 
     /// Keeps an answer; said later if Redis is lost.
@@ -47,7 +57,9 @@ impl Redis {
             hex(&record.fingerprint).into_bytes(),
             owner.as_bytes().to_vec(),
             record.answer.status.to_string().into_bytes(),
-            record.answer.body.to_vec(),
+            self.inner
+                .seal
+                .seal(Place::Answer(key), &record.answer.body),
             keep.as_millis().to_string().into_bytes(),
         ];
         let kept = self

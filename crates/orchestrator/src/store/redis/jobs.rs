@@ -17,7 +17,8 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{Component, Maybe, Redis, scripts};
-use crate::store::job::{Job, JobId, JobState, NewJob, Outcome, Return, Status};
+use crate::store::job::{Job, JobId, JobState, NewJob, Outcome, Return, States, Status};
+use crate::store::seal::{Place, SealError};
 use crate::store::{Config, Embedded, StoreError, embedded};
 
 /// How often an idle worker looks for jobs of other replicas.
@@ -57,7 +58,8 @@ impl Weighter<JobId, Status> for ByBytes {
 /// A job from Redis in the hands of a worker. Dropped without an outcome it goes back.
 pub struct Claim {
     pub job: Job,
-    pub payload: Bytes,
+    /// What running it needs, unless it cannot be opened.
+    pub payload: Result<Bytes, SealError>,
     jobs: SharedJobs,
     held: bool,
 }
@@ -112,7 +114,11 @@ impl SharedJobs {
             Bytes::from(new.request_id.clone()),
             Bytes::from(new.tenant.clone()),
             new.urgency.min(HIGHEST_URGENCY).to_string().into(),
-            new.payload.clone(),
+            redis
+                .inner
+                .seal
+                .seal(Place::Payload(id), &new.payload)
+                .into(),
             limits.open_jobs.to_string().into(),
             limits.jobs.to_string().into(),
             self.keep_ms().into(),
@@ -169,12 +175,21 @@ impl SharedJobs {
         let (job, _) = parse(id.parse().ok()?, &fields)?;
         self.know(job.clone(), None);
         let payload = payload.unwrap_or_default();
-        Some(Claim {
+        let payload = redis.inner.seal.open(Place::Payload(job.id), &payload);
+        let claim = Claim {
             job,
             payload,
             jobs: self.clone(),
             held: true,
-        })
+        };
+        let unknown = claim.payload.as_ref().err().cloned();
+        if let Some(error @ SealError::Unknown(_)) = unknown {
+            // Back to who can open it, and before the connection is given up.
+            claim.give_back(Return::Parked).await;
+            redis.is_behind(&error);
+            return None;
+        }
+        Some(claim)
     }
 
     /// Waits for a job, of this replica's file or of Redis, and claims it.
@@ -216,7 +231,10 @@ impl SharedJobs {
         let status = match asked.await {
             Some(fields) => {
                 let fields: Fields = fields;
-                let (job, outcome) = parse(id, &fields).ok_or(StoreError::NotFound)?;
+                let (job, sealed) = parse(id, &fields).ok_or(StoreError::NotFound)?;
+                let seal = &self.inner.redis.inner.seal;
+                let open = |sealed: Bytes| seal.open(Place::Outcome(id), &sealed);
+                let outcome = sealed.map(open).transpose()?;
                 // An outcome that Redis has not heard of yet is the truth all the same.
                 match self.inner.known.get(&id) {
                     Some(known) if known.job.state.has_ended() && !job.state.has_ended() => known,
@@ -306,6 +324,29 @@ impl SharedJobs {
         Ok(found)
     }
 
+    /// Jobs by state: this replica's own, and while Redis is connected those of all replicas.
+    pub async fn states(&self) -> States {
+        let mut states = self.inner.local.states();
+        let redis = &self.inner.redis;
+        if redis.is_connected() {
+            let keep = [self.keep_ms()];
+            let told: Option<[usize; JobState::ALL.len()]> =
+                redis.ask(Component::Jobs, &scripts::STATES, &keep).await;
+            for ((_, count), more) in states.iter_mut().zip(told.unwrap_or_default()) {
+                *count += more;
+            }
+        }
+        states
+    }
+
+    /// This replica ends: its name is forgotten when its last words were said.
+    pub fn leave(&self) {
+        let name = vec![self.inner.consumer.clone().into_bytes()];
+        self.inner
+            .redis
+            .later(Component::Jobs, &scripts::LEAVE, name);
+    }
+
     fn know(&self, job: Job, outcome: Option<Bytes>) -> Status {
         let status = Status { job, outcome };
         self.inner.known.insert(status.job.id, status.clone());
@@ -353,14 +394,15 @@ impl Claim {
     /// [`StoreError::Ended`], [`StoreError::Fenced`]: this outcome does not count.
     pub async fn finish(mut self, outcome: Outcome) -> Result<Job, StoreError> {
         let (jobs, [id, epoch]) = (self.jobs.clone(), self.name());
+        let redis = &jobs.inner.redis;
+        let place = Place::Outcome(self.job.id);
         let arguments = vec![
             id.into_bytes(),
             epoch.into_bytes(),
             outcome.state().name().as_bytes().to_vec(),
-            outcome.body().to_vec(),
+            redis.inner.seal.seal(place, outcome.body()),
             jobs.keep_ms().into_bytes(),
         ];
-        let redis = &jobs.inner.redis;
         let told: Option<String> = redis
             .ask(Component::Jobs, &scripts::FINISH, &arguments)
             .await;
@@ -372,6 +414,24 @@ impl Claim {
         let mut job = self.job.clone();
         job.finish(job.epoch, jobs.inner.local.now_ms(), &outcome)?;
         Ok(jobs.know(job, Some(outcome.body().clone())).job)
+    }
+
+    /// Gives it back at once; later if Redis is lost.
+    async fn give_back(mut self, why: Return) {
+        let arguments = self.giving_back(why);
+        let redis = &self.jobs.inner.redis;
+        let told: Option<String> = redis
+            .ask(Component::Jobs, &scripts::GIVE_BACK, &arguments)
+            .await;
+        self.held = told.is_none();
+    }
+
+    fn giving_back(&self, why: Return) -> Vec<Vec<u8>> {
+        let [id, epoch] = self.name();
+        let lost = u8::from(why == Return::Lost).to_string();
+        let max_lost = self.jobs.inner.config.max_lost.to_string();
+        let arguments = [id, epoch, lost, max_lost, self.jobs.keep_ms()];
+        arguments.map(String::into_bytes).to_vec()
     }
 
     fn name(&self) -> [String; 2] {
@@ -389,11 +449,7 @@ impl Drop for Claim {
         } else {
             Return::Parked
         };
-        let [id, epoch] = self.name();
-        let lost = u8::from(why == Return::Lost).to_string();
-        let max_lost = self.jobs.inner.config.max_lost.to_string();
-        let arguments = [id, epoch, lost, max_lost, self.jobs.keep_ms()];
-        let arguments = arguments.map(String::into_bytes).to_vec();
+        let arguments = self.giving_back(why);
         self.jobs
             .inner
             .redis

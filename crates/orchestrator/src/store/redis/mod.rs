@@ -8,9 +8,11 @@ pub mod cache;
 mod idempotency;
 pub mod jobs;
 mod later;
+mod proof;
 mod rate_limit;
 mod scripts;
 #[cfg(test)]
+#[expect(dead_code, reason = "shared; not every user needs all of it")]
 mod server;
 #[cfg(test)]
 mod tests;
@@ -27,14 +29,20 @@ use redis::{AsyncConnectionConfig, FromRedisValue, InfoDict, RedisError, Script}
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
+use super::seal::{Key, Seal};
 pub(super) use idempotency::Told;
 pub use rate_limit::SharedLimiter;
+
+/// A worker that was not heard of for so long, and holds no job, is forgotten.
+const GONE: Duration = Duration::from_secs(600);
 
 /// Where Redis is and how long it is waited for.
 #[derive(Clone)]
 pub struct Config {
     /// `redis://[user:password@]host:port/database`.
     pub url: String,
+    /// What seals content in it: the first one seals, all open. Without one it is in clear.
+    pub keys: Vec<Key>,
     /// Before all keys, so that several services can share a server.
     pub prefix: String,
     pub connect_timeout: Duration,
@@ -61,6 +69,7 @@ pub struct Redis {
 
 struct Inner {
     client: redis::Client,
+    seal: Seal,
     config: Config,
     connection: RwLock<Option<Link>>,
     generation: AtomicU64,
@@ -93,6 +102,7 @@ impl Config {
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
+            keys: Vec::new(),
             prefix: "sparring:".to_owned(),
             connect_timeout: Duration::from_millis(500),
             response_timeout: Duration::from_millis(250),
@@ -137,8 +147,16 @@ impl Redis {
             up.with_label_values(&[component.name()]).set(0);
             fallbacks.with_label_values(&[component.name()]).inc_by(0);
         }
+        let seal = Seal::new(&config.keys);
+        if !seal.is_on() {
+            tracing::warn!(
+                "orchestration.store_key is not set: who reads Redis or its files can read the \
+                 requests that wait in it"
+            );
+        }
         let inner = Inner {
             client,
+            seal,
             config,
             connection: RwLock::new(None),
             generation: Default::default(),
@@ -268,21 +286,26 @@ impl Redis {
             );
             return;
         }
+        if self
+            .link()
+            .is_some_and(|link| link.generation == generation)
+        {
+            tracing::warn!(%error, "Redis is lost; state is local until it is back");
+            self.lose();
+        }
+    }
+
+    /// Gives the connection up; [`Self::keep_connected`] makes another.
+    fn lose(&self) {
         let mut connection = self
             .inner
             .connection
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        if connection
-            .as_ref()
-            .is_some_and(|link| link.generation == generation)
-        {
-            *connection = None;
-            drop(connection);
-            tracing::warn!(%error, "Redis is lost; state is local until it is back");
-            self.set_up(false);
-            self.inner.broken.notify_one();
-        }
+        *connection = None;
+        drop(connection);
+        self.set_up(false);
+        self.inner.broken.notify_one();
     }
 
     async fn connect(&self) -> Result<MultiplexedConnection, RedisError> {
@@ -301,6 +324,7 @@ impl Redis {
             .arg(&config.prefix)
             .query_async::<()>(&mut connection)
             .await?;
+        self.prove(&mut connection).await?;
         let durable = info.get::<u8>("aof_enabled") == Some(1);
         if !durable {
             tracing::warn!(
@@ -308,6 +332,9 @@ impl Redis {
             );
         }
         self.inner.durable.store(durable, Ordering::Relaxed);
+        let mut sweep = scripts::SWEEP.prepare_invoke();
+        sweep.key(&config.prefix).arg(GONE.as_millis() as u64);
+        sweep.invoke_async::<u64>(&mut connection).await?;
         Ok(connection)
     }
 

@@ -31,6 +31,10 @@ local function finish(key, state, keep_ms)
   redis.call('HDEL', key, 'payload')
   redis.call('HSET', key, 'state', state, 'ended', string.format('%.0f', now_ms))
   redis.call('PEXPIRE', key, keep_ms)
+  local ended = prefix .. 'jobs:' .. state
+  redis.call('ZREMRANGEBYSCORE', ended, '-inf', now_ms - keep_ms)
+  redis.call('ZADD', ended, now_ms, string.sub(key, #prefix + 5))
+  redis.call('PEXPIRE', ended, keep_ms)
 end
 local function refusal(key, epoch)
   local job = redis.call('HMGET', key, 'state', 'epoch')
@@ -42,6 +46,26 @@ end
 local function view(key)
   return redis.call('HMGET', key, 'request', 'tenant', 'urgency', 'state', 'progress', 'epoch',
     'lost', 'created', 'started', 'ended', 'outcome')
+end
+";
+
+/// Marks of what can be invalidated: a number for each scope that ever was, and when they began.
+const MARKS: &str = "
+local function begin(keep_ms)
+  local key = prefix .. 'marks'
+  -- Seldom: each change is written to disk.
+  if redis.call('PTTL', key) < tonumber(keep_ms) then
+    redis.call('HSETNX', key, 'born', string.format('%.0f', now_us))
+    redis.call('PEXPIRE', key, 2 * keep_ms)
+  end
+end
+local function marks_of(scopes, keep_ms)
+  begin(keep_ms)
+  local marks = redis.call('HMGET', prefix .. 'marks', 'born', 'changes',
+    unpack(cjson.decode(scopes)))
+  for i, mark in ipairs(marks) do marks[i] = mark or '0' end
+  local changes = table.remove(marks, 2)
+  return marks[1] .. ':' .. changes, marks
 end
 ";
 
@@ -62,6 +86,16 @@ macro_rules! scripts {
 }
 
 scripts! {
+    /// A proof or nothing, and the one to replace or nothing: the proof that is there now.
+    PROVE = "
+local key = prefix .. 'proof'
+local found = redis.call('GET', key)
+if ARGV[1] ~= '' and (not found or found == ARGV[2]) then
+  redis.call('SET', key, ARGV[1])
+  return ARGV[1]
+end
+return found or ''";
+
     /// Key, interval and tolerance in microseconds: whether it may, and TAT minus now.
     GCRA = "
 local key = prefix .. 'rate:' .. ARGV[1]
@@ -104,34 +138,39 @@ local key = prefix .. 'idempotency:' .. ARGV[1]
 if redis.call('HGET', key, 'owner') == ARGV[2] then redis.call('DEL', key) end
 return 1";
 
-    /// Key: body and age in milliseconds, unless one of its scopes was invalidated since.
-    CACHE_GET = "
+    /// Key, keep, scopes as a JSON array: how often anything was invalidated, the marks of the
+    /// scopes, and body and age in milliseconds of what was put there under the same marks.
+    CACHE_GET = MARKS, "
+local version, marks = marks_of(ARGV[3], ARGV[2])
 local key = prefix .. 'cache:' .. ARGV[1]
-local found = redis.call('HMGET', key, 'body', 'stored', 'scopes', 'marks')
-if not found[1] then return {} end
-local scopes = cjson.decode(found[3])
-local marks = redis.call('HMGET', prefix .. 'cache-marks', unpack(scopes))
-for i, mark in ipairs(marks) do marks[i] = mark or '0' end
-if table.concat(marks, ',') ~= found[4] then
+local found = redis.call('HMGET', key, 'body', 'stored', 'marks')
+if not found[1] then return {version, marks, false, false} end
+if found[3] ~= table.concat(marks, ',') then
   redis.call('DEL', key)
-  return {}
+  return {version, marks, false, false}
 end
-return {found[1], math.max(0, now_ms - found[2])}";
+return {version, marks, found[1], math.max(0, now_ms - found[2])}";
 
-    /// Key, body, keep, scopes as a JSON array.
-    CACHE_PUT = "
+    /// Key, body, keep, the marks that it was made under, scopes as a JSON array. What is void
+    /// already does not take the place of what is not.
+    CACHE_PUT = MARKS, "
+local version, marks = marks_of(ARGV[5], ARGV[3])
+if table.concat(marks, ',') ~= ARGV[4] then return 0 end
 local key = prefix .. 'cache:' .. ARGV[1]
-local marks = redis.call('HMGET', prefix .. 'cache-marks', unpack(cjson.decode(ARGV[4])))
-for i, mark in ipairs(marks) do marks[i] = mark or '0' end
 redis.call('HSET', key, 'body', ARGV[2], 'stored', string.format('%.0f', now_ms),
-  'scopes', ARGV[4], 'marks', table.concat(marks, ','))
+  'marks', ARGV[4])
 redis.call('PEXPIRE', key, ARGV[3])
 return 1";
 
-    /// Scope, keep: what was stored under it is void. The mark outlives every entry.
-    CACHE_INVALIDATE = "
-redis.call('HSET', prefix .. 'cache-marks', ARGV[1], string.format('%.0f', now_us))
-redis.call('PEXPIRE', prefix .. 'cache-marks', ARGV[2])
+    /// Scope, keep, most scopes: what was made under it is void. The marks outlive every entry;
+    /// when there are too many, all begin anew and everything is void.
+    CACHE_INVALIDATE = MARKS, "
+local key = prefix .. 'marks'
+if redis.call('HLEN', key) > tonumber(ARGV[3]) then redis.call('DEL', key) end
+begin(ARGV[2])
+redis.call('HINCRBY', key, ARGV[1], 1)
+redis.call('HINCRBY', key, 'changes', 1)
+redis.call('PEXPIRE', key, 2 * ARGV[2])
 return 1";
 
     /// Id, request, tenant, urgency, payload, open limit, limit, keep: the time, or 0 when full.
@@ -146,6 +185,7 @@ redis.call('HSET', key, 'request', ARGV[2], 'tenant', ARGV[3], 'urgency', ARGV[4
   'payload', ARGV[5], 'state', 'pending', 'epoch', 0, 'lost', 0, 'progress', '0',
   'created', string.format('%.0f', now_ms))
 redis.call('ZADD', all, now_ms, ARGV[1])
+redis.call('PEXPIRE', all, 2 * ARGV[8])
 put_back(key, ARGV[1], ARGV[4])
 return {'ok', now_ms}";
 
@@ -229,6 +269,55 @@ return {'ok', view(key)}";
     /// Id: the job, or fields that are all empty.
     VIEW = JOB, "
 return view(prefix .. 'job:' .. ARGV[1])";
+
+    /// Keep: how many jobs are pending, running, completed, failed and cancelled.
+    STATES = "
+local waiting, running = 0, 0
+for urgency = 0, 3 do
+  local stream = prefix .. 'jobs:' .. urgency
+  if redis.call('EXISTS', stream) == 1 then
+    local taken = redis.call('XPENDING', stream, 'workers')[1]
+    running = running + taken
+    waiting = waiting + redis.call('XLEN', stream) - taken
+  end
+end
+local found = {waiting, running}
+for _, state in ipairs({'completed', 'failed', 'cancelled'}) do
+  local ended = prefix .. 'jobs:' .. state
+  redis.call('ZREMRANGEBYSCORE', ended, '-inf', now_ms - ARGV[1])
+  found[#found + 1] = redis.call('ZCARD', ended)
+end
+return found";
+
+    /// Idle time in milliseconds: forgets workers that hold nothing and were not heard of for so
+    /// long. One that lives after all is known again with its next question.
+    SWEEP = "
+local swept = 0
+for urgency = 0, 3 do
+  local stream = prefix .. 'jobs:' .. urgency
+  if redis.call('EXISTS', stream) == 1 then
+    for _, fields in ipairs(redis.call('XINFO', 'CONSUMERS', stream, 'workers')) do
+      local worker = {}
+      for i = 1, #fields, 2 do worker[fields[i]] = fields[i + 1] end
+      if worker.pending == 0 and worker.idle > tonumber(ARGV[1]) then
+        redis.call('XGROUP', 'DELCONSUMER', stream, 'workers', worker.name)
+        swept = swept + 1
+      end
+    end
+  end
+end
+return swept";
+
+    /// Worker: is forgotten unless it holds something.
+    LEAVE = "
+for urgency = 0, 3 do
+  local stream = prefix .. 'jobs:' .. urgency
+  if redis.call('EXISTS', stream) == 1 then
+    local holds = redis.call('XPENDING', stream, 'workers', '-', '+', 1, ARGV[1])
+    if #holds == 0 then redis.call('XGROUP', 'DELCONSUMER', stream, 'workers', ARGV[1]) end
+  end
+end
+return 1";
 
     /// Tenant or nothing, state or nothing, limit: id and job of each, the newest first.
     LIST = JOB, "

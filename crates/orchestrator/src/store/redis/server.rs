@@ -1,6 +1,8 @@
 //! A Redis server of a test's own, on a free loopback port, with its files in a temporary folder.
 
+use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -50,6 +52,35 @@ impl Server {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
+    /// Where it keeps its files.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Runs one command in it, such as `SAVE`, and returns the answer's first line.
+    pub fn command(&self, words: &str) -> String {
+        line(&mut self.send(words))
+    }
+
+    /// Runs one command whose answer is a list of texts.
+    pub fn all(&self, words: &str) -> Vec<String> {
+        let mut answer = self.send(words);
+        let count = line(&mut answer).trim_start_matches('*').parse();
+        let texts = (0..count.expect("a list")).map(|_: usize| {
+            // Its length comes first.
+            line(&mut answer);
+            line(&mut answer)
+        });
+        texts.collect()
+    }
+
+    fn send(&self, words: &str) -> BufReader<TcpStream> {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).expect("it listens");
+        let sent = (&stream).write_all(format!("{words}\r\n").as_bytes());
+        sent.expect("it reads");
+        BufReader::new(stream)
+    }
+
     /// Starts it with what it had on disk, and waits until it listens.
     pub fn start_again(&mut self) {
         let append = if self.durable { "yes" } else { "no" };
@@ -62,6 +93,8 @@ impl Server {
                 "--save",
                 "",
             ])
+            // So that a test can look for what it holds.
+            .args(["--rdbcompression", "no"])
             .args(["--appendonly", append, "--appendfsync", "always", "--dir"])
             .arg(self.folder.path())
             .stdout(Stdio::null())
@@ -101,4 +134,10 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+fn line(answer: &mut impl BufRead) -> String {
+    let mut line = String::new();
+    answer.read_line(&mut line).expect("it answers");
+    line.trim().to_owned()
 }

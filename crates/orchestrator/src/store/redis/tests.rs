@@ -11,7 +11,7 @@ use prometheus::Registry;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
-use super::cache::{About, Scope, SharedCache};
+use super::cache::{About, Found, Scope, SharedCache};
 use super::jobs::SharedJobs;
 use super::server::Server;
 use super::{Component, Redis, SharedLimiter};
@@ -196,6 +196,17 @@ async fn an_abandoned_key_is_free_for_the_other_replica() {
     assert!(matches!(next, Ok(Begun::Run(_))), "{next:?}");
 }
 
+async fn asked(replica: &Replica, about: About<'_>) -> Found {
+    let found = replica.cache.get(&[7; 32], about).await;
+    found.expect("Redis is there")
+}
+
+/// The entry, if there is one; `None` without Redis, too.
+async fn body(replica: &Replica, about: About<'_>) -> Option<Bytes> {
+    let found = replica.cache.get(&[7; 32], about).await;
+    Some(found?.entry?.0)
+}
+
 #[tokio::test]
 async fn replicas_share_cache_entries_and_their_invalidation() {
     let Some(server) = Server::start() else {
@@ -263,20 +274,22 @@ async fn replicas_share_cache_entries_and_their_invalidation() {
         ),
         (scope(), true),
     ] {
-        one.cache.put(&[7; 32], about, b"entry").await;
-        let (body, _age) = two
-            .cache
-            .get(&[7; 32])
-            .await
-            .flatten()
-            .expect("the other one stored it");
-        assert_eq!(body, "entry");
-        two.cache.invalidate(scope).await;
+        let before = asked(&one, about).await.marks;
+        one.cache.put(&[7; 32], &before, b"entry").await;
         assert_eq!(
-            one.cache.get(&[7; 32]).await.flatten().is_none(),
-            voids,
-            "{scope:?}"
+            body(&two, about).await.as_deref(),
+            Some(b"entry".as_slice())
         );
+        two.cache.invalidate(scope).await;
+        let after = asked(&one, about).await;
+        assert!(after.changed, "{scope:?}");
+        assert_eq!(after.entry.is_none(), voids, "{scope:?}");
+        assert_eq!(after.marks.all() != before.all(), voids, "{scope:?}");
+        // What was asked for before and is answered only now.
+        one.cache.put(&[7; 32], &after.marks, b"later").await;
+        one.cache.put(&[7; 32], &before, b"late").await;
+        let kept = body(&two, about).await.expect("one of them");
+        assert_eq!(kept, if voids { "later" } else { "late" }, "{scope:?}");
     }
 }
 
@@ -291,7 +304,8 @@ async fn what_was_invalidated_while_redis_was_lost_does_not_come_back() {
         policy: "default",
         detectors: &[],
     };
-    one.cache.put(&[7; 32], about, b"entry").await;
+    let before = asked(&one, about).await.marks;
+    one.cache.put(&[7; 32], &before, b"entry").await;
     server.stop();
     one.cache
         .invalidate(Scope {
@@ -299,15 +313,13 @@ async fn what_was_invalidated_while_redis_was_lost_does_not_come_back() {
             ..Scope::default()
         })
         .await;
-    assert!(one.cache.get(&[7; 32]).await.flatten().is_none());
+    assert_eq!(body(&one, about).await, None);
     server.start_again();
     until("connected again", || one.redis.is_connected()).await;
-    assert!(
-        one.cache.get(&[7; 32]).await.flatten().is_none(),
-        "the invalidation came first"
-    );
-    one.cache.put(&[7; 32], about, b"new").await;
-    assert!(one.cache.get(&[7; 32]).await.flatten().is_some());
+    let after = asked(&one, about).await;
+    assert!(after.entry.is_none(), "the invalidation came first");
+    one.cache.put(&[7; 32], &after.marks, b"new").await;
+    assert!(body(&one, about).await.is_some());
 }
 
 #[tokio::test]
@@ -321,8 +333,8 @@ async fn any_replica_runs_a_job_and_any_tells_its_result() {
     check(&two, id, JobState::Pending, None).await;
     let claim = next(&two, LEASE).await;
     assert_eq!(
-        (claim.job().id, claim.payload().as_ref()),
-        (id, b"work".as_ref())
+        (claim.job().id, claim.payload().map(AsRef::as_ref)),
+        (id, Ok(b"work".as_ref()))
     );
     claim.renew(0.5).await.expect("held");
     let status = one.jobs.status(id, None).await.expect("it is known");
@@ -360,7 +372,7 @@ async fn urgent_jobs_go_first_in_redis_too() {
     let mut order = String::new();
     for _ in 0..4 {
         let claim = next(&one, LEASE).await;
-        order.push_str(std::str::from_utf8(claim.payload()).expect("a letter"));
+        order.push_str(std::str::from_utf8(claim.payload().expect("it opens")).expect("a letter"));
         claim.finish(done("")).await.expect("held");
     }
     assert_eq!(order, "cabd");

@@ -96,8 +96,10 @@ async fn client_of(replica: Arc<Replica>, load: Arc<Load>, client: u32) {
             detectors: &[],
         };
         let key = crate::store::idempotency::key_hash("t", &name);
-        replica.cache.put(&key, about, b"entry").await;
-        replica.cache.get(&key).await;
+        if let Some(found) = replica.cache.get(&key, about).await {
+            replica.cache.put(&key, &found.marks, b"entry").await;
+        }
+        replica.cache.get(&key, about).await;
         let job = replica.jobs.submit(job(&name)).await.expect("accepted");
         load.accepted.lock().expect("no panic").push(job.id);
         replica
