@@ -3,6 +3,7 @@
 mod bad_input;
 mod binary;
 mod check;
+mod drain;
 mod drill;
 mod fms;
 mod generator;
@@ -21,4 +22,5 @@ mod redis_server;
 mod script_errors;
 mod smoke;
 mod stack;
+mod steady_load;
 mod toggle;

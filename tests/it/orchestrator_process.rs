@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -12,6 +12,9 @@ use crate::stack::Up;
 
 /// Longer than anything that a test waits for.
 pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What replicas seal their jobs in Redis with.
+const STORE_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 /// An orchestrator, ended by pid when dropped.
 pub struct Orchestrator {
@@ -28,14 +31,21 @@ pub struct Start<'a> {
     pub fleet: &'a Path,
     pub data_dir: &'a Path,
     pub redis_url: Option<&'a str>,
+    /// 0: any free one.
+    pub port: u16,
 }
 
 impl Orchestrator {
-    /// Starts one on a free port and waits until it listens.
+    /// Starts one and waits until it listens.
     pub fn start(start: &Start) -> Self {
         let mut command = sparring();
         command
-            .args(["orchestrator", "--port", "0", "--config"])
+            .args([
+                "orchestrator",
+                "--port",
+                &start.port.to_string(),
+                "--config",
+            ])
             .arg(start.fleet)
             .arg("--data-dir")
             .arg(start.data_dir)
@@ -43,6 +53,7 @@ impl Orchestrator {
             .stdout(Stdio::piped());
         if let Some(url) = start.redis_url {
             command.env("SPARRING_ORCHESTRATION__REDIS_URL", url);
+            command.env("SPARRING_ORCHESTRATION__STORE_KEY", STORE_KEY);
         }
         let mut child = command.spawn().expect("the binary was built for this test");
         let mut stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
@@ -66,6 +77,27 @@ impl Orchestrator {
     pub fn kill(&mut self) {
         self.child.kill().expect("it is ours");
         self.child.wait().expect("it is ours");
+    }
+
+    /// Sends it a signal, such as `TERM`.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill")
+            .args([&format!("-{name}"), &pid])
+            .status();
+        assert!(sent.expect("kill is there").success());
+    }
+
+    /// Waits for its end. `None`: a signal ended it.
+    pub fn exit_code(&mut self) -> Option<i32> {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("it is ours") {
+                return status.code();
+            }
+            assert!(begun.elapsed() < PATIENCE, "it does not end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     pub fn get(&self, path: &str) -> Option<(u16, Value)> {
