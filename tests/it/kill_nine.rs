@@ -111,7 +111,9 @@ impl Settled<'_> {
 fn settle<'a>(up: &Up, folder: &Path, redis_url: Option<&'a str>) -> Settled<'a> {
     let fleet = folder.join("detectors.yaml");
     // Many processes on few cores: a deadline is no matter here.
-    let more = json!({ "job_lease_ms": 2000, "cache": { "enabled": false } });
+    let more = json!({
+        "job_lease_ms": 2000, "redis_timeout_ms": 10_000, "cache": { "enabled": false },
+    });
     fleet_of(up, &["one", "two"], &more, &fleet);
     Settled {
         fleet,
@@ -173,28 +175,36 @@ impl Load {
 #[derive(Default)]
 struct Witness {
     accepted: Vec<String>,
+    /// How many of them were accepted before this round.
+    old: usize,
     results: HashMap<String, Value>,
 }
 
 impl Witness {
-    /// Every job without a result so far is known; those with one by now are remembered.
+    /// Every job without a result so far is known; those with one by now are remembered. Those of
+    /// the round before are waited for: what runs through kill after kill is given up.
     fn look(&mut self, service: &Orchestrator) {
-        let begun = Instant::now();
-        for id in &self.accepted {
-            if self.results.contains_key(id) {
-                continue;
+        for id in &self.accepted[..self.old] {
+            if !self.results.contains_key(id) {
+                let job = ended(service, id);
+                assert_eq!(job["status"], "completed", "{job}");
+                self.results.insert(id.clone(), job["result"].clone());
             }
+        }
+        let begun = Instant::now();
+        for id in &self.accepted[self.old..] {
             let answer = service.get(&format!("/orchestrate/status/{id}"));
             let (status, job) = answer.expect("it serves");
             assert_eq!(status, 200, "job {id} is lost: {job}");
             if job["status"] == "completed" {
                 self.results.insert(id.clone(), job["result"].clone());
             }
-            // Jobs that wait long were looked at often enough.
+            // The rest is looked at in the next round.
             if begun.elapsed() > Duration::from_secs(1) {
-                return;
+                break;
             }
         }
+        self.old = self.accepted.len();
     }
 
     /// Every job is completed, with the result that was seen before.

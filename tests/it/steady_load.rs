@@ -67,10 +67,6 @@ impl SteadyLoad {
         Self { seen, clients }
     }
 
-    pub fn seen(&self) -> &Seen {
-        &self.seen
-    }
-
     /// Requests that were answered so far.
     pub fn answered(&self) -> usize {
         let counts = self.seen.answered.iter();

@@ -29,6 +29,7 @@ fn check_orchestration(settings: &Orchestration, faults: &mut Faults) {
         ("default_timeout_ms", settings.default_timeout_ms),
         ("sync_sla_ms", settings.sync_sla_ms),
         ("job_lease_ms", settings.job_lease_ms),
+        ("redis_timeout_ms", settings.redis_timeout_ms),
         ("cache.ttl_ms", settings.cache.ttl_ms),
         ("health.interval_ms", settings.health.interval_ms),
         ("health.timeout_ms", settings.health.timeout_ms),

@@ -77,6 +77,9 @@ pub struct Orchestration {
     /// on alone. Jobs are given to a Redis with an append-only file only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redis_url: Option<SecretUrl>,
+    /// How long an answer of Redis is waited for before a replica goes on alone; a connection,
+    /// twice as long.
+    pub redis_timeout_ms: u64,
     /// Keys that seal what waits in the job store and in Redis: 32 random bytes each in base64
     /// (`openssl rand -base64 32`), separated by commas. The first one seals, all of them open: to
     /// change it, add the new one at the end in every replica, then move it to the front, and leave
@@ -112,6 +115,7 @@ impl Default for Orchestration {
             job_store: None,
             job_lease_ms: 15_000,
             redis_url: None,
+            redis_timeout_ms: 250,
             store_key: None,
             rate_limit: RateLimit::default(),
             drain_ms: 0,

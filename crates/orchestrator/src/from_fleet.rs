@@ -56,6 +56,8 @@ impl TryFrom<&Fleet> for Config {
             }),
             redis: service.redis_url.as_ref().map(|url| store::redis::Config {
                 keys: keys.clone(),
+                response_timeout: Duration::from_millis(service.redis_timeout_ms),
+                connect_timeout: Duration::from_millis(2 * service.redis_timeout_ms),
                 ..store::redis::Config::new(url.reveal())
             }),
             job_lease: Duration::from_millis(service.job_lease_ms),

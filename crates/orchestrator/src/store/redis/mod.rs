@@ -18,14 +18,14 @@ mod server;
 mod tests;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry};
 use rand::RngExt;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, FromRedisValue, InfoDict, RedisError, Script};
+use redis::{AsyncConnectionConfig, ErrorKind, FromRedisValue, InfoDict, RedisError, Script};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
@@ -33,6 +33,8 @@ use super::seal::{Key, Seal};
 pub(super) use idempotency::Told;
 pub use rate_limit::SharedLimiter;
 
+/// A server is given up after so many late answers.
+const SLOW_IN_A_ROW: u32 = 8;
 /// A worker that was not heard of for so long, and holds no job, is forgotten.
 const GONE: Duration = Duration::from_secs(600);
 
@@ -46,7 +48,8 @@ pub struct Config {
     /// Before all keys, so that several services can share a server.
     pub prefix: String,
     pub connect_timeout: Duration,
-    /// After this the connection is given up: a request must not wait for a stuck server.
+    /// After this the connection is given up: a request must not wait for a stuck server. So it is
+    /// after several answers in a row that took almost half of it.
     pub response_timeout: Duration,
     /// Between attempts to connect: from the first, doubling, to the second.
     pub pause: (Duration, Duration),
@@ -74,6 +77,8 @@ struct Inner {
     connection: RwLock<Option<Link>>,
     generation: AtomicU64,
     broken: Notify,
+    /// Slow answers in a row.
+    slow: AtomicU32,
     later: later::Queue,
     /// Whether the server keeps what it is told; see [`Redis::is_durable`].
     durable: AtomicBool,
@@ -108,6 +113,13 @@ impl Config {
             response_timeout: Duration::from_millis(250),
             pause: (Duration::from_millis(50), Duration::from_secs(2)),
         }
+    }
+}
+
+impl Config {
+    /// What takes longer is slow: a request that asks several times would be late.
+    fn slow(&self) -> Duration {
+        self.response_timeout.mul_f64(0.4)
     }
 }
 
@@ -161,6 +173,7 @@ impl Redis {
             connection: RwLock::new(None),
             generation: Default::default(),
             broken: Notify::new(),
+            slow: AtomicU32::new(0),
             later: later::Queue::default(),
             durable: AtomicBool::new(false),
             up,
@@ -254,9 +267,11 @@ impl Redis {
         for argument in arguments {
             call.arg(argument.as_ref());
         }
+        let begun = Instant::now();
         match call.invoke_async(&mut link.connection).await {
             Ok(answer) => {
                 self.inner.up.with_label_values(&[component.name()]).set(1);
+                self.took(begun.elapsed(), link.generation);
                 Some(answer)
             }
             Err(error) => {
@@ -286,26 +301,39 @@ impl Redis {
             );
             return;
         }
-        if self
-            .link()
-            .is_some_and(|link| link.generation == generation)
-        {
+        if self.lose(Some(generation)) {
             tracing::warn!(%error, "Redis is lost; state is local until it is back");
-            self.lose();
         }
     }
 
-    /// Gives the connection up; [`Self::keep_connected`] makes another.
-    fn lose(&self) {
-        let mut connection = self
+    /// A server that answers, but always late, costs a request that time at every question: it is
+    /// given up like one that does not answer.
+    fn took(&self, time: Duration, generation: u64) {
+        if time <= self.inner.config.slow() {
+            self.inner.slow.store(0, Ordering::Relaxed);
+            return;
+        }
+        let slow = self.inner.slow.fetch_add(1, Ordering::Relaxed) + 1;
+        if slow >= SLOW_IN_A_ROW && self.lose(Some(generation)) {
+            tracing::warn!("Redis answers too slowly; state is local until it is faster");
+        }
+    }
+
+    /// Gives up the connection, or the one of this generation only;
+    /// [`Self::keep_connected`] makes another. Whether it was there.
+    fn lose(&self, generation: Option<u64>) -> bool {
+        let lost = self
             .inner
             .connection
             .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        *connection = None;
-        drop(connection);
-        self.set_up(false);
-        self.inner.broken.notify_one();
+            .unwrap_or_else(PoisonError::into_inner)
+            .take_if(|link| generation.is_none_or(|it| it == link.generation));
+        if lost.is_some() {
+            self.inner.slow.store(0, Ordering::Relaxed);
+            self.set_up(false);
+            self.inner.broken.notify_one();
+        }
+        lost.is_some()
     }
 
     async fn connect(&self) -> Result<MultiplexedConnection, RedisError> {
@@ -320,10 +348,15 @@ impl Redis {
         // Also finds out whether it still loads its file: then this is refused.
         let mut info = redis::cmd("INFO");
         let info: InfoDict = info.arg("persistence").query_async(&mut connection).await?;
+        let begun = Instant::now();
         redis::cmd("GET")
             .arg(&config.prefix)
             .query_async::<()>(&mut connection)
             .await?;
+        if begun.elapsed() > config.slow() {
+            let error = (ErrorKind::Client, "Redis answers too slowly");
+            return Err(error.into());
+        }
         self.prove(&mut connection).await?;
         let durable = info.get::<u8>("aof_enabled") == Some(1);
         if !durable {

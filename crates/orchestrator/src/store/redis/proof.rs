@@ -42,7 +42,7 @@ impl Redis {
     pub(super) fn is_behind(&self, error: &SealError) {
         if matches!(error, SealError::Unknown(_)) {
             tracing::error!(%error, "Redis keeps what cannot be opened; it is not used any more");
-            self.lose();
+            self.lose(None);
         }
     }
 }

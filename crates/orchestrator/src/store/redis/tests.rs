@@ -1,5 +1,6 @@
 //! Replicas that share one real Redis, and lose it.
 
+mod keys;
 mod load;
 
 use std::collections::BTreeMap;
@@ -18,7 +19,7 @@ use super::{Component, Redis, SharedLimiter};
 use crate::rate_limit::{self, Limiter, Quota};
 use crate::store::idempotency::{Answer, Begun, Idempotency};
 use crate::store::{
-    Claim, Config, Embedded, JobId, JobState, JobStore, NewJob, Outcome, StoreError,
+    Claim, Config, Embedded, JobId, JobState, JobStore, Key, NewJob, Outcome, StoreError,
 };
 
 const LEASE: Duration = Duration::from_secs(60);
@@ -41,7 +42,15 @@ impl Replica {
     }
 
     async fn start_with(server: &Server, change: impl FnOnce(&mut Config)) -> Self {
+        let replica = Self::start_unconnected(server, &[1], change);
+        until("connected", || replica.redis.is_connected()).await;
+        replica
+    }
+
+    /// With keys made of these bytes.
+    fn start_unconnected(server: &Server, keys: &[u8], change: impl FnOnce(&mut Config)) -> Self {
         let mut redis = super::Config::new(server.url());
+        redis.keys = keys.iter().map(|byte| Key::new([*byte; 32])).collect();
         // A busy machine is not a stuck server.
         redis.response_timeout = Duration::from_secs(3);
         let redis = Redis::new(redis, &Registry::new()).expect("a good URL");
@@ -60,7 +69,7 @@ impl Replica {
             max_keys: 100,
         };
         let limiter = Limiter::new(quota, Instant::now());
-        let replica = Self {
+        Self {
             jobs: JobStore::Shared(SharedJobs::new(redis.clone(), local.clone(), config)),
             keys: Idempotency::new(local, Some(redis.clone())),
             cache: SharedCache::new(redis.clone(), Duration::from_secs(60)),
@@ -68,9 +77,7 @@ impl Replica {
             redis,
             link,
             _folder: folder,
-        };
-        until("connected", || replica.redis.is_connected()).await;
-        replica
+        }
     }
 }
 
