@@ -94,6 +94,7 @@ async fn a_redis_that_is_always_late_is_left_alone_until_it_is_faster() {
         if let Some(link) = &mut config.redis {
             link.url = format!("redis://{address}");
         }
+        config.sla.normal = PATIENCE;
     })
     .await;
     one.until_up("cache", 1).await;
