@@ -212,6 +212,27 @@ impl Drop for Running<'_> {
     }
 }
 
+/// A future that is made, kept and dropped by whoever polls it: a large one would take its room, and that
+/// of its copies while it is made, on the small stack of a fiber, where touched pages stay for good.
+pub(crate) fn apart<F: Future>(
+    make: impl FnOnce() -> F + Unpin,
+) -> impl Future<Output = F::Output> {
+    let (mut make, mut running) = (Some(make), None);
+    poll_fn(move |cx| {
+        if let Some(make) = make.take() {
+            running = Some(Box::pin(make()));
+        }
+        let Some(future) = &mut running else {
+            return Poll::Pending;
+        };
+        let polled = future.as_mut().poll(cx);
+        if polled.is_ready() {
+            running = None;
+        }
+        polled
+    })
+}
+
 /// Waits for `future` on the current fiber: other work of the thread goes on meanwhile.
 ///
 /// # Errors

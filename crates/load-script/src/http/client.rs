@@ -116,7 +116,8 @@ impl Client {
         loop {
             let (lane, is_new) = match self.pool.take(&origin) {
                 Some(lane) => (lane, false),
-                None => (self.open(&origin, progress).await?, true),
+                // Boxed, as is what follows: rare and large, it would make every request's future large.
+                None => (Box::pin(self.open(&origin, progress)).await?, true),
             };
             progress.blocked = if is_new {
                 begin.elapsed()
@@ -136,15 +137,16 @@ impl Client {
                     continue;
                 }
                 Lane::Shared(session) => {
-                    let (again, failure) = match self.on(&session, request, progress).await {
-                        Ok(reply) => return Ok(reply),
-                        Err(Broken::Midway(failure)) => return Err(failure),
-                        Err(Broken::Refused(failure)) => (Again::Here, failure),
-                        Err(Broken::Closing(failure)) => {
-                            self.pool.retire(&session);
-                            (Again::Elsewhere, failure)
-                        }
-                    };
+                    let (again, failure) =
+                        match Box::pin(self.on(&session, request, progress)).await {
+                            Ok(reply) => return Ok(reply),
+                            Err(Broken::Midway(failure)) => return Err(failure),
+                            Err(Broken::Refused(failure)) => (Again::Here, failure),
+                            Err(Broken::Closing(failure)) => {
+                                self.pool.retire(&session);
+                                (Again::Elsewhere, failure)
+                            }
+                        };
                     if repeats == MAX_REPEATS {
                         return Err(failure);
                     }

@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use super::perform::{Agent, Finished, code_of_refusal, perform};
 use super::prepare::{self, Prepared};
 use super::response;
+use crate::fiber;
 use crate::http::url::{UrlError, quoted};
 use crate::js::convert;
 use crate::js::native::{Call, Outcome, Throw, plain};
@@ -28,7 +29,7 @@ pub(super) fn batch<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let (keys, items) = split(&requests)?;
     let mut finished: Vec<Option<Finished>> = Vec::new();
     match prepare_all(vu, &items) {
-        Ok(prepared) => finished = vu.wait(run_all(vu, prepared))?,
+        Ok(prepared) => finished = vu.wait(fiber::apart(|| run_all(vu, prepared)))?,
         Err((_, Throw::Plain(message))) if vu.run.options().throw.unwrap_or(false) => {
             return Err(plain(message));
         }

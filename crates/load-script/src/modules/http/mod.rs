@@ -17,6 +17,7 @@ use std::ffi::CStr;
 
 use rquickjs::{Ctx, Object, Value};
 
+use crate::fiber;
 use crate::http::expected::Expected;
 use crate::js::class::{self, Class};
 use crate::js::convert;
@@ -174,7 +175,8 @@ fn refused<'js>(call: &Call<'_, 'js>, throw: Throw) -> Outcome<'js> {
 /// Performs a request while the VU waits.
 fn execute<'js>(call: &Call<'_, 'js>, prepared: prepare::Prepared) -> Outcome<'js> {
     let vu = call.vu();
-    let finished = vu.wait(perform::perform(perform::Agent::of(vu), prepared))?;
+    let agent = perform::Agent::of(vu);
+    let finished = vu.wait(fiber::apart(|| perform::perform(agent, prepared)))?;
     if let Some(message) = finished.thrown() {
         return Err(plain(message));
     }
@@ -194,7 +196,8 @@ fn async_request<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     match prepared {
         Err(throw) => deferred.settle(call.ctx, Err(throw))?,
         Ok(prepared) => {
-            let work = perform::perform(perform::Agent::of(vu), prepared);
+            let agent = perform::Agent::of(vu);
+            let work = fiber::apart(|| perform::perform(agent, prepared));
             vu.events.start(async move {
                 let finished = work.await;
                 let event: Event = Box::new(move |ctx| {

@@ -200,17 +200,18 @@ pub(super) fn assemble(
         tags: vu.tags(),
         metadata: vu.tagging.metadata.borrow().clone(),
     };
-    prepared.compress(vu)?;
+    if prepared.body.is_given && !prepared.params.compression.trim().is_empty() {
+        prepared.compress(vu)?;
+    }
     prepared.add_headers(vu);
     Ok(prepared)
 }
 
 impl Prepared {
+    /// Apart, for the encoders want much of the VU's small stack, and few requests are compressed.
+    #[inline(never)]
     fn compress(&mut self, vu: &VuState) -> Result<(), Throw> {
         let wanted = std::mem::take(&mut self.params.compression);
-        if wanted.trim().is_empty() || !self.body.is_given {
-            return Ok(());
-        }
         let codings: Vec<&str> = wanted.split(',').map(str::trim).collect();
         for coding in &codings {
             let encoded = coding::encode(&self.body.bytes, coding).ok_or_else(|| {

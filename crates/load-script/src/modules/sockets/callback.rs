@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::request::{self, Params, Unknown};
 use super::samples::Samples;
+use crate::fiber;
 use crate::http::reply::Reply;
 use crate::http::upgrade::{Incoming, Link, Refusal, open};
 use crate::js::class::{self, Class};
@@ -74,7 +75,7 @@ pub(super) fn connect<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
         return refused(call, "malformed ws or wss URL".to_owned());
     };
     let opening = params.opening(vu, url.clone(), &[]);
-    match vu.wait(open(&vu.client, opening))? {
+    match vu.wait(fiber::apart(|| open(&vu.client, opening)))? {
         Ok(link) => {
             request::keep_cookies(&params.jar, &url, &link.reply);
             samples.connected(Some(&link.reply));
