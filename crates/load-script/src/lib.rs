@@ -3,6 +3,7 @@
 //! A script is compiled once ([`ScriptProgram`]); every virtual user ([`ScriptVu`]) runs its bytecode
 //! in a realm of its own, on a small stack of its own, and gives its thread away while it waits.
 
+mod compile;
 pub mod crypto;
 pub mod csv;
 pub mod digest;
@@ -11,6 +12,7 @@ mod gjson;
 pub mod html;
 mod http;
 mod js;
+mod literals;
 mod modules;
 pub mod ntlm;
 mod program;

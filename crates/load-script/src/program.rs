@@ -12,6 +12,10 @@ use serde_json::Value;
 use crate::script::{Script, Source};
 use crate::vu::ScriptVu;
 
+/// Init code that changes more shared objects than this changes its data: to share that would cost each
+/// VU more than it saves, for what a VU has changed it takes along at each switch.
+const MANY_CHANGED: usize = 64;
+
 /// A script that was compiled and whose options are known.
 pub struct ScriptProgram {
     script: Arc<Script>,
@@ -42,6 +46,9 @@ impl ScriptProgram {
         };
         let mut first = ScriptVu::new(context, Arc::clone(&script)).await?;
         let (options, functions) = first.describe().await?;
+        if first.changed_objects() > MANY_CHANGED {
+            script.keep_literals_apart();
+        }
         drop(first);
         script.seal();
         if has_domains(&options) {

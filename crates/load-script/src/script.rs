@@ -8,12 +8,14 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use load_engine::options::Options;
 use rquickjs::Ctx;
 
+use crate::compile::compile;
+use crate::fiber;
 use crate::http::network::Network;
+use crate::js::code;
 use crate::js::module::{self, Loaded};
 use crate::js::native::{self, Throw, plain};
 use crate::remote;
-use crate::source::{self, Kind, SourceError};
-use crate::typescript::strip_types;
+use crate::source::{self, SourceError};
 
 /// Where a script comes from and what it may see.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +39,9 @@ struct Bytecode {
     has_meta: bool,
 }
 
+/// The bytecode of each of a module's literals, in order.
+pub(crate) type Literals = Arc<[Box<[u8]>]>;
+
 /// The shared part of all VUs of a script.
 pub(crate) struct Script {
     entry: String,
@@ -54,6 +59,10 @@ pub(crate) struct Script {
     specifiers: RwLock<HashMap<String, String>>,
     /// Arrays of `SharedArray` by name, their items as JSON text.
     pub(crate) shared_arrays: Mutex<HashMap<String, Arc<[Box<str>]>>>,
+    /// The code of the large literals that were cut out of modules, by URL.
+    literals: RwLock<HashMap<String, Literals>>,
+    /// VUs change what literals make: each gets its own.
+    has_own_literals: AtomicBool,
     /// The first init code has run: no further files may be asked for.
     is_sealed: AtomicBool,
     network: OnceLock<Arc<Network>>,
@@ -84,6 +93,8 @@ impl Script {
             refusals: RwLock::default(),
             specifiers: RwLock::default(),
             shared_arrays: Mutex::default(),
+            literals: RwLock::default(),
+            has_own_literals: AtomicBool::new(false),
             is_sealed: AtomicBool::new(false),
             network: OnceLock::new(),
         }
@@ -110,6 +121,31 @@ impl Script {
     /// The set of modules and files is complete.
     pub(crate) fn seal(&self) {
         self.is_sealed.store(true, Ordering::Release);
+    }
+
+    /// The literals that were cut out of a module.
+    pub(crate) fn literals(&self, name: &str) -> Literals {
+        let all = self.literals.read().unwrap_or_else(PoisonError::into_inner);
+        all.get(name).cloned().unwrap_or_default()
+    }
+
+    /// Keeps the literals that were cut out of a module.
+    pub(crate) fn keep_literals(&self, name: &str, literals: Literals) {
+        let mut all = self
+            .literals
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        all.insert(name.to_owned(), literals);
+    }
+
+    /// Each VU is to have what literals make for itself.
+    pub(crate) fn keep_literals_apart(&self) {
+        self.has_own_literals.store(true, Ordering::Release);
+    }
+
+    /// Whether VUs can share what literals make.
+    pub(crate) fn shares_literals(&self) -> bool {
+        !self.has_own_literals.load(Ordering::Acquire)
     }
 
     /// The full name of what `base` imports as `name`.
@@ -187,16 +223,16 @@ impl Script {
             .get(name)
             .cloned();
         if let Some(known) = known {
-            let code = module::read(ctx, &known.code)?;
-            if known.has_meta {
-                module::add_meta(&code, name)?;
+            let read = || module::read(ctx, &known.code);
+            if known.is_common {
+                return code::shared_script(ctx, name, read).map(Loaded::Common);
             }
-            let is_common = known.is_common;
-            return Ok(if is_common {
-                Loaded::Common(code)
-            } else {
-                Loaded::Module(code)
-            });
+            let module = read()?;
+            code::share_module(ctx, name, &module);
+            if known.has_meta {
+                module::add_meta(&module, name)?;
+            }
+            return Ok(Loaded::Module(module));
         }
         if let Some(refusal) = self.refusal(name) {
             return Err(refusal);
@@ -208,7 +244,8 @@ impl Script {
         }
         let text = self.text_of(ctx, name)?;
         let has_meta = text.contains("import.meta");
-        let loaded = compile(ctx, name, text).map_err(|throw| self.remember(ctx, name, throw))?;
+        let loaded =
+            compile(ctx, self, (name, text)).map_err(|throw| self.remember(ctx, name, throw))?;
         let (code, is_common) = match &loaded {
             Loaded::Module(code) => (code, false),
             Loaded::Common(code) => (code, true),
@@ -240,7 +277,8 @@ impl Script {
             }
             (None, None) if name.starts_with("https://") => {
                 let vu = native::state(ctx);
-                vu.wait(remote::fetch(name, &vu.logger))?.map_err(refused)?
+                vu.wait(fiber::apart(|| remote::fetch(name, &vu.logger)))?
+                    .map_err(refused)?
             }
             (None, None) => source::read(name, &self.specifier(name)).map_err(refused)?,
         };
@@ -303,60 +341,6 @@ impl Script {
         let path = path.strip_prefix("file://").unwrap_or(path);
         source::normalize(&self.directory.join(path))
     }
-}
-
-fn compile<'js>(ctx: &Ctx<'js>, name: &str, text: String) -> Result<Loaded<'js>, Throw> {
-    match source::kind(name, &text) {
-        Kind::Json => {
-            module::compile(ctx, name, &format!("export default {text};")).map(Loaded::Module)
-        }
-        Kind::Common => module::compile_classic(ctx, name, &source::wrap_common(name, &text))
-            .map(Loaded::Common)
-            .map_err(|throw| syntax_error(ctx, name, throw)),
-        Kind::Module => module::compile(ctx, name, &text)
-            .map(Loaded::Module)
-            .map_err(|throw| syntax_error(ctx, name, throw)),
-        Kind::TypeScript => {
-            // k6 looks for types only where plain JavaScript does not do.
-            if let Ok(compiled) = module::compile(ctx, name, &text) {
-                return Ok(Loaded::Module(compiled));
-            }
-            let _ = ctx.catch();
-            let stripped = strip_types(&text);
-            let stripped = stripped.map_err(|error| plain(format!("{name}: {error}")))?;
-            module::compile(ctx, name, &stripped)
-                .map(Loaded::Module)
-                .map_err(|throw| syntax_error(ctx, name, throw))
-        }
-    }
-}
-
-/// k6 says where in the file, then what, as an error of its own; the engine says it in its stack.
-fn syntax_error(ctx: &Ctx<'_>, name: &str, throw: Throw) -> Throw {
-    if !matches!(throw, Throw::Engine(_)) || !ctx.has_exception() {
-        return throw;
-    }
-    let error = ctx.catch();
-    let part = |key: &str| -> Option<String> {
-        let value: rquickjs::Value<'_> = error.as_object()?.get(key).ok()?;
-        crate::js::convert::to_text(&value).ok()
-    };
-    let (message, stack) = (part("message"), part("stack").unwrap_or_default());
-    let (Some(message), "SyntaxError") = (message, part("name").unwrap_or_default().as_str())
-    else {
-        return Throw::Engine(ctx.throw(error.clone()));
-    };
-    let place = stack.lines().next().and_then(|line| {
-        let mut numbers = line.trim_end_matches(')').rsplit(':');
-        let (column, line) = (numbers.next()?, numbers.next()?);
-        let is_number = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
-        (is_number(column) && is_number(line)).then(|| format!("Line {line}:{column} "))
-    });
-    let token = message
-        .strip_prefix("unexpected token in expression: '")
-        .and_then(|rest| rest.strip_suffix('\''));
-    let message = token.map_or(message.clone(), |token| format!("Unexpected token {token}"));
-    plain(format!("{name}: {}{message}", place.unwrap_or_default()))
 }
 
 fn open_error(full: &Path, error: &std::io::Error) -> String {

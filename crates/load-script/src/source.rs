@@ -106,11 +106,13 @@ fn has_module_syntax(text: &str) -> bool {
     false
 }
 
-/// A CommonJS module as an expression: its wrapping function. Lines keep their numbers.
-pub(crate) fn wrap_common(name: &str, text: &str) -> String {
+/// A CommonJS module as an expression: its wrapping function, which takes what its `literals` stand for.
+/// Lines keep their numbers.
+pub(crate) fn wrap_common(name: &str, text: &str, literals: &[&str]) -> String {
     let name = serde_json::Value::from(name);
+    let literals: String = literals.iter().map(|name| format!(", {name}")).collect();
     format!(
-        "(function (module, exports) {{ const require = (name) => globalThis.require(name, {name}); (function () {{{text}\n}}).call(exports); }})"
+        "(function (module, exports{literals}) {{ const require = (name) => globalThis.require(name, {name}); (function () {{{text}\n}}).call(exports); }})"
     )
 }
 

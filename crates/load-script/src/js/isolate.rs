@@ -1,6 +1,7 @@
 //! Realms: what VUs' scripts live in, several to a runtime of the engine.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
+use std::collections::HashMap;
 use std::ffi::{c_int, c_void};
 use std::ptr::{self, NonNull};
 use std::rc::{Rc, Weak};
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use rquickjs::{Context, Ctx, Runtime, Value, qjs};
 
 use super::class::{Classes, Ids};
+use super::data::Data;
 use super::layout::{Layout, Luggage, layout};
 use super::module;
 use super::native::Throw;
@@ -38,6 +40,12 @@ thread_local! {
     static ENTERED: Cell<*const Isolate> = const { Cell::new(ptr::null()) };
 }
 
+#[cfg(test)]
+thread_local! {
+    /// False: runtimes that are made from now on are taken for some that cannot have a common realm.
+    pub(crate) static REALMS_ARE_SHARED: Cell<bool> = const { Cell::new(true) };
+}
+
 /// A runtime and what belongs to it. The order of the fields is that in which they must go.
 struct Shared {
     common: RefCell<Common>,
@@ -49,6 +57,10 @@ struct Shared {
     ids: Rc<Ids>,
     /// What its VUs run.
     script: Arc<Script>,
+    /// Shared data by name; `None`: it cannot be shared.
+    data: RefCell<HashMap<String, Option<Data>>>,
+    /// The code of modules and scripts by name, for the VUs of a common realm.
+    code: RefCell<HashMap<String, qjs::JSValue>>,
 }
 
 /// The realm that the VUs of a runtime share.
@@ -64,6 +76,10 @@ enum Common {
 /// What a VU's script lives in, with k6's set of built-ins.
 pub(crate) struct Isolate {
     seat: RefCell<Option<Seat>>,
+    /// The VU is in its realm.
+    is_seated: Cell<bool>,
+    /// Prototypes of classes that are still to be shared.
+    unshared: RefCell<Vec<qjs::JSValue>>,
     realm: Option<Rc<Realm>>,
     classes: Rc<Classes>,
     context: Context,
@@ -123,6 +139,8 @@ impl Shared {
         };
         drop(probe);
         let ground = ground.filter(|_| layout().is_some());
+        #[cfg(test)]
+        let ground = ground.filter(|_| REALMS_ARE_SHARED.get());
         Ok(Self {
             common: RefCell::new(ground.map_or(Common::Impossible, Common::Planned)),
             runtime,
@@ -131,6 +149,8 @@ impl Shared {
             bytes,
             ids: Rc::default(),
             script,
+            data: RefCell::default(),
+            code: RefCell::default(),
         })
     }
 
@@ -147,6 +167,10 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
+        for (_, code) in self.code.take() {
+            // SAFETY: the reference that was kept, in a live runtime.
+            unsafe { qjs::JS_FreeValueRT(self.engine, code) };
+        }
         // The realm gives up its references while its context is alive.
         if let Common::Founded(realm, classes, context) = self.common.replace(Common::Impossible) {
             drop(realm);
@@ -178,6 +202,8 @@ impl Isolate {
         shared.vus.set(shared.vus.get() + 1);
         Ok(Self {
             seat: RefCell::default(),
+            is_seated: Cell::default(),
+            unshared: RefCell::default(),
             realm,
             classes,
             context,
@@ -265,16 +291,52 @@ impl Isolate {
         self.leave();
     }
 
+    /// What the VU's runtime has allocated.
+    #[cfg(test)]
+    pub(crate) fn runtime_bytes(&self) -> usize {
+        self.shared.bytes.get()
+    }
+
+    /// Whether other VUs live in the VU's realm, or could.
+    #[cfg(test)]
+    pub(crate) fn has_common_realm(&self) -> bool {
+        self.realm.is_some()
+    }
+
+    /// How many shared objects the VU has changed; it must not be running.
+    pub(crate) fn changed_objects(&self) -> usize {
+        self.seat.borrow().as_ref().map_or(0, Seat::changed_objects)
+    }
+
     fn take_seat(&self) {
         if let (Some(realm), Some(seat)) = (&self.realm, &mut *self.seat.borrow_mut()) {
             realm.enter(seat);
+            self.is_seated.set(true);
         }
     }
 
     fn leave_seat(&self) {
         if let (Some(realm), Some(seat)) = (&self.realm, &mut *self.seat.borrow_mut()) {
+            self.is_seated.set(false);
             realm.leave(seat);
         }
+    }
+
+    /// What was changed of shared objects since the VU has left is the VU's doing.
+    fn absorb(&self) {
+        if let (Some(realm), Some(seat)) = (&self.realm, &mut *self.seat.borrow_mut()) {
+            realm.absorb(seat);
+        }
+    }
+
+    /// Takes the running VU out of its realm until the answer is dropped. What is made meanwhile must not
+    /// be interrupted.
+    fn step_out(&self) -> Outside<'_> {
+        let is_seated = self.is_seated.get();
+        if is_seated {
+            self.leave_seat();
+        }
+        Outside(is_seated.then_some(self))
     }
 }
 
@@ -296,17 +358,78 @@ pub(crate) fn shared<'js>(
     else {
         return make();
     };
-    isolate.leave_seat();
-    let made = make();
-    let made = made.and_then(|object| {
-        if realm.adopt(object.as_raw()) {
-            Ok(object)
-        } else {
-            Err(rquickjs::Error::Unknown)
+    if !isolate.is_seated.get() {
+        // It may still get its constructor: it is shared together with what is being made.
+        let object = make()?;
+        isolate.unshared.borrow_mut().push(object.as_raw());
+        return Ok(object);
+    }
+    let _out = isolate.step_out();
+    let object = make()?;
+    isolate.absorb();
+    if realm.adopt(object.as_raw()) {
+        Ok(object)
+    } else {
+        Err(rquickjs::Error::Unknown)
+    }
+}
+
+/// The code that VUs of the realm have read so far; `None` in a realm of one's own.
+pub(super) fn known_code() -> Option<RefMut<'static, HashMap<String, qjs::JSValue>>> {
+    // SAFETY: the isolate that was entered stays where it is until it is left, which the code that holds
+    // the answer does not do.
+    let isolate = unsafe { ENTERED.get().as_ref() }?;
+    isolate.realm.as_ref()?;
+    Some(isolate.shared.code.borrow_mut())
+}
+
+/// Values that are the same for all VUs of the realm as long as none changes them, and then for all but
+/// that one. `make` makes them, while no VU is in the realm.
+///
+/// # Errors
+/// What `make` fails with.
+pub(crate) fn shared_data<'js>(
+    ctx: &Ctx<'js>,
+    name: &str,
+    make: impl FnOnce() -> Result<Vec<Value<'js>>, Throw>,
+) -> Result<Vec<Value<'js>>, Throw> {
+    // SAFETY: the isolate that was entered stays where it is until it is left.
+    let entered = unsafe { ENTERED.get().as_ref() };
+    let Some((isolate, realm)) =
+        entered.and_then(|isolate| Some((isolate, isolate.realm.as_ref()?)))
+    else {
+        return make();
+    };
+    let known = isolate.shared.data.borrow().get(name).cloned();
+    match known {
+        Some(Some(data)) => return Ok(data.values(ctx)),
+        Some(None) => return make(),
+        None => {}
+    }
+    let _out = isolate.step_out();
+    let values = make();
+    isolate.absorb();
+    let prototypes = isolate.unshared.take();
+    if !prototypes.iter().all(|prototype| realm.adopt(*prototype)) {
+        return Err(Throw::Engine(rquickjs::Error::Unknown));
+    }
+    let values = values?;
+    let data = Data::new(&values);
+    let is_shared = data.raw().iter().all(|value| realm.adopt(*value));
+    let mut all = isolate.shared.data.borrow_mut();
+    all.insert(name.to_owned(), is_shared.then_some(data));
+    Ok(values)
+}
+
+/// A VU that has left its realm for a moment, in the middle of its code.
+struct Outside<'a>(Option<&'a Isolate>);
+
+impl Drop for Outside<'_> {
+    fn drop(&mut self) {
+        if let Some(isolate) = self.0 {
+            isolate.take_seat();
         }
-    });
-    isolate.take_seat();
-    made
+    }
 }
 
 impl Switch for Isolate {

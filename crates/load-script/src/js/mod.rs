@@ -5,7 +5,9 @@
 //! fiber, synthetic modules) is here.
 
 pub(crate) mod class;
+pub(crate) mod code;
 pub(crate) mod convert;
+pub(crate) mod data;
 pub(crate) mod exception;
 pub(crate) mod isolate;
 mod layout;

@@ -5,8 +5,10 @@ use std::ptr::{self, NonNull};
 
 use rquickjs::{Ctx, Object, Value, qjs};
 
+use super::data;
 use super::exception::raise;
 use super::native::{Call, Outcome, Shape, Throw, Visible, plain, state};
+use crate::literals;
 use crate::modules;
 use crate::source::SourceError;
 
@@ -217,6 +219,10 @@ pub(super) unsafe extern "C" fn normalize(
             CStr::from_ptr(name),
         )
     };
+    if literals::owner(&name.to_string_lossy()).is_some() {
+        // SAFETY: the engine frees the copy, which it has allocated.
+        return unsafe { qjs::js_strdup(raw.as_ptr(), name.as_ptr()) };
+    }
     let resolved = state(&ctx)
         .script
         .resolve(&base.to_string_lossy(), &name.to_string_lossy());
@@ -245,9 +251,11 @@ pub(super) unsafe extern "C" fn load(
     // SAFETY: called with a live realm and a C string.
     let (ctx, name) = unsafe { (Ctx::from_raw(raw), CStr::from_ptr(name)) };
     let name = name.to_string_lossy();
-    let module = match modules::build(&ctx, &name) {
-        Some(exports) => exports.and_then(|exports| synthetic(&ctx, &name, &exports)),
-        None => instantiate(&ctx, &name),
+    let module = match (literals::owner(&name), modules::build(&ctx, &name)) {
+        (Some(owner), _) => data::exports(&ctx, owner)
+            .and_then(|exports| synthetic(&ctx, &name, &exports.into_value())),
+        (None, Some(exports)) => exports.and_then(|exports| synthetic(&ctx, &name, &exports)),
+        (None, None) => instantiate(&ctx, &name),
     };
     match module {
         Ok(module) => module.0.as_ptr(),

@@ -17,10 +17,30 @@ mod x509;
 
 use rquickjs::{Ctx, Value};
 
+use crate::js::isolate;
 use crate::js::native::{Outcome, Throw, plain};
 
 /// The exports of the module `name` as an object; `None` when it is not one of k6's.
 pub(crate) fn build<'js>(ctx: &Ctx<'js>, name: &str) -> Option<Outcome<'js>> {
+    if name != "k6" && !name.starts_with("k6/") {
+        return None;
+    }
+    // One module under two names: its classes have one constructor each.
+    let name = match name {
+        "k6/experimental/websockets" => "k6/websockets",
+        other => other,
+    };
+    // VUs share what they do not change: there are dozens of functions in a module.
+    let exports = isolate::shared_data(ctx, name, || {
+        make(ctx, name).map_or_else(|| Ok(Vec::new()), |exports| Ok(vec![exports?]))
+    });
+    match exports {
+        Ok(mut exports) => exports.pop().map(Ok),
+        Err(throw) => Some(Err(throw)),
+    }
+}
+
+fn make<'js>(ctx: &Ctx<'js>, name: &str) -> Option<Outcome<'js>> {
     let exports = match name {
         "k6" => core::build(ctx),
         "k6/http" => http::build(ctx),

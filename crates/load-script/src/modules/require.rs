@@ -1,8 +1,10 @@
 //! `require`: CommonJS modules, and ES modules and k6's own ones by the same call.
 
+use rquickjs::function::Args;
 use rquickjs::{Ctx, Object, Persistent, Value};
 
 use crate::js::convert;
+use crate::js::data;
 use crate::js::module::{self, Loaded};
 use crate::js::native::{Call, Outcome, plain, state};
 use crate::js::promise::{self, State};
@@ -62,7 +64,11 @@ pub(crate) fn evaluate<'js>(ctx: &Ctx<'js>, name: &str, script: &Value<'js>) -> 
             .insert(name.to_owned(), Persistent::save(ctx, exports));
     };
     note(exports.clone().into_value());
-    wrapper.call::<_, ()>((holder.clone(), exports))?;
+    let literals = data::values(ctx, name)?;
+    let mut arguments = Args::new(ctx.clone(), 2 + literals.len());
+    arguments.push_args([holder.clone(), exports])?;
+    arguments.push_args(literals)?;
+    wrapper.call_arg::<()>(arguments)?;
     let exports: Value<'js> = holder.get("exports")?;
     note(exports.clone());
     Ok(exports)

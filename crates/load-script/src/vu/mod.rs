@@ -3,6 +3,8 @@
 pub(crate) mod events;
 mod run;
 pub(crate) mod state;
+#[cfg(test)]
+mod tests;
 
 use std::pin::pin;
 use std::rc::Rc;
@@ -79,6 +81,11 @@ impl ScriptVu {
             Ending::Returned(described) => Ok(described),
             other => Err(other.into_error()),
         }
+    }
+
+    /// How many objects that VUs share this one has changed.
+    pub(crate) fn changed_objects(&self) -> usize {
+        self.isolate.changed_objects()
     }
 
     /// Gives the script the environment and the setup data of a new activation.

@@ -8,7 +8,7 @@ use rquickjs::{Ctx, Function, Object, Persistent, Value};
 use super::state::{Abortion, VuState, now};
 use crate::js::convert;
 use crate::js::exception;
-use crate::js::isolate::run_jobs;
+use crate::js::isolate::{self, run_jobs};
 use crate::js::module::{self, Loaded};
 use crate::js::native::{Throw, Visible, define, plain};
 use crate::js::promise::{self, State};
@@ -307,16 +307,20 @@ pub(crate) fn set_environment(
     state: &VuState,
     scenario: &[(String, String)],
 ) -> Result<(), Throw> {
-    let environment = Object::new(ctx.clone())?;
-    for (name, value) in state.script.environment().iter().chain(scenario) {
-        environment.set(name.as_str(), value.as_str())?;
+    // VUs share it until they change it. What one changes lasts until its next activation.
+    let turn = state.environments.get() + 1;
+    state.environments.set(turn);
+    let key = format!("environment {turn} {scenario:?}");
+    let made = isolate::shared_data(ctx, &key, || {
+        let environment = Object::new(ctx.clone())?;
+        for (name, value) in state.script.environment().iter().chain(scenario) {
+            environment.set(name.as_str(), value.as_str())?;
+        }
+        Ok(vec![environment.into_value()])
+    });
+    if let Some(environment) = made?.pop() {
+        define(&ctx.globals(), c"__ENV", environment, Visible::Yes)?;
     }
-    define(
-        &ctx.globals(),
-        c"__ENV",
-        environment.into_value(),
-        Visible::Yes,
-    )?;
     Ok(())
 }
 

@@ -68,6 +68,8 @@ pub(crate) struct VuState {
     pub(crate) random: RefCell<Option<rand::rngs::StdRng>>,
     /// Polls of the engine since the VU was made.
     pub(crate) polls: Cell<u32>,
+    /// How often `__ENV` was set.
+    pub(crate) environments: Cell<u32>,
 }
 
 /// The tags of samples now.
@@ -106,6 +108,7 @@ impl VuState {
             expected: RefCell::new(Some(crate::http::expected::Expected::default())),
             random: RefCell::default(),
             polls: Cell::default(),
+            environments: Cell::default(),
         }
     }
 

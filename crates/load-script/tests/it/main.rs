@@ -4,5 +4,6 @@ mod hostile;
 mod http;
 mod isolation;
 mod language;
+mod literals;
 mod run;
 mod server;

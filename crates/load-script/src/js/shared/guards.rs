@@ -138,7 +138,7 @@ unsafe extern "C" fn call(
             && let Some(builtins) = CURRENT.get().as_ref()
             && builtins.has(address_of(target))
         {
-            builtins.note_change();
+            builtins.note_change(address_of(target));
         }
         qjs::JS_Call(ctx, *original, this, count, arguments)
     }

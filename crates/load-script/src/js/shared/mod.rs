@@ -6,6 +6,7 @@
 //! suspended takes them along. See `docs/decisions/0006-shared-built-ins.md`.
 
 mod anatomy;
+mod body;
 mod builtins;
 mod guards;
 mod properties;
@@ -18,7 +19,8 @@ use std::rc::Rc;
 use rquickjs::{Runtime, qjs};
 
 use anatomy::{Anatomy, address_of, anatomy, word};
-use builtins::{Builtins, Own};
+use body::Own;
+use builtins::Builtins;
 use properties::Held;
 use vault::Shelf;
 use vault::ShelfAllocator;
@@ -59,7 +61,7 @@ pub(super) fn new_runtime(
     let runtime = Runtime::new_with_alloc(ShelfAllocator {
         place: Rc::clone(&place),
         bytes: Rc::clone(bytes),
-        _shelf: shelf.clone(),
+        shelf: shelf.clone(),
     })?;
     let ground = anatomy().zip(shelf).map(|(anatomy, shelf)| Ground {
         shelf,
@@ -98,7 +100,7 @@ impl Realm {
             roots
                 .into_iter()
                 .for_each(|root| qjs::JS_FreeValue(ctx, root));
-            let steady = adopted.and_then(|()| builtins::steady(ctx, global));
+            let steady = adopted.and_then(|()| properties::steady(ctx, global));
             let held = steady.map(|properties| {
                 let held = properties.iter().map(properties::Property::held).collect();
                 properties.iter().for_each(|property| property.free(ctx));
@@ -125,9 +127,9 @@ impl Realm {
         // SAFETY: the realm is live, and a fresh object gets a body of its own.
         unsafe {
             let global = qjs::JS_NewObject(self.ctx);
-            let body = builtins::copy_of(self.ctx, self.global, &self.held);
+            let body = body::copy_of(self.ctx, self.global, &self.held);
             let body = body.ok_or(rquickjs::Error::Allocation)?;
-            builtins::dress(self.ctx, global, &body, false);
+            body::dress(self.ctx, global, &body, false);
             for name in [c"globalThis", c"global"] {
                 let own = qjs::JS_DupValue(self.ctx, global);
                 qjs::JS_SetPropertyStr(self.ctx, global, name.as_ptr(), own);
@@ -162,6 +164,12 @@ impl Realm {
         }
         self.exchange_globals(seat);
         guards::set(None);
+    }
+
+    /// What was changed since the VU of this seat has gone becomes its own.
+    pub(super) fn absorb(&self, seat: &mut Seat) {
+        // SAFETY: the seat is that of the VU that was in last.
+        unsafe { self.builtins.take_changes(self.ctx, &mut seat.own) };
     }
 
     fn exchange_globals(&self, seat: &mut Seat) {
@@ -209,6 +217,13 @@ impl Realm {
                 qjs::JS_FreeValue(self.ctx, qjs::JS_MKPTR(qjs::JS_TAG_OBJECT, object));
             }
         }
+    }
+}
+
+impl Seat {
+    /// How many shared objects the VU has changed; it must have gone.
+    pub(super) fn changed_objects(&self) -> usize {
+        self.own.len()
     }
 }
 

@@ -4,7 +4,8 @@ use std::ffi::c_int;
 
 use rquickjs::qjs;
 
-use super::anatomy::{PROPERTIES, SHAPE, address_of, is_object, word};
+use super::anatomy::{PROPERTIES, SHAPE, address_of, is_object, is_shared, word};
+use super::builtins::Unshared;
 
 /// An own property; owns its name and its values.
 pub(super) struct Property {
@@ -153,6 +154,41 @@ pub(super) unsafe fn same_slots(at: usize, properties: &[Property]) -> bool {
         };
         property.lies_in(words)
     })
+}
+
+/// Sees to it that the shape of an object is copied before it is changed and that its properties lie in
+/// the order in which they are listed. Gives them, with references of their own.
+///
+/// # Safety
+/// `ctx` and `object` must be live.
+pub(super) unsafe fn steady(
+    ctx: *mut qjs::JSContext,
+    object: qjs::JSValue,
+) -> Result<Vec<Property>, Unshared> {
+    let own = address_of(object);
+    // SAFETY: see above.
+    unsafe {
+        let is_steady = |properties: &[Property]| {
+            is_shared(word(own, SHAPE).read())
+                && same_slots(word(own, PROPERTIES).read(), properties)
+        };
+        let properties = own_properties(ctx, object);
+        if is_steady(&properties) {
+            return Ok(properties);
+        }
+        properties
+            .into_iter()
+            .for_each(|property| property.free(ctx));
+        rebuild(ctx, object);
+        let properties = own_properties(ctx, object);
+        if is_steady(&properties) {
+            return Ok(properties);
+        }
+        properties
+            .into_iter()
+            .for_each(|property| property.free(ctx));
+        Err(Unshared)
+    }
 }
 
 /// Makes the properties of an object anew, in the order in which they are listed and without traces of

@@ -1,22 +1,26 @@
 //! Memory that tells when it is written to.
 //!
-//! The properties of shared built-ins lie in a *shelf*: pages that are read-only while scripts run.
-//! The first write to them faults; the handler keeps a copy of what was there, opens the shelf and
-//! lets the write happen. So a script may change built-ins as it likes, scripts that do not pay
-//! nothing, and whoever leaves the runtime sees from [`Shelf::take_changed`] whether there is
-//! something to put back.
+//! The properties of shared objects lie in a *shelf*: pages that are read-only while scripts run.
+//! The first write to a region of it faults; the handler keeps a copy of what was there, opens the
+//! region and lets the write happen. So a script may change shared objects as it likes, scripts that
+//! do not pay nothing, and whoever leaves the runtime sees which regions were written and which blocks
+//! were given up, and looks at no others.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
 use std::ptr;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use rquickjs::allocator::Allocator;
 
-/// Bytes for the properties of one runtime's built-ins.
-const SHELF_BYTES: usize = 512 * 1024;
+/// Bytes for the properties and items of one runtime's shared objects.
+const SHELF_BYTES: usize = REGIONS * REGION_BYTES;
+/// What one fault copies and opens; a multiple of every page size.
+const REGION_BYTES: usize = 64 * 1024;
+/// The regions of a shelf: one bit of a word each.
+const REGIONS: usize = 64;
 /// Address space of a shelf: its pages, then room for the copy that a fault makes.
 const STRIDE: usize = 2 * SHELF_BYTES;
 /// Shelves per process. Runtimes beyond them share nothing.
@@ -25,14 +29,16 @@ const SHELVES: usize = 4096;
 const PREFIX: usize = 8;
 /// The engine's block header.
 const HEADER: usize = 8;
+/// What a block takes besides its content.
+pub(super) const BLOCK_BYTES: usize = PREFIX + HEADER;
 
 /// What the fault handler may look at: plain atomics.
 struct Mark {
     /// Bytes in use, a multiple of the page size.
     used: AtomicUsize,
     is_sealed: AtomicBool,
-    is_written: AtomicBool,
-    is_moved: AtomicBool,
+    /// One bit for each region that was written since the shelf was sealed, and so is open.
+    written: AtomicU64,
 }
 
 static BASE: AtomicUsize = AtomicUsize::new(0);
@@ -40,8 +46,7 @@ static MARKS: [Mark; SHELVES] = [const {
     Mark {
         used: AtomicUsize::new(0),
         is_sealed: AtomicBool::new(false),
-        is_written: AtomicBool::new(false),
-        is_moved: AtomicBool::new(false),
+        written: AtomicU64::new(0),
     }
 }; SHELVES];
 /// Shelves that were used and are free again.
@@ -53,17 +58,16 @@ pub(super) struct Shelf {
     number: usize,
     /// Bytes that are taken.
     taken: Cell<usize>,
+    moved: RefCell<Vec<usize>>,
 }
 
-/// How shelves were changed since they were sealed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Changed {
-    /// Not at all.
-    No,
-    /// Blocks were given up, what lies in the shelf is as it was.
-    Moved,
-    /// Something in it was written; the copy tells what was there.
-    Written,
+/// What was changed since a shelf was sealed.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    /// Written regions by their addresses, which stay open.
+    pub(super) regions: Vec<std::ops::Range<usize>>,
+    /// What changed without a write: blocks that the engine has given up, and objects that were told of.
+    pub(super) moved: Vec<usize>,
 }
 
 impl Shelf {
@@ -82,13 +86,14 @@ impl Shelf {
         Some(Self {
             number,
             taken: Cell::new(0),
+            moved: RefCell::default(),
         })
     }
 
     /// Room for a block of the engine's that holds `bytes`: where its header begins. `None` when the
     /// shelf is full. The shelf must be open.
     pub(super) fn take(&self, bytes: usize) -> Option<usize> {
-        let size = PREFIX + HEADER + bytes.next_multiple_of(8);
+        let size = BLOCK_BYTES + bytes.next_multiple_of(8);
         let at = self.taken.get();
         if at + size > SHELF_BYTES {
             return None;
@@ -102,43 +107,89 @@ impl Shelf {
         Some(begin + PREFIX)
     }
 
+    /// Bytes that are still free.
+    pub(super) fn room(&self) -> usize {
+        SHELF_BYTES - self.taken.get()
+    }
+
     /// Makes the shelf read-only. Forgets changes.
     pub(super) fn seal(&self) {
         let mark = &MARKS[self.number];
         let used = self.taken.get().next_multiple_of(page_size());
         mark.used.store(used, Ordering::Relaxed);
-        mark.is_written.store(false, Ordering::Relaxed);
-        mark.is_moved.store(false, Ordering::Relaxed);
+        mark.written.store(0, Ordering::Relaxed);
+        self.moved.borrow_mut().clear();
         mark.is_sealed.store(true, Ordering::Release);
-        self.protect(libc::PROT_READ);
+        self.protect(0..used, libc::PROT_READ);
     }
 
     /// Makes the shelf writable.
     pub(super) fn open(&self) {
-        MARKS[self.number].is_sealed.store(false, Ordering::Release);
-        self.protect(libc::PROT_READ | libc::PROT_WRITE);
+        let mark = &MARKS[self.number];
+        mark.is_sealed.store(false, Ordering::Release);
+        let used = mark.used.load(Ordering::Relaxed);
+        self.protect(0..used, libc::PROT_READ | libc::PROT_WRITE);
     }
 
-    /// What happened since it was sealed. When it was written to, it stays open.
-    pub(super) fn changed(&self) -> Changed {
-        let mark = &MARKS[self.number];
-        if mark.is_written.load(Ordering::Acquire) {
-            Changed::Written
-        } else if mark.is_moved.load(Ordering::Relaxed) {
-            Changed::Moved
-        } else {
-            Changed::No
+    /// Whether anything was changed since the shelf was sealed.
+    pub(super) fn is_changed(&self) -> bool {
+        MARKS[self.number].written.load(Ordering::Acquire) != 0 || !self.moved.borrow().is_empty()
+    }
+
+    /// What was changed since the shelf was sealed.
+    pub(super) fn changes(&self) -> Changes {
+        let written = MARKS[self.number].written.load(Ordering::Acquire);
+        let numbers = (0..REGIONS).filter(|region| written & 1 << region != 0);
+        Changes {
+            regions: numbers
+                .map(|region| {
+                    let begin = self.start() + region * REGION_BYTES;
+                    begin..begin + REGION_BYTES
+                })
+                .collect(),
+            moved: self.moved.borrow().clone(),
         }
     }
 
-    /// Notes that something was changed that no write can show.
-    pub(super) fn note_moved(&self) {
-        MARKS[self.number].is_moved.store(true, Ordering::Relaxed);
+    /// Whether bytes of the shelf are not what they were when it was sealed.
+    pub(super) fn differs(&self, at: usize, bytes: usize) -> bool {
+        self.written_parts(at, bytes).any(|(here, length)| {
+            // SAFETY: both are live: a part of the shelf and its copy.
+            unsafe {
+                let part =
+                    |at| std::slice::from_raw_parts::<u8>(ptr::with_exposed_provenance(at), length);
+                part(here) != part(here + SHELF_BYTES)
+            }
+        })
     }
 
-    /// Where the copy of the byte at `here` lies.
-    pub(super) fn copy_of(&self, here: usize) -> usize {
-        here + SHELF_BYTES
+    /// Makes bytes what they were when the shelf was sealed. It must be open.
+    pub(super) fn restore(&self, at: usize, bytes: usize) {
+        for (here, length) in self.written_parts(at, bytes) {
+            let copy: *const u8 = ptr::with_exposed_provenance(here + SHELF_BYTES);
+            // SAFETY: as for `differs`; the shelf is open.
+            unsafe {
+                copy.copy_to_nonoverlapping(ptr::with_exposed_provenance_mut(here), length);
+            }
+        }
+    }
+
+    /// The parts of a stretch of bytes that lie in written regions, of which there are copies.
+    fn written_parts(&self, at: usize, bytes: usize) -> impl Iterator<Item = (usize, usize)> {
+        let written = MARKS[self.number].written.load(Ordering::Acquire);
+        let (start, end) = (self.start(), at + bytes);
+        let regions = (at - start) / REGION_BYTES..(end - start).div_ceil(REGION_BYTES);
+        regions
+            .filter(move |region| written & 1 << region != 0)
+            .map(move |region| {
+                let begin = at.max(start + region * REGION_BYTES);
+                (begin, end.min(start + (region + 1) * REGION_BYTES) - begin)
+            })
+    }
+
+    /// Notes that the block or the object at this address was changed in a way that no write can show.
+    pub(super) fn note_moved(&self, address: usize) {
+        self.moved.borrow_mut().push(address);
     }
 
     /// Its first address.
@@ -146,10 +197,9 @@ impl Shelf {
         BASE.load(Ordering::Relaxed) + self.number * STRIDE
     }
 
-    fn protect(&self, access: c_int) {
-        let used = MARKS[self.number].used.load(Ordering::Relaxed);
-        // SAFETY: own pages. It cannot fail: they are mapped, and splitting was done before.
-        unsafe { libc::mprotect(address(self.start()), used, access) };
+    fn protect(&self, part: std::ops::Range<usize>, access: c_int) {
+        // SAFETY: own pages, which are mapped.
+        unsafe { libc::mprotect(address(self.start() + part.start), part.len(), access) };
     }
 }
 
@@ -210,6 +260,9 @@ fn reserve() -> Option<usize> {
         if base == libc::MAP_FAILED {
             return None;
         }
+        // A shelf is small; a huge page for it would be none.
+        // SAFETY: the mapping is ours; failing changes nothing.
+        unsafe { libc::madvise(base, SHELVES * STRIDE, libc::MADV_NOHUGEPAGE) };
         BASE.store(base.expose_provenance(), Ordering::Release);
         set_handler().then(|| base.expose_provenance())
     })
@@ -240,7 +293,7 @@ fn set_handler() -> bool {
     }
 }
 
-/// A write to a sealed shelf opens it; every other fault is somebody else's.
+/// A write to a region of a sealed shelf opens it; every other fault is somebody else's.
 unsafe extern "C" fn on_fault(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     // SAFETY: the system calls with a valid record.
     let at = unsafe { (*info).si_addr() }.addr();
@@ -249,15 +302,17 @@ unsafe extern "C" fn on_fault(signal: c_int, info: *mut libc::siginfo_t, context
         let used = mark.used.load(Ordering::Relaxed);
         let start = BASE.load(Ordering::Relaxed) + number * STRIDE;
         if mark.is_sealed.load(Ordering::Acquire) && at < start + used {
+            let region = (at - start) / REGION_BYTES;
+            let begin = start + region * REGION_BYTES;
+            let length = REGION_BYTES.min(start + used - begin);
             // SAFETY: the shelf is readable and its copy writable; `mprotect` is a bare system call.
             unsafe {
-                let here: *const u8 = ptr::with_exposed_provenance(start);
-                let copy: *mut u8 = ptr::with_exposed_provenance_mut(start + SHELF_BYTES);
-                ptr::copy_nonoverlapping(here, copy, used);
-                libc::mprotect(address(start), used, libc::PROT_READ | libc::PROT_WRITE);
+                let here: *const u8 = ptr::with_exposed_provenance(begin);
+                let copy: *mut u8 = ptr::with_exposed_provenance_mut(begin + SHELF_BYTES);
+                ptr::copy_nonoverlapping(here, copy, length);
+                libc::mprotect(address(begin), length, libc::PROT_READ | libc::PROT_WRITE);
             }
-            mark.is_sealed.store(false, Ordering::Relaxed);
-            mark.is_written.store(true, Ordering::Release);
+            mark.written.fetch_or(1 << region, Ordering::Release);
             return;
         }
     }
@@ -298,10 +353,19 @@ pub(super) struct ShelfAllocator {
     /// Bytes that the runtime has from the C library.
     pub(super) bytes: Rc<Cell<usize>>,
     /// The shelf of the runtime goes after the runtime.
-    pub(super) _shelf: Option<Rc<Shelf>>,
+    pub(super) shelf: Option<Rc<Shelf>>,
 }
 
 impl ShelfAllocator {
+    /// Notes that the engine gives up a block of the shelf. False: it is none.
+    fn notes(&self, block: *mut u8) -> bool {
+        let is_shelved = shelf_at(block.addr()).is_some();
+        if let Some(shelf) = self.shelf.as_ref().filter(|_| is_shelved) {
+            shelf.note_moved(block.addr() + HEADER);
+        }
+        is_shelved
+    }
+
     fn grew(&self, block: *mut u8) -> *mut u8 {
         // SAFETY: a block of the C library, or null.
         let size = unsafe { libc::malloc_usable_size(block.cast()) };
@@ -335,8 +399,7 @@ unsafe impl Allocator for ShelfAllocator {
     }
 
     unsafe fn dealloc(&mut self, block: *mut u8) {
-        if let Some(number) = shelf_at(block.addr()) {
-            MARKS[number].is_moved.store(true, Ordering::Relaxed);
+        if self.notes(block) {
             return;
         }
         // SAFETY: a block of the C library.
@@ -347,7 +410,7 @@ unsafe impl Allocator for ShelfAllocator {
     }
 
     unsafe fn realloc(&mut self, block: *mut u8, size: usize) -> *mut u8 {
-        let Some(number) = shelf_at(block.addr()) else {
+        if !self.notes(block) {
             // SAFETY: a block of the C library, which stays as it is when there is no memory.
             return unsafe {
                 let before = if block.is_null() {
@@ -362,8 +425,7 @@ unsafe impl Allocator for ShelfAllocator {
                 }
                 moved
             };
-        };
-        MARKS[number].is_moved.store(true, Ordering::Relaxed);
+        }
         let moved = self.alloc(size);
         if !moved.is_null() {
             // SAFETY: both blocks are that long.
