@@ -154,7 +154,8 @@ impl Default for Cache {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Overload {
-    /// Requests under way at once, found by watching their latency.
+    /// Requests under way at once, found by watching their latency. Its `slack_ms` counts as half of
+    /// the shortest SLA at most: requests are turned away before they would be late.
     pub limit: resilience::limit::Config,
     /// Requests that wait. As the queue fills, optional detectors are left out; when it is full,
     /// requests are turned away, critical ones last.
@@ -170,6 +171,7 @@ impl Default for Overload {
                 initial: 200,
                 min: 4,
                 max: 10_000,
+                slack_ms: 500,
                 ..resilience::limit::Config::default()
             },
             max_queued: 200,

@@ -122,7 +122,7 @@ impl App {
             cache: Cache::new(&config.cache),
             answers: Arc::new(Answers::new(&config.cache, invalidations.clone())),
             invalidations,
-            overload: Overload::new(&config.overload),
+            overload: Overload::new(&config.overload, &config.sla),
             shadows: Shadows::default(),
             shared_cache: redis.clone().map(|redis| {
                 SharedCache::new(redis, config.cache.ttl + config.cache.stale_if_error)

@@ -32,12 +32,12 @@ pub struct Admitted {
 }
 
 impl Overload {
-    pub fn new(config: &config::Overload) -> Self {
+    pub fn new(config: &config::Overload, sla: &config::Sla) -> Self {
         let waiting = Waiting {
             most: config.max_queued,
         };
         Self {
-            gate: Gate::new(config.limit.clone(), waiting),
+            gate: Gate::new(limit(config, sla), waiting),
             longest_wait: config.max_wait,
         }
     }
@@ -89,6 +89,17 @@ impl Overload {
     }
 }
 
+/// The limit as configured, with no more slack than the SLA allows: a queue that takes half of the
+/// shortest one is worth turning requests away, whatever it would take elsewhere.
+fn limit(config: &config::Overload, sla: &config::Sla) -> resilience::limit::Config {
+    let shortest = sla.critical.min(sla.normal).min(sla.low);
+    let most_ms = u64::try_from(shortest.as_millis() / 2).unwrap_or(u64::MAX);
+    resilience::limit::Config {
+        slack_ms: config.limit.slack_ms.min(most_ms),
+        ..config.limit.clone()
+    }
+}
+
 impl Admitted {
     /// The fan-out has ended, after this time.
     pub fn done(self, took: Duration) {
@@ -131,4 +142,20 @@ fn value(one: &Selected) -> f64 {
             .unwrap_or(Duration::from_secs(60))
             .as_secs_f64()
             .max(1e-4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_no_more_slack_than_half_of_the_shortest_sla() {
+        let mut config = config::Config::default();
+        let slack_ms = |config: &config::Config| limit(&config.overload, &config.sla).slack_ms;
+        assert_eq!(slack_ms(&config), 500);
+        config.sla.critical = Duration::from_millis(300);
+        assert_eq!(slack_ms(&config), 150);
+        config.overload.limit.slack_ms = 100;
+        assert_eq!(slack_ms(&config), 100);
+    }
 }

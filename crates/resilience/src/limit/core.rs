@@ -1,16 +1,22 @@
 //! The limit as a pure decision, once per window of answers.
 //!
 //! The latency that most answers kept (p90) is compared with a slow baseline. While callers use the
-//! whole limit and latency is near the baseline, the limit grows: it doubles until it was once too
-//! high, then by log10 of itself. Latency above the baseline's tolerance shrinks it by log10, lost
-//! calls by a tenth.
+//! whole limit and latency is near the baseline, the limit grows: it doubles as long as that brings
+//! more answers, then by log10 of itself. Latency that is above the baseline both by the tolerance
+//! and by the slack shrinks it by log10, lost calls by a tenth. A limit that nobody reached is not
+//! what makes a callee slow and stays, until a descent (below) says otherwise.
+//!
+//! The slack is there for callers without enough processor: they see each answer when they wake up,
+//! many at once and all of them late, although no callee has a queue. A limit that takes this for
+//! one sheds half of the load that a caller without a limit would have managed.
 //!
 //! What breaks such limits elsewhere is where the baseline comes from. Measured under load, it has
 //! the queue in it and the limit drifts up; pinned to a few calls, every measurement is an outage;
 //! never raised, a callee that became slower for good is throttled for ever. Here a *descent* tells
 //! the two apart: the limit goes down by quarters as long as that makes answers faster, which only
-//! a queue does. Where it does not, the callee itself is that slow: the last steps are taken back
-//! and its latency is the new baseline.
+//! a queue does, and not fewer. Where it does not, the callee itself is that slow: the last steps
+//! are taken back and its latency is the new baseline. Where the last step cost answers, the limit
+//! may be what holds callers back, and it doubles again.
 
 use std::time::{Duration, Instant};
 
@@ -29,6 +35,10 @@ const FULL_WINDOWS: u32 = 30;
 /// One step of a descent, and what it must bring to be followed by another.
 const STEP: f64 = 0.75;
 const GAIN: f64 = 0.9;
+/// A step down with less than this share of the answers was below what the callee can do.
+const HELD: f64 = 0.9;
+/// A doubling that brought not even so many more answers was not needed.
+const MORE: f64 = 1.1;
 /// The limit is at most this many times what was really under way, once it is above `initial`.
 const HEADROOM: f64 = 5.0;
 
@@ -48,6 +58,8 @@ pub struct Config {
     pub minimum_samples: u32,
     /// How many times the usual latency is still no queue, at least 1.
     pub tolerance: f64,
+    /// How much more than the usual latency, in ms, is still no queue worth turning calls away.
+    pub slack_ms: u64,
 }
 
 impl Default for Config {
@@ -60,6 +72,7 @@ impl Default for Config {
             window_ms: 1_000,
             minimum_samples: 50,
             tolerance: 1.5,
+            slack_ms: 100,
         }
     }
 }
@@ -105,8 +118,7 @@ pub struct Limit {
     changed: Instant,
     window: Window,
     baseline_s: Option<f64>,
-    /// Doubling until it is once too high.
-    starting: bool,
+    doubling: Option<Doubling>,
     slow_windows: u32,
     /// The limit before the first of them.
     before_slow: f64,
@@ -119,15 +131,32 @@ struct Window {
     since: Instant,
     answers: Histogram<u32>,
     lost: u32,
+    /// All that ended, also what began under another limit: how much the callee does.
+    ended: u32,
     most_in_flight: u32,
     full: bool,
 }
 
+/// What a window said, for comparison with a later one.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    latency_s: f64,
+    ended_per_s: f64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Doubling {
+    /// The first one since the start: its baseline may have a queue in it.
+    first: bool,
+    /// The limit and the answers per second before the last time.
+    before: Option<(f64, f64)>,
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Descent {
-    /// The limit and the latency before the last step.
+    /// The limit and the latency before the last step, and the most answers of all steps.
     limit: f64,
-    latency_s: f64,
+    seen: Seen,
     /// Whether an earlier step was worth it.
     gained: bool,
     /// The limit to go back to where no step was.
@@ -141,7 +170,10 @@ impl Limit {
             changed: now,
             window: Window::new(now),
             baseline_s: None,
-            starting: true,
+            doubling: Some(Doubling {
+                first: true,
+                before: None,
+            }),
             slow_windows: 0,
             before_slow: f64::from(config.initial),
             full_windows: 0,
@@ -161,13 +193,16 @@ impl Limit {
 
     /// Counts a call that began at `started`, when `in_flight` calls were under way, it included.
     pub fn count(&mut self, now: Instant, started: Instant, in_flight: u32, sample: Sample) {
-        if !self.config.enabled || started < self.changed {
+        if !self.config.enabled || sample == Sample::Ignored {
+            return;
+        }
+        self.window.ended += 1;
+        if started < self.changed {
             return;
         }
         match sample {
-            Sample::Ignored => return,
-            Sample::Lost => self.window.lost += 1,
             Sample::Answered(took) => self.window.add(took),
+            Sample::Lost | Sample::Ignored => self.window.lost += 1,
         }
         self.window.most_in_flight = self.window.most_in_flight.max(in_flight);
         self.window.full |= in_flight >= self.limit();
@@ -186,14 +221,14 @@ impl Limit {
     fn decide(&mut self, now: Instant) {
         let before = self.limit();
         if self.window.lost_share() >= TOO_MANY_LOST {
-            self.starting = false;
+            self.doubling = None;
             self.descent = None;
             self.limit = self.bounded((self.limit * 0.9).min(self.limit - 1.0));
         } else {
-            let latency_s = self.window.latency_s();
+            let seen = self.window.seen(now);
             match self.descent.take() {
-                Some(descent) => self.descend(descent, latency_s),
-                None => self.steer(latency_s),
+                Some(descent) => self.descend(descent, seen),
+                None => self.steer(seen),
             }
         }
         if self.limit() != before {
@@ -202,26 +237,21 @@ impl Limit {
         self.window.clear(now);
     }
 
-    fn steer(&mut self, latency_s: f64) {
-        let baseline_s = *self.baseline_s.get_or_insert(latency_s);
-        if latency_s > self.config.tolerance * baseline_s {
-            self.shrink(latency_s);
+    fn steer(&mut self, seen: Seen) {
+        let baseline_s = *self.baseline_s.get_or_insert(seen.latency_s);
+        if self.is_slow(seen.latency_s, baseline_s) {
+            self.shrink(seen);
             return;
         }
         self.slow_windows = 0;
-        self.learn(latency_s, baseline_s);
+        self.learn(seen.latency_s, baseline_s);
         if self.window.full {
             self.full_windows += 1;
             if self.full_windows >= FULL_WINDOWS {
-                self.begin_descent(latency_s, self.limit);
-                return;
-            }
-            let more = if self.starting {
-                self.limit
+                self.begin_descent(seen, self.limit);
             } else {
-                step(self.limit)
-            };
-            self.limit = self.bounded(self.limit + more);
+                self.grow(seen.ended_per_s);
+            }
         } else {
             let used = HEADROOM * f64::from(self.window.most_in_flight);
             let initial = f64::from(self.config.initial);
@@ -231,20 +261,43 @@ impl Limit {
         }
     }
 
-    fn shrink(&mut self, latency_s: f64) {
+    fn is_slow(&self, latency_s: f64, baseline_s: f64) -> bool {
+        let slack_s = Duration::from_millis(self.config.slack_ms).as_secs_f64();
+        latency_s > (self.config.tolerance * baseline_s).max(baseline_s + slack_s)
+    }
+
+    fn grow(&mut self, ended_per_s: f64) {
+        let brought_more = |(_, before): (f64, f64)| ended_per_s >= MORE * before;
+        match &mut self.doubling {
+            Some(doubling) if doubling.before.is_none_or(brought_more) => {
+                doubling.before = Some((self.limit, ended_per_s));
+                self.limit = self.bounded(2.0 * self.limit);
+            }
+            _ => {
+                self.doubling = None;
+                self.limit = self.bounded(self.limit + step(self.limit));
+            }
+        }
+    }
+
+    fn shrink(&mut self, seen: Seen) {
+        let doubling = self.doubling.take();
+        if let Some((limit, first)) = doubling.and_then(|it| Some((it.before?.0, it.first))) {
+            // The doubling went too far: back to where it was still good.
+            self.limit = self.bounded(limit);
+            if first {
+                // And look for the queue that may have been there all the time.
+                self.full_windows = FULL_WINDOWS;
+            }
+            return;
+        }
         if self.slow_windows == 0 {
             self.before_slow = self.limit;
         }
         self.slow_windows += 1;
-        if self.starting {
-            // The doubling went too far: back to where it was still good, and look for the queue
-            // that may have been there all the time.
-            self.starting = false;
-            self.limit = self.bounded(self.limit / 2.0);
-            self.full_windows = FULL_WINDOWS;
-        } else if self.slow_windows >= SLOW_WINDOWS {
-            self.begin_descent(latency_s, self.before_slow);
-        } else {
+        if self.slow_windows >= SLOW_WINDOWS {
+            self.begin_descent(seen, self.before_slow);
+        } else if self.window.full {
             self.limit = self.bounded(self.limit - step(self.limit));
         }
     }
@@ -259,43 +312,59 @@ impl Limit {
         }
     }
 
-    fn begin_descent(&mut self, latency_s: f64, back: f64) {
+    fn begin_descent(&mut self, seen: Seen, back: f64) {
         self.full_windows = 0;
         self.slow_windows = 0;
+        self.doubling = None;
         // From what is really under way: a step above that would change nothing.
         let used = self.limit.min(f64::from(self.window.most_in_flight));
         self.descent = Some(Descent {
             limit: used,
-            latency_s,
+            seen,
             gained: false,
             back,
         });
         self.limit = self.bounded(used * STEP);
     }
 
-    fn descend(&mut self, descent: Descent, latency_s: f64) {
-        if latency_s < descent.latency_s * GAIN {
-            let next = self.bounded(self.limit * STEP);
-            if next < self.limit {
-                self.descent = Some(Descent {
-                    limit: self.limit,
-                    latency_s,
-                    gained: true,
-                    ..descent
-                });
-                self.limit = next;
-                return;
-            }
-            self.baseline_s = Some(latency_s);
-            return;
-        }
-        // Fewer calls are not answered faster: this is what an answer takes.
-        self.baseline_s = Some(latency_s);
-        self.limit = if descent.gained {
+    fn descend(&mut self, descent: Descent, seen: Seen) {
+        let undone = if descent.gained {
             descent.limit
         } else {
             descent.back.max(descent.limit)
         };
+        self.baseline_s = Some(seen.latency_s);
+        if !self.window.full {
+            // Callers want less now. That says nothing about the step.
+            self.limit = undone;
+            return;
+        }
+        let best_per_s = seen.ended_per_s.max(descent.seen.ended_per_s);
+        let held = seen.ended_per_s >= HELD * best_per_s;
+        if held && seen.latency_s < descent.seen.latency_s * GAIN {
+            let next = self.bounded(self.limit * STEP);
+            if next < self.limit {
+                self.descent = Some(Descent {
+                    limit: self.limit,
+                    seen: Seen {
+                        ended_per_s: best_per_s,
+                        ..seen
+                    },
+                    gained: true,
+                    ..descent
+                });
+                self.limit = next;
+            }
+            return;
+        }
+        // Fewer calls are not answered faster: this is what an answer takes.
+        self.limit = undone;
+        if !held {
+            self.doubling = Some(Doubling {
+                first: false,
+                before: None,
+            });
+        }
     }
 
     fn bounded(&self, limit: f64) -> f64 {
@@ -315,6 +384,7 @@ impl Window {
             answers: Histogram::new_with_max(LONGEST_US, 2)
                 .expect("the bounds above make a histogram"),
             lost: 0,
+            ended: 0,
             most_in_flight: 0,
             full: false,
         }
@@ -324,6 +394,7 @@ impl Window {
         self.since = now;
         self.answers.reset();
         self.lost = 0;
+        self.ended = 0;
         self.most_in_flight = 0;
         self.full = false;
     }
@@ -343,7 +414,11 @@ impl Window {
         f64::from(self.lost) / f64::from(self.count().max(1))
     }
 
-    fn latency_s(&self) -> f64 {
-        self.answers.value_at_quantile(SHARE) as f64 / 1e6
+    fn seen(&self, now: Instant) -> Seen {
+        let age = now.saturating_duration_since(self.since);
+        Seen {
+            latency_s: self.answers.value_at_quantile(SHARE) as f64 / 1e6,
+            ended_per_s: f64::from(self.ended) / age.as_secs_f64().max(1e-9),
+        }
     }
 }

@@ -8,4 +8,8 @@ pub use core::{Config, Limit, Sample};
 pub use gate::{Full, Gate, Pass, Rank, Waiting};
 
 #[cfg(test)]
+mod laws;
+#[cfg(test)]
 mod simulated;
+#[cfg(test)]
+mod starved;

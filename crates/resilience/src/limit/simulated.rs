@@ -38,8 +38,10 @@ impl Run {
     /// One window in which callers want `wanted` calls under way; what is above the limit waits.
     fn window(&mut self, callee: Callee, wanted: u32) -> u32 {
         let in_flight = wanted.min(self.limit.limit());
-        let took = Duration::from_secs_f64(callee.latency_ms(in_flight) / 1e3);
-        self.samples(in_flight, 60, Sample::Answered(took))
+        let took_s = callee.latency_ms(in_flight) / 1e3;
+        let count = (f64::from(in_flight) / took_s).round() as u32;
+        let took = Duration::from_secs_f64(took_s);
+        self.samples(in_flight, count.max(50), Sample::Answered(took))
     }
 
     /// One window of equal samples, begun in it.
@@ -74,28 +76,61 @@ const TEN: Callee = Callee {
     work_ms: 20.0,
 };
 
+/// Without slack every queue shows, and limits are exact.
+fn by_ratio() -> Config {
+    Config {
+        slack_ms: 0,
+        ..Config::default()
+    }
+}
+
 #[test]
-fn it_doubles_until_it_is_once_too_high_then_moves_by_the_logarithm() {
+fn it_doubles_while_that_brings_answers_then_moves_by_the_logarithm() {
     let mut run = Run::new(Config {
         initial: 10,
-        ..Config::default()
+        ..by_ratio()
     });
     let limits: Vec<u32> = [
         (10, 10),  // the first window makes the baseline: 10 -> 20
-        (20, 10),  // 20 -> 40
+        (20, 10),  // twice the answers: 20 -> 40
         (40, 40),  // too slow: back to 20, and a descent is due
         (20, 10),  // it begins: 20 -> 15
-        (15, 10),  // no faster: back to 20
+        (15, 10),  // no faster, and fewer answers: back to 20, which may double again
+        (20, 10),  // it does: 20 -> 40
+        (40, 20),  // slow: back to 20
         (20, 10),  // 20 + log10(20)
         (21, 10),  // 21.3 + log10(21.3)
         (22, 100), // slow: 22.6 - log10(22.6)
         (21, 10),  // and up again
         (10, 10),  // not full: stays
+        (10, 90),  // slow, but not because of the limit: stays
     ]
     .into_iter()
-    .map(|(in_flight, ms)| run.samples(in_flight, 60, answered(ms)))
+    .map(|(in_flight, ms)| run.samples(in_flight, 1_000 * in_flight / ms, answered(ms)))
     .collect();
-    assert_eq!(limits, [20, 40, 20, 15, 20, 21, 22, 21, 22, 22]);
+    assert_eq!(limits, [20, 40, 20, 15, 20, 40, 20, 21, 22, 21, 22, 22, 22]);
+}
+
+#[test]
+fn a_doubling_that_brings_no_more_answers_is_the_last() {
+    let mut run = Run::new(Config::default());
+    let limits: Vec<u32> = [(64, 3_200), (128, 6_000), (256, 6_100), (257, 6_200)]
+        .into_iter()
+        .map(|(in_flight, count)| run.samples(in_flight, count, answered(20)))
+        .collect();
+    assert_eq!(limits, [128, 256, 258, 258]);
+}
+
+#[test]
+fn a_few_milliseconds_more_are_no_queue_worth_turning_calls_away() {
+    let mut run = Run::new(Config::default());
+    run.samples(10, 500, answered(20));
+    for _ in 0..20 {
+        let full = run.limit.limit();
+        assert!(run.samples(full, 600, answered(110)) > full);
+    }
+    let full = run.limit.limit();
+    assert!(run.samples(full, 600, answered(140)) < full);
 }
 
 #[test]
@@ -114,7 +149,7 @@ fn what_was_once_needed_is_given_up_with_headroom() {
     });
     for _ in 0..5 {
         let full = run.limit.limit();
-        run.samples(full, 60, answered(10));
+        run.samples(full, 100 * full, answered(10));
     }
     assert_eq!(run.limit.limit(), 640);
     assert_eq!(run.samples(30, 60, answered(10)), 150);
@@ -180,7 +215,7 @@ fn under_lasting_overload_it_settles_where_the_queue_ends() {
             places,
             work_ms: 20.0,
         };
-        let mut run = Run::new(Config::default());
+        let mut run = Run::new(by_ratio());
         let limits = run.windows(1_000, callee, wanted);
         let settled = f64::from(settled(&limits));
         assert!(
@@ -190,26 +225,40 @@ fn under_lasting_overload_it_settles_where_the_queue_ends() {
     }
 }
 
+/// With slack, callers wait for so long at the callee and no longer.
+#[test]
+fn the_queue_at_the_callee_takes_no_longer_than_the_slack() {
+    for wanted in [14, 30, 100, 1_000] {
+        let mut run = Run::new(Config::default());
+        run.windows(20, TEN, 5);
+        let limits = run.windows(500, TEN, wanted);
+        let latency_ms = TEN.latency_ms(settled(&limits).min(wanted));
+        assert!(latency_ms <= 125.0, "{wanted} wanted: {latency_ms} ms");
+        let least = limits[100..].iter().min().expect("windows");
+        assert!(*least >= 7, "{wanted} wanted: {least}");
+    }
+}
+
 /// Gradient limits drift up under modest overload, because their baseline does.
 #[test]
 fn it_does_not_drift_under_modest_overload() {
     for wanted in [14, 30, 63] {
-        let mut run = Run::new(Config::default());
+        let mut run = Run::new(by_ratio());
         run.windows(20, TEN, 5);
-        let limits = run.windows(5_000, TEN, wanted);
+        let limits = run.windows(2_000, TEN, wanted);
         let most = limits.iter().max().expect("windows");
         assert!(*most <= 64, "{wanted} wanted: {most}");
     }
-    let mut run = Run::new(Config::default());
-    let limits = run.windows(5_000, TEN, 100);
+    let mut run = Run::new(by_ratio());
+    let limits = run.windows(2_000, TEN, 100);
     let most = limits[500..].iter().max().expect("windows");
-    assert!(*most <= 20, "{most}");
+    assert!(*most <= 24, "{most}");
 }
 
 /// Begun under overload, a baseline measured then has the queue in it.
 #[test]
 fn a_start_under_overload_finds_the_true_latency() {
-    let mut run = Run::new(Config::default());
+    let mut run = Run::new(by_ratio());
     let limits = run.windows(60, TEN, 1_000);
     assert!(settled(&limits) <= 17, "{limits:?}");
 }
@@ -221,7 +270,7 @@ fn a_callee_that_became_slower_for_good_is_not_throttled_for_ever() {
         places: 10.0,
         work_ms: 200.0,
     };
-    let mut run = Run::new(Config::default());
+    let mut run = Run::new(by_ratio());
     run.windows(50, TEN, 1_000);
     let limits = run.windows(100, slower, 1_000);
     let settled = settled(&limits);
@@ -231,7 +280,7 @@ fn a_callee_that_became_slower_for_good_is_not_throttled_for_ever() {
 /// And one at the floor finds its way up again.
 #[test]
 fn it_recovers_from_the_floor() {
-    let mut run = Run::new(Config::default());
+    let mut run = Run::new(by_ratio());
     run.windows(20, TEN, 5);
     for _ in 0..100 {
         let full = run.limit.limit();
@@ -245,7 +294,7 @@ fn it_recovers_from_the_floor() {
 /// A descent is no outage: it never takes more than a quarter below what is needed.
 #[test]
 fn looking_for_the_baseline_costs_little() {
-    let mut run = Run::new(Config::default());
+    let mut run = Run::new(by_ratio());
     run.windows(100, TEN, 1_000);
     let limits = run.windows(1_000, TEN, 1_000);
     let least = limits.iter().min().expect("windows");
