@@ -523,6 +523,12 @@ unsafe extern "C" fn on_poll(_engine: *mut qjs::JSRuntime, _opaque: *mut c_void)
     let Some(state) = (unsafe { RUNNING.get().as_ref() }) else {
         return 0;
     };
+    // SAFETY: as above.
+    let isolate = unsafe { ENTERED.get().as_ref() };
+    if isolate.is_some_and(|isolate| isolate.realm.is_some() && !isolate.is_seated.get()) {
+        // Something is being made for all VUs: nobody else may come in now.
+        return 0;
+    }
     if state.is_interrupted() {
         return 1;
     }
