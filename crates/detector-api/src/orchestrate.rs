@@ -180,6 +180,10 @@ pub struct PayloadMetadata {
     pub aggregation_method: ConflictMethod,
     pub coverage_achieved: f64,
     pub provenance: Vec<Provenance>,
+    /// More was found than the payload may hold: the weakest labels and the last detectors are left
+    /// out here, in `output` and in the scores.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
 }
 
 /// What one detector contributed.

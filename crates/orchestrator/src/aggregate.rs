@@ -7,6 +7,7 @@ use detector_api::orchestrate::{
 use serde_json::{Map, Value, json};
 
 use crate::answer::{Answer, CLEAN};
+use crate::bounded::bounded;
 use crate::call::Called;
 use crate::conflict::{Resolved, Vote, resolve};
 use crate::error::ApiError;
@@ -56,7 +57,7 @@ pub fn aggregate(plan: &Plan, called: &[Called], tenant: &str) -> Aggregated {
             .collect(),
         succeeded: votes.len(),
         failed: called.iter().filter(|call| is_failed(call)).count(),
-        payload: payload(tenant, plan.method, resolved, &votes, coverage),
+        payload: bounded(payload(tenant, plan.method, resolved, &votes, coverage)),
         coverage,
         verdict,
         reasons,
@@ -90,6 +91,7 @@ fn payload(
             aggregation_method: method,
             coverage_achieved: coverage,
             provenance: votes.iter().map(provenance).collect(),
+            truncated: false,
         },
     }
 }

@@ -62,9 +62,7 @@ impl Caller {
     /// INVALID_REQUEST when there is none or it is malformed, INSUFFICIENT_RBAC when a key speaks
     /// for another tenant.
     pub fn tenant(&self, body: Option<&str>, headers: &HeaderMap) -> Result<String, ApiError> {
-        let header = headers
-            .get(header::TENANT_ID)
-            .and_then(|value| value.to_str().ok());
+        let header = tenant_header(headers)?;
         let own = match self {
             Self::Everyone | Self::Anonymous { .. } => None,
             Self::Key { tenant, .. } => Some(tenant.as_str()),
@@ -75,10 +73,8 @@ impl Caller {
                 "missing; send it in the body or as X-Tenant-ID",
             )
         })?;
-        let length = tenant.chars().count();
-        if length == 0 || length > MAX_TENANT_CHARS || tenant.chars().any(char::is_control) {
-            let message = "must be 1 to 64 characters without control characters";
-            return Err(ApiError::invalid("tenant_id", message));
+        if !is_tenant(tenant) {
+            return Err(ApiError::invalid("tenant_id", NO_TENANT));
         }
         if own.is_some_and(|own| own != tenant) && self.require(ADMIN).is_err() {
             let message = "this API key belongs to another tenant";
@@ -86,6 +82,26 @@ impl Caller {
         }
         Ok(tenant.to_owned())
     }
+}
+
+const NO_TENANT: &str = "must be 1 to 64 characters without control characters";
+
+/// What `X-Tenant-ID` says. One that the body overrules has to be a tenant's all the same.
+///
+/// # Errors
+/// INVALID_REQUEST: it can be nobody's.
+pub fn tenant_header(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
+    let value = headers.get(header::TENANT_ID);
+    let given = value.and_then(|value| value.to_str().ok());
+    match given {
+        Some(given) if !is_tenant(given) => Err(ApiError::invalid("X-Tenant-ID", NO_TENANT)),
+        given => Ok(given),
+    }
+}
+
+fn is_tenant(name: &str) -> bool {
+    let length = name.chars().count();
+    (1..=MAX_TENANT_CHARS).contains(&length) && !name.chars().any(char::is_control)
 }
 
 /// Finds the caller by the key in the configured header.

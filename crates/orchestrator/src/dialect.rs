@@ -124,6 +124,9 @@ fn fms(body: &[u8], content: &str) -> Result<Answer, AttestError> {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -172,5 +175,7 @@ mod tests {
         ] {
             check(&format!("[[{}]]", found(start, end, text, score)), Err(why));
         }
+        let named_clean = found(6, 11, "a@b.c", "0.9").replace("email", CLEAN);
+        check(&format!("[[{named_clean}]]"), Err(AttestError::Label));
     }
 }

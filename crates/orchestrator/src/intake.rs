@@ -123,7 +123,15 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
 /// As [`parse`].
 pub fn parse_any<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     let mut reader = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| explain(&error))?;
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        // What stands where a word of a list should is reported as if it were no JSON.
+        let is_json = || serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
+        if error.inner().is_data() || is_json() {
+            explain(&error)
+        } else {
+            syntax(error.inner())
+        }
+    })?;
     reader.end().map_err(|error| syntax(&error))?;
     Ok(value)
 }
@@ -149,9 +157,6 @@ fn syntax(error: &serde_json::Error) -> ApiError {
 }
 
 fn explain(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
-    if !error.inner().is_data() {
-        return syntax(error.inner());
-    }
     // The text of the inner error quotes what the client sent; only a missing field's does not.
     let text = error.inner().to_string();
     if let Some(field) = text
@@ -277,6 +282,16 @@ mod tests {
         check(
             r#"{"content": ["secret"], "content_type": "text"}"#,
             "content: must be a string",
+        );
+        for wrong in ["null", "7", "true", "[]"] {
+            check(
+                &format!(r#"{{"content": "x", "content_type": {wrong}}}"#),
+                "content_type: must be one of text, image, document, code",
+            );
+        }
+        check(
+            r#"{"content": "x", "content_type": }"#,
+            "body: not valid JSON at line 1 column 34",
         );
         check(
             r#"{"content": "x", "content_type": "secret"}"#,

@@ -16,6 +16,7 @@ mod app;
 mod asked;
 mod attempt;
 mod auth;
+mod bounded;
 mod cache;
 mod call;
 mod conflict;
@@ -32,6 +33,8 @@ mod intake;
 mod invalidations;
 mod jobs;
 mod metrics;
+#[cfg(test)]
+mod mutate;
 mod network;
 mod overload;
 mod partials;

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use detector_api::orchestrate::{ConflictMethod, Verdict};
 
 use crate::answer::Answer;
+use crate::bounded::readable;
 use crate::call::Called;
 use crate::config::OnFailure;
 use crate::conflict::{ENOUGH, Resolved, strongest};
@@ -95,6 +96,8 @@ pub fn judge(
     for label in &resolved.outvoted {
         reasons.push(format!("{label} was found by a detector and outvoted"));
     }
+    // Before those of missing answers, none of which may be lost.
+    let mut reasons = readable(reasons);
     for (one, call) in plan.selected.iter().zip(called) {
         if let Some(age) = call.stale() {
             verdict = verdict.max(Verdict::Degraded);

@@ -48,6 +48,7 @@ async fn answer(
     intake::check_media_type(headers)?;
     let body = read(request, app.config.limits.batch_body_bytes).await?;
     let entries = entries(intake::parse_any(&body)?)?;
+    auth::tenant_header(headers)?;
     let origin = origin(headers, id.to_owned())?;
     let runs = entries.into_iter().enumerate().map(|(index, entry)| {
         let origin = Origin {

@@ -113,8 +113,13 @@ pub(super) fn accepted(app: &App, job: &Job) -> Sent {
         "estimated_processing_time_ms": milliseconds(estimate(app)).ceil() as u64,
     });
     let mut sent = Sent::json(202, Bytes::from(body.to_string()));
-    let place = format!("/orchestrate/status/{}", job.id);
-    let place = HeaderValue::from_str(&place).expect("a UUID is ASCII");
-    sent.headers.insert(header::LOCATION, place);
+    sent.headers
+        .insert(header::LOCATION, place(&job.id.to_string()));
     sent
+}
+
+/// Where a job's status is.
+pub(super) fn place(id: &str) -> HeaderValue {
+    let place = format!("/orchestrate/status/{id}");
+    HeaderValue::from_str(&place).expect("a job's id is ASCII")
 }

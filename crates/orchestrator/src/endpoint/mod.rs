@@ -46,6 +46,17 @@ pub(crate) fn respond<T: IntoResponse>(
     }
 }
 
+/// The same for what works on a request's content, with the id in a header as well.
+pub(crate) fn identified<T: IntoResponse>(result: Result<T, ApiError>, id: &str) -> Response {
+    let mut response = match result {
+        Ok(answer) => answer.into_response(),
+        Err(error) => error.into_response(id),
+    };
+    let headers = response.headers_mut();
+    headers.insert(names::ORCHESTRATOR_REQUEST_ID, id_value(id));
+    response
+}
+
 /// The id of a request: the client's own where it is usable, else a new one.
 pub(crate) fn request_id(headers: &HeaderMap) -> String {
     let own = headers

@@ -6,16 +6,17 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::Request;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use detector_api::header as names;
 use detector_api::orchestrate::{ErrorCode, OrchestrateRequest, Priority, ProcessingMode};
 use http::{HeaderMap, HeaderValue, header};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::time::timeout;
 
-use super::jobs::accepted as job_accepted;
+use super::jobs::{accepted as job_accepted, place as job_place};
 use super::sent::Sent;
-use super::{id_value, origin, read, request_id};
+use super::{identified, origin, read, request_id};
 use crate::app::App;
 use crate::auth::{self, ORCHESTRATE_WRITE};
 use crate::error::ApiError;
@@ -29,13 +30,9 @@ use crate::store::idempotency::{Answer, Begun, Ticket};
 pub async fn orchestrate(State(app): State<Arc<App>>, request: Request<Body>) -> Response {
     let headers = request.headers().clone();
     let id = request_id(&headers);
-    let mut response = match answer(&app, request, &headers, &id).await {
-        Ok(sent) => sent.into_response(),
-        Err(error) => error.into_response(&id),
-    };
-    let out = response.headers_mut();
-    out.insert(names::ORCHESTRATOR_REQUEST_ID, id_value(&id));
+    let mut response = identified(answer(&app, request, &headers, &id).await, &id);
     if let Some(key) = headers.get(names::IDEMPOTENCY_KEY) {
+        let out = response.headers_mut();
         out.insert(names::IDEMPOTENCY_KEY, key.clone());
     }
     response
@@ -147,12 +144,7 @@ async fn once(
             let task = app.tasks.spawn(keep_answer(app.clone(), ticket, work));
             task.await.map_err(|_| broken())?
         }
-        Ok(Begun::Replay(answer)) => {
-            let mut sent = Sent::json(answer.status, answer.body);
-            sent.headers
-                .insert("idempotent-replayed", HeaderValue::from_static("true"));
-            Ok(sent)
-        }
+        Ok(Begun::Replay(answer)) => Ok(replayed(answer)),
         Ok(Begun::Conflict) => {
             let message = "this Idempotency-Key was used with another body; use a new key";
             Err(ApiError::new(ErrorCode::IdempotencyConflict, message))
@@ -168,6 +160,26 @@ async fn once(
             process(app, work).await
         }
     }
+}
+
+/// An answer that was given before, with the headers that belong to it.
+fn replayed(answer: Answer) -> Sent {
+    let mut sent = Sent::json(answer.status, answer.body);
+    let headers = &mut sent.headers;
+    headers.insert("idempotent-replayed", HeaderValue::from_static("true"));
+    match answer.status {
+        202 => {
+            let body: Value = serde_json::from_slice(&sent.body).unwrap_or_default();
+            if let Some(id) = body["job_id"].as_str() {
+                headers.insert(header::LOCATION, job_place(id));
+            }
+        }
+        206 => {
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+        _ => {}
+    }
+    sent
 }
 
 /// Errors are not kept: whoever repeats the request after one wants it to be tried again.

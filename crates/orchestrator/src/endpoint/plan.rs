@@ -11,7 +11,7 @@ use detector_api::orchestrate::{OrchestrateRequest, Priority};
 use resilience::breaker::State as Breaker;
 use serde_json::{Value, json};
 
-use super::{origin, read, request_id, respond};
+use super::{identified, origin, read, request_id};
 use crate::app::App;
 use crate::auth::{self, ORCHESTRATE_WRITE};
 use crate::error::ApiError;
@@ -22,17 +22,17 @@ use crate::select::Selected;
 use crate::verdict::expected_coverage;
 
 pub async fn plan(State(app): State<Arc<App>>, request: Request<Body>) -> Response {
-    let headers = request.headers().clone();
-    respond(answer(&app, request).await.map(Json), &headers)
+    let id = request_id(request.headers());
+    identified(answer(&app, request, &id).await.map(Json), &id)
 }
 
-async fn answer(app: &App, request: Request<Body>) -> Result<Value, ApiError> {
+async fn answer(app: &App, request: Request<Body>, id: &str) -> Result<Value, ApiError> {
     let headers = request.headers().clone();
     let caller = auth::identify(&app.config.auth, &headers)?;
     caller.require(ORCHESTRATE_WRITE)?;
     intake::check_media_type(&headers)?;
     let body = read(request, app.config.limits.body_bytes).await?;
-    let origin = origin(&headers, request_id(&headers))?;
+    let origin = origin(&headers, id.to_owned())?;
     let parsed: OrchestrateRequest = intake::parse(&body)?;
     let accepted = intake::accept(parsed, &caller, &headers)?;
     let planned = Planned::new(app, accepted, &origin)?;

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::orchestrate::sent;
-use super::{origin, read, request_id, respond};
+use super::{identified, origin, read, request_id};
 use crate::app::App;
 use crate::auth::{self, ORCHESTRATE_WRITE};
 use crate::error::ApiError;
@@ -24,17 +24,17 @@ struct ResumeRequest {
 }
 
 pub async fn resume(State(app): State<Arc<App>>, request: Request<Body>) -> Response {
-    let headers = request.headers().clone();
-    respond(answer(&app, request).await, &headers)
+    let id = request_id(request.headers());
+    identified(answer(&app, request, &id).await, &id)
 }
 
-async fn answer(app: &Arc<App>, request: Request<Body>) -> Result<Response, ApiError> {
+async fn answer(app: &Arc<App>, request: Request<Body>, id: &str) -> Result<Response, ApiError> {
     let headers = request.headers().clone();
     let caller = auth::identify(&app.config.auth, &headers)?;
     caller.require(ORCHESTRATE_WRITE)?;
     intake::check_media_type(&headers)?;
     let body = read(request, app.config.limits.body_bytes).await?;
-    let origin = origin(&headers, request_id(&headers))?;
+    let origin = origin(&headers, id.to_owned())?;
     let given: ResumeRequest = intake::parse(&body)?;
     let tenant = caller.tenant(given.tenant_id.as_deref(), &headers)?;
     let about = (tenant.as_str(), given.content.into());

@@ -30,6 +30,10 @@ pub enum Act {
     Status(u16, Option<u64>),
     /// A status with this header line.
     StatusWith(u16, String),
+    /// A status with the content as the body, as careless detectors have it.
+    Echo(u16),
+    /// A well-formed answer that found this label in all of the content.
+    FindAll(&'static str),
     /// 200 with this body.
     Body(String),
     /// Closes without an answer.
@@ -203,6 +207,18 @@ async fn perform(
         Act::StatusWith(status, line) => {
             let header = format!("{line}\r\n");
             answer(stream, status, &header, r#"{"error": "scripted"}"#).await?;
+        }
+        Act::Echo(status) => {
+            let content = call.body["content"].as_str().unwrap_or("");
+            let body = json!({"error": format!("cannot handle {content}")});
+            answer(stream, status, "", &body.to_string()).await?;
+        }
+        Act::FindAll(label) => {
+            let content = call.body["content"].as_str().expect("content is a string");
+            let mut body = found(call, label, 0.9);
+            body["detections"][0]["end"] = json!(content.chars().count());
+            body["detections"][0]["text"] = json!(content);
+            answer(stream, 200, "", &body.to_string()).await?;
         }
         Act::Body(body) => answer(stream, 200, "", &body).await?,
         Act::Reset => return Ok(false),

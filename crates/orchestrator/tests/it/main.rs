@@ -3,14 +3,21 @@
 mod admin;
 mod batch;
 mod beyond;
+mod canary;
+mod contract;
 mod detector;
 mod docs;
 mod doors;
+mod errors;
+mod fuzz;
 mod http_api;
 mod jobs;
 mod limits;
 mod matrix;
+#[path = "../../src/mutate.rs"]
+mod mutate;
 mod orchestrate;
+mod outcomes;
 mod overload;
 mod privacy;
 mod promises;

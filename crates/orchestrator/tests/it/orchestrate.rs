@@ -302,20 +302,3 @@ async fn a_client_that_leaves_cancels_its_calls() {
     // The detector's own timeout is 500 ms: only the client's leaving can end it sooner.
     panic!("the call went on without its client");
 }
-
-#[tokio::test]
-async fn content_is_in_no_error_and_no_metric() {
-    let canary = "canary-5f1d";
-    let a = Detector::start(Act::Body(canary.to_owned())).await;
-    let service = start(config(vec![settings("a", &a)])).await;
-    let mut seen = Vec::new();
-    seen.push(service.orchestrate(json!({"content": canary})).await.text);
-    seen.push(service.orchestrate(json!({"content": [canary]})).await.text);
-    seen.push(service.orchestrate(json!({"priority": canary})).await.text);
-    seen.push(service.post("/orchestrate", &json!(canary)).await.text);
-    seen.push(service.orchestrate(json!({"metadata": canary})).await.text);
-    seen.push(service.get("/metrics").await.text);
-    for text in seen {
-        assert!(!text.contains(canary), "{text}");
-    }
-}

@@ -1,4 +1,23 @@
 //! Promises about time, cancelling and recovery, one check each, as seen from outside.
+//!
+//! Where the other promises of the resilient parts have theirs:
+//!
+//! | promise | tests |
+//! |---|---|
+//! | fan-out without a hidden cap, partial answers and coverage | `orchestrate`, `admin` |
+//! | deadline of connect, head and body, told to the detector | here |
+//! | retries and one budget for retries and hedges | `resilience`, `beyond`, loom in `resilience` |
+//! | breaker: outage, trials, stragglers, kills, last resort | `resilience`, here |
+//! | replicas: power of two choices, ejection that never ejects all | `replicas` |
+//! | health checks, and readiness by required detectors | `http_api`, `outcomes` |
+//! | fail modes: no silent pass | `matrix` |
+//! | attested answers | `matrix`, `answer` and `dialect/fuzz` in the crate |
+//! | cache, coalescing, flights of single detectors, stale answers, shadows | `orchestrate`, `sharing` |
+//! | idempotency, jobs, respond-async, rate limits | `jobs`, `contract`, `redis`, `tests/kill_nine.rs` |
+//! | policies and registry changed under load | `reload`, `admin` |
+//! | overload, brown-out by value | `overload` |
+//! | early decision, resume, plan | `beyond`; timeline: here |
+//! | series that stay bounded, privacy, fuzzed input | `outcomes`, `limits`, `canary`, `fuzz` |
 
 use std::time::{Duration, Instant};
 
