@@ -1,24 +1,53 @@
 //! The fault matrix of the orchestrator, as a table.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-/// Runs the test that makes the table, with its output; whether nothing passed in silence.
+/// What the test says at its end; without it there was no table.
+const SUMMARY: &str = " cases, 0 silent passes";
+
+/// Runs the test that makes the table and prints it; whether nothing passed in silence.
 pub(crate) fn run(root: &Path) -> bool {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let test = [
+    let mut test = Command::new(cargo);
+    test.args([
         "test",
         "--quiet",
         "--package",
         "orchestrator",
         "--test",
         "it",
-        "matrix",
-    ];
-    let status = Command::new(cargo)
-        .args(test)
-        .args(["--", "--nocapture"])
-        .current_dir(root)
-        .status();
-    matches!(status, Ok(status) if status.success())
+    ])
+    .args(["--", "--exact", "matrix::no_fault_passes_in_silence"])
+    .arg("--nocapture")
+    .stderr(Stdio::inherit())
+    .current_dir(root);
+    let Ok(output) = test.output() else {
+        println!("matrix: cargo cannot be run");
+        return false;
+    };
+    let table = String::from_utf8_lossy(&output.stdout);
+    print!("{table}");
+    output.status.success() && is_whole(&table)
+}
+
+/// Whether all of the table is there. A name that no test has any more runs none, and succeeds.
+fn is_whole(table: &str) -> bool {
+    let whole = table.lines().any(|line| line.ends_with(SUMMARY));
+    if !whole {
+        println!("matrix: the test made no whole table");
+    }
+    whole
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_that_is_not_there_or_has_a_silent_pass_is_no_success() {
+        assert!(is_whole("a table\n\n84 cases, 0 silent passes\n.\n"));
+        assert!(!is_whole("running 0 tests\n"));
+        assert!(!is_whole("a table\n\n84 cases, 10 silent passes\n"));
+    }
 }

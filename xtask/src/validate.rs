@@ -144,6 +144,7 @@ pub fn run(root: &Path, arguments: &Arguments) -> bool {
         ),
         ("CI script", vec!["bash", "-n", ".ci/run"]),
         ("smoke script", vec!["bash", "-n", "tests/compose_smoke.sh"]),
+        ("API script", vec!["bash", "-n", "tests/schemathesis.sh"]),
     ];
     let mut sound = true;
     for step in &OPTIONAL {

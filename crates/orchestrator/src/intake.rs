@@ -125,8 +125,9 @@ pub fn parse_any<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     let mut reader = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         // What stands where a word of a list should is reported as if it were no JSON.
-        let is_json = || serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
-        if error.inner().is_data() || is_json() {
+        let misplaced = error.inner().to_string().starts_with("expected value")
+            && serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
+        if error.inner().is_data() || misplaced {
             explain(&error)
         } else {
             syntax(error.inner())

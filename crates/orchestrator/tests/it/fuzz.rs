@@ -116,7 +116,7 @@ async fn no_body_brings_the_service_down() {
     let api = service.get("/openapi.json").await.json;
     let doors = doors();
     let mut mutator = Mutator::new(seed());
-    let number = cases(3_000);
+    let number = cases(2_000);
     let made = (0..number).map(|case| {
         let place = case % doors.len();
         (place, mutator.mutate(&doors[place].3))
