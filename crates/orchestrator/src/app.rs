@@ -106,7 +106,8 @@ impl App {
         let detectors = config.detectors.iter().map(|settings| {
             let stop = shutdown.child_token();
             let shared = (&metrics, &events);
-            Arc::new(Detector::new(settings.clone(), Origin::File, shared, stop))
+            let settings = settings.clone().under(&config.sla);
+            Arc::new(Detector::new(settings, Origin::File, shared, stop))
         });
         let registry = Registry::new(detectors);
         let policies = Policies::default();
@@ -216,6 +217,7 @@ impl App {
     pub fn detector(&self, settings: DetectorSettings, origin: Origin) -> Arc<Detector> {
         let stop = self.shutdown.child_token();
         let shared = (&self.metrics, &self.events);
+        let settings = settings.under(&self.config.sla);
         Arc::new(Detector::new(settings, origin, shared, stop))
     }
 

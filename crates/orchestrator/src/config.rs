@@ -282,6 +282,16 @@ impl DetectorSettings {
         })
     }
 
+    /// Fills in what follows from the time that requests have.
+    #[must_use]
+    pub fn under(mut self, sla: &Sla) -> Self {
+        // Synchronous requests of normal priority: with less time than they have, being cut off
+        // says little about a detector, and being cut off in time for them says everything.
+        let nearly_all = u64::try_from((sla.normal * 9 / 10).as_millis()).unwrap_or(u64::MAX);
+        self.breaker.slow_cut_off_ms.get_or_insert(nearly_all);
+        self
+    }
+
     /// Adds more endpoints; those that it has already are left out.
     ///
     /// # Errors
@@ -329,6 +339,30 @@ impl From<&fleet::Overload> for Overload {
             limit: given.limit.clone(),
             max_queued: given.max_queued,
             max_wait: Duration::from_millis(given.max_wait_ms),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_slow_that_was_cut_off_after_nine_tenths_of_the_sla() {
+        for (given, sla_ms, expected) in [
+            (None, 2_000, 1_800),
+            (None, 500, 450),
+            (Some(0), 2_000, 0),
+            (Some(700), 2_000, 700),
+        ] {
+            let mut settings = DetectorSettings::new("a", "http://127.0.0.1:1/").expect("sound");
+            settings.breaker.slow_cut_off_ms = given;
+            let sla = Sla {
+                normal: Duration::from_millis(sla_ms),
+                ..Config::default().sla
+            };
+            let found = settings.under(&sla).breaker.slow_cut_off_ms;
+            assert_eq!(found, Some(expected), "{given:?} under {sla_ms} ms");
         }
     }
 }

@@ -115,7 +115,9 @@ impl Failure {
                 ..
             } => Outcome::Failure,
             Self::Transport(_) | Self::Attest(_) | Self::Timeout => Outcome::Failure,
-            // Our own deadline was shorter than the detector's timeout, or our request was wrong.
+            // Our own deadline was shorter than the detector's timeout.
+            Self::Deadline => Outcome::CutOff,
+            // Nobody was asked, or our request was wrong.
             _ => Outcome::Ignored,
         }
     }

@@ -252,7 +252,7 @@ impl Picked<'_> {
         let (counts, failed) = match outcome {
             Outcome::Success => (Some(took), false),
             Outcome::Failure | Outcome::Overload => (Some(self.replicas.penalty), true),
-            Outcome::Ignored => (None, false),
+            Outcome::CutOff | Outcome::Ignored => (None, false),
         };
         self.replica.load().end(now, counts);
         counts.is_some()

@@ -248,6 +248,80 @@ async fn our_own_faults_do_not_open_the_breaker() {
     assert_eq!(a.count(), 20);
 }
 
+/// A detector that takes longer than requests have, and is given more time than they have.
+fn too_slow(detector: &Detector) -> DetectorSettings {
+    let mut one = settings("a", detector);
+    one.timeout = Duration::from_secs(5);
+    one.breaker.minimum_calls = 8;
+    one.breaker.open_ms = 300;
+    one.breaker.jitter = 0.0;
+    one
+}
+
+const OPEN: &str = "circuit_breaker_state{detector=\"a\",state=\"open\"} 1";
+
+/// Sends one request after the other until the breaker is open; how many had to wait in vain.
+async fn until_open(service: &Service) -> usize {
+    for waited in 0..100 {
+        match send(service, 1).await[..] {
+            [408] => {}
+            [502] => return waited,
+            ref other => panic!("{other:?}"),
+        }
+    }
+    panic!("the breaker never opened");
+}
+
+#[tokio::test]
+async fn a_detector_slower_than_requests_have_time_is_left_alone() {
+    let a = Detector::start(Act::StallHead).await;
+    let mut one = too_slow(&a);
+    // Half of the time, since this machine may be busy; what it is by default, a test below says.
+    one.breaker.slow_cut_off_ms = Some(150);
+    let mut config = config(vec![one]);
+    config.sla.normal = Duration::from_millis(300);
+    config.health.interval = Duration::from_secs(60);
+    let service = start(config).await;
+    let waited = until_open(&service).await;
+    assert!(waited >= 8, "opened after {waited} calls");
+    service.until_metric(OPEN).await;
+    let metrics = service.get("/metrics").await.text;
+    let reason = "{detector=\"a\",reason=\"slow_call_rate\",to=\"open\"} 1";
+    assert!(metrics.contains(reason), "{metrics}");
+    assert_eq!(a.count(), waited, "an open breaker lets nothing through");
+
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let waited = until_open(&service).await;
+    assert!((1..8).contains(&waited), "{waited} trials to open again");
+
+    a.act(Act::Clean);
+    while send(&service, 1).await != [200] {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // One of them is in the cache by now.
+    send(&service, 3).await;
+    service
+        .until_metric("circuit_breaker_state{detector=\"a\",state=\"closed\"} 1")
+        .await;
+}
+
+#[tokio::test]
+async fn requests_with_less_time_than_usual_do_not_open_the_breaker() {
+    let a = Detector::start(Act::StallHead).await;
+    let mut config = config(vec![too_slow(&a)]);
+    config.sla.critical = Duration::from_millis(100);
+    config.health.interval = Duration::from_secs(60);
+    let service = start(config).await;
+    let hurried = (0..12)
+        .map(|n| service.orchestrate(json!({"content": format!("c{n}"), "priority": "critical"})));
+    for answer in join_all(hurried).await {
+        assert_eq!(answer.status, 408, "{}", answer.text);
+    }
+    let breakers = service.get("/circuit-breakers").await;
+    let window = &breakers.json["circuit_breakers"][0]["window"];
+    assert_eq!(window["calls"], 0);
+}
+
 #[tokio::test]
 async fn a_full_house_is_429_at_once() {
     let a = Detector::start(Act::Slow(Duration::from_millis(300), Box::new(Act::Clean))).await;

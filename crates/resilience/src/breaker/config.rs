@@ -1,6 +1,10 @@
 //! When a breaker trips, how long it stays open and how it recovers.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
+
+use super::Outcome;
 
 /// Settings of one breaker. The defaults are those of the orchestrator's contract.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -14,8 +18,11 @@ pub struct Config {
     pub minimum_calls: u32,
     /// Trips when this share of the window's calls failed, above 0 to 1.
     pub failure_rate: f64,
-    /// A call that takes longer than this is slow. 0: no call is.
+    /// A call that takes longer than this is slow, however it ends. 0: none is for its time alone.
     pub slow_call_ms: u64,
+    /// A call that the request's own deadline cuts off is slow, though no failure, when it had more
+    /// than this. Absent: nine tenths of `sync_sla_ms`, nearly all that a request has. 0: never.
+    pub slow_cut_off_ms: Option<u64>,
     /// Trips when this share of the window's calls was slow, above 0 to 1.
     pub slow_call_rate: f64,
     /// Trips after this many failures in a row. 0: never for that reason.
@@ -50,7 +57,8 @@ impl Default for Config {
             minimum_calls: 20,
             failure_rate: 0.5,
             slow_call_ms: 0,
-            slow_call_rate: 1.0,
+            slow_cut_off_ms: None,
+            slow_call_rate: 0.5,
             consecutive_failures: 5,
             open_ms: 60_000,
             max_open_ms: 300_000,
@@ -58,6 +66,19 @@ impl Default for Config {
             half_open_calls: 3,
             half_open_max_ms: 30_000,
         }
+    }
+}
+
+impl Config {
+    /// Whether a call was slow that ended like this after `elapsed`.
+    pub(super) fn is_slow(&self, outcome: Outcome, elapsed: Duration) -> bool {
+        let cut_off_ms = match outcome {
+            Outcome::CutOff => self.slow_cut_off_ms.unwrap_or(0),
+            _ => 0,
+        };
+        [self.slow_call_ms, cut_off_ms]
+            .into_iter()
+            .any(|ms| ms > 0 && elapsed > Duration::from_millis(ms))
     }
 }
 

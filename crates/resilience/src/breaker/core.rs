@@ -146,9 +146,12 @@ impl Core {
         if ticket.epoch != self.epoch || !self.config.enabled {
             return;
         }
-        let slow = self.config.slow_call_ms > 0
-            && report.elapsed > Duration::from_millis(self.config.slow_call_ms);
-        match (&mut self.phase, report.outcome) {
+        let slow = self.config.is_slow(report.outcome, report.elapsed);
+        let outcome = match report.outcome {
+            Outcome::CutOff if !slow => Outcome::Ignored,
+            outcome => outcome,
+        };
+        match (&mut self.phase, outcome) {
             // Only a call of last resort has a ticket of this period.
             (Phase::Open { .. }, Outcome::Success) if !slow => {
                 let trials = Trials {
@@ -186,9 +189,9 @@ impl Core {
                 match outcome {
                     Outcome::Failure => *consecutive = consecutive.saturating_add(1),
                     Outcome::Success => *consecutive = 0,
-                    Outcome::Overload | Outcome::Ignored => {}
+                    Outcome::Overload | Outcome::CutOff | Outcome::Ignored => {}
                 }
-                let failed = outcome != Outcome::Success;
+                let failed = !matches!(outcome, Outcome::Success | Outcome::CutOff);
                 // A timeout is both: nobody waits for it to end.
                 window.add(now, Call { failed, slow });
                 self.decide_trip(now, report.retry_after, rng);
@@ -284,10 +287,7 @@ impl Core {
             Reason::ConsecutiveFailures
         } else if enough && counts.failure_rate() >= self.config.failure_rate {
             Reason::FailureRate
-        } else if enough
-            && self.config.slow_call_ms > 0
-            && counts.slow_rate() >= self.config.slow_call_rate
-        {
+        } else if enough && counts.slow_rate() >= self.config.slow_call_rate {
             Reason::SlowCallRate
         } else {
             return;

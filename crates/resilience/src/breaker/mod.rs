@@ -8,6 +8,8 @@ mod core;
 mod handle;
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod slow;
 mod window;
 
 use std::fmt;
@@ -52,6 +54,9 @@ pub enum Outcome {
     /// The called side said that it has too much to do: counts for the rates and fails a trial,
     /// but is no failure in a row.
     Overload,
+    /// Our own deadline ended it: known to take at least so long, not known to fail. Counts, as
+    /// slow, only where [`Config`] calls that slow; else it is ignored.
+    CutOff,
     /// Says nothing about the called side: cancelled, or our own fault.
     Ignored,
 }

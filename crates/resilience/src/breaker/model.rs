@@ -121,8 +121,11 @@ impl Model {
         if period != self.period {
             return;
         }
-        let slow =
-            self.config.slow_call_ms > 0 && report.elapsed > MS * self.config.slow_call_ms as u32;
+        let longer_than = |ms: u64| ms > 0 && report.elapsed > MS * ms as u32;
+        let cut_off = report.outcome == Outcome::CutOff;
+        let slow = longer_than(self.config.slow_call_ms)
+            || (cut_off && self.config.slow_cut_off_ms.is_some_and(longer_than));
+        let says_nothing = report.outcome == Outcome::Ignored || (cut_off && !slow);
         match (self.state, report.outcome) {
             (State::Open, Outcome::Success) if !slow => {
                 self.enter(State::HalfOpen);
@@ -135,8 +138,8 @@ impl Model {
                 let asked = now + report.retry_after.unwrap_or_default().min(cap);
                 self.last_resort = self.last_resort.map(|from| from.max(asked));
             }
-            (State::Closed, Outcome::Ignored) => {}
-            (State::HalfOpen, Outcome::Ignored) => self.give_back(),
+            (State::Closed, _) if says_nothing => {}
+            (State::HalfOpen, _) if says_nothing => self.give_back(),
             (State::HalfOpen, outcome) => {
                 let running = self
                     .trials
@@ -148,11 +151,12 @@ impl Model {
                 self.decide_recovery(now, report.retry_after);
             }
             (State::Closed, outcome) => {
-                self.calls.push((now, outcome != Outcome::Success, slow));
+                let failed = matches!(outcome, Outcome::Failure | Outcome::Overload);
+                self.calls.push((now, failed, slow));
                 match outcome {
                     Outcome::Failure => self.streak += 1,
                     Outcome::Success => self.streak = 0,
-                    Outcome::Overload | Outcome::Ignored => {}
+                    Outcome::Overload | Outcome::CutOff | Outcome::Ignored => {}
                 }
                 self.decide_trip(now, report.retry_after);
             }
@@ -198,9 +202,7 @@ impl Model {
         let streak = self.config.consecutive_failures;
         if (streak > 0 && self.streak >= streak)
             || (enough && failed / count >= self.config.failure_rate)
-            || (enough
-                && self.config.slow_call_ms > 0
-                && slow / count >= self.config.slow_call_rate)
+            || (enough && slow / count >= self.config.slow_call_rate)
         {
             self.open(now, asked);
         }
@@ -223,6 +225,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => Just(Outcome::Success),
         4 => Just(Outcome::Failure),
         1 => Just(Outcome::Overload),
+        3 => Just(Outcome::CutOff),
         1 => Just(Outcome::Ignored),
     ];
     prop_oneof![
@@ -243,26 +246,28 @@ fn config() -> impl Strategy<Value = Config> {
         rates,
         0_u32..4,
         1_u32..5,
-        prop_oneof![Just(0_u64), Just(20)],
+        (
+            prop_oneof![Just(0_u64), Just(20)],
+            prop_oneof![Just(None), Just(Some(0)), Just(Some(10)), Just(Some(30))],
+        ),
     )
         .prop_map(
-            |(calls, minimum, (failure_rate, slow_call_rate), streak, trials, slow_call_ms)| {
-                Config {
-                    window: Window::Count {
-                        calls: calls.max(minimum),
-                    },
-                    minimum_calls: minimum,
-                    failure_rate,
-                    slow_call_rate,
-                    slow_call_ms,
-                    consecutive_failures: streak,
-                    half_open_calls: trials,
-                    open_ms: 200,
-                    max_open_ms: 1_000,
-                    half_open_max_ms: 300,
-                    jitter: 0.0,
-                    enabled: true,
-                }
+            |(calls, minimum, (failure_rate, slow_call_rate), streak, trials, slow)| Config {
+                window: Window::Count {
+                    calls: calls.max(minimum),
+                },
+                minimum_calls: minimum,
+                failure_rate,
+                slow_call_rate,
+                slow_call_ms: slow.0,
+                slow_cut_off_ms: slow.1,
+                consecutive_failures: streak,
+                half_open_calls: trials,
+                open_ms: 200,
+                max_open_ms: 1_000,
+                half_open_max_ms: 300,
+                jitter: 0.0,
+                enabled: true,
             },
         )
 }
