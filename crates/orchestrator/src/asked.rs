@@ -42,7 +42,7 @@ pub async fn ask(app: &Arc<App>, request: Accepted, origin: &Origin) -> Result<A
     let context = context(app, &request, origin, deadline - reserve(sla));
     let begun = Instant::now();
     let called = fan_out(&Arc::new(context), &plan, Vec::new()).await;
-    admitted.done(begun.elapsed());
+    admitted.done(&called, begun.elapsed());
     let all = called.iter().all(|call| call.outcome.is_ok());
     app.metrics.finished(&Finished {
         tenant: &request.tenant,

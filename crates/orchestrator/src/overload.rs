@@ -9,8 +9,10 @@ use detector_api::orchestrate::{ErrorCode, Priority, ProcessingMode};
 use resilience::limit::{Gate, Pass, Sample, Waiting};
 use tokio::time::{Instant, sleep};
 
+use crate::call::Called;
 use crate::config::{self, OnFailure};
 use crate::error::ApiError;
+use crate::failure::Failure;
 use crate::select::{Plan, Selected};
 
 /// How long somebody who was turned away should stay away.
@@ -101,9 +103,26 @@ fn limit(config: &config::Overload, sla: &config::Sla) -> resilience::limit::Con
 }
 
 impl Admitted {
-    /// The fan-out has ended, after this time.
-    pub fn done(self, took: Duration) {
-        self.pass.report(Sample::Answered(took));
+    /// The fan-out has ended, with these outcomes after this time.
+    pub fn done(self, called: &[Called], took: Duration) {
+        self.pass.report(sample(called, took));
+    }
+}
+
+/// What the limit learns: only calls that were answered, or waited for to the end, tell how long a
+/// fan-out takes. Refusals by breakers come at once; taken for the usual time, they would make
+/// every true answer after an outage look like a queue.
+fn sample(called: &[Called], took: Duration) -> Sample {
+    let tells = |one: &Called| {
+        let to_the_end = matches!(
+            one.outcome,
+            Ok(_) | Err(Failure::Timeout | Failure::Deadline)
+        );
+        one.attempts > 0 && to_the_end
+    };
+    match called.iter().any(tells) {
+        true => Sample::Answered(took),
+        false => Sample::Ignored,
     }
 }
 
@@ -146,6 +165,8 @@ fn value(one: &Selected) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use resilience::breaker::{Rejected, State};
+
     use super::*;
 
     #[test]
@@ -157,5 +178,33 @@ mod tests {
         assert_eq!(slack_ms(&config), 150);
         config.overload.limit.slack_ms = 100;
         assert_eq!(slack_ms(&config), 100);
+    }
+
+    #[test]
+    fn a_fan_out_in_which_nobody_took_his_time_says_nothing_about_time() {
+        let refused = Failure::Breaker(Rejected {
+            state: State::Open,
+            retry_after: Duration::ZERO,
+        });
+        let reset = Failure::Transport(crate::transport::TransportError::Reset);
+        let called = |failure, attempts| Called {
+            attempts,
+            ..Called::unasked("a", failure)
+        };
+        let took = Duration::from_millis(7);
+        for (called, tells) in [
+            (vec![called(refused, 0), called(refused, 0)], false),
+            (vec![called(refused, 0), called(reset, 1)], false),
+            (vec![called(refused, 0), called(Failure::Deadline, 1)], true),
+            (vec![called(Failure::Timeout, 2), called(reset, 1)], true),
+            // It never had its turn.
+            (vec![called(Failure::Deadline, 0)], false),
+        ] {
+            let expected = match tells {
+                true => Sample::Answered(took),
+                false => Sample::Ignored,
+            };
+            assert_eq!(sample(&called, took), expected, "{called:?}");
+        }
     }
 }

@@ -70,7 +70,7 @@ pub(super) async fn fly(
     let begun = Instant::now();
     let called = fan_out(&context, &plan, kept).await;
     let detectors = begun.elapsed();
-    admitted.done(detectors);
+    admitted.done(&called, detectors);
     shadow::ask(app, &context, &plan, &called);
     let begun = Instant::now();
     let error = aggregate::failure(&plan, &called);
