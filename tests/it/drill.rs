@@ -26,11 +26,31 @@ detect: { breaker_opens: shaky, within_ms: 2000 }
 recover: { within_ms: 20000 }
 ";
 
+/// Detectors that are too slow for a request while all are; the breakers find out by calls that
+/// are cut off.
+const SLOW_FLEET: &str = "
+orchestration: { sync_sla_ms: 1000, cache: { enabled: false }, auth: { mode: 'off' } }
+detectors:
+  steady-a: { endpoint: 'http://localhost:0/detect', breaker: { open_ms: 3000, max_open_ms: 3000 } }
+  steady-b: { endpoint: 'http://localhost:0/detect', breaker: { open_ms: 3000, max_open_ms: 3000 } }
+  shaky: { endpoint: 'http://localhost:0/detect', breaker: { open_ms: 3000, max_open_ms: 3000 } }
+";
+
+const ALL_SLOW: &str = "
+title: All are slow
+probe: { interval_ms: 50 }
+steady_state: { after_ms: 200, for_ms: 1000, expect: { answered: 1.0, coverage: 0.99 } }
+faults: [{ detector: all, patch: { latency: { constant: { ms: 4000 } } }, for_ms: 5000 }]
+during: { p95_ms: 2000 }
+detect: { breaker_opens: [steady-a, steady-b, shaky], within_ms: 5000, then: { p95_ms: 500 } }
+recover: { within_ms: 20000 }
+";
+
 /// Runs `drill` on `up`; how it ended, and the journal.
 fn run(up: &Up, drill: &str) -> (Ended, Value) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let fleet = folder.path().join("detectors.yaml");
-    let mut text = FLEET.to_owned();
+    let mut text = std::fs::read_to_string(up.fleet_file()).expect("readable");
     for name in ["steady-a", "steady-b", "shaky"] {
         text = text.replacen("http://localhost:0", up.url(name), 1);
     }
@@ -98,4 +118,29 @@ fn an_orchestrator_without_breakers_fails_the_drill() {
     assert!(ended.stdout.contains(said), "{}", ended.stdout);
     assert_eq!(journal["outcome"]["verdict"], "failed");
     assert_eq!(success_rate(&up, "shaky"), json!(1.0));
+}
+
+#[test]
+fn breakers_that_notice_slowness_pass_the_drill_for_it() {
+    let up = Up::start(SLOW_FLEET);
+    let (ended, journal) = run(&up, ALL_SLOW);
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+    let outcome = &journal["outcome"];
+    assert!(outcome["time_to_detect_s"].is_f64(), "{outcome}");
+    // Nobody gets an answer: passing is not for that.
+    let before_detection = outcome["unanswered"].as_u64().expect("a number");
+    assert!(before_detection > 20, "{outcome}");
+    assert!(up.metrics().contains("reason=\"slow_call_rate\""));
+}
+
+#[test]
+fn breakers_that_take_slowness_for_health_fail_the_drill_for_it() {
+    let fleet = SLOW_FLEET.replace("breaker: {", "breaker: { slow_cut_off_ms: 0,");
+    assert_ne!(fleet, SLOW_FLEET);
+    let up = Up::start(&fleet);
+    let (ended, journal) = run(&up, ALL_SLOW);
+    assert_eq!(ended.code, Some(99), "{}{}", ended.stdout, ended.stderr);
+    let said = "the breaker of steady-a, steady-b, shaky never opened";
+    assert!(ended.stdout.contains(said), "{}", ended.stdout);
+    assert_eq!(journal["outcome"]["verdict"], "failed");
 }

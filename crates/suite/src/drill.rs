@@ -121,17 +121,42 @@ pub struct Fault {
     pub every_ms: u64,
 }
 
-/// The system has noticed when the breaker of this detector opens.
+/// The system has noticed when these breakers have opened.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Detect {
-    /// The detector's name; `any` for whichever comes first.
-    pub breaker_opens: String,
+    /// A detector's name, `any` for whichever comes first, or a list of names: all of them.
+    pub breaker_opens: Opens,
     pub within_ms: u64,
+    /// What has to hold from then until the last fault ends: what noticing is good for.
+    #[serde(default)]
+    pub then: Bounds,
+}
+
+/// Whose breaker has to open.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "expected a detector's name, `any` for whichever comes first, or a list of names"
+)]
+pub enum Opens {
+    /// This one's; `any`: whichever comes first.
+    One(String),
+    /// Every one of them.
+    Each(Vec<String>),
+}
+
+impl std::fmt::Display for Opens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::One(name) => f.write_str(name),
+            Self::Each(names) => f.write_str(&names.join(", ")),
+        }
+    }
 }
 
 /// The system has recovered when the steady state holds again and the breakers that the faults
-/// opened are closed.
+/// opened are closed: those that `detect` names, else those of all faulted detectors.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recover {
@@ -262,6 +287,24 @@ recover: { within_ms: 1 }
         let message = read(&text).expect_err("a fault").to_string();
         assert!(message.contains("steady_state.expect.answerd"), "{message}");
         assert!(message.contains("answered"), "{message}");
+    }
+
+    #[test]
+    fn who_has_to_notice_is_a_name_or_a_list_of_names() {
+        for (given, message) in [
+            ("a", None),
+            ("[a, b]", None),
+            ("7", Some("a list of names")),
+        ] {
+            let detect = format!("detect: {{ breaker_opens: {given}, within_ms: 1 }}\n{SMALL}");
+            let error = read(&detect).err().map(|error| error.to_string());
+            let said = error.as_deref().unwrap_or_default();
+            assert_eq!(error.is_some(), message.is_some(), "{given}: {said}");
+            assert!(
+                said.contains(message.unwrap_or_default()),
+                "{given}: {said}"
+            );
+        }
     }
 
     #[test]

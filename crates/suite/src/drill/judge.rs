@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::observe::{Measured, Observations};
-use super::{Bounds, Drill};
+use super::{Bounds, Drill, Opens};
 
 /// How a drill ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -28,6 +28,8 @@ pub struct Outcome {
     pub verdict: Verdict,
     pub before: Option<Measured>,
     pub during: Option<Measured>,
+    /// From when the breaker opened until the last fault's end.
+    pub after_detection: Option<Measured>,
     /// From the first fault until an answer lacked something.
     pub time_to_impact_s: Option<f64>,
     /// From the first fault until the breaker opened.
@@ -43,11 +45,25 @@ pub struct Outcome {
 
 /// What keeps the system from being steady before the first fault; empty: nothing.
 pub fn unsteady(drill: &Drill, seen: &Observations) -> Vec<String> {
-    let begin = Duration::from_millis(drill.steady_state.after_ms);
-    match seen.measure(begin..drill.injection()) {
-        None => vec!["no probe was sent".to_owned()],
+    match before(drill, seen) {
+        None => vec!["no probe was answered".to_owned()],
         Some(measured) => drill.steady_state.expect.broken_by(&measured),
     }
+}
+
+/// The steady state in figures. A probe that is under way when the first fault comes may have met
+/// it, and says nothing about the time before.
+fn before(drill: &Drill, seen: &Observations) -> Option<Measured> {
+    let begin = Duration::from_millis(drill.steady_state.after_ms);
+    let ended = seen
+        .probes
+        .iter()
+        .filter(|probe| probe.sent + probe.took <= drill.injection());
+    let seen = Observations {
+        probes: ended.cloned().collect(),
+        ..Observations::default()
+    };
+    seen.measure(begin..drill.injection())
 }
 
 /// When the steady state held again for as long as it was looked at before, with the breakers that
@@ -80,12 +96,18 @@ pub fn recovered(drill: &Drill, seen: &Observations, now: Duration) -> Option<Du
     })
 }
 
-/// The faulted detectors whose breaker opened while there were faults. What a flaky neighbour's
-/// breaker does by itself, before or later, says nothing about recovery.
+/// The faulted detectors whose breaker opened while there were faults; where the drill names those
+/// that have to, only these. What a flaky neighbour's breaker does by itself, before or later, says
+/// nothing about recovery.
 fn opened_by_faults<'a>(drill: &Drill, seen: &'a Observations) -> Vec<&'a str> {
-    let faulted = |name: &str| {
-        let mut chosen = drill.faults.iter().map(|fault| fault.detector.as_str());
-        chosen.any(|chosen| chosen == "all" || chosen == name)
+    let named = drill.detect.as_ref().map(|detect| &detect.breaker_opens);
+    let faulted = |name: &str| match named {
+        Some(Opens::Each(names)) => names.iter().any(|chosen| chosen == name),
+        Some(Opens::One(chosen)) if chosen != "any" => chosen == name,
+        _ => {
+            let mut chosen = drill.faults.iter().map(|fault| fault.detector.as_str());
+            chosen.any(|chosen| chosen == "all" || chosen == name)
+        }
     };
     let spell = drill.injection()..=end_of_faults(drill);
     seen.breakers
@@ -111,14 +133,14 @@ fn holds(bounds: &Bounds, measured: &Measured) -> bool {
 
 /// The verdict on a drill that came to its end. `spoilt` are reasons not to trust it.
 pub fn judge(drill: &Drill, seen: &Observations, now: Duration, spoilt: &[String]) -> Outcome {
-    let before =
-        seen.measure(Duration::from_millis(drill.steady_state.after_ms)..drill.injection());
+    let before = before(drill, seen);
     let unsteady = unsteady(drill, seen);
     if !unsteady.is_empty() {
         return Outcome {
             verdict: Verdict::NotSteady,
             before,
             during: None,
+            after_detection: None,
             time_to_impact_s: None,
             time_to_detect_s: None,
             time_to_recover_s: None,
@@ -131,11 +153,14 @@ pub fn judge(drill: &Drill, seen: &Observations, now: Duration, spoilt: &[String
     let stretch = begin..recovery.unwrap_or(now);
     let during = seen.measure(stretch.clone());
     let detected = detected(drill, seen, begin);
+    let after_detection =
+        detected.and_then(|took| seen.measure(begin + took..end_of_faults(drill)));
     let mut broken = during
         .as_ref()
         .map(|m| drill.during.broken_by(m))
         .unwrap_or_default();
     broken.extend(late(drill, detected, recovery));
+    broken.extend(unhelped(drill, detected, after_detection.as_ref()));
     broken.extend(spoilt.iter().cloned());
     let impact = seen
         .probes
@@ -149,6 +174,7 @@ pub fn judge(drill: &Drill, seen: &Observations, now: Duration, spoilt: &[String
         },
         before,
         during,
+        after_detection,
         time_to_impact_s: impact
             .map(|probe| (probe.sent + probe.took - begin).as_secs_f64())
             .reduce(f64::min),
@@ -163,18 +189,24 @@ pub fn judge(drill: &Drill, seen: &Observations, now: Duration, spoilt: &[String
     }
 }
 
-/// How long after the first fault a breaker opened that the drill asks for.
+/// How long after the first fault the breakers had opened that the drill asks for.
 fn detected(drill: &Drill, seen: &Observations, begin: Duration) -> Option<Duration> {
-    let asked = drill
-        .detect
-        .as_ref()
-        .map_or("any", |detect| detect.breaker_opens.as_str());
-    seen.breakers
-        .iter()
-        .filter(|breaker| breaker.state == "open" && breaker.at >= begin)
-        .filter(|breaker| asked == "any" || breaker.detector == asked)
-        .map(|breaker| breaker.at - begin)
-        .min()
+    let first = |asked: &str| {
+        seen.breakers
+            .iter()
+            .filter(|breaker| breaker.state == "open" && breaker.at >= begin)
+            .filter(|breaker| asked == "any" || breaker.detector == asked)
+            .map(|breaker| breaker.at - begin)
+            .min()
+    };
+    match drill.detect.as_ref().map(|detect| &detect.breaker_opens) {
+        None => first("any"),
+        Some(Opens::One(name)) => first(name),
+        Some(Opens::Each(names)) => {
+            let firsts = names.iter().map(|name| first(name));
+            firsts.collect::<Option<Vec<_>>>()?.into_iter().max()
+        }
+    }
 }
 
 fn late(drill: &Drill, detected: Option<Duration>, recovery: Option<Duration>) -> Vec<String> {
@@ -205,9 +237,31 @@ fn late(drill: &Drill, detected: Option<Duration>, recovery: Option<Duration>) -
     broken
 }
 
+/// What noticing did not better.
+fn unhelped(drill: &Drill, detected: Option<Duration>, after: Option<&Measured>) -> Vec<String> {
+    let Some(detect) = &drill.detect else {
+        return Vec::new();
+    };
+    let lines = match after {
+        Some(measured) => detect.then.broken_by(measured),
+        None if detected.is_some() && detect.then != Bounds::default() => {
+            vec!["no probe was sent before the faults ended".to_owned()]
+        }
+        None => Vec::new(),
+    };
+    let lines = lines.into_iter();
+    lines
+        .map(|line| format!("after detection {line}"))
+        .collect()
+}
+
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (name, measured) in [("before", &self.before), ("during", &self.during)] {
+        for (name, measured) in [
+            ("before", &self.before),
+            ("during", &self.during),
+            ("after detection", &self.after_detection),
+        ] {
             let Some(m) = measured else { continue };
             writeln!(
                 f,
@@ -321,6 +375,41 @@ mod tests {
     }
 
     #[test]
+    fn all_breakers_of_a_list_have_to_open_and_the_last_one_counts() {
+        let mut drill = drill();
+        let names = ["a", "b"].map(str::to_owned).to_vec();
+        drill.detect.as_mut().expect("asked").breaker_opens = Opens::Each(names);
+        let mut seen = seen(4_500, 9_000, Some(4_700));
+        let outcome = judge(&drill, &seen, ms(15_000), &[]);
+        let line = "the breaker of a, b never opened";
+        assert!(outcome.broken.iter().any(|it| it == line), "{outcome}");
+        seen.breakers.push(BreakerSeen {
+            at: ms(4_900),
+            detector: "b".to_owned(),
+            state: "open".to_owned(),
+        });
+        let outcome = judge(&drill, &seen, ms(15_000), &[]);
+        assert_eq!(outcome.time_to_detect_s, Some(0.9), "{outcome}");
+    }
+
+    #[test]
+    fn answers_that_stay_slow_after_detection_fail_the_drill() {
+        let mut drill = drill();
+        drill.detect.as_mut().expect("asked").then.p95_ms = Some(50);
+        let mut seen = seen(4_500, 9_000, Some(4_700));
+        let passes = judge(&drill, &seen, ms(15_000), &[]);
+        assert_eq!(passes.verdict, Verdict::Passed, "{passes}");
+        for probe in &mut seen.probes {
+            let after = probe.sent >= ms(4_700) && probe.sent < ms(8_000);
+            probe.took = ms(if after { 60 } else { 10 });
+        }
+        let outcome = judge(&drill, &seen, ms(15_000), &[]);
+        assert_eq!(outcome.verdict, Verdict::Failed, "{outcome}");
+        let line = "after detection p95 60 ms, at most 50 was asked";
+        assert_eq!(outcome.broken, [line]);
+    }
+
+    #[test]
     fn late_recovery_fails_the_drill() {
         check(
             &seen(4_500, 12_000, Some(4_700)),
@@ -336,6 +425,33 @@ mod tests {
             Verdict::NotSteady,
             "coverage 0.625",
         );
+    }
+
+    #[test]
+    fn a_probe_that_meets_the_fault_on_its_way_does_not_unsteady_the_time_before() {
+        let mut seen = seen(4_500, 9_000, Some(4_700));
+        let last = &mut seen.probes[39];
+        (last.took, last.status, last.coverage) = (ms(200), 206, 0.5);
+        check(&seen, Verdict::Passed, "before: 19 probes");
+    }
+
+    #[test]
+    fn a_flaky_one_that_is_faulted_with_all_is_not_waited_for() {
+        let mut drill = drill();
+        drill.faults[0].detector = "all".to_owned();
+        let mut seen = seen(4_500, 9_000, Some(4_700));
+        for at in [5_000, 9_500] {
+            seen.breakers.push(BreakerSeen {
+                at: ms(at),
+                detector: "flaky".to_owned(),
+                state: "open".to_owned(),
+            });
+        }
+        let outcome = judge(&drill, &seen, ms(15_000), &[]);
+        assert_eq!(outcome.verdict, Verdict::Passed, "{outcome}");
+        drill.detect = None;
+        let outcome = judge(&drill, &seen, ms(15_000), &[]);
+        assert_eq!(outcome.time_to_recover_s, None, "all are meant: {outcome}");
     }
 
     #[test]

@@ -80,7 +80,8 @@ impl Observations {
         Some(Measured {
             probes: probes.len(),
             answered: answers.len() as f64 / probes.len() as f64,
-            coverage: covered / answers.len().max(1) as f64,
+            // The sum of nothing is -0.0.
+            coverage: covered.abs() / answers.len().max(1) as f64,
             p95_ms: times[rank - 1],
         })
     }
