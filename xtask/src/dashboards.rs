@@ -63,4 +63,27 @@ mod tests {
         let found: Vec<String> = boards.iter().flat_map(super::lint::check).collect();
         assert_eq!(found, Vec::<String>::new());
     }
+
+    #[test]
+    fn every_alert_has_a_unit_test_in_which_it_fires() {
+        let read = |file: &str| {
+            let path = crate::root().join("prometheus/rules").join(file);
+            std::fs::read_to_string(path).expect("a rule file")
+        };
+        let (alerts, tests) = (read("alerts.yml"), read("tests/alerts_test.yml"));
+        // What follows an alert's name in a test up to the next one's.
+        let tried: Vec<&str> = tests.split("alertname: ").skip(1).collect();
+        let names: Vec<&str> = alerts
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("- alert: "))
+            .collect();
+        assert!(names.len() >= 10, "{names:?}");
+        for name in names {
+            let fires = |it: &&&str| it.lines().next() == Some(name) && it.contains("exp_labels");
+            assert!(
+                tried.iter().find(fires).is_some(),
+                "{name} is never seen to fire"
+            );
+        }
+    }
 }

@@ -8,6 +8,7 @@ mod matrix;
 mod reference;
 mod tidy;
 mod validate;
+mod workflows;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -67,6 +67,9 @@ const OPTIONAL: [Optional; 8] = [
             "docker-compose",
             "-f",
             "docker-compose.test.yml",
+            "--profile=load",
+            "--profile=drill",
+            "--profile=replicas",
             "config",
             "-q",
         ],
@@ -80,6 +83,9 @@ const OPTIONAL: [Optional; 8] = [
             "compose",
             "-f",
             "docker-compose.test.yml",
+            "--profile=load",
+            "--profile=drill",
+            "--profile=replicas",
             "config",
             "-q",
         ],
@@ -161,6 +167,7 @@ pub fn run(root: &Path, arguments: &Arguments) -> bool {
     sound &= report("tidy", || crate::tidy::run(root));
     let form = crate::dashboards::Arguments::default();
     sound &= report("dashboards", || crate::dashboards::run(root, &form));
+    sound &= report("workflows", || crate::workflows::run(root));
     sound &= report("reference pages", || crate::reference::is_fresh(root));
     for (name, command) in &steps {
         sound &= report(name, || execute(root, command));

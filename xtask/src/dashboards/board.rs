@@ -9,6 +9,8 @@ pub struct Board {
     /// The file's name without its ending.
     pub name: String,
     pub editable: bool,
+    /// The number of the form that the file is written in; 0: it does not say.
+    pub schema_version: u64,
     pub variables: Vec<Variable>,
     pub panels: Vec<Panel>,
     /// The annotations' queries.
@@ -25,6 +27,11 @@ pub struct Variable {
 
 #[derive(Debug, Clone)]
 pub struct Panel {
+    pub id: u64,
+    /// `timeseries`, `stat` and so on.
+    pub kind: String,
+    /// Left, top, width and height on the grid of 24 columns.
+    pub place: [u64; 4],
     pub title: String,
     pub description: String,
     pub unit: String,
@@ -73,6 +80,7 @@ pub fn parse(name: &str, value: &Value) -> Board {
     Board {
         name: name.to_owned(),
         editable: value["editable"].as_bool().unwrap_or(true),
+        schema_version: value["schemaVersion"].as_u64().unwrap_or_default(),
         variables: list(&value["templating"]["list"])
             .iter()
             .map(variable)
@@ -98,7 +106,6 @@ fn variable(value: &Value) -> Variable {
     Variable {
         name: text(&value["name"]),
         kind: text(&value["type"]),
-
         metric,
     }
 }
@@ -107,8 +114,10 @@ fn panel(value: &Value) -> Panel {
     let targets = list(&value["targets"]);
     let from_variable = |part: &Value| part["datasource"]["uid"].as_str() == Some("${datasource}");
     Panel {
+        id: value["id"].as_u64().unwrap_or_default(),
+        kind: text(&value["type"]),
+        place: ["x", "y", "w", "h"].map(|side| value["gridPos"][side].as_u64().unwrap_or_default()),
         title: text(&value["title"]),
-
         description: text(&value["description"]),
         unit: text(&value["fieldConfig"]["defaults"]["unit"]),
         queries: targets.iter().map(|target| text(&target["expr"])).collect(),

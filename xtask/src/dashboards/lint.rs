@@ -2,6 +2,24 @@
 
 use super::board::{Board, Panel};
 
+/// Grafana 10's; older ones are rewritten when they are opened.
+const OLDEST_SCHEMA: u64 = 36;
+
+/// Panels that come with Grafana and show queries.
+const KINDS: [&str; 11] = [
+    "bargauge",
+    "barchart",
+    "gauge",
+    "heatmap",
+    "histogram",
+    "piechart",
+    "stat",
+    "state-timeline",
+    "status-history",
+    "table",
+    "timeseries",
+];
+
 /// Every breach of a rule, with dashboard and panel.
 pub fn check(board: &Board) -> Vec<String> {
     let mut found = Vec::new();
@@ -15,8 +33,13 @@ pub fn check(board: &Board) -> Vec<String> {
     {
         found.push("has no variable for its data source".to_owned());
     }
-    for panel in &board.panels {
-        let faults = check_panel(board, panel);
+    if board.schema_version < OLDEST_SCHEMA {
+        found.push("is written in a form that Grafana has to migrate".to_owned());
+    }
+    for (place, panel) in board.panels.iter().enumerate() {
+        let mut faults = check_panel(board, panel);
+        let others = &board.panels[..place];
+        faults.extend(others.iter().filter_map(|other| collision(panel, other)));
         found.extend(
             faults
                 .iter()
@@ -29,6 +52,16 @@ pub fn check(board: &Board) -> Vec<String> {
         .collect()
 }
 
+/// Two panels that cannot both be shown.
+fn collision(panel: &Panel, other: &Panel) -> Option<String> {
+    let ([x, y, w, h], [x2, y2, w2, h2]) = (panel.place, other.place);
+    if panel.id == other.id {
+        return Some(format!("has the number of {:?}", other.title));
+    }
+    let overlap = x < x2 + w2 && x2 < x + w && y < y2 + h2 && y2 < y + h;
+    overlap.then(|| format!("lies over {:?}", other.title))
+}
+
 fn check_panel(board: &Board, panel: &Panel) -> Vec<String> {
     let mut found = Vec::new();
     let mut rule = |broken: bool, fault: &str| {
@@ -37,6 +70,13 @@ fn check_panel(board: &Board, panel: &Panel) -> Vec<String> {
         }
     };
     rule(panel.title.is_empty(), "has no title");
+    rule(
+        !KINDS.contains(&panel.kind.as_str()),
+        "is of a kind that Grafana does not bring",
+    );
+    let [left, _, width, height] = panel.place;
+    rule(width == 0 || height == 0, "has no size");
+    rule(left + width > 24, "is wider than the grid");
     rule(panel.description.is_empty(), "has no description");
     rule(panel.unit.is_empty(), "has no unit");
     rule(panel.queries.is_empty(), "asks nothing");
@@ -106,11 +146,13 @@ mod tests {
         let source = json!({"uid": "${datasource}"});
         let board = json!({
             "editable": false,
+            "schemaVersion": 39,
             "templating": {"list": [
                 {"name": "datasource", "type": "datasource"},
                 {"name": "detector", "type": "query", "definition": "label_values(up, detector)"},
             ]},
             "panels": [{
+                "id": 1, "gridPos": {"x": 0, "y": 0, "w": 24, "h": 8},
                 "title": "t", "type": "timeseries", "description": "d", "datasource": source,
                 "fieldConfig": {"defaults": {"unit": "ms"}},
                 "targets": [{"expr": query, "datasource": source}],
@@ -129,6 +171,22 @@ mod tests {
             r#"sum(rate(a_total{detector=~"$detector"}[$__rate_interval]))"#,
             None,
         );
+    }
+
+    #[test]
+    fn panels_that_cannot_be_shown_are_found() {
+        let panel = |id, x, kind| json!({"id": id, "gridPos": {"x": x, "y": 0, "w": 12, "h": 8}, "title": id, "type": kind});
+        for (second, fault) in [
+            (panel(1, 12, "stat"), "has the number of"),
+            (panel(2, 6, "stat"), "lies over"),
+            (panel(2, 18, "stat"), "wider than the grid"),
+            (panel(2, 12, "graph"), "of a kind"),
+        ] {
+            let board = json!({"schemaVersion": 21, "panels": [panel(1, 0, "stat"), second]});
+            let found = super::check(&parse("b", &board));
+            assert!(found.iter().any(|it| it.contains(fault)), "{found:?}");
+            assert!(found.iter().any(|it| it.contains("migrate")), "{found:?}");
+        }
     }
 
     #[test]
