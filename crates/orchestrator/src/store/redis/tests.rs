@@ -2,6 +2,7 @@
 
 mod keys;
 mod load;
+mod marks;
 
 use std::collections::BTreeMap;
 use std::future::Future;
