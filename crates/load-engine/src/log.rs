@@ -1,7 +1,7 @@
 //! Log lines that scripts and the driver cause. How they look is the binary's affair.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 /// How important a line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,14 +27,24 @@ pub struct Line<'a> {
     pub fields: &'a [(&'a str, &'a str)],
 }
 
+/// What stands in a line instead of a secret.
+const REDACTED: &str = "***SECRET_REDACTED***";
+
 /// Takes log lines from any thread.
 #[derive(Clone)]
-pub struct Logger(Arc<dyn Fn(&Line<'_>) + Send + Sync>);
+pub struct Logger {
+    write: Arc<dyn Fn(&Line<'_>) + Send + Sync>,
+    /// What no line may show; all clones know it.
+    secrets: Arc<RwLock<Vec<String>>>,
+}
 
 impl Logger {
     /// A logger that hands lines to `write`.
     pub fn new(write: impl Fn(&Line<'_>) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(write))
+        Self {
+            write: Arc::new(write),
+            secrets: Arc::default(),
+        }
     }
 
     /// A logger that forgets.
@@ -44,11 +54,43 @@ impl Logger {
 
     /// Logs a line.
     pub fn log(&self, level: Level, message: &str, fields: &[(&str, &str)]) {
-        (self.0)(&Line {
+        if self.secrets().is_empty() {
+            (self.write)(&Line {
+                level,
+                message,
+                fields,
+            });
+            return;
+        }
+        let values: Vec<String> = fields.iter().map(|(_, value)| self.hide(value)).collect();
+        let names = fields.iter().map(|(name, _)| *name);
+        let fields: Vec<(&str, &str)> = names.zip(values.iter().map(String::as_str)).collect();
+        (self.write)(&Line {
             level,
-            message,
-            fields,
+            message: &self.hide(message),
+            fields: &fields,
         });
+    }
+
+    fn secrets(&self) -> RwLockReadGuard<'_, Vec<String>> {
+        self.secrets.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The text without the secrets that are known, for where it is shown otherwise.
+    pub fn hide(&self, text: &str) -> String {
+        let hide = |text: String, secret: &String| text.replace(secret, REDACTED);
+        self.secrets().iter().fold(text.to_owned(), hide)
+    }
+
+    /// From now on no line shows this text. An empty one changes nothing.
+    pub fn redact(&self, secret: &str) {
+        let mut secrets = self.secrets.write().unwrap_or_else(PoisonError::into_inner);
+        if secret.is_empty() || secrets.iter().any(|known| known == secret) {
+            return;
+        }
+        secrets.push(secret.to_owned());
+        // What contains another secret goes first, or its rest would show.
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     }
 
     /// Logs a line without fields.
@@ -65,5 +107,39 @@ impl Logger {
 impl fmt::Debug for Logger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Logger")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::{Level, Logger};
+
+    #[test]
+    fn no_line_shows_a_secret_once_it_is_known() {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&lines);
+        let logger = Logger::new(move |line| {
+            let fields: String = line
+                .fields
+                .iter()
+                .map(|(k, v)| format!(" {k}={v}"))
+                .collect();
+            seen.lock()
+                .expect("lines")
+                .push(line.message.to_owned() + &fields);
+        });
+        let clone = logger.clone();
+        logger.error("word");
+        clone.redact("");
+        clone.redact("word");
+        clone.redact("password");
+        clone.redact("word");
+        logger.log(Level::Info, "the word, a password", &[("error", "word!")]);
+        let expected =
+            "the ***SECRET_REDACTED***, a ***SECRET_REDACTED*** error=***SECRET_REDACTED***!";
+        assert_eq!(*lines.lock().expect("lines"), ["word", expected]);
+        assert_eq!(clone.hide("a word"), "a ***SECRET_REDACTED***");
     }
 }

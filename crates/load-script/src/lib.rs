@@ -18,6 +18,7 @@ pub mod ntlm;
 mod program;
 mod remote;
 mod script;
+pub mod secrets;
 mod source;
 pub mod typescript;
 mod vu;

@@ -1,10 +1,11 @@
 //! A script and all it imports: read once, compiled once, shared by all VUs.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
+use load_engine::log::Logger;
 use load_engine::options::Options;
 use rquickjs::Ctx;
 
@@ -15,6 +16,7 @@ use crate::js::code;
 use crate::js::module::{self, Loaded};
 use crate::js::native::{self, Throw, plain};
 use crate::remote;
+use crate::secrets::Secrets;
 use crate::source::{self, SourceError};
 
 /// Where a script comes from and what it may see.
@@ -28,6 +30,8 @@ pub struct Source {
     pub environment: Vec<(String, String)>,
     /// The files of an archive by URL; with them nothing is read from anywhere else.
     pub archived: Option<BTreeMap<String, Vec<u8>>>,
+    /// What `k6/secrets` gives.
+    pub secrets: Arc<Secrets>,
 }
 
 /// A compiled module.
@@ -66,6 +70,9 @@ pub(crate) struct Script {
     /// The first init code has run: no further files may be asked for.
     is_sealed: AtomicBool,
     network: OnceLock<Arc<Network>>,
+    secrets: Arc<Secrets>,
+    /// Warnings that were logged: once is enough for all VUs.
+    warned: Mutex<BTreeSet<&'static str>>,
 }
 
 impl Script {
@@ -97,12 +104,27 @@ impl Script {
             has_own_literals: AtomicBool::new(false),
             is_sealed: AtomicBool::new(false),
             network: OnceLock::new(),
+            secrets: source.secrets,
+            warned: Mutex::default(),
         }
     }
 
     /// The full name of the script itself.
     pub(crate) fn entry(&self) -> &str {
         &self.entry
+    }
+
+    /// What `k6/secrets` gives.
+    pub(crate) fn secrets(&self) -> &Arc<Secrets> {
+        &self.secrets
+    }
+
+    /// Logs a warning, unless a VU of this script has done so before.
+    pub(crate) fn warn_once(&self, logger: &Logger, warning: &'static str) {
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned.insert(warning) {
+            logger.warn(warning);
+        }
     }
 
     /// What `__ENV` holds outside of scenarios.
@@ -337,7 +359,8 @@ impl Script {
         Ok(bytes)
     }
 
-    fn full_path(&self, path: &str) -> PathBuf {
+    /// Where a path that a script names leads to; relative ones start at the script.
+    pub(crate) fn full_path(&self, path: &str) -> PathBuf {
         let path = path.strip_prefix("file://").unwrap_or(path);
         source::normalize(&self.directory.join(path))
     }

@@ -3,7 +3,7 @@
 use aes::cipher::block_padding::Pkcs7;
 use aes::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit, StreamCipher};
 use aes::{Aes128, Aes192, Aes256};
-use aes_gcm::aead::consts::U12;
+use aes_gcm::aead::consts::{U12, U16};
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{AesGcm, Nonce};
 
@@ -33,10 +33,11 @@ pub enum Aes<'p> {
     Cbc { iv: &'p [u8] },
     /// 16 bytes of `counter`, all of which count.
     Ctr { counter: &'p [u8] },
-    /// 12 bytes of `iv`; the tag of 128 bits follows the ciphertext.
+    /// 12 bytes of `iv`; the tag, of 12 to 16 bytes, follows the ciphertext.
     Gcm {
         iv: &'p [u8],
         additional_data: &'p [u8],
+        tag_bytes: usize,
     },
 }
 
@@ -83,6 +84,7 @@ impl Aes<'_> {
                 Self::Gcm {
                     iv,
                     additional_data,
+                    tag_bytes,
                 },
                 length @ (16 | 24 | 32),
             ) => {
@@ -90,10 +92,11 @@ impl Aes<'_> {
                     msg: data,
                     aad: additional_data,
                 };
+                let run = (direction, key, *iv);
                 match length {
-                    16 => gcm::<AesGcm<Aes128, U12>>(direction, key, iv, payload),
-                    24 => gcm::<AesGcm<Aes192, U12>>(direction, key, iv, payload),
-                    _ => gcm::<AesGcm<Aes256, U12>>(direction, key, iv, payload),
+                    16 => gcm::<Aes128>(run, payload, *tag_bytes),
+                    24 => gcm::<Aes192>(run, payload, *tag_bytes),
+                    _ => gcm::<Aes256>(run, payload, *tag_bytes),
                 }
             }
             (_, length) => return Err(SubtleError::KeyLength(length * 8)),
@@ -129,15 +132,45 @@ fn ctr<C: KeyIvInit + StreamCipher>(key: &[u8], counter: &[u8], data: &[u8]) -> 
     Some(out)
 }
 
-fn gcm<C>(direction: Direction, key: &[u8], iv: &[u8], payload: Payload<'_, '_>) -> Option<Vec<u8>>
+/// GCM (SP 800-38D) whose tag may be cut off. The library knows whole tags only when it decrypts: a shorter
+/// one is checked against the start of that of the deciphered text.
+fn gcm<C>(
+    run: (Direction, &[u8], &[u8]),
+    payload: Payload<'_, '_>,
+    tag_bytes: usize,
+) -> Option<Vec<u8>>
 where
-    C: KeyInit + Aead<NonceSize = U12>,
+    AesGcm<C, U12>: KeyInit + Aead<NonceSize = U12>,
+    C: aes::cipher::BlockCipherEncrypt + aes::cipher::BlockSizeUser<BlockSize = U16>,
+    ctr::Ctr32BE<C>: KeyIvInit + StreamCipher,
 {
-    let cipher = C::new_from_slice(key).ok()?;
+    const WHOLE_TAG_BYTES: usize = 16;
+    let (direction, key, iv) = run;
+    let cipher = AesGcm::<C, U12>::new_from_slice(key).ok()?;
     let nonce = Nonce::<U12>::try_from(iv).ok()?;
     match direction {
-        Direction::Encrypt => cipher.encrypt(&nonce, payload).ok(),
-        Direction::Decrypt => cipher.decrypt(&nonce, payload).ok(),
+        Direction::Encrypt => {
+            let mut sealed = cipher.encrypt(&nonce, payload).ok()?;
+            sealed.truncate(sealed.len().checked_sub(WHOLE_TAG_BYTES - tag_bytes)?);
+            Some(sealed)
+        }
+        Direction::Decrypt if tag_bytes == WHOLE_TAG_BYTES => cipher.decrypt(&nonce, payload).ok(),
+        Direction::Decrypt => {
+            let length = payload.msg.len().checked_sub(tag_bytes)?;
+            // The counter 1 is that of the tag.
+            let counter: Vec<u8> = iv.iter().copied().chain([0, 0, 0, 2]).collect();
+            let plain = ctr::<ctr::Ctr32BE<C>>(key, &counter, &payload.msg[..length])?;
+            let again = Payload {
+                msg: &plain,
+                aad: payload.aad,
+            };
+            let sealed = cipher.encrypt(&nonce, again).ok()?;
+            let differences = sealed[length..length + tag_bytes]
+                .iter()
+                .zip(&payload.msg[length..])
+                .fold(0, |all, (wanted, given)| all | (wanted ^ given));
+            (differences == 0).then_some(plain)
+        }
     }
 }
 
@@ -176,14 +209,7 @@ pub fn pbkdf2(
 mod tests {
     use super::{Aes, SubtleError, pbkdf2};
     use crate::crypto::Algorithm;
-
-    fn bytes(hex: &str) -> Vec<u8> {
-        let digits: Vec<u32> = hex.chars().filter_map(|c| c.to_digit(16)).collect();
-        digits
-            .chunks(2)
-            .map(|pair| u8::try_from(pair[0] * 16 + pair[1]).expect("two digits"))
-            .collect()
-    }
+    use crate::crypto::unhex as bytes;
 
     #[track_caller]
     fn check(mode: &Aes<'_>, key: &[u8], plain: &[u8], cipher_start: &[u8]) {
@@ -213,6 +239,7 @@ mod tests {
         let gcm = Aes::Gcm {
             iv: &[0; 12],
             additional_data: &[],
+            tag_bytes: 16,
         };
         check(
             &gcm,
@@ -228,6 +255,7 @@ mod tests {
                 &Aes::Gcm {
                     iv: &[1; 12],
                     additional_data: b"more",
+                    tag_bytes: key_bytes / 2,
                 },
                 &key,
                 b"text",
@@ -241,13 +269,20 @@ mod tests {
         let mode = Aes::Gcm {
             iv: &[1; 12],
             additional_data: b"a",
+            tag_bytes: 12,
         };
         let mut cipher = mode.encrypt(&[0; 16], b"text").expect("encrypted");
         let other = Aes::Gcm {
             iv: &[1; 12],
             additional_data: b"b",
+            tag_bytes: 12,
         };
         assert_eq!(other.decrypt(&[0; 16], &cipher), Err(SubtleError::Failed));
+        assert_eq!(mode.decrypt(&[0; 16], &cipher).as_deref(), Ok(&b"text"[..]));
+        assert_eq!(
+            mode.decrypt(&[0; 16], &cipher[..11]),
+            Err(SubtleError::Failed)
+        );
         cipher[0] ^= 1;
         assert_eq!(mode.decrypt(&[0; 16], &cipher), Err(SubtleError::Failed));
         assert_eq!(

@@ -24,6 +24,31 @@ pub(crate) fn to_text(value: &Value<'_>) -> Result<String, Throw> {
     }
 }
 
+/// `String(value)` as UTF-8 with a replacement character for each lone surrogate.
+pub(crate) fn to_well_formed(value: &Value<'_>) -> Result<Vec<u8>, Throw> {
+    let ctx = value.ctx().as_raw().as_ptr();
+    let mut length: usize = 0;
+    // SAFETY: the realm and the value are alive; the text is copied before it is freed.
+    let mut bytes = unsafe {
+        let text = qjs::JS_ToCStringLen(ctx, &mut length, value.as_raw());
+        if text.is_null() {
+            return Err(Throw::Engine(rquickjs::Error::Exception));
+        }
+        let bytes = std::slice::from_raw_parts(text.cast::<u8>(), length).to_vec();
+        qjs::JS_FreeCString(ctx, text);
+        bytes
+    };
+    // The engine writes a lone surrogate in the three bytes that UTF-8 forbids for it.
+    let mut at = 0;
+    while at + 2 < bytes.len() {
+        if bytes[at] == 0xed && bytes[at + 1] >= 0xa0 {
+            bytes[at..at + 3].copy_from_slice("\u{fffd}".as_bytes());
+        }
+        at += 1;
+    }
+    Ok(bytes)
+}
+
 /// A script string.
 pub(crate) fn string<'js>(ctx: &Ctx<'js>, text: &str) -> Outcome<'js> {
     Ok(rquickjs::String::from_str(ctx.clone(), text)?.into_value())
@@ -121,6 +146,41 @@ pub(crate) fn buffer_bytes(value: &Value<'_>) -> Option<Vec<u8>> {
     bytes
         .get(offset..offset.checked_add(length)?)
         .map(<[u8]>::to_vec)
+}
+
+/// The length in bytes of an `ArrayBuffer`, typed array or `DataView`.
+pub(crate) fn buffer_length(value: &Value<'_>) -> Option<usize> {
+    value.as_object()?.get("byteLength").ok()
+}
+
+/// The length of a `Uint8Array`.
+pub(crate) fn byte_array_length(value: &Value<'_>) -> Option<usize> {
+    // SAFETY: the value is alive.
+    let kind = unsafe { qjs::JS_GetTypedArrayType(value.as_raw()) };
+    let is_bytes = i64::from(kind) == i64::from(qjs::JSTypedArrayEnum_JS_TYPED_ARRAY_UINT8);
+    is_bytes.then(|| buffer_length(value)).flatten()
+}
+
+/// Writes into a typed array, from its start; what does not fit is left out.
+pub(crate) fn write_buffer(array: &Value<'_>, bytes: &[u8]) {
+    let parts = array.as_object().and_then(|object| {
+        let buffer: Object<'_> = object.get("buffer").ok()?;
+        let offset: usize = object.get("byteOffset").ok()?;
+        Some((buffer, offset, buffer_length(array)?))
+    });
+    let Some((buffer, offset, length)) = parts else {
+        return;
+    };
+    let mut size: qjs::size_t = 0;
+    // SAFETY: the buffer is alive, and no script code runs until the bytes are copied.
+    unsafe {
+        let start =
+            qjs::JS_GetArrayBuffer(array.ctx().as_raw().as_ptr(), &mut size, buffer.as_raw());
+        let room = (size as usize).saturating_sub(offset).min(length);
+        if !start.is_null() {
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), start.add(offset), bytes.len().min(room));
+        }
+    }
 }
 
 /// The bytes of a string (UTF-8) or of a buffer.

@@ -34,6 +34,11 @@ impl Deferred {
         };
         Ok(settled?)
     }
+
+    /// Rejects it with a value of any kind.
+    pub(crate) fn reject<'js>(self, ctx: &Ctx<'js>, reason: Value<'js>) -> Result<(), Throw> {
+        Ok(self.reject.restore(ctx)?.call::<_, ()>((reason,))?)
+    }
 }
 
 /// How far a promise is.

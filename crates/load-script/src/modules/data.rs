@@ -28,6 +28,8 @@ impl Class for Shared {
         let array: Object<'_> = ctx.globals().get("Array")?;
         let methods: Object<'_> = array.get("prototype")?;
         prototype.set_prototype(Some(&methods))?;
+        let json = function(ctx, to_json, c"toJSON", Shape::Function)?;
+        define(prototype, c"toJSON", json.into_value(), Visible::No)?;
         let values = function(ctx, forbid, c"forbid", Shape::Function)?;
         define(prototype, c"__readonly", values.into_value(), Visible::No)
     }
@@ -53,6 +55,11 @@ pub(super) fn build<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
     let prototype = class::prototype::<Shared>(ctx)?;
     constructor(&exports, c"SharedArray", make, &prototype)?;
     Ok(exports)
+}
+
+/// A shared array of items that are there already, as JSON text.
+pub(super) fn array<'js>(ctx: &Ctx<'js>, items: Arc<[Box<str>]>) -> Outcome<'js> {
+    Ok(class::new(ctx, Shared(items))?.into_value())
 }
 
 fn make<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
@@ -109,6 +116,15 @@ fn serialize(array: &Value<'_>) -> Result<Arc<[Box<str>]>, Throw> {
             .into_boxed_str())
     });
     texts.collect::<Result<Vec<_>, Throw>>().map(Arc::from)
+}
+
+/// As JSON it is an array, which the engine does not see in it.
+fn to_json<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let this = call.this();
+    let Some(Shared(items)) = class::of::<Shared>(&this) else {
+        return Ok(this);
+    };
+    convert::from_json(call.ctx, &format!("[{}]", items.join(",")))
 }
 
 fn forbid<'js>(_call: &Call<'_, 'js>) -> Outcome<'js> {

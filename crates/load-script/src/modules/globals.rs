@@ -4,7 +4,7 @@ use load_engine::log::Level;
 use rand::RngExt;
 use rquickjs::{Ctx, Object};
 
-use super::timers;
+use super::{text, timers, webcrypto};
 use crate::js::convert;
 use crate::js::native::{Call, Outcome, Throw, Visible, define, method, plain};
 
@@ -52,6 +52,8 @@ pub(crate) fn install(ctx: &Ctx<'_>) -> Result<(), Throw> {
     method(&globals, c"open", open)?;
     method(&globals, c"require", super::require::require)?;
     timers::install(&globals)?;
+    webcrypto::install(&globals)?;
+    text::install(&globals)?;
     let math: Object<'_> = globals.get("Math")?;
     method(&math, c"random", random)?;
     Ok(())

@@ -5,14 +5,21 @@ mod crypto;
 mod data;
 mod encoding;
 mod execution;
+mod files;
 pub(crate) mod globals;
 mod html;
 mod http;
 mod metrics;
+mod rejection;
 pub(crate) mod require;
+mod secrets;
 mod sockets;
+mod streams;
+mod tables;
 mod tags;
+mod text;
 mod timers;
+mod webcrypto;
 mod x509;
 
 use rquickjs::{Ctx, Value};
@@ -27,9 +34,13 @@ pub(crate) fn build<'js>(ctx: &Ctx<'js>, name: &str) -> Option<Outcome<'js>> {
     }
     // One module under two names: its classes have one constructor each.
     let name = match name {
-        "k6/experimental/websockets" => "k6/websockets",
+        "k6/experimental/websockets" => sockets::build_by_its_old_name(ctx),
         other => other,
     };
+    // Script code, whose classes are a VU's own.
+    if name == streams::NAME {
+        return make(ctx, name);
+    }
     // VUs share what they do not change: there are dozens of functions in a module.
     let exports = isolate::shared_data(ctx, name, || {
         make(ctx, name).map_or_else(|| Ok(Vec::new()), |exports| Ok(vec![exports?]))
@@ -52,14 +63,18 @@ fn make<'js>(ctx: &Ctx<'js>, name: &str) -> Option<Outcome<'js>> {
         "k6/encoding" => encoding::build(ctx),
         "k6/html" => html::build(ctx),
         "k6/ws" => sockets::build_callback(ctx),
-        "k6/websockets" | "k6/experimental/websockets" => sockets::build_standard(ctx),
+        "k6/websockets" => sockets::build_standard(ctx),
         "k6/timers" => timers::build(ctx),
+        "k6/secrets" => secrets::build(ctx),
+        "k6/experimental/csv" => tables::build(ctx),
+        "k6/experimental/streams" => streams::build(ctx),
+        "k6/experimental/fs" => files::build(ctx),
         _ => return refuse(name).map(Err),
     };
     Some(exports.map(rquickjs::Object::into_value))
 }
 
-/// Why a module of k6's name space cannot be imported.
+/// Why a module of k6's name space cannot be imported; of what k6 itself refuses, in its words.
 fn refuse(name: &str) -> Option<Throw> {
     let why = match name {
         "k6/browser" | "k6/experimental/browser" => {
@@ -68,18 +83,28 @@ fn refuse(name: &str) -> Option<Throw> {
         "k6/net/grpc" | "k6/experimental/grpc" => {
             "is not supported by sparring: it speaks HTTP and WebSocket, not gRPC"
         }
-        "k6/secrets" | "k6/experimental/fs" | "k6/experimental/csv" | "k6/experimental/streams" => {
-            "is not supported by sparring yet"
+        "k6/experimental/webcrypto" => return Some(global(name, "graduated and it's")),
+        "k6/experimental/timers" => return Some(global(name, "graduated, and it's")),
+        "k6/experimental/tracing" => {
+            return Some(plain(
+                "k6/experimental/tracing has been removed. All of it functionality is available as pure JavaScript module. More info available at the docs: https://grafana.com/docs/k6/latest/javascript-api/jslib/http-instrumentation-tempo",
+            ));
         }
-        "k6/experimental/timers" => "has moved: import from \"k6/timers\"",
-        "k6/experimental/tracing" | "k6/experimental/webcrypto" | "k6/experimental/redis" => {
-            "was removed from k6"
-        }
+        "k6/experimental/redis" => "was removed from k6",
         _ if name.starts_with("k6/x/") => "is a k6 extension; sparring has no extensions",
-        _ if name == "k6" || name.starts_with("k6/") => "is not a module of k6",
+        _ if name == "k6" || name.starts_with("k6/") => {
+            return Some(plain(format!("unknown module: {name}")));
+        }
         _ => return None,
     };
     Some(plain(format!("unknown module \"{name}\": it {why}")))
+}
+
+/// What was a module and is a global now.
+fn global(name: &str, how: &str) -> Throw {
+    plain(format!(
+        "{name} has been {how} now globally available as defined by standard WebAPIs. You just need to remove the import."
+    ))
 }
 
 /// A value that is read each time a script asks.

@@ -5,5 +5,6 @@ mod http;
 mod isolation;
 mod language;
 mod literals;
+mod modules;
 mod run;
 mod server;

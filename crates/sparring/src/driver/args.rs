@@ -174,8 +174,8 @@ pub struct ScriptFlags {
     /// The script's compatibility mode: extended or base
     #[arg(long, env = "K6_COMPATIBILITY_MODE", value_name = "MODE")]
     pub compatibility_mode: Option<String>,
-    /// Where secrets come from, as file=path
-    #[arg(long, value_name = "SOURCE")]
+    /// Where secrets come from: file=path, mock=name=value,… or url=…, with name=… and default among the settings
+    #[arg(long, env = "K6_SECRET_SOURCE", value_name = "SOURCE")]
     pub secret_source: Vec<String>,
     /// Where traces go; only none is supported
     #[arg(long, env = "K6_TRACES_OUTPUT", value_name = "OUTPUT")]

@@ -8,6 +8,7 @@ use load_engine::archive::Archive;
 use load_engine::log::Logger;
 use load_engine::{Exit, Program, ScriptError};
 use load_metrics::Registry;
+use load_script::secrets::Secrets;
 use load_script::{ScriptProgram, Source};
 use serde_json::Value;
 
@@ -33,11 +34,18 @@ pub async fn load(
 ) -> Result<Loaded, Failure> {
     let system = args.script_flags.include_system_env_vars;
     let own = environment(&args.script_flags, system.unwrap_or(with_system))?;
-    let (source, options) = source(args, own)?;
+    let (mut source, options) = source(args, own)?;
+    let secrets = Secrets::read(&args.script_flags.secret_source, &system_environment());
+    source.secrets = Arc::new(secrets.map_err(|error| Failure::other(error.to_string()))?);
     let name = source.path.display().to_string();
     let environment = source.environment.clone();
-    let loaded = ScriptProgram::load(source, registry, logger).await;
-    let program = loaded.map_err(|error| failure(error, &args.script, &name))?;
+    let loaded = ScriptProgram::load(source, registry, logger.clone()).await;
+    let program = loaded.map_err(|error| {
+        let mut failure = failure(error, &args.script, &name);
+        // It is logged by a logger that knows no secrets.
+        failure.message = logger.hide(&failure.message);
+        failure
+    })?;
     let options = options.unwrap_or_else(|| program.options());
     Ok(Loaded {
         program,
@@ -94,6 +102,7 @@ fn source(
         text: Some(text),
         environment,
         archived: None,
+        secrets: Arc::default(),
     };
     Ok((source, None))
 }
@@ -154,16 +163,23 @@ fn from_archive(
         text: Some(String::from_utf8_lossy(&archive.data).into_owned()),
         environment,
         archived: Some(archive.files),
+        secrets: Arc::default(),
     };
     Ok((source, Some(archive.options)))
+}
+
+/// The system's variables; what is no Unicode of them is replaced.
+fn system_environment() -> Vec<(String, String)> {
+    let text = |value: std::ffi::OsString| value.to_string_lossy().into_owned();
+    let all = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
+    all.collect()
 }
 
 /// What `__ENV` holds: the system's variables, then those of the command line.
 fn environment(flags: &ScriptFlags, with_system: bool) -> Result<Vec<(String, String)>, Failure> {
     let mut all: Vec<(String, String)> = Vec::new();
     if with_system {
-        let text = |value: std::ffi::OsString| value.to_string_lossy().into_owned();
-        all.extend(std::env::vars_os().map(|(name, value)| (text(name), text(value))));
+        all.extend(system_environment());
     }
     for pair in &flags.environment {
         let (name, value) = match pair.split_once('=') {

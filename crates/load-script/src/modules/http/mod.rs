@@ -112,11 +112,27 @@ fn with_body<'js>(call: &Call<'_, 'js>, method: &'static str) -> Outcome<'js> {
     )
 }
 
+/// Says once that arguments are ignored: `get(url, null, params)` is easily written for `post`.
+fn warn_of_more(call: &Call<'_, '_>, warning: &'static str) {
+    if call.len() > 2 {
+        let vu = call.vu();
+        vu.script.warn_once(&vu.logger, warning);
+    }
+}
+
 fn get<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    warn_of_more(
+        call,
+        "http.get takes two arguments, a URL and params; what follows them is ignored",
+    );
     without_body(call, "GET")
 }
 
 fn head<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    warn_of_more(
+        call,
+        "http.head takes two arguments, a URL and params; what follows them is ignored",
+    );
     without_body(call, "HEAD")
 }
 

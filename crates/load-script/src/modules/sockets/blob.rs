@@ -3,12 +3,14 @@
 use std::ffi::CStr;
 use std::rc::Rc;
 
-use rquickjs::{Ctx, Object, Value};
+use rquickjs::function::{Constructor, This};
+use rquickjs::{Array, Ctx, Function, Object, Value};
 
 use crate::js::class::{self, Class};
 use crate::js::convert;
 use crate::js::native::{Call, Outcome, Shape, Throw, Visible, define, function, method, plain};
 use crate::js::promise::Deferred;
+use crate::modules::streams;
 
 /// What a blob object owns.
 pub(super) struct Blob {
@@ -23,6 +25,7 @@ impl Class for Blob {
         method(prototype, c"arrayBuffer", array_buffer)?;
         method(prototype, c"bytes", bytes)?;
         method(prototype, c"slice", slice)?;
+        method(prototype, c"stream", stream)?;
         let name = function(prototype.ctx(), to_string, c"toString", Shape::Function)?;
         define(prototype, c"toString", name.into_value(), Visible::No)
     }
@@ -123,6 +126,41 @@ fn slice<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
         .given(2)
         .map_or(Ok(String::new()), |kind| convert::to_text(&kind))?;
     object(call.ctx, part.to_vec(), &kind)
+}
+
+/// `stream()`: its text in pieces, and as in k6 an empty one at the end.
+fn stream<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    const PIECE_BYTES: usize = 1024;
+    let bytes = this(call)?;
+    let streams = streams::build(call.ctx)?;
+    let make: Constructor<'js> = streams.get("ReadableStream")?;
+    let source = Object::new(call.ctx.clone())?;
+    let pieces = Array::new(call.ctx.clone())?;
+    for (index, piece) in bytes.chunks(PIECE_BYTES).chain([&[][..]]).enumerate() {
+        pieces.set(index, convert::string_of_bytes(call.ctx, piece)?)?;
+    }
+    define(&source, PIECES, pieces.into_value(), Visible::No)?;
+    method(&source, c"start", start)?;
+    Ok(make.construct((source,))?)
+}
+
+/// The property of a blob's source that holds what it gives.
+const PIECES: &CStr = c"\x01pieces";
+
+/// `start(controller)` of a blob's source: gives it all.
+fn start<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let (source, controller) = (call.this(), call.arg(0));
+    let (Some(source), Some(controller)) = (source.as_object(), controller.as_object()) else {
+        return Err(Throw::Type("this is no source of a stream".to_owned()));
+    };
+    let pieces: Array<'js> = source.get("\x01pieces")?;
+    let enqueue: Function<'js> = controller.get("enqueue")?;
+    for piece in convert::items(&pieces)? {
+        enqueue.call::<_, ()>((This(controller.clone()), piece))?;
+    }
+    let close: Function<'js> = controller.get("close")?;
+    close.call::<_, ()>((This(controller.clone()),))?;
+    Ok(call.undefined())
 }
 
 fn to_string<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {

@@ -10,13 +10,23 @@ mod standard;
 use rquickjs::{Ctx, Object};
 
 use crate::js::class;
-use crate::js::native::{Throw, constructor, method};
+use crate::js::native::{Throw, constructor, method, state};
 
 /// `k6/ws`
 pub(super) fn build_callback<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
     let exports = Object::new(ctx.clone())?;
     method(&exports, c"connect", callback::connect)?;
     Ok(exports)
+}
+
+/// The name under which to build `k6/experimental/websockets`, which is said to be old.
+pub(super) fn build_by_its_old_name(ctx: &Ctx<'_>) -> &'static str {
+    let vu = state(ctx);
+    vu.script.warn_once(
+        &vu.logger,
+        "k6/experimental/websockets is deprecated and will be removed in a future release. Please use k6/websockets instead.",
+    );
+    "k6/websockets"
 }
 
 /// `k6/websockets`

@@ -1,0 +1,52 @@
+//! `k6/experimental/streams`. Streams call scripts back at every step and hold many script values, so they
+//! are written in script themselves; a VU pays for them when it asks for them.
+
+use std::sync::{Arc, OnceLock};
+
+use rquickjs::{Ctx, Object, Persistent, Value};
+
+use crate::js::module;
+use crate::js::native::{Throw, plain, state};
+
+/// What scripts import.
+pub(super) const NAME: &str = "k6/experimental/streams";
+const SOURCE: &str = concat!(
+    "((shared) => ({ CountQueuingStrategy: shared.CountQueuingStrategy, ...(",
+    include_str!("readable.js"),
+    ")(shared), ...(",
+    include_str!("writable.js"),
+    ")(shared) }))((",
+    include_str!("shared.js"),
+    ")());"
+);
+
+/// The compiled source: compiled once in a process.
+static CODE: OnceLock<Arc<[u8]>> = OnceLock::new();
+
+/// The module's exports: one set per VU, whoever asks.
+pub(super) fn build<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
+    let vu = state(ctx);
+    if let Some(known) = vu.required.borrow().get(NAME) {
+        return object(known.clone().restore(ctx)?);
+    }
+    let exports = module::run(&compiled(ctx)?)?;
+    let kept = Persistent::save(ctx, exports.clone());
+    vu.required.borrow_mut().insert(NAME.to_owned(), kept);
+    object(exports)
+}
+
+fn object(exports: Value<'_>) -> Result<Object<'_>, Throw> {
+    exports
+        .into_object()
+        .ok_or_else(|| plain("the streams module has no exports"))
+}
+
+fn compiled<'js>(ctx: &Ctx<'js>) -> Result<Value<'js>, Throw> {
+    if let Some(code) = CODE.get() {
+        return module::read(ctx, code);
+    }
+    let compiled = module::compile_classic(ctx, NAME, SOURCE)?;
+    let code: Arc<[u8]> = module::write(&compiled)?.into();
+    let _ = CODE.set(code);
+    Ok(compiled)
+}
