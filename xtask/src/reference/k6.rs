@@ -168,7 +168,7 @@ fn modules(root: &Path, scripts: &[Script]) -> String {
         let arm = code
             .lines()
             .find(|line| line.contains(&quoted) && line.contains("=>"));
-        let built = arm.is_some_and(|line| line.contains("build("));
+        let built = arm.is_some_and(|line| line.contains("::build"));
         let state = if built {
             "yes"
         } else {

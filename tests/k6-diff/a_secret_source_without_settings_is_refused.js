@@ -1,0 +1,3 @@
+// flags: --secret-source=file
+export const options = { iterations: 1 };
+export default function () {}

@@ -1,0 +1,3 @@
+// flags: --secret-source=mock=a
+export const options = { iterations: 1 };
+export default function () {}

@@ -1,0 +1,7 @@
+import secrets from 'k6/secrets';
+export const options = { iterations: 1 };
+const attempt = async (name, f) => { try { console.log(name, await f()); } catch (e) { console.log(name, String(e)); } };
+export default async function () {
+  await attempt('get', () => secrets.get('key'));
+  await attempt('source', () => secrets.source('default').get('key'));
+}
