@@ -1,5 +1,7 @@
 //! Log lines that scripts and the driver cause. How they look is the binary's affair.
 
+pub mod loki;
+
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
@@ -14,6 +16,29 @@ pub enum Level {
     Warn,
     /// Something failed.
     Error,
+}
+
+impl Level {
+    /// The level of this name, as flags name it.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "debug" | "trace" => Some(Self::Debug),
+            "info" => Some(Self::Info),
+            "warning" | "warn" => Some(Self::Warn),
+            "error" | "fatal" | "panic" => Some(Self::Error),
+            _ => None,
+        }
+    }
+
+    /// Its name in log lines.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warning",
+            Self::Error => "error",
+        }
+    }
 }
 
 /// One line.

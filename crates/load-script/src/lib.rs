@@ -28,6 +28,11 @@ pub use program::ScriptProgram;
 pub use script::Source;
 pub use vu::ScriptVu;
 
+/// Whether the option `localIPs` can be this text.
+pub fn are_local_ips(text: &str) -> bool {
+    http::local_ips::nth(text, 0).is_some()
+}
+
 /// What requests call themselves unless the option `userAgent` says otherwise. The version is that of
 /// the k6 whose behaviour is followed.
 pub(crate) const USER_AGENT: &str = "Grafana k6/2.2.0";

@@ -11,7 +11,7 @@ pub mod junit;
 mod lane;
 pub mod opentelemetry;
 pub mod prometheus_rw;
-mod push;
+pub mod push;
 mod sample_file;
 mod timestamp;
 

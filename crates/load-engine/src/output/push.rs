@@ -59,6 +59,34 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What of an answer is shown.
 const SHOWN_ANSWER: usize = 200;
 
+/// Sends bodies; the caller waits.
+pub(crate) struct Poster {
+    client: Client,
+    endpoint: Endpoint,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Poster {
+    /// # Errors
+    /// When the endpoint cannot be used.
+    pub(crate) fn new(endpoint: Endpoint) -> Result<Self, PushError> {
+        let client = client(&endpoint)?.build().map_err(settings)?;
+        let runtime = runtime()?;
+        Ok(Self {
+            client,
+            endpoint,
+            runtime,
+        })
+    }
+
+    /// # Errors
+    /// When the receiver cannot be reached or does not want it.
+    pub(crate) fn post(&self, body: Vec<u8>) -> Result<(), PushError> {
+        self.runtime
+            .block_on(post(&self.client, &self.endpoint, body))
+    }
+}
+
 /// A thread that sends.
 #[derive(Debug)]
 pub(super) struct Pusher {
@@ -70,11 +98,8 @@ pub(super) struct Pusher {
 
 impl Pusher {
     pub(super) fn start(endpoint: &Endpoint) -> Result<Self, PushError> {
-        let client = client(endpoint)?.build().map_err(settings)?;
-        let (runtime, endpoint) = (runtime()?, endpoint.clone());
-        Ok(Self::with(move |body| {
-            runtime.block_on(post(&client, &endpoint, body))
-        }))
+        let poster = Poster::new(endpoint.clone())?;
+        Ok(Self::with(move |body| poster.post(body)))
     }
 
     /// Sends bodies as calls of one gRPC method, whose URL is the endpoint's.

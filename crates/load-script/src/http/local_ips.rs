@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 /// The address number `index` of `ranges` (`a`, `a-b` and `a/prefix`, separated by commas), counted
 /// round and round. The first and the last address of an IPv4 network belong to no host.
-pub(super) fn nth(ranges: &str, index: u64) -> Option<IpAddr> {
+pub(crate) fn nth(ranges: &str, index: u64) -> Option<IpAddr> {
     let ranges: Option<Vec<Range>> = ranges.split(',').map(Range::parse).collect();
     let ranges = ranges?;
     let count: u128 = ranges.iter().map(|range| range.count).sum();

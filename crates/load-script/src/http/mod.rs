@@ -13,7 +13,7 @@ pub(crate) mod exchange;
 pub(crate) mod expected;
 pub(crate) mod failure;
 pub(crate) mod http2;
-mod local_ips;
+pub(crate) mod local_ips;
 pub(crate) mod network;
 pub(crate) mod ocsp;
 mod pool;

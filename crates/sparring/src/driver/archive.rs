@@ -45,12 +45,12 @@ pub fn archive(args: &ArchiveArgs) -> Exit {
 }
 
 fn write(args: &ArchiveArgs) -> Result<(), Failure> {
-    let logger = logging::logger(&args.run)?;
+    let log = logging::logger(&args.run)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::other(format!("no runtime for the script: {error}")))?;
-    let archive = LocalSet::new().block_on(&runtime, collect(args, logger))?;
+    let archive = LocalSet::new().block_on(&runtime, collect(args, log.logger.clone()))?;
     let out = args.archive_out.as_str();
     let failed = |error: std::io::Error| Failure::other(format!("the archive {out}: {error}"));
     let mut file: Box<dyn Write> = match out {

@@ -1,5 +1,6 @@
 //! The flags of `run`, as k6 has them.
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args as ClapArgs, ValueEnum};
@@ -32,7 +33,7 @@ pub struct LoadFlags {
     #[arg(short = 'u', long, value_name = "N", allow_hyphen_values = true)]
     pub vus: Option<i64>,
     /// How long the test lasts, as 30s or 1m30s
-    #[arg(short = 'd', long, value_name = "TIME")]
+    #[arg(short = 'd', long, value_name = "TIME", allow_hyphen_values = true)]
     pub duration: Option<String>,
     /// Iterations of all virtual users together
     #[arg(short = 'i', long, value_name = "N", allow_hyphen_values = true)]
@@ -65,13 +66,13 @@ pub struct LoadFlags {
 #[command(next_help_heading = "Requests")]
 pub struct ClientFlags {
     /// Follow at most so many redirects
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub max_redirects: Option<i64>,
     /// Requests of a batch that run at the same time
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub batch: Option<i64>,
     /// The same, for one host
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub batch_per_host: Option<i64>,
     /// At most so many requests per second, of all virtual users
     #[arg(long, value_name = "N")]
@@ -195,14 +196,14 @@ pub struct ProcessFlags {
     /// The configuration file (JSON)
     #[arg(short = 'c', long, env = "K6_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// How log lines look
-    #[arg(long, env = "K6_LOG_FORMAT", value_name = "FORMAT")]
+    /// How log lines look: text, json or raw
+    #[arg(long, env = "K6_LOG_FORMAT", value_name = "FORMAT", value_parser = LogFormat::read)]
     pub log_format: Option<LogFormat>,
-    /// Where log lines go: stderr, stdout, none or file=path
+    /// Where log lines go: stderr, stdout, none, file=path or loki=url
     #[arg(long, env = "K6_LOG_OUTPUT", value_name = "OUTPUT")]
     pub log_output: Option<String>,
     /// Write what console.log says to this file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, env = "K6_CONSOLE_OUTPUT", value_name = "FILE")]
     pub console_output: Option<String>,
     /// Do not use colours
     #[arg(long, env = "K6_NO_COLOR", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
@@ -214,7 +215,7 @@ pub struct ProcessFlags {
     #[arg(short, long, action = ArgAction::SetTrue)]
     pub verbose: bool,
     /// Keep the process after the test's end until it is interrupted
-    #[arg(short = 'l', long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(short = 'l', long, env = "K6_LINGER", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub linger: Option<bool>,
     /// Accepted for compatibility
     #[arg(long, env = "K6_PROFILING_ENABLED", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
@@ -262,7 +263,7 @@ pub enum TrendSinkMode {
 }
 
 /// How log lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     /// key=value
     Text,
@@ -270,4 +271,15 @@ pub enum LogFormat {
     Json,
     /// The message only
     Raw,
+}
+
+impl LogFormat {
+    /// As k6 reads it: whatever is not known is text.
+    fn read(name: &str) -> Result<Self, Infallible> {
+        Ok(match name {
+            "json" => Self::Json,
+            "raw" => Self::Raw,
+            _ => Self::Text,
+        })
+    }
 }

@@ -40,12 +40,12 @@ pub fn inspect(args: &InspectArgs) -> Exit {
 }
 
 fn read(args: &InspectArgs) -> Result<String, Failure> {
-    let logger = logging::logger(&args.run)?;
+    let log = logging::logger(&args.run)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::other(format!("no runtime for the script: {error}")))?;
-    LocalSet::new().block_on(&runtime, describe(args, logger))
+    LocalSet::new().block_on(&runtime, describe(args, log.logger.clone()))
 }
 
 async fn describe(args: &InspectArgs, logger: Logger) -> Result<String, Failure> {

@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use load_engine::log::{Level, Logger};
+use load_engine::options::duration::{self, DurationError};
 use load_engine::options::{OptionError, Options, environment, json, layer};
+use load_engine::segment::Segment;
 use serde_json::Value;
 
-use super::args::Args;
+use super::args::{Args, LoadFlags, ReportFlags};
 use super::failure::Failure;
 
 /// The configuration file: options, and what only it can say.
@@ -34,7 +36,7 @@ pub fn config_file(args: &Args) -> Result<ConfigFile, Failure> {
 fn read_config(path: &Path) -> Result<ConfigFile, Failure> {
     let name = path.display();
     let text = std::fs::read_to_string(path).map_err(|error| {
-        Failure::other(format!(
+        Failure::config(format!(
             "the configuration file {name} cannot be read: {error}"
         ))
     })?;
@@ -75,6 +77,7 @@ pub fn consolidate(
         logger.log(Level::Warn, message, &[("error", &error)]);
     }
     let variables = environment::read(|name| std::env::var(name).ok()).map_err(config)?;
+    refuse_bad_addresses(variables.local_ips.as_deref()).map_err(Failure::config)?;
     let flags = flags(args)?;
     let mut options = Options::default();
     for layer in [file, read.options, variables, flags] {
@@ -115,6 +118,8 @@ fn refuse_unknown_stats(options: &Options) -> Result<(), Failure> {
 pub fn flags(args: &Args) -> Result<Options, Failure> {
     let other = |error: OptionError| Failure::other(error.to_string());
     let (load, client, report) = (&args.load, &args.client, &args.report);
+    refuse_unusable(load, report)?;
+    refuse_bad_addresses(client.local_ips.as_deref()).map_err(Failure::other)?;
     let mut options = Options {
         paused: load.paused,
         vus: load.vus,
@@ -145,6 +150,11 @@ pub fn flags(args: &Args) -> Result<Options, Failure> {
     ];
     for (option, text) in times {
         if let Some(text) = text {
+            // The command line takes no bare numbers and no days, as other layers do.
+            duration::parse(text).map_err(|error| match error {
+                DurationError::Negative(_) => Failure::config(error.to_string()),
+                DurationError::Syntax(_) => Failure::other(error.to_string()),
+            })?;
             environment::set_text(&mut options, option, text).map_err(other)?;
         }
     }
@@ -167,8 +177,28 @@ pub fn flags(args: &Args) -> Result<Options, Failure> {
         options.dns = Some(environment::dns(dns).map_err(Failure::other)?);
     }
     if !report.tags.is_empty() {
-        let tags = environment::tags(report.tags.iter().map(String::as_str));
+        let tags = report.tags.iter().map(String::as_str);
+        let tags = environment::tags(tags.filter(|tag| !tag.is_empty()));
         options.tags = Some(tags.map_err(Failure::other)?);
     }
     Ok(options)
+}
+
+/// What k6 refuses as a flag with another exit code than as an option.
+fn refuse_unusable(load: &LoadFlags, report: &ReportFlags) -> Result<(), Failure> {
+    let segment = load.execution_segment.as_deref();
+    Segment::parse(segment, None).map_err(|error| Failure::other(error.to_string()))?;
+    match report.summary_time_unit.as_deref() {
+        None | Some("" | "s" | "ms" | "us") => Ok(()),
+        Some(unit) => Err(Failure::other(format!(
+            "invalid summary time unit '{unit}', use 's', 'ms' or 'us'"
+        ))),
+    }
+}
+
+fn refuse_bad_addresses(local_ips: Option<&str>) -> Result<(), String> {
+    match local_ips.filter(|text| !text.is_empty() && !load_script::are_local_ips(text)) {
+        Some(text) => Err(format!("{text} is not a valid IP, IP range or CIDR")),
+        None => Ok(()),
+    }
 }

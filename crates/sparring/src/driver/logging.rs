@@ -5,6 +5,7 @@ use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 
+use load_engine::log::loki::{self, Loki};
 use load_engine::log::{Level, Line, Logger};
 use serde_json::{Map, Value};
 
@@ -31,39 +32,54 @@ enum Format {
     Raw,
 }
 
+/// The run's logger; dropped, what waits to be sent is sent.
+pub struct Log {
+    pub logger: Logger,
+    _sending: Option<Loki>,
+}
+
+/// Where `--log-output` says that lines go.
+struct Output {
+    target: Option<Target>,
+    is_terminal: bool,
+    /// Only lines of this level and above, if that is said.
+    level: Option<Level>,
+    sending: Option<Loki>,
+}
+
+impl Output {
+    fn to(target: Target) -> Self {
+        Self {
+            target: Some(target),
+            ..Self::nowhere()
+        }
+    }
+
+    fn nowhere() -> Self {
+        Self {
+            target: None,
+            is_terminal: false,
+            level: None,
+            sending: None,
+        }
+    }
+}
+
 /// Makes the run's logger.
-pub fn logger(args: &Args) -> Result<Logger, Failure> {
+pub fn logger(args: &Args) -> Result<Log, Failure> {
     let output = args.process.log_output.as_deref().unwrap_or("stderr");
-    let (name, rest) = output.split_once('=').unwrap_or((output, ""));
-    let mut least = if args.process.verbose {
+    let Output {
+        target,
+        is_terminal,
+        level,
+        sending,
+    } = output_named(output)?;
+    let least = if args.process.verbose {
         Level::Debug
     } else {
         Level::Info
     };
-    let mut is_terminal = false;
-    let target: Option<Target> = match name {
-        "stderr" => {
-            is_terminal = std::io::stderr().is_terminal();
-            Some(Arc::new(Mutex::new(std::io::stderr())))
-        }
-        "stdout" => {
-            is_terminal = std::io::stdout().is_terminal();
-            Some(Arc::new(Mutex::new(std::io::stdout())))
-        }
-        "none" => None,
-        "file" => {
-            let (path, settings) = rest.split_once(',').unwrap_or((rest, ""));
-            if let Some(level) = settings.strip_prefix("level=") {
-                least = parse_level(level)?;
-            }
-            Some(Arc::new(Mutex::new(open(path)?)))
-        }
-        _ => {
-            return Err(Failure::other(format!(
-                "unsupported log output '{name}'; use stderr, stdout, none or file=path"
-            )));
-        }
-    };
+    let least = level.map_or(least, |level| level.max(least));
     let format = format(args, is_terminal);
     let main = Writer {
         target,
@@ -84,13 +100,90 @@ pub fn logger(args: &Args) -> Result<Logger, Failure> {
         }),
         None => None,
     };
-    Ok(Logger::new(move |line| {
+    let queue = sending.as_ref().map(Loki::queue);
+    let logger = Logger::new(move |line| {
         let is_console = line.fields.contains(&("source", "console"));
-        match &console {
-            Some(console) if is_console => console.write(line),
+        match (&console, &queue) {
+            // What is there comes from the console anyway.
+            (Some(console), _) if is_console => console.write(&Line {
+                fields: &[],
+                ..line.clone()
+            }),
+            (_, Some(queue)) if line.level >= least => queue.take(line),
             _ => main.write(line),
         }
-    }))
+    });
+    Ok(Log {
+        logger,
+        _sending: sending,
+    })
+}
+
+fn output_named(output: &str) -> Result<Output, Failure> {
+    let (name, rest) = output.split_once('=').unwrap_or((output, ""));
+    match name {
+        "stderr" => Ok(Output {
+            is_terminal: std::io::stderr().is_terminal(),
+            ..Output::to(Arc::new(Mutex::new(std::io::stderr())))
+        }),
+        "stdout" => Ok(Output {
+            is_terminal: std::io::stdout().is_terminal(),
+            ..Output::to(Arc::new(Mutex::new(std::io::stdout())))
+        }),
+        "none" => Ok(Output::nowhere()),
+        "loki" => {
+            let config =
+                loki::Config::parse(rest).map_err(|error| Failure::other(error.to_string()))?;
+            let sending = Loki::start(config, say_what_was_not_sent)
+                .map_err(|error| Failure::other(error.to_string()))?;
+            Ok(Output {
+                sending: Some(sending),
+                ..Output::nowhere()
+            })
+        }
+        "file" => file(rest),
+        _ => Err(Failure::other(format!(
+            "unsupported log output '{output}'; use stderr, stdout, none, file=path or loki=url"
+        ))),
+    }
+}
+
+fn file(settings: &str) -> Result<Output, Failure> {
+    let (path, settings) = settings.split_once(',').unwrap_or((settings, ""));
+    if path.is_empty() {
+        return Err(Failure::other(
+            "error while parsing logfile configuration key `file=` with no value",
+        ));
+    }
+    let mut level = None;
+    for setting in settings.split(',').filter(|setting| !setting.is_empty()) {
+        let (key, value) = setting.split_once('=').unwrap_or((setting, ""));
+        if key != "level" {
+            let why = format!("unknown logfile config key {key}");
+            return Err(Failure::other(why));
+        }
+        let unknown = || Failure::other(format!("unknown log level {value}"));
+        level = Some(Level::parse(value).ok_or_else(unknown)?);
+    }
+    Ok(Output {
+        level,
+        ..Output::to(Arc::new(Mutex::new(open(path)?)))
+    })
+}
+
+/// A logger for when the one that was asked for cannot be.
+pub fn to_stderr() -> Logger {
+    Logger::new(|line| eprintln!("{}", pairs(line)))
+}
+
+/// The log cannot tell of itself: this goes to the standard error.
+fn say_what_was_not_sent(why: &str) {
+    let line = Line {
+        level: Level::Error,
+        message: "Error while sending logs to loki",
+        fields: &[("error", why)],
+    };
+    eprintln!("{}", pairs(&line));
 }
 
 fn format(args: &Args, is_terminal: bool) -> Format {
@@ -103,17 +196,13 @@ fn format(args: &Args, is_terminal: bool) -> Format {
     }
 }
 
-fn parse_level(text: &str) -> Result<Level, Failure> {
-    match text {
-        "debug" | "trace" => Ok(Level::Debug),
-        "info" => Ok(Level::Info),
-        "warning" | "warn" => Ok(Level::Warn),
-        "error" | "fatal" | "panic" => Ok(Level::Error),
-        _ => Err(Failure::other(format!("unknown log level '{text}'"))),
-    }
-}
-
 fn open(path: &str) -> Result<File, Failure> {
+    let folder = std::path::Path::new(path).parent();
+    let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        let why = format!("provided directory '{}' does not exist", folder.display());
+        return Err(Failure::other(why));
+    }
     let opened = File::options().create(true).append(true).open(path);
     opened.map_err(|error| Failure::other(format!("the log file {path} cannot be opened: {error}")))
 }
@@ -138,7 +227,7 @@ impl Writer {
 }
 
 fn pairs(line: &Line<'_>) -> String {
-    let mut text = format!("time=\"{}\" level={}", now(), level(line.level));
+    let mut text = format!("time=\"{}\" level={}", now(), line.level.name());
     let message = (!line.message.is_empty()).then_some(("msg", line.message));
     let fields = message.into_iter().chain(line.fields.iter().copied());
     for (key, value) in fields {
@@ -169,20 +258,11 @@ fn json(line: &Line<'_>) -> String {
     for (key, value) in line.fields {
         map.insert((*key).to_owned(), Value::from(*value));
     }
-    map.insert("level".to_owned(), Value::from(level(line.level)));
+    map.insert("level".to_owned(), Value::from(line.level.name()));
     map.insert("msg".to_owned(), Value::from(line.message));
     map.insert("time".to_owned(), Value::from(now()));
     map.sort_keys();
     Value::Object(map).to_string()
-}
-
-fn level(level: Level) -> &'static str {
-    match level {
-        Level::Debug => "debug",
-        Level::Info => "info",
-        Level::Warn => "warning",
-        Level::Error => "error",
-    }
 }
 
 /// A value in quotes, unless it is a plain word.

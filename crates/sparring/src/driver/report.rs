@@ -20,11 +20,12 @@ use super::logging;
 
 /// Logs why a run could not begin.
 pub fn failure(args: &Args, failure: &Failure) {
-    let logger = logging::logger(args);
-    let logger = logger.unwrap_or_else(|_| {
-        Logger::new(|line| eprintln!("error: {}", line.message)) // the log itself is the trouble
-    });
-    log_failure(&logger, &failure.message, failure.hint.as_deref());
+    let hint = failure.hint.as_deref();
+    match logging::logger(args) {
+        Ok(log) => log_failure(&log.logger, &failure.message, hint),
+        // The log itself is the trouble.
+        Err(_) => log_failure(&logging::to_stderr(), &failure.message, hint),
+    }
 }
 
 /// Logs an error with its hint.

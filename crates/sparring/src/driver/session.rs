@@ -30,12 +30,12 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 /// Runs the script that the flags name.
 pub fn run(args: &Args) -> Result<Driven, Failure> {
     refuse_unsupported(args)?;
-    let logger = logging::logger(args)?;
+    let log = logging::logger(args)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::other(format!("no runtime for the driver: {error}")))?;
-    let driven = LocalSet::new().block_on(&runtime, drive(args, logger));
+    let driven = LocalSet::new().block_on(&runtime, drive(args, log.logger.clone()));
     // After a second signal tasks may still run; they are not waited for.
     runtime.shutdown_background();
     driven
@@ -138,9 +138,11 @@ async fn conduct<P: Program>(
         Arc::clone(&state),
         Arc::clone(&prepared.registry),
         Arc::clone(&aggregate),
+        logger.clone(),
     )
     .map_err(|error| Failure::config(error.to_string()))?;
     let api = serve_api(args, live, &logger).await?;
+    let signalled = CancellationToken::new();
     let run = Run {
         program: Arc::new(prepared.program),
         state: Arc::clone(&state),
@@ -155,6 +157,7 @@ async fn conduct<P: Program>(
         boards: boards.clone(),
         summary_data: Box::new(move |summary| report::summary_data(&for_data, summary)),
         gatherer: Gatherer::default(),
+        linger: (args.process.linger == Some(true)).then(|| signalled.clone()),
     };
     let shown = Shown {
         state: Arc::clone(&state),
@@ -166,7 +169,7 @@ async fn conduct<P: Program>(
     let progress = tokio::task::spawn_local(show_progress(shown.clone(), args.process.quiet));
     let outcome = tokio::select! {
         outcome = run.execute() => Some(outcome),
-        () = obey_signals(&state, &logger) => None,
+        () = obey_signals(&state, &signalled, &logger) => None,
     };
     progress.abort();
     let Some(outcome) = outcome else {
@@ -178,9 +181,6 @@ async fn conduct<P: Program>(
         });
     };
     let driven = finish(args, outcome, outputs, &shown, &logger);
-    if args.process.linger == Some(true) {
-        next_signal().await;
-    }
     if let Some(api) = api {
         api.abort();
     }
@@ -338,7 +338,7 @@ async fn show_progress(shown: Shown, quiet: bool) {
 }
 
 /// The first signal ends the run, the second gives up on it.
-async fn obey_signals(state: &RunState, logger: &Logger) {
+async fn obey_signals(state: &RunState, signalled: &CancellationToken, logger: &Logger) {
     let signal = next_signal().await;
     logger.log(
         Level::Debug,
@@ -346,6 +346,7 @@ async fn obey_signals(state: &RunState, logger: &Logger) {
         &[("sig", signal)],
     );
     state.stop(TestEnd::Signal(signal.to_owned()));
+    signalled.cancel();
     let signal = next_signal().await;
     logger.error(&format!(
         "aborting in response to a second signal ({signal})"

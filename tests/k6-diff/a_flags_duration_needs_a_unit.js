@@ -1,0 +1,3 @@
+// flags: -d 5
+// differs in log: wording
+export default function () {}

@@ -1,0 +1,3 @@
+// flags: -d -1s
+// differs in log: wording
+export default function () {}

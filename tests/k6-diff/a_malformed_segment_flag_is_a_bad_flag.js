@@ -1,0 +1,3 @@
+// flags: --execution-segment nope
+// differs in log: wording
+export default function () {}

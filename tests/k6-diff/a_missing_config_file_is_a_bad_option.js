@@ -1,0 +1,3 @@
+// flags: -c does-not-exist.json
+// differs in log: wording
+export default function () {}

@@ -1,0 +1,2 @@
+// flags: --tag= --tag a=b=c
+export default function () {}

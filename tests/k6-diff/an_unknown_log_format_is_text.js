@@ -1,0 +1,2 @@
+// flags: --log-format nope
+export default function () { console.log('as text'); }

@@ -1,0 +1,2 @@
+// flags: --summary-time-unit h
+export default function () {}

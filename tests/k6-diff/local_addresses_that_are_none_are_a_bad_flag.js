@@ -1,0 +1,2 @@
+// flags: --local-ips nope
+export default function () {}

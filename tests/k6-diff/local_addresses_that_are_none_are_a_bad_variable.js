@@ -1,0 +1,3 @@
+// env: K6_LOCAL_IPS=nope
+// differs in log: wording
+export default function () {}
