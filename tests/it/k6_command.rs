@@ -148,7 +148,9 @@ fn the_first_signal_ends_a_run_with_teardown_and_summary() {
         let mut command = k6(folder.path());
         command.args(["run", "long.js"]);
         let mut run = Going::start(command);
-        run.wait_for("at work");
+        for _ in 0..2 {
+            run.wait_for("at work");
+        }
         run.signal(signal);
         let ended = run.end();
         assert_eq!(ended.code, Some(105), "{}", ended.stderr);

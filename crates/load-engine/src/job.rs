@@ -20,10 +20,6 @@ pub(crate) struct Job {
     pub(crate) source: Source,
     /// Told when the VU is free again.
     pub(crate) ended: oneshot::Sender<()>,
-    /// Told after each iteration; arrival rates find free VUs by it.
-    pub(crate) free: Option<mpsc::UnboundedSender<usize>>,
-    /// What `free` is told.
-    pub(crate) seat: usize,
 }
 
 /// What the tasks of one worker share.
@@ -47,6 +43,7 @@ async fn run_job<V: Vu>(vu: &mut V, mut job: Job, desk: &Desk, iterations: &mut 
     let interrupt = activation.interrupt.clone();
     let scenario = Arc::clone(&activation.scenario);
     vu.activate(Rc::clone(&activation));
+    vu.prepare().await;
     desk.run.instance.vus_active.fetch_add(1, Ordering::Relaxed);
     scenario.vus_active.fetch_add(1, Ordering::Relaxed);
     let mut in_vu_scenario = 0;
@@ -67,10 +64,7 @@ async fn run_job<V: Vu>(vu: &mut V, mut job: Job, desk: &Desk, iterations: &mut 
         *iterations += 1;
         in_vu_scenario += 1;
         iterate(vu, iteration, &activation, desk).await;
-        if let Some(free) = &job.free {
-            // Nobody listens any more when the scenario has ended: then nobody needs to know.
-            let _ = free.send(job.seat);
-        }
+        job.source.iteration_ended();
         // A VU that never waits must let the others of its thread run.
         tokio::task::yield_now().await;
     }

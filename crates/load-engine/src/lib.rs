@@ -7,7 +7,7 @@
 pub mod archive;
 mod executor;
 mod exit;
-mod fine_clock;
+mod functions;
 pub mod go_text;
 pub mod health;
 pub mod inspect;
@@ -30,7 +30,7 @@ mod worker;
 pub use executor::Board;
 pub use exit::Exit;
 pub use run::{Failure, Gatherer, Outcome, Run, Workers, boards};
-pub use state::{Instance, Phase, RunState, TestEnd};
+pub use state::{Asked, Instance, Phase, RunState, TestEnd};
 pub use vu::{
     Activation, Interrupt, Iteration, IterationEnd, Program, ScenarioState, ScriptError,
     SummaryFile, Vu, VuContext, VuIds,

@@ -3,11 +3,13 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 
 use tokio::sync::{Notify, mpsc};
 
 use crate::job::Job;
 use crate::segment::Stripe;
+use crate::state::RunState;
 use crate::vu::{ScriptError, VuIds};
 use crate::worker::{Command, Worker};
 
@@ -81,10 +83,22 @@ impl Pool {
         }
     }
 
+    /// Lends a VU if one is free.
+    pub(crate) fn take_free(&self) -> Option<Handle> {
+        self.free.borrow_mut().pop_front()
+    }
+
     /// Takes a VU back.
     pub(crate) fn give_back(&self, handle: Handle) {
         self.free.borrow_mut().push_back(handle);
         self.returned.notify_one();
+    }
+
+    /// Lets a VU go that is not needed any more.
+    pub(crate) fn discard(&self, handle: Handle, run: &RunState) {
+        // Its task ends when nobody can give it work.
+        drop(handle);
+        run.instance.vus_initialized.fetch_sub(1, Ordering::Relaxed);
     }
 
     fn next_number(&self) -> u64 {

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::executor::{self, Board, Stand};
 use crate::exit::Exit;
-use crate::fine_clock::FineClock;
+use crate::functions::{self, FunctionError};
 use crate::log::{Level, Logger};
 use crate::options::Options;
 use crate::plan::{self, Needs};
@@ -64,6 +64,8 @@ pub struct Run<P> {
     pub summary_data: Box<dyn Fn(&Summary) -> serde_json::Value>,
     /// Collects what workers have gathered.
     pub gatherer: Gatherer,
+    /// Before the summary the run stays until this is set, if there is something to wait for.
+    pub linger: Option<CancellationToken>,
 }
 
 /// What is to be logged last.
@@ -92,8 +94,6 @@ pub struct Outcome {
 const THRESHOLDS_EVERY: Duration = Duration::from_secs(2);
 /// How often the number of VUs is sampled.
 const VUS_EVERY: Duration = Duration::from_secs(1);
-/// How long an interrupted `setup` or `teardown` may take to end.
-const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How long the end waits for workers that are busy.
 const FINAL_GATHER: Duration = Duration::from_secs(10);
 
@@ -134,14 +134,24 @@ impl<P: Program> Run<P> {
                 };
             }
         };
-        let (ending, setup_data) = self.run_phases(&workers).await;
+        if let Some(first) = workers.first() {
+            self.state.offer_functions(first.commands().downgrade());
+        }
+        let ending = self.run_phases(&workers).await;
         self.state.finish();
         self.gatherer
             .gather(&workers, &self.aggregate, FINAL_GATHER)
             .await;
         self.warn_of_no_iterations(&ending);
         let (exit, failure) = self.conclude(ending);
-        let summary = self.summarize(setup_data);
+        if let Some(linger) = self.linger.take() {
+            self.state.enter(Phase::Ended);
+            linger.cancelled().await;
+            self.gatherer
+                .gather(&workers, &self.aggregate, FINAL_GATHER)
+                .await;
+        }
+        let summary = self.summarize();
         let files = self.handle_summary(&workers, &summary).await;
         if let Ok(workers) = Rc::try_unwrap(workers) {
             workers.into_iter().for_each(Worker::end);
@@ -192,7 +202,7 @@ impl<P: Program> Run<P> {
     }
 
     /// Everything that VUs do, with the background tasks beside it.
-    async fn run_phases(&mut self, workers: &Rc<Vec<Worker>>) -> (Ending, Option<Arc<str>>) {
+    async fn run_phases(&mut self, workers: &Rc<Vec<Worker>>) -> Ending {
         let mut sampling = JoinSet::new();
         sampling.spawn_local(sample_vus(Arc::clone(&self.state), Rc::clone(workers)));
         let over = CancellationToken::new();
@@ -214,45 +224,38 @@ impl<P: Program> Run<P> {
         ending
     }
 
-    async fn phases(&self, workers: &Rc<Vec<Worker>>) -> (Ending, Option<Arc<str>>) {
+    async fn phases(&self, workers: &Rc<Vec<Worker>>) -> Ending {
         let stopped = self.state.stopped();
         let pool = Rc::new(Pool::new(Rc::clone(workers), self.segment.stripe()));
         let (needs, _) = boards(self.state.options(), &self.segment);
         self.state.enter(Phase::InitVus);
         let made = tokio::select! {
             biased;
-            () = stopped.cancelled() => return (Ending::Stopped, None),
+            () = stopped.cancelled() => return Ending::Stopped,
             made = pool.fill(needs.planned_vus) => made,
         };
         if let Err(error) = made {
-            return (Ending::failed(error), None);
+            return Ending::failed(error);
         }
         self.state.enter(Phase::InitDone);
         tokio::select! {
             biased;
-            () = stopped.cancelled() => return (Ending::Stopped, None),
+            () = stopped.cancelled() => return Ending::Stopped,
             () = self.state.wait_while_paused() => {}
         }
         self.state.begin();
-        let setup_data = match self.setup(workers).await {
-            Ok(data) => data,
-            Err(ending) => return (ending, None),
-        };
-        self.state.set_setup_data(setup_data.clone());
+        if let Err(ending) = self.setup(&workers[0]).await {
+            return ending;
+        }
         self.state.enter(Phase::Running);
-        self.run_scenarios(workers, &pool, setup_data.clone()).await;
+        self.run_scenarios(workers, &pool).await;
         self.state.enter(Phase::Teardown);
-        let ending = self.teardown(workers, setup_data.clone()).await;
+        let ending = self.teardown(&workers[0]).await;
         self.state.finish();
-        (ending, setup_data)
+        ending
     }
 
-    async fn run_scenarios(
-        &self,
-        workers: &Rc<Vec<Worker>>,
-        pool: &Rc<Pool>,
-        setup_data: Option<Arc<str>>,
-    ) {
+    async fn run_scenarios(&self, workers: &Rc<Vec<Worker>>, pool: &Rc<Pool>) {
         let mut scenarios = JoinSet::new();
         for board in &self.boards {
             scenarios.spawn_local(executor::run(Stand {
@@ -262,60 +265,33 @@ impl<P: Program> Run<P> {
                 workers: Rc::clone(workers),
                 run: Arc::clone(&self.state),
                 segment: self.segment.clone(),
-                setup_data: setup_data.clone(),
                 logger: self.logger.clone(),
-                clock: FineClock::new(self.workers),
+                vus_on: self.workers,
                 interrupt: self.state.stopped().child_token(),
             }));
         }
         while scenarios.join_next().await.is_some() {}
     }
 
-    async fn setup(&self, workers: &[Worker]) -> Result<Option<Arc<str>>, Ending> {
+    async fn setup(&self, worker: &Worker) -> Result<(), Ending> {
+        // Without it the data may have been set from outside.
         if self.state.options().no_setup == Some(true) || !self.program.has_function("setup") {
-            return Ok(None);
+            return Ok(());
         }
         self.state.enter(Phase::Setup);
-        let limit = self.state.options().setup_timeout();
         let interrupt = self.state.stopped().child_token();
-        let token = interrupt.clone();
-        let asked = workers[0].ask(|reply| Command::Setup {
-            interrupt: token,
-            reply,
-        });
-        tokio::pin!(asked);
-        let Ok(done) = timeout(limit, &mut asked).await else {
-            interrupt.cancel();
-            let _ = timeout(LAST_WORDS, asked).await; // its samples count
-            return Err(Ending::timed_out("setup", limit, Exit::SetupTimeout));
-        };
-        done.unwrap_or(Err(ScriptError::Interrupted))
-            .map_err(Ending::failed)
+        let done = functions::setup(worker.commands(), &self.state, interrupt).await;
+        done.map_err(|error| Ending::of(error, Exit::SetupTimeout))
     }
 
-    async fn teardown(&self, workers: &[Worker], data: Option<Arc<str>>) -> Ending {
+    async fn teardown(&self, worker: &Worker) -> Ending {
         if self.state.options().no_teardown == Some(true) || !self.program.has_function("teardown")
         {
             return Ending::Done;
         }
-        let limit = self.state.options().teardown_timeout();
-        // Not a child of the run's: an ended run is cleaned up after.
-        let interrupt = Interrupt::new();
-        let token = interrupt.clone();
-        let asked = workers[0].ask(|reply| Command::Teardown {
-            data,
-            interrupt: token,
-            reply,
-        });
-        tokio::pin!(asked);
-        let Ok(done) = timeout(limit, &mut asked).await else {
-            interrupt.cancel();
-            let _ = timeout(LAST_WORDS, asked).await; // its samples count
-            return Ending::timed_out("teardown", limit, Exit::TeardownTimeout);
-        };
-        match done {
-            Some(Ok(())) | None => Ending::Done,
-            Some(Err(error)) => Ending::failed(error),
+        match functions::teardown(worker.commands(), &self.state).await {
+            Ok(()) => Ending::Done,
+            Err(error) => Ending::of(error, Exit::TeardownTimeout),
         }
     }
 
@@ -361,7 +337,7 @@ impl<P: Program> Run<P> {
         }
     }
 
-    fn summarize(&self, setup_data: Option<Arc<str>>) -> Summary {
+    fn summarize(&self) -> Summary {
         let mut aggregate = self
             .aggregate
             .lock()
@@ -375,7 +351,7 @@ impl<P: Program> Run<P> {
             stats: options.summary_trend_stats(),
             time_unit: options.summary_time_unit.clone().unwrap_or_default(),
             by_part: self.by_part,
-            setup_data,
+            setup_data: self.state.setup_data(),
         })
     }
 
@@ -440,15 +416,18 @@ impl Ending {
         }
     }
 
-    fn timed_out(function: &str, limit: Duration, exit: Exit) -> Self {
-        let message = format!(
-            "{function}() execution timed out after {} seconds",
-            limit.as_secs()
-        );
-        let hint = Some(format!(
-            "You can increase the time limit via the {function}Timeout option"
-        ));
-        Self::Failed(exit, Failure { message, hint })
+    /// The end by a function that did not come to its own.
+    fn of(error: FunctionError, timed_out: Exit) -> Self {
+        match error {
+            FunctionError::Script(error) => Self::failed(error),
+            FunctionError::TimedOut { function, .. } => {
+                let hint = Some(format!(
+                    "You can increase the time limit via the {function}Timeout option"
+                ));
+                let message = error.to_string();
+                Self::Failed(timed_out, Failure { message, hint })
+            }
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use crate::executor::ArrivalSeat;
 use crate::vu::Interrupt;
 
 /// Says when to begin the next iteration, or that there is none.
@@ -18,7 +19,7 @@ pub(crate) enum Source {
     /// At once, a number of times.
     Own { left: u64, stop: Arc<AtomicBool> },
     /// When an arrival comes.
-    Arrivals(mpsc::Receiver<Arrival>),
+    Arrivals(mpsc::Receiver<Arrival>, ArrivalSeat),
 }
 
 /// An iteration that is to begin.
@@ -109,11 +110,18 @@ impl Source {
                 *left -= 1;
                 Some(NOW)
             }
-            Self::Arrivals(arrivals) => tokio::select! {
+            Self::Arrivals(arrivals, _) => tokio::select! {
                 biased;
                 () = interrupt.cancelled() => None,
                 arrival = arrivals.recv() => arrival,
             },
+        }
+    }
+
+    /// To be told after each iteration.
+    pub(crate) fn iteration_ended(&self) {
+        if let Self::Arrivals(_, seat) = self {
+            seat.is_free();
         }
     }
 

@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::health::Health;
 use crate::options::Options;
+use crate::worker::Command;
 
 /// Counters of this process, read by `k6/execution`.
 #[derive(Debug, Default)]
@@ -53,11 +54,26 @@ pub struct RunState {
     end: Mutex<Option<TestEnd>>,
     stop: CancellationToken,
     finished: OnceLock<Duration>,
+    /// Set when nothing runs any more.
+    over: CancellationToken,
     phase: AtomicU8,
-    paused: watch::Sender<bool>,
-    scale: watch::Sender<Option<u64>>,
+    control: watch::Sender<Asked>,
+    /// The last control that the scenarios have followed.
+    followed: watch::Sender<Asked>,
+    functions: watch::Sender<Option<mpsc::WeakSender<Command>>>,
     tainted: AtomicBool,
     setup_data: Mutex<Option<Arc<str>>>,
+}
+
+/// What is asked of a run from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Asked {
+    /// The run is held: before its begin, and later if it is controlled from outside.
+    pub paused: bool,
+    /// VUs that an externally controlled scenario shall have at work; `None` leaves it as configured.
+    pub vus: Option<u64>,
+    /// VUs that there may be of it.
+    pub most_vus: Option<u64>,
 }
 
 /// What a run is doing, with the numbers of k6's REST API.
@@ -96,9 +112,14 @@ impl RunState {
             end: Mutex::new(None),
             stop: CancellationToken::new(),
             finished: OnceLock::new(),
+            over: CancellationToken::new(),
             phase: AtomicU8::new(Phase::Created as u8),
-            paused: watch::Sender::new(paused),
-            scale: watch::Sender::new(None),
+            control: watch::Sender::new(Asked {
+                paused,
+                ..Asked::default()
+            }),
+            followed: watch::Sender::new(Asked::default()),
+            functions: watch::Sender::new(None),
             tainted: AtomicBool::new(false),
             setup_data: Mutex::new(None),
         }
@@ -142,6 +163,7 @@ impl RunState {
     /// Marks the end: [`Self::run_time`] stands still from now on.
     pub fn finish(&self) {
         self.finished.get_or_init(|| self.elapsed());
+        self.over.cancel();
     }
 
     /// Time since the begin, at most to the end; `setup` and `teardown` count.
@@ -162,14 +184,42 @@ impl RunState {
         self.phase.load(Ordering::Relaxed)
     }
 
-    /// Holds the begin back, or lets it go.
-    pub fn set_paused(&self, paused: bool) {
-        self.paused.send_replace(paused);
+    /// Asks for something from outside.
+    pub fn ask(&self, change: impl FnOnce(&mut Asked)) {
+        self.control.send_modify(change);
     }
 
-    /// Whether the begin is held back.
+    /// What is asked for now.
+    pub fn asked(&self) -> Asked {
+        *self.control.borrow()
+    }
+
+    /// What is asked for, as it changes.
+    pub(crate) fn control(&self) -> watch::Receiver<Asked> {
+        self.control.subscribe()
+    }
+
+    /// Notes that this is how the scenarios are now.
+    pub(crate) fn follow(&self, control: Asked) {
+        self.followed.send_replace(control);
+    }
+
+    /// Waits until the scenarios have followed what is asked for now, or the run is at its end.
+    pub async fn wait_until_followed(&self) {
+        let wanted = self.asked();
+        let mut followed = self.followed.subscribe();
+        let done = followed.wait_for(|followed| *followed == wanted);
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = self.over.cancelled() => {}
+            // The sender lives as long as this.
+            _ = done => {}
+        }
+    }
+
+    /// Whether the run is held.
     pub fn is_paused(&self) -> bool {
-        *self.paused.borrow()
+        self.control.borrow().paused
     }
 
     /// Waits as long as the begin is held back.
@@ -178,22 +228,19 @@ impl RunState {
             self.enter(Phase::Paused);
         }
         // The sender lives as long as this.
-        let _ = self.paused.subscribe().wait_for(|paused| !paused).await;
+        let _ = self.control().wait_for(|control| !control.paused).await;
     }
 
-    /// Changes the number of VUs of externally controlled scenarios.
-    pub fn scale_to(&self, vus: u64) {
-        self.scale.send_replace(Some(vus));
+    /// The worker that runs functions of the script when they are asked for from outside.
+    pub(crate) fn offer_functions(&self, worker: mpsc::WeakSender<Command>) {
+        self.functions.send_replace(Some(worker));
     }
 
-    /// The number of VUs that was asked for from outside.
-    pub(crate) fn scale(&self) -> watch::Receiver<Option<u64>> {
-        self.scale.subscribe()
-    }
-
-    /// Whether the run is held back, as it changes.
-    pub(crate) fn paused(&self) -> watch::Receiver<bool> {
-        self.paused.subscribe()
+    /// Waits for the worker that runs functions; `None` when it has ended.
+    pub(crate) async fn functions(&self) -> Option<mpsc::Sender<Command>> {
+        let mut offered = self.functions.subscribe();
+        let offered = offered.wait_for(Option::is_some).await.ok()?.clone();
+        offered?.upgrade()
     }
 
     /// Notes whether a threshold is crossed at the moment.
@@ -232,8 +279,11 @@ impl RunState {
         self.marked_failed.load(Ordering::Relaxed)
     }
 
-    /// Ends the run now: every VU is interrupted.
+    /// Ends the run now: every VU is interrupted. A run that has finished stays as it is.
     pub fn stop(&self, why: TestEnd) {
+        if self.over.is_cancelled() {
+            return;
+        }
         let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
         end.get_or_insert(why);
         drop(end);

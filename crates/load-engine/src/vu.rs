@@ -40,6 +40,11 @@ pub trait Vu: 'static {
     /// again after it was stopped.
     fn activate(&mut self, activation: Rc<Activation>);
 
+    /// Does what an activation needs before its first iteration, so that this begins at once.
+    fn prepare(&mut self) -> impl Future<Output = ()> {
+        async {}
+    }
+
     /// Runs one iteration to its end, event loop included.
     fn iterate(&mut self, iteration: Iteration) -> impl Future<Output = IterationEnd>;
 

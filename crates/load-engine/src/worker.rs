@@ -114,14 +114,17 @@ impl Worker {
         }
     }
 
+    /// Where its commands go.
+    pub(crate) fn commands(&self) -> &mpsc::Sender<Command> {
+        &self.commands
+    }
+
     /// Asks for something; `None` when the worker has ended.
     pub(crate) async fn ask<T>(
         &self,
         command: impl FnOnce(oneshot::Sender<T>) -> Command,
     ) -> Option<T> {
-        let (reply, answer) = oneshot::channel();
-        self.commands.send(command(reply)).await.ok()?;
-        answer.await.ok()
+        ask(&self.commands, command).await
     }
 
     /// Tells something without waiting for it to be done; false when the worker has ended.
@@ -142,6 +145,16 @@ impl Worker {
             let _ = thread.join();
         }
     }
+}
+
+/// Asks the worker that takes these commands; `None` when it has ended.
+pub(crate) async fn ask<T>(
+    commands: &mpsc::Sender<Command>,
+    command: impl FnOnce(oneshot::Sender<T>) -> Command,
+) -> Option<T> {
+    let (reply, answer) = oneshot::channel();
+    commands.send(command(reply)).await.ok()?;
+    answer.await.ok()
 }
 
 async fn serve<P: Program>(kit: Kit<P>, mut inbox: mpsc::Receiver<Command>) {

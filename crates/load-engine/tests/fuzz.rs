@@ -9,7 +9,7 @@ use load_metrics::threshold::{Expression, parse_aggregation, parse_selector};
 use proptest::prelude::*;
 use serde_json::{Map, Value};
 
-const KEYS: [&str; 40] = [
+const KEYS: [&str; 44] = [
     "vus",
     "duration",
     "iterations",
@@ -50,9 +50,13 @@ const KEYS: [&str; 40] = [
     "abortOnFail",
     "delayAbortEval",
     "setupTimeout",
+    "rps",
+    "batch",
+    "tlsCipherSuites",
+    "summaryTimeUnit",
 ];
 
-const WORDS: [&str; 22] = [
+const WORDS: [&str; 24] = [
     "constant-vus",
     "ramping-vus",
     "shared-iterations",
@@ -71,6 +75,8 @@ const WORDS: [&str; 22] = [
     "10.0.0.0/8",
     "*.example.com",
     "tls1.2",
+    "inf",
+    "9999999999h",
     "1/3:2/3",
     "0,1/3,2/3,1",
     "",
@@ -82,6 +88,7 @@ fn leaf() -> BoxedStrategy<Value> {
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
         (-3..3000_i64).prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
         any::<f64>().prop_map(Value::from),
         prop::sample::select(&WORDS[..]).prop_map(Value::from),
         ".{0,12}".prop_map(Value::from),
@@ -120,6 +127,51 @@ fn scenarios() -> impl Strategy<Value = Value> {
     prop::collection::vec(("[a-z]{1,3}", one), 0..4).prop_map(|all| {
         let all: Map<String, Value> = all.into_iter().collect();
         Value::from(Map::from_iter([("scenarios".to_owned(), Value::from(all))]))
+    })
+}
+
+/// Texts that look like thresholds: pieces of such in any order.
+fn pieces_of_expressions() -> impl Strategy<Value = String> {
+    let pieces = [
+        "p(",
+        "95",
+        ")",
+        "avg",
+        "rate",
+        "count",
+        "<",
+        ">=",
+        "===",
+        " ",
+        "0.1",
+        "1e9",
+        "-",
+        "{",
+        "}",
+        "a:b",
+        ",",
+        "\"",
+        "http_reqs",
+        "\u{e4}",
+    ];
+    prop::collection::vec(prop::sample::select(pieces.to_vec()), 0..10)
+        .prop_map(|pieces| pieces.concat())
+}
+
+/// A whole sequence: its points, in one of the ways to write them.
+fn sequence() -> impl Strategy<Value = Vec<String>> {
+    let cuts = prop::collection::btree_set(1..60_u32, 0..5);
+    (cuts, 0..3_u8).prop_map(|(cuts, form)| {
+        let write = |cut: u32| match form {
+            0 => format!("{cut}/60"),
+            1 => format!("{}", f64::from(cut) / 100.0),
+            _ => format!("{cut}%"),
+        };
+        let inner = cuts.into_iter().map(write);
+        std::iter::once("0".to_owned())
+            .chain(inner)
+            .chain(std::iter::once("1".to_owned()))
+            .collect()
     })
 }
 
@@ -165,11 +217,38 @@ proptest! {
     }
 
     #[test]
+    fn the_parts_of_a_sequence_are_the_whole(
+        points in sequence(),
+        count in 0..2000_u64,
+        vus in 0..80_u64,
+    ) {
+        let text = points.join(",");
+        let mut all = Vec::new();
+        let (mut by_vus, mut shares) = (0, 0.0);
+        for pair in points.windows(2) {
+            let piece = format!("{}:{}", pair[0], pair[1]);
+            let segment = Segment::parse(Some(&piece), Some(&text)).expect("a part of it");
+            let stripe = segment.stripe();
+            let mine = stripe.scale(count);
+            // The numbers below `count`, and no others.
+            all.extend((0..mine).filter_map(|n| stripe.nth(n)));
+            prop_assert!(stripe.nth(mine).is_none_or(|next| next >= count));
+            by_vus += segment.stripe_by_vus(vus).scale(count);
+            shares += segment.share();
+        }
+        all.sort_unstable();
+        prop_assert!(all.into_iter().eq(0..count));
+        prop_assert_eq!(by_vus, count);
+        prop_assert!((shares - 1.0_f64).abs() < 1e-9);
+    }
+
+    #[test]
     fn threshold_expressions_of_any_text_are_refused_or_read(
         text in "(p\\(|avg|count|rate|value|med|min|max|.){0,3}[()0-9. ]{0,8}[<>=!]{0,3}[ 0-9.eE+-]{0,9}.{0,4}",
+        pieces in pieces_of_expressions(),
         any in ".{0,40}",
     ) {
-        for text in [&text, &any] {
+        for text in [&text, &pieces, &any] {
             let _ = Expression::parse(text);
             let _ = parse_aggregation(text);
             let _ = parse_selector(text);

@@ -22,21 +22,23 @@ impl Control for Held {
         *self.status.lock().unwrap()
     }
 
-    fn set_paused(&self, paused: bool) -> Result<(), Refusal> {
+    fn set_paused(&self, paused: bool) -> Running<'_> {
         let mut status = self.status.lock().unwrap();
-        if status.paused == paused {
-            return Err(Refusal::pause("execution is already paused"));
-        }
-        status.paused = paused;
-        Ok(())
+        let changed = if status.paused == paused {
+            Err(Refusal::pause("execution is already paused"))
+        } else {
+            status.paused = paused;
+            Ok(())
+        };
+        Box::pin(async { changed })
     }
 
     fn stop(&self) {
         self.status.lock().unwrap().stopped = true;
     }
 
-    fn scale(&self, _: Option<i64>, _: Option<i64>) -> Result<(), Refusal> {
-        Err(Refusal::not_scalable())
+    fn scale(&self, _: Option<i64>, _: Option<i64>) -> Running<'_> {
+        Box::pin(async { Err(Refusal::not_scalable()) })
     }
 
     fn metrics(&self) -> Vec<MetricView> {
@@ -67,12 +69,12 @@ impl Control for Held {
         self.setup.lock().unwrap().clone()
     }
 
-    fn set_setup_data(&self, data: Value) {
-        *self.setup.lock().unwrap() = Some(data);
+    fn set_setup_data(&self, data: Option<Value>) {
+        *self.setup.lock().unwrap() = data;
     }
 
     fn run_setup(&self) -> Running<'_> {
-        self.set_setup_data(json!({"a": [1, "x"]}));
+        self.set_setup_data(Some(json!({"a": [1, "x"]})));
         Box::pin(async { Ok(()) })
     }
 

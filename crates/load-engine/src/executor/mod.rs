@@ -1,13 +1,13 @@
 //! When iterations begin: one file per executor, all over the same VU pool.
 
 mod arrival;
-mod arrival_times;
 mod constant_vus;
 mod external;
 mod iterations;
 mod ramping_vus;
 mod stand;
 
+pub(crate) use arrival::Seat as ArrivalSeat;
 pub use stand::Board;
 pub(crate) use stand::Stand;
 

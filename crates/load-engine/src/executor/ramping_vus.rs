@@ -15,9 +15,9 @@ use crate::vu::Interrupt;
 
 /// A place in the ramp: occupied when more VUs than its number are planned.
 pub(super) struct Place {
-    seat: Arc<Seat>,
-    vu: Running,
-    interrupt: Interrupt,
+    pub(super) seat: Arc<Seat>,
+    pub(super) vu: Running,
+    pub(super) interrupt: Interrupt,
     /// When it is leaving: until when its iteration may go on.
     hard_stop: Option<Instant>,
 }

@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use load_metrics::{SystemTag, builtin};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
-use crate::fine_clock::FineClock;
 use crate::job::Job;
 use crate::log::Logger;
 use crate::options::Scenario;
 use crate::pool::{Handle, Pool};
+use crate::run::Workers;
 use crate::segment::{Segment, Stripe};
 use crate::source::Source;
 use crate::state::RunState;
@@ -28,10 +28,9 @@ pub(crate) struct Stand {
     pub(crate) workers: Rc<Vec<Worker>>,
     pub(crate) run: Arc<RunState>,
     pub(crate) segment: Segment,
-    pub(crate) setup_data: Option<Arc<str>>,
     pub(crate) logger: Logger,
-    /// For start times that must be exact.
-    pub(crate) clock: FineClock,
+    /// Where VUs run; on a paused clock everything is a task.
+    pub(crate) vus_on: Workers,
     /// Ends all iterations of the scenario; child of the run's.
     pub(crate) interrupt: Interrupt,
 }
@@ -144,26 +143,22 @@ impl Stand {
 
     /// Gives a free VU its work.
     pub(super) async fn start(&self, source: Source, interrupt: Interrupt) -> Running {
-        self.start_with(self.pool.take().await, source, interrupt, None)
+        self.start_with(self.pool.take().await, source, interrupt)
             .await
     }
 
-    /// Gives this VU its work; `free` is told its seat after each iteration.
+    /// Gives this VU its work.
     pub(super) async fn start_with(
         &self,
         handle: Handle,
         source: Source,
         interrupt: Interrupt,
-        free: Option<(mpsc::UnboundedSender<usize>, usize)>,
     ) -> Running {
         let (ended, ending) = oneshot::channel();
-        let (free, seat) = free.map_or((None, 0), |(free, seat)| (Some(free), seat));
         let job = Job {
             activation: self.activation(interrupt),
             source,
             ended,
-            free,
-            seat,
         };
         // When the worker has ended the job is dropped, and with it `ended`: the VU counts as free.
         let _ = handle.jobs.send(Box::new(job)).await;
@@ -241,7 +236,7 @@ impl Stand {
             function: self.scenario.function().to_owned(),
             env: env.map(|(k, v)| (k.clone(), v.clone())).collect(),
             tags: self.tags(),
-            setup_data: self.setup_data.clone(),
+            setup_data: self.run.setup_data(),
             interrupt,
         }
     }
@@ -258,6 +253,11 @@ impl Stand {
         own.chain(name).collect()
     }
 
+    fn by_most(&self, vus: Option<i64>) -> Stripe {
+        let vus = u64::try_from(vus.unwrap_or(0)).unwrap_or(0);
+        self.segment.stripe_by_vus(vus)
+    }
+
     fn new_state(&self, started: Instant) -> ScenarioState {
         use crate::options::Executor as E;
         let whole = |count: Option<i64>| u64::try_from(count.unwrap_or(1)).unwrap_or(0);
@@ -270,6 +270,9 @@ impl Stand {
                 self.stripe().scale(whole(c.vus)) * whole(c.iterations),
                 self.stripe(),
             ),
+            // As starts are dealt, by the VUs that there may be.
+            E::ConstantArrivalRate(c) => (0, self.by_most(c.max_vus.or(c.pre_allocated_vus))),
+            E::RampingArrivalRate(c) => (0, self.by_most(c.max_vus.or(c.pre_allocated_vus))),
             _ => (0, self.stripe()),
         };
         let unix = SystemTime::now()

@@ -8,7 +8,10 @@ use load_metrics::{Aggregate, Registry};
 use serde_json::Value;
 
 use super::{Control, MetricView, Refusal, Running, Status};
+use crate::functions::{self, FunctionError};
+use crate::log::{Level, Logger};
 use crate::options::Executor;
+use crate::options::scenario::ExternallyControlled;
 use crate::output::CheckResult;
 use crate::state::{Phase, RunState, TestEnd};
 use crate::thresholds::Thresholds;
@@ -21,6 +24,7 @@ pub struct Live {
     aggregate: Arc<Mutex<Aggregate>>,
     /// Its own copy: those of the run belong to the task that watches them.
     thresholds: Mutex<Thresholds>,
+    logger: Logger,
 }
 
 /// k6's number for a run that was ended before its time.
@@ -35,6 +39,7 @@ impl Live {
         state: Arc<RunState>,
         registry: Arc<Registry>,
         aggregate: Arc<Mutex<Aggregate>>,
+        logger: Logger,
     ) -> Result<Self, ExpressionError> {
         let thresholds = match &state.options().thresholds {
             Some(configured) => Thresholds::new(configured, &registry)?,
@@ -45,15 +50,83 @@ impl Live {
             registry,
             aggregate,
             thresholds: Mutex::new(thresholds),
+            logger,
         })
     }
 
-    /// What was asked for last, or at the beginning.
-    fn wanted_vus(&self, first: Option<i64>) -> i64 {
-        let asked = *self.state.scale().borrow();
-        asked.map_or(first.unwrap_or(1), |vus| {
-            i64::try_from(vus).unwrap_or(i64::MAX)
+    /// The scenario that is controlled from outside, if there is one.
+    fn external(&self) -> Option<&ExternallyControlled> {
+        let mut scenarios = self.state.options().scenarios().iter();
+        scenarios.find_map(|scenario| match &scenario.executor {
+            Executor::ExternallyControlled(config) => Some(config),
+            _ => None,
         })
+    }
+
+    /// Before scenarios run nothing follows: what is asked for then holds from their begin.
+    async fn wait_until_followed(&self) {
+        if self.state.phase() == Phase::Running as u8 {
+            self.state.wait_until_followed().await;
+        }
+    }
+
+    async fn pause_or_resume(&self, paused: bool) -> Result<(), Refusal> {
+        let is_paused = self.state.is_paused();
+        if self.state.phase() <= Phase::Paused as u8 && is_paused {
+            if paused {
+                return Err(Refusal::pause("execution is already paused"));
+            }
+            self.state.ask(|asked| asked.paused = false);
+            return Ok(());
+        }
+        let is_external =
+            |executor: &Executor| matches!(executor, Executor::ExternallyControlled(_));
+        let mut scenarios = self.state.options().scenarios().iter();
+        if let Some(named) = scenarios.find(|scenario| !is_external(&scenario.executor)) {
+            let (executor, name) = (named.executor.name(), &named.name);
+            return Err(Refusal::pause(format!(
+                "{executor} executor '{name}' doesn't support pause and resume operations after \
+                 its start"
+            )));
+        }
+        if is_paused == paused {
+            let state = if paused {
+                "was already paused"
+            } else {
+                "wasn't paused"
+            };
+            return Err(Refusal::pause(format!("test execution {state}")));
+        }
+        self.state.ask(|asked| asked.paused = paused);
+        self.wait_until_followed().await;
+        Ok(())
+    }
+
+    async fn rescale(&self, vus: Option<i64>, most: Option<i64>) -> Result<(), Refusal> {
+        let external = self.external().ok_or_else(Refusal::not_scalable)?;
+        let asked = self.state.asked();
+        let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        let least = external.max_vus.or(external.vus).unwrap_or(1);
+        let most = most.unwrap_or_else(|| asked.most_vus.map_or(least, number));
+        let vus = vus.unwrap_or_else(|| asked.vus.map_or(external.vus.unwrap_or(1), number));
+        let (vus, most) = check_scale(vus, most, least)?;
+        self.state.ask(|asked| {
+            asked.vus = Some(vus);
+            asked.most_vus = Some(most);
+        });
+        self.wait_until_followed().await;
+        Ok(())
+    }
+
+    fn failed(&self, title: &'static str, error: &FunctionError) -> Refusal {
+        let detail = error.to_string();
+        let fields = [("error", detail.as_str())];
+        self.logger.log(Level::Error, title, &fields);
+        Refusal {
+            status: 500,
+            title,
+            detail,
+        }
     }
 
     fn crossed(&self) -> Vec<String> {
@@ -76,78 +149,21 @@ impl Control for Live {
             vus: count(&self.state.instance.vus_active),
             vus_max: count(&self.state.instance.vus_initialized),
             stopped,
-            running: phase > Phase::Paused as u8 && !ended,
+            running: phase > Phase::Paused as u8 && (!ended || stopped),
             tainted: !self.crossed().is_empty(),
         }
     }
 
-    fn set_paused(&self, paused: bool) -> Result<(), Refusal> {
-        let waits = self.state.is_paused() && self.state.phase() <= Phase::Paused as u8;
-        if waits && paused {
-            return Err(Refusal::pause("execution is already paused"));
-        }
-        if waits {
-            self.state.set_paused(false);
-            return Ok(());
-        }
-        let is_external =
-            |executor: &Executor| matches!(executor, Executor::ExternallyControlled(_));
-        let scenarios = self.state.options().scenarios();
-        if scenarios
-            .iter()
-            .all(|scenario| is_external(&scenario.executor))
-        {
-            self.state.set_paused(paused);
-            return Ok(());
-        }
-        let named = scenarios
-            .iter()
-            .find(|scenario| !is_external(&scenario.executor));
-        let (executor, name) = named.map_or(("", ""), |scenario| {
-            (scenario.executor.name(), scenario.name.as_str())
-        });
-        Err(Refusal::pause(format!(
-            "{executor} executor '{name}' doesn't support pause and resume operations after its \
-             start"
-        )))
+    fn set_paused(&self, paused: bool) -> Running<'_> {
+        Box::pin(self.pause_or_resume(paused))
     }
 
     fn stop(&self) {
         self.state.stop(TestEnd::RestApi);
     }
 
-    fn scale(&self, vus: Option<i64>, most: Option<i64>) -> Result<(), Refusal> {
-        let mut scenarios = self.state.options().scenarios().iter();
-        let external = scenarios.find_map(|scenario| match &scenario.executor {
-            Executor::ExternallyControlled(config) => Some(config),
-            _ => None,
-        });
-        let Some(config) = external else {
-            return Err(Refusal::not_scalable());
-        };
-        let refused = |detail: String| {
-            Err(Refusal {
-                status: 400,
-                title: "Config update error",
-                detail,
-            })
-        };
-        let limit = config.max_vus.or(config.vus).unwrap_or(1);
-        if most.is_some_and(|most| most > limit) {
-            return refused(format!(
-                "the number of VUs that there may be stays at {limit}"
-            ));
-        }
-        let most = most.unwrap_or(limit);
-        let wanted = vus.unwrap_or_else(|| self.wanted_vus(config.vus).min(most));
-        if wanted > most {
-            return refused(format!("there may be {most} VUs at most, not {wanted}"));
-        }
-        let Ok(wanted) = u64::try_from(wanted) else {
-            return refused("the number of VUs can't be negative".to_owned());
-        };
-        self.state.scale_to(wanted);
-        Ok(())
+    fn scale(&self, vus: Option<i64>, most: Option<i64>) -> Running<'_> {
+        Box::pin(self.rescale(vus, most))
     }
 
     fn metrics(&self) -> Vec<MetricView> {
@@ -185,24 +201,59 @@ impl Control for Live {
         serde_json::from_str(&self.state.setup_data()?).ok()
     }
 
-    fn set_setup_data(&self, data: Value) {
-        self.state.set_setup_data(Some(data.to_string().into()));
+    fn set_setup_data(&self, data: Option<Value>) {
+        let text = data.map(|data| data.to_string().into());
+        self.state.set_setup_data(text);
     }
 
     fn run_setup(&self) -> Running<'_> {
-        Box::pin(async { Err(not_on_demand("setup")) })
+        Box::pin(async {
+            let worker = self.state.functions().await.ok_or_else(has_ended)?;
+            let interrupt = self.state.stopped().child_token();
+            let done = functions::setup(&worker, &self.state, interrupt).await;
+            done.map_err(|error| self.failed("Error executing setup", &error))
+        })
     }
 
     fn run_teardown(&self) -> Running<'_> {
-        Box::pin(async { Err(not_on_demand("teardown")) })
+        Box::pin(async {
+            let worker = self.state.functions().await.ok_or_else(has_ended)?;
+            let done = functions::teardown(&worker, &self.state).await;
+            done.map_err(|error| self.failed("Error executing teardown", &error))
+        })
     }
 }
 
-fn not_on_demand(function: &str) -> Refusal {
+/// The numbers if an externally controlled scenario can have them.
+fn check_scale(vus: i64, most: i64, least: i64) -> Result<(u64, u64), Refusal> {
+    let refused = |detail: String| Refusal {
+        status: 400,
+        title: "Config update error",
+        detail,
+    };
+    let invalid = |why: &str| refused(format!("invalid configuration supplied: {why}"));
+    let Ok(count) = u64::try_from(vus) else {
+        return Err(invalid("the number of VUs can't be negative"));
+    };
+    if vus > most {
+        return Err(invalid(&format!(
+            "the number of active VUs ({vus}) must be less than or equal to the number of maxVUs \
+             ({most})"
+        )));
+    }
+    if most < least {
+        return Err(refused(format!(
+            "the new number of max VUs cannot be lower than the starting number of max VUs ({least})"
+        )));
+    }
+    Ok((count, u64::try_from(most).unwrap_or(count)))
+}
+
+fn has_ended() -> Refusal {
     Refusal {
-        status: 501,
-        title: "Not Implemented",
-        detail: format!("{function}() runs as a part of the test, not on demand"),
+        status: 500,
+        title: "Error executing function",
+        detail: "the run has ended".to_owned(),
     }
 }
 
@@ -223,22 +274,48 @@ mod tests {
         crate::options::derive::scenarios(&mut options).unwrap();
         let aggregate = Arc::new(Mutex::new(Aggregate::default()));
         let state = Arc::new(RunState::new(Arc::new(options)));
-        Live::new(state, Arc::new(Registry::new()), aggregate).unwrap()
+        let registry = Arc::new(Registry::new());
+        Live::new(state, registry, aggregate, Logger::silent()).unwrap()
     }
 
-    #[test]
-    fn a_paused_run_can_be_resumed_but_not_paused_again() {
+    #[tokio::test]
+    async fn a_paused_run_can_be_resumed_but_not_paused_again() {
         let live = live(json!({"paused": true, "vus": 1, "duration": "1s"}));
         assert!(live.status().paused);
-        let refused = live.set_paused(true).unwrap_err();
+        let refused = live.set_paused(true).await.unwrap_err();
         assert_eq!(refused.detail, "execution is already paused");
-        live.set_paused(false).unwrap();
+        live.set_paused(false).await.unwrap();
         assert!(!live.status().paused);
-        let refused = live.set_paused(true).unwrap_err();
+        let refused = live.set_paused(true).await.unwrap_err();
         assert_eq!(
             refused.detail,
             "constant-vus executor 'default' doesn't support pause and resume operations after \
              its start"
+        );
+    }
+
+    #[test]
+    fn numbers_that_do_not_fit_are_refused_in_k6s_words() {
+        let check = |vus, most, detail: &str| {
+            let refused = check_scale(vus, most, 4).unwrap_err();
+            assert_eq!((refused.status, refused.detail.as_str()), (400, detail));
+        };
+        assert_eq!(check_scale(3, 6, 4), Ok((3, 6)));
+        check(
+            9,
+            6,
+            "invalid configuration supplied: the number of active VUs (9) must be less than or \
+             equal to the number of maxVUs (6)",
+        );
+        check(
+            1,
+            2,
+            "the new number of max VUs cannot be lower than the starting number of max VUs (4)",
+        );
+        check(
+            -1,
+            4,
+            "invalid configuration supplied: the number of VUs can't be negative",
         );
     }
 
@@ -250,7 +327,8 @@ mod tests {
         assert!(live.status().stopped);
         live.state.enter(Phase::Ended);
         assert_eq!(live.status().phase, INTERRUPTED);
-        assert!(!live.status().running);
+        // As in k6: a run that was stopped counts as running as long as it is served.
+        assert!(live.status().running);
     }
 
     #[test]

@@ -26,20 +26,20 @@ pub trait Control: Send + Sync + 'static {
     /// How the run is.
     fn status(&self) -> Status;
 
-    /// Holds the run or lets it go.
+    /// Holds the run or lets it go; done when it is so.
     ///
     /// # Errors
-    /// When it is paused already, or no executor can pause.
-    fn set_paused(&self, paused: bool) -> Result<(), Refusal>;
+    /// When it is so already, or no executor can pause.
+    fn set_paused(&self, paused: bool) -> Running<'_>;
 
     /// Ends the run.
     fn stop(&self);
 
-    /// Changes the number of VUs; `None` leaves a number as it is.
+    /// Changes the number of VUs, done when there are so many; `None` leaves a number as it is.
     ///
     /// # Errors
     /// When no executor is controlled from outside, or the numbers do not fit.
-    fn scale(&self, vus: Option<i64>, max_vus: Option<i64>) -> Result<(), Refusal>;
+    fn scale(&self, vus: Option<i64>, max_vus: Option<i64>) -> Running<'_>;
 
     /// The metrics that have samples or thresholds.
     fn metrics(&self) -> Vec<MetricView>;
@@ -54,7 +54,7 @@ pub trait Control: Send + Sync + 'static {
     fn setup_data(&self) -> Option<Value>;
 
     /// Sets what `setup` shall seem to have returned.
-    fn set_setup_data(&self, data: Value);
+    fn set_setup_data(&self, data: Option<Value>);
 
     /// Runs `setup` and keeps what it returns.
     fn run_setup(&self) -> Running<'_>;

@@ -54,7 +54,11 @@ async fn show_status(State(run): Run) -> Response {
 }
 
 async fn change_status(State(run): Run, body: Bytes) -> Response {
-    match parse_change(&body).and_then(|change| change.apply(run.as_ref())) {
+    let changed = match parse_change(&body) {
+        Ok(change) => change.apply(run.as_ref()).await,
+        Err(refusal) => Err(refusal),
+    };
+    match changed {
         Ok(()) => answer(JSON_UTF8, &view::status(&run.status())),
         Err(refusal) => refuse(JSON_UTF8, &refusal),
     }
@@ -91,12 +95,12 @@ async fn show_setup(State(run): Run) -> Response {
 
 async fn set_setup(State(run): Run, body: Bytes) -> Response {
     if body.is_empty() {
-        run.set_setup_data(Value::Null);
+        run.set_setup_data(None);
         return answer(JSON, &view::setup_data(None));
     }
     match parse(&body) {
         Ok(data) => {
-            run.set_setup_data(data);
+            run.set_setup_data(Some(data));
             answer(JSON, &view::setup_data(run.setup_data()))
         }
         Err(detail) => refuse(
@@ -135,16 +139,16 @@ struct Change {
 
 impl Change {
     /// A stop wins over all else, as in k6.
-    fn apply(self, run: &dyn Control) -> Result<(), Refusal> {
+    async fn apply(self, run: &dyn Control) -> Result<(), Refusal> {
         if self.stopped {
             run.stop();
             return Ok(());
         }
         if let Some(paused) = self.paused {
-            run.set_paused(paused)?;
+            run.set_paused(paused).await?;
         }
         if self.vus.is_some() || self.vus_max.is_some() {
-            run.scale(self.vus, self.vus_max)?;
+            run.scale(self.vus, self.vus_max).await?;
         }
         Ok(())
     }
@@ -196,9 +200,27 @@ fn parse(body: &[u8]) -> Result<Value, String> {
             Some(first) if !"{[\"-0123456789tfn".contains(first) => {
                 format!("invalid character '{first}' looking for beginning of value")
             }
-            Some(_) => error.to_string(),
+            Some(_) => go_literal(text.trim_start()).unwrap_or_else(|| error.to_string()),
         }
     })
+}
+
+/// What Go says of something that begins like a literal and is none.
+fn go_literal(text: &str) -> Option<String> {
+    let literal = match text.chars().next()? {
+        't' => "true",
+        'f' => "false",
+        'n' => "null",
+        _ => return None,
+    };
+    let wrong = text
+        .chars()
+        .zip(literal.chars())
+        .find(|(is, should)| is != should);
+    let (is, should) = wrong?;
+    Some(format!(
+        "invalid character '{is}' in literal {literal} (expecting '{should}')"
+    ))
 }
 
 fn not_found(detail: &str) -> Refusal {

@@ -327,6 +327,19 @@ fn values(sink: &Sink, stats: &[String], run_time: Duration) -> Vec<(String, f64
     }
 }
 
+/// The part as it is shown. A scenario called `default` is none: its groups stand for themselves.
+fn shown(part: &Part) -> Part {
+    let is_default = part.scenario == "default";
+    Part {
+        scenario: if is_default {
+            String::new()
+        } else {
+            part.scenario.clone()
+        },
+        group: part.group.clone(),
+    }
+}
+
 /// Every scenario, and every group of it.
 fn part_views(
     aggregate: &Aggregate,
@@ -337,12 +350,12 @@ fn part_views(
     let checks = aggregate.checks();
     let parts = aggregate.parts();
     let mut wanted: Vec<Part> = Vec::new();
-    for part in &parts {
+    for part in parts.iter().map(|part| shown(part)) {
         let whole = Part {
             scenario: part.scenario.clone(),
             group: String::new(),
         };
-        for part in [whole, (*part).clone()] {
+        for part in [whole, part] {
             let named = !part.scenario.is_empty() || !part.group.is_empty();
             if named && !wanted.contains(&part) {
                 wanted.push(part);
@@ -354,6 +367,7 @@ fn part_views(
         .into_iter()
         .map(|part| {
             let inside = |other: &Part| {
+                let other = shown(other);
                 other.scenario == part.scenario
                     && (part.group.is_empty() || other.group == part.group)
             };

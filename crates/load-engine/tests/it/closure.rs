@@ -1,6 +1,8 @@
 //! A program that is a Rust closure: executors must not see the difference to a script.
 
+use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,6 +22,7 @@ use tokio::time::Instant;
 /// One iteration as it was seen.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Seen {
+    pub at: Instant,
     pub at_ms: u64,
     pub vu: u64,
     pub iteration: Iteration,
@@ -71,7 +74,8 @@ impl Vu for ClosureVu {
     }
 
     async fn iterate(&mut self, iteration: Iteration) -> IterationEnd {
-        let at_ms = u64::try_from(self.started.elapsed().as_millis()).expect("short");
+        let at = Instant::now();
+        let at_ms = u64::try_from((at - self.started).as_millis()).expect("short");
         let interrupt = self
             .activation
             .as_ref()
@@ -84,6 +88,7 @@ impl Vu for ClosureVu {
         };
         let vu = self.context.ids.in_test;
         self.seen.lock().expect("no panics").push(Seen {
+            at,
             at_ms,
             vu,
             iteration,
@@ -123,6 +128,10 @@ pub struct Finished {
     /// In order of their beginning.
     pub seen: Vec<Seen>,
     pub state: Arc<RunState>,
+    /// VUs at work, looked at again and again: when, and how many.
+    pub active: Vec<(Duration, u64)>,
+    /// When its first scenario began.
+    pub begin: Instant,
 }
 
 impl Finished {
@@ -136,16 +145,57 @@ impl Finished {
 
 /// Runs the options (JSON) with iterations that take `takes_ms`, on a paused clock.
 pub fn run(options: &str, takes_ms: u64) -> Finished {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build()
-        .expect("a runtime");
-    let local = tokio::task::LocalSet::new();
-    local.block_on(&runtime, execute(options, Duration::from_millis(takes_ms)))
+    run_looked_at(options, takes_ms, Duration::from_secs(3600))
 }
 
-async fn execute(options: &str, takes: Duration) -> Finished {
+/// The same, and looks at the VUs that work so long after the begin and as often.
+pub fn run_looked_at(options: &str, takes_ms: u64, every: Duration) -> Finished {
+    let how = How {
+        takes: Duration::from_millis(takes_ms),
+        workers: Workers::Local,
+        every,
+    };
+    block_on(true, execute(options, how))
+}
+
+/// The same on the real clock, on two threads.
+pub fn run_in_real_time(options: &str, takes_ms: u64) -> Finished {
+    let how = How {
+        takes: Duration::from_millis(takes_ms),
+        workers: Workers::Threads(2),
+        every: Duration::from_secs(3600),
+    };
+    block_on(false, execute(options, how))
+}
+
+fn block_on(paused: bool, run: impl Future<Output = Finished>) -> Finished {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(paused)
+        .build()
+        .expect("a runtime");
+    tokio::task::LocalSet::new().block_on(&runtime, run)
+}
+
+/// How a run is made.
+struct How {
+    takes: Duration,
+    workers: Workers,
+    every: Duration,
+}
+
+type Looks = Rc<RefCell<Vec<(Duration, u64)>>>;
+
+async fn look(state: Arc<RunState>, every: Duration, active: Looks) {
+    let begin = Instant::now();
+    loop {
+        tokio::time::sleep(every).await;
+        let count = state.instance.vus_active.load(Ordering::Relaxed);
+        active.borrow_mut().push((begin.elapsed(), count));
+    }
+}
+
+async fn execute(options: &str, how: How) -> Finished {
     let value: Value = serde_json::from_str(options).expect("valid JSON");
     let mut options = json::read(&value).expect("valid options").options;
     derive::scenarios(&mut options).expect("derivable");
@@ -163,7 +213,7 @@ async fn execute(options: &str, takes: Duration) -> Finished {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let started = Instant::now();
     let program = Arc::new(Closure {
-        takes,
+        takes: how.takes,
         started,
         seen: Arc::clone(&seen),
     });
@@ -174,20 +224,28 @@ async fn execute(options: &str, takes: Duration) -> Finished {
         segment,
         thresholds,
         logger: Logger::silent(),
-        workers: Workers::Local,
+        workers: how.workers,
         by_part: false,
         outputs: None,
         aggregate: Arc::new(Mutex::new(Aggregate::default())),
-        boards,
+        boards: boards.clone(),
         summary_data: Box::new(|summary| to_data(summary, Terminal::default())),
         gatherer: Gatherer::default(),
+        linger: None,
     };
+    let active = Rc::default();
+    let looking = look(Arc::clone(&state), how.every, Rc::clone(&active));
+    let looking = tokio::task::spawn_local(looking);
     let outcome = run.execute().await;
+    looking.abort();
+    let begin = boards[0].state.get().map_or(started, |state| state.started);
     let mut seen = seen.lock().expect("no panics").clone();
     seen.sort_by_key(|seen| (seen.at_ms, seen.vu));
     Finished {
         outcome,
         seen,
         state,
+        active: active.take(),
+        begin,
     }
 }

@@ -2,4 +2,4 @@
 
 mod closure;
 mod executors;
-mod fuzz;
+mod pacing;

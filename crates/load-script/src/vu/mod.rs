@@ -34,8 +34,6 @@ pub struct ScriptVu {
     exports: Option<Persistent<Object<'static>>>,
     /// What `setup` returned, as this VU's own copy.
     setup_data: Option<Persistent<rquickjs::Value<'static>>>,
-    /// The activation has not been told to the script.
-    is_fresh: bool,
     isolate: Isolate,
     state: Box<VuState>,
 }
@@ -54,7 +52,6 @@ impl ScriptVu {
             fiber,
             exports: None,
             setup_data: None,
-            is_fresh: false,
             isolate,
             state,
         };
@@ -139,9 +136,15 @@ impl load_engine::Vu for ScriptVu {
             .collect();
         state.set_base(state.recorder.extend(&state.recorder.root(), &pairs));
         *state.interrupt.borrow_mut() = activation.interrupt.clone();
-        // The rest touches the realm and has to wait for the fiber.
-        self.is_fresh = true;
+        // The rest touches the realm and has to wait for the fiber: `prepare` does it.
         *self.state.activation.borrow_mut() = Some(activation);
+    }
+
+    async fn prepare(&mut self) {
+        let activation = self.state.activation.borrow().clone();
+        if let Some(activation) = activation {
+            self.tell(&activation).await;
+        }
     }
 
     async fn iterate(&mut self, iteration: Iteration) -> IterationEnd {
@@ -149,9 +152,6 @@ impl load_engine::Vu for ScriptVu {
             return IterationEnd::Interrupted;
         };
         self.state.begin_iteration(iteration);
-        if std::mem::take(&mut self.is_fresh) {
-            self.tell(&activation).await;
-        }
         let (exports, data) = (self.exports.clone(), self.setup_data.clone());
         let call = |ctx: &Ctx<'_>, state: &VuState| {
             run::iterate(ctx, state, (exports, data, &activation.function))

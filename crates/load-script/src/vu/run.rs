@@ -92,7 +92,7 @@ pub(crate) fn init<'js>(ctx: &Ctx<'js>, state: &VuState) -> Result<Object<'js>, 
     define(
         &ctx.globals(),
         c"__VU",
-        convert::number(ctx, state.ids.in_test as f64),
+        convert::number(ctx, state.ids.in_instance as f64),
         Visible::Yes,
     )?;
     let entry = state.script.entry();
@@ -400,7 +400,7 @@ impl VuState {
             pairs.push(("iter", iteration.in_vu.to_string()));
         }
         if self.recorder.wants(SystemTag::Vu) {
-            pairs.push(("vu", self.ids.in_test.to_string()));
+            pairs.push(("vu", self.ids.in_instance.to_string()));
         }
         *self.tagging.metadata.borrow_mut() =
             Some(std::sync::Arc::new(pairs.into_iter().collect()));

@@ -129,6 +129,7 @@ async fn execute(script: &str) -> Finished {
         boards,
         summary_data: Box::new(|summary| to_data(summary, Terminal::default())),
         gatherer: Gatherer::default(),
+        linger: None,
     };
     let outcome = run.execute().await;
     let lines = lines.lock().unwrap_or_else(PoisonError::into_inner).clone();

@@ -116,7 +116,7 @@ impl Agent {
             run: Arc::clone(&vu.run),
             logger: vu.logger.clone(),
             place: (
-                vu.ids.in_test,
+                vu.ids.in_instance,
                 vu.iteration.get().map_or(0, |iteration| iteration.in_vu),
             ),
             late: vu.run.measures_intended().then(|| {

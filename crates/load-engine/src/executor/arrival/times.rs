@@ -5,6 +5,9 @@ use std::time::Duration;
 use crate::options::Stage;
 use crate::segment::Stripe;
 
+/// When iterations begin, after the scenario's start; ascending.
+pub(super) type Times = Box<dyn Iterator<Item = Duration> + Send>;
+
 /// A rate in iterations per time unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rate {
@@ -20,11 +23,7 @@ impl Rate {
 
 /// Start times at a constant rate, from 0, before `duration`; this instance's share of them. The
 /// period is that of the whole test, in whole nanoseconds.
-pub(super) fn constant(
-    rate: Rate,
-    duration: Duration,
-    stripe: Stripe,
-) -> Box<dyn Iterator<Item = Duration>> {
+pub(super) fn constant(rate: Rate, duration: Duration, stripe: Stripe) -> Times {
     let period = rate.unit.as_nanos() / u128::from(rate.count.max(1));
     let times = (0..).map_while(move |index| {
         let number = stripe.nth(index)?;
@@ -34,11 +33,7 @@ pub(super) fn constant(
 }
 
 /// Start times of a ramp: start k (from 1) comes when the area under the rate reaches k.
-pub(super) fn ramping(
-    start: Rate,
-    stages: Vec<Stage>,
-    stripe: Stripe,
-) -> Box<dyn Iterator<Item = Duration>> {
+pub(super) fn ramping(start: Rate, stages: Vec<Stage>, stripe: Stripe) -> Times {
     let unit = start.unit;
     let mut pieces = Vec::new();
     let (mut begin, mut area, mut from) = (0.0, 0.0, start.per_nano());

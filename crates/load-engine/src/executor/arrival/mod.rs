@@ -1,21 +1,29 @@
 //! `constant-arrival-rate` and `ramping-arrival-rate`: iterations begin when the plan says so,
 //! whether or not earlier ones have ended.
 
-use std::collections::VecDeque;
+mod dispatch;
+mod seats;
+mod times;
+
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::sleep_until;
 
+use self::dispatch::{Dispatch, Drops};
+pub(crate) use self::seats::Seat;
+use self::seats::Seats;
+use self::times::{Rate, Times, constant, ramping};
 use super::Stand;
-use super::arrival_times::{Rate, constant, ramping};
 use super::stand::Running;
 use crate::log::Level;
 use crate::options::scenario::{ConstantArrivalRate, RampingArrivalRate};
 use crate::plan::scale;
 use crate::pool::Handle;
-use crate::source::{Arrival, Source};
+use crate::run::Workers;
+use crate::source::Source;
 use crate::vu::ScriptError;
 
 pub(super) async fn run_constant(stand: &Stand, config: &ConstantArrivalRate) {
@@ -55,20 +63,19 @@ fn unit(unit: Option<Duration>) -> Duration {
 /// A VU that was asked for, or why there is none.
 type Made = Result<Handle, ScriptError>;
 
-/// The VUs of a scenario, those that are free, and how more are made.
+/// The VUs of a scenario, and how more are made.
 struct Line<'a> {
     stand: &'a Stand,
     running: Vec<Running>,
-    arrivals: Vec<mpsc::Sender<Arrival>>,
-    free: VecDeque<usize>,
-    /// A VU says here that it is free; at most as many messages wait as there are iterations that run.
-    freed: (mpsc::UnboundedSender<usize>, mpsc::UnboundedReceiver<usize>),
+    seats: Arc<Seats>,
+    drops: Arc<Drops>,
     /// A VU that was made while the scenario runs; one at a time.
     made: (mpsc::Sender<Made>, mpsc::Receiver<Made>),
     making: bool,
     planned: u64,
     most: u64,
     warned: bool,
+    /// Dropped iterations that are not counted yet.
     dropped: u64,
 }
 
@@ -78,9 +85,8 @@ impl<'a> Line<'a> {
         Self {
             stand,
             running: Vec::new(),
-            arrivals: Vec::new(),
-            free: VecDeque::new(),
-            freed: mpsc::unbounded_channel(),
+            seats: Arc::default(),
+            drops: Arc::default(),
             made: mpsc::channel(1),
             making: false,
             planned: scale(&stripe, planned.unwrap_or(0)),
@@ -90,7 +96,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    async fn run(mut self, times: impl Iterator<Item = Duration>) {
+    async fn run(mut self, times: Times) {
         for _ in 0..self.planned {
             let handle = self.stand.pool.take().await;
             self.add(handle).await;
@@ -101,54 +107,72 @@ impl<'a> Line<'a> {
         self.close().await;
     }
 
-    async fn follow(&mut self, times: impl Iterator<Item = Duration>) {
-        let begin = self.stand.state().started;
-        for at in times {
-            if !self.wait_until(begin + at).await {
-                return;
+    async fn follow(&mut self, times: Times) {
+        let dispatch = Dispatch {
+            times,
+            begin: self.stand.state().started,
+            seats: Arc::clone(&self.seats),
+            drops: Arc::clone(&self.drops),
+            stop: self.stand.interrupt.child_token(),
+        };
+        if self.stand.vus_on == Workers::Local {
+            let dispatched = dispatch.run_as_task();
+            self.attend(dispatched).await;
+        } else {
+            match dispatch.on_thread() {
+                Ok((thread, all_done)) => {
+                    self.attend(async {
+                        let _ = all_done.await; // an error is an end, too
+                    })
+                    .await;
+                    thread.end();
+                }
+                Err(error) => {
+                    let why = format!("arrivals have no thread: {error}");
+                    self.stand.logger.error(&why);
+                }
             }
-            self.begin_iteration(begin + at);
         }
-        self.wait_until(self.stand.regular_end()).await;
+        self.count_drops();
     }
 
-    /// Waits for the moment; false when the run ends before.
-    async fn wait_until(&mut self, moment: Instant) -> bool {
+    /// Counts what is dropped and makes VUs, until all is dispatched and the regular time is over.
+    async fn attend(&mut self, dispatched: impl Future<Output = ()>) {
+        let regular_end = self.stand.regular_end();
+        let over = async {
+            dispatched.await;
+            sleep_until(regular_end).await;
+        };
+        tokio::pin!(over);
+        let drops = Arc::clone(&self.drops);
         loop {
             tokio::select! {
                 biased;
-                () = self.stand.interrupt.cancelled() => return false,
+                () = self.stand.interrupt.cancelled() => return,
                 Some(made) = self.made.1.recv() => self.take_made(made).await,
-                () = self.stand.clock.sleep_until(moment) => return true,
+                () = drops.some() => self.count_drops(),
+                () = &mut over => return,
             }
         }
     }
 
-    fn begin_iteration(&mut self, scheduled: Instant) {
-        while let Ok(seat) = self.freed.1.try_recv() {
-            self.free.push_back(seat);
+    fn count_drops(&mut self) {
+        let new = self.drops.take();
+        self.dropped += new;
+        // A sample for each, as in k6, unless there are more than can be taken.
+        while self.dropped > 0 && self.stand.try_count_dropped(1) {
+            self.dropped -= 1;
         }
-        let arrival = Arrival {
-            in_test: None,
-            scheduled: Some(scheduled),
-        };
-        while let Some(seat) = self.free.pop_front() {
-            if self.arrivals[seat].try_send(arrival).is_ok() {
-                return;
-            }
+        if new > 0 {
+            self.want_another();
         }
-        self.drop_iteration();
     }
 
-    fn drop_iteration(&mut self) {
-        self.dropped += 1;
-        if self.stand.try_count_dropped(self.dropped) {
-            self.dropped = 0;
-        }
-        let count = self.running.len() as u64;
+    fn want_another(&mut self) {
         if self.making {
             return;
         }
+        let count = self.seats.count();
         if count < self.most {
             self.making = true;
             let (pool, made) = (std::rc::Rc::clone(&self.stand.pool), self.made.0.clone());
@@ -181,15 +205,11 @@ impl<'a> Line<'a> {
     }
 
     async fn add(&mut self, handle: Handle) {
-        let seat = self.running.len();
-        let (send, receive) = mpsc::channel(1);
+        let (seat, arrivals) = self.seats.add();
         let interrupt = self.stand.interrupt.child_token();
-        let free = Some((self.freed.0.clone(), seat));
-        let source = Source::Arrivals(receive);
+        let source = Source::Arrivals(arrivals, seat);
         self.running
-            .push(self.stand.start_with(handle, source, interrupt, free).await);
-        self.arrivals.push(send);
-        self.free.push_back(seat);
+            .push(self.stand.start_with(handle, source, interrupt).await);
         let count = self.running.len() as u64;
         self.stand.board.vus_planned.store(count, Ordering::Relaxed);
     }
@@ -198,11 +218,11 @@ impl<'a> Line<'a> {
         let Self {
             stand,
             running,
-            arrivals,
+            seats,
             dropped,
             ..
         } = self;
-        stand.finish(running, || drop(arrivals)).await;
+        stand.finish(running, || seats.close()).await;
         stand.count_dropped(dropped).await;
     }
 }

@@ -1,0 +1,138 @@
+//! Hands arrivals out on time.
+//!
+//! On a thread of its own: the runtime's timers know whole milliseconds only, and the driver's main
+//! task, which adds up samples, would make starts wait. On a paused clock (tests) it is a task.
+
+use std::num::NonZeroU64;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::{JoinHandle, park_timeout};
+
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::seats::Seats;
+use super::times::Times;
+use crate::source::Arrival;
+
+/// What is needed to hand arrivals out.
+pub(super) struct Dispatch {
+    /// When arrivals come, after `begin`.
+    pub(super) times: Times,
+    pub(super) begin: Instant,
+    pub(super) seats: Arc<Seats>,
+    pub(super) drops: Arc<Drops>,
+    /// Ends it before the last arrival.
+    pub(super) stop: CancellationToken,
+}
+
+/// Arrivals that found no VU free and have not been counted.
+#[derive(Debug, Default)]
+pub(super) struct Drops {
+    count: AtomicU64,
+    notify: Notify,
+}
+
+impl Drops {
+    fn note(&self) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.notify.notify_one();
+    }
+
+    /// Waits for some.
+    pub(super) async fn some(&self) {
+        self.notify.notified().await;
+    }
+
+    /// How many there are; they are counted now.
+    pub(super) fn take(&self) -> u64 {
+        self.count.swap(0, Ordering::Relaxed)
+    }
+}
+
+/// A dispatching thread; [`Thread::end`] must be called.
+pub(super) struct Thread {
+    handle: JoinHandle<()>,
+    stop: CancellationToken,
+}
+
+impl Dispatch {
+    /// Starts a thread that hands arrivals out, and tells when all are.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(super) fn on_thread(self) -> std::io::Result<(Thread, oneshot::Receiver<()>)> {
+        let (done, all_done) = oneshot::channel();
+        let stop = self.stop.clone();
+        let handle = std::thread::Builder::new()
+            .name("arrivals".to_owned())
+            .spawn(move || {
+                use_exact_timers();
+                self.run();
+                // Nobody listens any more when the run was ended.
+                let _ = done.send(());
+            })?;
+        Ok((Thread { handle, stop }, all_done))
+    }
+
+    fn run(mut self) {
+        while let Some(at) = self.times.next() {
+            let moment = self.begin + at;
+            if !wait_until(moment.into_std(), &self.stop) {
+                return;
+            }
+            self.hand_out(moment);
+        }
+    }
+
+    /// The same as a task.
+    pub(super) async fn run_as_task(mut self) {
+        while let Some(at) = self.times.next() {
+            let moment = self.begin + at;
+            sleep_until(moment).await;
+            self.hand_out(moment);
+        }
+    }
+
+    fn hand_out(&self, scheduled: Instant) {
+        let arrival = Arrival {
+            in_test: None,
+            scheduled: Some(scheduled),
+        };
+        if !self.seats.begin(arrival) {
+            self.drops.note();
+        }
+    }
+}
+
+impl Thread {
+    /// Ends the thread, whether or not all arrivals are handed out.
+    pub(super) fn end(self) {
+        self.stop.cancel();
+        self.handle.thread().unpark();
+        // A panic has been reported by the panic hook.
+        let _ = self.handle.join();
+    }
+}
+
+/// Waits for the moment; false when it is stopped before.
+fn wait_until(moment: std::time::Instant, stop: &CancellationToken) -> bool {
+    loop {
+        if stop.is_cancelled() {
+            return false;
+        }
+        let left = moment.saturating_duration_since(std::time::Instant::now());
+        if left.is_zero() {
+            return true;
+        }
+        park_timeout(left);
+    }
+}
+
+/// By default the system may wake a thread 50 µs late, to wake several at once.
+fn use_exact_timers() {
+    #[cfg(target_os = "linux")]
+    // Without it starts are a little late; they are measured as such.
+    let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
+}
