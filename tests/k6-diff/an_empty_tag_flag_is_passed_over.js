@@ -1,2 +1,2 @@
-// flags: --tag= --tag a=b=c
+// flags: --tag=
 export default function () {}

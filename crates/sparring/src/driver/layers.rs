@@ -176,9 +176,9 @@ pub fn flags(args: &Args) -> Result<Options, Failure> {
     if let Some(dns) = &client.dns {
         options.dns = Some(environment::dns(dns).map_err(Failure::other)?);
     }
-    if !report.tags.is_empty() {
-        let tags = report.tags.iter().map(String::as_str);
-        let tags = environment::tags(tags.filter(|tag| !tag.is_empty()));
+    // One that is empty is none, as in k6; among others it is a bad one.
+    if !report.tags.iter().all(String::is_empty) {
+        let tags = environment::tags(report.tags.iter().map(String::as_str));
         options.tags = Some(tags.map_err(Failure::other)?);
     }
     Ok(options)

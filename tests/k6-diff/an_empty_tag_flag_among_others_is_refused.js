@@ -1,0 +1,3 @@
+// flags: --tag= --tag a=b
+// differs in log: wording
+export default function () {}
