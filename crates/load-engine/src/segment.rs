@@ -204,6 +204,8 @@ impl Ratio {
         let bad = || SegmentError::Number(text.to_owned());
         let trimmed = text.trim();
         let (number, hundred) = match trimmed.strip_suffix('%') {
+            // k6 takes whole percents only.
+            Some(number) if number.contains(['.', '/']) => return Err(bad()),
             Some(number) => (number, 100),
             None => (trimmed, 1),
         };
@@ -345,7 +347,10 @@ mod tests {
 
     #[test]
     fn malformed_segments_are_refused() {
-        for text in ["a", "1:0", "0:2", "1/0", "0.5:0.5", "-1", "0:1:1"] {
+        let texts = [
+            "a", "1:0", "0:2", "1/0", "0.5:0.5", "-1", "0:1:1", "0:12.5%",
+        ];
+        for text in texts {
             assert!(Segment::parse(Some(text), None).is_err(), "{text}");
         }
         assert!(Segment::parse(Some("0:1/4"), Some("0,1/2,1")).is_err());

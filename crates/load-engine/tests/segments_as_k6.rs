@@ -39,7 +39,7 @@ fn number(random: &mut StdRng, cut: (u32, u32)) -> String {
     let (top, bottom) = cut;
     match random.random_range(0..3) {
         0 if 1000 % bottom == 0 => format!("{}", f64::from(top) / f64::from(bottom)),
-        1 if 1000 % bottom == 0 => format!("{}%", f64::from(top * 1000 / bottom) / 10.0),
+        1 if 100 % bottom == 0 => format!("{}%", top * 100 / bottom),
         _ => format!("{top}/{bottom}"),
     }
 }
@@ -99,7 +99,8 @@ fn call(k6: &Path, arguments: &[&str], script: &Path) -> Output {
 /// What k6 says of the case: its needs, and the numbers it used by what used them.
 fn asked(k6: &Path, script: &Path) -> (Value, BTreeMap<String, BTreeSet<u64>>) {
     let inspected = call(k6, &["inspect", "--execution-requirements"], script);
-    let needs = serde_json::from_slice(&inspected.stdout).expect("JSON");
+    let why = String::from_utf8_lossy(&inspected.stderr).into_owned();
+    let needs = serde_json::from_slice(&inspected.stdout).expect(&why);
     let ran = call(
         k6,
         &["run", "--quiet", "--no-summary", "--log-format", "raw"],
