@@ -13,24 +13,31 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::post;
 use bytes::Bytes;
-use futures_util::future::join_all;
-use http::{Request, header};
+use futures_util::future::try_join_all;
+use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use orchestrator::Config;
 use orchestrator::config::DetectorSettings;
 use serde_json::{Value, json};
 use service_runtime::Shutdown;
 use tokio::net::TcpListener;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 type Http = Client<HttpConnector, Full<Bytes>>;
 
 const DETECTORS: usize = 5;
 const TAKES: Duration = Duration::from_millis(20);
+/// After this time nobody waits for an answer any more.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Requests that the generator has under way at most. Without a bound, a machine that cannot keep
+/// up ends in as many connections as it has file descriptors, and no measurement ends.
+const UNDER_WAY: usize = 500;
 
 #[tokio::main]
 async fn main() -> Outcome {
@@ -44,9 +51,14 @@ async fn main() -> Outcome {
             let router = Router::new().route("/orchestrate", post(|body: Bytes| async { body }));
             println!("{}", serve(router).await?);
         }
-        ["load", address, rate, seconds] => {
-            let seconds = seconds.parse()?;
-            println!("{}", load(address.parse()?, rate.parse()?, seconds).await?);
+        ["load", address, rate, seconds, first] => {
+            let load = Load {
+                url: format!("http://{address}/orchestrate").parse()?,
+                rate_per_s: rate.parse()?,
+                seconds: seconds.parse()?,
+                first: first.parse()?,
+            };
+            println!("{}", load.run().await?);
             return Ok(());
         }
         _ => return Err("use detectors, orchestrator, fan-out, echo or load".into()),
@@ -61,15 +73,18 @@ async fn serve(router: Router) -> Outcome<SocketAddr> {
     Ok(address)
 }
 
-/// Answers that nothing was found, after a constant time.
+/// Answers that nothing was found, after a constant time. How long that really took, in seconds,
+/// is said as the confidence: of all that a detector may say, every peer passes this on as it is.
 async fn detectors() -> Outcome {
     let detect = |body: Bytes| async move {
+        let begun = Instant::now();
         let id = serde_json::from_slice::<Value>(&body)
             .ok()
             .and_then(|body| Some(body.get("request_id")?.as_str()?.to_owned()));
         sleep(TAKES).await;
         axum::Json(json!({
-            "request_id": id, "detector": "bench", "output": "clean", "confidence": 0.9,
+            "request_id": id, "detector": "bench", "output": "clean",
+            "confidence": begun.elapsed().as_secs_f64().min(1.0),
             "detections": [], "processing_time_ms": 20,
         }))
     };
@@ -109,15 +124,15 @@ async fn fan_out(urls: &[&str]) -> Outcome {
                     .header(header::CONTENT_TYPE, "application/json")
                     .body(Full::new(body.clone()))
                     .expect("a request");
-                let answer = client.request(request).await.expect("an answer");
-                answer
-                    .into_body()
-                    .collect()
-                    .await
-                    .expect("a body")
-                    .to_bytes()
+                let answer = client.request(request).await.map_err(drop)?;
+                let body = answer.into_body().collect().await.map_err(drop)?;
+                Ok::<Bytes, ()>(body.to_bytes())
             });
-            join_all(calls).await.concat()
+            match timeout(PATIENCE, try_join_all(calls)).await {
+                Ok(Ok(answers)) => Ok(answers.concat()),
+                Ok(Err(())) => Err(StatusCode::BAD_GATEWAY),
+                Err(_) => Err(StatusCode::GATEWAY_TIMEOUT),
+            }
         }
     };
     println!(
@@ -131,64 +146,90 @@ fn client() -> Http {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
     Client::builder(TokioExecutor::new())
-        .pool_max_idle_per_host(4_096)
+        .pool_timer(TokioTimer::new())
+        .pool_max_idle_per_host(512)
         .build(connector)
 }
 
-/// Requests at a fixed rate, each with other content. Latencies in microseconds: as the client
-/// sees them, and without the time that `Server-Timing` says was spent waiting for detectors.
-async fn load(address: SocketAddr, rate_per_s: f64, seconds: f64) -> Outcome<Value> {
-    let client = client();
-    let begun = Instant::now() + Duration::from_millis(100);
-    let tasks: Vec<_> = (0..(rate_per_s * seconds) as usize)
-        .map(|n| {
-            let client = client.clone();
-            tokio::spawn(async move {
-                sleep_until(begun + Duration::from_secs_f64(n as f64 / rate_per_s)).await;
-                let body = json!({
-                    "content": format!("message {n}"), "content_type": "text", "tenant_id": "t",
-                });
-                let request = Request::post(format!("http://{address}/orchestrate"))
-                    .header(header::CONTENT_TYPE, "application/json")
-                    .body(Full::new(Bytes::from(body.to_string())))
-                    .expect("a request");
-                let sent = Instant::now();
-                let answer = client.request(request).await.ok()?;
-                let (parts, body) = answer.into_parts();
-                body.collect().await.ok()?;
-                let took = sent.elapsed();
-                let timing = parts.headers.get("server-timing");
-                let waited = timing.and_then(|it| detectors_ms(it.to_str().ok()?));
-                let waited = Duration::from_secs_f64(waited.unwrap_or(0.0) / 1e3);
-                parts
-                    .status
-                    .is_success()
-                    .then(|| (took, took.saturating_sub(waited)))
-            })
-        })
-        .collect();
-    let (mut all, mut over, mut failed) = (Vec::new(), Vec::new(), 0);
-    for task in tasks {
-        match task.await? {
-            Some((took, rest)) => {
-                all.push(took);
-                over.push(rest);
-            }
-            None => failed += 1,
-        }
-    }
-    Ok(json!({
-        "failed": failed, "requests": all.len() + failed,
-        "latency_us": quantiles(all), "overhead_us": quantiles(over),
-    }))
+/// Requests at a fixed rate, each with other content: from number `first` on.
+struct Load {
+    url: http::Uri,
+    rate_per_s: f64,
+    seconds: f64,
+    first: usize,
 }
 
-fn detectors_ms(timing: &str) -> Option<f64> {
-    timing
-        .split(", ")
-        .find_map(|part| part.strip_prefix("detectors;dur="))?
-        .parse()
-        .ok()
+/// How one request went.
+struct Sent {
+    /// Later than it should have been sent.
+    late: Duration,
+    /// As the client sees it, and without the time of the slowest detector; `None` if it failed.
+    took: Option<(Duration, Duration)>,
+}
+
+impl Load {
+    /// Latencies in microseconds, and how well the schedule was kept. Ends `PATIENCE` after the
+    /// last request at the latest; what would be more than `UNDER_WAY` at once is not sent.
+    async fn run(self) -> Outcome<Value> {
+        let client = client();
+        let places = Arc::new(Semaphore::new(UNDER_WAY));
+        let begun = Instant::now() + Duration::from_millis(100);
+        let (mut tasks, mut skipped) = (JoinSet::new(), 0);
+        for n in 0..(self.rate_per_s * self.seconds) as usize {
+            let due = begun + Duration::from_secs_f64(n as f64 / self.rate_per_s);
+            sleep_until(due).await;
+            let Ok(place) = places.clone().try_acquire_owned() else {
+                skipped += 1;
+                continue;
+            };
+            let (client, url, n) = (client.clone(), self.url.clone(), self.first + n);
+            tasks.spawn(async move {
+                let _place = place;
+                let late = due.elapsed();
+                let took = timeout(PATIENCE, send(&client, url, n)).await;
+                Sent {
+                    late,
+                    took: took.ok().flatten(),
+                }
+            });
+        }
+        let all = tasks.join_all().await;
+        let took: Vec<_> = all.iter().filter_map(|it| it.took).collect();
+        Ok(json!({
+            "answered": took.len(), "failed": all.len() - took.len(), "skipped": skipped,
+            "latency_us": quantiles(took.iter().map(|it| it.0).collect()),
+            "overhead_us": quantiles(took.iter().map(|it| it.1).collect()),
+            "late_us": quantiles(all.iter().map(|it| it.late).collect()),
+        }))
+    }
+}
+
+async fn send(client: &Http, url: http::Uri, n: usize) -> Option<(Duration, Duration)> {
+    let body = json!({
+        "content": format!("message {n}"), "content_type": "text", "tenant_id": "t",
+    });
+    let request = Request::post(url)
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Full::new(Bytes::from(body.to_string())))
+        .expect("a request");
+    let sent = Instant::now();
+    let answer = client.request(request).await.ok()?;
+    let (parts, body) = answer.into_parts();
+    let body = body.collect().await.ok()?.to_bytes();
+    let took = sent.elapsed();
+    let slowest = slowest(std::str::from_utf8(&body).ok()?)?;
+    let whole = parts.status == StatusCode::OK;
+    whole.then(|| (took, took.saturating_sub(slowest)))
+}
+
+/// The longest that a detector says it took; `None` unless all have said it.
+fn slowest(answer: &str) -> Option<Duration> {
+    let said: Vec<f64> = answer
+        .split("\"confidence\":")
+        .skip(1)
+        .filter_map(|rest| rest.split([',', '}']).next()?.trim().parse().ok())
+        .collect();
+    (said.len() >= DETECTORS).then(|| Duration::from_secs_f64(said.into_iter().fold(0.0, f64::max)))
 }
 
 fn quantiles(mut times: Vec<Duration>) -> Value {

@@ -1,34 +1,70 @@
 //! The orchestrator beside a bare fan-out over the same HTTP client, and its cache beside a bare
 //! echo.
 
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+mod peer;
+
+use std::path::Path;
+use std::str::FromStr;
 
 use clap::Args;
-use serde_json::Value;
 
 use super::process::{median, resident};
+use peer::{Cost, Peer, build};
 
-/// What a request costs beside its detectors: five of a constant 20 ms. Needs `wrk`.
+/// What a request costs beside its detectors: five of a constant 20 ms. Takes a minute and a half;
+/// needs `wrk`.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Length of each measurement, in seconds
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 4)]
     seconds: u32,
     /// Measurements of each peer, one after the other in turn; the median counts
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 2)]
     rounds: usize,
+    /// Only these parts: `rate=200`, `rate=1000` (any rate), `cached`; may be repeated
+    #[arg(long, value_name = "PART")]
+    only: Vec<Part>,
+    /// Only build the peers
+    #[arg(long)]
+    build: bool,
 }
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-const RATES: [u32; 3] = [200, 1_000, 2_000];
 /// Half of the highest rate: the promise about overhead is made for it.
 const HALF: u32 = 1_000;
+const ALL: [Part; 4] = [
+    Part::Rate(200),
+    Part::Rate(HALF),
+    Part::Rate(2 * HALF),
+    Part::Cached,
+];
 const MAX_OVERHEAD_US: f64 = 500.0;
 const MAX_CPU_RATIO: f64 = 1.3;
 const MIN_CACHED_RATIO: f64 = 0.7;
+/// A generator that sends one in a hundred requests later than this does not keep its schedule.
+const MAX_LATE_US: f64 = 5_000.0;
+
+/// A part of the benchmark that can be run alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// Requests per second.
+    Rate(u32),
+    Cached,
+}
+
+impl FromStr for Part {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let rate = |it: &str| it.parse().ok().filter(|rate| *rate > 0);
+        match text.strip_prefix("rate=") {
+            Some(given) => rate(given).map(Self::Rate),
+            None => (text == "cached").then_some(Self::Cached),
+        }
+        .ok_or_else(|| "use rate=N or cached".to_owned())
+    }
+}
 
 pub fn run(arguments: &Arguments) -> bool {
     match measure(arguments) {
@@ -40,199 +76,157 @@ pub fn run(arguments: &Arguments) -> bool {
     }
 }
 
-/// True: every promise was kept.
+/// True: every promise about what was measured was kept.
 fn measure(arguments: &Arguments) -> Result<bool> {
     let peers = build()?;
+    if arguments.build {
+        return Ok(true);
+    }
+    let parts = match &arguments.only[..] {
+        [] => &ALL[..],
+        some => some,
+    };
+    println!("load of the machine before: {}", load_average()?);
     let detectors = Peer::start(&peers, &["detectors"], 5)?;
     let urls: Vec<&str> = detectors.lines.iter().map(String::as_str).collect();
-    let ours = Peer::start(
-        &peers,
-        &[&["orchestrator", "uncached"], &urls[..]].concat(),
-        1,
-    )?;
-    let bare = Peer::start(&peers, &[&["fan-out"], &urls[..]].concat(), 1)?;
-    println!("5 detectors of 20 ms each; latencies in ms, CPU in us per request");
-    println!("  rate/s  peer          p50     p99  overhead p50   p99    CPU   RSS MB");
+    let rates: Vec<u32> = parts
+        .iter()
+        .filter_map(|part| match part {
+            Part::Rate(rate) => Some(*rate),
+            Part::Cached => None,
+        })
+        .collect();
     let mut kept = true;
-    for rate in RATES {
-        let (mut mine, mut theirs) = (Vec::new(), Vec::new());
-        for _ in 0..arguments.rounds {
-            mine.push(ours.load(&peers, rate, arguments.seconds)?);
-            theirs.push(bare.load(&peers, rate, arguments.seconds)?);
-        }
-        let of = |all: &[Cost], what: fn(&Cost) -> f64| {
-            median(&all.iter().map(what).collect::<Vec<f64>>())
-        };
-        for (name, peer, costs) in [("orchestrator", &ours, &mine), ("fan-out", &bare, &theirs)] {
-            let (rss, _) = resident(peer.child.id())?;
-            let over = |what: fn(&Cost) -> f64| match name {
-                "fan-out" => "-".to_owned(),
-                _ => format!("{:.2}", of(costs, what) / 1e3),
-            };
-            println!(
-                "  {rate:>6}  {name:<12} {:>6.2}  {:>6.2}  {:>12} {:>6} {:>6.0} {:>7.1}",
-                of(costs, |it| it.p50_us) / 1e3,
-                of(costs, |it| it.p99_us) / 1e3,
-                over(|it| it.over_p50_us),
-                over(|it| it.over_p99_us),
-                of(costs, |it| it.cpu_us),
-                rss as f64 / 1e6
-            );
-        }
-        let ratio = of(&mine, |it| it.cpu_us) / of(&theirs, |it| it.cpu_us);
-        println!("  {rate:>6}  CPU {ratio:.2} of the bare fan-out's");
-        if rate == HALF {
-            let overhead = of(&mine, |it| it.over_p99_us);
-            kept &= verdict("overhead p99", overhead < MAX_OVERHEAD_US);
-            kept &= verdict("CPU", ratio <= MAX_CPU_RATIO);
-        }
+    if !rates.is_empty() {
+        kept &= fan_outs(arguments, &peers, &urls, &rates)?;
     }
-    drop((ours, bare));
-    Ok(kept & cached(arguments, &peers, &urls)?)
+    if parts.contains(&Part::Cached) {
+        kept &= cached(arguments, &peers, &urls)?;
+    }
+    println!("load of the machine after: {}", load_average()?);
+    Ok(kept)
 }
 
-/// One measurement of one peer.
-struct Cost {
-    p50_us: f64,
-    p99_us: f64,
-    over_p50_us: f64,
-    over_p99_us: f64,
-    cpu_us: f64,
+fn fan_outs(arguments: &Arguments, peers: &Path, urls: &[&str], rates: &[u32]) -> Result<bool> {
+    let mut ours = Peer::start(peers, &[&["orchestrator", "uncached"], urls].concat(), 1)?;
+    let mut bare = Peer::start(peers, &[&["fan-out"], urls].concat(), 1)?;
+    // Connections are made, code and memory touched.
+    for peer in [&mut ours, &mut bare] {
+        peer.load(peers, HALF / 5, 1)?;
+    }
+    println!("5 detectors of 20 ms; latency and overhead over the slowest of them in ms;");
+    println!("CPU, and waiting for a core that others had, in us per request; memory in MB");
+    println!(
+        "  rate/s  peer             p50     p99  over p50  over p99    CPU  waited   RSS  failed"
+    );
+    let mut kept = true;
+    for rate in rates {
+        let (mut mine, mut theirs) = (Vec::new(), Vec::new());
+        for round in 1..=arguments.rounds {
+            eprintln!("{rate}/s, round {round} of {}", arguments.rounds);
+            mine.push(ours.load(peers, *rate, arguments.seconds)?);
+            theirs.push(bare.load(peers, *rate, arguments.seconds)?);
+        }
+        for (name, peer, costs) in [("orchestrator", &ours, &mine), ("fan-out", &bare, &theirs)] {
+            let (rss, _) = resident(peer.id())?;
+            println!(
+                "  {rate:>6}  {name:<12} {:>7.2} {:>7.2} {:>9.2} {:>9.2} {:>6.0} {:>7.0} {:>5.1} {:>7.0}",
+                of(costs, |it| it.p50_us) / 1e3,
+                of(costs, |it| it.p99_us) / 1e3,
+                of(costs, |it| it.over_p50_us) / 1e3,
+                of(costs, |it| it.over_p99_us) / 1e3,
+                of(costs, |it| it.cpu_us),
+                of(costs, |it| it.waited_us),
+                rss as f64 / 1e6,
+                costs.iter().map(|it| it.failed).sum::<f64>(),
+            );
+        }
+        kept &= judge(*rate, &mine, &theirs);
+    }
+    Ok(kept)
+}
+
+fn of(costs: &[Cost], what: fn(&Cost) -> f64) -> f64 {
+    median(&costs.iter().map(what).collect::<Vec<f64>>())
+}
+
+/// Says how the peers compare at this rate, and whether that can be believed.
+fn judge(rate: u32, mine: &[Cost], theirs: &[Cost]) -> bool {
+    let ratio = of(mine, |it| it.cpu_us) / of(theirs, |it| it.cpu_us);
+    let above = |what: fn(&Cost) -> f64| (of(mine, what) - of(theirs, what)) / 1e3;
+    println!(
+        "  {rate:>6}  CPU {ratio:.2} of the bare fan-out's, latency {:+.2} ms at p50, {:+.2} ms at p99",
+        above(|it| it.p50_us),
+        above(|it| it.p99_us),
+    );
+    let all = || mine.iter().chain(theirs);
+    let late_us = all().map(|it| it.late_p99_us).fold(0.0, f64::max);
+    let skipped: f64 = all().map(|it| it.skipped).sum();
+    if skipped > 0.0 || late_us > MAX_LATE_US {
+        println!(
+            "  {rate:>6}  the generator did not keep its schedule: one in a hundred requests \
+             {:.1} ms late or more, {skipped} never sent; the latencies say little",
+            late_us / 1e3
+        );
+    }
+    if rate != HALF {
+        return true;
+    }
+    let overhead = of(mine, |it| it.over_p99_us);
+    verdict("overhead p99 < 0.5 ms", overhead < MAX_OVERHEAD_US)
+        & verdict("CPU <= 1.3 of the bare fan-out's", ratio <= MAX_CPU_RATIO)
 }
 
 fn cached(arguments: &Arguments, peers: &Path, urls: &[&str]) -> Result<bool> {
-    let script = std::env::temp_dir().join(format!("bench-cached-{}.lua", std::process::id()));
-    std::fs::write(
-        &script,
-        "wrk.method = 'POST'\nwrk.path = '/orchestrate'\n\
-         wrk.body = '{\"content\":\"hello\",\"content_type\":\"text\",\"tenant_id\":\"t\"}'\n\
-         wrk.headers['Content-Type'] = 'application/json'\n",
-    )?;
     let ours = Peer::start(peers, &[&["orchestrator", "cached"], urls].concat(), 1)?;
     let echo = Peer::start(peers, &["echo"], 1)?;
     let (mut mine, mut theirs) = (Vec::new(), Vec::new());
-    for _ in 0..arguments.rounds {
+    for round in 1..=arguments.rounds {
+        eprintln!("cached, round {round} of {}", arguments.rounds);
         for (peer, rates) in [(&ours, &mut mine), (&echo, &mut theirs)] {
-            peer.wrk(&script, 1)?;
-            rates.push(peer.wrk(&script, arguments.seconds)?);
+            peer.wrk(1)?;
+            rates.push(peer.wrk(arguments.seconds)?);
         }
     }
-    drop(std::fs::remove_file(&script));
-    let (mine, theirs) = (median(&mine), median(&theirs));
-    let ratio = mine / theirs;
-    println!("from the cache {mine:.0} requests/s, a bare echo {theirs:.0}: {ratio:.2} of it");
-    Ok(verdict("cached", ratio >= MIN_CACHED_RATIO))
+    let (rates, cpus): (Vec<f64>, Vec<f64>) = mine.into_iter().unzip();
+    let (echo_rates, echo_cpus): (Vec<f64>, Vec<f64>) = theirs.into_iter().unzip();
+    let ratio = median(&rates) / median(&echo_rates);
+    println!(
+        "from the cache {:.0} requests/s, {:.0} us CPU each; a bare echo {:.0}, {:.0} us: {ratio:.2} of it",
+        median(&rates),
+        median(&cpus),
+        median(&echo_rates),
+        median(&echo_cpus),
+    );
+    Ok(verdict(
+        "cached >= 0.7 of the echo",
+        ratio >= MIN_CACHED_RATIO,
+    ))
 }
 
-fn build() -> Result<PathBuf> {
-    let mut command = Command::new(env!("CARGO"));
-    command.args([
-        "build",
-        "--release",
-        "-q",
-        "-p",
-        "orchestrator",
-        "--example",
-        "peers",
-    ]);
-    if !command.status()?.success() {
-        return Err("the peers cannot be built".into());
-    }
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
-    Ok(target.join("release/examples/peers"))
-}
-
-/// A server under measurement; ends when dropped.
-struct Peer {
-    child: Child,
-    /// Held open, so that what it prints later goes somewhere.
-    _output: BufReader<ChildStdout>,
-    /// What it said about where it serves.
-    lines: Vec<String>,
-}
-
-impl Peer {
-    fn start(peers: &Path, arguments: &[&str], lines: usize) -> Result<Self> {
-        let mut command = Command::new(peers);
-        let mut child = command.args(arguments).stdout(Stdio::piped()).spawn()?;
-        let mut output = BufReader::new(child.stdout.take().ok_or("no output")?);
-        let mut said = Vec::new();
-        for _ in 0..lines {
-            let mut line = String::new();
-            output.read_line(&mut line)?;
-            said.push(line.trim().to_owned());
-        }
-        Ok(Self {
-            child,
-            _output: output,
-            lines: said,
-        })
-    }
-
-    fn load(&self, peers: &Path, rate: u32, seconds: u32) -> Result<Cost> {
-        let before = cpu_us(self.child.id())?;
-        let output = Command::new(peers)
-            .args([
-                "load",
-                &self.lines[0],
-                &rate.to_string(),
-                &seconds.to_string(),
-            ])
-            .output()?;
-        let used = cpu_us(self.child.id())? - before;
-        let report: Value = serde_json::from_slice(&output.stdout)
-            .map_err(|_| String::from_utf8_lossy(&output.stderr).into_owned())?;
-        if report["failed"] != 0 {
-            return Err(format!("not all answers were right: {report}").into());
-        }
-        let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
-        Ok(Cost {
-            p50_us: number(&report["latency_us"]["p50"]),
-            p99_us: number(&report["latency_us"]["p99"]),
-            over_p50_us: number(&report["overhead_us"]["p50"]),
-            over_p99_us: number(&report["overhead_us"]["p99"]),
-            cpu_us: used / number(&report["requests"]),
-        })
-    }
-
-    fn wrk(&self, script: &Path, seconds: u32) -> Result<f64> {
-        let output = Command::new("wrk")
-            .args(["-t1", "-c32", &format!("-d{seconds}s"), "-s"])
-            .arg(script)
-            .arg(format!("http://{}/orchestrate", self.lines[0]))
-            .output()
-            .map_err(|error| format!("wrk cannot be run: {error}"))?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        if text.contains("Non-2xx") {
-            return Err(format!("not all answers were right:\n{text}").into());
-        }
-        let line = text
-            .lines()
-            .find_map(|line| line.strip_prefix("Requests/sec:"));
-        Ok(line.ok_or("wrk printed no rate")?.trim().parse()?)
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-/// Time of its own on all cores that a running process has used.
-fn cpu_us(pid: u32) -> Result<f64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The name, in parentheses, may hold anything.
-    let (_, fields) = stat.rsplit_once(')').ok_or("no such process")?;
-    let ticks = fields.split_whitespace().skip(11).take(2);
-    let ticks: f64 = ticks.filter_map(|it| it.parse::<f64>().ok()).sum();
-    // Linux counts in hundredths of a second on every platform that this runs on.
-    Ok(ticks * 1e4)
+/// Of the last minute, with the number of cores.
+fn load_average() -> Result<String> {
+    let text = std::fs::read_to_string("/proc/loadavg")?;
+    let minute = text.split_whitespace().next().unwrap_or("?");
+    let cores = std::thread::available_parallelism()?;
+    Ok(format!("{minute} on {cores} cores"))
 }
 
 fn verdict(what: &str, kept: bool) -> bool {
     println!("  {what}: {}", if kept { "kept" } else { "NOT KEPT" });
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_named_by_rate_or_cached() {
+        assert_eq!("rate=1000".parse(), Ok(Part::Rate(1_000)));
+        assert_eq!("cached".parse(), Ok(Part::Cached));
+        for wrong in ["rate=", "rate=0", "rate=x", "echo", ""] {
+            assert!(wrong.parse::<Part>().is_err(), "{wrong}");
+        }
+    }
 }

@@ -1,0 +1,165 @@
+//! A server under measurement, as a process of its own, and what it costs.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use serde_json::Value;
+
+use super::Result;
+
+/// One measurement of one peer: times in microseconds, CPU and waiting per request.
+pub struct Cost {
+    pub p50_us: f64,
+    pub p99_us: f64,
+    /// Over the slowest detector.
+    pub over_p50_us: f64,
+    pub over_p99_us: f64,
+    pub cpu_us: f64,
+    /// Ready to run while others had the cores.
+    pub waited_us: f64,
+    pub failed: f64,
+    /// How late the generator was, and what it left out.
+    pub late_p99_us: f64,
+    pub skipped: f64,
+}
+
+/// Builds the peers; where they are.
+pub fn build() -> Result<PathBuf> {
+    let mut command = Command::new(env!("CARGO"));
+    let arguments = "build --release -q -p orchestrator --example peers";
+    if !command.args(arguments.split(' ')).status()?.success() {
+        return Err("the peers cannot be built".into());
+    }
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    Ok(target.join("release/examples/peers"))
+}
+
+/// A server under measurement; ends when dropped.
+pub struct Peer {
+    child: Child,
+    /// Held open, so that what it prints later goes somewhere.
+    _output: BufReader<ChildStdout>,
+    /// What it said about where it serves.
+    pub lines: Vec<String>,
+    /// Requests so far: each has content of its own.
+    sent: u32,
+}
+
+impl Peer {
+    pub fn start(peers: &Path, arguments: &[&str], lines: usize) -> Result<Self> {
+        let mut command = Command::new(peers);
+        let mut child = command.args(arguments).stdout(Stdio::piped()).spawn()?;
+        let mut output = BufReader::new(child.stdout.take().ok_or("no output")?);
+        let mut said = Vec::new();
+        for _ in 0..lines {
+            let mut line = String::new();
+            output.read_line(&mut line)?;
+            said.push(line.trim().to_owned());
+        }
+        Ok(Self {
+            child,
+            _output: output,
+            lines: said,
+            sent: 0,
+        })
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Requests at a fixed rate.
+    pub fn load(&mut self, peers: &Path, rate: u32, seconds: u32) -> Result<Cost> {
+        let before = (cpu_us(self.id())?, waited_us(self.id())?);
+        let output = Command::new(peers)
+            .args(["load", &self.lines[0]])
+            .args([rate, seconds, self.sent].map(|it| it.to_string()))
+            .output()?;
+        self.sent += rate * seconds;
+        let cpu = cpu_us(self.id())? - before.0;
+        let waited = waited_us(self.id())? - before.1;
+        let report: Value = serde_json::from_slice(&output.stdout)
+            .map_err(|_| String::from_utf8_lossy(&output.stderr).into_owned())?;
+        let number = |path: &str| report.pointer(path).and_then(Value::as_f64);
+        let number = |path: &str| number(path).ok_or_else(|| format!("no {path} in {report}"));
+        let answered = number("/answered")?;
+        if answered < 1.0 {
+            return Err(format!("nothing was answered: {report}").into());
+        }
+        Ok(Cost {
+            p50_us: number("/latency_us/p50")?,
+            p99_us: number("/latency_us/p99")?,
+            over_p50_us: number("/overhead_us/p50")?,
+            over_p99_us: number("/overhead_us/p99")?,
+            cpu_us: cpu / answered,
+            waited_us: waited / answered,
+            failed: number("/failed")?,
+            late_p99_us: number("/late_us/p99")?,
+            skipped: number("/skipped")?,
+        })
+    }
+
+    /// The same request again and again from 32 connections: requests per second, and CPU time of
+    /// each in microseconds.
+    pub fn wrk(&self, seconds: u32) -> Result<(f64, f64)> {
+        let name = format!("bench-cached-{}.lua", std::process::id());
+        let script = std::env::temp_dir().join(name);
+        std::fs::write(
+            &script,
+            "wrk.method = 'POST'\n\
+             wrk.body = '{\"content\":\"hello\",\"content_type\":\"text\",\"tenant_id\":\"t\"}'\n\
+             wrk.headers['Content-Type'] = 'application/json'\n",
+        )?;
+        let before = cpu_us(self.id())?;
+        let output = Command::new("wrk")
+            .args(["-t1", "-c32", &format!("-d{seconds}s"), "-s"])
+            .arg(&script)
+            .arg(format!("http://{}/orchestrate", self.lines[0]))
+            .output();
+        drop(std::fs::remove_file(&script));
+        let output = output.map_err(|error| format!("wrk cannot be run: {error}"))?;
+        let used = cpu_us(self.id())? - before;
+        let text = String::from_utf8_lossy(&output.stdout);
+        if text.contains("Non-2xx") {
+            return Err(format!("not all answers were right:\n{text}").into());
+        }
+        let rate = text
+            .lines()
+            .find_map(|line| line.strip_prefix("Requests/sec:"));
+        let rate: f64 = rate.ok_or("wrk printed no rate")?.trim().parse()?;
+        Ok((rate, used / (rate * f64::from(seconds))))
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Time of its own on all cores that a running process has used.
+fn cpu_us(pid: u32) -> Result<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The name, in parentheses, may hold anything.
+    let (_, fields) = stat.rsplit_once(')').ok_or("no such process")?;
+    let ticks = fields.split_whitespace().skip(11).take(2);
+    let ticks: f64 = ticks.filter_map(|it| it.parse::<f64>().ok()).sum();
+    // Linux counts in hundredths of a second on every platform that this runs on.
+    Ok(ticks * 1e4)
+}
+
+/// How long its threads that still run were ready while other processes had the cores.
+fn waited_us(pid: u32) -> Result<f64> {
+    let mut sum_ns = 0.0;
+    for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+        let Ok(text) = std::fs::read_to_string(task?.path().join("schedstat")) else {
+            continue;
+        };
+        let waited = text.split_whitespace().nth(1);
+        sum_ns += waited.and_then(|it| it.parse().ok()).unwrap_or(0.0);
+    }
+    Ok(sum_ns / 1e3)
+}
