@@ -11,7 +11,7 @@ use crate::metric::{Contains, Filter, Kind, Metric, MetricId};
 pub enum RegisterError {
     /// The name breaks k6's rule.
     #[error(
-        "invalid metric name: '{0}'. Metric names must only include up to 128 ASCII letters, numbers, or underscores and start with a letter or an underscore."
+        "Invalid metric name: '{0}'. Metric names must only include up to 128 ASCII letters, numbers, or underscores and start with a letter or an underscore."
     )]
     Name(String),
     /// The same name was registered with another type.
@@ -25,7 +25,7 @@ pub enum RegisterError {
         wants: Kind,
     },
     /// The same name was registered with another unit.
-    #[error("metric '{name}' already exists but with a value type '{has}', instead of '{wants}'")]
+    #[error("metric '{name}' already exists but with a value type {has}, instead of {wants}")]
     Contains {
         /// The metric.
         name: String,

@@ -73,12 +73,14 @@ fn compile_common<'js>(
         let wrapped = source::wrap_common(name, &cut.text, &names);
         let compiled = module::compile_classic(ctx, name, &wrapped);
         if let Ok(compiled) = compiled {
+            script.note_wrapping(name, &source::before_common(name, &names));
             return Ok(Loaded::Common(compiled));
         }
         let _ = ctx.catch();
         script.keep_literals(name, std::sync::Arc::default());
     }
     let wrapped = source::wrap_common(name, text, &[]);
+    script.note_wrapping(name, &source::before_common(name, &[]));
     module::compile_classic(ctx, name, &wrapped).map(Loaded::Common)
 }
 
@@ -109,7 +111,8 @@ fn syntax_error(ctx: &Ctx<'_>, name: &str, throw: Throw) -> Throw {
     else {
         return Throw::Engine(ctx.throw(error.clone()));
     };
-    let place = stack.lines().next().and_then(|line| {
+    let first = stack.lines().find(|line| line.trim().starts_with("at "));
+    let place = first.and_then(|line| {
         let mut numbers = line.trim_end_matches(')').rsplit(':');
         let (column, line) = (numbers.next()?, numbers.next()?);
         let is_number = |text: &str| text.bytes().all(|b| b.is_ascii_digit());

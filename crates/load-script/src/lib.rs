@@ -20,6 +20,7 @@ mod remote;
 mod script;
 pub mod secrets;
 mod source;
+mod source_map;
 pub mod typescript;
 mod vu;
 pub mod websocket;

@@ -70,6 +70,14 @@ impl ScriptProgram {
 }
 
 impl ScriptProgram {
+    /// Whether a run with these options can have what it asks of the network.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn check(options: &Options) -> Result<(), String> {
+        crate::http::check(options)
+    }
+
     /// The URL of the script, and everything that its init code has read, by URL, itself included.
     pub fn collected(&self) -> (String, BTreeMap<String, Vec<u8>>) {
         (self.script.entry().to_owned(), self.script.collected())

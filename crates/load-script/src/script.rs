@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
-use load_engine::log::Logger;
+use load_engine::log::{Level, Logger};
 use load_engine::options::Options;
 use rquickjs::Ctx;
 
@@ -13,11 +13,13 @@ use crate::compile::compile;
 use crate::fiber;
 use crate::http::network::Network;
 use crate::js::code;
+use crate::js::memory::DEFAULT_BYTES;
 use crate::js::module::{self, Loaded};
 use crate::js::native::{self, Throw, plain};
 use crate::remote;
 use crate::secrets::Secrets;
 use crate::source::{self, SourceError};
+use crate::source_map::{self, Link, SourceMap};
 
 /// Where a script comes from and what it may see.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +34,8 @@ pub struct Source {
     pub archived: Option<BTreeMap<String, Vec<u8>>>,
     /// What `k6/secrets` gives.
     pub secrets: Arc<Secrets>,
+    /// What the values of one virtual user may take; one that holds more is ended with an error.
+    pub vu_memory_bytes: Option<usize>,
 }
 
 /// A compiled module.
@@ -53,9 +57,14 @@ pub(crate) struct Script {
     environment: Vec<(String, String)>,
     given: HashMap<String, String>,
     archived: Option<BTreeMap<String, Vec<u8>>>,
+    vu_memory_bytes: usize,
     /// The text of every module that was read, by URL: for archives.
     texts: Mutex<BTreeMap<String, String>>,
     modules: RwLock<HashMap<String, Bytecode>>,
+    /// The source maps of modules that have one.
+    maps: RwLock<HashMap<String, SourceMap>>,
+    /// How many characters stand before CommonJS modules in their first line.
+    wrapped: RwLock<HashMap<String, u32>>,
     files: RwLock<HashMap<PathBuf, Arc<[u8]>>>,
     /// What the first init code could not have: later ones get the same answer.
     refusals: RwLock<HashMap<String, String>>,
@@ -94,8 +103,11 @@ impl Script {
             environment: source.environment,
             given,
             archived: source.archived,
+            vu_memory_bytes: source.vu_memory_bytes.unwrap_or(DEFAULT_BYTES),
             texts: Mutex::default(),
             modules: RwLock::default(),
+            maps: RwLock::default(),
+            wrapped: RwLock::default(),
             files: RwLock::default(),
             refusals: RwLock::default(),
             specifiers: RwLock::default(),
@@ -130,6 +142,11 @@ impl Script {
     /// What `__ENV` holds outside of scenarios.
     pub(crate) fn environment(&self) -> &[(String, String)] {
         &self.environment
+    }
+
+    /// What one VU may hold.
+    pub(crate) fn vu_memory_bytes(&self) -> usize {
+        self.vu_memory_bytes
     }
 
     /// The network settings of the run. Before the options are known there is no network.
@@ -265,6 +282,7 @@ impl Script {
             )));
         }
         let text = self.text_of(ctx, name)?;
+        self.read_map(ctx, name, &text);
         let has_meta = text.contains("import.meta");
         let loaded =
             compile(ctx, self, (name, text)).map_err(|throw| self.remember(ctx, name, throw))?;
@@ -307,6 +325,76 @@ impl Script {
         let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
         texts.insert(name.to_owned(), text.clone());
         Ok(text)
+    }
+
+    /// Looks for the source map of a module. Without one the places in the module itself are told.
+    fn read_map(&self, ctx: &Ctx<'_>, name: &str, text: &str) {
+        let read = match source_map::link(text) {
+            None => return,
+            Some(Link::Inline(address)) => {
+                source_map::inline(address).and_then(|map| SourceMap::read(&map, name))
+            }
+            Some(Link::At(address)) => self.linked_map(ctx, name, address),
+        };
+        match read {
+            Ok(map) => {
+                let mut maps = self.maps.write().unwrap_or_else(PoisonError::into_inner);
+                maps.insert(name.to_owned(), map);
+            }
+            Err(why) => {
+                let message = format!("Couldn't load source map for {name}");
+                let logger = &native::state(ctx).logger;
+                logger.log(Level::Warn, &message, &[("error", &why)]);
+            }
+        }
+    }
+
+    fn linked_map(&self, ctx: &Ctx<'_>, name: &str, address: &str) -> Result<SourceMap, String> {
+        let joined = url::Url::parse(name).and_then(|base| base.join(address));
+        let url = joined.map_err(|error| error.to_string())?.to_string();
+        let text = match &self.archived {
+            Some(files) => files
+                .get(&url)
+                .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+                .ok_or_else(|| SourceError::Missing(url.clone())),
+            None if url.starts_with("https://") => {
+                let vu = native::state(ctx);
+                let fetched = vu.wait(fiber::apart(|| remote::fetch(&url, &vu.logger)));
+                fetched.map_err(|_| "it was interrupted".to_owned())?
+            }
+            None => source::read(&url, &url),
+        };
+        let text = text.map_err(|error| error.to_string())?;
+        let map = SourceMap::read(&text, &url);
+        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        texts.insert(url, text);
+        map
+    }
+
+    /// The author's file, line and column for a place in the code of a module.
+    pub(crate) fn original(&self, name: &str, line: u32, column: u32) -> (String, u32, u32) {
+        let column = match line {
+            1 => self.first_column(name, column),
+            _ => column,
+        };
+        let maps = self.maps.read().unwrap_or_else(PoisonError::into_inner);
+        let original = maps.get(name).and_then(|map| map.original(line, column));
+        let (name, line, column) = original.unwrap_or((name, line, column));
+        (name.to_owned(), line, column)
+    }
+
+    /// Remembers how many characters stand before a module in its first line.
+    pub(crate) fn note_wrapping(&self, name: &str, before: &str) {
+        let count = u32::try_from(before.chars().count()).unwrap_or(0);
+        let mut wrapped = self.wrapped.write().unwrap_or_else(PoisonError::into_inner);
+        wrapped.insert(name.to_owned(), count);
+    }
+
+    /// Columns in the first line of a CommonJS module begin behind what it is wrapped in.
+    fn first_column(&self, name: &str, column: u32) -> u32 {
+        let wrapped = self.wrapped.read().unwrap_or_else(PoisonError::into_inner);
+        let before = wrapped.get(name).copied().unwrap_or(0);
+        column.saturating_sub(before).max(1)
     }
 
     /// Everything that init code has read so far, by URL, and the script itself among it.

@@ -109,10 +109,16 @@ fn has_module_syntax(text: &str) -> bool {
 /// A CommonJS module as an expression: its wrapping function, which takes what its `literals` stand for.
 /// Lines keep their numbers.
 pub(crate) fn wrap_common(name: &str, text: &str, literals: &[&str]) -> String {
+    let before = before_common(name, literals);
+    format!("{before}{text}\n}}).call(exports); }})")
+}
+
+/// What stands before a CommonJS module in its first line.
+pub(crate) fn before_common(name: &str, literals: &[&str]) -> String {
     let name = serde_json::Value::from(name);
     let literals: String = literals.iter().map(|name| format!(", {name}")).collect();
     format!(
-        "(function (module, exports{literals}) {{ const require = (name) => globalThis.require(name, {name}); (function () {{{text}\n}}).call(exports); }})"
+        "(function (module, exports{literals}) {{ const require = (name) => globalThis.require(name, {name}); (function () {{"
     )
 }
 

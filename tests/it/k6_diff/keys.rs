@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
+use rustls::{KeyLog, RootCertStore, ServerConfig};
 
 /// An authority and what it has issued; the texts lie in a folder for scripts to open.
 pub struct Keys {
@@ -27,6 +27,10 @@ pub struct Wishes {
     pub alpn: &'static [&'static [u8]],
     pub only_tls12: bool,
     pub asks_for_certificate: bool,
+    /// What the authority says of the certificate, as it is sent with the handshake.
+    pub staple: &'static [u8],
+    /// Where the secrets of connections go.
+    pub log: Option<Arc<dyn KeyLog>>,
 }
 
 impl Keys {
@@ -93,6 +97,7 @@ impl Keys {
         };
         write("client.pem", certificate.pem());
         write("client.key", key.serialize_pem());
+        write("locked.key", locked(&key.serialize_der(), b"open sesame"));
     }
 
     /// What a server needs to speak TLS.
@@ -116,11 +121,41 @@ impl Keys {
             builder.with_no_client_auth()
         };
         let mut config = builder
-            .with_single_cert(vec![pair.certificate], pair.key)
+            .with_single_cert_with_ocsp(vec![pair.certificate], pair.key, wishes.staple.to_vec())
             .expect("certificate and key fit");
+        if let Some(log) = &wishes.log {
+            config.key_log = Arc::clone(log);
+        }
         config.alpn_protocols = wishes.alpn.iter().map(|name| name.to_vec()).collect();
         Arc::new(config)
     }
+}
+
+/// A key that needs a password, in the PEM of old.
+fn locked(key: &[u8], password: &[u8]) -> String {
+    use aes::cipher::{BlockModeEncrypt, KeyIvInit, block_padding::Pkcs7};
+    use base64::Engine;
+    use md5::Digest;
+    let vector: [u8; 16] = *b"0123456789abcdef";
+    let digest = |before: &[u8]| {
+        let parts = [before, password, &vector[..8]].concat();
+        md5::Md5::digest(&parts).to_vec()
+    };
+    let first = digest(&[]);
+    let secret = [first.clone(), digest(&first)].concat();
+    let encryptor = cbc::Encryptor::<aes::Aes256>::new_from_slices(&secret, &vector);
+    let encryptor = encryptor.expect("the lengths are those of AES-256");
+    let text = base64::engine::general_purpose::STANDARD
+        .encode(encryptor.encrypt_padded_vec::<Pkcs7>(key));
+    let hex: String = vector.iter().map(|b| format!("{b:02X}")).collect();
+    let lines: Vec<&str> = (0..text.len())
+        .step_by(64)
+        .map(|at| &text[at..text.len().min(at + 64)])
+        .collect();
+    format!(
+        "-----BEGIN PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,{hex}\n\n{}\n-----END PRIVATE KEY-----\n",
+        lines.join("\n")
+    )
 }
 
 fn names() -> CertificateParams {

@@ -8,6 +8,8 @@
 //! path has that in it.
 
 mod case;
+mod deflate;
+mod key_log;
 mod keys;
 mod log_lines;
 mod mask;

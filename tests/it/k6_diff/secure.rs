@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use super::keys::{Keys, Wishes};
+use super::{deflate, socket};
 
 const BOTH: &[&[u8]] = &[b"h2", b"http/1.1"];
 const ONLY_2: &[&[u8]] = &[b"h2"];
@@ -34,6 +35,13 @@ pub async fn start(keys: &Keys, router: &Router) -> Vec<(String, String)> {
         only_tls12: true,
         ..Wishes::default()
     };
+    let stapling = |staple: &'static [u8]| {
+        let wishes = Wishes {
+            staple,
+            ..Wishes::default()
+        };
+        keys.server(keys.trusted(), &wishes)
+    };
     let ends = [
         ("TLS", keys.server(keys.trusted(), &wishes(BOTH))),
         ("TLS1", keys.server(keys.trusted(), &wishes(&[]))),
@@ -41,6 +49,10 @@ pub async fn start(keys: &Keys, router: &Router) -> Vec<(String, String)> {
         ("EXPIRED", keys.server(keys.expired(), &wishes(&[]))),
         ("UNKNOWN", keys.server(Keys::unknown(), &wishes(&[]))),
         ("MUTUAL", keys.server(keys.trusted(), &mutual)),
+        ("GOOD", stapling(include_bytes!("staples/good.der"))),
+        ("REVOKED", stapling(include_bytes!("staples/revoked.der"))),
+        ("NOBODY", stapling(include_bytes!("staples/unknown.der"))),
+        ("NONSENSE", stapling(b"nonsense")),
     ];
     let mut variables = Vec::new();
     for (name, config) in ends {
@@ -48,6 +60,13 @@ pub async fn start(keys: &Keys, router: &Router) -> Vec<(String, String)> {
         variables.push((name.to_owned(), base));
         tokio::spawn(serve(listener, config, router.clone()));
     }
+    let plain = keys.server(keys.trusted(), &wishes(&[]));
+    let (deflate, deflate_tls) = deflate::start(TlsAcceptor::from(Arc::clone(&plain))).await;
+    variables.push(("DEFLATE".to_owned(), deflate));
+    variables.push(("DEFLATE_TLS".to_owned(), deflate_tls));
+    variables.push(("SOCKET_TLS".to_owned(), socket::start_secure(plain)));
+    let unknown = keys.server(Keys::unknown(), &wishes(&[]));
+    variables.push(("SOCKET_UNKNOWN".to_owned(), socket::start_secure(unknown)));
     let (listener, base) = bind().await;
     variables.push(("FAULTS".to_owned(), base));
     tokio::spawn(serve_faults(

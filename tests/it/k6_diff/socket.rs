@@ -2,24 +2,40 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
 use std::thread;
 
 use load_script::websocket::accept_of;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// Starts a server that ends with the process; gives its address, as `ws://127.0.0.1:1234`.
 pub fn start() -> String {
+    format!("ws://127.0.0.1:{}", listen(serve::<TcpStream>))
+}
+
+/// The same over TLS: `wss://localhost:1234`.
+pub fn start_secure(config: Arc<ServerConfig>) -> String {
+    let port = listen(move |stream| {
+        let connection = ServerConnection::new(Arc::clone(&config)).ok()?;
+        serve(StreamOwned::new(connection, stream))
+    });
+    format!("wss://localhost:{port}")
+}
+
+fn listen(serve: impl Fn(TcpStream) -> Option<()> + Clone + Send + 'static) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("it is bound");
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
+            let serve = serve.clone();
             thread::spawn(move || serve(stream));
         }
     });
-    format!("ws://{address}")
+    address.port()
 }
 
-fn serve(mut stream: TcpStream) -> Option<()> {
-    let mut reader = BufReader::new(stream.try_clone().ok()?);
+fn serve<S: Read + Write>(stream: S) -> Option<()> {
+    let mut reader = BufReader::new(stream);
     let (mut request, mut headers) = (String::new(), Vec::new());
     reader.read_line(&mut request).ok()?;
     loop {
@@ -33,7 +49,7 @@ fn serve(mut stream: TcpStream) -> Option<()> {
     let path = request.split_whitespace().nth(1)?.to_owned();
     if path == "/refused" {
         let answer = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\nX-Why: so\r\n\r\nno";
-        return stream.write_all(answer).ok();
+        return write(&mut reader, answer);
     }
     let header = |name: &str| {
         let mut pairs = headers.iter().filter_map(|line| line.split_once(": "));
@@ -49,33 +65,39 @@ fn serve(mut stream: TcpStream) -> Option<()> {
         answer.push_str(&format!("Sec-WebSocket-Protocol: {protocol}\r\n"));
     }
     answer.push_str("\r\n");
-    stream.write_all(answer.as_bytes()).ok()?;
+    write(&mut reader, answer.as_bytes())?;
+    let stream = &mut reader;
     match path.as_str() {
-        "/bye" => send(&mut stream, 8, b"\x0f\xa0bye")?,
-        "/usual" => send(&mut stream, 8, b"\x03\xe8")?,
-        "/ping" => send(&mut stream, 9, b"hi")?,
-        "/binary" => send(&mut stream, 2, &[1, 2, 3])?,
-        "/cut" => return send(&mut stream, 1, b"last words"),
+        "/bye" => send(stream, 8, b"\x0f\xa0bye")?,
+        "/usual" => send(stream, 8, b"\x03\xe8")?,
+        "/ping" => send(stream, 9, b"hi")?,
+        "/binary" => send(stream, 2, &[1, 2, 3])?,
+        "/cut" => return send(stream, 1, b"last words"),
         "/headers" => {
             headers.retain(|line| !line.to_lowercase().starts_with("sec-websocket-key"));
             headers.retain(|line| !line.starts_with("Host") && !line.starts_with("User-Agent"));
             headers.sort();
-            send(&mut stream, 1, headers.join("|").as_bytes())?;
+            send(stream, 1, headers.join("|").as_bytes())?;
         }
         _ => {}
     }
     loop {
-        let (kind, payload) = receive(&mut reader)?;
+        let (kind, payload) = receive(stream)?;
         match kind {
-            8 => return send(&mut stream, 8, &payload),
-            9 => send(&mut stream, 10, &payload)?,
-            1 | 2 => send(&mut stream, kind, &payload)?,
+            8 => return send(stream, 8, &payload),
+            9 => send(stream, 10, &payload)?,
+            1 | 2 => send(stream, kind, &payload)?,
             _ => {}
         }
     }
 }
 
-fn send(stream: &mut TcpStream, kind: u8, payload: &[u8]) -> Option<()> {
+fn write<S: Read + Write>(stream: &mut BufReader<S>, bytes: &[u8]) -> Option<()> {
+    let stream = stream.get_mut();
+    stream.write_all(bytes).and_then(|()| stream.flush()).ok()
+}
+
+fn send<S: Read + Write>(stream: &mut BufReader<S>, kind: u8, payload: &[u8]) -> Option<()> {
     let mut frame = vec![0x80 | kind];
     if payload.len() < 126 {
         frame.push(payload.len() as u8);
@@ -84,7 +106,7 @@ fn send(stream: &mut TcpStream, kind: u8, payload: &[u8]) -> Option<()> {
         frame.extend_from_slice(&(payload.len() as u16).to_be_bytes());
     }
     frame.extend_from_slice(payload);
-    stream.write_all(&frame).ok()
+    write(stream, &frame)
 }
 
 /// A frame of fewer than 65 536 bytes.

@@ -319,7 +319,7 @@ fn dns_ttl(at: &At<'_>) -> Result<String, OptionError> {
 }
 
 fn tls_version(at: &At<'_>) -> Result<TlsVersions, OptionError> {
-    const KNOWN: [&str; 6] = ["", "ssl3.0", "tls1.0", "tls1.1", "tls1.2", "tls1.3"];
+    const KNOWN: [&str; 5] = ["", "tls1.0", "tls1.1", "tls1.2", "tls1.3"];
     if at.value.is_string() {
         let version = at.one_of(&KNOWN)?;
         return Ok(TlsVersions {

@@ -21,4 +21,6 @@ pub use selection::{Query, Selection, Walk};
 pub use selector::{Selector, SelectorError};
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

@@ -22,3 +22,5 @@ pub(crate) mod reply;
 pub(crate) mod tls;
 pub(crate) mod upgrade;
 pub(crate) mod url;
+
+pub(crate) use tls::check;

@@ -43,6 +43,23 @@ pub(crate) enum UrlError {
     /// The port is no number.
     #[error("invalid port \"{0}\" after host")]
     Port(String),
+    /// The port is a number that no port has.
+    #[error("dial tcp: address {0}: invalid port")]
+    PortNumber(String),
+    /// What stands before the first `:` can be no scheme.
+    #[error("first path segment in URL cannot contain colon")]
+    Colon,
+}
+
+impl UrlError {
+    /// k6's number when it is found only when the request is sent, and so is a request.
+    pub(crate) fn code_of_sending(&self) -> Option<u16> {
+        match self {
+            Self::Scheme(_) | Self::NoHost => Some(1000),
+            Self::PortNumber(_) => Some(1210),
+            _ => None,
+        }
+    }
 }
 
 impl Url {
@@ -52,9 +69,11 @@ impl Url {
             return Err(UrlError::Control);
         }
         let Some((scheme, rest)) = text.split_once("://") else {
-            let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
-            return Err(UrlError::Scheme(scheme.to_owned()));
+            return Err(without_authority(text));
         };
+        if !is_scheme(scheme) {
+            return Err(without_authority(text));
+        }
         let is_tls = match scheme.to_ascii_lowercase().as_str() {
             "http" => false,
             "https" => true,
@@ -174,6 +193,25 @@ impl fmt::Display for Url {
     }
 }
 
+fn is_scheme(text: &str) -> bool {
+    let inside = |b: u8| b.is_ascii_alphanumeric() || b"+-.".contains(&b);
+    text.as_bytes().first().is_some_and(u8::is_ascii_alphabetic) && text.bytes().all(inside)
+}
+
+/// What is wrong with a URL that does not begin with `scheme://`.
+fn without_authority(text: &str) -> UrlError {
+    let before = text.split_once(':').map(|(before, _)| before);
+    let scheme = before.filter(|scheme| is_scheme(scheme));
+    match scheme.map(str::to_ascii_lowercase).as_deref() {
+        Some("http" | "https") => UrlError::NoHost,
+        Some(other) => UrlError::Scheme(other.to_owned()),
+        None if before.is_some_and(|segment| !segment.is_empty() && !segment.contains('/')) => {
+            UrlError::Colon
+        }
+        None => UrlError::Scheme(String::new()),
+    }
+}
+
 /// A text in quotes, as Go's `%q`.
 pub(crate) fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
@@ -230,7 +268,15 @@ fn split_port(authority: &str) -> Result<(&str, Option<u16>), UrlError> {
         },
     };
     let port = port.filter(|port| !port.is_empty());
-    let number = port.map(|port| port.parse().map_err(|_| UrlError::Port(format!(":{port}"))));
+    let number = port.map(|port| {
+        port.parse().map_err(|_| {
+            if port.bytes().all(|b| b.is_ascii_digit()) {
+                UrlError::PortNumber(port.to_owned())
+            } else {
+                UrlError::Port(format!(":{port}"))
+            }
+        })
+    });
     Ok((host, number.transpose()?))
 }
 

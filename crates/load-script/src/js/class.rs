@@ -1,7 +1,7 @@
 //! Script objects that own a Rust value.
 
 use std::any::TypeId;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::CStr;
 use std::rc::Rc;
@@ -33,6 +33,8 @@ pub(crate) type Ids = RefCell<HashMap<TypeId, qjs::JSClassID>>;
 pub(crate) struct Classes {
     runtime: Rc<Ids>,
     realm: RefCell<HashMap<TypeId, qjs::JSClassID>>,
+    /// The engine's own getter of `stack`, which ours keeps alive and asks.
+    pub(super) stack_getter: Cell<Option<qjs::JSValue>>,
 }
 
 impl Classes {
@@ -41,6 +43,7 @@ impl Classes {
         Self {
             runtime,
             realm: RefCell::default(),
+            stack_getter: Cell::default(),
         }
     }
 

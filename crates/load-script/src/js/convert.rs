@@ -114,12 +114,13 @@ pub(crate) fn from_json_value<'js>(ctx: &Ctx<'js>, json: &serde_json::Value) -> 
 
 /// An `ArrayBuffer` that owns these bytes.
 pub(crate) fn array_buffer<'js>(ctx: &Ctx<'js>, bytes: Vec<u8>) -> Outcome<'js> {
-    Ok(ArrayBuffer::new(ctx.clone(), bytes)?.into_value())
+    // A copy in the engine's memory, where it counts for the VU.
+    Ok(ArrayBuffer::new_copy(ctx.clone(), bytes)?.into_value())
 }
 
 /// A `Uint8Array` that owns these bytes.
 pub(crate) fn byte_array<'js>(ctx: &Ctx<'js>, bytes: Vec<u8>) -> Outcome<'js> {
-    Ok(rquickjs::TypedArray::<u8>::new(ctx.clone(), bytes)?.into_value())
+    Ok(rquickjs::TypedArray::<u8>::new_copy(ctx.clone(), bytes)?.into_value())
 }
 
 /// The bytes of an `ArrayBuffer`, typed array or `DataView`.
@@ -226,11 +227,110 @@ pub(crate) fn go_type(value: &Value<'_>) -> &'static str {
     match value.as_number() {
         Some(number) if number.fract() == 0.0 => "int64",
         Some(_) => "float64",
-        None if value.is_string() => "string",
+        None if value.is_string() || value.is_symbol() => "string",
         None if value.is_bool() => "bool",
         None if value.is_array() => "[]interface {}",
         None if value.is_function() => "func(sobek.FunctionCall) sobek.Value",
         None if value.is_promise() => "*sobek.Promise",
-        None => "map[string]interface {}",
+        None => go_class(value),
     }
+}
+
+/// Whether an object has one of these constructors.
+pub(crate) fn is_made_by(value: &Value<'_>, names: &[&str]) -> bool {
+    maker(value).is_some_and(|maker| names.contains(&maker.as_str()))
+}
+
+/// The name of an object's constructor.
+fn maker(value: &Value<'_>) -> Option<String> {
+    let maker: Option<Object<'_>> = value.as_object()?.get("constructor").ok();
+    let name = maker.and_then(|maker| maker.get("name").ok());
+    if name.is_none() {
+        let _ = value.ctx().catch();
+    }
+    name
+}
+
+/// The characters of a text as an object has them: `{0: 'a', 1: 'b'}`.
+pub(crate) fn characters(value: &Value<'_>) -> Result<Vec<(String, String)>, Throw> {
+    let text = to_text(value)?;
+    let pairs = text.chars().enumerate();
+    Ok(pairs
+        .map(|(at, c)| (at.to_string(), c.to_string()))
+        .collect())
+}
+
+/// The same of objects, by their constructors.
+fn go_class(value: &Value<'_>) -> &'static str {
+    if !value.is_object() {
+        return "*big.Int";
+    }
+    match maker(value).as_deref() {
+        Some("Date") => "time.Time",
+        Some("Map") => "[][2]interface {}",
+        Some("Set") => "[]interface {}",
+        Some("Uint8Array" | "Uint8ClampedArray") => "[]uint8",
+        Some("Int8Array") => "[]int8",
+        Some("Uint16Array") => "[]uint16",
+        Some("Int16Array") => "[]int16",
+        Some("Uint32Array") => "[]uint32",
+        Some("Int32Array") => "[]int32",
+        Some("Float32Array") => "[]float32",
+        Some("Float64Array") => "[]float64",
+        _ => "map[string]interface {}",
+    }
+}
+
+/// How deep values are looked into: those of scripts may contain themselves.
+const MAX_DEPTH: usize = 32;
+
+/// A value as k6's language prints it: `map[a:1]`, `[1 2]`, `<nil>`.
+///
+/// # Errors
+/// When it nests too deep, and what its properties throw.
+pub(crate) fn go_text(value: &Value<'_>) -> Result<String, Throw> {
+    go_text_within(value, MAX_DEPTH)
+}
+
+fn go_text_within(value: &Value<'_>, depth: usize) -> Result<String, Throw> {
+    if value.is_undefined() || value.is_null() {
+        return Ok("<nil>".to_owned());
+    }
+    if let Some(symbol) = value.as_symbol() {
+        return Ok(symbol.description()?.get().unwrap_or_default());
+    }
+    let Some(object) = value.as_object().filter(|_| !value.is_function()) else {
+        return to_text(value);
+    };
+    let Some(depth) = depth.checked_sub(1) else {
+        return Err(Throw::Plain("the value nests too deep".to_owned()));
+    };
+    if is_made_by(value, &["String"]) {
+        return Ok("map[]".to_owned());
+    }
+    if let Some(array) = value.as_array() {
+        let texts = items(array)?;
+        let texts = texts.iter().map(|item| go_text_within(item, depth));
+        return Ok(format!(
+            "[{}]",
+            texts.collect::<Result<Vec<_>, Throw>>()?.join(" ")
+        ));
+    }
+    let mut pairs = entries(object)?;
+    pairs.sort_by(|a, b| a.0.cmp(&b.0));
+    let pairs = pairs
+        .iter()
+        .map(|(name, value)| Ok(format!("{name}:{}", go_text_within(value, depth)?)));
+    Ok(format!(
+        "map[{}]",
+        pairs.collect::<Result<Vec<_>, Throw>>()?.join(" ")
+    ))
+}
+
+/// A value where k6's own functions want a string: what is not there is the empty one.
+pub(crate) fn go_string(value: &Value<'_>) -> Result<String, Throw> {
+    if value.is_undefined() || value.is_null() {
+        return Ok(String::new());
+    }
+    to_text(value)
 }

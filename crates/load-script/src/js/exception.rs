@@ -5,7 +5,8 @@ use std::ffi::CString;
 use rquickjs::{Ctx, Object, Value, qjs};
 
 use super::convert;
-use super::native::{Throw, Visible, define};
+use super::native::{self, Call, Outcome, Shape, Throw, Visible, define};
+use crate::script::Script;
 
 /// Makes `throw` the pending exception of the realm.
 pub(crate) fn raise(ctx: &Ctx<'_>, throw: Throw) {
@@ -51,12 +52,87 @@ fn raise_interrupt(ctx: &Ctx<'_>) {
     let _ = ctx.throw(error);
 }
 
-/// Takes the pending exception; `None` when it is the interrupt.
-pub(crate) fn take<'js>(ctx: &Ctx<'js>) -> Option<Value<'js>> {
+/// Takes the pending exception.
+///
+/// # Errors
+/// The interrupt, when it is that.
+pub(crate) fn take<'js>(ctx: &Ctx<'js>) -> Result<Value<'js>, Value<'js>> {
     let error = ctx.catch();
     // SAFETY: the value is alive.
-    let interrupted = unsafe { qjs::JS_IsUncatchableError(error.as_raw()) };
-    (!interrupted).then_some(error)
+    match unsafe { qjs::JS_IsUncatchableError(error.as_raw()) } {
+        true => Err(error),
+        false => Ok(error),
+    }
+}
+
+/// Makes `stack` what it is for k6's engine: the error's text, then the frames, with the places of the
+/// author's files where there are source maps. It costs nothing until somebody asks.
+///
+/// # Errors
+/// When the realm has no `stack` to begin with.
+pub(crate) fn install(ctx: &Ctx<'_>) -> Result<(), Throw> {
+    let find: rquickjs::Function<'_> =
+        ctx.eval("() => Object.getOwnPropertyDescriptor(Error.prototype, 'stack')")?;
+    let own: Object<'_> = find.call(())?;
+    let (engines, setter): (Value<'_>, Value<'_>) = (own.get("get")?, own.get("set")?);
+    let getter = native::function(ctx, stack, c"get stack", Shape::Function)?;
+    // It lives as long as what uses it, and keeps nothing of a VU's.
+    define(&getter, c"engines", engines.clone(), Visible::No)?;
+    let getter_slot = &native::state(ctx).classes.stack_getter;
+    getter_slot.set(Some(engines.as_raw()));
+    let error: Object<'_> = ctx.globals().get("Error")?;
+    let prototype: Object<'_> = error.get("prototype")?;
+    let both = (getter.into_value(), Some(setter));
+    Ok(native::define_accessor(
+        &prototype,
+        c"stack",
+        both,
+        Visible::No,
+    )?)
+}
+
+fn stack<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let Some(engines) = call.vu().classes.stack_getter.get() else {
+        return Ok(call.undefined());
+    };
+    let this = call.this();
+    // SAFETY: the function is a property of the one that runs; the result is owned by the value.
+    let frames = unsafe {
+        let ctx = call.ctx.as_raw().as_ptr();
+        let raw = qjs::JS_Call(ctx, engines, this.as_raw(), 0, std::ptr::null_mut());
+        if qjs::JS_IsException(raw) {
+            return Err(Throw::Engine(rquickjs::Error::Exception));
+        }
+        Value::from_raw(call.ctx.clone(), raw)
+    };
+    if !frames.is_string() {
+        return Ok(frames);
+    }
+    let mut text = headline(&this) + "\n";
+    for frame in convert::to_text(&frames)?.lines().filter_map(frame) {
+        text.push_str("\tat ");
+        text.push_str(&relocate(&frame, &call.vu().script));
+        text.push('\n');
+    }
+    call.string(&text)
+}
+
+/// A frame with the place of the author's file: `name (file:///x.js:1:2)`, or the place alone.
+fn relocate(frame: &str, script: &Script) -> String {
+    let (before, place, after) = match frame.rsplit_once(" (") {
+        Some((name, place)) if place.ends_with(')') => {
+            (format!("{name} ("), &place[..place.len() - 1], ")")
+        }
+        _ => (String::new(), frame, ""),
+    };
+    let mut parts = place.rsplitn(3, ':');
+    let mut number = || parts.next().and_then(|text| text.parse().ok());
+    let (column, line) = (number(), number());
+    let (Some(column), Some(line), Some(file)) = (column, line, parts.next()) else {
+        return frame.to_owned();
+    };
+    let (file, line, column) = script.original(file, line, column);
+    format!("{before}{file}:{line}:{column}{after}")
 }
 
 /// The exception as k6 logs it: `Name: message` and one tabbed line per frame.
@@ -72,6 +148,8 @@ pub(crate) fn describe(error: &Value<'_>) -> String {
         return headline;
     };
     let mut text = format!("{headline}\n");
+    // The error's own text may look like frames.
+    let frames = frames.strip_prefix(&headline).unwrap_or(&frames);
     for frame in frames.lines().filter_map(frame) {
         text.push_str("\tat ");
         text.push_str(&frame);

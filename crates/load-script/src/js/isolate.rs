@@ -12,6 +12,7 @@ use rquickjs::{Context, Ctx, Runtime, Value, qjs};
 use super::class::{Classes, Ids};
 use super::data::Data;
 use super::layout::{Layout, Luggage, layout};
+use super::memory::{Held, Ledger, NOBODY, Overdraft};
 use super::module;
 use super::native::Throw;
 use super::shared::{self, Ground, Realm, Seat};
@@ -19,11 +20,9 @@ use crate::fiber::{self, Switch};
 use crate::script::Script;
 use crate::vu::state::VuState;
 
-/// What the scripts of a runtime may allocate before they get an "out of memory" exception.
-const MEMORY_LIMIT_BYTES: qjs::size_t = 1 << 30;
 /// VUs that share a runtime: its atoms, shapes, arenas and built-ins. More save little memory and make
 /// collections, which stop them all, longer.
-const VUS_PER_RUNTIME: usize = 64;
+pub(super) const VUS_PER_RUNTIME: usize = 64;
 /// A runtime that holds so much takes no more VUs, for the same reason.
 const FULL_BYTES: usize = 8 << 20;
 /// Polls of the engine (each about 10 000 jumps or calls) after which a busy VU lets others run.
@@ -52,8 +51,8 @@ struct Shared {
     runtime: Runtime,
     engine: *mut qjs::JSRuntime,
     vus: Cell<usize>,
-    /// What the runtime has allocated.
-    bytes: Rc<Cell<usize>>,
+    /// What the runtime has allocated, and for whom.
+    ledger: Rc<Ledger>,
     ids: Rc<Ids>,
     /// What its VUs run.
     script: Arc<Script>,
@@ -89,6 +88,8 @@ pub(crate) struct Isolate {
     state: Cell<*const VuState>,
     /// The lowest address of the VU's stack.
     stack: usize,
+    /// Its account in the runtime's books.
+    owner: usize,
 }
 
 impl Shared {
@@ -101,7 +102,7 @@ impl Shared {
         };
         let has_room = |one: &Rc<Self>| {
             one.vus.get() < limit
-                && (one.vus.get() == 0 || one.bytes.get() < FULL_BYTES)
+                && (one.vus.get() == 0 || one.ledger.total() < FULL_BYTES)
                 && Arc::ptr_eq(&one.script, script)
         };
         RUNTIMES.with_borrow_mut(|all| {
@@ -118,15 +119,15 @@ impl Shared {
     }
 
     fn new(script: Arc<Script>) -> Result<Self, rquickjs::Error> {
-        let bytes = Rc::default();
-        let (runtime, ground) = shared::new_runtime(&bytes)?;
+        let ledger = Rc::new(Ledger::new(script.vu_memory_bytes()));
+        let (runtime, ground) = shared::new_runtime(&ledger)?;
         // A context that goes at once gives the address of the engine.
         let probe = Context::base(&runtime)?;
         // SAFETY: the context is alive; both calls set fields.
         let engine = unsafe {
             let engine = qjs::JS_GetRuntime(probe.as_raw().as_ptr());
             qjs::JS_SetMaxStackSize(engine, 0);
-            qjs::JS_SetMemoryLimit(engine, MEMORY_LIMIT_BYTES);
+            ledger.set_engine(engine);
             qjs::JS_SetInterruptHandler(engine, Some(on_poll), ptr::null_mut());
             qjs::JS_SetHostPromiseRejectionTracker(engine, Some(on_rejection), ptr::null_mut());
             qjs::JS_SetModuleLoaderFunc(
@@ -146,7 +147,7 @@ impl Shared {
             runtime,
             engine,
             vus: Cell::new(0),
-            bytes,
+            ledger,
             ids: Rc::default(),
             script,
             data: RefCell::default(),
@@ -200,7 +201,9 @@ impl Isolate {
             ),
         };
         shared.vus.set(shared.vus.get() + 1);
+        let owner = shared.ledger.open();
         Ok(Self {
+            owner,
             seat: RefCell::default(),
             is_seated: Cell::default(),
             unshared: RefCell::default(),
@@ -294,7 +297,7 @@ impl Isolate {
     /// What the VU's runtime has allocated.
     #[cfg(test)]
     pub(crate) fn runtime_bytes(&self) -> usize {
-        self.shared.bytes.get()
+        self.shared.ledger.total()
     }
 
     /// Whether other VUs live in the VU's realm, or could.
@@ -454,9 +457,12 @@ impl Switch for Isolate {
             qjs::JS_UpdateStackTop(self.shared.engine);
             qjs::JS_SetMaxStackSize(self.shared.engine, distance as qjs::size_t);
         }
+        // Coming and going is nobody's to pay.
+        self.shared.ledger.turn(self.owner);
     }
 
     fn leave(&self) {
+        self.shared.ledger.turn(NOBODY);
         self.leave_seat();
         if let Some(layout) = self.layout {
             // SAFETY: the realm that ran was this one.
@@ -474,6 +480,7 @@ impl Drop for Isolate {
         if let (Some(realm), Some(seat)) = (&self.realm, self.seat.take()) {
             realm.retire(seat);
         }
+        self.shared.ledger.close(self.owner);
         self.shared.vus.set(self.shared.vus.get() - 1);
     }
 }
@@ -497,6 +504,46 @@ unsafe fn add_intrinsics(ctx: *mut qjs::JSContext) {
         qjs::JS_AddIntrinsicPromise(ctx);
         qjs::JS_AddIntrinsicBigInt(ctx);
     }
+}
+
+/// The books of the runtime of the VU that runs.
+fn with_ledger<R>(ask: impl FnOnce(&Ledger) -> Option<R>) -> Option<R> {
+    // SAFETY: the isolate that was entered stays where it is until it is left.
+    let entered = unsafe { ENTERED.get().as_ref() };
+    entered.and_then(|isolate| ask(&isolate.shared.ledger))
+}
+
+/// Whether the VU that runs holds too much memory and is to end.
+pub(crate) fn is_over() -> bool {
+    with_ledger(|ledger| ledger.is_over().then_some(())).is_some()
+}
+
+/// What the VU that is to run holds too much already.
+pub(crate) fn is_blocked() -> Option<Overdraft> {
+    with_ledger(Ledger::is_blocked)
+}
+
+/// Writes down that a value of the VU that runs keeps memory of ours.
+///
+/// # Errors
+/// "out of memory", when it holds too much already.
+pub(crate) fn charge(ctx: &Ctx<'_>, bytes: usize) -> Result<Option<Held>, Throw> {
+    // SAFETY: the isolate that was entered stays where it is until it is left.
+    let Some(isolate) = (unsafe { ENTERED.get().as_ref() }) else {
+        return Ok(None);
+    };
+    match Held::new(&isolate.shared.ledger, bytes) {
+        Some(held) => Ok(Some(held)),
+        None => {
+            let refused = rquickjs::Exception::throw_internal(ctx, "out of memory");
+            Err(Throw::Engine(refused))
+        }
+    }
+}
+
+/// What was refused to the VU that has run.
+pub(crate) fn settle_memory() -> Option<Overdraft> {
+    with_ledger(Ledger::settle)
 }
 
 /// Runs the promise jobs that are due.
@@ -529,7 +576,7 @@ unsafe extern "C" fn on_poll(_engine: *mut qjs::JSRuntime, _opaque: *mut c_void)
         // Something is being made for all VUs: nobody else may come in now.
         return 0;
     }
-    if state.is_interrupted() {
+    if state.is_interrupted() || is_over() {
         return 1;
     }
     let polls = state.polls.get().wrapping_add(1);

@@ -11,6 +11,7 @@ pub(crate) mod data;
 pub(crate) mod exception;
 pub(crate) mod isolate;
 mod layout;
+pub(crate) mod memory;
 pub(crate) mod module;
 pub(crate) mod native;
 pub(crate) mod promise;

@@ -143,6 +143,8 @@ pub(crate) enum Shape {
     Function,
     /// Called with `new`.
     Constructor,
+    /// Called with `new` or without.
+    Either,
 }
 
 /// A script function that calls `N`.
@@ -156,6 +158,7 @@ pub(crate) fn function<'js, N: Native>(
     let kind = match shape {
         Shape::Function => qjs::JSCFunctionEnum_JS_CFUNC_generic,
         Shape::Constructor => qjs::JSCFunctionEnum_JS_CFUNC_constructor,
+        Shape::Either => qjs::JSCFunctionEnum_JS_CFUNC_constructor_or_func,
     };
     // SAFETY: a plain constructor call; the result is owned by the value.
     let value = unsafe {
@@ -216,6 +219,26 @@ pub(crate) fn constructor<'js, N: Native>(
     prototype: &Object<'js>,
 ) -> rquickjs::Result<()> {
     let made = function(object.ctx(), native, name, Shape::Constructor)?;
+    set_constructor(object, name, made, prototype)
+}
+
+/// The same of one that needs no `new`.
+pub(crate) fn constructor_or_function<'js, N: Native>(
+    object: &Object<'js>,
+    name: &CStr,
+    native: N,
+    prototype: &Object<'js>,
+) -> rquickjs::Result<()> {
+    let made = function(object.ctx(), native, name, Shape::Either)?;
+    set_constructor(object, name, made, prototype)
+}
+
+fn set_constructor<'js>(
+    object: &Object<'js>,
+    name: &CStr,
+    made: Function<'js>,
+    prototype: &Object<'js>,
+) -> rquickjs::Result<()> {
     // SAFETY: both are objects of this realm.
     unsafe {
         qjs::JS_SetConstructor(
@@ -243,11 +266,29 @@ pub(crate) fn define<'js>(
     value: Value<'js>,
     visible: Visible,
 ) -> rquickjs::Result<()> {
-    let ctx = object.ctx().as_raw().as_ptr();
     let mut flags = qjs::JS_PROP_WRITABLE | qjs::JS_PROP_CONFIGURABLE;
     if visible == Visible::Yes {
         flags |= qjs::JS_PROP_ENUMERABLE;
     }
+    define_with(object, name, value, flags)
+}
+
+/// Sets an own property that scripts see and cannot change.
+pub(crate) fn define_constant<'js>(
+    object: &Object<'js>,
+    name: &CStr,
+    value: Value<'js>,
+) -> rquickjs::Result<()> {
+    define_with(object, name, value, qjs::JS_PROP_ENUMERABLE)
+}
+
+fn define_with<'js>(
+    object: &Object<'js>,
+    name: &CStr,
+    value: Value<'js>,
+    flags: u32,
+) -> rquickjs::Result<()> {
+    let ctx = object.ctx().as_raw().as_ptr();
     let raw = value.as_raw();
     // SAFETY: the engine takes over the duplicate.
     let done = unsafe {
@@ -290,7 +331,8 @@ pub(crate) fn accessor<G: Native, S: Native>(
     define_accessor(object, name, both, Visible::Yes)
 }
 
-fn define_accessor<'js>(
+/// Sets a property by its getter and, if it can be written, its setter.
+pub(super) fn define_accessor<'js>(
     object: &Object<'js>,
     name: &CStr,
     functions: (Value<'js>, Option<Value<'js>>),

@@ -44,15 +44,25 @@ fn check<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let mut all = true;
     let subject = call.arg(0);
     let sets = call.arg(1);
-    let Some(sets) = sets.as_object() else {
-        return Ok(call.bool(true));
+    if sets.is_null() || sets.is_undefined() {
+        let why = "Cannot convert undefined or null to object";
+        return Err(Throw::Type(why.to_owned()));
+    }
+    let sets = match sets.as_object() {
+        Some(sets) => convert::entries(sets)?,
+        None if sets.is_string() => convert::characters(&sets)?
+            .into_iter()
+            .map(|(name, c)| Ok((name, convert::string(call.ctx, &c)?)))
+            .collect::<Result<_, Throw>>()?,
+        None => Vec::new(),
     };
-    for (name, wanted) in convert::entries(sets)? {
+    for (name, wanted) in sets {
         if name.contains(SEPARATOR) {
             return Err(plain(format!(
                 "group and check names may not contain '{SEPARATOR}'"
             )));
         }
+        refuse_async(&wanted)?;
         let outcome = judge(&subject, &wanted);
         let passed = matches!(outcome, Ok(true));
         let tags = if vu.recorder.wants(SystemTag::Check) {
@@ -66,27 +76,26 @@ fn check<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     Ok(call.bool(all))
 }
 
-fn judge<'js>(subject: &Value<'js>, wanted: &Value<'js>) -> Result<bool, Throw> {
-    let Some(function) = convert::function(wanted) else {
-        return Ok(convert::is_truthy(wanted));
-    };
+fn refuse_async(wanted: &Value<'_>) -> Result<(), Throw> {
     // SAFETY: the value is alive.
     if unsafe { qjs::JS_IsAsyncFunction(wanted.as_raw()) } {
         return Err(plain(
             "the built-in check() does not support async functions as arguments. Use the JavaScript utils library as a replacement. Refer to https://grafana.com/docs/k6/latest/javascript-api/jslib/utils/check/ for more info",
         ));
     }
+    Ok(())
+}
+
+fn judge<'js>(subject: &Value<'js>, wanted: &Value<'js>) -> Result<bool, Throw> {
+    let Some(function) = convert::function(wanted) else {
+        return Ok(convert::is_truthy(wanted));
+    };
     let verdict: Value<'js> = function.call((subject.clone(),))?;
     Ok(convert::is_truthy(&verdict))
 }
 
 fn fail<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    let message = if call.len() == 0 {
-        String::new()
-    } else {
-        call.text(0)?
-    };
-    Err(plain(message))
+    Err(plain(convert::go_string(&call.arg(0))?))
 }
 
 fn group<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
@@ -94,7 +103,7 @@ fn group<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     if vu.is_init() {
         return Err(plain("Using group() in the init context is not supported"));
     }
-    let name = call.text(0)?;
+    let name = convert::go_string(&call.arg(0))?;
     let body = call.arg(1);
     let Some(function) = convert::function(&body) else {
         return Err(plain("group() requires a callback as a second argument"));
@@ -111,7 +120,12 @@ fn group<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
         )));
     }
     let outer = vu.group();
-    vu.enter_group(format!("{outer}{SEPARATOR}{name}"));
+    // One without a name is the one around it.
+    let inner = match name.is_empty() {
+        true => outer.clone(),
+        false => format!("{outer}{SEPARATOR}{name}"),
+    };
+    vu.enter_group(inner);
     let begin = Instant::now();
     let result = function.call::<_, Value<'js>>(());
     vu.record(

@@ -8,6 +8,7 @@ use rquickjs::{Ctx, Object, Value, qjs};
 use crate::crypto::{Algorithm, CryptoError, Encoded, Encoding, Hasher, random_bytes};
 use crate::js::class::{self, Class};
 use crate::js::convert;
+use crate::js::isolate;
 use crate::js::native::{Call, Outcome, Throw, method, plain};
 
 /// What `createHash` and `createHMAC` return.
@@ -103,6 +104,7 @@ fn hasher_of<'a>(this: &'a Value<'_>) -> Result<&'a RefCell<Hasher>, Throw> {
 
 fn random<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let size = convert::to_number(&call.arg(0))?;
+    let _held = isolate::charge(call.ctx, size.max(0.0) as usize)?;
     convert::array_buffer(call.ctx, random_bytes(size as i64)?)
 }
 

@@ -6,6 +6,7 @@ use rquickjs::{Ctx, Object};
 
 use super::{text, timers, webcrypto};
 use crate::js::convert;
+use crate::js::exception;
 use crate::js::native::{Call, Outcome, Throw, Visible, define, method, plain};
 
 /// Built-ins of the engine that k6's engine does not have. Scripts look for them to choose polyfills.
@@ -32,6 +33,7 @@ pub(crate) fn install(ctx: &Ctx<'_>) -> Result<(), Throw> {
     for name in ABSENT_FROM_ERROR {
         error.remove(*name)?;
     }
+    exception::install(ctx)?;
     // Every VU sets its own values; that they are there already lets all VUs' objects have one shape.
     for name in [c"__ENV", c"__VU"] {
         define(&globals, name, super::undefined(ctx), Visible::Yes)?;
@@ -40,7 +42,7 @@ pub(crate) fn install(ctx: &Ctx<'_>) -> Result<(), Throw> {
         &globals,
         c"global",
         globals.clone().into_value(),
-        Visible::No,
+        Visible::Yes,
     )?;
     let console = Object::new(ctx.clone())?;
     method(&console, c"log", log_info)?;
@@ -48,7 +50,7 @@ pub(crate) fn install(ctx: &Ctx<'_>) -> Result<(), Throw> {
     method(&console, c"debug", log_debug)?;
     method(&console, c"warn", log_warn)?;
     method(&console, c"error", log_error)?;
-    define(&globals, c"console", console.into_value(), Visible::No)?;
+    define(&globals, c"console", console.into_value(), Visible::Yes)?;
     method(&globals, c"open", open)?;
     method(&globals, c"require", super::require::require)?;
     timers::install(&globals)?;

@@ -9,7 +9,9 @@ use rquickjs::{Ctx, Object, Value};
 use super::tags;
 use crate::js::class::{self, Class};
 use crate::js::convert;
-use crate::js::native::{Call, Outcome, Throw, Visible, constructor, define, method, plain};
+use crate::js::native::{
+    Call, Outcome, Throw, Visible, constructor_or_function, define, define_constant, method, plain,
+};
 use crate::vu::state::now;
 
 /// What a metric object owns.
@@ -29,10 +31,11 @@ impl Class for Custom {
 pub(super) fn build<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
     let exports = Object::new(ctx.clone())?;
     let prototype = class::prototype::<Custom>(ctx)?;
-    constructor(&exports, c"Counter", counter, &prototype)?;
-    constructor(&exports, c"Gauge", gauge, &prototype)?;
-    constructor(&exports, c"Rate", rate, &prototype)?;
-    constructor(&exports, c"Trend", trend, &prototype)?;
+    let made = &prototype;
+    constructor_or_function(&exports, c"Counter", counter, made)?;
+    constructor_or_function(&exports, c"Gauge", gauge, made)?;
+    constructor_or_function(&exports, c"Rate", rate, made)?;
+    constructor_or_function(&exports, c"Trend", trend, made)?;
     Ok(exports)
 }
 
@@ -57,7 +60,7 @@ fn make<'js>(call: &Call<'_, 'js>, kind: Kind) -> Outcome<'js> {
     if !vu.is_init() {
         return Err(plain("metrics must be declared in the init context"));
     }
-    let name = call.text(0)?;
+    let name = convert::go_string(&call.arg(0))?;
     let is_time = call
         .given(1)
         .is_some_and(|value| convert::is_truthy(&value));
@@ -75,12 +78,10 @@ fn make<'js>(call: &Call<'_, 'js>, kind: Kind) -> Outcome<'js> {
             name: name.clone(),
         },
     )?;
-    define(
-        &object,
-        c"name",
-        convert::string(call.ctx, &name)?,
-        Visible::Yes,
-    )?;
+    define_constant(&object, c"name", convert::string(call.ctx, &name)?)?;
+    // Scripts that copy a metric's properties copy its method, as with k6.
+    let add: Value<'js> = object.get("add")?;
+    define(&object, c"add", add, Visible::Yes)?;
     Ok(object.into_value())
 }
 
@@ -116,7 +117,7 @@ fn add<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 
 fn refusal(call: &Call<'_, '_>, name: &str) -> Result<String, Throw> {
     let value = call.arg(0);
-    if value.is_undefined() {
+    if call.len() == 0 {
         return Ok(format!(
             "no value was provided for metric '{name}', a number or a boolean value is expected"
         ));

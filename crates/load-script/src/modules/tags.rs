@@ -13,6 +13,9 @@ pub(crate) fn read(tags: &Value<'_>) -> Result<Vec<(String, String)>, Throw> {
     if tags.is_undefined() || tags.is_null() {
         return Ok(Vec::new());
     }
+    if tags.is_string() {
+        return convert::characters(tags);
+    }
     let Some(object) = tags.as_object() else {
         return Ok(Vec::new());
     };
@@ -27,6 +30,9 @@ pub(crate) fn read(tags: &Value<'_>) -> Result<Vec<(String, String)>, Throw> {
 pub(crate) fn text_of(name: &str, value: &Value<'_>) -> Result<String, Throw> {
     if value.is_string() || value.is_bool() || value.is_number() {
         return convert::to_text(value);
+    }
+    if value.is_symbol() {
+        return convert::go_text(value);
     }
     Err(plain(format!(
         "invalid value for metric tag '{name}': only String, Boolean and Number types are accepted as a metric tag values"

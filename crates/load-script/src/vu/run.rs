@@ -9,6 +9,7 @@ use super::state::{Abortion, VuState, now};
 use crate::js::convert;
 use crate::js::exception;
 use crate::js::isolate::{self, run_jobs};
+use crate::js::memory::Overdraft;
 use crate::js::module::{self, Loaded};
 use crate::js::native::{Throw, Visible, define, plain};
 use crate::js::promise::{self, State};
@@ -16,6 +17,9 @@ use crate::modules;
 
 /// How the text of a rejection begins that nobody has handled.
 const UNCAUGHT: &str = "Uncaught (in promise)";
+
+/// What the engine throws when it gets no memory.
+const ENGINE_OUT_OF_MEMORY: &str = "InternalError: out of memory";
 
 /// How a piece of script code ended.
 pub(crate) enum Ending<R> {
@@ -51,11 +55,23 @@ pub(crate) fn to_the_end<R>(
     state: &VuState,
     job: impl FnOnce(&Ctx<'_>, &VuState) -> Result<R, Throw>,
 ) -> Ending<R> {
+    if let Some(overdraft) = isolate::is_blocked() {
+        return Ending::Threw(out_of_memory(state, overdraft, ""));
+    }
     let outcome = job(ctx, state);
-    let ending = match outcome {
+    let mut ending = match outcome {
         Ok(value) => Ending::Returned(value),
         Err(throw) => why(ctx, throw),
     };
+    if let Some(overdraft) = isolate::settle_memory() {
+        let said = match &ending {
+            Ending::Threw(text) => text.as_str(),
+            _ => "",
+        };
+        if overdraft.is_over || said.contains(ENGINE_OUT_OF_MEMORY) {
+            ending = Ending::Threw(out_of_memory(state, overdraft, said));
+        }
+    }
     let timers = state.events.clear();
     if let Some(abortion) = state.aborted.take() {
         return Ending::Aborted(abortion);
@@ -74,6 +90,13 @@ pub(crate) fn to_the_end<R>(
     ending
 }
 
+/// The error of a VU that holds too much, with the stack of what it was ended by.
+fn out_of_memory(state: &VuState, overdraft: Overdraft, said: &str) -> String {
+    let stack = said.find("\n\tat ").map_or("", |at| &said[at..]);
+    let vu = state.ids.in_test;
+    format!("out of memory: virtual user {vu} {overdraft} (--vu-memory-mb){stack}")
+}
+
 fn why<R>(ctx: &Ctx<'_>, throw: Throw) -> Ending<R> {
     if matches!(throw, Throw::Interrupted) {
         let _ = ctx.catch();
@@ -81,8 +104,10 @@ fn why<R>(ctx: &Ctx<'_>, throw: Throw) -> Ending<R> {
     }
     exception::raise(ctx, throw);
     match exception::take(ctx) {
-        Some(error) => Ending::Threw(exception::describe(&error)),
-        None => Ending::Interrupted,
+        Ok(error) => Ending::Threw(exception::describe(&error)),
+        // Where it was when it was ended for what it holds.
+        Err(interrupt) if isolate::is_over() => Ending::Threw(exception::describe(&interrupt)),
+        Err(_) => Ending::Interrupted,
     }
 }
 

@@ -13,7 +13,7 @@ fn a_response_tells_all() {
              say(r.json('a.b.2.c'), r.json().ok, r.json('none') === undefined, r.body.length, r.timings.duration > 0, Math.abs(r.timings.duration - r.timings.sending - r.timings.waiting - r.timings.receiving) < 1e-6);
              say(Object.keys(r).length, JSON.parse(JSON.stringify(r)).request.method, r.url === 'http://{host}/json')"
         ),
-        &["200 200 OK HTTP/1.1 application/json 127.0.0.1 0 ", "x true true 37 true true", "16 GET true"],
+        &["200 200 OK HTTP/1.1 application/json 127.0.0.1 0 ", "x true true 37 true true", "20 GET true"],
     );
 }
 

@@ -6,5 +6,6 @@ mod isolation;
 mod language;
 mod literals;
 mod modules;
+mod natives;
 mod run;
 mod server;

@@ -64,11 +64,15 @@ fn logger() -> (Logger, Lines) {
     (logger, lines)
 }
 
+/// What a virtual user of these tests may hold.
+pub const VU_MEMORY_BYTES: usize = 16 << 20;
+
 fn source(script: &str) -> Source {
     Source {
         path: "/scripts/test.js".into(),
         text: Some(script.to_owned()),
         environment: vec![("HOME".to_owned(), "/home/x".to_owned())],
+        vu_memory_bytes: Some(VU_MEMORY_BYTES),
         ..Source::default()
     }
 }

@@ -227,6 +227,9 @@ pub struct ProcessFlags {
     /// Threads that run virtual users; all cores unless said otherwise (not k6's)
     #[arg(long, env = "SPARRING_THREADS", value_name = "N")]
     pub threads: Option<usize>,
+    /// MB that a virtual user may hold before it ends with an error; 1024 (not k6's)
+    #[arg(long, env = "SPARRING_VU_MEMORY_MB", value_name = "MB")]
+    pub vu_memory_mb: Option<std::num::NonZeroUsize>,
 }
 
 /// How much the summary shows.

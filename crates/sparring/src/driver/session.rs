@@ -58,6 +58,7 @@ async fn drive(args: &Args, logger: Logger) -> Result<Driven, Failure> {
     }
     validate::scenarios(&options, |name| program.has_function(name))
         .map_err(|error| config(&error))?;
+    load_script::ScriptProgram::check(&options).map_err(Failure::config)?;
     // Outputs tell of thresholds that are not looked at.
     let shown_options = Arc::new(options.clone());
     if args.report.no_thresholds == Some(true) {

@@ -37,6 +37,8 @@ pub async fn load(
     let (mut source, options) = source(args, own)?;
     let secrets = Secrets::read(&args.script_flags.secret_source, &system_environment());
     source.secrets = Arc::new(secrets.map_err(|error| Failure::other(error.to_string()))?);
+    let megabytes = args.process.vu_memory_mb;
+    source.vu_memory_bytes = megabytes.map(|megabytes| megabytes.get().saturating_mul(1 << 20));
     let name = source.path.display().to_string();
     let environment = source.environment.clone();
     let loaded = ScriptProgram::load(source, registry, logger.clone()).await;
@@ -103,6 +105,7 @@ fn source(
         environment,
         archived: None,
         secrets: Arc::default(),
+        vu_memory_bytes: None,
     };
     Ok((source, None))
 }
@@ -164,6 +167,7 @@ fn from_archive(
         environment,
         archived: Some(archive.files),
         secrets: Arc::default(),
+        vu_memory_bytes: None,
     };
     Ok((source, Some(archive.options)))
 }

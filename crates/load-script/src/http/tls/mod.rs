@@ -39,6 +39,18 @@ pub(super) struct Secured {
     pub(super) speaks_http2: bool,
 }
 
+/// What k6 refuses before a run: client certificates that cannot be used.
+///
+/// # Errors
+/// Why one of them cannot.
+pub(crate) fn check(options: &Options) -> Result<(), String> {
+    let Some(certificates) = &options.tls_auth else {
+        return Ok(());
+    };
+    let checked = ClientCertificates::new(certificates, &ring::default_provider());
+    checked.map(drop).map_err(|failure| failure.detail)
+}
+
 /// Performs the handshake with `host`; HTTP/2 is on offer if `may_http2` and the settings want it.
 pub(super) async fn handshake(
     host: &str,

@@ -4,7 +4,7 @@ use aes::cipher::{BlockModeDecrypt, KeyIvInit, block_padding::Pkcs7};
 use base64::Engine;
 use md5::{Digest, Md5};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs1KeyDer, PrivateSec1KeyDer};
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer};
 
 /// Reads a private key.
 ///
@@ -29,7 +29,15 @@ struct Protected {
     cipher: String,
     vector: Vec<u8>,
     bytes: Vec<u8>,
-    is_elliptic: bool,
+    label: Label,
+}
+
+/// What the text says it is.
+#[derive(Clone, Copy)]
+enum Label {
+    Rsa,
+    Elliptic,
+    Any,
 }
 
 impl Protected {
@@ -54,7 +62,11 @@ impl Protected {
             cipher: cipher.to_owned(),
             vector: unhex(vector).ok_or_else(|| bad("the vector is not hexadecimal"))?,
             bytes,
-            is_elliptic: text.contains("BEGIN EC PRIVATE KEY"),
+            label: match text {
+                _ if text.contains("BEGIN EC PRIVATE KEY") => Label::Elliptic,
+                _ if text.contains("BEGIN PRIVATE KEY") => Label::Any,
+                _ => Label::Rsa,
+            },
         }))
     }
 
@@ -71,10 +83,10 @@ impl Protected {
         let opened = opened
             .filter(|der| der.first() == Some(&0x30))
             .ok_or_else(wrong)?;
-        Ok(if self.is_elliptic {
-            PrivateSec1KeyDer::from(opened).into()
-        } else {
-            PrivatePkcs1KeyDer::from(opened).into()
+        Ok(match self.label {
+            Label::Elliptic => PrivateSec1KeyDer::from(opened).into(),
+            Label::Any => PrivatePkcs8KeyDer::from(opened).into(),
+            Label::Rsa => PrivatePkcs1KeyDer::from(opened).into(),
         })
     }
 }

@@ -25,6 +25,8 @@ use properties::Held;
 use vault::Shelf;
 use vault::ShelfAllocator;
 
+use super::memory::Ledger;
+
 /// Where the properties of a runtime's built-ins go, until there is a realm.
 pub(super) struct Ground {
     shelf: Rc<Shelf>,
@@ -54,13 +56,13 @@ pub(super) struct Seat {
 
 /// A runtime, with the ground for a shared realm if this machine and this engine allow it.
 pub(super) fn new_runtime(
-    bytes: &Rc<Cell<usize>>,
+    ledger: &Rc<Ledger>,
 ) -> Result<(Runtime, Option<Ground>), rquickjs::Error> {
     let place = Rc::new(Cell::new(None));
     let shelf = anatomy().and_then(|_| Shelf::new()).map(Rc::new);
     let runtime = Runtime::new_with_alloc(ShelfAllocator {
         place: Rc::clone(&place),
-        bytes: Rc::clone(bytes),
+        ledger: Rc::clone(ledger),
         shelf: shelf.clone(),
     })?;
     let ground = anatomy().zip(shelf).map(|(anatomy, shelf)| Ground {

@@ -15,6 +15,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use rquickjs::allocator::Allocator;
 
+use crate::js::memory::Ledger;
+
 /// Bytes for the properties and items of one runtime's shared objects.
 const SHELF_BYTES: usize = REGIONS * REGION_BYTES;
 /// What one fault copies and opens; a multiple of every page size.
@@ -25,7 +27,7 @@ const REGIONS: usize = 64;
 const STRIDE: usize = 2 * SHELF_BYTES;
 /// Shelves per process. Runtimes beyond them share nothing.
 const SHELVES: usize = 4096;
-/// What lies before the engine's own block header: the size of the block.
+/// What lies before the engine's own block header: the size of the block and its owner.
 const PREFIX: usize = 8;
 /// The engine's block header.
 const HEADER: usize = 8;
@@ -346,15 +348,20 @@ unsafe fn hand_on(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_voi
     }
 }
 
-/// The engine's allocator: the C library's, and shelves, which it knows by their addresses.
+/// The engine's allocator: the C library's, and shelves, which it knows by their addresses. The word
+/// before a block tells its size, and above it who asked for it.
 pub(super) struct ShelfAllocator {
     /// The next allocation is to lie here.
     pub(super) place: Rc<Cell<Option<usize>>>,
-    /// Bytes that the runtime has from the C library.
-    pub(super) bytes: Rc<Cell<usize>>,
+    /// Who has how much from the C library.
+    pub(super) ledger: Rc<Ledger>,
     /// The shelf of the runtime goes after the runtime.
     pub(super) shelf: Option<Rc<Shelf>>,
 }
+
+/// Above this bit of a block's first word stands its owner.
+const OWNER_SHIFT: u32 = 48;
+const SIZE_MASK: usize = (1 << OWNER_SHIFT) - 1;
 
 impl ShelfAllocator {
     /// Notes that the engine gives up a block of the shelf. False: it is none.
@@ -366,36 +373,58 @@ impl ShelfAllocator {
         is_shelved
     }
 
-    fn grew(&self, block: *mut u8) -> *mut u8 {
-        // SAFETY: a block of the C library, or null.
-        let size = unsafe { libc::malloc_usable_size(block.cast()) };
-        self.bytes.set(self.bytes.get() + size);
-        block
+    /// What the engine gets of a new block of the C library, or null.
+    fn grew(&self, block: *mut c_void) -> *mut u8 {
+        if block.is_null() {
+            return ptr::null_mut();
+        }
+        // SAFETY: a block of the C library, at least as long as its first word.
+        unsafe {
+            let size = libc::malloc_usable_size(block);
+            let owner = self.ledger.grew(size);
+            let word = (size - PREFIX) | (owner << OWNER_SHIFT);
+            block.cast::<usize>().write(word);
+            block.cast::<u8>().add(PREFIX)
+        }
     }
 
+    /// Takes a block off the books; the C library's block. Its first word stays.
+    ///
     /// # Safety
-    /// `block` must be a live block of the C library.
-    unsafe fn shrank(&self, block: *mut u8) {
+    /// `block` must be live and none of a shelf.
+    unsafe fn shrank(&self, block: *mut u8) -> *mut c_void {
         // SAFETY: see above.
-        let size = unsafe { libc::malloc_usable_size(block.cast()) };
-        self.bytes.set(self.bytes.get().saturating_sub(size));
+        unsafe {
+            let begin = block.sub(PREFIX);
+            let word = begin.cast::<usize>().read();
+            let size = (word & SIZE_MASK) + PREFIX;
+            self.ledger.shrank(word >> OWNER_SHIFT, size);
+            begin.cast()
+        }
     }
 }
 
 // SAFETY: blocks come from the C library, but for those in shelves, which are never given back to it
-// and live as long as the allocator.
+// and live as long as the allocator. All are aligned to a word.
 unsafe impl Allocator for ShelfAllocator {
     fn alloc(&mut self, size: usize) -> *mut u8 {
         if let Some(place) = self.place.take() {
             return ptr::with_exposed_provenance_mut(place);
         }
+        if !self.ledger.allows(size) {
+            return ptr::null_mut();
+        }
         // SAFETY: a plain allocation.
-        self.grew(unsafe { libc::malloc(size) }.cast())
+        self.grew(unsafe { libc::malloc(size.saturating_add(PREFIX)) })
     }
 
     fn calloc(&mut self, count: usize, size: usize) -> *mut u8 {
+        let size = count.saturating_mul(size);
+        if !self.ledger.allows(size) {
+            return ptr::null_mut();
+        }
         // SAFETY: a plain allocation.
-        self.grew(unsafe { libc::calloc(count, size) }.cast())
+        self.grew(unsafe { libc::calloc(1, size.saturating_add(PREFIX)) })
     }
 
     unsafe fn dealloc(&mut self, block: *mut u8) {
@@ -403,46 +432,42 @@ unsafe impl Allocator for ShelfAllocator {
             return;
         }
         // SAFETY: a block of the C library.
-        unsafe {
-            self.shrank(block);
-            libc::free(block.cast());
-        }
+        unsafe { libc::free(self.shrank(block)) };
     }
 
     unsafe fn realloc(&mut self, block: *mut u8, size: usize) -> *mut u8 {
+        if block.is_null() {
+            return self.alloc(size);
+        }
+        // SAFETY: the block is live.
+        let before = unsafe { Self::usable_size(block) };
         if !self.notes(block) {
+            if !self.ledger.allows(size.saturating_sub(before)) {
+                return ptr::null_mut();
+            }
             // SAFETY: a block of the C library, which stays as it is when there is no memory.
             return unsafe {
-                let before = if block.is_null() {
-                    0
-                } else {
-                    libc::malloc_usable_size(block.cast())
-                };
-                let moved: *mut u8 = libc::realloc(block.cast(), size).cast();
-                if !moved.is_null() {
-                    self.bytes.set(self.bytes.get().saturating_sub(before));
-                    self.grew(moved);
+                let begin = block.sub(PREFIX).cast();
+                let moved = libc::realloc(begin, size.saturating_add(PREFIX));
+                if moved.is_null() {
+                    return ptr::null_mut();
                 }
-                moved
+                // The first word has moved along.
+                self.shrank(moved.cast::<u8>().add(PREFIX));
+                self.grew(moved)
             };
         }
         let moved = self.alloc(size);
         if !moved.is_null() {
             // SAFETY: both blocks are that long.
-            unsafe {
-                let length = Self::usable_size(block).min(size);
-                ptr::copy_nonoverlapping(block, moved, length);
-            }
+            unsafe { ptr::copy_nonoverlapping(block, moved, before.min(size)) };
         }
         moved
     }
 
     unsafe fn usable_size(block: *mut u8) -> usize {
-        if shelf_at(block.addr()).is_some() {
-            // SAFETY: `Shelf::take` has written the size before the block.
-            return unsafe { block.sub(PREFIX).cast::<usize>().read() };
-        }
-        // SAFETY: a block of the C library.
-        unsafe { libc::malloc_usable_size(block.cast()) }
+        // SAFETY: a word lies before every block, also in shelves, where `Shelf::take` has written it.
+        let word = unsafe { block.sub(PREFIX).cast::<usize>().read() };
+        word & SIZE_MASK
     }
 }

@@ -13,7 +13,7 @@ use super::perform::{Agent, Finished, code_of_refusal, perform};
 use super::prepare::{self, Prepared};
 use super::response;
 use crate::fiber;
-use crate::http::url::{UrlError, quoted};
+use crate::http::url::quoted;
 use crate::js::convert;
 use crate::js::native::{Call, Outcome, Throw, plain};
 use crate::vu::state::VuState;
@@ -26,6 +26,9 @@ pub(super) fn batch<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let vu = call.vu();
     prepare::refuse_in_init(vu)?;
     let requests = call.arg(0);
+    if call.len() == 0 {
+        return Err(plain("no argument was provided to http.batch()"));
+    }
     let (keys, items) = split(&requests)?;
     let mut finished: Vec<Option<Finished>> = Vec::new();
     match prepare_all(vu, &items) {
@@ -78,8 +81,8 @@ fn prepare_all(vu: &VuState, items: &[Value<'_>]) -> Result<Vec<Prepared>, (usiz
     let prepare = |(index, item)| {
         let prepared = prepare::from_item(vu, item, index);
         let checked = prepared.and_then(|prepared: Prepared| match &prepared.url {
-            // These are found when it is sent.
-            Ok(_) | Err(UrlError::Scheme(_) | UrlError::NoHost) => Ok(prepared),
+            Ok(_) => Ok(prepared),
+            Err(error) if error.code_of_sending().is_some() => Ok(prepared),
             Err(error) => {
                 let text = quoted(&prepared.url_text);
                 Err(plain(format!("invalid URL: parse {text}: {error}")))

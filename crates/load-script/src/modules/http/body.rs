@@ -25,6 +25,9 @@ impl Class for File {
     }
 }
 
+/// Lists in lists, at most: one may contain itself.
+const MAX_DEPTH: usize = 32;
+
 /// A body and the content type that it brings.
 #[derive(Default)]
 pub(super) struct Body {
@@ -37,7 +40,13 @@ pub(super) struct Body {
 /// `http.file(data, name, type)`
 pub(super) fn file<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let value = call.arg(0);
-    let data = convert::bytes_of(&value)?.ok_or_else(|| {
+    let is_view = value.is_object() && convert::go_type(&value).starts_with("[]");
+    let data = if is_view {
+        None
+    } else {
+        convert::bytes_of(&value)?
+    };
+    let data = data.ok_or_else(|| {
         let kind = convert::go_type(&value);
         plain(format!(
             "invalid type {kind}, expected string or ArrayBuffer"
@@ -47,14 +56,12 @@ pub(super) fn file<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
         .as_nanos();
-    let name = call
-        .given(1)
-        .map_or(Ok(nanoseconds.to_string()), |name| convert::to_text(&name))?;
-    let kind = call
-        .given(2)
-        .map_or(Ok("application/octet-stream".to_owned()), |kind| {
-            convert::to_text(&kind)
-        })?;
+    let given = |index: usize, default: String| match call.len() > index {
+        true => convert::go_string(&call.arg(index)),
+        false => Ok(default),
+    };
+    let name = given(1, nanoseconds.to_string())?;
+    let kind = given(2, "application/octet-stream".to_owned())?;
     let object = class::new(
         call.ctx,
         File {
@@ -84,7 +91,17 @@ pub(super) fn read(value: &Value<'_>) -> Result<Body, Throw> {
     if value.is_undefined() || value.is_null() {
         return Ok(Body::default());
     }
-    if let Some(bytes) = convert::bytes_of(value)? {
+    let kind = convert::go_type(value);
+    let is_unknown =
+        value.is_object() && kind != "[]uint8" && kind.starts_with("[]") || kind == "time.Time";
+    // Wrapped up, these have no fields and no bytes for k6.
+    let is_wrapped = convert::is_made_by(value, &["DataView", "String"]);
+    let bytes = match is_unknown || is_wrapped {
+        true => None,
+        false if value.is_symbol() => Some(convert::go_text(value)?.into_bytes()),
+        false => convert::bytes_of(value)?,
+    };
+    if let Some(bytes) = bytes {
         return Ok(Body {
             bytes,
             content_type: None,
@@ -93,14 +110,14 @@ pub(super) fn read(value: &Value<'_>) -> Result<Body, Throw> {
     }
     let Some(object) = value
         .as_object()
-        .filter(|_| !value.is_array() && !value.is_function())
+        .filter(|_| !is_unknown && !value.is_array() && !value.is_function())
     else {
-        return Err(plain(format!(
-            "unknown request body type {}",
-            convert::go_type(value)
-        )));
+        return Err(plain(format!("unknown request body type {kind}")));
     };
-    let mut fields = convert::entries(object)?;
+    let mut fields = match is_wrapped {
+        true => Vec::new(),
+        false => convert::entries(object)?,
+    };
     if fields
         .iter()
         .any(|(_, value)| class::of::<File>(value).is_some())
@@ -118,7 +135,7 @@ pub(super) fn read(value: &Value<'_>) -> Result<Body, Throw> {
 fn form(fields: &[(String, Value<'_>)]) -> Result<String, Throw> {
     let mut text = String::new();
     for (name, value) in fields {
-        for value in texts(value)? {
+        for value in texts(value, MAX_DEPTH)? {
             if !text.is_empty() {
                 text.push('&');
             }
@@ -131,11 +148,15 @@ fn form(fields: &[(String, Value<'_>)]) -> Result<String, Throw> {
 }
 
 /// The values of a form field: an array repeats the field; what is no text is empty.
-fn texts(value: &Value<'_>) -> Result<Vec<String>, Throw> {
+fn texts(value: &Value<'_>, depth: usize) -> Result<Vec<String>, Throw> {
     if let Some(array) = value.as_array() {
+        let Some(depth) = depth.checked_sub(1) else {
+            return Err(plain("a list in the request's body nests too deep"));
+        };
         let items = convert::items(array)?;
-        let all: Result<Vec<Vec<String>>, Throw> = items.iter().map(texts).collect();
-        return Ok(all?.into_iter().flatten().collect());
+        let all = items.iter().map(|item| texts(item, depth));
+        let all: Vec<Vec<String>> = all.collect::<Result<_, Throw>>()?;
+        return Ok(all.into_iter().flatten().collect());
     }
     if value.is_null() || value.is_undefined() || value.is_object() {
         return Ok(vec![String::new()]);
@@ -163,12 +184,12 @@ fn multipart(fields: &[(String, Value<'_>)]) -> Result<Body, Throw> {
             bytes.extend_from_slice(b"\r\n");
             continue;
         }
-        for text in texts(value)? {
-            let part = format!(
-                "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n"
-            );
-            bytes.extend_from_slice(part.as_bytes());
-        }
+        // Unlike in a form, a list is one part.
+        let text = convert::go_text(value)?;
+        let part = format!(
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n"
+        );
+        bytes.extend_from_slice(part.as_bytes());
     }
     bytes.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
     Ok(Body {

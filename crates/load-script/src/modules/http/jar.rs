@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use rquickjs::{Array, Object, Value};
 
 use crate::http::cookies::{Cookie, Jar, parse_date};
-use crate::http::url::Url;
+use crate::http::url::{Url, UrlError, quoted};
 use crate::js::class::{self, Class};
 use crate::js::convert;
 use crate::js::native::{Call, Outcome, Throw, constructor, method, plain};
@@ -54,16 +54,23 @@ fn new_jar<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     Ok(class::new(call.ctx, JarObject(Rc::default()))?.into_value())
 }
 
-fn target(call: &Call<'_, '_>) -> Result<(Rc<Jar>, Url), Throw> {
+/// The jar, and the URL if cookies can have it.
+fn target(call: &Call<'_, '_>) -> Result<(Rc<Jar>, Option<Url>), Throw> {
     let jar = of(&call.this()).ok_or_else(|| Throw::Type("this is no cookie jar".to_owned()))?;
-    let url = Url::parse(&call.text(0)?).map_err(|error| plain(error.to_string()))?;
-    Ok((jar, url))
+    let text = convert::go_string(&call.arg(0))?;
+    match Url::parse(&text) {
+        Ok(url) => Ok((jar, Some(url))),
+        // A URL, but not one that has cookies.
+        Err(UrlError::Scheme(_) | UrlError::NoHost) => Ok((jar, None)),
+        Err(error) => Err(plain(format!("parse {}: {error}", quoted(&text)))),
+    }
 }
 
 fn cookies_for_url<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let (jar, url) = target(call)?;
     let object = Object::new(call.ctx.clone())?;
-    for (name, value) in jar.matching(&url, SystemTime::now()) {
+    let matching = url.map(|url| jar.matching(&url, SystemTime::now()));
+    for (name, value) in matching.unwrap_or_default() {
         let values: Option<Array<'js>> = object.get(name.as_str())?;
         let values = match values {
             Some(values) => values,
@@ -78,8 +85,8 @@ fn cookies_for_url<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 fn set<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let (jar, url) = target(call)?;
     let mut cookie = Cookie {
-        name: call.text(1)?,
-        value: call.text(2)?,
+        name: convert::go_string(&call.arg(1))?,
+        value: convert::go_string(&call.arg(2))?,
         ..Cookie::default()
     };
     if let Some(options) = call.given(3).as_ref().and_then(Value::as_object) {
@@ -94,7 +101,7 @@ fn set<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
                     let text = convert::to_text(&value)?;
                     let bad = || {
                         plain(format!(
-                            "unable to parse \"expires\" date string \"{text}\""
+                            "unable to parse \"expires\" date string \"{text}\": parsing time \"{text}\" as \"Mon, 02 Jan 2006 15:04:05 MST\": cannot parse \"{text}\" as \"Mon\""
                         ))
                     };
                     cookie.expires = Some(parse_date(&text).ok_or_else(bad)?);
@@ -103,18 +110,24 @@ fn set<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
             }
         }
     }
-    jar.set(&url, cookie, SystemTime::now());
+    if let Some(url) = url {
+        jar.set(&url, cookie, SystemTime::now());
+    }
     Ok(call.bool(true))
 }
 
 fn clear<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let (jar, url) = target(call)?;
-    jar.remove(&url, None, SystemTime::now());
+    if let Some(url) = url {
+        jar.remove(&url, None, SystemTime::now());
+    }
     Ok(call.undefined())
 }
 
 fn delete<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let (jar, url) = target(call)?;
-    jar.remove(&url, Some(&call.text(1)?), SystemTime::now());
+    let name = convert::go_string(&call.arg(1))?;
+    let url = url.ok_or_else(|| plain("cookie: is null"))?;
+    jar.remove(&url, Some(&name), SystemTime::now());
     Ok(call.undefined())
 }

@@ -5,6 +5,7 @@ mod batch;
 mod body;
 mod debug;
 pub(in crate::modules) mod jar;
+mod json_fault;
 mod page;
 mod params;
 mod perform;
@@ -12,6 +13,7 @@ mod prepare;
 mod redirects;
 mod response;
 mod samples;
+mod validity;
 
 use std::ffi::CStr;
 
@@ -210,7 +212,7 @@ fn async_request<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let (promise, deferred) = Deferred::new(call.ctx)?;
     let vu = call.vu();
     match prepared {
-        Err(throw) => deferred.settle(call.ctx, Err(throw))?,
+        Err(throw) => deferred.settle(call.ctx, refused(call, throw))?,
         Ok(prepared) => {
             let agent = perform::Agent::of(vu);
             let work = fiber::apart(|| perform::perform(agent, prepared));
@@ -238,6 +240,10 @@ fn expected_statuses<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     for index in 0..call.len() {
         let value = call.arg(index);
         let number = index + 1;
+        if value.is_null() || value.is_undefined() {
+            let why = "Cannot convert undefined or null to object";
+            return Err(Throw::Type(why.to_owned()));
+        }
         let bad = || {
             plain(format!(
                 "argument number {number} to expectedStatuses was neither an integer nor an object like {{min:100, max:329}}"
@@ -246,11 +252,11 @@ fn expected_statuses<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
         let whole = |value: &Value<'js>| {
             value
                 .as_number()
-                .filter(|n| n.fract() == 0.0 && (0.0..=65535.0).contains(n))
-                .map(|n| n as u16)
+                .filter(|n| n.fract() == 0.0)
+                .map(|n| n as i64)
         };
         if let Some(status) = whole(&value) {
-            ranges.push((status, status));
+            ranges.push(within(status, status));
             continue;
         }
         let object = value.as_object().ok_or_else(bad)?;
@@ -258,29 +264,43 @@ fn expected_statuses<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
         if min.is_undefined() || max.is_undefined() {
             return Err(bad());
         }
-        let limits = whole(&min).zip(whole(&max)).ok_or_else(|| {
+        let (min, max) = whole(&min).zip(whole(&max)).ok_or_else(|| {
             plain(format!(
                 "both min and max need to be integers for argument number {number}"
             ))
         })?;
-        ranges.push(limits);
+        ranges.push(within(min, max));
     }
     Ok(class::new(call.ctx, Statuses(Expected::new(ranges)))?.into_value())
 }
 
+/// The statuses that there are of a range of whole numbers; none, where there are none.
+fn within(min: i64, max: i64) -> (u16, u16) {
+    let limit = i64::from(u16::MAX);
+    if max < 0 || min > limit {
+        return (1, 0);
+    }
+    (min.clamp(0, limit) as u16, max.clamp(0, limit) as u16)
+}
+
 fn set_response_callback<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let value = call.arg(0);
-    *call.vu().expected.borrow_mut() = callback(&value)?;
+    if value.is_undefined() && call.len() > 0 {
+        return Err(plain(NO_CALLBACK));
+    }
+    let expected = callback(&value).ok_or_else(|| plain(NO_CALLBACK))?;
+    *call.vu().expected.borrow_mut() = expected;
     Ok(call.undefined())
 }
 
-/// A response callback: the statuses of `expectedStatuses`, or null.
-fn callback(value: &Value<'_>) -> Result<Option<Expected>, Throw> {
+/// What `setResponseCallback` says to anything else.
+const NO_CALLBACK: &str = "unsupported argument, expected http.expectedStatuses";
+
+/// A response callback: the statuses of `expectedStatuses`, or null. `None` when it is neither.
+fn callback(value: &Value<'_>) -> Option<Option<Expected>> {
     if value.is_null() || value.is_undefined() {
-        return Ok(None);
+        return Some(None);
     }
     let statuses = class::of::<Statuses>(value);
-    statuses
-        .map(|statuses| Some(statuses.0.clone()))
-        .ok_or_else(|| plain("unsupported argument, expected http.expectedStatuses"))
+    statuses.map(|statuses| Some(statuses.0.clone()))
 }

@@ -78,10 +78,10 @@ impl Params {
             return Ok(params);
         };
         for (key, value) in convert::entries(object)? {
+            // k6 leaves some keys out when they have no value, and stumbles over others.
             let is_absent = value.is_undefined() || value.is_null();
-            if key == "responseCallback" && !value.is_undefined() {
-                params.expected = callback(&value)?;
-            } else if !is_absent {
+            let may_be_absent = ["headers", "cookies", "jar", "tags", "auth"];
+            if !(is_absent && may_be_absent.contains(&key.as_str())) {
                 params.set(&key, &value)?;
             }
         }
@@ -103,9 +103,19 @@ impl Params {
                     read.map_err(|throw| tags::about("invalid HTTP request metric tags", throw))?;
             }
             "timeout" => self.timeout = timeout(value)?,
-            "redirects" => self.redirects = Some(convert::to_number(value)?.max(0.0) as usize),
+            "redirects" => {
+                let wanted = match value.is_undefined() {
+                    true => 0.0,
+                    false => convert::to_number(value)?,
+                };
+                self.redirects = Some(wanted.clamp(0.0, 1e9) as usize);
+            }
             "auth" => self.auth = convert::to_text(value)?,
-            "compression" => self.compression = convert::to_text(value)?,
+            "compression" => self.compression = compression(&convert::to_text(value)?)?,
+            "responseCallback" => {
+                let expected = callback(value);
+                self.expected = expected.ok_or_else(|| plain("unsupported responseCallback"))?;
+            }
             "responseType" => self.response_type = response_type(&convert::to_text(value)?)?,
             "throw" => self.throws = convert::is_truthy(value),
             _ => {}
@@ -114,7 +124,28 @@ impl Params {
     }
 }
 
+/// The codings that a body is to get, all known.
+fn compression(wanted: &str) -> Result<String, Throw> {
+    let wanted = wanted.trim();
+    let unknown = wanted
+        .split(',')
+        .map(str::trim)
+        .find(|coding| !CODINGS.contains(coding));
+    match unknown {
+        Some(unknown) if !wanted.is_empty() => Err(plain(format!(
+            "unknown compression algorithm {unknown}, supported algorithms are [{}]",
+            CODINGS.join(" ")
+        ))),
+        _ => Ok(wanted.to_owned()),
+    }
+}
+
+const CODINGS: [&str; 4] = ["gzip", "deflate", "zstd", "br"];
+
 fn pairs(value: &Value<'_>) -> Result<Vec<(String, String)>, Throw> {
+    if value.is_string() {
+        return convert::characters(value);
+    }
     let Some(object) = value.as_object() else {
         return Ok(Vec::new());
     };
@@ -126,11 +157,25 @@ fn pairs(value: &Value<'_>) -> Result<Vec<(String, String)>, Throw> {
 }
 
 fn cookies(value: &Value<'_>) -> Result<Vec<RequestCookie>, Throw> {
+    if value.is_string() {
+        let cookie = |(name, value)| RequestCookie {
+            name,
+            value,
+            replaces: false,
+        };
+        return Ok(convert::characters(value)?
+            .into_iter()
+            .map(cookie)
+            .collect());
+    }
     let Some(object) = value.as_object() else {
         return Ok(Vec::new());
     };
     let mut cookies = Vec::new();
     for (name, value) in convert::entries(object)? {
+        if value.is_null() || value.is_undefined() {
+            continue;
+        }
         let cookie = match value.as_object().filter(|_| !value.is_array()) {
             Some(parts) => RequestCookie {
                 name,
@@ -161,13 +206,19 @@ fn timeout(value: &Value<'_>) -> Result<Duration, Throw> {
         )));
     }
     let text = convert::to_text(value)?;
-    load_engine::options::duration::parse_extended(&text)
-        .ok()
-        .ok_or_else(|| {
-            plain(format!(
-                "invalid timeout value: time: invalid duration \"{text}\""
-            ))
-        })
+    // One that is over before it begins is a timeout at once.
+    let (text, is_past) = match text.strip_prefix('-') {
+        Some(rest) => (rest, true),
+        None => (text.as_str(), false),
+    };
+    let parsed = load_engine::options::duration::parse_extended(text).ok();
+    let parsed = parsed.filter(|_| text.trim() == text).ok_or_else(|| {
+        let sign = if is_past { "-" } else { "" };
+        plain(format!(
+            "invalid timeout value: time: invalid duration \"{sign}{text}\""
+        ))
+    })?;
+    Ok(if is_past { Duration::ZERO } else { parsed })
 }
 
 fn response_type(name: &str) -> Result<ResponseType, Throw> {

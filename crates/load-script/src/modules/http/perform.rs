@@ -14,6 +14,7 @@ use super::debug;
 use super::params::ResponseType;
 use super::prepare::Prepared;
 use super::redirects::{self, Hop};
+use super::validity;
 use crate::http::client::{Client, Exchanged, Request};
 use crate::http::coding;
 use crate::http::cookies::Cookie;
@@ -189,6 +190,17 @@ pub(super) async fn perform(agent: Agent, mut prepared: Prepared) -> Finished {
     };
     request.headers = agent.headers(&prepared, &request.url, &Hop::default());
     let mut course = Course::default();
+    // Without any time it is over before it begins, however fast the server is.
+    let is_late = prepared.params.timeout.is_zero();
+    let fault = is_late
+        .then(Failure::timeout)
+        .or_else(|| validity::fault(&request));
+    if let Some(failure) = fault {
+        let outcome = Err(failure);
+        let timings = Timings::default();
+        agent.sample(&prepared, &request, (&outcome, timings, Expects::Usual));
+        return agent.finish(prepared, request, (course, outcome));
+    }
     let outcome = agent.follow_all(&prepared, &mut request, &mut course).await;
     agent.finish(prepared, request, (course, outcome))
 }
@@ -204,11 +216,11 @@ pub(super) fn code_of_refusal(message: &str) -> u16 {
 
 /// A method as the log writes it: `Get`.
 fn verb(method: &str) -> String {
-    let mut verb = method.to_ascii_lowercase();
-    if let Some(first) = verb.get_mut(..1) {
-        first.make_ascii_uppercase();
+    let is_plain = method.bytes().all(|b| (0x20..0x7f).contains(&b));
+    match method.split_at_checked(1) {
+        Some((first, rest)) if is_plain => first.to_owned() + &rest.to_ascii_lowercase(),
+        _ => method.to_owned(),
     }
-    verb
 }
 
 impl Agent {
@@ -292,7 +304,7 @@ impl Agent {
         if !cookies.is_empty() {
             let line: Vec<String> = cookies
                 .iter()
-                .map(|(name, value)| format!("{name}={value}"))
+                .map(|(name, value)| format!("{name}={}", validity::cookie_value(value)))
                 .collect();
             headers.push(("Cookie".to_owned(), line.join("; ")));
         }
@@ -377,8 +389,8 @@ impl Agent {
     /// and counts that; everything else when it reads the URL.
     fn fail(&self, prepared: Prepared, error: &UrlError) -> Finished {
         let text = &prepared.url_text;
-        if let UrlError::Scheme(_) | UrlError::NoHost = error {
-            let failure = Failure::new(1000, error.to_string());
+        if let Some(code) = error.code_of_sending() {
+            let failure = Failure::new(code, error.to_string());
             let deadline = Instant::now();
             let request = Request {
                 method: prepared.method.clone(),
@@ -391,10 +403,11 @@ impl Agent {
             return self.finish(prepared, request, (Course::default(), outcome));
         }
         let message = format!("invalid URL: parse {}: {error}", quoted(text));
-        if !prepared.params.throws {
+        // The params have not been looked at by then.
+        let throws = self.run.options().throw.unwrap_or(false);
+        if !throws {
             self.warn_failure(&message);
         }
-        let throws = prepared.params.throws;
         Finished {
             throws,
             complaint: message.clone(),

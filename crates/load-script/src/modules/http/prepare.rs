@@ -10,12 +10,13 @@ use rquickjs::{Array, Object, Value};
 use super::Layout;
 use super::body::{self, Body};
 use super::params::Params;
+use super::validity;
 use crate::http::coding;
 use crate::http::reply::canonical;
 use crate::http::url::{Url, UrlError, quoted};
 use crate::js::class::{self, Class};
 use crate::js::convert;
-use crate::js::native::{Call, Outcome, Throw, plain};
+use crate::js::native::{Call, Outcome, Throw, Visible, define, plain};
 use crate::vu::state::VuState;
 
 /// What ``http.url`…` `` returns: a URL with a name for its tags.
@@ -27,8 +28,8 @@ struct NamedUrl {
 impl Class for NamedUrl {
     const NAME: &'static CStr = c"URL";
 
-    fn prototype(prototype: &Object<'_>) -> rquickjs::Result<()> {
-        crate::js::native::method(prototype, c"toString", url_text)
+    fn prototype(_: &Object<'_>) -> rquickjs::Result<()> {
+        Ok(())
     }
 }
 
@@ -68,13 +69,17 @@ pub(super) fn url_template<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
             name.push_str("${}");
         }
     }
-    Ok(class::new(call.ctx, NamedUrl { url, name })?.into_value())
-}
-
-fn url_text<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    let this = call.this();
-    let url = class::of::<NamedUrl>(&this).map_or("", |named| named.url.as_str());
-    call.string(url)
+    let clean = Url::parse(&url).map_or_else(|_| url.clone(), |url| url.clean());
+    let texts = [
+        (c"name", name.clone()),
+        (c"url", url.clone()),
+        (c"clean_url", clean),
+    ];
+    let object = class::new(call.ctx, NamedUrl { url, name })?;
+    for (key, text) in texts {
+        define(&object, key, call.string(&text)?, Visible::Yes)?;
+    }
+    Ok(object.into_value())
 }
 
 /// Reads the arguments of `http.get` and its kind.
@@ -84,7 +89,7 @@ pub(super) fn from_call(call: &Call<'_, '_>, layout: Layout) -> Result<Prepared,
     let first = usize::from(layout.method.is_none());
     let method = match layout.method {
         Some(method) => method.to_owned(),
-        None => call.text(0)?,
+        None => convert::go_string(&call.arg(0))?,
     };
     let body = if layout.has_body {
         body::read(&call.arg(first + 1))?
@@ -128,13 +133,15 @@ pub(super) fn from_item(vu: &VuState, item: &Value<'_>, index: usize) -> Result<
     if is_url {
         return from_parts(vu, ("GET".to_owned(), item), &undefined, &undefined);
     }
-    let object = item.as_object().ok_or_else(|| {
-        plain(format!(
-            "invalid URL: '#{}'",
-            convert::to_text(item).unwrap_or_default()
-        ))
-    })?;
+    let object = match item.as_object() {
+        Some(object) => object,
+        None => return Err(no_url(item)),
+    };
     let method = match convert::given(object, "method")? {
+        Some(method) if !method.is_string() => {
+            let method = convert::go_text(&method)?;
+            return Err(plain(format!("invalid method type '{method}'")));
+        }
         Some(method) => convert::to_text(&method)?.to_uppercase(),
         None => "GET".to_owned(),
     };
@@ -163,6 +170,14 @@ fn from_parts(
     assemble(vu, target, body, Params::read(vu, params)?)
 }
 
+/// What k6 says of a URL that is no text.
+fn no_url(value: &Value<'_>) -> Throw {
+    match convert::go_text(value) {
+        Ok(text) => plain(format!("invalid URL: '#{text}'")),
+        Err(throw) => throw,
+    }
+}
+
 /// Puts a request together.
 pub(super) fn assemble(
     vu: &VuState,
@@ -174,10 +189,8 @@ pub(super) fn assemble(
     let named = class::of::<NamedUrl>(url);
     let (url_text, template) = match named {
         Some(named) => (named.url.clone(), Some(named.name.clone())),
-        None if url.is_undefined() || url.is_null() => {
-            return Err(plain("invalid URL: '#<nil>'"));
-        }
-        None => (convert::to_text(url)?, None),
+        None if url.is_string() || url.is_symbol() => (convert::go_text(url)?, None),
+        None => return Err(no_url(url)),
     };
     let name = params
         .tags
@@ -240,7 +253,7 @@ impl Prepared {
     fn add_headers(&mut self, vu: &VuState) {
         let mut headers: Vec<(String, String)> = Vec::with_capacity(self.params.headers.len() + 2);
         for (name, value) in std::mem::take(&mut self.params.headers) {
-            let name = canonical(&name);
+            let (name, value) = (canonical(&name), validity::trimmed(value));
             match name.as_str() {
                 "Host" => self.host = Some(value),
                 "Content-Length" => {

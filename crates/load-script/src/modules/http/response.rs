@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rquickjs::{Array, Ctx, Object, Value, qjs};
 
+use super::json_fault;
 use super::page;
 use super::params::{RequestCookie, ResponseType};
 use super::perform::Finished;
@@ -16,6 +17,8 @@ use crate::http::ocsp::Status;
 use crate::http::reply::TlsInfo;
 use crate::js::class::{self, Class};
 use crate::js::convert;
+use crate::js::isolate;
+use crate::js::memory::Held;
 use crate::js::native::{Call, Outcome, Throw, Visible, define, method, plain};
 
 /// What a response object owns.
@@ -23,6 +26,7 @@ struct Response {
     finished: Finished,
     /// One bit per property that was made.
     made: Cell<u32>,
+    _held: Option<Held>,
 }
 
 /// `expires` of a cookie that does not expire: Go's zero time, as k6 makes it milliseconds.
@@ -46,6 +50,8 @@ const PROPERTIES: &[&CStr] = &[
     c"error_code",
     c"request",
 ];
+/// Methods, which k6 lists as properties of each response; they stay those of the prototype.
+const METHODS: &[&CStr] = &[c"json", c"html", c"submitForm", c"clickLink"];
 
 impl Class for Response {
     const NAME: &'static CStr = c"Response";
@@ -79,14 +85,14 @@ static EXOTIC: Hooks = Hooks(std::cell::UnsafeCell::new(qjs::JSClassExoticMethod
 
 /// The response of a finished request.
 pub(super) fn object<'js>(ctx: &Ctx<'js>, finished: Finished) -> Outcome<'js> {
-    Ok(class::new(
-        ctx,
-        Response {
-            finished,
-            made: Cell::new(0),
-        },
-    )?
-    .into_value())
+    let body = finished.reply.body.as_ref().map_or(0, Vec::len);
+    let held = isolate::charge(ctx, body + finished.reply.head.len())?;
+    let response = Response {
+        finished,
+        made: Cell::new(0),
+        _held: held,
+    };
+    Ok(class::new(ctx, response)?.into_value())
 }
 
 /// Called when the object has no such property yet: makes it, if it is one of ours.
@@ -110,6 +116,10 @@ unsafe extern "C" fn get_own_property(
     let (Some(response), Some(index)) = (response, index) else {
         return 0;
     };
+    if index >= PROPERTIES.len() {
+        // SAFETY: as above.
+        return unsafe { get_method(&ctx, descriptor, atom) };
+    }
     let bit = 1 << index;
     if response.made.get() & bit != 0 {
         // It was made and the script has deleted it.
@@ -145,6 +155,40 @@ unsafe extern "C" fn get_own_property(
     1
 }
 
+/// A method as a property of the response, without making it one: `{ ...response }` has it then.
+///
+/// # Safety
+/// The descriptor must be null or to be filled, the atom live.
+unsafe fn get_method(
+    ctx: &Ctx<'_>,
+    descriptor: *mut qjs::JSPropertyDescriptor,
+    atom: qjs::JSAtom,
+) -> c_int {
+    if descriptor.is_null() {
+        return 1;
+    }
+    let prototype = match class::prototype::<Response>(ctx) {
+        Ok(prototype) => prototype,
+        Err(throw) => {
+            crate::js::exception::raise(ctx, throw);
+            return -1;
+        }
+    };
+    // SAFETY: see above; the descriptor takes over the reference.
+    unsafe {
+        let method = qjs::JS_GetProperty(ctx.as_raw().as_ptr(), prototype.as_raw(), atom);
+        if qjs::JS_IsException(method) {
+            return -1;
+        }
+        (*descriptor).flags =
+            (qjs::JS_PROP_ENUMERABLE | qjs::JS_PROP_WRITABLE | qjs::JS_PROP_CONFIGURABLE) as c_int;
+        (*descriptor).value = method;
+        (*descriptor).getter = qjs::JS_UNDEFINED;
+        (*descriptor).setter = qjs::JS_UNDEFINED;
+    }
+    1
+}
+
 /// Which property of ours an atom names.
 ///
 /// # Safety
@@ -158,7 +202,8 @@ unsafe fn known(ctx: *mut qjs::JSContext, atom: qjs::JSAtom) -> Option<usize> {
             return None;
         }
         let wanted = CStr::from_ptr(text);
-        let found = PROPERTIES.iter().position(|name| *name == wanted);
+        let mut all = PROPERTIES.iter().chain(METHODS);
+        let found = all.position(|name| *name == wanted);
         qjs::JS_FreeCString(ctx, text);
         found
     }
@@ -172,14 +217,14 @@ unsafe extern "C" fn get_own_property_names(
 ) -> c_int {
     // SAFETY: a live realm and object; the engine frees the table that it allocated.
     unsafe {
-        let size = PROPERTIES.len() * size_of::<qjs::JSPropertyEnum>();
+        let size = (PROPERTIES.len() + METHODS.len()) * size_of::<qjs::JSPropertyEnum>();
         let entries = qjs::js_malloc(ctx, size as qjs::size_t).cast::<qjs::JSPropertyEnum>();
         if entries.is_null() {
             return -1;
         }
         let mut count = 0;
         let made = class::of_raw::<Response>(object).map_or(0, |response| response.made.get());
-        for (index, name) in PROPERTIES.iter().enumerate() {
+        for (index, name) in PROPERTIES.iter().chain(METHODS).enumerate() {
             if made & (1 << index) != 0 {
                 continue;
             }
@@ -381,19 +426,32 @@ fn with_finished<'js>(
     }
 }
 
+fn copied_body(this: &Value<'_>) -> Result<Option<Vec<u8>>, Throw> {
+    let object = this.as_object();
+    let object = object.ok_or_else(|| Throw::Type("json() needs a response".to_owned()))?;
+    convert::bytes_of(&object.get("body")?)
+}
+
 /// `response.json(selector)`
 fn json<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let this = call.this();
-    let Some(Response { finished, .. }) = class::of::<Response>(&this) else {
-        return Err(Throw::Type("json() needs a response".to_owned()));
+    let copied;
+    let body = match class::of::<Response>(&this) {
+        Some(Response { finished, .. }) => finished.reply.body.as_ref(),
+        // What `{ ...response }` made has the body only.
+        None => {
+            copied = copied_body(&this)?;
+            copied.as_ref()
+        }
     };
-    let Some(bytes) = &finished.reply.body else {
+    let Some(bytes) = body else {
         return Err(plain(
             "the body is null so we can't transform it to JSON - this likely was because of a request error getting the response",
         ));
     };
-    if let Some(selector) = call.given(0) {
-        let path = convert::to_text(&selector)?;
+    if call.len() > 0 {
+        // One that is null is one that finds nothing.
+        let path = convert::to_text(&call.arg(0))?;
         return match gjson::get_text(bytes, &path) {
             Some(found) => convert::from_json_value(call.ctx, &found),
             None => Ok(call.undefined()),
@@ -403,17 +461,6 @@ fn json<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let text = String::from_utf8_lossy(bytes);
     convert::from_json(call.ctx, &text).map_err(|_| {
         let _ = call.ctx.catch();
-        plain(parse_error(bytes))
+        plain(json_fault::message(bytes))
     })
-}
-
-fn parse_error(bytes: &[u8]) -> String {
-    match serde_json::from_slice::<serde::de::IgnoredAny>(bytes) {
-        Ok(_) => "cannot parse json".to_owned(),
-        Err(error) => format!(
-            "cannot parse json due to an error at line {}, character {} , error: {error}",
-            error.line(),
-            error.column() + 1
-        ),
-    }
 }

@@ -62,10 +62,10 @@ impl Params {
                         params.jar = jar;
                     }
                 }
-                "compression" if is_given => {
-                    params.compresses = compression(&convert::to_text(&value)?)?;
+                "compression" => {
+                    params.compresses = compression(&convert::to_text(&value)?, unknown)?;
                 }
-                "headers" | "tags" | "jar" | "compression" => {}
+                "headers" | "tags" | "jar" => {}
                 _ if unknown == Unknown::Ignored => {}
                 other => return Err(plain(format!("unknown WebSocket's option {other}"))),
             }
@@ -171,9 +171,10 @@ fn headers(value: &Value<'_>) -> Result<Vec<(String, String)>, Throw> {
         .collect()
 }
 
-fn compression(name: &str) -> Result<bool, Throw> {
+/// Only one kind of socket takes no compression for an answer.
+fn compression(name: &str, unknown: Unknown) -> Result<bool, Throw> {
     match name.trim() {
-        "" => Ok(false),
+        "" if unknown == Unknown::Ignored => Ok(false),
         "deflate" => Ok(true),
         other => Err(plain(format!(
             "unsupported compression algorithm '{other}', supported algorithm is 'deflate'"

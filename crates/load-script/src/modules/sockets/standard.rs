@@ -48,6 +48,8 @@ struct Socket {
     gives_buffers: Cell<bool>,
     link: RefCell<Option<Rc<Link>>>,
     protocol: RefCell<String>,
+    /// What was negotiated, as the server said it.
+    extensions: RefCell<Option<String>>,
     buffered_bytes: Cell<usize>,
     /// The code and reason of `close()`.
     closing: RefCell<Option<(Option<u16>, String)>>,
@@ -105,6 +107,7 @@ pub(super) fn construct<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
         gives_buffers: Cell::new(false),
         link: RefCell::default(),
         protocol: RefCell::default(),
+        extensions: RefCell::default(),
         buffered_bytes: Cell::default(),
         closing: RefCell::default(),
         close_called: Notify::new(),
@@ -162,6 +165,7 @@ impl Socket {
                 self.samples.connected(Some(&link.reply));
                 let protocol = link.reply.header("sec-websocket-protocol");
                 *self.protocol.borrow_mut() = protocol.unwrap_or_default();
+                *self.extensions.borrow_mut() = link.reply.header("sec-websocket-extensions");
                 *self.link.borrow_mut() = Some(Rc::new(link));
                 if self.state.get() == CLOSING {
                     self.say_goodbye();
@@ -313,7 +317,7 @@ impl Socket {
             Err(throw) => {
                 let ctx = object.ctx();
                 crate::js::exception::raise(ctx, throw);
-                let Some(error) = crate::js::exception::take(ctx) else {
+                let Ok(error) = crate::js::exception::take(ctx) else {
                     return Err(Throw::Interrupted);
                 };
                 let text = crate::js::exception::describe(&error).replace("\n\t", " ");
@@ -535,10 +539,13 @@ fn buffered<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     Ok(convert::number(call.ctx, bytes as f64))
 }
 
-/// Always empty: what was negotiated is no matter of scripts.
+/// A list, as k6 has it.
 fn extensions<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    this(call)?;
-    Ok(Array::new(call.ctx.clone())?.into_value())
+    let list = Array::new(call.ctx.clone())?;
+    if let Some(text) = &*this(call)?.extensions.borrow() {
+        list.set(0, text.as_str())?;
+    }
+    Ok(list.into_value())
 }
 
 fn protocol<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {

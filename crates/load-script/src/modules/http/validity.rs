@@ -1,0 +1,86 @@
+//! What Go's client sends of what scripts write, and what it refuses to send.
+
+use std::borrow::Cow;
+
+use crate::http::client::Request;
+use crate::http::failure::Failure;
+use crate::http::url::quoted;
+
+/// What no request can have: a method or a header that would break it.
+pub(super) fn fault(request: &Request) -> Option<Failure> {
+    let why = request.headers.iter().find_map(|(name, value)| {
+        if !is_token(name) {
+            return Some(format!("header field name {}", quoted(name)));
+        }
+        let is_text = |b: u8| b == b'\t' || b >= 0x20 && b != 0x7f;
+        let is_broken = !value.bytes().all(is_text);
+        is_broken.then(|| format!("header field value for {}", quoted(name)))
+    });
+    let why = why.or_else(|| {
+        let method = &request.method;
+        (!is_token(method)).then(|| format!("method {}", quoted(method)))
+    });
+    why.map(|why| Failure::new(1000, format!("net/http: invalid {why}")))
+}
+
+fn is_token(text: &str) -> bool {
+    let is_inside = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    !text.is_empty() && text.bytes().all(is_inside)
+}
+
+/// A header's value without blanks around it.
+pub(super) fn trimmed(value: String) -> String {
+    let inside = value.trim_matches([' ', '\t']);
+    if inside.len() == value.len() {
+        return value;
+    }
+    inside.to_owned()
+}
+
+/// A cookie's value: what may not be in one is left out, what has blanks or commas is quoted.
+pub(super) fn cookie_value(value: &str) -> Cow<'_, str> {
+    let may_be = |b: u8| (0x20..0x7f).contains(&b) && !b"\";\\".contains(&b);
+    let is_fine = value.bytes().all(may_be);
+    if is_fine && !value.contains([' ', ',']) {
+        return Cow::Borrowed(value);
+    }
+    let kept: String = value
+        .bytes()
+        .filter(|b| may_be(*b))
+        .map(char::from)
+        .collect();
+    Cow::Owned(if kept.contains([' ', ',']) {
+        format!("\"{kept}\"")
+    } else {
+        kept
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cookies_lose_what_they_cannot_have() {
+        let check = |value: &str, expected: &str| assert_eq!(cookie_value(value), expected);
+        check("plain", "plain");
+        check("a b", "\"a b\"");
+        check("a,b", "\"a,b\"");
+        check("a;b\"c\\d", "abcd");
+        check("ü", "");
+        check("", "");
+    }
+
+    #[test]
+    fn tokens_are_what_methods_and_headers_are_made_of() {
+        for (text, expected) in [
+            ("GET", true),
+            ("x-y_z", true),
+            ("", false),
+            ("a b", false),
+            ("ü", false),
+        ] {
+            assert_eq!(is_token(text), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Source maps of bundled scripts: errors name the author's file, not the bundle.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use oxc_sourcemap::SourceMap as Decoded;
+use url::Url;
+
+/// How a comment begins that says where the map is.
+const COMMENTS: [&str; 2] = ["//# sourceMappingURL=", "//@ sourceMappingURL="];
+const JSON: &str = "data:application/json";
+
+/// Where the places of a bundle come from.
+pub(crate) struct SourceMap {
+    /// URLs of the author's files.
+    sources: Vec<String>,
+    /// In the order of their places in the bundle.
+    marks: Vec<Mark>,
+}
+
+/// From this place of the bundle on, it is that place of a source. Counted from zero.
+struct Mark {
+    bundled: (u32, u32),
+    source: u32,
+    original: (u32, u32),
+}
+
+/// Where the map of a script is.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Link<'a> {
+    /// In the script itself.
+    Inline(&'a str),
+    /// At this address, seen from the script.
+    At(&'a str),
+}
+
+/// What the last comment about a map says.
+pub(crate) fn link(text: &str) -> Option<Link<'_>> {
+    let starts = COMMENTS
+        .iter()
+        .filter_map(|comment| Some((text.rfind(comment)?, comment)));
+    let (at, comment) = starts.max()?;
+    let rest = &text[at + comment.len()..];
+    let address = rest.split_whitespace().next()?;
+    Some(if address.starts_with(JSON) {
+        Link::Inline(address)
+    } else {
+        Link::At(address)
+    })
+}
+
+/// The text of a map that is in the script itself.
+///
+/// # Errors
+/// When it is not in base64, or no text.
+pub(crate) fn inline(address: &str) -> Result<String, String> {
+    let (kind, data) = address.split_once(',').ok_or("there is no data")?;
+    if !kind.ends_with(";base64") {
+        return Err(format!("{kind} is no base64"));
+    }
+    let bytes = STANDARD.decode(data).map_err(|error| error.to_string())?;
+    String::from_utf8(bytes).map_err(|error| error.to_string())
+}
+
+impl SourceMap {
+    /// Reads a map that lies at the URL `base`.
+    ///
+    /// # Errors
+    /// When it is no JSON, or no source map.
+    pub(crate) fn read(text: &str, base: &str) -> Result<Self, String> {
+        // Some servers put this before JSON, so that nobody takes it for a script.
+        let text = text.trim_start_matches(")]}'");
+        let decoded = Decoded::from_json_string(text).map_err(|error| error.to_string())?;
+        let root = decoded.get_source_root().unwrap_or_default().to_owned();
+        let sources = decoded.get_sources();
+        let sources = sources
+            .map(|source| place_of(base, &root, source))
+            .collect();
+        let mut marks: Vec<Mark> = decoded
+            .get_tokens()
+            .filter_map(|token| {
+                Some(Mark {
+                    bundled: (token.get_dst_line(), token.get_dst_col()),
+                    source: token.get_source_id()?,
+                    original: (token.get_src_line(), token.get_src_col()),
+                })
+            })
+            .collect();
+        marks.sort_by_key(|mark| mark.bundled);
+        Ok(Self { sources, marks })
+    }
+
+    /// Where a place of the bundle comes from: the source's URL, line and column. All count from one.
+    pub(crate) fn original(&self, line: u32, column: u32) -> Option<(&str, u32, u32)> {
+        let wanted = (line.checked_sub(1)?, column.checked_sub(1)?);
+        let behind = self.marks.partition_point(|mark| mark.bundled <= wanted);
+        let mark = self.marks.get(behind.checked_sub(1)?)?;
+        // What stands before the first mark of a line comes from nowhere.
+        if mark.bundled.0 != wanted.0 {
+            return None;
+        }
+        let source = self.sources.get(mark.source as usize)?;
+        Some((source, mark.original.0 + 1, mark.original.1 + 1))
+    }
+}
+
+/// The address of a source, seen from its map.
+fn place_of(base: &str, root: &str, source: &str) -> String {
+    let relative = match root.trim_end_matches('/') {
+        "" => source.to_owned(),
+        root => format!("{root}/{source}"),
+    };
+    let joined = Url::parse(source).or_else(|_| Url::parse(base)?.join(&relative));
+    joined.map_or(relative, |url| url.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// `a` at 1:1 comes from line 1, column 1 of the first source; at 2:5 from 3:3 of the second.
+    const MAP: &str = r#"{"version":3,"sources":["src/a.ts","webpack:///./b.ts"],"names":[],"mappings":"AAAA;ICEE"}"#;
+
+    #[test]
+    fn the_last_comment_counts() {
+        let check = |text: &str, expected| assert_eq!(link(text), expected, "{text}");
+        check("let a", None);
+        check(
+            "a\n//# sourceMappingURL=a.js.map\n",
+            Some(Link::At("a.js.map")),
+        );
+        check(
+            "//# sourceMappingURL=a.map\n//# sourceMappingURL=b.map",
+            Some(Link::At("b.map")),
+        );
+        check("//@ sourceMappingURL=a.map", Some(Link::At("a.map")));
+        let inline = "data:application/json;charset=utf-8;base64,e30=";
+        check(
+            &format!("//# sourceMappingURL={inline}"),
+            Some(Link::Inline(inline)),
+        );
+    }
+
+    #[test]
+    fn a_map_can_be_in_the_script() {
+        assert_eq!(
+            inline("data:application/json;base64,eyJhIjoxfQ==").as_deref(),
+            Ok("{\"a\":1}")
+        );
+        assert!(inline("data:application/json,{}").is_err());
+        assert!(inline("data:application/json;base64,%").is_err());
+    }
+
+    #[test]
+    fn places_are_those_of_the_source() {
+        let map = SourceMap::read(MAP, "file:///x/dist/a.js").expect("a map");
+        let check = |line, column, expected| {
+            assert_eq!(map.original(line, column), expected, "{line}:{column}");
+        };
+        check(1, 1, Some(("file:///x/dist/src/a.ts", 1, 1)));
+        check(1, 900, Some(("file:///x/dist/src/a.ts", 1, 1)));
+        check(2, 4, None);
+        check(2, 5, Some(("webpack:///b.ts", 3, 3)));
+        check(3, 1, None);
+        check(0, 0, None);
+    }
+
+    #[test]
+    fn what_is_no_map_is_an_error() {
+        for text in ["", "{", "[]", "{}", "{\"version\":3}", "nonsense"] {
+            assert!(SourceMap::read(text, "file:///a.js").is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(crate::fuzz_cases()))]
+
+        #[test]
+        fn no_map_makes_it_panic(mappings in "[A-Za-z0-9+/;,]{0,40}", line in 0..9_u32, column in 0..99_u32) {
+            let text = format!(r#"{{"version":3,"sources":["a"],"names":["n"],"mappings":"{mappings}"}}"#);
+            if let Ok(map) = SourceMap::read(&text, "file:///a.js") {
+                map.original(line, column);
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+// differs in log: the name servers of the machine are in it
+import http from 'k6/http';
+export const options = { iterations: 1 };
+export default function () {
+  for (const host of ['nowhere.invalid', 'no-such-host.test']) {
+    const r = http.get(`http://${host}/`);
+    console.log(r.status, r.error_code, r.error, r.remote_ip === '', r.proto === '');
+  }
+}
