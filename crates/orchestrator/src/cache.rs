@@ -37,11 +37,11 @@ impl CacheStatus {
 }
 
 /// What an answer depends on.
-pub struct Question<'a> {
+pub struct Question<'a, D, R> {
     /// What is asked of every detector, [`Asked::hash`](crate::answers::Asked).
     pub asked: &'a Key,
-    pub detectors: &'a [String],
-    pub required: &'a [String],
+    pub detectors: D,
+    pub required: R,
 }
 
 /// SHA-256 of what every detector is asked: whose question it is, under which policy, and about
@@ -67,17 +67,24 @@ fn part(hash: &mut Sha256, bytes: &[u8]) {
     hash.update(bytes);
 }
 
-impl Question<'_> {
-    pub fn key(&self) -> Key {
+impl<'a, D, R> Question<'_, D, R>
+where
+    D: ExactSizeIterator<Item = &'a str>,
+    R: ExactSizeIterator<Item = &'a str>,
+{
+    pub fn key(self) -> Key {
         let mut hash = Sha256::new();
         part(&mut hash, self.asked);
-        for names in [self.detectors, self.required] {
-            part(&mut hash, &(names.len() as u64).to_le_bytes());
-            for name in names {
-                part(&mut hash, name.as_bytes());
-            }
-        }
+        all(&mut hash, self.detectors);
+        all(&mut hash, self.required);
         hash.finalize().into()
+    }
+}
+
+fn all<'a>(hash: &mut Sha256, names: impl ExactSizeIterator<Item = &'a str>) {
+    part(hash, &(names.len() as u64).to_le_bytes());
+    for name in names {
+        part(hash, name.as_bytes());
     }
 }
 
@@ -186,8 +193,7 @@ mod tests {
 
     #[test]
     fn different_questions_have_different_keys() {
-        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
-        let (one, two, joined) = (names(&["ab", "c"]), names(&["a", "bc"]), names(&["abc"]));
+        let (one, two, joined) = (&["ab", "c"][..], &["a", "bc"][..], &["abc"][..]);
         let text = (ContentType::Text, "x");
         let asked = [
             ask("t", ("default", 0, &[0; 32]), text),
@@ -199,21 +205,20 @@ mod tests {
             ask("t", ("default", 0, &[0; 32]), (ContentType::Text, "y")),
             ask("td", ("efault", 0, &[0; 32]), text),
         ];
-        let key = |asked, detectors, required| {
+        let key = |asked, detectors: &[&str], required: &[&str]| {
             let question = Question {
                 asked,
-                detectors,
-                required,
+                detectors: detectors.iter().copied(),
+                required: required.iter().copied(),
             };
             question.key()
         };
-        let none: &[String] = &[];
         let mut keys = vec![
-            key(&asked[0], &two, none),
-            key(&asked[0], &joined, none),
-            key(&asked[0], &one, &one),
+            key(&asked[0], two, &[]),
+            key(&asked[0], joined, &[]),
+            key(&asked[0], one, one),
         ];
-        keys.extend(asked.iter().map(|asked| key(asked, &one, none)));
+        keys.extend(asked.iter().map(|asked| key(asked, one, &[])));
         let distinct: std::collections::HashSet<&Key> = keys.iter().collect();
         assert_eq!(distinct.len(), keys.len());
     }

@@ -191,7 +191,7 @@ async fn attempts(
         sleep(wait).await;
         log.timeline.backoff_ms += milliseconds(paused.elapsed());
         let progress = Progress::new(log.attempts + 1);
-        let done = guarded(context, detector, &progress, last).await;
+        let done = Box::pin(guarded(context, detector, &progress, last)).await;
         outcome = log.note(done, &progress);
     }
     outcome
@@ -210,7 +210,8 @@ async fn first(
     let Some(delay) = detector.hedge_delay() else {
         return log.note(guarded(context, detector, &one, last).await, &one);
     };
-    let first = pin!(guarded(context, detector, &one, last));
+    // On the heap, or every call would carry the room for two.
+    let first = Box::pin(guarded(context, detector, &one, last));
     let first = match select(first, pin!(sleep(delay))).await {
         Either::Left((done, _)) => return log.note(done, &one),
         Either::Right(((), first)) => first,
@@ -222,7 +223,7 @@ async fn first(
     detector.metrics.hedges.inc();
     log.hedged = true;
     let two = Progress::hedge(2);
-    let second = pin!(guarded(context, detector, &two, last));
+    let second = Box::pin(guarded(context, detector, &two, last));
     match select(first, second).await {
         Either::Left((done, other)) => log.better((done, &one), (other, &two)).await,
         Either::Right((done, other)) => log.better((done, &two), (other, &one)).await,

@@ -122,6 +122,10 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
 /// # Errors
 /// As [`parse`].
 pub fn parse_any<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    // Most bodies are right. One that is not is read again, to find out where it is wrong.
+    if let Ok(value) = serde_json::from_slice(body) {
+        return Ok(value);
+    }
     let mut reader = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         // What stands where a word of a list should is reported as if it were no JSON.

@@ -2,13 +2,18 @@
 
 mod fly;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use detector_api::orchestrate::{DetectorTimeline, ErrorCode, Priority, ProcessingMode, Verdict};
+use detector_api::orchestrate::{
+    DetectorTimeline, ErrorCode, Priority, ProcessingMode, RoutingDecision, Verdict,
+};
+use futures_util::FutureExt;
 use http::HeaderValue;
 use serde::Serialize;
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 
 pub use self::fly::context;
@@ -23,6 +28,9 @@ use crate::metrics::{Finished, milliseconds};
 use crate::select::{Plan, Rules, plan};
 use crate::shared_answers::Looked;
 use crate::store::redis::cache::Marks;
+
+/// Room for what is not the same for all, with a timeline of a few detectors.
+const HEAD_BYTES: usize = 1_024;
 
 /// What belongs to one client's request and to no other.
 #[derive(Debug, Clone)]
@@ -278,8 +286,8 @@ impl Planned {
         let asked = cache::ask(&request.tenant, policy, content);
         let question = Question {
             asked: &asked,
-            detectors: &plan.routing.selected_detectors,
-            required: &request.required,
+            detectors: plan.names(),
+            required: request.required.iter().map(String::as_str),
         };
         let sla = match request.mode {
             ProcessingMode::Sync => app.config.sla.of(request.priority),
@@ -311,6 +319,11 @@ impl Planned {
             detectors: self.plan.canonical_names(),
         }
     }
+
+    /// How the detectors were chosen.
+    pub fn routing(&self) -> RoutingDecision {
+        self.plan.routing(&self.rules.bundle)
+    }
 }
 
 /// Joins or begins the flight for this request and waits for it, no longer than the request may
@@ -321,17 +334,11 @@ async fn shared_flight(
     bypass: bool,
     origin: &Origin,
 ) -> Result<Arc<Answered>, ApiError> {
-    // Who does not use the cache shares nothing either; priorities have different deadlines.
-    let unique = if bypass {
-        uuid::Uuid::new_v4().as_u128()
-    } else {
-        0
-    };
-    let unique = planned
-        .token
-        .as_ref()
-        .map_or(unique, |token| token_number(token));
-    // Nobody joins a flight from before an invalidation.
+    if bypass {
+        return alone(app, planned, origin).await;
+    }
+    let unique = planned.token.as_ref().map_or(0, |it| token_number(it));
+    // Nobody joins a flight from before an invalidation; priorities have different deadlines.
     let marks = planned.marks.as_ref().map_or(0, marks_number);
     let unique = unique ^ marks ^ u128::from(planned.since.number());
     let board_key = (
@@ -345,17 +352,35 @@ async fn shared_flight(
         let (app, origin) = (app.clone(), origin.clone());
         async move {
             let (key, since, marks) = (planned.key, planned.since, planned.marks.clone());
-            let answered = Arc::new(fly(&app, planned, bypass, &origin).await);
-            if !bypass {
-                app.keep(key, &answered, (since, marks.as_ref())).await;
-            }
+            let answered = Arc::new(fly(&app, planned, false, &origin).await);
+            app.keep(key, &answered, (since, marks.as_ref())).await;
             answered
         }
     });
     if joined {
         app.metrics.coalesced.inc();
     }
-    match timeout_at(deadline, seat.answer()).await {
+    landed(timeout_at(deadline, seat.answer()).await)
+}
+
+/// Who does not use the cache shares nothing either, and needs no task that outlives it: a client
+/// that leaves ends the calls.
+async fn alone(
+    app: &Arc<App>,
+    planned: Planned,
+    origin: &Origin,
+) -> Result<Arc<Answered>, ApiError> {
+    let deadline = planned.deadline;
+    let flight = Box::pin(fly(app, planned, true, origin));
+    // One request's broken invariant is no reason to break the connection.
+    let flight = AssertUnwindSafe(flight).catch_unwind();
+    let answered = timeout_at(deadline, flight).await;
+    landed(answered.map(|it| it.ok().map(Arc::new)))
+}
+
+/// What a flight brought: late, broken, or an answer that may be an error.
+fn landed(answered: Result<Option<Arc<Answered>>, Elapsed>) -> Result<Arc<Answered>, ApiError> {
+    match answered {
         Ok(Some(answered)) => match &answered.error {
             Some(error) => Err(error.clone()),
             None => Ok(answered),
@@ -421,7 +446,8 @@ fn reply(answered: &Answered, origin: &Origin, cache: CacheStatus) -> Reply {
         timestamp: jiff::Timestamp::now().to_string(),
         idempotency_key: origin.idempotency_key.as_deref(),
     };
-    let mut body = serde_json::to_vec(&head).expect("keys are strings, numbers are finite");
+    let mut body = Vec::with_capacity(HEAD_BYTES + answered.shared.len());
+    serde_json::to_writer(&mut body, &head).expect("keys are strings, numbers are finite");
     body.pop();
     body.push(b',');
     body.extend_from_slice(&answered.shared[1..]);

@@ -1,7 +1,7 @@
 //! Which detectors a request asks: policy, then content type, then capabilities, then health.
 //! `required_detectors` wins over the policy, `excluded_detectors` over all.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use detector_api::detect::ContentType;
@@ -20,7 +20,8 @@ pub struct Plan {
     pub method: ConflictMethod,
     pub min_coverage: f64,
     pub policy: Arc<Policy>,
-    pub routing: RoutingDecision,
+    /// Why these.
+    pub reason: &'static str,
 }
 
 impl Plan {
@@ -62,26 +63,25 @@ pub struct Rules {
 /// INVALID_REQUEST: nothing is left to ask.
 pub fn plan(request: &Accepted, registry: &Registry, rules: &Rules) -> Result<Plan, ApiError> {
     let policy = &rules.policy;
-    let excluded: HashSet<&str> = request
+    // A few names each: looking through them is quicker than hashing them.
+    let excluded: Vec<&str> = request
         .excluded
         .iter()
         .map(|name| canonical(registry, name))
         .collect();
     let (names, reason) = candidates(request, registry, policy);
-    let mut seen = HashSet::new();
-    let selected: Vec<Selected> = names
-        .into_iter()
-        .filter(|name| !excluded.contains(canonical(registry, name)))
-        .filter(|name| seen.insert(canonical(registry, name)))
-        .map(|name| {
-            let required = request.required.iter().any(|required| required == name)
-                || policy
-                    .required_detectors
-                    .iter()
-                    .any(|required| required == name);
-            select(name, required, registry, policy)
-        })
-        .collect();
+    let (mut seen, mut selected) = (Vec::new(), Vec::new());
+    for name in names {
+        let found = registry.find(name);
+        let canonical = found.map_or(name, |detector| detector.name());
+        if excluded.contains(&canonical) || seen.contains(&canonical) {
+            continue;
+        }
+        seen.push(canonical);
+        let mut required = request.required.iter().chain(&policy.required_detectors);
+        let required = required.any(|required| required == name);
+        selected.push(select((name, found), required, policy));
+    }
     if selected.is_empty() {
         let (field, message) = if request.excluded.is_empty() {
             ("content_type", "no detector takes content of this type")
@@ -94,7 +94,6 @@ pub fn plan(request: &Accepted, registry: &Registry, rules: &Rules) -> Result<Pl
         return Err(ApiError::invalid(field, message));
     }
     let min_coverage = policy.min_coverage.unwrap_or(rules.default_coverage);
-    let routing = routing(&selected, reason, rules, min_coverage);
     Ok(Plan {
         selected,
         method: policy
@@ -102,7 +101,7 @@ pub fn plan(request: &Accepted, registry: &Registry, rules: &Rules) -> Result<Pl
             .unwrap_or_else(|| usual_method(request.content_type)),
         min_coverage,
         policy: policy.clone(),
-        routing,
+        reason,
     })
 }
 
@@ -166,10 +165,14 @@ fn suits(detector: &Detector, content_type: ContentType, policy: &Policy) -> boo
         && (policy.capabilities.is_empty() || policy.capabilities.iter().any(has))
 }
 
-fn select(name: &str, required: bool, registry: &Registry, policy: &Policy) -> Selected {
+fn select(
+    (name, found): (&str, Option<&Arc<Detector>>),
+    required: bool,
+    policy: &Policy,
+) -> Selected {
     // A shadow answers nobody, whatever a request names.
     let live = |found: &&Arc<Detector>| found.settings.shadow_of.is_none();
-    let detector = registry.find(name).filter(live).cloned();
+    let detector = found.filter(live).cloned();
     let settings = detector.as_ref().map(|detector| &detector.settings);
     let canonical = settings.map_or(name, |settings| &settings.name);
     let own_weight = settings.map_or(1.0, |settings| settings.weight);
@@ -187,27 +190,31 @@ fn select(name: &str, required: bool, registry: &Registry, policy: &Policy) -> S
     }
 }
 
-fn routing(
-    selected: &[Selected],
-    reason: &str,
-    rules: &Rules,
-    min_coverage: f64,
-) -> RoutingDecision {
-    let healthy = |one: &Selected| one.detector.as_ref().is_some_and(|it| it.is_in_rotation());
-    let requirements = [
-        ("method", json!(rules.policy.coverage_method.name())),
-        ("threshold", json!(min_coverage)),
-    ];
-    RoutingDecision {
-        selected_detectors: selected.iter().map(|one| one.name.clone()).collect(),
-        routing_reason: reason.to_owned(),
-        policy_applied: rules.bundle.clone(),
-        coverage_requirements: BTreeMap::from(
-            requirements.map(|(name, value)| (name.to_owned(), value)),
-        ),
-        health_status: selected
-            .iter()
-            .map(|one| (one.name.clone(), healthy(one)))
-            .collect(),
+impl Plan {
+    /// The plan as the answer tells of it, with the detectors' health as it is now.
+    pub fn routing(&self, bundle: &str) -> RoutingDecision {
+        let healthy = |one: &Selected| one.detector.as_ref().is_some_and(|it| it.is_in_rotation());
+        let requirements = [
+            ("method", json!(self.policy.coverage_method.name())),
+            ("threshold", json!(self.min_coverage)),
+        ];
+        RoutingDecision {
+            selected_detectors: self.names().map(str::to_owned).collect(),
+            routing_reason: self.reason.to_owned(),
+            policy_applied: bundle.to_owned(),
+            coverage_requirements: BTreeMap::from(
+                requirements.map(|(name, value)| (name.to_owned(), value)),
+            ),
+            health_status: self
+                .selected
+                .iter()
+                .map(|one| (one.name.clone(), healthy(one)))
+                .collect(),
+        }
+    }
+
+    /// Who is asked, as they were asked for.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.selected.iter().map(|one| one.name.as_str())
     }
 }

@@ -205,11 +205,10 @@ fn found_for_good(plan: &Plan, so_far: &[Option<Called>]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::sync::Arc;
     use std::time::Duration;
 
-    use detector_api::orchestrate::{DetectorTimeline, RoutingDecision};
+    use detector_api::orchestrate::DetectorTimeline;
     use proptest::prelude::*;
 
     use super::*;
@@ -252,13 +251,7 @@ mod tests {
                 block_score,
                 ..Policy::default()
             }),
-            routing: RoutingDecision {
-                selected_detectors: Vec::new(),
-                routing_reason: String::new(),
-                policy_applied: String::new(),
-                coverage_requirements: BTreeMap::new(),
-                health_status: BTreeMap::new(),
-            },
+            reason: "",
         }
     }
 

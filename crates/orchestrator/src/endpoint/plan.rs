@@ -61,7 +61,7 @@ async fn describe(app: &App, planned: &Planned, request_id: &str) -> Value {
     json!({
         "request_id": request_id,
         "detectors": selected.iter().map(detector).collect::<Vec<_>>(),
-        "routing_decision": planned.plan.routing,
+        "routing_decision": planned.routing(),
         "aggregation_method": planned.plan.method,
         "expected_coverage": expected_coverage(&planned.plan, would_call),
         // Unknown until each detector has answered at least once lately.

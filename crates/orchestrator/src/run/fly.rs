@@ -23,6 +23,9 @@ use crate::intake::Accepted;
 use crate::select::{Plan, Rules};
 use crate::{overload, shadow};
 
+/// What the answer takes for each detector that found nothing, and for itself.
+const BYTES: usize = 512;
+
 /// The fan-out itself and what its answers amount to.
 pub(super) async fn fly(
     app: &Arc<App>,
@@ -67,6 +70,8 @@ pub(super) async fn fly(
         }),
         ..context(app, &request, origin, deadline - reserve(sla))
     });
+    // As it is now: the calls may change who is healthy.
+    let routing = plan.routing(&rules.bundle);
     let begun = Instant::now();
     let called = fan_out(&context, &plan, kept).await;
     let detectors = begun.elapsed();
@@ -86,14 +91,15 @@ pub(super) async fn fly(
         detector_results: &outcome.results,
         aggregated_payload: &outcome.payload,
         coverage_achieved: outcome.coverage,
-        routing_decision: &plan.routing,
+        routing_decision: &routing,
         error_code: partial.then_some(ErrorCode::PartialCoverage),
         version_info: VersionInfo {
             service: env!("CARGO_PKG_VERSION"),
             policy: format!("{}@{}", rules.bundle, rules.version),
         },
     };
-    let shared = serde_json::to_vec(&shared).expect("keys are strings, numbers are finite");
+    let mut bytes = Vec::with_capacity(BYTES * (1 + plan.selected.len()));
+    serde_json::to_writer(&mut bytes, &shared).expect("keys are strings, numbers are finite");
     Answered {
         about: About {
             tenant: request.tenant,
@@ -115,7 +121,7 @@ pub(super) async fn fly(
             detectors,
             aggregation: begun.elapsed(),
         },
-        shared: shared.into(),
+        shared: bytes.into(),
     }
 }
 
