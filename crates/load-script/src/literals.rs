@@ -206,7 +206,7 @@ mod tests {
 
     fn check(text: &str, expected: usize) {
         let found = cut(text, true).map_or(0, |cut| cut.literals.len());
-        assert_eq!(found, expected, "{:.60}", text);
+        assert_eq!(found, expected, "{text:.60}");
     }
 
     #[test]

@@ -103,7 +103,9 @@ async fn serve(acceptor: TlsAcceptor) -> String {
             tokio::spawn(async move {
                 let mut stream = acceptor.accept(tcp).await.ok()?;
                 let mut space = [0; 4096];
-                stream.read(&mut space).await.ok()?;
+                if stream.read(&mut space).await.ok()? == 0 {
+                    return None;
+                }
                 let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
                 stream.write_all(answer).await.ok()?;
                 stream.shutdown().await.ok()

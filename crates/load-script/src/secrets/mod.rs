@@ -51,7 +51,7 @@ pub struct Secrets {
 #[derive(Debug)]
 enum Source {
     Here(BTreeMap<String, String>),
-    There(Remote),
+    There(Box<Remote>),
 }
 
 impl Secrets {
@@ -119,7 +119,7 @@ impl Secrets {
                 });
                 Source::Here(file(path.unwrap_or_default())?)
             }
-            "url" => Source::There(Remote::new(&settings, environment)?),
+            "url" => Source::There(Box::new(Remote::new(&settings, environment)?)),
             _ => Source::Here(
                 settings
                     .iter()
