@@ -15,6 +15,7 @@ use super::layout::{Layout, Luggage, layout};
 use super::memory::{Held, Ledger, NOBODY, Overdraft};
 use super::module;
 use super::native::Throw;
+use super::promise::run_jobs;
 use super::shared::{self, Ground, Realm, Seat};
 use crate::fiber::{self, Switch};
 use crate::script::Script;
@@ -544,24 +545,6 @@ pub(crate) fn charge(ctx: &Ctx<'_>, bytes: usize) -> Result<Option<Held>, Throw>
 /// What was refused to the VU that has run.
 pub(crate) fn settle_memory() -> Option<Overdraft> {
     with_ledger(Ledger::settle)
-}
-
-/// Runs the promise jobs that are due.
-///
-/// # Errors
-/// When a job throws, which only an interrupt does.
-pub(crate) fn run_jobs(ctx: &Ctx<'_>) -> Result<(), Throw> {
-    // SAFETY: the realm is alive.
-    let engine = unsafe { qjs::JS_GetRuntime(ctx.as_raw().as_ptr()) };
-    loop {
-        let mut of: *mut qjs::JSContext = ptr::null_mut();
-        // SAFETY: as above.
-        match unsafe { qjs::JS_ExecutePendingJob(engine, &mut of) } {
-            0 => return Ok(()),
-            1.. => {}
-            _ => return Err(Throw::Engine(rquickjs::Error::Exception)),
-        }
-    }
 }
 
 /// The engine asks now and then whether to go on. A busy script lets the thread's other VUs run.

@@ -1,4 +1,6 @@
-//! Promises that native code settles.
+//! Promises that native code settles, and the jobs that follow.
+
+use std::ptr;
 
 use rquickjs::{Ctx, Function, Persistent, Value, qjs};
 
@@ -74,5 +76,23 @@ pub(crate) fn state<'js>(value: &Value<'js>) -> State<'js> {
         }
         qjs::JS_PromiseMarkAsHandled(ctx, value.as_raw());
         State::Rejected(result)
+    }
+}
+
+/// Runs the promise jobs that are due.
+///
+/// # Errors
+/// When a job throws, which only an interrupt does.
+pub(crate) fn run_jobs(ctx: &Ctx<'_>) -> Result<(), Throw> {
+    // SAFETY: the realm is alive.
+    let engine = unsafe { qjs::JS_GetRuntime(ctx.as_raw().as_ptr()) };
+    loop {
+        let mut of: *mut qjs::JSContext = ptr::null_mut();
+        // SAFETY: as above.
+        match unsafe { qjs::JS_ExecutePendingJob(engine, &mut of) } {
+            0 => return Ok(()),
+            1.. => {}
+            _ => return Err(Throw::Engine(rquickjs::Error::Exception)),
+        }
     }
 }

@@ -8,7 +8,7 @@ use rquickjs::{Ctx, Function, Object, Persistent, Value};
 use super::state::{Abortion, VuState, now};
 use crate::js::convert;
 use crate::js::exception;
-use crate::js::isolate::{self, run_jobs};
+use crate::js::isolate;
 use crate::js::memory::Overdraft;
 use crate::js::module::{self, Loaded};
 use crate::js::native::{Throw, Visible, define, plain};
@@ -277,7 +277,7 @@ pub(crate) fn summary(
 /// Runs the event loop until nothing is under way, then gives what `value` came to.
 fn settle<'js>(ctx: &Ctx<'js>, state: &VuState, value: &Value<'js>) -> Result<Value<'js>, Throw> {
     loop {
-        run_jobs(ctx)?;
+        promise::run_jobs(ctx)?;
         if state.is_interrupted() {
             return Err(Throw::Interrupted);
         }
