@@ -200,17 +200,18 @@ pub(crate) fn request(path: &str, body: &Value) -> Vec<u8> {
 }
 
 fn look(address: SocketAddr, request: &[u8]) -> std::io::Result<Seen> {
+    // Before connecting: a server may wait from then on, and this thread may be slow to go on.
+    let begun = Instant::now();
     let mut socket = TcpStream::connect(address)?;
     socket.set_read_timeout(Some(Duration::from_millis(400)))?;
     socket.write_all(request)?;
-    let sent = Instant::now();
     let (mut bytes, mut first_byte) = (Vec::new(), None);
     let mut buffer = [0; 65_536];
     let end = loop {
         match socket.read(&mut buffer) {
             Ok(0) => break End::Closed,
             Ok(read) => {
-                first_byte.get_or_insert_with(|| sent.elapsed());
+                first_byte.get_or_insert_with(|| begun.elapsed());
                 bytes.extend_from_slice(&buffer[..read]);
             }
             Err(error) if error.kind() == ErrorKind::ConnectionReset => break End::Reset,
@@ -224,6 +225,6 @@ fn look(address: SocketAddr, request: &[u8]) -> std::io::Result<Seen> {
         bytes,
         end,
         first_byte,
-        total: sent.elapsed(),
+        total: begun.elapsed(),
     })
 }
