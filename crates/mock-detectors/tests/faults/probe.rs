@@ -24,9 +24,9 @@ pub(crate) enum End {
 pub(crate) struct Seen {
     pub(crate) bytes: Vec<u8>,
     pub(crate) end: End,
-    /// From the request's last byte to the first byte of the answer.
+    /// From before connecting to the first byte of the answer.
     pub(crate) first_byte: Option<Duration>,
-    /// From the request's last byte to the end.
+    /// From before connecting to the end.
     pub(crate) total: Duration,
 }
 
