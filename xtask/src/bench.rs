@@ -15,6 +15,9 @@ use clap::Subcommand;
 pub enum Bench {
     /// The load driver against real k6
     Driver(driver::Arguments),
+    /// The server of the driver's benchmark, which starts it by itself
+    #[command(hide = true)]
+    DriverServer(driver::server::Arguments),
     /// The mock detector beside bare axum, bare hyper and `WireMock`
     Mock(mock::Arguments),
     /// The orchestrator beside a bare fan-out, its cache beside a bare echo
@@ -25,6 +28,7 @@ pub enum Bench {
 pub fn run(bench: &Bench) -> bool {
     match bench {
         Bench::Driver(arguments) => driver::run(arguments),
+        Bench::DriverServer(arguments) => driver::server::run(arguments),
         Bench::Mock(arguments) => mock::run(arguments),
         Bench::Orchestrator(arguments) => orchestrator::run(arguments),
     }

@@ -1,15 +1,16 @@
 //! The load driver against real k6: the same scripts against the same server, taking turns.
 //!
 //! CPU time per iteration is what counts: it is the tool's own and survives a busy machine. The
-//! server lives in this process, so its time is in nobody's account.
+//! server is a process of its own, so its time is in nobody's account.
 
+pub mod server;
 mod target;
 mod works;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::SystemTime;
 
 use clap::Args;
 
@@ -65,7 +66,6 @@ pub fn run(arguments: &Arguments) -> bool {
 }
 
 fn compare(arguments: &Arguments) -> io::Result<()> {
-    let target = Target::start()?;
     let folder = std::env::temp_dir().join(format!("sparring-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     let is_wanted = |work: &&Work| {
@@ -88,7 +88,7 @@ fn compare(arguments: &Arguments) -> io::Result<()> {
         println!("|---|---|---|---|---|---|---|---|");
     }
     for work in plain {
-        let (ours, theirs) = both(arguments, work, (&folder, &target))?;
+        let (ours, theirs) = both(arguments, work, &folder)?;
         println!("{}", row(work, &ours, &theirs));
     }
     if !rates.is_empty() {
@@ -98,7 +98,7 @@ fn compare(arguments: &Arguments) -> io::Result<()> {
         println!("|---|---|---|---|---|---|---|---|");
     }
     for work in rates {
-        let (ours, theirs) = both(arguments, work, (&folder, &target))?;
+        let (ours, theirs) = both(arguments, work, &folder)?;
         println!("{}", rate_row(work, &ours, &theirs));
     }
     std::fs::remove_dir_all(&folder)
@@ -150,23 +150,23 @@ fn rate_row(work: &Work, ours: &Figures, theirs: &Figures) -> String {
 }
 
 /// The figures in the middle of those of all rounds, for both tools.
-fn both(
-    arguments: &Arguments,
-    work: &Work,
-    place: (&Path, &Target),
-) -> io::Result<(Figures, Figures)> {
-    let script = place.0.join(format!("{}.js", work.letter));
+fn both(arguments: &Arguments, work: &Work, folder: &Path) -> io::Result<(Figures, Figures)> {
+    let script = folder.join(format!("{}.js", work.letter));
     std::fs::write(&script, work.script(arguments.seconds))?;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..arguments.rounds {
-        ours.push(measure(&arguments.sparring, &script, (work, place.1))?);
-        theirs.push(measure(&arguments.k6, &script, (work, place.1))?);
+        ours.push(measure(&arguments.sparring, &script, work)?);
+        theirs.push(measure(&arguments.k6, &script, work)?);
     }
     Ok((middle(&ours), middle(&theirs)))
 }
 
-fn measure(tool: &Path, script: &Path, what: (&Work, &Target)) -> io::Result<Figures> {
-    let (work, target) = what;
+fn measure(tool: &Path, script: &Path, work: &Work) -> io::Result<Figures> {
+    let rate = match work.pace {
+        Pace::Rate(rate) => Some(rate),
+        Pace::Vus(_) => None,
+    };
+    let target = Target::start(rate)?;
     let export = script.with_extension("json");
     let mut command = Command::new(tool);
     command
@@ -178,14 +178,9 @@ fn measure(tool: &Path, script: &Path, what: (&Work, &Target)) -> io::Result<Fig
         .env("TARGET", &target.url)
         .env("K6_NO_USAGE_REPORT", "true");
     command.stdout(Stdio::null()).stderr(Stdio::null());
-    let rate = match work.pace {
-        Pace::Rate(rate) => Some(rate),
-        Pace::Vus(_) => None,
-    };
-    target.take(None);
-    let begun = Instant::now();
+    let begun = SystemTime::now();
     let usage: Usage = process::measure(&mut command)?;
-    let (view, late_ms) = target.take(rate);
+    let view = target.end()?;
     if !usage.status.success() {
         return Err(io::Error::other(format!(
             "{} ended with {}",
@@ -196,17 +191,21 @@ fn measure(tool: &Path, script: &Path, what: (&Work, &Target)) -> io::Result<Fig
     let summary: serde_json::Value = serde_json::from_slice(&std::fs::read(&export)?)?;
     let of = |metric: &str, key: &str| summary["metrics"][metric][key].as_f64();
     let iterations = of("iterations", "count").unwrap_or(f64::NAN);
+    let begun_unix_s = begun
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_err(io::Error::other)?
+        .as_secs_f64();
     Ok(Figures {
         per_s: of("iterations", "rate").unwrap_or(f64::NAN),
         cpu_us: usage.cpu.as_secs_f64() * 1e6 / iterations,
         rss_mb: usage.peak_rss_bytes as f64 / 1e6,
         ready_s: view
-            .first
-            .map_or(f64::NAN, |first| (first - begun).as_secs_f64()),
+            .first_unix_s
+            .map_or(f64::NAN, |first| first - begun_unix_s),
         dropped: of("dropped_iterations", "count").unwrap_or(0.0),
         p99_ms: of("http_req_duration", "p(99)").unwrap_or(f64::NAN),
-        server_p99_ms: view.p99_ms,
-        late_ms: late_ms.unwrap_or_default(),
+        server_p99_ms: view.p99_ms.unwrap_or(f64::NAN),
+        late_ms: view.late_ms.unwrap_or_default(),
     })
 }
 
