@@ -18,7 +18,7 @@ export default async function () {
   await attempt('pending', () => read);
   let why;
   const cancelled = new ReadableStream({ cancel(reason) { why = reason; } }).getReader();
-  console.log(await cancelled.cancel('because'), why, JSON.stringify(await cancelled.read()));
+  console.log(await cancelled.cancel('because'), why, Object.entries(await cancelled.read()).sort().join());
   for (const mode of ['byob', 'x']) await attempt(mode, () => new ReadableStream({}).getReader({ mode }));
   await attempt('no stream', () => new ReadableStreamDefaultReader());
   await attempt('no stream', () => new ReadableStreamDefaultReader({}));

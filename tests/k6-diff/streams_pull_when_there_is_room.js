@@ -17,5 +17,5 @@ export default async function () {
   console.log(order.join(' | '));
   let n = 0;
   const counting = new ReadableStream({ pull(c) { c.enqueue(n++); if (n > 2) c.close(); } }).getReader();
-  for (let i = 0; i < 4; i++) console.log(JSON.stringify(await counting.read()));
+  for (let i = 0; i < 4; i++) console.log(Object.entries(await counting.read()).sort().join());
 }

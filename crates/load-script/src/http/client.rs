@@ -1,5 +1,6 @@
 //! The HTTP client of one VU: its connections, and single requests over them.
 
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +48,8 @@ pub(crate) struct Exchanged {
     pub(crate) timings: Timings,
     /// What had come of the body when it failed.
     pub(crate) partial: Option<Vec<u8>>,
+    /// The server, once there was a connection.
+    pub(crate) remote: Option<SocketAddr>,
 }
 
 /// Times that an HTTP/2 request is sent again when the server has not begun with it; Go's.
@@ -100,6 +103,7 @@ impl Client {
             outcome,
             timings,
             partial: progress.marks.partial.take(),
+            remote: progress.remote,
         }
     }
 
@@ -126,6 +130,7 @@ impl Client {
             };
             progress.begin = Some(Instant::now());
             progress.marks = Marks::default();
+            progress.remote = lane.remote();
             let again = match lane {
                 Lane::Single(connection) => {
                     let outcome = self.over(*connection, request, progress).await;
@@ -166,11 +171,8 @@ impl Client {
     }
 
     async fn open(&self, origin: &Origin, progress: &mut Progress) -> Result<Lane, Failure> {
-        let begin = Instant::now();
         let dialed = &mut progress.dialed;
-        let opened = self.pool.open(origin.clone(), &self.access, dialed).await;
-        progress.blocked = begin.elapsed();
-        opened
+        self.pool.open(origin.clone(), &self.access, dialed).await
     }
 
     /// The exchange over a connection of its own.
@@ -339,6 +341,7 @@ struct Progress {
     dialed: Dialed,
     begin: Option<Instant>,
     marks: Marks,
+    remote: Option<SocketAddr>,
 }
 
 impl Progress {

@@ -79,6 +79,11 @@ pub(crate) struct Head<'a> {
 }
 
 impl Session {
+    /// Who is at its other end.
+    pub(super) fn remote(&self) -> Option<SocketAddr> {
+        self.remote
+    }
+
     /// Begins to speak HTTP/2 over a connection. Must be called inside of a `LocalSet`.
     ///
     /// # Errors
@@ -232,7 +237,11 @@ fn request_of(head: &Head<'_>) -> Result<http::Request<()>, Failure> {
     let mut builder = http::Request::builder()
         .method(head.method)
         .version(http::Version::HTTP_2)
-        .uri(format!("{scheme}://{}{}", head.authority, head.target));
+        .uri(format!(
+            "{scheme}://{}{}",
+            head.authority,
+            without_blanks(head.target)
+        ));
     for (name, value) in &head.headers {
         let name = name.to_ascii_lowercase();
         if OF_THE_CONNECTION.contains(&name.as_str()) {
@@ -246,6 +255,20 @@ fn request_of(head: &Head<'_>) -> Result<http::Request<()>, Failure> {
     builder
         .body(())
         .map_err(|error| Failure::new(1000, format!("net/http: invalid request: {error}")))
+}
+
+/// Go sends a blank in a query as it is, which no server of HTTP/2 takes and no message of ours can hold.
+fn without_blanks(target: &str) -> std::borrow::Cow<'_, str> {
+    match target.contains(|c| " \"<>\\^`{|}".contains(c)) {
+        false => target.into(),
+        true => target
+            .chars()
+            .map(|c| match " \"<>\\^`{|}".contains(c) {
+                true => format!("%{:02X}", u32::from(c)),
+                false => c.to_string(),
+            })
+            .collect(),
+    }
 }
 
 /// How far a request went out.

@@ -1,6 +1,7 @@
 //! The connections of one VU that can be used again.
 
 use std::cell::RefCell;
+use std::net::SocketAddr;
 use std::rc::Rc;
 
 use tokio::sync::Notify;
@@ -32,6 +33,16 @@ pub(super) enum Lane {
     Single(Box<Connection>),
     /// A connection with others.
     Shared(Rc<Session>),
+}
+
+impl Lane {
+    /// Who is at its other end.
+    pub(super) fn remote(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Single(connection) => connection.remote,
+            Self::Shared(session) => session.remote(),
+        }
+    }
 }
 
 impl Pool {

@@ -1,4 +1,4 @@
-//! URLs as k6 sees them: taken apart, never rewritten.
+//! URLs as k6 sees them: taken apart, and put together again as Go does it.
 
 use std::fmt;
 
@@ -79,7 +79,7 @@ impl Url {
             "https" => true,
             other => return Err(UrlError::Scheme(other.to_owned())),
         };
-        let (rest, _fragment) = rest.split_once('#').unwrap_or((rest, ""));
+        let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, target) = rest.split_at(end);
         let (userinfo, authority) = match authority.rsplit_once('@') {
@@ -92,14 +92,29 @@ impl Url {
         if host.is_empty() {
             return Err(UrlError::NoHost);
         }
+        let (path, query) = split_query(target);
+        let path = encode_path(path);
+        let mut whole = format!("{}://", if is_tls { "https" } else { "http" });
+        if let Some(userinfo) = &userinfo {
+            whole.push_str(userinfo);
+            whole.push('@');
+        }
+        whole.push_str(authority);
+        whole.push_str(&path);
+        whole.push_str(query);
+        if !fragment.is_empty() {
+            whole.push('#');
+            whole.push_str(fragment);
+        }
+        let root = if path.is_empty() { "/" } else { "" };
         Ok(Self {
-            text: text.to_owned(),
+            text: whole,
             is_tls,
             userinfo,
             host: host.to_ascii_lowercase(),
             port: port.unwrap_or(if is_tls { 443 } else { 80 }),
             authority: authority.to_owned(),
-            target: encode_target(target),
+            target: format!("{root}{path}{query}"),
         })
     }
 
@@ -116,14 +131,31 @@ impl Url {
         }
     }
 
+    /// Whether anything can be sent there.
+    pub(crate) fn usable(&self) -> Result<(), UrlError> {
+        match self.host.is_empty() {
+            true => Self::parse(&self.text).map(drop),
+            false => Ok(()),
+        }
+    }
+
     /// The URL that `reference`, found in this document, means.
     pub(crate) fn join(&self, reference: &str) -> Result<Self, UrlError> {
         let scheme = if self.is_tls { "https" } else { "http" };
-        if reference.contains("://") && reference.find("://") < reference.find(['/', '?', '#']) {
-            return Self::parse(reference);
+        let first = reference.split(['/', '?', '#']).next().unwrap_or_default();
+        if first.contains(':') {
+            let url = Self::parse(reference)?;
+            let plain = remove_dots(&url.target);
+            return match url.path().is_empty() || plain == url.target || url.target == "/" {
+                true => Ok(url),
+                false => Self::parse(&url.text.replacen(&url.target, &plain, 1)),
+            };
         }
         let base = format!("{scheme}://{}", self.authority);
         if let Some(rest) = reference.strip_prefix("//") {
+            if rest.is_empty() || rest.starts_with('/') {
+                return self.join(rest);
+            }
             return Self::parse(&format!("{scheme}://{rest}"));
         }
         let path = self.path();
@@ -174,7 +206,7 @@ impl Url {
         }
     }
 
-    /// The text as it was given.
+    /// The whole text.
     pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
@@ -280,25 +312,26 @@ fn split_port(authority: &str) -> Result<(&str, Option<u16>), UrlError> {
     Ok((host, number.transpose()?))
 }
 
-/// What may not stand in a request line is percent-encoded; the rest stays as it is.
-fn encode_target(target: &str) -> String {
-    let mut out = String::with_capacity(target.len() + 1);
-    if !target.starts_with('/') {
-        out.push('/');
+/// Path, and query with its question mark.
+fn split_query(target: &str) -> (&str, &str) {
+    target.split_at(target.find('?').unwrap_or(target.len()))
+}
+
+/// The path as Go writes it: as it is when all of it may stand there, else decoded and encoded anew.
+/// The query is nobody's to touch.
+fn encode_path(path: &str) -> std::borrow::Cow<'_, str> {
+    let is_valid = |b: u8| b.is_ascii_alphanumeric() || b"-_.~$&+,/:;=@!'()*[]%".contains(&b);
+    if path.bytes().all(is_valid) {
+        return path.into();
     }
-    for byte in target.bytes() {
-        let keep = byte.is_ascii_graphic()
-            && !matches!(
-                byte,
-                b'"' | b'<' | b'>' | b'`' | b'{' | b'}' | b'|' | b'\\' | b'^'
-            );
-        if keep {
-            out.push(byte as char);
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
+    let mut out = String::with_capacity(path.len() + 8);
+    for byte in decode_bytes(path) {
+        match byte.is_ascii_alphanumeric() || b"-_.~$&+,/:;=@".contains(&byte) {
+            true => out.push(byte as char),
+            false => out.push_str(&format!("%{byte:02X}")),
         }
     }
-    out
+    out.into()
 }
 
 /// The path without `.` and `..` segments; query and fragment stay.
@@ -326,6 +359,10 @@ fn remove_dots(reference: &str) -> String {
 
 /// Percent-decoding; what is no valid escape stays.
 pub(crate) fn decode(text: &str) -> String {
+    String::from_utf8_lossy(&decode_bytes(text)).into_owned()
+}
+
+fn decode_bytes(text: &str) -> Vec<u8> {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
@@ -344,7 +381,7 @@ pub(crate) fn decode(text: &str) -> String {
             }
         }
     }
-    String::from_utf8_lossy(&out).into_owned()
+    out
 }
 
 /// Encodes a key or value of a form, as Go's `url.QueryEscape`.
@@ -384,6 +421,10 @@ mod tests {
         check_join(base, "https://o/p?u=http://x", "https://o/p?u=http://x");
         check_join(base, "/r?u=http://x", "http://h:8080/r?u=http://x");
         check_join("http://h", "d", "http://h/d");
+        check_join("http://h", "http://h/a//b/../c", "http://h/a//c");
+        check_join("http://h", "http://o", "http://o");
+        check_join(base, "//", "http://h:8080/a/b/c?q=1");
+        check_join(base, "///d", "http://h:8080/d");
     }
 
     #[test]
@@ -393,12 +434,12 @@ mod tests {
             (url.host.as_str(), url.port, url.is_tls),
             ("::1", 8443, true)
         );
-        assert_eq!(url.target, "/p%20a/?q=%C3%A4");
+        assert_eq!(url.target, "/p%20a/?q=ä");
         assert_eq!(
             url.credentials(),
             Some(("us@er".to_owned(), "pw".to_owned()))
         );
-        assert_eq!(url.clean(), "https://****:****@[::1]:8443/p a/?q=ä#f");
+        assert_eq!(url.clean(), "https://****:****@[::1]:8443/p%20a/?q=ä#f");
     }
 
     #[test]

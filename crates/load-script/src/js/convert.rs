@@ -123,10 +123,18 @@ pub(crate) fn byte_array<'js>(ctx: &Ctx<'js>, bytes: Vec<u8>) -> Outcome<'js> {
     Ok(rquickjs::TypedArray::<u8>::new_copy(ctx.clone(), bytes)?.into_value())
 }
 
+/// Whether it is an `ArrayBuffer`. To ask for its bytes leaves an exception behind when it is none.
+pub(crate) fn is_array_buffer(value: &Value<'_>) -> bool {
+    // SAFETY: the value is alive.
+    unsafe { qjs::JS_IsArrayBuffer(value.as_raw()) }
+}
+
 /// The bytes of an `ArrayBuffer`, typed array or `DataView`.
 pub(crate) fn buffer_bytes(value: &Value<'_>) -> Option<Vec<u8>> {
     let object = value.as_object()?;
-    if let Some(buffer) = object.as_array_buffer() {
+    if is_array_buffer(value)
+        && let Some(buffer) = object.as_array_buffer()
+    {
         // SAFETY: copied at once, before any script code can detach it.
         return unsafe { buffer.as_bytes() }.map(<[u8]>::to_vec);
     }

@@ -1,65 +1,56 @@
 //! `k6/data`: SharedArray, one copy per process.
+//!
+//! To scripts it is an array: a proxy of an empty one, whose handler knows the items. Only a proxy
+//! of an array passes for one with `Array.isArray`, `concat`, `flat` and `JSON.stringify`.
 
-use std::ffi::{CStr, c_int};
-use std::ptr::NonNull;
+use std::ffi::CStr;
 use std::sync::{Arc, PoisonError};
 
-use rquickjs::{Ctx, Object, Value, qjs};
+use rquickjs::{Array, Ctx, Object, Value, qjs};
 
 use crate::js::class::{self, Class};
 use crate::js::convert;
-use crate::js::native::{
-    Call, Outcome, Shape, Throw, Visible, constructor, define, function, plain,
-};
+use crate::js::native::{Call, Outcome, Throw, constructor, method, plain};
 
-/// What a shared array object owns: its items as JSON text.
+/// What the handler of a shared array owns: the items as JSON text.
 struct Shared(Arc<[Box<str>]>);
 
 impl Class for Shared {
     const NAME: &'static CStr = c"SharedArray";
 
-    fn exotic() -> *mut qjs::JSClassExoticMethods {
-        EXOTIC.0.get()
-    }
-
+    /// The traps of the proxy.
     fn prototype(prototype: &Object<'_>) -> rquickjs::Result<()> {
-        // Array's methods work on anything with a length and indices.
-        let ctx = prototype.ctx();
-        let array: Object<'_> = ctx.globals().get("Array")?;
-        let methods: Object<'_> = array.get("prototype")?;
-        prototype.set_prototype(Some(&methods))?;
-        let json = function(ctx, to_json, c"toJSON", Shape::Function)?;
-        define(prototype, c"toJSON", json.into_value(), Visible::No)?;
-        let values = function(ctx, forbid, c"forbid", Shape::Function)?;
-        define(prototype, c"__readonly", values.into_value(), Visible::No)
+        method(prototype, c"get", get)?;
+        method(prototype, c"has", has)?;
+        method(prototype, c"ownKeys", own_keys)?;
+        method(prototype, c"getOwnPropertyDescriptor", describe)?;
+        method(prototype, c"set", refuse_to_set)?;
+        method(prototype, c"defineProperty", refuse_to_define)?;
+        method(prototype, c"deleteProperty", refuse_to_delete)?;
+        method(prototype, c"preventExtensions", refuse_to_freeze)
     }
 }
 
-/// The hooks, in a place that the engine may take a mutable pointer to; it never writes there.
-struct Hooks(std::cell::UnsafeCell<qjs::JSClassExoticMethods>);
-// SAFETY: the engine only reads the hooks.
-unsafe impl Sync for Hooks {}
-
-static EXOTIC: Hooks = Hooks(std::cell::UnsafeCell::new(qjs::JSClassExoticMethods {
-    get_own_property: Some(get_own_property),
-    get_own_property_names: Some(get_own_property_names),
-    delete_property: None,
-    define_own_property: Some(define_own_property),
-    has_property: None,
-    get_property: None,
-    set_property: None,
-}));
-
 pub(super) fn build<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
     let exports = Object::new(ctx.clone())?;
-    let prototype = class::prototype::<Shared>(ctx)?;
+    let prototype = Object::new(ctx.clone())?;
     constructor(&exports, c"SharedArray", make, &prototype)?;
     Ok(exports)
 }
 
 /// A shared array of items that are there already, as JSON text.
 pub(super) fn array<'js>(ctx: &Ctx<'js>, items: Arc<[Box<str>]>) -> Outcome<'js> {
-    Ok(class::new(ctx, Shared(items))?.into_value())
+    let handler = class::new(ctx, Shared(items))?;
+    let target = Array::new(ctx.clone())?;
+    // SAFETY: both are live objects of this realm; the proxy keeps them alive, and the value owns it.
+    let proxy = unsafe {
+        let raw = qjs::JS_NewProxy(ctx.as_raw().as_ptr(), target.as_raw(), handler.as_raw());
+        Value::from_raw(ctx.clone(), raw)
+    };
+    if proxy.is_exception() {
+        return Err(Throw::Engine(rquickjs::Error::Exception));
+    }
+    Ok(proxy)
 }
 
 fn make<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
@@ -102,7 +93,7 @@ fn make<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
             Arc::clone(arrays.entry(name).or_insert(items))
         }
     };
-    Ok(class::new(call.ctx, Shared(items))?.into_value())
+    array(call.ctx, items)
 }
 
 fn serialize(array: &Value<'_>) -> Result<Arc<[Box<str>]>, Throw> {
@@ -118,105 +109,136 @@ fn serialize(array: &Value<'_>) -> Result<Arc<[Box<str>]>, Throw> {
     texts.collect::<Result<Vec<_>, Throw>>().map(Arc::from)
 }
 
-/// As JSON it is an array, which the engine does not see in it.
-fn to_json<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    let this = call.this();
-    let Some(Shared(items)) = class::of::<Shared>(&this) else {
-        return Ok(this);
-    };
-    convert::from_json(call.ctx, &format!("[{}]", items.join(",")))
-}
-
-fn forbid<'js>(_call: &Call<'_, 'js>) -> Outcome<'js> {
-    Err(Throw::Type("SharedArray is immutable".to_owned()))
-}
-
-/// Which property an atom asks for.
+/// Which property a script asks for.
 enum Asked {
     Length,
     Index(usize),
-    Other,
+    Name(String),
+    Symbol,
 }
 
-/// # Safety
-/// Called with a live realm and atom.
-unsafe fn asked(ctx: *mut qjs::JSContext, atom: qjs::JSAtom) -> Asked {
-    // SAFETY: see above; symbols have no text and are none of ours.
-    unsafe {
-        let value = qjs::JS_AtomToValue(ctx, atom);
-        let is_symbol = qjs::JS_IsSymbol(value);
-        qjs::JS_FreeValue(ctx, value);
-        if is_symbol {
-            return Asked::Other;
-        }
-        let mut length: qjs::size_t = 0;
-        let text = qjs::JS_AtomToCStringLen(ctx, &mut length, atom);
-        if text.is_null() {
-            return Asked::Other;
-        }
-        let name = CStr::from_ptr(text).to_str().unwrap_or("");
-        let asked = if name == "length" {
-            Asked::Length
-        } else {
-            name.parse().map_or(Asked::Other, Asked::Index)
-        };
-        qjs::JS_FreeCString(ctx, text);
-        asked
+/// The property that the argument at `index` of a trap names.
+fn asked(call: &Call<'_, '_>, index: usize) -> Result<Asked, Throw> {
+    let property = call.arg(index);
+    if property.is_symbol() {
+        return Ok(Asked::Symbol);
+    }
+    let name = convert::to_text(&property)?;
+    if name == "length" {
+        return Ok(Asked::Length);
+    }
+    // Other spellings of a number, as `01`, are names.
+    let is_plain = name == "0" || name.starts_with(|first: char| matches!(first, '1'..='9'));
+    match name.parse() {
+        Ok(index) if is_plain => Ok(Asked::Index(index)),
+        _ => Ok(Asked::Name(name)),
     }
 }
 
-unsafe extern "C" fn get_own_property(
-    ctx: *mut qjs::JSContext,
-    descriptor: *mut qjs::JSPropertyDescriptor,
-    object: qjs::JSValue,
-    atom: qjs::JSAtom,
-) -> c_int {
-    let Some(raw) = NonNull::new(ctx) else {
-        return -1;
-    };
-    // SAFETY: called for objects of this class only, with a live realm.
-    let (shared, asked, ctx) = unsafe {
-        (
-            class::of_raw::<Shared>(object),
-            asked(ctx, atom),
-            Ctx::from_raw(raw),
-        )
-    };
-    let Some(Shared(items)) = shared else {
-        return 0;
-    };
-    let value = match asked {
-        Asked::Length => Ok(convert::number(&ctx, items.len() as f64)),
-        Asked::Index(index) if index < items.len() => {
-            if descriptor.is_null() {
-                return 1;
-            }
-            item(&ctx, &items[index])
-        }
-        _ => return 0,
-    };
-    let is_length = matches!(asked, Asked::Length);
-    match value {
-        Ok(_) if descriptor.is_null() => 1,
-        Ok(value) => {
-            // SAFETY: the descriptor is ours to fill and takes over the duplicate.
-            unsafe {
-                (*descriptor).flags = if is_length {
-                    0
-                } else {
-                    qjs::JS_PROP_ENUMERABLE as c_int
-                };
-                (*descriptor).value = qjs::JS_DupValue(raw.as_ptr(), value.as_raw());
-                (*descriptor).getter = qjs::JS_UNDEFINED;
-                (*descriptor).setter = qjs::JS_UNDEFINED;
-            }
-            1
-        }
-        Err(throw) => {
-            crate::js::exception::raise(&ctx, throw);
-            -1
-        }
+/// The items of the handler that is called.
+fn items(call: &Call<'_, '_>) -> Arc<[Box<str>]> {
+    let this = call.this();
+    class::of::<Shared>(&this).map_or_else(|| Arc::from([]), |shared| Arc::clone(&shared.0))
+}
+
+fn target<'js>(call: &Call<'_, 'js>) -> Result<Object<'js>, Throw> {
+    let target = call.arg(0);
+    target.into_object().ok_or_else(|| plain("no target"))
+}
+
+fn get<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let items = items(call);
+    match asked(call, 1)? {
+        Asked::Length => Ok(convert::number(call.ctx, items.len() as f64)),
+        Asked::Index(index) => items
+            .get(index)
+            .map_or_else(|| Ok(call.undefined()), |json| item(call.ctx, json)),
+        // The methods of arrays, which the target inherits.
+        Asked::Name(_) | Asked::Symbol => Ok(target(call)?.get(call.arg(1))?),
     }
+}
+
+fn has<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let has = match asked(call, 1)? {
+        Asked::Length => true,
+        Asked::Index(index) => index < items(call).len(),
+        Asked::Name(_) | Asked::Symbol => target(call)?.contains_key(call.arg(1))?,
+    };
+    Ok(call.bool(has))
+}
+
+fn own_keys<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let keys = Array::new(call.ctx.clone())?;
+    let count = items(call).len();
+    for index in 0..count {
+        keys.set(index, index.to_string())?;
+    }
+    keys.set(count, "length")?;
+    Ok(keys.into_value())
+}
+
+/// As k6 describes them: as if they could be written.
+fn describe<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let items = items(call);
+    let (value, is_length) = match asked(call, 1)? {
+        Asked::Length => (convert::number(call.ctx, items.len() as f64), true),
+        Asked::Index(index) => match items.get(index) {
+            Some(json) => (item(call.ctx, json)?, false),
+            None => return Ok(call.undefined()),
+        },
+        Asked::Name(_) | Asked::Symbol => return Ok(call.undefined()),
+    };
+    let description = Object::new(call.ctx.clone())?;
+    description.set("value", value)?;
+    description.set("writable", true)?;
+    description.set("enumerable", !is_length)?;
+    description.set("configurable", !is_length)?;
+    Ok(description.into_value())
+}
+
+fn immutable<'js>() -> Outcome<'js> {
+    Err(Throw::Type("SharedArray is immutable".to_owned()))
+}
+
+fn no_symbols<'js>() -> Outcome<'js> {
+    let text = "Dynamic objects do not support Symbol properties";
+    Err(Throw::Type(text.to_owned()))
+}
+
+fn refuse_name<'js>(verb: &str, name: &str) -> Outcome<'js> {
+    let text = format!("Cannot {verb} property \"{name}\" on a dynamic array");
+    Err(Throw::Type(text))
+}
+
+fn refuse_to_set<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    match asked(call, 1)? {
+        Asked::Length | Asked::Index(_) => immutable(),
+        Asked::Name(name) => refuse_name("set", &name),
+        Asked::Symbol => no_symbols(),
+    }
+}
+
+fn refuse_to_define<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    match asked(call, 1)? {
+        Asked::Index(_) => immutable(),
+        Asked::Length => refuse_name("define", "length"),
+        Asked::Name(name) => refuse_name("define", &name),
+        Asked::Symbol => no_symbols(),
+    }
+}
+
+/// What is not there can be deleted.
+fn refuse_to_delete<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    match asked(call, 1)? {
+        Asked::Index(index) if index < items(call).len() => immutable(),
+        Asked::Length => refuse_name("delete", "length"),
+        _ => Ok(call.bool(true)),
+    }
+}
+
+fn refuse_to_freeze<'js>(_call: &Call<'_, 'js>) -> Outcome<'js> {
+    let text = "Cannot make a dynamic object non-extensible";
+    Err(Throw::Type(text.to_owned()))
 }
 
 /// A fresh, deeply frozen copy of an item.
@@ -236,45 +258,4 @@ fn freeze(value: &Value<'_>) -> Result<(), Throw> {
     // SAFETY: a live object of a live realm.
     unsafe { qjs::JS_FreezeObject(value.ctx().as_raw().as_ptr(), value.as_raw()) };
     Ok(())
-}
-
-unsafe extern "C" fn get_own_property_names(
-    ctx: *mut qjs::JSContext,
-    table: *mut *mut qjs::JSPropertyEnum,
-    length: *mut u32,
-    object: qjs::JSValue,
-) -> c_int {
-    // SAFETY: called for objects of this class only; the engine frees the table that it allocated.
-    unsafe {
-        let count = class::of_raw::<Shared>(object).map_or(0, |shared| shared.0.len());
-        let size = count.max(1) * size_of::<qjs::JSPropertyEnum>();
-        let entries = qjs::js_malloc(ctx, size as qjs::size_t).cast::<qjs::JSPropertyEnum>();
-        if entries.is_null() {
-            return -1;
-        }
-        for index in 0..count {
-            let atom = qjs::JS_NewAtomUInt32(ctx, u32::try_from(index).unwrap_or(u32::MAX));
-            entries.add(index).write(qjs::JSPropertyEnum {
-                is_enumerable: true,
-                atom,
-            });
-        }
-        *table = entries;
-        *length = u32::try_from(count).unwrap_or(u32::MAX);
-    }
-    0
-}
-
-unsafe extern "C" fn define_own_property(
-    ctx: *mut qjs::JSContext,
-    _object: qjs::JSValue,
-    _atom: qjs::JSAtom,
-    _value: qjs::JSValue,
-    _getter: qjs::JSValue,
-    _setter: qjs::JSValue,
-    _flags: c_int,
-) -> c_int {
-    // SAFETY: a live realm and a C string.
-    unsafe { qjs::JS_ThrowTypeError(ctx, c"SharedArray is immutable".as_ptr()) };
-    -1
 }

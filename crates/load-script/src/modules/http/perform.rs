@@ -1,5 +1,6 @@
 //! Requests with all that belongs to them: cookies, redirects, samples, log lines.
 
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -64,6 +65,9 @@ struct Course {
     told: Option<Told>,
     /// What had come of a body when the exchange failed.
     partial: Option<Vec<u8>>,
+    /// Of the last exchange.
+    timings: Timings,
+    remote: Option<SocketAddr>,
 }
 
 /// What the response tells of its request: the first one, as the script wanted it.
@@ -245,7 +249,7 @@ impl Agent {
             if followed >= limit {
                 if prepared.params.redirects.is_none() && self.run.options().max_redirects.is_none()
                 {
-                    self.warn_redirects(&request.url, followed);
+                    self.warn_redirects(&request.url, followed + 1);
                 }
                 return Ok(reply);
             }
@@ -255,6 +259,17 @@ impl Agent {
             hop = hop.next(first, &request.url, &target, reply.status);
             redirects::follow(request, target, reply.status);
             request.headers = self.headers(prepared, &request.url, &hop);
+            if let Err(error) = request.url.usable() {
+                let failure = Failure::new(error.code_of_sending().unwrap_or(0), error.to_string());
+                (course.timings, course.remote) = (Timings::default(), None);
+                let outcome = Err(failure);
+                self.sample(
+                    prepared,
+                    request,
+                    (&outcome, course.timings, Expects::Usual),
+                );
+                return outcome;
+            }
         }
     }
 
@@ -270,6 +285,8 @@ impl Agent {
             let dump = debug::Dump::begin(self, prepared, request);
             let mut exchanged = self.client.send(request).await;
             course.partial = exchanged.partial.take();
+            course.timings = exchanged.timings;
+            course.remote = exchanged.remote;
             dump.end(&exchanged.outcome);
             let answer = exchanged
                 .outcome
@@ -353,6 +370,8 @@ impl Agent {
             Err(failure) => {
                 let reply = Reply {
                     body: course.partial,
+                    timings: course.timings,
+                    remote: course.remote,
                     ..Reply::default()
                 };
                 (reply, Some(failure))

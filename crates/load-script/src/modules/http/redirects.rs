@@ -5,20 +5,22 @@ use crate::http::failure::Failure;
 use crate::http::reply::Reply;
 use crate::http::url::{Url, quoted};
 
-/// Where a response sends the client; `None` when it is no redirect.
+/// Where a response sends the client; `None` when it is no redirect. Where nothing can be sent to is
+/// an unusable URL, as k6 finds out only when it sends.
 pub(super) fn target(reply: &Reply, request: &Request) -> Option<Result<Url, Failure>> {
     if !matches!(reply.status, 301 | 302 | 303 | 307 | 308) {
         return None;
     }
     let location = reply.header("location").filter(|text| !text.is_empty())?;
-    Some(request.url.join(&location).map_err(|error| {
-        Failure::new(
-            1000,
-            format!(
-                "failed to parse Location header {0}: parse {0}: {error}",
-                quoted(&location)
-            ),
-        )
+    Some(request.url.join(&location).or_else(|error| {
+        if error.code_of_sending().is_some() {
+            return Ok(Url::unusable(
+                location.strip_suffix("//").unwrap_or(&location),
+            ));
+        }
+        let parsed = quoted(&location);
+        let why = format!("failed to parse Location header {parsed}: parse {parsed}: {error}");
+        Err(Failure::new(1000, why))
     }))
 }
 

@@ -368,9 +368,7 @@ fn send_binary<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
         return Err(plain("missing argument, expected ArrayBuffer"));
     }
     let value = call.arg(0);
-    let is_buffer = value
-        .as_object()
-        .is_some_and(|object| object.as_array_buffer().is_some());
+    let is_buffer = convert::is_array_buffer(&value);
     let bytes = convert::buffer_bytes(&value).filter(|_| is_buffer);
     let Some(bytes) = bytes else {
         let kind = super::events::kind_of(&value)?;
