@@ -32,8 +32,9 @@ pub fn needs(scenarios: &[Scenario], segment: &Segment) -> Needs {
     let mut timeline: Vec<(Duration, usize, u64, u64)> = Vec::new();
     for (n, scenario) in in_order(scenarios).into_iter().enumerate() {
         let unplanned = unplanned_vus(scenario, &stripe);
-        for step in scenario_steps(scenario, &stripe) {
-            let extra = if step.vus == 0 { 0 } else { unplanned };
+        for (index, step) in scenario_steps(scenario, &stripe).into_iter().enumerate() {
+            // Arrival rates have two steps. A segment may be dealt none of the VUs that the first plans.
+            let extra = if index == 0 { unplanned } else { 0 };
             timeline.push((scenario.start_time() + step.at, n, step.vus, extra));
         }
     }
@@ -239,6 +240,21 @@ mod tests {
             .iter()
             .map(|step| (u64::try_from(step.at.as_millis()).expect("short"), step.vus))
             .collect()
+    }
+
+    #[test]
+    fn a_segment_may_add_vus_where_none_was_dealt_to_begin_with() {
+        use crate::options::{derive, json};
+        let scenario = serde_json::json!({ "scenarios": { "s": {
+            "executor": "constant-arrival-rate", "rate": 40, "duration": "1s",
+            "preAllocatedVUs": 2, "maxVUs": 10,
+        } } });
+        let mut options = json::read(&scenario).expect("valid").options;
+        derive::scenarios(&mut options).expect("derivable");
+        let sequence = "0,3/6,4/6,5/6,1";
+        let segment = Segment::parse(Some("5/6:1"), Some(sequence)).expect("valid");
+        let needs = needs(options.scenarios(), &segment);
+        assert_eq!((needs.planned_vus, needs.most_vus), (0, 1));
     }
 
     #[test]

@@ -135,7 +135,10 @@ fn segments_deal_as_real_k6_does() {
         let script = folder.path().join("segment.js");
         std::fs::write(&script, &case.script).expect("written");
         let (needs, used) = asked(&k6, &script);
-        let what = format!("seed {seed}, {} of {}", case.segment, case.sequence);
+        let what = format!(
+            "seed {seed}, {} of {}\n{}",
+            case.segment, case.sequence, case.script
+        );
         compare(&case, &options(&needs), &what, (&needs, &used));
     }
     eprintln!("{cases} segments deal as k6's");
