@@ -1,5 +1,6 @@
 //! The orchestrator's API: requests, answers, errors, health. Field names are the contract.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -126,7 +127,7 @@ pub struct DetectorResult {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub metadata: Option<Map<String, Value>>,
+    pub metadata: Option<ResultMetadata>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     pub processing_time_ms: u64,
@@ -134,7 +135,34 @@ pub struct DetectorResult {
     pub hedged: bool,
     /// The breaker's state when the result was there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub breaker: Option<String>,
+    pub breaker: Option<Cow<'static, str>>,
+}
+
+/// Where and what one detector found, never the found text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ResultMetadata {
+    /// The first of them; the payload must not grow with the content.
+    pub detections: Vec<Located>,
+    pub detections_total: usize,
+    /// Kept from before, standing in for an open breaker.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stale: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age_s: Option<u64>,
+    /// The detector's own name, where it was asked for by another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias_of: Option<String>,
+}
+
+/// One finding without its text. Offsets count characters.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Located {
+    pub start: usize,
+    pub end: usize,
+    pub label: String,
+    pub category: String,
+    /// 0 to 1.
+    pub score: f64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -265,7 +293,7 @@ pub struct AttemptTimeline {
     pub connected_ms: Option<f64>,
     pub end_ms: f64,
     /// `success`, `cancelled` where another attempt won, or the class of the failure.
-    pub outcome: String,
+    pub outcome: Cow<'static, str>,
     /// Sent beside an earlier one that took unusually long.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hedge: bool,

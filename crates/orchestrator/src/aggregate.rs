@@ -1,8 +1,10 @@
 //! From what the detectors said to the one answer, and to the error when nobody said anything.
 
+use std::borrow::Cow;
+
 use detector_api::orchestrate::{
-    AggregatedPayload, ConflictMethod, DetectorResult, DetectorStatus, ErrorCode, PayloadMetadata,
-    Provenance, Verdict,
+    AggregatedPayload, ConflictMethod, DetectorResult, DetectorStatus, ErrorCode, Located,
+    PayloadMetadata, Provenance, ResultMetadata, Verdict,
 };
 use serde_json::{Map, Value, json};
 
@@ -124,33 +126,31 @@ fn result(one: &Selected, call: &Called) -> DetectorResult {
         processing_time_ms: u64::try_from(call.duration.as_millis()).unwrap_or(u64::MAX),
         attempts: call.attempts,
         hedged: call.hedged,
-        breaker: breaker.map(str::to_owned),
+        breaker: breaker.map(Cow::Borrowed),
     }
 }
 
-/// Where and what was found, never the found text.
-fn metadata(one: &Selected, call: &Called, answer: &Answer) -> Map<String, Value> {
-    let listed = answer.findings.iter().take(LISTED_FINDINGS).map(|found| {
-        json!({
-            "start": found.start, "end": found.end, "label": found.label,
-            "category": found.category, "score": found.score,
-        })
-    });
-    let mut map = Map::new();
-    map.insert("detections".to_owned(), listed.collect());
-    map.insert("detections_total".to_owned(), answer.findings.len().into());
-    if let Some(age) = call.stale() {
-        map.insert("stale".to_owned(), true.into());
-        map.insert("age_s".to_owned(), age.as_secs().into());
-    }
+fn metadata(one: &Selected, call: &Called, answer: &Answer) -> ResultMetadata {
+    let listed = answer.findings.iter().take(LISTED_FINDINGS);
     let canonical = one
         .detector
         .as_ref()
         .map_or(one.name.as_str(), |detector| detector.name());
-    if canonical != one.name {
-        map.insert("alias_of".to_owned(), canonical.into());
+    ResultMetadata {
+        detections: listed
+            .map(|found| Located {
+                start: found.start,
+                end: found.end,
+                label: found.label.clone(),
+                category: found.category.clone(),
+                score: found.score,
+            })
+            .collect(),
+        detections_total: answer.findings.len(),
+        stale: call.stale().is_some(),
+        age_s: call.stale().map(|age| age.as_secs()),
+        alias_of: (canonical != one.name).then(|| canonical.to_owned()),
     }
-    map
 }
 
 /// The error of a run in which nobody that had to succeeded did; `None` while there is an answer.

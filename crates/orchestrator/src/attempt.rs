@@ -1,14 +1,10 @@
 //! One exchange with one detector: what is sent, how long it may take, what is believed.
 
-use std::pin::pin;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use bytes::Bytes;
 use detector_api::header as names;
-use http::{HeaderValue, Method, Request, header};
-use http_body_util::Full;
-use hyper_util::client::legacy::connect::capture_connection;
+use http::{HeaderName, HeaderValue, Method, Request, header};
 use tokio::time::{Instant, timeout_at};
 
 use crate::answer::Answer;
@@ -16,7 +12,13 @@ use crate::call::Context;
 use crate::failure::Failure;
 use crate::registry::Detector;
 use crate::replicas::Replica;
-use crate::transport::retry_after;
+use crate::transport::{Sent, retry_after};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static(names::REQUEST_ID);
+const ATTEMPT: HeaderName = HeaderName::from_static(names::ATTEMPT);
+const DEADLINE_MS: HeaderName = HeaderName::from_static(names::DEADLINE_MS);
+const TENANT_ID: HeaderName = HeaderName::from_static(names::TENANT_ID);
+const TRACEPARENT: HeaderName = HeaderName::from_static(names::TRACEPARENT);
 
 /// An attempt with less time than this is not begun: it could only fail.
 pub const SHORTEST: Duration = Duration::from_millis(5);
@@ -30,7 +32,7 @@ pub struct Progress {
     pub hedge: bool,
     pub started: OnceLock<Instant>,
     /// When there was a connection to send it on.
-    pub connected: OnceLock<Instant>,
+    pub connected: Arc<OnceLock<Instant>>,
 }
 
 impl Progress {
@@ -39,7 +41,7 @@ impl Progress {
             number,
             hedge: false,
             started: OnceLock::new(),
-            connected: OnceLock::new(),
+            connected: Arc::default(),
         }
     }
 
@@ -63,23 +65,11 @@ pub async fn attempt(
     if until < now + SHORTEST {
         return Err(Failure::Deadline);
     }
-    let number = progress.number;
-    let mut request = request(context, (detector, replica), until - now, number);
-    let mut captured = capture_connection(&mut request);
+    let request = request(context, (detector, replica), until - now, progress);
     let exchange = context
         .transport
         .exchange(detector.origin, request, context.answer_bytes);
-    let mut exchange = pin!(timeout_at(until, exchange));
-    let exchanged = tokio::select! {
-        biased;
-        done = &mut exchange => done,
-        () = async {
-            if captured.wait_for_connection_metadata().await.is_some() {
-                // Set once: an attempt has one connection.
-                let _ = progress.connected.set(Instant::now());
-            }
-        } => exchange.await,
-    };
+    let exchanged = timeout_at(until, exchange).await;
     let Ok(exchanged) = exchanged else {
         return Err(if own <= context.deadline {
             Failure::Timeout
@@ -103,11 +93,11 @@ fn request(
     context: &Context,
     (detector, replica): (&Detector, &Replica),
     left: Duration,
-    number: u32,
-) -> Request<Full<Bytes>> {
+    progress: &Progress,
+) -> Request<Sent> {
     let dialect = detector.settings.dialect;
     let body = context.bodies.of(dialect, &context.content);
-    let mut request = Request::new(Full::new(body));
+    let mut request = Request::new(Sent::telling(body, progress.connected.clone()));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = replica.uri.clone();
     let headers = request.headers_mut();
@@ -117,15 +107,22 @@ fn request(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/json"),
     );
-    headers.insert(names::REQUEST_ID, context.request_id.clone());
-    headers.insert(names::ATTEMPT, HeaderValue::from(number));
+    if let Some(host) = &replica.host {
+        headers.insert(header::HOST, host.clone());
+    }
+    headers.insert(REQUEST_ID, context.request_id.clone());
+    let number = match progress.number {
+        1 => HeaderValue::from_static("1"),
+        number => HeaderValue::from(number),
+    };
+    headers.insert(ATTEMPT, number);
     let left_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
-    headers.insert(names::DEADLINE_MS, HeaderValue::from(left_ms));
+    headers.insert(DEADLINE_MS, HeaderValue::from(left_ms));
     if let Some(tenant) = &context.tenant {
-        headers.insert(names::TENANT_ID, tenant.clone());
+        headers.insert(TENANT_ID, tenant.clone());
     }
     if let Some(traceparent) = &context.traceparent {
-        headers.insert(names::TRACEPARENT, traceparent.clone());
+        headers.insert(TRACEPARENT, traceparent.clone());
     }
     request
 }

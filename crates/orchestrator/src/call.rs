@@ -86,7 +86,7 @@ impl Called {
                 end_ms: at_ms,
                 queued_ms: 0.0,
                 backoff_ms: 0.0,
-                attempts: Vec::new(),
+                attempts: Vec::with_capacity(1),
                 source: None,
             },
             duration: Duration::ZERO,
@@ -396,7 +396,7 @@ impl Log {
                 end_ms: start_ms,
                 queued_ms: 0.0,
                 backoff_ms: 0.0,
-                attempts: Vec::new(),
+                attempts: Vec::with_capacity(1),
                 source: None,
             },
         }
@@ -416,7 +416,7 @@ impl Log {
     }
 
     /// Writes an attempt down that was sent.
-    fn sent(&mut self, progress: &Progress, ended: Instant, outcome: &str) {
+    fn sent(&mut self, progress: &Progress, ended: Instant, outcome: &'static str) {
         let Some(started) = progress.started.get() else {
             return;
         };
@@ -425,7 +425,7 @@ impl Log {
             start_ms: self.at(*started),
             connected_ms: progress.connected.get().map(|it| self.at(*it)),
             end_ms: self.at(ended),
-            outcome: outcome.to_owned(),
+            outcome: outcome.into(),
             hedge: progress.hedge,
         });
     }

@@ -3,10 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::future::join_all;
 use http::{Request, Uri};
-use http_body_util::Full;
 use rand::RngExt;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -15,7 +13,7 @@ use crate::config;
 use crate::events::Kind;
 use crate::registry::Detector;
 use crate::replicas::Replica;
-use crate::transport::Transport;
+use crate::transport::{Sent, Transport};
 
 const ANSWER_BYTES: usize = 64 * 1024;
 
@@ -122,7 +120,7 @@ async fn probe(
     let Some(uri) = check_uri(&replica.uri, &detector.settings.health_check_path) else {
         return false;
     };
-    let mut request = Request::new(Full::new(Bytes::new()));
+    let mut request = Request::new(Sent::nothing());
     *request.uri_mut() = uri;
     let exchange = transport.exchange(detector.origin, request, ANSWER_BYTES);
     matches!(timeout(limit, exchange).await, Ok(Ok(answer)) if answer.status.is_success())

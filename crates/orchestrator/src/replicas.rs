@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use http::Uri;
+use http::{HeaderValue, Uri};
 use resilience::balance::{Load, choose};
 use resilience::breaker::{Breaker, Counts, Outcome, Permit, Rejected, State, Transition};
 use resilience::limit::{Gate, Waiting};
@@ -16,10 +16,13 @@ use tokio::time::Instant;
 use crate::config::DetectorSettings;
 use crate::events::{Events, Kind};
 use crate::metrics::Metrics;
+use crate::transport::host;
 
 /// One endpoint at run time.
 pub struct Replica {
     pub uri: Uri,
+    /// As requests to it name it.
+    pub host: Option<HeaderValue>,
     pub breaker: Breaker,
     pub gate: Gate,
     load: Mutex<Load>,
@@ -64,6 +67,7 @@ impl Replicas {
             let named = (count > 1).then(|| uri.to_string());
             let on_transition = move |step| told.moved(place, named.as_deref(), step);
             Replica {
+                host: host(&uri),
                 uri,
                 breaker: Breaker::new(settings.breaker.clone(), on_transition),
                 gate: Gate::new(settings.limit.clone(), waiting),

@@ -29,8 +29,9 @@ use crate::select::{Plan, Rules, plan};
 use crate::shared_answers::Looked;
 use crate::store::redis::cache::Marks;
 
-/// Room for what is not the same for all, with a timeline of a few detectors.
-const HEAD_BYTES: usize = 1_024;
+/// Room for what is not the same for all, and for each detector's timeline in it.
+const HEAD_BYTES: usize = 512;
+const TIMELINE_BYTES: usize = 256;
 
 /// What belongs to one client's request and to no other.
 #[derive(Debug, Clone)]
@@ -446,7 +447,8 @@ fn reply(answered: &Answered, origin: &Origin, cache: CacheStatus) -> Reply {
         timestamp: jiff::Timestamp::now().to_string(),
         idempotency_key: origin.idempotency_key.as_deref(),
     };
-    let mut body = Vec::with_capacity(HEAD_BYTES + answered.shared.len());
+    let head_bytes = HEAD_BYTES + TIMELINE_BYTES * head.timeline.len();
+    let mut body = Vec::with_capacity(head_bytes + answered.shared.len());
     serde_json::to_writer(&mut body, &head).expect("keys are strings, numbers are finite");
     body.pop();
     body.push(b',');

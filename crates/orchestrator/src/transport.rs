@@ -1,14 +1,19 @@
 //! HTTP to the detectors: one pooled client, one exchange at a time, every way it can fail named.
 
-use std::sync::Arc;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
+use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::Instant;
 
 use crate::network::{Network, Resolver};
 use crate::registry::Origin;
@@ -25,9 +30,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
 #[derive(Clone)]
 pub struct Transport {
     /// For detectors of the fleet file.
-    free: HyperClient<HttpConnector<Resolver>, Full<Bytes>>,
+    free: HyperClient<HttpConnector<Resolver>, Sent>,
     /// For detectors registered over the API.
-    fenced: HyperClient<HttpConnector<Resolver>, Full<Bytes>>,
+    fenced: HyperClient<HttpConnector<Resolver>, Sent>,
     networks: Arc<[Network]>,
 }
 
@@ -37,6 +42,67 @@ pub struct Exchange {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
+}
+
+/// What is sent to a detector. A connection asks for it when it takes the request, so that it knows
+/// when there was one.
+pub struct Sent {
+    body: Full<Bytes>,
+    taken: Option<Arc<OnceLock<Instant>>>,
+}
+
+impl Sent {
+    /// Tells in `taken` when a connection took the request. An empty body is never asked for.
+    pub fn telling(body: Bytes, taken: Arc<OnceLock<Instant>>) -> Self {
+        Self {
+            body: Full::new(body),
+            taken: Some(taken),
+        }
+    }
+
+    pub fn nothing() -> Self {
+        Self {
+            body: Full::new(Bytes::new()),
+            taken: None,
+        }
+    }
+}
+
+impl Body for Sent {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if let Some(taken) = self.taken.take() {
+            let _ = taken.set(Instant::now());
+        }
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// The `Host` header for requests to `uri`; the client would make it anew for each. `None` where
+/// there is no valid one.
+pub fn host(uri: &Uri) -> Option<HeaderValue> {
+    let usual = match uri.scheme_str() {
+        Some("https") => 443,
+        _ => 80,
+    };
+    let name = uri.host()?;
+    match uri.port_u16() {
+        Some(port) if port != usual => HeaderValue::from_str(&format!("{name}:{port}")).ok(),
+        _ => HeaderValue::from_str(name).ok(),
+    }
 }
 
 /// An exchange that gave no complete answer.
@@ -77,7 +143,7 @@ impl Transport {
     pub async fn exchange(
         &self,
         origin: Origin,
-        request: Request<Full<Bytes>>,
+        request: Request<Sent>,
         limit_bytes: usize,
     ) -> Result<Exchange, TransportError> {
         let client = match origin {
@@ -110,7 +176,7 @@ impl Transport {
     }
 }
 
-fn client(resolver: Resolver) -> HyperClient<HttpConnector<Resolver>, Full<Bytes>> {
+fn client(resolver: Resolver) -> HyperClient<HttpConnector<Resolver>, Sent> {
     let mut connector = HttpConnector::new_with_resolver(resolver);
     connector.set_nodelay(true);
     connector.set_connect_timeout(Some(CONNECT));
@@ -142,7 +208,22 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
+
+    #[test]
+    fn the_host_has_a_port_unless_it_is_the_usual_one() {
+        for (uri, expected) in [
+            ("http://detector/detect", "detector"),
+            ("http://detector:80/detect", "detector"),
+            ("https://detector:443/detect", "detector"),
+            ("http://detector:443/detect", "detector:443"),
+            ("http://user:word@detector:8001/", "detector:8001"),
+            ("http://[::1]:8001/", "[::1]:8001"),
+        ] {
+            let host = host(&Uri::from_static(uri)).expect("a host");
+            assert_eq!(host, expected, "{uri}");
+        }
+        assert_eq!(host(&Uri::from_static("/detect")), None);
+    }
 
     #[test]
     fn retry_after_is_seconds_or_a_date_and_has_an_end() {
