@@ -10,7 +10,7 @@ use super::Outcome;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// `false` lets every call through and counts nothing.
+    /// `false` counts nothing and never trips; only an operator opens it.
     pub enabled: bool,
     /// The calls that the rates are taken over.
     pub window: Window,

@@ -95,7 +95,6 @@ impl Core {
         let longest = Duration::from_millis(self.config.half_open_max_ms);
         let permitted = self.config.half_open_calls;
         match &mut self.phase {
-            _ if !self.config.enabled => {}
             Phase::Closed { .. } => {}
             Phase::Open { until, .. } => {
                 return Err(Rejected {

@@ -331,6 +331,19 @@ proptest! {
         let wait = core.acquire(now, &mut rng).expect_err("open").retry_after;
         prop_assert!((Duration::from_secs(60)..=Duration::from_secs(90)).contains(&wait));
     }
+
+    #[test]
+    fn waits_differ_from_one_breaker_to_the_next(seed: u64) {
+        let now = Instant::now();
+        let mut rng = SmallRng::seed_from_u64(seed);
+        let mut wait = || {
+            let mut core = Core::new(Config { jitter: 0.5, ..strict() }, now);
+            fail(&mut core, now, None, &mut rng);
+            wait_of(&mut core, now)
+        };
+        let waits: Vec<Duration> = (0..8).map(|_| wait()).collect();
+        prop_assert!(waits.iter().any(|it| *it != waits[0]), "{waits:?}");
+    }
 }
 
 fn strict() -> Config {
@@ -342,11 +355,20 @@ fn strict() -> Config {
 }
 
 fn fail(core: &mut Core, now: Instant, asked: Option<Duration>, rng: &mut SmallRng) {
+    end(core, now, (Outcome::Failure, asked), rng);
+}
+
+fn end(
+    core: &mut Core,
+    now: Instant,
+    (outcome, retry_after): (Outcome, Option<Duration>),
+    rng: &mut SmallRng,
+) {
     let ticket = core.acquire(now, rng).expect("a permit");
     let report = Report {
-        outcome: Outcome::Failure,
+        outcome,
         elapsed: MS,
-        retry_after: asked,
+        retry_after,
     };
     core.report(ticket, now, report, rng);
 }
@@ -550,4 +572,25 @@ fn a_disabled_one_lets_everything_through() {
         fail(&mut core, now, None, &mut rng);
     }
     assert_eq!(core.state(), State::Closed);
+    core.force_open();
+    assert!(core.acquire(now, &mut rng).is_err(), "the operator decides");
+}
+
+#[test]
+fn a_rate_that_is_just_reached_trips_it() {
+    let config = Config {
+        minimum_calls: 4,
+        failure_rate: 0.5,
+        consecutive_failures: 0,
+        ..strict()
+    };
+    let now = Instant::now();
+    let mut rng = SmallRng::seed_from_u64(0);
+    let mut core = Core::new(config, now);
+    for outcome in [Outcome::Failure, Outcome::Success, Outcome::Success] {
+        end(&mut core, now, (outcome, None), &mut rng);
+    }
+    assert_eq!(core.state(), State::Closed);
+    fail(&mut core, now, None, &mut rng);
+    assert_eq!(core.state(), State::Open);
 }
