@@ -52,6 +52,10 @@ pub(crate) struct Exchanged {
     pub(crate) remote: Option<SocketAddr>,
 }
 
+/// A body up to this size goes out together with the head: one system call, one segment, and one
+/// wake-up of the server. It always fits into what a socket that has nothing to send takes at once.
+const JOINED_BYTES: usize = 4096;
+
 /// Times that an HTTP/2 request is sent again when the server has not begun with it; Go's.
 const MAX_REPEATS: u32 = 6;
 
@@ -182,8 +186,16 @@ impl Client {
         request: &Request,
         progress: &mut Progress,
     ) -> Result<Reply, Failure> {
-        let head = self.head_of(request, connection.proxy.as_ref());
-        let wire = request.wire(&head);
+        let mut head = self.head_of(request, connection.proxy.as_ref());
+        let is_joined = request.body.len() <= JOINED_BYTES;
+        if is_joined {
+            head.extend_from_slice(&request.body);
+        }
+        let body: &[u8] = if is_joined { &[] } else { &request.body };
+        let wire = Wire {
+            body,
+            ..request.wire(&head)
+        };
         let (reply, can_reuse) =
             exchange(&mut connection.stream, &wire, &mut progress.marks).await?;
         let reply = Reply {

@@ -28,7 +28,7 @@ thread_local! {
 
 /// What to send.
 pub(crate) struct Wire<'a> {
-    /// Request line and header lines, with the empty line.
+    /// Request line and header lines, with the empty line, and perhaps the body.
     pub(crate) head: &'a [u8],
     pub(crate) body: &'a [u8],
     /// The response will have no body whatever it says.

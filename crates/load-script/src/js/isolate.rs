@@ -26,6 +26,9 @@ use crate::vu::state::VuState;
 pub(super) const VUS_PER_RUNTIME: usize = 64;
 /// A runtime that holds so much takes no more VUs, for the same reason.
 const FULL_BYTES: usize = 8 << 20;
+/// What a runtime holds before its first collection, about that of all its VUs before they have run:
+/// until then there is nothing to collect.
+const FIRST_COLLECTION_BYTES: qjs::size_t = 2 << 20;
 /// Polls of the engine (each about 10 000 jumps or calls) after which a busy VU lets others run.
 const POLLS_PER_TURN: u32 = 64;
 /// Stack that native functions may need below the engine's own frames.
@@ -129,6 +132,7 @@ impl Shared {
             let engine = qjs::JS_GetRuntime(probe.as_raw().as_ptr());
             qjs::JS_SetMaxStackSize(engine, 0);
             ledger.set_engine(engine);
+            qjs::JS_SetGCThreshold(engine, FIRST_COLLECTION_BYTES);
             qjs::JS_SetInterruptHandler(engine, Some(on_poll), ptr::null_mut());
             qjs::JS_SetHostPromiseRejectionTracker(engine, Some(on_rejection), ptr::null_mut());
             qjs::JS_SetModuleLoaderFunc(

@@ -1,7 +1,10 @@
 //! ES modules: k6's own ones as synthetic modules, scripts as bytecode.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr::{self, NonNull};
+use std::rc::Rc;
 
 use rquickjs::{Ctx, Object, Value, qjs};
 
@@ -301,21 +304,36 @@ pub(crate) fn synthetic(ctx: &Ctx<'_>, name: &str, exports: &Value<'_>) -> Resul
         qjs::JS_AddModuleExport(raw, module.as_ptr(), c"default".as_ptr());
         module
     };
-    for key in export_names(exports) {
+    for key in names_of(&name, exports).iter() {
         // SAFETY: as above.
-        unsafe { qjs::JS_AddModuleExport(raw, module.as_ptr(), c_string(&key)?.as_ptr()) };
+        unsafe { qjs::JS_AddModuleExport(raw, module.as_ptr(), key.as_ptr()) };
     }
     Ok(Module(module))
 }
 
-fn export_names(exports: &Value<'_>) -> Vec<String> {
-    let Some(object) = exports.as_object() else {
-        return Vec::new();
-    };
-    object
-        .keys::<String>()
-        .filter_map(Result::ok)
-        .filter(|key| key != "default")
+thread_local! {
+    /// What k6's own modules export, by the modules' names: the same for all VUs.
+    static EXPORTS: RefCell<HashMap<CString, Rc<[CString]>>> = RefCell::default();
+}
+
+/// Remembers what a module exports; to be told before a script can change it.
+pub(crate) fn note_exports(name: &str, exports: &Value<'_>) -> Result<(), Throw> {
+    let name = c_string(name)?;
+    EXPORTS.with_borrow_mut(|known| {
+        known.entry(name).or_insert_with(|| export_names(exports));
+    });
+    Ok(())
+}
+
+fn names_of(name: &CStr, exports: &Value<'_>) -> Rc<[CString]> {
+    let known = EXPORTS.with_borrow(|known| known.get(name).cloned());
+    known.unwrap_or_else(|| export_names(exports))
+}
+
+fn export_names(exports: &Value<'_>) -> Rc<[CString]> {
+    let keys = exports.as_object().into_iter().flat_map(Object::keys);
+    keys.filter_map(|key: rquickjs::Result<String>| CString::new(key.ok()?).ok())
+        .filter(|key| key.as_c_str() != c"default")
         .collect()
 }
 
@@ -327,6 +345,24 @@ pub(crate) fn default_of<'js>(exports: &Value<'js>) -> Value<'js> {
     let own = own.and_then(|object| object.get::<_, Value<'js>>("default").ok());
     own.filter(|value| !value.is_undefined())
         .unwrap_or_else(|| exports.clone())
+}
+
+/// # Safety
+/// The module must be one of the realm's.
+unsafe fn name_of(ctx: &Ctx<'_>, module: *mut qjs::JSModuleDef) -> CString {
+    let raw = ctx.as_raw().as_ptr();
+    // SAFETY: see above; both the name and its text are freed once.
+    unsafe {
+        let name = qjs::JS_GetModuleName(raw, module);
+        let text = qjs::JS_AtomToCStringLen(raw, ptr::null_mut(), name);
+        qjs::JS_FreeAtom(raw, name);
+        if text.is_null() {
+            return CString::default();
+        }
+        let own = CStr::from_ptr(text).to_owned();
+        qjs::JS_FreeCString(raw, text);
+        own
+    }
 }
 
 unsafe extern "C" fn fill(ctx: *mut qjs::JSContext, module: *mut qjs::JSModuleDef) -> c_int {
@@ -341,15 +377,13 @@ unsafe extern "C" fn fill(ctx: *mut qjs::JSContext, module: *mut qjs::JSModuleDe
             ctx.clone(),
             qjs::JS_GetModulePrivateValue(raw.as_ptr(), module),
         );
+        let name = name_of(&ctx, module);
         let default = default_of(&exports);
         let default = qjs::JS_DupValue(raw.as_ptr(), default.as_raw());
         qjs::JS_SetModuleExport(raw.as_ptr(), module, c"default".as_ptr(), default);
-        for key in export_names(&exports) {
-            let Ok(name) = CString::new(key) else {
-                return -1;
-            };
-            let value = qjs::JS_GetPropertyStr(raw.as_ptr(), exports.as_raw(), name.as_ptr());
-            qjs::JS_SetModuleExport(raw.as_ptr(), module, name.as_ptr(), value);
+        for key in names_of(&name, &exports).iter() {
+            let value = qjs::JS_GetPropertyStr(raw.as_ptr(), exports.as_raw(), key.as_ptr());
+            qjs::JS_SetModuleExport(raw.as_ptr(), module, key.as_ptr(), value);
         }
     }
     0

@@ -25,6 +25,7 @@ mod x509;
 use rquickjs::{Ctx, Value};
 
 use crate::js::isolate;
+use crate::js::module;
 use crate::js::native::{Outcome, Throw, plain};
 
 /// The exports of the module `name` as an object; `None` when it is not one of k6's.
@@ -71,7 +72,11 @@ fn make<'js>(ctx: &Ctx<'js>, name: &str) -> Option<Outcome<'js>> {
         "k6/experimental/fs" => files::build(ctx),
         _ => return refuse(name).map(Err),
     };
-    Some(exports.map(rquickjs::Object::into_value))
+    let exports = exports.map(rquickjs::Object::into_value);
+    Some(exports.and_then(|exports| {
+        module::note_exports(name, &exports)?;
+        Ok(exports)
+    }))
 }
 
 /// Why a module of k6's name space cannot be imported; of what k6 itself refuses, in its words.

@@ -13,7 +13,7 @@ use rquickjs::qjs;
 
 use super::anatomy::{PROPERTIES, address_of, count_of, word};
 use super::body::{Body, Own, body_of, copy, dress, exchange, put};
-use super::properties::{Held, Property, own_properties, steady};
+use super::properties::{Held, Property, steady};
 use super::vault::{BLOCK_BYTES, Shelf};
 
 /// A shared object as it was made.
@@ -114,28 +114,12 @@ impl Builtins {
     ) -> Result<(), Unshared> {
         // SAFETY: see above.
         unsafe {
-            let found = self.gather(ctx, roots, border);
-            let known = self.classes.borrow().clone();
-            let can = |object: &qjs::JSValue| {
-                let class = qjs::JS_GetClassID(*object);
-                !qjs::JS_IsProxy(*object) && (known.is_empty() || known.contains(&class))
+            let (found, all) = self.gather(ctx, roots, border);
+            let mut outcome = if all.len() == found.len() {
+                Ok(())
+            } else {
+                Err(Unshared)
             };
-            let mut all = Vec::with_capacity(found.len());
-            let mut outcome = Ok(());
-            for object in &found {
-                let steady = if can(object) {
-                    steady(ctx, *object)
-                } else {
-                    Err(Unshared)
-                };
-                match steady {
-                    Ok(properties) => all.push(properties),
-                    Err(error) => {
-                        outcome = Err(error);
-                        break;
-                    }
-                }
-            }
             let needed = found.iter().zip(&all).map(|(object, properties)| {
                 let items = body_of(address_of(*object), qjs::JS_IsArray(*object)).item_count();
                 // The engine gives room for more properties than there are.
@@ -166,13 +150,20 @@ impl Builtins {
         }
     }
 
-    /// All objects that are not shared yet, each with a reference of ours.
+    /// All objects that are not shared yet, each with a reference of ours, and their properties, in which
+    /// they are steady. There are fewer of these when an object cannot be shared.
     unsafe fn gather(
         &self,
         ctx: *mut qjs::JSContext,
         roots: &[qjs::JSValue],
         border: &[usize],
-    ) -> Vec<qjs::JSValue> {
+    ) -> (Vec<qjs::JSValue>, Vec<Vec<Property>>) {
+        let known = self.classes.borrow().clone();
+        // SAFETY: asked of live objects.
+        let can = |object: qjs::JSValue| unsafe {
+            let class = qjs::JS_GetClassID(object);
+            !qjs::JS_IsProxy(object) && (known.is_empty() || known.contains(&class))
+        };
         let mut seen = std::collections::HashSet::new();
         let mut found = Vec::new();
         let mut visit = |value: qjs::JSValue, found: &mut Vec<qjs::JSValue>| {
@@ -187,25 +178,29 @@ impl Builtins {
             }
         };
         roots.iter().for_each(|root| visit(*root, &mut found));
-        let mut next = 0;
-        while let Some(object) = found.get(next).copied() {
-            next += 1;
-            // SAFETY: a live object; what is got is freed again.
+        let mut all = Vec::new();
+        while let Some(object) = found.get(all.len()).copied() {
+            // SAFETY: a live object; what is got is freed again, its properties by the caller.
             unsafe {
+                if !can(object) {
+                    break;
+                }
+                let Ok(properties) = steady(ctx, object) else {
+                    break;
+                };
                 let prototype = qjs::JS_GetPrototype(ctx, object);
                 visit(prototype, &mut found);
                 qjs::JS_FreeValue(ctx, prototype);
-                for property in own_properties(ctx, object) {
-                    property.values().for_each(|value| visit(value, &mut found));
-                    property.free(ctx);
-                }
+                let values = properties.iter().flat_map(Property::values);
+                values.for_each(|value| visit(value, &mut found));
+                all.push(properties);
                 let body = body_of(address_of(object), qjs::JS_IsArray(object));
                 for index in 0..body.item_count() {
                     visit(value_at(body.items() + index * SLOT_BYTES), &mut found);
                 }
             }
         }
-        found
+        (found, all)
     }
 
     /// Moves the properties of an object to the shelf.

@@ -176,10 +176,7 @@ pub(super) unsafe fn steady(
         if is_steady(&properties) {
             return Ok(properties);
         }
-        properties
-            .into_iter()
-            .for_each(|property| property.free(ctx));
-        rebuild(ctx, object);
+        rebuild(ctx, object, properties);
         let properties = own_properties(ctx, object);
         if is_steady(&properties) {
             return Ok(properties);
@@ -196,8 +193,8 @@ pub(super) unsafe fn steady(
 /// find it, and copies it before it changes it.
 ///
 /// # Safety
-/// `ctx` and `object` must be live.
-pub(super) unsafe fn rebuild(ctx: *mut qjs::JSContext, object: qjs::JSValue) {
+/// `ctx` and `object` must be live, and `properties` all that it has.
+unsafe fn rebuild(ctx: *mut qjs::JSContext, object: qjs::JSValue, properties: Vec<Property>) {
     // SAFETY: see above; the two objects exchange shape and properties, and each keeps what belongs
     // together.
     unsafe {
@@ -209,7 +206,7 @@ pub(super) unsafe fn rebuild(ctx: *mut qjs::JSContext, object: qjs::JSValue) {
             qjs::JS_NewObjectProto(ctx, prototype)
         };
         qjs::JS_FreeValue(ctx, prototype);
-        for (index, property) in own_properties(ctx, object).into_iter().enumerate() {
+        for (index, property) in properties.into_iter().enumerate() {
             // The length of an array is its first property and is there already.
             if !(is_array && index == 0) {
                 define(ctx, fresh, &property);
