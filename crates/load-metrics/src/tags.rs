@@ -7,6 +7,8 @@ use std::ops::BitOr;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 use crate::metric::MetricId;
 
 /// Pairs, sorted by key, each key once.
@@ -71,7 +73,7 @@ pub(crate) struct Node {
     /// The slot of the scenario and group that these tags name.
     pub(crate) part_slot: Cell<Option<u32>>,
     /// Sets derived from this one, by the hash of what was added.
-    children: RefCell<HashMap<u64, Vec<Child>>>,
+    children: RefCell<HashMap<u64, Vec<Child>, RandomState>>,
 }
 
 #[derive(Debug)]
@@ -115,8 +117,8 @@ impl TagSet {
 /// Finds or makes the sets of one thread.
 #[derive(Debug)]
 pub(crate) struct Interner {
-    hasher: std::hash::RandomState,
-    all: RefCell<HashMap<Arc<Tags>, TagSet>>,
+    hasher: RandomState,
+    all: RefCell<HashMap<Arc<Tags>, TagSet, RandomState>>,
     root: TagSet,
     cached: Cell<usize>,
 }
@@ -128,8 +130,8 @@ const MAX_CACHED: usize = 200_000;
 impl Interner {
     pub(crate) fn new(root: Tags) -> Self {
         let root = TagSet::new(root);
-        let all = HashMap::from([(root.shared(), root.clone())]);
-        let hasher = std::hash::RandomState::new();
+        let all = HashMap::from_iter([(root.shared(), root.clone())]);
+        let hasher = RandomState::default();
         Self {
             hasher,
             all: RefCell::new(all),

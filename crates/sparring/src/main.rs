@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "the binary is what talks to people")]
 
 mod admin_target;
+mod allocator;
 mod cli;
 mod client;
 mod commands;
@@ -20,6 +21,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
+
+#[global_allocator]
+static ALLOCATOR: allocator::BySize = allocator::BySize;
 
 fn main() -> ExitCode {
     // `source <(COMPLETE=bash sparring)` completes commands, flags and detectors' names.

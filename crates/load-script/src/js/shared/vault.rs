@@ -6,6 +6,7 @@
 //! do not pay nothing, and whoever leaves the runtime sees which regions were written and which blocks
 //! were given up, and looks at no others.
 
+use std::alloc::Layout;
 use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
 use std::ptr;
@@ -348,12 +349,12 @@ unsafe fn hand_on(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_voi
     }
 }
 
-/// The engine's allocator: the C library's, and shelves, which it knows by their addresses. The word
+/// The engine's allocator: the process's, and shelves, which it knows by their addresses. The word
 /// before a block tells its size, and above it who asked for it.
 pub(super) struct ShelfAllocator {
     /// The next allocation is to lie here.
     pub(super) place: Rc<Cell<Option<usize>>>,
-    /// Who has how much from the C library.
+    /// Who has how much from the process's allocator.
     pub(super) ledger: Rc<Ledger>,
     /// The shelf of the runtime goes after the runtime.
     pub(super) shelf: Option<Rc<Shelf>>,
@@ -362,6 +363,19 @@ pub(super) struct ShelfAllocator {
 /// Above this bit of a block's first word stands its owner.
 const OWNER_SHIFT: u32 = 48;
 const SIZE_MASK: usize = (1 << OWNER_SHIFT) - 1;
+
+/// What the engine's own alignment comes from: a block's content begins two words behind the block.
+const ALIGNMENT: usize = 16;
+
+/// The layout of a block for so many bytes of the engine's. `None` when there is no such block.
+fn layout(bytes: usize) -> Option<Layout> {
+    let size = bytes
+        .checked_add(PREFIX)?
+        .checked_next_multiple_of(ALIGNMENT)?;
+    Layout::from_size_align(size, ALIGNMENT)
+        .ok()
+        .filter(|layout| layout.size() <= SIZE_MASK)
+}
 
 impl ShelfAllocator {
     /// Notes that the engine gives up a block of the shelf. False: it is none.
@@ -373,39 +387,38 @@ impl ShelfAllocator {
         is_shelved
     }
 
-    /// What the engine gets of a new block of the C library, or null.
-    fn grew(&self, block: *mut c_void) -> *mut u8 {
+    /// What the engine gets of a new block of this layout, or null.
+    fn grew(&self, block: *mut u8, layout: Layout) -> *mut u8 {
         if block.is_null() {
             return ptr::null_mut();
         }
-        // SAFETY: a block of the C library, at least as long as its first word.
+        let owner = self.ledger.grew(layout.size());
+        let word = (layout.size() - PREFIX) | (owner << OWNER_SHIFT);
+        // SAFETY: the block is longer than its first word, and aligned to it.
         unsafe {
-            let size = libc::malloc_usable_size(block);
-            let owner = self.ledger.grew(size);
-            let word = (size - PREFIX) | (owner << OWNER_SHIFT);
             block.cast::<usize>().write(word);
-            block.cast::<u8>().add(PREFIX)
+            block.add(PREFIX)
         }
     }
 
-    /// Takes a block off the books; the C library's block. Its first word stays.
+    /// Takes a block off the books; where it begins, and its layout. Its first word stays.
     ///
     /// # Safety
     /// `block` must be live and none of a shelf.
-    unsafe fn shrank(&self, block: *mut u8) -> *mut c_void {
-        // SAFETY: see above.
+    unsafe fn shrank(&self, block: *mut u8) -> (*mut u8, Layout) {
+        // SAFETY: see above; the layout is that of its allocation.
         unsafe {
             let begin = block.sub(PREFIX);
             let word = begin.cast::<usize>().read();
             let size = (word & SIZE_MASK) + PREFIX;
             self.ledger.shrank(word >> OWNER_SHIFT, size);
-            begin.cast()
+            (begin, Layout::from_size_align_unchecked(size, ALIGNMENT))
         }
     }
 }
 
-// SAFETY: blocks come from the C library, but for those in shelves, which are never given back to it
-// and live as long as the allocator. All are aligned to a word.
+// SAFETY: blocks come from the process's allocator, but for those in shelves, which are never given back
+// to it and live as long as the allocator. All are aligned to a word.
 unsafe impl Allocator for ShelfAllocator {
     fn alloc(&mut self, size: usize) -> *mut u8 {
         if let Some(place) = self.place.take() {
@@ -414,8 +427,11 @@ unsafe impl Allocator for ShelfAllocator {
         if !self.ledger.allows(size) {
             return ptr::null_mut();
         }
-        // SAFETY: a plain allocation.
-        self.grew(unsafe { libc::malloc(size.saturating_add(PREFIX)) })
+        let Some(layout) = layout(size) else {
+            return ptr::null_mut();
+        };
+        // SAFETY: the layout is not empty.
+        self.grew(unsafe { std::alloc::alloc(layout) }, layout)
     }
 
     fn calloc(&mut self, count: usize, size: usize) -> *mut u8 {
@@ -423,16 +439,22 @@ unsafe impl Allocator for ShelfAllocator {
         if !self.ledger.allows(size) {
             return ptr::null_mut();
         }
-        // SAFETY: a plain allocation.
-        self.grew(unsafe { libc::calloc(1, size.saturating_add(PREFIX)) })
+        let Some(layout) = layout(size) else {
+            return ptr::null_mut();
+        };
+        // SAFETY: the layout is not empty.
+        self.grew(unsafe { std::alloc::alloc_zeroed(layout) }, layout)
     }
 
     unsafe fn dealloc(&mut self, block: *mut u8) {
         if self.notes(block) {
             return;
         }
-        // SAFETY: a block of the C library.
-        unsafe { libc::free(self.shrank(block)) };
+        // SAFETY: a block of the allocator with the layout it was made with.
+        unsafe {
+            let (begin, layout) = self.shrank(block);
+            std::alloc::dealloc(begin, layout);
+        }
     }
 
     unsafe fn realloc(&mut self, block: *mut u8, size: usize) -> *mut u8 {
@@ -445,16 +467,20 @@ unsafe impl Allocator for ShelfAllocator {
             if !self.ledger.allows(size.saturating_sub(before)) {
                 return ptr::null_mut();
             }
-            // SAFETY: a block of the C library, which stays as it is when there is no memory.
+            let Some(new) = layout(size) else {
+                return ptr::null_mut();
+            };
+            // SAFETY: a block of the allocator with its layout; it stays as it is when there is no memory.
             return unsafe {
-                let begin = block.sub(PREFIX).cast();
-                let moved = libc::realloc(begin, size.saturating_add(PREFIX));
+                let begin = block.sub(PREFIX);
+                let old = Layout::from_size_align_unchecked(before + PREFIX, ALIGNMENT);
+                let moved = std::alloc::realloc(begin, old, new.size());
                 if moved.is_null() {
                     return ptr::null_mut();
                 }
                 // The first word has moved along.
-                self.shrank(moved.cast::<u8>().add(PREFIX));
-                self.grew(moved)
+                self.shrank(moved.add(PREFIX));
+                self.grew(moved, new)
             };
         }
         let moved = self.alloc(size);
