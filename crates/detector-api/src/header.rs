@@ -1,26 +1,28 @@
 //! Names of the HTTP headers that cross the wire, in lower case.
 
+use http::HeaderName;
+
 /// Key of a request for decisions and for matching an answer to its question.
-pub const REQUEST_ID: &str = "x-request-id";
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Milliseconds that are left of the caller's deadline when the call is sent.
-pub const DEADLINE_MS: &str = "x-deadline-ms";
+pub const DEADLINE_MS: HeaderName = HeaderName::from_static("x-deadline-ms");
 /// Which attempt this call is, counted from 1.
-pub const ATTEMPT: &str = "x-attempt";
+pub const ATTEMPT: HeaderName = HeaderName::from_static("x-attempt");
 /// The tenant on whose behalf a call is made.
-pub const TENANT_ID: &str = "x-tenant-id";
+pub const TENANT_ID: HeaderName = HeaderName::from_static("x-tenant-id");
 /// What a mock detector decided for the request, as `name=value` pairs joined by `;`.
-pub const DECISION: &str = "x-sparring-decision";
+pub const DECISION: HeaderName = HeaderName::from_static("x-sparring-decision");
 /// W3C trace context, passed on unchanged.
-pub const TRACEPARENT: &str = "traceparent";
+pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// The orchestrator's own id of a request.
-pub const ORCHESTRATOR_REQUEST_ID: &str = "x-orchestrator-request-id";
+pub const ORCHESTRATOR_REQUEST_ID: HeaderName = HeaderName::from_static("x-orchestrator-request-id");
 /// Whether an answer came from the cache: `hit`, `miss`, `bypass` or `stale`.
-pub const CACHE: &str = "x-cache";
+pub const CACHE: HeaderName = HeaderName::from_static("x-cache");
 /// The client's key that makes a request safe to repeat.
-pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// The API key, unless another header name is configured.
-pub const API_KEY: &str = "x-api-key";
+pub const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// Asks a mock detector for a failure, by name or as JSON; obeyed only where its listener says so.
-pub const FAULT: &str = "x-sparring-fault";
+pub const FAULT: HeaderName = HeaderName::from_static("x-sparring-fault");
 /// Asks a mock detector for a delay in milliseconds; obeyed only where its listener says so.
-pub const LATENCY_MS: &str = "x-sparring-latency-ms";
+pub const LATENCY_MS: HeaderName = HeaderName::from_static("x-sparring-latency-ms");

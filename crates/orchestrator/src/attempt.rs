@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use detector_api::header as names;
-use http::{HeaderName, HeaderValue, Method, Request, header};
+use http::{HeaderValue, Method, Request, header};
 use tokio::time::{Instant, timeout_at};
 
 use crate::answer::Answer;
@@ -13,12 +13,6 @@ use crate::failure::Failure;
 use crate::registry::Detector;
 use crate::replicas::Replica;
 use crate::transport::{Sent, retry_after};
-
-const REQUEST_ID: HeaderName = HeaderName::from_static(names::REQUEST_ID);
-const ATTEMPT: HeaderName = HeaderName::from_static(names::ATTEMPT);
-const DEADLINE_MS: HeaderName = HeaderName::from_static(names::DEADLINE_MS);
-const TENANT_ID: HeaderName = HeaderName::from_static(names::TENANT_ID);
-const TRACEPARENT: HeaderName = HeaderName::from_static(names::TRACEPARENT);
 
 /// An attempt with less time than this is not begun: it could only fail.
 pub const SHORTEST: Duration = Duration::from_millis(5);
@@ -110,19 +104,19 @@ fn request(
     if let Some(host) = &replica.host {
         headers.insert(header::HOST, host.clone());
     }
-    headers.insert(REQUEST_ID, context.request_id.clone());
+    headers.insert(names::REQUEST_ID, context.request_id.clone());
     let number = match progress.number {
         1 => HeaderValue::from_static("1"),
         number => HeaderValue::from(number),
     };
-    headers.insert(ATTEMPT, number);
+    headers.insert(names::ATTEMPT, number);
     let left_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
-    headers.insert(DEADLINE_MS, HeaderValue::from(left_ms));
+    headers.insert(names::DEADLINE_MS, HeaderValue::from(left_ms));
     if let Some(tenant) = &context.tenant {
-        headers.insert(TENANT_ID, tenant.clone());
+        headers.insert(names::TENANT_ID, tenant.clone());
     }
     if let Some(traceparent) = &context.traceparent {
-        headers.insert(TRACEPARENT, traceparent.clone());
+        headers.insert(names::TRACEPARENT, traceparent.clone());
     }
     request
 }

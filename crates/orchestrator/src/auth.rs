@@ -17,20 +17,20 @@ const DEFAULT_SCOPES: [&str; 2] = [ORCHESTRATE_WRITE, ORCHESTRATE_STATUS];
 
 /// The caller of one request.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Caller {
+pub enum Caller<'a> {
     /// Keys are not looked at: there is nobody to tell apart, and all may do all.
     Everyone,
     /// No key, where that is allowed.
     Anonymous {
-        scopes: Vec<String>,
+        scopes: &'a [String],
     },
     Key {
-        tenant: String,
-        scopes: Vec<String>,
+        tenant: &'a str,
+        scopes: &'a [String],
     },
 }
 
-impl Caller {
+impl Caller<'_> {
     /// Whether it may do `scope`.
     ///
     /// # Errors
@@ -65,7 +65,7 @@ impl Caller {
         let header = tenant_header(headers)?;
         let own = match self {
             Self::Everyone | Self::Anonymous { .. } => None,
-            Self::Key { tenant, .. } => Some(tenant.as_str()),
+            Self::Key { tenant, .. } => Some(*tenant),
         };
         let tenant = body.or(header).or(own).ok_or_else(|| {
             ApiError::invalid(
@@ -108,13 +108,13 @@ fn is_tenant(name: &str) -> bool {
 ///
 /// # Errors
 /// UNAUTHORIZED: the key is unknown, or missing where one is required.
-pub fn identify(auth: &Auth, headers: &HeaderMap) -> Result<Caller, ApiError> {
+pub fn identify<'a>(auth: &'a Auth, headers: &HeaderMap) -> Result<Caller<'a>, ApiError> {
     if auth.mode == AuthMode::Off {
         return Ok(Caller::Everyone);
     }
     let Some(key) = headers.get(auth.header.as_str()) else {
         if auth.mode == AuthMode::Optional {
-            let scopes = auth.anonymous.clone();
+            let scopes = &auth.anonymous;
             return Ok(Caller::Anonymous { scopes });
         }
         let message = format!("no API key; send one as {}", auth.header);
@@ -123,8 +123,8 @@ pub fn identify(auth: &Auth, headers: &HeaderMap) -> Result<Caller, ApiError> {
     let digest: [u8; 32] = Sha256::digest(key.as_bytes()).into();
     match find(&auth.keys, &digest) {
         Some(key) => Ok(Caller::Key {
-            tenant: key.tenant.clone(),
-            scopes: key.scopes.clone(),
+            tenant: &key.tenant,
+            scopes: &key.scopes,
         }),
         None => Err(ApiError::new(
             ErrorCode::Unauthorized,

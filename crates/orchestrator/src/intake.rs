@@ -217,7 +217,7 @@ fn expected(field: &str) -> &'static str {
 /// INVALID_REQUEST naming the field; INSUFFICIENT_RBAC for another tenant's.
 pub fn accept(
     request: OrchestrateRequest,
-    caller: &Caller,
+    caller: &Caller<'_>,
     headers: &HeaderMap,
 ) -> Result<Accepted, ApiError> {
     if request.content.is_empty() {

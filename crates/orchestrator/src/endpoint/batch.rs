@@ -21,8 +21,8 @@ use crate::error::ApiError;
 use crate::intake;
 use crate::run::Origin;
 
-pub async fn batch(State(app): State<Arc<App>>, request: Request<Body>) -> Response {
-    let headers = request.headers().clone();
+pub async fn batch(State(app): State<Arc<App>>, mut request: Request<Body>) -> Response {
+    let headers = std::mem::take(request.headers_mut());
     let id = request_id(&headers);
     let mut response = match answer(&app, request, &headers, &id).await {
         Ok(body) => {
@@ -87,7 +87,7 @@ type Entry = (Bytes, Option<ApiError>);
 async fn entry_answer(
     app: &Arc<App>,
     entry: Value,
-    caller: &Caller,
+    caller: &Caller<'_>,
     (headers, origin): (&HeaderMap, Origin),
 ) -> Entry {
     let id = origin.request_id.clone();

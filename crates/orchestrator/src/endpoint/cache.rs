@@ -39,7 +39,7 @@ async fn drop_entries(app: &App, request: Request<Body>) -> Result<Value, ApiErr
         Caller::Key { tenant, .. } if caller.require(ADMIN).is_err() => {
             caller.require(ORCHESTRATE_WRITE)?;
             match &scope.tenant {
-                Some(named) if named != tenant => caller.require(ADMIN)?,
+                Some(named) if named != *tenant => caller.require(ADMIN)?,
                 _ => scope.tenant = Some(tenant.clone()),
             }
         }

@@ -18,13 +18,13 @@ mod sent;
 
 use std::time::{Duration, SystemTime};
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody, to_bytes};
 use axum::http::{HeaderMap, Request};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use detector_api::header as names;
 use detector_api::orchestrate::{ErrorCode, ProcessingMode};
-use http::{HeaderValue, header};
+use http::HeaderValue;
 use tokio::time::{Instant, timeout};
 
 use crate::error::ApiError;
@@ -85,9 +85,8 @@ pub(crate) async fn read(request: Request<Body>, limit_bytes: usize) -> Result<B
         let message = format!("the body is larger than {limit_bytes} bytes; send less at once");
         ApiError::new(ErrorCode::PayloadTooLarge, message)
     };
-    let announced = request.headers().get(header::CONTENT_LENGTH);
-    let announced = announced.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > limit_bytes as u64) {
+    // What Content-Length announces, where there is one.
+    if request.body().size_hint().lower() > limit_bytes as u64 {
         return Err(too_large());
     }
     match timeout(SENDING, to_bytes(request.into_body(), limit_bytes)).await {

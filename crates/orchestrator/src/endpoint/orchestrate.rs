@@ -27,8 +27,8 @@ use crate::run::{Origin, Reply, counted};
 use crate::store::StoreError;
 use crate::store::idempotency::{Answer, Begun, Ticket};
 
-pub async fn orchestrate(State(app): State<Arc<App>>, request: Request<Body>) -> Response {
-    let headers = request.headers().clone();
+pub async fn orchestrate(State(app): State<Arc<App>>, mut request: Request<Body>) -> Response {
+    let headers = std::mem::take(request.headers_mut());
     let id = request_id(&headers);
     let mut response = identified(answer(&app, request, &headers, &id).await, &id);
     if let Some(key) = headers.get(names::IDEMPOTENCY_KEY) {
