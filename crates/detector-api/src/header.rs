@@ -15,7 +15,8 @@ pub const DECISION: HeaderName = HeaderName::from_static("x-sparring-decision");
 /// W3C trace context, passed on unchanged.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// The orchestrator's own id of a request.
-pub const ORCHESTRATOR_REQUEST_ID: HeaderName = HeaderName::from_static("x-orchestrator-request-id");
+pub const ORCHESTRATOR_REQUEST_ID: HeaderName =
+    HeaderName::from_static("x-orchestrator-request-id");
 /// Whether an answer came from the cache: `hit`, `miss`, `bypass` or `stale`.
 pub const CACHE: HeaderName = HeaderName::from_static("x-cache");
 /// The client's key that makes a request safe to repeat.

@@ -187,7 +187,7 @@ fn head(prepared: &Prepared, length: Length) -> BytesMut {
     let mut bytes = BytesMut::with_capacity(512 + prepared.body.len());
     bytes.put(format!("HTTP/1.1 {} {reason}\r\n", prepared.status.as_u16()).as_bytes());
     for (name, value) in prepared.headers() {
-        bytes.put(name.as_bytes());
+        bytes.put(name.as_str().as_bytes());
         bytes.put(&b": "[..]);
         bytes.put(value.as_bytes());
         bytes.put(&b"\r\n"[..]);

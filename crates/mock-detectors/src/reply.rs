@@ -7,7 +7,7 @@ use bytes::Bytes;
 use detector_api::header as names;
 use fault_profile::draw::{Purpose, Root};
 use fault_profile::{Decision, Failure};
-use hyper::http::{HeaderValue, header};
+use hyper::http::{HeaderName, HeaderValue, header};
 use hyper::{Response, StatusCode};
 
 use crate::body::Body;
@@ -66,12 +66,12 @@ impl Prepared {
     }
 
     /// All headers in the order in which they are sent, without the length.
-    pub(crate) fn headers(&self) -> impl Iterator<Item = (&'static str, HeaderValue)> {
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
         let value = |text: &String| HeaderValue::from_str(text).ok();
         let extra = self
             .extra
             .iter()
-            .filter_map(move |(name, text)| Some((*name, value(text)?)));
+            .filter_map(move |(name, text)| Some((HeaderName::from_static(name), value(text)?)));
         let id = self
             .request_id
             .as_ref()
@@ -81,7 +81,7 @@ impl Prepared {
             .decision
             .clone()
             .map(|decision| (names::DECISION, decision));
-        [("content-type", self.content_type.clone())]
+        [(header::CONTENT_TYPE, self.content_type.clone())]
             .into_iter()
             .chain(id)
             .chain(decision)
@@ -93,9 +93,7 @@ impl Prepared {
         let mut response = Response::new(body);
         *response.status_mut() = self.status;
         for (name, value) in self.headers() {
-            response
-                .headers_mut()
-                .append(header::HeaderName::from_static(name), value);
+            response.headers_mut().append(name, value);
         }
         response
     }

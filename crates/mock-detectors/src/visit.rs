@@ -7,6 +7,7 @@ use detector_api::header;
 use fault_profile::queue::Overflow;
 use fault_profile::{Decision, Failure, Key, Request};
 use hyper::StatusCode;
+use hyper::http::HeaderName;
 use hyper::http::request::Parts;
 
 use crate::carry_out::{Outcome, carry_out};
@@ -283,7 +284,7 @@ impl Drop for Visit {
     }
 }
 
-fn text<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
+fn text(parts: &Parts, name: HeaderName) -> Option<&str> {
     let value = parts.headers.get(name)?.to_str().ok()?;
     (!value.is_empty()).then_some(value)
 }

@@ -40,7 +40,7 @@ async fn drop_entries(app: &App, request: Request<Body>) -> Result<Value, ApiErr
             caller.require(ORCHESTRATE_WRITE)?;
             match &scope.tenant {
                 Some(named) if named != *tenant => caller.require(ADMIN)?,
-                _ => scope.tenant = Some(tenant.clone()),
+                _ => scope.tenant = Some((*tenant).to_owned()),
             }
         }
         _ => caller.require(ADMIN)?,
