@@ -551,6 +551,15 @@ pub(crate) fn settle_memory() -> Option<Overdraft> {
     with_ledger(Ledger::settle)
 }
 
+/// The context of the VU that runs, when it is to end or, as `is_due` says, to let others run.
+pub(super) fn leaving(is_due: bool) -> Option<*mut qjs::JSContext> {
+    // SAFETY: who has entered stays where he is until he leaves.
+    let (state, isolate) = unsafe { (RUNNING.get().as_ref()?, ENTERED.get().as_ref()?) };
+    is_due.then(|| state.polls.set(POLLS_PER_TURN - 1));
+    let leaves = is_due || state.is_interrupted() || isolate.shared.ledger.is_over();
+    leaves.then(|| isolate.context.as_raw().as_ptr())
+}
+
 /// The engine asks now and then whether to go on. A busy script lets the thread's other VUs run.
 unsafe extern "C" fn on_poll(_engine: *mut qjs::JSRuntime, _opaque: *mut c_void) -> c_int {
     // SAFETY: `enter` has set the VU whose code runs, and its state is alive while it does.

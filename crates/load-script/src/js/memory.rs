@@ -23,6 +23,10 @@ const OWNERS: usize = super::isolate::VUS_PER_RUNTIME + 1;
 const UNREPORTED_BYTES: usize = 1 << 20;
 /// A request up to this size may exceed the bound a little, so that garbage is collected first.
 const SMALL_BYTES: usize = 1 << 20;
+/// With a request of this size it is time to ask whether the VU shall go on.
+const LARGE_BYTES: usize = 4096;
+/// With so much in large requests a VU has had its turn: whoever allocates it is busy.
+const TURN_BYTES: usize = 16 << 20;
 /// What an ended VU may still take: errors and their stacks are made of it.
 const GRACE_BYTES: usize = 256 * 1024;
 
@@ -40,6 +44,8 @@ pub(super) struct Ledger {
     total: Cell<usize>,
     reported: Cell<usize>,
     current: Cell<usize>,
+    /// Bytes of large requests since somebody was last asked to let others run.
+    large: Cell<usize>,
     accounts: [Account; OWNERS],
     engine: Cell<*mut qjs::JSRuntime>,
 }
@@ -100,6 +106,7 @@ impl Ledger {
             total: Cell::default(),
             reported: Cell::default(),
             current: Cell::new(NOBODY),
+            large: Cell::default(),
             accounts: [const { Account::new() }; OWNERS],
             engine: Cell::new(ptr::null_mut()),
         }
@@ -225,6 +232,12 @@ impl Ledger {
 
     /// Somebody has got `size` bytes.
     pub(super) fn grew(&self, size: usize) -> usize {
+        if size >= LARGE_BYTES {
+            let large = self.large.get() + size;
+            let is_due = large >= TURN_BYTES;
+            self.large.set(if is_due { 0 } else { large });
+            super::patience::end_of_who_leaves(is_due);
+        }
         let owner = self.current.get();
         let held = &self.accounts[owner].held;
         held.set(held.get() + size);

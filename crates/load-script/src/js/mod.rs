@@ -14,5 +14,6 @@ mod layout;
 pub(crate) mod memory;
 pub(crate) mod module;
 pub(crate) mod native;
+mod patience;
 pub(crate) mod promise;
 mod shared;

@@ -210,6 +210,22 @@ fn what_never_ends_is_interrupted_with_its_scenario() {
 }
 
 #[test]
+fn a_loop_of_long_native_calls_is_interrupted_too() {
+    let all = "const all = Array.from({ length: 50000 }, (_, n) => n * 7919 % 1000003);";
+    for call in [
+        "JSON.stringify(all)",
+        "all.slice().sort()",
+        "'x'.repeat(200000).split('')",
+        "new Float64Array(100000).fill(1).sort()",
+        "all.concat(all).join()",
+    ] {
+        let finished = until_the_end(&format!("function bad() {{ {all} for (;;) {call}; }}"));
+        let failed = finished.lines.iter().any(|line| line.starts_with("Error"));
+        assert!(!failed, "{call}: {:?}", finished.lines);
+    }
+}
+
+#[test]
 fn rejections_that_nobody_handles_end_their_iteration_only() {
     for bad in [
         "Promise.reject(new Error('lost'))",
