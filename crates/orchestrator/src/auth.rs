@@ -44,7 +44,7 @@ impl Caller<'_> {
                 );
                 return Err(ApiError::new(ErrorCode::Unauthorized, message));
             }
-            Self::Key { scopes, .. } if scopes.is_empty() => DEFAULT_SCOPES.contains(&scope),
+            Self::Key { scopes: [], .. } => DEFAULT_SCOPES.contains(&scope),
             Self::Key { scopes, .. } => holds(scopes),
         };
         if allowed {
