@@ -86,7 +86,7 @@ impl Called {
                 end_ms: at_ms,
                 queued_ms: 0.0,
                 backoff_ms: 0.0,
-                attempts: Vec::with_capacity(1),
+                attempts: Vec::new(),
                 source: None,
             },
             duration: Duration::ZERO,

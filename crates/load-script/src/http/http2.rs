@@ -259,16 +259,15 @@ fn request_of(head: &Head<'_>) -> Result<http::Request<()>, Failure> {
 
 /// Go sends a blank in a query as it is, which no server of HTTP/2 takes and no message of ours can hold.
 fn without_blanks(target: &str) -> std::borrow::Cow<'_, str> {
-    match target.contains(|c| " \"<>\\^`{|}".contains(c)) {
-        false => target.into(),
-        true => target
-            .chars()
-            .map(|c| match " \"<>\\^`{|}".contains(c) {
-                true => format!("%{:02X}", u32::from(c)),
-                false => c.to_string(),
-            })
-            .collect(),
+    let is_refused = |c| " \"<>\\^`{|}".contains(c);
+    if !target.contains(is_refused) {
+        return target.into();
     }
+    let encoded = target.chars().map(|c| match is_refused(c) {
+        true => format!("%{:02X}", u32::from(c)),
+        false => c.to_string(),
+    });
+    encoded.collect()
 }
 
 /// How far a request went out.

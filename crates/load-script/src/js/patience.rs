@@ -14,8 +14,9 @@ use super::isolate;
 /// What the count begins with at most.
 const MOST: i32 = 1_000_000;
 
-/// Makes the engine ask at the next jump or call whether the VU that runs shall go on, when it shall not, or
-/// is due to let others run. Called where native code allocates. Nothing happens when this build of the engine is not known.
+/// Makes the engine ask at the next jump or call whether the VU that runs shall go on, when it shall not,
+/// or is due to let others run. Called where native code allocates. Nothing happens when this build of
+/// the engine is not known.
 pub(super) fn end_of_who_leaves(is_due: bool) {
     if let Some(ctx) = isolate::leaving(is_due)
         && let Some(offset) = count_offset()
