@@ -236,7 +236,7 @@ replicas_lose_nothing() {
   kill -0 "$load" 2>/dev/null || fail "the jobs' run ended before a replica could be killed"
   docker kill -s KILL "$(compose --profile replicas ps -q orchestration-replica)" >/dev/null
   wait "$load" || code=$?
-  [ "$code" = 0 ] || { tail -60 "$ANSWER"; fail "jobs are lost with a replica: the driver ends with $code"; }
+  [ "$code" = 0 ] || { grep -v '^ ' "$ANSWER" | head -20; tail -60 "$ANSWER"; fail "jobs are lost with a replica: the driver ends with $code"; }
   grep -q 'requests_unanswered' "$ANSWER" || fail "no request met the killed replica: nothing was shown"
   held "a killed replica loses no job: $(grep -o 'jobs_a[a-z]*\.*: [0-9]*' "$ANSWER" | sed 's/\.*:/:/' | paste -sd, | sed 's/,/, /g')"
 }

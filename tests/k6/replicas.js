@@ -52,16 +52,18 @@ export const options = {
   },
 };
 
-// Asks one base after the other until somebody answers; null when nobody does for too long.
+// Asks one base after the other until somebody answers for good; null when nobody does for too
+// long. What a killed replica had begun is still running for the others, until its time is over:
+// they say so and that asking again helps.
 function insist(bases, ask) {
   const deadline = Date.now() + PATIENCE_S * 1000;
   for (let n = 0; Date.now() < deadline; n++) {
     const response = ask(bases[n % bases.length]);
-    // 0: no answer at all; 502 to 504: somebody who says that it cannot answer now.
-    if (response.status !== 0 && !(response.status >= 502 && response.status <= 504)) {
+    if (response.status === 0) {
+      unanswered.add(1);
+    } else if (response.status < 400 || response.json('retryable') !== true) {
       return response;
     }
-    unanswered.add(1);
     sleep(0.2);
   }
   return null;

@@ -133,10 +133,10 @@ async fn once(
     fingerprint: [u8; 32],
     work: Work,
 ) -> Result<Sent, ApiError> {
-    let wait = app.config.sla.of(work.accepted.priority);
+    let time = app.config.sla.of(work.accepted.priority);
     match app
         .idempotency
-        .begin(&work.accepted.tenant, key, fingerprint, wait)
+        .begin(&work.accepted.tenant, key, fingerprint, time)
         .await
     {
         Ok(Begun::Run(ticket)) => {
@@ -151,7 +151,7 @@ async fn once(
         }
         Ok(Begun::StillRunning) => {
             let message = "a request with this Idempotency-Key still runs; ask again";
-            Err(ApiError::new(ErrorCode::RequestTimeout, message))
+            Err(ApiError::new(ErrorCode::RequestTimeout, message).after(Duration::from_secs(1)))
         }
         // It was answered: it must not be done again.
         Err(error @ StoreError::Sealed(_)) => Err(jobs::refused(&error)),

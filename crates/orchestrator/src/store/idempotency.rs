@@ -21,6 +21,10 @@ use super::{Embedded, StoreError};
 /// How often another replica is asked whether it has an answer: from, doubling, to.
 const POLL: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(200));
 
+/// What a replica may need beyond the time that a request has. After that it counts as dead, and
+/// another may run what it had begun.
+const GRACE: Duration = Duration::from_secs(5);
+
 /// SHA-256 of tenant and key, or of a body.
 pub type Hash = [u8; 32];
 
@@ -96,7 +100,8 @@ impl Idempotency {
         }
     }
 
-    /// Begins a request of `tenant` with this key; waits at most `wait` for one that runs.
+    /// Begins a request of `tenant` with this key that has `time` for its answer; waits at most as
+    /// long for one that runs.
     ///
     /// # Errors
     /// The store's; the request may then be run without the promise.
@@ -105,12 +110,12 @@ impl Idempotency {
         tenant: &str,
         key: &str,
         fingerprint: Hash,
-        wait: Duration,
+        time: Duration,
     ) -> Result<Begun, StoreError> {
-        let (key, until) = (key_hash(tenant, key), Instant::now() + wait);
+        let (key, until) = (key_hash(tenant, key), Instant::now() + time);
         loop {
             let mut done = match self.enter(key, fingerprint) {
-                Entered::First(ticket) => return self.look_up(ticket, until).await,
+                Entered::First(ticket) => return self.look_up(ticket, time, until).await,
                 Entered::Other(running) if running.fingerprint != fingerprint => {
                     return Ok(Begun::Conflict);
                 }
@@ -124,7 +129,12 @@ impl Idempotency {
     }
 
     /// With the ticket in hand nobody else here can write this key, so what is read here holds.
-    async fn look_up(&self, ticket: Ticket, until: Instant) -> Result<Begun, StoreError> {
+    async fn look_up(
+        &self,
+        ticket: Ticket,
+        time: Duration,
+        until: Instant,
+    ) -> Result<Begun, StoreError> {
         match self.store.answer(ticket.key).await? {
             None => {}
             Some(record) if record.fingerprint == ticket.fingerprint => {
@@ -133,7 +143,7 @@ impl Idempotency {
             Some(_) => return Ok(Begun::Conflict),
         }
         Ok(match &self.redis {
-            Some(redis) => ask_replicas(redis, ticket, until).await?,
+            Some(redis) => ask_replicas(redis, ticket, time + GRACE, until).await?,
             None => Begun::Run(ticket),
         })
     }
@@ -167,13 +177,14 @@ impl Idempotency {
 async fn ask_replicas(
     redis: &Redis,
     mut ticket: Ticket,
+    lease: Duration,
     until: Instant,
 ) -> Result<Begun, StoreError> {
     let owner = Uuid::new_v4().to_string();
     let mut pause = POLL.0;
     loop {
         match redis
-            .begin(&ticket.key, &ticket.fingerprint, &owner)
+            .begin(&ticket.key, &ticket.fingerprint, &owner, lease)
             .await?
         {
             None | Some(Told::Run) => {

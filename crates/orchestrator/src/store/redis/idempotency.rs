@@ -9,9 +9,6 @@ use super::{Component, Redis, hex, scripts};
 use crate::store::idempotency::{Answer, Hash, Record};
 use crate::store::seal::{Place, SealError};
 
-/// A request that runs longer than this without an answer may be run again by another replica.
-const LEASE: Duration = Duration::from_secs(60);
-
 /// What Redis says to a request with a key.
 #[derive(Debug)]
 pub(in crate::store) enum Told {
@@ -22,7 +19,8 @@ pub(in crate::store) enum Told {
 }
 
 impl Redis {
-    /// Enters a request; `None`: Redis is lost.
+    /// Enters a request that is to have its answer within `lease`: a replica that is killed holds
+    /// its keys no longer. `None`: Redis is lost.
     ///
     /// # Errors
     /// It was answered, and the answer cannot be opened.
@@ -31,8 +29,9 @@ impl Redis {
         key: &Hash,
         fingerprint: &Hash,
         owner: &str,
+        lease: Duration,
     ) -> Result<Option<Told>, SealError> {
-        let lease_ms = LEASE.as_millis().to_string();
+        let lease_ms = lease.as_millis().to_string();
         let arguments = [hex(key), hex(fingerprint), owner.to_owned(), lease_ms];
         let mut told = self
             .ask(Component::Idempotency, &scripts::BEGIN, &arguments)

@@ -204,6 +204,26 @@ async fn an_abandoned_key_is_free_for_the_other_replica() {
     assert!(matches!(next, Ok(Begun::Run(_))), "{next:?}");
 }
 
+/// A killed replica says nothing, so its key is held until the request's time is over and a little.
+#[tokio::test]
+async fn a_killed_replicas_key_is_free_soon() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let (one, two) = (Replica::start(&server).await, Replica::start(&server).await);
+    let time = Duration::from_millis(200);
+    let begun = one.keys.begin("t", "k", [1; 32], time).await;
+    let Ok(Begun::Run(killed)) = begun else {
+        panic!("it is new: {begun:?}")
+    };
+    std::mem::forget(killed);
+    let short = two.keys.begin("t", "k", [1; 32], time).await;
+    assert!(matches!(short, Ok(Begun::StillRunning)), "{short:?}");
+    let soon = Duration::from_secs(30);
+    let next = two.keys.begin("t", "k", [1; 32], soon).await;
+    assert!(matches!(next, Ok(Begun::Run(_))), "{next:?}");
+}
+
 async fn asked(replica: &Replica, about: About<'_>) -> Found {
     let found = replica.cache.get(&[7; 32], about).await;
     found.expect("Redis is there")
