@@ -197,11 +197,17 @@ total = next(each for each in stats["stats"] if each["name"] == "Aggregated")
 sys.exit(total["num_requests"] < int(sys.argv[1]) or not all(worker["user_count"] for worker in stats["workers"]))' "$1"
 }
 
+locust_sent() { # NAME
+  curl -sf "$LOCUST/stats/requests" | grep -qF "\"$1\""
+}
+
 locust_is_distributed() {
   until_holds 60 "two Locust workers have come to their master" locust_workers 2
   curl -sf -o /dev/null "$LOCUST/swarm" -d user_count=4 -d spawn_rate=4 -d host=http://orchestration:8000 \
     || fail "Locust's master does not start a run"
   until_holds 60 "both Locust workers send requests" locust_requests 20
+  # Which task a user takes next is chance.
+  until_holds 120 "Locust's users have sent what is wrong, too" locust_sent 'fault: malformed JSON'
 }
 
 driver_passes() {
