@@ -23,6 +23,8 @@ const DURATION = __ENV.REPLICA_DURATION || '30s';
 const ENDED = ['completed', 'failed', 'cancelled'];
 // A killed replica's jobs are taken over once its lease has run out.
 const PATIENCE_S = 90;
+// Statuses of errors that are `retryable`, and a proxy's.
+const ASK_AGAIN = [408, 429, 502, 503, 504];
 
 const accepted = new Counter('jobs_accepted');
 const answered = new Counter('jobs_answered');
@@ -61,7 +63,7 @@ function insist(bases, ask) {
     const response = ask(bases[n % bases.length]);
     if (response.status === 0) {
       unanswered.add(1);
-    } else if (response.status < 400 || response.json('retryable') !== true) {
+    } else if (!ASK_AGAIN.includes(response.status)) {
       return response;
     }
     sleep(0.2);
