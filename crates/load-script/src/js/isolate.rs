@@ -11,13 +11,14 @@ use std::sync::Arc;
 
 use rquickjs::{Context, Ctx, Runtime, Value, qjs};
 
-pub(super) use self::running::leaving;
-pub(crate) use self::running::{charge, is_blocked, is_over, settle_memory};
+pub(crate) use self::running::{charge, is_blocked, is_over, settle_memory, was_cut_short};
+pub(super) use self::running::{is_ending, leaving};
 use self::running::{on_poll, on_rejection};
 use super::class::{Classes, Ids};
 use super::data::Data;
 use super::layout::{Layout, Luggage, layout};
 use super::memory::{Ledger, NOBODY};
+use super::metronome;
 use super::module;
 use super::native::Throw;
 use super::promise::run_jobs;
@@ -469,9 +470,11 @@ impl Switch for Isolate {
         }
         // Coming and going is nobody's to pay.
         self.shared.ledger.turn(self.owner);
+        metronome::begin_turn(self.context.as_raw().as_ptr());
     }
 
     fn leave(&self) {
+        metronome::end_turn();
         self.shared.ledger.turn(NOBODY);
         self.leave_seat();
         if let Some(layout) = self.layout {
@@ -490,6 +493,8 @@ impl Drop for Isolate {
         if let (Some(realm), Some(seat)) = (&self.realm, self.seat.take()) {
             realm.retire(seat);
         }
+        // Its realm may go with it.
+        metronome::leave_alone();
         self.shared.ledger.close(self.owner);
         self.shared.vus.set(self.shared.vus.get() - 1);
     }

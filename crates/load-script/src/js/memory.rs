@@ -27,6 +27,8 @@ const SMALL_BYTES: usize = 1 << 20;
 const LARGE_BYTES: usize = 4096;
 /// With so much in large requests a VU has had its turn: whoever allocates it is busy.
 const TURN_BYTES: usize = 16 << 20;
+/// What a VU that is to end gets no more at once: native code that needs so much has long to go.
+const LONG_WORK_BYTES: usize = 64 * 1024;
 /// What an ended VU may still take: errors and their stacks are made of it.
 const GRACE_BYTES: usize = 256 * 1024;
 
@@ -60,6 +62,8 @@ struct Account {
     grace: Cell<usize>,
     /// The last request of this job that was refused, and what was held then.
     refused: Cell<Option<(usize, usize)>>,
+    /// Bytes of large requests since its job is to end; more than the grace: requests were refused.
+    late: Cell<usize>,
 }
 
 /// Memory of ours that a script's value keeps, in the books of its VU until it is dropped.
@@ -149,6 +153,9 @@ impl Ledger {
     pub(super) fn allows(&self, size: usize) -> bool {
         let owner = self.current.get();
         let account = &self.accounts[owner];
+        if size >= LARGE_BYTES && owner != NOBODY && account.comes_too_late(size) {
+            return false;
+        }
         let wanted = account.held.get().saturating_add(size);
         wanted <= self.bound.get() || owner == NOBODY || self.allows_more(account, size)
     }
@@ -184,6 +191,11 @@ impl Ledger {
     /// Whether the one whose code runs is to end.
     pub(super) fn is_over(&self) -> bool {
         self.accounts[self.current.get()].is_over.get()
+    }
+
+    /// Whether memory was refused to the one whose code has run because that code was to end.
+    pub(super) fn was_cut_short(&self) -> bool {
+        self.accounts[self.current.get()].late.take() > GRACE_BYTES
     }
 
     /// What was refused to the one whose code has run. It gets another chance if it has let go.
@@ -271,8 +283,24 @@ impl Ledger {
 }
 
 impl Account {
+    /// Whether the code that asks is to end and has had its grace. Native code that is not asked whether
+    /// to go on, as that which raises large numbers to powers, ends when it gets no memory.
+    fn comes_too_late(&self, size: usize) -> bool {
+        if !super::isolate::is_ending() {
+            return false;
+        }
+        let weight = if size >= LONG_WORK_BYTES {
+            GRACE_BYTES + 1
+        } else {
+            size
+        };
+        self.late.set(self.late.get().saturating_add(weight));
+        self.late.get() > GRACE_BYTES
+    }
+
     const fn new() -> Self {
         Self {
+            late: Cell::new(0),
             held: Cell::new(0),
             is_taken: Cell::new(false),
             is_collected: Cell::new(false),

@@ -12,6 +12,7 @@ pub(crate) mod exception;
 pub(crate) mod isolate;
 mod layout;
 pub(crate) mod memory;
+mod metronome;
 pub(crate) mod module;
 pub(crate) mod native;
 mod patience;

@@ -28,7 +28,7 @@ pub(super) fn end_of_who_leaves(is_due: bool) {
 }
 
 /// Where the count lies, in numbers of four bytes from the begin of `JSContext`.
-fn count_offset() -> Option<usize> {
+pub(super) fn count_offset() -> Option<usize> {
     static OFFSET: OnceLock<Option<usize>> = OnceLock::new();
     // SAFETY: the probe works on a runtime of its own.
     *OFFSET.get_or_init(|| unsafe { observe() })

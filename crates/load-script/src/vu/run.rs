@@ -72,6 +72,9 @@ pub(crate) fn to_the_end<R>(
             ending = Ending::Threw(out_of_memory(state, overdraft, said));
         }
     }
+    if isolate::was_cut_short() && state.is_interrupted() {
+        ending = Ending::Interrupted;
+    }
     let timers = state.events.clear();
     if let Some(abortion) = state.aborted.take() {
         return Ending::Aborted(abortion);

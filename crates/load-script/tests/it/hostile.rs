@@ -218,6 +218,8 @@ fn a_loop_of_long_native_calls_is_interrupted_too() {
         "'x'.repeat(200000).split('')",
         "new Float64Array(100000).fill(1).sort()",
         "all.concat(all).join()",
+        "all.indexOf(-1)",
+        "(7n ** 300000n).toString()",
     ] {
         let finished = until_the_end(&format!("function bad() {{ {all} for (;;) {call}; }}"));
         let failed = finished.lines.iter().any(|line| line.starts_with("Error"));

@@ -8,6 +8,7 @@ use rquickjs::{Ctx, Value, qjs};
 use super::{ENTERED, POLLS_PER_TURN, RUNNING};
 use crate::fiber;
 use crate::js::memory::{Held, Ledger, Overdraft};
+use crate::js::metronome;
 use crate::js::native::Throw;
 
 /// The books of the runtime of the VU that runs.
@@ -50,6 +51,21 @@ pub(crate) fn settle_memory() -> Option<Overdraft> {
     with_ledger(Ledger::settle)
 }
 
+/// Whether the code that runs is to end, and may be ended where it is.
+pub(in crate::js) fn is_ending() -> bool {
+    // SAFETY: who has entered stays where he is until he leaves.
+    let running = unsafe { RUNNING.get().as_ref().zip(ENTERED.get().as_ref()) };
+    running.is_some_and(|(state, isolate)| {
+        // What is made for all VUs is made to its end.
+        (isolate.realm.is_none() || isolate.is_seated.get()) && state.is_interrupted()
+    })
+}
+
+/// Whether memory was refused to the VU that has run because its code was to end.
+pub(crate) fn was_cut_short() -> bool {
+    with_ledger(|ledger| ledger.was_cut_short().then_some(())).is_some()
+}
+
 /// The context of the VU that runs, when it is to end or, as `is_due` says, to let others run.
 pub(in crate::js) fn leaving(is_due: bool) -> Option<*mut qjs::JSContext> {
     // SAFETY: who has entered stays where he is until he leaves.
@@ -79,7 +95,7 @@ pub(super) unsafe extern "C" fn on_poll(
     }
     let polls = state.polls.get().wrapping_add(1);
     state.polls.set(polls);
-    if !polls.is_multiple_of(POLLS_PER_TURN) {
+    if !metronome::is_turn_over() && !polls.is_multiple_of(POLLS_PER_TURN) {
         return 0;
     }
     c_int::from(fiber::wait(tokio::task::yield_now()).is_err())
