@@ -54,7 +54,7 @@ impl Failure {
                 Some(errno) => (
                     1213,
                     format!(
-                        "dial: unknown errno `{errno}` on linux with message `{}`",
+                        "dial: unknown errno {errno} error with msg `{}`",
                         plain(error)
                     ),
                 ),

@@ -15,6 +15,7 @@ pub(crate) mod memory;
 mod metronome;
 pub(crate) mod module;
 pub(crate) mod native;
+pub(crate) mod own_methods;
 mod patience;
 pub(crate) mod promise;
 mod shared;

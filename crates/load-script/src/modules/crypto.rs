@@ -10,12 +10,17 @@ use crate::js::class::{self, Class};
 use crate::js::convert;
 use crate::js::isolate;
 use crate::js::native::{Call, Outcome, Throw, method, plain};
+use crate::js::own_methods;
 
 /// What `createHash` and `createHMAC` return.
 struct HashObject(RefCell<Hasher>);
 
 impl Class for HashObject {
     const NAME: &'static CStr = c"Hasher";
+
+    fn exotic() -> *mut rquickjs::qjs::JSClassExoticMethods {
+        own_methods::by_name()
+    }
 
     fn prototype(prototype: &Object<'_>) -> rquickjs::Result<()> {
         method(prototype, c"update", update)?;

@@ -10,7 +10,7 @@ use rquickjs::{Array, Ctx, Object, Value, qjs};
 
 use crate::js::class::{self, Class};
 use crate::js::convert;
-use crate::js::native::{Call, Outcome, Throw, constructor, method, plain};
+use crate::js::native::{Call, Outcome, Throw, constructor_or_function, method, plain};
 
 /// What the handler of a shared array owns: the items as JSON text.
 struct Shared(Arc<[Box<str>]>);
@@ -34,7 +34,8 @@ impl Class for Shared {
 pub(super) fn build<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
     let exports = Object::new(ctx.clone())?;
     let prototype = Object::new(ctx.clone())?;
-    constructor(&exports, c"SharedArray", make, &prototype)?;
+    // As k6 has it, it needs no `new`.
+    constructor_or_function(&exports, c"SharedArray", make, &prototype)?;
     Ok(exports)
 }
 
@@ -177,14 +178,14 @@ fn own_keys<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     Ok(keys.into_value())
 }
 
-/// As k6 describes them: as if they could be written.
+/// As k6 describes them: as if they could be written, and as if there were any beyond the end.
 fn describe<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let items = items(call);
     let (value, is_length) = match asked(call, 1)? {
         Asked::Length => (convert::number(call.ctx, items.len() as f64), true),
         Asked::Index(index) => match items.get(index) {
             Some(json) => (item(call.ctx, json)?, false),
-            None => return Ok(call.undefined()),
+            None => (call.undefined(), false),
         },
         Asked::Name(_) | Asked::Symbol => return Ok(call.undefined()),
     };

@@ -10,6 +10,7 @@ use crate::html::{Document, NodeId, Property, Selection, property, property_name
 use crate::js::class::{self, Class};
 use crate::js::convert;
 use crate::js::native::{Call, Outcome, Throw, Visible, define, method, numbered_method};
+use crate::js::own_methods;
 
 /// What an element object owns.
 pub(super) struct Element {
@@ -19,6 +20,10 @@ pub(super) struct Element {
 
 impl Class for Element {
     const NAME: &'static CStr = c"Element";
+
+    fn exotic() -> *mut rquickjs::qjs::JSClassExoticMethods {
+        own_methods::by_name()
+    }
 
     fn prototype(prototype: &Object<'_>) -> rquickjs::Result<()> {
         for (number, (name, _)) in READERS.iter().enumerate() {

@@ -10,6 +10,7 @@ use crate::html::{FormValue, NodeId, Query, Selection, Walk};
 use crate::js::class::{self, Class};
 use crate::js::convert;
 use crate::js::native::{Call, Outcome, Throw, Visible, define, method, plain};
+use crate::js::own_methods;
 
 /// What a selection object owns.
 struct Selected {
@@ -20,6 +21,10 @@ struct Selected {
 
 impl Class for Selected {
     const NAME: &'static CStr = c"Selection";
+
+    fn exotic() -> *mut rquickjs::qjs::JSClassExoticMethods {
+        own_methods::by_name()
+    }
 
     fn prototype(prototype: &Object<'_>) -> rquickjs::Result<()> {
         narrowing(prototype)?;

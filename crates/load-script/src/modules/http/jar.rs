@@ -11,12 +11,17 @@ use crate::http::url::{Url, UrlError, quoted};
 use crate::js::class::{self, Class};
 use crate::js::convert;
 use crate::js::native::{Call, Outcome, Throw, constructor, method, plain};
+use crate::js::own_methods;
 
 /// What a jar object owns.
 struct JarObject(Rc<Jar>);
 
 impl Class for JarObject {
     const NAME: &'static CStr = c"CookieJar";
+
+    fn exotic() -> *mut rquickjs::qjs::JSClassExoticMethods {
+        own_methods::by_name()
+    }
 
     fn prototype(prototype: &Object<'_>) -> rquickjs::Result<()> {
         method(prototype, c"cookiesForURL", cookies_for_url)?;

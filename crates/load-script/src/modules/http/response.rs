@@ -51,7 +51,7 @@ const PROPERTIES: &[&CStr] = &[
     c"request",
 ];
 /// Methods, which k6 lists as properties of each response; they stay those of the prototype.
-const METHODS: &[&CStr] = &[c"json", c"html", c"submitForm", c"clickLink"];
+const METHODS: &[&CStr] = &[c"clickLink", c"html", c"json", c"submitForm"];
 
 impl Class for Response {
     const NAME: &'static CStr = c"Response";
@@ -279,6 +279,8 @@ fn body<'js>(ctx: &Ctx<'js>, finished: &Finished) -> Outcome<'js> {
     match (&finished.reply.body, finished.response_type) {
         (Some(bytes), ResponseType::Text) => convert::string_of_bytes(ctx, bytes),
         (Some(bytes), ResponseType::Binary) => convert::array_buffer(ctx, bytes.clone()),
+        // Of a request that was never made k6 shows no bytes, which are not null.
+        _ if finished.told.is_none() => Ok(Array::new(ctx.clone())?.into_value()),
         _ => Ok(Value::new_null(ctx.clone())),
     }
 }

@@ -9,6 +9,7 @@ use rquickjs::{Array, Ctx, Function, Object, Value};
 use crate::js::class::{self, Class};
 use crate::js::convert;
 use crate::js::native::{Call, Outcome, Shape, Throw, Visible, define, function, method, plain};
+use crate::js::own_methods;
 use crate::js::promise::Deferred;
 use crate::modules::streams;
 
@@ -20,11 +21,15 @@ pub(super) struct Blob {
 impl Class for Blob {
     const NAME: &'static CStr = c"Blob";
 
+    fn exotic() -> *mut rquickjs::qjs::JSClassExoticMethods {
+        own_methods::as_defined()
+    }
+
     fn prototype(prototype: &Object<'_>) -> rquickjs::Result<()> {
-        method(prototype, c"text", text)?;
         method(prototype, c"arrayBuffer", array_buffer)?;
         method(prototype, c"bytes", bytes)?;
         method(prototype, c"slice", slice)?;
+        method(prototype, c"text", text)?;
         method(prototype, c"stream", stream)?;
         let name = function(prototype.ctx(), to_string, c"toString", Shape::Function)?;
         define(prototype, c"toString", name.into_value(), Visible::No)

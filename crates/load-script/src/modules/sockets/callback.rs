@@ -17,6 +17,7 @@ use crate::http::upgrade::{Incoming, Link, Refusal, open};
 use crate::js::class::{self, Class};
 use crate::js::convert;
 use crate::js::native::{Call, Outcome, Throw, Visible, define, method, plain};
+use crate::js::own_methods;
 use crate::websocket::{self, Event};
 
 const GOING_AWAY: u16 = 1001;
@@ -36,6 +37,10 @@ struct Session {
 
 impl Class for Socket {
     const NAME: &'static CStr = c"Socket";
+
+    fn exotic() -> *mut rquickjs::qjs::JSClassExoticMethods {
+        own_methods::by_name()
+    }
 
     fn prototype(prototype: &Object<'_>) -> rquickjs::Result<()> {
         method(prototype, c"on", on)?;

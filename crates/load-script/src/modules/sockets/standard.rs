@@ -18,6 +18,7 @@ use crate::js::convert;
 use crate::js::native::{
     Call, Outcome, Throw, Visible, accessor, define, getter, method, plain, state,
 };
+use crate::js::own_methods;
 use crate::vu::events::Event;
 use crate::vu::state::{VuState, now};
 use crate::websocket::{self, Event as Frame};
@@ -30,9 +31,9 @@ const CLOSED: u8 = 3;
 /// How long the server may take to answer a close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 const EVENTS: [(&CStr, &str); 6] = [
-    (c"onopen", "open"),
     (c"onmessage", "message"),
     (c"onerror", "error"),
+    (c"onopen", "open"),
     (c"onclose", "close"),
     (c"onping", "ping"),
     (c"onpong", "pong"),
@@ -60,11 +61,15 @@ struct Socket {
 impl Class for WebSocket {
     const NAME: &'static CStr = c"WebSocket";
 
+    fn exotic() -> *mut rquickjs::qjs::JSClassExoticMethods {
+        own_methods::as_defined()
+    }
+
     fn prototype(prototype: &Object<'_>) -> rquickjs::Result<()> {
+        method(prototype, c"addEventListener", add_listener)?;
         method(prototype, c"send", send)?;
         method(prototype, c"ping", ping)?;
         method(prototype, c"close", close)?;
-        method(prototype, c"addEventListener", add_listener)?;
         getter(prototype, c"url", url, Visible::Yes)?;
         getter(prototype, c"readyState", ready_state, Visible::Yes)?;
         getter(prototype, c"bufferedAmount", buffered, Visible::Yes)?;
@@ -497,12 +502,8 @@ fn hide<'js>(object: &Object<'js>, key: &str, value: Value<'js>) -> Result<(), T
 
 fn get_on<'js, const N: usize>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let object = Object::from_value(call.this())?;
-    let handler: Value<'js> = object.get(handler_key(EVENTS[N].1))?;
-    Ok(if handler.is_undefined() {
-        call.null()
-    } else {
-        handler
-    })
+    // Undefined where there is none: JSON leaves it out, as in k6.
+    Ok(object.get(handler_key(EVENTS[N].1))?)
 }
 
 fn set_on<'js, const N: usize>(call: &Call<'_, 'js>) -> Outcome<'js> {

@@ -1,0 +1,15 @@
+// differs in console: methods here take any number of arguments, and a response can be given properties
+import http from 'k6/http';
+
+export const options = { iterations: 1 };
+
+export default function () {
+  const r = http.get(`${__ENV.BASE}/json`);
+  for (const name of ['json', 'html', 'submitForm', 'clickLink']) console.log(name, r[name].length);
+  try {
+    r.foo = 1;
+    console.log(r.foo);
+  } catch (error) {
+    console.log(String(error).slice(0, 9));
+  }
+}
