@@ -1,5 +1,7 @@
 //! The native detector dialect: `POST /detect` and `POST /detect/batch`.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 pub const DETECT_PATH: &str = "/detect";
@@ -49,11 +51,14 @@ pub struct Detection {
 
 /// Answer to `POST /detect`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DetectResponse {
-    pub request_id: String,
-    pub detector: String,
+pub struct DetectResponse<'a> {
+    #[serde(borrow)]
+    pub request_id: Cow<'a, str>,
+    #[serde(borrow)]
+    pub detector: Cow<'a, str>,
     /// Label of the strongest detection, or `clean`.
-    pub output: String,
+    #[serde(borrow)]
+    pub output: Cow<'a, str>,
     /// Score of the strongest detection, or the confidence that there is none. 0 to 1.
     pub confidence: f64,
     pub detections: Vec<Detection>,
@@ -68,8 +73,9 @@ pub struct DetectBatchRequest {
 
 /// Answer to `POST /detect/batch`: one result per request, in the same order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DetectBatchResponse {
-    pub results: Vec<DetectResponse>,
+pub struct DetectBatchResponse<'a> {
+    #[serde(borrow)]
+    pub results: Vec<DetectResponse<'a>>,
 }
 
 /// Error body of the native dialect.

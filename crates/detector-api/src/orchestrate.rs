@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -119,10 +120,10 @@ pub struct OrchestrateResponse {
 /// What one detector said, or why it said nothing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DetectorResult {
-    pub detector: String,
+    pub detector: Arc<str>,
     pub status: DetectorStatus,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub output: Option<String>,
+    pub output: Option<Cow<'static, str>>,
     /// 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f64>,
@@ -151,7 +152,7 @@ pub struct ResultMetadata {
     pub age_s: Option<u64>,
     /// The detector's own name, where it was asked for by another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub alias_of: Option<String>,
+    pub alias_of: Option<Arc<str>>,
 }
 
 /// One finding without its text. Offsets count characters.
@@ -191,16 +192,16 @@ impl DetectorStatus {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AggregatedPayload {
     /// Always `orchestrated-multi`.
-    pub detector: String,
+    pub detector: Cow<'static, str>,
     /// Labels joined by `|`; `clean` when there is none.
-    pub output: String,
+    pub output: Cow<'static, str>,
     pub tenant_id: String,
     pub metadata: PayloadMetadata,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PayloadMetadata {
-    pub contributing_detectors: Vec<String>,
+    pub contributing_detectors: Vec<Arc<str>>,
     /// 0 to 1 by label.
     pub normalized_scores: BTreeMap<String, f64>,
     /// Whether the detectors disagreed, so that the method had to decide.
@@ -217,8 +218,8 @@ pub struct PayloadMetadata {
 /// What one detector contributed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Provenance {
-    pub detector: String,
-    pub output: String,
+    pub detector: Arc<str>,
+    pub output: Cow<'static, str>,
     pub confidence: f64,
     pub weight: f64,
 }
@@ -237,11 +238,19 @@ pub enum ConflictMethod {
 /// Which detectors were asked, and why these.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RoutingDecision {
-    pub selected_detectors: Vec<String>,
-    pub routing_reason: String,
-    pub policy_applied: String,
-    pub coverage_requirements: BTreeMap<String, Value>,
-    pub health_status: BTreeMap<String, bool>,
+    pub selected_detectors: Vec<Arc<str>>,
+    pub routing_reason: Cow<'static, str>,
+    pub policy_applied: Arc<str>,
+    pub coverage_requirements: CoverageRequirements,
+    pub health_status: BTreeMap<Arc<str>, bool>,
+}
+
+/// What a policy asks of the answers that come.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CoverageRequirements {
+    pub method: Cow<'static, str>,
+    /// 0 to 1; less makes an answer partial.
+    pub threshold: f64,
 }
 
 /// Pass only when everything that had to answer did; see `verdict_reasons`.
@@ -269,7 +278,7 @@ pub enum OnFailure {
 /// Where one detector's time went, in milliseconds since the request came in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DetectorTimeline {
-    pub detector: String,
+    pub detector: Arc<str>,
     pub start_ms: f64,
     pub end_ms: f64,
     /// Waiting for a free place.
@@ -281,7 +290,7 @@ pub struct DetectorTimeline {
     /// Where the answer came from when this request made no call for it: `hit` (kept from
     /// before), `shared` (of another request's call), `stale` (kept, stands in for an open breaker).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source: Option<String>,
+    pub source: Option<Cow<'static, str>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

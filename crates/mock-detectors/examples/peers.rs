@@ -4,6 +4,7 @@
 //! `peers serve mock|axum|hyper` prints its address and serves until its input ends.
 //! `peers delay ADDRESS CONNECTIONS RATE SECONDS DELAY_MS` prints how late answers are as JSON.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::io::Write;
 use std::net::SocketAddr;
@@ -81,18 +82,20 @@ async fn serve(peer: &str) -> Outcome {
     Ok(())
 }
 
-fn answer(request: DetectRequest) -> DetectResponse {
+fn answer(request: DetectRequest) -> DetectResponse<'static> {
     DetectResponse {
-        request_id: request.request_id.unwrap_or_else(|| "req-1".to_owned()),
-        detector: "bare".to_owned(),
-        output: "clean".to_owned(),
+        request_id: request
+            .request_id
+            .map_or(Cow::Borrowed("req-1"), Cow::Owned),
+        detector: "bare".into(),
+        output: "clean".into(),
         confidence: 0.97,
         detections: Vec::new(),
         processing_time_ms: 0,
     }
 }
 
-async fn axum_detect(Json(request): Json<DetectRequest>) -> Json<DetectResponse> {
+async fn axum_detect(Json(request): Json<DetectRequest>) -> Json<DetectResponse<'static>> {
     Json(answer(request))
 }
 

@@ -23,14 +23,15 @@ use orchestrator::Config;
 use orchestrator::config::DetectorSettings;
 use serde_json::{Value, json};
 use service_runtime::Shutdown;
+use service_runtime::allocator::BySize;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-/// Small blocks come from there in the binary, too; all peers have the same.
+/// That of the binary; all peers have the same.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: BySize = BySize;
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 type Http = Client<HttpConnector, Full<Bytes>>;

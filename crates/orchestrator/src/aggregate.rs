@@ -78,16 +78,16 @@ fn payload(
     coverage: f64,
 ) -> AggregatedPayload {
     let output = if resolved.labels.is_empty() {
-        CLEAN.to_owned()
+        Cow::Borrowed(CLEAN)
     } else {
-        resolved.labels.join("|")
+        resolved.labels.join("|").into()
     };
     AggregatedPayload {
-        detector: "orchestrated-multi".to_owned(),
+        detector: "orchestrated-multi".into(),
         output,
         tenant_id: tenant.to_owned(),
         metadata: PayloadMetadata {
-            contributing_detectors: votes.iter().map(|vote| vote.detector.to_owned()).collect(),
+            contributing_detectors: votes.iter().map(|vote| vote.detector.clone()).collect(),
             normalized_scores: resolved.scores,
             conflict_resolution_applied: resolved.disagreed,
             aggregation_method: method,
@@ -100,7 +100,7 @@ fn payload(
 
 fn provenance(vote: &Vote<'_>) -> Provenance {
     Provenance {
-        detector: vote.detector.to_owned(),
+        detector: vote.detector.clone(),
         output: vote.answer.output.clone(),
         confidence: vote.answer.confidence,
         weight: vote.weight,
@@ -135,7 +135,7 @@ fn metadata(one: &Selected, call: &Called, answer: &Answer) -> ResultMetadata {
     let canonical = one
         .detector
         .as_ref()
-        .map_or(one.name.as_str(), |detector| detector.name());
+        .map_or(&one.name, |detector| &detector.shared_name);
     ResultMetadata {
         detections: listed
             .map(|found| Located {
@@ -149,7 +149,7 @@ fn metadata(one: &Selected, call: &Called, answer: &Answer) -> ResultMetadata {
         detections_total: answer.findings.len(),
         stale: call.stale().is_some(),
         age_s: call.stale().map(|age| age.as_secs()),
-        alias_of: (canonical != one.name).then(|| canonical.to_owned()),
+        alias_of: (*canonical != one.name).then(|| canonical.clone()),
     }
 }
 
@@ -170,7 +170,7 @@ pub fn failure(plan: &Plan, called: &[Called]) -> Option<ApiError> {
     let detectors: Map<String, Value> = all()
         .filter_map(|(one, call)| {
             let failure = call.outcome.as_ref().err()?;
-            Some((one.name.clone(), failure.to_string().into()))
+            Some((one.name.as_ref().to_owned(), failure.to_string().into()))
         })
         .collect();
     let mut error = ApiError::new(code, message).with_details(json!({ "detectors": detectors }));

@@ -1,6 +1,8 @@
 //! A detector's answer, believed only once it is attested: complete, for this request, and
 //! well-formed. What is not counts as no answer.
 
+use std::borrow::Cow;
+
 use detector_api::detect::{DetectResponse, Detection};
 
 /// The output of a detector that found nothing.
@@ -13,7 +15,7 @@ pub const MAX_DETECTIONS: usize = 10_000;
 /// What one detector found. Offsets count characters; the found text itself is not kept.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
-    pub output: String,
+    pub output: Cow<'static, str>,
     /// 0 to 1.
     pub confidence: f64,
     pub findings: Vec<Finding>,
@@ -53,7 +55,9 @@ pub enum AttestError {
 /// # Errors
 /// It is not believed; why.
 pub fn native(body: &[u8], request_id: &str, content: &str) -> Result<Answer, AttestError> {
-    let response: DetectResponse = serde_json::from_slice(body).map_err(|error| {
+    // Looked through as a whole, not text by text.
+    let body = std::str::from_utf8(body).map_err(|_| AttestError::Malformed)?;
+    let response: DetectResponse<'_> = serde_json::from_str(body).map_err(|error| {
         if error.is_data() {
             AttestError::Shape
         } else {
@@ -83,8 +87,12 @@ pub fn native(body: &[u8], request_id: &str, content: &str) -> Result<Answer, At
     if says_clean != findings.is_empty() || (!says_clean && !named) {
         return Err(AttestError::Contradiction);
     }
+    let output = match says_clean {
+        true => Cow::Borrowed(CLEAN),
+        false => response.output.into_owned().into(),
+    };
     Ok(Answer {
-        output: response.output,
+        output,
         confidence: response.confidence,
         findings,
     })

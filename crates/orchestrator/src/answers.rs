@@ -231,7 +231,7 @@ mod tests {
                     begun.fetch_add(1, Ordering::Relaxed);
                     tokio::time::sleep(Duration::from_secs(1)).await;
                     ended.fetch_add(1, Ordering::Relaxed);
-                    Called::unasked("d", Failure::Timeout)
+                    Called::unasked(&"d".into(), Failure::Timeout)
                 })
         }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use detector_api::header as names;
-use http::{HeaderValue, Method, Request, header};
+use http::{HeaderMap, HeaderValue, Method, Request, header};
 use tokio::time::{Instant, timeout_at};
 
 use crate::answer::Answer;
@@ -47,13 +47,30 @@ impl Progress {
     }
 }
 
-/// One exchange under its own time: the detector's timeout, or what is left of the deadline.
+/// The header that says how much time is left. The attempts of one request begin together, and
+/// mostly share one.
+#[derive(Debug, Clone, Default)]
+pub struct DeadlineMs(OnceLock<(u64, HeaderValue)>);
+
+impl DeadlineMs {
+    fn of(&self, left: Duration) -> HeaderValue {
+        let left_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+        let (first_ms, value) = self.0.get_or_init(|| (left_ms, HeaderValue::from(left_ms)));
+        if left_ms == *first_ms {
+            value.clone()
+        } else {
+            HeaderValue::from(left_ms)
+        }
+    }
+}
+
+/// One exchange from now on under its own time: the detector's timeout, or what is left of the
+/// deadline.
 pub async fn attempt(
     context: &Context,
     (detector, replica): (&Detector, &Replica),
-    progress: &Progress,
+    (progress, now): (&Progress, Instant),
 ) -> Result<Answer, Failure> {
-    let now = Instant::now();
     let own = now + detector.settings.timeout;
     let until = own.min(context.deadline);
     if until < now + SHORTEST {
@@ -95,28 +112,35 @@ fn request(
     *request.method_mut() = Method::POST;
     *request.uri_mut() = replica.uri.clone();
     let headers = request.headers_mut();
-    headers.reserve(8);
+    headers.clone_from(&context.headers);
+    match &replica.host {
+        Some(host) => drop(headers.insert(header::HOST, host.clone())),
+        None => drop(headers.remove(header::HOST)),
+    }
     dialect.head(detector.name(), headers);
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
-    if let Some(host) = &replica.host {
-        headers.insert(header::HOST, host.clone());
+    if progress.number > 1 {
+        headers.insert(names::ATTEMPT, HeaderValue::from(progress.number));
     }
-    headers.insert(names::REQUEST_ID, context.request_id.clone());
-    let number = match progress.number {
-        1 => HeaderValue::from_static("1"),
-        number => HeaderValue::from(number),
-    };
-    headers.insert(names::ATTEMPT, number);
-    let left_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
-    headers.insert(names::DEADLINE_MS, HeaderValue::from(left_ms));
-    if let Some(tenant) = &context.tenant {
-        headers.insert(names::TENANT_ID, tenant.clone());
-    }
-    if let Some(traceparent) = &context.traceparent {
-        headers.insert(names::TRACEPARENT, traceparent.clone());
-    }
+    headers.insert(names::DEADLINE_MS, context.deadline_ms.of(left));
     request
+}
+
+/// What all attempts of one request send. Those that each replaces are there already: looking up
+/// seven names for each attempt, and the memory for them, was a part of its cost.
+pub fn headers(
+    request_id: &HeaderValue,
+    tenant: Option<HeaderValue>,
+    traceparent: Option<HeaderValue>,
+) -> HeaderMap {
+    let replaced = HeaderValue::from_static("");
+    let json = HeaderValue::from_static("application/json");
+    let mut headers = HeaderMap::with_capacity(8);
+    headers.insert(header::HOST, replaced.clone());
+    headers.insert(header::CONTENT_TYPE, json);
+    headers.insert(names::REQUEST_ID, request_id.clone());
+    headers.insert(names::ATTEMPT, HeaderValue::from_static("1"));
+    headers.insert(names::DEADLINE_MS, replaced);
+    headers.extend(tenant.map(|value| (names::TENANT_ID, value)));
+    headers.extend(traceparent.map(|value| (names::TRACEPARENT, value)));
+    headers
 }

@@ -23,7 +23,7 @@ pub fn bounded(mut payload: AggregatedPayload) -> AggregatedPayload {
             let stay: HashSet<&str> = labels[..kept].iter().copied().collect();
             let scores = &mut payload.metadata.normalized_scores;
             scores.retain(|label, _| stay.contains(label.as_str()));
-            payload.output = labels[..kept].join("|");
+            payload.output = labels[..kept].join("|").into();
         } else {
             payload.metadata.normalized_scores.clear();
         }
@@ -50,7 +50,7 @@ fn fits(payload: &AggregatedPayload) -> bool {
         + metadata
             .contributing_detectors
             .iter()
-            .map(String::len)
+            .map(|name| name.len())
             .sum::<usize>()
         + provenance
             .map(|it| it.detector.len() + it.output.len())
@@ -74,21 +74,25 @@ pub fn readable(mut reasons: Vec<String>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use detector_api::orchestrate::{ConflictMethod, PayloadMetadata, Provenance};
 
     fn check(labels: usize, label: &str, detectors: usize, truncated: bool) {
         let all: Vec<String> = (0..labels).map(|n| format!("{n:05}{label}")).collect();
-        let names: Vec<String> = (0..detectors).map(|n| format!("{n:05}{label}")).collect();
+        let names: Vec<Arc<str>> = (0..detectors)
+            .map(|n| format!("{n:05}{label}").into())
+            .collect();
         let provenance = names.iter().map(|name| Provenance {
             detector: name.clone(),
-            output: all.first().cloned().unwrap_or_default(),
+            output: all.first().cloned().unwrap_or_default().into(),
             confidence: 1.0 / 3.0,
             weight: 1.0 / 3.0,
         });
         let payload = bounded(AggregatedPayload {
-            detector: "orchestrated-multi".to_owned(),
-            output: all.join("|"),
+            detector: "orchestrated-multi".into(),
+            output: all.join("|").into(),
             tenant_id: "t".to_owned(),
             metadata: PayloadMetadata {
                 provenance: provenance.collect(),

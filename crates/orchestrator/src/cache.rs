@@ -120,7 +120,7 @@ impl Scope {
             && self
                 .detector
                 .as_ref()
-                .is_none_or(|wanted| about.detectors.contains(wanted))
+                .is_none_or(|wanted| about.detectors.iter().any(|name| **name == **wanted))
     }
 }
 

@@ -1,6 +1,7 @@
 //! One detector's part in a request: breaker, bulkhead, limit, attempts under the budget, all
 //! before one deadline. Ends by the deadline whatever the detector does.
 
+use std::borrow::Cow;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,14 +9,14 @@ use std::time::Duration;
 
 use detector_api::orchestrate::{AttemptTimeline, DetectorStatus, DetectorTimeline};
 use futures_util::future::{Either, select};
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 use resilience::breaker::Outcome;
 use resilience::limit::{Rank, Sample};
 use tokio::time::{Instant, sleep};
 
 use crate::answer::Answer;
 use crate::answers::{Answers, Asked};
-use crate::attempt::{Progress, SHORTEST, attempt};
+use crate::attempt::{DeadlineMs, Progress, SHORTEST, attempt};
 use crate::dialect::Bodies;
 use crate::failure::Failure;
 use crate::metrics::{Metrics, milliseconds};
@@ -32,8 +33,9 @@ pub struct Context {
     /// The bodies in the dialects that are needed, each made once.
     pub bodies: Bodies,
     pub request_id: HeaderValue,
-    pub tenant: Option<HeaderValue>,
-    pub traceparent: Option<HeaderValue>,
+    /// What every attempt sends, with room for what differs.
+    pub headers: HeaderMap,
+    pub deadline_ms: DeadlineMs,
     /// When the request came in.
     pub started: Instant,
     /// When calls must have ended; some time before the client's own deadline.
@@ -73,15 +75,15 @@ pub enum Origin {
 
 impl Called {
     /// The outcome of a detector that was not asked.
-    pub fn unasked(name: &str, failure: Failure) -> Self {
+    pub fn unasked(name: &Arc<str>, failure: Failure) -> Self {
         Self::instant(name, Err(failure), 0.0)
     }
 
-    fn instant(name: &str, outcome: Result<Answer, Failure>, at_ms: f64) -> Self {
+    fn instant(name: &Arc<str>, outcome: Result<Answer, Failure>, at_ms: f64) -> Self {
         Self {
             outcome,
             timeline: DetectorTimeline {
-                detector: name.to_owned(),
+                detector: name.clone(),
                 start_ms: at_ms,
                 end_ms: at_ms,
                 queued_ms: 0.0,
@@ -97,7 +99,7 @@ impl Called {
     }
 
     /// An answer that was there already.
-    pub fn kept(context: &Context, detector: &str, answer: Answer, origin: Origin) -> Self {
+    pub fn kept(context: &Context, detector: &Arc<str>, answer: Answer, origin: Origin) -> Self {
         let now = since(context.started, Instant::now());
         let called = Self::instant(detector, Ok(answer), now);
         called.from(origin)
@@ -116,7 +118,7 @@ impl Called {
 
     fn from(mut self, origin: Origin) -> Self {
         self.origin = origin;
-        self.timeline.source = origin.name().map(str::to_owned);
+        self.timeline.source = origin.name().map(Cow::Borrowed);
         self
     }
 
@@ -150,19 +152,21 @@ impl Origin {
 /// that is `required` is tried now and then even while all its breakers are open.
 pub async fn call(context: &Context, detector: &Detector, required: bool) -> Called {
     let started = Instant::now();
-    let mut log = Log::new(context, detector.name(), started);
+    let mut log = Log::new(context, detector, started);
     let outcome = if detector.is_in_rotation() {
         let last = Last::new(required);
+        detector.budget.deposit(started.into_std());
         attempts(context, detector, &mut log, &last).await
     } else {
         Err(Failure::OutOfRotation)
     };
-    let duration = started.elapsed();
+    let ended = Instant::now();
+    let duration = ended - started;
     let status = outcome
         .as_ref()
         .map_or_else(|it| it.status(), |_| DetectorStatus::Success);
     detector.metrics.answered(status, duration);
-    log.timeline.end_ms = log.at(Instant::now());
+    log.timeline.end_ms = log.at(ended);
     Called {
         outcome,
         duration,
@@ -179,7 +183,6 @@ async fn attempts(
     log: &mut Log,
     last: &Last,
 ) -> Result<Answer, Failure> {
-    detector.budget.deposit(Instant::now().into_std());
     let mut outcome = first(context, detector, log, last).await;
     for retry in 1..=detector.settings.max_retries {
         let Err(failure) = outcome else { break };
@@ -324,9 +327,9 @@ async fn guarded(
         detector.metrics.bulkhead_rejected.inc();
         return Attempted::unsent(Failure::Busy, queued.elapsed());
     };
-    let started = *progress.started.get_or_init(Instant::now);
+    let started = *progress.started.get_or_init(|| pass.started());
     let _counted = InFlight::enter(detector);
-    let outcome = attempt(context, (detector, replica), progress).await;
+    let outcome = attempt(context, (detector, replica), (progress, started)).await;
     let ended = Instant::now();
     let took = ended - started;
     let (said, asked) = match &outcome {
@@ -339,11 +342,11 @@ async fn guarded(
         }
     };
     pass.report(sample(&outcome, took));
-    if picked.report(said, took, asked) {
+    if picked.report(said, (took, ended), asked) {
         detector.metrics.ejections.inc();
     }
     if outcome.is_ok() && progress.number == 1 {
-        detector.took(took);
+        detector.took(took, ended);
     }
     Attempted {
         outcome,
@@ -384,14 +387,14 @@ struct Log {
 }
 
 impl Log {
-    fn new(context: &Context, detector: &str, started: Instant) -> Self {
+    fn new(context: &Context, detector: &Detector, started: Instant) -> Self {
         let start_ms = since(context.started, started);
         Self {
             epoch: context.started,
             attempts: 0,
             hedged: false,
             timeline: DetectorTimeline {
-                detector: detector.to_owned(),
+                detector: detector.shared_name.clone(),
                 start_ms,
                 end_ms: start_ms,
                 queued_ms: 0.0,
@@ -449,7 +452,8 @@ impl Log {
 
 /// Milliseconds with microseconds' precision: more digits would only be noise on the wire.
 fn since(epoch: Instant, instant: Instant) -> f64 {
-    (milliseconds(instant.saturating_duration_since(epoch)) * 1e3).round() / 1e3
+    let passed = instant.saturating_duration_since(epoch) + Duration::from_nanos(500);
+    passed.as_micros() as f64 / 1e3
 }
 
 /// Counts a call while it runs, even if it is cancelled.

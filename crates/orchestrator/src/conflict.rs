@@ -3,6 +3,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use detector_api::orchestrate::ConflictMethod;
 
@@ -11,7 +12,7 @@ use crate::answer::{Answer, CLEAN};
 /// What one detector said.
 #[derive(Debug, Clone, Copy)]
 pub struct Vote<'a> {
-    pub detector: &'a str,
+    pub detector: &'a Arc<str>,
     pub weight: f64,
     pub answer: &'a Answer,
 }
@@ -58,7 +59,7 @@ pub fn resolve(method: ConflictMethod, votes: &[Vote<'_>], preference: &[String]
         ConflictMethod::TenantPreference => {
             let preferred = preference
                 .iter()
-                .find_map(|name| votes.iter().find(|it| it.detector == *name));
+                .find_map(|name| votes.iter().find(|it| **it.detector == **name));
             match preferred {
                 Some(vote) => labels_of(vote.answer),
                 None => return resolve(ConflictMethod::WeightedAverage, votes, &[]),
@@ -168,7 +169,7 @@ mod tests {
         });
         let best = found.iter().max_by(|a, b| a.1.total_cmp(&b.1));
         Answer {
-            output: best.map_or(CLEAN, |(label, _)| label).to_owned(),
+            output: best.map_or(CLEAN, |(label, _)| *label).to_owned().into(),
             confidence,
             findings: findings.collect(),
         }
@@ -182,8 +183,9 @@ mod tests {
             answer(0.8, &[("pii", 0.8)]),
             answer(0.4, &[("pii", 0.4), ("toxic", 0.3)]),
         ];
-        let mut votes: Vec<Vote<'_>> = ["a", "b", "c"]
-            .into_iter()
+        let names: [Arc<str>; 3] = ["a", "b", "c"].map(Into::into);
+        let mut votes: Vec<Vote<'_>> = names
+            .iter()
             .zip([1.0, 1.0, 2.0])
             .zip(&answers)
             .map(|((detector, weight), answer)| Vote {

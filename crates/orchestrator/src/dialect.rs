@@ -112,9 +112,9 @@ fn fms(body: &[u8], content: &str) -> Result<Answer, AttestError> {
     let findings: Vec<Finding> = attested.collect::<Result<_, _>>()?;
     let surest = findings.iter().max_by(|a, b| a.score.total_cmp(&b.score));
     let (output, confidence) = match surest {
-        Some(found) => (found.label.clone(), found.score),
+        Some(found) => (found.label.clone().into(), found.score),
         // The dialect has no doubt to tell about what was not found.
-        None => (CLEAN.to_owned(), 1.0),
+        None => (CLEAN.into(), 1.0),
     };
     Ok(Answer {
         output,
@@ -136,7 +136,7 @@ mod tests {
         let found = Dialect::Fms.read(body.as_bytes(), "r1", CONTENT);
         let found = found
             .as_ref()
-            .map(|answer| (answer.output.as_str(), answer.findings.len()));
+            .map(|answer| (&*answer.output, answer.findings.len()));
         assert_eq!(found, expected.as_ref().copied(), "{body}");
     }
 

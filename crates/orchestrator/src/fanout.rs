@@ -1,10 +1,12 @@
 //! Asks all selected detectors at once, under one deadline.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use tokio::time::{Instant, timeout_at};
 
 use crate::cache::Key;
@@ -30,13 +32,15 @@ pub async fn fan_out(
 ) -> Vec<Called> {
     kept.resize_with(plan.selected.len(), || None);
     let stale_weight = plan.policy.stale_if_open;
-    let mut calls: FuturesUnordered<_> = plan
-        .selected
-        .iter()
-        .enumerate()
-        .filter(|(place, _)| kept[*place].is_none())
-        .map(|(place, one)| async move { (place, ask(context, (place, one), stale_weight).await) })
+    let calls = plan.selected.iter().enumerate();
+    let calls = calls.filter(|(place, _)| kept[*place].is_none());
+    let calls: Vec<_> = calls
+        .map(|(place, one)| {
+            let call = ask(context, (place, one), stale_weight);
+            Box::pin(async move { (place, call.await) })
+        })
         .collect();
+    let mut calls = Calls::new(calls);
     while let Some((place, called)) = calls.next().await {
         kept[place] = Some(called);
         if plan.policy.collect == Collect::UntilDecided && is_decided(plan, &kept) {
@@ -49,6 +53,49 @@ pub async fn fan_out(
     places
         .map(|(one, called)| called.unwrap_or_else(|| missing(one)))
         .collect()
+}
+
+/// Up to so many calls are all looked at whenever one of them may go on.
+const FEW: usize = 16;
+
+/// Calls under way. Which one may go on is worth telling only among many: it takes a block of
+/// memory and a waker for each.
+enum Calls<F> {
+    Few(Vec<F>),
+    Many(FuturesUnordered<F>),
+}
+
+impl<F: Future + Unpin> Calls<F> {
+    fn new(calls: Vec<F>) -> Self {
+        if calls.len() <= FEW {
+            Self::Few(calls)
+        } else {
+            Self::Many(calls.into_iter().collect())
+        }
+    }
+
+    /// What the next one brings that ends; `None` after all have.
+    async fn next(&mut self) -> Option<F::Output> {
+        match self {
+            Self::Many(calls) => calls.next().await,
+            Self::Few(calls) if calls.is_empty() => None,
+            Self::Few(calls) => {
+                let first = poll_fn(|context| {
+                    let ended = |(place, call): (usize, &mut F)| match call.poll_unpin(context) {
+                        Poll::Ready(output) => Some((place, output)),
+                        Poll::Pending => None,
+                    };
+                    match calls.iter_mut().enumerate().find_map(ended) {
+                        Some(ended) => Poll::Ready(ended),
+                        None => Poll::Pending,
+                    }
+                });
+                let (place, output) = first.await;
+                calls.swap_remove(place);
+                Some(output)
+            }
+        }
+    }
 }
 
 async fn ask(
@@ -68,7 +115,7 @@ async fn ask(
                 && matches!(called.outcome, Err(Failure::Breaker(_)))
                 && let Some((answer, age)) = answers.stale(&key)
             {
-                called = Called::kept(context, detector.name(), answer, Origin::Stale(age));
+                called = Called::kept(context, &detector.shared_name, answer, Origin::Stale(age));
             }
             called
         }
@@ -87,10 +134,10 @@ async fn kept_or_shared(
     key: &Key,
 ) -> Called {
     let Some((answers, asked)) = &context.shared else {
-        return call(context, detector, required).await;
+        return Box::pin(call(context, detector, required)).await;
     };
     if let Some((answer, age)) = answers.fresh(key) {
-        return Called::kept(context, detector.name(), answer, Origin::Kept(age));
+        return Called::kept(context, &detector.shared_name, answer, Origin::Kept(age));
     }
     let started = Instant::now();
     let (shared, joined) = answers.share((*key, asked.since), || {
@@ -110,11 +157,11 @@ async fn kept_or_shared(
     match timeout_at(context.deadline, shared).await {
         // Whose call it was had less time than this request has.
         Ok(called) if called.outcome == Err(Failure::Deadline) => {
-            call(context, detector, required).await
+            Box::pin(call(context, detector, required)).await
         }
         Ok(called) => called.shared(context, started),
         Err(_) => {
-            let late = Called::unasked(detector.name(), Failure::Deadline);
+            let late = Called::unasked(&detector.shared_name, Failure::Deadline);
             late.shared(context, started)
         }
     }

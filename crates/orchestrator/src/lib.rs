@@ -32,6 +32,7 @@ mod health;
 mod intake;
 mod invalidations;
 mod jobs;
+mod json;
 mod metrics;
 #[cfg(test)]
 mod mutate;

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use detector_api::orchestrate::{DetectorStatus, ProcessingMode};
+use foldhash::fast::RandomState;
 use prometheus::{
     GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry,
@@ -390,7 +391,7 @@ pub fn milliseconds(duration: Duration) -> f64 {
 
 /// Label values that clients choose, up to a number of them.
 struct Labels {
-    known: RwLock<HashSet<Arc<str>>>,
+    known: RwLock<HashSet<Arc<str>, RandomState>>,
     limit: usize,
     other: Arc<str>,
 }

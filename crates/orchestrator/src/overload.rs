@@ -189,7 +189,7 @@ mod tests {
         let reset = Failure::Transport(crate::transport::TransportError::Reset);
         let called = |failure, attempts| Called {
             attempts,
-            ..Called::unasked("a", failure)
+            ..Called::unasked(&"a".into(), failure)
         };
         let took = Duration::from_millis(7);
         for (called, tells) in [

@@ -30,13 +30,13 @@ pub struct Partial {
     tenant: String,
     content_hash: [u8; 32],
     content_type: ContentType,
-    bundle: String,
+    bundle: Arc<str>,
     /// Answers made under another version are not mixed with new ones.
     pub version: u64,
     priority: Priority,
     required: Vec<String>,
     excluded: Vec<String>,
-    answered: Vec<(String, Called)>,
+    answered: Vec<(Arc<str>, Called)>,
     since: Instant,
 }
 
@@ -109,7 +109,7 @@ impl Partial {
             content,
             content_type: self.content_type,
             tenant: self.tenant.clone(),
-            bundle: self.bundle.clone(),
+            bundle: self.bundle.as_ref().to_owned(),
             mode: ProcessingMode::Sync,
             priority: self.priority,
             required: self.required.clone(),
@@ -119,7 +119,7 @@ impl Partial {
 
     /// What is known, by place in `plan`.
     pub fn known(&self, plan: &Plan) -> Vec<Option<Called>> {
-        let find = |name: &String| self.answered.iter().find(|(known, _)| known == name);
+        let find = |name: &Arc<str>| self.answered.iter().find(|(known, _)| known == name);
         plan.selected
             .iter()
             .map(|one| find(&one.name).map(|(_, call)| call.clone()))

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 use resilience::budget::Budget;
 use resilience::bulkhead::Bulkhead;
@@ -23,6 +24,8 @@ const LATENCY_WINDOW: Duration = Duration::from_secs(60);
 /// One detector at run time.
 pub struct Detector {
     pub settings: DetectorSettings,
+    /// Its name for all who keep it.
+    pub shared_name: Arc<str>,
     pub replicas: Replicas,
     pub budget: Budget,
     pub bulkhead: Bulkhead,
@@ -60,6 +63,7 @@ impl Detector {
             instance: next_instance(),
             origin,
             stop,
+            shared_name: settings.name.as_str().into(),
             settings,
         }
     }
@@ -74,10 +78,10 @@ impl Detector {
         &self.settings.name
     }
 
-    /// Counts a good first attempt.
-    pub fn took(&self, duration: Duration) {
+    /// Counts a good first attempt that ended now.
+    pub fn took(&self, duration: Duration, now: Instant) {
         let mut latency = self.latency.lock().unwrap_or_else(PoisonError::into_inner);
-        latency.record(Instant::now().into_std(), duration);
+        latency.record(now.into_std(), duration);
     }
 
     /// The time within which this share of good first attempts was answered lately.
@@ -88,6 +92,9 @@ impl Detector {
 
     /// How long to wait before a second attempt is sent beside the first; `None`: never.
     pub fn hedge_delay(&self) -> Option<Duration> {
+        if !self.settings.hedge.enabled {
+            return None;
+        }
         let mut latency = self.latency.lock().unwrap_or_else(PoisonError::into_inner);
         self.settings
             .hedge
@@ -119,8 +126,8 @@ fn next_instance() -> u64 {
 /// makes a new one.
 #[derive(Default)]
 pub struct Registry {
-    detectors: IndexMap<String, Arc<Detector>>,
-    aliases: HashMap<String, String>,
+    detectors: IndexMap<String, Arc<Detector>, RandomState>,
+    aliases: HashMap<String, String, RandomState>,
     shadows: bool,
 }
 

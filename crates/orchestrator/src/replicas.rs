@@ -246,13 +246,19 @@ impl Replica {
 }
 
 impl Picked<'_> {
-    /// Counts what became of the call; whether that ejected the replica.
-    pub fn report(mut self, outcome: Outcome, took: Duration, asked: Option<Duration>) -> bool {
+    /// Counts what became of the call that took so long until now; whether that ejected the
+    /// replica.
+    pub fn report(
+        mut self,
+        outcome: Outcome,
+        (took, now): (Duration, Instant),
+        asked: Option<Duration>,
+    ) -> bool {
         let Some(permit) = self.permit.take() else {
             return false;
         };
         permit.report(outcome, took, asked);
-        let now = Instant::now().into_std();
+        let now = now.into_std();
         let (counts, failed) = match outcome {
             Outcome::Success => (Some(took), false),
             Outcome::Failure | Outcome::Overload => (Some(self.replicas.penalty), true),

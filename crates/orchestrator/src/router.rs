@@ -3,12 +3,8 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
-use axum::middleware::map_response_with_state;
-use axum::response::Response;
 use axum::routing::{get, post};
 use detector_api::orchestrate as paths;
-use http::{HeaderValue, header};
 
 use crate::app::App;
 use crate::endpoint::{
@@ -65,15 +61,5 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/docs", get(docs::page))
         .fallback(rest::not_found)
         .method_not_allowed_fallback(rest::method_not_allowed)
-        .layer(map_response_with_state(app.clone(), leave_while_draining))
         .with_state(app)
-}
-
-/// Tells clients to take their next request elsewhere: a kept connection would break under it.
-async fn leave_while_draining(State(app): State<Arc<App>>, mut response: Response) -> Response {
-    if app.shutdown.is_cancelled() {
-        let close = HeaderValue::from_static("close");
-        response.headers_mut().insert(header::CONNECTION, close);
-    }
-    response
 }

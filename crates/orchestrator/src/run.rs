@@ -6,7 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use detector_api::orchestrate::{
     DetectorTimeline, ErrorCode, Priority, ProcessingMode, RoutingDecision, Verdict,
 };
@@ -24,7 +24,8 @@ use crate::call::Called;
 use crate::error::ApiError;
 use crate::intake::Accepted;
 use crate::invalidations::Since;
-use crate::metrics::{Finished, milliseconds};
+use crate::json;
+use crate::metrics::Finished;
 use crate::select::{Plan, Rules, plan};
 use crate::shared_answers::Looked;
 use crate::store::redis::cache::Marks;
@@ -32,6 +33,8 @@ use crate::store::redis::cache::Marks;
 /// Room for what is not the same for all, and for each detector's timeline in it.
 const HEAD_BYTES: usize = 512;
 const TIMELINE_BYTES: usize = 256;
+/// Room for the `Server-Timing` header.
+const TIMING_BYTES: usize = 96;
 
 /// What belongs to one client's request and to no other.
 #[derive(Debug, Clone)]
@@ -86,19 +89,15 @@ pub struct Answered {
 #[derive(Default)]
 pub struct About {
     pub tenant: String,
-    pub bundle: String,
-    pub detectors: Vec<String>,
+    pub bundle: Arc<str>,
+    pub detectors: Vec<Arc<str>>,
 }
 
 impl Answered {
     /// Nobody was asked.
     fn refused(error: ApiError) -> Self {
         Self {
-            about: About {
-                tenant: String::new(),
-                bundle: String::new(),
-                detectors: Vec::new(),
-            },
+            about: About::default(),
             error: Some(error),
             partial: false,
             verdict: Verdict::Block,
@@ -189,9 +188,9 @@ pub async fn run(app: &Arc<App>, request: Accepted, origin: &Origin) -> Result<R
     let routing = origin.started.elapsed();
     let bypass = planned.request.priority == Priority::Critical || !app.cache.is_enabled();
     let mut looked = Looked::default();
-    let about = (!bypass).then(|| planned.about(app));
-    if let Some(about) = &about {
-        looked = app.fresh(&planned.key, about).await;
+    let kept_as = (!bypass).then(|| (planned.keys(), planned.about(app)));
+    if let Some((keys, about)) = &kept_as {
+        looked = app.fresh(&keys.answer, about).await;
     }
     planned.marks = looked.marks;
     if let Some((answered, age)) = looked.found {
@@ -208,10 +207,12 @@ pub async fn run(app: &Arc<App>, request: Accepted, origin: &Origin) -> Result<R
     } else {
         CacheStatus::Miss
     };
-    let key = planned.key;
-    let answered = shared_flight(app, planned, bypass, origin).await;
-    let stale = match (&answered, &about) {
-        (Err(error), Some(about)) if is_outage(error.code) => app.stale(&key, about).await,
+    let keys = kept_as.as_ref().map(|(keys, _)| *keys);
+    let answered = flight(app, planned, keys, origin).await;
+    let stale = match (&answered, &kept_as) {
+        (Err(error), Some((keys, about))) if is_outage(error.code) => {
+            Box::pin(app.stale(&keys.answer, about)).await
+        }
         _ => None,
     };
     if let Some((old, age)) = stale {
@@ -252,19 +253,27 @@ pub async fn resume(
     }
     planned.kept = partial.known(&planned.plan);
     planned.token = Some(token.to_owned());
-    planned.marks = app.fresh(&planned.key, &planned.about(app)).await.marks;
+    let keys = planned.keys();
+    planned.marks = app.fresh(&keys.answer, &planned.about(app)).await.marks;
     // Who completes the same answer at the same time shares the calls.
-    let answered = shared_flight(app, planned, false, origin).await?;
+    let answered = flight(app, planned, Some(keys), origin).await?;
     Ok(reply(&answered, origin, CacheStatus::Miss))
 }
 
-/// A request with its plan, its key and its time.
+/// What a request is known by.
+#[derive(Clone, Copy)]
+pub struct Keys {
+    /// Of its answer.
+    pub answer: Key,
+    /// Of what every detector is asked.
+    asked: Key,
+}
+
+/// A request with its plan and its time.
 pub struct Planned {
     pub request: Accepted,
     pub plan: Plan,
     rules: Rules,
-    pub key: Key,
-    pub asked: Key,
     pub deadline: Instant,
     pub sla: Duration,
     /// What is known already, by place in the plan.
@@ -282,21 +291,11 @@ impl Planned {
     pub fn new(app: &App, request: Accepted, origin: &Origin) -> Result<Self, ApiError> {
         let rules = app.rules(&request.tenant, &request.bundle)?;
         let plan = plan(&request, &app.registry.load(), &rules)?;
-        let policy = (rules.bundle.as_str(), rules.version, &rules.digest);
-        let content = (request.content_type, &*request.content);
-        let asked = cache::ask(&request.tenant, policy, content);
-        let question = Question {
-            asked: &asked,
-            detectors: plan.names(),
-            required: request.required.iter().map(String::as_str),
-        };
         let sla = match request.mode {
             ProcessingMode::Sync => app.config.sla.of(request.priority),
             ProcessingMode::Async => app.config.sla.asynchronous,
         };
         Ok(Self {
-            key: question.key(),
-            asked,
             deadline: origin.started + sla,
             sla,
             request,
@@ -307,6 +306,23 @@ impl Planned {
             since: app.invalidations.now(),
             marks: None,
         })
+    }
+
+    /// What it is known by; only who shares anything needs it.
+    pub fn keys(&self) -> Keys {
+        let (request, rules) = (&self.request, &self.rules);
+        let policy = (&*rules.bundle, rules.version, &rules.digest);
+        let content = (request.content_type, &*request.content);
+        let asked = cache::ask(&request.tenant, policy, content);
+        let question = Question {
+            asked: &asked,
+            detectors: self.plan.names(),
+            required: request.required.iter().map(String::as_str),
+        };
+        Keys {
+            answer: question.key(),
+            asked,
+        }
     }
 
     /// What its answer is about; empty where nobody else has answers.
@@ -328,22 +344,22 @@ impl Planned {
 }
 
 /// Joins or begins the flight for this request and waits for it, no longer than the request may
-/// take.
-async fn shared_flight(
+/// take. Without keys nothing is shared.
+async fn flight(
     app: &Arc<App>,
     planned: Planned,
-    bypass: bool,
+    keys: Option<Keys>,
     origin: &Origin,
 ) -> Result<Arc<Answered>, ApiError> {
-    if bypass {
+    let Some(keys) = keys else {
         return alone(app, planned, origin).await;
-    }
+    };
     let unique = planned.token.as_ref().map_or(0, |it| token_number(it));
     // Nobody joins a flight from before an invalidation; priorities have different deadlines.
     let marks = planned.marks.as_ref().map_or(0, marks_number);
     let unique = unique ^ marks ^ u128::from(planned.since.number());
     let board_key = (
-        planned.key,
+        keys.answer,
         planned.request.priority,
         planned.request.mode,
         unique,
@@ -352,9 +368,10 @@ async fn shared_flight(
     let (mut seat, joined) = app.flights.board(board_key, || {
         let (app, origin) = (app.clone(), origin.clone());
         async move {
-            let (key, since, marks) = (planned.key, planned.since, planned.marks.clone());
-            let answered = Arc::new(fly(&app, planned, false, &origin).await);
-            app.keep(key, &answered, (since, marks.as_ref())).await;
+            let (since, marks) = (planned.since, planned.marks.clone());
+            let answered = Arc::new(fly(&app, planned, Some(keys), &origin).await);
+            app.keep(keys.answer, &answered, (since, marks.as_ref()))
+                .await;
             answered
         }
     });
@@ -372,7 +389,7 @@ async fn alone(
     origin: &Origin,
 ) -> Result<Arc<Answered>, ApiError> {
     let deadline = planned.deadline;
-    let flight = Box::pin(fly(app, planned, true, origin));
+    let flight = Box::pin(fly(app, planned, None, origin));
     // One request's broken invariant is no reason to break the connection.
     let flight = AssertUnwindSafe(flight).catch_unwind();
     let answered = timeout_at(deadline, flight).await;
@@ -449,7 +466,7 @@ fn reply(answered: &Answered, origin: &Origin, cache: CacheStatus) -> Reply {
     };
     let head_bytes = HEAD_BYTES + TIMELINE_BYTES * head.timeline.len();
     let mut body = Vec::with_capacity(head_bytes + answered.shared.len());
-    serde_json::to_writer(&mut body, &head).expect("keys are strings, numbers are finite");
+    json::write(&head, &mut body).expect("keys are strings, numbers are finite");
     body.pop();
     body.push(b',');
     body.extend_from_slice(&answered.shared[1..]);
@@ -469,13 +486,20 @@ fn reply(answered: &Answered, origin: &Origin, cache: CacheStatus) -> Reply {
 impl Timing {
     /// As the `Server-Timing` header, in milliseconds.
     pub fn header(&self) -> HeaderValue {
-        let text = format!(
-            "routing;dur={:.3}, detectors;dur={:.3}, aggregation;dur={:.3}",
-            milliseconds(self.routing),
-            milliseconds(self.detectors),
-            milliseconds(self.aggregation),
-        );
-        HeaderValue::from_str(&text).expect("digits and ASCII words")
+        let mut text = BytesMut::with_capacity(TIMING_BYTES);
+        for (name, took) in [
+            ("routing;dur=", self.routing),
+            (", detectors;dur=", self.detectors),
+            (", aggregation;dur=", self.aggregation),
+        ] {
+            let us = took.as_micros();
+            text.extend_from_slice(name.as_bytes());
+            text.extend_from_slice(itoa::Buffer::new().format(us / 1_000).as_bytes());
+            let digits = [100, 10, 1].map(|place| b'0' + (us / place % 10) as u8);
+            text.extend_from_slice(b".");
+            text.extend_from_slice(&digits);
+        }
+        HeaderValue::from_maybe_shared(text.freeze()).expect("digits and ASCII words")
     }
 }
 
@@ -491,7 +515,7 @@ impl App {
         };
         Ok(Rules {
             policy: current.policy,
-            bundle: bundle.to_owned(),
+            bundle: bundle.into(),
             version: current.version,
             digest: current.digest,
             default_coverage: self.config.partial_coverage_threshold,

@@ -1,12 +1,10 @@
 //! Which detectors a request asks: policy, then content type, then capabilities, then health.
 //! `required_detectors` wins over the policy, `excluded_detectors` over all.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use detector_api::detect::ContentType;
-use detector_api::orchestrate::{ConflictMethod, RoutingDecision};
-use serde_json::json;
+use detector_api::orchestrate::{ConflictMethod, CoverageRequirements, RoutingDecision};
 
 use crate::config::OnFailure;
 use crate::error::ApiError;
@@ -26,10 +24,10 @@ pub struct Plan {
 
 impl Plan {
     /// The detectors under the names that they are registered by.
-    pub fn canonical_names(&self) -> Vec<String> {
+    pub fn canonical_names(&self) -> Vec<Arc<str>> {
         let name = |one: &Selected| {
-            let found = one.detector.as_ref().map(|found| found.name().to_owned());
-            found.unwrap_or_else(|| one.name.clone())
+            let found = one.detector.as_ref().map(|found| &found.shared_name);
+            found.unwrap_or(&one.name).clone()
         };
         self.selected.iter().map(name).collect()
     }
@@ -39,7 +37,7 @@ impl Plan {
 #[derive(Clone)]
 pub struct Selected {
     /// As it was asked for; an alias stays an alias.
-    pub name: String,
+    pub name: Arc<str>,
     /// `None`: nobody of this name is registered.
     pub detector: Option<Arc<Detector>>,
     pub required: bool,
@@ -50,7 +48,7 @@ pub struct Selected {
 /// The policy that applies, and the service's own threshold.
 pub struct Rules {
     pub policy: Arc<Policy>,
-    pub bundle: String,
+    pub bundle: Arc<str>,
     pub version: u64,
     /// Of what the policy says.
     pub digest: [u8; 32],
@@ -177,8 +175,10 @@ fn select(
     let canonical = settings.map_or(name, |settings| &settings.name);
     let own_weight = settings.map_or(1.0, |settings| settings.weight);
     let own_failure = settings.map_or(OnFailure::default(), |settings| settings.on_failure);
+    let shared = found.map(|found| &found.shared_name);
+    let shared = shared.filter(|shared| &***shared == name);
     Selected {
-        name: name.to_owned(),
+        name: shared.map_or_else(|| name.into(), Arc::clone),
         required: required || settings.is_some_and(|settings| settings.required),
         weight: policy.weights.get(canonical).copied().unwrap_or(own_weight),
         on_failure: policy
@@ -192,19 +192,16 @@ fn select(
 
 impl Plan {
     /// The plan as the answer tells of it, with the detectors' health as it is now.
-    pub fn routing(&self, bundle: &str) -> RoutingDecision {
+    pub fn routing(&self, bundle: &Arc<str>) -> RoutingDecision {
         let healthy = |one: &Selected| one.detector.as_ref().is_some_and(|it| it.is_in_rotation());
-        let requirements = [
-            ("method", json!(self.policy.coverage_method.name())),
-            ("threshold", json!(self.min_coverage)),
-        ];
         RoutingDecision {
-            selected_detectors: self.names().map(str::to_owned).collect(),
-            routing_reason: self.reason.to_owned(),
-            policy_applied: bundle.to_owned(),
-            coverage_requirements: BTreeMap::from(
-                requirements.map(|(name, value)| (name.to_owned(), value)),
-            ),
+            selected_detectors: self.selected.iter().map(|one| one.name.clone()).collect(),
+            routing_reason: self.reason.into(),
+            policy_applied: bundle.clone(),
+            coverage_requirements: CoverageRequirements {
+                method: self.policy.coverage_method.name().into(),
+                threshold: self.min_coverage,
+            },
             health_status: self
                 .selected
                 .iter()
@@ -215,6 +212,6 @@ impl Plan {
 
     /// Who is asked, as they were asked for.
     pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.selected.iter().map(|one| one.name.as_str())
+        self.selected.iter().map(|one| &*one.name)
     }
 }

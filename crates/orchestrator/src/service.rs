@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use service_runtime::Shutdown;
+use service_runtime::{Shutdown, Stop};
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
@@ -72,7 +72,11 @@ pub async fn run_following(
 async fn serve(app: &Arc<App>, listener: TcpListener, shutdown: Shutdown) -> io::Result<()> {
     let closing = Shutdown::new();
     let (routes, head) = (router(app.clone()), app.config.limits.head);
-    let serving = service_runtime::serve_within(listener, routes, head, closing.clone());
+    let stop = Stop {
+        announced: shutdown.clone(),
+        closing: closing.clone(),
+    };
+    let serving = service_runtime::serve_within(listener, routes, head, stop);
     let mut serving = pin!(serving);
     let drain = async {
         shutdown.cancelled().await;

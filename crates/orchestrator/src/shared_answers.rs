@@ -22,8 +22,8 @@ use crate::store::redis::cache::{self as shared, Marks};
 #[derive(Serialize, Deserialize)]
 struct Kept<'a> {
     tenant: String,
-    bundle: String,
-    detectors: Vec<String>,
+    bundle: Arc<str>,
+    detectors: Vec<Arc<str>>,
     partial: bool,
     verdict: Verdict,
     reasons: Vec<String>,
@@ -181,8 +181,8 @@ mod tests {
         let answered = Answered {
             about: About {
                 tenant: "t".to_owned(),
-                bundle: "default".to_owned(),
-                detectors: vec!["a".to_owned()],
+                bundle: "default".into(),
+                detectors: vec!["a".into()],
             },
             error: None,
             partial: false,

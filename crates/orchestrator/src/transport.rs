@@ -140,39 +140,40 @@ impl Transport {
     ///
     /// # Errors
     /// No complete answer; which way it failed.
-    pub async fn exchange(
+    pub fn exchange(
         &self,
         origin: Origin,
         request: Request<Sent>,
         limit_bytes: usize,
-    ) -> Result<Exchange, TransportError> {
+    ) -> impl Future<Output = Result<Exchange, TransportError>> + use<> {
         let client = match origin {
             Origin::File => &self.free,
             Origin::Api => &self.fenced,
         };
-        let response = client.request(request).await.map_err(|error| {
-            if error.is_connect() {
-                TransportError::Connect
-            } else {
-                TransportError::Reset
-            }
-        })?;
-        let (parts, body) = response.into_parts();
-        let body = Limited::new(body, limit_bytes)
-            .collect()
-            .await
-            .map_err(|error| {
+        let response = client.request(request);
+        async move {
+            let response = response.await.map_err(|error| {
+                if error.is_connect() {
+                    TransportError::Connect
+                } else {
+                    TransportError::Reset
+                }
+            })?;
+            let (parts, body) = response.into_parts();
+            let body = Limited::new(body, limit_bytes).collect().await;
+            let body = body.map_err(|error| {
                 if error.is::<LengthLimitError>() {
                     TransportError::TooLong
                 } else {
                     TransportError::Truncated
                 }
             })?;
-        Ok(Exchange {
-            status: parts.status,
-            headers: parts.headers,
-            body: body.to_bytes(),
-        })
+            Ok(Exchange {
+                status: parts.status,
+                headers: parts.headers,
+                body: body.to_bytes(),
+            })
+        }
     }
 }
 

@@ -220,7 +220,7 @@ mod tests {
         Called {
             outcome,
             timeline: DetectorTimeline {
-                detector: String::new(),
+                detector: "d".into(),
                 start_ms: 0.0,
                 end_ms: 0.0,
                 queued_ms: 0.0,
@@ -237,7 +237,7 @@ mod tests {
 
     fn plan(method: ConflictMethod, detectors: &[(OnFailure, f64)], block_score: f64) -> Plan {
         let select = |(place, (on_failure, weight)): (usize, &(OnFailure, f64))| Selected {
-            name: format!("d{place}"),
+            name: format!("d{place}").into(),
             detector: None,
             required: false,
             weight: *weight,
@@ -282,7 +282,7 @@ mod tests {
         let answer = scores.prop_map(|scores| {
             let best = scores.iter().max_by(|a, b| a.1.total_cmp(b.1));
             Answer {
-                output: best.map_or(CLEAN, |(label, _)| label).to_owned(),
+                output: best.map_or(CLEAN, |(label, _)| *label).into(),
                 confidence: best.map_or(0.9, |(_, score)| *score),
                 findings: scores
                     .iter()

@@ -1,8 +1,9 @@
-//! What every server needs: logging, a metrics registry, serving until shutdown.
+//! What every server needs: memory, logging, a metrics registry, serving until shutdown.
 
+pub mod allocator;
 pub mod logging;
 pub mod metrics;
 mod openmetrics;
 pub mod serve;
 
-pub use serve::{BindError, Shutdown, bind, serve, serve_within};
+pub use serve::{BindError, Shutdown, Stop, bind, serve, serve_within};

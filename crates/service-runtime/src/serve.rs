@@ -1,18 +1,22 @@
 //! Binding a port and serving on it until told to stop.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::{HeaderValue, Request, header};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use tower::Service;
 
 /// Says when to stop. Clones share the signal; a child can be stopped alone.
 pub type Shutdown = CancellationToken;
@@ -68,7 +72,27 @@ pub const HEAD: Duration = Duration::from_secs(30);
 /// # Errors
 /// The listener broke.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown) -> io::Result<()> {
-    serve_within(listener, router, HEAD, shutdown).await
+    serve_within(listener, router, HEAD, Stop::at(shutdown)).await
+}
+
+/// When a server stops.
+#[derive(Debug, Clone)]
+pub struct Stop {
+    /// From here on answers tell clients to take their next request elsewhere: a kept connection
+    /// would break under it.
+    pub announced: Shutdown,
+    /// From here on nobody is let in.
+    pub closing: Shutdown,
+}
+
+impl Stop {
+    /// Without an announcement.
+    pub fn at(closing: Shutdown) -> Self {
+        Self {
+            announced: closing.clone(),
+            closing,
+        }
+    }
 }
 
 /// The same with a time of one's own for a request's head. (`axum::serve` has none: a client that
@@ -80,22 +104,23 @@ pub async fn serve_within(
     listener: TcpListener,
     router: Router,
     head: Duration,
-    shutdown: Shutdown,
+    stop: Stop,
 ) -> io::Result<()> {
     // Finding out which protocol a client speaks would be without any time of its own.
     let mut protocol = Builder::new(TokioExecutor::new()).http1_only();
     let mut http1 = protocol.http1();
     http1.timer(TokioTimer::new()).header_read_timeout(head);
     let draining = GracefulShutdown::new();
+    let routes = (router, stop.announced);
     // Connections end with this future.
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            () = shutdown.cancelled() => break,
+            () = stop.closing.cancelled() => break,
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     let ending = draining.watcher();
-                    let served = connection(protocol.clone(), stream, router.clone(), ending);
+                    let served = connection(protocol.clone(), stream, routes.clone(), ending);
                     connections.spawn(served);
                 }
                 Err(error) => pause_after(&error).await,
@@ -105,7 +130,7 @@ pub async fn serve_within(
     }
     for stream in take_waiting(listener)? {
         let ending = draining.watcher();
-        let served = connection(protocol.clone(), stream, router.clone(), ending);
+        let served = connection(protocol.clone(), stream, routes.clone(), ending);
         connections.spawn(served);
     }
     if !connections.is_empty() {
@@ -135,11 +160,22 @@ fn take_waiting(listener: TcpListener) -> io::Result<Vec<TcpStream>> {
 async fn connection(
     protocol: Builder<TokioExecutor>,
     stream: TcpStream,
-    router: Router,
+    (router, announced): (Router, Shutdown),
     ending: Watcher,
 ) {
     drop(stream.set_nodelay(true));
-    let service = TowerToHyperService::new(router);
+    // A layer of the router would cost each request two blocks of memory and a clone of its route.
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (answer, announced) = (router.clone().call(request), announced.clone());
+        async move {
+            let mut answer = answer.await?;
+            if announced.is_cancelled() {
+                let close = HeaderValue::from_static("close");
+                answer.headers_mut().insert(header::CONNECTION, close);
+            }
+            Ok::<_, Infallible>(answer)
+        }
+    });
     let serving = protocol.serve_connection(TokioIo::new(stream), service);
     if let Err(error) = ending.watch(serving.into_owned()).await {
         tracing::debug!(%error, "a connection ended early");
@@ -171,7 +207,7 @@ mod tests {
         let address = listener.local_addr().expect("a bound address");
         let router = Router::new().route("/", get(|| async { "hello" }));
         let shutdown = Shutdown::new();
-        let serving = serve_within(listener, router, SHORT, shutdown.clone());
+        let serving = serve_within(listener, router, SHORT, Stop::at(shutdown.clone()));
         let serving = tokio::spawn(serving);
         let mut stream = TcpStream::connect(address).await.expect("a connection");
         for part in parts {

@@ -3,7 +3,6 @@
 #![expect(clippy::print_stdout, reason = "the binary is what talks to people")]
 
 mod admin_target;
-mod allocator;
 mod cli;
 mod client;
 mod commands;
@@ -21,9 +20,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
+use service_runtime::allocator::BySize;
 
 #[global_allocator]
-static ALLOCATOR: allocator::BySize = allocator::BySize;
+static ALLOCATOR: BySize = BySize;
 
 fn main() -> ExitCode {
     // `source <(COMPLETE=bash sparring)` completes commands, flags and detectors' names.

@@ -171,7 +171,7 @@ fn detections<'a>(
     let offsets = Offsets::new(content, true);
     for (one, called) in asked.plan.selected.iter().zip(&asked.called) {
         // The policy may ask for more than the request does; this API's clients did not.
-        let Some(threshold) = thresholds.get(one.name.as_str()) else {
+        let Some(threshold) = thresholds.get(&*one.name) else {
             continue;
         };
         let Ok(answer) = &called.outcome else {

@@ -30,7 +30,9 @@ use crate::store::idempotency::{Answer, Begun, Ticket};
 pub async fn orchestrate(State(app): State<Arc<App>>, mut request: Request<Body>) -> Response {
     let headers = std::mem::take(request.headers_mut());
     let id = request_id(&headers);
-    let mut response = identified(answer(&app, request, &headers, &id).await, &id);
+    // On the heap: the server moves what is returned here several times.
+    let answered = Box::pin(answer(&app, request, &headers, &id)).await;
+    let mut response = identified(answered, &id);
     if let Some(key) = headers.get(names::IDEMPOTENCY_KEY) {
         let out = response.headers_mut();
         out.insert(names::IDEMPOTENCY_KEY, key.clone());
@@ -57,7 +59,10 @@ async fn answer(
     };
     match work.origin.idempotency_key.clone() {
         None => process(app, work).await,
-        Some(key) => once(app, &key, Sha256::digest(&body).into(), work).await,
+        Some(key) => {
+            let fingerprint = Sha256::digest(&body).into();
+            Box::pin(once(app, &key, fingerprint, work)).await
+        }
     }
 }
 
@@ -77,11 +82,14 @@ pub(super) async fn process(app: &Arc<App>, work: Work) -> Result<Sent, ApiError
         patience,
     } = work;
     let decision = limit(app, &accepted.tenant).await?;
+    // The usual way does not carry the room for the others.
     let mut answer = match patience {
-        _ if accepted.mode == ProcessingMode::Async => later(app, accepted, &origin).await,
+        _ if accepted.mode == ProcessingMode::Async => {
+            Box::pin(later(app, accepted, &origin)).await
+        }
         // Who is in such a hurry as to bypass the cache gets an answer now.
         Some(wait) if accepted.priority != Priority::Critical && app.keeps_jobs() => {
-            now_or_later(app, accepted, &origin, wait).await
+            Box::pin(now_or_later(app, accepted, &origin, wait)).await
         }
         _ => counted(app, accepted, &origin)
             .await

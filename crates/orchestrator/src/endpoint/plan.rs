@@ -49,7 +49,7 @@ async fn describe(app: &App, planned: &Planned, request_id: &str) -> Value {
     let cache = if planned.request.priority == Priority::Critical || !app.cache.is_enabled() {
         "bypass"
     } else if app
-        .fresh(&planned.key, &planned.about(app))
+        .fresh(&planned.keys().answer, &planned.about(app))
         .await
         .found
         .is_some()

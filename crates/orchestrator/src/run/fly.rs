@@ -11,17 +11,18 @@ use http::HeaderValue;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::{About, Answered, Origin, Planned, Timing};
+use super::{About, Answered, Keys, Origin, Planned, Timing};
 use crate::aggregate::{self, aggregate};
 use crate::answers::Asked;
 use crate::app::App;
+use crate::attempt::{self, DeadlineMs};
 use crate::call::{Called, Context};
 use crate::dialect::Bodies;
 use crate::failure::Failure;
 use crate::fanout::{fan_out, reserve};
 use crate::intake::Accepted;
 use crate::select::{Plan, Rules};
-use crate::{overload, shadow};
+use crate::{json, overload, shadow};
 
 /// What the answer takes for each detector that found nothing, and for itself.
 const BYTES: usize = 512;
@@ -30,14 +31,13 @@ const BYTES: usize = 512;
 pub(super) async fn fly(
     app: &Arc<App>,
     planned: Planned,
-    bypass: bool,
+    keys: Option<Keys>,
     origin: &Origin,
 ) -> Answered {
     let Planned {
         request,
         plan,
         rules,
-        asked,
         deadline,
         sla,
         mut kept,
@@ -56,13 +56,11 @@ pub(super) async fn fly(
     };
     leave_out(app, &plan, admitted.brown_out, &mut kept);
     let context = Arc::new(Context {
-        shared: (!bypass).then(|| {
-            let (tenant, bundle) = (request.tenant.as_str().into(), rules.bundle.as_str().into());
-            let hash = asked;
+        shared: keys.map(|keys| {
             let asked = Asked {
-                tenant,
-                bundle,
-                hash,
+                tenant: request.tenant.as_str().into(),
+                bundle: rules.bundle.clone(),
+                hash: keys.asked,
                 since,
                 marks,
             };
@@ -99,7 +97,7 @@ pub(super) async fn fly(
         },
     };
     let mut bytes = Vec::with_capacity(BYTES * (1 + plan.selected.len()));
-    serde_json::to_writer(&mut bytes, &shared).expect("keys are strings, numbers are finite");
+    json::write(&shared, &mut bytes).expect("keys are strings, numbers are finite");
     Answered {
         about: About {
             tenant: request.tenant,
@@ -173,16 +171,19 @@ pub fn context(app: &App, request: &Accepted, origin: &Origin, deadline: Instant
         content_type: request.content_type,
         request_id: Some(origin.request_id.clone()),
     };
-    let body = serde_json::to_vec(&question).expect("strings are always valid JSON");
+    let mut body = Vec::with_capacity(question.content.len() + BYTES);
+    json::write(&question, &mut body).expect("strings are always valid JSON");
     let id = HeaderValue::from_str(&origin.request_id);
+    let id = id.expect("request ids are made of printable ASCII");
+    let tenant = HeaderValue::from_str(&request.tenant).ok();
     Context {
         transport: app.transport.clone(),
         metrics: app.metrics.clone(),
         content: request.content.clone(),
         bodies: Bodies::new(body.into()),
-        request_id: id.expect("request ids are made of printable ASCII"),
-        tenant: HeaderValue::from_str(&request.tenant).ok(),
-        traceparent: origin.traceparent.clone(),
+        headers: attempt::headers(&id, tenant, origin.traceparent.clone()),
+        deadline_ms: DeadlineMs::default(),
+        request_id: id,
         started: origin.started,
         deadline,
         answer_bytes: app.config.limits.answer_bytes,

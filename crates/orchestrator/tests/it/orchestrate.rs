@@ -1,5 +1,6 @@
 //! What one request gets back.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use detector_api::orchestrate::{OrchestrateResponse, Verdict};
@@ -32,7 +33,8 @@ async fn a_full_answer_has_every_field_of_the_contract() {
     assert_eq!(typed.aggregated_payload.output, "email");
     assert_eq!(typed.verdict, Verdict::Block);
     assert_eq!(typed.timeline.len(), 3);
-    assert_eq!(typed.routing_decision.selected_detectors, ["a", "b", "c"]);
+    let selected = &typed.routing_decision.selected_detectors;
+    assert_eq!(selected[..], ["a", "b", "c"].map(Arc::from));
     assert!(!typed.fallback_used);
     assert_eq!(answer.header("x-cache"), "miss");
     assert_eq!(answer.header("x-orchestrator-request-id"), typed.request_id);

@@ -25,7 +25,7 @@ const MARKS: usize = 10_000;
 pub struct About<'a> {
     pub tenant: &'a str,
     pub policy: &'a str,
-    pub detectors: &'a [String],
+    pub detectors: &'a [Arc<str>],
 }
 
 /// What to invalidate; what is absent does not narrow it.
@@ -208,7 +208,7 @@ fn digest<'a>(marks: impl Iterator<Item = &'a String>) -> Hash {
 
 /// Every scope that covers an entry.
 fn scopes(about: About) -> Vec<String> {
-    let detectors = about.detectors.iter().map(|name| Some(name.as_str()));
+    let detectors = about.detectors.iter().map(|name| Some(&**name));
     let detectors: Vec<_> = [None].into_iter().chain(detectors).collect();
     let mut scopes = Vec::new();
     for tenant in [None, Some(about.tenant)] {
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_detectors_answer_depends_on_its_own_scopes_and_on_those_of_all() {
-        let detectors = ["a", "b", "c"].map(str::to_owned);
+        let detectors = ["a", "b", "c"].map(Arc::from);
         let about = About {
             tenant: "t",
             policy: "p",

@@ -6,6 +6,7 @@ mod marks;
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -241,7 +242,7 @@ async fn replicas_share_cache_entries_and_their_invalidation() {
         return;
     };
     let (one, two) = (Replica::start(&server).await, Replica::start(&server).await);
-    let detectors = ["pii".to_owned(), "toxicity".to_owned()];
+    let detectors = ["pii", "toxicity"].map(Arc::from);
     let about = About {
         tenant: "t",
         policy: "default",
