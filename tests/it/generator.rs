@@ -1,5 +1,8 @@
 //! What the driver says of itself, and what it measures beyond k6.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+
 use serde_json::Value;
 
 use crate::binary::{Ended, sparring};
@@ -45,7 +48,49 @@ fn the_drivers_health_is_shown_when_it_is_asked_for() {
     assert!(!ended.stdout.contains("GENERATOR"), "{}", ended.stdout);
 }
 
-/// The same, with a request at each iteration's begin.
+/// Two virtual users on one thread; while one sorts, the other one's answer comes.
+const SORTING: &str = "
+    import http from 'k6/http';
+    export const options = { scenarios: { a: { executor: 'per-vu-iterations', vus: 2, iterations: 8 } } };
+    const many = Array.from({ length: 300000 }, (_, i) => `${(i * 7919) % 300009}`);
+    export default function () { http.get(__ENV.SERVER); [...many].sort(); }
+";
+
+#[test]
+fn answers_that_are_read_late_are_counted_and_not_slow() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            std::thread::spawn(move || {
+                let mut request = [0; 1024];
+                while stream.read(&mut request).is_ok_and(|count| count > 0) {
+                    let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n");
+                }
+            });
+        }
+    });
+    let server = format!("SERVER=http://{address}/");
+    let flags = ["--threads", "1", "--generator-health", "always", "-e"];
+    let (ended, export) = run(SORTING, &[&flags[..], &[server.as_str()]].concat());
+    let line = ended
+        .stdout
+        .lines()
+        .find(|line| line.contains("late_reads"));
+    let values = line
+        .and_then(|line| line.split_once(": "))
+        .expect("a line")
+        .1;
+    let (count, latest) = values.split_once(", latest=").expect("a count and a time");
+    let count: u64 = count.parse().expect("a number");
+    let latest_ms: f64 = latest.trim_end_matches("ms").parse().expect("a number");
+    assert!(count > 0, "{}", ended.stdout);
+    let usual_ms = export["metrics"]["http_req_duration"]["med"].as_f64();
+    let usual_ms = usual_ms.expect("a number");
+    assert!(usual_ms * 2.0 < latest_ms, "{usual_ms} {}", ended.stdout);
+}
+
+/// As `BUSY`, with a request at each iteration's begin.
 const LATE: &str = "
     import http from 'k6/http';
     export const options = { scenarios: { a: {

@@ -6,6 +6,9 @@ use std::time::Duration;
 /// A start that comes so much after its time is late.
 pub const LATE: Duration = Duration::from_millis(10);
 
+/// An answer that lies here unread for so long is read late.
+pub const LATE_READ: Duration = Duration::from_millis(1);
+
 /// Late starts of this share of all planned ones mean that the plan was not kept.
 const TOLERATED_SHARE: f64 = 0.01;
 
@@ -18,6 +21,8 @@ pub struct Health {
     planned_starts: AtomicU64,
     late_starts: AtomicU64,
     latest_start_ns: AtomicU64,
+    late_reads: AtomicU64,
+    latest_read_ns: AtomicU64,
     lag_ns: AtomicU64,
 }
 
@@ -30,6 +35,10 @@ pub struct HealthReport {
     pub late_starts: u64,
     /// The greatest lateness.
     pub latest_start: Duration,
+    /// Answers that were read more than [`LATE_READ`] after they had come; none where the system does not tell.
+    pub late_reads: u64,
+    /// The greatest lateness of a read. The times of answers are without it.
+    pub latest_read: Duration,
     /// The longest that an event loop kept a timer waiting.
     pub event_loop_lag: Duration,
 }
@@ -43,6 +52,18 @@ impl Health {
         }
         self.latest_start_ns
             .fetch_max(nanos(late), Ordering::Relaxed);
+    }
+
+    /// Notes that an answer was read so much after it had come.
+    pub fn note_read(&self, late: Duration) {
+        if late > LATE_READ {
+            self.late_reads.fetch_add(1, Ordering::Relaxed);
+        }
+        // Nearly always it is not the latest: looking is cheaper than writing what all threads share.
+        let late_ns = nanos(late);
+        if late_ns > self.latest_read_ns.load(Ordering::Relaxed) {
+            self.latest_read_ns.fetch_max(late_ns, Ordering::Relaxed);
+        }
     }
 
     /// Looks again and again how late the event loop of the calling task's thread is.
@@ -62,6 +83,8 @@ impl Health {
             planned_starts: read(&self.planned_starts),
             late_starts: read(&self.late_starts),
             latest_start: Duration::from_nanos(read(&self.latest_start_ns)),
+            late_reads: read(&self.late_reads),
+            latest_read: Duration::from_nanos(read(&self.latest_read_ns)),
             event_loop_lag: Duration::from_nanos(read(&self.lag_ns)),
         }
     }
@@ -88,11 +111,15 @@ impl HealthReport {
         let millis = |time: Duration| time.as_secs_f64() * 1e3;
         let name = |name: &str| format!("    {name:.<40}: ");
         format!(
-            "\n    GENERATOR\n{}{} out of {} planned, latest={:.2}ms\n{}max={:.2}ms\n{}{dropped_samples}\n",
+            "\n    GENERATOR\n{}{} out of {} planned, latest={:.2}ms\n{}{}, latest={:.2}ms\n\
+             {}max={:.2}ms\n{}{dropped_samples}\n",
             name("late_starts"),
             self.late_starts,
             self.planned_starts,
             millis(self.latest_start),
+            name("late_reads"),
+            self.late_reads,
+            millis(self.latest_read),
             name("event_loop_lag"),
             millis(self.event_loop_lag),
             name("dropped_samples"),
@@ -124,6 +151,19 @@ mod tests {
             "{why}"
         );
         assert!(report.to_text(3).contains("late_starts"));
+    }
+
+    #[test]
+    fn an_answer_that_lay_here_for_a_millisecond_was_read_late() {
+        let health = Health::default();
+        for micros in [0, 1_000, 1_001, 2_500] {
+            health.note_read(Duration::from_micros(micros));
+        }
+        let text = health.report().to_text(0);
+        let name = format!("{:.<40}", "late_reads");
+        let line = format!("    {name}: 2, latest=2.50ms\n");
+        assert!(text.contains(&line), "{text}");
+        assert_eq!(health.report().broken_schedule(), None);
     }
 
     #[tokio::test(start_paused = true)]

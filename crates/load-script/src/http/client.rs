@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use load_engine::RunState;
 use rand::RngExt;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -22,6 +23,8 @@ use super::url::Url;
 pub(crate) struct Client {
     access: Rc<Access>,
     pool: Pool,
+    /// Told how late answers are read.
+    run: Option<Arc<RunState>>,
 }
 
 /// One request, without redirects.
@@ -60,11 +63,12 @@ const JOINED_BYTES: usize = 4096;
 const MAX_REPEATS: u32 = 6;
 
 impl Client {
-    /// The client of the VU with this number, from 1; without connections.
-    pub(crate) fn new(network: Arc<Network>, vu: u64) -> Self {
+    /// The client of the VU of a run with this number, from 1; without connections.
+    pub(crate) fn new(network: Arc<Network>, vu: u64, run: Arc<RunState>) -> Self {
         Self {
             access: Rc::new(Access::new(network, vu)),
             pool: Pool::default(),
+            run: Some(run),
         }
     }
 
@@ -73,6 +77,7 @@ impl Client {
         Self {
             access: Rc::new(Access::new(network, 1)),
             pool: Pool::only_http1(),
+            run: None,
         }
     }
 
@@ -98,10 +103,13 @@ impl Client {
     /// Sends a request and receives the response.
     pub(crate) async fn send(&self, request: &Request) -> Exchanged {
         self.network().admit().await;
-        let mut progress = Progress::default();
+        let mut progress = Progress::begin();
         let sent = timeout_at(request.deadline, self.try_send(request, &mut progress)).await;
         let timings = progress.timings();
         let outcome = sent.unwrap_or_else(|_| Err(Failure::timeout()));
+        if let (Ok(_), Some(run)) = (&outcome, &self.run) {
+            run.health.note_read(progress.marks.late);
+        }
         let outcome = outcome.map(|reply| Reply { timings, ..reply });
         Exchanged {
             outcome,
@@ -119,7 +127,7 @@ impl Client {
             host: request.url.host.clone(),
             port: request.url.port,
         };
-        let begin = Instant::now();
+        let begin = progress.marks.begin;
         let mut repeats = 0;
         loop {
             let (lane, is_new) = match self.pool.take(&origin) {
@@ -132,8 +140,7 @@ impl Client {
             } else {
                 Duration::ZERO
             };
-            progress.begin = Some(Instant::now());
-            progress.marks = Marks::default();
+            progress.marks = Marks::begin();
             progress.remote = lane.remote();
             let again = match lane {
                 Lane::Single(connection) => {
@@ -347,16 +354,23 @@ fn is_closed(outcome: &Result<Reply, Failure>) -> bool {
 }
 
 /// How far a request came; survives the time-out that ends it.
-#[derive(Default)]
 struct Progress {
     blocked: Duration,
     dialed: Dialed,
-    begin: Option<Instant>,
     marks: Marks,
     remote: Option<SocketAddr>,
 }
 
 impl Progress {
+    fn begin() -> Self {
+        Self {
+            blocked: Duration::ZERO,
+            dialed: Dialed::default(),
+            marks: Marks::begin(),
+            remote: None,
+        }
+    }
+
     fn timings(&self) -> Timings {
         let mut timings = Timings {
             blocked: self.blocked,
@@ -364,10 +378,10 @@ impl Progress {
             tls_handshaking: self.dialed.tls_handshaking,
             ..Timings::default()
         };
-        let (Some(begin), Some(sent)) = (self.begin, self.marks.sent) else {
+        let Some(sent) = self.marks.sent else {
             return timings;
         };
-        timings.sending = sent - begin;
+        timings.sending = sent - self.marks.begin;
         let first = self.marks.first_byte.unwrap_or_else(Instant::now);
         timings.waiting = first.saturating_duration_since(sent);
         if self.marks.first_byte.is_some() {

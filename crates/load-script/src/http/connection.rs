@@ -14,6 +14,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout};
 use tokio_rustls::client::TlsStream;
 
+use super::arrival::{Arrival, Stamped};
 use super::failure::Failure;
 use super::network::Network;
 use super::proxy::Proxy;
@@ -34,7 +35,7 @@ pub(crate) struct Access {
 
 /// A TCP stream that counts.
 pub(crate) struct Counted {
-    tcp: TcpStream,
+    tcp: Stamped,
     access: Rc<Access>,
 }
 
@@ -130,7 +131,7 @@ impl Connection {
         dialed.connecting = begin.elapsed();
         let remote = Some(address);
         let mut counted = Counted {
-            tcp,
+            tcp: Stamped::new(tcp),
             access: Rc::clone(access),
         };
         if !origin.is_tls {
@@ -166,16 +167,35 @@ impl Connection {
 
     /// Whether the server has neither closed the connection nor sent anything unasked.
     pub(crate) fn is_usable(&self) -> bool {
-        let tcp = match &self.stream {
-            Stream::Plain(counted) => &counted.tcp,
-            Stream::Tls(stream) => &stream.get_ref().0.tcp,
-        };
         let mut probe = [0];
-        match tcp.try_read(&mut probe) {
+        match self.stream.counted().tcp.tcp().try_read(&mut probe) {
             Err(error) => error.kind() == io::ErrorKind::WouldBlock,
             // TLS 1.3 session tickets may arrive at any time, but they were read by the handshake's
             // first response; anything else makes the stream useless.
             Ok(_) => false,
+        }
+    }
+}
+
+impl Stream {
+    /// When what was read last had come.
+    pub(crate) fn arrival(&self) -> Arrival {
+        self.counted().tcp.arrival()
+    }
+
+    /// Nothing was on its way at `begin`: whatever is read next came after.
+    pub(crate) fn begin(&mut self, begin: Instant) {
+        let counted = match self {
+            Self::Plain(counted) => counted,
+            Self::Tls(stream) => stream.get_mut().0,
+        };
+        counted.tcp.begin(begin);
+    }
+
+    fn counted(&self) -> &Counted {
+        match self {
+            Self::Plain(counted) => counted,
+            Self::Tls(stream) => stream.get_ref().0,
         }
     }
 }

@@ -5,10 +5,12 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::Instant;
 
+use super::arrival::Arrival;
 use super::body::{Decoder, Framing};
 use super::connection::Stream;
 use super::failure::Failure;
@@ -26,6 +28,9 @@ thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; SCRATCH_BYTES]);
 }
 
+/// The least time that waiting and receiving take. To scripts nothing at all means that it did not come so far.
+const LEAST: Duration = Duration::from_nanos(1);
+
 /// What to send.
 pub(crate) struct Wire<'a> {
     /// Request line and header lines, with the empty line, and perhaps the body.
@@ -38,13 +43,46 @@ pub(crate) struct Wire<'a> {
 }
 
 /// How far an exchange came, and when.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Marks {
+    pub(crate) begin: Instant,
     pub(crate) sent: Option<Instant>,
     pub(crate) first_byte: Option<Instant>,
+    /// When the last of what was read had come.
+    pub(super) last_byte: Option<Instant>,
     pub(crate) done: Option<Instant>,
+    /// The longest that anything lay here unread.
+    pub(crate) late: Duration,
     /// What had come of the body when the exchange failed.
     pub(crate) partial: Option<Vec<u8>>,
+}
+
+impl Marks {
+    /// An exchange begins.
+    pub(crate) fn begin() -> Self {
+        Self {
+            begin: Instant::now(),
+            sent: None,
+            first_byte: None,
+            last_byte: None,
+            done: None,
+            late: Duration::ZERO,
+            partial: None,
+        }
+    }
+
+    /// Notes a piece of the answer. It came after the request was out, though the end of sending may have been
+    /// noted late; and the last piece after the first, though one read may have brought both.
+    pub(crate) fn came(&mut self, arrival: Arrival) {
+        let after = |other: Option<Instant>, at: Instant| match other {
+            Some(other) => at.max(other + LEAST),
+            None => at,
+        };
+        let at = after(self.sent, arrival.at);
+        let first = *self.first_byte.get_or_insert(at);
+        self.last_byte = Some(after(Some(first), at));
+        self.late = self.late.max(arrival.late());
+    }
 }
 
 /// Sends a request and receives its response. The flag says whether the connection can be used again.
@@ -57,6 +95,7 @@ pub(crate) async fn exchange(
     marks: &mut Marks,
 ) -> Result<(Reply, bool), Failure> {
     let broken = |error: io::Error| Failure::broken("write", &error);
+    stream.begin(marks.begin);
     stream.write_all(wire.head).await.map_err(broken)?;
     let mut receiver = Receiver::new(wire.is_head, wire.keeps_body);
     let mut rest = wire.body;
@@ -73,7 +112,7 @@ pub(crate) async fn exchange(
         }
         (_, outcome) => outcome?,
     }
-    marks.done = Some(Instant::now());
+    marks.done = marks.last_byte;
     let (reply, can_reuse) = receiver.finish();
     Ok((reply, can_reuse && matches!(sent, Sent::Whole)))
 }
@@ -139,15 +178,14 @@ fn poll_piece(
 ) -> Poll<Result<(), Failure>> {
     SCRATCH.with_borrow_mut(|scratch| {
         let mut buffer = ReadBuf::new(scratch);
-        ready!(Pin::new(stream).poll_read(cx, &mut buffer))
+        ready!(Pin::new(&mut *stream).poll_read(cx, &mut buffer))
             .map_err(|error| Failure::broken("read", &error))?;
         let bytes = buffer.filled();
         if bytes.is_empty() {
+            marks.last_byte = Some(Instant::now());
             return Poll::Ready(receiver.close());
         }
-        if marks.first_byte.is_none() {
-            marks.first_byte = Some(Instant::now());
-        }
+        marks.came(stream.arrival());
         Poll::Ready(receiver.feed(bytes))
     })
 }

@@ -14,9 +14,11 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout};
 
-use super::connection::{Connection, Stream};
+use super::arrival::Arrival;
+use super::connection::Connection;
 use super::exchange::{Marks, Wire};
 use super::failure::Failure;
+use super::frames::{Frames, Watched};
 use super::reply::{Reply, TlsInfo, canonical};
 
 /// What a server may send on a stream before we have read it; Go's figure.
@@ -43,6 +45,7 @@ pub(crate) struct Session {
     tls: Option<TlsInfo>,
     /// The task that moves the frames; it ends with the session.
     driver: AbortHandle,
+    frames: Rc<Frames>,
     end: Rc<End>,
 }
 
@@ -95,18 +98,19 @@ impl Session {
             tls,
             ..
         } = connection;
-        let (sender, frames) = h2::client::Builder::new()
+        let frames = Rc::<Frames>::default();
+        let (sender, connection) = h2::client::Builder::new()
             .initial_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .max_header_list_size(MAX_HEAD_BYTES)
             .enable_push(false)
-            .handshake::<Stream, Bytes>(stream)
+            .handshake::<Watched, Bytes>(Watched::new(stream, &frames))
             .await
             .map_err(|error| Failure::http2(&error))?;
         let end = Rc::new(End::default());
         let note = Rc::clone(&end);
         let driver = tokio::task::spawn_local(async move {
-            let failure = frames.await.err().map(|error| Failure::http2(&error));
+            let failure = connection.await.err().map(|error| Failure::http2(&error));
             *note.failure.borrow_mut() = failure;
             note.came.notify_waiters();
         });
@@ -115,6 +119,7 @@ impl Session {
             remote,
             tls,
             driver: driver.abort_handle(),
+            frames,
             end,
         })
     }
@@ -184,11 +189,13 @@ impl Session {
         let (marks, number) = notes;
         let broken = Cause::Stream;
         let request = request_of(head).map_err(Cause::Request)?;
+        let begin = marks.begin;
         let mut sender = self.sender.clone().ready().await.map_err(broken)?;
         let (response, stream) = sender
             .send_request(request, wire.body.is_empty())
             .map_err(broken)?;
         number.set(response.stream_id().as_u32());
+        let watch = self.frames.watch(number.get());
         let response = send(stream, response, wire.body).await;
         marks.sent = Some(Instant::now());
         let response = match response {
@@ -196,7 +203,8 @@ impl Session {
             Sent::Answered(response) => *response,
         };
         let (parts, body) = response.map_err(broken)?.into_parts();
-        marks.first_byte = Some(Instant::now());
+        let (came, now) = (watch.came(), Arrival::now());
+        marks.came(came.map_or(now, |came| came.first.not_before(begin)));
         let status = parts.status.as_u16();
         let keeps = wire.keeps_body && status != 204 && status != 304;
         let mut received = Vec::new();
@@ -204,7 +212,9 @@ impl Session {
             marks.partial = keeps.then_some(received);
             return Err(Cause::Stream(error));
         }
-        marks.done = Some(Instant::now());
+        let (came, now) = (watch.came(), Arrival::now());
+        marks.came(came.map_or(now, |came| came.last.not_before(begin)));
+        marks.done = marks.last_byte;
         Ok(Reply {
             status,
             reason: reason_of(parts.status).to_owned(),

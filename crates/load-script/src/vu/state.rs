@@ -87,7 +87,8 @@ impl VuState {
     pub(crate) fn new(context: VuContext, script: Arc<Script>, classes: Rc<Classes>) -> Self {
         let root = context.recorder.root();
         let network = script.network(context.run.options());
-        let client = Rc::new(Client::new(network, context.ids.in_instance));
+        let run = Arc::clone(&context.run);
+        let client = Rc::new(Client::new(network, context.ids.in_instance, run));
         Self {
             ids: context.ids,
             tagging: Tagging::new(root),
