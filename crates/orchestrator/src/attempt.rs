@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::answer::Answer;
 use crate::call::Context;
+use crate::dialect::Dialect;
 use crate::failure::Failure;
 use crate::registry::Detector;
 use crate::replicas::Replica;
@@ -108,6 +109,7 @@ fn request(
 ) -> Request<Sent> {
     let dialect = detector.settings.dialect;
     let body = context.bodies.of(dialect, &context.content);
+    let body_bytes = body.len();
     let mut request = Request::new(Sent::telling(body, progress.connected.clone()));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = replica.uri.clone();
@@ -117,7 +119,10 @@ fn request(
         Some(host) => drop(headers.insert(header::HOST, host.clone())),
         None => drop(headers.remove(header::HOST)),
     }
-    dialect.head(detector.name(), headers);
+    if dialect != Dialect::Native {
+        dialect.head(detector.name(), headers);
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body_bytes));
+    }
     if progress.number > 1 {
         headers.insert(names::ATTEMPT, HeaderValue::from(progress.number));
     }
@@ -126,9 +131,10 @@ fn request(
 }
 
 /// What all attempts of one request send. Those that each replaces are there already: looking up
-/// seven names for each attempt, and the memory for them, was a part of its cost.
+/// eight names for each attempt, and the memory for them, was a part of its cost.
 pub fn headers(
     request_id: &HeaderValue,
+    native_bytes: usize,
     tenant: Option<HeaderValue>,
     traceparent: Option<HeaderValue>,
 ) -> HeaderMap {
@@ -137,6 +143,7 @@ pub fn headers(
     let mut headers = HeaderMap::with_capacity(8);
     headers.insert(header::HOST, replaced.clone());
     headers.insert(header::CONTENT_TYPE, json);
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(native_bytes));
     headers.insert(names::REQUEST_ID, request_id.clone());
     headers.insert(names::ATTEMPT, HeaderValue::from_static("1"));
     headers.insert(names::DEADLINE_MS, replaced);

@@ -130,7 +130,7 @@ struct Head<'a> {
     timeline: &'a [DetectorTimeline],
     #[serde(skip_serializing_if = "Option::is_none")]
     resume_token: Option<&'a str>,
-    timestamp: String,
+    timestamp: jiff::Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     idempotency_key: Option<&'a str>,
 }
@@ -461,7 +461,7 @@ fn reply(answered: &Answered, origin: &Origin, cache: CacheStatus) -> Reply {
         // A kept answer took no detector's time.
         timeline: if kept { &[] } else { &answered.timeline },
         resume_token: answered.resume_token.as_deref(),
-        timestamp: jiff::Timestamp::now().to_string(),
+        timestamp: jiff::Timestamp::now(),
         idempotency_key: origin.idempotency_key.as_deref(),
     };
     let head_bytes = HEAD_BYTES + TIMELINE_BYTES * head.timeline.len();

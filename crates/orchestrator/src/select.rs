@@ -68,7 +68,8 @@ pub fn plan(request: &Accepted, registry: &Registry, rules: &Rules) -> Result<Pl
         .map(|name| canonical(registry, name))
         .collect();
     let (names, reason) = candidates(request, registry, policy);
-    let (mut seen, mut selected) = (Vec::new(), Vec::new());
+    let mut seen = Vec::with_capacity(names.len());
+    let mut selected = Vec::with_capacity(names.len());
     for name in names {
         let found = registry.find(name);
         let canonical = found.map_or(name, |detector| detector.name());
