@@ -11,6 +11,7 @@ mod health;
 mod k6_command;
 mod k6_diff;
 mod kill_nine;
+mod left_behind;
 mod log_output;
 mod many_vus;
 mod mock_commands;

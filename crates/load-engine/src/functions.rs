@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::state::RunState;
 use crate::vu::{Interrupt, ScriptError};
-use crate::worker::{Command, ask};
+use crate::worker::{Command, PATIENCE, ask};
 
 /// Why a function did not come to its end.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +25,7 @@ pub(crate) enum FunctionError {
     },
 }
 
-/// How long an interrupted function may take to end.
+/// How long a function that took too long may take to end.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Runs `setup` on the worker that takes these commands; what it returned is kept.
@@ -41,7 +41,7 @@ pub(crate) async fn setup(
     });
     let limit = run.options().setup_timeout();
     let done = within(asked, limit, &interrupt).await;
-    let done = done.ok_or(FunctionError::TimedOut {
+    let done = done.map_err(|TooLong| FunctionError::TimedOut {
         function: "setup",
         limit,
     })?;
@@ -65,25 +65,30 @@ pub(crate) async fn teardown(
     });
     let limit = run.options().teardown_timeout();
     let done = within(asked, limit, &interrupt).await;
-    let done = done.ok_or(FunctionError::TimedOut {
+    let done = done.map_err(|TooLong| FunctionError::TimedOut {
         function: "teardown",
         limit,
     })?;
     Ok(done.unwrap_or(Ok(()))?)
 }
 
+struct TooLong;
+
+/// What comes within the limit; `None` when that was interrupted and still does not come.
 async fn within<T>(
-    asked: impl Future<Output = T>,
+    asked: impl Future<Output = Option<T>>,
     limit: Duration,
     interrupt: &Interrupt,
-) -> Option<T> {
+) -> Result<Option<T>, TooLong> {
     tokio::pin!(asked);
-    match timeout(limit, &mut asked).await {
-        Ok(done) => Some(done),
-        Err(_) => {
+    tokio::select! {
+        biased;
+        done = &mut asked => Ok(done),
+        () = sleep(limit) => {
             interrupt.cancel();
             let _ = timeout(LAST_WORDS, asked).await; // its samples count
-            None
+            Err(TooLong)
         }
+        () = interrupt.cancelled() => Ok(timeout(PATIENCE, asked).await.unwrap_or(None)),
     }
 }

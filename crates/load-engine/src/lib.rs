@@ -5,9 +5,11 @@
 //! task there; executors decide when it iterates.
 
 pub mod archive;
+mod crew;
 mod executor;
 mod exit;
 mod functions;
+mod gather;
 pub mod go_text;
 pub mod health;
 pub mod inspect;
@@ -29,7 +31,8 @@ mod worker;
 
 pub use executor::Board;
 pub use exit::Exit;
-pub use run::{Failure, Gatherer, Outcome, Run, Workers, boards};
+pub use gather::Gatherer;
+pub use run::{Failure, Outcome, Run, Workers, boards};
 pub use state::{Asked, Instance, Phase, RunState, TestEnd};
 pub use vu::{
     Activation, Interrupt, Iteration, IterationEnd, Program, ScenarioState, ScriptError,

@@ -18,6 +18,8 @@ use crate::worker::{Command, Worker};
 pub(crate) struct Handle {
     /// Boxed: a channel has room for many messages from its first one on.
     pub(crate) jobs: mpsc::Sender<Box<Job>>,
+    /// Whose it is.
+    pub(crate) worker: usize,
 }
 
 /// All free VUs in the order in which they became so.
@@ -121,6 +123,6 @@ impl Pool {
             .ask(|reply| Command::Make { ids, reply })
             .await;
         made.unwrap_or(Err(ScriptError::Interrupted))
-            .map(|jobs| Handle { jobs })
+            .map(|jobs| Handle { jobs, worker })
     }
 }

@@ -6,16 +6,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use load_metrics::{
-    Aggregate, BatchSink, Delta, Filter, RecorderConfig, Registry, SystemTag, Tags, builtin,
+    Aggregate, BatchSink, Filter, RecorderConfig, Registry, SystemTag, Tags, builtin,
 };
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval_at, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::crew::Crew;
 use crate::executor::{self, Board, Stand};
 use crate::exit::Exit;
 use crate::functions::{self, FunctionError};
+use crate::gather::Gatherer;
 use crate::log::{Level, Logger};
 use crate::options::Options;
 use crate::plan::{self, Needs};
@@ -122,7 +123,7 @@ impl<P: Program> Run<P> {
             self.registry.register_filtered(expected_responses());
         }
         let workers = match self.start_workers() {
-            Ok(workers) => Rc::new(workers),
+            Ok(workers) => Crew::new(workers),
             Err(error) => {
                 self.logger
                     .error(&format!("the workers cannot start: {error}"));
@@ -139,23 +140,17 @@ impl<P: Program> Run<P> {
         }
         let ending = self.run_phases(&workers).await;
         self.state.finish();
-        self.gatherer
-            .gather(&workers, &self.aggregate, FINAL_GATHER)
-            .await;
+        self.gather_rest(&workers).await;
         self.warn_of_no_iterations(&ending);
         let (exit, failure) = self.conclude(ending);
         if let Some(linger) = self.linger.take() {
             self.state.enter(Phase::Ended);
             linger.cancelled().await;
-            self.gatherer
-                .gather(&workers, &self.aggregate, FINAL_GATHER)
-                .await;
+            self.gather_rest(&workers).await;
         }
         let summary = self.summarize();
         let files = self.handle_summary(&workers, &summary).await;
-        if let Ok(workers) = Rc::try_unwrap(workers) {
-            workers.into_iter().for_each(Worker::end);
-        }
+        workers.end();
         self.state.enter(Phase::Ended);
         Outcome {
             exit,
@@ -163,6 +158,35 @@ impl<P: Program> Run<P> {
             summary,
             files,
         }
+    }
+
+    /// Takes what workers have gathered; those that do not even answer now are left behind.
+    async fn gather_rest(&mut self, crew: &Crew) {
+        let workers: Vec<&Worker> = crew.all().collect();
+        let done = self
+            .gatherer
+            .gather(&workers, &self.aggregate, FINAL_GATHER)
+            .await;
+        for (worker, done) in workers.iter().zip(done) {
+            if !done && !worker.left().is_cancelled() {
+                worker.left().cancel();
+                self.state.note_left_behind("a function of the script", &self.logger);
+            }
+        }
+    }
+
+    /// A worker that can run a function of the script.
+    fn able<'a>(&self, crew: &'a Crew) -> Option<&'a Worker> {
+        let start = || match self.workers {
+            Workers::Local => Ok(Worker::local(self.kit())),
+            Workers::Threads(_) => Worker::on_thread(self.kit(), crew.len()),
+        };
+        let able = crew.able(start);
+        able.inspect_err(|error| {
+            self.logger
+                .error(&format!("a worker cannot start: {error}"));
+        })
+        .ok()
     }
 
     fn warn_of_no_iterations(&self, ending: &Ending) {
@@ -202,7 +226,7 @@ impl<P: Program> Run<P> {
     }
 
     /// Everything that VUs do, with the background tasks beside it.
-    async fn run_phases(&mut self, workers: &Rc<Vec<Worker>>) -> Ending {
+    async fn run_phases(&mut self, workers: &Crew) -> Ending {
         let mut sampling = JoinSet::new();
         sampling.spawn_local(sample_vus(Arc::clone(&self.state), Rc::clone(workers)));
         let over = CancellationToken::new();
@@ -224,7 +248,7 @@ impl<P: Program> Run<P> {
         ending
     }
 
-    async fn phases(&self, workers: &Rc<Vec<Worker>>) -> Ending {
+    async fn phases(&self, workers: &Crew) -> Ending {
         let stopped = self.state.stopped();
         let pool = Rc::new(Pool::new(Rc::clone(workers), self.segment.stripe()));
         let (needs, _) = boards(self.state.options(), &self.segment);
@@ -250,7 +274,10 @@ impl<P: Program> Run<P> {
         self.state.enter(Phase::Running);
         self.run_scenarios(workers, &pool).await;
         self.state.enter(Phase::Teardown);
-        let ending = self.teardown(&workers[0]).await;
+        let ending = match self.able(workers) {
+            Some(worker) => self.teardown(worker).await,
+            None => Ending::Done,
+        };
         self.state.finish();
         ending
     }
@@ -357,7 +384,7 @@ impl<P: Program> Run<P> {
 
     async fn handle_summary(
         &self,
-        workers: &[Worker],
+        workers: &Crew,
         summary: &Summary,
     ) -> Option<Vec<SummaryFile>> {
         // Also without such a function: as in k6 the init code runs once more.
@@ -365,7 +392,7 @@ impl<P: Program> Run<P> {
         let data = (self.summary_data)(summary);
         let interrupt = Interrupt::new();
         let token = interrupt.clone();
-        let asked = workers[0].ask(|reply| Command::Summary {
+        let asked = self.able(workers)?.ask(|reply| Command::Summary {
             data,
             interrupt: token,
             reply,
@@ -440,48 +467,6 @@ impl Failure {
     }
 }
 
-/// Collects what workers have gathered. A worker that is busy answers later; nothing is lost.
-pub struct Gatherer {
-    send: mpsc::UnboundedSender<Delta>,
-    receive: mpsc::UnboundedReceiver<Delta>,
-    outstanding: usize,
-}
-
-impl Default for Gatherer {
-    fn default() -> Self {
-        let (send, receive) = mpsc::unbounded_channel();
-        Self {
-            send,
-            receive,
-            outstanding: 0,
-        }
-    }
-}
-
-impl Gatherer {
-    /// Asks all workers and takes what comes within `limit`.
-    async fn gather(&mut self, workers: &[Worker], aggregate: &Mutex<Aggregate>, limit: Duration) {
-        for worker in workers {
-            if worker.tell(Command::Flush(self.send.clone())).await {
-                self.outstanding += 1;
-            }
-        }
-        let all = async {
-            while self.outstanding > 0 {
-                let Some(delta) = self.receive.recv().await else {
-                    return;
-                };
-                self.outstanding -= 1;
-                aggregate
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .absorb(delta);
-            }
-        };
-        let _ = timeout(limit, all).await; // what is late comes with the next time
-    }
-}
-
 /// What looks at thresholds while the run goes on.
 struct Watch {
     thresholds: Thresholds,
@@ -501,10 +486,15 @@ async fn watch(mut watch: Watch) -> (Thresholds, Gatherer) {
             () = watch.over.cancelled() => return (watch.thresholds, watch.gatherer),
             _ = ticks.tick() => {}
         }
-        watch
+        let workers: Vec<&Worker> = watch.workers.iter().collect();
+        let gathering = watch
             .gatherer
-            .gather(&watch.workers, &watch.aggregate, VUS_EVERY / 2)
-            .await;
+            .gather(&workers, &watch.aggregate, VUS_EVERY / 2);
+        tokio::select! {
+            biased;
+            () = watch.over.cancelled() => return (watch.thresholds, watch.gatherer),
+            _ = gathering => {}
+        }
         let run_time = watch.state.run_time();
         let mut aggregate = watch
             .aggregate
@@ -532,13 +522,13 @@ async fn sample_vus(state: Arc<RunState>, workers: Rc<Vec<Worker>>) {
         ];
         for (metric, count) in counts {
             let value = count.load(Ordering::Relaxed) as f64;
-            workers[0]
-                .tell(Command::Record {
-                    metric,
-                    tags: Vec::new(),
-                    value,
-                })
-                .await;
+            let command = Command::Record {
+                metric,
+                tags: Vec::new(),
+                value,
+            };
+            // One that has no room for it has been busy for long; the number is for the next tick to tell.
+            workers[0].try_tell(command);
         }
     }
 }

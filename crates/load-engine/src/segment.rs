@@ -68,11 +68,14 @@ impl Segment {
     /// # Errors
     /// When one is malformed or they do not fit.
     pub fn parse(segment: Option<&str>, sequence: Option<&str>) -> Result<Self, SegmentError> {
-        let Some(segment) = segment.filter(|text| !text.is_empty()) else {
+        let segment = segment.filter(|text| !text.is_empty());
+        let sequence = sequence.filter(|text| !text.is_empty());
+        if segment.is_none() && sequence.is_none() {
             return Ok(Self::full());
-        };
+        }
+        let segment = segment.unwrap_or("0:1");
         let (from, to) = parse_segment(segment)?;
-        let mut points = match sequence.filter(|text| !text.is_empty()) {
+        let mut points = match sequence {
             Some(sequence) => parse_sequence(sequence)?,
             None => vec![from, to],
         };

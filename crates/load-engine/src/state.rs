@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::health::Health;
+use crate::log::Logger;
 use crate::options::Options;
 use crate::worker::Command;
 
@@ -63,6 +64,7 @@ pub struct RunState {
     functions: watch::Sender<Option<mpsc::WeakSender<Command>>>,
     tainted: AtomicBool,
     setup_data: Mutex<Option<Arc<str>>>,
+    left_behind: Mutex<Vec<String>>,
 }
 
 /// What is asked of a run from outside.
@@ -122,6 +124,7 @@ impl RunState {
             functions: watch::Sender::new(None),
             tainted: AtomicBool::new(false),
             setup_data: Mutex::new(None),
+            left_behind: Mutex::default(),
         }
     }
 
@@ -264,6 +267,32 @@ impl RunState {
     /// What `setup` returned.
     pub fn setup_data(&self) -> Option<Arc<str>> {
         self.setup_data
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Notes whose thread did not come back from the script: nobody waits for it, and what it has gathered
+    /// is lost. Logged once for each.
+    pub(crate) fn note_left_behind(&self, whose: &str, logger: &Logger) {
+        let mut left = self
+            .left_behind
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if left.iter().any(|known| known == whose) {
+            return;
+        }
+        left.push(whose.to_owned());
+        drop(left);
+        logger.error(&format!(
+            "{whose} did not stop when told to: its thread is left behind, and the samples that were taken \
+             there since the last flush are lost"
+        ));
+    }
+
+    /// Whose threads were left behind.
+    pub fn left_behind(&self) -> Vec<String> {
+        self.left_behind
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()

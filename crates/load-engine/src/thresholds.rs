@@ -105,9 +105,11 @@ impl Watch {
         let parent = registry.find(base).ok_or_else(unknown)?;
         let rules = rules.iter().map(|rule| Rule::new(rule, name, parent.kind));
         let rules = rules.collect::<Result<_, _>>()?;
+        let mut name = name.to_owned();
         let metric = match selector {
             None => parent.id,
             Some((suffix, tags)) => {
+                name = format!("{base}{{{suffix}}}");
                 let suffix = suffix.to_owned();
                 registry.register_filtered(Filter {
                     parent: parent.id,
@@ -118,7 +120,7 @@ impl Watch {
         };
         Ok(Self {
             metric,
-            name: name.to_owned(),
+            name,
             kind: parent.kind,
             rules,
         })
@@ -143,7 +145,7 @@ impl Rule {
         let expression = Expression::parse(&rule.expression)?;
         expression.check_kind(&rule.expression, metric, kind)?;
         Ok(Self {
-            text: rule.expression.clone(),
+            text: rule.expression.trim().to_owned(),
             expression,
             abort_on_fail: rule.abort_on_fail,
             delay: rule.delay_abort_eval.unwrap_or_default(),

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use load_metrics::{Delta, Recorder, RecorderConfig, Registry, UnixNanos};
 use serde_json::Value;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::LocalSet;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use crate::job::{Desk, Job, work};
 use crate::log::Logger;
@@ -44,8 +47,10 @@ pub(crate) enum Command {
         tags: Vec<(String, String)>,
         value: f64,
     },
+    /// Say that the thread still gets round to commands.
+    Answer(oneshot::Sender<()>),
     /// Hand over what has gathered.
-    Flush(mpsc::UnboundedSender<Delta>),
+    Flush(oneshot::Sender<Delta>),
 }
 
 /// What `handleSummary` returned.
@@ -64,7 +69,17 @@ pub(crate) struct Kit<P> {
 pub(crate) struct Worker {
     commands: mpsc::Sender<Command>,
     thread: Option<JoinHandle<()>>,
+    left: LeftBehind,
+    /// Held by whoever finds out whether the thread still answers.
+    asking: Mutex<()>,
 }
+
+/// Set when a worker's thread does not come back from a script: nobody waits for it any more.
+pub(crate) type LeftBehind = CancellationToken;
+
+/// How long what was told to end may take, and how long its thread may then keep silent, before the thread
+/// is left behind. A turn of a VU lasts hundredths of a second: only a native that asks nobody takes so long.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Commands that may wait; the sender waits when there are more.
 const WAITING: usize = 64;
@@ -101,6 +116,8 @@ impl Worker {
         Ok(Self {
             commands,
             thread: Some(thread),
+            left: LeftBehind::new(),
+            asking: Mutex::default(),
         })
     }
 
@@ -111,6 +128,8 @@ impl Worker {
         Self {
             commands,
             thread: None,
+            left: LeftBehind::new(),
+            asking: Mutex::default(),
         }
     }
 
@@ -119,17 +138,26 @@ impl Worker {
         &self.commands
     }
 
-    /// Asks for something; `None` when the worker has ended.
+    /// Asks for something; `None` when the worker has ended or was left behind.
     pub(crate) async fn ask<T>(
         &self,
         command: impl FnOnce(oneshot::Sender<T>) -> Command,
     ) -> Option<T> {
-        ask(&self.commands, command).await
+        tokio::select! {
+            biased;
+            () = self.left.cancelled() => None,
+            answer = ask(&self.commands, command) => answer,
+        }
     }
 
-    /// Tells something without waiting for it to be done; false when the worker has ended.
+    /// Tells something without waiting for it to be done; false when the worker has ended or was left
+    /// behind.
     pub(crate) async fn tell(&self, command: Command) -> bool {
-        self.commands.send(command).await.is_ok()
+        tokio::select! {
+            biased;
+            () = self.left.cancelled() => false,
+            sent = self.commands.send(command) => sent.is_ok(),
+        }
     }
 
     /// Tells something if the worker can take it now.
@@ -137,10 +165,26 @@ impl Worker {
         self.commands.try_send(command).is_ok()
     }
 
-    /// Ends the worker and waits for its thread.
+    /// Set when its thread is left behind.
+    pub(crate) fn left(&self) -> &LeftBehind {
+        &self.left
+    }
+
+    /// Leaves its thread behind when that does not answer within [`PATIENCE`].
+    pub(crate) async fn leave_if_silent(&self) {
+        let _asking = self.asking.lock().await;
+        if timeout(PATIENCE, self.ask(Command::Answer)).await.is_err() {
+            self.left.cancel();
+        }
+    }
+
+    /// Ends the worker and waits for its thread, unless that was left behind: it ends when it comes to it, or
+    /// with the process.
     pub(crate) fn end(mut self) {
         drop(self.commands);
-        if let Some(thread) = self.thread.take() {
+        if let Some(thread) = self.thread.take()
+            && !self.left.is_cancelled()
+        {
             // A panic on the worker has been reported by the panic hook.
             let _ = thread.join();
         }
@@ -225,6 +269,9 @@ async fn serve<P: Program>(kit: Kit<P>, mut inbox: mpsc::Receiver<Command>) {
                 let pairs: Vec<_> = tags.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
                 let tags = recorder.extend(&recorder.root(), &pairs);
                 recorder.record(metric, &tags, now(), value);
+            }
+            Command::Answer(reply) => {
+                let _ = reply.send(()); // too late when nobody waits any more
             }
             Command::Flush(reply) => {
                 recorder.flush();

@@ -86,9 +86,19 @@ pub enum ExpressionError {
         base: String,
     },
     /// A metric name with broken braces.
-    #[error("parsing metric name failed, metric \"{0}\" has unmatched opening/close curly brace")]
+    #[error("{NO_NAME}, metric \"{0}\" has unmatched opening/close curly brace")]
     Braces(String),
+    /// A metric name that goes on after its braces.
+    #[error("{NO_NAME}, metric \"{0}\" lacks a closing curly brace in its last position")]
+    LastBrace(String),
+    /// A tag in the braces without a name or a value.
+    #[error("{NO_NAME}, metric \"{0}\" tag expression is malformed")]
+    Tag(String),
 }
+
+/// How all faults of a metric's name begin.
+const NO_NAME: &str =
+    "unable to validate threshold expressions; reason: parsing metric name failed";
 
 impl Expression {
     /// Reads an expression.
@@ -145,7 +155,7 @@ impl Expression {
             Kind::Rate => (matches!(self.aggregation, A::Rate), "rate"),
             Kind::Trend => (
                 !matches!(self.aggregation, A::Count | A::Rate | A::Value),
-                "avg, min, max, med, p(N)",
+                "avg, min, max, med, p",
             ),
         };
         if fits {
@@ -235,7 +245,7 @@ pub type Selector<'a> = (&'a str, Vec<(String, String)>);
 /// quotes and spaces around keys and values do not count.
 ///
 /// # Errors
-/// When the braces do not match or a pair has no value.
+/// When the braces do not match, or a pair has no name or no value.
 pub fn parse_selector(text: &str) -> Result<(&str, Option<Selector<'_>>), ExpressionError> {
     let Some((base, rest)) = text.split_once('{') else {
         let closes = text.contains('}');
@@ -245,12 +255,18 @@ pub fn parse_selector(text: &str) -> Result<(&str, Option<Selector<'_>>), Expres
             Ok((text, None))
         };
     };
-    let broken = || ExpressionError::Braces(text.to_owned());
+    let broken = || match rest.contains('}') {
+        true => ExpressionError::LastBrace(text.to_owned()),
+        false => ExpressionError::Braces(text.to_owned()),
+    };
     let inside = rest.trim_end().strip_suffix('}').ok_or_else(broken)?;
+    let inside = inside.trim();
     let mut tags = Vec::new();
     for pair in split_outside_braces(inside) {
-        let (key, value) = pair.split_once(':').unwrap_or((pair, ""));
-        tags.push((unquote(key), unquote(value)));
+        let tag = pair.split_once(':');
+        let tag = tag.map(|(key, value)| (unquote(key), unquote(value)));
+        let tag = tag.filter(|(key, value)| !key.is_empty() && !value.is_empty());
+        tags.push(tag.ok_or_else(|| ExpressionError::Tag(pair.trim().to_owned()))?);
     }
     Ok((base, Some((inside, tags))))
 }
@@ -276,7 +292,6 @@ fn split_outside_braces(text: &str) -> Vec<&str> {
         }
     }
     parts.push(&text[start..]);
-    parts.retain(|part| !part.trim().is_empty());
     parts
 }
 

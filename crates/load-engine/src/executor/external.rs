@@ -139,7 +139,7 @@ impl Group<'_> {
     async fn empty(&mut self, from: usize) {
         for place in self.places.iter_mut().skip(from) {
             if let Some(occupied) = place {
-                let _ = (&mut occupied.vu.ended).await; // an error is an end, too
+                self.stand.end(&mut occupied.vu).await;
             }
             if let Some(left) = place.take() {
                 self.stand.release(left.vu);

@@ -79,7 +79,7 @@ async fn leave_if_due(stand: &Stand, place: &mut Option<Place>, now: Instant) {
     }
     occupied.interrupt.cancel();
     if !left {
-        let _ = (&mut occupied.vu.ended).await; // an error is an end, too
+        stand.end(&mut occupied.vu).await;
     }
     if let Some(place) = place.take() {
         stand.release(place.vu);
@@ -106,7 +106,7 @@ pub(super) async fn take_step(stand: &Stand, places: &mut Places, step: Step, gr
             continue;
         }
         if let Some(mut left) = place.take() {
-            let _ = (&mut left.vu.ended).await; // it has left its seat: this is soon
+            stand.end(&mut left.vu).await; // it has left its seat: this is soon
             stand.release(left.vu);
         }
         *place = Some(occupy(stand).await);
@@ -137,10 +137,10 @@ pub(super) async fn finish(stand: &Stand, places: Places) {
         leaving.push(async move {
             tokio::select! {
                 biased;
-                _ = &mut place.vu.ended => {}
+                () = stand.end(&mut place.vu) => {}
                 () = sleep_until(stop) => {
                     place.interrupt.cancel();
-                    let _ = (&mut place.vu.ended).await; // an error is an end, too
+                    stand.end(&mut place.vu).await;
                 }
             }
             place.vu

@@ -5,9 +5,10 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use futures_util::future::join_all;
 use load_metrics::{SystemTag, builtin};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::job::Job;
 use crate::log::Logger;
@@ -18,7 +19,7 @@ use crate::segment::{Segment, Stripe};
 use crate::source::Source;
 use crate::state::RunState;
 use crate::vu::{Activation, Interrupt, ScenarioState};
-use crate::worker::{Command, Worker};
+use crate::worker::{Command, PATIENCE, Worker};
 
 /// One scenario's place in a run.
 pub(crate) struct Stand {
@@ -62,7 +63,9 @@ struct Ended {
 /// A VU that works for a scenario.
 pub(super) struct Running {
     handle: Handle,
+    /// A VU whose thread was left behind has not ended and never will.
     pub(super) ended: oneshot::Receiver<()>,
+    interrupt: Interrupt,
 }
 
 impl Board {
@@ -156,16 +159,41 @@ impl Stand {
     ) -> Running {
         let (ended, ending) = oneshot::channel();
         let job = Job {
-            activation: self.activation(interrupt),
+            activation: self.activation(interrupt.clone()),
             source,
             ended,
         };
         // When the worker has ended the job is dropped, and with it `ended`: the VU counts as free.
-        let _ = handle.jobs.send(Box::new(job)).await;
+        tokio::select! {
+            biased;
+            () = self.workers[handle.worker].left().cancelled() => {}
+            _ = handle.jobs.send(Box::new(job)) => {}
+        }
         Running {
             handle,
             ended: ending,
+            interrupt,
         }
+    }
+
+    /// Waits until the VU has ended, or its thread is left behind: as soon as it was told to end that must
+    /// not take long.
+    pub(super) async fn end(&self, vu: &mut Running) {
+        let worker = &self.workers[vu.handle.worker];
+        tokio::select! {
+            biased;
+            _ = &mut vu.ended => return, // an error is an end, too
+            () = worker.left().cancelled() => {}
+            () = vu.interrupt.cancelled() => {}
+        }
+        while !worker.left().is_cancelled() {
+            if timeout(PATIENCE, &mut vu.ended).await.is_ok() {
+                return;
+            }
+            worker.leave_if_silent().await;
+        }
+        let whose = format!("a virtual user of scenario '{}'", self.scenario.name);
+        self.run.note_left_behind(&whose, &self.logger);
     }
 
     /// Waits for VUs: until the regular end they work on, then `stop` is called and they have the
@@ -173,22 +201,18 @@ impl Stand {
     pub(super) async fn finish(&self, mut running: Vec<Running>, stop: impl FnOnce()) {
         let regular_end = self.regular_end();
         {
-            let all = async {
-                for vu in &mut running {
-                    let _ = (&mut vu.ended).await; // an error is an end, too
-                }
-            };
+            let all = join_all(running.iter_mut().map(|vu| self.end(vu)));
             tokio::pin!(all);
             let in_time = tokio::select! {
                 biased;
-                () = &mut all => true,
+                _ = &mut all => true,
                 () = sleep_until(regular_end) => false,
             };
             if !in_time {
                 stop();
                 tokio::select! {
                     biased;
-                    () = &mut all => {}
+                    _ = &mut all => {}
                     () = sleep_until(regular_end + self.scenario.graceful_stop()) => {
                         self.interrupt.cancel();
                         all.await;
@@ -215,7 +239,10 @@ impl Stand {
             tags: self.tags(),
             value: count as f64,
         };
-        self.workers[0].tell(command).await;
+        // There is none only when all were left behind, and this was said.
+        if let Some(worker) = self.able_worker() {
+            worker.tell(command).await;
+        }
     }
 
     /// Counts iterations that could not be begun, if that can be done without waiting.
@@ -226,7 +253,14 @@ impl Stand {
             tags: self.tags(),
             value: count as f64,
         };
-        self.workers[0].try_tell(command)
+        self.able_worker()
+            .is_some_and(|worker| worker.try_tell(command))
+    }
+
+    fn able_worker(&self) -> Option<&Worker> {
+        self.workers
+            .iter()
+            .find(|worker| !worker.left().is_cancelled())
     }
 
     fn activation(&self, interrupt: Interrupt) -> Activation {

@@ -18,12 +18,11 @@ pub enum DurationError {
 /// # Errors
 /// When the text is neither.
 pub fn parse_extended(text: &str) -> Result<Duration, DurationError> {
-    let bare = text.trim();
-    if let Ok(millis) = bare.parse::<f64>() {
+    if let Ok(millis) = text.parse::<f64>() {
         return from_millis(millis).ok_or_else(|| DurationError::Negative(text.to_owned()));
     }
-    let Some((days, rest)) = bare.split_once('d') else {
-        return parse(bare);
+    let Some((days, rest)) = text.split_once('d') else {
+        return parse(text);
     };
     let days: u64 = days
         .parse()
@@ -165,7 +164,7 @@ mod tests {
 
     #[test]
     fn what_is_no_duration_is_refused() {
-        for text in ["", "s", "1x", "1s2", "-1s", "-5", "1.s.", "d", "1hh"] {
+        for text in ["", "s", " 1s", "1s ", "1x", "1s2", "-1s", "-5", "1.s.", "d", "1hh"] {
             assert!(parse_extended(text).is_err(), "{text}");
         }
     }

@@ -37,6 +37,19 @@ const PLAIN: &[(&str, &str)] = &[
     ("K6_DISCARD_RESPONSE_BODIES", "discardResponseBodies"),
 ];
 
+/// Options that are true or false.
+const SWITCHES: &[&str] = &[
+    "paused",
+    "noSetup",
+    "noTeardown",
+    "insecureSkipTLSVerify",
+    "throw",
+    "noConnectionReuse",
+    "noVUConnectionReuse",
+    "noCookiesReset",
+    "discardResponseBodies",
+];
+
 /// Variables that hold a comma-separated list.
 const LISTS: &[(&str, &str)] = &[
     ("K6_SUMMARY_TREND_STATS", "summaryTrendStats"),
@@ -62,8 +75,7 @@ pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Options, Option
     let mut options = Options::default();
     for (name, option) in PLAIN {
         let Some(text) = variable(name) else { continue };
-        let value = Value::String(text);
-        put(&mut options, (name, option), &value)?;
+        put(&mut options, (name, option), &value_of(option, text))?;
     }
     for (name, option) in LISTS {
         let Some(text) = variable(name) else { continue };
@@ -103,10 +115,22 @@ pub fn set_text(options: &mut Options, option: &str, text: &str) -> Result<(), O
         options,
         &At {
             path: option,
-            value: &Value::String(text.to_owned()),
+            value: &value_of(option, text.to_owned()),
         },
     )
     .map(drop)
+}
+
+/// A text as the option's value: switches are read as Go reads them.
+fn value_of(option: &str, text: String) -> Value {
+    if !SWITCHES.contains(&option) {
+        return Value::String(text);
+    }
+    match text.as_str() {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Value::Bool(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Value::Bool(false),
+        _ => Value::String(text),
+    }
 }
 
 /// Sets one option from a list of texts, as flags do.

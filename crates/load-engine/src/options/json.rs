@@ -52,7 +52,7 @@ pub(super) fn set(options: &mut Options, at: &At<'_>) -> Result<bool, OptionErro
         "vus" => options.vus = Some(at.int()?),
         "duration" => options.duration = Some(at.duration()?),
         "iterations" => options.iterations = Some(at.int()?),
-        "stages" => options.stages = Some(stages(at)?),
+        "stages" => options.stages = Some(stages(at, Fields::Any)?),
         "scenarios" => options.scenarios = Some(scenarios(at)?),
         "executionsegment" => options.execution_segment = Some(at.string()?),
         "executionsegmentsequence" => options.execution_segment_sequence = Some(at.string()?),
@@ -64,7 +64,10 @@ pub(super) fn set(options: &mut Options, at: &At<'_>) -> Result<bool, OptionErro
         "thresholds" => options.thresholds = Some(thresholds(at)?),
         "miniterationduration" => options.min_iteration_duration = Some(at.duration()?),
         "cloud" => options.cloud = Some(at.value.clone()),
-        "ext" => options.ext = Some(at.value.clone()),
+        "ext" => {
+            at.map()?;
+            options.ext = Some(at.value.clone());
+        }
         "summarytrendstats" => options.summary_trend_stats = Some(at.strings()?),
         "summarytimeunit" => options.summary_time_unit = Some(at.string()?),
         "systemtags" => options.system_tags = Some(system_tags(at)?),
@@ -95,7 +98,7 @@ fn set_client(options: &mut Options, at: &At<'_>) -> Result<bool, OptionError> {
         "throw" => options.throw = Some(at.bool()?),
         "blacklistips" => options.blacklist_ips = Some(networks(at)?),
         "blockhostnames" => options.block_hostnames = Some(host_patterns(at)?),
-        "hosts" => options.hosts = Some(at.string_map()?),
+        "hosts" => options.hosts = Some(hosts(at)?),
         "noconnectionreuse" => options.no_connection_reuse = Some(at.bool()?),
         "novuconnectionreuse" => options.no_vu_connection_reuse = Some(at.bool()?),
         "nocookiesreset" => options.no_cookies_reset = Some(at.bool()?),
@@ -105,18 +108,26 @@ fn set_client(options: &mut Options, at: &At<'_>) -> Result<bool, OptionError> {
     Ok(true)
 }
 
-fn stages(at: &At<'_>) -> Result<Vec<Stage>, OptionError> {
+/// Whether fields that mean nothing are passed over, as k6 does outside of scenarios.
+#[derive(Clone, Copy, PartialEq)]
+enum Fields {
+    Any,
+    Known,
+}
+
+fn stages(at: &At<'_>, fields: Fields) -> Result<Vec<Stage>, OptionError> {
     let list = at.list()?.iter().enumerate();
     list.map(|(n, value)| {
-        stage(&At {
+        let at = At {
             path: &format!("{}[{n}]", at.path),
             value,
-        })
+        };
+        stage(&at, fields)
     })
     .collect()
 }
 
-fn stage(at: &At<'_>) -> Result<Stage, OptionError> {
+fn stage(at: &At<'_>, fields: Fields) -> Result<Stage, OptionError> {
     let (mut duration, mut target) = (None, None);
     for (key, value) in at.map()? {
         let inner = At {
@@ -126,6 +137,9 @@ fn stage(at: &At<'_>) -> Result<Stage, OptionError> {
         match key.as_str() {
             "duration" => duration = Some(inner.duration()?),
             "target" => target = Some(inner.int()?),
+            _ if fields == Fields::Known => {
+                return Err(at.bad(format!("unknown field '{key}' for a stage")));
+            }
             _ => {}
         }
     }
@@ -173,7 +187,12 @@ fn scenario(name: &str, at: &At<'_>) -> Result<Scenario, OptionError> {
             "exec" => scenario.exec = Some(inner.string()?),
             "env" => scenario.env = Some(inner.string_map()?),
             "tags" => scenario.tags = Some(inner.string_map()?),
-            "options" => scenario.options = Some(value.clone()),
+            "options" => {
+                if let Some(key) = inner.map()?.keys().find(|key| *key != "browser") {
+                    return Err(inner.bad(format!("unknown field '{key}' for the options")));
+                }
+                scenario.options = Some(value.clone());
+            }
             _ if set_executor(&mut scenario.executor, key, &inner)? => {}
             _ => {
                 let executor = scenario.executor.name();
@@ -212,7 +231,7 @@ fn set_executor(executor: &mut Executor, key: &str, at: &At<'_>) -> Result<bool,
         (Executor::ConstantVus(c), "vus") => c.vus = Some(at.int()?),
         (Executor::ConstantVus(c), "duration") => c.duration = Some(at.duration()?),
         (Executor::RampingVus(c), "startVUs") => c.start_vus = Some(at.int()?),
-        (Executor::RampingVus(c), "stages") => c.stages = Some(stages(at)?),
+        (Executor::RampingVus(c), "stages") => c.stages = Some(stages(at, Fields::Known)?),
         (Executor::RampingVus(c), "gracefulRampDown") => {
             c.graceful_ramp_down = Some(at.duration()?);
         }
@@ -233,7 +252,7 @@ fn set_executor(executor: &mut Executor, key: &str, at: &At<'_>) -> Result<bool,
         (Executor::RampingArrivalRate(c), key) => match key {
             "startRate" => c.start_rate = Some(at.int()?),
             "timeUnit" => c.time_unit = Some(at.duration()?),
-            "stages" => c.stages = Some(stages(at)?),
+            "stages" => c.stages = Some(stages(at, Fields::Known)?),
             "preAllocatedVUs" => c.pre_allocated_vus = Some(at.int()?),
             "maxVUs" => c.max_vus = Some(at.int()?),
             _ => return Ok(false),
@@ -250,7 +269,11 @@ fn thresholds(at: &At<'_>) -> Result<IndexMap<String, Vec<Threshold>>, OptionErr
     let mut metrics = IndexMap::new();
     for (metric, value) in at.map()? {
         let path = format!("thresholds.{metric}");
-        let list = At { path: &path, value }.list()?.iter().enumerate();
+        let list = match value {
+            Value::Null => &[],
+            _ => At { path: &path, value }.list()?,
+        };
+        let list = list.iter().enumerate();
         let read = list
             .map(|(n, value)| {
                 threshold(&At {
@@ -273,6 +296,9 @@ fn threshold(at: &At<'_>) -> Result<Threshold, OptionError> {
     };
     if at.value.is_string() {
         read.expression = at.string()?;
+        return Ok(read);
+    }
+    if at.value.is_null() {
         return Ok(read);
     }
     for (key, value) in at.map()?.iter().filter(|(_, value)| !value.is_null()) {
@@ -380,14 +406,39 @@ fn networks(at: &At<'_>) -> Result<Vec<String>, OptionError> {
     Ok(networks)
 }
 
-/// Whether a text is an address or a CIDR block.
-pub(super) fn is_network(text: &str) -> bool {
-    let (address, bits) = text.split_once('/').unwrap_or((text, ""));
+/// Whether a text is a CIDR block.
+fn is_network(text: &str) -> bool {
+    let Some((address, bits)) = text.split_once('/') else {
+        return false;
+    };
     let Ok(address) = address.parse::<std::net::IpAddr>() else {
         return false;
     };
     let most = if address.is_ipv4() { 32 } else { 128 };
-    !text.contains('/') || bits.parse::<u8>().is_ok_and(|bits| bits <= most)
+    bits.parse::<u8>().is_ok_and(|bits| bits <= most)
+}
+
+fn hosts(at: &At<'_>) -> Result<IndexMap<String, String>, OptionError> {
+    let hosts = at.string_map()?;
+    for (host, address) in &hosts {
+        if !is_host_and_port(host) {
+            return Err(at.bad(format!("invalid host pattern '{host}'")));
+        }
+        let port = match address.parse::<std::net::IpAddr>() {
+            Ok(_) => None,
+            Err(_) => address.rsplit_once(':').map(|(_, port)| port),
+        };
+        if port.is_some_and(|port| port.parse::<u16>().is_err()) {
+            return Err(at.bad(format!("'{address}' has no valid port")));
+        }
+    }
+    Ok(hosts)
+}
+
+/// Whether a text is a name whose first character may be a wildcard, with or without a port.
+fn is_host_and_port(text: &str) -> bool {
+    let (host, port) = text.split_once(':').unwrap_or((text, "0"));
+    port.parse::<u16>().is_ok() && !host.chars().skip(1).any(|c| c == '*')
 }
 
 fn host_patterns(at: &At<'_>) -> Result<Vec<String>, OptionError> {
@@ -397,6 +448,10 @@ fn host_patterns(at: &At<'_>) -> Result<Vec<String>, OptionError> {
         return Err(at.bad(format!(
             "invalid hostname pattern '{bad}': only a leading * is allowed"
         )));
+    }
+    let is_known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '*');
+    if let Some(bad) = patterns.iter().find(|pattern| !pattern.chars().all(is_known)) {
+        return Err(at.bad(format!("invalid hostname pattern '{bad}'")));
     }
     Ok(patterns)
 }

@@ -32,7 +32,7 @@ pub fn scenarios(
             let own = own.join(", ");
             faults.push(format!("scenario {name} has configuration errors: {own}"));
         }
-        if !has_function(function) {
+        if !function.is_empty() && !has_function(function) {
             faults.push(format!(
                 "executor {name}: function '{function}' not found in exports"
             ));
@@ -53,6 +53,9 @@ pub fn scenarios(
 fn scenario_faults(scenario: &Scenario) -> Vec<String> {
     let mut faults = Vec::new();
     let valid = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if scenario.name.is_empty() {
+        faults.push("scenario name can't be empty".to_owned());
+    }
     if scenario.name.is_empty() || !scenario.name.chars().all(valid) {
         faults.push(
             "the scenario name should contain only numbers, latin letters, underscores, and dashes"
@@ -123,9 +126,15 @@ fn scenario_faults(scenario: &Scenario) -> Vec<String> {
                 faults.push("the number of VUs can't be negative".to_owned());
             }
             if c.max_vus.is_some_and(|most| most < vus) {
+                let most = c.max_vus.unwrap_or_default();
                 faults.push(format!(
-                    "the specified maxVUs must be more than or equal to the VUs ({vus})"
+                    "the number of active VUs ({vus}) must be less than or equal to the number of maxVUs ({most})"
                 ));
+            }
+            if c.duration.is_none() {
+                faults.push(
+                    "the duration must be specified, for infinite duration use 0".to_owned(),
+                );
             }
             if scenario.graceful_stop.is_some_and(|grace| !grace.is_zero()) {
                 faults.push(

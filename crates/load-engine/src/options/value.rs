@@ -51,8 +51,6 @@ impl<'a> At<'a> {
     pub(super) fn bool(&self) -> Result<bool, OptionError> {
         match self.value {
             Value::Bool(flag) => Ok(*flag),
-            Value::String(text) if text == "true" || text == "1" => Ok(true),
-            Value::String(text) if text == "false" || text == "0" => Ok(false),
             _ => Err(self.not("true or false")),
         }
     }
@@ -75,6 +73,14 @@ impl<'a> At<'a> {
             .as_str()
             .map(str::to_owned)
             .ok_or_else(|| self.not("a string"))
+    }
+
+    /// A string among others; what is null is the empty one.
+    fn inner_string(&self) -> Result<String, OptionError> {
+        match self.value {
+            Value::Null => Ok(String::new()),
+            _ => self.string(),
+        }
     }
 
     pub(super) fn duration(&self) -> Result<Duration, OptionError> {
@@ -112,7 +118,7 @@ impl<'a> At<'a> {
                 path: &format!("{}[{n}]", self.path),
                 value,
             }
-            .string()
+            .inner_string()
         })
         .collect()
     }
@@ -123,7 +129,7 @@ impl<'a> At<'a> {
                 path: &format!("{}.{key}", self.path),
                 value,
             }
-            .string()?;
+            .inner_string()?;
             Ok((key.clone(), text))
         };
         self.map()?.iter().map(read).collect()

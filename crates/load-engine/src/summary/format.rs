@@ -19,6 +19,9 @@ pub(super) fn value(value: f64, kind: Kind, contains: Contains, time_unit: &str)
 
 /// At most six decimals, no zeros at the end.
 pub(super) fn plain(value: f64) -> String {
+    if value.is_infinite() {
+        return if value > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
+    }
     without_zeros(format!("{value:.6}"))
 }
 

@@ -12,12 +12,14 @@ impl Selection {
         value(self.attribute(&name)?)
     }
 
-    /// `data()`: all of them by camel-cased key, nothing without a node.
+    /// `data()`: all of them by camel-cased key, nothing without a node or where that has no attributes.
     #[must_use]
     pub fn all_data(&self) -> Option<Vec<(String, Value)>> {
-        let element = self.document().element(*self.nodes().first()?);
-        let attributes = element.into_iter().flat_map(|element| &element.attributes);
-        let data = attributes.filter_map(|attribute| {
+        let element = self.document().element(*self.nodes().first()?)?;
+        if element.attributes.is_empty() {
+            return None;
+        }
+        let data = element.attributes.iter().filter_map(|attribute| {
             Some((
                 camel(attribute.name.strip_prefix("data-")?),
                 value(&attribute.value)?,

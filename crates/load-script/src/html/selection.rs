@@ -107,6 +107,11 @@ impl Selection {
     /// `get(index)`: the node at an index, which counts from the end if negative.
     #[must_use]
     pub fn get(&self, index: i64) -> Option<NodeId> {
+        // As in k6 the first of all cannot be counted from the end.
+        let size = i64::try_from(self.nodes.len()).ok()?;
+        if index.checked_neg() == Some(size) {
+            return None;
+        }
         self.place(index).map(|place| self.nodes[place])
     }
 

@@ -179,15 +179,20 @@ impl Url {
 
     /// The text without user name and password, for tags and logs.
     pub(crate) fn clean(&self) -> String {
+        self.clean_of(&self.text)
+    }
+
+    /// The same of the text as it was written.
+    pub(crate) fn clean_of(&self, written: &str) -> String {
         let Some(userinfo) = &self.userinfo else {
-            return self.text.clone();
+            return written.to_owned();
         };
         let masked = if userinfo.contains(':') {
             "****:****@"
         } else {
             "****@"
         };
-        self.text.replacen(&format!("{userinfo}@"), masked, 1)
+        written.replacen(&format!("{userinfo}@"), masked, 1)
     }
 
     /// The text without user name and password.

@@ -59,9 +59,7 @@ fn make<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     if !vu.is_init() {
         return Err(plain("new SharedArray must be called in the init context"));
     }
-    let name = call
-        .given(0)
-        .map_or(Ok(String::new()), |name| convert::to_text(&name))?;
+    let name = call.text(0)?;
     if name.is_empty() {
         return Err(plain("empty name provided to SharedArray's constructor"));
     }

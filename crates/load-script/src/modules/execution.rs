@@ -17,6 +17,7 @@ use crate::vu::state::{Abortion, Phase};
 
 pub(super) fn build<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
     let exports = Object::new(ctx.clone())?;
+    // Not accessors that throw in init code, as k6's are: what is imported by name is read then.
     define(
         &exports,
         c"instance",
@@ -216,7 +217,7 @@ fn vu_iteration_instance<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 }
 
 fn vu_iteration_scenario<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    in_scenario(call)?;
+    not_in_init(call, "VU")?;
     number(
         call,
         iteration(call).map_or(0, |it| it.in_vu_scenario) as f64,

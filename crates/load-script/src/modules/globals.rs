@@ -2,7 +2,7 @@
 
 use load_engine::log::Level;
 use rand::RngExt;
-use rquickjs::{Ctx, Object};
+use rquickjs::{Ctx, Object, Value};
 
 use super::{text, timers, webcrypto};
 use crate::js::convert;
@@ -83,18 +83,32 @@ fn log<'js>(call: &Call<'_, 'js>, level: Level) -> Outcome<'js> {
         if index > 0 {
             line.push(' ');
         }
-        let value = call.arg(index);
-        // Objects are shown as JSON; what has no JSON (functions) as null, text as it is.
-        if value.is_object() && !value.is_error() {
-            line.push_str(&convert::to_json(&value)?.unwrap_or_else(|| "null".to_owned()));
-        } else if value.is_error() {
-            line.push_str(&convert::to_json(&value)?.unwrap_or_default());
-        } else {
-            line.push_str(&convert::to_text(&value)?);
-        }
+        line.push_str(&shown(&call.arg(index))?);
     }
     call.vu().logger.log(level, &line, &[("source", "console")]);
     Ok(call.undefined())
+}
+
+/// Objects are shown as JSON; what has no JSON (functions) as null, what cannot be made JSON (for what is in
+/// it, or for what it throws) by `String(…)`; text as it is.
+fn shown(value: &Value<'_>) -> Result<String, Throw> {
+    if let Some(symbol) = value.as_symbol() {
+        return Ok(symbol.description()?.get().unwrap_or_default());
+    }
+    if !value.is_object() {
+        return convert::to_text(value);
+    }
+    match convert::to_json(value) {
+        Ok(Some(json)) => Ok(json),
+        Ok(None) if value.is_error() => Ok(String::new()),
+        Ok(None) => Ok("null".to_owned()),
+        Err(Throw::Interrupted) => Err(Throw::Interrupted),
+        Err(throw) => {
+            exception::raise(value.ctx(), throw);
+            exception::take(value.ctx()).map_err(|_| Throw::Interrupted)?;
+            convert::to_text(value)
+        }
+    }
 }
 
 fn open<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {

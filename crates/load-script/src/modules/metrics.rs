@@ -12,6 +12,7 @@ use crate::js::convert;
 use crate::js::native::{
     Call, Outcome, Throw, Visible, constructor_or_function, define, define_constant, method, plain,
 };
+use crate::js::own_methods;
 use crate::vu::state::now;
 
 /// What a metric object owns.
@@ -79,9 +80,17 @@ fn make<'js>(call: &Call<'_, 'js>, kind: Kind) -> Outcome<'js> {
         },
     )?;
     define_constant(&object, c"name", convert::string(call.ctx, &name)?)?;
-    // Scripts that copy a metric's properties copy its method, as with k6.
+    // Its own and bound to it, as with k6: scripts copy a metric's properties, or pass `trend.add` on.
     let add: Value<'js> = object.get("add")?;
-    define(&object, c"add", add, Visible::Yes)?;
+    // SAFETY: a live object and function of this realm; the value owns the result.
+    let bound = unsafe {
+        let raw = call.ctx.as_raw().as_ptr();
+        Value::from_raw(
+            call.ctx.clone(),
+            own_methods::bind(raw, object.as_raw(), add.as_raw()),
+        )
+    };
+    define(&object, c"add", bound, Visible::Yes)?;
     Ok(object.into_value())
 }
 

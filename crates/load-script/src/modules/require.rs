@@ -14,7 +14,7 @@ pub(super) fn require<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let vu = call.vu();
     if !vu.is_init() {
         return Err(plain(
-            "the \"require\" function is only available in the init stage (i.e. the global scope)",
+            "the \"require\" function is only available in the init stage (i.e. the global scope), see https://grafana.com/docs/k6/latest/using-k6/test-lifecycle/ for more information",
         ));
     }
     let base = match call.given(1) {

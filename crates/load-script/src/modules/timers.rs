@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rquickjs::{Ctx, Object, Value};
+use rquickjs::{Ctx, Function, Object, Value};
 
 use crate::js::convert;
 use crate::js::native::{Call, Outcome, Throw, method, plain};
@@ -31,9 +31,8 @@ fn set_interval<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 
 fn set<'js>(call: &Call<'_, 'js>, repeats: bool) -> Outcome<'js> {
     let name = if repeats { "setInterval" } else { "setTimeout" };
-    let callback = convert::function(&call.arg(0));
-    let callback =
-        callback.ok_or_else(|| plain(format!("{name}'s callback isn't a callable function")))?;
+    let callback = callback(&call.arg(0))?
+        .ok_or_else(|| plain(format!("{name}'s callback isn't a callable function")))?;
     let milliseconds = call
         .given(1)
         .map_or(Ok(0.0), |delay| convert::to_number(&delay))?;
@@ -44,6 +43,23 @@ fn set<'js>(call: &Call<'_, 'js>, repeats: bool) -> Outcome<'js> {
         .events
         .set_timer((&callback, arguments), delay, repeats);
     Ok(convert::number(call.ctx, number as f64))
+}
+
+/// The function that an argument is; `None` when it is not there.
+///
+/// # Errors
+/// When it is anything else, in k6's words.
+pub(super) fn callback<'js>(value: &Value<'js>) -> Result<Option<Function<'js>>, Throw> {
+    if value.is_undefined() || value.is_null() {
+        return Ok(None);
+    }
+    if let Some(function) = convert::function(value) {
+        return Ok(Some(function));
+    }
+    let shown = convert::to_text(value)?;
+    Err(Throw::Type(format!(
+        "could not convert function call parameter 0: could not convert {shown} to sobek.Callable"
+    )))
 }
 
 fn clear<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {

@@ -223,6 +223,13 @@ fn finish(
     let dropped_samples = outputs.dropped_samples();
     let mut spoilt_by = spoilt_by(outputs, args, &outcome, shown);
     report::summary(args, &outcome.summary, outcome.files, logger);
+    spoilt_by.extend(
+        shown
+            .state
+            .left_behind()
+            .iter()
+            .map(|whose| format!("{whose} did not stop, and samples of its thread are lost")),
+    );
     let health = shown.state.health.report();
     report::health(args, &health, dropped_samples);
     if args.process.generator_health != Some(HealthMode::Never) {

@@ -112,7 +112,9 @@ fn node_or_undefined(node: Option<NodeId>) -> Property {
 
 /// The methods without arguments that every node has.
 const READERS: &[(&CStr, Reader)] = &[
-    (c"id", |d, n| text_or_undefined(d.attribute(n, "id"))),
+    (c"id", |d, n| {
+        Property::Text(d.attribute(n, "id").unwrap_or_default().to_owned())
+    }),
     (c"lang", |d, n| text_or_undefined(d.attribute(n, "lang"))),
     (c"className", |d, n| {
         text_or_undefined(d.attribute(n, "class"))
@@ -129,8 +131,10 @@ const READERS: &[(&CStr, Reader)] = &[
         Property::Number(f64::from(d.node_type(n)))
     }),
     (c"nodeValue", |d, n| text_or_undefined(d.node_value(n))),
-    (c"toString", |_, _| {
-        Property::Text("[object html.Node]".to_owned())
+    (c"toString", |d, n| match d.tag(n) {
+        // A link is shown as where it leads to.
+        "a" | "area" => Property::Text(d.attribute(n, "href").unwrap_or_default().to_owned()),
+        _ => Property::Text("[object html.Node]".to_owned()),
     }),
     (c"namespaceURI", |d, n| {
         Property::Text(d.namespace_uri(n).to_owned())

@@ -8,7 +8,7 @@ use rquickjs::{Array, Ctx, Function, Object, Value};
 use super::element::{self, Element};
 use crate::html::{FormValue, NodeId, Query, Selection, Walk};
 use crate::js::class::{self, Class};
-use crate::js::convert;
+use crate::js::{convert, exception};
 use crate::js::native::{Call, Outcome, Throw, Visible, define, method, plain};
 use crate::js::own_methods;
 
@@ -131,8 +131,28 @@ fn optional(call: &Call<'_, '_>, index: usize) -> Result<Option<Query>, Throw> {
     call.given(index).as_ref().map(query).transpose()
 }
 
+/// The selector of a function that takes any value for one.
+fn selector(call: &Call<'_, '_>) -> Result<Option<Query>, Throw> {
+    if call.len() == 0 {
+        return Ok(None);
+    }
+    Ok(Some(Query::selector(&call.text(0)?)))
+}
+
+/// A selector or a selection.
+fn no_element(value: &Value<'_>) -> Result<Query, Throw> {
+    if class::of::<Element>(value).is_some() {
+        let why = "invalid argument, cannot use a 'html.Element' as a selector";
+        return Err(plain(why));
+    }
+    query(value)
+}
+
 /// The nodes for which a script function says yes, or that a query means.
-fn matching<'js>(call: &Call<'_, 'js>) -> Result<(Selection, Vec<NodeId>), Throw> {
+fn matching<'js>(
+    call: &Call<'_, 'js>,
+    query: impl FnOnce(&Value<'js>) -> Result<Query, Throw>,
+) -> Result<(Selection, Vec<NodeId>), Throw> {
     let (selection, url) = this(call, |selected| {
         Ok((selected.selection.clone(), selected.url.clone()))
     })?;
@@ -153,18 +173,28 @@ fn matching<'js>(call: &Call<'_, 'js>) -> Result<(Selection, Vec<NodeId>), Throw
     Ok((selection, kept))
 }
 
+/// The query of a function that also takes a function, and no elements.
+fn or_function(name: &str, value: &Value<'_>) -> Result<Query, Throw> {
+    no_element(value).map_err(|_| {
+        plain(format!(
+            "the argument to {name}() must be a function, a selector or a selection"
+        ))
+    })
+}
+
 fn filter<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    let (_, kept) = matching(call)?;
+    let (_, kept) = matching(call, |value| or_function("filter", value))?;
     derive(call, |selection| Ok(selection.with_nodes(kept)))
 }
 
 fn not<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    let (_, kept) = matching(call)?;
+    let (_, kept) = matching(call, query)?;
     derive(call, |selection| Ok(selection.not(&Query::Nodes(kept))))
 }
 
 fn is<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    Ok(call.bool(!matching(call)?.1.is_empty()))
+    let (_, kept) = matching(call, |value| or_function("is", value))?;
+    Ok(call.bool(!kept.is_empty()))
 }
 
 fn add<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
@@ -187,13 +217,13 @@ fn has<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 
 fn children<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     derive(call, |selection| {
-        Ok(selection.children(optional(call, 0)?.as_ref()))
+        Ok(selection.children(selector(call)?.as_ref()))
     })
 }
 
 fn siblings<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     derive(call, |selection| {
-        Ok(selection.siblings(optional(call, 0)?.as_ref()))
+        Ok(selection.siblings(selector(call)?.as_ref()))
     })
 }
 
@@ -238,19 +268,20 @@ fn slice<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 
 fn step<'js>(call: &Call<'_, 'js>, walk: Walk) -> Outcome<'js> {
     derive(call, |selection| {
-        Ok(selection.step(walk, optional(call, 0)?.as_ref()))
+        Ok(selection.step(walk, selector(call)?.as_ref()))
     })
 }
 
 fn all<'js>(call: &Call<'_, 'js>, walk: Walk) -> Outcome<'js> {
     derive(call, |selection| {
-        Ok(selection.walk(walk, None, optional(call, 0)?.as_ref()))
+        Ok(selection.walk(walk, None, selector(call)?.as_ref()))
     })
 }
 
 fn until<'js>(call: &Call<'_, 'js>, walk: Walk) -> Outcome<'js> {
     derive(call, |selection| {
-        let (until, filter) = (optional(call, 0)?, optional(call, 1)?);
+        let until = call.given(0).as_ref().map(no_element).transpose()?;
+        let filter = optional(call, 1)?;
         Ok(selection.walk(walk, until.as_ref(), filter.as_ref()))
     })
 }
@@ -303,7 +334,7 @@ fn attribute<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 }
 
 fn data<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    if call.given(0).is_some() {
+    if call.len() > 0 {
         let key = call.text(0)?;
         let found = this(call, |selected| Ok(selected.selection.data(&key)))?;
         return match found {
@@ -337,7 +368,11 @@ fn size<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 }
 
 fn index<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    let query = optional(call, 0)?;
+    let query = match call.len() {
+        0 => None,
+        // What means nothing is not found.
+        _ => Some(query(&call.arg(0)).unwrap_or_else(|_| Query::Nodes(Vec::new()))),
+    };
     let index = this(call, |selected| {
         let selection = &selected.selection;
         Ok(query
@@ -395,7 +430,10 @@ fn each<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let selection = this(call, |selected| Ok(selected.selection.clone()))?;
     for (index, node) in selection.nodes().iter().enumerate() {
         let one = element::object(call.ctx, selection.document(), *node)?;
-        function.call::<_, Value<'js>>((index as f64, one))?;
+        let done = function.call::<_, Value<'js>>((index as f64, one));
+        if let Err(error) = done {
+            return Err(failed_in(call.ctx, "each", error));
+        }
     }
     Ok(call.this())
 }
@@ -404,10 +442,30 @@ fn map<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let function = callback(call, "map")?;
     let array = Array::new(call.ctx.clone())?;
     for (index, one) in singles(call)?.into_iter().enumerate() {
-        let mapped: Value<'js> = function.call((index as f64, one))?;
-        array.set(index, mapped)?;
+        match function.call::<_, Value<'js>>((index as f64, one)) {
+            Ok(mapped) => array.set(array.len(), mapped)?,
+            // k6 leaves out what could not be mapped, and goes on.
+            Err(error) => {
+                exception::raise(call.ctx, error.into());
+                exception::take(call.ctx).map_err(|_| Throw::Interrupted)?;
+            }
+        }
     }
     Ok(array.into_value())
+}
+
+/// What k6 says of a script function that threw, with its place.
+fn failed_in(ctx: &Ctx<'_>, name: &str, error: rquickjs::Error) -> Throw {
+    exception::raise(ctx, error.into());
+    let Ok(thrown) = exception::take(ctx) else {
+        return Throw::Interrupted;
+    };
+    let text = exception::describe(&thrown);
+    let mut lines = text.trim_end().lines();
+    let said = lines.next().unwrap_or_default();
+    let place = lines.next().map(|line| line.trim().trim_start_matches("at "));
+    let place = place.map_or_else(String::new, |place| format!(" at {place}"));
+    plain(format!("the function passed to {name}() failed: {said}{place}"))
 }
 
 fn to_array<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
@@ -434,7 +492,7 @@ fn singles<'js>(call: &Call<'_, 'js>) -> Result<Vec<Value<'js>>, Throw> {
 
 fn get<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let selection = this(call, |selected| Ok(selected.selection.clone()))?;
-    if call.given(0).is_none() {
+    if call.len() == 0 {
         return element::list(call.ctx, selection.document(), selection.nodes());
     }
     match selection.get(integer(call, 0)?) {

@@ -5,7 +5,6 @@ use rquickjs::{Object, Value};
 use super::super::html::selection_object;
 use super::body::{self, Body};
 use super::params::Params;
-use super::perform::Finished;
 use super::{execute, prepare, refused};
 use crate::html::{FormValue, Query, Selection, Submission};
 use crate::js::convert;
@@ -15,23 +14,30 @@ const FORM: &str = "form";
 const SUBMIT: &str = "[type=\"submit\"]";
 const LINK: &str = "a[href]";
 
+/// A page and where it came from.
+pub(super) struct Source<'a> {
+    pub(super) url: &'a str,
+    pub(super) body: Option<&'a [u8]>,
+}
+
 /// `response.html(selector)`
-pub(super) fn html<'js>(call: &Call<'_, 'js>, finished: &Finished) -> Outcome<'js> {
-    let page = page(finished)?;
-    let selected = match call.given(0) {
-        Some(selector) => page.find(&Query::selector(&convert::to_text(&selector)?)),
-        None => page,
+pub(super) fn html<'js>(call: &Call<'_, 'js>, source: &Source<'_>) -> Outcome<'js> {
+    let page = page(source)?;
+    let selected = if call.len() > 0 {
+        page.find(&Query::selector(&call.text(0)?))
+    } else {
+        page
     };
-    selection_object(call.ctx, selected, &finished.url)
+    selection_object(call.ctx, selected, source.url)
 }
 
 /// `response.submitForm({formSelector, submitSelector, fields, params})`
-pub(super) fn submit_form<'js>(call: &Call<'_, 'js>, finished: &Finished) -> Outcome<'js> {
+pub(super) fn submit_form<'js>(call: &Call<'_, 'js>, source: &Source<'_>) -> Outcome<'js> {
     let options = Options::of(call)?;
     let form = options.text("formSelector", FORM)?;
     let submit = options.text("submitSelector", SUBMIT)?;
-    let mut submission = page(finished)?
-        .submission(&url(finished)?, &form, &submit)
+    let mut submission = page(source)?
+        .submission(&url(source)?, &form, &submit)
         .map_err(|error| plain(error.to_string()))?;
     if let Some(fields) = options.get("fields")? {
         let fields = fields.as_object().map(convert::entries).transpose()?;
@@ -50,18 +56,18 @@ pub(super) fn submit_form<'js>(call: &Call<'_, 'js>, finished: &Finished) -> Out
 }
 
 /// `response.clickLink({selector, params})`
-pub(super) fn click_link<'js>(call: &Call<'_, 'js>, finished: &Finished) -> Outcome<'js> {
+pub(super) fn click_link<'js>(call: &Call<'_, 'js>, source: &Source<'_>) -> Outcome<'js> {
     let options = Options::of(call)?;
     let selector = options.text("selector", LINK)?;
-    let target = page(finished)?
-        .link_target(&url(finished)?, &selector)
+    let target = page(source)?
+        .link_target(&url(source)?, &selector)
         .map_err(|error| plain(error.to_string()))?;
     let params = options.params(call)?;
     send(call, ("GET", target.as_str()), Body::default(), params)
 }
 
-fn page(finished: &Finished) -> Result<Selection, Throw> {
-    let Some(bytes) = &finished.reply.body else {
+fn page(source: &Source<'_>) -> Result<Selection, Throw> {
+    let Some(bytes) = source.body else {
         return Err(plain(
             "the body is null so we can't transform it to HTML - this likely was because of a request error getting the response",
         ));
@@ -69,9 +75,9 @@ fn page(finished: &Finished) -> Result<Selection, Throw> {
     Ok(Selection::parse(&String::from_utf8_lossy(bytes)))
 }
 
-fn url(finished: &Finished) -> Result<url::Url, Throw> {
-    url::Url::parse(&finished.url)
-        .map_err(|error| plain(format!("parse \"{}\": {error}", finished.url)))
+fn url(source: &Source<'_>) -> Result<url::Url, Throw> {
+    url::Url::parse(source.url)
+        .map_err(|error| plain(format!("parse \"{}\": {error}", source.url)))
 }
 
 fn form_value(value: &Value<'_>) -> Result<FormValue, Throw> {
@@ -115,6 +121,10 @@ struct Options<'js>(Option<Object<'js>>);
 impl<'js> Options<'js> {
     fn of(call: &Call<'_, 'js>) -> Result<Self, Throw> {
         prepare::refuse_in_init(call.vu())?;
+        if call.len() > 0 && call.given(0).is_none() {
+            let why = "Cannot convert undefined or null to object";
+            return Err(Throw::Type(why.to_owned()));
+        }
         Ok(Self(call.given(0).and_then(Value::into_object)))
     }
 
@@ -125,10 +135,13 @@ impl<'js> Options<'js> {
         }
     }
 
+    /// The property as text, also where it is there without a value.
     fn text(&self, key: &str, default: &str) -> Result<String, Throw> {
-        match self.get(key)? {
-            Some(value) => convert::to_text(&value),
-            None => Ok(default.to_owned()),
+        match &self.0 {
+            Some(object) if object.contains_key(key)? => {
+                convert::to_text(&object.get::<_, Value<'js>>(key)?)
+            }
+            _ => Ok(default.to_owned()),
         }
     }
 

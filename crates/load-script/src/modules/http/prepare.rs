@@ -53,23 +53,20 @@ pub(super) struct Prepared {
 
 /// `http.url`, a template tag: the URL is named by its constant parts.
 pub(super) fn url_template<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    let parts = call.arg(0);
     let (mut url, mut name) = (String::new(), String::new());
-    let strings = parts
-        .as_array()
-        .map(convert::items)
-        .transpose()?
-        .unwrap_or_default();
+    let strings = template_parts(&call.arg(0))?;
     for (index, part) in strings.iter().enumerate() {
         let text = convert::to_text(part)?;
         url.push_str(&text);
         name.push_str(&text);
-        if index + 1 < strings.len() {
-            url.push_str(&call.text(index + 1)?);
+        let position = index + 1;
+        if position < strings.len() && position < call.len() {
+            // What is not there is nothing.
+            url.push_str(&convert::go_string(&call.arg(position))?);
             name.push_str("${}");
         }
     }
-    let clean = Url::parse(&url).map_or_else(|_| url.clone(), |url| url.clean());
+    let clean = Url::parse(&url).map_or_else(|_| url.clone(), |parsed| parsed.clean_of(&url));
     let texts = [
         (c"name", name.clone()),
         (c"url", url.clone()),
@@ -80,6 +77,23 @@ pub(super) fn url_template<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
         define(&object, key, call.string(&text)?, Visible::Yes)?;
     }
     Ok(object.into_value())
+}
+
+fn template_parts<'js>(parts: &Value<'js>) -> Result<Vec<Value<'js>>, Throw> {
+    if parts.is_undefined() || parts.is_null() {
+        return Ok(Vec::new());
+    }
+    if let Some(array) = parts.as_array() {
+        return convert::items(array);
+    }
+    let shown = convert::to_text(parts)?;
+    let why = if parts.is_object() {
+        format!("cannot convert {shown} to []string: not an array or iterable")
+    } else {
+        format!("could not convert {shown} to []string")
+    };
+    let why = format!("could not convert function call parameter 0: {why}");
+    Err(Throw::Type(why))
 }
 
 /// Reads the arguments of `http.get` and its kind.

@@ -1,5 +1,6 @@
 //! The response object: its properties are made when somebody looks.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::ffi::{CStr, c_int};
 use std::ptr::NonNull;
@@ -20,12 +21,15 @@ use crate::js::convert;
 use crate::js::isolate;
 use crate::js::memory::Held;
 use crate::js::native::{Call, Outcome, Throw, Visible, define, method, plain};
+use crate::js::own_methods;
 
 /// What a response object owns.
 struct Response {
     finished: Finished,
     /// One bit per property that was made.
     made: Cell<u32>,
+    /// The whole body was given as JSON: that is what `json()` gives from then on.
+    was_parsed: Cell<bool>,
     _held: Option<Held>,
 }
 
@@ -90,6 +94,7 @@ pub(super) fn object<'js>(ctx: &Ctx<'js>, finished: Finished) -> Outcome<'js> {
     let response = Response {
         finished,
         made: Cell::new(0),
+        was_parsed: Cell::new(false),
         _held: held,
     };
     Ok(class::new(ctx, response)?.into_value())
@@ -118,7 +123,7 @@ unsafe extern "C" fn get_own_property(
     };
     if index >= PROPERTIES.len() {
         // SAFETY: as above.
-        return unsafe { get_method(&ctx, descriptor, atom) };
+        return unsafe { get_method(&ctx, (object, descriptor), atom) };
     }
     let bit = 1 << index;
     if response.made.get() & bit != 0 {
@@ -155,13 +160,14 @@ unsafe extern "C" fn get_own_property(
     1
 }
 
-/// A method as a property of the response, without making it one: `{ ...response }` has it then.
+/// A method as a property of the response, without making it one: `{ ...response }` has it then. It stays
+/// the response's: `const { json } = response` works in k6.
 ///
 /// # Safety
-/// The descriptor must be null or to be filled, the atom live.
+/// The object and the atom must be live, the descriptor null or to be filled.
 unsafe fn get_method(
     ctx: &Ctx<'_>,
-    descriptor: *mut qjs::JSPropertyDescriptor,
+    (object, descriptor): (qjs::JSValue, *mut qjs::JSPropertyDescriptor),
     atom: qjs::JSAtom,
 ) -> c_int {
     if descriptor.is_null() {
@@ -176,7 +182,13 @@ unsafe fn get_method(
     };
     // SAFETY: see above; the descriptor takes over the reference.
     unsafe {
-        let method = qjs::JS_GetProperty(ctx.as_raw().as_ptr(), prototype.as_raw(), atom);
+        let raw = ctx.as_raw().as_ptr();
+        let unbound = qjs::JS_GetProperty(raw, prototype.as_raw(), atom);
+        if qjs::JS_IsException(unbound) {
+            return -1;
+        }
+        let method = own_methods::bind(raw, object, unbound);
+        qjs::JS_FreeValue(raw, unbound);
         if qjs::JS_IsException(method) {
             return -1;
         }
@@ -406,63 +418,80 @@ fn request<'js>(ctx: &Ctx<'js>, finished: &Finished) -> Outcome<'js> {
 }
 
 fn html<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    with_finished(call, page::html)
+    with_page(call, page::html)
 }
 
 fn submit_form<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    with_finished(call, page::submit_form)
+    with_page(call, page::submit_form)
 }
 
 fn click_link<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    with_finished(call, page::click_link)
+    with_page(call, page::click_link)
 }
 
-fn with_finished<'js>(
+fn with_page<'js>(
     call: &Call<'_, 'js>,
-    act: fn(&Call<'_, 'js>, &Finished) -> Outcome<'js>,
+    act: fn(&Call<'_, 'js>, &page::Source<'_>) -> Outcome<'js>,
 ) -> Outcome<'js> {
     let this = call.this();
-    match class::of::<Response>(&this) {
-        Some(response) => act(call, &response.finished),
-        None => Err(Throw::Type("this is no response".to_owned())),
-    }
+    let response = this_response(&this)?;
+    let body = response.body_now(&this)?;
+    let source = page::Source {
+        url: &response.finished.url,
+        body: body.as_deref(),
+    };
+    act(call, &source)
 }
 
-fn copied_body(this: &Value<'_>) -> Result<Option<Vec<u8>>, Throw> {
-    let object = this.as_object();
-    let object = object.ok_or_else(|| Throw::Type("json() needs a response".to_owned()))?;
-    convert::bytes_of(&object.get("body")?)
+fn this_response<'a>(this: &'a Value<'_>) -> Result<&'a Response, Throw> {
+    class::of::<Response>(this).ok_or_else(|| Throw::Type("this is no response".to_owned()))
+}
+
+impl Response {
+    /// The body, or what the script has put in its place.
+    fn body_now(&self, this: &Value<'_>) -> Result<Option<Cow<'_, [u8]>>, Throw> {
+        let place = PROPERTIES.iter().position(|name| *name == c"body");
+        let was_made = place.is_some_and(|place| self.made.get() & (1 << place) != 0);
+        if was_made && let Some(object) = this.as_object() {
+            let value: Value<'_> = object.get("body")?;
+            if let Some(bytes) = convert::bytes_of(&value)? {
+                return Ok(Some(Cow::Owned(bytes)));
+            }
+        }
+        Ok(self.finished.reply.body.as_deref().map(Cow::Borrowed))
+    }
 }
 
 /// `response.json(selector)`
 fn json<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let this = call.this();
-    let copied;
-    let body = match class::of::<Response>(&this) {
-        Some(Response { finished, .. }) => finished.reply.body.as_ref(),
-        // What `{ ...response }` made has the body only.
-        None => {
-            copied = copied_body(&this)?;
-            copied.as_ref()
-        }
+    let response = this_response(&this)?;
+    let has_path = call.len() > 0;
+    let body = if has_path || !response.was_parsed.get() {
+        response.body_now(&this)?
+    } else {
+        response.finished.reply.body.as_deref().map(Cow::Borrowed)
     };
     let Some(bytes) = body else {
         return Err(plain(
             "the body is null so we can't transform it to JSON - this likely was because of a request error getting the response",
         ));
     };
-    if call.len() > 0 {
+    if has_path {
         // One that is null is one that finds nothing.
         let path = convert::to_text(&call.arg(0))?;
-        return match gjson::get_text(bytes, &path) {
+        return match gjson::get_text(&bytes, &path) {
             Some(found) => convert::from_json_value(call.ctx, &found),
             None => Ok(call.undefined()),
         };
     }
     // Each call gives a value of its own, as k6's.
-    let text = String::from_utf8_lossy(bytes);
-    convert::from_json(call.ctx, &text).map_err(|_| {
+    let text = String::from_utf8_lossy(&bytes);
+    let parsed = convert::from_json(call.ctx, &text).map_err(|_| {
         let _ = call.ctx.catch();
-        plain(json_fault::message(bytes))
-    })
+        plain(json_fault::message(&bytes))
+    })?;
+    let is_original = response.finished.reply.body.as_deref() == Some(&*bytes);
+    response.was_parsed.set(is_original);
+    Ok(parsed)
 }

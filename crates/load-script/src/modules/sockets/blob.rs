@@ -54,9 +54,12 @@ pub(super) fn construct<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     if let Some(parts) = call.given(0) {
         let Some(parts) = parts.as_array() else {
             let shown = convert::to_text(&parts)?;
-            return Err(plain(format!(
-                "failed to process [blobParts]: could not convert {shown} to []interface {{}}"
-            )));
+            let why = if parts.is_object() {
+                format!("cannot convert {shown} to []interface {{}}: not an array or iterable")
+            } else {
+                format!("could not convert {shown} to []interface {{}}")
+            };
+            return Err(plain(format!("failed to process [blobParts]: {why}")));
         };
         for part in convert::items(parts)? {
             bytes.extend(bytes_of(&part)?.ok_or_else(|| {
@@ -67,7 +70,11 @@ pub(super) fn construct<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
             })?);
         }
     }
-    let options = call.given(1).and_then(Value::into_object);
+    let options = call.given(1);
+    if options.as_ref().is_some_and(|options| !options.is_object()) {
+        return Err(plain("[options] must be an object"));
+    }
+    let options = options.and_then(Value::into_object);
     let kind = match options {
         Some(options) => convert::given(&options, "type")?,
         None => None,

@@ -18,6 +18,7 @@ use crate::js::class::{self, Class};
 use crate::js::convert;
 use crate::js::native::{Call, Outcome, Throw, Visible, define, method, plain};
 use crate::js::own_methods;
+use crate::modules::timers;
 use crate::websocket::{self, Event};
 
 const GOING_AWAY: u16 = 1001;
@@ -360,7 +361,7 @@ fn hide<'js>(object: &Object<'js>, key: &str, value: Value<'js>) -> Result<(), T
 
 fn send<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let (session, socket) = socket_of(call)?;
-    let text = call.text(0)?;
+    let text = convert::go_string(&call.arg(0))?;
     session.send(&socket, &session.message(true, text.as_bytes()))?;
     // k6 counts what came too late as well.
     session.samples.sent();
@@ -403,13 +404,12 @@ fn set_interval<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 
 fn set_timer<'js>(call: &Call<'_, 'js>, name: &str) -> Outcome<'js> {
     let (session, socket) = socket_of(call)?;
-    let milliseconds = convert::to_number(&call.arg(1))?;
-    let milliseconds = if milliseconds.is_nan() {
-        0.0
-    } else {
-        milliseconds
+    timers::callback(&call.arg(0))?;
+    let milliseconds = match call.len() {
+        0 | 1 => 0.0,
+        _ => convert::to_number(&call.arg(1))?,
     };
-    if milliseconds <= 0.0 {
+    if milliseconds.is_nan() || milliseconds <= 0.0 {
         return Err(plain(format!(
             "{name} requires a >0 timeout parameter, received {milliseconds:.2}"
         )));

@@ -16,7 +16,7 @@ use crate::http::upgrade::{Incoming, Link, Refusal, open};
 use crate::js::class::{self, Class};
 use crate::js::convert;
 use crate::js::native::{
-    Call, Outcome, Throw, Visible, accessor, define, getter, method, plain, state,
+    Call, Outcome, Shape, Throw, Visible, accessor, define, function, getter, method, plain, state,
 };
 use crate::js::own_methods;
 use crate::vu::events::Event;
@@ -93,10 +93,10 @@ pub(super) fn construct<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
             "using WebSocket in the init context is not supported",
         ));
     }
-    let text = match call.given(0) {
-        Some(url) => convert::to_text(&url)?,
-        None => return Err(plain("WebSocket requires a url")),
-    };
+    if call.arg(0).is_undefined() {
+        return Err(plain("WebSocket requires a url"));
+    }
+    let text = convert::go_string(&call.arg(0))?;
     let http_url = request::http_url(&text);
     let http_url = check_url(&text).and_then(|()| {
         http_url.ok_or_else(|| plain(format!("WebSocket requires valid url, but got {text:?}")))
@@ -470,8 +470,13 @@ fn close<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 }
 
 fn add_listener<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    let kind = call.text(0)?;
+    let kind = convert::go_string(&call.arg(0))?;
     let value = call.arg(1);
+    if value.is_undefined() || value.is_null() {
+        return Err(plain(format!(
+            "handler for event type \"{kind}\" isn't a callable function"
+        )));
+    }
     let Some(handler) = convert::function(&value) else {
         let shown = convert::to_text(&value)?;
         return Err(Throw::Type(format!(
@@ -502,8 +507,17 @@ fn hide<'js>(object: &Object<'js>, key: &str, value: Value<'js>) -> Result<(), T
 
 fn get_on<'js, const N: usize>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let object = Object::from_value(call.this())?;
-    // Undefined where there is none: JSON leaves it out, as in k6.
-    Ok(object.get(handler_key(EVENTS[N].1))?)
+    let handler: Value<'js> = object.get(handler_key(EVENTS[N].1))?;
+    if handler.is_undefined() {
+        // As in k6 there is always one.
+        let idle = function(call.ctx, do_nothing, EVENTS[N].0, Shape::Function)?;
+        return Ok(idle.into_value());
+    }
+    Ok(handler)
+}
+
+fn do_nothing<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    Ok(call.undefined())
 }
 
 fn set_on<'js, const N: usize>(call: &Call<'_, 'js>) -> Outcome<'js> {
@@ -563,7 +577,7 @@ fn binary_type<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 }
 
 fn set_binary_type<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    let wanted = call.text(0)?;
+    let wanted = convert::go_string(&call.arg(0))?;
     match wanted.as_str() {
         "blob" => this(call)?.gives_buffers.set(false),
         "arraybuffer" => this(call)?.gives_buffers.set(true),
