@@ -34,10 +34,7 @@ impl Crew {
     ///
     /// # Errors
     /// When it cannot be made.
-    pub(crate) fn able(
-        &self,
-        start: impl FnOnce() -> io::Result<Worker>,
-    ) -> io::Result<&Worker> {
+    pub(crate) fn able(&self, start: impl FnOnce() -> io::Result<Worker>) -> io::Result<&Worker> {
         if let Some(able) = self.all().find(|worker| !worker.left().is_cancelled()) {
             return Ok(able);
         }

@@ -170,7 +170,8 @@ impl<P: Program> Run<P> {
         for (worker, done) in workers.iter().zip(done) {
             if !done && !worker.left().is_cancelled() {
                 worker.left().cancel();
-                self.state.note_left_behind("a function of the script", &self.logger);
+                self.state
+                    .note_left_behind("a function of the script", &self.logger);
             }
         }
     }
@@ -382,11 +383,7 @@ impl<P: Program> Run<P> {
         })
     }
 
-    async fn handle_summary(
-        &self,
-        workers: &Crew,
-        summary: &Summary,
-    ) -> Option<Vec<SummaryFile>> {
+    async fn handle_summary(&self, workers: &Crew, summary: &Summary) -> Option<Vec<SummaryFile>> {
         // Also without such a function: as in k6 the init code runs once more.
         let limit = self.state.options().handle_summary_timeout();
         let data = (self.summary_data)(summary);

@@ -13,7 +13,8 @@ use crate::tags::Tags;
 pub struct Aggregate {
     sinks: Vec<Option<Sink>>,
     checks: Vec<CheckTally>,
-    check_slots: HashMap<(String, String, String), usize>,
+    /// By scenario, group and name; groups themselves have no name, a check may have an empty one.
+    check_slots: HashMap<(String, String, Option<String>), usize>,
     parts: HashMap<Part, Vec<Option<Sink>>>,
     is_bounded: bool,
 }
@@ -113,7 +114,7 @@ impl Aggregate {
 
     fn absorb_check(&mut self, tally: CheckTally) {
         let part = Part::of(&tally.tags);
-        let name = tally.tags.get("check").unwrap_or_default().to_owned();
+        let name = tally.tags.get("check").map(str::to_owned);
         let slot = *self
             .check_slots
             .entry((part.scenario, part.group, name))

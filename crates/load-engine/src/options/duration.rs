@@ -164,7 +164,9 @@ mod tests {
 
     #[test]
     fn what_is_no_duration_is_refused() {
-        for text in ["", "s", " 1s", "1s ", "1x", "1s2", "-1s", "-5", "1.s.", "d", "1hh"] {
+        for text in [
+            "", "s", " 1s", "1s ", "1x", "1s2", "-1s", "-5", "1.s.", "d", "1hh",
+        ] {
             assert!(parse_extended(text).is_err(), "{text}");
         }
     }

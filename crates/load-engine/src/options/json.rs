@@ -450,7 +450,10 @@ fn host_patterns(at: &At<'_>) -> Result<Vec<String>, OptionError> {
         )));
     }
     let is_known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '*');
-    if let Some(bad) = patterns.iter().find(|pattern| !pattern.chars().all(is_known)) {
+    if let Some(bad) = patterns
+        .iter()
+        .find(|pattern| !pattern.chars().all(is_known))
+    {
         return Err(at.bad(format!("invalid hostname pattern '{bad}'")));
     }
     Ok(patterns)

@@ -132,9 +132,8 @@ fn scenario_faults(scenario: &Scenario) -> Vec<String> {
                 ));
             }
             if c.duration.is_none() {
-                faults.push(
-                    "the duration must be specified, for infinite duration use 0".to_owned(),
-                );
+                faults
+                    .push("the duration must be specified, for infinite duration use 0".to_owned());
             }
             if scenario.graceful_stop.is_some_and(|grace| !grace.is_zero()) {
                 faults.push(

@@ -83,6 +83,9 @@ impl Options {
             for shortcut in ["vus", "iterations", "duration", "stages"] {
                 map.shift_remove(shortcut);
             }
+            // Not in k6's JSON, but in the structure that scripts see.
+            map.insert("consoleOutput".to_owned(), json!(self.console_output));
+            map.insert("localIPs".to_owned(), json!(self.local_ips));
         }
         out
     }

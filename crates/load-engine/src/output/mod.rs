@@ -124,8 +124,11 @@ impl CheckResult {
     pub fn all_of(aggregate: &Aggregate) -> Vec<Self> {
         let mut all: Vec<Self> = Vec::new();
         for tally in aggregate.checks() {
-            let tag = |name| tally.tags.get(name).unwrap_or_default();
-            let (name, group) = (tag("check"), tag("group"));
+            // Groups are among them, for their order.
+            let Some(name) = tally.tags.get("check") else {
+                continue;
+            };
+            let group = tally.tags.get("group").unwrap_or_default();
             let known = |check: &&mut Self| check.name == name && check.group == group;
             let fails = tally.rate.total - tally.rate.trues;
             if let Some(check) = all.iter_mut().find(known) {

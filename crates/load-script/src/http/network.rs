@@ -155,11 +155,16 @@ impl Network {
     }
 
     async fn lookup(&self, host: &str) -> Result<IpAddr, Failure> {
-        if let Ok(ip) = host.parse() {
+        // As in k6 the zone of an address (`fe80::1%25eth0`) is lost.
+        let (address, _) = host.split_once("%25").unwrap_or((host, ""));
+        if let Ok(ip) = address.parse() {
             return Ok(ip);
         }
         if let Some(known) = self.known(host) {
             return Ok(known);
+        }
+        if is_short_address(host) {
+            return Err(Failure::no_such_host(host));
         }
         let found = tokio::net::lookup_host((host, 0))
             .await
@@ -233,6 +238,16 @@ impl Network {
             (_, many) => Some(many[rand::random_range(0..many.len())]),
         }
     }
+}
+
+/// Whether it is what C libraries take for an address (`127.1`, `0x7f.1`, `2130706433`) and Go for a name,
+/// which nobody has.
+fn is_short_address(host: &str) -> bool {
+    let is_number = |part: &str| match part.strip_prefix("0x") {
+        Some(digits) => digits.bytes().all(|digit| digit.is_ascii_hexdigit()),
+        None => !part.is_empty() && part.bytes().all(|digit| digit.is_ascii_digit()),
+    };
+    host.split('.').all(is_number)
 }
 
 /// `*.example.com` or an exact name.

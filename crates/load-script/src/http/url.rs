@@ -89,7 +89,8 @@ impl Url {
         check_host(authority)?;
         check_escapes(target.split('?').next().unwrap_or_default())?;
         let (host, port) = split_port(authority)?;
-        if host.is_empty() {
+        // A port alone is a host without a name, which is looked up.
+        if authority.is_empty() {
             return Err(UrlError::NoHost);
         }
         let (path, query) = split_query(target);
@@ -271,9 +272,26 @@ fn check_host(host: &str) -> Result<(), UrlError> {
         return Err(UrlError::Bracket);
     }
     check_escapes(host)?;
+    check_host_escapes(host)?;
     let bad = |c: &char| c.is_ascii() && !c.is_ascii_graphic() || "\"<>\\^`{}|/?#".contains(*c);
     match host.chars().find(bad) {
         Some(c) => Err(UrlError::Character(c.to_string())),
+        None => Ok(()),
+    }
+}
+
+/// Of a name only what is not ASCII may be escaped, of an address the `%` before its zone.
+fn check_host_escapes(host: &str) -> Result<(), UrlError> {
+    if host.starts_with('[') {
+        return Ok(());
+    }
+    let bad = host.match_indices('%').find(|(at, _)| {
+        host.as_bytes()
+            .get(at + 1)
+            .is_some_and(|digit| *digit < b'8')
+    });
+    match bad {
+        Some((at, _)) => Err(UrlError::Escape(host[at..at + 3].to_owned())),
         None => Ok(()),
     }
 }

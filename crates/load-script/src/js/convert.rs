@@ -17,7 +17,7 @@ pub(crate) fn to_text(value: &Value<'_>) -> Result<String, Throw> {
         let bytes = std::slice::from_raw_parts(text.cast::<u8>(), length);
         let owned = match std::str::from_utf8(bytes) {
             Ok(valid) => valid.to_owned(),
-            Err(_) => String::from_utf8_lossy(bytes).into_owned(),
+            Err(_) => String::from_utf8_lossy(&well_formed(bytes.to_vec())).into_owned(),
         };
         qjs::JS_FreeCString(ctx, text);
         Ok(owned)
@@ -29,7 +29,7 @@ pub(crate) fn to_well_formed(value: &Value<'_>) -> Result<Vec<u8>, Throw> {
     let ctx = value.ctx().as_raw().as_ptr();
     let mut length: usize = 0;
     // SAFETY: the realm and the value are alive; the text is copied before it is freed.
-    let mut bytes = unsafe {
+    let bytes = unsafe {
         let text = qjs::JS_ToCStringLen(ctx, &mut length, value.as_raw());
         if text.is_null() {
             return Err(Throw::Engine(rquickjs::Error::Exception));
@@ -38,7 +38,11 @@ pub(crate) fn to_well_formed(value: &Value<'_>) -> Result<Vec<u8>, Throw> {
         qjs::JS_FreeCString(ctx, text);
         bytes
     };
-    // The engine writes a lone surrogate in the three bytes that UTF-8 forbids for it.
+    Ok(well_formed(bytes))
+}
+
+/// The engine writes a lone surrogate in the three bytes that UTF-8 forbids for it.
+fn well_formed(mut bytes: Vec<u8>) -> Vec<u8> {
     let mut at = 0;
     while at + 2 < bytes.len() {
         if bytes[at] == 0xed && bytes[at + 1] >= 0xa0 {
@@ -46,7 +50,7 @@ pub(crate) fn to_well_formed(value: &Value<'_>) -> Result<Vec<u8>, Throw> {
         }
         at += 1;
     }
-    Ok(bytes)
+    bytes
 }
 
 /// A script string.

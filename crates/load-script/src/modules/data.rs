@@ -96,6 +96,10 @@ fn make<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 }
 
 fn serialize(array: &Value<'_>) -> Result<Arc<[Box<str>]>, Throw> {
+    if array.is_null() || array.is_undefined() {
+        let why = "Cannot convert undefined or null to object";
+        return Err(Throw::Type(why.to_owned()));
+    }
     let array = array
         .as_array()
         .ok_or_else(|| plain("only arrays can be made into SharedArray"))?;

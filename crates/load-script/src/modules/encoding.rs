@@ -120,7 +120,10 @@ fn is_line_end(character: u8) -> bool {
 /// Whether nothing but its padding, which began before `at`, follows a group of so many characters.
 fn check_end(text: &[u8], mut at: usize, count: usize) -> Result<(), usize> {
     let skip = |mut at: usize| {
-        while text.get(at).is_some_and(|character| is_line_end(*character)) {
+        while text
+            .get(at)
+            .is_some_and(|character| is_line_end(*character))
+        {
             at += 1;
         }
         at

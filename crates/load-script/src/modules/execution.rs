@@ -10,7 +10,8 @@ use rquickjs::{Ctx, Object, Value, qjs};
 
 use super::tags;
 use crate::js::native::{
-    Call, Outcome, Shape, Throw, Visible, define, function, getter, method, plain,
+    Call, Outcome, Shape, Throw, Visible, accessor, define, define_constant, function, getter,
+    method, plain,
 };
 use crate::js::{convert, exception};
 use crate::vu::state::{Abortion, Phase};
@@ -18,20 +19,10 @@ use crate::vu::state::{Abortion, Phase};
 pub(super) fn build<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
     let exports = Object::new(ctx.clone())?;
     // Not accessors that throw in init code, as k6's are: what is imported by name is read then.
-    define(
-        &exports,
-        c"instance",
-        instance(ctx)?.into_value(),
-        Visible::Yes,
-    )?;
-    define(
-        &exports,
-        c"scenario",
-        scenario(ctx)?.into_value(),
-        Visible::Yes,
-    )?;
-    define(&exports, c"test", test(ctx)?.into_value(), Visible::Yes)?;
-    define(&exports, c"vu", vu(ctx)?.into_value(), Visible::Yes)?;
+    define_constant(&exports, c"instance", instance(ctx)?.into_value())?;
+    define_constant(&exports, c"scenario", scenario(ctx)?.into_value())?;
+    define_constant(&exports, c"test", test(ctx)?.into_value())?;
+    define_constant(&exports, c"vu", vu(ctx)?.into_value())?;
     Ok(exports)
 }
 
@@ -105,12 +96,21 @@ fn vu<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
         vu_iteration_scenario,
         Visible::Yes,
     )?;
-    getter(&object, c"tags", metric_tags, Visible::Yes)?;
-    let metrics = Object::new(ctx.clone())?;
+    // In k6 each look gives a new object: what is assigned to it is lost.
+    accessor(&object, c"tags", metric_tags, lose)?;
+    accessor(&object, c"metrics", metrics, lose)?;
+    Ok(object)
+}
+
+fn metrics<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let metrics = Object::new(call.ctx.clone())?;
     getter(&metrics, c"tags", metric_tags, Visible::Yes)?;
     getter(&metrics, c"metadata", metric_metadata, Visible::Yes)?;
-    define(&object, c"metrics", metrics.into_value(), Visible::Yes)?;
-    Ok(object)
+    Ok(metrics.into_value())
+}
+
+fn lose<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    Ok(call.undefined())
 }
 
 fn not_in_init(call: &Call<'_, '_>, what: &str) -> Result<(), Throw> {
@@ -318,10 +318,14 @@ where
     Ok(made)
 }
 
-/// Name and text of a tag that is assigned.
-fn assigned(call: &Call<'_, '_>) -> Result<(String, String), Throw> {
+/// Name and text of a tag, or of metadata, that is assigned.
+fn assigned(call: &Call<'_, '_>, what: tags::What) -> Result<(String, String), Throw> {
+    if call.arg(1).is_symbol() {
+        let why = "Dynamic objects do not support Symbol properties";
+        return Err(Throw::Type(why.to_owned()));
+    }
     let name = call.text(1)?;
-    match tags::text_of(&name, &call.arg(2)) {
+    match tags::text_as(&name, &call.arg(2), what) {
         Ok(value) => Ok((name, value)),
         Err(Throw::Plain(message)) => Err(Throw::Type(message)),
         Err(other) => Err(other),
@@ -329,7 +333,7 @@ fn assigned(call: &Call<'_, '_>) -> Result<(String, String), Throw> {
 }
 
 fn set_tag<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    let ((name, value), vu) = (assigned(call)?, call.vu());
+    let ((name, value), vu) = (assigned(call, tags::What::Tag)?, call.vu());
     if let Some(target) = call.arg(0).as_object() {
         target.set(name.as_str(), value.as_str())?;
     }
@@ -346,7 +350,7 @@ fn delete_tag<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 }
 
 fn set_metadata<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    let (name, value) = assigned(call)?;
+    let (name, value) = assigned(call, tags::What::Metadata)?;
     let mut slot = call.vu().tagging.metadata.borrow_mut();
     let mut pairs = slot.as_deref().cloned().unwrap_or_default();
     pairs.set(&name, &value);

@@ -26,16 +26,32 @@ pub(crate) fn read(tags: &Value<'_>) -> Result<Vec<(String, String)>, Throw> {
     Ok(pairs)
 }
 
+/// What a value is given for.
+#[derive(Clone, Copy)]
+pub(crate) enum What {
+    Tag,
+    Metadata,
+}
+
 /// A single value as a tag's text.
 pub(crate) fn text_of(name: &str, value: &Value<'_>) -> Result<String, Throw> {
+    text_as(name, value, What::Tag)
+}
+
+/// A single value as the text of a tag or of metadata.
+pub(crate) fn text_as(name: &str, value: &Value<'_>, what: What) -> Result<String, Throw> {
     if value.is_string() || value.is_bool() || value.is_number() {
         return convert::to_text(value);
     }
     if value.is_symbol() {
         return convert::go_text(value);
     }
+    let (what, values) = match what {
+        What::Tag => ("tag", "tag values"),
+        What::Metadata => ("metadata", "metadata value"),
+    };
     Err(plain(format!(
-        "invalid value for metric tag '{name}': only String, Boolean and Number types are accepted as a metric tag values"
+        "invalid value for metric {what} '{name}': only String, Boolean and Number types are accepted as a metric {values}"
     )))
 }
 

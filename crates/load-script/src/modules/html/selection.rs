@@ -8,9 +8,9 @@ use rquickjs::{Array, Ctx, Function, Object, Value};
 use super::element::{self, Element};
 use crate::html::{FormValue, NodeId, Query, Selection, Walk};
 use crate::js::class::{self, Class};
-use crate::js::{convert, exception};
 use crate::js::native::{Call, Outcome, Throw, Visible, define, method, plain};
 use crate::js::own_methods;
+use crate::js::{convert, exception};
 
 /// What a selection object owns.
 struct Selected {
@@ -463,9 +463,13 @@ fn failed_in(ctx: &Ctx<'_>, name: &str, error: rquickjs::Error) -> Throw {
     let text = exception::describe(&thrown);
     let mut lines = text.trim_end().lines();
     let said = lines.next().unwrap_or_default();
-    let place = lines.next().map(|line| line.trim().trim_start_matches("at "));
+    let place = lines
+        .next()
+        .map(|line| line.trim().trim_start_matches("at "));
     let place = place.map_or_else(String::new, |place| format!(" at {place}"));
-    plain(format!("the function passed to {name}() failed: {said}{place}"))
+    plain(format!(
+        "the function passed to {name}() failed: {said}{place}"
+    ))
 }
 
 fn to_array<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {

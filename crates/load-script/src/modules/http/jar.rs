@@ -10,7 +10,7 @@ use crate::http::cookies::{Cookie, Jar, parse_date};
 use crate::http::url::{Url, UrlError, quoted};
 use crate::js::class::{self, Class};
 use crate::js::convert;
-use crate::js::native::{Call, Outcome, Throw, constructor, method, plain};
+use crate::js::native::{Call, Outcome, Throw, constructor_or_function, method, plain};
 use crate::js::own_methods;
 
 /// What a jar object owns.
@@ -35,7 +35,8 @@ impl Class for JarObject {
 pub(super) fn install(exports: &Object<'_>) -> Result<(), Throw> {
     method(exports, c"cookieJar", cookie_jar)?;
     let prototype = class::prototype::<JarObject>(exports.ctx())?;
-    constructor(exports, c"CookieJar", new_jar, &prototype)?;
+    // As k6 has it, it needs no `new`.
+    constructor_or_function(exports, c"CookieJar", new_jar, &prototype)?;
     Ok(())
 }
 

@@ -76,8 +76,7 @@ fn page(source: &Source<'_>) -> Result<Selection, Throw> {
 }
 
 fn url(source: &Source<'_>) -> Result<url::Url, Throw> {
-    url::Url::parse(source.url)
-        .map_err(|error| plain(format!("parse \"{}\": {error}", source.url)))
+    url::Url::parse(source.url).map_err(|error| plain(format!("parse \"{}\": {error}", source.url)))
 }
 
 fn form_value(value: &Value<'_>) -> Result<FormValue, Throw> {

@@ -10,7 +10,7 @@ mod standard;
 use rquickjs::{Ctx, Object};
 
 use crate::js::class;
-use crate::js::native::{Throw, constructor, method, state};
+use crate::js::native::{Throw, constructor, constructor_or_function, method, state};
 
 /// `k6/ws`
 pub(super) fn build_callback<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
@@ -33,7 +33,8 @@ pub(super) fn build_by_its_old_name(ctx: &Ctx<'_>) -> &'static str {
 pub(super) fn build_standard<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
     let exports = Object::new(ctx.clone())?;
     let prototype = class::prototype::<standard::WebSocket>(ctx)?;
-    constructor(&exports, c"WebSocket", standard::construct, &prototype)?;
+    // As k6 has it, it needs no `new`.
+    constructor_or_function(&exports, c"WebSocket", standard::construct, &prototype)?;
     let prototype = class::prototype::<blob::Blob>(ctx)?;
     constructor(&exports, c"Blob", blob::construct, &prototype)?;
     Ok(exports)
