@@ -145,7 +145,7 @@ impl Rule {
         let expression = Expression::parse(&rule.expression)?;
         expression.check_kind(&rule.expression, metric, kind)?;
         Ok(Self {
-            text: rule.expression.trim().to_owned(),
+            text: rule.expression.clone(),
             expression,
             abort_on_fail: rule.abort_on_fail,
             delay: rule.delay_abort_eval.unwrap_or_default(),

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Stand;
 use super::stand::Running;
+use crate::options::Executor;
 use crate::options::scenario::RampingVus;
 use crate::plan::{Step, ramp_steps};
 use crate::source::{Seat, Source};
@@ -129,6 +130,10 @@ async fn occupy(stand: &Stand) -> Place {
 
 /// The regular end: everybody leaves within the graceful time, or sooner when ramping down already.
 pub(super) async fn finish(stand: &Stand, places: Places) {
+    if matches!(stand.scenario.executor, Executor::RampingVus(_)) {
+        // As k6 shows a ramp that is over.
+        stand.board.vus_planned.store(0, Ordering::Relaxed);
+    }
     let last = stand.regular_end() + stand.scenario.graceful_stop();
     let mut leaving = Vec::new();
     for mut place in places.into_iter().flatten() {

@@ -114,7 +114,8 @@ impl Page<'_> {
                 let _ = writeln!(
                     self.out,
                     "{pad}{mark} '{}' {}={seen}",
-                    rule.text, rule.aggregation
+                    rule.text.trim(),
+                    rule.aggregation
                 );
             }
         }

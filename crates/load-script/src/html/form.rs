@@ -150,7 +150,8 @@ impl Submission {
             }
         }
         let mut url = self.url.clone();
-        url.set_query(Some(&urlencode(&fields)));
+        let query = urlencode(&fields);
+        url.set_query((!query.is_empty()).then_some(&query));
         url
     }
 }

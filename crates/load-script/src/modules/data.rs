@@ -95,6 +95,9 @@ fn make<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     array(call.ctx, items)
 }
 
+/// Stands for an item that has no JSON. In k6 it cannot be read.
+const NO_JSON: &str = "undefined";
+
 fn serialize(array: &Value<'_>) -> Result<Arc<[Box<str>]>, Throw> {
     if array.is_null() || array.is_undefined() {
         let why = "Cannot convert undefined or null to object";
@@ -106,7 +109,7 @@ fn serialize(array: &Value<'_>) -> Result<Arc<[Box<str>]>, Throw> {
     let items = convert::items(array)?;
     let texts = items.iter().map(|item| {
         Ok(convert::to_json(item)?
-            .unwrap_or_else(|| "null".to_owned())
+            .unwrap_or_else(|| NO_JSON.to_owned())
             .into_boxed_str())
     });
     texts.collect::<Result<Vec<_>, Throw>>().map(Arc::from)
@@ -246,6 +249,10 @@ fn refuse_to_freeze<'js>(_call: &Call<'_, 'js>) -> Outcome<'js> {
 
 /// A fresh, deeply frozen copy of an item.
 fn item<'js>(ctx: &Ctx<'js>, json: &str) -> Outcome<'js> {
+    if json == NO_JSON {
+        let why = "invalid character 'u' looking for beginning of value";
+        return Err(rquickjs::Exception::throw_syntax(ctx, why).into());
+    }
     let value = convert::from_json(ctx, json)?;
     freeze(&value)?;
     Ok(value)

@@ -14,7 +14,7 @@ pub struct Shown {
     pub boards: Vec<Arc<Board>>,
     /// VUs to make before the start.
     pub planned_vus: u64,
-    /// VUs at most.
+    /// VUs that there may be at most.
     pub most_vus: u64,
     /// The longest that the run may take.
     pub longest: Duration,
@@ -70,12 +70,14 @@ impl Shown {
 
     fn running_line(&self) -> String {
         let instance = &self.state.instance;
-        let most = self.most_vus.max(count(&instance.vus_initialized));
-        let width = most.to_string().len();
         format!(
-            "running ({}), {:0width$}/{most} VUs, {} complete and {} interrupted iterations\n",
+            "running ({}), {} VUs, {} complete and {} interrupted iterations\n",
             clock(self.state.run_time(), self.longest),
-            count(&instance.vus_active),
+            of_all(
+                count(&instance.vus_active),
+                count(&instance.vus_initialized),
+                self.most_vus,
+            ),
             count(&instance.iterations_completed),
             count(&instance.iterations_interrupted),
         )
@@ -122,14 +124,14 @@ fn bar(board: &Board, has_begun: bool) -> Bar {
     let (share, columns) = match &board.scenario.executor {
         Executor::SharedIterations(_) => {
             let (ended, all) = (ended(state), state.planned_iterations);
-            let iterations = format!("{} shared iters", of_all(ended, all));
+            let iterations = format!("{} shared iters", of_all(ended, all, all));
             let time = format!("{}/{}", clock(spent, planned), duration::format(planned));
             (part(ended, all), vec![vus(board), time, iterations])
         }
         Executor::PerVuIterations(c) => {
             let (ended, all) = (ended(state), state.planned_iterations);
             let each = c.iterations.unwrap_or(1);
-            let iterations = format!("{} iters, {each} per VU", of_all(ended, all));
+            let iterations = format!("{} iters, {each} per VU", of_all(ended, all, all));
             let time = match is_over {
                 true => duration::format(planned),
                 false => format!("{}/{}", clock(spent, planned), duration::format(planned)),
@@ -175,10 +177,13 @@ fn vus(board: &Board) -> String {
         .map_or(0, |state| count(&state.vus_active));
     let planned = count(&board.vus_planned);
     match &board.scenario.executor {
-        Executor::RampingVus(_) => of_all(planned, board.vus) + " VUs",
+        Executor::RampingVus(_) => of_all(planned, board.vus, board.vus) + " VUs",
         Executor::ExternallyControlled(_) => format!("{planned}/{} VUs", board.vus),
-        Executor::ConstantArrivalRate(_) | Executor::RampingArrivalRate(_) => {
-            of_all(active, planned) + " VUs"
+        Executor::ConstantArrivalRate(c) => {
+            of_all(active, planned, most(c.max_vus, planned)) + " VUs"
+        }
+        Executor::RampingArrivalRate(c) => {
+            of_all(active, planned, most(c.max_vus, planned)) + " VUs"
         }
         _ => format!("{planned} VUs"),
     }
@@ -222,10 +227,15 @@ fn ended(state: &ScenarioState) -> u64 {
     count(&state.completed) + count(&state.interrupted)
 }
 
-/// `04/18`
-fn of_all(some: u64, all: u64) -> String {
-    let width = all.to_string().len();
-    format!("{some:0width$}/{all}")
+fn most(configured: Option<i64>, planned: u64) -> u64 {
+    let configured = configured.and_then(|most| u64::try_from(most).ok());
+    configured.unwrap_or_default().max(planned)
+}
+
+/// `04/18`, with the digits of the most that there may be.
+fn of_all(some: u64, all: u64, most: u64) -> String {
+    let width = most.max(all).to_string().len();
+    format!("{some:0width$}/{all:0width$}")
 }
 
 fn part(some: u64, all: u64) -> f64 {
@@ -267,6 +277,13 @@ fn clock(time: Duration, like: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn counts_have_the_digits_of_the_most_that_there_may_be() {
+        assert_eq!(of_all(5, 7, 30), "05/07");
+        assert_eq!(of_all(0, 14, 15), "00/14");
+        assert_eq!(of_all(3, 3, 3), "3/3");
+    }
 
     #[test]
     fn times_are_as_wide_as_the_longest() {

@@ -70,11 +70,11 @@ pub(super) fn construct<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
             })?);
         }
     }
-    let options = call.given(1);
-    if options.as_ref().is_some_and(|options| !options.is_object()) {
+    let options = call.arg(1);
+    if !options.is_undefined() && !options.is_object() {
         return Err(plain("[options] must be an object"));
     }
-    let options = options.and_then(Value::into_object);
+    let options = options.into_object();
     let kind = match options {
         Some(options) => convert::given(&options, "type")?,
         None => None,

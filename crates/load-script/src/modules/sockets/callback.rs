@@ -405,10 +405,9 @@ fn set_interval<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 fn set_timer<'js>(call: &Call<'_, 'js>, name: &str) -> Outcome<'js> {
     let (session, socket) = socket_of(call)?;
     timers::callback(&call.arg(0))?;
-    let milliseconds = match call.len() {
-        0 | 1 => 0.0,
-        _ => convert::to_number(&call.arg(1))?,
-    };
+    let milliseconds = call
+        .given(1)
+        .map_or(Ok(0.0), |time| convert::to_number(&time))?;
     if milliseconds.is_nan() || milliseconds <= 0.0 {
         return Err(plain(format!(
             "{name} requires a >0 timeout parameter, received {milliseconds:.2}"

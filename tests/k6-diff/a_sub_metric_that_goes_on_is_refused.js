@@ -1,0 +1,2 @@
+export const options = { iterations: 1, thresholds: { 'iterations{a:b}x': ['count>0'] } };
+export default function () {}
