@@ -412,3 +412,17 @@ fn an_output_that_fails_at_the_end_spoils_the_numbers() {
     assert!(ran.stderr.contains(warned), "{}", ran.stderr);
     assert!(ran.stderr.contains("/dev/full"), "{}", ran.stderr);
 }
+
+#[test]
+fn progress_shows_the_vus_that_there_are() {
+    let script = "export const options = { scenarios: {
+        ramp: { executor: 'ramping-vus', stages: [{ duration: '0.2s', target: 1 }] },
+        rate: { executor: 'constant-arrival-rate', rate: 1, duration: '1s', preAllocatedVUs: 2, maxVUs: 30 },
+    } };
+    export default function () {}";
+    let folder = folder_with(&[("script.js", script)]);
+    let ended = call(folder.path(), &["run", "script.js"]);
+    for part in ["00/03 VUs", "0/1 VUs", "00/02 VUs"] {
+        assert!(ended.stdout.contains(part), "{part} in {}", ended.stdout);
+    }
+}

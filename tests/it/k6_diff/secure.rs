@@ -21,6 +21,19 @@ use super::{deflate, socket};
 const BOTH: &[&[u8]] = &[b"h2", b"http/1.1"];
 const ONLY_2: &[&[u8]] = &[b"h2"];
 
+/// Ends that agree on HTTP/2 and say this to every request.
+const BROKEN: [(&str, &[u8]); 3] = [
+    // HTTP/1.
+    ("H2_TEXT", b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"),
+    // Settings, then data that belong to no stream.
+    ("H2_DATA", b"\0\0\0\x04\0\0\0\0\0\0\0\x01\0\0\0\0\0\0x"),
+    // Settings, then twice the largest step of the window.
+    (
+        "H2_WINDOW",
+        b"\0\0\0\x04\0\0\0\0\0\0\0\x04\x08\0\0\0\0\0\x7f\xff\xff\xff\0\0\x04\x08\0\0\0\0\0\x7f\xff\xff\xff",
+    ),
+];
+
 /// Starts all ends; gives the variables that tell scripts where they are.
 pub async fn start(keys: &Keys, router: &Router) -> Vec<(String, String)> {
     let wishes = |alpn| Wishes {
@@ -69,6 +82,12 @@ pub async fn start(keys: &Keys, router: &Router) -> Vec<(String, String)> {
     variables.push(("SOCKET_UNKNOWN".to_owned(), socket::start_secure(unknown)));
     let (listener, base) = bind().await;
     variables.push(("FAULTS".to_owned(), base));
+    for (name, bytes) in BROKEN {
+        let (listener, base) = bind().await;
+        variables.push((name.to_owned(), base));
+        let config = keys.server(keys.trusted(), &wishes(ONLY_2));
+        tokio::spawn(serve_bytes(listener, config, bytes));
+    }
     tokio::spawn(serve_faults(
         listener,
         keys.server(keys.trusted(), &wishes(ONLY_2)),
@@ -93,6 +112,28 @@ async fn serve(listener: TcpListener, config: Arc<ServerConfig>, router: Router)
                 .serve_connection(TokioIo::new(stream), service)
                 .await
                 .ok()
+        });
+    }
+}
+
+/// Says the same to whoever has asked for something, and waits until he goes.
+async fn serve_bytes(listener: TcpListener, config: Arc<ServerConfig>, bytes: &'static [u8]) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    const QUIET: Duration = Duration::from_millis(100);
+    let acceptor = TlsAcceptor::from(config);
+    while let Ok((tcp, _)) = listener.accept().await {
+        let acceptor = acceptor.clone();
+        tokio::spawn(async move {
+            let mut stream = acceptor.accept(tcp).await.ok()?;
+            let mut heard = [0; 4096];
+            while let Ok(count) = tokio::time::timeout(QUIET, stream.read(&mut heard)).await {
+                if count.ok()? == 0 {
+                    return None;
+                }
+            }
+            stream.write_all(bytes).await.ok()?;
+            while stream.read(&mut heard).await.ok()? > 0 {}
+            Some(())
         });
     }
 }

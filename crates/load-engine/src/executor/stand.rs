@@ -190,7 +190,8 @@ impl Stand {
             if timeout(PATIENCE, &mut vu.ended).await.is_ok() {
                 return;
             }
-            worker.leave_if_silent().await;
+            // All at once: whoever waits for other VUs shall not wait as long for each thread.
+            join_all(self.workers.iter().map(Worker::leave_if_silent)).await;
         }
         let whose = format!("a virtual user of scenario '{}'", self.scenario.name);
         self.run.note_left_behind(&whose, &self.logger);
@@ -201,18 +202,22 @@ impl Stand {
     pub(super) async fn finish(&self, mut running: Vec<Running>, stop: impl FnOnce()) {
         let regular_end = self.regular_end();
         {
-            let all = join_all(running.iter_mut().map(|vu| self.end(vu)));
+            let all = async {
+                for vu in &mut running {
+                    self.end(vu).await;
+                }
+            };
             tokio::pin!(all);
             let in_time = tokio::select! {
                 biased;
-                _ = &mut all => true,
+                () = &mut all => true,
                 () = sleep_until(regular_end) => false,
             };
             if !in_time {
                 stop();
                 tokio::select! {
                     biased;
-                    _ = &mut all => {}
+                    () = &mut all => {}
                     () = sleep_until(regular_end + self.scenario.graceful_stop()) => {
                         self.interrupt.cancel();
                         all.await;

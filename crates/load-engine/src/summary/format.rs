@@ -94,6 +94,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_has_no_end_is_called_as_scripts_call_it() {
+        assert_eq!(plain(f64::INFINITY), "Infinity");
+        assert_eq!(plain(f64::NEG_INFINITY), "-Infinity");
+    }
+
+    #[test]
     fn times_are_cut_off_not_rounded() {
         let cases = [
             (0.0, "0s"),

@@ -356,6 +356,10 @@ impl Failure {
         let Some(reason) = error.reason() else {
             return Self::new(1600, error.to_string());
         };
+        if reason == h2::Reason::FRAME_SIZE_ERROR && error.is_go_away() && !error.is_remote() {
+            // What a server of HTTP/1 answers looks like such a frame. Go's reader has no code for it.
+            return Self::new(1000, "http2: frame too large");
+        }
         let code = u32::from(reason);
         let (base, what) = match (error.is_go_away(), error.is_remote()) {
             (true, true) => (1610, "received GoAway"),
@@ -364,11 +368,16 @@ impl Failure {
         };
         // A reason that the standard does not know has no number of its own.
         let offset = if code <= 0xd { 1 + code as u16 } else { 0 };
-        let message = format!("http2: {what} with http2 ErrCode {}", name_of(code));
+        let name = name_of(code);
+        let message = format!("http2: {what} with http2 ErrCode {name}");
+        let detail = match base {
+            1650 => format!("connection error: {name}"),
+            _ => message.clone(),
+        };
         Self {
             code: base + offset,
-            detail: message.clone(),
             message,
+            detail,
         }
     }
 }
