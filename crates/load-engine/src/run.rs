@@ -403,6 +403,12 @@ impl<P: Program> Run<P> {
                 None
             }
             Ok(Some(Ok(files))) => files,
+            Ok(Some(Err(ScriptError::Unusable(why)))) => {
+                let message = "failed to handle the end-of-test summary";
+                self.logger.log(Level::Error, message, &[("error", &why)]);
+                // It has spoken for itself, if only nonsense.
+                Some(Vec::new())
+            }
             Ok(Some(Err(error))) => {
                 let fields = [("hint", "script exception")];
                 self.logger.log(Level::Error, &error.to_string(), &fields);

@@ -56,6 +56,8 @@ pub struct MetricView {
     pub values: Vec<(String, f64)>,
     /// Its thresholds.
     pub thresholds: Vec<ThresholdView>,
+    /// Whether there were any.
+    pub has_samples: bool,
 }
 
 /// A threshold and what came of it.
@@ -139,13 +141,22 @@ impl Summary {
                 .watches()
                 .iter()
                 .find(|watch| watch.metric == metric.id);
+            // k6 shows what a sub-metric is taken from, too.
+            let is_parent = thresholds.watches().iter().any(|watch| {
+                let watched = all.iter().find(|other| other.id == watch.metric);
+                let filter = watched.and_then(|watched| watched.filter.as_ref());
+                filter.is_some_and(|filter| filter.parent == metric.id)
+            });
             let empty = Sink::new(metric.kind);
-            let sink = match aggregate.sorted(metric.id) {
+            let found = aggregate.sorted(metric.id);
+            let has_samples = found.is_some();
+            let sink = match found {
                 Some(sink) => sink,
-                None if watched.is_some() => &empty,
+                None if watched.is_some() || is_parent => &empty,
                 None => continue,
             };
             let mut view = view(metric, &all, values(sink, &stats, run_time));
+            view.has_samples = has_samples;
             if let Some(watch) = watched {
                 view.thresholds = watch.rules.iter().map(ThresholdView::new).collect();
             }
@@ -298,6 +309,7 @@ fn view(metric: &Metric, all: &[Metric], values: Vec<(String, f64)>) -> MetricVi
         contains: metric.contains,
         values,
         thresholds: Vec::new(),
+        has_samples: true,
     }
 }
 

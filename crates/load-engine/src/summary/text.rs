@@ -130,9 +130,8 @@ impl Page<'_> {
     }
 
     fn checks(&mut self, indent: usize, checks: &[&Check], summary: &Summary) {
-        let wanted = summary
-            .metric("checks")
-            .is_some_and(|m| !m.thresholds.is_empty());
+        // Without samples it is there for a threshold on it or on a part of it.
+        let wanted = summary.metric("checks").is_some();
         if checks.is_empty() && !(wanted && indent == 4) {
             return;
         }
@@ -284,9 +283,15 @@ impl Page<'_> {
             }
         };
         let is_trend = metric.kind == Kind::Trend;
+        // One that k6 has made for a threshold only takes no room there.
+        let is_idle = is_trend && metric.filter.is_some() && !metric.has_samples;
+        let raw_length = match is_idle {
+            true => 0,
+            false => metric.name.chars().count(),
+        };
         Row {
             name,
-            raw_length: metric.name.chars().count(),
+            raw_length,
             first,
             rest,
             is_trend,

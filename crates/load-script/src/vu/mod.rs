@@ -189,7 +189,8 @@ impl load_engine::Vu for ScriptVu {
             .await;
         self.state.count_traffic();
         match ending {
-            Ending::Returned(json) => Ok(json.map(Arc::from)),
+            Ending::Returned(Ok(json)) => Ok(json.map(Arc::from)),
+            Ending::Returned(Err(why)) => Err(ScriptError::Unusable(why)),
             other => Err(other.into_error()),
         }
     }
@@ -223,7 +224,8 @@ impl load_engine::Vu for ScriptVu {
             run::summary(ctx, state, (exports, data))
         });
         match ending.await {
-            Ending::Returned(files) => Ok(files),
+            Ending::Returned(Ok(files)) => Ok(files),
+            Ending::Returned(Err(why)) => Err(ScriptError::Unusable(why)),
             other => Err(other.into_error()),
         }
     }

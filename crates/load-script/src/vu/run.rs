@@ -189,41 +189,62 @@ pub(crate) fn iterate(ctx: &Ctx<'_>, state: &VuState, target: Target<'_>) -> Res
     let function: Option<Function<'_>> = restore(ctx, exports)?.get(name)?;
     let function =
         function.ok_or_else(|| plain(format!("function '{name}' not found in exports")))?;
-    let result: Value<'_> = match data {
-        Some(data) => function.call((data.restore(ctx)?,))?,
-        None => function.call(())?,
+    // Also where there are no data: scripts may count their arguments.
+    let data = match data {
+        Some(data) => data.restore(ctx)?,
+        None => Value::new_undefined(ctx.clone()),
     };
+    let result: Value<'_> = function.call((data,))?;
     settle(ctx, state, &result).map(drop)
 }
+
+/// What a function of the script returned, or why that cannot be used.
+pub(crate) type Returned<T> = Result<Option<T>, String>;
 
 /// Runs `setup`, if there is one; what it returned as JSON.
 pub(crate) fn setup(
     ctx: &Ctx<'_>,
     state: &VuState,
     exports: Option<Persistent<Object<'static>>>,
-) -> Result<Option<String>, Throw> {
+) -> Result<Returned<String>, Throw> {
     let Some(function) = exported(ctx, exports, "setup")? else {
-        return Ok(None);
+        return Ok(Ok(None));
     };
     let result = function.call(())?;
     let value = settle(ctx, state, &result)?;
     if value.is_undefined() {
-        return Ok(None);
+        return Ok(Ok(None));
     }
     let to_json: Function<'_> = ctx.eval(SETUP_JSON)?;
-    let json: Value<'_> = to_json.call((value,))?;
-    if json.is_undefined() {
-        return Ok(None);
+    let made: Object<'_> = to_json.call((value,))?;
+    if let Some(why) = made.get::<_, Option<String>>("why")? {
+        let why = format!("error marshaling setup() data to JSON: json: unsupported {why}");
+        return Ok(Err(why));
     }
-    convert::to_text(&json).map(Some)
+    let json: Value<'_> = made.get("json")?;
+    convert::to_text(&json).map(|json| Ok(Some(json)))
 }
 
-/// JSON as Go writes it: what is not defined is null, a time has no zeros at its end.
-const SETUP_JSON: &str = "(value) => JSON.stringify(value, function (key, text) {
-    const own = this[key];
-    if (own === undefined) return null;
-    return own instanceof Date ? own.toISOString().replace(/\\.?0+Z$/, 'Z') : text;
-})";
+/// JSON as Go writes it: what is not defined is null, a time has no zeros at its end, collections are lists,
+/// and what has no JSON is not left out but said.
+const SETUP_JSON: &str = "(value) => {
+    let why;
+    const json = JSON.stringify(value, function (key) {
+        const own = this[key];
+        if (own === undefined) return null;
+        if (typeof own === 'function') why ??= 'type: func(sobek.FunctionCall) sobek.Value';
+        if (typeof own === 'number' && !Number.isFinite(own)) {
+            why ??= `value: ${own !== own ? 'NaN' : own > 0 ? '+Inf' : '-Inf'}`;
+        }
+        if (typeof own === 'bigint') return Number(own);
+        if (typeof own === 'symbol') return own.description ?? '';
+        if (own instanceof Date) {
+            return isNaN(own) ? null : own.toISOString().replace(/\\.?0+Z$/, 'Z');
+        }
+        return own instanceof Map || own instanceof Set ? [...own] : own;
+    });
+    return { json, why };
+}";
 
 /// Runs `teardown`, if there is one.
 pub(crate) fn teardown(
@@ -238,10 +259,11 @@ pub(crate) fn teardown(
     let Some(function) = exported(ctx, exports, "teardown")? else {
         return Ok(());
     };
-    let result = match data {
-        Some(json) => function.call((convert::from_json(ctx, &json)?,))?,
-        None => function.call(())?,
+    let data = match data {
+        Some(json) => convert::from_json(ctx, &json)?,
+        None => Value::new_undefined(ctx.clone()),
     };
+    let result = function.call((data,))?;
     settle(ctx, state, &result).map(drop)
 }
 
@@ -250,31 +272,41 @@ pub(crate) fn summary(
     ctx: &Ctx<'_>,
     state: &VuState,
     target: (Option<Persistent<Object<'static>>>, serde_json::Value),
-) -> Result<Option<Vec<SummaryFile>>, Throw> {
+) -> Result<Returned<Vec<SummaryFile>>, Throw> {
     let (exports, data) = target;
     let Some(function) = exported(ctx, exports, "handleSummary")? else {
-        return Ok(None);
+        return Ok(Ok(None));
     };
-    let result = function.call((convert::from_json_value(ctx, &data)?,))?;
-    let result = settle(ctx, state, &result)?;
-    if !convert::is_truthy(&result) {
-        return Ok(None);
+    let data = convert::from_json_value(ctx, &data)?;
+    if let Some(object) = data.as_object()
+        && !object.contains_key("setup_data")?
+    {
+        object.set("setup_data", Value::new_undefined(ctx.clone()))?;
     }
-    let files = result
-        .as_object()
-        .ok_or_else(|| plain("handleSummary() should return a map with string keys"))?;
+    let result = function.call((data,))?;
+    let result = settle(ctx, state, &result)?;
+    if result.is_null() || result.is_undefined() {
+        return Ok(Ok(None));
+    }
+    let is_list = result.is_array() || convert::buffer_bytes(&result).is_some();
+    let Some(files) = result.as_object().filter(|_| !is_list) else {
+        let why = "handleSummary() should return a map with string keys";
+        return Ok(Err(why.to_owned()));
+    };
     let mut out = Vec::new();
     for (destination, content) in convert::entries(files)? {
-        let content = match convert::bytes_of(&content)? {
-            Some(bytes) => bytes,
-            None => convert::to_text(&content)?.into_bytes(),
+        let Some(bytes) = convert::bytes_of(&content)? else {
+            let kind = convert::go_type(&content);
+            return Ok(Err(format!(
+                "error handling summary object {destination}: invalid type {kind}, it needs to be a string or ArrayBuffer"
+            )));
         };
         out.push(SummaryFile {
             destination,
-            content,
+            content: bytes,
         });
     }
-    Ok(Some(out))
+    Ok(Ok(Some(out)))
 }
 
 /// Runs the event loop until nothing is under way, then gives what `value` came to.

@@ -1,0 +1,3 @@
+export const options = { iterations: 1 };
+export default function () {}
+export function handleSummary() { return { stdout: 'never printed', stderr: 5 }; }
