@@ -1,4 +1,3 @@
-// differs in summary: the export is written all the same
 export const options = { iterations: 1 };
 export default function () {}
 export function handleSummary() { return 5; }

@@ -32,7 +32,7 @@ mod worker;
 pub use executor::Board;
 pub use exit::Exit;
 pub use gather::Gatherer;
-pub use run::{Failure, Outcome, Run, Workers, boards};
+pub use run::{Failure, Outcome, Run, SummaryFiles, Workers, boards};
 pub use state::{Asked, Instance, Phase, RunState, TestEnd};
 pub use vu::{
     Activation, Interrupt, Iteration, IterationEnd, Program, ScenarioState, ScriptError,

@@ -87,8 +87,19 @@ pub struct Outcome {
     pub failure: Option<Failure>,
     /// For the end-of-test summary.
     pub summary: Summary,
-    /// What `handleSummary` returned; `None` when the default summary shall be shown.
-    pub files: Option<Vec<SummaryFile>>,
+    /// What becomes of the summary.
+    pub files: SummaryFiles,
+}
+
+/// What becomes of the summary.
+#[derive(Debug)]
+pub enum SummaryFiles {
+    /// The default one shall be shown.
+    Default,
+    /// What `handleSummary` returned.
+    Returned(Vec<SummaryFile>),
+    /// Nothing is shown or written: `handleSummary` returned what nobody can write. It has been logged.
+    Unusable,
 }
 
 /// How often thresholds are looked at.
@@ -131,7 +142,7 @@ impl<P: Program> Run<P> {
                     exit: Exit::Other,
                     failure: None,
                     summary: Summary::default(),
-                    files: None,
+                    files: SummaryFiles::Default,
                 };
             }
         };
@@ -383,13 +394,16 @@ impl<P: Program> Run<P> {
         })
     }
 
-    async fn handle_summary(&self, workers: &Crew, summary: &Summary) -> Option<Vec<SummaryFile>> {
+    async fn handle_summary(&self, workers: &Crew, summary: &Summary) -> SummaryFiles {
         // Also without such a function: as in k6 the init code runs once more.
         let limit = self.state.options().handle_summary_timeout();
         let data = (self.summary_data)(summary);
         let interrupt = Interrupt::new();
         let token = interrupt.clone();
-        let asked = self.able(workers)?.ask(|reply| Command::Summary {
+        let Some(worker) = self.able(workers) else {
+            return SummaryFiles::Default;
+        };
+        let asked = worker.ask(|reply| Command::Summary {
             data,
             interrupt: token,
             reply,
@@ -400,21 +414,21 @@ impl<P: Program> Run<P> {
                 let limit = limit.as_secs();
                 self.logger
                     .error(&format!("handleSummary() timed out after {limit} seconds"));
-                None
+                SummaryFiles::Default
             }
-            Ok(Some(Ok(files))) => files,
+            Ok(Some(Ok(Some(files)))) => SummaryFiles::Returned(files),
+            Ok(Some(Ok(None))) => SummaryFiles::Default,
             Ok(Some(Err(ScriptError::Unusable(why)))) => {
                 let message = "failed to handle the end-of-test summary";
                 self.logger.log(Level::Error, message, &[("error", &why)]);
-                // It has spoken for itself, if only nonsense.
-                Some(Vec::new())
+                SummaryFiles::Unusable
             }
             Ok(Some(Err(error))) => {
                 let fields = [("hint", "script exception")];
                 self.logger.log(Level::Error, &error.to_string(), &fields);
-                None
+                SummaryFiles::Default
             }
-            Ok(None) => None,
+            Ok(None) => SummaryFiles::Default,
         }
     }
 }

@@ -311,7 +311,9 @@ impl Page<'_> {
                 let _ = writeln!(self.out, "\n{pad}{mark} GROUP: {name} \n");
             }
             let own: Vec<&Check> = part.checks.iter().collect();
-            self.checks(indent, &own, summary);
+            if !own.is_empty() {
+                self.checks(indent, &own, summary);
+            }
             self.metrics(indent, &part.metrics);
         }
     }

@@ -5,12 +5,12 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::time::SystemTime;
 
-use load_engine::SummaryFile;
 use load_engine::health::HealthReport;
 use load_engine::log::{Level, Logger};
 use load_engine::summary::{
     Mode, Origin, Summary, Terminal, to_data, to_export, to_machine, to_text,
 };
+use load_engine::{SummaryFile, SummaryFiles};
 use serde_json::Value;
 use serde_json::ser::{PrettyFormatter, Serializer};
 
@@ -43,13 +43,14 @@ pub fn summary_data(args: &Args, summary: &Summary) -> Value {
 }
 
 /// Prints the summary, or writes what `handleSummary` returned; writes the export.
-pub fn summary(args: &Args, summary: &Summary, files: Option<Vec<SummaryFile>>, logger: &Logger) {
+pub fn summary(args: &Args, summary: &Summary, files: SummaryFiles, logger: &Logger) {
     let silent = args.report.no_summary == Some(true)
         || args.report.summary_mode == Some(SummaryMode::Disabled);
     match files {
         _ if silent => {}
-        Some(files) => files.iter().for_each(|file| write_file(file, logger)),
-        None => {
+        SummaryFiles::Unusable => return,
+        SummaryFiles::Returned(files) => files.iter().for_each(|file| write_file(file, logger)),
+        SummaryFiles::Default => {
             let full = args.report.summary_mode == Some(SummaryMode::Full);
             let mode = if full { Mode::Full } else { Mode::Compact };
             print(&to_text(summary, mode));
