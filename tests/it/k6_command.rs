@@ -426,3 +426,19 @@ fn progress_shows_the_vus_that_there_are() {
         assert!(ended.stdout.contains(part), "{part} in {}", ended.stdout);
     }
 }
+
+#[test]
+fn nothing_asked_for_is_a_question_for_help() {
+    let folder = folder_with(&[]);
+    let ended = call(folder.path(), &[]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stdout.contains("archive"), "{}", ended.stdout);
+}
+
+#[test]
+fn a_script_can_be_named_by_its_url() {
+    let folder = folder_with(&[("script.js", "export default function () {}")]);
+    let url = format!("file://{}/script.js", folder.path().display());
+    let ended = call(folder.path(), &["run", &url]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+}

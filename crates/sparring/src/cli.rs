@@ -130,6 +130,11 @@ impl K6 {
     /// Reads the process' arguments; as in k6 a wrong one is exit code 255.
     pub fn read() -> Result<Self, ExitCode> {
         Self::try_parse().map_err(|error| {
+            if std::env::args_os().len() < 2 {
+                // Nothing was asked for: that is a question for help.
+                print!("{error}");
+                return ExitCode::SUCCESS;
+            }
             drop(error.print());
             if error.use_stderr() {
                 ExitCode::from(u8::MAX)

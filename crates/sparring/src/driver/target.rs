@@ -121,7 +121,7 @@ fn read(script: &str) -> Result<(Vec<u8>, PathBuf), Failure> {
         let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
         return Ok((content, folder.join("-")));
     }
-    let path = Path::new(script);
+    let path = Path::new(script.strip_prefix("file://").unwrap_or(script));
     if !path.metadata().is_ok_and(|meta| meta.is_file()) {
         return Err(Failure::other(format!(
             "the script '{script}' couldn't be found on local disk; check the path"
