@@ -45,6 +45,7 @@ macro_rules! fields {
             type Ok = ();
             type Error = Error;
 
+            #[inline(always)]
             fn serialize_field<T: Serialize + ?Sized>(
                 &mut self,
                 name: &'static str,
@@ -103,6 +104,7 @@ impl<'a> Writer<'a> {
 }
 
 impl Open<'_> {
+    #[inline]
     fn next(&mut self) {
         if !self.empty {
             self.out.push(b',');
@@ -115,6 +117,7 @@ impl Open<'_> {
         write(value, self.out)
     }
 
+    #[inline(always)]
     fn field(&mut self, name: &str, value: &(impl Serialize + ?Sized)) -> Result<(), Error> {
         self.next();
         field(self.out, name);
@@ -127,6 +130,8 @@ impl Open<'_> {
     }
 }
 
+/// Always inlined, for there the length of the name is known and it is written in a step or two.
+#[inline(always)]
 fn field(out: &mut Vec<u8>, name: &str) {
     out.reserve(name.len() + 3);
     out.push(b'"');
