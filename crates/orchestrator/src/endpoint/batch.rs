@@ -46,7 +46,11 @@ async fn answer(
     let caller = auth::identify(&app.config.auth, headers)?;
     caller.require(ORCHESTRATE_WRITE)?;
     intake::check_media_type(headers)?;
-    let body = read(request, app.config.limits.batch_body_bytes).await?;
+    let body = read(
+        (headers, request.into_body()),
+        app.config.limits.batch_body_bytes,
+    )
+    .await?;
     let entries = entries(intake::parse_any(&body)?)?;
     auth::tenant_header(headers)?;
     let origin = origin(headers, id.to_owned())?;

@@ -28,7 +28,8 @@ pub async fn invalidate(State(app): State<Arc<App>>, request: Request<Body>) -> 
 
 async fn drop_entries(app: &App, request: Request<Body>) -> Result<Value, ApiError> {
     let caller = auth::identify(&app.config.auth, request.headers())?;
-    let body = read(request, BODY_BYTES).await?;
+    let (parts, body) = request.into_parts();
+    let body = read((&parts.headers, body), BODY_BYTES).await?;
     let mut scope: Scope = if body.is_empty() {
         Scope::default()
     } else {

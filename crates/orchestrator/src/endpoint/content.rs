@@ -92,7 +92,7 @@ async fn answer(
     let caller = auth::identify(&app.config.auth, headers)?;
     caller.require(ORCHESTRATE_WRITE)?;
     intake::check_media_type(headers)?;
-    let body = read(request, app.config.limits.body_bytes).await?;
+    let body = read((headers, request.into_body()), app.config.limits.body_bytes).await?;
     let origin = origin(headers, request_id(headers))?;
     let given: ContentRequest = intake::parse(&body)?;
     let thresholds = thresholds(&given)?;

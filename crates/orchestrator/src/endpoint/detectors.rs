@@ -156,7 +156,9 @@ async fn registration(
     request: Request<Body>,
 ) -> Result<DetectorSettings, ApiError> {
     allow(app, request.headers(), REGISTRY_WRITE)?;
-    let given: Registration = intake::parse(&read(request, BODY_BYTES).await?)?;
+    let (parts, body) = request.into_parts();
+    let body = read((&parts.headers, body), BODY_BYTES).await?;
+    let given: Registration = intake::parse(&body)?;
     let settings = settings(given, path_name)?;
     let registry = app.registry.load();
     if registry.count() >= MAX_DETECTORS {

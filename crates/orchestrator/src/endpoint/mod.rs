@@ -18,13 +18,14 @@ mod sent;
 
 use std::time::{Duration, SystemTime};
 
-use axum::body::{Body, HttpBody, to_bytes};
-use axum::http::{HeaderMap, Request};
+use axum::body::{Body, HttpBody};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use detector_api::header as names;
 use detector_api::orchestrate::{ErrorCode, ProcessingMode};
-use http::HeaderValue;
+use http::{HeaderValue, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::{Instant, timeout};
 
 use crate::error::ApiError;
@@ -33,6 +34,9 @@ use crate::run::Origin;
 
 /// How long a client may take to send its request.
 const SENDING: Duration = Duration::from_secs(30);
+/// How long what nobody wants is still taken: who hangs up on a client that sends takes the answer
+/// away with what was sent.
+const LINGERING: Duration = Duration::from_secs(1);
 const MAX_REQUEST_ID: usize = 128;
 
 /// An answer or its error, whose id is the request's.
@@ -80,29 +84,50 @@ fn new_id() -> uuid::Uuid {
 ///
 /// # Errors
 /// PAYLOAD_TOO_LARGE, or REQUEST_TIMEOUT for one that does not arrive.
-pub(crate) async fn read(request: Request<Body>, limit_bytes: usize) -> Result<Bytes, ApiError> {
-    let too_large = || {
-        let message = format!("the body is larger than {limit_bytes} bytes; send less at once");
-        ApiError::new(ErrorCode::PayloadTooLarge, message)
-    };
+pub(crate) async fn read(
+    (headers, mut body): (&HeaderMap, Body),
+    limit_bytes: usize,
+) -> Result<Bytes, ApiError> {
+    // Such a client sends its body only if it is wanted.
+    let asks_first = headers.contains_key(header::EXPECT);
     // What Content-Length announces, where there is one.
-    if request.body().size_hint().lower() > limit_bytes as u64 {
-        return Err(too_large());
-    }
-    match timeout(SENDING, to_bytes(request.into_body(), limit_bytes)).await {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(error)) if is_length_limit(&error) => Err(too_large()),
-        Ok(Err(_)) => Err(ApiError::invalid("body", "could not be read to its end")),
-        Err(_) => Err(ApiError::new(
+    let read = if body.size_hint().lower() > limit_bytes as u64 {
+        Err(Unread::TooLarge { begun: !asks_first })
+    } else {
+        let read = timeout(SENDING, Limited::new(&mut body, limit_bytes).collect()).await;
+        read.map_err(|_| Unread::Late).and_then(|it| {
+            it.map_err(|error| match error.downcast_ref::<LengthLimitError>() {
+                Some(_) => Unread::TooLarge { begun: true },
+                None => Unread::Broken,
+            })
+        })
+    };
+    match read {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(Unread::TooLarge { begun }) => {
+            if begun {
+                let rest = async { while let Some(Ok(_)) = body.frame().await {} };
+                drop(timeout(LINGERING, rest).await);
+            }
+            let message = format!("the body is larger than {limit_bytes} bytes; send less at once");
+            Err(ApiError::new(ErrorCode::PayloadTooLarge, message))
+        }
+        Err(Unread::Broken) => Err(ApiError::invalid("body", "could not be read to its end")),
+        Err(Unread::Late) => Err(ApiError::new(
             ErrorCode::RequestTimeout,
             "the body did not arrive in time",
         )),
     }
 }
 
-fn is_length_limit(error: &axum::Error) -> bool {
-    let source = std::error::Error::source(error);
-    source.is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>)
+/// Why there is no body.
+enum Unread {
+    /// `begun`: the client is sending it all the same.
+    TooLarge {
+        begun: bool,
+    },
+    Broken,
+    Late,
 }
 
 /// What belongs to this request alone.

@@ -49,7 +49,7 @@ async fn answer(
     let caller = auth::identify(&app.config.auth, headers)?;
     caller.require(ORCHESTRATE_WRITE)?;
     intake::check_media_type(headers)?;
-    let body = read(request, app.config.limits.body_bytes).await?;
+    let body = read((headers, request.into_body()), app.config.limits.body_bytes).await?;
     let origin = origin(headers, id.to_owned())?;
     let parsed: OrchestrateRequest = intake::parse(&body)?;
     let work = Work {

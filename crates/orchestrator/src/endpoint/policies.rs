@@ -68,7 +68,9 @@ async fn store(
     if bundle.is_empty() || bundle.chars().count() > MAX_BUNDLE_CHARS {
         return Err(ApiError::invalid("bundle", "must be 1 to 128 characters"));
     }
-    let policy: Policy = intake::parse(&read(request, BODY_BYTES).await?)?;
+    let (parts, body) = request.into_parts();
+    let body = read((&parts.headers, body), BODY_BYTES).await?;
+    let policy: Policy = intake::parse(&body)?;
     policy.check()?;
     let version = app.policies.put(tenant, bundle, policy)?;
     app.forget_policy(tenant, bundle).await;

@@ -33,7 +33,11 @@ async fn answer(app: &Arc<App>, request: Request<Body>, id: &str) -> Result<Resp
     let caller = auth::identify(&app.config.auth, &headers)?;
     caller.require(ORCHESTRATE_WRITE)?;
     intake::check_media_type(&headers)?;
-    let body = read(request, app.config.limits.body_bytes).await?;
+    let body = read(
+        (&headers, request.into_body()),
+        app.config.limits.body_bytes,
+    )
+    .await?;
     let origin = origin(&headers, id.to_owned())?;
     let given: ResumeRequest = intake::parse(&body)?;
     let tenant = caller.tenant(given.tenant_id.as_deref(), &headers)?;

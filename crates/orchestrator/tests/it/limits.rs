@@ -114,6 +114,44 @@ async fn what_is_too_much_of_a_request_is_refused_with_the_place() {
 }
 
 #[tokio::test]
+async fn who_sends_too_much_to_its_end_is_told() {
+    let service = start(config(Vec::new())).await;
+    let part = [b' '; 64 << 10];
+    let parts = 64;
+    let chunk = [format!("{:x}\r\n", part.len()).as_bytes(), &part, b"\r\n"].concat();
+    let length = format!("content-length: {}", parts * part.len());
+    for (header, part, end) in [
+        (length.as_str(), &part[..], ""),
+        ("transfer-encoding: chunked", &chunk, "0\r\n\r\n"),
+    ] {
+        let mut stream = TcpStream::connect(service.address).await.expect("a place");
+        let head = "POST /orchestrate HTTP/1.1\r\nhost: x\r\ncontent-type: application/json";
+        let head = format!("{head}\r\n{header}\r\nconnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.expect("sent");
+        for _ in 0..parts {
+            stream.write_all(part).await.expect("sent");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        stream.write_all(end.as_bytes()).await.expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 413"), "{header}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn who_asks_first_is_told_before_it_sends() {
+    let service = start(config(Vec::new())).await;
+    let mut stream = TcpStream::connect(service.address).await.expect("a place");
+    let head = "POST /orchestrate HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+                content-length: 9999999\r\nexpect: 100-continue\r\nconnection: close\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+}
+
+#[tokio::test]
 async fn headers_have_an_end() {
     let service = start(config(Vec::new())).await;
     let long = "k".repeat(65);
