@@ -1,5 +1,5 @@
 //! What `cargo xtask bench orchestrator` measures: the orchestrator, a bare fan-out over the same
-//! HTTP client, a bare echo, five detectors of constant time, and a load at a fixed rate.
+//! HTTP client as anybody would write it and on threads like the orchestrator's, a bare echo, five detectors of constant time, and a load at a fixed rate.
 
 #![expect(
     clippy::print_stdout,
@@ -22,8 +22,10 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use orchestrator::Config;
 use orchestrator::config::DetectorSettings;
 use serde_json::{Value, json};
-use service_runtime::Shutdown;
 use service_runtime::allocator::BySize;
+use service_runtime::serve::HEAD;
+use service_runtime::threads::{cores, place};
+use service_runtime::{Shutdown, Stop, Threads, serve_within};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -51,10 +53,11 @@ async fn main() -> Outcome {
     match arguments[..] {
         ["detectors"] => detectors().await?,
         ["orchestrator", cache, ref urls @ ..] => orchestrator(cache == "cached", urls).await?,
-        ["fan-out", ref urls @ ..] => fan_out(urls).await?,
+        ["fan-out", ref urls @ ..] => fan_out(urls, Threads::none()).await?,
+        ["fan-out-threads", ref urls @ ..] => fan_out(urls, per_core()?).await?,
         ["echo"] => {
             let router = Router::new().route("/orchestrate", post(|body: Bytes| async { body }));
-            println!("{}", serve(router).await?);
+            println!("{}", serve(router, Threads::none()).await?);
         }
         ["load", address, rate, seconds, first] => {
             let load = Load {
@@ -66,16 +69,28 @@ async fn main() -> Outcome {
             println!("{}", load.run().await?);
             return Ok(());
         }
-        _ => return Err("use detectors, orchestrator, fan-out, echo or load".into()),
+        _ => {
+            return Err(
+                "use detectors, orchestrator, fan-out, fan-out-threads, echo or load".into(),
+            );
+        }
     }
     std::future::pending().await
 }
 
-async fn serve(router: Router) -> Outcome<SocketAddr> {
+async fn serve(router: Router, threads: Threads) -> Outcome<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    tokio::spawn(service_runtime::serve(listener, router, Shutdown::new()));
+    tokio::spawn(async move {
+        let stop = Stop::at(Shutdown::new());
+        serve_within(listener, router, HEAD, (stop, &threads)).await
+    });
     Ok(address)
+}
+
+/// As the orchestrator's.
+fn per_core() -> Outcome<Threads> {
+    Ok(Threads::start(cores(), "fan-out")?)
 }
 
 /// Answers that nothing was found, after a constant time. How long that really took, in seconds,
@@ -98,7 +113,7 @@ async fn detectors() -> Outcome {
         let router = Router::new()
             .route("/detect", post(detect))
             .route("/health", health.clone());
-        println!("http://{}/detect", serve(router).await?);
+        println!("http://{}/detect", serve(router, Threads::none()).await?);
     }
     Ok(())
 }
@@ -111,6 +126,8 @@ async fn orchestrator(cached: bool, urls: &[&str]) -> Outcome {
         ..Config::default()
     };
     config.cache.enabled = cached;
+    // As the binary does unless told otherwise.
+    config.threads = cores();
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?);
     tokio::spawn(orchestrator::run(config, listener, Shutdown::new()));
@@ -118,12 +135,13 @@ async fn orchestrator(cached: bool, urls: &[&str]) -> Outcome {
 }
 
 /// The least that a fan-out can do: sends the body to all, reads all answers, sends them back.
-async fn fan_out(urls: &[&str]) -> Outcome {
+async fn fan_out(urls: &[&str], threads: Threads) -> Outcome {
     let urls: Arc<[http::Uri]> = urls.iter().map(|it| it.parse()).collect::<Result<_, _>>()?;
-    let client = client();
+    let clients: Arc<[Http]> = (0..=threads.count()).map(|_| client()).collect();
     let ask = move |body: Bytes| {
-        let (client, urls) = (client.clone(), urls.clone());
+        let (clients, urls) = (clients.clone(), urls.clone());
         async move {
+            let client = &clients[place()];
             let calls = urls.iter().map(|url| async {
                 let request = Request::post(url.clone())
                     .header(header::CONTENT_TYPE, "application/json")
@@ -140,10 +158,8 @@ async fn fan_out(urls: &[&str]) -> Outcome {
             }
         }
     };
-    println!(
-        "{}",
-        serve(Router::new().route("/orchestrate", post(ask))).await?
-    );
+    let router = Router::new().route("/orchestrate", post(ask));
+    println!("{}", serve(router, threads).await?);
     Ok(())
 }
 

@@ -129,7 +129,7 @@ impl App {
                 SharedCache::new(redis, config.cache.ttl + config.cache.stale_if_error)
             }),
             flights: Flights::new(tasks.clone()),
-            transport: Transport::new(config.registry_networks.clone().into()),
+            transport: Transport::new(config.registry_networks.clone().into(), config.threads),
             policies,
             partials: Partials::default(),
             idempotency: Idempotency::new(local.clone(), redis.clone()),

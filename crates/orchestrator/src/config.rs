@@ -18,6 +18,9 @@ use crate::{network, rate_limit, store};
 #[derive(Debug, Clone)]
 pub struct Config {
     pub environment: Environment,
+    /// Threads that serve requests, each with connections of its own to clients and detectors. 0:
+    /// those of the caller's runtime.
+    pub threads: usize,
     pub sla: Sla,
     /// Coverage under which an answer is partial, 0 to 1.
     pub partial_coverage_threshold: f64,
@@ -205,6 +208,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             environment: Environment::Dev,
+            threads: 0,
             sla: Sla {
                 normal: Duration::from_secs(2),
                 critical: Duration::from_secs(1),

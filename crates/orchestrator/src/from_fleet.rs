@@ -30,6 +30,10 @@ impl TryFrom<&Fleet> for Config {
             .map(|(name, it)| detector(name, it, fleet));
         Ok(Self {
             environment: Environment::Dev,
+            threads: match fleet.service.workers {
+                0 => service_runtime::threads::cores(),
+                given => given,
+            },
             sla: Sla {
                 normal: Duration::from_millis(service.sync_sla_ms),
                 ..own.sla

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use service_runtime::{Shutdown, Stop};
+use service_runtime::{Shutdown, Stop, Threads};
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
@@ -35,6 +35,7 @@ pub async fn run_following(
     listener: TcpListener,
     shutdown: Shutdown,
 ) -> io::Result<()> {
+    let threads = Threads::start(config.threads, "orchestrator")?;
     let start = shutdown.clone();
     let app = tokio::task::spawn_blocking(move || App::new(config, start));
     let app = app
@@ -54,7 +55,7 @@ pub async fn run_following(
         let now = app.config.clone();
         app.tasks.spawn(reload::follow(app.clone(), source, now));
     }
-    let served = serve(&app, listener, shutdown).await;
+    let served = serve(&app, &threads, listener, shutdown).await;
     app.tasks.close();
     app.tasks.wait().await;
     if let Some((redis, link)) = link {
@@ -69,14 +70,19 @@ pub async fn run_following(
 
 /// Serves until shutdown and then for the time of the drain: not ready any more, so that nobody
 /// sends what is new, and still there for who has not noticed.
-async fn serve(app: &Arc<App>, listener: TcpListener, shutdown: Shutdown) -> io::Result<()> {
+async fn serve(
+    app: &Arc<App>,
+    threads: &Threads,
+    listener: TcpListener,
+    shutdown: Shutdown,
+) -> io::Result<()> {
     let closing = Shutdown::new();
     let (routes, head) = (router(app.clone()), app.config.limits.head);
     let stop = Stop {
         announced: shutdown.clone(),
         closing: closing.clone(),
     };
-    let serving = service_runtime::serve_within(listener, routes, head, stop);
+    let serving = service_runtime::serve_within(listener, routes, head, (stop, threads));
     let mut serving = pin!(serving);
     let drain = async {
         shutdown.cancelled().await;

@@ -13,6 +13,7 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use service_runtime::threads;
 use tokio::time::Instant;
 
 use crate::network::{Network, Resolver};
@@ -26,14 +27,19 @@ const IDLE_PER_HOST: usize = 512;
 /// Whoever asks for more than a day has not counted right.
 const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
 
-/// The client that all detector calls and health checks share. Clones share the pool.
+/// The client that all detector calls share, with a pool of connections for each thread: one that
+/// lives on another thread is one that has to be woken. Clones share the pools.
 #[derive(Clone)]
 pub struct Transport {
+    pools: Arc<[Pool]>,
+    networks: Arc<[Network]>,
+}
+
+struct Pool {
     /// For detectors of the fleet file.
     free: HyperClient<HttpConnector<Resolver>, Sent>,
     /// For detectors registered over the API.
     fenced: HyperClient<HttpConnector<Resolver>, Sent>,
-    networks: Arc<[Network]>,
 }
 
 /// A complete answer.
@@ -119,20 +125,28 @@ pub enum TransportError {
 }
 
 impl Transport {
-    /// `networks` are where detectors registered over the API may be.
-    pub fn new(networks: Arc<[Network]>) -> Self {
-        Self {
+    /// `networks` are where detectors registered over the API may be; `threads` are those that
+    /// serve, beside whatever else asks.
+    pub fn new(networks: Arc<[Network]>, threads: usize) -> Self {
+        let pool = |_| Pool {
             free: client(Resolver { networks: None }),
             fenced: client(Resolver {
                 networks: Some(networks.clone()),
             }),
+        };
+        Self {
+            pools: (0..=threads).map(pool).collect(),
             networks,
         }
     }
 
     /// One with connections of its own.
     pub fn separate(&self) -> Self {
-        Self::new(self.networks.clone())
+        Self::new(self.networks.clone(), 0)
+    }
+
+    fn pool(&self) -> &Pool {
+        self.pools.get(threads::place()).unwrap_or(&self.pools[0])
     }
 
     /// Sends one request to a detector of this origin and reads the whole answer, at most
@@ -146,9 +160,10 @@ impl Transport {
         request: Request<Sent>,
         limit_bytes: usize,
     ) -> impl Future<Output = Result<Exchange, TransportError>> + use<> {
+        let pool = self.pool();
         let client = match origin {
-            Origin::File => &self.free,
-            Origin::Api => &self.fenced,
+            Origin::File => &pool.free,
+            Origin::Api => &pool.fenced,
         };
         let response = client.request(request);
         async move {

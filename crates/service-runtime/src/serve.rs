@@ -18,6 +18,8 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
+use crate::threads::Threads;
+
 /// Says when to stop. Clones share the signal; a child can be stopped alone.
 pub type Shutdown = CancellationToken;
 
@@ -72,7 +74,8 @@ pub const HEAD: Duration = Duration::from_secs(30);
 /// # Errors
 /// The listener broke.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown) -> io::Result<()> {
-    serve_within(listener, router, HEAD, Stop::at(shutdown)).await
+    let stop = Stop::at(shutdown);
+    serve_within(listener, router, HEAD, (stop, &Threads::none())).await
 }
 
 /// When a server stops.
@@ -95,8 +98,8 @@ impl Stop {
     }
 }
 
-/// The same with a time of one's own for a request's head. (`axum::serve` has none: a client that
-/// never ends its head would hold its connection for ever.)
+/// The same on threads of one's own and with a time of one's own for a request's head. (`axum::serve`
+/// has none: a client that never ends its head would hold its connection for ever.)
 ///
 /// # Errors
 /// As [`serve`].
@@ -104,7 +107,7 @@ pub async fn serve_within(
     listener: TcpListener,
     router: Router,
     head: Duration,
-    stop: Stop,
+    (stop, threads): (Stop, &Threads),
 ) -> io::Result<()> {
     // Finding out which protocol a client speaks would be without any time of its own.
     let mut protocol = Builder::new(TokioExecutor::new()).http1_only();
@@ -114,24 +117,25 @@ pub async fn serve_within(
     let routes = (router, stop.announced);
     // Connections end with this future.
     let mut connections = JoinSet::new();
+    let begin = |connections: &mut JoinSet<()>, stream| {
+        let serve = {
+            let (protocol, routes, ending) = (protocol.clone(), routes.clone(), draining.watcher());
+            move |stream| connection(protocol, stream, routes, ending)
+        };
+        begin_on(threads, connections, stream, serve);
+    };
     loop {
         tokio::select! {
             () = stop.closing.cancelled() => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    let ending = draining.watcher();
-                    let served = connection(protocol.clone(), stream, routes.clone(), ending);
-                    connections.spawn(served);
-                }
+                Ok((stream, _)) => begin(&mut connections, stream),
                 Err(error) => pause_after(&error).await,
             },
             Some(_) = connections.join_next() => {}
         }
     }
     for stream in take_waiting(listener)? {
-        let ending = draining.watcher();
-        let served = connection(protocol.clone(), stream, routes.clone(), ending);
-        connections.spawn(served);
+        begin(&mut connections, stream);
     }
     if !connections.is_empty() {
         sleep(GRACE).await;
@@ -141,6 +145,35 @@ pub async fn serve_within(
         () = sleep(DRAIN) => {}
     }
     Ok(())
+}
+
+/// Begins a connection on the thread that has the fewest, or here where there are none.
+fn begin_on<F>(
+    threads: &Threads,
+    connections: &mut JoinSet<()>,
+    stream: TcpStream,
+    serve: impl FnOnce(TcpStream) -> F + Send + 'static,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let Some(chosen) = threads.choose() else {
+        connections.spawn(serve(stream));
+        return;
+    };
+    // Each runtime asks the system about the sockets of its own.
+    let stream = match stream.into_std() {
+        Ok(stream) => stream,
+        Err(error) => return tracing::debug!(%error, "a connection was lost"),
+    };
+    let runtime = chosen.runtime.clone();
+    let moved = async move {
+        let _counted = chosen;
+        match TcpStream::from_std(stream) {
+            Ok(stream) => serve(stream).await,
+            Err(error) => tracing::debug!(%error, "a connection was lost"),
+        }
+    };
+    connections.spawn_on(moved, &runtime);
 }
 
 /// Closes a listener and returns who had connected: dropped with it, they would be turned away and
@@ -195,19 +228,27 @@ async fn pause_after(error: &io::Error) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::threads::place;
     use axum::routing::get;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     const SHORT: Duration = Duration::from_millis(200);
 
-    /// Sends `parts` one after the other, and returns what was answered until the server hung up.
+    /// Sends `parts` one after the other, and looks at what was answered until the server hung up.
     async fn check(parts: &[&str], expected: &str) {
+        for threads in [Threads::none(), Threads::start(2, "test").expect("threads")] {
+            check_on(threads, parts, expected).await;
+        }
+    }
+
+    async fn check_on(threads: Threads, parts: &[&str], expected: &str) {
         let local: SocketAddr = "127.0.0.1:0".parse().expect("an address");
         let listener = bind(local, "a test").await.expect("a free port");
         let address = listener.local_addr().expect("a bound address");
         let router = Router::new().route("/", get(|| async { "hello" }));
         let shutdown = Shutdown::new();
-        let serving = serve_within(listener, router, SHORT, Stop::at(shutdown.clone()));
+        let stop = Stop::at(shutdown.clone());
+        let serving = async move { serve_within(listener, router, SHORT, (stop, &threads)).await };
         let serving = tokio::spawn(serving);
         let mut stream = TcpStream::connect(address).await.expect("a connection");
         for part in parts {
@@ -245,7 +286,48 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn connections_are_spread_over_the_threads_and_stay() {
+        let local: SocketAddr = "127.0.0.1:0".parse().expect("an address");
+        let listener = bind(local, "a test").await.expect("a free port");
+        let address = listener.local_addr().expect("a bound address");
+        let router = Router::new().route("/", get(|| async { place().to_string() }));
+        let threads = Threads::start(3, "test").expect("threads");
+        let shutdown = Shutdown::new();
+        let stop = Stop::at(shutdown.clone());
+        let serving = async move { serve_within(listener, router, HEAD, (stop, &threads)).await };
+        let serving = tokio::spawn(serving);
+        let ask = async |stream: &mut TcpStream| {
+            let request = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+            stream.write_all(request).await.expect("sent");
+            let mut answer = [0; 1_000];
+            let length = stream.read(&mut answer).await.expect("an answer");
+            char::from(answer[length - 1])
+        };
+        let mut streams = Vec::new();
+        let mut places = Vec::new();
+        for _ in 0..6 {
+            let mut stream = TcpStream::connect(address).await.expect("a connection");
+            places.push(ask(&mut stream).await);
+            streams.push(stream);
+        }
+        for (stream, place) in streams.iter_mut().zip(&places) {
+            assert_eq!(ask(stream).await, *place);
+        }
+        places.sort_unstable();
+        assert_eq!(places, ['1', '1', '2', '2', '3', '3']);
+        shutdown.cancel();
+        drop(streams);
+        serving.await.expect("no panic").expect("a clean end");
+    }
+
+    #[tokio::test]
     async fn a_request_under_way_ends_before_the_server_does() {
+        for threads in [Threads::none(), Threads::start(1, "test").expect("threads")] {
+            ends_after_its_requests(threads).await;
+        }
+    }
+
+    async fn ends_after_its_requests(threads: Threads) {
         let local: SocketAddr = "127.0.0.1:0".parse().expect("an address");
         let listener = bind(local, "a test").await.expect("a free port");
         let address = listener.local_addr().expect("a bound address");
@@ -259,7 +341,9 @@ mod tests {
             "done"
         };
         let router = Router::new().route("/", get(slow));
-        let serving = tokio::spawn(serve(listener, router, shutdown.clone()));
+        let stop = Stop::at(shutdown.clone());
+        let serving = async move { serve_within(listener, router, HEAD, (stop, &threads)).await };
+        let serving = tokio::spawn(serving);
         let mut stream = TcpStream::connect(address).await.expect("a connection");
         let request = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
         stream.write_all(request).await.expect("sent");

@@ -1,5 +1,5 @@
-//! The orchestrator beside a bare fan-out over the same HTTP client, and its cache beside a bare
-//! echo.
+//! The orchestrator beside a bare fan-out over the same HTTP client, on the usual runtime and on
+//! threads like the orchestrator's, and its cache beside a bare echo.
 
 mod peer;
 
@@ -11,7 +11,7 @@ use clap::Args;
 use super::process::{median, resident};
 use peer::{Cost, Peer, build};
 
-/// What a request costs beside its detectors: five of a constant 20 ms. Takes a minute and a half;
+/// What a request costs beside its detectors: five of a constant 20 ms. Takes two minutes;
 /// needs `wrk`.
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -107,11 +107,18 @@ fn measure(arguments: &Arguments) -> Result<bool> {
     Ok(kept)
 }
 
+/// Peers of the fan-out, the one that is judged first.
+const PEERS: [(&str, &[&str]); 3] = [
+    ("orchestrator", &["orchestrator", "uncached"]),
+    ("fan-out", &["fan-out"]),
+    ("on threads", &["fan-out-threads"]),
+];
+
 fn fan_outs(arguments: &Arguments, peers: &Path, urls: &[&str], rates: &[u32]) -> Result<bool> {
-    let mut ours = Peer::start(peers, &[&["orchestrator", "uncached"], urls].concat(), 1)?;
-    let mut bare = Peer::start(peers, &[&["fan-out"], urls].concat(), 1)?;
+    let start = |(_, mode): &(&str, &[&str])| Peer::start(peers, &[*mode, urls].concat(), 1);
+    let mut running: Vec<Peer> = PEERS.iter().map(start).collect::<Result<_>>()?;
     // Connections are made, code and memory touched.
-    for peer in [&mut ours, &mut bare] {
+    for peer in &mut running {
         peer.load(peers, HALF / 5, 1)?;
     }
     println!("5 detectors of 20 ms; latency and overhead over the slowest of them in ms;");
@@ -121,13 +128,14 @@ fn fan_outs(arguments: &Arguments, peers: &Path, urls: &[&str], rates: &[u32]) -
     );
     let mut kept = true;
     for rate in rates {
-        let (mut mine, mut theirs) = (Vec::new(), Vec::new());
+        let mut costs: [Vec<Cost>; PEERS.len()] = Default::default();
         for round in 1..=arguments.rounds {
             eprintln!("{rate}/s, round {round} of {}", arguments.rounds);
-            mine.push(ours.load(peers, *rate, arguments.seconds)?);
-            theirs.push(bare.load(peers, *rate, arguments.seconds)?);
+            for (peer, costs) in running.iter_mut().zip(&mut costs) {
+                costs.push(peer.load(peers, *rate, arguments.seconds)?);
+            }
         }
-        for (name, peer, costs) in [("orchestrator", &ours, &mine), ("fan-out", &bare, &theirs)] {
+        for ((name, _), (peer, costs)) in PEERS.iter().zip(running.iter().zip(&costs)) {
             let (rss, _) = resident(peer.id())?;
             println!(
                 "  {rate:>6}  {name:<12} {:>7.2} {:>7.2} {:>9.2} {:>9.2} {:>6.0} {:>7.0} {:>5.1} {:>7.0}",
@@ -141,7 +149,12 @@ fn fan_outs(arguments: &Arguments, peers: &Path, urls: &[&str], rates: &[u32]) -
                 costs.iter().map(|it| it.failed).sum::<f64>(),
             );
         }
-        kept &= judge(*rate, &mine, &theirs);
+        let [ours, bare, threads] = &costs;
+        println!(
+            "  {rate:>6}  CPU {:.2} of the bare fan-out's on threads like ours",
+            of(ours, |it| it.cpu_us) / of(threads, |it| it.cpu_us)
+        );
+        kept &= judge(*rate, ours, bare);
     }
     Ok(kept)
 }

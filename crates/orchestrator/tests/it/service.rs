@@ -70,6 +70,8 @@ pub fn settings_at(name: &str, endpoint: &str) -> DetectorSettings {
 pub fn config(detectors: Vec<DetectorSettings>) -> Config {
     let mut config = Config {
         detectors,
+        // Where the binary serves, too.
+        threads: 2,
         ..Config::default()
     };
     config.auth.mode = AuthMode::Off;
