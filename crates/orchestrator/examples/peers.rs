@@ -27,6 +27,7 @@ use service_runtime::serve::HEAD;
 use service_runtime::threads::{cores, place};
 use service_runtime::{Shutdown, Stop, Threads, serve_within};
 use tokio::net::TcpListener;
+use tokio::runtime;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -46,15 +47,23 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// up ends in as many connections as it has file descriptors, and no measurement ends.
 const UNDER_WAY: usize = 500;
 
-#[tokio::main]
-async fn main() -> Outcome {
+fn main() -> Outcome {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match arguments[..] {
+    let mut runtime = match arguments.first() {
+        // Whoever measures and whoever is asked shall take little of the cores themselves.
+        Some(&("load" | "detectors")) => runtime::Builder::new_current_thread(),
+        _ => runtime::Builder::new_multi_thread(),
+    };
+    runtime.enable_all().build()?.block_on(play(&arguments))
+}
+
+async fn play(arguments: &[&str]) -> Outcome {
+    match arguments {
         ["detectors"] => detectors().await?,
-        ["orchestrator", cache, ref urls @ ..] => orchestrator(cache == "cached", urls).await?,
-        ["fan-out", ref urls @ ..] => fan_out(urls, Threads::none()).await?,
-        ["fan-out-threads", ref urls @ ..] => fan_out(urls, per_core()?).await?,
+        ["orchestrator", cache, urls @ ..] => orchestrator(*cache == "cached", urls).await?,
+        ["fan-out", urls @ ..] => fan_out(urls, Threads::none()).await?,
+        ["fan-out-threads", urls @ ..] => fan_out(urls, per_core()?).await?,
         ["echo"] => {
             let router = Router::new().route("/orchestrate", post(|body: Bytes| async { body }));
             println!("{}", serve(router, Threads::none()).await?);
