@@ -69,13 +69,12 @@ impl Threads {
                 connections: Arc::default(),
             });
             let end = threads.end.clone();
-            thread::Builder::new()
-                .name(format!("{name}-{place}"))
-                .spawn(move || {
-                    PLACE.set(place);
-                    runtime.block_on(end.cancelled());
-                    runtime.shutdown_background();
-                })?;
+            let thread = thread::Builder::new().name(format!("{name}-{place}"));
+            thread.spawn(move || {
+                PLACE.set(place);
+                runtime.block_on(end.cancelled());
+                runtime.shutdown_background();
+            })?;
         }
         Ok(threads)
     }
