@@ -3,9 +3,9 @@
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use load_metrics::{Recorder, UnixNanos, builtin};
+use load_metrics::{Recorder, builtin};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -89,7 +89,7 @@ async fn iterate<V: Vu>(vu: &mut V, iteration: Iteration, activation: &Activatio
     let took = begin.elapsed();
     let interrupted = activation.interrupt.is_cancelled() || end == IterationEnd::Interrupted;
     if !interrupted {
-        let at = UnixNanos::from(SystemTime::now());
+        let at = desk.recorder.sample_time();
         let (tags, metadata) = (vu.tags(), vu.metadata());
         let millis = took.as_secs_f64() * 1e3;
         let record = |metric, value| {

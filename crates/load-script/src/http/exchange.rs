@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -235,10 +236,14 @@ impl Receiver {
     }
 
     fn feed_head(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        let mut headers = [httparse::EMPTY_HEADER; 64];
+        let mut headers = [const { MaybeUninit::uninit() }; 64];
         let mut more;
-        let mut response = httparse::Response::new(&mut headers);
-        let mut parsed = response.parse(bytes);
+        let mut response = httparse::Response::new(&mut []);
+        let mut parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
+            &mut response,
+            bytes,
+            &mut headers,
+        );
         if parsed == Err(httparse::Error::TooManyHeaders) {
             more = vec![httparse::EMPTY_HEADER; MAX_HEADERS];
             response = httparse::Response::new(&mut more);

@@ -79,11 +79,7 @@ pub(crate) async fn open(client: &Client, opening: Opening) -> Result<Link, Refu
 
 async fn try_open(client: &Client, opening: Opening) -> Result<Link, Refusal> {
     let failed = |text: String| Refusal::Failed(text);
-    let origin = Origin {
-        is_tls: opening.url.is_tls,
-        host: opening.url.host.clone(),
-        port: opening.url.port,
-    };
+    let origin = Origin::of(&opening.url);
     let mut dialed = Dialed::default();
     let opened = Connection::open(origin, client.access(), &mut dialed);
     let connection = opened.await.map_err(|failure| failed(failure.detail))?;
