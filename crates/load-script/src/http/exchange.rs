@@ -1,5 +1,6 @@
 //! HTTP/1.1 on the wire: one request out, one response in.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
@@ -296,7 +297,11 @@ impl Receiver {
         let line_end = head.iter().position(|b| *b == b'\n').map_or(0, |at| at + 1);
         self.reply = Reply {
             status,
-            reason: response.reason.unwrap_or("").to_owned(),
+            reason: match response.reason {
+                None => Cow::Borrowed(""),
+                Some("OK") => Cow::Borrowed("OK"),
+                Some(other) => Cow::Owned(other.to_owned()),
+            },
             proto: if is_new { "HTTP/1.1" } else { "HTTP/1.0" },
             head: head[line_end..].to_vec(),
             body: (may_have_body && self.keeps_body).then(Vec::new),

@@ -161,7 +161,7 @@ async fn answer(stream: &mut Stream) -> Result<(Reply, Vec<u8>), Refusal> {
                 .map_or(0, |at| at + 1);
             let reply = Reply {
                 status: response.code.unwrap_or(0),
-                reason: response.reason.unwrap_or("").to_owned(),
+                reason: response.reason.unwrap_or("").to_owned().into(),
                 proto: "HTTP/1.1",
                 head: bytes[line_end..length].to_vec(),
                 ..Reply::default()
