@@ -20,6 +20,10 @@ const MAX_IDLE: (i64, i64) = (20, 6);
 #[derive(Default)]
 pub(super) struct Pool {
     /// HTTP/1.1, at rest.
+    #[expect(
+        clippy::vec_box,
+        reason = "each request takes one out and gives it back"
+    )]
     idle: RefCell<Vec<Box<Connection>>>,
     /// HTTP/2: one for each origin, also while requests are on it.
     sessions: RefCell<Vec<(Origin, Rc<Session>)>>,
