@@ -1,11 +1,13 @@
 //! A VU at work: one local task per VU, one job per scenario it works for.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use load_metrics::{Recorder, UnixNanos, builtin};
+use load_metrics::{Recorder, builtin};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -44,6 +46,7 @@ async fn run_job<V: Vu>(vu: &mut V, mut job: Job, desk: &Desk, iterations: &mut 
     let scenario = Arc::clone(&activation.scenario);
     vu.activate(Rc::clone(&activation));
     vu.prepare().await;
+    job.source.vu_is_ready();
     desk.run.instance.vus_active.fetch_add(1, Ordering::Relaxed);
     scenario.vus_active.fetch_add(1, Ordering::Relaxed);
     let mut in_vu_scenario = 0;
@@ -63,10 +66,13 @@ async fn run_job<V: Vu>(vu: &mut V, mut job: Job, desk: &Desk, iterations: &mut 
         };
         *iterations += 1;
         in_vu_scenario += 1;
-        iterate(vu, iteration, &activation, desk).await;
+        let has_waited = iterate(vu, iteration, &activation, desk).await;
         job.source.iteration_ended();
-        // A VU that never waits must let the others of its thread run.
-        tokio::task::yield_now().await;
+        // A VU that never waits must let the others of its thread run. One that has waited goes on: what it
+        // needs is in the processor's caches now, and after a round of a thousand others it is not.
+        if !has_waited {
+            tokio::task::yield_now().await;
+        }
     }
     scenario.note_undone(job.source.undone());
     scenario.vus_active.fetch_sub(1, Ordering::Relaxed);
@@ -82,14 +88,29 @@ fn number_in_test(scenario: &crate::vu::ScenarioState, arrival: &Arrival, in_ins
         .unwrap_or(in_instance)
 }
 
-async fn iterate<V: Vu>(vu: &mut V, iteration: Iteration, activation: &Activation, desk: &Desk) {
+/// Runs an iteration; whether others had a turn meanwhile.
+async fn iterate<V: Vu>(
+    vu: &mut V,
+    iteration: Iteration,
+    activation: &Activation,
+    desk: &Desk,
+) -> bool {
     let (run, scenario) = (&desk.run, &activation.scenario);
     let begin = Instant::now();
-    let end = vu.iterate(iteration).await;
+    let mut has_waited = false;
+    let end = {
+        let mut running = pin!(vu.iterate(iteration));
+        poll_fn(|cx| {
+            let polled = running.as_mut().poll(cx);
+            has_waited |= polled.is_pending();
+            polled
+        })
+        .await
+    };
     let took = begin.elapsed();
     let interrupted = activation.interrupt.is_cancelled() || end == IterationEnd::Interrupted;
     if !interrupted {
-        let at = UnixNanos::from(SystemTime::now());
+        let at = desk.recorder.sample_time();
         let (tags, metadata) = (vu.tags(), vu.metadata());
         let millis = took.as_secs_f64() * 1e3;
         let record = |metric, value| {
@@ -117,4 +138,5 @@ async fn iterate<V: Vu>(vu: &mut V, iteration: Iteration, activation: &Activatio
             () = tokio::time::sleep(rest) => {}
         }
     }
+    has_waited
 }

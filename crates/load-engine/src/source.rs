@@ -118,6 +118,13 @@ impl Source {
         }
     }
 
+    /// To be told when the VU has done all that it does before it can begin an iteration.
+    pub(crate) fn vu_is_ready(&self) {
+        if let Self::Arrivals(_, seat) = self {
+            seat.is_ready();
+        }
+    }
+
     /// To be told after each iteration.
     pub(crate) fn iteration_ended(&self) {
         if let Self::Arrivals(_, seat) = self {

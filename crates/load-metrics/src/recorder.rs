@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::aggregate::Part;
 use crate::builtin;
@@ -116,6 +117,16 @@ impl Recorder {
     /// Whether some output looks at single samples (time, metadata), not only at aggregates.
     pub fn streams(&self) -> bool {
         self.0.stream.is_some()
+    }
+
+    /// The time for samples that count without a name of their own (checks and groups have one); any time when no
+    /// output looks at single samples, for a reading of the clock costs as much as a sample.
+    pub fn sample_time(&self) -> UnixNanos {
+        if self.streams() {
+            SystemTime::now().into()
+        } else {
+            UnixNanos::default()
+        }
     }
 
     /// The run's tags.

@@ -29,7 +29,8 @@ pub struct Seen {
     pub complete: bool,
 }
 
-/// A program whose iterations take `takes` and which notes them.
+/// A program whose iterations take `takes` (if that is no time, they do not wait at all) and which notes them. A
+/// scenario's `PREPARE_MS` is what its VUs need before they can begin.
 pub struct Closure {
     takes: Duration,
     started: Instant,
@@ -73,6 +74,15 @@ impl Vu for ClosureVu {
         self.activation = Some(activation);
     }
 
+    async fn prepare(&mut self) {
+        let activation = self.activation.as_ref().expect("activated before");
+        let wanted = activation.env.iter().find(|(name, _)| name == "PREPARE_MS");
+        if let Some((_, millis)) = wanted {
+            let millis = millis.parse().expect("a number");
+            tokio::time::sleep(Duration::from_millis(millis)).await;
+        }
+    }
+
     async fn iterate(&mut self, iteration: Iteration) -> IterationEnd {
         let at = Instant::now();
         let at_ms = u64::try_from((at - self.started).as_millis()).expect("short");
@@ -83,7 +93,9 @@ impl Vu for ClosureVu {
             .interrupt
             .clone();
         let complete = tokio::select! {
+            biased;
             () = interrupt.cancelled() => false,
+            () = std::future::ready(()), if self.takes.is_zero() => true,
             () = tokio::time::sleep(self.takes) => true,
         };
         let vu = self.context.ids.in_test;

@@ -200,3 +200,40 @@ fn every_start_time_of_a_fast_plan_is_kept() {
         );
     }
 }
+
+/// Of a scenario whose VUs need some time before they can begin: when the first start is planned after its begin,
+/// and how late the latest one is, in milliseconds.
+fn first_and_latest(prepare_ms: u64) -> (u128, u128) {
+    let options = format!(
+        r#"{{"scenarios":{{"a":{{"executor":"constant-arrival-rate","rate":10,"duration":"2s",
+            "preAllocatedVUs":3,"env":{{"PREPARE_MS":"{prepare_ms}"}}}}}}}}"#
+    );
+    let done = run(&options, 10);
+    assert_eq!(done.seen.len(), 20);
+    let planned = done.seen.iter().filter_map(|seen| seen.iteration.scheduled);
+    let first = planned.min().expect("there are starts");
+    let latest = done.state.health.report().latest_start;
+    ((first - done.begin).as_millis(), latest.as_millis())
+}
+
+#[test]
+fn starts_are_planned_from_when_the_vus_are_ready() {
+    let (first, latest) = first_and_latest(70);
+    assert!((70..75).contains(&first), "{first}");
+    assert!(latest < 5, "{latest}");
+}
+
+#[test]
+fn starts_do_not_wait_for_vus_for_ever_and_say_that_they_are_late() {
+    let (first, latest) = first_and_latest(1070);
+    assert!((1000..1005).contains(&first), "{first}");
+    assert!((65..75).contains(&latest), "{latest}");
+}
+
+#[test]
+fn a_vu_that_never_waits_lets_the_others_of_its_thread_run() {
+    let options = r#"{"scenarios":{"a":{"executor":"shared-iterations","vus":2,"iterations":10}}}"#;
+    let done = run(options, 0);
+    let of_first = done.seen.iter().filter(|seen| seen.vu == 1).count();
+    assert_eq!((done.seen.len(), of_first), (10, 5));
+}

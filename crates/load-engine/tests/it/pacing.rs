@@ -12,15 +12,18 @@ fn seconds(seconds: f64) -> Duration {
 }
 
 /// Every start against its time of the plan, in order: none is early, none is left out, and what is
-/// noted as lateness is the difference.
+/// noted as lateness is the difference. The plan begins when all VUs are ready for it.
 fn check_starts(done: &Finished, planned: &[Duration]) {
     assert_eq!(done.count("dropped_iterations"), 0.0);
     let mut seen = done.seen.clone();
     seen.sort_by_key(|seen| seen.iteration.scheduled);
     assert_eq!(seen.len(), planned.len());
+    let first = seen[0].iteration.scheduled.expect("it has a plan");
+    let begin = first - planned[0];
+    assert!(begin >= done.begin && begin - done.begin < PATIENCE);
     for (index, (seen, planned)) in seen.iter().zip(planned).enumerate() {
         let scheduled = seen.iteration.scheduled.expect("it has a plan");
-        let off = (scheduled - done.begin).abs_diff(*planned);
+        let off = (scheduled - begin).abs_diff(*planned);
         assert!(
             off <= Duration::from_micros(1),
             "start {index} is planned {off:?} beside the closed form"

@@ -1,5 +1,6 @@
 //! The HTTP client of one VU: its connections, and single requests over them.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -27,12 +28,18 @@ pub(crate) struct Client {
     run: Option<Arc<RunState>>,
 }
 
+/// A method: nearly always one of a few words.
+pub(crate) type Method = Cow<'static, str>;
+
+/// Names and values; requests that have the same ones share them.
+pub(crate) type Headers = Rc<Vec<(String, String)>>;
+
 /// One request, without redirects.
 pub(crate) struct Request {
-    pub(crate) method: String,
+    pub(crate) method: Method,
     pub(crate) url: Url,
     /// In the order in which they are sent, without `Host` and `Content-Length`.
-    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) headers: Headers,
     /// Instead of a header of that name.
     pub(crate) authorization: Option<String>,
     /// Instead of the URL's authority.
@@ -122,29 +129,28 @@ impl Client {
     /// Sends over what is at hand, then over a new connection. What the server has certainly not
     /// begun with is sent again.
     async fn try_send(&self, request: &Request, progress: &mut Progress) -> Result<Reply, Failure> {
-        let origin = Origin {
-            is_tls: request.url.is_tls,
-            host: request.url.host.clone(),
-            port: request.url.port,
-        };
         let begin = progress.marks.begin;
         let mut repeats = 0;
+        let mut is_first = true;
         loop {
-            let (lane, is_new) = match self.pool.take(&origin) {
+            let (lane, is_new) = match self.pool.take(&request.url) {
                 Some(lane) => (lane, false),
                 // Boxed, as is what follows: rare and large, it would make every request's future large.
-                None => (Box::pin(self.open(&origin, progress)).await?, true),
+                None => (Box::pin(self.open(&request.url, progress)).await?, true),
             };
             progress.blocked = if is_new {
                 begin.elapsed()
             } else {
                 Duration::ZERO
             };
-            progress.marks = Marks::begin();
+            if is_new || !is_first {
+                progress.marks = Marks::begin();
+            }
+            is_first = false;
             progress.remote = lane.remote();
             let again = match lane {
                 Lane::Single(connection) => {
-                    let outcome = self.over(*connection, request, progress).await;
+                    let outcome = self.over(connection, request, progress).await;
                     // The server closed the idle connection just when it was used: that is no answer.
                     let was_idle = !is_new && progress.marks.first_byte.is_none();
                     if !(was_idle && is_closed(&outcome)) {
@@ -181,15 +187,15 @@ impl Client {
         }
     }
 
-    async fn open(&self, origin: &Origin, progress: &mut Progress) -> Result<Lane, Failure> {
+    async fn open(&self, url: &Url, progress: &mut Progress) -> Result<Lane, Failure> {
         let dialed = &mut progress.dialed;
-        self.pool.open(origin.clone(), &self.access, dialed).await
+        self.pool.open(Origin::of(url), &self.access, dialed).await
     }
 
     /// The exchange over a connection of its own.
     async fn over(
         &self,
-        mut connection: Connection,
+        mut connection: Box<Connection>,
         request: &Request,
         progress: &mut Progress,
     ) -> Result<Reply, Failure> {
@@ -280,9 +286,9 @@ impl Request {
     /// A request for a page.
     pub(crate) fn to_get(url: Url, agent: &str, deadline: Instant) -> Self {
         Self {
-            method: "GET".to_owned(),
+            method: Cow::Borrowed("GET"),
             url,
-            headers: vec![("User-Agent".to_owned(), agent.to_owned())],
+            headers: Rc::new(vec![("User-Agent".to_owned(), agent.to_owned())]),
             authorization: None,
             host: None,
             body: Vec::new(),
@@ -313,7 +319,7 @@ impl Request {
 
     /// The content length, if it is said: methods that usually have a body say so of an empty one.
     pub(crate) fn announced_bytes(&self) -> Option<usize> {
-        let expects_body = matches!(self.method.as_str(), "POST" | "PUT" | "PATCH");
+        let expects_body = matches!(&*self.method, "POST" | "PUT" | "PATCH");
         let says_nothing = self.is_chunked() || !expects_body;
         (!self.body.is_empty() || !says_nothing).then_some(self.body.len())
     }
@@ -322,7 +328,7 @@ impl Request {
     pub(crate) fn is_chunked(&self) -> bool {
         const USUALLY_WITHOUT: [&str; 6] =
             ["GET", "HEAD", "DELETE", "OPTIONS", "PROPFIND", "SEARCH"];
-        self.has_body && self.body.is_empty() && !USUALLY_WITHOUT.contains(&self.method.as_str())
+        self.has_body && self.body.is_empty() && !USUALLY_WITHOUT.contains(&&*self.method)
     }
 }
 
@@ -338,12 +344,14 @@ enum Again {
 fn push_header(head: &mut Vec<u8>, name: &str, value: &str) {
     head.extend_from_slice(name.as_bytes());
     head.extend_from_slice(b": ");
+    let begin = head.len();
+    head.extend_from_slice(value.as_bytes());
     // A line end inside of a value would end the head.
-    head.extend(
-        value
-            .bytes()
-            .map(|b| if b == b'\r' || b == b'\n' { b' ' } else { b }),
-    );
+    for byte in &mut head[begin..] {
+        if matches!(byte, b'\r' | b'\n') {
+            *byte = b' ';
+        }
+    }
     head.extend_from_slice(b"\r\n");
 }
 

@@ -20,6 +20,7 @@ use super::network::Network;
 use super::proxy::Proxy;
 use super::reply::TlsInfo;
 use super::tls;
+use super::url::Url;
 
 /// How long a TCP connection may take; k6's.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -51,6 +52,22 @@ pub(crate) struct Origin {
     pub(crate) is_tls: bool,
     pub(crate) host: String,
     pub(crate) port: u16,
+}
+
+impl Origin {
+    /// The origin of a URL.
+    pub(crate) fn of(url: &Url) -> Self {
+        Self {
+            is_tls: url.is_tls,
+            host: url.host.clone(),
+            port: url.port,
+        }
+    }
+
+    /// Whether it is that of the URL.
+    pub(crate) fn is_of(&self, url: &Url) -> bool {
+        self.port == url.port && self.is_tls == url.is_tls && self.host == url.host
+    }
 }
 
 /// An established connection.

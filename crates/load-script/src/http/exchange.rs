@@ -1,8 +1,10 @@
 //! HTTP/1.1 on the wire: one request out, one response in.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -235,10 +237,14 @@ impl Receiver {
     }
 
     fn feed_head(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        let mut headers = [httparse::EMPTY_HEADER; 64];
+        let mut headers = [const { MaybeUninit::uninit() }; 64];
         let mut more;
-        let mut response = httparse::Response::new(&mut headers);
-        let mut parsed = response.parse(bytes);
+        let mut response = httparse::Response::new(&mut []);
+        let mut parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
+            &mut response,
+            bytes,
+            &mut headers,
+        );
         if parsed == Err(httparse::Error::TooManyHeaders) {
             more = vec![httparse::EMPTY_HEADER; MAX_HEADERS];
             response = httparse::Response::new(&mut more);
@@ -291,7 +297,11 @@ impl Receiver {
         let line_end = head.iter().position(|b| *b == b'\n').map_or(0, |at| at + 1);
         self.reply = Reply {
             status,
-            reason: response.reason.unwrap_or("").to_owned(),
+            reason: match response.reason {
+                None => Cow::Borrowed(""),
+                Some("OK") => Cow::Borrowed("OK"),
+                Some(other) => Cow::Owned(other.to_owned()),
+            },
             proto: if is_new { "HTTP/1.1" } else { "HTTP/1.0" },
             head: head[line_end..].to_vec(),
             body: (may_have_body && self.keeps_body).then(Vec::new),

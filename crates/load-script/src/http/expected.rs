@@ -1,13 +1,15 @@
 //! Which statuses count as success.
 
+use std::borrow::Cow;
+
 /// A set of statuses.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Expected(Vec<(u16, u16)>);
+pub(crate) struct Expected(Cow<'static, [(u16, u16)]>);
 
 impl Expected {
     /// The statuses in these inclusive ranges.
     pub(crate) fn new(ranges: Vec<(u16, u16)>) -> Self {
-        Self(ranges)
+        Self(Cow::Owned(ranges))
     }
 
     /// Whether the status is among them.
@@ -20,6 +22,6 @@ impl Expected {
 
 impl Default for Expected {
     fn default() -> Self {
-        Self(vec![(200, 399)])
+        Self(Cow::Borrowed(&[(200, 399)]))
     }
 }

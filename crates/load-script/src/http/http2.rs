@@ -217,7 +217,7 @@ impl Session {
         marks.done = marks.last_byte;
         Ok(Reply {
             status,
-            reason: reason_of(parts.status).to_owned(),
+            reason: reason_of(parts.status).to_owned().into(),
             proto: "HTTP/2.0",
             head: lines_of(&parts.headers),
             body: keeps.then_some(received),

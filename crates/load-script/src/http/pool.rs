@@ -10,6 +10,7 @@ use super::connection::{Access, Connection, Dialed, Origin};
 use super::failure::Failure;
 use super::http2::Session;
 use super::network::Network;
+use super::url::Url;
 
 /// Idle connections that a VU keeps at most, and those to one host, when the options `batch` and
 /// `batchPerHost` do not say otherwise.
@@ -19,7 +20,11 @@ const MAX_IDLE: (i64, i64) = (20, 6);
 #[derive(Default)]
 pub(super) struct Pool {
     /// HTTP/1.1, at rest.
-    idle: RefCell<Vec<Connection>>,
+    #[expect(
+        clippy::vec_box,
+        reason = "each request takes one out and gives it back"
+    )]
+    idle: RefCell<Vec<Box<Connection>>>,
     /// HTTP/2: one for each origin, also while requests are on it.
     sessions: RefCell<Vec<(Origin, Rc<Session>)>>,
     /// Origins whose first connection is being made; whether it speaks HTTP/2 is not known yet.
@@ -61,18 +66,15 @@ impl Pool {
     }
 
     /// A connection that is there already.
-    pub(super) fn take(&self, origin: &Origin) -> Option<Lane> {
-        let shared = self.session(origin).map(Lane::Shared);
-        shared.or_else(|| {
-            self.take_idle(origin)
-                .map(|connection| Lane::Single(Box::new(connection)))
-        })
+    pub(super) fn take(&self, url: &Url) -> Option<Lane> {
+        let shared = self.session(|known| known.is_of(url)).map(Lane::Shared);
+        shared.or_else(|| self.take_idle(url).map(Lane::Single))
     }
 
-    fn session(&self, origin: &Origin) -> Option<Rc<Session>> {
+    fn session(&self, is_wanted: impl Fn(&Origin) -> bool) -> Option<Rc<Session>> {
         let mut sessions = self.sessions.borrow_mut();
         sessions.retain(|(_, session)| session.is_usable());
-        let found = sessions.iter().find(|(known, _)| known == origin);
+        let found = sessions.iter().find(|(known, _)| is_wanted(known));
         found.map(|(_, session)| Rc::clone(session))
     }
 
@@ -83,12 +85,12 @@ impl Pool {
             .retain(|(_, known)| !Rc::ptr_eq(known, session));
     }
 
-    fn take_idle(&self, origin: &Origin) -> Option<Connection> {
+    fn take_idle(&self, url: &Url) -> Option<Box<Connection>> {
         let mut idle = self.idle.borrow_mut();
         loop {
             let at = idle
                 .iter()
-                .rposition(|connection| connection.origin == *origin)?;
+                .rposition(|connection| connection.origin.is_of(url))?;
             let connection = idle.swap_remove(at);
             if connection.is_usable() {
                 return Some(connection);
@@ -97,7 +99,7 @@ impl Pool {
     }
 
     /// Keeps a connection for later, if there is room.
-    pub(super) fn give_back(&self, connection: Connection, network: &Network) {
+    pub(super) fn give_back(&self, connection: Box<Connection>, network: &Network) {
         let options = network.options();
         if options.no_connection_reuse.unwrap_or(false) {
             return;
@@ -133,7 +135,7 @@ impl Pool {
         }
         if let Some(first) = self.dialer(&origin) {
             first.notified().await;
-            if let Some(session) = self.session(&origin) {
+            if let Some(session) = self.session(|known| *known == origin) {
                 return Ok(Lane::Shared(session));
             }
         }
@@ -142,7 +144,7 @@ impl Pool {
         if !connection.speaks_http2() {
             return Ok(Lane::Single(Box::new(connection)));
         }
-        if let Some(session) = self.session(&origin) {
+        if let Some(session) = self.session(|known| *known == origin) {
             return Ok(Lane::Shared(session));
         }
         let session = Rc::new(Session::begin(connection).await?);

@@ -1,5 +1,6 @@
 //! A response, as far as it is looked at.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use super::ocsp::Status;
 pub(crate) struct Reply {
     pub(crate) status: u16,
     /// The words after the number.
-    pub(crate) reason: String,
+    pub(crate) reason: Cow<'static, str>,
     /// `HTTP/1.1`
     pub(crate) proto: &'static str,
     /// Header lines, each with its line end.
@@ -109,7 +110,7 @@ impl Reply {
 
     /// Number and words, as k6's `status_text`.
     pub(crate) fn status_text(&self) -> String {
-        match (self.status, self.reason.as_str()) {
+        match (self.status, &*self.reason) {
             (0, _) => String::new(),
             (status, "") => status.to_string(),
             (status, reason) => format!("{status} {reason}"),

@@ -79,11 +79,7 @@ pub(crate) async fn open(client: &Client, opening: Opening) -> Result<Link, Refu
 
 async fn try_open(client: &Client, opening: Opening) -> Result<Link, Refusal> {
     let failed = |text: String| Refusal::Failed(text);
-    let origin = Origin {
-        is_tls: opening.url.is_tls,
-        host: opening.url.host.clone(),
-        port: opening.url.port,
-    };
+    let origin = Origin::of(&opening.url);
     let mut dialed = Dialed::default();
     let opened = Connection::open(origin, client.access(), &mut dialed);
     let connection = opened.await.map_err(|failure| failed(failure.detail))?;
@@ -165,7 +161,7 @@ async fn answer(stream: &mut Stream) -> Result<(Reply, Vec<u8>), Refusal> {
                 .map_or(0, |at| at + 1);
             let reply = Reply {
                 status: response.code.unwrap_or(0),
-                reason: response.reason.unwrap_or("").to_owned(),
+                reason: response.reason.unwrap_or("").to_owned().into(),
                 proto: "HTTP/1.1",
                 head: bytes[line_end..length].to_vec(),
                 ..Reply::default()

@@ -1,10 +1,18 @@
 //! URLs as k6 sees them: taken apart, and put together again as Go does it.
 
+use std::cell::RefCell;
 use std::fmt;
+use std::hash::BuildHasher;
+use std::ops::Deref;
+use std::rc::Rc;
 
-/// An absolute http or https URL.
+/// An absolute http or https URL. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Url {
+pub(crate) struct Url(Rc<Parts>);
+
+/// What a URL consists of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Parts {
     text: String,
     pub(crate) is_tls: bool,
     /// `user:password` before the `@`, still percent-encoded.
@@ -62,7 +70,61 @@ impl UrlError {
     }
 }
 
+impl Deref for Url {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// A URL that was taken apart before.
+struct Known {
+    written: Box<str>,
+    url: Url,
+}
+
+/// How many of them a thread keeps.
+const KNOWN: usize = 64;
+/// Longer ones are not kept.
+const MAX_KNOWN_BYTES: usize = 512;
+
 impl Url {
+    /// The same as [`Url::parse`] for texts that come again and again: a thread remembers the last ones.
+    pub(crate) fn parse_again(text: &str) -> Result<Self, UrlError> {
+        thread_local! {
+            static LAST: RefCell<[Option<Known>; KNOWN]> = const { RefCell::new([const { None }; KNOWN]) };
+        }
+        if text.len() > MAX_KNOWN_BYTES {
+            return Self::parse(text);
+        }
+        let hash = foldhash::fast::FixedState::default().hash_one(text);
+        LAST.with_borrow_mut(|last| {
+            let place = &mut last[hash as usize % KNOWN];
+            if let Some(known) = place
+                && *known.written == *text
+            {
+                return Ok(known.url.clone());
+            }
+            let url = Self::parse(text)?;
+            *place = Some(Known {
+                written: text.into(),
+                url: url.clone(),
+            });
+            Ok(url)
+        })
+    }
+
+    /// Whether both are the same one, not only equal.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// A number that tells it from most others.
+    pub(crate) fn identity(&self) -> usize {
+        Rc::as_ptr(&self.0).addr() / align_of::<Parts>() / 4
+    }
+
     /// Takes a URL apart.
     pub(crate) fn parse(text: &str) -> Result<Self, UrlError> {
         if text.bytes().any(|b| b < 0x20 || b == 0x7f) {
@@ -108,7 +170,7 @@ impl Url {
             whole.push_str(fragment);
         }
         let root = if path.is_empty() { "/" } else { "" };
-        Ok(Self {
+        Ok(Self(Rc::new(Parts {
             text: whole,
             is_tls,
             userinfo,
@@ -116,12 +178,12 @@ impl Url {
             port: port.unwrap_or(if is_tls { 443 } else { 80 }),
             authority: authority.to_owned(),
             target: format!("{root}{path}{query}"),
-        })
+        })))
     }
 
     /// What stands for a text that is no URL, in tags and logs.
     pub(crate) fn unusable(text: &str) -> Self {
-        Self {
+        Self(Rc::new(Parts {
             text: text.to_owned(),
             is_tls: false,
             userinfo: None,
@@ -129,7 +191,7 @@ impl Url {
             port: 0,
             authority: String::new(),
             target: String::new(),
-        }
+        }))
     }
 
     /// Whether anything can be sent there.
@@ -207,8 +269,9 @@ impl Url {
     /// Forgets user name and password.
     pub(crate) fn drop_userinfo(&mut self) {
         if self.userinfo.is_some() {
-            self.text = self.without_userinfo();
-            self.userinfo = None;
+            let text = self.without_userinfo();
+            let parts = Rc::make_mut(&mut self.0);
+            (parts.text, parts.userinfo) = (text, None);
         }
     }
 
@@ -463,6 +526,23 @@ mod tests {
             Some(("us@er".to_owned(), "pw".to_owned()))
         );
         assert_eq!(url.clean(), "https://****:****@[::1]:8443/p%20a/?q=ä#f");
+    }
+
+    #[test]
+    fn a_url_that_comes_again_is_the_same_one() {
+        let parse = |text: &str| Url::parse_again(text).expect("a URL");
+        let mut first = parse("http://u:p@h/a b");
+        assert!(first.is(&parse("http://u:p@h/a b")));
+        assert_eq!(first, Url::parse("http://u:p@h/a b").expect("a URL"));
+        // What is done to one does nothing to the next.
+        first.drop_userinfo();
+        assert_eq!(parse("http://u:p@h/a b").userinfo.as_deref(), Some("u:p"));
+        // Whatever else there is, each text has its own.
+        for number in 0..10 * KNOWN {
+            let text = format!("http://h/{number}");
+            assert_eq!(parse(&text).as_str(), text);
+        }
+        assert!(Url::parse_again("http://").is_err());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::ffi::CStr;
 use std::rc::Rc;
 
+use foldhash::fast::FixedState;
 use rquickjs::{Ctx, Object, Value, qjs};
 
 use super::isolate;
@@ -27,12 +28,12 @@ pub(crate) trait Class: 'static {
 }
 
 /// The identities of the classes of one runtime by Rust type.
-pub(crate) type Ids = RefCell<HashMap<TypeId, qjs::JSClassID>>;
+pub(crate) type Ids = RefCell<HashMap<TypeId, qjs::JSClassID, FixedState>>;
 
 /// The classes of one realm: those of its runtime that have their prototype here.
 pub(crate) struct Classes {
     runtime: Rc<Ids>,
-    realm: RefCell<HashMap<TypeId, qjs::JSClassID>>,
+    realm: RefCell<HashMap<TypeId, qjs::JSClassID, FixedState>>,
     /// The engine's own getter of `stack`, which ours keeps alive and asks.
     pub(super) stack_getter: Cell<Option<qjs::JSValue>>,
 }

@@ -1,6 +1,7 @@
 //! Secrets from a server: `--secret-source=url=…`.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -217,12 +218,12 @@ impl Remote {
         let url = Url::parse(&url).map_err(|error| Refusal::Final(error.to_string()))?;
         let deadline = Instant::now() + settings.timeout;
         let mut request = Request::to_get(url, crate::USER_AGENT, deadline);
-        request.method.clone_from(&settings.method);
+        request.method = settings.method.clone().into();
         for (name, value) in &settings.headers {
             if name.eq_ignore_ascii_case("authorization") {
                 request.authorization = Some(value.clone());
             } else {
-                request.headers.push((name.clone(), value.clone()));
+                Rc::make_mut(&mut request.headers).push((name.clone(), value.clone()));
             }
         }
         let client = Client::for_modules(Arc::new(Network::new(&Options::default())));

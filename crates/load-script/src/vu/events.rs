@@ -142,7 +142,10 @@ impl EventLoop {
     /// Forgets all that is under way. Returns how many timers were ended.
     pub(crate) fn clear(&self) -> usize {
         let timers = std::mem::take(&mut *self.timers.borrow_mut());
-        drop(std::mem::take(&mut *self.work.borrow_mut()));
+        // There is seldom any, and a new set is dearer than a look.
+        if !self.work.borrow().is_empty() {
+            drop(std::mem::take(&mut *self.work.borrow_mut()));
+        }
         self.done.borrow_mut().clear();
         self.rejections.borrow_mut().clear();
         timers.len()

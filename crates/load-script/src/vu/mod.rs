@@ -55,7 +55,8 @@ impl ScriptVu {
             isolate,
             state,
         };
-        let exports = vu.on_fiber(Phase::Init, interrupt, |ctx, state| {
+        *vu.state.interrupt.borrow_mut() = interrupt.clone();
+        let exports = vu.on_fiber(Phase::Init, &interrupt, |ctx, state| {
             let exports = run::init(ctx, state)?;
             Ok(Persistent::save(ctx, exports))
         });
@@ -73,7 +74,10 @@ impl ScriptVu {
     pub(crate) async fn describe(&mut self) -> Result<(Value, Vec<String>), ScriptError> {
         let exports = self.exports.clone();
         let interrupt = Interrupt::new();
-        let described = self.on_fiber(Phase::Init, interrupt, |ctx, _| run::describe(ctx, exports));
+        *self.state.interrupt.borrow_mut() = interrupt.clone();
+        let described = self.on_fiber(Phase::Init, &interrupt, |ctx, _| {
+            run::describe(ctx, exports)
+        });
         match described.await {
             Ending::Returned(described) => Ok(described),
             other => Err(other.into_error()),
@@ -88,28 +92,24 @@ impl ScriptVu {
     /// Gives the script the environment and the setup data of a new activation.
     async fn tell(&mut self, activation: &Activation) {
         self.setup_data = None;
-        let told = self.on_fiber(
-            Phase::Iteration,
-            activation.interrupt.clone(),
-            |ctx, state| {
-                run::set_environment(ctx, state, &activation.env)?;
-                let Some(json) = &activation.setup_data else {
-                    return Ok(None);
-                };
-                let value = crate::js::convert::from_json(ctx, json)?;
-                Ok(Some(Persistent::save(ctx, value)))
-            },
-        );
+        let told = self.on_fiber(Phase::Iteration, &activation.interrupt, |ctx, state| {
+            run::set_environment(ctx, state, &activation.env)?;
+            let Some(json) = &activation.setup_data else {
+                return Ok(None);
+            };
+            let value = crate::js::convert::from_json(ctx, json)?;
+            Ok(Some(Persistent::save(ctx, value)))
+        });
         if let Ending::Returned(data) = told.await {
             self.setup_data = data;
         }
     }
 
-    /// Runs script code on the VU's stack, event loop included.
+    /// Runs script code on the VU's stack, event loop included. The state knows the interrupt already.
     async fn on_fiber<R>(
         &mut self,
         phase: Phase,
-        interrupt: Interrupt,
+        interrupt: &Interrupt,
         job: impl FnOnce(&Ctx<'_>, &VuState) -> Result<R, Throw>,
     ) -> Ending<R> {
         let Self {
@@ -119,8 +119,7 @@ impl ScriptVu {
             ..
         } = self;
         state.phase.set(phase);
-        *state.interrupt.borrow_mut() = interrupt.clone();
-        let cancelled = pin!(interrupt.cancelled_owned());
+        let cancelled = pin!(interrupt.cancelled());
         let work = || run::to_the_end(&isolate.ctx(), state, job);
         fiber.run(cancelled, &*isolate, work).await
     }
@@ -157,7 +156,7 @@ impl load_engine::Vu for ScriptVu {
             run::iterate(ctx, state, (exports, data, &activation.function))
         };
         let ending = self
-            .on_fiber(Phase::Iteration, activation.interrupt.clone(), call)
+            .on_fiber(Phase::Iteration, &activation.interrupt, call)
             .await;
         self.state.end_iteration();
         match ending {
@@ -182,8 +181,9 @@ impl load_engine::Vu for ScriptVu {
     async fn setup(&mut self, interrupt: Interrupt) -> Result<Option<Arc<str>>, ScriptError> {
         self.enter_stage("setup");
         let exports = self.exports.clone();
+        *self.state.interrupt.borrow_mut() = interrupt.clone();
         let ending = self
-            .on_fiber(Phase::Setup, interrupt, |ctx, state| {
+            .on_fiber(Phase::Setup, &interrupt, |ctx, state| {
                 run::setup(ctx, state, exports)
             })
             .await;
@@ -202,8 +202,9 @@ impl load_engine::Vu for ScriptVu {
     ) -> Result<(), ScriptError> {
         self.enter_stage("teardown");
         let exports = self.exports.clone();
+        *self.state.interrupt.borrow_mut() = interrupt.clone();
         let ending = self
-            .on_fiber(Phase::Teardown, interrupt, |ctx, state| {
+            .on_fiber(Phase::Teardown, &interrupt, |ctx, state| {
                 run::teardown(ctx, state, (exports, data))
             })
             .await;
@@ -220,7 +221,8 @@ impl load_engine::Vu for ScriptVu {
         interrupt: Interrupt,
     ) -> Result<Option<Vec<SummaryFile>>, ScriptError> {
         let exports = self.exports.clone();
-        let ending = self.on_fiber(Phase::Summary, interrupt, |ctx, state| {
+        *self.state.interrupt.borrow_mut() = interrupt.clone();
+        let ending = self.on_fiber(Phase::Summary, &interrupt, |ctx, state| {
             run::summary(ctx, state, (exports, data))
         });
         match ending.await {

@@ -5,7 +5,7 @@ use load_engine::{Iteration, ScriptError, SummaryFile};
 use load_metrics::{SystemTag, builtin};
 use rquickjs::{Ctx, Function, Object, Persistent, Value};
 
-use super::state::{Abortion, VuState, now};
+use super::state::{Abortion, VuState};
 use crate::js::convert;
 use crate::js::exception;
 use crate::js::isolate;
@@ -414,7 +414,7 @@ impl VuState {
     /// Makes the state that of a new iteration.
     pub(crate) fn begin_iteration(&self, iteration: Iteration) {
         self.iteration.set(Some(iteration));
-        self.enter_group(String::new());
+        self.leave_groups();
         if !self.run.options().no_cookies_reset.unwrap_or(false) {
             self.reset_jar();
         }
@@ -425,7 +425,7 @@ impl VuState {
 
     /// Counts the traffic of the iteration that ends.
     pub(crate) fn end_iteration(&self) {
-        self.enter_group(String::new());
+        self.leave_groups();
         self.count_traffic();
         if self.run.options().no_vu_connection_reuse.unwrap_or(false) {
             self.client.close_idle();
@@ -435,7 +435,7 @@ impl VuState {
     /// Counts the traffic since the last time.
     pub(crate) fn count_traffic(&self) {
         let (sent, received) = self.client.take_traffic();
-        let (tags, at) = (self.tags(), now());
+        let (tags, at) = (self.tags(), self.recorder.sample_time());
         self.record_at(builtin::DATA_SENT, &tags, at, sent as f64);
         self.record_at(builtin::DATA_RECEIVED, &tags, at, received as f64);
     }

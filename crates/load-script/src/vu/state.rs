@@ -172,6 +172,13 @@ impl VuState {
         self.tagging.group.borrow().clone()
     }
 
+    /// Changes the group to the root.
+    pub(crate) fn leave_groups(&self) {
+        if !self.tagging.group.borrow().is_empty() {
+            self.enter_group(String::new());
+        }
+    }
+
     /// Changes the group.
     pub(crate) fn enter_group(&self, path: String) {
         let base = self.tagging.base.borrow().clone();

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::sleep_until;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use self::dispatch::{Dispatch, Drops};
 pub(crate) use self::seats::Seat;
@@ -60,6 +60,9 @@ fn unit(unit: Option<Duration>) -> Duration {
     unit.unwrap_or(Duration::from_secs(1))
 }
 
+/// VUs that are not ready by then come later.
+const READY_WITHIN: Duration = Duration::from_secs(1);
+
 /// A VU that was asked for, or why there is none.
 type Made = Result<Handle, ScriptError>;
 
@@ -102,15 +105,27 @@ impl<'a> Line<'a> {
             self.add(handle).await;
         }
         if self.most > 0 {
+            self.wait_for_vus().await;
             self.follow(times).await;
         }
         self.close().await;
     }
 
+    /// What VUs have to do before they can begin must not make the first starts late; the times are counted from
+    /// then on.
+    async fn wait_for_vus(&self) {
+        let ready = self.seats.are_ready(self.running.len());
+        tokio::select! {
+            biased;
+            () = self.stand.interrupt.cancelled() => {}
+            _ = timeout(READY_WITHIN, ready) => {}
+        }
+    }
+
     async fn follow(&mut self, times: Times) {
         let dispatch = Dispatch {
             times,
-            begin: self.stand.state().started,
+            begin: Instant::now(),
             seats: Arc::clone(&self.seats),
             drops: Arc::clone(&self.drops),
             stop: self.stand.interrupt.child_token(),

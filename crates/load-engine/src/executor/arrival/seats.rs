@@ -3,14 +3,18 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::source::Arrival;
 
 /// Where arrivals find a VU. Shared by whoever hands arrivals out and by the VUs, which say that they
 /// are free; nobody waits while it is locked.
 #[derive(Debug, Default)]
-pub(crate) struct Seats(Mutex<Inner>);
+pub(crate) struct Seats {
+    inner: Mutex<Inner>,
+    /// How many VUs have become ready.
+    ready: watch::Sender<usize>,
+}
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -56,6 +60,13 @@ impl Seats {
         }
     }
 
+    /// Waits until so many VUs are ready.
+    pub(super) async fn are_ready(&self, count: usize) {
+        let mut ready = self.ready.subscribe();
+        // The sender is ours: it does not go away.
+        let _ = ready.wait_for(|ready| *ready >= count).await;
+    }
+
     /// How many VUs there are.
     pub(super) fn count(&self) -> u64 {
         self.lock().arrivals.len() as u64
@@ -69,11 +80,16 @@ impl Seats {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Seat {
+    /// The VU could take an arrival without doing anything else before.
+    pub(crate) fn is_ready(&self) {
+        self.seats.ready.send_modify(|ready| *ready += 1);
+    }
+
     /// The VU can take the next arrival.
     pub(crate) fn is_free(&self) {
         let mut inner = self.seats.lock();
@@ -113,6 +129,17 @@ mod tests {
         drop(receiver);
         let (_second, mut at_second) = seats.add();
         assert!(seats.begin(ARRIVAL) && at_second.try_recv().is_ok());
+    }
+
+    #[tokio::test]
+    async fn vus_are_waited_for_until_they_are_ready() {
+        let seats = Arc::new(Seats::default());
+        let (first, _) = seats.add();
+        let (second, _) = seats.add();
+        first.is_ready();
+        assert!(futures_util::poll!(std::pin::pin!(seats.are_ready(2))).is_pending());
+        second.is_ready();
+        seats.are_ready(2).await;
     }
 
     #[test]

@@ -120,7 +120,7 @@ async fn run_all(vu: &VuState, prepared: Vec<Prepared>) -> Vec<Option<Finished>>
         running.push(async move {
             let _total = total.acquire().await;
             let _host = host.acquire().await;
-            (index, perform(agent, prepared).await)
+            (index, perform(agent, Box::new(prepared)).await)
         });
     }
     while let Some((index, finished)) = running.next().await {

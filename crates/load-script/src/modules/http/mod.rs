@@ -194,6 +194,7 @@ fn refused<'js>(call: &Call<'_, 'js>, throw: Throw) -> Outcome<'js> {
 fn execute<'js>(call: &Call<'_, 'js>, prepared: prepare::Prepared) -> Outcome<'js> {
     let vu = call.vu();
     let agent = perform::Agent::of(vu);
+    let prepared = Box::new(prepared);
     let finished = vu.wait(fiber::apart(|| perform::perform(agent, prepared)))?;
     if let Some(message) = finished.thrown() {
         return Err(plain(message));
@@ -215,6 +216,7 @@ fn async_request<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
         Err(throw) => deferred.settle(call.ctx, refused(call, throw))?,
         Ok(prepared) => {
             let agent = perform::Agent::of(vu);
+            let prepared = Box::new(prepared);
             let work = fiber::apart(|| perform::perform(agent, prepared));
             vu.events.start(async move {
                 let finished = work.await;

@@ -108,7 +108,7 @@ fn send<'js>(
 ) -> Outcome<'js> {
     let (method, url) = target;
     let url = call.string(url)?;
-    match prepare::assemble(call.vu(), (method.to_owned(), &url), body, params) {
+    match prepare::assemble(call.vu(), (method.to_owned().into(), &url), body, params) {
         Ok(prepared) => execute(call, prepared),
         Err(throw) => refused(call, throw),
     }

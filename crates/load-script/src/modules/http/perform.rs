@@ -16,7 +16,7 @@ use super::params::ResponseType;
 use super::prepare::Prepared;
 use super::redirects::{self, Hop};
 use super::validity;
-use crate::http::client::{Client, Exchanged, Request};
+use crate::http::client::{Client, Exchanged, Headers, Method, Request};
 use crate::http::coding;
 use crate::http::cookies::Cookie;
 use crate::http::failure::Failure;
@@ -48,7 +48,7 @@ pub(super) struct Finished {
     pub(super) reply: Reply,
     pub(super) failure: Option<Failure>,
     /// Where redirects have led.
-    pub(super) url: String,
+    pub(super) url: Option<Url>,
     /// `None` when no request could be put together.
     pub(super) told: Option<Told>,
     pub(super) cookies: Vec<super::params::RequestCookie>,
@@ -72,9 +72,9 @@ struct Course {
 
 /// What the response tells of its request: the first one, as the script wanted it.
 pub(super) struct Told {
-    pub(super) method: String,
+    pub(super) method: Method,
     pub(super) url: Url,
-    pub(super) headers: Vec<(String, String)>,
+    pub(super) headers: Headers,
     /// A `Host` header of the script's own.
     pub(super) host: Option<String>,
     pub(super) body: Vec<u8>,
@@ -85,7 +85,7 @@ impl Told {
         Self {
             method: request.method.clone(),
             url: request.url.clone(),
-            headers: request.headers.clone(),
+            headers: Rc::clone(&request.headers),
             host: request.host.clone(),
             body: request.body.clone(),
         }
@@ -155,13 +155,18 @@ impl Finished {
         Self {
             reply: Reply::default(),
             failure: None,
-            url: String::new(),
+            url: None,
             told: None,
             cookies: Vec::new(),
             response_type: ResponseType::None,
             throws: false,
             complaint: String::new(),
         }
+    }
+
+    /// Where redirects have led; empty when no request could be put together.
+    pub(super) fn url(&self) -> &str {
+        self.url.as_ref().map_or("", Url::as_str)
     }
 
     /// k6's number for the outcome, 0 for success.
@@ -175,7 +180,7 @@ impl Finished {
 }
 
 /// Runs a request to its end, redirects included.
-pub(super) async fn perform(agent: Agent, mut prepared: Prepared) -> Finished {
+pub(super) async fn perform(agent: Agent, mut prepared: Box<Prepared>) -> Finished {
     let url = match std::mem::replace(&mut prepared.url, Err(UrlError::NoHost)) {
         Ok(url) => url,
         Err(error) => return agent.fail(prepared, &error),
@@ -184,7 +189,7 @@ pub(super) async fn perform(agent: Agent, mut prepared: Prepared) -> Finished {
     let mut request = Request {
         method: prepared.method.clone(),
         url,
-        headers: Vec::new(),
+        headers: Headers::default(),
         authorization: None,
         host: prepared.host.take(),
         body: std::mem::take(&mut prepared.body.bytes),
@@ -304,7 +309,7 @@ impl Agent {
     }
 
     /// The headers of a request on a hop, without what the connection adds.
-    fn headers(&self, prepared: &Prepared, url: &Url, hop: &Hop) -> Vec<(String, String)> {
+    fn headers(&self, prepared: &Prepared, url: &Url, hop: &Hop) -> Headers {
         let mut headers = hop.headers(&prepared.headers);
         let jar = &prepared.params.jar;
         let mut cookies = if jar.is_empty() {
@@ -323,7 +328,7 @@ impl Agent {
                 .iter()
                 .map(|(name, value)| format!("{name}={}", validity::cookie_value(value)))
                 .collect();
-            headers.push(("Cookie".to_owned(), line.join("; ")));
+            Rc::make_mut(&mut headers).push(("Cookie".to_owned(), line.join("; ")));
         }
         headers
     }
@@ -359,7 +364,7 @@ impl Agent {
 
     fn finish(
         &self,
-        prepared: Prepared,
+        prepared: Box<Prepared>,
         request: Request,
         came: (Course, Result<Reply, Failure>),
     ) -> Finished {
@@ -395,7 +400,7 @@ impl Agent {
         Finished {
             reply,
             failure,
-            url: request.url.as_str().to_owned(),
+            url: Some(request.url.clone()),
             told: Some(course.told.unwrap_or_else(|| Told::from(request))),
             cookies: prepared.params.cookies,
             response_type: prepared.params.response_type,
@@ -406,14 +411,14 @@ impl Agent {
 
     /// A request whose URL is none. k6 finds an unknown scheme and a missing host only when it sends,
     /// and counts that; everything else when it reads the URL.
-    fn fail(&self, prepared: Prepared, error: &UrlError) -> Finished {
+    fn fail(&self, prepared: Box<Prepared>, error: &UrlError) -> Finished {
         let text = &prepared.url_text;
         if let Some(code) = error.code_of_sending() {
             let failure = Failure::new(code, error.to_string());
             let deadline = Instant::now();
             let request = Request {
                 method: prepared.method.clone(),
-                headers: prepared.headers.clone(),
+                headers: Rc::clone(&prepared.headers),
                 ..Request::to_get(Url::unusable(text), "", deadline)
             };
             let outcome = Err(failure);

@@ -1,6 +1,8 @@
 //! From the arguments of a call to a request that needs the script no more.
 
+use std::cell::RefCell;
 use std::ffi::CStr;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use load_engine::log::Level;
@@ -11,6 +13,7 @@ use super::Layout;
 use super::body::{self, Body};
 use super::params::Params;
 use super::validity;
+use crate::http::client::{Headers, Method};
 use crate::http::coding;
 use crate::http::reply::canonical;
 use crate::http::url::{Url, UrlError, quoted};
@@ -35,14 +38,14 @@ impl Class for NamedUrl {
 
 /// A request that is ready to go.
 pub(super) struct Prepared {
-    pub(super) method: String,
+    pub(super) method: Method,
     /// As the script wrote it.
     pub(super) url_text: String,
     pub(super) url: Result<Url, UrlError>,
     /// Instead of the URL in the tags.
     pub(super) name: Option<String>,
     /// As they are sent, canonical, without `Host`, `Content-Length` and `Cookie`.
-    pub(super) headers: Vec<(String, String)>,
+    pub(super) headers: Headers,
     pub(super) host: Option<String>,
     pub(super) body: Body,
     pub(super) params: Params,
@@ -102,8 +105,8 @@ pub(super) fn from_call(call: &Call<'_, '_>, layout: Layout) -> Result<Prepared,
     refuse_in_init(vu)?;
     let first = usize::from(layout.method.is_none());
     let method = match layout.method {
-        Some(method) => method.to_owned(),
-        None => convert::go_string(&call.arg(0))?,
+        Some(method) => Method::Borrowed(method),
+        None => Method::Owned(convert::go_string(&call.arg(0))?),
     };
     let body = if layout.has_body {
         body::read(&call.arg(first + 1))?
@@ -140,7 +143,7 @@ pub(super) fn from_item(vu: &VuState, item: &Value<'_>, index: usize) -> Result<
         let part = |index: usize| -> Result<Value<'_>, Throw> { Ok(Array::get(array, index)?) };
         let (method, body) = (convert::to_text(&part(0)?)?, body::read(&part(2)?)?);
         let params = Params::read(vu, &part(3)?)?;
-        return assemble(vu, (method, &part(1)?), body, params);
+        return assemble(vu, (method.into(), &part(1)?), body, params);
     }
     let is_url = item.is_string() || class::of::<NamedUrl>(item).is_some();
     let undefined = Value::new_undefined(item.ctx().clone());
@@ -181,6 +184,7 @@ fn from_parts(
     } else {
         Body::default()
     };
+    let target = (target.0.into(), target.1);
     assemble(vu, target, body, Params::read(vu, params)?)
 }
 
@@ -195,7 +199,7 @@ fn no_url(value: &Value<'_>) -> Throw {
 /// Puts a request together.
 pub(super) fn assemble(
     vu: &VuState,
-    target: (String, &Value<'_>),
+    target: (Method, &Value<'_>),
     body: Body,
     params: Params,
 ) -> Result<Prepared, Throw> {
@@ -213,14 +217,14 @@ pub(super) fn assemble(
         .map(|(_, value)| value.clone());
     let mut prepared = Prepared {
         method: if method.is_empty() {
-            "GET".to_owned()
+            Method::Borrowed("GET")
         } else {
             method
         },
-        url: Url::parse(&url_text),
+        url: Url::parse_again(&url_text),
         url_text,
         name: name.or(template),
-        headers: Vec::new(),
+        headers: Headers::default(),
         host: None,
         body,
         params,
@@ -265,6 +269,12 @@ impl Prepared {
     }
 
     fn add_headers(&mut self, vu: &VuState) {
+        let agent = vu.run.options().user_agent.as_deref();
+        let agent = agent.unwrap_or(crate::USER_AGENT);
+        if self.params.headers.is_empty() && self.body.content_type.is_none() {
+            self.headers = only_agent(agent);
+            return;
+        }
         let mut headers: Vec<(String, String)> = Vec::with_capacity(self.params.headers.len() + 2);
         for (name, value) in std::mem::take(&mut self.params.headers) {
             let (name, value) = (canonical(&name), validity::trimmed(value));
@@ -291,13 +301,7 @@ impl Prepared {
             headers.iter().any(|(known, _)| known == name)
         };
         if !has(&headers, "User-Agent") {
-            let agent = vu
-                .run
-                .options()
-                .user_agent
-                .clone()
-                .unwrap_or_else(|| crate::USER_AGENT.to_owned());
-            headers.insert(0, ("User-Agent".to_owned(), agent));
+            headers.insert(0, ("User-Agent".to_owned(), agent.to_owned()));
         }
         if let Some(kind) = self
             .body
@@ -307,6 +311,19 @@ impl Prepared {
         {
             headers.push(("Content-Type".to_owned(), kind));
         }
-        self.headers = headers;
+        self.headers = Rc::new(headers);
     }
+}
+
+/// The headers of a request that has none of its own: all such requests of a thread share them.
+fn only_agent(agent: &str) -> Headers {
+    thread_local! {
+        static LAST: RefCell<Headers> = RefCell::default();
+    }
+    LAST.with_borrow_mut(|last| {
+        if !matches!(last.as_slice(), [(_, known)] if known == agent) {
+            *last = Rc::new(vec![("User-Agent".to_owned(), agent.to_owned())]);
+        }
+        Rc::clone(last)
+    })
 }

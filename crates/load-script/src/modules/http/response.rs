@@ -260,7 +260,7 @@ fn make<'js>(ctx: &Ctx<'js>, finished: &Finished, name: &str) -> Outcome<'js> {
     match name {
         "status" => number(f64::from(reply.status)),
         "status_text" => text(&reply.status_text()),
-        "url" => text(&finished.url),
+        "url" => text(finished.url()),
         "proto" => text(reply.proto),
         "body" => body(ctx, finished),
         "headers" => headers(ctx, finished),
@@ -386,10 +386,10 @@ fn request<'js>(ctx: &Ctx<'js>, finished: &Finished) -> Outcome<'js> {
         return Ok(Value::new_null(ctx.clone()));
     };
     let object = Object::new(ctx.clone())?;
-    object.set("method", told.method.as_str())?;
+    object.set("method", &*told.method)?;
     object.set("url", told.url.as_str())?;
     let headers = Object::new(ctx.clone())?;
-    for (name, value) in &told.headers {
+    for (name, value) in told.headers.iter() {
         headers.set(name.as_str(), vec![value.clone()])?;
     }
     if let Some(host) = &told.host {
@@ -437,7 +437,7 @@ fn with_page<'js>(
     let response = this_response(&this)?;
     let body = response.body_now(&this)?;
     let source = page::Source {
-        url: &response.finished.url,
+        url: response.finished.url(),
         body: body.as_deref(),
     };
     act(call, &source)

@@ -1,5 +1,6 @@
 //! The samples of an exchange, and their tags.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use load_metrics::{SystemTag, TagSet, builtin};
@@ -7,10 +8,29 @@ use load_metrics::{SystemTag, TagSet, builtin};
 use super::auth::Expects;
 use super::perform::Agent;
 use super::prepare::Prepared;
-use crate::http::client::Request;
+use crate::http::client::{Method, Request};
 use crate::http::failure::Failure;
 use crate::http::reply::{Reply, Timings};
-use crate::vu::state::now;
+use crate::http::url::Url;
+
+/// What the tags of a usual exchange come from: one without tags of its own, TLS and failure.
+struct Usual {
+    base: TagSet,
+    url: Url,
+    method: Method,
+    status: u16,
+    proto: &'static str,
+    is_expected: Option<bool>,
+    tags: TagSet,
+}
+
+/// How many of them a thread remembers.
+const USUAL: usize = 16;
+
+thread_local! {
+    /// The last usual exchanges: the next one is likely to be like one of them.
+    static LAST: RefCell<[Option<Usual>; USUAL]> = const { RefCell::new([const { None }; USUAL]) };
+}
 
 impl Agent {
     /// Counts one exchange.
@@ -30,7 +50,7 @@ impl Agent {
                 }
         });
         let tags = self.tags(prepared, request, (outcome, is_expected));
-        let at = now();
+        let at = self.recorder.sample_time();
         let metadata = prepared.metadata.as_ref();
         let count = |metric, value| {
             self.recorder
@@ -56,6 +76,49 @@ impl Agent {
     }
 
     fn tags(
+        &self,
+        prepared: &Prepared,
+        request: &Request,
+        result: (&Result<Reply, Failure>, Option<bool>),
+    ) -> TagSet {
+        let (outcome, is_expected) = result;
+        let is_usual = prepared.name.is_none()
+            && prepared.params.tags.is_empty()
+            && !self.recorder.wants(SystemTag::Ip);
+        let usual = outcome
+            .as_ref()
+            .ok()
+            .filter(|reply| is_usual && reply.tls.is_none());
+        let Some(reply) = usual else {
+            return self.make_tags(prepared, request, result);
+        };
+        LAST.with_borrow_mut(|last| {
+            let place = &mut last[request.url.identity() % USUAL];
+            let same = |known: &&Usual| {
+                known.base.is(&prepared.tags)
+                    && known.url.is(&request.url)
+                    && known.method == request.method
+                    && (known.status, known.proto) == (reply.status, reply.proto)
+                    && known.is_expected == is_expected
+            };
+            if let Some(known) = place.as_ref().filter(same) {
+                return known.tags.clone();
+            }
+            let tags = self.make_tags(prepared, request, result);
+            *place = Some(Usual {
+                base: prepared.tags.clone(),
+                url: request.url.clone(),
+                method: request.method.clone(),
+                status: reply.status,
+                proto: reply.proto,
+                is_expected,
+                tags: tags.clone(),
+            });
+            tags
+        })
+    }
+
+    fn make_tags(
         &self,
         prepared: &Prepared,
         request: &Request,
@@ -90,7 +153,7 @@ impl Agent {
         let candidates = [
             (SystemTag::Name, url),
             (SystemTag::Url, url),
-            (SystemTag::Method, request.method.as_str()),
+            (SystemTag::Method, &*request.method),
             (SystemTag::Status, status_text.as_str()),
             (SystemTag::Proto, reply.map_or("", |reply| reply.proto)),
             (
