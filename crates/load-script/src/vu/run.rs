@@ -5,6 +5,7 @@ use load_engine::{Iteration, ScriptError, SummaryFile};
 use load_metrics::{SystemTag, builtin};
 use rquickjs::{Ctx, Function, Object, Persistent, Value};
 
+use super::setup_data;
 use super::state::{Abortion, VuState, now};
 use crate::js::convert;
 use crate::js::exception;
@@ -215,36 +216,8 @@ pub(crate) fn setup(
     if value.is_undefined() {
         return Ok(Ok(None));
     }
-    let to_json: Function<'_> = ctx.eval(SETUP_JSON)?;
-    let made: Object<'_> = to_json.call((value,))?;
-    if let Some(why) = made.get::<_, Option<String>>("why")? {
-        let why = format!("error marshaling setup() data to JSON: json: unsupported {why}");
-        return Ok(Err(why));
-    }
-    let json: Value<'_> = made.get("json")?;
-    convert::to_text(&json).map(|json| Ok(Some(json)))
+    setup_data::to_json(ctx, value)
 }
-
-/// JSON as Go writes it: what is not defined is null, a time has no zeros at its end, collections are lists,
-/// and what has no JSON is not left out but said.
-const SETUP_JSON: &str = "(value) => {
-    let why;
-    const json = JSON.stringify(value, function (key) {
-        const own = this[key];
-        if (own === undefined) return null;
-        if (typeof own === 'function') why ??= 'type: func(sobek.FunctionCall) sobek.Value';
-        if (typeof own === 'number' && !Number.isFinite(own)) {
-            why ??= `value: ${own !== own ? 'NaN' : own > 0 ? '+Inf' : '-Inf'}`;
-        }
-        if (typeof own === 'bigint') return Number(own);
-        if (typeof own === 'symbol') return own.description ?? '';
-        if (own instanceof Date) {
-            return isNaN(own) ? null : own.toISOString().replace(/\\.?0+Z$/, 'Z');
-        }
-        return own instanceof Map || own instanceof Set ? [...own] : own;
-    });
-    return { json, why };
-}";
 
 /// Runs `teardown`, if there is one.
 pub(crate) fn teardown(
