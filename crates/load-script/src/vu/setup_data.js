@@ -84,7 +84,5 @@
     return made;
   };
 
-  const json = JSON.stringify(plain(value));
-  // Halves of characters are none.
-  return { json: json.replace(/\\(?:ud[89a-f]..|[^])/g, (found) => (found.length > 2 ? '\\ufffd' : found)), why };
+  return { json: JSON.stringify(plain(value)), why };
 }

@@ -23,5 +23,5 @@ pub(super) fn to_json<'js>(
         return Ok(Err(why));
     }
     let json: Value<'_> = made.get("json")?;
-    convert::to_text(&json).map(|json| Ok(Some(json)))
+    convert::to_text(&json).map(|json| Ok(Some(convert::well_formed_json(&json))))
 }
