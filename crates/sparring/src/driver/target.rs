@@ -72,7 +72,7 @@ fn failure(error: ScriptError, script: &str, path: &str) -> Failure {
                 "could not initialize '{script}': could not load JS test 'file://{path}': {said}"
             ),
         ),
-        ScriptError::Unusable(why) => Failure::other(format!(
+        ScriptError::Unusable(why) | ScriptError::Rejected(why) => Failure::other(format!(
             "could not initialize '{script}': could not load JS test 'file://{path}': {why}"
         )),
         ScriptError::Interrupted => Failure::new(
