@@ -39,7 +39,7 @@
   };
 
   const bytes = (view) => {
-    if (view instanceof Uint8Array || view instanceof Uint8ClampedArray) return base64(view);
+    if (view instanceof Uint8Array || view instanceof Uint8ClampedArray) return view.length ? base64(view) : null;
     if (view instanceof DataView) return {};
     return Array.from(view, view instanceof Float32Array ? (n) => plain(short(n)) : plain);
   };
