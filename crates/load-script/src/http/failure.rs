@@ -1,6 +1,7 @@
 //! Why a request got no response, with k6's numbers and words.
 
 use std::io;
+use std::net::SocketAddr;
 
 /// A failed request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +67,15 @@ impl Failure {
             message,
             detail: format!("dial tcp {address}: connect: {}", plain(error)),
         }
+    }
+
+    /// Our own end of the connection was closed because the server had closed its end.
+    pub(crate) fn closed(operation: &str, ends: Option<(SocketAddr, SocketAddr)>) -> Self {
+        let ends = ends.map_or(String::new(), |(local, remote)| format!(" {local}->{remote}"));
+        Self::new(
+            1200,
+            format!("{operation} tcp{ends}: use of closed network connection"),
+        )
     }
 
     /// An established connection broke while it was read or written.
