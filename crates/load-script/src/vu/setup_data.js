@@ -12,8 +12,6 @@
     ['name,url,clean_url', ['Name', 'URL', 'CleanURL']],
   ]);
 
-  const isNative = (f) => Function.prototype.toString.call(f).includes('[native code]');
-
   // The shortest number that is this one with 32 bits.
   const short = (number) => {
     for (let digits = 1; digits < 9; digits++) {
@@ -31,8 +29,8 @@
     const names = STRUCTS.get(keys.join()) ?? keys;
     keys.forEach((key, n) => {
       const inner = own[key];
-      // Methods of what the modules make, such as responses.
-      if (typeof inner === 'function' && !isPlain && isNative(inner)) return;
+      // Methods of what the modules make, such as responses, are none of its data.
+      if (typeof inner === 'function' && !isPlain) return;
       out[names[n]] = plain(inner);
     });
     return out;
