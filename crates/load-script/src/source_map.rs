@@ -1,7 +1,7 @@
 //! Source maps of bundled scripts: errors name the author's file, not the bundle.
 
-use base64::{DecodeError, Engine};
 use base64::engine::general_purpose::STANDARD;
+use base64::{DecodeError, Engine};
 use oxc_sourcemap::SourceMap as Decoded;
 use url::Url;
 
@@ -35,7 +35,9 @@ pub(crate) enum Link<'a> {
 
 /// What a script's last line says about a map; the brackets that wrap a script are no line of its own.
 pub(crate) fn link(text: &str) -> Option<Link<'_>> {
-    let last = text.lines().rfind(|line| !line.is_empty() && *line != "})")?;
+    let last = text
+        .lines()
+        .rfind(|line| !line.is_empty() && *line != "})")?;
     let address = last.strip_prefix(COMMENT)?.split_whitespace().next()?;
     Some(if address.starts_with(JSON) {
         Link::Inline(address)
@@ -70,8 +72,7 @@ pub(crate) fn inline(address: &str) -> Result<String, String> {
 pub(crate) fn read_inline(address: &str, base: &str) -> Result<Option<SourceMap>, String> {
     let text = inline(address).map_err(|why| format!("Could not load source map: {why}"))?;
     let refused = |why: String| format!("Could not parse source map: {why}");
-    let head: Head =
-        serde_json::from_str(&text).map_err(|error| refused(error.to_string()))?;
+    let head: Head = serde_json::from_str(&text).map_err(|error| refused(error.to_string()))?;
     if !matches!(head.version, 0 | 3) {
         let version = head.version;
         return Err(refused(format!(
@@ -168,7 +169,10 @@ mod tests {
         check("//@ sourceMappingURL=a.map", None);
         check("//# sourceMappingURL=a.map\nlet a", None);
         check("'//# sourceMappingURL=a.map'", None);
-        check("//# sourceMappingURL=a.map\n})\n\n", Some(Link::At("a.map")));
+        check(
+            "//# sourceMappingURL=a.map\n})\n\n",
+            Some(Link::At("a.map")),
+        );
         let inline = "data:application/json;charset=utf-8;base64,e30=";
         check(
             &format!("//# sourceMappingURL={inline}"),
@@ -186,7 +190,9 @@ mod tests {
         let check = |json: &str, why: Option<&str>| {
             let address = format!("data:application/json;base64,{}", STANDARD.encode(json));
             let read = read_inline(&address, "file:///a.js").map(drop);
-            let expected = why.map_or(Ok(()), |why| Err(format!("Could not parse source map: {why}")));
+            let expected = why.map_or(Ok(()), |why| {
+                Err(format!("Could not parse source map: {why}"))
+            });
             assert_eq!(read, expected, "{json}");
         };
         check(MAP, None);

@@ -152,7 +152,9 @@ async fn serve_lie(listener: TcpListener, bytes: &'static [u8]) {
     while let Ok((mut tcp, _)) = listener.accept().await {
         tokio::spawn(async move {
             let mut heard = [0; 4096];
-            tcp.read(&mut heard).await.ok()?;
+            if tcp.read(&mut heard).await.ok()? == 0 {
+                return None;
+            }
             tcp.write_all(bytes).await.ok()?;
             while tcp.read(&mut heard).await.ok()? > 0 {}
             Some(())

@@ -4,11 +4,11 @@ use indexmap::IndexMap;
 use load_metrics::{SystemTag, SystemTags};
 use serde_json::Value;
 
+use super::duration::{DurationError, parse_extended};
 use super::scenario::{
     ConstantArrivalRate, ConstantVus, ExternallyControlled, Iterations, RampingArrivalRate,
     RampingVus,
 };
-use super::duration::{DurationError, parse_extended};
 use super::stage::{self, RawStage};
 use super::value::{At, OptionError};
 use super::{Dns, Executor, Options, Scenario, Threshold, TlsAuth, TlsVersions};
@@ -284,7 +284,9 @@ fn set_executor(scenario: &mut Scenario, key: &str, at: &At<'_>) -> Result<bool,
         (Executor::ConstantVus(c), "vus") => c.vus = Some(at.int()?),
         (Executor::ConstantVus(c), "duration") => c.duration = Some(at.duration()?),
         (Executor::RampingVus(c), "startvus") => c.start_vus = Some(at.int()?),
-        (Executor::RampingVus(c), "stages") => c.stages = Some(stage::of_scenario(name, stages(at, Fields::Known)?)?),
+        (Executor::RampingVus(c), "stages") => {
+            c.stages = Some(stage::of_scenario(name, stages(at, Fields::Known)?)?);
+        }
         (Executor::RampingVus(c), "gracefulrampdown") => {
             c.graceful_ramp_down = Some(at.time()?);
         }

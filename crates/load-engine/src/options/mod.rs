@@ -162,9 +162,7 @@ impl Options {
                 .map(|&stat| stat.to_owned())
                 .collect()
         };
-        self.summary_trend_stats
-            .clone()
-            .unwrap_or_else(default)
+        self.summary_trend_stats.clone().unwrap_or_else(default)
     }
 
     /// The scenarios (after derivation).

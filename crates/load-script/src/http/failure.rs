@@ -82,7 +82,9 @@ impl Failure {
 
     /// Our own end of the connection was closed because the server had closed its end.
     pub(crate) fn closed(operation: &str, ends: Option<(SocketAddr, SocketAddr)>) -> Self {
-        let ends = ends.map_or(String::new(), |(local, remote)| format!(" {local}->{remote}"));
+        let ends = ends.map_or(String::new(), |(local, remote)| {
+            format!(" {local}->{remote}")
+        });
         Self::new(
             1200,
             format!("{operation} tcp{ends}: use of closed network connection"),

@@ -107,7 +107,11 @@ pub(crate) fn well_formed_json(json: &str) -> String {
     while let Some(at) = rest.find('\\') {
         let escape = rest.get(at..at + 6).unwrap_or_default();
         let is_half = escape.starts_with("\\ud") && !matches!(escape.as_bytes()[3], b'0'..=b'7');
-        let end = if is_half { at + 6 } else { (at + 2).min(rest.len()) };
+        let end = if is_half {
+            at + 6
+        } else {
+            (at + 2).min(rest.len())
+        };
         out.push_str(if is_half { &rest[..at] } else { &rest[..end] });
         if is_half {
             out.push('\u{fffd}');

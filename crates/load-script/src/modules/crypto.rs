@@ -141,7 +141,9 @@ pub(super) fn input(value: &Value<'_>) -> Result<Vec<u8>, Throw> {
     let bytes = if is_view || is_list {
         None
     } else if value.is_symbol() {
-        let name: Option<String> = value.as_symbol().and_then(|symbol| symbol.description().ok()?.get().ok());
+        let name: Option<String> = value
+            .as_symbol()
+            .and_then(|symbol| symbol.description().ok()?.get().ok());
         Some(name.unwrap_or_default().into_bytes())
     } else {
         convert::bytes_of(value)?

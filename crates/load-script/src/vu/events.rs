@@ -140,9 +140,10 @@ impl EventLoop {
             arguments.push_arg(argument.clone().restore(ctx)?)?;
         }
         if let Some(period) = timer.period {
-            self.timers
-                .borrow_mut()
-                .insert((Some(at.unwrap_or_else(Instant::now) + period), number), timer);
+            self.timers.borrow_mut().insert(
+                (Some(at.unwrap_or_else(Instant::now) + period), number),
+                timer,
+            );
         }
         Ok(callback.call_arg::<()>(arguments)?)
     }
@@ -157,7 +158,10 @@ impl EventLoop {
             None => "setTimeout",
             Some(_) => "setInterval",
         };
-        let mut ended: Vec<_> = timers.iter().map(|(due, timer)| (due.1, function(timer))).collect();
+        let mut ended: Vec<_> = timers
+            .iter()
+            .map(|(due, timer)| (due.1, function(timer)))
+            .collect();
         ended.sort_unstable();
         ended
     }

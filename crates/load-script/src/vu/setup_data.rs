@@ -9,10 +9,7 @@ use crate::js::convert;
 use crate::js::native::Throw;
 
 /// The value as JSON, or why it has none. Every VU parses a copy of its own.
-pub(super) fn to_json<'js>(
-    ctx: &Ctx<'js>,
-    value: Value<'js>,
-) -> Result<Returned<String>, Throw> {
+pub(super) fn to_json<'js>(ctx: &Ctx<'js>, value: Value<'js>) -> Result<Returned<String>, Throw> {
     let base64 = Function::new(ctx.clone(), |bytes: Value<'_>| {
         STANDARD.encode(convert::buffer_bytes(&bytes).unwrap_or_default())
     })?;
