@@ -425,7 +425,7 @@ impl<P: Program> Run<P> {
             }
             Ok(Some(Err(ScriptError::Rejected(text)))) => {
                 self.logger.error(&text);
-                SummaryFiles::Unusable
+                SummaryFiles::Returned(Vec::new())
             }
             Ok(Some(Err(error))) => {
                 let fields = [("hint", "script exception")];

@@ -46,12 +46,11 @@ const BROKEN: [(&str, &[u8]); 7] = [
 ];
 
 /// Ends that should speak TLS and say this to the first words of a client.
-const LIES: [(&str, &[u8]); 7] = [
+const LIES: [(&str, &[u8]); 6] = [
     ("TLS_DATA", b"\x17\x03\x03\0\x05hello"),
     ("TLS_CIPHER", b"\x14\x03\x03\0\x01\x01"),
     ("TLS_SHORT_ALERT", b"\x15\x03\x03\0\x01\x02"),
     ("TLS_SHORT_HELLO", b"\x16\x03\x03\0\x06\x02\0\0\x02\0\0"),
-    ("TLS_FINISHED", b"\x16\x03\x03\0\x04\x14\0\0\0"),
     ("TLS_ALERT", b"\x15\x03\x03\0\x02\x02\x50"),
     (
         "TLS_SUITE",

@@ -37,7 +37,9 @@
   };
 
   const bytes = (view) => {
-    if (view instanceof Uint8Array || view instanceof Uint8ClampedArray) return view.length ? base64(view) : null;
+    // Lists of Go that nobody has made are nil.
+    if (view.length === 0) return null;
+    if (view instanceof Uint8Array || view instanceof Uint8ClampedArray) return base64(view);
     if (view instanceof DataView) return {};
     return Array.from(view, view instanceof Float32Array ? (n) => plain(short(n)) : plain);
   };
