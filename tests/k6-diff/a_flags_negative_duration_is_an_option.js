@@ -1,3 +1,2 @@
 // flags: -d -1s
-// differs in log: wording
 export default function () {}

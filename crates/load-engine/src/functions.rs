@@ -65,6 +65,11 @@ pub(crate) async fn teardown(
     });
     let limit = run.options().teardown_timeout();
     let done = within(asked, limit, &interrupt).await;
+    // Without any time it is late, however fast it was.
+    let done = done.and_then(|done| match limit.is_zero() {
+        true => Err(TooLong),
+        false => Ok(done),
+    });
     let done = done.map_err(|TooLong| FunctionError::TimedOut {
         function: "teardown",
         limit,

@@ -73,6 +73,22 @@ pub fn push_json_string(out: &mut String, text: &str) {
     out.push('"');
 }
 
+/// JSON that another writer made, with `<`, `>`, `&` and the line separators escaped as Go's writers do.
+pub fn escape_json(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '<' => out.push_str("\\u003c"),
+            '>' => out.push_str("\\u003e"),
+            '&' => out.push_str("\\u0026"),
+            '\u{2028}' => out.push_str("\\u2028"),
+            '\u{2029}' => out.push_str("\\u2029"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
 /// `value` on one line as Go's `encoding/json` writes it.
 pub fn json_text(value: &Value) -> String {
     let mut out = String::new();
@@ -85,6 +101,28 @@ pub fn json_text_indented(value: &Value) -> String {
     let mut out = String::new();
     push_json(&mut out, value, &Layout::Indented(0));
     out
+}
+
+/// The standard library has two escapes that the writer of samples does not have.
+fn push_value(out: &mut String, text: &str) {
+    if !text.contains(['\x08', '\x0c']) {
+        return push_json_string(out, text);
+    }
+    let mut escaped = String::new();
+    push_json_string(&mut escaped, text);
+    let mut rest = escaped.as_str();
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        out.push_str(before);
+        let (short, length) = match escape {
+            _ if escape.starts_with("\\u0008") => ("\\b", 6),
+            _ if escape.starts_with("\\u000c") => ("\\f", 6),
+            _ => (&escape[..2], 2),
+        };
+        out.push_str(short);
+        rest = &escape[length..];
+    }
+    out.push_str(rest);
 }
 
 enum Layout {
@@ -116,7 +154,7 @@ fn push_json(out: &mut String, value: &Value, layout: &Layout) {
             push_float_json(out, number.as_f64().unwrap_or_default());
         }
         Value::Number(number) => out.push_str(&number.to_string()),
-        Value::String(text) => push_json_string(out, text),
+        Value::String(text) => push_value(out, text),
         Value::Array(items) => {
             let items = items.iter().map(|item| (None, item));
             push_container(out, ('[', ']'), items, layout);
@@ -143,7 +181,7 @@ fn push_container<'a>(
         }
         inner.push_break(out);
         if let Some(key) = key {
-            push_json_string(out, key);
+            push_value(out, key);
             out.push_str(match layout {
                 Layout::Line => ":",
                 Layout::Indented(_) => ": ",
@@ -240,6 +278,20 @@ mod tests {
         assert_eq!(
             out,
             "\"\\u0008\\u000c\\n\\r\\t\\u0001\u{7f}\\\\/\\u2029😀\\u003c\\u0026\\u003e\\\"\""
+        );
+    }
+
+    #[test]
+    fn the_standard_library_has_short_escapes_for_backspace_and_form_feed() {
+        let value = serde_json::json!({"\x08": "\x0c\\u0008\x01"});
+        assert_eq!(json_text(&value), "{\"\\b\":\"\\f\\\\u0008\\u0001\"}");
+    }
+
+    #[test]
+    fn json_of_others_is_escaped_for_html() {
+        assert_eq!(
+            escape_json("{\"<\":\"a>&\u{2028}\u{2029}é\"}"),
+            "{\"\\u003c\":\"a\\u003e\\u0026\\u2028\\u2029é\"}"
         );
     }
 }

@@ -423,6 +423,10 @@ impl<P: Program> Run<P> {
                 self.logger.log(Level::Error, message, &[("error", &why)]);
                 SummaryFiles::Unusable
             }
+            Ok(Some(Err(ScriptError::Rejected(text)))) => {
+                self.logger.error(&text);
+                SummaryFiles::Returned(Vec::new())
+            }
             Ok(Some(Err(error))) => {
                 let fields = [("hint", "script exception")];
                 self.logger.log(Level::Error, &error.to_string(), &fields);
@@ -455,7 +459,9 @@ impl Ending {
                 )
             }
             ScriptError::Aborted(said) => Self::Failed(Exit::ScriptAborted, Failure::new(said)),
-            ScriptError::Unusable(why) => Self::Failed(Exit::Other, Failure::new(why)),
+            ScriptError::Unusable(why) | ScriptError::Rejected(why) => {
+                Self::Failed(Exit::Other, Failure::new(why))
+            }
             ScriptError::Interrupted => Self::Stopped,
         }
     }

@@ -226,6 +226,9 @@ pub enum ScriptError {
     /// An exception, with its stack as k6 prints it.
     #[error("{0}")]
     Exception(String),
+    /// A promise that was rejected and that nobody looked after, with its stack.
+    #[error("{0}")]
+    Rejected(String),
     /// `exec.test.abort`, with what is to be said of it.
     #[error("{0}")]
     Aborted(String),

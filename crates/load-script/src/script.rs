@@ -282,7 +282,7 @@ impl Script {
             )));
         }
         let text = self.text_of(ctx, name)?;
-        self.read_map(ctx, name, &text);
+        self.read_map(ctx, name, &text)?;
         let has_meta = text.contains("import.meta");
         let loaded =
             compile(ctx, self, (name, text)).map_err(|throw| self.remember(ctx, name, throw))?;
@@ -328,11 +328,20 @@ impl Script {
     }
 
     /// Looks for the source map of a module. Without one the places in the module itself are told.
-    fn read_map(&self, ctx: &Ctx<'_>, name: &str, text: &str) {
+    ///
+    /// # Errors
+    /// When it is in the script itself and is none.
+    fn read_map(&self, ctx: &Ctx<'_>, name: &str, text: &str) -> Result<(), Throw> {
         let read = match source_map::link(text) {
-            None => return,
+            None => return Ok(()),
             Some(Link::Inline(address)) => {
-                source_map::inline(address).and_then(|map| SourceMap::read(&map, name))
+                let line = text.matches('\n').count() + 1;
+                let read = source_map::read_inline(address, name)
+                    .map_err(|why| native::plain(format!("{name}: Line {line}:1 {why}")))?;
+                match read {
+                    None => return Ok(()),
+                    Some(map) => Ok(map),
+                }
             }
             Some(Link::At(address)) => self.linked_map(ctx, name, address),
         };
@@ -347,6 +356,7 @@ impl Script {
                 logger.log(Level::Warn, &message, &[("error", &why)]);
             }
         }
+        Ok(())
     }
 
     fn linked_map(&self, ctx: &Ctx<'_>, name: &str, address: &str) -> Result<SourceMap, String> {

@@ -1,12 +1,12 @@
 //! Source maps of bundled scripts: errors name the author's file, not the bundle.
 
-use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use base64::{DecodeError, Engine};
 use oxc_sourcemap::SourceMap as Decoded;
 use url::Url;
 
 /// How a comment begins that says where the map is.
-const COMMENTS: [&str; 2] = ["//# sourceMappingURL=", "//@ sourceMappingURL="];
+const COMMENT: &str = "//# sourceMappingURL=";
 const JSON: &str = "data:application/json";
 
 /// Where the places of a bundle come from.
@@ -33,14 +33,12 @@ pub(crate) enum Link<'a> {
     At(&'a str),
 }
 
-/// What the last comment about a map says.
+/// What a script's last line says about a map; the brackets that wrap a script are no line of its own.
 pub(crate) fn link(text: &str) -> Option<Link<'_>> {
-    let starts = COMMENTS
-        .iter()
-        .filter_map(|comment| Some((text.rfind(comment)?, comment)));
-    let (at, comment) = starts.max()?;
-    let rest = &text[at + comment.len()..];
-    let address = rest.split_whitespace().next()?;
+    let last = text
+        .lines()
+        .rfind(|line| !line.is_empty() && *line != "})")?;
+    let address = last.strip_prefix(COMMENT)?.split_whitespace().next()?;
     Some(if address.starts_with(JSON) {
         Link::Inline(address)
     } else {
@@ -53,12 +51,46 @@ pub(crate) fn link(text: &str) -> Option<Link<'_>> {
 /// # Errors
 /// When it is not in base64, or no text.
 pub(crate) fn inline(address: &str) -> Result<String, String> {
-    let (kind, data) = address.split_once(',').ok_or("there is no data")?;
-    if !kind.ends_with(";base64") {
-        return Err(format!("{kind} is no base64"));
+    let (_, data) = address.split_once(',').ok_or("there is no data")?;
+    STANDARD.decode(data).map_or_else(
+        |error| {
+            let at = match error {
+                DecodeError::InvalidByte(at, _) | DecodeError::InvalidLastSymbol(at, _) => at,
+                _ => data.len(),
+            };
+            Err(format!("illegal base64 data at input byte {at}"))
+        },
+        |bytes| String::from_utf8(bytes).map_err(|error| error.to_string()),
+    )
+}
+
+/// A map that is in the script itself, of which only the beginning has to be right: what its marks say is
+/// looked at when somebody asks, and then it is no map.
+///
+/// # Errors
+/// When it is not one from the beginning, in the words that k6 has for it.
+pub(crate) fn read_inline(address: &str, base: &str) -> Result<Option<SourceMap>, String> {
+    let text = inline(address).map_err(|why| format!("Could not load source map: {why}"))?;
+    let refused = |why: String| format!("Could not parse source map: {why}");
+    let head: Head = serde_json::from_str(&text).map_err(|error| refused(error.to_string()))?;
+    if !matches!(head.version, 0 | 3) {
+        let version = head.version;
+        return Err(refused(format!(
+            "sourcemap: got version={version}, but only 3rd version is supported"
+        )));
     }
-    let bytes = STANDARD.decode(data).map_err(|error| error.to_string())?;
-    String::from_utf8(bytes).map_err(|error| error.to_string())
+    if head.mappings.is_empty() {
+        return Err(refused("sourcemap: mappings are empty".to_owned()));
+    }
+    Ok(SourceMap::read(&text, base).ok())
+}
+
+/// What is looked at of every map.
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct Head {
+    version: i64,
+    mappings: String,
 }
 
 impl SourceMap {
@@ -134,7 +166,13 @@ mod tests {
             "//# sourceMappingURL=a.map\n//# sourceMappingURL=b.map",
             Some(Link::At("b.map")),
         );
-        check("//@ sourceMappingURL=a.map", Some(Link::At("a.map")));
+        check("//@ sourceMappingURL=a.map", None);
+        check("//# sourceMappingURL=a.map\nlet a", None);
+        check("'//# sourceMappingURL=a.map'", None);
+        check(
+            "//# sourceMappingURL=a.map\n})\n\n",
+            Some(Link::At("a.map")),
+        );
         let inline = "data:application/json;charset=utf-8;base64,e30=";
         check(
             &format!("//# sourceMappingURL={inline}"),
@@ -149,6 +187,21 @@ mod tests {
             Ok("{\"a\":1}")
         );
         assert!(inline("data:application/json,{}").is_err());
+        let check = |json: &str, why: Option<&str>| {
+            let address = format!("data:application/json;base64,{}", STANDARD.encode(json));
+            let read = read_inline(&address, "file:///a.js").map(drop);
+            let expected = why.map_or(Ok(()), |why| {
+                Err(format!("Could not parse source map: {why}"))
+            });
+            assert_eq!(read, expected, "{json}");
+        };
+        check(MAP, None);
+        check("{\"version\":3,\"mappings\":\"!!!\"}", None);
+        check("{}", Some("sourcemap: mappings are empty"));
+        check(
+            "{\"version\":2,\"mappings\":\"A\"}",
+            Some("sourcemap: got version=2, but only 3rd version is supported"),
+        );
         assert!(inline("data:application/json;base64,%").is_err());
     }
 

@@ -1,7 +1,7 @@
 //! A server of HTTP/1.1 that breaks off, lies and babbles, as the path says.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
@@ -41,6 +41,11 @@ fn serve(stream: TcpStream) -> Option<()> {
                 reset(&writer);
                 return None;
             }
+            Answer::Turn => {
+                writer.shutdown(Shutdown::Write).ok()?;
+                thread::sleep(Duration::from_millis(300));
+                return None;
+            }
             Answer::Hang => thread::sleep(Duration::from_secs(20)),
         }
     }
@@ -66,6 +71,9 @@ fn read(reader: &mut BufReader<TcpStream>) -> Option<Request> {
         }
         head.push_str(&header);
     }
+    if line.contains(" /deaf ") {
+        length = 0;
+    }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     let mut words = line.split_whitespace();
@@ -81,6 +89,8 @@ enum Answer {
     Keep(Vec<u8>),
     Close(Vec<u8>),
     Reset,
+    /// Ends our side of the connection, and the other soon after.
+    Turn,
     Hang,
 }
 
@@ -99,6 +109,7 @@ fn answer(path: &str, number: u32, request: &Request) -> Answer {
         "reset" => Answer::Reset,
         "close" => Answer::Close(Vec::new()),
         "hang" => Answer::Hang,
+        "deaf" => Answer::Turn,
         "short" => close("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"),
         "half-head" => close("HTTP/1.1 200 OK\r\nContent-Le"),
         "garbage" => close("SSH-2.0-OpenSSH_9\r\n\r\n"),

@@ -22,7 +22,7 @@ const BOTH: &[&[u8]] = &[b"h2", b"http/1.1"];
 const ONLY_2: &[&[u8]] = &[b"h2"];
 
 /// Ends that agree on HTTP/2 and say this to every request.
-const BROKEN: [(&str, &[u8]); 3] = [
+const BROKEN: [(&str, &[u8]); 7] = [
     // HTTP/1.
     ("H2_TEXT", b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"),
     // Settings, then data that belong to no stream.
@@ -31,6 +31,30 @@ const BROKEN: [(&str, &[u8]); 3] = [
     (
         "H2_WINDOW",
         b"\0\0\0\x04\0\0\0\0\0\0\0\x04\x08\0\0\0\0\0\x7f\xff\xff\xff\0\0\x04\x08\0\0\0\0\0\x7f\xff\xff\xff",
+    ),
+    // Settings of a length that none have.
+    ("H2_SETTINGS", b"\0\0\x05\x04\0\0\0\0\0hello"),
+    // Settings, then headers that cannot be unpacked.
+    ("H2_PACKED", b"\0\0\0\x04\0\0\0\0\0\0\0\x05\x01\x05\0\0\0\x01\xff\xff\xff\xff\xff"),
+    // Settings, then a status and a header whose name is none.
+    ("H2_HEADER", b"\0\0\0\x04\0\0\0\0\0\0\0\x08\x01\x05\0\0\0\x01\x88\0\x03a b\x01c"),
+    // Settings, then a status and `connection: close`.
+    (
+        "H2_CONNECTION",
+        b"\0\0\0\x04\0\0\0\0\0\0\0\x13\x01\x05\0\0\0\x01\x88\0\x0aconnection\x05close",
+    ),
+];
+
+/// Ends that should speak TLS and say this to the first words of a client.
+const LIES: [(&str, &[u8]); 6] = [
+    ("TLS_DATA", b"\x17\x03\x03\0\x05hello"),
+    ("TLS_CIPHER", b"\x14\x03\x03\0\x01\x01"),
+    ("TLS_SHORT_ALERT", b"\x15\x03\x03\0\x01\x02"),
+    ("TLS_SHORT_HELLO", b"\x16\x03\x03\0\x06\x02\0\0\x02\0\0"),
+    ("TLS_ALERT", b"\x15\x03\x03\0\x02\x02\x50"),
+    (
+        "TLS_SUITE",
+        b"\x16\x03\x03\0\x2a\x02\0\0\x26\x03\x03abcdefghabcdefghabcdefghabcdefgh\0\x13\x01\0",
     ),
 ];
 
@@ -88,6 +112,11 @@ pub async fn start(keys: &Keys, router: &Router) -> Vec<(String, String)> {
         let config = keys.server(keys.trusted(), &wishes(ONLY_2));
         tokio::spawn(serve_bytes(listener, config, bytes));
     }
+    for (name, bytes) in LIES {
+        let (listener, base) = bind().await;
+        variables.push((name.to_owned(), base));
+        tokio::spawn(serve_lie(listener, bytes));
+    }
     tokio::spawn(serve_faults(
         listener,
         keys.server(keys.trusted(), &wishes(ONLY_2)),
@@ -112,6 +141,22 @@ async fn serve(listener: TcpListener, config: Arc<ServerConfig>, router: Router)
                 .serve_connection(TokioIo::new(stream), service)
                 .await
                 .ok()
+        });
+    }
+}
+
+/// Says the same to whoever says anything.
+async fn serve_lie(listener: TcpListener, bytes: &'static [u8]) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    while let Ok((mut tcp, _)) = listener.accept().await {
+        tokio::spawn(async move {
+            let mut heard = [0; 4096];
+            if tcp.read(&mut heard).await.ok()? == 0 {
+                return None;
+            }
+            tcp.write_all(bytes).await.ok()?;
+            while tcp.read(&mut heard).await.ok()? > 0 {}
+            Some(())
         });
     }
 }

@@ -6,8 +6,9 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use super::json::{named_system_tags, set};
+use super::stage::{self, RawStage};
 use super::value::{At, OptionError};
-use super::{Dns, Options, Stage, Threshold, duration};
+use super::{Dns, Options, Stage, Threshold};
 
 /// Variables that hold one plain value, and their options.
 const PLAIN: &[(&str, &str)] = &[
@@ -66,13 +67,19 @@ const JSON: &[(&str, &str)] = &[
     ("K6_TLSAUTH", "tlsAuth"),
 ];
 
-/// Reads the options that the environment sets; empty values are "not set".
+/// Reads the options that the environment sets; empty values are "not set", but for the trend statistics: none.
 ///
 /// # Errors
 /// When a value cannot be used; the error names the variable.
 pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Options, OptionError> {
-    let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
     let mut options = Options::default();
+    if variable("K6_SUMMARY_TREND_STATS").is_some_and(|text| text.is_empty()) {
+        options.summary_trend_stats = Some(Vec::new());
+    }
+    if let Some(text) = variable("K6_DNS") {
+        options.dns = Some(dns_variable(&text)?);
+    }
+    let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
     for (name, option) in PLAIN {
         let Some(text) = variable(name) else { continue };
         put(&mut options, (name, option), &value_of(option, text))?;
@@ -90,10 +97,7 @@ pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Options, Option
         put(&mut options, (name, option), &value)?;
     }
     if let Some(text) = variable("K6_STAGES") {
-        options.stages = Some(stages(&text).map_err(|why| bad("K6_STAGES", why))?);
-    }
-    if let Some(text) = variable("K6_DNS") {
-        options.dns = Some(dns(&text).map_err(|why| bad("K6_DNS", why))?);
+        options.stages = Some(stages(&text).map_err(|error| named("K6_STAGES", error))?);
     }
     if let Some(text) = variable("K6_SYSTEM_TAGS") {
         options.system_tags = Some(named_system_tags(text.split(',')));
@@ -104,6 +108,20 @@ pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Options, Option
     options.console_output = variable("K6_CONSOLE_OUTPUT");
     options.local_ips = variable("K6_LOCAL_IPS");
     Ok(options)
+}
+
+fn dns_variable(text: &str) -> Result<Dns, OptionError> {
+    let found = match text {
+        "" => Err(OptionError::Plain("no value for key ".to_owned())),
+        _ => dns(text),
+    };
+    found.map_err(|error| match error {
+        OptionError::Plain(why) => OptionError::Plain(format!(
+            "envconfig.Process: assigning K6_DNS to DNS: converting '{text}' to type \
+             types.DNSConfig. details: {why}"
+        )),
+        other => other,
+    })
 }
 
 /// Sets one option from a text, as flags do.
@@ -152,20 +170,36 @@ pub fn set_list(options: &mut Options, option: &str, texts: &[String]) -> Result
     .map(drop)
 }
 
-/// Reads `5s:10,10s:20`.
+/// Reads `5s:10,10s:20`; a stage without a target is one, but cannot run.
 ///
 /// # Errors
 /// Says what is wrong with which stage.
-pub fn stages(text: &str) -> Result<Vec<Stage>, String> {
-    text.split(',').map(stage).collect()
+pub fn stages(text: &str) -> Result<Vec<Stage>, OptionError> {
+    let stages = text.split(',').map(raw_stage).collect::<Result<_, _>>()?;
+    stage::of_shortcut(stages)
 }
 
-fn stage(text: &str) -> Result<Stage, String> {
-    let shape = || format!("the stage '{text}' must look like '30s:10' (duration:target)");
-    let (time, target) = text.trim().split_once(':').ok_or_else(shape)?;
-    let duration = duration::parse_extended(time).map_err(|error| error.to_string())?;
-    let target = i64::from_str(target).map_err(|_| shape())?;
-    Ok(Stage { duration, target })
+fn raw_stage(text: &str) -> Result<RawStage, OptionError> {
+    let (time, target) = text.trim().split_once(':').unwrap_or((text.trim(), ""));
+    let time = match time {
+        "" => None,
+        _ => {
+            let value = Value::String(time.to_owned());
+            let at = At {
+                path: "stages",
+                value: &value,
+            };
+            Some(at.signed_duration()?)
+        }
+    };
+    let target = match target {
+        "" => None,
+        _ => Some(i64::from_str(target).map_err(|_| {
+            let why = format!("the stage '{text}' must look like '30s:10' (duration:target)");
+            bad("stages", why)
+        })?),
+    };
+    Ok(RawStage { time, target })
 }
 
 /// Reads `name=value` pairs.
@@ -184,16 +218,20 @@ pub fn tags<'a>(pairs: impl Iterator<Item = &'a str>) -> Result<IndexMap<String,
     pairs.map(pair).collect()
 }
 
-/// Reads `ttl=5m,select=random,policy=preferIPv4`.
+/// Reads `ttl=5m,select=random,policy=preferIPv4`; the empty text sets nothing.
 ///
 /// # Errors
 /// Says which part is wrong.
-pub fn dns(text: &str) -> Result<Dns, String> {
+pub fn dns(text: &str) -> Result<Dns, OptionError> {
     let mut map = Map::new();
-    for part in text.split(',') {
+    for part in text.split(',').filter(|_| !text.is_empty()) {
         let (key, value) = part.split_once('=').unwrap_or((part, ""));
+        if value.is_empty() {
+            return Err(OptionError::Plain(format!("no value for key {part}")));
+        }
         if !["ttl", "select", "policy"].contains(&key) {
-            return Err(format!("unknown DNS configuration field: {key}"));
+            let why = format!("unknown DNS configuration field: {key}");
+            return Err(OptionError::Plain(why));
         }
         map.insert(key.to_owned(), Value::String(value.to_owned()));
     }
@@ -201,7 +239,6 @@ pub fn dns(text: &str) -> Result<Dns, String> {
         path: "dns",
         value: &Value::Object(map),
     })
-    .map_err(|e| e.to_string())
 }
 
 /// A threshold that consists of its expression only.
@@ -226,7 +263,15 @@ fn put(
         },
     ) {
         Ok(_) => Ok(()),
-        Err(error) => Err(bad(name, error.to_string())),
+        Err(error) => Err(named(name, error)),
+    }
+}
+
+/// An error of a variable.
+fn named(variable: &str, error: OptionError) -> OptionError {
+    match error {
+        OptionError::Plan(_) => error,
+        _ => bad(variable, error.to_string()),
     }
 }
 

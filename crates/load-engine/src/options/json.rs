@@ -4,12 +4,14 @@ use indexmap::IndexMap;
 use load_metrics::{SystemTag, SystemTags};
 use serde_json::Value;
 
+use super::duration::{DurationError, parse_extended};
 use super::scenario::{
     ConstantArrivalRate, ConstantVus, ExternallyControlled, Iterations, RampingArrivalRate,
     RampingVus,
 };
+use super::stage::{self, RawStage};
 use super::value::{At, OptionError};
-use super::{Dns, Executor, Options, Scenario, Stage, Threshold, TlsAuth, TlsVersions};
+use super::{Dns, Executor, Options, Scenario, Threshold, TlsAuth, TlsVersions};
 
 /// What was read, and the keys that mean nothing.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -50,19 +52,19 @@ pub(super) fn set(options: &mut Options, at: &At<'_>) -> Result<bool, OptionErro
     match at.path.to_ascii_lowercase().as_str() {
         "paused" => options.paused = Some(at.bool()?),
         "vus" => options.vus = Some(at.int()?),
-        "duration" => options.duration = Some(at.duration()?),
+        "duration" => options.duration = Some(at.time()?),
         "iterations" => options.iterations = Some(at.int()?),
-        "stages" => options.stages = Some(stages(at, Fields::Any)?),
+        "stages" => options.stages = Some(stage::of_shortcut(stages(at, Fields::Any)?)?),
         "scenarios" => options.scenarios = Some(scenarios(at)?),
         "executionsegment" => options.execution_segment = Some(at.string()?),
         "executionsegmentsequence" => options.execution_segment_sequence = Some(at.string()?),
         "nosetup" => options.no_setup = Some(at.bool()?),
-        "setuptimeout" => options.setup_timeout = Some(at.duration()?),
+        "setuptimeout" => options.setup_timeout = Some(at.time()?),
         "noteardown" => options.no_teardown = Some(at.bool()?),
-        "teardowntimeout" => options.teardown_timeout = Some(at.duration()?),
-        "handlesummarytimeout" => options.handle_summary_timeout = Some(at.duration()?),
+        "teardowntimeout" => options.teardown_timeout = Some(at.time()?),
+        "handlesummarytimeout" => options.handle_summary_timeout = Some(at.time()?),
         "thresholds" => options.thresholds = Some(thresholds(at)?),
-        "miniterationduration" => options.min_iteration_duration = Some(at.duration()?),
+        "miniterationduration" => options.min_iteration_duration = Some(at.time()?),
         "cloud" => options.cloud = Some(at.value.clone()),
         "ext" => {
             at.map()?;
@@ -115,7 +117,7 @@ enum Fields {
     Known,
 }
 
-fn stages(at: &At<'_>, fields: Fields) -> Result<Vec<Stage>, OptionError> {
+fn stages(at: &At<'_>, fields: Fields) -> Result<Vec<RawStage>, OptionError> {
     let list = at.list()?.iter().enumerate();
     list.map(|(n, value)| {
         let at = At {
@@ -127,25 +129,27 @@ fn stages(at: &At<'_>, fields: Fields) -> Result<Vec<Stage>, OptionError> {
     .collect()
 }
 
-fn stage(at: &At<'_>, fields: Fields) -> Result<Stage, OptionError> {
-    let (mut duration, mut target) = (None, None);
+fn stage(at: &At<'_>, fields: Fields) -> Result<RawStage, OptionError> {
+    let mut stage = RawStage::default();
+    if at.value.is_null() {
+        return Ok(stage);
+    }
     for (key, value) in at.map()? {
         let inner = At {
             path: &format!("{}.{key}", at.path),
             value,
         };
-        match key.as_str() {
-            "duration" => duration = Some(inner.duration()?),
-            "target" => target = Some(inner.int()?),
+        match key.to_ascii_lowercase().as_str() {
+            "duration" | "target" if value.is_null() => {}
+            "duration" => stage.time = Some(inner.signed_duration()?),
+            "target" => stage.target = Some(inner.int()?),
             _ if fields == Fields::Known => {
                 return Err(at.bad(format!("unknown field '{key}' for a stage")));
             }
             _ => {}
         }
     }
-    let duration = duration.ok_or_else(|| at.bad("a stage needs a duration"))?;
-    let target = target.ok_or_else(|| at.bad("a stage needs a target"))?;
-    Ok(Stage { duration, target })
+    Ok(stage)
 }
 
 fn scenarios(at: &At<'_>) -> Result<Vec<Scenario>, OptionError> {
@@ -163,16 +167,24 @@ fn scenarios(at: &At<'_>) -> Result<Vec<Scenario>, OptionError> {
 }
 
 fn scenario(name: &str, at: &At<'_>) -> Result<Scenario, OptionError> {
-    let map = at.map()?;
+    let nothing = serde_json::Map::new();
+    let map = match at.value {
+        Value::Null => &nothing,
+        _ => at.map()?,
+    };
     let executor = map
-        .get("executor")
-        .and_then(Value::as_str)
+        .iter()
+        .find(|(key, _)| key.eq_ignore_ascii_case("executor"))
+        .and_then(|(_, value)| value.as_str())
         .unwrap_or_default();
-    let executor = empty_executor(executor).ok_or_else(|| {
-        at.bad(format!(
+    let executor = empty_executor(executor).ok_or_else(|| match executor {
+        "" => OptionError::Plain(format!(
+            "scenario '{name}' doesn't have a specified executor type"
+        )),
+        _ => at.bad(format!(
             "unknown executor '{executor}'; choose one of {}",
             EXECUTORS.join(", ")
-        ))
+        )),
     })?;
     let mut scenario = Scenario::new(name, executor);
     for (key, value) in map.iter().filter(|(_, value)| !value.is_null()) {
@@ -180,27 +192,67 @@ fn scenario(name: &str, at: &At<'_>) -> Result<Scenario, OptionError> {
             path: &format!("{}.{key}", at.path),
             value,
         };
-        match key.as_str() {
-            "executor" => {}
-            "startTime" => scenario.start_time = Some(inner.duration()?),
-            "gracefulStop" => scenario.graceful_stop = Some(inner.duration()?),
-            "exec" => scenario.exec = Some(inner.string()?),
-            "env" => scenario.env = Some(inner.string_map()?),
-            "tags" => scenario.tags = Some(inner.string_map()?),
-            "options" => {
-                if let Some(key) = inner.map()?.keys().find(|key| *key != "browser") {
-                    return Err(inner.bad(format!("unknown field '{key}' for the options")));
-                }
-                scenario.options = Some(value.clone());
-            }
-            _ if set_executor(&mut scenario.executor, key, &inner)? => {}
-            _ => {
-                let executor = scenario.executor.name();
-                return Err(at.bad(format!("unknown field '{key}' for executor {executor}")));
-            }
+        let read = set_base(&mut scenario, key, &inner);
+        let known = match read {
+            Ok(false) => set_executor(&mut scenario, key, &inner),
+            other => other,
+        };
+        if !known.map_err(|error| negative(error, name, key, &scenario.executor))? {
+            let executor = scenario.executor.name();
+            return Err(at.bad(format!("unknown field '{key}' for executor {executor}")));
         }
     }
     Ok(scenario)
+}
+
+/// Sets what scenarios of every kind have; false when there is nothing of that name.
+fn set_base(scenario: &mut Scenario, key: &str, at: &At<'_>) -> Result<bool, OptionError> {
+    match key.to_ascii_lowercase().as_str() {
+        "executor" => {}
+        "starttime" => scenario.start_time = Some(at.duration()?),
+        "gracefulstop" => scenario.graceful_stop = Some(at.duration()?),
+        "exec" => scenario.exec = Some(at.string()?),
+        "env" => scenario.env = Some(at.string_map()?),
+        "tags" => scenario.tags = Some(at.string_map()?),
+        "options" => {
+            if let Some(key) = at.map()?.keys().find(|key| *key != "browser") {
+                return Err(at.bad(format!("unknown field '{key}' for the options")));
+            }
+            scenario.options = Some(at.value.clone());
+        }
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+/// What is said of a duration below zero, which is no fault of the text but of the scenario.
+fn negative(error: OptionError, scenario: &str, key: &str, executor: &Executor) -> OptionError {
+    let OptionError::Duration {
+        source: DurationError::Negative(text),
+        ..
+    } = &error
+    else {
+        return error;
+    };
+    let without_end = matches!(executor, Executor::ExternallyControlled(_));
+    let time = parse_extended(&text.replacen('-', "", 1)).unwrap_or_default();
+    let too_short = |name| {
+        let time = super::duration::format(time);
+        format!("the {name} must be at least 1s, but is -{time}")
+    };
+    stage::refused(
+        scenario,
+        &match key.to_ascii_lowercase().as_str() {
+            "starttime" => "the startTime can't be negative".to_owned(),
+            "gracefulstop" => "the gracefulStop timeout can't be negative".to_owned(),
+            "duration" if without_end => {
+                "the duration can't be negative, for infinite duration use 0".to_owned()
+            }
+            "duration" => too_short("duration"),
+            "maxduration" => too_short("maxDuration"),
+            _ => return error,
+        },
+    )
 }
 
 const EXECUTORS: [&str; 7] = [
@@ -226,40 +278,43 @@ fn empty_executor(name: &str) -> Option<Executor> {
     })
 }
 
-fn set_executor(executor: &mut Executor, key: &str, at: &At<'_>) -> Result<bool, OptionError> {
-    match (executor, key) {
+fn set_executor(scenario: &mut Scenario, key: &str, at: &At<'_>) -> Result<bool, OptionError> {
+    let name = &scenario.name;
+    match (&mut scenario.executor, key.to_ascii_lowercase().as_str()) {
         (Executor::ConstantVus(c), "vus") => c.vus = Some(at.int()?),
         (Executor::ConstantVus(c), "duration") => c.duration = Some(at.duration()?),
-        (Executor::RampingVus(c), "startVUs") => c.start_vus = Some(at.int()?),
-        (Executor::RampingVus(c), "stages") => c.stages = Some(stages(at, Fields::Known)?),
-        (Executor::RampingVus(c), "gracefulRampDown") => {
-            c.graceful_ramp_down = Some(at.duration()?);
+        (Executor::RampingVus(c), "startvus") => c.start_vus = Some(at.int()?),
+        (Executor::RampingVus(c), "stages") => {
+            c.stages = Some(stage::of_scenario(name, stages(at, Fields::Known)?)?);
+        }
+        (Executor::RampingVus(c), "gracefulrampdown") => {
+            c.graceful_ramp_down = Some(at.time()?);
         }
         (Executor::SharedIterations(c) | Executor::PerVuIterations(c), key) => match key {
             "vus" => c.vus = Some(at.int()?),
             "iterations" => c.iterations = Some(at.int()?),
-            "maxDuration" => c.max_duration = Some(at.duration()?),
+            "maxduration" => c.max_duration = Some(at.duration()?),
             _ => return Ok(false),
         },
         (Executor::ConstantArrivalRate(c), key) => match key {
             "duration" => c.duration = Some(at.duration()?),
             "rate" => c.rate = Some(at.int()?),
-            "timeUnit" => c.time_unit = Some(at.duration()?),
-            "preAllocatedVUs" => c.pre_allocated_vus = Some(at.int()?),
-            "maxVUs" => c.max_vus = Some(at.int()?),
+            "timeunit" => c.time_unit = Some(at.time()?),
+            "preallocatedvus" => c.pre_allocated_vus = Some(at.int()?),
+            "maxvus" => c.max_vus = Some(at.int()?),
             _ => return Ok(false),
         },
         (Executor::RampingArrivalRate(c), key) => match key {
-            "startRate" => c.start_rate = Some(at.int()?),
-            "timeUnit" => c.time_unit = Some(at.duration()?),
-            "stages" => c.stages = Some(stages(at, Fields::Known)?),
-            "preAllocatedVUs" => c.pre_allocated_vus = Some(at.int()?),
-            "maxVUs" => c.max_vus = Some(at.int()?),
+            "startrate" => c.start_rate = Some(at.int()?),
+            "timeunit" => c.time_unit = Some(at.time()?),
+            "stages" => c.stages = Some(stage::of_scenario(name, stages(at, Fields::Known)?)?),
+            "preallocatedvus" => c.pre_allocated_vus = Some(at.int()?),
+            "maxvus" => c.max_vus = Some(at.int()?),
             _ => return Ok(false),
         },
         (Executor::ExternallyControlled(c), "vus") => c.vus = Some(at.int()?),
         (Executor::ExternallyControlled(c), "duration") => c.duration = Some(at.duration()?),
-        (Executor::ExternallyControlled(c), "maxVUs") => c.max_vus = Some(at.int()?),
+        (Executor::ExternallyControlled(c), "maxvus") => c.max_vus = Some(at.int()?),
         _ => return Ok(false),
     }
     Ok(true)
@@ -323,25 +378,19 @@ pub(super) fn dns(at: &At<'_>) -> Result<Dns, OptionError> {
             path: &format!("dns.{key}"),
             value,
         };
-        match key.as_str() {
-            "ttl" => dns.ttl = Some(dns_ttl(&inner)?),
-            "select" => dns.select = Some(inner.one_of(&["first", "random", "roundRobin"])?),
+        match key.to_ascii_lowercase().as_str() {
+            "ttl" => dns.ttl = Some(inner.string()?),
+            "select" => {
+                dns.select = Some(inner.value_of("DNSSelect", &["first", "random", "roundRobin"])?);
+            }
             "policy" => {
                 let policies = ["preferIPv4", "preferIPv6", "onlyIPv4", "onlyIPv6", "any"];
-                dns.policy = Some(inner.one_of(&policies)?);
+                dns.policy = Some(inner.value_of("DNSPolicy", &policies)?);
             }
             _ => {}
         }
     }
     Ok(dns)
-}
-
-fn dns_ttl(at: &At<'_>) -> Result<String, OptionError> {
-    let text = at.string()?;
-    if text == "inf" || super::duration::parse_extended(&text).is_ok() {
-        return Ok(text);
-    }
-    Err(at.bad(format!("invalid DNS TTL: {text}")))
 }
 
 fn tls_version(at: &At<'_>) -> Result<TlsVersions, OptionError> {

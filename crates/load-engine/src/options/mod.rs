@@ -11,6 +11,7 @@ pub mod environment;
 pub mod json;
 pub mod layer;
 pub mod scenario;
+mod stage;
 pub mod validate;
 mod value;
 pub(crate) mod write;
@@ -146,6 +147,13 @@ impl Options {
         self.system_tags().has(tag)
     }
 
+    /// The name servers' time to live that cannot be used, if it is one.
+    pub fn bad_dns_ttl(&self) -> Option<&str> {
+        let ttl = self.dns.as_ref()?.ttl.as_deref()?;
+        let is_good = ttl.is_empty() || ttl == "inf" || duration::parse_extended(ttl).is_ok();
+        (!is_good).then_some(ttl)
+    }
+
     /// What the summary shows of a trend.
     pub fn summary_trend_stats(&self) -> Vec<String> {
         let default = || {
@@ -154,10 +162,7 @@ impl Options {
                 .map(|&stat| stat.to_owned())
                 .collect()
         };
-        self.summary_trend_stats
-            .clone()
-            .filter(|stats| !stats.is_empty())
-            .unwrap_or_else(default)
+        self.summary_trend_stats.clone().unwrap_or_else(default)
     }
 
     /// The scenarios (after derivation).

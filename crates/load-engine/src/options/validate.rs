@@ -22,9 +22,6 @@ pub fn scenarios(
     if zero(options.setup_timeout) {
         faults.push("setupTimeout must be positive".to_owned());
     }
-    if zero(options.teardown_timeout) {
-        faults.push("teardownTimeout must be positive".to_owned());
-    }
     for scenario in options.scenarios() {
         let own = scenario_faults(scenario);
         let (name, function) = (&scenario.name, scenario.function());

@@ -36,6 +36,9 @@ pub enum OptionError {
         /// Why.
         why: String,
     },
+    /// What is said without the name of the option.
+    #[error("{0}")]
+    Plain(String),
     /// The scenarios as a whole.
     #[error("{0}")]
     Plan(String),
@@ -100,6 +103,22 @@ impl<'a> At<'a> {
         }
     }
 
+    /// A time that begins at zero: what is below is zero.
+    pub(super) fn time(&self) -> Result<Duration, OptionError> {
+        Ok(self.signed_duration()?.unwrap_or_default())
+    }
+
+    /// The same, with the reason where it is below zero.
+    pub(super) fn signed_duration(&self) -> Result<Result<Duration, DurationError>, OptionError> {
+        match self.duration() {
+            Err(OptionError::Duration {
+                source: negative @ DurationError::Negative(_),
+                ..
+            }) => Ok(Err(negative)),
+            other => other.map(Ok),
+        }
+    }
+
     pub(super) fn list(&self) -> Result<&'a [Value], OptionError> {
         self.value
             .as_array()
@@ -141,6 +160,17 @@ impl<'a> At<'a> {
             return Ok(text);
         }
         Err(self.bad(format!("'{text}' is not one of {}", allowed.join(", "))))
+    }
+
+    /// One of the values of a type, as k6 names it.
+    pub(super) fn value_of(&self, kind: &str, allowed: &[&str]) -> Result<String, OptionError> {
+        let text = self.string()?;
+        if allowed.contains(&text.as_str()) {
+            return Ok(text);
+        }
+        Err(OptionError::Plain(format!(
+            "{text} does not belong to {kind} values"
+        )))
     }
 
     pub(super) fn not(&self, wants: &'static str) -> OptionError {

@@ -1,6 +1,7 @@
 //! When bytes came to this machine. What a busy thread reads late was not sent late.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -94,6 +95,11 @@ impl Stamped {
     /// The stream itself.
     pub(crate) fn tcp(&self) -> &TcpStream {
         &self.tcp
+    }
+
+    /// Our address and the peer's.
+    pub(crate) fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
+        Some((self.tcp.local_addr().ok()?, self.tcp.peer_addr().ok()?))
     }
 
     /// The arrival of what was read last.

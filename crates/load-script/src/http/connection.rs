@@ -200,6 +200,11 @@ impl Stream {
         self.counted().tcp.arrival()
     }
 
+    /// Our address and the peer's, as long as there is a connection.
+    pub(crate) fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
+        self.counted().tcp.ends()
+    }
+
     /// Nothing was on its way at `begin`: whatever is read next came after.
     pub(crate) fn begin(&mut self, begin: Instant) {
         let counted = match self {

@@ -119,6 +119,9 @@ pub(crate) async fn exchange(
     Ok((reply, can_reuse && matches!(sent, Sent::Whole)))
 }
 
+/// What is said of a connection that ended before anything came.
+const EOF: &str = "EOF";
+
 /// How far a request went out.
 enum Sent {
     Whole,
@@ -154,7 +157,11 @@ fn poll_send(
         if receiver.is_done() {
             return Poll::Ready(Ok(Sent::Answered));
         }
-        ready!(poll_piece(stream, cx, receiver, marks))?;
+        let piece = ready!(poll_piece(stream, cx, receiver, marks));
+        piece.map_err(|failure| match receiver.has_begun() {
+            false if failure.message == EOF => Failure::closed("write", stream.ends()),
+            _ => failure,
+        })?;
     }
 }
 
@@ -324,6 +331,11 @@ impl Receiver {
     }
 
     /// The peer has closed the connection.
+    /// Whether anything has come.
+    fn has_begun(&self) -> bool {
+        self.body.is_some() || !self.early.is_empty()
+    }
+
     pub(crate) fn close(&mut self) -> Result<(), Failure> {
         match &self.body {
             Some(body) if body.ends_with_connection() => {
@@ -332,7 +344,7 @@ impl Receiver {
                 Ok(())
             }
             Some(_) => Err(Failure::new(1000, "unexpected EOF")),
-            None if self.early.is_empty() => Err(Failure::new(1000, "EOF")),
+            None if self.early.is_empty() => Err(Failure::new(1000, EOF)),
             // The last line counts as one, though its end is missing.
             None => {
                 let mut whole = std::mem::take(&mut self.early);

@@ -1,6 +1,7 @@
 //! Why a request got no response, with k6's numbers and words.
 
 use std::io;
+use std::net::SocketAddr;
 
 /// A failed request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,11 +45,22 @@ impl Failure {
         }
     }
 
+    /// The name could not be looked up: it has no address, or nobody could say.
+    pub(crate) fn lookup(host: &str, error: &io::Error) -> Self {
+        // The words of EAI_AGAIN: the number does not reach us.
+        if error.to_string().contains("Temporary failure") {
+            return Self::new(1100, format!("lookup {host}: server misbehaving"));
+        }
+        Self::no_such_host(host)
+    }
+
     /// No connection to `address`.
     pub(crate) fn dial(address: &str, error: &io::Error) -> Self {
+        if error.kind() == io::ErrorKind::TimedOut {
+            return Self::new(1211, "dial: i/o timeout");
+        }
         let (code, message) = match error.kind() {
             io::ErrorKind::ConnectionRefused => (1212, "dial: connection refused".to_owned()),
-            io::ErrorKind::TimedOut => (1211, "dial: i/o timeout".to_owned()),
             io::ErrorKind::ConnectionReset => (1220, "dial: connection reset by peer".to_owned()),
             _ => match error.raw_os_error() {
                 Some(errno) => (
@@ -66,6 +78,17 @@ impl Failure {
             message,
             detail: format!("dial tcp {address}: connect: {}", plain(error)),
         }
+    }
+
+    /// Our own end of the connection was closed because the server had closed its end.
+    pub(crate) fn closed(operation: &str, ends: Option<(SocketAddr, SocketAddr)>) -> Self {
+        let ends = ends.map_or(String::new(), |(local, remote)| {
+            format!(" {local}->{remote}")
+        });
+        Self::new(
+            1200,
+            format!("{operation} tcp{ends}: use of closed network connection"),
+        )
     }
 
     /// An established connection broke while it was read or written.
@@ -103,4 +126,42 @@ fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     let cut = text.find(" (os error").unwrap_or(text.len());
     text[..cut].to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn name_servers_that_do_not_answer_are_no_missing_names() {
+        let check = |said: &str, code, message: &str| {
+            let error = io::Error::other(format!("failed to lookup address information: {said}"));
+            let failure = Failure::lookup("h", &error);
+            assert_eq!((failure.code, failure.message.as_str()), (code, message));
+        };
+        check("Name or service not known", 1101, "lookup: no such host");
+        let misbehaving = "lookup h: server misbehaving";
+        check("Temporary failure in name resolution", 1100, misbehaving);
+    }
+
+    #[test]
+    fn broken_connections_have_the_codes_of_their_reasons() {
+        let check = |errno, code, message: &str| {
+            let failure = Failure::broken("write", &io::Error::from_raw_os_error(errno));
+            assert_eq!((failure.code, failure.message.as_str()), (code, message));
+        };
+        check(libc::EPIPE, 1201, "write: broken pipe");
+        check(libc::ECONNRESET, 1220, "write: connection reset by peer");
+        check(
+            libc::EHOSTUNREACH,
+            1202,
+            "write: unknown errno `113` on linux with message `no route to host`",
+        );
+    }
+
+    #[test]
+    fn a_dial_that_takes_too_long_has_its_code() {
+        let error = io::Error::from(io::ErrorKind::TimedOut);
+        assert_eq!(Failure::dial("127.0.0.1:1", &error).code, 1211);
+    }
 }

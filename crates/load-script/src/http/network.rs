@@ -168,7 +168,7 @@ impl Network {
         }
         let found = tokio::net::lookup_host((host, 0))
             .await
-            .map_err(|_| Failure::no_such_host(host))?;
+            .map_err(|error| Failure::lookup(host, &error))?;
         let addresses = self.allowed(found.map(|address| address.ip()).collect());
         let first = self
             .select(&addresses)

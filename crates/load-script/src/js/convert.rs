@@ -96,7 +96,29 @@ pub(crate) fn to_json(value: &Value<'_>) -> Result<Option<String>, Throw> {
 /// The value as a JSON tree; what has no JSON becomes null.
 pub(crate) fn to_json_value(value: &Value<'_>) -> Result<serde_json::Value, Throw> {
     let text = to_json(value)?.unwrap_or_else(|| "null".to_owned());
+    let text = well_formed_json(&text);
     serde_json::from_str(&text).map_err(|error| Throw::Plain(error.to_string()))
+}
+
+/// JSON of the engine with U+FFFD in the place of halves of characters, which it writes as escapes.
+pub(crate) fn well_formed_json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some(at) = rest.find('\\') {
+        let escape = rest.get(at..at + 6).unwrap_or_default();
+        let is_half = escape.starts_with("\\ud") && !matches!(escape.as_bytes()[3], b'0'..=b'7');
+        let end = if is_half {
+            at + 6
+        } else {
+            (at + 2).min(rest.len())
+        };
+        out.push_str(if is_half { &rest[..at] } else { &rest[..end] });
+        if is_half {
+            out.push('\u{fffd}');
+        }
+        rest = &rest[end..];
+    }
+    out + rest
 }
 
 /// A script value from JSON text.

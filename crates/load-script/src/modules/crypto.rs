@@ -131,19 +131,26 @@ fn encode<'js>(call: &Call<'_, 'js>, index: usize, bytes: Vec<u8>) -> Outcome<'j
     }
 }
 
-/// What can be hashed: text, an `ArrayBuffer`, a typed array. A `DataView` cannot, as in k6.
+/// What can be hashed: text, what symbols are called, an `ArrayBuffer`, an array of bytes. Arrays of larger
+/// numbers and a `DataView` cannot, as in k6.
 pub(super) fn input(value: &Value<'_>) -> Result<Vec<u8>, Throw> {
     // SAFETY: the value is alive.
     let is_view = unsafe { qjs::JS_IsDataView(value.as_raw()) };
-    let bytes = if is_view {
+    let kind = convert::go_type(value);
+    let is_list = kind.starts_with("[]") && kind != "[]uint8";
+    let bytes = if is_view || is_list {
         None
+    } else if value.is_symbol() {
+        let name: Option<String> = value
+            .as_symbol()
+            .and_then(|symbol| symbol.description().ok()?.get().ok());
+        Some(name.unwrap_or_default().into_bytes())
     } else {
         convert::bytes_of(value)?
     };
     bytes.ok_or_else(|| {
         plain(format!(
-            "invalid type {}, expected string, []byte or ArrayBuffer",
-            convert::go_type(value)
+            "invalid type {kind}, expected string, []byte or ArrayBuffer"
         ))
     })
 }

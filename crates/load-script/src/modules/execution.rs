@@ -114,7 +114,10 @@ fn lose<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 }
 
 fn not_in_init(call: &Call<'_, '_>, what: &str) -> Result<(), Throw> {
-    if call.vu().is_init() {
+    // What is after the scenarios knows nothing of the instance in k6.
+    let phase = call.vu().phase.get();
+    let is_after = what == "instance" && matches!(phase, Phase::Teardown | Phase::Summary);
+    if call.vu().is_init() || is_after {
         return Err(plain(format!(
             "getting {what} information in the init context is not supported"
         )));

@@ -1,5 +1,6 @@
 //! What scripts find without importing it.
 
+use load_engine::go_text::escape_json;
 use load_engine::log::Level;
 use rand::RngExt;
 use rquickjs::{Ctx, Object, Value};
@@ -7,7 +8,7 @@ use rquickjs::{Ctx, Object, Value};
 use super::{text, timers, webcrypto};
 use crate::js::convert;
 use crate::js::exception;
-use crate::js::native::{Call, Outcome, Throw, Visible, define, method, plain};
+use crate::js::native::{Call, Outcome, Shape, Throw, Visible, define, function, method, plain};
 
 /// Built-ins of the engine that k6's engine does not have. Scripts look for them to choose polyfills.
 const ABSENT: &[&str] = &[
@@ -57,7 +58,8 @@ pub(crate) fn install(ctx: &Ctx<'_>) -> Result<(), Throw> {
     webcrypto::install(&globals)?;
     text::install(&globals)?;
     let math: Object<'_> = globals.get("Math")?;
-    method(&math, c"random", random)?;
+    let random = function(ctx, random, c"random", Shape::Function)?;
+    define(&math, c"random", random.into_value(), Visible::No)?;
     Ok(())
 }
 
@@ -99,7 +101,7 @@ fn shown(value: &Value<'_>) -> Result<String, Throw> {
         return convert::to_text(value);
     }
     match convert::to_json(value) {
-        Ok(Some(json)) => Ok(json),
+        Ok(Some(json)) => Ok(escape_json(&json)),
         Ok(None) if value.is_error() => Ok(String::new()),
         Ok(None) => Ok("null".to_owned()),
         Err(Throw::Interrupted) => Err(Throw::Interrupted),

@@ -36,7 +36,9 @@ fn set<'js>(call: &Call<'_, 'js>, repeats: bool) -> Outcome<'js> {
     let milliseconds = call
         .given(1)
         .map_or(Ok(0.0), |delay| convert::to_number(&delay))?;
-    let delay = Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or_default();
+    // What is no number is a time long ago for k6, at least when it is waited for once.
+    let delay = (repeats || !milliseconds.is_nan())
+        .then(|| Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or_default());
     let arguments: Vec<Value<'js>> = (2..call.len()).map(|index| call.arg(index)).collect();
     let number = call
         .vu()

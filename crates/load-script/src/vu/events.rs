@@ -24,10 +24,13 @@ pub(crate) type Event = Box<dyn FnOnce(&Ctx<'_>) -> Result<(), Throw>>;
 pub(crate) struct EventLoop {
     work: RefCell<FuturesUnordered<LocalBoxFuture<'static, Event>>>,
     done: RefCell<VecDeque<Event>>,
-    timers: RefCell<BTreeMap<(Instant, u64), Timer>>,
+    timers: RefCell<BTreeMap<Due, Timer>>,
     last_timer: Cell<u64>,
     rejections: RefCell<HashMap<usize, Persistent<Value<'static>>>>,
 }
+
+/// When a timer fires, and its number; those without a time go before all others.
+type Due = (Option<Instant>, u64);
 
 struct Timer {
     callback: Persistent<Function<'static>>,
@@ -56,11 +59,11 @@ impl EventLoop {
         }))
     }
 
-    /// Sets a timer, once or again and again; the number ends it.
+    /// Sets a timer, once or again and again; the number ends it. Without a delay it goes before others.
     pub(crate) fn set_timer<'js>(
         &self,
         callback: (&Function<'js>, Vec<Value<'js>>),
-        delay: Duration,
+        delay: Option<Duration>,
         repeats: bool,
     ) -> u64 {
         let ctx = callback.0.ctx();
@@ -73,11 +76,11 @@ impl EventLoop {
                 .into_iter()
                 .map(|value| Persistent::save(ctx, value))
                 .collect(),
-            period: repeats.then(|| delay.max(Duration::from_millis(1))),
+            period: repeats.then(|| delay.unwrap_or_default().max(Duration::from_millis(1))),
         };
         self.timers
             .borrow_mut()
-            .insert((Instant::now() + delay, number), timer);
+            .insert((delay.map(|delay| Instant::now() + delay), number), timer);
         number
     }
 
@@ -100,7 +103,12 @@ impl EventLoop {
             return event(ctx);
         }
         let due = self.timers.borrow().keys().next().copied();
-        match fiber::wait(self.next(due.map(|key| key.0)))? {
+        let due = match due {
+            Some((None, _)) => return self.fire(ctx),
+            Some((at, _)) => at,
+            None => None,
+        };
+        match fiber::wait(self.next(due))? {
             Some(event) => event(ctx),
             None => self.fire(ctx),
         }
@@ -132,15 +140,16 @@ impl EventLoop {
             arguments.push_arg(argument.clone().restore(ctx)?)?;
         }
         if let Some(period) = timer.period {
-            self.timers
-                .borrow_mut()
-                .insert((at + period, number), timer);
+            self.timers.borrow_mut().insert(
+                (Some(at.unwrap_or_else(Instant::now) + period), number),
+                timer,
+            );
         }
         Ok(callback.call_arg::<()>(arguments)?)
     }
 
-    /// Forgets all that is under way. Returns how many timers were ended.
-    pub(crate) fn clear(&self) -> usize {
+    /// Forgets all that is under way. Returns the timers that were ended: number and function.
+    pub(crate) fn clear(&self) -> Vec<(u64, &'static str)> {
         let timers = std::mem::take(&mut *self.timers.borrow_mut());
         // There is seldom any, and a new set is dearer than a look.
         if !self.work.borrow().is_empty() {
@@ -148,7 +157,16 @@ impl EventLoop {
         }
         self.done.borrow_mut().clear();
         self.rejections.borrow_mut().clear();
-        timers.len()
+        let function = |timer: &Timer| match timer.period {
+            None => "setTimeout",
+            Some(_) => "setInterval",
+        };
+        let mut ended: Vec<_> = timers
+            .iter()
+            .map(|(due, timer)| (due.1, function(timer)))
+            .collect();
+        ended.sort_unstable();
+        ended
     }
 
     /// The engine reports a rejected promise that nobody handles, or that somebody handles now.

@@ -2,6 +2,7 @@
 
 pub(crate) mod events;
 mod run;
+mod setup_data;
 pub(crate) mod state;
 #[cfg(test)]
 mod tests;

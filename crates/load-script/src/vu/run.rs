@@ -5,7 +5,8 @@ use load_engine::{Iteration, ScriptError, SummaryFile};
 use load_metrics::{SystemTag, builtin};
 use rquickjs::{Ctx, Function, Object, Persistent, Value};
 
-use super::state::{Abortion, VuState};
+use super::setup_data;
+use super::state::{Abortion, Phase, VuState};
 use crate::js::convert;
 use crate::js::exception;
 use crate::js::isolate;
@@ -36,9 +37,11 @@ pub(crate) enum Ending<R> {
 impl<R> Ending<R> {
     pub(crate) fn into_error(self) -> ScriptError {
         match self {
+            // Not an exception of the script, says k6, whoever's promise it was.
+            Self::Threw(text) if text.starts_with(UNCAUGHT) => ScriptError::Rejected(text),
             Self::Threw(mut text) => {
                 // As k6 ends it, also where there is no stack.
-                if !text.ends_with('\n') && !text.starts_with(UNCAUGHT) {
+                if !text.ends_with('\n') {
                     text.push('\n');
                 }
                 ScriptError::Exception(text)
@@ -77,18 +80,17 @@ pub(crate) fn to_the_end<R>(
     }
     let timers = state.events.clear();
     if let Some(abortion) = state.aborted.take() {
-        return Ending::Aborted(abortion);
+        ending = Ending::Aborted(abortion);
     }
-    if state.interrupt.borrow().is_cancelled()
-        && matches!(ending, Ending::Interrupted)
-        && timers > 0
+    let is_iteration = state.phase.get() == Phase::Iteration;
+    if !matches!(ending, Ending::Returned(_))
+        && (is_iteration || state.interrupt.borrow().is_cancelled())
     {
-        let count = timers.to_string();
-        state.logger.log(
-            Level::Warn,
-            "setTimeout and setInterval callbacks were stopped with the iteration",
-            &[("timers", &count)],
-        );
+        for (number, function) in timers {
+            state.logger.warn(&format!(
+                "{function} {number} was stopped because the VU iteration was interrupted"
+            ));
+        }
     }
     ending
 }
@@ -127,7 +129,8 @@ pub(crate) fn init<'js>(ctx: &Ctx<'js>, state: &VuState) -> Result<Object<'js>, 
     let main = match state.script.instantiate(ctx, entry)? {
         Loaded::Module(main) => main,
         Loaded::Common(main) => {
-            let exports = modules::require::evaluate(ctx, entry, &main)?;
+            let exports = modules::require::evaluate(ctx, entry, &main);
+            let exports = exports.map_err(|throw| outlived(ctx, state, throw))?;
             return exports
                 .into_object()
                 .ok_or_else(|| plain("no exported functions in script"));
@@ -139,7 +142,7 @@ pub(crate) fn init<'js>(ctx: &Ctx<'js>, state: &VuState) -> Result<Object<'js>, 
         return Err(match promise::state(&promise) {
             State::Rejected(reason) => {
                 let _ = ctx.catch();
-                Throw::Engine(ctx.throw(reason))
+                outlived(ctx, state, Throw::Engine(ctx.throw(reason)))
             }
             State::Fulfilled(_) | State::Pending => throw,
         });
@@ -215,36 +218,8 @@ pub(crate) fn setup(
     if value.is_undefined() {
         return Ok(Ok(None));
     }
-    let to_json: Function<'_> = ctx.eval(SETUP_JSON)?;
-    let made: Object<'_> = to_json.call((value,))?;
-    if let Some(why) = made.get::<_, Option<String>>("why")? {
-        let why = format!("error marshaling setup() data to JSON: json: unsupported {why}");
-        return Ok(Err(why));
-    }
-    let json: Value<'_> = made.get("json")?;
-    convert::to_text(&json).map(|json| Ok(Some(json)))
+    setup_data::to_json(ctx, value)
 }
-
-/// JSON as Go writes it: what is not defined is null, a time has no zeros at its end, collections are lists,
-/// and what has no JSON is not left out but said.
-const SETUP_JSON: &str = "(value) => {
-    let why;
-    const json = JSON.stringify(value, function (key) {
-        const own = this[key];
-        if (own === undefined) return null;
-        if (typeof own === 'function') why ??= 'type: func(sobek.FunctionCall) sobek.Value';
-        if (typeof own === 'number' && !Number.isFinite(own)) {
-            why ??= `value: ${own !== own ? 'NaN' : own > 0 ? '+Inf' : '-Inf'}`;
-        }
-        if (typeof own === 'bigint') return Number(own);
-        if (typeof own === 'symbol') return own.description ?? '';
-        if (own instanceof Date) {
-            return isNaN(own) ? null : own.toISOString().replace(/\\.?0+Z$/, 'Z');
-        }
-        return own instanceof Map || own instanceof Set ? [...own] : own;
-    });
-    return { json, why };
-}";
 
 /// Runs `teardown`, if there is one.
 pub(crate) fn teardown(
@@ -283,8 +258,11 @@ pub(crate) fn summary(
     {
         object.set("setup_data", Value::new_undefined(ctx.clone()))?;
     }
-    let result = function.call((data,))?;
-    let result = settle(ctx, state, &result)?;
+    let result = function
+        .call((data,))
+        .map_err(Throw::from)
+        .and_then(|result| settle(ctx, state, &result))
+        .map_err(|throw| outlived(ctx, state, throw))?;
     if result.is_null() || result.is_undefined() {
         return Ok(Ok(None));
     }
@@ -333,6 +311,27 @@ fn settle<'js>(ctx: &Ctx<'js>, state: &VuState, value: &Value<'js>) -> Result<Va
         State::Pending => Ok(Value::new_undefined(ctx.clone())),
         State::Rejected(reason) => Err(uncaught(ctx, &reason)),
     }
+}
+
+/// The exception of code whose timers go on after it, until one of them throws: then that counts.
+fn outlived(ctx: &Ctx<'_>, state: &VuState, throw: Throw) -> Throw {
+    if matches!(throw, Throw::Interrupted) {
+        return throw;
+    }
+    exception::raise(ctx, throw);
+    let Ok(reason) = exception::take(ctx) else {
+        return Throw::Interrupted;
+    };
+    while !state.events.is_empty() {
+        let turned = state.events.turn(ctx).and_then(|()| promise::run_jobs(ctx));
+        if let Err(throw) = turned {
+            return throw;
+        }
+        if state.is_interrupted() {
+            return Throw::Interrupted;
+        }
+    }
+    Throw::Engine(ctx.throw(reason))
 }
 
 fn uncaught(ctx: &Ctx<'_>, reason: &Value<'_>) -> Throw {

@@ -67,7 +67,7 @@ async fn collect(args: &ArchiveArgs, logger: Logger) -> Result<Archive, Failure>
     let registry = Arc::new(Registry::new());
     let loaded = target::load(&args.run, false, Arc::clone(&registry), logger.clone()).await?;
     let file = layers::config_file(&args.run)?;
-    let options = layers::consolidate(&args.run, file.options, &loaded.options, &logger)?;
+    let options = layers::consolidate(&args.run, file.options, &loaded, &logger)?;
     refuse_unusable(&options, &loaded.program, &registry)?;
     let (filename, mut files) = loaded.program.collected();
     let data = files.remove(&filename).unwrap_or_default();

@@ -39,7 +39,12 @@ pub struct LoadFlags {
     #[arg(short = 'i', long, value_name = "N", allow_hyphen_values = true)]
     pub iterations: Option<i64>,
     /// Add a stage, as 30s:10 (duration:target)
-    #[arg(short = 's', long = "stage", value_name = "STAGE")]
+    #[arg(
+        short = 's',
+        long = "stage",
+        value_name = "STAGE",
+        allow_hyphen_values = true
+    )]
     pub stages: Vec<String>,
     /// Run only this part of the test, as 10%, 1/3, 0.2:2/3
     #[arg(long, value_name = "SEGMENT")]

@@ -59,7 +59,7 @@ async fn describe(args: &InspectArgs, logger: Logger) -> Result<String, Failure>
         return Ok(written(&script.to_json()));
     }
     let file = layers::config_file(&args.run)?;
-    let options = layers::consolidate(&args.run, file.options, &loaded.options, &logger)?;
+    let options = layers::consolidate(&args.run, file.options, &loaded, &logger)?;
     requirements(options, &loaded.program).map(|value| written(&value))
 }
 

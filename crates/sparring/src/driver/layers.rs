@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::args::{Args, LoadFlags, ReportFlags};
 use super::failure::Failure;
+use super::target::Loaded;
 
 /// The configuration file: options, and what only it can say.
 #[derive(Debug, Default)]
@@ -64,13 +65,23 @@ fn read_config(path: &Path) -> Result<ConfigFile, Failure> {
 pub fn consolidate(
     args: &Args,
     file: Options,
-    script: &Value,
+    loaded: &Loaded,
     logger: &Logger,
 ) -> Result<Options, Failure> {
     let config = |error: OptionError| Failure::config(error.to_string());
-    let read = json::read(script).map_err(|error| {
-        Failure::config(format!("could not initialize '{}': {error}", args.script))
+    let of_script = |why: &str| {
+        let (script, path) = (&args.script, &loaded.path);
+        format!("could not initialize '{script}': could not load JS test 'file://{path}': {why}")
+    };
+    let read = json::read(&loaded.options).map_err(|error| match error {
+        OptionError::Plan(why) => Failure::config(why),
+        OptionError::Plain(why) => Failure::config(of_script(&why)),
+        _ => Failure::config(format!("could not initialize '{}': {error}", args.script)),
     })?;
+    let bad_ttl = |ttl: &str| format!("invalid DNS TTL: {ttl}");
+    if let Some(ttl) = read.options.bad_dns_ttl() {
+        return Err(Failure::other(of_script(&bad_ttl(ttl))));
+    }
     for key in &read.unknown {
         let error = format!("json: unknown field \"{key}\"");
         let message = "There were unknown fields in the options exported in the script";
@@ -85,6 +96,9 @@ pub fn consolidate(
         options = layer::merge(options, layer);
     }
     refuse_unknown_stats(&options)?;
+    if let Some(ttl) = options.bad_dns_ttl() {
+        return Err(Failure::other(bad_ttl(ttl)));
+    }
     Ok(options)
 }
 
@@ -101,7 +115,7 @@ fn warn_of_wiping(lower: &Options, higher: &Options, logger: &Logger) {
 fn refuse_unknown_stats(options: &Options) -> Result<(), Failure> {
     for stat in options.summary_trend_stats.iter().flatten() {
         let known = load_metrics::threshold::parse_aggregation(stat);
-        let known = known.filter(|_| stat != "rate" && stat != "value");
+        let known = known.filter(|_| stat != "rate" && stat != "value" && !stat.contains(' '));
         known.ok_or_else(|| {
             Failure::other(match stat.starts_with("p(") {
                 true => format!(
@@ -116,7 +130,10 @@ fn refuse_unknown_stats(options: &Options) -> Result<(), Failure> {
 
 /// The layer of the command line.
 pub fn flags(args: &Args) -> Result<Options, Failure> {
-    let other = |error: OptionError| Failure::other(error.to_string());
+    let other = |error: OptionError| match error {
+        OptionError::Plan(why) => Failure::config(why),
+        _ => Failure::other(error.to_string()),
+    };
     let (load, client, report) = (&args.load, &args.client, &args.report);
     refuse_unusable(load, report)?;
     refuse_bad_addresses(client.local_ips.as_deref()).map_err(Failure::other)?;
@@ -151,17 +168,15 @@ pub fn flags(args: &Args) -> Result<Options, Failure> {
     for (option, text) in times {
         if let Some(text) = text {
             // The command line takes no bare numbers and no days, as other layers do.
-            duration::parse(text).map_err(|error| match error {
-                DurationError::Negative(_) => Failure::config(error.to_string()),
-                DurationError::Syntax(_) => Failure::other(error.to_string()),
-            })?;
+            if let Err(error @ DurationError::Syntax(_)) = duration::parse(text) {
+                return Err(Failure::other(error.to_string()));
+            }
             environment::set_text(&mut options, option, text).map_err(other)?;
         }
     }
     let lists = [
         ("blacklistIPs", &client.blacklist_ips),
         ("blockHostnames", &client.block_hostnames),
-        ("summaryTrendStats", &report.summary_trend_stats),
         ("systemTags", &report.system_tags),
         ("features", &args.script_flags.features),
     ];
@@ -170,11 +185,16 @@ pub fn flags(args: &Args) -> Result<Options, Failure> {
             environment::set_list(&mut options, option, texts).map_err(other)?;
         }
     }
+    options.summary_trend_stats = trend_stats(&report.summary_trend_stats);
+    if let Some(n) = load.stages.iter().position(|text| text.starts_with(':')) {
+        let why = format!("stage {n} doesn't have a specified duration");
+        return Err(Failure::other(why));
+    }
     if !load.stages.is_empty() {
-        options.stages = Some(environment::stages(&load.stages.join(",")).map_err(Failure::other)?);
+        options.stages = Some(environment::stages(&load.stages.join(",")).map_err(other)?);
     }
     if let Some(dns) = &client.dns {
-        options.dns = Some(environment::dns(dns).map_err(Failure::other)?);
+        options.dns = Some(environment::dns(dns).map_err(other)?);
     }
     // One that is empty is none, as in k6; among others it is a bad one.
     if !report.tags.iter().all(String::is_empty) {
@@ -182,6 +202,18 @@ pub fn flags(args: &Args) -> Result<Options, Failure> {
         options.tags = Some(tags.map_err(Failure::other)?);
     }
     Ok(options)
+}
+
+/// The statistics of all flags; one empty text is none of them, no flag leaves them open.
+fn trend_stats(texts: &[String]) -> Option<Vec<String>> {
+    match texts {
+        [] => None,
+        [one] if one.is_empty() => Some(Vec::new()),
+        _ => {
+            let stats = texts.iter().flat_map(|text| text.split(','));
+            Some(stats.map(str::to_owned).collect())
+        }
+    }
 }
 
 /// What k6 refuses as a flag with another exit code than as an option.

@@ -5,6 +5,7 @@ use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 
+use load_engine::go_text::json_text;
 use load_engine::log::loki::{self, Loki};
 use load_engine::log::{Level, Line, Logger};
 use serde_json::{Map, Value};
@@ -262,7 +263,7 @@ fn json(line: &Line<'_>) -> String {
     map.insert("msg".to_owned(), Value::from(line.message));
     map.insert("time".to_owned(), Value::from(now()));
     map.sort_keys();
-    Value::Object(map).to_string()
+    json_text(&Value::Object(map))
 }
 
 /// A value in quotes, unless it is a plain word.
@@ -279,12 +280,30 @@ fn quoted(text: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
             '\r' => out.push_str("\\r"),
-            c if c.is_control() => out.push_str(&format!("\\x{:02x}", u32::from(c))),
-            c => out.push(c),
+            '\x07' => out.push_str("\\a"),
+            '\x08' => out.push_str("\\b"),
+            '\x0b' => out.push_str("\\v"),
+            '\x0c' => out.push_str("\\f"),
+            c if is_printable(c) => out.push(c),
+            c => out.push_str(&match u32::from(c) {
+                code @ ..0x80 => format!("\\x{code:02x}"),
+                code @ ..0x1_0000 => format!("\\u{code:04x}"),
+                code => format!("\\U{code:08x}"),
+            }),
         }
     }
     out.push('"');
     out
+}
+
+/// Whether Go would print it in quotes as it is: the only blank is that of ASCII.
+fn is_printable(c: char) -> bool {
+    if c.is_ascii() {
+        return !c.is_ascii_control();
+    }
+    // Behind a letter marks are not escaped, as they would be at the beginning.
+    let text: String = ['a', c].iter().collect();
+    text.escape_debug().nth(1) != Some('\\')
 }
 
 fn now() -> String {

@@ -45,7 +45,7 @@ async fn drive(args: &Args, logger: Logger) -> Result<Driven, Failure> {
     let file = layers::config_file(args)?;
     let registry = Arc::new(Registry::new());
     let loaded = target::load(args, true, Arc::clone(&registry), logger.clone()).await?;
-    let mut options = layers::consolidate(args, file.options, &loaded.options, &logger)?;
+    let mut options = layers::consolidate(args, file.options, &loaded, &logger)?;
     let program = loaded.program;
     let config = |error: &dyn std::error::Error| Failure::config(error.to_string());
     let segment = Segment::parse(

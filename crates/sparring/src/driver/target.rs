@@ -20,6 +20,8 @@ pub struct Loaded {
     pub program: ScriptProgram,
     /// What it exports as its options, or the options of its archive.
     pub options: Value,
+    /// Its path, as messages name it.
+    pub path: String,
     /// What `__ENV` holds.
     pub environment: Vec<(String, String)>,
 }
@@ -52,6 +54,7 @@ pub async fn load(
     Ok(Loaded {
         program,
         options,
+        path: name,
         environment,
     })
 }
@@ -69,7 +72,7 @@ fn failure(error: ScriptError, script: &str, path: &str) -> Failure {
                 "could not initialize '{script}': could not load JS test 'file://{path}': {said}"
             ),
         ),
-        ScriptError::Unusable(why) => Failure::other(format!(
+        ScriptError::Unusable(why) | ScriptError::Rejected(why) => Failure::other(format!(
             "could not initialize '{script}': could not load JS test 'file://{path}': {why}"
         )),
         ScriptError::Interrupted => Failure::new(

@@ -4,9 +4,11 @@ use std::io;
 
 use jiff::Timestamp;
 use rustls::pki_types::{ServerName, UnixTime};
-use rustls::{AlertDescription, CertificateError as Bad, Error};
+use rustls::{AlertDescription, CertificateError as Bad, Error, InvalidMessage, PeerMisbehaved};
 
 use crate::http::failure::Failure;
+
+const NO_HANDSHAKE: &str = "tls: first record does not look like a TLS handshake";
 
 impl Failure {
     /// The TLS handshake failed.
@@ -22,15 +24,27 @@ impl Failure {
         let cause = error.get_ref()?.downcast_ref::<Error>()?;
         Some(match cause {
             Error::InvalidCertificate(bad) => of_certificate(bad),
-            Error::InvalidMessage(_) => Self {
+            Error::InvalidMessage(
+                InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
+            ) => Self {
                 code: 1301,
-                message: "tls: first record does not look like a TLS handshake".to_owned(),
+                message: NO_HANDSHAKE.to_owned(),
                 detail: "http: server gave HTTP response to HTTPS client".to_owned(),
             },
+            Error::InvalidMessage(
+                InvalidMessage::MessageTooLarge | InvalidMessage::InvalidEmptyPayload,
+            )
+            | Error::InappropriateMessage { .. } => Self::new(1301, NO_HANDSHAKE),
+            Error::InvalidMessage(_) => Self::new(1010, "local error: tls: unexpected message"),
+            Error::DecryptError => Self::new(1010, "local error: tls: bad record MAC"),
+            Error::PeerMisbehaved(
+                PeerMisbehaved::SelectedUnusableCipherSuiteForVersion
+                | PeerMisbehaved::SelectedUnofferedCipherSuite,
+            ) => Self::new(1000, "tls: server chose an unconfigured cipher suite"),
             Error::AlertReceived(alert) => {
                 Self::new(1010, format!("remote error: tls: {}", words(*alert)))
             }
-            other => Self::new(1300, format!("tls: {other}")),
+            other => Self::new(1000, format!("tls: {other}")),
         })
     }
 }
@@ -62,7 +76,7 @@ fn of_certificate(bad: &Bad) -> Failure {
         }
         other => {
             let message = format!("x509: {other}");
-            refused(1300, &message, message.clone())
+            refused(1000, &message, message.clone())
         }
     }
 }

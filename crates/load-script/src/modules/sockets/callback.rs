@@ -429,7 +429,8 @@ fn close<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let (session, socket) = socket_of(call)?;
     let code = match call.given(0) {
         Some(code) => convert::to_number(&code)? as u16,
-        None => GOING_AWAY,
+        None if call.len() == 0 => GOING_AWAY,
+        None => 0,
     };
     session.close(&socket, code)?;
     Ok(call.undefined())

@@ -1,0 +1,2 @@
+export const options = { scenarios: { a: { executor: 'shared-iterations', gracefulStop: -5 } } };
+export default function () {}

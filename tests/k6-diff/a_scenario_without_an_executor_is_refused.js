@@ -1,0 +1,2 @@
+export const options = { scenarios: { a: { vus: 1 } } };
+export default function () {}

@@ -1,0 +1,2 @@
+// flags: --stage 1s
+export default function () {}

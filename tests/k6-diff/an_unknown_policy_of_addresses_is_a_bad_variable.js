@@ -1,0 +1,3 @@
+// env: K6_DNS=policy=both
+export const options = { iterations: 1 };
+export default function () {}

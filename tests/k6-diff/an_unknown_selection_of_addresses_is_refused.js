@@ -1,0 +1,2 @@
+export const options = { iterations: 1, dns: { select: 'last' } };
+export default function () {}

@@ -1,0 +1,11 @@
+// differs: the library of HTTP/2 reports most faults of frames as PROTOCOL_ERROR of the connection
+import http from 'k6/http';
+
+export const options = { iterations: 1 };
+
+export default function () {
+  for (const end of ['H2_SETTINGS', 'H2_PACKED', 'H2_HEADER']) {
+    const { status, error_code, error } = http.get(__ENV[end]);
+    console.log(end, status, error_code, error);
+  }
+}

@@ -1,0 +1,2 @@
+// env: K6_STAGES=-1s:2
+export default function () {}

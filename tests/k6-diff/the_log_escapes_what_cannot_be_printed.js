@@ -1,0 +1,6 @@
+export const options = { iterations: 1 };
+export default function () {
+  const codes = [0x2028, 0xa0, 0x200b, 0x85, 0xfeff, 0x1f600, 0xe000, 0xad, 0x301, 0, 0x1b, 0x7f, 0x3000, 0xfffd, 0x10ffff, 0x378, 0xe0001, 0x6dd, 0x2060, 0xe9, 0x4e2d, 0x2ffff, 7, 8, 9, 10, 11, 12, 13, 0x5c, 0x22, 0x20];
+  for (const code of codes) console.log(code, String.fromCodePoint(code));
+  for (const text of ['', 'a=b', 'a/b', 'a b', '@^+', '{}', 'x_y-z.9', 'ä']) console.log(text);
+}
