@@ -119,8 +119,8 @@ impl Recorder {
         self.0.stream.is_some()
     }
 
-    /// The time for samples that count without a name of their own (checks and groups have one); any time when no
-    /// output looks at single samples, for a reading of the clock costs as much as a sample.
+    /// The time of a sample that is recorded now. Any time when no output looks at single samples: a reading of the
+    /// clock costs as much as a sample.
     pub fn sample_time(&self) -> UnixNanos {
         if self.streams() {
             SystemTime::now().into()

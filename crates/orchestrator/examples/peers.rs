@@ -1,5 +1,6 @@
 //! What `cargo xtask bench orchestrator` measures: the orchestrator, a bare fan-out over the same
-//! HTTP client as anybody would write it and on threads like the orchestrator's, a bare echo, five detectors of constant time, and a load at a fixed rate.
+//! HTTP client as anybody would write it and on threads like the orchestrator's, a bare echo, five
+//! detectors of constant time, and a load at a fixed rate.
 
 #![expect(
     clippy::print_stdout,

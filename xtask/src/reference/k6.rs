@@ -20,8 +20,9 @@ a difference has gone. `tests/k6-diff/README.md` says how to add a row.
 How long things take is not compared. One time is meant to differ: k6 takes the times of an answer when it reads
 it, ours end when its bytes have come ([why](decisions/0012-arrival-times.md)).
 
-Of the error codes five have no script: 1100 needs name servers that fail, 1201 and 1202 come only when two
-halves of a connection race, 1211 takes 30 seconds, 1300 is never k6's. Tests beside the code have the first four.
+Of the error codes five have no script: 1100 needs name servers that fail, 1201 comes only when two halves of a
+connection race, 1202 needs a network that fails, 1211 takes 30 seconds, 1300 was never seen from k6. Tests beside
+the code have the first four.
 ";
 
 /// What scripts can import.
