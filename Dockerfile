@@ -33,7 +33,7 @@ COPY ${BINARY} /usr/local/bin/sparring
 FROM ${RUST_IMAGE} AS build
 WORKDIR /source
 COPY . .
-RUN cargo build --release --locked --package sparring --config profile.release.strip=true
+RUN cargo build --profile dist --locked --package sparring --config profile.dist.strip=true
 
 FROM runtime AS compiled
-COPY --from=build /source/target/release/sparring /usr/local/bin/sparring
+COPY --from=build /source/target/dist/sparring /usr/local/bin/sparring

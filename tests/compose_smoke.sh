@@ -41,7 +41,7 @@ until_holds() {
 }
 
 down() {
-  compose --profile load --profile drill --profile replicas down -v --remove-orphans -t 5 >/dev/null 2>&1
+  compose --profile load --profile drill --profile replicas --profile targets down -v --remove-orphans -t 5 >/dev/null 2>&1
 }
 
 left_over() {
@@ -95,8 +95,8 @@ build_image() {
   [ "$added" -lt 60 ] || [ -n "${SMOKE_ANY_SIZE:-}" ] || fail "the image adds $added MB to its base, 60 at most"
   held "the image adds $added MB to its base"
   [ "$(in_image id -u)" = 10001 ] || fail "the image runs as user $(in_image id -u)"
-  in_image k6 version | grep -q k6 || fail "the binary does not answer to the name k6"
-  docker image inspect -f '{{.Config.Healthcheck.Test}}' "$SPARRING_IMAGE" | grep -q 'sparring health' \
+  [[ $(in_image k6 version) = *k6* ]] || fail "the binary does not answer to the name k6"
+  [[ $(docker image inspect -f '{{.Config.Healthcheck.Test}}' "$SPARRING_IMAGE") = *'sparring health'* ]] \
     || fail "the image's health is not asked by the binary"
   held "it runs as nobody special, on a read-only root, under both names, and asks for its own health"
 }
@@ -139,7 +139,7 @@ readme_lines() {
 }
 
 answers() {
-  curl -sf "$BASE/health" | grep -q '"status":"healthy"' || fail "the orchestrator is not healthy"
+  fetched_has '"status":"healthy"' "$BASE/health" || fail "the orchestrator is not healthy"
   held "the orchestrator says that it is healthy"
   for port in "$MOCK_SUCCESS_PORT" "$MOCK_VARIABLE_PORT" "$MOCK_FAILING_PORT" "$MOCK_TIMEOUT_PORT" "$MOCK_BATCH_PORT"; do
     curl -sf -o /dev/null "http://127.0.0.1:$port/health" || fail "no mock detector answers on $port"
@@ -150,8 +150,14 @@ answers() {
   expect "a malformed request is refused" "400" "$(post /orchestrate '{')"
 }
 
+# Whether what curl fetches matches. grep reads to the end: one that leaves early ends curl with an error.
+fetched_has() { # PATTERN CURL-ARGUMENT...
+  local pattern=$1; shift
+  [ "$(curl -sf -m 10 "$@" | grep -c -- "$pattern")" -gt 0 ]
+}
+
 prom() { # QUERY: succeeds when it has a result
-  curl -sfG "http://$PROMETHEUS/api/v1/query" --data-urlencode "query=$1" | grep -q '"value"'
+  fetched_has '"value"' -G "http://$PROMETHEUS/api/v1/query" --data-urlencode "query=$1"
 }
 
 toggle() {
@@ -198,7 +204,7 @@ sys.exit(total["num_requests"] < int(sys.argv[1]) or not all(worker["user_count"
 }
 
 locust_sent() { # NAME
-  curl -sf "$LOCUST/stats/requests" | grep -qF "\"$1\""
+  fetched_has "\"$1\"" "$LOCUST/stats/requests"
 }
 
 locust_is_distributed() {
@@ -256,13 +262,40 @@ have_jobs() {
   prom 'count(sum by (instance) (increase(orchestrate_requests_total{processing_mode="async"}[30s])) > 5) == 2'
 }
 
+# Asks a simulated system for its health, and for something that its resources have to do.
+system_answers() { # NAME PORT CURL-ARGUMENT...
+  local name=$1 base=http://127.0.0.1:$2; shift 2
+  fetched_has '"status":"healthy"' "$base/health" || fail "$name is not healthy"
+  curl -sf -m 30 -o "$ANSWER" -H 'Content-Type: application/json' "${@/#\//$base/}" || fail "$name does not answer"
+  fetched_has '^sparring_target_requests_total{.*status="200"' "$base/metrics" || fail "$name does not count"
+}
+
+systems_answer() {
+  local service systems=(target-acso target-aiaas target-acis target-agent360)
+  compose --profile targets up -d "${systems[@]}" >/dev/null 2>&1 || compose --profile targets up -d "${systems[@]}"
+  for service in "${systems[@]}"; do until_holds 60 "$service is healthy" healthy "$service"; done
+  system_answers acso "$ACSO_PORT" /api/v1/agents
+  system_answers aiaas "$AIAAS_PORT" /api/v1/chat/message -d '{"message": "hello", "session_id": "smoke"}'
+  system_answers acis "$ACIS_PORT" '/api/ml/predict?symbol=AAPL'
+  system_answers agent360 "$AGENT360_PORT" /agent/execute -d '{"query": "smoke", "tools": ["database_tool"]}'
+  held "the four systems answer"
+  until_holds 60 "Prometheus has what each of them answered" \
+    prom 'count(sum by (system) (sparring_target_requests_total{job="targets",status="200"}) >= 1) == 4'
+  compose --profile targets rm -sf "${systems[@]}" >/dev/null 2>&1
+  for service in "${systems[@]}"; do
+    [ -z "$(docker ps -q --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME" \
+      --filter "label=com.docker.compose.service=$service")" ] || fail "$service does not stop"
+  done
+  held "the systems stop"
+}
+
 # Whatever people open: it is there, whole, and its scripts run.
 pages_look_right() {
   local code=0 alerts=$PROMETHEUS/alerts
   # Debian's build has the classic pages only.
   curl -sf -o /dev/null "http://$alerts" || alerts=$PROMETHEUS/classic/alerts
   python3 tests/look_at_pages.py "${SMOKE_PICTURES:-results/pages}" \
-    docs "$BASE/docs" 'Detector orchestration|/orchestrate/batch|/circuit-breakers' \
+    docs "$BASE/docs" 'Detector orchestration|Up to 100 requests at once|All circuit breakers' \
     alerts "http://$alerts" 'CircuitBreakerOpen|ErrorBudgetBurnsFast|JobsStuck|RedisDown' \
     locust "$LOCUST" 'orchestration:8000|orchestrate: text|fault: malformed JSON' || code=$?
   case $code in
@@ -274,7 +307,8 @@ pages_look_right() {
 }
 
 dashboards_have_data() {
-  "${CARGO:-cargo}" xtask dashboards --prometheus "$PROMETHEUS" || fail "queries without data, see above"
+  # The target systems (profile targets) do not run yet, so their dashboards have nothing to show.
+  "${CARGO:-cargo}" xtask dashboards --prometheus "$PROMETHEUS" --without target-system --without api-performance || fail "queries without data, see above"
   held "every panel and every rule has data"
 }
 
@@ -311,6 +345,9 @@ toggle
 
 say "look"
 dashboards_have_data
+
+say "the target systems"
+systems_answer
 
 if [ -z "${SMOKE_WITHOUT_REPLICAS:-}" ]; then
   say "lose a replica"

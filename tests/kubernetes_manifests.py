@@ -137,6 +137,9 @@ def unmet(resources):
         selector = spec.get("podSelector", spec.get("selector", {})).get("matchLabels", {})
         if not any(chosen(selector, pod["metadata"]["labels"]) for pod in pods.values()):
             yield f"{name(policy)} selects no pod"
+    for each in of_kind(resources, "Deployment"):
+        if each["spec"]["template"]["spec"].get("enableServiceLinks") is not False:
+            yield f"{name(each)} gets a variable for each service of the namespace"
     for run in of_kind(resources, "TestRun"):
         script = run["spec"]["script"]["configMap"]["file"]
         if not (ROOT / "tests/k6" / script).exists():

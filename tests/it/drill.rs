@@ -1,5 +1,7 @@
 //! `sparring drill` against a running stack, with probes alone.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use crate::binary::{Ended, sparring};
@@ -70,11 +72,19 @@ fn run(up: &Up, drill: &str) -> (Ended, Value) {
         .arg(&file)
         .output()
         .expect("the binary was built for this test");
-    let journal = std::fs::read_to_string(folder.path().join("drill_test.json"));
-    let journal = journal.map_or(Value::Null, |text| {
+    (Ended::from(output), journal(folder.path()))
+}
+
+/// The journal `drill_test_<UTC time>.json` in `folder`.
+fn journal(folder: &Path) -> Value {
+    let files = std::fs::read_dir(folder).expect("readable").flatten();
+    let names = files.map(|file| file.file_name().to_string_lossy().into_owned());
+    let mut journals =
+        names.filter(|name| name.starts_with("drill_test_20") && name.ends_with("Z.json"));
+    journals.next().map_or(Value::Null, |name| {
+        let text = std::fs::read_to_string(folder.join(name)).expect("readable");
         serde_json::from_str(&text).expect("JSON")
-    });
-    (Ended::from(output), journal)
+    })
 }
 
 fn success_rate(up: &Up, detector: &str) -> Value {
@@ -95,6 +105,13 @@ fn a_breaker_that_works_passes_the_drill_and_the_profile_is_put_back() {
     assert!(outcome["time_to_detect_s"].is_f64(), "{outcome}");
     assert!(outcome["time_to_recover_s"].is_f64(), "{outcome}");
     assert_eq!(success_rate(&up, "shaky"), json!(1.0));
+    let events = &journal["seen"]["events"];
+    assert_eq!(events[0]["what"], "injected", "{events}");
+    assert_eq!(events[1]["what"], "taken_back", "{events}");
+    let time = |entry: &Value| entry["time"].as_str().expect("text").to_owned();
+    let began = journal["began"].as_str().expect("text").to_owned();
+    assert!(began <= time(&events[0]) && time(&events[0]) < time(&events[1]));
+    assert!(time(&journal["seen"]["probes"][0]).starts_with("20"));
 }
 
 #[test]
@@ -143,4 +160,105 @@ fn breakers_that_take_slowness_for_health_fail_the_drill_for_it() {
     let said = "the breaker of steady-a, steady-b, shaky never opened";
     assert!(ended.stdout.contains(said), "{}", ended.stdout);
     assert_eq!(journal["outcome"]["verdict"], "failed");
+}
+
+/// A mock's admin API that lays one overlay and is gone then. Gives its URL.
+fn a_mock_that_dies_of_its_fault() -> String {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a connection");
+            let mut head = [0; 4096];
+            let read = stream.read(&mut head).expect("a request");
+            let is_last = head[..read].starts_with(b"PUT");
+            let success_rate = if is_last { 0 } else { 1 };
+            let body = match is_last {
+                true => json!({ "revision": 2, "profile": { "success_rate": success_rate } }),
+                false => json!({ "success_rate": success_rate }),
+            }
+            .to_string();
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            stream.write_all(answer.as_bytes()).expect("it is read");
+            if is_last {
+                return;
+            }
+        }
+    });
+    format!("http://{address}")
+}
+
+#[test]
+fn a_mock_that_dies_under_its_fault_costs_neither_the_verdict_nor_the_journal() {
+    let up = Up::start(FLEET);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("drill-test.yaml");
+    let short = DRILL
+        .replace("for_ms: 2000", "for_ms: 500")
+        .replace("detect: { breaker_opens: shaky, within_ms: 2000 }", "")
+        .replace("within_ms: 20000", "within_ms: 500");
+    std::fs::write(&file, short).expect("writable");
+    let drill = suite::drill::Drill::read(&file).expect("a sound drill");
+    let target = suite::drill::Target {
+        orchestrator: up.url("orchestrator").to_owned(),
+        headers: vec![("X-Tenant-ID".to_owned(), "t".to_owned())],
+        detectors: [("shaky".to_owned(), a_mock_that_dies_of_its_fault())].into(),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let ending = suite::drill::Ending::default();
+    let conducted = runtime.block_on(suite::drill::conduct(
+        &drill,
+        &target,
+        &[],
+        &ending,
+        |_, _| {},
+    ));
+    let conducted = conducted.expect("what was measured is kept");
+    let outcome = &conducted.outcome;
+    assert_eq!(outcome.verdict, suite::drill::Verdict::Spoilt, "{outcome}");
+    let lost = "shaky could not be told that the drill is over";
+    assert!(
+        outcome.broken.iter().any(|line| line.contains(lost)),
+        "{outcome}"
+    );
+    let kept = conducted.write(&drill, folder.path(), &file);
+    kept.expect("writable");
+    let journal = journal(folder.path());
+    assert_eq!(journal["outcome"]["verdict"], "spoilt");
+    assert!(
+        outcome.during.is_some_and(|during| during.probes > 3),
+        "{outcome}"
+    );
+}
+
+#[test]
+fn a_fault_that_changes_nothing_spoils_the_drill_and_none_at_all_is_refused() {
+    let up = Up::start(FLEET);
+    let nothing = DRILL
+        .replace("success_rate: 0.0", "success_rate: 1.0")
+        .replace("for_ms: 2000", "for_ms: 300")
+        .replace("detect: { breaker_opens: shaky, within_ms: 2000 }", "");
+    let (ended, journal) = run(&up, &nothing);
+    assert_eq!(ended.code, Some(5), "{}{}", ended.stdout, ended.stderr);
+    assert!(
+        ended.stdout.contains("nothing was injected"),
+        "{}",
+        ended.stdout
+    );
+    assert_eq!(journal["outcome"]["verdict"], "spoilt");
+    for (old, new, said) in [
+        ("for_ms: 2000 }]", "for_ms: 0 }]", "faults[0].for_ms"),
+        ("{ success_rate: 0.0 }", "{}", "faults[0].patch"),
+    ] {
+        let (ended, _) = run(&up, &DRILL.replace(old, new));
+        assert_eq!(ended.code, Some(1), "{}", ended.stdout);
+        assert!(ended.stderr.contains(said), "{}", ended.stderr);
+    }
 }

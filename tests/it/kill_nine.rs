@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::orchestrator_process::{Orchestrator, Start, ended, fleet_of, submit};
-use crate::redis_server::Server;
 use crate::stack::Up;
+use job_store::testing::redis_server::Server;
 
 /// More of them with `KILL_NINE_ROUNDS=200`.
 const ROUNDS: u64 = 4;

@@ -1,28 +1,63 @@
 //! The whole system: the real binary as a user calls it, and the stack in one process.
 
+mod analyze;
 mod bad_input;
 mod binary;
+mod captor;
 mod check;
+mod collect;
+mod command_line;
+mod config;
+mod doctor;
 mod drain;
 mod drill;
+mod drill_ends;
+#[path = "../../crates/report/tests/fixture/mod.rs"]
+mod fixture;
 mod fms;
 mod generator;
+mod guides;
 mod health;
+mod init;
 mod k6_command;
 mod k6_diff;
 mod kill_nine;
 mod left_behind;
+#[path = "../../crates/sparring/src/limits.rs"]
+mod limits;
 mod log_output;
+mod many_sockets;
 mod many_vus;
+mod metrics_page;
+mod mistakes;
 mod mock_commands;
 mod openai_sdk;
 mod orchestration_script;
 mod orchestrator_process;
-#[expect(dead_code, reason = "shared; not every user needs all of it")]
-#[path = "../../crates/orchestrator/src/store/redis/server.rs"]
-mod redis_server;
+mod readers;
+mod receiver;
+mod reference;
+mod reports;
 mod script_errors;
+mod served_target;
 mod smoke;
 mod stack;
 mod steady_load;
+mod suite_alerts;
+mod suite_cgroup;
+mod suite_checks;
+mod suite_documents;
+mod suite_ends;
+mod suite_ids;
+mod suite_prometheus;
+mod suite_refused;
+mod suite_resume;
+mod suite_runs;
+mod suite_scripts;
+mod suite_starved;
+mod target;
+mod target_tools;
 mod toggle;
+mod unanswered;
+mod verdicts;
+mod with_locust;

@@ -164,6 +164,11 @@ fn a_fault_is_set_listed_taken_back_by_itself_and_reset() {
     assert_eq!(ended.code, Some(1));
     assert!(ended.stderr.contains("success_rate"), "{}", ended.stderr);
     let ended = mocks.call(&["fault", "stedy", "--refuse"]);
+    assert_eq!(
+        ended.code,
+        Some(2),
+        "a name that nothing has is a usage error"
+    );
     assert!(
         ended.stderr.contains("did you mean `steady`?"),
         "{}",

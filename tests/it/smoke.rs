@@ -34,6 +34,7 @@ fn report(folder: &Path) -> Value {
     let results = std::fs::read_dir(folder.join("results")).expect("the folder was made");
     let files: Vec<_> = results
         .map(|entry| entry.expect("readable").path())
+        .filter(|path| path.is_file())
         .collect();
     let [file] = files.as_slice() else {
         panic!("one report was expected: {files:?}")

@@ -26,12 +26,18 @@ pub struct Up {
 impl Up {
     /// Starts `sparring up` with this fleet file and waits for its table.
     pub fn start(fleet: &str) -> Self {
+        Self::start_with(fleet, &[])
+    }
+
+    /// As [`Self::start`], with more arguments.
+    pub fn start_with(fleet: &str, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("detectors.yaml");
         std::fs::write(&path, fleet).expect("the folder is writable");
         let mut child = sparring()
             .args(["up", "--free-ports", "--quiet", "--config"])
             .arg(&path)
+            .args(arguments)
             .stdout(Stdio::piped())
             .spawn()
             .expect("the binary was built for this test");

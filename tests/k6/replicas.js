@@ -12,6 +12,7 @@
 import http from 'k6/http';
 import { check, sleep } from 'k6';
 import { Counter } from 'k6/metrics';
+import { field } from './lib/reply.js';
 
 const BASE_URL = (__ENV.PERF_BASE_URL || 'http://localhost:8000').replace(/\/+$/, '');
 const REPLICAS = (__ENV.REPLICA_URLS || BASE_URL).split(',');
@@ -89,7 +90,7 @@ function result(bases, job) {
     const response = insist(bases, (base) =>
       http.get(`${base}/orchestrate/status/${job}`, { headers: HEADERS, timeout: '5s', tags: { name: 'status' } }),
     );
-    if (response === null || response.status !== 200 || ENDED.includes(response.json('status'))) {
+    if (response === null || response.status !== 200 || ENDED.includes(field(response, 'status'))) {
       return response;
     }
     sleep(0.25);
@@ -104,16 +105,16 @@ function see(bases, given) {
     return;
   }
   accepted.add(1);
-  const ended = result(bases, given.json('job_id'));
+  const ended = result(bases, field(given, 'job_id'));
   const good = check(ended, {
     'an accepted job is answered': (r) => r !== null && r.status === 200,
-    'and has come to a result': (r) => r !== null && r.json('status') === 'completed' && r.json('result') !== null,
+    'and has come to a result': (r) => r !== null && field(r, 'status') === 'completed' && field(r, 'result') !== null,
   });
   if (good) {
     answered.add(1);
   } else {
     lost.add(1);
-    console.error(`job ${given.json('job_id')} lost: ${ended === null ? 'no answer' : `${ended.status} ${ended.body}`}`);
+    console.error(`job ${field(given, 'job_id')} lost: ${ended === null ? 'no answer' : `${ended.status} ${ended.body}`}`);
   }
 }
 
@@ -133,7 +134,7 @@ export function throughout() {
   if (first !== null && first.status === 202 && __ITER % 5 === 0) {
     const again = give([BASE_URL], key);
     check(again, {
-      'the same key brings the same job': (r) => r !== null && r.json('job_id') === first.json('job_id'),
+      'the same key brings the same job': (r) => r !== null && field(r, 'job_id') === field(first, 'job_id'),
     });
   }
   see([BASE_URL], first);

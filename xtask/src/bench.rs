@@ -7,6 +7,7 @@ pub mod driver;
 pub mod mock;
 pub mod orchestrator;
 pub mod process;
+pub mod target;
 
 use clap::Subcommand;
 
@@ -22,6 +23,8 @@ pub enum Bench {
     Mock(mock::Arguments),
     /// The orchestrator beside a bare fan-out, its cache beside a bare echo
     Orchestrator(orchestrator::Arguments),
+    /// A simulated system beside bare axum, and what it costs to keep one
+    Target(target::Arguments),
 }
 
 /// Runs a benchmark. True: it came to its end.
@@ -31,5 +34,6 @@ pub fn run(bench: &Bench) -> bool {
         Bench::DriverServer(arguments) => driver::server::run(arguments),
         Bench::Mock(arguments) => mock::run(arguments),
         Bench::Orchestrator(arguments) => orchestrator::run(arguments),
+        Bench::Target(arguments) => target::run(arguments),
     }
 }

@@ -4,8 +4,10 @@
 
 mod bench;
 mod dashboards;
+mod dist;
 mod matrix;
 mod reference;
+mod seeds;
 mod tidy;
 mod validate;
 mod workflows;
@@ -13,16 +15,10 @@ mod workflows;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::Parser;
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "The project's own chores")]
-struct Cli {
-    #[command(subcommand)]
-    task: Task,
-}
-
-#[derive(Debug, Subcommand)]
 enum Task {
     /// fmt, tidy, clippy, tests, docs, licences, and every script and config parsed
     Validate(validate::Arguments),
@@ -32,8 +28,12 @@ enum Task {
     Matrix,
     /// Dashboards and rules: form, and with `--prometheus` data behind every query
     Dashboards(dashboards::Arguments),
-    /// docs/CONFIGURATION.md, docs/METRICS.md and docs/K6-COMPATIBILITY.md from the code
+    /// The reference pages in docs/ (API, CLI, CONFIGURATION, METRICS, K6-COMPATIBILITY) and the schema of suite files from the code
     Reference(reference::Arguments),
+    /// Release files: an archive with completions and man pages, an SBOM, checksums
+    Dist(dist::Arguments),
+    /// The requirements by id, each with the test or place that holds it
+    Seeds,
     /// Measure against peers in the same run
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -41,12 +41,14 @@ enum Task {
 
 fn main() -> ExitCode {
     let root = root();
-    let sound = match Cli::parse().task {
+    let sound = match Task::parse() {
         Task::Validate(arguments) => validate::run(&root, &arguments),
         Task::Tidy => tidy::run(&root),
         Task::Matrix => matrix::run(&root),
         Task::Dashboards(arguments) => dashboards::run(&root, &arguments),
         Task::Reference(arguments) => reference::run(&root, &arguments),
+        Task::Dist(arguments) => dist::run(&root, &arguments),
+        Task::Seeds => seeds::run(&root),
         Task::Bench(bench) => bench::run(&bench),
     };
     ExitCode::from(u8::from(!sound))

@@ -1,12 +1,15 @@
-//! docs/CONFIGURATION.md, docs/METRICS.md and docs/K6-COMPATIBILITY.md, written from the doc comments
-//! and help texts in the code and from the scripts that are compared with k6, so that they cannot say
-//! anything else.
+//! The reference pages of docs/ and the schema of suite files, written from the doc comments and help texts in
+//! the code, from descriptions beside it, from the scripts that are compared with k6, and by the program itself, so
+//! that they cannot say anything else.
 
+mod api;
+mod book;
 mod configuration;
 mod k6;
 mod metrics;
 
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use clap::Args;
 
@@ -25,7 +28,10 @@ pub fn run(root: &Path, arguments: &Arguments) -> bool {
         if std::fs::read_to_string(&path).is_ok_and(|before| before == text) {
             continue;
         }
-        if arguments.check {
+        if text.is_empty() {
+            println!("reference: docs/{name} cannot be made");
+            fresh = false;
+        } else if arguments.check {
             println!("reference: docs/{name} is stale: run `cargo xtask reference`");
             fresh = false;
         } else if let Err(error) = std::fs::write(&path, text) {
@@ -43,12 +49,45 @@ pub fn is_fresh(root: &Path) -> bool {
     run(root, &Arguments { check: true })
 }
 
-fn pages(root: &Path) -> [(&'static str, String); 3] {
+fn pages(root: &Path) -> [(&'static str, String); 7] {
     [
+        ("API.md", api::page(root)),
+        ("CLI.md", printed(root, &["manual"])),
         ("CONFIGURATION.md", configuration::page(root)),
         ("METRICS.md", metrics::page(root)),
         ("K6-COMPATIBILITY.md", k6::page(root)),
+        (
+            "schemas/suite.schema.json",
+            printed(root, &["test", "--schema"]),
+        ),
+        ("SUMMARY.md", book::page(root)),
     ]
+}
+
+/// What the program prints; empty when it cannot be built, which shows as a stale page. It is built with the
+/// features that the tests have: other ones would compile its dependencies anew.
+fn printed(root: &Path, arguments: &[&str]) -> String {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let build = ["test", "--quiet", "--workspace", "--no-run", "--test", "it"];
+    let mut built = Command::new(cargo);
+    built.args(build).current_dir(root).stdout(Stdio::null());
+    if !built.status().is_ok_and(|status| status.success()) {
+        return String::new();
+    }
+    // Both are in the folder of the same profile.
+    let Ok(program) = std::env::current_exe().map(|it| it.with_file_name("sparring")) else {
+        return String::new();
+    };
+    let output = Command::new(program)
+        .args(arguments)
+        .current_dir(root)
+        .stderr(Stdio::inherit())
+        .output()
+        .ok()
+        .filter(|output| output.status.success());
+    output.map_or_else(String::new, |output| {
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    })
 }
 
 /// A source file's text without its tests; empty when it cannot be read, which shows as a stale

@@ -1,12 +1,18 @@
-//! What the compiler does not check: crate directions, sizes, names, left-overs.
+//! What the compiler does not check: crate directions, circles, sizes, names, left-overs.
 
+mod circles;
 mod layers;
+mod modules;
+mod purity;
 mod sources;
 
 use std::path::Path;
 
-/// Runs all checks and prints what they found. True: nothing.
+/// Runs all checks and prints how the crates stand and what was found. True: nothing.
 pub fn run(root: &Path) -> bool {
+    if let Ok(standings) = circles::standings(root) {
+        print!("{}", circles::report(&standings));
+    }
     let found = findings(root);
     for finding in &found {
         println!("tidy: {finding}");
@@ -16,7 +22,15 @@ pub fn run(root: &Path) -> bool {
 
 fn findings(root: &Path) -> Vec<String> {
     let mut found = layers::check(root);
-    found.extend(sources::check(root));
+    match sources::tracked(root) {
+        Ok(files) => found.extend(sources::check(root, &files)),
+        Err(message) => found.push(message),
+    }
+    found.extend(purity::check(root));
+    match circles::standings(root) {
+        Ok(standings) => found.extend(circles::check(&standings)),
+        Err(message) => found.push(message),
+    }
     found
 }
 

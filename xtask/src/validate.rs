@@ -26,7 +26,7 @@ struct Optional {
 const PROMTOOL: &[&str] = &["promtool", "--version"];
 const PROMTOOL_REMEDY: &str = "promtool comes with Prometheus";
 
-const OPTIONAL: [Optional; 8] = [
+const OPTIONAL: [Optional; 9] = [
     Optional {
         name: "Prometheus configuration",
         needs: PROMTOOL,
@@ -101,6 +101,12 @@ const OPTIONAL: [Optional; 8] = [
         command: &["python3", "tests/kubernetes_manifests.py"],
     },
     Optional {
+        name: "book",
+        needs: &["mdbook", "--version"],
+        remedy: "`cargo install mdbook` brings it",
+        command: &["mdbook", "build", "docs"],
+    },
+    Optional {
         name: "licences",
         needs: &["cargo-deny", "--version"],
         remedy: "`cargo install --locked cargo-deny` brings it",
@@ -108,8 +114,9 @@ const OPTIONAL: [Optional; 8] = [
     },
 ];
 
-/// Steps that even CI goes without, because nothing that it can reach brings their program.
-const NOT_IN_CI: [&str; 1] = ["compose file, v2"];
+/// Steps that even CI goes without: nothing that it can reach brings their program, or not in reasonable
+/// time (docs/decisions/0021).
+const NOT_IN_CI: [&str; 2] = ["compose file, v2", "book"];
 
 /// Every interleaving on the retry budget and the breaker's state.
 const LOOM: &[&str] = &[
@@ -144,13 +151,10 @@ pub fn run(root: &Path, arguments: &Arguments) -> bool {
             "docs",
             vec!["cargo", "doc", "--workspace", "--no-deps", "--quiet"],
         ),
-        (
-            "fleet file",
-            vec!["cargo", "run", "--quiet", "--", "check", "detectors.yaml"],
-        ),
         ("CI script", vec!["bash", "-n", ".ci/run"]),
         ("smoke script", vec!["bash", "-n", "tests/compose_smoke.sh"]),
         ("API script", vec!["bash", "-n", "tests/schemathesis.sh"]),
+        ("suites script", vec!["bash", "-n", "tests/all_suites.sh"]),
     ];
     let mut sound = true;
     for step in &OPTIONAL {
@@ -169,6 +173,7 @@ pub fn run(root: &Path, arguments: &Arguments) -> bool {
     sound &= report("dashboards", || crate::dashboards::run(root, &form));
     sound &= report("workflows", || crate::workflows::run(root));
     sound &= report("reference pages", || crate::reference::is_fresh(root));
+    sound &= report("requirements", || crate::seeds::are_held(root));
     for (name, command) in &steps {
         sound &= report(name, || execute(root, command));
     }

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use clap::Parser;
+
 const FOLDER: &str = "docs/workflows";
 
 /// Prints what is wrong with the workflows under `root`; whether nothing is.
@@ -53,9 +55,18 @@ fn fault(root: &Path, command: &str) -> Option<String> {
     let words: Vec<&str> = command.split_whitespace().collect();
     match words.as_slice() {
         ["docker", "compose", "-f", file, rest @ ..] => compose(root, file, rest),
+        ["docker", "build", ..] if root.join("Dockerfile").is_file() => None,
+        ["cargo", "xtask", ..] => xtask(&words[1..]),
         [script, ..] if root.join(script).is_file() => None,
-        _ => Some("neither docker compose nor a script of this repository".to_owned()),
+        _ => Some("neither docker, nor a task or script of this repository".to_owned()),
     }
+}
+
+/// Of `xtask TASK [OPTIONS]`: there is such a task, with such options.
+fn xtask(words: &[&str]) -> Option<String> {
+    let refused = crate::Task::try_parse_from(words).err()?;
+    let reason = refused.to_string();
+    Some(reason.lines().next().unwrap_or_default().to_owned())
 }
 
 /// Of `docker compose -f FILE COMMAND [OPTIONS] [SERVICES]`: file and services are there.
@@ -121,6 +132,8 @@ mod tests {
                 "no service lode",
             ),
             ("tests/none.sh", "neither"),
+            ("cargo xtask dits", "unrecognized subcommand"),
+            ("cargo xtask dist --non", "unexpected argument"),
             ("docker compose -f 'x up", "cannot read"),
             ("|", "one line"),
         ] {
@@ -129,5 +142,6 @@ mod tests {
         }
         let sound = format!("docker compose -f {file} run --rm -e A=1 drill drill /tests/x.yaml");
         assert_eq!(fault(&root(), &sound), None);
+        assert_eq!(fault(&root(), "cargo xtask dist --out files"), None);
     }
 }

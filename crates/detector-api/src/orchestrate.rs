@@ -104,7 +104,8 @@ pub struct OrchestrateResponse {
     /// Why the verdict is what it is; empty only for a pass with nothing to say.
     pub verdict_reasons: Vec<String>,
     pub timeline: Vec<DetectorTimeline>,
-    /// On a partial answer: posting it runs only what was missing.
+    /// On a partial answer: posting it runs only what was missing. Absent where the answer is too
+    /// large to be kept for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume_token: Option<String>,
     /// RFC 3339.

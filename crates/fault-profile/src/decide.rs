@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use live_config::Invalid;
+
 use crate::behaviour::Behaviour;
 use crate::correlation::Step;
 use crate::draw::{Purpose, Root};
 use crate::failure::Failure;
 use crate::profile::{Accuracy, Profile};
 use crate::states::is_bad;
-use crate::timeline::{Invalid, Timeline};
+use crate::timeline::Timeline;
 
 /// What a request is known by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

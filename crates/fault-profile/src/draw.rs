@@ -37,6 +37,19 @@ pub enum Purpose {
     State = 9,
     Accuracy = 10,
     Content = 11,
+    /// A simulated request's visit to a component.
+    Visit = 12,
+    Cpu = 13,
+    Disk = 14,
+    Network = 15,
+    /// Which of several ways a request takes.
+    Choice = 16,
+    /// Which instance serves a visit.
+    Balance = 17,
+    /// Which entry of a store or cache is meant.
+    Key = 18,
+    /// Generated identifiers.
+    Identity = 19,
 }
 
 /// The hash of everything absorbed so far.
@@ -129,6 +142,34 @@ mod tests {
             16424162828648725124,
         ];
         assert_eq!(words, recorded, "a recorded seed would mean something else");
+    }
+
+    #[test]
+    fn the_number_of_a_purpose_never_changes() {
+        use Purpose::*;
+        let known = [
+            Coin,
+            Kind,
+            Latency,
+            Service,
+            Connection,
+            StickyKey,
+            GroupMember,
+            GroupCoin,
+            State,
+            Accuracy,
+            Content,
+            Visit,
+            Cpu,
+            Disk,
+            Network,
+            Choice,
+            Balance,
+            Key,
+            Identity,
+        ];
+        let numbers: Vec<u64> = known.iter().map(|purpose| *purpose as u64).collect();
+        assert_eq!(numbers, (1..=19).collect::<Vec<u64>>());
     }
 
     #[test]

@@ -245,7 +245,7 @@ impl Failure {
             Self::WrongContentType { content_type }
                 if content_type.bytes().any(|b| !(32..127).contains(&b)) =>
             {
-                check.fault("wrong_content_type.content_type", "is no header value");
+                check.fault("wrong_content_type.content_type", "is not a header value");
             }
             _ => {}
         }

@@ -126,6 +126,11 @@ impl Default for Latency {
 const MAX_DEPTH: usize = 8;
 
 impl Latency {
+    /// Adds every fault of the distribution as (path relative to it, message with a hint).
+    pub fn validate(&self, faults: &mut Vec<(String, String)>) {
+        self.check(&mut Check::new(faults));
+    }
+
     pub(crate) fn check(&self, check: &mut Check<'_>) {
         self.check_depth(check, 0);
     }

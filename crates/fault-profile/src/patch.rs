@@ -1,41 +1,11 @@
-//! Merge patches on profiles.
+//! Changing profiles in their written form.
 
 use serde_json::Value;
 
-/// Fields that hold a choice: one key names the variant, below it are its settings.
-const CHOICES: [&str; 8] = [
+/// Fields of a profile that hold a choice, for [`live_config::merge()`].
+pub const CHOICES: [&str; 8] = [
     "latency", "service", "overflow", "by", "tail", "at", "kind", "curve",
 ];
-
-/// JSON Merge Patch (RFC 7396), but a choice is replaced as a whole when the patch names another
-/// variant: `{latency: {constant: {ms: 5}}}` on a uniform latency makes it constant, where plain
-/// merging would leave both keys.
-pub fn merge(base: &mut Value, patch: &Value) {
-    let Value::Object(patch) = patch else {
-        *base = patch.clone();
-        return;
-    };
-    if !base.is_object() {
-        *base = Value::Object(serde_json::Map::new());
-    }
-    let Value::Object(base) = base else { return };
-    for (name, change) in patch {
-        match base.get_mut(name) {
-            _ if change.is_null() => {
-                base.shift_remove(name);
-            }
-            Some(old) if CHOICES.contains(&name.as_str()) && other_variant(old, change) => {
-                *old = change.clone();
-            }
-            Some(old) => merge(old, change),
-            None => {
-                let mut new = Value::Null;
-                merge(&mut new, change);
-                base.insert(name.clone(), new);
-            }
-        }
-    }
-}
 
 /// Sets the number at a path such as `latency.mixture.parts[1].weight` or, the same,
 /// `latency.mixture.parts.1.weight`, rounded where whole numbers belong. False: there is no number.
@@ -63,39 +33,10 @@ pub(crate) fn set_number(value: &mut Value, path: &str, number: f64) -> bool {
     true
 }
 
-fn other_variant(old: &Value, new: &Value) -> bool {
-    match (old.as_object(), new.as_object()) {
-        (Some(old), Some(new)) => !new.keys().all(|name| old.contains_key(name)),
-        _ => true,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
-
-    fn check(base: Value, patch: Value, expected: Value) {
-        let mut merged = base;
-        merge(&mut merged, &patch);
-        assert_eq!(merged, expected);
-    }
-
-    #[test]
-    fn values_are_replaced_nulls_remove_and_objects_merge() {
-        check(
-            json!({"a": 1, "b": 2}),
-            json!({"a": 3}),
-            json!({"a": 3, "b": 2}),
-        );
-        check(json!({"a": 1, "b": 2}), json!({"b": null}), json!({"a": 1}));
-        check(
-            json!({"a": {"b": 1}}),
-            json!({"a": {"c": 2}}),
-            json!({"a": {"b": 1, "c": 2}}),
-        );
-        check(json!({"a": [1, 2]}), json!({"a": [3]}), json!({"a": [3]}));
-    }
 
     #[test]
     fn numbers_are_set_where_numbers_are_and_whole_ones_stay_whole() {
@@ -125,20 +66,5 @@ mod tests {
                 None => assert_eq!(value, base, "{path}"),
             }
         }
-    }
-
-    #[test]
-    fn another_variant_replaces_a_choice_and_the_same_one_merges() {
-        let uniform = json!({"latency": {"uniform": {"min_ms": 1, "max_ms": 2}}});
-        check(
-            uniform.clone(),
-            json!({"latency": {"constant": {"ms": 5}}}),
-            json!({"latency": {"constant": {"ms": 5}}}),
-        );
-        check(
-            uniform,
-            json!({"latency": {"uniform": {"max_ms": 9}}}),
-            json!({"latency": {"uniform": {"min_ms": 1, "max_ms": 9}}}),
-        );
     }
 }

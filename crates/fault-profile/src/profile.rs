@@ -115,14 +115,6 @@ impl Profile {
         self.failures.clone()
     }
 
-    /// Adds every fault of the profile as (path relative to it, message with a hint), those that
-    /// only its schedule brings about included.
-    pub fn validate(&self, faults: &mut Vec<(String, String)>) {
-        if let Err(invalid) = crate::timeline::Timeline::compile(self) {
-            faults.extend(invalid.faults);
-        }
-    }
-
     /// The faults of the profile as it stands, its stages not applied.
     pub(crate) fn validate_fields(&self, faults: &mut Vec<(String, String)>) {
         let mut check = Check::new(faults);

@@ -89,7 +89,7 @@ impl QueueConfig {
             Overflow::Reject { status } if !(400..=599).contains(&status) => {
                 check.fault(
                     "overflow.reject.status",
-                    format!("{status} is no error (400 to 599)"),
+                    format!("{status} is not an error status (400 to 599)"),
                 );
             }
             Overflow::Slow { after_ms } => check.ms("overflow.slow.after_ms", after_ms),

@@ -33,6 +33,11 @@ pub enum Scope {
 }
 
 impl RateLimit {
+    /// Adds every fault of the limit as (path relative to it, message with a hint).
+    pub fn validate(&self, faults: &mut Vec<(String, String)>) {
+        self.check(&mut Check::new(faults));
+    }
+
     pub(crate) fn check(&self, check: &mut Check<'_>) {
         check.positive("rate_per_s", self.rate_per_s);
         if self.burst == 0 {

@@ -3,25 +3,33 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use live_config::{Invalid, merge};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::behaviour::Behaviour;
-use crate::patch::{merge, set_number};
+use crate::patch::{CHOICES, set_number};
 use crate::profile::Profile;
 use crate::schedule::{Curve, Ramp, Schedule, Stage};
-
-/// Everything that is wrong with a profile.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}", self.faults.iter().map(|(path, message)| format!("{path}: {message}")).collect::<Vec<_>>().join("; "))]
-pub struct Invalid {
-    /// (path relative to the profile, message with a hint)
-    pub faults: Vec<(String, String)>,
-}
 
 const MAX_SEGMENTS: usize = 10_000;
 /// Stages for some keys only that may be active at the same time; each doubles the variants.
 const MAX_PARTIAL: usize = 4;
+
+/// Here and not beside the profile, which need not know what it compiles to.
+impl Profile {
+    /// Adds every fault of the profile as (path relative to it, message with a hint), those that
+    /// only its schedule brings about included.
+    pub fn validate(&self, faults: &mut Vec<(String, String)>) {
+        if let Err(invalid) = Timeline::compile(self) {
+            let pairs = invalid
+                .errors
+                .into_iter()
+                .map(|error| (error.path, error.message));
+            faults.extend(pairs);
+        }
+    }
+}
 
 /// The whole course of a profile: what holds from when to when.
 #[derive(Debug, Clone)]
@@ -52,13 +60,11 @@ impl Timeline {
         let mut faults = Vec::new();
         profile.validate_fields(&mut faults);
         if !faults.is_empty() {
-            return Err(Invalid { faults });
+            return Err(faults.into());
         }
         Compiler::new(profile)
             .compile()
-            .map_err(|(path, message)| Invalid {
-                faults: vec![(format!("schedule.{path}"), message)],
-            })
+            .map_err(|(path, message)| Invalid::one(format!("schedule.{path}"), message))
     }
 
     /// The behaviour at a time. `sticky` gives the key's place in [0, 1) and is asked only when
@@ -156,7 +162,7 @@ struct Layer<'a> {
 impl Layer<'_> {
     fn apply(&self, value: &mut Value) {
         if !self.set.is_null() {
-            merge(value, self.set);
+            merge(value, self.set, &CHOICES);
             // As the profile writes itself, every setting is there and shows whether it is whole.
             if !self.numbers.is_empty()
                 && let Ok(profile) = read(value, self.stage)
@@ -169,7 +175,7 @@ impl Layer<'_> {
                 // It belongs to another variant, which takes the place of what is there.
                 let names = parameter.rsplit('.');
                 let nested = names.fold(json!(number), |inner, name| json!({ name: inner }));
-                merge(value, &nested);
+                merge(value, &nested, &CHOICES);
             }
         }
     }

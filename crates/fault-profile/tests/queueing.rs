@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fault_profile::Latency;
 use fault_profile::draw::{Draws, Purpose, Root};
-use fault_profile::line::{Admission, Job, Line, Start};
+use fault_profile::job_queue::{Admission, Job, JobQueue, Start};
 use fault_profile::queue::{Batching, Discipline, Overflow, QueueConfig};
 use fault_profile::rate_limit::{RateLimit, Scope, TokenBucket};
 use fault_profile::sampler::Sampler;
@@ -41,7 +41,7 @@ fn simulate(config: &QueueConfig, load: f64, arrivals: u64) -> Observed {
     });
     let service = Sampler::new(&config.service);
     let mut draws: Draws = Root::new(11).draws(Purpose::Service);
-    let mut line = Line::new(config);
+    let mut line = JobQueue::new(config);
     let mut arrived = Vec::new();
     let (mut now_ms, mut blocked, mut started) = (0.0, 0u64, Vec::new());
     for ticket in 0..arrivals {
@@ -128,7 +128,7 @@ fn without_a_queue_blocking_is_erlang_b_whatever_the_service() {
 }
 
 fn starts(config: &QueueConfig, arrivals_ms: &[u64]) -> Vec<(u64, u64, u32)> {
-    let mut line = Line::new(config);
+    let mut line = JobQueue::new(config);
     let mut started = Vec::new();
     let service = Sampler::new(&config.service).draw(&mut Root::new(0).draws(Purpose::Service));
     for (ticket, at_ms) in arrivals_ms.iter().enumerate() {
@@ -182,7 +182,7 @@ fn a_batch_starts_when_it_is_full_or_its_time_is_over() {
 #[test]
 fn a_job_that_leaves_takes_no_worker() {
     let config = config(1, 10, Latency::Constant { ms: SERVICE_MS });
-    let mut line = Line::new(&config);
+    let mut line = JobQueue::new(&config);
     let mut started = Vec::new();
     for ticket in 0..3 {
         let job = Job {

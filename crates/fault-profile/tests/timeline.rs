@@ -310,7 +310,10 @@ fn a_stage_that_makes_nonsense_is_named() {
         let profile: Profile =
             serde_json::from_value(json!({"schedule": {"stages": [stage]}})).expect("parses");
         let invalid = Timeline::compile(&profile).expect_err("is refused");
-        assert!(invalid.faults[0].0.starts_with(path), "{path}: {invalid}");
+        assert!(
+            invalid.errors[0].path.starts_with(path),
+            "{path}: {invalid}"
+        );
     }
 }
 

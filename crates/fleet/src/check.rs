@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 
 use detector_api::scope;
+use live_config::ConfigErrors;
 
 use crate::config::{Auth, Detector, Fleet, Orchestration, PerformanceTargets};
-use crate::fault::Faults;
+use crate::endpoint::Endpoint;
 use crate::secret::{SecretUrl, StoreKeys};
 
 /// Adds a fault for everything in `fleet` that is well-formed and still makes no sense.
-pub(crate) fn check(fleet: &Fleet, faults: &mut Faults) {
+pub(crate) fn check(fleet: &Fleet, faults: &mut ConfigErrors) {
     check_orchestration(&fleet.orchestration, faults);
     check_auth(&fleet.orchestration.auth, faults);
     check_targets(&fleet.performance_targets, faults);
@@ -23,7 +24,7 @@ pub(crate) fn check(fleet: &Fleet, faults: &mut Faults) {
     check_ports(fleet, faults);
 }
 
-fn check_orchestration(settings: &Orchestration, faults: &mut Faults) {
+fn check_orchestration(settings: &Orchestration, faults: &mut ConfigErrors) {
     let path = |field: &str| format!("orchestration.{field}");
     for (field, value) in [
         ("default_timeout_ms", settings.default_timeout_ms),
@@ -33,6 +34,8 @@ fn check_orchestration(settings: &Orchestration, faults: &mut Faults) {
         ("cache.ttl_ms", settings.cache.ttl_ms),
         ("health.interval_ms", settings.health.interval_ms),
         ("health.timeout_ms", settings.health.timeout_ms),
+        ("connections.idle_ms", settings.connections.idle_ms),
+        ("connections.max_age_ms", settings.connections.max_age_ms),
     ] {
         if value == 0 {
             faults.add(path(field), "is 0; use at least 1 (milliseconds)");
@@ -69,17 +72,35 @@ fn check_orchestration(settings: &Orchestration, faults: &mut Faults) {
 }
 
 /// The message does not repeat the URL: it may hold a password.
-fn check_redis(path: &str, url: &SecretUrl, faults: &mut Faults) {
-    let rest = url.reveal().strip_prefix("redis://");
-    let host = rest.map(|rest| rest.rsplit_once('@').map_or(rest, |(_, host)| host));
-    if host.is_none_or(|host| host.is_empty() || host.starts_with([':', '/'])) {
+fn check_redis(path: &str, url: &SecretUrl, faults: &mut ConfigErrors) {
+    if !is_redis_url(url.reveal()) {
         faults.add(path, "use redis://[user:password@]host:port[/database]");
     }
 }
 
-fn check_auth(auth: &Auth, faults: &mut Faults) {
+/// `redis://[user:password@]host[:port][/database][?options]`.
+fn is_redis_url(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix("redis://") else {
+        return false;
+    };
+    let (authority, behind) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    let database = behind.split(['?', '#']).next().unwrap_or_default();
+    let database = database.strip_prefix('/').unwrap_or_default();
+    // The rest of it is as that of an endpoint.
+    Endpoint::parse(&format!("http://{host}/")).is_ok_and(|read| read.port > 0)
+        && !text.contains(|c: char| c.is_whitespace() || c.is_control())
+        && (database.is_empty() || database.parse::<u32>().is_ok())
+}
+
+fn check_auth(auth: &Auth, faults: &mut ConfigErrors) {
     if http::HeaderName::try_from(auth.header.as_str()).is_err() {
-        faults.add("orchestration.auth.header", "is no HTTP header name");
+        faults.add(
+            "orchestration.auth.header",
+            "is not the name of an HTTP header",
+        );
     }
     check_scopes("orchestration.auth.anonymous", &auth.anonymous, faults);
     for (index, key) in auth.keys.iter().enumerate() {
@@ -89,39 +110,39 @@ fn check_auth(auth: &Auth, faults: &mut Faults) {
             let hint = "must be 64 hexadecimal digits, as `printf %s KEY | sha256sum` prints";
             faults.add(format!("{path}.sha256"), hint);
         }
-        if key.tenant.is_empty() || key.tenant.len() > 64 {
+        if !(1..=64).contains(&key.tenant.chars().count()) {
             faults.add(format!("{path}.tenant"), "must have 1 to 64 characters");
         }
     }
 }
 
-fn check_scopes(path: &str, scopes: &[String], faults: &mut Faults) {
+fn check_scopes(path: &str, scopes: &[String], faults: &mut ConfigErrors) {
     for (index, given) in scopes.iter().enumerate() {
         if !scope::ALL.contains(&given.as_str()) {
             let known = scope::ALL.join(", ");
             faults.add(
                 format!("{path}[{index}]"),
-                format!("is no scope; use {known}"),
+                format!("is not a scope; use {known}"),
             );
         }
     }
 }
 
-fn check_targets(targets: &PerformanceTargets, faults: &mut Faults) {
+fn check_targets(targets: &PerformanceTargets, faults: &mut ConfigErrors) {
     share(
         "performance_targets.success_rate",
         targets.success_rate,
         faults,
     );
-    if targets.throughput_rps.is_nan() || targets.throughput_rps < 0.0 {
-        faults.add("performance_targets.throughput_rps", "must not be negative");
+    if !targets.throughput_rps.is_finite() || targets.throughput_rps < 0.0 {
+        let hint = "use requests per second, 0 for no target";
+        faults.add("performance_targets.throughput_rps", hint);
     }
 }
 
-fn check_detector(path: &str, name: &str, detector: &Detector, faults: &mut Faults) {
-    let usable = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if name.is_empty() || name.len() > 64 || !name.chars().all(usable) {
-        faults.add(path, "a name has 1 to 64 letters, digits, `-`, `_` or `.`");
+fn check_detector(path: &str, name: &str, detector: &Detector, faults: &mut ConfigErrors) {
+    if !is_name(name) {
+        faults.add(path, NO_NAME);
     }
     check_endpoint(&format!("{path}.endpoint"), &detector.endpoint, faults);
     for (index, endpoint) in detector.endpoints.iter().enumerate() {
@@ -139,11 +160,16 @@ fn check_detector(path: &str, name: &str, detector: &Detector, faults: &mut Faul
             "use at most 10; more only feeds an outage",
         );
     }
-    if !detector.health_check_path.starts_with('/') {
-        faults.add(format!("{path}.health_check_path"), "must start with `/`");
+    if !is_path(&detector.health_check_path) {
+        faults.add(format!("{path}.health_check_path"), NO_PATH);
     }
     if !(detector.weight.is_finite() && detector.weight > 0.0) {
         faults.add(format!("{path}.weight"), "must be a number above 0");
+    }
+    if detector.required && detector.shadow_of.is_some() {
+        let hint = "a shadow's answer goes into metrics alone, so nothing can require it; remove \
+                    `required` or `shadow_of`";
+        faults.add(format!("{path}.required"), hint);
     }
     if detector.max_in_flight == 0 {
         faults.add(format!("{path}.max_in_flight"), "must be at least 1");
@@ -165,41 +191,60 @@ fn check_detector(path: &str, name: &str, detector: &Detector, faults: &mut Faul
     faults.add_below(&format!("{path}.listener"), part);
 }
 
-fn check_endpoint(path: &str, endpoint: &str, faults: &mut Faults) {
-    let problem = match endpoint.parse::<http::Uri>() {
-        Err(error) => format!("`{endpoint}` is no URL: {error}"),
-        Ok(uri) if !matches!(uri.scheme_str(), Some("http" | "https")) => {
-            format!("`{endpoint}` must start with http:// or https://")
-        }
-        Ok(uri) if uri.host().is_none_or(str::is_empty) => format!("`{endpoint}` names no host"),
-        Ok(_) => return,
-    };
-    faults.add(path, problem);
+/// What a name is told that cannot be one.
+pub const NO_NAME: &str = "a name has 1 to 128 letters (a to z), digits, `-`, `_` or `.`";
+const MOST_NAME_CHARS: usize = 128;
+
+/// Whether a detector may be called so, as its name or an alias.
+pub fn is_name(text: &str) -> bool {
+    let usable = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    (1..=MOST_NAME_CHARS).contains(&text.len()) && text.chars().all(usable)
 }
 
-fn check_names(fleet: &Fleet, faults: &mut Faults) {
+/// What a path that cannot be asked for is told.
+pub const NO_PATH: &str =
+    "must start with `/` and have neither blanks nor `#`; write those as %20 and %23";
+
+/// Whether a request can ask for this path, with a query or without. What follows a `#` would never
+/// be sent.
+pub fn is_path(text: &str) -> bool {
+    text.starts_with('/') && !text.contains('#') && text.parse::<http::uri::PathAndQuery>().is_ok()
+}
+
+fn check_endpoint(path: &str, endpoint: &str, faults: &mut ConfigErrors) {
+    if let Err(problem) = Endpoint::parse(endpoint) {
+        faults.add(path, problem);
+    }
+}
+
+fn check_names(fleet: &Fleet, faults: &mut ConfigErrors) {
     let mut owner: HashMap<&str, &str> = fleet.detectors.keys().map(|n| (&**n, &**n)).collect();
     for (name, detector) in &fleet.detectors {
         if let Some(live) = &detector.shadow_of {
             let path = format!("detectors.{name}.shadow_of");
-            match fleet.detectors.get(live) {
+            let called =
+                |(own, it): &(&String, &Detector)| *own == live || it.aliases.contains(live);
+            match fleet.detectors.iter().find(called) {
                 None => faults.add(path, format!("no detector is called `{live}`")),
-                Some(other) if other.shadow_of.is_some() || live == name => {
-                    faults.add(path, format!("`{live}` is no live detector"));
+                Some((own, other)) if other.shadow_of.is_some() || own == name => {
+                    faults.add(path, format!("`{live}` is not a live detector"));
                 }
                 Some(_) => {}
             }
         }
         for (index, alias) in detector.aliases.iter().enumerate() {
+            let path = format!("detectors.{name}.aliases[{index}]");
+            if !is_name(alias) {
+                faults.add(path.clone(), NO_NAME);
+            }
             if let Some(other) = owner.insert(alias, name) {
-                let path = format!("detectors.{name}.aliases[{index}]");
                 faults.add(path, format!("`{alias}` already stands for `{other}`"));
             }
         }
     }
 }
 
-fn check_ports(fleet: &Fleet, faults: &mut Faults) {
+fn check_ports(fleet: &Fleet, faults: &mut ConfigErrors) {
     let mut taken: HashMap<(String, u16), &str> = HashMap::new();
     for (name, detector) in &fleet.detectors {
         let Some(authority) = detector.authority() else {
@@ -216,11 +261,73 @@ fn check_ports(fleet: &Fleet, faults: &mut Faults) {
     }
 }
 
-fn share(path: &str, value: f64, faults: &mut Faults) {
+fn share(path: &str, value: f64, faults: &mut ConfigErrors) {
     if !(0.0..=1.0).contains(&value) {
         faults.add(
             path,
-            format!("{value} is no share; use a number from 0 to 1"),
+            format!("{value} is not a share; use a number from 0 to 1"),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_name, is_path, is_redis_url};
+
+    #[test]
+    fn a_name_is_a_word() {
+        for (name, usable) in [
+            ("mock-detector.v2_1", true),
+            ("", false),
+            ("b c", false),
+            ("ä", false),
+            ("a/b", false),
+            ("a\n", false),
+        ] {
+            assert_eq!(is_name(name), usable, "{name:?}");
+        }
+        assert!(is_name(&"x".repeat(128)) && !is_name(&"x".repeat(129)));
+    }
+
+    #[test]
+    fn a_redis_url_can_be_connected_to() {
+        for (url, usable) in [
+            ("redis://127.0.0.1:6379", true),
+            ("redis://h", true),
+            ("redis://user:p@ss@h:1/0", true),
+            ("redis://:secret@[::1]:6379/12?protocol=resp3", true),
+            ("redis://:secret@bad host:port", false),
+            ("redis://h:port", false),
+            ("redis://h:99999", false),
+            ("redis://h:0", false),
+            ("redis://h:1/first", false),
+            ("redis://h :1", false),
+            ("redis://", false),
+            ("redis://:6379", false),
+            ("http://h:1", false),
+            ("h:1", false),
+        ] {
+            assert_eq!(is_redis_url(url), usable, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_path_can_be_asked_for() {
+        for (path, usable) in [
+            ("/", true),
+            ("/health?deep=1", true),
+            ("/a%20b", true),
+            ("/a b", false),
+            ("/a\tb", false),
+            ("/a\nb", false),
+            ("/health#deep", false),
+            ("/health?deep=1#now", false),
+            ("/health%23deep", true),
+            ("health", false),
+            ("http://other/health", false),
+            ("", false),
+        ] {
+            assert_eq!(is_path(path), usable, "{path:?}");
+        }
     }
 }

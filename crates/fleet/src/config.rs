@@ -13,6 +13,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::endpoint::Endpoint;
 use crate::rate_limit::RateLimit;
 use crate::secret::{SecretUrl, StoreKeys};
 
@@ -103,6 +104,7 @@ pub struct Orchestration {
     pub overload: Overload,
     pub auth: Auth,
     pub health: Health,
+    pub connections: Connections,
 }
 
 impl Default for Orchestration {
@@ -125,6 +127,7 @@ impl Default for Orchestration {
             overload: Overload::default(),
             auth: Auth::default(),
             health: Health::default(),
+            connections: Connections::default(),
         }
     }
 }
@@ -251,6 +254,28 @@ impl Default for Health {
     }
 }
 
+/// Connections to detectors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Connections {
+    /// How long one is kept that nothing is sent on. Set it below the time after which the
+    /// detectors, and what stands before them, close an idle connection: 5 s is the shortest that
+    /// is common.
+    pub idle_ms: u64,
+    /// How long one is used, up to a fifth less: then a new one is made, so that a name that points
+    /// elsewhere now is heard.
+    pub max_age_ms: u64,
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self {
+            idle_ms: 4_000,
+            max_age_ms: 60_000,
+        }
+    }
+}
+
 /// What a run is judged by.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -258,6 +283,9 @@ pub struct PerformanceTargets {
     pub p95_response_time_ms: u64,
     /// Share of requests that succeed, 0 to 1.
     pub success_rate: f64,
+    /// Requests per second that the service has to keep up with, judged by `sparring test
+    /// throughput`: they arrive at this rate, answered or not, and `success_rate` of them have to be
+    /// answered. 0: no such target.
     pub throughput_rps: f64,
 }
 
@@ -318,7 +346,8 @@ pub struct Detector {
     #[serde(default)]
     pub outlier: resilience::outlier::Config,
     /// What a missing answer does to the verdict: `closed` blocks, `degrade` degrades, `open` is
-    /// only named.
+    /// only named. Content that is too much for the detector (413, or an answer longer than can be
+    /// read) blocks in any case.
     #[serde(default)]
     pub on_failure: OnFailure,
     /// Nobody can stand in for it: a request that names its own detectors asks it as well, a
@@ -351,9 +380,8 @@ impl Detector {
 
     /// Host and port of the endpoint; the fleet was validated, so both are there.
     pub fn authority(&self) -> Option<(String, u16)> {
-        let uri: http::Uri = self.endpoint.parse().ok()?;
-        let host = uri.host()?.to_owned();
-        Some((host, uri.port_u16().unwrap_or(80)))
+        let endpoint = Endpoint::parse(&self.endpoint).ok()?;
+        Some((endpoint.host, endpoint.port))
     }
 }
 

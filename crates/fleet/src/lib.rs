@@ -2,17 +2,19 @@
 
 mod check;
 mod config;
-mod fault;
+mod endpoint;
 mod load;
 mod rate_limit;
-pub mod read;
 mod secret;
+mod source;
 
+pub use check::{NO_NAME, NO_PATH, is_name, is_path};
 pub use config::{
-    ApiKey, Auth, AuthMode, Cache, Detector, Fleet, Health, Orchestration, Overload,
+    ApiKey, Auth, AuthMode, Cache, Connections, Detector, Fleet, Health, Orchestration, Overload,
     PerformanceTargets, Service,
 };
-pub use fault::{Fault, Faults};
-pub use load::{BUILT_IN, LoadError, load};
+pub use endpoint::Endpoint;
+pub use load::{BUILT_IN, LoadError, load, load_again, load_from};
 pub use rate_limit::{Quota, RateLimit};
-pub use secret::{SecretUrl, StoreKeys};
+pub use secret::{SecretUrl, StoreKeys, shown_url};
+pub use source::Source;

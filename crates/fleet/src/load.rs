@@ -4,20 +4,21 @@ use std::path::{Path, PathBuf};
 
 use figment::Figment;
 use figment::providers::{Env, Serialized};
+use live_config::{ConfigError, ConfigErrors, read};
 use serde_json::Value;
 
 use crate::check::check;
 use crate::config::Fleet;
-use crate::fault::{Fault, Faults};
-use crate::read;
+use crate::source::Source;
 
 /// The fleet that is used when no file is given.
 pub const BUILT_IN: &str = include_str!("../../../detectors.yaml");
 
 /// Prefix of variables that override the file: `SPARRING_SERVICE__PORT=9000`.
 const PREFIX: &str = "SPARRING_";
-/// `SPARRING_…` variables that are flags of commands and no part of the fleet.
-const NOT_FLEET: [&str; 2] = ["config", "data_dir"];
+/// Between a section and a key. A variable without it is no setting, whatever its prefix: flags of
+/// commands (`SPARRING_CONFIG`), Kubernetes' service links (`SPARRING_PORT`), scripts' own.
+const SEPARATOR: &str = "__";
 
 /// Why there is no fleet.
 #[derive(Debug, thiserror::Error)]
@@ -28,21 +29,31 @@ pub enum LoadError {
         #[source]
         source: std::io::Error,
     },
-    #[error("{origin} is no valid YAML: {message}")]
+    #[error("{origin} is not valid YAML: {message}")]
     Syntax { origin: String, message: String },
+    #[error(
+        "{origin} {wrong}; a fleet is a mapping with `detectors`, each with its `endpoint`, such as \
+         detectors: {{ one: {{ endpoint: 'http://127.0.0.1:8001/detect' }} }}"
+    )]
+    NoMapping { origin: String, wrong: &'static str },
+    #[error("the variables that begin with SPARRING_ cannot be read: {message}")]
+    Environment { message: String },
     #[error("{origin} has {}:{}", count(faults.len()), list(faults))]
-    Faults { origin: String, faults: Vec<Fault> },
+    Faults {
+        origin: String,
+        faults: Vec<ConfigError>,
+    },
 }
 
 fn count(faults: usize) -> String {
     if faults == 1 {
-        "1 fault".to_owned()
+        "1 error".to_owned()
     } else {
-        format!("{faults} faults")
+        format!("{faults} errors")
     }
 }
 
-fn list(faults: &[Fault]) -> String {
+fn list(faults: &[ConfigError]) -> String {
     faults.iter().map(|fault| format!("\n  {fault}")).collect()
 }
 
@@ -50,59 +61,74 @@ fn list(faults: &[Fault]) -> String {
 /// one. Then come the environment's overrides and `overrides`, dotted paths with their values.
 ///
 /// # Errors
-/// The file cannot be read, is no YAML, or has faults: all of them are in the error.
+/// The file cannot be read, is not YAML, or has errors: all of them are in this one.
 pub fn load(path: Option<&Path>, overrides: &[(String, Value)]) -> Result<Fleet, LoadError> {
-    let (origin, text) = source(path)?;
+    load_from(Source::read(path)?, overrides)
+}
+
+/// Reads a fleet again while it is in use. What is not a regular file any more is not waited for.
+///
+/// # Errors
+/// As [`load`], and it is not a regular file.
+pub fn load_again(path: &Path, overrides: &[(String, Value)]) -> Result<Fleet, LoadError> {
+    load_from(Source::read_again(path)?, overrides)
+}
+
+/// The fleet of a text that was read.
+///
+/// # Errors
+/// It is not YAML, or has errors: all of them are in this one.
+pub fn load_from(source: Source, overrides: &[(String, Value)]) -> Result<Fleet, LoadError> {
+    let Source { origin, text, path } = source;
     let file = yaml(&origin, &text)?;
-    let environment = Env::prefixed(PREFIX).ignore(&NOT_FLEET).split("__");
+    let environment = environment();
     let mut figment = Figment::from(Serialized::defaults(&file)).merge(environment.clone());
     for (key, value) in overrides {
         figment = figment.merge(Serialized::default(key, value));
     }
-    let merged: Value = figment.extract().map_err(|error| LoadError::Syntax {
-        origin: "the environment".to_owned(),
-        message: error.to_string(),
+    let merged: Value = figment.extract().map_err(|error| LoadError::Environment {
+        // Without the place in this program that asked.
+        message: error.kind.to_string(),
     })?;
     let reading = read::repair::<Fleet>(restore_order(&file, merged));
-    let mut faults = Faults::default();
+    let mut faults = ConfigErrors::default();
     if let Some(fleet) = &reading.value {
         check(fleet, &mut faults);
     }
-    let faults = combine(reading.faults, faults.into_vec(), &environment);
+    let faults = combine(reading.errors, faults.into_vec(), &environment);
     match reading.value {
-        Some(fleet) if faults.is_empty() => Ok(Fleet {
-            path: read_from(path),
-            ..fleet
-        }),
+        Some(fleet) if faults.is_empty() => Ok(Fleet { path, ..fleet }),
         _ => Err(LoadError::Faults { origin, faults }),
     }
 }
 
-/// The file that `load` reads, unless the fleet is the built-in one.
-fn read_from(path: Option<&Path>) -> Option<PathBuf> {
-    let default = Path::new("detectors.yaml");
-    path.or_else(|| default.exists().then_some(default))
-        .map(Path::to_owned)
+/// The variables that are settings.
+fn environment() -> Env {
+    Env::prefixed(PREFIX)
+        .filter(|name| is_setting(name.as_str()))
+        .split(SEPARATOR)
 }
 
-fn source(path: Option<&Path>) -> Result<(String, String), LoadError> {
-    let default = Path::new("detectors.yaml");
-    let path = match path {
-        Some(path) => path,
-        None if default.exists() => default,
-        None => return Ok(("the built-in fleet".to_owned(), BUILT_IN.to_owned())),
-    };
-    let text = std::fs::read_to_string(path).map_err(|source| LoadError::Unreadable {
-        path: path.to_owned(),
-        source,
-    })?;
-    Ok((path.display().to_string(), text))
+/// Whether what follows the prefix has the form `SECTION__KEY`.
+fn is_setting(name: &str) -> bool {
+    name.contains(SEPARATOR) && name.split(SEPARATOR).all(|part| !part.is_empty())
 }
 
+/// The mapping that a fleet's file is.
 fn yaml(origin: &str, text: &str) -> Result<Value, LoadError> {
-    serde_saphyr::from_str(text).map_err(|error| LoadError::Syntax {
+    let value = read::yaml(text).map_err(|error| LoadError::Syntax {
         origin: origin.to_owned(),
         message: error.to_string(),
+    })?;
+    let wrong = match &value {
+        Value::Object(_) => return Ok(value),
+        Value::Null => "is empty",
+        Value::Array(_) => "is a list",
+        _ => "is a single value",
+    };
+    Err(LoadError::NoMapping {
+        origin: origin.to_owned(),
+        wrong,
     })
 }
 
@@ -124,23 +150,40 @@ fn restore_order(file: &Value, merged: Value) -> Value {
 
 /// Faults of form and of meaning in one list: a place that was mended is not judged again, and
 /// what came from a variable says so.
-fn combine(form: Vec<Fault>, meaning: Vec<Fault>, environment: &Env) -> Vec<Fault> {
+fn combine(
+    form: Vec<ConfigError>,
+    meaning: Vec<ConfigError>,
+    environment: &Env,
+) -> Vec<ConfigError> {
     let mended: Vec<String> = form.iter().map(|fault| fault.path.clone()).collect();
-    let covers = |path: &String, fault: &Fault| {
+    let covers = |path: &String, fault: &ConfigError| {
         let rest = fault.path.strip_prefix(path.as_str());
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
     };
-    let untouched = |fault: &Fault| !mended.iter().any(|path| covers(path, fault));
+    let untouched = |fault: &ConfigError| !mended.iter().any(|path| covers(path, fault));
     let mut faults = form;
     faults.extend(meaning.into_iter().filter(untouched));
     for fault in &mut faults {
         let variable = environment
             .iter()
-            .find(|(key, _)| fault.path.eq_ignore_ascii_case(key.as_str()))
-            .map(|(key, _)| key.as_str().to_uppercase().replace('.', "__"));
+            .find(|(key, _)| comes_from(fault, key.as_str()))
+            .map(|(key, _)| key.as_str().to_uppercase().replace('.', SEPARATOR));
         fault.source = variable.map(|name| format!("{PREFIX}{name}"));
     }
     faults
+}
+
+/// Whether a fault is in what the variable of this key sets. One whose section does not exist is
+/// reported at the section, which then has nothing but what variables put there; one that goes on
+/// below a single value makes a mapping of that.
+fn comes_from(fault: &ConfigError, key: &str) -> bool {
+    let path = fault.path.as_str();
+    let message = &fault.message;
+    path.eq_ignore_ascii_case(key)
+        || (message.starts_with(read::UNKNOWN_FIELD) || message.starts_with(read::MAPPING_FOUND))
+            && key.len() > path.len()
+            && key.as_bytes()[path.len()] == b'.'
+            && key[..path.len()].eq_ignore_ascii_case(path)
 }
 
 #[cfg(test)]
@@ -169,7 +212,7 @@ mod tests {
         let names: Vec<&str> = fleet.detectors.keys().map(String::as_str).collect();
         let kinds = ["success", "variable", "failing", "timeout", "batch"];
         assert_eq!(names, kinds.map(|kind| format!("mock-detector-{kind}")));
-        let mut faults = Faults::default();
+        let mut faults = ConfigErrors::default();
         check(&fleet, &mut faults);
         assert_eq!(faults.into_vec(), []);
     }
@@ -199,9 +242,78 @@ detectors:
     }
 
     #[test]
+    fn a_file_that_says_nothing_is_told_so_and_not_the_environment() {
+        for (text, said) in [
+            ("", "x.yaml is empty; a fleet is a mapping with `detectors`"),
+            ("# nothing yet\n", "x.yaml is empty"),
+            ("~\n", "x.yaml is empty"),
+            ("- a\n", "x.yaml is a list"),
+            ("hello\n", "x.yaml is a single value"),
+        ] {
+            let source = Source {
+                origin: "x.yaml".to_owned(),
+                text: text.to_owned(),
+                path: None,
+            };
+            let error = load_from(source, &[]).expect_err("no fleet").to_string();
+            assert!(error.starts_with(said), "{text:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn names_and_ports_that_cannot_be_are_faults_with_their_places() {
+        let yaml = r"
+orchestration: { redis_url: 'redis://h:port' }
+detectors:
+  a: { endpoint: 'http://127.0.0.1:99999/x', aliases: ['b c', '', fine] }
+  b: { endpoint: 'http://127.0.0.1:1/', endpoints: ['http://127.0.0.1:65536/'] }
+";
+        assert_eq!(
+            faults(yaml),
+            [
+                "orchestration.redis_url",
+                "detectors.a.endpoint",
+                "detectors.b.endpoints[0]",
+                "detectors.a.aliases[0]",
+                "detectors.a.aliases[1]",
+            ]
+        );
+    }
+
+    #[test]
     fn overrides_win_over_the_file() {
         let fleet = load(None, &[("service.port".to_owned(), json!(9000))]).expect("valid");
         assert_eq!(fleet.service.port, 9000);
+    }
+
+    #[test]
+    fn only_a_section_and_a_key_make_a_setting() {
+        for (name, setting) in [
+            ("SERVICE__PORT", true),
+            ("DETECTORS__A__TIMEOUT_MS", true),
+            ("PORT", false),
+            ("SERVICE_PORT_8000_TCP_ADDR", false),
+            ("CONFIG", false),
+            ("__PORT", false),
+            ("SERVICE__", false),
+            ("A____B", false),
+        ] {
+            assert_eq!(is_setting(name), setting, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_fault_in_a_section_that_only_a_variable_names_comes_from_the_variable() {
+        let unknown = |path| ConfigError::new(path, format!("{}; hint", read::UNKNOWN_FIELD));
+        assert!(comes_from(&unknown("servce"), "servce.port"));
+        assert!(comes_from(&unknown("service.prot"), "service.prot"));
+        assert!(!comes_from(&unknown("serv"), "service.port"));
+        let below = ConfigError::new("service.port", "invalid type: a mapping, expected a number");
+        assert!(comes_from(&below, "service.port.x"));
+        assert!(!comes_from(
+            &ConfigError::new("service", "is not a map"),
+            "service.port"
+        ));
     }
 
     #[test]

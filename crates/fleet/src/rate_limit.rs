@@ -1,9 +1,8 @@
 //! How much each tenant may ask for, as the fleet file says it.
 
 use indexmap::IndexMap;
+use live_config::ConfigErrors;
 use serde::{Deserialize, Serialize};
-
-use crate::fault::Faults;
 
 /// Requests per tenant. The most particular quota counts: the tenant's own, else the default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,7 +47,7 @@ impl Default for RateLimit {
 }
 
 impl RateLimit {
-    pub(crate) fn check(&self, path: &str, faults: &mut Faults) {
+    pub(crate) fn check(&self, path: &str, faults: &mut ConfigErrors) {
         if ![429, 403].contains(&self.legacy_status) {
             faults.add(format!("{path}.legacy_status"), "use 429 or 403");
         }
@@ -69,7 +68,7 @@ impl RateLimit {
 }
 
 impl Quota {
-    fn check(&self, path: &str, faults: &mut Faults) {
+    fn check(&self, path: &str, faults: &mut ConfigErrors) {
         if !(self.rate_per_s.is_finite() && self.rate_per_s > 0.0) {
             faults.add(
                 format!("{path}.rate_per_s"),

@@ -35,6 +35,15 @@ impl SecretUrl {
     }
 }
 
+/// A text that should be a URL, as a message may show it.
+pub fn shown_url(text: &str) -> String {
+    if text.contains('@') {
+        SecretUrl::new(text).redacted()
+    } else {
+        text.to_owned()
+    }
+}
+
 impl fmt::Debug for SecretUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.redacted(), f)
@@ -100,6 +109,17 @@ mod tests {
             !shown.contains("AAEC") && !shown.contains("Hxsc"),
             "{shown}"
         );
+    }
+
+    #[test]
+    fn a_message_shows_a_url_without_its_user() {
+        for (text, shown) in [
+            ("localhost:8001", "localhost:8001"),
+            ("ftp://u:p@h/x", "ftp://***@h/x"),
+            ("u:p@h", "***"),
+        ] {
+            assert_eq!(shown_url(text), shown);
+        }
     }
 
     #[test]

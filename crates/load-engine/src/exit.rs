@@ -1,35 +1,35 @@
 //! Exit codes: part of the interface to CI systems.
 
-/// How a run ended, as the process tells it.
+/// How a run ended, as the exit code of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// All went well.
+    /// Success.
     Success,
     /// A threshold was crossed.
     ThresholdsCrossed,
-    /// `setup` took too long.
+    /// `setup` timed out.
     SetupTimeout,
-    /// `teardown` took too long.
+    /// `teardown` timed out.
     TeardownTimeout,
-    /// Something else took too long.
+    /// Another step timed out.
     Timeout,
-    /// Stopped over the REST API.
+    /// The run was stopped through the REST API.
     StoppedByApi,
-    /// Options or thresholds cannot be used.
+    /// Options or thresholds are invalid.
     InvalidConfig,
-    /// Stopped by a signal.
+    /// The run was stopped by a signal.
     Interrupted,
     /// The REST API cannot start.
     ApiFailed,
     /// The script threw in init code, `setup` or `teardown`.
     ScriptException,
-    /// `exec.test.abort`.
+    /// The script called `exec.test.abort`.
     ScriptAborted,
     /// A defect of the driver.
     Panic,
-    /// `exec.test.fail`.
+    /// The script called `exec.test.fail`.
     MarkedFailed,
-    /// Everything else.
+    /// Any other error.
     Other,
 }
 

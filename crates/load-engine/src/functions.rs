@@ -1,5 +1,4 @@
-//! `setup` and `teardown`, each within its time: as parts of a run, and when they are asked for from
-//! outside.
+//! `setup` and `teardown` with their timeouts, as parts of a run and on external request.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,41 +6,63 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
+use crate::call::{Call, ask};
+use crate::script::{Interrupt, ScriptError};
 use crate::state::RunState;
-use crate::vu::{Interrupt, ScriptError};
-use crate::worker::{Command, PATIENCE, ask};
+use crate::worker::PATIENCE;
 
-/// Why a function did not come to its end.
+/// The reason why a function did not complete.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum FunctionError {
-    /// By its own fault, or it was interrupted.
+pub enum FunctionError {
+    /// It failed, or it was interrupted.
     #[error(transparent)]
     Script(#[from] ScriptError),
-    /// It took too long.
+    /// It timed out.
     #[error("{function}() execution timed out after {} seconds", limit.as_secs())]
     TimedOut {
+        /// Its name.
         function: &'static str,
+        /// Its time limit.
         limit: Duration,
     },
 }
 
-/// How long a function that took too long may take to end.
+/// The time that a function has to end after its timeout.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Runs `setup` on the worker that takes these commands; what it returned is kept.
+/// Runs `setup` on external request and keeps its result; `None` when the run has ended.
+///
+/// # Errors
+/// As [`FunctionError`] says.
+pub async fn run_setup(run: &RunState) -> Option<Result<(), FunctionError>> {
+    let worker = run.functions().await?;
+    let interrupt = run.stopped().child_token();
+    Some(setup(&worker, run, interrupt).await)
+}
+
+/// Runs `teardown` on external request; `None` when the run has ended.
+///
+/// # Errors
+/// As [`FunctionError`] says.
+pub async fn run_teardown(run: &RunState) -> Option<Result<(), FunctionError>> {
+    let worker = run.functions().await?;
+    Some(teardown(&worker, run).await)
+}
+
+/// Runs `setup` on the worker that takes these calls; its result is kept.
 pub(crate) async fn setup(
-    worker: &mpsc::Sender<Command>,
+    worker: &mpsc::Sender<Call>,
     run: &RunState,
     interrupt: Interrupt,
 ) -> Result<(), FunctionError> {
     let token = interrupt.clone();
-    let asked = ask(worker, |reply| Command::Setup {
+    let asked = ask(worker, |reply| Call::Setup {
         interrupt: token,
         reply,
     });
     let limit = run.options().setup_timeout();
     let done = within(asked, limit, &interrupt).await;
-    let done = done.map_err(|TooLong| FunctionError::TimedOut {
+    let done = done.map_err(|TimedOut| FunctionError::TimedOut {
         function: "setup",
         limit,
     })?;
@@ -50,41 +71,41 @@ pub(crate) async fn setup(
     Ok(())
 }
 
-/// Runs `teardown` with what `setup` returned.
+/// Runs `teardown` with the result of `setup`.
 pub(crate) async fn teardown(
-    worker: &mpsc::Sender<Command>,
+    worker: &mpsc::Sender<Call>,
     run: &RunState,
 ) -> Result<(), FunctionError> {
-    // Not a child of the run's: an ended run is cleaned up after.
+    // Not a child of the run's token, since `teardown` also runs after a stopped run.
     let interrupt = Interrupt::new();
     let token = interrupt.clone();
-    let asked = ask(worker, |reply| Command::Teardown {
+    let asked = ask(worker, |reply| Call::Teardown {
         data: run.setup_data(),
         interrupt: token,
         reply,
     });
     let limit = run.options().teardown_timeout();
     let done = within(asked, limit, &interrupt).await;
-    // Without any time it is late, however fast it was.
+    // With a limit of zero it always times out.
     let done = done.and_then(|done| match limit.is_zero() {
-        true => Err(TooLong),
+        true => Err(TimedOut),
         false => Ok(done),
     });
-    let done = done.map_err(|TooLong| FunctionError::TimedOut {
+    let done = done.map_err(|TimedOut| FunctionError::TimedOut {
         function: "teardown",
         limit,
     })?;
     Ok(done.unwrap_or(Ok(()))?)
 }
 
-struct TooLong;
+struct TimedOut;
 
-/// What comes within the limit; `None` when that was interrupted and still does not come.
+/// The result within the limit; `None` when the function was interrupted and still does not return.
 async fn within<T>(
     asked: impl Future<Output = Option<T>>,
     limit: Duration,
     interrupt: &Interrupt,
-) -> Result<Option<T>, TooLong> {
+) -> Result<Option<T>, TimedOut> {
     tokio::pin!(asked);
     tokio::select! {
         biased;
@@ -92,7 +113,7 @@ async fn within<T>(
         () = sleep(limit) => {
             interrupt.cancel();
             let _ = timeout(LAST_WORDS, asked).await; // its samples count
-            Err(TooLong)
+            Err(TimedOut)
         }
         () = interrupt.cancelled() => Ok(timeout(PATIENCE, asked).await.unwrap_or(None)),
     }

@@ -1,4 +1,4 @@
-//! Collects what workers have gathered.
+//! Collects the samples that workers have gathered.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -9,16 +9,16 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::worker::{Command, Worker};
 
-/// Asks workers for what they have gathered. One that is busy answers later; nothing is lost.
+/// Requests for the samples of workers. A busy worker answers later; nothing is lost.
 #[derive(Default)]
 pub struct Gatherer {
-    /// What each worker was asked for and has not handed over, by its place.
+    /// The open request to each worker, by its index.
     asked: Vec<Option<oneshot::Receiver<Delta>>>,
 }
 
 impl Gatherer {
-    /// Asks all workers and takes what comes within `limit`. For each, whether it handed over all that it
-    /// had; one that was left behind is not waited for.
+    /// Asks all workers and takes the answers that arrive within `limit`. Returns for each whether it handed
+    /// over everything; an abandoned worker is not waited for.
     pub(crate) async fn gather(
         &mut self,
         workers: &[&Worker],
@@ -28,7 +28,7 @@ impl Gatherer {
         let deadline = Instant::now() + limit;
         let count = workers.len().max(self.asked.len());
         self.asked.resize_with(count, || None);
-        // Who has not answered the last time is not asked again before he does: he has no room for ever more.
+        // A worker that has not answered the last request is not asked again, since its queue is bounded.
         let mut is_old = Vec::with_capacity(workers.len());
         for (asked, worker) in self.asked.iter_mut().zip(workers) {
             is_old.push(asked.is_some());
@@ -49,14 +49,14 @@ impl Gatherer {
     }
 }
 
-/// Asks a worker; `None` when it cannot be asked.
+/// Sends a request to a worker; `None` when the worker cannot take it.
 async fn ask(worker: &Worker, deadline: Instant) -> Option<oneshot::Receiver<Delta>> {
     let (reply, answer) = oneshot::channel();
     let told = timeout_at(deadline, worker.tell(Command::Flush(reply))).await;
     (told == Ok(true)).then_some(answer)
 }
 
-/// Takes what a worker was asked for; false when it does not come in time.
+/// Takes the answer of a worker; false when it does not arrive in time.
 async fn take(
     asked: &mut Option<oneshot::Receiver<Delta>>,
     worker: &Worker,
@@ -71,7 +71,7 @@ async fn take(
     };
     let Ok(delta) = delta else { return false }; // it comes with the next time
     *asked = None;
-    // Who ends without an answer has been reported by the panic hook.
+    // The panic hook has reported a worker that ended without an answer.
     if let Ok(delta) = delta {
         let mut aggregate = aggregate.lock().unwrap_or_else(PoisonError::into_inner);
         aggregate.absorb(delta);

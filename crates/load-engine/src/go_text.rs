@@ -1,5 +1,5 @@
-//! Numbers and strings as Go's standard library writes them, for formats that are compared line by
-//! line with k6's.
+//! Values as Go's standard library writes and reads them, for formats that are compared line by line with
+//! k6's.
 
 use std::fmt::Write;
 
@@ -10,6 +10,16 @@ use serde_json::Value;
 /// `1e+06`, `1.234567e+06`).
 pub fn push_float_general(out: &mut String, value: f64) {
     push_float(out, value, -4, 6, 2);
+}
+
+/// Reads a boolean as Go's `strconv.ParseBool` does.
+#[must_use]
+pub fn parse_bool(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+        _ => None,
+    }
 }
 
 /// Appends `value` as Go's `encoding/json` does: an exponent below 1e-6 and from 1e21 on.
@@ -103,7 +113,7 @@ pub fn json_text_indented(value: &Value) -> String {
     out
 }
 
-/// The standard library has two escapes that the writer of samples does not have.
+/// The standard library has two escapes that the sample writer lacks.
 fn push_value(out: &mut String, text: &str) {
     if !text.contains(['\x08', '\x0c']) {
         return push_json_string(out, text);
@@ -288,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn json_of_others_is_escaped_for_html() {
+    fn json_of_other_writers_is_escaped_for_html() {
         assert_eq!(
             escape_json("{\"<\":\"a>&\u{2028}\u{2029}é\"}"),
             "{\"\\u003c\":\"a\\u003e\\u0026\\u2028\\u2029é\"}"

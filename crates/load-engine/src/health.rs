@@ -1,109 +1,198 @@
-//! How the driver itself fared: what it measures is only as good as it was on time.
+//! The health of the driver: its measurements are only as accurate as its timing.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// A start that comes so much after its time is late.
+/// A start is late when it is delayed by more than this.
 pub const LATE: Duration = Duration::from_millis(10);
 
-/// An answer that lies here unread for so long is read late.
+/// A start is very late when it is delayed by more than this: it measures nothing of use.
+pub const VERY_LATE: Duration = Duration::from_millis(100);
+
+/// A response is read late when it waits unread for longer than this.
 pub const LATE_READ: Duration = Duration::from_millis(1);
 
-/// Late starts of this share of all planned ones mean that the plan was not kept.
+/// The share of late starts above which the plan was not kept.
 const TOLERATED_SHARE: f64 = 0.01;
 
-/// How often a worker's event loop is looked at.
+/// How often the lag of a worker's event loop is measured.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Counters that all workers share.
 #[derive(Debug, Default)]
 pub struct Health {
-    planned_starts: AtomicU64,
-    late_starts: AtomicU64,
-    latest_start_ns: AtomicU64,
+    starts: Counted,
+    /// Looks at the event loops, while scenarios run.
+    looks: Counted,
+    watching: AtomicBool,
+    /// The greatest lateness of a start or a look since it was last taken.
+    recent_ns: AtomicU64,
     late_reads: AtomicU64,
     latest_read_ns: AtomicU64,
     lag_ns: AtomicU64,
+    without_descriptor: AtomicU64,
+    without_port: AtomicU64,
 }
 
-/// What the counters say.
+/// Counters of planned events.
+#[derive(Debug, Default)]
+struct Counted {
+    all: AtomicU64,
+    late: AtomicU64,
+    very_late: AtomicU64,
+    latest_ns: AtomicU64,
+}
+
+/// Planned events, and how late they were.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Punctuality {
+    pub all: u64,
+    /// More than [`LATE`] after their time.
+    pub late: u64,
+    /// More than [`VERY_LATE`] after their time.
+    pub very_late: u64,
+    /// The greatest lateness.
+    pub latest: Duration,
+}
+
+/// A limit of the driver's machine, not of the service under test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnLimit {
+    /// Open files of the process or the system.
+    Descriptors,
+    /// Local ports for connections to one address.
+    Ports,
+}
+
+/// A snapshot of the counters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct HealthReport {
-    /// Iterations that had a time to start at.
-    pub planned_starts: u64,
-    /// Those that started more than [`LATE`] after it.
-    pub late_starts: u64,
-    /// The greatest lateness.
-    pub latest_start: Duration,
-    /// Answers that were read more than [`LATE_READ`] after they had come; none where the system does not tell.
+    /// Iterations with a planned start.
+    pub starts: Punctuality,
+    /// Looks at the event loops while scenarios ran: one for each tenth of a second of each thread,
+    /// whether or not the loop came to it.
+    pub looks: Punctuality,
+    /// Responses that were read more than [`LATE_READ`] after their arrival; none where the system does not
+    /// report it.
     pub late_reads: u64,
-    /// The greatest lateness of a read. The times of answers are without it.
+    /// The greatest lateness of a read. Response times do not include it.
     pub latest_read: Duration,
-    /// The longest that an event loop kept a timer waiting.
+    /// The greatest delay of a timer by an event loop.
     pub event_loop_lag: Duration,
+    /// Requests that were not sent for lack of a file descriptor.
+    pub without_descriptor: u64,
+    /// Requests that were not sent for lack of a local port.
+    pub without_port: u64,
 }
 
 impl Health {
-    /// Notes that an iteration started so much after its time.
+    /// Records the delay of an iteration's start.
     pub(crate) fn note_start(&self, late: Duration) {
-        self.planned_starts.fetch_add(1, Ordering::Relaxed);
-        if late > LATE {
-            self.late_starts.fetch_add(1, Ordering::Relaxed);
-        }
-        self.latest_start_ns
-            .fetch_max(nanos(late), Ordering::Relaxed);
+        self.starts.note(late);
+        raise(&self.recent_ns, late);
     }
 
-    /// Notes that an answer was read so much after it had come.
+    /// Begins or ends the time in which looks at the event loops are counted. Making users, `setup` and
+    /// `teardown` may keep a thread busy without making any request late.
+    pub(crate) fn watch(&self, watching: bool) {
+        self.watching.store(watching, Ordering::Relaxed);
+    }
+
+    /// Notes that an event loop came so late to a look. The looks that it missed meanwhile count as well: a
+    /// loop that stands still for a second is late for ten of them.
+    fn note_look(&self, late: Duration) {
+        raise(&self.lag_ns, late);
+        if !self.watching.load(Ordering::Relaxed) {
+            return;
+        }
+        raise(&self.recent_ns, late);
+        let mut late = Some(late);
+        while let Some(this) = late {
+            self.looks.note(this);
+            late = this.checked_sub(LOOK_EVERY).filter(|it| !it.is_zero());
+        }
+    }
+
+    /// The greatest lateness of a start or a look since this was last asked.
+    pub fn take_recent(&self) -> Duration {
+        Duration::from_nanos(self.recent_ns.swap(0, Ordering::Relaxed))
+    }
+
+    /// Records the time between a response's arrival and its read.
     pub fn note_read(&self, late: Duration) {
         if late > LATE_READ {
             self.late_reads.fetch_add(1, Ordering::Relaxed);
         }
-        // Nearly always it is not the latest: looking is cheaper than writing what all threads share.
-        let late_ns = nanos(late);
-        if late_ns > self.latest_read_ns.load(Ordering::Relaxed) {
-            self.latest_read_ns.fetch_max(late_ns, Ordering::Relaxed);
-        }
+        raise(&self.latest_read_ns, late);
     }
 
-    /// Looks again and again how late the event loop of the calling task's thread is.
+    /// Records a request that was not sent because of a limit of this machine.
+    pub fn note_own_limit(&self, limit: OwnLimit) {
+        let counter = match limit {
+            OwnLimit::Descriptors => &self.without_descriptor,
+            OwnLimit::Ports => &self.without_port,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Measures repeatedly the lag of the event loop on the calling task's thread.
     pub(crate) async fn watch_event_loop(&self) {
         loop {
             let due = tokio::time::Instant::now() + LOOK_EVERY;
             tokio::time::sleep_until(due).await;
-            self.lag_ns
-                .fetch_max(nanos(due.elapsed()), Ordering::Relaxed);
+            self.note_look(due.elapsed());
         }
     }
 
-    /// What was seen so far.
+    /// The counters so far.
     pub fn report(&self) -> HealthReport {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         HealthReport {
-            planned_starts: read(&self.planned_starts),
-            late_starts: read(&self.late_starts),
-            latest_start: Duration::from_nanos(read(&self.latest_start_ns)),
+            starts: self.starts.read(),
+            looks: self.looks.read(),
             late_reads: read(&self.late_reads),
             latest_read: Duration::from_nanos(read(&self.latest_read_ns)),
             event_loop_lag: Duration::from_nanos(read(&self.lag_ns)),
+            without_descriptor: read(&self.without_descriptor),
+            without_port: read(&self.without_port),
         }
     }
 }
 
 impl HealthReport {
-    /// Why the plan of start times was not kept, if it was not.
+    /// The reason why the planned start times were not kept, if they were not.
     pub fn broken_schedule(&self) -> Option<String> {
-        let tolerated = self.planned_starts as f64 * TOLERATED_SHARE;
-        (self.late_starts as f64 > tolerated).then(|| {
+        let starts = self.starts;
+        let tolerated = starts.all as f64 * TOLERATED_SHARE;
+        (starts.late as f64 > tolerated).then(|| {
             format!(
                 "the schedule was not kept: {} of {} planned iterations started more than {} ms \
                  late, the latest {} ms",
-                self.late_starts,
-                self.planned_starts,
+                starts.late,
+                starts.all,
                 LATE.as_millis(),
-                self.latest_start.as_millis()
+                starts.latest.as_millis()
             )
         })
+    }
+
+    /// Requests that were not sent because of limits of this machine: they count as failed requests but are not
+    /// failures of the service.
+    pub fn own_limits(&self) -> Vec<String> {
+        let lines = [
+            (
+                self.without_descriptor,
+                "the load generator ran out of file descriptors; raise its limit (ulimit -n)",
+            ),
+            (
+                self.without_port,
+                "the load generator had no free local port; widen net.ipv4.ip_local_port_range or \
+                 let connections be used again (with --local-ips: are they this machine's?)",
+            ),
+        ];
+        let hit = lines.into_iter().filter(|(count, _)| *count > 0);
+        hit.map(|(count, why)| format!("{count} requests were not sent: {why}"))
+            .collect()
     }
 
     /// The lines of the summary.
@@ -114,9 +203,9 @@ impl HealthReport {
             "\n    GENERATOR\n{}{} out of {} planned, latest={:.2}ms\n{}{}, latest={:.2}ms\n\
              {}max={:.2}ms\n{}{dropped_samples}\n",
             name("late_starts"),
-            self.late_starts,
-            self.planned_starts,
-            millis(self.latest_start),
+            self.starts.late,
+            self.starts.all,
+            millis(self.starts.latest),
             name("late_reads"),
             self.late_reads,
             millis(self.latest_read),
@@ -124,6 +213,37 @@ impl HealthReport {
             millis(self.event_loop_lag),
             name("dropped_samples"),
         )
+    }
+}
+
+impl Counted {
+    fn note(&self, late: Duration) {
+        self.all.fetch_add(1, Ordering::Relaxed);
+        if late > LATE {
+            self.late.fetch_add(1, Ordering::Relaxed);
+        }
+        if late > VERY_LATE {
+            self.very_late.fetch_add(1, Ordering::Relaxed);
+        }
+        raise(&self.latest_ns, late);
+    }
+
+    fn read(&self) -> Punctuality {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Punctuality {
+            all: read(&self.all),
+            late: read(&self.late),
+            very_late: read(&self.very_late),
+            latest: Duration::from_nanos(read(&self.latest_ns)),
+        }
+    }
+}
+
+/// Nearly always it is not the latest: looking is cheaper than writing what all threads share.
+fn raise(greatest_ns: &AtomicU64, late: Duration) {
+    let late_ns = nanos(late);
+    if late_ns > greatest_ns.load(Ordering::Relaxed) {
+        greatest_ns.fetch_max(late_ns, Ordering::Relaxed);
     }
 }
 
@@ -154,7 +274,23 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_lay_here_for_a_millisecond_was_read_late() {
+    fn local_limits_are_reported_with_their_remedy() {
+        let health = Health::default();
+        assert_eq!(health.report().own_limits(), [""; 0]);
+        for limit in [
+            OwnLimit::Descriptors,
+            OwnLimit::Descriptors,
+            OwnLimit::Ports,
+        ] {
+            health.note_own_limit(limit);
+        }
+        let lines = health.report().own_limits();
+        assert!(lines[0].starts_with("2 requests") && lines[0].contains("ulimit -n"));
+        assert!(lines[1].starts_with("1 requests") && lines[1].contains("no free local port"));
+    }
+
+    #[test]
+    fn a_response_that_waited_for_a_millisecond_was_read_late() {
         let health = Health::default();
         for micros in [0, 1_000, 1_001, 2_500] {
             health.note_read(Duration::from_micros(micros));
@@ -164,6 +300,30 @@ mod tests {
         let line = format!("    {name}: 2, latest=2.50ms\n");
         assert!(text.contains(&line), "{text}");
         assert_eq!(health.report().broken_schedule(), None);
+    }
+
+    #[test]
+    fn a_loop_that_stands_still_is_late_for_every_look_that_it_missed() {
+        let health = Health::default();
+        health.note_look(Duration::from_millis(900));
+        assert_eq!(
+            health.report().looks,
+            Punctuality::default(),
+            "no scenario runs"
+        );
+        assert_eq!(health.report().event_loop_lag, Duration::from_millis(900));
+        health.watch(true);
+        health.note_look(Duration::from_millis(1));
+        health.note_look(Duration::from_millis(350));
+        let looks = health.report().looks;
+        // On time; then 350, 250, 150 and 50 ms late.
+        assert_eq!((looks.all, looks.late, looks.very_late), (5, 4, 3));
+        assert_eq!(looks.latest, Duration::from_millis(350));
+        health.note_start(Duration::from_millis(120));
+        let starts = health.report().starts;
+        assert_eq!((starts.all, starts.late, starts.very_late), (1, 1, 1));
+        assert_eq!(health.take_recent(), Duration::from_millis(350));
+        assert_eq!(health.take_recent(), Duration::ZERO);
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-//! What `inspect` prints: options, and what a run of them needs.
+//! The output of `inspect`: options and the requirements of a run with them.
 
 use serde_json::Value;
 
@@ -7,16 +7,16 @@ use crate::options::{DEFAULT_TREND_STATS, OptionError, Options, derive, duration
 use crate::plan;
 use crate::segment::Segment;
 
-/// The options as the script has them.
+/// The options as the script exports them.
 pub fn options_text(options: &Options) -> String {
     json_text_indented(&options.to_json())
 }
 
-/// The consolidated options (shortcuts still there) with the scenarios that they mean, and what this
-/// part of the test needs: `totalDuration` with all grace periods, and `maxVUs`.
+/// The consolidated options (including shortcuts) with the derived scenarios and the requirements of this part
+/// of the test: `totalDuration` with all grace periods, and `maxVUs`.
 ///
 /// # Errors
-/// When the options contradict each other.
+/// The options contradict each other.
 pub fn requirements_text(options: &Options, segment: &Segment) -> Result<String, OptionError> {
     let mut derived = options.clone();
     derive::scenarios(&mut derived)?;
@@ -32,7 +32,7 @@ pub fn requirements_text(options: &Options, segment: &Segment) -> Result<String,
     Ok(json_text_indented(&value))
 }
 
-/// Consolidated options as k6 writes them into archives: two of them carry their defaults.
+/// Consolidated options as k6 writes them into archives: two of them include their defaults.
 pub fn with_defaults(options: &Options) -> Value {
     let mut options = options.clone();
     options

@@ -1,14 +1,15 @@
-//! Options, scenarios, executors, VU pool and outputs of the load driver.
+//! Options, scenarios, executors and VU pool of the load driver.
 //!
-//! Knows no JavaScript and no HTTP: what a virtual user does stands behind [`Program`] and [`Vu`].
-//! A VU belongs to one worker thread (a current-thread runtime with a `LocalSet`) and is one local
-//! task there; executors decide when it iterates.
+//! Knows no JavaScript and no HTTP: the work of a virtual user is behind [`Program`] and [`Vu`]. A VU belongs
+//! to one worker thread (a current-thread runtime with a `LocalSet`) and is one local task there; executors
+//! decide when it iterates.
 
-pub mod archive;
-mod crew;
+mod activation;
+mod arrivals;
+mod call;
 mod executor;
 mod exit;
-mod functions;
+pub mod functions;
 mod gather;
 pub mod go_text;
 pub mod health;
@@ -16,25 +17,30 @@ pub mod inspect;
 mod job;
 pub mod log;
 pub mod options;
-pub mod output;
 pub mod plan;
 mod pool;
-pub mod rest;
+mod results;
 mod run;
+mod script;
 pub mod segment;
 mod source;
 mod state;
 pub mod summary;
 pub mod thresholds;
+mod together;
 mod vu;
 mod worker;
+mod worker_pool;
+mod workers;
 
-pub use executor::Board;
+pub use activation::{Activation, Iteration, IterationEnd, ScenarioState};
+pub use executor::ScenarioStatus;
 pub use exit::Exit;
 pub use gather::Gatherer;
-pub use run::{Failure, Outcome, Run, SummaryFiles, Workers, boards};
-pub use state::{Asked, Instance, Phase, RunState, TestEnd};
-pub use vu::{
-    Activation, Interrupt, Iteration, IterationEnd, Program, ScenarioState, ScriptError,
-    SummaryFile, Vu, VuContext, VuIds,
-};
+pub use results::{CheckResult, ThresholdResult};
+pub use run::{Failure, Outcome, Run, SummaryFiles, scenario_statuses};
+pub use script::{Interrupt, ScriptError, SummaryFile};
+pub use state::{Instance, Phase, RunControl, RunState, TestEnd};
+pub use together::{Together, TogetherFuture};
+pub use vu::{Program, Vu, VuContext, VuIds};
+pub use workers::Workers;

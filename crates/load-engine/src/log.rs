@@ -1,25 +1,23 @@
-//! Log lines that scripts and the driver cause. How they look is the binary's affair.
-
-pub mod loki;
+//! Log entries of scripts and the driver. The binary formats them.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-/// How important a line is.
+/// The level of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
     /// For the driver's developers.
     Debug,
     /// Normal.
     Info,
-    /// Something is not as it should be.
+    /// A problem that does not fail the run.
     Warn,
-    /// Something failed.
+    /// A failure.
     Error,
 }
 
 impl Level {
-    /// The level of this name, as flags name it.
+    /// The level with this name, as in flags.
     pub fn parse(text: &str) -> Option<Self> {
         match text {
             "debug" | "trace" => Some(Self::Debug),
@@ -41,46 +39,46 @@ impl Level {
     }
 }
 
-/// One line.
+/// One log entry.
 #[derive(Debug, Clone)]
-pub struct Line<'a> {
-    /// How important it is.
+pub struct LogEntry<'a> {
+    /// Its level.
     pub level: Level,
-    /// What happened.
+    /// The message.
     pub message: &'a str,
-    /// Further facts, in order; console output carries `source=console`.
+    /// Further fields, in order; console output has `source=console`.
     pub fields: &'a [(&'a str, &'a str)],
 }
 
-/// What stands in a line instead of a secret.
+/// The replacement of a secret.
 const REDACTED: &str = "***SECRET_REDACTED***";
 
-/// Takes log lines from any thread.
+/// Takes log entries from any thread.
 #[derive(Clone)]
 pub struct Logger {
-    write: Arc<dyn Fn(&Line<'_>) + Send + Sync>,
-    /// What no line may show; all clones know it.
+    write: Arc<dyn Fn(&LogEntry<'_>) + Send + Sync>,
+    /// Texts that must not be logged; shared by all clones.
     secrets: Arc<RwLock<Vec<String>>>,
 }
 
 impl Logger {
-    /// A logger that hands lines to `write`.
-    pub fn new(write: impl Fn(&Line<'_>) + Send + Sync + 'static) -> Self {
+    /// A logger that passes entries to `write`.
+    pub fn new(write: impl Fn(&LogEntry<'_>) + Send + Sync + 'static) -> Self {
         Self {
             write: Arc::new(write),
             secrets: Arc::default(),
         }
     }
 
-    /// A logger that forgets.
+    /// A logger that discards everything.
     pub fn silent() -> Self {
         Self::new(|_| {})
     }
 
-    /// Logs a line.
+    /// Logs an entry.
     pub fn log(&self, level: Level, message: &str, fields: &[(&str, &str)]) {
         if self.secrets().is_empty() {
-            (self.write)(&Line {
+            (self.write)(&LogEntry {
                 level,
                 message,
                 fields,
@@ -90,7 +88,7 @@ impl Logger {
         let values: Vec<String> = fields.iter().map(|(_, value)| self.hide(value)).collect();
         let names = fields.iter().map(|(name, _)| *name);
         let fields: Vec<(&str, &str)> = names.zip(values.iter().map(String::as_str)).collect();
-        (self.write)(&Line {
+        (self.write)(&LogEntry {
             level,
             message: &self.hide(message),
             fields: &fields,
@@ -101,29 +99,29 @@ impl Logger {
         self.secrets.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The text without the secrets that are known, for where it is shown otherwise.
+    /// The text with known secrets replaced, for other outputs than the log.
     pub fn hide(&self, text: &str) -> String {
         let hide = |text: String, secret: &String| text.replace(secret, REDACTED);
         self.secrets().iter().fold(text.to_owned(), hide)
     }
 
-    /// From now on no line shows this text. An empty one changes nothing.
+    /// Replaces this text in all later entries. An empty text changes nothing.
     pub fn redact(&self, secret: &str) {
         let mut secrets = self.secrets.write().unwrap_or_else(PoisonError::into_inner);
         if secret.is_empty() || secrets.iter().any(|known| known == secret) {
             return;
         }
         secrets.push(secret.to_owned());
-        // What contains another secret goes first, or its rest would show.
+        // A secret that contains another one is replaced first, or its rest would remain visible.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     }
 
-    /// Logs a line without fields.
+    /// Logs a warning without fields.
     pub fn warn(&self, message: &str) {
         self.log(Level::Warn, message, &[]);
     }
 
-    /// Logs a line without fields.
+    /// Logs an error without fields.
     pub fn error(&self, message: &str) {
         self.log(Level::Error, message, &[]);
     }
@@ -142,7 +140,7 @@ mod tests {
     use super::{Level, Logger};
 
     #[test]
-    fn no_line_shows_a_secret_once_it_is_known() {
+    fn no_entry_shows_a_secret_once_it_is_known() {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&lines);
         let logger = Logger::new(move |line| {

@@ -1,4 +1,4 @@
-//! What a run will need: pure functions of the options.
+//! The requirements of a run: pure functions of the options.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -15,30 +15,30 @@ pub struct Step {
     pub vus: u64,
 }
 
-/// What the run as a whole needs.
+/// The requirements of the whole run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Needs {
     /// VUs to make before the start.
     pub planned_vus: u64,
-    /// VUs at most, with those that arrival rates may ask for.
+    /// The maximum of VUs, including those that arrival rates may add.
     pub most_vus: u64,
-    /// The longest that it may take.
+    /// The maximum duration.
     pub duration: Duration,
 }
 
-/// What all scenarios together need.
+/// The requirements of all scenarios together.
 pub fn needs(scenarios: &[Scenario], segment: &Segment) -> Needs {
     let stripe = segment.stripe();
     let mut timeline: Vec<(Duration, usize, u64, u64)> = Vec::new();
     for (n, scenario) in in_order(scenarios).into_iter().enumerate() {
         let unplanned = unplanned_vus(scenario, &stripe);
         for (index, step) in scenario_steps(scenario, &stripe).into_iter().enumerate() {
-            // Arrival rates have two steps. A segment may be dealt none of the VUs that the first plans.
+            // Arrival rates have two steps. A segment may get none of the VUs of the first step.
             let extra = if index == 0 { unplanned } else { 0 };
             timeline.push((scenario.start_time() + step.at, n, step.vus, extra));
         }
     }
-    // Stable: of one moment, earlier scenarios step first, and each step counts for itself, as in k6.
+    // A stable sort: at one moment earlier scenarios step first, and each step counts separately, as in k6.
     timeline.sort_by_key(|(at, ..)| *at);
     let mut current = vec![(0, 0); scenarios.len()];
     let (mut planned_vus, mut most_vus) = (0, 0);
@@ -59,7 +59,7 @@ pub fn needs(scenarios: &[Scenario], segment: &Segment) -> Needs {
     }
 }
 
-/// The scenarios as they are shown and planned: by the time they start, then by name.
+/// The scenarios in the order of display and planning: by start time, then by name.
 pub fn in_order(scenarios: &[Scenario]) -> Vec<&Scenario> {
     let mut ordered: Vec<&Scenario> = scenarios.iter().collect();
     ordered.sort_by(|a, b| (a.start_time(), &a.name).cmp(&(b.start_time(), &b.name)));
@@ -114,20 +114,20 @@ fn unplanned_vus(scenario: &Scenario, stripe: &Stripe) -> u64 {
     scale(stripe, most.unwrap_or(planned)).saturating_sub(scale(stripe, planned))
 }
 
-/// How many of `count` belong to this instance; negative counts are none.
+/// The share of `count` of this instance; a negative count is zero.
 pub fn scale(stripe: &Stripe, count: i64) -> u64 {
     stripe.scale(u64::try_from(count).unwrap_or(0))
 }
 
 impl RampingVus {
-    /// How long a VU that is taken away may finish its iteration.
+    /// How long a removed VU may continue its iteration.
     pub fn graceful_ramp_down(&self) -> Duration {
         self.graceful_ramp_down.unwrap_or(DEFAULT_GRACE)
     }
 }
 
-/// When how many VUs shall run, without grace. Within a stage from A to B that takes D: going up, VU
-/// k comes at end − D·(B−k)/(B−A); going down, VU k goes when the line reaches k−1.
+/// The planned numbers of VUs over time, without grace. Within a stage from A to B that takes D: going up, VU k
+/// is added at end − D·(B−k)/(B−A); going down, VU k is removed when the line reaches k−1.
 pub fn ramp_steps(ramp: &RampingVus, stripe: &Stripe) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     for step in all_ramp_steps(ramp, stripe) {
@@ -140,8 +140,8 @@ pub fn ramp_steps(ramp: &RampingVus, stripe: &Stripe) -> Vec<Step> {
     steps
 }
 
-/// The same with what is passed over in no time, when a stage without duration is followed by another
-/// one: nobody runs for it, but it is planned for.
+/// The same, including peaks of no duration, where a stage without duration is followed by another one: no VU
+/// runs for them, but they are planned for.
 fn all_ramp_steps(ramp: &RampingVus, stripe: &Stripe) -> Vec<Step> {
     let mut count = u64::try_from(ramp.start_vus.unwrap_or(1)).unwrap_or(0);
     let mut steps = vec![Step {
@@ -179,8 +179,8 @@ fn all_ramp_steps(ramp: &RampingVus, stripe: &Stripe) -> Vec<Step> {
     steps
 }
 
-/// The steps with every VU kept for `grace` after it is taken away: the greatest count within the
-/// last `grace` before each moment.
+/// The steps with every VU kept for `grace` after its removal: the greatest count within the last `grace`
+/// before each moment.
 fn with_ramp_down(steps: &[Step], grace: Duration) -> Vec<Step> {
     let mut moments: Vec<Duration> = steps.iter().map(|step| step.at).collect();
     moments.extend(steps.iter().map(|step| step.at + grace));
@@ -204,7 +204,7 @@ fn with_ramp_down(steps: &[Step], grace: Duration) -> Vec<Step> {
             next += 1;
             note(at, &window);
         }
-        // A step counts until its successor has been there for `grace`.
+        // A step counts until `grace` after its successor.
         while window.len() > 1 && steps[window[0].0 + 1].at + grace <= at {
             window.pop_front();
         }
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_segment_may_add_vus_where_none_was_dealt_to_begin_with() {
+    fn a_segment_may_add_vus_when_it_starts_without_any() {
         use crate::options::{derive, json};
         let scenario = serde_json::json!({ "scenarios": { "s": {
             "executor": "constant-arrival-rate", "rate": 40, "duration": "1s",
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ramp_adds_and_takes_vus_when_the_line_reaches_them() {
+    fn a_ramp_adds_and_removes_vus_when_the_line_reaches_them() {
         let expected = [(0, 0), (500, 1), (1000, 2), (1500, 1), (2000, 0)];
         assert_eq!(steps(0, &[(1000, 2), (1000, 0)]), expected);
     }
@@ -279,7 +279,7 @@ mod tests {
 
     #[test]
     fn peaks_of_no_duration_are_planned_for() {
-        // What k6 1.1 says to the same stages with `inspect --execution-requirements`.
+        // The output of k6 1.1 for the same stages with `inspect --execution-requirements`.
         let without_grace = |start, stages: &[(u64, i64)]| RampingVus {
             graceful_ramp_down: Some(Duration::ZERO),
             ..ramp(start, stages)

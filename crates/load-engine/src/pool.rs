@@ -1,4 +1,4 @@
-//! The VUs that exist, and who has them.
+//! The VUs that exist, and their use by scenarios.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -8,21 +8,22 @@ use std::sync::atomic::Ordering;
 use tokio::sync::{Notify, mpsc};
 
 use crate::job::Job;
+use crate::script::ScriptError;
 use crate::segment::Stripe;
 use crate::state::RunState;
-use crate::vu::{ScriptError, VuIds};
+use crate::vu::VuIds;
 use crate::worker::{Command, Worker};
 
 /// A VU that is free, or lent to an executor.
 #[derive(Debug, Clone)]
 pub(crate) struct Handle {
-    /// Boxed: a channel has room for many messages from its first one on.
+    /// Boxed, since a channel allocates room for many messages with its first one.
     pub(crate) jobs: mpsc::Sender<Box<Job>>,
-    /// Whose it is.
+    /// The worker that owns it.
     pub(crate) worker: usize,
 }
 
-/// All free VUs in the order in which they became so.
+/// All free VUs in the order in which they became free.
 pub(crate) struct Pool {
     workers: Rc<Vec<Worker>>,
     free: RefCell<VecDeque<Handle>>,
@@ -46,7 +47,7 @@ impl Pool {
     /// Makes `count` VUs on all workers at the same time.
     ///
     /// # Errors
-    /// With the first VU's error.
+    /// The first error of a VU.
     pub(crate) async fn fill(self: &Rc<Self>, count: u64) -> Result<(), ScriptError> {
         let mut making = tokio::task::JoinSet::new();
         let mut made: Vec<(u64, Handle)> = Vec::new();
@@ -69,7 +70,7 @@ impl Pool {
     /// Makes one more VU.
     ///
     /// # Errors
-    /// When its init code fails.
+    /// Its init code failed.
     pub(crate) async fn add(&self) -> Result<Handle, ScriptError> {
         self.make(self.next_number()).await
     }
@@ -96,9 +97,9 @@ impl Pool {
         self.returned.notify_one();
     }
 
-    /// Lets a VU go that is not needed any more.
+    /// Discards a VU that is no longer needed.
     pub(crate) fn discard(&self, handle: Handle, run: &RunState) {
-        // Its task ends when nobody can give it work.
+        // Its task ends when the last sender of jobs is dropped.
         drop(handle);
         run.instance.vus_initialized.fetch_sub(1, Ordering::Relaxed);
     }

@@ -5,15 +5,12 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use load_metrics::{
-    Aggregate, BatchSink, Filter, RecorderConfig, Registry, SystemTag, Tags, builtin,
-};
+use load_metrics::{Aggregate, BatchSink, RecorderConfig, Registry, Tags, builtin};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval_at, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::crew::Crew;
-use crate::executor::{self, Board, Stand};
+use crate::executor::{self, ExecutorContext, ScenarioStatus};
 use crate::exit::Exit;
 use crate::functions::{self, FunctionError};
 use crate::gather::Gatherer;
@@ -21,25 +18,20 @@ use crate::log::{Level, Logger};
 use crate::options::Options;
 use crate::plan::{self, Needs};
 use crate::pool::Pool;
+use crate::script::{Interrupt, ScriptError, SummaryFile};
 use crate::segment::Segment;
 use crate::state::{Phase, RunState, TestEnd};
 use crate::summary::{self, Summary};
 use crate::thresholds::Thresholds;
-use crate::vu::{Interrupt, Program, ScriptError, SummaryFile};
-use crate::worker::{Command, Kit, Worker};
+use crate::together::{self, Together};
+use crate::vu::Program;
+use crate::worker::{Command, Worker, WorkerConfig};
+use crate::worker_pool::WorkerPool;
+use crate::workers::Workers;
 
-/// Where VUs run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Workers {
-    /// On so many threads.
-    Threads(usize),
-    /// On the caller's thread, as local tasks: for clocks that are paused.
-    Local,
-}
-
-/// Everything that makes a run.
+/// The parts of a run.
 pub struct Run<P> {
-    /// What VUs do.
+    /// The program that VUs run.
     pub program: Arc<P>,
     /// The run's state, with its consolidated options.
     pub state: Arc<RunState>,
@@ -49,92 +41,90 @@ pub struct Run<P> {
     pub segment: Segment,
     /// Its thresholds.
     pub thresholds: Thresholds,
-    /// Where log lines go.
+    /// The receiver of log entries.
     pub logger: Logger,
-    /// Where VUs run.
+    /// The workers on which VUs run.
     pub workers: Workers,
-    /// Whether the summary tells scenarios and groups apart.
+    /// Whether the summary has a section for each scenario and group.
     pub by_part: bool,
-    /// Makes the outputs' end for one worker, if an output wants every sample.
+    /// Makes the sample stream of one worker, if an output needs every sample.
     pub outputs: Option<Box<dyn Fn() -> Box<dyn BatchSink>>>,
-    /// What was gathered so far.
+    /// The results so far.
     pub aggregate: Arc<Mutex<Aggregate>>,
-    /// What each scenario is at, in order.
-    pub boards: Vec<Arc<Board>>,
-    /// Makes the data that `handleSummary` gets.
+    /// The state of each scenario, in order.
+    pub scenario_statuses: Vec<Arc<ScenarioStatus>>,
+    /// Makes the data for `handleSummary`.
     pub summary_data: Box<dyn Fn(&Summary) -> serde_json::Value>,
-    /// Collects what workers have gathered.
+    /// Collects the samples of workers.
     pub gatherer: Gatherer,
-    /// Before the summary the run stays until this is set, if there is something to wait for.
+    /// If present, the run waits for this before the summary.
     pub linger: Option<CancellationToken>,
+    /// The run's part in a larger one.
+    pub together: Option<Rc<dyn Together>>,
 }
 
-/// What is to be logged last.
+/// The last log entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// What happened.
+    /// The error.
     pub message: String,
-    /// What may help.
+    /// A hint.
     pub hint: Option<String>,
 }
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Outcome {
-    /// For the process.
+    /// The exit code of the process.
     pub exit: Exit,
-    /// Why it is not a success; to be logged after the summary.
+    /// The reason why it is not a success; logged after the summary.
     pub failure: Option<Failure>,
-    /// For the end-of-test summary.
+    /// The data of the end-of-test summary.
     pub summary: Summary,
-    /// What becomes of the summary.
+    /// The output of the summary.
     pub files: SummaryFiles,
 }
 
-/// What becomes of the summary.
+/// The output of the summary.
 #[derive(Debug)]
 pub enum SummaryFiles {
-    /// The default one shall be shown.
+    /// The default summary is shown.
     Default,
-    /// What `handleSummary` returned.
+    /// The result of `handleSummary`.
     Returned(Vec<SummaryFile>),
-    /// Nothing is shown or written: `handleSummary` returned what nobody can write. It has been logged.
+    /// Nothing is shown or written: `handleSummary` returned something that cannot be written. It has been logged.
     Unusable,
 }
 
-/// How often thresholds are looked at.
+/// How often thresholds are evaluated.
 const THRESHOLDS_EVERY: Duration = Duration::from_secs(2);
 /// How often the number of VUs is sampled.
 const VUS_EVERY: Duration = Duration::from_secs(1);
-/// How long the end waits for workers that are busy.
+/// How long the end waits for busy workers.
 const FINAL_GATHER: Duration = Duration::from_secs(10);
 
-/// What the scenarios of these options need, and what can be seen of each.
-pub fn boards(options: &Options, segment: &Segment) -> (Needs, Vec<Arc<Board>>) {
+/// The requirements of these options' scenarios, and the observable state of each.
+pub fn scenario_statuses(
+    options: &Options,
+    segment: &Segment,
+) -> (Needs, Vec<Arc<ScenarioStatus>>) {
     let needs = plan::needs(options.scenarios(), segment);
-    let board = |scenario: &crate::options::Scenario| {
+    let status = |scenario: &crate::options::Scenario| {
         let own = plan::needs(std::slice::from_ref(scenario), segment);
-        Arc::new(Board::new(
+        Arc::new(ScenarioStatus::new(
             scenario.clone(),
             own.planned_vus,
             segment.share(),
         ))
     };
-    (needs, options.scenarios().iter().map(board).collect())
+    (needs, options.scenarios().iter().map(status).collect())
 }
 
 impl<P: Program> Run<P> {
     /// Runs to the end. Must be called inside a `LocalSet`.
     pub async fn execute(mut self) -> Outcome {
-        if self
-            .state
-            .options()
-            .has_system_tag(SystemTag::ExpectedResponse)
-        {
-            self.registry.register_filtered(expected_responses());
-        }
         let workers = match self.start_workers() {
-            Ok(workers) => Crew::new(workers),
+            Ok(workers) => WorkerPool::new(workers),
             Err(error) => {
                 self.logger
                     .error(&format!("the workers cannot start: {error}"));
@@ -147,7 +137,7 @@ impl<P: Program> Run<P> {
             }
         };
         if let Some(first) = workers.first() {
-            self.state.offer_functions(first.commands().downgrade());
+            self.state.offer_functions(first.calls().downgrade());
         }
         let ending = self.run_phases(&workers).await;
         self.state.finish();
@@ -171,9 +161,9 @@ impl<P: Program> Run<P> {
         }
     }
 
-    /// Takes what workers have gathered; those that do not even answer now are left behind.
-    async fn gather_rest(&mut self, crew: &Crew) {
-        let workers: Vec<&Worker> = crew.all().collect();
+    /// Collects the samples of workers; those that do not answer now are abandoned.
+    async fn gather_rest(&mut self, pool: &WorkerPool) {
+        let workers: Vec<&Worker> = pool.all().collect();
         let done = self
             .gatherer
             .gather(&workers, &self.aggregate, FINAL_GATHER)
@@ -188,12 +178,12 @@ impl<P: Program> Run<P> {
     }
 
     /// A worker that can run a function of the script.
-    fn able<'a>(&self, crew: &'a Crew) -> Option<&'a Worker> {
+    fn able<'a>(&self, pool: &'a WorkerPool) -> Option<&'a Worker> {
         let start = || match self.workers {
-            Workers::Local => Ok(Worker::local(self.kit())),
-            Workers::Threads(_) => Worker::on_thread(self.kit(), crew.len()),
+            Workers::Local => Ok(Worker::local(self.worker_config())),
+            Workers::Threads(_) => Worker::on_thread(self.worker_config(), pool.len()),
         };
-        let able = crew.able(start);
+        let able = pool.able(start);
         able.inspect_err(|error| {
             self.logger
                 .error(&format!("a worker cannot start: {error}"));
@@ -213,14 +203,14 @@ impl<P: Program> Run<P> {
 
     fn start_workers(&self) -> std::io::Result<Vec<Worker>> {
         match self.workers {
-            Workers::Local => Ok(vec![Worker::local(self.kit())]),
+            Workers::Local => Ok(vec![Worker::local(self.worker_config())]),
             Workers::Threads(count) => (0..count.max(1))
-                .map(|n| Worker::on_thread(self.kit(), n))
+                .map(|n| Worker::on_thread(self.worker_config(), n))
                 .collect(),
         }
     }
 
-    fn kit(&self) -> Kit<P> {
+    fn worker_config(&self) -> WorkerConfig<P> {
         let options = self.state.options();
         let recorder = RecorderConfig {
             system_tags: options.system_tags(),
@@ -228,7 +218,7 @@ impl<P: Program> Run<P> {
             by_part: self.by_part,
             outputs: self.outputs.as_ref().map(|make| make()),
         };
-        Kit {
+        WorkerConfig {
             program: Arc::clone(&self.program),
             registry: Arc::clone(&self.registry),
             run: Arc::clone(&self.state),
@@ -237,8 +227,8 @@ impl<P: Program> Run<P> {
         }
     }
 
-    /// Everything that VUs do, with the background tasks beside it.
-    async fn run_phases(&mut self, workers: &Crew) -> Ending {
+    /// The work of VUs, with the background tasks.
+    async fn run_phases(&mut self, workers: &WorkerPool) -> Ending {
         let mut sampling = JoinSet::new();
         sampling.spawn_local(sample_vus(Arc::clone(&self.state), Rc::clone(workers)));
         let over = CancellationToken::new();
@@ -260,10 +250,10 @@ impl<P: Program> Run<P> {
         ending
     }
 
-    async fn phases(&self, workers: &Crew) -> Ending {
+    async fn phases(&self, workers: &WorkerPool) -> Ending {
         let stopped = self.state.stopped();
         let pool = Rc::new(Pool::new(Rc::clone(workers), self.segment.stripe()));
-        let (needs, _) = boards(self.state.options(), &self.segment);
+        let (needs, _) = scenario_statuses(self.state.options(), &self.segment);
         self.state.enter(Phase::InitVus);
         let made = tokio::select! {
             biased;
@@ -279,12 +269,24 @@ impl<P: Program> Run<P> {
             () = stopped.cancelled() => return Ending::Stopped,
             () = self.state.wait_while_paused() => {}
         }
+        if let Some(together) = &self.together {
+            let begun = tokio::select! {
+                biased;
+                () = stopped.cancelled() => return Ending::Stopped,
+                begun = together.begin(&self.state) => begun,
+            };
+            if let Err(why) = begun {
+                return Ending::Failed(Exit::Other, Failure::new(why));
+            }
+        }
         self.state.begin();
         if let Err(ending) = self.setup(&workers[0]).await {
             return ending;
         }
         self.state.enter(Phase::Running);
+        self.state.health.watch(true);
         self.run_scenarios(workers, &pool).await;
+        self.state.health.watch(false);
         self.state.enter(Phase::Teardown);
         let ending = match self.able(workers) {
             Some(worker) => self.teardown(worker).await,
@@ -296,10 +298,10 @@ impl<P: Program> Run<P> {
 
     async fn run_scenarios(&self, workers: &Rc<Vec<Worker>>, pool: &Rc<Pool>) {
         let mut scenarios = JoinSet::new();
-        for board in &self.boards {
-            scenarios.spawn_local(executor::run(Stand {
-                scenario: board.scenario.clone(),
-                board: Arc::clone(board),
+        for status in &self.scenario_statuses {
+            scenarios.spawn_local(executor::run(ExecutorContext {
+                scenario: status.scenario.clone(),
+                status: Arc::clone(status),
                 pool: Rc::clone(pool),
                 workers: Rc::clone(workers),
                 run: Arc::clone(&self.state),
@@ -313,13 +315,16 @@ impl<P: Program> Run<P> {
     }
 
     async fn setup(&self, worker: &Worker) -> Result<(), Ending> {
-        // Without it the data may have been set from outside.
+        // Without it, the data may have been set through the REST API.
+        if self.together.is_some() {
+            return Ok(());
+        }
         if self.state.options().no_setup == Some(true) || !self.program.has_function("setup") {
             return Ok(());
         }
         self.state.enter(Phase::Setup);
         let interrupt = self.state.stopped().child_token();
-        let done = functions::setup(worker.commands(), &self.state, interrupt).await;
+        let done = functions::setup(worker.calls(), &self.state, interrupt).await;
         done.map_err(|error| Ending::of(error, Exit::SetupTimeout))
     }
 
@@ -328,14 +333,19 @@ impl<P: Program> Run<P> {
         {
             return Ending::Done;
         }
-        match functions::teardown(worker.commands(), &self.state).await {
+        if let Some(together) = &self.together
+            && !together::tears_down(together.as_ref(), &self.state).await
+        {
+            return Ending::Done;
+        }
+        match functions::teardown(worker.calls(), &self.state).await {
             Ok(()) => Ending::Done,
             Err(error) => Ending::of(error, Exit::TeardownTimeout),
         }
     }
 
-    /// The exit code and what is to be logged with it: what went wrong first, then why the run was
-    /// ended, then what scripts said, then thresholds.
+    /// The exit code and its log entry. In order of precedence: errors, the reason of a stop, `exec.test.fail`,
+    /// thresholds.
     fn conclude(&mut self, ending: Ending) -> (Exit, Option<Failure>) {
         let run_time = self.state.run_time();
         let mut aggregate = self
@@ -355,6 +365,10 @@ impl<P: Program> Run<P> {
             Some(TestEnd::Signal(signal)) => {
                 let why = format!("test run was aborted because k6 received a '{signal}' signal");
                 (Exit::Interrupted, Some(Failure::new(why)))
+            }
+            Some(TestEnd::Collector(why)) => {
+                let why = format!("test run stopped by the collector: {why}");
+                (Exit::StoppedByApi, Some(Failure::new(why)))
             }
             Some(TestEnd::RestApi) => {
                 let why = "test run stopped from REST API".to_owned();
@@ -394,8 +408,8 @@ impl<P: Program> Run<P> {
         })
     }
 
-    async fn handle_summary(&self, workers: &Crew, summary: &Summary) -> SummaryFiles {
-        // Also without such a function: as in k6 the init code runs once more.
+    async fn handle_summary(&self, workers: &WorkerPool, summary: &Summary) -> SummaryFiles {
+        // Even without such a function: as in k6, the init code runs once more.
         let limit = self.state.options().handle_summary_timeout();
         let data = (self.summary_data)(summary);
         let interrupt = Interrupt::new();
@@ -437,10 +451,10 @@ impl<P: Program> Run<P> {
     }
 }
 
-/// How the phases ended.
+/// The results of the phases.
 enum Ending {
     Done,
-    /// The run was ended; its state knows why.
+    /// The run was stopped; its state has the reason.
     Stopped,
     Failed(Exit, Failure),
 }
@@ -466,7 +480,7 @@ impl Ending {
         }
     }
 
-    /// The end by a function that did not come to its own.
+    /// The end of a run whose `setup` or `teardown` did not complete.
     fn of(error: FunctionError, timed_out: Exit) -> Self {
         match error {
             FunctionError::Script(error) => Self::failed(error),
@@ -490,7 +504,7 @@ impl Failure {
     }
 }
 
-/// What looks at thresholds while the run goes on.
+/// The evaluation of thresholds during the run.
 struct Watch {
     thresholds: Thresholds,
     gatherer: Gatherer,
@@ -550,17 +564,8 @@ async fn sample_vus(state: Arc<RunState>, workers: Rc<Vec<Worker>>) {
                 tags: Vec::new(),
                 value,
             };
-            // One that has no room for it has been busy for long; the number is for the next tick to tell.
+            // A worker whose queue is full has been busy for long; the next tick samples the number again.
             workers[0].try_tell(command);
         }
-    }
-}
-
-/// The sub-metric that always exists.
-fn expected_responses() -> Filter {
-    Filter {
-        parent: builtin::HTTP_REQ_DURATION,
-        suffix: "expected_response:true".to_owned(),
-        tags: vec![("expected_response".to_owned(), "true".to_owned())],
     }
 }

@@ -1,7 +1,6 @@
-//! Execution segments: which part of a test this instance runs, exactly.
+//! Execution segments: the exact part of a test that this instance runs.
 //!
-//! All arithmetic is on whole numbers: a fleet whose members round differently would lose or repeat
-//! iterations.
+//! All arithmetic uses integers: instances that round differently would lose or repeat iterations.
 
 use std::cmp::Ordering;
 
@@ -12,7 +11,7 @@ struct Ratio {
     bottom: u128,
 }
 
-/// Why a segment cannot be used.
+/// The error of a segment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SegmentError {
     /// Not a number.
@@ -24,12 +23,12 @@ pub enum SegmentError {
     /// Not `0,…,1`.
     #[error("the execution segment sequence '{0}' must have at least two rising points")]
     Sequence(String),
-    /// The pattern of slots would be too long to deal.
+    /// The pattern of slots would be too long.
     #[error(
         "the execution segments are too fine: their common unit must be at least 1/{MAX_PERIOD}"
     )]
     TooFine,
-    /// The segment is none of the sequence's.
+    /// The segment is not in the sequence.
     #[error("the execution segment '{segment}' is not part of the sequence '{sequence}'")]
     NotInSequence {
         /// The segment.
@@ -62,11 +61,11 @@ impl Segment {
         }
     }
 
-    /// Reads segment and sequence as the options give them; without a sequence it is the segment and
-    /// what is left and right of it.
+    /// Reads segment and sequence as the options give them; without a sequence, the sequence is the segment
+    /// with the parts before and after it.
     ///
     /// # Errors
-    /// When one is malformed or they do not fit.
+    /// One is malformed, or the segment is not in the sequence.
     pub fn parse(segment: Option<&str>, sequence: Option<&str>) -> Result<Self, SegmentError> {
         let segment = segment.filter(|text| !text.is_empty());
         let sequence = sequence.filter(|text| !text.is_empty());
@@ -105,8 +104,8 @@ impl Segment {
         Stripe::new(&self.weights(), self.mine)
     }
 
-    /// The stripe for a scenario of `total` VUs, by which its iterations are dealt: pieces as large as
-    /// the VUs that each instance really has.
+    /// The stripe for a scenario of `total` VUs, by which its iterations are distributed: pieces in proportion
+    /// to the VUs that each instance really has.
     pub fn stripe_by_vus(&self, total: u64) -> Stripe {
         let weights = self.weights();
         let period: u64 = weights.iter().sum();
@@ -141,7 +140,7 @@ impl Stripe {
         }
     }
 
-    /// Deals the slots of one period: larger pieces first, each as evenly as it can be.
+    /// Distributes the slots of one period: larger pieces first, each as evenly as possible.
     fn new(weights: &[u64], mine: usize) -> Self {
         let mut order: Vec<usize> = (0..weights.len()).filter(|n| weights[*n] > 0).collect();
         order.sort_by_key(|n| std::cmp::Reverse(weights[*n]));
@@ -169,14 +168,14 @@ impl Stripe {
         }
     }
 
-    /// How many of the numbers below `count` belong to this instance.
+    /// The count of the numbers below `count` that belong to this instance.
     pub fn scale(&self, count: u64) -> u64 {
         let (full, rest) = (count / self.period, count % self.period);
         let within = self.slots.partition_point(|slot| *slot < rest);
         full * self.slots.len() as u64 + within as u64
     }
 
-    /// The `index`-th number of this instance; `None` when it has none.
+    /// The `index`-th number of this instance; `None` when it does not have that many.
     pub fn nth(&self, index: u64) -> Option<u64> {
         let size = self.slots.len() as u64;
         let round = index.checked_div(size)?;
@@ -275,7 +274,7 @@ fn gcd(a: u128, b: u128) -> u128 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
-/// Slots of a pattern at most: a share of a test is not given to a millionth.
+/// The most slots of a pattern: nobody needs a share to a millionth.
 const MAX_PERIOD: u128 = 10_000_000;
 
 fn refuse_too_fine(points: &[Ratio]) -> Result<(), SegmentError> {
@@ -308,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn slots_are_dealt_as_k6_deals_them() {
+    fn slots_are_distributed_as_in_k6() {
         assert_eq!(slots("0:1/3", "0,1/3,2/3,1", 3), [0, 3, 6]);
         assert_eq!(slots("1/3:2/3", "0,1/3,2/3,1", 3), [1, 4, 7]);
         assert_eq!(slots("0:0.5", "0,50%,75%,1", 3), [0, 2, 4]);
@@ -317,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_of_vus_add_up_and_deal_iterations() {
+    fn shares_of_vus_add_up_and_determine_iterations() {
         let piece = |segment| Segment::parse(Some(segment), Some("0,1/3,2/3,1")).expect("valid");
         let pieces = ["0:1/3", "1/3:2/3", "2/3:1"].map(piece);
         let vus: Vec<u64> = pieces.iter().map(|piece| piece.stripe().scale(4)).collect();

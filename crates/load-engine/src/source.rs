@@ -1,34 +1,24 @@
-//! When a VU that works for a scenario begins its next iteration.
+//! The source of a VU's next iteration.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 
-use crate::executor::ArrivalSeat;
-use crate::vu::Interrupt;
+use crate::arrivals::{Arrival, VuSlot};
+use crate::script::Interrupt;
 
-/// Says when to begin the next iteration, or that there is none.
+/// Determines when the next iteration begins, or that there is none.
 #[derive(Debug)]
 pub(crate) enum Source {
-    /// At once, until the seat is taken away.
-    Seat(Arc<Seat>),
+    /// At once, until the slot is closed.
+    Slot(Arc<LoopSlot>),
     /// At once, as long as there are shared iterations left.
     Shared(Arc<SharedIterations>),
-    /// At once, a number of times.
+    /// At once, a fixed number of times.
     Own { left: u64, stop: Arc<AtomicBool> },
-    /// When an arrival comes.
-    Arrivals(mpsc::Receiver<Arrival>, ArrivalSeat),
-}
-
-/// An iteration that is to begin.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Arrival {
-    /// Its number over all instances, when the plan gives one.
-    pub(crate) in_test: Option<u64>,
-    /// When the plan wanted it.
-    pub(crate) scheduled: Option<Instant>,
+    /// On each arrival.
+    Arrivals(mpsc::Receiver<Arrival>, VuSlot),
 }
 
 /// A counter of iterations that several VUs take from.
@@ -51,16 +41,16 @@ impl SharedIterations {
     }
 }
 
-/// A place for one VU of a looping executor. Taken away, the VU leaves after its iteration; given
-/// back before that, it stays.
+/// A slot for one VU of a looping executor. When it is closed, the VU leaves after its iteration; when it is
+/// reopened before that, the VU stays.
 #[derive(Debug, Default)]
-pub(crate) struct Seat(AtomicU8);
+pub(crate) struct LoopSlot(AtomicU8);
 
 const STAY: u8 = 0;
 const LEAVE: u8 = 1;
 const LEFT: u8 = 2;
 
-impl Seat {
+impl LoopSlot {
     /// Asks the VU to leave after its iteration.
     pub(crate) fn take_away(&self) {
         let _ = self
@@ -101,7 +91,7 @@ impl Source {
             return None;
         }
         match self {
-            Self::Seat(seat) => seat.stays().then_some(NOW),
+            Self::Slot(slot) => slot.stays().then_some(NOW),
             Self::Shared(shared) => shared.take().then_some(NOW),
             Self::Own { left, stop } => {
                 if *left == 0 || stop.load(Ordering::Relaxed) {
@@ -118,21 +108,21 @@ impl Source {
         }
     }
 
-    /// To be told when the VU has done all that it does before it can begin an iteration.
+    /// Reports that the VU is ready to begin an iteration.
     pub(crate) fn vu_is_ready(&self) {
-        if let Self::Arrivals(_, seat) = self {
-            seat.is_ready();
+        if let Self::Arrivals(_, slot) = self {
+            slot.is_ready();
         }
     }
 
-    /// To be told after each iteration.
+    /// Reports the end of an iteration.
     pub(crate) fn iteration_ended(&self) {
-        if let Self::Arrivals(_, seat) = self {
-            seat.is_free();
+        if let Self::Arrivals(_, slot) = self {
+            slot.is_free();
         }
     }
 
-    /// Iterations that this VU was to do and will not.
+    /// Iterations that were planned for this VU and will not run.
     pub(crate) fn undone(&self) -> u64 {
         match self {
             Self::Own { left, .. } => *left,

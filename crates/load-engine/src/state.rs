@@ -1,5 +1,6 @@
-//! What all threads of a run share.
+//! The state that all threads of a run share.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -9,16 +10,18 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::call::Call;
 use crate::health::Health;
 use crate::log::Logger;
 use crate::options::Options;
-use crate::worker::Command;
 
 /// Counters of this process, read by `k6/execution`.
 #[derive(Debug, Default)]
 pub struct Instance {
-    /// Iterations that ran to their end.
+    /// Iterations that completed.
     pub iterations_completed: AtomicU64,
+    /// Completed iterations that an exception ended.
+    pub iterations_failed: AtomicU64,
     /// Iterations that were interrupted.
     pub iterations_interrupted: AtomicU64,
     /// VUs that run a scenario now.
@@ -27,10 +30,10 @@ pub struct Instance {
     pub vus_initialized: AtomicU64,
 }
 
-/// Why a run ended before its plan was done. The first reason stays.
+/// The reason why a run was stopped. The first reason is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TestEnd {
-    /// `exec.test.abort(message)`, as it is to be logged.
+    /// `exec.test.abort(message)`, with the text for the log.
     ScriptAborted(String),
     /// A signal.
     Signal(String),
@@ -38,16 +41,18 @@ pub enum TestEnd {
     ThresholdsCrossed,
     /// The REST API.
     RestApi,
+    /// The collector of a run on several machines, with its reason.
+    Collector(String),
 }
 
-/// The run, as every VU sees it.
+/// The shared state of a run.
 #[derive(Debug)]
 pub struct RunState {
     options: Arc<Options>,
     options_json: OnceLock<Value>,
     /// Counters.
     pub instance: Instance,
-    /// How the driver itself fares.
+    /// The health of the driver itself.
     pub health: Health,
     measures_intended: bool,
     started: OnceLock<Instant>,
@@ -55,30 +60,32 @@ pub struct RunState {
     end: Mutex<Option<TestEnd>>,
     stop: CancellationToken,
     finished: OnceLock<Duration>,
-    /// Set when nothing runs any more.
+    /// Set when the run has ended completely.
     over: CancellationToken,
     phase: AtomicU8,
-    control: watch::Sender<Asked>,
-    /// The last control that the scenarios have followed.
-    followed: watch::Sender<Asked>,
-    functions: watch::Sender<Option<mpsc::WeakSender<Command>>>,
+    control: watch::Sender<RunControl>,
+    /// Users that were set by hand, by scenario.
+    users: watch::Sender<Option<Arc<BTreeMap<String, u64>>>>,
+    /// The last control that the scenarios have applied.
+    followed: watch::Sender<RunControl>,
+    functions: watch::Sender<Option<mpsc::WeakSender<Call>>>,
     tainted: AtomicBool,
     setup_data: Mutex<Option<Arc<str>>>,
     left_behind: Mutex<Vec<String>>,
 }
 
-/// What is asked of a run from outside.
+/// The settings of a run through the REST API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Asked {
-    /// The run is held: before its begin, and later if it is controlled from outside.
+pub struct RunControl {
+    /// The run is paused: before its start, and later if it is externally controlled.
     pub paused: bool,
-    /// VUs that an externally controlled scenario shall have at work; `None` leaves it as configured.
+    /// Active VUs of an externally controlled scenario; `None` means as configured.
     pub vus: Option<u64>,
-    /// VUs that there may be of it.
+    /// Its upper limit of VUs.
     pub most_vus: Option<u64>,
 }
 
-/// What a run is doing, with the numbers of k6's REST API.
+/// The status of a run, with the numbers of k6's REST API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
     /// Nothing yet.
@@ -87,7 +94,7 @@ pub enum Phase {
     InitVus = 1,
     /// VUs are made.
     InitDone = 3,
-    /// Waits for a resume before it begins.
+    /// The run waits to be resumed before it begins.
     Paused = 4,
     /// `setup` runs.
     Setup = 6,
@@ -95,7 +102,7 @@ pub enum Phase {
     Running = 7,
     /// `teardown` runs.
     Teardown = 8,
-    /// All is over.
+    /// The run has ended.
     Ended = 9,
 }
 
@@ -116,11 +123,12 @@ impl RunState {
             finished: OnceLock::new(),
             over: CancellationToken::new(),
             phase: AtomicU8::new(Phase::Created as u8),
-            control: watch::Sender::new(Asked {
+            control: watch::Sender::new(RunControl {
                 paused,
-                ..Asked::default()
+                ..RunControl::default()
             }),
-            followed: watch::Sender::new(Asked::default()),
+            users: watch::Sender::new(None),
+            followed: watch::Sender::new(RunControl::default()),
             functions: watch::Sender::new(None),
             tainted: AtomicBool::new(false),
             setup_data: Mutex::new(None),
@@ -128,7 +136,7 @@ impl RunState {
         }
     }
 
-    /// The same run, with `http_req_intended_duration` if that is asked for.
+    /// The same run, with `http_req_intended_duration` if requested.
     #[must_use]
     pub fn measuring_intended(self, measures_intended: bool) -> Self {
         Self {
@@ -137,7 +145,7 @@ impl RunState {
         }
     }
 
-    /// Whether requests are also measured from the time at which their iteration was to start.
+    /// Whether requests are also measured from the planned start of their iteration.
     pub fn measures_intended(&self) -> bool {
         self.measures_intended
     }
@@ -147,7 +155,7 @@ impl RunState {
         &self.options
     }
 
-    /// `exec.test.options`: scenarios present, shortcuts removed.
+    /// `exec.test.options`: with scenarios, without shortcuts.
     pub fn options_json(&self) -> &Value {
         self.options_json
             .get_or_init(|| self.options.to_script_json())
@@ -163,13 +171,13 @@ impl RunState {
         self.started.get().map(Instant::elapsed).unwrap_or_default()
     }
 
-    /// Marks the end: [`Self::run_time`] stands still from now on.
+    /// Marks the end: [`Self::run_time`] is constant from now on.
     pub fn finish(&self) {
         self.finished.get_or_init(|| self.elapsed());
         self.over.cancel();
     }
 
-    /// Time since the begin, at most to the end; `setup` and `teardown` count.
+    /// Time since the beginning, until the end; includes `setup` and `teardown`.
     pub fn run_time(&self) -> Duration {
         self.finished
             .get()
@@ -177,39 +185,49 @@ impl RunState {
             .unwrap_or_else(|| self.elapsed())
     }
 
-    /// Notes what the run is doing.
+    /// Sets the status of the run.
     pub fn enter(&self, phase: Phase) {
         self.phase.store(phase as u8, Ordering::Relaxed);
     }
 
-    /// What the run is doing, as the REST API's number.
+    /// The status of the run, as the REST API's number.
     pub fn phase(&self) -> u8 {
         self.phase.load(Ordering::Relaxed)
     }
 
-    /// Asks for something from outside.
-    pub fn ask(&self, change: impl FnOnce(&mut Asked)) {
+    /// Changes the control of the run; scenarios follow it.
+    pub fn change_control(&self, change: impl FnOnce(&mut RunControl)) {
         self.control.send_modify(change);
     }
 
-    /// What is asked for now.
-    pub fn asked(&self) -> Asked {
+    /// The current control.
+    pub fn control(&self) -> RunControl {
         *self.control.borrow()
     }
 
-    /// What is asked for, as it changes.
-    pub(crate) fn control(&self) -> watch::Receiver<Asked> {
+    /// From now on the `ramping-vus` scenarios that are named have so many users, whatever their stages say.
+    pub fn set_users(&self, by_scenario: BTreeMap<String, u64>) {
+        self.users.send_replace(Some(Arc::new(by_scenario)));
+    }
+
+    /// The users that are set by hand, as they change.
+    pub(crate) fn watch_users(&self) -> watch::Receiver<Option<Arc<BTreeMap<String, u64>>>> {
+        self.users.subscribe()
+    }
+
+    /// A receiver of changes of the control.
+    pub(crate) fn watch_control(&self) -> watch::Receiver<RunControl> {
         self.control.subscribe()
     }
 
-    /// Notes that this is how the scenarios are now.
-    pub(crate) fn follow(&self, control: Asked) {
+    /// Records that the scenarios have applied this control.
+    pub(crate) fn follow(&self, control: RunControl) {
         self.followed.send_replace(control);
     }
 
-    /// Waits until the scenarios have followed what is asked for now, or the run is at its end.
+    /// Waits until the scenarios have applied the current control, or the run has ended.
     pub async fn wait_until_followed(&self) {
-        let wanted = self.asked();
+        let wanted = self.control();
         let mut followed = self.followed.subscribe();
         let done = followed.wait_for(|followed| *followed == wanted);
         tokio::select! {
@@ -220,43 +238,46 @@ impl RunState {
         }
     }
 
-    /// Whether the run is held.
+    /// Whether the run is paused.
     pub fn is_paused(&self) -> bool {
         self.control.borrow().paused
     }
 
-    /// Waits as long as the begin is held back.
+    /// Waits while the start is paused.
     pub async fn wait_while_paused(&self) {
         if self.is_paused() {
             self.enter(Phase::Paused);
         }
         // The sender lives as long as this.
-        let _ = self.control().wait_for(|control| !control.paused).await;
+        let _ = self
+            .watch_control()
+            .wait_for(|control| !control.paused)
+            .await;
     }
 
-    /// The worker that runs functions of the script when they are asked for from outside.
-    pub(crate) fn offer_functions(&self, worker: mpsc::WeakSender<Command>) {
+    /// Sets the worker that runs functions of the script on external request.
+    pub(crate) fn offer_functions(&self, worker: mpsc::WeakSender<Call>) {
         self.functions.send_replace(Some(worker));
     }
 
     /// Waits for the worker that runs functions; `None` when it has ended.
-    pub(crate) async fn functions(&self) -> Option<mpsc::Sender<Command>> {
+    pub(crate) async fn functions(&self) -> Option<mpsc::Sender<Call>> {
         let mut offered = self.functions.subscribe();
         let offered = offered.wait_for(Option::is_some).await.ok()?.clone();
         offered?.upgrade()
     }
 
-    /// Notes whether a threshold is crossed at the moment.
+    /// Records whether a threshold is crossed now.
     pub fn set_tainted(&self, tainted: bool) {
         self.tainted.store(tainted, Ordering::Relaxed);
     }
 
-    /// Whether a threshold was crossed at the last look.
+    /// Whether a threshold was crossed at the last evaluation.
     pub fn is_tainted(&self) -> bool {
         self.tainted.load(Ordering::Relaxed)
     }
 
-    /// Keeps what `setup` returned.
+    /// Stores the result of `setup`.
     pub fn set_setup_data(&self, data: Option<Arc<str>>) {
         *self
             .setup_data
@@ -264,7 +285,7 @@ impl RunState {
             .unwrap_or_else(PoisonError::into_inner) = data;
     }
 
-    /// What `setup` returned.
+    /// The result of `setup`.
     pub fn setup_data(&self) -> Option<Arc<str>> {
         self.setup_data
             .lock()
@@ -272,8 +293,8 @@ impl RunState {
             .clone()
     }
 
-    /// Notes whose thread did not come back from the script: nobody waits for it, and what it has gathered
-    /// is lost. Logged once for each.
+    /// Records a VU or worker whose thread did not return from the script: it is abandoned, and its samples are
+    /// lost. Logged once for each.
     pub(crate) fn note_left_behind(&self, whose: &str, logger: &Logger) {
         let mut left = self
             .left_behind
@@ -290,7 +311,7 @@ impl RunState {
         ));
     }
 
-    /// Whose threads were left behind.
+    /// VUs and workers whose threads were abandoned.
     pub fn left_behind(&self) -> Vec<String> {
         self.left_behind
             .lock()
@@ -298,7 +319,7 @@ impl RunState {
             .clone()
     }
 
-    /// `exec.test.fail()`: the run goes on and ends with exit code 110.
+    /// `exec.test.fail()`: the run continues and ends with exit code 110.
     pub fn mark_failed(&self) {
         self.marked_failed.store(true, Ordering::Relaxed);
     }
@@ -319,7 +340,7 @@ impl RunState {
         self.stop.cancel();
     }
 
-    /// Why the run was ended, if it was.
+    /// The reason why the run was stopped, if it was.
     pub fn end(&self) -> Option<TestEnd> {
         self.end
             .lock()
@@ -327,7 +348,7 @@ impl RunState {
             .clone()
     }
 
-    /// Set when the run is ended by [`Self::stop`].
+    /// Set when the run is stopped by [`Self::stop`].
     pub fn stopped(&self) -> &CancellationToken {
         &self.stop
     }

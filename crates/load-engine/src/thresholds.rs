@@ -1,4 +1,4 @@
-//! Thresholds of a run: which metrics they watch and what they say.
+//! Thresholds of a run: their metrics and their results.
 
 use std::time::Duration;
 
@@ -33,18 +33,18 @@ pub struct Rule {
     pub expression: Expression,
     abort_on_fail: bool,
     delay: Duration,
-    /// Whether it held when it was last looked at.
+    /// Whether it held at the last evaluation.
     pub ok: bool,
-    /// What it saw.
+    /// The value that was compared.
     pub observed: f64,
 }
 
-/// What an evaluation found.
+/// The result of an evaluation.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
     /// Metrics with a threshold that does not hold.
     pub crossed: Vec<String>,
-    /// Whether one of them wants the run to end.
+    /// Whether one of them aborts the run.
     pub abort: bool,
 }
 
@@ -52,7 +52,7 @@ impl Thresholds {
     /// Parses all thresholds and registers the sub-metrics that they name.
     ///
     /// # Errors
-    /// With the first one that cannot be used.
+    /// The first invalid one.
     pub fn new(
         configured: &IndexMap<String, Vec<Threshold>>,
         registry: &Registry,
@@ -63,12 +63,12 @@ impl Thresholds {
         Ok(Self(watches.collect::<Result<_, _>>()?))
     }
 
-    /// All that are watched, in the options' order.
+    /// All metrics with thresholds, in the options' order.
     pub fn watches(&self) -> &[Watch] {
         &self.0
     }
 
-    /// Looks at all thresholds while the run goes on: metrics without samples are skipped.
+    /// Evaluates all thresholds during the run: metrics without samples are skipped.
     pub fn evaluate(&mut self, aggregate: &mut Aggregate, run_time: Duration) -> Verdict {
         let mut verdict = Verdict::default();
         for watch in &mut self.0 {
@@ -79,8 +79,8 @@ impl Thresholds {
         verdict
     }
 
-    /// Looks at all thresholds after the run: without samples counters, trends and gauges are 0,
-    /// rates hold.
+    /// Evaluates all thresholds after the run: without samples, counters, trends and gauges are 0, and
+    /// thresholds on rates hold.
     pub fn conclude(&mut self, aggregate: &mut Aggregate, run_time: Duration) -> Verdict {
         let mut verdict = Verdict::default();
         for watch in &mut self.0 {

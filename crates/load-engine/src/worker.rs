@@ -12,28 +12,19 @@ use tokio::task::LocalSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::job::{Desk, Job, work};
+use crate::call::{Call, ask};
+use crate::job::{Job, WorkerContext, work};
 use crate::log::Logger;
+use crate::script::{Interrupt, ScriptError, SummaryFile};
 use crate::state::RunState;
-use crate::vu::{Interrupt, Program, ScriptError, SummaryFile, Vu, VuContext, VuIds};
+use crate::vu::{Program, Vu, VuContext, VuIds};
 
-/// What a worker is asked to do.
+/// A command to a worker.
 pub(crate) enum Command {
-    /// Make a VU that then works off jobs.
+    /// Make a VU, which then processes jobs.
     Make {
         ids: VuIds,
         reply: oneshot::Sender<Result<mpsc::Sender<Box<Job>>, ScriptError>>,
-    },
-    /// Run `setup` in a fresh VU.
-    Setup {
-        interrupt: Interrupt,
-        reply: oneshot::Sender<Result<Option<Arc<str>>, ScriptError>>,
-    },
-    /// Run `teardown` in a fresh VU.
-    Teardown {
-        data: Option<Arc<str>>,
-        interrupt: Interrupt,
-        reply: oneshot::Sender<Result<(), ScriptError>>,
     },
     /// Run `handleSummary` in a fresh VU.
     Summary {
@@ -41,23 +32,23 @@ pub(crate) enum Command {
         interrupt: Interrupt,
         reply: oneshot::Sender<SummaryReply>,
     },
-    /// Count a sample that no VU takes, with these tags on top of the run's.
+    /// Record a sample that belongs to no VU, with these tags in addition to the run's.
     Record {
         metric: load_metrics::MetricId,
         tags: Vec<(String, String)>,
         value: f64,
     },
-    /// Say that the thread still gets round to commands.
+    /// Confirm that the thread still processes commands.
     Answer(oneshot::Sender<()>),
-    /// Hand over what has gathered.
+    /// Hand over the gathered samples.
     Flush(oneshot::Sender<Delta>),
 }
 
-/// What `handleSummary` returned.
+/// The result of `handleSummary`.
 pub(crate) type SummaryReply = Result<Option<Vec<SummaryFile>>, ScriptError>;
 
-/// What every worker gets.
-pub(crate) struct Kit<P> {
+/// The inputs of a new worker.
+pub(crate) struct WorkerConfig<P> {
     pub(crate) program: Arc<P>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) run: Arc<RunState>,
@@ -65,32 +56,38 @@ pub(crate) struct Kit<P> {
     pub(crate) recorder: RecorderConfig,
 }
 
-/// The other end of a worker.
+/// The handle of a worker.
 pub(crate) struct Worker {
     commands: mpsc::Sender<Command>,
+    calls: mpsc::Sender<Call>,
     thread: Option<JoinHandle<()>>,
-    left: LeftBehind,
-    /// Held by whoever finds out whether the thread still answers.
+    left: Abandoned,
+    /// Locked while a caller checks whether the thread still answers.
     asking: Mutex<()>,
 }
 
-/// Set when a worker's thread does not come back from a script: nobody waits for it any more.
-pub(crate) type LeftBehind = CancellationToken;
+/// Set when a worker's thread does not return from a script: it is abandoned.
+pub(crate) type Abandoned = CancellationToken;
 
-/// How long what was told to end may take, and how long its thread may then keep silent, before the thread
-/// is left behind. A turn of a VU lasts hundredths of a second: only a native that asks nobody takes so long.
+/// How long interrupted code may take to end, and how long its thread may then be silent, before the thread is
+/// abandoned. A turn of a VU lasts hundredths of a second: only a native function that never checks the
+/// interrupt takes this long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Commands that may wait; the sender waits when there are more.
+/// The capacity of the command queue; senders wait when it is full.
 const WAITING: usize = 64;
 
 impl Worker {
     /// Starts a worker on a thread of its own.
     ///
     /// # Errors
-    /// When the system gives no thread.
-    pub(crate) fn on_thread<P: Program>(kit: Kit<P>, number: usize) -> std::io::Result<Self> {
+    /// The system cannot start a thread.
+    pub(crate) fn on_thread<P: Program>(
+        config: WorkerConfig<P>,
+        number: usize,
+    ) -> std::io::Result<Self> {
         let (commands, inbox) = mpsc::channel(WAITING);
+        let (calls, called) = mpsc::channel(WAITING);
         // The recorder's outputs are made on this thread and used on the other.
         let body = move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -98,14 +95,14 @@ impl Worker {
                 .build();
             match runtime {
                 Ok(runtime) => LocalSet::new().block_on(&runtime, async {
-                    let run = Arc::clone(&kit.run);
+                    let run = Arc::clone(&config.run);
                     let watching = tokio::task::spawn_local(async move {
                         run.health.watch_event_loop().await;
                     });
-                    serve(kit, inbox).await;
+                    serve(config, inbox, called).await;
                     watching.abort();
                 }),
-                Err(error) => kit
+                Err(error) => config
                     .logger
                     .error(&format!("a worker has no runtime: {error}")),
             }
@@ -115,30 +112,33 @@ impl Worker {
             .spawn(body)?;
         Ok(Self {
             commands,
+            calls,
             thread: Some(thread),
-            left: LeftBehind::new(),
+            left: Abandoned::new(),
             asking: Mutex::default(),
         })
     }
 
     /// Starts a worker as a task of the current `LocalSet`: for tests whose clock is paused.
-    pub(crate) fn local<P: Program>(kit: Kit<P>) -> Self {
+    pub(crate) fn local<P: Program>(config: WorkerConfig<P>) -> Self {
         let (commands, inbox) = mpsc::channel(WAITING);
-        tokio::task::spawn_local(serve(kit, inbox));
+        let (calls, called) = mpsc::channel(WAITING);
+        tokio::task::spawn_local(serve(config, inbox, called));
         Self {
             commands,
+            calls,
             thread: None,
-            left: LeftBehind::new(),
+            left: Abandoned::new(),
             asking: Mutex::default(),
         }
     }
 
-    /// Where its commands go.
-    pub(crate) fn commands(&self) -> &mpsc::Sender<Command> {
-        &self.commands
+    /// The receiver of calls of the script's functions.
+    pub(crate) fn calls(&self) -> &mpsc::Sender<Call> {
+        &self.calls
     }
 
-    /// Asks for something; `None` when the worker has ended or was left behind.
+    /// Sends a command and waits for the reply; `None` when the worker has ended or was abandoned.
     pub(crate) async fn ask<T>(
         &self,
         command: impl FnOnce(oneshot::Sender<T>) -> Command,
@@ -150,8 +150,7 @@ impl Worker {
         }
     }
 
-    /// Tells something without waiting for it to be done; false when the worker has ended or was left
-    /// behind.
+    /// Sends a command without waiting for its completion; false when the worker has ended or was abandoned.
     pub(crate) async fn tell(&self, command: Command) -> bool {
         tokio::select! {
             biased;
@@ -160,17 +159,17 @@ impl Worker {
         }
     }
 
-    /// Tells something if the worker can take it now.
+    /// Sends a command if the queue has room.
     pub(crate) fn try_tell(&self, command: Command) -> bool {
         self.commands.try_send(command).is_ok()
     }
 
-    /// Set when its thread is left behind.
-    pub(crate) fn left(&self) -> &LeftBehind {
+    /// Set when its thread is abandoned.
+    pub(crate) fn left(&self) -> &Abandoned {
         &self.left
     }
 
-    /// Leaves its thread behind when that does not answer within [`PATIENCE`].
+    /// Abandons its thread if that does not answer within [`PATIENCE`].
     pub(crate) async fn leave_if_silent(&self) {
         let _asking = self.asking.lock().await;
         if timeout(PATIENCE, self.ask(Command::Answer)).await.is_err() {
@@ -178,10 +177,11 @@ impl Worker {
         }
     }
 
-    /// Ends the worker and waits for its thread, unless that was left behind: it ends when it comes to it, or
+    /// Ends the worker and waits for its thread. An abandoned thread is not waited for: it ends on its own, or
     /// with the process.
     pub(crate) fn end(mut self) {
         drop(self.commands);
+        drop(self.calls);
         if let Some(thread) = self.thread.take()
             && !self.left.is_cancelled()
         {
@@ -191,61 +191,47 @@ impl Worker {
     }
 }
 
-/// Asks the worker that takes these commands; `None` when it has ended.
-pub(crate) async fn ask<T>(
-    commands: &mpsc::Sender<Command>,
-    command: impl FnOnce(oneshot::Sender<T>) -> Command,
-) -> Option<T> {
-    let (reply, answer) = oneshot::channel();
-    commands.send(command(reply)).await.ok()?;
-    answer.await.ok()
-}
-
-async fn serve<P: Program>(kit: Kit<P>, mut inbox: mpsc::Receiver<Command>) {
-    let recorder = Recorder::new(Arc::clone(&kit.registry), kit.recorder);
-    let min_iteration = kit.run.options().min_iteration_duration.unwrap_or_default();
-    let desk = Desk {
+async fn serve<P: Program>(
+    config: WorkerConfig<P>,
+    mut inbox: mpsc::Receiver<Command>,
+    mut called: mpsc::Receiver<Call>,
+) {
+    let recorder = Recorder::new(Arc::clone(&config.registry), config.recorder);
+    let min_iteration = config
+        .run
+        .options()
+        .min_iteration_duration
+        .unwrap_or_default();
+    let worker = WorkerContext {
         recorder: recorder.clone(),
-        run: Arc::clone(&kit.run),
+        run: Arc::clone(&config.run),
         min_iteration,
     };
     let context = VuContext {
         ids: VuIds::default(),
         recorder: recorder.clone(),
-        run: Arc::clone(&kit.run),
-        logger: kit.logger.clone(),
-        interrupt: kit.run.stopped().clone(),
+        run: Arc::clone(&config.run),
+        logger: config.logger.clone(),
+        interrupt: config.run.stopped().clone(),
     };
     let mut vus = tokio::task::JoinSet::new();
-    while let Some(command) = inbox.recv().await {
-        let (program, context) = (Arc::clone(&kit.program), context.clone());
+    loop {
+        // In the order in which the run sends commands: it calls a function and collects samples later.
+        let command = tokio::select! {
+            biased;
+            Some(call) = called.recv() => {
+                let (program, context) = (Arc::clone(&config.program), context.clone());
+                vus.spawn_local(run_function(program, context, call));
+                continue;
+            }
+            command = inbox.recv() => command,
+        };
+        let Some(command) = command else { break };
+        let (program, context) = (Arc::clone(&config.program), context.clone());
         match command {
             Command::Make { ids, reply } => {
                 let context = VuContext { ids, ..context };
-                vus.spawn_local(make(program, context, reply, desk.clone()));
-            }
-            Command::Setup { interrupt, reply } => {
-                vus.spawn_local(async move {
-                    let done = match program.make_vu(context).await {
-                        Ok(mut vu) => vu.setup(interrupt).await,
-                        Err(error) => Err(error),
-                    };
-                    let _ = reply.send(done); // the asker gives up only when the run ends
-                });
-            }
-            Command::Teardown {
-                data,
-                interrupt,
-                reply,
-            } => {
-                let context = context.interrupted_by(&interrupt);
-                vus.spawn_local(async move {
-                    let done = match program.make_vu(context).await {
-                        Ok(mut vu) => vu.teardown(data, interrupt).await,
-                        Err(error) => Err(error),
-                    };
-                    let _ = reply.send(done); // the asker gives up only when the run ends
-                });
+                vus.spawn_local(make(program, context, reply, worker.clone()));
             }
             Command::Summary {
                 data,
@@ -279,17 +265,41 @@ async fn serve<P: Program>(kit: Kit<P>, mut inbox: mpsc::Receiver<Command>) {
             }
         }
     }
-    // No more commands: the executors are gone, so the VUs have no jobs.
+    // The executors are gone, so there are no more commands and no jobs.
     vus.abort_all();
     while vus.join_next().await.is_some() {}
     recorder.flush();
+}
+
+async fn run_function<P: Program>(program: Arc<P>, context: VuContext, call: Call) {
+    match call {
+        Call::Setup { interrupt, reply } => {
+            let done = match program.make_vu(context).await {
+                Ok(mut vu) => vu.setup(interrupt).await,
+                Err(error) => Err(error),
+            };
+            let _ = reply.send(done); // the asker gives up only when the run ends
+        }
+        Call::Teardown {
+            data,
+            interrupt,
+            reply,
+        } => {
+            let context = context.interrupted_by(&interrupt);
+            let done = match program.make_vu(context).await {
+                Ok(mut vu) => vu.teardown(data, interrupt).await,
+                Err(error) => Err(error),
+            };
+            let _ = reply.send(done); // the asker gives up only when the run ends
+        }
+    }
 }
 
 async fn make<P: Program>(
     program: Arc<P>,
     context: VuContext,
     reply: oneshot::Sender<Result<mpsc::Sender<Box<Job>>, ScriptError>>,
-    desk: Desk,
+    worker: WorkerContext,
 ) {
     let run = Arc::clone(&context.run);
     let vu = match program.make_vu(context).await {
@@ -300,14 +310,14 @@ async fn make<P: Program>(
         }
     };
     run.instance.vus_initialized.fetch_add(1, Ordering::Relaxed);
-    // One job at a time: an executor gives a VU its next one after the last has ended.
+    // Room for one: an executor gives a VU its next job only after the last has ended.
     let (jobs, inbox) = mpsc::channel(1);
     if reply.send(Ok(jobs)).is_ok() {
-        work(vu, inbox, desk).await;
+        work(vu, inbox, worker).await;
     }
 }
 
-/// The time, for samples.
+/// The current time for samples.
 pub(crate) fn now() -> UnixNanos {
     UnixNanos::from(std::time::SystemTime::now())
 }

@@ -1,4 +1,4 @@
-//! Options, segments and thresholds of any content: refused or taken, never a panic and never a hang.
+//! Options, segments and thresholds with random content are refused or accepted, without panic or hang.
 //!
 //! `PROPTEST_CASES=1000000 cargo test --release -p load-engine --test fuzz` is the long form.
 
@@ -96,7 +96,7 @@ fn leaf() -> BoxedStrategy<Value> {
     .boxed()
 }
 
-/// Objects whose keys are mostly those of options, so that the deep places are reached.
+/// Objects whose keys are mostly those of options, so that deep code is reached.
 fn options() -> impl Strategy<Value = Value> {
     leaf().prop_recursive(5, 60, 6, |inner| {
         let key = prop_oneof![
@@ -112,7 +112,7 @@ fn options() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Scenarios that are nearly right.
+/// Scenarios that are nearly valid.
 fn scenarios() -> impl Strategy<Value = Value> {
     let field = (prop::sample::select(&KEYS[..]), leaf());
     let executor = prop::sample::select(&WORDS[..7]);
@@ -130,7 +130,7 @@ fn scenarios() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Texts that look like thresholds: pieces of such in any order.
+/// Texts that look like thresholds: pieces of thresholds in any order.
 fn pieces_of_expressions() -> impl Strategy<Value = String> {
     let pieces = [
         "p(",
@@ -158,7 +158,7 @@ fn pieces_of_expressions() -> impl Strategy<Value = String> {
         .prop_map(|pieces| pieces.concat())
 }
 
-/// A whole sequence: its points, in one of the ways to write them.
+/// A whole sequence: its points in one of the notations.
 fn sequence() -> impl Strategy<Value = Vec<String>> {
     let cuts = prop::collection::btree_set(1..60_u32, 0..5);
     (cuts, 0..3_u8).prop_map(|(cuts, form)| {
@@ -199,7 +199,7 @@ proptest! {
     }
 
     #[test]
-    fn scenarios_that_are_nearly_right_are_refused_or_planned(value in scenarios()) {
+    fn nearly_valid_scenarios_are_refused_or_planned(value in scenarios()) {
         digest(&value);
     }
 
@@ -217,7 +217,7 @@ proptest! {
     }
 
     #[test]
-    fn the_parts_of_a_sequence_are_the_whole(
+    fn the_segments_of_a_sequence_cover_the_whole(
         points in sequence(),
         count in 0..2000_u64,
         vus in 0..80_u64,

@@ -1,6 +1,6 @@
-//! Segments deal VUs and iterations exactly as real k6 does: many random ones in a few runs of it.
+//! Segments distribute VUs and iterations exactly as real k6 does: many random segments in a few runs of k6.
 //!
-//! Real k6 is the `k6` on the path, or what `K6_BINARY` names; without one the comparison is skipped,
+//! Real k6 is the `k6` on the path, or the program in `K6_BINARY`; without one the comparison is skipped,
 //! unless `REQUIRE_K6` is set. `SEGMENT_CASES` sets how many sequences are tried.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,7 +28,7 @@ fn find_k6() -> Option<PathBuf> {
     None
 }
 
-/// A piece of a random sequence, and a test that is dealt by it.
+/// A piece of a random sequence, and a test that is distributed by it.
 struct Case {
     segment: String,
     sequence: String,
@@ -72,7 +72,7 @@ fn case(random: &mut StdRng) -> Case {
     }
     let segment = format!("{}:{}", points[piece], points[piece + 1]);
     let sequence = points.join(",");
-    // A VU tells its number of the whole test when it has an iteration; `__VU` is that of the process.
+    // A VU prints its number in the whole test when it has an iteration; `__VU` is its number in the process.
     let script = format!(
         "import exec from 'k6/execution';\n\
          export const options = {{ executionSegment: '{segment}', \
@@ -96,7 +96,7 @@ fn call(k6: &Path, arguments: &[&str], script: &Path) -> Output {
     command.output().expect("k6 runs")
 }
 
-/// What k6 says of the case: its needs, and the numbers it used by what used them.
+/// k6's result for the case: its requirements, and the numbers that each executor used.
 fn asked(k6: &Path, script: &Path) -> (Value, BTreeMap<String, BTreeSet<u64>>) {
     let inspected = call(k6, &["inspect", "--execution-requirements"], script);
     let why = String::from_utf8_lossy(&inspected.stderr).into_owned();
@@ -125,7 +125,7 @@ fn options(needs: &Value) -> Options {
 }
 
 #[test]
-fn segments_deal_as_real_k6_does() {
+fn segments_distribute_as_real_k6_does() {
     let Some(k6) = find_k6() else { return };
     let cases = std::env::var("SEGMENT_CASES").ok();
     let cases = cases.and_then(|text| text.parse().ok()).unwrap_or(6);
@@ -156,7 +156,7 @@ fn compare(
     let stripe = segment.stripe();
     let ours = plan::needs(options.scenarios(), &segment);
     assert_eq!(needs["maxVUs"], ours.most_vus, "{what}: VUs at most");
-    // Which VUs have iterations is a matter of time, but each that has some knows both its numbers.
+    // The VUs that get iterations depend on timing, but each of them knows both its numbers.
     let local = used.get("local").unwrap_or(&none);
     let made: BTreeSet<u64> = local
         .iter()
@@ -176,12 +176,12 @@ fn compare(
                 let count = stripe.scale(whole(c.iterations));
                 (stripe, count)
             }
-            // Each VU counts for itself: the numbers are those of the whole test's iterations.
+            // Each VU counts separately: the numbers are those of the whole test's iterations.
             Executor::PerVuIterations(c) => (
                 stripe.clone(),
                 stripe.scale(whole(c.vus)) * whole(c.iterations),
             ),
-            // How many of them there were is a matter of time.
+            // Their number depends on timing.
             Executor::ConstantArrivalRate(c) => {
                 (segment.stripe_by_vus(whole(c.max_vus)), seen.len() as u64)
             }

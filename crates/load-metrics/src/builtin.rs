@@ -37,4 +37,7 @@ builtin! {
     DATA_SENT = 23, "data_sent", Counter, Data;
     DATA_RECEIVED = 24, "data_received", Counter, Data;
     HTTP_REQ_INTENDED_DURATION = 25, "http_req_intended_duration", Trend, Time;
+    GRPC_STREAMS = 26, "grpc_streams", Counter, Default;
+    GRPC_STREAMS_MSGS_SENT = 27, "grpc_streams_msgs_sent", Counter, Default;
+    GRPC_STREAMS_MSGS_RECEIVED = 28, "grpc_streams_msgs_received", Counter, Default;
 }

@@ -22,4 +22,4 @@ pub use registry::{RegisterError, Registry};
 pub use sample::{Batch, BatchSink, Sample, UnixNanos};
 pub use sink::{CounterSink, GaugeSink, RateSink, Sink};
 pub use tags::{SystemTag, SystemTags, TagSet, Tags};
-pub use trend::TrendSink;
+pub use trend::{TrendParts, TrendSink};

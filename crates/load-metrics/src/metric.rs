@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::tags::Tags;
+
 /// Index of a metric, or of a sub-metric, in its [`Registry`](crate::Registry).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MetricId(pub(crate) u32);
@@ -61,6 +63,26 @@ pub struct Filter {
     pub suffix: String,
     /// The pairs that a sample must carry.
     pub tags: Vec<(String, String)>,
+}
+
+impl Metric {
+    /// The metric whose samples it aggregates: its parent for a sub-metric, otherwise itself.
+    pub fn source(&self) -> MetricId {
+        self.filter.as_ref().map_or(self.id, |filter| filter.parent)
+    }
+
+    /// Whether it aggregates a sample of its source with these tags.
+    pub fn takes(&self, tags: &Tags) -> bool {
+        self.filter.as_ref().is_none_or(|filter| filter.takes(tags))
+    }
+}
+
+impl Filter {
+    /// Whether these tags have all pairs.
+    pub fn takes(&self, tags: &Tags) -> bool {
+        let mut pairs = self.tags.iter();
+        pairs.all(|(key, value)| tags.get(key) == Some(value.as_str()))
+    }
 }
 
 impl fmt::Display for Kind {

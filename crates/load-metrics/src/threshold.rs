@@ -187,6 +187,11 @@ impl Expression {
         }
     }
 
+    /// What the value is compared with.
+    pub fn limit(&self) -> f64 {
+        self.limit
+    }
+
     /// The aggregation.
     pub fn aggregation(&self) -> Aggregation {
         self.aggregation

@@ -29,7 +29,44 @@ struct Buckets {
 /// The bits of a number that do not tell its bucket: ten of the fraction do.
 const DROPPED_BITS: u32 = 42;
 
+/// A distribution as it goes to another process: counts by bucket, which add up exactly in any order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrendParts {
+    /// Buckets with their counts, ascending.
+    pub counts: Vec<(i64, u64)>,
+    /// Of the values.
+    pub sum: f64,
+    pub min: f64,
+    pub max: f64,
+}
+
 impl TrendSink {
+    /// The distribution in buckets.
+    pub fn into_parts(mut self) -> TrendParts {
+        self.compact();
+        let buckets = self.buckets.unwrap_or_else(Buckets::new);
+        TrendParts {
+            counts: buckets.counts.into_iter().collect(),
+            sum: buckets.sum,
+            min: buckets.min,
+            max: buckets.max,
+        }
+    }
+
+    /// The distribution that another process had in buckets.
+    pub fn from_parts(parts: TrendParts) -> Self {
+        let mut buckets = Buckets::new();
+        for (bucket, count) in parts.counts {
+            *buckets.counts.entry(bucket).or_default() += count;
+            buckets.count += count;
+        }
+        (buckets.sum, buckets.min, buckets.max) = (parts.sum, parts.min, parts.max);
+        Self {
+            buckets: Some(buckets),
+            ..Self::default()
+        }
+    }
+
     /// Takes a value.
     #[inline]
     pub(crate) fn push(&mut self, value: f64) {
@@ -279,6 +316,30 @@ mod tests {
                 (exact - near).abs() <= 0.001 * exact.abs(),
                 "{exact} {near}"
             );
+        }
+    }
+
+    #[test]
+    fn parts_of_several_processes_add_up_to_the_whole() {
+        let values = |from: u32| (from..1000).step_by(3).map(f64::from);
+        let (_, whole) = both((0..1000).map(f64::from));
+        for order in [[0, 1, 2], [2, 0, 1]] {
+            let mut merged = TrendSink::default();
+            for from in order {
+                let parts = both(values(from)).0.into_parts();
+                merged.merge(TrendSink::from_parts(parts));
+            }
+            merged.sort();
+            for p in [0.0, 50.0, 95.0, 99.9, 100.0] {
+                let same = merged.percentile(p).to_bits() == whole.percentile(p).to_bits();
+                assert!(
+                    same,
+                    "p{p}: {} {}",
+                    merged.percentile(p),
+                    whole.percentile(p)
+                );
+            }
+            assert_eq!(merged.count(), whole.count());
         }
     }
 

@@ -1,41 +1,54 @@
-//! From the text of a module to the engine's code, by its kind.
+//! Compiles the text of a module to the engine's code, by its kind.
 
-use rquickjs::Ctx;
+use script_engine::convert;
+use script_engine::module;
+use script_engine::throw::{Throw, plain};
+use script_engine::{Ctx, Value};
+use script_formats::literals::{self, Cut};
+use script_formats::typescript::strip_types;
 
-use crate::js::convert;
-use crate::js::module::{self, Loaded};
-use crate::js::native::{Throw, plain};
-use crate::literals::{self, Cut};
 use crate::script::Script;
-use crate::source::{self, Kind};
-use crate::typescript::strip_types;
+use crate::source::{self, Kind, Syntax};
 
-/// Compiles a module of that full name and text. Its large literals are kept by the script.
+/// The code of a module, in a realm.
+pub(crate) enum Code<'js> {
+    /// An ES module, not evaluated.
+    Module(Value<'js>),
+    /// A CommonJS module: a script whose value is its wrapping function.
+    Common(Value<'js>),
+}
+
+/// Compiles a module with this full name and text. The script keeps its large literals.
 ///
 /// # Errors
-/// A syntax error as k6 says it, or an import that cannot be had.
+/// A syntax error in k6's words, or an import that cannot be loaded.
 pub(crate) fn compile<'js>(
     ctx: &Ctx<'js>,
     script: &Script,
     module: (&str, String),
-) -> Result<Loaded<'js>, Throw> {
+) -> Result<Code<'js>, Throw> {
     let (name, text) = module;
-    match source::kind(name, &text) {
+    // Editors put a byte order mark before the text.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    match source::kind(name, text) {
         Kind::Json => compile_module(ctx, script, (name, &format!("export default {text};"))),
-        Kind::Common => compile_common(ctx, script, (name, &text))
-            .map_err(|throw| syntax_error(ctx, name, throw)),
-        Kind::Module => compile_module(ctx, script, (name, &text))
-            .map_err(|throw| syntax_error(ctx, name, throw)),
-        Kind::TypeScript => {
-            // k6 looks for types only where plain JavaScript does not do.
-            if let Ok(compiled) = compile_module(ctx, script, (name, &text)) {
-                return Ok(compiled);
+        Kind::Code { syntax, has_types } => {
+            let compile = match syntax {
+                Syntax::Module => compile_module,
+                Syntax::Common => compile_common,
+            };
+            if has_types {
+                // k6 tries TypeScript only when the text is not valid JavaScript.
+                if let Ok(compiled) = compile(ctx, script, (name, text)) {
+                    return Ok(compiled);
+                }
+                let _ = ctx.catch();
+                let stripped = strip_types(text);
+                let stripped = stripped.map_err(|error| plain(format!("{name}: {error}")))?;
+                return compile(ctx, script, (name, &stripped))
+                    .map_err(|throw| syntax_error(ctx, name, throw));
             }
-            let _ = ctx.catch();
-            let stripped = strip_types(&text);
-            let stripped = stripped.map_err(|error| plain(format!("{name}: {error}")))?;
-            compile_module(ctx, script, (name, &stripped))
-                .map_err(|throw| syntax_error(ctx, name, throw))
+            compile(ctx, script, (name, text)).map_err(|throw| syntax_error(ctx, name, throw))
         }
     }
 }
@@ -44,28 +57,28 @@ fn compile_module<'js>(
     ctx: &Ctx<'js>,
     script: &Script,
     module: (&str, &str),
-) -> Result<Loaded<'js>, Throw> {
+) -> Result<Code<'js>, Throw> {
     let (name, text) = module;
     if let Some(cut) = literals::cut(text, true) {
         keep(ctx, script, (name, &cut))?;
         let names: Vec<&str> = cut.literals.iter().map(|(name, _)| name.as_str()).collect();
-        // At the end nothing changes its place.
+        // Appended at the end, it does not move any code.
         let import = literals::import(name, &names);
         let compiled = module::compile(ctx, name, &format!("{}\n{import}", cut.text));
         if let Ok(compiled) = compiled {
-            return Ok(Loaded::Module(compiled));
+            return Ok(Code::Module(compiled));
         }
-        // What is wrong is said of the text as it was.
+        // Errors are reported for the original text.
         let _ = ctx.catch();
     }
-    module::compile(ctx, name, text).map(Loaded::Module)
+    module::compile(ctx, name, text).map(Code::Module)
 }
 
 fn compile_common<'js>(
     ctx: &Ctx<'js>,
     script: &Script,
     module: (&str, &str),
-) -> Result<Loaded<'js>, Throw> {
+) -> Result<Code<'js>, Throw> {
     let (name, text) = module;
     if let Some(cut) = literals::cut(text, false) {
         keep(ctx, script, (name, &cut))?;
@@ -74,17 +87,17 @@ fn compile_common<'js>(
         let compiled = module::compile_classic(ctx, name, &wrapped);
         if let Ok(compiled) = compiled {
             script.note_wrapping(name, &source::before_common(name, &names));
-            return Ok(Loaded::Common(compiled));
+            return Ok(Code::Common(compiled));
         }
         let _ = ctx.catch();
         script.keep_literals(name, std::sync::Arc::default());
     }
     let wrapped = source::wrap_common(name, text, &[]);
     script.note_wrapping(name, &source::before_common(name, &[]));
-    module::compile_classic(ctx, name, &wrapped).map(Loaded::Common)
+    module::compile_classic(ctx, name, &wrapped).map(Code::Common)
 }
 
-/// Compiles the literals of a module, each for itself.
+/// Compiles the literals of a module separately.
 fn keep(ctx: &Ctx<'_>, script: &Script, module: (&str, &Cut)) -> Result<(), Throw> {
     let (name, cut) = module;
     let code = cut.literals.iter().map(|(_, literal)| {
@@ -96,14 +109,14 @@ fn keep(ctx: &Ctx<'_>, script: &Script, module: (&str, &Cut)) -> Result<(), Thro
     Ok(())
 }
 
-/// k6 says where in the file, then what, as an error of its own; the engine says it in its stack.
+/// k6 puts the place in the file before the message; the engine puts it in the stack.
 fn syntax_error(ctx: &Ctx<'_>, name: &str, throw: Throw) -> Throw {
     if !matches!(throw, Throw::Engine(_)) || !ctx.has_exception() {
         return throw;
     }
     let error = ctx.catch();
     let part = |key: &str| -> Option<String> {
-        let value: rquickjs::Value<'_> = error.as_object()?.get(key).ok()?;
+        let value: Value<'_> = error.as_object()?.get(key).ok()?;
         convert::to_text(&value).ok()
     };
     let (message, stack) = (part("message"), part("stack").unwrap_or_default());

@@ -1,44 +1,48 @@
-//! The script engine, the k6 modules and the HTTP client.
+//! The `k6/*` modules, and the virtual users that run scripts.
 //!
-//! A script is compiled once ([`ScriptProgram`]); every virtual user ([`ScriptVu`]) runs its bytecode
-//! in a realm of its own, on a small stack of its own, and gives its thread away while it waits.
+//! A script is compiled once ([`ScriptProgram`]); every virtual user ([`ScriptVu`]) runs its bytecode in a
+//! realm of its own, on a small stack of its own, and releases its thread while it waits.
 
 mod compile;
-pub mod crypto;
-pub mod csv;
-pub mod digest;
-mod fiber;
-mod gjson;
-pub mod html;
-mod http;
-mod js;
-mod literals;
+mod loading;
 mod modules;
-pub mod ntlm;
+mod network;
 mod program;
 mod remote;
 mod script;
 pub mod secrets;
 mod source;
-mod source_map;
-pub mod typescript;
+mod system;
 mod vu;
-pub mod websocket;
+mod wording;
 
 pub use program::ScriptProgram;
 pub use script::Source;
+pub use system::System;
 pub use vu::ScriptVu;
 
-/// Whether the option `localIPs` can be this text.
-pub fn are_local_ips(text: &str) -> bool {
-    http::local_ips::nth(text, 0).is_some()
+/// The text of a script at a URL, loaded like an imported module.
+///
+/// # Errors
+/// Neither the server nor the cache on the disk has it.
+pub async fn fetch(
+    url: &str,
+    system: &System,
+    logger: &load_engine::log::Logger,
+) -> Result<String, String> {
+    let fetched = remote::fetch(url, system, logger).await;
+    fetched.map_err(|error| error.to_string())
 }
 
-/// What requests call themselves unless the option `userAgent` says otherwise. The version is that of
-/// the k6 whose behaviour is followed.
+/// Whether this text is valid for the option `localIPs`.
+pub fn are_local_ips(text: &str) -> bool {
+    http_client::local_ips::nth(text, 0).is_some()
+}
+
+/// The default `User-Agent`. The version is that of the k6 whose behaviour is implemented.
 pub(crate) const USER_AGENT: &str = "Grafana k6/2.2.0";
 
-/// How many cases the tests with random input run: few, unless `FUZZ_CASES` asks for more.
+/// The number of cases of tests with random input: few, unless `FUZZ_CASES` sets more.
 #[cfg(test)]
 fn fuzz_cases() -> u32 {
     let wanted = std::env::var("FUZZ_CASES").ok();

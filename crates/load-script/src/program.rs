@@ -12,11 +12,11 @@ use serde_json::Value;
 use crate::script::{Script, Source};
 use crate::vu::ScriptVu;
 
-/// Init code that changes more shared objects than this changes its data: to share that would cost each
-/// VU more than it saves, for what a VU has changed it takes along at each switch.
+/// When init code changes more shared objects than this, it changes its data. Sharing that data would cost each
+/// VU more than it saves, since a VU takes its changes along at each switch.
 const MANY_CHANGED: usize = 64;
 
-/// A script that was compiled and whose options are known.
+/// A compiled script with known options.
 pub struct ScriptProgram {
     script: Arc<Script>,
     options: Value,
@@ -28,23 +28,26 @@ impl ScriptProgram {
     /// the run must use too.
     ///
     /// # Errors
-    /// A syntax error, an import that cannot be had, or an exception of the init code, with its text
-    /// as k6 logs it.
+    /// A syntax error, an import that cannot be loaded, or an exception of the init code, with the text that k6
+    /// logs.
     pub async fn load(
         source: Source,
         registry: Arc<Registry>,
         logger: Logger,
     ) -> Result<Self, ScriptError> {
         let script = Arc::new(Script::new(source));
-        let notice = logger.clone();
-        let context = VuContext {
+        let context = || VuContext {
             ids: VuIds::default(),
-            recorder: Recorder::new(registry, RecorderConfig::default()),
+            recorder: Recorder::new(Arc::clone(&registry), RecorderConfig::default()),
             run: Arc::new(RunState::new(Arc::new(Options::default()))),
-            logger,
+            logger: logger.clone(),
             interrupt: Interrupt::new(),
         };
-        let mut first = ScriptVu::new(context, Arc::clone(&script)).await?;
+        let mut first = ScriptVu::new(context(), Arc::clone(&script)).await;
+        while first.is_err() && script.begins_anew() {
+            first = ScriptVu::new(context(), Arc::clone(&script)).await;
+        }
+        let mut first = first?;
         let (options, functions) = first.describe().await?;
         if first.changed_objects() > MANY_CHANGED {
             script.keep_literals_apart();
@@ -52,7 +55,7 @@ impl ScriptProgram {
         drop(first);
         script.seal();
         if has_domains(&options) {
-            notice.warn(
+            logger.warn(
                 "tlsAuth.domains option could be removed in the next releases, it's recommended to leave it empty and let k6 automatically detect from the provided certificate. It follows the Go's NameToCertificate deprecation - https://pkg.go.dev/crypto/tls@go1.17#Config.",
             );
         }
@@ -70,12 +73,12 @@ impl ScriptProgram {
 }
 
 impl ScriptProgram {
-    /// Whether a run with these options can have what it asks of the network.
+    /// Checks the network settings of a run with these options.
     ///
     /// # Errors
-    /// What is wrong with them.
+    /// An error in them.
     pub fn check(options: &Options) -> Result<(), String> {
-        crate::http::check(options)
+        http_client::check(&crate::network::tls(options))
     }
 
     /// The URL of the script, and everything that its init code has read, by URL, itself included.
@@ -84,7 +87,7 @@ impl ScriptProgram {
     }
 }
 
-/// Whether client certificates are meant for some domains only, which neither k6 nor we look at.
+/// Whether client certificates are restricted to domains, which is ignored here as in k6.
 fn has_domains(options: &Value) -> bool {
     let all = options["tlsAuth"].as_array();
     all.into_iter().flatten().any(|one| {

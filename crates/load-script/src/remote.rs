@@ -1,37 +1,42 @@
-//! Modules from the network: fetched by https, kept on the disk for when the network fails.
+//! Modules from the network: fetched over https, and cached on the disk for times without network.
 //!
-//! k6 asks the server each time, first with `_k6=1` in the query. So do we; beyond that, what was
-//! fetched is kept with its hash, and used with a warning when the server cannot be reached. A URL that
-//! ends in `#sha256=…` is pinned: nothing else than text with that hash is ever run, and once it is
-//! kept the server is not asked again.
+//! k6 asks the server each time, first with `_k6=1` in the query, and so does this module. In addition, a
+//! fetched text is kept with its hash and used with a warning when the server cannot be reached. A URL that
+//! ends in `#sha256=…` is pinned: only text with that hash is ever run, and once it is kept the server is not
+//! asked again.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http_client::Config;
+use http_client::client::{Client, Request};
+use http_client::coding;
+use http_client::network::Network;
+use http_client::url::Url;
 use load_engine::log::Logger;
-use load_engine::options::Options;
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout_at};
 
-use crate::http::client::{Client, Request};
-use crate::http::coding;
-use crate::http::network::Network;
-use crate::http::url::Url;
 use crate::source::SourceError;
+use crate::system::System;
 
-/// How long a module may take; k6's.
+/// The time limit of a module; k6's.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// Redirects that are followed.
+/// The maximum of redirects.
 const MAX_REDIRECTS: usize = 10;
-/// A module may be this much.
+/// The maximum size of a module.
 const MAX_BYTES: usize = 64 << 20;
 
 /// The text of the module with this full name.
 ///
 /// # Errors
-/// When neither the server nor the disk has it, or it is not what it is pinned to.
-pub(crate) async fn fetch(name: &str, logger: &Logger) -> Result<String, SourceError> {
+/// Neither the server nor the disk has it, or it does not match its pinned hash.
+pub(crate) async fn fetch(
+    name: &str,
+    system: &System,
+    logger: &Logger,
+) -> Result<String, SourceError> {
     let failed = |cause: String| SourceError::Remote {
         url: name.to_owned(),
         cause,
@@ -40,19 +45,19 @@ pub(crate) async fn fetch(name: &str, logger: &Logger) -> Result<String, SourceE
         Some((url, pin)) => (url, Some(pin.to_ascii_lowercase())),
         None => (name, None),
     };
-    let kept = Kept::of(url);
-    if let (Some(pin), Some(text)) = (&pin, kept.read())
+    let entry = CacheEntry::of(url, system);
+    if let (Some(pin), Some(text)) = (&pin, entry.read())
         && hash(&text) == *pin
     {
         return Ok(text);
     }
-    let (text, is_fresh) = match load(url).await {
+    let (text, is_fresh) = match load(url, system).await {
         Ok(text) => (text, true),
         Err(Refusal::Status(cause)) => return Err(failed(cause)),
         Err(Refusal::Unreachable(cause)) => {
-            let text = kept.read().ok_or_else(|| failed(cause.clone()))?;
+            let text = entry.read().ok_or_else(|| failed(cause.clone()))?;
             logger.warn(&format!(
-                "{url} cannot be reached ({cause}); the copy that was kept of it is used"
+                "{url} cannot be reached ({cause}); the cached copy is used"
             ));
             (text, false)
         }
@@ -64,31 +69,34 @@ pub(crate) async fn fetch(name: &str, logger: &Logger) -> Result<String, SourceE
         }
     }
     if is_fresh {
-        kept.write(&text);
+        entry.write(&text);
     }
     Ok(text)
 }
 
-/// Why a server gives nothing.
+/// The reason why a server does not return a module.
 enum Refusal {
-    /// It says so.
+    /// It responds with an error.
     Status(String),
-    /// It does not answer.
+    /// It does not respond.
     Unreachable(String),
 }
 
-async fn load(url: &str) -> Result<String, Refusal> {
+async fn load(url: &str, system: &System) -> Result<String, Refusal> {
     let joint = if url.contains('?') { '&' } else { '?' };
-    match get(&format!("{url}{joint}_k6=1")).await {
+    match get(&format!("{url}{joint}_k6=1"), system).await {
         Ok(text) => Ok(text),
-        Err(_) => get(url).await,
+        Err(_) => get(url, system).await,
     }
 }
 
-async fn get(url: &str) -> Result<String, Refusal> {
+async fn get(url: &str, system: &System) -> Result<String, Refusal> {
     let unreachable =
         |cause: &dyn std::fmt::Display| Refusal::Unreachable(format!("Get \"{url}\": {cause}"));
-    let network = Arc::new(Network::new(&Options::default()));
+    let network = Arc::new(Network::new(Config {
+        environment: system.connections.clone(),
+        ..Config::default()
+    }));
     let client = Client::for_modules(network);
     let deadline = Instant::now() + TIMEOUT;
     let mut target = Url::parse(url).map_err(|error| unreachable(&error))?;
@@ -125,26 +133,23 @@ async fn get(url: &str) -> Result<String, Refusal> {
     Err(unreachable(&"stopped after 10 redirects"))
 }
 
-/// Where a module is kept: a file whose first line is the hash of the rest.
-struct Kept(Option<PathBuf>);
+/// The cache file of a module, whose first line is the hash of the rest.
+struct CacheEntry(Option<PathBuf>);
 
-impl Kept {
-    fn of(url: &str) -> Self {
-        let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-        let cache = variable("XDG_CACHE_HOME")
-            .map(PathBuf::from)
-            .or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".cache")));
-        Self(cache.map(|cache| cache.join("sparring").join("modules").join(hash(url))))
+impl CacheEntry {
+    fn of(url: &str, system: &System) -> Self {
+        let folder = system.modules.as_ref();
+        Self(folder.map(|folder| folder.join(hash(url))))
     }
 
-    /// The text, unless it is not what was written.
+    /// The text, unless it does not match its hash.
     fn read(&self) -> Option<String> {
         let whole = std::fs::read_to_string(self.0.as_ref()?).ok()?;
         let (sum, text) = whole.split_once('\n')?;
         (hash(text) == sum).then(|| text.to_owned())
     }
 
-    /// Keeps the text. A disk that is full or read-only only means that nothing is kept.
+    /// Caches the text. On a full or read-only disk nothing is cached.
     fn write(&self, text: &str) {
         let Some(path) = &self.0 else { return };
         let Some(folder) = path.parent() else { return };
@@ -168,20 +173,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_kept_is_believed_only_while_it_is_whole() {
+    fn a_damaged_cache_file_is_ignored() {
         let folder = tempfile::tempdir().expect("a folder");
-        let kept = Kept(Some(folder.path().join("deep").join("name")));
-        assert_eq!(kept.read(), None);
-        kept.write("export default 1;\nsecond line");
+        let entry = CacheEntry(Some(folder.path().join("deep").join("name")));
+        assert_eq!(entry.read(), None);
+        entry.write("export default 1;\nsecond line");
         assert_eq!(
-            kept.read().as_deref(),
+            entry.read().as_deref(),
             Some("export default 1;\nsecond line")
         );
-        let path = kept.0.as_ref().expect("a path");
+        let path = entry.0.as_ref().expect("a path");
         let tampered = std::fs::read_to_string(path)
             .expect("there")
             .replace('1', "2");
         std::fs::write(path, tampered).expect("written");
-        assert_eq!(kept.read(), None);
+        assert_eq!(entry.read(), None);
     }
 }

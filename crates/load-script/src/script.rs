@@ -1,92 +1,103 @@
-//! A script and all it imports: read once, compiled once, shared by all VUs.
+//! A script and all its imports: read once, compiled once, shared by all VUs.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
-use load_engine::log::{Level, Logger};
+use grpc_client::schema::Schema;
+use http_client::network::Network;
+use load_engine::log::Logger;
 use load_engine::options::Options;
-use rquickjs::Ctx;
+use script_engine::isolate::Settings;
+use script_engine::memory::DEFAULT_BYTES;
+use script_engine::throw::{Throw, plain};
+use script_formats::source_map::SourceMap;
 
-use crate::compile::compile;
-use crate::fiber;
-use crate::http::network::Network;
-use crate::js::code;
-use crate::js::memory::DEFAULT_BYTES;
-use crate::js::module::{self, Loaded};
-use crate::js::native::{self, Throw, plain};
-use crate::remote;
+use crate::network;
 use crate::secrets::Secrets;
 use crate::source::{self, SourceError};
-use crate::source_map::{self, Link, SourceMap};
+use crate::system::System;
 
-/// Where a script comes from and what it may see.
+/// The origin of a script, and its surroundings.
 #[derive(Debug, Clone, Default)]
 pub struct Source {
-    /// The full path, also of a script that was read from standard input (`<directory>/-`).
+    /// The full path, also for a script that was read from standard input (`<directory>/-`).
     pub path: PathBuf,
-    /// The text, when it was not read from `path`.
+    /// The URL of a script from the network; its imports are relative to it.
+    pub url: Option<String>,
+    /// The text, if it was not read from `path`.
     pub text: Option<String>,
-    /// What `__ENV` holds.
+    /// The content of `__ENV`.
     pub environment: Vec<(String, String)>,
-    /// The files of an archive by URL; with them nothing is read from anywhere else.
+    /// The files of an archive by URL; with them, nothing is read from elsewhere.
     pub archived: Option<BTreeMap<String, Vec<u8>>>,
-    /// What `k6/secrets` gives.
+    /// The sources of `k6/secrets`.
     pub secrets: Arc<Secrets>,
-    /// What the values of one virtual user may take; one that holds more is ended with an error.
+    /// The bytes that the values of one virtual user may take; one that exceeds them is ended with an error.
     pub vu_memory_bytes: Option<usize>,
+    /// Gives every virtual user its own built-ins from the start.
+    pub keeps_builtins_apart: bool,
+    /// Settings of the system besides `environment`.
+    pub system: System,
 }
 
 /// A compiled module.
 #[derive(Clone)]
-struct Bytecode {
-    code: Arc<[u8]>,
-    is_common: bool,
-    /// The text mentions `import.meta`.
-    has_meta: bool,
+pub(crate) struct Bytecode {
+    pub(crate) code: Arc<[u8]>,
+    pub(crate) is_common: bool,
+    /// Whether the text contains `import.meta`.
+    pub(crate) has_meta: bool,
 }
 
 /// The bytecode of each of a module's literals, in order.
 pub(crate) type Literals = Arc<[Box<[u8]>]>;
 
-/// The shared part of all VUs of a script.
+/// The state that all VUs of a script share.
 pub(crate) struct Script {
     entry: String,
     directory: PathBuf,
     environment: Vec<(String, String)>,
     given: HashMap<String, String>,
     archived: Option<BTreeMap<String, Vec<u8>>>,
-    vu_memory_bytes: usize,
-    /// The text of every module that was read, by URL: for archives.
+    settings: Arc<Settings>,
+    /// The text of every module that was read, by URL, for archives.
     texts: Mutex<BTreeMap<String, String>>,
     modules: RwLock<HashMap<String, Bytecode>>,
     /// The source maps of modules that have one.
     maps: RwLock<HashMap<String, SourceMap>>,
-    /// How many characters stand before CommonJS modules in their first line.
+    /// The number of characters before CommonJS modules in their first line.
     wrapped: RwLock<HashMap<String, u32>>,
     files: RwLock<HashMap<PathBuf, Arc<[u8]>>>,
-    /// What the first init code could not have: later ones get the same answer.
+    /// Modules and files that the first init code could not load: later init code gets the same error.
     refusals: RwLock<HashMap<String, String>>,
-    /// How scripts call what has this full name.
+    /// Names that are imported from CommonJS modules and k6's own but not exported: they are `undefined` in
+    /// scripts.
+    absent: RwLock<HashMap<String, BTreeSet<String>>>,
+    begins_anew: AtomicBool,
+    /// The specifier in scripts by full name.
     specifiers: RwLock<HashMap<String, String>>,
     /// Arrays of `SharedArray` by name, their items as JSON text.
     pub(crate) shared_arrays: Mutex<HashMap<String, Arc<[Box<str>]>>>,
-    /// The code of the large literals that were cut out of modules, by URL.
+    /// What gRPC clients have loaded, by what they asked for.
+    pub(crate) schemas: Mutex<HashMap<String, Schema>>,
+    /// The code of the large literals that were extracted from modules, by URL.
     literals: RwLock<HashMap<String, Literals>>,
-    /// VUs change what literals make: each gets its own.
+    /// Whether VUs change the values of literals, so that each needs its own.
     has_own_literals: AtomicBool,
-    /// The first init code has run: no further files may be asked for.
+    /// Whether the first init code has run: then no further files may be opened.
     is_sealed: AtomicBool,
     network: OnceLock<Arc<Network>>,
     secrets: Arc<Secrets>,
-    /// Warnings that were logged: once is enough for all VUs.
+    system: System,
+    /// Warnings that were logged, which happens once for all VUs.
     warned: Mutex<BTreeSet<&'static str>>,
 }
 
 impl Script {
     pub(crate) fn new(source: Source) -> Self {
-        let entry = source::url_of(&source.path);
+        let entry = source.url.unwrap_or_else(|| source::url_of(&source.path));
         let directory = source
             .path
             .parent()
@@ -103,20 +114,27 @@ impl Script {
             environment: source.environment,
             given,
             archived: source.archived,
-            vu_memory_bytes: source.vu_memory_bytes.unwrap_or(DEFAULT_BYTES),
+            settings: Arc::new(Settings {
+                vu_memory_bytes: source.vu_memory_bytes.unwrap_or(DEFAULT_BYTES),
+                shares_builtins: !source.keeps_builtins_apart,
+            }),
             texts: Mutex::default(),
             modules: RwLock::default(),
             maps: RwLock::default(),
             wrapped: RwLock::default(),
             files: RwLock::default(),
             refusals: RwLock::default(),
+            absent: RwLock::default(),
+            begins_anew: AtomicBool::default(),
             specifiers: RwLock::default(),
             shared_arrays: Mutex::default(),
+            schemas: Mutex::default(),
             literals: RwLock::default(),
             has_own_literals: AtomicBool::new(false),
             is_sealed: AtomicBool::new(false),
             network: OnceLock::new(),
             secrets: source.secrets,
+            system: source.system,
             warned: Mutex::default(),
         }
     }
@@ -126,12 +144,12 @@ impl Script {
         &self.entry
     }
 
-    /// What `k6/secrets` gives.
+    /// The sources of `k6/secrets`.
     pub(crate) fn secrets(&self) -> &Arc<Secrets> {
         &self.secrets
     }
 
-    /// Logs a warning, unless a VU of this script has done so before.
+    /// Logs a warning, unless a VU of this script has logged it before.
     pub(crate) fn warn_once(&self, logger: &Logger, warning: &'static str) {
         let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
         if warned.insert(warning) {
@@ -139,36 +157,48 @@ impl Script {
         }
     }
 
-    /// What `__ENV` holds outside of scenarios.
+    /// The content of `__ENV` outside scenarios.
     pub(crate) fn environment(&self) -> &[(String, String)] {
         &self.environment
     }
 
-    /// What one VU may hold.
-    pub(crate) fn vu_memory_bytes(&self) -> usize {
-        self.vu_memory_bytes
+    /// Settings of the system besides that.
+    pub(crate) fn system(&self) -> &System {
+        &self.system
+    }
+
+    /// The settings of its VUs for the script engine.
+    pub(crate) fn settings(&self) -> &Arc<Settings> {
+        &self.settings
     }
 
     /// The network settings of the run. Before the options are known there is no network.
     pub(crate) fn network(&self, options: &Options) -> Arc<Network> {
-        if !self.is_sealed.load(Ordering::Acquire) {
-            return Arc::new(Network::new(options));
+        let environment = &self.system.connections;
+        let network = || Arc::new(Network::new(network::config(options, environment)));
+        if !self.is_sealed() {
+            return network();
         }
-        Arc::clone(self.network.get_or_init(|| Arc::new(Network::new(options))))
+        Arc::clone(self.network.get_or_init(network))
     }
 
-    /// The set of modules and files is complete.
+    /// Whether the set of modules and files is complete.
+    pub(crate) fn is_sealed(&self) -> bool {
+        self.is_sealed.load(Ordering::Acquire)
+    }
+
+    /// Marks the set of modules and files as complete.
     pub(crate) fn seal(&self) {
         self.is_sealed.store(true, Ordering::Release);
     }
 
-    /// The literals that were cut out of a module.
+    /// The literals that were extracted from a module.
     pub(crate) fn literals(&self, name: &str) -> Literals {
         let all = self.literals.read().unwrap_or_else(PoisonError::into_inner);
         all.get(name).cloned().unwrap_or_default()
     }
 
-    /// Keeps the literals that were cut out of a module.
+    /// Keeps the literals that were extracted from a module.
     pub(crate) fn keep_literals(&self, name: &str, literals: Literals) {
         let mut all = self
             .literals
@@ -177,20 +207,20 @@ impl Script {
         all.insert(name.to_owned(), literals);
     }
 
-    /// Each VU is to have what literals make for itself.
+    /// Gives each VU its own values of literals.
     pub(crate) fn keep_literals_apart(&self) {
         self.has_own_literals.store(true, Ordering::Release);
     }
 
-    /// Whether VUs can share what literals make.
+    /// Whether VUs can share the values of literals.
     pub(crate) fn shares_literals(&self) -> bool {
         !self.has_own_literals.load(Ordering::Acquire)
     }
 
-    /// The full name of what `base` imports as `name`.
+    /// The full name of the module that `base` imports as `name`.
     pub(crate) fn resolve(&self, base: &str, name: &str) -> Result<String, SourceError> {
         let resolved = source::resolve(base, name)?;
-        if !self.is_sealed.load(Ordering::Acquire) && resolved != name {
+        if !self.is_sealed() && resolved != name {
             let mut specifiers = self
                 .specifiers
                 .write()
@@ -202,8 +232,8 @@ impl Script {
         Ok(resolved)
     }
 
-    /// Remembers why something could not be had.
-    fn refuse(&self, name: &str, why: String) -> Throw {
+    /// Keeps the reason why a module or file could not be loaded.
+    pub(crate) fn refuse(&self, name: &str, why: String) -> Throw {
         let mut refusals = self
             .refusals
             .write()
@@ -212,32 +242,13 @@ impl Script {
         plain(why)
     }
 
-    /// Remembers an error of ours that came while a module was compiled: one of its imports.
-    fn remember(&self, ctx: &Ctx<'_>, name: &str, throw: Throw) -> Throw {
-        if let Throw::Plain(why) = throw {
-            return self.refuse(name, why);
-        }
-        if !matches!(throw, Throw::Engine(_)) || !ctx.has_exception() {
-            return throw;
-        }
-        let error = ctx.catch();
-        let text = |key: &str| {
-            error
-                .as_object()
-                .and_then(|object| object.get::<_, String>(key).ok())
-        };
-        match (text("name").as_deref(), text("message")) {
-            (Some("GoError"), Some(why)) => self.refuse(name, why),
-            _ => Throw::Engine(ctx.throw(error.clone())),
-        }
-    }
-
-    fn refusal(&self, name: &str) -> Option<Throw> {
+    /// The reason why it could not be loaded.
+    pub(crate) fn refusal(&self, name: &str) -> Option<Throw> {
         let refusals = self.refusals.read().unwrap_or_else(PoisonError::into_inner);
         refusals.get(name).cloned().map(plain)
     }
 
-    /// How the script calls what has this full name.
+    /// The specifier in the script for this full name.
     pub(crate) fn specifier(&self, name: &str) -> String {
         let specifiers = self
             .specifiers
@@ -249,136 +260,73 @@ impl Script {
             .unwrap_or_else(|| name.to_owned())
     }
 
-    /// The code of that full name, in this realm; not evaluated.
-    pub(crate) fn instantiate<'js>(
-        &self,
-        ctx: &Ctx<'js>,
-        name: &str,
-    ) -> Result<Loaded<'js>, Throw> {
-        let known = self
-            .modules
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(name)
-            .cloned();
-        if let Some(known) = known {
-            let read = || module::read(ctx, &known.code);
-            if known.is_common {
-                return code::shared_script(ctx, name, read).map(Loaded::Common);
-            }
-            let module = read()?;
-            code::share_module(ctx, name, &module);
-            if known.has_meta {
-                module::add_meta(&module, name)?;
-            }
-            return Ok(Loaded::Module(module));
-        }
-        if let Some(refusal) = self.refusal(name) {
-            return Err(refusal);
-        }
-        if self.is_sealed.load(Ordering::Acquire) {
-            return Err(plain(format!(
-                "the module \"{name}\" was not previously resolved during initialization (__VU==0)"
-            )));
-        }
-        let text = self.text_of(ctx, name)?;
-        self.read_map(ctx, name, &text)?;
-        let has_meta = text.contains("import.meta");
-        let loaded =
-            compile(ctx, self, (name, text)).map_err(|throw| self.remember(ctx, name, throw))?;
-        let (code, is_common) = match &loaded {
-            Loaded::Module(code) => (code, false),
-            Loaded::Common(code) => (code, true),
-        };
-        let bytecode = Bytecode {
-            code: module::write(code)?.into(),
-            is_common,
-            has_meta: has_meta && !is_common,
-        };
-        if let (true, Loaded::Module(code)) = (bytecode.has_meta, &loaded) {
-            module::add_meta(code, name)?;
-        }
-        self.modules
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(name.to_owned(), bytecode);
-        Ok(loaded)
-    }
-
-    /// The text of a module, remembered for archives.
-    fn text_of(&self, ctx: &Ctx<'_>, name: &str) -> Result<String, Throw> {
-        let refused = |error: SourceError| self.refuse(name, error.to_string());
-        let text = match (self.given.get(name), &self.archived) {
-            (Some(text), _) => text.clone(),
-            (None, Some(files)) => {
-                let missing = || refused(SourceError::Missing(self.specifier(name)));
-                let bytes = files.get(name).ok_or_else(missing)?;
-                String::from_utf8_lossy(bytes).into_owned()
-            }
-            (None, None) if name.starts_with("https://") => {
-                let vu = native::state(ctx);
-                vu.wait(fiber::apart(|| remote::fetch(name, &vu.logger)))?
-                    .map_err(refused)?
-            }
-            (None, None) => source::read(name, &self.specifier(name)).map_err(refused)?,
-        };
-        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
-        texts.insert(name.to_owned(), text.clone());
-        Ok(text)
-    }
-
-    /// Looks for the source map of a module. Without one the places in the module itself are told.
+    /// The text of a module that was given with the script, or is in the archive. `None` when it is elsewhere.
     ///
     /// # Errors
-    /// When it is in the script itself and is none.
-    fn read_map(&self, ctx: &Ctx<'_>, name: &str, text: &str) -> Result<(), Throw> {
-        let read = match source_map::link(text) {
-            None => return Ok(()),
-            Some(Link::Inline(address)) => {
-                let line = text.matches('\n').count() + 1;
-                let read = source_map::read_inline(address, name)
-                    .map_err(|why| native::plain(format!("{name}: Line {line}:1 {why}")))?;
-                match read {
-                    None => return Ok(()),
-                    Some(map) => Ok(map),
-                }
-            }
-            Some(Link::At(address)) => self.linked_map(ctx, name, address),
-        };
-        match read {
-            Ok(map) => {
-                let mut maps = self.maps.write().unwrap_or_else(PoisonError::into_inner);
-                maps.insert(name.to_owned(), map);
-            }
-            Err(why) => {
-                let message = format!("Couldn't load source map for {name}");
-                let logger = &native::state(ctx).logger;
-                logger.log(Level::Warn, &message, &[("error", &why)]);
-            }
+    /// The archive lacks it.
+    pub(crate) fn given(&self, name: &str) -> Result<Option<String>, SourceError> {
+        if let Some(text) = self.given.get(name) {
+            return Ok(Some(text.clone()));
         }
-        Ok(())
+        let Some(files) = &self.archived else {
+            return Ok(None);
+        };
+        let missing = || SourceError::Missing(self.specifier(name));
+        let bytes = files.get(name).ok_or_else(missing)?;
+        Ok(Some(String::from_utf8_lossy(bytes).into_owned()))
     }
 
-    fn linked_map(&self, ctx: &Ctx<'_>, name: &str, address: &str) -> Result<SourceMap, String> {
-        let joined = url::Url::parse(name).and_then(|base| base.join(address));
-        let url = joined.map_err(|error| error.to_string())?.to_string();
-        let text = match &self.archived {
-            Some(files) => files
-                .get(&url)
-                .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
-                .ok_or_else(|| SourceError::Missing(url.clone())),
-            None if url.starts_with("https://") => {
-                let vu = native::state(ctx);
-                let fetched = vu.wait(fiber::apart(|| remote::fetch(&url, &vu.logger)));
-                fetched.map_err(|_| "it was interrupted".to_owned())?
-            }
-            None => source::read(&url, &url),
-        };
-        let text = text.map_err(|error| error.to_string())?;
-        let map = SourceMap::read(&text, &url);
+    /// The text of a source map in the archive. `None` without an archive.
+    pub(crate) fn archived_map(&self, url: &str) -> Option<Result<String, SourceError>> {
+        let files = self.archived.as_ref()?;
+        let text = files
+            .get(url)
+            .map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        Some(text.ok_or_else(|| SourceError::Missing(url.to_owned())))
+    }
+
+    /// Keeps a text for archives.
+    pub(crate) fn keep_text(&self, name: &str, text: &str) {
         let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
-        texts.insert(url, text);
-        map
+        texts.insert(name.to_owned(), text.to_owned());
+    }
+
+    /// The bytecode of a module that was compiled before.
+    pub(crate) fn bytecode(&self, name: &str) -> Option<Bytecode> {
+        let modules = self.modules.read().unwrap_or_else(PoisonError::into_inner);
+        modules.get(name).cloned()
+    }
+
+    /// The names that are imported from a module but not exported.
+    pub(crate) fn absent(&self, module: &str) -> Vec<String> {
+        let absent = self.absent.read().unwrap_or_else(PoisonError::into_inner);
+        absent.get(module).into_iter().flatten().cloned().collect()
+    }
+
+    /// Records a name that is imported from a module but not exported.
+    pub(crate) fn note_absent(&self, module: &str, name: &str) {
+        let mut absent = self.absent.write().unwrap_or_else(PoisonError::into_inner);
+        let of_module = absent.entry(module.to_owned()).or_default();
+        if of_module.insert(name.to_owned()) {
+            self.begins_anew.store(true, Ordering::Release);
+        }
+    }
+
+    /// Whether the init code has to start again, because a module lacked a name that it has now.
+    pub(crate) fn begins_anew(&self) -> bool {
+        self.begins_anew.swap(false, Ordering::AcqRel)
+    }
+
+    /// Keeps the bytecode of a module.
+    pub(crate) fn keep_bytecode(&self, name: &str, bytecode: Bytecode) {
+        let mut modules = self.modules.write().unwrap_or_else(PoisonError::into_inner);
+        modules.insert(name.to_owned(), bytecode);
+    }
+
+    /// Keeps the source map of a module.
+    pub(crate) fn keep_map(&self, name: &str, map: SourceMap) {
+        let mut maps = self.maps.write().unwrap_or_else(PoisonError::into_inner);
+        maps.insert(name.to_owned(), map);
     }
 
     /// The author's file, line and column for a place in the code of a module.
@@ -393,21 +341,37 @@ impl Script {
         (name.to_owned(), line, column)
     }
 
-    /// Remembers how many characters stand before a module in its first line.
+    /// The rest of a line of a module's text from this place on. Line and column count from one.
+    pub(crate) fn code_at(&self, name: &str, line: u32, column: u32) -> Option<String> {
+        let column = match line {
+            1 => self.first_column(name, column),
+            _ => column,
+        };
+        let texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        let line = texts
+            .get(name)?
+            .lines()
+            .nth(line.checked_sub(1)? as usize)?;
+        let before = column.checked_sub(1)? as usize;
+        let (at, _) = line.char_indices().nth(before)?;
+        Some(line[at..].to_owned())
+    }
+
+    /// Records the number of characters before a module in its first line.
     pub(crate) fn note_wrapping(&self, name: &str, before: &str) {
         let count = u32::try_from(before.chars().count()).unwrap_or(0);
         let mut wrapped = self.wrapped.write().unwrap_or_else(PoisonError::into_inner);
         wrapped.insert(name.to_owned(), count);
     }
 
-    /// Columns in the first line of a CommonJS module begin behind what it is wrapped in.
+    /// Columns in the first line of a CommonJS module begin after its wrapper.
     fn first_column(&self, name: &str, column: u32) -> u32 {
         let wrapped = self.wrapped.read().unwrap_or_else(PoisonError::into_inner);
         let before = wrapped.get(name).copied().unwrap_or(0);
         column.saturating_sub(before).max(1)
     }
 
-    /// Everything that init code has read so far, by URL, and the script itself among it.
+    /// Everything that init code has read so far, by URL, including the script itself.
     pub(crate) fn collected(&self) -> BTreeMap<String, Vec<u8>> {
         let texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
         let texts = texts
@@ -420,7 +384,7 @@ impl Script {
         texts.chain(files).collect()
     }
 
-    /// The content of a file for `open`; relative paths start at the script.
+    /// The content of a file for `open`; relative paths are resolved against the script.
     pub(crate) fn open(&self, path: &str) -> Result<Arc<[u8]>, Throw> {
         let full = self.full_path(path);
         if let Some(known) = self
@@ -435,7 +399,7 @@ impl Script {
         if let Some(refusal) = self.refusal(&key) {
             return Err(refusal);
         }
-        if self.is_sealed.load(Ordering::Acquire) {
+        if self.is_sealed() {
             return Err(plain(format!(
                 "open() can't be used with files that weren't previously opened during initialization (__VU==0), path: {path:?}"
             )));
@@ -457,7 +421,7 @@ impl Script {
         Ok(bytes)
     }
 
-    /// Where a path that a script names leads to; relative ones start at the script.
+    /// The absolute form of a path in a script; relative paths are resolved against the script.
     pub(crate) fn full_path(&self, path: &str) -> PathBuf {
         let path = path.strip_prefix("file://").unwrap_or(path);
         source::normalize(&self.directory.join(path))

@@ -1,10 +1,10 @@
-//! Names of modules and where their text comes from.
+//! Names of modules and the sources of their text.
 
 use std::path::{Component, Path, PathBuf};
 
-use crate::http::url::Url;
+use http_client::url::Url;
 
-/// Why a module cannot be had; the texts are k6's.
+/// Errors of loading a module; the texts are k6's.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SourceError {
     /// A name that is neither a path nor a URL nor one of k6's own modules.
@@ -13,13 +13,13 @@ pub(crate) enum SourceError {
     /// No name at all.
     #[error("require() can't be used with an empty specifier")]
     Empty,
-    /// A host that early k6 had its own short names for.
+    /// A host for which early k6 had its own short names.
     #[error(
         "{0} 'special' urls are no longer supported - please use real ones. You can get yours by going to \
          {1} and copy-pasting the full url to the actual {2}"
     )]
     Special(&'static str, &'static str, &'static str),
-    /// A file that is not there.
+    /// A file that does not exist.
     #[error(
         "The moduleSpecifier \"{0}\" couldn't be found on local disk. Make sure that you've specified the right path to the file. \
          If you're running k6 using the Docker image make sure you have mounted the local directory (-v /local/path/:/inside/docker/path) containing your script and modules so that they're accessible by k6 from inside of the container, see https://grafana.com/docs/k6/latest/using-k6/modules/#use-modules-with-docker."
@@ -30,7 +30,7 @@ pub(crate) enum SourceError {
     Read {
         /// Its path.
         path: String,
-        /// Why not.
+        /// The reason.
         cause: std::io::Error,
     },
     /// A protocol that is not supported.
@@ -38,56 +38,68 @@ pub(crate) enum SourceError {
     Scheme {
         /// The whole name.
         url: String,
-        /// What stands before `://`.
+        /// The part before `://`.
         scheme: String,
     },
-    /// A module from the network asks for one from the disk.
+    /// A module from the network imports one from the disk.
     #[error("origin ({from}) not allowed to load local file: {wanted}")]
     Foreign {
-        /// Who asks.
+        /// The importing module.
         from: String,
-        /// For what.
+        /// The imported module.
         wanted: String,
     },
-    /// A server does not give the module.
+    /// A server does not return the module.
     #[error(
         "The moduleSpecifier \"{url}\" couldn't be retrieved from the resolved url \"{url}\". Error : \"{cause}\""
     )]
     Remote {
         /// The whole name.
         url: String,
-        /// Why not.
+        /// The reason.
         cause: String,
     },
 }
 
-/// What kind of text a module is.
+/// The kind of a module's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
+    /// Code, perhaps in TypeScript.
+    Code { syntax: Syntax, has_types: bool },
+    /// A JSON document; it is the default export.
+    Json,
+}
+
+/// The module system of code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Syntax {
     /// It has `import` or `export`.
     Module,
     /// It has neither: `module.exports` and `require`.
     Common,
-    /// An ES module, perhaps with types.
-    TypeScript,
-    /// A JSON document; it is the default export.
-    Json,
 }
 
 /// The kind of a module.
 pub(crate) fn kind(name: &str, text: &str) -> Kind {
     let path = name.split('?').next().unwrap_or(name);
-    match path.rsplit('.').next() {
-        Some("json") => Kind::Json,
-        Some("ts") => Kind::TypeScript,
-        _ if has_module_syntax(text) => Kind::Module,
-        _ => Kind::Common,
+    let extension = path.rsplit('.').next();
+    if extension == Some("json") {
+        return Kind::Json;
+    }
+    let syntax = if has_module_syntax(text) {
+        Syntax::Module
+    } else {
+        Syntax::Common
+    };
+    Kind::Code {
+        syntax,
+        has_types: extension == Some("ts"),
     }
 }
 
-/// Whether a statement begins with `import` or `export`: at the begin of a line, or after a `;` or a
-/// brace in text that was made small. Comments and strings may deceive it into "yes", which is what
-/// a text without `module.exports` is in doubt.
+/// Whether a statement begins with `import` or `export`: at the beginning of a line, or after a `;` or a brace
+/// in minified text. Comments and strings may cause a wrong "yes", which is the default anyway for a text
+/// without `module.exports`.
 fn has_module_syntax(text: &str) -> bool {
     let is_end = |c: Option<char>| {
         c.is_none_or(|c| !c.is_alphanumeric() && c != '_' && c != '$' && c != '.' && c != ':')
@@ -106,14 +118,14 @@ fn has_module_syntax(text: &str) -> bool {
     false
 }
 
-/// A CommonJS module as an expression: its wrapping function, which takes what its `literals` stand for.
-/// Lines keep their numbers.
+/// A CommonJS module as an expression: its wrapper function, which takes the values of its `literals`. Lines
+/// keep their numbers.
 pub(crate) fn wrap_common(name: &str, text: &str, literals: &[&str]) -> String {
     let before = before_common(name, literals);
     format!("{before}{text}\n}}).call(exports); }})")
 }
 
-/// What stands before a CommonJS module in its first line.
+/// The text before a CommonJS module in its first line.
 pub(crate) fn before_common(name: &str, literals: &[&str]) -> String {
     let name = serde_json::Value::from(name);
     let literals: String = literals.iter().map(|name| format!(", {name}")).collect();
@@ -127,7 +139,7 @@ pub(crate) fn url_of(path: &Path) -> String {
     format!("file://{}", normalize(path).display())
 }
 
-/// The full name of what the module `base` imports as `name`.
+/// The full name of the module that `base` imports as `name`.
 pub(crate) fn resolve(base: &str, name: &str) -> Result<String, SourceError> {
     if name.is_empty() {
         return Err(SourceError::Empty);
@@ -176,8 +188,7 @@ pub(crate) fn resolve(base: &str, name: &str) -> Result<String, SourceError> {
     Ok(url_of(&directory.join(name)))
 }
 
-/// The text of a module on the disk.
-/// `specifier` is how the script calls it.
+/// The text of a module on the disk. `specifier` is its name in the script.
 pub(crate) fn read(name: &str, specifier: &str) -> Result<String, SourceError> {
     let path = name.strip_prefix("file://").unwrap_or(name);
     std::fs::read_to_string(path).map_err(|cause| match cause.kind() {
@@ -209,20 +220,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_kind_of_a_module_is_seen() {
+    fn the_kind_of_a_module_is_detected() {
         let check = |name: &str, text: &str, expected| {
             assert_eq!(kind(name, text), expected, "{name} {text}");
         };
-        check("a.js", "import x from 'k6'", Kind::Module);
-        check("a.js", "var a;export default a", Kind::Module);
-        check("a.js", "// c\nexport{a}", Kind::Module);
+        let code = |syntax, has_types| Kind::Code { syntax, has_types };
+        let (module, common) = (code(Syntax::Module, false), code(Syntax::Common, false));
+        check("a.js", "import x from 'k6'", module);
+        check("a.js", "var a;export default a", module);
+        check("a.js", "// c\nexport{a}", module);
         check(
             "a.js",
             "exports.default = 1; const exported = 2; importer()",
-            Kind::Common,
+            common,
         );
-        check("a.js", "module.exports = import('x')", Kind::Common);
-        check("a.ts", "let a: number = 1", Kind::TypeScript);
+        check("a.js", "module.exports = import('x')", common);
+        let typed = code(Syntax::Module, true);
+        check("a.ts", "export let a: number = 1", typed);
+        check("https://h/a.ts?v=1", "import a from './a.ts'", typed);
+        check("a.ts", "let a: number = 1", code(Syntax::Common, true));
         check("a.json", "{}", Kind::Json);
     }
 
@@ -247,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn modules_of_the_network_stay_there() {
+    fn network_modules_cannot_import_files() {
         let base = "https://h:1/a/b.js?v=1";
         let check = |name: &str, expected: Option<&str>| {
             assert_eq!(resolve(base, name).ok().as_deref(), expected, "{name}");

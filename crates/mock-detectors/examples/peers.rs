@@ -1,8 +1,8 @@
-//! What `cargo xtask bench mock` measures: our mock beside bare axum and bare hyper with the same
-//! contract, and a client that checks delays with a clock of its own.
+//! The programs that `cargo xtask bench mock` measures: the mock, bare axum and bare hyper with the same
+//! contract, and a client that checks delays with its own clock.
 //!
 //! `peers serve mock|axum|hyper` prints its address and serves until its input ends.
-//! `peers delay ADDRESS CONNECTIONS RATE SECONDS DELAY_MS` prints how late answers are as JSON.
+//! `peers delay ADDRESS CONNECTIONS RATE SECONDS DELAY_MS` prints the lateness of responses as JSON.
 
 use std::borrow::Cow;
 use std::convert::Infallible;
@@ -123,21 +123,21 @@ async fn serve_hyper(listener: TcpListener) {
     }
 }
 
-/// How to ask.
+/// The load of the delay check.
 #[derive(Clone, Copy)]
 struct Asking {
     connections: u32,
     rate: u32,
     length: Duration,
-    /// After which an answer is due.
+    /// The delay after which a response is due.
     delay: Duration,
 }
 
-/// A server that takes longer than this over an answer has lost it.
+/// The time after which a response counts as lost.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Asks at a constant rate over so many connections; how late each answer is by this process'
-/// clock, and by the answer's own account, where it gives one.
+/// Sends requests at a constant rate over this many connections. Returns the lateness of each response by this
+/// process's clock, and by the response's own header, if present.
 async fn delay(address: SocketAddr, asking: Asking) -> Outcome {
     let request = Arc::new(request());
     let mut streams = Vec::new();
@@ -209,7 +209,7 @@ async fn read_answer(stream: &mut TcpStream) -> std::io::Result<String> {
     }
 }
 
-/// Whether a body is whole: by its length, or by its last chunk.
+/// Whether a body is complete: by its length, or by its last chunk.
 fn is_complete(head: &str, body: &str) -> bool {
     let length = head.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;

@@ -1,4 +1,4 @@
-//! Response bodies: whole, the admin's, or played step by step.
+//! Response bodies: whole, from the admin API, or played step by step.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
+use simulated_server::{Sleep, Timer};
 
-use crate::connection::Takeover;
 use crate::raw::Plan;
-use crate::timer::{Sleep, Timer};
+use crate::takeover::Takeover;
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -28,9 +28,9 @@ pub(crate) enum Body {
 pub(crate) enum Part {
     Data(Bytes),
     Pause(Duration),
-    /// Nothing more comes.
+    /// The end of the body.
     Hang,
-    /// The whole connection is taken from HTTP.
+    /// The connection is taken over from HTTP.
     TakeOver(Arc<Takeover>, Plan),
 }
 

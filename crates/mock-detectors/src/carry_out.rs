@@ -1,4 +1,4 @@
-//! Carrying a decision out: a response, or exact bytes on a connection taken from HTTP.
+//! Execution of a decision: a response, or exact bytes on a connection that is taken over from HTTP.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,50 +8,72 @@ use fault_profile::{Failure, Phase};
 use hyper::Response;
 
 use crate::body::{Body, BoxError, Part, Played};
-use crate::connection::Line;
 use crate::detector::Detector;
 use crate::raw::{End, Plan};
 use crate::reply::{Prepared, garbage};
+use crate::takeover::ConnectionHandle;
 
-/// What the HTTP implementation is told.
+/// Instructions to the HTTP implementation.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Respond(Response<Body>),
-    /// Nothing: the request hangs or its connection is taken over.
+    /// No response: the request hangs or its connection is taken over.
     Silence,
     /// HTTP/2: the stream is reset, with the error's code.
     Fail(BoxError),
 }
 
-/// A slow body is sent in pieces at most this long apart.
+/// The longest interval between two pieces of a slow body.
 const DRIP_INTERVAL: Duration = Duration::from_millis(100);
-/// HTTP/2 frames are given this time to leave before their connection is taken.
+/// How long HTTP/2 frames may take to be sent before their connection is taken over.
 const FLUSH: Duration = Duration::from_millis(20);
+
+/// The fault of an answer, and the seed of generated parts.
+pub(crate) struct Fault {
+    pub(crate) failure: Option<Failure>,
+    pub(crate) seed: u64,
+}
+
+/// The place and the way in which an answer ends.
+struct Cut {
+    at: Phase,
+    end: End,
+}
+
+/// The same on a stream of HTTP/2.
+struct StreamCut {
+    /// Bytes of the body that are sent; `None` when not even the head is sent.
+    sent: Option<usize>,
+    end: End,
+}
 
 /// The outcome, and the status that the caller sees (0: none).
 pub(crate) fn carry_out(
     detector: &Detector,
-    line: &Line,
+    handle: &ConnectionHandle,
     prepared: Prepared,
-    (failure, seed): (Option<Failure>, u64),
+    fault: Fault,
 ) -> (Outcome, u16) {
-    let cut = |at, end| fail_at(detector, line, &prepared, (at, end));
+    let Fault { failure, seed } = fault;
+    let cut = |at, end| fail_at(detector, handle, &prepared, Cut { at, end });
     match failure {
         Some(Failure::Hang { at }) => cut(at, End::Hang),
         Some(Failure::Reset { at }) => cut(at, End::Reset),
         Some(Failure::Close { at }) => cut(at, End::Close),
         Some(Failure::Truncate { fraction }) => cut(Phase::BodyFraction(fraction), End::Close),
-        Some(Failure::MalformedChunk {}) if line.http2 => reset_stream(h2::Reason::PROTOCOL_ERROR),
-        Some(Failure::MalformedChunk {}) => {
-            take_over(line, malformed_chunk(&prepared), End::Close, 200)
+        Some(Failure::MalformedChunk {}) if handle.http2 => {
+            reset_stream(h2::Reason::PROTOCOL_ERROR)
         }
-        Some(Failure::Garbage { bytes }) => take_over(line, garbage(seed, bytes), End::Close, 0),
-        Some(Failure::ContentLength { off_by }) => wrong_length(detector, line, prepared, off_by),
+        Some(Failure::MalformedChunk {}) => {
+            take_over(handle, malformed_chunk(&prepared), End::Close, 200)
+        }
+        Some(Failure::Garbage { bytes }) => take_over(handle, garbage(seed, bytes), End::Close, 0),
+        Some(Failure::ContentLength { off_by }) => wrong_length(detector, handle, prepared, off_by),
         Some(Failure::Drip { bytes_per_s }) => drip(detector, prepared, bytes_per_s),
-        Some(Failure::RstStream { code }) if line.http2 => reset_stream(code.into()),
+        Some(Failure::RstStream { code }) if handle.http2 => reset_stream(code.into()),
         Some(Failure::RstStream { .. }) => cut(Phase::BeforeHead, End::Reset),
-        Some(Failure::Goaway { code }) if line.http2 => {
-            take_over(line, goaway(code), End::Close, 0)
+        Some(Failure::Goaway { code }) if handle.http2 => {
+            take_over(handle, goaway(code), End::Close, 0)
         }
         Some(Failure::Goaway { .. }) => cut(Phase::BeforeHead, End::Close),
         _ => {
@@ -61,8 +83,8 @@ pub(crate) fn carry_out(
     }
 }
 
-fn take_over(line: &Line, bytes: Bytes, end: End, status: u16) -> (Outcome, u16) {
-    line.takeover.take(Plan { bytes, end });
+fn take_over(handle: &ConnectionHandle, bytes: Bytes, end: End, status: u16) -> (Outcome, u16) {
+    handle.takeover.take(Plan { bytes, end });
     (Outcome::Silence, status)
 }
 
@@ -70,12 +92,12 @@ fn reset_stream(reason: h2::Reason) -> (Outcome, u16) {
     (Outcome::Fail(h2::Error::from(reason).into()), 0)
 }
 
-/// A right answer up to a phase, and then its end.
+/// A correct answer up to a phase, and then its end.
 fn fail_at(
     detector: &Detector,
-    line: &Line,
+    handle: &ConnectionHandle,
     prepared: &Prepared,
-    (at, end): (Phase, End),
+    Cut { at, end }: Cut,
 ) -> (Outcome, u16) {
     let body_bytes = match at {
         Phase::BeforeHead | Phase::InHead | Phase::AfterHead => 0,
@@ -90,8 +112,9 @@ fn fail_at(
     } else {
         prepared.status.as_u16()
     };
-    if line.http2 {
-        return fail_stream_at(detector, line, prepared, (before_head, body_bytes, end));
+    if handle.http2 {
+        let sent = (!before_head).then_some(body_bytes);
+        return fail_stream_at(detector, handle, prepared, StreamCut { sent, end });
     }
     let mut bytes = head(prepared, Length::Of(prepared.body.len()));
     match at {
@@ -99,32 +122,32 @@ fn fail_at(
         Phase::InHead => bytes.truncate(bytes.len() / 2),
         _ => bytes.extend_from_slice(&prepared.body[..body_bytes]),
     }
-    take_over(line, bytes.freeze(), end, status)
+    take_over(handle, bytes.freeze(), end, status)
 }
 
-/// HTTP/2: silence is the stream's, a reset or an end the connection's.
+/// HTTP/2: silence affects the stream, a reset or an end the connection.
 fn fail_stream_at(
     detector: &Detector,
-    line: &Line,
+    handle: &ConnectionHandle,
     prepared: &Prepared,
-    (before_head, body_bytes, end): (bool, usize, End),
+    StreamCut { sent, end }: StreamCut,
 ) -> (Outcome, u16) {
     let plan = Plan {
         bytes: Bytes::new(),
         end,
     };
-    if before_head {
+    let Some(body_bytes) = sent else {
         if end != End::Hang {
-            line.takeover.take(plan);
+            handle.takeover.take(plan);
         }
         return (Outcome::Silence, 0);
-    }
+    };
     let mut parts = VecDeque::from([Part::Data(prepared.body.slice(..body_bytes))]);
     if end == End::Hang {
         parts.push_back(Part::Hang);
     } else {
         parts.push_back(Part::Pause(FLUSH));
-        parts.push_back(Part::TakeOver(line.takeover.clone(), plan));
+        parts.push_back(Part::TakeOver(handle.takeover.clone(), plan));
     }
     let length = prepared.body.len() as u64;
     let played = Played::new(detector.timer.clone(), parts, Some(length));
@@ -137,16 +160,16 @@ fn fail_stream_at(
 
 fn wrong_length(
     detector: &Detector,
-    line: &Line,
+    handle: &ConnectionHandle,
     prepared: Prepared,
     off_by: i32,
 ) -> (Outcome, u16) {
     let declared = (prepared.body.len() as i64 + i64::from(off_by)).max(0) as usize;
     let status = prepared.status.as_u16();
-    if !line.http2 {
+    if !handle.http2 {
         let mut bytes = head(&prepared, Length::Of(declared));
         bytes.extend_from_slice(&prepared.body);
-        return take_over(line, bytes.freeze(), End::Close, status);
+        return take_over(handle, bytes.freeze(), End::Close, status);
     }
     let parts = [Part::Data(prepared.body.clone())];
     let played = Played::new(detector.timer.clone(), parts, Some(declared as u64));
@@ -200,7 +223,7 @@ fn head(prepared: &Prepared, length: Length) -> BytesMut {
     bytes
 }
 
-/// One good chunk with half of the body, then one whose size is no number.
+/// One valid chunk with half of the body, then one whose size is not a number.
 fn malformed_chunk(prepared: &Prepared) -> Bytes {
     let mut bytes = head(prepared, Length::Chunked);
     let (first, rest) = prepared.body.split_at(prepared.body.len() / 2);
@@ -212,7 +235,7 @@ fn malformed_chunk(prepared: &Prepared) -> Bytes {
     bytes.freeze()
 }
 
-/// A GOAWAY frame (RFC 9113, section 6.8) that says that no stream was processed.
+/// A GOAWAY frame (RFC 9113, section 6.8) that reports that no stream was processed.
 fn goaway(code: u32) -> Bytes {
     let mut frame = BytesMut::with_capacity(17);
     frame.put(&[0, 0, 8, 7, 0, 0, 0, 0, 0][..]);

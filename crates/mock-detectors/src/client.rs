@@ -1,4 +1,4 @@
-//! Talking to the admin API of a running mock detector.
+//! A client of a running mock detector's admin API.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub struct AdminClient {
     address: SocketAddr,
 }
 
-/// Why the admin API did not do as it was told.
+/// The error of a request to the admin API.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
     #[error("no mock detector answers on {address}; is `sparring up` or `sparring mock` running?")]
@@ -29,7 +29,7 @@ pub enum AdminError {
     },
     #[error("{address} did not answer within 5 s")]
     Slow { address: SocketAddr },
-    #[error("{address} broke off")]
+    #[error("{address} closed the connection")]
     Broken {
         address: SocketAddr,
         source: hyper::Error,
@@ -58,10 +58,10 @@ impl AdminClient {
         Self { address }
     }
 
-    /// Sends a request below `/__admin` and returns the answer.
+    /// Sends a request below `/__admin` and returns the response.
     ///
     /// # Errors
-    /// Nobody answers, or the answer is no success.
+    /// There is no response, or it is not a success.
     pub async fn send(
         &self,
         method: Method,

@@ -1,7 +1,8 @@
-//! What one mock detector is started with.
+//! The configuration of one mock detector.
 
 use detector_api::dialect::Dialect;
 use fault_profile::{Failure, Listener, Profile};
+use live_config::strict;
 
 /// One mock detector.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,7 +15,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// A detector of this name and profile that speaks the native dialect over plain HTTP/1.1.
+    /// A detector with this name and profile that uses the native dialect over plain HTTP/1.1.
     pub fn new(name: impl Into<String>, profile: Profile) -> Self {
         let (dialect, listener) = (Dialect::default(), Listener::default());
         Self {
@@ -36,17 +37,23 @@ impl Config {
     }
 }
 
-/// A failure by its bare name (`reset`) or in full (`{"reset": {"at": "after_head"}}`); `none` is
-/// none.
+/// A failure by its bare name (`reset`) or in full (`{"reset": {"at": "after_head"}}`); `none` means no
+/// failure.
 ///
 /// # Errors
-/// No such kind, or settings that it does not take.
+/// An unknown kind, or invalid settings.
 pub fn failure_of(text: &str) -> Result<Option<Failure>, UnknownFailure> {
     if text == "none" {
         return Ok(None);
     }
-    let value = match serde_json::from_str(text) {
+    let value = match strict::read(text.as_bytes()) {
         Ok(value @ serde_json::Value::Object(_)) => value,
+        Err(twice @ strict::Fault::Twice(_)) => {
+            return Err(UnknownFailure {
+                text: text.to_owned(),
+                source: serde::de::Error::custom(twice),
+            });
+        }
         _ => serde_json::json!({ text: {} }),
     };
     let failure: Failure = serde_json::from_value(value).map_err(|source| UnknownFailure {
@@ -56,9 +63,9 @@ pub fn failure_of(text: &str) -> Result<Option<Failure>, UnknownFailure> {
     Ok(Some(failure))
 }
 
-/// A text that names no failure.
+/// A text that does not name a failure.
 #[derive(Debug, thiserror::Error)]
-#[error("`{text}` is no kind of failure; known are none, {}", Failure::NAMES.join(", "))]
+#[error("`{text}` is not a kind of failure; use none, {}", Failure::NAMES.join(", "))]
 pub struct UnknownFailure {
     text: String,
     #[source]

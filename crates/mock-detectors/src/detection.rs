@@ -1,4 +1,4 @@
-//! Finding things in content, well enough that callers see realistic answers.
+//! Detection in content, good enough for realistic answers.
 
 mod rules;
 
@@ -13,7 +13,7 @@ use crate::dialect;
 
 use rules::{RULES, Rule};
 
-/// Something found in a content.
+/// A finding in content.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Found {
     /// Offsets in Unicode code points.
@@ -25,12 +25,12 @@ pub(crate) struct Found {
     pub(crate) score: f64,
 }
 
-/// All patterns at once: most contents match none, and one pass says so.
+/// All patterns at once: most content matches none, which takes a single pass.
 static ANY: LazyLock<RegexSet> = LazyLock::new(|| {
     RegexSet::new(RULES.iter().map(|rule| rule.pattern)).expect("the patterns are constants")
 });
 
-/// Everything found, by place; of overlapping findings the surer one.
+/// All findings, by place; of overlapping findings the one with the higher score.
 pub(crate) fn find(content: &str) -> Vec<Found> {
     let mut spans: Vec<(usize, usize, &Rule)> = Vec::new();
     for index in ANY.matches(content) {
@@ -43,7 +43,7 @@ pub(crate) fn find(content: &str) -> Vec<Found> {
         return Vec::new();
     }
     spans.sort_by(|a, b| b.2.score.total_cmp(&a.2.score).then(a.0.cmp(&b.0)));
-    // By where they begin, so that a span meets its neighbours only.
+    // Ordered by begin, so that a span overlaps only its neighbours.
     let mut kept: BTreeMap<usize, (usize, &Rule)> = BTreeMap::new();
     for (start, end, rule) in spans {
         let before = kept.range(..end).next_back();
@@ -54,7 +54,7 @@ pub(crate) fn find(content: &str) -> Vec<Found> {
     located(content, &kept)
 }
 
-/// Turns byte offsets into code points, in one pass.
+/// Converts byte offsets to code points, in one pass.
 fn located(content: &str, spans: &BTreeMap<usize, (usize, &Rule)>) -> Vec<Found> {
     let (mut byte, mut point) = (0, 0);
     let ascii = content.is_ascii();
@@ -86,7 +86,7 @@ fn located(content: &str, spans: &BTreeMap<usize, (usize, &Rule)>) -> Vec<Found>
         .collect()
 }
 
-/// A finding that is not in the content: a false positive, of a kind that `dialect` shows.
+/// A finding that is not in the content: a false positive, of a kind that `dialect` can express.
 pub(crate) fn invented(content: &str, seed: u64, dialect: Dialect) -> Found {
     let shown = || {
         RULES
@@ -112,7 +112,7 @@ pub(crate) fn invented(content: &str, seed: u64, dialect: Dialect) -> Found {
     }
 }
 
-/// A content with something in it, for answers to what nobody asked.
+/// Content with findings, for answers to other questions.
 pub(crate) fn other_content(seed: u64) -> &'static str {
     const OTHERS: [&str; 4] = [
         "Please reach Ada at ada.lovelace@example.org before noon.",
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_the_content_is_found_with_its_place() {
+    fn findings_have_their_place_in_the_content() {
         check("nothing to see here", &[]);
         check("", &[]);
         check(

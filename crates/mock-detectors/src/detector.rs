@@ -1,24 +1,20 @@
 //! One mock detector: everything that its connections and its admin API share.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
 use detector_api::dialect::Dialect;
-use fault_profile::{Behaviour, Listener};
+use fault_profile::{Behaviour, Listener, Profile};
+use serde_json::{Value, json};
+use simulated_server::{Gate, Journal, Simulated, Tally, Timer};
 
 use crate::config::Config;
-use crate::control::{Control, Live};
-use crate::fleet::StartError;
-use crate::gate::Gate;
-use crate::journal::Journal;
+use crate::course::{ActiveProfile, Control, Live};
+use crate::history::History;
+use crate::journal::Entry;
 use crate::metrics::Metrics;
-use crate::tally::Tally;
-use crate::timer::Timer;
-
-/// Answers that are kept for being given again.
-const HISTORY: usize = 256;
+use crate::start_error::StartError;
 
 /// The state of one detector.
 #[derive(Debug)]
@@ -31,11 +27,10 @@ pub(crate) struct Detector {
     pub(crate) tally: Tally,
     /// Counts connections, for their latency.
     pub(crate) connections: Tally,
-    pub(crate) journal: Journal,
+    pub(crate) journal: Journal<Entry>,
     pub(crate) metrics: Metrics,
     pub(crate) timer: Timer,
-    /// Bodies of the last answers, the newest at the back.
-    history: Mutex<VecDeque<Bytes>>,
+    history: Mutex<History>,
 }
 
 impl Detector {
@@ -60,7 +55,7 @@ impl Detector {
         })
     }
 
-    /// The profile in force, and what it says for connections at present.
+    /// The profile in force, and its current settings for connections.
     pub(crate) fn connection_behaviour<T>(&self, read: impl FnOnce(&Live, &Behaviour) -> T) -> T {
         let live = self.control.live();
         let at = live.at(Instant::now());
@@ -69,20 +64,16 @@ impl Detector {
 
     pub(crate) fn remember(&self, body: &Bytes) {
         let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
-        if history.len() >= HISTORY {
-            history.pop_front();
-        }
-        history.push_back(body.clone());
+        history.remember(body.clone());
     }
 
-    /// The answer given `age` answers ago, or the oldest that is known.
+    /// The answer given `age` answers ago, or the oldest that is kept.
     pub(crate) fn remembered(&self, age: u32) -> Option<Bytes> {
         let history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = history.len().saturating_sub(age as usize);
-        history.get(place).cloned()
+        history.remembered(age)
     }
 
-    /// The registry's gauges, brought up to date.
+    /// The registry with updated gauges.
     pub(crate) fn refresh_metrics(&self) {
         self.metrics.revision.set(self.control.revision() as i64);
         self.metrics.evicted.set(self.journal.evicted() as i64);
@@ -90,5 +81,45 @@ impl Detector {
         self.metrics
             .degraded
             .set(i64::from(self.metrics.is_degraded()));
+    }
+}
+
+impl Simulated for Detector {
+    type Compiled = ActiveProfile;
+    type Entry = Entry;
+
+    fn control(&self) -> &Control {
+        &self.control
+    }
+
+    fn journal(&self) -> &Journal<Entry> {
+        &self.journal
+    }
+
+    fn state(&self) -> Value {
+        let live = self.control.live();
+        let now = Instant::now();
+        let expires_in = live.expires.map(|at| at.saturating_duration_since(now));
+        json!({
+            "detector": self.name,
+            "dialect": self.dialect,
+            "revision": live.revision,
+            "plan_hash": live.model.timeline().hash(),
+            "active_stages": live.model.timeline().segment_at(live.at(now)).stages,
+            "expires_in_ms": expires_in.map(|time| time.as_millis() as u64),
+            "success_rate": live.config.success_rate,
+            "latency": live.config.latency,
+            "recorded": self.journal.recorded(),
+            "evicted": self.journal.evicted(),
+            "degraded": self.metrics.is_degraded(),
+        })
+    }
+
+    fn schema(&self) -> Value {
+        schemars::schema_for!(Profile).into()
+    }
+
+    fn begin_anew(&self) {
+        self.tally.reset();
     }
 }

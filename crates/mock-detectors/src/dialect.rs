@@ -1,4 +1,4 @@
-//! Wire contracts: reading questions, writing answers and errors.
+//! Wire contracts: parsing requests, writing responses and errors.
 
 mod azure;
 mod fms;
@@ -13,20 +13,20 @@ use hyper::http::HeaderMap;
 
 use crate::detection::{self, Found};
 
-/// A request that was understood.
+/// A parsed request.
 #[derive(Debug)]
 pub(crate) struct Question {
     pub(crate) contents: Vec<String>,
-    /// What the dialect can say of them: the truth, whatever will be answered.
+    /// The findings that the dialect can express: the truth, whatever the answer will be.
     pub(crate) found: Findings,
-    /// The answer holds one list per content, rather than one list.
+    /// Whether the answer has one list per content instead of one list.
     pub(crate) listed: bool,
     /// The id in the body.
     pub(crate) id: Option<String>,
     pub(crate) details: Details,
 }
 
-/// What a dialect needs to write its answer.
+/// The parameters of a dialect's answer.
 #[derive(Debug)]
 pub(crate) enum Details {
     Native(native::Details),
@@ -36,7 +36,7 @@ pub(crate) enum Details {
     Presidio(presidio::Details),
 }
 
-/// What was found, one list per content that is answered.
+/// The findings, one list per content.
 pub(crate) type Findings = Vec<Vec<Found>>;
 
 /// An answer to be written.
@@ -46,7 +46,7 @@ pub(crate) struct Answer<'a> {
     pub(crate) findings: &'a Findings,
     pub(crate) detector: &'a str,
     pub(crate) request_id: &'a str,
-    /// `request_id` is none that the caller gave, and stands in place of those.
+    /// `request_id` replaces those of the caller.
     pub(crate) wrong_id: bool,
     pub(crate) took_ms: u64,
 }
@@ -106,13 +106,13 @@ impl BadRequest {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ErrorReply<'a> {
     pub(crate) status: StatusCode,
-    /// The code in the body, where it is a number; normally the status.
+    /// The numeric code in the body; normally the status.
     pub(crate) code: u16,
     /// Replaces the contract's usual text.
     pub(crate) message: Option<&'a str>,
 }
 
-/// A request as it came.
+/// A request as received.
 #[derive(Debug)]
 pub(crate) struct Call<'a> {
     pub(crate) path: &'a str,
@@ -121,7 +121,7 @@ pub(crate) struct Call<'a> {
     pub(crate) body: &'a Bytes,
 }
 
-/// Whether a path is one of the contract's calls that detect.
+/// Whether a path is one of the contract's detection calls.
 pub(crate) fn is_call(dialect: Dialect, path: &str) -> bool {
     match dialect {
         Dialect::Native => native::is_call(path),
@@ -152,7 +152,7 @@ pub(crate) fn write(answer: &Answer<'_>) -> Vec<u8> {
     }
 }
 
-/// Headers of a right answer, beside those of every dialect.
+/// Headers of a correct answer, besides those of every dialect.
 pub(crate) fn headers(dialect: Dialect, took_ms: u64) -> Vec<(&'static str, String)> {
     match dialect {
         Dialect::OpenAi => open_ai::headers(took_ms),
@@ -186,7 +186,7 @@ pub(crate) fn health(dialect: Dialect, detector: &str) -> (&'static str, Vec<u8>
     }
 }
 
-/// Whether a finding of this label and category is seen in the dialect's answers.
+/// Whether a finding of this label and category is visible in the dialect's answers.
 pub(crate) fn shows(dialect: Dialect, label: &str, category: &str) -> bool {
     match dialect {
         Dialect::Native | Dialect::Fms => true,
@@ -196,7 +196,7 @@ pub(crate) fn shows(dialect: Dialect, label: &str, category: &str) -> bool {
     }
 }
 
-/// Whether a score is out of range on purpose; thresholds let it pass.
+/// Whether a score is out of range on purpose; thresholds do not filter it.
 fn is_abnormal(score: f64) -> bool {
     !(0.0..=1.0).contains(&score)
 }

@@ -3,34 +3,31 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use fault_profile::Profile;
 use fault_profile::listener::Admin;
-use fault_profile::{Invalid, Profile};
+use live_config::{Change, Refused};
 use serde_json::Value;
 use service_runtime::Shutdown;
+use simulated_server::Timer;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
-use crate::control::{Change, Refused};
 use crate::detector::Detector;
-use crate::server::{Site, serve_all};
-use crate::timer::Timer;
-use crate::tls::TlsError;
+use crate::server::serve_all;
+use crate::site::Site;
+use crate::start_error::StartError;
 
-/// Why detectors could not be started.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    #[error("the profile of {detector} is not valid")]
-    Profile { detector: String, source: Invalid },
-    #[error("the system refused a port or a thread")]
-    System(#[from] std::io::Error),
-    #[error("the metrics of a detector could not be set up")]
-    Metrics(#[from] prometheus::Error),
-    #[error("the certificates of a listener could not be made")]
-    Tls(#[from] TlsError),
+/// The reason why a profile was not changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChangeError {
+    #[error("there is no detector {0}")]
+    Unknown(String),
+    #[error(transparent)]
+    Refused(#[from] Refused),
 }
 
-/// Running detectors. They stop when told to, or when this is dropped.
+/// Running detectors. They stop on request, or when this is dropped.
 #[derive(Debug)]
 pub struct Fleet {
     detectors: Vec<(Arc<Detector>, SocketAddr)>,
@@ -44,7 +41,7 @@ impl Fleet {
     /// Starts detectors on free ports of the loopback interface.
     ///
     /// # Errors
-    /// A profile is not valid, or there is no port or thread.
+    /// A profile is invalid, or the system has no port or thread.
     pub async fn start(configs: impl IntoIterator<Item = Config>) -> Result<Self, StartError> {
         let mut bound = Vec::new();
         for config in configs {
@@ -56,7 +53,7 @@ impl Fleet {
     /// Starts detectors on listeners that the caller has bound. Needs a tokio runtime.
     ///
     /// # Errors
-    /// A profile is not valid, or there is no thread.
+    /// A profile is invalid, or the system has no thread.
     pub fn start_on(bound: Vec<(Config, TcpListener)>) -> Result<Self, StartError> {
         let timer = Timer::start()?;
         let mut sites = Vec::with_capacity(bound.len());
@@ -86,7 +83,7 @@ impl Fleet {
         })
     }
 
-    /// The URL that a detector is called at.
+    /// The URL of a detector.
     pub fn url(&self, name: &str) -> Option<String> {
         let (detector, address) = self.find(name)?;
         let scheme = if detector.listener.tls_host.is_some() {
@@ -97,12 +94,12 @@ impl Fleet {
         Some(format!("{scheme}://{address}{}", detector.dialect.path()))
     }
 
-    /// Where a detector listens.
+    /// The address of a detector.
     pub fn address(&self, name: &str) -> Option<SocketAddr> {
         self.find(name).map(|(_, address)| *address)
     }
 
-    /// Where a detector's admin API listens, unless it is off.
+    /// The address of a detector's admin API, unless it is off.
     pub fn admin_address(&self, name: &str) -> Option<SocketAddr> {
         let place = self
             .detectors
@@ -130,29 +127,29 @@ impl Fleet {
     /// The profile in force.
     pub fn profile(&self, name: &str) -> Option<Profile> {
         self.find(name)
-            .map(|(detector, _)| detector.control.live().profile.clone())
+            .map(|(detector, _)| detector.control.live().config.clone())
     }
 
     /// Merges a patch into a detector's profile and returns the new revision.
     ///
     /// # Errors
-    /// No such detector, or a profile that is not valid; nothing has changed then.
-    pub fn patch(&self, name: &str, patch: &Value) -> Result<u64, Refused> {
+    /// The detector is unknown, or the profile is invalid; nothing has changed then.
+    pub fn patch(&self, name: &str, patch: &Value) -> Result<u64, ChangeError> {
         self.change(name, patch, &Change::default())
     }
 
     /// Like [`Fleet::patch`], under conditions.
     ///
     /// # Errors
-    /// As [`Fleet::patch`], and when another revision is in force.
-    pub fn change(&self, name: &str, patch: &Value, change: &Change) -> Result<u64, Refused> {
+    /// As [`Fleet::patch`], or another revision is in force.
+    pub fn change(&self, name: &str, patch: &Value, change: &Change) -> Result<u64, ChangeError> {
         let (detector, _) = self
             .find(name)
-            .ok_or_else(|| Refused::Unknown(name.to_owned()))?;
+            .ok_or_else(|| ChangeError::Unknown(name.to_owned()))?;
         Ok(detector.control.patch(patch, change)?.revision)
     }
 
-    /// Back to the profiles that the detectors were started with.
+    /// Restores the initial profiles of the detectors.
     pub fn reset(&self) {
         for (detector, _) in &self.detectors {
             if let Err(error) = detector.control.reset(&Change::default()) {

@@ -1,12 +1,12 @@
-//! What was done to the last requests: a bounded ring, with a count of what fell out.
+//! Journal entries of requests.
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::borrow::Cow;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
+use simulated_server::Decided;
 
-/// One request and what was done to it.
+/// One request and its outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Entry {
     /// Counted from 1 in the order in which requests ended.
@@ -25,11 +25,11 @@ pub(crate) struct Entry {
     pub(crate) planned_us: u64,
     pub(crate) queued_us: u64,
     pub(crate) actual_us: u64,
-    /// The caller went away before the answer.
+    /// The caller disconnected before the answer.
     pub(crate) cancelled: bool,
-    /// What is in the content: the truth, whatever was answered.
+    /// The truth about the content, whatever was answered.
     pub(crate) findings: u32,
-    /// Whether the verdict on some clean content, or on some other, is wrong on purpose.
+    /// Whether the verdict on clean content, or on other content, is wrong on purpose.
     pub(crate) false_positive: bool,
     pub(crate) false_negative: bool,
 }
@@ -55,9 +55,41 @@ impl Entry {
             false_negative: false,
         }
     }
+
+    /// The decision, as in the header.
+    pub(crate) fn decided(&self, degraded: bool) -> Decided<'_> {
+        Decided {
+            revision: self.revision,
+            index: self.index,
+            key: &self.key,
+            fault: self.fault,
+            planned_us: self.planned_us,
+            queued_us: self.queued_us,
+            actual_us: self.actual_us,
+            degraded,
+        }
+    }
 }
 
-/// Which entries are meant.
+/// The number of characters of a tenant or a key that are kept.
+const MOST_CHARS: usize = 128;
+
+/// A stored text: one that is too long is cut, and ends with a hash that distinguishes it from others with the
+/// same beginning.
+pub(crate) fn bounded(text: &str) -> Cow<'_, str> {
+    const MARK_CHARS: usize = 17;
+    let cut = text.char_indices().nth(MOST_CHARS - MARK_CHARS);
+    match (text.chars().nth(MOST_CHARS), cut) {
+        (Some(_), Some((at, _))) => {
+            let mut hasher = DefaultHasher::new();
+            text.hash(&mut hasher);
+            Cow::Owned(format!("{}~{:016x}", &text[..at], hasher.finish()))
+        }
+        _ => Cow::Borrowed(text),
+    }
+}
+
+/// A filter of entries.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Filter {
@@ -67,103 +99,58 @@ pub(crate) struct Filter {
     pub(crate) revision: Option<u64>,
     pub(crate) status: Option<u16>,
     pub(crate) cancelled: Option<bool>,
-    /// Entries behind this sequence number.
+    /// Entries after this sequence number.
     pub(crate) after: Option<u64>,
     pub(crate) limit: Option<usize>,
 }
 
-impl Filter {
-    pub(crate) fn matches(&self, entry: &Entry) -> bool {
+impl simulated_server::journal::Entry for Entry {
+    type Filter = Filter;
+    const TEXT_FILTERS: &'static [&'static str] = &["fault", "tenant", "key"];
+
+    fn number(&mut self, sequence: u64) {
+        self.sequence = sequence;
+    }
+
+    fn matches(&self, filter: &Filter) -> bool {
         fn same<T: PartialEq + ?Sized>(wanted: Option<&T>, is: &T) -> bool {
             wanted.is_none_or(|wanted| wanted == is)
         }
-        same(self.fault.as_deref(), entry.fault)
-            && same(self.tenant.as_deref(), &entry.tenant)
-            && same(self.key.as_deref(), &entry.key)
-            && same(self.revision.as_ref(), &entry.revision)
-            && same(self.status.as_ref(), &entry.status)
-            && same(self.cancelled.as_ref(), &entry.cancelled)
-            && self.after.is_none_or(|after| entry.sequence > after)
+        same(filter.fault.as_deref(), self.fault)
+            && same(
+                filter.tenant.as_deref().map(bounded).as_deref(),
+                &self.tenant,
+            )
+            && same(filter.key.as_deref().map(bounded).as_deref(), &self.key)
+            && same(filter.revision.as_ref(), &self.revision)
+            && same(filter.status.as_ref(), &self.status)
+            && same(filter.cancelled.as_ref(), &self.cancelled)
+            && filter.after.is_none_or(|after| self.sequence > after)
+    }
+
+    fn limit(filter: &Filter) -> Option<usize> {
+        filter.limit
+    }
+
+    fn fault(&self) -> &str {
+        self.fault
     }
 }
 
-/// The ring.
-#[derive(Debug)]
-pub(crate) struct Journal {
-    capacity: usize,
-    ring: Mutex<Ring>,
-    evicted: AtomicU64,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-#[derive(Debug, Default)]
-struct Ring {
-    entries: VecDeque<Entry>,
-    recorded: u64,
-}
-
-impl Journal {
-    pub(crate) fn new(capacity: usize) -> Self {
-        Self {
-            capacity,
-            ring: Mutex::default(),
-            evicted: AtomicU64::new(0),
+    #[test]
+    fn long_texts_are_cut_by_characters_and_stay_distinguishable() {
+        for text in ["", "a", &"ä".repeat(MOST_CHARS)] {
+            assert_eq!(bounded(text), text);
         }
-    }
-
-    pub(crate) fn record(&self, mut entry: Entry) {
-        let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
-        ring.recorded += 1;
-        entry.sequence = ring.recorded;
-        if self.capacity > 0 {
-            if ring.entries.len() >= self.capacity {
-                ring.entries.pop_front();
-                self.evicted.fetch_add(1, Ordering::Relaxed);
-            }
-            if ring.entries.len() == ring.entries.capacity() {
-                // Doubling as usual, but not past the bound.
-                let most = self.capacity - ring.entries.len();
-                let more = ring.entries.len().max(64).min(most);
-                ring.entries.reserve_exact(more);
-            }
-            ring.entries.push_back(entry);
-        } else {
-            self.evicted.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// The entries that match, oldest first, the last `limit` of them.
-    pub(crate) fn select(&self, filter: &Filter) -> Vec<Entry> {
-        let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
-        let limit = filter.limit.unwrap_or(usize::MAX);
-        let mut entries: Vec<Entry> = ring
-            .entries
-            .iter()
-            .rev()
-            .filter(|entry| filter.matches(entry))
-            .take(limit)
-            .cloned()
-            .collect();
-        entries.reverse();
-        entries
-    }
-
-    /// Forgets everything; the numbering goes on.
-    pub(crate) fn clear(&self) -> usize {
-        let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
-        let cleared = ring.entries.len();
-        ring.entries.clear();
-        cleared
-    }
-
-    /// Requests recorded since the start.
-    pub(crate) fn recorded(&self) -> u64 {
-        self.ring
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .recorded
-    }
-
-    pub(crate) fn evicted(&self) -> u64 {
-        self.evicted.load(Ordering::Relaxed)
+        let long = |end: &str| "ä".repeat(1_000_000) + end;
+        let (one, other) = (long("1"), long("2"));
+        let (one, other) = (bounded(&one), bounded(&other));
+        assert_ne!(one, other);
+        assert_eq!(one.chars().count(), MOST_CHARS);
+        assert_eq!(bounded(&one), one, "what is cut stays as it is");
     }
 }

@@ -1,4 +1,4 @@
-//! Detector servers that misbehave exactly as their profiles say.
+//! Detector servers that misbehave exactly as their profiles specify.
 //!
 //! ```
 //! # use mock_detectors::{Config, Fleet};
@@ -15,20 +15,19 @@
 //! ```
 
 mod admin;
-mod alarm;
 mod body;
 mod carry_out;
 mod client;
 mod config;
 mod connection;
-mod control;
-mod decision_header;
+mod course;
 mod detection;
 mod detector;
 mod dialect;
 mod fleet;
-mod gate;
 mod handler;
+mod history;
+mod intake;
 mod journal;
 mod lent;
 mod metrics;
@@ -36,15 +35,18 @@ mod raw;
 mod reload;
 mod reply;
 mod server;
+mod site;
+mod start_error;
 mod stream;
-mod tally;
-mod timer;
+mod takeover;
+mod tasks;
 mod tls;
 mod visit;
 
 pub use client::{AdminClient, AdminError};
 pub use config::{Config, UnknownFailure, failure_of};
-pub use control::{Change, InFlight, Refused};
-pub use fleet::{Fleet, StartError};
+pub use fleet::{ChangeError, Fleet};
+pub use live_config::{Change, InFlight, Refused};
 pub use reload::{Reloaded, run_following};
 pub use server::{run, run_all};
+pub use start_error::StartError;

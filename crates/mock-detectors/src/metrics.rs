@@ -1,35 +1,24 @@
-//! What a mock detector tells Prometheus about itself.
+//! The Prometheus metrics of a mock detector.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use fault_profile::Failure;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use simulated_server::Lateness;
 
 use crate::journal::Entry;
 
-/// A delay that is late by more than this breaks the mock's promise.
-pub(crate) const DELAY_ERROR_BOUND: Duration = Duration::from_micros(300);
-/// Share of delays that may break it within a window.
-const LATE_SHARE: f64 = 0.01;
-const WINDOW: Duration = Duration::from_secs(1);
-/// Without a window that mends it, a bad one is held against the mock for this long.
-const MEMORY: Duration = Duration::from_secs(15);
-/// Windows with fewer delays say nothing.
-const MIN_DELAYS: u64 = 50;
-
-/// Kinds of outcome beside the failures of a profile.
+/// Outcomes besides the failures of a profile.
 pub(crate) const NO_FAULT: &str = "none";
 pub(crate) const RATE_LIMITED: &str = "rate_limited";
 pub(crate) const OVERFLOW: &str = "overflow";
 pub(crate) const BAD_REQUEST: &str = "bad_request";
 const OTHERS: [&str; 4] = [NO_FAULT, RATE_LIMITED, OVERFLOW, BAD_REQUEST];
 
-/// What can be wrong with a connection, whatever is asked on it.
+/// Faults of a connection, independent of its requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ConnectionFault {
-    /// The listener went down; nobody sees the connections that the system refuses.
+    /// The listener went down; connections that the system refuses are not visible.
     Refused,
     SlowAccept,
     HandshakeAbort,
@@ -66,7 +55,7 @@ pub(crate) struct Metrics {
     pub(crate) evicted: IntGauge,
     pub(crate) revision: IntGauge,
     pub(crate) degraded: IntGauge,
-    late: Late,
+    lateness: Lateness,
 }
 
 impl Metrics {
@@ -153,7 +142,7 @@ impl Metrics {
                 "sparring_mock_degraded",
                 "1 while more than 1 % of delays are late by more than 0.3 ms.",
             )?,
-            late: Late::new(),
+            lateness: Lateness::new(),
             registry,
         })
     }
@@ -179,15 +168,15 @@ impl Metrics {
         self.connection_faults[fault as usize].inc();
     }
 
-    /// Notes how late a delayed answer was.
+    /// Records the lateness of a delayed answer.
     pub(crate) fn note_lateness(&self, lateness: Duration) {
         self.error.observe(lateness.as_secs_f64());
-        self.late.note(lateness > DELAY_ERROR_BOUND, Instant::now());
+        self.lateness.note(lateness, Instant::now());
     }
 
-    /// Whether the mock breaks its promise about delays at present.
+    /// Whether the mock currently breaks its promise about delays.
     pub(crate) fn is_degraded(&self) -> bool {
-        self.late.is_degraded(Instant::now)
+        self.lateness.is_degraded(Instant::now)
     }
 }
 
@@ -198,84 +187,3 @@ const DELAYS: [f64; 16] = [
 const ERRORS: [f64; 12] = [
     0.00005, 0.0001, 0.0002, 0.0003, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 1.0,
 ];
-
-/// Counts late delays by window.
-#[derive(Debug)]
-struct Late {
-    delays: AtomicU64,
-    late: AtomicU64,
-    /// Until when, in milliseconds from `origin`; 0: not at all.
-    degraded_until_ms: AtomicU64,
-    origin: Instant,
-    window_begin: Mutex<Instant>,
-}
-
-impl Late {
-    fn new() -> Self {
-        let origin = Instant::now();
-        Self {
-            delays: AtomicU64::new(0),
-            late: AtomicU64::new(0),
-            degraded_until_ms: AtomicU64::new(0),
-            origin,
-            window_begin: Mutex::new(origin),
-        }
-    }
-
-    fn is_degraded(&self, now: impl FnOnce() -> Instant) -> bool {
-        let until_ms = self.degraded_until_ms.load(Ordering::Relaxed);
-        until_ms > 0 && self.since_origin_ms(now()) < until_ms
-    }
-
-    fn since_origin_ms(&self, now: Instant) -> u64 {
-        now.saturating_duration_since(self.origin).as_millis() as u64
-    }
-
-    fn note(&self, late: bool, now: Instant) {
-        self.delays.fetch_add(1, Ordering::Relaxed);
-        self.late.fetch_add(u64::from(late), Ordering::Relaxed);
-        // Whoever gets the lock closes the window; the others need not wait for that.
-        let Ok(mut begin) = self.window_begin.try_lock() else {
-            return;
-        };
-        if now.saturating_duration_since(*begin) < WINDOW {
-            return;
-        }
-        *begin = now;
-        let delays = self.delays.swap(0, Ordering::Relaxed);
-        let late = self.late.swap(0, Ordering::Relaxed);
-        let degraded = delays >= MIN_DELAYS && late as f64 > LATE_SHARE * delays as f64;
-        let until_ms = if degraded {
-            self.since_origin_ms(now + MEMORY)
-        } else {
-            0
-        };
-        self.degraded_until_ms.store(until_ms, Ordering::Relaxed);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_window_with_too_many_late_delays_degrades_and_a_good_one_mends() {
-        let late = Late::new();
-        let begin = Instant::now() + WINDOW;
-        let window = |number: u32, late_delays: u32| {
-            for delay in 0..100 {
-                late.note(delay < late_delays, begin + WINDOW * number);
-            }
-            late.note(false, begin + WINDOW * (number + 1));
-            late.is_degraded(|| begin + WINDOW * (number + 1))
-        };
-        assert!(!window(0, 1), "1 of 100 is within the promise");
-        assert!(window(2, 5));
-        assert!(!window(4, 0));
-        assert!(window(6, 100));
-        assert!(
-            !late.is_degraded(|| begin + WINDOW * 7 + MEMORY),
-            "nobody waits for a mock without requests"
-        );
-    }
-}

@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
 use crate::stream::Stream;
 
-/// What to do with a connection that was taken from HTTP.
+/// The plan for a connection that was taken over from HTTP.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Plan {
     /// Sent first, exactly these.
@@ -17,21 +17,21 @@ pub(crate) struct Plan {
     pub(crate) end: End,
 }
 
-/// How a connection ends.
+/// The end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     /// FIN.
     Close,
     /// RST.
     Reset,
-    /// Nothing, until the peer goes away or the server stops.
+    /// Nothing, until the peer disconnects or the server stops.
     Hang,
 }
 
 /// Bytes that a peer sends to a hanging connection are read and dropped, up to this many at once.
 const DISCARD_BYTES: usize = 4096;
 
-/// Carries a plan out. Errors mean that the peer was faster in going away.
+/// Executes a plan. Errors mean that the peer disconnected first.
 pub(crate) async fn carry_out(mut stream: Stream, plan: Plan, stop: &Shutdown) -> io::Result<()> {
     let write = async {
         stream.write_all(&plan.bytes).await?;
@@ -72,14 +72,14 @@ async fn hang(mut stream: Stream, stop: &Shutdown) {
     }
 }
 
-/// Reads and drops what comes until the peer ends.
+/// Reads and drops data until the peer closes.
 pub(crate) async fn discard(stream: &mut (impl AsyncRead + Unpin)) {
     let mut bytes = vec![0; DISCARD_BYTES];
     while stream.read(&mut bytes).await.is_ok_and(|read| read > 0) {}
 }
 
-/// A reset throws away what the kernel has not sent yet, so "reset after k bytes" waits for them,
-/// for at most a second: a peer that does not read must not hold the fault up.
+/// A reset throws away what the kernel has not sent yet, so "reset after k bytes" waits for them, for at most a
+/// second: a peer that does not read must not delay the fault.
 async fn wait_until_sent(stream: &Stream) {
     for _ in 0..1_000 {
         match unsent_bytes(stream) {

@@ -1,34 +1,30 @@
 //! Following a fleet file while detectors run.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
-use fault_profile::{Invalid, Model};
+use fault_profile::Model;
+use live_config::Invalid;
 use service_runtime::Shutdown;
-
 use tokio::net::TcpListener;
 
 use crate::config::Config;
-use crate::fleet::{Fleet, StartError};
+use crate::fleet::Fleet;
+use crate::start_error::StartError;
 
-/// How often the file is looked at. Notification by the system would be faster and does not reach
-/// into containers and network mounts.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
-
-/// What a reload has done.
+/// The changes of a reload.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Reloaded {
     /// Detectors with another profile than before.
     pub changed: Vec<String>,
-    /// Changes that need a restart: detectors that came, went, or listen otherwise.
+    /// Changes that need a restart: detectors that were added, removed, or listen differently.
     pub need_restart: Vec<String>,
 }
 
 impl Fleet {
-    /// Takes over the profiles of a fleet file: all of them, or none.
+    /// Applies the profiles of a fleet file: all of them, or none.
     ///
     /// # Errors
-    /// The first profile that is not valid; nothing has changed then.
+    /// The first invalid profile; nothing has changed then.
     pub fn reload(&self, file: &fleet::Fleet) -> Result<Reloaded, Invalid> {
         let mut reloaded = Reloaded::default();
         for (name, detector) in &file.detectors {
@@ -56,25 +52,22 @@ impl Fleet {
         Ok(reloaded)
     }
 
-    /// Reloads the file whenever it changes, until `shutdown`. A file with faults is refused as a
-    /// whole and reported; what was in force stays.
+    /// Reloads the file whenever it changes, until `shutdown`; it may have changed since it was read for the
+    /// start. A file with errors is refused as a whole and reported; the previous profiles stay in force.
     pub async fn follow(&self, path: &Path, shutdown: Shutdown) {
-        let mut known = stamp(path);
-        loop {
-            tokio::select! {
-                () = tokio::time::sleep(LOOK_EVERY) => {}
-                () = shutdown.cancelled() => return,
-            }
-            let now = stamp(path);
-            if now == known || now.is_none() {
-                continue;
-            }
-            known = now;
-            match fleet::load(Some(path), &[]) {
-                Ok(file) => self.report(self.reload(&file)),
+        let mut first = true;
+        let reload = || {
+            match fleet::load_again(path, &[]) {
+                Ok(file) => match self.reload(&file) {
+                    // The file was read again after the start and has not changed.
+                    Ok(reloaded) if first && reloaded == Reloaded::default() => {}
+                    result => self.report(result),
+                },
                 Err(error) => tracing::error!(%error, "the changed fleet file is refused"),
             }
-        }
+            first = false;
+        };
+        simulated_server::follow(path, &shutdown, reload).await;
     }
 
     fn report(&self, result: Result<Reloaded, Invalid>) {
@@ -91,13 +84,7 @@ impl Fleet {
     }
 }
 
-/// Changes whenever the file does.
-fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
-    let metadata = std::fs::metadata(path).ok()?;
-    Some((metadata.modified().ok()?, metadata.len()))
-}
-
-/// Serves several detectors until `shutdown`, following the fleet file that they came from.
+/// Serves several detectors until `shutdown`, following their fleet file.
 ///
 /// # Errors
 /// As [`crate::run_all`]; nothing is served then.

@@ -28,7 +28,10 @@ pub(crate) struct Prepared {
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// A score that JSON does not know is written as this number first.
+/// Ids up to this length are repeated in a header.
+const MOST_ID_BYTES: usize = 4_096;
+
+/// The placeholder for a score that JSON cannot express.
 const NAN_SCORE: f64 = 987_654_321.0;
 
 impl Prepared {
@@ -43,7 +46,7 @@ impl Prepared {
         }
     }
 
-    /// An error in the shape of the detector's dialect.
+    /// An error in the format of the detector's dialect.
     pub(crate) fn error(detector: &Detector, status: StatusCode, message: Option<&str>) -> Self {
         let error = ErrorReply {
             status,
@@ -58,7 +61,7 @@ impl Prepared {
         }
     }
 
-    /// Adds `Retry-After` in whole seconds, as HTTP wants it, rounded up.
+    /// Adds `Retry-After` in whole seconds, as HTTP requires, rounded up.
     pub(crate) fn retry_after(mut self, wait: Duration) -> Self {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         self.extra.push(("retry-after", seconds.max(1).to_string()));
@@ -72,9 +75,10 @@ impl Prepared {
             .extra
             .iter()
             .filter_map(move |(name, text)| Some((HeaderName::from_static(name), value(text)?)));
-        let id = self
-            .request_id
-            .as_ref()
+        // A body may contain an id that is too long for clients' header limits.
+        let id = self.request_id.as_ref();
+        let id = id
+            .filter(|id| id.len() <= MOST_ID_BYTES)
             .and_then(value)
             .map(|id| (names::REQUEST_ID, id));
         let decision = self
@@ -104,7 +108,7 @@ impl Prepared {
     }
 }
 
-/// Writes what will be answered. Failures of the transport begin from a right answer.
+/// Writes the answer. Failures of the transport start from a correct answer.
 pub(crate) fn prepare(
     detector: &Detector,
     question: &Question,
@@ -183,7 +187,7 @@ pub(crate) fn prepare(
     prepared
 }
 
-/// What is in the contents, or what the decision's inaccuracy makes of it.
+/// The findings in the contents, as changed by the decision's inaccuracy.
 fn findings<'a>(question: &'a Question, decision: &Decision) -> Cow<'a, Findings> {
     let wrong = |(place, found): (usize, &Vec<Found>)| is_wrong(decision, place, found);
     if !question.found.iter().enumerate().any(wrong) {
@@ -212,7 +216,7 @@ fn is_wrong(decision: &Decision, place: usize, found: &[Found]) -> bool {
     }
 }
 
-/// Whether some verdict on a clean content is wrong on purpose, and whether one on another is.
+/// Whether a verdict on clean content is wrong on purpose, and whether one on other content is.
 pub(crate) fn wrong_verdicts(question: &Question, decision: &Decision) -> (bool, bool) {
     let (mut positive, mut negative) = (false, false);
     for (place, found) in question.found.iter().enumerate() {
@@ -223,7 +227,7 @@ pub(crate) fn wrong_verdicts(question: &Question, decision: &Decision) -> (bool,
     (positive, negative)
 }
 
-/// Whether a failure changes what was found.
+/// Whether a failure changes the findings.
 fn is_semantic(failure: &Failure) -> bool {
     matches!(
         failure,
@@ -238,7 +242,7 @@ fn is_semantic(failure: &Failure) -> bool {
     )
 }
 
-/// Makes a right answer valid and wrong.
+/// Makes a correct answer valid but wrong.
 fn distort(findings: &mut Findings, failure: &Failure, question: &Question, seed: u64) {
     match failure {
         Failure::NanScore {} => {
@@ -297,7 +301,7 @@ fn distort(findings: &mut Findings, failure: &Failure, question: &Question, seed
     }
 }
 
-/// Changes every finding; where there is none, one is invented to be changed.
+/// Changes every finding; if there is none, one is invented to be changed.
 fn at_least_one(
     findings: &mut Findings,
     question: &Question,
@@ -312,7 +316,7 @@ fn at_least_one(
     findings.iter_mut().flatten().for_each(&mut change);
 }
 
-/// Another order: rotated by 1 to n−1 places, so that nothing stays where it was.
+/// Another order: rotated by 1 to n−1 places, so that nothing stays in its place.
 fn reorder(findings: &mut Findings, listed: bool, seed: u64) {
     fn rotate<T>(list: &mut [T], seed: u64) {
         if list.len() > 1 {
@@ -333,7 +337,7 @@ fn break_json(body: &mut Vec<u8>) {
     body.extend_from_slice(b"]}]");
 }
 
-/// Replaces the stand-in by `NaN`.
+/// Replaces the placeholder by `NaN`.
 fn write_nan(body: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(body);
     text.replace("987654321.0", "NaN")
@@ -341,7 +345,7 @@ fn write_nan(body: &[u8]) -> Vec<u8> {
         .into_bytes()
 }
 
-/// Bytes that are no HTTP; the first is no letter, so that nobody takes them for a status line.
+/// Bytes that are not HTTP; the first is not a letter, so that they cannot be mistaken for a status line.
 pub(crate) fn garbage(seed: u64, length: u32) -> Bytes {
     let mut draws = Root::new(seed).draws(Purpose::Content);
     let mut bytes: Vec<u8> = (0..length).map(|_| draws.next_word() as u8).collect();

@@ -1,41 +1,35 @@
-//! Listening: accepting connections, and not accepting them where the profile says so.
+//! Listening: accepting connections, and not accepting them if the profile says so.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use fault_profile::connection::{Certificate, Handshake};
-use fault_profile::listener::Admin;
-use hyper::body::Incoming;
-use hyper::{Request, Response};
 use service_runtime::Shutdown;
+use simulated_server::{Timer, expire};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::TaskTracker;
-use tower::ServiceExt;
 
 use crate::admin;
-use crate::body::Body;
 use crate::config::Config;
-use crate::connection;
-use crate::detector::Detector;
-use crate::fleet::StartError;
+use crate::connection::Served;
 use crate::metrics::ConnectionFault;
 use crate::raw;
+use crate::site::Site;
+use crate::start_error::StartError;
 use crate::stream::Stream;
-use crate::timer::Timer;
-use crate::tls::Tls;
+use crate::tasks::Tasks;
 
-/// Connections may take this long to end once the server stops; delays are made up, so nobody
-/// needs to wait for them.
+/// Connections may take this long to end once the server stops; delays are simulated, so nothing has to wait
+/// for them.
 const DRAIN: Duration = Duration::from_millis(500);
-/// A port that was given back for a refusal is asked for again at this interval.
+/// The interval of attempts to bind a port again that was released for a refusal.
 const REBIND: Duration = Duration::from_millis(10);
 
 /// Serves one detector until `shutdown`.
 ///
 /// # Errors
-/// The profile is not valid, or the timer's thread cannot be started.
+/// The profile is invalid, or the timer cannot be started.
 pub async fn run(
     config: Config,
     listener: TcpListener,
@@ -74,98 +68,10 @@ pub(crate) async fn serve_all(sites: Vec<(Arc<Site>, TcpListener)>, shutdown: Sh
     tracker.wait().await;
 }
 
-/// A detector with its routes.
-#[derive(Debug)]
-pub(crate) struct Site {
-    pub(crate) detector: Arc<Detector>,
-    router: Router,
-    tls: Option<Tls>,
-    /// The admin API's own listener, where it has one.
-    admin: Mutex<Option<std::net::TcpListener>>,
-}
-
-/// Starts tasks that end at the latest with the server. Also the executor of HTTP/2.
-#[derive(Debug, Clone)]
-pub(crate) struct Tasks {
-    tracker: TaskTracker,
-    abort: Shutdown,
-}
-
-impl Tasks {
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let abort = self.abort.clone();
-        // Boxed: what an async function is given lies in its future twice.
-        let task = Box::pin(task);
-        self.tracker.spawn(async move {
-            abort.run_until_cancelled(task).await;
-        });
-    }
-}
-
-impl<F> hyper::rt::Executor<F> for Tasks
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    fn execute(&self, task: F) {
-        self.spawn(task);
-    }
-}
-
 impl Site {
-    /// A detector that will listen on `address`; its own admin port is taken at once.
-    pub(crate) fn new(
-        config: Config,
-        timer: Timer,
-        address: SocketAddr,
-    ) -> Result<Self, StartError> {
-        let admin = match config.listener.admin {
-            Admin::Port(port) => Some(bind_admin(SocketAddr::new(address.ip(), port))?),
-            Admin::SamePort | Admin::Off => None,
-        };
-        let detector = Arc::new(Detector::new(config, timer)?);
-        let tls = Tls::of(&detector.listener)?;
-        let authority = tls.as_ref().map(|tls| tls.authority_pem.clone());
-        let router = admin::router(detector.clone(), authority);
-        Ok(Self {
-            detector,
-            router,
-            tls,
-            admin: Mutex::new(admin),
-        })
-    }
-
-    /// The authority that signed the listener's certificate, where it has one.
-    pub(crate) fn authority_pem(&self) -> Option<&str> {
-        self.tls.as_ref().map(|tls| tls.authority_pem.as_str())
-    }
-
-    /// Where the admin API listens, if on a port of its own.
-    pub(crate) fn admin_address(&self) -> Option<SocketAddr> {
-        let admin = self.admin.lock().unwrap_or_else(PoisonError::into_inner);
-        admin
-            .as_ref()
-            .and_then(|listener| listener.local_addr().ok())
-    }
-
-    /// Everything that is not a call that detects.
-    pub(crate) async fn route(&self, request: Request<Incoming>) -> Response<Body> {
-        match self
-            .router
-            .clone()
-            .oneshot(request.map(axum::body::Body::new))
-            .await
-        {
-            Ok(response) => response.map(Body::Router),
-            Err(never) => match never {},
-        }
-    }
-
     /// Serves until `shutdown`; returns when every task has ended.
     pub(crate) async fn serve(self: Arc<Self>, listener: TcpListener, shutdown: Shutdown) {
-        let tasks = Tasks {
-            tracker: TaskTracker::new(),
-            abort: Shutdown::new(),
-        };
+        let tasks = Tasks::new();
         let detector = &self.detector;
         tasks.spawn(
             detector
@@ -173,34 +79,29 @@ impl Site {
                 .clone()
                 .run(detector.timer.clone(), shutdown.clone()),
         );
-        tasks.spawn(expire(detector.clone(), shutdown.clone()));
-        if let Some(admin) = self
-            .admin
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
-        {
-            tasks.spawn(serve_admin(detector.clone(), admin, shutdown.clone()));
+        let (expiring, stop) = (detector.clone(), shutdown.clone());
+        tasks.spawn(async move { expire(&expiring.control, &expiring.timer, &stop).await });
+        if let Some(admin) = self.take_admin() {
+            let router = admin::admin_router(detector.clone());
+            let serving = simulated_server::admin::serve(router, admin, shutdown.clone());
+            tasks.spawn(serving);
         }
         let address = listener.local_addr();
         match address {
             Ok(address) => {
-                self.accept_all(listener, address, (&tasks, &shutdown))
-                    .await;
+                self.accept_all(listener, address, &tasks, &shutdown).await;
             }
             Err(error) => tracing::error!(%error, "a listener has no address"),
         }
-        tasks.tracker.close();
-        drop(tokio::time::timeout(DRAIN, tasks.tracker.wait()).await);
-        tasks.abort.cancel();
-        tasks.tracker.wait().await;
+        tasks.end(DRAIN).await;
     }
 
     async fn accept_all(
         self: &Arc<Self>,
         listener: TcpListener,
         address: SocketAddr,
-        (tasks, shutdown): (&Tasks, &Shutdown),
+        tasks: &Tasks,
+        shutdown: &Shutdown,
     ) {
         let mut listener = Some(listener);
         loop {
@@ -242,7 +143,7 @@ impl Site {
         }
     }
 
-    /// Whether the listener shall be down, and when the schedule may change that.
+    /// Whether the listener has to be down, and when the schedule may change that.
     fn refused(&self) -> (bool, Option<Instant>) {
         self.detector.connection_behaviour(|live, behaviour| {
             (
@@ -270,7 +171,12 @@ impl Site {
                 detector.timer.sleep_until(Instant::now() + wait).await;
             }
             if let Some((stream, http2)) = site.open(tcp, &shutdown).await {
-                connection::serve(site, stream, http2, (own, shutdown)).await;
+                let served = Served {
+                    site,
+                    tasks: own,
+                    stop: shutdown,
+                };
+                served.serve(stream, http2).await;
             }
         });
     }
@@ -295,7 +201,7 @@ impl Site {
             }
             Handshake::Abort => {
                 count(ConnectionFault::HandshakeAbort);
-                // The client has said hello when there is something to read.
+                // The client hello has arrived when there is something to read.
                 drop(tcp.readable().await);
                 drop(tcp.set_zero_linger());
                 None
@@ -312,7 +218,7 @@ impl Site {
     }
 }
 
-/// Looks, without taking a byte, whether a client begins with HTTP/2's preface.
+/// Peeks whether a client begins with HTTP/2's preface.
 async fn begins_http2(tcp: &TcpStream) -> bool {
     const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     let mut bytes = [0; PREFACE.len()];
@@ -327,41 +233,6 @@ async fn begins_http2(tcp: &TcpStream) -> bool {
     }
 }
 
-fn bind_admin(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
-    let listener = std::net::TcpListener::bind(address)?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
-}
-
-async fn serve_admin(detector: Arc<Detector>, listener: std::net::TcpListener, shutdown: Shutdown) {
-    let router = admin::admin_router(detector);
-    let served = match TcpListener::from_std(listener) {
-        Ok(listener) => service_runtime::serve(listener, router, shutdown).await,
-        Err(error) => Err(error),
-    };
-    if let Err(error) = served {
-        tracing::error!(%error, "the admin API stopped");
-    }
-}
-
-/// Takes expired profiles back.
-async fn expire(detector: Arc<Detector>, shutdown: Shutdown) {
-    loop {
-        let changed = detector.control.changed.notified();
-        let expiry = async {
-            match detector.control.live().expires {
-                Some(at) => detector.timer.sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = expiry => detector.control.expire(Instant::now()),
-            () = changed => {}
-            () = shutdown.cancelled() => return,
-        }
-    }
-}
-
 async fn bind_again(address: SocketAddr) -> Option<TcpListener> {
     match TcpListener::bind(address).await {
         Ok(listener) => Some(listener),
@@ -372,7 +243,7 @@ async fn bind_again(address: SocketAddr) -> Option<TcpListener> {
     }
 }
 
-/// Running out of descriptors is no reason to spin; a peer that went away is none to wait.
+/// Waits when descriptors run out, but not when a peer has left.
 async fn pause_after(error: &std::io::Error) {
     use std::io::ErrorKind::{ConnectionAborted, ConnectionReset};
     if !matches!(error.kind(), ConnectionAborted | ConnectionReset) {

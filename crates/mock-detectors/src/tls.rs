@@ -1,4 +1,4 @@
-//! Certificates of a mock's own authority, right and wrong ones.
+//! Certificates of a mock's own authority, valid and invalid ones.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::stream::Stream;
 
-/// Why a listener's certificates could not be made.
+/// The reason why a listener's certificates could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     #[error("a certificate could not be made; is tls_host a host name?")]
@@ -71,7 +71,7 @@ impl Tls {
         }))
     }
 
-    /// Completes a handshake with this certificate. The `bool` says whether HTTP/2 was agreed on.
+    /// Completes a handshake with this certificate. The `bool` tells whether HTTP/2 was negotiated.
     pub(crate) async fn accept(
         &self,
         tcp: TcpStream,

@@ -1,5 +1,6 @@
-//! A request while it is here.
+//! A request in progress.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -9,31 +10,32 @@ use fault_profile::{Decision, Failure, Key, Request};
 use hyper::StatusCode;
 use hyper::http::HeaderName;
 use hyper::http::request::Parts;
+use simulated_server::decision_header;
 
-use crate::carry_out::{Outcome, carry_out};
-use crate::connection::Line;
-use crate::control::Live;
+use crate::carry_out::{Fault, Outcome, carry_out};
+use crate::course::Live;
 use crate::detector::Detector;
 use crate::dialect::{BadRequest, Question};
-use crate::journal::Entry;
+use crate::journal::{Entry, bounded};
 use crate::metrics;
 use crate::reply::{Prepared, prepare, wrong_verdicts};
+use crate::takeover::ConnectionHandle;
 
-/// How a request comes to the point from which its delay counts.
+/// The admission of a request, from which its delay counts.
 pub(crate) enum Entrance {
     At(Instant),
     Full(Overflow),
-    /// The profile changed while it stood in line, and lets go of those who wait.
+    /// The profile changed while it was queued, and releases the waiting requests.
     Changed,
 }
 
-/// A request while it is here; in the journal when it leaves, however it leaves.
+/// A request in progress; recorded in the journal on drop, however it ends.
 pub(crate) struct Visit {
     pub(crate) detector: Arc<Detector>,
     arrived: Instant,
     pub(crate) entry: Entry,
     pub(crate) request_id: String,
-    /// The caller named it; otherwise its place in the stream is its key.
+    /// Whether the caller named it; otherwise its place in the stream is its key.
     named: bool,
     chars: u64,
     items: u64,
@@ -43,7 +45,8 @@ pub(crate) struct Visit {
 
 impl Visit {
     pub(crate) fn begin(detector: &Arc<Detector>, parts: &Parts) -> Self {
-        let tenant = text(parts, header::TENANT_ID).unwrap_or_default();
+        // It is stored in tables and in the journal, so its length is bounded.
+        let tenant = bounded(text(parts, header::TENANT_ID).unwrap_or_default());
         let unix = SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or_default();
@@ -57,9 +60,9 @@ impl Visit {
         let entry = Entry {
             unix_us: unix.as_micros() as u64,
             revision: detector.control.revision(),
-            tenant: tenant.into(),
+            index: detector.tally.next(&tenant),
+            tenant: tenant.into_owned().into(),
             attempt: attempt.unwrap_or(1),
-            index: detector.tally.next(tenant),
             fault: metrics::NO_FAULT,
             ..Entry::empty()
         };
@@ -90,7 +93,7 @@ impl Visit {
         self.entry.findings = question.found.iter().map(Vec::len).sum::<usize>() as u32;
     }
 
-    /// The profile in force, which the visit goes by from now on.
+    /// The profile in force, which applies to the request from now on.
     pub(crate) fn take_profile(&mut self) -> Arc<Live> {
         let live = self.detector.control.live();
         self.entry.revision = live.revision;
@@ -136,7 +139,7 @@ impl Visit {
         decision
     }
 
-    /// Waits for a worker, where there are workers. `worker` is when one began with it.
+    /// Waits for a worker, if there are workers. `worker` is the start of service.
     pub(crate) async fn enter(
         &mut self,
         live: &Live,
@@ -169,7 +172,7 @@ impl Visit {
         Entrance::At(turn.done)
     }
 
-    /// When the answer is due.
+    /// The due time of the answer.
     pub(crate) fn plan(&mut self, base: Instant, decision: &Decision) -> Instant {
         let due = match decision.failure {
             Some(Failure::Timeout { after_ms }) => {
@@ -182,7 +185,7 @@ impl Visit {
         due
     }
 
-    /// Waits until `due`. False: the profile has changed and wants a new decision.
+    /// Waits until `due`. False when the profile has changed, which requires a new decision.
     pub(crate) async fn wait(&self, due: Instant, live: &Live) -> bool {
         if due <= self.arrived {
             return true;
@@ -199,7 +202,7 @@ impl Visit {
 
     pub(crate) async fn overflow(
         mut self: Box<Self>,
-        line: &Line,
+        handle: &ConnectionHandle,
         overflow: Overflow,
         question: &Question,
     ) -> Outcome {
@@ -208,7 +211,7 @@ impl Visit {
         match overflow {
             Overflow::Reject { status } => {
                 let status = StatusCode::from_u16(status).unwrap_or(StatusCode::TOO_MANY_REQUESTS);
-                self.end(line, Prepared::error(&detector, status, None))
+                self.end(handle, Prepared::error(&detector, status, None))
             }
             Overflow::Hang {} => {
                 self.finish(0);
@@ -221,45 +224,55 @@ impl Visit {
                 self.wait(self.arrived + after, &live).await;
                 let decision = Decision::right(after);
                 let prepared = prepare(&detector, question, &decision, &self.request_id);
-                self.end(line, prepared)
+                self.end(handle, prepared)
             }
         }
     }
 
-    pub(crate) fn refuse(mut self: Box<Self>, line: &Line, bad: &BadRequest) -> Outcome {
+    pub(crate) fn refuse(
+        mut self: Box<Self>,
+        handle: &ConnectionHandle,
+        bad: &BadRequest,
+    ) -> Outcome {
         self.entry.fault = metrics::BAD_REQUEST;
         let prepared = Prepared::error(&self.detector, bad.status, Some(&bad.message));
-        self.end(line, prepared)
+        self.end(handle, prepared)
     }
 
-    pub(crate) fn end(self: Box<Self>, line: &Line, prepared: Prepared) -> Outcome {
-        let decision_seed = 0;
-        self.carry_out(line, prepared, None, decision_seed)
+    pub(crate) fn end(self: Box<Self>, handle: &ConnectionHandle, prepared: Prepared) -> Outcome {
+        let fault = Fault {
+            failure: None,
+            seed: 0,
+        };
+        self.carry_out(handle, prepared, fault)
     }
 
     pub(crate) fn end_decided(
         self: Box<Self>,
-        line: &Line,
+        handle: &ConnectionHandle,
         prepared: Prepared,
         decision: Decision,
     ) -> Outcome {
-        self.carry_out(line, prepared, decision.failure, decision.content_seed)
+        let fault = Fault {
+            failure: decision.failure,
+            seed: decision.content_seed,
+        };
+        self.carry_out(handle, prepared, fault)
     }
 
     fn carry_out(
         mut self: Box<Self>,
-        line: &Line,
+        handle: &ConnectionHandle,
         mut prepared: Prepared,
-        failure: Option<Failure>,
-        seed: u64,
+        fault: Fault,
     ) -> Outcome {
         self.entry.actual_us = self.arrived.elapsed().as_micros() as u64;
         let degraded = self.detector.metrics.is_degraded();
-        prepared.decision = Some(crate::decision_header::value(&self.entry, degraded));
+        prepared.decision = Some(decision_header::value(&self.entry.decided(degraded)));
         if !self.request_id.is_empty() && prepared.request_id.is_none() {
             prepared.request_id = Some(std::mem::take(&mut self.request_id));
         }
-        let (outcome, status) = carry_out(&self.detector, line, prepared, (failure, seed));
+        let (outcome, status) = carry_out(&self.detector, handle, prepared, fault);
         self.finish(status);
         outcome
     }
@@ -267,7 +280,11 @@ impl Visit {
     fn finish(&mut self, status: u16) {
         self.ended = true;
         self.entry.status = status;
-        let entry = std::mem::replace(&mut self.entry, Entry::empty());
+        let mut entry = std::mem::replace(&mut self.entry, Entry::empty());
+        // The decision used the whole key.
+        if let Cow::Owned(key) = bounded(&entry.key) {
+            entry.key = key.into();
+        }
         self.detector.metrics.count(&entry);
         self.detector.journal.record(entry);
     }
@@ -284,16 +301,27 @@ impl Drop for Visit {
     }
 }
 
+/// An unreadable header that names the caller or the request, which would otherwise count as absent.
+pub(crate) fn unreadable(parts: &Parts) -> Option<HeaderName> {
+    let is_unreadable = |name: &HeaderName| {
+        let mut values = parts.headers.get_all(name).iter();
+        values.any(|value| value.to_str().is_err())
+    };
+    [header::TENANT_ID, header::REQUEST_ID]
+        .into_iter()
+        .find(is_unreadable)
+}
+
 fn text(parts: &Parts, name: HeaderName) -> Option<&str> {
     let value = parts.headers.get(name)?.to_str().ok()?;
     (!value.is_empty()).then_some(value)
 }
 
-/// What a caller asks for by headers, where the listener allows that. It goes over schedule,
-/// pattern and rate; what cannot be read is ignored.
+/// Overrides by request headers, if the listener allows them. They take precedence over schedule, pattern and
+/// rate; an invalid one is ignored.
 #[derive(Debug, Default)]
 struct Overrides {
-    /// `Some(None)`: a right answer.
+    /// `Some(None)` means a correct answer.
     failure: Option<Option<Failure>>,
     latency: Option<Duration>,
 }

@@ -68,6 +68,70 @@ fn keys(value: &Value) -> BTreeSet<&str> {
 }
 
 #[tokio::test]
+async fn every_dialect_refuses_a_key_that_stands_twice_and_names_it() {
+    let fms = |rest: &str| format!(r#"{{"contents": ["x"]{rest}}}"#);
+    let azure = "POST /contentsafety/text:analyze?api-version=2024-09-01";
+    for (dialect, line, body, status, path) in [
+        (
+            Dialect::Native,
+            "POST /detect",
+            r#"{"content": "x", "metadata": {"k": 1, "k": 2}}"#.to_owned(),
+            400,
+            "metadata.k",
+        ),
+        (
+            Dialect::Native,
+            "POST /detect/batch",
+            r#"{"requests": [{"content": "x", "more": 1, "more": 2}]}"#.to_owned(),
+            400,
+            "requests[0].more",
+        ),
+        (
+            Dialect::Fms,
+            "POST /api/v1/text/contents",
+            fms(r#", "detector_params": {"threshold": 0.1, "threshold": 0.9}"#),
+            422,
+            "detector_params.threshold",
+        ),
+        (
+            Dialect::Fms,
+            "POST /api/v1/text/chat",
+            r#"{"messages": [{"content": "x", "role": "user", "role": "system"}]}"#.to_owned(),
+            422,
+            "messages[0].role",
+        ),
+        (
+            Dialect::OpenAi,
+            "POST /v1/moderations",
+            r#"{"input": "x", "user": "a", "user": "b"}"#.to_owned(),
+            400,
+            "user",
+        ),
+        (
+            Dialect::Azure,
+            azure,
+            r#"{"text": "x", "more": {"k": 1, "k": 2}}"#.to_owned(),
+            400,
+            "more.k",
+        ),
+        (
+            Dialect::Presidio,
+            "POST /analyze",
+            r#"{"text": "x", "language": "en", "context": 1, "context": 2}"#.to_owned(),
+            400,
+            "context",
+        ),
+    ] {
+        let fleet = start(dialect, json!({})).await;
+        let headers = "detector-id: mock\r\nauthorization: Bearer key\r\n";
+        let answer = send(&fleet, line, headers, &body).await;
+        assert_eq!(answer.status, status, "{line} {body}: {}", answer.body);
+        let told = format!("{path} stands twice");
+        assert!(answer.body.to_string().contains(&told), "{}", answer.body);
+    }
+}
+
+#[tokio::test]
 async fn fms_contents_answer_one_list_per_content_with_code_point_spans() {
     let fleet = start(Dialect::Fms, json!({})).await;
     let body = json!({"contents": ["ünï ada@example.org", "clean"], "detector_params": {}});

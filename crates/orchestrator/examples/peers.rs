@@ -1,6 +1,6 @@
-//! What `cargo xtask bench orchestrator` measures: the orchestrator, a bare fan-out over the same
-//! HTTP client as anybody would write it and on threads like the orchestrator's, a bare echo, five
-//! detectors of constant time, and a load at a fixed rate.
+//! The programs that `cargo xtask bench orchestrator` measures: the orchestrator, a simple fan-out with the
+//! same HTTP client and the same threads, a bare echo, five detectors with constant time, and a load at a fixed
+//! rate.
 
 #![expect(
     clippy::print_stdout,
@@ -33,7 +33,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-/// That of the binary; all peers have the same.
+/// The allocator of the binary, for all peers.
 #[global_allocator]
 static ALLOCATOR: BySize = BySize;
 
@@ -42,17 +42,17 @@ type Http = Client<HttpConnector, Full<Bytes>>;
 
 const DETECTORS: usize = 5;
 const TAKES: Duration = Duration::from_millis(20);
-/// After this time nobody waits for an answer any more.
+/// How long the load waits for a response.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Requests that the generator has under way at most. Without a bound, a machine that cannot keep
-/// up ends in as many connections as it has file descriptors, and no measurement ends.
+/// The most concurrent requests of the generator. Without a bound, a machine that cannot keep up would run out
+/// of file descriptors, and the measurement would not end.
 const UNDER_WAY: usize = 500;
 
 fn main() -> Outcome {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let mut runtime = match arguments.first() {
-        // Whoever measures and whoever is asked shall take little of the cores themselves.
+        // The generator and the detectors should use little of the cores themselves.
         Some(&("load" | "detectors")) => runtime::Builder::new_current_thread(),
         _ => runtime::Builder::new_multi_thread(),
     };
@@ -98,13 +98,13 @@ async fn serve(router: Router, threads: Threads) -> Outcome<SocketAddr> {
     Ok(address)
 }
 
-/// As the orchestrator's.
+/// As in the orchestrator.
 fn per_core() -> Outcome<Threads> {
     Ok(Threads::start(cores(), "fan-out")?)
 }
 
-/// Answers that nothing was found, after a constant time. How long that really took, in seconds,
-/// is said as the confidence: of all that a detector may say, every peer passes this on as it is.
+/// Responds after a constant time that nothing was found. The real duration in seconds is returned as the
+/// confidence, the one field that every peer passes on unchanged.
 async fn detectors() -> Outcome {
     let detect = |body: Bytes| async move {
         let begun = Instant::now();
@@ -136,7 +136,7 @@ async fn orchestrator(cached: bool, urls: &[&str]) -> Outcome {
         ..Config::default()
     };
     config.cache.enabled = cached;
-    // As the binary does unless told otherwise.
+    // As the binary does by default.
     config.threads = cores();
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?);
@@ -144,7 +144,7 @@ async fn orchestrator(cached: bool, urls: &[&str]) -> Outcome {
     Ok(())
 }
 
-/// The least that a fan-out can do: sends the body to all, reads all answers, sends them back.
+/// A minimal fan-out: sends the body to all detectors, reads all responses, sends them back.
 async fn fan_out(urls: &[&str], threads: Threads) -> Outcome {
     let urls: Arc<[http::Uri]> = urls.iter().map(|it| it.parse()).collect::<Result<_, _>>()?;
     let clients: Arc<[Http]> = (0..=threads.count()).map(|_| client()).collect();
@@ -182,7 +182,7 @@ fn client() -> Http {
         .build(connector)
 }
 
-/// Requests at a fixed rate, each with other content: from number `first` on.
+/// Requests at a fixed rate, each with different content: from number `first` on.
 struct Load {
     url: http::Uri,
     rate_per_s: f64,
@@ -190,17 +190,18 @@ struct Load {
     first: usize,
 }
 
-/// How one request went.
+/// The result of one request.
 struct Sent {
-    /// Later than it should have been sent.
+    /// The delay of its start.
     late: Duration,
-    /// As the client sees it, and without the time of the slowest detector; `None` if it failed.
+    /// The latency that the client sees, and the same without the time of the slowest detector; `None` if it
+    /// failed.
     took: Option<(Duration, Duration)>,
 }
 
 impl Load {
-    /// Latencies in microseconds, and how well the schedule was kept. Ends `PATIENCE` after the
-    /// last request at the latest; what would be more than `UNDER_WAY` at once is not sent.
+    /// Latencies in microseconds, and the accuracy of the schedule. Ends at most `PATIENCE` after the last
+    /// request; requests beyond `UNDER_WAY` at once are not sent.
     async fn run(self) -> Outcome<Value> {
         let client = client();
         let places = Arc::new(Semaphore::new(UNDER_WAY));
@@ -253,7 +254,7 @@ async fn send(client: &Http, url: http::Uri, n: usize) -> Option<(Duration, Dura
     whole.then(|| (took, took.saturating_sub(slowest)))
 }
 
-/// The longest that a detector says it took; `None` unless all have said it.
+/// The longest duration that a detector reports; `None` unless all report one.
 fn slowest(answer: &str) -> Option<Duration> {
     let said: Vec<f64> = answer
         .split("\"confidence\":")

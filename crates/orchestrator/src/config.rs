@@ -1,4 +1,4 @@
-//! What the orchestrator is started with.
+//! The configuration of the orchestrator.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,20 +9,21 @@ use detector_api::orchestrate::{Environment, Priority};
 use detector_api::scope;
 use http::Uri;
 
-pub use crate::dialect::Dialect;
-pub use crate::network::{Network, NetworkError};
+pub use crate::ask::dialect::Dialect;
+use crate::ask::network;
+pub use crate::ask::network::{Network, NetworkError};
 pub use crate::policy::Policy;
-use crate::{network, rate_limit, store};
+use job_store::rate_limit;
 
-/// Settings of one orchestrator. `Default` has no detectors and is otherwise the contract.
-#[derive(Debug, Clone)]
+/// Settings of one orchestrator. `Default` has no detectors; its other values are those of the contract.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     pub environment: Environment,
     /// Threads that serve requests, each with connections of its own to clients and detectors. 0:
     /// those of the caller's runtime.
     pub threads: usize,
     pub sla: Sla,
-    /// Coverage under which an answer is partial, 0 to 1.
+    /// The coverage below which an answer is partial, 0 to 1.
     pub partial_coverage_threshold: f64,
     /// The HTTP status of a partial answer: 206, 200 or 207.
     pub partial_status: u16,
@@ -30,27 +31,28 @@ pub struct Config {
     pub overload: Overload,
     pub auth: Auth,
     pub health: Health,
+    pub connections: Connections,
     pub limits: Limits,
-    /// Where jobs and idempotency keys are kept. `None`: keys in memory, and no jobs, because a job
-    /// that was accepted must survive.
-    pub store: Option<store::Config>,
+    /// The store of jobs and idempotency keys. `None`: keys in memory, and no jobs, because an accepted job
+    /// must survive a restart.
+    pub store: Option<job_store::Config>,
     /// `None`: this replica shares nothing with others.
-    pub redis: Option<store::redis::Config>,
-    /// A worker that is not heard of for so long has lost its job.
+    pub redis: Option<job_store::redis::Config>,
+    /// The time without a sign of life after which a worker loses its job.
     pub job_lease: Duration,
-    /// `None`: nobody is limited.
+    /// `None`: no limits.
     pub rate_limit: Option<rate_limit::Config>,
-    /// The status of a request that is refused by rate: 429, or 403 for old clients.
+    /// The status of a request that exceeds its rate: 429, or 403 for old clients.
     pub rate_limit_status: u16,
-    /// How long it goes on serving once it was told to end and is not ready any more.
+    /// How long the service continues after the shutdown signal, while it reports that it is not ready.
     pub drain: Duration,
-    /// Where detectors registered over the API may be.
+    /// The allowed networks of detectors registered over the API.
     pub registry_networks: Vec<Network>,
     pub detectors: Vec<DetectorSettings>,
     pub policies: FilePolicies,
 }
 
-/// Policies of the fleet file by tenant and bundle; `*` stands for every tenant.
+/// Policies of the fleet file by tenant and bundle; `*` means every tenant.
 pub type FilePolicies = BTreeMap<(String, String), Policy>;
 
 /// How long a request may take.
@@ -74,49 +76,58 @@ impl Sla {
 }
 
 /// The response cache.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Cache {
     pub enabled: bool,
     pub ttl: Duration,
-    /// How long an expired answer may still stand in, marked stale, when nobody answers.
+    /// How long an expired answer may still be used, marked stale, when no detector answers.
     pub stale_if_error: Duration,
     pub entries: usize,
 }
 
-/// How many requests are worked on at once, and who waits.
-#[derive(Debug, Clone)]
+/// Connections to detectors.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Connections {
+    /// How long an idle connection is kept.
+    pub idle: Duration,
+    /// The longest lifetime of a connection, reduced at random by up to a fifth.
+    pub max_age: Duration,
+}
+
+/// The limits of concurrent and waiting requests.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Overload {
     pub limit: resilience::limit::Config,
-    /// Requests that wait; as the queue fills, optional detectors are left out.
+    /// The capacity of the queue; as it fills, optional detectors are left out.
     pub max_queued: usize,
-    /// The longest that a synchronous one waits.
+    /// The longest wait of a synchronous request.
     pub max_wait: Duration,
 }
 
-/// Who may call.
-#[derive(Debug, Clone)]
+/// Authentication of callers.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Auth {
     pub mode: AuthMode,
-    /// The header that carries the key.
+    /// The header with the key.
     pub header: String,
     /// What a caller without a key may do in mode `Optional`.
     pub anonymous: Vec<String>,
     pub keys: Vec<ApiKey>,
 }
 
-/// What a call without a key means.
+/// The treatment of calls without a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuthMode {
-    /// No key is anonymous, a wrong key is refused.
+    /// A call without a key is anonymous; a wrong key is refused.
     Optional,
-    /// No key is refused.
+    /// A call without a key is refused.
     Required,
-    /// Keys are not looked at.
+    /// Keys are not checked.
     Off,
 }
 
-/// One key: whose it is and what it may do. The key itself is not kept.
-#[derive(Debug, Clone)]
+/// One key: its tenant and its scopes. The key itself is not stored.
+#[derive(Debug, Clone, PartialEq)]
 pub struct ApiKey {
     pub sha256: [u8; 32],
     pub tenant: String,
@@ -125,7 +136,7 @@ pub struct ApiKey {
 }
 
 /// Active health probes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Health {
     pub interval: Duration,
     pub timeout: Duration,
@@ -133,8 +144,8 @@ pub struct Health {
     pub healthy_after: u32,
 }
 
-/// What a client can make grow.
-#[derive(Debug, Clone)]
+/// Limits of what clients can make grow.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Limits {
     pub body_bytes: usize,
     pub batch_body_bytes: usize,
@@ -142,44 +153,44 @@ pub struct Limits {
     pub answer_bytes: usize,
     /// How long a client may take for a request's head, and be idle between two requests.
     pub head: Duration,
-    /// Distinct tenants and policies in metrics; the rest is `other`.
+    /// The most distinct tenants and policies in metrics; the rest is `other`.
     pub label_values: usize,
 }
 
-/// One detector, as the orchestrator sees it.
+/// The configuration of one detector.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DetectorSettings {
     pub name: String,
     pub endpoint: Uri,
-    /// More endpoints of it; calls are spread over all.
+    /// Further endpoints; calls are spread over all.
     pub replicas: Vec<Uri>,
-    /// Time one attempt may take.
+    /// The time limit of one attempt.
     pub timeout: Duration,
     pub max_retries: u32,
     pub health_check_path: String,
     pub capabilities: Vec<String>,
-    /// Empty means all.
+    /// Accepted content types; empty means all.
     pub content_types: Vec<ContentType>,
     pub dialect: Dialect,
     pub aliases: Vec<String>,
     pub weight: f64,
     pub on_failure: OnFailure,
-    /// Nobody can stand in for it, and without it the service is not ready.
+    /// Whether no other detector can replace it, so that the service is not ready without it.
     pub required: bool,
     pub bulkhead: resilience::bulkhead::Config,
     pub retry: resilience::retry::Config,
     pub breaker: resilience::breaker::Config,
     pub hedge: resilience::hedge::Config,
-    /// How many calls one endpoint gets at once.
+    /// The concurrency limit of one endpoint.
     pub limit: resilience::limit::Config,
-    /// Which endpoint is left out for a while.
+    /// The ejection of failing endpoints.
     pub outlier: resilience::outlier::Config,
-    /// Set: it is never asked for an answer, only beside the detector of this name, to see
-    /// whether they agree.
+    /// If set, it is a shadow: its answers are never used, only compared with those of the detector with this
+    /// name.
     pub shadow_of: Option<String>,
 }
 
-/// A setting that cannot be used.
+/// An invalid setting.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     #[error(
@@ -236,6 +247,7 @@ impl Default for Config {
                 unhealthy_after: 3,
                 healthy_after: 1,
             },
+            connections: (&fleet::Connections::default()).into(),
             limits: Limits {
                 body_bytes: 1 << 20,
                 batch_body_bytes: 16 << 20,
@@ -260,7 +272,7 @@ impl DetectorSettings {
     /// A detector with the contract's defaults.
     ///
     /// # Errors
-    /// The endpoint is no `http://host:port/path`.
+    /// The endpoint is not of the form `http://host:port/path`.
     pub fn new(name: &str, endpoint: &str) -> Result<Self, ConfigError> {
         Ok(Self {
             name: name.to_owned(),
@@ -286,20 +298,20 @@ impl DetectorSettings {
         })
     }
 
-    /// Fills in what follows from the time that requests have.
+    /// Sets the values that depend on the time limits of requests.
     #[must_use]
     pub fn under(mut self, sla: &Sla) -> Self {
-        // Synchronous requests of normal priority: with less time than they have, being cut off
-        // says little about a detector, and being cut off in time for them says everything.
+        // Of synchronous requests with normal priority: a call that is cut off earlier says little about a
+        // detector, and one that is cut off at their limit counts.
         let nearly_all = u64::try_from((sla.normal * 9 / 10).as_millis()).unwrap_or(u64::MAX);
         self.breaker.slow_cut_off_ms.get_or_insert(nearly_all);
         self
     }
 
-    /// Adds more endpoints; those that it has already are left out.
+    /// Adds endpoints; duplicates are left out.
     ///
     /// # Errors
-    /// One is no `http://host:port/path`.
+    /// One is not of the form `http://host:port/path`.
     pub fn with_replicas<'a>(
         mut self,
         endpoints: impl IntoIterator<Item = &'a String>,
@@ -313,12 +325,12 @@ impl DetectorSettings {
         Ok(self)
     }
 
-    /// Where it is called, at least one.
+    /// Its endpoints, at least one.
     pub fn endpoints(&self) -> impl Iterator<Item = &Uri> {
         std::iter::once(&self.endpoint).chain(&self.replicas)
     }
 
-    /// Whether it takes content of this type.
+    /// Whether it accepts content of this type.
     pub fn takes(&self, content_type: ContentType) -> bool {
         self.content_types.is_empty() || self.content_types.contains(&content_type)
     }
@@ -327,14 +339,24 @@ impl DetectorSettings {
 fn callable(detector: &str, endpoint: &str) -> Result<Uri, ConfigError> {
     let wrong = || ConfigError::Endpoint {
         detector: detector.to_owned(),
-        endpoint: endpoint.to_owned(),
+        // It may hold a password.
+        endpoint: fleet::shown_url(endpoint),
     };
-    let uri: Uri = endpoint.parse().map_err(|_| wrong())?;
+    let uri = fleet::Endpoint::parse(endpoint).map_err(|_| wrong())?.uri;
     let named = |uri: &Uri| uri.authority().is_some_and(|it| it.as_str().contains('@'));
-    if uri.scheme_str() != Some("http") || uri.host().is_none() || named(&uri) {
+    if uri.scheme_str() != Some("http") || named(&uri) {
         return Err(wrong());
     }
     Ok(uri)
+}
+
+impl From<&fleet::Connections> for Connections {
+    fn from(given: &fleet::Connections) -> Self {
+        Self {
+            idle: Duration::from_millis(given.idle_ms),
+            max_age: Duration::from_millis(given.max_age_ms),
+        }
+    }
 }
 
 impl From<&fleet::Overload> for Overload {
@@ -352,7 +374,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_is_slow_that_was_cut_off_after_nine_tenths_of_the_sla() {
+    fn a_call_that_is_cut_off_after_nine_tenths_of_the_sla_is_slow() {
         for (given, sla_ms, expected) in [
             (None, 2_000, 1_800),
             (None, 500, 450),

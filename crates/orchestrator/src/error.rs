@@ -8,7 +8,8 @@ use detector_api::orchestrate::{ErrorBody, ErrorCode};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::Value;
 
-use crate::rate_limit::Decision;
+use crate::request::limit;
+use job_store::rate_limit::Decision;
 
 /// An error on its way to the client; the request id is added where it is known.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -18,11 +19,19 @@ pub struct ApiError {
     pub message: String,
     pub details: Option<Value>,
     pub retry_after: Option<Duration>,
-    /// Set for a refusal by rate: what the client is told, and the status it gets.
+    /// Set for a rate limit: its headers and the status.
     limited: Option<(Decision, u16)>,
 }
 
 impl ApiError {
+    /// A broken invariant ended the work.
+    pub fn broken() -> Self {
+        Self::new(
+            ErrorCode::InternalError,
+            "the request could not be worked on",
+        )
+    }
+
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -33,7 +42,7 @@ impl ApiError {
         }
     }
 
-    /// The request is wrong at `field`.
+    /// The request is invalid at `field`.
     pub fn invalid(field: &str, message: &str) -> Self {
         let error = Self::new(ErrorCode::InvalidRequest, format!("{field}: {message}"));
         error.with_details(serde_json::json!({ "field": field }))
@@ -65,7 +74,7 @@ impl ApiError {
         asked.unwrap_or_else(|| status_of(self.code))
     }
 
-    /// The body that the contract asks for.
+    /// The body as defined by the contract.
     pub fn body(&self, request_id: &str) -> ErrorBody {
         ErrorBody {
             error_code: self.code,
@@ -92,7 +101,7 @@ impl ApiError {
             HeaderValue::from_static("application/json"),
         );
         if let Some((decision, _)) = self.limited {
-            decision.tell(headers);
+            limit::tell(&decision, headers);
         }
         if let Some(wait) = self.retry_after {
             let seconds = wait.as_secs_f64().ceil().max(1.0) as u64;
@@ -170,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_is_told_in_whole_seconds_rounded_up() {
+    fn a_wait_is_reported_in_whole_seconds_rounded_up() {
         let error = ApiError::new(ErrorCode::Overloaded, "x").after(Duration::from_millis(1_200));
         let response = error.into_response("r");
         assert_eq!(response.headers()[header::RETRY_AFTER], "2");

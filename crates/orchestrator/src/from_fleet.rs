@@ -1,4 +1,4 @@
-//! The orchestrator's settings out of the fleet file.
+//! The orchestrator's settings from the fleet file.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,12 +7,14 @@ use detector_api::dialect::Dialect as FleetDialect;
 use detector_api::orchestrate::Environment;
 use fleet::Fleet;
 
+use crate::ask::registry::SpelledName;
+use crate::request::demands::{ResolvedName, check_names};
+
 use crate::config::{
     ApiKey, Auth, AuthMode, Cache, Config, ConfigError, DetectorSettings, Dialect, FilePolicies,
     Health, NetworkError, Policy, Sla,
 };
-use crate::rate_limit::{self, Quota};
-use crate::store;
+use job_store::rate_limit::{self, Quota};
 
 impl TryFrom<&Fleet> for Config {
     type Error = ConfigError;
@@ -54,21 +56,25 @@ impl TryFrom<&Fleet> for Config {
                 unhealthy_after: service.health.unhealthy_after,
                 healthy_after: service.health.healthy_after,
             },
-            store: service.job_store.clone().map(|path| store::Config {
+            connections: (&service.connections).into(),
+            store: service.job_store.clone().map(|path| job_store::Config {
                 keys: keys.clone(),
-                ..store::Config::new(path)
+                ..job_store::Config::new(path)
             }),
-            redis: service.redis_url.as_ref().map(|url| store::redis::Config {
-                keys: keys.clone(),
-                response_timeout: Duration::from_millis(service.redis_timeout_ms),
-                connect_timeout: Duration::from_millis(2 * service.redis_timeout_ms),
-                ..store::redis::Config::new(url.reveal())
-            }),
+            redis: service
+                .redis_url
+                .as_ref()
+                .map(|url| job_store::redis::Config {
+                    keys: keys.clone(),
+                    response_timeout: Duration::from_millis(service.redis_timeout_ms),
+                    connect_timeout: Duration::from_millis(2 * service.redis_timeout_ms),
+                    ..job_store::redis::Config::new(url.reveal())
+                }),
             job_lease: Duration::from_millis(service.job_lease_ms),
             rate_limit: rate_limit(&service.rate_limit),
             rate_limit_status: service.rate_limit.legacy_status,
             detectors: detectors.collect::<Result<_, _>>()?,
-            policies: policies(service)?,
+            policies: policies(fleet)?,
             drain: Duration::from_millis(service.drain_ms),
             registry_networks: match &service.registry_networks {
                 Some(networks) => networks
@@ -82,12 +88,12 @@ impl TryFrom<&Fleet> for Config {
     }
 }
 
-fn store_keys(given: Option<&fleet::StoreKeys>) -> Result<Vec<store::Key>, ConfigError> {
+fn store_keys(given: Option<&fleet::StoreKeys>) -> Result<Vec<job_store::Key>, ConfigError> {
     let Some(given) = given else {
         return Ok(Vec::new());
     };
     let keys = given.keys().ok_or(ConfigError::StoreKey)?;
-    Ok(keys.into_iter().map(store::Key::new).collect())
+    Ok(keys.into_iter().map(job_store::Key::new).collect())
 }
 
 fn detector(
@@ -132,7 +138,7 @@ fn dialect(detector: &str, given: FleetDialect) -> Result<Dialect, ConfigError> 
     }
 }
 
-/// `None`: nobody is limited.
+/// `None`: no limits.
 fn rate_limit(given: &fleet::RateLimit) -> Option<rate_limit::Config> {
     let quota = |quota: &fleet::Quota| Quota {
         rate_per_s: quota.rate_per_s,
@@ -152,9 +158,9 @@ fn rate_limit(given: &fleet::RateLimit) -> Option<rate_limit::Config> {
     })
 }
 
-fn policies(service: &fleet::Orchestration) -> Result<FilePolicies, ConfigError> {
+fn policies(fleet: &Fleet) -> Result<FilePolicies, ConfigError> {
     let mut policies = FilePolicies::new();
-    for (tenant, bundles) in &service.policies {
+    for (tenant, bundles) in &fleet.orchestration.policies {
         for (bundle, given) in bundles {
             let fault = |fault: String| ConfigError::Policy {
                 tenant: tenant.clone(),
@@ -163,11 +169,31 @@ fn policies(service: &fleet::Orchestration) -> Result<FilePolicies, ConfigError>
             };
             let policy: Policy = serde_path_to_error::deserialize(given)
                 .map_err(|error| fault(error.to_string()))?;
-            policy.check().map_err(|error| fault(error.to_string()))?;
+            let checked = policy.check();
+            let checked = checked.and_then(|()| check_names(&policy, &|name| meant(fleet, name)));
+            checked.map_err(|error| fault(error.message))?;
             policies.insert((tenant.clone(), bundle.clone()), policy);
         }
     }
     Ok(policies)
+}
+
+/// Resolves a name in the file; names take precedence over aliases.
+fn meant(fleet: &Fleet, spelled: &SpelledName) -> ResolvedName {
+    let text = &**spelled.text();
+    let own = fleet.detectors.get_key_value(text);
+    let called =
+        |(_, it): &(&String, &fleet::Detector)| it.aliases.iter().any(|alias| alias == text);
+    match own.or_else(|| fleet.detectors.iter().find(called)) {
+        Some((name, found)) => ResolvedName {
+            name: name.as_str().into(),
+            is_shadow: found.shadow_of.is_some(),
+        },
+        None => ResolvedName {
+            name: spelled.text().clone(),
+            is_shadow: false,
+        },
+    }
 }
 
 fn auth(given: &fleet::Auth) -> Result<Auth, ConfigError> {
@@ -207,7 +233,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_built_in_fleet_can_be_orchestrated_and_knows_the_test_key() {
+    fn the_built_in_fleet_is_valid_and_has_the_test_key() {
         let fleet = fleet::load(None, &[]).expect("the built-in fleet is valid");
         let config = Config::try_from(&fleet).expect("and can be used");
         assert_eq!(config.detectors.len(), fleet.detectors.len());
@@ -224,6 +250,47 @@ mod tests {
         assert_eq!(digest(&"ff".repeat(32)), Some([255; 32]));
         for wrong in ["", "ff", &"fg".repeat(32), &"ä".repeat(32)] {
             assert_eq!(digest(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_policy_in_the_file_follows_the_rules_of_the_api() {
+        for (policy, said) in [
+            ("{ weights: { a: 1, al: 9 } }", Some("names `a` twice")),
+            (
+                "{ on_failure: { al: open, a2: closed } }",
+                Some("names `a` twice"),
+            ),
+            ("{ required_detectors: [b] }", Some("`b` is a shadow")),
+            ("{ detectors: [a, b] }", Some("`b` is a shadow")),
+            (
+                "{ weights: { al: 1, c: 2 }, required_detectors: [a] }",
+                None,
+            ),
+        ] {
+            let text = format!(
+                "orchestration: {{ policies: {{ t: {{ p: {policy} }} }} }}
+detectors:
+  a: {{ endpoint: 'http://127.0.0.1:1/x', aliases: [al, a2] }}
+  b: {{ endpoint: 'http://127.0.0.1:2/x', shadow_of: a }}
+  c: {{ endpoint: 'http://127.0.0.1:3/x' }}
+"
+            );
+            let source = fleet::Source {
+                origin: "x.yaml".to_owned(),
+                text,
+                path: None,
+            };
+            let fleet = fleet::load_from(source, &[]).expect("a sound file");
+            let error = Config::try_from(&fleet)
+                .err()
+                .map(|error| error.to_string());
+            let place = "orchestration.policies.t.p: ";
+            match (said, &error) {
+                (None, None) => {}
+                (Some(said), Some(error)) if error.starts_with(place) && error.contains(said) => {}
+                _ => panic!("{policy}: {error:?}"),
+            }
         }
     }
 }

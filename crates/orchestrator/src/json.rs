@@ -8,12 +8,12 @@ use serde_json::Error;
 /// Appends the value. No name of a field or a variant in it needs an escape.
 ///
 /// # Errors
-/// A map has keys that are no strings, or the value itself refuses.
+/// A map has keys that are not strings, or the value itself fails to serialize.
 pub fn write(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) -> Result<(), Error> {
     value.serialize(Writer { out })
 }
 
-/// The traits ask for the same again and again under other names.
+/// The serializer traits repeat the same methods with different names.
 macro_rules! whole_numbers {
     ($($name:ident: $type:ty),* $(,)?) => {$(
         fn $name(self, value: $type) -> Result<(), Error> {
@@ -90,7 +90,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// `{"variant":` and the start of what is in it.
+    /// `{"variant":` and the start of its content.
     fn variant(self, name: &'static str, start: &str, end: &'static str) -> Open<'a> {
         self.out.push(b'{');
         field(self.out, name);
@@ -130,7 +130,7 @@ impl Open<'_> {
     }
 }
 
-/// Always inlined, for there the length of the name is known and it is written in a step or two.
+/// Always inlined, so that the length of the name is known and the copy is short.
 #[inline(always)]
 fn field(out: &mut Vec<u8>, name: &str) {
     out.reserve(name.len() + 3);
@@ -140,7 +140,7 @@ fn field(out: &mut Vec<u8>, name: &str) {
 }
 
 fn text(out: &mut Vec<u8>, text: &str) -> Result<(), Error> {
-    // Without a way out in the middle, so that many bytes are looked at together.
+    // Without an early exit, so that many bytes are compared together.
     let special = |byte: u8| (byte < b' ') | (byte == b'"') | (byte == b'\\');
     let any = text.bytes().fold(false, |any, byte| any | special(byte));
     if any {
@@ -153,8 +153,8 @@ fn text(out: &mut Vec<u8>, text: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// A number of milliseconds to the microsecond, as most are here, in microseconds: its shortest
-/// decimal is that of the whole number, and several times quicker found.
+/// A number of milliseconds with microsecond precision, as most are here, in microseconds: its shortest decimal
+/// is found from the integer, several times faster.
 fn thousandths(value: f64) -> Option<u64> {
     // Decimals of up to fifteen digits are different numbers.
     let is_short = value.is_sign_positive() && value < 1e9;
@@ -398,7 +398,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_what_serde_json_writes(
+        fn the_output_equals_that_of_serde_json(
             text in any::<String>(),
             maybe in any::<Option<u64>>(),
             kinds in proptest::collection::vec(kind(), 0..4),
@@ -412,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_that_must_be_escaped_is() {
+    fn every_byte_that_must_be_escaped_is_escaped() {
         for byte in 0..=127_u8 {
             for text in [
                 char::from(byte).to_string(),
@@ -444,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_no_string_is_refused() {
+    fn a_key_that_is_not_a_string_is_refused() {
         let numbers = BTreeMap::from([(vec![1], 2)]);
         assert!(write(&numbers, &mut Vec::new()).is_err());
     }

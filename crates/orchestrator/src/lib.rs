@@ -1,59 +1,40 @@
 //! The system under test: fans one request out to many detectors and answers in time.
 //!
-//! A request goes through one file after the other: `intake` and `auth` accept it, `select` plans
-//! it, `cache` and `flights` may already have its answer, `fanout` asks every detector through
-//! `call`, `answer` attests what they say, `conflict`, `verdict` and `aggregate` make one answer of
-//! it. `router` lists what can be called.
+//! `router` lists the routes; `endpoint` has a file for each group of them. A request goes through `pipeline`
+//! from top to bottom, and the folders follow it: `request` reads and plans it, `share` may have its answer
+//! already, `ask` calls the detectors, `answer` attests their answers and combines them. `App` holds the state:
+//! `answering`, `catalog` and `jobs`.
 
 pub mod config;
-pub mod rate_limit;
-pub mod store;
 
-mod aggregate;
 mod answer;
-mod answers;
+mod answering;
 mod app;
-mod asked;
-mod attempt;
-mod auth;
-mod bounded;
-mod cache;
-mod call;
-mod conflict;
-mod dialect;
+mod ask;
+mod catalog;
 mod endpoint;
 mod error;
 mod events;
-mod failure;
-mod fanout;
-mod flights;
 mod from_fleet;
-mod health;
-mod intake;
-mod invalidations;
 mod jobs;
 mod json;
 mod metrics;
+#[cfg(any(test, feature = "testing"))]
+pub mod mutate;
 #[cfg(test)]
-mod mutate;
-mod network;
+mod no_weaker;
 mod overload;
-mod partials;
+mod pipeline;
 mod policies;
 mod policy;
-mod registry;
 pub mod reload;
-mod replicas;
+mod request;
 mod router;
-mod run;
-mod select;
 mod service;
 mod shadow;
-mod shared_answers;
-mod transport;
-mod verdict;
+mod share;
 
-pub use auth::hash as hash_key;
 pub use config::{Config, ConfigError};
 pub use reload::Reload;
+pub use request::auth::hash as hash_key;
 pub use service::{run, run_following};

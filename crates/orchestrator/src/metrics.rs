@@ -1,4 +1,4 @@
-//! Everything that is counted. Names and labels are the contract; a metric's help is its meaning.
+//! The metrics. Names and labels are part of the contract; a metric's help is its definition.
 
 mod forget;
 
@@ -6,15 +6,16 @@ use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use detector_api::orchestrate::{DetectorStatus, ProcessingMode};
+use detector_api::orchestrate::{DetectorStatus, Priority, ProcessingMode};
 use foldhash::fast::RandomState;
 use prometheus::{
     GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry,
 };
 use resilience::breaker::{State, Transition};
+use service_runtime::process::Process;
 
-/// Where a label value goes once there are too many.
+/// The label value for all values beyond the limit.
 const OTHER: &str = "other";
 
 const LATENCY_MS: [f64; 18] = [
@@ -25,7 +26,33 @@ const OVERHEAD_MS: [f64; 12] = [
     0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 50.0, 250.0,
 ];
 
-/// All metrics of one orchestrator, in a registry of its own.
+const PRIORITIES: [&str; 4] = ["low", "normal", "high", "critical"];
+const CACHE_RESULTS: [&str; 4] = ["hit", "miss", "bypass", "stale"];
+const NOT_ASKED: [&str; 3] = ["hit", "shared", "stale"];
+/// Classes of attempts that failed at the detector; the others are decisions not to try.
+const FAILURES: [&str; 9] = [
+    "connect",
+    "reset",
+    "truncated",
+    "timeout",
+    "http_429",
+    "http_4xx",
+    "http_5xx",
+    "malformed",
+    "bad_shape",
+];
+/// Changes that a breaker makes by itself.
+const TRANSITIONS: [(&str, &str); 7] = [
+    ("open", "consecutive_failures"),
+    ("open", "failure_rate"),
+    ("open", "slow_call_rate"),
+    ("open", "trials_failed"),
+    ("open", "trials_undecided"),
+    ("half_open", "wait_over"),
+    ("closed", "trials_succeeded"),
+];
+
+/// All metrics of one orchestrator, in its own registry.
 pub struct Metrics {
     pub registry: Registry,
     requests: IntCounterVec,
@@ -38,6 +65,7 @@ pub struct Metrics {
     breaker_state: IntGaugeVec,
     breaker_transitions: IntCounterVec,
     retries: IntCounterVec,
+    stale: IntCounterVec,
     hedges: IntCounterVec,
     budget_exhausted: IntCounterVec,
     bulkhead_rejected: IntCounterVec,
@@ -57,6 +85,7 @@ pub struct Metrics {
     pub queued: IntGauge,
     reloads: IntCounterVec,
     pub coalesced: IntCounter,
+    pub labels_omitted: IntCounter,
     pub in_flight: IntGauge,
     labels: Labels,
     forgotten: forget::Forgotten,
@@ -67,6 +96,7 @@ pub struct Metrics {
 pub struct DetectorMetrics {
     latency: [Histogram; 5],
     pub retries: IntCounter,
+    pub stale: IntCounter,
     pub hedges: IntCounter,
     pub budget_exhausted: IntCounter,
     pub bulkhead_rejected: IntCounter,
@@ -93,7 +123,7 @@ impl Metrics {
         let make = Make {
             registry: Registry::new(),
         };
-        Ok(Arc::new(Self {
+        let metrics = Self {
             requests: make.counters(
                 "orchestrate_requests_total",
                 "Requests answered, by outcome.",
@@ -143,6 +173,12 @@ impl Metrics {
             retries: make.counters(
                 "detector_retries_total",
                 "Calls that repeat a failed one.",
+                &["detector"],
+            )?,
+            stale: make.counters(
+                "detector_stale_connections_total",
+                "Requests that met a kept connection that was dead or too old, and were sent on a \
+                 new one.",
                 &["detector"],
             )?,
             hedges: make.counters(
@@ -236,20 +272,54 @@ impl Metrics {
                 "orchestrate_coalesced_total",
                 "Requests that shared the fan-out of an identical one.",
             )?,
+            labels_omitted: make.counter(
+                "orchestrate_labels_omitted_total",
+                "Labels left out of answers that have more than 1000; verdicts count all of them.",
+            )?,
             in_flight: make.gauge("orchestrate_in_flight", "Requests being worked on.")?,
             labels: Labels::new(label_values),
             forgotten: forget::Forgotten::default(),
-            registry: make.registry,
-        }))
+            registry: {
+                make.registry.register(Box::new(Process::new()?))?;
+                make.registry
+            },
+        };
+        metrics.begin();
+        Ok(Arc::new(metrics))
     }
 
-    /// The handles of one detector; its series are there from now on, at zero.
+    /// Counters of events are there from the start, at zero: a rate over a series that begins with its
+    /// first event misses that event.
+    fn begin(&self) {
+        for priority in PRIORITIES {
+            self.shed.with_label_values(&[priority]);
+        }
+        for result in CACHE_RESULTS {
+            self.cache.with_label_values(&[result]);
+        }
+        for result in ["applied", "refused"] {
+            self.reloads.with_label_values(&[result]);
+        }
+    }
+
+    /// The handles of one detector; its series exist from now on, at zero.
     pub fn detector(&self, name: &str) -> DetectorMetrics {
         for state in State::ALL {
             let gauge = self.breaker_state.with_label_values(&[name, state.name()]);
             gauge.set(i64::from(state == State::Closed));
         }
         self.detector_health.with_label_values(&[name]).set(1);
+        self.left_out.with_label_values(&[name]);
+        for result in NOT_ASKED {
+            self.detector_cache.with_label_values(&[name, result]);
+        }
+        for class in FAILURES {
+            self.detector_failures.with_label_values(&[name, class]);
+        }
+        for (to, reason) in TRANSITIONS {
+            self.breaker_transitions
+                .with_label_values(&[name, to, reason]);
+        }
         DetectorMetrics {
             latency: [
                 DetectorStatus::Success,
@@ -263,6 +333,7 @@ impl Metrics {
                     .with_label_values(&[name, status.name()])
             }),
             retries: self.retries.with_label_values(&[name]),
+            stale: self.stale.with_label_values(&[name]),
             hedges: self.hedges.with_label_values(&[name]),
             budget_exhausted: self.budget_exhausted.with_label_values(&[name]),
             bulkhead_rejected: self.bulkhead_rejected.with_label_values(&[name]),
@@ -272,16 +343,16 @@ impl Metrics {
         }
     }
 
-    /// Drops all series of detectors that are no longer there.
-    pub fn forget(&self, registry: &crate::registry::Registry) {
+    /// Drops all series of removed detectors.
+    pub fn forget(&self, is_known: forget::IsKnown<'_>) {
         self.forgotten.begin();
-        forget::unknown(self, registry);
+        forget::unknown(self, is_known);
     }
 
-    /// The same as long as calls to one may still be under way: they count when they end.
-    pub fn forget_again(&self, registry: &crate::registry::Registry) {
+    /// The same while calls to one may still be in progress, which are counted when they end.
+    pub fn forget_again(&self, is_known: forget::IsKnown<'_>) {
         if self.forgotten.is_recent() {
-            forget::unknown(self, registry);
+            forget::unknown(self, is_known);
         }
     }
 
@@ -300,14 +371,21 @@ impl Metrics {
             .set(coverage);
     }
 
-    /// `violation` is `none` where the policy was kept.
+    /// `violation` is `none` if the policy was met.
     pub fn enforced(&self, tenant: &str, policy: &str, status: &str, violation: &str) {
         let (tenant, policy) = (self.labels.bounded(tenant), self.labels.bounded(policy));
         let labels = [&*tenant, &*policy, status, violation];
         self.policy_enforcement.with_label_values(&labels).inc();
     }
 
-    pub fn shed(&self, priority: &str) {
+    pub fn shed(&self, priority: Priority) {
+        let [low, normal, high, critical] = PRIORITIES;
+        let priority = match priority {
+            Priority::Low => low,
+            Priority::Normal => normal,
+            Priority::High => high,
+            Priority::Critical => critical,
+        };
         self.shed.with_label_values(&[priority]).inc();
     }
 
@@ -358,7 +436,7 @@ impl Metrics {
             .inc();
     }
 
-    /// Counts a change of one breaker; `best` is what a call to the detector meets since then.
+    /// Counts a change of one breaker; `best` is the state for calls to the detector since then.
     pub fn breaker_moved(&self, detector: &str, step: Transition, best: State) {
         for state in State::ALL {
             let gauge = self
@@ -389,7 +467,7 @@ pub fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }
 
-/// Label values that clients choose, up to a number of them.
+/// Label values that clients choose, up to a limit.
 struct Labels {
     known: RwLock<HashSet<Arc<str>, RandomState>>,
     limit: usize,
@@ -495,7 +573,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_cannot_make_series_without_bound() {
+    fn counters_of_events_are_there_from_the_start_at_zero() {
+        let metrics = Metrics::new(3).expect("names differ");
+        metrics.detector("one");
+        let families = metrics.registry.gather();
+        for (name, series) in [
+            ("orchestrate_shed_total", PRIORITIES.len()),
+            ("orchestrate_cache_total", CACHE_RESULTS.len()),
+            ("orchestrator_config_reloads_total", 2),
+            ("orchestrate_brown_out_total", 1),
+            ("detector_cache_total", NOT_ASKED.len()),
+            ("detector_failures_total", FAILURES.len()),
+            ("circuit_breaker_transitions_total", TRANSITIONS.len()),
+            ("detector_hedges_total", 1),
+            ("detector_ejections_total", 1),
+        ] {
+            let family = families.iter().find(|family| family.name() == name);
+            let family = family.unwrap_or_else(|| panic!("no {name}"));
+            let values: Vec<f64> = family
+                .get_metric()
+                .iter()
+                .map(|metric| metric.get_counter().get_value())
+                .collect();
+            assert_eq!(values, vec![0.0; series], "{name}");
+        }
+    }
+
+    #[test]
+    fn a_client_cannot_create_series_without_bound() {
         let metrics = Metrics::new(3).expect("names differ");
         for tenant in 0..50 {
             metrics.covered(&format!("tenant-{tenant}"), "default", 1.0);

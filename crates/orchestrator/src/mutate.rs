@@ -1,5 +1,5 @@
-//! Makes bad input out of good: trees with odd values in odd places, and bytes that are no JSON any
-//! more. Seeded: the same seed makes the same cases.
+//! Mutates valid input: trees with unusual values in unusual places, and malformed JSON. Seeded: the same seed
+//! makes the same cases.
 
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -10,7 +10,7 @@ pub struct Mutator {
     rng: SmallRng,
 }
 
-/// Tokens that JSON has not, or that readers stumble over.
+/// Tokens that are not JSON, or that readers often mishandle.
 const RAW: [&str; 16] = [
     "NaN",
     "Infinity",
@@ -37,7 +37,7 @@ impl Mutator {
         }
     }
 
-    /// One of the good ones, more or less spoilt; now and then as it is.
+    /// One of the valid inputs, mutated more or less, sometimes unchanged.
     pub fn mutate(&mut self, good: &[Value]) -> Vec<u8> {
         let mut tree = good[self.below(good.len())].clone();
         for _ in 0..self.below(4) {
@@ -92,7 +92,7 @@ impl Mutator {
         }
     }
 
-    /// Puts a value somewhere into a tree: for another, beside others, or takes one away.
+    /// Replaces, inserts or removes a value somewhere in a tree.
     fn plant(&mut self, tree: &mut Value, odd: Value, depth: usize) {
         let down = depth > 0 && !self.one_in(4);
         match tree {
@@ -126,7 +126,7 @@ impl Mutator {
         }
     }
 
-    /// Puts a raw token where a value begins.
+    /// Inserts a raw token at the start of a value.
     fn replace_token(&mut self, bytes: &mut Vec<u8>) {
         let colons: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at] == b':').collect();
         if colons.is_empty() {
@@ -162,13 +162,13 @@ impl Mutator {
     }
 }
 
-/// So many cases: the variable's, or the few that every run can afford.
+/// The number of cases: the variable's, or the small default.
 pub fn cases(usual: usize) -> usize {
     let given = std::env::var("FUZZ_CASES").ok();
     given.map_or(usual, |text| text.parse().expect("FUZZ_CASES is a number"))
 }
 
-/// The seed: the variable's, or always the same one.
+/// The seed: the variable's, or a fixed one.
 pub fn seed() -> u64 {
     let given = std::env::var("FUZZ_SEED").ok();
     given.map_or(1, |text| text.parse().expect("FUZZ_SEED is a number"))

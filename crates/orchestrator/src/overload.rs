@@ -1,7 +1,6 @@
-//! What happens when more is asked than can be done. Fan-outs are let in under an adaptive limit;
-//! who finds it full waits for a moment. The longer the queue, the more optional detectors are left
-//! out (a brown-out), the least valuable first; only a full queue turns requests away, critical
-//! ones last. All of it ends by itself when the queue does.
+//! Overload control. Fan-outs are admitted under an adaptive limit; beyond it they wait in a short queue. The
+//! longer the queue, the more optional detectors are left out (a brown-out), the least valuable first; only a
+//! full queue rejects requests, critical ones last. All of it ends when the queue is empty.
 
 use std::time::Duration;
 
@@ -9,27 +8,27 @@ use detector_api::orchestrate::{ErrorCode, Priority, ProcessingMode};
 use resilience::limit::{Gate, Pass, Sample, Waiting};
 use tokio::time::{Instant, sleep};
 
-use crate::call::Called;
+use crate::ask::called::Called;
+use crate::ask::failure::Failure;
 use crate::config::{self, OnFailure};
 use crate::error::ApiError;
-use crate::failure::Failure;
-use crate::select::{Plan, Selected};
+use crate::request::select::{Plan, Selected};
 
-/// How long somebody who was turned away should stay away.
+/// The `Retry-After` of a rejected request.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
-/// A job that finds the queue full asks again after this time.
+/// How long a job waits before a retry when the queue is full.
 const JOB_PAUSE: Duration = Duration::from_millis(100);
 
-/// The door of one orchestrator.
+/// The admission control of one orchestrator.
 pub struct Overload {
     gate: Gate,
     longest_wait: Duration,
 }
 
-/// Leave for one fan-out.
+/// Permission for one fan-out.
 pub struct Admitted {
     pass: Pass,
-    /// How much of a brown-out there is, 0 to 1.
+    /// The degree of the brown-out, 0 to 1.
     pub brown_out: f64,
 }
 
@@ -44,10 +43,10 @@ impl Overload {
         }
     }
 
-    /// Waits for leave, no longer than the request may.
+    /// Waits for admission, no longer than the request may.
     ///
     /// # Errors
-    /// OVERLOADED: nobody could go in in time, or too many wait already.
+    /// OVERLOADED: no admission in time, or the queue is full.
     pub async fn admit(
         &self,
         priority: Priority,
@@ -59,7 +58,7 @@ impl Overload {
             ProcessingMode::Async => deadline,
         };
         loop {
-            // Before this request joins the queue: what those before it have built up.
+            // Measured before this request joins the queue.
             let brown_out = self.gate.pressure();
             if let Ok(pass) = self.gate.enter(priority as u8, until).await {
                 return Ok(Admitted {
@@ -67,7 +66,7 @@ impl Overload {
                     pass,
                 });
             }
-            // An accepted job is done as long as there is time for it.
+            // An accepted job is run as long as there is time for it.
             if mode == ProcessingMode::Sync || Instant::now() + JOB_PAUSE >= until {
                 break;
             }
@@ -85,14 +84,14 @@ impl Overload {
         self.gate.queued()
     }
 
-    /// How much of a brown-out there is now, 0 to 1.
+    /// The current degree of the brown-out, 0 to 1.
     pub fn brown_out(&self) -> f64 {
         self.gate.pressure()
     }
 }
 
-/// The limit as configured, with no more slack than the SLA allows: a queue that takes half of the
-/// shortest one is worth turning requests away, whatever it would take elsewhere.
+/// The configured limit, with no more slack than the SLA allows: a queue that takes half of the shortest SLA
+/// has to reject requests, whatever the configuration.
 fn limit(config: &config::Overload, sla: &config::Sla) -> resilience::limit::Config {
     let shortest = sla.critical.min(sla.normal).min(sla.low);
     let most_ms = u64::try_from(shortest.as_millis() / 2).unwrap_or(u64::MAX);
@@ -103,15 +102,15 @@ fn limit(config: &config::Overload, sla: &config::Sla) -> resilience::limit::Con
 }
 
 impl Admitted {
-    /// The fan-out has ended, with these outcomes after this time.
+    /// Records the end of the fan-out, with these outcomes after this time.
     pub fn done(self, called: &[Called], took: Duration) {
         self.pass.report(sample(called, took));
     }
 }
 
-/// What the limit learns: only calls that were answered, or waited for to the end, tell how long a
-/// fan-out takes. Refusals by breakers come at once; taken for the usual time, they would make
-/// every true answer after an outage look like a queue.
+/// The sample for the adaptive limit: only calls that were answered, or waited for to the end, show how long a
+/// fan-out takes. Refusals by breakers are immediate; as samples, they would make every real answer after an
+/// outage look like queueing.
 fn sample(called: &[Called], took: Duration) -> Sample {
     let tells = |one: &Called| {
         let to_the_end = matches!(
@@ -126,8 +125,8 @@ fn sample(called: &[Called], took: Duration) -> Sample {
     }
 }
 
-/// The places in the plan of those that a brown-out leaves out: of the optional ones, the least
-/// weight for the most time first. Somebody is always asked.
+/// The places in the plan of the detectors that a brown-out leaves out: optional ones, those with the least
+/// weight per time first. At least one detector is always asked.
 pub fn left_out(plan: &Plan, brown_out: f64) -> Vec<usize> {
     if brown_out <= 0.0 {
         return Vec::new();
@@ -150,7 +149,7 @@ pub fn left_out(plan: &Plan, brown_out: f64) -> Vec<usize> {
         .collect()
 }
 
-/// Weight per second of usual time; one that never answered lately is worth little.
+/// Weight per second of usual latency; one that has not answered recently has little value.
 fn value(one: &Selected) -> f64 {
     let usual = one
         .detector
@@ -181,12 +180,12 @@ mod tests {
     }
 
     #[test]
-    fn a_fan_out_in_which_nobody_took_his_time_says_nothing_about_time() {
+    fn a_fan_out_of_refusals_is_not_a_latency_sample() {
         let refused = Failure::Breaker(Rejected {
             state: State::Open,
             retry_after: Duration::ZERO,
         });
-        let reset = Failure::Transport(crate::transport::TransportError::Reset);
+        let reset = Failure::Transport(crate::ask::transport::TransportError::Reset);
         let called = |failure, attempts| Called {
             attempts,
             ..Called::unasked(&"a".into(), failure)
@@ -197,7 +196,7 @@ mod tests {
             (vec![called(refused, 0), called(reset, 1)], false),
             (vec![called(refused, 0), called(Failure::Deadline, 1)], true),
             (vec![called(Failure::Timeout, 2), called(reset, 1)], true),
-            // It never had its turn.
+            // It was never polled.
             (vec![called(Failure::Deadline, 0)], false),
         ] {
             let expected = match tells {

@@ -9,9 +9,9 @@ use sha2::{Digest as _, Sha256};
 use crate::error::ApiError;
 use crate::policy::{DEFAULT_BUNDLE, Policy};
 
-/// Versions of one bundle that can be gone back to.
+/// The number of a bundle's versions that are kept for a rollback.
 const KEPT_VERSIONS: usize = 50;
-/// Bundles that one tenant may have, and tenants that may have some.
+/// The most bundles of one tenant, and the most tenants with bundles.
 const MAX_BUNDLES: usize = 100;
 const MAX_TENANTS: usize = 10_000;
 
@@ -20,7 +20,7 @@ const MAX_TENANTS: usize = 10_000;
 pub struct Version {
     pub version: u64,
     pub created_at: String,
-    /// Set when this version brought an older one back.
+    /// Set when this version restored an older one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rolled_back_to: Option<u64>,
     pub policy: Arc<Policy>,
@@ -36,9 +36,9 @@ type Digest = [u8; 32];
 #[derive(Debug, Clone)]
 pub struct Current {
     pub policy: Arc<Policy>,
-    /// The built-in one has version 0.
+    /// The version; 0 for the built-in policy.
     pub version: u64,
-    /// Of what the policy says: replicas count versions each for itself.
+    /// The hash of the policy's content, since replicas number versions independently.
     pub digest: Digest,
 }
 
@@ -46,14 +46,14 @@ pub struct Current {
 struct Bundle {
     /// Never reset, so that no two policies ever share a version.
     last_version: u64,
-    /// Newest last; empty once deleted.
+    /// Versions, newest last; empty once deleted.
     versions: Vec<Version>,
 }
 
-/// Whose policies count for every tenant that has none of the name itself.
+/// The tenant whose policies apply to every tenant without its own.
 pub const EVERYBODY: &str = "*";
 
-/// All policies. The built-in `default` is there for every tenant until one stores its own.
+/// All policies. Every tenant has the built-in `default` until it stores its own.
 #[derive(Debug, Default)]
 pub struct Policies {
     tenants: RwLock<BTreeMap<String, BTreeMap<String, Bundle>>>,
@@ -84,7 +84,7 @@ impl Policies {
         self.versions(tenant, bundle).pop()
     }
 
-    /// All versions that are kept, oldest first.
+    /// All kept versions, oldest first.
     pub fn versions(&self, tenant: &str, bundle: &str) -> Vec<Version> {
         let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
         let found = tenants.get(tenant).and_then(|bundles| bundles.get(bundle));
@@ -105,6 +105,16 @@ impl Policies {
         bundles.iter().filter_map(latest).collect()
     }
 
+    /// The first result of `find` among all policies in force, with their tenants and bundles.
+    pub fn find_in_force<T>(&self, find: impl Fn(&str, &str, &Policy) -> Option<T>) -> Option<T> {
+        let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        let mut all = tenants.iter().flat_map(|(tenant, bundles)| {
+            let bundles = bundles.iter();
+            bundles.map(move |(bundle, kept)| (tenant, bundle, kept))
+        });
+        all.find_map(|(tenant, bundle, kept)| find(tenant, bundle, &kept.versions.last()?.policy))
+    }
+
     /// Stores a policy as the newest version.
     ///
     /// # Errors
@@ -113,7 +123,7 @@ impl Policies {
         self.push(tenant, bundle, Arc::new(policy), None)
     }
 
-    /// Makes an older version the newest one again; `None`: there is no such version.
+    /// Restores an older version as the newest one; `None` if there is no such version.
     ///
     /// # Errors
     /// As [`Policies::put`].
@@ -131,7 +141,7 @@ impl Policies {
             .transpose()
     }
 
-    /// Deletes a bundle with all its versions; whether there was one.
+    /// Deletes a bundle with all its versions. Returns whether there was one.
     pub fn delete(&self, tenant: &str, bundle: &str) -> bool {
         let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
         let found = tenants
@@ -195,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_version_is_in_force_and_no_number_comes_twice() {
+    fn the_newest_version_is_in_force_and_numbers_are_unique() {
         let policies = Policies::default();
         let force = |bundle| {
             policies

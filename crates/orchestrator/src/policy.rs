@@ -1,60 +1,63 @@
-//! What a tenant asks of a run: which detectors, how much coverage, how conflicts end.
+//! Policies: which detectors a run asks, the coverage it needs, and how conflicts are resolved.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use detector_api::orchestrate::ConflictMethod;
 use serde::{Deserialize, Serialize};
 
+use crate::ask::registry::SpelledName;
 use crate::config::OnFailure;
 use crate::error::ApiError;
 
-/// The bundle that is there without being stored.
+/// The built-in bundle.
 pub const DEFAULT_BUNDLE: &str = "default";
 
 const MAX_NAMES: usize = 100;
 const MAX_NAME_CHARS: usize = 128;
 
-/// One policy. The default one asks every detector that takes the content.
+/// One policy. The default one asks every detector that accepts the content. Detectors may be named by their
+/// names or aliases.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Policy {
-    /// Detectors to ask; empty: all that take the content type.
-    pub detectors: Vec<String>,
-    /// Only detectors that can do one of these; empty: no matter.
+    /// Detectors to ask; empty means all that accept the content type.
+    pub detectors: Vec<SpelledName>,
+    /// Capabilities, of which a detector needs one; empty means any detector.
     pub capabilities: Vec<String>,
     /// Detectors that must answer whatever the request selects.
-    pub required_detectors: Vec<String>,
+    pub required_detectors: Vec<SpelledName>,
     pub coverage_method: CoverageMethod,
-    /// Coverage under which an answer is partial; the service's setting when absent.
+    /// The coverage below which an answer is partial; the service's setting when absent.
     pub min_coverage: Option<f64>,
-    /// For taxonomy coverage: categories that somebody has to look for.
+    /// For taxonomy coverage: categories that a detector has to cover.
     pub required_categories: Vec<String>,
-    /// How conflicts end; by content type when absent.
+    /// The method of resolving conflicts; by content type when absent.
     pub conflict_method: Option<ConflictMethod>,
-    /// For `tenant_preference`: who is believed first.
-    pub preference: Vec<String>,
+    /// For `tenant_preference`: the detectors in order of precedence.
+    pub preference: Vec<SpelledName>,
     /// A label with at least this score blocks, 0 to 1.
     pub block_score: f64,
-    /// Whether to stop asking once the verdict is certain.
+    /// Whether to stop once the verdict is certain.
     pub collect: Collect,
-    /// What a missing answer does, by detector; the detector's own setting when absent.
-    pub on_failure: BTreeMap<String, OnFailure>,
-    /// What a stale answer counts in coverage when it stands in for a detector whose breaker is
-    /// open, 0 to 1. 0: none stands in.
+    /// The effect of a missing answer, by detector; the detector's own setting when absent.
+    pub on_failure: BTreeMap<SpelledName, OnFailure>,
+    /// The weight in coverage of a stale answer that replaces a detector with an open breaker, 0 to 1. 0 means
+    /// that none does.
     pub stale_if_open: f64,
     /// Weights by detector; the detector's own when absent.
-    pub weights: BTreeMap<String, f64>,
+    pub weights: BTreeMap<SpelledName, f64>,
 }
 
-/// How many answers are waited for.
+/// The number of answers to wait for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Collect {
     /// All of them.
     #[default]
     All,
-    /// Those that can still change the verdict; the others are cancelled as not needed. Coverage
-    /// counts only who answered.
+    /// Those that can still change the verdict; the others are cancelled as not needed. Coverage counts only
+    /// detectors that answered.
     UntilDecided,
 }
 
@@ -67,12 +70,12 @@ pub enum CoverageMethod {
     /// Weights of those that succeeded, of all weights.
     #[default]
     WeightedCoverage,
-    /// Required categories that somebody looked for, of all required.
+    /// Required categories that a detector covered, of all required.
     TaxonomyCoverage,
 }
 
 impl Policy {
-    /// Checks what the types cannot.
+    /// Validates the values that the types do not.
     ///
     /// # Errors
     /// INVALID_REQUEST naming the field.
@@ -94,14 +97,18 @@ impl Policy {
                 "must be numbers of at least 0",
             ));
         }
+        let texts = |names: &[SpelledName]| -> Vec<Arc<str>> {
+            names.iter().map(|name| name.text().clone()).collect()
+        };
+        let own = |names: &[String]| names.iter().map(|name| name.as_str().into()).collect();
         for (field, names) in [
-            ("detectors", &self.detectors),
-            ("capabilities", &self.capabilities),
-            ("required_detectors", &self.required_detectors),
-            ("required_categories", &self.required_categories),
-            ("preference", &self.preference),
+            ("detectors", texts(&self.detectors)),
+            ("capabilities", own(&self.capabilities)),
+            ("required_detectors", texts(&self.required_detectors)),
+            ("required_categories", own(&self.required_categories)),
+            ("preference", texts(&self.preference)),
         ] {
-            let wrong = |name: &String| name.is_empty() || name.chars().count() > MAX_NAME_CHARS;
+            let wrong = |name: &Arc<str>| name.is_empty() || name.chars().count() > MAX_NAME_CHARS;
             if names.len() > MAX_NAMES || names.iter().any(wrong) {
                 let message = "must hold at most 100 names of 1 to 128 characters";
                 return Err(ApiError::invalid(field, message));

@@ -11,10 +11,11 @@ use tokio::time::sleep;
 
 use crate::app::App;
 use crate::config::Config;
+use crate::jobs::worker;
 use crate::reload::{self, Reload};
 use crate::router::router;
 
-/// How long the last words to Redis may take.
+/// The time limit for the last commands to Redis.
 const SETTLING: Duration = Duration::from_secs(2);
 
 /// Serves on `listener` until `shutdown`; running requests end first.
@@ -42,34 +43,36 @@ pub async fn run_following(
         .await
         .map_err(io::Error::other)?
         .map_err(io::Error::other)?;
-    let link = app.redis.clone().map(|redis| {
+    let link = app.jobs.redis.clone().map(|redis| {
         let link = tokio::spawn(redis.clone().keep_connected());
         (redis, link)
     });
     if let Some((redis, _)) = &link {
         redis.first_attempt().await;
     }
-    app.watch_detectors();
-    app.run_jobs();
+    app.catalog.watch_all();
+    for _ in 0..app.jobs.workers() {
+        app.tasks.spawn(worker::work(app.clone()));
+    }
     if let Some(source) = source {
-        let now = app.config.clone();
+        let now = Config::clone(&app.config);
         app.tasks.spawn(reload::follow(app.clone(), source, now));
     }
     let served = serve(&app, &threads, listener, shutdown).await;
     app.tasks.close();
     app.tasks.wait().await;
     if let Some((redis, link)) = link {
-        app.store.leave();
-        // Parked jobs go to the other replicas now and not when their leases end.
+        app.jobs.store.leave();
+        // Parked jobs go to other replicas now, not only when their leases expire.
         let _ = tokio::time::timeout(SETTLING, redis.settled()).await;
         link.abort();
     }
-    app.store.local().close().await;
+    app.jobs.store.local().close().await;
     served
 }
 
-/// Serves until shutdown and then for the time of the drain: not ready any more, so that nobody
-/// sends what is new, and still there for who has not noticed.
+/// Serves until shutdown and then for the drain period: not ready, so that load balancers send no new requests,
+/// but still serving those that arrive.
 async fn serve(
     app: &Arc<App>,
     threads: &Threads,

@@ -1,15 +1,14 @@
-//! Which of several equals is asked: the cheaper of two drawn at random, by the peak-sensitive
-//! moving average of its latency times what it has under way ("power of two choices", "peak EWMA").
+//! The choice among equal members: the cheaper of two drawn at random, by the peak-sensitive moving average of
+//! its latency times its calls in flight ("power of two choices", "peak EWMA").
 
 use std::time::{Duration, Instant};
 
 use rand::{Rng, RngExt};
 
-/// How fast an old peak is forgotten: after this time a share of 1/e is left of it.
+/// The decay of an old peak: after this time a share of 1/e is left.
 const DECAY: Duration = Duration::from_secs(10);
 
-/// What an unknown member that is busy costs: more than any known one, so that a newcomer is tried
-/// by one call and not by all.
+/// The cost of an unknown busy member: more than any known one, so that a new member gets one call and not all.
 const UNKNOWN_S: f64 = 1e6;
 
 /// The load of one member.
@@ -29,20 +28,20 @@ impl Load {
         }
     }
 
-    /// A call began.
+    /// Records the start of a call.
     pub fn begin(&mut self) {
         self.in_flight += 1;
     }
 
-    /// A call ended. `took` is `None` where that says nothing about the member, as with a call that
-    /// was cancelled. A failed call should count as long as a caller would have waited for it, or
-    /// a member that fails fast would draw all calls.
+    /// Records the end of a call. `took` is `None` when it says nothing about the member, such as for a
+    /// cancelled call. A failed call should count as long as a caller would have waited for it; otherwise a
+    /// member that fails fast would attract all calls.
     pub fn end(&mut self, now: Instant, took: Option<Duration>) {
         self.in_flight = self.in_flight.saturating_sub(1);
         let Some(took) = took else { return };
         let took = took.as_secs_f64();
         let average = match self.average(now) {
-            // A peak counts at once, relief only by and by.
+            // A peak counts at once, a decrease only gradually.
             Some((average, _)) if took >= average => took,
             Some((average, weight)) => took + (average - took) * weight,
             None => took,
@@ -55,24 +54,24 @@ impl Load {
         self.in_flight
     }
 
-    /// What one more call would cost. Only to be compared.
+    /// The cost of one more call, for comparison only.
     pub fn cost(&self, now: Instant) -> f64 {
         let calls = f64::from(self.in_flight);
         match self.average(now) {
-            // An idle member's past fades, or a peak would keep it unasked for ever.
+            // An idle member's past decays; otherwise a peak would exclude it for ever.
             Some((average, weight)) => average * weight * (calls + 1.0),
             None => UNKNOWN_S * calls,
         }
     }
 
-    /// The average as it was, and how much of it still counts.
+    /// The last average, and its remaining weight.
     fn average(&self, now: Instant) -> Option<(f64, f64)> {
         let passed = now.saturating_duration_since(self.at).as_secs_f64();
         Some((self.average_s?, (-passed / DECAY.as_secs_f64()).exp()))
     }
 }
 
-/// The place of the cheaper of two that are drawn at random; `None` of nothing.
+/// The place of the cheaper of two that are drawn at random; `None` if there are none.
 pub fn choose(costs: &[f64], rng: &mut impl Rng) -> Option<usize> {
     match costs.len() {
         0 => None,
@@ -107,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peak_counts_at_once_and_relief_by_and_by() {
+    fn a_peak_counts_at_once_and_a_decrease_gradually() {
         let start = Instant::now();
         let steady = after(start, &[(0, 10), (10, 10)]);
         let peaked = after(start, &[(0, 10), (10, 500)]);
@@ -120,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_under_way_multiplies_the_cost() {
+    fn calls_in_flight_multiply_the_cost() {
         let now = Instant::now();
         let mut load = after(now, &[(0, 10)]);
         let idle = load.cost(now);
@@ -132,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newcomer_is_tried_by_one_call_and_not_by_all() {
+    fn a_new_member_gets_one_call_and_not_all() {
         let now = Instant::now();
         let known = after(now, &[(0, 10)]);
         let mut newcomer = Load::new(now);
@@ -142,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_members_past_fades() {
+    fn an_idle_members_past_decays() {
         let now = Instant::now();
         let bad = after(now, &[(0, 5_000)]);
         let good = after(now, &[(0, 20)]);

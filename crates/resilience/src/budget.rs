@@ -1,4 +1,4 @@
-//! What retries and hedges may cost: a share of the first attempts plus a small floor.
+//! The budget of retries and hedges: a share of the first attempts plus a small floor.
 //!
 //! One budget per detector, in one atomic word, charged when the decision is made and not when
 //! the call is sent. The law, for every interval of length *t*:
@@ -25,7 +25,7 @@ pub struct Budget {
     started: Instant,
     /// Thousandths of a call that one first attempt pays.
     deposit: u64,
-    /// Thousandths of a call per second that come by themselves.
+    /// Thousandths of a call per second that accrue by time.
     floor_per_s: u64,
     cap: u64,
 }
@@ -46,13 +46,13 @@ impl Budget {
         }
     }
 
-    /// A first attempt was made.
+    /// Records a first attempt.
     pub fn deposit(&self, now: Instant) {
         let deposited = self.update(now, |balance| Some(balance + self.deposit));
         debug_assert!(deposited, "a deposit is never refused");
     }
 
-    /// Pays for one retry or hedge; `false`: there is nothing left to pay with.
+    /// Pays for one retry or hedge; `false` when the budget is exhausted.
     #[must_use]
     pub fn withdraw(&self, now: Instant) -> bool {
         self.update(now, |balance| balance.checked_sub(CALL))
@@ -76,8 +76,8 @@ impl Budget {
             .is_ok()
     }
 
-    /// The balance as of `now`. Time moves only by what whole thousandths took, so that frequent
-    /// looks lose nothing; a `now` older than the last refill adds nothing.
+    /// The balance as of `now`. Time advances only by whole thousandths, so that frequent reads lose nothing; a
+    /// `now` older than the last refill adds nothing.
     fn refilled(&self, state: u64, now: Instant) -> (u64, u64) {
         let (balance, last_ms) = (state >> TIME_BITS, state & TIME_MASK);
         let now_ms = now.saturating_duration_since(self.started).as_millis() as u64 & TIME_MASK;

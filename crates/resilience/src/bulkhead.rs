@@ -1,4 +1,4 @@
-//! At most N calls in flight, a short bounded queue, then no.
+//! At most N calls in flight and a short bounded queue; further calls are refused.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-/// How many calls may run and wait.
+/// The limits of running and waiting calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
@@ -35,12 +35,12 @@ impl Config {
     }
 }
 
-/// Why no place was given.
+/// The reason why there is no place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Full {
-    #[error("all places and the queue are full")]
+    #[error("all slots and the queue are full")]
     Queue,
-    #[error("no place became free in time")]
+    #[error("no slot became free in time")]
     Late,
 }
 
@@ -52,7 +52,7 @@ pub struct Bulkhead {
     config: Config,
 }
 
-/// One place, given back when dropped.
+/// One place, released on drop.
 #[derive(Debug)]
 pub struct Place {
     _permit: OwnedSemaphorePermit,
@@ -71,7 +71,7 @@ impl Bulkhead {
     /// A place, at once or after a wait in the queue until `deadline`.
     ///
     /// # Errors
-    /// The queue is full as well, or the deadline passed.
+    /// The queue is full too, or the deadline passed.
     pub async fn enter(&self, deadline: Instant) -> Result<Place, Full> {
         if let Ok(permit) = self.places.clone().try_acquire_owned() {
             return Ok(Place { _permit: permit });
@@ -79,7 +79,7 @@ impl Bulkhead {
         let _queued = Queued::join(&self.queued, self.config.max_queued as usize)?;
         match tokio::time::timeout_at(deadline, self.places.clone().acquire_owned()).await {
             Ok(Ok(permit)) => Ok(Place { _permit: permit }),
-            // The semaphore is never closed; were it, there would be no place either.
+            // The semaphore is never closed; if it were, there would be no place either.
             Ok(Err(_)) | Err(_) => Err(Full::Late),
         }
     }
@@ -95,7 +95,7 @@ impl Bulkhead {
     }
 }
 
-/// A place in the queue, left when dropped: a cancelled wait does not stay counted.
+/// A place in the queue, released on drop, so that a cancelled wait does not stay counted.
 struct Queued<'a>(&'a AtomicUsize);
 
 impl<'a> Queued<'a> {
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_full_house_queues_then_refuses_at_once() {
+    async fn a_full_bulkhead_queues_then_refuses_at_once() {
         let bulkhead = Bulkhead::new(Config {
             max_in_flight: 1,
             max_queued: 1,

@@ -16,7 +16,7 @@ pub struct Config {
     pub quantile: f64,
     /// But never sooner than this.
     pub floor_ms: u64,
-    /// And only once so many good calls were seen.
+    /// And only after this many successful calls.
     pub minimum_calls: u64,
 }
 

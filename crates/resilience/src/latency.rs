@@ -1,4 +1,4 @@
-//! How long good calls take lately: quantiles over one to two windows, for hedging and forecasts.
+//! Recent latencies of successful calls: quantiles over one to two windows, for hedging and forecasts.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use hdrhistogram::Histogram;
 const LONGEST_US: u64 = 600_000_000;
 const DIGITS: u8 = 2;
 
-/// Two histograms that take turns: one fills, the other still tells of the time before.
+/// Two alternating histograms: one fills, the other has the previous period.
 #[derive(Debug)]
 pub struct Latency {
     filling: Histogram<u32>,
@@ -30,7 +30,7 @@ impl Latency {
         }
     }
 
-    /// Counts one good call.
+    /// Records one successful call.
     pub fn record(&mut self, now: Instant, took: Duration) {
         self.turn(now);
         let us = u64::try_from(took.as_micros())
@@ -40,7 +40,7 @@ impl Latency {
     }
 
     /// The time within which this share of the calls was answered; `None` with fewer than
-    /// `minimum` calls to tell from.
+    /// `minimum` calls.
     pub fn quantile(&mut self, now: Instant, share: f64, minimum: u64) -> Option<Duration> {
         self.turn(now);
         let full = [&self.filling, &self.before]

@@ -1,9 +1,11 @@
-//! What keeps a caller alive while the called fail: circuit breaker, retry budget, backoff,
-//! hedging, bulkhead, adaptive limit, the choice among replicas.
+//! Protection of a caller while its callees fail: circuit breaker, retry budget, backoff, hedging, bulkhead,
+//! adaptive limit, the choice among replicas.
 //!
-//! Every decision is a pure core that is given `now` and, where chance plays, `rng`; the
-//! wrappers around it only read the clock, hold the lock for one decision and hand out guards
-//! that undo themselves when dropped.
+//! Every decision is a pure core that is given `now` and, if needed, `rng`; the wrappers around it only read
+//! the clock, hold the lock for one decision and return guards that release themselves on drop.
+
+// Tests are callers: they read the clock that the cores are given.
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 pub mod balance;
 pub mod breaker;

@@ -1,5 +1,5 @@
-//! Which of several equals is left out for a while because it fails more than the others. Never
-//! all of them: when everybody fails, leaving somebody out helps nobody.
+//! Ejection of members that fail more than the others, for a while. Never of all: when all fail, ejecting one
+//! does not help.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// False: nobody is ever ejected.
+    /// False: no replica is ever ejected.
     pub enabled: bool,
     /// Calls are counted for this long, then anew.
     pub interval_ms: u64,
@@ -104,7 +104,7 @@ impl Outliers {
         }
     }
 
-    /// Counts a call of this member; whether that ejected it.
+    /// Records a call of this member. Returns whether it was ejected.
     pub fn report(&mut self, now: Instant, member: usize, failed: bool) -> bool {
         self.turn(now);
         let one = &mut self.members[member];
@@ -118,20 +118,20 @@ impl Outliers {
         let longest = Duration::from_millis(self.config.max_ejection_ms);
         let time = Duration::from_millis(self.config.ejection_ms).saturating_mul(one.ejections);
         one.out_until = Some(now + time.min(longest));
-        // Judged anew when it is back.
+        // Judged again when it is back.
         one.calls = 0;
         one.failed = 0;
         true
     }
 
-    /// Whether this member is left out now.
+    /// Whether this member is ejected now.
     pub fn is_ejected(&self, now: Instant, member: usize) -> bool {
         self.members[member]
             .out_until
             .is_some_and(|until| now < until)
     }
 
-    /// Members that are left out now.
+    /// Members that are ejected now.
     pub fn ejected(&self, now: Instant) -> usize {
         (0..self.members.len())
             .filter(|member| self.is_ejected(now, *member))
@@ -156,7 +156,7 @@ impl Outliers {
                     failed + u64::from(other.failed),
                 )
             });
-        // Others that were not asked lately are not known to be any better.
+        // Members without recent calls are not known to be better.
         calls >= u64::from(self.config.minimum_calls)
             && share(one.failed.into(), one.calls.into())
                 >= share(failed, calls) + self.config.failure_margin
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn the_one_that_fails_more_than_the_others_is_left_out_and_comes_back() {
+    fn a_member_that_fails_more_than_the_others_is_ejected_and_returns() {
         let start = Instant::now();
         let mut outliers = Outliers::new(Config::default(), 3, start);
         feed(&mut outliers, start, &[0.0, 1.0, 0.0], 20);
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_left_out_when_all_fail_alike() {
+    fn no_member_is_ejected_when_all_fail_alike() {
         let now = Instant::now();
         let mut outliers = Outliers::new(Config::default(), 3, now);
         feed(&mut outliers, now, &[0.5, 0.5, 0.6], 100);
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_one_is_never_left_out() {
+    fn a_single_member_is_never_ejected() {
         let now = Instant::now();
         let mut outliers = Outliers::new(Config::default(), 1, now);
         feed(&mut outliers, now, &[1.0], 1_000);

@@ -46,7 +46,7 @@ impl Config {
         if !(0.0..=1.0).contains(&self.budget_ratio) {
             fault(
                 "budget_ratio",
-                format!("{} is no share; use 0 to 1", self.budget_ratio),
+                format!("{} is not a share; use 0 to 1", self.budget_ratio),
             );
         }
         if !(0.0..=1_000.0).contains(&self.budget_floor_per_s) {

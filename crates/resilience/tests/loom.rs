@@ -1,6 +1,7 @@
 //! Every interleaving of a few threads on the budget's word and on the breaker's state.
 //! `cargo test --package resilience --features loom --test loom --release`
 #![cfg(feature = "loom")]
+#![allow(clippy::disallowed_methods)] // a test reads the clock that the cores are given
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -37,7 +38,7 @@ fn one_token_is_spent_once() {
 }
 
 #[test]
-fn deposits_and_withdrawals_at_once_lose_and_make_nothing() {
+fn concurrent_deposits_and_withdrawals_lose_and_create_nothing() {
     loom::model(|| {
         let now = Instant::now();
         let budget = budget(1.0, now);
@@ -108,7 +109,7 @@ fn one_trial_is_given_to_one_caller() {
 }
 
 #[test]
-fn a_straggler_neither_closes_nor_reopens_whenever_it_comes() {
+fn a_late_result_neither_closes_nor_reopens() {
     for said in [Outcome::Failure, Outcome::Success] {
         loom::model(move || {
             let (breaker, straggler) = due(1);
@@ -124,7 +125,7 @@ fn a_straggler_neither_closes_nor_reopens_whenever_it_comes() {
 }
 
 #[test]
-fn a_cancelled_trial_never_wedges_the_breaker() {
+fn a_cancelled_trial_never_blocks_the_breaker() {
     loom::model(|| {
         let (breaker, straggler) = due(1);
         let trial = breaker.acquire().expect("a trial");

@@ -1,7 +1,7 @@
-//! Where memory comes from: small blocks from mimalloc, large ones from the C library.
+//! The allocator: small blocks from mimalloc, large ones from the C library.
 //!
 //! With the C library alone a driver of a thousand users spends an eighth of its time on small blocks, and on
-//! threads other than the first one asks the system for each four kilobytes. With mimalloc alone what
+//! threads other than the first one asks the system for each four kilobytes. With mimalloc alone, a block that
 //! grows to megabytes, such as the values of a trend, is copied each time; the C library moves its pages.
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -12,26 +12,26 @@ use libmimalloc_sys as mimalloc;
 #[derive(Debug)]
 pub struct BySize;
 
-/// From here on a block is large: the C library's own limit for pages of their own.
+/// The size from which a block is large: the C library's own threshold for separate mappings.
 const LARGE_BYTES: usize = 128 * 1024;
-/// What mimalloc aligns to unasked; smaller blocks to their own size.
+/// mimalloc's default alignment; smaller blocks are aligned to their own size.
 const USUAL_ALIGNMENT: usize = 16;
 
 fn is_large(bytes: usize) -> bool {
     bytes >= LARGE_BYTES
 }
 
-/// Asked for an alignment, mimalloc makes most blocks above a kilobyte larger than needed, and all
-/// that are in a page with one of those costlier to give back.
+/// With an explicit alignment, mimalloc makes most blocks above a kilobyte larger than needed, and makes
+/// freeing more expensive for all blocks in a page with one of those.
 fn is_usual(layout: Layout) -> bool {
     layout.align() <= USUAL_ALIGNMENT && layout.align() <= layout.size()
 }
 
-// SAFETY: a block is given back to whoever has made it, for its size tells who that is, and is
-// aligned as asked for.
+// SAFETY: a block is freed by the allocator that made it, which its size determines, and has the requested
+// alignment.
 unsafe impl GlobalAlloc for BySize {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise is handed on.
+        // SAFETY: the caller's promise is passed on.
         unsafe {
             if is_large(layout.size()) {
                 System.alloc(layout)

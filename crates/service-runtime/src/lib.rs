@@ -1,11 +1,16 @@
-//! What every server needs: memory, logging, a metrics registry, serving until shutdown.
+//! Common parts of all servers: memory, logging, a metrics registry, serving until shutdown.
 
 pub mod allocator;
+pub mod api_page;
+mod follow;
 pub mod logging;
 pub mod metrics;
 mod openmetrics;
+mod peer;
+pub mod process;
 pub mod serve;
 pub mod threads;
 
+pub use follow::FollowedFile;
 pub use serve::{BindError, Shutdown, Stop, bind, serve, serve_within};
 pub use threads::Threads;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use prometheus::proto::{LabelPair, Metric, MetricFamily, MetricType};
 
-/// What it is sent as.
+/// Its content type.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const NAME: &str = "application/openmetrics-text";
 
@@ -20,11 +20,11 @@ pub fn is_wanted(accept: &str) -> bool {
         ranges.fold(0.0, f64::max)
     };
     let here = weight(|name| name == NAME);
-    // Who takes anything gets what is older and shorter.
+    // A client that accepts anything gets the older, shorter format.
     here > 0.0 && here >= weight(|name| name == "text/plain")
 }
 
-/// All families, ended as the format wants it.
+/// All families, with the end mark of the format.
 pub fn encode(families: &[MetricFamily]) -> String {
     let mut text = String::with_capacity(16 * 1024);
     for family in families {
@@ -79,7 +79,7 @@ fn write_histogram(metric: &Metric, sample: &mut impl FnMut(&str, Option<(&str, 
     sample("_sum", None, histogram.get_sample_sum());
 }
 
-/// As bounds are written: a whole number with its point.
+/// A bucket bound: whole numbers have a decimal point.
 fn canonical(number: f64) -> String {
     format!("{number:?}")
 }
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn families_are_written_as_the_format_wants_them() {
+    fn families_are_written_in_the_format() {
         let registry = Registry::new();
         let counters = IntCounterVec::new(Opts::new("a_total", "What \"a\" is."), &["kind"]);
         let counters = counters.expect("a name");

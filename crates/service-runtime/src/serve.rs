@@ -1,40 +1,39 @@
-//! Binding a port and serving on it until told to stop.
+//! Binding a port and serving on it until shutdown.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::{HeaderValue, Request, header};
+use axum::http::{HeaderValue, Request, StatusCode, header};
 use hyper::body::Incoming;
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
+use crate::peer::Peer;
 use crate::threads::Threads;
 
-/// Says when to stop. Clones share the signal; a child can be stopped alone.
+/// The signal to stop. Clones share the signal; a child can be stopped alone.
 pub type Shutdown = CancellationToken;
 
-/// How long who has just connected has to say what is wanted, before connections are closed on
-/// which nothing runs.
+/// How long a new connection has to send its request, before idle connections are closed.
 const GRACE: Duration = Duration::from_millis(100);
-/// How long connections may take to finish once shutdown was asked for.
+/// How long connections may take to finish after shutdown was requested.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// A port that cannot be listened on.
+/// The error of a port that cannot be bound.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address} for {what}: {reason}")]
 pub struct BindError {
     pub address: SocketAddr,
-    /// What wanted the port, such as `the orchestrator`.
+    /// The server that needs the port, such as `the orchestrator`.
     pub what: String,
     pub reason: String,
     #[source]
@@ -59,14 +58,22 @@ pub async fn bind(address: SocketAddr, what: &str) -> Result<TcpListener, BindEr
                     )
                 }
                 io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+                _ if lacks_descriptors(&source) => {
+                    "too many files are open; raise the limit with `ulimit -n 65535`".to_owned()
+                }
                 _ => "the system refused it".to_owned(),
             },
             source,
         })
 }
 
-/// How long a client may take for a request's head, and how long a kept connection may be idle:
-/// a place that is held by nobody who asks is a place that somebody else cannot have.
+/// Whether the process, or the machine, may open no more files.
+fn lacks_descriptors(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+}
+
+/// How long a client may take for a request's head, and how long a connection may be idle: an idle connection
+/// takes a place that another client may need.
 pub const HEAD: Duration = Duration::from_secs(30);
 
 /// Serves `router` until `shutdown`, then lets running requests end, for 10 s at most.
@@ -78,13 +85,13 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown) ->
     serve_within(listener, router, HEAD, (stop, &Threads::none())).await
 }
 
-/// When a server stops.
+/// The phases of a server's stop.
 #[derive(Debug, Clone)]
 pub struct Stop {
-    /// From here on answers tell clients to take their next request elsewhere: a kept connection
-    /// would break under it.
+    /// From here on, responses tell clients to use a new connection for their next request, since this one will
+    /// close.
     pub announced: Shutdown,
-    /// From here on nobody is let in.
+    /// From here on, no connection is accepted.
     pub closing: Shutdown,
 }
 
@@ -98,8 +105,11 @@ impl Stop {
     }
 }
 
-/// The same on threads of one's own and with a time of one's own for a request's head. (`axum::serve`
-/// has none: a client that never ends its head would hold its connection for ever.)
+/// The same with given threads and a given time limit for a request's head. (`axum::serve` has none: a client
+/// that never ends its head would hold its connection for ever.)
+///
+/// Connections may be upgraded, as WebSocket needs. An upgraded connection belongs to the task that took it:
+/// this function does not wait for it, so that task has to watch the shutdown itself.
 ///
 /// # Errors
 /// As [`serve`].
@@ -109,17 +119,20 @@ pub async fn serve_within(
     head: Duration,
     (stop, threads): (Stop, &Threads),
 ) -> io::Result<()> {
-    // Finding out which protocol a client speaks would be without any time of its own.
-    let mut protocol = Builder::new(TokioExecutor::new()).http1_only();
-    let mut http1 = protocol.http1();
-    http1.timer(TokioTimer::new()).header_read_timeout(head);
-    let draining = GracefulShutdown::new();
+    // Not hyper-util's automatic choice of a protocol: it reads the first bytes without a time limit.
+    let mut protocol = http1::Builder::new();
+    protocol.timer(TokioTimer::new()).header_read_timeout(head);
+    // A client may close its half; `Peer` detects whether it has left.
+    protocol.half_close(true);
+    let draining = Shutdown::new();
     let routes = (router, stop.announced);
     // Connections end with this future.
     let mut connections = JoinSet::new();
     let begin = |connections: &mut JoinSet<()>, stream| {
         let serve = {
-            let (protocol, routes, ending) = (protocol.clone(), routes.clone(), draining.watcher());
+            // Its own token, since waiting on a shared one takes a lock at each poll.
+            let ending = draining.child_token();
+            let (protocol, routes) = (protocol.clone(), routes.clone());
             move |stream| connection(protocol, stream, routes, ending)
         };
         begin_on(threads, connections, stream, serve);
@@ -140,14 +153,13 @@ pub async fn serve_within(
     if !connections.is_empty() {
         sleep(GRACE).await;
     }
-    tokio::select! {
-        () = draining.shutdown() => {}
-        () = sleep(DRAIN) => {}
-    }
+    draining.cancel();
+    let ended = async { while connections.join_next().await.is_some() {} };
+    drop(tokio::time::timeout(DRAIN, ended).await);
     Ok(())
 }
 
-/// Begins a connection on the thread that has the fewest, or here where there are none.
+/// Starts a connection on the thread with the fewest, or here if there are no threads.
 fn begin_on<F>(
     threads: &Threads,
     connections: &mut JoinSet<()>,
@@ -160,7 +172,7 @@ fn begin_on<F>(
         connections.spawn(serve(stream));
         return;
     };
-    // Each runtime asks the system about the sockets of its own.
+    // Each runtime polls its own sockets.
     let stream = match stream.into_std() {
         Ok(stream) => stream,
         Err(error) => return tracing::debug!(%error, "a connection was lost"),
@@ -176,9 +188,9 @@ fn begin_on<F>(
     connections.spawn_on(moved, &runtime);
 }
 
-/// Closes a listener and returns who had connected: dropped with it, they would be turned away and
-/// could not know whether anything had reached us. Who comes later is refused, and knows. Asks the
-/// system and not tokio, which learns of connections a moment later.
+/// Closes a listener and returns the pending connections: dropped with it, they would be reset, and their
+/// clients could not know whether a request was received. A later connection is refused, which is unambiguous.
+/// Asks the system and not tokio, which learns of connections a moment later.
 fn take_waiting(listener: TcpListener) -> io::Result<Vec<TcpStream>> {
     let listener = listener.into_std()?;
     let mut waiting = Vec::new();
@@ -189,34 +201,63 @@ fn take_waiting(listener: TcpListener) -> io::Result<Vec<TcpStream>> {
     Ok(waiting)
 }
 
-/// One connection to its end.
+/// The client did not wait for its response.
+#[derive(Debug, thiserror::Error)]
+#[error("the client disconnected before the response")]
+struct ClientLeft;
+
+/// Serves one connection to its end.
 async fn connection(
-    protocol: Builder<TokioExecutor>,
+    protocol: http1::Builder,
     stream: TcpStream,
     (router, announced): (Router, Shutdown),
-    ending: Watcher,
+    ending: Shutdown,
 ) {
     drop(stream.set_nodelay(true));
-    // A layer of the router would cost each request two blocks of memory and a clone of its route.
+    let peer = Peer::new(stream);
+    let client = peer.client();
+    // A router layer would cost two allocations and a clone of the route per request.
     let service = service_fn(move |request: Request<Incoming>| {
+        let (version, client) = (request.version(), client.clone());
         let (answer, announced) = (router.clone().call(request), announced.clone());
         async move {
-            let mut answer = answer.await?;
-            if announced.is_cancelled() {
+            let mut answer = tokio::select! {
+                biased;
+                answer = answer => {
+                    let Ok(answer) = answer;
+                    answer
+                }
+                // Ends the connection, and drops the response with all work for it.
+                () = client.left(version) => return Err(ClientLeft),
+            };
+            client.answered();
+            answer = answer.map(|body| client.watched(body));
+            // An upgraded connection is not kept alive, and its response needs the header itself.
+            let upgrades = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
+            if announced.is_cancelled() && !upgrades {
                 let close = HeaderValue::from_static("close");
                 answer.headers_mut().insert(header::CONNECTION, close);
             }
-            Ok::<_, Infallible>(answer)
+            Ok::<_, ClientLeft>(answer)
         }
     });
-    let serving = protocol.serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = ending.watch(serving.into_owned()).await {
+    let serving = protocol.serve_connection(TokioIo::new(peer), service);
+    let mut serving = pin!(serving.with_upgrades());
+    let ended = tokio::select! {
+        biased;
+        ended = serving.as_mut() => ended,
+        () = ending.cancelled() => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended early");
     }
 }
 
-/// A connection that broke before it was accepted is the client's affair. Anything else, such as
-/// too many open files, goes away by waiting or not at all.
+/// A connection that broke before it was accepted is the client's problem. For any other error, such as too
+/// many open files, only waiting can help.
 async fn pause_after(error: &io::Error) {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     if ![ConnectionAborted, ConnectionRefused, ConnectionReset].contains(&error.kind()) {
@@ -234,7 +275,7 @@ mod tests {
 
     const SHORT: Duration = Duration::from_millis(200);
 
-    /// Sends `parts` one after the other, and looks at what was answered until the server hung up.
+    /// Sends `parts` one after the other. Returns the response until the server disconnected.
     async fn check(parts: &[&str], expected: &str) {
         for threads in [Threads::none(), Threads::start(2, "test").expect("threads")] {
             check_on(threads, parts, expected).await;
@@ -252,7 +293,10 @@ mod tests {
         let serving = tokio::spawn(serving);
         let mut stream = TcpStream::connect(address).await.expect("a connection");
         for part in parts {
-            stream.write_all(part.as_bytes()).await.expect("sent");
+            // The server may have disconnected already.
+            if stream.write_all(part.as_bytes()).await.is_err() {
+                break;
+            }
             tokio::time::sleep(SHORT / 4).await;
         }
         let mut answer = String::new();
@@ -268,11 +312,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_client_that_never_ends_its_head_is_cut() {
+    async fn a_client_that_never_ends_its_head_is_disconnected() {
         check(&[], "").await;
         check(&["P"], "").await;
         check(&["GET / HTTP/1.1\r\n", "host: x\r\n"], "").await;
-        // Each byte comes in time, the head as a whole does not.
+        // Each byte arrives in time, the head as a whole does not.
         check(
             &["GET / HTTP/1.1\r\n", "a: 1\r\n", "b: 1\r\n", "c: 1\r\n"],
             "",
@@ -281,8 +325,67 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_client_that_asks_is_answered_and_then_cut_when_it_is_idle() {
+    async fn a_client_is_answered_and_later_disconnected_when_idle() {
         check(&["GET / HTTP/1.1\r\nhost: x\r\n\r\n"], "hello").await;
+    }
+
+    /// A server whose only route responds after `work`, and the response for a client that closed its half
+    /// after its request, or both halves.
+    async fn closing(version: &str, work: Duration, leaves: bool) -> (String, bool) {
+        let local: SocketAddr = "127.0.0.1:0".parse().expect("an address");
+        let listener = bind(local, "a test").await.expect("a free port");
+        let address = listener.local_addr().expect("a bound address");
+        let (ended, mut dropped) = tokio::sync::mpsc::channel::<()>(1);
+        let handler = move || {
+            let held = ended.clone();
+            async move {
+                sleep(work).await;
+                held.try_send(()).ok();
+                "hello"
+            }
+        };
+        let router = Router::new().route("/", get(handler));
+        let shutdown = Shutdown::new();
+        let stop = Stop::at(shutdown.clone());
+        let serving = tokio::spawn(async move {
+            serve_within(listener, router, GRACE, (stop, &Threads::none())).await
+        });
+        let mut stream = TcpStream::connect(address).await.expect("a connection");
+        let request = format!("GET / {version}\r\nhost: x\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        let mut answer = String::new();
+        if leaves {
+            sleep(GRACE / 2).await;
+            drop(stream);
+        } else {
+            stream.shutdown().await.expect("half closed");
+            let reading = stream.read_to_string(&mut answer);
+            let read = tokio::time::timeout(Duration::from_secs(20), reading).await;
+            drop(read.expect("the server hung up"));
+        }
+        shutdown.cancel();
+        serving.await.expect("no panic").expect("a clean end");
+        (answer, dropped.try_recv().is_ok())
+    }
+
+    #[tokio::test]
+    async fn a_client_that_closes_its_half_gets_its_response() {
+        for version in ["HTTP/1.1", "HTTP/1.0"] {
+            for work_ms in [0, 50, 700] {
+                let work = Duration::from_millis(work_ms);
+                let (answer, worked) = closing(version, work, false).await;
+                let ends = answer.ends_with("hello") && answer.contains(" 200 OK\r\n");
+                assert!(ends && worked, "{version} {work_ms} ms: {answer}");
+                let interim = answer.starts_with("HTTP/1.1 100 ");
+                assert!(!interim || version == "HTTP/1.1", "{answer}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn the_work_for_a_client_that_left_is_dropped() {
+        let (_, worked) = closing("HTTP/1.1", Duration::from_secs(5), true).await;
+        assert!(!worked, "it went on to its end");
     }
 
     #[tokio::test]
@@ -321,7 +424,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_under_way_ends_before_the_server_does() {
+    async fn a_request_in_progress_ends_before_the_server() {
         for threads in [Threads::none(), Threads::start(1, "test").expect("threads")] {
             ends_after_its_requests(threads).await;
         }
@@ -357,12 +460,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_has_connected_is_served_and_who_comes_later_is_refused() {
+    async fn pending_connections_are_served_and_later_ones_refused() {
         let local: SocketAddr = "127.0.0.1:0".parse().expect("an address");
         let listener = bind(local, "a test").await.expect("a free port");
         let address = listener.local_addr().expect("a bound address");
         let router = Router::new().route("/", get(|| async { "well" }));
-        // They wait in the system's queue: nobody has accepted them.
+        // They wait in the accept queue.
         let request = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
         let mut early = Vec::new();
         for _ in 0..20 {
@@ -380,5 +483,55 @@ mod tests {
         }
         serving.await.expect("no panic").expect("a clean end");
         assert!(TcpStream::connect(address).await.is_err(), "nobody listens");
+    }
+
+    #[tokio::test]
+    async fn an_upgraded_connection_carries_bytes_both_ways_and_the_server_still_ends() {
+        let local: SocketAddr = "127.0.0.1:0".parse().expect("an address");
+        let listener = bind(local, "a test").await.expect("a free port");
+        let address = listener.local_addr().expect("a bound address");
+        let stop = Stop {
+            announced: Shutdown::new(),
+            closing: Shutdown::new(),
+        };
+        // After the announcement, responses have `Connection: close`, except the one that switches protocols.
+        stop.announced.cancel();
+        let router = Router::new().route("/", get(echo));
+        let (stopping, none) = (stop.clone(), Threads::none());
+        let serving = async move { serve_within(listener, router, HEAD, (stopping, &none)).await };
+        let serving = tokio::spawn(serving);
+        let mut stream = TcpStream::connect(address).await.expect("a connection");
+        let request = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n";
+        stream.write_all(request).await.expect("sent");
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.expect("a head"));
+        }
+        let head = String::from_utf8(head).expect("text").to_lowercase();
+        assert!(head.starts_with("http/1.1 101 "), "{head}");
+        assert!(head.contains("connection: upgrade"), "{head}");
+        // It outlives the server: its own task ends it.
+        stop.closing.cancel();
+        serving.await.expect("no panic").expect("a clean end");
+        stream.write_all(b"ping").await.expect("sent");
+        let mut answer = [0; 4];
+        stream.read_exact(&mut answer).await.expect("an answer");
+        assert_eq!(&answer, b"ping");
+    }
+
+    /// Switches to an echo protocol.
+    async fn echo(request: Request<axum::body::Body>) -> axum::response::Response {
+        let taken = hyper::upgrade::on(request);
+        tokio::spawn(async move {
+            let taken = TokioIo::new(taken.await.expect("an upgrade"));
+            let (mut read, mut write) = tokio::io::split(taken);
+            drop(tokio::io::copy(&mut read, &mut write).await);
+        });
+        axum::http::Response::builder()
+            .status(StatusCode::SWITCHING_PROTOCOLS)
+            .header(header::CONNECTION, "upgrade")
+            .header(header::UPGRADE, "echo")
+            .body(axum::body::Body::empty())
+            .expect("valid parts")
     }
 }

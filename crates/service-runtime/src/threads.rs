@@ -1,5 +1,5 @@
-//! Threads that each run a runtime of their own: a connection and all that is done for it stay on
-//! one of them, and nobody has to be woken elsewhere.
+//! Threads that each run their own runtime: a connection and all work for it stay on one of them, without
+//! wake-ups of other threads.
 
 use std::cell::Cell;
 use std::io;
@@ -16,7 +16,7 @@ thread_local! {
     static PLACE: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Which of the [`Threads`] this is, from 1; 0 on every other thread. What is kept per thread has
+/// The number of this thread among the [`Threads`], from 1; 0 on every other thread. Per-thread state has
 /// `Threads::count() + 1` places.
 pub fn place() -> usize {
     PLACE.get()
@@ -27,7 +27,7 @@ pub fn cores() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
 }
 
-/// Ends its threads, and what still runs on them, when it is dropped.
+/// Dropping it ends its threads and the tasks on them.
 #[derive(Debug)]
 pub struct Threads {
     all: Vec<One>,
@@ -40,7 +40,7 @@ struct One {
     connections: Arc<AtomicUsize>,
 }
 
-/// A thread that was chosen for a connection, and counts it until this is dropped.
+/// A thread that was chosen for a connection, which counts until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Chosen {
     pub runtime: Handle,
@@ -48,7 +48,7 @@ pub(crate) struct Chosen {
 }
 
 impl Threads {
-    /// None: connections are served where they are accepted.
+    /// No threads: connections are served where they are accepted.
     pub fn none() -> Self {
         Self {
             all: Vec::new(),
@@ -56,10 +56,10 @@ impl Threads {
         }
     }
 
-    /// `count` threads of this name and a number.
+    /// `count` threads with this name and a number.
     ///
     /// # Errors
-    /// The system gives no more threads or file descriptors.
+    /// The system has no more threads or file descriptors.
     pub fn start(count: usize, name: &str) -> io::Result<Self> {
         let mut threads = Self::none();
         for place in 1..=count {
@@ -83,7 +83,7 @@ impl Threads {
         self.all.len()
     }
 
-    /// The one with the fewest connections; `None` where there are no threads.
+    /// The one with the fewest connections; `None` without threads.
     pub(crate) fn choose(&self) -> Option<Chosen> {
         let count = |one: &&One| one.connections.load(Ordering::Relaxed);
         let one = self.all.iter().min_by_key(count)?;

@@ -1,5 +1,6 @@
 //! Where the admin API of a mock detector is.
 
+use std::error::Error;
 use std::net::{SocketAddr, ToSocketAddrs};
 
 use fault_profile::listener::Admin;
@@ -17,7 +18,7 @@ pub fn client<'a>(
     fleet: &'a Fleet,
     wanted: &str,
     url: Option<&str>,
-) -> Result<(&'a str, AdminClient), String> {
+) -> Result<(&'a str, AdminClient), Box<dyn Error + Send + Sync>> {
     let (name, detector) = find(fleet, wanted)?;
     let address = match url {
         Some(url) => resolve(url.trim_start_matches("http://").trim_end_matches('/'))?,
@@ -26,7 +27,11 @@ pub fn client<'a>(
     Ok((name, AdminClient::new(address)))
 }
 
-fn authority(name: &str, detector: &Detector) -> Result<String, String> {
+/// Host and port of a detector's admin API.
+///
+/// # Errors
+/// It has none that can be reached; the message says why.
+pub fn authority(name: &str, detector: &Detector) -> Result<String, String> {
     let endpoint = detector
         .authority()
         .ok_or_else(|| format!("{name} has no endpoint"))?;
@@ -45,6 +50,6 @@ fn resolve(authority: &str) -> Result<SocketAddr, String> {
     match found {
         Ok(Some(address)) => Ok(address),
         Ok(None) => Err(format!("{authority} has no address")),
-        Err(error) => Err(format!("{authority} is no host and port: {error}")),
+        Err(error) => Err(format!("{authority} is not a host and port: {error}")),
     }
 }

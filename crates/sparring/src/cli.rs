@@ -1,27 +1,60 @@
 //! The command line: what can be asked for, as clap reads it.
 
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use fleet::{Fleet, LoadError};
+use load_driver as driver;
 use load_engine::Exit;
 use service_runtime::logging;
 use tokio::runtime::Runtime;
 
 use crate::commands::{self, CommandResult};
-use crate::driver;
-use crate::terminal;
+use crate::environment;
+use crate::process::surroundings;
+use crate::stdout;
+use crate::terminal::{self, say};
 
 /// A bench for services that fan out to flaky dependencies.
 ///
-/// Mock detectors that misbehave exactly as told, an orchestrator as the system under test, a
-/// load driver for unmodified k6 scripts, and suites that turn a run into a verdict.
+/// Mock detectors that misbehave as configured, an orchestrator as the system under test, a load
+/// driver for unmodified k6 scripts, and suites that turn a run into a verdict.
 #[derive(Debug, Parser)]
 #[command(name = "sparring", version, arg_required_else_help = true, after_help = EXAMPLES)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// Reads the process' arguments. A variable that is set to nothing counts as not set, as people
+    /// write `HEALTH_URL=` to switch one off.
+    pub fn read() -> Result<Self, clap::Error> {
+        let matches = without_empty_variables(Self::command()).try_get_matches()?;
+        Self::from_arg_matches(&matches)
+    }
+}
+
+/// The process' arguments behind a command, as clap found them: with where each value comes from.
+pub fn arguments_of(command: &str) -> Option<clap::ArgMatches> {
+    let matches = without_empty_variables(Cli::command())
+        .try_get_matches()
+        .ok()?;
+    matches.subcommand_matches(command).cloned()
+}
+
+/// What k6 reads stays as k6 reads it.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty =
+        |name: &OsStr| !name.to_string_lossy().starts_with("K6_") && environment::is_empty(name);
+    command
+        .mut_args(|argument| match argument.get_env() {
+            Some(name) if is_empty(name) => argument.env(clap::builder::Resettable::Reset),
+            _ => argument,
+        })
+        .mut_subcommands(without_empty_variables)
 }
 
 const EXAMPLES: &str = "\
@@ -32,11 +65,19 @@ Examples:
                                          make a running mock detector fail nine times in ten
   sparring run script.js --vus 50 --duration 30s
                                          run a k6 script
-  sparring check detectors.yaml          all faults of a fleet file at once
+  sparring check detectors.yaml          all errors of a fleet file at once
 
 Called by the name `k6`, the binary is the k6 command line.";
 
+const RUN_EXAMPLES: &str = "\
+Examples:
+  sparring run script.js --vus 50 --duration 30s
+  sparring run tests/k6/orchestration_load.js -e PERF_BASE_URL=http://127.0.0.1:9000
+  sparring run script.js --out csv=samples.csv --summary-export summary.json
+  sparring run --quiet --log-output none script.js";
+
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "one is made in a process")]
 pub enum Command {
     /// Run a suite and give a verdict
     Test(commands::test::Arguments),
@@ -50,56 +91,129 @@ pub enum Command {
     Fault(commands::fault::Arguments),
     /// Print what the mock detectors will do, before they do it
     Plan(commands::plan::Arguments),
-    /// Print a profile that shows what a running mock detector has shown
+    /// Print a profile that reproduces what a running mock detector did
     Record(commands::record::Arguments),
-    /// Break detectors of a running stack on purpose and judge how it takes that
+    /// Inject faults into the detectors of a running stack and judge how it copes
     Drill(commands::drill::Arguments),
-    /// Ask a service how it is, as a container's health check
+    Config(Box<commands::config::Arguments>),
+    /// Check the health of a service, such as for a container's health check
     Health(commands::health::Arguments),
-    /// Read a fleet file and report all its faults, each with its path and a hint
+    /// Check a fleet file or the file of a target system and report all errors, each with its path and a hint
     Check(commands::check::Arguments),
+    Analyze(commands::analyze::Arguments),
+    Changepoints(commands::changepoints::Arguments),
+    Report(commands::report::Arguments),
+    Compare(commands::compare::Arguments),
+    Baseline(commands::baseline::Arguments),
+    Verify(commands::verify::Arguments),
+    Merge(commands::merge::Arguments),
+    Collect(commands::collect::Arguments),
+    Explain(commands::explain::Arguments),
+    Init(commands::init::Arguments),
+    Doctor(commands::doctor::Arguments),
+    Completions(commands::completions::Arguments),
+    #[command(hide = true)]
+    Manual(commands::manual::Arguments),
+    /// Simulate whole systems, and print the truth that a correct analysis finds
+    Target(Box<commands::target::Arguments>),
     /// Run a k6 script
+    #[command(args_override_self = true, after_help = RUN_EXAMPLES)]
     Run(Box<commands::run::Arguments>),
 }
 
 impl Command {
-    pub fn execute(self) -> CommandResult {
+    pub fn execute(&self) -> CommandResult {
         match self {
-            Self::Test(arguments) => commands::test::execute(&arguments),
+            Self::Test(arguments) => commands::test::execute(arguments),
             Self::Up(arguments) => commands::up::execute(arguments),
-            Self::Mock(arguments) => commands::mock::execute(&arguments),
-            Self::Orchestrator(arguments) => commands::orchestrator::execute(&arguments),
-            Self::Fault(arguments) => commands::fault::execute(&arguments),
-            Self::Plan(arguments) => commands::plan::execute(&arguments),
-            Self::Record(arguments) => commands::record::execute(&arguments),
-            Self::Drill(arguments) => commands::drill::execute(&arguments),
-            Self::Health(arguments) => commands::health::execute(&arguments),
-            Self::Check(arguments) => commands::check::execute(&arguments),
-            Self::Run(arguments) => commands::run::execute(&arguments),
+            Self::Mock(arguments) => commands::mock::execute(arguments),
+            Self::Orchestrator(arguments) => commands::orchestrator::execute(arguments),
+            Self::Fault(arguments) => commands::fault::execute(arguments),
+            Self::Plan(arguments) => commands::plan::execute(arguments),
+            Self::Record(arguments) => commands::record::execute(arguments),
+            Self::Drill(arguments) => commands::drill::execute(arguments),
+            Self::Config(arguments) => commands::config::execute(arguments),
+            Self::Health(arguments) => commands::health::execute(arguments),
+            Self::Check(arguments) => commands::check::execute(arguments),
+            Self::Analyze(arguments) => commands::analyze::execute(arguments),
+            Self::Changepoints(arguments) => commands::changepoints::execute(arguments),
+            Self::Report(arguments) => commands::report::execute(arguments),
+            Self::Compare(arguments) => commands::compare::execute(arguments),
+            Self::Baseline(arguments) => commands::baseline::execute(arguments),
+            Self::Verify(arguments) => commands::verify::execute(arguments),
+            Self::Merge(arguments) => commands::merge::execute(arguments),
+            Self::Collect(arguments) => commands::collect::execute(arguments),
+            Self::Explain(arguments) => commands::explain::execute(arguments),
+            Self::Init(arguments) => commands::init::execute(arguments),
+            Self::Doctor(arguments) => commands::doctor::execute(arguments),
+            Self::Completions(arguments) => commands::completions::execute(arguments),
+            Self::Manual(arguments) => commands::manual::execute(arguments),
+            Self::Target(arguments) => commands::target::execute(arguments),
+            Self::Run(arguments) => commands::run::execute(arguments),
+        }
+    }
+
+    /// Whether it does its work whether or not somebody reads of it.
+    pub fn is_long_running(&self) -> bool {
+        match self {
+            Self::Test(_)
+            | Self::Up(_)
+            | Self::Mock(_)
+            | Self::Orchestrator(_)
+            | Self::Drill(_)
+            | Self::Collect(_)
+            | Self::Run(_) => true,
+            Self::Fault(_)
+            | Self::Plan(_)
+            | Self::Record(_)
+            | Self::Config(_)
+            | Self::Health(_)
+            | Self::Check(_)
+            | Self::Analyze(_)
+            | Self::Changepoints(_)
+            | Self::Report(_)
+            | Self::Compare(_)
+            | Self::Baseline(_)
+            | Self::Verify(_)
+            | Self::Merge(_)
+            | Self::Explain(_)
+            | Self::Init(_)
+            | Self::Doctor(_)
+            | Self::Completions(_)
+            | Self::Manual(_) => false,
+            Self::Target(arguments) => arguments.is_long_running(),
         }
     }
 }
 
+/// Whether the binary was called by the name `k6`.
+pub fn is_called_k6() -> bool {
+    let name = std::env::args_os().next().unwrap_or_default();
+    std::path::Path::new(&name)
+        .file_stem()
+        .is_some_and(|stem| stem == "k6")
+}
+
 /// The k6 command line, for the binary called by that name.
 #[derive(Debug, Parser)]
-#[command(name = "k6", version = K6_VERSION, about, arg_required_else_help = true)]
+#[command(name = "k6", version = K6_VERSION, about, arg_required_else_help = true, args_override_self = true)]
 pub struct K6 {
     #[command(subcommand)]
-    command: K6Command,
+    pub command: K6Command,
 }
 
 /// What people who look at the version are told: whose surface this is.
 const K6_VERSION: &str = concat!("v2.2.0 (sparring ", env!("CARGO_PKG_VERSION"), ")");
 
 #[derive(Debug, Subcommand)]
-enum K6Command {
+pub enum K6Command {
     /// Run a script
     Run(Box<commands::run::Arguments>),
-    /// Write an archive of a script, all that it reads, and its options
+    /// Write an archive of a script, all files that it reads, and its options
     Archive(Box<driver::ArchiveArgs>),
     /// Print the options of a script as JSON
     Inspect(Box<driver::InspectArgs>),
-    /// Write a script to begin with
+    /// Write a script to start from
     New(Box<driver::NewArgs>),
     #[command(flatten)]
     Remote(driver::Remote),
@@ -111,38 +225,72 @@ enum K6Command {
     },
 }
 
-impl K6 {
-    pub fn execute(self) -> CommandResult {
-        let exit = match self.command {
-            K6Command::Run(arguments) => return commands::run::execute(&arguments),
-            K6Command::Archive(arguments) => driver::archive(&arguments),
-            K6Command::Inspect(arguments) => driver::inspect(&arguments),
-            K6Command::New(arguments) => driver::new_script(&arguments),
-            K6Command::Remote(remote) => remote.execute(),
-            K6Command::Version { json } => {
-                print_version(json);
+impl K6Command {
+    pub fn execute(&self) -> CommandResult {
+        let exit = match self {
+            Self::Run(arguments) => return commands::run::execute(arguments),
+            Self::Archive(arguments) => driver::archive(arguments, &surroundings()),
+            Self::Inspect(arguments) => driver::inspect(arguments, &surroundings()),
+            Self::New(arguments) => driver::new_script(arguments, &surroundings()),
+            Self::Remote(remote) => remote.execute(&surroundings()),
+            Self::Version { json } => {
+                print_version(*json);
                 Exit::Success
             }
         };
         Ok(ExitCode::from(exit.code()))
     }
 
+    /// Whether it does its work whether or not somebody reads of it.
+    pub fn is_long_running(&self) -> bool {
+        matches!(self, Self::Run(_))
+    }
+}
+
+impl K6 {
     /// Reads the process' arguments; as in k6 a wrong one is exit code 255.
     pub fn read() -> Result<Self, ExitCode> {
-        Self::try_parse().map_err(|error| {
+        let words = command_first(std::env::args_os().collect());
+        Self::try_parse_from(words).map_err(|error| {
             if std::env::args_os().len() < 2 {
                 // Nothing was asked for: that is a question for help.
-                print!("{error}");
-                return ExitCode::SUCCESS;
+                stdout::print(&error.to_string());
+                return terminal::printed(ExitCode::SUCCESS);
             }
-            drop(error.print());
-            if error.use_stderr() {
-                ExitCode::from(u8::MAX)
-            } else {
-                ExitCode::SUCCESS
+            match terminal::usage(&error) {
+                _ if error.use_stderr() => ExitCode::from(u8::MAX),
+                code => code,
             }
         })
     }
+}
+
+/// Flags of the process that k6 takes before its command, too, and that have a value of their own.
+const VALUED: [&str; 7] = [
+    "-a",
+    "--address",
+    "-c",
+    "--config",
+    "--log-format",
+    "--log-output",
+    "--console-output",
+];
+
+/// The command before the flags that k6 takes in front of it: `k6 --quiet run x.js` as `k6 run --quiet x.js`.
+fn command_first(mut words: Vec<OsString>) -> Vec<OsString> {
+    let mut at = 1;
+    while let Some(word) = words.get(at).filter(|word| is_flag(word)) {
+        at += 1 + usize::from(VALUED.iter().any(|valued| word == valued));
+    }
+    // What stands alone, as `--help`, is k6's own.
+    if at > 1 && at < words.len() {
+        words[1..=at].rotate_right(1);
+    }
+    words
+}
+
+fn is_flag(word: &OsStr) -> bool {
+    word.to_string_lossy().starts_with('-')
 }
 
 fn print_version(as_json: bool) {
@@ -155,19 +303,19 @@ fn print_version(as_json: bool) {
             "go_version": "none",
             "version": format!("v{}", driver::K6_VERSION),
         });
-        println!("{version}");
+        say!("{version}");
     } else {
-        println!("k6 {K6_VERSION}");
+        say!("k6 {K6_VERSION}");
     }
 }
 
 /// Where the fleet is described; shared by all commands that need it.
 #[derive(Debug, Clone, Args)]
 pub struct FleetArguments {
-    /// The fleet file [default: detectors.yaml when it exists, else the built-in fleet]
+    /// The fleet file [default: detectors.yaml if it exists, otherwise the built-in fleet]
     #[arg(long, short = 'c', value_name = "FILE", env = "SPARRING_CONFIG")]
     config: Option<PathBuf>,
-    /// More log lines: -v for info, -vv for debug; LOG_LEVEL does the same
+    /// Log more: -v for info, -vv for debug; LOG_LEVEL works too
     #[arg(long, short = 'v', action = clap::ArgAction::Count)]
     verbose: u8,
     /// Log lines as JSON
@@ -186,8 +334,14 @@ impl FleetArguments {
         fleet::load(self.config.as_deref(), overrides)
     }
 
+    /// The file that was named.
+    pub fn config(&self) -> Option<&std::path::Path> {
+        self.config.as_deref()
+    }
+
     /// Logs to stderr, at `level` unless more was asked for.
     pub fn init_logging(&self, level: &str) {
+        let chosen = environment::log_level();
         let level = match self.verbose {
             0 => level,
             1 => "info",
@@ -198,7 +352,11 @@ impl FleetArguments {
         } else {
             logging::Format::Text
         };
-        logging::init(format, level, terminal::stderr_takes_colour());
+        logging::init(
+            format,
+            logging::filter(chosen.as_deref(), level),
+            terminal::stderr_takes_colour(),
+        );
     }
 
     /// A runtime with as many threads as the fleet's service wants.
@@ -208,5 +366,97 @@ impl FleetArguments {
             builder.worker_threads(fleet.service.workers);
         }
         builder.enable_all().build()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_before_the_command_go_behind_it() {
+        let check = |given: &str, expected: &str| {
+            let words = given.split(' ').map(OsString::from).collect();
+            let words = command_first(words);
+            let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+            assert_eq!(words.join(" "), expected, "{given}");
+        };
+        check("k6 run --quiet x.js", "k6 run --quiet x.js");
+        check("k6 --quiet run x.js", "k6 run --quiet x.js");
+        check(
+            "k6 -a h:1 --log-output=none -v run -u 1 x.js",
+            "k6 run -a h:1 --log-output=none -v -u 1 x.js",
+        );
+        check("k6 --version", "k6 --version");
+        check("k6", "k6");
+        check("k6 -c", "k6 -c");
+    }
+
+    /// The arguments of a line of examples: without what stands before `sparring`, a redirection, and
+    /// the description behind two spaces.
+    fn words(line: &str) -> Option<Vec<&str>> {
+        let line = line.trim();
+        let is_command = line.starts_with("sparring ") || line.contains("| sparring ");
+        let begin = line.find("sparring ").filter(|_| is_command)?;
+        let command = line[begin..].split("  ").next()?;
+        let command = command.split(['>', '|', ';']).next()?;
+        Some(command.split_whitespace().collect())
+    }
+
+    fn examples_of(command: &clap::Command, path: &str, parsed: &mut usize) {
+        let shown = command.get_after_help().map(ToString::to_string);
+        for line in shown.iter().flat_map(|text| text.lines()) {
+            let Some(words) = words(line) else { continue };
+            *parsed += 1;
+            if let Err(error) = Cli::try_parse_from(&words) {
+                panic!("{path}: {line}: {error}");
+            }
+        }
+        for inner in command.get_subcommands() {
+            examples_of(inner, &format!("{path} {}", inner.get_name()), parsed);
+        }
+    }
+
+    #[test]
+    fn every_command_has_examples_and_each_of_them_parses() {
+        let command = Cli::command();
+        let without = |command: &&clap::Command| {
+            let help = command.get_after_help().map(ToString::to_string);
+            !help.is_some_and(|help| help.contains("Examples:\n"))
+        };
+        let without: Vec<&str> = command
+            .get_subcommands()
+            .filter(without)
+            .map(clap::Command::get_name)
+            .collect();
+        assert!(without.is_empty(), "no examples: {without:?}");
+        let mut parsed = 0;
+        examples_of(&command, "sparring", &mut parsed);
+        assert!(parsed > 60, "{parsed}");
+    }
+
+    #[test]
+    fn test_lists_its_exit_codes() {
+        let command = Cli::command();
+        let test = command.find_subcommand("test").expect("there is one");
+        let help = test
+            .get_after_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        for code in [0, 1, 2, 3, 4, 5, 99, 104, 105, 107] {
+            assert!(help.contains(&format!("{code:>5}  ")), "{code}: {help}");
+        }
+    }
+
+    #[test]
+    fn of_a_flag_given_twice_the_last_one_counts() {
+        let words = "k6 run --quiet --quiet=false --vus 1 --vus 2 -e A=1 -e B=2 x.js";
+        let read = K6::try_parse_from(words.split(' ')).expect("k6 takes it");
+        let K6Command::Run(arguments) = read.command else {
+            panic!("it is run");
+        };
+        assert_eq!(arguments.load.vus, Some(2));
+        assert!(!arguments.process.quiet);
+        assert_eq!(arguments.script_flags.environment.len(), 2);
     }
 }

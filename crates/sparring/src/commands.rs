@@ -3,17 +3,32 @@
 use std::error::Error;
 use std::process::ExitCode;
 
+pub mod analyze;
+pub mod baseline;
+pub mod changepoints;
 pub mod check;
+pub mod collect;
+pub mod compare;
+pub mod completions;
+pub mod config;
+pub mod doctor;
 pub mod drill;
+pub mod explain;
 pub mod fault;
 pub mod health;
+pub mod init;
+pub mod manual;
+pub mod merge;
 pub mod mock;
 pub mod orchestrator;
 pub mod plan;
 pub mod record;
+pub mod report;
 pub mod run;
+pub mod target;
 pub mod test;
 pub mod up;
+pub mod verify;
 
 /// How a command ends: with the process' exit code, or with what stopped it.
 pub type CommandResult = Result<ExitCode, Box<dyn Error + Send + Sync>>;

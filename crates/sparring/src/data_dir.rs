@@ -8,6 +8,8 @@ use fleet::Fleet;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::environment;
+
 /// Where state lives; shared by all commands that run an orchestrator.
 #[derive(Debug, Clone, Default, Args)]
 pub struct StateArguments {
@@ -33,23 +35,46 @@ impl StateArguments {
     }
 }
 
+/// The folder for jobs cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the folder {} for jobs and idempotency keys cannot be made; name another one with --data-dir", folder.display())]
+pub struct DataDirError {
+    folder: PathBuf,
+    source: io::Error,
+}
+
+fn make(folder: &Path) -> Result<(), DataDirError> {
+    std::fs::create_dir_all(folder).map_err(|source| DataDirError {
+        folder: folder.to_owned(),
+        source,
+    })
+}
+
 /// Sets `fleet`'s job store: in `given`, else where the file says, else in a folder for `port`,
 /// which is temporary for port 0 and removed with the returned value.
 ///
 /// # Errors
 /// The folder cannot be made. Without a choice of the user's that is no error: then there are no
 /// asynchronous jobs, and a warning says so.
-pub fn settle(fleet: &mut Fleet, given: Option<&Path>, port: u16) -> io::Result<Option<TempDir>> {
+pub fn settle(
+    fleet: &mut Fleet,
+    given: Option<&Path>,
+    port: u16,
+) -> Result<Option<TempDir>, DataDirError> {
     let store = &mut fleet.orchestration.job_store;
     if let Some(folder) = given {
-        std::fs::create_dir_all(folder)?;
+        make(folder)?;
         *store = Some(folder.join("jobs.redb"));
     } else if let Some(path) = store {
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
+            make(folder)?;
         }
     } else if port == 0 {
-        let folder = tempfile::Builder::new().prefix("sparring-").tempdir()?;
+        let made = tempfile::Builder::new().prefix("sparring-").tempdir();
+        let folder = made.map_err(|source| DataDirError {
+            folder: std::env::temp_dir(),
+            source,
+        })?;
         *store = Some(folder.path().join("jobs.redb"));
         return Ok(Some(folder));
     } else {
@@ -65,10 +90,7 @@ pub fn settle(fleet: &mut Fleet, given: Option<&Path>, port: u16) -> io::Result<
 
 /// The folder of an orchestrator at this port, as the XDG base directories have it.
 fn usual(port: u16) -> io::Result<PathBuf> {
-    let absolute = |name| {
-        let path = std::env::var_os(name).map(PathBuf::from);
-        path.filter(|path| path.is_absolute())
-    };
+    let absolute = |name| environment::path(name).filter(|path| path.is_absolute());
     let state = absolute("XDG_STATE_HOME")
         .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
         .ok_or_else(|| io::Error::other("neither XDG_STATE_HOME nor HOME is set"))?;
@@ -85,6 +107,22 @@ mod tests {
         let temporary = settle(fleet, given, 0).expect("the folder is writable");
         let store = fleet.orchestration.job_store.clone();
         (temporary, store.expect("there is always one"))
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_is_named_with_a_hint() {
+        let mut fleet = fleet::load(None, &[]).expect("the built-in fleet is valid");
+        let error = settle(&mut fleet, Some(Path::new("/dev/null")), 0).expect_err("a device");
+        let text = error.to_string();
+        assert!(
+            text.contains("/dev/null") && text.contains("--data-dir"),
+            "{text}"
+        );
+        fleet.orchestration.job_store = Some("/dev/null/jobs.redb".into());
+        let error = settle(&mut fleet, None, 0)
+            .expect_err("a device")
+            .to_string();
+        assert!(error.contains("/dev/null"), "{error}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use live_config::strict;
 use serde_json::{Value, json};
 
 /// A time such as `250ms`, `1.5s`, `2m`; a bare number is milliseconds.
@@ -16,19 +17,30 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         "s" => 1.0,
         "m" => 60.0,
         "h" => 3_600.0,
-        _ => return Err(format!("`{unit}` is no unit; use us, ms, s, m or h")),
+        _ => return Err(format!("`{unit}` is not a unit; use us, ms, s, m or h")),
     };
     let number: f64 = number
         .trim()
         .parse()
-        .map_err(|_| format!("`{text}` is no time"))?;
+        .map_err(|_| format!("`{text}` is not a time"))?;
     Duration::try_from_secs_f64(number * seconds).map_err(|_| format!("`{text}` is out of range"))
+}
+
+/// A time that is not nothing: for how long a change holds.
+pub fn lasting(text: &str) -> Result<Duration, String> {
+    let time = duration(text)?;
+    if time < Duration::from_millis(1) {
+        return Err(format!(
+            "`{text}` is over before it begins; use at least 1ms"
+        ));
+    }
+    Ok(time)
 }
 
 /// A latency: a time, a range, or a distribution as JSON.
 pub fn latency(text: &str) -> Result<Value, String> {
     if text.trim_start().starts_with('{') {
-        return serde_json::from_str(text).map_err(|error| error.to_string());
+        return strict::read(text.as_bytes()).map_err(|error| error.to_string());
     }
     let ms = |text: &str| Ok::<_, String>(duration(text)?.as_secs_f64() * 1e3);
     match text.split_once("..") {
@@ -42,12 +54,12 @@ pub fn kind(text: &str) -> Result<Value, String> {
     if let Some(code) = text.strip_prefix("status:") {
         let code: u16 = code
             .parse()
-            .map_err(|_| format!("`{code}` is no status code"))?;
+            .map_err(|_| format!("`{code}` is not a status code"))?;
         return Ok(json!({ "status": { "code": code } }));
     }
     match mock_detectors::failure_of(text) {
         Ok(Some(failure)) => serde_json::to_value(failure).map_err(|error| error.to_string()),
-        Ok(None) => Err("none is no failure; use --failure-rate 0".to_owned()),
+        Ok(None) => Err("none is not a failure; use --failure-rate 0".to_owned()),
         Err(error) => Err(error.to_string()),
     }
 }
@@ -69,6 +81,22 @@ mod tests {
         for text in ["", "s", "3 parsecs", "-1s", "1e99h"] {
             assert!(duration(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_change_lasts_at_least_a_millisecond() {
+        for text in ["0", "0s", "0.5us", "0.9ms", "-1s"] {
+            assert!(lasting(text).is_err(), "{text}");
+        }
+        assert_eq!(lasting("1ms"), Ok(Duration::from_millis(1)));
+    }
+
+    #[test]
+    fn json_that_says_a_thing_twice_is_refused() {
+        let twice = r#"{"constant": {"ms": 1, "ms": 2}}"#;
+        assert!(latency(twice).is_err_and(|error| error.contains("constant.ms stands twice")));
+        let twice = r#"{"status": {"code": 500, "code": 503}}"#;
+        assert!(kind(twice).is_err());
     }
 
     #[test]

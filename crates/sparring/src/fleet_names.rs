@@ -2,11 +2,13 @@
 
 use fleet::{Detector, Fleet};
 
+use crate::terminal::Usage;
+
 /// The detector of this name or alias.
 ///
 /// # Errors
 /// There is none; the message names the nearest, or all.
-pub fn find<'a>(fleet: &'a Fleet, wanted: &str) -> Result<(&'a str, &'a Detector), String> {
+pub fn find<'a>(fleet: &'a Fleet, wanted: &str) -> Result<(&'a str, &'a Detector), Usage> {
     let called = |(name, detector): &(&String, &Detector)| {
         name.as_str() == wanted || detector.aliases.iter().any(|alias| alias == wanted)
     };
@@ -20,13 +22,13 @@ pub fn find<'a>(fleet: &'a Fleet, wanted: &str) -> Result<(&'a str, &'a Detector
             std::iter::once(name.as_str()).chain(detector.aliases.iter().map(String::as_str))
         })
         .collect();
-    match fleet::read::nearest(wanted, known.iter().copied()) {
-        Some(near) => Err(format!(
+    match live_config::read::nearest(wanted, known.iter().copied()) {
+        Some(near) => Err(Usage(format!(
             "there is no detector `{wanted}`; did you mean `{near}`?"
-        )),
-        None => Err(format!(
+        ))),
+        None => Err(Usage(format!(
             "there is no detector `{wanted}`; known: {}",
             known.join(", ")
-        )),
+        ))),
     }
 }

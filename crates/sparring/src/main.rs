@@ -1,47 +1,60 @@
 //! The `sparring` binary: parse, match, run, exit code.
 
-#![expect(clippy::print_stdout, reason = "the binary is what talks to people")]
+#![deny(
+    clippy::print_stderr,
+    reason = "it panics when the reader has left; see `terminal`"
+)]
 
 mod admin_target;
+mod baselines;
 mod cli;
 mod client;
+mod columns;
 mod commands;
 mod data_dir;
-mod driver;
+mod environment;
 mod fault_text;
 mod fleet_names;
+mod limits;
 mod metrics_text;
+mod process;
+mod profile;
+mod reach;
+mod run_folder;
 mod signals;
 mod stack;
 mod status;
+mod stdout;
+mod table;
 mod terminal;
 
-use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 use service_runtime::allocator::BySize;
 
 #[global_allocator]
 static ALLOCATOR: BySize = BySize;
 
 fn main() -> ExitCode {
-    // `source <(COMPLETE=bash sparring)` completes commands, flags and detectors' names.
+    // `sparring completions bash` prints the script that asks for candidates here.
     clap_complete::CompleteEnv::with_factory(cli::Cli::command).complete();
-    let result = if is_called_k6() {
+    limits::raise_descriptors();
+    let (result, is_long_running) = if cli::is_called_k6() {
         match cli::K6::read() {
-            Ok(command) => command.execute(),
+            Ok(k6) => (k6.command.execute(), k6.command.is_long_running()),
             Err(code) => return code,
         }
     } else {
-        cli::Cli::parse().command.execute()
+        match cli::Cli::read() {
+            Ok(cli) => (cli.command.execute(), cli.command.is_long_running()),
+            Err(said) => return terminal::usage(&said),
+        }
     };
-    result.unwrap_or_else(|failure| terminal::report(failure.as_ref()))
-}
-
-fn is_called_k6() -> bool {
-    let name = std::env::args_os().next().unwrap_or_default();
-    Path::new(&name)
-        .file_stem()
-        .is_some_and(|stem| stem == "k6")
+    match result {
+        // They have done what they were asked for, whoever was there to read of it.
+        Ok(code) if is_long_running => code,
+        Ok(code) => terminal::printed(code),
+        Err(failure) => terminal::report(failure.as_ref()),
+    }
 }

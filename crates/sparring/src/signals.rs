@@ -3,15 +3,46 @@
 use std::sync::Arc;
 
 use service_runtime::Shutdown;
+use suite::drill::Ending;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
-/// Exit code of a process that a second signal ended: 128 + SIGINT.
+use crate::terminal::complain;
+
+/// Exit code of a process that a signal ended at once: 128 + SIGINT.
 const FORCED: i32 = 130;
 
-/// Cancels `shutdown` at the first signal and ends the process at the second. The task lives as
-/// long as the runtime.
+/// Cancels `shutdown` at the first signal and ends the process at the second.
 pub fn on_interrupt(shutdown: Shutdown) {
+    let mut asked = false;
+    at_each(move || {
+        if asked {
+            #[expect(clippy::exit, reason = "a second signal means at once")]
+            std::process::exit(FORCED);
+        }
+        asked = true;
+        shutdown.cancel();
+    });
+}
+
+/// Ctrl-C and SIGTERM of a run: the first ends it cleanly, the second waits for nothing more, and what was measured
+/// is written all the same; the third ends the process at once.
+pub fn on_interrupts(ending: Ending) {
+    at_each(move || {
+        if ending.hurry.is_cancelled() {
+            #[expect(clippy::exit, reason = "a third signal means at once")]
+            std::process::exit(FORCED);
+        }
+        if ending.asked.is_cancelled() {
+            complain!("a second signal: nothing is waited for; a third ends this at once");
+            ending.hurry.cancel();
+        }
+        ending.asked.cancel();
+    });
+}
+
+/// Calls `act` at each Ctrl-C and SIGTERM, as long as the runtime lives.
+fn at_each(mut act: impl FnMut() + Send + 'static) {
     tokio::spawn(async move {
         let signals = (
             signal(SignalKind::interrupt()),
@@ -21,20 +52,42 @@ pub fn on_interrupt(shutdown: Shutdown) {
             tracing::warn!("signals cannot be received; only SIGKILL will end this");
             return;
         };
-        let mut asked = false;
         loop {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
-            if asked {
-                #[expect(clippy::exit, reason = "a second signal means at once")]
-                std::process::exit(FORCED);
-            }
-            asked = true;
-            shutdown.cancel();
+            act();
         }
     });
+}
+
+/// Whatever asks a process to end begins a drill's end: Ctrl-C, SIGTERM, SIGQUIT, and the SIGHUP of
+/// a terminal that closes. Everything that follows makes it hurry; it is never ended at once, which
+/// would leave faults in force. The task lives as long as the runtime.
+pub fn on_any_end(ending: Ending) {
+    let kinds = [
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::quit(),
+        SignalKind::hangup(),
+    ];
+    for kind in kinds {
+        // Before the task runs: a signal may come at once.
+        let Ok(mut signals) = signal(kind) else {
+            tracing::warn!(?kind, "this signal cannot be received");
+            continue;
+        };
+        let ending = ending.clone();
+        tokio::spawn(async move {
+            while signals.recv().await.is_some() {
+                if ending.asked.is_cancelled() {
+                    ending.hurry.cancel();
+                }
+                ending.asked.cancel();
+            }
+        });
+    }
 }
 
 /// Asks for new settings at every SIGHUP. The task lives as long as the runtime.

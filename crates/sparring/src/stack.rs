@@ -33,8 +33,8 @@ pub enum StartError {
     Elsewhere { detector: String, host: String },
     #[error("the address of a listener is unknown")]
     Address(#[source] io::Error),
-    #[error("the folder for jobs cannot be made; use --data-dir")]
-    DataDir(#[source] io::Error),
+    #[error(transparent)]
+    DataDir(#[from] data_dir::DataDirError),
     #[error("the fleet does not suit the orchestrator")]
     Orchestrator(#[from] orchestrator::ConfigError),
 }
@@ -82,8 +82,7 @@ impl Stack {
             Ports::Declared => fleet.service.port,
             Ports::Free => 0,
         };
-        let temporary =
-            data_dir::settle(&mut fleet, data_dir, port).map_err(StartError::DataDir)?;
+        let temporary = data_dir::settle(&mut fleet, data_dir, port)?;
         let config = orchestrator::Config::try_from(&fleet)?;
         let mut stack = Self {
             orchestrator,
@@ -107,6 +106,15 @@ impl Stack {
             .servers
             .spawn(async move { ("the orchestrator".to_owned(), server.await) });
         Ok(stack)
+    }
+
+    /// Runs one more server, which ends with the stack.
+    pub fn serve<F>(&mut self, name: String, server: impl FnOnce(Shutdown) -> F)
+    where
+        F: Future<Output = io::Result<()>> + Send + 'static,
+    {
+        let server = server(self.shutdown.clone());
+        self.servers.spawn(async move { (name, server.await) });
     }
 
     /// Where the orchestrator answers, as a URL without a path.
@@ -138,6 +146,26 @@ impl Stack {
     }
 }
 
+/// The ports that a stack of this fleet could not take now; those of detectors elsewhere are not asked for.
+pub async fn taken(fleet: &Fleet) -> Vec<service_runtime::BindError> {
+    let front = SocketAddr::new(fleet.service.host, fleet.service.port);
+    let mut wanted = vec![("the orchestrator", front)];
+    for (name, detector) in &fleet.detectors {
+        let (host, port) = detector.authority().unwrap_or_default();
+        let ip = local_ip(name, &host);
+        wanted.extend(ip.ok().map(|ip| (name.as_str(), SocketAddr::new(ip, port))));
+    }
+    // Held until all are asked for: two servers on one port are found, too.
+    let (mut held, mut taken) = (Vec::new(), Vec::new());
+    for (name, address) in wanted {
+        match bind(address, name).await {
+            Ok(listener) => held.push(listener),
+            Err(error) => taken.push(error),
+        }
+    }
+    taken
+}
+
 /// The fleet file as it is now, with the ports that the mocks took when they started.
 fn source(started: &Fleet, asked: Arc<Notify>) -> Reload {
     let started = started.clone();
@@ -148,7 +176,7 @@ fn source(started: &Fleet, asked: Arc<Notify>) -> Reload {
             let Some(path) = started.path.as_deref() else {
                 return Ok(orchestrator::Config::try_from(&started)?);
             };
-            let mut fleet = fleet::load(Some(path), &[])?;
+            let mut fleet = fleet::load_again(path, &[])?;
             for (name, detector) in &mut fleet.detectors {
                 if let Some(running) = started.detectors.get(name) {
                     detector.endpoint.clone_from(&running.endpoint);

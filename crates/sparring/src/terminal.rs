@@ -1,21 +1,120 @@
-//! What people see: errors with their causes, colours only where they help.
+//! What people see: lines, errors with their causes, colours only where they help.
 
 use std::error::Error;
-use std::io::IsTerminal;
+use std::fmt;
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 
-/// Prints `failure` and its causes to stderr. The exit code is 1.
+use crate::{environment, stdout};
+
+/// Exit code of a command whose reader left before it had read everything: 128 + SIGPIPE, as the
+/// shell shows it for programs that the signal ends.
+const READER_GONE: u8 = 141;
+
+/// Exit code of a command line that cannot be understood.
+const USAGE: u8 = 2;
+
+/// A command line that names what nothing has, or that asks for nothing: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
+
+/// Prints a line to the standard output, as `println!` does, but never panics.
+macro_rules! say {
+    ($($text:tt)*) => { $crate::terminal::line(format_args!($($text)*)) };
+}
+
+/// Prints a line to the standard error, as `eprintln!` does, but never panics.
+macro_rules! complain {
+    ($($text:tt)*) => { $crate::terminal::error_line(format_args!($($text)*)) };
+}
+
+pub(crate) use {complain, say};
+
+pub fn line(text: fmt::Arguments<'_>) {
+    stdout::print(&format!("{text}\n"));
+}
+
+/// Nobody can be told when the standard error is gone.
+pub fn error_line(text: fmt::Arguments<'_>) {
+    drop(writeln!(io::stderr(), "{text}"));
+}
+
+/// Prints `failure` and its causes to stderr. The exit code is 1, and 2 for [`Usage`].
 pub fn report(failure: &(dyn Error + 'static)) -> ExitCode {
-    eprintln!("error: {failure}");
+    complain!("error: {failure}");
     let mut cause = failure.source();
     while let Some(error) = cause {
-        eprintln!("  caused by: {error}");
+        complain!("  caused by: {error}");
         cause = error.source();
+    }
+    if failure.is::<Usage>() {
+        return ExitCode::from(USAGE);
     }
     ExitCode::FAILURE
 }
 
+/// The exit code of a command whose purpose was to print, given its own: not all of it may have
+/// been printed.
+pub fn printed(code: ExitCode) -> ExitCode {
+    match stdout::failure() {
+        None => code,
+        Some(error) => unprinted(error),
+    }
+}
+
+fn unprinted(error: &io::Error) -> ExitCode {
+    if error.kind() == ErrorKind::BrokenPipe {
+        return ExitCode::from(READER_GONE);
+    }
+    complain!("error: the output cannot be written: {error}");
+    ExitCode::FAILURE
+}
+
+/// What the standard library says of a number that cannot be read, and what people are told.
+const NUMBERS: [(&str, &str); 6] = [
+    ("invalid digit found in string", "use a whole number"),
+    (
+        "cannot parse integer from empty string",
+        "use a whole number",
+    ),
+    (
+        "number too large to fit in target type",
+        "the number is too large",
+    ),
+    (
+        "number too small to fit in target type",
+        "the number is too small",
+    ),
+    ("invalid float literal", "use a number"),
+    ("cannot parse float from empty string", "use a number"),
+];
+
+/// Prints what clap says to a command line, help included.
+pub fn usage(said: &clap::Error) -> ExitCode {
+    let printed = match said.kind() {
+        clap::error::ErrorKind::ValueValidation => print_value_error(said),
+        _ => said.print(),
+    };
+    match printed {
+        Err(error) if !said.use_stderr() => unprinted(&error),
+        _ => ExitCode::from(u8::try_from(said.exit_code()).unwrap_or(u8::MAX)),
+    }
+}
+
+fn print_value_error(said: &clap::Error) -> io::Result<()> {
+    let styled = said.render();
+    let text = match stderr_takes_colour() {
+        true => styled.ansi().to_string(),
+        false => styled.to_string(),
+    };
+    let plain = NUMBERS
+        .iter()
+        .fold(text, |text, (said, told)| text.replace(said, told));
+    write!(io::stderr(), "{plain}")
+}
+
 /// Whether stderr takes colours: it is a terminal, and nobody said `NO_COLOR`.
 pub fn stderr_takes_colour() -> bool {
-    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+    std::io::stderr().is_terminal() && !environment::is_set("NO_COLOR")
 }

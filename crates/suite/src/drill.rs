@@ -2,23 +2,31 @@
 //!
 //! A drill says what is normal, what is broken and for how long, and what has to hold meanwhile
 //! and afterwards. Nothing is injected into a system that is not steady to begin with, and what
-//! was injected is taken back however the drill ends.
+//! was injected is taken back however the drill ends: faults are overlays of the mocks' profiles,
+//! which go by themselves when nobody renews them.
 
+mod check;
 mod conduct;
 mod control;
+mod driver;
+mod error;
+mod injector;
+mod journal;
 mod judge;
 mod observe;
+mod watch;
 
-pub use conduct::{ConductError, Stage, conduct};
+pub use conduct::{Conducted, Ending, conduct};
 pub use control::Target;
+pub use error::ConductError;
 pub use judge::{Outcome, Verdict};
-pub use observe::{BreakerSeen, Observations, Probe};
+pub use observe::{BreakerSeen, Event, Observations, Probe, Stage};
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use fleet::Fault as FileFault;
 use indexmap::IndexMap;
+use live_config::{ConfigError as FileFault, read};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -181,9 +189,9 @@ pub enum ReadError {
         #[source]
         source: std::io::Error,
     },
-    #[error("{} is no valid YAML: {message}", path.display())]
+    #[error("{} is not valid YAML: {message}", path.display())]
     Syntax { path: PathBuf, message: String },
-    #[error("{} is no drill:{}", path.display(), list(faults))]
+    #[error("{} is not a sound drill:{}", path.display(), list(faults))]
     Faults {
         path: PathBuf,
         faults: Vec<FileFault>,
@@ -198,21 +206,26 @@ impl Drill {
     /// Reads a drill's file.
     ///
     /// # Errors
-    /// It cannot be read, is no YAML, or has faults: all of them are in the error.
+    /// It cannot be read, is not YAML, has faults, or would inject or measure nothing: all faults are
+    /// in the error.
     pub fn read(path: &Path) -> Result<Self, ReadError> {
         let text = std::fs::read_to_string(path).map_err(|source| ReadError::Unreadable {
             path: path.to_owned(),
             source,
         })?;
-        let value: Value = serde_saphyr::from_str(&text).map_err(|error| ReadError::Syntax {
+        let value: Value = read::yaml(&text).map_err(|error| ReadError::Syntax {
             path: path.to_owned(),
             message: error.to_string(),
         })?;
-        let mut drill: Self =
-            fleet::read::from_value(value).map_err(|faults| ReadError::Faults {
-                path: path.to_owned(),
-                faults,
-            })?;
+        let mut drill: Self = read::from_value(value).map_err(|faults| ReadError::Faults {
+            path: path.to_owned(),
+            faults,
+        })?;
+        let faults = check::check(&drill);
+        if !faults.is_empty() {
+            let path = path.to_owned();
+            return Err(ReadError::Faults { path, faults });
+        }
         if let (Some(load), Some(folder)) = (&mut drill.load, path.parent()) {
             load.script = folder.join(&load.script);
         }

@@ -1,8 +1,17 @@
 //! Turns what a run measured into a verdict that people read and a report that programs read.
 
+pub mod builtin;
+mod child;
 pub mod drill;
+pub mod file;
+pub mod judge;
+pub mod plan;
+pub mod preflight;
 pub mod report;
+pub mod request;
+pub mod run;
+mod scripts;
 pub mod verdict;
 
 pub use report::{Report, WriteError};
-pub use verdict::Verdict;
+pub use verdict::{Measured, Verdict};

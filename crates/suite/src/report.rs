@@ -31,9 +31,18 @@ pub struct Summary {
     pub duration_seconds: f64,
 }
 
-/// The report cannot be written.
+/// What each driver measured in a test.
+#[derive(Debug, Clone, Default)]
+pub struct Results {
+    /// The summary data behind the verdict.
+    pub k6: Value,
+    /// Locust's own figures, with `--with-locust`.
+    pub locust: Option<Value>,
+}
+
+/// A report or a journal cannot be written.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write the report to {}", path.display())]
+#[error("cannot write to {}", path.display())]
 pub struct WriteError {
     pub path: PathBuf,
     #[source]
@@ -57,8 +66,8 @@ impl Report {
         }
     }
 
-    /// Adds a test that the load driver ran: its verdict and the summary data behind it.
-    pub fn add(&mut self, name: &str, verdict: &Verdict, data: Value, took: Duration) {
+    /// Adds a test that the load driver ran: its verdict and what was measured.
+    pub fn add(&mut self, name: &str, verdict: &Verdict, measured: Results, took: Duration) {
         let thresholds: Vec<Value> = verdict
             .thresholds
             .iter()
@@ -68,6 +77,7 @@ impl Report {
                     "threshold": threshold.expression,
                     "measured": threshold.measured,
                     "ok": threshold.held,
+                    "has_data": threshold.has_data,
                 })
             })
             .collect();
@@ -77,8 +87,8 @@ impl Report {
             "duration_seconds": took.as_secs_f64(),
             "thresholds": thresholds,
             "spoilt_by": verdict.spoilt_by,
-            "k6_result": data,
-            "locust_result": null,
+            "k6_result": measured.k6,
+            "locust_result": measured.locust,
         });
         self.results.insert(name.to_owned(), result);
         let summary = &mut self.summary;
@@ -132,10 +142,13 @@ mod tests {
         report.add(
             "smoke",
             &good,
-            json!({"metrics": {}}),
+            Results {
+                k6: json!({"metrics": {}}),
+                locust: Some(json!({"status": "success"})),
+            },
             Duration::from_secs(2),
         );
-        report.add("load", &bad, Value::Null, Duration::from_secs(3));
+        report.add("load", &bad, Results::default(), Duration::from_secs(3));
 
         let path = report
             .write(&folder.path().join("new"), moment())
@@ -153,6 +166,11 @@ mod tests {
         );
         assert_eq!(value["timestamp"], "2026-01-02T03:04:05Z");
         assert_eq!(value["results"]["smoke"]["status"], "success");
+        assert_eq!(
+            value["results"]["smoke"]["locust_result"]["status"],
+            "success"
+        );
+        assert_eq!(value["results"]["load"]["locust_result"], Value::Null);
         assert_eq!(value["results"]["load"]["spoilt_by"][0], "stopped");
     }
 

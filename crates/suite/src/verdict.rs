@@ -4,6 +4,15 @@ use std::fmt;
 
 use serde_json::Value;
 
+/// What a run measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Measured<'a> {
+    /// The data that `handleSummary` gets.
+    pub data: &'a Value,
+    /// Metrics in it that have no sample.
+    pub without_samples: &'a [String],
+}
+
 /// The judgement of one run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
@@ -21,18 +30,44 @@ pub struct Threshold {
     pub expression: String,
     /// The aggregate that the expression names, in the metric's own unit, when it is known.
     pub measured: Option<f64>,
+    /// Whether something was measured. The driver compares zero with the bound where nothing was.
+    pub has_data: bool,
     pub held: bool,
 }
 
 impl Verdict {
-    /// Reads `metrics.<name>.thresholds.<expression>.ok` of the summary data.
-    pub fn from_summary(data: &Value, spoilt_by: Vec<String>) -> Self {
-        let metrics = data.get("metrics").and_then(Value::as_object);
-        let thresholds = metrics
+    /// Reads `metrics.<name>.thresholds.<expression>.ok` of the summary data. Nothing measured is
+    /// nothing proved: a run without an iteration, without a threshold, or with a threshold that had
+    /// nothing to judge is not trusted, whatever the comparison with zero said. A counter is an
+    /// exception: where iterations ended, never counted is 0.
+    pub fn new(measured: &Measured<'_>, mut spoilt_by: Vec<String>) -> Self {
+        let metrics = measured.data.get("metrics").and_then(Value::as_object);
+        let iterations = metrics
+            .and_then(|metrics| {
+                metrics
+                    .get("iterations")?
+                    .get("values")?
+                    .get("count")?
+                    .as_f64()
+            })
+            .unwrap_or_default();
+        let has_data = |name: &str, metric: &Value| {
+            !measured.without_samples.iter().any(|other| other == name)
+                || metric.get("type").and_then(Value::as_str) == Some("counter") && iterations > 0.0
+        };
+        let thresholds: Vec<Threshold> = metrics
             .into_iter()
             .flatten()
-            .flat_map(|(name, metric)| thresholds_of(name, metric))
+            .flat_map(|(name, metric)| thresholds_of(name, metric, has_data(name, metric)))
             .collect();
+        if iterations == 0.0 {
+            spoilt_by.push("no iteration came to its end".to_owned());
+        }
+        if thresholds.is_empty() {
+            spoilt_by.push("there is no threshold to judge by".to_owned());
+        }
+        let untried = thresholds.iter().filter(|threshold| !threshold.has_data);
+        spoilt_by.extend(untried.map(|t| format!("no data for {} {}", t.metric, t.expression)));
         Self {
             thresholds,
             spoilt_by,
@@ -45,7 +80,11 @@ impl Verdict {
     }
 }
 
-fn thresholds_of<'a>(name: &'a str, metric: &'a Value) -> impl Iterator<Item = Threshold> + 'a {
+fn thresholds_of<'a>(
+    name: &'a str,
+    metric: &'a Value,
+    has_data: bool,
+) -> impl Iterator<Item = Threshold> + 'a {
     let thresholds = metric.get("thresholds").and_then(Value::as_object);
     thresholds
         .into_iter()
@@ -54,8 +93,10 @@ fn thresholds_of<'a>(name: &'a str, metric: &'a Value) -> impl Iterator<Item = T
             metric: name.to_owned(),
             expression: expression.clone(),
             measured: aggregate(expression)
-                .and_then(|aggregate| metric.get("values")?.get(aggregate)?.as_f64()),
-            held: result.get("ok").and_then(Value::as_bool).unwrap_or(false),
+                .and_then(|aggregate| metric.get("values")?.get(aggregate)?.as_f64())
+                .filter(|_| has_data),
+            has_data,
+            held: has_data && result.get("ok").and_then(Value::as_bool).unwrap_or(false),
         })
 }
 
@@ -76,7 +117,11 @@ impl fmt::Display for Verdict {
             .max()
             .unwrap_or_default();
         for threshold in &self.thresholds {
-            let mark = if threshold.held { "held   " } else { "CROSSED" };
+            let mark = match (threshold.has_data, threshold.held) {
+                (false, _) => "NO DATA",
+                (true, true) => "held   ",
+                (true, false) => "CROSSED",
+            };
             write!(
                 f,
                 "  {mark}  {:width$}  {}",
@@ -106,45 +151,80 @@ mod tests {
                 "type": "trend", "contains": "time", "values": {"avg": 1.0, "p(95)": 812.25},
                 "thresholds": {"p(95)<2000": {"ok": ok}},
             },
-            "http_reqs": {"type": "counter", "values": {"count": 3, "rate": 1.5}},
+            "iterations": {"type": "counter", "values": {"count": 3, "rate": 1.5}},
         }})
     }
 
-    fn check(ok: bool, spoilt_by: &[&str], passed: bool, text: &str) {
-        let spoilt_by = spoilt_by.iter().map(ToString::to_string).collect();
-        let verdict = Verdict::from_summary(&summary(ok), spoilt_by);
-        assert_eq!(verdict.passed(), passed);
+    fn judge(data: &Value, without_samples: &[&str], spoilt_by: &[&str]) -> Verdict {
+        let owned =
+            |texts: &[&str]| -> Vec<String> { texts.iter().map(ToString::to_string).collect() };
+        let without_samples = owned(without_samples);
+        let measured = Measured {
+            data,
+            without_samples: &without_samples,
+        };
+        Verdict::new(&measured, owned(spoilt_by))
+    }
+
+    fn check(verdict: &Verdict, passed: bool, text: &str) {
+        assert_eq!(verdict.passed(), passed, "{verdict}");
         assert!(verdict.to_string().contains(text), "{verdict}");
     }
 
     #[test]
     fn held_thresholds_pass() {
-        check(
-            true,
-            &[],
-            true,
-            "held     http_req_duration  p(95)<2000  (measured 812.25)",
-        );
+        let text = "held     http_req_duration  p(95)<2000  (measured 812.25)";
+        check(&judge(&summary(true), &[], &[]), true, text);
     }
 
     #[test]
     fn one_crossed_threshold_fails() {
-        check(false, &[], false, "CROSSED  http_req_duration  p(95)<2000");
+        let text = "CROSSED  http_req_duration  p(95)<2000";
+        check(&judge(&summary(false), &[], &[]), false, text);
     }
 
     #[test]
     fn a_spoilt_run_fails_although_its_thresholds_held() {
-        check(
-            true,
-            &["12 samples were dropped"],
-            false,
-            "spoilt   12 samples were dropped",
-        );
+        let verdict = judge(&summary(true), &[], &["12 samples were dropped"]);
+        check(&verdict, false, "spoilt   12 samples were dropped");
     }
 
     #[test]
     fn a_threshold_without_a_result_counts_as_crossed() {
-        let data = json!({"metrics": {"a": {"thresholds": {"count>0": {}}}}});
-        assert!(!Verdict::from_summary(&data, Vec::new()).passed());
+        let mut data = summary(true);
+        data["metrics"]["iterations"]["thresholds"] = json!({"count>0": {}});
+        check(&judge(&data, &[], &[]), false, "CROSSED  iterations");
+    }
+
+    #[test]
+    fn a_threshold_that_had_nothing_to_judge_has_not_held() {
+        for ok in [true, false] {
+            let verdict = judge(&summary(ok), &["http_req_duration"], &[]);
+            let text = "NO DATA  http_req_duration  p(95)<2000\n";
+            check(&verdict, false, text);
+            check(&verdict, false, "spoilt   no data for http_req_duration");
+        }
+    }
+
+    #[test]
+    fn a_counter_that_never_counted_is_zero_only_where_iterations_ended() {
+        let mut data = summary(true);
+        data["metrics"]["errors"] = json!({
+            "type": "counter", "values": {"count": 0},
+            "thresholds": {"count<5": {"ok": true}},
+        });
+        check(&judge(&data, &["errors"], &[]), true, "held     errors");
+        data["metrics"]["iterations"]["values"]["count"] = json!(0);
+        check(&judge(&data, &["errors"], &[]), false, "NO DATA  errors");
+    }
+
+    #[test]
+    fn a_run_without_iterations_or_without_thresholds_proves_nothing() {
+        let mut data = summary(true);
+        let text = "no iteration came to its end";
+        data["metrics"]["iterations"] = json!({});
+        check(&judge(&data, &[], &[]), false, text);
+        let data = json!({"metrics": {"iterations": {"values": {"count": 1}}}});
+        check(&judge(&data, &[], &[]), false, "there is no threshold");
     }
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 /// // flags: -u 3 --quiet            flags for both drivers
 /// // env: K6_VUS=3 NAME={BASE}/x    variables for both drivers; `{…}` are the server's addresses
 /// // stdin                          the script is given over the standard input
+/// // https                          the script is given by its https address
 /// // alone                          time matters: nothing runs beside it
 /// // differs: reason                it may differ in everything, and must in something
 /// // differs in exit code, log: reason    the same for these fields
@@ -18,6 +19,7 @@ pub struct Case {
     pub flags: Vec<String>,
     pub env: Vec<(String, String)>,
     pub stdin: bool,
+    pub https: bool,
     pub alone: bool,
     pub differs: Option<Differs>,
 }
@@ -52,6 +54,7 @@ impl Case {
             flags: Vec::new(),
             env: Vec::new(),
             stdin: false,
+            https: false,
             alone: false,
             differs: None,
         };
@@ -71,6 +74,8 @@ impl Case {
             self.env = pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
         } else if line == "stdin" {
             self.stdin = true;
+        } else if line == "https" {
+            self.https = true;
         } else if line == "alone" {
             self.alone = true;
         } else if let Some(rest) = line.strip_prefix("differs") {

@@ -9,6 +9,7 @@
 
 mod case;
 mod deflate;
+mod grpc;
 mod key_log;
 mod keys;
 mod log_lines;
@@ -16,6 +17,7 @@ mod mask;
 mod observe;
 mod ramps;
 mod raw;
+mod reflection;
 mod rest;
 mod samples;
 mod secure;

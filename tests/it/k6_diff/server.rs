@@ -12,7 +12,7 @@ use axum::routing::{any, get};
 use serde_json::json;
 
 use super::keys::Keys;
-use super::{raw, secure, socket};
+use super::{grpc, raw, secure, socket};
 
 /// A server that lives as long as this.
 pub struct Server {
@@ -54,6 +54,7 @@ pub fn start() -> Server {
     let mut variables = vec![("BASE".to_owned(), base), ("RAW".to_owned(), raw::start())];
     variables.push(("SOCKET".to_owned(), socket::start()));
     variables.extend(runtime.block_on(secure::start(&keys, &router())));
+    variables.extend(runtime.block_on(grpc::start(&keys)));
     let folder = keys.folder().display().to_string();
     variables.push(("KEYS".to_owned(), folder));
     let root = keys.root_file().display().to_string();
@@ -90,6 +91,7 @@ fn router() -> Router {
         .route("/to", any(to))
         .route("/set", any(set_cookie))
         .route("/module/{name}", get(module))
+        .route("/script/{*path}", get(script))
 }
 
 async fn status(Path(code): Path<u16>) -> StatusCode {
@@ -158,6 +160,15 @@ async fn set_cookie(Query(query): Query<BTreeMap<String, String>>) -> Response {
 }
 
 /// Modules to import.
+/// The scripts themselves, as a server of scripts has them.
+async fn script(Path(path): Path<String>) -> Response {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/k6-diff");
+    match std::fs::read(std::path::Path::new(folder).join(path)) {
+        Ok(text) => text.into_response(),
+        Err(_) => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
 async fn module(
     Path(name): Path<String>,
     Query(query): Query<BTreeMap<String, String>>,

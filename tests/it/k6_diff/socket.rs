@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 
-use load_script::websocket::accept_of;
+use http_client::websocket::accept_of;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// Starts a server that ends with the process; gives its address, as `ws://127.0.0.1:1234`.

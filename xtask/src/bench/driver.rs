@@ -21,8 +21,8 @@ use works::{Pace, WORKS, Work};
 /// What to measure.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The binary to be measured; build it with `cargo build --release` first
-    #[arg(long, default_value = "target/release/sparring")]
+    /// The binary to be measured; build it with `cargo build --profile dist` first
+    #[arg(long, default_value = "target/dist/sparring")]
     sparring: PathBuf,
     /// Real k6
     #[arg(long, default_value = "k6")]

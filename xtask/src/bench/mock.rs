@@ -1,6 +1,6 @@
 //! The mock detector beside bare axum, bare hyper and `WireMock`.
 
-mod peer;
+pub(super) mod peer;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

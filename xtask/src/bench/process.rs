@@ -74,6 +74,24 @@ pub fn resident(pid: u32) -> io::Result<(u64, u64)> {
     Ok((kib * 1024, threads))
 }
 
+/// Time of its own on all cores that a running process has used until now, in steps of the
+/// system's clock (10 ms).
+///
+/// # Errors
+/// There is no such process.
+pub fn cpu_time(pid: u32) -> io::Result<Duration> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The name in parentheses may hold blanks; user and system time are the 12th and 13th behind it.
+    let behind = text.rsplit_once(')').map(|(_, behind)| behind);
+    let fields: Vec<&str> = behind.unwrap_or_default().split_whitespace().collect();
+    let ticks = |place: usize| fields.get(place)?.parse::<u64>().ok();
+    let ticks = ticks(11).zip(ticks(12)).ok_or(io::ErrorKind::InvalidData)?;
+    // SAFETY: `sysconf` only reads a setting of the system.
+    let per_s = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    let per_s = u32::try_from(per_s).map_err(io::Error::other)?.max(1);
+    Ok(Duration::from_secs(ticks.0 + ticks.1) / per_s)
+}
+
 /// The middle of `values`; of an even number the mean of the two in the middle. 0 for none.
 pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
@@ -100,6 +118,8 @@ mod tests {
     fn this_process_can_be_looked_at() {
         let (bytes, threads) = resident(std::process::id()).expect("this process exists");
         assert!(bytes > 0 && threads > 0);
+        let before = cpu_time(std::process::id()).expect("this process exists");
+        while cpu_time(std::process::id()).expect("it still exists") == before {}
     }
 
     #[test]

@@ -1,250 +1,112 @@
-//! Every structure and choice that a configuration file may hold.
+//! Every field of every file that people write, by its path in the file, from the types that read it.
 
-use std::fmt::Write;
+mod attributes;
+mod defaults;
+mod example;
+mod page;
+mod types;
+mod words;
+mod yaml;
+
 use std::path::Path;
 
-use super::source;
+use types::Types;
 
-const HEAD: &str = "\
-# Configuration
+/// The sources that hold types of configuration files.
+const SOURCES: [&str; 5] = [
+    "crates/fleet/src",
+    "crates/fault-profile/src",
+    "crates/resilience/src",
+    "crates/detector-api/src",
+    "crates/suite/src",
+];
 
-Written by `cargo xtask reference` from the doc comments in the code.
-
-`detectors.yaml` describes the fleet. Layers, later ones win: the file, variables such as
-`SPARRING_SERVICE__PORT=9000` (`__` goes one level down), flags. Unknown fields are errors;
-`sparring check` reports all faults at once. A dash under *default* means that the field has to be given,
-or that its default is that of its type.
-";
-
-/// The files whose public items are configuration, in the order of reading.
-const FILES: [(&str, &str); 12] = [
-    ("The fleet file", "crates/fleet/src/config.rs"),
-    ("Rate limits", "crates/fleet/src/rate_limit.rs"),
-    ("Retries", "crates/resilience/src/retry.rs"),
+/// A kind of file: its title, what is said of it, and the type that reads it, with its source.
+const ROOTS: [(&str, &str, &str, &str); 3] = [
     (
-        "Circuit breakers",
-        "crates/resilience/src/breaker/config.rs",
+        "The fleet file",
+        "`detectors.yaml`, or the file of `--config`: the orchestrator, the detectors and their mocks. \
+         `sparring check FILE` reports all errors at once.",
+        "Fleet",
+        "crates/fleet/src/config.rs",
     ),
-    ("A mock's profile", "crates/fault-profile/src/profile.rs"),
-    ("Latency", "crates/fault-profile/src/latency.rs"),
-    ("Failures", "crates/fault-profile/src/failure.rs"),
-    ("Connections", "crates/fault-profile/src/connection.rs"),
-    ("Queue and rate limit", "crates/fault-profile/src/queue.rs"),
-    ("Changes over time", "crates/fault-profile/src/schedule.rs"),
-    ("Listener", "crates/fault-profile/src/listener.rs"),
-    ("Fault drills", "crates/suite/src/drill.rs"),
+    (
+        "A suite file",
+        "Tests of a system, for `sparring test FILE`; `sparring check FILE` reports all errors at once.",
+        "SuiteFile",
+        "crates/suite/src/file/mod.rs",
+    ),
+    (
+        "A drill file",
+        "A fault experiment, for `sparring drill FILE`.",
+        "Drill",
+        "crates/suite/src/drill.rs",
+    ),
 ];
 
 pub fn page(root: &Path) -> String {
-    let mut page = HEAD.to_owned();
-    for (title, file) in FILES {
-        let source = source(root, file);
-        let _ = write!(page, "\n## {title}\n");
-        for item in items(&source) {
-            let _ = write!(page, "\n### `{}`\n\n{}\n", item.name, item.doc.join(" "));
-            if !item.rows.is_empty() {
-                page.push_str("\n| field | type | default | meaning |\n|---|---|---|---|\n");
-            }
-            for row in item.rows {
-                let _ = writeln!(
-                    page,
-                    "| `{}` | {} | {} | {} |",
-                    row.name, row.kind, row.default, row.doc
-                );
-            }
-        }
-    }
-    page
-}
-
-struct Item {
-    name: String,
-    doc: Vec<String>,
-    rows: Vec<Row>,
-}
-
-struct Row {
-    name: String,
-    kind: String,
-    default: String,
-    doc: String,
-}
-
-/// Public structures and enums that can be read from a file.
-fn items(source: &str) -> Vec<Item> {
-    let mut found = Vec::new();
-    let (mut doc, mut readable) = (Vec::new(), false);
-    let mut lines = source.lines();
-    while let Some(line) = lines.next() {
-        if let Some(text) = line.strip_prefix("///") {
-            doc.push(text.trim().to_owned());
-        } else if line.starts_with("#[") {
-            readable |= line.contains("Deserialize");
-        } else if let Some((keyword, name)) = header(line).filter(|_| readable) {
-            let body: Vec<&str> = lines.by_ref().take_while(|line| *line != "}").collect();
-            let rows = rows(&body, keyword, &defaults(source, name));
-            found.push(Item {
-                name: name.to_owned(),
-                doc: prose(&doc),
-                rows,
-            });
-            (doc, readable) = (Vec::new(), false);
-        } else if !line.starts_with([' ', ')']) {
-            (doc, readable) = (Vec::new(), false);
-        }
-    }
-    found
-}
-
-fn header(line: &str) -> Option<(&str, &str)> {
-    let rest = line.strip_prefix("pub ")?.strip_suffix(" {")?;
-    let (keyword, name) = rest.split_once(' ')?;
-    matches!(keyword, "struct" | "enum").then_some((keyword, name))
-}
-
-/// Fields of a structure, or variants of an enum, at the first level of indentation.
-fn rows(body: &[&str], keyword: &str, defaults: &[(String, String)]) -> Vec<Row> {
-    let mut rows = Vec::new();
-    let mut doc: Vec<String> = Vec::new();
-    for line in body {
-        let Some(line) = line
-            .strip_prefix("    ")
-            .filter(|line| !line.starts_with([' ', '}']))
-        else {
-            continue;
-        };
-        if let Some(text) = line.strip_prefix("///") {
-            doc.push(text.trim().to_owned());
-        } else if !line.starts_with("#[") {
-            let row = match keyword {
-                "struct" => field(line, defaults),
-                _ => variant(line),
-            };
-            let doc = std::mem::take(&mut doc).join(" ").replace('|', "\\|");
-            rows.extend(row.map(|row| Row { doc, ..row }));
-        }
-    }
-    rows
-}
-
-fn field(line: &str, defaults: &[(String, String)]) -> Option<Row> {
-    let (name, kind) = line
-        .strip_prefix("pub ")?
-        .trim_end_matches(',')
-        .split_once(": ")?;
-    let default = defaults.iter().find(|(field, _)| field == name);
-    Some(Row {
-        name: name.to_owned(),
-        kind: format!("`{kind}`"),
-        default: default.map_or("–".to_owned(), |(_, value)| format!("`{value}`")),
-        doc: String::new(),
-    })
-}
-
-fn variant(line: &str) -> Option<Row> {
-    let end = line
-        .find(|c: char| !c.is_alphanumeric())
-        .unwrap_or(line.len());
-    let name = snake(&line[..end]);
-    let rest = line[end..].trim().trim_end_matches([',', '{']).trim();
-    let kind = if rest.is_empty() {
-        "choice".to_owned()
-    } else {
-        format!("`{rest}`")
-    };
-    (!name.is_empty()).then(|| Row {
-        name,
-        kind,
-        default: "–".to_owned(),
-        doc: String::new(),
-    })
-}
-
-fn snake(name: &str) -> String {
-    let mut text = String::new();
-    for c in name.chars() {
-        if c.is_uppercase() && !text.is_empty() {
-            text.push('_');
-        }
-        text.extend(c.to_lowercase());
-    }
-    text
-}
-
-/// What `impl Default` sets, as it stands in the code.
-fn defaults(source: &str, name: &str) -> Vec<(String, String)> {
-    let opening = format!("impl Default for {name} {{");
-    let Some((_, body)) = source.split_once(&opening) else {
-        return Vec::new();
-    };
-    body.lines()
-        .take_while(|line| *line != "}")
-        .filter_map(|line| line.trim().trim_end_matches(',').split_once(": "))
-        .map(|(field, value)| {
-            (
-                field.to_owned(),
-                value.replace('_', "").replace(".toowned()", ""),
-            )
-        })
-        .collect()
-}
-
-/// The prose of a doc comment, without its examples.
-fn prose(doc: &[String]) -> Vec<String> {
-    doc.iter()
-        .take_while(|line| !line.starts_with("```"))
-        .cloned()
-        .collect()
+    let types = Types::read(root, &SOURCES);
+    page::page(&types, &ROOTS)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::items;
+    use std::collections::BTreeSet;
 
-    const SOURCE: &str = "
-/// What it is.
-#[derive(Debug, Deserialize)]
-pub struct Thing {
-    /// How long.
-    pub wait_ms: u64,
-}
-
-impl Default for Thing {
-    fn default() -> Self {
-        Self {
-            wait_ms: 5_000,
-        }
+    fn page() -> String {
+        super::page(&crate::root())
     }
-}
-
-/// Not read from a file.
-pub struct Other {
-    pub x: u8,
-}
-
-/// Which one.
-#[derive(Deserialize)]
-pub enum Choice {
-    /// The first.
-    FirstOne,
-}
-";
 
     #[test]
-    fn only_what_can_be_read_is_listed_with_its_defaults() {
-        let found = items(SOURCE);
-        let names: Vec<_> = found.iter().map(|item| item.name.as_str()).collect();
-        assert_eq!(names, ["Thing", "Choice"]);
-        let row = &found[0].rows[0];
-        assert_eq!(
-            (
-                row.name.as_str(),
-                row.kind.as_str(),
-                row.default.as_str(),
-                row.doc.as_str()
-            ),
-            ("wait_ms", "`u64`", "`5000`", "How long.")
-        );
-        assert_eq!(found[1].rows[0].name, "first_one");
+    fn fields_choices_units_and_defaults_are_there() {
+        let page = page();
+        for line in [
+            "### `detectors.<name>.mock.latency`",
+            "| `port` | whole number from 0 to 65535 | `8000` |",
+            "| `uniform.min_ms` | number, ms | *required* |",
+            "| `ttl_ms` | whole number, 0 or more, ms | `300000` |",
+            "| `status.code` | whole number, 0 or more | `500` |",
+            "| `max_retries` | whole number, 0 or more | `3` |",
+            "| `clamp` | alone | the default |",
+            "| `window` | a choice: [`detectors.<name>.breaker.window`](#detectorsnamebreakerwindow) | \
+             `{ count: { calls: 100 } }` |",
+            "### `tests.<name>.phases[]`",
+            "### `steady_state.expect`",
+        ] {
+            assert!(page.contains(line), "no {line}");
+        }
+    }
+
+    #[test]
+    fn every_link_leads_to_a_section() {
+        let page = page();
+        let headings = page.lines().filter_map(|line| line.strip_prefix("### "));
+        let slugs: Vec<String> = headings
+            .map(|heading| {
+                let kept = heading
+                    .chars()
+                    .filter(|c| c.is_alphanumeric() || "_-".contains(*c));
+                kept.collect::<String>().to_lowercase()
+            })
+            .collect();
+        let known: BTreeSet<&str> = slugs.iter().map(String::as_str).collect();
+        assert_eq!(known.len(), slugs.len(), "two sections have one name");
+        let links = page.split("](#").skip(1);
+        let links: Vec<&str> = links.filter_map(|rest| rest.split(')').next()).collect();
+        assert!(links.len() > 60, "{}", links.len());
+        for link in links {
+            assert!(known.contains(link), "{link}");
+        }
+    }
+
+    #[test]
+    fn every_row_is_whole_and_names_no_type_of_the_code() {
+        for line in page().lines().filter(|line| line.starts_with('|')) {
+            let bars = line.replace("\\|", "").matches('|').count();
+            assert_eq!(bars, 5, "{line}");
+            for code in ["Option<", "Vec<", "f64", "u64", "::", "IndexMap", "Box<"] {
+                assert!(!line.contains(code), "{code}: {line}");
+            }
+        }
     }
 }

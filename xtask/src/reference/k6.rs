@@ -20,6 +20,11 @@ a difference has gone. `tests/k6-diff/README.md` says how to add a row.
 How long things take is not compared. One time is meant to differ: k6 takes the times of an answer when it reads
 it, ours end when its bytes have come ([why](decisions/0012-arrival-times.md)).
 
+The web dashboard (`K6_WEB_DASHBOARD`, `_HOST`, `_PORT`, `_PERIOD`, `_OPEN`, `_EXPORT`, and `--out web-dashboard`) is a
+page of our own: the charts of the report, streamed. Three things differ on purpose: it ends with the run, where
+k6 waits as long as a browser is open; its period is 2 s, not 10 s; a port that is taken is a warning also where it was
+chosen, and the run goes on.
+
 Of the error codes five have no script: 1100 needs name servers that fail, 1201 comes only when two halves of a
 connection race, 1202 needs a network that fails, 1211 takes 30 seconds, 1300 was never seen from k6. Tests beside
 the code have the first four.
@@ -192,7 +197,7 @@ fn modules(root: &Path, scripts: &[Script]) -> String {
 fn options(root: &Path, scripts: &[Script]) -> String {
     let json = source(root, "crates/load-engine/src/options/json.rs");
     let variables = source(root, "crates/load-engine/src/options/environment.rs");
-    let args = source(root, "crates/sparring/src/driver/args.rs");
+    let args = source(root, "crates/load-driver/src/args.rs");
     let mut text = "\n## Options\n\nEvery key, and where it is read.\n\n\
                     | option | script | variable | flag | scripts above |\n|---|---|---|---|---|\n"
         .to_owned();
@@ -262,7 +267,7 @@ fn words(option: &str) -> Vec<String> {
 
 /// The flags of `run`, from their doc comments.
 fn flags(root: &Path, scripts: &[Script]) -> String {
-    let args = source(root, "crates/sparring/src/driver/args.rs");
+    let args = source(root, "crates/load-driver/src/args.rs");
     let mut text =
         "\n## Flags of `run`\n\n| flag | what it does | scripts above |\n|---|---|---|\n"
             .to_owned();

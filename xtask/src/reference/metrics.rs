@@ -15,18 +15,46 @@ controls (tenant, policy) are bounded; past the bound they fold into `other`. Th
 own names (`k6_http_reqs_total`, `k6_http_req_duration_p95`, …) by remote write.
 ";
 
-const PARTS: [(&str, &[&str]); 2] = [
+/// A server, what its names begin with in the sources below, and the sources.
+const PARTS: [(&str, &str, &[&str]); 3] = [
     (
         "Orchestrator, `GET /metrics` on port 8000",
+        "",
         &[
             "crates/orchestrator/src/metrics.rs",
-            "crates/orchestrator/src/store/redis/mod.rs",
+            "crates/job-store/src/redis/mod.rs",
+            "crates/service-runtime/src/process.rs",
         ],
     ),
     (
         "Mock detectors, `GET /metrics` on each; all carry `detector`",
+        "",
         &["crates/mock-detectors/src/metrics.rs"],
     ),
+    (
+        "Simulated systems, `GET /metrics` on each; a system's document declares more of its own",
+        "sparring_target_",
+        &["crates/target-systems/src/serve/metrics.rs"],
+    ),
+];
+
+/// Labels of the metrics that a system's state is turned into, whose series are made one by one.
+const OF_A_STATE: [(&str, &str); 15] = [
+    ("instances", "host"),
+    ("cpu_busy_seconds_total", "host instance"),
+    ("disk_operations_total", "host instance"),
+    ("disk_busy_seconds_total", "host instance"),
+    ("network_bytes_total", "host instance"),
+    ("network_busy_seconds_total", "host instance"),
+    ("restarts_total", "host instance"),
+    ("cpu_cores", "host instance"),
+    ("memory_limit_bytes", "host instance"),
+    ("memory_bytes", "host instance part"),
+    ("pool_in_use", "pool"),
+    ("pool_waiting", "pool"),
+    ("pool_timeouts_total", "pool"),
+    ("store_entries", "store"),
+    ("evicted_total", "store"),
 ];
 
 #[derive(Debug, PartialEq)]
@@ -39,8 +67,10 @@ struct Metric {
 
 pub fn page(root: &Path) -> String {
     let mut page = HEAD.to_owned();
-    for (title, files) in PARTS {
-        let metrics = files.iter().flat_map(|file| metrics(&source(root, file)));
+    for (title, prefix, files) in PARTS {
+        let metrics = files
+            .iter()
+            .flat_map(|file| metrics(&source(root, file), prefix));
         let _ = write!(
             page,
             "\n## {title}\n\n| metric | kind | labels | meaning |\n|---|---|---|---|\n"
@@ -65,7 +95,7 @@ pub fn page(root: &Path) -> String {
 
 /// A metric is a name and a help text as neighbouring literals, perhaps followed by a list of
 /// labels: the form of every constructor in use.
-fn metrics(source: &str) -> Vec<Metric> {
+fn metrics(source: &str, prefix: &str) -> Vec<Metric> {
     let literals = literals(source);
     let mut found = Vec::new();
     for (index, pair) in literals.windows(2).enumerate() {
@@ -73,7 +103,7 @@ fn metrics(source: &str) -> Vec<Metric> {
             continue;
         };
         let between = source[*end..*help_begin].trim();
-        if !is_metric(name) || between != "," || !help.contains(' ') {
+        if !is_metric(name, prefix) || between != "," || !help.contains(' ') {
             continue;
         }
         let behind = source[*help_end..].trim_start_matches([',', ')', ' ', '\n']);
@@ -82,21 +112,34 @@ fn metrics(source: &str) -> Vec<Metric> {
             .and_then(|rest| rest.split(']').next());
         let labels = list.map_or(0, |list| list.matches('"').count() / 2);
         found.push(Metric {
-            name: (*name).to_owned(),
+            name: format!("{prefix}{name}"),
             kind: kind(name, &source[..*begin]),
-            labels: literals[index + 2..]
-                .iter()
-                .take(labels)
-                .map(|each| each.0.to_owned())
-                .collect(),
-            help: help.replace('|', "\\|"),
+            labels: match OF_A_STATE.iter().find(|(known, _)| known == name) {
+                Some((_, labels)) if !prefix.is_empty() => {
+                    labels.split_whitespace().map(str::to_owned).collect()
+                }
+                _ => literals[index + 2..]
+                    .iter()
+                    .take(labels)
+                    .map(|each| each.0.to_owned())
+                    .collect(),
+            },
+            help: one_line(help).replace('|', "\\|"),
         });
     }
     found
 }
 
-fn is_metric(name: &str) -> bool {
-    name.contains('_')
+/// A literal in several lines as it is read: without the indentation behind a backslash.
+fn one_line(literal: &str) -> String {
+    let parts = literal.split("\\\n");
+    parts.map(str::trim_start).collect()
+}
+
+/// With a prefix of its file a name may be a single word.
+fn is_metric(name: &str, prefix: &str) -> bool {
+    (name.contains('_') || !prefix.is_empty())
+        && !name.is_empty()
         && name
             .chars()
             .all(|c| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit())
@@ -104,9 +147,13 @@ fn is_metric(name: &str) -> bool {
 
 fn kind(name: &str, before: &str) -> &'static str {
     let call = before.trim_end().trim_end_matches('(');
+    let is_histogram = ["histogram", "histograms", "times"]
+        .iter()
+        .any(|name| call.ends_with(name))
+        || name.ends_with("_error_seconds");
     if name.ends_with("_total") {
         "counter"
-    } else if call.ends_with("histogram") || call.ends_with("histograms") {
+    } else if is_histogram {
         "histogram"
     } else {
         "gauge"
@@ -151,7 +198,7 @@ mod tests {
             )?;
             let c = Opts::new("a_d", "A state."), &["z"];
         "#;
-        let found: Vec<_> = metrics(source)
+        let found: Vec<_> = metrics(source, "")
             .into_iter()
             .map(|m| (m.name, m.kind, m.labels.join(",")))
             .collect();

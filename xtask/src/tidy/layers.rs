@@ -5,31 +5,121 @@ use std::path::Path;
 use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 
 /// A crate of ours and the crates of ours that it may use.
-const MAY_USE: [(&str, &[&str]); 13] = [
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("analysis", &[]),
     ("detector-api", &[]),
-    ("fault-profile", &[]),
+    ("interval-log", &[]),
+    ("fault-profile", &["live-config"]),
+    ("live-config", &[]),
     ("load-metrics", &[]),
+    ("report", &["analysis", "interval-log"]),
     ("resilience", &[]),
     ("service-runtime", &[]),
-    ("fleet", &["detector-api", "fault-profile", "resilience"]),
+    ("script-engine", &[]),
+    ("script-formats", &[]),
+    ("web-crypto", &[]),
+    (
+        "fleet",
+        &["detector-api", "fault-profile", "live-config", "resilience"],
+    ),
     ("load-engine", &["load-metrics"]),
-    ("load-script", &["load-engine", "load-metrics"]),
+    ("load-outputs", &["load-engine", "load-metrics"]),
+    (
+        "live-page",
+        &["load-engine", "load-metrics", "load-outputs", "report"],
+    ),
+    (
+        "collector",
+        &[
+            "analysis",
+            "interval-log",
+            "load-engine",
+            "load-metrics",
+            "load-outputs",
+            "service-runtime",
+        ],
+    ),
+    ("grpc-client", &[]),
+    ("http-client", &["web-crypto"]),
+    ("job-store", &[]),
+    (
+        "load-script",
+        &[
+            "grpc-client",
+            "http-client",
+            "load-engine",
+            "load-metrics",
+            "script-engine",
+            "script-formats",
+            "web-crypto",
+        ],
+    ),
+    (
+        "load-driver",
+        &[
+            "collector",
+            "live-page",
+            "load-engine",
+            "load-metrics",
+            "load-outputs",
+            "load-script",
+        ],
+    ),
     (
         "mock-detectors",
-        &["detector-api", "fault-profile", "fleet", "service-runtime"],
+        &[
+            "detector-api",
+            "fault-profile",
+            "fleet",
+            "live-config",
+            "service-runtime",
+            "simulated-server",
+        ],
     ),
     (
         "orchestrator",
-        &["detector-api", "fleet", "resilience", "service-runtime"],
+        &[
+            "detector-api",
+            "fleet",
+            "job-store",
+            "live-config",
+            "resilience",
+            "service-runtime",
+        ],
+    ),
+    (
+        "simulated-server",
+        &[
+            "detector-api",
+            "fault-profile",
+            "live-config",
+            "service-runtime",
+        ],
+    ),
+    (
+        "target-systems",
+        &[
+            "detector-api",
+            "fault-profile",
+            "live-config",
+            "service-runtime",
+            "simulated-server",
+        ],
     ),
     (
         "suite",
         &[
+            "analysis",
             "detector-api",
-            "fleet",
+            "interval-log",
+            "live-config",
+            "live-page",
+            "load-driver",
             "load-engine",
             "load-metrics",
+            "load-outputs",
             "load-script",
+            "report",
             "service-runtime",
         ],
     ),
@@ -38,25 +128,41 @@ const MAY_USE: [(&str, &[&str]); 13] = [
 ];
 
 const ALL: &[&str] = &[
+    "analysis",
+    "collector",
     "detector-api",
     "fault-profile",
     "fleet",
+    "grpc-client",
+    "http-client",
+    "interval-log",
+    "job-store",
+    "live-config",
+    "live-page",
+    "load-driver",
     "load-engine",
     "load-metrics",
+    "load-outputs",
     "load-script",
     "mock-detectors",
     "orchestrator",
+    "report",
     "resilience",
+    "script-engine",
+    "script-formats",
     "service-runtime",
+    "simulated-server",
     "sparring",
     "suite",
+    "target-systems",
+    "web-crypto",
 ];
 
 /// Crates from outside that only these crates of ours may name.
 const FENCED: [(&str, &[&str]); 3] = [
-    ("rquickjs", &["load-script"]),
-    ("corosensei", &["load-script"]),
-    ("serde-saphyr", &["fleet", "suite"]),
+    ("rquickjs", &["script-engine"]),
+    ("corosensei", &["script-engine"]),
+    ("serde-saphyr", &["live-config"]),
 ];
 
 pub(super) fn check(root: &Path) -> Vec<String> {

@@ -2,22 +2,22 @@
 
 use std::sync::Arc;
 
-use super::Stand;
+use super::ExecutorContext;
 use crate::options::scenario::ConstantVus;
 use crate::plan::scale;
-use crate::source::{Seat, Source};
+use crate::source::{LoopSlot, Source};
 
-pub(super) async fn run(stand: &Stand, config: &ConstantVus) {
-    let vus = scale(&stand.stripe(), config.vus.unwrap_or(1));
-    let mut seats = Vec::new();
+pub(super) async fn run(context: &ExecutorContext, config: &ConstantVus) {
+    let vus = scale(&context.stripe(), config.vus.unwrap_or(1));
+    let mut slots = Vec::new();
     let mut running = Vec::new();
     for _ in 0..vus {
-        let seat = Arc::new(Seat::default());
-        let source = Source::Seat(Arc::clone(&seat));
-        running.push(stand.start(source, stand.interrupt.child_token()).await);
-        seats.push(seat);
+        let slot = Arc::new(LoopSlot::default());
+        let source = Source::Slot(Arc::clone(&slot));
+        running.push(context.start(source, context.interrupt.child_token()).await);
+        slots.push(slot);
     }
-    stand
-        .finish(running, || seats.iter().for_each(|seat| seat.take_away()))
+    context
+        .finish(running, || slots.iter().for_each(|slot| slot.take_away()))
         .await;
 }

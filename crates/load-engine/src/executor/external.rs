@@ -5,75 +5,75 @@ use std::time::Duration;
 
 use tokio::time::{sleep, sleep_until};
 
-use super::Stand;
+use super::ExecutorContext;
 use super::ramping_vus::{Places, finish, take_step};
 use crate::options::scenario::ExternallyControlled;
 use crate::plan::Step;
-use crate::state::Asked;
+use crate::state::RunControl;
 
-/// How often VUs that begin are looked at.
+/// How often starting VUs are checked.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 
-pub(super) async fn run(stand: &Stand, config: &ExternallyControlled) {
-    let mut control = stand.run.control();
+pub(super) async fn run(context: &ExecutorContext, config: &ExternallyControlled) {
+    let mut control = context.run.watch_control();
     let whole = |count: i64| u64::try_from(count).unwrap_or(0);
     let first = whole(config.vus.unwrap_or(1));
     let mut group = Group {
-        stand,
+        context,
         places: Vec::new(),
         most: whole(config.max_vus.or(config.vus).unwrap_or(1)),
         surplus: 0,
     };
-    let is_finite = !stand.scenario.duration().is_zero();
+    let is_finite = !context.scenario.duration().is_zero();
     let over = async {
         if is_finite {
-            sleep_until(stand.regular_end()).await;
+            sleep_until(context.regular_end()).await;
         } else {
             std::future::pending::<()>().await;
         }
     };
     tokio::pin!(over);
     loop {
-        let asked = *control.borrow_and_update();
+        let wanted = *control.borrow_and_update();
         tokio::select! {
             biased;
-            () = stand.interrupt.cancelled() => break,
+            () = context.interrupt.cancelled() => break,
             () = &mut over => break,
-            () = group.become_like(asked, first) => {}
+            () = group.become_like(wanted, first) => {}
         }
-        stand.run.follow(asked);
+        context.run.follow(wanted);
         tokio::select! {
             biased;
-            () = stand.interrupt.cancelled() => break,
+            () = context.interrupt.cancelled() => break,
             () = &mut over => break,
             // The run's state, which sends this, outlives every scenario.
             _ = control.changed() => {}
         }
     }
-    finish(stand, group.places).await;
+    finish(context, group.places).await;
 }
 
 /// The VUs of the scenario.
 struct Group<'a> {
-    stand: &'a Stand,
+    context: &'a ExecutorContext,
     places: Places,
-    /// VUs that there may be.
+    /// The maximum of VUs.
     most: u64,
     /// VUs that exist beyond those.
     surplus: u64,
 }
 
 impl Group<'_> {
-    /// Does what is asked for; may be dropped at any time.
-    async fn become_like(&mut self, asked: Asked, first: u64) {
-        self.resize(asked.most_vus.unwrap_or(self.most)).await;
-        let vus = asked.vus.unwrap_or(first).min(self.most);
-        let at_work = if asked.paused { 0 } else { vus };
-        self.stand
-            .board
+    /// Follows the control until dropped, which is possible at any time.
+    async fn become_like(&mut self, wanted: RunControl, first: u64) {
+        self.resize(wanted.most_vus.unwrap_or(self.most)).await;
+        let vus = wanted.vus.unwrap_or(first).min(self.most);
+        let at_work = if wanted.paused { 0 } else { vus };
+        self.context
+            .status
             .vus_planned
             .store(at_work, Ordering::Relaxed);
-        if asked.paused {
+        if wanted.paused {
             self.rest().await;
         } else {
             self.shrink(vus).await;
@@ -81,21 +81,21 @@ impl Group<'_> {
                 at: Duration::ZERO,
                 vus,
             };
-            take_step(self.stand, &mut self.places, step, Duration::ZERO).await;
+            take_step(self.context, &mut self.places, step, Duration::ZERO).await;
             self.wait_until_at_work(vus).await;
         }
         self.discard_surplus();
     }
 
-    /// VUs have their work now; whoever asked for them shall see them at it.
+    /// The VUs have been activated; a client that changed the control has to see them active.
     async fn wait_until_at_work(&self, vus: u64) {
-        let active = &self.stand.state().vus_active;
+        let active = &self.context.state().vus_active;
         while active.load(Ordering::Relaxed) < vus {
             sleep(LOOK_EVERY).await;
         }
     }
 
-    /// Makes VUs until there are so many. Those that are too many are discarded when they are free.
+    /// Makes VUs until there are this many. Surplus ones are discarded when they are free.
     async fn resize(&mut self, most: u64) {
         while self.most < most {
             if self.surplus > 0 {
@@ -103,11 +103,11 @@ impl Group<'_> {
                 self.most += 1;
                 continue;
             }
-            match self.stand.pool.add().await {
-                Ok(handle) => self.stand.pool.give_back(handle),
+            match self.context.pool.add().await {
+                Ok(handle) => self.context.pool.give_back(handle),
                 Err(error) => {
                     let why = format!("a VU could not be made: {error}");
-                    self.stand.logger.error(&why);
+                    self.context.logger.error(&why);
                     return;
                 }
             }
@@ -117,42 +117,42 @@ impl Group<'_> {
         self.most = most;
     }
 
-    /// All VUs end their iterations, however long that takes.
+    /// Lets all VUs end their iterations, however long that takes.
     async fn rest(&mut self) {
         for place in self.places.iter().flatten() {
-            place.seat.take_away();
+            place.slot.take_away();
         }
         self.empty(0).await;
     }
 
-    /// The VUs beyond `vus` leave at once.
+    /// Makes the VUs beyond `vus` leave at once.
     async fn shrink(&mut self, vus: u64) {
         let vus = usize::try_from(vus).unwrap_or(usize::MAX);
         for place in self.places.iter().skip(vus).flatten() {
-            place.seat.take_away();
+            place.slot.take_away();
             place.interrupt.cancel();
         }
         self.empty(vus).await;
     }
 
-    /// Waits until the places from `from` on are left.
+    /// Waits until the places from `from` on are free.
     async fn empty(&mut self, from: usize) {
         for place in self.places.iter_mut().skip(from) {
             if let Some(occupied) = place {
-                self.stand.end(&mut occupied.vu).await;
+                self.context.end(&mut occupied.vu).await;
             }
             if let Some(left) = place.take() {
-                self.stand.release(left.vu);
+                self.context.release(left.vu);
             }
         }
     }
 
     fn discard_surplus(&mut self) {
         while self.surplus > 0 {
-            let Some(handle) = self.stand.pool.take_free() else {
+            let Some(handle) = self.context.pool.take_free() else {
                 return;
             };
-            self.stand.pool.discard(handle, &self.stand.run);
+            self.context.pool.discard(handle, &self.context.run);
             self.surplus -= 1;
         }
     }

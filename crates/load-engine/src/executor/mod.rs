@@ -1,31 +1,31 @@
-//! When iterations begin: one file per executor, all over the same VU pool.
+//! The executors, which decide when iterations begin: one file each, all over the same VU pool.
 
 mod arrival;
+mod by_hand;
 mod constant_vus;
+mod context;
 mod external;
 mod iterations;
 mod ramping_vus;
-mod stand;
 
-pub(crate) use arrival::Seat as ArrivalSeat;
-pub use stand::Board;
-pub(crate) use stand::Stand;
+pub(crate) use context::ExecutorContext;
+pub use context::ScenarioStatus;
 
 use crate::options::Executor;
 
 /// Runs a scenario from its start time to the end of its last iteration.
-pub(crate) async fn run(stand: Stand) {
-    if !stand.wait_for_start().await {
+pub(crate) async fn run(context: ExecutorContext) {
+    if !context.wait_for_start().await {
         return;
     }
-    match &stand.scenario.executor {
-        Executor::ConstantVus(config) => constant_vus::run(&stand, config).await,
-        Executor::RampingVus(config) => ramping_vus::run(&stand, config).await,
-        Executor::SharedIterations(config) => iterations::run_shared(&stand, config).await,
-        Executor::PerVuIterations(config) => iterations::run_per_vu(&stand, config).await,
-        Executor::ConstantArrivalRate(config) => arrival::run_constant(&stand, config).await,
-        Executor::RampingArrivalRate(config) => arrival::run_ramping(&stand, config).await,
-        Executor::ExternallyControlled(config) => external::run(&stand, config).await,
+    match &context.scenario.executor {
+        Executor::ConstantVus(config) => constant_vus::run(&context, config).await,
+        Executor::RampingVus(config) => ramping_vus::run(&context, config).await,
+        Executor::SharedIterations(config) => iterations::run_shared(&context, config).await,
+        Executor::PerVuIterations(config) => iterations::run_per_vu(&context, config).await,
+        Executor::ConstantArrivalRate(config) => arrival::run_constant(&context, config).await,
+        Executor::RampingArrivalRate(config) => arrival::run_ramping(&context, config).await,
+        Executor::ExternallyControlled(config) => external::run(&context, config).await,
     }
-    stand.board.end(stand.run.stopped().is_cancelled());
+    context.status.end(context.run.stopped().is_cancelled());
 }

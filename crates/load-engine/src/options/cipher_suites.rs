@@ -1,4 +1,4 @@
-//! Names that the option `tlsCipherSuites` may have: those that Go knows.
+//! The valid names of the option `tlsCipherSuites`: those that Go knows.
 
 use super::OptionError;
 
@@ -34,7 +34,7 @@ const KNOWN: [&str; 26] = [
 /// The names, if all of them are known.
 ///
 /// # Errors
-/// Names the first one that is not.
+/// The first unknown name.
 pub(super) fn checked(names: Vec<String>) -> Result<Vec<String>, OptionError> {
     match names.iter().find(|name| !KNOWN.contains(&name.as_str())) {
         Some(unknown) => Err(OptionError::Plan(format!(
@@ -49,7 +49,7 @@ mod tests {
     use super::checked;
 
     #[test]
-    fn only_names_that_go_knows_are_taken() {
+    fn only_names_that_go_knows_are_accepted() {
         let names = |text: &str| vec![text.to_owned()];
         assert!(checked(names("TLS_RSA_WITH_RC4_128_SHA")).is_ok());
         let error = checked(names("TLS_FOO")).expect_err("unknown");

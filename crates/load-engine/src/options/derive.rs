@@ -4,10 +4,10 @@ use super::scenario::{ConstantVus, Executor, Iterations, RampingVus, Scenario};
 use super::value::OptionError;
 use super::{Options, duration};
 
-/// Sets `scenarios` from the shortcuts and clears the shortcuts. Gives warnings for the log.
+/// Sets `scenarios` from the shortcuts and clears the shortcuts. Returns warnings for the log.
 ///
 /// # Errors
-/// When two of the shortcuts contradict each other.
+/// Two of the shortcuts contradict each other.
 pub fn scenarios(options: &mut Options) -> Result<Vec<String>, OptionError> {
     let mut warnings = Vec::new();
     refuse_conflicts(options)?;
@@ -42,9 +42,18 @@ pub fn scenarios(options: &mut Options) -> Result<Vec<String>, OptionError> {
         };
         options.scenarios = Some(vec![Scenario::new("default", Executor::RampingVus(ramp))]);
     } else if options.scenarios().is_empty() {
-        warnings.extend(why_default(options));
-        let once = Executor::PerVuIterations(Iterations::default());
-        options.scenarios = Some(vec![Scenario::new("default", once)]);
+        let why = why_default(options);
+        let executor = match options.vus {
+            // One iteration per virtual user, shared: any of them may run it.
+            Some(vus) if vus > 1 && why.is_none() => Executor::SharedIterations(Iterations {
+                vus: Some(vus),
+                iterations: Some(vus),
+                max_duration: None,
+            }),
+            _ => Executor::PerVuIterations(Iterations::default()),
+        };
+        warnings.extend(why);
+        options.scenarios = Some(vec![Scenario::new("default", executor)]);
     } else if let Some(vus) = options.vus {
         warnings.push(ignored_vus(vus));
     }
@@ -88,7 +97,7 @@ fn why_default(options: &Options) -> Option<String> {
     } else if options.scenarios.is_some() {
         Some(empty("scenarios"))
     } else {
-        options.vus.map(ignored_vus)
+        None
     }
 }
 
@@ -99,8 +108,7 @@ fn ignored_vus(vus: i64) -> String {
     )
 }
 
-/// What the banner says of a scenario after its name.
-/// `share` is this instance's part of the test, 0 to 1.
+/// The banner's description of a scenario, after its name. `share` is this instance's part of the test, 0 to 1.
 pub fn describe(scenario: &Scenario, share: f64, scale: impl Fn(i64) -> i64) -> String {
     let vus = |vus: Option<i64>| scale(vus.unwrap_or(1));
     let (mut text, first) = match &scenario.executor {
@@ -222,4 +230,32 @@ fn vu_range(least: i64, most: Option<i64>) -> String {
 
 fn time(time: std::time::Duration) -> String {
     duration::format(time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(vus: Option<i64>, expected: &Executor) {
+        let mut options = Options {
+            vus,
+            ..Options::default()
+        };
+        let warnings = scenarios(&mut options).expect("nothing contradicts");
+        assert!(warnings.is_empty(), "{vus:?}: {warnings:?}");
+        assert_eq!(&options.scenarios()[0].executor, expected, "{vus:?}");
+    }
+
+    #[test]
+    fn virtual_users_alone_run_once_each() {
+        let once = Executor::PerVuIterations(Iterations::default());
+        check(None, &once);
+        check(Some(1), &once);
+        let three = Iterations {
+            vus: Some(3),
+            iterations: Some(3),
+            max_duration: None,
+        };
+        check(Some(3), &Executor::SharedIterations(three));
+    }
 }

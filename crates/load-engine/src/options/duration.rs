@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Why a text is no duration.
+/// The reason why a text is not a duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DurationError {
     /// Not a Go duration.
@@ -16,7 +16,7 @@ pub enum DurationError {
 /// Reads `1d2h3m4.5s`; a bare number is milliseconds.
 ///
 /// # Errors
-/// When the text is neither.
+/// The text is neither.
 pub fn parse_extended(text: &str) -> Result<Duration, DurationError> {
     if let Ok(millis) = text.parse::<f64>() {
         return from_millis(millis).ok_or_else(|| DurationError::Negative(text.to_owned()));
@@ -39,7 +39,7 @@ pub fn parse_extended(text: &str) -> Result<Duration, DurationError> {
 /// Reads a Go duration: `1h2m3.5s`, `150ms`, `0`.
 ///
 /// # Errors
-/// When the text is none, or negative.
+/// The text is not a duration, or negative.
 pub fn parse(text: &str) -> Result<Duration, DurationError> {
     let syntax = || DurationError::Syntax(text.to_owned());
     let unsigned = text.strip_prefix('+').unwrap_or(text);
@@ -128,7 +128,7 @@ fn part(number: &str, unit: &str) -> Option<Duration> {
     Some(Duration::from_nanos(nanos))
 }
 
-/// `value / unit` with as many decimals as it has.
+/// `value / unit` with all its decimals.
 fn decimal(value: u128, unit: u128) -> String {
     let width = unit.ilog10() as usize;
     let (whole, fraction) = (value / unit, value % unit);
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_duration_is_refused() {
+    fn an_invalid_duration_is_refused() {
         for text in [
             "", "s", " 1s", "1s ", "1x", "1s2", "-1s", "-5", "1.s.", "d", "1hh",
         ] {

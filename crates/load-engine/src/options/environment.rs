@@ -9,6 +9,7 @@ use super::json::{named_system_tags, set};
 use super::stage::{self, RawStage};
 use super::value::{At, OptionError};
 use super::{Dns, Options, Stage, Threshold};
+use crate::go_text::parse_bool;
 
 /// Variables that hold one plain value, and their options.
 const PLAIN: &[(&str, &str)] = &[
@@ -67,10 +68,11 @@ const JSON: &[(&str, &str)] = &[
     ("K6_TLSAUTH", "tlsAuth"),
 ];
 
-/// Reads the options that the environment sets; empty values are "not set", but for the trend statistics: none.
+/// Reads the options that the environment sets; empty values are "not set", except for the trend statistics,
+/// where they mean none.
 ///
 /// # Errors
-/// When a value cannot be used; the error names the variable.
+/// A value is invalid; the error names the variable.
 pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Options, OptionError> {
     let mut options = Options::default();
     if variable("K6_SUMMARY_TREND_STATS").is_some_and(|text| text.is_empty()) {
@@ -124,10 +126,10 @@ fn dns_variable(text: &str) -> Result<Dns, OptionError> {
     })
 }
 
-/// Sets one option from a text, as flags do.
+/// Sets one option from a text, as flags are.
 ///
 /// # Errors
-/// When the value cannot be used.
+/// The value is invalid.
 pub fn set_text(options: &mut Options, option: &str, text: &str) -> Result<(), OptionError> {
     set(
         options,
@@ -139,22 +141,18 @@ pub fn set_text(options: &mut Options, option: &str, text: &str) -> Result<(), O
     .map(drop)
 }
 
-/// A text as the option's value: switches are read as Go reads them.
+/// A text as the option's value: booleans are read as Go reads them.
 fn value_of(option: &str, text: String) -> Value {
     if !SWITCHES.contains(&option) {
         return Value::String(text);
     }
-    match text.as_str() {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Value::Bool(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Value::Bool(false),
-        _ => Value::String(text),
-    }
+    parse_bool(&text).map_or(Value::String(text), Value::Bool)
 }
 
-/// Sets one option from a list of texts, as flags do.
+/// Sets one option from a list of texts, as flags are.
 ///
 /// # Errors
-/// When a value cannot be used.
+/// A value is invalid.
 pub fn set_list(options: &mut Options, option: &str, texts: &[String]) -> Result<(), OptionError> {
     let items = texts.iter().flat_map(|text| text.split(','));
     let value = items
@@ -170,10 +168,10 @@ pub fn set_list(options: &mut Options, option: &str, texts: &[String]) -> Result
     .map(drop)
 }
 
-/// Reads `5s:10,10s:20`; a stage without a target is one, but cannot run.
+/// Reads `5s:10,10s:20`. A stage without a target is accepted here, but cannot run.
 ///
 /// # Errors
-/// Says what is wrong with which stage.
+/// Names the invalid stage and its error.
 pub fn stages(text: &str) -> Result<Vec<Stage>, OptionError> {
     let stages = text.split(',').map(raw_stage).collect::<Result<_, _>>()?;
     stage::of_shortcut(stages)
@@ -205,7 +203,7 @@ fn raw_stage(text: &str) -> Result<RawStage, OptionError> {
 /// Reads `name=value` pairs.
 ///
 /// # Errors
-/// When one has no `=` or an empty name or value.
+/// A pair has no `=` or an empty name or value.
 pub fn tags<'a>(pairs: impl Iterator<Item = &'a str>) -> Result<IndexMap<String, String>, String> {
     let pair = |pair: &str| {
         let split = pair
@@ -221,7 +219,7 @@ pub fn tags<'a>(pairs: impl Iterator<Item = &'a str>) -> Result<IndexMap<String,
 /// Reads `ttl=5m,select=random,policy=preferIPv4`; the empty text sets nothing.
 ///
 /// # Errors
-/// Says which part is wrong.
+/// Names the invalid part.
 pub fn dns(text: &str) -> Result<Dns, OptionError> {
     let mut map = Map::new();
     for part in text.split(',').filter(|_| !text.is_empty()) {

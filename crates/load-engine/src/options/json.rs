@@ -13,19 +13,19 @@ use super::stage::{self, RawStage};
 use super::value::{At, OptionError};
 use super::{Dns, Executor, Options, Scenario, Threshold, TlsAuth, TlsVersions};
 
-/// What was read, and the keys that mean nothing.
+/// The options that were read, and the unknown keys.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Read {
     /// The options.
     pub options: Options,
-    /// Keys that are no options: a warning each.
+    /// Unknown keys: a warning each.
     pub unknown: Vec<String>,
 }
 
-/// Reads an object; `null` values are "not set", keys are compared without regard to case.
+/// Reads an object; `null` values are "not set", keys are compared case-insensitively.
 ///
 /// # Errors
-/// When a value has a wrong type or cannot be used.
+/// A value has a wrong type or is invalid.
 pub fn read(value: &Value) -> Result<Read, OptionError> {
     let mut read = Read::default();
     if value.is_null() {
@@ -47,7 +47,7 @@ pub fn read(value: &Value) -> Result<Read, OptionError> {
     Ok(read)
 }
 
-/// Sets one option; false when there is none of that name.
+/// Sets one option; false when there is none with that name.
 pub(super) fn set(options: &mut Options, at: &At<'_>) -> Result<bool, OptionError> {
     match at.path.to_ascii_lowercase().as_str() {
         "paused" => options.paused = Some(at.bool()?),
@@ -81,7 +81,7 @@ pub(super) fn set(options: &mut Options, at: &At<'_>) -> Result<bool, OptionErro
     Ok(true)
 }
 
-/// Sets one of the options that the protocol clients obey.
+/// Sets one of the options of the protocol clients.
 fn set_client(options: &mut Options, at: &At<'_>) -> Result<bool, OptionError> {
     match at.path.to_ascii_lowercase().as_str() {
         "rps" => options.rps = Some(at.int()?),
@@ -110,7 +110,7 @@ fn set_client(options: &mut Options, at: &At<'_>) -> Result<bool, OptionError> {
     Ok(true)
 }
 
-/// Whether fields that mean nothing are passed over, as k6 does outside of scenarios.
+/// Whether unknown fields are ignored, as in k6 outside scenarios.
 #[derive(Clone, Copy, PartialEq)]
 enum Fields {
     Any,
@@ -205,7 +205,7 @@ fn scenario(name: &str, at: &At<'_>) -> Result<Scenario, OptionError> {
     Ok(scenario)
 }
 
-/// Sets what scenarios of every kind have; false when there is nothing of that name.
+/// Sets an option that all kinds of scenarios have; false when there is none with that name.
 fn set_base(scenario: &mut Scenario, key: &str, at: &At<'_>) -> Result<bool, OptionError> {
     match key.to_ascii_lowercase().as_str() {
         "executor" => {}
@@ -225,7 +225,7 @@ fn set_base(scenario: &mut Scenario, key: &str, at: &At<'_>) -> Result<bool, Opt
     Ok(true)
 }
 
-/// What is said of a duration below zero, which is no fault of the text but of the scenario.
+/// The error of a negative duration, which is reported for the scenario and not for the text.
 fn negative(error: OptionError, scenario: &str, key: &str, executor: &Executor) -> OptionError {
     let OptionError::Duration {
         source: DurationError::Negative(text),
@@ -457,14 +457,7 @@ fn networks(at: &At<'_>) -> Result<Vec<String>, OptionError> {
 
 /// Whether a text is a CIDR block.
 fn is_network(text: &str) -> bool {
-    let Some((address, bits)) = text.split_once('/') else {
-        return false;
-    };
-    let Ok(address) = address.parse::<std::net::IpAddr>() else {
-        return false;
-    };
-    let most = if address.is_ipv4() { 32 } else { 128 };
-    bits.parse::<u8>().is_ok_and(|bits| bits <= most)
+    text.parse::<ipnet::IpNet>().is_ok()
 }
 
 fn hosts(at: &At<'_>) -> Result<IndexMap<String, String>, OptionError> {
@@ -512,7 +505,7 @@ fn system_tags(at: &At<'_>) -> Result<SystemTags, OptionError> {
     Ok(named_system_tags(at.strings()?.iter().map(String::as_str)))
 }
 
-/// The set of these names; unknown names mean nothing, as in k6.
+/// The set of these names; unknown names are ignored, as in k6.
 pub(super) fn named_system_tags<'a>(names: impl Iterator<Item = &'a str>) -> SystemTags {
     let known =
         names.filter_map(|name| SystemTag::ALL.iter().find(|tag| tag.name() == name.trim()));

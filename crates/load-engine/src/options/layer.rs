@@ -1,4 +1,4 @@
-//! Layers over each other: config file, script, environment, flags.
+//! Merges layers of options: config file, script, environment, flags.
 
 use super::Options;
 
@@ -8,9 +8,9 @@ macro_rules! take_set {
     };
 }
 
-/// Puts `higher` over `lower`. The four that say what is executed (`duration`, `iterations`,
-/// `stages`, `scenarios`) are one unit: any of them in `higher` wipes all of `lower`'s. Maps and lists
-/// replace each other as a whole.
+/// Merges `higher` over `lower`. The four options that define the execution (`duration`, `iterations`,
+/// `stages`, `scenarios`) are one unit: any of them in `higher` clears all of `lower`'s. Maps and lists replace
+/// each other as a whole.
 pub fn merge(mut lower: Options, higher: Options) -> Options {
     if sets_execution(&higher) {
         lower.duration = None;
@@ -77,7 +77,7 @@ pub fn merge(mut lower: Options, higher: Options) -> Options {
     lower
 }
 
-/// Whether a layer says what is executed.
+/// Whether a layer defines the execution.
 pub fn sets_execution(options: &Options) -> bool {
     options.duration.is_some()
         || options.iterations.is_some()
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_higher_layer_that_says_what_is_executed_wipes_all_four_of_the_lower() {
+    fn a_higher_layer_that_defines_the_execution_clears_all_four_of_the_lower() {
         let lower = Options {
             stages: Some(vec![]),
             vus: Some(7),
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn vus_alone_wipe_nothing() {
+    fn vus_alone_clear_nothing() {
         let lower = Options {
             stages: Some(vec![]),
             ..Options::default()

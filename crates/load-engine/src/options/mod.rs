@@ -1,8 +1,8 @@
 //! All options of a run, with k6's names, defaults and errors.
 //!
-//! Every layer (config file, script, environment, flags) is read into [`Options`]; [`layer::merge`]
-//! puts them over each other, [`derive::scenarios`] turns the shortcuts into scenarios and
-//! [`validate::scenarios`] refuses what cannot run.
+//! Every layer (config file, script, environment, flags) is read into [`Options`]; [`layer::merge`] merges
+//! them, [`derive::scenarios`] turns the shortcuts into scenarios and [`validate::scenarios`] refuses what
+//! cannot run.
 
 mod cipher_suites;
 pub mod derive;
@@ -14,7 +14,7 @@ pub mod scenario;
 mod stage;
 pub mod validate;
 mod value;
-pub(crate) mod write;
+pub mod write;
 
 use std::time::Duration;
 
@@ -88,7 +88,7 @@ pub struct Threshold {
     pub expression: String,
     /// Whether the run ends when it fails.
     pub abort_on_fail: bool,
-    /// How long it is not looked at.
+    /// How long its evaluation is delayed.
     pub delay_abort_eval: Option<Duration>,
 }
 
@@ -137,24 +137,24 @@ impl Options {
         self.handle_summary_timeout.unwrap_or(2 * MINUTE)
     }
 
-    /// The tags that the driver sets.
+    /// The system tags.
     pub fn system_tags(&self) -> SystemTags {
         self.system_tags.unwrap_or_default()
     }
 
-    /// Whether a system tag is on.
+    /// Whether a system tag is enabled.
     pub fn has_system_tag(&self, tag: SystemTag) -> bool {
         self.system_tags().has(tag)
     }
 
-    /// The name servers' time to live that cannot be used, if it is one.
+    /// The value of `dns.ttl`, if it is invalid.
     pub fn bad_dns_ttl(&self) -> Option<&str> {
         let ttl = self.dns.as_ref()?.ttl.as_deref()?;
         let is_good = ttl.is_empty() || ttl == "inf" || duration::parse_extended(ttl).is_ok();
         (!is_good).then_some(ttl)
     }
 
-    /// What the summary shows of a trend.
+    /// The statistics of a trend in the summary.
     pub fn summary_trend_stats(&self) -> Vec<String> {
         let default = || {
             DEFAULT_TREND_STATS
@@ -171,5 +171,5 @@ impl Options {
     }
 }
 
-/// What the summary shows of a trend unless asked otherwise.
+/// The default statistics of a trend in the summary.
 pub const DEFAULT_TREND_STATS: [&str; 6] = ["avg", "min", "med", "max", "p(90)", "p(95)"];

@@ -8,7 +8,7 @@ use serde_json::Value;
 /// A point of a ramp: within `duration`, go to `target`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stage {
-    /// How long the way takes.
+    /// The length of the ramp.
     pub duration: Duration,
     /// VUs, or iterations per time unit, at its end.
     pub target: i64,
@@ -21,9 +21,9 @@ pub struct Scenario {
     pub name: String,
     /// How its iterations are scheduled.
     pub executor: Executor,
-    /// When it begins, after the run's start.
+    /// Its start, after the start of the run.
     pub start_time: Option<Duration>,
-    /// How long iterations may go on after its end.
+    /// How long iterations may continue after its end.
     pub graceful_stop: Option<Duration>,
     /// The function to run.
     pub exec: Option<String>,
@@ -125,12 +125,12 @@ impl Scenario {
         }
     }
 
-    /// When it begins.
+    /// Its start, after the start of the run.
     pub fn start_time(&self) -> Duration {
         self.start_time.unwrap_or_default()
     }
 
-    /// How long iterations may go on after its end; externally controlled ones get no grace.
+    /// How long iterations may continue after its end; externally controlled scenarios have no grace.
     pub fn graceful_stop(&self) -> Duration {
         match self.executor {
             Executor::ExternallyControlled(_) => Duration::ZERO,
@@ -165,7 +165,7 @@ fn total(stages: Option<&[Stage]>) -> Duration {
 }
 
 impl Iterations {
-    /// The limit in time.
+    /// The time limit.
     pub fn max_duration(&self) -> Duration {
         self.max_duration.unwrap_or(DEFAULT_MAX_DURATION)
     }

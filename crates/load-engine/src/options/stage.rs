@@ -1,4 +1,4 @@
-//! Stages as they are written: parts of them can be missing.
+//! Stages as written: parts may be missing.
 
 use std::time::Duration;
 
@@ -6,18 +6,18 @@ use super::Stage;
 use super::duration::DurationError;
 use super::value::OptionError;
 
-/// A stage before it is known whether it can be used.
+/// A stage before validation.
 #[derive(Debug, Default)]
 pub(super) struct RawStage {
-    /// An error is a time below zero.
+    /// An error is a negative duration.
     pub(super) time: Option<Result<Duration, DurationError>>,
     pub(super) target: Option<i64>,
 }
 
-/// The stages of the shortcut; one without a duration does not count.
+/// The stages of the shortcut; one without a duration is ignored.
 ///
 /// # Errors
-/// When one of the others cannot be used.
+/// One of the other stages is invalid.
 pub(super) fn of_shortcut(mut stages: Vec<RawStage>) -> Result<Vec<Stage>, OptionError> {
     stages.retain(|stage| stage.time.is_some());
     of_scenario("default", stages)
@@ -26,7 +26,7 @@ pub(super) fn of_shortcut(mut stages: Vec<RawStage>) -> Result<Vec<Stage>, Optio
 /// The stages of a scenario.
 ///
 /// # Errors
-/// With all faults of all stages.
+/// All errors of all stages.
 pub(super) fn of_scenario(name: &str, stages: Vec<RawStage>) -> Result<Vec<Stage>, OptionError> {
     let (mut whole, mut faults) = (Vec::new(), Vec::new());
     for (n, stage) in (1..).zip(stages) {
@@ -45,7 +45,7 @@ pub(super) fn of_scenario(name: &str, stages: Vec<RawStage>) -> Result<Vec<Stage
             faults.push(format!("stage {n} doesn't have a target"));
             0
         });
-        // On its own this is found with the other faults of the scenario.
+        // A negative duration alone is reported with the other errors of the scenario.
         if target < 0 && !faults.is_empty() {
             faults.push(format!("the target for stage {n} can't be negative"));
         }
@@ -57,7 +57,7 @@ pub(super) fn of_scenario(name: &str, stages: Vec<RawStage>) -> Result<Vec<Stage
     Err(refused(name, &faults.join(", ")))
 }
 
-/// A scenario that cannot run.
+/// The error of an invalid scenario.
 pub(super) fn refused(scenario: &str, faults: &str) -> OptionError {
     OptionError::Plan(format!(
         "There were problems with the specified script configuration:\n\t- scenario {scenario} has \

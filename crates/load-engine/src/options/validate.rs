@@ -1,4 +1,4 @@
-//! What cannot run is refused before anything starts.
+//! Validation: options that cannot run are refused before anything starts.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use super::{Options, duration};
 const MIN_DURATION: Duration = Duration::from_secs(1);
 const MAX_VUS: i64 = 100_000_000;
 
-/// Checks derived options as a whole; `has_function` tells what the script exports.
+/// Checks derived options as a whole; `has_function` tells whether the script exports a function.
 ///
 /// # Errors
-/// With all faults at once, one per line, as k6 lists them.
+/// All errors at once, one per line, as k6 lists them.
 pub fn scenarios(
     options: &Options,
     has_function: impl Fn(&str) -> bool,

@@ -1,4 +1,4 @@
-//! Typed values out of JSON, with errors that name the option.
+//! Typed values from JSON, with errors that name the option.
 
 use std::time::Duration;
 
@@ -7,44 +7,44 @@ use serde_json::Value;
 
 use super::duration::{DurationError, from_millis, parse_extended};
 
-/// Why an option cannot be used.
+/// The error of an option.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum OptionError {
     /// A value of a wrong type.
-    #[error("option '{path}' must be {wants}, but it is {is}")]
+    #[error("option '{path}' must be {wants}, but is {is}")]
     Type {
-        /// Where.
+        /// The option.
         path: String,
-        /// What it should be.
+        /// The expected type.
         wants: &'static str,
-        /// What it is.
+        /// The actual type.
         is: String,
     },
-    /// A text that is no duration.
+    /// A text that is not a duration.
     #[error("option '{path}': {source}")]
     Duration {
-        /// Where.
+        /// The option.
         path: String,
-        /// Why.
+        /// The reason.
         source: DurationError,
     },
-    /// A value that cannot be used.
+    /// An invalid value.
     #[error("option '{path}': {why}")]
     Value {
-        /// Where.
+        /// The option.
         path: String,
-        /// Why.
+        /// The reason.
         why: String,
     },
-    /// What is said without the name of the option.
+    /// An error without the name of an option.
     #[error("{0}")]
     Plain(String),
-    /// The scenarios as a whole.
+    /// An error of the scenarios as a whole.
     #[error("{0}")]
     Plan(String),
 }
 
-/// A value and where it stands.
+/// A value and its path.
 pub(super) struct At<'a> {
     pub(super) path: &'a str,
     pub(super) value: &'a Value,
@@ -78,7 +78,7 @@ impl<'a> At<'a> {
             .ok_or_else(|| self.not("a string"))
     }
 
-    /// A string among others; what is null is the empty one.
+    /// A string in a list; null is the empty string.
     fn inner_string(&self) -> Result<String, OptionError> {
         match self.value {
             Value::Null => Ok(String::new()),
@@ -103,12 +103,12 @@ impl<'a> At<'a> {
         }
     }
 
-    /// A time that begins at zero: what is below is zero.
+    /// A time of zero or more: a negative one becomes zero.
     pub(super) fn time(&self) -> Result<Duration, OptionError> {
         Ok(self.signed_duration()?.unwrap_or_default())
     }
 
-    /// The same, with the reason where it is below zero.
+    /// The same, with an error if it is negative.
     pub(super) fn signed_duration(&self) -> Result<Result<Duration, DurationError>, OptionError> {
         match self.duration() {
             Err(OptionError::Duration {
@@ -162,7 +162,7 @@ impl<'a> At<'a> {
         Err(self.bad(format!("'{text}' is not one of {}", allowed.join(", "))))
     }
 
-    /// One of the values of a type, as k6 names it.
+    /// The name of a JSON type, as in k6's errors.
     pub(super) fn value_of(&self, kind: &str, allowed: &[&str]) -> Result<String, OptionError> {
         let text = self.string()?;
         if allowed.contains(&text.as_str()) {

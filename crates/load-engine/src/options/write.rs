@@ -10,7 +10,7 @@ use super::scenario::{Executor, Scenario, Stage};
 use super::{Options, Threshold, TlsAuth, duration};
 
 impl Options {
-    /// All options in k6's order, `null` where nothing is set.
+    /// All options in k6's order, `null` for those that are not set.
     pub fn to_json(&self) -> Value {
         let mut out = json!({
             "paused": self.paused,
@@ -76,7 +76,7 @@ impl Options {
         out
     }
 
-    /// As `exec.test.options` shows them: the shortcuts are gone.
+    /// The options as in `exec.test.options`: without shortcuts.
     pub fn to_script_json(&self) -> Value {
         let mut out = self.to_json();
         if let Value::Object(map) = &mut out {
@@ -168,8 +168,8 @@ fn thresholds(metrics: &IndexMap<String, Vec<Threshold>>) -> Value {
     Value::Object(pairs.collect())
 }
 
-/// As k6 writes it: a mere string unless it aborts the run, whatever its delay says.
-pub(crate) fn threshold(threshold: &Threshold) -> Value {
+/// As k6 writes it: a plain string unless it aborts the run, whatever its delay.
+pub fn threshold(threshold: &Threshold) -> Value {
     if !threshold.abort_on_fail {
         return Value::String(threshold.expression.clone());
     }

@@ -1,4 +1,4 @@
-//! The object that `handleSummary` gets.
+//! The argument of `handleSummary`.
 
 use load_metrics::Kind;
 use md5::{Digest, Md5};
@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Check, Group, MetricView, Summary};
 
-/// Where the process writes to.
+/// The output streams of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Terminal {
     /// Whether standard output is a terminal.
@@ -17,7 +17,7 @@ pub struct Terminal {
     pub no_color: bool,
 }
 
-/// The summary as `handleSummary(data)` gets it.
+/// The summary as the argument of `handleSummary(data)`.
 pub fn to_data(summary: &Summary, terminal: Terminal) -> Value {
     let metrics = summary
         .metrics
@@ -104,7 +104,7 @@ pub(super) fn number(value: f64) -> Value {
     }
 }
 
-/// The values of a metric under the names that the older export uses.
+/// The values of a metric with the names of the older export.
 pub(super) fn flat_name(kind: Kind, name: &str) -> &str {
     if kind == Kind::Rate && name == "rate" {
         "value"

@@ -2,7 +2,7 @@
 
 use load_metrics::{Contains, Kind};
 
-/// A share as a percentage: two decimals, cut off, not rounded.
+/// A share as a percentage: two decimals, truncated.
 pub(super) fn percent(share: f64) -> String {
     format!("{:.2}%", (share * 10_000.0 + 1e-9).trunc() / 100.0)
 }
@@ -17,7 +17,7 @@ pub(super) fn value(value: f64, kind: Kind, contains: Contains, time_unit: &str)
     }
 }
 
-/// At most six decimals, no zeros at the end.
+/// At most six decimals, without trailing zeros.
 pub(super) fn plain(value: f64) -> String {
     if value.is_infinite() {
         return if value > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
@@ -71,7 +71,7 @@ fn time(millis: f64, unit: &str) -> String {
     format!("{hours}h{}m{seconds}s", minutes % 60.0)
 }
 
-/// Cut off after `digits` decimals, no zeros at the end.
+/// Truncated to `digits` decimals, without trailing zeros.
 fn cut(value: f64, digits: i32) -> String {
     let scale = 10_f64.powi(digits);
     let places = usize::try_from(digits).unwrap_or(0);
@@ -94,13 +94,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_has_no_end_is_called_as_scripts_call_it() {
+    fn infinite_values_are_named_as_in_javascript() {
         assert_eq!(plain(f64::INFINITY), "Infinity");
         assert_eq!(plain(f64::NEG_INFINITY), "-Infinity");
     }
 
     #[test]
-    fn times_are_cut_off_not_rounded() {
+    fn times_are_truncated_not_rounded() {
         let cases = [
             (0.0, "0s"),
             (0.0005, "500ns"),

@@ -6,21 +6,21 @@ use serde_json::{Map, Value, json};
 use super::data::number;
 use super::{Check, MetricView, Summary};
 
-/// Where a summary comes from.
+/// The origin of a summary.
 #[derive(Debug, Clone, Default)]
-pub struct Origin {
+pub struct SummaryMetadata {
     /// The driver's version.
     pub version: String,
-    /// When it was made, as RFC 3339.
+    /// Its time, as RFC 3339.
     pub generated_at: String,
     /// The script as named on the command line.
     pub script: Option<String>,
 }
 
 /// The summary in the newer machine-readable layout.
-pub fn to_machine(summary: &Summary, origin: &Origin) -> Value {
+pub fn to_machine(summary: &Summary, metadata: &SummaryMetadata) -> Value {
     let mut config = Map::new();
-    if let Some(script) = &origin.script {
+    if let Some(script) = &metadata.script {
         config.insert("script".to_owned(), json!(script));
     }
     config.insert(
@@ -58,7 +58,7 @@ pub fn to_machine(summary: &Summary, origin: &Origin) -> Value {
     results.insert("metrics".to_owned(), metrics.map(write_metric).collect());
     json!({
         "version": "1.0.0",
-        "metadata": {"k6Version": origin.version, "generatedAt": origin.generated_at},
+        "metadata": {"k6Version": metadata.version, "generatedAt": metadata.generated_at},
         "config": config,
         "results": results,
     })

@@ -1,4 +1,4 @@
-//! What came of a run, ready to be shown.
+//! The result of a run, ready for display.
 
 mod data;
 mod export;
@@ -14,10 +14,10 @@ use load_metrics::{Aggregate, CheckTally, Contains, Kind, Metric, Part, Registry
 
 pub use data::{Terminal, path_id, to_data};
 pub use export::to_export;
-pub use machine::{Origin, to_machine};
+pub use machine::{SummaryMetadata, to_machine};
 pub use text::{Mode, to_text};
 
-use crate::output::{CheckResult, ThresholdResult};
+use crate::results::{CheckResult, ThresholdResult};
 use crate::thresholds::Thresholds;
 
 /// The end-of-test summary.
@@ -29,15 +29,15 @@ pub struct Summary {
     pub root: Group,
     /// All checks in order of their first sample, whatever their group.
     pub checks: Vec<Check>,
-    /// What each scenario and group saw, when that was asked for.
+    /// Results of each scenario and group, if requested.
     pub parts: Vec<PartView>,
     /// How long the run took.
     pub run_time: Duration,
-    /// What is shown of trends.
+    /// The statistics of trends that are shown.
     pub stats: Vec<String>,
     /// ``, `s`, `ms` or `us`.
     pub time_unit: String,
-    /// What `setup` returned, as JSON text.
+    /// The result of `setup`, as JSON text.
     pub setup_data: Option<Arc<str>>,
 }
 
@@ -46,28 +46,28 @@ pub struct Summary {
 pub struct MetricView {
     /// `http_reqs` or `http_reqs{status:200}`.
     pub name: String,
-    /// For a sub-metric: its parent and what stands between the braces.
+    /// For a sub-metric: its parent and the text between the braces.
     pub filter: Option<(String, String)>,
     /// Its type.
     pub kind: Kind,
     /// Its unit.
     pub contains: Contains,
-    /// Named values in order; trends as the options ask.
+    /// Named values in order; for trends, those that the options select.
     pub values: Vec<(String, f64)>,
     /// Its thresholds.
     pub thresholds: Vec<ThresholdView>,
-    /// Whether there were any.
+    /// Whether there were any samples.
     pub has_samples: bool,
 }
 
-/// A threshold and what came of it.
+/// A threshold and its result.
 #[derive(Debug, Clone)]
 pub struct ThresholdView {
     /// As written.
     pub text: String,
     /// The aggregation, `p(95)`.
     pub aggregation: String,
-    /// What it saw.
+    /// The value that was compared.
     pub observed: f64,
     /// Whether it held.
     pub ok: bool,
@@ -99,12 +99,12 @@ pub struct Check {
     pub fails: u64,
 }
 
-/// What one scenario, or one group of it, saw.
+/// The results of one scenario, or of one of its groups.
 #[derive(Debug, Clone, Default)]
 pub struct PartView {
-    /// The scenario; empty for groups outside of scenarios.
+    /// The scenario; empty for groups outside scenarios.
     pub scenario: String,
-    /// The group's path; empty for all of the scenario.
+    /// The group's path; empty for the whole scenario.
     pub group: String,
     /// Its metrics.
     pub metrics: Vec<MetricView>,
@@ -112,7 +112,7 @@ pub struct PartView {
     pub checks: Vec<Check>,
 }
 
-/// What a summary is made of.
+/// The input of a summary.
 pub(crate) struct Source<'a> {
     pub(crate) aggregate: &'a mut Aggregate,
     pub(crate) registry: &'a Registry,
@@ -141,7 +141,7 @@ impl Summary {
                 .watches()
                 .iter()
                 .find(|watch| watch.metric == metric.id);
-            // k6 shows what a sub-metric is taken from, too.
+            // k6 also shows the parent of a sub-metric.
             let is_parent = thresholds.watches().iter().any(|watch| {
                 let watched = all.iter().find(|other| other.id == watch.metric);
                 let filter = watched.and_then(|watched| watched.filter.as_ref());
@@ -245,13 +245,13 @@ impl ThresholdView {
 }
 
 impl Group {
-    /// All its checks, those of inner groups after its own.
+    /// All its checks; those of inner groups follow its own.
     pub fn all_checks(&self) -> Vec<&Check> {
         let inner = self.groups.iter().flat_map(Self::all_checks);
         self.checks.iter().chain(inner).collect()
     }
 
-    /// Counts a check; gives its path when it is seen for the first time.
+    /// Counts a check; returns its path when it is new.
     fn add(&mut self, tally: &CheckTally) -> Option<String> {
         let group = self.descend(tally.tags.get("group").unwrap_or_default());
         let name = tally.tags.get("check")?;
@@ -339,7 +339,7 @@ fn values(sink: &Sink, stats: &[String], run_time: Duration) -> Vec<(String, f64
     }
 }
 
-/// The part as it is shown. A scenario called `default` is none: its groups stand for themselves.
+/// The section as it is shown. A scenario named `default` has no section; its groups have their own.
 fn shown(part: &Part) -> Part {
     let is_default = part.scenario == "default";
     Part {

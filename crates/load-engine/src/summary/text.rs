@@ -7,7 +7,7 @@ use load_metrics::{Contains, Kind};
 use super::format::{percent, plain, value};
 use super::{Check, MetricView, PartView, Summary, ThresholdView};
 
-/// How much is shown.
+/// The level of detail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
     /// Totals.
@@ -26,7 +26,7 @@ const HIDDEN_IN_COMPACT: [&str; 6] = [
     "http_req_tls_handshaking",
     "http_req_waiting",
 ];
-/// Sections and the prefixes of their metrics; what fits none is custom.
+/// Sections and the prefixes of their metrics; other metrics are custom.
 const SECTIONS: [(&str, &[&str]); 7] = [
     ("HTTP", &["http_req"]),
     ("EXECUTION", &["vus", "iteration", "dropped_iterations"]),
@@ -98,7 +98,7 @@ impl Page<'_> {
         }
         self.out.push_str("\n\n  █ THRESHOLDS \n");
         for metric in &watched {
-            // A sub-metric stands under its parent, when that has thresholds, too.
+            // A sub-metric is shown below its parent if the parent also has thresholds.
             let parent = metric
                 .filter
                 .as_ref()
@@ -130,7 +130,7 @@ impl Page<'_> {
     }
 
     fn checks(&mut self, indent: usize, checks: &[&Check], summary: &Summary) {
-        // Without samples it is there for a threshold on it or on a part of it.
+        // A metric without samples is shown for a threshold on it or on a sub-metric.
         let wanted = summary.metric("checks").is_some();
         if checks.is_empty() && !(wanted && indent == 4) {
             return;
@@ -144,7 +144,7 @@ impl Page<'_> {
         } else {
             0.0
         };
-        // k6 divides by zero for one of the two.
+        // k6 divides by zero for one of them.
         let share = |count: u64, of_nothing: &str| match total {
             0 => of_nothing.to_owned(),
             total => percent(count as f64 / total as f64),
@@ -283,7 +283,7 @@ impl Page<'_> {
             }
         };
         let is_trend = metric.kind == Kind::Trend;
-        // One that k6 has made for a threshold only takes no room there.
+        // A metric that exists only for a threshold does not count for the width.
         let is_idle = is_trend && metric.filter.is_some() && !metric.has_samples;
         let raw_length = match is_idle {
             true => 0,
@@ -319,7 +319,7 @@ impl Page<'_> {
     }
 }
 
-/// How wide the columns are.
+/// The widths of the columns.
 #[derive(Default)]
 struct Widths {
     name: usize,

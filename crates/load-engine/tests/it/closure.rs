@@ -1,6 +1,7 @@
-//! A program that is a Rust closure: executors must not see the difference to a script.
+//! A program that is a Rust closure: executors cannot tell it from a script.
 
 use std::cell::RefCell;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -13,13 +14,13 @@ use load_engine::summary::{Terminal, to_data};
 use load_engine::thresholds::Thresholds;
 use load_engine::{
     Activation, Gatherer, Interrupt, Iteration, IterationEnd, Outcome, Program, Run, RunState,
-    ScriptError, SummaryFile, Vu, VuContext, Workers, boards,
+    ScriptError, SummaryFile, Vu, VuContext, Workers, scenario_statuses,
 };
 use load_metrics::{Aggregate, Recorder, Registry, TagSet};
 use serde_json::Value;
 use tokio::time::Instant;
 
-/// One iteration as it was seen.
+/// One iteration as observed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Seen {
     pub at: Instant,
@@ -29,8 +30,8 @@ pub struct Seen {
     pub complete: bool,
 }
 
-/// A program whose iterations take `takes` (if that is no time, they do not wait at all) and which notes them. A
-/// scenario's `PREPARE_MS` is what its VUs need before they can begin.
+/// A program that records its iterations, each of which takes `takes` (with zero they do not wait at all). A
+/// scenario's `PREPARE_MS` is the preparation time of its VUs.
 pub struct Closure {
     takes: Duration,
     started: Instant,
@@ -134,15 +135,15 @@ impl Vu for ClosureVu {
     }
 }
 
-/// What came of a run.
+/// The result of a run.
 pub struct Finished {
     pub outcome: Outcome,
-    /// In order of their beginning.
+    /// The iterations in order of their start.
     pub seen: Vec<Seen>,
     pub state: Arc<RunState>,
-    /// VUs at work, looked at again and again: when, and how many.
+    /// Samples of the number of active VUs, with their times.
     pub active: Vec<(Duration, u64)>,
-    /// When its first scenario began.
+    /// The start of its first scenario.
     pub begin: Instant,
 }
 
@@ -160,12 +161,28 @@ pub fn run(options: &str, takes_ms: u64) -> Finished {
     run_looked_at(options, takes_ms, Duration::from_secs(3600))
 }
 
-/// The same, and looks at the VUs that work so long after the begin and as often.
+/// The same, and samples the active VUs with this delay and period.
 pub fn run_looked_at(options: &str, takes_ms: u64, every: Duration) -> Finished {
     let how = How {
         takes: Duration::from_millis(takes_ms),
         workers: Workers::Local,
         every,
+        act: None,
+    };
+    block_on(true, execute(options, how))
+}
+
+/// The same; `act` changes the run while it goes on.
+pub fn run_changed<F: Future<Output = ()> + 'static>(
+    options: &str,
+    (takes_ms, every): (u64, Duration),
+    act: impl FnOnce(Arc<RunState>) -> F + 'static,
+) -> Finished {
+    let how = How {
+        takes: Duration::from_millis(takes_ms),
+        workers: Workers::Local,
+        every,
+        act: Some(Box::new(move |state| Box::pin(act(state)))),
     };
     block_on(true, execute(options, how))
 }
@@ -176,6 +193,7 @@ pub fn run_in_real_time(options: &str, takes_ms: u64) -> Finished {
         takes: Duration::from_millis(takes_ms),
         workers: Workers::Threads(2),
         every: Duration::from_secs(3600),
+        act: None,
     };
     block_on(false, execute(options, how))
 }
@@ -189,12 +207,16 @@ fn block_on(paused: bool, run: impl Future<Output = Finished>) -> Finished {
     tokio::task::LocalSet::new().block_on(&runtime, run)
 }
 
-/// How a run is made.
+/// The settings of a test run.
 struct How {
     takes: Duration,
     workers: Workers,
     every: Duration,
+    act: Option<Act>,
 }
+
+/// What happens beside a run.
+type Act = Box<dyn FnOnce(Arc<RunState>) -> Pin<Box<dyn Future<Output = ()>>>>;
 
 type Looks = Rc<RefCell<Vec<(Duration, u64)>>>;
 
@@ -220,7 +242,7 @@ async fn execute(options: &str, how: How) -> Finished {
     let registry = Arc::new(Registry::new());
     let thresholds = options.thresholds.clone().unwrap_or_default();
     let thresholds = Thresholds::new(&thresholds, &registry).expect("valid thresholds");
-    let (_, boards) = boards(&options, &segment);
+    let (_, scenario_statuses) = scenario_statuses(&options, &segment);
     let state = Arc::new(RunState::new(Arc::new(options)));
     let seen = Arc::new(Mutex::new(Vec::new()));
     let started = Instant::now();
@@ -240,17 +262,27 @@ async fn execute(options: &str, how: How) -> Finished {
         by_part: false,
         outputs: None,
         aggregate: Arc::new(Mutex::new(Aggregate::default())),
-        boards: boards.clone(),
+        scenario_statuses: scenario_statuses.clone(),
         summary_data: Box::new(|summary| to_data(summary, Terminal::default())),
         gatherer: Gatherer::default(),
         linger: None,
+        together: None,
     };
     let active = Rc::default();
     let looking = look(Arc::clone(&state), how.every, Rc::clone(&active));
     let looking = tokio::task::spawn_local(looking);
+    let acting = how
+        .act
+        .map(|act| tokio::task::spawn_local(act(Arc::clone(&state))));
     let outcome = run.execute().await;
     looking.abort();
-    let begin = boards[0].state.get().map_or(started, |state| state.started);
+    if let Some(acting) = acting {
+        acting.abort();
+    }
+    let begin = scenario_statuses[0]
+        .state
+        .get()
+        .map_or(started, |state| state.started);
     let mut seen = seen.lock().expect("no panics").clone();
     seen.sort_by_key(|seen| (seen.at_ms, seen.vu));
     Finished {

@@ -1,10 +1,11 @@
-//! Each executor against what k6 does with the same options.
+//! Each executor behaves as in k6 with the same options.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use load_engine::Exit;
 
-use crate::closure::{Finished, run};
+use crate::closure::{Finished, run, run_changed};
 
 fn starts(finished: &Finished) -> Vec<u64> {
     finished.seen.iter().map(|seen| seen.at_ms).collect()
@@ -31,7 +32,7 @@ fn shared_iterations_are_dropped_when_the_time_is_over() {
 }
 
 #[test]
-fn per_vu_iterations_that_no_vu_can_do_are_dropped() {
+fn per_vu_iterations_that_no_vu_completes_are_dropped() {
     let done = run(
         r#"{"scenarios":{"a":{"executor":"per-vu-iterations","vus":2,"iterations":9,
             "maxDuration":"1s","gracefulStop":"2s"}}}"#,
@@ -53,8 +54,38 @@ fn constant_vus_iterate_until_the_end_and_have_a_grace() {
     assert_eq!(done.outcome.summary.run_time.as_millis(), 1100);
 }
 
+/// Users at work in the middle of each second.
+fn users_by_second(finished: &Finished) -> Vec<u64> {
+    let active = finished.active.iter().step_by(2);
+    active.map(|(_, users)| *users).collect()
+}
+
 #[test]
-fn ramping_vus_come_and_go_when_the_line_reaches_them() {
+fn users_that_are_set_by_hand_replace_the_ramp_until_its_end() {
+    let finished = run_changed(
+        r#"{"scenarios":{"a":{"executor":"ramping-vus","startVUs":2,"gracefulRampDown":"0s",
+            "gracefulStop":"0s","stages":[{"duration":"10s","target":2}]}}}"#,
+        (100, Duration::from_millis(500)),
+        |state| async move {
+            let set = |users: u64| state.set_users([("a".to_owned(), users)].into());
+            tokio::time::sleep(Duration::from_millis(2200)).await;
+            // Another scenario's users are no affair of this one.
+            state.set_users([("b".to_owned(), 9)].into());
+            tokio::time::sleep(Duration::from_millis(1000)).await;
+            set(5);
+            tokio::time::sleep(Duration::from_millis(3000)).await;
+            set(1);
+            tokio::time::sleep(Duration::from_millis(2000)).await;
+            set(0);
+        },
+    );
+    let users = users_by_second(&finished);
+    assert_eq!(users[..9], [2, 2, 2, 5, 5, 5, 1, 1, 0], "{users:?}");
+    assert_eq!(finished.state.run_time(), Duration::from_secs(10));
+}
+
+#[test]
+fn ramping_vus_are_added_and_removed_when_the_line_reaches_them() {
     let done = run(
         r#"{"scenarios":{"a":{"executor":"ramping-vus","startVUs":0,"gracefulRampDown":"0s",
             "stages":[{"duration":"1s","target":2},{"duration":"1s","target":0}]}}}"#,
@@ -66,7 +97,7 @@ fn ramping_vus_come_and_go_when_the_line_reaches_them() {
 }
 
 #[test]
-fn a_vu_that_is_wanted_again_while_it_leaves_stays() {
+fn a_leaving_vu_that_is_needed_again_stays() {
     let done = run(
         r#"{"scenarios":{"a":{"executor":"ramping-vus","startVUs":1,"gracefulRampDown":"10s",
             "stages":[{"duration":"100ms","target":0},{"duration":"100ms","target":1},
@@ -201,8 +232,8 @@ fn every_start_time_of_a_fast_plan_is_kept() {
     }
 }
 
-/// Of a scenario whose VUs need some time before they can begin: when the first start is planned after its begin,
-/// and how late the latest one is, in milliseconds.
+/// For a scenario whose VUs need time to prepare: the delay of the first planned start, and the greatest
+/// lateness, in milliseconds.
 fn first_and_latest(prepare_ms: u64) -> (u128, u128) {
     let options = format!(
         r#"{{"scenarios":{{"a":{{"executor":"constant-arrival-rate","rate":10,"duration":"2s",
@@ -212,7 +243,7 @@ fn first_and_latest(prepare_ms: u64) -> (u128, u128) {
     assert_eq!(done.seen.len(), 20);
     let planned = done.seen.iter().filter_map(|seen| seen.iteration.scheduled);
     let first = planned.min().expect("there are starts");
-    let latest = done.state.health.report().latest_start;
+    let latest = done.state.health.report().starts.latest;
     ((first - done.begin).as_millis(), latest.as_millis())
 }
 
@@ -224,7 +255,7 @@ fn starts_are_planned_from_when_the_vus_are_ready() {
 }
 
 #[test]
-fn starts_do_not_wait_for_vus_for_ever_and_say_that_they_are_late() {
+fn starts_do_not_wait_for_vus_for_ever_and_count_as_late() {
     let (first, latest) = first_and_latest(1070);
     assert!((1000..1005).contains(&first), "{first}");
     assert!((65..75).contains(&latest), "{latest}");

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use crate::closure::{Finished, run_in_real_time, run_looked_at};
 
-/// A busy machine may make a start wait; a test is not the place to say how long.
+/// A busy machine may delay a start; a test must not limit by how much.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 fn seconds(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds)
 }
 
-/// Every start against its time of the plan, in order: none is early, none is left out, and what is
-/// noted as lateness is the difference. The plan begins when all VUs are ready for it.
+/// Compares every start with its planned time, in order: none is early, none is missing, and the recorded
+/// lateness is the difference. The plan begins when all VUs are ready for it.
 fn check_starts(done: &Finished, planned: &[Duration]) {
     assert_eq!(done.count("dropped_iterations"), 0.0);
     let mut seen = done.seen.clone();
@@ -34,9 +34,9 @@ fn check_starts(done: &Finished, planned: &[Duration]) {
         assert!(after_note < PATIENCE, "start {index}: {after_note:?}");
     }
     let health = done.state.health.report();
-    assert_eq!(health.planned_starts, planned.len() as u64);
+    assert_eq!(health.starts.all, planned.len() as u64);
     let latest = seen.iter().map(|seen| seen.iteration.late).max();
-    assert_eq!(Some(health.latest_start), latest);
+    assert_eq!(Some(health.starts.latest), latest);
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn a_ramping_rate_follows_the_area_under_it() {
             {"duration":"1s","target":2000},{"duration":"200ms","target":2000}]}}}"#,
         1,
     );
-    // Up to 1 s the area is 1000 t², then it grows by 2000 a second.
+    // Up to 1 s the area is 1000 t², then it grows by 2000 per second.
     let planned: Vec<Duration> = (1..=1400)
         .map(|n| {
             let n = f64::from(n);
@@ -72,8 +72,8 @@ fn a_ramping_rate_follows_the_area_under_it() {
     check_starts(&done, &planned);
 }
 
-/// VUs that a line through these points asks for at a moment: going up, one more when the line has
-/// reached the next whole number; going down, one less.
+/// The number of VUs for a line through these points at a moment: going up, one more when the line has reached
+/// the next whole number; going down, one less.
 fn on_the_line(start: u32, stages: &[(f64, u32)], at: f64) -> u64 {
     let (mut begin, mut from) = (0.0, f64::from(start));
     for &(length, target) in stages {
@@ -104,7 +104,7 @@ fn check_ramp(start: u32, stages: &[(f64, u32)]) {
             "gracefulRampDown":"0s","gracefulStop":"0s","stages":[{}]}}}}}}"#,
         listed.join(",")
     );
-    // Not on whole moments, at which a step and a look would come together.
+    // Off the whole moments, at which a step and a sample would coincide.
     let every = 0.2503;
     let done = run_looked_at(&options, 7, seconds(every));
     let length: f64 = stages.iter().map(|(length, _)| length).sum();
@@ -135,8 +135,9 @@ fn ramping_vus_are_on_the_line_all_the_time() {
 }
 
 #[test]
-fn a_vu_that_ramps_down_has_its_grace_and_not_more() {
-    // Iterations longer than the grace: from 4 s on a VU leaves each second, and is gone 1.5 s later.
+fn a_vu_that_ramps_down_has_exactly_its_grace() {
+    // Iterations longer than the grace: from 4 s on, one VU starts to leave each second and is gone 1.5 s
+    // later.
     let done = run_looked_at(
         r#"{"scenarios":{"a":{"executor":"ramping-vus","startVUs":4,"gracefulRampDown":"1500ms",
             "gracefulStop":"0s","stages":[{"duration":"4s","target":4},{"duration":"4s","target":0},

@@ -4,15 +4,18 @@ use std::time::{Duration, Instant};
 
 use load_metrics::{SystemTag, builtin};
 use rand::SeedableRng;
-use rquickjs::{Ctx, Object, Value, qjs};
+use script_engine::convert;
+use script_engine::native::{Call, method};
+use script_engine::throw::{Outcome, Throw, plain};
+use script_engine::{Ctx, Object, Value};
 
 use super::tags;
-use crate::js::convert;
-use crate::js::native::{Call, Outcome, Throw, method, plain};
-use crate::vu::state::now;
+use crate::vu::state::{Caller, now};
 
-/// What separates the names of nested groups.
+/// The separator of the names of nested groups.
 const SEPARATOR: &str = "::";
+/// The maximum depth of groups: every level adds to the tags of its samples and to the summary.
+const DEEPEST_GROUP: usize = 250;
 /// The longest `sleep` that the clock can express.
 const LONGEST_SLEEP_S: f64 = 3e8;
 
@@ -30,7 +33,7 @@ fn check<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     if call.vu().is_init() {
         return Err(plain("Using check() in the init context is not supported"));
     }
-    if call.len() < 2 {
+    if call.count() < 2 {
         return Err(plain("no checks provided to `check`"));
     }
     let vu = call.vu();
@@ -77,8 +80,7 @@ fn check<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 }
 
 fn refuse_async(wanted: &Value<'_>) -> Result<(), Throw> {
-    // SAFETY: the value is alive.
-    if unsafe { qjs::JS_IsAsyncFunction(wanted.as_raw()) } {
+    if convert::is_async_function(wanted) {
         return Err(plain(
             "the built-in check() does not support async functions as arguments. Use the JavaScript utils library as a replacement. Refer to https://grafana.com/docs/k6/latest/javascript-api/jslib/utils/check/ for more info",
         ));
@@ -108,8 +110,7 @@ fn group<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let Some(function) = convert::function(&body) else {
         return Err(plain("group() requires a callback as a second argument"));
     };
-    // SAFETY: the value is alive.
-    if unsafe { qjs::JS_IsAsyncFunction(body.as_raw()) } {
+    if convert::is_async_function(&body) {
         return Err(plain(
             "group() does not support async functions as arguments, please see https://grafana.com/docs/k6/latest/javascript-api/k6/group/ for more info",
         ));
@@ -120,9 +121,14 @@ fn group<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
         )));
     }
     let outer = vu.group();
-    // One without a name is the one around it.
-    let inner = match name.is_empty() {
-        true => outer.clone(),
+    if outer.matches(SEPARATOR).count() >= DEEPEST_GROUP {
+        return Err(plain(format!(
+            "groups cannot be nested deeper than {DEEPEST_GROUP}"
+        )));
+    }
+    // Only the root cannot have a child group without a name.
+    let inner = match name.is_empty() && outer.is_empty() {
+        true => String::new(),
         false => format!("{outer}{SEPARATOR}{name}"),
     };
     vu.enter_group(inner);

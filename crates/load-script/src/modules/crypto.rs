@@ -3,26 +3,26 @@
 use std::cell::RefCell;
 use std::ffi::CStr;
 
-use rquickjs::{Ctx, Object, Value, qjs};
+use script_engine::class::{self, Class, Exotic};
+use script_engine::convert;
+use script_engine::isolate;
+use script_engine::native::{Call, method};
+use script_engine::own_methods;
+use script_engine::throw::{Outcome, Throw, plain};
+use script_engine::{Ctx, Object, Value};
+use web_crypto::{Algorithm, CryptoError, Encoded, Encoding, Hasher, random_bytes};
 
-use crate::crypto::{Algorithm, CryptoError, Encoded, Encoding, Hasher, random_bytes};
-use crate::js::class::{self, Class};
-use crate::js::convert;
-use crate::js::isolate;
-use crate::js::native::{Call, Outcome, Throw, method, plain};
-use crate::js::own_methods;
-
-/// What `createHash` and `createHMAC` return.
+/// The result of `createHash` and `createHMAC`.
 struct HashObject(RefCell<Hasher>);
 
 impl Class for HashObject {
     const NAME: &'static CStr = c"Hasher";
 
-    fn exotic() -> *mut rquickjs::qjs::JSClassExoticMethods {
+    fn exotic() -> Exotic {
         own_methods::by_name()
     }
 
-    fn prototype(prototype: &Object<'_>) -> rquickjs::Result<()> {
+    fn prototype(prototype: &Object<'_>) -> script_engine::Result<()> {
         method(prototype, c"update", update)?;
         method(prototype, c"digest", digest)
     }
@@ -47,10 +47,8 @@ pub(super) fn build<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
     Ok(exports)
 }
 
-impl From<CryptoError> for Throw {
-    fn from(error: CryptoError) -> Self {
-        Self::Plain(error.to_string())
-    }
+fn failed(error: CryptoError) -> Throw {
+    plain(error.to_string())
 }
 
 /// The function of `Algorithm::ALL[N]`.
@@ -69,7 +67,7 @@ fn hmac<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 }
 
 fn create_hash<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    let hasher = Hasher::new(Algorithm::parse(&name(call)?)?);
+    let hasher = Hasher::new(Algorithm::parse(&name(call)?).map_err(failed)?);
     Ok(class::new(call.ctx, HashObject(RefCell::new(hasher)))?.into_value())
 }
 
@@ -78,7 +76,7 @@ fn create_hmac<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 }
 
 fn keyed(call: &Call<'_, '_>) -> Result<RefCell<Hasher>, Throw> {
-    let algorithm = Algorithm::parse(&name(call)?)?;
+    let algorithm = Algorithm::parse(&name(call)?).map_err(failed)?;
     Ok(RefCell::new(Hasher::keyed(
         algorithm,
         &input(&call.arg(1))?,
@@ -104,13 +102,13 @@ fn digest<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 fn hasher_of<'a>(this: &'a Value<'_>) -> Result<&'a RefCell<Hasher>, Throw> {
     class::of::<HashObject>(this)
         .map(|object| &object.0)
-        .ok_or_else(|| Throw::Type("this is no hash".to_owned()))
+        .ok_or_else(|| Throw::Type("this is not a hash".to_owned()))
 }
 
 fn random<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let size = convert::to_number(&call.arg(0))?;
     let _held = isolate::charge(call.ctx, size.max(0.0) as usize)?;
-    convert::array_buffer(call.ctx, random_bytes(size as i64)?)
+    convert::array_buffer(call.ctx, random_bytes(size as i64).map_err(failed)?)
 }
 
 fn hex_encode<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
@@ -125,17 +123,16 @@ fn encode<'js>(call: &Call<'_, 'js>, index: usize, bytes: Vec<u8>) -> Outcome<'j
     let wanted = call
         .given(index)
         .map_or(Ok(String::new()), |name| convert::to_text(&name))?;
-    match Encoding::parse(&wanted)?.encode(bytes) {
+    match Encoding::parse(&wanted).map_err(failed)?.encode(bytes) {
         Encoded::Text(text) => call.string(&text),
         Encoded::Bytes(bytes) => convert::array_buffer(call.ctx, bytes),
     }
 }
 
-/// What can be hashed: text, what symbols are called, an `ArrayBuffer`, an array of bytes. Arrays of larger
-/// numbers and a `DataView` cannot, as in k6.
+/// The input of a hash: text, the description of a symbol, an `ArrayBuffer`, or an array of bytes. As in k6,
+/// arrays of larger numbers and a `DataView` are refused.
 pub(super) fn input(value: &Value<'_>) -> Result<Vec<u8>, Throw> {
-    // SAFETY: the value is alive.
-    let is_view = unsafe { qjs::JS_IsDataView(value.as_raw()) };
+    let is_view = convert::is_data_view(value);
     let kind = convert::go_type(value);
     let is_list = kind.starts_with("[]") && kind != "[]uint8";
     let bytes = if is_view || is_list {

@@ -1,25 +1,27 @@
 //! `k6/data`: SharedArray, one copy per process.
 //!
-//! To scripts it is an array: a proxy of an empty one, whose handler knows the items. Only a proxy
-//! of an array passes for one with `Array.isArray`, `concat`, `flat` and `JSON.stringify`.
+//! To scripts it is an array: a proxy of an empty array, whose handler has the items. Only the proxy of an
+//! array is an array for `Array.isArray`, `concat`, `flat` and `JSON.stringify`.
 
 use std::ffi::CStr;
 use std::sync::{Arc, PoisonError};
 
-use rquickjs::{Array, Ctx, Object, Value, qjs};
+use script_engine::class::{self, Class};
+use script_engine::convert;
+use script_engine::native::{Call, constructor_or_function, method};
+use script_engine::throw::{Outcome, Throw, plain};
+use script_engine::{Array, Ctx, Object, Value};
 
-use crate::js::class::{self, Class};
-use crate::js::convert;
-use crate::js::native::{Call, Outcome, Throw, constructor_or_function, method, plain};
+use crate::vu::state::Caller;
 
-/// What the handler of a shared array owns: the items as JSON text.
+/// The value of a shared array's handler: the items as JSON text.
 struct Shared(Arc<[Box<str>]>);
 
 impl Class for Shared {
     const NAME: &'static CStr = c"SharedArray";
 
     /// The traps of the proxy.
-    fn prototype(prototype: &Object<'_>) -> rquickjs::Result<()> {
+    fn prototype(prototype: &Object<'_>) -> script_engine::Result<()> {
         method(prototype, c"get", get)?;
         method(prototype, c"has", has)?;
         method(prototype, c"ownKeys", own_keys)?;
@@ -34,24 +36,16 @@ impl Class for Shared {
 pub(super) fn build<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
     let exports = Object::new(ctx.clone())?;
     let prototype = Object::new(ctx.clone())?;
-    // As k6 has it, it needs no `new`.
+    // As in k6, it needs no `new`.
     constructor_or_function(&exports, c"SharedArray", make, &prototype)?;
     Ok(exports)
 }
 
-/// A shared array of items that are there already, as JSON text.
+/// A shared array of existing items, as JSON text.
 pub(super) fn array<'js>(ctx: &Ctx<'js>, items: Arc<[Box<str>]>) -> Outcome<'js> {
     let handler = class::new(ctx, Shared(items))?;
     let target = Array::new(ctx.clone())?;
-    // SAFETY: both are live objects of this realm; the proxy keeps them alive, and the value owns it.
-    let proxy = unsafe {
-        let raw = qjs::JS_NewProxy(ctx.as_raw().as_ptr(), target.as_raw(), handler.as_raw());
-        Value::from_raw(ctx.clone(), raw)
-    };
-    if proxy.is_exception() {
-        return Err(Throw::Engine(rquickjs::Error::Exception));
-    }
-    Ok(proxy)
+    convert::proxy(target.as_object(), &handler)
 }
 
 fn make<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
@@ -67,8 +61,7 @@ fn make<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let function = convert::function(&filler).ok_or_else(|| {
         plain("a function is expected as the second argument of SharedArray's constructor")
     })?;
-    // SAFETY: the value is alive.
-    if unsafe { qjs::JS_IsAsyncFunction(filler.as_raw()) } {
+    if convert::is_async_function(&filler) {
         return Err(plain(
             "SharedArray constructor does not support async functions as second argument",
         ));
@@ -95,7 +88,7 @@ fn make<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     array(call.ctx, items)
 }
 
-/// Stands for an item that has no JSON. In k6 it cannot be read.
+/// Stands for an item without JSON, which cannot be read in k6.
 const NO_JSON: &str = "undefined";
 
 fn serialize(array: &Value<'_>) -> Result<Arc<[Box<str>]>, Throw> {
@@ -115,8 +108,8 @@ fn serialize(array: &Value<'_>) -> Result<Arc<[Box<str>]>, Throw> {
     texts.collect::<Result<Vec<_>, Throw>>().map(Arc::from)
 }
 
-/// Which property a script asks for.
-enum Asked {
+/// The property that a script accesses.
+enum PropertyKey {
     Length,
     Index(usize),
     Name(String),
@@ -124,24 +117,24 @@ enum Asked {
 }
 
 /// The property that the argument at `index` of a trap names.
-fn asked(call: &Call<'_, '_>, index: usize) -> Result<Asked, Throw> {
+fn property_key(call: &Call<'_, '_>, index: usize) -> Result<PropertyKey, Throw> {
     let property = call.arg(index);
     if property.is_symbol() {
-        return Ok(Asked::Symbol);
+        return Ok(PropertyKey::Symbol);
     }
     let name = convert::to_text(&property)?;
     if name == "length" {
-        return Ok(Asked::Length);
+        return Ok(PropertyKey::Length);
     }
-    // Other spellings of a number, as `01`, are names.
+    // Other spellings of a number, such as `01`, are names.
     let is_plain = name == "0" || name.starts_with(|first: char| matches!(first, '1'..='9'));
     match name.parse() {
-        Ok(index) if is_plain => Ok(Asked::Index(index)),
-        _ => Ok(Asked::Name(name)),
+        Ok(index) if is_plain => Ok(PropertyKey::Index(index)),
+        _ => Ok(PropertyKey::Name(name)),
     }
 }
 
-/// The items of the handler that is called.
+/// The items of the called handler.
 fn items(call: &Call<'_, '_>) -> Arc<[Box<str>]> {
     let this = call.this();
     class::of::<Shared>(&this).map_or_else(|| Arc::from([]), |shared| Arc::clone(&shared.0))
@@ -154,21 +147,21 @@ fn target<'js>(call: &Call<'_, 'js>) -> Result<Object<'js>, Throw> {
 
 fn get<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let items = items(call);
-    match asked(call, 1)? {
-        Asked::Length => Ok(convert::number(call.ctx, items.len() as f64)),
-        Asked::Index(index) => items
+    match property_key(call, 1)? {
+        PropertyKey::Length => Ok(convert::number(call.ctx, items.len() as f64)),
+        PropertyKey::Index(index) => items
             .get(index)
             .map_or_else(|| Ok(call.undefined()), |json| item(call.ctx, json)),
         // The methods of arrays, which the target inherits.
-        Asked::Name(_) | Asked::Symbol => Ok(target(call)?.get(call.arg(1))?),
+        PropertyKey::Name(_) | PropertyKey::Symbol => Ok(target(call)?.get(call.arg(1))?),
     }
 }
 
 fn has<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    let has = match asked(call, 1)? {
-        Asked::Length => true,
-        Asked::Index(index) => index < items(call).len(),
-        Asked::Name(_) | Asked::Symbol => target(call)?.contains_key(call.arg(1))?,
+    let has = match property_key(call, 1)? {
+        PropertyKey::Length => true,
+        PropertyKey::Index(index) => index < items(call).len(),
+        PropertyKey::Name(_) | PropertyKey::Symbol => target(call)?.contains_key(call.arg(1))?,
     };
     Ok(call.bool(has))
 }
@@ -183,16 +176,16 @@ fn own_keys<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     Ok(keys.into_value())
 }
 
-/// As k6 describes them: as if they could be written, and as if there were any beyond the end.
+/// As k6 describes them: as writable, and as existing beyond the end.
 fn describe<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let items = items(call);
-    let (value, is_length) = match asked(call, 1)? {
-        Asked::Length => (convert::number(call.ctx, items.len() as f64), true),
-        Asked::Index(index) => match items.get(index) {
+    let (value, is_length) = match property_key(call, 1)? {
+        PropertyKey::Length => (convert::number(call.ctx, items.len() as f64), true),
+        PropertyKey::Index(index) => match items.get(index) {
             Some(json) => (item(call.ctx, json)?, false),
             None => (call.undefined(), false),
         },
-        Asked::Name(_) | Asked::Symbol => return Ok(call.undefined()),
+        PropertyKey::Name(_) | PropertyKey::Symbol => return Ok(call.undefined()),
     };
     let description = Object::new(call.ctx.clone())?;
     description.set("value", value)?;
@@ -217,27 +210,27 @@ fn refuse_name<'js>(verb: &str, name: &str) -> Outcome<'js> {
 }
 
 fn refuse_to_set<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    match asked(call, 1)? {
-        Asked::Length | Asked::Index(_) => immutable(),
-        Asked::Name(name) => refuse_name("set", &name),
-        Asked::Symbol => no_symbols(),
+    match property_key(call, 1)? {
+        PropertyKey::Length | PropertyKey::Index(_) => immutable(),
+        PropertyKey::Name(name) => refuse_name("set", &name),
+        PropertyKey::Symbol => no_symbols(),
     }
 }
 
 fn refuse_to_define<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    match asked(call, 1)? {
-        Asked::Index(_) => immutable(),
-        Asked::Length => refuse_name("define", "length"),
-        Asked::Name(name) => refuse_name("define", &name),
-        Asked::Symbol => no_symbols(),
+    match property_key(call, 1)? {
+        PropertyKey::Index(_) => immutable(),
+        PropertyKey::Length => refuse_name("define", "length"),
+        PropertyKey::Name(name) => refuse_name("define", &name),
+        PropertyKey::Symbol => no_symbols(),
     }
 }
 
-/// What is not there can be deleted.
+/// A missing property can be deleted.
 fn refuse_to_delete<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    match asked(call, 1)? {
-        Asked::Index(index) if index < items(call).len() => immutable(),
-        Asked::Length => refuse_name("delete", "length"),
+    match property_key(call, 1)? {
+        PropertyKey::Index(index) if index < items(call).len() => immutable(),
+        PropertyKey::Length => refuse_name("delete", "length"),
         _ => Ok(call.bool(true)),
     }
 }
@@ -247,25 +240,13 @@ fn refuse_to_freeze<'js>(_call: &Call<'_, 'js>) -> Outcome<'js> {
     Err(Throw::Type(text.to_owned()))
 }
 
-/// A fresh, deeply frozen copy of an item.
+/// A new, deeply frozen copy of an item.
 fn item<'js>(ctx: &Ctx<'js>, json: &str) -> Outcome<'js> {
     if json == NO_JSON {
         let why = "invalid character 'u' looking for beginning of value";
-        return Err(rquickjs::Exception::throw_syntax(ctx, why).into());
+        return Err(script_engine::Exception::throw_syntax(ctx, why).into());
     }
     let value = convert::from_json(ctx, json)?;
-    freeze(&value)?;
+    convert::freeze(&value)?;
     Ok(value)
-}
-
-fn freeze(value: &Value<'_>) -> Result<(), Throw> {
-    let Some(object) = value.as_object() else {
-        return Ok(());
-    };
-    for (_, inner) in convert::entries(object)? {
-        freeze(&inner)?;
-    }
-    // SAFETY: a live object of a live realm.
-    unsafe { qjs::JS_FreezeObject(value.ctx().as_raw().as_ptr(), value.as_raw()) };
-    Ok(())
 }

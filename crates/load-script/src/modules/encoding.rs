@@ -3,11 +3,12 @@
 use base64::Engine;
 use base64::engine::GeneralPurpose;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
-use rquickjs::{Ctx, Object};
+use script_engine::convert;
+use script_engine::native::{Call, method};
+use script_engine::throw::{Outcome, Throw, plain};
+use script_engine::{Ctx, Object};
 
 use super::crypto::input;
-use crate::js::convert;
-use crate::js::native::{Call, Outcome, Throw, method, plain};
 
 pub(super) fn build<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
     let exports = Object::new(ctx.clone())?;
@@ -55,8 +56,8 @@ fn decode<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     }
 }
 
-/// A kind of base64, decoded as Go does it: line ends are passed over, unused bits are not looked at, and a
-/// fault is told by the place where it is found. No engine of the crate tells that place.
+/// A variant of base64, decoded as in Go: line ends are skipped, unused bits are ignored, and an error contains
+/// the offset where it is found, which no engine of the crate reports.
 #[derive(Clone, Copy)]
 struct Variant {
     is_url: bool,
@@ -64,7 +65,7 @@ struct Variant {
 }
 
 impl Variant {
-    /// The bytes, or where the text is wrong.
+    /// The bytes, or the offset of the error.
     fn decode(self, text: &[u8]) -> Result<Vec<u8>, usize> {
         let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 3);
         let (mut bits, mut count) = (0_u32, 0);
@@ -117,7 +118,7 @@ fn is_line_end(character: u8) -> bool {
     matches!(character, b'\n' | b'\r')
 }
 
-/// Whether nothing but its padding, which began before `at`, follows a group of so many characters.
+/// Whether only its padding, which began before `at`, follows a group of this many characters.
 fn check_end(text: &[u8], mut at: usize, count: usize) -> Result<(), usize> {
     let skip = |mut at: usize| {
         while text
@@ -143,7 +144,7 @@ fn check_end(text: &[u8], mut at: usize, count: usize) -> Result<(), usize> {
     if rest < text.len() { Err(rest) } else { Ok(()) }
 }
 
-/// Adds the bytes of a group of which `count` characters were there.
+/// Adds the bytes of a group with `count` characters.
 fn push(bytes: &mut Vec<u8>, bits: u32, count: usize) {
     let [_, first, second, third] = bits.to_be_bytes();
     bytes.extend_from_slice(&[first, second, third][..count - 1]);

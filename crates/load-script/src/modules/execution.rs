@@ -1,4 +1,4 @@
-//! `k6/execution`: what the running test knows of itself. Every property is read anew.
+//! `k6/execution`: information about the running test. Every access reads the current value.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -6,19 +6,18 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use load_engine::{Activation, Iteration};
 use load_metrics::Tags;
-use rquickjs::{Ctx, Object, Value, qjs};
+use script_engine::native::{Call, Shape, accessor, function, getter, method};
+use script_engine::property::{Visible, define, define_constant};
+use script_engine::throw::{Outcome, Throw, plain};
+use script_engine::{Ctx, Object};
+use script_engine::{convert, exception};
 
 use super::tags;
-use crate::js::native::{
-    Call, Outcome, Shape, Throw, Visible, accessor, define, define_constant, function, getter,
-    method, plain,
-};
-use crate::js::{convert, exception};
-use crate::vu::state::{Abortion, Phase};
+use crate::vu::state::{Abort, Caller, Phase};
 
 pub(super) fn build<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
     let exports = Object::new(ctx.clone())?;
-    // Not accessors that throw in init code, as k6's are: what is imported by name is read then.
+    // Unlike k6's accessors, these do not throw in init code, since names that are imported are read there.
     define_constant(&exports, c"instance", instance(ctx)?.into_value())?;
     define_constant(&exports, c"scenario", scenario(ctx)?.into_value())?;
     define_constant(&exports, c"test", test(ctx)?.into_value())?;
@@ -96,7 +95,7 @@ fn vu<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
         vu_iteration_scenario,
         Visible::Yes,
     )?;
-    // In k6 each look gives a new object: what is assigned to it is lost.
+    // In k6 each access returns a new object, and assignments to it are lost.
     accessor(&object, c"tags", metric_tags, lose)?;
     accessor(&object, c"metrics", metrics, lose)?;
     Ok(object)
@@ -114,7 +113,7 @@ fn lose<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 }
 
 fn not_in_init(call: &Call<'_, '_>, what: &str) -> Result<(), Throw> {
-    // What is after the scenarios knows nothing of the instance in k6.
+    // In k6, code after the scenarios has no information about the instance.
     let phase = call.vu().phase.get();
     let is_after = what == "instance" && matches!(phase, Phase::Teardown | Phase::Summary);
     if call.vu().is_init() || is_after {
@@ -233,7 +232,7 @@ fn abort<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
         None => "test aborted".to_owned(),
     };
     let place = exception::place(call.ctx).map_or_else(String::new, |place| format!(" at {place}"));
-    *call.vu().aborted.borrow_mut() = Some(Abortion { said, place });
+    *call.vu().aborted.borrow_mut() = Some(Abort { said, place });
     Err(Throw::Interrupted)
 }
 
@@ -255,23 +254,11 @@ fn options<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
         ));
     }
     let value = convert::from_json_value(call.ctx, call.vu().run.options_json())?;
-    freeze(&value)?;
+    convert::freeze(&value)?;
     Ok(value)
 }
 
-fn freeze(value: &Value<'_>) -> Result<(), Throw> {
-    let Some(object) = value.as_object() else {
-        return Ok(());
-    };
-    for (_, inner) in convert::entries(object)? {
-        freeze(&inner)?;
-    }
-    // SAFETY: a live object of a live realm.
-    unsafe { qjs::JS_FreezeObject(value.ctx().as_raw().as_ptr(), value.as_raw()) };
-    Ok(())
-}
-
-/// The tags as an object that passes changes on. Made by a proxy, for any key can be set.
+/// The tags as an object that applies changes. It is a proxy, since any key can be set.
 fn metric_tags<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     not_in_init(call, "VU")?;
     let target = Object::new(call.ctx.clone())?;
@@ -294,8 +281,8 @@ fn metric_metadata<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 
 fn proxy<'js, S, D>(call: &Call<'_, 'js>, target: &Object<'js>, traps: (S, D)) -> Outcome<'js>
 where
-    S: crate::js::native::Native,
-    D: crate::js::native::Native,
+    S: script_engine::native::Native,
+    D: script_engine::native::Native,
 {
     let handler = Object::new(call.ctx.clone())?;
     define(
@@ -310,19 +297,11 @@ where
         function(call.ctx, traps.1, c"deleteProperty", Shape::Function)?.into_value(),
         Visible::Yes,
     )?;
-    let raw = call.ctx.as_raw().as_ptr();
-    // SAFETY: live objects of this realm; the result is owned by the value.
-    let made = unsafe {
-        Value::from_raw(
-            call.ctx.clone(),
-            qjs::JS_NewProxy(raw, target.as_raw(), handler.as_raw()),
-        )
-    };
-    Ok(made)
+    convert::proxy(target, &handler)
 }
 
-/// Name and text of a tag, or of metadata, that is assigned.
-fn assigned(call: &Call<'_, '_>, what: tags::What) -> Result<(String, String), Throw> {
+/// Name and text of an assigned tag or metadata.
+fn assigned(call: &Call<'_, '_>, what: tags::ValueUse) -> Result<(String, String), Throw> {
     if call.arg(1).is_symbol() {
         let why = "Dynamic objects do not support Symbol properties";
         return Err(Throw::Type(why.to_owned()));
@@ -336,7 +315,7 @@ fn assigned(call: &Call<'_, '_>, what: tags::What) -> Result<(String, String), T
 }
 
 fn set_tag<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    let ((name, value), vu) = (assigned(call, tags::What::Tag)?, call.vu());
+    let ((name, value), vu) = (assigned(call, tags::ValueUse::Tag)?, call.vu());
     if let Some(target) = call.arg(0).as_object() {
         target.set(name.as_str(), value.as_str())?;
     }
@@ -353,7 +332,7 @@ fn delete_tag<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 }
 
 fn set_metadata<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    let (name, value) = assigned(call, tags::What::Metadata)?;
+    let (name, value) = assigned(call, tags::ValueUse::Metadata)?;
     let mut slot = call.vu().tagging.metadata.borrow_mut();
     let mut pairs = slot.as_deref().cloned().unwrap_or_default();
     pairs.set(&name, &value);

@@ -1,19 +1,22 @@
-//! `k6/experimental/fs`: files that are in memory once, read piece by piece.
+//! `k6/experimental/fs`: files that are loaded into memory once and read piece by piece.
 
 use std::cell::Cell;
 use std::ffi::CStr;
 use std::sync::Arc;
 
-use rquickjs::{Ctx, Object, Value};
+use script_engine::class::{self, Class};
+use script_engine::convert;
+use script_engine::native::{Call, method};
+use script_engine::promise::Deferred;
+use script_engine::property::{Visible, define};
+use script_engine::throw::{Outcome, Throw};
+use script_engine::{Ctx, Object, Value};
 
 use super::rejection;
-use crate::js::class::{self, Class};
-use crate::js::convert;
-use crate::js::native::{Call, Outcome, Throw, Visible, define, method};
-use crate::js::promise::Deferred;
 use crate::vu::events::Event;
+use crate::vu::state::Caller;
 
-/// What a file object owns. The bytes are shared between VUs, the position is the object's own.
+/// The value of a file object. The bytes are shared between VUs, the position is the object's own.
 pub(super) struct File {
     path: String,
     bytes: Arc<[u8]>,
@@ -23,18 +26,18 @@ pub(super) struct File {
 impl Class for File {
     const NAME: &'static CStr = c"File";
 
-    fn prototype(_: &Object<'_>) -> rquickjs::Result<()> {
+    fn prototype(_: &Object<'_>) -> script_engine::Result<()> {
         Ok(())
     }
 }
 
 impl File {
-    /// Where the file is.
+    /// The path of the file.
     pub(super) fn path(&self) -> &str {
         &self.path
     }
 
-    /// Where reading goes on.
+    /// The read position.
     pub(super) fn position(&self) -> usize {
         self.position.get()
     }
@@ -44,13 +47,13 @@ impl File {
         Arc::clone(&self.bytes)
     }
 
-    /// Nothing is left to read.
+    /// The end of the file is reached.
     pub(super) fn exhaust(&self) {
         self.position.set(self.bytes.len());
     }
 }
 
-/// How a file operation fails: a name and a message.
+/// The error of a file operation: a name and a message.
 type Failure = (&'static str, String);
 
 pub(super) fn build<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
@@ -77,7 +80,7 @@ fn settled<'js>(call: &Call<'_, 'js>, outcome: Result<Success, Failure>) -> Outc
     Ok(promise)
 }
 
-/// What file operations resolve to.
+/// The result of a file operation.
 enum Success {
     File(File),
     Number(usize),
@@ -151,7 +154,7 @@ fn open<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 }
 
 fn this<'a>(this: &'a Value<'_>) -> Result<&'a File, Throw> {
-    class::of::<File>(this).ok_or_else(|| Throw::Type("this is no file".to_owned()))
+    class::of::<File>(this).ok_or_else(|| Throw::Type("this is not a file".to_owned()))
 }
 
 /// `file.stat()`
@@ -218,7 +221,7 @@ fn target(call: &Call<'_, '_>, file: &File) -> Result<usize, String> {
         Some(2.0) if offset > 0.0 => {
             return Err("offset cannot be positive when using SeekModeEnd".to_owned());
         }
-        // As in k6 the end is the last byte, not what follows it.
+        // As in k6, the end is the last byte, not the position after it.
         Some(2.0) => file.bytes.len().saturating_sub(1),
         _ => return failed("whence argument must be a SeekMode"),
     };

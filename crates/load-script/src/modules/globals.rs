@@ -1,16 +1,20 @@
-//! What scripts find without importing it.
+//! Globals that scripts have without an import.
 
 use load_engine::go_text::escape_json;
 use load_engine::log::Level;
 use rand::RngExt;
-use rquickjs::{Ctx, Object, Value};
+use script_engine::convert;
+use script_engine::exception;
+use script_engine::native::{Call, Shape, function, method};
+use script_engine::property::{Visible, define};
+use script_engine::raise::raise;
+use script_engine::throw::{Outcome, Throw, plain};
+use script_engine::{Ctx, Object, Value};
 
-use super::{text, timers, webcrypto};
-use crate::js::convert;
-use crate::js::exception;
-use crate::js::native::{Call, Outcome, Shape, Throw, Visible, define, function, method, plain};
+use super::{dates, text, timers, webcrypto};
+use crate::vu::state::Caller;
 
-/// Built-ins of the engine that k6's engine does not have. Scripts look for them to choose polyfills.
+/// Built-ins of the engine that k6's engine does not have. Scripts test for them to choose polyfills.
 const ABSENT: &[&str] = &[
     "queueMicrotask",
     "SharedArrayBuffer",
@@ -21,10 +25,10 @@ const ABSENT: &[&str] = &[
     "gc",
 ];
 
-/// The same of `Error`: they would also be one setting for all VUs of a realm.
+/// The same for `Error`: they would also be one setting for all VUs of a realm.
 const ABSENT_FROM_ERROR: &[&str] = &["stackTraceLimit", "prepareStackTrace", "captureStackTrace"];
 
-/// Sets up the global object of a fresh realm. What is made here may be shared by many VUs.
+/// Sets up the global object of a new realm. The objects that are made here may be shared by many VUs.
 pub(crate) fn install(ctx: &Ctx<'_>) -> Result<(), Throw> {
     let globals = ctx.globals();
     for name in ABSENT {
@@ -35,7 +39,7 @@ pub(crate) fn install(ctx: &Ctx<'_>) -> Result<(), Throw> {
         error.remove(*name)?;
     }
     exception::install(ctx)?;
-    // Every VU sets its own values; that they are there already lets all VUs' objects have one shape.
+    // Every VU sets its own values; defining them here gives the objects of all VUs one shape.
     for name in [c"__ENV", c"__VU"] {
         define(&globals, name, super::undefined(ctx), Visible::Yes)?;
     }
@@ -57,6 +61,7 @@ pub(crate) fn install(ctx: &Ctx<'_>) -> Result<(), Throw> {
     timers::install(&globals)?;
     webcrypto::install(&globals)?;
     text::install(&globals)?;
+    dates::install(&globals)?;
     let math: Object<'_> = globals.get("Math")?;
     let random = function(ctx, random, c"random", Shape::Function)?;
     define(&math, c"random", random.into_value(), Visible::No)?;
@@ -81,7 +86,7 @@ fn log_error<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 
 fn log<'js>(call: &Call<'_, 'js>, level: Level) -> Outcome<'js> {
     let mut line = String::new();
-    for index in 0..call.len() {
+    for index in 0..call.count() {
         if index > 0 {
             line.push(' ');
         }
@@ -91,8 +96,8 @@ fn log<'js>(call: &Call<'_, 'js>, level: Level) -> Outcome<'js> {
     Ok(call.undefined())
 }
 
-/// Objects are shown as JSON; what has no JSON (functions) as null, what cannot be made JSON (for what is in
-/// it, or for what it throws) by `String(…)`; text as it is.
+/// Objects are shown as JSON; values without JSON (functions) as null; values whose conversion fails or throws
+/// by `String(…)`; text unchanged.
 fn shown(value: &Value<'_>) -> Result<String, Throw> {
     if let Some(symbol) = value.as_symbol() {
         return Ok(symbol.description()?.get().unwrap_or_default());
@@ -106,7 +111,7 @@ fn shown(value: &Value<'_>) -> Result<String, Throw> {
         Ok(None) => Ok("null".to_owned()),
         Err(Throw::Interrupted) => Err(Throw::Interrupted),
         Err(throw) => {
-            exception::raise(value.ctx(), throw);
+            raise(value.ctx(), throw);
             exception::take(value.ctx()).map_err(|_| Throw::Interrupted)?;
             convert::to_text(value)
         }
@@ -145,5 +150,5 @@ fn random<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
         Some(generator) => generator.random(),
         None => rand::random(),
     };
-    Ok(rquickjs::Value::new_float(call.ctx.clone(), value))
+    Ok(script_engine::Value::new_float(call.ctx.clone(), value))
 }

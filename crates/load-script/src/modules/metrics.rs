@@ -4,18 +4,18 @@ use std::ffi::CStr;
 
 use load_engine::log::Level;
 use load_metrics::{Contains, Kind, MetricId};
-use rquickjs::{Ctx, Object, Value};
+use script_engine::class::{self, Class};
+use script_engine::convert;
+use script_engine::native::{Call, constructor_or_function, method};
+use script_engine::own_methods;
+use script_engine::property::{Visible, define, define_constant};
+use script_engine::throw::{Outcome, Throw, plain};
+use script_engine::{Ctx, Object, Value};
 
 use super::tags;
-use crate::js::class::{self, Class};
-use crate::js::convert;
-use crate::js::native::{
-    Call, Outcome, Throw, Visible, constructor_or_function, define, define_constant, method, plain,
-};
-use crate::js::own_methods;
-use crate::vu::state::now;
+use crate::vu::state::{Caller, now};
 
-/// What a metric object owns.
+/// The value of a metric object.
 struct Custom {
     id: MetricId,
     name: String,
@@ -24,7 +24,7 @@ struct Custom {
 impl Class for Custom {
     const NAME: &'static CStr = c"Metric";
 
-    fn prototype(prototype: &Object<'_>) -> rquickjs::Result<()> {
+    fn prototype(prototype: &Object<'_>) -> script_engine::Result<()> {
         method(prototype, c"add", add)
     }
 }
@@ -80,16 +80,10 @@ fn make<'js>(call: &Call<'_, 'js>, kind: Kind) -> Outcome<'js> {
         },
     )?;
     define_constant(&object, c"name", convert::string(call.ctx, &name)?)?;
-    // Its own and bound to it, as with k6: scripts copy a metric's properties, or pass `trend.add` on.
+    // An own property that is bound to the object, as in k6: scripts copy a metric's properties, or pass
+    // `trend.add` to other functions.
     let add: Value<'js> = object.get("add")?;
-    // SAFETY: a live object and function of this realm; the value owns the result.
-    let bound = unsafe {
-        let raw = call.ctx.as_raw().as_ptr();
-        Value::from_raw(
-            call.ctx.clone(),
-            own_methods::bind(raw, object.as_raw(), add.as_raw()),
-        )
-    };
+    let bound = own_methods::bound(&object, &add);
     define(&object, c"add", bound, Visible::Yes)?;
     Ok(object.into_value())
 }
@@ -126,7 +120,7 @@ fn add<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 
 fn refusal(call: &Call<'_, '_>, name: &str) -> Result<String, Throw> {
     let value = call.arg(0);
-    if call.len() == 0 {
+    if call.count() == 0 {
         return Ok(format!(
             "no value was provided for metric '{name}', a number or a boolean value is expected"
         ));

@@ -1,12 +1,15 @@
 //! The modules that scripts import from k6.
 
+mod browser;
 mod core;
 mod crypto;
 mod data;
+mod dates;
 mod encoding;
 mod execution;
 mod files;
 pub(crate) mod globals;
+mod grpc;
 mod html;
 mod http;
 mod metrics;
@@ -22,27 +25,26 @@ mod timers;
 mod webcrypto;
 mod x509;
 
-use rquickjs::{Ctx, Value};
-
-use crate::js::isolate;
-use crate::js::module;
-use crate::js::native::{Outcome, Throw, plain};
+use script_engine::isolate;
+use script_engine::module;
+use script_engine::throw::{Outcome, Throw, plain};
+use script_engine::{Ctx, Value};
 
 /// The exports of the module `name` as an object; `None` when it is not one of k6's.
 pub(crate) fn build<'js>(ctx: &Ctx<'js>, name: &str) -> Option<Outcome<'js>> {
     if name != "k6" && !name.starts_with("k6/") {
         return None;
     }
-    // One module under two names: its classes have one constructor each.
+    // One module with two names: each of its classes has one constructor.
     let name = match name {
         "k6/experimental/websockets" => sockets::build_by_its_old_name(ctx),
         other => other,
     };
-    // Script code, whose classes are a VU's own.
+    // Script code, whose classes belong to a VU.
     if name == streams::NAME {
         return make(ctx, name);
     }
-    // VUs share what they do not change: there are dozens of functions in a module.
+    // VUs share the objects that they do not change: a module has dozens of functions.
     let exports = isolate::shared_data(ctx, name, || {
         make(ctx, name).map_or_else(|| Ok(Vec::new()), |exports| Ok(vec![exports?]))
     });
@@ -52,11 +54,23 @@ pub(crate) fn build<'js>(ctx: &Ctx<'js>, name: &str) -> Option<Outcome<'js>> {
     }
 }
 
+/// Whether names that this module lacks are `null`: in k6 this depends on the implementation of a module: only
+/// one that is a single object yields `undefined`, like CommonJS modules.
+pub(crate) fn gives_null(name: &str) -> bool {
+    let is_one_object = matches!(
+        name,
+        "k6/http" | "k6/execution" | "k6/html" | "k6/ws" | "k6/browser"
+    );
+    (name == "k6" || name.starts_with("k6/")) && !is_one_object
+}
+
 fn make<'js>(ctx: &Ctx<'js>, name: &str) -> Option<Outcome<'js>> {
     let exports = match name {
         "k6" => core::build(ctx),
+        "k6/browser" => browser::build(ctx),
         "k6/http" => http::build(ctx),
         "k6/metrics" => metrics::build(ctx),
+        "k6/net/grpc" => grpc::build(ctx),
         "k6/execution" => execution::build(ctx),
         "k6/crypto" => crypto::build(ctx),
         "k6/crypto/x509" => x509::build(ctx),
@@ -72,21 +86,23 @@ fn make<'js>(ctx: &Ctx<'js>, name: &str) -> Option<Outcome<'js>> {
         "k6/experimental/fs" => files::build(ctx),
         _ => return refuse(name).map(Err),
     };
-    let exports = exports.map(rquickjs::Object::into_value);
+    let exports = exports.map(script_engine::Object::into_value);
     Some(exports.and_then(|exports| {
         module::note_exports(name, &exports)?;
         Ok(exports)
     }))
 }
 
-/// Why a module of k6's name space cannot be imported; of what k6 itself refuses, in its words.
+/// The reason why a module in k6's name space cannot be imported; in k6's words if k6 refuses it too.
 fn refuse(name: &str) -> Option<Throw> {
     let why = match name {
-        "k6/browser" | "k6/experimental/browser" => {
-            "needs a browser, which sparring does not drive"
+        "k6/experimental/browser" => {
+            "has graduated to k6/browser, which needs a browser: sparring drives none"
         }
-        "k6/net/grpc" | "k6/experimental/grpc" => {
-            "is not supported by sparring: it speaks HTTP and WebSocket, not gRPC"
+        "k6/experimental/grpc" => {
+            return Some(plain(
+                "k6/experimental/grpc has been graduated, please use k6/net/grpc instead. See https://grafana.com/docs/k6/latest/javascript-api/k6-net-grpc/ for more information.",
+            ));
         }
         "k6/experimental/webcrypto" => return Some(global(name, "graduated and it's")),
         "k6/experimental/timers" => return Some(global(name, "graduated, and it's")),
@@ -105,14 +121,14 @@ fn refuse(name: &str) -> Option<Throw> {
     Some(plain(format!("unknown module \"{name}\": it {why}")))
 }
 
-/// What was a module and is a global now.
+/// The global that replaced a former module.
 fn global(name: &str, how: &str) -> Throw {
     plain(format!(
         "{name} has been {how} now globally available as defined by standard WebAPIs. You just need to remove the import."
     ))
 }
 
-/// A value that is read each time a script asks.
+/// An accessor whose value is computed on each access.
 pub(crate) fn undefined<'js>(ctx: &Ctx<'js>) -> Value<'js> {
     Value::new_undefined(ctx.clone())
 }

@@ -1,13 +1,13 @@
-//! What newer modules reject promises with: objects that have a name and a message but are no
-//! `Error`, as in k6.
+//! Rejection values of newer modules: as in k6, objects with a name and a message that are not `Error`s.
 
 use std::ffi::CStr;
 
-use rquickjs::{Ctx, Object};
-
-use crate::js::class::{self, Class};
-use crate::js::convert;
-use crate::js::native::{Call, Outcome, Shape, Visible, define, function};
+use script_engine::class::{self, Class};
+use script_engine::convert;
+use script_engine::native::{Call, Shape, function};
+use script_engine::property::{Visible, define};
+use script_engine::throw::Outcome;
+use script_engine::{Ctx, Object};
 
 /// The text of such an object.
 struct Rejection(String);
@@ -15,7 +15,7 @@ struct Rejection(String);
 impl Class for Rejection {
     const NAME: &'static CStr = c"Rejection";
 
-    fn prototype(prototype: &Object<'_>) -> rquickjs::Result<()> {
+    fn prototype(prototype: &Object<'_>) -> script_engine::Result<()> {
         let text = function(prototype.ctx(), to_string, c"toString", Shape::Function)?;
         define(prototype, c"toString", text.into_value(), Visible::No)
     }
@@ -31,7 +31,7 @@ pub(super) fn named<'js>(ctx: &Ctx<'js>, name: &str, message: &str) -> Outcome<'
     Ok(object.into_value())
 }
 
-/// An object that has a text and nothing else.
+/// An object with only a text.
 pub(super) fn nameless<'js>(ctx: &Ctx<'js>, message: &str) -> Outcome<'js> {
     let object = class::new(ctx, Rejection(message.to_owned()))?;
     Ok(object.into_value())

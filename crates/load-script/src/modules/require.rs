@@ -1,15 +1,17 @@
-//! `require`: CommonJS modules, and ES modules and k6's own ones by the same call.
+//! `require`: loads CommonJS modules, ES modules and k6's own ones.
 
-use rquickjs::function::Args;
-use rquickjs::{Ctx, Object, Persistent, Value};
+use script_engine::convert;
+use script_engine::module;
+use script_engine::native::Call;
+use script_engine::promise::{self, State};
+use script_engine::throw::{Outcome, plain};
+use script_engine::{Args, Ctx, Object, Persistent, Value};
 
-use crate::js::convert;
-use crate::js::data;
-use crate::js::module::{self, Loaded};
-use crate::js::native::{Call, Outcome, plain, state};
-use crate::js::promise::{self, State};
+use crate::compile::Code;
+use crate::loading;
+use crate::vu::state::{Caller, state};
 
-/// `require(name)`; the wrapper of a CommonJS module adds the name of the module that asks.
+/// `require(name)`; the wrapper of a CommonJS module adds the name of the calling module.
 pub(super) fn require<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let vu = call.vu();
     if !vu.is_init() {
@@ -35,10 +37,10 @@ pub(super) fn require<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
             .insert(name, Persistent::save(call.ctx, exports.clone()));
         return Ok(exports);
     }
-    match vu.script.instantiate(call.ctx, &name)? {
-        Loaded::Common(script) => evaluate(call.ctx, &name, &script),
-        Loaded::Module(compiled) => {
-            let (module, outcome) = module::evaluate(compiled)?;
+    match loading::instantiate(call.ctx, vu, &name)? {
+        Code::Common(script) => evaluate(call.ctx, &name, &script),
+        Code::Module(compiled) => {
+            let (module, outcome) = loading::evaluate(vu, compiled)?;
             if let State::Rejected(reason) = promise::state(&outcome) {
                 return Err(call.ctx.throw(reason).into());
             }
@@ -47,7 +49,7 @@ pub(super) fn require<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     }
 }
 
-/// Runs a CommonJS module; its `module.exports`.
+/// Runs a CommonJS module and returns its `module.exports`.
 pub(crate) fn evaluate<'js>(ctx: &Ctx<'js>, name: &str, script: &Value<'js>) -> Outcome<'js> {
     let vu = state(ctx);
     let known = vu.required.borrow().get(name).cloned();
@@ -57,14 +59,14 @@ pub(crate) fn evaluate<'js>(ctx: &Ctx<'js>, name: &str, script: &Value<'js>) -> 
     let wrapper = convert::function(&module::run(script)?).ok_or_else(|| plain("not a module"))?;
     let (holder, exports) = (Object::new(ctx.clone())?, Object::new(ctx.clone())?);
     holder.set("exports", exports.clone())?;
-    // Known before it runs: modules may require each other.
+    // Registered before it runs, since modules may require each other.
     let note = |exports: Value<'js>| {
         vu.required
             .borrow_mut()
             .insert(name.to_owned(), Persistent::save(ctx, exports));
     };
     note(exports.clone().into_value());
-    let literals = data::values(ctx, name)?;
+    let literals = loading::literals(ctx, vu, name)?;
     let mut arguments = Args::new(ctx.clone(), 2 + literals.len());
     arguments.push_args([holder.clone(), exports])?;
     arguments.push_args(literals)?;

@@ -1,15 +1,18 @@
-//! `k6/secrets`: values that no log line shows.
+//! `k6/secrets`: values that are never logged.
 
 use std::sync::Arc;
 
-use rquickjs::{Ctx, Object, Value};
+use script_engine::convert;
+use script_engine::native::{Call, method};
+use script_engine::promise::Deferred;
+use script_engine::property::{Visible, define};
+use script_engine::throw::{Outcome, Throw};
+use script_engine::{Ctx, Object, Value};
 
 use super::rejection;
-use crate::js::convert;
-use crate::js::native::{Call, Outcome, Throw, Visible, define, method};
-use crate::js::promise::Deferred;
 use crate::secrets::SecretError;
 use crate::vu::events::Event;
+use crate::vu::state::Caller;
 
 /// The property of a source object that holds its name.
 const NAME: &std::ffi::CStr = c"\x01name";
@@ -38,7 +41,7 @@ fn source<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     Ok(source.into_value())
 }
 
-/// `get(key)`, of the default source or of the one that is called.
+/// `get(key)` of the default source, or of the source object it is called on.
 fn get<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let this = call.this();
     let name = this
@@ -65,7 +68,7 @@ fn get<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     Ok(promise)
 }
 
-/// An unknown source is named by a plain text, as in k6.
+/// The rejection for an unknown source is plain text, as in k6.
 fn reason<'js>(ctx: &Ctx<'js>, error: &SecretError) -> Result<Value<'js>, Throw> {
     match error {
         SecretError::UnknownSource(_) => convert::string(ctx, &error.to_string()),

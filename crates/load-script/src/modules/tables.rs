@@ -1,20 +1,21 @@
-//! `k6/experimental/csv`: a file's records, all at once or one after the other.
+//! `k6/experimental/csv`: the records of a file, all at once or one by one.
 
 use std::cell::RefCell;
 use std::ffi::CStr;
 use std::sync::{Arc, PoisonError};
 
-use rquickjs::{Ctx, Object, Value};
+use script_engine::class::{self, Class};
+use script_engine::convert;
+use script_engine::native::{Call, constructor, method};
+use script_engine::promise::Deferred;
+use script_engine::throw::{Outcome, Throw, plain};
+use script_engine::{Ctx, Object, Value};
+use script_formats::csv::{Options, Parser, Record};
 
 use super::files::File;
 use super::{data, rejection};
-use crate::csv::{Options, Parser, Record};
-use crate::js::class::{self, Class};
-use crate::js::convert;
-use crate::js::native::{Call, Outcome, Throw, constructor, method, plain};
-use crate::js::promise::Deferred;
 use crate::vu::events::Event;
-use crate::vu::state::VuState;
+use crate::vu::state::{Caller, VuState};
 
 /// A file's bytes from a position on.
 #[derive(Debug)]
@@ -26,13 +27,13 @@ impl AsRef<[u8]> for Rest {
     }
 }
 
-/// What a parser object owns; nothing once a record could not be read.
+/// The value of a parser object; `None` once a record could not be read.
 struct Reader(RefCell<Option<Parser<Rest>>>);
 
 impl Class for Reader {
     const NAME: &'static CStr = c"Parser";
 
-    fn prototype(prototype: &Object<'_>) -> rquickjs::Result<()> {
+    fn prototype(prototype: &Object<'_>) -> script_engine::Result<()> {
         method(prototype, c"next", next)
     }
 }
@@ -46,20 +47,20 @@ pub(super) fn build<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
 }
 
 /// The arguments of both functions.
-struct Asked {
+struct ParseArguments {
     rest: Rest,
     path: String,
     options: Options,
 }
 
-/// Why records cannot be had: in the options, or in the file.
+/// An error in the options or in the file.
 enum Refusal {
     Options(String),
     Other(String),
 }
 
-impl Asked {
-    /// The file counts as read to its end then.
+impl ParseArguments {
+    /// After this error, the file counts as read to its end.
     fn read(call: &Call<'_, '_>) -> Result<Self, Throw> {
         let value = call.arg(0);
         if value.is_undefined() || value.is_null() {
@@ -90,7 +91,7 @@ impl Asked {
     }
 
     fn parser(self) -> Result<Parser<Rest>, Refusal> {
-        use crate::csv::CsvError;
+        use script_formats::csv::CsvError;
         Parser::new(self.rest, &self.options).map_err(|error| match error {
             CsvError::LongDelimiter | CsvError::LinesSwapped => Refusal::Options(error.to_string()),
             error => Refusal::Other(format!("failed to create a new parser; reason: {error}")),
@@ -122,11 +123,11 @@ fn options(given: Option<Object<'_>>) -> Result<Options, Throw> {
     Ok(options)
 }
 
-/// `parse(file, options)`: all records as a shared array. VUs that parse the same share one copy.
+/// `parse(file, options)`: all records as a shared array. VUs that parse the same file share one copy.
 fn parse<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let (promise, deferred) = Deferred::new(call.ctx)?;
-    let records = match Asked::read(call) {
-        Ok(asked) => all_records(call.vu(), asked),
+    let records = match ParseArguments::read(call) {
+        Ok(arguments) => all_records(call.vu(), arguments),
         Err(Throw::Plain(why)) => Err(why),
         Err(throw) => return Err(throw),
     };
@@ -140,9 +141,12 @@ fn parse<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     Ok(promise)
 }
 
-fn all_records(vu: &VuState, asked: Asked) -> Result<Arc<[Box<str>]>, String> {
-    // No script can name an array so: its names have no NUL.
-    let name = format!("csv\0{}\0{}\0{:?}", asked.path, asked.rest.1, asked.options);
+fn all_records(vu: &VuState, arguments: ParseArguments) -> Result<Arc<[Box<str>]>, String> {
+    // No script can use this name for an array, since its names have no NUL.
+    let name = format!(
+        "csv\0{}\0{}\0{:?}",
+        arguments.path, arguments.rest.1, arguments.options
+    );
     let arrays = || {
         let arrays = &vu.script.shared_arrays;
         arrays.lock().unwrap_or_else(PoisonError::into_inner)
@@ -151,7 +155,7 @@ fn all_records(vu: &VuState, asked: Asked) -> Result<Arc<[Box<str>]>, String> {
     if let Some(known) = known {
         return Ok(known);
     }
-    let mut parser = asked.parser().map_err(|refusal| match refusal {
+    let mut parser = arguments.parser().map_err(|refusal| match refusal {
         Refusal::Options(why) => {
             format!("failed to interpret the provided Parser options; reason: {why}")
         }
@@ -166,7 +170,7 @@ fn all_records(vu: &VuState, asked: Asked) -> Result<Arc<[Box<str>]>, String> {
     Ok(records)
 }
 
-/// The names of an object in their order, as k6 has them when it parses a whole file.
+/// The names of an object in the order of k6 when it parses a whole file.
 fn sorted(mut record: Record) -> Record {
     if let Record::Object(pairs) = &mut record {
         pairs.sort();
@@ -193,7 +197,7 @@ fn make_parser<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
             "csv Parser constructor must be called in the init context",
         ));
     }
-    let parser = Asked::read(call)?
+    let parser = ParseArguments::read(call)?
         .parser()
         .map_err(|refusal| match refusal {
             Refusal::Options(why) => plain(format!(
@@ -209,7 +213,7 @@ fn make_parser<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 fn next<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let value = call.this();
     let reader = class::of::<Reader>(&value);
-    let reader = reader.ok_or_else(|| Throw::Type("this is no parser".to_owned()))?;
+    let reader = reader.ok_or_else(|| Throw::Type("this is not a parser".to_owned()))?;
     let (promise, deferred) = Deferred::new(call.ctx)?;
     let record = match reader.0.borrow_mut().as_mut() {
         Some(parser) => parser.next_record().map_err(|error| error.to_string()),

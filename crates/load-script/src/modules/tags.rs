@@ -1,14 +1,13 @@
 //! Tags that scripts give to samples.
 
-use rquickjs::Value;
-
-use crate::js::convert;
-use crate::js::native::{Throw, plain};
+use script_engine::Value;
+use script_engine::convert;
+use script_engine::throw::{Throw, plain};
 
 /// The pairs of a tags object: strings, booleans and numbers.
 ///
 /// # Errors
-/// When one of the values has another type. What is no object has no tags.
+/// One of the values has another type. A value that is not an object has no tags.
 pub(crate) fn read(tags: &Value<'_>) -> Result<Vec<(String, String)>, Throw> {
     if tags.is_undefined() || tags.is_null() {
         return Ok(Vec::new());
@@ -26,20 +25,20 @@ pub(crate) fn read(tags: &Value<'_>) -> Result<Vec<(String, String)>, Throw> {
     Ok(pairs)
 }
 
-/// What a value is given for.
+/// The purpose of a value.
 #[derive(Clone, Copy)]
-pub(crate) enum What {
+pub(crate) enum ValueUse {
     Tag,
     Metadata,
 }
 
 /// A single value as a tag's text.
 pub(crate) fn text_of(name: &str, value: &Value<'_>) -> Result<String, Throw> {
-    text_as(name, value, What::Tag)
+    text_as(name, value, ValueUse::Tag)
 }
 
 /// A single value as the text of a tag or of metadata.
-pub(crate) fn text_as(name: &str, value: &Value<'_>, what: What) -> Result<String, Throw> {
+pub(crate) fn text_as(name: &str, value: &Value<'_>, what: ValueUse) -> Result<String, Throw> {
     if value.is_string() || value.is_bool() || value.is_number() {
         return convert::to_text(value);
     }
@@ -47,15 +46,15 @@ pub(crate) fn text_as(name: &str, value: &Value<'_>, what: What) -> Result<Strin
         return convert::go_text(value);
     }
     let (what, values) = match what {
-        What::Tag => ("tag", "tag values"),
-        What::Metadata => ("metadata", "metadata value"),
+        ValueUse::Tag => ("tag", "tag values"),
+        ValueUse::Metadata => ("metadata", "metadata value"),
     };
     Err(plain(format!(
         "invalid value for metric {what} '{name}': only String, Boolean and Number types are accepted as a metric {values}"
     )))
 }
 
-/// The same error with what it was about before it.
+/// The same error with a prefix.
 pub(crate) fn about(what: &str, throw: Throw) -> Throw {
     match throw {
         Throw::Plain(message) => Throw::Plain(format!("{what}: {message}")),
@@ -63,7 +62,7 @@ pub(crate) fn about(what: &str, throw: Throw) -> Throw {
     }
 }
 
-/// Pairs as the recorder wants them.
+/// Pairs in the form that the recorder takes.
 pub(crate) fn borrowed(pairs: &[(String, String)]) -> Vec<(&str, &str)> {
     pairs
         .iter()

@@ -4,28 +4,29 @@ use std::cell::RefCell;
 use std::ffi::CStr;
 
 use encoding_rs::{CoderResult, Decoder, DecoderResult, Encoding};
-use rquickjs::{Object, Value};
+use script_engine::class::{self, Class};
+use script_engine::convert;
+use script_engine::native::{Call, constructor, getter, method};
+use script_engine::property::Visible;
+use script_engine::throw::{Outcome, Throw};
+use script_engine::{Object, Value};
 
-use crate::js::class::{self, Class};
-use crate::js::convert;
-use crate::js::native::{Call, Outcome, Throw, Visible, constructor, getter, method};
-
-/// What an encoder object owns: nothing, there is one encoding to encode to.
+/// The value of an encoder object: empty, since UTF-8 is the only target encoding.
 struct TextEncoder;
 
-/// What a decoder object owns.
+/// The value of a decoder object.
 struct TextDecoder {
     encoding: &'static Encoding,
     is_fatal: bool,
     keeps_mark: bool,
-    /// What is half decoded, between calls that say `stream`.
+    /// The state of a partly decoded text, between calls with `stream`.
     under_way: RefCell<Option<Decoder>>,
 }
 
 impl Class for TextEncoder {
     const NAME: &'static CStr = c"TextEncoder";
 
-    fn prototype(prototype: &Object<'_>) -> rquickjs::Result<()> {
+    fn prototype(prototype: &Object<'_>) -> script_engine::Result<()> {
         method(prototype, c"encode", encode)?;
         method(prototype, c"encodeInto", encode_into)?;
         getter(prototype, c"encoding", encoder_encoding, Visible::Yes)
@@ -35,7 +36,7 @@ impl Class for TextEncoder {
 impl Class for TextDecoder {
     const NAME: &'static CStr = c"TextDecoder";
 
-    fn prototype(prototype: &Object<'_>) -> rquickjs::Result<()> {
+    fn prototype(prototype: &Object<'_>) -> script_engine::Result<()> {
         method(prototype, c"decode", decode)?;
         getter(prototype, c"encoding", decoder_encoding, Visible::Yes)?;
         getter(prototype, c"fatal", fatal, Visible::Yes)?;
@@ -61,7 +62,7 @@ fn encoder_encoding<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     call.string("utf-8")
 }
 
-/// The argument as UTF-8; undefined counts as no text.
+/// The argument as UTF-8; undefined is the empty text.
 fn text(value: &Value<'_>) -> Result<Vec<u8>, Throw> {
     if value.is_undefined() {
         return Ok(Vec::new());
@@ -103,7 +104,7 @@ fn make_decoder<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let encoding = Encoding::for_label_no_replacement(label.as_bytes());
     let Some(encoding) = encoding else {
         let why = format!("unsupported encoding: {label}");
-        return Err(rquickjs::Exception::throw_range(call.ctx, &why).into());
+        return Err(script_engine::Exception::throw_range(call.ctx, &why).into());
     };
     let options = call.given(1).and_then(Value::into_object);
     let flag = |name: &str| match &options {
@@ -167,7 +168,7 @@ fn decode<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 }
 
 impl TextDecoder {
-    /// A decoder at the start of a text. The byte order mark of another encoding means nothing.
+    /// A decoder at the start of a text. The byte order mark of another encoding is ignored.
     fn start(&self) -> Decoder {
         if self.keeps_mark {
             self.encoding.new_decoder_without_bom_handling()
@@ -176,7 +177,7 @@ impl TextDecoder {
         }
     }
 
-    /// The text of the bytes; `None` when they are wrong and that is fatal.
+    /// The text of the bytes; `None` when they are invalid and `fatal` is set.
     fn run(&self, decoder: &mut Decoder, bytes: &[u8], is_last: bool) -> Option<String> {
         let mut text = String::new();
         if self.is_fatal {

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use rquickjs::{Ctx, Function, Object, Value};
+use script_engine::convert;
+use script_engine::native::{Call, method};
+use script_engine::throw::{Outcome, Throw, plain};
+use script_engine::{Ctx, Function, Object, Value};
 
-use crate::js::convert;
-use crate::js::native::{Call, Outcome, Throw, method, plain};
+use crate::vu::state::Caller;
 
 pub(super) fn build<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
     let exports = Object::new(ctx.clone())?;
@@ -14,7 +16,7 @@ pub(super) fn build<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
 }
 
 /// Sets the four functions on an object.
-pub(super) fn install(target: &Object<'_>) -> rquickjs::Result<()> {
+pub(super) fn install(target: &Object<'_>) -> script_engine::Result<()> {
     method(target, c"setTimeout", set_timeout)?;
     method(target, c"clearTimeout", clear)?;
     method(target, c"setInterval", set_interval)?;
@@ -36,10 +38,10 @@ fn set<'js>(call: &Call<'_, 'js>, repeats: bool) -> Outcome<'js> {
     let milliseconds = call
         .given(1)
         .map_or(Ok(0.0), |delay| convert::to_number(&delay))?;
-    // What is no number is a time long ago for k6, at least when it is waited for once.
+    // A delay that is not a number lies in the past for k6, at least in `setTimeout`.
     let delay = (repeats || !milliseconds.is_nan())
         .then(|| Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or_default());
-    let arguments: Vec<Value<'js>> = (2..call.len()).map(|index| call.arg(index)).collect();
+    let arguments: Vec<Value<'js>> = (2..call.count()).map(|index| call.arg(index)).collect();
     let number = call
         .vu()
         .events
@@ -47,10 +49,10 @@ fn set<'js>(call: &Call<'_, 'js>, repeats: bool) -> Outcome<'js> {
     Ok(convert::number(call.ctx, number as f64))
 }
 
-/// The function that an argument is; `None` when it is not there.
+/// The function that an argument is; `None` when it is missing.
 ///
 /// # Errors
-/// When it is anything else, in k6's words.
+/// The argument is anything else; the error is in k6's words.
 pub(super) fn callback<'js>(value: &Value<'js>) -> Result<Option<Function<'js>>, Throw> {
     if value.is_undefined() || value.is_null() {
         return Ok(None);

@@ -1,10 +1,10 @@
-//! `k6/crypto/x509`: what a certificate says.
+//! `k6/crypto/x509`: the content of a certificate.
 
-use rquickjs::{Array, Ctx, Function, Object};
-
-use crate::crypto::x509::{Certificate, Name, PublicKey};
-use crate::js::convert;
-use crate::js::native::{Call, Outcome, Throw, method, plain};
+use script_engine::convert;
+use script_engine::native::{Call, method};
+use script_engine::throw::{Outcome, Throw, plain};
+use script_engine::{Array, Ctx, Function, Object};
+use web_crypto::x509::{Certificate, Name, PublicKey};
 
 pub(super) fn build<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
     let exports = Object::new(ctx.clone())?;
@@ -61,7 +61,7 @@ fn parse<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     Ok(object.into_value())
 }
 
-/// What issuer and subject have in common.
+/// The common part of issuer and subject.
 fn common<'js>(ctx: &Ctx<'js>, name: &Name) -> Result<Object<'js>, Throw> {
     let object = Object::new(ctx.clone())?;
     object.set("commonName", name.common_name.as_str())?;

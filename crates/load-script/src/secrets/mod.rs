@@ -1,4 +1,4 @@
-//! Where secrets come from: `--secret-source`.
+//! Sources of secrets: `--secret-source`.
 
 mod remote;
 
@@ -7,7 +7,7 @@ use std::fs;
 
 use remote::Remote;
 
-/// Why a secret, or a source of them, cannot be had; the texts are k6's.
+/// Errors of secrets and their sources; the texts are k6's.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     #[error("couldn't parse secret source configuration {0:?}")]
@@ -36,18 +36,18 @@ pub enum SecretError {
     NoValue,
 }
 
-/// The name under which the source is found that scripts need not name.
+/// The name of the default source.
 const DEFAULT: &str = "default";
 
 /// All sources by name.
 #[derive(Debug, Default)]
 pub struct Secrets {
     sources: BTreeMap<String, Source>,
-    /// The name of the source that is asked when a script names none.
+    /// The name of the source for scripts that name none.
     default: Option<String>,
 }
 
-/// Where the secrets of one name space are.
+/// One source of secrets.
 #[derive(Debug)]
 enum Source {
     Here(BTreeMap<String, String>),
@@ -55,12 +55,12 @@ enum Source {
 }
 
 impl Secrets {
-    /// Reads the sources that `--secret-source` names, each `file=…`, `mock=…` or `url=…`, with `name=…`
-    /// and `default` among its settings. A single source is the default one. The variables
-    /// `K6_SECRET_SOURCE_URL_…` of the environment are settings of `url`.
+    /// Reads the sources that `--secret-source` names, each `file=…`, `mock=…` or `url=…`, with `name=…` and
+    /// `default` among its settings. A single source is the default. The variables `K6_SECRET_SOURCE_URL_…` of
+    /// the environment are settings of `url`.
     ///
     /// # Errors
-    /// A setting that is not understood, a file that cannot be read, two sources of one name.
+    /// An unknown setting, a file that cannot be read, two sources of one name.
     pub fn read(
         configurations: &[String],
         environment: &[(String, String)],
@@ -134,7 +134,7 @@ impl Secrets {
         Ok(())
     }
 
-    /// The secret `key` of a source, the default one unless it is named.
+    /// The secret `key` of the named source, or of the default one.
     ///
     /// # Errors
     /// There is no such source or no such secret.
@@ -155,7 +155,7 @@ impl Secrets {
     }
 }
 
-/// One `key=value` a line.
+/// One `key=value` per line.
 fn file(path: &str) -> Result<BTreeMap<String, String>, SecretError> {
     let text = fs::read_to_string(path).map_err(|error| SecretError::File {
         path: path.to_owned(),
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_sources_one_says_that_it_is_the_default() {
+    fn one_of_several_sources_is_marked_as_the_default() {
         let two = ["mock=name=x,a=1", "mock=name=y,default,a=2"];
         check(&two, None, "a", "2");
         check(&two, Some("default"), "a", "2");
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_source_is_named() {
+    fn an_invalid_source_is_named_in_the_error() {
         for (sources, error) in [
             (
                 &["file"][..],

@@ -5,37 +5,38 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use load_engine::options::Options;
+use http_client::client::{Client, Request};
+use http_client::coding;
+use http_client::network::Network;
+use http_client::url::Url;
+use http_client::{Config, Environment};
 use load_engine::options::duration::parse;
+use script_formats::gjson;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::SecretError;
-use crate::gjson;
-use crate::http::client::{Client, Request};
-use crate::http::coding;
-use crate::http::network::Network;
-use crate::http::url::Url;
 
-/// The start of the names of variables that are settings.
+/// The prefix of variables that are settings.
 const PREFIX: &str = "K6_SECRET_SOURCE_URL_";
 
-/// A server that gives secrets. What it gave is kept.
+/// A server of secrets. Its secrets are cached.
 #[derive(Debug)]
 pub(super) struct Remote {
     settings: Settings,
+    connections: Environment,
     kept: Mutex<HashMap<String, String>>,
-    /// How many requests may be sent at once, and since when that is so.
+    /// The number of requests that may be sent at once, and the time of that number.
     turns: Mutex<(f64, Instant)>,
 }
 
-/// How the server is asked.
+/// The settings of requests to the server.
 #[derive(Debug)]
 struct Settings {
-    /// With `{key}` where the name of the secret belongs.
+    /// The URL, with `{key}` in place of the secret's name.
     template: String,
     method: String,
     headers: Vec<(String, String)>,
-    /// Where in a JSON answer the secret is; empty: the answer is the secret.
+    /// The path of the secret in a JSON response; if empty, the response is the secret.
     path: String,
     timeout: Duration,
     requests_per_minute: f64,
@@ -61,7 +62,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The variables are the weakest, then the file that `config` names, then the flag's own settings.
+    /// In order of increasing precedence: the variables, the file in `config`, the flag's own settings.
     fn read(settings: &[&str], environment: &[(String, String)]) -> Result<Self, SecretError> {
         let mut all = Self::default();
         for (name, value) in environment {
@@ -150,11 +151,11 @@ fn camel_case(variable: &str) -> String {
     name
 }
 
-/// Why the server has not given a secret.
+/// The reason why the server has not returned a secret.
 enum Refusal {
-    /// It would not the next time either.
+    /// A retry would fail too.
     Final(String),
-    /// It may the next time.
+    /// A retry may succeed.
     Passing(String),
 }
 
@@ -164,7 +165,12 @@ impl Remote {
         environment: &[(String, String)],
     ) -> Result<Self, SecretError> {
         let settings = Settings::read(settings, environment)?;
+        let variable = |name: &str| {
+            let found = environment.iter().find(|(known, _)| known == name);
+            found.map(|(_, value)| value.into())
+        };
         Ok(Self {
+            connections: Environment::read(variable),
             turns: Mutex::new((settings.burst, Instant::now())),
             settings,
             kept: Mutex::default(),
@@ -200,8 +206,8 @@ impl Remote {
         })
     }
 
-    /// How long to wait before the next request. Tokens come at the rate of the limit; the wait is
-    /// that for the token which is taken ahead of its time.
+    /// The wait before the next request. Tokens arrive at the rate of the limit; the wait is for the token that
+    /// is taken in advance.
     fn take_turn(&self) -> Duration {
         let per_second = self.settings.requests_per_minute / 60.0;
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
@@ -226,7 +232,10 @@ impl Remote {
                 Rc::make_mut(&mut request.headers).push((name.clone(), value.clone()));
             }
         }
-        let client = Client::for_modules(Arc::new(Network::new(&Options::default())));
+        let client = Client::for_modules(Arc::new(Network::new(Config {
+            environment: self.connections.clone(),
+            ..Config::default()
+        })));
         let exchanged = timeout_at(deadline, client.send(&request)).await;
         let exchanged = exchanged.map_err(|_| Refusal::Passing("request timeout".to_owned()))?;
         let reply = exchanged
@@ -283,7 +292,7 @@ mod tests {
 
     use super::{Remote, Settings, camel_case, escaped};
 
-    /// Answers one request after the other, each on a connection of its own; gives what it was asked.
+    /// Responds to one request after the other, each on its own connection. Returns the requests.
     async fn serve(listener: TcpListener, answers: &[&str]) -> Vec<String> {
         let mut asked = Vec::new();
         for answer in answers {
@@ -306,7 +315,7 @@ mod tests {
     const MISSING: &str = "HTTP/1.1 404 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
     #[tokio::test]
-    async fn a_secret_is_fetched_again_until_it_comes_and_then_kept() {
+    async fn a_secret_is_retried_until_it_arrives_and_then_cached() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let template = format!("urlTemplate=http://{address}/s/{{key}}/get");
@@ -345,7 +354,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn requests_are_not_more_than_the_limit_allows() {
+    async fn requests_do_not_exceed_the_rate_limit() {
         let settings = [
             "urlTemplate=http://x/",
             "requestsPerMinuteLimit=60",
@@ -397,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_rewritten() {
+    fn names_of_variables_become_names_of_settings() {
         assert_eq!(
             camel_case("REQUESTS_PER_MINUTE_LIMIT"),
             "requestsPerMinuteLimit"

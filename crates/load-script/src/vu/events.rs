@@ -1,4 +1,4 @@
-//! The event loop of one VU: timers, and native work that ends by calling into the script.
+//! The event loop of one VU: timers, and native work that calls the script when it is done.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -10,16 +10,15 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
-use rquickjs::{Ctx, Function, Persistent, Value};
+use script_engine::fiber::{self, Cancelled};
+use script_engine::throw::Throw;
+use script_engine::{Ctx, Function, Persistent, Value};
 use tokio::time::{Instant, sleep_until};
 
-use crate::fiber::{self, Cancelled};
-use crate::js::native::Throw;
-
-/// What shall happen in the script when native work is done.
+/// The action in the script when native work is done.
 pub(crate) type Event = Box<dyn FnOnce(&Ctx<'_>) -> Result<(), Throw>>;
 
-/// What is under way for the VU besides the code that runs.
+/// The pending work of the VU besides the running code.
 #[derive(Default)]
 pub(crate) struct EventLoop {
     work: RefCell<FuturesUnordered<LocalBoxFuture<'static, Event>>>,
@@ -29,7 +28,7 @@ pub(crate) struct EventLoop {
     rejections: RefCell<HashMap<usize, Persistent<Value<'static>>>>,
 }
 
-/// When a timer fires, and its number; those without a time go before all others.
+/// The time and the number of a timer; those without a time precede all others.
 type Due = (Option<Instant>, u64);
 
 struct Timer {
@@ -44,7 +43,7 @@ impl EventLoop {
         self.work.borrow().push(Box::pin(work));
     }
 
-    /// Waits for `future` while the work that is under way goes on; its events stay for later.
+    /// Waits for `future` while pending work continues; its events are queued for later.
     pub(crate) fn wait<T>(&self, future: impl Future<Output = T>) -> Result<T, Cancelled> {
         if self.work.borrow().is_empty() {
             return fiber::wait(future);
@@ -59,7 +58,7 @@ impl EventLoop {
         }))
     }
 
-    /// Sets a timer, once or again and again; the number ends it. Without a delay it goes before others.
+    /// Sets a single or repeated timer; its number clears it. A timer without a delay precedes others.
     pub(crate) fn set_timer<'js>(
         &self,
         callback: (&Function<'js>, Vec<Value<'js>>),
@@ -84,19 +83,19 @@ impl EventLoop {
         number
     }
 
-    /// Ends a timer, if it is still there.
+    /// Clears a timer, if it still exists.
     pub(crate) fn clear_timer(&self, number: u64) {
         self.timers.borrow_mut().retain(|key, _| key.1 != number);
     }
 
-    /// Whether nothing is under way any more.
+    /// Whether no work is pending.
     pub(crate) fn is_empty(&self) -> bool {
         self.done.borrow().is_empty()
             && self.work.borrow().is_empty()
             && self.timers.borrow().is_empty()
     }
 
-    /// Waits for the next thing and lets the script have it.
+    /// Waits for the next event and runs its action in the script.
     pub(crate) fn turn(&self, ctx: &Ctx<'_>) -> Result<(), Throw> {
         let ready = self.done.borrow_mut().pop_front();
         if let Some(event) = ready {
@@ -135,7 +134,7 @@ impl EventLoop {
             return Ok(());
         };
         let callback = timer.callback.clone().restore(ctx)?;
-        let mut arguments = rquickjs::function::Args::new(ctx.clone(), timer.arguments.len());
+        let mut arguments = script_engine::Args::new(ctx.clone(), timer.arguments.len());
         for argument in &timer.arguments {
             arguments.push_arg(argument.clone().restore(ctx)?)?;
         }
@@ -148,10 +147,10 @@ impl EventLoop {
         Ok(callback.call_arg::<()>(arguments)?)
     }
 
-    /// Forgets all that is under way. Returns the timers that were ended: number and function.
+    /// Drops all pending work. Returns the timers that were cleared: number and function.
     pub(crate) fn clear(&self) -> Vec<(u64, &'static str)> {
         let timers = std::mem::take(&mut *self.timers.borrow_mut());
-        // There is seldom any, and a new set is dearer than a look.
+        // There is rarely any, and a new set costs more than a check.
         if !self.work.borrow().is_empty() {
             drop(std::mem::take(&mut *self.work.borrow_mut()));
         }
@@ -169,7 +168,7 @@ impl EventLoop {
         ended
     }
 
-    /// The engine reports a rejected promise that nobody handles, or that somebody handles now.
+    /// Called when a promise is rejected without a handler, or such a promise has now got a handler.
     pub(crate) fn note_rejection(&self, promise: usize, reason: Value<'_>, is_handled: bool) {
         let mut rejections = self.rejections.borrow_mut();
         if is_handled {

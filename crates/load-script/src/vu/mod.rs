@@ -1,6 +1,7 @@
-//! A virtual user: a realm, a stack, and the engine's border to both.
+//! A virtual user: a realm, a stack, and the interface to the engine.
 
 pub(crate) mod events;
+mod host;
 mod run;
 mod setup_data;
 pub(crate) mod state;
@@ -15,39 +16,43 @@ use load_engine::{
     Activation, Interrupt, Iteration, IterationEnd, ScriptError, SummaryFile, VuContext,
 };
 use load_metrics::{SystemTag, TagSet, Tags};
-use rquickjs::{Ctx, Object, Persistent};
-use serde_json::Value;
-
-use crate::fiber::Fiber;
-use crate::js::isolate::Isolate;
-use crate::js::native::Throw;
-use crate::script::Script;
 use run::Ending;
+use script_engine::fiber::Fiber;
+use script_engine::host::Host;
+use script_engine::isolate::Isolate;
+use script_engine::throw::Throw;
+use script_engine::{Ctx, Object, Persistent};
+use serde_json::Value;
 use state::{Phase, VuState};
 
-/// Address space of a VU's stack. Only pages that are touched take memory: about four for a usual
-/// script; the rest is for recursion.
-const STACK_BYTES: usize = 512 * 1024;
+use crate::script::Script;
+
+/// The most address space of a VU's stack; its memory limit may lower it. Only touched pages take memory, about four for
+/// a usual script; the rest is for recursion, of which k6's engine supports fifty thousand calls.
+const STACK_BYTES: usize = 64 << 20;
 
 /// One virtual user that runs a script.
 pub struct ScriptVu {
     fiber: Fiber,
     exports: Option<Persistent<Object<'static>>>,
-    /// What `setup` returned, as this VU's own copy.
-    setup_data: Option<Persistent<rquickjs::Value<'static>>>,
+    /// The result of `setup`, as this VU's own copy.
+    setup_data: Option<Persistent<script_engine::Value<'static>>>,
     isolate: Isolate,
-    state: Box<VuState>,
+    state: Rc<VuState>,
 }
 
 impl ScriptVu {
     /// Runs the init code of the script in a new realm.
     pub(crate) async fn new(context: VuContext, script: Arc<Script>) -> Result<Self, ScriptError> {
         let failed = |error: &dyn std::fmt::Display| ScriptError::Exception(error.to_string());
-        let fiber = Fiber::new(STACK_BYTES).map_err(|error| failed(&error))?;
-        let mut isolate = Isolate::new(fiber.lowest(), &script).map_err(|error| failed(&error))?;
+        let stack_bytes = STACK_BYTES.min(script.settings().vu_memory_bytes);
+        let fiber = Fiber::new(stack_bytes).map_err(|error| failed(&error))?;
+        let mut isolate =
+            Isolate::new(fiber.lowest(), script.settings()).map_err(|error| failed(&error))?;
         let interrupt = context.interrupt.clone();
-        let state = Box::new(VuState::new(context, script, isolate.classes()));
-        let attached = isolate.attach(&state, crate::modules::globals::install);
+        let state = Rc::new(VuState::new(context, script));
+        let host: Rc<dyn Host> = Rc::clone(&state) as _;
+        let attached = isolate.attach(host, crate::modules::globals::install);
         attached.map_err(|throw| failed(&format!("the globals cannot be made: {throw:?}")))?;
         let mut vu = Self {
             fiber,
@@ -71,7 +76,7 @@ impl ScriptVu {
         Ok(vu)
     }
 
-    /// The names and kinds of what the script exports, and its options.
+    /// The names and kinds of the script's exports, and its options.
     pub(crate) async fn describe(&mut self) -> Result<(Value, Vec<String>), ScriptError> {
         let exports = self.exports.clone();
         let interrupt = Interrupt::new();
@@ -85,12 +90,12 @@ impl ScriptVu {
         }
     }
 
-    /// How many objects that VUs share this one has changed.
+    /// The number of shared objects that this VU has changed.
     pub(crate) fn changed_objects(&self) -> usize {
         self.isolate.changed_objects()
     }
 
-    /// Gives the script the environment and the setup data of a new activation.
+    /// Passes the environment and the setup data of a new activation to the script.
     async fn tell(&mut self, activation: &Activation) {
         self.setup_data = None;
         let told = self.on_fiber(Phase::Iteration, &activation.interrupt, |ctx, state| {
@@ -98,7 +103,7 @@ impl ScriptVu {
             let Some(json) = &activation.setup_data else {
                 return Ok(None);
             };
-            let value = crate::js::convert::from_json(ctx, json)?;
+            let value = script_engine::convert::from_json(ctx, json)?;
             Ok(Some(Persistent::save(ctx, value)))
         });
         if let Ending::Returned(data) = told.await {
@@ -106,7 +111,7 @@ impl ScriptVu {
         }
     }
 
-    /// Runs script code on the VU's stack, event loop included. The state knows the interrupt already.
+    /// Runs script code on the VU's stack, including the event loop. The state must have the interrupt already.
     async fn on_fiber<R>(
         &mut self,
         phase: Phase,
@@ -136,7 +141,7 @@ impl load_engine::Vu for ScriptVu {
             .collect();
         state.set_base(state.recorder.extend(&state.recorder.root(), &pairs));
         *state.interrupt.borrow_mut() = activation.interrupt.clone();
-        // The rest touches the realm and has to wait for the fiber: `prepare` does it.
+        // The rest uses the realm and needs the fiber: `prepare` does it.
         *self.state.activation.borrow_mut() = Some(activation);
     }
 
@@ -235,7 +240,7 @@ impl load_engine::Vu for ScriptVu {
 }
 
 impl ScriptVu {
-    /// `setup` and `teardown` run in a group of that name.
+    /// `setup` and `teardown` run in a group with that name.
     fn enter_stage(&self, name: &str) {
         let root = self.state.recorder.root();
         self.state.set_base(root);
@@ -254,7 +259,7 @@ fn ended() -> Interrupt {
 
 impl Drop for ScriptVu {
     fn drop(&mut self) {
-        // Handles into the realm go before the realm, the realm before its state.
+        // Handles into the realm are dropped before the realm, and the realm before its state.
         self.exports = None;
         self.setup_data = None;
         *self.state.interrupt.borrow_mut() = ended();

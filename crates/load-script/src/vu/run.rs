@@ -3,33 +3,36 @@
 use load_engine::log::Level;
 use load_engine::{Iteration, ScriptError, SummaryFile};
 use load_metrics::{SystemTag, builtin};
-use rquickjs::{Ctx, Function, Object, Persistent, Value};
+use script_engine::convert;
+use script_engine::exception;
+use script_engine::isolate;
+use script_engine::memory::Overdraft;
+use script_engine::promise::{self, State};
+use script_engine::property::{Visible, define};
+use script_engine::raise::raise;
+use script_engine::throw::{Throw, plain};
+use script_engine::{Ctx, Function, Object, Persistent, Value};
 
 use super::setup_data;
-use super::state::{Abortion, Phase, VuState};
-use crate::js::convert;
-use crate::js::exception;
-use crate::js::isolate;
-use crate::js::memory::Overdraft;
-use crate::js::module::{self, Loaded};
-use crate::js::native::{Throw, Visible, define, plain};
-use crate::js::promise::{self, State};
+use super::state::{Abort, Phase, VuState};
+use crate::compile::Code;
+use crate::loading;
 use crate::modules;
 
-/// How the text of a rejection begins that nobody has handled.
+/// The prefix of an unhandled rejection.
 const UNCAUGHT: &str = "Uncaught (in promise)";
 
-/// What the engine throws when it gets no memory.
+/// The engine's exception when it gets no memory.
 const ENGINE_OUT_OF_MEMORY: &str = "InternalError: out of memory";
 
-/// How a piece of script code ended.
+/// The end of a piece of script code.
 pub(crate) enum Ending<R> {
     /// It returned.
     Returned(R),
     /// By an exception, as k6 logs it.
     Threw(String),
     /// By `exec.test.abort`.
-    Aborted(Abortion),
+    Aborted(Abort),
     /// By the interrupt.
     Interrupted,
 }
@@ -37,10 +40,10 @@ pub(crate) enum Ending<R> {
 impl<R> Ending<R> {
     pub(crate) fn into_error(self) -> ScriptError {
         match self {
-            // Not an exception of the script, says k6, whoever's promise it was.
+            // In k6 this is not an exception of the script, whichever promise it was.
             Self::Threw(text) if text.starts_with(UNCAUGHT) => ScriptError::Rejected(text),
             Self::Threw(mut text) => {
-                // As k6 ends it, also where there is no stack.
+                // k6 ends the text like this even without a stack.
                 if !text.ends_with('\n') {
                     text.push('\n');
                 }
@@ -52,7 +55,7 @@ impl<R> Ending<R> {
     }
 }
 
-/// Runs `job` and says how it ended.
+/// Runs `job` and returns how it ended.
 pub(crate) fn to_the_end<R>(
     ctx: &Ctx<'_>,
     state: &VuState,
@@ -95,7 +98,7 @@ pub(crate) fn to_the_end<R>(
     ending
 }
 
-/// The error of a VU that holds too much, with the stack of what it was ended by.
+/// The error of a VU that holds too much memory, with the stack at which it was ended.
 fn out_of_memory(state: &VuState, overdraft: Overdraft, said: &str) -> String {
     let stack = said.find("\n\tat ").map_or("", |at| &said[at..]);
     let vu = state.ids.in_test;
@@ -107,10 +110,10 @@ fn why<R>(ctx: &Ctx<'_>, throw: Throw) -> Ending<R> {
         let _ = ctx.catch();
         return Ending::Interrupted;
     }
-    exception::raise(ctx, throw);
+    raise(ctx, throw);
     match exception::take(ctx) {
         Ok(error) => Ending::Threw(exception::describe(&error)),
-        // Where it was when it was ended for what it holds.
+        // The place where it was ended for its memory.
         Err(interrupt) if isolate::is_over() => Ending::Threw(exception::describe(&interrupt)),
         Err(_) => Ending::Interrupted,
     }
@@ -126,9 +129,9 @@ pub(crate) fn init<'js>(ctx: &Ctx<'js>, state: &VuState) -> Result<Object<'js>, 
         Visible::Yes,
     )?;
     let entry = state.script.entry();
-    let main = match state.script.instantiate(ctx, entry)? {
-        Loaded::Module(main) => main,
-        Loaded::Common(main) => {
+    let main = match loading::instantiate(ctx, state, entry)? {
+        Code::Module(main) => main,
+        Code::Common(main) => {
             let exports = modules::require::evaluate(ctx, entry, &main);
             let exports = exports.map_err(|throw| outlived(ctx, state, throw))?;
             return exports
@@ -136,9 +139,9 @@ pub(crate) fn init<'js>(ctx: &Ctx<'js>, state: &VuState) -> Result<Object<'js>, 
                 .ok_or_else(|| plain("no exported functions in script"));
         }
     };
-    let (module, promise) = module::evaluate(main)?;
+    let (module, promise) = loading::evaluate(state, main)?;
     if let Err(throw) = settle(ctx, state, &promise) {
-        // What top-level code throws is an exception, not a promise that nobody looked after.
+        // An error of top-level code is an exception, not an unhandled promise.
         return Err(match promise::state(&promise) {
             State::Rejected(reason) => {
                 let _ = ctx.catch();
@@ -171,7 +174,7 @@ pub(crate) fn describe(
     Ok((options, functions))
 }
 
-/// What an iteration needs: the exports, the setup data, the name of its function.
+/// The inputs of an iteration: the exports, the setup data, the name of its function.
 type Target<'a> = (
     Option<Persistent<Object<'static>>>,
     Option<Persistent<Value<'static>>>,
@@ -192,7 +195,7 @@ pub(crate) fn iterate(ctx: &Ctx<'_>, state: &VuState, target: Target<'_>) -> Res
     let function: Option<Function<'_>> = restore(ctx, exports)?.get(name)?;
     let function =
         function.ok_or_else(|| plain(format!("function '{name}' not found in exports")))?;
-    // Also where there are no data: scripts may count their arguments.
+    // Also without data, since scripts may count their arguments.
     let data = match data {
         Some(data) => data.restore(ctx)?,
         None => Value::new_undefined(ctx.clone()),
@@ -201,10 +204,10 @@ pub(crate) fn iterate(ctx: &Ctx<'_>, state: &VuState, target: Target<'_>) -> Res
     settle(ctx, state, &result).map(drop)
 }
 
-/// What a function of the script returned, or why that cannot be used.
+/// The result of a function of the script, or the error of its conversion.
 pub(crate) type Returned<T> = Result<Option<T>, String>;
 
-/// Runs `setup`, if there is one; what it returned as JSON.
+/// Runs `setup`, if there is one. Returns its result as JSON.
 pub(crate) fn setup(
     ctx: &Ctx<'_>,
     state: &VuState,
@@ -287,14 +290,14 @@ pub(crate) fn summary(
     Ok(Ok(Some(out)))
 }
 
-/// Runs the event loop until nothing is under way, then gives what `value` came to.
+/// Runs the event loop until no work is pending, then returns the settled `value`.
 fn settle<'js>(ctx: &Ctx<'js>, state: &VuState, value: &Value<'js>) -> Result<Value<'js>, Throw> {
     loop {
         promise::run_jobs(ctx)?;
         if state.is_interrupted() {
             return Err(Throw::Interrupted);
         }
-        // A rejection of the function's own promise is read here and counts as handled.
+        // A rejection of the function's own promise is read here, and so counts as handled.
         if let State::Rejected(reason) = promise::state(value) {
             return Err(uncaught(ctx, &reason));
         }
@@ -313,12 +316,12 @@ fn settle<'js>(ctx: &Ctx<'js>, state: &VuState, value: &Value<'js>) -> Result<Va
     }
 }
 
-/// The exception of code whose timers go on after it, until one of them throws: then that counts.
+/// The exception of code whose timers still run after it; an exception of a timer replaces it.
 fn outlived(ctx: &Ctx<'_>, state: &VuState, throw: Throw) -> Throw {
     if matches!(throw, Throw::Interrupted) {
         return throw;
     }
-    exception::raise(ctx, throw);
+    raise(ctx, throw);
     let Ok(reason) = exception::take(ctx) else {
         return Throw::Interrupted;
     };
@@ -335,7 +338,7 @@ fn outlived(ctx: &Ctx<'_>, state: &VuState, throw: Throw) -> Throw {
 }
 
 fn uncaught(ctx: &Ctx<'_>, reason: &Value<'_>) -> Throw {
-    // A thrown string has no prefix of its own kind: it is logged as it is.
+    // A thrown string is logged unchanged.
     let text = format!("{UNCAUGHT} {}", exception::describe(reason));
     match convert::string(ctx, &text) {
         Ok(text) => Throw::Engine(ctx.throw(text)),
@@ -366,7 +369,7 @@ pub(crate) fn set_environment(
     state: &VuState,
     scenario: &[(String, String)],
 ) -> Result<(), Throw> {
-    // VUs share it until they change it. What one changes lasts until its next activation.
+    // VUs share it until they change it. A change lasts until the VU's next activation.
     let turn = state.environments.get() + 1;
     state.environments.set(turn);
     let key = format!("environment {turn} {scenario:?}");
@@ -387,7 +390,7 @@ pub(crate) fn set_environment(
 pub(crate) fn log_failure(state: &VuState, text: &str) {
     let activation = state.activation.borrow();
     let mut fields: Vec<(&str, &str)> = Vec::new();
-    // What is no error has no stack of its own; it came through this function in any case.
+    // A value that is not an error has no stack, but it was thrown through this function in any case.
     let with_place;
     let mut text = text;
     if let Some(activation) = activation.as_ref()
@@ -410,7 +413,7 @@ pub(crate) fn log_failure(state: &VuState, text: &str) {
 }
 
 impl VuState {
-    /// Makes the state that of a new iteration.
+    /// Resets the state for a new iteration.
     pub(crate) fn begin_iteration(&self, iteration: Iteration) {
         self.iteration.set(Some(iteration));
         self.leave_groups();
@@ -422,7 +425,7 @@ impl VuState {
         }
     }
 
-    /// Counts the traffic of the iteration that ends.
+    /// Records the traffic of the iteration that ends.
     pub(crate) fn end_iteration(&self) {
         self.leave_groups();
         self.count_traffic();
@@ -431,7 +434,7 @@ impl VuState {
         }
     }
 
-    /// Counts the traffic since the last time.
+    /// Records the traffic since the last call.
     pub(crate) fn count_traffic(&self) {
         let (sent, received) = self.client.take_traffic();
         let (tags, at) = (self.tags(), self.recorder.sample_time());

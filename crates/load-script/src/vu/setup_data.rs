@@ -1,14 +1,14 @@
-//! What `setup` returns, as the JSON that Go makes of it.
+//! The result of `setup`, as Go's JSON.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use rquickjs::{Ctx, Function, Object, Value};
+use script_engine::convert;
+use script_engine::throw::Throw;
+use script_engine::{Ctx, Function, Object, Value};
 
 use super::run::Returned;
-use crate::js::convert;
-use crate::js::native::Throw;
 
-/// The value as JSON, or why it has none. Every VU parses a copy of its own.
+/// The value as JSON, or the reason why it has none. Every VU parses its own copy.
 pub(super) fn to_json<'js>(ctx: &Ctx<'js>, value: Value<'js>) -> Result<Returned<String>, Throw> {
     let base64 = Function::new(ctx.clone(), |bytes: Value<'_>| {
         STANDARD.encode(convert::buffer_bytes(&bytes).unwrap_or_default())

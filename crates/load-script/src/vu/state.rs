@@ -1,4 +1,4 @@
-//! What native functions know of the VU that calls them.
+//! The state of a VU for its native functions.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -6,20 +6,20 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use http_client::client::{Client, Note};
+use http_client::cookies::Jar;
+use load_engine::health::OwnLimit;
 use load_engine::log::Logger;
 use load_engine::{Activation, Interrupt, Iteration, RunState, VuContext, VuIds};
 use load_metrics::{MetricId, Recorder, SystemTag, TagSet, Tags, UnixNanos};
-
-use rquickjs::{Persistent, Value};
+use script_engine::fiber::Cancelled;
+use script_engine::native::Call;
+use script_engine::{Ctx, Persistent, Value, host};
 
 use super::events::EventLoop;
-use crate::fiber::Cancelled;
-use crate::http::client::Client;
-use crate::http::cookies::Jar;
-use crate::js::class::Classes;
 use crate::script::Script;
 
-/// Which code of the script runs.
+/// The part of the script that runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// Top-level code.
@@ -36,14 +36,14 @@ pub(crate) enum Phase {
 
 /// A call of `exec.test.abort`.
 #[derive(Debug, Clone)]
-pub(crate) struct Abortion {
+pub(crate) struct Abort {
     /// `test aborted: why`
     pub(crate) said: String,
     /// ` at name (file:///x.js:1:2)`, or nothing.
     pub(crate) place: String,
 }
 
-/// The state of one VU. Stays where it is while its realm exists.
+/// The state of one VU.
 pub(crate) struct VuState {
     pub(crate) ids: VuIds,
     pub(crate) recorder: Recorder,
@@ -55,24 +55,21 @@ pub(crate) struct VuState {
     pub(crate) iteration: Cell<Option<Iteration>>,
     pub(crate) interrupt: RefCell<Interrupt>,
     /// `exec.test.abort` was called.
-    pub(crate) aborted: RefCell<Option<Abortion>>,
+    pub(crate) aborted: RefCell<Option<Abort>>,
     pub(crate) tagging: Tagging,
     pub(crate) events: EventLoop,
-    pub(crate) classes: Rc<Classes>,
-    /// What `require` has given so far, by full name.
+    /// The results of `require` so far, by full name.
     pub(crate) required: RefCell<HashMap<String, Persistent<Value<'static>>>>,
     pub(crate) client: Rc<Client>,
     pub(crate) jar: RefCell<Rc<Jar>>,
     /// Statuses that count as success; `None` switches `http_req_failed` off.
-    pub(crate) expected: RefCell<Option<crate::http::expected::Expected>>,
+    pub(crate) expected: RefCell<Option<http_client::expected::Expected>>,
     pub(crate) random: RefCell<Option<rand::rngs::StdRng>>,
-    /// Polls of the engine since the VU was made.
-    pub(crate) polls: Cell<u32>,
-    /// How often `__ENV` was set.
+    /// The number of times that `__ENV` was set.
     pub(crate) environments: Cell<u32>,
 }
 
-/// The tags of samples now.
+/// The current tags of samples.
 pub(crate) struct Tagging {
     /// Scenario and `vu.metrics.tags`, without the group.
     base: RefCell<TagSet>,
@@ -83,12 +80,19 @@ pub(crate) struct Tagging {
 }
 
 impl VuState {
-    /// A VU that has not run its init code.
-    pub(crate) fn new(context: VuContext, script: Arc<Script>, classes: Rc<Classes>) -> Self {
+    /// The state of a VU that has not run its init code.
+    pub(crate) fn new(context: VuContext, script: Arc<Script>) -> Self {
         let root = context.recorder.root();
         let network = script.network(context.run.options());
         let run = Arc::clone(&context.run);
-        let client = Rc::new(Client::new(network, context.ids.in_instance, run));
+        let note = Rc::new(move |note| match note {
+            Note::Read { late } => run.health.note_read(late),
+            Note::OwnLimit(limit) => run.health.note_own_limit(match limit {
+                http_client::failure::OwnLimit::Descriptors => OwnLimit::Descriptors,
+                http_client::failure::OwnLimit::Ports => OwnLimit::Ports,
+            }),
+        });
+        let client = Rc::new(Client::new(network, context.ids.in_instance, note));
         Self {
             ids: context.ids,
             tagging: Tagging::new(root),
@@ -102,18 +106,16 @@ impl VuState {
             interrupt: RefCell::default(),
             aborted: RefCell::default(),
             events: EventLoop::default(),
-            classes,
             required: RefCell::default(),
             client,
             jar: RefCell::default(),
-            expected: RefCell::new(Some(crate::http::expected::Expected::default())),
+            expected: RefCell::new(Some(http_client::expected::Expected::default())),
             random: RefCell::default(),
-            polls: Cell::default(),
             environments: Cell::default(),
         }
     }
 
-    /// Whether the code that runs shall end.
+    /// Whether the running code has to end.
     pub(crate) fn is_interrupted(&self) -> bool {
         self.interrupt.borrow().is_cancelled() || self.aborted.borrow().is_some()
     }
@@ -128,13 +130,13 @@ impl VuState {
         self.phase.get() == Phase::Init
     }
 
-    /// Counts a sample with the tags of now.
+    /// Records a sample with the current tags.
     pub(crate) fn record(&self, metric: MetricId, value: f64) {
         let tags = self.tagging.current.borrow();
         self.record_at(metric, &tags, now(), value);
     }
 
-    /// Counts a sample.
+    /// Records a sample.
     pub(crate) fn record_at(&self, metric: MetricId, tags: &TagSet, at: UnixNanos, value: f64) {
         if self.phase.get() == Phase::Summary {
             return;
@@ -144,30 +146,30 @@ impl VuState {
             .record_with(metric, tags, metadata.as_ref(), at, value);
     }
 
-    /// The tags of now.
+    /// The current tags.
     pub(crate) fn tags(&self) -> TagSet {
         self.tagging.current.borrow().clone()
     }
 
-    /// Sets what all samples carry, as for a new scenario; the group is the root.
+    /// Sets the tags and metadata of all samples for a new scenario; the group becomes the root.
     pub(crate) fn set_base(&self, base: TagSet) {
         *self.tagging.base.borrow_mut() = base;
         self.enter_group(String::new());
     }
 
-    /// The tags of samples outside of groups.
+    /// The tags of samples outside groups.
     pub(crate) fn base(&self) -> TagSet {
         self.tagging.base.borrow().clone()
     }
 
-    /// Changes the base, keeps the group.
+    /// Changes the base and keeps the group.
     pub(crate) fn replace_base(&self, base: TagSet) {
         let group = self.group();
         *self.tagging.base.borrow_mut() = base;
         self.enter_group(group);
     }
 
-    /// The path of the group that runs, as `::outer::inner`; empty at the root.
+    /// The path of the current group, as `::outer::inner`; empty at the root.
     pub(crate) fn group(&self) -> String {
         self.tagging.group.borrow().clone()
     }
@@ -203,7 +205,24 @@ impl Tagging {
     }
 }
 
-/// The time, for samples.
+/// The VU whose code runs in this realm.
+pub(crate) fn state<'js>(ctx: &Ctx<'js>) -> &'js VuState {
+    host::host(ctx)
+}
+
+/// Access to the calling VU from native functions.
+pub(crate) trait Caller<'js> {
+    /// The VU that calls.
+    fn vu(&self) -> &'js VuState;
+}
+
+impl<'js> Caller<'js> for Call<'_, 'js> {
+    fn vu(&self) -> &'js VuState {
+        state(self.ctx)
+    }
+}
+
+/// The current time for samples.
 pub(crate) fn now() -> UnixNanos {
     SystemTime::now().into()
 }

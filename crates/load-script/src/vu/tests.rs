@@ -1,4 +1,4 @@
-//! What virtual users of a thread pay each, and what happens when they cannot share.
+//! The memory of each virtual user of a thread, with and without sharing.
 
 use std::sync::Arc;
 
@@ -8,11 +8,15 @@ use load_engine::{Interrupt, RunState, VuContext, VuIds};
 use load_metrics::{Recorder, RecorderConfig, Registry};
 
 use super::ScriptVu;
-use crate::js::isolate;
 use crate::script::{Script, Source};
 
 fn script(text: &str) -> Arc<Script> {
+    script_with(text, true)
+}
+
+fn script_with(text: &str, shares_builtins: bool) -> Arc<Script> {
     Arc::new(Script::new(Source {
+        keeps_builtins_apart: !shares_builtins,
         path: "/scripts/test.js".into(),
         text: Some(text.to_owned()),
         ..Source::default()
@@ -57,7 +61,7 @@ fn large() -> String {
 }
 
 #[tokio::test]
-async fn data_and_code_of_a_script_are_paid_once() {
+async fn data_and_code_of_a_script_take_memory_once() {
     let script = script(&large());
     let mut vus = vec![vu(&script, 1).await, vu(&script, 2).await];
     let two = vus[0].isolate.runtime_bytes();
@@ -81,13 +85,11 @@ async fn look(of: &mut ScriptVu) -> (String, String, String) {
 #[tokio::test]
 async fn virtual_users_that_cannot_share_have_realms_of_their_own() {
     for is_shared in [true, false] {
-        isolate::REALMS_ARE_SHARED.set(is_shared);
-        let script = script(&large());
+        let script = script_with(&large(), is_shared);
         let mut vus = Vec::new();
         for number in [1, 2, 91, 3] {
             vus.push(vu(&script, number).await);
         }
-        isolate::REALMS_ARE_SHARED.set(true);
         for (index, name) in ["user 7", "user 7", "other", "user 7"].iter().enumerate() {
             assert_eq!(vus[index].isolate.has_common_realm(), is_shared);
             let seen = look(&mut vus[index]).await;

@@ -1,9 +1,9 @@
-//! Scripts that mean harm, or might as well: each ends with its own error, the others go on.
+//! Hostile scripts: each ends with its own error, and the others continue.
 
 use crate::run::run;
 
-/// Runs `bad` as the iterations of one virtual user beside another one that is fine; what the bad one
-/// logs as errors.
+/// Runs `bad` as the iterations of one virtual user beside a good one. Returns the errors that the bad one
+/// logs.
 fn beside_a_good_one(bad: &str) -> Vec<String> {
     let script = format!(
         "import {{ sleep }} from 'k6';
@@ -68,6 +68,7 @@ fn endless_recursion_ends_with_its_own_error() {
         "const o = { get x() { return this.x + 1 } }; o.x",
         "const p = new Proxy({}, { get(t, k, r) { return r[k] } }); p.x",
         "class A { constructor() { this.a = new A() } } new A()",
+        "const list = []; list.push(list); const f = () => list.map(f); f()",
     ] {
         let errors = beside_a_good_one(bad);
         assert_eq!(errors.len(), 2, "{bad}");
@@ -76,7 +77,7 @@ fn endless_recursion_ends_with_its_own_error() {
 }
 
 #[test]
-fn what_is_longer_than_memory_is_an_error_that_can_be_caught() {
+fn a_string_beyond_the_memory_is_an_error_that_can_be_caught() {
     for bad in [
         "new ArrayBuffer(2 ** 40)",
         "'x'.repeat(2 ** 31)",
@@ -97,7 +98,7 @@ fn what_is_longer_than_memory_is_an_error_that_can_be_caught() {
 }
 
 #[test]
-fn whoever_allocates_without_end_is_ended_whatever_it_catches() {
+fn endless_allocation_ends_the_iteration_even_if_it_catches_errors() {
     for bad in [
         "const all = []; for (;;) all.push({ all, text: 'x' + all.length })",
         "let s = 'x'; for (;;) s += s + 'y'.repeat(1000)",
@@ -124,7 +125,7 @@ fn whoever_allocates_without_end_is_ended_whatever_it_catches() {
 }
 
 #[test]
-fn garbage_is_no_reason_to_be_ended() {
+fn garbage_does_not_end_an_iteration() {
     let errors = beside_a_good_one(
         "for (let n = 0; n < 300000; n++) { const a = { n, t: 'x'.repeat(500) }; a.self = a; a.more = [a] }",
     );
@@ -132,7 +133,7 @@ fn garbage_is_no_reason_to_be_ended() {
 }
 
 #[test]
-fn what_is_kept_between_iterations_counts_too() {
+fn memory_kept_between_iterations_counts_too() {
     let finished = run("const kept = [];
          export const options = { vus: 1, iterations: 60 };
          export default function () {
@@ -150,7 +151,7 @@ fn what_is_kept_between_iterations_counts_too() {
 }
 
 #[test]
-fn init_code_that_allocates_without_end_is_an_exception() {
+fn endless_allocation_in_init_code_is_an_exception() {
     let text =
         crate::run::load_error("const all = []; for (;;) all.push([all]); export default () => {}");
     assert!(
@@ -159,7 +160,7 @@ fn init_code_that_allocates_without_end_is_an_exception() {
     );
 }
 
-/// Runs `bad` as the only iteration of a scenario that lasts 300 ms, beside one that is fine.
+/// Runs `bad` as the only iteration of a scenario that lasts 300 ms, beside a good one.
 fn until_the_end(bad: &str) -> crate::run::Finished {
     let script = format!(
         "import {{ sleep }} from 'k6';
@@ -175,7 +176,7 @@ fn until_the_end(bad: &str) -> crate::run::Finished {
 }
 
 #[test]
-fn what_never_ends_is_interrupted_with_its_scenario() {
+fn endless_code_is_interrupted_with_its_scenario() {
     for bad in [
         "function bad() { for (;;); }",
         "function bad() { for (;;) try { throw 1 } catch (e) { } finally { continue } }",
@@ -202,7 +203,7 @@ fn what_never_ends_is_interrupted_with_its_scenario() {
             .lines
             .iter()
             .filter(|line| line.starts_with("Error"));
-        // A chain that never ends may be kept whole: then its memory ends it.
+        // A chain that never ends may be retained whole: then its memory ends it.
         let own = |line: &&String| line.contains("RangeError") || line.contains("out of memory");
         let others: Vec<_> = others.filter(|line| !own(line)).collect();
         assert!(others.is_empty(), "{bad}: {others:?}");
@@ -210,7 +211,7 @@ fn what_never_ends_is_interrupted_with_its_scenario() {
 }
 
 #[test]
-fn a_loop_of_long_native_calls_is_interrupted_too() {
+fn a_loop_of_long_native_calls_is_interrupted_with_its_scenario() {
     let all = "const all = Array.from({ length: 50000 }, (_, n) => n * 7919 % 1000003);";
     for call in [
         "JSON.stringify(all)",
@@ -228,7 +229,7 @@ fn a_loop_of_long_native_calls_is_interrupted_too() {
 }
 
 #[test]
-fn rejections_that_nobody_handles_end_their_iteration_only() {
+fn unhandled_rejections_end_only_their_iteration() {
     for bad in [
         "Promise.reject(new Error('lost'))",
         "new Promise((_, refuse) => refuse('lost'))",
@@ -249,7 +250,7 @@ fn rejections_that_nobody_handles_end_their_iteration_only() {
 }
 
 #[test]
-fn what_is_thrown_may_be_huge_or_a_ring() {
+fn a_thrown_value_may_be_huge_or_cyclic() {
     for bad in [
         "throw new Error('x'.repeat(1e6))",
         "throw 'x'.repeat(1e6)",

@@ -4,7 +4,7 @@ use crate::run::{check, run};
 use crate::server;
 
 #[test]
-fn a_response_tells_all() {
+fn a_response_has_all_its_properties() {
     let host = server::start();
     check(
         &format!(

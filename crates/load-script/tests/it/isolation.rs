@@ -1,9 +1,9 @@
-//! Virtual users share an engine's built-ins. None may notice what another one does to them.
+//! Virtual users share an engine's built-ins. None may notice the changes of another one.
 
 use crate::run::run;
 
-/// Breaks everything in one half of the VUs, suspends in between, and looks from the other half
-/// whether anything is to be seen; the breakers must still see their own.
+/// Half of the VUs break everything, with suspensions in between; the other half check that they see no change,
+/// and the breakers that they still see their own.
 const TORTURE: &str = r#"
     import http, { expectedStatuses } from 'k6/http';
     import k6, { sleep, check } from 'k6';
@@ -15,13 +15,13 @@ const TORTURE: &str = r#"
     const array = new SharedArray('a', () => [1, 2, 3]);
     const state = { count: 0 };
     const pause = () => sleep(Math.abs(Math.sin(vu.idInTest + state.count)) * 0.002);
-    // The test's own tools, kept from before they are broken.
+    // The test's own tools, saved before they are broken.
     const FirstSet = Set, FirstMap = Map;
     const metricPrototype = Object.getPrototypeOf(trend);
     const statusPrototype = Object.getPrototypeOf(expectedStatuses(200));
     function confirm(what, is) { if (!is) { throw new Error(what + ' is wrong in VU ' + vu.idInTest + ', iteration ' + state.count); } }
 
-    // Each: what to do, what the one who did it sees, what all others see.
+    // Each entry: the change, the check in the VU that made it, the check in all others.
     const deeds = [
         ['a method is added', () => { Array.prototype.last = function () { return this[this.length - 1]; }; },
             () => [1, 2].last() === 2, () => [].last === undefined],
@@ -82,12 +82,12 @@ const TORTURE: &str = r#"
     export default function () {
         const isBreaker = vu.idInTest % 2 === 0;
         for (let round = 0; round < deeds.length; round++) {
-            // No destructuring: iterators are broken, too.
+            // No destructuring, since iterators are broken, too.
             const next = (round + vu.idInTest) % deeds.length, name = deeds[next][0];
             if (isBreaker && !done[next]) { done[next] = true; deeds[next][1](); }
             if (round % 3 === 0) { pause(); }
             for (let i = 0; i < deeds.length; i++) {
-                // A deed may well show in what another one looks at, so breakers look at their own only.
+                // A change may be visible to the check of another one, so breakers check only their own.
                 if (isBreaker && !done[i]) { continue; }
                 const sees = isBreaker ? deeds[i][2] : deeds[i][3];
                 let is; try { is = sees(); } catch (e) { is = false; }
@@ -99,7 +99,7 @@ const TORTURE: &str = r#"
     }"#;
 
 #[test]
-fn what_a_virtual_user_does_to_built_ins_is_its_own() {
+fn changes_to_built_ins_stay_within_a_virtual_user() {
     let vus = std::env::var("ISOLATION_VUS").unwrap_or_else(|_| "24".to_owned());
     let finished = run(&TORTURE.replace("VUS", &vus));
     assert_eq!(finished.lines, Vec::<String>::new());
@@ -131,7 +131,7 @@ fn init_code_may_change_built_ins() {
 }
 
 #[test]
-fn ordinary_code_may_do_what_looks_like_it_changes_built_ins() {
+fn ordinary_code_may_shadow_names_of_built_ins() {
     let finished = run(r#"
         import { sleep } from 'k6';
         export const options = { scenarios: { all: { executor: 'per-vu-iterations', vus: 6, iterations: 3 } } };

@@ -1,4 +1,4 @@
-//! What scripts can say, and how they end.
+//! The language of scripts, and their ends.
 
 use crate::run::{check, load_error, run};
 
@@ -45,7 +45,7 @@ fn exceptions_end_an_iteration_and_are_logged_as_k6_logs_them() {
 }
 
 #[test]
-fn what_cannot_run_is_refused_with_its_place() {
+fn invalid_code_is_refused_with_its_place() {
     let error = load_error("export default function () {\n  let a = ;\n}");
     assert!(
         error.starts_with("GoError: file:///scripts/test.js: Line 2:11 Unexpected token ;"),
@@ -56,8 +56,8 @@ fn what_cannot_run_is_refused_with_its_place() {
         error.contains("missing.js") && error.contains("couldn't be found"),
         "{error}"
     );
-    let error = load_error("import grpc from 'k6/net/grpc'; export default function () {}");
-    assert!(error.contains("k6/net/grpc"), "{error}");
+    let error = load_error("import redis from 'k6/x/redis'; export default function () {}");
+    assert!(error.contains("k6/x/redis"), "{error}");
     let error = load_error(
         "import http from 'k6/http'; http.get('http://x'); export default function () {}",
     );
@@ -130,7 +130,7 @@ fn shared_arrays_are_arrays_that_cannot_be_changed() {
 }
 
 #[test]
-fn base64_is_k6s() {
+fn base64_works_as_in_k6() {
     let finished = run(r#"
         import encoding from 'k6/encoding';
         export default function () {

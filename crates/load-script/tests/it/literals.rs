@@ -1,4 +1,4 @@
-//! Virtual users share what large literals make. None may notice what another one does to it.
+//! Virtual users share the values of large literals. None may notice the changes of another one.
 
 use crate::run::{load_error, run};
 
@@ -13,8 +13,8 @@ fn rows(count: usize) -> String {
     format!("[\n{}\n]", rows.join(",\n"))
 }
 
-/// Half of the VUs change the data in every way there is, suspended in between; the others look whether it
-/// is still as it was written, and so do the changers at what they have not changed.
+/// Half of the VUs change the data in every possible way, with suspensions in between; the others check that it
+/// is as written, and so do the changers for the parts that they have not changed.
 const TORTURE: &str = r#"
     import { sleep } from 'k6';
     import { vu } from 'k6/execution';
@@ -60,7 +60,7 @@ const TORTURE: &str = r#"
         const isChanger = vu.idInTest % 2 === 0;
         for (let round = 0; round < deeds.length; round++) {
             if (isChanger) {
-                // What is done once more than it can be throws, which changes nothing.
+                // An operation that is no longer possible throws, which changes nothing.
                 try { deeds[(round * 7 + vu.idInTest) % deeds.length](); } catch (error) { confirm(error, error instanceof TypeError); }
                 done += 1;
                 const now = () => { try { return JSON.stringify([rows, table, rows.extra, Object.isFrozen(rows)]); } catch (error) { return String(error); } };
@@ -80,7 +80,7 @@ const TORTURE: &str = r#"
     }"#;
 
 #[test]
-fn what_a_virtual_user_does_to_literal_data_is_its_own() {
+fn changes_to_literal_data_stay_within_a_virtual_user() {
     let vus = std::env::var("ISOLATION_VUS").unwrap_or_else(|_| "16".to_owned());
     let script = TORTURE.replace("ROWS", &rows(40));
     let finished = run(&script.replace("COUNT", "40").replace("VUS", &vus));
@@ -91,7 +91,7 @@ fn what_a_virtual_user_does_to_literal_data_is_its_own() {
 
 #[test]
 fn init_code_may_change_literal_data() {
-    // More objects than VUs share the changes of: each VU has its own data then.
+    // More changes than VUs share: each VU then has its own data.
     let finished = run(&format!(
         r#"
         import {{ sleep }} from 'k6';
@@ -112,7 +112,7 @@ fn init_code_may_change_literal_data() {
 }
 
 #[test]
-fn literal_data_of_common_modules_is_each_virtual_users_own_too() {
+fn literal_data_of_commonjs_modules_is_isolated_too() {
     let finished = run(&format!(
         r#"
         const {{ sleep }} = require('k6');
@@ -132,7 +132,7 @@ fn literal_data_of_common_modules_is_each_virtual_users_own_too() {
 }
 
 #[test]
-fn errors_behind_literal_data_tell_their_place() {
+fn errors_after_literal_data_have_their_place() {
     let script = format!(
         "const rows = {}; export default function () {{ throw new Error('boom') }}",
         rows(12)

@@ -1,10 +1,10 @@
-//! What hostile values do to native functions: an error at worst, never the end of the process.
+//! Hostile values in native functions cause an error at worst, never the end of the process.
 
 use crate::run::run;
 use crate::server;
 
 #[test]
-fn natives_bear_values_that_contain_themselves_throw_or_are_huge() {
+fn natives_survive_values_that_are_cyclic_throw_or_are_huge() {
     let host = server::start();
     for bad in [
         "const a = []; a.push(a); http.post(base, { a })",

@@ -1,4 +1,4 @@
-//! Runs scripts and says what came of them.
+//! Runs scripts and returns their results.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,14 +7,16 @@ use load_engine::options::{derive, json};
 use load_engine::segment::Segment;
 use load_engine::summary::{Summary, Terminal, to_data};
 use load_engine::thresholds::Thresholds;
-use load_engine::{Gatherer, Outcome, Program, Run, RunState, ScriptError, Workers, boards};
+use load_engine::{
+    Gatherer, Outcome, Program, Run, RunState, ScriptError, Workers, scenario_statuses,
+};
 use load_metrics::{Aggregate, Registry};
 use load_script::{ScriptProgram, Source};
 
 /// Log lines as `level message`.
 pub type Lines = Arc<Mutex<Vec<String>>>;
 
-/// What came of a script.
+/// The result of a script.
 pub struct Finished {
     pub outcome: Outcome,
     pub lines: Vec<String>,
@@ -31,7 +33,7 @@ impl Finished {
             .map_or(f64::NAN, |metric| metric.value(value))
     }
 
-    /// What the script wrote with `console.log`, one line per call.
+    /// The output of `console.log`, one line per call.
     pub fn said(&self) -> Vec<&str> {
         self.lines
             .iter()
@@ -64,7 +66,7 @@ fn logger() -> (Logger, Lines) {
     (logger, lines)
 }
 
-/// What a virtual user of these tests may hold.
+/// The memory limit of a virtual user in these tests.
 pub const VU_MEMORY_BYTES: usize = 16 << 20;
 
 fn source(script: &str) -> Source {
@@ -73,11 +75,13 @@ fn source(script: &str) -> Source {
         text: Some(script.to_owned()),
         environment: vec![("HOME".to_owned(), "/home/x".to_owned())],
         vu_memory_bytes: Some(VU_MEMORY_BYTES),
+        // As in the program: CI runs these tests a second time with a realm for each VU.
+        keeps_builtins_apart: std::env::var("SPARRING_SHARE_BUILTINS").as_deref() == Ok("false"),
         ..Source::default()
     }
 }
 
-/// Why a script cannot be loaded.
+/// The error of a script that cannot be loaded.
 pub fn load_error(script: &str) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -118,7 +122,7 @@ async fn execute(script: &str) -> Finished {
     let segment = Segment::full();
     let thresholds = options.thresholds.clone().unwrap_or_default();
     let thresholds = Thresholds::new(&thresholds, &registry).expect("valid thresholds");
-    let (_, boards) = boards(&options, &segment);
+    let (_, scenario_statuses) = scenario_statuses(&options, &segment);
     let run = Run {
         program,
         state: Arc::new(RunState::new(Arc::new(options))),
@@ -130,17 +134,18 @@ async fn execute(script: &str) -> Finished {
         by_part: false,
         outputs: None,
         aggregate: Arc::new(Mutex::new(Aggregate::default())),
-        boards,
+        scenario_statuses,
         summary_data: Box::new(|summary| to_data(summary, Terminal::default())),
         gatherer: Gatherer::default(),
         linger: None,
+        together: None,
     };
     let outcome = run.execute().await;
     let lines = lines.lock().unwrap_or_else(PoisonError::into_inner).clone();
     Finished { outcome, lines }
 }
 
-/// Runs `body` as the only iteration; what it says must be `expected`.
+/// Runs `body` as the only iteration; its output must be `expected`.
 pub fn check(body: &str, expected: &[&str]) {
     let script = format!(
         "import http from 'k6/http'; import {{ check, group, sleep, fail }} from 'k6'; import exec from 'k6/execution';

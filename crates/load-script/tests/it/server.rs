@@ -1,10 +1,10 @@
-//! A server that answers as the path says.
+//! A server whose responses are selected by the path.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
-/// Starts a server that ends with the process; gives its address, as `127.0.0.1:1234`.
+/// Starts a server that ends with the process. Returns its address, such as `127.0.0.1:1234`.
 pub fn start() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address").to_string();

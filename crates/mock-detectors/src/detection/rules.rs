@@ -1,4 +1,4 @@
-//! What is looked for.
+//! The detection rules.
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,7 @@ pub(super) struct Rule {
     pub(super) category: &'static str,
     pub(super) score: f64,
     pub(super) pattern: &'static str,
-    /// What a regular expression cannot say.
+    /// A check beyond the regular expression.
     pub(super) valid: fn(&str) -> bool,
 }
 
@@ -167,7 +167,7 @@ fn passes_luhn(text: &str) -> bool {
     (13..=19).contains(&digits.len()) && sum.is_multiple_of(10)
 }
 
-/// Areas 000, 666 and 900 to 999, group 00 and serial 0000 are never given out.
+/// Areas 000, 666 and 900 to 999, group 00 and serial 0000 are never assigned.
 fn is_possible_ssn(text: &str) -> bool {
     let mut parts = text.split('-');
     let (area, group, serial) = (parts.next(), parts.next(), parts.next());

@@ -1,6 +1,7 @@
 //! Azure AI Content Safety: `/contentsafety/text:analyze`, versions 2023-10-01 and 2024-09-01.
 
 use hyper::{StatusCode, header};
+use live_config::strict;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -26,7 +27,7 @@ enum OutputType {
     EightSeverityLevels,
 }
 
-/// What the answer depends on beside the findings.
+/// The options of the answer.
 #[derive(Debug)]
 pub(crate) struct Details {
     categories: Vec<Category>,
@@ -73,8 +74,8 @@ pub(super) fn read(call: &Call<'_>) -> Result<Question, BadRequest> {
             "The api-version query parameter is missing or not supported.".to_owned(),
         ));
     }
-    let body: Body = serde_json::from_slice(call.body)
-        .map_err(|error| bad(format!("The request body is not valid: {error}")))?;
+    let body: Body = strict::read(call.body)
+        .map_err(|fault| bad(format!("The request body is not valid: {fault}")))?;
     if body.text.is_empty() || body.text.chars().count() > MAX_TEXT {
         return Err(bad(format!(
             "The text must have 1 to {MAX_TEXT} code points."
@@ -132,11 +133,11 @@ pub(super) fn write(answer: &Answer<'_>, details: &Details) -> Vec<u8> {
         .into_bytes()
 }
 
-/// Severity 0 to 7, or with four levels 0, 2, 4, 6. Scores outside 0 to 1 give severities that the
-/// service does not know, on purpose.
+/// Severity 0 to 7, or with four levels 0, 2, 4, 6. Scores outside 0 to 1 give severities that the service does
+/// not have, on purpose.
 fn severity(score: f64, output: OutputType) -> i64 {
     if score > 1e6 {
-        // The stand-in for NaN is written as it is.
+        // The placeholder for NaN is written unchanged.
         return score as i64;
     }
     let eight = (score * 7.0).round() as i64;

@@ -1,7 +1,9 @@
 //! The guardrails Detector API, version 1.
 
 use hyper::StatusCode;
+use live_config::strict;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::{Answer, BadRequest, Call, ErrorReply, Question};
@@ -12,12 +14,12 @@ const CHAT: &str = "/api/v1/text/chat";
 const CONTEXT_DOC: &str = "/api/v1/text/context/doc";
 const GENERATION: &str = "/api/v1/text/generation";
 
-/// What the answer depends on beside the findings.
+/// The options of the answer.
 #[derive(Debug)]
 pub(crate) struct Details {
-    /// One list per content with spans, rather than one flat list without.
+    /// One list per content with spans, instead of one flat list without.
     listed: bool,
-    /// Findings below are left out.
+    /// Findings with lower scores are left out.
     threshold: f64,
 }
 
@@ -62,7 +64,7 @@ struct Generation {
     detector_params: Map<String, Value>,
 }
 
-/// Names that specification and clients use for the type of a context.
+/// Names of a context's type in the specification and in clients.
 const CONTEXT_TYPES: [&str; 4] = ["url", "docs", "chunks", "document"];
 
 pub(super) fn read(call: &Call<'_>) -> Result<Question, BadRequest> {
@@ -100,7 +102,7 @@ pub(super) fn read(call: &Call<'_>) -> Result<Question, BadRequest> {
         }
         _ => {
             let body: Generation = parse(call)?;
-            // The prompt is what the text answers; only the text is judged.
+            // The text answers the prompt; only the text is judged.
             drop(body.prompt);
             Ok(question(
                 vec![body.generated_text],
@@ -111,8 +113,8 @@ pub(super) fn read(call: &Call<'_>) -> Result<Question, BadRequest> {
     }
 }
 
-fn parse<'a, T: Deserialize<'a>>(call: &Call<'a>) -> Result<T, BadRequest> {
-    serde_json::from_slice(call.body).map_err(|error| unprocessable(&error.to_string()))
+fn parse<T: DeserializeOwned>(call: &Call<'_>) -> Result<T, BadRequest> {
+    strict::read(call.body).map_err(|fault| unprocessable(&fault.to_string()))
 }
 
 fn unprocessable(message: &str) -> BadRequest {

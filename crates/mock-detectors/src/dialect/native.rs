@@ -6,6 +6,7 @@ use detector_api::detect::{
     DETECT_BATCH_PATH, DETECT_PATH, DetectBatchRequest, DetectError, DetectRequest,
 };
 use hyper::StatusCode;
+use live_config::strict::{self, Fault};
 use serde::Serialize;
 
 use super::{Answer, BadRequest, Call, ErrorReply, Question};
@@ -23,19 +24,19 @@ pub(super) fn is_call(path: &str) -> bool {
 }
 
 pub(super) fn read(call: &Call<'_>) -> Result<Question, BadRequest> {
-    let bad = |error: serde_json::Error| {
+    let bad = |fault: Fault| {
         BadRequest::new(
             StatusCode::BAD_REQUEST,
-            format!("the body cannot be read: {error}"),
+            format!("the body cannot be read: {fault}"),
         )
     };
     let batch = call.path == DETECT_BATCH_PATH;
     let requests = if batch {
-        serde_json::from_slice::<DetectBatchRequest>(call.body)
+        strict::read::<DetectBatchRequest>(call.body)
             .map_err(bad)?
             .requests
     } else {
-        vec![serde_json::from_slice::<DetectRequest>(call.body).map_err(bad)?]
+        vec![strict::read::<DetectRequest>(call.body).map_err(bad)?]
     };
     if requests.is_empty() {
         return Err(BadRequest::new(

@@ -1,6 +1,7 @@
 //! `OpenAI`'s `/v1/moderations`.
 
 use hyper::{StatusCode, header};
+use live_config::strict;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -27,11 +28,11 @@ const CATEGORIES: [(&str, bool); 13] = [
     ("violence/graphic", true),
 ];
 
-/// What is echoed in the answer.
+/// The model name, which the answer repeats.
 #[derive(Debug)]
 pub(crate) struct Details {
     model: String,
-    /// The input held an image.
+    /// Whether the input contained an image.
     images: bool,
 }
 
@@ -76,8 +77,8 @@ pub(super) fn read(call: &Call<'_>) -> Result<Question, BadRequest> {
                        Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY).";
         return Err(BadRequest::new(StatusCode::UNAUTHORIZED, message));
     }
-    let body: Body = serde_json::from_slice(call.body).map_err(|error| {
-        let message = format!("Invalid value for 'input' or 'model': {error}");
+    let body: Body = strict::read(call.body).map_err(|fault| {
+        let message = format!("Invalid value for 'input' or 'model': {fault}");
         BadRequest::new(StatusCode::BAD_REQUEST, message)
     })?;
     let (contents, images) = match body.input {
@@ -108,7 +109,7 @@ fn joined(parts: Vec<Part>) -> (Vec<String>, bool) {
     (vec![texts.join("\n")], images)
 }
 
-/// The category that a finding counts for, if any.
+/// The category of a finding, if any.
 pub(super) fn category_of(category: &str) -> Option<&'static str> {
     match category {
         "toxicity" => Some("harassment"),
@@ -150,7 +151,7 @@ fn result(found: &[Found], details: &Details) -> Value {
         let flag = score.is_some_and(|score| score >= 0.5);
         flagged |= flag;
         flags.insert((*name).to_owned(), flag.into());
-        // What is not there scores low and never exactly zero.
+        // Categories without findings have low scores, but never exactly zero.
         let score = score.unwrap_or(1e-5 * (place + 1) as f64);
         scores.insert((*name).to_owned(), score.into());
         let kinds = match (details.images, takes_images) {
@@ -206,7 +207,7 @@ pub(super) fn write_error(error: &ErrorReply<'_>) -> Vec<u8> {
         .into_bytes()
 }
 
-/// Headers that every answer carries.
+/// Headers of every response.
 pub(super) fn headers(took_ms: u64) -> Vec<(&'static str, String)> {
     vec![
         ("openai-version", "2020-10-01".to_owned()),

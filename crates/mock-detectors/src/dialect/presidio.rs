@@ -1,6 +1,7 @@
 //! The Presidio analyzer: `/analyze`.
 
 use hyper::StatusCode;
+use live_config::strict;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -9,7 +10,7 @@ use crate::detection::Found;
 
 const PATH: &str = "/analyze";
 
-/// Labels and the entity types that the analyzer calls them, with its recognizers' names.
+/// Labels, the analyzer's entity types, and the names of its recognizers.
 const ENTITIES: [(&str, &str, &str); 6] = [
     ("email_address", "EMAIL_ADDRESS", "EmailRecognizer"),
     ("phone_number", "PHONE_NUMBER", "PhoneRecognizer"),
@@ -19,7 +20,7 @@ const ENTITIES: [(&str, &str, &str); 6] = [
     ("iban", "IBAN_CODE", "IbanRecognizer"),
 ];
 
-/// What the answer depends on beside the findings.
+/// The options of the answer.
 #[derive(Debug)]
 pub(crate) struct Details {
     listed: bool,
@@ -56,12 +57,12 @@ enum Text {
 }
 
 pub(super) fn read(call: &Call<'_>) -> Result<Question, BadRequest> {
-    // As the service does it: what it cannot parse is 400, what is missing is 500.
+    // As in the service: malformed JSON is 400, a missing field is 500.
     let failed = |message: &str| BadRequest::new(StatusCode::INTERNAL_SERVER_ERROR, message);
-    let body: Body = serde_json::from_slice(call.body).map_err(|error| {
+    let body: Body = strict::read(call.body).map_err(|fault| {
         BadRequest::new(
             StatusCode::BAD_REQUEST,
-            format!("Failed to parse /analyze request: {error}"),
+            format!("Failed to parse /analyze request: {fault}"),
         )
     })?;
     let (contents, listed) = match body.text {

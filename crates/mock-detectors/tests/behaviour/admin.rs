@@ -36,7 +36,7 @@ async fn a_patch_merges_and_a_put_replaces() {
 }
 
 #[tokio::test]
-async fn a_fault_in_a_change_is_named_with_its_path_and_changes_nothing() {
+async fn an_error_in_a_change_is_reported_with_its_path_and_changes_nothing() {
     let fleet = start(json!({})).await;
     let mut client = Client::to(&fleet).await;
     let before = client.get("/__admin/profile").await;
@@ -88,7 +88,7 @@ async fn a_fault_in_a_change_is_named_with_its_path_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_change_upon_another_revision_is_refused() {
+async fn a_change_of_another_revision_is_refused() {
     let fleet = start(json!({})).await;
     let mut client = Client::to(&fleet).await;
     let body = || json!({"success_rate": 0.5}).to_string().into_bytes();
@@ -117,7 +117,7 @@ async fn a_change_upon_another_revision_is_refused() {
 }
 
 #[tokio::test]
-async fn a_ttl_takes_a_change_back_by_itself_and_a_lasting_change_stays() {
+async fn a_ttl_reverts_a_change_and_a_permanent_change_stays() {
     let fleet = start(json!({"success_rate": 1})).await;
     let mut client = Client::to(&fleet).await;
     client
@@ -144,7 +144,7 @@ async fn a_ttl_takes_a_change_back_by_itself_and_a_lasting_change_stays() {
 }
 
 #[tokio::test]
-async fn what_is_being_delayed_finishes_is_released_or_drawn_anew() {
+async fn delayed_requests_finish_or_are_released_or_decided_again() {
     for (policy, released, fault) in [
         ("finish", false, "none"),
         ("release", true, "none"),
@@ -178,9 +178,9 @@ async fn what_is_being_delayed_finishes_is_released_or_drawn_anew() {
     }
 }
 
-/// The same for those in line behind a worker that is busy for a minute, and for the one it serves.
+/// The same for requests in the queue of a worker that is busy for a minute, and for the one in service.
 #[tokio::test]
-async fn who_stands_in_line_is_released_or_drawn_anew_too() {
+async fn queued_requests_finish_or_are_released_or_decided_again() {
     for (policy, fault, revision) in [("release", "none", 1), ("redraw", "status", 3)] {
         let fleet =
             start(json!({"queue": {"workers": 1, "service": {"constant": {"ms": 60_000}}}})).await;
@@ -201,7 +201,7 @@ async fn who_stands_in_line_is_released_or_drawn_anew_too() {
         {
             tokio::task::yield_now().await;
         }
-        // A change that lets them finish hides them from no later one.
+        // A change that lets them finish does not hide them from a later one.
         admin.patch("?in_flight=finish", json!({"seed": 9})).await;
         let patch = json!({"success_rate": 0, "queue": null});
         admin.patch(&format!("?in_flight={policy}"), patch).await;
@@ -216,12 +216,12 @@ async fn who_stands_in_line_is_released_or_drawn_anew_too() {
 }
 
 #[tokio::test]
-async fn what_is_no_question_is_in_the_journal_too() {
+async fn invalid_requests_are_in_the_journal_too() {
     let fleet = start(json!({})).await;
     let mut client = Client::to(&fleet).await;
     let answer = client.send("POST /detect", &[], b"{".to_vec()).await;
     assert_eq!(answer.status, 400);
-    // Whether the answer arrives depends on who gives up first; the journal knows in any case.
+    // Whether the answer arrives depends on timing; the journal has it in any case.
     let send = async move { client.send("POST /detect", &[], vec![b' '; 9 << 20]).await };
     let sending = tokio::spawn(send);
     let mut admin = Client::to(&fleet).await;
@@ -236,7 +236,7 @@ async fn what_is_no_question_is_in_the_journal_too() {
 }
 
 #[tokio::test]
-async fn the_journal_holds_the_last_requests_and_counts_the_others() {
+async fn the_journal_keeps_the_last_requests_and_counts_the_others() {
     let listener = Listener {
         journal_entries: 5,
         ..Listener::default()
@@ -282,7 +282,7 @@ async fn the_journal_holds_the_last_requests_and_counts_the_others() {
 }
 
 #[tokio::test]
-async fn verification_says_what_is_not_as_expected() {
+async fn verification_reports_the_differences() {
     let fleet = start(json!({"pattern": {"first_succeed": 2, "then_fail": 1}})).await;
     let mut client = Client::to(&fleet).await;
     for n in 0..4 {
@@ -331,7 +331,7 @@ async fn reset_brings_back_the_first_profile_and_the_first_decisions() {
 }
 
 #[tokio::test]
-async fn the_plan_says_what_requests_without_a_key_will_meet() {
+async fn the_plan_predicts_requests_without_a_key() {
     let fleet = start(json!({"seed": 9, "success_rate": 0.5,
         "latency": {"uniform": {"min_ms": 0, "max_ms": 2}}}))
     .await;
@@ -355,7 +355,7 @@ async fn the_plan_says_what_requests_without_a_key_will_meet() {
 }
 
 #[tokio::test]
-async fn a_recording_is_a_profile_that_shows_the_same() {
+async fn a_recording_is_a_profile_that_reproduces_the_journal() {
     let fleet = start(json!({"success_rate": 0.7, "failures": [
         {"kind": {"status": {"code": 503, "retry_after_s": 2}}}, {"kind": {"malformed_json": {}}}]}))
     .await;
@@ -455,4 +455,39 @@ async fn override_headers_are_obeyed_only_where_enabled() {
         );
         fleet.stop().await;
     }
+}
+
+#[tokio::test]
+async fn every_operation_of_the_admin_api_is_described_and_exists() {
+    let fleet = start(json!({})).await;
+    let mut client = Client::to(&fleet).await;
+    let api = client.get("/__admin/openapi.json").await.body;
+    let paths = api["paths"].as_object().expect("paths").clone();
+    assert!(paths.contains_key("/__admin/plan") && paths.contains_key("/__admin/overlays/{name}"));
+    for (path, operations) in &paths {
+        for (method, operation) in operations.as_object().expect("operations") {
+            let place = path.replace("{name}", "none");
+            let line = format!("{} {place}", method.to_uppercase());
+            let answer = client.send(&line, &[], "{}".into()).await;
+            let status = answer.status.as_u16().to_string();
+            let described = operation["responses"].get(&status).is_some();
+            assert!(described, "{line}: {status}");
+        }
+    }
+    fleet.stop().await;
+}
+
+#[tokio::test]
+async fn a_mock_says_what_it_is_and_describes_its_calls() {
+    let fleet = start(json!({})).await;
+    let mut client = Client::to(&fleet).await;
+    let api = client.get("/openapi.json").await.body;
+    assert_eq!(api["openapi"], "3.1.0");
+    assert!(api["paths"]["/detect"]["post"].is_object(), "{api}");
+    for path in ["/", "/docs", "/__admin/docs"] {
+        let page = client.get(path).await;
+        assert_eq!(page.status, 200, "{path}");
+        assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
+    }
+    fleet.stop().await;
 }

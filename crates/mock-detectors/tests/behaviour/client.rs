@@ -26,7 +26,7 @@ pub(crate) async fn start_with(profile: Value, listener: Listener) -> Fleet {
     Fleet::start([config]).await.expect("a free port")
 }
 
-/// What a detector answered.
+/// A detector's response.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::client::{Client, start};
 
-/// Names that a profile knows, and some that it does not.
+/// Names of a profile's fields, and some unknown ones.
 const NAMES: [&str; 40] = [
     "seed",
     "success_rate",
@@ -74,7 +74,7 @@ fn json_value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A change that makes sense more often than chance would.
+/// A change that is valid more often than a random one.
 fn patch() -> impl Strategy<Value = Value> {
     let field = (prop::sample::select(&NAMES[..12]), json_value());
     let object = prop::collection::vec(field, 0..3).prop_map(|pairs| {
@@ -107,8 +107,7 @@ fn cases() -> u32 {
         .unwrap_or(5_000)
 }
 
-/// Through the same door as the admin API: whatever the change, no panic, and what is refused
-/// leaves the profile as it was.
+/// By the same function as the admin API: no change panics, and a refused one leaves the profile unchanged.
 #[tokio::test]
 async fn no_change_breaks_a_detector() {
     let fleet = start(json!({"success_rate": 0.5})).await;
@@ -150,7 +149,7 @@ async fn no_change_breaks_a_detector() {
     fleet.stop().await;
 }
 
-/// Bytes that are no JSON at all, over the wire.
+/// Bytes that are not JSON, over the wire.
 #[tokio::test]
 async fn no_bytes_break_the_admin_api() {
     let fleet = start(json!({})).await;

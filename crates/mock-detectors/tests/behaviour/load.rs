@@ -42,10 +42,13 @@ async fn concurrency_1_and_64_meet_the_same_faults_and_delays() {
 
 #[tokio::test]
 async fn latency_rises_with_the_callers_own_load() {
-    let fleet = start(json!({"queue": {"workers": 2, "service": {"constant": {"ms": 40}}}})).await;
+    let fleet = start(json!({"queue": {"workers": 2, "service": {"constant": {"ms": 200}}}})).await;
+    let mut clients = Vec::new();
+    for _ in 0..8 {
+        clients.push(Client::to(&fleet).await);
+    }
     let mut tasks = Vec::new();
-    for n in 0..8 {
-        let mut client = Client::to(&fleet).await;
+    for (n, mut client) in clients.into_iter().enumerate() {
         tasks.push(tokio::spawn(
             async move { client.detect(&n.to_string()).await },
         ));
@@ -57,7 +60,7 @@ async fn latency_rises_with_the_callers_own_load() {
     waits.sort_unstable();
     // Two at a time: pairs wait for 0, 1, 2 and 3 services, less the time between arrivals.
     for (place, wait_us) in waits.iter().enumerate() {
-        let most_us = (place / 2) as u64 * 40_000;
+        let most_us = (place / 2) as u64 * 200_000;
         assert!(*wait_us <= most_us, "{waits:?}");
         assert!(place < 2 || *wait_us > 0, "{waits:?}");
     }
@@ -65,7 +68,7 @@ async fn latency_rises_with_the_callers_own_load() {
 }
 
 #[tokio::test]
-async fn a_full_line_rejects_or_is_slow_as_told() {
+async fn a_full_queue_rejects_or_is_slow_as_configured() {
     for (overflow, status) in [
         (json!({"reject": {"status": 503}}), 503),
         (json!({"slow": {"after_ms": 50}}), 200),
@@ -111,7 +114,7 @@ async fn beyond_the_rate_limit_is_429_with_retry_after() {
 }
 
 #[tokio::test]
-async fn callers_that_go_away_are_in_the_journal() {
+async fn callers_that_disconnect_are_in_the_journal() {
     let fleet = start(json!({"latency": {"constant": {"ms": 60_000}}})).await;
     for n in 0..5 {
         let mut client = Client::to(&fleet).await;

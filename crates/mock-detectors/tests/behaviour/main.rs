@@ -1,10 +1,12 @@
-//! What a running detector promises beyond single failures.
+//! The behaviour of a running detector beyond single failures.
 
 mod client;
 
 mod admin;
 mod fuzz;
+mod intake;
 mod load;
+mod overlays;
 mod reload;
 mod time;
 mod toggling;

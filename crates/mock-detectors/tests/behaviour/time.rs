@@ -2,10 +2,10 @@ use serde_json::json;
 
 use crate::client::{Client, start};
 
-/// No test asserts wall-clock speed; what is asserted is that the mock tells the truth about it:
-/// an answer is never early, and its own account of the delay is never below the plan.
+/// No test asserts wall-clock speed; the assertion is that the mock reports it correctly: an answer is never
+/// early, and its reported delay is never below the plan.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_answer_is_early_and_every_answer_says_how_late_it_was() {
+async fn no_answer_is_early_and_every_answer_reports_its_lateness() {
     let fleet = start(json!({"latency": {"uniform": {"min_ms": 1, "max_ms": 40}}})).await;
     let mut tasks = Vec::new();
     for worker in 0..20 {

@@ -10,7 +10,7 @@ use crate::client::{Client, start};
 /// 100 changes per second for two seconds under load. Each revision has its own status and its
 /// own delay, so an answer that mixes two of them is seen.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_answer_agrees_with_the_revision_that_it_carries() {
+async fn every_answer_is_consistent_with_its_revision() {
     let fleet = Arc::new(start(json!({"seed": 1})).await);
     let rules: Arc<Mutex<HashMap<u64, (u16, u64)>>> = Arc::default();
     rules.lock().expect("no panic").insert(1, (200, 0));

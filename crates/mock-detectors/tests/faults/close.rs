@@ -3,7 +3,7 @@ use serde_json::json;
 use crate::probe::{End, Probe};
 
 #[tokio::test]
-async fn a_close_is_a_fin_without_a_reply_or_behind_a_part_of_it() {
+async fn a_close_is_a_fin_without_a_reply_or_after_a_part_of_it() {
     for (at, sent) in [
         (json!("before_head"), None),
         (json!("after_head"), Some(0)),

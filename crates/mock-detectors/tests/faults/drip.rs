@@ -3,7 +3,7 @@ use serde_json::json;
 use crate::probe::{End, Probe};
 
 #[tokio::test]
-async fn a_drip_takes_the_time_that_its_rate_says() {
+async fn a_drip_takes_the_time_of_its_rate() {
     let probe = Probe::failing(json!({"drip": {"bytes_per_s": 1500}})).await;
     let seen = probe.detect().await;
     assert_eq!(seen.end, End::Closed);

@@ -15,7 +15,7 @@ async fn an_aborted_handshake_is_a_reset() {
 }
 
 #[tokio::test]
-async fn a_stalled_handshake_neither_goes_on_nor_ends() {
+async fn a_stalled_handshake_neither_continues_nor_ends() {
     let probe = Probe::secure(json!({"connection": {"handshake": "stall"}}), false).await;
     let connecting = tokio::time::timeout(Duration::from_millis(200), connect(&probe, &[]));
     assert!(

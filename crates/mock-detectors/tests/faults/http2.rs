@@ -57,7 +57,7 @@ async fn exchange(mut sender: SendRequest<Bytes>, address: std::net::SocketAddr)
     seen
 }
 
-/// One request to a detector whose every request fails in this way.
+/// One request to a detector that fails every request in this way.
 pub(crate) async fn look(kind: Value) -> Seen {
     let profile = json!({ "success_rate": 0, "failures": [{ "kind": kind }] });
     let probe = Probe::with_http2(profile).await;
@@ -71,7 +71,7 @@ pub(crate) async fn look(kind: Value) -> Seen {
 }
 
 #[tokio::test]
-async fn a_reset_behind_bytes_of_the_body_breaks_the_connection_there() {
+async fn a_reset_after_bytes_of_the_body_breaks_the_connection_there() {
     let seen = look(json!({"reset": {"at": {"body_bytes": 12}}})).await;
     assert_eq!((seen.status, seen.body.len()), (Some(200), 12));
     let error = seen.error.expect("an error");
@@ -79,7 +79,7 @@ async fn a_reset_behind_bytes_of_the_body_breaks_the_connection_there() {
 }
 
 #[tokio::test]
-async fn a_malformed_chunk_has_no_like_in_version_2_and_is_a_protocol_error() {
+async fn a_malformed_chunk_is_a_protocol_error_in_version_2() {
     let seen = look(json!({"malformed_chunk": {}})).await;
     assert_eq!(
         seen.error.and_then(|error| error.reason()),
@@ -88,14 +88,14 @@ async fn a_malformed_chunk_has_no_like_in_version_2_and_is_a_protocol_error() {
 }
 
 #[tokio::test]
-async fn a_right_answer_and_an_error_come_through() {
+async fn a_correct_answer_and_an_error_arrive() {
     let seen = look(json!({"status": {"code": 503}})).await;
     assert_eq!(seen.status, Some(503));
     assert!(seen.error.is_none());
 }
 
 #[tokio::test]
-async fn a_hang_leaves_the_other_streams_alone() {
+async fn a_hang_does_not_affect_other_streams() {
     let profile = json!({"success_rate": 1, "pattern": {"every_nth_fails": 2},
         "failures": [{"kind": {"hang": {}}}]});
     let probe = Probe::with_http2(profile).await;
@@ -119,7 +119,7 @@ async fn a_hang_leaves_the_other_streams_alone() {
 }
 
 #[tokio::test]
-async fn version_2_is_agreed_on_by_alpn() {
+async fn version_2_is_negotiated_by_alpn() {
     let probe = Probe::secure(json!({}), true).await;
     let tls = secure::connect(&probe, &[b"h2", b"http/1.1"])
         .await
@@ -134,7 +134,7 @@ async fn version_2_is_agreed_on_by_alpn() {
 }
 
 #[tokio::test]
-async fn version_1_is_still_spoken_beside_version_2() {
+async fn version_1_is_still_supported_besides_version_2() {
     let probe = Probe::with_http2(json!({})).await;
     assert_eq!(probe.detect().await.status(), 200);
     probe.stop().await;

@@ -1,4 +1,4 @@
-//! One file per kind of failure: what a raw socket sees of it, byte by byte.
+//! One file per kind of failure: its effect on a raw socket, byte by byte.
 
 mod probe;
 mod secure;

@@ -3,7 +3,7 @@ use serde_json::json;
 use crate::probe::{End, Probe};
 
 #[tokio::test]
-async fn the_second_chunk_has_a_size_that_is_no_number() {
+async fn the_second_chunk_has_a_size_that_is_not_a_number() {
     let probe = Probe::failing(json!({"malformed_chunk": {}})).await;
     let seen = probe.detect().await;
     assert_eq!(seen.end, End::Closed);

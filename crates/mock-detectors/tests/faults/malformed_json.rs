@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use crate::probe::{End, Probe};
 
 #[tokio::test]
-async fn the_body_is_complete_http_and_no_json() {
+async fn the_body_is_complete_http_but_not_json() {
     let probe = Probe::failing(json!({"malformed_json": {}})).await;
     let seen = probe.detect().await;
     let (_, body) = seen.parts();

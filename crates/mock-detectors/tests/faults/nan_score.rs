@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use crate::probe::Probe;
 
 #[tokio::test]
-async fn every_score_is_nan_which_json_does_not_know() {
+async fn every_score_is_nan_which_json_cannot_express() {
     let probe = Probe::failing(json!({"nan_score": {}})).await;
     let seen = probe.detect().await;
     let body = String::from_utf8(seen.parts().1).expect("text");

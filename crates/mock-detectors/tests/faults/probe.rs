@@ -1,4 +1,4 @@
-//! A detector that fails in one way, and a raw socket that looks at it.
+//! A detector that fails in one way, and a raw socket that observes it.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,18 +8,18 @@ use fault_profile::Listener;
 use mock_detectors::{Config, Fleet};
 use serde_json::{Value, json};
 
-/// How a connection ended.
+/// The end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     /// FIN: `read` returned 0.
     Closed,
     /// RST: `ECONNRESET`.
     Reset,
-    /// Nothing came for as long as the probe waited.
+    /// Nothing arrived while the probe waited.
     Silent,
 }
 
-/// What came back on a connection.
+/// The data received on a connection.
 #[derive(Debug)]
 pub(crate) struct Seen {
     pub(crate) bytes: Vec<u8>,
@@ -96,7 +96,7 @@ pub(crate) struct Probe {
 pub(crate) const CONTENT: &str = "mail ada@example.org or call (212) 555-0147, you idiot";
 
 impl Probe {
-    /// A detector whose every request fails in this way.
+    /// A detector that fails every request in this way.
     pub(crate) async fn failing(kind: Value) -> Self {
         Self::with(json!({ "success_rate": 0, "failures": [{ "kind": kind }] })).await
     }
@@ -188,7 +188,7 @@ impl Probe {
     }
 }
 
-/// A request after which a server that is well closes the connection.
+/// A request after which a healthy server closes the connection.
 pub(crate) fn request(path: &str, body: &Value) -> Vec<u8> {
     let body = body.to_string();
     format!(
@@ -200,7 +200,7 @@ pub(crate) fn request(path: &str, body: &Value) -> Vec<u8> {
 }
 
 fn look(address: SocketAddr, request: &[u8]) -> std::io::Result<Seen> {
-    // Before connecting: a server may wait from then on, and this thread may be slow to go on.
+    // Before connecting: the server's delay may start there, and this thread may be slow to continue.
     let begun = Instant::now();
     let mut socket = TcpStream::connect(address)?;
     socket.set_read_timeout(Some(Duration::from_millis(400)))?;

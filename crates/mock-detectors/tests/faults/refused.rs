@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::probe::Probe;
 
-/// Waits until connecting gives this result.
+/// Waits until a connection attempt has this result.
 async fn wait_for(probe: &Probe, refused: bool) {
     for _ in 0..500 {
         let connected = TcpStream::connect(probe.address);
@@ -32,7 +32,7 @@ async fn the_operating_system_refuses_until_the_listener_is_back_on_its_port() {
 }
 
 #[tokio::test]
-async fn a_schedule_takes_the_listener_down_and_up() {
+async fn a_schedule_closes_and_opens_the_listener() {
     let probe = Probe::with(json!({"schedule": {"stages": [
         {"at_ms": 50, "for_ms": 300, "set": {"connection": {"refused": true}}}]}}))
     .await;

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use crate::probe::Probe;
 
 #[tokio::test]
-async fn a_reordered_list_has_everything_and_nothing_at_its_place() {
+async fn a_reordered_list_has_all_entries_in_other_places() {
     let probe = Probe::failing(json!({"reordered_list": {}})).await;
     let reordered = probe.detect_batch().await.json();
     probe.patch(json!({"success_rate": 1}));

@@ -3,7 +3,7 @@ use serde_json::json;
 use crate::probe::{End, Probe};
 
 #[tokio::test]
-async fn a_reset_comes_behind_exactly_the_declared_bytes() {
+async fn a_reset_follows_exactly_the_declared_bytes() {
     let whole = Probe::with(json!({})).await;
     let body = whole.detect().await.parts().1;
     whole.stop().await;
@@ -50,7 +50,7 @@ async fn a_reset_in_the_head_leaves_a_part_of_it() {
 }
 
 #[tokio::test]
-async fn a_reset_behind_a_large_body_loses_none_of_it() {
+async fn a_reset_after_a_large_body_loses_none_of_it() {
     let probe = Probe::failing(json!({"reset": {"at": {"body_bytes": 2_000_000}}})).await;
     let content = "ada@example.org ".repeat(8_000);
     let seen = probe.post("/detect", &json!({ "content": content })).await;

@@ -12,7 +12,7 @@ use tokio_rustls::client::TlsStream;
 
 use crate::probe::{Probe, request};
 
-/// Connects with ALPN; the error is the handshake's.
+/// Connects with ALPN; the error is that of the handshake.
 pub(crate) async fn connect(
     probe: &Probe,
     protocols: &[&[u8]],

@@ -3,7 +3,7 @@ use serde_json::json;
 use crate::probe::{CONTENT, Probe};
 
 #[tokio::test]
-async fn spans_begin_behind_the_end_of_the_content() {
+async fn spans_begin_after_the_end_of_the_content() {
     let probe = Probe::failing(json!({"span_out_of_range": {}})).await;
     let seen = probe.detect().await.json();
     let length = CONTENT.chars().count() as u64;

@@ -3,7 +3,7 @@ use serde_json::json;
 use crate::probe::{End, Probe};
 
 #[tokio::test]
-async fn a_status_comes_in_the_dialects_own_shape_with_retry_after() {
+async fn a_status_has_the_dialects_own_format_with_retry_after() {
     let kind = json!({"status": {"code": 503, "retry_after_s": 7, "message": "out for lunch"}});
     let probe = Probe::failing(kind).await;
     let seen = probe.detect().await;

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::probe::Probe;
 
 #[tokio::test]
-async fn a_timeout_is_a_right_answer_after_its_time_and_not_after_the_latency() {
+async fn a_timeout_is_a_correct_answer_after_its_own_delay() {
     let probe = Probe::with(json!({
         "success_rate": 0,
         "latency": {"constant": {"ms": 5}},

@@ -3,7 +3,7 @@ use serde_json::json;
 use crate::probe::Probe;
 
 #[tokio::test]
-async fn a_right_body_comes_under_another_content_type() {
+async fn a_correct_body_has_another_content_type() {
     let kind = json!({"wrong_content_type": {"content_type": "text/plain; charset=latin1"}});
     let probe = Probe::failing(kind).await;
     let seen = probe.detect().await;

@@ -3,7 +3,7 @@ use serde_json::json;
 use crate::probe::Probe;
 
 #[tokio::test]
-async fn the_answer_carries_an_id_that_nobody_sent() {
+async fn the_answer_has_an_id_that_was_not_sent() {
     let probe = Probe::failing(json!({"wrong_id": {}})).await;
     let seen = probe.detect().await;
     let id = seen.json()["request_id"]

@@ -1,40 +1,34 @@
-//! `POST /orchestrate/batch`: up to 100 requests at once, each keeping its place.
+//! `POST /orchestrate/batch`: up to 100 requests at once, each with its place in the response.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::Request;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use bytes::Bytes;
-use detector_api::header as names;
 use detector_api::orchestrate::{BatchError, MAX_BATCH, OrchestrateRequest};
 use futures_util::future::join_all;
-use http::{HeaderMap, HeaderValue, header};
-use serde_json::Value;
+use http::HeaderMap;
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
 
+use super::once::{Keyed, once};
 use super::orchestrate::{Work, process};
-use super::{id_value, origin, read, request_id};
+use super::sent::Sent;
+use super::{echoed, envelope, identified, read, request_id};
 use crate::app::App;
-use crate::auth::{self, Caller, ORCHESTRATE_WRITE};
 use crate::error::ApiError;
-use crate::intake;
-use crate::run::Origin;
+use crate::request::auth::{self, Caller, ORCHESTRATE_WRITE};
+use crate::request::envelope::Envelope;
+use crate::request::intake::{self, Accepted};
 
 pub async fn batch(State(app): State<Arc<App>>, mut request: Request<Body>) -> Response {
     let headers = std::mem::take(request.headers_mut());
     let id = request_id(&headers);
-    let mut response = match answer(&app, request, &headers, &id).await {
-        Ok(body) => {
-            let json = HeaderValue::from_static("application/json");
-            ([(header::CONTENT_TYPE, json)], body).into_response()
-        }
-        Err(error) => error.into_response(&id),
-    };
-    response
-        .headers_mut()
-        .insert(names::ORCHESTRATOR_REQUEST_ID, id_value(&id));
-    response
+    let answered = Box::pin(answer(&app, request, &headers, &id)).await;
+    echoed(identified(answered, &id), &headers)
 }
 
 async fn answer(
@@ -42,39 +36,88 @@ async fn answer(
     request: Request<Body>,
     headers: &HeaderMap,
     id: &str,
-) -> Result<Bytes, ApiError> {
+) -> Result<Sent, ApiError> {
     let caller = auth::identify(&app.config.auth, headers)?;
     caller.require(ORCHESTRATE_WRITE)?;
     intake::check_media_type(headers)?;
     let body = read(
-        (headers, request.into_body()),
+        headers,
+        request.into_body(),
         app.config.limits.batch_body_bytes,
     )
     .await?;
-    let entries = entries(intake::parse_any(&body)?)?;
+    let entries = entries(&body)?;
     auth::tenant_header(headers)?;
-    let origin = origin(headers, id.to_owned())?;
-    let runs = entries.into_iter().enumerate().map(|(index, entry)| {
-        let origin = Origin {
-            request_id: format!("{id}-{index}"),
-            idempotency_key: None,
-            ..origin.clone()
-        };
-        entry_answer(app, entry, &caller, (headers, origin))
+    let envelope = envelope(headers, id.to_owned())?;
+    let accepted: Vec<_> = entries
+        .into_iter()
+        .map(|entry| {
+            intake::parse::<OrchestrateRequest>(entry.get().as_bytes())
+                .and_then(|request| intake::accept(request, &caller, headers))
+        })
+        .collect();
+    let keyed = envelope.idempotency_key.clone().map(|key| Keyed {
+        tenant: tenant(&caller, headers, &accepted),
+        key,
+        // A body may be valid both as a batch and as a single request.
+        fingerprint: Sha256::new()
+            .chain_update("batch\n")
+            .chain_update(&body)
+            .finalize()
+            .into(),
+        time: time(app, &accepted),
     });
-    Ok(assemble(id, join_all(runs).await))
+    let work = all(app.clone(), accepted, envelope);
+    match keyed {
+        None => work.await,
+        Some(keyed) => once(app, keyed, work).await,
+    }
 }
 
-/// The entries of `{"requests": [...]}` or of a bare array.
-fn entries(body: Value) -> Result<Vec<Value>, ApiError> {
-    let list = match body {
-        Value::Object(mut map) => map.swap_remove("requests"),
-        other => Some(other),
-    };
-    let Some(Value::Array(entries)) = list else {
-        let message = "must be an array of requests, alone or as \"requests\" of an object";
-        return Err(ApiError::invalid("requests", message));
-    };
+/// The tenant of a batch's key: the caller's, or the first entry's if every entry names its own.
+fn tenant(
+    caller: &Caller<'_>,
+    headers: &HeaderMap,
+    accepted: &[Result<Accepted, ApiError>],
+) -> String {
+    let first = || accepted.iter().flatten().next();
+    caller
+        .tenant(None, headers)
+        .unwrap_or_else(|_| first().map(|it| it.tenant.clone()).unwrap_or_default())
+}
+
+/// The time limit of the slowest entry.
+fn time(app: &App, accepted: &[Result<Accepted, ApiError>]) -> Duration {
+    let each = accepted.iter().flatten();
+    let longest = each.map(|it| app.config.sla.of(it.priority)).max();
+    longest.unwrap_or_default()
+}
+
+/// Runs all entries concurrently.
+async fn all(
+    app: Arc<App>,
+    accepted: Vec<Result<Accepted, ApiError>>,
+    envelope: Envelope,
+) -> Result<Sent, ApiError> {
+    let id = envelope.request_id.clone();
+    let runs = accepted.into_iter().enumerate().map(|(index, accepted)| {
+        let envelope = Envelope {
+            request_id: format!("{id}-{index}"),
+            idempotency_key: None,
+            ..envelope.clone()
+        };
+        entry_answer(&app, accepted, envelope)
+    });
+    let entries = join_all(runs).await;
+    let any = entries.iter().any(|(_, error)| error.is_none());
+    let mut sent = Sent::json(200, assemble(&id, entries));
+    // Like a single request's error: a repetition is safe.
+    sent.is_kept = any;
+    Ok(sent)
+}
+
+fn entries(body: &[u8]) -> Result<Vec<&RawValue>, ApiError> {
+    let entries = intake::batch(body)?;
     if entries.is_empty() || entries.len() > MAX_BATCH {
         let message = format!(
             "has {} entries, 1 to {MAX_BATCH} are allowed",
@@ -90,20 +133,17 @@ type Entry = (Bytes, Option<ApiError>);
 
 async fn entry_answer(
     app: &Arc<App>,
-    entry: Value,
-    caller: &Caller<'_>,
-    (headers, origin): (&HeaderMap, Origin),
+    accepted: Result<Accepted, ApiError>,
+    envelope: Envelope,
 ) -> Entry {
-    let id = origin.request_id.clone();
-    let accepted = intake::from_value::<OrchestrateRequest>(entry)
-        .and_then(|request| intake::accept(request, caller, headers));
+    let id = envelope.request_id.clone();
     let result = match accepted {
         Ok(accepted) => {
             process(
                 app,
                 Work {
                     accepted,
-                    origin,
+                    envelope,
                     patience: None,
                 },
             )

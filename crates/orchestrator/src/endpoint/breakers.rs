@@ -11,16 +11,16 @@ use serde_json::{Value, json};
 
 use super::respond;
 use crate::app::App;
-use crate::auth::{self, ADMIN, ORCHESTRATE_STATUS};
+use crate::ask::registry::Detector;
+use crate::ask::replicas::Replica;
 use crate::error::ApiError;
-use crate::registry::Detector;
-use crate::replicas::Replica;
+use crate::request::auth::{self, ADMIN, ORCHESTRATE_STATUS};
 
 pub async fn list(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let result = auth::identify(&app.config.auth, &headers)
         .and_then(|caller| caller.require(ORCHESTRATE_STATUS))
         .map(|()| {
-            let registry = app.registry.load();
+            let registry = app.catalog.registry.load();
             let breakers: Vec<Value> = registry.iter().map(|it| describe(it)).collect();
             Json(json!({ "circuit_breakers": breakers }))
         });
@@ -58,7 +58,7 @@ fn change(
     change: impl FnOnce(&Detector),
 ) -> Result<Json<Value>, ApiError> {
     auth::identify(&app.config.auth, headers)?.require(ADMIN)?;
-    let registry = app.registry.load();
+    let registry = app.catalog.registry.load();
     let detector = registry.find(name).ok_or_else(unknown)?;
     change(detector);
     Ok(Json(describe(detector)))

@@ -7,16 +7,28 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::Request;
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{read, request_id};
 use crate::app::App;
-use crate::auth::{self, ADMIN, Caller, ORCHESTRATE_WRITE};
-use crate::cache::Scope;
+use crate::ask::registry::SpelledName;
 use crate::error::ApiError;
-use crate::intake;
+use crate::request::auth::{self, ADMIN, Caller, ORCHESTRATE_WRITE};
+use crate::request::intake;
+use crate::share::scope::Scope;
 
 const BODY_BYTES: usize = 16 * 1024;
+
+/// A scope as in a request.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Given {
+    tenant: Option<String>,
+    policy: Option<String>,
+    /// Its name or an alias.
+    detector: Option<SpelledName>,
+}
 
 pub async fn invalidate(State(app): State<Arc<App>>, request: Request<Body>) -> Response {
     let id = request_id(request.headers());
@@ -29,14 +41,20 @@ pub async fn invalidate(State(app): State<Arc<App>>, request: Request<Body>) -> 
 async fn drop_entries(app: &App, request: Request<Body>) -> Result<Value, ApiError> {
     let caller = auth::identify(&app.config.auth, request.headers())?;
     let (parts, body) = request.into_parts();
-    let body = read((&parts.headers, body), BODY_BYTES).await?;
-    let mut scope: Scope = if body.is_empty() {
-        Scope::default()
+    let body = read(&parts.headers, body, BODY_BYTES).await?;
+    let given: Given = if body.is_empty() {
+        Given::default()
     } else {
         intake::parse(&body)?
     };
+    let resolve = |spelled| app.catalog.registry.load().resolve(&spelled);
+    let mut scope = Scope {
+        tenant: given.tenant,
+        policy: given.policy,
+        detector: given.detector.map(resolve),
+    };
     match &caller {
-        // Without the right to everything a key drops its own tenant's entries only.
+        // A key without the scope for everything drops only its own tenant's entries.
         Caller::Key { tenant, .. } if caller.require(ADMIN).is_err() => {
             caller.require(ORCHESTRATE_WRITE)?;
             match &scope.tenant {
@@ -46,9 +64,9 @@ async fn drop_entries(app: &App, request: Request<Body>) -> Result<Value, ApiErr
         }
         _ => caller.require(ADMIN)?,
     }
-    let detector_answers = app.answers.invalidate(&scope);
+    let detector_answers = app.answering.answers.single.invalidate(&scope);
     Ok(json!({
-        "invalidated": app.invalidate(&scope).await,
+        "invalidated": app.answering.answers.invalidate(&scope).await,
         "detector_answers": detector_answers,
     }))
 }

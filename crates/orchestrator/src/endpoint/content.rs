@@ -1,7 +1,9 @@
-//! `POST /api/v2/text/detection/content`: the FMS guardrails orchestrator's content endpoint, with
-//! its bodies and errors, so that its clients find the same here.
+//! `POST /api/v2/text/detection/content`: the FMS guardrails orchestrator's content endpoint, with its bodies
+//! and errors, for its clients.
 //!
-//! Every named detector has to answer, or there is an error: its answer has no room for a doubt.
+//! Every named detector has to answer, or the response is an error, since this API cannot express a partial
+//! answer. The same holds for those that the operator or the policy requires, named or not. Their findings are
+//! returned, and a client's `threshold` hides none that the policy would block.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,26 +18,32 @@ use detector_api::orchestrate::{Environment, ErrorCode, OrchestrateRequest, Prio
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 
-use super::orchestrate::limit;
+use super::once::{Keyed, once};
 use super::sent::Sent;
-use super::{origin, read, request_id};
-use crate::answer::Offsets;
+use super::{echoed, envelope, read, request_id};
+use crate::answer::attested::Offsets;
 use crate::app::App;
-use crate::asked::{Asked, ask};
-use crate::auth::{self, ORCHESTRATE_WRITE};
+use crate::ask::registry::{DetectorName, SpelledName};
+use crate::config::OnFailure;
 use crate::error::ApiError;
-use crate::intake;
+use crate::pipeline::{FanOutResult, Task, accept, findings};
+use crate::request::auth::{self, ORCHESTRATE_WRITE};
+use crate::request::envelope::Envelope;
+use crate::request::intake::{self, Accepted};
+use crate::request::limit::tell;
 
-/// Whose request it is when neither a header nor a key says so: this API knows no tenants.
+/// The tenant of a request without a header or a key, since this API has no tenants.
 const NOBODY: &str = "default";
+const PATH: &str = "/api/v2/text/detection/content";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ContentRequest {
     content: String,
-    /// Detectors by name with their parameters; `threshold` is known here.
-    detectors: BTreeMap<String, Map<String, Value>>,
+    /// Detectors by name with their parameters; `threshold` is interpreted here.
+    detectors: BTreeMap<SpelledName, Map<String, Value>>,
 }
 
 #[derive(Serialize)]
@@ -49,7 +57,7 @@ struct Detection<'a> {
     score: f64,
 }
 
-/// An error as this API has it.
+/// An error in this API's format.
 struct Refusal {
     status: StatusCode,
     error: ApiError,
@@ -71,7 +79,8 @@ impl From<ApiError> for Refusal {
 
 pub async fn detect(State(app): State<Arc<App>>, request: Request<Body>) -> Response {
     let headers = request.headers().clone();
-    match answer(&app, request, &headers).await {
+    let answered = Box::pin(answer(&app, request, &headers)).await;
+    let response = match answered.map_err(Refusal::from) {
         Ok(sent) => sent.into_response(),
         Err(Refusal { status, error }) => {
             let body = json!({ "code": status.as_u16(), "details": error.message });
@@ -81,21 +90,23 @@ pub async fn detect(State(app): State<Arc<App>>, request: Request<Body>) -> Resp
             response.headers_mut().remove(http::header::CONTENT_LENGTH);
             response
         }
-    }
+    };
+    echoed(response, &headers)
 }
 
 async fn answer(
     app: &Arc<App>,
     request: Request<Body>,
     headers: &HeaderMap,
-) -> Result<Sent, Refusal> {
+) -> Result<Sent, ApiError> {
     let caller = auth::identify(&app.config.auth, headers)?;
     caller.require(ORCHESTRATE_WRITE)?;
     intake::check_media_type(headers)?;
-    let body = read((headers, request.into_body()), app.config.limits.body_bytes).await?;
-    let origin = origin(headers, request_id(headers))?;
+    let body = read(headers, request.into_body(), app.config.limits.body_bytes).await?;
+    let envelope = envelope(headers, request_id(headers))?;
     let given: ContentRequest = intake::parse(&body)?;
-    let thresholds = thresholds(&given)?;
+    // An invalid request is refused before its key is used.
+    thresholds(&given)?;
     let tenant = caller.tenant(None, headers);
     let tenant = match tenant {
         Err(error) if error.code == ErrorCode::InvalidRequest && !has_tenant(headers) => {
@@ -104,22 +115,65 @@ async fn answer(
         tenant => tenant?,
     };
     let accepted = intake::accept(native(&given, tenant), &caller, headers)?;
+    let work = Work {
+        given,
+        accepted,
+        envelope,
+    };
+    let Some(key) = work.envelope.idempotency_key.clone() else {
+        return process(app, work).await;
+    };
+    let keyed = Keyed {
+        tenant: work.accepted.tenant.clone(),
+        key,
+        // The endpoint is part of the hash, since the same body means something else at another one.
+        fingerprint: Sha256::new()
+            .chain_update(PATH)
+            .chain_update(&body)
+            .finalize()
+            .into(),
+        time: app.config.sla.of(work.accepted.priority),
+    };
+    let task = app.clone();
+    let work = async move { process(&task, work).await };
+    Box::pin(once(app, keyed, work)).await
+}
+
+/// A request that can be run.
+struct Work {
+    given: ContentRequest,
+    accepted: Accepted,
+    envelope: Envelope,
+}
+
+async fn process(app: &Arc<App>, work: Work) -> Result<Sent, ApiError> {
+    let Work {
+        given,
+        accepted,
+        envelope,
+    } = work;
+    let thresholds = thresholds(&given)?;
     let content = accepted.content.clone();
-    let registry = app.registry.load_full();
+    let registry = app.catalog.registry.load_full();
     if let Some(name) = given
         .detectors
         .keys()
-        .find(|it| registry.find(it).is_none())
+        .find(|it| registry.find(it.text()).is_none())
     {
-        return Err(unanswered(false, name));
+        return Err(unanswered(false, name.text()));
     }
-    let decision = limit(app, &accepted.tenant).await?;
-    let asked = ask(app, accepted, &origin).await?;
+    let decision = accept(&app.answering, &accepted.tenant).await?;
+    let task = Task {
+        request: accepted,
+        envelope,
+        earlier: None,
+    };
+    let asked = findings(&app.answering, task).await?;
     let detections = detections(&asked, &content, &thresholds)?;
     let body = serde_json::to_vec(&json!({ "detections": detections }));
     let mut sent = Sent::json(200, Bytes::from(body.expect("keys are strings")));
     if let Some(decision) = decision {
-        decision.tell(&mut sent.headers);
+        tell(&decision, &mut sent.headers);
     }
     Ok(sent)
 }
@@ -128,25 +182,26 @@ fn has_tenant(headers: &HeaderMap) -> bool {
     headers.contains_key(detector_api::header::TENANT_ID)
 }
 
-/// The score that a detector's findings need.
-fn thresholds(given: &ContentRequest) -> Result<BTreeMap<&str, f64>, ApiError> {
+/// The least score of a detector's findings, by the client's names for it.
+type Thresholds<'a> = Vec<(&'a SpelledName, f64)>;
+
+fn thresholds(given: &ContentRequest) -> Result<Thresholds<'_>, ApiError> {
     if given.detectors.is_empty() {
         return Err(ApiError::invalid("detectors", "name at least one"));
     }
-    let mut thresholds = BTreeMap::new();
-    for (name, parameters) in &given.detectors {
-        let threshold = match parameters.get("threshold") {
-            None => f64::MIN,
-            Some(value) => value
-                .as_f64()
-                .ok_or_else(|| ApiError::invalid("detectors", "a `threshold` must be a number"))?,
-        };
-        thresholds.insert(name.as_str(), threshold);
-    }
-    Ok(thresholds)
+    let threshold = |parameters: &Map<String, Value>| match parameters.get("threshold") {
+        None => Ok(f64::MIN),
+        Some(value) => value
+            .as_f64()
+            .ok_or_else(|| ApiError::invalid("detectors", "a `threshold` must be a number")),
+    };
+    let all = given.detectors.iter();
+    all.map(|(name, parameters)| Ok((name, threshold(parameters)?)))
+        .collect()
 }
 
 fn native(given: &ContentRequest, tenant: String) -> OrchestrateRequest {
+    let names = given.detectors.keys();
     OrchestrateRequest {
         content: given.content.clone(),
         content_type: ContentType::Text,
@@ -156,52 +211,77 @@ fn native(given: &ContentRequest, tenant: String) -> OrchestrateRequest {
         processing_mode: Default::default(),
         priority: Priority::default(),
         metadata: None,
-        required_detectors: Some(given.detectors.keys().cloned().collect()),
+        required_detectors: Some(names.map(|name| name.text().to_string()).collect()),
         excluded_detectors: None,
     }
 }
 
-/// What all of them found, in the order of the content.
+/// All findings, in the order of the content.
 fn detections<'a>(
-    asked: &'a Asked,
+    asked: &'a FanOutResult,
     content: &'a str,
-    thresholds: &BTreeMap<&str, f64>,
-) -> Result<Vec<Detection<'a>>, Refusal> {
+    thresholds: &Thresholds<'a>,
+) -> Result<Vec<Detection<'a>>, ApiError> {
     let mut detections = Vec::new();
     let offsets = Offsets::new(content, true);
-    for (one, called) in asked.plan.selected.iter().zip(&asked.called) {
-        // The policy may ask for more than the request does; this API's clients did not.
-        let Some(threshold) = thresholds.get(&*one.name) else {
-            continue;
-        };
+    let named: Vec<(DetectorName, &Arc<str>, f64)> = thresholds
+        .iter()
+        .map(|(name, threshold)| {
+            (
+                asked.planned.registry.resolve(name),
+                name.text(),
+                *threshold,
+            )
+        })
+        .collect();
+    for (one, called) in asked.planned.plan.selected.iter().zip(&asked.called) {
+        let own = named.iter().filter(|(name, ..)| *name == one.name);
+        let mut ids: Vec<(&str, f64)> = own.map(|(_, id, least)| (&***id, *least)).collect();
         let Ok(answer) = &called.outcome else {
-            return Err(unanswered(one.detector.is_some(), &one.name));
+            let may_be_missing = ids.is_empty() && !one.required;
+            if may_be_missing && one.on_failure == OnFailure::Open {
+                continue;
+            }
+            return Err(unanswered(one.detector.is_some(), &one.asked_as));
         };
-        for found in answer.findings.iter().filter(|it| it.score >= *threshold) {
-            detections.push(Detection {
-                start: found.start,
-                end: found.end,
-                // Attested: it lies inside of the content.
-                text: offsets
-                    .slice(content, found.start, found.end)
-                    .unwrap_or_default(),
-                detection: &found.label,
-                detection_type: &found.category,
-                detector_id: &one.name,
-                score: found.score,
-            });
+        if ids.is_empty() {
+            ids.push((one.name.as_str(), f64::MIN));
+        }
+        let is_demanded = one.pinned || (one.chosen && !asked.planned.plan.is_open);
+        let blocks = asked.planned.plan.policy.block_score;
+        for (id, least) in ids {
+            let least = if is_demanded {
+                least.min(blocks)
+            } else {
+                least
+            };
+            let found = answer.findings.iter().filter(|it| it.score >= least);
+            detections.extend(found.map(|found| {
+                Detection {
+                    start: found.start,
+                    end: found.end,
+                    // Attested: it lies within the content.
+                    text: offsets
+                        .slice(content, found.start, found.end)
+                        .unwrap_or_default(),
+                    detection: &found.label,
+                    detection_type: &found.category,
+                    detector_id: id,
+                    score: found.score,
+                }
+            }));
         }
     }
     detections.sort_by_key(|found| found.start);
     Ok(detections)
 }
 
-fn unanswered(is_known: bool, name: &str) -> Refusal {
+fn unanswered(is_known: bool, name: &str) -> ApiError {
     if is_known {
         let message = format!("detector `{name}` gave no answer");
-        ApiError::new(ErrorCode::DetectorCommunicationFailed, message).into()
+        ApiError::new(ErrorCode::DetectorCommunicationFailed, message)
     } else {
         let message = format!("detector `{name}` not found");
-        ApiError::new(ErrorCode::DetectorNotFound, message).into()
+        ApiError::new(ErrorCode::DetectorNotFound, message)
     }
 }

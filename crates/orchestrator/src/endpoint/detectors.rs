@@ -16,23 +16,23 @@ use serde_json::{Value, json};
 use super::breakers::unknown;
 use super::{read, respond};
 use crate::app::App;
-use crate::auth::{self, REGISTRY_READ, REGISTRY_WRITE};
+use crate::ask::network::is_allowed;
+use crate::ask::registry::{Detector, Registry};
+use crate::ask::trust::RegistrationSource;
 use crate::config::{DetectorSettings, Dialect, Network, OnFailure};
 use crate::error::ApiError;
-use crate::intake;
-use crate::network::is_allowed;
-use crate::registry::{Detector, Origin};
+use crate::request::auth::{self, REGISTRY_READ, REGISTRY_WRITE};
+use crate::request::intake;
 
 const BODY_BYTES: usize = 64 * 1024;
 const MAX_DETECTORS: usize = 1_000;
 const MAX_LIST: usize = 100;
-const MAX_NAME_CHARS: usize = 128;
 
-/// A detector as it is registered. What is absent has the contract's default.
+/// A detector in a registration. Absent fields have the contract's defaults.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Registration {
-    /// May be absent where the path has it.
+    /// Optional if the path has it.
     name: Option<String>,
     endpoint: String,
     #[serde(default)]
@@ -70,7 +70,7 @@ struct Registration {
 
 pub async fn list(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let result = allow(&app, &headers, REGISTRY_READ).map(|()| {
-        let registry = app.registry.load();
+        let registry = app.catalog.registry.load();
         let detectors: Vec<Value> = registry.iter().map(|it| describe(it)).collect();
         Json(json!({ "detectors": detectors }))
     });
@@ -84,7 +84,8 @@ pub async fn get(
 ) -> Response {
     let result = allow(&app, &headers, REGISTRY_READ)
         .and_then(|()| {
-            app.registry
+            app.catalog
+                .registry
                 .load()
                 .find(&name)
                 .map(|it| describe(it))
@@ -94,13 +95,13 @@ pub async fn get(
     respond(result, &headers)
 }
 
-/// 201, or 409 when the name is taken.
+/// 201, or 409 when the name is taken or a policy would lose a detector.
 pub async fn post(State(app): State<Arc<App>>, request: Request<Body>) -> Response {
     let headers = request.headers().clone();
     let result = async {
         let settings = registration(&app, None, request).await?;
         let name = settings.name.clone();
-        if !app.register(settings, false).await {
+        if !app.catalog.register(settings, false).await? {
             let message = "a detector of this name is registered; PUT replaces it";
             return Err(ApiError::new(ErrorCode::Conflict, message));
         }
@@ -117,7 +118,7 @@ pub async fn put(
     let headers = request.headers().clone();
     let result = async {
         let settings = registration(&app, Some(&name), request).await?;
-        app.register(settings, true).await;
+        app.catalog.register(settings, true).await?;
         current(&app, &name)
     };
     respond(result.await, &headers)
@@ -130,12 +131,25 @@ pub async fn delete(
 ) -> Response {
     let result = async {
         allow(&app, &headers, REGISTRY_WRITE)?;
-        if !app.unregister(&name).await {
-            return Err(unknown());
-        }
-        Ok(Json(json!({ "detector": name, "deleted": true })).into_response())
+        let removed = app.catalog.unregister(&name).await?;
+        let removed = removed.ok_or_else(|| not_removed(&app, &name))?;
+        Ok(Json(json!({ "detector": removed, "deleted": true })).into_response())
     };
     respond(result.await, &headers)
+}
+
+/// An alias does not remove a detector: a repeated request could remove another one that it then means.
+fn not_removed(app: &App, name: &str) -> ApiError {
+    match app.catalog.registry.load().find(name) {
+        Some(meant) => {
+            let message = format!(
+                "this is another name of `{0}`; DELETE /detectors/{0}",
+                meant.name()
+            );
+            ApiError::new(unknown().code, message)
+        }
+        None => unknown(),
+    }
 }
 
 fn allow(app: &App, headers: &HeaderMap, scope: &str) -> Result<(), ApiError> {
@@ -143,7 +157,8 @@ fn allow(app: &App, headers: &HeaderMap, scope: &str) -> Result<(), ApiError> {
 }
 
 fn current(app: &App, name: &str) -> Result<Json<Value>, ApiError> {
-    app.registry
+    app.catalog
+        .registry
         .load()
         .find(name)
         .map(|it| Json(describe(it)))
@@ -157,17 +172,21 @@ async fn registration(
 ) -> Result<DetectorSettings, ApiError> {
     allow(app, request.headers(), REGISTRY_WRITE)?;
     let (parts, body) = request.into_parts();
-    let body = read((&parts.headers, body), BODY_BYTES).await?;
+    let body = read(&parts.headers, body, BODY_BYTES).await?;
     let given: Registration = intake::parse(&body)?;
     let settings = settings(given, path_name)?;
-    let registry = app.registry.load();
-    if registry.count() >= MAX_DETECTORS {
+    let registry = app.catalog.registry.load();
+    if registry.count() >= MAX_DETECTORS && !registry.has(&settings.name) {
         return Err(ApiError::invalid(
             "name",
             "1000 detectors are registered; none can be added",
         ));
     }
-    for alias in &settings.aliases {
+    for (place, alias) in settings.aliases.iter().enumerate() {
+        if *alias == settings.name || settings.aliases[..place].contains(alias) {
+            let message = "one of them stands twice, or is the detector's own name";
+            return Err(ApiError::invalid("aliases", message));
+        }
         if registry
             .find(alias)
             .is_some_and(|other| other.name() != settings.name)
@@ -178,8 +197,43 @@ async fn registration(
             ));
         }
     }
+    check_shadow(&settings, &registry)?;
     check_network(&settings, &app.config.registry_networks).await?;
     Ok(settings)
+}
+
+/// As in the file: a shadow belongs to a detector that is not a shadow itself.
+fn check_shadow(settings: &DetectorSettings, registry: &Registry) -> Result<(), ApiError> {
+    let Some(spelled) = settings.shadow_of.as_deref() else {
+        return Ok(());
+    };
+    let is_own = spelled == settings.name || settings.aliases.iter().any(|alias| alias == spelled);
+    match registry.find(spelled) {
+        _ if is_own => Err(ApiError::invalid("shadow_of", "is the detector itself")),
+        None => Err(ApiError::invalid("shadow_of", "no detector has this name")),
+        Some(live) if live.name() == settings.name => {
+            Err(ApiError::invalid("shadow_of", "is the detector itself"))
+        }
+        Some(live) if live.settings.shadow_of.is_some() => {
+            let message = "is a shadow itself; name a live detector";
+            Err(ApiError::invalid("shadow_of", message))
+        }
+        Some(_) => check_own_shadows(settings, registry),
+    }
+}
+
+/// A detector that has shadows cannot become one: its shadows would never be asked.
+fn check_own_shadows(settings: &DetectorSettings, registry: &Registry) -> Result<(), ApiError> {
+    let own = registry.find(&settings.name);
+    let own = own.filter(|it| it.name() == settings.name);
+    let shadow = own.and_then(|it| registry.shadows_of(&it.name).next());
+    match shadow {
+        None => Ok(()),
+        Some(shadow) => {
+            let message = format!("`{}` is a shadow of this detector", shadow.name());
+            Err(ApiError::invalid("shadow_of", &message))
+        }
+    }
 }
 
 fn settings(given: Registration, path_name: Option<&str>) -> Result<DetectorSettings, ApiError> {
@@ -194,13 +248,9 @@ fn settings(given: Registration, path_name: Option<&str>) -> Result<DetectorSett
         (None, Some(body)) => body,
         (None, None) => return Err(ApiError::invalid("name", "missing")),
     };
-    let usable = |name: &String| {
-        let plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
-        !name.is_empty() && name.chars().count() <= MAX_NAME_CHARS && name.chars().all(plain)
-    };
+    let usable = |name: &String| fleet::is_name(name);
     if !usable(&name) {
-        let message = "must be 1 to 128 letters, digits, dots, dashes or underscores";
-        return Err(ApiError::invalid("name", message));
+        return Err(ApiError::invalid("name", fleet::NO_NAME));
     }
     for (field, list) in [
         ("aliases", &given.aliases),
@@ -244,10 +294,10 @@ fn settings(given: Registration, path_name: Option<&str>) -> Result<DetectorSett
     Ok(settings)
 }
 
-/// Path and message of each.
+/// Path and message of each error.
 type Faults = Vec<(String, String)>;
 
-/// Everything that is wrong, at once.
+/// All errors at once.
 fn check(settings: &DetectorSettings) -> Result<(), ApiError> {
     let mut faults = Faults::new();
     let mut nested = |name: &str, validate: &dyn Fn(&mut Faults)| {
@@ -275,8 +325,12 @@ fn check(settings: &DetectorSettings) -> Result<(), ApiError> {
     if settings.max_retries > 10 {
         fault("max_retries", "must be at most 10");
     }
-    if !settings.health_check_path.starts_with('/') {
-        fault("health_check_path", "must begin with /");
+    if settings.required && settings.shadow_of.is_some() {
+        let text = "a shadow never answers, so it cannot be required";
+        fault("required", text);
+    }
+    if !fleet::is_path(&settings.health_check_path) {
+        fault("health_check_path", fleet::NO_PATH);
     }
     match faults.first() {
         None => Ok(()),
@@ -292,8 +346,12 @@ fn check(settings: &DetectorSettings) -> Result<(), ApiError> {
 
 async fn check_network(settings: &DetectorSettings, networks: &[Network]) -> Result<(), ApiError> {
     for endpoint in settings.endpoints() {
-        let (host, port) = (endpoint.host(), endpoint.port_u16().unwrap_or(80));
-        let problem = match is_allowed(host.unwrap_or(""), port, networks).await {
+        let read = fleet::Endpoint::parse(&endpoint.to_string());
+        let allowed = match &read {
+            Ok(read) => is_allowed(&read.host, read.port, networks).await,
+            Err(_) => Ok(false),
+        };
+        let problem = match allowed {
             Ok(true) => continue,
             Ok(false) => "the host is outside the networks where detectors may be registered",
             Err(_) => "the host's name cannot be resolved",
@@ -331,7 +389,7 @@ fn describe(detector: &Detector) -> Value {
         "limit": settings.limit,
         "outlier": settings.outlier,
         "shadow_of": settings.shadow_of,
-        "registered_by": match detector.origin { Origin::File => "file", Origin::Api => "api" },
+        "registered_by": match detector.origin { RegistrationSource::File => "file", RegistrationSource::Api => "api" },
         "healthy": detector.is_in_rotation(),
         "circuit_breaker": detector.replicas.state().name(),
     })

@@ -1,17 +1,39 @@
-//! `GET /openapi.json` and `/docs`: the API's description, and a page to try it that needs nothing
-//! from elsewhere.
+//! `GET /`, `/openapi.json` and `/docs`: what runs here, the API's description, and a page to try it.
 
+use axum::Router;
 use axum::response::{Html, IntoResponse, Response};
 use http::{HeaderValue, header};
+use service_runtime::api_page;
 
 const OPENAPI: &str = include_str!("../../openapi.json");
-const PAGE: &str = include_str!("../../docs.html");
+
+/// Paths that a browser can follow, and what they are for.
+const LINKS: [(&str, &str); 9] = [
+    ("/docs", "the API, to try"),
+    ("/openapi.json", "its description, OpenAPI 3.1"),
+    ("/health", "whether the service works"),
+    ("/health/ready", "whether it would take requests"),
+    ("/metrics", "metrics for Prometheus"),
+    ("/detectors", "the detectors"),
+    ("/circuit-breakers", "their circuit breakers"),
+    ("/events/incidents", "what went wrong lately"),
+    ("/events/stream", "what happens, as it happens"),
+];
+
+pub async fn index() -> Html<String> {
+    let about = concat!(
+        "The detector orchestrator of sparring ",
+        env!("CARGO_PKG_VERSION"),
+        ": one request is sent to many detectors, and answered in time."
+    );
+    api_page::index("Detector orchestration", about, &LINKS)
+}
 
 pub async fn openapi() -> Response {
     let json = HeaderValue::from_static("application/json");
     ([(header::CONTENT_TYPE, json)], OPENAPI).into_response()
 }
 
-pub async fn page() -> Html<&'static str> {
-    Html(PAGE)
+pub fn page<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    api_page::routes("Detector orchestration", "/docs", "/openapi.json")
 }

@@ -19,9 +19,9 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use super::{request_id, respond};
 use crate::app::App;
-use crate::auth::{self, ORCHESTRATE_STATUS};
 use crate::error::ApiError;
-use crate::events::Incident;
+use crate::events::{Follow, Gap, Incident, Seen};
+use crate::request::auth::{self, ORCHESTRATE_STATUS};
 
 /// A comment this often keeps idle connections open.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -33,22 +33,26 @@ pub async fn incidents(State(app): State<Arc<App>>, headers: HeaderMap) -> Respo
     respond(result, &headers)
 }
 
-/// All incidents from now on; with `Last-Event-ID` also those since that one.
+/// All incidents from now on; with `Last-Event-ID` also those since that one. Missed incidents that are no
+/// longer kept are reported as a `lost` event, or as `reset` if their number is unknown because the id is from
+/// before a restart or of another replica; the kept ones follow.
 pub async fn stream(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let allowed = auth::identify(&app.config.auth, &headers)
         .and_then(|caller| caller.require(ORCHESTRATE_STATUS));
     if let Err(error) = allowed {
         return error.into_response(&request_id(&headers));
     }
-    let seen = headers
-        .get("last-event-id")
-        .and_then(|value| value.to_str().ok()?.parse().ok());
-    let Some((missed, next)) = app.events.follow(seen.unwrap_or_else(|| app.events.last())) else {
+    let seen = headers.get("last-event-id").map(|value| {
+        let id = value.to_str().ok().and_then(|text| text.parse().ok());
+        id.map_or(Seen::Unknown, Seen::Id)
+    });
+    let Some(Follow { gap, missed, next }) = app.events.follow(seen) else {
         let message = "too many follow the events already; try again later";
         let error = ApiError::new(ErrorCode::Overloaded, message).after(KEEP_ALIVE);
         return error.into_response(&request_id(&headers));
     };
     let events = follow(Follower {
+        gap,
         missed: missed.into(),
         next,
         shutdown: app.shutdown.clone(),
@@ -58,6 +62,7 @@ pub async fn stream(State(app): State<Arc<App>>, headers: HeaderMap) -> Response
 }
 
 struct Follower {
+    gap: Option<Gap>,
     missed: VecDeque<Arc<Incident>>,
     next: Receiver<Arc<Incident>>,
     shutdown: Shutdown,
@@ -65,22 +70,34 @@ struct Follower {
 
 fn follow(follower: Follower) -> impl Stream<Item = Result<Event, Infallible>> {
     unfold(follower, |mut follower| async move {
+        if let Some(gap) = follower.gap.take() {
+            return Some((Ok(told(gap)), follower));
+        }
         let event = match follower.missed.pop_front() {
             Some(incident) => event(&incident),
             None => tokio::select! {
                 () = follower.shutdown.cancelled() => return None,
                 next = follower.next.recv() => match next {
                     Ok(incident) => event(&incident),
-                    // Said openly; the client reconnects with the id it saw last.
-                    Err(RecvError::Lagged(lost)) => Event::default()
-                        .event("lost")
-                        .data(json!({ "lost": lost }).to_string()),
+                    // Reported to the client, which reconnects with the last id that it saw.
+                    Err(RecvError::Lagged(lost)) => told(Gap::Lost(lost)),
                     Err(RecvError::Closed) => return None,
                 },
             },
         };
         Some((Ok(event), follower))
     })
+}
+
+fn told(gap: Gap) -> Event {
+    let (name, data) = match gap {
+        Gap::Lost(lost) => ("lost", json!({ "lost": lost })),
+        Gap::Reset => {
+            let reason = "Last-Event-ID is not of this process; incidents may have been missed";
+            ("reset", json!({ "reason": reason }))
+        }
+    };
+    Event::default().event(name).data(data.to_string())
 }
 
 fn event(incident: &Incident) -> Event {

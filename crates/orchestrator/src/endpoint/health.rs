@@ -14,7 +14,7 @@ use crate::app::App;
 
 /// 200 as long as the process serves.
 pub async fn health(State(app): State<Arc<App>>) -> Json<HealthResponse> {
-    let registry = app.registry.load();
+    let registry = app.catalog.registry.load();
     let healthy = registry
         .iter()
         .filter(|detector| detector.is_in_rotation())
@@ -29,11 +29,11 @@ pub async fn health(State(app): State<Arc<App>>) -> Json<HealthResponse> {
     })
 }
 
-/// 503 until every required detector was seen well, while one is not, and while the service drains.
-/// Where none is required, one that is well is enough. Others, and open breakers, change nothing:
-/// without requests no breaker would ever close.
+/// 503 until every required detector is healthy, whenever one is not, and while the service drains. If none is
+/// required, one healthy detector is enough. Other detectors and open breakers have no effect, since no breaker
+/// would close without requests. 503 also while the store fails.
 pub async fn ready(State(app): State<Arc<App>>) -> Response {
-    let registry = app.registry.load();
+    let registry = app.catalog.registry.load();
     let mut needed = registry
         .iter()
         .filter(|it| it.settings.required)
@@ -47,12 +47,12 @@ pub async fn ready(State(app): State<Arc<App>>) -> Response {
     let mut dependencies = BTreeMap::from([
         ("detectors".to_owned(), detectors),
         ("cache".to_owned(), true),
-        ("job_store".to_owned(), app.store.local().is_open()),
+        ("job_store".to_owned(), app.jobs.can_keep()),
     ]);
     dependencies.append(&mut needed);
     let ready = dependencies.values().all(|well| *well);
-    // Told and not needed: without Redis this replica goes on alone.
-    if let Some(redis) = &app.redis {
+    // Reported but not required: without Redis this replica continues alone.
+    if let Some(redis) = &app.jobs.redis {
         dependencies.insert("redis".to_owned(), redis.is_connected());
     }
     let (status, word) = if app.shutdown.is_cancelled() {
@@ -71,14 +71,17 @@ pub async fn ready(State(app): State<Arc<App>>) -> Response {
 
 /// In Prometheus' text format, or as `OpenMetrics` where `Accept` asks for it.
 pub async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    for (state, count) in app.store.states().await {
+    for (state, count) in app.jobs.store.states().await {
         app.metrics.jobs(state.name(), count);
     }
-    for detector in app.registry.load().iter() {
+    for detector in app.catalog.registry.load().iter() {
         detector.show_limit();
     }
-    app.forget_detectors();
-    let (limit, queued) = (app.overload.limit(), app.overload.queued());
+    app.catalog.forget_detectors();
+    let (limit, queued) = (
+        app.answering.overload.limit(),
+        app.answering.overload.queued(),
+    );
     app.metrics.limit.set(limit.into());
     app.metrics
         .queued

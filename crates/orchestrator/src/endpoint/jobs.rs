@@ -14,11 +14,11 @@ use serde_json::{Value, json};
 use super::respond;
 use super::sent::Sent;
 use crate::app::App;
-use crate::auth::{self, ADMIN, Caller, ORCHESTRATE_STATUS, ORCHESTRATE_WRITE};
 use crate::error::ApiError;
 use crate::jobs::{estimate, refused};
 use crate::metrics::milliseconds;
-use crate::store::{Job, JobId, JobState, Status};
+use crate::request::auth::{self, ADMIN, Caller, ORCHESTRATE_STATUS, ORCHESTRATE_WRITE};
+use job_store::{Job, JobId, JobState, Status};
 
 pub async fn status(
     State(app): State<Arc<App>>,
@@ -28,7 +28,7 @@ pub async fn status(
     let result = async {
         let tenant = tenant(&app, &headers, ORCHESTRATE_STATUS)?;
         let id: JobId = id.parse().map_err(|error| refused(&error))?;
-        let found = app.store.status(id, tenant.as_deref()).await;
+        let found = app.jobs.store.status(id, tenant.as_deref()).await;
         Ok(Json(describe(&found.map_err(|error| refused(&error))?)))
     };
     respond(result.await, &headers)
@@ -42,15 +42,15 @@ pub async fn cancel(
     let result = async {
         let tenant = tenant(&app, &headers, ORCHESTRATE_WRITE)?;
         let id: JobId = id.parse().map_err(|error| refused(&error))?;
-        let job = app.store.cancel(id, tenant.as_deref()).await;
+        let job = app.jobs.store.cancel(id, tenant.as_deref()).await;
         let job = job.map_err(|error| refused(&error))?;
         Ok(Json(describe(&Status { job, outcome: None })))
     };
     respond(result.await, &headers)
 }
 
-/// Whose jobs the caller may see: `None` stands for everybody's. Who has no key and names no
-/// tenant has to know the job's id, which cannot be guessed.
+/// The tenant whose jobs the caller may see; `None` means all. A caller without a key and a tenant has to know
+/// the job's id, which cannot be guessed.
 fn tenant(app: &App, headers: &HeaderMap, scope: &str) -> Result<Option<String>, ApiError> {
     let caller = auth::identify(&app.config.auth, headers)?;
     caller.require(scope)?;
@@ -104,13 +104,13 @@ fn time(ms: u64) -> String {
         .unwrap_or_default()
 }
 
-/// The answer to a job that was taken: 202.
+/// The response to an accepted job: 202.
 pub(super) fn accepted(app: &App, job: &Job) -> Sent {
     let body = json!({
         "job_id": job.id.to_string(),
         "request_id": job.request_id,
         "status": "pending",
-        "estimated_processing_time_ms": milliseconds(estimate(app)).ceil() as u64,
+        "estimated_processing_time_ms": milliseconds(estimate(&app.catalog.registry.load())).ceil() as u64,
     });
     let mut sent = Sent::json(202, Bytes::from(body.to_string()));
     sent.headers
@@ -118,7 +118,7 @@ pub(super) fn accepted(app: &App, job: &Job) -> Sent {
     sent
 }
 
-/// Where a job's status is.
+/// The URL of a job's status.
 pub(super) fn place(id: &str) -> HeaderValue {
     let place = format!("/orchestrate/status/{id}");
     HeaderValue::from_str(&place).expect("a job's id is ASCII")

@@ -1,4 +1,4 @@
-//! The handlers, one file per group of routes, and what they share.
+//! The handlers, one file per group of routes, and their shared code.
 
 pub mod batch;
 pub mod breakers;
@@ -9,6 +9,7 @@ pub mod docs;
 pub mod events;
 pub mod health;
 pub mod jobs;
+mod once;
 pub mod orchestrate;
 pub mod plan;
 pub mod policies;
@@ -29,17 +30,17 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::{Instant, timeout};
 
 use crate::error::ApiError;
-use crate::intake;
-use crate::run::Origin;
+use crate::request::envelope::Envelope;
+use crate::request::intake;
 
-/// How long a client may take to send its request.
+/// The time limit for receiving a request.
 const SENDING: Duration = Duration::from_secs(30);
-/// How long what nobody wants is still taken: who hangs up on a client that sends takes the answer
-/// away with what was sent.
+/// How long an unwanted body is still read: closing the connection while a client sends would discard the
+/// response.
 const LINGERING: Duration = Duration::from_secs(1);
 const MAX_REQUEST_ID: usize = 128;
 
-/// An answer or its error, whose id is the request's.
+/// A response or an error, with the request's id.
 pub(crate) fn respond<T: IntoResponse>(
     result: Result<T, ApiError>,
     headers: &HeaderMap,
@@ -50,7 +51,7 @@ pub(crate) fn respond<T: IntoResponse>(
     }
 }
 
-/// The same for what works on a request's content, with the id in a header as well.
+/// The same for handlers of content, with the id in a header too.
 pub(crate) fn identified<T: IntoResponse>(result: Result<T, ApiError>, id: &str) -> Response {
     let mut response = match result {
         Ok(answer) => answer.into_response(),
@@ -61,7 +62,16 @@ pub(crate) fn identified<T: IntoResponse>(result: Result<T, ApiError>, id: &str)
     response
 }
 
-/// The id of a request: the client's own where it is usable, else a new one.
+/// The same with the idempotency key that the client sent.
+pub(crate) fn echoed(mut response: Response, sent: &HeaderMap) -> Response {
+    if let Some(key) = sent.get(names::IDEMPOTENCY_KEY) {
+        let headers = response.headers_mut();
+        headers.insert(names::IDEMPOTENCY_KEY, key.clone());
+    }
+    response
+}
+
+/// The id of a request: the client's own if it is valid, else a new one.
 pub(crate) fn request_id(headers: &HeaderMap) -> String {
     let own = headers
         .get(names::REQUEST_ID)
@@ -72,25 +82,26 @@ pub(crate) fn request_id(headers: &HeaderMap) -> String {
     }
 }
 
-/// A version 7 UUID from the thread's own random numbers: it is no secret, and asking the system
-/// for randomness takes longer.
+/// A version 7 UUID from the thread's own random numbers: it is not a secret, and the system's randomness takes
+/// longer.
 fn new_id() -> uuid::Uuid {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let millis = u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX);
     uuid::Builder::from_unix_timestamp_millis(millis, &rand::random()).into_uuid()
 }
 
-/// Reads the body. The request's time begins when this returns.
+/// Reads the body. The request's time limit begins when this returns.
 ///
 /// # Errors
 /// PAYLOAD_TOO_LARGE, or REQUEST_TIMEOUT for one that does not arrive.
 pub(crate) async fn read(
-    (headers, mut body): (&HeaderMap, Body),
+    headers: &HeaderMap,
+    mut body: Body,
     limit_bytes: usize,
 ) -> Result<Bytes, ApiError> {
-    // Such a client sends its body only if it is wanted.
+    // With `Expect: 100-continue` the client sends its body only on request.
     let asks_first = headers.contains_key(header::EXPECT);
-    // What Content-Length announces, where there is one.
+    // The announced Content-Length, if there is one.
     let read = if body.size_hint().lower() > limit_bytes as u64 {
         Err(Unread::TooLarge { begun: !asks_first })
     } else {
@@ -120,9 +131,9 @@ pub(crate) async fn read(
     }
 }
 
-/// Why there is no body.
+/// The reason why there is no body.
 enum Unread {
-    /// `begun`: the client is sending it all the same.
+    /// `begun`: the client is sending the body nevertheless.
     TooLarge {
         begun: bool,
     },
@@ -130,9 +141,9 @@ enum Unread {
     Late,
 }
 
-/// What belongs to this request alone.
-pub(crate) fn origin(headers: &HeaderMap, request_id: String) -> Result<Origin, ApiError> {
-    Ok(Origin {
+/// The data of this request alone.
+pub(crate) fn envelope(headers: &HeaderMap, request_id: String) -> Result<Envelope, ApiError> {
+    Ok(Envelope {
         request_id,
         traceparent: headers.get(names::TRACEPARENT).cloned(),
         idempotency_key: intake::idempotency_key(headers)?,
@@ -142,7 +153,7 @@ pub(crate) fn origin(headers: &HeaderMap, request_id: String) -> Result<Origin, 
     })
 }
 
-/// Request ids come from header values or are made here: always valid ones.
+/// Request ids come from header values or are generated here, so they are valid.
 pub(crate) fn id_value(request_id: &str) -> HeaderValue {
     HeaderValue::from_str(request_id).unwrap_or(HeaderValue::from_static("invalid"))
 }

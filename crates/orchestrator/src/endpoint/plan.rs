@@ -1,4 +1,4 @@
-//! `POST /orchestrate/plan`: what a request would do, without doing it.
+//! `POST /orchestrate/plan`: the plan of a request, without running it.
 
 use std::sync::Arc;
 
@@ -7,19 +7,21 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::Request;
 use axum::response::Response;
-use detector_api::orchestrate::{OrchestrateRequest, Priority};
+use detector_api::orchestrate::OrchestrateRequest;
 use resilience::breaker::State as Breaker;
 use serde_json::{Value, json};
 
-use super::{identified, origin, read, request_id};
+use super::{envelope, identified, read, request_id};
+use crate::answer::verdict::expected_coverage;
+use crate::answering::Answering;
 use crate::app::App;
-use crate::auth::{self, ORCHESTRATE_WRITE};
 use crate::error::ApiError;
-use crate::intake;
 use crate::metrics::milliseconds;
-use crate::run::Planned;
-use crate::select::Selected;
-use crate::verdict::expected_coverage;
+use crate::pipeline::{self, Place, Task};
+use crate::request::auth::{self, ORCHESTRATE_WRITE};
+use crate::request::intake;
+use crate::request::planned::Planned;
+use crate::request::select::Selected;
 
 pub async fn plan(State(app): State<Arc<App>>, request: Request<Body>) -> Response {
     let id = request_id(request.headers());
@@ -31,47 +33,49 @@ async fn answer(app: &App, request: Request<Body>, id: &str) -> Result<Value, Ap
     let caller = auth::identify(&app.config.auth, &headers)?;
     caller.require(ORCHESTRATE_WRITE)?;
     intake::check_media_type(&headers)?;
-    let body = read(
-        (&headers, request.into_body()),
-        app.config.limits.body_bytes,
-    )
-    .await?;
-    let origin = origin(&headers, id.to_owned())?;
+    let body = read(&headers, request.into_body(), app.config.limits.body_bytes).await?;
+    let envelope = envelope(&headers, id.to_owned())?;
     let parsed: OrchestrateRequest = intake::parse(&body)?;
     let accepted = intake::accept(parsed, &caller, &headers)?;
-    let planned = Planned::new(app, accepted, &origin)?;
-    Ok(describe(app, &planned, &origin.request_id).await)
+    let task = Task {
+        request: accepted,
+        envelope,
+        earlier: None,
+    };
+    let planned = pipeline::plan(&app.answering, task)?;
+    Ok(describe(&app.answering, &planned).await)
 }
 
-async fn describe(app: &App, planned: &Planned, request_id: &str) -> Value {
+async fn describe(service: &Answering, planned: &Planned) -> Value {
     let selected = &planned.plan.selected;
     let slowest = selected
         .iter()
         .filter(|one| would_call(one))
         .filter_map(usual_ms)
         .fold(None, max);
-    let cache = if planned.request.priority == Priority::Critical || !app.cache.is_enabled() {
-        "bypass"
-    } else if app
-        .fresh(&planned.keys().answer, &planned.about(app))
-        .await
-        .found
-        .is_some()
-    {
-        "hit"
-    } else {
-        "miss"
+    let cache = match Place::of(service, planned) {
+        None => "bypass",
+        Some(Place { keys, about }) => {
+            let looked = service.answers.fresh(&keys.answer, &about).await;
+            if looked.found.is_some() {
+                "hit"
+            } else {
+                "miss"
+            }
+        }
     };
     json!({
-        "request_id": request_id,
+        "request_id": planned.envelope.request_id,
         "detectors": selected.iter().map(detector).collect::<Vec<_>>(),
+        // Detectors that would be asked without the request's own names; the verdict is then not `pass`.
+        "left_out": planned.plan.left_out.iter().map(|one| &one.name).collect::<Vec<_>>(),
         "routing_decision": planned.routing(),
         "aggregation_method": planned.plan.method,
         "expected_coverage": expected_coverage(&planned.plan, would_call),
-        // Unknown until each detector has answered at least once lately.
+        // Unknown until each detector has answered recently.
         "expected_latency_ms": slowest,
-        // Above 0 optional detectors are left out: the service has too much to do.
-        "brown_out": app.overload.brown_out(),
+        // Above 0, optional detectors are left out because of overload.
+        "brown_out": service.overload.brown_out(),
         "deadline_ms": milliseconds(planned.sla),
         "cache": cache,
     })
@@ -96,7 +100,7 @@ fn detector(one: &Selected) -> Value {
     let known = one.detector.as_ref();
     let usual = |share| known.and_then(|it| it.usual_time(share)).map(milliseconds);
     json!({
-        "detector": one.name,
+        "detector": one.asked_as,
         "registered_as": known.map(|it| it.name()),
         "required": one.required,
         "weight": one.weight,

@@ -12,11 +12,11 @@ use serde_json::{Value, json};
 
 use super::{read, respond};
 use crate::app::App;
-use crate::auth::{self, POLICY_READ, POLICY_WRITE};
 use crate::error::ApiError;
-use crate::intake;
 use crate::policies::Version;
 use crate::policy::Policy;
+use crate::request::auth::{self, POLICY_READ, POLICY_WRITE};
+use crate::request::intake;
 
 const BODY_BYTES: usize = 64 * 1024;
 const MAX_BUNDLE_CHARS: usize = 128;
@@ -30,7 +30,7 @@ pub async fn list(
         let summary = |(bundle, version): (String, Version)| {
             json!({ "bundle": bundle, "version": version.version, "created_at": version.created_at })
         };
-        let bundles: Vec<Value> = app.policies.bundles(&tenant).into_iter().map(summary).collect();
+        let bundles: Vec<Value> = app.catalog.policies.bundles(&tenant).into_iter().map(summary).collect();
         Json(json!({ "tenant": tenant, "policies": bundles }))
     });
     respond(result, &headers)
@@ -44,7 +44,11 @@ pub async fn get(
     headers: HeaderMap,
 ) -> Response {
     let result = allow(&app, &headers, &tenant, POLICY_READ).and_then(|()| {
-        let found = app.policies.latest(&tenant, &bundle).ok_or_else(none)?;
+        let found = app
+            .catalog
+            .policies
+            .latest(&tenant, &bundle)
+            .ok_or_else(none)?;
         Ok(Json(describe(&tenant, &bundle, &found)))
     });
     respond(result, &headers)
@@ -56,12 +60,13 @@ pub async fn put(
     request: Request<Body>,
 ) -> Response {
     let headers = request.headers().clone();
-    respond(store(&app, (&tenant, &bundle), request).await, &headers)
+    respond(store(&app, &tenant, &bundle, request).await, &headers)
 }
 
 async fn store(
     app: &App,
-    (tenant, bundle): (&str, &str),
+    tenant: &str,
+    bundle: &str,
     request: Request<Body>,
 ) -> Result<Json<Value>, ApiError> {
     allow(app, request.headers(), tenant, POLICY_WRITE)?;
@@ -69,11 +74,11 @@ async fn store(
         return Err(ApiError::invalid("bundle", "must be 1 to 128 characters"));
     }
     let (parts, body) = request.into_parts();
-    let body = read((&parts.headers, body), BODY_BYTES).await?;
+    let body = read(&parts.headers, body, BODY_BYTES).await?;
     let policy: Policy = intake::parse(&body)?;
     policy.check()?;
-    let version = app.policies.put(tenant, bundle, policy)?;
-    app.forget_policy(tenant, bundle).await;
+    let version = app.catalog.store_policy((tenant, bundle), policy).await?;
+    app.answering.answers.forget_policy(tenant, bundle).await;
     Ok(Json(describe(tenant, bundle, &version)))
 }
 
@@ -84,10 +89,10 @@ pub async fn delete(
 ) -> Response {
     let result = async {
         allow(&app, &headers, &tenant, POLICY_WRITE)?;
-        if !app.policies.delete(&tenant, &bundle) {
+        if !app.catalog.policies.delete(&tenant, &bundle) {
             return Err(none());
         }
-        app.forget_policy(&tenant, &bundle).await;
+        app.answering.answers.forget_policy(&tenant, &bundle).await;
         Ok(Json(
             json!({ "tenant": tenant, "bundle": bundle, "deleted": true }),
         ))
@@ -101,7 +106,7 @@ pub async fn versions(
     headers: HeaderMap,
 ) -> Response {
     let result = allow(&app, &headers, &tenant, POLICY_READ).and_then(|()| {
-        let versions = app.policies.versions(&tenant, &bundle);
+        let versions = app.catalog.policies.versions(&tenant, &bundle);
         if versions.is_empty() {
             return Err(none());
         }
@@ -122,10 +127,11 @@ pub async fn roll_back(
         let wrong = |_| ApiError::invalid("version", "must be a number");
         let version: u64 = version.parse().map_err(wrong)?;
         let version = app
-            .policies
-            .roll_back(&tenant, &bundle, version)?
+            .catalog
+            .roll_back_policy((&tenant, &bundle), version)
+            .await?
             .ok_or_else(none)?;
-        app.forget_policy(&tenant, &bundle).await;
+        app.answering.answers.forget_policy(&tenant, &bundle).await;
         Ok(Json(describe(&tenant, &bundle, &version)))
     };
     respond(result.await, &headers)

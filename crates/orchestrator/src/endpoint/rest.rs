@@ -1,4 +1,4 @@
-//! Answers for everything else: unknown paths and wrong methods.
+//! Responses for everything else: unknown paths and wrong methods.
 
 use axum::extract::Request;
 use axum::response::Response;

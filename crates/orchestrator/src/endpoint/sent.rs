@@ -1,4 +1,4 @@
-//! An answer before it is sent, so that it can be kept and given again.
+//! A response before it is sent, which can be stored and sent again.
 
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -10,6 +10,8 @@ pub(super) struct Sent {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Bytes,
+    /// Whether it is stored for repeated requests with the same idempotency key.
+    pub is_kept: bool,
 }
 
 impl Sent {
@@ -21,6 +23,7 @@ impl Sent {
             status,
             headers,
             body,
+            is_kept: true,
         }
     }
 }

@@ -6,6 +6,8 @@ use http::Method;
 use http_body_util::BodyExt;
 use orchestrator::config::{ApiKey, AuthMode};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::detector::{Act, Detector};
 use crate::service::{Answer, Service, config, settings, start};
@@ -73,7 +75,7 @@ async fn a_detector_is_registered_replaced_and_removed_while_requests_run() {
 }
 
 #[tokio::test]
-async fn a_bad_registration_says_what_is_wrong() {
+async fn an_invalid_registration_lists_its_errors() {
     let service = start(config(Vec::new())).await;
     let good = json!({"name": "x", "endpoint": "http://127.0.0.1:9/detect"});
     for (change, field) in [
@@ -162,7 +164,7 @@ async fn a_policy_is_in_force_at_once_and_can_be_rolled_back() {
 }
 
 #[tokio::test]
-async fn a_bad_policy_is_refused_and_the_old_one_stays() {
+async fn an_invalid_policy_is_refused_and_the_old_one_stays() {
     let service = start(config(Vec::new())).await;
     put(&service, "/policies/t/p", &json!({})).await;
     for bad in [
@@ -182,7 +184,7 @@ async fn a_bad_policy_is_refused_and_the_old_one_stays() {
 }
 
 #[tokio::test]
-async fn coverage_is_counted_as_the_policy_says() {
+async fn coverage_is_counted_by_the_policys_method() {
     let (a, b) = (
         Detector::start(Act::Clean).await,
         Detector::start(Act::Reset).await,
@@ -277,7 +279,36 @@ async fn incidents_are_streamed_and_kept() {
 }
 
 #[tokio::test]
-async fn scopes_and_tenants_fence_policies_and_registry() {
+async fn a_follower_with_an_id_from_before_a_restart_gets_a_reset() {
+    let a = Detector::start(Act::Clean).await;
+    let service = start(config(vec![settings("a", &a)])).await;
+    service
+        .post("/circuit-breakers/a/force-open", &json!({}))
+        .await;
+    for seen in ["7", "no id"] {
+        let mut stream = TcpStream::connect(service.address)
+            .await
+            .expect("it listens");
+        let head =
+            format!("GET /events/stream HTTP/1.1\r\nhost: x\r\nlast-event-id: {seen}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.expect("sent");
+        let mut text = String::new();
+        while !text.contains("\"to\":\"open\"") {
+            let mut part = [0; 4_096];
+            let read = tokio::time::timeout(Duration::from_secs(5), stream.read(&mut part));
+            let count = read.await.expect("in time").expect("unbroken");
+            text.push_str(&String::from_utf8_lossy(&part[..count]));
+        }
+        let (reset, next) = (
+            text.find("event: reset"),
+            text.find("event: circuit_breaker"),
+        );
+        assert!(reset.is_some() && reset < next, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn scopes_and_tenants_protect_policies_and_registry() {
     let mut config = config(Vec::new());
     config.auth.mode = AuthMode::Required;
     let key = |key, scopes: &[&str]| ApiKey {

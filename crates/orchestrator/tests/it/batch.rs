@@ -1,12 +1,13 @@
 //! Many requests at once.
 
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::detector::{Act, Detector};
-use crate::service::{config, request, settings, start};
+use crate::service::{Answer, Service, config, request, settings, start};
 
 #[tokio::test]
-async fn every_entry_keeps_its_place_and_fails_alone() {
+async fn every_entry_keeps_its_place_and_fails_independently() {
     let a = Detector::start(Act::Clean).await;
     let service = start(config(vec![settings("a", &a)])).await;
     let entries = json!([
@@ -55,4 +56,53 @@ async fn a_batch_has_one_to_a_hundred_entries() {
             .status,
         400
     );
+}
+
+async fn keyed(service: &Service, path: &str, body: &Value) -> Answer {
+    let headers = [
+        ("content-type", "application/json"),
+        ("idempotency-key", "k"),
+    ];
+    service
+        .send(Method::POST, path, &headers, body.to_string())
+        .await
+}
+
+#[tokio::test]
+async fn the_same_key_runs_a_batch_once() {
+    let a = Detector::start(Act::Clean).await;
+    let mut config = config(vec![settings("a", &a)]);
+    config.cache.enabled = false;
+    let service = start(config).await;
+    let path = "/orchestrate/batch";
+    let body = json!([request(json!({})), {"content": "no type"}]);
+    let first = keyed(&service, path, &body).await;
+    assert_eq!(first.header("idempotency-key"), "k");
+    let again = keyed(&service, path, &body).await;
+    assert_eq!((first.status, again.status), (200, 200));
+    assert_eq!(again.header("idempotent-replayed"), "true");
+    assert_eq!((again.text, a.count()), (first.text, 1));
+    let other = json!([request(json!({"content": "other"}))]);
+    assert_eq!(keyed(&service, path, &other).await.status, 409);
+    // A body that is valid for both endpoints is a different request to each.
+    let mut both = request(json!({}));
+    both["requests"] = json!([request(json!({}))]);
+    assert_eq!(keyed(&service, "/orchestrate", &both).await.status, 409);
+}
+
+#[tokio::test]
+async fn a_batch_in_which_all_entries_failed_can_be_retried_with_its_key() {
+    let a = Detector::start(Act::Status(400, None)).await;
+    let service = start(config(vec![settings("a", &a)])).await;
+    let body = json!([request(json!({}))]);
+    let path = "/orchestrate/batch";
+    assert_eq!(
+        keyed(&service, path, &body)
+            .await
+            .header("idempotent-replayed"),
+        ""
+    );
+    a.act(Act::Clean);
+    let again = keyed(&service, path, &body).await;
+    assert_eq!(again.json["errors"], Value::Null, "{}", again.text);
 }

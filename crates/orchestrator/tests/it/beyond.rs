@@ -1,4 +1,4 @@
-//! What goes beyond the usual: early decisions, hedges, completing partial answers, plans.
+//! Advanced features: early decisions, hedges, completing partial answers, plans.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ async fn policy(service: &Service, body: serde_json::Value) {
 }
 
 #[tokio::test]
-async fn a_certain_block_does_not_wait_and_the_rest_never_passes() {
+async fn a_certain_block_does_not_wait_and_the_cancelled_detectors_never_count_as_passed() {
     let quick = Detector::start(Act::Find("secret", 0.9)).await;
     let slow = Detector::start(Act::StallHead).await;
     let mut late = settings("slow", &slow);
@@ -58,7 +58,7 @@ async fn a_certain_block_does_not_wait_and_the_rest_never_passes() {
 }
 
 #[tokio::test]
-async fn a_closed_detector_that_fails_decides_once_somebody_answered() {
+async fn a_fail_closed_detector_decides_once_another_one_has_answered() {
     let (a, b) = (
         Detector::start(Act::Clean).await,
         Detector::start(Act::Reset).await,
@@ -106,7 +106,7 @@ async fn a_slow_call_is_hedged_and_the_first_answer_wins() {
 }
 
 #[tokio::test]
-async fn without_budget_nothing_is_hedged_and_nothing_else_fails() {
+async fn without_budget_there_are_no_hedges_and_no_failures() {
     let a = Detector::start(Act::Clean).await;
     let mut one = settings("a", &a);
     one.hedge.enabled = true;
@@ -125,7 +125,7 @@ async fn without_budget_nothing_is_hedged_and_nothing_else_fails() {
 }
 
 #[tokio::test]
-async fn a_partial_answer_is_completed_by_asking_only_who_was_missing() {
+async fn a_partial_answer_is_completed_by_asking_only_the_missing_detectors() {
     let (a, b) = (
         Detector::start(Act::Clean).await,
         Detector::start(Act::Reset).await,
@@ -193,7 +193,7 @@ async fn a_resume_token_is_for_one_tenant_and_one_content() {
 }
 
 #[tokio::test]
-async fn a_plan_is_what_then_happens() {
+async fn a_request_runs_as_planned() {
     let (a, b) = (
         Detector::start(Act::Clean).await,
         Detector::start(Act::Clean).await,

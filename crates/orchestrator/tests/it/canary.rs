@@ -1,5 +1,5 @@
-//! Content goes to the detectors and nowhere else: a word in it is found in no answer, error, metric,
-//! event or log line, whatever went wrong.
+//! Content goes only to the detectors: a word in it never appears in an answer, error, metric, event or log
+//! line, whatever fails.
 
 use std::cell::Cell;
 use std::io;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::Method;
 use http_body_util::BodyExt;
-use orchestrator::{Config, store};
+use orchestrator::Config;
 use serde_json::{Value, json};
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::DefaultGuard;
@@ -19,7 +19,7 @@ use crate::service::{Answer, Service, config, request, settings, settings_at, st
 
 const CANARY: &str = "canary-5f1d";
 
-/// Everything that anybody was told.
+/// Everything that the service has output.
 #[derive(Clone, Default)]
 struct Told(Arc<Mutex<Vec<(String, String)>>>);
 
@@ -83,7 +83,7 @@ fn content(number: usize) -> String {
     format!("{CANARY} {number}: my number is 555-0199")
 }
 
-/// All ways in which detectors find, fail and echo.
+/// All ways in which detectors return findings, fail and echo.
 async fn detectors() -> Vec<(&'static str, Act)> {
     let slow = Act::Slow(Duration::from_secs(30), Box::new(Act::Clean));
     vec![
@@ -117,7 +117,7 @@ async fn served(
     }
     let mut config: Config = config(all);
     config.sla.normal = Duration::from_millis(900);
-    config.store = Some(store::Config::new(folder.join("jobs.redb")));
+    config.store = Some(job_store::Config::new(folder.join("jobs.redb")));
     (start(config).await, running)
 }
 
@@ -136,7 +136,7 @@ async fn until_ended(service: &Service, accepted: &Answer, told: &Told) -> Strin
 }
 
 #[tokio::test]
-async fn content_is_told_to_nobody_but_the_detectors() {
+async fn content_is_sent_only_to_the_detectors() {
     let told = Told::default();
     let _listening = listen(&told);
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -144,7 +144,7 @@ async fn content_is_told_to_nobody_but_the_detectors() {
     let (service, running) = served(&acts, folder.path()).await;
     let mut events = service.open("/events/stream").await;
     let names: Vec<&str> = acts.iter().map(|(name, _)| *name).chain(["gone"]).collect();
-    // Each detector alone, at once and as a job; then all of them.
+    // Each detector alone, synchronously and as a job; then all of them.
     let number = Cell::new(0);
     let ask = |required: Value| {
         number.set(number.get() + 1);
@@ -219,7 +219,7 @@ async fn content_is_told_to_nobody_but_the_detectors() {
     told.assert_silent();
 }
 
-/// Bodies that are wrong around the content, and content where it has no place.
+/// Bodies that are invalid around the content, and content in wrong places.
 async fn refused(service: &Service, told: &Told) {
     let good = request(json!({"content": CANARY})).to_string();
     let mut bodies = vec![
@@ -264,7 +264,7 @@ async fn refused(service: &Service, told: &Told) {
             let answer = service
                 .send(Method::POST, path, &headers, body.clone())
                 .await;
-            // A name of a detector is no content: an answer may say whom it asked.
+            // A detector's name is not content: an answer may contain it.
             let names_detector = body.contains("_detectors\":[") && answer.status != 400;
             if !names_detector {
                 told.answer("refused", &answer);

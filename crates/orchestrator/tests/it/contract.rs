@@ -1,4 +1,4 @@
-//! The contract row by row: what no other file looks at, and where the rest is.
+//! The contract row by row: the rows that no other file covers, and the places of the rest.
 //!
 //! | rows | tests |
 //! |---|---|
@@ -23,9 +23,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use http::Method;
+use job_store::rate_limit::{self, Quota};
 use orchestrator::config::{ApiKey, AuthMode};
-use orchestrator::rate_limit::{self, Quota};
-use orchestrator::store;
 use serde_json::{Value, json};
 
 use crate::detector::{Act, Detector};
@@ -123,7 +122,7 @@ async fn the_tenant_is_the_bodys_then_the_headers_then_the_keys() {
         (Value::Null, vec![key], Some("of-key")),
         (Value::Null, vec![header], Some("of-header")),
         (Value::Null, vec![], None),
-        // The header of the usual name is nothing where another one is configured.
+        // The default header is ignored if another one is configured.
         (Value::Null, vec![("x-api-key", "wrong")], None),
     ] {
         let answer = send(&service, &headers, &request(json!({ "tenant_id": body }))).await;
@@ -143,7 +142,7 @@ async fn the_tenant_is_the_bodys_then_the_headers_then_the_keys() {
 }
 
 #[tokio::test]
-async fn answers_carry_their_headers_and_the_same_facts_in_the_body() {
+async fn answers_have_their_headers_and_the_same_values_in_the_body() {
     let a = Detector::start(Act::Clean).await;
     let service = start(config(vec![settings("a", &a)])).await;
     let headers = [("x-request-id", "mine"), ("idempotency-key", "key")];
@@ -199,7 +198,7 @@ async fn a_replayed_answer_has_the_headers_of_the_first_one() {
         Detector::start(Act::Status(500, None)).await,
     );
     let mut durable = config(vec![settings("a", &a), settings("b", &b)]);
-    durable.store = Some(store::Config::new(folder.path().join("jobs.redb")));
+    durable.store = Some(job_store::Config::new(folder.path().join("jobs.redb")));
     let service = start(durable).await;
     for (key, body, status, header) in [
         (
@@ -230,7 +229,7 @@ async fn a_second_request_with_the_key_of_a_running_one_waits_for_its_answer() {
     let slow = Act::Slow(Duration::from_millis(300), Box::new(Act::Clean));
     let a = Detector::start(slow).await;
     let service = start(config(vec![settings("a", &a)])).await;
-    // Critical ones share no flight: only the key brings them together.
+    // Critical requests share no flight; only the key makes them one.
     let body = request(json!({"priority": "critical"}));
     let headers = [("idempotency-key", "k")];
     let both = tokio::join!(
@@ -267,7 +266,7 @@ async fn health_tells_version_and_environment() {
     }
 }
 
-/// Name, and labels in the order of the alphabet.
+/// The name, and the labels in alphabetical order.
 const METRICS: [(&str, &str); 16] = [
     (
         "orchestrate_requests_total",

@@ -1,4 +1,4 @@
-//! A detector that does what it is told, down to the bytes on the wire, and remembers its calls.
+//! A scripted detector, down to the bytes on the wire, which records its calls.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -13,42 +13,48 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-/// What a detector does with a call.
+/// The behaviour of a detector for a call.
 #[derive(Debug, Clone)]
 pub enum Act {
-    /// A well-formed answer that found nothing.
+    /// A valid answer without findings.
     Clean,
-    /// A well-formed answer that found this label in the content's first character.
+    /// A valid answer with this label for the content's first character.
     Find(&'static str, f64),
-    /// The answer after a while.
+    /// An answer after a delay.
     Slow(Duration, Box<Act>),
-    /// A good answer, every so many calls only after a while.
+    /// A valid answer; every n-th one after a delay.
     SlowEvery(usize, Duration),
-    /// A good answer after this time of work; so many at once, the others queue.
+    /// A valid answer after this service time; this many calls at once, the others queue.
     Work(usize, Duration),
-    /// A status, perhaps with `Retry-After` seconds.
+    /// A status, optionally with `Retry-After` seconds.
     Status(u16, Option<u64>),
     /// A status with this header line.
     StatusWith(u16, String),
-    /// A status with the content as the body, as careless detectors have it.
+    /// A status with the content as the body, as from a careless detector.
     Echo(u16),
-    /// A well-formed answer that found this label in all of the content.
+    /// A valid answer with this label for all of the content.
     FindAll(&'static str),
     /// 200 with this body.
     Body(String),
-    /// Closes without an answer.
+    /// Closes the connection without an answer.
     Reset,
+    /// A valid answer to the first request on each connection; closes it on the next one.
+    CleanOnce,
+    /// A finding for every word of the content.
+    FindWords(&'static str),
+    /// 200 with a body of this size that is not an answer.
+    Endless(usize),
     /// Never answers.
     StallHead,
-    /// Never answers the first attempt, and all others well.
+    /// Never answers the first attempt, and answers all others.
     StallFirstAttempt,
     /// Begins an answer and never ends it.
     StallBody,
-    /// Ends in the middle of the body.
+    /// Closes the connection in the middle of the body.
     Truncated,
 }
 
-/// One call as it arrived.
+/// One call as received.
 #[derive(Debug, Clone)]
 pub struct Call {
     pub headers: HashMap<String, String>,
@@ -67,6 +73,7 @@ struct State {
     calls: Mutex<Vec<Call>>,
     probes_fail: Mutex<bool>,
     cancelled: AtomicUsize,
+    connections: AtomicUsize,
     places: Semaphore,
 }
 
@@ -79,6 +86,7 @@ impl Detector {
             calls: Mutex::default(),
             probes_fail: Mutex::new(false),
             cancelled: AtomicUsize::new(0),
+            connections: AtomicUsize::new(0),
             places: Semaphore::new(if let Act::Work(places, _) = act {
                 places
             } else {
@@ -131,7 +139,12 @@ impl Detector {
         self.calls().len()
     }
 
-    /// Calls whose caller hung up before the answer.
+    /// Connections with a call.
+    pub fn connections(&self) -> usize {
+        self.state.connections.load(Ordering::SeqCst)
+    }
+
+    /// Calls whose caller disconnected before the answer.
     pub fn cancelled(&self) -> usize {
         self.state.cancelled.load(Ordering::SeqCst)
     }
@@ -140,14 +153,22 @@ impl Detector {
 async fn connection(mut stream: TcpStream, state: Arc<State>) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut buffer = Vec::new();
+    let mut calls = 0;
     while let Some((path, call)) = read_call(&mut stream, &mut buffer).await? {
         if path != "/detect" {
             let fail = *state.probes_fail.lock().expect("not poisoned");
             answer(&mut stream, if fail { 503 } else { 200 }, "", "{}").await?;
             continue;
         }
-        state.calls.lock().expect("not poisoned").push(call.clone());
         let act = state.act.lock().expect("not poisoned").clone();
+        calls += 1;
+        if calls == 1 {
+            state.connections.fetch_add(1, Ordering::SeqCst);
+        } else if matches!(act, Act::CleanOnce) {
+            // As if it had been closed before this request, which was not read.
+            return Ok(());
+        }
+        state.calls.lock().expect("not poisoned").push(call.clone());
         if !perform(&mut stream, act, &call, &state).await? {
             return Ok(());
         }
@@ -155,7 +176,7 @@ async fn connection(mut stream: TcpStream, state: Arc<State>) -> std::io::Result
     Ok(())
 }
 
-/// Whether the connection may be used again.
+/// Whether the connection stays open.
 async fn perform(
     stream: &mut TcpStream,
     act: Act,
@@ -194,7 +215,16 @@ async fn perform(
             drop(place);
             answer(stream, 200, "", &clean(call).to_string()).await?;
         }
-        Act::Clean => answer(stream, 200, "", &clean(call).to_string()).await?,
+        Act::Clean | Act::CleanOnce => {
+            answer(stream, 200, "", &clean(call).to_string()).await?;
+        }
+        Act::FindWords(label) => {
+            let content = call.body["content"].as_str().expect("content is a string");
+            let mut body = found(call, label, 0.9);
+            body["detections"] = words(content, label);
+            answer(stream, 200, "", &body.to_string()).await?;
+        }
+        Act::Endless(bytes) => answer(stream, 200, "", &" ".repeat(bytes)).await?,
         Act::Find(label, score) => {
             answer(stream, 200, "", &found(call, label, score).to_string()).await?;
         }
@@ -244,7 +274,7 @@ async fn perform(
     Ok(true)
 }
 
-/// Until the caller hangs up.
+/// Until the caller disconnects.
 async fn hang(stream: &mut TcpStream, state: &State) {
     let mut byte = [0];
     while matches!(stream.read(&mut byte).await, Ok(1)) {}
@@ -268,6 +298,20 @@ fn found(call: &Call, label: &str, score: f64) -> Value {
             "start": 0, "end": 1, "text": first, "label": label, "category": "test", "score": score,
         }],
     })
+}
+
+/// A finding for each word of ASCII content with single spaces.
+fn words(content: &str, label: &str) -> Value {
+    let mut start = 0;
+    let found = content.split(' ').map(|word| {
+        let place = start..start + word.len();
+        start = place.end + 1;
+        json!({
+            "start": place.start, "end": place.end, "text": word, "label": label,
+            "category": "test", "score": 0.9,
+        })
+    });
+    found.collect()
 }
 
 async fn answer(

@@ -1,4 +1,4 @@
-//! The description says what there is, and there is what it says.
+//! The OpenAPI description matches the service.
 
 use http::Method;
 use serde_json::Value;
@@ -13,7 +13,7 @@ async fn every_described_operation_exists_and_takes_its_method() {
     let paths = api["paths"].as_object().expect("paths");
     for (path, methods) in paths {
         for (method, operation) in methods.as_object().expect("methods") {
-            // A stream does not end by itself.
+            // A stream does not end on its own.
             if path == "/events/stream" {
                 continue;
             }
@@ -32,8 +32,30 @@ async fn every_described_operation_exists_and_takes_its_method() {
 }
 
 #[tokio::test]
-async fn the_page_needs_nothing_from_elsewhere() {
-    let page = start(config(Vec::new())).await.get("/docs").await;
-    assert!(page.header("content-type").starts_with("text/html"));
-    assert!(!page.text.contains("http://") && !page.text.contains("https://"));
+async fn the_page_is_self_contained() {
+    let service = start(config(Vec::new())).await;
+    for path in ["/docs", "/"] {
+        let page = service.get(path).await;
+        assert!(page.header("content-type").starts_with("text/html"));
+        assert!(!page.text.contains("http://") && !page.text.contains("https://"));
+    }
+    let script = service.get("/docs/ui/swagger-ui-bundle.js").await;
+    assert_eq!(script.status, 200);
+    assert!(script.text.len() > 1_000_000);
+}
+
+#[tokio::test]
+async fn what_the_first_page_links_to_is_there() {
+    let service = start(config(Vec::new())).await;
+    let page = service.get("/").await.text;
+    let links: Vec<&str> = page
+        .split("href=\"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
+    assert!(links.len() > 5, "{page}");
+    for link in links.into_iter().filter(|link| *link != "/events/stream") {
+        let status = service.get(link).await.status;
+        assert!([200, 503].contains(&status), "{link}: {status}");
+    }
 }

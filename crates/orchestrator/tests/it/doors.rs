@@ -1,15 +1,15 @@
-//! Who may do what: every route with its scope, and tenants that never see each other.
+//! Authorization: every route with its scope, and isolation of tenants.
 
 use detector_api::scope;
 use http::Method;
+use orchestrator::Config;
 use orchestrator::config::{ApiKey, AuthMode};
-use orchestrator::{Config, store};
 use serde_json::{Value, json};
 
 use crate::detector::{Act, Detector};
 use crate::service::{Answer, Service, config, request, settings, start};
 
-/// Every operation and what it takes; `None`: open to all.
+/// Every operation and its scope; `None` means open to all.
 const DOORS: [(&str, &str, Option<&str>); 29] = [
     ("post", "/orchestrate", Some(scope::ORCHESTRATE_WRITE)),
     ("post", "/orchestrate/batch", Some(scope::ORCHESTRATE_WRITE)),
@@ -95,7 +95,7 @@ fn key(name: &str, tenant: &str, scopes: &[&str]) -> ApiKey {
     }
 }
 
-/// A key for each scope alone, one for all scopes but each, and an admin's.
+/// A key with each scope alone, one with all scopes except each, and an admin's.
 fn guarded(mode: AuthMode) -> Config {
     let mut config = config(Vec::new());
     config.auth.mode = mode;
@@ -111,7 +111,7 @@ fn guarded(mode: AuthMode) -> Config {
     config
 }
 
-/// The status of an empty call; none for a stream that goes on.
+/// The status of an empty call; `None` for an open stream.
 async fn knock(service: &Service, method: &str, path: &str, key: Option<&str>) -> u16 {
     let path = path.replace("{tenant}", "t").replace(['{', '}'], "");
     let method: Method = method.to_uppercase().parse().expect("a method");
@@ -120,7 +120,7 @@ async fn knock(service: &Service, method: &str, path: &str, key: Option<&str>) -
 }
 
 #[tokio::test]
-async fn every_route_takes_its_scope_and_no_other() {
+async fn every_route_requires_exactly_its_scope() {
     let service = start(guarded(AuthMode::Required)).await;
     let optional = start(guarded(AuthMode::Optional)).await;
     for (method, path, scope) in DOORS {
@@ -145,7 +145,7 @@ async fn every_route_takes_its_scope_and_no_other() {
         );
         let without = format!("not {scope}");
         let status = knock(&service, method, path, Some(&without)).await;
-        // Only what is its own tenant's.
+        // Only its own tenant's data.
         let expected = if path == "/cache/invalidate" {
             200
         } else {
@@ -184,7 +184,7 @@ async fn every_described_operation_is_in_the_table() {
 }
 
 #[tokio::test]
-async fn a_setting_lets_callers_without_a_key_do_more_or_less() {
+async fn the_scopes_of_callers_without_a_key_are_configurable() {
     let mut open = guarded(AuthMode::Optional);
     open.auth.anonymous = vec![scope::REGISTRY_WRITE.to_owned()];
     let service = start(open).await;
@@ -193,7 +193,7 @@ async fn a_setting_lets_callers_without_a_key_do_more_or_less() {
     assert_eq!(knock(&service, "post", "/orchestrate", None).await, 401);
 }
 
-/// Two tenants with a key each, at a service that keeps jobs.
+/// Two tenants with a key each, at a service that stores jobs.
 struct Two {
     service: Service,
     detector: Detector,
@@ -208,7 +208,7 @@ impl Two {
         config.auth.mode = AuthMode::Required;
         let scopes = &scope::ALL[..6];
         config.auth.keys = vec![key("ann", "ann", scopes), key("bob", "bob", scopes)];
-        config.store = Some(store::Config::new(folder.path().join("jobs.redb")));
+        config.store = Some(job_store::Config::new(folder.path().join("jobs.redb")));
         Self {
             service: start(config).await,
             detector,
@@ -231,7 +231,7 @@ impl Two {
     }
 }
 
-/// A request that names no tenant: the key's counts.
+/// A request without a tenant, so that the key's counts.
 fn own(more: Value) -> Value {
     let mut body = request(more);
     body.as_object_mut().expect("an object").remove("tenant_id");
@@ -239,7 +239,7 @@ fn own(more: Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_tenant_never_sees_anothers_jobs_answers_or_policies() {
+async fn a_tenant_never_sees_another_ones_jobs_answers_or_policies() {
     let two = Two::start().await;
     let job = own(json!({"processing_mode": "async"}));
     let accepted = two.send("ann", Method::POST, "/orchestrate", &job).await;

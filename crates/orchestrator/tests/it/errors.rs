@@ -1,19 +1,19 @@
-//! Every error of the contract: its status, its word, and whether to try again.
+//! Every error of the contract: its status, its code, and whether it is retryable.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use http::Method;
+use job_store::rate_limit::{self, Quota};
+use orchestrator::Config;
 use orchestrator::config::{ApiKey, AuthMode};
-use orchestrator::rate_limit::{self, Quota};
-use orchestrator::{Config, store};
 use serde_json::json;
 
 use crate::contract::send;
 use crate::detector::{Act, Detector};
 use crate::service::{Answer, Service, config, request, settings, start};
 
-/// A service where each error of the contract can be had.
+/// A service that can return each error of the contract.
 async fn troubled(folder: &std::path::Path) -> (Service, Vec<Detector>) {
     let acts = [
         Act::Clean,
@@ -56,13 +56,13 @@ async fn troubled(folder: &std::path::Path) -> (Service, Vec<Detector>) {
         tenants: BTreeMap::from([("limited".to_owned(), quota)]),
         max_keys: 100,
     });
-    let mut jobs = store::Config::new(folder.join("jobs.redb"));
+    let mut jobs = job_store::Config::new(folder.join("jobs.redb"));
     jobs.limits.open_jobs = 0;
     config.store = Some(jobs);
     (start(config).await, running)
 }
 
-/// Method and path, a header, a body, and what comes of them: status, word, and whether to try again.
+/// Method and path, a header, a body, and the expected status, code and retryability.
 type Case = (
     &'static str,
     &'static str,
@@ -159,7 +159,7 @@ fn cases() -> Vec<Case> {
 }
 
 #[tokio::test]
-async fn every_error_has_its_status_its_word_and_says_whether_to_try_again() {
+async fn every_error_has_its_status_code_and_retryability() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (service, running) = troubled(folder.path()).await;
     let only = |name: &str| request(json!({ "required_detectors": [name], "content": name }));
@@ -182,7 +182,7 @@ async fn every_error_has_its_status_its_word_and_says_whether_to_try_again() {
             );
         }
     }
-    // The one place of the silent detector is taken.
+    // The only place of the silent detector is taken.
     let (before, silent) = (running[1].count(), only("silent"));
     let hurried = request(json!({"required_detectors": ["silent"], "priority": "critical"}));
     let first = send(&service, &[], &silent);

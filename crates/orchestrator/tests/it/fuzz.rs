@@ -1,5 +1,5 @@
-//! Whatever a client sends, the service stays up and answers as it is described. `FUZZ_CASES` says how
-//! many bodies are made up, `FUZZ_SEED` which.
+//! Whatever a client sends, the service stays up and responds as described. `FUZZ_CASES` sets the number of
+//! generated bodies, `FUZZ_SEED` the seed.
 
 use std::collections::HashMap;
 
@@ -9,13 +9,13 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::detector::{Act, Detector};
-use crate::mutate::{Mutator, cases, seed};
 use crate::service::{Answer, config, request, settings, start};
+use orchestrator::mutate::{Mutator, cases, seed};
 
-/// Bodies at once.
+/// The number of concurrent bodies.
 const AT_ONCE: usize = 64;
 
-/// Every operation that takes a body, with good ones. Its path in the description comes first.
+/// Every operation with a body, with valid ones; its path in the description comes first.
 fn doors() -> Vec<(Method, &'static str, &'static str, Vec<Value>)> {
     let full = request(json!({
         "policy_bundle": "default", "environment": "prod", "processing_mode": "sync",
@@ -89,14 +89,14 @@ fn doors() -> Vec<(Method, &'static str, &'static str, Vec<Value>)> {
     ]
 }
 
-/// What is wrong with an answer; nothing when it is described, no failure of ours, and an error
-/// says what the matter is.
+/// The problem of a response, if any: it must be described, not be a server failure, and errors must have a
+/// message.
 fn fault(operation: &Value, answer: &Answer) -> Option<String> {
     let status = answer.status.to_string();
     if operation["responses"][&status].is_null() {
         return Some(format!("{status} is not described"));
     }
-    // Nobody answers for a detector that there is not, and nothing keeps jobs here.
+    // Unknown detectors have no answers, and this service stores no jobs.
     if answer.status >= 500 && ![501, 502, 503].contains(&answer.status) {
         return Some("a failure of ours".to_owned());
     }
@@ -105,7 +105,7 @@ fn fault(operation: &Value, answer: &Answer) -> Option<String> {
 }
 
 #[tokio::test]
-async fn no_body_brings_the_service_down() {
+async fn no_body_crashes_the_service() {
     let (a, b) = (
         Detector::start(Act::Clean).await,
         Detector::start(Act::Clean).await,

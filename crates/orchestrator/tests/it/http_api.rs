@@ -1,4 +1,4 @@
-//! The service's edges: health, readiness, metrics, errors.
+//! The HTTP interface: health, readiness, metrics, errors.
 
 use http::Method;
 use orchestrator::config::{ApiKey, AuthMode};
@@ -35,7 +35,7 @@ async fn health_counts_detectors_and_readiness_needs_one() {
 }
 
 #[tokio::test]
-async fn readiness_turns_on_required_detectors_and_on_no_others() {
+async fn readiness_depends_only_on_required_detectors() {
     let (a, b, c) = (
         Detector::start(Act::Clean).await,
         Detector::start(Act::Clean).await,
@@ -74,7 +74,7 @@ async fn readiness_turns_on_required_detectors_and_on_no_others() {
     assert_eq!(answer.json["dependencies"].get("detector/c"), None);
     b.fail_probes(false);
     until(true, "it is back").await;
-    // An open breaker is no reason: without requests it would never close.
+    // An open breaker has no effect, since it would never close without requests.
     service
         .post("/circuit-breakers/a/force-open", &json!({}))
         .await;
@@ -85,7 +85,7 @@ async fn readiness_turns_on_required_detectors_and_on_no_others() {
 }
 
 #[tokio::test]
-async fn a_required_detector_is_asked_whatever_a_request_names() {
+async fn a_required_detector_is_asked_for_every_request() {
     let (a, b, c) = (
         Detector::start(Act::Clean).await,
         Detector::start(Act::Reset).await,
@@ -107,8 +107,8 @@ async fn a_required_detector_is_asked_whatever_a_request_names() {
     let answer = service
         .orchestrate(json!({"excluded_detectors": ["b"]}))
         .await;
-    let selected = &answer.json["routing_decision"]["selected_detectors"];
-    assert_eq!(*selected, json!(["a", "c"]), "the exclusion wins over all");
+    assert_eq!(answer.status, 400);
+    assert!(answer.text.contains("`b` is required"), "{}", answer.text);
 }
 
 #[tokio::test]
@@ -192,7 +192,7 @@ async fn check(body: impl Into<String>, headers: &[(&str, &str)], expected: (u16
 }
 
 #[tokio::test]
-async fn bad_requests_get_the_contracts_errors() {
+async fn invalid_requests_get_the_contracts_errors() {
     let good = request(json!({})).to_string();
     let with = |more: Value| request(more).to_string();
     check("{", &[], (400, "INVALID_REQUEST")).await;
@@ -231,7 +231,7 @@ async fn bad_requests_get_the_contracts_errors() {
 }
 
 #[tokio::test]
-async fn unknown_paths_and_methods_answer_as_errors_do() {
+async fn unknown_paths_and_methods_are_errors_of_the_contract() {
     let service = start(config(Vec::new())).await;
     let answer = service.get("/nowhere").await;
     assert_eq!(
@@ -246,7 +246,7 @@ async fn unknown_paths_and_methods_answer_as_errors_do() {
 }
 
 #[tokio::test]
-async fn keys_open_and_close_doors() {
+async fn keys_are_required_and_checked() {
     let a = Detector::start(Act::Clean).await;
     let mut config = config(vec![settings("a", &a)]);
     config.auth.mode = AuthMode::Required;

@@ -1,12 +1,12 @@
-//! Jobs, idempotency keys, rate limits: what outlives one request.
+//! Jobs, idempotency keys, rate limits: state that outlives one request.
 
 use std::path::Path;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use http::Method;
-use orchestrator::rate_limit::{self, Quota};
-use orchestrator::{Config, store};
+use job_store::rate_limit::{self, Quota};
+use orchestrator::Config;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -15,7 +15,7 @@ use crate::service::{Answer, Service, config, request, settings, start};
 
 fn durable(detector: &Detector, folder: &Path) -> Config {
     let mut config = config(vec![settings("a", detector)]);
-    config.store = Some(store::Config::new(folder.join("jobs.redb")));
+    config.store = Some(job_store::Config::new(folder.join("jobs.redb")));
     config
 }
 
@@ -23,7 +23,7 @@ fn folder() -> TempDir {
     tempfile::tempdir().expect("a temporary folder")
 }
 
-/// Asks until the job has ended; fails the test after ten seconds.
+/// Polls until the job has ended; fails the test after ten seconds.
 async fn ended(service: &Service, answer: &Answer) -> Value {
     assert_eq!(answer.status, 202, "{}", answer.text);
     let place = answer.header("location").to_owned();
@@ -62,7 +62,7 @@ async fn a_job_is_accepted_run_and_kept() {
 }
 
 #[tokio::test]
-async fn a_job_that_nobody_answers_fails_with_the_error() {
+async fn a_job_without_any_answer_fails_with_the_error() {
     let (a, folder) = (Detector::start(Act::Status(500, None)).await, folder());
     let service = start(durable(&a, folder.path())).await;
     let answer = service
@@ -116,7 +116,7 @@ async fn a_job_can_be_cancelled_until_it_has_ended() {
 }
 
 #[tokio::test]
-async fn without_a_file_to_survive_in_no_job_is_accepted() {
+async fn without_a_durable_store_no_job_is_accepted() {
     let a = Detector::start(Act::Clean).await;
     let service = start(config(vec![settings("a", &a)])).await;
     let answer = service
@@ -165,6 +165,32 @@ async fn a_request_that_takes_longer_than_its_client_waits_becomes_a_job_without
         .send(Method::POST, "/orchestrate", &prefer, body)
         .await;
     assert_eq!((now.status, now.header("x-cache")), (200, "hit"));
+}
+
+#[tokio::test]
+async fn a_job_takes_over_a_run_even_without_sharing() {
+    for (act, status) in [
+        (Act::Clean, "completed"),
+        (Act::Status(400, None), "failed"),
+    ] {
+        let slow = Act::Slow(Duration::from_millis(200), Box::new(act));
+        let (a, folder) = (Detector::start(slow).await, folder());
+        let mut config = durable(&a, folder.path());
+        config.cache.enabled = false;
+        config.detectors[0].timeout = Duration::from_secs(30);
+        let service = start(config).await;
+        let body = request(json!({})).to_string();
+        let prefer = [("prefer", "respond-async")];
+        let answer = service
+            .send(Method::POST, "/orchestrate", &prefer, body)
+            .await;
+        let job = ended(&service, &answer).await;
+        assert_eq!((job["status"].as_str(), a.count()), (Some(status), 1));
+        if status == "completed" {
+            assert_eq!(job["result"]["job_id"], answer.json["job_id"]);
+            assert_eq!(job["result"]["processing_mode"], "async");
+        }
+    }
 }
 
 async fn keyed(service: &Service, key: &str, body: &Value) -> Answer {
@@ -236,7 +262,7 @@ async fn an_answer_outlives_the_process_and_a_client_that_left() {
 }
 
 #[tokio::test]
-async fn a_tenant_over_its_rate_is_refused_and_told_when_to_come_back() {
+async fn a_tenant_over_its_rate_is_refused_with_a_retry_time() {
     let a = Detector::start(Act::Clean).await;
     for status in [429, 403] {
         let mut config = config(vec![settings("a", &a)]);
@@ -272,4 +298,25 @@ async fn a_tenant_over_its_rate_is_refused_and_told_when_to_come_back() {
         let line = "orchestrator_rate_limit_requests_total{action=\"limited\",endpoint=\"orchestrate\",tenant=\"t\"} 1";
         service.until_metric(line).await;
     }
+}
+
+#[tokio::test]
+async fn a_store_whose_folder_is_removed_accepts_nothing_and_is_not_ready() {
+    let (a, folder) = (Detector::start(Act::Clean).await, folder());
+    let place = folder.path().join("data");
+    std::fs::create_dir(&place).expect("its own folder");
+    let service = start(durable(&a, &place)).await;
+    let work = json!({"processing_mode": "async"});
+    assert_eq!(service.orchestrate(work.clone()).await.status, 202);
+    while service.get("/health/ready").await.status != 200 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    std::fs::remove_dir_all(&place).expect("its own folder");
+    let ready = service.get("/health/ready").await;
+    assert_eq!(
+        (ready.status, &ready.json["dependencies"]["job_store"]),
+        (503, &json!(false))
+    );
+    let refused = service.orchestrate(work).await;
+    assert_eq!(refused.status, 503, "{}", refused.text);
 }

@@ -1,9 +1,8 @@
-//! Everything that a client can make grow has an end.
+//! Everything that a client can make grow is bounded.
 
 use std::time::Duration;
 
 use http::Method;
-use orchestrator::store;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -25,7 +24,7 @@ fn with(name: &str, value: Value) -> String {
 }
 
 #[tokio::test]
-async fn what_is_too_much_of_a_request_is_refused_with_the_place() {
+async fn a_request_beyond_a_limit_is_refused_with_the_field() {
     let a = Detector::start(Act::Clean).await;
     let service = start(config(vec![settings("a", &a)])).await;
     let names = |count: usize| json!(vec!["n"; count]);
@@ -114,7 +113,7 @@ async fn what_is_too_much_of_a_request_is_refused_with_the_place() {
 }
 
 #[tokio::test]
-async fn who_sends_too_much_to_its_end_is_told() {
+async fn a_client_that_sends_a_large_body_to_its_end_gets_the_error() {
     let service = start(config(Vec::new())).await;
     let part = [b' '; 64 << 10];
     let parts = 64;
@@ -140,7 +139,7 @@ async fn who_sends_too_much_to_its_end_is_told() {
 }
 
 #[tokio::test]
-async fn who_asks_first_is_told_before_it_sends() {
+async fn a_client_that_expects_100_continue_gets_the_error_before_it_sends() {
     let service = start(config(Vec::new())).await;
     let mut stream = TcpStream::connect(service.address).await.expect("a place");
     let head = "POST /orchestrate HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
@@ -152,7 +151,7 @@ async fn who_asks_first_is_told_before_it_sends() {
 }
 
 #[tokio::test]
-async fn headers_have_an_end() {
+async fn the_size_of_headers_is_bounded() {
     let service = start(config(Vec::new())).await;
     let long = "k".repeat(65);
     let headers = [("idempotency-key", long.as_str())];
@@ -181,7 +180,7 @@ async fn headers_have_an_end() {
 }
 
 #[tokio::test]
-async fn a_client_that_never_ends_its_head_is_cut() {
+async fn a_client_that_never_ends_its_head_is_disconnected() {
     let mut config = config(Vec::new());
     config.limits.head = Duration::from_millis(300);
     let service = start(config).await;
@@ -194,7 +193,7 @@ async fn a_client_that_never_ends_its_head_is_cut() {
         let mut answer = Vec::new();
         let hung_up = tokio::time::timeout(Duration::from_secs(20), async {
             loop {
-                // A header every now and then keeps it no longer.
+                // Occasional headers do not extend the limit.
                 if dripping {
                     dripping = stream.write_all(b"a: 1\r\n").await.is_ok();
                 }
@@ -219,7 +218,7 @@ async fn a_client_that_never_ends_its_head_is_cut() {
 }
 
 #[tokio::test]
-async fn so_many_may_follow_the_events_and_who_leaves_makes_room() {
+async fn the_number_of_event_followers_is_bounded_and_a_leaving_one_makes_room() {
     let service = start(config(Vec::new())).await;
     let mut following = Vec::new();
     for _ in 0..256 {
@@ -243,14 +242,14 @@ async fn so_many_may_follow_the_events_and_who_leaves_makes_room() {
 }
 
 #[tokio::test]
-async fn jobs_have_an_end_and_who_is_refused_is_told_when_to_come_back() {
+async fn the_number_of_jobs_is_bounded_and_a_refusal_has_a_retry_time() {
     let (a, folder) = (
         Detector::start(Act::StallHead).await,
         tempfile::tempdir().expect("a temporary folder"),
     );
     let mut config = config(vec![settings("a", &a)]);
     config.detectors[0].timeout = Duration::from_secs(20);
-    let mut store = store::Config::new(folder.path().join("jobs.redb"));
+    let mut store = job_store::Config::new(folder.path().join("jobs.redb"));
     store.limits.open_jobs = 2;
     config.store = Some(store);
     let service = start(config).await;

@@ -1,6 +1,6 @@
-//! The fault matrix: every way a detector can fail, times what its failure means, times whether it
-//! is required. Nothing passes in silence: a pass without the detector's answer names it among the
-//! reasons, and only where its failure was declared open. `cargo xtask matrix` prints the table.
+//! The fault matrix: every way a detector can fail, times what its failure means, times whether it is required.
+//! No fault passes silently: a pass without the detector's answer names it among the reasons, and only if it is
+//! declared as fail-open. `cargo xtask matrix` prints the table.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::service::{config, settings, settings_at, start};
 
 const MODES: [OnFailure; 3] = [OnFailure::Closed, OnFailure::Degrade, OnFailure::Open];
 
-/// Name, what the detector does, and whether that is an answer all the same.
+/// Name, the detector's behaviour, and whether that is still a valid answer.
 fn faults() -> Vec<(&'static str, Option<Act>, bool)> {
     let body = |more: Value| {
         let mut body = json!({
@@ -62,7 +62,7 @@ fn faults() -> Vec<(&'static str, Option<Act>, bool)> {
     ]
 }
 
-/// What the contract demands when the answer is missing.
+/// The contract's result for a missing answer.
 fn demanded(mode: OnFailure, required: bool, answered: bool) -> &'static str {
     match mode {
         _ if answered => "pass",
@@ -106,11 +106,11 @@ async fn row(fault: (&'static str, Option<Act>, bool), mode: OnFailure, required
         None => settings_at("bad", "http://127.0.0.1:1/detect"),
     };
     bad_settings.on_failure = mode;
-    // Wide enough for a busy machine, except where the detector is to be too late.
+    // Long enough for a busy machine, except where the detector has to be late.
     let never = ["timeout", "stalled head", "stalled body"].contains(&fault);
     bad_settings.timeout = Duration::from_millis(if never { 100 } else { 1_500 });
     let mut config = config(vec![settings("good", &good), bad_settings]);
-    // Coverage must not be what catches it.
+    // Coverage must not be the reason for the result.
     config.partial_coverage_threshold = 0.0;
     let service = start(config).await;
     let names = if required {
@@ -176,7 +176,7 @@ fn table(rows: &[Row]) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_fault_passes_in_silence() {
+async fn no_fault_passes_silently() {
     let mut rows = Vec::new();
     for fault in faults() {
         let cases = MODES

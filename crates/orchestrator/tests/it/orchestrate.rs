@@ -1,4 +1,4 @@
-//! What one request gets back.
+//! The response to a single request.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -54,12 +54,12 @@ async fn detectors_are_asked_at_the_same_time() {
         .map(|(n, it)| settings(&format!("d{n}"), it));
     let service = start(config(named.collect())).await;
     let answer = service.orchestrate(json!({})).await;
-    // One after the other would take 3.2 s and miss the deadline of 2 s.
+    // Sequential calls would take 3.2 s and miss the deadline of 2 s.
     assert_eq!(answer.json["detectors_succeeded"], 16);
 }
 
 #[tokio::test]
-async fn a_detector_learns_id_attempt_deadline_tenant_and_trace() {
+async fn a_detector_receives_id_attempt_deadline_tenant_and_trace() {
     let a = Detector::start(Act::Clean).await;
     let service = start(config(vec![settings("a", &a)])).await;
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -80,7 +80,7 @@ async fn a_detector_learns_id_attempt_deadline_tenant_and_trace() {
 }
 
 #[tokio::test]
-async fn coverage_under_the_threshold_is_206_and_kept_by_nobody() {
+async fn coverage_below_the_threshold_is_206_and_not_cached() {
     let (a, b) = (
         Detector::start(Act::Clean).await,
         Detector::start(Act::Status(500, None)).await,
@@ -159,7 +159,7 @@ async fn an_unknown_detector_is_an_unavailable_result() {
 }
 
 #[tokio::test]
-async fn nobody_to_speak_to_is_a_502_that_names_everyone() {
+async fn no_reachable_detector_is_a_502_that_names_all_of_them() {
     let gone = "http://127.0.0.1:1/detect";
     let service = start(config(vec![settings_at("a", gone), settings_at("b", gone)])).await;
     let answer = service.orchestrate(json!({})).await;
@@ -214,7 +214,7 @@ async fn an_answer_is_cached_per_tenant_and_critical_bypasses_it() {
 }
 
 #[tokio::test]
-async fn cached_answers_are_dropped_by_what_they_are_about() {
+async fn cached_answers_are_dropped_by_scope() {
     let a = Detector::start(Act::Clean).await;
     let service = start(config(vec![settings("a", &a)])).await;
     for (scope, dropped) in [
@@ -241,7 +241,7 @@ async fn cached_answers_are_dropped_by_what_they_are_about() {
 }
 
 #[tokio::test]
-async fn a_cached_answer_is_its_own_and_says_its_age() {
+async fn a_cached_answer_has_its_own_request_id_and_its_age() {
     let a = Detector::start(Act::Find("email", 0.9)).await;
     let service = start(config(vec![settings("a", &a)])).await;
     let first = service.orchestrate(json!({})).await;
@@ -257,7 +257,7 @@ async fn a_cached_answer_is_its_own_and_says_its_age() {
 }
 
 #[tokio::test]
-async fn an_expired_answer_stands_in_for_an_outage_and_says_so() {
+async fn an_expired_answer_replaces_an_outage_and_is_marked_stale() {
     let a = Detector::start(Act::Clean).await;
     let mut config = config(vec![settings("a", &a)]);
     config.cache.ttl = Duration::ZERO;
@@ -276,7 +276,7 @@ async fn an_expired_answer_stands_in_for_an_outage_and_says_so() {
 }
 
 #[tokio::test]
-async fn fifty_equal_requests_are_one_call() {
+async fn fifty_equal_requests_cause_one_call() {
     let a = Detector::start(Act::Slow(Duration::from_millis(200), Box::new(Act::Clean))).await;
     let service = start(config(vec![settings("a", &a)])).await;
     let requests = (0..50).map(|_| service.orchestrate(json!({})));
@@ -286,7 +286,7 @@ async fn fifty_equal_requests_are_one_call() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_cancels_its_calls() {
+async fn a_client_that_disconnects_cancels_its_calls() {
     let a = Detector::start(Act::StallHead).await;
     let service = start(config(vec![settings("a", &a)])).await;
     let wait = Duration::from_millis(100);
@@ -301,6 +301,6 @@ async fn a_client_that_leaves_cancels_its_calls() {
         }
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    // The detector's own timeout is 500 ms: only the client's leaving can end it sooner.
+    // The detector's own timeout is 500 ms: only the disconnect of the client can end it sooner.
     panic!("the call went on without its client");
 }

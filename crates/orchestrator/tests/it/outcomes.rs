@@ -1,4 +1,4 @@
-//! What comes of a request: time, conflicts, and the ends of what detectors and events can grow to.
+//! Outcomes of requests: time limits, conflicts, and the bounds of answers and events.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::detector::{Act, Detector};
 use crate::service::{config, request, settings, start};
 
 #[tokio::test]
-async fn the_service_level_is_that_of_the_priority_and_the_mode() {
+async fn the_service_level_depends_on_the_priority_and_the_mode() {
     let a = Detector::start(Act::Clean).await;
     let service = start(config(vec![settings("a", &a)])).await;
     for (more, deadline_ms) in [
@@ -28,7 +28,7 @@ async fn the_service_level_is_that_of_the_priority_and_the_mode() {
 }
 
 #[tokio::test]
-async fn conflicts_end_as_the_policy_or_the_content_type_says_and_always_alike() {
+async fn conflicts_are_resolved_by_policy_or_content_type_and_deterministically() {
     let acts = [
         Act::Find("x", 0.9),
         Act::Find("x", 0.8),
@@ -83,7 +83,7 @@ async fn conflicts_end_as_the_policy_or_the_content_type_says_and_always_alike()
 }
 
 #[tokio::test]
-async fn detectors_that_name_thousands_of_labels_make_no_endless_answer() {
+async fn thousands_of_labels_give_a_bounded_answer() {
     let detections: Vec<Value> = (0..5_000)
         .map(|n| {
             let label = format!("{n:04}{}", "x".repeat(100));
@@ -144,7 +144,7 @@ async fn a_thousand_incidents_are_kept_and_an_idle_stream_is_kept_alive() {
 }
 
 #[tokio::test]
-async fn health_checks_are_in_no_latency_and_in_no_breakers_window() {
+async fn health_checks_do_not_count_in_latencies_or_breaker_windows() {
     let a = Detector::start(Act::Clean).await;
     let mut often = config(vec![settings("a", &a)]);
     often.health.interval = Duration::from_millis(5);
@@ -191,6 +191,6 @@ async fn the_number_of_series_stays_the_same_under_load() {
         let text = service.get("/metrics").await.text;
         counts.push(text.lines().filter(|line| !line.starts_with('#')).count());
     }
-    // The first rounds bring what happens at all: answers, failures, an open breaker.
+    // The first rounds produce all kinds of outcomes: answers, failures, an open breaker.
     assert_eq!(counts[2], counts[3], "{counts:?}");
 }

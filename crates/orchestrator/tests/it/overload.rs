@@ -1,4 +1,4 @@
-//! More is asked than can be done.
+//! Overload.
 
 use std::time::{Duration, Instant};
 
@@ -37,7 +37,7 @@ fn with_status(answers: &[Answer], status: u16) -> usize {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_is_503_with_retry_after() {
+async fn requests_beyond_the_queue_get_503_with_retry_after() {
     let a = Detector::start(slowly(200)).await;
     let service = start(bounded(config(vec![settings("a", &a)]), 2, 3)).await;
     let answers = flood(&service, 12, json!({})).await;
@@ -56,7 +56,34 @@ async fn what_does_not_fit_is_503_with_retry_after() {
 }
 
 #[tokio::test]
-async fn critical_requests_are_turned_away_last() {
+async fn content_requests_are_counted_like_all_others() {
+    let a = Detector::start(slowly(600)).await;
+    let mut patient = settings("a", &a);
+    patient.timeout = Duration::from_secs(5);
+    let mut config = bounded(config(vec![patient]), 1, 1);
+    config.sla.normal = Duration::from_secs(10);
+    let service = start(config).await;
+    let bodies = (0..4).map(|n| json!({"content": format!("{n}"), "detectors": {"a": {}}}));
+    let bodies: Vec<Value> = bodies.collect();
+    let sends = bodies
+        .iter()
+        .map(|body| service.post("/api/v2/text/detection/content", body));
+    let in_flight = service.until_metric("orchestrate_in_flight 2");
+    let (answers, ()) = tokio::join!(join_all(sends), in_flight);
+    assert_eq!(
+        (with_status(&answers, 200), with_status(&answers, 503)),
+        (2, 2)
+    );
+    for line in [
+        "orchestrate_shed_total{priority=\"normal\"} 2",
+        "orchestrate_in_flight 0",
+    ] {
+        service.until_metric(line).await;
+    }
+}
+
+#[tokio::test]
+async fn critical_requests_are_rejected_last() {
     let a = Detector::start(slowly(150)).await;
     let mut config = bounded(config(vec![settings("a", &a)]), 2, 8);
     config.sla.critical = Duration::from_secs(10);
@@ -66,7 +93,7 @@ async fn critical_requests_are_turned_away_last() {
     let send =
         |priority: &'static str, count| flood(&service, count, json!({"priority": priority}));
     let late_critical = async {
-        // When the queue is full of others.
+        // When other requests fill the queue.
         service.until_metric("orchestrate_queued 8").await;
         send("critical", 6).await
     };
@@ -87,7 +114,7 @@ async fn critical_requests_are_turned_away_last() {
 }
 
 #[tokio::test]
-async fn a_brown_out_leaves_out_the_least_valuable_before_anybody_is_turned_away() {
+async fn a_brown_out_leaves_out_the_least_valuable_detectors_before_requests_are_rejected() {
     let act = slowly(60);
     let all = [
         Detector::start(act.clone()).await,
@@ -147,12 +174,17 @@ async fn a_brown_out_leaves_out_the_least_valuable_before_anybody_is_turned_away
     let after = service.orchestrate(json!({"content": "calm again"})).await;
     assert_eq!(after.json["coverage_achieved"], 1.0, "it ends by itself");
     let text = service.get("/metrics").await.text;
-    assert!(text.contains("orchestrate_brown_out_total{detector=\"light\"}"));
-    assert!(!text.contains("orchestrate_brown_out_total{detector=\"closed\"}"));
+    let count = |name: &str, value: &str| {
+        text.contains(&format!(
+            "orchestrate_brown_out_total{{detector=\"{name}\"}} {value}\n"
+        ))
+    };
+    assert!(!count("light", "0"), "it was left out");
+    assert!(count("closed", "0"), "it is always asked");
 }
 
 #[tokio::test]
-async fn somebody_is_always_asked() {
+async fn at_least_one_detector_is_always_asked() {
     let (a, b) = (
         Detector::start(slowly(50)).await,
         Detector::start(slowly(50)).await,
@@ -165,7 +197,7 @@ async fn somebody_is_always_asked() {
     assert!(answers.iter().all(|it| succeeded(it) >= 1));
 }
 
-/// Offered load over what the detector can do, goodput and p99 of what was admitted.
+/// The ratio of offered load to the detector's capacity, goodput, and p99 of admitted requests.
 struct Step {
     goodput_per_s: f64,
     p99: Duration,
@@ -173,7 +205,7 @@ struct Step {
     shed_other: f64,
 }
 
-/// Requests at a fixed rate for a time, one in ten of them critical.
+/// Requests at a fixed rate for a duration, one in ten of them critical.
 async fn offer(service: &Service, rate_per_s: f64, time: Duration, name: &str) -> Step {
     let begun = Instant::now();
     let count = (rate_per_s * time.as_secs_f64()) as usize;
@@ -209,10 +241,10 @@ async fn offer(service: &Service, rate_per_s: f64, time: Duration, name: &str) -
     }
 }
 
-/// A detector that works on `places` calls at once for 50 ms each can do 20 · `places` a second.
+/// A detector that processes `places` calls at once in 50 ms each has a capacity of 20 · `places` per second.
 /// The long form takes `OVERLOAD_SECONDS` for each step.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn at_three_times_the_sustainable_rate_goodput_holds_and_the_sla_too() {
+async fn at_three_times_the_sustainable_rate_goodput_and_the_sla_hold() {
     let seconds = std::env::var("OVERLOAD_SECONDS").ok();
     let seconds: f64 = seconds.and_then(|it| it.parse().ok()).unwrap_or(4.0);
     let time = Duration::from_secs_f64(seconds);

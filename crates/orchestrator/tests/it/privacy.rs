@@ -1,37 +1,37 @@
-//! What lies on disk while a job waits and after it ended: nobody finds the content in it.
+//! Data at rest, while a job waits and after it has ended, does not contain readable content.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http::Method;
-use orchestrator::{Config, store};
+use orchestrator::Config;
 use serde_json::json;
 use tempfile::TempDir;
 
 use crate::detector::{Act, Detector};
-use crate::redis_server::Server;
 use crate::service::{Service, config, request, settings, start};
+use job_store::testing::redis_server::Server;
 
-/// Words that no file holds by chance.
+/// Words that no file contains by chance.
 const CANARY: &str = "canary-zw7vq4kx9m2p";
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn key(byte: u8) -> store::Key {
-    store::Key::new([byte; 32])
+fn key(byte: u8) -> job_store::Key {
+    job_store::Key::new([byte; 32])
 }
 
 fn durable(detector: &Detector, folder: &TempDir) -> Config {
     let mut config = config(vec![settings("a", detector)]);
     config.detectors[0].timeout = Duration::from_secs(20);
-    config.store = Some(store::Config::new(folder.path().join("jobs.redb")));
+    config.store = Some(job_store::Config::new(folder.path().join("jobs.redb")));
     config
 }
 
 fn shared(detector: &Detector, folder: &TempDir, redis: &Server) -> Config {
     let mut config = durable(detector, folder);
-    let mut link = store::redis::Config::new(redis.url());
+    let mut link = job_store::redis::Config::new(redis.url());
     link.keys = vec![key(1)];
-    // A busy machine is not a stuck server.
+    // Long enough for a busy machine.
     link.response_timeout = Duration::from_secs(3);
     link.connect_timeout = Duration::from_secs(10);
     config.redis = Some(link);
@@ -50,7 +50,7 @@ async fn leave_traces(service: &Service, detector: &Detector, look: impl Fn(&str
         })
     };
     let mut places = Vec::new();
-    // More than run at once: some wait.
+    // More than run at once, so that some wait.
     for number in 0..20 {
         let answer = service.orchestrate(about(&number.to_string())).await;
         assert_eq!(answer.status, 202, "{}", answer.text);
@@ -91,7 +91,7 @@ async fn leave_traces(service: &Service, detector: &Detector, look: impl Fn(&str
     look("after all ended");
 }
 
-/// No file below `folder` holds the canary; there are files.
+/// Asserts that there are files below `folder`, and that none contains the canary.
 fn check_clean(folder: &Path, when: &str) {
     let files = files(folder);
     assert!(!files.is_empty(), "nothing was looked at");
@@ -128,7 +128,7 @@ fn holds_canary(file: &Path) -> bool {
 }
 
 #[tokio::test]
-async fn the_job_store_holds_no_content_that_can_be_read() {
+async fn the_job_store_contains_no_readable_content() {
     let (a, folder) = (Detector::start(Act::Clean).await, tempfile::tempdir());
     let folder = folder.expect("a temporary folder");
     let service = start(durable(&a, &folder)).await;
@@ -138,7 +138,7 @@ async fn the_job_store_holds_no_content_that_can_be_read() {
 }
 
 #[tokio::test]
-async fn redis_holds_no_content_that_can_be_read() {
+async fn redis_contains_no_readable_content() {
     let Some(redis) = Server::start() else {
         return;
     };
@@ -178,7 +178,7 @@ async fn a_replica_with_another_key_leaves_redis_to_the_others() {
     let two = start(other).await;
     let ready = two.get("/health/ready").await;
     assert_eq!(ready.json["dependencies"]["redis"], false, "{}", ready.text);
-    // Alone it goes on, and says so.
+    // It continues alone, and reports that.
     let answer = two
         .orchestrate(json!({"content": "y", "processing_mode": "async"}))
         .await;
@@ -194,9 +194,9 @@ async fn a_replica_with_another_key_leaves_redis_to_the_others() {
     two.until_metric(up).await;
 }
 
-/// What the warning at the start says; and the check above finds content where there is some.
+/// The warning at the start is true, and the check above finds content if there is some.
 #[tokio::test]
-async fn without_a_key_who_reads_redis_files_reads_the_content() {
+async fn without_a_key_redis_files_contain_readable_content() {
     let Some(redis) = Server::start() else {
         return;
     };

@@ -1,6 +1,6 @@
-//! Promises about time, cancelling and recovery, one check each, as seen from outside.
+//! Promises about time, cancellation and recovery, one test each, from outside.
 //!
-//! Where the other promises of the resilient parts have theirs:
+//! The tests of the other promises of the resilience features:
 //!
 //! | promise | tests |
 //! |---|---|
@@ -47,7 +47,7 @@ async fn the_timeline_adds_up_to_the_latency() {
     repeated.breaker.minimum_calls = 1_000;
     let all = vec![settings("a", &a), settings("b", &b), repeated];
     let service = start(config(all)).await;
-    // On a busy machine a task may wait for a processor between two steps: the best one counts.
+    // On a busy machine a task may wait for a processor between two steps, so the best run counts.
     let (mut of_parts, mut of_whole) = (f64::MAX, f64::MAX);
     for n in 0..20 {
         let answer = service
@@ -84,7 +84,7 @@ async fn the_timeline_adds_up_to_the_latency() {
 }
 
 #[tokio::test]
-async fn the_timeline_tells_a_stalled_connect_from_a_stalled_head_and_shows_hedges_and_the_cache() {
+async fn the_timeline_distinguishes_stalled_connects_and_heads_and_shows_hedges_and_the_cache() {
     let (unmade, _listener, _waiting) = unconnectable().await;
     let head = Detector::start(Act::StallHead).await;
     let hedged = Detector::start(Act::Clean).await;
@@ -126,7 +126,7 @@ async fn the_timeline_tells_a_stalled_connect_from_a_stalled_head_and_shows_hedg
         (&json!("success"), Some(&json!(true))),
         "{attempts}"
     );
-    // Asked again, only who gave no answer is called.
+    // On the repeated request, only the detector without an answer is called.
     let again = service.orchestrate(json!({})).await;
     let kept = part(&again, "hedged");
     assert_eq!(
@@ -135,7 +135,7 @@ async fn the_timeline_tells_a_stalled_connect_from_a_stalled_head_and_shows_hedg
     );
 }
 
-/// A port whose queue of connections is full: the next one is never made.
+/// A port with a full accept queue, so that the next connection is never established.
 async fn unconnectable() -> (String, tokio::net::TcpListener, Vec<TcpStream>) {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket
@@ -173,14 +173,14 @@ async fn a_stalled_connect_head_or_body_ends_at_the_deadline() {
             (answer.status, answer.json["error_code"].as_str()),
             (408, Some("REQUEST_TIMEOUT"))
         );
-        // Only a little before: what is kept for the answer itself.
+        // Only a little before it: the reserve for the answer itself.
         assert!(took >= Duration::from_millis(380), "{endpoint}: {took:?}");
         assert!(took < Duration::from_millis(3_000), "{endpoint}: {took:?}");
     }
 }
 
 #[tokio::test]
-async fn each_attempt_is_told_what_is_left_of_the_deadline() {
+async fn each_attempt_receives_the_remaining_time() {
     let a = Detector::start(Act::StallFirstAttempt).await;
     let mut one = settings("a", &a);
     one.timeout = Duration::from_millis(600);
@@ -196,7 +196,7 @@ async fn each_attempt_is_told_what_is_left_of_the_deadline() {
         .iter()
         .map(|it| it.headers["x-deadline-ms"].parse().expect("a number"))
         .collect();
-    // First its own time-out, then what is left: 1000 ms less 600, less what is kept for the answer.
+    // First its own time-out, then the rest: 1000 ms less 600, less the reserve for the answer.
     assert!((590..=600).contains(&told[0]), "{told:?}");
     assert!((1..=385).contains(&told[1]), "{told:?}");
 }
@@ -224,7 +224,7 @@ async fn the_first_of_fifty_leaves_and_the_others_get_their_answer() {
     assert_eq!((a.count(), a.cancelled()), (1, 0));
 }
 
-/// A service whose one detector has just tripped its breaker.
+/// A service whose only detector has just tripped its breaker.
 async fn tripped(a: &Detector, open_ms: u64) -> Service {
     let mut one = settings("a", a);
     one.breaker.open_ms = open_ms;
@@ -244,7 +244,7 @@ async fn state(service: &Service) -> String {
 }
 
 #[tokio::test]
-async fn a_straggler_after_the_trip_changes_nothing() {
+async fn a_late_result_after_the_trip_changes_nothing() {
     let slow = Act::Slow(Duration::from_millis(600), Box::new(Act::Clean));
     let a = Detector::start(slow).await;
     let service = tripped(&a, 60_000).await;
@@ -268,7 +268,7 @@ async fn a_straggler_after_the_trip_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_hundred_clients_killed_in_the_middle_of_trials_do_not_wedge_the_breaker() {
+async fn a_hundred_clients_killed_during_trials_do_not_block_the_breaker() {
     let a = Detector::start(Act::Status(500, None)).await;
     let service = tripped(&a, 100).await;
     for n in 0..5 {
@@ -306,7 +306,7 @@ async fn a_hundred_clients_killed_in_the_middle_of_trials_do_not_wedge_the_break
 }
 
 #[tokio::test]
-async fn hedging_hides_a_detector_that_is_slow_now_and_then() {
+async fn hedging_hides_occasional_slowness_of_a_detector() {
     let a = Detector::start(Act::SlowEvery(20, Duration::from_millis(1_000))).await;
     let mut one = settings("a", &a);
     one.timeout = Duration::from_secs(5);

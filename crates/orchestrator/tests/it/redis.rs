@@ -7,19 +7,19 @@ mod hanging;
 use std::time::Duration;
 
 use http::Method;
-use orchestrator::rate_limit::{self, Quota};
-use orchestrator::{Config, store};
+use job_store::rate_limit::{self, Quota};
+use orchestrator::Config;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::detector::{Act, Detector};
-use crate::redis_server::Server;
 use crate::service::{Answer, Service, config, request, settings, start};
+use job_store::testing::redis_server::Server;
 
-/// Longer than anything that a test waits for.
+/// Longer than any wait of a test.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A replica with a file of its own.
+/// A replica with its own file.
 struct Replica {
     service: Service,
     _folder: TempDir,
@@ -29,10 +29,10 @@ async fn replica(detector: &Detector, redis: &Server, change: impl FnOnce(&mut C
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut config = config(vec![settings("a", detector)]);
     config.detectors[0].timeout = Duration::from_secs(20);
-    config.store = Some(store::Config::new(folder.path().join("jobs.redb")));
-    let mut link = store::redis::Config::new(redis.url());
-    link.keys = vec![store::Key::new([1; 32])];
-    // A busy machine is not a stuck server.
+    config.store = Some(job_store::Config::new(folder.path().join("jobs.redb")));
+    let mut link = job_store::redis::Config::new(redis.url());
+    link.keys = vec![job_store::Key::new([1; 32])];
+    // Long enough for a busy machine.
     link.response_timeout = Duration::from_secs(3);
     link.connect_timeout = Duration::from_secs(10);
     config.redis = Some(link);
@@ -56,7 +56,7 @@ impl Replica {
             .await
     }
 
-    /// The value of a metric whose line begins so.
+    /// The value of the metric whose line has this prefix.
     async fn metric(&self, series: &str) -> u64 {
         let text = self.service.get("/metrics").await.text;
         let line = text.lines().find(|line| line.starts_with(series));
@@ -74,7 +74,7 @@ impl Replica {
         let begun = std::time::Instant::now();
         while self.service.get("/health/ready").await.json["dependencies"]["redis"] == true {
             assert!(begun.elapsed() < PATIENCE, "it does not notice");
-            // Somebody has to ask for something to notice.
+            // A request is needed to notice the outage.
             self.service
                 .post("/cache/invalidate", &json!({"tenant": "nobody"}))
                 .await;
@@ -88,7 +88,7 @@ impl Replica {
     }
 }
 
-/// Asks until the job has ended.
+/// Polls until the job has ended.
 async fn ended(replica: &Replica, place: &str) -> Value {
     let begun = std::time::Instant::now();
     loop {
@@ -206,7 +206,7 @@ async fn replicas_count_a_tenants_requests_together() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn redis_stopped_and_started_under_load_is_no_clients_error() {
+async fn a_restart_of_redis_under_load_causes_no_client_errors() {
     let Some(mut redis) = Server::start() else {
         return;
     };
@@ -254,7 +254,7 @@ async fn redis_stopped_and_started_under_load_is_no_clients_error() {
     }
 }
 
-/// One after the other: a cached request, one with a key, a job and its status. The jobs' places.
+/// One after the other: a cached request, one with a key, a job and its status. Returns the jobs' URLs.
 async fn load(
     replica: std::sync::Arc<Replica>,
     stop: std::sync::Arc<std::sync::atomic::AtomicBool>,

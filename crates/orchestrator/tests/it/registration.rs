@@ -1,13 +1,14 @@
-//! Who registers a detector cannot make the service call what only the service can reach.
+//! The registration of a detector cannot make the service call hosts that only the service can reach.
 
 use std::time::Duration;
 
+use http::Method;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::detector::{Act, Detector};
-use crate::service::{config, start};
+use crate::service::{config, settings_at, start};
 
 #[tokio::test]
 async fn only_allowed_networks_are_registered_whatever_the_name() {
@@ -16,14 +17,14 @@ async fn only_allowed_networks_are_registered_whatever_the_name() {
     let elsewhere = start(elsewhere).await;
     let usual = start(config(Vec::new())).await;
     for (endpoint, service, status) in [
-        // A name that resolves to an address outside of the list is as bad as the address.
+        // A name that resolves to an address outside the list is refused like the address.
         ("http://localhost:9/detect", &elsewhere, 400),
         ("http://127.0.0.1:9/detect", &elsewhere, 400),
         ("http://2130706433:9/detect", &elsewhere, 400),
         ("http://0x7f.1:9/detect", &elsewhere, 400),
         ("http://[::ffff:127.0.0.1]:9/detect", &elsewhere, 400),
         ("http://10.1.2.3:9/detect", &elsewhere, 201),
-        // Where clouds keep their secrets.
+        // The metadata address of clouds.
         ("http://169.254.169.254/latest/meta-data", &usual, 400),
         ("http://[fe80::1]/detect", &usual, 400),
         ("http://8.8.8.8/detect", &usual, 400),
@@ -65,4 +66,41 @@ async fn a_redirect_is_not_followed() {
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(secret.count(), 0);
     server.abort();
+}
+
+#[tokio::test]
+async fn at_the_limit_a_detector_can_be_replaced_but_none_added() {
+    let many = (0..1_000).map(|n| settings_at(&format!("d{n}"), "http://127.0.0.1:9/detect"));
+    let mut full = config(many.collect());
+    full.health.interval = Duration::from_secs(3_600);
+    let service = start(full).await;
+    let headers = [("content-type", "application/json")];
+    let body = json!({"endpoint": "http://127.0.0.1:9/detect", "timeout_ms": 77}).to_string();
+    for (name, status) in [("d7", 200), ("one-more", 400)] {
+        let path = format!("/detectors/{name}");
+        let answer = service
+            .send(Method::PUT, &path, &headers, body.clone())
+            .await;
+        assert_eq!(answer.status, status, "{name}: {}", answer.text);
+    }
+    let taken = json!({"name": "d7", "endpoint": "http://127.0.0.1:9/detect"});
+    assert_eq!(service.post("/detectors", &taken).await.status, 409);
+    assert_eq!(service.get("/detectors/d7").await.json["timeout_ms"], 77);
+}
+
+#[tokio::test]
+async fn an_invalid_health_check_path_is_refused() {
+    let service = start(config(Vec::new())).await;
+    for (path, status) in [
+        ("/a b", 400),
+        ("/a\tb", 400),
+        ("health", 400),
+        ("/a%20b?deep=1", 201),
+    ] {
+        let body = json!({
+            "name": "x", "endpoint": "http://127.0.0.1:9/detect", "health_check_path": path,
+        });
+        let answer = service.post("/detectors", &body).await;
+        assert_eq!(answer.status, status, "{path:?}: {}", answer.text);
+    }
 }

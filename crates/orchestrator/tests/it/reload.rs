@@ -59,7 +59,7 @@ impl Followed {
         }
     }
 
-    /// Writes the file, asks for it as SIGHUP does, and waits until `line` is in the metrics.
+    /// Writes the file, triggers a reload as SIGHUP does, and waits until `line` is in the metrics.
     async fn change(&self, text: &str, line: &str) {
         std::fs::write(self.folder.path().join("settings.json"), text).expect("writable");
         self.asked.notify_one();
@@ -110,7 +110,7 @@ async fn detectors_and_policies_follow_the_file_under_load_without_an_error() {
     assert_eq!(second.json["detectors_succeeded"], 2);
     assert_ne!(second.json["verdict"], "block");
 
-    // Refused whole: nothing of it counts, and all of the old does.
+    // Refused as a whole: none of it applies, and all of the old file does.
     for (bad, count) in [
         ("{", 1),
         (r#"{"detectors": ["a"], "policy": {"nope": 1}}"#, 2),
@@ -134,7 +134,7 @@ async fn detectors_and_policies_follow_the_file_under_load_without_an_error() {
 }
 
 #[tokio::test]
-async fn what_the_file_leaves_alone_keeps_its_state_and_the_apis_detectors_stay() {
+async fn unchanged_detectors_keep_their_state_and_registered_ones_stay() {
     let (a, b) = (
         Detector::start(Act::Clean).await,
         Detector::start(Act::Clean).await,
@@ -162,18 +162,44 @@ async fn what_the_file_leaves_alone_keeps_its_state_and_the_apis_detectors_stay(
 }
 
 #[tokio::test]
-async fn a_changed_file_is_noticed_without_being_told() {
+async fn a_changed_file_is_noticed_without_a_signal() {
     let (a, b) = (
         Detector::start(Act::Clean).await,
         Detector::start(Act::Clean).await,
     );
     let both = [("a", &a), ("b", &b)];
     let followed = Followed::start(&both, &json!({"detectors": ["a"]})).await;
-    // It serves: then it follows, too.
+    // Once it serves, it also follows the file.
     assert_eq!(followed.service.get("/health").await.status, 200);
     let path = followed.folder.path().join("settings.json");
     std::fs::write(path, json!({"detectors": ["a", "b"]}).to_string()).expect("writable");
     let line = "orchestrator_config_reloads_total{result=\"applied\"} 1";
     followed.service.until_metric(line).await;
     assert_eq!(followed.service.get("/detectors/b").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_file_that_changed_while_the_service_started_is_followed() {
+    let (a, b) = (
+        Detector::start(Act::Clean).await,
+        Detector::start(Act::Clean).await,
+    );
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("settings.json");
+    let all = [("a", &a), ("b", &b)].map(|(name, it)| (name.to_owned(), it.endpoint()));
+    std::fs::write(&path, json!({"detectors": ["a"]}).to_string()).expect("writable");
+    let started_with = read(&path, &all).expect("sound settings");
+    std::fs::write(&path, json!({"detectors": ["a", "b"]}).to_string()).expect("writable");
+    let file = path.clone();
+    let source = Reload {
+        read: Box::new(move || Ok(read(&path, &all)?)),
+        file: Some(file),
+        asked: Arc::default(),
+    };
+    let service = start_following(started_with, source).await;
+    service
+        .until_metric("detector_health_status{detector=\"b\"} 1")
+        .await;
+    let listed = service.get("/detectors").await;
+    assert_eq!(listed.json["detectors"].as_array().map(Vec::len), Some(2));
 }

@@ -25,7 +25,7 @@ fn spread(replicas: &[Detector; 3]) -> DetectorSettings {
         .expect("endpoints")
 }
 
-/// Share of requests, one after the other, that are answered in full.
+/// The share of sequential requests that are answered in full.
 async fn success(service: &Service, count: usize, prefix: &str) -> f64 {
     let mut good = 0;
     for n in 0..count {
@@ -43,20 +43,20 @@ async fn endpoints(service: &Service) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn one_bad_replica_of_three_is_hardly_noticed_after_a_warm_up() {
+async fn one_failing_replica_of_three_hardly_matters_after_a_warm_up() {
     for act in [Act::Status(500, None), Act::Reset, Act::StallHead] {
         for breaker in [true, false] {
             let replicas = three([act.clone(), Act::Clean, Act::Clean]).await;
             let mut one = spread(&replicas);
             one.timeout = Duration::from_millis(100);
-            // Without breakers only the comparison with the others can help.
+            // Without breakers, only ejection can help.
             one.breaker.enabled = breaker;
             let service = start(config(vec![one])).await;
             success(&service, 120, "warm-up").await;
             let share = success(&service, 200, "measured").await;
             assert!(share >= 0.99, "{act:?}, breaker {breaker}: {share}");
             let loads = replicas.iter().map(Detector::count).collect::<Vec<_>>();
-            // How evenly depends on what else the machine does: one slow answer counts for seconds.
+            // The distribution depends on the load of the machine: one slow answer counts for seconds.
             assert!(loads[1] > 0 && loads[2] > 0, "both others work: {loads:?}");
             service
                 .until_metric("circuit_breaker_state{detector=\"a\",state=\"closed\"} 1")
@@ -111,7 +111,7 @@ async fn each_replica_has_a_breaker_and_only_all_of_them_open_the_detector() {
     let replicas = three([Act::Status(500, None), Act::Clean, Act::Clean]).await;
     let mut one = spread(&replicas);
     one.outlier.enabled = false;
-    // After one failure the load alone keeps calls away.
+    // After one failure the load estimate alone keeps calls away.
     one.breaker.consecutive_failures = 1;
     let service = start(config(vec![one])).await;
     success(&service, 100, "one").await;

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::detector::{Act, Detector};
 use crate::service::{Service, config, settings, start};
 
-/// Distinct contents, so that neither cache nor coalescing plays a part.
+/// Distinct contents, to exclude cache and coalescing.
 async fn send(service: &Service, count: usize) -> Vec<u16> {
     let requests = (0..count).map(|n| service.orchestrate(json!({"content": format!("c{n}")})));
     join_all(requests)
@@ -26,7 +26,7 @@ fn unbroken(settings: DetectorSettings) -> DetectorSettings {
 }
 
 #[tokio::test]
-async fn what_may_help_is_repeated_and_nothing_else() {
+async fn only_calls_that_a_retry_may_help_are_retried() {
     for (act, attempts) in [
         (Act::Status(503, None), 2),
         (Act::Status(502, None), 2),
@@ -66,10 +66,10 @@ async fn a_date_in_retry_after_is_honoured_like_seconds() {
         (503, past, 2, 0),
         (429, soon, 2, 1_000),
         (503, soon, 2, 1_000),
-        // Longer than the request may take.
+        // Longer than the time limit of the request.
         (429, late, 1, 0),
         (503, late, 1, 0),
-        // Nobody can wait for so long, nor fall over it.
+        // Such a long wait is impossible, but must not fail either.
         (429, "18446744073709551615", 1, 0),
         (503, "18446744073709551615", 1, 0),
     ] {
@@ -214,7 +214,7 @@ async fn an_outage_opens_the_breaker_and_recovery_closes_it() {
 }
 
 #[tokio::test]
-async fn clients_that_leave_during_trials_do_not_wedge_the_breaker() {
+async fn clients_that_disconnect_during_trials_do_not_block_the_breaker() {
     let a = Detector::start(Act::Status(500, None)).await;
     let mut one = settings("a", &a);
     one.breaker.open_ms = 50;
@@ -241,14 +241,14 @@ async fn clients_that_leave_during_trials_do_not_wedge_the_breaker() {
 }
 
 #[tokio::test]
-async fn our_own_faults_do_not_open_the_breaker() {
+async fn client_errors_do_not_open_the_breaker() {
     let a = Detector::start(Act::Status(422, None)).await;
     let service = start(config(vec![settings("a", &a)])).await;
     send(&service, 20).await;
     assert_eq!(a.count(), 20);
 }
 
-/// A detector that takes longer than requests have, and is given more time than they have.
+/// A detector that is slower than the time limit of requests, with a longer timeout than that.
 fn too_slow(detector: &Detector) -> DetectorSettings {
     let mut one = settings("a", detector);
     one.timeout = Duration::from_secs(5);
@@ -260,7 +260,7 @@ fn too_slow(detector: &Detector) -> DetectorSettings {
 
 const OPEN: &str = "circuit_breaker_state{detector=\"a\",state=\"open\"} 1";
 
-/// Sends one request after the other until the breaker is open; how many had to wait in vain.
+/// Sends one request after the other until the breaker is open. Returns how many waited in vain.
 async fn until_open(service: &Service) -> usize {
     for waited in 0..100 {
         match send(service, 1).await[..] {
@@ -273,10 +273,10 @@ async fn until_open(service: &Service) -> usize {
 }
 
 #[tokio::test]
-async fn a_detector_slower_than_requests_have_time_is_left_alone() {
+async fn a_detector_slower_than_the_time_limit_opens_its_breaker() {
     let a = Detector::start(Act::StallHead).await;
     let mut one = too_slow(&a);
-    // Half of the time, since this machine may be busy; what it is by default, a test below says.
+    // Half of the time, since the machine may be busy; a test below has the default.
     one.breaker.slow_cut_off_ms = Some(150);
     let mut config = config(vec![one]);
     config.sla.normal = Duration::from_millis(300);
@@ -298,7 +298,7 @@ async fn a_detector_slower_than_requests_have_time_is_left_alone() {
     while send(&service, 1).await != [200] {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    // One of them is in the cache by now.
+    // One of them is cached by now.
     send(&service, 3).await;
     service
         .until_metric("circuit_breaker_state{detector=\"a\",state=\"closed\"} 1")
@@ -323,7 +323,7 @@ async fn requests_with_less_time_than_usual_do_not_open_the_breaker() {
 }
 
 #[tokio::test]
-async fn a_full_house_is_429_at_once() {
+async fn a_full_bulkhead_is_429_at_once() {
     let a = Detector::start(Act::Slow(Duration::from_millis(300), Box::new(Act::Clean))).await;
     let mut one = settings("a", &a);
     one.bulkhead.max_in_flight = 1;

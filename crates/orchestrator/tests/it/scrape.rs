@@ -1,4 +1,4 @@
-//! What a scraper gets: both formats, by `Accept`, and only of what there is.
+//! The exposition of metrics: both formats, by `Accept`, and only for existing detectors.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +23,7 @@ struct Family {
     samples: BTreeMap<String, f64>,
 }
 
-/// Reads OpenMetrics text 1.0 as its specification has it; panics where it is broken.
+/// Parses OpenMetrics text 1.0 by its specification; panics on an error.
 fn parse(text: &str) -> BTreeMap<String, Family> {
     let body = text.strip_suffix("# EOF\n").expect("the end is marked");
     assert!(!body.contains("# EOF"), "the end is marked once");
@@ -72,7 +72,7 @@ fn parse(text: &str) -> BTreeMap<String, Family> {
 }
 
 #[tokio::test]
-async fn open_metrics_are_given_to_whom_accepts_them_and_say_the_same() {
+async fn open_metrics_are_served_by_accept_header_with_the_same_values() {
     let a = Detector::start(Act::Clean).await;
     let service = start(config(vec![settings("a", &a)])).await;
     service.orchestrate(json!({})).await;
@@ -119,7 +119,7 @@ async fn open_metrics_are_given_to_whom_accepts_them_and_say_the_same() {
             "{sample} in {found:?}"
         );
     }
-    // The same families as in the plain text, where a counter is called by its sample.
+    // The same families as in the plain text, where a counter has the name of its sample.
     let of_plain: BTreeSet<&str> = plain
         .text
         .lines()
@@ -132,7 +132,7 @@ async fn open_metrics_are_given_to_whom_accepts_them_and_say_the_same() {
 }
 
 #[tokio::test]
-async fn a_removed_detector_leaves_no_series_behind_even_if_a_call_is_still_out() {
+async fn a_removed_detector_leaves_no_series_even_after_a_late_call() {
     let (a, b) = (
         Detector::start(Act::Clean).await,
         Detector::start(Act::Status(503, None)).await,
@@ -180,7 +180,7 @@ async fn a_removed_detector_leaves_no_series_behind_even_if_a_call_is_still_out(
     );
     let text = service.get("/metrics").await.text;
     assert!(!text.contains("\"b\""), "{text}");
-    // One that comes back is counted from its beginning, and it is counted.
+    // A detector that is registered again is counted from zero.
     b.act(Act::Clean);
     service.post("/detectors", &body).await;
     service.orchestrate(json!({"content": "after"})).await;

@@ -26,7 +26,7 @@ pub struct Service {
     served: JoinHandle<std::io::Result<()>>,
 }
 
-/// An answer of it.
+/// A response of the service.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -70,7 +70,7 @@ pub fn settings_at(name: &str, endpoint: &str) -> DetectorSettings {
 pub fn config(detectors: Vec<DetectorSettings>) -> Config {
     let mut config = Config {
         detectors,
-        // Where the binary serves, too.
+        // The default of the binary.
         threads: 2,
         ..Config::default()
     };
@@ -82,7 +82,7 @@ pub async fn start(config: Config) -> Service {
     serve(config, None).await
 }
 
-/// One whose detectors and policies follow a source.
+/// A service whose detectors and policies follow a source.
 pub async fn start_following(config: Config, source: Reload) -> Service {
     serve(config, Some(source)).await
 }
@@ -105,7 +105,7 @@ async fn serve(config: Config, source: Option<Reload>) -> Service {
 }
 
 impl Service {
-    /// Stops it and waits until it has.
+    /// Stops the service and waits for its end.
     pub async fn stop(self) {
         drop(self.stop);
         drop(self.client);
@@ -137,7 +137,7 @@ impl Service {
         }
     }
 
-    /// The status alone, without waiting for a body that may go on.
+    /// The status alone, without waiting for a body that may be endless.
     pub async fn status(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> u16 {
         let uri = format!("http://{}{path}", self.address);
         let mut request = Request::builder().method(method).uri(uri);
@@ -149,7 +149,7 @@ impl Service {
         response.status().as_u16()
     }
 
-    /// The body of an answer that goes on.
+    /// The body of a streamed response.
     pub async fn open(&self, path: &str) -> hyper::body::Incoming {
         let uri = format!("http://{}{path}", self.address);
         let request = Request::get(uri).body(Full::default()).expect("a request");

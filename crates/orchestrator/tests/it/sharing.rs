@@ -1,4 +1,4 @@
-//! What two requests share of single detectors: calls under way, answers kept, stale ones.
+//! Sharing of single detectors' answers between requests: calls in progress, cached and stale answers.
 
 use std::time::Duration;
 
@@ -70,7 +70,7 @@ async fn overlapping_fan_outs_share_the_call_of_the_overlap() {
 }
 
 #[tokio::test]
-async fn who_leaves_does_not_end_a_call_that_another_waits_for() {
+async fn a_disconnect_does_not_end_a_call_that_another_request_waits_for() {
     let (all, service) = three(slowly(400)).await;
     let leader = async {
         let wait = Duration::from_millis(150);
@@ -90,16 +90,16 @@ async fn who_leaves_does_not_end_a_call_that_another_waits_for() {
 }
 
 #[tokio::test]
-async fn single_answers_are_kept_and_dropped_with_what_they_depend_on() {
+async fn single_answers_are_cached_and_dropped_with_their_dependencies() {
     let (all, service) = three(Act::Clean).await;
     asking(&service, &["a", "b"], json!({})).await;
     let answer = asking(&service, &["b", "c"], json!({})).await;
     assert_eq!(counts(&all), [1, 1, 1]);
     assert_eq!(answer.header("x-cache"), "miss");
     assert_eq!(source(&answer, "b"), "hit");
-    assert_eq!(answer.json["verdict"], "pass");
+    assert_eq!(answer.json["verdict"], "degraded", "a was left out");
 
-    // Another tenant, content, kind of content, and who bypasses the cache.
+    // Another tenant, content, content type, and a request that bypasses the cache.
     for more in [
         json!({"tenant_id": "u"}),
         json!({"content": "other"}),
@@ -130,7 +130,7 @@ async fn single_answers_are_kept_and_dropped_with_what_they_depend_on() {
 }
 
 #[tokio::test]
-async fn a_bad_answer_is_never_kept() {
+async fn an_invalid_answer_is_never_cached() {
     let (all, service) = three(Act::Body("{".to_owned())).await;
     for _ in 0..3 {
         asking(&service, &["a"], json!({})).await;
@@ -139,7 +139,7 @@ async fn a_bad_answer_is_never_kept() {
 }
 
 #[tokio::test]
-async fn a_stale_answer_stands_in_for_an_open_breaker_where_the_policy_says_so() {
+async fn a_stale_answer_replaces_an_open_breaker_if_the_policy_allows_it() {
     let all = [
         Detector::start(Act::Clean).await,
         Detector::start(Act::Clean).await,
@@ -165,7 +165,7 @@ async fn a_stale_answer_stands_in_for_an_open_breaker_where_the_policy_says_so()
     assert!(reasons.contains("detector b cannot be asked"), "{reasons}");
     assert_eq!(all[1].count(), 1, "it was not called");
 
-    // It is never kept as if it were clean, and nobody gets it who did not ask for it.
+    // It is never cached as clean, and other requests never get it.
     let again = send().await;
     assert_eq!(again.header("x-cache"), "miss");
     service
@@ -177,7 +177,7 @@ async fn a_stale_answer_stands_in_for_an_open_breaker_where_the_policy_says_so()
 }
 
 #[tokio::test]
-async fn a_shadow_changes_nothing_and_its_agreement_is_counted() {
+async fn a_shadow_does_not_change_the_answer_and_its_agreement_is_counted() {
     let live = Detector::start(Act::Find("email", 0.9)).await;
     let mut seen = Vec::new();
     for (act, result) in [
@@ -212,7 +212,7 @@ async fn a_shadow_changes_nothing_and_its_agreement_is_counted() {
     assert!(seen.iter().all(|answer| *answer == seen[0]), "{seen:#?}");
 }
 
-/// The answer as text, every measured time set to nothing.
+/// The answer as text, with every measured time set to zero.
 fn without_times(mut answer: Value) -> String {
     fn clear(value: &mut Value) {
         match value {
@@ -234,7 +234,7 @@ fn without_times(mut answer: Value) -> String {
 }
 
 #[tokio::test]
-async fn shadows_are_bounded_by_a_budget_of_their_own() {
+async fn shadows_are_bounded_by_their_own_budget() {
     let (live, shadow) = (
         Detector::start(Act::Clean).await,
         Detector::start(Act::StallHead).await,
@@ -252,7 +252,7 @@ async fn shadows_are_bounded_by_a_budget_of_their_own() {
 }
 
 #[tokio::test]
-async fn what_is_under_way_when_something_is_invalidated_is_not_kept() {
+async fn answers_in_progress_during_an_invalidation_are_not_cached() {
     let endpoint = |detector: &Detector| json!({ "endpoint": detector.endpoint(), "weight": 2.0 });
     for what in ["cache", "other tenant", "registry"] {
         let (all, service) = three(slowly(400)).await;

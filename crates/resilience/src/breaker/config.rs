@@ -43,9 +43,9 @@ pub struct Config {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Window {
-    /// The last so many calls.
+    /// The last N calls.
     Count { calls: u32 },
-    /// The calls of the last so many milliseconds, in ten buckets.
+    /// The calls of the last N milliseconds, in ten buckets.
     Time { ms: u64 },
 }
 
@@ -96,12 +96,15 @@ impl Config {
             if !(rate > 0.0 && rate <= 1.0) {
                 fault(
                     path,
-                    format!("{rate} is no share; use a number above 0, up to 1"),
+                    format!("{rate} is not a share; use a number above 0, up to 1"),
                 );
             }
         }
         if !(0.0..=1.0).contains(&self.jitter) {
-            fault("jitter", format!("{} is no share; use 0 to 1", self.jitter));
+            fault(
+                "jitter",
+                format!("{} is not a share; use 0 to 1", self.jitter),
+            );
         }
         for (path, value) in [
             ("minimum_calls", u64::from(self.minimum_calls)),

@@ -1,4 +1,4 @@
-//! The decisions of a breaker, without clock, lock or chance of its own.
+//! The decisions of a breaker, without its own clock, lock or randomness.
 
 use std::time::{Duration, Instant};
 
@@ -7,27 +7,27 @@ use rand::{Rng, RngExt};
 use super::window::{Call, Counts, Window};
 use super::{Config, Outcome, Reason, State, Transition};
 
-/// Leave to make one call. Its epoch tells an answer of this period from a straggler.
+/// Permission for one call. Its epoch distinguishes a result of this period from a late one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ticket {
     epoch: u64,
 }
 
-/// No call now.
+/// No call is allowed now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("circuit breaker is {state}")]
 pub struct Rejected {
     pub state: State,
-    /// When another try makes sense.
+    /// The time of the next reasonable attempt.
     pub retry_after: Duration,
 }
 
-/// What became of one call.
+/// The result of one call.
 #[derive(Debug, Clone, Copy)]
 pub struct Report {
     pub outcome: Outcome,
     pub elapsed: Duration,
-    /// What the called side asked for (`Retry-After`).
+    /// The delay that the callee requested (`Retry-After`).
     pub retry_after: Option<Duration>,
 }
 
@@ -36,7 +36,7 @@ pub struct Report {
 pub struct Core {
     config: Config,
     phase: Phase,
-    /// Counts the transitions; a ticket of an older epoch says nothing about this one.
+    /// Counts the transitions; a ticket of an older epoch does not count in this one.
     epoch: u64,
     /// Failed recoveries since it last closed.
     failed_cycles: u32,
@@ -51,10 +51,10 @@ enum Phase {
     },
     Open {
         until: Instant,
-        /// From when a call of last resort may be made.
+        /// The time from which a call of last resort is allowed.
         last_resort: Instant,
     },
-    /// Opened by an operator, who alone closes it.
+    /// Opened by an operator; only an operator closes it.
     Forced,
     HalfOpen {
         trials: Trials,
@@ -64,7 +64,7 @@ enum Phase {
 /// The trial calls of one recovery.
 #[derive(Debug, Default)]
 struct Trials {
-    /// When the first was let through; a recovery without traffic does not time out.
+    /// The start of the first trial; a recovery without traffic does not time out.
     since: Option<Instant>,
     in_flight: u32,
     succeeded: u32,
@@ -86,10 +86,10 @@ impl Core {
         }
     }
 
-    /// Leave for one call, which must be answered by [`Core::report`] or [`Core::release`].
+    /// Permission for one call, which must be completed by [`Core::report`] or [`Core::release`].
     ///
     /// # Errors
-    /// It is open, or half_open with all trials under way.
+    /// It is open, or half_open with all trials in flight.
     pub fn acquire(&mut self, now: Instant, rng: &mut impl Rng) -> Result<Ticket, Rejected> {
         self.advance(now, rng);
         let longest = Duration::from_millis(self.config.half_open_max_ms);
@@ -124,9 +124,9 @@ impl Core {
         Ok(Ticket { epoch: self.epoch })
     }
 
-    /// Leave for a call although it is open, for who has nobody else to ask and must ask: one per
-    /// `open_ms`, however long the wait has grown, and none where an operator opened it. To be
-    /// answered as any other. If it succeeds, the recovery begins with it; else nothing changes.
+    /// Permission for a call although it is open, for a caller without an alternative that must call: one per
+    /// `open_ms`, however long the wait has grown, and none if an operator opened it. It is completed like any
+    /// other call. If it succeeds, the recovery begins with it; else nothing changes.
     pub fn last_resort(&mut self, now: Instant) -> Option<Ticket> {
         let interval = Duration::from_millis(self.config.open_ms);
         match &mut self.phase {
@@ -138,8 +138,8 @@ impl Core {
         }
     }
 
-    /// Counts what became of a call. A ticket of an earlier period changes nothing: a straggler
-    /// neither closes nor re-opens.
+    /// Records the result of a call. A ticket of an earlier period changes nothing: a late result neither
+    /// closes nor re-opens.
     pub fn report(&mut self, ticket: Ticket, now: Instant, report: Report, rng: &mut impl Rng) {
         self.advance(now, rng);
         if ticket.epoch != self.epoch || !self.config.enabled {
@@ -191,14 +191,14 @@ impl Core {
                     Outcome::Overload | Outcome::CutOff | Outcome::Ignored => {}
                 }
                 let failed = !matches!(outcome, Outcome::Success | Outcome::CutOff);
-                // A timeout is both: nobody waits for it to end.
+                // A timeout is both, since its end is not waited for.
                 window.add(now, Call { failed, slow });
                 self.decide_trip(now, report.retry_after, rng);
             }
         }
     }
 
-    /// Takes a ticket back whose call was never answered (cancelled, rejected elsewhere).
+    /// Returns a ticket whose call had no result (cancelled, rejected elsewhere).
     pub fn release(&mut self, ticket: Ticket) {
         if ticket.epoch == self.epoch
             && let Phase::HalfOpen { trials } = &mut self.phase
@@ -207,8 +207,7 @@ impl Core {
         }
     }
 
-    /// A health check passed. It may start a recovery that is due, it never closes: only a real
-    /// call can.
+    /// A health check passed. It may start a recovery that is due, but never closes: only a real call can.
     pub fn probe_succeeded(&mut self, now: Instant, rng: &mut impl Rng) {
         self.advance(now, rng);
     }
@@ -218,7 +217,7 @@ impl Core {
         self.enter(Phase::Forced, Reason::Forced);
     }
 
-    /// Closes and forgets.
+    /// Closes and resets.
     pub fn reset(&mut self, now: Instant) {
         self.failed_cycles = 0;
         self.close(now, Reason::Reset);
@@ -234,7 +233,7 @@ impl Core {
         }
     }
 
-    /// What the window holds; nothing unless closed.
+    /// The counts of the window; empty unless closed.
     pub fn counts(&mut self, now: Instant) -> Counts {
         match &mut self.phase {
             Phase::Closed { window, .. } => window.counts(now),
@@ -247,7 +246,7 @@ impl Core {
         std::mem::take(&mut self.transitions)
     }
 
-    /// What time alone brings: an open one becomes half_open, an undecided recovery re-opens.
+    /// Transitions by time alone: an open breaker becomes half_open, an undecided recovery re-opens.
     fn advance(&mut self, now: Instant, rng: &mut impl Rng) {
         match &self.phase {
             Phase::Open { until, .. } if now >= *until => {

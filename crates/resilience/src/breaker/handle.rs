@@ -1,4 +1,7 @@
-//! The shared handle around the core: one short lock per decision, permits that undo themselves.
+//! The shared handle around the core: one short lock per decision, permits that release themselves.
+
+// A wrapper: it reads the clock for the core.
+#![allow(clippy::disallowed_methods)]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -40,10 +43,10 @@ impl Breaker {
         }
     }
 
-    /// Leave for one call.
+    /// Permission for one call.
     ///
     /// # Errors
-    /// It is open, or half_open with all trials under way.
+    /// It is open, or half_open with all trials in flight.
     pub fn acquire(&self) -> Result<Permit, Rejected> {
         let ticket = self.decide(|core| core.acquire(now(), &mut rand::rng()))?;
         Ok(Permit {
@@ -52,7 +55,7 @@ impl Breaker {
         })
     }
 
-    /// Leave for one call although it is open; see [`Core::last_resort`].
+    /// Permission for one call although it is open; see [`Core::last_resort`].
     pub fn last_resort(&self) -> Option<Permit> {
         let ticket = self.decide(|core| core.last_resort(now()))?;
         Some(Permit {
@@ -78,7 +81,7 @@ impl Breaker {
         self.lock().state()
     }
 
-    /// What the window holds; nothing unless closed.
+    /// The counts of the window; empty unless closed.
     pub fn counts(&self) -> Counts {
         self.lock().counts(now())
     }
@@ -96,7 +99,7 @@ impl Breaker {
     }
 
     fn lock(&self) -> MutexGuard<'_, Core> {
-        // The core upholds its invariants between any two statements that can panic: none can.
+        // No statement of the core can panic, so its invariants always hold.
         self.shared
             .core
             .lock()
@@ -104,8 +107,8 @@ impl Breaker {
     }
 }
 
-/// Leave for one call. Dropped without a report (cancelled, panicked, rejected elsewhere) it gives
-/// itself back and counts as neither success nor failure.
+/// Permission for one call. Dropped without a report (cancelled, panicked, rejected elsewhere), it releases
+/// itself and counts as neither success nor failure.
 #[derive(Debug)]
 #[must_use = "dropping the permit gives it back uncounted"]
 pub struct Permit {
@@ -114,7 +117,7 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// Counts what became of the call.
+    /// Records the result of the call.
     pub fn report(mut self, outcome: Outcome, elapsed: Duration, retry_after: Option<Duration>) {
         if let Some(ticket) = self.ticket.take() {
             let report = Report {
@@ -167,7 +170,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn dropped_trials_give_their_permits_back() {
+    async fn dropped_trials_release_their_permits() {
         let (breaker, _) = breaker();
         fail(&breaker);
         assert_eq!(
@@ -189,7 +192,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn every_transition_is_told_once() {
+    async fn every_transition_is_reported_once() {
         let (breaker, seen) = breaker();
         fail(&breaker);
         tokio::time::advance(Duration::from_secs(61)).await;

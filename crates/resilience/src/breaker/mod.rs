@@ -1,7 +1,7 @@
 //! Circuit breaker: closed, open, half_open.
 //!
-//! [`Config`] says when it trips, [`Core`] decides, [`Breaker`] is the shared handle whose permits
-//! give themselves back when dropped.
+//! [`Config`] sets the thresholds, [`Core`] decides, [`Breaker`] is the shared handle whose permits release
+//! themselves on drop.
 
 mod config;
 mod core;
@@ -19,7 +19,7 @@ pub use core::{Core, Rejected, Report, Ticket};
 pub use handle::{Breaker, Permit};
 pub use window::Counts;
 
-/// Whether calls are let through.
+/// Whether calls are admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
     Closed,
@@ -30,7 +30,7 @@ pub enum State {
 impl State {
     pub const ALL: [Self; 3] = [Self::Closed, Self::Open, Self::HalfOpen];
 
-    /// The word for it in metrics, answers and logs.
+    /// Its name in metrics, responses and logs.
     pub fn name(self) -> &'static str {
         match self {
             Self::Closed => "closed",
@@ -46,18 +46,17 @@ impl fmt::Display for State {
     }
 }
 
-/// What became of a call, as far as the breaker is concerned.
+/// The result of a call for the breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     Success,
     Failure,
-    /// The called side said that it has too much to do: counts for the rates and fails a trial,
-    /// but is no failure in a row.
+    /// The callee reported overload: counts for the rates and fails a trial, but is not a consecutive failure.
     Overload,
-    /// Our own deadline ended it: known to take at least so long, not known to fail. Counts, as
-    /// slow, only where [`Config`] calls that slow; else it is ignored.
+    /// The caller's deadline ended it: it took at least this long, but its result is unknown. Counts as slow if
+    /// [`Config`] defines this as slow; else it is ignored.
     CutOff,
-    /// Says nothing about the called side: cancelled, or our own fault.
+    /// Says nothing about the callee: cancelled, or the caller's error.
     Ignored,
 }
 
@@ -69,7 +68,7 @@ pub struct Transition {
     pub reason: Reason,
 }
 
-/// Why a state changed.
+/// The reason of a transition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     ConsecutiveFailures,
@@ -85,7 +84,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// The word for it in metrics, events and logs.
+    /// Its name in metrics, events and logs.
     pub fn name(self) -> &'static str {
         match self {
             Self::ConsecutiveFailures => "consecutive_failures",

@@ -1,4 +1,4 @@
-//! The core against a slow, obvious model, and the named cases that broke other breakers.
+//! The core compared with a slow, obvious model, and cases in which other breakers failed.
 
 use std::time::{Duration, Instant};
 
@@ -213,9 +213,9 @@ impl Model {
 enum Step {
     Wait(u16),
     Acquire,
-    /// Asks as one who must be answered.
+    /// Requests a call of last resort.
     Insist,
-    /// Answers the n-th outstanding ticket, however old.
+    /// Completes the n-th outstanding ticket, however old.
     Report(usize, Outcome, u8, Option<u16>),
     Drop(usize),
 }
@@ -420,7 +420,7 @@ fn retry_after_lengthens_the_wait_up_to_the_cap() {
 }
 
 #[test]
-fn trials_that_never_answer_reopen_it_in_bounded_time() {
+fn trials_without_a_result_reopen_it_in_bounded_time() {
     let mut now = Instant::now();
     let mut rng = SmallRng::seed_from_u64(0);
     let mut core = Core::new(strict(), now);
@@ -546,7 +546,7 @@ fn a_call_of_last_resort_that_succeeds_begins_the_recovery() {
 }
 
 #[test]
-fn a_forced_one_stays_open_until_reset() {
+fn a_forced_breaker_stays_open_until_reset() {
     let now = Instant::now();
     let mut core = Core::new(strict(), now);
     core.force_open();
@@ -558,7 +558,7 @@ fn a_forced_one_stays_open_until_reset() {
 }
 
 #[test]
-fn a_disabled_one_lets_everything_through() {
+fn a_disabled_breaker_admits_everything() {
     let now = Instant::now();
     let mut core = Core::new(
         Config {

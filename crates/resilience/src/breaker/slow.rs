@@ -1,4 +1,4 @@
-//! Calls that are cut off: when they count, and as what.
+//! Calls that are cut off: when and how they count.
 
 use std::time::{Duration, Instant};
 
@@ -30,7 +30,7 @@ fn end(core: &mut Core, now: Instant, outcome: Outcome, elapsed: Duration) {
 }
 
 #[test]
-fn calls_that_are_cut_off_late_trip_it_for_being_slow_and_not_in_a_row() {
+fn calls_that_are_cut_off_late_trip_it_as_slow_and_not_as_consecutive_failures() {
     let now = Instant::now();
     let mut core = Core::new(cutting_off(), now);
     for calls in 1..20 {
@@ -48,7 +48,7 @@ fn calls_that_are_cut_off_late_trip_it_for_being_slow_and_not_in_a_row() {
 }
 
 #[test]
-fn a_call_that_is_cut_off_early_says_nothing() {
+fn a_call_that_is_cut_off_early_is_ignored() {
     let mut now = Instant::now();
     let mut core = Core::new(cutting_off(), now);
     for _ in 0..4 {
@@ -68,7 +68,7 @@ fn a_call_that_is_cut_off_early_says_nothing() {
 }
 
 #[test]
-fn a_success_as_late_as_a_cut_off_is_none() {
+fn a_success_as_late_as_a_cut_off_counts_as_slow() {
     let now = Instant::now();
     let mut core = Core::new(cutting_off(), now);
     for _ in 0..100 {

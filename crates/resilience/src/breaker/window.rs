@@ -8,7 +8,7 @@ use super::Window as Shape;
 /// tenths of its span.
 const BUCKETS: usize = 10;
 
-/// How many calls a window holds, and how many of them were bad.
+/// The number of calls in a window, and of the bad ones.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     pub calls: u32,
@@ -17,12 +17,12 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Share of failed calls; 0 of an empty window.
+    /// Share of failed calls; 0 for an empty window.
     pub fn failure_rate(self) -> f64 {
         share(self.failed, self.calls)
     }
 
-    /// Share of slow calls; 0 of an empty window.
+    /// Share of slow calls; 0 for an empty window.
     pub fn slow_rate(self) -> f64 {
         share(self.slow, self.calls)
     }

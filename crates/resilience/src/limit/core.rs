@@ -37,9 +37,9 @@ const STEP: f64 = 0.75;
 const GAIN: f64 = 0.9;
 /// A step down with less than this share of the answers was below what the callee can do.
 const HELD: f64 = 0.9;
-/// A doubling that brought not even so many more answers was not needed.
+/// A doubling that raised throughput by less than this was not needed.
 const MORE: f64 = 1.1;
-/// The limit is at most this many times what was really under way, once it is above `initial`.
+/// The limit is at most this many times the calls that were really in flight, once it is above `initial`.
 const HEADROOM: f64 = 5.0;
 
 /// Bounds of the limit, and how it is found.
@@ -98,12 +98,12 @@ impl Config {
     }
 }
 
-/// How one call ended.
+/// The end of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sample {
     /// Answered after this time, well or badly.
     Answered(Duration),
-    /// Timed out or refused as too much. How long that took says nothing: a refusal is quick.
+    /// Timed out or refused by overload. Its duration says nothing, since a refusal is fast.
     Lost,
     /// Cancelled; says nothing at all.
     Ignored,
@@ -114,7 +114,7 @@ pub enum Sample {
 pub struct Limit {
     config: Config,
     limit: f64,
-    /// Calls begun before were made under another limit and are not counted.
+    /// Calls that began earlier had another limit and are not counted.
     changed: Instant,
     window: Window,
     baseline_s: Option<f64>,
@@ -131,13 +131,13 @@ struct Window {
     since: Instant,
     answers: Histogram<u32>,
     lost: u32,
-    /// All that ended, also what began under another limit: how much the callee does.
+    /// All calls that ended, including those under another limit: the throughput of the callee.
     ended: u32,
     most_in_flight: u32,
     full: bool,
 }
 
-/// What a window said, for comparison with a later one.
+/// The result of a window, for comparison with a later one.
 #[derive(Debug, Clone, Copy)]
 struct Seen {
     latency_s: f64,
@@ -159,7 +159,7 @@ struct Descent {
     seen: Seen,
     /// Whether an earlier step was worth it.
     gained: bool,
-    /// The limit to go back to where no step was.
+    /// The limit to return to if no step helped.
     back: f64,
 }
 
@@ -182,7 +182,7 @@ impl Limit {
         }
     }
 
-    /// Calls that may be under way now.
+    /// The current limit of calls in flight.
     pub fn limit(&self) -> u32 {
         if self.config.enabled {
             self.limit as u32
@@ -191,7 +191,7 @@ impl Limit {
         }
     }
 
-    /// Counts a call that began at `started`, when `in_flight` calls were under way, it included.
+    /// Records a call that began at `started`, when `in_flight` calls were in flight, including it.
     pub fn count(&mut self, now: Instant, started: Instant, in_flight: u32, sample: Sample) {
         if !self.config.enabled || sample == Sample::Ignored {
             return;
@@ -283,10 +283,10 @@ impl Limit {
     fn shrink(&mut self, seen: Seen) {
         let doubling = self.doubling.take();
         if let Some((limit, first)) = doubling.and_then(|it| Some((it.before?.0, it.first))) {
-            // The doubling went too far: back to where it was still good.
+            // The doubling went too far: return to the last good limit.
             self.limit = self.bounded(limit);
             if first {
-                // And look for the queue that may have been there all the time.
+                // Then look for a queue that may have existed all the time.
                 self.full_windows = FULL_WINDOWS;
             }
             return;
@@ -316,7 +316,7 @@ impl Limit {
         self.full_windows = 0;
         self.slow_windows = 0;
         self.doubling = None;
-        // From what is really under way: a step above that would change nothing.
+        // From the calls really in flight: a step above that would change nothing.
         let used = self.limit.min(f64::from(self.window.most_in_flight));
         self.descent = Some(Descent {
             limit: used,
@@ -335,7 +335,7 @@ impl Limit {
         };
         self.baseline_s = Some(seen.latency_s);
         if !self.window.full {
-            // Callers want less now. That says nothing about the step.
+            // Demand has fallen, which says nothing about the step.
             self.limit = undone;
             return;
         }
@@ -357,7 +357,7 @@ impl Limit {
             }
             return;
         }
-        // Fewer calls are not answered faster: this is what an answer takes.
+        // Fewer calls are not answered faster: this is the true latency.
         self.limit = undone;
         if !held {
             self.doubling = Some(Doubling {
@@ -372,7 +372,7 @@ impl Limit {
     }
 }
 
-/// How far the limit moves in one window: log10 of itself, at least one.
+/// The change of the limit in one window: log10 of itself, at least one.
 fn step(limit: f64) -> f64 {
     limit.log10().max(1.0)
 }

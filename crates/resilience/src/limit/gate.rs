@@ -1,5 +1,8 @@
-//! The limit at the door: who may go in, who waits and for how long, who is turned away. Higher
-//! ranks go in first and are turned away last.
+//! Admission under the limit: which calls start, which wait and for how long, which are rejected. Higher
+//! ranks start first and are rejected last.
+
+// A wrapper: it reads the clock for the core.
+#![allow(clippy::disallowed_methods)]
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,27 +12,27 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{Config, Limit, Sample};
 
-/// How important a call is, from 0; higher goes first.
+/// The importance of a call, from 0; higher ranks go first.
 pub type Rank = u8;
 
 const RANKS: usize = 4;
 
-/// How many may wait.
+/// The capacity of the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Waiting {
     pub most: usize,
 }
 
-/// Why somebody was turned away.
+/// The reason why a call was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Full {
-    #[error("all places and the queue are full")]
+    #[error("all slots and the queue are full")]
     Queue,
-    #[error("no place became free in time")]
+    #[error("no slot became free in time")]
     Late,
 }
 
-/// Bounds what is under way by an adaptive limit. Clones are the same gate.
+/// Bounds the calls in flight by an adaptive limit. Clones are the same gate.
 #[derive(Debug, Clone)]
 pub struct Gate {
     shared: Arc<Mutex<State>>,
@@ -51,8 +54,7 @@ struct Waiter {
     tell: oneshot::Sender<Pass>,
 }
 
-/// Leave to be under way. Given back when dropped; without a [`Pass::report`] it says nothing
-/// about the callee.
+/// Permission to be in flight. Released on drop; without a [`Pass::report`] it says nothing about the callee.
 #[derive(Debug)]
 #[must_use = "dropping the pass gives it back uncounted"]
 pub struct Pass {
@@ -77,8 +79,8 @@ impl Gate {
         }
     }
 
-    /// A pass, at once or after a wait until `deadline`. When the queue is full, somebody of a
-    /// lower rank has to leave it.
+    /// A pass, at once or after a wait until `deadline`. When the queue is full, a call with a lower rank has
+    /// to leave it.
     ///
     /// # Errors
     /// The queue is full of the same or higher ranks, or the deadline passed.
@@ -88,7 +90,7 @@ impl Gate {
             if state.in_flight < state.limit.limit() && state.queued == 0 {
                 return Ok(self.admit(&mut state));
             }
-            // Passes that became free meanwhile belong to those who wait already.
+            // Passes that became free meanwhile belong to calls that already wait.
             let evicted = match self.make_room(&mut state, rank) {
                 Ok(evicted) => evicted,
                 Err(full) => return Err(full),
@@ -126,13 +128,13 @@ impl Gate {
         self.lock().queued
     }
 
-    /// Whether nobody could go in now without waiting.
+    /// Whether a call would have to wait now.
     pub fn is_full(&self) -> bool {
         let state = self.lock();
         state.queued > 0 || state.in_flight >= state.limit.limit()
     }
 
-    /// How much of the queue is taken, 0 to 1.
+    /// The used share of the queue, 0 to 1.
     pub fn pressure(&self) -> f64 {
         self.lock().queued as f64 / self.waiting.most.max(1) as f64
     }
@@ -147,7 +149,7 @@ impl Gate {
         }
     }
 
-    /// Who has to leave the queue so that one of this rank can join it: the newest of the lowest
+    /// The call that has to leave the queue so that one with this rank can join it: the newest of the lowest
     /// rank.
     fn make_room(&self, state: &mut State, rank: Rank) -> Result<Option<Waiter>, Full> {
         if state.queued < self.waiting.most {
@@ -161,7 +163,7 @@ impl Gate {
         Ok(Some(evicted))
     }
 
-    /// Gives free passes to those who wait. Outside the lock they may turn out to have left.
+    /// Gives free passes to waiting calls, which may have left meanwhile.
     fn hand_out(&self) {
         loop {
             let (waiter, pass) = {
@@ -186,8 +188,8 @@ impl Gate {
 }
 
 impl State {
-    /// Of the highest rank that waits the oldest, but the newest once half of the queue is taken:
-    /// who has waited long under overload is about to give up anyway.
+    /// The oldest call of the highest waiting rank, but the newest once half of the queue is used: under
+    /// overload, a call that has waited long is about to give up anyway.
     fn next(&mut self, most: usize) -> Option<Waiter> {
         let newest_first = 2 * self.queued > most;
         let queue = self.queues.iter_mut().rev().find(|it| !it.is_empty())?;
@@ -205,12 +207,12 @@ fn place(rank: Rank) -> usize {
 }
 
 impl Pass {
-    /// Gives the pass back and counts how the call ended.
+    /// Returns the pass and records the end of the call.
     pub fn report(mut self, sample: Sample) {
         self.sample = sample;
     }
 
-    /// When it was given.
+    /// The time of admission.
     pub fn started(&self) -> Instant {
         self.started
     }
@@ -222,7 +224,7 @@ impl Pass {
         let (started, sample) = (self.started.into_std(), self.sample);
         state.limit.count(now, started, self.in_flight, sample);
         drop(state);
-        // Counted once; the drop that follows gives nothing back again.
+        // Counted once; the following drop returns nothing again.
         self.in_flight = 0;
     }
 }
@@ -236,7 +238,7 @@ impl Drop for Pass {
     }
 }
 
-/// Takes a waiter out of the queue when it gives up.
+/// Removes a waiter from the queue when it gives up.
 struct Left<'a> {
     gate: &'a Gate,
     rank: Rank,
@@ -288,7 +290,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn higher_ranks_go_in_first() {
+    async fn higher_ranks_are_admitted_first() {
         let gate = gate(1, 100);
         let pass = gate.enter(0, soon()).await.expect("free");
         let mut waiting = Vec::new();
@@ -331,7 +333,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn under_overload_the_newest_goes_in_first() {
+    async fn under_overload_the_newest_is_admitted_first() {
         let gate = gate(1, 2);
         let pass = gate.enter(1, soon()).await.expect("free");
         let old = wait_for(&gate, 1).await;
@@ -360,7 +362,7 @@ mod tests {
         waiting[0].abort();
         tokio::task::yield_now().await;
         assert_eq!(gate.queued(), 2);
-        // Given to somebody who is aborted before it can take it.
+        // Given to a waiter that is aborted before it can take it.
         drop(passes);
         waiting[1].abort();
         waiting[2].abort();
@@ -372,7 +374,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn never_more_than_the_limit_is_under_way() {
+    async fn calls_in_flight_never_exceed_the_limit() {
         use std::sync::atomic::{AtomicU32, Ordering};
         let gate = gate(5, 1_000);
         let (inside, most) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));

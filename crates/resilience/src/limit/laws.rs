@@ -1,4 +1,4 @@
-//! What holds of the limit after any history.
+//! Properties of the limit after any history.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use super::{Config, Limit, Sample};
 
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// One window: how much of the limit is used, how long answers take, how many are lost.
+/// One window: the used share of the limit, the latency, and the share of lost calls.
 #[derive(Debug, Clone, Copy)]
 struct Weather {
     used: f64,
@@ -26,7 +26,7 @@ fn weather() -> impl Strategy<Value = Weather> {
     })
 }
 
-/// Plays one window; how many calls were under way at most.
+/// Simulates one window. Returns the most calls in flight.
 fn play(limit: &mut Limit, begun: Instant, weather: Weather) -> u32 {
     let in_flight = ((f64::from(limit.limit()) * weather.used) as u32).max(1);
     // What that many calls of this length bring in a window, but no more than a test can afford.
@@ -58,7 +58,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn it_stays_in_its_bounds_and_never_takes_more_than_half(
+    fn it_stays_in_its_bounds_and_never_shrinks_by_more_than_half(
         all in prop::collection::vec(weather(), 1..60),
     ) {
         let begun = Instant::now();
@@ -73,7 +73,7 @@ proptest! {
     }
 
     #[test]
-    fn after_any_history_a_callee_without_a_queue_gets_all_that_is_wanted(
+    fn after_any_history_a_callee_without_a_queue_gets_all_calls(
         all in prop::collection::vec(weather(), 0..40),
     ) {
         let begun = Instant::now();

@@ -1,5 +1,5 @@
-//! How many calls may be under way, found by watching how long they take: [`Limit`] decides,
-//! [`Gate`] lets in, holds back and turns away.
+//! An adaptive limit of calls in flight, from their latency: [`Limit`] decides, [`Gate`] admits, queues and
+//! rejects.
 
 mod core;
 mod gate;

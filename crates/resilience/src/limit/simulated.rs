@@ -1,4 +1,4 @@
-//! The limit against a simulated callee: exact steps, and the failures that others are known for.
+//! The limit with a simulated callee: exact steps, and the known failures of other limits.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ struct Callee {
 }
 
 impl Callee {
-    /// How long an answer takes with so many calls under way.
+    /// The duration of an answer with this many calls in flight.
     fn latency_ms(self, in_flight: u32) -> f64 {
         self.work_ms * (f64::from(in_flight) / self.places).max(1.0)
     }
@@ -35,7 +35,7 @@ impl Run {
         }
     }
 
-    /// One window in which callers want `wanted` calls under way; what is above the limit waits.
+    /// One window with a demand of `wanted` calls in flight; those above the limit wait.
     fn window(&mut self, callee: Callee, wanted: u32) -> u32 {
         let in_flight = wanted.min(self.limit.limit());
         let took_s = callee.latency_ms(in_flight) / 1e3;
@@ -64,7 +64,7 @@ fn answered(ms: u32) -> Sample {
     Sample::Answered(ms * MS)
 }
 
-/// The middle of the last windows: single ones may be part of a descent.
+/// The median of the last windows: single ones may be part of a descent.
 fn settled(limits: &[u32]) -> u32 {
     let mut last: Vec<u32> = limits.iter().rev().take(25).copied().collect();
     last.sort_unstable();
@@ -76,7 +76,7 @@ const TEN: Callee = Callee {
     work_ms: 20.0,
 };
 
-/// Without slack every queue shows, and limits are exact.
+/// Without slack every queue is visible, and limits are exact.
 fn by_ratio() -> Config {
     Config {
         slack_ms: 0,
@@ -122,7 +122,7 @@ fn a_doubling_that_brings_no_more_answers_is_the_last() {
 }
 
 #[test]
-fn a_few_milliseconds_more_are_no_queue_worth_turning_calls_away() {
+fn a_few_milliseconds_more_do_not_shrink_the_limit() {
     let mut run = Run::new(Config::default());
     run.samples(10, 500, answered(20));
     for _ in 0..20 {
@@ -142,7 +142,7 @@ fn it_grows_only_while_it_is_used() {
 }
 
 #[test]
-fn what_was_once_needed_is_given_up_with_headroom() {
+fn an_unused_limit_is_reduced_with_headroom() {
     let mut run = Run::new(Config {
         initial: 20,
         ..Config::default()
@@ -157,7 +157,7 @@ fn what_was_once_needed_is_given_up_with_headroom() {
 }
 
 #[test]
-fn lost_calls_shrink_it_by_a_tenth_and_say_nothing_of_latency() {
+fn lost_calls_shrink_it_by_a_tenth_and_are_not_latency_samples() {
     let mut run = Run::new(Config {
         initial: 100,
         ..Config::default()
@@ -165,7 +165,7 @@ fn lost_calls_shrink_it_by_a_tenth_and_say_nothing_of_latency() {
     run.samples(10, 60, answered(20));
     assert_eq!(run.samples(100, 60, Sample::Lost), 90);
     assert_eq!(run.samples(90, 60, Sample::Lost), 81);
-    // Refusals at once do not make 20 ms look slow.
+    // Immediate refusals do not make 20 ms look slow.
     let limits: Vec<u32> = (0..40).map(|_| run.samples(81, 60, answered(20))).collect();
     assert!(limits.iter().all(|limit| *limit >= 60), "{limits:?}");
     assert!(settled(&limits) >= 81, "{limits:?}");
@@ -225,7 +225,7 @@ fn under_lasting_overload_it_settles_where_the_queue_ends() {
     }
 }
 
-/// With slack, callers wait for so long at the callee and no longer.
+/// With slack, callers wait up to the slack at the callee, and no longer.
 #[test]
 fn the_queue_at_the_callee_takes_no_longer_than_the_slack() {
     for wanted in [14, 30, 100, 1_000] {
@@ -255,7 +255,7 @@ fn it_does_not_drift_under_modest_overload() {
     assert!(*most <= 24, "{most}");
 }
 
-/// Begun under overload, a baseline measured then has the queue in it.
+/// A baseline that is measured under overload includes the queue.
 #[test]
 fn a_start_under_overload_finds_the_true_latency() {
     let mut run = Run::new(by_ratio());
@@ -277,9 +277,9 @@ fn a_callee_that_became_slower_for_good_is_not_throttled_for_ever() {
     assert!((9..=17).contains(&settled), "{settled}: {limits:?}");
 }
 
-/// And one at the floor finds its way up again.
+/// And a limit at the minimum recovers.
 #[test]
-fn it_recovers_from_the_floor() {
+fn it_recovers_from_the_minimum() {
     let mut run = Run::new(by_ratio());
     run.windows(20, TEN, 5);
     for _ in 0..100 {
@@ -291,7 +291,7 @@ fn it_recovers_from_the_floor() {
     assert!(settled(&limits) >= 9, "{limits:?}");
 }
 
-/// A descent is no outage: it never takes more than a quarter below what is needed.
+/// A descent is not an outage: it never takes more than a quarter below what is needed.
 #[test]
 fn looking_for_the_baseline_costs_little() {
     let mut run = Run::new(by_ratio());
@@ -315,7 +315,7 @@ fn slow_start_reaches_a_large_callee_in_seconds() {
 }
 
 #[test]
-fn a_disabled_one_stays_at_its_maximum() {
+fn a_disabled_limit_stays_at_its_maximum() {
     let mut run = Run::new(Config {
         enabled: false,
         ..Config::default()

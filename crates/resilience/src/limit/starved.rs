@@ -1,6 +1,6 @@
-//! The limit where calls come at their own rate: a caller that is starved of the processor, whose
-//! callee has no queue at all, and a callee that really has one. To a caller that sleeps and then
-//! does everything at once both look alike, answers take long and many are under way.
+//! The limit where calls come at their own rate: a caller that is starved of the processor, whose callee has no
+//! queue at all, and a callee that really has one. To a caller that sleeps and then does everything at once,
+//! both look alike: answers take long and many calls are in flight.
 
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::{Duration, Instant};
@@ -10,20 +10,20 @@ use rand::{RngExt, SeedableRng};
 
 use super::{Config, Limit, Sample};
 
-/// Calls wait so long for a place, as many as `QUEUE`.
+/// How long calls wait for a place, up to `QUEUE` of them.
 const DEADLINE_MS: u64 = 2_000;
 const QUEUE: usize = 64;
 
-/// What the caller meets, a millisecond after the other.
+/// The simulation of the caller, millisecond by millisecond.
 #[derive(Clone, Copy)]
 struct World {
-    /// Calls that come in.
+    /// Arriving calls.
     rate_per_s: f64,
-    /// The caller sleeps up to so long at once, and is awake for a fifth of that.
+    /// The longest sleep of the caller, which is then awake for a fifth of it.
     longest_sleep_ms: u64,
     /// Calls that the callee works on at once; others queue there.
     places: usize,
-    /// How long each takes.
+    /// The duration of each.
     work_ms: u64,
 }
 
@@ -31,7 +31,7 @@ struct World {
 struct Seen {
     done: usize,
     shed: usize,
-    /// From coming in to the answer, in milliseconds.
+    /// From arrival to answer, in milliseconds.
     took_ms: Vec<u64>,
     limits: Vec<u32>,
 }
@@ -193,7 +193,7 @@ const CALM: World = World {
 
 /// Without a limit none of these calls would fail.
 #[test]
-fn a_starved_caller_turns_hardly_anybody_away() {
+fn a_starved_caller_rejects_hardly_any_calls() {
     for (longest_sleep_ms, most) in [(20, 0.001), (50, 0.005), (100, 0.02), (200, 0.1)] {
         for calm_seconds in [0, 20] {
             let starved = World {
@@ -225,7 +225,7 @@ fn a_starved_caller_turns_hardly_anybody_away() {
 }
 
 #[test]
-fn when_the_caller_is_awake_again_the_limit_comes_back() {
+fn the_limit_recovers_when_the_caller_is_awake_again() {
     let mut caller = Caller::new(Config::default());
     let starved = World {
         longest_sleep_ms: 200,
@@ -240,7 +240,7 @@ fn when_the_caller_is_awake_again_the_limit_comes_back() {
 
 /// The promise for overload, with and without starvation.
 #[test]
-fn with_a_true_queue_goodput_holds_and_the_deadline_too() {
+fn with_a_real_queue_goodput_and_the_deadline_hold() {
     for (places, longest_sleep_ms) in [(3, 0), (10, 0), (100, 0), (10, 50), (100, 50)] {
         for share in [0.9, 1.1, 3.0] {
             let capacity_per_s = places as f64 * 50.0;

@@ -1,28 +1,162 @@
-//! `sparring check`: all faults of a fleet file at once.
+//! `sparring check`: all errors of a fleet file, a target system's or a suite's, at once.
 
-use std::path::PathBuf;
+use std::error::Error;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use fleet::{Fleet, Source};
+use serde_json::Value;
+use target_systems::System;
 
 use super::CommandResult;
+use super::target::told;
+use crate::fleet_names;
+use crate::terminal::say;
 
-/// Reads a fleet file with its overrides from SPARRING_… variables and reports every fault with
-/// its path and a hint. Exit code 0: the fleet is sound; 1: it is not.
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// Where a policy names detectors.
+const NAMING: [&str; 5] = [
+    "detectors",
+    "required_detectors",
+    "preference",
+    "on_failure",
+    "weights",
+];
+
+/// Reads a fleet file with its overrides from SPARRING_… variables, the file of a suite (which has
+/// `tests`) or of a target system (which has a `system`), and reports every error with its path and
+/// a hint. Exit code 0: the file is valid; 1: it is not.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Arguments {
-    /// The fleet file [default: detectors.yaml when it exists, else the built-in fleet]
-    #[arg(value_name = "FILE")]
+    /// The file, or a pipe such as /dev/stdin [default: detectors.yaml if it exists, otherwise the built-in fleet]
+    #[arg(value_name = "FILE", env = "SPARRING_CONFIG")]
     file: Option<PathBuf>,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  sparring check                         detectors.yaml, or the built-in fleet
+  sparring check own.yaml                a fleet, or a target system
+  cat own.yaml | sparring check /dev/stdin";
+
 pub fn execute(arguments: &Arguments) -> CommandResult {
-    let fleet = fleet::load(arguments.file.as_deref(), &[])?;
-    // What only the orchestrator can judge: policies and dialects.
-    orchestrator::Config::try_from(&fleet)?;
-    println!("{} detectors, no faults", fleet.detectors.len());
-    for (name, detector) in &fleet.detectors {
-        println!("  {name}  {}", detector.endpoint);
+    for line in examine(arguments.file.as_deref())? {
+        say!("{line}");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a file holds: a headline, then a line for each of its parts.
+///
+/// # Errors
+/// All of its errors, each on a line of its own.
+pub fn examine(file: Option<&Path>) -> Result<Vec<String>, Failure> {
+    // Once: a pipe says it once only.
+    let source = Source::read(file)?;
+    if file.is_some() && suite::builtin::is_suite(&source.text) {
+        return check_suite(file, &source);
+    }
+    if file.is_some() && is_system(&source.text) {
+        return check_system(&source.origin, &source.text);
+    }
+    let fleet = fleet::load_from(source, &[])?;
+    // What only the orchestrator can judge: policies and dialects.
+    orchestrator::Config::try_from(&fleet)?;
+    let unknown = unknown_in_policies(&fleet);
+    if !unknown.is_empty() {
+        return Err(format!(
+            "policies name {}:\n  {}",
+            counted(unknown.len(), "unknown detector"),
+            unknown.join("\n  ")
+        )
+        .into());
+    }
+    let mut lines = vec![format!(
+        "{}, no errors",
+        counted(fleet.detectors.len(), "detector")
+    )];
+    let detectors = fleet.detectors.iter();
+    lines.extend(detectors.map(|(name, detector)| format!("  {name}  {}", detector.endpoint)));
+    Ok(lines)
+}
+
+/// `1 test`, `2 tests`, `2 classes`.
+fn counted(count: usize, noun: &str) -> String {
+    let ending = match count {
+        1 => "",
+        _ if noun.ends_with('s') => "es",
+        _ => "s",
+    };
+    format!("{count} {noun}{ending}")
+}
+
+/// Whether a text describes a target system: a map with `system` at its top, and no detectors.
+fn is_system(text: &str) -> bool {
+    live_config::read::yaml(text)
+        .is_ok_and(|value| value.get("system").is_some() && value.get("detectors").is_none())
+}
+
+fn check_system(name: &str, text: &str) -> Result<Vec<String>, Failure> {
+    let system = System::read(text).map_err(|invalid| told(name, &invalid))?;
+    let document = &system.document;
+    let mut lines = vec![format!(
+        "system {}: {}, {}, no errors",
+        document.system,
+        counted(document.endpoints.len(), "endpoint"),
+        counted(document.components.len(), "component")
+    )];
+    let endpoints = document.endpoints.iter();
+    lines.extend(endpoints.map(|(name, endpoint)| format!("  {name}  {}", endpoint.route)));
+    Ok(lines)
+}
+
+/// A suite in a file is checked with its scripts; a pipe has none beside it.
+fn check_suite(path: Option<&Path>, source: &Source) -> Result<Vec<String>, Failure> {
+    let folder = path.filter(|path| path.is_file()).and_then(Path::parent);
+    let file = suite::builtin::parse(&source.origin, &source.text, folder)?;
+    let mut lines = vec![format!(
+        "suite {}: {}, {}, no errors",
+        file.suite,
+        counted(file.tests.len(), "test"),
+        counted(file.classes.len(), "class")
+    )];
+    let tests = file.tests.iter();
+    lines.extend(tests.map(|(name, test)| format!("  {name}  {}", test.about)));
+    Ok(lines)
+}
+
+/// Path and hint for each detector that a policy names and nobody has. The service starts with such
+/// a policy, as one may be registered while it runs; in the file it is nearly always a slip.
+fn unknown_in_policies(fleet: &Fleet) -> Vec<String> {
+    let mut unknown = Vec::new();
+    for (tenant, bundles) in &fleet.orchestration.policies {
+        for (bundle, policy) in bundles {
+            for field in NAMING {
+                let path = format!("orchestration.policies.{tenant}.{bundle}.{field}");
+                let named: Vec<(String, &str)> = match &policy[field] {
+                    Value::Array(names) => names
+                        .iter()
+                        .enumerate()
+                        .filter_map(|(index, name)| {
+                            Some((format!("{path}[{index}]"), name.as_str()?))
+                        })
+                        .collect(),
+                    Value::Object(map) => map
+                        .keys()
+                        .map(|name| (format!("{path}.{name}"), name.as_str()))
+                        .collect(),
+                    _ => continue,
+                };
+                let message = |(path, name): (String, &str)| {
+                    let hint = fleet_names::find(fleet, name).err()?;
+                    Some(format!("{path}: {hint}"))
+                };
+                unknown.extend(named.into_iter().filter_map(message));
+            }
+        }
+    }
+    unknown
 }

@@ -1,30 +1,38 @@
 //! `sparring drill`: a fault experiment against a running stack.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
 use fleet::Fleet;
-use serde_json::json;
-use service_runtime::Shutdown;
-use suite::drill::{self, Drill, Stage, Target, Verdict};
+use suite::drill::{self, Drill, Ending, Opens, Stage, Target, Verdict};
+use suite::preflight::folder;
 
 use super::CommandResult;
+use crate::admin_target;
 use crate::cli::FleetArguments;
+use crate::environment;
+use crate::fleet_names::find;
+use crate::reach::reach;
 use crate::signals;
+use crate::terminal::{self, say};
 
 /// Runs a fault drill against a running stack and gives a verdict.
 ///
-/// The drill's file (see tests/suites/) says what is normal, what breaks and for how long, and what
-/// has to hold meanwhile. Nothing is injected into a system that is not steady to begin with; what
-/// was injected is taken back however the drill ends, Ctrl-C included. Mock detectors are changed
-/// through their admin API at the endpoints of the fleet file.
+/// The drill's file (see tests/suites/) states what is normal, which faults are injected for how long, and
+/// what has to hold meanwhile. Nothing is injected into a system that is not steady beforehand.
+/// Faults are reverted however the drill ends: by Ctrl-C, a closed terminal or an error; when the
+/// drill is killed, the mocks revert them within 6 s. Mock detectors are changed through their
+/// admin API at the endpoints of the fleet file. A drill continues when its output is closed.
 ///
-/// Exit codes: 0 everything held, 99 something did not, 4 the system was not steady before, 5 the
-/// figures cannot be trusted, 1 the drill could not be carried out.
+/// Exit codes: 0 everything held, 99 something did not, 4 the system was not steady beforehand,
+/// 5 the figures cannot be trusted, 1 the drill could not be carried out or its journal could not
+/// be written.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Arguments {
     /// The drill's file
     #[arg(value_name = "FILE")]
@@ -34,13 +42,19 @@ pub struct Arguments {
     /// The orchestrator [default: the fleet file's host and port]
     #[arg(long, value_name = "URL", env = "PERF_BASE_URL")]
     orchestrator: Option<String>,
-    /// Probes alone: leave out the load that the file asks for
+    /// Send probes only, without the load that the file declares
     #[arg(long)]
     without_load: bool,
-    /// Folder for the journal, drill_NAME.json
+    /// Folder for the journal, drill_NAME_TIME.json, the time in UTC
     #[arg(long, value_name = "FOLDER", default_value = "results")]
     results: PathBuf,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  sparring drill tests/suites/drill-detector-dies.yaml
+  sparring drill tests/suites/drill-all-slow.yaml --orchestrator http://127.0.0.1:9000
+  sparring drill tests/suites/drill-flapping.yaml --without-load --results out";
 
 pub fn execute(arguments: &Arguments) -> CommandResult {
     arguments.fleet.init_logging("warn");
@@ -49,57 +63,99 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
     if arguments.without_load {
         drill.load = None;
     }
+    resolve_names(&mut drill, &fleet)?;
     let target = target(arguments, &fleet);
     let driver = driver()?;
-    println!("drill: {}", drill.title);
+    folder::probe(&arguments.results)?;
     let runtime = arguments.fleet.runtime(&fleet)?;
-    let (outcome, seen) = runtime.block_on(async {
-        let shutdown = Shutdown::new();
-        signals::on_interrupt(shutdown.clone());
-        drill::conduct(&drill, &target, &driver, &shutdown, tell).await
+    runtime.block_on(reach("orchestrator", &target.orchestrator))?;
+    say!("drill: {}", drill.title);
+    let conducted = runtime.block_on(async {
+        let ending = Ending::default();
+        signals::on_any_end(ending.clone());
+        drill::conduct(&drill, &target, &driver, &ending, tell).await
     })?;
-    println!("{outcome}");
-    let journal = json!({ "drill": drill.title, "outcome": outcome, "seen": seen });
-    let path = write(&arguments.results, &arguments.file, &journal)?;
-    println!("journal: {}", path.display());
-    Ok(ExitCode::from(match outcome.verdict {
+    say!("{}", conducted.outcome);
+    let code = match conducted.outcome.verdict {
         Verdict::Passed => 0,
         Verdict::Failed => 99,
         Verdict::NotSteady => 4,
         Verdict::Spoilt => 5,
-    }))
+    };
+    match conducted.write(&drill, &arguments.results, &arguments.file) {
+        Ok(path) => say!("journal: {}", path.display()),
+        // The verdict stands; a drill without its journal is no success all the same.
+        Err(error) if code == 0 => return Err(error.into()),
+        Err(error) => drop(terminal::report(&error)),
+    }
+    Ok(ExitCode::from(code))
+}
+
+/// Aliases become names, as mocks and metrics know them.
+///
+/// # Errors
+/// A fault names a detector that is not in the fleet, or whose admin API cannot be reached.
+fn resolve_names(drill: &mut Drill, fleet: &Fleet) -> Result<(), String> {
+    for fault in drill
+        .faults
+        .iter_mut()
+        .filter(|fault| fault.detector != "all")
+    {
+        let found = find(fleet, &fault.detector);
+        let (name, detector) = found.map_err(|unknown| unknown.to_string())?;
+        admin_target::authority(name, detector)?;
+        fault.detector = name.to_owned();
+    }
+    let resolve = |name: &mut String| {
+        // A detector may have come after the fleet file.
+        if let Ok((found, _)) = find(fleet, name) {
+            *name = found.to_owned();
+        }
+    };
+    match drill
+        .detect
+        .as_mut()
+        .map(|detect| &mut detect.breaker_opens)
+    {
+        Some(Opens::Each(names)) => names.iter_mut().for_each(resolve),
+        Some(Opens::One(name)) if name != "any" => resolve(name),
+        _ => {}
+    }
+    Ok(())
 }
 
 fn target(arguments: &Arguments, fleet: &Fleet) -> Target {
-    let setting = |name: &str, otherwise: &str| {
-        std::env::var(name)
-            .ok()
-            .filter(|value| !value.is_empty())
-            .unwrap_or(otherwise.to_owned())
-    };
     let host = match fleet.service.host {
-        ip if ip.is_unspecified() => "127.0.0.1".to_owned(),
-        ip => ip.to_string(),
+        ip if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        ip => ip,
     };
-    let declared = format!("http://{host}:{}", fleet.service.port);
+    let declared = format!("http://{}", SocketAddr::new(host, fleet.service.port));
     let detectors = fleet.detectors.iter().filter_map(|(name, detector)| {
-        let (host, port) = detector.authority()?;
-        Some((name.clone(), format!("http://{host}:{port}")))
+        let authority = admin_target::authority(name, detector).ok()?;
+        Some((name.clone(), format!("http://{authority}")))
     });
     Target {
         orchestrator: arguments.orchestrator.clone().unwrap_or(declared),
-        headers: vec![
-            (
-                fleet.orchestration.auth.header.clone(),
-                setting("ORCHESTRATION_PERF_API_KEY", "test-key"),
-            ),
-            (
-                "X-Tenant-ID".to_owned(),
-                setting("ORCHESTRATION_PERF_TENANT_ID", "perf-tenant"),
-            ),
-        ],
+        headers: headers(fleet),
         detectors: detectors.collect(),
     }
+}
+
+/// What a drill's probes carry: the key and the tenant of load tests.
+pub(super) fn headers(fleet: &Fleet) -> Vec<(String, String)> {
+    let setting = |name: &str, otherwise: &str| {
+        environment::nonempty_text(name).unwrap_or(otherwise.to_owned())
+    };
+    vec![
+        (
+            fleet.orchestration.auth.header.clone(),
+            setting("ORCHESTRATION_PERF_API_KEY", "test-key"),
+        ),
+        (
+            "X-Tenant-ID".to_owned(),
+            setting("ORCHESTRATION_PERF_TENANT_ID", "perf-tenant"),
+        ),
+    ]
 }
 
 /// This binary's own k6, quiet: the drill speaks for it.
@@ -111,20 +167,12 @@ fn driver() -> std::io::Result<Vec<OsString>> {
 fn tell(at: Duration, stage: Stage) {
     let at = at.as_secs_f64();
     match stage {
-        Stage::Steadying => println!("{at:6.1} s  looking whether the system is steady"),
-        Stage::Injected { detector, patch } => println!("{at:6.1} s  {detector}: injected {patch}"),
-        Stage::TakenBack { detector } => println!("{at:6.1} s  {detector}: taken back"),
+        Stage::Steadying => say!("{at:6.1} s  looking whether the system is steady"),
+        Stage::Injected { detector, patch } => say!("{at:6.1} s  {detector}: injected {patch}"),
+        Stage::TakenBack { detector } => say!("{at:6.1} s  {detector}: taken back"),
         Stage::Breaker { detector, state } => {
-            println!("{at:6.1} s  breaker of {detector}: {state}");
+            say!("{at:6.1} s  breaker of {detector}: {state}");
         }
-        Stage::Recovering => println!("{at:6.1} s  waiting for recovery"),
+        Stage::Recovering => say!("{at:6.1} s  waiting for recovery"),
     }
-}
-
-fn write(folder: &Path, drill: &Path, journal: &serde_json::Value) -> std::io::Result<PathBuf> {
-    std::fs::create_dir_all(folder)?;
-    let name = drill.file_stem().unwrap_or_default().to_string_lossy();
-    let path = folder.join(format!("{}.json", name.replace('-', "_")));
-    std::fs::write(&path, format!("{journal:#}\n"))?;
-    Ok(path)
 }

@@ -1,27 +1,30 @@
 //! `sparring fault`: changes how running mock detectors behave.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
-use fleet::Fleet;
+use fault_profile::listener::Admin;
+use fleet::{Detector, Fleet};
 use hyper::Method;
+use live_config::strict;
 use mock_detectors::{AdminClient, AdminError};
 use serde_json::{Map, Value, json};
 
 use super::CommandResult;
 use crate::admin_target;
 use crate::cli::FleetArguments;
+use crate::environment;
 use crate::fault_text;
+use crate::terminal::{Usage, say};
 
 /// Changes how a running mock detector behaves, from the next request on.
 ///
-/// The detector is looked up in the fleet file by name or alias and asked at the host and port of
-/// its endpoint, or at --url.
+/// The detector is looked up in the fleet file by name or alias and contacted at the host and port
+/// of its endpoint, or at --url.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true, arg_required_else_help = true)]
 pub struct Arguments {
     #[command(subcommand)]
     action: Option<Action>,
@@ -31,14 +34,24 @@ pub struct Arguments {
     fleet: FleetArguments,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  sparring fault mock-detector-failing --failure-rate 0.9
+                                         nine requests in ten fail
+  sparring fault mock-detector-success --latency 3s --for 1m
+                                         slow for a minute, then as before
+  sparring fault list                    how each detector behaves now
+  sparring fault reset mock-detector-failing
+                                         back to the profile of the fleet file";
+
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// What each detector of the fleet does at present
+    /// Print the current behaviour of each detector of the fleet
     List {
         #[command(flatten)]
         fleet: FleetArguments,
     },
-    /// Back to the profile of the fleet file; all detectors when none is named
+    /// Revert to the profile of the fleet file; all detectors if none is named
     Reset {
         #[arg(value_name = "NAME", add = ArgValueCandidates::new(detector_names))]
         names: Vec<String>,
@@ -58,20 +71,21 @@ struct Change {
     /// Delay of answers: 200ms, 100ms..2s, or a distribution as JSON
     #[arg(long, value_name = "TIME", value_parser = fault_text::latency)]
     latency: Option<Value>,
-    /// How requests fail: reset, hang, status:503, or in full as JSON; several for a mix
+    /// How requests fail: reset, hang, status:503, or in full as JSON; repeat for a mix
     #[arg(long, value_name = "KIND", value_parser = fault_text::kind,
         add = ArgValueCandidates::new(failure_names))]
     kind: Vec<Value>,
-    /// Refuse connections
+    /// Refuse connections; needs --for where the admin API is on the same port
     #[arg(long)]
     refuse: bool,
     /// Any other change, as a JSON merge patch of the profile
     #[arg(long, value_name = "JSON")]
     patch: Option<String>,
-    /// Take the change back after this time, such as 30s
-    #[arg(long = "for", value_name = "TIME", value_parser = fault_text::duration)]
+    /// Revert the change after this time, such as 30s; the profile beneath it continues, with its
+    /// schedule and its own end
+    #[arg(long = "for", value_name = "TIME", value_parser = fault_text::lasting)]
     ttl: Option<Duration>,
-    /// What happens to requests that are being delayed
+    /// What to do with requests that are being delayed
     #[arg(long, default_value = "finish", value_parser = ["finish", "release", "redraw"])]
     in_flight: String,
     /// Where the mock listens instead of its endpoint, as http://host:port
@@ -80,7 +94,7 @@ struct Change {
 }
 
 fn share(text: &str) -> Result<f64, String> {
-    let value: f64 = text.parse().map_err(|_| "is no number".to_owned())?;
+    let value: f64 = text.parse().map_err(|_| "is not a number".to_owned())?;
     if (0.0..=1.0).contains(&value) {
         Ok(value)
     } else {
@@ -90,7 +104,7 @@ fn share(text: &str) -> Result<f64, String> {
 
 /// Names and aliases for the shell: those of the fleet that a command without `--config` takes.
 pub fn detector_names() -> Vec<CompletionCandidate> {
-    let path = std::env::var_os("SPARRING_CONFIG").map(PathBuf::from);
+    let path = environment::path("SPARRING_CONFIG");
     let Ok(fleet) = fleet::load(path.as_deref(), &[]) else {
         return Vec::new();
     };
@@ -119,10 +133,10 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
 }
 
 impl Change {
-    fn merge_patch(&self) -> Result<Value, String> {
+    fn merge_patch(&self) -> Result<Value, Usage> {
         let mut patch = match &self.patch {
-            Some(text) => serde_json::from_str::<Map<String, Value>>(text)
-                .map_err(|error| format!("--patch is no JSON object: {error}"))?,
+            Some(text) => strict::read::<Map<String, Value>>(text.as_bytes())
+                .map_err(|error| Usage(format!("--patch is not a JSON object: {error}")))?,
             None => Map::new(),
         };
         if let Some(rate) = self.failure_rate {
@@ -147,42 +161,80 @@ impl Change {
             patch.insert("connection".into(), json!({ "refused": true }));
         }
         if patch.is_empty() {
-            return Err("nothing to change; see `sparring fault --help`".to_owned());
+            return Err(Usage(
+                "nothing to change; see `sparring fault --help`".to_owned(),
+            ));
         }
         Ok(Value::Object(patch))
     }
 }
 
 async fn change(fleet: &Fleet, change: &Change) -> CommandResult {
-    let wanted = change.name.as_deref().ok_or("name a detector")?;
+    let nobody = || Usage("name a detector".to_owned());
+    let wanted = change.name.as_deref().ok_or_else(nobody)?;
     let patch = change.merge_patch()?;
     let (name, client) = admin_target::client(fleet, wanted, change.url.as_deref())?;
+    if change.ttl.is_none() && cuts_off(&fleet.detectors[name], &patch) {
+        return Err(format!(
+            "that could not be reverted: the admin API of {name} is on the port that would refuse \
+             connections; use --for TIME, or give it a port of its own (listener.admin)"
+        )
+        .into());
+    }
     let ttl = change
         .ttl
         .map(|ttl| format!("&ttl_ms={}", ttl.as_millis()))
         .unwrap_or_default();
     let path = format!("/profile?in_flight={}{ttl}", change.in_flight);
     let answer = client.send(Method::PATCH, &path, Some(&patch)).await?;
-    let profile = &answer["profile"];
-    let failing = 1.0 - profile["success_rate"].as_f64().unwrap_or(1.0);
-    println!(
-        "{name}: revision {}, failure rate {}, latency {}{}",
+    let ttl = change.ttl.map(|ttl| format!(", for {ttl:?}"));
+    say!(
+        "{name}: revision {}, {}{}",
         answer["revision"],
-        (failing * 1e12).round() / 1e12,
-        profile["latency"],
-        change
-            .ttl
-            .map(|ttl| format!(", for {ttl:?}"))
-            .unwrap_or_default(),
+        changes(&patch, &answer["profile"]).join(", "),
+        ttl.unwrap_or_default(),
     );
     Ok(ExitCode::SUCCESS)
 }
 
+/// Whether the admin API of a detector so changed would be out of reach.
+fn cuts_off(detector: &Detector, patch: &Value) -> bool {
+    patch["connection"]["refused"] == true && detector.listener.admin == Admin::SamePort
+}
+
+/// What was changed, each with its value as it is now in the profile.
+fn changes(patch: &Value, profile: &Value) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (field, change) in patch.as_object().into_iter().flatten() {
+        let now = &profile[field];
+        match field.as_str() {
+            "success_rate" => {
+                // 1 - 0.1 is 0.9; 1 - 0.9 is 0.09999999999999998.
+                let failing = 1.0 - now.as_f64().unwrap_or(1.0);
+                lines.push(format!("failure rate {}", (failing * 1e12).round() / 1e12));
+            }
+            "connection" => lines.extend(
+                change
+                    .as_object()
+                    .into_iter()
+                    .flatten()
+                    .map(|(part, _)| format!("connection.{part} {}", now[part])),
+            ),
+            _ if now.is_null() => lines.push(format!("{field} as without a setting")),
+            _ => lines.push(format!("{field} {now}")),
+        }
+    }
+    lines
+}
+
 async fn list(fleet: &Fleet) -> CommandResult {
     let width = fleet.detectors.keys().map(String::len).max().unwrap_or(0);
-    println!(
+    say!(
         "{:width$}  {:>8}  {:>8}  {:>9}  latency",
-        "detector", "revision", "failures", "requests"
+        "detector",
+        "revision",
+        "failures",
+        "requests"
     );
     let mut reached = 0;
     for name in fleet.detectors.keys() {
@@ -195,17 +247,22 @@ async fn list(fleet: &Fleet) -> CommandResult {
                 } else {
                     ""
                 };
+                let overlays = state["overlays"].as_array().into_iter().flatten();
+                let overlays: String = overlays
+                    .filter_map(|overlay| overlay["name"].as_str())
+                    .map(|name| format!("  under {name}"))
+                    .collect();
                 let expires = state["expires_in_ms"].as_u64();
                 let expires = expires.map(|ms| format!("  for {} s more", ms.div_ceil(1000)));
-                println!(
-                    "{name:width$}  {:>8}  {failing:>7.1}%  {:>9}  {}{}{degraded}",
+                say!(
+                    "{name:width$}  {:>8}  {failing:>7.1}%  {:>9}  {}{}{overlays}{degraded}",
                     state["revision"].to_string(),
                     state["recorded"].to_string(),
                     state["latency"],
                     expires.unwrap_or_default(),
                 );
             }
-            Err(error) => println!("{name:width$}  {error}"),
+            Err(error) => say!("{name:width$}  {error}"),
         }
     }
     Ok(if reached > 0 {
@@ -233,9 +290,9 @@ async fn reset(fleet: &Fleet, names: &[String]) -> CommandResult {
         match reset_one(&client).await {
             // Of a whole fleet some detectors may not be running.
             Err(error @ AdminError::Unreachable { .. }) if names.is_empty() => {
-                println!("{name}: {error}");
+                say!("{name}: {error}");
             }
-            result => println!("{name}: revision {}, as in the fleet file", result?),
+            result => say!("{name}: revision {}, as in the fleet file", result?),
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -243,4 +300,33 @@ async fn reset(fleet: &Fleet, names: &[String]) -> CommandResult {
 
 async fn reset_one(client: &AdminClient) -> Result<Value, AdminError> {
     Ok(client.send(Method::POST, "/reset", None).await?["revision"].clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_confirmation_names_what_was_changed_and_nothing_else() {
+        let profile = json!({
+            "success_rate": 0.1, "latency": {"constant": {"ms": 5.0}},
+            "connection": {"refused": true, "latency": {"constant": {"ms": 0.0}}},
+        });
+        for (patch, said) in [
+            (json!({"success_rate": 0.1}), "failure rate 0.9"),
+            (
+                json!({"connection": {"refused": true}}),
+                "connection.refused true",
+            ),
+            (
+                json!({"latency": {"constant": {"ms": 5}}}),
+                r#"latency {"constant":{"ms":5.0}}"#,
+            ),
+            (json!({"queue": null}), "queue as without a setting"),
+        ] {
+            assert_eq!(changes(&patch, &profile), [said]);
+        }
+        let both = json!({"latency": {"constant": {"ms": 5}}, "success_rate": 0.1});
+        assert_eq!(changes(&both, &profile).len(), 2);
+    }
 }

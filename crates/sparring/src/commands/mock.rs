@@ -13,11 +13,13 @@ use super::fault::detector_names;
 use crate::cli::FleetArguments;
 use crate::fleet_names::find;
 use crate::signals;
+use crate::terminal::{Usage, say};
 
-/// Serves the named mock detectors of the fleet file, all of them when none is named, until
-/// Ctrl-C or SIGTERM. Each listens on the port of its endpoint. A change of the file's profiles is
-/// followed while they run; a file with faults is refused as a whole.
+/// Serves the named mock detectors of the fleet file, or all of them if none is named, until
+/// Ctrl-C or SIGTERM. Each listens on the port of its endpoint. Changes of the file's profiles are
+/// applied while they run; a file with errors is refused as a whole.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Arguments {
     /// Names or aliases of detectors
     #[arg(value_name = "NAME", add = ArgValueCandidates::new(detector_names))]
@@ -31,6 +33,14 @@ pub struct Arguments {
     #[arg(long)]
     port: Option<u16>,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  sparring mock                          all detectors of the fleet, each on its own port
+  sparring mock mock-detector-failing --port 9003
+                                         one of them, on another port
+  sparring mock -c own.yaml --host 0.0.0.0
+                                         those of a file, reachable from other machines";
 
 pub fn execute(arguments: &Arguments) -> CommandResult {
     arguments.fleet.init_logging("info");
@@ -49,7 +59,7 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
             let declared = detector.authority().map_or(0, |(_, port)| port);
             let address = SocketAddr::new(arguments.host, arguments.port.unwrap_or(declared));
             let listener = bind(address, &name).await?;
-            println!("{name}  http://{}", listener.local_addr()?);
+            say!("{name}  http://{}", listener.local_addr()?);
             servers.push((mock_detectors::Config::of(&name, detector), listener));
         }
         mock_detectors::run_following(servers, fleet.path.clone(), shutdown).await?;
@@ -57,7 +67,7 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
     })
 }
 
-fn names(arguments: &Arguments, fleet: &Fleet) -> Result<Vec<String>, String> {
+fn names(arguments: &Arguments, fleet: &Fleet) -> Result<Vec<String>, Usage> {
     if arguments.names.is_empty() {
         return Ok(fleet.detectors.keys().cloned().collect());
     }

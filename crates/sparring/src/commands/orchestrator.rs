@@ -13,11 +13,13 @@ use super::CommandResult;
 use crate::cli::FleetArguments;
 use crate::data_dir::{self, StateArguments};
 use crate::signals;
+use crate::terminal::say;
 
 /// Serves the orchestrator alone, in front of the detectors that the fleet file names, until
-/// Ctrl-C or SIGTERM. Running requests end first; a second signal ends at once. Detectors and
-/// policies follow the file, at SIGHUP too; a file with faults is refused as a whole.
+/// Ctrl-C or SIGTERM. Requests in flight finish first; a second signal ends at once. Changes of
+/// detectors and policies in the file are applied, also at SIGHUP; a file with errors is refused as a whole.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Arguments {
     #[command(flatten)]
     fleet: FleetArguments,
@@ -30,6 +32,14 @@ pub struct Arguments {
     #[arg(long)]
     port: Option<u16>,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  sparring orchestrator                  on the host and port of detectors.yaml
+  sparring orchestrator -c own.yaml --port 9000
+                                         in front of detectors of your own
+  sparring orchestrator --host 0.0.0.0 --log-json -v
+                                         as in a container";
 
 pub fn execute(arguments: &Arguments) -> CommandResult {
     arguments.fleet.init_logging("info");
@@ -45,7 +55,7 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
         let data_dir = arguments.state.data_dir.as_deref();
         let port = fleet.service.port;
         let _temporary = data_dir::settle(&mut fleet, data_dir, port)?;
-        println!("orchestrator  http://{}", listener.local_addr()?);
+        say!("orchestrator  http://{}", listener.local_addr()?);
         let config = orchestrator::Config::try_from(&fleet)?;
         let source = source(arguments.clone(), &fleet);
         signals::on_hangup(source.asked.clone());
@@ -57,12 +67,16 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
 /// The settings as they would be if it were started now, but for what cannot change while it runs.
 fn source(arguments: Arguments, started: &Fleet) -> Reload {
     let job_store = started.orchestration.job_store.clone();
+    let path = started.path.clone();
     Reload {
         file: started.path.clone(),
         asked: Arc::default(),
         read: Box::new(move || {
             let overrides = arguments.state.overrides();
-            let mut fleet = arguments.fleet.load_with(&overrides)?;
+            let mut fleet = match &path {
+                Some(path) => fleet::load_again(path, &overrides)?,
+                None => arguments.fleet.load_with(&overrides)?,
+            };
             fleet.orchestration.job_store.clone_from(&job_store);
             Ok(orchestrator::Config::try_from(&fleet)?)
         }),

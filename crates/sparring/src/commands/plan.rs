@@ -12,18 +12,20 @@ use super::CommandResult;
 use super::fault::detector_names;
 use crate::cli::FleetArguments;
 use crate::fleet_names::find;
+use crate::terminal::say;
 
-/// Prints the course of each detector's schedule with its hash, and the fate of the first
+/// Prints the timeline of each detector's schedule with its hash, and the outcomes of the first
 /// requests. Equal hashes mean equal behaviour at all times; nothing needs to be running.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Arguments {
     /// Names or aliases of detectors; all when none is named
     #[arg(value_name = "NAME", add = ArgValueCandidates::new(detector_names))]
     names: Vec<String>,
-    /// Requests to list, as those without an id will meet them
+    /// Number of requests to list, as requests without an id will experience them
     #[arg(short = 'n', long, default_value_t = 5)]
     requests: u64,
-    /// Time behind the start at which they come, in milliseconds
+    /// Time of the requests after the start, in milliseconds
     #[arg(long, default_value_t = 0)]
     at_ms: u64,
     /// As JSON
@@ -32,6 +34,14 @@ pub struct Arguments {
     #[command(flatten)]
     fleet: FleetArguments,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  sparring plan                          every detector of the fleet
+  sparring plan mock-detector-failing -n 20
+                                         the first 20 outcomes of one
+  sparring plan -c own.yaml --at-ms 60000 --json
+                                         a minute after the start, as JSON";
 
 pub fn execute(arguments: &Arguments) -> CommandResult {
     let fleet = arguments.fleet.load()?;
@@ -55,7 +65,7 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
         plans.push(Plan::new(&model, name, first));
     }
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&plans)?);
+        say!("{}", serde_json::to_string_pretty(&plans)?);
     } else {
         plans.iter().for_each(print);
     }
@@ -63,16 +73,16 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
 }
 
 fn print(plan: &Plan) {
-    println!("{}  {}", plan.detector, plan.hash);
+    say!("{}  {}", plan.detector, plan.hash);
     for stage in &plan.stages {
         let active = match stage.active.as_slice() {
             [] => "as written".to_owned(),
             active => active.join(", "),
         };
-        println!("  from {:>8} ms  {active}", stage.begin_ms);
+        say!("  from {:>8} ms  {active}", stage.begin_ms);
     }
     if let Some(period) = plan.loop_every_ms {
-        println!("  from {period:>8} ms  again");
+        say!("  from {period:>8} ms  again");
     }
     for request in &plan.requests {
         let service = match request.service_us {
@@ -80,9 +90,11 @@ fn print(plan: &Plan) {
             service => format!(" + {:.3} ms service", service as f64 / 1e3),
         };
         let ms = request.latency_us as f64 / 1e3;
-        println!(
+        say!(
             "  request {:>5}  {:>10.3} ms{service}  {}",
-            request.index, ms, request.fault
+            request.index,
+            ms,
+            request.fault
         );
     }
 }

@@ -10,11 +10,13 @@ use super::CommandResult;
 use super::fault::detector_names;
 use crate::admin_target;
 use crate::cli::FleetArguments;
+use crate::terminal::{complain, say};
 
-/// Prints the profile that would have shown what the detector's journal holds: its success rate,
+/// Prints the profile that reproduces what the detector's journal holds: its success rate,
 /// its mix of failures, and its latencies as a percentile table. JSON is YAML: the output can
-/// stand as `mock:` in a fleet file.
+/// be used as `mock:` in a fleet file.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Arguments {
     /// Name or alias of the detector
     #[arg(value_name = "NAME", add = ArgValueCandidates::new(detector_names))]
@@ -31,6 +33,12 @@ pub struct Arguments {
     #[command(flatten)]
     fleet: FleetArguments,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  sparring record mock-detector-variable
+  sparring record mock-detector-variable --tenant acme > profile.json
+  sparring record detector --url http://127.0.0.1:9003 --revision 2";
 
 pub fn execute(arguments: &Arguments) -> CommandResult {
     let fleet = arguments.fleet.load()?;
@@ -53,7 +61,7 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
         .enable_all()
         .build()?;
     let answer = runtime.block_on(client.send(Method::POST, &path, None))?;
-    eprintln!("from {} requests", answer["requests"]);
-    println!("{}", serde_json::to_string_pretty(&answer["profile"])?);
+    complain!("from {} requests", answer["requests"]);
+    say!("{}", serde_json::to_string_pretty(&answer["profile"])?);
     Ok(ExitCode::SUCCESS)
 }

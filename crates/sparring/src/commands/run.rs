@@ -3,11 +3,13 @@
 use std::process::ExitCode;
 
 use super::CommandResult;
-use crate::driver;
+use crate::process::surroundings;
 
-pub use crate::driver::Args as Arguments;
+pub use load_driver::Args as Arguments;
 
 /// Runs the script; the exit code is k6's.
 pub fn execute(arguments: &Arguments) -> CommandResult {
-    Ok(ExitCode::from(driver::drive(arguments).exit.code()))
+    Ok(ExitCode::from(
+        load_driver::drive(arguments, &surroundings()).exit.code(),
+    ))
 }

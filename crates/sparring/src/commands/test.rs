@@ -1,194 +1,344 @@
-//! `sparring test`: a suite, a verdict, a report.
+//! `sparring test`: tests of a suite, a verdict, a record.
+
+mod config;
+mod copies;
+mod dry;
+mod hushed;
+mod locust;
+mod locustfile;
+mod newest;
+mod on_path;
+mod profiled;
+mod resume;
+mod run;
+mod stress;
+mod targets;
+mod tell;
+mod thresholds;
+mod web;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Instant;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use fleet::Fleet;
-use jiff::Timestamp;
-use service_runtime::Shutdown;
-use suite::{Report, Verdict};
-use tokio::runtime::Runtime;
+use suite::plan::{LoadOverride, Plan};
+use suite::request::{Request, Resolved, resolve};
 
 use super::CommandResult;
 use crate::cli::FleetArguments;
-use crate::driver::{self, args::ScriptFlags};
-use crate::stack::{Ports, Stack};
+use crate::environment;
+use crate::terminal::{self, say};
 
-/// Exit code of a run whose thresholds held and that still cannot be trusted.
-const INVALID_RUN: u8 = 5;
+/// Exit code of a command line that cannot be understood.
+const USAGE: u8 = 2;
 
-/// Runs a suite and gives a verdict.
+/// Runs tests of a suite and gives a verdict.
 ///
-/// Without PERF_BASE_URL the whole stack, orchestrator and mock detectors, is started in this
-/// process on free ports; with it, that service is tested. The load is the k6 script
-/// tests/k6/orchestration_load.js, which obeys K6_SMOKE_VUS (5), K6_SMOKE_DURATION (2m),
-/// K6_LOAD_… and K6_STRESS_…; it is judged by the fleet file's performance_targets.
+/// A suite is orchestrator (the default), acso, aiaas, acis, agent360 or a file; a test is the
+/// name of one of its tests, and `all` stands for the suite's usual ones. The order of words does not matter: `sparring test smoke`,
+/// `sparring test acis breakpoint`, `sparring test acso`. A user class replaces those of the
+/// test. Without PERF_BASE_URL or --base-url, the system under test is started in this process on a free port:
+/// the orchestrator with its mock detectors, or the suite's simulated system.
 ///
-/// Exit codes: 0 all thresholds held, 99 one was crossed, 5 they held but the run cannot be
-/// trusted (samples were dropped), and the others of `k6 run` (105 interrupted, 107 script error).
+/// Each run has a folder, RESULTS/TIME-SUITE: plan.json, report.json, samples.csv, a histogram log for
+/// each endpoint, and the reports that the suite asks for, an HTML page among them.
+///
+/// The exit code is the verdict; all of them are listed at the end of this help.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Arguments {
-    /// What to run
-    #[arg(value_enum, default_value_t = Suite::Smoke)]
-    suite: Suite,
+    /// A suite, its tests and user classes
+    #[arg(value_name = "SUITE|TEST|CLASS")]
+    words: Vec<String>,
     #[command(flatten)]
     fleet: FleetArguments,
-    /// Another k6 script instead of the built-in one
-    #[arg(long, value_name = "FILE")]
-    script: Option<PathBuf>,
-    /// Folder for performance_test_results_TIME.json, the time in UTC
-    #[arg(long, value_name = "FOLDER", default_value = "results")]
-    results: PathBuf,
+    #[command(flatten)]
+    selection: SelectionArguments,
+    #[command(flatten)]
+    load: locust::LoadArguments,
+    #[command(flatten)]
+    output: OutputArguments,
+    #[command(flatten)]
+    copies: copies::CopyArguments,
+    #[command(flatten)]
+    run: run::RunArguments,
+    #[command(flatten)]
+    web: web::WebArguments,
 }
 
-/// The suites; each is a scenario of the load script.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Suite {
-    /// A few users for a short time: does it work at all?
-    Smoke,
-    /// The expected load, ramped up, held and ramped down
-    Load,
-    /// More than the expected load
-    Stress,
+/// What is run.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Selection")]
+struct SelectionArguments {
+    /// Run the suite of this system; the variable PERF_SYSTEM is for where nothing else names a suite
+    #[arg(long, value_name = "SYSTEM")]
+    system: Option<String>,
+    /// A test of the orchestrator, as the word
+    #[arg(long, value_name = "TEST")]
+    test_type: Option<String>,
+    /// A test of acso, as the word
+    #[arg(long, value_name = "TEST")]
+    filter: Option<String>,
+    /// acso's short validation, as the word quick-check
+    #[arg(long)]
+    quick_check: bool,
+    /// A test, as the word; may be repeated
+    #[arg(long, value_name = "TEST")]
+    only: Vec<String>,
+    /// Run every test of the suite, not only those that `all` stands for
+    #[arg(long)]
+    all_tests: bool,
+    /// Multiplies the durations of phases and rests, and divides spawn rates; above 0, at most 1
+    #[arg(long, value_name = "FACTOR", allow_negative_numbers = true)]
+    time_scale: Option<f64>,
 }
 
-impl Suite {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Smoke => "smoke",
-            Self::Load => "load",
-            Self::Stress => "stress",
-        }
-    }
+/// What is shown instead of running anything.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Without running")]
+struct OutputArguments {
+    /// Show the plan as a table, with remarks on it
+    #[arg(long)]
+    dry: bool,
+    /// Print the plan as JSON
+    #[arg(long, conflicts_with = "dry")]
+    plan_json: bool,
+    /// Print the k6 options of each test as a line of JSON, as SPARRING_PLAN passes them to the script
+    #[arg(long, conflicts_with_all = ["dry", "plan_json"])]
+    k6_options: bool,
+    /// Show the newest result of the suite again
+    #[arg(long, conflicts_with_all = ["dry", "plan_json", "k6_options"])]
+    report_only: bool,
+    /// Print the JSON schema of suite files, for editors
+    #[arg(long, conflicts_with_all = ["dry", "plan_json", "k6_options", "report_only"])]
+    schema: bool,
 }
+
+const EXAMPLES: &str = "\
+Exit codes:
+    0  everything that was judged holds
+    1  a test could not be run, or a record could not be written
+    2  a wrong command line or suite file; nothing was run
+    3  a regression; `sparring compare` alone ends with it
+    4  inconclusive: too little was measured to decide, or the run is not complete
+    5  not to be trusted: no data for a threshold, no threshold, dropped samples, a starved generator
+   99  a threshold was crossed
+  104  k6's: a script or its options cannot be used
+  105  interrupted by Ctrl-C or SIGTERM; what was measured until then is kept
+  107  k6's: a script threw an exception
+
+Examples:
+  sparring test smoke                    start everything, run the smoke test, give a verdict
+  sparring test acis load                one test of a suite, against its simulated system
+  sparring test acso quick-check --dry   what would run, without running it
+  sparring test all --time-scale 0.1     the usual tests, in a tenth of their time
+  sparring test load --base-url https://staging.example.com -q
+                                         a service of your own; only the verdict
+  sparring test acis load --web          the same, with a page on http://127.0.0.1:8089
+  sparring test tests/suites/own.yaml --results out
+  sparring test acis load --with-locust  the same users with real Locust, for comparison
+  sparring test --resume results/20260814T093000Z-acis
+                                         a soak that was interrupted goes on
+  sparring test -f tests/locust/acis.py -u 100 -r 10 -t 5m --headless
+                                         Locust itself, on the simulated system";
 
 pub fn execute(arguments: &Arguments) -> CommandResult {
-    arguments.fleet.init_logging("warn");
-    let fleet = arguments.fleet.load()?;
-    let runtime = arguments.fleet.runtime(&fleet)?;
-    let script = Script::new(arguments.script.clone())?;
-    let target = Target::new(&fleet, &runtime)?;
-    let begun = Instant::now();
-    let env = environment(arguments.suite, &fleet, target.base_url());
-    let driven = driver::drive(&driver::Args {
-        script: script.path.display().to_string(),
-        script_flags: ScriptFlags {
-            environment: env,
-            ..ScriptFlags::default()
+    match resume::again(arguments) {
+        Ok(Some(again)) => carry_out(&again),
+        Ok(None) => carry_out(arguments),
+        Err(error) => Ok(refuse(error.as_ref())),
+    }
+}
+
+fn carry_out(arguments: &Arguments) -> CommandResult {
+    let level = if arguments.run.quiet { "error" } else { "warn" };
+    arguments.fleet.init_logging(level);
+    if arguments.output.schema {
+        say!("{}", serde_json::to_string_pretty(&suite::file::schema())?);
+        return Ok(terminal::printed(ExitCode::SUCCESS));
+    }
+    if let Some(file) = &arguments.load.locustfile {
+        return locustfile::execute(arguments, file);
+    }
+    let planned = match plan(arguments)? {
+        Ok(planned) => planned,
+        Err(refused) => return Ok(refuse(refused.as_ref())),
+    };
+    let Planned {
+        resolved,
+        plan,
+        fleet,
+    } = planned;
+    if arguments.output.report_only {
+        let tests = &resolved.selection.tests;
+        return newest::show(&arguments.run.results, &resolved.file.suite, tests);
+    }
+    if let Err(error) = arguments.run.check(&plan) {
+        return Ok(refuse(&error));
+    }
+    if let Err(error) = arguments.web.check() {
+        return Ok(refuse(&error));
+    }
+    if arguments.output.is_wanted() {
+        return arguments.output.show(&plan);
+    }
+    run::execute(
+        arguments,
+        &run::Resolution {
+            plan,
+            resolved,
+            fleet,
         },
-        ..driver::Args::default()
-    });
-    let took = begun.elapsed();
-    target.stop(&runtime);
-    if driven.summary_data.is_null() {
-        // It never began; the driver has said why.
-        return Ok(ExitCode::from(driven.exit.code()));
+    )
+}
+
+/// What a command line comes to.
+pub(super) struct Planned {
+    pub resolved: Resolved,
+    pub plan: Plan,
+    /// Of the orchestrator's suite.
+    pub fleet: Option<Fleet>,
+}
+
+/// A name that nothing has, or a value that cannot be.
+type Refused = Box<dyn std::error::Error + Send + Sync>;
+
+/// Finds the suite, and plans the tests: with the targets of the fleet file, and what variables change.
+///
+/// # Errors
+/// A file cannot be read, or a variable has no value that can be meant; inside, what cannot be understood.
+pub(super) fn plan(arguments: &Arguments) -> Result<Result<Planned, Refused>, Refused> {
+    let config = config::Config::read(arguments.fleet.config())?;
+    let mut resolved = match resolve(&arguments.request(&config)) {
+        Ok(resolved) => resolved,
+        Err(error) => return Ok(Err(error.into())),
+    };
+    let fleet = match resolved.file.system {
+        Some(_) => None,
+        None => Some(config.fleet()?),
+    };
+    if let Some(fleet) = &fleet {
+        let mut names = resolved.selection.tests.iter();
+        let asked = names.any(|name| name == "benchmark");
+        thresholds::apply(&mut resolved.file, &fleet.performance_targets, asked)?;
+        stress::apply(&mut resolved.file, &environment::text)?;
+    }
+    let planned = suite::plan::plan(&resolved.file, &resolved.selection, &environment::text);
+    Ok(planned.map_err(Into::into).map(|plan| Planned {
+        resolved,
+        plan,
+        fleet,
+    }))
+}
+
+/// What nothing in the suite is called, or a value that cannot be.
+pub(super) fn refuse(error: &(dyn std::error::Error + 'static)) -> ExitCode {
+    terminal::report(error);
+    ExitCode::from(USAGE)
+}
+
+impl Arguments {
+    fn request(&self, config: &config::Config) -> Request {
+        let selection = &self.selection;
+        let alias = |word: &String| match word.as_str() {
+            // Its name before suites had names of their own.
+            "throughput" if self.means_orchestrator(config) => "benchmark".to_owned(),
+            _ => word.clone(),
+        };
+        Request {
+            words: self.words.iter().map(alias).collect(),
+            system: selection.system.clone(),
+            otherwise: self.otherwise(),
+            config: config.suite().map(PathBuf::from),
+            test_type: selection.test_type.as_ref().map(alias),
+            filter: selection.filter.clone(),
+            quick_check: selection.quick_check,
+            only: selection.only.iter().map(alias).collect(),
+            all_tests: selection.all_tests,
+            load: LoadOverride {
+                users: self.load.users,
+                spawn_rate: self.load.spawn_rate,
+                run_time: self.load.run_time,
+            },
+            time_scale: selection.time_scale,
+        }
     }
 
-    let verdict = Verdict::from_summary(&driven.summary_data, driven.spoilt_by);
-    let now = Timestamp::now();
-    let mut report = Report::new(now);
-    report.add(arguments.suite.name(), &verdict, driven.summary_data, took);
-    let path = report.write(&arguments.results, now)?;
-    println!("\n{verdict}report: {}", path.display());
-    Ok(match driven.exit.code() {
-        0 if !verdict.passed() => ExitCode::from(INVALID_RUN),
-        code => ExitCode::from(code),
-    })
+    /// Whether a suite is named by a word, a file, a flag, or a test or class that belongs to one.
+    pub(super) fn names_suite(&self) -> bool {
+        let selection = &self.selection;
+        let by_flag = selection.system.is_some()
+            || selection.test_type.is_some()
+            || selection.filter.is_some()
+            || selection.quick_check;
+        by_flag || self.words.iter().any(|word| is_suite(word))
+    }
+
+    /// Whether tests are named, by words or flags.
+    pub(super) fn names_tests(&self) -> bool {
+        let selection = &self.selection;
+        selection.test_type.is_some()
+            || selection.filter.is_some()
+            || selection.quick_check
+            || selection.all_tests
+            || !selection.only.is_empty()
+            || !self.words.iter().all(|word| is_suite(word))
+    }
+
+    /// The suite of the variable `PERF_SYSTEM`, for where nothing else names one.
+    pub(super) fn otherwise(&self) -> Option<String> {
+        environment::nonempty_text("PERF_SYSTEM")
+    }
+
+    pub(super) fn base_url(&self) -> Option<String> {
+        self.run.base_url()
+    }
+
+    pub(super) fn is_scaled(&self) -> bool {
+        self.selection.time_scale.is_some_and(|scale| scale < 1.0)
+    }
+
+    /// Whether no other suite is named.
+    fn means_orchestrator(&self, config: &config::Config) -> bool {
+        let is_other = |word: &String| {
+            let known = suite::builtin::BUILT_IN.iter();
+            known.skip(1).any(|(name, _)| name == word) || word.contains(['/', '.'])
+        };
+        let otherwise = self.otherwise();
+        let selection = &self.selection;
+        config.suite().is_none()
+            && selection.filter.is_none()
+            && !self
+                .words
+                .iter()
+                .chain(&selection.system)
+                .chain(&otherwise)
+                .any(is_other)
+    }
 }
 
-/// What the script reads: the scenario, the service, and what the fleet file judges by.
-fn environment(suite: Suite, fleet: &Fleet, base_url: String) -> Vec<String> {
-    let targets = &fleet.performance_targets;
-    let mut pairs = vec![
-        ("K6_SCENARIO", suite.name().to_owned()),
-        ("PERF_BASE_URL", base_url),
-    ];
-    let judged_by = [
-        (
-            "PERF_P95_RESPONSE_TIME_MS",
-            targets.p95_response_time_ms.to_string(),
-        ),
-        ("PERF_SUCCESS_RATE", targets.success_rate.to_string()),
-    ];
-    pairs.extend(
-        judged_by
-            .into_iter()
-            .filter(|(name, _)| std::env::var_os(name).is_none()),
-    );
-    pairs
-        .into_iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect()
+/// Whether a word names a suite or the file of one.
+fn is_suite(word: &str) -> bool {
+    let mut known = suite::builtin::BUILT_IN.iter();
+    known.any(|(name, _)| *name == word) || word.contains(['/', '.'])
 }
 
-/// The service under test.
-enum Target {
-    Embedded(Stack),
-    Given(String),
-}
+impl OutputArguments {
+    fn is_wanted(&self) -> bool {
+        self.dry || self.plan_json || self.k6_options
+    }
 
-impl Target {
-    fn new(fleet: &Fleet, runtime: &Runtime) -> Result<Self, crate::stack::StartError> {
-        match std::env::var("PERF_BASE_URL") {
-            Ok(url) if !url.is_empty() => Ok(Self::Given(url)),
-            _ => {
-                let shutdown = Shutdown::new();
-                let start = Stack::start(fleet.clone(), Ports::Free, None, &shutdown);
-                runtime.block_on(start).map(Self::Embedded)
+    fn show(&self, plan: &Plan) -> CommandResult {
+        if self.plan_json {
+            say!("{}", serde_json::to_string_pretty(plan)?);
+        } else if self.k6_options {
+            for test in &plan.tests {
+                say!("{}", test.options);
             }
+        } else {
+            dry::print(plan);
         }
-    }
-
-    fn base_url(&self) -> String {
-        match self {
-            Self::Embedded(stack) => stack.base_url(),
-            Self::Given(url) => url.clone(),
-        }
-    }
-
-    fn stop(self, runtime: &Runtime) {
-        if let Self::Embedded(stack) = self {
-            runtime.block_on(stack.stop());
-        }
-    }
-}
-
-/// The load script on disk: the given one, the repository's, or the built-in copy, which lives as
-/// long as this value.
-struct Script {
-    path: PathBuf,
-    _folder: Option<tempfile::TempDir>,
-}
-
-impl Script {
-    fn new(given: Option<PathBuf>) -> std::io::Result<Self> {
-        let here = PathBuf::from("tests/k6/orchestration_load.js");
-        if let Some(path) = given.or_else(|| here.exists().then_some(here)) {
-            return Ok(Self {
-                path,
-                _folder: None,
-            });
-        }
-        let folder = tempfile::tempdir()?;
-        for (name, text) in [
-            (
-                "orchestration_load.js",
-                include_str!("../../../../tests/k6/orchestration_load.js"),
-            ),
-            (
-                "content.js",
-                include_str!("../../../../tests/k6/content.js"),
-            ),
-        ] {
-            std::fs::write(folder.path().join(name), text)?;
-        }
-        let path = folder.path().join("orchestration_load.js");
-        Ok(Self {
-            path,
-            _folder: Some(folder),
-        })
+        Ok(terminal::printed(ExitCode::SUCCESS))
     }
 }

@@ -1,12 +1,18 @@
 //! `sparring up`: the whole stack until Ctrl-C.
 
-use std::io::{IsTerminal, Write};
+mod screen;
+mod systems;
+mod view;
+
+use std::io::IsTerminal;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use service_runtime::Shutdown;
 
+use self::systems::Systems;
 use super::CommandResult;
 use crate::cli::FleetArguments;
 use crate::client;
@@ -14,34 +20,73 @@ use crate::data_dir::StateArguments;
 use crate::signals;
 use crate::stack::{Ports, Stack};
 use crate::status::Reading;
+use crate::stdout;
+use crate::terminal::{complain, say};
 
-/// Starts the orchestrator and all mock detectors in this process, says where each listens, and
-/// shows a live status line until Ctrl-C. A second Ctrl-C ends at once.
+/// Starts the orchestrator and all mock detectors in this process, prints the address of each, and
+/// shows what happens until Ctrl-C: rates, percentiles, failed calls by class, breakers and faults on the full
+/// screen of a terminal, where the space bar makes the chosen detector fail or answer again; a line whenever
+/// something changed in a pipe. A second Ctrl-C ends at once.
 ///
 /// While it runs, `sparring fault NAME --failure-rate 0.9` makes a detector fail, and
-/// `sparring run tests/k6/orchestration_load.js` puts load on it.
+/// `sparring run tests/k6/orchestration_load.js` puts load on it. With `--system` or `--systems`,
+/// simulated systems run beside it: acso on port 8010, aiaas 8020, acis 8030, agent360 8040, others
+/// from 8050 on.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Arguments {
     #[command(flatten)]
     fleet: FleetArguments,
     #[command(flatten)]
     state: StateArguments,
-    /// Take any free ports instead of those of the fleet file
+    /// Use any free ports instead of those of the fleet file
     #[arg(long)]
     free_ports: bool,
-    /// No status line
-    #[arg(long, short = 'q')]
+    /// A simulated system beside the stack: acso, aiaas, acis, agent360, lab, or a file; may be
+    /// repeated
+    #[arg(long, value_name = "SYSTEM")]
+    system: Vec<String>,
+    /// Several simulated systems, separated by commas; `all` is acso, aiaas, acis and agent360
+    #[arg(long, value_name = "all|SYSTEM,..", value_delimiter = ',')]
+    systems: Vec<String>,
+    /// Show a status line also on a terminal, instead of the full screen
+    #[arg(long)]
+    plain: bool,
+    /// Show neither
+    #[arg(long, short = 'q', conflicts_with = "plain")]
     quiet: bool,
 }
 
-pub fn execute(arguments: Arguments) -> CommandResult {
-    arguments.fleet.init_logging("warn");
+const EXAMPLES: &str = "\
+Examples:
+  sparring up                            the fleet of detectors.yaml, or the built-in one
+  sparring up --free-ports -q            on any free ports, without a screen or a status line
+  sparring up --plain                    one status line, also on a terminal
+  sparring up --system acso --system own.yaml
+                                         simulated systems beside it
+  sparring up --systems all --data-dir /var/lib/sparring
+                                         all four systems; what is kept survives a restart";
+
+pub fn execute(arguments: &Arguments) -> CommandResult {
+    // Warnings would be written over the screen.
+    let level = if arguments.wants_screen() {
+        "error"
+    } else {
+        "warn"
+    };
+    arguments.fleet.init_logging(level);
+    let names = [arguments.system.as_slice(), &arguments.systems].concat();
+    let planned = systems::planned(&names)?;
     let fleet = arguments.fleet.load_with(&arguments.state.overrides())?;
     let runtime = arguments.fleet.runtime(&fleet)?;
-    runtime.block_on(up(&arguments, fleet))
+    runtime.block_on(up(arguments, fleet, planned))
 }
 
-async fn up(arguments: &Arguments, fleet: fleet::Fleet) -> CommandResult {
+async fn up(
+    arguments: &Arguments,
+    fleet: fleet::Fleet,
+    planned: Vec<systems::Planned>,
+) -> CommandResult {
     let ports = if arguments.free_ports {
         Ports::Free
     } else {
@@ -50,20 +95,22 @@ async fn up(arguments: &Arguments, fleet: fleet::Fleet) -> CommandResult {
     let shutdown = Shutdown::new();
     signals::on_interrupt(shutdown.clone());
     let data_dir = arguments.state.data_dir.as_deref();
+    let listeners = systems::listen(&planned, ports).await?;
     let mut stack = Stack::start(fleet, ports, data_dir, &shutdown).await?;
+    let systems = Systems::start(planned, listeners, &mut stack)?;
     signals::on_hangup(stack.reload.clone());
-    print_table(&stack);
-    let url = stack.base_url();
+    print_table(&stack, &systems);
+    let (url, detectors) = (stack.base_url(), stack.detectors.clone());
     let broken = tokio::select! {
         biased;
         () = shutdown.cancelled() => None,
-        () = status_line(&url, arguments.quiet) => None,
+        () = show(arguments, (&url, &detectors), systems, &shutdown) => None,
         broken = stack.broken() => Some(broken),
     };
-    if std::io::stdout().is_terminal() {
-        println!();
+    if std::io::stdout().is_terminal() && !arguments.wants_screen() {
+        say!("");
     }
-    println!("stopping");
+    say!("stopping");
     stack.stop().await;
     match broken {
         None => Ok(ExitCode::SUCCESS),
@@ -72,24 +119,45 @@ async fn up(arguments: &Arguments, fleet: fleet::Fleet) -> CommandResult {
     }
 }
 
-fn print_table(stack: &Stack) {
-    let width = stack
-        .detectors
-        .iter()
-        .map(|(name, _)| name.len())
-        .max()
-        .unwrap_or(0)
-        .max(12);
-    println!("{:width$}  {}", "orchestrator", stack.base_url());
-    for (name, address) in &stack.detectors {
-        println!("{name:width$}  http://{address}");
+impl Arguments {
+    /// The full screen needs a terminal to draw on and to read keys from.
+    fn wants_screen(&self) -> bool {
+        let is_terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
+        is_terminal && !self.quiet && !self.plain
     }
-    println!("ready; Ctrl-C stops");
 }
 
-/// Once a second what the orchestrator is doing: on a terminal one line that is written over, in a
+/// Shows what happens until `shutdown`.
+async fn show(
+    arguments: &Arguments,
+    (url, detectors): (&str, &[(String, SocketAddr)]),
+    systems: Systems,
+    shutdown: &Shutdown,
+) {
+    if !arguments.wants_screen() {
+        return status_line(url, systems, arguments.quiet).await;
+    }
+    if let Err(error) = screen::show(url, detectors, systems, shutdown).await {
+        complain!("the screen cannot be drawn: {error}; --plain shows a line instead");
+        shutdown.cancelled().await;
+    }
+}
+
+fn print_table(stack: &Stack, systems: &Systems) {
+    let mut rows = vec![("orchestrator", stack.base_url())];
+    let detectors = stack.detectors.iter();
+    rows.extend(detectors.map(|(name, address)| (name.as_str(), format!("http://{address}"))));
+    rows.extend(systems.urls());
+    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    for (name, url) in rows {
+        say!("{name:width$}  {url}");
+    }
+    say!("ready; Ctrl-C stops");
+}
+
+/// Once a second what the orchestrator and the systems are doing: on a terminal one line that is written over, in a
 /// pipe a line whenever something changed.
-async fn status_line(url: &str, quiet: bool) {
+async fn status_line(url: &str, mut systems: Systems, quiet: bool) {
     if quiet {
         return std::future::pending().await;
     }
@@ -103,14 +171,13 @@ async fn status_line(url: &str, quiet: bool) {
             continue;
         };
         let now = Reading::from_metrics(&text);
-        let line = now.line(&before, since.elapsed());
+        let line = now.line(&before, since.elapsed()) + &systems.line();
         (before, since) = (now, Instant::now());
         if live {
-            print!("\r\x1b[2K{line}");
+            stdout::print(&format!("\r\x1b[2K{line}"));
         } else if line != last {
-            println!("{line}");
+            say!("{line}");
         }
-        drop(std::io::stdout().flush());
         last = line;
     }
 }

@@ -1,90 +1,77 @@
 //! Carrying a drill out: load, probes, faults by the clock, and everything taken back at the end.
 
+use std::any::Any;
 use std::error::Error;
 use std::ffi::OsString;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Arc;
-use std::time::Duration;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
-use indexmap::IndexMap;
 use service_runtime::Shutdown;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::Instant;
 
 use super::control::{Caller, Target};
+use super::driver::Driver;
+use super::error::ConductError;
+use super::injector::{Injection, Injector};
 use super::judge::{self, Outcome};
-use super::observe::{BreakerSeen, Observations, Probe};
-use super::{Drill, Load};
+use super::observe::{Event, Observations, Stage};
+use super::watch::{LOOK, Seen, Watch};
+use super::{Drill, Spell};
 
-/// Probes under way at most; further ones are left out and counted.
-const PROBES_UNDER_WAY: usize = 64;
-/// How often breakers are looked at and recovery is judged.
-const LOOK: Duration = Duration::from_millis(200);
-/// Time for the driver to end after it was asked to.
-const DRIVER_END: Duration = Duration::from_secs(15);
 /// Observations on their way to the one who judges.
 const UNREAD: usize = 1_024;
 
-/// Why a drill did not come to its end.
-#[derive(Debug, thiserror::Error)]
-pub enum ConductError {
-    #[error("no mock detector is called {name}; there are {known}")]
-    UnknownDetector { name: String, known: String },
-    #[error("the profile of {detector} cannot be read, so it could not be put back")]
-    Profile {
-        detector: String,
-        source: Box<dyn Error + Send + Sync>,
-    },
-    #[error("the profile of {detector} cannot be changed")]
-    Inject {
-        detector: String,
-        source: Box<dyn Error + Send + Sync>,
-    },
-    #[error("{detector} has kept the drill's profile; `sparring fault reset` or a restart helps")]
-    Restore {
-        detector: String,
-        source: Box<dyn Error + Send + Sync>,
-    },
-    #[error("the load driver cannot be started")]
-    Driver(#[source] std::io::Error),
-    #[error("interrupted; everything injected was taken back")]
-    Interrupted,
+/// When a drill shall end before its time.
+#[derive(Debug, Clone, Default)]
+pub struct Ending {
+    /// Take everything back and end.
+    pub asked: Shutdown,
+    /// And do not wait for the load driver.
+    pub hurry: Shutdown,
 }
 
-/// What goes on, for people who watch.
-#[derive(Debug, Clone)]
-pub enum Stage {
-    Steadying,
-    Injected { detector: String, patch: String },
-    TakenBack { detector: String },
-    Breaker { detector: String, state: String },
-    Recovering,
+/// What came of a drill.
+#[derive(Debug)]
+pub struct Conducted {
+    pub outcome: Outcome,
+    pub seen: Observations,
+    /// When it began; all times of `seen` are from there.
+    pub began: SystemTime,
+    pub took: Duration,
 }
 
 /// Carries out `drill` on `target`. `driver` is the command line that runs a k6 script, without
-/// the script; `tell` hears what goes on. The profiles are put back also on errors and on
-/// `shutdown`.
+/// the script; `tell` hears what goes on. What was injected is taken back also on errors, on a
+/// panic of `tell` and when the drill is asked to end; a mock that hears no more of the drill takes
+/// it back by itself. Nothing is changed where the system is not steady. A detector that is lost
+/// on the way spoils the drill and costs nothing that was measured.
 ///
 /// # Errors
-/// The drill could not be carried out; what it found is then not judged.
+/// Nothing was injected, because the drill could not be carried out, or it was interrupted.
 pub async fn conduct(
     drill: &Drill,
     target: &Target,
     driver: &[OsString],
-    shutdown: &Shutdown,
+    ending: &Ending,
     tell: impl Fn(Duration, Stage),
-) -> Result<(Outcome, Observations), ConductError> {
+) -> Result<Conducted, ConductError> {
     let caller = Caller::new();
-    let before = profiles(drill, target, &caller).await?;
+    find_all(drill, target, &caller).await?;
     let load = match &drill.load {
-        Some(load) => Some(start(load, target, driver).map_err(ConductError::Driver)?),
+        Some(load) => {
+            let started = Driver::start(load, &target.orchestrator, driver);
+            Some(started.map_err(ConductError::Driver)?)
+        }
         None => None,
     };
     let (sender, receiver) = mpsc::channel(UNREAD);
-    let begun = Instant::now();
-    let stop = shutdown.child_token();
+    let (begun, began) = (Instant::now(), SystemTime::now());
+    let stop = ending.asked.child_token();
+    let injector = Injector::new(caller.clone());
     let mut watchers = JoinSet::new();
     let watch = Watch {
         drill: drill.clone(),
@@ -98,51 +85,98 @@ pub async fn conduct(
     let mut conductor = Conductor {
         drill,
         target,
-        caller: &caller,
+        injector: &injector,
         begun,
         load,
-        before: &before,
         receiver,
         seen: Observations::default(),
         spoilt: Vec::new(),
         tell,
     };
     let end = tokio::select! {
-        end = conductor.go() => end,
-        () = shutdown.cancelled() => Err(ConductError::Interrupted),
+        end = caught(conductor.go()) => end,
+        () = ending.asked.cancelled() => Ok(Err(ConductError::Interrupted)),
+        () = injector.clone().keep() => Ok(Ok(())),
     };
     let now = begun.elapsed();
-    let restored = restore(target, &caller, &before).await;
+    let taken_back = injector.take_all_back().await;
     stop.cancel();
-    conductor.stop_load().await;
-    while watchers.join_next().await.is_some() {}
-    end.and(restored)?;
-    let mut spoilt = conductor.spoilt;
-    let seen = conductor.seen;
-    if seen.probes_left_out > 0 {
-        spoilt.push(format!("{} probes were left out", seen.probes_left_out));
-    }
-    Ok((judge::judge(drill, &seen, now, &spoilt), seen))
-}
-
-/// The profiles of all detectors that will be changed, as they are now.
-async fn profiles(
-    drill: &Drill,
-    target: &Target,
-    caller: &Caller,
-) -> Result<IndexMap<String, Bytes>, ConductError> {
-    let mut profiles = IndexMap::new();
-    for fault in &drill.faults {
-        for (name, url) in chosen(target, &fault.detector)? {
-            let profile = caller.profile(url).await;
-            let profile = profile.map_err(|source| ConductError::Profile {
-                detector: name.clone(),
-                source,
-            })?;
-            profiles.insert(name.clone(), profile);
+    // Nobody reads any more: whoever waits to tell something shall not.
+    conductor.receiver.close();
+    conductor.stop_load(&ending.hurry).await;
+    while let Some(ended) = watchers.join_next().await {
+        if ended.is_err() {
+            conductor
+                .spoilt
+                .push("what watches the system has failed".to_owned());
         }
     }
-    Ok(profiles)
+    match end {
+        Err(panic) => resume_unwind(panic),
+        // It says that everything was taken back.
+        Ok(Err(ConductError::Interrupted)) => taken_back.and(Err(ConductError::Interrupted))?,
+        Ok(end) => {
+            end?;
+            conductor.spoil_unless(taken_back);
+        }
+    }
+    let (seen, mut spoilt) = (conductor.seen, conductor.spoilt);
+    spoilt.extend(seen.distrust());
+    spoilt.extend(injector.lost().into_iter().map(|detector| {
+        format!(
+            "the fault of {detector} was taken back by somebody else, or it was not renewed in time"
+        )
+    }));
+    Ok(Conducted {
+        outcome: judge::judge(drill, &seen, now, &spoilt),
+        seen,
+        began,
+        took: now,
+    })
+}
+
+/// A future's output, or the panic that it ended with.
+async fn caught<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
+    let mut future = pin!(future);
+    std::future::poll_fn(|context| {
+        // What the future holds is not looked at after a panic, but for what it has injected.
+        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    })
+    .await
+}
+
+/// Asks for all detectors that will be changed, before anything begins.
+async fn find_all(drill: &Drill, target: &Target, caller: &Caller) -> Result<(), ConductError> {
+    for fault in &drill.faults {
+        for (name, url) in chosen(target, &fault.detector)? {
+            caller
+                .profile(url)
+                .await
+                .map_err(|error| ConductError::Silent {
+                    detector: name.clone(),
+                    url: url.clone(),
+                    why: innermost(error.as_ref()),
+                })?;
+        }
+    }
+    Ok(())
+}
+
+/// What lies behind all the layers of a client, in its own words.
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    let mut error = error;
+    while let Some(cause) = error.source() {
+        error = cause;
+    }
+    let system = error.downcast_ref::<std::io::Error>();
+    match system.filter(|system| system.raw_os_error().is_some()) {
+        Some(system) => system.kind().to_string(),
+        None => error.to_string(),
+    }
 }
 
 fn chosen<'a>(
@@ -166,134 +200,12 @@ fn chosen<'a>(
         })
 }
 
-/// Puts every profile back; all are tried, the first failure is told.
-async fn restore(
-    target: &Target,
-    caller: &Caller,
-    before: &IndexMap<String, Bytes>,
-) -> Result<(), ConductError> {
-    let mut result = Ok(());
-    for (name, profile) in before {
-        let Some(url) = target.detectors.get(name) else {
-            continue;
-        };
-        if let Err(source) = caller.restore(url, profile.clone()).await {
-            result = result.and(Err(ConductError::Restore {
-                detector: name.clone(),
-                source,
-            }));
-        }
-    }
-    result
-}
-
-fn start(load: &Load, target: &Target, driver: &[OsString]) -> std::io::Result<Driver> {
-    let (program, arguments) = driver
-        .split_first()
-        .ok_or_else(|| std::io::Error::other("no command line for the driver"))?;
-    Command::new(program)
-        .args(arguments)
-        .arg(&load.script)
-        .envs(&load.env)
-        .env("PERF_BASE_URL", &target.orchestrator)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::inherit())
-        .spawn()
-        .map(Driver)
-}
-
-enum Seen {
-    Probe(Probe),
-    LeftOut,
-    Breaker(BreakerSeen),
-}
-
-/// What watches the system: probes at a fixed pace, and a look at the breakers.
-#[derive(Clone)]
-struct Watch {
-    drill: Drill,
-    target: Target,
-    caller: Caller,
-    begun: Instant,
-}
-
-impl Watch {
-    async fn probe(self, sender: mpsc::Sender<Seen>, stop: Shutdown) {
-        let places = Arc::new(Semaphore::new(PROBES_UNDER_WAY));
-        let mut tick = ticks(Duration::from_millis(self.drill.probe.interval_ms.max(10)));
-        let mut under_way = JoinSet::new();
-        let mut number = 0_u64;
-        while stop.run_until_cancelled(tick.tick()).await.is_some() {
-            number += 1;
-            while under_way.try_join_next().is_some() {}
-            let Ok(place) = places.clone().try_acquire_owned() else {
-                drop(sender.try_send(Seen::LeftOut));
-                continue;
-            };
-            let (watch, sender) = (self.clone(), sender.clone());
-            under_way.spawn(async move {
-                let sent = watch.begun.elapsed();
-                let content =
-                    format!("drill probe {number} at {sent:?}: write to jane@example.com");
-                let answer = watch
-                    .caller
-                    .probe(&watch.target, &watch.drill.probe, content)
-                    .await;
-                let (status, coverage) = answer.unwrap_or((0, 0.0));
-                let took = watch.begun.elapsed() - sent;
-                let probe = Probe {
-                    sent,
-                    took,
-                    status,
-                    coverage,
-                };
-                drop(sender.send(Seen::Probe(probe)).await);
-                drop(place);
-            });
-        }
-    }
-
-    async fn look(self, sender: mpsc::Sender<Seen>, stop: Shutdown) {
-        let mut tick = ticks(LOOK);
-        let mut last: IndexMap<String, String> = IndexMap::new();
-        while stop.run_until_cancelled(tick.tick()).await.is_some() {
-            let Ok(states) = self.caller.breakers(&self.target.orchestrator).await else {
-                continue;
-            };
-            for (detector, state) in states {
-                let was = last.insert(detector.clone(), state.clone());
-                if was.as_ref() == Some(&state) || (was.is_none() && state == "closed") {
-                    continue;
-                }
-                let at = self.begun.elapsed();
-                drop(
-                    sender
-                        .send(Seen::Breaker(BreakerSeen {
-                            at,
-                            detector,
-                            state,
-                        }))
-                        .await,
-                );
-            }
-        }
-    }
-}
-
-fn ticks(period: Duration) -> tokio::time::Interval {
-    let mut interval = tokio::time::interval(period);
-    interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    interval
-}
-
 struct Conductor<'a, T> {
     drill: &'a Drill,
     target: &'a Target,
-    caller: &'a Caller,
+    injector: &'a Injector,
     begun: Instant,
     load: Option<Driver>,
-    before: &'a IndexMap<String, Bytes>,
     receiver: mpsc::Receiver<Seen>,
     seen: Observations,
     spoilt: Vec<String>,
@@ -316,12 +228,14 @@ impl<T: Fn(Duration, Stage)> Conductor<'_, T> {
         turns.sort();
         for (at, injects, index) in turns {
             self.watch_until(at).await;
-            self.turn(
-                &spells[index].fault.detector,
-                &spells[index].fault.patch,
-                injects,
-            )
-            .await?;
+            match self.turn(index, spells[index], injects).await {
+                Err(error) if self.seen.events.is_empty() => return Err(error),
+                Err(error) => {
+                    self.spoil_unless(Err(error));
+                    break;
+                }
+                Ok(()) => {}
+            }
         }
         self.say(Stage::Recovering);
         let stable = Duration::from_millis(drill.steady_state.for_ms);
@@ -335,28 +249,40 @@ impl<T: Fn(Duration, Stage)> Conductor<'_, T> {
         Ok(())
     }
 
+    /// A detector that cannot be told that a fault is over takes it back by itself: the turn goes on.
+    ///
+    /// # Errors
+    /// Something could not be injected.
     async fn turn(
         &mut self,
-        name: &str,
-        patch: &serde_json::Value,
+        index: usize,
+        spell: Spell<'_>,
         injects: bool,
     ) -> Result<(), ConductError> {
-        for (detector, url) in chosen(self.target, name)? {
-            let done = match (injects, self.before.get(detector)) {
-                (false, Some(profile)) => self.caller.restore(url, profile.clone()).await,
-                _ => self.caller.patch(url, patch).await,
+        let patch = &spell.fault.patch;
+        for (detector, url) in chosen(self.target, &spell.fault.detector)? {
+            let injection = Injection {
+                index,
+                detector,
+                url,
+                patch,
+                lasts: spell.end - spell.begin,
             };
             let detector = detector.clone();
-            if let Err(source) = done {
-                return Err(ConductError::Inject { detector, source });
+            if injects {
+                if !self.injector.inject(injection).await? {
+                    self.spoil(format!(
+                        "{detector} is already as {patch} makes it: nothing was injected"
+                    ));
+                }
+                let patch = patch.to_string();
+                self.say(Stage::Injected { detector, patch });
+            } else {
+                match self.injector.take_back(injection).await {
+                    Ok(()) => self.say(Stage::TakenBack { detector }),
+                    Err(error) => self.spoil_unless(Err(error)),
+                }
             }
-            self.say(match injects {
-                true => Stage::Injected {
-                    detector,
-                    patch: patch.to_string(),
-                },
-                false => Stage::TakenBack { detector },
-            });
         }
         Ok(())
     }
@@ -368,6 +294,8 @@ impl<T: Fn(Duration, Stage)> Conductor<'_, T> {
             match seen {
                 Seen::Probe(probe) => self.seen.probes.push(probe),
                 Seen::LeftOut => self.seen.probes_left_out += 1,
+                Seen::OwnLimit(limit) => *self.seen.own_limits.entry(limit).or_default() += 1,
+                Seen::Look(look) => self.seen.note_look(look),
                 Seen::Breaker(breaker) => {
                     let (detector, state) = (breaker.detector.clone(), breaker.state.clone());
                     self.seen.breakers.push(breaker);
@@ -375,7 +303,7 @@ impl<T: Fn(Duration, Stage)> Conductor<'_, T> {
                 }
             }
         }
-        if let Some(Ok(Some(status))) = self.load.as_mut().map(|driver| driver.0.try_wait()) {
+        if let Some(Ok(Some(status))) = self.load.as_mut().map(Driver::ended) {
             self.load = None;
             self.spoilt
                 .push(format!("the load driver ended during the drill: {status}"));
@@ -383,11 +311,11 @@ impl<T: Fn(Duration, Stage)> Conductor<'_, T> {
     }
 
     /// Asks the driver to end as Ctrl-C does, and waits for it.
-    async fn stop_load(&mut self) {
+    async fn stop_load(&mut self, hurry: &Shutdown) {
         let Some(mut driver) = self.load.take() else {
             return;
         };
-        match driver.end().await {
+        match driver.end(hurry).await {
             // Ended by our signal, or by itself with its thresholds held or crossed.
             Ok(Some(status)) if matches!(status.code(), Some(0 | 99 | 105)) => {}
             Ok(Some(status)) => self
@@ -402,37 +330,22 @@ impl<T: Fn(Duration, Stage)> Conductor<'_, T> {
         }
     }
 
-    fn say(&self, stage: Stage) {
-        (self.tell)(self.begun.elapsed(), stage);
+    /// Notes why the figures are not to be trusted, once.
+    fn spoil(&mut self, line: String) {
+        if !self.spoilt.contains(&line) {
+            self.spoilt.push(line);
+        }
     }
-}
 
-/// The load driver's process; it does not outlive this value.
-struct Driver(Child);
-
-impl Driver {
-    /// Sends it what Ctrl-C sends. None: it was still there after some time.
-    async fn end(&mut self) -> std::io::Result<Option<ExitStatus>> {
-        if let (None, Ok(pid)) = (self.0.try_wait()?, i32::try_from(self.0.id())) {
-            // SAFETY: kill(2) takes any pid; the child was not waited for, so its pid is its own.
-            unsafe { libc::kill(pid, libc::SIGINT) };
+    fn spoil_unless(&mut self, result: Result<(), ConductError>) {
+        if let Err(error) = result {
+            self.spoil(error.with_cause());
         }
-        let deadline = Instant::now() + DRIVER_END;
-        while Instant::now() < deadline {
-            if let Some(status) = self.0.try_wait()? {
-                return Ok(Some(status));
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-        Ok(None)
     }
-}
 
-impl Drop for Driver {
-    fn drop(&mut self) {
-        if !matches!(self.0.try_wait(), Ok(Some(_))) {
-            drop(self.0.kill());
-            drop(self.0.wait());
-        }
+    fn say(&mut self, stage: Stage) {
+        let at = self.begun.elapsed();
+        self.seen.events.extend(Event::of(at, &stage));
+        (self.tell)(at, stage);
     }
 }

@@ -70,44 +70,65 @@ impl Caller {
         let target = request.uri().clone();
         let (status, body) = self.call(request).await?;
         if !status.is_success() {
-            return Err(format!(
-                "{target} answered {status}: {}",
-                String::from_utf8_lossy(&body)
-            )
-            .into());
+            return Err(refusal(&target, status, &body));
         }
         Ok(body)
     }
 
-    /// A mock's profile as it is now.
+    /// The profile that a mock goes by.
     ///
     /// # Errors
     /// The mock cannot be asked, or its admin API is off.
-    pub async fn profile(&self, detector: &str) -> Result<Bytes, BoxError> {
-        self.call_well(json_request(
-            Method::GET,
-            detector,
-            ADMIN_PROFILE,
-            Bytes::new(),
-        )?)
-        .await
+    pub async fn profile(&self, detector: &str) -> Result<Value, BoxError> {
+        let request = json_request(Method::GET, detector, ADMIN_PROFILE, Bytes::new())?;
+        Ok(serde_json::from_slice(&self.call_well(request).await?)?)
     }
 
+    /// Lays `patch` over a mock's profile under a name. It goes by itself after `ttl`. Gives the
+    /// profile that comes of it.
+    ///
     /// # Errors
     /// The mock refused the patch, and says why.
-    pub async fn patch(&self, detector: &str, patch: &Value) -> Result<(), BoxError> {
+    pub async fn lay(
+        &self,
+        overlay: &Overlay,
+        patch: &Value,
+        ttl: Duration,
+    ) -> Result<Value, BoxError> {
+        let path = format!("{}?ttl_ms={}", overlay.path(), ttl.as_millis());
         let body = Bytes::from(patch.to_string());
-        self.call_well(json_request(Method::PATCH, detector, ADMIN_PROFILE, body)?)
-            .await
-            .map(drop)
+        let request = json_request(Method::PUT, &overlay.url, &path, body)?;
+        let mut answer: Value = serde_json::from_slice(&self.call_well(request).await?)?;
+        Ok(answer["profile"].take())
     }
 
+    /// Gives an overlay a new time to live. False: it is gone.
+    ///
     /// # Errors
-    /// The mock cannot be reached or refused its own profile.
-    pub async fn restore(&self, detector: &str, profile: Bytes) -> Result<(), BoxError> {
-        self.call_well(json_request(Method::PUT, detector, ADMIN_PROFILE, profile)?)
-            .await
-            .map(drop)
+    /// The mock cannot be asked.
+    pub async fn renew(&self, overlay: &Overlay, ttl: Duration) -> Result<bool, BoxError> {
+        let path = format!("{}/renew?ttl_ms={}", overlay.path(), ttl.as_millis());
+        let request = json_request(Method::POST, &overlay.url, &path, Bytes::new())?;
+        self.call_if_there(request).await
+    }
+
+    /// Takes an overlay away. False: it was gone already.
+    ///
+    /// # Errors
+    /// The mock cannot be asked.
+    pub async fn lift(&self, overlay: &Overlay) -> Result<bool, BoxError> {
+        let request = json_request(Method::DELETE, &overlay.url, &overlay.path(), Bytes::new())?;
+        self.call_if_there(request).await
+    }
+
+    async fn call_if_there(&self, request: Request<Full<Bytes>>) -> Result<bool, BoxError> {
+        let target = request.uri().clone();
+        let (status, body) = self.call(request).await?;
+        match status {
+            StatusCode::NOT_FOUND => Ok(false),
+            status if status.is_success() => Ok(true),
+            status => Err(refusal(&target, status, &body)),
+        }
     }
 
     /// Asks the orchestrator once. The answer's status and coverage.
@@ -149,6 +170,44 @@ impl Caller {
     }
 }
 
+/// An overlay of a mock's profile: `name` at the admin API `url`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overlay {
+    pub url: String,
+    pub name: String,
+}
+
+impl Overlay {
+    fn path(&self) -> String {
+        format!("/__admin/overlays/{}", self.name)
+    }
+}
+
+fn refusal(target: &http::Uri, status: StatusCode, body: &[u8]) -> BoxError {
+    let body = String::from_utf8_lossy(body);
+    format!("{target} answered {status}: {body}").into()
+}
+
+/// The limit of our own machine that kept a call from being made, in words, if it was one.
+pub fn own_limit(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let errno = error
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::raw_os_error);
+        match errno {
+            Some(libc::EMFILE | libc::ENFILE) => {
+                return Some("the drill ran out of file descriptors; raise its limit (ulimit -n)");
+            }
+            Some(libc::EADDRNOTAVAIL) => {
+                return Some("the drill had no free local port (net.ipv4.ip_local_port_range)");
+            }
+            _ => cause = error.source(),
+        }
+    }
+    None
+}
+
 fn json_request(
     method: Method,
     base: &str,
@@ -177,6 +236,19 @@ fn breaker_states(metrics: &str) -> Vec<(String, String)> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_of_our_own_is_found_behind_its_consequences() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("cannot connect")]
+        struct Outer(#[source] std::io::Error);
+        let error = |errno| Outer(std::io::Error::from_raw_os_error(errno));
+        let limit = own_limit(&error(libc::EMFILE)).expect("our own");
+        assert!(limit.contains("ulimit -n"), "{limit}");
+        assert_eq!(own_limit(&error(libc::ECONNREFUSED)), None);
+    }
+
     #[test]
     fn only_the_state_that_a_breaker_is_in_is_taken() {
         let text = "circuit_breaker_state{detector=\"a\",state=\"open\"} 1\n\

@@ -155,10 +155,10 @@ pub fn judge(drill: &Drill, seen: &Observations, now: Duration, spoilt: &[String
     let detected = detected(drill, seen, begin);
     let after_detection =
         detected.and_then(|took| seen.measure(begin + took..end_of_faults(drill)));
-    let mut broken = during
-        .as_ref()
-        .map(|m| drill.during.broken_by(m))
-        .unwrap_or_default();
+    let mut broken = match &during {
+        Some(measured) => drill.during.broken_by(measured),
+        None => vec!["no probe was sent while there were faults".to_owned()],
+    };
     broken.extend(late(drill, detected, recovery));
     broken.extend(unhelped(drill, detected, after_detection.as_ref()));
     broken.extend(spoilt.iter().cloned());
@@ -305,7 +305,7 @@ mod tests {
 
     /// Steady from 2 to 4 s, a fault from 4 to 8 s, one probe every 100 ms.
     fn drill() -> Drill {
-        fleet::read::from_value(json!({
+        live_config::read::from_value(json!({
             "title": "t",
             "steady_state": {"for_ms": 2000, "expect": {"answered": 1.0, "coverage": 0.9}},
             "faults": [{"detector": "a", "patch": {}, "for_ms": 4000}],
@@ -341,7 +341,7 @@ mod tests {
         Observations {
             probes: probes.collect(),
             breakers: breakers.unwrap_or_default(),
-            probes_left_out: 0,
+            ..Observations::default()
         }
     }
 

@@ -3,9 +3,20 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use indexmap::IndexMap;
 use serde::Serialize;
 
 use super::Bounds;
+
+/// What goes on, for people who watch.
+#[derive(Debug, Clone)]
+pub enum Stage {
+    Steadying,
+    Injected { detector: String, patch: String },
+    TakenBack { detector: String },
+    Breaker { detector: String, state: String },
+    Recovering,
+}
 
 /// One request of the drill's own. Times are from the drill's begin.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -34,13 +45,51 @@ pub struct BreakerSeen {
     pub state: String,
 }
 
+/// Something that the drill did.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Event {
+    #[serde(serialize_with = "seconds")]
+    pub at: Duration,
+    /// `injected` or `taken_back`.
+    pub what: &'static str,
+    pub detector: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patch: Option<String>,
+}
+
+impl Event {
+    /// What is to be kept of a stage; breakers are kept elsewhere.
+    pub(super) fn of(at: Duration, stage: &Stage) -> Option<Self> {
+        let (what, detector, patch) = match stage {
+            Stage::Injected { detector, patch } => ("injected", detector, Some(patch.clone())),
+            Stage::TakenBack { detector } => ("taken_back", detector, None),
+            Stage::Steadying | Stage::Breaker { .. } | Stage::Recovering => return None,
+        };
+        Some(Self {
+            at,
+            what,
+            detector: detector.clone(),
+            patch,
+        })
+    }
+}
+
 /// Everything seen so far.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Observations {
     pub probes: Vec<Probe>,
     pub breakers: Vec<BreakerSeen>,
+    /// Faults as they were injected and taken back.
+    pub events: Vec<Event>,
     /// Probes not sent because too many were under way, which makes the drill's figures too good.
     pub probes_left_out: u64,
+    /// Probes not sent because of limits of our own machine, by reason.
+    pub own_limits: IndexMap<&'static str, u64>,
+    /// How often the breakers could be looked at.
+    pub looks: u64,
+    /// How often they could not, and why at last.
+    pub looks_in_vain: u64,
+    pub last_look_in_vain: Option<String>,
 }
 
 /// A stretch of time in figures.
@@ -56,6 +105,31 @@ pub struct Measured {
 }
 
 impl Observations {
+    pub(super) fn note_look(&mut self, look: Result<(), String>) {
+        match look {
+            Ok(()) => self.looks += 1,
+            Err(why) => {
+                self.looks_in_vain += 1;
+                self.last_look_in_vain = Some(why);
+            }
+        }
+    }
+
+    /// Why what was seen is not to be trusted: it says more of the drill than of the system.
+    pub(super) fn distrust(&self) -> Vec<String> {
+        let mut reasons = Vec::new();
+        if self.probes_left_out > 0 {
+            reasons.push(format!("{} probes were left out", self.probes_left_out));
+        }
+        let limits = self.own_limits.iter();
+        reasons.extend(limits.map(|(why, count)| format!("{count} probes were not sent: {why}")));
+        if self.looks == 0 {
+            let why = self.last_look_in_vain.as_deref().unwrap_or("nobody looked");
+            reasons.push(format!("the breakers were never seen: {why}"));
+        }
+        reasons
+    }
+
     /// The probes sent in `stretch`. None: there are none.
     pub fn measure(&self, stretch: Range<Duration>) -> Option<Measured> {
         let probes: Vec<&Probe> = self

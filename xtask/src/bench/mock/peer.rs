@@ -11,15 +11,15 @@ use serde_json::{Value, json};
 use super::Result;
 
 /// A server under measurement; ends when dropped.
-pub(super) struct Peer {
+pub struct Peer {
     child: Child,
     /// Held open: the peer serves until it ends.
     _input: Option<ChildStdin>,
-    pub(super) address: String,
+    pub address: String,
 }
 
 impl Peer {
-    pub(super) fn start(peers: &Path, name: &str) -> Result<Self> {
+    pub fn start(peers: &Path, name: &str) -> Result<Self> {
         let mut child = Command::new(peers)
             .args(["serve", name])
             .stdin(Stdio::piped())
@@ -36,7 +36,7 @@ impl Peer {
         })
     }
 
-    pub(super) fn pid(&self) -> u32 {
+    pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
@@ -87,7 +87,7 @@ impl Peer {
         Ok(peer)
     }
 
-    pub(super) fn call(&self, method: &str, path: &str, body: &Value) -> Result<String> {
+    pub fn call(&self, method: &str, path: &str, body: &Value) -> Result<String> {
         let mut stream = TcpStream::connect(&self.address)?;
         let body = body.to_string();
         write!(
@@ -107,10 +107,18 @@ impl Peer {
 
     /// Requests per second that `wrk` gets through.
     pub(super) fn wrk(&self, script: &Path, seconds: u32) -> Result<f64> {
-        let output = Command::new("wrk")
-            .args(["-t1", "-c32", &format!("-d{seconds}s"), "-s"])
-            .arg(script)
-            .arg(format!("http://{}/detect", self.address))
+        self.wrk_at("/detect", Some(script), seconds)
+    }
+
+    /// Requests per second to a path that `wrk` gets through.
+    pub fn wrk_at(&self, path: &str, script: Option<&Path>, seconds: u32) -> Result<f64> {
+        let mut command = Command::new("wrk");
+        command.args(["-t1", "-c32", &format!("-d{seconds}s")]);
+        if let Some(script) = script {
+            command.arg("-s").arg(script);
+        }
+        let output = command
+            .arg(format!("http://{}{path}", self.address))
             .output()
             .map_err(|error| format!("wrk cannot be run: {error}"))?;
         let text = String::from_utf8_lossy(&output.stdout);
@@ -134,13 +142,13 @@ impl Drop for Peer {
 /// Builds our own peers.
 pub(super) fn build() -> Result<PathBuf> {
     let status = Command::new(env!("CARGO"))
-        .args(["build", "--release", "-q", "-p", "mock-detectors"])
+        .args(["build", "--profile", "dist", "-q", "-p", "mock-detectors"])
         .args(["--example", "peers"])
         .status()?;
     if !status.success() {
         return Err("the peers cannot be built".into());
     }
-    Ok(target().join("release/examples/peers"))
+    Ok(target().join("dist/examples/peers"))
 }
 
 /// The jar of `WireMock` from its npm package, which is installed below the target folder.

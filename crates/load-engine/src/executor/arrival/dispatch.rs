@@ -1,7 +1,7 @@
-//! Hands arrivals out on time.
+//! Dispatches arrivals on time.
 //!
-//! On a thread of its own: the runtime's timers know whole milliseconds only, and the driver's main
-//! task, which adds up samples, would make starts wait. On a paused clock (tests) it is a task.
+//! This runs on a thread of its own, since the runtime's timers know only whole milliseconds and the driver's
+//! main task, which aggregates samples, would delay starts. On a paused clock (tests) it is a task.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -12,18 +12,17 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::seats::Seats;
 use super::times::Times;
-use crate::source::Arrival;
+use crate::arrivals::{Arrival, VuSlots};
 
-/// What is needed to hand arrivals out.
+/// The inputs of a dispatcher.
 pub(super) struct Dispatch {
-    /// When arrivals come, after `begin`.
+    /// The times of arrivals, after `begin`.
     pub(super) times: Times,
     pub(super) begin: Instant,
-    pub(super) seats: Arc<Seats>,
+    pub(super) slots: Arc<VuSlots>,
     pub(super) drops: Arc<Drops>,
-    /// Ends it before the last arrival.
+    /// Stops the dispatch before the last arrival.
     pub(super) stop: CancellationToken,
 }
 
@@ -40,12 +39,12 @@ impl Drops {
         self.notify.notify_one();
     }
 
-    /// Waits for some.
+    /// Waits until there are some.
     pub(super) async fn some(&self) {
         self.notify.notified().await;
     }
 
-    /// How many there are; they are counted now.
+    /// Takes their number.
     pub(super) fn take(&self) -> u64 {
         self.count.swap(0, Ordering::Relaxed)
     }
@@ -58,10 +57,10 @@ pub(super) struct Thread {
 }
 
 impl Dispatch {
-    /// Starts a thread that hands arrivals out, and tells when all are.
+    /// Starts a thread that dispatches arrivals. The receiver is told when all are dispatched.
     ///
     /// # Errors
-    /// When the system gives no thread.
+    /// The system cannot start a thread.
     pub(super) fn on_thread(self) -> std::io::Result<(Thread, oneshot::Receiver<()>)> {
         let (done, all_done) = oneshot::channel();
         let stop = self.stop.clone();
@@ -70,7 +69,7 @@ impl Dispatch {
             .spawn(move || {
                 use_exact_timers();
                 self.run();
-                // Nobody listens any more when the run was ended.
+                // There is no receiver any more when the run was ended.
                 let _ = done.send(());
             })?;
         Ok((Thread { handle, stop }, all_done))
@@ -100,14 +99,14 @@ impl Dispatch {
             in_test: None,
             scheduled: Some(scheduled),
         };
-        if !self.seats.begin(arrival) {
+        if !self.slots.begin(arrival) {
             self.drops.note();
         }
     }
 }
 
 impl Thread {
-    /// Ends the thread, whether or not all arrivals are handed out.
+    /// Ends the thread, whether or not all arrivals are dispatched.
     pub(super) fn end(self) {
         self.stop.cancel();
         self.handle.thread().unpark();
@@ -116,7 +115,7 @@ impl Thread {
     }
 }
 
-/// Waits for the moment; false when it is stopped before.
+/// Waits until `moment`; false when it is stopped before.
 fn wait_until(moment: std::time::Instant, stop: &CancellationToken) -> bool {
     loop {
         if stop.is_cancelled() {
@@ -133,6 +132,6 @@ fn wait_until(moment: std::time::Instant, stop: &CancellationToken) -> bool {
 /// By default the system may wake a thread 50 µs late, to wake several at once.
 fn use_exact_timers() {
     #[cfg(target_os = "linux")]
-    // Without it starts are a little late; they are measured as such.
+    // Without this starts are a little late, and are measured as late.
     let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
 }

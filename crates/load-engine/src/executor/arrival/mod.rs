@@ -1,8 +1,7 @@
-//! `constant-arrival-rate` and `ramping-arrival-rate`: iterations begin when the plan says so,
-//! whether or not earlier ones have ended.
+//! `constant-arrival-rate` and `ramping-arrival-rate`: iterations begin at planned times, whether or not
+//! earlier ones have ended.
 
 mod dispatch;
-mod seats;
 mod times;
 
 use std::sync::Arc;
@@ -13,41 +12,40 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use self::dispatch::{Dispatch, Drops};
-pub(crate) use self::seats::Seat;
-use self::seats::Seats;
 use self::times::{Rate, Times, constant, ramping};
-use super::Stand;
-use super::stand::Running;
+use super::ExecutorContext;
+use super::context::Running;
+use crate::arrivals::VuSlots;
 use crate::log::Level;
 use crate::options::scenario::{ConstantArrivalRate, RampingArrivalRate};
 use crate::plan::scale;
 use crate::pool::Handle;
-use crate::run::Workers;
+use crate::script::ScriptError;
 use crate::source::Source;
-use crate::vu::ScriptError;
+use crate::workers::Workers;
 
-pub(super) async fn run_constant(stand: &Stand, config: &ConstantArrivalRate) {
+pub(super) async fn run_constant(context: &ExecutorContext, config: &ConstantArrivalRate) {
     let rate = Rate {
         count: whole(config.rate),
         unit: unit(config.time_unit),
     };
     let most = config.max_vus.or(config.pre_allocated_vus);
-    let stripe = stand.segment.stripe_by_vus(whole(most));
-    let times = constant(rate, stand.scenario.duration(), stripe);
-    Line::new(stand, config.pre_allocated_vus, most)
+    let stripe = context.segment.stripe_by_vus(whole(most));
+    let times = constant(rate, context.scenario.duration(), stripe);
+    ArrivalVus::new(context, config.pre_allocated_vus, most)
         .run(times)
         .await;
 }
 
-pub(super) async fn run_ramping(stand: &Stand, config: &RampingArrivalRate) {
+pub(super) async fn run_ramping(context: &ExecutorContext, config: &RampingArrivalRate) {
     let start = Rate {
         count: whole(config.start_rate),
         unit: unit(config.time_unit),
     };
     let most = config.max_vus.or(config.pre_allocated_vus);
-    let stripe = stand.segment.stripe_by_vus(whole(most));
+    let stripe = context.segment.stripe_by_vus(whole(most));
     let times = ramping(start, config.stages.clone().unwrap_or_default(), stripe);
-    Line::new(stand, config.pre_allocated_vus, most)
+    ArrivalVus::new(context, config.pre_allocated_vus, most)
         .run(times)
         .await;
 }
@@ -60,19 +58,19 @@ fn unit(unit: Option<Duration>) -> Duration {
     unit.unwrap_or(Duration::from_secs(1))
 }
 
-/// VUs that are not ready by then come later.
+/// How long the start waits for VUs; others join when they are ready.
 const READY_WITHIN: Duration = Duration::from_secs(1);
 
-/// A VU that was asked for, or why there is none.
+/// A requested VU, or the error.
 type Made = Result<Handle, ScriptError>;
 
-/// The VUs of a scenario, and how more are made.
-struct Line<'a> {
-    stand: &'a Stand,
+/// The VUs of a scenario, and the means to make more.
+struct ArrivalVus<'a> {
+    context: &'a ExecutorContext,
     running: Vec<Running>,
-    seats: Arc<Seats>,
+    slots: Arc<VuSlots>,
     drops: Arc<Drops>,
-    /// A VU that was made while the scenario runs; one at a time.
+    /// A VU that is being made while the scenario runs; one at a time.
     made: (mpsc::Sender<Made>, mpsc::Receiver<Made>),
     making: bool,
     planned: u64,
@@ -82,13 +80,13 @@ struct Line<'a> {
     dropped: u64,
 }
 
-impl<'a> Line<'a> {
-    fn new(stand: &'a Stand, planned: Option<i64>, most: Option<i64>) -> Self {
-        let stripe = stand.stripe();
+impl<'a> ArrivalVus<'a> {
+    fn new(context: &'a ExecutorContext, planned: Option<i64>, most: Option<i64>) -> Self {
+        let stripe = context.stripe();
         Self {
-            stand,
+            context,
             running: Vec::new(),
-            seats: Arc::default(),
+            slots: Arc::default(),
             drops: Arc::default(),
             made: mpsc::channel(1),
             making: false,
@@ -101,7 +99,7 @@ impl<'a> Line<'a> {
 
     async fn run(mut self, times: Times) {
         for _ in 0..self.planned {
-            let handle = self.stand.pool.take().await;
+            let handle = self.context.pool.take().await;
             self.add(handle).await;
         }
         if self.most > 0 {
@@ -111,13 +109,12 @@ impl<'a> Line<'a> {
         self.close().await;
     }
 
-    /// What VUs have to do before they can begin must not make the first starts late; the times are counted from
-    /// then on.
+    /// The preparation of VUs must not delay the first starts: the planned times count from its end.
     async fn wait_for_vus(&self) {
-        let ready = self.seats.are_ready(self.running.len());
+        let ready = self.slots.are_ready(self.running.len());
         tokio::select! {
             biased;
-            () = self.stand.interrupt.cancelled() => {}
+            () = self.context.interrupt.cancelled() => {}
             _ = timeout(READY_WITHIN, ready) => {}
         }
     }
@@ -126,11 +123,11 @@ impl<'a> Line<'a> {
         let dispatch = Dispatch {
             times,
             begin: Instant::now(),
-            seats: Arc::clone(&self.seats),
+            slots: Arc::clone(&self.slots),
             drops: Arc::clone(&self.drops),
-            stop: self.stand.interrupt.child_token(),
+            stop: self.context.interrupt.child_token(),
         };
-        if self.stand.vus_on == Workers::Local {
+        if self.context.vus_on == Workers::Local {
             let dispatched = dispatch.run_as_task();
             self.attend(dispatched).await;
         } else {
@@ -144,16 +141,16 @@ impl<'a> Line<'a> {
                 }
                 Err(error) => {
                     let why = format!("arrivals have no thread: {error}");
-                    self.stand.logger.error(&why);
+                    self.context.logger.error(&why);
                 }
             }
         }
         self.count_drops();
     }
 
-    /// Counts what is dropped and makes VUs, until all is dispatched and the regular time is over.
+    /// Counts dropped iterations and makes VUs, until all is dispatched and the regular time is over.
     async fn attend(&mut self, dispatched: impl Future<Output = ()>) {
-        let regular_end = self.stand.regular_end();
+        let regular_end = self.context.regular_end();
         let over = async {
             dispatched.await;
             sleep_until(regular_end).await;
@@ -163,7 +160,7 @@ impl<'a> Line<'a> {
         loop {
             tokio::select! {
                 biased;
-                () = self.stand.interrupt.cancelled() => return,
+                () = self.context.interrupt.cancelled() => return,
                 Some(made) = self.made.1.recv() => self.take_made(made).await,
                 () = drops.some() => self.count_drops(),
                 () = &mut over => return,
@@ -174,8 +171,8 @@ impl<'a> Line<'a> {
     fn count_drops(&mut self) {
         let new = self.drops.take();
         self.dropped += new;
-        // A sample for each, as in k6, unless there are more than can be taken.
-        while self.dropped > 0 && self.stand.try_count_dropped(1) {
+        // One sample for each, as in k6, unless there are too many.
+        while self.dropped > 0 && self.context.try_count_dropped(1) {
             self.dropped -= 1;
         }
         if new > 0 {
@@ -187,10 +184,10 @@ impl<'a> Line<'a> {
         if self.making {
             return;
         }
-        let count = self.seats.count();
+        let count = self.slots.count();
         if count < self.most {
             self.making = true;
-            let (pool, made) = (std::rc::Rc::clone(&self.stand.pool), self.made.0.clone());
+            let (pool, made) = (std::rc::Rc::clone(&self.context.pool), self.made.0.clone());
             tokio::task::spawn_local(async move {
                 // The scenario may have ended in the meantime; then the VU stays unused.
                 let _ = made.send(pool.add().await).await;
@@ -199,12 +196,12 @@ impl<'a> Line<'a> {
             self.warned = true;
             let message =
                 format!("Insufficient VUs, reached {count} active VUs and cannot initialize more");
-            let executor = self.stand.scenario.executor.name();
+            let executor = self.context.scenario.executor.name();
             let fields = [
                 ("executor", executor),
-                ("scenario", &self.stand.scenario.name),
+                ("scenario", &self.context.scenario.name),
             ];
-            self.stand.logger.log(Level::Warn, &message, &fields);
+            self.context.logger.log(Level::Warn, &message, &fields);
         }
     }
 
@@ -213,31 +210,34 @@ impl<'a> Line<'a> {
         match made {
             Ok(handle) => self.add(handle).await,
             Err(error) => self
-                .stand
+                .context
                 .logger
                 .error(&format!("a VU could not be made: {error}")),
         }
     }
 
     async fn add(&mut self, handle: Handle) {
-        let (seat, arrivals) = self.seats.add();
-        let interrupt = self.stand.interrupt.child_token();
-        let source = Source::Arrivals(arrivals, seat);
+        let (slot, arrivals) = self.slots.add();
+        let interrupt = self.context.interrupt.child_token();
+        let source = Source::Arrivals(arrivals, slot);
         self.running
-            .push(self.stand.start_with(handle, source, interrupt).await);
+            .push(self.context.start_with(handle, source, interrupt).await);
         let count = self.running.len() as u64;
-        self.stand.board.vus_planned.store(count, Ordering::Relaxed);
+        self.context
+            .status
+            .vus_planned
+            .store(count, Ordering::Relaxed);
     }
 
     async fn close(self) {
         let Self {
-            stand,
+            context,
             running,
-            seats,
+            slots,
             dropped,
             ..
         } = self;
-        stand.finish(running, || seats.close()).await;
-        stand.count_dropped(dropped).await;
+        context.finish(running, || slots.close()).await;
+        context.count_dropped(dropped).await;
     }
 }

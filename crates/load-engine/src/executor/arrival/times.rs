@@ -1,11 +1,11 @@
-//! When iterations of the arrival-rate executors begin: a pure function of plan and number.
+//! Start times of the arrival-rate executors' iterations: a pure function of plan and number.
 
 use std::time::Duration;
 
 use crate::options::Stage;
 use crate::segment::Stripe;
 
-/// When iterations begin, after the scenario's start; ascending.
+/// Start times of iterations, after the scenario's start; ascending.
 pub(super) type Times = Box<dyn Iterator<Item = Duration> + Send>;
 
 /// A rate in iterations per time unit.
@@ -32,7 +32,7 @@ pub(super) fn constant(rate: Rate, duration: Duration, stripe: Stripe) -> Times 
     Box::new(times.take_while(move |at| *at < duration))
 }
 
-/// Start times of a ramp: start k (from 1) comes when the area under the rate reaches k.
+/// Start times of a ramp: start k (from 1) is when the area under the rate reaches k.
 pub(super) fn ramping(start: Rate, stages: Vec<Stage>, stripe: Stripe) -> Times {
     let unit = start.unit;
     let mut pieces = Vec::new();
@@ -65,7 +65,7 @@ pub(super) fn ramping(start: Rate, stages: Vec<Stage>, stripe: Stripe) -> Times 
     Box::new(times)
 }
 
-/// For areas that reach a whole number but for rounding.
+/// The tolerance for areas that miss a whole number by rounding.
 const TOLERANCE: f64 = 1e-6;
 
 /// A stage: the rate goes from `from` to `to` (per nanosecond) within `length` nanoseconds.
@@ -83,12 +83,12 @@ impl Piece {
         self.area + (self.from + self.to) * self.length / 2.0
     }
 
-    /// When start `number` comes: x of a·x + (b−a)·x²/(2d) = number − area.
+    /// The time of start `number`: x in a·x + (b−a)·x²/(2d) = number − area.
     fn when(&self, number: f64) -> Duration {
         let wanted = (number - self.area).max(0.0);
         let slope = (self.to - self.from) / self.length.max(1.0);
         let inner = (self.from * self.from + 2.0 * slope * wanted).max(0.0);
-        // The form that does not lose digits when the slope is near zero.
+        // This form is numerically stable when the slope is near zero.
         let x = 2.0 * wanted / (self.from + inner.sqrt()).max(f64::MIN_POSITIVE);
         nanos((self.begin + x.min(self.length)).round() as u128)
     }

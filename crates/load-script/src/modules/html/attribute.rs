@@ -1,10 +1,11 @@
-//! What `getAttributeNode` and `attributes` return.
+//! The results of `getAttributeNode` and `attributes`.
 
-use rquickjs::{Ctx, Object};
+use script_engine::native::{Call, method};
+use script_engine::throw::{Outcome, Throw};
+use script_engine::{Ctx, Object};
+use script_formats::html::Attribute;
 
 use super::element::{self, Element};
-use crate::html::Attribute;
-use crate::js::native::{Call, Outcome, Throw, method};
 
 /// `element.attributes()`: all of them by name.
 pub(super) fn all<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {

@@ -3,16 +3,18 @@
 use std::ffi::{CStr, CString};
 use std::sync::Arc;
 
-use rquickjs::{Array, Ctx, Object, Value};
+use script_engine::class::{self, Class, Exotic};
+use script_engine::convert;
+use script_engine::native::{Call, method, numbered_method};
+use script_engine::own_methods;
+use script_engine::property::{Visible, define};
+use script_engine::throw::{Outcome, Throw};
+use script_engine::{Array, Ctx, Object, Value};
+use script_formats::html::{Document, NodeId, Property, Selection, property, property_names};
 
 use super::attribute;
-use crate::html::{Document, NodeId, Property, Selection, property, property_names};
-use crate::js::class::{self, Class};
-use crate::js::convert;
-use crate::js::native::{Call, Outcome, Throw, Visible, define, method, numbered_method};
-use crate::js::own_methods;
 
-/// What an element object owns.
+/// The value of an element object.
 pub(super) struct Element {
     pub(super) document: Arc<Document>,
     pub(super) node: NodeId,
@@ -21,11 +23,11 @@ pub(super) struct Element {
 impl Class for Element {
     const NAME: &'static CStr = c"Element";
 
-    fn exotic() -> *mut rquickjs::qjs::JSClassExoticMethods {
+    fn exotic() -> Exotic {
         own_methods::by_name()
     }
 
-    fn prototype(prototype: &Object<'_>) -> rquickjs::Result<()> {
+    fn prototype(prototype: &Object<'_>) -> script_engine::Result<()> {
         for (number, (name, _)) in READERS.iter().enumerate() {
             numbered_method(prototype, name, read, number as u16)?;
         }
@@ -46,7 +48,7 @@ impl Class for Element {
     }
 }
 
-/// The object of a node. Elements have the accessors of their tag.
+/// The script object of a node. Elements have the accessors of their tag.
 pub(super) fn object<'js>(ctx: &Ctx<'js>, document: &Arc<Document>, node: NodeId) -> Outcome<'js> {
     let tag = document.tag(node).to_owned();
     let owned = Element {
@@ -60,7 +62,7 @@ pub(super) fn object<'js>(ctx: &Ctx<'js>, document: &Arc<Document>, node: NodeId
     Ok(object.into_value())
 }
 
-/// The prototype of a tag's elements, made when the first of them is met.
+/// The prototype of a tag's elements, made for the first of them.
 fn tag_prototype<'js>(ctx: &Ctx<'js>, tag: &str) -> Result<Object<'js>, Throw> {
     let common = class::prototype::<Element>(ctx)?;
     let key = format!("\x01{tag}");
@@ -78,7 +80,7 @@ fn tag_prototype<'js>(ctx: &Ctx<'js>, tag: &str) -> Result<Object<'js>, Throw> {
     Ok(made)
 }
 
-/// An array of the objects of nodes.
+/// An array of the script objects of nodes.
 pub(super) fn list<'js>(
     ctx: &Ctx<'js>,
     document: &Arc<Document>,
@@ -110,7 +112,7 @@ fn node_or_undefined(node: Option<NodeId>) -> Property {
     node.map_or(Property::Undefined, Property::Element)
 }
 
-/// The methods without arguments that every node has.
+/// The methods without arguments of every node.
 const READERS: &[(&CStr, Reader)] = &[
     (c"id", |d, n| {
         Property::Text(d.attribute(n, "id").unwrap_or_default().to_owned())
@@ -132,7 +134,7 @@ const READERS: &[(&CStr, Reader)] = &[
     }),
     (c"nodeValue", |d, n| text_or_undefined(d.node_value(n))),
     (c"toString", |d, n| match d.tag(n) {
-        // A link is shown as where it leads to.
+        // The text of a link is its target.
         "a" | "area" => Property::Text(d.attribute(n, "href").unwrap_or_default().to_owned()),
         _ => Property::Text("[object html.Node]".to_owned()),
     }),
@@ -184,7 +186,7 @@ pub(super) fn this<R>(
 ) -> Result<R, Throw> {
     let value = call.this();
     let element = class::of::<Element>(&value);
-    act(element.ok_or_else(|| Throw::Type("this is no element".to_owned()))?)
+    act(element.ok_or_else(|| Throw::Type("this is not an element".to_owned()))?)
 }
 
 fn read<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
@@ -243,7 +245,7 @@ fn has_attribute<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     Ok(call.bool(has))
 }
 
-/// The objects of the nodes that `search` finds from this element.
+/// The script objects of the nodes that `search` finds from this element.
 fn found<'js>(
     call: &Call<'_, 'js>,
     search: fn(&Document, NodeId, &str) -> Vec<NodeId>,
@@ -317,12 +319,12 @@ fn contains<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     })
 }
 
-/// Always true for the pages of HTML, as in k6.
+/// Always true for HTML pages, as in k6.
 fn is_default_namespace<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let uri = this(call, |element| {
         Ok(element.document.namespace_uri(element.node))
     })?;
-    Ok(call.bool(uri == crate::html::Namespace::Html.uri()))
+    Ok(call.bool(uri == script_formats::html::Namespace::Html.uri()))
 }
 
 fn selection<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {

@@ -4,10 +4,10 @@ mod attribute;
 mod element;
 mod selection;
 
-use rquickjs::{Ctx, Object};
-
-use crate::js::convert;
-use crate::js::native::{Call, Outcome, Throw, method};
+use script_engine::convert;
+use script_engine::native::{Call, method};
+use script_engine::throw::{Outcome, Throw};
+use script_engine::{Ctx, Object};
 
 pub(super) use selection::object as selection_object;
 
@@ -21,5 +21,9 @@ fn parse_html<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let source = call
         .given(0)
         .map_or(Ok(String::new()), |source| convert::to_text(&source))?;
-    selection_object(call.ctx, crate::html::Selection::parse(&source), "")
+    selection_object(
+        call.ctx,
+        script_formats::html::Selection::parse(&source),
+        "",
+    )
 }

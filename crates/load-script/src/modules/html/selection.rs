@@ -1,32 +1,35 @@
-//! What `parseHTML` and `response.html()` return.
+//! The result of `parseHTML` and `response.html()`.
 
 use std::ffi::CStr;
 use std::sync::Arc;
 
-use rquickjs::{Array, Ctx, Function, Object, Value};
+use script_engine::class::{self, Class, Exotic};
+use script_engine::native::{Call, method};
+use script_engine::own_methods;
+use script_engine::property::{Visible, define};
+use script_engine::raise::raise;
+use script_engine::throw::{Outcome, Throw, plain};
+use script_engine::{Array, Ctx, Function, Object, Value};
+use script_engine::{convert, exception};
+use script_formats::html::{FormValue, NodeId, Query, Selection, Walk};
 
 use super::element::{self, Element};
-use crate::html::{FormValue, NodeId, Query, Selection, Walk};
-use crate::js::class::{self, Class};
-use crate::js::native::{Call, Outcome, Throw, Visible, define, method, plain};
-use crate::js::own_methods;
-use crate::js::{convert, exception};
 
-/// What a selection object owns.
+/// The value of a selection object.
 struct Selected {
     selection: Selection,
-    /// Of the page; empty when it was parsed from a text.
+    /// The URL of the page; empty when it was parsed from a text.
     url: String,
 }
 
 impl Class for Selected {
     const NAME: &'static CStr = c"Selection";
 
-    fn exotic() -> *mut rquickjs::qjs::JSClassExoticMethods {
+    fn exotic() -> Exotic {
         own_methods::by_name()
     }
 
-    fn prototype(prototype: &Object<'_>) -> rquickjs::Result<()> {
+    fn prototype(prototype: &Object<'_>) -> script_engine::Result<()> {
         narrowing(prototype)?;
         reading(prototype)?;
         method(prototype, c"each", each)?;
@@ -36,7 +39,7 @@ impl Class for Selected {
     }
 }
 
-fn narrowing(prototype: &Object<'_>) -> rquickjs::Result<()> {
+fn narrowing(prototype: &Object<'_>) -> script_engine::Result<()> {
     method(prototype, c"add", add)?;
     method(prototype, c"children", children)?;
     method(prototype, c"closest", closest)?;
@@ -63,7 +66,7 @@ fn narrowing(prototype: &Object<'_>) -> rquickjs::Result<()> {
     method(prototype, c"slice", slice)
 }
 
-fn reading(prototype: &Object<'_>) -> rquickjs::Result<()> {
+fn reading(prototype: &Object<'_>) -> script_engine::Result<()> {
     method(prototype, c"attr", attribute)?;
     method(prototype, c"data", data)?;
     method(prototype, c"html", html)?;
@@ -96,7 +99,7 @@ fn this<R>(
 ) -> Result<R, Throw> {
     let value = call.this();
     let selected = class::of::<Selected>(&value);
-    read(selected.ok_or_else(|| Throw::Type("this is no selection".to_owned()))?)
+    read(selected.ok_or_else(|| Throw::Type("this is not a selection".to_owned()))?)
 }
 
 /// A selection made from this one.
@@ -131,9 +134,9 @@ fn optional(call: &Call<'_, '_>, index: usize) -> Result<Option<Query>, Throw> {
     call.given(index).as_ref().map(query).transpose()
 }
 
-/// The selector of a function that takes any value for one.
+/// The selector of a function that accepts any value.
 fn selector(call: &Call<'_, '_>) -> Result<Option<Query>, Throw> {
-    if call.len() == 0 {
+    if call.count() == 0 {
         return Ok(None);
     }
     Ok(Some(Query::selector(&call.text(0)?)))
@@ -148,7 +151,7 @@ fn no_element(value: &Value<'_>) -> Result<Query, Throw> {
     query(value)
 }
 
-/// The nodes for which a script function says yes, or that a query means.
+/// The nodes for which a script function returns true, or that match a query.
 fn matching<'js>(
     call: &Call<'_, 'js>,
     query: impl FnOnce(&Value<'js>) -> Result<Query, Throw>,
@@ -173,7 +176,7 @@ fn matching<'js>(
     Ok((selection, kept))
 }
 
-/// The query of a function that also takes a function, and no elements.
+/// The query of a method that also takes a function, but no elements.
 fn or_function(name: &str, value: &Value<'_>) -> Result<Query, Throw> {
     no_element(value).map_err(|_| {
         plain(format!(
@@ -334,7 +337,7 @@ fn attribute<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 }
 
 fn data<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    if call.len() > 0 {
+    if call.count() > 0 {
         let key = call.text(0)?;
         let found = this(call, |selected| Ok(selected.selection.data(&key)))?;
         return match found {
@@ -347,7 +350,11 @@ fn data<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     };
     let object = Object::new(call.ctx.clone())?;
     for (key, value) in all {
-        object.set(key, convert::from_json_value(call.ctx, &value)?)?;
+        let value = match value {
+            Some(value) => convert::from_json_value(call.ctx, &value)?,
+            None => call.undefined(),
+        };
+        object.set(key, value)?;
     }
     Ok(object.into_value())
 }
@@ -368,9 +375,9 @@ fn size<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 }
 
 fn index<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    let query = match call.len() {
+    let query = match call.count() {
         0 => None,
-        // What means nothing is not found.
+        // An invalid selector matches nothing.
         _ => Some(query(&call.arg(0)).unwrap_or_else(|_| Query::Nodes(Vec::new()))),
     };
     let index = this(call, |selected| {
@@ -444,9 +451,9 @@ fn map<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     for (index, one) in singles(call)?.into_iter().enumerate() {
         match function.call::<_, Value<'js>>((index as f64, one)) {
             Ok(mapped) => array.set(array.len(), mapped)?,
-            // k6 leaves out what could not be mapped, and goes on.
+            // k6 leaves out elements whose callback fails, and continues.
             Err(error) => {
-                exception::raise(call.ctx, error.into());
+                raise(call.ctx, error.into());
                 exception::take(call.ctx).map_err(|_| Throw::Interrupted)?;
             }
         }
@@ -454,9 +461,9 @@ fn map<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     Ok(array.into_value())
 }
 
-/// What k6 says of a script function that threw, with its place.
-fn failed_in(ctx: &Ctx<'_>, name: &str, error: rquickjs::Error) -> Throw {
-    exception::raise(ctx, error.into());
+/// k6's message for a script function that threw, with its place.
+fn failed_in(ctx: &Ctx<'_>, name: &str, error: script_engine::Error) -> Throw {
+    raise(ctx, error.into());
     let Ok(thrown) = exception::take(ctx) else {
         return Throw::Interrupted;
     };
@@ -496,7 +503,7 @@ fn singles<'js>(call: &Call<'_, 'js>) -> Result<Vec<Value<'js>>, Throw> {
 
 fn get<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let selection = this(call, |selected| Ok(selected.selection.clone()))?;
-    if call.len() == 0 {
+    if call.count() == 0 {
         return element::list(call.ctx, selection.document(), selection.nodes());
     }
     match selection.get(integer(call, 0)?) {

@@ -1,23 +1,24 @@
-//! Who sends a request: basic, digest and NTLM authentication, with user and password of the URL.
+//! Authentication of requests: basic, digest and NTLM, with user and password from the URL.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use http_client::client::Request;
+use http_client::digest::{self, Challenge};
+use http_client::ntlm;
+use http_client::reply::Reply;
 
-use crate::digest::{self, Challenge};
-use crate::http::client::Request;
-use crate::http::reply::Reply;
-use crate::ntlm;
-
-/// Which response counts as expected.
+/// The responses that count as expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Expects {
-    /// The one that the script expects.
+    /// Those that the script expects.
     Usual,
-    /// One that asks who we are, and no other.
+    /// Only a request for authentication.
     Challenge,
+    /// A request for authentication, or those that the script expects.
+    ChallengeOrUsual,
 }
 
-/// The conversation about who sends a request.
+/// The authentication of a request over several exchanges.
 pub(super) struct Auth {
     scheme: Scheme,
     user: String,
@@ -28,14 +29,14 @@ pub(super) struct Auth {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scheme {
-    /// Whatever has to be said was said with the request.
+    /// The request already has all that is needed.
     Plain,
     Digest,
     Ntlm,
 }
 
 impl Auth {
-    /// Begins with what the first request says: basic credentials if the URL has some, but nothing for
+    /// Starts with the header of the first request: basic credentials if the URL has some, but nothing for
     /// NTLM.
     pub(super) fn begin(name: &str, request: &mut Request) -> Self {
         let credentials = request.url.credentials();
@@ -68,22 +69,22 @@ impl Auth {
         }
     }
 
-    /// What the last response should have been.
+    /// The expectation for the last response.
     pub(super) fn expects(&self) -> Expects {
         self.expects
     }
 
-    /// What the request has to say when it is sent again; `None` when the response stands.
+    /// The header with which the request is sent again; `None` when the response is final.
     pub(super) fn answer(
         &mut self,
         reply: &Reply,
         request: &Request,
     ) -> Option<Result<String, String>> {
         let first = self.step == 0;
-        self.expects = if first && self.scheme != Scheme::Plain {
-            Expects::Challenge
-        } else {
-            Expects::Usual
+        self.expects = match self.scheme {
+            Scheme::Digest if first => Expects::Challenge,
+            Scheme::Ntlm if first => Expects::ChallengeOrUsual,
+            _ => Expects::Usual,
         };
         if reply.status != 401 {
             return None;
@@ -112,7 +113,7 @@ impl Auth {
             .map_err(|error| error.to_string())
     }
 
-    /// NTLM takes three requests: nothing, our wishes, the answer to the challenge.
+    /// NTLM takes three requests: without a header, with the negotiation, with the answer to the challenge.
     fn ntlm(&self, reply: &Reply) -> Option<Result<String, String>> {
         let offers: Vec<String> = reply
             .lines()

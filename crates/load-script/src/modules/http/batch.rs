@@ -5,20 +5,21 @@ use std::rc::Rc;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use http_client::url::quoted;
 use load_engine::log::Level;
-use rquickjs::{Array, Object, Value};
+use script_engine::convert;
+use script_engine::fiber;
+use script_engine::native::Call;
+use script_engine::throw::{Outcome, Throw, plain};
+use script_engine::{Array, Object, Value};
 use tokio::sync::Semaphore;
 
 use super::perform::{Agent, Finished, code_of_refusal, perform};
 use super::prepare::{self, Prepared};
 use super::response;
-use crate::fiber;
-use crate::http::url::quoted;
-use crate::js::convert;
-use crate::js::native::{Call, Outcome, Throw, plain};
-use crate::vu::state::VuState;
+use crate::vu::state::{Caller, VuState};
 
-/// Requests of one batch that run at the same time, and those to one host; k6's defaults.
+/// The concurrent requests of one batch, in total and to one host; k6's defaults.
 const LIMITS: (i64, i64) = (20, 6);
 
 /// `http.batch(requests)`
@@ -26,7 +27,7 @@ pub(super) fn batch<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let vu = call.vu();
     prepare::refuse_in_init(vu)?;
     let requests = call.arg(0);
-    if call.len() == 0 {
+    if call.count() == 0 {
         return Err(plain("no argument was provided to http.batch()"));
     }
     let (keys, items) = split(&requests)?;
@@ -36,7 +37,7 @@ pub(super) fn batch<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
         Err((_, Throw::Plain(message))) if vu.run.options().throw.unwrap_or(false) => {
             return Err(plain(message));
         }
-        // None is sent when one is wrong.
+        // None is sent when one is invalid.
         Err((index, Throw::Plain(message))) => {
             let fields = [("error", message.as_str())];
             vu.logger
@@ -76,7 +77,7 @@ fn split<'js>(requests: &Value<'js>) -> Result<(Keys, Vec<Value<'js>>), Throw> {
     Ok((Some(keys), items))
 }
 
-/// All requests; or which one is wrong, and why.
+/// All requests; or the invalid one, with its error.
 fn prepare_all(vu: &VuState, items: &[Value<'_>]) -> Result<Vec<Prepared>, (usize, Throw)> {
     let prepare = |(index, item)| {
         let prepared = prepare::from_item(vu, item, index);

@@ -3,14 +3,15 @@
 use std::ffi::CStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rquickjs::{Object, Value};
+use http_client::url::encode_form;
+use script_engine::class::{self, Class};
+use script_engine::convert;
+use script_engine::native::Call;
+use script_engine::property::{Visible, define};
+use script_engine::throw::{Outcome, Throw, plain};
+use script_engine::{Object, Value};
 
-use crate::http::url::encode_form;
-use crate::js::class::{self, Class};
-use crate::js::convert;
-use crate::js::native::{Call, Outcome, Throw, Visible, define, plain};
-
-/// What `http.file` returns.
+/// The result of `http.file`.
 struct File {
     data: Vec<u8>,
     name: String,
@@ -20,20 +21,20 @@ struct File {
 impl Class for File {
     const NAME: &'static CStr = c"FileData";
 
-    fn prototype(_prototype: &Object<'_>) -> rquickjs::Result<()> {
+    fn prototype(_prototype: &Object<'_>) -> script_engine::Result<()> {
         Ok(())
     }
 }
 
-/// Lists in lists, at most: one may contain itself.
+/// The maximum nesting of lists, since a list may contain itself.
 const MAX_DEPTH: usize = 32;
 
-/// A body and the content type that it brings.
+/// A body and its content type.
 #[derive(Default)]
 pub(super) struct Body {
     pub(super) bytes: Vec<u8>,
     pub(super) content_type: Option<String>,
-    /// There was one, perhaps an empty one.
+    /// The request has a body, perhaps an empty one.
     pub(super) is_given: bool,
 }
 
@@ -56,7 +57,7 @@ pub(super) fn file<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
         .as_nanos();
-    let given = |index: usize, default: String| match call.len() > index {
+    let given = |index: usize, default: String| match call.count() > index {
         true => convert::go_string(&call.arg(index)),
         false => Ok(default),
     };
@@ -94,7 +95,7 @@ pub(super) fn read(value: &Value<'_>) -> Result<Body, Throw> {
     let kind = convert::go_type(value);
     let is_unknown =
         value.is_object() && kind != "[]uint8" && kind.starts_with("[]") || kind == "time.Time";
-    // Wrapped up, these have no fields and no bytes for k6.
+    // As objects, these have no fields and no bytes in k6.
     let is_wrapped = convert::is_made_by(value, &["DataView", "String"]);
     let bytes = match is_unknown || is_wrapped {
         true => None,
@@ -147,7 +148,7 @@ fn form(fields: &[(String, Value<'_>)]) -> Result<String, Throw> {
     Ok(text)
 }
 
-/// The values of a form field: an array repeats the field; what is no text is empty.
+/// The values of a form field: an array repeats the field; a value that is not text is empty.
 fn texts(value: &Value<'_>, depth: usize) -> Result<Vec<String>, Throw> {
     if let Some(array) = value.as_array() {
         let Some(depth) = depth.checked_sub(1) else {

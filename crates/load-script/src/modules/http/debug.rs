@@ -1,14 +1,14 @@
 //! The option `httpDebug`: requests and responses in the log.
 
+use http_client::client::Request;
+use http_client::failure::Failure;
+use http_client::reply::{Reply, canonical};
 use load_engine::log::Level;
 
 use super::perform::Agent;
 use super::prepare::Prepared;
-use crate::http::client::Request;
-use crate::http::failure::Failure;
-use crate::http::reply::{Reply, canonical};
 
-/// Shows one exchange; nothing when the option is off.
+/// Logs one exchange, unless the option is off.
 pub(super) struct Dump<'a>(Option<Open<'a>>);
 
 struct Open<'a> {
@@ -20,7 +20,7 @@ struct Open<'a> {
 }
 
 impl<'a> Dump<'a> {
-    /// Shows the request.
+    /// Logs the request.
     pub(super) fn begin(agent: &'a Agent, prepared: &Prepared, request: &Request) -> Self {
         let option = agent.run.options().http_debug.as_deref().unwrap_or("");
         if option.is_empty() {
@@ -38,7 +38,7 @@ impl<'a> Dump<'a> {
         Self(Some(open))
     }
 
-    /// Shows the response, if there is one.
+    /// Logs the response, if there is one.
     pub(super) fn end(self, outcome: &Result<Reply, Failure>) {
         let (Some(open), Ok(reply)) = (self.0, outcome) else {
             return;
@@ -82,7 +82,7 @@ fn head(request: &Request) -> String {
     if let Some(length) = request.announced_bytes() {
         text.push_str(&format!("Content-Length: {length}\r\n"));
     }
-    // k6 shows what Go would send of its own accord, though it does not send it.
+    // k6 shows a header that Go would add by default, though it is not sent.
     text.push_str("Accept-Encoding: gzip\r\n");
     text
 }

@@ -4,26 +4,28 @@ use std::ffi::CStr;
 use std::rc::Rc;
 use std::time::SystemTime;
 
-use rquickjs::{Array, Object, Value};
+use http_client::cookies::{Cookie, Jar, parse_date};
+use http_client::url::{Url, UrlError, quoted};
+use script_engine::class::{self, Class, Exotic};
+use script_engine::convert;
+use script_engine::native::{Call, constructor_or_function, method};
+use script_engine::own_methods;
+use script_engine::throw::{Outcome, Throw, plain};
+use script_engine::{Array, Object, Value};
 
-use crate::http::cookies::{Cookie, Jar, parse_date};
-use crate::http::url::{Url, UrlError, quoted};
-use crate::js::class::{self, Class};
-use crate::js::convert;
-use crate::js::native::{Call, Outcome, Throw, constructor_or_function, method, plain};
-use crate::js::own_methods;
+use crate::vu::state::Caller;
 
-/// What a jar object owns.
+/// The value of a jar object.
 struct JarObject(Rc<Jar>);
 
 impl Class for JarObject {
     const NAME: &'static CStr = c"CookieJar";
 
-    fn exotic() -> *mut rquickjs::qjs::JSClassExoticMethods {
+    fn exotic() -> Exotic {
         own_methods::by_name()
     }
 
-    fn prototype(prototype: &Object<'_>) -> rquickjs::Result<()> {
+    fn prototype(prototype: &Object<'_>) -> script_engine::Result<()> {
         method(prototype, c"cookiesForURL", cookies_for_url)?;
         method(prototype, c"set", set)?;
         method(prototype, c"clear", clear)?;
@@ -31,16 +33,16 @@ impl Class for JarObject {
     }
 }
 
-/// Adds both ways to get a jar.
+/// Adds both functions that return a jar.
 pub(super) fn install(exports: &Object<'_>) -> Result<(), Throw> {
     method(exports, c"cookieJar", cookie_jar)?;
     let prototype = class::prototype::<JarObject>(exports.ctx())?;
-    // As k6 has it, it needs no `new`.
+    // As in k6, it needs no `new`.
     constructor_or_function(exports, c"CookieJar", new_jar, &prototype)?;
     Ok(())
 }
 
-/// The jar that an object stands for.
+/// The jar of a script object.
 pub(in crate::modules) fn of(value: &Value<'_>) -> Option<Rc<Jar>> {
     class::of::<JarObject>(value).map(|object| Rc::clone(&object.0))
 }
@@ -60,13 +62,13 @@ fn new_jar<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     Ok(class::new(call.ctx, JarObject(Rc::default()))?.into_value())
 }
 
-/// The jar, and the URL if cookies can have it.
+/// The jar, and the URL if it can have cookies.
 fn target(call: &Call<'_, '_>) -> Result<(Rc<Jar>, Option<Url>), Throw> {
-    let jar = of(&call.this()).ok_or_else(|| Throw::Type("this is no cookie jar".to_owned()))?;
+    let jar = of(&call.this()).ok_or_else(|| Throw::Type("this is not a cookie jar".to_owned()))?;
     let text = convert::go_string(&call.arg(0))?;
     match Url::parse(&text) {
         Ok(url) => Ok((jar, Some(url))),
-        // A URL, but not one that has cookies.
+        // The URL is valid but cannot have cookies.
         Err(UrlError::Scheme(_) | UrlError::NoHost) => Ok((jar, None)),
         Err(error) => Err(plain(format!("parse {}: {error}", quoted(&text)))),
     }

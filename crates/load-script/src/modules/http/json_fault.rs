@@ -1,6 +1,6 @@
-//! What is wrong with a text that is no JSON, in the words of Go's scanner, which k6's errors carry.
+//! Errors in JSON text, in the words of Go's scanner, which k6's errors contain.
 
-/// Where the scanner is after a value, and what it says of a character that cannot follow.
+/// The context of the scanner after a value, for the error about a character that cannot follow.
 const AFTER_TOP: &str = "after top-level value";
 const AFTER_ITEM: &str = "after array element";
 const AFTER_PAIR: &str = "after object key:value pair";
@@ -8,14 +8,13 @@ const AFTER_KEY: &str = "after object key";
 const NO_VALUE: &str = "looking for beginning of value";
 const NO_KEY: &str = "looking for beginning of object key string";
 
-/// k6's message about a text that is no JSON. It counts lines from one, and characters up to the one
-/// behind the fault.
+/// k6's message about malformed JSON. It counts lines from one, and characters up to the one after the error.
 pub(super) fn message(text: &[u8]) -> String {
     let mut scanner = Scanner { text, at: 0 };
     let Err(why) = scanner.document() else {
         return "cannot parse json".to_owned();
     };
-    // The one that is wrong was read.
+    // The wrong character has been read.
     let offset = (scanner.at + 1).min(text.len());
     let (mut line, mut character) = (1, 0);
     let shown = String::from_utf8_lossy(text);
@@ -39,7 +38,7 @@ struct Scanner<'a> {
     at: usize,
 }
 
-/// What is open.
+/// The open containers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Open {
     Array,
@@ -71,7 +70,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// A value, or the begin of one that holds others: down to the first that does not.
+    /// A value, or the beginning of nested containers, down to the first value that is not one.
     fn value(&mut self, open: &mut Vec<Open>) -> Result<(), String> {
         loop {
             match self.next() {
@@ -189,7 +188,7 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    /// The next byte that is no blank.
+    /// The next byte that is not whitespace.
     fn next(&mut self) -> Option<u8> {
         self.peek();
         self.take()
@@ -220,7 +219,7 @@ impl Scanner<'_> {
     }
 }
 
-/// A byte as Go shows a character.
+/// A byte as Go quotes a character.
 fn shown(byte: u8) -> String {
     match byte {
         b'\'' => "'\\''".to_owned(),
@@ -250,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_are_named_as_go_names_them() {
+    fn errors_have_the_messages_of_go() {
         for (text, expected) in [
             ("", "unexpected end of JSON input"),
             (
@@ -313,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn the_place_is_where_k6_says() {
+    fn the_place_is_the_one_of_k6() {
         let check = |text: &str, expected: &str| {
             let message = message(text.as_bytes());
             assert!(message.contains(expected), "{message}");
@@ -326,7 +325,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(crate::fuzz_cases()))]
 
         #[test]
-        fn it_finds_a_fault_where_there_is_one(text in "[\\[\\]{}\":,0-9a-etrufnls .\\-\\\\]{0,24}") {
+        fn an_error_is_found_in_every_malformed_text(text in "[\\[\\]{}\":,0-9a-etrufnls .\\-\\\\]{0,24}") {
             let is_json = serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok();
             prop_assert_eq!(fault(&text).is_empty(), is_json, "{}", text);
         }

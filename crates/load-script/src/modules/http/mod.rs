@@ -17,24 +17,29 @@ mod validity;
 
 use std::ffi::CStr;
 
-use rquickjs::{Ctx, Object, Value};
+pub(in crate::modules) use params::timeout;
 
-use crate::fiber;
-use crate::http::expected::Expected;
-use crate::js::class::{self, Class};
-use crate::js::convert;
-use crate::js::native::{Call, Outcome, Throw, Visible, define, method, plain};
-use crate::js::promise::Deferred;
-use crate::vu::events::Event;
+use http_client::expected::Expected;
 use load_engine::log::Level;
+use script_engine::class::{self, Class};
+use script_engine::convert;
+use script_engine::fiber;
+use script_engine::native::{Call, method};
+use script_engine::promise::Deferred;
+use script_engine::property::{Visible, define};
+use script_engine::throw::{Outcome, Throw, plain};
+use script_engine::{Ctx, Object, Value};
 
-/// What `http.expectedStatuses` returns.
+use crate::vu::events::Event;
+use crate::vu::state::Caller;
+
+/// The result of `http.expectedStatuses`.
 struct Statuses(Expected);
 
 impl Class for Statuses {
     const NAME: &'static CStr = c"ExpectedStatuses";
 
-    fn prototype(_prototype: &Object<'_>) -> rquickjs::Result<()> {
+    fn prototype(_prototype: &Object<'_>) -> script_engine::Result<()> {
         Ok(())
     }
 }
@@ -86,10 +91,10 @@ pub(super) fn build<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
     Ok(exports)
 }
 
-/// Where a function finds method, URL, body and params among its arguments.
+/// The positions of method, URL, body and params among a function's arguments.
 #[derive(Clone, Copy)]
 pub(super) struct Layout {
-    /// Given by the function itself; otherwise it is the first argument.
+    /// The function's method; otherwise it is the first argument.
     method: Option<&'static str>,
     has_body: bool,
 }
@@ -114,9 +119,9 @@ fn with_body<'js>(call: &Call<'_, 'js>, method: &'static str) -> Outcome<'js> {
     )
 }
 
-/// Says once that arguments are ignored: `get(url, null, params)` is easily written for `post`.
+/// Warns once about ignored arguments: `get(url, null, params)` is a common mistake.
 fn warn_of_more(call: &Call<'_, '_>, warning: &'static str) {
-    if call.len() > 2 {
+    if call.count() > 2 {
         let vu = call.vu();
         vu.script.warn_once(&vu.logger, warning);
     }
@@ -175,8 +180,8 @@ fn run<'js>(call: &Call<'_, 'js>, layout: Layout) -> Outcome<'js> {
     }
 }
 
-/// A request that could not be put together is a failed response too, unless the script wants an
-/// exception. Requests in init code have no response.
+/// A request that could not be built is a failed response too, unless the script asks for an exception.
+/// Requests in init code have no response.
 fn refused<'js>(call: &Call<'_, 'js>, throw: Throw) -> Outcome<'js> {
     let vu = call.vu();
     match throw {
@@ -236,10 +241,10 @@ fn async_request<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 
 fn expected_statuses<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let mut ranges = Vec::new();
-    if call.len() == 0 {
+    if call.count() == 0 {
         return Err(plain("no arguments"));
     }
-    for index in 0..call.len() {
+    for index in 0..call.count() {
         let value = call.arg(index);
         let number = index + 1;
         if value.is_null() || value.is_undefined() {
@@ -276,7 +281,7 @@ fn expected_statuses<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     Ok(class::new(call.ctx, Statuses(Expected::new(ranges)))?.into_value())
 }
 
-/// The statuses that there are of a range of whole numbers; none, where there are none.
+/// The valid statuses of a range of whole numbers, which may be none.
 fn within(min: i64, max: i64) -> (u16, u16) {
     let limit = i64::from(u16::MAX);
     if max < 0 || min > limit {
@@ -287,7 +292,7 @@ fn within(min: i64, max: i64) -> (u16, u16) {
 
 fn set_response_callback<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let value = call.arg(0);
-    if value.is_undefined() && call.len() > 0 {
+    if value.is_undefined() && call.count() > 0 {
         return Err(plain(NO_CALLBACK));
     }
     let expected = callback(&value).ok_or_else(|| plain(NO_CALLBACK))?;
@@ -295,7 +300,7 @@ fn set_response_callback<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     Ok(call.undefined())
 }
 
-/// What `setResponseCallback` says to anything else.
+/// The error of `setResponseCallback` for any other argument.
 const NO_CALLBACK: &str = "unsupported argument, expected http.expectedStatuses";
 
 /// A response callback: the statuses of `expectedStatuses`, or null. `None` when it is neither.

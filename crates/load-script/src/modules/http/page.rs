@@ -1,20 +1,22 @@
 //! `response.html`, `response.submitForm` and `response.clickLink`.
 
-use rquickjs::{Object, Value};
+use script_engine::convert;
+use script_engine::native::Call;
+use script_engine::throw::{Outcome, Throw, plain};
+use script_engine::{Object, Value};
+use script_formats::html::{FormValue, Query, Selection, Submission};
 
 use super::super::html::selection_object;
 use super::body::{self, Body};
 use super::params::Params;
 use super::{execute, prepare, refused};
-use crate::html::{FormValue, Query, Selection, Submission};
-use crate::js::convert;
-use crate::js::native::{Call, Outcome, Throw, plain};
+use crate::vu::state::Caller;
 
 const FORM: &str = "form";
 const SUBMIT: &str = "[type=\"submit\"]";
 const LINK: &str = "a[href]";
 
-/// A page and where it came from.
+/// A page and its URL.
 pub(super) struct Source<'a> {
     pub(super) url: &'a str,
     pub(super) body: Option<&'a [u8]>,
@@ -23,7 +25,7 @@ pub(super) struct Source<'a> {
 /// `response.html(selector)`
 pub(super) fn html<'js>(call: &Call<'_, 'js>, source: &Source<'_>) -> Outcome<'js> {
     let page = page(source)?;
-    let selected = if call.len() > 0 {
+    let selected = if call.count() > 0 {
         page.find(&Query::selector(&call.text(0)?))
     } else {
         page
@@ -120,7 +122,7 @@ struct Options<'js>(Option<Object<'js>>);
 impl<'js> Options<'js> {
     fn of(call: &Call<'_, 'js>) -> Result<Self, Throw> {
         prepare::refuse_in_init(call.vu())?;
-        if call.len() > 0 && call.given(0).is_none() {
+        if call.count() > 0 && call.given(0).is_none() {
             let why = "Cannot convert undefined or null to object";
             return Err(Throw::Type(why.to_owned()));
         }
@@ -134,7 +136,7 @@ impl<'js> Options<'js> {
         }
     }
 
-    /// The property as text, also where it is there without a value.
+    /// The property as text, even if it is present without a value.
     fn text(&self, key: &str, default: &str) -> Result<String, Throw> {
         match &self.0 {
             Some(object) if object.contains_key(key)? => {

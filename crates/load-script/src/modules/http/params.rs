@@ -3,17 +3,17 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use rquickjs::Value;
+use http_client::cookies::Jar;
+use http_client::expected::Expected;
+use script_engine::Value;
+use script_engine::convert;
+use script_engine::throw::{Throw, plain};
 
 use super::super::tags;
 use super::callback;
-use crate::http::cookies::Jar;
-use crate::http::expected::Expected;
-use crate::js::convert;
-use crate::js::native::{Throw, plain};
 use crate::vu::state::VuState;
 
-/// What becomes of the body of a response.
+/// The type of a response's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ResponseType {
     Text,
@@ -26,7 +26,7 @@ pub(super) enum ResponseType {
 pub(super) struct RequestCookie {
     pub(super) name: String,
     pub(super) value: String,
-    /// Instead of a cookie of that name in the jar.
+    /// It replaces a cookie with the same name from the jar.
     pub(super) replaces: bool,
 }
 
@@ -78,7 +78,7 @@ impl Params {
             return Ok(params);
         };
         for (key, value) in convert::entries(object)? {
-            // k6 leaves some keys out when they have no value, and stumbles over others.
+            // k6 ignores some keys without a value, and fails on others.
             let is_absent = value.is_undefined() || value.is_null();
             let may_be_absent = ["headers", "cookies", "jar", "tags", "auth"];
             if !(is_absent && may_be_absent.contains(&key.as_str())) {
@@ -124,7 +124,7 @@ impl Params {
     }
 }
 
-/// The codings that a body is to get, all known.
+/// The codings of a body, all known.
 fn compression(wanted: &str) -> Result<String, Throw> {
     let wanted = wanted.trim();
     let unknown = wanted
@@ -195,7 +195,8 @@ fn cookies(value: &Value<'_>) -> Result<Vec<RequestCookie>, Throw> {
     Ok(cookies)
 }
 
-fn timeout(value: &Value<'_>) -> Result<Duration, Throw> {
+/// A time, as a number of milliseconds or as text; one that is over before it begins is none.
+pub(in crate::modules) fn timeout(value: &Value<'_>) -> Result<Duration, Throw> {
     if let Some(milliseconds) = value.as_number() {
         return Ok(Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or_default());
     }
@@ -206,7 +207,7 @@ fn timeout(value: &Value<'_>) -> Result<Duration, Throw> {
         )));
     }
     let text = convert::to_text(value)?;
-    // One that is over before it begins is a timeout at once.
+    // A negative timeout expires at once.
     let (text, is_past) = match text.strip_prefix('-') {
         Some(rest) => (rest, true),
         None => (text.as_str(), false),

@@ -1,10 +1,16 @@
-//! Requests with all that belongs to them: cookies, redirects, samples, log lines.
+//! Complete requests: cookies, redirects, samples, log lines.
 
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use http_client::client::{Client, Exchanged, Headers, Method, Request};
+use http_client::coding;
+use http_client::cookies::Cookie;
+use http_client::failure::Failure;
+use http_client::reply::{Reply, Timings};
+use http_client::url::{Url, UrlError, quoted};
 use load_engine::RunState;
 use load_engine::log::{Level, Logger};
 use load_metrics::Recorder;
@@ -16,22 +22,16 @@ use super::params::ResponseType;
 use super::prepare::Prepared;
 use super::redirects::{self, Hop};
 use super::validity;
-use crate::http::client::{Client, Exchanged, Headers, Method, Request};
-use crate::http::coding;
-use crate::http::cookies::Cookie;
-use crate::http::failure::Failure;
-use crate::http::reply::{Reply, Timings};
-use crate::http::url::{Url, UrlError, quoted};
 use crate::vu::state::VuState;
 
-/// k6's number for what is no URL.
+/// k6's code for an invalid URL.
 const INVALID_URL: u16 = 1020;
-/// k6's number for a body that is not what its coding says.
+/// k6's code for a body that does not match its content coding.
 const UNPACKING: u16 = 1701;
-/// Redirects that are followed unless an option says otherwise.
+/// The default maximum of redirects.
 const MAX_REDIRECTS: i64 = 10;
 
-/// What requests need of their VU; outlives a call, so that requests can go on in the background.
+/// The state of a VU that requests need. It outlives a call, so that requests can continue in the background.
 pub(super) struct Agent {
     client: Rc<Client>,
     pub(super) recorder: Recorder,
@@ -39,48 +39,48 @@ pub(super) struct Agent {
     pub(super) logger: Logger,
     /// VU and iteration, for the log.
     pub(super) place: (u64, u64),
-    /// How late the iteration is; `None` when that is not asked for.
+    /// The lateness of the iteration; `None` when it is not measured.
     pub(super) late: Option<std::time::Duration>,
 }
 
-/// A request that is over.
+/// A finished request.
 pub(super) struct Finished {
     pub(super) reply: Reply,
     pub(super) failure: Option<Failure>,
-    /// Where redirects have led.
+    /// The final URL after redirects.
     pub(super) url: Option<Url>,
-    /// `None` when no request could be put together.
-    pub(super) told: Option<Told>,
+    /// `None` when the request could not be built.
+    pub(super) told: Option<OriginalRequest>,
     pub(super) cookies: Vec<super::params::RequestCookie>,
     pub(super) response_type: ResponseType,
     throws: bool,
-    /// What log lines and exceptions say of the failure.
+    /// The text of the failure in log lines and exceptions.
     complaint: String,
 }
 
-/// What came on the way to the outcome.
+/// The state of a request on its way to the outcome.
 #[derive(Default)]
-struct Course {
-    /// The first request, when there were several.
-    told: Option<Told>,
-    /// What had come of a body when the exchange failed.
+struct RequestProgress {
+    /// The first request, if there were several.
+    told: Option<OriginalRequest>,
+    /// The part of the body that had arrived when the exchange failed.
     partial: Option<Vec<u8>>,
     /// Of the last exchange.
     timings: Timings,
     remote: Option<SocketAddr>,
 }
 
-/// What the response tells of its request: the first one, as the script wanted it.
-pub(super) struct Told {
+/// The data of `response.request`: the first request, as the script defined it.
+pub(super) struct OriginalRequest {
     pub(super) method: Method,
     pub(super) url: Url,
     pub(super) headers: Headers,
-    /// A `Host` header of the script's own.
+    /// The script's own `Host` header.
     pub(super) host: Option<String>,
     pub(super) body: Vec<u8>,
 }
 
-impl Told {
+impl OriginalRequest {
     fn of(request: &Request) -> Self {
         Self {
             method: request.method.clone(),
@@ -92,8 +92,8 @@ impl Told {
     }
 }
 
-impl Told {
-    /// The cookies that went with it.
+impl OriginalRequest {
+    /// The cookies that were sent.
     pub(super) fn cookies(&self) -> impl Iterator<Item = (&str, &str)> {
         let line = self.headers.iter().find(|(name, _)| name == "Cookie");
         let pairs = line.into_iter().flat_map(|(_, value)| value.split("; "));
@@ -101,7 +101,7 @@ impl Told {
     }
 }
 
-impl From<Request> for Told {
+impl From<Request> for OriginalRequest {
     fn from(request: Request) -> Self {
         Self {
             method: request.method,
@@ -133,7 +133,7 @@ impl Agent {
 }
 
 impl Finished {
-    /// The message of the exception that the script wants instead of a failed response.
+    /// The message of the exception that the script asked for instead of a failed response.
     pub(super) fn thrown(&self) -> Option<String> {
         let failure = self.failure.as_ref()?;
         if failure.code == Failure::EXCEPTION && self.told.is_some() {
@@ -142,7 +142,7 @@ impl Finished {
         self.throws.then(|| self.complaint.clone())
     }
 
-    /// A request that could not be put together.
+    /// A request that could not be built.
     pub(super) fn refused(code: u16, message: String) -> Self {
         Self {
             failure: Some(Failure::new(code, message)),
@@ -150,7 +150,7 @@ impl Finished {
         }
     }
 
-    /// What is there of a request that was never begun because another one of its batch is wrong.
+    /// A request that was never sent because another one in its batch is invalid.
     pub(super) fn nothing() -> Self {
         Self {
             reply: Reply::default(),
@@ -164,12 +164,12 @@ impl Finished {
         }
     }
 
-    /// Where redirects have led; empty when no request could be put together.
+    /// The final URL after redirects; empty when the request could not be built.
     pub(super) fn url(&self) -> &str {
         self.url.as_ref().map_or("", Url::as_str)
     }
 
-    /// k6's number for the outcome, 0 for success.
+    /// k6's error code of the outcome, 0 for success.
     pub(super) fn error_code(&self) -> u16 {
         match &self.failure {
             Some(failure) => failure.code,
@@ -198,8 +198,8 @@ pub(super) async fn perform(agent: Agent, mut prepared: Box<Prepared>) -> Finish
         deadline,
     };
     request.headers = agent.headers(&prepared, &request.url, &Hop::default());
-    let mut course = Course::default();
-    // Without any time it is over before it begins, however fast the server is.
+    let mut course = RequestProgress::default();
+    // With a timeout of zero it expires at once, however fast the server is.
     let is_late = prepared.params.timeout.is_zero();
     let fault = is_late
         .then(Failure::timeout)
@@ -214,7 +214,7 @@ pub(super) async fn perform(agent: Agent, mut prepared: Box<Prepared>) -> Finish
     agent.finish(prepared, request, (course, outcome))
 }
 
-/// The number for a request that could not be put together: only URLs have one.
+/// The error code of a request that could not be built: only invalid URLs have one.
 pub(super) fn code_of_refusal(message: &str) -> u16 {
     if message.starts_with("invalid URL") {
         INVALID_URL
@@ -233,12 +233,12 @@ fn verb(method: &str) -> String {
 }
 
 impl Agent {
-    /// Sends the request and all that its responses ask for. `request` is the last one then.
+    /// Sends the request and follows redirects. `request` is the last one afterwards.
     async fn follow_all(
         &self,
         prepared: &Prepared,
         request: &mut Request,
-        course: &mut Course,
+        course: &mut RequestProgress,
     ) -> Result<Reply, Failure> {
         let limit = prepared.params.redirects.map_or_else(
             || self.run.options().max_redirects.unwrap_or(MAX_REDIRECTS),
@@ -260,7 +260,10 @@ impl Agent {
             }
             let target = target?;
             followed += 1;
-            let first = &course.told.get_or_insert_with(|| Told::of(request)).url;
+            let first = &course
+                .told
+                .get_or_insert_with(|| OriginalRequest::of(request))
+                .url;
             hop = hop.next(first, &request.url, &target, reply.status);
             redirects::follow(request, target, reply.status);
             request.headers = self.headers(prepared, &request.url, &hop);
@@ -278,12 +281,12 @@ impl Agent {
         }
     }
 
-    /// Sends one request, more than once where the server wants to know who sends it.
+    /// Sends one request, several times if authentication requires it.
     async fn send(
         &self,
         prepared: &Prepared,
         request: &mut Request,
-        course: &mut Course,
+        course: &mut RequestProgress,
     ) -> Result<Reply, Failure> {
         let mut auth = Auth::begin(&prepared.params.auth, request);
         loop {
@@ -333,7 +336,7 @@ impl Agent {
         headers
     }
 
-    /// Notes what one exchange brought: cookies, the decoded body, samples.
+    /// Processes one exchange: cookies, the decoded body, samples.
     fn take_up(
         &self,
         prepared: &Prepared,
@@ -366,7 +369,7 @@ impl Agent {
         &self,
         prepared: Box<Prepared>,
         request: Request,
-        came: (Course, Result<Reply, Failure>),
+        came: (RequestProgress, Result<Reply, Failure>),
     ) -> Finished {
         let (course, outcome) = came;
         let has_head = course.partial.is_some();
@@ -383,7 +386,7 @@ impl Agent {
             }
         };
         let complaint = failure.as_ref().map_or_else(String::new, |failure| {
-            // Go's client has done its part when the head has come.
+            // Go's client returns when the head has arrived.
             if has_head || failure.code == UNPACKING {
                 return failure.detail.clone();
             }
@@ -401,7 +404,11 @@ impl Agent {
             reply,
             failure,
             url: Some(request.url.clone()),
-            told: Some(course.told.unwrap_or_else(|| Told::from(request))),
+            told: Some(
+                course
+                    .told
+                    .unwrap_or_else(|| OriginalRequest::from(request)),
+            ),
             cookies: prepared.params.cookies,
             response_type: prepared.params.response_type,
             throws: prepared.params.throws,
@@ -409,8 +416,8 @@ impl Agent {
         }
     }
 
-    /// A request whose URL is none. k6 finds an unknown scheme and a missing host only when it sends,
-    /// and counts that; everything else when it reads the URL.
+    /// A request with an invalid URL. k6 notices an unknown scheme or a missing host only when it sends, and
+    /// counts the request; other errors when it parses the URL.
     fn fail(&self, prepared: Box<Prepared>, error: &UrlError) -> Finished {
         let text = &prepared.url_text;
         if let Some(code) = error.code_of_sending() {
@@ -424,10 +431,10 @@ impl Agent {
             let outcome = Err(failure);
             let timings = Timings::default();
             self.sample(&prepared, &request, (&outcome, timings, Expects::Usual));
-            return self.finish(prepared, request, (Course::default(), outcome));
+            return self.finish(prepared, request, (RequestProgress::default(), outcome));
         }
         let message = format!("invalid URL: parse {}: {error}", quoted(text));
-        // The params have not been looked at by then.
+        // The params have not been read at that point.
         let throws = self.run.options().throw.unwrap_or(false);
         if !throws {
             self.warn_failure(&message);

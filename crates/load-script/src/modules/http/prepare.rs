@@ -1,28 +1,30 @@
-//! From the arguments of a call to a request that needs the script no more.
+//! Converts the arguments of a call to a request that no longer needs the script.
 
 use std::cell::RefCell;
 use std::ffi::CStr;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use http_client::client::{Headers, Method};
+use http_client::coding;
+use http_client::reply::canonical;
+use http_client::url::{Url, UrlError, quoted};
 use load_engine::log::Level;
 use load_metrics::{TagSet, Tags};
-use rquickjs::{Array, Object, Value};
+use script_engine::class::{self, Class};
+use script_engine::convert;
+use script_engine::native::Call;
+use script_engine::property::{Visible, define};
+use script_engine::throw::{Outcome, Throw, plain};
+use script_engine::{Array, Object, Value};
 
 use super::Layout;
 use super::body::{self, Body};
 use super::params::Params;
 use super::validity;
-use crate::http::client::{Headers, Method};
-use crate::http::coding;
-use crate::http::reply::canonical;
-use crate::http::url::{Url, UrlError, quoted};
-use crate::js::class::{self, Class};
-use crate::js::convert;
-use crate::js::native::{Call, Outcome, Throw, Visible, define, plain};
-use crate::vu::state::VuState;
+use crate::vu::state::{Caller, VuState};
 
-/// What ``http.url`…` `` returns: a URL with a name for its tags.
+/// The result of ``http.url`…` ``: a URL with a name for its tags.
 struct NamedUrl {
     url: String,
     name: String,
@@ -31,20 +33,20 @@ struct NamedUrl {
 impl Class for NamedUrl {
     const NAME: &'static CStr = c"URL";
 
-    fn prototype(_: &Object<'_>) -> rquickjs::Result<()> {
+    fn prototype(_: &Object<'_>) -> script_engine::Result<()> {
         Ok(())
     }
 }
 
-/// A request that is ready to go.
+/// A request that is ready to be sent.
 pub(super) struct Prepared {
     pub(super) method: Method,
-    /// As the script wrote it.
+    /// The URL as the script wrote it.
     pub(super) url_text: String,
     pub(super) url: Result<Url, UrlError>,
-    /// Instead of the URL in the tags.
+    /// The name that replaces the URL in tags.
     pub(super) name: Option<String>,
-    /// As they are sent, canonical, without `Host`, `Content-Length` and `Cookie`.
+    /// The headers as sent, in canonical form, without `Host`, `Content-Length` and `Cookie`.
     pub(super) headers: Headers,
     pub(super) host: Option<String>,
     pub(super) body: Body,
@@ -63,8 +65,8 @@ pub(super) fn url_template<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
         url.push_str(&text);
         name.push_str(&text);
         let position = index + 1;
-        if position < strings.len() && position < call.len() {
-            // What is not there is nothing.
+        if position < strings.len() && position < call.count() {
+            // A missing value is the empty text.
             url.push_str(&convert::go_string(&call.arg(position))?);
             name.push_str("${}");
         }
@@ -99,7 +101,7 @@ fn template_parts<'js>(parts: &Value<'js>) -> Result<Vec<Value<'js>>, Throw> {
     Err(Throw::Type(why))
 }
 
-/// Reads the arguments of `http.get` and its kind.
+/// Reads the arguments of `http.get` and similar functions.
 pub(super) fn from_call(call: &Call<'_, '_>, layout: Layout) -> Result<Prepared, Throw> {
     let vu = call.vu();
     refuse_in_init(vu)?;
@@ -117,7 +119,7 @@ pub(super) fn from_call(call: &Call<'_, '_>, layout: Layout) -> Result<Prepared,
     assemble(vu, (method, &call.arg(first)), body, params)
 }
 
-/// Requests belong to iterations, `setup` and `teardown`.
+/// Requests are allowed only in iterations, `setup` and `teardown`.
 pub(super) fn refuse_in_init(vu: &VuState) -> Result<(), Throw> {
     if vu.is_init() {
         return Err(plain(
@@ -188,7 +190,7 @@ fn from_parts(
     assemble(vu, target, body, Params::read(vu, params)?)
 }
 
-/// What k6 says of a URL that is no text.
+/// k6's error for a URL that is not text.
 fn no_url(value: &Value<'_>) -> Throw {
     match convert::go_text(value) {
         Ok(text) => plain(format!("invalid URL: '#{text}'")),
@@ -196,7 +198,7 @@ fn no_url(value: &Value<'_>) -> Throw {
     }
 }
 
-/// Puts a request together.
+/// Builds a request.
 pub(super) fn assemble(
     vu: &VuState,
     target: (Method, &Value<'_>),
@@ -239,7 +241,7 @@ pub(super) fn assemble(
 }
 
 impl Prepared {
-    /// Apart, for the encoders want much of the VU's small stack, and few requests are compressed.
+    /// A separate function, since encoders need much of the VU's small stack and few requests are compressed.
     #[inline(never)]
     fn compress(&mut self, vu: &VuState) -> Result<(), Throw> {
         let wanted = std::mem::take(&mut self.params.compression);
@@ -315,7 +317,7 @@ impl Prepared {
     }
 }
 
-/// The headers of a request that has none of its own: all such requests of a thread share them.
+/// The headers of a request without headers of its own: all such requests of a thread share them.
 fn only_agent(agent: &str) -> Headers {
     thread_local! {
         static LAST: RefCell<Headers> = RefCell::default();

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use crate::http::client::{Headers, Request};
-use crate::http::failure::Failure;
-use crate::http::reply::Reply;
-use crate::http::url::{Url, quoted};
+use http_client::client::{Headers, Request};
+use http_client::failure::Failure;
+use http_client::reply::Reply;
+use http_client::url::{Url, quoted};
 
-/// Where a response sends the client; `None` when it is no redirect. Where nothing can be sent to is
-/// an unusable URL, as k6 finds out only when it sends.
+/// The target of a redirect; `None` when the response is not one. An invalid target is an unusable URL, since
+/// k6 notices it only when it sends.
 pub(super) fn target(reply: &Reply, request: &Request) -> Option<Result<Url, Failure>> {
     if !matches!(reply.status, 301 | 302 | 303 | 307 | 308) {
         return None;
@@ -27,8 +27,8 @@ pub(super) fn target(reply: &Reply, request: &Request) -> Option<Result<Url, Fai
     }))
 }
 
-/// Makes it the request that follows: 301, 302 and 303 become GET without a body, HEAD stays; 307 and
-/// 308 repeat.
+/// Turns the request into the next one: after 301, 302 and 303 a GET without a body (HEAD stays HEAD), after
+/// 307 and 308 the same request.
 pub(super) fn follow(request: &mut Request, url: Url, status: u16) {
     request.url = url;
     request.host = None;
@@ -42,12 +42,12 @@ pub(super) fn follow(request: &mut Request, url: Url, status: u16) {
     request.body.clear();
 }
 
-/// What a redirect changes about headers.
+/// The changes of headers on a redirect.
 #[derive(Debug, Default)]
 pub(super) struct Hop {
-    /// The page that sent us here.
+    /// The URL that redirected here.
     referer: Option<String>,
-    /// Another host than the first has no claim to what was meant for that.
+    /// The host differs from the first one, so secrets for that are not sent.
     is_foreign: bool,
     has_no_body: bool,
 }
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_stay_with_the_host_they_were_meant_for() {
+    fn secrets_are_not_sent_to_other_hosts() {
         let first = "http://a.test/1";
         check(
             first,

@@ -1,70 +1,50 @@
-//! The response object: its properties are made when somebody looks.
+//! The response object, whose properties are made on first access.
 
 use std::borrow::Cow;
 use std::cell::Cell;
-use std::ffi::{CStr, c_int};
-use std::ptr::NonNull;
+use std::ffi::CStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rquickjs::{Array, Ctx, Object, Value, qjs};
+use http_client::cookies::Cookie;
+use http_client::ocsp::Status;
+use http_client::reply::TlsInfo;
+use script_engine::class::{self, Class, Exotic};
+use script_engine::convert;
+use script_engine::isolate;
+use script_engine::lazy::{self, Lazy};
+use script_engine::memory::Held;
+use script_engine::native::{Call, method};
+use script_engine::property::{Visible, define};
+use script_engine::throw::{Outcome, Throw, plain};
+use script_engine::{Array, Ctx, Object, Value};
+use script_formats::gjson;
 
 use super::json_fault;
 use super::page;
 use super::params::{RequestCookie, ResponseType};
 use super::perform::Finished;
-use crate::gjson;
-use crate::http::cookies::Cookie;
-use crate::http::ocsp::Status;
-use crate::http::reply::TlsInfo;
-use crate::js::class::{self, Class};
-use crate::js::convert;
-use crate::js::isolate;
-use crate::js::memory::Held;
-use crate::js::native::{Call, Outcome, Throw, Visible, define, method, plain};
-use crate::js::own_methods;
 
-/// What a response object owns.
+/// The value of a response object.
 struct Response {
     finished: Finished,
     /// One bit per property that was made.
     made: Cell<u32>,
-    /// The whole body was given as JSON: that is what `json()` gives from then on.
+    /// The whole body was returned as JSON: `json()` returns the same from then on.
     was_parsed: Cell<bool>,
     _held: Option<Held>,
 }
 
-/// `expires` of a cookie that does not expire: Go's zero time, as k6 makes it milliseconds.
+/// `expires` of a cookie that does not expire: Go's zero time in milliseconds, as in k6.
 const NO_EXPIRY_MS: f64 = -6_795_364_578_871.0;
-
-const PROPERTIES: &[&CStr] = &[
-    c"remote_ip",
-    c"remote_port",
-    c"url",
-    c"status",
-    c"status_text",
-    c"proto",
-    c"headers",
-    c"cookies",
-    c"body",
-    c"timings",
-    c"tls_version",
-    c"tls_cipher_suite",
-    c"ocsp",
-    c"error",
-    c"error_code",
-    c"request",
-];
-/// Methods, which k6 lists as properties of each response; they stay those of the prototype.
-const METHODS: &[&CStr] = &[c"clickLink", c"html", c"json", c"submitForm"];
 
 impl Class for Response {
     const NAME: &'static CStr = c"Response";
 
-    fn exotic() -> *mut qjs::JSClassExoticMethods {
-        EXOTIC.0.get()
+    fn exotic() -> Exotic {
+        lazy::hooks::<Self>()
     }
 
-    fn prototype(prototype: &Object<'_>) -> rquickjs::Result<()> {
+    fn prototype(prototype: &Object<'_>) -> script_engine::Result<()> {
         method(prototype, c"json", json)?;
         method(prototype, c"html", html)?;
         method(prototype, c"submitForm", submit_form)?;
@@ -72,20 +52,35 @@ impl Class for Response {
     }
 }
 
-/// The hooks, in a place that the engine may take a mutable pointer to; it never writes there.
-struct Hooks(std::cell::UnsafeCell<qjs::JSClassExoticMethods>);
-// SAFETY: the engine only reads the hooks.
-unsafe impl Sync for Hooks {}
+impl Lazy for Response {
+    const PROPERTIES: &'static [&'static CStr] = &[
+        c"remote_ip",
+        c"remote_port",
+        c"url",
+        c"status",
+        c"status_text",
+        c"proto",
+        c"headers",
+        c"cookies",
+        c"body",
+        c"timings",
+        c"tls_version",
+        c"tls_cipher_suite",
+        c"ocsp",
+        c"error",
+        c"error_code",
+        c"request",
+    ];
+    const METHODS: &'static [&'static CStr] = &[c"clickLink", c"html", c"json", c"submitForm"];
 
-static EXOTIC: Hooks = Hooks(std::cell::UnsafeCell::new(qjs::JSClassExoticMethods {
-    get_own_property: Some(get_own_property),
-    get_own_property_names: Some(get_own_property_names),
-    delete_property: None,
-    define_own_property: None,
-    has_property: None,
-    get_property: None,
-    set_property: None,
-}));
+    fn made(&self) -> &Cell<u32> {
+        &self.made
+    }
+
+    fn make<'js>(&self, ctx: &Ctx<'js>, name: &str) -> Outcome<'js> {
+        make(ctx, &self.finished, name)
+    }
+}
 
 /// The response of a finished request.
 pub(super) fn object<'js>(ctx: &Ctx<'js>, finished: Finished) -> Outcome<'js> {
@@ -98,159 +93,6 @@ pub(super) fn object<'js>(ctx: &Ctx<'js>, finished: Finished) -> Outcome<'js> {
         _held: held,
     };
     Ok(class::new(ctx, response)?.into_value())
-}
-
-/// Called when the object has no such property yet: makes it, if it is one of ours.
-unsafe extern "C" fn get_own_property(
-    ctx: *mut qjs::JSContext,
-    descriptor: *mut qjs::JSPropertyDescriptor,
-    object: qjs::JSValue,
-    atom: qjs::JSAtom,
-) -> c_int {
-    let Some(raw) = NonNull::new(ctx) else {
-        return -1;
-    };
-    // SAFETY: called for objects of this class only, with a live realm and atom.
-    let (response, index, ctx) = unsafe {
-        (
-            class::of_raw::<Response>(object),
-            known(ctx, atom),
-            Ctx::from_raw(raw),
-        )
-    };
-    let (Some(response), Some(index)) = (response, index) else {
-        return 0;
-    };
-    if index >= PROPERTIES.len() {
-        // SAFETY: as above.
-        return unsafe { get_method(&ctx, (object, descriptor), atom) };
-    }
-    let bit = 1 << index;
-    if response.made.get() & bit != 0 {
-        // It was made and the script has deleted it.
-        return 0;
-    }
-    let (finished, name) = (&response.finished, PROPERTIES[index]);
-    let value = match make(&ctx, finished, name.to_str().unwrap_or("")) {
-        Ok(value) => value,
-        Err(throw) => {
-            crate::js::exception::raise(&ctx, throw);
-            return -1;
-        }
-    };
-    response.made.set(response.made.get() | bit);
-    // SAFETY: both calls take over a reference of their own; the property is found without us then.
-    unsafe {
-        let flags =
-            (qjs::JS_PROP_ENUMERABLE | qjs::JS_PROP_WRITABLE | qjs::JS_PROP_CONFIGURABLE) as c_int;
-        qjs::JS_DefinePropertyValue(
-            raw.as_ptr(),
-            object,
-            atom,
-            qjs::JS_DupValue(raw.as_ptr(), value.as_raw()),
-            flags,
-        );
-        if !descriptor.is_null() {
-            (*descriptor).flags = flags;
-            (*descriptor).value = qjs::JS_DupValue(raw.as_ptr(), value.as_raw());
-            (*descriptor).getter = qjs::JS_UNDEFINED;
-            (*descriptor).setter = qjs::JS_UNDEFINED;
-        }
-    }
-    1
-}
-
-/// A method as a property of the response, without making it one: `{ ...response }` has it then. It stays
-/// the response's: `const { json } = response` works in k6.
-///
-/// # Safety
-/// The object and the atom must be live, the descriptor null or to be filled.
-unsafe fn get_method(
-    ctx: &Ctx<'_>,
-    (object, descriptor): (qjs::JSValue, *mut qjs::JSPropertyDescriptor),
-    atom: qjs::JSAtom,
-) -> c_int {
-    if descriptor.is_null() {
-        return 1;
-    }
-    let prototype = match class::prototype::<Response>(ctx) {
-        Ok(prototype) => prototype,
-        Err(throw) => {
-            crate::js::exception::raise(ctx, throw);
-            return -1;
-        }
-    };
-    // SAFETY: see above; the descriptor takes over the reference.
-    unsafe {
-        let raw = ctx.as_raw().as_ptr();
-        let unbound = qjs::JS_GetProperty(raw, prototype.as_raw(), atom);
-        if qjs::JS_IsException(unbound) {
-            return -1;
-        }
-        let method = own_methods::bind(raw, object, unbound);
-        qjs::JS_FreeValue(raw, unbound);
-        if qjs::JS_IsException(method) {
-            return -1;
-        }
-        (*descriptor).flags =
-            (qjs::JS_PROP_ENUMERABLE | qjs::JS_PROP_WRITABLE | qjs::JS_PROP_CONFIGURABLE) as c_int;
-        (*descriptor).value = method;
-        (*descriptor).getter = qjs::JS_UNDEFINED;
-        (*descriptor).setter = qjs::JS_UNDEFINED;
-    }
-    1
-}
-
-/// Which property of ours an atom names.
-///
-/// # Safety
-/// `ctx` and `atom` must be live.
-unsafe fn known(ctx: *mut qjs::JSContext, atom: qjs::JSAtom) -> Option<usize> {
-    // SAFETY: see above; the text is freed after the comparison.
-    unsafe {
-        let mut length: qjs::size_t = 0;
-        let text = qjs::JS_AtomToCStringLen(ctx, &mut length, atom);
-        if text.is_null() {
-            return None;
-        }
-        let wanted = CStr::from_ptr(text);
-        let mut all = PROPERTIES.iter().chain(METHODS);
-        let found = all.position(|name| *name == wanted);
-        qjs::JS_FreeCString(ctx, text);
-        found
-    }
-}
-
-unsafe extern "C" fn get_own_property_names(
-    ctx: *mut qjs::JSContext,
-    table: *mut *mut qjs::JSPropertyEnum,
-    length: *mut u32,
-    object: qjs::JSValue,
-) -> c_int {
-    // SAFETY: a live realm and object; the engine frees the table that it allocated.
-    unsafe {
-        let size = (PROPERTIES.len() + METHODS.len()) * size_of::<qjs::JSPropertyEnum>();
-        let entries = qjs::js_malloc(ctx, size as qjs::size_t).cast::<qjs::JSPropertyEnum>();
-        if entries.is_null() {
-            return -1;
-        }
-        let mut count = 0;
-        let made = class::of_raw::<Response>(object).map_or(0, |response| response.made.get());
-        for (index, name) in PROPERTIES.iter().chain(METHODS).enumerate() {
-            if made & (1 << index) != 0 {
-                continue;
-            }
-            let atom = qjs::JS_NewAtom(ctx, name.as_ptr());
-            entries.add(count).write(qjs::JSPropertyEnum {
-                is_enumerable: true,
-                atom,
-            });
-            count += 1;
-        }
-        *table = entries;
-        *length = u32::try_from(count).unwrap_or(0);
-    }
-    0
 }
 
 fn make<'js>(ctx: &Ctx<'js>, finished: &Finished, name: &str) -> Outcome<'js> {
@@ -291,7 +133,7 @@ fn body<'js>(ctx: &Ctx<'js>, finished: &Finished) -> Outcome<'js> {
     match (&finished.reply.body, finished.response_type) {
         (Some(bytes), ResponseType::Text) => convert::string_of_bytes(ctx, bytes),
         (Some(bytes), ResponseType::Binary) => convert::array_buffer(ctx, bytes.clone()),
-        // Of a request that was never made k6 shows no bytes, which are not null.
+        // For a request that was never sent, k6 returns empty bytes and not null.
         _ if finished.told.is_none() => Ok(Array::new(ctx.clone())?.into_value()),
         _ => Ok(Value::new_null(ctx.clone())),
     }
@@ -444,13 +286,13 @@ fn with_page<'js>(
 }
 
 fn this_response<'a>(this: &'a Value<'_>) -> Result<&'a Response, Throw> {
-    class::of::<Response>(this).ok_or_else(|| Throw::Type("this is no response".to_owned()))
+    class::of::<Response>(this).ok_or_else(|| Throw::Type("this is not a response".to_owned()))
 }
 
 impl Response {
-    /// The body, or what the script has put in its place.
+    /// The body, or the value that the script has assigned.
     fn body_now(&self, this: &Value<'_>) -> Result<Option<Cow<'_, [u8]>>, Throw> {
-        let place = PROPERTIES.iter().position(|name| *name == c"body");
+        let place = Self::PROPERTIES.iter().position(|name| *name == c"body");
         let was_made = place.is_some_and(|place| self.made.get() & (1 << place) != 0);
         if was_made && let Some(object) = this.as_object() {
             let value: Value<'_> = object.get("body")?;
@@ -466,7 +308,7 @@ impl Response {
 fn json<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let this = call.this();
     let response = this_response(&this)?;
-    let has_path = call.len() > 0;
+    let has_path = call.count() > 0;
     let body = if has_path || !response.was_parsed.get() {
         response.body_now(&this)?
     } else {
@@ -478,14 +320,14 @@ fn json<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
         ));
     };
     if has_path {
-        // One that is null is one that finds nothing.
+        // A null selector finds nothing.
         let path = convert::to_text(&call.arg(0))?;
         return match gjson::get_text(&bytes, &path) {
             Some(found) => convert::from_json_value(call.ctx, &found),
             None => Ok(call.undefined()),
         };
     }
-    // Each call gives a value of its own, as k6's.
+    // As in k6, each call returns a new value.
     let text = String::from_utf8_lossy(&bytes);
     let parsed = convert::from_json(call.ctx, &text).map_err(|_| {
         let _ = call.ctx.catch();

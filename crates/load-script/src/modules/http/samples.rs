@@ -3,18 +3,18 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
+use http_client::client::{Method, Request};
+use http_client::failure::Failure;
+use http_client::reply::{Reply, Timings};
+use http_client::url::Url;
 use load_metrics::{SystemTag, TagSet, builtin};
 
 use super::auth::Expects;
 use super::perform::Agent;
 use super::prepare::Prepared;
-use crate::http::client::{Method, Request};
-use crate::http::failure::Failure;
-use crate::http::reply::{Reply, Timings};
-use crate::http::url::Url;
 
-/// What the tags of a usual exchange come from: one without tags of its own, TLS and failure.
-struct Usual {
+/// The inputs of the tags of a usual exchange, which has no tags of its own, no TLS and no failure.
+struct UsualExchange {
     base: TagSet,
     url: Url,
     method: Method,
@@ -24,16 +24,16 @@ struct Usual {
     tags: TagSet,
 }
 
-/// How many of them a thread remembers.
+/// The number of exchanges that a thread remembers.
 const USUAL: usize = 16;
 
 thread_local! {
-    /// The last usual exchanges: the next one is likely to be like one of them.
-    static LAST: RefCell<[Option<Usual>; USUAL]> = const { RefCell::new([const { None }; USUAL]) };
+    /// The last usual exchanges: the next one is likely to have the same tags as one of them.
+    static LAST: RefCell<[Option<UsualExchange>; USUAL]> = const { RefCell::new([const { None }; USUAL]) };
 }
 
 impl Agent {
-    /// Counts one exchange.
+    /// Records one exchange.
     pub(super) fn sample(
         &self,
         prepared: &Prepared,
@@ -47,6 +47,7 @@ impl Agent {
                 && match expects {
                     Expects::Usual => expected.contains(status),
                     Expects::Challenge => status == 401,
+                    Expects::ChallengeOrUsual => status == 401 || expected.contains(status),
                 }
         });
         let tags = self.tags(prepared, request, (outcome, is_expected));
@@ -60,7 +61,7 @@ impl Agent {
         count(builtin::HTTP_REQS, 1.0);
         time(builtin::HTTP_REQ_DURATION, timings.duration());
         if let Some(late) = self.late {
-            // From the time at which the iteration was to start: a driver that is late hides nothing.
+            // From the planned start of the iteration, so that a late driver hides nothing.
             let intended = timings.duration() + late;
             time(builtin::HTTP_REQ_INTENDED_DURATION, intended);
         }
@@ -94,7 +95,7 @@ impl Agent {
         };
         LAST.with_borrow_mut(|last| {
             let place = &mut last[request.url.identity() % USUAL];
-            let same = |known: &&Usual| {
+            let same = |known: &&UsualExchange| {
                 known.base.is(&prepared.tags)
                     && known.url.is(&request.url)
                     && known.method == request.method
@@ -105,7 +106,7 @@ impl Agent {
                 return known.tags.clone();
             }
             let tags = self.make_tags(prepared, request, result);
-            *place = Some(Usual {
+            *place = Some(UsualExchange {
                 base: prepared.tags.clone(),
                 url: request.url.clone(),
                 method: request.method.clone(),
@@ -179,7 +180,7 @@ impl Agent {
         ];
         let mut pairs: Vec<(&str, &str)> =
             Vec::with_capacity(candidates.len() + prepared.params.tags.len());
-        // What the driver knows itself wins over tags of the script.
+        // System tags take precedence over tags of the script.
         let own = |key: &str| {
             key == "name"
                 || candidates.iter().any(|(tag, value)| {

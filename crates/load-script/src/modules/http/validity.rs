@@ -1,18 +1,18 @@
-//! What Go's client sends of what scripts write, and what it refuses to send.
+//! Validity of methods, headers and cookies, by the rules of Go's client.
 
 use std::borrow::Cow;
 
-use crate::http::client::Request;
-use crate::http::failure::Failure;
-use crate::http::url::quoted;
+use http_client::client::Request;
+use http_client::failure::Failure;
+use http_client::url::quoted;
 
-/// What no request can have: a method or a header that would break it.
+/// An error for a method or a header that would break the request.
 pub(super) fn fault(request: &Request) -> Option<Failure> {
     let why = request.headers.iter().find_map(|(name, value)| {
         if !is_token(name) {
             return Some(format!("header field name {}", quoted(name)));
         }
-        // Without a way out in between: this is done for each request.
+        // Without an early exit, since this is done for each request.
         let is_text = |b: u8| (b == b'\t') | (b >= 0x20) & (b != 0x7f);
         let is_broken = !value.bytes().fold(true, |all, b| all & is_text(b));
         is_broken.then(|| format!("header field value for {}", quoted(name)))
@@ -24,7 +24,7 @@ pub(super) fn fault(request: &Request) -> Option<Failure> {
     why.map(|why| Failure::new(1000, format!("net/http: invalid {why}")))
 }
 
-/// Which bytes a token may have.
+/// The bytes that are allowed in a token.
 const IN_TOKENS: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0_u8;
@@ -48,7 +48,7 @@ fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| IN_TOKENS[usize::from(b)])
 }
 
-/// A header's value without blanks around it.
+/// A header's value without surrounding whitespace.
 pub(super) fn trimmed(value: String) -> String {
     let inside = value.trim_matches([' ', '\t']);
     if inside.len() == value.len() {
@@ -57,7 +57,7 @@ pub(super) fn trimmed(value: String) -> String {
     inside.to_owned()
 }
 
-/// A cookie's value: what may not be in one is left out, what has blanks or commas is quoted.
+/// A cookie's value: invalid bytes are left out, and a value with spaces or commas is quoted.
 pub(super) fn cookie_value(value: &str) -> Cow<'_, str> {
     let may_be = |b: u8| (0x20..0x7f).contains(&b) && !b"\";\\".contains(&b);
     let is_fine = value.bytes().all(may_be);
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cookies_lose_what_they_cannot_have() {
+    fn invalid_bytes_are_removed_from_cookies() {
         let check = |value: &str, expected: &str| assert_eq!(cookie_value(value), expected);
         check("plain", "plain");
         check("a b", "\"a b\"");
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_what_methods_and_headers_are_made_of() {
+    fn methods_and_header_names_are_tokens() {
         for (text, expected) in [
             ("GET", true),
             ("x-y_z", true),

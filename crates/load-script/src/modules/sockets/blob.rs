@@ -3,17 +3,19 @@
 use std::ffi::CStr;
 use std::rc::Rc;
 
-use rquickjs::function::{Constructor, This};
-use rquickjs::{Array, Ctx, Function, Object, Value};
+use script_engine::class::{self, Class, Exotic};
+use script_engine::convert;
+use script_engine::native::{Call, Shape, function, method};
+use script_engine::own_methods;
+use script_engine::promise::Deferred;
+use script_engine::property::{Visible, define};
+use script_engine::throw::{Outcome, Throw, plain};
+use script_engine::{Array, Ctx, Function, Object, Value};
+use script_engine::{Constructor, This};
 
-use crate::js::class::{self, Class};
-use crate::js::convert;
-use crate::js::native::{Call, Outcome, Shape, Throw, Visible, define, function, method, plain};
-use crate::js::own_methods;
-use crate::js::promise::Deferred;
 use crate::modules::streams;
 
-/// What a blob object owns.
+/// The value of a blob object.
 pub(super) struct Blob {
     pub(super) bytes: Rc<[u8]>,
 }
@@ -21,11 +23,11 @@ pub(super) struct Blob {
 impl Class for Blob {
     const NAME: &'static CStr = c"Blob";
 
-    fn exotic() -> *mut rquickjs::qjs::JSClassExoticMethods {
+    fn exotic() -> Exotic {
         own_methods::as_defined()
     }
 
-    fn prototype(prototype: &Object<'_>) -> rquickjs::Result<()> {
+    fn prototype(prototype: &Object<'_>) -> script_engine::Result<()> {
         method(prototype, c"arrayBuffer", array_buffer)?;
         method(prototype, c"bytes", bytes)?;
         method(prototype, c"slice", slice)?;
@@ -94,7 +96,7 @@ pub(super) fn bytes_of(value: &Value<'_>) -> Result<Option<Vec<u8>>, Throw> {
 fn this(call: &Call<'_, '_>) -> Result<Rc<[u8]>, Throw> {
     class::of::<Blob>(&call.this())
         .map(|blob| Rc::clone(&blob.bytes))
-        .ok_or_else(|| Throw::Type("this is no blob".to_owned()))
+        .ok_or_else(|| Throw::Type("this is not a blob".to_owned()))
 }
 
 fn resolved<'js>(call: &Call<'_, 'js>, value: impl FnOnce(&[u8]) -> Outcome<'js>) -> Outcome<'js> {
@@ -140,7 +142,7 @@ fn slice<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     object(call.ctx, part.to_vec(), &kind)
 }
 
-/// `stream()`: its text in pieces, and as in k6 an empty one at the end.
+/// `stream()`: its text in pieces, with an empty one at the end as in k6.
 fn stream<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     const PIECE_BYTES: usize = 1024;
     let bytes = this(call)?;
@@ -156,14 +158,14 @@ fn stream<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     Ok(make.construct((source,))?)
 }
 
-/// The property of a blob's source that holds what it gives.
+/// The property of a blob's source that holds its content.
 const PIECES: &CStr = c"\x01pieces";
 
-/// `start(controller)` of a blob's source: gives it all.
+/// `start(controller)` of a blob's source: enqueues all of it.
 fn start<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let (source, controller) = (call.this(), call.arg(0));
     let (Some(source), Some(controller)) = (source.as_object(), controller.as_object()) else {
-        return Err(Throw::Type("this is no source of a stream".to_owned()));
+        return Err(Throw::Type("this is not a source of a stream".to_owned()));
     };
     let pieces: Array<'js> = source.get("\x01pieces")?;
     let enqueue: Function<'js> = controller.get("enqueue")?;

@@ -1,4 +1,4 @@
-//! `ws.connect`: the VU waits until the socket is closed, the script is called meanwhile.
+//! `ws.connect`: the VU waits until the socket is closed; meanwhile it calls the script's handlers.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -6,26 +6,29 @@ use std::ffi::CStr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use rquickjs::{Array, Ctx, Function, Object, Value};
+use http_client::reply::Reply;
+use http_client::upgrade::{Incoming, Link, Refusal, open};
+use http_client::websocket::{self, Event};
+use script_engine::class::{self, Class, Exotic};
+use script_engine::convert;
+use script_engine::fiber;
+use script_engine::native::{Call, method};
+use script_engine::own_methods;
+use script_engine::property::{Visible, define};
+use script_engine::throw::{Outcome, Throw, plain};
+use script_engine::{Array, Ctx, Function, Object, Value};
 use tokio::time::{Instant, sleep_until};
 
 use super::request::{self, Params, Unknown};
 use super::samples::Samples;
-use crate::fiber;
-use crate::http::reply::Reply;
-use crate::http::upgrade::{Incoming, Link, Refusal, open};
-use crate::js::class::{self, Class};
-use crate::js::convert;
-use crate::js::native::{Call, Outcome, Throw, Visible, define, method, plain};
-use crate::js::own_methods;
 use crate::modules::timers;
-use crate::websocket::{self, Event};
+use crate::vu::state::Caller;
 
 const GOING_AWAY: u16 = 1001;
-/// How long the last frames may take to be written.
+/// The time limit for writing the last frames.
 const LINGER: Duration = Duration::from_secs(10);
 
-/// What a socket object owns.
+/// The value of a socket object.
 struct Socket(Rc<Session>);
 
 struct Session {
@@ -39,11 +42,11 @@ struct Session {
 impl Class for Socket {
     const NAME: &'static CStr = c"Socket";
 
-    fn exotic() -> *mut rquickjs::qjs::JSClassExoticMethods {
+    fn exotic() -> Exotic {
         own_methods::by_name()
     }
 
-    fn prototype(prototype: &Object<'_>) -> rquickjs::Result<()> {
+    fn prototype(prototype: &Object<'_>) -> script_engine::Result<()> {
         method(prototype, c"on", on)?;
         method(prototype, c"send", send)?;
         method(prototype, c"sendBinary", send_binary)?;
@@ -62,10 +65,10 @@ pub(super) fn connect<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
             "using websockets in the init context is not supported",
         ));
     }
-    if call.len() < 2 {
+    if call.count() < 2 {
         return Err(plain("invalid number of arguments to ws.connect"));
     }
-    let (params, callback) = if call.len() == 2 {
+    let (params, callback) = if call.count() == 2 {
         (call.undefined(), call.arg(1))
     } else {
         (call.arg(1), call.arg(2))
@@ -143,7 +146,7 @@ fn run<'js>(
         Err(Throw::Interrupted) => Err(Throw::Interrupted),
         Err(throw) => {
             // The script's exception is kept aside while its close handlers run.
-            crate::js::exception::raise(call.ctx, throw);
+            script_engine::raise::raise(call.ctx, throw);
             let error = call.ctx.catch();
             session.close(&socket, GOING_AWAY)?;
             Err(Throw::Engine(call.ctx.throw(error)))
@@ -228,7 +231,7 @@ impl Session {
         }
     }
 
-    /// Tells the script of an error: its text, and the code and reason of a close frame.
+    /// Reports an error to the script: its text, and the code and reason of a close frame.
     fn fail<'js>(
         &self,
         ctx: &Ctx<'js>,
@@ -252,7 +255,7 @@ impl Session {
         emit(socket, "error", Some(error.into_value()))
     }
 
-    /// Says goodbye, tells the script, ends the session.
+    /// Sends a close frame, calls the close handlers, and ends the session.
     fn close(&self, socket: &Object<'_>, code: u16) -> Result<(), Throw> {
         if self.is_closed.replace(true) {
             return Ok(());
@@ -300,7 +303,7 @@ fn timer_key(number: u64) -> String {
     format!("\x01timer{number}")
 }
 
-/// Handlers are kept where the collector sees them.
+/// Handlers are stored where the collector traces them.
 fn handlers_key(event: &str) -> String {
     format!("\x01on{event}")
 }
@@ -330,7 +333,7 @@ fn error_text<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 fn session(call: &Call<'_, '_>) -> Result<Rc<Session>, Throw> {
     class::of::<Socket>(&call.this())
         .map(|socket| Rc::clone(&socket.0))
-        .ok_or_else(|| Throw::Type("this is no socket".to_owned()))
+        .ok_or_else(|| Throw::Type("this is not a socket".to_owned()))
 }
 
 fn socket_of<'js>(call: &Call<'_, 'js>) -> Result<(Rc<Session>, Object<'js>), Throw> {
@@ -363,14 +366,14 @@ fn send<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let (session, socket) = socket_of(call)?;
     let text = convert::go_string(&call.arg(0))?;
     session.send(&socket, &session.message(true, text.as_bytes()))?;
-    // k6 counts what came too late as well.
+    // k6 also counts messages that arrived too late.
     session.samples.sent();
     Ok(call.undefined())
 }
 
 fn send_binary<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let (session, socket) = socket_of(call)?;
-    if call.len() == 0 {
+    if call.count() == 0 {
         return Err(plain("missing argument, expected ArrayBuffer"));
     }
     let value = call.arg(0);
@@ -429,7 +432,7 @@ fn close<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let (session, socket) = socket_of(call)?;
     let code = match call.given(0) {
         Some(code) => convert::to_number(&code)? as u16,
-        None if call.len() == 0 => GOING_AWAY,
+        None if call.count() == 0 => GOING_AWAY,
         None => 0,
     };
     session.close(&socket, code)?;

@@ -1,11 +1,10 @@
-//! Words about sockets that both modules use.
+//! Texts of socket events that both modules use.
 
-use rquickjs::{Object, Value};
+use script_engine::convert;
+use script_engine::throw::Throw;
+use script_engine::{Object, Value};
 
-use crate::js::convert;
-use crate::js::native::Throw;
-
-/// What a close frame with this code and reason is called.
+/// The text of a close frame with this code and reason.
 pub(super) fn close_text(code: u16, reason: &str) -> String {
     let meaning = match code {
         1000 => " (normal)",

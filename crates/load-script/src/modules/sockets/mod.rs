@@ -7,10 +7,12 @@ mod request;
 mod samples;
 mod standard;
 
-use rquickjs::{Ctx, Object};
+use script_engine::class;
+use script_engine::native::{constructor, constructor_or_function, method};
+use script_engine::throw::Throw;
+use script_engine::{Ctx, Object};
 
-use crate::js::class;
-use crate::js::native::{Throw, constructor, constructor_or_function, method, state};
+use crate::vu::state::state;
 
 /// `k6/ws`
 pub(super) fn build_callback<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
@@ -19,7 +21,7 @@ pub(super) fn build_callback<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> 
     Ok(exports)
 }
 
-/// The name under which to build `k6/experimental/websockets`, which is said to be old.
+/// The name of `k6/experimental/websockets`, which is deprecated.
 pub(super) fn build_by_its_old_name(ctx: &Ctx<'_>) -> &'static str {
     let vu = state(ctx);
     vu.script.warn_once(
@@ -33,7 +35,7 @@ pub(super) fn build_by_its_old_name(ctx: &Ctx<'_>) -> &'static str {
 pub(super) fn build_standard<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
     let exports = Object::new(ctx.clone())?;
     let prototype = class::prototype::<standard::WebSocket>(ctx)?;
-    // As k6 has it, it needs no `new`.
+    // As in k6, it needs no `new`.
     constructor_or_function(&exports, c"WebSocket", standard::construct, &prototype)?;
     let prototype = class::prototype::<blob::Blob>(ctx)?;
     constructor(&exports, c"Blob", blob::construct, &prototype)?;

@@ -1,24 +1,24 @@
-//! From a URL and the params of a script to an opening handshake.
+//! Converts a URL and the params of a script to an opening handshake.
 
 use std::rc::Rc;
 use std::time::SystemTime;
 
 use base64::Engine as _;
+use http_client::cookies::{Cookie, Jar};
+use http_client::reply::{Reply, canonical};
+use http_client::upgrade::Opening;
+use http_client::url::Url;
 use load_metrics::SystemTag;
-use rquickjs::Value;
+use script_engine::Value;
+use script_engine::convert;
+use script_engine::throw::{Throw, plain};
 
 use super::super::http::jar;
 use super::super::tags;
 use super::samples::Samples;
-use crate::http::cookies::{Cookie, Jar};
-use crate::http::reply::{Reply, canonical};
-use crate::http::upgrade::Opening;
-use crate::http::url::Url;
-use crate::js::convert;
-use crate::js::native::{Throw, plain};
 use crate::vu::state::VuState;
 
-/// What the params of either module can say.
+/// The params of both modules.
 pub(super) struct Params {
     headers: Vec<(String, String)>,
     pub(super) tags: Vec<(String, String)>,
@@ -26,7 +26,7 @@ pub(super) struct Params {
     compresses: bool,
 }
 
-/// What an unknown key of the params is.
+/// Whether unknown keys in the params are ignored or refused.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unknown {
     Ignored,
@@ -34,7 +34,7 @@ pub(super) enum Unknown {
 }
 
 impl Params {
-    /// Reads the params; `about` begins the message about bad tags.
+    /// Reads the params; `about` is the prefix of the error about invalid tags.
     pub(super) fn read(
         vu: &VuState,
         value: &Value<'_>,
@@ -120,14 +120,14 @@ impl Params {
         }
     }
 
-    /// The samples of a socket to `url`, as the script wrote it.
+    /// The samples of a socket to `url`, which is as the script wrote it.
     pub(super) fn samples(&self, vu: &VuState, url: &str) -> Samples {
         Samples::new(vu, url, &self.tags)
     }
 }
 
 impl Params {
-    /// The same with the tag `name`, which of the script replaces the URL too.
+    /// The same with the tag `name`; one that the script sets also replaces the URL.
     pub(super) fn named_samples(&self, vu: &VuState, url: &str) -> Samples {
         let given = self.tags.iter().find(|(key, _)| key == "name");
         let name = given.map_or(url, |(_, name)| name.as_str());
@@ -140,7 +140,7 @@ impl Params {
     }
 }
 
-/// Cookies that came with the answer go to the jar.
+/// Stores the response's cookies in the jar.
 pub(super) fn keep_cookies(jar: &Jar, url: &Url, reply: &Reply) {
     for (name, value) in reply.lines() {
         if name.eq_ignore_ascii_case("set-cookie")
@@ -171,7 +171,7 @@ fn headers(value: &Value<'_>) -> Result<Vec<(String, String)>, Throw> {
         .collect()
 }
 
-/// Only one kind of socket takes no compression for an answer.
+/// Only one kind of socket accepts an empty value.
 fn compression(name: &str, unknown: Unknown) -> Result<bool, Throw> {
     match name.trim() {
         "" if unknown == Unknown::Ignored => Ok(false),

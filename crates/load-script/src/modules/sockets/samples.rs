@@ -5,17 +5,20 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http_client::reply::Reply;
+use load_engine::Interrupt;
 use load_metrics::{MetricId, Recorder, SystemTag, TagSet, Tags, UnixNanos, builtin};
 use tokio::time::Instant;
 
 use super::super::tags;
-use crate::http::reply::Reply;
 use crate::vu::state::{VuState, now};
 
-/// Counts what a socket does; the session's duration at last, when it is dropped.
+/// Records the events of a socket, and the session's duration when it is dropped. As in k6 a session that the
+/// end of its scenario interrupts has no duration.
 pub(super) struct Samples {
     recorder: Recorder,
     metadata: Option<Arc<Tags>>,
+    interrupt: Interrupt,
     tags: RefCell<TagSet>,
     /// When the socket began to connect.
     begin: Instant,
@@ -36,6 +39,7 @@ impl Samples {
             tags: RefCell::new(vu.recorder.extend(&vu.tags(), &pairs)),
             recorder: vu.recorder.clone(),
             metadata: vu.tagging.metadata.borrow().clone(),
+            interrupt: vu.interrupt.borrow().clone(),
             begin: Instant::now(),
             began_at: now(),
             pings: RefCell::default(),
@@ -44,7 +48,7 @@ impl Samples {
         }
     }
 
-    /// The handshake is over; `reply` is the server's answer, if it gave one.
+    /// The handshake is over; `reply` is the server's response, if there was one.
     pub(super) fn connected(&self, reply: Option<&Reply>) {
         let connecting = self.begin.elapsed();
         if let Some(reply) = reply {
@@ -88,7 +92,7 @@ impl Samples {
         payload
     }
 
-    /// A pong with this payload came.
+    /// A pong with this payload arrived.
     pub(super) fn pong(&self, payload: &[u8]) {
         let sent = self.pings.borrow_mut().remove(payload);
         if let Some(sent) = sent {
@@ -96,14 +100,14 @@ impl Samples {
         }
     }
 
-    /// There is no session, or one whose duration does not count.
+    /// There is no session, or its duration is not recorded.
     pub(super) fn forget(&self) {
         self.is_session.set(false);
     }
 
     /// The session is over.
     pub(super) fn ended(&self) {
-        if self.is_session.take() {
+        if self.is_session.take() && !self.interrupt.is_cancelled() {
             let duration = self.begin.elapsed();
             self.time(builtin::WS_SESSION_DURATION, self.began_at, duration);
         }

@@ -1,34 +1,34 @@
-//! `WebSocket` as browsers have it; its events come on the event loop.
+//! `WebSocket` as browsers have it; its events run on the event loop.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, CString};
 use std::rc::Rc;
 use std::time::Duration;
 
+use http_client::upgrade::{Incoming, Link, Refusal, open};
+use http_client::websocket::{self, Event as Frame};
 use load_engine::log::Level;
-use rquickjs::{Array, Object, Persistent, Value};
+use script_engine::class::{self, Class, Exotic};
+use script_engine::convert;
+use script_engine::native::{Call, Shape, accessor, function, getter, method};
+use script_engine::own_methods;
+use script_engine::property::{Visible, define};
+use script_engine::throw::{Outcome, Throw, plain};
+use script_engine::{Array, Object, Persistent, Value};
 use tokio::sync::Notify;
 
 use super::blob;
 use super::request::{self, Params, Unknown};
 use super::samples::Samples;
-use crate::http::upgrade::{Incoming, Link, Refusal, open};
-use crate::js::class::{self, Class};
-use crate::js::convert;
-use crate::js::native::{
-    Call, Outcome, Shape, Throw, Visible, accessor, define, function, getter, method, plain, state,
-};
-use crate::js::own_methods;
 use crate::vu::events::Event;
-use crate::vu::state::{VuState, now};
-use crate::websocket::{self, Event as Frame};
+use crate::vu::state::{Caller, VuState, now, state};
 
 const CONNECTING: u8 = 0;
 const OPEN: u8 = 1;
 const CLOSING: u8 = 2;
 const CLOSED: u8 = 3;
 
-/// How long the server may take to answer a close frame.
+/// The time limit for the server's close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 const EVENTS: [(&CStr, &str); 6] = [
     (c"onmessage", "message"),
@@ -40,7 +40,7 @@ const EVENTS: [(&CStr, &str); 6] = [
 ];
 const INVALID_STATE: &str = "InvalidStateError";
 
-/// What a socket object owns. Handlers are properties of the object, where the collector sees them.
+/// The value of a socket object. Handlers are properties of the object, where the collector traces them.
 pub(super) struct WebSocket(Rc<Socket>);
 
 struct Socket {
@@ -49,7 +49,7 @@ struct Socket {
     gives_buffers: Cell<bool>,
     link: RefCell<Option<Rc<Link>>>,
     protocol: RefCell<String>,
-    /// What was negotiated, as the server said it.
+    /// The negotiated parameters, as sent by the server.
     extensions: RefCell<Option<String>>,
     buffered_bytes: Cell<usize>,
     /// The code and reason of `close()`.
@@ -61,11 +61,11 @@ struct Socket {
 impl Class for WebSocket {
     const NAME: &'static CStr = c"WebSocket";
 
-    fn exotic() -> *mut rquickjs::qjs::JSClassExoticMethods {
+    fn exotic() -> Exotic {
         own_methods::as_defined()
     }
 
-    fn prototype(prototype: &Object<'_>) -> rquickjs::Result<()> {
+    fn prototype(prototype: &Object<'_>) -> script_engine::Result<()> {
         method(prototype, c"addEventListener", add_listener)?;
         method(prototype, c"send", send)?;
         method(prototype, c"ping", ping)?;
@@ -194,7 +194,7 @@ impl Socket {
         }
     }
 
-    /// Waits for what comes next, on the event loop.
+    /// Waits for the next event, on the event loop.
     fn listen(self: &Rc<Self>, object: &Object<'_>) {
         let Some(link) = self.link.borrow().clone() else {
             return;
@@ -278,7 +278,7 @@ impl Socket {
         self.fire_or_fail(object, "message", &[("data", data), ("origin", origin)])
     }
 
-    /// The socket is closed: tells the script why.
+    /// Reports the closed socket to the script.
     fn end(
         &self,
         object: &Object<'_>,
@@ -321,11 +321,11 @@ impl Socket {
             Err(Throw::Interrupted) => Err(Throw::Interrupted),
             Err(throw) => {
                 let ctx = object.ctx();
-                crate::js::exception::raise(ctx, throw);
-                let Ok(error) = crate::js::exception::take(ctx) else {
+                script_engine::raise::raise(ctx, throw);
+                let Ok(error) = script_engine::exception::take(ctx) else {
                     return Err(Throw::Interrupted);
                 };
-                let text = crate::js::exception::describe(&error).replace("\n\t", " ");
+                let text = script_engine::exception::describe(&error).replace("\n\t", " ");
                 self.samples.forget();
                 self.end(object, (1006, ""), Some(text.trim_end()))?;
                 Err(Throw::Engine(ctx.throw(error)))
@@ -400,9 +400,7 @@ fn send<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
             convert::go_type(&value)
         ))
     };
-    // SAFETY: the value is alive.
-    let is_view = unsafe { rquickjs::qjs::JS_IsDataView(value.as_raw()) };
-    let payload = blob::bytes_of(&value)?.filter(|_| !is_view);
+    let payload = blob::bytes_of(&value)?.filter(|_| !convert::is_data_view(&value));
     let payload = payload.ok_or_else(refused)?;
     let Some(link) = socket.link.borrow().clone() else {
         return Err(plain(INVALID_STATE));
@@ -433,7 +431,7 @@ fn ping<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     Ok(call.undefined())
 }
 
-/// `close(code, reason)`. Like k6 2 it takes 1000 and 3000 to 4999 only; 1.1 takes any.
+/// `close(code, reason)`. Like k6 2 it accepts only 1000 and 3000 to 4999; k6 1.1 accepts any code.
 fn close<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let socket = this(call)?;
     let code = match call.given(0) {
@@ -509,7 +507,7 @@ fn get_on<'js, const N: usize>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let object = Object::from_value(call.this())?;
     let handler: Value<'js> = object.get(handler_key(EVENTS[N].1))?;
     if handler.is_undefined() {
-        // As in k6 there is always one.
+        // As in k6, there is always one.
         let idle = function(call.ctx, do_nothing, EVENTS[N].0, Shape::Function)?;
         return Ok(idle.into_value());
     }
@@ -554,7 +552,7 @@ fn buffered<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     Ok(convert::number(call.ctx, bytes as f64))
 }
 
-/// A list, as k6 has it.
+/// A list, as in k6.
 fn extensions<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let list = Array::new(call.ctx.clone())?;
     if let Some(text) = &*this(call)?.extensions.borrow() {

@@ -1,14 +1,15 @@
-//! `k6/experimental/streams`. Streams call scripts back at every step and hold many script values, so they
-//! are written in script themselves; a VU pays for them when it asks for them.
+//! `k6/experimental/streams`. Streams call scripts at every step and hold many script values, so they are
+//! implemented in JavaScript; only a VU that imports them pays for them.
 
 use std::sync::{Arc, OnceLock};
 
-use rquickjs::{Ctx, Object, Persistent, Value};
+use script_engine::module;
+use script_engine::throw::{Throw, plain};
+use script_engine::{Ctx, Object, Persistent, Value};
 
-use crate::js::module;
-use crate::js::native::{Throw, plain, state};
+use crate::vu::state::state;
 
-/// What scripts import.
+/// The names that scripts import.
 pub(super) const NAME: &str = "k6/experimental/streams";
 const SOURCE: &str = concat!(
     "((shared) => ({ CountQueuingStrategy: shared.CountQueuingStrategy, ...(",
@@ -23,7 +24,7 @@ const SOURCE: &str = concat!(
 /// The compiled source: compiled once in a process.
 static CODE: OnceLock<Arc<[u8]>> = OnceLock::new();
 
-/// The module's exports: one set per VU, whoever asks.
+/// The module's exports: one set per VU.
 pub(super) fn build<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
     let vu = state(ctx);
     if let Some(known) = vu.required.borrow().get(NAME) {

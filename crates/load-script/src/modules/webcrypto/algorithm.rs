@@ -1,13 +1,12 @@
 //! The algorithm argument: its name as the standard writes it, and its parameters.
 
-use rquickjs::{Object, Value};
+use script_engine::convert;
+use script_engine::{Object, Value};
+use web_crypto::ec::Curve;
 
 use super::failure::{Failure, operation, syntax, unsupported};
-use crate::crypto;
-use crate::crypto::ec::Curve;
-use crate::js::convert;
 
-/// What an algorithm is asked to do.
+/// An operation of an algorithm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Operation {
     Digest,
@@ -40,7 +39,7 @@ impl Operation {
         }
     }
 
-    /// The algorithms that can do it.
+    /// The algorithms that support it.
     fn algorithms(self) -> Vec<&'static str> {
         match self {
             Self::Digest => HASHES.to_vec(),
@@ -53,7 +52,7 @@ impl Operation {
         }
     }
 
-    /// The failure for an algorithm that cannot do it.
+    /// The error for an algorithm that does not support it.
     pub(super) fn unsupported(self, algorithm: &str) -> Failure {
         unsupported(format!(
             "algorithm {algorithm:?} doesn't support (in implementation) operation {:?}",
@@ -62,11 +61,11 @@ impl Operation {
     }
 }
 
-/// An algorithm that can do what is asked.
+/// An algorithm that supports the operation.
 pub(super) struct Algorithm<'js> {
-    /// As the standard writes it.
+    /// The name as in the standard.
     pub(super) name: &'static str,
-    /// Missing when the script gave just a name.
+    /// The parameters; missing when the script gave only a name.
     pub(super) parameters: Option<Object<'js>>,
 }
 
@@ -99,7 +98,7 @@ impl<'js> Algorithm<'js> {
         self.name.starts_with("RSA")
     }
 
-    /// A parameter, when it is there.
+    /// An optional parameter.
     pub(super) fn optional(&self, key: &str) -> Result<Option<Value<'js>>, Failure> {
         match &self.parameters {
             Some(object) => Ok(convert::given(object, key)?),
@@ -107,7 +106,7 @@ impl<'js> Algorithm<'js> {
         }
     }
 
-    /// A parameter that has to be there.
+    /// A required parameter.
     pub(super) fn required(&self, key: &str) -> Result<Value<'js>, Failure> {
         self.optional(key)?
             .ok_or_else(|| syntax(format!("could not get {key} from algorithm parameter")))
@@ -126,11 +125,11 @@ impl<'js> Algorithm<'js> {
         }
     }
 
-    /// The parameter `hash`; `refused` says what a hash is that is none.
+    /// The parameter `hash`; `refused` is the error for an unknown hash.
     pub(super) fn hash(
         &self,
         refused: impl FnOnce(&str) -> Failure,
-    ) -> Result<crypto::Algorithm, Failure> {
+    ) -> Result<web_crypto::Algorithm, Failure> {
         let value = self.required("hash")?;
         let name = match value.as_object() {
             Some(object) => convert::given(object, "name")?,
@@ -140,17 +139,17 @@ impl<'js> Algorithm<'js> {
         hash_named(&name.to_ascii_uppercase()).ok_or_else(|| refused(&name.to_ascii_uppercase()))
     }
 
-    /// The hash of HMAC and ECDSA, whose refusal speaks of keys.
-    pub(super) fn hash_of_signature(&self) -> Result<crypto::Algorithm, Failure> {
+    /// The hash of HMAC and ECDSA, whose error message refers to keys.
+    pub(super) fn hash_of_signature(&self) -> Result<web_crypto::Algorithm, Failure> {
         self.hash(|name| Operation::GenerateKey.unsupported(name))
     }
 
     /// The hash of RSA.
-    pub(super) fn hash_of_rsa(&self) -> Result<crypto::Algorithm, Failure> {
+    pub(super) fn hash_of_rsa(&self) -> Result<web_crypto::Algorithm, Failure> {
         self.hash(|name| unsupported(format!("hash algorithm is not supported {name}")))
     }
 
-    /// The parameter `namedCurve`; `refused` begins the message about one that is none.
+    /// The parameter `namedCurve`; `refused` is the prefix of the error for an unknown one.
     pub(super) fn curve(&self, refused: impl FnOnce(&str) -> Failure) -> Result<Curve, Failure> {
         let name = convert::to_text(&self.required("namedCurve")?)?;
         Curve::parse(&name).ok_or_else(|| refused(&name))
@@ -164,22 +163,22 @@ impl<'js> Algorithm<'js> {
 }
 
 /// The hash of this name in WebCrypto.
-pub(super) fn hash_named(name: &str) -> Option<crypto::Algorithm> {
+pub(super) fn hash_named(name: &str) -> Option<web_crypto::Algorithm> {
     Some(match name {
-        "SHA-1" => crypto::Algorithm::Sha1,
-        "SHA-256" => crypto::Algorithm::Sha256,
-        "SHA-384" => crypto::Algorithm::Sha384,
-        "SHA-512" => crypto::Algorithm::Sha512,
+        "SHA-1" => web_crypto::Algorithm::Sha1,
+        "SHA-256" => web_crypto::Algorithm::Sha256,
+        "SHA-384" => web_crypto::Algorithm::Sha384,
+        "SHA-512" => web_crypto::Algorithm::Sha512,
         _ => return None,
     })
 }
 
 /// The name of a hash in WebCrypto.
-pub(super) fn name_of_hash(hash: crypto::Algorithm) -> &'static str {
+pub(super) fn name_of_hash(hash: web_crypto::Algorithm) -> &'static str {
     match hash {
-        crypto::Algorithm::Sha1 => "SHA-1",
-        crypto::Algorithm::Sha384 => "SHA-384",
-        crypto::Algorithm::Sha512 => "SHA-512",
+        web_crypto::Algorithm::Sha1 => "SHA-1",
+        web_crypto::Algorithm::Sha384 => "SHA-384",
+        web_crypto::Algorithm::Sha512 => "SHA-512",
         _ => "SHA-256",
     }
 }

@@ -1,13 +1,15 @@
 //! `subtle.encrypt` and `subtle.decrypt`.
 
+use script_engine::convert;
+use script_engine::native::Call;
+use script_engine::throw::Outcome;
+use web_crypto::Aes;
+
 use super::algorithm::{Algorithm, Operation};
 use super::export::{not_private, not_public};
 use super::failure::{Failure, access, operation, syntax, unsupported};
 use super::key::{Key, Material};
-use super::{Product, Work, data_of, promised};
-use crate::crypto::{self, Aes};
-use crate::js::convert;
-use crate::js::native::{Call, Outcome};
+use super::{OperationResult, Work, data_of, promised};
 
 /// `subtle.encrypt(algorithm, key, data)`
 pub(super) fn encrypt<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
@@ -25,7 +27,7 @@ fn run(call: &Call<'_, '_>, direction: Operation) -> Result<Work, Failure> {
     } else {
         "decrypt"
     };
-    // That a key is none is said after what is wrong with the data.
+    // Errors of the data take precedence over an invalid key.
     let key = match Key::argument(&call.arg(1)) {
         Err(thrown @ Failure::Thrown(_)) => return Err(thrown),
         key => key,
@@ -52,19 +54,19 @@ fn run(call: &Call<'_, '_>, direction: Operation) -> Result<Work, Failure> {
         return rsa(&algorithm, key, (direction, data));
     }
     let done = aes(&algorithm, &key, (direction, &data))?;
-    Ok(Work::Done(Product::Bytes(done)))
+    Ok(Work::Done(OperationResult::Bytes(done)))
 }
 
 fn rsa(algorithm: &Algorithm<'_>, key: Key, what: (Operation, Vec<u8>)) -> Result<Work, Failure> {
     let (direction, data) = what;
     let label = algorithm.bytes("label")?;
-    let hash = key.algorithm.hash.unwrap_or(crypto::Algorithm::Sha256);
+    let hash = key.algorithm.hash.unwrap_or(web_crypto::Algorithm::Sha256);
     match (direction, &key.material) {
         (Operation::Encrypt, Material::RsaPublic(public)) => {
             let cipher = public.encrypt(hash, &label, &data);
             let cipher =
                 cipher.map_err(|error| operation(format!("could not encrypt data: {error}")))?;
-            Ok(Work::Done(Product::Bytes(cipher)))
+            Ok(Work::Done(OperationResult::Bytes(cipher)))
         }
         (Operation::Decrypt, Material::RsaPrivate(_)) => Ok(Work::Long(Box::new(move || {
             let Material::RsaPrivate(private) = &key.material else {
@@ -72,7 +74,7 @@ fn rsa(algorithm: &Algorithm<'_>, key: Key, what: (Operation, Vec<u8>)) -> Resul
             };
             let plain = private.decrypt(hash, &label, &data);
             plain
-                .map(Product::Bytes)
+                .map(OperationResult::Bytes)
                 .map_err(|error| operation(format!("could not decrypt data: {error}")))
         }))),
         (Operation::Encrypt, _) => Err(not_public()),
@@ -103,7 +105,7 @@ fn aes(algorithm: &Algorithm<'_>, key: &Key, what: (Operation, &[u8])) -> Result
                 Some(length) => convert::to_number(&length)?,
                 None => 0.0,
             };
-            // The bits that count are checked and, as in k6, all of them are counted.
+            // The counter bits are checked but, as in k6, all bits count.
             if !(1.0..=128.0).contains(&length) {
                 return Err(operation(
                     "invalid counter length, out of the 0 < x < 128 bounds",

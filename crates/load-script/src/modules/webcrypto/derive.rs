@@ -1,16 +1,16 @@
 //! `subtle.deriveBits` (ECDH, PBKDF2) and `subtle.deriveKey` (PBKDF2).
 
-use rquickjs::Value;
+use script_engine::Value;
+use script_engine::convert;
+use script_engine::native::Call;
+use script_engine::throw::Outcome;
+use web_crypto::ec::{EcPrivate, EcPublic};
 
 use super::algorithm::{Algorithm, Operation};
 use super::failure::{Failure, access, operation, unsupported};
 use super::generate::{OF_CIPHERS, OF_SIGNATURES, block_bits};
 use super::key::{self, Content, Description, Key, Material};
-use super::{Product, Work, promised};
-use crate::crypto;
-use crate::crypto::ec::{EcPrivate, EcPublic};
-use crate::js::convert;
-use crate::js::native::{Call, Outcome};
+use super::{OperationResult, Work, promised};
 
 /// `subtle.deriveBits(algorithm, baseKey, length)`
 pub(super) fn derive_bits<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
@@ -29,7 +29,7 @@ pub(super) fn derive_bits<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
             let length_bytes = usize::try_from(length_bits / 8).unwrap_or(usize::MAX);
             check_length(length_bytes)?;
             return Ok(Work::Long(Box::new(move || {
-                derivation.run(length_bytes).map(Product::Bytes)
+                derivation.run(length_bytes).map(OperationResult::Bytes)
             })));
         }
         agree(&algorithm, &base, length_bits)
@@ -50,7 +50,7 @@ pub(super) fn derive_key<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
         let length_bytes = description.length_bits.unwrap_or(0) / 8;
         check_length(length_bytes)?;
         Ok(Work::Long(Box::new(move || {
-            Ok(Product::Key(Key::new(Content {
+            Ok(OperationResult::Key(Key::new(Content {
                 material: Material::Secret(derivation.run(length_bytes)?),
                 algorithm: description,
                 is_extractable,
@@ -83,7 +83,7 @@ fn base_key(value: &Value<'_>, usage: &str) -> Result<Key, Failure> {
     Ok(key)
 }
 
-/// What a derived key is to be.
+/// The kind of a derived key.
 fn description(target: &Algorithm<'_>, usages: &[String]) -> Result<Description, Failure> {
     if target.is_aes() {
         key::check_usages(usages, &OF_CIPHERS, true)?;
@@ -120,7 +120,7 @@ struct Derivation {
     password: Vec<u8>,
     salt: Vec<u8>,
     iterations: u32,
-    hash: crypto::Algorithm,
+    hash: web_crypto::Algorithm,
 }
 
 impl Derivation {
@@ -145,7 +145,7 @@ impl Derivation {
 
     fn run(&self, length_bytes: usize) -> Result<Vec<u8>, Failure> {
         let (salt, iterations) = (&self.salt, self.iterations);
-        crypto::pbkdf2(self.hash, &self.password, salt, iterations, length_bytes)
+        web_crypto::pbkdf2(self.hash, &self.password, salt, iterations, length_bytes)
             .map_err(|error| operation(error.to_string()))
     }
 }
@@ -183,7 +183,9 @@ fn agree(algorithm: &Algorithm<'_>, base: &Key, length_bits: i64) -> Result<Work
         Ok(wanted) if wanted <= secret.len() => wanted,
         _ => return Err(operation("length is too large")),
     };
-    Ok(Work::Done(Product::Bytes(secret[..wanted].to_vec())))
+    Ok(Work::Done(OperationResult::Bytes(
+        secret[..wanted].to_vec(),
+    )))
 }
 
 fn private_of(key: &Key) -> Result<&EcPrivate, Failure> {

@@ -1,9 +1,11 @@
 //! `subtle.exportKey`.
 
+use script_engine::native::Call;
+use script_engine::throw::{Outcome, Throw};
+
 use super::failure::{Failure, access, operation, unsupported};
 use super::key::{Key, Material};
-use super::{Product, Work, jwk, promised};
-use crate::js::native::{Call, Outcome, Throw};
+use super::{OperationResult, Work, jwk, promised};
 
 /// `subtle.exportKey(format, key)`
 pub(super) fn export_key<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
@@ -25,7 +27,7 @@ pub(super) fn export_key<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
         let refused = || unsupported(format!("unsupported key format {format}"));
         if format == "jwk" {
             let members = jwk::members(&key).ok_or_else(failed)?;
-            return Ok(Work::Done(Product::Jwk(members)));
+            return Ok(Work::Done(OperationResult::Jwk(members)));
         }
         let bytes = match (format.as_str(), &key.material) {
             ("raw", Material::Secret(bytes)) => bytes.clone(),
@@ -44,7 +46,7 @@ pub(super) fn export_key<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
             ("pkcs8", Material::RsaPublic(_)) => return Err(not_private()),
             _ => return Err(refused()),
         };
-        Ok(Work::Done(Product::Bytes(bytes)))
+        Ok(Work::Done(OperationResult::Bytes(bytes)))
     })
 }
 
@@ -52,12 +54,12 @@ fn failed() -> Failure {
     operation("the key cannot be encoded")
 }
 
-/// An RSA key that is private where a public one is needed.
+/// The error for a private RSA key where a public one is needed.
 pub(super) fn not_public() -> Failure {
     access("given CryptoKey is not a public RSA key, it's *rsa.PrivateKey")
 }
 
-/// An RSA key that is public where a private one is needed.
+/// The error for a public RSA key where a private one is needed.
 pub(super) fn not_private() -> Failure {
     access("given CryptoKey is not a private RSA key, it's *rsa.PublicKey")
 }

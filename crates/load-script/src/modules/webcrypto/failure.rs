@@ -1,13 +1,13 @@
-//! How operations of `crypto.subtle` fail: promises are rejected with objects that have a name and a
-//! message but are no `Error`, as in k6.
+//! Failures of `crypto.subtle`: as in k6, promises are rejected with objects with a name and a message that are
+//! not `Error`s.
 
-use rquickjs::{Ctx, Value};
+use script_engine::convert;
+use script_engine::throw::{Outcome, Throw};
+use script_engine::{Ctx, Value};
 
-use crate::js::convert;
-use crate::js::native::{Outcome, Throw};
 use crate::modules::rejection;
 
-/// Why an operation failed.
+/// The error of an operation.
 #[derive(Debug)]
 pub(super) enum Failure {
     /// Thrown at once, without a promise.
@@ -27,7 +27,7 @@ impl Failure {
         Self::Nameless(message.into())
     }
 
-    /// What the promise is rejected with.
+    /// The rejection value of the promise.
     pub(super) fn into_value<'js>(self, ctx: &Ctx<'js>) -> Outcome<'js> {
         match self {
             Self::Thrown(throw) => Err(throw),
@@ -57,7 +57,7 @@ pub(super) fn unsupported(message: impl Into<String>) -> Failure {
     Failure::named("NotSupportedError", message)
 }
 
-/// The bytes of a buffer that is an argument.
+/// The bytes of a buffer argument.
 pub(super) fn buffer(value: &Value<'_>) -> Result<Vec<u8>, Failure> {
     if value.is_undefined() || value.is_null() {
         return Err(Failure::named("TypeError", "data is null or undefined"));

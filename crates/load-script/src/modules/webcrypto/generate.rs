@@ -1,16 +1,16 @@
 //! `subtle.generateKey`.
 
 use rand::Rng;
+use script_engine::convert;
+use script_engine::native::Call;
+use script_engine::throw::Outcome;
+use web_crypto::ec::EcPrivate;
+use web_crypto::rsa::RsaPrivate;
 
 use super::algorithm::{Algorithm, Operation};
 use super::failure::{Failure, operation, syntax, unsupported};
 use super::key::{self, Content, Description, Key, Material};
-use super::{Product, Work, promised};
-use crate::crypto;
-use crate::crypto::ec::EcPrivate;
-use crate::crypto::rsa::RsaPrivate;
-use crate::js::convert;
-use crate::js::native::{Call, Outcome};
+use super::{OperationResult, Work, promised};
 
 pub(super) const OF_CIPHERS: [&str; 4] = ["encrypt", "decrypt", "wrapKey", "unwrapKey"];
 pub(super) const OF_SIGNATURES: [&str; 2] = ["sign", "verify"];
@@ -20,7 +20,7 @@ const OF_SIGNERS: (&[&str], &[&str]) = (&["sign"], &["verify"]);
 const OF_READERS: (&[&str], &[&str]) = (&["decrypt", "unwrapKey"], &["encrypt", "wrapKey"]);
 const OF_PARTNERS: (&[&str], &[&str]) = (&OF_AGREEMENT, &[]);
 
-/// What a fresh key may be used for.
+/// The usages of a new key.
 struct Permissions {
     is_extractable: bool,
     usages: Vec<String>,
@@ -60,7 +60,7 @@ fn random(length_bytes: usize) -> Material {
 }
 
 fn secret(material: Material, algorithm: Description, permissions: Permissions) -> Work {
-    Work::Done(Product::Key(Key::new(Content {
+    Work::Done(OperationResult::Key(Key::new(Content {
         material,
         algorithm,
         is_extractable: permissions.is_extractable,
@@ -115,13 +115,13 @@ fn hmac(algorithm: &Algorithm<'_>, permissions: Permissions) -> Result<Work, Fai
     Ok(secret(material, description, permissions))
 }
 
-/// The longest secret that is made, in bits.
+/// The longest generated secret, in bits.
 const LARGEST_SECRET_BITS: i64 = 1 << 20;
 
-/// The length of a key for which none is given: the block of the hash.
-pub(super) fn block_bits(hash: crypto::Algorithm) -> i64 {
+/// The default length of a key: the block size of the hash.
+pub(super) fn block_bits(hash: web_crypto::Algorithm) -> i64 {
     match hash {
-        crypto::Algorithm::Sha384 | crypto::Algorithm::Sha512 => 1024,
+        web_crypto::Algorithm::Sha384 | web_crypto::Algorithm::Sha512 => 1024,
         _ => 512,
     }
 }
@@ -156,7 +156,7 @@ fn pair(
     private: (Material, Vec<String>),
     public: (Material, Vec<String>),
     of: (&Description, bool),
-) -> Product {
+) -> OperationResult {
     let key = |(material, usages), is_extractable| {
         Key::new(Content {
             material,
@@ -165,7 +165,7 @@ fn pair(
             usages,
         })
     };
-    Product::Pair(key(private, of.1), key(public, true))
+    OperationResult::Pair(key(private, of.1), key(public, true))
 }
 
 fn rsa(algorithm: &Algorithm<'_>, permissions: Permissions) -> Result<Work, Failure> {

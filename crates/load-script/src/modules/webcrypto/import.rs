@@ -1,16 +1,17 @@
 //! `subtle.importKey`.
 
-use rquickjs::Value;
+use script_engine::Value;
+use script_engine::convert;
+use script_engine::native::Call;
+use script_engine::throw::Outcome;
+use web_crypto::ec::{EcPrivate, EcPublic};
+use web_crypto::rsa::{RsaPrivate, RsaPublic};
 
 use super::algorithm::{Algorithm, Operation};
 use super::failure::{Failure, buffer, data, unsupported};
 use super::generate::{OF_CIPHERS, OF_SIGNATURES};
 use super::key::{self, Content, Description, Key, Material};
-use super::{Product, Work, jwk, promised};
-use crate::crypto::ec::{EcPrivate, EcPublic};
-use crate::crypto::rsa::{RsaPrivate, RsaPublic};
-use crate::js::convert;
-use crate::js::native::{Call, Outcome};
+use super::{OperationResult, Work, jwk, promised};
 
 /// A key in the format that the script names.
 enum Encoded<'js> {
@@ -66,7 +67,7 @@ pub(super) fn import_key<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
         if key.kind() != "public" {
             key::check_not_empty(&key.usages)?;
         }
-        Ok(Work::Done(Product::Key(key)))
+        Ok(Work::Done(OperationResult::Key(key)))
     })
 }
 

@@ -2,15 +2,13 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rquickjs::{Ctx, Object, Value};
+use script_engine::convert;
+use script_engine::throw::Outcome;
+use script_engine::{Ctx, Object, Value};
+use web_crypto::ec::{Curve, EcPrivate, EcPublic};
+use web_crypto::rsa::{RsaNumbers, RsaPrivate, RsaPublic};
 
 use super::failure::Failure;
-use crate::crypto;
-use crate::crypto::ec::{Curve, EcPrivate, EcPublic};
-use crate::crypto::rsa::{RsaNumbers, RsaPrivate, RsaPublic};
-use crate::js::convert;
-use crate::js::native::Outcome;
-
 use super::key::{Key, Material};
 
 /// The value of a member.
@@ -41,7 +39,7 @@ fn text(text: &str) -> Member {
     Member::Text(text.to_owned())
 }
 
-/// The members of a key that can be exported. As in k6 only symmetric keys tell their algorithm.
+/// The members of a key that can be exported. As in k6, only symmetric keys have the member `alg`.
 pub(super) fn members(key: &Key) -> Option<Vec<(&'static str, Member)>> {
     Some(match &key.material {
         Material::Secret(bytes) => vec![
@@ -92,9 +90,9 @@ fn of_point(public: &EcPublic) -> Vec<(&'static str, Member)> {
 fn algorithm_of_secret(key: &Key, length_bytes: usize) -> String {
     match (key.algorithm.name.strip_prefix("AES-"), key.algorithm.hash) {
         (Some(mode), _) => format!("A{}{mode}", length_bytes * 8),
-        (None, Some(crypto::Algorithm::Sha1)) => "HS1".to_owned(),
-        (None, Some(crypto::Algorithm::Sha384)) => "HS384".to_owned(),
-        (None, Some(crypto::Algorithm::Sha512)) => "HS512".to_owned(),
+        (None, Some(web_crypto::Algorithm::Sha1)) => "HS1".to_owned(),
+        (None, Some(web_crypto::Algorithm::Sha384)) => "HS384".to_owned(),
+        (None, Some(web_crypto::Algorithm::Sha512)) => "HS512".to_owned(),
         (None, _) => "HS256".to_owned(),
     }
 }
@@ -105,7 +103,7 @@ fn member(object: &Object<'_>, name: &str) -> Result<String, Failure> {
     Ok(value.map_or(Ok(String::new()), |value| convert::to_text(&value))?)
 }
 
-/// What is no base64 is named by `what` and by its place, as k6's library does.
+/// The error for invalid base64 contains `what` and the offset, as in k6's library.
 fn decoded(encoded: &str, what: &str) -> Result<Vec<u8>, String> {
     let lenient = base64::engine::GeneralPurpose::new(
         &base64::alphabet::URL_SAFE,
@@ -145,11 +143,13 @@ pub(super) fn secret(value: &Value<'_>) -> Result<Vec<u8>, Failure> {
     decoded(&secret, "symmetric key").map_err(super::failure::data)
 }
 
-/// A key on a curve: private when `d` is there. `about` begins all messages.
+/// A key on a curve: private when `d` is present. `about` is the prefix of all errors.
 pub(super) fn elliptic(value: &Value<'_>, about: &str) -> Result<Material, Failure> {
     let why = |why: &str| Failure::nameless(format!("{about}invalid EC JWK key: {why}"));
     let undecoded = |why: String| Failure::nameless(format!("{about}{why}"));
-    let object = value.as_object().ok_or_else(|| why("it is no object"))?;
+    let object = value
+        .as_object()
+        .ok_or_else(|| why("it is not an object"))?;
     let kind = member(object, "kty")?;
     if kind != "EC" {
         return Err(why(&format!("invalid key type: {kind}")));
@@ -180,10 +180,12 @@ pub(super) fn elliptic(value: &Value<'_>, about: &str) -> Result<Material, Failu
         .ok_or_else(|| why("the private key is not one of the curve"))
 }
 
-/// An RSA key: private when `d` is there.
+/// An RSA key: private when `d` is present.
 pub(super) fn rsa(value: &Value<'_>) -> Result<Material, Failure> {
     let why = |why: &str| Failure::nameless(format!("invalid RSA JWK key: {why}"));
-    let object = value.as_object().ok_or_else(|| why("it is no object"))?;
+    let object = value
+        .as_object()
+        .ok_or_else(|| why("it is not an object"))?;
     let kind = member(object, "kty")?;
     if kind != "RSA" {
         return Err(why(&format!("invalid key type: {kind}")));

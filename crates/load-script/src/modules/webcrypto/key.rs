@@ -3,18 +3,17 @@
 use std::ffi::CStr;
 use std::sync::Arc;
 
-use rquickjs::{Ctx, Object, Value};
+use script_engine::class::{self, Class};
+use script_engine::convert;
+use script_engine::throw::{Outcome, Throw};
+use script_engine::{Ctx, Object, Value};
+use web_crypto::ec::{Curve, EcPrivate, EcPublic};
+use web_crypto::rsa::{RsaPrivate, RsaPublic};
 
 use super::algorithm::name_of_hash;
 use super::failure::{Failure, access, syntax};
-use crate::crypto;
-use crate::crypto::ec::{Curve, EcPrivate, EcPublic};
-use crate::crypto::rsa::{RsaPrivate, RsaPublic};
-use crate::js::class::{self, Class};
-use crate::js::convert;
-use crate::js::native::{Outcome, Throw};
 
-/// What a key is made of.
+/// The material of a key.
 #[derive(Debug)]
 pub(super) enum Material {
     Secret(Vec<u8>),
@@ -24,11 +23,11 @@ pub(super) enum Material {
     RsaPublic(RsaPublic),
 }
 
-/// What the property `algorithm` of a key tells.
+/// The content of a key's property `algorithm`.
 #[derive(Debug, Clone)]
 pub(super) struct Description {
     pub(super) name: &'static str,
-    pub(super) hash: Option<crypto::Algorithm>,
+    pub(super) hash: Option<web_crypto::Algorithm>,
     pub(super) length_bits: Option<usize>,
     pub(super) curve: Option<Curve>,
     pub(super) modulus_bits: Option<u32>,
@@ -46,7 +45,8 @@ impl Description {
     }
 }
 
-/// A key as the native side has it. The script's properties are copies: changing them changes no key.
+/// A key on the native side. The properties that the script sees are copies: changing them does not change the
+/// key.
 #[derive(Debug, Clone)]
 pub(super) struct Key(Arc<Content>);
 
@@ -70,7 +70,7 @@ impl std::ops::Deref for Key {
 impl Class for Key {
     const NAME: &'static CStr = c"CryptoKey";
 
-    fn prototype(_: &Object<'_>) -> rquickjs::Result<()> {
+    fn prototype(_: &Object<'_>) -> script_engine::Result<()> {
         Ok(())
     }
 }
@@ -162,7 +162,7 @@ pub(super) fn usages(value: &Value<'_>, index: usize) -> Result<Vec<String>, Fai
         .collect::<Result<_, _>>()?)
 }
 
-/// Secret and private keys must be good for something.
+/// Secret and private keys need at least one usage.
 pub(super) fn check_not_empty(usages: &[String]) -> Result<(), Failure> {
     if usages.is_empty() {
         return Err(syntax(
@@ -172,7 +172,7 @@ pub(super) fn check_not_empty(usages: &[String]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// All usages must be among those that the algorithm has. Only some of k6's messages say which is not.
+/// All usages must be supported by the algorithm. Only some of k6's messages name the unsupported one.
 pub(super) fn check_usages(
     usages: &[String],
     allowed: &[&str],

@@ -1,7 +1,7 @@
-//! The global `crypto`: WebCrypto as far as k6 has it.
+//! The global `crypto`: WebCrypto to the extent of k6.
 //!
-//! Operations check their arguments at once and settle their promise on the event loop. What takes
-//! long (RSA keys, PBKDF2) is done on a thread of its own, for a VU's thread has other VUs to run.
+//! Operations check their arguments at once and settle their promise on the event loop. Long work (RSA keys,
+//! PBKDF2) runs on a thread of its own, since a VU's thread has other VUs to run.
 
 mod algorithm;
 mod cipher;
@@ -15,20 +15,23 @@ mod key;
 mod signature;
 
 use rand::Rng;
-use rquickjs::{Ctx, Object, Value, qjs};
+use script_engine::convert;
+use script_engine::native::{Call, method};
+use script_engine::promise::Deferred;
+use script_engine::property::{Visible, define};
+use script_engine::throw::{Outcome, Throw, plain};
+use script_engine::{Ctx, Object, Value};
 
 use self::algorithm::{Algorithm, Operation};
 use self::failure::{Failure, buffer};
-use crate::js::convert;
-use crate::js::native::{Call, Outcome, Throw, Visible, define, method, plain};
-use crate::js::promise::Deferred;
 use crate::vu::events::Event;
+use crate::vu::state::Caller;
 
 /// The most random bytes of one call.
 const LARGEST_RANDOM_BYTES: usize = 65_536;
 
 /// Sets the global `crypto`.
-pub(super) fn install(globals: &Object<'_>) -> rquickjs::Result<()> {
+pub(super) fn install(globals: &Object<'_>) -> script_engine::Result<()> {
     let ctx = globals.ctx();
     let subtle = Object::new(ctx.clone())?;
     method(&subtle, c"decrypt", cipher::decrypt)?;
@@ -50,8 +53,8 @@ pub(super) fn install(globals: &Object<'_>) -> rquickjs::Result<()> {
     define(globals, c"crypto", crypto.into_value(), Visible::No)
 }
 
-/// What an operation comes to, before it is a script value.
-enum Product {
+/// The result of an operation, before it is converted to a script value.
+enum OperationResult {
     Bytes(Vec<u8>),
     Flag(bool),
     Key(key::Key),
@@ -60,7 +63,7 @@ enum Product {
     Jwk(Vec<(&'static str, jwk::Member)>),
 }
 
-impl Product {
+impl OperationResult {
     fn into_value<'js>(self, ctx: &Ctx<'js>) -> Outcome<'js> {
         match self {
             Self::Bytes(bytes) => convert::array_buffer(ctx, bytes),
@@ -77,15 +80,15 @@ impl Product {
     }
 }
 
-/// The rest of an operation, behind the checks of its arguments.
+/// The rest of an operation, after the checks of its arguments.
 enum Work {
-    /// It is done already.
-    Done(Product),
-    /// It takes long.
-    Long(Box<dyn FnOnce() -> Result<Product, Failure> + Send>),
+    /// It is done already, with this result.
+    Done(OperationResult),
+    /// It takes long and runs on its own thread.
+    Long(Box<dyn FnOnce() -> Result<OperationResult, Failure> + Send>),
 }
 
-/// The promise of what `begin` begins; it settles on the event loop, however fast it is.
+/// The promise of the operation that `begin` starts; it settles on the event loop, however fast it is.
 fn promised<'js>(
     call: &Call<'_, 'js>,
     begin: impl FnOnce() -> Result<Work, Failure>,
@@ -132,27 +135,14 @@ fn digest<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
         let algorithm = Algorithm::read(&call.arg(0), Operation::Digest)?;
         let hash = algorithm::hash_named(algorithm.name)
             .ok_or_else(|| Operation::Digest.unsupported(algorithm.name))?;
-        Ok(Work::Done(Product::Bytes(hash.hash(&data))))
+        Ok(Work::Done(OperationResult::Bytes(hash.hash(&data))))
     })
 }
 
 /// `getRandomValues(typedArray)`
 fn get_random_values<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let array = call.arg(0);
-    // SAFETY: the value is alive.
-    let kind = unsafe { qjs::JS_GetTypedArrayType(array.as_raw()) };
-    let is_integer = [
-        qjs::JSTypedArrayEnum_JS_TYPED_ARRAY_UINT8C,
-        qjs::JSTypedArrayEnum_JS_TYPED_ARRAY_INT8,
-        qjs::JSTypedArrayEnum_JS_TYPED_ARRAY_UINT8,
-        qjs::JSTypedArrayEnum_JS_TYPED_ARRAY_INT16,
-        qjs::JSTypedArrayEnum_JS_TYPED_ARRAY_UINT16,
-        qjs::JSTypedArrayEnum_JS_TYPED_ARRAY_INT32,
-        qjs::JSTypedArrayEnum_JS_TYPED_ARRAY_UINT32,
-    ]
-    .iter()
-    .any(|integer| i64::from(*integer) == i64::from(kind));
-    if !is_integer {
+    if !convert::is_integer_array(&array) {
         return Err(plain(
             "TypeMismatchError: typedArray parameter isn't a TypedArray instance",
         ));
@@ -196,8 +186,8 @@ impl From<Throw> for Failure {
     }
 }
 
-impl From<rquickjs::Error> for Failure {
-    fn from(error: rquickjs::Error) -> Self {
+impl From<script_engine::Error> for Failure {
+    fn from(error: script_engine::Error) -> Self {
         Self::Thrown(error.into())
     }
 }

@@ -1,18 +1,19 @@
 //! `subtle.sign` and `subtle.verify`.
 
+use script_engine::native::Call;
+use script_engine::throw::Outcome;
+use web_crypto::rsa::Padding;
+
 use super::algorithm::{Algorithm, Operation};
 use super::export::{not_private, not_public};
 use super::failure::{Failure, access, operation};
 use super::key::{Key, Material};
-use super::{Product, Work, data_of, promised};
-use crate::crypto;
-use crate::crypto::rsa::Padding;
-use crate::js::native::{Call, Outcome};
+use super::{OperationResult, Work, data_of, promised};
 
 /// `subtle.sign(algorithm, key, data)`
 pub(super) fn sign<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     promised(call, || {
-        // That a key is none is said after what is wrong with the data.
+        // Errors of the data take precedence over an invalid key.
         let key = match Key::argument(&call.arg(1)) {
             Err(thrown @ Failure::Thrown(_)) => return Err(thrown),
             key => key,
@@ -38,7 +39,7 @@ pub(super) fn verify<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
         let method = Method::read(&algorithm)?;
         let key = checked(&algorithm, Key::argument(&value)?, "verify")?;
         let is_right = method.verify(&key, &signature, &data)?;
-        Ok(Work::Done(Product::Flag(is_right)))
+        Ok(Work::Done(OperationResult::Flag(is_right)))
     })
 }
 
@@ -52,12 +53,12 @@ fn checked(algorithm: &Algorithm<'_>, key: Key, usage: &str) -> Result<Key, Fail
     Ok(key)
 }
 
-/// How it is signed, as far as the algorithm argument says it.
+/// The parameters of a signature from the algorithm argument.
 enum Method {
     Hmac,
-    Elliptic(crypto::Algorithm),
+    Elliptic(web_crypto::Algorithm),
     Pkcs1,
-    /// Bytes of salt: 0 takes as many as fit, -1 as many as the hash has.
+    /// Bytes of salt: 0 means as many as fit, -1 as many as the hash has.
     Pss(i64),
 }
 
@@ -72,7 +73,7 @@ impl Method {
     }
 
     /// The padding of the RSA methods.
-    fn padding(&self, hash: crypto::Algorithm) -> Result<Padding, Failure> {
+    fn padding(&self, hash: web_crypto::Algorithm) -> Result<Padding, Failure> {
         Ok(match self {
             Self::Pss(0) => Padding::Pss(None),
             Self::Pss(-1) => Padding::Pss(Some(hash.hash(&[]).len())),
@@ -86,9 +87,9 @@ impl Method {
     }
 
     fn sign(&self, key: Key, data: Vec<u8>) -> Result<Work, Failure> {
-        let hash = key.algorithm.hash.unwrap_or(crypto::Algorithm::Sha256);
+        let hash = key.algorithm.hash.unwrap_or(web_crypto::Algorithm::Sha256);
         let signed = match (self, &key.material) {
-            (Self::Hmac, Material::Secret(secret)) => crypto::hmac(hash, secret, &data),
+            (Self::Hmac, Material::Secret(secret)) => web_crypto::hmac(hash, secret, &data),
             (Self::Elliptic(hash), Material::EcPrivate(private)) => {
                 let signed = private.sign(&hash.hash(&data));
                 signed.ok_or_else(|| operation("could not sign data"))?
@@ -101,7 +102,7 @@ impl Method {
                     };
                     let signed = private.sign(padding, hash, &data);
                     signed
-                        .map(Product::Bytes)
+                        .map(OperationResult::Bytes)
                         .map_err(|error| operation(format!("could not sign data: {error}")))
                 })));
             }
@@ -110,14 +111,14 @@ impl Method {
             }
             _ => return Err(not_private()),
         };
-        Ok(Work::Done(Product::Bytes(signed)))
+        Ok(Work::Done(OperationResult::Bytes(signed)))
     }
 
     fn verify(&self, key: &Key, signature: &[u8], data: &[u8]) -> Result<bool, Failure> {
-        let hash = key.algorithm.hash.unwrap_or(crypto::Algorithm::Sha256);
+        let hash = key.algorithm.hash.unwrap_or(web_crypto::Algorithm::Sha256);
         match (self, &key.material) {
             (Self::Hmac, Material::Secret(secret)) => {
-                let wanted = crypto::hmac(hash, secret, data);
+                let wanted = web_crypto::hmac(hash, secret, data);
                 let differences = wanted
                     .iter()
                     .zip(signature)

@@ -1,13 +1,13 @@
-//! What a service leaves in Redis ends by itself or cannot grow.
+//! Data in Redis expires or is bounded.
 
 use super::*;
 
-/// Keys that stay: the streams of waiting jobs, each of which loses an entry when its job ends,
-/// and what proves the key.
+/// Keys that do not expire: the streams of waiting jobs, from which an entry is removed when its job ends, and
+/// the check value of the encryption key.
 const LASTING: [&str; 5] = ["jobs:0", "jobs:1", "jobs:2", "jobs:3", "proof"];
 
 #[tokio::test]
-async fn every_key_in_redis_ends_or_is_bounded() {
+async fn every_key_in_redis_expires_or_is_bounded() {
     let Some(redis) = Server::start() else {
         return;
     };
@@ -88,7 +88,7 @@ async fn both_replicas_count_the_jobs_of_both() {
     let a = Detector::start(Act::StallHead).await;
     let one = replica(&a, &redis, |_| {}).await;
     let two = replica(&a, &redis, |_| {}).await;
-    // Both run as many as they can: 16 each.
+    // Both run their maximum: 16 each.
     for number in 0..20 {
         for replica in [&one, &two] {
             let job = json!({ "content": number.to_string(), "processing_mode": "async" });

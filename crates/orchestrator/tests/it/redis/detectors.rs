@@ -1,5 +1,7 @@
-//! Single detectors' answers with Redis at hand: kept and shared in each replica, and dropped in
-//! all of them when one is told so.
+//! Single detectors' answers with Redis: cached and shared in each replica, and dropped in all of them by an
+//! invalidation at one.
+
+use orchestrator::config::DetectorSettings;
 
 use super::*;
 
@@ -28,7 +30,7 @@ async fn send(replica: &Replica, (method, path): (Method, &str), body: Value) {
 }
 
 #[tokio::test]
-async fn overlapping_questions_share_what_is_kept_and_what_is_under_way() {
+async fn overlapping_questions_share_cached_answers_and_calls_in_progress() {
     let Some(redis) = Server::start() else {
         return;
     };
@@ -48,7 +50,7 @@ async fn overlapping_questions_share_what_is_kept_and_what_is_under_way() {
 }
 
 #[tokio::test]
-async fn what_one_replica_is_told_to_drop_no_other_answers_with() {
+async fn an_invalidation_at_one_replica_applies_to_all() {
     let Some(redis) = Server::start() else {
         return;
     };
@@ -61,7 +63,7 @@ async fn what_one_replica_is_told_to_drop_no_other_answers_with() {
     let endpoint = b.endpoint();
     let policy = json!({ "collect": "all" });
     let everything = (Method::POST, "/cache/invalidate");
-    // What is told to the first replica, and whether the second one asks a and b again.
+    // The invalidation at the first replica, and whether the second one asks a and b again.
     let told = [
         (everything.clone(), json!({}), [true, true]),
         (everything.clone(), json!({"tenant": "t"}), [true, true]),
@@ -85,7 +87,7 @@ async fn what_one_replica_is_told_to_drop_no_other_answers_with() {
         ((Method::PUT, "/policies/t/default"), policy, [true, true]),
     ];
     for (call, body, again) in told {
-        // Other questions than the ones below, so that the whole answer is kept under none.
+        // Other questions than those below, so that no whole answer is cached for them.
         asking(&two, &["a", "b"], json!({})).await;
         let before = [a.count(), b.count()];
         for name in ["a", "b"] {
@@ -128,7 +130,7 @@ async fn an_answer_from_before_an_invalidation_is_neither_kept_nor_shared() {
 }
 
 #[tokio::test]
-async fn what_was_dropped_elsewhere_does_not_come_back_when_redis_is_lost() {
+async fn answers_dropped_elsewhere_do_not_come_back_when_redis_is_lost() {
     let Some(mut redis) = Server::start() else {
         return;
     };
@@ -140,7 +142,7 @@ async fn what_was_dropped_elsewhere_does_not_come_back_when_redis_is_lost() {
     let two = replica_of([&a, &b], &redis).await;
     asking(&one, &["a"], json!({})).await;
     send(&two, (Method::POST, "/cache/invalidate"), json!({})).await;
-    // The first one hears of it with its next question, whatever that is about.
+    // The first one learns of it with its next question, on any subject.
     asking(&one, &["b"], json!({})).await;
     let before = (a.count(), b.count());
     redis.stop();
@@ -154,4 +156,53 @@ async fn what_was_dropped_elsewhere_does_not_come_back_when_redis_is_lost() {
         (before.0 + 1, before.1),
         "it goes on alone"
     );
+}
+
+#[tokio::test]
+async fn answers_of_another_detector_with_the_same_name_are_not_shared() {
+    let Some(redis) = Server::start() else {
+        return;
+    };
+    let (calm, strict) = (
+        Detector::start(Act::Clean).await,
+        Detector::start(Act::Find("evil", 0.9)).await,
+    );
+    let guard = |detector: &Detector| DetectorSettings {
+        aliases: vec!["regex-pii".to_owned()],
+        ..settings("guard", detector)
+    };
+    let before = replica(&calm, &redis, |config| {
+        config.detectors = vec![guard(&calm)];
+    })
+    .await;
+    let named = [json!({}), json!({"required_detectors": ["regex-pii"]})];
+    for more in &named {
+        let answer = before.service.orchestrate(more.clone()).await;
+        assert_eq!(answer.json["verdict"], "pass", "{more}");
+    }
+    // Another replica, or the same one after its file was changed.
+    let after = replica(&calm, &redis, |config| {
+        config.detectors = vec![guard(&strict)];
+    })
+    .await;
+    for more in &named {
+        let answer = after.service.orchestrate(more.clone()).await;
+        assert_eq!(answer.header("x-cache"), "miss", "{more}");
+        assert_eq!(answer.json["verdict"], "block", "{more}");
+        let old = before.service.orchestrate(more.clone()).await;
+        assert_eq!(old.json["verdict"], "pass", "{more}");
+    }
+    // A third one, where the alias means another detector, and one that equals the first.
+    let other = replica(&calm, &redis, |config| {
+        config.detectors = vec![settings("guard", &calm), settings("regex-pii", &strict)];
+    })
+    .await;
+    let answer = other.service.orchestrate(named[1].clone()).await;
+    assert_eq!(answer.json["verdict"], "block", "{}", answer.text);
+    let same = replica(&calm, &redis, |config| {
+        config.detectors = vec![guard(&calm)];
+    })
+    .await;
+    let answer = same.service.orchestrate(named[1].clone()).await;
+    assert_eq!(answer.header("x-cache"), "hit");
 }

@@ -1,4 +1,4 @@
-//! A Redis that is there and does not answer, or late.
+//! A Redis that does not respond, or responds late.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 
-/// Of a client whose answer waits for Redis instead of falling back.
+/// The limit for a client whose response waits for Redis instead of falling back.
 const STUCK: Duration = Duration::from_secs(15);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -27,7 +27,7 @@ async fn no_request_waits_for_a_redis_that_hangs() {
     one.until_up("cache", 1).await;
     for round in 0..2 {
         redis.signal("STOP");
-        // All kinds of requests at once, while it hangs from the beginning to the end.
+        // All kinds of requests at once, while it hangs all the time.
         let clients = (0..20).map(|client| {
             let one = one.clone();
             tokio::spawn(async move { all_kinds(&one, &format!("{round}-{client}")).await })
@@ -43,7 +43,7 @@ async fn no_request_waits_for_a_redis_that_hangs() {
         assert_eq!(ready.status, 200, "{}", ready.text);
         assert_eq!(ready.json["dependencies"]["redis"], false);
         assert!(one.fallbacks("cache").await > 0 && one.fallbacks("jobs").await > 0);
-        // Its own file holds them: they are run although Redis still hangs.
+        // They are in its own file, so they run although Redis still hangs.
         for place in &jobs {
             assert_eq!(ended(&one, place).await["status"], "completed");
         }
@@ -66,7 +66,7 @@ async fn no_request_waits_for_a_redis_that_hangs() {
     }
 }
 
-/// A request, one with a key, and a job whose place is returned.
+/// A request, one with a key, and a job whose URL is returned.
 async fn all_kinds(replica: &Replica, name: &str) -> String {
     let answer = replica
         .service
@@ -84,7 +84,7 @@ async fn all_kinds(replica: &Replica, name: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_redis_that_is_always_late_is_left_alone_until_it_is_faster() {
+async fn a_redis_that_is_always_late_is_not_used_until_it_is_faster() {
     let Some(redis) = Server::start() else {
         return;
     };
@@ -98,7 +98,7 @@ async fn a_redis_that_is_always_late_is_left_alone_until_it_is_faster() {
     })
     .await;
     one.until_up("cache", 1).await;
-    // Late, and still within the time that an answer may take.
+    // Late, but still within the time limit of Redis commands.
     delay_ms.store(1_600, Ordering::Relaxed);
     let begun = std::time::Instant::now();
     for number in 0.. {
@@ -124,7 +124,7 @@ async fn a_redis_that_is_always_late_is_left_alone_until_it_is_faster() {
     assert_eq!(second.header("x-cache"), "hit");
 }
 
-/// A way to `redis` on which each answer takes so many milliseconds longer.
+/// A proxy to `redis` that delays each response by this many milliseconds.
 async fn late(redis: &Server) -> (std::net::SocketAddr, Arc<AtomicU64>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("it is bound");

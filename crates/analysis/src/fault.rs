@@ -1,0 +1,313 @@
+//! The impact of a fault as clients see it: time to detect, time to recover, lost requests, blast radius.
+
+use crate::adjustment::benjamini_hochberg;
+use crate::distribution::normal_cdf;
+use crate::input::{self, InputError};
+use crate::interval::Interval;
+use crate::proportion::proportion_difference;
+
+/// What clients saw within one stretch of time. Times are seconds since the start of the run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Window {
+    pub start_s: f64,
+    pub end_s: f64,
+    pub requests: u64,
+    /// Failed, or answered later than the objective allows.
+    pub bad: u64,
+}
+
+/// When the fault was injected, and which other windows count.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Experiment {
+    pub injected_s: f64,
+    /// When the fault was taken away.
+    pub removed_s: f64,
+    /// A window is well when at least this share of its requests is good.
+    pub good_share: f64,
+    /// It counts as recovered after so many seconds without a violation.
+    pub stable_s: f64,
+}
+
+/// What the fault did. Times are seconds from the injection, as fine as the windows are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Impact {
+    /// The system kept its objective before the fault; if not, nothing below tells of the fault.
+    pub was_well: bool,
+    /// Until the end of the first window in violation; `None`: the fault never showed.
+    pub time_to_detect_s: Option<f64>,
+    /// Until the end of the last window in violation, followed by the stable time; `None`: it never
+    /// showed, or had not recovered when the run ended.
+    pub time_to_recover_s: Option<f64>,
+    pub recovered: bool,
+    /// Bad requests from the injection on beyond those that the share before it lets expect.
+    pub lost_requests: f64,
+    /// Time in violation from the injection on.
+    pub budget_minutes: f64,
+}
+
+/// Measures a fault in windows in order of time. Windows without requests say nothing.
+///
+/// # Errors
+/// `Empty` without windows; `OutOfRange` for windows that end before they start or begin before the one
+/// before has ended, more bad than all requests, a share outside 0..=1, or a fault that ends before it
+/// begins.
+pub fn impact(windows: &[Window], experiment: &Experiment) -> Result<Impact, InputError> {
+    check(windows, experiment)?;
+    let is_well = |window: &&Window| {
+        let good = (window.requests - window.bad) as f64;
+        good >= experiment.good_share * window.requests as f64
+    };
+    let injected = experiment.injected_s;
+    let before = windows.iter().filter(|window| window.end_s <= injected);
+    // A window that the injection falls into is the fault's, too.
+    let after = windows.iter().filter(|window| window.end_s > injected);
+    let violations = || after.clone().filter(|window| !is_well(window));
+
+    let first = violations().next();
+    let last = violations().next_back();
+    let end = windows[windows.len() - 1].end_s;
+    let is_stable = |last: &Window| end - last.end_s >= experiment.stable_s;
+    let (requests, bad) = before
+        .clone()
+        .fold((0, 0), |sum, w| (sum.0 + w.requests, sum.1 + w.bad));
+    let usual = if requests == 0 {
+        0.0
+    } else {
+        bad as f64 / requests as f64
+    };
+    let lost: f64 = after
+        .clone()
+        .map(|window| window.bad as f64 - usual * window.requests as f64)
+        .sum();
+    let budget_s: f64 = violations()
+        .map(|window| window.end_s - window.start_s.max(injected))
+        .sum();
+    Ok(Impact {
+        was_well: before.clone().all(|window| is_well(&window)),
+        time_to_detect_s: first.map(|window| window.end_s - injected),
+        time_to_recover_s: last
+            .filter(|window| is_stable(window))
+            .map(|window| window.end_s - injected),
+        recovered: last.is_none_or(is_stable),
+        lost_requests: lost.max(0.0),
+        budget_minutes: budget_s / 60.0,
+    })
+}
+
+fn check(windows: &[Window], experiment: &Experiment) -> Result<(), InputError> {
+    if windows.is_empty() {
+        return Err(InputError::Empty {
+            what: "the windows",
+        });
+    }
+    let mut clock = f64::NEG_INFINITY;
+    for window in windows {
+        input::holds(
+            "the start of a window",
+            window.start_s,
+            window.start_s.is_finite() && window.start_s >= clock,
+            "not before the end of the window before",
+        )?;
+        input::holds(
+            "the end of a window",
+            window.end_s,
+            window.end_s.is_finite() && window.end_s > window.start_s,
+            "after its start",
+        )?;
+        input::holds(
+            "the bad requests of a window",
+            window.bad as f64,
+            window.bad <= window.requests,
+            "at most its requests",
+        )?;
+        clock = window.end_s;
+    }
+    input::holds(
+        "the good share",
+        experiment.good_share,
+        (0.0..=1.0).contains(&experiment.good_share),
+        "within 0 to 1",
+    )?;
+    input::not_negative("the stable time", experiment.stable_s)?;
+    input::not_negative("the time of injection", experiment.injected_s)?;
+    input::holds(
+        "the time of removal",
+        experiment.removed_s,
+        experiment.removed_s >= experiment.injected_s,
+        "not before the injection",
+    )
+}
+
+/// One endpoint, tenant or detector during the fault, beside a control group that had none at the same
+/// time. Each as (bad requests, requests).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Exposure<'a> {
+    pub name: &'a str,
+    pub exposed: (u64, u64),
+    pub control: (u64, u64),
+}
+
+/// Whether one endpoint was hit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hit {
+    pub name: String,
+    /// Bad share with the fault minus bad share of the control group.
+    pub difference: Interval,
+    /// Benjamini and Hochberg's, over all endpoints.
+    pub adjusted_p_value: f64,
+    pub is_hit: bool,
+}
+
+/// The blast radius: the endpoints that are worse than their control group, by the pooled test of two
+/// proportions at the level `alpha` for all endpoints together.
+///
+/// # Errors
+/// `Empty` for an endpoint or control without requests; `OutOfRange` for more bad than all requests or a
+/// level outside (0, 1). No endpoints give no hits.
+pub fn blast_radius(exposures: &[Exposure], alpha: f64) -> Result<Vec<Hit>, InputError> {
+    input::open_unit("the level", alpha)?;
+    let differences = exposures
+        .iter()
+        .map(|e| proportion_difference(e.control, e.exposed, 1.0 - alpha))
+        .collect::<Result<Vec<_>, _>>()?;
+    let p_values: Vec<f64> = exposures
+        .iter()
+        .map(|e| worse_by_chance(e.control, e.exposed))
+        .collect();
+    let adjusted = benjamini_hochberg(&p_values)?;
+    Ok(exposures
+        .iter()
+        .zip(differences)
+        .zip(adjusted)
+        .map(|((exposure, difference), adjusted_p_value)| Hit {
+            name: exposure.name.to_owned(),
+            difference,
+            adjusted_p_value,
+            is_hit: adjusted_p_value <= alpha,
+        })
+        .collect())
+}
+
+/// The one-sided p value of the difference.
+fn worse_by_chance(control: (u64, u64), exposed: (u64, u64)) -> f64 {
+    let (n, m) = (control.1 as f64, exposed.1 as f64);
+    let pooled = (control.0 + exposed.0) as f64 / (n + m);
+    let error = (pooled * (1.0 - pooled) * (1.0 / n + 1.0 / m)).sqrt();
+    let difference = exposed.0 as f64 / m - control.0 as f64 / n;
+    if error == 0.0 {
+        return 1.0;
+    }
+    normal_cdf(-difference / error)
+}
+
+/// Litmus' resilience score in percent: the mean of the probes' success percentages, weighted by the
+/// faults' weights. `None` when there is no weight.
+///
+/// # Errors
+/// `OutOfRange` for a negative weight or a percentage outside 0..=100.
+pub fn resilience_score(faults: &[(f64, f64)]) -> Result<Option<f64>, InputError> {
+    let (mut sum, mut weights) = (0.0, 0.0);
+    for (weight, success_percent) in faults {
+        input::not_negative("a fault's weight", *weight)?;
+        input::holds(
+            "a probe success percentage",
+            *success_percent,
+            (0.0..=100.0).contains(success_percent),
+            "within 0 to 100",
+        )?;
+        sum += weight * success_percent;
+        weights += weight;
+    }
+    Ok((weights > 0.0).then(|| sum / weights))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Windows of a second, a hundred requests each, so many bad in each.
+    fn windows(bad: impl Fn(u64) -> u64, count: u64) -> Vec<Window> {
+        (0..count)
+            .map(|second| Window {
+                start_s: second as f64,
+                end_s: second as f64 + 1.0,
+                requests: 100,
+                bad: bad(second),
+            })
+            .collect()
+    }
+
+    const EXPERIMENT: Experiment = Experiment {
+        injected_s: 10.0,
+        removed_s: 15.0,
+        good_share: 0.95,
+        stable_s: 5.0,
+    };
+
+    #[test]
+    fn a_fault_of_five_seconds_with_a_lag_of_two_is_measured_as_seven() {
+        let series = windows(|second| if (10..17).contains(&second) { 50 } else { 1 }, 30);
+        let found = impact(&series, &EXPERIMENT).expect("valid windows");
+        assert!(found.was_well && found.recovered);
+        assert_eq!(found.time_to_detect_s, Some(1.0));
+        assert_eq!(found.time_to_recover_s, Some(7.0));
+        assert!((found.lost_requests - 7.0 * 49.0).abs() < 1e-9, "{found:?}");
+        assert!((found.budget_minutes - 7.0 / 60.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_fault_that_never_shows_costs_nothing() {
+        let found = impact(&windows(|_| 1, 30), &EXPERIMENT).expect("valid windows");
+        assert_eq!(
+            (found.time_to_detect_s, found.time_to_recover_s),
+            (None, None)
+        );
+        assert!(found.recovered);
+        assert_eq!((found.lost_requests, found.budget_minutes), (0.0, 0.0));
+    }
+
+    #[test]
+    fn a_run_that_ends_too_soon_has_not_recovered() {
+        let series = windows(|second| if second >= 10 { 50 } else { 0 }, 20);
+        let found = impact(&series, &EXPERIMENT).expect("valid windows");
+        assert!(!found.recovered);
+        assert_eq!(found.time_to_recover_s, None);
+    }
+
+    #[test]
+    fn a_system_that_was_ill_before_is_said_to_be() {
+        let series = windows(|second| if second == 3 { 50 } else { 0 }, 30);
+        assert!(
+            !impact(&series, &EXPERIMENT)
+                .expect("valid windows")
+                .was_well
+        );
+    }
+
+    #[test]
+    fn only_the_faulty_detector_is_within_the_radius() {
+        let exposure = |name, bad| Exposure {
+            name,
+            exposed: (bad, 500),
+            control: (5, 500),
+        };
+        let exposures = [exposure("a", 6), exposure("b", 60), exposure("c", 4)];
+        let hits = blast_radius(&exposures, 0.05).expect("valid counts");
+        let hit: Vec<&str> = hits
+            .iter()
+            .filter(|hit| hit.is_hit)
+            .map(|hit| hit.name.as_str())
+            .collect();
+        assert_eq!(hit, ["b"]);
+        assert!(hits[1].difference.lower > 0.05);
+    }
+
+    #[test]
+    fn the_resilience_score_is_harness_example() {
+        // Weights 2, 4, 8 with 0 %, 100 %, 75 %: 1000 / 14.
+        let score = resilience_score(&[(2.0, 0.0), (4.0, 100.0), (8.0, 75.0)]);
+        let score = score.expect("valid input").expect("there are weights");
+        assert!((score - 1000.0 / 14.0).abs() < 1e-9);
+        assert_eq!(resilience_score(&[]), Ok(None));
+    }
+}

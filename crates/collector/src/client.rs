@@ -1,0 +1,160 @@
+//! A runner's way to the collector. Blocks.
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use ureq::Agent;
+
+use super::server::unix_ms;
+use super::wire::{Answer, Begin, Clock, Ended, Joining, Push, SetupData, Teardown, Turn, Who};
+
+/// One answer may take so long.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often the collector's clock is read; the shortest way tells most.
+const CLOCK_READINGS: u32 = 8;
+
+/// A connection to the collector, by a runner's name.
+#[derive(Debug, Clone)]
+pub struct Client {
+    url: String,
+    name: String,
+    agent: Agent,
+    /// The collector's clock minus ours, in milliseconds.
+    offset_ms: f64,
+}
+
+/// What the collector did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    #[error("the collector {url} cannot be reached: {why}")]
+    Unreachable { url: String, why: String },
+    #[error("the collector refuses: {0}")]
+    Refused(String),
+}
+
+impl Client {
+    /// Reads the collector's clock and takes part.
+    ///
+    /// # Errors
+    /// It cannot be reached, or does not take the runner.
+    pub fn join(url: &str, joining: &Joining) -> Result<Self, ClientError> {
+        let config = Agent::config_builder()
+            .timeout_global(Some(PATIENCE))
+            .http_status_as_error(false)
+            // Never through a proxy: it is a machine of this run.
+            .proxy(None)
+            .build();
+        let mut client = Self {
+            url: url.trim_end_matches('/').to_owned(),
+            name: joining.name.clone(),
+            agent: config.into(),
+            offset_ms: 0.0,
+        };
+        client.offset_ms = client.read_clock()?;
+        let _: serde_json::Value = client.post("/v1/join", joining)?;
+        Ok(client)
+    }
+
+    /// Our clock's time as the collector's has it.
+    pub fn as_collector(&self, unix_ms: f64) -> f64 {
+        unix_ms + self.offset_ms
+    }
+
+    /// How long until the collector's clock has this time.
+    pub fn until(&self, at_unix_ms: f64) -> Duration {
+        let left_ms = at_unix_ms - self.as_collector(unix_ms());
+        Duration::from_secs_f64((left_ms / 1e3).clamp(0.0, 3600.0))
+    }
+
+    pub fn turn(&self) -> Result<Turn, ClientError> {
+        self.post("/v1/setup/turn", &self.who())
+    }
+
+    pub fn set_up(&self, data: serde_json::Value) -> Result<Answer, ClientError> {
+        self.post(
+            "/v1/setup",
+            &SetupData {
+                name: self.name.clone(),
+                data,
+            },
+        )
+    }
+
+    pub fn ready(&self) -> Result<Begin, ClientError> {
+        self.post("/v1/ready", &self.who())
+    }
+
+    pub fn push(&self, push: &Push) -> Result<Answer, ClientError> {
+        self.post("/v1/push", push)
+    }
+
+    pub fn teardown(&self) -> Result<Teardown, ClientError> {
+        self.post("/v1/teardown", &self.who())
+    }
+
+    pub fn end(&self, ended: &Ended) -> Result<Answer, ClientError> {
+        self.post("/v1/end", ended)
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn who(&self) -> Who {
+        Who {
+            name: self.name.clone(),
+        }
+    }
+
+    /// The difference of the clocks, by the reading that took least time.
+    fn read_clock(&self) -> Result<f64, ClientError> {
+        let mut best: Option<(Duration, f64)> = None;
+        for _ in 0..CLOCK_READINGS {
+            let (sent, sent_ms) = (Instant::now(), unix_ms());
+            let answer = self.agent.get(format!("{}/v1/time", self.url)).call();
+            let clock: Clock = self.read(answer)?;
+            let took = sent.elapsed();
+            let offset_ms = clock.unix_ms - (sent_ms + took.as_secs_f64() * 500.0);
+            if best.is_none_or(|(least, _)| took < least) {
+                best = Some((took, offset_ms));
+            }
+        }
+        Ok(best.map_or(0.0, |(_, offset_ms)| offset_ms))
+    }
+
+    fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, ClientError> {
+        let answer = self
+            .agent
+            .post(format!("{}{path}", self.url))
+            .send_json(body);
+        self.read(answer)
+    }
+
+    fn read<T: DeserializeOwned>(
+        &self,
+        answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+    ) -> Result<T, ClientError> {
+        let unreachable = |why: String| ClientError::Unreachable {
+            url: self.url.clone(),
+            why,
+        };
+        let mut answer = answer.map_err(|error| unreachable(error.to_string()))?;
+        if answer.status().is_success() {
+            return answer
+                .body_mut()
+                .read_json()
+                .map_err(|error| unreachable(error.to_string()));
+        }
+        let said = answer.body_mut().read_to_string().unwrap_or_default();
+        Err(ClientError::Refused(if said.is_empty() {
+            answer.status().to_string()
+        } else {
+            said
+        }))
+    }
+}

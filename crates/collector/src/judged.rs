@@ -1,0 +1,218 @@
+//! The thresholds of the script, judged by what all runners measured together.
+
+use std::time::Duration;
+
+use load_engine::options::json;
+use load_engine::thresholds::Thresholds;
+use load_engine::{CheckResult, ThresholdResult};
+use load_metrics::{Aggregate, Delta, Registry, Sink};
+use serde_json::json;
+
+use super::runner::Runner;
+use super::sinks;
+use super::wire::Joining;
+
+/// Thresholds and the metrics that they are about.
+#[derive(Debug)]
+pub struct Judge {
+    registry: Registry,
+    thresholds: Thresholds,
+}
+
+/// Why thresholds cannot be judged.
+#[derive(Debug, thiserror::Error)]
+pub enum JudgeError {
+    #[error("the thresholds cannot be read: {0}")]
+    Thresholds(String),
+    #[error("the metric {0} cannot be registered")]
+    Metric(String),
+}
+
+/// What the thresholds say at one time.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Judged {
+    pub thresholds: Vec<ThresholdResult>,
+    /// The first threshold that is crossed and wants the run to end.
+    pub abort: Option<String>,
+}
+
+impl Judge {
+    /// # Errors
+    /// The thresholds cannot be used.
+    pub fn new(joining: &Joining) -> Result<Self, JudgeError> {
+        let registry = Registry::new();
+        for metric in &joining.metrics {
+            let unknown = || JudgeError::Metric(metric.name.clone());
+            let kind = sinks::kind(&metric.kind).ok_or_else(unknown)?;
+            let contains = sinks::contains(&metric.contains).ok_or_else(unknown)?;
+            registry
+                .register(&metric.name, kind, contains)
+                .map_err(|_| unknown())?;
+        }
+        let thresholds = |error: &dyn std::fmt::Display| JudgeError::Thresholds(error.to_string());
+        let options = match &joining.thresholds {
+            serde_json::Value::Null => json!({}),
+            configured => json!({ "thresholds": configured }),
+        };
+        let options = json::read(&options)
+            .map_err(|error| thresholds(&error))?
+            .options;
+        let configured = options.thresholds.unwrap_or_default();
+        let thresholds =
+            Thresholds::new(&configured, &registry).map_err(|error| thresholds(&error))?;
+        Ok(Self {
+            registry,
+            thresholds,
+        })
+    }
+
+    /// Whether a metric's sink is of the kind that it should be.
+    pub fn fits(&self, metric: &str, sink: &Sink) -> bool {
+        let known = self.registry.find(metric);
+        known.is_none_or(|known| sinks::is_of_kind(sink, known.kind))
+    }
+
+    /// Adds up all runners, in the order of their names, and looks at the thresholds.
+    pub fn judge<'a>(
+        &mut self,
+        runners: impl Iterator<Item = &'a Runner>,
+        run_time: Duration,
+        is_over: bool,
+    ) -> (Judged, Aggregate) {
+        let mut aggregate = Aggregate::bounded();
+        let mut users: Vec<(String, Sink)> = Vec::new();
+        for runner in runners {
+            let mut sinks = Vec::new();
+            for (name, sink) in &runner.sinks {
+                let Some(metric) = self.registry.find(name) else {
+                    continue;
+                };
+                match sink {
+                    // Users are those of all runners, not of the last one.
+                    Sink::Gauge(_) => users.push((name.clone(), sink.clone())),
+                    sink => sinks.push((metric.id, sink.clone())),
+                }
+            }
+            aggregate.absorb(Delta {
+                sinks,
+                ..Delta::default()
+            });
+        }
+        self.absorb_gauges(&mut aggregate, users);
+        let verdict = if is_over {
+            self.thresholds.conclude(&mut aggregate, run_time)
+        } else {
+            self.thresholds.evaluate(&mut aggregate, run_time)
+        };
+        let mut judged = Judged::default();
+        for watch in self.thresholds.watches() {
+            let has_samples = aggregate.sink(watch.metric).is_some();
+            for rule in &watch.rules {
+                judged.thresholds.push(ThresholdResult {
+                    metric: watch.name.clone(),
+                    expression: rule.text.clone(),
+                    passed: rule.ok,
+                    observed: has_samples.then_some(rule.observed),
+                });
+            }
+        }
+        if verdict.abort {
+            let crossed = judged.thresholds.iter().find(|result| !result.passed);
+            judged.abort =
+                crossed.map(|result| format!("{}: {}", result.metric, result.expression));
+        }
+        (judged, aggregate)
+    }
+
+    /// Gauges of several runners: `vus` and `vus_max` are added up, others are the extremes and the last
+    /// runner's value.
+    fn absorb_gauges(&self, aggregate: &mut Aggregate, gauges: Vec<(String, Sink)>) {
+        let mut sums: Vec<(String, Sink)> = Vec::new();
+        for (name, sink) in gauges {
+            match sums.iter_mut().find(|(known, _)| *known == name) {
+                None => sums.push((name, sink)),
+                Some((_, known)) => match (known, sink) {
+                    (Sink::Gauge(sum), Sink::Gauge(more)) if name == "vus" || name == "vus_max" => {
+                        sum.value += more.value;
+                        sum.min += more.min;
+                        sum.max += more.max;
+                        sum.samples += more.samples;
+                    }
+                    (known, sink) => known.merge(sink),
+                },
+            }
+        }
+        let sinks = sums
+            .into_iter()
+            .filter_map(|(name, sink)| Some((self.registry.find(&name)?.id, sink)));
+        aggregate.absorb(Delta {
+            sinks: sinks.collect(),
+            ..Delta::default()
+        });
+    }
+
+    /// The metrics that were measured, with their aggregates by name.
+    pub fn metrics(
+        &self,
+        aggregate: &mut Aggregate,
+        run_time: Duration,
+    ) -> Vec<(String, Vec<(String, f64)>)> {
+        let mut found = Vec::new();
+        for metric in self.registry.all() {
+            let Some(sink) = aggregate.sorted(metric.id) else {
+                continue;
+            };
+            found.push((metric.name, values(sink, run_time)));
+        }
+        found
+    }
+}
+
+fn values(sink: &Sink, run_time: Duration) -> Vec<(String, f64)> {
+    let named = |values: &[(&str, f64)]| {
+        values
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), *value))
+            .collect()
+    };
+    match sink {
+        Sink::Counter(sink) => named(&[("count", sink.sum), ("rate", sink.per_second(run_time))]),
+        Sink::Gauge(sink) => named(&[("value", sink.value), ("min", sink.min), ("max", sink.max)]),
+        Sink::Rate(sink) => named(&[
+            ("rate", sink.rate()),
+            ("passes", sink.trues as f64),
+            ("fails", (sink.total - sink.trues) as f64),
+        ]),
+        Sink::Trend(sink) => named(&[
+            ("count", sink.count() as f64),
+            ("avg", sink.average()),
+            ("min", sink.min()),
+            ("med", sink.percentile(50.0)),
+            ("p(90)", sink.percentile(90.0)),
+            ("p(95)", sink.percentile(95.0)),
+            ("p(99)", sink.percentile(99.0)),
+            ("max", sink.max()),
+        ]),
+    }
+}
+
+/// The checks of all runners, by name.
+pub fn checks<'a>(runners: impl Iterator<Item = &'a Runner>) -> Vec<CheckResult> {
+    let mut all: Vec<CheckResult> = Vec::new();
+    let ended = runners.filter_map(|runner| runner.ended.as_ref());
+    for check in ended.flat_map(|ended| &ended.checks) {
+        match all.iter_mut().find(|known| known.name == check.name) {
+            Some(known) => {
+                known.passes += check.passes;
+                known.fails += check.fails;
+            }
+            None => all.push(CheckResult {
+                name: check.name.clone(),
+                group: String::new(),
+                passes: check.passes,
+                fails: check.fails,
+            }),
+        }
+    }
+    all
+}

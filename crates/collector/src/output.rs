@@ -1,0 +1,304 @@
+//! The output that pushes what a runner measures.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use load_engine::log::{Level, Logger};
+use load_metrics::{Metric, MetricId, Registry, Sample, Sink, builtin};
+use load_outputs::{Output, OutputError, RunEnd, Setup};
+use tokio_util::sync::CancellationToken;
+
+use super::client::{Client, ClientError};
+use super::sinks::to_wire;
+use super::wire::{self, CheckOf, Ended, Interval, SinkOf};
+
+/// How often measured values go to the collector.
+const EVERY: Duration = Duration::from_secs(1);
+/// How long the end tries to hand over the rest.
+const LAST_TRIES: Duration = Duration::from_secs(20);
+/// How long after a failure the end tries again.
+const AGAIN: Duration = Duration::from_millis(500);
+/// Endpoints are named by scripts; this many are told apart.
+const MOST_ENDPOINTS: usize = 300;
+/// When the scenarios began, as it is not known.
+const NOT_BEGUN: u64 = 0;
+
+/// Pushes counts each second. What the collector has not taken stays, and goes again as it is.
+pub struct Push {
+    client: Client,
+    /// Ends the run when the collector says so.
+    stop: Stop,
+    began_unix_ms: Began,
+    logger: Logger,
+    registry: Option<Arc<Registry>>,
+    /// The metric itself and its sub-metrics, by the metric of a sample.
+    sinks: HashMap<MetricId, Vec<(Metric, Sink)>>,
+    known_metrics: usize,
+    intervals: BTreeMap<(u64, String), (Histogram<u64>, u64)>,
+    endpoints: HashSet<String>,
+    waiting: Option<wire::Push>,
+    sequence: u64,
+    is_silent: bool,
+}
+
+/// The collector's word that the run has to end; clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    said: CancellationToken,
+    why: Arc<OnceLock<String>>,
+}
+
+impl Stop {
+    /// Waits until the collector says so, and gives its reason.
+    pub async fn wait(&self) -> String {
+        self.said.cancelled().await;
+        self.why.get().cloned().unwrap_or_default()
+    }
+
+    fn say(&self, why: String) {
+        // Only the first reason counts.
+        drop(self.why.set(why));
+        self.said.cancel();
+    }
+}
+
+/// When the scenarios began, in milliseconds since 1970; shared with the task that waits for the begin.
+#[derive(Debug, Clone, Default)]
+pub struct Began(Arc<AtomicU64>);
+
+impl Began {
+    pub fn set(&self, unix_ms: f64) {
+        self.0.store(unix_ms as u64, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> Option<f64> {
+        match self.0.load(Ordering::Relaxed) {
+            NOT_BEGUN => None,
+            unix_ms => Some(unix_ms as f64),
+        }
+    }
+}
+
+impl Push {
+    pub fn new(client: Client, began_unix_ms: Began, stop: Stop) -> Self {
+        Self {
+            client,
+            stop,
+            began_unix_ms,
+            logger: Logger::silent(),
+            registry: None,
+            sinks: HashMap::new(),
+            known_metrics: 0,
+            intervals: BTreeMap::new(),
+            endpoints: HashSet::new(),
+            waiting: None,
+            sequence: 0,
+            is_silent: false,
+        }
+    }
+
+    /// Sub-metrics may be registered after the begin.
+    fn learn_metrics(&mut self) {
+        let Some(registry) = &self.registry else {
+            return;
+        };
+        let all = registry.all();
+        for metric in all.into_iter().skip(self.known_metrics) {
+            self.known_metrics += 1;
+            let sink = Sink::new(metric.kind);
+            let sinks = self.sinks.entry(metric.source()).or_default();
+            sinks.push((metric, sink));
+        }
+    }
+
+    fn count(&mut self, sample: &Sample) {
+        for (metric, sink) in self.sinks.get_mut(&sample.metric).into_iter().flatten() {
+            if metric.takes(&sample.tags) {
+                sink.add(sample.value);
+            }
+        }
+        if sample.metric == builtin::HTTP_REQ_DURATION {
+            self.time(sample);
+        }
+    }
+
+    /// Adds the latency of a request to its second.
+    fn time(&mut self, sample: &Sample) {
+        let tag = |name| sample.tags.get(name).unwrap_or_default();
+        let mut endpoint = format!("{} {}", tag("method"), tag("name"));
+        if !self.endpoints.contains(&endpoint) {
+            if self.endpoints.len() >= MOST_ENDPOINTS {
+                endpoint = "(other)".to_owned();
+            }
+            self.endpoints.insert(endpoint.clone());
+        }
+        let begin_ms = u64::try_from(sample.at.0 / 1_000_000_000).unwrap_or(0) * 1000;
+        let (histogram, failures) = self
+            .intervals
+            .entry((begin_ms, endpoint))
+            .or_insert_with(|| (interval_log::histogram(), 0));
+        let micros = (sample.value * 1e3).round().max(0.0) as u64;
+        histogram.saturating_record(micros);
+        *failures += u64::from(tag("expected_response") == "false");
+    }
+
+    /// What waits, or what came since: the same again until the collector has taken it.
+    fn next(&mut self) -> wire::Push {
+        if let Some(waiting) = self.waiting.take() {
+            return wire::Push {
+                began_unix_ms: self.begun(),
+                ..waiting
+            };
+        }
+        self.sequence += 1;
+        let mut sinks = Vec::new();
+        for (metric, sink) in self
+            .sinks
+            .values_mut()
+            .flatten()
+            .filter(|(_, sink)| !sink.is_empty())
+        {
+            let sink = std::mem::replace(sink, Sink::new(metric.kind));
+            sinks.push(SinkOf {
+                metric: metric.name.clone(),
+                sink: to_wire(sink),
+            });
+        }
+        let intervals = std::mem::take(&mut self.intervals);
+        let interval = |((begin_ms, endpoint), (histogram, failures)): (
+            (u64, String),
+            (Histogram<u64>, u64),
+        )| Interval {
+            begin_ms,
+            endpoint,
+            histogram: interval_log::encode(&histogram),
+            failures,
+        };
+        wire::Push {
+            name: self.client.name().to_owned(),
+            sequence: self.sequence,
+            began_unix_ms: self.begun(),
+            sinks,
+            intervals: intervals.into_iter().map(interval).collect(),
+        }
+    }
+
+    fn begun(&self) -> Option<f64> {
+        self.began_unix_ms
+            .get()
+            .map(|unix_ms| self.client.as_collector(unix_ms))
+    }
+
+    fn hand_over(&mut self) -> Result<(), ClientError> {
+        let push = self.next();
+        match self.client.push(&push) {
+            Ok(answer) => {
+                if self.is_silent {
+                    self.logger
+                        .log(Level::Info, "the collector answers again", &[]);
+                }
+                self.is_silent = false;
+                self.obey(answer.stop);
+                Ok(())
+            }
+            Err(error) => {
+                self.waiting = Some(push);
+                Err(error)
+            }
+        }
+    }
+
+    fn obey(&self, stop: Option<String>) {
+        if let Some(why) = stop {
+            self.stop.say(why);
+        }
+    }
+}
+
+impl Output for Push {
+    fn description(&self) -> String {
+        format!("collector ({})", self.client.name())
+    }
+
+    fn start(&mut self, setup: &Setup) -> Result<(), OutputError> {
+        self.logger = setup.logger.clone();
+        self.registry = Some(Arc::clone(&setup.registry));
+        self.learn_metrics();
+        Ok(())
+    }
+
+    fn consume(&mut self, samples: &[Sample]) -> Result<(), OutputError> {
+        if self.sequence == 0 {
+            self.learn_metrics();
+        }
+        samples.iter().for_each(|sample| self.count(sample));
+        Ok(())
+    }
+
+    fn interval(&self) -> Duration {
+        EVERY
+    }
+
+    /// A collector that does not answer is said once; what waits for it stays.
+    fn tick(&mut self) -> Result<(), OutputError> {
+        self.learn_metrics();
+        match self.hand_over() {
+            Ok(()) => {}
+            Err(error @ ClientError::Refused(_)) => {
+                self.obey(Some(error.to_string()));
+            }
+            Err(error) if !self.is_silent => {
+                self.is_silent = true;
+                self.logger
+                    .warn(&format!("{error}; what was measured is kept"));
+            }
+            Err(_) => {}
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, end: &RunEnd) -> Result<(), OutputError> {
+        let begun = Instant::now();
+        // What waits, then what came since.
+        let mut rest = 1 + usize::from(self.waiting.is_some());
+        let ended = Ended {
+            name: self.client.name().to_owned(),
+            run_time_ms: end.duration.as_secs_f64() * 1e3,
+            ended_early: end.ended_early.clone(),
+            lost_samples: end.dropped_samples,
+            checks: end
+                .checks
+                .iter()
+                .map(|check| CheckOf {
+                    name: check.name.clone(),
+                    passes: check.passes,
+                    fails: check.fails,
+                })
+                .collect(),
+        };
+        loop {
+            let done = match rest {
+                0 => self.client.end(&ended).map(|_| true),
+                _ => self.hand_over().map(|()| false),
+            };
+            match done {
+                Ok(true) => return Ok(()),
+                Ok(false) => rest -= 1,
+                Err(error @ ClientError::Refused(_)) => return Err(lost(&error)),
+                Err(error) if begun.elapsed() > LAST_TRIES => return Err(lost(&error)),
+                Err(_) => std::thread::sleep(AGAIN),
+            }
+        }
+    }
+}
+
+/// What the collector did not take is missing from the run.
+fn lost(error: &ClientError) -> OutputError {
+    OutputError::Write {
+        target: "the collector".to_owned(),
+        source: std::io::Error::other(error.to_string()),
+    }
+}

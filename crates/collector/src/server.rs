@@ -1,0 +1,206 @@
+//! The collector's server.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use axum::extract::{DefaultBodyLimit, State as Shared};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::json;
+use service_runtime::Shutdown;
+use tokio::net::TcpListener;
+use tokio::time::{interval, sleep};
+
+use super::result::Collected;
+use super::state::{Fault, Plan, State};
+use super::wire::{Clock, Ended, Joining, Push, SetupData, Who};
+
+/// The longest push that is read.
+const MOST_BYTES: usize = 64 << 20;
+/// How often runners and thresholds are looked at.
+const LOOK: Duration = Duration::from_millis(250);
+/// How long the end waits, so that runners hear its answer.
+const LINGER: Duration = Duration::from_millis(500);
+
+/// What is asked of a run.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How many runners there have to be.
+    pub runners: usize,
+    /// A runner that was not heard of for so long is lost.
+    pub lost_after: Duration,
+    /// How long the collector waits for all runners.
+    pub wait: Duration,
+    /// Whether a run goes on without a runner that was lost.
+    pub degraded: bool,
+}
+
+struct Desk {
+    state: Mutex<State>,
+    began: Instant,
+    tell: Box<dyn Fn(&str) + Send + Sync>,
+}
+
+/// Collects one run; `tell` hears what goes on. Ends when all runners have, or with `shutdown`.
+///
+/// # Errors
+/// The listener broke.
+pub async fn serve(
+    listener: TcpListener,
+    settings: Settings,
+    shutdown: Shutdown,
+    tell: impl Fn(&str) + Send + Sync + 'static,
+) -> io::Result<Collected> {
+    let plan = Plan {
+        runners: settings.runners,
+        lost_after: settings.lost_after,
+        degraded: settings.degraded,
+    };
+    let desk = Arc::new(Desk {
+        state: Mutex::new(State::new(plan)),
+        began: Instant::now(),
+        tell: Box::new(tell),
+    });
+    let closing = Shutdown::new();
+    let serving = tokio::spawn(service_runtime::serve(
+        listener,
+        router(Arc::clone(&desk)),
+        closing.clone(),
+    ));
+    let mut looks = interval(LOOK);
+    loop {
+        looks.tick().await;
+        if shutdown.is_cancelled() {
+            desk.lock().stop("the collector was interrupted");
+        }
+        if desk.look(settings.wait) {
+            break;
+        }
+    }
+    sleep(LINGER).await;
+    closing.cancel();
+    serving.await.map_err(io::Error::other)??;
+    let mut state = desk.lock();
+    Ok(Collected::of(&mut state, unix_ms()))
+}
+
+fn router(desk: Arc<Desk>) -> Router {
+    Router::new()
+        .route(
+            "/v1/time",
+            get(|| async { Json(Clock { unix_ms: unix_ms() }) }),
+        )
+        .route("/v1/join", post(join))
+        .route("/v1/setup/turn", post(turn))
+        .route("/v1/setup", post(set_up))
+        .route("/v1/ready", post(ready))
+        .route("/v1/push", post(push))
+        .route("/v1/teardown", post(teardown))
+        .route("/v1/end", post(end))
+        .layer(DefaultBodyLimit::max(MOST_BYTES))
+        .with_state(desk)
+}
+
+type AtDesk = Shared<Arc<Desk>>;
+
+impl Desk {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Looks after runners and thresholds; true when the run is over.
+    fn look(&self, wait: Duration) -> bool {
+        let mut state = self.lock();
+        for name in state.lose(self.now()) {
+            (self.tell)(&format!("the runner {name} is lost"));
+        }
+        state.watch(unix_ms());
+        if !state.has_begun() && self.now() > wait && state.stopped().is_none() {
+            let (here, all) = (state.runners.len(), state.plan().runners);
+            state.stop(&format!(
+                "{here} of {all} runners came within {} s",
+                wait.as_secs()
+            ));
+        }
+        state.is_over()
+    }
+}
+
+async fn join(Shared(desk): AtDesk, Json(joining): Json<Joining>) -> Response {
+    let name = joining.name.clone();
+    let joined = {
+        let mut state = desk.lock();
+        state
+            .join(joining, desk.now())
+            .map(|()| (state.runners.len(), state.plan().runners))
+    };
+    if let Ok((here, all)) = &joined {
+        (desk.tell)(&format!("the runner {name} is here ({here} of {all})"));
+    }
+    answer(joined.map(|(place, of)| json!({ "place": place, "of": of })))
+}
+
+async fn turn(Shared(desk): AtDesk, Json(who): Json<Who>) -> Response {
+    answer(desk.lock().turn(&who.name, desk.now()))
+}
+
+async fn set_up(Shared(desk): AtDesk, Json(setup): Json<SetupData>) -> Response {
+    answer(desk.lock().set_up(setup, desk.now()))
+}
+
+async fn ready(Shared(desk): AtDesk, Json(who): Json<Who>) -> Response {
+    answer(desk.lock().ready(&who.name, desk.now(), unix_ms()))
+}
+
+async fn push(Shared(desk): AtDesk, Json(push): Json<Push>) -> Response {
+    answer(desk.lock().push(push, desk.now()))
+}
+
+async fn teardown(Shared(desk): AtDesk, Json(who): Json<Who>) -> Response {
+    answer(desk.lock().teardown(&who.name, desk.now()))
+}
+
+async fn end(Shared(desk): AtDesk, Json(ended): Json<Ended>) -> Response {
+    let name = ended.name.clone();
+    let taken = desk.lock().end(ended, desk.now());
+    if taken.is_ok() {
+        (desk.tell)(&format!("the runner {name} has ended"));
+    }
+    answer(taken)
+}
+
+fn answer<T: serde::Serialize>(result: Result<T, Fault>) -> Response {
+    match result {
+        Ok(value) => Json(value).into_response(),
+        Err(fault) => {
+            let status = match fault {
+                Fault::Taken(_) | Fault::Full(_) | Fault::OtherThresholds => StatusCode::CONFLICT,
+                Fault::Unknown(_) => StatusCode::NOT_FOUND,
+                Fault::Lost(..) => StatusCode::GONE,
+                _ => StatusCode::UNPROCESSABLE_ENTITY,
+            };
+            let mut text = fault.to_string();
+            let mut cause = std::error::Error::source(&fault);
+            while let Some(error) = cause {
+                text.push_str(&format!(": {error}"));
+                cause = error.source();
+            }
+            (status, text).into_response()
+        }
+    }
+}
+
+pub(crate) fn unix_ms() -> f64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs_f64()
+        * 1e3
+}

@@ -1,0 +1,584 @@
+//! A run on several machines, as the collector sees it. Pure: it is given the time.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::judged::{Judge, JudgeError};
+use super::runner::{Refused, Runner};
+use super::sinks;
+use super::wire::{Answer, Begin, Ended, Joining, Push, SetupData, Teardown, Turn};
+
+/// Between the time at which the last runner is ready and that at which all begin.
+const UNTIL_BEGIN: Duration = Duration::from_millis(700);
+
+/// What is asked of a run.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// How many runners there have to be.
+    pub runners: usize,
+    /// A runner that was not heard of for so long is lost.
+    pub lost_after: Duration,
+    /// Whether a run goes on without a runner that was lost.
+    pub degraded: bool,
+}
+
+/// The run.
+#[derive(Debug)]
+pub struct State {
+    plan: Plan,
+    pub runners: BTreeMap<String, Runner>,
+    judge: Option<Judge>,
+    /// The runner that runs `setup` and `teardown`.
+    leader: Option<String>,
+    setup_data: Option<Value>,
+    /// When all begin, in milliseconds since 1970.
+    begin_unix_ms: Option<f64>,
+    stop: Option<String>,
+}
+
+/// Why something that a runner said is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    #[error("a runner {0} takes part already; each needs a name of its own")]
+    Taken(String),
+    #[error("all {0} runners take part already")]
+    Full(usize),
+    #[error("its thresholds are not those of the other runners")]
+    OtherThresholds,
+    #[error("no runner {0} takes part")]
+    Unknown(String),
+    #[error("the runner {0} was given up {1:.0} s ago: it was not heard of")]
+    Lost(String, f64),
+    #[error("the metric {0} is not of the kind that was announced")]
+    Kind(String),
+    #[error(transparent)]
+    Judge(#[from] JudgeError),
+    #[error(transparent)]
+    Refused(#[from] Refused),
+}
+
+impl State {
+    pub fn new(plan: Plan) -> Self {
+        Self {
+            plan,
+            runners: BTreeMap::new(),
+            judge: None,
+            leader: None,
+            setup_data: None,
+            begin_unix_ms: None,
+            stop: None,
+        }
+    }
+
+    /// A runner takes part.
+    ///
+    /// # Errors
+    /// Its name is taken, there are enough, or it runs something else.
+    pub fn join(&mut self, joining: Joining, now: Duration) -> Result<(), Fault> {
+        if self.runners.contains_key(&joining.name) {
+            return Err(Fault::Taken(joining.name));
+        }
+        if self.runners.len() >= self.plan.runners {
+            return Err(Fault::Full(self.plan.runners));
+        }
+        match self.runners.values().next() {
+            Some(first) if first.joining.thresholds != joining.thresholds => {
+                return Err(Fault::OtherThresholds);
+            }
+            Some(_) => {}
+            None => self.judge = Some(Judge::new(&joining)?),
+        }
+        self.runners
+            .insert(joining.name.clone(), Runner::new(joining, now));
+        Ok(())
+    }
+
+    /// What a runner has to do about `setup`. The first one that asks runs it; where that one is lost,
+    /// the next one that asks.
+    ///
+    /// # Errors
+    /// It does not take part.
+    pub fn turn(&mut self, name: &str, now: Duration) -> Result<Turn, Fault> {
+        self.hear(name, now)?;
+        if let Some(data) = &self.setup_data {
+            return Ok(Turn::Take(data.clone()));
+        }
+        let leader = self
+            .leader
+            .as_ref()
+            .and_then(|leader| self.runners.get(leader));
+        if leader.is_none_or(|leader| !leader.is_running()) {
+            self.leader = Some(name.to_owned());
+        }
+        Ok(if self.leader.as_deref() == Some(name) {
+            Turn::Run
+        } else {
+            Turn::Wait
+        })
+    }
+
+    /// # Errors
+    /// It does not take part.
+    pub fn set_up(&mut self, setup: SetupData, now: Duration) -> Result<Answer, Fault> {
+        self.hear(&setup.name, now)?;
+        self.setup_data = Some(setup.data);
+        Ok(self.answer())
+    }
+
+    /// A runner is ready; when all are, the time at which they begin is known.
+    ///
+    /// # Errors
+    /// It does not take part.
+    pub fn ready(&mut self, name: &str, now: Duration, unix_ms: f64) -> Result<Begin, Fault> {
+        self.hear(name, now)?.is_ready = true;
+        let ready = self
+            .runners
+            .values()
+            .filter(|runner| runner.is_ready)
+            .count();
+        if ready == self.plan.runners && self.begin_unix_ms.is_none() {
+            self.begin_unix_ms = Some(unix_ms + UNTIL_BEGIN.as_secs_f64() * 1e3);
+        }
+        Ok(Begin {
+            at_unix_ms: self.begin_unix_ms,
+            stop: self.stop.clone(),
+        })
+    }
+
+    /// What a runner measured.
+    ///
+    /// # Errors
+    /// It does not take part, or what it sent cannot be used.
+    pub fn push(&mut self, push: Push, now: Duration) -> Result<Answer, Fault> {
+        if let Some(judge) = &self.judge {
+            for of in &push.sinks {
+                if !judge.fits(&of.metric, &sinks::from_wire(of.sink.clone())) {
+                    return Err(Fault::Kind(of.metric.clone()));
+                }
+            }
+        }
+        self.hear(&push.name.clone(), now)?.take(push)?;
+        Ok(self.answer())
+    }
+
+    /// A runner's part is over.
+    ///
+    /// # Errors
+    /// It does not take part.
+    pub fn end(&mut self, ended: Ended, now: Duration) -> Result<Answer, Fault> {
+        let runner = self.hear(&ended.name.clone(), now)?;
+        runner.ended.get_or_insert(ended);
+        Ok(self.answer())
+    }
+
+    /// Whether a runner has to run `teardown`: the one that ran `setup`, when no other one runs.
+    ///
+    /// # Errors
+    /// It does not take part.
+    pub fn teardown(&mut self, name: &str, now: Duration) -> Result<Teardown, Fault> {
+        self.hear(name, now)?;
+        let leader = self
+            .leader
+            .as_ref()
+            .and_then(|leader| self.runners.get(leader));
+        let is_leader = match leader {
+            Some(leader) if leader.is_running() => leader.joining.name == name,
+            // It is lost: the first of the others.
+            _ => self
+                .runners
+                .values()
+                .find(|runner| runner.is_running())
+                .is_some_and(|first| first.joining.name == name),
+        };
+        if !is_leader {
+            return Ok(Teardown::No);
+        }
+        let others = self
+            .runners
+            .values()
+            .filter(|runner| runner.joining.name != name);
+        let all_over = others.clone().all(|runner| !runner.is_running());
+        Ok(if all_over {
+            Teardown::Run
+        } else {
+            Teardown::Wait
+        })
+    }
+
+    /// Gives up runners that were not heard of; the names of those that are new among them.
+    pub fn lose(&mut self, now: Duration) -> Vec<String> {
+        let mut lost = Vec::new();
+        for runner in self
+            .runners
+            .values_mut()
+            .filter(|runner| runner.ended.is_none() && runner.lost.is_none())
+        {
+            if now.saturating_sub(runner.heard) > self.plan.lost_after {
+                runner.lost = Some(now);
+                lost.push(runner.joining.name.clone());
+            }
+        }
+        if let Some(first) = lost.first().filter(|_| !self.plan.degraded) {
+            let why =
+                format!("the runner {first} is lost; without it the run would be a smaller one");
+            self.stop.get_or_insert(why);
+        }
+        lost
+    }
+
+    /// Looks at the thresholds; those with `abortOnFail` end the run.
+    pub fn watch(&mut self, now_unix_ms: f64) {
+        let Some(begin) = self.begin_unix_ms.filter(|_| self.stop.is_none()) else {
+            return;
+        };
+        let run_time = Duration::from_secs_f64(((now_unix_ms - begin) / 1e3).max(0.0));
+        let judge = self.judge.as_mut();
+        let judged = judge.map(|judge| judge.judge(self.runners.values(), run_time, false).0);
+        if let Some(crossed) = judged.and_then(|judged| judged.abort) {
+            self.stop = Some(format!("the threshold {crossed} is crossed"));
+        }
+    }
+
+    /// Tells all runners to end.
+    pub fn stop(&mut self, why: &str) {
+        self.stop.get_or_insert_with(|| why.to_owned());
+    }
+
+    /// Whether nothing more is to come.
+    pub fn is_over(&self) -> bool {
+        let all_here = self.runners.len() == self.plan.runners || self.stop.is_some();
+        all_here && self.runners.values().all(|runner| !runner.is_running())
+    }
+
+    pub fn has_begun(&self) -> bool {
+        self.begin_unix_ms.is_some()
+    }
+
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    pub fn begin_unix_ms(&self) -> Option<f64> {
+        self.begin_unix_ms
+    }
+
+    pub fn stopped(&self) -> Option<&str> {
+        self.stop.as_deref()
+    }
+
+    pub fn judge_mut(&mut self) -> (Option<&mut Judge>, &BTreeMap<String, Runner>) {
+        (self.judge.as_mut(), &self.runners)
+    }
+
+    fn answer(&self) -> Answer {
+        Answer {
+            stop: self.stop.clone(),
+        }
+    }
+
+    /// Notes that a runner is there.
+    fn hear(&mut self, name: &str, now: Duration) -> Result<&mut Runner, Fault> {
+        let runner = self
+            .runners
+            .get_mut(name)
+            .ok_or_else(|| Fault::Unknown(name.to_owned()))?;
+        if let Some(lost) = runner.lost {
+            // What it measured meanwhile would be a gap that nobody sees.
+            return Err(Fault::Lost(
+                name.to_owned(),
+                now.saturating_sub(lost).as_secs_f64(),
+            ));
+        }
+        runner.heard = now;
+        Ok(runner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use load_metrics::Registry;
+    use serde_json::json;
+
+    use super::*;
+    use crate::result::{Collected, Verdict};
+    use crate::wire::{Counted, Interval, SinkOf};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn state(runners: usize, degraded: bool) -> State {
+        State::new(Plan {
+            runners,
+            lost_after: Duration::from_secs(3),
+            degraded,
+        })
+    }
+
+    fn joining(name: &str) -> Joining {
+        let thresholds =
+            json!({ "http_req_duration": ["p(95)<100"], "http_reqs{name:/a}": ["count>0"] });
+        Joining::new(name, "x.js", 0.5, (thresholds, &Registry::new()))
+    }
+
+    fn push(name: &str, sequence: u64, millis: &[u64]) -> Push {
+        let mut histogram = interval_log::histogram();
+        let mut trend = load_metrics::Sink::new(load_metrics::Kind::Trend);
+        for value in millis {
+            histogram.record(value * 1000).expect("within the bounds");
+            trend.add(*value as f64);
+        }
+        let count = Counted::Counter {
+            sum: millis.len() as f64,
+            samples: millis.len() as u64,
+        };
+        let of = |metric: &str, sink| SinkOf {
+            metric: metric.to_owned(),
+            sink,
+        };
+        Push {
+            name: name.to_owned(),
+            sequence,
+            began_unix_ms: Some(2_000.0),
+            sinks: vec![
+                of("http_req_duration", sinks::to_wire(trend)),
+                of("http_reqs", count.clone()),
+                of("http_reqs{name:/a}", count),
+            ],
+            intervals: vec![Interval {
+                begin_ms: 5_000,
+                endpoint: "GET /a".to_owned(),
+                histogram: interval_log::encode(&histogram),
+                failures: 0,
+            }],
+        }
+    }
+
+    fn ended(name: &str, ended_early: Option<&str>) -> Ended {
+        Ended {
+            name: name.to_owned(),
+            run_time_ms: 10_000.0,
+            ended_early: ended_early.map(str::to_owned),
+            lost_samples: 0,
+            checks: Vec::new(),
+        }
+    }
+
+    /// Two runners that have begun.
+    fn begun(degraded: bool) -> State {
+        let mut state = state(2, degraded);
+        for name in ["a", "b"] {
+            state.join(joining(name), SECOND).expect("it is taken");
+        }
+        assert_eq!(
+            state.ready("a", SECOND, 1_000.0).expect("known").at_unix_ms,
+            None
+        );
+        let begin = state.ready("b", SECOND, 1_300.0).expect("known").at_unix_ms;
+        assert_eq!(begin, Some(2_000.0));
+        assert_eq!(
+            state.ready("a", SECOND, 1_400.0).expect("known").at_unix_ms,
+            begin
+        );
+        state
+    }
+
+    fn verdict(state: &mut State) -> (Verdict, String) {
+        let collected = Collected::of(state, 12_000.0);
+        (collected.verdict, collected.reasons.join("; "))
+    }
+
+    #[test]
+    fn a_push_that_comes_twice_counts_once_and_all_runners_count() {
+        let mut state = begun(false);
+        for name in ["b", "a"] {
+            for _ in 0..2 {
+                state
+                    .push(push(name, 1, &[10, 20]), SECOND)
+                    .expect("it is taken");
+            }
+            state.end(ended(name, None), SECOND).expect("known");
+        }
+        assert!(state.is_over());
+        let collected = Collected::of(&mut state, 12_000.0);
+        assert_eq!(collected.verdict, Verdict::Passed);
+        assert_eq!(collected.log.total().map(|total| total.len()), Some(4));
+        let requests = collected
+            .metrics
+            .iter()
+            .find(|(name, _)| name == "http_reqs");
+        assert_eq!(
+            requests.expect("it was measured").1[0],
+            ("count".to_owned(), 4.0)
+        );
+        assert_eq!(collected.runners[0].skew_ms, Some(0.0));
+    }
+
+    #[test]
+    fn the_sum_of_the_runners_decides_not_one_of_them() {
+        let mut state = begun(false);
+        // Of `b` alone more than 5 % are slow; of both together less.
+        let mut slow = vec![10; 18];
+        slow.extend([500, 500]);
+        state
+            .push(push("a", 1, &[10; 80]), SECOND)
+            .expect("it is taken");
+        state
+            .push(push("b", 1, &slow), SECOND)
+            .expect("it is taken");
+        for name in ["a", "b"] {
+            state.end(ended(name, None), SECOND).expect("known");
+        }
+        let mut other = begun(false);
+        other
+            .push(push("b", 1, &slow), SECOND)
+            .expect("it is taken");
+        assert_eq!(Collected::of(&mut state, 12_000.0).verdict, Verdict::Passed);
+        assert_eq!(
+            Collected::of(&mut other, 12_000.0).verdict,
+            Verdict::ThresholdsCrossed
+        );
+    }
+
+    #[test]
+    fn a_lost_runner_ends_the_run_or_degrades_it_and_is_never_missing_silently() {
+        for degraded in [false, true] {
+            let mut state = begun(degraded);
+            state
+                .push(push("a", 1, &[10]), 4 * SECOND)
+                .expect("it is taken");
+            assert!(state.lose(3 * SECOND).is_empty());
+            assert_eq!(state.lose(5 * SECOND), ["b"]);
+            assert!(state.lose(5 * SECOND).is_empty());
+            let answer = state
+                .push(push("a", 2, &[10]), 5 * SECOND)
+                .expect("it is taken");
+            assert_eq!(answer.stop.is_some(), !degraded);
+            let late = state
+                .push(push("b", 1, &[10]), 6 * SECOND)
+                .expect_err("it was given up");
+            assert!(late.to_string().contains("given up"), "{late}");
+            assert!(!state.is_over());
+            state.end(ended("a", None), 6 * SECOND).expect("known");
+            assert!(state.is_over());
+            let (verdict, reasons) = verdict(&mut state);
+            let expected = if degraded {
+                Verdict::Passed
+            } else {
+                Verdict::Invalid
+            };
+            assert_eq!(verdict, expected, "{reasons}");
+            assert!(
+                reasons.contains("the runner b was lost; its 50.0 % of the load"),
+                "{reasons}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_part_that_ended_early_makes_the_run_invalid() {
+        let mut state = begun(false);
+        state
+            .end(ended("a", Some("by a signal (interrupt)")), SECOND)
+            .expect("known");
+        state.end(ended("b", None), SECOND).expect("known");
+        let (verdict, reasons) = verdict(&mut state);
+        assert_eq!(verdict, Verdict::Invalid);
+        assert!(
+            reasons.contains("runner a was ended early, by a signal"),
+            "{reasons}"
+        );
+    }
+
+    #[test]
+    fn one_runner_sets_up_and_another_one_does_where_that_one_is_lost() {
+        let mut state = state(2, true);
+        for name in ["a", "b"] {
+            state.join(joining(name), SECOND).expect("it is taken");
+        }
+        assert_eq!(state.turn("a", SECOND).expect("known"), Turn::Run);
+        assert_eq!(state.turn("b", 3 * SECOND).expect("known"), Turn::Wait);
+        assert_eq!(state.lose(5 * SECOND), ["a"]);
+        assert_eq!(state.turn("b", 5 * SECOND).expect("known"), Turn::Run);
+        let setup = SetupData {
+            name: "b".to_owned(),
+            data: json!({ "x": 1 }),
+        };
+        state.set_up(setup, 5 * SECOND).expect("known");
+        assert_eq!(
+            state.turn("b", 5 * SECOND).expect("known"),
+            Turn::Take(json!({ "x": 1 }))
+        );
+        assert_eq!(
+            state.teardown("b", 5 * SECOND).expect("known"),
+            Teardown::Run
+        );
+    }
+
+    #[test]
+    fn the_leader_tears_down_when_the_others_have_ended() {
+        let mut state = begun(false);
+        assert_eq!(state.turn("b", SECOND).expect("known"), Turn::Run);
+        assert_eq!(state.teardown("a", SECOND).expect("known"), Teardown::No);
+        assert_eq!(state.teardown("b", SECOND).expect("known"), Teardown::Wait);
+        state.end(ended("a", None), SECOND).expect("known");
+        assert_eq!(state.teardown("b", SECOND).expect("known"), Teardown::Run);
+    }
+
+    #[test]
+    fn a_runner_too_many_or_of_another_script_is_refused() {
+        let mut state = state(2, false);
+        state.join(joining("a"), SECOND).expect("it is taken");
+        let again = state
+            .join(joining("a"), SECOND)
+            .expect_err("the name is taken");
+        assert!(again.to_string().contains("a name of its own"), "{again}");
+        let mut other = joining("b");
+        other.thresholds = json!({});
+        let other = state
+            .join(other, SECOND)
+            .expect_err("it has other thresholds");
+        assert_eq!(
+            other.to_string(),
+            "its thresholds are not those of the other runners"
+        );
+        state.join(joining("b"), SECOND).expect("it is taken");
+        let third = state
+            .join(joining("c"), SECOND)
+            .expect_err("there are enough");
+        assert_eq!(third.to_string(), "all 2 runners take part already");
+        let unknown = state
+            .push(push("z", 1, &[1]), SECOND)
+            .expect_err("it never joined");
+        assert_eq!(unknown.to_string(), "no runner z takes part");
+        let mut wrong = push("a", 1, &[1]);
+        wrong.sinks[0].sink = Counted::Rate { trues: 1, total: 1 };
+        let wrong = state
+            .push(wrong, SECOND)
+            .expect_err("it is of another kind");
+        assert!(wrong.to_string().contains("http_req_duration"), "{wrong}");
+    }
+
+    #[test]
+    fn a_threshold_that_aborts_ends_all_runners() {
+        let mut state = state(1, false);
+        let thresholds =
+            json!({ "http_req_duration": [{ "threshold": "max<100", "abortOnFail": true }] });
+        let joining = Joining::new("a", "x.js", 1.0, (thresholds, &Registry::new()));
+        state.join(joining, SECOND).expect("it is taken");
+        state.ready("a", SECOND, 1_000.0).expect("known");
+        state
+            .push(push("a", 1, &[50]), SECOND)
+            .expect("it is taken");
+        state.watch(5_000.0);
+        assert_eq!(state.stopped(), None);
+        state
+            .push(push("a", 2, &[150]), SECOND)
+            .expect("it is taken");
+        state.watch(6_000.0);
+        assert_eq!(
+            state.stopped(),
+            Some("the threshold http_req_duration: max<100 is crossed")
+        );
+    }
+}

@@ -1,0 +1,196 @@
+//! What runners and the collector say to each other, as JSON over HTTP.
+
+use load_metrics::Registry;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A runner takes part.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Joining {
+    /// Unique among the runners of a run.
+    pub name: String,
+    /// Its part of the test, 0 to 1.
+    pub share: f64,
+    pub script: String,
+    /// The thresholds as k6 options have them.
+    pub thresholds: Value,
+    /// The metrics that thresholds may be about.
+    pub metrics: Vec<MetricName>,
+}
+
+impl Joining {
+    /// A runner with its share of the test, its thresholds as k6 options have them, and its metrics.
+    pub fn new(
+        name: &str,
+        script: &str,
+        share: f64,
+        (thresholds, registry): (Value, &Registry),
+    ) -> Self {
+        let all = registry
+            .all()
+            .into_iter()
+            .filter(|metric| metric.filter.is_none());
+        let metrics = all.map(|metric| MetricName {
+            name: metric.name,
+            kind: metric.kind.to_string(),
+            contains: metric.contains.to_string(),
+        });
+        Self {
+            name: name.to_owned(),
+            share,
+            script: script.to_owned(),
+            thresholds,
+            metrics: metrics.collect(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricName {
+    pub name: String,
+    /// `counter`, `gauge`, `rate` or `trend`.
+    pub kind: String,
+    /// `default`, `time` or `data`.
+    pub contains: String,
+}
+
+/// The collector's answer: its clock, for runners that have to begin at its time.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Clock {
+    /// Milliseconds since 1970.
+    pub unix_ms: f64,
+}
+
+/// The runner that asks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Who {
+    pub name: String,
+}
+
+/// What a runner has to do about `setup`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Turn {
+    /// It is the one that runs `setup`.
+    Run,
+    /// Another one runs it.
+    Wait,
+    /// It has been run: this is what it returned.
+    Take(Value),
+}
+
+/// What `setup` returned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetupData {
+    pub name: String,
+    pub data: Value,
+}
+
+/// When all begin.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Begin {
+    /// Milliseconds since 1970 by the collector's clock; `None`: not all are ready.
+    pub at_unix_ms: Option<f64>,
+    pub stop: Option<String>,
+}
+
+/// What a runner measured since the last time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Push {
+    pub name: String,
+    /// Counts up from 1; one that came before is not counted again.
+    pub sequence: u64,
+    /// When its scenarios began, by the collector's clock; `None` before.
+    pub began_unix_ms: Option<f64>,
+    pub sinks: Vec<SinkOf>,
+    pub intervals: Vec<Interval>,
+}
+
+/// What was added up of a metric or sub-metric.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SinkOf {
+    /// Sub-metrics with their selector.
+    pub metric: String,
+    pub sink: Counted,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Counted {
+    Counter {
+        sum: f64,
+        samples: u64,
+    },
+    Gauge {
+        value: f64,
+        min: f64,
+        max: f64,
+        samples: u64,
+    },
+    Rate {
+        trues: u64,
+        total: u64,
+    },
+    /// Values by bucket; the sum of the values, the smallest and the largest.
+    Trend {
+        counts: Vec<(i64, u64)>,
+        sum: f64,
+        min: f64,
+        max: f64,
+    },
+}
+
+/// The latencies of an endpoint's requests in one second.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Interval {
+    pub begin_ms: u64,
+    pub endpoint: String,
+    /// HDR V2 deflate in base64; microseconds.
+    pub histogram: String,
+    pub failures: u64,
+}
+
+/// A runner has ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ended {
+    pub name: String,
+    pub run_time_ms: f64,
+    /// Why its part ended before its plan.
+    pub ended_early: Option<String>,
+    /// Samples that did not come into what was pushed.
+    pub lost_samples: u64,
+    pub checks: Vec<CheckOf>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckOf {
+    pub name: String,
+    pub passes: u64,
+    pub fails: u64,
+}
+
+/// The answer to whatever a runner says: whether it has to end, and why.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Answer {
+    pub stop: Option<String>,
+}
+
+/// Whether a runner may run `teardown` now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Teardown {
+    /// It is another one's affair.
+    No,
+    /// Others still run.
+    Wait,
+    Run,
+}

@@ -1,0 +1,106 @@
+//! A bare connection, for protocols that this crate does not speak; HTTP/2 is what TLS agrees on.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::client::Client;
+use super::config::TlsConfig;
+use super::connection::{self, Stream};
+use super::failure::Failure;
+use super::tls::{self, Offer};
+
+/// Where to connect to, and how.
+#[derive(Debug, Clone)]
+pub struct Target {
+    pub host: String,
+    pub port: u16,
+    pub tls: Option<TargetTls>,
+}
+
+/// TLS on the way to a target.
+#[derive(Debug, Clone)]
+pub struct TargetTls {
+    pub config: TlsConfig,
+    /// Whom the server's certificate has to be for.
+    pub server_name: String,
+}
+
+/// Why there is no connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BareError {
+    /// No connection to the address.
+    Dial(Failure),
+    /// No TLS session.
+    Handshake(Failure),
+}
+
+/// A connection. What goes over it is counted as the VU's.
+pub struct Bare(Stream);
+
+/// Whether the TLS settings of a target can be used.
+///
+/// # Errors
+/// When a certificate or a key cannot be read.
+pub fn check(client: &Client, target: &Target) -> Result<(), Failure> {
+    match &target.tls {
+        Some(tls) => client.access().network.own_tls(&tls.config).map(drop),
+        None => Ok(()),
+    }
+}
+
+/// Connects.
+///
+/// # Errors
+/// When there is no connection, or no TLS session that speaks HTTP/2.
+pub async fn open(client: &Client, target: &Target) -> Result<Bare, BareError> {
+    let access = client.access();
+    let network = &access.network;
+    let address = network.address_of(&target.host, target.port).await;
+    let address = address.map_err(BareError::Dial)?;
+    let plain = connection::plain(access, address).await;
+    let plain = plain.map_err(BareError::Dial)?;
+    let Some(wanted) = &target.tls else {
+        return Ok(Bare(Stream::Plain(plain)));
+    };
+    let settings = network
+        .own_tls(&wanted.config)
+        .map_err(BareError::Handshake)?;
+    let secured = tls::handshake(&wanted.server_name, plain, &settings, Offer::Http2).await;
+    let secured = secured.map_err(BareError::Handshake)?;
+    if !secured.speaks_http2 {
+        let why = "credentials: cannot check peer: missing selected ALPN property";
+        return Err(BareError::Handshake(Failure::new(1300, why)));
+    }
+    Ok(Bare(Stream::Tls(Box::new(secured.stream))))
+}
+
+impl AsyncRead for Bare {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Bare {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}

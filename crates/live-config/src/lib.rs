@@ -1,0 +1,18 @@
+//! Configurations: read with all their errors at once, merged, and changed while they are in force.
+//!
+//! [`read`] deserialises a value and reports every error with its path and a hint. [`merge()`] applies a patch.
+//! [`Control`] holds the configuration in force and is the one place where it changes: by replacement, patch or
+//! reset, under a revision, for a limited time; or by overlays, named patches that are added and removed
+//! independently. [`strict`] refuses JSON with duplicate keys.
+
+mod control;
+mod error;
+mod layers;
+mod merge;
+pub mod read;
+pub mod strict;
+mod wording;
+
+pub use control::{Change, Compiled, Control, InFlight, Live, Moment, Refused};
+pub use error::{ConfigError, ConfigErrors, Invalid, join};
+pub use merge::merge;

@@ -1,0 +1,482 @@
+//! Deserialization that reports all errors, not only the first.
+//!
+//! serde stops at the first error. [`from_value`] records it, repairs the value at that place (drops an invalid
+//! part, fills in a missing one) and tries again until the rest is valid.
+
+use std::collections::BTreeSet;
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use crate::error::{ConfigError, join};
+use crate::wording;
+
+/// The prefix of the message about an unknown field.
+pub const UNKNOWN_FIELD: &str = "unknown field";
+/// The prefix of the message about a mapping in place of something else.
+pub use crate::wording::MAPPING_FOUND;
+
+/// The most errors that are reported.
+const MOST_ERRORS: usize = 100;
+
+/// The YAML reader's message after a duplicate key.
+const ADVICE_TO_PROGRAMMERS: &str = ", set DuplicateKeyPolicy in Options if acceptable";
+
+/// A value as far as it could be read, with its errors.
+#[derive(Debug)]
+pub struct Reading<T> {
+    /// The value with invalid places dropped or filled in; `None` if nothing could be kept.
+    pub value: Option<T>,
+    pub errors: Vec<ConfigError>,
+}
+
+/// A text that is not YAML; the message contains the place.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct SyntaxError {
+    message: String,
+}
+
+/// The value that a YAML document describes.
+///
+/// # Errors
+/// The text is not YAML.
+pub fn yaml(text: &str) -> Result<Value, SyntaxError> {
+    // Without the lines around the place, which may contain a secret.
+    serde_saphyr::from_str(text).map_err(|error| SyntaxError {
+        message: error
+            .without_snippet()
+            .to_string()
+            .replace(ADVICE_TO_PROGRAMMERS, "; keep one"),
+    })
+}
+
+/// Reads `value` as a `T`.
+///
+/// # Errors
+/// Every error found, each with its path; unknown fields come with the nearest known name.
+pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Vec<ConfigError>> {
+    let reading = repair(value);
+    match reading.value {
+        Some(value) if reading.errors.is_empty() => Ok(value),
+        _ => Err(reading.errors),
+    }
+}
+
+/// Reads `value` as far as possible. Used where checks of the parsed value follow, so that
+/// errors of form and of meaning are reported together.
+pub fn repair<T: DeserializeOwned>(mut value: Value) -> Reading<T> {
+    let mut errors = Vec::new();
+    let mut repaired = BTreeSet::new();
+    for _ in 0..MOST_ERRORS {
+        let problem = match read::<T>(&value) {
+            Ok(read) => {
+                return Reading {
+                    value: Some(read),
+                    errors,
+                };
+            }
+            Err(problem) => problem,
+        };
+        let place = problem.place();
+        if repaired.insert(place.clone()) && !is_below(&repaired, &place) {
+            errors.push(ConfigError::new(display(&place), problem.explain()));
+        }
+        if !mend::<T>(&mut value, &problem, &place) {
+            break;
+        }
+    }
+    Reading {
+        value: None,
+        errors,
+    }
+}
+
+/// A place in a JSON document: object keys and array indexes from the root.
+type Place = Vec<String>;
+
+#[derive(Debug, PartialEq)]
+enum Problem {
+    Unknown {
+        parent: Place,
+        field: String,
+        known: Vec<String>,
+    },
+    Missing {
+        parent: Place,
+        field: String,
+    },
+    Invalid {
+        place: Place,
+        message: String,
+    },
+}
+
+impl Problem {
+    fn place(&self) -> Place {
+        match self {
+            Self::Unknown { parent, field, .. } | Self::Missing { parent, field } => {
+                let mut place = parent.clone();
+                place.push(field.clone());
+                place
+            }
+            Self::Invalid { place, .. } => place.clone(),
+        }
+    }
+
+    fn explain(&self) -> String {
+        match self {
+            Self::Unknown { field, known, .. } => {
+                let nearest = nearest(field, known.iter().map(String::as_str));
+                match nearest {
+                    Some(name) => format!("{UNKNOWN_FIELD}; did you mean `{name}`?"),
+                    None if known.is_empty() => format!("{UNKNOWN_FIELD}; none is expected here"),
+                    None => format!("{UNKNOWN_FIELD}; known here: {}", known.join(", ")),
+                }
+            }
+            Self::Missing { .. } => "is required and missing".to_owned(),
+            Self::Invalid { message, .. } => message.clone(),
+        }
+    }
+}
+
+/// The candidate that `name` was probably meant to be.
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
+fn read<T: DeserializeOwned>(value: &Value) -> Result<T, Problem> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let place: Place = error
+            .path()
+            .iter()
+            .filter_map(|segment| match segment {
+                serde_path_to_error::Segment::Seq { index } => Some(index.to_string()),
+                serde_path_to_error::Segment::Map { key } => Some(key.clone()),
+                serde_path_to_error::Segment::Enum { variant } => Some(variant.clone()),
+                serde_path_to_error::Segment::Unknown => None,
+            })
+            .collect();
+        classify(place, &error.into_inner().to_string())
+    })
+}
+
+/// Classifies serde's standard messages by their fixed wording.
+fn classify(mut place: Place, message: &str) -> Problem {
+    let quoted: Vec<String> = message
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .map(str::to_owned)
+        .collect();
+    if message.starts_with("unknown field") || message.starts_with("unknown variant") {
+        let mut names = quoted.into_iter();
+        let field = names.next().unwrap_or_default();
+        if message.starts_with("unknown variant") {
+            let known: Vec<String> = names.collect();
+            let hint = match nearest(&field, known.iter().map(String::as_str)) {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => format!("known here: {}", known.join(", ")),
+            };
+            if place.last() == Some(&field) {
+                place.pop();
+            }
+            let message = if is_secret(&place) || is_telling(&field) {
+                format!("unknown kind; {hint}")
+            } else {
+                format!("unknown kind `{field}`; {hint}")
+            };
+            return Problem::Invalid { place, message };
+        }
+        if place.last() == Some(&field) {
+            place.pop();
+        }
+        return Problem::Unknown {
+            parent: place,
+            field,
+            known: names.collect(),
+        };
+    }
+    if message.starts_with("missing field") {
+        let field = quoted.into_iter().next().unwrap_or_default();
+        return Problem::Missing {
+            parent: place,
+            field,
+        };
+    }
+    let message = without_secret(&place, message).unwrap_or_else(|| message.to_owned());
+    let message = wording::of_people(&message);
+    Problem::Invalid { place, message }
+}
+
+/// serde's message without the found value, which may be a secret.
+fn without_secret(place: &[String], message: &str) -> Option<String> {
+    let what = ["invalid type: ", "invalid value: "]
+        .into_iter()
+        .find(|what| message.starts_with(what))?;
+    let (found, expected) = message[what.len()..].rsplit_once(", expected ")?;
+    let (kind, value) = found.split_at(found.find(['"', '`'])?);
+    (is_secret(place) || is_telling(value))
+        .then(|| format!("{what}{}, expected {expected}", kind.trim_end()))
+}
+
+/// Whether the value at this place is secret.
+fn is_secret(place: &[String]) -> bool {
+    const SECRET: [&str; 8] = [
+        "auth",
+        "credential",
+        "key",
+        "passw",
+        "redis_url",
+        "secret",
+        "sha256",
+        "token",
+    ];
+    place.iter().any(|step| {
+        let step = step.to_ascii_lowercase();
+        SECRET.iter().any(|word| step.contains(word))
+    })
+}
+
+/// Whether a value looks like a secret in the wrong place: long, or a URL with a user.
+fn is_telling(value: &str) -> bool {
+    const LONGEST_SLIP_CHARS: usize = 20;
+    value.contains('@') || value.chars().count() > LONGEST_SLIP_CHARS
+}
+
+/// Changes `value` so that this error does not recur. False when nothing helps.
+fn mend<T: DeserializeOwned>(value: &mut Value, problem: &Problem, place: &[String]) -> bool {
+    match problem {
+        Problem::Missing { parent, field } => fill_in::<T>(value, parent, field, place),
+        Problem::Unknown { .. } | Problem::Invalid { .. } => remove(value, place),
+    }
+}
+
+/// Inserts a placeholder for a missing required field, so that its siblings are checked too.
+fn fill_in<T: DeserializeOwned>(
+    value: &mut Value,
+    parent: &[String],
+    field: &str,
+    place: &[String],
+) -> bool {
+    let Some(Value::Object(object)) = find(value, parent) else {
+        return remove(value, parent);
+    };
+    if object.contains_key(field) {
+        return remove(value, parent);
+    }
+    for candidate in [
+        json!(1),
+        json!("http://placeholder:1/"),
+        json!({}),
+        json!([]),
+        json!(true),
+    ] {
+        if let Some(Value::Object(object)) = find(value, parent) {
+            object.insert(field.to_owned(), candidate);
+        }
+        match read::<T>(value) {
+            Err(next) if next.place().starts_with(place) => {}
+            _ => return true,
+        }
+    }
+    remove(value, parent)
+}
+
+fn find<'a>(value: &'a mut Value, place: &[String]) -> Option<&'a mut Value> {
+    place.iter().try_fold(value, |value, step| match value {
+        Value::Object(object) => object.get_mut(step),
+        Value::Array(items) => items.get_mut(step.parse::<usize>().ok()?),
+        _ => None,
+    })
+}
+
+/// Removes the value at `place`, or the nearest existing container of it.
+fn remove(value: &mut Value, place: &[String]) -> bool {
+    let Some((last, parent)) = place.split_last() else {
+        let was_empty = value.as_object().is_some_and(Map::is_empty);
+        *value = json!({});
+        return !was_empty;
+    };
+    match find(value, parent) {
+        Some(Value::Object(object)) if object.contains_key(last) => {
+            object.shift_remove(last);
+            true
+        }
+        Some(Value::Array(items)) => match last.parse::<usize>() {
+            Ok(index) if index < items.len() => {
+                items.remove(index);
+                true
+            }
+            _ => remove(value, parent),
+        },
+        _ => remove(value, parent),
+    }
+}
+
+/// Whether a container of `place` was repaired before, so that this is only a consequence.
+fn is_below(repaired: &BTreeSet<Place>, place: &[String]) -> bool {
+    (1..place.len()).any(|length| repaired.contains(&place[..length]))
+}
+
+fn display(place: &[String]) -> String {
+    place
+        .iter()
+        .fold(String::new(), |path, step| match step.parse::<usize>() {
+            Ok(index) => format!("{path}[{index}]"),
+            Err(_) => join(&path, step),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only read by the derived code")]
+    struct Outer {
+        port: u16,
+        name: String,
+        #[serde(default)]
+        items: Vec<Item>,
+        kind: Option<Kind>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only read by the derived code")]
+    struct Item {
+        timeout_ms: u64,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    #[expect(dead_code, reason = "only read by the derived code")]
+    enum Kind {
+        Uniform { low: u64, high: u64 },
+        Constant(u64),
+    }
+
+    fn check(value: Value, expected: &[&str]) {
+        let errors: Vec<String> = match from_value::<Outer>(value) {
+            Ok(_) => Vec::new(),
+            Err(errors) => errors.iter().map(ToString::to_string).collect(),
+        };
+        assert_eq!(errors, expected);
+    }
+
+    #[test]
+    fn a_good_value_has_no_faults() {
+        check(
+            json!({"port": 1, "name": "a", "items": [{"timeout_ms": 2}]}),
+            &[],
+        );
+    }
+
+    #[test]
+    fn all_faults_are_reported_at_once_with_their_places() {
+        check(
+            json!({
+                "port": "eighty", "name": "a",
+                "items": [{"timeout_ms": 1}, {"timeot_ms": 2}, {"timeout_ms": -3}],
+                "kind": {"unifrom": {"low": 1, "high": 2}},
+            }),
+            &[
+                "port: invalid type: string \"eighty\", expected a whole number from 0 to 65535",
+                "items[1].timeot_ms: unknown field; did you mean `timeout_ms`?",
+                "items[1].timeout_ms: is required and missing",
+                "items[2].timeout_ms: invalid value: integer `-3`, expected a whole number of at least 0",
+                "kind: unknown kind `unifrom`; did you mean `uniform`?",
+            ],
+        );
+    }
+
+    #[test]
+    fn several_missing_fields_are_each_named() {
+        check(
+            json!({}),
+            &[
+                "port: is required and missing",
+                "name: is required and missing",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_document_of_the_wrong_kind_is_one_error() {
+        let errors = from_value::<Outer>(json!([1, 2])).expect_err("a list is not a struct");
+        assert!(!errors.is_empty());
+    }
+
+    #[test]
+    fn errors_inside_an_enum_carry_the_variant() {
+        check(
+            json!({"port": 1, "name": "a", "kind": {"uniform": {"low": "x", "high": 2}}}),
+            &[
+                "kind.uniform.low: invalid type: string \"x\", expected a whole number of at least 0",
+            ],
+        );
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "only read by the derived code")]
+    struct Safe {
+        #[serde(default)]
+        store_key: String,
+        #[serde(default)]
+        auth: Vec<Item>,
+        #[serde(default)]
+        port: u16,
+        #[serde(default)]
+        mode: Option<Kind>,
+    }
+
+    #[test]
+    fn a_value_that_may_be_a_secret_is_never_repeated() {
+        for value in [
+            json!({"store_key": 123_456_789}),
+            json!({"store_key": ["s3cr3t"]}),
+            json!({"auth": "s3cr3t"}),
+            json!({"auth": ["s3cr3t"]}),
+            json!({"auth": [{"timeout_ms": "s3cr3t"}]}),
+            json!({"port": "redis://u:s3cr3t@h"}),
+            json!({"port": "s3cr3t-that-is-long-enough"}),
+            json!({"mode": "s3cr3t-that-is-long-enough"}),
+            json!({"port": "s3cr3t-that, expected u16, is long"}),
+            json!("s3cr3t-that-is-long-enough"),
+        ] {
+            let errors = from_value::<Safe>(value.clone()).expect_err("of the wrong type");
+            let text: String = errors.iter().map(ToString::to_string).collect();
+            let told = ["s3cr3t", "123456789"].iter().any(|it| text.contains(it));
+            assert!(!told && !text.is_empty(), "{text} of {value}");
+        }
+    }
+
+    #[test]
+    fn a_duplicate_key_has_a_readable_message() {
+        let text = yaml("a: 1\na: 2\n").expect_err("twice").to_string();
+        assert!(
+            text.starts_with("duplicate mapping key: a; keep one"),
+            "{text}"
+        );
+        assert!(
+            text.contains("line 2") && !text.contains("Options"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_syntax_error_does_not_show_the_lines_around_it() {
+        let error = yaml("key: s3cr3t\nauth: [unclosed\n").expect_err("not YAML");
+        let text = error.to_string();
+        assert!(text.contains("line") && !text.contains("s3cr3t"), "{text}");
+    }
+}

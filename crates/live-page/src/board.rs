@@ -1,0 +1,163 @@
+//! What a page shows, shared by those who fill it and those who read it.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use indexmap::IndexMap;
+use report::RunRecord;
+use report::record::{Event, Judgement};
+
+use super::measured::Measured;
+
+/// The state of a run; clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Board(Arc<Mutex<Shown>>);
+
+/// What the page says of the run's progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stage {
+    /// Nothing has been measured yet.
+    #[default]
+    Starting,
+    /// It waits for a start by hand.
+    Waiting,
+    Running,
+    /// It was told to end.
+    Stopping,
+    Ended,
+}
+
+/// A phase of the plan, in seconds from the begin of the test.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Phase {
+    pub name: String,
+    pub begin_s: f64,
+    pub end_s: f64,
+    pub judged: bool,
+}
+
+/// Everything that is shown.
+#[derive(Debug, Default)]
+pub(crate) struct Shown {
+    /// The run's name: its suite, or its script.
+    pub title: String,
+    pub target: String,
+    pub stage: Stage,
+    /// The test that runs.
+    pub test: String,
+    /// `closed` or `open`.
+    pub model: String,
+    /// The user classes with their weights.
+    pub classes: Vec<(String, f64)>,
+    /// When the first sample of the test was taken, in milliseconds since 1970.
+    pub origin_ms: Option<i64>,
+    pub measured: Measured,
+    pub phases: Vec<Phase>,
+    pub judgements: Vec<Judgement>,
+    pub events: Vec<Event>,
+    /// The tests that have ended.
+    pub finished: Option<RunRecord>,
+    /// Why the run ended before its plan.
+    pub broken_off: Option<String>,
+    /// Lines of the log, the newest last.
+    pub log: VecDeque<String>,
+    /// Exceptions of the script by message.
+    pub exceptions: IndexMap<String, u64>,
+}
+
+/// Lines of the log that are kept.
+const MOST_LINES: usize = 500;
+/// Exceptions that are told apart.
+const MOST_EXCEPTIONS: usize = 100;
+/// Events of a test that are kept.
+const MOST_EVENTS: usize = 200;
+
+impl Board {
+    /// The board of a run of this name against this target.
+    pub fn new(title: &str, target: &str) -> Self {
+        let shown = Shown {
+            title: title.to_owned(),
+            target: target.to_owned(),
+            ..Shown::default()
+        };
+        Self(Arc::new(Mutex::new(shown)))
+    }
+
+    /// A test begins: what was measured of the one before is dropped.
+    pub fn begin(&self, test: &str, model: &str, classes: Vec<(String, f64)>) {
+        let mut shown = self.lock();
+        shown.stage = Stage::Running;
+        test.clone_into(&mut shown.test);
+        model.clone_into(&mut shown.model);
+        shown.classes = classes;
+        shown.measured = Measured::default();
+        shown.origin_ms = None;
+        shown.phases.clear();
+        shown.judgements.clear();
+        shown.events.clear();
+    }
+
+    /// The record of the run as far as its tests have ended.
+    pub fn finished(&self, record: &RunRecord) {
+        let mut shown = self.lock();
+        shown.finished = Some(record.clone());
+        // Its last test is shown from the record now.
+        shown.measured = Measured::default();
+        shown.test.clear();
+    }
+
+    pub fn stage(&self) -> Stage {
+        self.lock().stage
+    }
+
+    pub fn set_stage(&self, stage: Stage) {
+        self.lock().stage = stage;
+    }
+
+    /// The users that there are now, as far as they were measured.
+    pub fn users(&self) -> Option<f64> {
+        self.lock().measured.current_users()
+    }
+
+    /// Adds an event of now.
+    pub fn note(&self, kind: report::record::EventKind, text: &str) {
+        let mut shown = self.lock();
+        let at_s = shown.measured.last_s();
+        if shown.events.len() < MOST_EVENTS {
+            let detail = serde_json::Value::Null;
+            shown.events.push(Event {
+                at_s,
+                kind,
+                text: text.to_owned(),
+                detail,
+            });
+        }
+    }
+
+    /// Forgets what was measured so far; the record of the run keeps it.
+    pub fn reset(&self) {
+        self.lock().measured.reset();
+    }
+
+    /// Adds a line of the driver's log. One of an error is an exception of the script.
+    pub fn log(&self, line: &str) {
+        let mut shown = self.lock();
+        if line.contains("level=error") {
+            let message = line.split_once("msg=").map_or(line, |(_, message)| message);
+            let is_known = shown.exceptions.contains_key(message);
+            let message = match is_known || shown.exceptions.len() < MOST_EXCEPTIONS {
+                true => message,
+                false => "(other exceptions)",
+            };
+            *shown.exceptions.entry(message.to_owned()).or_default() += 1;
+        }
+        if shown.log.len() >= MOST_LINES {
+            shown.log.pop_front();
+        }
+        shown.log.push_back(line.to_owned());
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Shown> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

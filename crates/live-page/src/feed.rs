@@ -1,0 +1,314 @@
+//! The output of the driver that fills a board.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use load_engine::thresholds::Thresholds;
+use load_metrics::{
+    Aggregate, Contains, Delta, Kind, Metric, MetricId, Registry, Sample, Sink, Tags, builtin,
+};
+use load_outputs::{Output, OutputError, RunEnd, Setup};
+use report::record::{Judgement, Standing};
+
+use super::board::{Board, Phase, Stage};
+use super::measured::Request;
+use super::request::{Tagged, is_beside_the_load};
+
+/// Sets of tags whose meaning is known without reading them again.
+const MOST_KNOWN: usize = 20_000;
+
+/// Fills a board with what one run of the driver measures.
+pub struct Feed {
+    board: Board,
+    /// Whether requests of `setup` and `teardown` are part of what is shown, as in k6's summary.
+    with_setup: bool,
+    /// The phases of the run, in seconds from its own begin, until it has begun.
+    phases: Option<Vec<Phase>>,
+    known: HashMap<usize, Known>,
+    watched: Watched,
+}
+
+/// The set is held, so that no other takes its address.
+struct Known {
+    _tags: Arc<Tags>,
+    /// `None`: not counted.
+    tagged: Option<Tagged>,
+}
+
+/// The metrics of thresholds, and what was measured of them.
+#[derive(Default)]
+struct Watched {
+    thresholds: Thresholds,
+    registry: Option<Arc<Registry>>,
+    aggregate: Aggregate,
+    /// What came since the last look, by metric; sub-metrics with their filter.
+    sinks: HashMap<MetricId, Vec<(Metric, Sink)>>,
+}
+
+impl Feed {
+    /// For a run of a script: everything that it measures.
+    pub fn of_script(board: Board) -> Self {
+        Self::new(board, true, Vec::new())
+    }
+
+    /// For one leg of a suite's test: its load alone, in these phases.
+    pub fn of_leg(board: Board, phases: Vec<Phase>) -> Self {
+        Self::new(board, false, phases)
+    }
+
+    fn new(board: Board, with_setup: bool, phases: Vec<Phase>) -> Self {
+        Self {
+            board,
+            with_setup,
+            phases: Some(phases),
+            known: HashMap::new(),
+            watched: Watched::default(),
+        }
+    }
+
+    fn tagged(&mut self, tags: &Arc<Tags>) -> Option<Tagged> {
+        let address = Arc::as_ptr(tags) as usize;
+        if let Some(known) = self.known.get(&address) {
+            return known.tagged.clone();
+        }
+        let tagged = self.counts(tags).then(|| Tagged::read(tags));
+        if self.known.len() >= MOST_KNOWN {
+            self.known.clear();
+        }
+        let known = Known {
+            _tags: Arc::clone(tags),
+            tagged: tagged.clone(),
+        };
+        self.known.insert(address, known);
+        tagged
+    }
+
+    fn counts(&self, tags: &Tags) -> bool {
+        self.with_setup || !is_beside_the_load(tags)
+    }
+
+    /// The begin of the test, in milliseconds since 1970: that of the first thing that was measured of its
+    /// load. Users are counted from before. The phases are put there when the run begins.
+    fn origin_ms(&mut self, samples: &[Sample]) -> Option<i64> {
+        let first = samples.iter().find(|sample| {
+            let is_of_load = ![builtin::VUS, builtin::VUS_MAX].contains(&sample.metric);
+            is_of_load && self.counts(&sample.tags)
+        });
+        let mut shown = self.board.lock();
+        if let Some(first) = first.filter(|_| self.phases.is_some()) {
+            let took_ms = match first.metric {
+                builtin::HTTP_REQ_DURATION | builtin::ITERATION_DURATION => first.value,
+                _ => 0.0,
+            };
+            let began_ms = first.at.0 / 1_000_000 - took_ms.clamp(0.0, 1e7) as i64;
+            let origin_ms = *shown.origin_ms.get_or_insert(began_ms);
+            let offset_s = (began_ms - origin_ms) as f64 / 1e3;
+            let phases = self.phases.take().unwrap_or_default();
+            shown.phases.extend(phases.into_iter().map(|phase| Phase {
+                begin_s: phase.begin_s + offset_s,
+                end_s: phase.end_s + offset_s,
+                ..phase
+            }));
+            if shown.stage == Stage::Starting {
+                shown.stage = Stage::Running;
+            }
+        }
+        shown.origin_ms
+    }
+
+    fn take(&mut self, origin_ms: i64, sample: &Sample) {
+        let at_s = (sample.at.0 - origin_ms * 1_000_000) as f64 / 1e9;
+        let at_s = at_s.max(0.0);
+        let is_request = [
+            builtin::HTTP_REQ_DURATION,
+            builtin::HTTP_REQ_INTENDED_DURATION,
+        ]
+        .contains(&sample.metric);
+        let tagged = if is_request {
+            self.tagged(&sample.tags)
+        } else {
+            None
+        };
+        let counts = is_request || self.counts(&sample.tags);
+        let mut shown = self.board.lock();
+        let measured = &mut shown.measured;
+        let count = sample.value.max(0.0) as u64;
+        match (sample.metric, tagged) {
+            (builtin::HTTP_REQ_DURATION, Some(tagged)) => {
+                let micros = (sample.value * 1e3).round().max(0.0) as u64;
+                let Tagged { key, status, error } = tagged;
+                measured.request(
+                    at_s,
+                    &Request {
+                        key,
+                        status,
+                        error: error.as_deref(),
+                        micros,
+                    },
+                );
+            }
+            (builtin::HTTP_REQ_INTENDED_DURATION, Some(_)) => {
+                measured.intended((sample.value * 1e3).round().max(0.0) as u64);
+            }
+            (builtin::VUS, _) => measured.users(at_s, sample.value),
+            (builtin::CHECKS, _) if counts => {
+                let name = sample.tags.get("check").unwrap_or_default();
+                measured.check(name, sample.value != 0.0);
+            }
+            (builtin::ITERATIONS, _) => measured.iterations += count,
+            (builtin::DROPPED_ITERATIONS, _) => measured.dropped(at_s, count),
+            (builtin::DATA_SENT, _) => measured.sent_bytes += count,
+            (builtin::DATA_RECEIVED, _) => measured.received_bytes += count,
+            _ => {}
+        }
+    }
+
+    /// Looks at the thresholds by all that was measured.
+    fn judge(&mut self, is_over: bool) {
+        let judgements = self.watched.judge(&self.board, is_over);
+        self.board.lock().judgements = judgements;
+    }
+}
+
+impl Output for Feed {
+    fn description(&self) -> String {
+        "live page".to_owned()
+    }
+
+    fn start(&mut self, setup: &Setup) -> Result<(), OutputError> {
+        self.watched = Watched::new(setup);
+        Ok(())
+    }
+
+    fn consume(&mut self, samples: &[Sample]) -> Result<(), OutputError> {
+        let Some(origin_ms) = self.origin_ms(samples) else {
+            return Ok(());
+        };
+        for sample in samples {
+            self.take(origin_ms, sample);
+            self.watched.take(sample);
+        }
+        Ok(())
+    }
+
+    fn interval(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+
+    fn tick(&mut self) -> Result<(), OutputError> {
+        self.judge(false);
+        Ok(())
+    }
+
+    fn finish(&mut self, end: &RunEnd) -> Result<(), OutputError> {
+        self.judge(true);
+        let mut shown = self.board.lock();
+        for result in &end.thresholds {
+            let id = id_of(&result.metric, &result.expression);
+            if let Some(judgement) = shown.judgements.iter_mut().find(|known| known.id == id) {
+                judgement.standing = if result.passed {
+                    Standing::Held
+                } else {
+                    Standing::Crossed
+                };
+                judgement.measured = result.observed;
+            }
+        }
+        shown.broken_off.clone_from(&end.ended_early);
+        Ok(())
+    }
+}
+
+impl Watched {
+    fn new(setup: &Setup) -> Self {
+        let configured = setup.options.thresholds.clone().unwrap_or_default();
+        // One that cannot be used has ended the run before.
+        let thresholds = Thresholds::new(&configured, &setup.registry).unwrap_or_default();
+        let mut sinks: HashMap<MetricId, Vec<(Metric, Sink)>> = HashMap::new();
+        for watch in thresholds.watches() {
+            let metric = setup.registry.metric(watch.metric);
+            let sink = Sink::new(metric.kind);
+            let of_source = sinks.entry(metric.source()).or_default();
+            of_source.push((metric, sink));
+        }
+        Self {
+            thresholds,
+            registry: Some(Arc::clone(&setup.registry)),
+            aggregate: Aggregate::bounded(),
+            sinks,
+        }
+    }
+
+    fn take(&mut self, sample: &Sample) {
+        let Some(sinks) = self.sinks.get_mut(&sample.metric) else {
+            return;
+        };
+        for (metric, sink) in sinks {
+            if metric.takes(&sample.tags) {
+                sink.add(sample.value);
+            }
+        }
+    }
+
+    fn judge(&mut self, board: &Board, is_over: bool) -> Vec<Judgement> {
+        let Some(registry) = &self.registry else {
+            return Vec::new();
+        };
+        let fresh = self
+            .sinks
+            .values_mut()
+            .flatten()
+            .filter(|(_, sink)| !sink.is_empty());
+        let sinks = fresh
+            .map(|(metric, sink)| (metric.id, std::mem::replace(sink, Sink::new(metric.kind))));
+        self.aggregate.absorb(Delta {
+            sinks: sinks.collect(),
+            ..Delta::default()
+        });
+        let run_time = Duration::from_secs_f64(board.lock().measured.last_s().max(0.0));
+        if is_over {
+            self.thresholds.conclude(&mut self.aggregate, run_time);
+        } else {
+            self.thresholds.evaluate(&mut self.aggregate, run_time);
+        }
+        let mut judgements = Vec::new();
+        for watch in self.thresholds.watches() {
+            let metric = registry.metric(watch.metric);
+            let has_samples = self.aggregate.sink(watch.metric).is_some();
+            for rule in &watch.rules {
+                judgements.push(Judgement {
+                    id: id_of(&watch.name, &rule.text),
+                    kind: "threshold".to_owned(),
+                    asked: format!("{}: {}", watch.name, rule.text),
+                    phase: None,
+                    standing: match (has_samples, rule.ok) {
+                        (false, _) => Standing::NoData,
+                        (true, true) => Standing::Held,
+                        (true, false) => Standing::Crossed,
+                    },
+                    measured: has_samples.then_some(rule.observed),
+                    bound: Some(rule.expression.limit()),
+                    interval: None,
+                    unit: unit(&metric).to_owned(),
+                    grade: None,
+                    needs_more: None,
+                    rule: "k6's threshold: decided by the measured value alone".to_owned(),
+                });
+            }
+        }
+        judgements
+    }
+}
+
+fn id_of(metric: &str, expression: &str) -> String {
+    format!("{metric} {expression}")
+}
+
+const fn unit(metric: &Metric) -> &'static str {
+    match (metric.kind, metric.contains) {
+        (Kind::Rate, _) => "ratio",
+        (Kind::Trend, Contains::Time) => "ms",
+        _ => "",
+    }
+}

@@ -1,0 +1,183 @@
+//! Latencies and counts of requests that belong together.
+
+use std::collections::BTreeMap;
+
+use hdrhistogram::Histogram;
+use indexmap::IndexMap;
+use report::record::{Figures, Latency, PERCENTILES};
+
+/// Values are told apart to three digits, up to an hour.
+const DIGITS: u8 = 3;
+const MOST_MICROS: u64 = 3_600_000_000;
+/// Errors of a group that are told apart.
+const MOST_ERRORS: usize = 30;
+
+/// Requests of one kind, as a histogram and counts.
+#[derive(Debug, Clone)]
+pub struct Group {
+    histogram: Histogram<u64>,
+    pub requests: u64,
+    pub failures: u64,
+    sum: f64,
+    squares: f64,
+    min: u64,
+    max: u64,
+    pub statuses: BTreeMap<u16, u64>,
+    pub errors: IndexMap<String, u64>,
+}
+
+impl Default for Group {
+    fn default() -> Self {
+        let mut histogram = Histogram::new(DIGITS).expect("three digits are allowed");
+        // Small at first: most groups have no values of seconds.
+        histogram.auto(true);
+        Self {
+            histogram,
+            requests: 0,
+            failures: 0,
+            sum: 0.0,
+            squares: 0.0,
+            min: u64::MAX,
+            max: 0,
+            statuses: BTreeMap::new(),
+            errors: IndexMap::new(),
+        }
+    }
+}
+
+impl Group {
+    pub fn add(&mut self, status: u16, error: Option<&str>, micros: u64) {
+        let micros = micros.min(MOST_MICROS);
+        self.histogram.record(micros).expect("it grows to an hour");
+        self.requests += 1;
+        self.sum += micros as f64;
+        self.squares += (micros as f64).powi(2);
+        self.min = self.min.min(micros);
+        self.max = self.max.max(micros);
+        *self.statuses.entry(status).or_default() += 1;
+        if let Some(error) = error {
+            self.failures += 1;
+            self.count_error(error, 1);
+        }
+    }
+
+    /// Adds another group's requests.
+    pub fn merge(&mut self, other: &Self) {
+        self.histogram
+            .add(&other.histogram)
+            .expect("it grows to an hour");
+        self.requests += other.requests;
+        self.failures += other.failures;
+        self.sum += other.sum;
+        self.squares += other.squares;
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+        for (status, count) in &other.statuses {
+            *self.statuses.entry(*status).or_default() += count;
+        }
+        for (error, count) in &other.errors {
+            self.count_error(error, *count);
+        }
+    }
+
+    fn count_error(&mut self, error: &str, count: u64) {
+        let is_known = self.errors.contains_key(error);
+        let name = if is_known || self.errors.len() < MOST_ERRORS {
+            error
+        } else {
+            "(other errors)"
+        };
+        *self.errors.entry(name.to_owned()).or_default() += count;
+    }
+
+    /// `None` without requests.
+    pub fn mean_ms(&self) -> Option<f64> {
+        (self.requests > 0).then(|| self.sum / self.requests as f64 / 1e3)
+    }
+
+    /// The value that at least this share of the requests does not exceed; `None` without requests.
+    pub fn percentile_ms(&self, quantile: f64) -> Option<f64> {
+        let value = || {
+            self.histogram
+                .value_at_quantile(quantile)
+                .clamp(self.min, self.max)
+        };
+        (self.requests > 0).then(|| value() as f64 / 1e3)
+    }
+
+    pub fn latency(&self) -> Option<Latency> {
+        if self.requests == 0 {
+            return None;
+        }
+        let n = self.requests as f64;
+        let mean = self.sum / n;
+        let variance = (self.squares / n - mean.powi(2)).max(0.0);
+        let percentiles = PERCENTILES.iter().filter_map(|(key, quantile)| {
+            Some(((*key).to_owned(), self.percentile_ms(*quantile)?))
+        });
+        Some(Latency {
+            mean: mean / 1e3,
+            standard_deviation: variance.sqrt() / 1e3,
+            min: self.min as f64 / 1e3,
+            max: self.max as f64 / 1e3,
+            percentiles: percentiles.collect(),
+            intervals: BTreeMap::new(),
+        })
+    }
+
+    /// The figures of a window of that length.
+    pub fn figures(&self, seconds: f64) -> Figures {
+        Figures {
+            seconds,
+            requests: self.requests,
+            failures: self.failures,
+            requests_per_s: (seconds > 0.0).then(|| self.requests as f64 / seconds),
+            latency: self.latency(),
+            ..Figures::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_by_rank_and_groups_add_up() {
+        let (mut odd, mut even) = (Group::default(), Group::default());
+        for micros in 1..=1000_u64 {
+            let error = (micros > 990).then_some("too slow");
+            if micros % 2 == 0 { &mut even } else { &mut odd }.add(200, error, micros * 1000);
+        }
+        odd.merge(&even);
+        let latency = odd.latency().expect("there are requests");
+        let close = |found: f64, expected: f64| (found - expected).abs() <= expected * 1e-3;
+        assert!(close(latency.percentiles["p50"], 500.0), "{latency:?}");
+        assert!(close(latency.percentiles["p99"], 990.0), "{latency:?}");
+        assert_eq!(latency.percentiles["p100"], 1000.0);
+        assert_eq!((latency.min, latency.max), (1.0, 1000.0));
+        assert_eq!(
+            (odd.requests, odd.failures, odd.errors["too slow"]),
+            (1000, 10, 10)
+        );
+    }
+
+    #[test]
+    fn a_value_beyond_the_histogram_is_its_largest_and_nothing_measured_is_none() {
+        let mut group = Group::default();
+        assert!(group.latency().is_none() && group.percentile_ms(0.5).is_none());
+        group.add(0, Some("timeout"), u64::MAX);
+        assert_eq!(group.percentile_ms(1.0), Some(3_600_000.0));
+        assert_eq!(group.percentile_ms(0.0), Some(3_600_000.0));
+    }
+
+    #[test]
+    fn errors_that_never_repeat_have_a_bounded_size() {
+        let mut group = Group::default();
+        for number in 0..1000 {
+            group.add(0, Some(&format!("id {number}")), 1);
+        }
+        assert_eq!(group.errors.len(), MOST_ERRORS + 1);
+        assert_eq!(group.errors.values().sum::<u64>(), 1000);
+    }
+}

@@ -1,0 +1,107 @@
+//! The routes of Locust's web UI, for tools that know them, and the control of a run by hand.
+
+mod csv;
+mod stats;
+mod swarm;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use axum::routing::{any, get};
+use axum::{Json, http::header};
+use report::page::live::Controls;
+use serde_json::{Value, json};
+
+use super::board::Board;
+use super::routes::{Page, Shown, report_page};
+
+/// What a run lets others do to it.
+pub trait Control: Send + Sync {
+    /// What can be done now.
+    fn controls(&self, board: &Board) -> Controls;
+
+    /// Starts the run if it waits, and sets the users if they are given; says what was done.
+    ///
+    /// # Errors
+    /// Why it is not done.
+    fn swarm(&self, wanted: &Swarm) -> Result<&'static str, String>;
+
+    /// Ends the run, as Ctrl-C does.
+    fn stop(&self);
+}
+
+/// What a form of `/swarm` asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Swarm {
+    pub users: Option<u64>,
+    /// Users that start or stop per second; `None`: at once.
+    pub spawn_rate: Option<f64>,
+}
+
+/// The data that a page leads to.
+pub(crate) const LINKS: [(&str, &str); 5] = [
+    ("Report so far", "stats/report?download=1"),
+    ("Requests as CSV", "stats/requests/csv"),
+    ("History as CSV", "stats/requests_full_history/csv"),
+    ("Failures as CSV", "stats/failures/csv"),
+    ("Exceptions as CSV", "exceptions/csv"),
+];
+
+pub(crate) fn router() -> Router<Arc<Page>> {
+    Router::new()
+        .route("/swarm", axum::routing::post(swarm::swarm))
+        .route("/stop", get(swarm::stop).post(swarm::stop))
+        .route("/stats/reset", get(reset).post(reset))
+        .route("/stats/report", get(report_page))
+        .route("/stats/requests", get(stats::requests))
+        .route("/stats/requests/csv", get(csv::requests))
+        .route("/stats/requests_full_history/csv", get(csv::history))
+        .route("/stats/failures/csv", get(csv::failures))
+        .route("/exceptions", get(exceptions))
+        .route("/exceptions/csv", get(csv::exceptions))
+        .route("/tasks", get(tasks))
+        .route("/logs", get(logs))
+        .route(
+            "/worker-count",
+            any(|| async { Json(json!({ "worker_count": 0 })) }),
+        )
+}
+
+/// The figures begin anew; those of the run's record do not.
+async fn reset(State(page): Shown) -> impl IntoResponse {
+    page.board.reset();
+    ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], "ok")
+}
+
+async fn exceptions(State(page): Shown) -> Json<Value> {
+    let shown = page.board.lock();
+    let all: Vec<Value> = shown
+        .exceptions
+        .iter()
+        .map(|(message, count)| json!({ "count": count, "msg": message, "traceback": "", "nodes": "local" }))
+        .collect();
+    Json(json!({ "exceptions": all }))
+}
+
+/// The shares of the user classes.
+async fn tasks(State(page): Shown) -> Json<Value> {
+    let shown = page.board.lock();
+    let sum: f64 = shown.classes.iter().map(|(_, weight)| weight).sum();
+    let classes: serde_json::Map<String, Value> = shown
+        .classes
+        .iter()
+        .map(|(name, weight)| {
+            let ratio = if sum > 0.0 { weight / sum } else { 0.0 };
+            (name.clone(), json!({ "ratio": ratio }))
+        })
+        .collect();
+    Json(json!({ "per_class": classes, "total": classes }))
+}
+
+async fn logs(State(page): Shown) -> Json<Value> {
+    let shown = page.board.lock();
+    let lines: Vec<&String> = shown.log.iter().collect();
+    Json(json!({ "master": lines, "workers": {} }))
+}

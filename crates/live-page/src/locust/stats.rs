@@ -1,0 +1,134 @@
+//! `/stats/requests`, field by field as Locust has it. Figures are exact, where Locust rounds.
+
+use axum::Json;
+use axum::extract::State;
+use report::record::{Endpoint, Figures, TestRecord};
+use serde_json::{Map, Value, json};
+
+use crate::board::Stage;
+use crate::measured::Recent;
+use crate::record::current;
+use crate::routes::Shown;
+
+/// Rows beyond which Locust cuts the table, too.
+const MOST_ROWS: usize = 500;
+
+pub(crate) async fn requests(State(page): Shown) -> Json<Value> {
+    let test = current(&page.board);
+    let (recent, stage, users) = {
+        let shown = page.board.lock();
+        (
+            shown.measured.recent(),
+            shown.stage,
+            shown.measured.current_users(),
+        )
+    };
+    Json(report(&test, &recent, (stage, users)))
+}
+
+fn report(test: &TestRecord, recent: &Recent, (stage, users): (Stage, Option<f64>)) -> Value {
+    let mut stats: Vec<Value> = Vec::new();
+    for (place, endpoint) in test.endpoints.iter().enumerate().take(MOST_ROWS) {
+        let Endpoint {
+            method,
+            name,
+            figures,
+            ..
+        } = endpoint;
+        let lately = recent.by_endpoint.get(&place).copied().unwrap_or_default();
+        stats.push(row(method, name, figures, per_second(lately, recent)));
+    }
+    let all = (recent.all.requests, recent.all.failures);
+    let total = row("", "Aggregated", &test.figures, per_second(all, recent));
+    let percentile = |quantile| recent.all.percentile_ms(quantile);
+    let answer = json!({
+        "errors": errors(test),
+        "current_rps": total["current_rps"],
+        "current_fail_per_sec": total["current_fail_per_sec"],
+        "total_rps": total["total_rps"],
+        "total_fail_per_sec": total["total_fail_per_sec"],
+        "total_avg_response_time": total["avg_response_time"],
+        "fail_ratio": test.figures.error_rate().unwrap_or(0.0),
+        "current_response_time_percentiles": {
+            "response_time_percentile_0.5": percentile(0.5),
+            "response_time_percentile_0.95": percentile(0.95),
+        },
+        "workers": [],
+        "state": state(stage),
+        "user_count": users.unwrap_or(0.0) as u64,
+    });
+    stats.push(total);
+    let mut all = Map::new();
+    all.insert("stats".to_owned(), Value::Array(stats));
+    all.extend(answer.as_object().cloned().unwrap_or_default());
+    Value::Object(all)
+}
+
+fn per_second((requests, failures): (u64, u64), recent: &Recent) -> [f64; 2] {
+    [
+        requests as f64 / recent.seconds.max(1.0),
+        failures as f64 / recent.seconds.max(1.0),
+    ]
+}
+
+/// Locust writes 0 where nothing was measured.
+fn row(method: &str, name: &str, figures: &Figures, [rps, fails]: [f64; 2]) -> Value {
+    let latency = figures.latency.as_ref();
+    let requests = figures.requests;
+    let percentile = |key| figures.percentile(key).unwrap_or(0.0);
+    let per_s = |count: u64| {
+        if figures.seconds > 0.0 {
+            count as f64 / figures.seconds
+        } else {
+            0.0
+        }
+    };
+    let size = if requests > 0 {
+        figures.received_bytes as f64 / requests as f64
+    } else {
+        0.0
+    };
+    json!({
+        "method": method,
+        "name": name,
+        "safe_name": name,
+        "num_requests": requests,
+        "num_failures": figures.failures,
+        "min_response_time": latency.map_or(0.0, |latency| latency.min),
+        "max_response_time": latency.map_or(0.0, |latency| latency.max),
+        "current_rps": rps,
+        "current_fail_per_sec": fails,
+        "avg_response_time": latency.map_or(0.0, |latency| latency.mean),
+        "median_response_time": percentile("p50"),
+        "total_rps": per_s(requests),
+        "total_fail_per_sec": per_s(figures.failures),
+        "response_time_percentile_0.95": percentile("p95"),
+        "response_time_percentile_0.99": percentile("p99"),
+        "avg_content_length": size,
+    })
+}
+
+fn errors(test: &TestRecord) -> Vec<Value> {
+    let all = test.endpoints.iter().flat_map(|endpoint| {
+        endpoint.errors.iter().map(|(error, times)| {
+            json!({
+                "method": endpoint.method,
+                "name": endpoint.name,
+                "error": error,
+                "occurrences": times,
+            })
+        })
+    });
+    all.take(MOST_ROWS).collect()
+}
+
+/// Locust's words.
+const fn state(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Waiting => "ready",
+        Stage::Starting => "spawning",
+        Stage::Running => "running",
+        Stage::Stopping => "cleanup",
+        Stage::Ended => "stopped",
+    }
+}

@@ -1,0 +1,45 @@
+//! From the tags of a sample to what it is counted as.
+
+use load_metrics::Tags;
+
+use crate::measured::Key;
+
+/// What the tags say of a request.
+#[derive(Debug, Clone)]
+pub struct Tagged {
+    pub key: Key,
+    /// 0: no answer.
+    pub status: u16,
+    /// Why, for failed requests.
+    pub error: Option<String>,
+}
+
+impl Tagged {
+    pub fn read(tags: &Tags) -> Self {
+        let owned = |key| tags.get(key).unwrap_or_default().to_owned();
+        let status = tags.get("status").and_then(|text| text.parse().ok());
+        let status = status.unwrap_or(0);
+        let failed = tags.get("expected_response") == Some("false");
+        let said = tags.get("error").filter(|text| !text.is_empty());
+        let error = || match (said, status) {
+            (Some(said), 0) => said.to_owned(),
+            (None, 0) => "no answer".to_owned(),
+            (_, status) => format!("Status code: {status}"),
+        };
+        Self {
+            key: Key {
+                method: owned("method"),
+                name: owned("name"),
+                class: tags.get("class").map(str::to_owned),
+            },
+            status,
+            error: failed.then(error),
+        }
+    }
+}
+
+/// Whether a sample was taken in `setup`, in `teardown` or in a warm-up.
+pub fn is_beside_the_load(tags: &Tags) -> bool {
+    let group = tags.get("group").unwrap_or_default();
+    tags.get("phase") == Some("warm_up") || group == "::setup" || group == "::teardown"
+}

@@ -1,0 +1,122 @@
+//! `k6 archive`: a script with all that it reads and its options in one file.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufWriter;
+use std::sync::Arc;
+
+use clap::Args as ClapArgs;
+use load_engine::inspect::with_defaults;
+use load_engine::log::Logger;
+use load_engine::options::{derive, validate};
+use load_engine::segment::Segment;
+use load_engine::thresholds::Thresholds;
+use load_engine::{Exit, Program};
+use load_metrics::Registry;
+use load_outputs::archive::Archive;
+use tokio::task::LocalSet;
+
+use crate::args::Args;
+use crate::failure::Failure;
+use crate::surroundings::Surroundings;
+use crate::{layers, logging, report, target};
+
+/// Write an archive of a script, its files and its options; `run` runs it.
+#[derive(Debug, ClapArgs)]
+pub struct ArchiveArgs {
+    /// Where to; - is the standard output
+    #[arg(short = 'O', long, value_name = "FILE", default_value = "archive.tar")]
+    archive_out: String,
+    /// Leave variables of the environment out
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    exclude_env_vars: Option<bool>,
+    #[command(flatten)]
+    run: Args,
+}
+
+/// Writes the archive; gives the exit code.
+pub fn archive(args: &ArchiveArgs, around: &Surroundings) -> Exit {
+    match write(args, around) {
+        Ok(()) => Exit::Success,
+        Err(failure) => {
+            report::failure(&args.run, around, &failure);
+            failure.exit
+        }
+    }
+}
+
+fn write(args: &ArchiveArgs, around: &Surroundings) -> Result<(), Failure> {
+    let log = logging::logger(&args.run, around)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::other(format!("no runtime for the script: {error}")))?;
+    let archive = LocalSet::new().block_on(&runtime, collect(args, around, log.logger.clone()))?;
+    let out = args.archive_out.as_str();
+    let failed = |error: std::io::Error| Failure::other(format!("the archive {out}: {error}"));
+    if out == "-" {
+        let mut stdout = around.stdout.lock();
+        let written = archive.write(BufWriter::new(&mut *stdout));
+        written.map_err(|error| Failure::other(error.to_string()))?;
+        return stdout.flush().map_err(failed);
+    }
+    let file = File::create(out).map_err(failed)?;
+    archive
+        .write(BufWriter::new(file))
+        .map_err(|error| Failure::other(error.to_string()))
+}
+
+async fn collect(
+    args: &ArchiveArgs,
+    around: &Surroundings,
+    logger: Logger,
+) -> Result<Archive, Failure> {
+    let registry = Arc::new(Registry::new());
+    let loaded = target::load(
+        &args.run,
+        around,
+        (false, Arc::clone(&registry)),
+        logger.clone(),
+    )
+    .await?;
+    let file = layers::config_file(&args.run, around)?;
+    let options = layers::consolidate((&args.run, around), file.options, &loaded, &logger)?;
+    refuse_unusable(&options, &loaded.program, &registry)?;
+    let (filename, mut files) = loaded.program.collected();
+    let data = files.remove(&filename).unwrap_or_default();
+    let pwd = filename.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let exclude = args.exclude_env_vars == Some(true);
+    let env: BTreeMap<String, String> = loaded.environment.into_iter().collect();
+    let mode = args.run.script_flags.compatibility_mode.as_deref();
+    Ok(Archive {
+        options: with_defaults(&options),
+        pwd: pwd.to_owned(),
+        filename,
+        env: (!exclude).then_some(env),
+        compatibility_mode: mode.unwrap_or("extended").to_owned(),
+        k6_version: crate::K6_VERSION.to_owned(),
+        data,
+        files,
+    })
+}
+
+/// What a run would refuse is refused now.
+fn refuse_unusable(
+    options: &load_engine::options::Options,
+    program: &impl Program,
+    registry: &Registry,
+) -> Result<(), Failure> {
+    let config = |error: &dyn std::error::Error| Failure::config(error.to_string());
+    let mut derived = options.clone();
+    Segment::parse(
+        derived.execution_segment.as_deref(),
+        derived.execution_segment_sequence.as_deref(),
+    )
+    .map_err(|error| config(&error))?;
+    derive::scenarios(&mut derived).map_err(|error| config(&error))?;
+    validate::scenarios(&derived, |name| program.has_function(name))
+        .map_err(|error| config(&error))?;
+    let thresholds = derived.thresholds.unwrap_or_default();
+    Thresholds::new(&thresholds, registry).map_err(|error| config(&error))?;
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! The load driver: everything between the command line and the engine. It prints to the streams
+//! that it is given, so that a suite drives in its own process.
+
+mod archive;
+pub mod args;
+mod banner;
+mod driven;
+mod failure;
+mod inspect;
+mod layers;
+mod logging;
+mod new_script;
+mod outputs;
+mod progress;
+mod remote;
+mod report;
+mod seen;
+mod session;
+mod surroundings;
+mod target;
+mod together;
+
+use load_engine::health::HealthReport;
+use load_outputs::Output;
+use serde_json::Value;
+
+pub use archive::{ArchiveArgs, archive};
+pub use args::Args;
+pub use driven::Driven;
+pub use inspect::{InspectArgs, inspect, try_script};
+pub use new_script::{NewArgs, new_script};
+pub use remote::Remote;
+pub use seen::Seen;
+pub use surroundings::{Input, Interruption, Stream, Surroundings};
+
+/// The version of k6 whose behaviour is reproduced.
+pub const K6_VERSION: &str = "2.2.0";
+
+/// Does everything that `run` does: banner, progress, the run, its summary. Blocks the calling
+/// thread, which must not be one of an asynchronous runtime.
+pub fn drive(args: &Args, around: &Surroundings) -> Driven {
+    drive_seen(args, around, Vec::new(), &Seen::default())
+}
+
+/// The same; the samples go to these outputs, too, and `seen` shows the run to other threads while it
+/// goes on.
+pub fn drive_seen(
+    args: &Args,
+    around: &Surroundings,
+    outputs: Vec<Box<dyn Output>>,
+    seen: &Seen,
+) -> Driven {
+    match session::run(args, around, outputs, seen) {
+        Ok(driven) => driven,
+        Err(failure) => {
+            report::failure(args, around, &failure);
+            Driven {
+                exit: failure.exit,
+                summary_data: Value::Null,
+                spoilt_by: Vec::new(),
+                completed_iterations: 0,
+                failed_iterations: 0,
+                without_samples: Vec::new(),
+                health: HealthReport::default(),
+                dropped_samples: 0,
+            }
+        }
+    }
+}

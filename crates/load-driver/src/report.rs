@@ -1,0 +1,137 @@
+//! What is said after a run.
+
+use std::fs;
+use std::path::Path;
+use std::time::SystemTime;
+
+use load_engine::health::HealthReport;
+use load_engine::log::{Level, Logger};
+use load_engine::summary::{
+    Mode, Summary, SummaryMetadata, Terminal, to_data, to_export, to_machine, to_text,
+};
+use load_engine::{SummaryFile, SummaryFiles};
+use serde_json::Value;
+use serde_json::ser::{PrettyFormatter, Serializer};
+
+use crate::args::{Args, HealthMode, SummaryMode};
+use crate::failure::Failure;
+use crate::logging;
+use crate::surroundings::Surroundings;
+
+/// Logs why a run could not begin.
+pub fn failure(args: &Args, around: &Surroundings, failure: &Failure) {
+    let hint = failure.hint.as_deref();
+    match logging::logger(args, around) {
+        Ok(log) => log_failure(&log.logger, &failure.message, hint),
+        // The log itself is the trouble.
+        Err(_) => {
+            let logger = logging::to_stderr(around.stderr.clone());
+            log_failure(&logger, &failure.message, hint);
+        }
+    }
+}
+
+/// Logs an error with its hint.
+pub fn log_failure(logger: &Logger, message: &str, hint: Option<&str>) {
+    let hint = hint.map(|hint| ("hint", hint));
+    logger.log(Level::Error, message, hint.as_slice());
+}
+
+/// The data for `handleSummary` in the requested layout.
+pub fn summary_data(args: &Args, around: &Surroundings, summary: &Summary) -> Value {
+    if args.report.new_machine_readable_summary == Some(true) {
+        return to_machine(summary, &metadata(args));
+    }
+    to_data(summary, terminal(args, around))
+}
+
+/// Prints the summary, or writes what `handleSummary` returned; writes the export.
+pub fn summary(
+    (args, around): (&Args, &Surroundings),
+    summary: &Summary,
+    files: SummaryFiles,
+    logger: &Logger,
+) {
+    let silent = args.report.no_summary == Some(true)
+        || args.report.summary_mode == Some(SummaryMode::Disabled);
+    match files {
+        _ if silent => {}
+        SummaryFiles::Unusable => return,
+        SummaryFiles::Returned(files) => {
+            files
+                .iter()
+                .for_each(|file| write_file(file, around, logger));
+        }
+        SummaryFiles::Default => {
+            let full = args.report.summary_mode == Some(SummaryMode::Full);
+            let mode = if full { Mode::Full } else { Mode::Compact };
+            around.stdout.print(to_text(summary, mode));
+        }
+    }
+    if let Some(path) = &args.report.summary_export {
+        let data = match args.report.new_machine_readable_summary {
+            Some(true) => to_machine(summary, &metadata(args)),
+            _ => to_export(summary),
+        };
+        write_or_log(path, &indented(&data), logger);
+    }
+}
+
+/// Prints how the driver itself fared, when that is wanted or it was not well.
+pub fn health((args, around): (&Args, &Surroundings), health: &HealthReport, dropped_samples: u64) {
+    let well = health.broken_schedule().is_none() && dropped_samples == 0;
+    let silent = args.report.summary_mode == Some(SummaryMode::Disabled);
+    match args.process.generator_health {
+        _ if silent => {}
+        Some(HealthMode::Never) => {}
+        None | Some(HealthMode::Auto) if well => {}
+        _ => around.stdout.print(health.to_text(dropped_samples)),
+    }
+}
+
+/// What is known of the terminal.
+fn terminal(args: &Args, around: &Surroundings) -> Terminal {
+    Terminal {
+        stdout: around.stdout.is_terminal,
+        stderr: around.stderr.is_terminal,
+        no_color: args.process.no_color == Some(true) || around.raw("NO_COLOR").is_some(),
+    }
+}
+
+fn metadata(args: &Args) -> SummaryMetadata {
+    let now = jiff::Timestamp::try_from(SystemTime::now()).unwrap_or_default();
+    SummaryMetadata {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        generated_at: now.to_string(),
+        script: Some(args.script.clone()),
+    }
+}
+
+fn write_file(file: &SummaryFile, around: &Surroundings, logger: &Logger) {
+    match file.destination.as_str() {
+        "stdout" => around
+            .stdout
+            .print(&*String::from_utf8_lossy(&file.content)),
+        "stderr" => around.stderr.print(&file.content),
+        path => write_or_log(Path::new(path), &file.content, logger),
+    }
+}
+
+fn write_or_log(path: &Path, content: &[u8], logger: &Logger) {
+    if let Err(error) = fs::write(path, content) {
+        let message = format!(
+            "the summary file {} cannot be written: {error}",
+            path.display()
+        );
+        logger.error(&message);
+    }
+}
+
+/// JSON indented by four spaces.
+fn indented(value: &Value) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut serializer =
+        Serializer::with_formatter(&mut out, PrettyFormatter::with_indent(b"    "));
+    serde::Serialize::serialize(value, &mut serializer).expect("JSON values can be written");
+    out
+}

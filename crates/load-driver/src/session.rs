@@ -1,0 +1,505 @@
+//! One run, from the flags to the exit code.
+
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use load_engine::log::{Level, Logger};
+use load_engine::options::{derive, validate};
+use load_engine::plan::Needs;
+use load_engine::segment::Segment;
+use load_engine::thresholds::Thresholds;
+use load_engine::{
+    Exit, Gatherer, Outcome, Program, Run, RunState, ScenarioStatus, TestEnd, Together, Workers,
+    scenario_statuses,
+};
+use load_metrics::{Aggregate, Filter, Registry, SystemTag, builtin};
+use load_outputs::{Output, Outputs, RunEnd, rest};
+use tokio::task::LocalSet;
+use tokio::time::{Instant, interval_at};
+use tokio_util::sync::CancellationToken;
+
+use crate::args::{Args, HealthMode, SummaryMode, TrendSinkMode};
+use crate::failure::Failure;
+use crate::progress::Shown;
+use crate::seen::Seen;
+use crate::surroundings::{Interruption, Stream, Surroundings};
+use crate::{Driven, banner, layers, logging, outputs, report, target, together};
+
+const PROGRESS_EVERY: Duration = Duration::from_secs(1);
+
+/// Runs the script that the flags name.
+pub fn run(
+    args: &Args,
+    around: &Surroundings,
+    extra: Vec<Box<dyn Output>>,
+    seen: &Seen,
+) -> Result<Driven, Failure> {
+    refuse_unsupported(args)?;
+    let log = logging::logger(args, around)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::other(format!("no runtime for the driver: {error}")))?;
+    let run = drive((args, around), extra, log.logger.clone(), seen);
+    let driven = LocalSet::new().block_on(&runtime, run);
+    // After a second signal tasks may still run; they are not waited for.
+    runtime.shutdown_background();
+    driven
+}
+
+async fn drive(
+    (args, around): (&Args, &Surroundings),
+    extra: Vec<Box<dyn Output>>,
+    logger: Logger,
+    seen: &Seen,
+) -> Result<Driven, Failure> {
+    let file = layers::config_file(args, around)?;
+    let registry = Arc::new(Registry::new());
+    let loaded = target::load(args, around, (true, Arc::clone(&registry)), logger.clone()).await?;
+    let mut options = layers::consolidate((args, around), file.options, &loaded, &logger)?;
+    let program = loaded.program;
+    let config = |error: &dyn std::error::Error| Failure::config(error.to_string());
+    let segment = Segment::parse(
+        options.execution_segment.as_deref(),
+        options.execution_segment_sequence.as_deref(),
+    )
+    .map_err(|error| config(&error))?;
+    for warning in derive::scenarios(&mut options).map_err(|error| config(&error))? {
+        logger.warn(&warning);
+    }
+    validate::scenarios(&options, |name| program.has_function(name))
+        .map_err(|error| config(&error))?;
+    load_script::ScriptProgram::check(&options).map_err(Failure::config)?;
+    // Outputs tell of thresholds that are not looked at.
+    let shown_options = Arc::new(options.clone());
+    let has_setup = program.has_function("setup");
+    let joined = together::join(args, (&options, &registry), &segment, has_setup)?;
+    // The collector judges by what all machines measured.
+    let is_judged_elsewhere = joined.is_some();
+    if args.report.no_thresholds == Some(true) {
+        options.thresholds = None;
+    }
+    let thresholds = options.thresholds.clone().unwrap_or_default();
+    let mut thresholds = Thresholds::new(&thresholds, &registry).map_err(|error| config(&error))?;
+    if is_judged_elsewhere {
+        // Their sub-metrics are counted all the same.
+        (options.thresholds, thresholds) = (None, Thresholds::default());
+    }
+    let options = Arc::new(options);
+    let named: Vec<String> = args
+        .report
+        .outputs
+        .iter()
+        .chain(&file.outputs)
+        .cloned()
+        .collect();
+    let (mut extra, mut together, mut ended_by_collector) = (extra, None, None);
+    if let Some(joined) = joined {
+        extra.push(Box::new(joined.output));
+        together = Some(joined.together);
+        ended_by_collector = Some(joined.stop);
+    }
+    let (outputs, described) = outputs::start(
+        (&args.script, &named, extra),
+        &registry,
+        &shown_options,
+        (around, &logger),
+    )?;
+    let (needs, scenario_statuses) = scenario_statuses(&options, &segment);
+    let intended = args.report.intended_duration == Some(true);
+    let state = RunState::new(Arc::clone(&options)).measuring_intended(intended);
+    let state = Arc::new(state);
+    seen.show(&state, &scenario_statuses);
+    if !args.process.quiet {
+        around.stdout.print(banner::describe(
+            &args.script,
+            &described,
+            &options,
+            &segment,
+            &needs,
+        ));
+    }
+    let prepared = Prepared {
+        program,
+        registry,
+        segment,
+        thresholds,
+        state,
+        scenario_statuses,
+        needs,
+        together,
+        ended_by_collector,
+    };
+    conduct((args, around), prepared, outputs, logger).await
+}
+
+/// A run that can begin.
+struct Prepared<P> {
+    program: P,
+    registry: Arc<Registry>,
+    segment: Segment,
+    thresholds: Thresholds,
+    state: Arc<RunState>,
+    scenario_statuses: Vec<Arc<ScenarioStatus>>,
+    needs: Needs,
+    together: Option<Rc<dyn Together>>,
+    ended_by_collector: Option<collector::Stop>,
+}
+
+async fn conduct<P: Program>(
+    (args, around): (&Args, &Surroundings),
+    prepared: Prepared<P>,
+    outputs: Outputs,
+    logger: Logger,
+) -> Result<Driven, Failure> {
+    let Prepared {
+        state,
+        scenario_statuses,
+        needs,
+        ..
+    } = prepared;
+    let outputs = Arc::new(outputs);
+    let sink = Arc::clone(&outputs);
+    let for_data = (args.clone(), around.clone());
+    let threads = args
+        .process
+        .threads
+        .or_else(|| std::thread::available_parallelism().ok().map(Into::into));
+    let aggregate = match args.report.trend_sink {
+        Some(TrendSinkMode::Hdr) => Aggregate::bounded(),
+        _ => Aggregate::default(),
+    };
+    let aggregate = Arc::new(Mutex::new(aggregate));
+    let live = rest::Live::new(
+        Arc::clone(&state),
+        Arc::clone(&prepared.registry),
+        Arc::clone(&aggregate),
+        logger.clone(),
+    )
+    .map_err(|error| Failure::config(error.to_string()))?;
+    let api = serve_api(args, live, &logger).await?;
+    if state.options().has_system_tag(SystemTag::ExpectedResponse) {
+        prepared.registry.register_filtered(expected_responses());
+    }
+    let signalled = CancellationToken::new();
+    let run = Run {
+        program: Arc::new(prepared.program),
+        state: Arc::clone(&state),
+        registry: prepared.registry,
+        segment: prepared.segment,
+        thresholds: prepared.thresholds,
+        logger: logger.clone(),
+        workers: Workers::Threads(threads.unwrap_or(1)),
+        by_part: args.report.summary_mode == Some(SummaryMode::Full),
+        outputs: (!outputs.is_empty()).then(|| Box::new(move || sink.sink()) as _),
+        aggregate,
+        scenario_statuses: scenario_statuses.clone(),
+        summary_data: Box::new(move |summary| {
+            report::summary_data(&for_data.0, &for_data.1, summary)
+        }),
+        gatherer: Gatherer::default(),
+        linger: (args.process.linger == Some(true)).then(|| signalled.clone()),
+        together: prepared.together,
+    };
+    let shown = Shown {
+        state: Arc::clone(&state),
+        scenario_statuses,
+        planned_vus: needs.planned_vus,
+        most_vus: needs.most_vus,
+        longest: needs.duration,
+    };
+    let progress = tokio::task::spawn_local(show_progress(
+        shown.clone(),
+        around.stdout.clone(),
+        args.process.quiet,
+    ));
+    let outcome = tokio::select! {
+        outcome = run.execute() => Some(outcome),
+        () = obey_collector(prepared.ended_by_collector, &state) => None,
+        () = obey(&around.interruption, &state, &signalled, &logger) => None,
+    };
+    progress.abort();
+    let Some(outcome) = outcome else {
+        let spoilt_by = vec!["the run was broken off by a second signal".to_owned()];
+        return Ok(Driven {
+            exit: Exit::Interrupted,
+            summary_data: serde_json::Value::Null,
+            spoilt_by,
+            completed_iterations: 0,
+            failed_iterations: 0,
+            without_samples: Vec::new(),
+            health: state.health.report(),
+            dropped_samples: 0,
+        });
+    };
+    let driven = finish((args, around), outcome, outputs, &shown, &logger);
+    if let Some(api) = api {
+        api.abort();
+    }
+    Ok(driven)
+}
+
+/// Serves the REST API when an address is given; from before the first VU until the process ends.
+async fn serve_api(
+    args: &Args,
+    live: rest::Live,
+    logger: &Logger,
+) -> Result<Option<tokio::task::JoinHandle<()>>, Failure> {
+    let Some(address) = &args.process.address else {
+        return Ok(None);
+    };
+    let listener = tokio::net::TcpListener::bind(address)
+        .await
+        .map_err(|error| {
+            let why = format!("the REST API cannot listen on {address}: {error}");
+            Failure::new(Exit::ApiFailed, why)
+        })?;
+    let logger = logger.clone();
+    Ok(Some(tokio::task::spawn_local(async move {
+        let served = rest::serve(listener, Arc::new(live), CancellationToken::new()).await;
+        if let Err(error) = served {
+            logger.error(&format!("the REST API has ended: {error}"));
+        }
+    })))
+}
+
+fn finish(
+    (args, around): (&Args, &Surroundings),
+    outcome: Outcome,
+    outputs: Arc<Outputs>,
+    shown: &Shown,
+    logger: &Logger,
+) -> Driven {
+    let summary_data = report::summary_data(args, around, &outcome.summary);
+    let dropped_samples = outputs.dropped_samples();
+    let mut spoilt_by = spoilt_by(outputs, args, &outcome, shown);
+    report::summary((args, around), &outcome.summary, outcome.files, logger);
+    spoilt_by.extend(
+        shown
+            .state
+            .left_behind()
+            .iter()
+            .map(|whose| format!("{whose} did not stop, and samples of its thread are lost")),
+    );
+    let health = shown.state.health.report();
+    report::health((args, around), &health, dropped_samples);
+    if args.process.generator_health != Some(HealthMode::Never) {
+        spoilt_by.extend(health.broken_schedule());
+    }
+    spoilt_by.extend(health.own_limits());
+    if !args.process.quiet {
+        around.stdout.print(format!("\n{}", shown.lines()));
+    }
+    for reason in &spoilt_by {
+        logger.log(
+            Level::Warn,
+            &format!("the numbers of this run are not clean: {reason}"),
+            &[],
+        );
+    }
+    if let Some(failure) = &outcome.failure {
+        report::log_failure(logger, &failure.message, failure.hint.as_deref());
+    }
+    if let Some(end) = shown
+        .state
+        .end()
+        .filter(|end| *end != TestEnd::ThresholdsCrossed)
+    {
+        spoilt_by.push(format!("the run was ended early: {}", ended_by(&end)));
+    }
+    let metrics = outcome.summary.metrics.iter();
+    let instance = &shown.state.instance;
+    let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    Driven {
+        exit: outcome.exit,
+        summary_data,
+        spoilt_by,
+        completed_iterations: read(&instance.iterations_completed),
+        failed_iterations: read(&instance.iterations_failed),
+        health,
+        dropped_samples,
+        without_samples: metrics
+            .filter(|metric| !metric.has_samples)
+            .map(|metric| metric.name.clone())
+            .collect(),
+    }
+}
+
+/// What ended a run, in words.
+fn ended_by(end: &TestEnd) -> String {
+    match end {
+        TestEnd::ScriptAborted(said) => format!("by the script ({said})"),
+        TestEnd::Signal(signal) => format!("by a signal ({signal})"),
+        TestEnd::ThresholdsCrossed => "by a crossed threshold".to_owned(),
+        TestEnd::RestApi => "over the REST API".to_owned(),
+        TestEnd::Collector(why) => format!("by the collector ({why})"),
+    }
+}
+
+/// Ends the outputs; gives what they lost.
+fn spoilt_by(outputs: Arc<Outputs>, args: &Args, outcome: &Outcome, shown: &Shown) -> Vec<String> {
+    let mut spoilt = Vec::new();
+    let end = RunEnd {
+        script: args.script.clone(),
+        duration: shown.state.run_time(),
+        thresholds: outcome.summary.threshold_results(),
+        checks: outcome.summary.check_results(),
+        ended_early: shown.state.end().as_ref().map(ended_by),
+        dropped_samples: outputs.dropped_samples(),
+    };
+    match Arc::try_unwrap(outputs) {
+        Ok(outputs) => {
+            for lane in outputs.finish(end) {
+                let (name, lost) = (lane.name, lane.dropped_samples);
+                if lost > 0 {
+                    spoilt.push(format!("output {name} lost {lost} samples"));
+                } else if let Some(error) = lane.error {
+                    // What it had taken may not have been written.
+                    spoilt.push(format!("output {name} failed: {error}"));
+                }
+            }
+        }
+        Err(_) => {
+            spoilt.push("a worker still holds the outputs: they may be incomplete".to_owned());
+        }
+    }
+    spoilt
+}
+
+async fn show_progress(shown: Shown, stdout: Stream, quiet: bool) {
+    if quiet {
+        return;
+    }
+    let mut ticks = interval_at(Instant::now() + PROGRESS_EVERY, PROGRESS_EVERY);
+    loop {
+        ticks.tick().await;
+        let lines = shown.lines();
+        if stdout.is_terminal {
+            // Drawn over itself: the next block begins where this one began.
+            let up = lines.lines().count();
+            stdout.print(format!("\x1b[J{lines}\x1b[{up}A"));
+        } else {
+            stdout.print(format!("\n{lines}"));
+        }
+    }
+}
+
+/// Ends the run when the collector says so; never completes.
+async fn obey_collector(stop: Option<collector::Stop>, state: &RunState) {
+    if let Some(stop) = stop {
+        state.stop(TestEnd::Collector(stop.wait().await));
+    }
+    std::future::pending::<()>().await;
+}
+
+/// Ends the run on request; completes when it must not be waited for.
+async fn obey(
+    interruption: &Interruption,
+    state: &RunState,
+    signalled: &CancellationToken,
+    logger: &Logger,
+) {
+    match interruption {
+        Interruption::Signals => obey_signals(state, signalled, logger).await,
+        Interruption::Tokens { end, give_up } => {
+            end.cancelled().await;
+            state.stop(TestEnd::Signal("interrupt".to_owned()));
+            signalled.cancel();
+            give_up.cancelled().await;
+        }
+    }
+}
+
+/// The first signal ends the run, the second gives up on it.
+async fn obey_signals(state: &RunState, signalled: &CancellationToken, logger: &Logger) {
+    let signal = next_signal().await;
+    logger.log(
+        Level::Debug,
+        "stopping in response to a signal",
+        &[("sig", signal)],
+    );
+    state.stop(TestEnd::Signal(signal.to_owned()));
+    signalled.cancel();
+    let signal = next_signal().await;
+    logger.error(&format!(
+        "aborting in response to a second signal ({signal})"
+    ));
+}
+
+async fn next_signal() -> &'static str {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
+        return std::future::pending().await; // without signals nothing is to be obeyed
+    };
+    tokio::select! {
+        _ = interrupt.recv() => "interrupt",
+        _ = terminate.recv() => "terminated",
+    }
+}
+
+/// The sub-metric that always exists.
+fn expected_responses() -> Filter {
+    Filter {
+        parent: builtin::HTTP_REQ_DURATION,
+        suffix: "expected_response:true".to_owned(),
+        tags: vec![("expected_response".to_owned(), "true".to_owned())],
+    }
+}
+
+fn refuse_unsupported(args: &Args) -> Result<(), Failure> {
+    let traces = args.script_flags.traces_output.as_deref().unwrap_or("none");
+    if traces != "none" {
+        return Err(Failure::other(format!(
+            "--traces-output={traces} is not supported; use none"
+        )));
+    }
+    let mode = args
+        .script_flags
+        .compatibility_mode
+        .as_deref()
+        .unwrap_or("extended");
+    if !["extended", "base", "experimental_enhanced"].contains(&mode) {
+        let choices = "'extended', 'base', 'experimental_enhanced'";
+        return Err(Failure::other(format!(
+            "invalid compatibility mode '{mode}'. Use: {choices}"
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_ended_a_run_is_told_in_words() {
+        let names = [
+            "ScriptAborted",
+            "Signal",
+            "ThresholdsCrossed",
+            "RestApi",
+            "\"",
+        ];
+        for (end, said) in [
+            (
+                TestEnd::ScriptAborted("enough".to_owned()),
+                "by the script (enough)",
+            ),
+            (
+                TestEnd::Signal("interrupt".to_owned()),
+                "by a signal (interrupt)",
+            ),
+            (TestEnd::ThresholdsCrossed, "by a crossed threshold"),
+            (TestEnd::RestApi, "over the REST API"),
+        ] {
+            let text = ended_by(&end);
+            assert_eq!(text, said);
+            assert!(names.iter().all(|name| !text.contains(name)), "{text}");
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! The script that is to be run.
+
+use std::ffi::OsStr;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use load_engine::log::Logger;
+use load_engine::{Exit, Program, ScriptError};
+use load_metrics::Registry;
+use load_outputs::archive::Archive;
+use load_script::secrets::Secrets;
+use load_script::{ScriptProgram, Source, System};
+use serde_json::Value;
+
+use crate::args::{Args, ScriptFlags};
+use crate::failure::Failure;
+use crate::surroundings::{Input, Surroundings};
+
+/// A script whose init code has run once.
+pub struct Loaded {
+    pub program: ScriptProgram,
+    /// What it exports as its options, or the options of its archive.
+    pub options: Value,
+    /// Its path, as messages name it.
+    pub path: String,
+    /// What `__ENV` holds.
+    pub environment: Vec<(String, String)>,
+}
+
+/// Loads the script: compiles it and runs its init code once. The system's variables are in `__ENV`
+/// unless the flags or `with_system` say otherwise.
+pub async fn load(
+    args: &Args,
+    around: &Surroundings,
+    (with_system, registry): (bool, Arc<Registry>),
+    logger: Logger,
+) -> Result<Loaded, Failure> {
+    let included = args.script_flags.include_system_env_vars;
+    let own = environment(&args.script_flags, included.unwrap_or(with_system), around)?;
+    let system = System::read(|name| around.raw(name).map(OsStr::to_owned));
+    let script = read(&args.script, &around.stdin, &system, &logger).await?;
+    let (mut source, options) = source(args, own, script)?;
+    let secrets = Secrets::read(&args.script_flags.secret_source, &around.lossy());
+    source.system = system;
+    source.secrets = Arc::new(secrets.map_err(|error| Failure::other(error.to_string()))?);
+    let megabytes = args.process.vu_memory_mb;
+    source.vu_memory_bytes = megabytes.map(|megabytes| megabytes.get().saturating_mul(1 << 20));
+    source.keeps_builtins_apart = args.process.share_builtins == Some(false);
+    let name = source.path.display().to_string();
+    let environment = source.environment.clone();
+    let loaded = ScriptProgram::load(source, registry, logger.clone()).await;
+    let program = loaded.map_err(|error| {
+        let mut failure = failure(error, &args.script, &name);
+        // It is logged by a logger that knows no secrets.
+        failure.message = logger.hide(&failure.message);
+        failure
+    })?;
+    let options = options.unwrap_or_else(|| program.options());
+    Ok(Loaded {
+        program,
+        options,
+        path: name,
+        environment,
+    })
+}
+
+fn failure(error: ScriptError, script: &str, path: &str) -> Failure {
+    match error {
+        ScriptError::Exception(text) => {
+            let mut failure = Failure::new(Exit::ScriptException, text);
+            failure.hint = Some("script exception".to_owned());
+            failure
+        }
+        ScriptError::Aborted(said) => Failure::new(
+            Exit::ScriptAborted,
+            format!(
+                "could not initialize '{script}': could not load JS test 'file://{path}': {said}"
+            ),
+        ),
+        ScriptError::Unusable(why) | ScriptError::Rejected(why) => Failure::other(format!(
+            "could not initialize '{script}': could not load JS test 'file://{path}': {why}"
+        )),
+        ScriptError::Interrupted => Failure::new(
+            Exit::Interrupted,
+            format!("the init code of {path} was interrupted"),
+        ),
+    }
+}
+
+/// Where the script comes from, and its options if it is an archive.
+fn source(
+    args: &Args,
+    environment: Vec<(String, String)>,
+    script: (Vec<u8>, Place),
+) -> Result<(Source, Option<Value>), Failure> {
+    let (content, place) = script;
+    let is_archive = match args.script_flags.test_type.as_deref() {
+        Some("archive") => true,
+        Some("js") => false,
+        Some(other) => {
+            return Err(Failure::other(format!(
+                "there is no test type '{other}'; use js or archive"
+            )));
+        }
+        None => Archive::is_archive(&content),
+    };
+    if is_archive {
+        return from_archive(&content, environment);
+    }
+    let text = String::from_utf8_lossy(&content).into_owned();
+    let (path, url) = match place {
+        Place::Disk(path) => (path, None),
+        // What it opens lies where the command was given.
+        Place::Network(url) => (here().join("-"), Some(url)),
+    };
+    let source = Source {
+        path,
+        url,
+        text: Some(text),
+        environment,
+        archived: None,
+        secrets: Arc::default(),
+        vu_memory_bytes: None,
+        keeps_builtins_apart: false,
+        system: System::default(),
+    };
+    Ok((source, None))
+}
+
+/// Where a script is.
+enum Place {
+    Disk(PathBuf),
+    /// At this https address.
+    Network(String),
+}
+
+fn here() -> PathBuf {
+    std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"))
+}
+
+async fn read(
+    script: &str,
+    stdin: &Input,
+    system: &System,
+    logger: &Logger,
+) -> Result<(Vec<u8>, Place), Failure> {
+    if script.starts_with("https://") {
+        let text = load_script::fetch(script, system, logger).await;
+        let text = text.map_err(Failure::other)?;
+        return Ok((text.into_bytes(), Place::Network(script.to_owned())));
+    }
+    let (content, path) = read_here(script, stdin)?;
+    Ok((content, Place::Disk(path)))
+}
+
+/// A script of the disk or of the standard input, and its full path.
+fn read_here(script: &str, stdin: &Input) -> Result<(Vec<u8>, PathBuf), Failure> {
+    if script == "-" {
+        let content = stdin.read_all().map_err(|error| {
+            Failure::other(format!("the standard input cannot be read: {error}"))
+        })?;
+        return Ok((content, here().join("-")));
+    }
+    let path = Path::new(script.strip_prefix("file://").unwrap_or(script));
+    if !path.metadata().is_ok_and(|meta| meta.is_file()) {
+        return Err(Failure::other(format!(
+            "the script '{script}' couldn't be found on local disk; check the path"
+        )));
+    }
+    let failed = |error: std::io::Error| Failure::other(format!("the path '{script}': {error}"));
+    let path = std::path::absolute(path).map_err(failed)?;
+    Ok((std::fs::read(&path).map_err(failed)?, plain(&path)))
+}
+
+/// The path without `..`, as it is shown.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => drop(plain.pop()),
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
+fn from_archive(
+    content: &[u8],
+    own: Vec<(String, String)>,
+) -> Result<(Source, Option<Value>), Failure> {
+    let archive = Archive::read(content).map_err(|error| Failure::other(error.to_string()))?;
+    let Some(path) = archive.filename.strip_prefix("file://") else {
+        let name = &archive.filename;
+        return Err(Failure::other(format!(
+            "the archive's script {name} is not a file:// URL"
+        )));
+    };
+    // The command line and the system win over what was archived.
+    let archived = archive.env.into_iter().flatten();
+    let mut environment: Vec<(String, String)> = archived
+        .filter(|(name, _)| own.iter().all(|(known, _)| known != name))
+        .collect();
+    environment.extend(own);
+    let source = Source {
+        path: PathBuf::from(path),
+        url: None,
+        text: Some(String::from_utf8_lossy(&archive.data).into_owned()),
+        environment,
+        archived: Some(archive.files),
+        secrets: Arc::default(),
+        vu_memory_bytes: None,
+        keeps_builtins_apart: false,
+        system: System::default(),
+    };
+    Ok((source, Some(archive.options)))
+}
+
+/// What `__ENV` holds: the system's variables, then those of the command line.
+fn environment(
+    flags: &ScriptFlags,
+    with_system: bool,
+    around: &Surroundings,
+) -> Result<Vec<(String, String)>, Failure> {
+    let mut all: Vec<(String, String)> = Vec::new();
+    if with_system {
+        all.extend(around.lossy());
+    }
+    for pair in &flags.environment {
+        let (name, value) = match pair.split_once('=') {
+            Some((name, value)) => (name, value.to_owned()),
+            None => (pair.as_str(), around.variable(pair).unwrap_or_default()),
+        };
+        let valid = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if name.is_empty()
+            || !name.chars().all(valid)
+            || name.starts_with(|c: char| c.is_ascii_digit())
+        {
+            return Err(Failure::other(format!(
+                "invalid environment variable name '{name}'"
+            )));
+        }
+        all.retain(|(known, _)| known != name);
+        all.push((name.to_owned(), value));
+    }
+    Ok(all)
+}

@@ -1,0 +1,42 @@
+//! A run that is one part of a larger one on several machines.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::state::RunState;
+
+/// A step that waits for others.
+pub type TogetherFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// What the parts of a run do together.
+pub trait Together {
+    /// Waits until the scenarios of all parts begin. `setup` has been run by one of them by then, and its data
+    /// is the run's.
+    ///
+    /// # Errors
+    /// Why the run cannot begin.
+    fn begin<'a>(&'a self, state: &'a Arc<RunState>) -> TogetherFuture<'a, Result<(), String>>;
+
+    /// Whether this part runs `teardown`; it waits for the others then.
+    fn tears_down(&self) -> TogetherFuture<'_, bool>;
+}
+
+/// How long a run that was stopped waits for the others.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// [`Together::tears_down`], for a run that may be stopped.
+pub(crate) async fn tears_down(together: &dyn Together, state: &RunState) -> bool {
+    let impatience = async {
+        state.stopped().cancelled().await;
+        sleep(PATIENCE).await;
+    };
+    tokio::select! {
+        biased;
+        turn = together.tears_down() => turn,
+        () = impatience => false,
+    }
+}

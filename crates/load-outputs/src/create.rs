@@ -1,0 +1,98 @@
+//! From `-o name=argument` to an output.
+
+use crate::csv::{self, Csv};
+use crate::json::Json;
+use crate::junit::Junit;
+use crate::opentelemetry::{self, OpenTelemetry};
+use crate::output::{Environment, Output, OutputError};
+use crate::prometheus_rw::{self, PrometheusRw};
+
+/// The outputs that exist, in order of their names.
+const AVAILABLE: &[&str] = &[
+    "csv",
+    "experimental-opentelemetry",
+    "experimental-prometheus-rw",
+    "json",
+    "junit",
+    "opentelemetry",
+    // Made by the driver: it is a page of the report.
+    "web-dashboard",
+];
+
+/// Outputs that k6 had or that only extensions bring.
+const ELSEWHERE: &[&str] = &["cloud", "datadog", "influxdb", "kafka", "statsd"];
+
+/// Makes the output that `specification` names (`json`, `csv=fileName=a.csv,timeFormat=unix`).
+///
+/// # Errors
+/// When there is no such output, or its settings are wrong.
+pub fn create(
+    specification: &str,
+    environment: &Environment,
+) -> Result<Box<dyn Output>, OutputError> {
+    let (name, argument) = specification.split_once('=').unwrap_or((specification, ""));
+    match name {
+        "junit" => Ok(Box::new(Junit::new(argument))),
+        "json" => Ok(Box::new(Json::new(argument))),
+        "csv" => Ok(Box::new(Csv::new(csv::Config::read(
+            argument,
+            environment,
+        )?))),
+        "experimental-prometheus-rw" => {
+            let config = prometheus_rw::Config::read(argument, environment)?;
+            Ok(Box::new(PrometheusRw::new(config)))
+        }
+        "opentelemetry" | "experimental-opentelemetry" => {
+            let config = opentelemetry::Config::read(argument, environment)?;
+            Ok(Box::new(OpenTelemetry::new(config)))
+        }
+        _ if ELSEWHERE.contains(&name) => Err(OutputError::NotBuiltIn(name.to_owned())),
+        _ => Err(OutputError::Unknown {
+            name: name.to_owned(),
+            available: AVAILABLE.join(", "),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(specification: &str, description_or_error: &str) {
+        let found = match create(specification, &Environment::new()) {
+            Ok(output) => output.description(),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(found, description_or_error);
+    }
+
+    #[test]
+    fn outputs_are_found_by_name_and_described_as_k6_does() {
+        check("json", "json(stdout)");
+        check("json=a=b.json", "json (a=b.json)");
+        check("csv", "csv (file.csv)");
+        check("junit", "junit (junit.xml)");
+        check("opentelemetry", "opentelemetry (grpc, localhost:4317)");
+        check("csv=-", "csv (stdout)");
+        check(
+            "experimental-prometheus-rw",
+            "Prometheus remote write (http://localhost:9090/api/v1/write)",
+        );
+        check("csv=fileName=x.csv,timeFormat=rfc3339", "csv (x.csv)");
+    }
+
+    #[test]
+    fn an_unknown_output_is_answered_with_those_that_exist() {
+        check(
+            "nope=3",
+            &format!(
+                "invalid output type 'nope', available types are: {}",
+                AVAILABLE.join(", ")
+            ),
+        );
+        check(
+            "kafka",
+            "the output 'kafka' is not built in; write JSON or use an OpenTelemetry collector",
+        );
+    }
+}

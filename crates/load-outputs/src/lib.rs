@@ -1,0 +1,24 @@
+//! What leaves a run: samples to files and services, log lines to Loki, the REST API, archives.
+//!
+//! An [`Output`] consumes single samples on a thread of its own, behind a bounded queue
+//! ([`Outputs`]): it never slows the load that it describes.
+
+pub mod archive;
+mod create;
+pub mod csv;
+mod grpc;
+pub mod json;
+pub mod junit;
+mod lane;
+pub mod loki;
+pub mod opentelemetry;
+mod output;
+pub mod prometheus_rw;
+pub mod push;
+pub mod rest;
+mod sample_file;
+mod timestamp;
+
+pub use create::create;
+pub use lane::{LaneReport, Outputs};
+pub use output::{Environment, Output, OutputError, RunEnd, Setup, Stdout};

@@ -1,0 +1,166 @@
+//! `-o experimental-prometheus-rw`: Prometheus remote write.
+//!
+//! Samples are added up here; every few seconds the series that had samples are sent with one
+//! timestamp. Times are in seconds. A counter `x` is the series `k6_x_total`, a rate `k6_x_rate`, a
+//! gauge `k6_x`, a trend `k6_x_p99` and so on, or one native histogram `k6_x_seconds`.
+
+mod config;
+mod histogram;
+mod series;
+pub mod wire;
+
+use std::time::{Duration, SystemTime};
+
+use load_metrics::{Sample, UnixNanos};
+use prost::Message;
+
+pub use config::{Config, StatKind, TrendStat};
+
+use self::series::Store;
+use self::wire::WriteRequest;
+use crate::output::{Output, OutputError, RunEnd, Setup};
+use crate::push::{PushError, Pusher};
+use load_engine::log::{Level, Logger};
+
+/// Sends aggregates to a Prometheus.
+pub struct PrometheusRw {
+    config: Config,
+    open: Option<Open>,
+}
+
+struct Open {
+    store: Store,
+    pusher: Pusher,
+    logger: Logger,
+    /// Why the last push was not taken.
+    failed: Option<String>,
+}
+
+impl PrometheusRw {
+    /// Sends as configured.
+    pub fn new(config: Config) -> Self {
+        Self { config, open: None }
+    }
+}
+
+const NAME: &str = "Prometheus remote write";
+
+impl Output for PrometheusRw {
+    fn description(&self) -> String {
+        format!("{NAME} ({})", self.config.endpoint.url)
+    }
+
+    fn start(&mut self, setup: &Setup) -> Result<(), OutputError> {
+        let mut endpoint = self.config.endpoint.clone();
+        let fixed = [
+            ("Content-Type", "application/x-protobuf"),
+            ("Content-Encoding", "snappy"),
+            ("X-Prometheus-Remote-Write-Version", "0.1.0"),
+            ("User-Agent", "k6-prometheus-rw-output"),
+        ];
+        let fixed = fixed.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        endpoint.headers.splice(0..0, fixed);
+        let pusher = Pusher::start(&endpoint).map_err(|error| OutputError::Create {
+            output: "experimental-prometheus-rw",
+            why: format!("failed to initialize the Prometheus remote write client: {error}"),
+        })?;
+        self.open = Some(Open {
+            store: Store::new(setup.registry.clone(), &self.config),
+            pusher,
+            logger: setup.logger.clone(),
+            failed: None,
+        });
+        Ok(())
+    }
+
+    fn consume(&mut self, samples: &[Sample]) -> Result<(), OutputError> {
+        if let Some(open) = &mut self.open {
+            samples.iter().for_each(|sample| open.store.add(sample));
+        }
+        Ok(())
+    }
+
+    fn interval(&self) -> Duration {
+        self.config.push_interval
+    }
+
+    fn tick(&mut self) -> Result<(), OutputError> {
+        if let Some(open) = &mut self.open {
+            let result = open.pusher.result();
+            open.note(result);
+            // A push that takes longer than the interval: the next one carries what came since.
+            if !open.pusher.is_busy() {
+                open.push(now_ms());
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, _: &RunEnd) -> Result<(), OutputError> {
+        let Some(mut open) = self.open.take() else {
+            return Ok(());
+        };
+        open.settle();
+        let now = now_ms();
+        open.push(now);
+        open.settle();
+        if self.config.stale_markers {
+            let markers = open.store.stale_markers(now + 1);
+            open.send(markers);
+            open.settle();
+        }
+        let refused = open.store.refused();
+        let lost = (refused > 0)
+            .then(|| format!("{refused} samples of too many time series were not sent"));
+        match open.failed.or(lost) {
+            None => Ok(()),
+            Some(why) => Err(OutputError::Write {
+                target: self.description(),
+                source: std::io::Error::other(why),
+            }),
+        }
+    }
+}
+
+impl Open {
+    fn push(&mut self, at_ms: i64) {
+        let series = self.store.changed(at_ms);
+        self.send(series);
+    }
+
+    fn send(&mut self, timeseries: Vec<wire::TimeSeries>) {
+        if timeseries.is_empty() {
+            return;
+        }
+        let body = WriteRequest { timeseries }.encode_to_vec();
+        match snap::raw::Encoder::new().compress_vec(&body) {
+            Ok(body) => self.pusher.push(body),
+            Err(error) => self.note(Some(Err(PushError::Settings(error.to_string())))),
+        }
+    }
+
+    fn settle(&mut self) {
+        let result = self.pusher.wait();
+        self.note(result);
+    }
+
+    fn note(&mut self, result: Option<Result<(), PushError>>) {
+        match result {
+            None => {}
+            Some(Ok(())) => self.failed = None,
+            Some(Err(error)) => {
+                // The series are cumulative: sent again, nothing is lost.
+                self.store.mark_all_changed();
+                let message = "Failed to send the time series data to the endpoint";
+                let error = error.to_string();
+                let fields = [("error", error.as_str()), ("output", NAME)];
+                self.logger.log(Level::Error, message, &fields);
+                self.failed = Some(error);
+            }
+        }
+    }
+}
+
+fn now_ms() -> i64 {
+    UnixNanos::from(SystemTime::now()).0 / 1_000_000
+}

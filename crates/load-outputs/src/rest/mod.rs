@@ -1,0 +1,149 @@
+//! The REST API of a run, as k6 serves it with `--address`, and its client.
+//!
+//! It answers from before the first VU is made until the process ends, also while the run is paused:
+//! operators probe it.
+
+pub mod client;
+mod live;
+mod routes;
+mod view;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use load_metrics::{Contains, Kind};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+pub use live::Live;
+
+use load_engine::CheckResult;
+
+/// What the API may see and do of a run.
+pub trait Control: Send + Sync + 'static {
+    /// How the run is.
+    fn status(&self) -> Status;
+
+    /// Holds the run or lets it go; done when it is so.
+    ///
+    /// # Errors
+    /// When it is so already, or no executor can pause.
+    fn set_paused(&self, paused: bool) -> Running<'_>;
+
+    /// Ends the run.
+    fn stop(&self);
+
+    /// Changes the number of VUs and waits until it is reached; `None` leaves a number unchanged.
+    ///
+    /// # Errors
+    /// When no executor is controlled from outside, or the numbers do not fit.
+    fn scale(&self, vus: Option<i64>, max_vus: Option<i64>) -> Running<'_>;
+
+    /// The metrics that have samples or thresholds.
+    fn metrics(&self) -> Vec<MetricView>;
+
+    /// The paths of the groups that were entered, in order of first use.
+    fn groups(&self) -> Vec<String>;
+
+    /// The checks, in order of first use.
+    fn checks(&self) -> Vec<CheckResult>;
+
+    /// What `setup` returned, or was set.
+    fn setup_data(&self) -> Option<Value>;
+
+    /// Sets the result of `setup`.
+    fn set_setup_data(&self, data: Option<Value>);
+
+    /// Runs `setup` and keeps what it returns.
+    fn run_setup(&self) -> Running<'_>;
+
+    /// Runs `teardown`.
+    fn run_teardown(&self) -> Running<'_>;
+}
+
+/// A step of the run under way.
+pub type Running<'a> = Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send + 'a>>;
+
+/// How a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Status {
+    /// What it does: 0 created, 1 VUs are made, 3 they are made, 4 paused before the begin, 5
+    /// started, 6 setup, 7 running, 8 teardown, 9 ended, 10 interrupted, 11 marked as failed.
+    pub phase: u8,
+    /// Whether it is held.
+    pub paused: bool,
+    /// Active VUs.
+    pub vus: u64,
+    /// VUs that exist.
+    pub vus_max: u64,
+    /// Whether a stop was requested.
+    pub stopped: bool,
+    /// Whether it has begun and not ended.
+    pub running: bool,
+    /// Whether a threshold was crossed at the last look.
+    pub tainted: bool,
+}
+
+/// What the API shows of a metric.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MetricView {
+    /// Its name; sub-metrics with their selector.
+    pub name: String,
+    /// How it is aggregated.
+    pub kind: Kind,
+    /// What its numbers mean.
+    pub contains: Contains,
+    /// Whether one of its thresholds was crossed at the last look; `None` without thresholds.
+    pub tainted: Option<bool>,
+    /// Its aggregates by name.
+    pub sample: Vec<(&'static str, f64)>,
+}
+
+/// Why a request is not followed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// What failed.
+    pub title: &'static str,
+    /// Why.
+    pub detail: String,
+}
+
+impl Refusal {
+    /// A refusal to pause or resume.
+    pub fn pause(detail: impl Into<String>) -> Self {
+        Self {
+            status: 500,
+            title: "Pause error",
+            detail: detail.into(),
+        }
+    }
+
+    /// The refusal to scale a run of which no executor is controlled from outside.
+    pub fn not_scalable() -> Self {
+        Self {
+            status: 500,
+            title: "Execution config error",
+            detail: "an externally-controlled executor needs to be configured for live \
+                     configuration updates"
+                .to_owned(),
+        }
+    }
+}
+
+/// Serves the API until `shutdown`.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(
+    listener: TcpListener,
+    control: Arc<dyn Control>,
+    shutdown: CancellationToken,
+) -> std::io::Result<()> {
+    axum::serve(listener, routes::router(control))
+        .with_graceful_shutdown(shutdown.cancelled_owned())
+        .await
+}

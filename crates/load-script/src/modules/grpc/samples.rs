@@ -1,0 +1,82 @@
+//! The samples of calls and streams.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use load_metrics::{MetricId, Recorder, SystemTag, TagSet, Tags, builtin};
+use tokio::time::Instant;
+
+use super::super::tags;
+use super::client::Method;
+use crate::vu::state::{VuState, now};
+
+/// What a call counts with.
+pub(super) struct Samples {
+    recorder: Recorder,
+    metadata: Option<Arc<Tags>>,
+    tags: TagSet,
+    begin: Instant,
+}
+
+impl Samples {
+    /// The samples of a call that begins now. The script's own tags win over the name and all that the VU
+    /// has, not over what is known of the call.
+    pub(super) fn begin(vu: &VuState, call: (&Rc<Method>, &str), own: &[(String, String)]) -> Self {
+        let (method, address) = call;
+        let url = format!("{address}{}", method.path);
+        let known = [
+            (SystemTag::Url, url.as_str()),
+            (SystemTag::Method, method.descriptor.name()),
+            (SystemTag::Service, method.service.as_str()),
+        ];
+        let mut pairs: Vec<(&str, &str)> = Vec::new();
+        if vu.recorder.wants(SystemTag::Name) {
+            pairs.push((SystemTag::Name.name(), &method.path));
+        }
+        pairs.extend(tags::borrowed(own));
+        let wanted = known.iter().filter(|(tag, _)| vu.recorder.wants(*tag));
+        pairs.extend(wanted.map(|(tag, value)| (tag.name(), *value)));
+        Self {
+            tags: vu.recorder.extend(&vu.tags(), &pairs),
+            recorder: vu.recorder.clone(),
+            metadata: vu.tagging.metadata.borrow().clone(),
+            begin: Instant::now(),
+        }
+    }
+
+    /// A stream was opened.
+    pub(super) fn opened(&self) {
+        self.count(builtin::GRPC_STREAMS, &self.tags, 1.0);
+    }
+
+    /// A message went out on a stream.
+    pub(super) fn sent(&self) {
+        self.count(builtin::GRPC_STREAMS_MSGS_SENT, &self.tags, 1.0);
+    }
+
+    /// A message came on a stream.
+    pub(super) fn received(&self) {
+        self.count(builtin::GRPC_STREAMS_MSGS_RECEIVED, &self.tags, 1.0);
+    }
+
+    /// The call is over.
+    pub(super) fn ended(&self, status: u32) {
+        let duration = self.begin.elapsed();
+        let tags = match self.recorder.wants(SystemTag::Status) {
+            true => {
+                let status = status.to_string();
+                let pair = (SystemTag::Status.name(), status.as_str());
+                self.recorder.extend(&self.tags, &[pair])
+            }
+            false => self.tags.clone(),
+        };
+        let milliseconds = duration.as_secs_f64() * 1000.0;
+        self.count(builtin::GRPC_REQ_DURATION, &tags, milliseconds);
+    }
+
+    fn count(&self, metric: MetricId, tags: &TagSet, value: f64) {
+        let metadata = self.metadata.as_ref();
+        self.recorder
+            .record_with(metric, tags, metadata, now(), value);
+    }
+}

@@ -1,0 +1,70 @@
+//! The virtual user as the host of the script engine.
+
+use script_engine::host::{Absent, Host, Loaded};
+use script_engine::throw::{Throw, plain};
+use script_engine::{Ctx, Object, Value};
+use script_formats::literals;
+
+use super::state::VuState;
+use crate::compile::Code;
+use crate::loading;
+use crate::modules;
+use crate::wording;
+
+impl Host for VuState {
+    fn resolve(&self, base: &str, name: &str) -> Result<String, Throw> {
+        if literals::owner(name).is_some() {
+            return Ok(name.to_owned());
+        }
+        let resolved = self.script.resolve(base, name);
+        resolved.map_err(|error| plain(error.to_string()))
+    }
+
+    fn instantiate<'js>(&self, ctx: &Ctx<'js>, name: &str) -> Result<Loaded<'js>, Throw> {
+        if let Some(owner) = literals::owner(name) {
+            return literal_exports(ctx, self, owner).map(Loaded::Exports);
+        }
+        if let Some(exports) = modules::build(ctx, name) {
+            return exports.map(Loaded::Exports);
+        }
+        match loading::instantiate(ctx, self, name)? {
+            Code::Module(compiled) => Ok(Loaded::Code(compiled)),
+            Code::Common(script) => {
+                modules::require::evaluate(ctx, name, &script).map(Loaded::Exports)
+            }
+        }
+    }
+
+    fn absent(&self, module: &str) -> Absent {
+        Absent {
+            names: self.script.absent(module),
+            are_null: modules::gives_null(module),
+        }
+    }
+
+    fn original_place(&self, file: &str, line: u32, column: u32) -> (String, u32, u32) {
+        self.script.original(file, line, column)
+    }
+
+    fn reworded(&self, message: &str, place: Option<(&str, u32, u32)>) -> Option<String> {
+        let code = place.and_then(|(file, line, column)| self.script.code_at(file, line, column));
+        wording::of(message, code.as_deref())
+    }
+
+    fn is_interrupted(&self) -> bool {
+        VuState::is_interrupted(self)
+    }
+
+    fn note_rejection(&self, promise: usize, reason: Value<'_>, is_handled: bool) {
+        self.events.note_rejection(promise, reason, is_handled);
+    }
+}
+
+/// The literals of the module `owner` as the properties `l0`, `l1`, … of an object.
+fn literal_exports<'js>(ctx: &Ctx<'js>, vu: &VuState, owner: &str) -> Result<Value<'js>, Throw> {
+    let exports = Object::new(ctx.clone())?;
+    for (number, value) in loading::literals(ctx, vu, owner)?.into_iter().enumerate() {
+        exports.set(format!("l{number}"), value)?;
+    }
+    Ok(exports.into_value())
+}

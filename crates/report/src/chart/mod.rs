@@ -1,0 +1,91 @@
+//! Charts as HTML with inline SVG, readable without a script.
+//!
+//! The plot is an SVG that stretches to the width there is, its strokes keep theirs; labels are HTML, so
+//! that they stay as large on a phone as on a wide screen. Every chart has a table with its figures.
+
+mod draw;
+mod range;
+mod scale;
+mod spark;
+mod thin;
+
+pub use range::range;
+pub use scale::{Axis, Labels};
+pub use spark::spark;
+pub use thin::{Bin, bins};
+
+use crate::table::Table;
+
+/// Lines, areas, steps, bars or dots over one x axis.
+#[derive(Debug, Clone)]
+pub struct Chart {
+    /// Unique within the page.
+    pub id: String,
+    pub title: String,
+    /// One sentence that says what the chart shows, for those who do not see it.
+    pub description: String,
+    pub x: Axis,
+    pub y: Axis,
+    pub series: Vec<Series>,
+    /// Phases, shaded from top to bottom.
+    pub bands: Vec<Band>,
+    /// Thresholds, drawn from left to right.
+    pub limits: Vec<Limit>,
+    /// Moments, drawn from top to bottom.
+    pub moments: Vec<Moment>,
+    /// The figures as a table.
+    pub data: Table,
+}
+
+#[derive(Debug, Clone)]
+pub struct Series {
+    pub name: String,
+    /// What the legend says beside the name, such as the peak.
+    pub note: String,
+    /// Of the palette, 0 to 5; 6 is grey.
+    pub colour: usize,
+    pub shape: Shape,
+    /// By ascending x; a missing y is a gap.
+    pub points: Vec<(f64, Option<f64>)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    Line,
+    /// A line that bounds nothing but a model.
+    Dashed,
+    Area,
+    Step,
+    Bars,
+    Dots,
+}
+
+#[derive(Debug, Clone)]
+pub struct Band {
+    pub name: String,
+    pub from: f64,
+    pub to: f64,
+    pub kind: BandKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BandKind {
+    /// Load that is judged.
+    Judged,
+    /// Ramps, warm-ups, rests.
+    Other,
+    /// A fault was in force.
+    Fault,
+}
+
+#[derive(Debug, Clone)]
+pub struct Limit {
+    pub name: String,
+    pub y: f64,
+}
+
+#[derive(Debug, Clone)]
+pub struct Moment {
+    pub name: String,
+    pub x: f64,
+}

@@ -1,0 +1,58 @@
+//! A comparison for programs.
+
+use serde_json::{Value, json};
+
+use super::{Compared, EndpointLine, Line};
+
+/// The whole comparison; relative numbers are ratios.
+pub fn json(compared: &Compared) -> Value {
+    let tests: Vec<Value> = compared
+        .tests
+        .iter()
+        .map(|test| {
+            json!({
+                "test": test.title,
+                "figures": test.lines.iter().map(line).collect::<Vec<_>>(),
+                "endpoints": test.endpoints.iter().map(endpoint).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    json!({
+        "baseline": compared.baseline,
+        "candidate": compared.candidate,
+        "outcome": compared.outcome,
+        "exit_code": compared.outcome.exit_code(),
+        "tolerance": compared.options.tolerance,
+        "confidence": compared.options.confidence,
+        "notes": compared.notes,
+        "tests": tests,
+    })
+}
+
+fn line(line: &Line) -> Value {
+    json!({
+        "figure": line.figure,
+        "unit": line.unit,
+        "change": line.change.name(),
+        "baseline": line.baseline,
+        "candidate": line.candidate,
+        "relative_change": line.relative,
+        "interval": line.interval,
+        "p_value": line.p_value,
+        "test": line.test,
+        "superiority": line.superiority,
+        "effect": line.magnitude,
+        "minimal_detectable_change": line.minimal_detectable,
+        "needs_per_side": line.needs_per_side,
+        "decides": line.decides,
+        "note": line.note,
+    })
+}
+
+fn endpoint(endpoint: &EndpointLine) -> Value {
+    let mut value = line(&endpoint.line);
+    value["method"] = json!(endpoint.method);
+    value["name"] = json!(endpoint.name);
+    value["class"] = json!(endpoint.class);
+    value
+}

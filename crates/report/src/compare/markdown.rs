@@ -1,0 +1,250 @@
+//! A comparison for people.
+
+use std::fmt::Write as _;
+
+use super::{Change, Compared, EndpointLine, Line, TestComparison};
+use crate::escape::{clipped, markdown as escape};
+use crate::number::{DASH, change, or_dash, with_unit};
+use crate::record::Outcome;
+use crate::table::{Cell, Table};
+
+/// Endpoints in a table; the rest is counted.
+const ENDPOINTS: usize = 50;
+/// What begins a comment of ours, so that the next run finds and replaces it.
+const MARK: &str = "<!-- sparring compare -->";
+/// Characters of a comment on a pull request that the usual services take.
+const COMMENT: usize = 60_000;
+
+/// The verdict, and a table per test.
+pub fn markdown(compared: &Compared) -> String {
+    let mut text = format!(
+        "# {}\n\n`{}` compared with the baseline `{}`.\n\n",
+        headline(compared),
+        code(&compared.candidate),
+        code(&compared.baseline)
+    );
+    notes(compared, &mut text);
+    for test in &compared.tests {
+        section(test, &mut text);
+    }
+    let _ = write!(text, "\n{}", method(compared));
+    text
+}
+
+/// A comment on a pull request: the verdict and what changed, the tables folded.
+pub fn pull_request(compared: &Compared) -> String {
+    let mut text = format!(
+        "{MARK}\n### {}\n\n`{}` against `{}`\n\n",
+        headline(compared),
+        code(&compared.candidate),
+        code(&compared.baseline)
+    );
+    let changed: Vec<String> = compared.tests.iter().flat_map(changes).collect();
+    let most = 20;
+    for line in changed.iter().take(most) {
+        let _ = writeln!(text, "- {line}");
+    }
+    if changed.len() > most {
+        let _ = writeln!(text, "- and {} more", changed.len() - most);
+    }
+    text.push('\n');
+    notes(compared, &mut text);
+    for test in &compared.tests {
+        let mut details = String::new();
+        let _ = writeln!(
+            details,
+            "<details><summary>{}</summary>\n",
+            crate::escape::escape(&test.title)
+        );
+        tables(test, &mut details);
+        details.push_str("\n</details>\n\n");
+        if text.len() + details.len() > COMMENT {
+            text.push_str("The tables of the other tests do not fit into a comment.\n\n");
+            break;
+        }
+        text.push_str(&details);
+    }
+    text.push_str(&method(compared));
+    text
+}
+
+/// Text between back quotes.
+fn code(text: &str) -> String {
+    text.chars()
+        .map(|c| if c == '`' || c.is_control() { '\'' } else { c })
+        .collect()
+}
+
+fn headline(compared: &Compared) -> String {
+    match compared.outcome {
+        Outcome::Regression => "✕ Regression",
+        Outcome::Passed => "✓ No regression",
+        _ => "? Inconclusive: a regression is neither shown nor excluded",
+    }
+    .to_owned()
+}
+
+fn notes(compared: &Compared, text: &mut String) {
+    for note in &compared.notes {
+        let _ = writeln!(text, "> {}\n", escape(note));
+    }
+}
+
+fn section(test: &TestComparison, text: &mut String) {
+    let _ = writeln!(text, "\n## {}\n", escape(&clipped(&test.title, 200)));
+    tables(test, text);
+}
+
+fn tables(test: &TestComparison, text: &mut String) {
+    let mut table = Table::new("", &columns("figure"));
+    for line in &test.lines {
+        table.row(row(line.figure.to_owned(), line));
+    }
+    text.push_str(&table.to_markdown());
+    for line in &test.lines {
+        if let Some(note) = &line.note {
+            let _ = write!(text, "\n{}: {}.\n", line.figure, escape(note));
+        }
+        if let Some(needs) = line.needs_per_side {
+            let _ = write!(
+                text,
+                "\n{}: about {needs} values per side would decide it ({}).\n",
+                line.figure,
+                escape(&line.test)
+            );
+        }
+    }
+    if !test.endpoints.is_empty() {
+        let _ = write!(
+            text,
+            "\nEndpoints, by mean latency:\n\n{}",
+            endpoints(test).to_markdown()
+        );
+    }
+}
+
+fn columns(first: &str) -> [&str; 9] {
+    [
+        first,
+        "change",
+        "#baseline",
+        "#candidate",
+        "#shift",
+        "95 % interval",
+        "#p",
+        "effect",
+        "#would have seen",
+    ]
+}
+
+fn row(name: String, line: &Line) -> Vec<Cell> {
+    let amount = |value: Option<f64>| {
+        value.map_or_else(|| DASH.to_owned(), |value| with_unit(value, line.unit))
+    };
+    let interval = line.interval.map_or_else(
+        || DASH.to_owned(),
+        |[low, high]| format!("{} to {}", change(low), change(high)),
+    );
+    let effect = match (line.magnitude, line.superiority) {
+        (Some(magnitude), Some(superiority)) => format!("{magnitude} ({superiority:.2})"),
+        _ => DASH.to_owned(),
+    };
+    vec![
+        name.into(),
+        word(line.change).into(),
+        amount(line.baseline).into(),
+        amount(line.candidate).into(),
+        or_dash(line.relative, change).into(),
+        interval.into(),
+        line.p_value.map_or_else(|| DASH.to_owned(), p_value).into(),
+        effect.into(),
+        or_dash(line.minimal_detectable, |mde| {
+            format!("± {:.1} %", 100.0 * mde)
+        })
+        .into(),
+    ]
+}
+
+fn p_value(p: f64) -> String {
+    if p < 0.0001 {
+        "< 0.0001".to_owned()
+    } else {
+        format!("{p:.4}")
+    }
+}
+
+fn word(change: Change) -> &'static str {
+    match change {
+        Change::Regression => "✕ regression",
+        Change::Worse => "· worse, within tolerance",
+        Change::NoRegression => "✓ no regression",
+        Change::Improvement => "✓ improvement",
+        Change::Inconclusive => "? inconclusive",
+    }
+}
+
+/// The changed ones first, the largest change on top.
+fn endpoints(test: &TestComparison) -> Table {
+    let mut table = Table::new("", &columns("endpoint"));
+    let mut order: Vec<&EndpointLine> = test.endpoints.iter().collect();
+    order.sort_by(|a, b| {
+        let rank = |endpoint: &EndpointLine| endpoint.line.change != Change::Regression;
+        let size = |endpoint: &EndpointLine| endpoint.line.relative.unwrap_or(0.0);
+        rank(a)
+            .cmp(&rank(b))
+            .then_with(|| size(b).total_cmp(&size(a)))
+    });
+    table.folded = order.len().saturating_sub(ENDPOINTS);
+    table.folded_name = "endpoints";
+    for endpoint in order.into_iter().take(ENDPOINTS) {
+        let name = clipped(&format!("{} {}", endpoint.method, endpoint.name), 120);
+        table.row(row(name, &endpoint.line));
+    }
+    table
+}
+
+/// One line for each figure that is not as it was.
+fn changes(test: &TestComparison) -> Vec<String> {
+    let is_change = |line: &Line| matches!(line.change, Change::Regression | Change::Improvement);
+    let say = |name: String, line: &Line| {
+        let amount =
+            |value: Option<f64>| value.map_or_else(|| DASH.to_owned(), |v| with_unit(v, line.unit));
+        format!(
+            "**{}** {}: {} → {} ({})",
+            word(line.change),
+            escape(&name),
+            amount(line.baseline),
+            amount(line.candidate),
+            or_dash(line.relative, change)
+        )
+    };
+    let lines = test.lines.iter().filter(|line| is_change(line));
+    let mut all: Vec<String> = lines
+        .map(|line| say(format!("{} {}", test.title, line.figure), line))
+        .collect();
+    let endpoints = test
+        .endpoints
+        .iter()
+        .filter(|endpoint| is_change(&endpoint.line));
+    all.extend(endpoints.map(|endpoint| {
+        say(
+            format!("{} {} {}, mean", test.title, endpoint.method, endpoint.name),
+            &endpoint.line,
+        )
+    }));
+    all
+}
+
+fn method(compared: &Compared) -> String {
+    format!(
+        "A figure is a regression when it is worse by {:.0} % or more (or its interval says that it may be, where that \
+         much would have been seen) and the test finds it at p ≤ {:.2}, adjusted for \
+         the number of tests (Benjamini-Hochberg); an error rate when it rose by a percentage point. Whole tests: \
+         Mann-Whitney over windows of the judged phases, shift by Hodges and Lehmann. Endpoints: Welch's test of the \
+         mean over all requests. \"Would have seen\" is the smallest change that this pair shows with a probability \
+         of 0.8; where it is above {:.0} %, \"no regression\" cannot be said.\n",
+        100.0 * compared.options.tolerance,
+        1.0 - compared.options.confidence,
+        100.0 * compared.options.tolerance
+    )
+}

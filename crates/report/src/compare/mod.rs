@@ -1,0 +1,288 @@
+//! Two runs compared: is the second one worse, by how much, and what could this pair have shown at all.
+//!
+//! A figure is a regression when the test says that it is worse by more than chance *and* it is worse by the
+//! tolerance or more: by its estimate, or, where the pair is fine enough to see the tolerance, by its interval. "No regression" is only said where a change as large as the tolerance would have been seen.
+
+mod endpoints;
+mod json;
+mod markdown;
+mod samples;
+mod summary;
+pub mod testbed;
+
+pub use json::json;
+pub use markdown::{markdown, pull_request};
+pub use summary::{Summary, SummaryComparison, summaries};
+
+use analysis::adjustment::benjamini_hochberg;
+
+use crate::record::{Conclusion, Outcome, RunRecord, TestRecord};
+
+/// How runs are compared.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Options {
+    /// The relative change that matters; 0.2 is 20 %.
+    pub tolerance: f64,
+    pub confidence: f64,
+    /// Also compare runs of different testbeds or plans.
+    pub force: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            tolerance: 0.2,
+            confidence: 0.95,
+            force: false,
+        }
+    }
+}
+
+/// Why two runs are not compared.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the runs cannot be compared: {}; --force compares them all the same", differences.join("; "))]
+pub struct Refused {
+    pub differences: Vec<String>,
+}
+
+/// What became of one figure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Worse by the tolerance or more, or not provably less, and not by chance.
+    Regression,
+    /// Worse, not by chance, and by less than the tolerance.
+    Worse,
+    /// A change as large as the tolerance would have been seen, and is excluded.
+    NoRegression,
+    Improvement,
+    Inconclusive,
+}
+
+/// A figure of both runs. Relative numbers are shares of the baseline, positive when it grew.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Line {
+    /// `p95`, `throughput`, …; of endpoints `mean`.
+    pub figure: &'static str,
+    pub unit: &'static str,
+    pub baseline: Option<f64>,
+    pub candidate: Option<f64>,
+    pub relative: Option<f64>,
+    pub interval: Option<[f64; 2]>,
+    /// Adjusted by Benjamini and Hochberg over all figures of its kind.
+    pub p_value: Option<f64>,
+    /// Which test the p value is of, and on how many values.
+    pub test: String,
+    /// The probability that a value of the candidate is the larger one; 0.5 is no effect.
+    pub superiority: Option<f64>,
+    pub magnitude: Option<&'static str>,
+    /// The smallest relative change that this pair would have shown with a probability of 0.8.
+    pub minimal_detectable: Option<f64>,
+    /// Values per side that would show the tolerance.
+    pub needs_per_side: Option<u64>,
+    pub change: Change,
+    /// Why it is inconclusive, where no figure says so.
+    pub note: Option<String>,
+    smaller_is_worse: bool,
+    decides: bool,
+}
+
+/// One endpoint of a test.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EndpointLine {
+    pub method: String,
+    pub name: String,
+    pub class: Option<String>,
+    pub line: Line,
+}
+
+/// A test that both runs have.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TestComparison {
+    pub title: String,
+    pub lines: Vec<Line>,
+    pub endpoints: Vec<EndpointLine>,
+}
+
+/// Two runs, compared.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Compared {
+    pub baseline: String,
+    pub candidate: String,
+    pub options: Options,
+    /// `Passed`, `Regression` or `Inconclusive`.
+    pub outcome: Outcome,
+    pub tests: Vec<TestComparison>,
+    /// What a reader has to know: differences that were overridden, tests that only one run has.
+    pub notes: Vec<String>,
+}
+
+/// Compares `candidate` with `baseline`.
+///
+/// # Errors
+/// The testbeds, the plans or the targets differ, and `options.force` is not set.
+pub fn compare(
+    baseline: &RunRecord,
+    candidate: &RunRecord,
+    options: &Options,
+) -> Result<Compared, Refused> {
+    let differences = testbed::differences(baseline, candidate);
+    if !differences.is_empty() && !options.force {
+        return Err(Refused { differences });
+    }
+    let mut notes: Vec<String> = differences
+        .into_iter()
+        .map(|difference| format!("Compared although they differ: {difference}."))
+        .collect();
+    notes.extend(testbed::remarks(baseline, candidate));
+    let mut tests = Vec::new();
+    for before in &baseline.tests {
+        let title = before.title();
+        match candidate.tests.iter().find(|test| test.title() == title) {
+            Some(after) => tests.push(test(title, before, after, options)),
+            None => notes.push(format!("{title} ran in the baseline only.")),
+        }
+    }
+    let is_known = |title: &str| baseline.tests.iter().any(|test| test.title() == title);
+    let only_candidate = candidate
+        .tests
+        .iter()
+        .map(TestRecord::title)
+        .filter(|title| !is_known(title));
+    notes.extend(only_candidate.map(|title| format!("{title} ran in the candidate only.")));
+    adjust(&mut tests, options);
+    let mut compared = Compared {
+        baseline: baseline.run.clone(),
+        candidate: candidate.run.clone(),
+        options: *options,
+        outcome: outcome(&tests),
+        tests,
+        notes,
+    };
+    for (run, name) in [(baseline, "baseline"), (candidate, "candidate")] {
+        compared.distrust(run, name);
+    }
+    Ok(compared)
+}
+
+fn test(
+    title: String,
+    before: &TestRecord,
+    after: &TestRecord,
+    options: &Options,
+) -> TestComparison {
+    let mut lines = samples::lines(before, after, options);
+    lines.push(endpoints::error_rate(
+        &before.figures,
+        &after.figures,
+        options,
+    ));
+    TestComparison {
+        title,
+        lines,
+        endpoints: endpoints::lines(before, after, options),
+    }
+}
+
+/// Adjusts the p values, those of whole tests and those of endpoints apart, and decides.
+fn adjust(tests: &mut [TestComparison], options: &Options) {
+    let mut wholes: Vec<&mut Line> = Vec::new();
+    let mut endpoints: Vec<&mut Line> = Vec::new();
+    for test in tests {
+        wholes.extend(&mut test.lines);
+        endpoints.extend(test.endpoints.iter_mut().map(|endpoint| &mut endpoint.line));
+    }
+    for mut family in [wholes, endpoints] {
+        let raw: Vec<f64> = family.iter().filter_map(|line| line.p_value).collect();
+        // Only a p value outside 0 to 1 is refused, and there is none.
+        let adjusted = benjamini_hochberg(&raw).unwrap_or(raw);
+        let tested = family.iter_mut().filter(|line| line.p_value.is_some());
+        for (line, p_value) in tested.zip(adjusted) {
+            line.p_value = Some(p_value);
+            line.change = decide(line, options);
+        }
+    }
+}
+
+fn decide(line: &Line, options: &Options) -> Change {
+    let (Some(p_value), Some(relative)) = (line.p_value, line.relative) else {
+        return Change::Inconclusive;
+    };
+    let [low, high] = line.interval.unwrap_or([f64::NEG_INFINITY, f64::INFINITY]);
+    let (worse_by, at_most) = if line.smaller_is_worse {
+        (-relative, -low)
+    } else {
+        (relative, high)
+    };
+    let tolerance = options.tolerance;
+    let would_be_seen = line.minimal_detectable.is_some_and(|mde| mde <= tolerance);
+    if p_value <= 1.0 - options.confidence {
+        return match worse_by {
+            _ if worse_by <= 0.0 => Change::Improvement,
+            _ if worse_by >= tolerance => Change::Regression,
+            _ if at_most < tolerance => Change::Worse,
+            // The estimate of a change that is as large as the tolerance lies below it half of the time.
+            _ if would_be_seen => Change::Regression,
+            _ => Change::Inconclusive,
+        };
+    }
+    if would_be_seen && at_most < tolerance {
+        Change::NoRegression
+    } else {
+        Change::Inconclusive
+    }
+}
+
+/// A regression anywhere is one; otherwise the figures that decide have to be sure.
+fn outcome(tests: &[TestComparison]) -> Outcome {
+    let lines = || tests.iter().flat_map(|test| &test.lines);
+    let endpoints = tests
+        .iter()
+        .flat_map(|test| &test.endpoints)
+        .map(|endpoint| &endpoint.line);
+    if lines()
+        .chain(endpoints)
+        .any(|line| line.change == Change::Regression)
+    {
+        return Outcome::Regression;
+    }
+    let mut deciding = lines().filter(|line| line.decides).peekable();
+    let nothing = deciding.peek().is_none();
+    if nothing || deciding.any(|line| line.change == Change::Inconclusive) {
+        Outcome::Inconclusive
+    } else {
+        Outcome::Passed
+    }
+}
+
+impl Compared {
+    /// A run that cannot be trusted, or is not complete, does not show that nothing is worse.
+    fn distrust(&mut self, run: &RunRecord, name: &str) {
+        let entries = run.tests.iter().flat_map(|test| &test.ledger);
+        let is_invalid = entries
+            .map(|entry| entry.conclusion)
+            .any(|of| of == Conclusion::Invalid);
+        if is_invalid {
+            self.notes.push(format!(
+                "The measurement of the {name} is not valid; see its ledger."
+            ));
+        }
+        if !run.complete {
+            self.notes.push(format!("The {name} is not complete."));
+        }
+        if (is_invalid || !run.complete) && self.outcome == Outcome::Passed {
+            self.outcome = Outcome::Inconclusive;
+        }
+    }
+}
+
+impl Change {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Regression => "regression",
+            Self::Worse => "worse_within_tolerance",
+            Self::NoRegression => "no_regression",
+            Self::Improvement => "improvement",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! The figures of whole tests, compared by their seconds.
+//!
+//! Neighbouring seconds resemble each other: they are put together to as many windows as the series is
+//! worth independent values (batch means), at most fifty, for which the test is exact.
+
+use analysis::comparison::{self, Plan, Worse};
+use analysis::effect::Magnitude;
+use analysis::effective_size::effective_size;
+use analysis::mann_whitney::{EXACT_UP_TO, Method};
+
+use super::{Change, Line, Options};
+use crate::record::{PhaseRecord, Second, TestRecord};
+
+/// With fewer values on a side, no arrangement of them is significant at 0.05.
+const FEWEST: usize = 4;
+
+/// A figure that is compared.
+struct Figure {
+    name: &'static str,
+    unit: &'static str,
+    of_second: fn(&Second) -> Option<f64>,
+    of_phase: fn(&PhaseRecord) -> Option<f64>,
+    smaller_is_worse: bool,
+    /// Whether "no regression" needs this figure to be sure.
+    decides: bool,
+}
+
+const FIGURES: [Figure; 4] = [
+    Figure {
+        name: "throughput",
+        unit: "1/s",
+        of_second: |second| Some(second.requests.saturating_sub(second.failures) as f64),
+        of_phase: |phase| phase.figures.successes_per_s(),
+        smaller_is_worse: true,
+        decides: true,
+    },
+    Figure {
+        name: "p50",
+        unit: "ms",
+        of_second: |second| second.p50_ms,
+        of_phase: |phase| phase.figures.percentile("p50"),
+        smaller_is_worse: false,
+        decides: true,
+    },
+    Figure {
+        name: "p95",
+        unit: "ms",
+        of_second: |second| second.p95_ms,
+        of_phase: |phase| phase.figures.percentile("p95"),
+        smaller_is_worse: false,
+        decides: true,
+    },
+    Figure {
+        name: "p99",
+        unit: "ms",
+        of_second: |second| second.p99_ms,
+        of_phase: |phase| phase.figures.percentile("p99"),
+        smaller_is_worse: false,
+        decides: false,
+    },
+];
+
+/// Values of which those of one side are independent of each other, and what they are of.
+struct Sample {
+    values: Vec<f64>,
+    of: String,
+}
+
+/// One line per figure.
+pub fn lines(before: &TestRecord, after: &TestRecord, options: &Options) -> Vec<Line> {
+    FIGURES
+        .iter()
+        .map(|figure| line(figure, before, after, options))
+        .collect()
+}
+
+fn line(figure: &Figure, before: &TestRecord, after: &TestRecord, options: &Options) -> Line {
+    let (a, b) = samples(figure, before, after);
+    let plan = Plan {
+        worse: if figure.smaller_is_worse {
+            Worse::Smaller
+        } else {
+            Worse::Larger
+        },
+        confidence: options.confidence,
+        tolerance: options.tolerance,
+        ..Plan::default()
+    };
+    let mut line = Line {
+        figure: figure.name,
+        unit: figure.unit,
+        baseline: None,
+        candidate: None,
+        relative: None,
+        interval: None,
+        p_value: None,
+        test: format!("Mann-Whitney, {} and {}", a.of, b.of),
+        superiority: None,
+        magnitude: None,
+        minimal_detectable: None,
+        needs_per_side: None,
+        change: Change::Inconclusive,
+        note: None,
+        smaller_is_worse: figure.smaller_is_worse,
+        decides: figure.decides,
+    };
+    if a.values.len().min(b.values.len()) < FEWEST {
+        line.note = Some(format!(
+            "fewer than {FEWEST} values on a side ({} and {})",
+            a.of, b.of
+        ));
+        return line;
+    }
+    match comparison::compare(&a.values, &b.values, &plan) {
+        Err(error) => line.note = Some(error.to_string()),
+        Ok(found) => {
+            let method = match found.test.method {
+                Method::Exact => "exact",
+                Method::Normal => "by normal approximation",
+            };
+            line.test = format!("Mann-Whitney, {method}, {} and {}", a.of, b.of);
+            line.baseline = Some(found.baseline_median);
+            line.candidate = Some(found.candidate_median);
+            line.relative = Some(found.relative_shift);
+            let interval = found.relative_interval;
+            line.interval = interval
+                .is_bounded()
+                .then_some([interval.lower, interval.upper]);
+            line.p_value = Some(found.test.p_value);
+            line.superiority = Some(found.effect.superiority);
+            line.magnitude = Some(match found.effect.magnitude {
+                Magnitude::Negligible => "negligible",
+                Magnitude::Small => "small",
+                Magnitude::Medium => "medium",
+                Magnitude::Large => "large",
+            });
+            line.minimal_detectable = found.minimal_detectable;
+            line.needs_per_side = found.needs_per_side;
+        }
+    }
+    line
+}
+
+/// By second where both have seconds in judged phases, else one value per judged phase.
+fn samples(figure: &Figure, before: &TestRecord, after: &TestRecord) -> (Sample, Sample) {
+    let (a, b) = (seconds(figure, before), seconds(figure, after));
+    if a.is_empty() || b.is_empty() {
+        return (phases(figure, before), phases(figure, after));
+    }
+    // One length for both: windows of another length vary by another amount.
+    let length = window_s(&a).max(window_s(&b));
+    (windows(&a, length), windows(&b, length))
+}
+
+fn seconds(figure: &Figure, test: &TestRecord) -> Vec<f64> {
+    let judged = |second: &&Second| {
+        let middle = second.at_s + 0.5;
+        let within =
+            |phase: &PhaseRecord| phase.judged && middle >= phase.begin_s && middle < phase.end_s;
+        test.phases.is_empty() || test.phases.iter().any(within)
+    };
+    let seconds = test.seconds.iter().filter(judged);
+    seconds
+        .filter_map(figure.of_second)
+        .filter(|value| value.is_finite())
+        .collect()
+}
+
+fn phases(figure: &Figure, test: &TestRecord) -> Sample {
+    let phases = test.phases.iter().filter(|phase| phase.judged);
+    let values: Vec<f64> = phases.filter_map(figure.of_phase).collect();
+    let of = format!("{} phases", values.len());
+    Sample { values, of }
+}
+
+/// How many seconds have to be put together so that the windows are as good as independent.
+fn window_s(seconds: &[f64]) -> usize {
+    // A short series has no estimate of its own; its values are taken as they are.
+    let worth = effective_size(seconds).unwrap_or(seconds.len() as f64);
+    let most = (worth.floor() as usize).clamp(FEWEST, EXACT_UP_TO);
+    seconds.len().div_ceil(most).max(1)
+}
+
+/// The medians of windows. What is left over at the end would be noisier, and is left out.
+fn windows(seconds: &[f64], length: usize) -> Sample {
+    let values: Vec<f64> = seconds.chunks_exact(length).map(median).collect();
+    Sample {
+        of: match length {
+            1 => format!("{} seconds", values.len()),
+            length => format!("{} windows of {length} s", values.len()),
+        },
+        values,
+    }
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    if sorted.len() % 2 == 1 {
+        sorted[middle]
+    } else {
+        (sorted[middle - 1] + sorted[middle]) / 2.0
+    }
+}

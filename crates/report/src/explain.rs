@@ -1,0 +1,331 @@
+//! Where a sentence comes from: rule, inputs, window, computation, and what would show it to be wrong.
+
+use std::fmt::Write as _;
+
+use crate::number::{DASH, count, figure, more_requests, or_dash, seconds, with_unit};
+use crate::record::{Figures, Finding, Judgement, Outcome, RunRecord, Standing, TestRecord};
+
+/// Nothing in the record has this id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{run} has nothing with the id `{id}`; it has {}", known(ids))]
+pub struct UnknownId {
+    pub run: String,
+    pub id: String,
+    pub ids: Vec<String>,
+}
+
+fn known(ids: &[String]) -> String {
+    let most = 12;
+    let mut text = ids
+        .iter()
+        .take(most)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(", ");
+    if ids.len() > most {
+        let _ = write!(text, " and {} more", ids.len() - most);
+    }
+    text
+}
+
+/// All ids of a record: `outcome`, `TEST.outcome`, judgements, findings, and `TEST.found.WHAT`.
+pub fn ids(run: &RunRecord) -> Vec<String> {
+    let mut ids = vec!["outcome".to_owned()];
+    for test in &run.tests {
+        let title = test.title();
+        ids.push(format!("{title}.outcome"));
+        ids.extend(test.judgements.iter().map(|judgement| judgement.id.clone()));
+        ids.extend(test.findings.iter().map(|finding| finding.id.clone()));
+        ids.extend(
+            test.truth
+                .iter()
+                .map(|truth| format!("{title}.found.{}", truth.what)),
+        );
+    }
+    ids
+}
+
+/// The explanation of one id, as text.
+///
+/// # Errors
+/// Nothing has this id.
+pub fn explain(run: &RunRecord, id: &str) -> Result<String, UnknownId> {
+    if id == "outcome" {
+        return Ok(run_outcome(run));
+    }
+    for test in &run.tests {
+        let title = test.title();
+        if id == format!("{title}.outcome") {
+            return Ok(test_outcome(test));
+        }
+        if let Some(judgement) = test.judgements.iter().find(|judgement| judgement.id == id) {
+            return Ok(explain_judgement(run, test, judgement));
+        }
+        if let Some(finding) = test.findings.iter().find(|finding| finding.id == id) {
+            return Ok(explain_finding(test, finding));
+        }
+        let named = |what: &str| id == format!("{title}.found.{what}");
+        if let Some(truth) = test.truth.iter().find(|truth| named(&truth.what)) {
+            let mut text = Text::new(&format!("{title}: {} found and true", truth.what));
+            text.line("found", &truth.found.to_string());
+            let interval = truth
+                .interval
+                .map(|[low, high]| format!("{} to {}", figure(low), figure(high)));
+            text.line("interval", interval.as_deref().unwrap_or(DASH));
+            text.line("true", &truth.truth.to_string());
+            text.line(
+                "rule",
+                "it agrees when the truth is what was found, or lies in the interval",
+            );
+            text.line(
+                "agrees",
+                &truth
+                    .agrees
+                    .map_or(DASH.to_owned(), |agrees| agrees.to_string()),
+            );
+            text.line("judges", "the analysis, never the target");
+            return Ok(text.0);
+        }
+    }
+    Err(UnknownId {
+        run: run.run.clone(),
+        id: id.to_owned(),
+        ids: ids(run),
+    })
+}
+
+/// Lines of a name and a value.
+struct Text(String);
+
+impl Text {
+    fn new(title: &str) -> Self {
+        Self(format!("{title}\n"))
+    }
+
+    fn line(&mut self, name: &str, value: &str) {
+        let _ = writeln!(self.0, "  {name:<12} {value}");
+    }
+}
+
+fn run_outcome(run: &RunRecord) -> String {
+    let mut text = Text::new(&format!("{}: {}", run.run, run.outcome.word()));
+    text.line("rule", "the worst outcome of all tests");
+    for test in &run.tests {
+        text.line(
+            "input",
+            &format!("{}: {}", test.title(), test.outcome.word()),
+        );
+    }
+    for title in &run.not_run {
+        text.line("input", &format!("{title}: did not run"));
+    }
+    if let Some(why) = &run.incomplete_because {
+        text.line("input", &format!("not complete: {why}"));
+    }
+    text.line("exit code", &run.outcome.exit_code().to_string());
+    text.line("wrong if", "a test came to something worse");
+    text.0
+}
+
+fn test_outcome(test: &TestRecord) -> String {
+    let mut text = Text::new(&format!("{}: {}", test.title(), test.outcome.word()));
+    text.line(
+        "rule",
+        "the worst of the judgements, and of the validity of the measurement",
+    );
+    let judged = test
+        .judgements
+        .iter()
+        .filter(|judgement| judgement.standing.outcome() != Outcome::Passed);
+    for judgement in judged {
+        text.line(
+            "input",
+            &format!(
+                "{}: {:?} ({})",
+                judgement.id, judgement.standing, judgement.asked
+            ),
+        );
+    }
+    let held = test
+        .judgements
+        .iter()
+        .filter(|judgement| judgement.standing == Standing::Held)
+        .count();
+    text.line(
+        "input",
+        &format!("{held} of {} judgements held", test.judgements.len()),
+    );
+    for entry in &test.ledger {
+        text.line("ledger", &format!("{:?}: {}", entry.conclusion, entry.text));
+    }
+    for reason in &test.reasons {
+        text.line("reason", reason);
+    }
+    text.line(
+        "wrong if",
+        "one of these inputs is wrong; `sparring verify` computes them again",
+    );
+    text.0
+}
+
+fn explain_judgement(run: &RunRecord, test: &TestRecord, judgement: &Judgement) -> String {
+    let mut text = Text::new(&format!(
+        "{}: {} — {:?}",
+        judgement.id, judgement.asked, judgement.standing
+    ));
+    let unit = judgement.unit.as_str();
+    let amount =
+        |value: Option<f64>| value.map_or_else(|| DASH.to_owned(), |value| with_unit(value, unit));
+    text.line("rule", &judgement.rule);
+    text.line("kind", &judgement.kind);
+    let (window, figures) = window(test, judgement.phase.as_deref());
+    text.line("window", &window);
+    inputs(figures, &mut text);
+    text.line("percentiles", &run.percentile_method);
+    text.line("measured", &amount(judgement.measured));
+    match judgement.interval {
+        Some([low, high]) => text.line(
+            "interval",
+            &format!(
+                "{} to {} ({})",
+                amount(Some(low)),
+                amount(Some(high)),
+                interval_kind(test, [low, high])
+            ),
+        ),
+        None => text.line("interval", DASH),
+    }
+    text.line("bound", &amount(judgement.bound));
+    if let Some(grade) = &judgement.grade {
+        text.line("grade", grade);
+    }
+    text.line("computation", &computation(judgement, &amount));
+    text.line("wrong if", &falsified(judgement));
+    text.0
+}
+
+/// A search and a ladder enclose a level between two that they tried: that is no estimate with a
+/// confidence.
+fn interval_kind(test: &TestRecord, [low, high]: [f64; 2]) -> &'static str {
+    let tried = |key: &str| test.analysis.get("capacity")?.get(key)?.as_f64();
+    if tried("passed") == Some(low) && tried("failed") == Some(high) {
+        "bracket: the highest level that held, the lowest that did not"
+    } else {
+        "95 %"
+    }
+}
+
+fn window<'a>(test: &'a TestRecord, phase: Option<&str>) -> (String, &'a Figures) {
+    let found = phase.and_then(|name| test.phases.iter().find(|phase| phase.name == name));
+    match found {
+        Some(phase) => (
+            format!(
+                "{} of {}, {} to {}",
+                phase.name,
+                test.title(),
+                seconds(phase.begin_s),
+                seconds(phase.end_s)
+            ),
+            &phase.figures,
+        ),
+        None => (
+            format!("all of {}, {}", test.title(), seconds(test.duration_s)),
+            &test.figures,
+        ),
+    }
+}
+
+fn inputs(figures: &Figures, text: &mut Text) {
+    text.line(
+        "inputs",
+        &format!(
+            "{} requests in {}, {} failed, {} requests/s",
+            count(figures.requests),
+            seconds(figures.seconds),
+            count(figures.failures),
+            or_dash(figures.requests_per_s, figure)
+        ),
+    );
+    if let Some(latency) = &figures.latency {
+        let percentile = |key: &str| or_dash(latency.percentiles.get(key).copied(), figure);
+        text.line(
+            "",
+            &format!(
+                "latency in ms: mean {}, min {}, p50 {}, p95 {}, p99 {}, max {}",
+                figure(latency.mean),
+                figure(latency.min),
+                percentile("p50"),
+                percentile("p95"),
+                percentile("p99"),
+                figure(latency.max)
+            ),
+        );
+    }
+}
+
+fn computation(judgement: &Judgement, amount: &dyn Fn(Option<f64>) -> String) -> String {
+    let (measured, bound) = (amount(judgement.measured), amount(judgement.bound));
+    let side = match judgement.standing {
+        Standing::NoData => return "nothing was measured, so nothing was decided".to_owned(),
+        Standing::Reported => return "measured and shown; it decides nothing".to_owned(),
+        Standing::Inconclusive => return undecided(judgement, &bound),
+        Standing::Held => "good",
+        Standing::Crossed => "bad",
+    };
+    match (judgement.measured, judgement.bound, judgement.interval) {
+        (Some(_), Some(_), Some(_)) => {
+            format!("the whole interval around {measured} is on the {side} side of {bound}")
+        }
+        (Some(_), Some(_), None) => format!("{measured} is on the {side} side of {bound}"),
+        (Some(_), None, _) => {
+            format!("the rule decides on {measured} without a bound in numbers")
+        }
+        (None, _, _) => "the rule decides without a single figure".to_owned(),
+    }
+}
+
+fn undecided(judgement: &Judgement, bound: &str) -> String {
+    let why = match (judgement.bound, judgement.interval) {
+        (Some(_), Some(_)) => format!("the interval contains the bound of {bound}"),
+        _ => "what was measured does not decide it by the rule".to_owned(),
+    };
+    match judgement.needs_more {
+        Some(more) => format!("{why}; {} would decide it", more_requests(more)),
+        None => why,
+    }
+}
+
+fn falsified(judgement: &Judgement) -> String {
+    let has_both = judgement.bound.is_some() && judgement.interval.is_some();
+    match judgement.standing {
+        Standing::Held | Standing::Crossed if has_both => {
+            "the same test, repeated, gives an interval on the other side of the bound"
+        }
+        Standing::Held | Standing::Crossed => "the same test, repeated, is judged otherwise",
+        Standing::Inconclusive if has_both => "a longer run gives an interval without the bound",
+        Standing::Inconclusive => "a longer run decides it",
+        Standing::NoData => "the samples have a value in this window",
+        Standing::Reported => "the samples give another value",
+    }
+    .to_owned()
+}
+
+fn explain_finding(test: &TestRecord, finding: &Finding) -> String {
+    let mut text = Text::new(&format!("{}: {}", finding.id, finding.text));
+    text.line("rule", &finding.rule);
+    text.line(
+        "severity",
+        &format!("{:?}", finding.severity).to_lowercase(),
+    );
+    match finding.window_s {
+        Some([from, to]) => text.line(
+            "window",
+            &format!("{} to {} of {}", seconds(from), seconds(to), test.title()),
+        ),
+        None => text.line("window", &format!("all of {}", test.title())),
+    }
+    text.line("inputs", &finding.evidence.to_string());
+    text.line("action", &finding.action);
+    text.line("wrong if", &finding.falsified_by);
+    text.0
+}

@@ -1,0 +1,21 @@
+//! The record of a run, and what is made of it.
+//!
+//! [`RunRecord`] is `report.json`: everything that a page, a table or a comparison is made from. The
+//! crate reads no clock and opens no socket; the same record always gives the same bytes.
+
+pub mod baseline;
+pub mod compare;
+pub mod explain;
+pub mod export;
+pub mod page;
+pub mod record;
+pub mod verify;
+pub mod view;
+
+mod chart;
+mod content;
+mod escape;
+mod number;
+mod table;
+
+pub use record::{Outcome, RunRecord, TestRecord};

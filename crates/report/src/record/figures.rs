@@ -1,0 +1,122 @@
+//! What was measured of a set of requests.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A set of requests of one window.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Figures {
+    /// The length of the window.
+    pub seconds: f64,
+    pub requests: u64,
+    /// Requests that failed: a status of 400 or more, no answer, or the class's own check.
+    pub failures: u64,
+    /// Requests per second, failures included; `null` for an empty window.
+    pub requests_per_s: Option<f64>,
+    /// Of all requests, timed from when they were sent; `null` without requests.
+    pub latency: Option<Latency>,
+    /// The same, timed from when they should have been sent; only of open tests.
+    pub intended_latency: Option<Latency>,
+    /// The mean number of users in the window.
+    pub users: Option<f64>,
+    pub received_bytes: u64,
+    pub sent_bytes: u64,
+}
+
+/// Latencies in milliseconds.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Latency {
+    pub mean: f64,
+    pub standard_deviation: f64,
+    pub min: f64,
+    pub max: f64,
+    /// By percentile, such as `"p50"`, `"p95"`, `"p99.9"`.
+    pub percentiles: BTreeMap<String, f64>,
+    /// 95 % confidence intervals by percentile, where there are enough requests.
+    pub intervals: BTreeMap<String, [f64; 2]>,
+}
+
+/// The percentiles that a record holds, with their keys in ascending order.
+pub const PERCENTILES: [(&str, f64); 12] = [
+    ("p50", 0.5),
+    ("p60", 0.6),
+    ("p66", 0.66),
+    ("p75", 0.75),
+    ("p80", 0.8),
+    ("p90", 0.9),
+    ("p95", 0.95),
+    ("p98", 0.98),
+    ("p99", 0.99),
+    ("p99.9", 0.999),
+    ("p99.99", 0.9999),
+    ("p100", 1.0),
+];
+
+/// The requests of one name and class.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Endpoint {
+    pub method: String,
+    /// The request's name: a route with placeholders, never an id.
+    pub name: String,
+    pub class: Option<String>,
+    pub figures: Figures,
+    /// Requests by status, `"0"` for those without an answer.
+    pub statuses: BTreeMap<String, u64>,
+    /// Failed requests by message, the most frequent first.
+    pub errors: Vec<(String, u64)>,
+    /// The seconds that had requests; of the busiest endpoints of a test.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seconds: Vec<EndpointSecond>,
+}
+
+/// The requests of an endpoint in one second.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct EndpointSecond {
+    /// Seconds from the begin of the test.
+    pub at_s: u32,
+    pub requests: u64,
+    pub failures: u64,
+    pub p50_ms: f64,
+    pub p95_ms: f64,
+    pub p99_ms: f64,
+}
+
+/// One second of a test.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Second {
+    /// Seconds from the begin of the test.
+    pub at_s: f64,
+    pub users: Option<f64>,
+    pub requests: u64,
+    pub failures: u64,
+    pub mean_ms: Option<f64>,
+    pub p50_ms: Option<f64>,
+    pub p95_ms: Option<f64>,
+    pub p99_ms: Option<f64>,
+    pub dropped_iterations: u64,
+}
+
+impl Figures {
+    /// Failed requests / all requests; `None` without requests.
+    pub fn error_rate(&self) -> Option<f64> {
+        (self.requests > 0).then(|| self.failures as f64 / self.requests as f64)
+    }
+
+    /// Successful requests / all requests; `None` without requests.
+    pub fn success_rate(&self) -> Option<f64> {
+        self.error_rate().map(|rate| 1.0 - rate)
+    }
+
+    /// Successful requests per second; `None` for an empty window.
+    pub fn successes_per_s(&self) -> Option<f64> {
+        (self.seconds > 0.0)
+            .then(|| (self.requests - self.failures.min(self.requests)) as f64 / self.seconds)
+    }
+
+    /// A percentile of [`PERCENTILES`] by its key, in milliseconds.
+    pub fn percentile(&self, key: &str) -> Option<f64> {
+        self.latency.as_ref()?.percentiles.get(key).copied()
+    }
+}

@@ -1,0 +1,123 @@
+//! How what was measured was judged.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Outcome;
+
+/// Whether one thing that was asked holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    Held,
+    Crossed,
+    /// The confidence interval contains the bound.
+    Inconclusive,
+    /// Nothing was measured that it could be judged by.
+    NoData,
+    /// Measured and shown, decided by nothing.
+    Reported,
+}
+
+/// One thing that was asked of a test, and the answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Judgement {
+    /// Unique within the run, such as `load.p95_ms`; `sparring explain` takes it.
+    pub id: String,
+    /// `threshold`, `grade`, `slo`, `row`, `alert`, `check`, `recovery`, `users`, `relative`, `named`.
+    pub kind: String,
+    /// What was asked, such as `p95 < 2000 ms in steady`.
+    pub asked: String,
+    pub phase: Option<String>,
+    pub standing: Standing,
+    /// The measured value, in the unit of `asked`.
+    pub measured: Option<f64>,
+    pub bound: Option<f64>,
+    /// The 95 % confidence interval of the measured value.
+    pub interval: Option<[f64; 2]>,
+    pub unit: String,
+    /// The reached grade, for graded figures.
+    pub grade: Option<String>,
+    /// How many more requests would decide it, where it is inconclusive.
+    pub needs_more: Option<u64>,
+    /// The rule by which it was decided, with its source.
+    pub rule: String,
+}
+
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    Info,
+    Warning,
+    Critical,
+}
+
+/// What a rule found, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Finding {
+    /// Unique within the run.
+    pub id: String,
+    /// The rule's name, such as `cpu_bound`.
+    pub rule: String,
+    pub severity: Severity,
+    /// One sentence.
+    pub text: String,
+    /// The figures that the rule read.
+    pub evidence: Value,
+    /// Begin and end of the window, seconds from the begin of the test.
+    pub window_s: Option<[f64; 2]>,
+    /// What to do.
+    pub action: String,
+    /// What would show that the finding is wrong.
+    pub falsified_by: String,
+}
+
+/// What the analysis found beside what a simulated target knows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FoundAndTrue {
+    /// `capacity_per_s`, `bottleneck`, `knee_users`, `sigma`, `kappa`, `leak_bytes_per_s`, `hit_ratio`, ….
+    pub what: String,
+    pub found: Value,
+    pub interval: Option<[f64; 2]>,
+    #[serde(rename = "true")]
+    pub truth: Value,
+    /// Whether the truth is what was found, or lies in its interval. This judges the analysis, never the target.
+    pub agrees: Option<bool>,
+}
+
+/// How far the measurement itself can be trusted.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Conclusion {
+    Valid,
+    Suspect,
+    /// The run cannot pass and cannot become a baseline.
+    Invalid,
+}
+
+/// One line of the validity ledger.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LedgerEntry {
+    /// `send_rate`, `lateness`, `generator_cpu`, `steal`, `descriptors`, `ports`, `clock`, `dropped_samples`, `simulator`, ….
+    pub what: String,
+    pub conclusion: Conclusion,
+    /// One sentence with the figures.
+    pub text: String,
+}
+
+impl Standing {
+    /// What a test comes to of which this is the worst.
+    pub const fn outcome(self) -> Outcome {
+        match self {
+            Self::Held | Self::Reported => Outcome::Passed,
+            Self::Crossed => Outcome::ThresholdsCrossed,
+            Self::Inconclusive => Outcome::Inconclusive,
+            Self::NoData => Outcome::Untrusted,
+        }
+    }
+}

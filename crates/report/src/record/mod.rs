@@ -1,0 +1,188 @@
+//! What a run measured and how it was judged: the content of `report.json`.
+//!
+//! Times of day are RFC 3339 in UTC; durations and offsets are seconds; latencies are milliseconds;
+//! shares are ratios from 0 to 1; sizes are bytes. A figure that was not measured is `null`, never 0.
+
+mod figures;
+mod judged;
+mod observed;
+mod outcome;
+mod read;
+
+pub use figures::{Endpoint, EndpointSecond, Figures, Latency, PERCENTILES, Second};
+pub use judged::{Conclusion, Finding, FoundAndTrue, Judgement, LedgerEntry, Severity, Standing};
+pub use observed::{Event, EventKind, Observed, ResourceSample};
+pub use outcome::Outcome;
+pub use read::{ReadError, read, schema, write};
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The version of the format. A reader refuses what is newer.
+pub const SCHEMA: u32 = 1;
+
+/// How percentiles are computed from histograms: the smallest recorded value that at least this share of
+/// the values does not exceed (rank method).
+pub const PERCENTILE_METHOD: &str = "rank";
+
+/// One run of a suite.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RunRecord {
+    pub schema: u32,
+    /// The name of the run's folder.
+    pub run: String,
+    pub suite: String,
+    /// When the run began, RFC 3339 in UTC.
+    pub began: String,
+    pub duration_s: f64,
+    /// False when the run ended before its plan did.
+    pub complete: bool,
+    /// Why the run is not complete.
+    pub incomplete_because: Option<String>,
+    /// The titles of the planned tests that did not run, in the order of the plan.
+    #[serde(default)]
+    pub not_run: Vec<String>,
+    pub outcome: Outcome,
+    pub time_scale: f64,
+    pub seed: Option<u64>,
+    /// SHA-256 of the plan's JSON, in hexadecimal.
+    pub plan_hash: String,
+    pub percentile_method: String,
+    pub target: Target,
+    pub generator: Generator,
+    /// Settings from the environment that the run obeyed or recorded.
+    pub environment: IndexMap<String, String>,
+    pub tests: Vec<TestRecord>,
+}
+
+/// What was tested.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Target {
+    /// The system's name, or the URL of a service.
+    pub name: String,
+    pub base_url: String,
+    /// True for a simulated system, and for the embedded stack's mock detectors.
+    pub simulated: bool,
+    /// The revision of the system's document, or the version that the service states.
+    pub revision: Option<String>,
+}
+
+/// What generated the load, and on which machine: the testbed that baselines are keyed by.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Generator {
+    pub name: String,
+    pub version: String,
+    pub cpu_model: Option<String>,
+    pub cores: Option<u32>,
+    pub memory_bytes: Option<u64>,
+    pub kernel: Option<String>,
+}
+
+/// One test of a run, one part of it, or one cell of its grid.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TestRecord {
+    pub name: String,
+    pub part: Option<String>,
+    /// The values of a grid's cell.
+    pub cell: IndexMap<String, Value>,
+    /// `closed`, `open` or `samples`.
+    pub model: String,
+    /// `phases`, `ladder`, `search`, `samples` or `drills`.
+    pub content: String,
+    pub classes: Vec<String>,
+    /// Seconds from the begin of the run.
+    pub begin_s: f64,
+    pub duration_s: f64,
+    pub complete: bool,
+    pub outcome: Outcome,
+    /// The sentences that say why, the most severe first.
+    pub reasons: Vec<String>,
+    pub phases: Vec<PhaseRecord>,
+    /// The whole test, all endpoints together.
+    pub figures: Figures,
+    /// The whole test by endpoint.
+    pub endpoints: Vec<Endpoint>,
+    /// One entry a second.
+    pub seconds: Vec<Second>,
+    pub observed: Observed,
+    pub judgements: Vec<Judgement>,
+    pub findings: Vec<Finding>,
+    pub truth: Vec<FoundAndTrue>,
+    pub ledger: Vec<LedgerEntry>,
+    /// The checks of the scripts: name, passes, fails.
+    pub checks: Vec<Check>,
+    /// k6's machine-readable summary.
+    pub k6_summary: Value,
+    /// Locust's own figures, with `--with-locust`.
+    pub locust_result: Option<Value>,
+    /// What an analysis of the whole test computed: `usl`, `knee`, `search`, `soak`, `drill`, ….
+    pub analysis: IndexMap<String, Value>,
+}
+
+/// What happened in one phase.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PhaseRecord {
+    pub name: String,
+    /// `warm_up`, `ramp`, `steady`, `ramp_down` or `rest`.
+    pub kind: String,
+    /// Seconds from the begin of the test.
+    pub begin_s: f64,
+    pub end_s: f64,
+    /// The planned level at its end: users of a closed test.
+    pub users: Option<f64>,
+    /// The planned level at its end: arrivals per second of an open test.
+    pub rate_per_s: Option<f64>,
+    pub judged: bool,
+    pub figures: Figures,
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// How often a check of a script held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Check {
+    pub name: String,
+    pub passes: u64,
+    pub fails: u64,
+}
+
+impl TestRecord {
+    /// `name`, `name/part`, and the cell's values: unique within a run.
+    pub fn title(&self) -> String {
+        title(&self.name, self.part.as_deref(), &self.cell)
+    }
+}
+
+/// The title of a test that has run, or of one that is planned.
+pub fn title(name: &str, part: Option<&str>, cell: &IndexMap<String, Value>) -> String {
+    let mut title = name.to_owned();
+    if let Some(part) = part {
+        title = format!("{title}/{part}");
+    }
+    if !cell.is_empty() {
+        let cell: Vec<String> = cell
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        title = format!("{title}[{}]", cell.join(", "));
+    }
+    title
+}
+
+impl RunRecord {
+    /// When the run began, to the second: `2026-08-14T09:30:00Z`.
+    pub fn began_to_the_second(&self) -> String {
+        match self.began.split_once('.') {
+            Some((second, fraction)) if fraction.ends_with('Z') => format!("{second}Z"),
+            _ => self.began.clone(),
+        }
+    }
+
+    /// Whether the outcome is that of the worst test. Otherwise the run itself came to it: it was
+    /// interrupted between two tests, or a test could not begin.
+    pub fn is_decided_by_its_tests(&self) -> bool {
+        let outcomes = self.tests.iter().map(|test| test.outcome);
+        self.outcome == outcomes.fold(Outcome::Passed, Outcome::worst)
+    }
+}

@@ -1,0 +1,154 @@
+//! Standings against what was measured, and the outcome against the standings.
+
+use super::Verified;
+use crate::record::{Conclusion, Figures, Judgement, Outcome, Standing, TestRecord};
+
+/// Of measured values, which may have been taken from a histogram once more.
+const SLACK: f64 = 1e-6;
+
+pub fn test(test: &TestRecord, path: &str, verified: &mut Verified) {
+    let mut ids: Vec<&str> = test
+        .judgements
+        .iter()
+        .map(|judgement| judgement.id.as_str())
+        .collect();
+    ids.sort_unstable();
+    ids.dedup();
+    verified.holds(
+        &format!("{path}.judgements"),
+        ids.len() == test.judgements.len(),
+        || "an id stands twice".to_owned(),
+    );
+    let mut worst = Outcome::Passed;
+    for (at, judgement) in test.judgements.iter().enumerate() {
+        let path = format!("{path}.judgements[{at}] ({})", judgement.id);
+        standing(judgement, &path, verified);
+        measured(test, judgement, &path, verified);
+        worst = worst.worst(judgement.standing.outcome());
+    }
+    let recorded = test.outcome;
+    verified.holds(
+        &format!("{path}.outcome"),
+        recorded.worst(worst) == recorded,
+        || format!("is {recorded:?}, but a judgement came to {worst:?}"),
+    );
+    let is_invalid = test
+        .ledger
+        .iter()
+        .any(|entry| entry.conclusion == Conclusion::Invalid);
+    verified.holds(
+        &format!("{path}.outcome"),
+        !(is_invalid && recorded == Outcome::Passed),
+        || "is passed, but the measurement is not valid".to_owned(),
+    );
+}
+
+/// Which values are good, as far as the question says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Good {
+    Below,
+    Above,
+}
+
+fn good(asked: &str) -> Option<Good> {
+    let below = asked.contains('<') || asked.contains("at most") || asked.contains("below");
+    let above = asked.contains('>') || asked.contains("at least") || asked.contains("above");
+    match (below, above) {
+        (true, false) => Some(Good::Below),
+        (false, true) => Some(Good::Above),
+        _ => None,
+    }
+}
+
+fn standing(judgement: &Judgement, path: &str, verified: &mut Verified) {
+    let Some(measured) = judgement.measured else {
+        let no_value = matches!(judgement.standing, Standing::NoData | Standing::Reported);
+        let is_flag = judgement.bound.is_none();
+        verified.holds(path, no_value || is_flag, || {
+            format!("is {:?} without a measured value", judgement.standing)
+        });
+        return;
+    };
+    if let Some([low, high]) = judgement.interval {
+        let slack = SLACK * measured.abs();
+        verified.holds(
+            path,
+            measured >= low - slack && measured <= high + slack,
+            || format!("the measured {measured} does not lie in its interval, {low} to {high}"),
+        );
+    }
+    let (Some(bound), Some(good)) = (judgement.bound, good(&judgement.asked)) else {
+        return;
+    };
+    // Equality belongs to either side: the question may say "at most".
+    let is_good = |value: f64| match good {
+        Good::Below => value <= bound,
+        Good::Above => value >= bound,
+    };
+    let is_bad = |value: f64| match good {
+        Good::Below => value >= bound,
+        Good::Above => value <= bound,
+    };
+    let fits = match judgement.standing {
+        Standing::Held => is_good(measured),
+        Standing::Crossed => is_bad(measured),
+        _ => true,
+    };
+    verified.holds(path, fits, || {
+        format!(
+            "is {:?}, but {measured} was measured and the bound is {bound}",
+            judgement.standing
+        )
+    });
+    if let (Standing::Inconclusive, Some([low, high])) = (judgement.standing, judgement.interval) {
+        verified.holds(path, low <= bound && bound <= high, || {
+            format!("is inconclusive, but the bound of {bound} does not lie in {low} to {high}")
+        });
+    }
+}
+
+/// The measured value where its question names a figure of the test or of a phase.
+fn measured(test: &TestRecord, judgement: &Judgement, path: &str, verified: &mut Verified) {
+    let figures = match &judgement.phase {
+        None => &test.figures,
+        Some(name) => match test
+            .phases
+            .iter()
+            .filter(|phase| phase.name == *name)
+            .collect::<Vec<_>>()[..]
+        {
+            [phase] => &phase.figures,
+            // None, or several of that name.
+            _ => return,
+        },
+    };
+    let named = judgement
+        .asked
+        .split([' ', '<', '>', '='])
+        .next()
+        .unwrap_or_default();
+    let Some((recorded, computed)) =
+        judgement
+            .measured
+            .zip(figure(figures, named, &judgement.unit))
+    else {
+        return;
+    };
+    verified.close(
+        path,
+        (recorded, computed),
+        SLACK,
+        "the figures of its window",
+    );
+}
+
+/// A figure by the names that questions have for it; `None` for one of something else.
+fn figure(figures: &Figures, name: &str, unit: &str) -> Option<f64> {
+    match (name, unit) {
+        ("error_rate", "ratio") => figures.error_rate(),
+        ("success_rate", "ratio") => figures.success_rate(),
+        ("avg_ms" | "mean_ms", "ms") => figures.latency.as_ref().map(|latency| latency.mean),
+        (name, "ms") => figures.percentile(name.strip_suffix("_ms").unwrap_or(name)),
+        _ => None,
+    }
+}

@@ -1,0 +1,90 @@
+//! Every number of a record that can be computed again, computed again.
+//!
+//! The record is held against itself (totals against phases, seconds and endpoints, standings against
+//! bounds, outcomes against judgements) and against the files beside it: the samples that it was made
+//! from, and what was made from it. A number that does not fit is named by its path.
+
+mod arithmetic;
+mod artefacts;
+mod judgements;
+mod ladder;
+mod logs;
+
+use std::fmt::Display;
+
+use crate::record::{Outcome, RunRecord};
+
+/// A number that is not what it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Such as `tests[0].phases[1].figures.requests`.
+    pub path: String,
+    pub text: String,
+}
+
+/// What a verification came to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Verified {
+    /// How many comparisons were made.
+    pub checked: usize,
+    pub faults: Vec<Fault>,
+    /// What could not be checked, and why.
+    pub remarks: Vec<String>,
+}
+
+/// Verifies a record; `file` gives the content of a file of the run's folder.
+pub fn verify(run: &RunRecord, file: &dyn Fn(&str) -> Option<Vec<u8>>) -> Verified {
+    let mut verified = Verified::default();
+    for (at, test) in run.tests.iter().enumerate() {
+        let path = format!("tests[{at}]");
+        arithmetic::test(test, &path, &mut verified);
+        judgements::test(test, &path, &mut verified);
+        ladder::test(test, &path, &mut verified);
+    }
+    let worst = run
+        .tests
+        .iter()
+        .fold(Outcome::Passed, |worst, test| worst.worst(test.outcome));
+    let is_worse = run.outcome.worst(worst) == run.outcome;
+    verified.holds("outcome", is_worse, || {
+        format!("is {:?}, but a test came to {worst:?}", run.outcome)
+    });
+    artefacts::plan(run, file, &mut verified);
+    artefacts::samples(run, file, &mut verified);
+    logs::all(run, file, &mut verified);
+    artefacts::rendered(run, file, &mut verified);
+    verified
+}
+
+impl Verified {
+    pub fn is_sound(&self) -> bool {
+        self.faults.is_empty()
+    }
+
+    fn holds(&mut self, path: &str, holds: bool, text: impl FnOnce() -> String) {
+        self.checked += 1;
+        if !holds {
+            self.faults.push(Fault {
+                path: path.to_owned(),
+                text: text(),
+            });
+        }
+    }
+
+    /// A count that has to be equal.
+    fn equal<T: PartialEq + Display>(&mut self, path: &str, recorded: T, computed: T, from: &str) {
+        let holds = recorded == computed;
+        self.holds(path, holds, || {
+            format!("is {recorded}, but {from} give {computed}")
+        });
+    }
+
+    /// A figure that has to be equal but for `slack`, a share.
+    fn close(&mut self, path: &str, (recorded, computed): (f64, f64), slack: f64, from: &str) {
+        let scale = recorded.abs().max(computed.abs()).max(1e-12);
+        let holds = (recorded - computed).abs() <= slack * scale;
+        self.holds(path, holds, || {
+            format!("is {recorded}, but {from} give {computed}")
+        });
+    }
+}

@@ -1,0 +1,171 @@
+//! The summary, the alerts and the regression record of the AIaaS platform. Times are milliseconds.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{main_test, mean_and_largest, rates};
+use crate::record::{RunRecord, TestRecord};
+
+/// `performance_baseline.json`, in the document's shape: the summary of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Baseline {
+    pub latency: BaselineLatency,
+    pub throughput: BaselineThroughput,
+    #[serde(default)]
+    pub error_rate: Option<BaselineErrors>,
+}
+
+/// Milliseconds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BaselineLatency {
+    pub p50: f64,
+    #[serde(default)]
+    pub p95: Option<f64>,
+    #[serde(default)]
+    pub p99: Option<f64>,
+    #[serde(default)]
+    pub avg: Option<f64>,
+}
+
+/// Requests per second.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BaselineThroughput {
+    pub avg: f64,
+    #[serde(default)]
+    pub max: Option<f64>,
+    #[serde(default)]
+    pub min: Option<f64>,
+}
+
+/// Ratios.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BaselineErrors {
+    #[serde(default)]
+    pub current: Option<f64>,
+    #[serde(default)]
+    pub avg: Option<f64>,
+}
+
+/// `{summary, alerts, regression}` of the test with the most requests.
+pub fn aiaas(run: &RunRecord, baseline: Option<&Baseline>) -> Value {
+    let test = main_test(run);
+    let summary = test.map_or_else(|| json!({}), summary);
+    json!({
+        "summary": summary,
+        "alerts": test.map(alerts).unwrap_or_default(),
+        "regression": regression(&summary, baseline),
+    })
+}
+
+/// The baseline that a run would be; `None` when it has no requests.
+pub fn baseline(run: &RunRecord) -> Option<Baseline> {
+    serde_json::from_value(summary(main_test(run)?)).ok()
+}
+
+fn summary(test: &TestRecord) -> Value {
+    let figures = &test.figures;
+    let rates = rates(test);
+    let last = test.seconds.iter().rev().find(|second| second.requests > 0);
+    json!({
+        "latency": {
+            "p50": figures.percentile("p50"),
+            "p95": figures.percentile("p95"),
+            "p99": figures.percentile("p99"),
+            "avg": figures.latency.as_ref().map(|latency| latency.mean),
+        },
+        "throughput": {
+            "avg": figures.requests_per_s,
+            "max": rates.iter().copied().reduce(f64::max),
+            "min": rates.iter().copied().reduce(f64::min),
+        },
+        "error_rate": {
+            "current": last.map(|second| second.failures as f64 / second.requests as f64),
+            "avg": figures.error_rate(),
+        },
+    })
+}
+
+/// The document's thresholds. It names six and checks three; here all are checked.
+fn alerts(test: &TestRecord) -> Vec<Value> {
+    let figures = &test.figures;
+    let mut alerts = Vec::new();
+    for (key, limit, severity) in [
+        ("p50", 50.0, "warning"),
+        ("p95", 100.0, "critical"),
+        ("p99", 200.0, "critical"),
+    ] {
+        if let Some(value) = figures.percentile(key).filter(|value| *value > limit) {
+            alerts.push(json!({
+                "type": format!("latency_{key}_high"),
+                "message": format!("{key} latency {value:.2}ms exceeds {limit:.0}ms threshold"),
+                "severity": severity,
+            }));
+        }
+    }
+    if let Some(rate) = figures.error_rate().filter(|rate| *rate > 0.05) {
+        alerts.push(json!({
+            "type": "error_rate_high",
+            "message": format!("Error rate {:.2}% exceeds 5.00% threshold", 100.0 * rate),
+            "severity": "critical",
+        }));
+    }
+    let target = &test.observed.target;
+    let usages = [
+        (
+            "cpu_usage",
+            "CPU",
+            mean_and_largest(target.iter(), |sample| sample.cpu_ratio),
+        ),
+        (
+            "memory_usage",
+            "Memory",
+            mean_and_largest(target.iter(), |sample| sample.memory_ratio),
+        ),
+    ];
+    for (kind, name, usage) in usages {
+        if let Some((mean, _)) = usage.filter(|(mean, _)| *mean > 0.8) {
+            alerts.push(json!({
+                "type": format!("{kind}_high"),
+                "message": format!("{name} usage {:.2}% exceeds 80% threshold", 100.0 * mean),
+                "severity": "warning",
+            }));
+        }
+    }
+    alerts
+}
+
+/// p50 above 1.2 times the baseline's, or mean throughput below 0.8 times.
+fn regression(summary: &Value, baseline: Option<&Baseline>) -> Value {
+    let Some(baseline) = baseline else {
+        return json!({ "regression": false, "message": "No baseline metrics available" });
+    };
+    let mut found = Vec::new();
+    let current = |path: &str| summary.pointer(path).and_then(Value::as_f64);
+    let (p50, throughput) = (baseline.latency.p50, baseline.throughput.avg);
+    if let Some(now) = current("/latency/p50").filter(|now| *now > 1.2 * p50) {
+        found.push(record("latency_p50", p50, now, (now - p50) / p50));
+    }
+    if let Some(now) = current("/throughput/avg").filter(|now| *now < 0.8 * throughput) {
+        found.push(record(
+            "throughput",
+            throughput,
+            now,
+            (throughput - now) / throughput,
+        ));
+    }
+    let message = match found.len() {
+        0 => "No performance regressions detected".to_owned(),
+        n => format!("Found {n} performance regressions"),
+    };
+    json!({ "regression": !found.is_empty(), "regressions": found, "message": message })
+}
+
+/// `regression` is a percentage.
+fn record(metric: &str, baseline: f64, current: f64, worse: f64) -> Value {
+    json!({
+        "metric": metric,
+        "baseline": baseline,
+        "current": current,
+        "regression": (baseline > 0.0).then_some(100.0 * worse),
+    })
+}

@@ -1,0 +1,9 @@
+//! A record and all that is made of it.
+
+mod compare;
+mod exports;
+#[path = "../fixture/mod.rs"]
+mod fixture;
+mod page;
+mod receipts;
+mod schema;

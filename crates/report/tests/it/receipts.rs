@@ -1,0 +1,269 @@
+//! Verified and explained: where numbers come from.
+
+use report::export::Format;
+use report::record::{Conclusion, LedgerEntry, Standing};
+use report::verify::{Verified, verify};
+use report::{Outcome, RunRecord, baseline, explain};
+use serde_json::{Value, json};
+
+use crate::fixture;
+
+fn alone(run: &RunRecord) -> Verified {
+    verify(run, &|_| None)
+}
+
+/// The paths of the faults after an edit.
+fn faults(edit: impl Fn(&mut RunRecord)) -> Vec<String> {
+    let mut run = fixture::whole();
+    edit(&mut run);
+    alone(&run)
+        .faults
+        .into_iter()
+        .map(|fault| fault.path)
+        .collect()
+}
+
+#[test]
+fn a_record_that_nobody_edited_is_sound() {
+    let verified = alone(&fixture::whole());
+    assert_eq!(verified.faults, []);
+    assert!(verified.checked > 3000, "{}", verified.checked);
+}
+
+#[test]
+fn an_explanation_names_no_bound_and_no_value_that_there_is_not() {
+    let explained = |edit: &dyn Fn(&mut report::record::Judgement)| {
+        let mut run = fixture::whole();
+        run.tests[1].analysis.insert(
+            "capacity".to_owned(),
+            json!({ "passed": 200.0, "failed": 250.0, "end": "bracketed" }),
+        );
+        edit(&mut run.tests[1].judgements[0]);
+        explain::explain(&run, "load.p95_ms").unwrap_or_else(|error| panic!("{error}"))
+    };
+    let flag = explained(&|judgement| {
+        (judgement.measured, judgement.bound, judgement.interval) = (None, None, None);
+    });
+    assert!(flag.contains("decides without a single figure"), "{flag}");
+    let bracket = explained(&|judgement| {
+        (judgement.measured, judgement.bound) = (Some(200.0), None);
+        judgement.interval = Some([200.0, 250.0]);
+    });
+    assert!(bracket.contains("without a bound in numbers"), "{bracket}");
+    assert!(bracket.contains("(bracket: the highest level"), "{bracket}");
+    let undecided = explained(&|judgement| {
+        (judgement.measured, judgement.bound, judgement.interval) = (Some(9.0), None, None);
+        judgement.standing = Standing::Inconclusive;
+    });
+    assert!(
+        undecided.contains("does not decide it by the rule"),
+        "{undecided}"
+    );
+    for text in [&flag, &bracket, &undecided] {
+        assert!(!text.contains("side of"), "{text}");
+        assert!(!text.contains("95 %"), "{text}");
+    }
+    let usual = explained(&|_| {});
+    assert!(usual.contains("is on the good side of 350 ms"), "{usual}");
+    assert!(usual.contains("(95 %)"), "{usual}");
+}
+
+#[test]
+fn an_edited_number_is_named() {
+    let check = |path: &str, edit: &dyn Fn(&mut RunRecord)| {
+        let found = faults(edit);
+        assert!(
+            found.iter().any(|found| found.starts_with(path)),
+            "{path} is not in {found:?}"
+        );
+    };
+    check("tests[1].figures.requests", &|run| {
+        run.tests[1].figures.requests += 1;
+    });
+    check("tests[1].figures.failures", &|run| {
+        run.tests[1].figures.failures -= 1;
+    });
+    check("tests[1].figures.requests_per_s", &|run| {
+        run.tests[1].figures.requests_per_s = Some(95.0);
+    });
+    check("tests[1].figures.latency.percentiles.p95", &|run| {
+        let latency = run.tests[1].figures.latency.as_mut().expect("measured");
+        latency.percentiles.insert("p95".to_owned(), 20.0);
+    });
+    check("tests[1].endpoints[2].figures.requests", &|run| {
+        run.tests[1].endpoints[2].figures.requests += 5;
+    });
+    check("tests[1].figures.requests", &|run| {
+        run.tests[1].seconds[7].requests += 1;
+    });
+    check("tests[1].judgements[1] (load.p99_ms)", &|run| {
+        run.tests[1].judgements[1].standing = Standing::Held;
+    });
+    check("tests[1].judgements[0] (load.p95_ms)", &|run| {
+        run.tests[1].judgements[0].measured = Some(360.0);
+    });
+    check("tests[1].outcome", &|run| {
+        run.tests[1].outcome = Outcome::Passed;
+    });
+    check("outcome", &|run| run.outcome = Outcome::Passed);
+    check("tests[0].outcome", &|run| {
+        run.tests[0].ledger = vec![LedgerEntry {
+            what: "clock".to_owned(),
+            conclusion: Conclusion::Invalid,
+            text: String::new(),
+        }];
+    });
+    check("tests[2].analysis.ladder.retention", &|run| {
+        run.tests[2]
+            .analysis
+            .insert("ladder".to_owned(), json!({ "retention": 0.99 }));
+    });
+}
+
+#[test]
+fn what_was_made_from_the_record_gives_any_edit_away() {
+    let run = fixture::whole();
+    let files: Vec<_> = [Format::Csv, Format::Html]
+        .iter()
+        .flat_map(|format| format.artefacts(&run))
+        .collect();
+    let folder = |name: &str| {
+        files
+            .iter()
+            .find(|file| file.name == name)
+            .map(|file| file.bytes.clone())
+    };
+    assert_eq!(verify(&run, &folder).faults, []);
+    let mut edited = run;
+    // Nothing in the record contradicts this.
+    edited.tests[1].seconds[100].p50_ms = Some(61.0);
+    assert!(alone(&edited).is_sound());
+    let verified = verify(&edited, &folder);
+    let paths: Vec<&str> = verified
+        .faults
+        .iter()
+        .map(|fault| fault.path.as_str())
+        .collect();
+    assert!(
+        paths.contains(&"figures.csv: 2026-08-14T09-30-00Z-acis / load / second / 100 / p50 / ms"),
+        "{paths:?}"
+    );
+}
+
+#[test]
+fn samples_give_an_edited_count_away() {
+    let run = fixture::run(vec![fixture::short()]);
+    let mut samples =
+        "test,second,method,name,class,status,failed,requests,mean_ms,max_ms\n".to_owned();
+    for endpoint in &run.tests[0].endpoints {
+        let latency = endpoint.figures.latency.as_ref().expect("measured");
+        samples.push_str(&format!(
+            "smoke,0,{},\"{}\",ACISAPIUser,200,false,{},{:.3},{:.3}\n",
+            endpoint.method,
+            endpoint.name.replace('"', "\"\""),
+            endpoint.figures.requests,
+            latency.mean,
+            latency.max
+        ));
+    }
+    let folder = |name: &str| (name == "samples.csv").then(|| samples.clone().into_bytes());
+    assert_eq!(verify(&run, &folder).faults, []);
+    let mut edited = run;
+    edited.tests[0].endpoints[1]
+        .figures
+        .latency
+        .as_mut()
+        .expect("measured")
+        .mean *= 0.9;
+    let paths: Vec<String> = verify(&edited, &folder)
+        .faults
+        .into_iter()
+        .map(|fault| fault.path)
+        .collect();
+    assert_eq!(paths, ["tests[0].endpoints[1].figures.latency.mean"]);
+}
+
+#[test]
+fn the_plans_hash_is_that_of_the_plan() {
+    let mut run = fixture::run(vec![fixture::short()]);
+    let plan = |name: &str| (name == "plan.json").then(|| b"{ \"tests\": [] }".to_vec());
+    let paths: Vec<String> = verify(&run, &plan)
+        .faults
+        .into_iter()
+        .map(|fault| fault.path)
+        .collect();
+    assert_eq!(paths, ["plan_hash"]);
+    // printf '{"tests":[]}' | sha256sum
+    run.plan_hash = "a859fa92726e456a8c2b524306d024f9cef894050a76efc89e39b04cbb7a329c".to_owned();
+    assert!(verify(&run, &plan).is_sound());
+}
+
+#[test]
+fn every_id_is_explained_with_rule_inputs_window_and_what_would_falsify_it() {
+    let run = fixture::whole();
+    let ids = explain::ids(&run);
+    assert!(ids.len() > 20, "{ids:?}");
+    for id in &ids {
+        let text = explain::explain(&run, id).unwrap_or_else(|error| panic!("{error}"));
+        assert!(text.contains("  rule "), "{id}: {text}");
+    }
+    let text = explain::explain(&run, "load.p99_ms").expect("a judgement");
+    for part in [
+        "load.p99_ms: p99 < 300 ms — Crossed",
+        "order-statistic interval against the bound",
+        "steady of load, 1 min to 10 min",
+        " requests in 9 min, ",
+        "measured     319 ms",
+        "304 ms to 341 ms",
+        "the whole interval around 319 ms is on the bad side of 300 ms",
+        "wrong if",
+    ] {
+        assert!(text.contains(part), "{part:?} is not in {text}");
+    }
+    let text = explain::explain(&run, "load.f1").expect("a finding");
+    assert!(
+        text.contains("wrong if     the p99 of the route alone"),
+        "{text}"
+    );
+    let error = explain::explain(&run, "R-17")
+        .expect_err("no such id")
+        .to_string();
+    assert!(
+        error.contains("nothing with the id `R-17`; it has outcome, smoke.outcome"),
+        "{error}"
+    );
+}
+
+#[test]
+fn only_a_whole_trusted_unscaled_run_becomes_a_baseline() {
+    let run = fixture::whole();
+    assert_eq!(baseline::check(&run), Ok(()));
+    let check = |part: &str, edit: &dyn Fn(&mut RunRecord)| {
+        let mut run = fixture::whole();
+        edit(&mut run);
+        let error = baseline::check(&run).expect_err("unfit").to_string();
+        assert!(error.contains(part), "{error}");
+    };
+    check("not complete", &|run| run.complete = false);
+    check("NOT TO BE TRUSTED", &|run| run.outcome = Outcome::Untrusted);
+    check("time scale of 0.01", &|run| run.time_scale = 0.01);
+    check("no requests", &|run| run.tests.clear());
+    check("not valid", &|run| {
+        run.tests[1].ledger[0].conclusion = Conclusion::Invalid;
+    });
+    let key = baseline::key(&run);
+    let mut other = run.clone();
+    other.target.revision = Some("99".to_owned());
+    assert_eq!(
+        baseline::key(&other),
+        key,
+        "a new revision is held against the old baseline"
+    );
+    other.generator.kernel = Some("6.2.0".to_owned());
+    assert_ne!(baseline::key(&other), key);
+    assert_eq!(key.testbed.len(), 12);
+    assert!(matches!(
+        serde_json::to_value(report::view::baseline(&run)),
+        Ok(Value::Object(_))
+    ));
+}

@@ -1,0 +1,100 @@
+//! The VU that runs: its memory, whether it goes on, and what the engine reports about it.
+
+use std::ffi::{c_int, c_void};
+use std::ptr::NonNull;
+use std::time::Instant;
+
+use rquickjs::{Ctx, Value, qjs};
+
+use super::ENTERED;
+use crate::fiber;
+use crate::host::resident;
+use crate::memory::{Held, Ledger, Overdraft};
+use crate::throw::Throw;
+use crate::turn;
+
+/// The ledger of the running VU's runtime.
+fn with_ledger<R>(ask: impl FnOnce(&Ledger) -> Option<R>) -> Option<R> {
+    // SAFETY: the isolate that was entered stays where it is until it is left.
+    let entered = unsafe { ENTERED.get().as_ref() };
+    entered.and_then(|isolate| ask(&isolate.shared.ledger))
+}
+
+/// Whether the running VU has to end because it holds too much memory.
+pub fn is_over() -> bool {
+    with_ledger(|ledger| ledger.is_over().then_some(())).is_some()
+}
+
+/// The excess of memory that the VU holds before it runs.
+pub fn is_blocked() -> Option<Overdraft> {
+    with_ledger(Ledger::is_blocked)
+}
+
+/// Charges native memory that a value of the running VU keeps.
+///
+/// # Errors
+/// "out of memory", if the VU holds too much already.
+pub fn charge(ctx: &Ctx<'_>, bytes: usize) -> Result<Option<Held>, Throw> {
+    // SAFETY: the isolate that was entered stays where it is until it is left.
+    let Some(isolate) = (unsafe { ENTERED.get().as_ref() }) else {
+        return Ok(None);
+    };
+    match Held::new(&isolate.shared.ledger, bytes) {
+        Some(held) => Ok(Some(held)),
+        None => {
+            let refused = rquickjs::Exception::throw_internal(ctx, "out of memory");
+            Err(Throw::Engine(refused))
+        }
+    }
+}
+
+/// The allocation that was refused to the VU that has run.
+pub fn settle_memory() -> Option<Overdraft> {
+    with_ledger(Ledger::settle)
+}
+
+/// Whether memory was refused to the VU that has run because its code had to end.
+pub fn was_cut_short() -> bool {
+    with_ledger(|ledger| ledger.was_cut_short().then_some(())).is_some()
+}
+
+/// The engine's regular question whether to go on. A busy script lets the thread's other VUs run.
+pub(super) unsafe extern "C" fn on_poll(
+    _engine: *mut qjs::JSRuntime,
+    _opaque: *mut c_void,
+) -> c_int {
+    let goes_on = turn::with(|resident| {
+        if !resident.is_home.get() {
+            // An object for all VUs is being made: no other VU may enter now.
+            return Some(true);
+        }
+        if resident.host.is_interrupted() || is_over() {
+            return Some(false);
+        }
+        let is_due = resident.pace.is_over(resident.context, Instant::now());
+        (!is_due).then_some(true)
+    });
+    match goes_on {
+        None | Some(Some(true)) => 0,
+        Some(Some(false)) => 1,
+        Some(None) => c_int::from(fiber::wait(tokio::task::yield_now()).is_err()),
+    }
+}
+
+pub(super) unsafe extern "C" fn on_rejection(
+    ctx: *mut qjs::JSContext,
+    promise: qjs::JSValue,
+    reason: qjs::JSValue,
+    is_handled: bool,
+    _opaque: *mut c_void,
+) {
+    let Some(ctx) = NonNull::new(ctx) else { return };
+    // SAFETY: the engine calls with live values, while the code of a VU runs.
+    unsafe {
+        let ctx = Ctx::from_raw(ctx);
+        let key = qjs::JS_VALUE_GET_PTR(promise).addr();
+        let reason = qjs::JS_DupValue(ctx.as_raw().as_ptr(), reason);
+        let reason = Value::from_raw(ctx.clone(), reason);
+        resident(&ctx).host.note_rejection(key, reason, is_handled);
+    }
+}

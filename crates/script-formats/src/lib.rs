@@ -1,0 +1,18 @@
+//! The formats that scripts use: HTML pages, JSON paths, CSV tables, TypeScript, source maps, and data literals
+//! in scripts.
+//!
+//! Text in, values out: nothing here uses a script engine, a clock or a network.
+
+pub mod csv;
+pub mod gjson;
+pub mod html;
+pub mod literals;
+pub mod source_map;
+pub mod typescript;
+
+/// The number of cases of tests with random input: few, unless `FUZZ_CASES` sets more.
+#[cfg(test)]
+fn fuzz_cases() -> u32 {
+    let wanted = std::env::var("FUZZ_CASES").ok();
+    wanted.and_then(|text| text.parse().ok()).unwrap_or(256)
+}

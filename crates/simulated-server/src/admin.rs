@@ -1,0 +1,252 @@
+//! The admin API: the configuration in force, and its changes.
+
+mod described;
+mod observe;
+mod overlays;
+mod port;
+pub mod take_in;
+
+pub use described::described;
+pub use port::{bind, serve};
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::from_fn;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post, put};
+use axum::{Json, Router};
+use bytes::Bytes;
+use live_config::{Change, Compiled, ConfigError, InFlight, Live, Refused, strict};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::simulated::Simulated;
+
+/// The routes that every simulated server has, merged with its own.
+pub fn router<S: Simulated>(server: Arc<S>) -> Router {
+    Router::new()
+        .route("/__admin", get(state::<S>))
+        .route(
+            "/__admin/profile",
+            get(get_profile::<S>)
+                .put(put_profile::<S>)
+                .patch(patch_profile::<S>),
+        )
+        .route("/__admin/reset", post(reset::<S>))
+        .route(
+            "/__admin/overlays/{name}",
+            put(overlays::lay::<S>).delete(overlays::lift::<S>),
+        )
+        .route("/__admin/overlays/{name}/renew", post(overlays::renew::<S>))
+        .route(
+            "/__admin/journal",
+            get(observe::journal::<S>).delete(observe::clear_journal::<S>),
+        )
+        .route("/__admin/verify", get(observe::verify::<S>))
+        .route("/__admin/schema", get(schema::<S>))
+        .with_state(server)
+        .layer(from_fn(take_in::whole))
+}
+
+/// Conditions of a change, in the query.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Conditions {
+    /// How long the change holds.
+    pub ttl_ms: Option<u64>,
+    pub in_flight: InFlight,
+}
+
+impl Conditions {
+    /// The change of a request, with the revision of the header `If-Match`.
+    ///
+    /// # Errors
+    /// The response to an `If-Match` that is not a revision.
+    pub fn change(self, headers: &HeaderMap) -> Result<Change, Response> {
+        let if_revision = match headers.get(header::IF_MATCH) {
+            None => None,
+            Some(value) => {
+                let text = value.to_str().unwrap_or_default().trim();
+                match text {
+                    "*" => None,
+                    _ => Some(
+                        text.trim_matches('"')
+                            .parse()
+                            .map_err(|_| bad_if_match(text))?,
+                    ),
+                }
+            }
+        };
+        let ttl = self.ttl_ms.map(Duration::from_millis);
+        Ok(Change {
+            if_revision,
+            ttl,
+            in_flight: self.in_flight,
+        })
+    }
+}
+
+fn bad_if_match(text: &str) -> Response {
+    let message = format!("If-Match must be a revision, such as \"3\", or *, not {text}");
+    let body = json!({ "error": "if_match", "message": message });
+    (StatusCode::BAD_REQUEST, Json(body)).into_response()
+}
+
+async fn state<S: Simulated>(State(server): State<Arc<S>>) -> Response {
+    let mut state = server.state();
+    state["overlays"] = overlays::list(&*server);
+    state["process"] = crate::process::figures();
+    Json(state).into_response()
+}
+
+async fn schema<S: Simulated>(State(server): State<Arc<S>>) -> Response {
+    Json(server.schema()).into_response()
+}
+
+async fn get_profile<S: Simulated>(State(server): State<Arc<S>>) -> Response {
+    let live = server.control().live();
+    (revision_tag(&live), Json(&live.config)).into_response()
+}
+
+async fn put_profile<S: Simulated>(
+    State(server): State<Arc<S>>,
+    Query(conditions): Query<Conditions>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    change_profile(conditions, &headers, &body, |value, change| {
+        server.control().put(value, change)
+    })
+}
+
+async fn patch_profile<S: Simulated>(
+    State(server): State<Arc<S>>,
+    Query(conditions): Query<Conditions>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    change_profile(conditions, &headers, &body, |value, change| {
+        server.control().patch(&value, change)
+    })
+}
+
+/// Restores the initial configuration; overlays are removed, the journal and the server's state are cleared.
+async fn reset<S: Simulated>(
+    State(server): State<Arc<S>>,
+    Query(conditions): Query<Conditions>,
+    headers: HeaderMap,
+) -> Response {
+    let change = match conditions.change(&headers) {
+        Ok(change) => change,
+        Err(response) => return response,
+    };
+    match server.control().reset(&change) {
+        Ok(live) => {
+            server.journal().clear();
+            server.begin_anew();
+            changed(&live, &change)
+        }
+        Err(refused) => refuse(&refused),
+    }
+}
+
+/// Reads a change from a request, applies it, and responds with the configuration in force.
+pub fn change_profile<C: Compiled>(
+    conditions: Conditions,
+    headers: &HeaderMap,
+    body: &[u8],
+    apply: impl FnOnce(Value, &Change) -> Result<Arc<Live<C>>, Refused>,
+) -> Response {
+    let change = match conditions.change(headers) {
+        Ok(change) => change,
+        Err(response) => return response,
+    };
+    let value = match read_json(body) {
+        Ok(value) => value,
+        Err(response) => return response,
+    };
+    match apply(value, &change) {
+        Ok(live) => changed(&live, &change),
+        Err(refused) => refuse(&refused),
+    }
+}
+
+/// Reads a body without duplicate keys.
+///
+/// # Errors
+/// The response to one that is malformed, has another type, or has duplicate keys.
+pub fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Response> {
+    strict::read(body).map_err(|fault| {
+        let error = match fault {
+            strict::Fault::Twice(_) => "duplicate_key",
+            strict::Fault::Syntax(_) => "malformed_json",
+        };
+        let body = json!({ "error": error, "message": fault.to_string() });
+        (StatusCode::BAD_REQUEST, Json(body)).into_response()
+    })
+}
+
+/// The response to a change: the configuration that is now in force.
+pub fn changed<C: Compiled>(live: &Live<C>, change: &Change) -> Response {
+    let since = live
+        .since
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    let body = json!({
+        "revision": live.revision,
+        "effective_unix_ms": since.as_millis() as u64,
+        "expires_in_ms": change.ttl.map(|ttl| ttl.as_millis() as u64),
+        "profile": live.config,
+    });
+    (revision_tag(live), Json(body)).into_response()
+}
+
+/// The response to a change that was refused.
+pub fn refuse(refused: &Refused) -> Response {
+    let message = refused.to_string();
+    match refused {
+        Refused::Revision { in_force, .. } => {
+            let body = json!({ "error": "revision", "message": message, "revision": in_force });
+            (StatusCode::PRECONDITION_FAILED, Json(body)).into_response()
+        }
+        Refused::Invalid(invalid) => {
+            let entry =
+                |error: &ConfigError| json!({ "path": error.path, "message": error.message });
+            let faults: Vec<Value> = invalid.errors.iter().map(entry).collect();
+            let body = json!({ "error": "invalid_profile", "message": message, "faults": faults });
+            (StatusCode::BAD_REQUEST, Json(body)).into_response()
+        }
+        Refused::NoOverlay(_) => {
+            let body = json!({ "error": "unknown_overlay", "message": message });
+            (StatusCode::NOT_FOUND, Json(body)).into_response()
+        }
+        Refused::OverlayName => {
+            let body = json!({ "error": "overlay_name", "message": message });
+            (StatusCode::BAD_REQUEST, Json(body)).into_response()
+        }
+        Refused::TooManyChanges { .. } => {
+            let body = json!({ "error": "too_many_changes", "message": message });
+            (StatusCode::CONFLICT, Json(body)).into_response()
+        }
+        Refused::TooManyOverlays { .. } => {
+            let body = json!({ "error": "too_many_overlays", "message": message });
+            (StatusCode::CONFLICT, Json(body)).into_response()
+        }
+    }
+}
+
+/// The revision as an `ETag`.
+///
+/// # Panics
+/// Never: digits in quotes are a header value.
+pub fn revision_tag<C: Compiled>(live: &Live<C>) -> [(header::HeaderName, HeaderValue); 1] {
+    let tag = format!("\"{}\"", live.revision);
+    [(
+        header::ETAG,
+        HeaderValue::from_str(&tag).expect("digits in quotes are a header value"),
+    )]
+}

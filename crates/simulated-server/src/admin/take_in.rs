@@ -1,0 +1,68 @@
+//! Bodies of the admin API: read completely, or refused so that the client receives the error, however it sends
+//! them.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::Request;
+use axum::http::{StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde_json::json;
+
+/// The longest body that is read.
+pub const MOST_BYTES: usize = 2 << 20;
+/// How much of a body that is too long is read and discarded: a client that sends it at once reads no response
+/// before it has sent everything.
+const THROWN_AWAY_BYTES: u64 = 64 << 20;
+const THROWN_AWAY_FOR: Duration = Duration::from_secs(10);
+
+/// Reads the body before the request continues. A body that is announced as too long is not read.
+pub async fn whole(request: Request, next: Next) -> Response {
+    let (parts, mut body) = request.into_parts();
+    let announced = body.size_hint().lower() > MOST_BYTES as u64;
+    if announced && parts.headers.contains_key(header::EXPECT) {
+        return too_long();
+    }
+    if announced {
+        throw_away(&mut body).await;
+        return too_long();
+    }
+    match Limited::new(&mut body, MOST_BYTES).collect().await {
+        Ok(read) => {
+            let request = Request::from_parts(parts, Body::from(read.to_bytes()));
+            next.run(request).await
+        }
+        Err(error) if error.is::<LengthLimitError>() => {
+            throw_away(&mut body).await;
+            too_long()
+        }
+        Err(error) => {
+            let message = format!("the body could not be read to its end: {error}");
+            let body = json!({ "error": "body", "message": message });
+            (StatusCode::BAD_REQUEST, Json(body)).into_response()
+        }
+    }
+}
+
+/// Discards the rest, within bounds, so that the client can finish sending.
+pub async fn throw_away<B: HttpBody<Data = Bytes> + Unpin>(body: &mut B) {
+    let reading = async {
+        let mut bytes = 0;
+        while bytes < THROWN_AWAY_BYTES
+            && let Some(Ok(frame)) = body.frame().await
+        {
+            bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
+        }
+    };
+    drop(tokio::time::timeout(THROWN_AWAY_FOR, reading).await);
+}
+
+/// The response to a body that is longer than [`MOST_BYTES`].
+pub fn too_long() -> Response {
+    let message = format!("the body is longer than {MOST_BYTES} bytes");
+    let body = json!({ "error": "too_long", "message": message });
+    (StatusCode::PAYLOAD_TOO_LARGE, Json(body)).into_response()
+}

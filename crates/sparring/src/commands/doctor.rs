@@ -1,0 +1,207 @@
+//! `sparring doctor`: everything that would stop or spoil a run, before it begins.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use jiff::Timestamp;
+use load_driver::Surroundings;
+use serde_json::json;
+use suite::preflight::{self, Finding};
+use tokio::runtime::Runtime;
+
+use super::{CommandResult, check};
+use crate::process::surroundings;
+use crate::terminal::say;
+use crate::{reach, stack};
+
+/// Check this machine and the files of a run
+///
+/// Checked are the configuration, ports, descriptors, local ports, the clock and the disk, and with
+/// --base-url and --script the service and the script.
+///
+/// Prints a line for each check; that of a problem ends with its remedy. Exit code 0: no problems; 1: at
+/// least one. `sparring test` warns of the same limits before it runs.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Arguments {
+    /// The fleet, suite or system file [default: detectors.yaml if it exists, otherwise the built-in fleet]
+    #[arg(long, short = 'c', value_name = "FILE", env = "SPARRING_CONFIG")]
+    config: Option<PathBuf>,
+    /// The service under test; the ports of the fleet file are then not needed
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "PERF_BASE_URL",
+        hide_env_values = true
+    )]
+    base_url: Option<String>,
+    /// A k6 script: it is compiled, and its init code runs once
+    #[arg(long, value_name = "FILE")]
+    script: Option<PathBuf>,
+    /// Users at a time, or arrivals per second, that this machine has to bear
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    users: u32,
+    /// Folder that results will go to
+    #[arg(long, value_name = "FOLDER", default_value = "results")]
+    results: PathBuf,
+    /// Print the findings as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  sparring doctor                        whether `sparring up` and `sparring test` can run here
+  sparring doctor --base-url http://127.0.0.1:8080 --script load.js
+                                         and the service and the script of a test
+  sparring doctor --users 20000 --json   for a large test, as JSON";
+
+pub fn execute(arguments: &Arguments) -> CommandResult {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let mut findings = configuration(arguments.config.as_deref());
+    let url = arguments.base_url.as_deref().filter(|url| !url.is_empty());
+    match url {
+        Some(url) => findings.extend(service(&runtime, url)),
+        None => findings.extend(ports(&runtime, arguments.config.as_deref())),
+    }
+    let users = u64::from(arguments.users);
+    findings.extend(preflight::machine(users, &arguments.results));
+    if let Some(path) = &arguments.script {
+        findings.push(script(path, url));
+    }
+    let problems = findings.iter().filter(|found| found.is_problem).count();
+    if arguments.json {
+        say!("{:#}", as_json(&findings, problems));
+    } else {
+        print(&findings, problems);
+    }
+    Ok(ExitCode::from(u8::from(problems > 0)))
+}
+
+/// As `sparring check` finds it; each error is a problem of its own.
+fn configuration(path: Option<&Path>) -> Vec<Finding> {
+    match check::examine(path) {
+        Ok(lines) => vec![Finding::sound(
+            "config",
+            lines.into_iter().next().unwrap_or_default(),
+        )],
+        Err(error) => problems_in(error.as_ref()),
+    }
+}
+
+/// A headline with a line for each error, or an error with its causes.
+fn problems_in(error: &(dyn Error + 'static)) -> Vec<Finding> {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    let lines: Vec<&str> = text.lines().collect();
+    match lines.as_slice() {
+        [_, errors @ ..] if !errors.is_empty() => errors
+            .iter()
+            .map(|line| Finding::problem("config", line.trim()))
+            .collect(),
+        _ => vec![Finding::problem("config", text.as_str())],
+    }
+}
+
+/// The ports that the stack of a fleet file takes. Nothing where the file cannot be used, which is a
+/// problem of its own, or is not a fleet's.
+fn ports(runtime: &Runtime, path: Option<&Path>) -> Vec<Finding> {
+    let Ok(fleet) = fleet::load(path, &[]) else {
+        return Vec::new();
+    };
+    let taken = runtime.block_on(stack::taken(&fleet));
+    if taken.is_empty() {
+        let count = fleet.detectors.len() + 1;
+        return vec![Finding::sound("ports", format!("all {count} are free"))];
+    }
+    let fix = "end that process, use `sparring up --free-ports`, or change the port in the file";
+    let taken = taken.iter();
+    taken
+        .map(|error| Finding::problem("ports", error.to_string()).fixed_by(fix))
+        .collect()
+}
+
+/// Whether the service listens, answers, is healthy, and has this machine's time.
+fn service(runtime: &Runtime, url: &str) -> Vec<Finding> {
+    if !reach::goes_through_a_proxy()
+        && let Err(error) = runtime.block_on(reach::reach("service", url))
+    {
+        let fix = "start it, or correct --base-url";
+        return vec![Finding::problem("service", error.to_string()).fixed_by(fix)];
+    }
+    let health = match reach::health(url) {
+        Ok(Some(health)) => health,
+        Ok(None) => {
+            let said = format!("{url} accepts connections");
+            return vec![Finding::sound("service", said)];
+        }
+        Err(late) => {
+            let fix = "look into its log: it accepts connections and does not answer";
+            return vec![Finding::problem("service", late).fixed_by(fix)];
+        }
+    };
+    let said = format!("{} answers {}", health.url, health.status);
+    let answered = match health.status {
+        500.. => Finding::problem("service", said).fixed_by("look into its log: it is not healthy"),
+        401 | 403 => Finding::sound("service", format!("{said}, as without credentials")),
+        404 => Finding::sound("service", format!("{said}: it has no health check there")),
+        _ => Finding::sound("service", said),
+    };
+    let date = health.date.as_deref();
+    let skew = date.and_then(|date| preflight::skew(date, Timestamp::now()));
+    // One line for the clock suffices where there is nothing to say.
+    let skew = skew.filter(|found| found.is_problem);
+    std::iter::once(answered).chain(skew).collect()
+}
+
+/// Whether a script can be run, as a test would run it.
+fn script(path: &Path, url: Option<&str>) -> Finding {
+    let mut variables = surroundings().variables;
+    let url = url.unwrap_or("http://127.0.0.1:8000");
+    variables.push(("PERF_BASE_URL".into(), url.into()));
+    let around = Surroundings {
+        variables,
+        ..Surroundings::none()
+    };
+    let name = path.display().to_string();
+    match load_driver::try_script(&name, &around) {
+        Ok(()) => Finding::sound("script", format!("{name} can be run")),
+        Err(why) => {
+            let why: Vec<&str> = why.split_whitespace().collect();
+            let said = format!("{name} cannot be run: {}", why.join(" "));
+            Finding::problem("script", said)
+        }
+    }
+}
+
+fn print(findings: &[Finding], problems: usize) {
+    for finding in findings {
+        let mark = if finding.is_problem { "problem" } else { "ok" };
+        say!("{mark:7}  {:11}  {}", finding.about, finding.line());
+    }
+    match problems {
+        0 => say!("no problems"),
+        1 => say!("1 problem"),
+        several => say!("{several} problems"),
+    }
+}
+
+fn as_json(findings: &[Finding], problems: usize) -> serde_json::Value {
+    let checks = findings.iter().map(|finding| {
+        json!({
+            "check": finding.about,
+            "ok": !finding.is_problem,
+            "message": finding.said,
+            "fix": finding.fix,
+        })
+    });
+    json!({"problems": problems, "checks": checks.collect::<Vec<_>>()})
+}

@@ -1,0 +1,131 @@
+//! `sparring report`: the files of a run again, or several runs on one page.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use report::export::{Artefact, Format};
+use report::page;
+
+use super::CommandResult;
+use crate::run_folder::{self, RunFolder};
+use crate::stdout;
+use crate::terminal::{complain, say};
+
+/// Write the reports of a run again, or several runs side by side
+///
+/// Reads report.json alone: no network, no target. The same run gives the same bytes.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Arguments {
+    /// Runs: folders, report.json files, or names in the folder for results
+    #[arg(value_name = "RUN", required = true)]
+    runs: Vec<PathBuf>,
+    /// What to write, repeatable or with commas: html, markdown, junit, csv, json, detectors, acso, aiaas,
+    /// acis, agent360, or all
+    #[arg(
+        long,
+        short = 'f',
+        value_name = "FORMAT",
+        value_delimiter = ',',
+        default_value = "html"
+    )]
+    format: Vec<String>,
+    /// Where to write: a folder, or - for standard output [default: the run's folder; for several runs the current one]
+    #[arg(long, short = 'o', value_name = "FOLDER")]
+    output: Option<PathBuf>,
+    /// The folder for results
+    #[arg(long, value_name = "FOLDER", default_value = "results")]
+    results: PathBuf,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  sparring report results/20260814T093000Z-acis
+  sparring report 20260814T093000Z-acis --format html,csv,junit --output out
+  sparring report RUN --format markdown --output -
+  sparring report RUN1 RUN2 RUN3";
+
+/// The exit code for a wrong command line.
+const USAGE: u8 = 2;
+
+pub fn execute(arguments: &Arguments) -> CommandResult {
+    let formats = match formats(&arguments.format) {
+        Ok(formats) => formats,
+        Err(message) => return Ok(usage(&message)),
+    };
+    let mut runs = Vec::new();
+    for name in &arguments.runs {
+        runs.push(run_folder::find(name, &arguments.results)?);
+    }
+    let (folder, artefacts) = match runs.as_slice() {
+        [run] => (run.folder.clone(), one(run, &formats)),
+        runs if runs.len() > page::MOST => {
+            return Ok(usage(&format!("at most {} runs fit on a page", page::MOST)));
+        }
+        _ if formats != [Format::Html] => {
+            return Ok(usage(
+                "several runs are shown as html; the other formats are of one run",
+            ));
+        }
+        _ => {
+            let records: Vec<_> = runs.into_iter().map(|run| run.record).collect();
+            let bytes = page::several(&records).into_bytes();
+            let name = "side-by-side.html".to_owned();
+            (PathBuf::from("."), vec![Artefact { name, bytes }])
+        }
+    };
+    match arguments.output.as_deref() {
+        Some(output) if output == Path::new("-") => Ok(print(&artefacts)),
+        output => write(output.unwrap_or(&folder), &artefacts),
+    }
+}
+
+fn formats(names: &[String]) -> Result<Vec<Format>, String> {
+    if names.iter().any(|name| name == "all") {
+        return Ok(Format::ALL
+            .into_iter()
+            .filter(|format| *format != Format::Json)
+            .collect());
+    }
+    let formats = names.iter().map(|name| name.parse::<Format>());
+    let mut formats: Vec<Format> = formats
+        .collect::<Result<_, _>>()
+        .map_err(|error| error.to_string())?;
+    formats.sort();
+    formats.dedup();
+    Ok(formats)
+}
+
+fn one(run: &RunFolder, formats: &[Format]) -> Vec<Artefact> {
+    formats
+        .iter()
+        .flat_map(|format| format.artefacts(&run.record))
+        .collect()
+}
+
+fn print(artefacts: &[Artefact]) -> ExitCode {
+    match artefacts {
+        [artefact] => {
+            stdout::print(&String::from_utf8_lossy(&artefact.bytes));
+            ExitCode::SUCCESS
+        }
+        _ => usage(
+            "only one file fits on standard output; choose one --format that is a single file",
+        ),
+    }
+}
+
+fn write(folder: &Path, artefacts: &[Artefact]) -> CommandResult {
+    for artefact in artefacts {
+        let path = folder.join(&artefact.name);
+        run_folder::write(&path, &artefact.bytes)?;
+        say!("{}", path.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn usage(message: &str) -> ExitCode {
+    complain!("error: {message}");
+    ExitCode::from(USAGE)
+}

@@ -1,0 +1,153 @@
+//! `sparring target NAME`: a simulated system until Ctrl-C.
+
+use std::io::{IsTerminal, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use fault_profile::listener::Admin;
+use service_runtime::{Shutdown, bind, logging};
+use target_systems::serve::{Config, Target};
+
+use super::Changes;
+use super::use_of::Use;
+use crate::commands::CommandResult;
+use crate::terminal::say;
+use crate::{environment, signals, terminal};
+
+// The name of a group of arguments is that of its struct, and the command's own has this name, too.
+#[derive(Debug, Args)]
+#[group(id = "serve")]
+pub struct Arguments {
+    /// acso, aiaas, acis, agent360, lab, or a file
+    #[arg(value_name = "SYSTEM")]
+    pub system: Option<String>,
+    /// Port to listen on; 0 takes a free one
+    #[arg(long, default_value_t = 8000)]
+    port: u16,
+    /// Address to listen on
+    #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    host: IpAddr,
+    #[command(flatten)]
+    pub changes: Changes,
+    /// Port of the admin API [default: the system's own port]
+    #[arg(long, value_name = "PORT", conflicts_with = "no_admin")]
+    admin_port: Option<u16>,
+    /// Serve no admin API
+    #[arg(long)]
+    no_admin: bool,
+    /// Maximum number of requests in the journal
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    journal: usize,
+    /// Maximum number of inputs in the log, for `sparring target recompute`
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    log_inputs: usize,
+    /// Print the address alone: no table of routes, no status line
+    #[arg(long, short = 'q')]
+    quiet: bool,
+}
+
+pub fn execute(name: &str, arguments: &Arguments) -> CommandResult {
+    logging::init(
+        logging::Format::Text,
+        logging::filter(environment::log_level().as_deref(), "warn"),
+        terminal::stderr_takes_colour(),
+    );
+    let system = arguments.changes.load(name)?;
+    let admin = match (arguments.no_admin, arguments.admin_port) {
+        (true, _) => Admin::Off,
+        (false, Some(port)) => Admin::Port(port),
+        (false, None) => Admin::SamePort,
+    };
+    let config = Config {
+        admin,
+        journal_entries: arguments.journal,
+        log_entries: arguments.log_inputs,
+        ..Config::new(system)
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(serve(config, arguments))
+}
+
+async fn serve(config: Config, arguments: &Arguments) -> CommandResult {
+    let shutdown = Shutdown::new();
+    signals::on_interrupt(shutdown.clone());
+    let document = config.system.document.clone();
+    let target = Target::new(config)?;
+    let listener = bind(
+        SocketAddr::new(arguments.host, arguments.port),
+        &document.system,
+    )
+    .await?;
+    let address = listener.local_addr()?;
+    print_offer(&document, address, arguments.quiet);
+    tokio::select! {
+        served = target.clone().serve(listener, shutdown.clone()) => served?,
+        () = status_line(&target, arguments.quiet) => {}
+    }
+    if !arguments.quiet {
+        if std::io::stdout().is_terminal() {
+            say!("");
+        }
+        say!("stopped after {} requests", target.answered());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Where the system is, and unless it is `quiet` all that can be asked of it.
+fn print_offer(document: &target_systems::document::Document, address: SocketAddr, quiet: bool) {
+    say!(
+        "{}  http://{address}  (simulated; GET /docs, /metrics, /__admin)",
+        document.system
+    );
+    if quiet {
+        return;
+    }
+    let routes = document
+        .endpoints
+        .values()
+        .map(|one| (one.route.as_str(), one.title.as_str()));
+    let routes: Vec<(&str, &str)> = routes.collect();
+    let width = routes
+        .iter()
+        .map(|(route, _)| route.len())
+        .max()
+        .unwrap_or_default();
+    for (route, title) in routes {
+        say!("  {route:width$}  {title}");
+    }
+    say!("ready; Ctrl-C stops");
+}
+
+/// Once a second what the system is doing: on a terminal one line that is written over, in a pipe a
+/// line whenever something changed.
+async fn status_line(target: &Arc<Target>, quiet: bool) {
+    if quiet {
+        return std::future::pending().await;
+    }
+    let live = std::io::stdout().is_terminal();
+    let (mut before, mut answered) = (target.read(), target.answered());
+    let mut last = String::new();
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let now = target.read();
+        let seconds = now.at.saturating_sub(before.at).as_secs_f64().max(1e-3);
+        let rate = target.answered().saturating_sub(answered) as f64 / seconds;
+        let line = Use::between(&before, &now).line(rate, now.in_flight);
+        answered = target.answered();
+        before = now;
+        // A reader that left is no reason to stop serving.
+        let mut out = std::io::stdout();
+        if live {
+            drop(write!(out, "\r\x1b[2K{line}"));
+        } else if line != last {
+            drop(writeln!(out, "{line}"));
+        }
+        drop(out.flush());
+        last = line;
+    }
+}

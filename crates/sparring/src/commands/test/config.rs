@@ -1,0 +1,50 @@
+//! `--config`: a suite file or a fleet file, whichever it is.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+use fleet::Fleet;
+
+/// The file of `--config`.
+#[derive(Debug)]
+pub enum Config {
+    None,
+    Fleet(PathBuf),
+    Suite(PathBuf),
+}
+
+impl Config {
+    /// A file with `tests` is a suite; every other is a fleet file.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn read(path: Option<&Path>) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let Some(path) = path else {
+            return Ok(Self::None);
+        };
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+        Ok(match suite::builtin::is_suite(&text) {
+            true => Self::Suite(path.to_owned()),
+            false => Self::Fleet(path.to_owned()),
+        })
+    }
+
+    pub fn suite(&self) -> Option<&Path> {
+        match self {
+            Self::Suite(path) => Some(path),
+            _ => None,
+        }
+    }
+
+    /// The fleet of the file, or the usual one.
+    ///
+    /// # Errors
+    /// It has errors.
+    pub fn fleet(&self) -> Result<Fleet, fleet::LoadError> {
+        match self {
+            Self::Fleet(path) => fleet::load(Some(path), &[]),
+            _ => fleet::load(None, &[]),
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Reports at paths of one's own, beside those in the run's folder.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use report::RunRecord;
+use report::export::{Format, locust};
+use suite::WriteError;
+
+/// Where else the results go.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Reports")]
+pub struct CopyArguments {
+    /// Write the HTML page of the run here, like Locust's --html
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Write Locust's four CSV files (PREFIX_stats.csv and so on); with several tests, each has its own prefix
+    #[arg(long, value_name = "PREFIX")]
+    pub csv: Option<PathBuf>,
+    /// acso's results as JSON
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+impl CopyArguments {
+    /// Writes what was asked for.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn write(&self, record: &RunRecord) -> Result<(), WriteError> {
+        if let Some(path) = &self.html {
+            put(path, report::page::page(record).as_bytes())?;
+        }
+        if let Some(path) = &self.output {
+            for artefact in Format::Acso.artefacts(record) {
+                put(path, &artefact.bytes)?;
+            }
+        }
+        let Some(prefix) = &self.csv else {
+            return Ok(());
+        };
+        let name = prefix
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        for (place, test) in record.tests.iter().enumerate() {
+            let name = match record.tests.len() {
+                1 => name.clone(),
+                _ => format!("{name}_{}", place + 1),
+            };
+            for artefact in locust(record, test, &name) {
+                put(&prefix.with_file_name(&artefact.name), &artefact.bytes)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn put(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let made = parent.map_or(Ok(()), std::fs::create_dir_all);
+    made.and_then(|()| std::fs::write(path, bytes))
+        .map_err(|source| WriteError {
+            path: path.to_owned(),
+            source,
+        })
+}

@@ -1,0 +1,43 @@
+//! `--resume RUN`: the command line of an interrupted run again.
+
+use clap::Parser;
+use suite::run::Command;
+
+use super::Arguments;
+use crate::terminal::Usage;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// The arguments of `sparring test` alone.
+#[derive(Debug, Parser)]
+#[command(name = "test")]
+struct Line {
+    #[command(flatten)]
+    arguments: Arguments,
+}
+
+/// What the run was called with; `None` where none is to be resumed.
+///
+/// # Errors
+/// It is no run, or other tests are named beside it.
+pub fn again(arguments: &Arguments) -> Result<Option<Arguments>, Failure> {
+    let Some(folder) = &arguments.run.resume else {
+        return Ok(None);
+    };
+    if !arguments.words.is_empty() {
+        let text = "--resume goes on with the tests of the run; leave out other names";
+        return Err(Usage(text.to_owned()).into());
+    }
+    let command = Command::read(folder)?;
+    let words = std::iter::once("test".to_owned()).chain(command.arguments);
+    let line = Line::try_parse_from(words).map_err(|error| {
+        let why = error.kind();
+        Usage(format!(
+            "--resume: the run's command line is not understood: {why}"
+        ))
+    })?;
+    let mut again = line.arguments;
+    again.run.resume = Some(folder.clone());
+    again.run.quiet |= arguments.run.quiet;
+    Ok(Some(again))
+}

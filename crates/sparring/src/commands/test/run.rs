@@ -1,0 +1,409 @@
+//! Running a plan: the target, the signals, the verdict and the files.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use fleet::Fleet;
+use jiff::Timestamp;
+use report::record::{Outcome, RunRecord, TestRecord};
+use suite::drill::Ending;
+use suite::file::Resources;
+use suite::plan::Plan;
+use suite::preflight;
+use suite::request::Resolved;
+use suite::run::{Files, Job, Ran, Resumption, Settings, Web};
+use suite::{Measured, Report, Verdict};
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+
+use super::hushed::Warnings;
+use super::on_path::on_path;
+use super::profiled;
+use super::targets::{self, Started};
+use super::tell::Voice;
+use crate::commands::CommandResult;
+use crate::process::surroundings;
+use crate::terminal::{self, complain, say};
+use crate::{environment, signals, stdout};
+
+/// How it is run.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Run")]
+pub struct RunArguments {
+    /// The service to test instead of starting one
+    #[arg(
+        long,
+        visible_alias = "host",
+        short_alias = 'H',
+        value_name = "URL",
+        env = "PERF_BASE_URL",
+        hide_env_values = true
+    )]
+    base_url: Option<String>,
+    /// Run another k6 script instead of the suite's, with its own options
+    #[arg(long, value_name = "FILE")]
+    script: Option<PathBuf>,
+    /// Folder in which each run gets a folder
+    #[arg(long, value_name = "FOLDER", default_value = "results")]
+    pub results: PathBuf,
+    /// Seed of what scripts draw, and of a simulated system that is started [default: its file's]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Measure the resources of this local process as those of the target
+    #[arg(long, value_name = "PID")]
+    pid: Option<u32>,
+    /// Measure the resources of this control group (version 2) as those of the target: its folder, or its name
+    /// below /sys/fs/cgroup
+    #[arg(long, value_name = "GROUP", conflicts_with = "pid")]
+    cgroup: Option<PathBuf>,
+    /// Ask this Prometheus after each test; its values are shown beside the run's own, never instead
+    #[arg(long, value_name = "URL")]
+    prometheus: Option<String>,
+    /// Run each test with real Locust as well, on the same plan; its figures are kept apart
+    #[arg(long, conflicts_with = "script")]
+    with_locust: bool,
+    /// Write a profile of this process' processor time: folded stacks, for speedscope or flame graphs
+    #[arg(long, value_name = "FILE")]
+    profile: Option<PathBuf>,
+    /// Go on with this interrupted run, its folder: nothing else is needed. A long test goes on where it ended;
+    /// the report names the time in between
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["script", "seed", "pid", "cgroup"])]
+    pub resume: Option<PathBuf>,
+    /// Continue with the next test when one could not be carried out
+    #[arg(long)]
+    keep_going: bool,
+    /// Print only the verdict and errors of the run; warnings are counted
+    #[arg(long, short = 'q')]
+    pub quiet: bool,
+}
+
+/// What the command line means.
+pub struct Resolution {
+    pub plan: Plan,
+    pub resolved: Resolved,
+    /// Of the orchestrator's suite.
+    pub fleet: Option<Fleet>,
+}
+
+pub fn execute(all: &super::Arguments, resolution: &Resolution) -> CommandResult {
+    let arguments = &all.run;
+    let runtime = match &resolution.fleet {
+        Some(fleet) => all.fleet.runtime(fleet)?,
+        None => tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()?,
+    };
+    let files = Files::of(resolution.resolved.folder.as_deref())?;
+    let interrupted = arguments.resume.as_deref();
+    let read = |folder| Resumption::read(folder, &resolution.plan);
+    let resumption = match interrupted.map(read).transpose() {
+        Ok(resumption) => resumption,
+        Err(error) => return Ok(super::refuse(&error)),
+    };
+    let watching = resolution.resolved.file.prometheus.as_ref();
+    let watching = watching.and_then(|file| file.url.as_deref());
+    if let Some(url) = arguments.prometheus.as_deref().or(watching) {
+        suite::run::probe_prometheus(url)?;
+    }
+    let started = arguments.start(&runtime, resolution)?;
+    preflight::folder::probe(&arguments.results)?;
+    if !arguments.quiet {
+        warn_of(&resolution.plan, &arguments.results);
+    }
+    let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
+    {
+        let _entered = runtime.enter();
+        signals::on_interrupts(Ending {
+            asked: stop.clone(),
+            hurry: hurry.clone(),
+        });
+    }
+    let voice = Voice::new(arguments.quiet);
+    let warnings = Warnings::default();
+    let served = all.web.serve(&resolution.plan, &started, &stop)?;
+    let web = served.as_ref().map(|served| served.web.clone());
+    let settings = arguments.settings(resolution, &warnings, web)?;
+    let job = Job {
+        plan: &resolution.plan,
+        file: &resolution.resolved.file,
+        files: &files,
+        target: &started,
+        settings: &settings,
+        tell: &voice,
+        stop,
+        hurry,
+    };
+    let profile = profiled::start(arguments.profile.as_deref())?;
+    let ran = suite::run::run(&job, resumption);
+    voice.end();
+    if let Some(served) = served {
+        served.end();
+    }
+    let profiled = profile.map(|profile| profile.end(arguments.quiet));
+    started.stop(&runtime);
+    // The driver's streams end with the job: what they hold is written, and counted.
+    drop(settings);
+    match warnings.count() {
+        0 => {}
+        1 => complain!("1 warning of the load driver is not shown"),
+        count => complain!("{count} warnings of the load driver are not shown"),
+    }
+    let concluded = conclude(all, ran?);
+    profiled.map_or(Ok(()), std::convert::identity)?;
+    concluded
+}
+
+/// Says which limits of this machine the plan would meet.
+fn warn_of(plan: &Plan, results: &Path) {
+    let findings = preflight::machine(preflight::most_users(plan), results);
+    for finding in findings.iter().filter(|finding| finding.is_problem) {
+        complain!("warning: {}: {}", finding.about, finding.line());
+    }
+}
+
+/// A run that could not measure what it is about.
+#[derive(Debug, thiserror::Error)]
+pub enum Unusable {
+    #[error(transparent)]
+    Load(#[from] suite::plan::Unloaded),
+    #[error("--base-url: {0}")]
+    Url(String),
+    #[error("--pid: there is no process {0} on this machine")]
+    Process(u32),
+    #[error("--cgroup: there is no control group {} of version 2", .0.display())]
+    Cgroup(PathBuf),
+    #[error("--prometheus: {0}")]
+    PrometheusUrl(String),
+    #[error("--with-locust: there is no `locust` on the path; `pip install locust` brings it")]
+    NoLocust,
+    #[error("--script: there is no file {}", .0.display())]
+    Script(PathBuf),
+}
+
+impl RunArguments {
+    /// Whether the plan can be run as these arguments say.
+    ///
+    /// # Errors
+    /// What to change.
+    pub fn check(&self, plan: &Plan) -> Result<(), Unusable> {
+        match &self.script {
+            // A script of one's own has load of its own.
+            Some(script) if !script.is_file() => return Err(Unusable::Script(script.clone())),
+            Some(_) => {}
+            None => suite::plan::loaded(plan)?,
+        }
+        if let Some(url) = self.base_url() {
+            fleet::Endpoint::parse(&url).map_err(Unusable::Url)?;
+        }
+        if let Some(url) = &self.prometheus {
+            fleet::Endpoint::parse(url).map_err(Unusable::PrometheusUrl)?;
+        }
+        if self.with_locust && on_path("locust").is_none() {
+            return Err(Unusable::NoLocust);
+        }
+        match (self.pid, &self.cgroup) {
+            (Some(pid), _) if !suite::run::has_process(pid) => Err(Unusable::Process(pid)),
+            (_, Some(name)) if !suite::run::has_cgroup(name) => Err(Unusable::Cgroup(name.clone())),
+            _ => Ok(()),
+        }
+    }
+
+    /// The service of the command line or of a variable; Locust's counts, too.
+    pub fn base_url(&self) -> Option<String> {
+        let of_locust = || environment::text("LOCUST_HOST");
+        let url = self.base_url.clone().filter(|url| !url.is_empty());
+        url.or_else(of_locust).filter(|url| !url.is_empty())
+    }
+
+    /// The command line of this process behind `sparring test`, with what a variable adds to it.
+    fn again(&self) -> Vec<String> {
+        let words = std::env::args_os().skip(2);
+        let mut words: Vec<String> = words
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect();
+        let names_target = |word: &String| {
+            ["--base-url", "--host", "-H"]
+                .iter()
+                .any(|flag| word.starts_with(flag))
+        };
+        if let Some(url) = self.base_url()
+            && !words.iter().any(names_target)
+        {
+            words.extend(["--base-url".to_owned(), url]);
+        }
+        words
+    }
+
+    pub const fn seed(&self) -> Option<u64> {
+        self.seed
+    }
+
+    /// Where the target's resources are read, unless the suite file says it.
+    fn resources(&self) -> Option<Resources> {
+        let of_group = || self.cgroup.clone().map(Resources::Cgroup);
+        self.pid.map(Resources::Pid).or_else(of_group)
+    }
+
+    fn start(
+        &self,
+        runtime: &Runtime,
+        resolution: &Resolution,
+    ) -> Result<Started, Box<dyn Error + Send + Sync>> {
+        let url = self.base_url();
+        let url = url.as_deref();
+        match (url, &resolution.plan.system, &resolution.fleet) {
+            (Some(url), _, _) => targets::given(runtime, url),
+            (None, Some(system), _) => targets::simulated(runtime, system, self.seed),
+            (None, None, Some(fleet)) => targets::embedded(runtime, fleet),
+            (None, None, None) => Err("the suite names no system; use --base-url URL".into()),
+        }
+    }
+
+    fn settings(
+        &self,
+        resolution: &Resolution,
+        warnings: &Warnings,
+        web: Option<Web>,
+    ) -> std::io::Result<Settings> {
+        let around = surroundings();
+        let mut env = Vec::new();
+        if let Some(test) = resolution
+            .plan
+            .tests
+            .first()
+            .filter(|_| self.script.is_some())
+        {
+            // What scripts of one's own may choose their scenario by.
+            env.push(("K6_SCENARIO".to_owned(), test.name.clone()));
+        }
+        let stderr = if self.quiet {
+            warnings.hush(around.stderr)
+        } else {
+            around.stderr
+        };
+        let alone = resolution.plan.tests.len() == 1 && !self.quiet;
+        Ok(Settings {
+            results: self.results.clone(),
+            script: self.script.clone(),
+            env,
+            variables: around.variables,
+            summary_to: alone.then_some(around.stdout),
+            stderr: match &web {
+                Some(web) => web.listen(stderr),
+                None => stderr,
+            },
+            driver: vec![
+                std::env::current_exe()?.into(),
+                "run".into(),
+                "--quiet".into(),
+            ],
+            resources: self
+                .resources()
+                .or_else(|| resolution.resolved.file.resources.clone()),
+            prometheus: self.prometheus.clone(),
+            locust: self.with_locust.then(|| on_path("locust")).flatten(),
+            seed: self.seed,
+            arguments: self.again(),
+            keep_going: self.keep_going,
+            web,
+        })
+    }
+}
+
+/// Prints the verdict and writes what is left; the exit code.
+fn conclude(all: &super::Arguments, ran: Ran) -> CommandResult {
+    let arguments = &all.run;
+    stdout::print(&format!("\n{}", suite::run::verdict_text(&ran.record)));
+    let outcome = ran.record.outcome;
+    let code = match (outcome, ran.failure) {
+        (Outcome::Interrupted, _) | (_, None) => outcome.exit_code(),
+        (_, Some(exit)) => exit.code(),
+    };
+    let report = ran.folder.path.join("report.json");
+    if ran.unwritten.is_none() {
+        say!("report: {}", report.display());
+    }
+    if ran.can_be_resumed {
+        let folder = ran.folder.path.display();
+        say!("to go on: sparring test --resume {folder}");
+    }
+    let mut unwritten: Option<Box<dyn Error + Send + Sync>> = ran.unwritten.map(Into::into);
+    if ran.record.suite == "orchestrator" {
+        match write_results(arguments, &ran.record) {
+            Ok(path) => say!("results: {}", path.display()),
+            Err(error) => unwritten = Some(error.into()),
+        }
+    }
+    if let Err(error) = all.copies.write(&ran.record) {
+        unwritten = unwritten.or(Some(error.into()));
+    }
+    match unwritten {
+        None => Ok(ExitCode::from(code)),
+        // The verdict stands; a run without its record is no success all the same.
+        Some(error) if code == 0 => Err(error),
+        Some(error) => {
+            terminal::report(error.as_ref());
+            Ok(ExitCode::from(code))
+        }
+    }
+}
+
+/// The result file of the orchestrator's suite, `performance_test_results_TIME.json`.
+fn write_results(
+    arguments: &RunArguments,
+    record: &RunRecord,
+) -> Result<PathBuf, suite::WriteError> {
+    let now = Timestamp::now();
+    let mut report = Report::new(now);
+    for (name, tests) in by_name(record) {
+        let mut worst = tests[0];
+        for test in &tests {
+            if test.outcome.worst(worst.outcome) != worst.outcome {
+                worst = test;
+            }
+        }
+        let seconds: f64 = tests.iter().map(|test| test.duration_s).sum();
+        let took = Duration::from_secs_f64(seconds.max(0.0));
+        let locust = tests.iter().find_map(|test| test.locust_result.clone());
+        let measured = suite::report::Results {
+            k6: worst.k6_summary.clone(),
+            locust,
+        };
+        report.add(name, &verdict(worst), measured, took);
+    }
+    report.write(&arguments.results, now)
+}
+
+/// The parts and cells of each test, in their order.
+fn by_name(record: &RunRecord) -> Vec<(&str, Vec<&TestRecord>)> {
+    let mut found: Vec<(&str, Vec<&TestRecord>)> = Vec::new();
+    for test in &record.tests {
+        match found.last_mut() {
+            Some((name, tests)) if *name == test.name => tests.push(test),
+            _ => found.push((&test.name, vec![test])),
+        }
+    }
+    found
+}
+
+/// A test as the result file shows it: passed when its record says so.
+fn verdict(test: &TestRecord) -> Verdict {
+    let without = &test.k6_summary["without_samples"];
+    let without: Vec<String> = serde_json::from_value(without.clone()).unwrap_or_default();
+    let measured = Measured {
+        data: &test.k6_summary,
+        without_samples: &without,
+    };
+    let thresholds = Verdict::new(&measured, Vec::new()).thresholds;
+    let spoilt_by = match test.outcome {
+        Outcome::Passed => Vec::new(),
+        _ => test.reasons.clone(),
+    };
+    Verdict {
+        thresholds,
+        spoilt_by,
+    }
+}

@@ -1,0 +1,124 @@
+//! `--web`: the page of a run, with Locust's routes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use live_page::{Server, ServerError};
+use suite::plan::Plan;
+use suite::run::{Target, Web};
+use tokio_util::sync::CancellationToken;
+
+use crate::terminal::complain;
+
+/// Locust's port.
+const DEFAULT: &str = "127.0.0.1:8089";
+/// How often readers get new figures.
+const PERIOD: Duration = Duration::from_secs(2);
+
+/// The page.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Page")]
+pub struct WebArguments {
+    /// Serve a page of the run until it ends, with Locust's routes [default address: 127.0.0.1:8089]
+    #[arg(long, value_name = "HOST:PORT", num_args = 0..=1, require_equals = true, default_missing_value = DEFAULT)]
+    web: Option<String>,
+    /// Begin only when the page or a POST to /swarm says so
+    #[arg(long, requires = "web")]
+    web_wait: bool,
+}
+
+/// An address that cannot be one.
+#[derive(Debug, thiserror::Error)]
+#[error("--web: `{0}` is not an address; use HOST:PORT, such as 127.0.0.1:8089")]
+pub struct BadAddress(String);
+
+/// A page that is served.
+pub struct Served {
+    pub web: Web,
+    server: Server,
+}
+
+impl WebArguments {
+    /// # Errors
+    /// The address is not one.
+    pub fn check(&self) -> Result<(), BadAddress> {
+        match &self.web {
+            Some(address) => split(address).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Serves the page. One that is only looked at is no reason not to run: where its port is taken, that is
+    /// said. A run that would wait for it does not begin.
+    ///
+    /// # Errors
+    /// The run would wait for a page that is not there.
+    pub fn serve(
+        &self,
+        plan: &Plan,
+        target: &dyn Target,
+        stop: &CancellationToken,
+    ) -> Result<Option<Served>, ServerError> {
+        let Some(Ok((host, port))) = self.web.as_deref().map(split) else {
+            return Ok(None);
+        };
+        let web = Web::new(plan, target.base_url(), stop.clone(), self.web_wait);
+        let settings = live_page::Settings {
+            period: PERIOD,
+            host: host.to_owned(),
+            control: Some(Arc::new(web.clone())),
+        };
+        let served = Server::bind(host, port)
+            .and_then(|listener| Server::start(listener, web.board.clone(), settings));
+        match served {
+            Ok(server) => {
+                complain!("page: {}", server.url());
+                Ok(Some(Served { web, server }))
+            }
+            Err(error) if self.web_wait => Err(error),
+            Err(error) => {
+                complain!("warning: the page is not served: {error}; the run goes on without it");
+                Ok(None)
+            }
+        }
+    }
+}
+
+impl Served {
+    /// Shows the end of the run to all readers.
+    pub fn end(self) {
+        match self.server.dropped_readers() {
+            0 => {}
+            n => complain!("{n} readers of the page did not read and were dropped"),
+        }
+        self.server.end();
+    }
+}
+
+fn split(address: &str) -> Result<(&str, u16), BadAddress> {
+    let bad = || BadAddress(address.to_owned());
+    let (host, port) = address.rsplit_once(':').ok_or_else(bad)?;
+    let port = port.parse().map_err(|_| bad())?;
+    if host.is_empty() {
+        return Err(bad());
+    }
+    Ok((host, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split;
+
+    #[test]
+    fn an_address_is_a_host_and_a_port() {
+        assert_eq!(
+            split(super::DEFAULT).expect("an address"),
+            ("127.0.0.1", 8089)
+        );
+        assert_eq!(split("[::1]:0").expect("an address"), ("[::1]", 0));
+        for wrong in ["8089", ":8089", "host:", "host:70000"] {
+            assert!(split(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! This process as the load driver sees it.
+
+use std::io::{IsTerminal, stderr, stdin, stdout};
+
+use load_driver::{Input, Interruption, Stream, Surroundings};
+
+use crate::environment;
+use crate::stdout::Noting;
+
+/// The process' variables, streams and signals.
+pub fn surroundings() -> Surroundings {
+    Surroundings {
+        variables: environment::all().collect(),
+        stdin: Input::new(stdin()),
+        stdout: Stream::new(Noting).on_terminal(stdout().is_terminal()),
+        stderr: Stream::new(stderr()).on_terminal(stderr().is_terminal()),
+        interruption: Interruption::Signals,
+    }
+}

@@ -1,0 +1,113 @@
+//! Results of runs as they lie on the disk: folders with a `report.json`.
+
+use std::error::Error;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use report::RunRecord;
+use report::record::{self, ReadError};
+
+/// The largest record that is read.
+const LARGEST_BYTES: u64 = 2_000_000_000;
+
+/// A run that was found.
+#[derive(Debug)]
+pub struct RunFolder {
+    /// Where its files are.
+    pub folder: PathBuf,
+    pub record: RunRecord,
+}
+
+/// It is not a run.
+#[derive(Debug, thiserror::Error)]
+pub enum NotARun {
+    #[error("{} cannot be read", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error("{} is larger than 2 GB", path.display())]
+    TooLarge { path: PathBuf },
+    #[error("{} cannot be used", path.display())]
+    Malformed { path: PathBuf, source: ReadError },
+    #[error("there is no run `{name}`: neither a report.json, nor a folder with one, here or in {}", results.display())]
+    Missing { name: String, results: PathBuf },
+}
+
+/// Finds a run by its report.json, its folder, or its name in `results`.
+///
+/// # Errors
+/// There is none, or its report.json cannot be read.
+pub fn find(name: &Path, results: &Path) -> Result<RunFolder, NotARun> {
+    let path = report_json(name, results).ok_or_else(|| NotARun::Missing {
+        name: name.display().to_string(),
+        results: results.to_owned(),
+    })?;
+    read(&path)
+}
+
+/// The path of a run's report.json; `None` when there is none.
+pub fn report_json(name: &Path, results: &Path) -> Option<PathBuf> {
+    let places = [
+        name.to_owned(),
+        name.join("report.json"),
+        results.join(name).join("report.json"),
+    ];
+    places.into_iter().find(|path| path.is_file())
+}
+
+/// Reads a report.json.
+///
+/// # Errors
+/// It cannot be read, or is not a record.
+pub fn read(path: &Path) -> Result<RunFolder, NotARun> {
+    let unreadable = |source| NotARun::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
+    let size = std::fs::metadata(path).map_err(unreadable)?.len();
+    if size > LARGEST_BYTES {
+        return Err(NotARun::TooLarge {
+            path: path.to_owned(),
+        });
+    }
+    let text = std::fs::read_to_string(path).map_err(unreadable)?;
+    let record = record::read(&text).map_err(|source| NotARun::Malformed {
+        path: path.to_owned(),
+        source,
+    })?;
+    let folder = path.parent().map_or_else(PathBuf::new, Path::to_owned);
+    Ok(RunFolder { folder, record })
+}
+
+impl RunFolder {
+    /// The content of a file of the run; `None` when there is none.
+    pub fn file(&self, name: &str) -> Option<Vec<u8>> {
+        std::fs::read(self.folder.join(name)).ok()
+    }
+}
+
+/// Writes a file whole or not at all.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let written = || -> io::Result<()> {
+        std::fs::create_dir_all(folder)?;
+        let mut file = tempfile::Builder::new()
+            .prefix(".sparring-")
+            .permissions(permissions())
+            .tempfile_in(folder)?;
+        io::Write::write_all(&mut file, bytes)?;
+        file.persist(path)?;
+        Ok(())
+    };
+    written().map_err(|error| format!("{} cannot be written: {error}", path.display()).into())
+}
+
+/// As of files that are made in the ordinary way; temporary ones would be their owner's alone.
+fn permissions() -> std::fs::Permissions {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::Permissions::from_mode(0o644)
+}

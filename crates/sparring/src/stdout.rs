@@ -1,0 +1,53 @@
+//! Standard output. Whoever reads it may leave (`| head`): that ends nothing that is under way.
+
+use std::io::{self, Write};
+use std::sync::OnceLock;
+
+/// Why something could not be printed, the first time.
+static FAILURE: OnceLock<io::Error> = OnceLock::new();
+
+/// Prints `text`. What cannot be written is left out; [`failure`] says why.
+pub fn print(text: &str) {
+    let mut stdout = io::stdout().lock();
+    let printed = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
+    if let Err(error) = printed {
+        note(error);
+    }
+}
+
+/// The standard output as a writer, for the load driver.
+#[derive(Debug)]
+pub struct Noting;
+
+impl Write for Noting {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        io::stdout()
+            .write(bytes)
+            .inspect_err(|error| note(copied(error)))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stdout()
+            .flush()
+            .inspect_err(|error| note(copied(error)))
+    }
+}
+
+fn note(error: io::Error) {
+    // Only the first reason counts.
+    drop(FAILURE.set(error));
+}
+
+fn copied(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::new(error.kind(), error.to_string()),
+    }
+}
+
+/// Why something could not be printed; `None`: everything was.
+pub fn failure() -> Option<&'static io::Error> {
+    FAILURE.get()
+}

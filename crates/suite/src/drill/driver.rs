@@ -1,0 +1,105 @@
+//! The load driver: a process of its own, which ends with the drill.
+
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use service_runtime::Shutdown;
+use tokio::time::Instant;
+
+use super::Load;
+
+/// Time for the driver to end after it was asked to.
+const PATIENCE: Duration = Duration::from_secs(15);
+const LOOK: Duration = Duration::from_millis(200);
+
+/// The load driver's process; it does not outlive this value.
+pub(super) struct Driver {
+    child: Child,
+    /// From now on it says what ending it makes it say.
+    ending: Arc<AtomicBool>,
+}
+
+impl Driver {
+    /// Starts `command` on the script of `load` against `orchestrator`.
+    ///
+    /// # Errors
+    /// There is no such program, or no process to be had.
+    pub fn start(load: &Load, orchestrator: &str, command: &[OsString]) -> std::io::Result<Self> {
+        let (program, arguments) = command
+            .split_first()
+            .ok_or_else(|| std::io::Error::other("no command line for the driver"))?;
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .arg(&load.script)
+            .envs(&load.env)
+            .env("PERF_BASE_URL", orchestrator)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        // The drill starts it on its main thread, whose end is the drill's.
+        crate::child::end_with_parent(&mut command);
+        let mut child = command.spawn()?;
+        let ending = Arc::new(AtomicBool::new(false));
+        if let Some(stderr) = child.stderr.take() {
+            let ending = ending.clone();
+            std::thread::spawn(move || pass_on(stderr, &ending));
+        }
+        Ok(Self { child, ending })
+    }
+
+    /// How it ended, if it has.
+    ///
+    /// # Errors
+    /// The system does not know it.
+    pub fn ended(&mut self) -> std::io::Result<Option<ExitStatus>> {
+        self.child.try_wait()
+    }
+
+    /// Sends it what Ctrl-C sends, and waits for its end. None: it was still there after some time,
+    /// or when `hurry` was called for.
+    ///
+    /// # Errors
+    /// The system does not know it.
+    pub async fn end(&mut self, hurry: &Shutdown) -> std::io::Result<Option<ExitStatus>> {
+        self.ending.store(true, Ordering::Release);
+        if let (None, Ok(pid)) = (self.child.try_wait()?, i32::try_from(self.child.id())) {
+            // SAFETY: kill(2) takes any pid; the child was not waited for, so its pid is its own.
+            unsafe { libc::kill(pid, libc::SIGINT) };
+        }
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline && !hurry.is_cancelled() {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(Some(status));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(None)
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if !matches!(self.child.try_wait(), Ok(Some(_))) {
+            drop(self.child.kill());
+            drop(self.child.wait());
+        }
+    }
+}
+
+/// Passes on what the driver says, until it is being ended: that it was interrupted is no news then.
+fn pass_on(stderr: ChildStderr, ending: &AtomicBool) {
+    for line in BufReader::new(stderr).split(b'\n') {
+        let Ok(mut line) = line else { return };
+        if ending.load(Ordering::Acquire) {
+            continue;
+        }
+        line.push(b'\n');
+        // Without a standard error there is nobody to tell.
+        drop(std::io::stderr().write_all(&line));
+    }
+}

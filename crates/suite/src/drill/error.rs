@@ -1,0 +1,49 @@
+//! Why drills fail.
+
+use std::error::Error;
+
+/// Why a drill did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum ConductError {
+    #[error("no mock detector is called {name}; there are {known}")]
+    UnknownDetector { name: String, known: String },
+    #[error(
+        "the mock detector {detector} does not answer at {url}: {why}; is `sparring up` running?"
+    )]
+    Silent {
+        detector: String,
+        url: String,
+        why: String,
+    },
+    #[error("the profile of {detector} cannot be changed")]
+    Inject {
+        detector: String,
+        source: Box<dyn Error + Send + Sync>,
+    },
+    #[error(
+        "{detector} could not be told that the drill is over; it takes the fault back by itself \
+             within {seconds} s"
+    )]
+    TakeBack {
+        detector: String,
+        seconds: u64,
+        source: Box<dyn Error + Send + Sync>,
+    },
+    #[error("the load driver cannot be started")]
+    Driver(#[source] std::io::Error),
+    #[error("interrupted; everything injected was taken back")]
+    Interrupted,
+}
+
+impl ConductError {
+    /// The error and what is behind it, in one line.
+    pub(super) fn with_cause(&self) -> String {
+        let mut line = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            line.push_str(&format!(": {error}"));
+            cause = error.source();
+        }
+        line
+    }
+}

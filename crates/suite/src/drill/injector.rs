@@ -1,0 +1,263 @@
+//! The faults that are in force: overlays that their mocks take back by themselves unless they are
+//! renewed, so that not even `kill -9` leaves one behind.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+
+use super::control::{Caller, Overlay};
+use super::error::ConductError;
+
+/// How long an overlay outlives the drill at most.
+pub const TTL: Duration = Duration::from_secs(6);
+const RENEW_EVERY: Duration = Duration::from_millis(1_500);
+/// How long a mock that refuses connections may take to come back behind its fault.
+const COMES_BACK: Duration = Duration::from_secs(3);
+const ASK_AGAIN: Duration = Duration::from_millis(100);
+
+/// Lays overlays, renews them and takes them back.
+#[derive(Debug, Clone)]
+pub(super) struct Injector {
+    caller: Caller,
+    /// Tells the overlays of this drill from those of others.
+    prefix: String,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    held: Vec<Held>,
+    /// Detectors whose overlay went before its time.
+    lost: Vec<String>,
+}
+
+/// One fault at one detector.
+#[derive(Debug, Clone, PartialEq)]
+struct Held {
+    detector: String,
+    overlay: Overlay,
+    /// Out of reach while it lasts: it cannot be renewed and has its whole time from the beginning.
+    cuts_off_until: Option<Instant>,
+    phase: Phase,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// The mock has been told, and may not have heard of it yet.
+    Coming,
+    InForce,
+    /// It has gone before its time.
+    Lost,
+}
+
+/// What is injected, and where.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Injection<'a> {
+    /// Which one of the drill's faults, turns counted.
+    pub index: usize,
+    pub detector: &'a str,
+    /// The admin API.
+    pub url: &'a str,
+    pub patch: &'a Value,
+    pub lasts: Duration,
+}
+
+impl Injector {
+    pub fn new(caller: Caller) -> Self {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let millis = since.unwrap_or_default().as_millis();
+        Self {
+            caller,
+            prefix: format!("drill-{}-{millis}", std::process::id()),
+            state: Arc::default(),
+        }
+    }
+
+    /// False: the patch changes nothing at a detector that no other fault of this drill changes.
+    ///
+    /// # Errors
+    /// The mock refused the patch or cannot be reached. What it may have taken all the same is taken
+    /// back with the rest.
+    pub async fn inject(&self, injection: Injection<'_>) -> Result<bool, ConductError> {
+        let cuts_off = cuts_off(injection.patch);
+        let held = Held {
+            detector: injection.detector.to_owned(),
+            overlay: self.overlay(&injection),
+            cuts_off_until: cuts_off.then(|| Instant::now() + injection.lasts),
+            phase: Phase::Coming,
+        };
+        let fail = |source| ConductError::Inject {
+            detector: injection.detector.to_owned(),
+            source,
+        };
+        let before = self.caller.profile(injection.url).await.map_err(fail)?;
+        let ttl = if cuts_off { injection.lasts } else { TTL };
+        // Before the call: its answer may be lost on the way.
+        let is_alone = self.hold(held.clone());
+        let laid = self.caller.lay(&held.overlay, injection.patch, ttl).await;
+        let after = laid.map_err(fail)?;
+        self.enter(&held.overlay, Phase::InForce);
+        Ok(!is_alone || before != after)
+    }
+
+    /// True: nothing else is held at its detector.
+    fn hold(&self, held: Held) -> bool {
+        let mut state = self.lock();
+        let is_alone = state
+            .held
+            .iter()
+            .all(|other| other.detector != held.detector);
+        state.held.push(held);
+        is_alone
+    }
+
+    /// Notes that an overlay is in another phase. False: it is not held any more.
+    fn enter(&self, overlay: &Overlay, phase: Phase) -> bool {
+        let mut state = self.lock();
+        let mut held = state.held.iter_mut();
+        let found = held.find(|held| held.overlay == *overlay);
+        found.map(|held| held.phase = phase).is_some()
+    }
+
+    /// Takes one back; others at the same detector stay.
+    ///
+    /// # Errors
+    /// The mock cannot be reached.
+    pub async fn take_back(&self, injection: Injection<'_>) -> Result<(), ConductError> {
+        let overlay = self.overlay(&injection);
+        let held = self
+            .lock()
+            .held
+            .iter()
+            .find(|held| held.overlay == overlay)
+            .cloned();
+        match held {
+            Some(held) => self.lift(&held).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Takes everything back, at all detectors at once; the first failure is told.
+    ///
+    /// # Errors
+    /// A mock cannot be reached.
+    pub async fn take_all_back(&self) -> Result<(), ConductError> {
+        let mut lifting = JoinSet::new();
+        let all = self.lock().held.clone();
+        for held in all {
+            let injector = self.clone();
+            lifting.spawn(async move { injector.lift(&held).await });
+        }
+        let mut result = Ok(());
+        while let Some(lifted) = lifting.join_next().await {
+            result = result.and(lifted.unwrap_or(Ok(())));
+        }
+        result
+    }
+
+    async fn lift(&self, held: &Held) -> Result<(), ConductError> {
+        let deadline = match held.cuts_off_until {
+            Some(end) if end < Instant::now() + COMES_BACK => end + COMES_BACK,
+            _ => Instant::now(),
+        };
+        loop {
+            match self.caller.lift(&held.overlay).await {
+                // Gone is gone, whoever took it away.
+                Ok(_) => break,
+                Err(_) if Instant::now() < deadline => sleep(ASK_AGAIN).await,
+                Err(source) => {
+                    let left = held
+                        .cuts_off_until
+                        .map_or(TTL, |end| end.saturating_duration_since(Instant::now()));
+                    return Err(ConductError::TakeBack {
+                        detector: held.detector.clone(),
+                        seconds: left.as_secs() + 1,
+                        source,
+                    });
+                }
+            }
+        }
+        let overlay = &held.overlay;
+        self.lock().held.retain(|held| held.overlay != *overlay);
+        Ok(())
+    }
+
+    /// Renews what is in force, until it is dropped.
+    pub async fn keep(self) {
+        loop {
+            sleep(RENEW_EVERY).await;
+            let mut held = self.lock().held.clone();
+            // One that is still on its way would seem to be gone.
+            held.retain(|held| held.phase == Phase::InForce && held.cuts_off_until.is_none());
+            let mut renewing = JoinSet::new();
+            for held in held {
+                let injector = self.clone();
+                renewing.spawn(async move { injector.renew(&held).await });
+            }
+            while renewing.join_next().await.is_some() {}
+        }
+    }
+
+    async fn renew(&self, held: &Held) {
+        // A mock that does not answer is asked again the next time.
+        if !matches!(self.caller.renew(&held.overlay, TTL).await, Ok(false)) {
+            return;
+        }
+        // It may have been taken back while the mock was asked.
+        if self.enter(&held.overlay, Phase::Lost) {
+            self.lock().lost.push(held.detector.clone());
+        }
+    }
+
+    /// Detectors whose overlay went before the drill took it back.
+    pub fn lost(&self) -> Vec<String> {
+        self.lock().lost.clone()
+    }
+
+    fn overlay(&self, injection: &Injection<'_>) -> Overlay {
+        Overlay {
+            url: injection.url.to_owned(),
+            name: format!("{}-{}", self.prefix, injection.index),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether nobody can connect to a mock under this patch, its admin API included.
+fn cuts_off(patch: &Value) -> bool {
+    match patch {
+        Value::Object(fields) => fields
+            .iter()
+            .any(|(name, value)| name == "refused" && value == true || cuts_off(value)),
+        Value::Array(items) => items.iter().any(cuts_off),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::cuts_off;
+
+    #[test]
+    fn a_patch_that_takes_the_listener_down_cuts_off_wherever_it_says_so() {
+        for (patch, expected) in [
+            (json!({"connection": {"refused": true}}), true),
+            (
+                json!({"schedule": {"stages": [{"at_ms": 0, "set": {"connection": {"refused": true}}}]}}),
+                true,
+            ),
+            (json!({"connection": {"refused": false}}), false),
+            (json!({"success_rate": 0}), false),
+        ] {
+            assert_eq!(cuts_off(&patch), expected, "{patch}");
+        }
+    }
+}

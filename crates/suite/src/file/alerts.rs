@@ -1,0 +1,85 @@
+//! Where alerts go while a test runs.
+
+use std::path::PathBuf;
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Alerts of a running test.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Alerts {
+    /// What is told of each alert that is raised or resolved. A sink that fails is reported, and changes no verdict.
+    #[serde(default)]
+    pub sinks: Vec<Sink>,
+}
+
+/// One receiver of alerts. `${NAME}` in a URL or a header stands for a variable of the environment.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Sink {
+    /// A line of the log.
+    Log,
+    /// A JSON object on a line of its own.
+    File {
+        /// Relative to the run's folder; lines are added.
+        path: PathBuf,
+    },
+    /// A JSON object by POST.
+    Webhook {
+        url: String,
+        #[serde(default)]
+        headers: IndexMap<String, String>,
+    },
+    /// The API of Prometheus' Alertmanager, version 2. Alerts that stand are sent again every minute.
+    Alertmanager {
+        /// Without `/api/v2/alerts`.
+        url: String,
+        /// Labels beside `alertname`, `severity`, `suite`, `test`, `target` and `run`.
+        #[serde(default)]
+        labels: IndexMap<String, String>,
+    },
+}
+
+impl Sink {
+    /// As messages call it; of a URL only the host, for its path may be a secret.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Log => "log".to_owned(),
+            Self::File { path } => format!("file {}", path.display()),
+            Self::Webhook { url, .. } => format!("webhook {}", host(url)),
+            Self::Alertmanager { url, .. } => format!("Alertmanager {}", host(url)),
+        }
+    }
+}
+
+fn host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sink_is_named_without_what_may_be_secret() {
+        let name = |url: &str| {
+            let url = url.to_owned();
+            let headers = IndexMap::new();
+            Sink::Webhook { url, headers }.name()
+        };
+        assert_eq!(
+            name("https://hooks.example.com/T0/secret"),
+            "webhook hooks.example.com"
+        );
+        assert_eq!(
+            name("http://user:word@[::1]:9093?key=x"),
+            "webhook [::1]:9093"
+        );
+    }
+}

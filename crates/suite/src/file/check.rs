@@ -1,0 +1,322 @@
+//! What serde cannot hold: names that must exist, numbers in their bounds, one content a part.
+
+use std::collections::BTreeSet;
+
+use live_config::ConfigErrors;
+use live_config::read::nearest;
+
+use super::{Before, Class, Content, Ladder, Matrix, Model, Part, Phase, Search, SuiteFile, Test};
+
+/// More users or arrivals per second than this are a mistake.
+const HIGHEST_LEVEL: f64 = 1e6;
+
+/// Adds every error of the file, each with its path.
+pub fn check(file: &SuiteFile, errors: &mut ConfigErrors) {
+    for (list, names) in [("default", &file.default), ("all", &file.all)] {
+        for (place, name) in names.iter().enumerate() {
+            let stands_for_several = list == "default" && (name == "all" || name == "all-tests");
+            if !stands_for_several {
+                known(
+                    &format!("{list}[{place}]"),
+                    "test",
+                    name,
+                    file.tests.keys(),
+                    errors,
+                );
+            }
+        }
+        if names.is_empty() {
+            errors.add(list, "names no test");
+        }
+    }
+    for (name, class) in &file.classes {
+        check_class(&format!("classes.{name}"), class, errors);
+    }
+    for (name, test) in &file.tests {
+        if name == "all" || name == "all-tests" {
+            errors.add(
+                format!("tests.{name}"),
+                "is a name with a meaning of its own",
+            );
+        }
+        check_test(file, &format!("tests.{name}"), test, errors);
+    }
+}
+
+fn known<'a>(
+    path: &str,
+    what: &str,
+    name: &str,
+    names: impl Iterator<Item = &'a String> + Clone,
+    errors: &mut ConfigErrors,
+) {
+    if names.clone().any(|known| known == name) {
+        return;
+    }
+    let hint = match nearest(name, names.clone().map(String::as_str)) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None if names.clone().next().is_none() => "none is defined".to_owned(),
+        None => format!(
+            "known here: {}",
+            names.cloned().collect::<Vec<_>>().join(", ")
+        ),
+    };
+    errors.add(path, format!("unknown {what} `{name}`; {hint}"));
+}
+
+fn check_class(path: &str, class: &Class, errors: &mut ConfigErrors) {
+    let [least, most] = class.wait_s;
+    if !(least >= 0.0 && most >= least && most.is_finite()) {
+        errors.add(
+            format!("{path}.wait_s"),
+            "two numbers of seconds are expected, the smaller first",
+        );
+    }
+    if class.weight == 0 {
+        errors.add(
+            format!("{path}.weight"),
+            "0 users would have this class; a weight is at least 1",
+        );
+    }
+}
+
+fn check_test(file: &SuiteFile, path: &str, test: &Test, errors: &mut ConfigErrors) {
+    let own = test.contents();
+    check_users(file, path, &test.users, errors);
+    check_before(path, &test.before, errors);
+    if test.parts.is_empty() {
+        let model = test.model.unwrap_or(Model::Closed);
+        check_contents(path, &own, errors);
+        check_has_users(path, test.users.is_empty(), &own, errors);
+        own.iter().for_each(|(name, content)| {
+            check_content(&format!("{path}.{name}"), content, model, errors);
+        });
+        return;
+    }
+    if own.len() > 1 {
+        check_contents(path, &own, errors);
+    }
+    for (name, part) in &test.parts {
+        check_part(
+            file,
+            &format!("{path}.parts.{name}"),
+            (test, &own),
+            part,
+            errors,
+        );
+    }
+}
+
+fn check_part(
+    file: &SuiteFile,
+    path: &str,
+    (test, inherited): (&Test, &[(&'static str, Content<'_>)]),
+    part: &Part,
+    errors: &mut ConfigErrors,
+) {
+    let own = part.contents();
+    let contents = if own.is_empty() { inherited } else { &own };
+    let model = part.model.or(test.model).unwrap_or(Model::Closed);
+    check_users(file, path, &part.users, errors);
+    if let Some(before) = &part.before {
+        check_before(path, before, errors);
+    }
+    check_contents(path, contents, errors);
+    check_has_users(
+        path,
+        part.users.is_empty() && test.users.is_empty(),
+        contents,
+        errors,
+    );
+    contents.iter().for_each(|(name, content)| {
+        check_content(&format!("{path}.{name}"), content, model, errors);
+    });
+}
+
+fn check_users(file: &SuiteFile, path: &str, users: &[String], errors: &mut ConfigErrors) {
+    for (place, name) in users.iter().enumerate() {
+        known(
+            &format!("{path}.users[{place}]"),
+            "user class",
+            name,
+            file.classes.keys(),
+            errors,
+        );
+    }
+    let scripts: BTreeSet<_> = users
+        .iter()
+        .filter_map(|name| file.classes.get(name))
+        .map(|class| &class.script)
+        .collect();
+    if scripts.len() > 1 {
+        errors.add(
+            format!("{path}.users"),
+            "the classes of a test come from one script",
+        );
+    }
+}
+
+fn check_contents(path: &str, contents: &[(&'static str, Content<'_>)], errors: &mut ConfigErrors) {
+    const KINDS: &str = "phases, ladder, search, matrix, samples or drills";
+    match contents {
+        [] => errors.add(path, format!("does nothing; give it one of {KINDS}")),
+        [_] => {}
+        several => {
+            let names: Vec<&str> = several.iter().map(|(name, _)| *name).collect();
+            errors.add(
+                path,
+                format!(
+                    "has {}; exactly one of {KINDS} is expected",
+                    names.join(" and ")
+                ),
+            );
+        }
+    }
+}
+
+fn check_has_users(
+    path: &str,
+    none: bool,
+    contents: &[(&'static str, Content<'_>)],
+    errors: &mut ConfigErrors,
+) {
+    let needs_none = |(_, content): &(_, Content<'_>)| matches!(content, Content::Drills(_));
+    if none && !contents.iter().any(needs_none) {
+        errors.add(format!("{path}.users"), "names no user class");
+    }
+}
+
+fn check_before(path: &str, before: &Before, errors: &mut ConfigErrors) {
+    if before
+        .ageing
+        .is_some_and(|ageing| !(ageing > 0.0 && ageing.is_finite()))
+    {
+        errors.add(
+            format!("{path}.before.ageing"),
+            "a factor above 0 is expected",
+        );
+    }
+}
+
+fn check_content(path: &str, content: &Content<'_>, model: Model, errors: &mut ConfigErrors) {
+    match content {
+        Content::Phases(phases) => check_phases(path, phases, model, errors),
+        Content::Ladder(ladder) => check_ladder(path, ladder, errors),
+        Content::Search(search) => check_search(path, search, errors),
+        Content::Matrix(matrix) => check_matrix(path, matrix, errors),
+        Content::Samples(samples) if samples.iterations == 0 || samples.users == 0 => {
+            errors.add(path, "at least one iteration and one user are expected");
+        }
+        Content::Drills([]) => errors.add(path, "names no drill"),
+        Content::Samples(_) | Content::Drills(_) => {}
+    }
+}
+
+fn check_phases(path: &str, phases: &[Phase], model: Model, errors: &mut ConfigErrors) {
+    if !phases.iter().any(|phase| matches!(phase, Phase::Ramp(_))) {
+        errors.add(path, "has no ramp, so there is no load");
+    }
+    let mut names = BTreeSet::new();
+    for (place, phase) in phases.iter().enumerate() {
+        let path = format!("{path}[{place}]");
+        if let Phase::Ramp(ramp) = phase {
+            check_level(&format!("{path}.ramp.to"), ramp.to, errors);
+            if ramp.at_per_s.is_some() && ramp.lasts.is_some() {
+                errors.add(
+                    format!("{path}.ramp"),
+                    "has a speed and a time; one of at_per_s and for is expected",
+                );
+            }
+            if ramp
+                .at_per_s
+                .is_some_and(|rate| !(rate > 0.0 && rate.is_finite()))
+            {
+                errors.add(
+                    format!("{path}.ramp.at_per_s"),
+                    "a number above 0 is expected",
+                );
+            }
+            if model == Model::Closed && ramp.to.fract() != 0.0 {
+                errors.add(
+                    format!("{path}.ramp.to"),
+                    "a whole number of users is expected",
+                );
+            }
+        }
+        if let Some(name) = name_of(phase)
+            && !names.insert(name)
+        {
+            errors.add(path, format!("a phase before has the name `{name}`, too"));
+        }
+    }
+}
+
+fn name_of(phase: &Phase) -> Option<&str> {
+    match phase {
+        Phase::WarmUp(it) | Phase::Steady(it) => it.name.as_deref(),
+        Phase::Ramp(it) => it.name.as_deref(),
+        Phase::RampDown(it) | Phase::Rest(it) => it.name.as_deref(),
+    }
+}
+
+fn check_level(path: &str, level: f64, errors: &mut ConfigErrors) {
+    if !(0.0..=HIGHEST_LEVEL).contains(&level) {
+        errors.add(path, "a number from 0 to 1000000 is expected");
+    }
+}
+
+fn check_ladder(path: &str, ladder: &Ladder, errors: &mut ConfigErrors) {
+    if ladder.levels.is_empty() {
+        errors.add(format!("{path}.levels"), "names no level");
+    }
+    for (place, level) in ladder.levels.iter().enumerate() {
+        check_level(&format!("{path}.levels[{place}]"), *level, errors);
+    }
+    if !ladder.levels.is_sorted() {
+        errors.add(format!("{path}.levels"), "rising levels are expected");
+    }
+    if !(ladder.at_per_s > 0.0 && ladder.at_per_s.is_finite()) {
+        errors.add(format!("{path}.at_per_s"), "a number above 0 is expected");
+    }
+}
+
+fn check_search(path: &str, search: &Search, errors: &mut ConfigErrors) {
+    check_level(&format!("{path}.from"), search.from, errors);
+    check_level(&format!("{path}.until"), search.until, errors);
+    if search.from <= 0.0 {
+        errors.add(format!("{path}.from"), "a level above 0 is expected");
+    }
+    if search.until <= search.from {
+        errors.add(format!("{path}.until"), "is not above `from`");
+    }
+    if !(0.001..=0.5).contains(&search.precision) {
+        errors.add(
+            format!("{path}.precision"),
+            "a share from 0.001 to 0.5 is expected",
+        );
+    }
+}
+
+fn check_matrix(path: &str, matrix: &Matrix, errors: &mut ConfigErrors) {
+    match (&matrix.search, matrix.each, matrix.levels.is_empty()) {
+        (Some(search), ..) => check_search(&format!("{path}.search"), search, errors),
+        (None, Some(_), false) => {}
+        (None, ..) => errors.add(path, "has no load; give it levels and each, or a search"),
+    }
+    let axes = matrix.env.values().map(Vec::len);
+    let axes = axes.chain(
+        matrix
+            .set
+            .values()
+            .flat_map(|set| set.values().map(Vec::len)),
+    );
+    if matrix.paired && axes.clone().product::<usize>() != matrix.levels.len() {
+        errors.add(
+            format!("{path}.levels"),
+            "as many levels as cells are expected, for they are paired",
+        );
+    }
+    if axes.clone().any(|values| values == 0) {
+        errors.add(path, "has an axis without values");
+    }
+}

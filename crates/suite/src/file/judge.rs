@@ -1,0 +1,101 @@
+//! What a test is judged by.
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Span;
+
+/// Figures with graded bounds; times are in milliseconds, shares are ratios.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Grade {
+    AvgMs,
+    P50Ms,
+    P95Ms,
+    P99Ms,
+    /// Failed requests / all requests.
+    ErrorRate,
+    /// Successful requests / all requests.
+    SuccessRate,
+    /// Answers per second, errors included.
+    Rps,
+    /// Successful operations per second.
+    OpsPerS,
+    CpuRatio,
+    MemoryRatio,
+}
+
+impl Grade {
+    /// Whether larger is better.
+    pub const fn rises(self) -> bool {
+        matches!(self, Self::SuccessRate | Self::Rps | Self::OpsPerS)
+    }
+}
+
+/// Bounds from best to worst. Between `acceptable` and `poor` the grade is "below acceptable".
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GradeBounds {
+    pub excellent: Option<f64>,
+    pub target: Option<f64>,
+    pub acceptable: Option<f64>,
+    pub poor: Option<f64>,
+}
+
+/// What has to hold in the judged phases.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Judge {
+    /// k6 thresholds by metric.
+    #[serde(default)]
+    pub thresholds: IndexMap<String, Vec<String>>,
+    /// Every graded figure has to reach this grade.
+    pub grades: Option<GradeName>,
+    /// The phases that are judged, by name; absent: all that are judged by kind.
+    #[serde(default, rename = "in")]
+    pub phases: Vec<String>,
+    /// Components whose `slo` rows have to hold.
+    #[serde(default)]
+    pub slo: Vec<String>,
+    /// Throughput and resource rows: figure and expression, such as `rate_per_s: ">=1000"`.
+    #[serde(default)]
+    pub rows: IndexMap<String, String>,
+    /// Alerts that have to stay silent.
+    #[serde(default)]
+    pub alerts: Vec<String>,
+    /// The least share of checks that hold.
+    pub checks: Option<f64>,
+    #[serde(serialize_with = "seconds", skip_serializing_if = "Option::is_none")]
+    pub recovery_within: Option<Span>,
+    /// The least level of a ladder that must be stable.
+    pub at_least_users: Option<f64>,
+    /// Relative to the previous run, as `p95_ms: "<=+10%"`.
+    #[serde(default)]
+    pub relative: IndexMap<String, String>,
+    /// What the test must be able to name: `capacity`, `failure_mode`, `bottleneck`, `leak`, ….
+    #[serde(default)]
+    pub names: Vec<String>,
+}
+
+/// A grade that can be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GradeName {
+    Excellent,
+    Target,
+    Acceptable,
+    Poor,
+}
+
+#[expect(clippy::ref_option, reason = "the signature that serde asks for")]
+fn seconds<S: serde::Serializer>(span: &Option<Span>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(span.unwrap_or_default().get().as_secs_f64())
+}
+
+impl Judge {
+    /// Whether anything is asked at all.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}

@@ -1,0 +1,25 @@
+//! The suite's users for Locust.
+
+use std::path::PathBuf;
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// The locustfile that `--with-locust` runs beside each test.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Locust {
+    /// The locustfile, relative to the suite file.
+    pub file: PathBuf,
+    /// Classes of the locustfile by class of the suite, where their names differ.
+    #[serde(default)]
+    pub classes: IndexMap<String, String>,
+}
+
+impl Locust {
+    /// Locust's class for a class of the suite.
+    pub fn class<'a>(&'a self, name: &'a str) -> &'a str {
+        self.classes.get(name).map_or(name, String::as_str)
+    }
+}

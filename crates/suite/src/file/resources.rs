@@ -1,0 +1,19 @@
+//! Where the target's resources are read.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// What is watched as the target's, unless `--pid` or `--cgroup` says otherwise. Absent: the admin API of
+/// a simulated system, else the machine.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Resources {
+    /// This machine.
+    Host,
+    /// A process of this machine.
+    Pid(u32),
+    /// A control group of version 2: its folder, or its name below `/sys/fs/cgroup`.
+    Cgroup(PathBuf),
+}

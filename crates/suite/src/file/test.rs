@@ -1,0 +1,195 @@
+//! A test: its model, what it does, and what is judged.
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Judge, Ladder, Matrix, Phase, Samples, Search, Span};
+
+/// Whether users wait for their answers (closed) or arrivals come at a rate (open).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Model {
+    Open,
+    Closed,
+}
+
+impl Model {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// A test: one part, or several that run one after the other.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Test {
+    /// What the test answers, in a sentence.
+    pub about: String,
+    /// Named parts in their order. Absent: the test's own fields are its only part.
+    #[serde(default)]
+    pub parts: IndexMap<String, Part>,
+    pub model: Option<Model>,
+    /// User classes; they share the users by weight.
+    #[serde(default)]
+    pub users: Vec<String>,
+    pub phases: Option<Vec<Phase>>,
+    pub ladder: Option<Ladder>,
+    pub search: Option<Search>,
+    pub matrix: Option<Matrix>,
+    pub samples: Option<Samples>,
+    /// Drill files, relative to the suite file.
+    pub drills: Option<Vec<std::path::PathBuf>>,
+    #[serde(default)]
+    pub faults: IndexMap<String, SystemFault>,
+    #[serde(default)]
+    pub before: Before,
+    #[serde(default)]
+    pub env: IndexMap<String, String>,
+    #[serde(default)]
+    pub judge: Judge,
+    /// Variables that replace users, spawn rate and duration.
+    #[serde(default)]
+    pub overrides: Overrides,
+}
+
+/// One part of a test. What it lacks, it takes from the test.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    pub model: Option<Model>,
+    #[serde(default)]
+    pub users: Vec<String>,
+    pub phases: Option<Vec<Phase>>,
+    pub ladder: Option<Ladder>,
+    pub search: Option<Search>,
+    pub matrix: Option<Matrix>,
+    pub samples: Option<Samples>,
+    pub drills: Option<Vec<std::path::PathBuf>>,
+    #[serde(default)]
+    pub faults: IndexMap<String, SystemFault>,
+    pub before: Option<Before>,
+    #[serde(default)]
+    pub env: IndexMap<String, String>,
+    pub judge: Option<Judge>,
+}
+
+/// What a part does, exactly one of these.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Content<'a> {
+    Phases(&'a [Phase]),
+    Ladder(&'a Ladder),
+    Search(&'a Search),
+    Matrix(&'a Matrix),
+    Samples(&'a Samples),
+    Drills(&'a [std::path::PathBuf]),
+}
+
+/// The contents that are given, by name; a sound part has exactly one.
+macro_rules! contents {
+    ($of:expr) => {
+        [
+            $of.phases
+                .as_deref()
+                .map(|it| ("phases", Content::Phases(it))),
+            $of.ladder
+                .as_ref()
+                .map(|it| ("ladder", Content::Ladder(it))),
+            $of.search
+                .as_ref()
+                .map(|it| ("search", Content::Search(it))),
+            $of.matrix
+                .as_ref()
+                .map(|it| ("matrix", Content::Matrix(it))),
+            $of.samples
+                .as_ref()
+                .map(|it| ("samples", Content::Samples(it))),
+            $of.drills
+                .as_deref()
+                .map(|it| ("drills", Content::Drills(it))),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    };
+}
+
+impl Test {
+    pub fn contents(&self) -> Vec<(&'static str, Content<'_>)> {
+        contents!(self)
+    }
+}
+
+impl Part {
+    pub fn contents(&self) -> Vec<(&'static str, Content<'_>)> {
+        contents!(self)
+    }
+}
+
+/// What is done to the system before a test and undone after it, on every end.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Before {
+    /// Document, stores, caches, journal.
+    #[serde(default)]
+    pub reset: bool,
+    /// Limits: host, resource, value.
+    #[serde(default)]
+    pub set: IndexMap<String, IndexMap<String, Value>>,
+    /// Optimisations by name.
+    #[serde(default)]
+    pub toggle: IndexMap<String, bool>,
+    /// Rows by store.
+    #[serde(default)]
+    pub populate: IndexMap<String, u64>,
+    /// How many times faster leaks and expiries run.
+    pub ageing: Option<f64>,
+}
+
+/// A fault on a target system while its load is steady.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SystemFault {
+    /// A patch of the system's document.
+    pub patch: Option<Value>,
+    /// Instead of a patch: the host whose instances crash.
+    pub crash: Option<String>,
+    /// How many instances crash; absent: one.
+    pub instances: Option<u32>,
+    #[serde(rename = "for")]
+    pub lasts: Span,
+    pub probe: Probe,
+    pub detect_within: Option<Span>,
+    pub recover_within: Span,
+}
+
+/// A request of the drill's own, whose answers are judged.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Probe {
+    /// Method and path, such as `GET /health`.
+    pub route: String,
+    pub body: Option<Value>,
+    #[serde(default = "ok")]
+    pub ok: Vec<u16>,
+}
+
+fn ok() -> Vec<u16> {
+    vec![200]
+}
+
+/// Variables of the environment, the first that is set wins.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Overrides {
+    #[serde(default)]
+    pub users: Vec<String>,
+    #[serde(default)]
+    pub spawn_rate: Vec<String>,
+    #[serde(default)]
+    pub duration: Vec<String>,
+}

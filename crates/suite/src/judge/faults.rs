@@ -1,0 +1,184 @@
+//! Faults as clients saw them: time to detect, to recover, lost requests (N-07).
+
+use analysis::fault::{self, Experiment, Window};
+use analysis::threshold::Limit;
+use report::record::{Event, EventKind, Second, Standing, TestRecord};
+use serde_json::{Value, json};
+
+use super::Case;
+use super::decide::Decision;
+use super::expression::Bound;
+use super::verdict::{Question, Sheet, decided, number};
+
+/// A second is well when at least this share of its requests is good.
+const GOOD_SHARE: f64 = 0.9;
+const STABLE_S: f64 = 5.0;
+/// Late is what takes this many times the 95th percentile before the fault.
+const LATE: f64 = 2.0;
+
+const RULE: &str = "from the injection to the last second with more than 10 % failed or late requests, five good seconds following (N-07)";
+
+/// One fault and its effect.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Fault {
+    pub name: String,
+    injected_s: f64,
+    removed_s: f64,
+    /// Seconds from the injection; `None`: clients noticed nothing.
+    pub detected_s: Option<f64>,
+    pub recovered_s: Option<f64>,
+    pub recovered: bool,
+    lost_requests: f64,
+    budget_minutes: f64,
+}
+
+pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
+    let faults = all(case.record);
+    if faults.is_empty() {
+        return;
+    }
+    let shown: Vec<Value> = faults.iter().map(shown).collect();
+    sheet
+        .analysis
+        .insert("faults".to_owned(), Value::Array(shown));
+    let declared = case.file.tests.get(&case.test.name);
+    for fault in &faults {
+        let Some(asked) = declared.and_then(|test| test.faults.get(&fault.name)) else {
+            continue;
+        };
+        let within_s =
+            asked.recover_within.get().as_secs_f64() + fault.removed_s - fault.injected_s;
+        recovers(sheet, fault, within_s);
+    }
+}
+
+/// The bound counts from when the fault is taken back, the measurement from its injection.
+fn recovers(sheet: &mut Sheet, fault: &Fault, within_s: f64) {
+    let bound = Bound::Limit(Limit::at_most(within_s));
+    let decision = match (fault.recovered, fault.recovered_s) {
+        (true, Some(seconds)) => Decision::plain(Some(seconds), bound),
+        // It never showed, so there was nothing to recover from.
+        (true, None) => decided(Standing::Held),
+        (false, _) => decided(Standing::Crossed),
+    };
+    let question = Question {
+        kind: "recovery",
+        name: &fault.name,
+        phase: None,
+        unit: "s",
+        rule: RULE,
+    };
+    let asked = format!(
+        "{}: recovered within {} s of the injection",
+        fault.name.replace('_', " "),
+        number(within_s)
+    );
+    sheet.answer(question, &asked, bound, decision);
+}
+
+fn shown(fault: &Fault) -> Value {
+    json!({
+        "name": fault.name,
+        "injected_s": fault.injected_s,
+        "removed_s": fault.removed_s,
+        "detected_after_s": fault.detected_s,
+        "recovered": fault.recovered,
+        "recovered_after_s": fault.recovered_s,
+        "lost_requests": fault.lost_requests,
+        "budget_minutes": fault.budget_minutes,
+    })
+}
+
+/// All faults of a record in order. A fault that nothing takes back lasts until the end.
+pub(super) fn all(record: &TestRecord) -> Vec<Fault> {
+    let events = &record.observed.events;
+    let injections = events.iter().enumerate();
+    injections
+        .filter(|(_, event)| event.kind == EventKind::FaultInjected)
+        .filter_map(|(place, event)| {
+            let rest = &events[place + 1..];
+            let name = name(event);
+            let taken = |kind| move |it: &&Event| it.kind == kind;
+            let own = |it: &&Event| self::name(it) == name;
+            let back = rest.iter().filter(taken(EventKind::FaultTakenBack));
+            let removed_s = back.clone().find(own).or(back.clone().next());
+            let removed_s = removed_s.map_or(record.duration_s, |it| it.at_s);
+            let next = rest.iter().find(taken(EventKind::FaultInjected));
+            let until_s = next.map_or(f64::INFINITY, |it| it.at_s);
+            measured(
+                &record.seconds,
+                name.clone(),
+                [event.at_s, removed_s, until_s],
+            )
+        })
+        .collect()
+}
+
+fn name(event: &Event) -> String {
+    let detail = ["fault", "name"]
+        .into_iter()
+        .find_map(|key| event.detail.get(key)?.as_str());
+    detail.unwrap_or(&event.text).to_owned()
+}
+
+fn measured(
+    seconds: &[Second],
+    name: String,
+    [injected_s, removed_s, until_s]: [f64; 3],
+) -> Option<Fault> {
+    let before: Vec<f64> = seconds
+        .iter()
+        .filter(|it| it.at_s < injected_s)
+        .filter_map(|it| it.p95_ms)
+        .collect();
+    let usual_ms = median(before);
+    let windows: Vec<Window> = seconds
+        .iter()
+        .filter(|it| it.at_s < until_s)
+        .map(|second| Window {
+            start_s: second.at_s,
+            end_s: second.at_s + 1.0,
+            requests: second.requests,
+            bad: bad(second, usual_ms),
+        })
+        .collect();
+    let experiment = Experiment {
+        injected_s,
+        removed_s: removed_s.max(injected_s),
+        good_share: GOOD_SHARE,
+        stable_s: STABLE_S,
+    };
+    let impact = fault::impact(&windows, &experiment).ok()?;
+    Some(Fault {
+        name,
+        injected_s,
+        removed_s,
+        detected_s: impact.time_to_detect_s,
+        recovered_s: impact.time_to_recover_s,
+        recovered: impact.recovered,
+        lost_requests: impact.lost_requests,
+        budget_minutes: impact.budget_minutes,
+    })
+}
+
+/// Failed requests, and those that the second's percentiles show to be late.
+fn bad(second: &Second, usual_ms: Option<f64>) -> u64 {
+    let is_late = |value: Option<f64>| {
+        value
+            .zip(usual_ms)
+            .is_some_and(|(value, usual)| value > LATE * usual)
+    };
+    let late = if is_late(second.p50_ms) {
+        second.requests / 2
+    } else if is_late(second.p95_ms) {
+        second.requests / 20
+    } else {
+        0
+    };
+    (second.failures + late).min(second.requests)
+}
+
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
+}

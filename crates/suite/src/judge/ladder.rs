@@ -1,0 +1,276 @@
+//! Figures of a ladder: efficiency, stability, saturation, the scalability law and the knee (R-12,
+//! ACSO-22, ACSO-23, ACSO-36, ACSO-48).
+
+use analysis::kneedle::{self, Shape};
+use analysis::ladder::{self, Figures, Rung, Stability};
+use analysis::usl::{self, Coefficient, Fit, Mark, Reach};
+use serde_json::{Value, json};
+
+use super::decide::CONFIDENCE;
+use super::figure::Figure;
+use super::verdict::Sheet;
+use super::window::Window;
+use super::{Case, step, window};
+
+/// The steps of a ladder in order, without the step back at its end.
+pub(super) fn steps<'a>(case: &Case<'a>) -> Vec<Window<'a>> {
+    if case.test.content != "ladder" {
+        return Vec::new();
+    }
+    let mut steps = window::steady(case.test, case.record);
+    steps.retain(|step| step.level.is_some_and(|level| level > 0.0));
+    let mut highest = 0.0;
+    steps.retain(|step| {
+        let level = step.level.unwrap_or(0.0);
+        let rises = level > highest;
+        highest = f64::max(highest, level);
+        rises
+    });
+    steps
+}
+
+/// A step as the analysis takes it: throughput is successes per second.
+fn rung(step: &Window<'_>) -> Option<Rung> {
+    Some(Rung {
+        users: step.level?,
+        throughput: Figure::Successes.value(step)?,
+        success_rate: step.figures.success_rate()?,
+        mean_response: Figure::Mean.value(step)?,
+        cpu: Figure::Cpu.value(step).map(|cpu| cpu.clamp(0.0, 1.0)),
+    })
+}
+
+pub(super) fn rungs(case: &Case<'_>) -> Vec<Rung> {
+    steps(case).iter().filter_map(rung).collect()
+}
+
+/// The law fitted to a ladder; in an open test the load is the number in the system (Little's law).
+pub(super) fn fit(case: &Case<'_>) -> Option<Fit> {
+    let (loads, throughputs) = curve(case);
+    usl::fit(&loads, &throughputs, CONFIDENCE).ok()
+}
+
+/// Load and throughput of each step.
+pub(super) fn curve(case: &Case<'_>) -> (Vec<f64>, Vec<f64>) {
+    let load = |rung: &Rung| match case.test.model {
+        "open" => rung.throughput * rung.mean_response / 1_000.0,
+        _ => rung.users,
+    };
+    let rungs = rungs(case);
+    let points = rungs.iter().map(|rung| (load(rung), rung.throughput));
+    points.filter(|(load, _)| *load > 0.0).unzip()
+}
+
+pub(super) fn analyse(case: &Case<'_>, sheet: &mut Sheet) {
+    if case.test.content != "ladder" {
+        return;
+    }
+    let rungs = rungs(case);
+    match ladder::figures(&rungs, &Stability::default()) {
+        Ok(figures) => {
+            let shown = shown(case, &rungs, &figures);
+            sheet.analysis.insert("ladder".to_owned(), shown);
+        }
+        Err(error) => {
+            let shown = json!({ "error": error.to_string() });
+            sheet.analysis.insert("ladder".to_owned(), shown);
+        }
+    }
+    let (loads, throughputs) = curve(case);
+    match usl::fit(&loads, &throughputs, CONFIDENCE) {
+        Ok(fit) => sheet.analysis.insert("usl".to_owned(), law(&fit)),
+        Err(error) => {
+            let shown = json!({ "error": error.to_string() });
+            sheet.analysis.insert("usl".to_owned(), shown)
+        }
+    };
+    let knee = kneedle::knee(&loads, &throughputs, Shape::ConcaveRising, 1.0);
+    if let Ok(Some((users, throughput))) = knee {
+        let shown = json!({ "users": users, "throughput_per_s": throughput, "method": "kneedle" });
+        sheet.analysis.insert("knee".to_owned(), shown);
+    }
+}
+
+fn shown(case: &Case<'_>, rungs: &[Rung], figures: &Figures) -> Value {
+    let windows = steps(case);
+    let steps: Vec<Value> = rungs
+        .iter()
+        .zip(&figures.efficiencies)
+        .zip(&windows)
+        .map(|((rung, (_, efficiency)), window)| {
+            json!({
+                "users": rung.users,
+                "throughput_per_s": rung.throughput,
+                "success_rate": rung.success_rate,
+                "mean_ms": rung.mean_response,
+                "p95_ms": window.figures.percentile("p95"),
+                "cpu_ratio": rung.cpu,
+                "efficiency": efficiency,
+                "stable": figures.max_stable_users.is_some_and(|most| rung.users <= most),
+            })
+        })
+        .collect();
+    let error = error(case, rungs, figures);
+    json!({
+        "steps": steps,
+        "ended_at": step::ended_at((case.test, case.file), case.record),
+        "retention_interval": figures.retention.zip(error).map(|(it, error)| {
+            [it * (1.0 - error).max(0.0), it * (1.0 + error)]
+        }),
+        "saturation_interval": error.map(|error| saturation(rungs, error)),
+        "linear_scalability_score": figures.linear_scalability_score,
+        "max_stable_users": figures.max_stable_users,
+        "retention": figures.retention,
+        "saturation_point": figures.saturation_point,
+        "correlation": figures.correlation,
+        "response_growth": response_growth(rungs),
+        "degradation": degradation(rungs),
+    })
+}
+
+/// The half-width of the first step's throughput at 95 %, as a share, and of the last stable one's together:
+/// every efficiency is held against the first step, which has the fewest requests.
+fn error(case: &Case<'_>, rungs: &[Rung], figures: &Figures) -> Option<f64> {
+    let windows = steps(case);
+    let of = |users: f64| {
+        let step = windows.iter().find(|step| step.level == Some(users))?;
+        count_error(case, step)
+    };
+    let first = of(rungs.first()?.users)?;
+    let last = of(figures.max_stable_users?)?;
+    Some(1.96 * first.hypot(last))
+}
+
+/// The relative deviation of a step's count. Users who come back after each cycle are no Poisson process: the
+/// window cuts their cycles at a random place, at most a half each in deviation, and a sum of n cycles varies
+/// by √n times their coefficient of variation (renewal theory; Cox, "Renewal Theory", 1962). Poisson's
+/// deviation is the most.
+fn count_error(case: &Case<'_>, step: &Window<'_>) -> Option<f64> {
+    let count = step.figures.requests as f64;
+    if count == 0.0 {
+        return None;
+    }
+    let poisson = count.sqrt();
+    let cycles = || {
+        let [class] = case.test.classes.as_slice() else {
+            return None;
+        };
+        let latency = step.figures.latency.as_ref()?;
+        let [least, most] = class.wait_s;
+        let think = (most - least) / 12f64.sqrt();
+        let mean = (least + most) / 2.0 + latency.mean / 1_000.0;
+        let variation = think.hypot(latency.standard_deviation / 1_000.0) / mean;
+        Some((step.level? / 4.0 + count * variation.powi(2)).sqrt())
+    };
+    let deviation = match case.test.model {
+        "closed" => cycles().map_or(poisson, |cycles| cycles.min(poisson)),
+        _ => poisson,
+    };
+    Some(deviation / count)
+}
+
+/// Where efficiency falls to 0.9 if the first step's true throughput lies at either end of its interval;
+/// `null` where it never does.
+fn saturation(rungs: &[Rung], error: f64) -> Value {
+    let with = |factor: f64| {
+        let mut rungs = rungs.to_vec();
+        if let Some(first) = rungs.first_mut() {
+            first.throughput *= factor;
+        }
+        let figures = ladder::figures(&rungs, &Stability::default()).ok();
+        figures.and_then(|it| it.saturation_point)
+    };
+    json!([with(1.0 + error), with((1.0 - error).max(0.01))])
+}
+
+/// ACSO-39: the mean response at ten times the first load, or at the largest load below that, over that of
+/// the first.
+fn response_growth(rungs: &[Rung]) -> Option<f64> {
+    let first = rungs.first().filter(|rung| rung.mean_response > 0.0)?;
+    let last = rungs
+        .iter()
+        .rfind(|rung| rung.users <= 10.0 * first.users)?;
+    let last = Some(last).filter(|last| last.users > first.users)?;
+    Some(last.mean_response / first.mean_response)
+}
+
+/// ACSO-27: how answers get worse: how fast response grows with users between the first and the last
+/// step, as an exponent, and how many more fail.
+fn degradation(rungs: &[Rung]) -> Option<Value> {
+    let (first, last) = (rungs.first()?, rungs.last()?);
+    if last.users <= first.users || first.mean_response <= 0.0 || last.mean_response <= 0.0 {
+        return None;
+    }
+    let exponent =
+        (last.mean_response / first.mean_response).ln() / (last.users / first.users).ln();
+    let failing = first.success_rate - last.success_rate;
+    let class = match (exponent, failing) {
+        (_, failing) if failing > 0.05 => "errors grow",
+        (exponent, _) if exponent < 0.1 => "flat",
+        (exponent, _) if exponent < 0.9 => "gradual",
+        _ => "proportional or worse",
+    };
+    Some(json!({ "class": class, "response_exponent": exponent, "lost_success": failing }))
+}
+
+fn law(fit: &Fit) -> Value {
+    json!({
+        "alpha": coefficient(&fit.alpha),
+        "beta": coefficient(&fit.beta),
+        "gamma": coefficient(&fit.gamma),
+        "r_squared": fit.r_squared,
+        "points": fit.points,
+        "weak": fit.is_weak,
+        "peak": fit.peak().map(mark),
+        "peak_interval": fit.peak_interval().map(|it| json!([it.lower, it.upper])),
+        "optimal": fit.optimal().map(mark),
+        "ceiling_per_s": fit.ceiling(),
+        "largest_load": fit.largest_load,
+    })
+}
+
+fn coefficient(it: &Coefficient) -> Value {
+    json!({
+        "estimate": it.estimate,
+        "interval": [it.interval.lower, it.interval.upper],
+        "at_bound": it.at_bound,
+    })
+}
+
+fn mark(mark: Mark) -> Value {
+    let beyond = match mark.reach {
+        Reach::Measured => None,
+        Reach::Extrapolated { beyond } => Some(beyond),
+    };
+    json!({
+        "load": mark.load,
+        "throughput_per_s": mark.throughput,
+        "extrapolated_beyond": beyond,
+        "text": beyond.map_or_else(
+            || "within the measured range".to_owned(),
+            |beyond| format!("extrapolated beyond the measured range, which ends at {}", super::verdict::number(beyond)),
+        ),
+    })
+}
+
+/// The largest step up to which all hold what is asked of a level, and the first that does not.
+pub(super) fn borne(case: &Case<'_>) -> (Option<f64>, Option<f64>) {
+    let mut judge = case.test.judge.clone();
+    if judge.grades.is_none() && !case.file.grades.is_empty() {
+        judge.grades = Some(crate::file::GradeName::Acceptable);
+    }
+    judge.rows.clear();
+    judge.thresholds.clear();
+    let asked = step::asked(&judge, case.file);
+    let mut passed = None;
+    for window in steps(case) {
+        let holds = asked
+            .iter()
+            .all(|(figure, bound)| figure.value(&window).is_none_or(|it| bound.is_kept_by(it)));
+        if !holds {
+            return (passed, window.level);
+        }
+        passed = window.level;
+    }
+    (passed, None)
+}

@@ -1,0 +1,293 @@
+//! The validity ledger (N-05): how far the measurement itself can be trusted.
+//!
+//! A starved generator measures itself. What it could not send, or sent late, was never asked of the
+//! target, so such a run cannot pass.
+
+use report::record::{Conclusion, EventKind, LedgerEntry, ResourceSample, TestRecord};
+
+use super::Case;
+use super::figure::mean_of;
+use super::thresholds::Metric;
+use super::verdict::{Sheet, number};
+
+/// Shares of what was to be sent that were not.
+const UNSENT_SUSPECT: f64 = 0.001;
+const UNSENT_INVALID: f64 = 0.01;
+/// Lateness of starts, in ms at the 99th percentile.
+const LATE_SUSPECT_MS: f64 = 10.0;
+const LATE_INVALID_MS: f64 = 100.0;
+/// The 99th percentile of starts is beyond a bound when more than this share of them is.
+const LATE_SHARE: f64 = 0.01;
+/// Users of a closed test have no time to start at. Their answers are timed by threads, which may not stand still for
+/// more than this share of the time.
+const STALLED_SHARE: f64 = 0.1;
+/// Busy share of the cores that the generator may use (S-16).
+const BUSY_SUSPECT: f64 = 0.8;
+const BUSY_INVALID: f64 = 0.9;
+/// Seconds for which the processor has to be that busy before it is held against a run.
+const BUSY_SECONDS: usize = 3;
+const STEAL_SUSPECT: f64 = 0.05;
+const STEAL_INVALID: f64 = 0.2;
+const USED_UP: f64 = 0.95;
+
+pub(super) fn fill(case: &Case<'_>, sheet: &mut Sheet) {
+    let record = case.record;
+    let entries = [
+        iterations(case),
+        send_rate(case),
+        generator_cpu(record),
+        lateness(record),
+        dropped_samples(record),
+        steal(record),
+        simulator(record),
+        clock(record),
+        used_up(record, "descriptors", "descriptors_ratio"),
+        used_up(record, "ports", "ports_ratio"),
+    ];
+    sheet.ledger.extend(entries.into_iter().flatten());
+}
+
+fn entry(what: &str, conclusion: Conclusion, text: String) -> LedgerEntry {
+    LedgerEntry {
+        what: what.to_owned(),
+        conclusion,
+        text,
+    }
+}
+
+/// By a value that should stay below two bounds.
+fn graded(value: f64, suspect: f64, invalid: f64) -> Conclusion {
+    if value > invalid {
+        Conclusion::Invalid
+    } else if value > suspect {
+        Conclusion::Suspect
+    } else {
+        Conclusion::Valid
+    }
+}
+
+/// A run of the driver in which no iteration came to its end has shown nothing, whatever it sent.
+fn iterations(case: &Case<'_>) -> Option<LedgerEntry> {
+    let metrics = case.record.k6_summary.get("metrics")?.as_object()?;
+    if metrics.is_empty() {
+        return None;
+    }
+    let ended = Metric::find(&case.record.k6_summary, "iterations")
+        .and_then(|metric| metric.value("count"))
+        .unwrap_or(0.0);
+    if ended > 0.0 {
+        return None;
+    }
+    let text = "No iteration came to its end.".to_owned();
+    Some(entry("iterations", Conclusion::Invalid, text))
+}
+
+/// Iterations that an open test had to drop because no user was free.
+fn send_rate(case: &Case<'_>) -> Option<LedgerEntry> {
+    let record = case.record;
+    if record.model != "open" {
+        return None;
+    }
+    let counted: u64 = record.seconds.iter().map(|it| it.dropped_iterations).sum();
+    let summary = Metric::find(&record.k6_summary, "dropped_iterations")
+        .and_then(|metric| metric.value("count"));
+    let dropped = summary.unwrap_or(counted as f64).max(counted as f64);
+    let ended = Metric::find(&record.k6_summary, "iterations")
+        .and_then(|metric| metric.value("count"))
+        .unwrap_or(record.figures.requests as f64);
+    let planned = ended + dropped;
+    if planned <= 0.0 {
+        let text = "The generator sent nothing.".to_owned();
+        return Some(entry("send_rate", Conclusion::Invalid, text));
+    }
+    let share = dropped / planned;
+    // A search drives the target into the ground on purpose.
+    let conclusion = if record.content == "search" {
+        graded(share, UNSENT_SUSPECT, f64::INFINITY)
+    } else {
+        graded(share, UNSENT_SUSPECT, UNSENT_INVALID)
+    };
+    let text = format!(
+        "{} of {} iterations ({} %) were dropped because no virtual user was free.",
+        number(dropped),
+        number(planned),
+        number(share * 100.0)
+    );
+    Some(entry("send_rate", conclusion, text))
+}
+
+fn generator_cpu(record: &TestRecord) -> Option<LedgerEntry> {
+    let samples = &record.observed.generator;
+    let busy = mean_of(|sample| sample.cpu_ratio)(&samples.iter().collect::<Vec<_>>())?;
+    let longest = longest_run(samples, |it| it.cpu_ratio.is_some_and(|r| r > BUSY_INVALID));
+    let conclusion = if longest >= BUSY_SECONDS {
+        Conclusion::Invalid
+    } else {
+        graded(busy, BUSY_SUSPECT, BUSY_INVALID)
+    };
+    let text = format!(
+        "The generator used {} % of its processor time on average, and more than {} % for {longest} samples in a row at most.",
+        number(busy * 100.0),
+        number(BUSY_INVALID * 100.0)
+    );
+    Some(entry("generator_cpu", conclusion, text))
+}
+
+fn longest_run(samples: &[ResourceSample], is_bad: impl Fn(&ResourceSample) -> bool) -> usize {
+    let mut runs = (0, 0);
+    for sample in samples {
+        runs.0 = if is_bad(sample) { runs.0 + 1 } else { 0 };
+        runs.1 = runs.1.max(runs.0);
+    }
+    runs.1
+}
+
+fn largest(samples: &[ResourceSample], name: &str) -> Option<f64> {
+    let values = samples.iter().filter_map(|it| it.other.get(name).copied());
+    values.reduce(f64::max)
+}
+
+fn lateness(record: &TestRecord) -> Option<LedgerEntry> {
+    let samples = &record.observed.generator;
+    let counted = Counted::of(samples, "starts", LATE_SHARE);
+    if let Some(counted) = counted.or_else(|| Counted::of(samples, "looks", STALLED_SHARE)) {
+        return Some(counted.entry(largest(samples, "lateness_ms").unwrap_or(0.0)));
+    }
+    let observed = largest(samples, "lateness_ms");
+    let late = observed.or_else(|| scheduled_lateness(record))?;
+    let text = format!(
+        "Requests began up to {} ms after the time that the plan gives them.",
+        number(late)
+    );
+    let conclusion = graded(late, LATE_SUSPECT_MS, LATE_INVALID_MS);
+    Some(entry("lateness", conclusion, text))
+}
+
+/// How many of what had a time were late by more than the two bounds.
+struct Counted {
+    /// `starts` of iterations, or `looks` at the event loops.
+    what: &'static str,
+    all: f64,
+    late: f64,
+    very_late: f64,
+    /// More than this share may not be late.
+    share: f64,
+}
+
+impl Counted {
+    /// Over all samples; `None` where there was none of them.
+    fn of(samples: &[ResourceSample], what: &'static str, share: f64) -> Option<Self> {
+        let sum = |name: &str| -> f64 {
+            let values = samples.iter().filter_map(|it| it.other.get(name));
+            values.sum()
+        };
+        let counted = Self {
+            what,
+            all: sum(what),
+            late: sum(&format!("late_{what}")),
+            very_late: sum(&format!("very_late_{what}")),
+            share,
+        };
+        (counted.all > 0.0).then_some(counted)
+    }
+
+    fn entry(&self, latest_ms: f64) -> LedgerEntry {
+        let most = self.all * self.share;
+        let conclusion = if self.very_late > most {
+            Conclusion::Invalid
+        } else if self.late > most {
+            Conclusion::Suspect
+        } else {
+            Conclusion::Valid
+        };
+        let (of, what) = match self.what {
+            "starts" => ("iterations", "began late"),
+            _ => ("looks at the driver's threads", "came late"),
+        };
+        let text = format!(
+            "{} of {} {of} {what} by more than {LATE_SUSPECT_MS} ms and {} by more than {LATE_INVALID_MS} ms, the latest by {} ms.",
+            number(self.late),
+            number(self.all),
+            number(self.very_late),
+            number(latest_ms),
+        );
+        entry("lateness", conclusion, text)
+    }
+}
+
+/// Open tests: how much longer the 99th percentile is from the planned than from the real begin (N-08).
+fn scheduled_lateness(record: &TestRecord) -> Option<f64> {
+    let intended = record.figures.intended_latency.as_ref()?;
+    let sent = record.figures.percentile("p99")?;
+    Some((intended.percentiles.get("p99")? - sent).max(0.0))
+}
+
+fn dropped_samples(record: &TestRecord) -> Option<LedgerEntry> {
+    let dropped = largest(&record.observed.generator, "dropped_samples")?;
+    let conclusion = if dropped > 0.0 {
+        Conclusion::Invalid
+    } else {
+        Conclusion::Valid
+    };
+    let text = format!("{} measured samples were dropped.", number(dropped));
+    Some(entry("dropped_samples", conclusion, text))
+}
+
+fn steal(record: &TestRecord) -> Option<LedgerEntry> {
+    let samples: Vec<&ResourceSample> = record.observed.generator.iter().collect();
+    let steal = mean_of(|sample| sample.steal_ratio)(&samples)?;
+    let text = format!(
+        "The hypervisor took {} % of the processor time away.",
+        number(steal * 100.0)
+    );
+    let conclusion = graded(steal, STEAL_SUSPECT, STEAL_INVALID);
+    Some(entry("steal", conclusion, text))
+}
+
+/// A simulated target that breaks its own promise about delays.
+fn simulator(record: &TestRecord) -> Option<LedgerEntry> {
+    let samples = &record.observed.simulator;
+    let degraded =
+        |sample: &&ResourceSample| sample.other.get("degraded").is_some_and(|it| *it > 0.0);
+    let known = samples
+        .iter()
+        .filter(|it| it.other.contains_key("degraded"));
+    let known = known.count();
+    let warned = record.observed.events.iter().any(|event| {
+        event.kind == EventKind::Warning && event.detail.get("simulator_degraded").is_some()
+    });
+    if known == 0 && !warned {
+        return None;
+    }
+    let late = samples.iter().filter(degraded).count();
+    // It promises its delays to 0.3 ms, far finer than what is judged of a suite.
+    let conclusion = if late > 0 || warned {
+        Conclusion::Suspect
+    } else {
+        Conclusion::Valid
+    };
+    let text =
+        format!("The simulated target was late by its own account in {late} of {known} samples.");
+    Some(entry("simulator", conclusion, text))
+}
+
+fn clock(record: &TestRecord) -> Option<LedgerEntry> {
+    let samples = record.observed.generator.iter();
+    let steps = samples.filter_map(|it| it.other.get("clock_step_s").map(|step| step.abs()));
+    let step = steps.reduce(f64::max)?;
+    let text = format!(
+        "The wall clock stepped by up to {} s; durations come from the monotonic clock.",
+        number(step)
+    );
+    Some(entry("clock", graded(step, 0.5, f64::INFINITY), text))
+}
+
+fn used_up(record: &TestRecord, what: &str, figure: &str) -> Option<LedgerEntry> {
+    let used = largest(&record.observed.generator, figure)?;
+    let conclusion = graded(used, 0.6, USED_UP);
+    let text = format!(
+        "The generator used {} % of its {what}.",
+        number(used * 100.0)
+    );
+    Some(entry(what, conclusion, text))
+}

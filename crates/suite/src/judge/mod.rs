@@ -1,0 +1,126 @@
+//! From what was measured to an answer: passed, failed, or cannot tell.
+//!
+//! Pure: no clock, no I/O, no chance. [`judge`] fills the judgements, findings, ledger, analysis,
+//! reasons and outcome of one test, [`judge_run`] what spans tests, [`compare_with_truth`] the column
+//! that holds the analysis against a simulated target's own truth.
+//!
+//! What has to be known of a system's figures is decided three-valued (N-01): held when the whole 95 %
+//! interval keeps the bound, crossed when the whole interval breaks it, inconclusive otherwise. k6's
+//! thresholds speak of the sample alone, as k6 does; what the sample leaves open is said beside it.
+//! Nothing measured is nothing proved: it is never held.
+//!
+//! ## What is read of a record's open fields
+//!
+//! | field | read as |
+//! |---|---|
+//! | `k6_summary.metrics.NAME` | `{type, values, thresholds: {EXPRESSION: {ok}}}`, the data of `handleSummary` |
+//! | `k6_summary.without_samples` | names of metrics that have no sample |
+//! | `analysis.search` | `{passed, failed, end}` of a capacity search |
+//! | `observed.*.other` | `disk_iops`; `queue`; `cache_hit_ratio`; `leaked_bytes`; every `…_ratio` is the busy share of a part, such as `pool_db_ratio` |
+//! | `observed.simulator.other.degraded` | 1 while the simulated target is late itself |
+//! | `observed.generator.other` | `lateness_ms`, with how many `starts`, or else `looks` at the driver's threads, there were, and how many of them were `late_…` (10 ms) and `very_late_…` (100 ms); `dropped_samples`, `clock_step_s`, `descriptors_ratio`, `ports_ratio` |
+
+mod alerts;
+mod bottleneck;
+mod capacity;
+mod checks;
+mod decide;
+mod expression;
+mod faults;
+mod figure;
+mod grades;
+mod ladder;
+mod ledger;
+mod named;
+mod outcome;
+mod phases;
+mod readable;
+mod recovery;
+mod relative;
+mod rows;
+mod rules;
+mod run;
+#[cfg(test)]
+mod sample;
+mod slo;
+mod soak;
+mod step;
+mod thresholds;
+mod truth;
+mod verdict;
+mod window;
+mod workload;
+
+pub use alerts::{LiveAlerts, Notice};
+pub use readable::check;
+pub use run::judge_run;
+pub use slo::Slo;
+pub use step::{Met, Tried, Until, is_back, tried};
+pub use truth::compare_with_truth;
+
+use indexmap::IndexMap;
+use report::record::TestRecord;
+
+use crate::file::SuiteFile;
+use crate::plan::PlannedTest;
+use verdict::Sheet;
+
+/// What is known beside the plan and the record.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known<'a> {
+    /// The bounds of the target's components by name, from its document.
+    pub slo: Option<&'a IndexMap<String, Slo>>,
+    /// The same test of the run before, for relative bounds.
+    pub previous: Option<&'a TestRecord>,
+}
+
+/// What the parts of the judgement read.
+#[derive(Clone, Copy)]
+pub(super) struct Case<'a> {
+    pub test: &'a PlannedTest,
+    pub file: &'a SuiteFile,
+    pub record: &'a TestRecord,
+    pub known: Known<'a>,
+}
+
+/// Judges one test, one part or one cell by what the suite file asks of it. Calling it again gives the
+/// same record: what it has written before is replaced, what others wrote is kept.
+pub fn judge(test: &PlannedTest, file: &SuiteFile, record: &mut TestRecord) {
+    judge_with(test, file, record, Known::default());
+}
+
+/// The same with more knowledge.
+pub fn judge_with(test: &PlannedTest, file: &SuiteFile, record: &mut TestRecord, known: Known<'_>) {
+    let mut sheet = Sheet::new(&record.title());
+    {
+        let case = Case {
+            test,
+            file,
+            record,
+            known,
+        };
+        workload::analyse(&case, &mut sheet);
+        ladder::analyse(&case, &mut sheet);
+        capacity::analyse(&case, &mut sheet);
+        soak::analyse(&case, &mut sheet);
+        bottleneck::analyse(&case, &mut sheet);
+        phases::judge(&case, &mut sheet);
+        thresholds::judge(&case, &mut sheet);
+        grades::judge(&case, &mut sheet);
+        slo::judge(&case, &mut sheet);
+        rows::judge(&case, &mut sheet);
+        alerts::judge(&case, &mut sheet);
+        checks::judge(&case, &mut sheet);
+        recovery::judge(&case, &mut sheet);
+        faults::judge(&case, &mut sheet);
+        relative::judge(&case, &mut sheet);
+        named::judge(&case, &mut sheet);
+        rules::find(&case, &mut sheet);
+        ledger::fill(&case, &mut sheet);
+    }
+    sheet.write_into(record);
+    outcome::conclude(test, record);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! What a test comes to, and the sentences that say why.
+
+use report::record::{Conclusion, Judgement, Outcome, Standing, TestRecord};
+
+use super::verdict::number;
+use crate::plan::PlannedTest;
+
+/// So many sentences of one kind are spelt out.
+const SPELT_OUT: usize = 5;
+
+/// The worst of all judgements; nothing measured, nothing asked and an invalid measurement are not to
+/// be trusted (exit 5). What the runner has concluded already (interrupted, failed) stays.
+pub(super) fn conclude(test: &PlannedTest, record: &mut TestRecord) {
+    let standings = record.judgements.iter().map(|it| it.standing.outcome());
+    let mut outcome = standings.fold(kept(record.outcome), Outcome::worst);
+    let mut reasons = Vec::new();
+    if record
+        .judgements
+        .iter()
+        .all(|it| it.standing == Standing::Reported)
+        && !asks_elsewhere(record)
+    {
+        outcome = outcome.worst(Outcome::Untrusted);
+        reasons.push(nothing_judged(test));
+    }
+    if record
+        .ledger
+        .iter()
+        .any(|it| it.conclusion == Conclusion::Invalid)
+    {
+        outcome = outcome.worst(Outcome::Untrusted);
+    }
+    if !record.complete {
+        outcome = outcome.worst(Outcome::Inconclusive);
+        reasons.push("The test ended before its plan did.".to_owned());
+    }
+    let mut all = of_ledger(record, Conclusion::Invalid);
+    all.extend(reasons);
+    for standing in [Standing::NoData, Standing::Crossed, Standing::Inconclusive] {
+        all.extend(of_judgements(record, standing));
+    }
+    all.extend(of_ledger(record, Conclusion::Suspect));
+    all.extend(left_open(record));
+    if !record.complete {
+        // Why it ended is the runner's to say.
+        let said = record.reasons.iter().filter(|it| !all.contains(it));
+        let said: Vec<String> = said.cloned().collect();
+        all.splice(0..0, said);
+    }
+    record.outcome = outcome;
+    record.reasons = all;
+}
+
+/// What only the runner knows; a judgement cannot mend it.
+fn kept(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Interrupted | Outcome::Internal | Outcome::Usage | Outcome::Regression => outcome,
+        _ => Outcome::Passed,
+    }
+}
+
+/// A cell whose only question is answered over all cells.
+fn asks_elsewhere(record: &TestRecord) -> bool {
+    record.judgements.iter().any(|it| it.kind == "named")
+}
+
+fn nothing_judged(test: &PlannedTest) -> String {
+    if test.judge.is_empty() {
+        "Nothing is asked of this test, so there is nothing that it could pass.".to_owned()
+    } else {
+        "Nothing of what is asked could be judged.".to_owned()
+    }
+}
+
+fn of_ledger(record: &TestRecord, conclusion: Conclusion) -> Vec<String> {
+    let entries = record
+        .ledger
+        .iter()
+        .filter(|it| it.conclusion == conclusion);
+    entries.map(|entry| entry.text.clone()).collect()
+}
+
+fn of_judgements(record: &TestRecord, standing: Standing) -> Vec<String> {
+    let those = record
+        .judgements
+        .iter()
+        .filter(|it| it.standing == standing);
+    let mut sentences: Vec<String> = those.map(sentence).collect();
+    if sentences.len() > SPELT_OUT {
+        let more = sentences.len() - SPELT_OUT;
+        sentences.truncate(SPELT_OUT);
+        sentences.push(match more {
+            1 => format!("1 more judgement {}.", of_one(standing)),
+            _ => format!("{more} more judgements {}.", of_several(standing)),
+        });
+    }
+    sentences
+}
+
+fn of_one(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Held => "holds",
+        Standing::Crossed => "is crossed",
+        Standing::Inconclusive => "is undecided",
+        Standing::NoData => "has no data",
+        Standing::Reported => "is reported",
+    }
+}
+
+fn of_several(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Held => "hold",
+        Standing::Crossed => "are crossed",
+        Standing::Inconclusive => "are undecided",
+        Standing::NoData => "have no data",
+        Standing::Reported => "are reported",
+    }
+}
+
+/// `p95_ms < 2000 ms in steady is crossed: 2150 ms (2100 to 2210).`
+pub(super) fn sentence(judgement: &Judgement) -> String {
+    let asked = &judgement.asked;
+    let unit = super::grades::shown(&judgement.unit);
+    let measured = judgement
+        .measured
+        .map(|value| format!("{}{unit}", number(value)));
+    let between = judgement
+        .interval
+        .map_or_else(String::new, |[lower, upper]| {
+            format!(" ({} to {})", number(lower), number(upper))
+        });
+    match judgement.standing {
+        Standing::NoData => format!("Nothing was measured for: {asked}."),
+        Standing::Crossed => match measured {
+            Some(measured) => format!("Crossed: {asked}; measured {measured}{between}."),
+            None => format!("Crossed: {asked}."),
+        },
+        Standing::Inconclusive => {
+            let measured =
+                measured.map_or_else(String::new, |it| format!("; measured {it}{between}"));
+            let needs = judgement.needs_more.map_or_else(String::new, |more| {
+                let noun = if more == 1 { "request" } else { "requests" };
+                format!("; about {more} more {noun} would decide it")
+            });
+            format!("Undecided: {asked}{measured}{needs}.")
+        }
+        Standing::Held | Standing::Reported => format!("{asked}."),
+    }
+}
+
+/// Thresholds that the sample holds and does not prove.
+fn left_open(record: &TestRecord) -> Option<String> {
+    let open = |it: &&Judgement| it.standing == Standing::Held && it.needs_more.is_some();
+    let open: Vec<&Judgement> = record.judgements.iter().filter(open).collect();
+    let most = open.iter().filter_map(|it| it.needs_more).max()?;
+    let thresholds = match open.len() {
+        1 => "1 threshold".to_owned(),
+        several => format!("{several} thresholds"),
+    };
+    let values = if most == 1 { "value" } else { "values" };
+    Some(format!(
+        "{thresholds} held in the sample without being proved by it; {most} more {values} would prove the last of them."
+    ))
+}

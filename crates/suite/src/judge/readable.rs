@@ -1,0 +1,98 @@
+//! Whether everything that a file asks for can be judged: expressions, figures, shares.
+
+use live_config::ConfigErrors;
+
+use super::expression;
+use super::figure::Figure;
+use super::{rows, step};
+use crate::file::{Judge, Ladder, SuiteFile};
+
+/// Adds an error for each judgement and each condition of a ladder that could never be decided.
+pub fn check(file: &SuiteFile, errors: &mut ConfigErrors) {
+    for (name, test) in &file.tests {
+        let path = format!("tests.{name}");
+        asked(&format!("{path}.judge"), &test.judge, errors);
+        conditions(&path, test.ladder.as_ref(), errors);
+        for (name, part) in &test.parts {
+            let path = format!("{path}.parts.{name}");
+            if let Some(judge) = &part.judge {
+                asked(&format!("{path}.judge"), judge, errors);
+            }
+            conditions(&path, part.ladder.as_ref(), errors);
+        }
+    }
+}
+
+fn asked(path: &str, judge: &Judge, errors: &mut ConfigErrors) {
+    if judge
+        .checks
+        .is_some_and(|share| !(0.0..=1.0).contains(&share))
+    {
+        errors.add(format!("{path}.checks"), "a share from 0 to 1 is expected");
+    }
+    for (metric, expressions) in &judge.thresholds {
+        for (place, expression) in expressions.iter().enumerate() {
+            let aggregate = expression::split(expression).map(|(aggregate, _)| aggregate);
+            if !aggregate.is_some_and(is_aggregate) {
+                errors.add(
+                    format!("{path}.thresholds.{metric}[{place}]"),
+                    format!(
+                        "`{expression}` is not a threshold; one such as rate<0.05, count>=10 or p(95)<2000 is expected"
+                    ),
+                );
+            }
+        }
+    }
+    for (name, expression) in &judge.rows {
+        let path = format!("{path}.rows.{name}");
+        if !rows::is_known(name) {
+            errors.add(&path, "unknown figure");
+        }
+        if expression::split(expression).is_none_or(|(figure, _)| !figure.is_empty()) {
+            errors.add(
+                path,
+                format!("`{expression}` is not a bound; one such as >=1000 or <0.05 is expected"),
+            );
+        }
+    }
+    for (name, expression) in &judge.relative {
+        let path = format!("{path}.relative.{name}");
+        if Figure::named(name).is_none() {
+            errors.add(&path, "unknown figure");
+        }
+        if expression::relative(expression, 1.0).is_none() {
+            errors.add(
+                path,
+                format!(
+                    "`{expression}` is not a relative bound; one such as <=+10% or >=-5% is expected"
+                ),
+            );
+        }
+    }
+}
+
+fn conditions(path: &str, ladder: Option<&Ladder>, errors: &mut ConfigErrors) {
+    let until = ladder.into_iter().flat_map(|ladder| &ladder.until);
+    for (place, condition) in until.enumerate() {
+        if !step::is_condition(condition) {
+            errors.add(
+                format!("{path}.ladder.until[{place}]"),
+                format!(
+                    "`{condition}` is not a condition; a grade such as poor, or one such as p95_ms>2000 is expected"
+                ),
+            );
+        }
+    }
+}
+
+/// The aggregates of k6's metrics.
+fn is_aggregate(name: &str) -> bool {
+    let percentile = || {
+        let percent = name.strip_prefix("p(")?.strip_suffix(')')?;
+        percent.trim().parse::<f64>().ok()
+    };
+    matches!(
+        name,
+        "rate" | "count" | "value" | "avg" | "min" | "max" | "med"
+    ) || percentile().is_some_and(|percent| (0.0..=100.0).contains(&percent))
+}

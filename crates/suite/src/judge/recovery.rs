@@ -1,0 +1,149 @@
+//! How long the target takes to be well again once the load is back (ACSO-31, AIA-05, ACIS-24).
+
+use analysis::distribution::binomial_at_least;
+use analysis::threshold::Limit;
+use report::record::{Second, Standing};
+use serde_json::json;
+
+use super::decide::{Decision, limit};
+use super::expression::Bound;
+use super::verdict::{Question, Sheet, decided};
+use super::{Case, grades, window};
+use crate::file::{Grade, GradeName};
+
+/// So many seconds in a row have to be well.
+const STABLE_S: usize = 5;
+/// A second's failures are held against it when chance explains them less often than this.
+const BY_CHANCE: f64 = 0.01;
+/// Without a grade: answers may be this many times as slow as before.
+const SLOWER: f64 = 2.0;
+const FAILING: f64 = 0.05;
+
+const RULE: &str = "from the end of the highest load to the first five seconds in a row that keep the graded bounds";
+
+pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
+    let asked = case.test.judge.recovery_within;
+    let is_named = case.test.judge.names.iter().any(|name| name == "recovery");
+    if asked.is_none() && !is_named {
+        return;
+    }
+    let measured = measure(case);
+    sheet
+        .analysis
+        .insert("recovery".to_owned(), shown(measured));
+    let Some(within) = asked else {
+        return;
+    };
+    let within_s = within.get().as_secs_f64();
+    let bound = Bound::Limit(Limit::at_most(within_s));
+    let decision = match measured {
+        Recovery::After(seconds) => Decision::plain(Some(seconds), bound),
+        Recovery::Never => decided(Standing::Crossed),
+        Recovery::Unseen => Decision::NO_DATA,
+    };
+    let question = Question {
+        kind: "recovery",
+        name: "within",
+        phase: None,
+        unit: "s",
+        rule: RULE,
+    };
+    let asked = format!("recovered within {within_s} s");
+    sheet.answer(question, &asked, bound, decision);
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Recovery {
+    After(f64),
+    Never,
+    /// No request after the highest load, or no highest load.
+    Unseen,
+}
+
+fn shown(measured: Recovery) -> serde_json::Value {
+    match measured {
+        Recovery::After(seconds) => json!({ "recovered": true, "after_s": seconds }),
+        Recovery::Never => json!({ "recovered": false, "after_s": null }),
+        Recovery::Unseen => json!({ "recovered": null, "after_s": null }),
+    }
+}
+
+fn measure(case: &Case<'_>) -> Recovery {
+    let Some(from_s) = end_of_highest(case) else {
+        return Recovery::Unseen;
+    };
+    let after: Vec<&Second> = case
+        .record
+        .seconds
+        .iter()
+        .filter(|second| second.at_s >= from_s && second.requests > 0)
+        .collect();
+    if after.is_empty() {
+        return Recovery::Unseen;
+    }
+    let bounds = Bounds::of(case, from_s);
+    // A short rest of a test has fewer seconds to be stable for.
+    let stable = STABLE_S.min(after.len());
+    let mut well = 0;
+    for (place, second) in after.iter().enumerate() {
+        well = if bounds.holds(second) { well + 1 } else { 0 };
+        if well >= stable {
+            let first = after[place + 1 - stable];
+            return Recovery::After((first.at_s - from_s).max(0.0));
+        }
+    }
+    Recovery::Never
+}
+
+/// When the last phase at the highest level ends; `None` when no load follows it.
+fn end_of_highest(case: &Case<'_>) -> Option<f64> {
+    let phases = &case.record.phases;
+    let level = |it: &report::record::PhaseRecord| it.users.or(it.rate_per_s).unwrap_or(0.0);
+    let highest = phases.iter().map(level).reduce(f64::max)?;
+    let last = phases.iter().rposition(|it| level(it) >= highest)?;
+    phases.get(last + 1)?;
+    Some(phases[last].end_s)
+}
+
+/// What a second is held against.
+struct Bounds {
+    mean_ms: Option<f64>,
+    p95_ms: Option<f64>,
+    failures: f64,
+}
+
+impl Bounds {
+    /// The suite's grades; where they lack times, twice those before the highest load.
+    fn of(case: &Case<'_>, from_s: f64) -> Self {
+        let asked = case.test.judge.grades.unwrap_or(GradeName::Target);
+        let of = |grade: Grade| {
+            let bounds = case.file.grades.get(&grade)?;
+            grades::required(grade, bounds, asked).map(Bound::value)
+        };
+        let failures = of(Grade::ErrorRate).or(of(Grade::SuccessRate).map(|share| 1.0 - share));
+        let (mean_ms, p95_ms) = (of(Grade::AvgMs), of(Grade::P95Ms));
+        let before = || {
+            let windows = window::steady(case.test, case.record);
+            let first = windows.into_iter().find(|it| it.span_s[1] < from_s)?;
+            Some(SLOWER * first.figures.latency.as_ref()?.mean)
+        };
+        let has_times = mean_ms.is_some() || p95_ms.is_some();
+        Self {
+            mean_ms: if has_times { mean_ms } else { before() },
+            p95_ms,
+            failures: failures.unwrap_or(FAILING),
+        }
+    }
+
+    fn holds(&self, second: &Second) -> bool {
+        let keeps = |bound: Option<f64>, value: Option<f64>| {
+            bound
+                .zip(value)
+                .is_none_or(|(bound, value)| limit(false, bound).is_kept_by(value))
+        };
+        let by_chance = binomial_at_least(second.requests, self.failures, second.failures);
+        keeps(self.mean_ms, second.mean_ms)
+            && keeps(self.p95_ms, second.p95_ms)
+            && (second.failures == 0 || by_chance >= BY_CHANCE)
+    }
+}

@@ -1,0 +1,521 @@
+//! What the analysis finds in whole tests.
+
+use analysis::closed_network::machine_repair;
+use report::record::{Event, EventKind, Outcome, ResourceSample, Standing, TestRecord};
+use serde_json::json;
+
+use super::super::sample::{Sample, phase};
+use super::super::{Met, Tried, Until, compare_with_truth, tried};
+use super::judgement;
+use crate::file::Judge;
+
+/// The shipped `acso` by machine repair (G-05): users think for 5 s, wait 0.3216 s for what never queues,
+/// and share 8 cores for 40 ms each.
+fn ladder() -> Sample {
+    let mut sample = Sample::of("acso", "scalability");
+    let steps = [
+        5.0, 10.0, 25.0, 50.0, 100.0, 200.0, 350.0, 500.0, 750.0, 1000.0, 1200.0,
+    ];
+    sample.record.phases = steps
+        .iter()
+        .enumerate()
+        .map(|(place, users)| {
+            let solved = machine_repair(*users as u32, 5.3216, 0.04, 8).expect("a solution");
+            let per_s = solved.throughput_per_s;
+            let ms = (solved.mean_response_s + 0.3216) * 1_000.0;
+            let mut step = phase(&users.to_string(), *users, per_s, ms);
+            (step.begin_s, step.end_s) = (place as f64 * 60.0, place as f64 * 60.0 + 60.0);
+            step
+        })
+        .collect();
+    let busy = |at: u64| {
+        sample.record.phases[(at / 60) as usize]
+            .figures
+            .requests_per_s
+            .unwrap_or(0.0)
+            / 200.0
+    };
+    sample.record.observed.target = (0..660)
+        .flat_map(|at| {
+            let of = |host: &str, cpu: f64| ResourceSample {
+                at_s: at as f64,
+                host: Some(host.to_owned()),
+                cpu_ratio: Some(cpu),
+                ..ResourceSample::default()
+            };
+            [of("agents", busy(at)), of("bus", busy(at) / 8.0)]
+        })
+        .collect();
+    sample
+}
+
+/// Steps after a ladder's end, and those that were cut, are in the record and nowhere else.
+#[test]
+fn a_step_that_is_not_judged_is_no_step_of_the_ladder() {
+    let mut sample = ladder();
+    let last = sample.record.phases.last_mut().expect("a step");
+    last.judged = false;
+    let record = sample.judged();
+    let steps = record.analysis["ladder"]["steps"]
+        .as_array()
+        .expect("steps");
+    let users: Vec<f64> = steps
+        .iter()
+        .filter_map(|step| step["users"].as_f64())
+        .collect();
+    assert_eq!((users.len(), users.last()), (10, Some(&1000.0)));
+    assert_eq!(record.analysis["usl"]["points"], 10);
+    assert_eq!(record.analysis["usl"]["largest_load"], 1000.0);
+    assert!(
+        record
+            .judgements
+            .iter()
+            .all(|it| it.phase.as_deref() != Some("1200"))
+    );
+    assert_eq!(record.phases.len(), 11);
+}
+
+/// G-05, ACSO-22, ACSO-36..39, ACSO-48, ACSO-24, N-03, N-04.
+#[test]
+fn a_ladder_has_its_figures_four_estimates_and_its_bottleneck() {
+    let mut record = ladder().judged();
+    let figures = &record.analysis["ladder"];
+    assert_eq!(figures["max_stable_users"], 750.0, "{figures}");
+    let saturation = figures["saturation_point"].as_f64().expect("a point");
+    assert!(
+        (saturation / 1193.0 - 1.0).abs() < 0.05,
+        "{saturation} {figures:#}"
+    );
+    assert!(figures["correlation"].as_f64().is_some_and(|it| it > 0.95));
+    assert_eq!(judgement(&record, "row.retention").standing, Standing::Held);
+    assert_eq!(
+        judgement(&record, "row.max_stable_users").standing,
+        Standing::Held
+    );
+    assert_eq!(judgement(&record, "users.at_least").measured, Some(750.0));
+    let bottleneck = &record.analysis["bottleneck"];
+    assert_eq!(
+        (&bottleneck["class"], &bottleneck["of"]),
+        (&json!("CPU"), &json!("agents"))
+    );
+    let methods: Vec<&str> = record.analysis["capacities"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|it| it["method"].as_str())
+        .collect();
+    assert!(methods.contains(&"service_demand"), "{methods:?}");
+    // It bends too late for Kneedle; the knee is where efficiency falls to 0.9.
+    assert!(methods.contains(&"usl_peak"), "{methods:?}");
+    assert_eq!(judgement(&record, "named.knee").standing, Standing::Held);
+    let truth = json!({ "capacity_per_s": { "value": 200.0, "exact": true },
+        "bottleneck": { "of": "agents", "resource": "cpu", "class": "CPU" } });
+    compare_with_truth(&mut record, &truth);
+    let agrees = |what: &str| {
+        let found = record.truth.iter().find(|it| it.what == what);
+        found
+            .unwrap_or_else(|| panic!("{what} in {:?}", record.truth))
+            .agrees
+    };
+    assert_eq!(agrees("bottleneck"), Some(true));
+    assert_eq!(agrees("capacity_per_s by service_demand"), Some(true));
+    assert_eq!(agrees("capacity_per_s by the highest step"), Some(true));
+}
+
+/// G-08: passes 200, fails 400.
+#[test]
+fn a_breakpoint_is_enclosed_and_its_failure_named() {
+    let mut sample = Sample::of("acis", "breakpoint");
+    let steps = [
+        (100.0, 120.0, 230.0),
+        (200.0, 220.0, 310.0),
+        (400.0, 227.0, 1160.0),
+        (800.0, 227.0, 2900.0),
+    ];
+    sample.record.phases = steps
+        .map(|(users, per_s, ms)| phase(&users.to_string(), users, per_s, ms))
+        .into();
+    let record = sample.judged();
+    let capacity = judgement(&record, "named.capacity");
+    assert_eq!(capacity.standing, Standing::Held);
+    assert_eq!(capacity.interval, Some([200.0, 400.0]));
+    assert!(
+        capacity.asked.contains("between 200 and 400 users"),
+        "{}",
+        capacity.asked
+    );
+    let mode = judgement(&record, "named.failure_mode");
+    assert!(
+        mode.asked.contains("avg_ms is 1160 ms at 400"),
+        "{}",
+        mode.asked
+    );
+    assert_eq!(
+        judgement(&record, "users.at_least").standing,
+        Standing::Held
+    );
+    let mut until = Until::new(&sample.test, &sample.file);
+    let mut until_at = |place: usize| until.step(&sample.record, &sample.record.phases[place]);
+    assert_eq!(until_at(1), None);
+    assert_eq!(until_at(2), None);
+    let met = |ends| {
+        let rule = "poor: avg_ms is 2900".to_owned();
+        Some(Met { rule, ends })
+    };
+    assert_eq!(until_at(3), met(false), "once is not enough");
+    assert_eq!(
+        record.analysis["ladder"]["ended_at"],
+        serde_json::Value::Null
+    );
+    assert_eq!(until_at(3), met(true));
+}
+
+/// S-12: the judge finds the end of a ladder where the runner did, for it asks the same rule.
+#[test]
+fn a_ladder_ends_after_two_poor_steps_in_a_row() {
+    let ended_at = |means: [f64; 4]| {
+        let mut sample = Sample::of("acis", "breakpoint");
+        sample.record.phases = [100.0, 200.0, 400.0, 800.0]
+            .iter()
+            .zip(means)
+            .map(|(users, ms)| phase(&users.to_string(), *users, 200.0, ms))
+            .collect();
+        sample.judged().analysis["ladder"]["ended_at"].clone()
+    };
+    assert_eq!(ended_at([200.0, 2900.0, 2900.0, 2900.0]), "400");
+    assert_eq!(ended_at([200.0, 2900.0, 200.0, 2900.0]), json!(null));
+    assert_eq!(ended_at([200.0, 2900.0, 200.0, 200.0]), json!(null));
+}
+
+/// the steps of a search, and what they enclose.
+#[test]
+fn a_search_encloses_a_capacity() {
+    let mut sample = Sample::of("aiaas", "breakpoint");
+    let mut steps: Vec<_> = [
+        (500.0, 60.0),
+        (1000.0, 70.0),
+        (2000.0, 4000.0),
+        (1500.0, 90.0),
+    ]
+    .map(|(rate, ms)| {
+        let mut step = phase(&rate.to_string(), rate, rate, ms);
+        (step.users, step.rate_per_s) = (None, Some(rate));
+        step
+    })
+    .into();
+    steps.push(phase("nothing", 0.0, 0.0, 0.0));
+    sample.record.phases = steps;
+    let tried_at = |place: usize, limited: Option<&str>| {
+        let of = (&sample.test, &sample.file);
+        let limited = limited.map(str::to_owned);
+        tried(of, &sample.record, &sample.record.phases[place], limited)
+    };
+    assert_eq!(tried_at(0, None), Tried::Passed);
+    let failed = |why: &str| Tried::Failed(why.to_owned());
+    assert_eq!(tried_at(2, None), failed("p95 4000 ms, 0.0 % failed"));
+    assert_eq!(tried_at(4, None), failed("nothing was answered"));
+    // What the generator could not send excuses no failure.
+    let limited = Tried::GeneratorLimited("late".to_owned());
+    assert_eq!(tried_at(0, Some("late")), limited);
+    assert_eq!(
+        tried_at(2, Some("late")),
+        failed("p95 4000 ms, 0.0 % failed")
+    );
+    let mut dropping = sample.record.clone();
+    dropping.seconds[3].dropped_iterations = 600;
+    let of = (&sample.test, &sample.file);
+    let text = match tried(of, &dropping, &dropping.phases[0], None) {
+        Tried::Failed(text) => text,
+        other => panic!("{other:?}"),
+    };
+    assert!(
+        text.ends_with("% of the arrivals found no free user"),
+        "{text}"
+    );
+    sample.record.phases.pop();
+    let record = sample.judged();
+    assert_eq!(
+        judgement(&record, "named.capacity").interval,
+        Some([1500.0, 2000.0])
+    );
+    assert_eq!(record.outcome, Outcome::Passed, "{:?}", record.reasons);
+}
+
+/// N-11, A360-03, ACSO-45: a leak has to be found where there is one, and nowhere else.
+#[test]
+fn soaks_find_leaks_and_nothing_else() {
+    let of = |part: usize, grows: bool| {
+        let mut sample = Sample::of("agent360", "soak");
+        let selection = crate::plan::Selection {
+            tests: vec!["soak".to_owned()],
+            ..Default::default()
+        };
+        let planned = crate::plan::plan(&sample.file, &selection, &|_| None).expect("a plan");
+        sample.test = planned.tests[part].clone();
+        sample.record.phases[0].end_s = 600.0;
+        sample.record.observed.target = (0..600_i32)
+            .map(|at| {
+                // A little noise that is no trend.
+                let mut drawn = (at as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                drawn = (drawn ^ (drawn >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+                drawn ^= drawn >> 27;
+                let noise = (drawn % 101) as f64 * 1e4;
+                let leaked = if grows {
+                    f64::from(at) * 100_000.0
+                } else {
+                    0.0
+                };
+                let bytes = 1e8 + noise + leaked;
+                ResourceSample {
+                    at_s: f64::from(at),
+                    host: Some("agent360".to_owned()),
+                    memory_bytes: Some(bytes as u64),
+                    memory_ratio: Some(bytes / 4e9),
+                    ..ResourceSample::default()
+                }
+            })
+            .collect();
+        sample.judged()
+    };
+    let standing = |record: &TestRecord| judgement(record, "named.leak").standing;
+    let sound = of(0, false);
+    assert_eq!(
+        standing(&sound),
+        Standing::Held,
+        "{:?}",
+        sound.analysis["soak"]
+    );
+    assert_eq!(standing(&of(0, true)), Standing::Crossed);
+    assert_eq!(standing(&of(1, false)), Standing::Crossed);
+    let mut leaking = of(1, true);
+    assert_eq!(standing(&leaking), Standing::Held);
+    assert!(leaking.findings.iter().any(|it| it.rule == "leak"));
+    let truth = json!({ "memory": [{ "host": "agent360", "leak_mb_per_s": { "value": 100_000.0 / 1_048_576.0 } }] });
+    compare_with_truth(&mut leaking, &truth);
+    assert_eq!(leaking.truth[0].agrees, Some(true), "{:?}", leaking.truth);
+}
+
+/// N-07: when clients noticed a fault, and when they were well again.
+#[test]
+fn faults_are_detected_and_recovered_from() {
+    let mut sample = Sample::of("acis", "fault-tolerance");
+    let event = |at_s, kind| Event {
+        at_s,
+        kind,
+        text: "slow_database".to_owned(),
+        detail: json!({ "fault": "slow_database" }),
+    };
+    sample.record.observed.events = vec![
+        event(20.0, EventKind::FaultInjected),
+        event(30.0, EventKind::FaultTakenBack),
+    ];
+    for second in &mut sample.record.seconds {
+        second.failures = if (22.0..32.0).contains(&second.at_s) {
+            50
+        } else {
+            0
+        };
+    }
+    let record = sample.judged();
+    let fault = &record.analysis["faults"][0];
+    assert_eq!(
+        (&fault["detected_after_s"], &fault["recovered_after_s"]),
+        (&json!(3.0), &json!(12.0))
+    );
+    assert_eq!(
+        judgement(&record, "recovery.slow_database").standing,
+        Standing::Held
+    );
+    assert_eq!(
+        judgement(&record, "named.detection").standing,
+        Standing::Held
+    );
+}
+
+/// ACSO-21, S-14: 40 : 35 : 25 by χ².
+#[test]
+fn the_mix_is_judged_by_its_counts() {
+    let of = |counts: [u64; 3]| {
+        let mut sample = Sample::of("acso", "smoke");
+        sample.test.judge.names = vec!["mix".to_owned()];
+        let endpoint = sample.record.endpoints[0].clone();
+        let names = [
+            "POST /threats/analyse",
+            "POST /services/deliver",
+            "POST /finance/analyse",
+        ];
+        sample.record.endpoints = names
+            .iter()
+            .zip(counts)
+            .map(|(name, count)| {
+                let mut endpoint = endpoint.clone();
+                (*name).clone_into(&mut endpoint.name);
+                endpoint.figures.requests = count;
+                endpoint
+            })
+            .collect();
+        judgement(&sample.judged(), "named.mix").standing
+    };
+    assert_eq!(of([400, 350, 250]), Standing::Held);
+    assert_eq!(of([410, 345, 245]), Standing::Held);
+    assert_eq!(of([334, 333, 333]), Standing::Crossed);
+    assert_eq!(of([0, 0, 0]), Standing::NoData);
+}
+
+/// S-17, N-08, ACIS-27.
+#[test]
+fn the_load_is_described() {
+    let sample = Sample::of("acis", "load")
+        .level(65.0)
+        .rate(100.0)
+        .latency(50.0);
+    let record = sample.judged();
+    let law = &record.analysis["response_time_law"][0];
+    assert_eq!(law["holds"], true, "{law}");
+    assert_eq!(law["open_equivalent_per_s"], 100.0);
+    assert_eq!(record.analysis["apdex"]["score"], 1.0);
+    let slow = Sample::of("acis", "load").latency(1000.0).judged();
+    assert_eq!(slow.analysis["apdex"]["score"], 0.5);
+}
+
+/// ACSO-56: long enough for a steady state, and told when there is none.
+#[test]
+fn a_phase_that_never_settles_says_so() {
+    let of = |requests: fn(u64) -> u64| {
+        let mut sample = Sample::of("acis", "load");
+        sample.record.phases[0].end_s = 600.0;
+        sample.record.seconds = (0..600)
+            .map(|at| report::record::Second {
+                at_s: at as f64,
+                requests: requests(at),
+                ..report::record::Second::default()
+            })
+            .collect();
+        sample.judged().analysis["steady_state"][0]["steady"].clone()
+    };
+    assert_eq!(of(|at| 100 + at * 7919 % 11), true);
+    assert_eq!(of(|at| 100 + at), false);
+}
+
+/// Deep in overload cheap failures change the mix: neither a resource that fills up there nor the answers per
+/// second there are the target's limit.
+#[test]
+fn overload_names_neither_bottleneck_nor_capacity() {
+    let mut sample = Sample::of("acis", "breakpoint");
+    let steps = [
+        (100.0, 120.0, 230.0, 0.2),
+        (200.0, 220.0, 310.0, 0.35),
+        (400.0, 227.0, 1160.0, 0.4),
+        (800.0, 475.0, 2900.0, 1.0),
+    ];
+    sample.record.phases = steps
+        .iter()
+        .enumerate()
+        .map(|(place, (users, per_s, ms, _))| {
+            let mut step = phase(&users.to_string(), *users, *per_s, *ms);
+            (step.begin_s, step.end_s) = (place as f64 * 60.0, place as f64 * 60.0 + 60.0);
+            step
+        })
+        .collect();
+    sample.record.observed.target = (0..240)
+        .map(|at: u32| ResourceSample {
+            at_s: f64::from(at) + 0.5,
+            host: Some("pools".to_owned()),
+            other: [("pool_db_ratio".to_owned(), steps[at as usize / 60].3)].into(),
+            ..ResourceSample::default()
+        })
+        .collect();
+    let record = sample.judged();
+    let bottleneck = &record.analysis["bottleneck"];
+    assert_eq!(bottleneck["class"], "application", "{bottleneck}");
+    assert_eq!(bottleneck["by"], "exclusion", "{bottleneck}");
+    assert_eq!(
+        record.analysis["capacity"]["highest_throughput_per_s"],
+        220.0
+    );
+}
+
+/// Five users for six seconds are six requests: no efficiency can be held against them.
+#[test]
+fn a_first_step_of_a_few_requests_leaves_the_knee_open() {
+    let mut sample = ladder();
+    for step in &mut sample.record.phases {
+        let figures = &mut step.figures;
+        figures.requests = (figures.requests / 10).max(1);
+        figures.seconds = 6.0;
+        figures.requests_per_s = Some(figures.requests as f64 / 6.0);
+    }
+    let record = sample.judged();
+    assert_eq!(
+        judgement(&record, "named.knee").standing,
+        Standing::Inconclusive
+    );
+    assert_eq!(
+        judgement(&record, "row.retention").standing,
+        Standing::Inconclusive
+    );
+}
+
+/// N-11: what a crash takes with it looks like a tooth; the longest life before one shows the leak.
+#[test]
+fn a_leak_that_ends_in_crashes_is_found() {
+    let of = |seconds_of_life: i32| {
+        let mut sample = Sample::of("agent360", "soak");
+        sample.test.before.toggle.insert("leak".to_owned(), true);
+        sample.record.phases[0].end_s = 300.0;
+        sample.record.observed.target = (0..300)
+            .map(|at| {
+                let bytes =
+                    1e9 + 3e9 * f64::from(at % seconds_of_life) / f64::from(seconds_of_life);
+                ResourceSample {
+                    at_s: f64::from(at),
+                    host: Some("agent360".to_owned()),
+                    memory_bytes: Some(bytes as u64),
+                    memory_ratio: Some(bytes / 4e9),
+                    other: [("restarts".to_owned(), f64::from(at / seconds_of_life))].into(),
+                    ..ResourceSample::default()
+                }
+            })
+            .collect();
+        let record = sample.judged();
+        (
+            judgement(&record, "named.leak").standing,
+            record.analysis["soak"][0].clone(),
+        )
+    };
+    let (standing, soak) = of(60);
+    assert_eq!(standing, Standing::Held, "{soak}");
+    let slope = soak["slope_per_s"].as_f64().expect("a slope");
+    assert!((slope / 5e7 - 1.0).abs() < 0.01, "{slope}");
+    assert_eq!(
+        of(2).0,
+        Standing::Inconclusive,
+        "too short a life for a slope"
+    );
+}
+
+/// N-04, G-06: half busy at half the load is the first to be full.
+#[test]
+fn one_window_names_the_resource_with_the_largest_demand() {
+    let of = |network: f64, cpu: f64| {
+        let sample = Sample::of("acso", "stress").cpu(cpu).network(network);
+        let record = sample
+            .asking(Judge {
+                names: vec!["bottleneck".to_owned()],
+                ..Judge::default()
+            })
+            .judged();
+        let class = record
+            .analysis
+            .get("bottleneck")
+            .map(|it| it["class"].clone());
+        (judgement(&record, "named.bottleneck").standing, class)
+    };
+    assert_eq!(of(0.54, 0.46), (Standing::Held, Some(json!("network"))));
+    assert_eq!(of(0.46, 0.54), (Standing::Held, Some(json!("CPU"))));
+    assert_eq!(
+        of(0.1, 0.05),
+        (Standing::Inconclusive, None),
+        "too little to tell"
+    );
+}

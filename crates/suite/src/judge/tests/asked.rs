@@ -1,0 +1,249 @@
+//! Each kind of what a suite file can ask, on both sides of its bounds.
+
+use analysis::threshold::Limit;
+use report::record::{Event, EventKind, Second, Standing};
+
+use super::super::expression::Bound;
+use super::super::figure::Figure;
+use super::super::sample::{Sample, phase};
+use super::super::{Known, window};
+use super::{graded, judgement};
+use crate::file::Judge;
+
+/// DET-38: checks; AIA-35: all of them.
+#[test]
+fn checks_hold_by_their_share() {
+    let check = |share, passes, fails, expected| {
+        let asked = Judge {
+            checks: Some(share),
+            ..Judge::default()
+        };
+        let record = graded().asking(asked).checks(passes, fails).judged();
+        assert_eq!(
+            judgement(&record, "check.all").standing,
+            expected,
+            "{passes} {fails}"
+        );
+    };
+    check(1.0, 100, 0, Standing::Held);
+    check(1.0, 99, 1, Standing::Crossed);
+    check(1.0, 0, 0, Standing::NoData);
+    check(0.95, 1000, 0, Standing::Held);
+    check(0.95, 20, 0, Standing::Inconclusive);
+    check(0.95, 80, 20, Standing::Crossed);
+}
+
+/// AIA-14..22, ACIS-20: each row on both sides of its bound.
+#[test]
+fn rows_are_judged_on_both_sides() {
+    let check = |name: &str, expression: &str, sample: Sample, expected| {
+        let asked = Judge {
+            rows: [(name.to_owned(), expression.to_owned())]
+                .into_iter()
+                .collect(),
+            ..Judge::default()
+        };
+        let record = sample.asking(asked).judged();
+        let found = judgement(&record, &format!("row.{name}@steady"));
+        assert_eq!(found.standing, expected, "{name} {expression}: {found:?}");
+    };
+    let held = Standing::Held;
+    let crossed = Standing::Crossed;
+    check("cpu_ratio", "<0.6", graded().cpu(0.599), held);
+    check("cpu_ratio", "<0.6", graded().cpu(0.6), crossed);
+    check("memory_ratio", "<0.85", graded().memory(0.849), held);
+    check("memory_ratio", "<0.85", graded().memory(0.85), crossed);
+    check(
+        "disk_iops",
+        "<1000",
+        graded().other("disk_iops", 999.0),
+        held,
+    );
+    check(
+        "disk_iops",
+        "<1000",
+        graded().other("disk_iops", 1000.0),
+        crossed,
+    );
+    check("rate_per_s", ">=50", graded().rate(51.0), held);
+    check("rate_per_s", ">=50", graded().rate(48.0), crossed);
+    check("error_rate", "<0.05", graded().failing(0.02), held);
+    check("error_rate", "<0.05", graded().failing(0.09), crossed);
+    check(
+        "error_rate",
+        "<0.05",
+        graded().failing(0.05),
+        Standing::Inconclusive,
+    );
+    check("cpu_ratio", "<0.6", graded(), Standing::NoData);
+    check("no_such_row", "<0.6", graded(), Standing::NoData);
+}
+
+/// AIA-14: what is in flight at the edges of a window is neither lost nor late.
+#[test]
+fn an_open_rate_that_was_asked_for_is_held_but_for_its_edges() {
+    let bound = Bound::Limit(Limit::at_least(1000.0));
+    let mut sample = Sample::of("aiaas", "throughput").rate(999.95).level(1000.0);
+    sample.record.model = "open".to_owned();
+    let standing = |sample: &Sample| {
+        let windows = window::judged(&sample.test, &sample.record);
+        Figure::Requests.decide(&windows[0], bound).standing
+    };
+    assert_eq!(standing(&sample), Standing::Held);
+    assert_ne!(standing(&sample.rate(980.0).level(1000.0)), Standing::Held);
+}
+
+/// AIA-44, AIA-45: raised, resolved, judged.
+#[test]
+fn alerts_are_events_and_cross() {
+    let record = Sample::of("aiaas", "load").latency(61.2).judged();
+    let alert = judgement(&record, "alert.latency_p50_high");
+    assert_eq!(
+        (alert.standing, alert.measured),
+        (Standing::Crossed, Some(61.2))
+    );
+    assert_eq!(
+        judgement(&record, "alert.latency_p95_high").standing,
+        Standing::Held
+    );
+    assert_eq!(
+        judgement(&record, "alert.cpu_usage_high").standing,
+        Standing::NoData
+    );
+    let events: Vec<&Event> = record
+        .observed
+        .events
+        .iter()
+        .filter(|it| it.kind == EventKind::Alert)
+        .collect();
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0].text, "p50 latency 61.20ms exceeds 50ms threshold");
+    assert_eq!(record.analysis["alerts"][0]["severity"], "warning");
+}
+
+/// AIA-10: the service-level row of the API, on both sides.
+#[test]
+fn service_levels_are_judged() {
+    let of = |ms| {
+        let record = Sample::of("aiaas", "load").latency(ms).judged();
+        let standing = |ending| judgement(&record, ending).standing;
+        [
+            standing("slo.api.p50@steady"),
+            standing("slo.api.p95@steady"),
+            standing("slo.api.p99@steady"),
+        ]
+    };
+    use Standing::{Crossed, Held};
+    assert_eq!(of(99.0), [Held, Held, Held]);
+    assert_eq!(of(100.0), [Crossed, Held, Held]);
+    assert_eq!(of(500.0), [Crossed, Crossed, Held]);
+    assert_eq!(of(1000.0), [Crossed, Crossed, Crossed]);
+}
+
+/// AIA-07..09, AIA-11..13: each component's row, both sides of each bound.
+#[test]
+fn components_are_judged_by_their_trends() {
+    let rows = [
+        ("router", "router_decision_ms", [50.0, 100.0, 200.0]),
+        ("tool", "tool_execution_ms", [500.0, 1000.0, 2000.0]),
+        (
+            "workflow",
+            "workflow_execution_ms",
+            [2000.0, 5000.0, 10_000.0],
+        ),
+        ("hub", "websocket_message_ms", [10.0, 50.0, 100.0]),
+        ("database", "database_query_ms", [10.0, 50.0, 100.0]),
+        ("cache", "cache_access_ms", [1.0, 5.0, 10.0]),
+    ];
+    for (component, metric, bounds) in rows {
+        for (place, bound) in bounds.into_iter().enumerate() {
+            for (value, expected) in [
+                (bound * 0.999, Standing::Held),
+                (bound, Standing::Crossed),
+                (bound * 1.001, Standing::Crossed),
+            ] {
+                let asked = Judge {
+                    slo: vec![component.to_owned()],
+                    ..Judge::default()
+                };
+                let record = Sample::of("aiaas", "smoke")
+                    .asking(asked)
+                    .trend(metric, value)
+                    .judged();
+                let name = format!("slo.{component}.{}", ["p50", "p95", "p99"][place]);
+                assert_eq!(
+                    judgement(&record, &name).standing,
+                    expected,
+                    "{name} {value}"
+                );
+            }
+        }
+    }
+}
+
+/// Keptn's relative bounds.
+#[test]
+fn relative_bounds_need_a_run_before() {
+    let asked = Judge {
+        relative: [("p95_ms".to_owned(), "<=+10%".to_owned())]
+            .into_iter()
+            .collect(),
+        ..Judge::default()
+    };
+    let before = graded().latency(100.0).record;
+    let standing = |ms, previous| {
+        let sample = graded().latency(ms).asking(asked.clone());
+        let known = Known {
+            previous,
+            ..Known::default()
+        };
+        judgement(&sample.judged_with(known), "relative.p95_ms@steady").standing
+    };
+    assert_eq!(standing(110.0, Some(&before)), Standing::Held);
+    assert_eq!(standing(110.1, Some(&before)), Standing::Crossed);
+    assert_eq!(standing(110.0, None), Standing::Reported);
+}
+
+/// ACIS-24: a spike, and how long it lasts after the load has gone.
+#[test]
+fn recovery_is_timed_from_the_end_of_the_highest_load() {
+    let of = |slow_until: u64| {
+        let mut sample = Sample::of("acis", "spike");
+        let named = |name: &str, begin: f64, end: f64, users| {
+            let mut phase = phase(name, users, 100.0, 50.0);
+            (phase.begin_s, phase.end_s) = (begin, end);
+            phase
+        };
+        let phases = [
+            ("before", 0.0, 100.0, 50.0),
+            ("peak", 100.0, 200.0, 500.0),
+            ("recovered", 200.0, 300.0, 50.0),
+        ];
+        sample.record.phases = phases
+            .map(|(name, begin, end, users)| named(name, begin, end, users))
+            .into();
+        sample.record.seconds = (0..300)
+            .map(|at| {
+                let ms = if (100..200 + slow_until).contains(&at) {
+                    9000.0
+                } else {
+                    50.0
+                };
+                Second {
+                    at_s: at as f64,
+                    requests: 100,
+                    mean_ms: Some(ms),
+                    p95_ms: Some(ms),
+                    ..Second::default()
+                }
+            })
+            .collect();
+        let record = sample.judged();
+        let found = judgement(&record, "recovery.within").clone();
+        (found.standing, found.measured)
+    };
+    assert_eq!(of(0), (Standing::Held, Some(0.0)));
+    assert_eq!(of(60), (Standing::Held, Some(60.0)));
+    assert_eq!(of(61), (Standing::Crossed, Some(61.0)));
+    assert_eq!(of(100), (Standing::Crossed, None));
+}

@@ -1,0 +1,114 @@
+//! What a test comes to.
+
+use report::record::{Outcome, Standing};
+
+use super::super::judge;
+use super::super::sample::Sample;
+use super::{graded, judgement};
+use crate::file::{GradeName, Judge};
+
+#[test]
+fn a_good_run_passes_and_says_nothing_else() {
+    let record = graded().judged();
+    assert_eq!(record.outcome, Outcome::Passed, "{:?}", record.reasons);
+    assert_eq!(record.reasons, Vec::<String>::new());
+    let p95 = judgement(&record, "load.grade.p95_ms@steady");
+    assert_eq!(
+        (p95.standing, p95.grade.as_deref()),
+        (Standing::Held, Some("target"))
+    );
+    assert_eq!(p95.asked, "p95_ms < 2000 ms in steady");
+}
+
+#[test]
+fn a_slow_run_fails_and_says_by_what() {
+    let record = graded().latency(2500.0).judged();
+    assert_eq!(record.outcome, Outcome::ThresholdsCrossed);
+    assert_eq!(
+        judgement(&record, "avg_ms@steady").grade.as_deref(),
+        Some("poor")
+    );
+    assert!(
+        record.reasons[0].starts_with("Crossed: avg_ms < 1000 ms in steady; measured 2500 ms"),
+        "{:?}",
+        record.reasons
+    );
+}
+
+/// Thirty requests prove no percentile.
+#[test]
+fn too_few_requests_are_inconclusive() {
+    let record = graded().rate(0.5).judged();
+    assert_eq!(
+        judgement(&record, "p99_ms@steady").standing,
+        Standing::Inconclusive
+    );
+    assert_eq!(
+        judgement(&record, "p99_ms@steady").needs_more,
+        Some(368 - 30)
+    );
+    // The rate of 0.5/s is far below 50/s, which crosses.
+    assert_eq!(record.outcome, Outcome::ThresholdsCrossed);
+    let mut sample = graded().rate(0.5);
+    sample.file.grades.shift_remove(&crate::file::Grade::Rps);
+    assert_eq!(sample.judged().outcome, Outcome::Inconclusive);
+}
+
+#[test]
+fn no_request_is_never_passed() {
+    let mut sample = graded().rate(0.0);
+    sample.record.figures.latency = None;
+    sample.record.phases[0].figures.latency = None;
+    let record = sample.judged();
+    assert!(
+        record
+            .judgements
+            .iter()
+            .all(|it| it.standing == Standing::NoData)
+    );
+    assert_eq!(record.outcome, Outcome::Untrusted);
+    assert_eq!(record.outcome.exit_code(), 5);
+}
+
+#[test]
+fn a_test_that_judges_nothing_says_so() {
+    let record = graded().asking(Judge::default()).judged();
+    assert_eq!(record.outcome, Outcome::Untrusted);
+    assert!(record.reasons[0].starts_with("Nothing is asked of this test"));
+}
+
+#[test]
+fn a_phase_that_was_never_reached_is_not_passed() {
+    let asked = Judge {
+        grades: Some(GradeName::Acceptable),
+        phases: vec!["recovered".to_owned()],
+        ..Judge::default()
+    };
+    let record = graded().asking(asked).judged();
+    assert_eq!(record.outcome, Outcome::Untrusted, "{:?}", record.reasons);
+}
+
+#[test]
+fn judging_again_changes_nothing() {
+    let sample = Sample::of("aiaas", "load").latency(300.0).cpu(0.9);
+    let mut record = sample.judged();
+    let once = record.clone();
+    judge(&sample.test, &sample.file, &mut record);
+    assert_eq!(once, record);
+    let mut ids: Vec<&String> = record.judgements.iter().map(|it| &it.id).collect();
+    ids.extend(record.findings.iter().map(|it| &it.id));
+    let all = ids.len();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), all, "ids are unique");
+}
+
+#[test]
+fn what_the_runner_has_concluded_stays() {
+    let mut sample = graded();
+    sample.record.outcome = Outcome::Interrupted;
+    sample.record.complete = false;
+    assert_eq!(sample.judged().outcome, Outcome::Interrupted);
+    sample.record.outcome = Outcome::Passed;
+    assert_eq!(sample.judged().outcome, Outcome::Inconclusive);
+}

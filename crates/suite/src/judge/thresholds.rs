@@ -1,0 +1,326 @@
+//! k6's thresholds, from k6's summary: a figure of the sample, decided as k6 decides it.
+//!
+//! k6 passes `p(99)<200` on a single request. What the sample cannot prove is said beside it
+//! (`needs_more`, T-5); the graded tables are decided three-valued.
+
+use analysis::threshold::Limit;
+use report::record::Standing;
+use serde_json::Value;
+
+use super::Case;
+use super::decide::{Decision, Quantiles};
+use super::expression::{self, Bound};
+use super::figure::Figure;
+use super::verdict::{Question, Sheet, number};
+use super::window;
+
+const RULE: &str =
+    "k6's threshold, a figure of the sample; the interval shows what it leaves open (N-01)";
+
+pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
+    // The thresholds of a search say when a level passes; a drill has a judgement of its own.
+    if ["search", "drills"].contains(&case.test.content) {
+        return;
+    }
+    for (metric, expressions) in &case.test.judge.thresholds {
+        for expression in expressions {
+            if !by_phase(case, sheet, metric, expression) {
+                whole(case, sheet, metric, expression);
+            }
+        }
+    }
+}
+
+/// Metrics of HTTP requests can be cut by phase where phases are named; others are the whole test's.
+fn by_phase(case: &Case<'_>, sheet: &mut Sheet, metric: &str, expression: &str) -> bool {
+    if case.test.judge.phases.is_empty() || case.record.phases.is_empty() {
+        return false;
+    }
+    let Some((aggregate, bound)) = expression::split(expression) else {
+        return false;
+    };
+    let figure = match (metric, aggregate) {
+        ("http_req_failed", "rate") => Figure::ErrorRate,
+        ("http_reqs", "rate") => Figure::Requests,
+        ("http_req_duration", "avg") => Figure::Mean,
+        ("http_req_duration", "med" | "p(50)") => Figure::Percentile("p50", 0.5),
+        ("http_req_duration", "p(90)") => Figure::Percentile("p90", 0.9),
+        ("http_req_duration", "p(95)") => Figure::Percentile("p95", 0.95),
+        ("http_req_duration", "p(99)") => Figure::Percentile("p99", 0.99),
+        _ => return false,
+    };
+    for window in window::judged(case.test, case.record) {
+        let asked = format!("{metric} {expression} {}", window.place());
+        let surely = figure.decide(&window, bound);
+        let decision = as_sampled(Decision::plain(figure.value(&window), bound), surely);
+        let question = Question {
+            kind: "threshold",
+            name: &format!("{metric}.{aggregate}"),
+            phase: window.phase,
+            unit: figure.unit(),
+            rule: RULE,
+        };
+        sheet.answer(question, &asked, bound, decision);
+    }
+    true
+}
+
+fn whole(case: &Case<'_>, sheet: &mut Sheet, metric: &str, expression: &str) {
+    let found = Metric::find(&case.record.k6_summary, metric);
+    let split = expression::split(expression);
+    let aggregate = split.map_or(expression, |(aggregate, _)| aggregate);
+    let decision = match (&found, split) {
+        (Some(found), Some((aggregate, bound))) => found.decide(aggregate, expression, bound),
+        _ => Decision::NO_DATA,
+    };
+    let question = Question {
+        kind: "threshold",
+        name: &format!("{metric}.{aggregate}"),
+        phase: None,
+        unit: found.as_ref().map_or("", |found| found.unit(aggregate)),
+        rule: RULE,
+    };
+    let asked = format!("{metric} {expression}");
+    sheet.add(
+        question,
+        &asked,
+        split.map(|(_, bound)| bound.value()),
+        decision,
+    );
+}
+
+/// The sample's answer, with what a sure one would take.
+fn as_sampled(sample: Decision, surely: Decision) -> Decision {
+    let open = surely.standing == Standing::Inconclusive;
+    Decision {
+        interval: surely.interval,
+        needs_more: surely.needs_more.filter(|_| open),
+        ..sample
+    }
+}
+
+/// A metric of the summary.
+pub(super) struct Metric<'a> {
+    data: &'a Value,
+    has_samples: bool,
+    counts: u64,
+}
+
+impl<'a> Metric<'a> {
+    /// `None` where the summary lacks it. A counter that was never counted is 0 where iterations ended.
+    pub fn find(summary: &'a Value, name: &str) -> Option<Self> {
+        let metrics = summary.get("metrics")?;
+        let ended = number_at(metrics, &["iterations", "values", "count"]).unwrap_or(0.0) > 0.0;
+        let without = summary.get("without_samples").and_then(Value::as_array);
+        let listed = without.is_some_and(|names| names.iter().any(|it| it == name));
+        let data = match metrics.get(name) {
+            Some(data) => data,
+            // k6 leaves metrics without samples out of the summary.
+            None if ended && is_builtin_counter(name) => &NEVER_COUNTED,
+            None => return None,
+        };
+        let kind = data.get("type").and_then(Value::as_str).unwrap_or("");
+        let values = data.get("values").unwrap_or(&Value::Null);
+        let value = |key: &str| values.get(key).and_then(Value::as_f64);
+        let trials = value("passes").unwrap_or(0.0) + value("fails").unwrap_or(0.0);
+        let (has_samples, counts) = match kind {
+            "counter" => (ended || value("count").unwrap_or(0.0) > 0.0, 0),
+            "rate" => (!listed && trials > 0.0, trials as u64),
+            _ => (
+                !listed && values.as_object().is_some_and(|all| !all.is_empty()),
+                value("count").unwrap_or(0.0) as u64,
+            ),
+        };
+        Some(Self {
+            data,
+            has_samples,
+            counts,
+        })
+    }
+
+    /// A value by its aggregate, such as `p(95)`, `avg`, `rate`, `count`.
+    pub fn value(&self, aggregate: &str) -> Option<f64> {
+        let key = if aggregate == "p(50)" {
+            "med"
+        } else {
+            aggregate
+        };
+        let values = self.data.get("values")?;
+        let value = values.get(aggregate).or_else(|| values.get(key))?;
+        value.as_f64().filter(|_| self.has_samples)
+    }
+
+    /// What is known of a trend's distribution.
+    pub fn quantiles(&self) -> Quantiles {
+        let values = self.data.get("values").and_then(Value::as_object);
+        let points = values.into_iter().flatten().filter_map(|(key, value)| {
+            let share = match key.as_str() {
+                "min" => 0.0,
+                "med" => 0.5,
+                "max" => 1.0,
+                key => {
+                    key.strip_prefix("p(")?
+                        .strip_suffix(')')?
+                        .parse::<f64>()
+                        .ok()?
+                        / 100.0
+                }
+            };
+            Some((share, value.as_f64()?))
+        });
+        Quantiles::new(self.counts, points)
+    }
+
+    pub fn unit(&self, aggregate: &str) -> &'static str {
+        match self.data.get("type").and_then(Value::as_str) {
+            Some("rate") => "ratio",
+            Some("counter") if aggregate == "rate" => "per second",
+            _ if self.data.get("contains").and_then(Value::as_str) == Some("time") => "ms",
+            _ => "",
+        }
+    }
+
+    fn decide(&self, aggregate: &str, expression: &str, bound: Bound) -> Decision {
+        if !self.has_samples {
+            return Decision::NO_DATA;
+        }
+        let measured = self.value(aggregate);
+        let flag = self
+            .data
+            .pointer("/thresholds")
+            .and_then(|thresholds| thresholds.get(expression)?.get("ok")?.as_bool());
+        let mut decision = match (flag, measured) {
+            // The driver's own comparison, which has not lost any digit.
+            (Some(held), _) => Decision {
+                standing: if held {
+                    Standing::Held
+                } else {
+                    Standing::Crossed
+                },
+                measured,
+                ..Decision::NO_DATA
+            },
+            (None, measured) => Decision::plain(measured, bound),
+        };
+        if let Some(surely) = self.surely(aggregate, bound) {
+            decision = as_sampled(decision, surely);
+        }
+        decision
+    }
+
+    /// What the whole interval says, where counts are known.
+    fn surely(&self, aggregate: &str, bound: Bound) -> Option<Decision> {
+        if self.counts == 0 {
+            return None;
+        }
+        if aggregate == "rate" {
+            let passes = number_at(self.data, &["values", "passes"])? as u64;
+            return Some(Decision::share(passes, self.counts, bound));
+        }
+        let percent = match aggregate {
+            "med" => 50.0,
+            other => other.strip_prefix("p(")?.strip_suffix(')')?.parse().ok()?,
+        };
+        let share: f64 = percent / 100.0;
+        (share > 0.0).then(|| {
+            let key = format!("p{}", number(percent));
+            Decision::percentile(&self.quantiles(), &key, share, bound)
+        })
+    }
+}
+
+static NEVER_COUNTED: std::sync::LazyLock<Value> = std::sync::LazyLock::new(
+    || serde_json::json!({ "type": "counter", "contains": "default", "values": { "count": 0, "rate": 0 } }),
+);
+
+/// Counters that k6 itself has: absent from a summary means never counted.
+fn is_builtin_counter(name: &str) -> bool {
+    [
+        "dropped_iterations",
+        "http_reqs",
+        "iterations",
+        "data_sent",
+        "data_received",
+    ]
+    .contains(&name)
+}
+
+fn number_at(value: &Value, path: &[&str]) -> Option<f64> {
+    let found = path.iter().try_fold(value, |value, step| value.get(step));
+    found?.as_f64()
+}
+
+/// A percentile of a trend of the summary beside a bound, three-valued.
+pub(super) fn trend(summary: &Value, metric: &str, percent: f64, limit: Limit) -> Decision {
+    let Some(found) = Metric::find(summary, metric).filter(|found| found.has_samples) else {
+        return Decision::NO_DATA;
+    };
+    let aggregate = format!("p({})", number(percent));
+    let bound = Bound::Limit(limit);
+    let sample = Decision::plain(found.value(&aggregate), bound);
+    if sample.standing == Standing::NoData {
+        return sample;
+    }
+    // Without a count nobody knows how sure the percentile is: then it is the sample's.
+    found.surely(&aggregate, bound).unwrap_or(sample)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn check(summary: &Value, metric: &str, expression: &str, expected: Standing) {
+        let (aggregate, bound) = expression::split(expression).expect("an expression");
+        let found = Metric::find(summary, metric);
+        let decision = found.map_or(Decision::NO_DATA, |found| {
+            found.decide(aggregate, expression, bound)
+        });
+        assert_eq!(decision.standing, expected, "{metric} {expression}");
+    }
+
+    #[test]
+    fn flags_are_obeyed_and_nothing_measured_is_never_held() {
+        let summary = json!({
+            "without_samples": ["coverage"],
+            "metrics": {
+                "iterations": { "type": "counter", "values": { "count": 9, "rate": 1 } },
+                "wait": { "type": "trend", "contains": "time",
+                    "values": { "med": 100, "p(95)": 190, "max": 300, "count": 1000 },
+                    "thresholds": { "p(95)<200": { "ok": true }, "p(95)<190": { "ok": false } } },
+                "coverage": { "type": "trend", "values": { "med": 0 }, "thresholds": { "med<1": { "ok": true } } },
+                "good": { "type": "rate", "values": { "rate": 0, "passes": 0, "fails": 0 },
+                    "thresholds": { "rate<0.1": { "ok": true } } },
+                "lost": { "type": "counter", "values": { "count": 0 }, "thresholds": { "count==0": { "ok": true } } },
+            }
+        });
+        check(&summary, "wait", "p(95)<200", Standing::Held);
+        check(&summary, "wait", "p(95)<190", Standing::Crossed);
+        check(&summary, "wait", "med<100", Standing::Crossed);
+        check(&summary, "coverage", "med<1", Standing::NoData);
+        check(&summary, "good", "rate<0.1", Standing::NoData);
+        check(&summary, "lost", "count==0", Standing::Held);
+        check(&summary, "dropped_iterations", "count==0", Standing::Held);
+        check(&summary, "missing", "p(95)<1", Standing::NoData);
+        check(
+            &json!({}),
+            "dropped_iterations",
+            "count==0",
+            Standing::NoData,
+        );
+    }
+
+    /// T-5, AIA-33: a hundred samples hold `p(99)<200` as written, and 268 more would prove it.
+    #[test]
+    fn what_the_sample_leaves_open_stands_beside_it() {
+        let summary = json!({ "metrics": { "wait": { "type": "trend", "contains": "time",
+            "values": { "min": 5, "med": 9, "p(95)": 60, "p(99)": 90, "max": 95, "count": 100 },
+            "thresholds": { "p(99)<200": { "ok": true } } } } });
+        let found = Metric::find(&summary, "wait").expect("a metric");
+        let bound = Bound::Limit(Limit::below(200.0));
+        let decision = found.decide("p(99)", "p(99)<200", bound);
+        assert_eq!(decision.standing, Standing::Held);
+        assert_eq!(decision.needs_more, Some(268));
+    }
+}

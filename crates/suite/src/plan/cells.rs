@@ -1,0 +1,259 @@
+//! Parts become planned tests; a grid becomes one for each of its cells.
+
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use serde_json::{Value, json};
+
+use super::phases::{self, PlannedPhase};
+use super::{
+    LoadOverride, PlannedBefore, PlannedSearch, PlannedTest, Whole, classes_of, graceful_stop,
+    options, scaled,
+};
+use crate::file::{Content, Judge, Matrix, Model, Phase, Samples, Search};
+
+/// Starting users one by one is a means to spread them; this many a second when nothing is said.
+const SPAWN_RATE: f64 = 10.0;
+/// Samples have no length of their own; this bounds them.
+const SAMPLES_WITHIN: Duration = Duration::from_secs(600);
+/// The same for drills, which say themselves how long they wait.
+const DRILL_WITHIN: Duration = Duration::from_secs(300);
+
+pub(super) fn planned(
+    whole: &Whole<'_>,
+    load: Option<LoadOverride>,
+    time_scale: f64,
+) -> Vec<PlannedTest> {
+    let scaling = Scaling { load, time_scale };
+    match &whole.content {
+        Content::Matrix(matrix) => grid(whole, matrix, &scaling),
+        _ => vec![scaling.test(whole)],
+    }
+}
+
+struct Scaling {
+    load: Option<LoadOverride>,
+    time_scale: f64,
+}
+
+impl Scaling {
+    fn test(&self, whole: &Whole<'_>) -> PlannedTest {
+        match &whole.content {
+            Content::Phases(given) => {
+                let (content, planned) = match self.load {
+                    Some(load) if whole.model == Model::Closed => {
+                        ("phases", self.run_time(load, given))
+                    }
+                    _ => (
+                        "phases",
+                        phases::of_phases(given, whole.model, self.time_scale),
+                    ),
+                };
+                self.of_phases(whole, content, planned)
+            }
+            Content::Ladder(ladder) => {
+                let planned = phases::of_ladder(ladder, whole.model, self.time_scale);
+                PlannedTest {
+                    until: ladder.until.clone(),
+                    ..self.of_phases(whole, "ladder", planned)
+                }
+            }
+            Content::Search(search) => self.search(whole, search),
+            Content::Samples(samples) => self.samples(whole, samples),
+            Content::Drills(drills) => PlannedTest {
+                drills: drills.to_vec(),
+                longest_s: DRILL_WITHIN.as_secs_f64() * drills.len() as f64,
+                ..self.bare(whole, "drills")
+            },
+            Content::Matrix(_) => unreachable!("a grid is split into its cells before"),
+        }
+    }
+
+    /// Users, spawn rate and run time of the command line; what it lacks comes from the phases.
+    fn run_time(&self, load: LoadOverride, given: &[Phase]) -> Vec<PlannedPhase> {
+        let as_written = phases::of_phases(given, Model::Closed, 1.0);
+        let peak = as_written
+            .iter()
+            .map(PlannedPhase::level)
+            .fold(0.0, f64::max);
+        let total = as_written.last().map_or(0.0, |phase| phase.end_s);
+        let ramp = given.iter().find_map(|phase| match phase {
+            Phase::Ramp(ramp) => ramp.at_per_s,
+            _ => None,
+        });
+        let users = load.users.unwrap_or(peak);
+        let rate = load.spawn_rate.or(ramp).unwrap_or(SPAWN_RATE) / self.time_scale;
+        let total = load.run_time.unwrap_or(Duration::from_secs_f64(total));
+        phases::of_run_time(
+            users,
+            rate,
+            scaled(total.into(), self.time_scale),
+            Model::Closed,
+        )
+    }
+
+    fn of_phases(
+        &self,
+        whole: &Whole<'_>,
+        content: &'static str,
+        phases: Vec<PlannedPhase>,
+    ) -> PlannedTest {
+        let end = phases.last().map_or(0.0, |phase| phase.end_s);
+        PlannedTest {
+            options: options::of_phases(whole, &phases),
+            longest_s: end + graceful_stop(whole).as_secs_f64(),
+            phases,
+            ..self.bare(whole, content)
+        }
+    }
+
+    fn samples(&self, whole: &Whole<'_>, samples: &Samples) -> PlannedTest {
+        PlannedTest {
+            options: options::of_samples(whole, samples),
+            longest_s: SAMPLES_WITHIN.as_secs_f64(),
+            ..self.bare(whole, "samples")
+        }
+    }
+
+    fn search(&self, whole: &Whole<'_>, search: &Search) -> PlannedTest {
+        let each = scaled(search.each, self.time_scale).as_secs_f64();
+        let rest = scaled(search.rest, self.time_scale).as_secs_f64();
+        let doublings = (search.until / search.from).log2().ceil().max(0.0);
+        let bisections = (1.0 / search.precision).log2().ceil();
+        // The first level, the doublings, the bisections, and a confirmation that counts twice.
+        let steps = 1.0 + doublings + bisections + 2.0;
+        PlannedTest {
+            search: Some(PlannedSearch {
+                of: search.of.name(),
+                from: search.from,
+                until: search.until,
+                precision: search.precision,
+                each_s: each,
+                rest_s: rest,
+                most_steps: steps as u32,
+            }),
+            longest_s: steps * (each + rest + graceful_stop(whole).as_secs_f64()),
+            ..self.bare(whole, "search")
+        }
+    }
+
+    fn bare(&self, whole: &Whole<'_>, content: &'static str) -> PlannedTest {
+        let simulated = whole.file.system.is_some();
+        PlannedTest {
+            name: whole.name.to_owned(),
+            part: whole.part.map(str::to_owned),
+            cell: IndexMap::new(),
+            model: whole.model.name(),
+            content,
+            classes: classes_of(whole),
+            phases: Vec::new(),
+            search: None,
+            drills: Vec::new(),
+            faults: whole.faults.clone(),
+            until: Vec::new(),
+            options: Value::Null,
+            env: whole.env.clone(),
+            before: PlannedBefore::new(whole.before, self.time_scale, simulated),
+            judge: self.judge(whole.judge),
+            longest_s: 0.0,
+        }
+    }
+
+    /// A recovery has to fit into phases that are as much shorter.
+    fn judge(&self, asked: &Judge) -> Judge {
+        Judge {
+            recovery_within: asked
+                .recovery_within
+                .map(|within| scaled(within, self.time_scale).into()),
+            ..asked.clone()
+        }
+    }
+
+    fn cell(&self, whole: &Whole<'_>, matrix: &Matrix, cell: Cell) -> PlannedTest {
+        let each = matrix.each.unwrap_or_default();
+        let mut test = match (&matrix.search, cell.level) {
+            (Some(search), _) => self.search(whole, search),
+            (None, Some(level)) => {
+                let total = scaled(each, self.time_scale);
+                let rate = matrix
+                    .at_per_s
+                    .map_or(f64::INFINITY, |rate| rate / self.time_scale);
+                let planned = phases::of_run_time(level, rate, total, whole.model);
+                self.of_phases(whole, "phases", planned)
+            }
+            (None, None) => self.bare(whole, "phases"),
+        };
+        for (name, value) in cell.env {
+            test.cell.insert(name.clone(), json!(value));
+            test.env.insert(name, value);
+        }
+        for ((host, resource), value) in cell.set {
+            test.cell
+                .insert(format!("{host}.{resource}"), value.clone());
+            test.before
+                .set
+                .entry(host)
+                .or_default()
+                .insert(resource, value);
+        }
+        if let Some(level) = cell.level {
+            test.cell.insert("level".to_owned(), json!(level));
+        }
+        test
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+struct Cell {
+    env: Vec<(String, String)>,
+    set: Vec<((String, String), Value)>,
+    level: Option<f64>,
+}
+
+/// All combinations, the last axis varying fastest; levels go with `set` where they are paired.
+fn grid(whole: &Whole<'_>, matrix: &Matrix, scaling: &Scaling) -> Vec<PlannedTest> {
+    let mut cells = vec![Cell::default()];
+    for (name, values) in &matrix.env {
+        cells = crossed(cells, values, |cell, value| {
+            cell.env.push((name.clone(), value.clone()));
+        });
+    }
+    for (host, resources) in &matrix.set {
+        for (resource, values) in resources {
+            cells = crossed(cells, values, |cell, value| {
+                cell.set
+                    .push(((host.clone(), resource.clone()), value.clone()));
+            });
+        }
+    }
+    if matrix.paired {
+        for (cell, level) in cells.iter_mut().zip(&matrix.levels) {
+            cell.level = Some(*level);
+        }
+    } else if !matrix.levels.is_empty() {
+        cells = crossed(cells, &matrix.levels, |cell, level| {
+            cell.level = Some(*level);
+        });
+    }
+    cells
+        .into_iter()
+        .map(|cell| scaling.cell(whole, matrix, cell))
+        .collect()
+}
+
+fn crossed<T>(cells: Vec<Cell>, values: &[T], put: impl Fn(&mut Cell, &T)) -> Vec<Cell> {
+    let with = |cell: &Cell, value: &T| {
+        let mut cell = cell.clone();
+        put(&mut cell, value);
+        cell
+    };
+    cells
+        .iter()
+        .flat_map(|cell| {
+            values
+                .iter()
+                .map(|value| with(cell, value))
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}

@@ -1,0 +1,67 @@
+//! What is sound but probably not meant: said before the run, never an error.
+
+use super::{Kind, Plan, PlannedTest};
+
+/// Starting more than this share of the users per second hides how the system ramps.
+const FASTEST_RAMP: f64 = 0.2;
+/// Below this a steady phase seldom shows a steady state.
+const SHORTEST_STEADY_S: f64 = 600.0;
+
+/// Remarks on a plan, one line each.
+pub fn lint(plan: &Plan) -> Vec<String> {
+    let mut remarks: Vec<String> = plan.tests.iter().flat_map(remarks_on).collect();
+    if plan.time_scale < 1.0 {
+        remarks.push(format!(
+            "times are multiplied by {}: the result is never a baseline",
+            plan.time_scale
+        ));
+    }
+    remarks
+}
+
+fn remarks_on(test: &PlannedTest) -> Vec<String> {
+    let name = test.label();
+    let mut remarks = Vec::new();
+    let mut level = 0.0_f64;
+    for phase in &test.phases {
+        let (to, seconds) = (phase.level(), phase.length().as_secs_f64());
+        let change = (to - level).abs();
+        if phase.kind == Kind::Ramp && change > FASTEST_RAMP * to.max(level) * seconds.max(1.0) {
+            let per_s = change / seconds.max(f64::MIN_POSITIVE);
+            remarks.push(format!(
+                "{name}: {} changes the load by {per_s:.0} per second, more than 20 % of it",
+                phase.name
+            ));
+        }
+        level = to;
+    }
+    let steady: f64 = judged(test).sum();
+    if steady > 0.0 && steady < SHORTEST_STEADY_S {
+        remarks.push(format!(
+            "{name}: {steady:.0} s of judged load; ten minutes are advised for a steady state"
+        ));
+    }
+    remarks
+}
+
+fn judged(test: &PlannedTest) -> impl Iterator<Item = f64> + '_ {
+    let phases = test.phases.iter().filter(|phase| phase.judged);
+    phases.map(|phase| phase.end_s - phase.begin_s)
+}
+
+impl PlannedTest {
+    /// The test's name with its part and cell, as in `scalability/instances model.instances=2`.
+    pub fn label(&self) -> String {
+        let mut label = self.name.clone();
+        if let Some(part) = &self.part {
+            label = format!("{label}/{part}");
+        }
+        for (name, value) in &self.cell {
+            let value = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            label = format!("{label} {name}={value}");
+        }
+        label
+    }
+}

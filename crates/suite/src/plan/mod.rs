@@ -1,0 +1,210 @@
+//! From a suite file to what will happen: phases with begin and end, k6 options, judgements.
+//!
+//! The plan is pure: the same file, selection and variables give the same plan, byte for byte.
+
+mod cells;
+mod lint;
+mod loaded;
+mod options;
+mod phases;
+mod rest;
+mod select;
+pub(crate) mod share;
+mod step;
+
+pub use lint::lint;
+pub use loaded::{Unloaded, loaded};
+pub use phases::{Kind, PlannedPhase};
+pub use rest::{Rest, rest, whole_name};
+pub use select::{LoadOverride, Selection, SelectionError};
+pub use step::step;
+
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::file::{Before, Content, Judge, Model, SearchOf, Span, SuiteFile};
+
+/// Everything a run will do, in order.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Plan {
+    pub suite: String,
+    /// The simulated system; absent for the orchestrator with its mock detectors.
+    pub system: Option<String>,
+    /// What durations were multiplied by.
+    pub time_scale: f64,
+    pub tests: Vec<PlannedTest>,
+}
+
+/// One test, one part of it, or one cell of a grid: a run of the driver.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PlannedTest {
+    pub name: String,
+    /// The part of the test, where it has several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
+    /// The values of a grid's cell.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub cell: IndexMap<String, Value>,
+    pub model: &'static str,
+    /// `phases`, `ladder`, `search`, `samples` or `drills`.
+    pub content: &'static str,
+    pub classes: Vec<PlannedClass>,
+    pub phases: Vec<PlannedPhase>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub search: Option<PlannedSearch>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub drills: Vec<std::path::PathBuf>,
+    /// Names of the faults on the system, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<String>,
+    /// Conditions that end a ladder early.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub until: Vec<String>,
+    /// k6 options: what the script gets as `SPARRING_PLAN`.
+    pub options: Value,
+    /// Variables that the script reads.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub env: IndexMap<String, String>,
+    pub before: PlannedBefore,
+    pub judge: Judge,
+    /// The longest time that the test can take, graceful stops included.
+    pub longest_s: f64,
+}
+
+/// A user class of a test.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PlannedClass {
+    pub name: String,
+    pub script: std::path::PathBuf,
+    pub exec: String,
+    pub weight: u32,
+    pub tasks: IndexMap<String, u32>,
+    pub wait_s: [f64; 2],
+}
+
+/// A search whose levels are known only while it runs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PlannedSearch {
+    /// `users` or `rate_per_s`.
+    pub of: &'static str,
+    pub from: f64,
+    pub until: f64,
+    pub precision: f64,
+    pub each_s: f64,
+    pub rest_s: f64,
+    /// The most steps that it can take, the confirmation counted twice.
+    pub most_steps: u32,
+}
+
+/// What is done before the test and undone after it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct PlannedBefore {
+    pub reset: bool,
+    pub set: IndexMap<String, IndexMap<String, Value>>,
+    pub toggle: IndexMap<String, bool>,
+    pub populate: IndexMap<String, u64>,
+    pub ageing: Option<f64>,
+}
+
+/// A part with what it takes from its test.
+pub(crate) struct Whole<'a> {
+    pub file: &'a SuiteFile,
+    pub name: &'a str,
+    pub part: Option<&'a str>,
+    pub model: Model,
+    pub users: Vec<&'a String>,
+    pub content: Content<'a>,
+    pub faults: Vec<String>,
+    pub before: &'a Before,
+    pub judge: &'a Judge,
+    pub env: IndexMap<String, String>,
+}
+
+/// Plans the selected tests of a checked file. `variable` reads the environment.
+///
+/// # Errors
+/// A test or class that the file does not have, or load that cannot be.
+pub fn plan(
+    file: &SuiteFile,
+    selection: &Selection,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<Plan, SelectionError> {
+    let mut tests = Vec::new();
+    for name in select::tests(file, selection)? {
+        let load = select::load_of(file, name, selection, variable)?;
+        let classes = select::classes(file, selection)?;
+        for whole in select::parts(file, name) {
+            let whole = select::replace_classes(whole, &classes);
+            tests.extend(cells::planned(&whole, load, selection.time_scale));
+        }
+    }
+    Ok(Plan {
+        suite: file.suite.clone(),
+        system: file.system.clone(),
+        time_scale: selection.time_scale,
+        tests,
+    })
+}
+
+pub(crate) fn classes_of(whole: &Whole<'_>) -> Vec<PlannedClass> {
+    let class = |name: &&String| {
+        whole.file.classes.get(*name).map(|class| PlannedClass {
+            name: (*name).clone(),
+            script: class.script.clone(),
+            exec: class.exec.clone(),
+            weight: class.weight,
+            tasks: class.tasks.clone(),
+            wait_s: class.wait_s,
+        })
+    };
+    whole.users.iter().filter_map(class).collect()
+}
+
+/// The longest graceful stop among the classes of a part.
+pub(crate) fn graceful_stop(whole: &Whole<'_>) -> Duration {
+    let stops = whole
+        .users
+        .iter()
+        .filter_map(|name| whole.file.classes.get(*name));
+    stops
+        .map(|class| class.graceful_stop.get())
+        .max()
+        .unwrap_or_default()
+}
+
+impl PlannedBefore {
+    /// Simulated systems age faster by as much as time is shortened.
+    pub(crate) fn new(before: &Before, time_scale: f64, simulated: bool) -> Self {
+        let ageing = before.ageing.unwrap_or(1.0) / time_scale;
+        Self {
+            reset: before.reset,
+            set: before.set.clone(),
+            toggle: before.toggle.clone(),
+            populate: before.populate.clone(),
+            ageing: (simulated && (ageing - 1.0).abs() > f64::EPSILON).then_some(ageing),
+        }
+    }
+}
+
+impl SearchOf {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Users => "users",
+            Self::RatePerS => "rate_per_s",
+        }
+    }
+}
+
+/// A duration under a time scale; what lasts at all lasts at least a second.
+pub(crate) fn scaled(span: Span, time_scale: f64) -> Duration {
+    match span.get() {
+        Duration::ZERO => Duration::ZERO,
+        long => long.mul_f64(time_scale).max(SHORTEST),
+    }
+}
+
+/// No phase is shorter, whatever the time scale.
+pub(crate) const SHORTEST: Duration = Duration::from_secs(1);

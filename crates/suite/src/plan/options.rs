@@ -1,0 +1,155 @@
+//! The k6 options of a test: one scenario for each user class.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::phases::PlannedPhase;
+use super::{Whole, share};
+use crate::file::{Class, Model, Samples};
+
+/// Users that stop are given no time of their own: Locust's stop at once, too.
+const GRACEFUL_RAMP_DOWN: &str = "0s";
+/// How long an answer may take before an open test needs more VUs than were allocated.
+const ASSUMED_RESPONSE_S: f64 = 1.0;
+
+/// Options of a test that runs in phases.
+pub(super) fn of_phases(whole: &Whole<'_>, phases: &[PlannedPhase]) -> Value {
+    let weights: Vec<u32> = classes(whole).map(|(_, class)| class.weight).collect();
+    let levels: Vec<f64> = phases.iter().map(PlannedPhase::level).collect();
+    let scenarios = classes(whole).enumerate().map(|(place, (name, class))| {
+        let mut scenario = match whole.model {
+            Model::Closed => {
+                let targets = levels
+                    .iter()
+                    .map(|level| json!(share::users(level.round() as u64, &weights)[place]));
+                json!({
+                    "executor": "ramping-vus",
+                    "exec": class.exec,
+                    "startVUs": 0,
+                    "stages": stages(phases, targets),
+                    "gracefulRampDown": GRACEFUL_RAMP_DOWN,
+                    "gracefulStop": seconds(class.graceful_stop.get()),
+                    "tags": { "class": name },
+                })
+            }
+            Model::Open => open(name, class, phases, &rates(&levels, &weights, place)),
+        };
+        scenario["env"] = environment(class);
+        (name.to_owned(), scenario)
+    });
+    with_thresholds(whole, scenarios.collect())
+}
+
+/// Options of a test of exactly so many iterations.
+pub(super) fn of_samples(whole: &Whole<'_>, samples: &Samples) -> Value {
+    let mut scenarios = Map::new();
+    for (name, class) in classes(whole) {
+        let shared = |iterations: u64, users: u64| {
+            json!({
+                "executor": "shared-iterations",
+                "exec": class.exec,
+                "vus": users.min(iterations),
+                "iterations": iterations,
+                "gracefulStop": seconds(class.graceful_stop.get()),
+                "env": environment(class),
+            })
+        };
+        let mut counted = shared(samples.iterations, samples.users);
+        counted["tags"] = json!({ "class": name });
+        if samples.warm_up > 0 {
+            let mut warm_up = shared(samples.warm_up, 1);
+            warm_up["tags"] = json!({ "class": name, "phase": "warm_up" });
+            warm_up["maxDuration"] = json!(WARM_UP_WITHIN);
+            counted["startTime"] = json!(WARM_UP_WITHIN);
+            scenarios.insert(format!("{name}_warm_up"), warm_up);
+        }
+        scenarios.insert(name.to_owned(), counted);
+    }
+    with_thresholds(whole, scenarios)
+}
+
+/// Warm-up iterations have this long; the counted ones begin after it.
+const WARM_UP_WITHIN: &str = "5s";
+
+fn classes<'a>(whole: &'a Whole<'_>) -> impl Iterator<Item = (&'a str, &'a Class)> + Clone + 'a {
+    let named = whole.users.iter();
+    named.filter_map(|name| Some((name.as_str(), whole.file.classes.get(*name)?)))
+}
+
+/// What the script of a class reads while it runs: its weights and its waits are those of the suite file.
+fn environment(class: &Class) -> Value {
+    let [least_s, most_s] = class.wait_s;
+    let mut environment = json!({ "SPARRING_WAIT_S": format!("{least_s},{most_s}") });
+    if !class.tasks.is_empty() {
+        environment["SPARRING_TASKS"] = json!(json!(class.tasks).to_string());
+    }
+    environment
+}
+
+fn rates(levels: &[f64], weights: &[u32], place: usize) -> Vec<f64> {
+    levels
+        .iter()
+        .map(|level| share::rates(*level, weights)[place])
+        .collect()
+}
+
+/// k6 takes whole arrivals in a unit of time; fractions of a second's go by the minute or the hour.
+fn open(name: &str, class: &Class, phases: &[PlannedPhase], rates: &[f64]) -> Value {
+    let units = [("1s", 1.0), ("1m", 60.0), ("1h", 3600.0)];
+    let whole = |factor: f64| {
+        rates
+            .iter()
+            .all(|rate| (rate * factor).fract().abs() < 1e-9)
+    };
+    let (unit, factor) = units
+        .into_iter()
+        .find(|(_, factor)| whole(*factor))
+        .unwrap_or(units[2]);
+    let targets = rates
+        .iter()
+        .map(|rate| json!((rate * factor).round() as u64));
+    let highest = rates.iter().copied().fold(0.0, f64::max);
+    json!({
+        "executor": "ramping-arrival-rate",
+        "exec": class.exec,
+        "startRate": 0,
+        "timeUnit": unit,
+        "stages": stages(phases, targets),
+        "preAllocatedVUs": ((highest * ASSUMED_RESPONSE_S * 2.0).ceil() as u64).max(1),
+        "gracefulStop": seconds(class.graceful_stop.get()),
+        "tags": { "class": name },
+    })
+}
+
+/// A level that does not follow from a ramp is a jump: a stage of no length before its phase.
+fn stages(phases: &[PlannedPhase], targets: impl Iterator<Item = Value>) -> Value {
+    let mut stages = Vec::new();
+    let mut before = json!(0);
+    for (phase, target) in phases.iter().zip(targets) {
+        if phase.kind.jumps() && before != target {
+            stages.push(json!({ "duration": "0s", "target": target }));
+        }
+        stages.push(json!({ "duration": seconds(phase.length()), "target": target }));
+        before = target;
+    }
+    Value::Array(stages)
+}
+
+fn with_thresholds(whole: &Whole<'_>, scenarios: Map<String, Value>) -> Value {
+    let mut options = json!({ "scenarios": scenarios });
+    if !whole.judge.thresholds.is_empty() {
+        options["thresholds"] = json!(whole.judge.thresholds);
+    }
+    options
+}
+
+/// A duration as k6 reads it, to the millisecond.
+pub(super) fn seconds(duration: Duration) -> String {
+    let ms = duration.as_millis();
+    if ms.is_multiple_of(1000) {
+        format!("{}s", ms / 1000)
+    } else {
+        format!("{ms}ms")
+    }
+}

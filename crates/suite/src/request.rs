@@ -1,0 +1,248 @@
+//! What a command line means: the suite, its tests, classes and load.
+//!
+//! Every spelling of the documents ends here, so that it has the plan of its canonical form:
+//! `--test-type T` is `orchestrator T`, `--filter T` is `acso T`, `--quick-check` is
+//! `acso quick-check`, and Locust's `-u -r -t CLASS` is one closed test with these values.
+
+use std::path::{Path, PathBuf};
+
+use crate::builtin::{self, BUILT_IN, SuiteError};
+use crate::file::{Model, SuiteFile};
+use crate::plan::{LoadOverride, Selection};
+
+/// The suite that is meant where nothing names one.
+const DEFAULT_SUITE: &str = "orchestrator";
+/// The suite whose runner had `--filter` and `--quick-check`.
+const FILTERED_SUITE: &str = "acso";
+/// The test that Locust's flags change where no test and no class is named.
+const LOCUST_TEST: &str = "load";
+
+/// No phase is shorter than a second: a smaller time scale would only distort a test.
+const LEAST_TIME_SCALE: f64 = 0.001;
+
+/// A command line as it was typed.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Request {
+    /// Suites, tests and classes in any order.
+    pub words: Vec<String>,
+    pub system: Option<String>,
+    /// The suite that is meant where nothing else names one: the variable `PERF_SYSTEM`.
+    pub otherwise: Option<String>,
+    /// A suite file.
+    pub config: Option<PathBuf>,
+    pub test_type: Option<String>,
+    pub filter: Option<String>,
+    pub quick_check: bool,
+    /// Tests, beside those among the words.
+    pub only: Vec<String>,
+    /// Every test of the suite, not only what `all` stands for.
+    pub all_tests: bool,
+    pub load: LoadOverride,
+    pub time_scale: Option<f64>,
+}
+
+/// A request with its names resolved.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resolved {
+    pub file: SuiteFile,
+    /// The folder that the file's paths are relative to; absent for a built-in suite.
+    pub folder: Option<PathBuf>,
+    pub selection: Selection,
+}
+
+/// What cannot be understood.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    #[error("unknown suite `{name}`{}; there are {}", hint(nearest.as_deref()), suites())]
+    Suite {
+        name: String,
+        nearest: Option<String>,
+    },
+    #[error("two suites are named, {first} and {second}; one run tests one of them")]
+    TwoSuites { first: String, second: String },
+    #[error(
+        "suite {suite} has no test and no user class `{name}`{}; its tests are {}; its classes are {}",
+        hint(nearest.as_deref()), tests.join(", "), classes.join(", ")
+    )]
+    Word {
+        suite: String,
+        name: String,
+        nearest: Option<String>,
+        tests: Vec<String>,
+        classes: Vec<String>,
+    },
+    #[error(
+        "the time scale is {0}; a number of at least {LEAST_TIME_SCALE} and at most 1 is expected"
+    )]
+    TimeScale(f64),
+    #[error(transparent)]
+    File(#[from] SuiteError),
+}
+
+fn hint(nearest: Option<&str>) -> String {
+    nearest
+        .map(|name| format!("; did you mean `{name}`?"))
+        .unwrap_or_default()
+}
+
+fn suites() -> String {
+    BUILT_IN.map(|(name, _)| name).join(", ")
+}
+
+/// Finds the suite and sorts the words into tests and classes.
+///
+/// # Errors
+/// A name that nothing has, with the nearest one; a suite file with errors.
+pub fn resolve(request: &Request) -> Result<Resolved, RequestError> {
+    let time_scale = request.time_scale.unwrap_or(1.0);
+    if !(LEAST_TIME_SCALE..=1.0).contains(&time_scale) {
+        return Err(RequestError::TimeScale(time_scale));
+    }
+    let (file, folder) = suite_of(request)?;
+    let (mut tests, classes) = sorted(request, &file)?;
+    if request.all_tests {
+        tests.push("all-tests".to_owned());
+    }
+    let has_load = request.load != LoadOverride::default();
+    if tests.is_empty() && (has_load || !classes.is_empty()) {
+        tests.push(test_for(&file, &classes));
+    }
+    let load = request.load;
+    Ok(Resolved {
+        selection: Selection {
+            tests,
+            classes,
+            load,
+            time_scale,
+        },
+        file,
+        folder,
+    })
+}
+
+/// The suite by its file, its system, a word, a flag that belongs to one, or a class that only
+/// one has.
+fn suite_of(request: &Request) -> Result<(SuiteFile, Option<PathBuf>), RequestError> {
+    if let Some(path) = &request.config {
+        return from_file(path);
+    }
+    let files: Vec<&String> = request.words.iter().filter(|word| is_path(word)).collect();
+    let named = request.words.iter().filter(|word| is_suite(word));
+    let mut all = request.system.iter().chain(named).chain(files);
+    let first = all.next();
+    if let (Some(first), Some(second)) = (first, all.find(|name| Some(*name) != first)) {
+        return Err(RequestError::TwoSuites {
+            first: first.clone(),
+            second: second.clone(),
+        });
+    }
+    let name = match first {
+        Some(path) if is_path(path) => return from_file(Path::new(path)),
+        Some(name) => name.as_str(),
+        None if request.filter.is_some() || request.quick_check => FILTERED_SUITE,
+        None if request.test_type.is_some() => DEFAULT_SUITE,
+        None => class_owner(&request.words)
+            .or(request.otherwise.as_deref())
+            .unwrap_or(DEFAULT_SUITE),
+    };
+    let file = builtin::built_in(name).ok_or_else(|| RequestError::Suite {
+        name: name.to_owned(),
+        nearest: nearest(name, BUILT_IN.iter().map(|(name, _)| *name)),
+    })??;
+    Ok((file, None))
+}
+
+fn from_file(path: &Path) -> Result<(SuiteFile, Option<PathBuf>), RequestError> {
+    let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+    Ok((builtin::read(path)?, Some(folder)))
+}
+
+fn is_suite(word: &str) -> bool {
+    BUILT_IN.iter().any(|(name, _)| *name == word)
+}
+
+fn is_path(word: &str) -> bool {
+    word.contains('/')
+        || [".yaml", ".yml", ".json"]
+            .iter()
+            .any(|end| word.ends_with(end))
+}
+
+/// The only built-in suite that has one of the words as a class.
+fn class_owner(words: &[String]) -> Option<&'static str> {
+    let has = |name: &&'static str| {
+        let file = builtin::built_in(name).and_then(Result::ok);
+        file.is_some_and(|file| words.iter().any(|word| file.classes.contains_key(word)))
+    };
+    let mut owners = BUILT_IN.iter().map(|(name, _)| *name).filter(has);
+    let owner = owners.next()?;
+    owners.next().is_none().then_some(owner)
+}
+
+/// The tests and classes among the words and flags.
+fn sorted(request: &Request, file: &SuiteFile) -> Result<(Vec<String>, Vec<String>), RequestError> {
+    let (mut tests, mut classes) = (Vec::new(), Vec::new());
+    let flags = request
+        .test_type
+        .iter()
+        .chain(&request.filter)
+        .chain(&request.only);
+    let words = request
+        .words
+        .iter()
+        .filter(|word| !is_suite(word) && !is_path(word));
+    for word in flags.chain(words) {
+        if tests.contains(word) || classes.contains(word) {
+            continue;
+        }
+        if word == "all" || word == "all-tests" || file.tests.contains_key(word) {
+            tests.push(word.clone());
+        } else if file.classes.contains_key(word) {
+            classes.push(word.clone());
+        } else {
+            return Err(unknown(word, file));
+        }
+    }
+    if request.quick_check {
+        tests.push("quick-check".to_owned());
+    }
+    Ok((tests, classes))
+}
+
+fn unknown(word: &str, file: &SuiteFile) -> RequestError {
+    let tests: Vec<String> = file.tests.keys().cloned().collect();
+    let classes: Vec<String> = file.classes.keys().cloned().collect();
+    let known = tests.iter().chain(&classes).map(String::as_str);
+    let known = known.chain(BUILT_IN.iter().map(|(name, _)| *name));
+    RequestError::Word {
+        suite: file.suite.clone(),
+        name: word.to_owned(),
+        nearest: nearest(word, known),
+        tests,
+        classes,
+    }
+}
+
+fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+    live_config::read::nearest(name, known).map(str::to_owned)
+}
+
+/// `load`, unless another closed test of phases has exactly these classes: it is judged as theirs is.
+fn test_for(file: &SuiteFile, classes: &[String]) -> String {
+    let is_theirs = |name: &str| {
+        file.tests.get(name).is_some_and(|test| {
+            test.users == classes && test.phases.is_some() && test.model != Some(Model::Open)
+        })
+    };
+    let names = file.tests.keys().map(String::as_str);
+    let theirs = names.clone().find(|name| is_theirs(name));
+    let load = names.clone().find(|name| *name == LOCUST_TEST);
+    let chosen = match load {
+        Some(load) if classes.is_empty() || is_theirs(load) => Some(load),
+        load => theirs.or(load),
+    };
+    chosen
+        .or_else(|| names.clone().next())
+        .unwrap_or_default()
+        .to_owned()
+}

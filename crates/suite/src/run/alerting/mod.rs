@@ -1,0 +1,135 @@
+//! Alerts to the sinks of the suite file, while a test runs.
+//!
+//! A sink that fails is reported and noted as an event; verdicts never depend on one.
+
+mod deliver;
+mod letter;
+
+use std::time::{Duration, Instant};
+
+use report::record::EventKind;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::measure::{second, unix_now};
+use super::resources::Monitor;
+use super::stage::Stage;
+use crate::judge::{LiveAlerts, Notice};
+use deliver::Sinks;
+use letter::Letter;
+
+const EVERY: Duration = Duration::from_secs(1);
+/// How often the end is looked for meanwhile.
+const LOOK: Duration = Duration::from_millis(50);
+/// A second is whole, and its samples have come, so long after it began.
+const SETTLED_S: f64 = 2.0;
+/// Alertmanager takes an alert that is not sent again for resolved after five minutes.
+const REMIND_EVERY: Duration = Duration::from_secs(60);
+
+/// Watches a test and tells the sinks, until `over`; blocks. Without sinks it returns at once.
+pub fn watch(stage: &Stage<'_>, monitor: &Monitor, over: &CancellationToken) {
+    let asked = &stage.job.file.alerts.sinks;
+    if asked.is_empty() {
+        return;
+    }
+    let mut watching = Watching {
+        stage,
+        monitor,
+        live: LiveAlerts::default(),
+        sinks: Sinks::new(stage, asked),
+        next_second: stage.store.lock().before_s() as u32,
+        next_sample: 0,
+    };
+    let (mut next, mut remind) = (Instant::now(), Instant::now() + REMIND_EVERY);
+    while !over.is_cancelled() {
+        std::thread::sleep(LOOK);
+        if Instant::now() < next {
+            continue;
+        }
+        next = Instant::now() + EVERY;
+        watching.look(SETTLED_S);
+        if Instant::now() >= remind {
+            remind = Instant::now() + REMIND_EVERY;
+            watching.remind();
+        }
+    }
+    watching.look(0.0);
+    watching.end();
+}
+
+struct Watching<'a> {
+    stage: &'a Stage<'a>,
+    monitor: &'a Monitor,
+    live: LiveAlerts,
+    sinks: Sinks<'a>,
+    /// The first second, and the first of the target's samples, that were not looked at.
+    next_second: u32,
+    next_sample: usize,
+}
+
+impl Watching<'_> {
+    /// Looks at what has come, up to so long ago.
+    fn look(&mut self, settled_s: f64) {
+        let mut notices = Vec::new();
+        let samples = self.monitor.target_from(self.next_sample);
+        self.next_sample += samples.len();
+        // Samples are timed since 1970, seconds since the begin of the test.
+        notices.extend(
+            self.live
+                .samples(&samples)
+                .into_iter()
+                .map(|it| (it.raised_s, it)),
+        );
+        let store = self.stage.store.lock();
+        if let Some(began) = store.began() {
+            let settled = (unix_now() - began - settled_s).min(store.last_s().max(0.0) + 1.0);
+            while f64::from(self.next_second) + 1.0 <= settled {
+                let seen = self.live.second(&second(&store, self.next_second));
+                notices.extend(seen.into_iter().map(|it| (began + it.raised_s, it)));
+                self.next_second += 1;
+            }
+        }
+        drop(store);
+        for (raised, notice) in notices {
+            self.send(&notice, raised, false);
+        }
+    }
+
+    /// Sends what stands again, to those that need it.
+    fn remind(&mut self) {
+        for (raised, notice) in self.standing() {
+            self.send(&notice, raised, true);
+        }
+    }
+
+    /// What stands when the test ends is over with it.
+    fn end(&mut self) {
+        for (raised, notice) in self.standing() {
+            self.send(&notice.resolved(), raised, false);
+        }
+        self.sinks.sum_up();
+    }
+
+    fn standing(&self) -> Vec<(f64, Notice)> {
+        let began = self.stage.store.lock().began().unwrap_or_default();
+        // Times of seconds are small, those of samples since 1970.
+        let raised = |notice: &Notice| {
+            let since_begin = notice.raised_s < began;
+            notice.raised_s + if since_begin { began } else { 0.0 }
+        };
+        let standing = self.live.standing();
+        standing
+            .map(|notice| (raised(notice), notice.clone()))
+            .collect()
+    }
+
+    fn send(&mut self, notice: &Notice, raised: f64, is_reminder: bool) {
+        let letter = Letter::new(self.stage, notice, raised);
+        for failed in self.sinks.tell(&letter, is_reminder) {
+            let text = format!("alerts do not reach {}: {}", failed.sink, failed.why);
+            self.stage.job.tell.line(&text);
+            self.stage
+                .note(EventKind::Warning, text, json!({ "sink": failed.sink }));
+        }
+    }
+}

@@ -1,0 +1,375 @@
+//! One test, from its preparation to its record.
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use load_engine::Exit;
+use report::record::{Event, EventKind, Outcome, TestRecord};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::before::{PrepareError, prepare};
+use super::course::Course;
+use super::drills::Drilled;
+use super::job::Job;
+use super::measure::{Mark, Shared, Store, fill_endpoint_seconds, unix_now};
+use super::reconcile::Account;
+use super::record::{Gathered, record};
+use super::resources::{Generator, Monitor, Simulators, Source};
+use super::resume::Kept;
+use super::stage::{Driving, Stage, StageError};
+use super::web::Web;
+use super::{alerting, course, drills, faults, known, ladder, prometheus, search};
+use crate::file::{Judge, Resources};
+use crate::judge::{self, Known};
+use crate::plan::{PlannedPhase, PlannedTest};
+
+/// How long a target may take until it is healthy.
+const HEALTHY_WITHIN: Duration = Duration::from_secs(30);
+const LOOK: Duration = Duration::from_millis(200);
+
+/// A test that was carried out, or as much of it as was.
+pub struct Conducted {
+    pub record: TestRecord,
+    /// What was measured, for the artefacts.
+    pub store: Shared,
+    pub drilled: Vec<Drilled>,
+    /// Why the test ended before its plan did.
+    pub broken_off: Option<String>,
+    /// The exit code of the driver where it is an error of its own.
+    pub failure: Option<Exit>,
+    /// Whether a next test has a chance.
+    pub can_go_on: bool,
+}
+
+/// Why a test could not be carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum ConductError {
+    #[error(transparent)]
+    Stage(#[from] StageError),
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
+    #[error("{name} is not healthy at {url}")]
+    Unhealthy { name: String, url: String },
+}
+
+/// The run that a test belongs to.
+pub struct Run<'a> {
+    /// What was measured of the test before it was interrupted.
+    pub kept: Option<Kept>,
+    /// When it began, in seconds since 1970.
+    pub began: f64,
+    pub folder: &'a Path,
+}
+
+/// Carries out a test. What was changed for it is taken back however it ends.
+///
+/// # Errors
+/// It could not begin; nothing was measured.
+pub fn test(job: &Job<'_>, test: &PlannedTest, run: Run<'_>) -> Result<Conducted, ConductError> {
+    let stage = Stage::new(job, test, run.folder)?;
+    if let Some(web) = &job.settings.web {
+        web.begin(test);
+    }
+    wait_until_healthy(job)?;
+    let course = Course::new(&stage, run.kept);
+    let prepared = course.prepared(job, test);
+    let undo = prepare(&prepared, job.target.admin(), job.target.name())?;
+    note_settings(&stage);
+    let account = job.target.admin().and_then(Account::open);
+    let document = job.target.admin().and_then(|admin| admin.profile().ok());
+    let monitor = Monitor::new(source(job));
+    let beside = (
+        Generator::new(stage.current.clone(), job.target.base_url()),
+        simulators(job),
+    );
+    let started = unix_now();
+    let over = CancellationToken::new();
+    let mut driving = course.driven(&stage);
+    let requests_before = stage.store.lock().requests();
+    let mut analysis: Vec<(&'static str, Value)> = Vec::new();
+    let (drilled, ended) = std::thread::scope(|scope| {
+        scope.spawn(|| monitor.run(beside, &over));
+        scope.spawn(|| alerting::watch(&stage, &monitor, &over));
+        scope.spawn(|| {
+            let journal = course.take_journal();
+            let kept = journal.map_or(Ok(()), |journal| journal.keep(&stage, &monitor, &over));
+            if let Err(error) = kept {
+                course::warn(&stage, &error);
+            }
+        });
+        // Ended also where the test panics: the scope waits for the monitor.
+        let _over = over.clone().drop_guard();
+        let drilled = drive(&stage, &course, &mut driving, &mut analysis);
+        (drilled, unix_now())
+    });
+    let truth = truth(job, test);
+    let closed = account
+        .zip(job.target.admin())
+        .and_then(|(account, admin)| account.close(admin, &job.hurry));
+    let not_taken_back = undo.undo().err().map(|error| {
+        let text = format!("the system's settings could not be taken back: {error}");
+        job.tell.line(&text);
+        stage.note(EventKind::Warning, text.clone(), Value::Null);
+        text
+    });
+    let broken_off = broken_off(job, &driving).or(not_taken_back);
+    let failure = driving.failure;
+    let store = stage.store.lock();
+    let mut record = record(Gathered {
+        test,
+        store: &store,
+        events: with_phases(&stage, &store, &driving.phases),
+        driving,
+        watched: monitor.watched(),
+        source: source(job).name(),
+        run_began: run.began,
+        started,
+        ended,
+        broken_off: broken_off.clone(),
+    });
+    fill_endpoint_seconds(&store, &mut record.endpoints);
+    let began = store.began();
+    drop(store);
+    course.complete(job, &mut record);
+    if let Some(began) = began.filter(|_| !job.stop.is_cancelled()) {
+        prometheus::ask(job, began, &mut record);
+    }
+    record.analysis.extend(
+        analysis
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value)),
+    );
+    drills::write_into(&drilled, &mut record);
+    if job.stop.is_cancelled() {
+        record.outcome = Outcome::Interrupted;
+    }
+    if let Some(closed) = closed {
+        let sent = record.figures.requests - requests_before;
+        record.ledger.extend(closed.ledger(test, sent));
+    }
+    judged(job, test, document.as_ref(), &mut record);
+    if let Some(truth) = truth {
+        judge::compare_with_truth(&mut record, &truth);
+        record.analysis.insert("truth".to_owned(), truth);
+    }
+    let said = broken_off
+        .clone()
+        .filter(|why| !record.reasons.contains(why));
+    record.reasons.splice(0..0, said);
+    Ok(Conducted {
+        broken_off,
+        drilled,
+        record,
+        store: stage.store.clone(),
+        failure,
+        can_go_on: job.target.broken().is_none(),
+    })
+}
+
+/// Drives a test by what it consists of. What was found beside its figures goes into the analysis.
+fn drive(
+    stage: &Stage<'_>,
+    course: &Course,
+    driving: &mut Driving,
+    analysis: &mut Vec<(&'static str, Value)>,
+) -> Vec<Drilled> {
+    match (stage.test.content, &stage.test.search) {
+        ("ladder", _) => ladder::climb(stage, driving),
+        ("drills", _) => return drills::carry_out(stage, driving),
+        (_, Some(planned)) => analysis.push(("search", search::find(stage, planned, driving))),
+        _ => analysis.extend(drive_phases(stage, course, driving)),
+    }
+    Vec::new()
+}
+
+/// Drives the phases of a test, with its faults beside them: what the faults' probes saw.
+fn drive_phases(
+    stage: &Stage<'_>,
+    course: &Course,
+    driving: &mut Driving,
+) -> Option<(&'static str, Value)> {
+    let leg = course.leg.as_ref()?;
+    let injected = Mutex::new(None);
+    stage.drive(leg, driving, &|aside| {
+        let admin = stage.job.target.admin();
+        let admin = admin.filter(|_| !stage.test.faults.is_empty());
+        let done = admin.map(|admin| faults::inject(stage, admin, aside));
+        *injected.lock().unwrap_or_else(PoisonError::into_inner) = done;
+    });
+    let injected = injected
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner)?;
+    driving.spoilt_by.extend(left_out(&injected.left_out));
+    Some(("fault_probes", injected.seen))
+}
+
+/// Judges a test by all that is known: the document that was in force, and the run before.
+fn judged(job: &Job<'_>, test: &PlannedTest, document: Option<&Value>, record: &mut TestRecord) {
+    let rows = document.map(known::slo);
+    let previous = known::previous(job, test);
+    let known = Known {
+        slo: rows.as_ref(),
+        previous: previous.as_ref(),
+    };
+    let asked = asked_of(job, test, record);
+    judge::judge_with(&asked, job.file, record, known);
+}
+
+/// Why faults that were asked for are not judged.
+fn left_out(names: &[String]) -> Option<String> {
+    (!names.is_empty()).then(|| {
+        format!(
+            "the load ended before these faults were over: {}",
+            names.join(", ")
+        )
+    })
+}
+
+/// A script of one's own is judged by its own thresholds.
+fn asked_of(job: &Job<'_>, test: &PlannedTest, record: &TestRecord) -> PlannedTest {
+    if job.settings.script.is_none() {
+        return test.clone();
+    }
+    let metrics = record.k6_summary["metrics"]
+        .as_object()
+        .into_iter()
+        .flatten();
+    let expressions = |metric: &Value| -> Vec<String> {
+        let thresholds = metric["thresholds"].as_object().into_iter().flatten();
+        thresholds
+            .map(|(expression, _)| expression.clone())
+            .collect()
+    };
+    let thresholds = metrics.map(|(name, metric)| (name.clone(), expressions(metric)));
+    PlannedTest {
+        judge: Judge {
+            thresholds: thresholds
+                .filter(|(_, expressions)| !expressions.is_empty())
+                .collect(),
+            ..Judge::default()
+        },
+        ..test.clone()
+    }
+}
+
+fn source(job: &Job<'_>) -> Source {
+    match (&job.settings.resources, job.target.admin()) {
+        (Some(Resources::Pid(pid)), _) => Source::Process(*pid),
+        (Some(Resources::Cgroup(name)), _) => Source::Cgroup(name.clone()),
+        (Some(Resources::Host), _) | (None, None) => Source::Host,
+        (None, Some(admin)) => Source::Simulated(admin.clone()),
+    }
+}
+
+/// The servers that play the target, or its detectors.
+fn simulators(job: &Job<'_>) -> Simulators {
+    let detectors = job.target.drilled().map(|drilled| drilled.detectors.iter());
+    Simulators::new(job.target.admin(), detectors.into_iter().flatten())
+}
+
+/// Only a target of ours says whether it is healthy; others were reached before the run.
+fn wait_until_healthy(job: &Job<'_>) -> Result<(), ConductError> {
+    let Some(admin) = job.target.admin() else {
+        return Ok(());
+    };
+    let begun = Instant::now();
+    while let Err(error) = admin.state() {
+        if begun.elapsed() > HEALTHY_WITHIN
+            || job.stop.is_cancelled()
+            || job.target.broken().is_some()
+        {
+            return Err(ConductError::Unhealthy {
+                name: job.target.name().to_owned(),
+                url: error.to_string(),
+            });
+        }
+        std::thread::sleep(LOOK);
+    }
+    Ok(())
+}
+
+fn note_settings(stage: &Stage<'_>) {
+    let before = &stage.test.before;
+    let asked = json!(before);
+    if before.reset
+        || before.ageing.is_some()
+        || !before.set.is_empty()
+        || !before.toggle.is_empty()
+        || !before.populate.is_empty()
+    {
+        stage.note(
+            EventKind::Setting,
+            format!("the system was prepared: {asked}"),
+            asked,
+        );
+    }
+}
+
+/// What the system knows of itself under the settings of the test, at the highest level of it.
+fn truth(job: &Job<'_>, test: &PlannedTest) -> Option<Value> {
+    let admin = job.target.admin()?;
+    let highest = test
+        .phases
+        .iter()
+        .map(PlannedPhase::level)
+        .fold(0.0, f64::max);
+    let think_ms = test
+        .classes
+        .first()
+        .map_or(0.0, |class| 500.0 * (class.wait_s[0] + class.wait_s[1]));
+    let query = match test.model {
+        "closed" if highest >= 1.0 => format!("?users={highest:.0}&think_ms={think_ms}"),
+        "open" if highest > 0.0 => format!("?rate_per_s={highest}"),
+        _ => String::new(),
+    };
+    admin.truth(&query).ok()
+}
+
+/// Why the test ended before its plan did.
+fn broken_off(job: &Job<'_>, driving: &Driving) -> Option<String> {
+    if let Some(why) = job.interrupted() {
+        return Some(why.to_owned());
+    }
+    if let Some(why) = job.target.broken() {
+        return Some(format!("the target ended: {why}"));
+    }
+    if let Some(why) = job.settings.web.as_ref().and_then(Web::departed) {
+        return Some(why);
+    }
+    let exit = driving.failure?;
+    Some(format!(
+        "the driver ended with exit code {}: {exit:?}",
+        exit.code()
+    ))
+}
+
+/// The phases as events, with what was noted.
+fn with_phases(stage: &Stage<'_>, store: &Store, planned: &[PlannedPhase]) -> Vec<Event> {
+    let began = store.began().unwrap_or_default();
+    let mut events = stage.events();
+    // Of a search, whose steps are noted as they come, there is no plan.
+    let planned: &[PlannedPhase] = match stage.test.phases.as_slice() {
+        [] => &[],
+        _ => planned,
+    };
+    let phases = store.marks().iter().zip(planned);
+    let reached = store.last_s();
+    let before_s = store.before_s();
+    // A phase that an interruption came before did not take place.
+    let took_place =
+        |mark: &Mark| before_s == 0.0 || mark.begin_s < before_s || mark.end_s > before_s;
+    events.extend(
+        phases
+            .filter(|(mark, _)| mark.begin_s <= reached && took_place(mark))
+            .map(|(mark, phase)| Event {
+                at_s: began + mark.begin_s,
+                kind: EventKind::Phase,
+                text: format!("{} begins", phase.name),
+                detail: json!({ "level": phase.level() }),
+            }),
+    );
+    events.sort_by(|a, b| a.at_s.total_cmp(&b.at_s));
+    events
+}

@@ -1,0 +1,330 @@
+//! The folder of a run: plan, record, histograms and samples.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use interval_log::{IntervalLog, Key};
+use jiff::Timestamp;
+use report::RunRecord;
+use report::export::Format;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::measure::{Store, histogram};
+use crate::file::View;
+use crate::plan::Plan;
+use crate::report::WriteError;
+
+/// Milliseconds are what `.hlog` readers expect of the greatest value.
+const MICROS_PER_MS: f64 = 1000.0;
+/// So many endpoints of a test have a histogram log.
+const MOST_LOGS: usize = 200;
+
+/// Where a run writes to.
+#[derive(Debug, Clone)]
+pub struct Folder {
+    pub path: PathBuf,
+    /// Its name, which is the run's.
+    pub name: String,
+}
+
+/// The command line of a run, in its folder: what `--resume` repeats.
+pub const COMMAND: &str = "command.json";
+
+impl Folder {
+    /// The folder of a run that is there.
+    pub fn open(path: &Path) -> Self {
+        let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let name = whole.file_name().unwrap_or_default();
+        Self {
+            path: path.to_owned(),
+            name: name.to_string_lossy().into_owned(),
+        }
+    }
+
+    /// Makes `results/<UTC>-<suite>`; a name that is taken gets a number.
+    ///
+    /// # Errors
+    /// It cannot be made or written to.
+    pub fn make(results: &Path, suite: &str, now: Timestamp) -> Result<Self, WriteError> {
+        let stem = format!("{}-{}", now.strftime("%Y%m%dT%H%M%SZ"), file_name(suite));
+        let made = fs::create_dir_all(results).and_then(|()| {
+            let names =
+                std::iter::once(stem.clone()).chain((2..100).map(|n| format!("{stem}-{n}")));
+            let mut taken = io::Error::other("a hundred runs began in this second");
+            for name in names {
+                match fs::create_dir(results.join(&name)) {
+                    Ok(()) => return Ok(name),
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => taken = error,
+                    Err(error) => return Err(error),
+                }
+            }
+            Err(taken)
+        });
+        let name = made.map_err(|source| WriteError {
+            path: results.join(&stem),
+            source,
+        })?;
+        Ok(Self {
+            path: results.join(&name),
+            name,
+        })
+    }
+
+    /// Writes `plan.json`.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write_plan(&self, plan: &Plan) -> Result<(), WriteError> {
+        self.write_json("plan.json", plan)
+    }
+
+    /// Writes `command.json`.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write_command(&self, command: &impl Serialize) -> Result<(), WriteError> {
+        self.write_json(COMMAND, command)
+    }
+
+    /// Takes out of `samples.csv` what it has of a test that runs again.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn forget_samples(&self, test: &str) -> Result<(), WriteError> {
+        let path = self.path.join("samples.csv");
+        let Ok(text) = fs::read_to_string(&path) else {
+            return Ok(());
+        };
+        let begin = format!("{},", cell(test));
+        let kept = text
+            .split_inclusive('\n')
+            .filter(|line| !line.starts_with(&begin));
+        let kept: String = kept.collect();
+        fs::write(&path, kept).map_err(|source| WriteError { path, source })
+    }
+
+    /// Writes `report.json`; one that is there is replaced whole.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write_record(&self, record: &RunRecord) -> Result<(), WriteError> {
+        self.write_json("report.json", record)
+    }
+
+    /// Writes the journal of a drill.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write_journal(&self, drill: &str, journal: &Value) -> Result<(), WriteError> {
+        self.write_json(&format!("{}.journal.json", file_name(drill)), journal)
+    }
+
+    /// Writes a record in the forms that a suite asks for.
+    ///
+    /// # Errors
+    /// One cannot be written.
+    pub fn write_views(&self, record: &RunRecord, views: &[View]) -> Result<(), WriteError> {
+        let artefacts = views
+            .iter()
+            .flat_map(|view| format(*view).artefacts(record));
+        for artefact in artefacts {
+            let path = self.path.join(&artefact.name);
+            fs::write(&path, &artefact.bytes).map_err(|source| WriteError { path, source })?;
+        }
+        Ok(())
+    }
+
+    fn write_json(&self, name: &str, value: &impl Serialize) -> Result<(), WriteError> {
+        let path = self.path.join(name);
+        let fail = |source| WriteError {
+            path: path.clone(),
+            source,
+        };
+        let mut text =
+            serde_json::to_string_pretty(value).map_err(|error| fail(io::Error::other(error)))?;
+        text.push('\n');
+        // A reader sees the old one or the new one, never a part.
+        let temporary = self.path.join(format!(".{name}"));
+        let written = fs::write(&temporary, text).and_then(|()| fs::rename(&temporary, &path));
+        written.map_err(|error| {
+            // A part of it would keep from others what is left of a full disk.
+            drop(fs::remove_file(&temporary));
+            fail(error)
+        })
+    }
+
+    /// Adds a test's requests to `samples.csv`: one line for each second, endpoint, class and status.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn append_samples(&self, test: &str, store: &Store) -> Result<(), WriteError> {
+        let path = self.path.join("samples.csv");
+        let written = || -> io::Result<()> {
+            let is_new = !path.exists();
+            let file = File::options().create(true).append(true).open(&path)?;
+            let mut out = BufWriter::new(file);
+            if is_new {
+                writeln!(
+                    out,
+                    "test,second,method,name,class,status,failed,requests,mean_ms,max_ms"
+                )?;
+            }
+            for (second, series, micros) in store.cells() {
+                let sum: f64 = micros.iter().map(|value| f64::from(*value)).sum();
+                let max = micros.iter().max().copied().unwrap_or_default();
+                let series = store.series(series);
+                writeln!(
+                    out,
+                    "{},{second},{},{},{},{},{},{},{:.3},{:.3}",
+                    cell(test),
+                    cell(&series.method),
+                    cell(&series.name),
+                    cell(series.class.as_deref().unwrap_or_default()),
+                    series.status,
+                    series.failed,
+                    micros.len(),
+                    sum / micros.len().max(1) as f64 / MICROS_PER_MS,
+                    f64::from(max) / MICROS_PER_MS,
+                )?;
+            }
+            out.flush()
+        };
+        written().map_err(|source| WriteError {
+            path: path.clone(),
+            source,
+        })
+    }
+
+    /// Writes a log of histograms, one each second, for each endpoint and class of a test: microseconds,
+    /// HDR V2 deflate, as HdrHistogram's own tools read it.
+    ///
+    /// # Errors
+    /// One cannot be written.
+    pub fn write_logs(&self, test: &str, store: &Store, began: f64) -> Result<(), WriteError> {
+        for (place, (name, seconds)) in store.by_endpoint().into_iter().enumerate().take(MOST_LOGS)
+        {
+            let file = format!("{}.{place}.{}.hlog", file_name(test), file_name(&name));
+            let path = self.path.join(file);
+            let logged = log(&path, &name, began, &seconds);
+            logged.map_err(|source| WriteError { path, source })?;
+        }
+        Ok(())
+    }
+}
+
+const fn format(view: View) -> Format {
+    match view {
+        View::Detectors => Format::Detectors,
+        View::Acso => Format::Acso,
+        View::Aiaas => Format::Aiaas,
+        View::Acis => Format::Acis,
+        View::Agent360 => Format::Agent360,
+        View::Html => Format::Html,
+        View::Csv => Format::Csv,
+        View::Junit => Format::Junit,
+    }
+}
+
+fn log(path: &Path, name: &str, began: f64, seconds: &[(u32, Vec<u32>)]) -> io::Result<()> {
+    let began_ms = (began.max(0.0) * 1e3).round() as u64;
+    let mut log = IntervalLog::of_micros();
+    for (second, micros) in seconds {
+        let key = Key {
+            begin_ms: began_ms + 1000 * u64::from(*second),
+            length_ms: 1000,
+            tag: String::new(),
+        };
+        log.add(key, &histogram(micros.iter().copied()));
+    }
+    let mut out = BufWriter::new(File::create(path)?);
+    let title = format!("latency of {name} in microseconds");
+    interval_log::write(&log, &title, &mut out)?;
+    out.flush()
+}
+
+/// Letters, digits, dots and hyphens, at most 80.
+fn file_name(text: &str) -> String {
+    let letters = text.chars().map(|letter| match letter {
+        letter if letter.is_ascii_alphanumeric() || letter == '.' => letter,
+        _ => '-',
+    });
+    letters.take(80).collect()
+}
+
+/// A field of a line of CSV, RFC 4180.
+fn cell(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_runs_of_one_second_have_two_folders() {
+        let results = tempfile::tempdir().expect("a temporary folder");
+        let now: Timestamp = "2026-01-02T03:04:05Z".parse().expect("a time");
+        let names: Vec<String> = (0..3)
+            .map(|_| {
+                Folder::make(results.path(), "acis", now)
+                    .expect("made")
+                    .name
+            })
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "20260102T030405Z-acis",
+                "20260102T030405Z-acis-2",
+                "20260102T030405Z-acis-3"
+            ]
+        );
+        let error = Folder::make(Path::new("/dev/null/x"), "acis", now).expect_err("no folder");
+        assert!(error.to_string().contains("/dev/null/x"), "{error}");
+    }
+
+    #[test]
+    fn a_log_can_be_read_again() {
+        use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
+
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("a.hlog");
+        let seconds = [(0, vec![1000, 2000]), (3, vec![5000])];
+        log(&path, "GET /a", 1.7e9, &seconds).expect("written");
+        let text = fs::read(&path).expect("readable");
+        let entries = IntervalLogIterator::new(&text).map(|entry| entry.expect("an entry"));
+        let intervals: Vec<f64> = entries
+            .filter_map(|entry| match entry {
+                LogEntry::Interval(interval) => Some(interval.start_timestamp().as_secs_f64()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(intervals, [0.0, 3.0]);
+    }
+
+    #[test]
+    fn a_test_that_runs_again_leaves_no_samples_behind() {
+        let results = tempfile::tempdir().expect("a temporary folder");
+        let folder = Folder::open(results.path());
+        folder.forget_samples("soak").expect("there is no file yet");
+        let path = results.path().join("samples.csv");
+        let rows = "test,second\nload,0\nsoak,0\nsoak/on,0\n\"a,b\",1\nsoak,1\n";
+        fs::write(&path, rows).expect("written");
+        folder.forget_samples("soak").expect("written");
+        folder.forget_samples("a,b").expect("written");
+        let left = fs::read_to_string(&path).expect("readable");
+        assert_eq!(left, "test,second\nload,0\nsoak/on,0\n");
+    }
+
+    #[test]
+    fn fields_with_commas_and_quotes_are_quoted() {
+        assert_eq!(cell("a,\"b\""), "\"a,\"\"b\"\"\"");
+        assert_eq!(file_name("GET /api/{id}"), "GET--api--id-");
+    }
+}

@@ -1,0 +1,69 @@
+//! What a run is given.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use load_driver::Stream;
+use tokio_util::sync::CancellationToken;
+
+use super::files::Files;
+use super::progress::Tell;
+use super::target::Target;
+use super::web::Web;
+use crate::file::{Resources, SuiteFile};
+use crate::plan::Plan;
+
+/// A plan with everything that its run needs.
+pub struct Job<'a> {
+    pub plan: &'a Plan,
+    pub file: &'a SuiteFile,
+    pub files: &'a Files,
+    pub target: &'a dyn Target,
+    pub settings: &'a Settings,
+    pub tell: &'a dyn Tell,
+    /// Cancelled by the first Ctrl-C: the run ends cleanly.
+    pub stop: CancellationToken,
+    /// Cancelled by the second: nothing is waited for.
+    pub hurry: CancellationToken,
+}
+
+impl Job<'_> {
+    /// In which way the run was interrupted, if it was.
+    pub fn interrupted(&self) -> Option<&'static str> {
+        if self.hurry.is_cancelled() {
+            return Some("interrupted twice: what was under way was not waited for");
+        }
+        self.stop.is_cancelled().then_some("interrupted")
+    }
+}
+
+/// Settings of a run.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where run folders are made.
+    pub results: PathBuf,
+    /// A script that replaces those of the classes; its own options are then in force.
+    pub script: Option<PathBuf>,
+    /// Variables for scripts, beside those of the plan.
+    pub env: Vec<(String, String)>,
+    /// The process' variables.
+    pub variables: Vec<(OsString, OsString)>,
+    /// Where k6's summary of each run of the driver goes; `None`: nowhere.
+    pub summary_to: Option<Stream>,
+    pub stderr: Stream,
+    /// The command line that runs a k6 script, without the script: what drills load with.
+    pub driver: Vec<OsString>,
+    /// Where the target's resources are read; `None`: its admin API, else the machine.
+    pub resources: Option<Resources>,
+    /// The Prometheus that is asked after each test.
+    pub prometheus: Option<String>,
+    /// Locust's program, with `--with-locust`.
+    pub locust: Option<PathBuf>,
+    pub seed: Option<u64>,
+    /// The command line behind `sparring test`, kept for `--resume`.
+    pub arguments: Vec<String>,
+    /// Goes on with the next test when one could not be carried out.
+    pub keep_going: bool,
+    /// The page of the run.
+    pub web: Option<Web>,
+}

@@ -1,0 +1,72 @@
+//! What is known of a target beside what a test measures: its own bounds, and the run before.
+
+use std::path::Path;
+
+use indexmap::IndexMap;
+use report::RunRecord;
+use report::record::TestRecord;
+use serde_json::Value;
+
+use super::job::Job;
+use crate::judge::Slo;
+use crate::plan::PlannedTest;
+
+/// The rows of a system's components that state all of them.
+pub fn slo(document: &Value) -> IndexMap<String, Slo> {
+    let components = document["components"].as_object().into_iter().flatten();
+    components
+        .filter_map(|(name, component)| {
+            let row = serde_json::from_value(component["slo"].clone()).ok()?;
+            Some((name.clone(), row))
+        })
+        .collect()
+}
+
+/// The same test of the newest whole run before, on the same target and at the same time scale.
+pub fn previous(job: &Job<'_>, test: &PlannedTest) -> Option<TestRecord> {
+    if test.judge.relative.is_empty() {
+        return None;
+    }
+    let is_same = |record: &RunRecord| {
+        record.complete
+            && record.suite == job.plan.suite
+            && record.target.name == job.target.name()
+            && (record.time_scale - job.plan.time_scale).abs() < 1e-12
+    };
+    let mut runs: Vec<RunRecord> = runs(&job.settings.results)
+        .into_iter()
+        .filter(is_same)
+        .collect();
+    runs.sort_by(|a, b| b.began.cmp(&a.began));
+    let mut tests = runs.into_iter().flat_map(|run| run.tests);
+    tests.find(|it| it.name == test.name && it.part == test.part && it.cell == test.cell)
+}
+
+/// The runs in a folder; what cannot be read is none. The run that is under way is not complete.
+fn runs(results: &Path) -> Vec<RunRecord> {
+    let folders = std::fs::read_dir(results).into_iter().flatten().flatten();
+    folders
+        .filter_map(|folder| {
+            let text = std::fs::read_to_string(folder.path().join("report.json")).ok()?;
+            report::record::read(&text).ok()
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn rows_come_from_the_components_that_state_them() {
+        let row = json!({ "p50_ms": 50.0, "p95_ms": 100.0, "p99_ms": 200.0, "success": 0.999 });
+        let rows = slo(&json!({ "components": {
+            "router": { "slo": row }, "half": { "slo": { "p50_ms": 1.0 } }, "none": {},
+        }}));
+        assert_eq!(rows.len(), 1);
+        assert!((rows["router"].p99_ms - 200.0).abs() < 1e-9);
+        assert!(slo(&Value::Null).is_empty());
+    }
+}

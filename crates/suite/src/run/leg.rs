@@ -1,0 +1,181 @@
+//! One run of the driver: a leg of a test.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use live_page::{Board, Feed};
+use load_driver::args::{
+    HealthMode, ProcessFlags, ReportFlags, ScriptFlags, SummaryMode, TrendSinkMode,
+};
+use load_driver::{Args, Driven, Input, Interruption, Seen, Stream, Surroundings};
+use load_outputs::Output;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::measure::{Mark, Recorder, Shared};
+use super::web;
+use crate::plan::PlannedPhase;
+
+/// Variables of k6 that would replace what the plan says.
+const OVERRIDES: [&str; 8] = [
+    "K6_VUS",
+    "K6_DURATION",
+    "K6_ITERATIONS",
+    "K6_STAGES",
+    "K6_RPS",
+    "K6_EXECUTION_SEGMENT",
+    "K6_EXECUTION_SEGMENT_SEQUENCE",
+    "K6_OUT",
+];
+
+/// Beyond this planned length trends are kept in histograms: their memory does not grow.
+const EXACT_FOR_S: f64 = 900.0;
+
+/// What the driver is given for all legs of a test.
+#[derive(Debug, Clone)]
+pub struct Drive {
+    pub script: PathBuf,
+    /// What the script reads beside its plan.
+    pub env: Vec<(String, String)>,
+    /// The process' variables.
+    pub variables: Vec<(OsString, OsString)>,
+    /// Where k6's summary goes; `None`: nowhere.
+    pub summary_to: Option<Stream>,
+    pub stderr: Stream,
+    pub is_open: bool,
+    pub longest_s: f64,
+    /// The page that shows what is measured.
+    pub board: Option<Board>,
+}
+
+/// A leg's own.
+#[derive(Debug, Clone)]
+pub struct Leg {
+    /// k6 options; null: the script's own.
+    pub options: Value,
+    /// Its phases, in seconds from its begin.
+    pub phases: Vec<PlannedPhase>,
+}
+
+impl Leg {
+    /// The phases' places in time.
+    pub fn marks(&self) -> Vec<Mark> {
+        let mark = |phase: &PlannedPhase| Mark {
+            begin_s: phase.begin_s,
+            end_s: phase.end_s,
+        };
+        self.phases.iter().map(mark).collect()
+    }
+}
+
+impl Drive {
+    /// Runs a leg to its end; blocks. The first token ends it early, as Ctrl-C does; after the second nothing is
+    /// waited for.
+    pub fn run(
+        &self,
+        leg: &Leg,
+        store: &Shared,
+        seen: &Seen,
+        ends: (&CancellationToken, &CancellationToken),
+    ) -> Driven {
+        let recorder = Recorder::new(store.clone(), seen.clone(), leg.marks());
+        let around = self.surroundings(ends);
+        let mut outputs: Vec<Box<dyn Output>> = vec![Box::new(recorder)];
+        if let Some(board) = &self.board {
+            let phases = web::phases(&leg.phases);
+            outputs.push(Box::new(Feed::of_leg(board.clone(), phases)));
+        }
+        load_driver::drive_seen(&self.args(leg), &around, outputs, seen)
+    }
+
+    fn args(&self, leg: &Leg) -> Args {
+        let mut environment: Vec<String> = self
+            .env
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        if !leg.options.is_null() {
+            environment.push(format!("SPARRING_PLAN={}", leg.options));
+        }
+        let report = ReportFlags {
+            intended_duration: self.is_open.then_some(true),
+            trend_sink: (self.longest_s > EXACT_FOR_S).then_some(TrendSinkMode::Hdr),
+            summary_mode: self.summary_to.is_none().then_some(SummaryMode::Disabled),
+            ..ReportFlags::default()
+        };
+        Args {
+            script: self.script.display().to_string(),
+            script_flags: ScriptFlags {
+                environment,
+                ..ScriptFlags::default()
+            },
+            report,
+            process: ProcessFlags {
+                quiet: true,
+                // The ledger judges it, second by second.
+                generator_health: Some(HealthMode::Never),
+                ..ProcessFlags::default()
+            },
+            ..Args::default()
+        }
+    }
+
+    fn surroundings(
+        &self,
+        (end, give_up): (&CancellationToken, &CancellationToken),
+    ) -> Surroundings {
+        let is_ours = |name: &OsString| OVERRIDES.iter().any(|other| name == other);
+        let variables = self.variables.iter();
+        let variables = variables.filter(|(name, _)| !is_ours(name)).cloned();
+        let without_end = WithoutEnd {
+            to: self.stderr.clone(),
+            line: Vec::new(),
+        };
+        let silent = || Stream::new(std::io::sink());
+        Surroundings {
+            variables: variables.collect(),
+            stdin: Input::new(std::io::empty()),
+            stdout: self.summary_to.clone().unwrap_or_else(silent),
+            stderr: Stream::new(without_end).on_terminal(self.stderr.is_terminal),
+            interruption: Interruption::Tokens {
+                end: end.clone(),
+                give_up: give_up.clone(),
+            },
+        }
+    }
+}
+
+/// What the driver says of a run that it was told to end. The suite knows why it was, and says so itself.
+const ENDED: &str = "test run was aborted because k6 received a";
+
+/// The standard error without the driver's word on its end, line by line.
+struct WithoutEnd {
+    to: Stream,
+    line: Vec<u8>,
+}
+
+impl Write for WithoutEnd {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for byte in bytes {
+            self.line.push(*byte);
+            if *byte == b'\n' {
+                let line = std::mem::take(&mut self.line);
+                if !String::from_utf8_lossy(&line).contains(ENDED) {
+                    self.to.print(&line);
+                }
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for WithoutEnd {
+    fn drop(&mut self) {
+        self.to.print(&self.line);
+    }
+}

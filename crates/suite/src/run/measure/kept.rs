@@ -1,0 +1,266 @@
+//! What was measured, as lines of a journal that outlives the process, and read back from them.
+//!
+//! Lines are added while a test runs and never changed: those of a second are of its new values alone. A
+//! counter's line holds what it has come to, and the last one counts.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::store::{Counts, Key, Mark, Series, Store};
+
+/// Values may come so many seconds late; older seconds are not looked at again.
+const LATEST: u32 = 120;
+
+/// One line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Line {
+    Series(Series),
+    Latencies {
+        second: u32,
+        phase: u32,
+        series: u32,
+        intended: bool,
+        micros: Vec<u32>,
+    },
+    Counts {
+        second: u32,
+        phase: u32,
+        counts: Counts,
+    },
+    Users {
+        second: u32,
+        users: f64,
+    },
+    Totals {
+        marks: Vec<Mark>,
+        checks: Vec<(String, u64, u64)>,
+        last_s: f64,
+        requests_s: Option<[f64; 2]>,
+    },
+}
+
+/// How much of a store was written.
+#[derive(Debug, Default)]
+pub struct Written {
+    series: usize,
+    values: HashMap<(Key, bool), usize>,
+    counts: HashMap<(u32, u32), Counts>,
+    users: HashMap<u32, u64>,
+}
+
+impl Store {
+    /// What has come since the last call with the same `written`.
+    pub fn news(&self, written: &mut Written) -> Vec<Line> {
+        let from = (self.last_s().max(0.0) as u32).saturating_sub(LATEST);
+        let mut lines: Vec<Line> = self
+            .all_series()
+            .iter()
+            .skip(written.series)
+            .cloned()
+            .map(Line::Series)
+            .collect();
+        written.series = self.all_series().len();
+        written.forget_before(from);
+        for (cells, intended) in [(&self.latencies, false), (&self.intended, true)] {
+            for (key, micros) in cells.range((from, 0, 0)..) {
+                let known = written.values.entry((*key, intended)).or_default();
+                if micros.len() > *known {
+                    let (second, phase, series) = *key;
+                    lines.push(Line::Latencies {
+                        second,
+                        phase,
+                        series,
+                        intended,
+                        micros: micros[*known..].to_vec(),
+                    });
+                    *known = micros.len();
+                }
+            }
+        }
+        for (place, counts) in self.counts.range((from, 0)..) {
+            if written.counts.insert(*place, *counts) != Some(*counts) {
+                lines.push(Line::Counts {
+                    second: place.0,
+                    phase: place.1,
+                    counts: *counts,
+                });
+            }
+        }
+        for (second, users) in self.users.range(from..) {
+            if written.users.insert(*second, users.to_bits()) != Some(users.to_bits()) {
+                lines.push(Line::Users {
+                    second: *second,
+                    users: *users,
+                });
+            }
+        }
+        if !lines.is_empty() {
+            let checks = self.checks();
+            lines.push(Line::Totals {
+                marks: self.marks().to_vec(),
+                checks: checks
+                    .map(|(name, passes, fails)| (name.to_owned(), passes, fails))
+                    .collect(),
+                last_s: self.last_s(),
+                requests_s: self.requests_s(),
+            });
+        }
+        lines
+    }
+
+    /// Takes a line back in, in the order in which they were written.
+    pub fn replay(&mut self, line: Line) {
+        match line {
+            Line::Series(series) => {
+                self.intern(series);
+            }
+            Line::Latencies {
+                second,
+                phase,
+                series,
+                intended,
+                micros,
+            } => {
+                let cells = if intended {
+                    &mut self.intended
+                } else {
+                    &mut self.latencies
+                };
+                cells
+                    .entry((second, phase, series))
+                    .or_default()
+                    .extend(micros);
+            }
+            Line::Counts {
+                second,
+                phase,
+                counts,
+            } => {
+                self.counts.insert((second, phase), counts);
+            }
+            Line::Users { second, users } => {
+                self.users.insert(second, users);
+            }
+            Line::Totals {
+                marks,
+                checks,
+                last_s,
+                requests_s,
+            } => self.replay_totals(marks, checks, (last_s, requests_s)),
+        }
+    }
+
+    /// Everything is taken in: what comes next goes on where it ended, whatever time has passed.
+    pub fn replayed(&mut self) -> Written {
+        self.go_on();
+        let mut written = Written::default();
+        drop(self.news(&mut written));
+        written
+    }
+}
+
+impl Written {
+    fn forget_before(&mut self, second: u32) {
+        self.values.retain(|(key, _), _| key.0 >= second);
+        self.counts.retain(|place, _| place.0 >= second);
+        self.users.retain(|known, _| *known >= second);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn series(name: &str) -> Series {
+        Series {
+            method: "GET".to_owned(),
+            name: name.to_owned(),
+            class: None,
+            status: 200,
+            failed: false,
+            error: None,
+        }
+    }
+
+    fn whole(store: &Store) -> String {
+        format!("{store:?}")
+    }
+
+    #[test]
+    fn a_store_is_read_back_from_its_lines() {
+        let mut store = Store::default();
+        let mut written = Written::default();
+        let mut lines = Vec::new();
+        store.begin(
+            5_000,
+            [Mark {
+                begin_s: 0.0,
+                end_s: 10.0,
+            }],
+        );
+        let first = store.intern(series("a"));
+        store.add_latency(0.5, first, 1000, false);
+        store.add_users(0.5, 3.0);
+        lines.extend(store.news(&mut written));
+        assert!(
+            store.news(&mut written).is_empty(),
+            "nothing has come since"
+        );
+        let second = store.intern(series("b"));
+        store.add_latency(0.7, first, 2000, false);
+        store.add_latency(1.5, second, 3000, true);
+        store.count(1.5, |counts| counts.iterations += 2);
+        store.count(1.6, |counts| counts.iterations += 1);
+        store.add_check("held", true);
+        store.end(5.0 + 2.0);
+        lines.extend(store.news(&mut written));
+        let text: Vec<String> = lines
+            .iter()
+            .map(|line| serde_json::to_string(line).expect("JSON"))
+            .collect();
+        let mut again = Store::default();
+        for line in &text {
+            again.replay(serde_json::from_str(line).expect("a line"));
+        }
+        again.replayed();
+        // The phase ended with what was measured of it.
+        let cut = Mark {
+            begin_s: 0.0,
+            end_s: again.last_s(),
+        };
+        assert_eq!(again.marks(), [cut]);
+        assert_eq!(
+            whole_cells(&again),
+            whole_cells(&store),
+            "{}",
+            whole(&again)
+        );
+        assert_eq!(again.checks().collect::<Vec<_>>(), [("held", 1, 0)]);
+        // An hour later it goes on where it ended.
+        let last_s = again.last_s();
+        again.begin(
+            3_605_000,
+            [Mark {
+                begin_s: 0.0,
+                end_s: 5.0,
+            }],
+        );
+        assert_eq!(again.began(), Some(3605.0 - last_s));
+        assert_eq!(
+            again.marks()[1],
+            Mark {
+                begin_s: last_s,
+                end_s: last_s + 5.0
+            }
+        );
+    }
+
+    fn whole_cells(store: &Store) -> String {
+        format!(
+            "{:?} {:?} {:?} {:?}",
+            store.latencies, store.intended, store.counts, store.users
+        )
+    }
+}

@@ -1,0 +1,24 @@
+//! What the driver measures, kept so that any stretch of a test can be looked at afterwards.
+//!
+//! A [`Recorder`] is an output of the driver. It keeps the latency of each request by endpoint, class,
+//! status, phase and second, and the counters beside them. Phases are cut out by time, so one run
+//! serves all phases; figures are made of HDR histograms of three digits.
+
+mod figures;
+mod kept;
+mod latency;
+mod recent;
+mod recorder;
+mod store;
+
+pub use figures::{Window, endpoints, figures, fill_endpoint_seconds, second, seconds};
+pub use kept::{Line, Written};
+pub use latency::histogram;
+pub use recorder::Recorder;
+pub use store::{Mark, Shared, Store};
+
+/// Seconds since 1970: the clock of samples, phases and events alike.
+pub fn unix_now() -> f64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.unwrap_or_default().as_secs_f64()
+}

@@ -1,0 +1,146 @@
+//! The output of the driver that fills a store.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use live_page::{Tagged, is_beside_the_load};
+use load_driver::Seen;
+use load_metrics::{MetricId, Sample, Tags, builtin};
+use load_outputs::{Output, OutputError, RunEnd, Setup};
+
+use super::store::{Mark, Series, Shared};
+
+/// Sets of tags whose series is known without comparing them.
+const MOST_KNOWN: usize = 100_000;
+
+/// Fills a store with what one run of the driver measures.
+pub struct Recorder {
+    store: Shared,
+    seen: Seen,
+    /// The run's phases, until it has begun.
+    phases: Option<Vec<Mark>>,
+    known: HashMap<usize, Known>,
+}
+
+/// The set is held, so that no other takes its address.
+struct Known {
+    _tags: Arc<Tags>,
+    /// `None`: not counted.
+    series: Option<u32>,
+}
+
+impl Recorder {
+    /// For the run that `seen` shows; its phases are in seconds from its own begin.
+    pub fn new(store: Shared, seen: Seen, phases: Vec<Mark>) -> Self {
+        Self {
+            store,
+            seen,
+            phases: Some(phases),
+            known: HashMap::new(),
+        }
+    }
+
+    fn take(&mut self, origin_ms: i64, sample: &Sample) {
+        let at_s = (sample.at.0 - origin_ms * 1_000_000) as f64 / 1e9;
+        match sample.metric {
+            builtin::HTTP_REQ_DURATION | builtin::HTTP_REQ_INTENDED_DURATION => {
+                let Some(series) = self.series(&sample.tags) else {
+                    return;
+                };
+                let micros = (sample.value * 1e3).round().clamp(0.0, f64::from(u32::MAX)) as u32;
+                let intended = sample.metric == builtin::HTTP_REQ_INTENDED_DURATION;
+                let mut store = self.store.lock();
+                store.add_latency(at_s, series, micros, intended);
+            }
+            builtin::VUS => self.store.lock().add_users(at_s, sample.value),
+            builtin::CHECKS if !is_beside_the_load(&sample.tags) => {
+                let name = sample.tags.get("check").unwrap_or_default();
+                self.store.lock().add_check(name, sample.value != 0.0);
+            }
+            other => self.count(other, at_s, sample.value),
+        }
+    }
+
+    fn count(&self, metric: MetricId, at_s: f64, value: f64) {
+        let value = value.max(0.0) as u64;
+        let mut store = self.store.lock();
+        match metric {
+            builtin::ITERATIONS => store.count(at_s, |counts| counts.iterations += value),
+            builtin::DROPPED_ITERATIONS => {
+                store.count(at_s, |counts| counts.dropped_iterations += value);
+            }
+            builtin::DATA_SENT => store.count(at_s, |counts| counts.sent_bytes += value),
+            builtin::DATA_RECEIVED => store.count(at_s, |counts| counts.received_bytes += value),
+            _ => {}
+        }
+    }
+
+    fn series(&mut self, tags: &Arc<Tags>) -> Option<u32> {
+        let address = Arc::as_ptr(tags) as usize;
+        if let Some(known) = self.known.get(&address) {
+            return known.series;
+        }
+        let series = (!is_beside_the_load(tags)).then(|| self.store.lock().intern(series_of(tags)));
+        if self.known.len() >= MOST_KNOWN {
+            self.known.clear();
+        }
+        let known = Known {
+            _tags: Arc::clone(tags),
+            series,
+        };
+        self.known.insert(address, known);
+        series
+    }
+}
+
+fn series_of(tags: &Tags) -> Series {
+    let Tagged { key, status, error } = Tagged::read(tags);
+    Series {
+        method: key.method,
+        name: key.name,
+        class: key.class,
+        status,
+        failed: error.is_some(),
+        error,
+    }
+}
+
+impl Output for Recorder {
+    fn description(&self) -> String {
+        "suite".to_owned()
+    }
+
+    fn start(&mut self, _setup: &Setup) -> Result<(), OutputError> {
+        Ok(())
+    }
+
+    /// What comes before the first scenario is `setup`'s.
+    fn consume(&mut self, samples: &[Sample]) -> Result<(), OutputError> {
+        let Some(began_ms) = self.seen.began_unix_ms() else {
+            return Ok(());
+        };
+        if let Some(phases) = self.phases.take() {
+            self.store.lock().begin(began_ms, phases);
+        }
+        let origin_ms = self.store.lock().origin_ms().unwrap_or(began_ms);
+        for sample in samples {
+            if sample.at.0 / 1_000_000 >= began_ms {
+                self.take(origin_ms, sample);
+            }
+        }
+        Ok(())
+    }
+
+    fn interval(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+
+    fn tick(&mut self) -> Result<(), OutputError> {
+        Ok(())
+    }
+
+    fn finish(&mut self, _end: &RunEnd) -> Result<(), OutputError> {
+        Ok(())
+    }
+}

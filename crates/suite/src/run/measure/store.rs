@@ -1,0 +1,317 @@
+//! Where measured values lie.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use indexmap::IndexMap;
+use report::record::ResourceSample;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::recent::Recent;
+
+/// Requests that are counted together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Series {
+    pub method: String,
+    /// The request's name: a route with placeholders.
+    pub name: String,
+    pub class: Option<String>,
+    /// 0: no answer.
+    pub status: u16,
+    pub failed: bool,
+    /// Why, for failed requests.
+    pub error: Option<String>,
+}
+
+/// A phase's place in time, in seconds from the begin of the test.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Mark {
+    pub begin_s: f64,
+    pub end_s: f64,
+}
+
+/// What is only counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    pub iterations: u64,
+    pub dropped_iterations: u64,
+    pub sent_bytes: u64,
+    pub received_bytes: u64,
+}
+
+/// Second, phase and series of a cell. What ends in no phase has the phase [`OUTSIDE`].
+pub(super) type Key = (u32, u32, u32);
+
+/// The phase of what ends after the last one, or between two.
+pub(super) const OUTSIDE: u32 = u32::MAX;
+
+/// Microseconds of each request in a cell.
+pub(super) type Cells = BTreeMap<Key, Vec<u32>>;
+
+/// Endpoints, errors and checks are named by scripts; this many of each are told apart.
+const MOST_NAMES: usize = 10_000;
+
+/// Everything measured of a test.
+#[derive(Debug, Default)]
+pub struct Store {
+    series: Vec<Series>,
+    by_series: HashMap<Series, u32>,
+    /// When the first run's scenarios began, in milliseconds since 1970.
+    origin_ms: Option<i64>,
+    /// What was measured before the process that goes on: its first run begins so long after the test did.
+    before_ms: i64,
+    marks: Vec<Mark>,
+    runs: usize,
+    pub(super) latencies: Cells,
+    /// Timed from when the iteration was to begin.
+    pub(super) intended: Cells,
+    pub(super) counts: BTreeMap<(u32, u32), Counts>,
+    /// Users by second.
+    pub(super) users: BTreeMap<u32, f64>,
+    checks: IndexMap<String, (u64, u64)>,
+    last_s: f64,
+    is_closed: bool,
+    recent: Recent,
+    /// From when the first request was sent until the last one ended.
+    requests_s: Option<[f64; 2]>,
+}
+
+/// A store that the driver fills while others look.
+#[derive(Debug, Clone, Default)]
+pub struct Shared(Arc<Mutex<Store>>);
+
+impl Shared {
+    pub fn lock(&self) -> MutexGuard<'_, Store> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store {
+    /// A run of the driver has begun: its phases, in seconds from there, follow those of runs before.
+    /// The first run's begin is that of the test.
+    pub fn begin(&mut self, began_ms: i64, phases: impl IntoIterator<Item = Mark>) {
+        let origin = *self.origin_ms.get_or_insert(began_ms - self.before_ms);
+        self.runs += 1;
+        let offset_s = (began_ms - origin) as f64 / 1e3;
+        self.marks.extend(phases.into_iter().map(|mark| Mark {
+            begin_s: mark.begin_s + offset_s,
+            end_s: mark.end_s + offset_s,
+        }));
+    }
+
+    /// The run that goes on has ended, in seconds since 1970: its phases end by then.
+    pub fn end(&mut self, ended: f64) {
+        let Some(began) = self.began() else {
+            return;
+        };
+        for mark in &mut self.marks {
+            mark.begin_s = mark.begin_s.min(ended - began);
+            mark.end_s = mark.end_s.min(ended - began);
+        }
+    }
+
+    /// Whatever is measured from now on is left out.
+    pub fn close(&mut self) {
+        self.is_closed = true;
+    }
+
+    /// Marks, checks and times of a test that is read back.
+    pub(super) fn replay_totals(
+        &mut self,
+        marks: Vec<Mark>,
+        checks: Vec<(String, u64, u64)>,
+        (last_s, requests_s): (f64, Option<[f64; 2]>),
+    ) {
+        self.marks = marks;
+        self.checks = checks
+            .into_iter()
+            .map(|(name, passes, fails)| (name, (passes, fails)))
+            .collect();
+        self.last_s = last_s;
+        self.requests_s = requests_s;
+    }
+
+    /// What was read back is over: phases end with it, and the next run goes on there.
+    pub(super) fn go_on(&mut self) {
+        self.before_ms = (self.last_s * 1e3).ceil() as i64;
+        let end_s = self.before_ms as f64 / 1e3;
+        for mark in &mut self.marks {
+            mark.begin_s = mark.begin_s.min(end_s);
+            mark.end_s = mark.end_s.min(end_s);
+        }
+    }
+
+    /// How long the test had lasted when it was read back, in seconds; 0 for one that begins.
+    pub fn before_s(&self) -> f64 {
+        self.before_ms as f64 / 1e3
+    }
+
+    /// Requests that ended.
+    pub fn requests(&self) -> u64 {
+        self.latencies
+            .values()
+            .map(|micros| micros.len() as u64)
+            .sum()
+    }
+
+    /// Iterations that ended.
+    pub fn iterations(&self) -> u64 {
+        self.counts.values().map(|counts| counts.iterations).sum()
+    }
+
+    pub(super) fn all_series(&self) -> &[Series] {
+        &self.series
+    }
+
+    /// How many runs of the driver have begun.
+    pub fn runs(&self) -> usize {
+        self.runs
+    }
+
+    pub(super) fn origin_ms(&self) -> Option<i64> {
+        self.origin_ms
+    }
+
+    /// When the test began, in seconds since 1970; `None` before.
+    pub fn began(&self) -> Option<f64> {
+        self.origin_ms.map(|ms| ms as f64 / 1e3)
+    }
+
+    /// The phases of all runs so far, in seconds from the begin of the test.
+    pub fn marks(&self) -> &[Mark] {
+        &self.marks
+    }
+
+    /// The latest time at which something was measured, in seconds from the begin of the test.
+    pub fn last_s(&self) -> f64 {
+        self.last_s
+    }
+
+    /// From when the first request was sent until the last one ended, in seconds from the begin of the
+    /// test; `None` without requests.
+    pub fn requests_s(&self) -> Option<[f64; 2]> {
+        self.requests_s
+    }
+
+    /// The last thousand requests, with the target's samples, whose times are from the begin of the test.
+    pub fn recent(&self, target: &[ResourceSample]) -> Option<Value> {
+        self.recent.shown(target)
+    }
+
+    pub fn series(&self, id: u32) -> &Series {
+        &self.series[id as usize]
+    }
+
+    /// Whether arrivals were dropped.
+    pub fn has_dropped(&self) -> bool {
+        self.counts
+            .values()
+            .any(|counts| counts.dropped_iterations > 0)
+    }
+
+    /// The name of each check with how often it held and how often it did not.
+    pub fn checks(&self) -> impl Iterator<Item = (&str, u64, u64)> {
+        let all = self.checks.iter();
+        all.map(|(name, (passes, fails))| (name.as_str(), *passes, *fails))
+    }
+
+    /// The number of a series. Beyond a bound all new ones are counted as `(other)`.
+    pub(super) fn intern(&mut self, series: Series) -> u32 {
+        if let Some(id) = self.by_series.get(&series) {
+            return *id;
+        }
+        let series = match self.series.len() {
+            few if few < MOST_NAMES => series,
+            _ => Series {
+                method: String::new(),
+                name: "(other)".to_owned(),
+                error: None,
+                ..series
+            },
+        };
+        let next = self.series.len() as u32;
+        let id = *self.by_series.entry(series.clone()).or_insert(next);
+        if id == next {
+            self.series.push(series);
+        }
+        id
+    }
+
+    pub(super) fn add_latency(&mut self, at_s: f64, series: u32, micros: u32, intended: bool) {
+        if self.is_closed {
+            return;
+        }
+        let (second, phase) = self.place(at_s);
+        let sent_s = (at_s - f64::from(micros) / 1e6).max(0.0);
+        let [first, last] = self.requests_s.unwrap_or([sent_s, at_s]);
+        self.requests_s = Some([first.min(sent_s), last.max(at_s)]);
+        if !intended {
+            let failed = self.series(series).failed;
+            self.recent.add(at_s, micros, failed);
+        }
+        let cells = if intended {
+            &mut self.intended
+        } else {
+            &mut self.latencies
+        };
+        let cell = cells.entry((second, phase, series)).or_default();
+        cell.push(micros);
+    }
+
+    pub(super) fn count(&mut self, at_s: f64, add: impl FnOnce(&mut Counts)) {
+        if self.is_closed {
+            return;
+        }
+        let place = self.place(at_s);
+        add(self.counts.entry(place).or_default());
+    }
+
+    pub(super) fn add_users(&mut self, at_s: f64, users: f64) {
+        self.users.insert(at_s.max(0.0) as u32, users);
+    }
+
+    pub(super) fn add_check(&mut self, name: &str, held: bool) {
+        let is_full = self.checks.len() >= MOST_NAMES && !self.checks.contains_key(name);
+        if is_full || self.is_closed {
+            return;
+        }
+        let (passes, fails) = self.checks.entry(name.to_owned()).or_default();
+        *(if held { passes } else { fails }) += 1;
+    }
+
+    fn place(&mut self, at_s: f64) -> (u32, u32) {
+        self.last_s = self.last_s.max(at_s);
+        let within = |mark: &Mark| mark.begin_s <= at_s && at_s < mark.end_s;
+        // The last phases are the ones that run.
+        let phase = self.marks.iter().rposition(within);
+        (
+            at_s.max(0.0) as u32,
+            phase.map_or(OUTSIDE, |phase| phase as u32),
+        )
+    }
+}
+
+impl Store {
+    /// Second, series and microseconds of all requests, ordered by second.
+    pub fn cells(&self) -> impl Iterator<Item = (u32, u32, &[u32])> {
+        let cells = self.latencies.iter();
+        cells.map(|((second, _, series), micros)| (*second, *series, micros.as_slice()))
+    }
+
+    /// For each endpoint and class its microseconds by second.
+    pub fn by_endpoint(&self) -> IndexMap<String, Vec<(u32, Vec<u32>)>> {
+        let mut logs: IndexMap<String, Vec<(u32, Vec<u32>)>> = IndexMap::new();
+        for (second, series, micros) in self.cells() {
+            let series = self.series(series);
+            let class = series.class.as_deref().unwrap_or_default();
+            let name = format!("{} {} {class}", series.method, series.name);
+            let seconds = logs.entry(name.trim().to_owned()).or_default();
+            match seconds.last_mut() {
+                Some((last, values)) if *last == second => values.extend(micros),
+                _ => seconds.push((second, micros.to_vec())),
+            }
+        }
+        logs
+    }
+}

@@ -1,0 +1,394 @@
+//! Running a plan: targets prepared, load driven, everything measured kept in a folder.
+//!
+//! [`run`] blocks its thread, which must not be one of an asynchronous runtime: the driver brings its
+//! own. What is changed on a system is taken back however a test ends, and `report.json` is written
+//! after each test, so that a run that dies keeps what it measured.
+
+mod admin;
+mod alerting;
+mod before;
+mod conduct;
+mod course;
+mod drills;
+mod faults;
+mod files;
+mod folder;
+mod job;
+mod known;
+mod ladder;
+mod leg;
+mod locust;
+mod measure;
+mod progress;
+mod prometheus;
+mod reconcile;
+mod record;
+mod resources;
+mod resume;
+mod search;
+mod shown;
+mod stage;
+mod surroundings;
+mod target;
+mod web;
+
+pub use admin::{Admin, AdminError};
+pub use files::Files;
+pub use folder::Folder;
+pub use job::{Job, Settings};
+pub use progress::Tell;
+pub use prometheus::{ApiError as PrometheusError, probe as probe_prometheus};
+pub use resources::{has_cgroup, has_process};
+pub use resume::{Command, ResumeError, Resumption};
+pub use shown::text as verdict_text;
+pub use target::Target;
+pub use web::Web;
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use load_engine::Exit;
+use report::RunRecord;
+use report::record::{Outcome, PERCENTILE_METHOD, SCHEMA, TestRecord, title};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::plan::{Plan, PlannedTest};
+use crate::report::WriteError;
+use measure::unix_now;
+use resume::Kept;
+
+/// Between two tests of a run, times the time scale.
+const BETWEEN_TESTS: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Ran {
+    pub record: RunRecord,
+    pub folder: Folder,
+    /// What could not be written; the record holds it all the same.
+    pub unwritten: Option<WriteError>,
+    /// The driver's exit code where it is an error of its own, as 107 for a script that throws.
+    pub failure: Option<Exit>,
+    /// Whether `--resume` has something to go on with.
+    pub can_be_resumed: bool,
+}
+
+/// Runs the tests of a plan in their order, or those that are left of an interrupted run.
+///
+/// # Errors
+/// The run's folder cannot be made; nothing was run.
+pub fn run(job: &Job<'_>, resume: Option<Resumption>) -> Result<Ran, WriteError> {
+    let mut begun = match resume {
+        Some(resumption) => Begun::again(job, resumption)?,
+        None => Begun::new(job)?,
+    };
+    // Whatever ends the run, its folder says what it was to be.
+    begun.ran.keep(job, false);
+    let web = job.settings.web.as_ref();
+    // Where it was ended before its begin nothing is run.
+    let tests: &[PlannedTest] = match web {
+        Some(web) if !web.wait_for_start() => &[],
+        _ => job.plan.tests.as_slice(),
+    };
+    let mut before: Option<&PlannedTest> = None;
+    for (place, test) in tests.iter().enumerate() {
+        let is_last = place + 1 == job.plan.tests.len();
+        if begun.has(test) {
+            continue;
+        }
+        if before.is_some_and(|before| !pause(job, before, test)) {
+            break;
+        }
+        before = Some(test);
+        let goes_on = one(job, test, &mut begun);
+        let ran = &mut begun.ran;
+        ran.record.duration_s = unix_now() - begun.began;
+        ran.keep(job, is_last);
+        if let Some(web) = web {
+            web.board.finished(&ran.record);
+        }
+        if !goes_on {
+            break;
+        }
+    }
+    let Begun { mut ran, began, .. } = begun;
+    ran.record.duration_s = unix_now() - began;
+    ran.keep(job, true);
+    if let Some(web) = web {
+        web.board.finished(&ran.record);
+        web.board.set_stage(live_page::Stage::Ended);
+    }
+    let views = ran.folder.write_views(&ran.record, &job.file.views);
+    ran.unwritten = ran.unwritten.take().or(views.err());
+    ran.can_be_resumed = !ran.record.complete && job.settings.script.is_none();
+    Ok(ran)
+}
+
+/// A run that has begun, with what is known of it from before.
+struct Begun {
+    ran: Ran,
+    /// In seconds since 1970; of an interrupted run moved by the time in which nothing ran.
+    began: f64,
+    kept: Option<Kept>,
+}
+
+impl Begun {
+    fn new(job: &Job<'_>) -> Result<Self, WriteError> {
+        let now = Timestamp::now();
+        let folder = Folder::make(&job.settings.results, &job.plan.suite, now)?;
+        folder.write_plan(job.plan)?;
+        folder.write_command(&Command {
+            arguments: job.settings.arguments.clone(),
+            began: now,
+        })?;
+        Ok(Self {
+            ran: Ran::new(empty_record(job, &folder, now), folder),
+            began: unix_now(),
+            kept: None,
+        })
+    }
+
+    fn again(job: &Job<'_>, resumption: Resumption) -> Result<Self, WriteError> {
+        let finished = resumption.finished();
+        let last = finished.last();
+        let before_s = last.map_or(0.0, |test| test.begin_s + test.duration_s);
+        let kept_s = resumption.kept.as_ref().map_or(0.0, Kept::at_s);
+        let outcomes = finished.iter().map(|test| test.outcome);
+        let record = RunRecord {
+            outcome: outcomes.fold(Outcome::Passed, Outcome::worst),
+            tests: finished,
+            ..empty_record(job, &resumption.folder, resumption.began)
+        };
+        let begun = Self {
+            ran: Ran::new(record, resumption.folder),
+            began: unix_now() - before_s - kept_s,
+            kept: resumption.kept,
+        };
+        for test in job.plan.tests.iter().filter(|test| !begun.has(test)) {
+            begun.ran.folder.forget_samples(&course::title(test))?;
+        }
+        Ok(begun)
+    }
+
+    /// Whether the test came to its end, here or before the run was interrupted.
+    fn has(&self, test: &PlannedTest) -> bool {
+        let title = course::title(test);
+        self.ran.record.tests.iter().any(|it| it.title() == title)
+    }
+
+    /// What was measured of this test before it was interrupted.
+    fn take_kept(&mut self, test: &PlannedTest) -> Option<Kept> {
+        let title = course::title(test);
+        self.kept.take_if(|kept| kept.title == title)
+    }
+}
+
+/// Runs one test and takes it into the record. False: there is no use in going on.
+fn one(job: &Job<'_>, test: &PlannedTest, begun: &mut Begun) -> bool {
+    let kept = begun.take_kept(test);
+    let began = begun.began;
+    let ran = &mut begun.ran;
+    if let Some(kept) = &kept {
+        let lasted = progress::clock(kept.at_s());
+        job.tell
+            .line(&format!("{}  goes on after {lasted}", test.label()));
+    }
+    job.tell.line(&format!(
+        "{}  at most {}",
+        test.label(),
+        progress::clock(test.longest_s)
+    ));
+    let run = conduct::Run {
+        kept,
+        began,
+        folder: &ran.folder.path,
+    };
+    let mut conducted = match conduct::test(job, test, run) {
+        Ok(conducted) => conducted,
+        Err(error) => {
+            job.tell.line(&format!("{}: {error}", test.label()));
+            let why = format!("{}: {error}", test.label());
+            ran.record.incomplete_because = Some(match ran.record.incomplete_because.take() {
+                Some(earlier) => format!("{earlier}; {why}"),
+                None => why,
+            });
+            ran.record.outcome = ran.record.outcome.worst(Outcome::Internal);
+            return job.settings.keep_going && !job.stop.is_cancelled();
+        }
+    };
+    let program = job.settings.locust.as_deref();
+    let can_compare = conducted.can_go_on && !job.stop.is_cancelled();
+    if let Some(program) = program.filter(|_| can_compare) {
+        let result = locust::run(job, program, test, &ran.folder.path);
+        conducted.record.locust_result = Some(result);
+    }
+    let title = conducted.record.title();
+    let store = conducted.store.lock();
+    let begin = store.began().unwrap_or(began);
+    let written = ran.folder.append_samples(&title, &store);
+    let written = written.and_then(|()| ran.folder.write_logs(&title, &store, begin));
+    drop(store);
+    let written = written.and_then(|()| {
+        let mut journals = conducted.drilled.iter();
+        journals.try_for_each(|drill| ran.folder.write_journal(&drill.name, &drill.journal))
+    });
+    if conducted.record.complete {
+        resume::forget(&ran.folder.path);
+    }
+    ran.unwritten = ran.unwritten.take().or(written.err());
+    ran.failure = ran.failure.or(conducted.failure);
+    ran.record.outcome = ran.record.outcome.worst(conducted.record.outcome);
+    if let Some(why) = conducted.broken_off {
+        ran.record.incomplete_because = Some(why);
+    }
+    ran.record.tests.push(conducted.record);
+    conducted.can_go_on && !job.stop.is_cancelled()
+}
+
+impl Ran {
+    fn new(record: RunRecord, folder: Folder) -> Self {
+        Self {
+            record,
+            folder,
+            unwritten: None,
+            failure: None,
+            can_be_resumed: false,
+        }
+    }
+
+    /// Writes the record as it is now. Until the last test it is marked incomplete.
+    fn keep(&mut self, job: &Job<'_>, is_last: bool) {
+        let all = self.record.tests.len() == job.plan.tests.len();
+        let because = self.record.incomplete_because.clone();
+        self.record.not_run = not_run(job.plan, &self.record.tests);
+        self.record.complete = is_last && all && self.record.incomplete_because.is_none();
+        if !is_last {
+            let left = self.record.not_run.len();
+            let tests = if left == 1 { "test has" } else { "tests have" };
+            self.record.incomplete_because = Some(format!("{left} {tests} not run yet"));
+        } else if let Some(why) = job.interrupted() {
+            self.record.incomplete_because = Some(why.to_owned());
+            self.record.outcome = self.record.outcome.worst(Outcome::Interrupted);
+        }
+        let outcome = self.record.outcome;
+        if is_last {
+            crate::judge::judge_run(&mut self.record);
+        } else {
+            self.record.outcome = outcome.worst(Outcome::Inconclusive);
+        }
+        let written = self.folder.write_record(&self.record);
+        if !is_last {
+            self.record.incomplete_because = because;
+            self.record.outcome = outcome;
+        }
+        self.unwritten = self.unwritten.take().or(written.err());
+    }
+}
+
+/// A minute without load between two tests, and a reset. Parts and cells of one test follow each other
+/// after a tenth of it: each finds the system as if it were the first. False: the run is to end.
+fn pause(job: &Job<'_>, before: &PlannedTest, next: &PlannedTest) -> bool {
+    let share = if before.name == next.name { 0.1 } else { 1.0 };
+    let length = BETWEEN_TESTS.mul_f64(job.plan.time_scale * share);
+    let end = std::time::Instant::now() + length;
+    while std::time::Instant::now() < end && !job.stop.is_cancelled() {
+        let left = end.saturating_duration_since(std::time::Instant::now());
+        job.tell.live(&format!(
+            "{} follows in {:.0} s",
+            next.label(),
+            left.as_secs_f64()
+        ));
+        std::thread::sleep(LOOK.min(left));
+    }
+    if let Some(admin) = job.target.admin()
+        && let Err(error) = admin.reset()
+    {
+        job.tell
+            .line(&format!("the system cannot be reset: {error}"));
+    }
+    !job.stop.is_cancelled()
+}
+
+fn empty_record(job: &Job<'_>, folder: &Folder, now: Timestamp) -> RunRecord {
+    let target = job.target;
+    let state = target.admin().and_then(|admin| admin.state().ok());
+    RunRecord {
+        schema: SCHEMA,
+        run: folder.name.clone(),
+        suite: job.plan.suite.clone(),
+        began: now.to_string(),
+        duration_s: 0.0,
+        complete: false,
+        incomplete_because: None,
+        not_run: not_run(job.plan, &[]),
+        outcome: Outcome::Passed,
+        time_scale: job.plan.time_scale,
+        seed: job
+            .settings
+            .seed
+            .or(state.as_ref().and_then(|state| state["seed"].as_u64())),
+        plan_hash: hash(job.plan),
+        percentile_method: PERCENTILE_METHOD.to_owned(),
+        target: report::record::Target {
+            name: target.name().to_owned(),
+            base_url: target.base_url().to_owned(),
+            simulated: target.is_simulated(),
+            revision: state.map(|state| state["revision"].to_string()),
+        },
+        generator: surroundings::generator(),
+        environment: surroundings::environment(&job.settings.variables),
+        tests: Vec::new(),
+    }
+}
+
+/// The titles of the planned tests that are not among those that ran.
+fn not_run(plan: &Plan, ran: &[TestRecord]) -> Vec<String> {
+    let ran: HashSet<String> = ran.iter().map(TestRecord::title).collect();
+    let planned = plan.tests.iter();
+    let titles = planned.map(|test| title(&test.name, test.part.as_deref(), &test.cell));
+    titles.filter(|title| !ran.contains(title)).collect()
+}
+
+fn hash(plan: &Plan) -> String {
+    let digest = Sha256::digest(json!(plan).to_string());
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::builtin::built_in;
+    use crate::plan::{Selection, plan};
+
+    #[test]
+    fn what_did_not_run_is_named_as_its_record_would_be() {
+        let file = built_in("acso").expect("a built-in suite").expect("sound");
+        let selection = Selection {
+            tests: vec!["all-tests".to_owned()],
+            ..Selection::default()
+        };
+        let plan = plan(&file, &selection, &|_| None).expect("a plan");
+        let all = not_run(&plan, &[]);
+        assert_eq!(all.len(), plan.tests.len());
+        let distinct: HashSet<&String> = all.iter().collect();
+        assert_eq!(distinct.len(), all.len(), "{all:?}");
+        // One of a grid, the first and the last: whatever ran is left out, and nothing else.
+        let of_grid = plan.tests.iter().position(|test| !test.cell.is_empty());
+        let places = [0, of_grid.unwrap_or(1), plan.tests.len() - 1];
+        let ran: Vec<TestRecord> = places
+            .iter()
+            .map(|place| {
+                let store = measure::Store::default();
+                record::so_far(&plan.tests[*place], &store, &[])
+            })
+            .collect();
+        let left = not_run(&plan, &ran);
+        let expected = all.iter().enumerate();
+        let expected = expected.filter(|(place, _)| !places.contains(place));
+        let expected: Vec<&String> = expected.map(|(_, title)| title).collect();
+        assert_eq!(left.iter().collect::<Vec<_>>(), expected);
+    }
+}

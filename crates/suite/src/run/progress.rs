@@ -1,0 +1,119 @@
+//! What people see while a test runs.
+
+use std::time::Duration;
+
+use load_driver::Seen;
+use tokio_util::sync::CancellationToken;
+
+use super::measure::{Shared, second, unix_now};
+use crate::plan::PlannedPhase;
+
+const EVERY: Duration = Duration::from_secs(1);
+/// How often the end is looked for meanwhile.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Hears what goes on. The binary says what of it people see.
+pub trait Tell: Sync {
+    /// Something happened: a line that stays.
+    fn line(&self, text: &str);
+
+    /// How things stand, once a second: a line that the next one replaces.
+    fn live(&self, text: &str);
+}
+
+/// What a run of the driver is shown as.
+#[derive(Debug)]
+pub struct Shown<'a> {
+    pub label: String,
+    pub phases: &'a [PlannedPhase],
+    pub store: Shared,
+    pub seen: Seen,
+}
+
+impl Shown<'_> {
+    /// Tells once a second how the run stands, until `over`; blocks.
+    pub fn show(&self, tell: &dyn Tell, over: &CancellationToken) {
+        let mut waited = Duration::ZERO;
+        while !over.is_cancelled() {
+            std::thread::sleep(LOOK);
+            waited += LOOK;
+            if waited >= EVERY {
+                waited = Duration::ZERO;
+                tell.live(&self.line());
+            }
+        }
+    }
+
+    /// The phase, elapsed and remaining time, users, rate, 95th percentile and errors of the last
+    /// whole second.
+    fn line(&self) -> String {
+        let Some(began_ms) = self.seen.began_unix_ms() else {
+            return format!("{}  starting", self.label);
+        };
+        let elapsed = (unix_now() - began_ms as f64 / 1e3).max(0.0);
+        let phase = self.phases.iter().find(|phase| elapsed < phase.end_s);
+        let end = self.phases.last().map(|phase| phase.end_s);
+        let name = match (phase, end) {
+            (Some(phase), _) => phase.name.as_str(),
+            (None, Some(_)) => "last requests",
+            (None, None) => "running",
+        };
+        let time = match end {
+            Some(end) => format!("{} of {}", clock(elapsed), clock(end)),
+            None => clock(elapsed),
+        };
+        format!("{}  {name}  {time}{}", self.label, self.measured())
+    }
+
+    fn measured(&self) -> String {
+        let store = self.store.lock();
+        let Some(began) = store.began() else {
+            return String::new();
+        };
+        // The second that is going on is not whole, and the one before may not have come yet.
+        let last = (unix_now() - began).floor() - 2.0;
+        if last < 0.0 {
+            return String::new();
+        }
+        let second = second(&store, last as u32);
+        drop(store);
+        let p95 = second
+            .p95_ms
+            .map_or("-".to_owned(), |p95| format!("{p95:.0} ms"));
+        let users = second
+            .users
+            .map_or("-".to_owned(), |users| format!("{users:.0}"));
+        format!(
+            "  {users} users  {}/s  p95 {p95}  {} errors",
+            second.requests, second.failures
+        )
+    }
+}
+
+/// `4s`, `2m05s`, `1h02m05s`.
+pub fn clock(seconds: f64) -> String {
+    let seconds = seconds.max(0.0) as u64;
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{seconds}s"),
+        (0, minutes) => format!("{minutes}m{seconds:02}s"),
+        (hours, minutes) => format!("{hours}h{minutes:02}m{seconds:02}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::clock;
+
+    #[test]
+    fn times_are_short() {
+        for (seconds, text) in [
+            (4.9, "4s"),
+            (125.0, "2m05s"),
+            (3725.0, "1h02m05s"),
+            (-1.0, "0s"),
+        ] {
+            assert_eq!(clock(seconds), text);
+        }
+    }
+}

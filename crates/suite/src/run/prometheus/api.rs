@@ -1,0 +1,116 @@
+//! Instant queries, by Prometheus' HTTP API.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use ureq::Agent;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// One Prometheus.
+#[derive(Debug)]
+pub struct Api {
+    url: String,
+    agent: Agent,
+}
+
+/// A query was not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    #[error("{url} cannot be asked: {why}")]
+    Silent { url: String, why: String },
+    #[error("{url} refuses `{query}`: {why}")]
+    Refused {
+        url: String,
+        query: String,
+        why: String,
+    },
+    #[error("{url} does not answer as a Prometheus does")]
+    Other { url: String },
+}
+
+impl Api {
+    pub fn new(url: &str) -> Self {
+        let config = Agent::config_builder()
+            .timeout_global(Some(PATIENCE))
+            .http_status_as_error(false)
+            .build();
+        Self {
+            url: url.trim_end_matches('/').to_owned(),
+            agent: config.into(),
+        }
+    }
+
+    /// The value of a query at a time in seconds since 1970, of several series their sum; `None` where
+    /// there is no series, or no number.
+    ///
+    /// # Errors
+    /// It does not answer, or refuses the query.
+    pub fn instant(&self, query: &str, at: f64) -> Result<Option<f64>, ApiError> {
+        let answer = self
+            .agent
+            .get(format!("{}/api/v1/query", self.url))
+            .query("query", query)
+            .query("time", format!("{at:.3}"))
+            .call();
+        let text = answer.and_then(|mut answer| answer.body_mut().read_to_string());
+        let text = text.map_err(|error| ApiError::Silent {
+            url: self.url.clone(),
+            why: error.to_string(),
+        })?;
+        let other = || ApiError::Other {
+            url: self.url.clone(),
+        };
+        let body: Value = serde_json::from_str(&text).map_err(|_| other())?;
+        match body["status"].as_str() {
+            Some("success") => Ok(sum(&body["data"])),
+            Some("error") => Err(ApiError::Refused {
+                url: self.url.clone(),
+                query: query.to_owned(),
+                why: body["error"].as_str().unwrap_or_default().to_owned(),
+            }),
+            _ => Err(other()),
+        }
+    }
+}
+
+/// The sum of a vector, or a scalar.
+fn sum(data: &Value) -> Option<f64> {
+    let number = |pair: &Value| -> Option<f64> { pair[1].as_str()?.parse().ok() };
+    let values: Vec<f64> = match data["resultType"].as_str()? {
+        "scalar" => vec![number(&data["result"])?],
+        "vector" => {
+            let series = data["result"].as_array()?.iter();
+            series.filter_map(|one| number(&one["value"])).collect()
+        }
+        _ => return None,
+    };
+    let sum = values.iter().copied().reduce(|sum, value| sum + value);
+    sum.filter(|sum| sum.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn vectors_are_summed_and_what_is_no_number_is_none() {
+        let check = |data: Value, expected: Option<f64>| assert_eq!(sum(&data), expected, "{data}");
+        let vector = |values: &[&str]| {
+            let series = values
+                .iter()
+                .map(|value| json!({ "metric": {}, "value": [1.5, value] }));
+            json!({ "resultType": "vector", "result": series.collect::<Vec<Value>>() })
+        };
+        check(vector(&["1.5", "2"]), Some(3.5));
+        check(vector(&[]), None);
+        check(vector(&["NaN"]), None);
+        check(
+            json!({ "resultType": "scalar", "result": [1.5, "7"] }),
+            Some(7.0),
+        );
+        check(json!({ "resultType": "matrix", "result": [] }), None);
+    }
+}

@@ -1,0 +1,289 @@
+//! From what was measured to the record of a test.
+
+use report::record::{
+    Check, Conclusion, Endpoint, Event, EventKind, LedgerEntry, Observed, Outcome, PhaseRecord,
+    TestRecord,
+};
+use serde_json::{Value, json};
+
+use super::measure::{Store, Window, endpoints, figures, seconds};
+use super::resources::Watched;
+use super::stage::Driving;
+use crate::plan::{Kind, PlannedPhase, PlannedTest};
+
+/// A step of a ladder that lasted less than this share of its plan is not judged.
+const WHOLE: f64 = 0.9;
+
+/// What a record is made of.
+pub struct Gathered<'a> {
+    pub test: &'a PlannedTest,
+    pub store: &'a Store,
+    pub driving: Driving,
+    pub events: Vec<Event>,
+    pub watched: Watched,
+    pub source: &'static str,
+    /// Begin of the run, of the test where no driver ran, and end of the test, in seconds since 1970.
+    pub run_began: f64,
+    pub started: f64,
+    pub ended: f64,
+    /// Why the test ended before its plan did.
+    pub broken_off: Option<String>,
+}
+
+/// A test that still goes on, as far as these phases are over; for rules that end it.
+pub fn so_far(test: &PlannedTest, store: &Store, phases: &[PlannedPhase]) -> TestRecord {
+    let began = store.began().unwrap_or_default();
+    record(Gathered {
+        test,
+        store,
+        driving: Driving {
+            phases: phases.to_vec(),
+            ..Driving::default()
+        },
+        events: Vec::new(),
+        watched: Watched::default(),
+        source: "",
+        run_began: began,
+        started: began,
+        ended: began + store.last_s(),
+        broken_off: None,
+    })
+}
+
+/// The record, not judged yet.
+pub fn record(gathered: Gathered<'_>) -> TestRecord {
+    let Gathered {
+        test,
+        store,
+        driving,
+        ..
+    } = &gathered;
+    let began = store.began().unwrap_or(gathered.started);
+    let length = (gathered.ended - began).max(store.last_s()).max(0.0);
+    let mut phases = phases(store, &driving.phases, length);
+    if test.content == "ladder" {
+        leave_out_cut(&mut phases, &driving.phases);
+    }
+    let observed = observed(&gathered, began);
+    let recent = store.recent(&observed.target);
+    let recent = recent.map(|recent| ("last_requests".to_owned(), recent));
+    let mut summary = driving.summary.clone();
+    if let Some(summary) = summary.as_object_mut() {
+        summary.insert("without_samples".to_owned(), json!(driving.without_samples));
+    }
+    TestRecord {
+        name: test.name.clone(),
+        part: test.part.clone(),
+        cell: test.cell.clone(),
+        model: model(test, store).to_owned(),
+        content: test.content.to_owned(),
+        classes: test
+            .classes
+            .iter()
+            .map(|class| class.name.clone())
+            .collect(),
+        begin_s: began - gathered.run_began,
+        duration_s: length,
+        complete: gathered.broken_off.is_none(),
+        outcome: Outcome::Passed,
+        reasons: Vec::new(),
+        figures: figures(store, Window::All, [0.0, length]),
+        endpoints: endpoints(store, Window::All, [0.0, length]),
+        seconds: seconds(store, length),
+        phases,
+        observed,
+        judgements: Vec::new(),
+        findings: Vec::new(),
+        truth: Vec::new(),
+        ledger: ledger(test, driving),
+        checks: checks(store),
+        k6_summary: summary,
+        locust_result: None,
+        analysis: recent.into_iter().collect(),
+    }
+}
+
+/// Arrivals are dropped only where they come at a rate: a script of one's own may have such scenarios.
+fn model(test: &PlannedTest, store: &Store) -> &'static str {
+    match test.content {
+        "samples" => "samples",
+        _ if store.has_dropped() => "open",
+        _ => test.model,
+    }
+}
+
+/// The phases that took place; a test without any is one phase.
+fn phases(store: &Store, planned: &[PlannedPhase], length: f64) -> Vec<PhaseRecord> {
+    if planned.is_empty() {
+        // Starting users, and iterations that only warm up, are no part of what is timed.
+        let span = store.requests_s().unwrap_or([0.0, length]);
+        return vec![PhaseRecord {
+            name: "whole".to_owned(),
+            kind: "steady".to_owned(),
+            begin_s: span[0],
+            end_s: span[1],
+            users: None,
+            rate_per_s: None,
+            judged: true,
+            figures: figures(store, Window::All, span),
+            endpoints: endpoints(store, Window::All, span),
+        }];
+    }
+    let marks = store.marks().iter().enumerate().zip(planned);
+    let took_place =
+        marks.filter(|((_, mark), _)| mark.begin_s < length && mark.begin_s < mark.end_s);
+    took_place
+        .map(|((place, mark), planned)| {
+            let span = [mark.begin_s, mark.end_s.min(length)];
+            let endpoints: Vec<Endpoint> = endpoints(store, Window::Phase(place), span);
+            PhaseRecord {
+                name: planned.name.clone(),
+                kind: kind(planned.kind).to_owned(),
+                begin_s: span[0],
+                end_s: span[1],
+                users: planned.users,
+                rate_per_s: planned.rate_per_s,
+                judged: planned.judged,
+                figures: figures(store, Window::Phase(place), span),
+                endpoints,
+            }
+        })
+        .collect()
+}
+
+/// A step that was cut did not last as long as the others, with which it would be compared.
+fn leave_out_cut(phases: &mut [PhaseRecord], planned: &[PlannedPhase]) {
+    for phase in phases.iter_mut().filter(|phase| phase.judged) {
+        // After a ladder's end its last level comes again, under the same name: the later one ran.
+        let of_plan = planned.iter().rfind(|planned| planned.name == phase.name);
+        let length = of_plan.map_or(0.0, |planned| planned.length().as_secs_f64());
+        phase.judged = phase.end_s - phase.begin_s >= WHOLE * length;
+    }
+}
+
+const fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::WarmUp => "warm_up",
+        Kind::Ramp => "ramp",
+        Kind::Steady => "steady",
+        Kind::RampDown => "ramp_down",
+        Kind::Rest => "rest",
+    }
+}
+
+/// Samples and events, their times moved to the begin of the test.
+fn observed(gathered: &Gathered<'_>, began: f64) -> Observed {
+    let mut watched = gathered.watched.clone();
+    let samples = watched.target.iter_mut();
+    let samples = samples.chain(&mut watched.generator);
+    for sample in samples.chain(&mut watched.simulator) {
+        sample.at_s -= began;
+    }
+    if let Some(last) = watched.generator.last_mut() {
+        let dropped = gathered.driving.dropped_samples as f64;
+        last.other.insert("dropped_samples".to_owned(), dropped);
+    }
+    let mut events = gathered.events.clone();
+    for event in &mut events {
+        event.at_s -= began;
+    }
+    events.extend(watched.lost.map(|why| Event {
+        at_s: gathered.ended - began,
+        kind: EventKind::Warning,
+        text: format!("the target's resources could not be read: {why}"),
+        detail: Value::Null,
+    }));
+    Observed {
+        target_source: (!watched.target.is_empty()).then(|| gathered.source.to_owned()),
+        target: watched.target,
+        generator: watched.generator,
+        simulator: watched.simulator,
+        events,
+    }
+}
+
+/// What the driver says of its own numbers.
+fn ledger(test: &PlannedTest, driving: &Driving) -> Vec<LedgerEntry> {
+    let entry = |what: &str, conclusion, text: String| LedgerEntry {
+        what: what.to_owned(),
+        conclusion,
+        text,
+    };
+    let invalid = |text: String| entry("driver", Conclusion::Invalid, text);
+    let mut entries: Vec<LedgerEntry> = driving.spoilt_by.iter().cloned().map(invalid).collect();
+    if let Some(exit) = driving.failure {
+        entries.push(invalid(format!(
+            "the driver ended with exit code {}: {exit:?}",
+            exit.code()
+        )));
+    }
+    let (all, failed) = (driving.completed_iterations, driving.failed_iterations);
+    if all == 0 && test.content != "drills" {
+        entries.push(entry(
+            "iterations",
+            Conclusion::Invalid,
+            "No iteration came to its end.".to_owned(),
+        ));
+    }
+    if failed > 0 {
+        let conclusion = if failed == all {
+            Conclusion::Invalid
+        } else {
+            Conclusion::Suspect
+        };
+        let text = format!("{failed} of {all} iterations were ended by an exception of the script");
+        entries.push(entry("exceptions", conclusion, text));
+    }
+    entries
+}
+
+fn checks(store: &Store) -> Vec<Check> {
+    let check = |(name, passes, fails): (&str, u64, u64)| Check {
+        name: name.to_owned(),
+        passes,
+        fails,
+    };
+    store.checks().map(check).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_that_was_cut_is_not_judged() {
+        let planned = |name: &str, begin_s: f64, end_s: f64| PlannedPhase {
+            name: name.to_owned(),
+            kind: Kind::Steady,
+            begin_s,
+            end_s,
+            users: Some(1.0),
+            rate_per_s: None,
+            judged: true,
+        };
+        let plan = [
+            planned("1", 0.0, 10.0),
+            planned("2", 10.0, 20.0),
+            planned("back to 1", 20.0, 30.0),
+            planned("back to 1", 0.0, 5.0),
+        ];
+        let phase = |name: &str, begin_s: f64, end_s: f64| PhaseRecord {
+            name: name.to_owned(),
+            kind: "steady".to_owned(),
+            begin_s,
+            end_s,
+            users: Some(1.0),
+            rate_per_s: None,
+            judged: true,
+            figures: figures(&Store::default(), Window::All, [begin_s, end_s]),
+            endpoints: Vec::new(),
+        };
+        let mut phases = [
+            phase("1", 0.0, 9.9),
+            phase("2", 10.0, 18.0),
+            phase("back to 1", 18.1, 23.1),
+        ];
+        leave_out_cut(&mut phases, &plan);
+        assert_eq!(phases.map(|phase| phase.judged), [true, false, true]);
+    }
+}

@@ -1,0 +1,153 @@
+//! A test as its journal keeps it.
+
+use std::path::Path;
+
+use report::record::{Event, ResourceSample};
+use serde::{Deserialize, Serialize};
+
+use crate::plan::PlannedPhase;
+use crate::run::measure::{Line, Store};
+
+/// The journal's name in the run's folder.
+pub const FILE: &str = "resume.jsonl";
+
+/// One line of a journal.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Entry {
+    /// The first line: which test, where.
+    Test {
+        title: String,
+        base_url: String,
+    },
+    /// Phases that the store was told of, in their order.
+    Phases(Vec<PlannedPhase>),
+    /// Something measured of the requests.
+    Measured(Line),
+    /// Times of these are seconds from the begin of the test.
+    Target {
+        source: String,
+        sample: Box<ResourceSample>,
+    },
+    Generator(Box<ResourceSample>),
+    Event(Event),
+    /// Everything up to this time, in seconds since 1970, is above.
+    Until(f64),
+    /// The test goes on.
+    Part(Part),
+}
+
+/// A stretch that follows an interruption.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// How long the test had lasted.
+    pub at_s: f64,
+    /// How long it took to be back at the level.
+    pub back_s: f64,
+    /// Seconds since 1970.
+    pub interrupted: f64,
+    pub resumed: f64,
+}
+
+/// What was measured of an interrupted test.
+#[derive(Debug, Default)]
+pub struct Kept {
+    pub title: String,
+    pub base_url: String,
+    pub store: Store,
+    pub phases: Vec<PlannedPhase>,
+    pub target_source: Option<String>,
+    pub target: Vec<ResourceSample>,
+    pub generator: Vec<ResourceSample>,
+    pub events: Vec<Event>,
+    pub parts: Vec<Part>,
+    /// When the last line was written, in seconds since 1970.
+    pub last: f64,
+}
+
+impl Kept {
+    /// The journal in the folder of a run; `None` where there is none, or nothing was measured.
+    ///
+    /// # Errors
+    /// A line that is not the last one is not of a journal: a process that was killed leaves only the last one cut.
+    pub fn read(folder: &Path) -> Result<Option<Self>, String> {
+        let Ok(text) = std::fs::read_to_string(folder.join(FILE)) else {
+            return Ok(None);
+        };
+        let mut kept = Self::default();
+        let lines: Vec<&str> = text.lines().collect();
+        for (place, line) in lines.iter().enumerate() {
+            match serde_json::from_str(line) {
+                Ok(entry) => kept.take(entry),
+                Err(_) if place + 1 == lines.len() => {}
+                Err(error) => return Err(format!("line {} of {FILE}: {error}", place + 1)),
+            }
+        }
+        // What was about to begin did not take place.
+        kept.phases.truncate(kept.store.marks().len());
+        let at_s = kept.at_s();
+        kept.parts.retain(|part| part.at_s < at_s);
+        let has_begun = !kept.title.is_empty() && !kept.phases.is_empty();
+        Ok((has_begun && kept.store.last_s() > 0.0).then_some(kept))
+    }
+
+    fn take(&mut self, entry: Entry) {
+        match entry {
+            Entry::Test { title, base_url } => {
+                self.title = title;
+                self.base_url = base_url;
+            }
+            Entry::Phases(phases) => self.phases.extend(phases),
+            Entry::Measured(line) => self.store.replay(line),
+            Entry::Target { source, sample } => {
+                self.target_source = Some(source);
+                self.target.push(*sample);
+            }
+            Entry::Generator(sample) => self.generator.push(*sample),
+            Entry::Event(event) => self.events.push(event),
+            Entry::Until(at) => self.last = at,
+            Entry::Part(part) => self.parts.push(part),
+        }
+    }
+
+    /// How long the test had lasted, in seconds.
+    pub fn at_s(&self) -> f64 {
+        self.store.last_s()
+    }
+
+    /// How much of the plan was over: without the times that it took to be back at the level.
+    pub fn of_plan_s(&self) -> f64 {
+        let ends = self.parts.iter().skip(1).map(|part| part.at_s);
+        let ends = ends.chain(std::iter::once(self.at_s()));
+        let backs = self.parts.iter().zip(ends);
+        let back: f64 = backs
+            .map(|(part, end_s)| part.back_s.min(end_s - part.at_s))
+            .sum();
+        (self.at_s() - back).max(0.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_was_cut_by_a_kill_is_passed_over_and_no_other() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let read = || Kept::read(folder.path());
+        assert!(read().is_ok_and(|kept| kept.is_none()), "there is none");
+        let phase = r#"{"name":"steady","kind":"steady","begin_s":0.0,"end_s":60.0,"users":2.0,"judged":true}"#;
+        let totals = r#"{"measured":{"totals":{"marks":[{"begin_s":0.0,"end_s":60.0}],"checks":[],"last_s":12.5,"requests_s":null}}}"#;
+        let test = r#"{"test":{"title":"soak","base_url":"http://x"}}"#;
+        let part = r#"{"part":{"at_s":10.0,"back_s":2.0,"interrupted":5.0,"resumed":9.0}}"#;
+        let text = format!(
+            "{test}\n{{\"phases\":[{phase}]}}\n{totals}\n{part}\n{{\"until\":7.5}}\n{{\"meas"
+        );
+        std::fs::write(folder.path().join(FILE), &text).expect("written");
+        let kept = read().expect("readable").expect("it has begun");
+        assert_eq!((kept.title.as_str(), kept.last), ("soak", 7.5));
+        assert_eq!((kept.at_s(), kept.of_plan_s()), (12.5, 10.5));
+        std::fs::write(folder.path().join(FILE), format!("nonsense\n{text}")).expect("written");
+        assert!(read().is_err_and(|why| why.contains("line 1")));
+    }
+}

@@ -1,0 +1,230 @@
+//! Going on with a run that was interrupted (S-19).
+//!
+//! A long test keeps a journal in the run's folder while it runs, so that neither Ctrl-C nor `kill -9` takes
+//! what it has measured. `--resume RUN` reads it back: tests that came to their end are kept, the
+//! interrupted one goes on where it ended, and the others follow. The time in between is no part of
+//! any figure; the report names it.
+
+mod journal;
+mod kept;
+
+pub use journal::{Journal, forget, heading};
+pub use kept::{Kept, Part};
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use report::RunRecord;
+use report::record::{Conclusion, Event, EventKind, LedgerEntry, TestRecord};
+use serde_json::{Value, json};
+
+use super::folder::Folder;
+use super::measure::unix_now;
+use crate::plan::{Plan, PlannedTest};
+
+/// Tests that last at least so long, at whatever time scale, keep a journal.
+const LONG_S: f64 = 600.0;
+
+/// An interrupted run.
+#[derive(Debug)]
+pub struct Resumption {
+    pub folder: Folder,
+    /// What was recorded of tests before; `None` where the process was killed in the first one.
+    pub record: Option<RunRecord>,
+    /// The test that was under way.
+    pub kept: Option<Kept>,
+    pub began: Timestamp,
+}
+
+/// Why a run cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ResumeError {
+    #[error("--resume: {} is not the folder of a run: it has no {}", path.display(), super::folder::COMMAND)]
+    NoRun { path: PathBuf },
+    #[error("--resume: {}: {why}", path.display())]
+    Unreadable { path: PathBuf, why: String },
+    #[error(
+        "--resume: {} has another plan: the suite or the command line has changed since",
+        path.display()
+    )]
+    OtherPlan { path: PathBuf },
+    #[error("--resume: {} is complete; nothing is left to run", path.display())]
+    Complete { path: PathBuf },
+}
+
+impl Resumption {
+    /// Reads an interrupted run of this plan.
+    ///
+    /// # Errors
+    /// It is none, has another plan, or came to its end.
+    pub fn read(path: &Path, plan: &Plan) -> Result<Self, ResumeError> {
+        let unreadable = |why: String| ResumeError::Unreadable {
+            path: path.to_owned(),
+            why,
+        };
+        let command = Command::read(path)?;
+        let (folder, began) = (Folder::open(path), command.began);
+        let planned = std::fs::read_to_string(path.join("plan.json"))
+            .map_err(|error| unreadable(format!("plan.json cannot be read: {error}")))?;
+        let planned: Value = serde_json::from_str(&planned)
+            .map_err(|error| unreadable(format!("plan.json is not JSON: {error}")))?;
+        if planned != json!(plan) {
+            return Err(ResumeError::OtherPlan {
+                path: path.to_owned(),
+            });
+        }
+        let record = match std::fs::read_to_string(path.join("report.json")) {
+            Ok(text) => {
+                Some(report::record::read(&text).map_err(|error| unreadable(error.to_string()))?)
+            }
+            Err(_) => None,
+        };
+        if record.as_ref().is_some_and(|record| record.complete) {
+            return Err(ResumeError::Complete {
+                path: path.to_owned(),
+            });
+        }
+        Ok(Self {
+            kept: Kept::read(path).map_err(unreadable)?,
+            folder,
+            record,
+            began,
+        })
+    }
+
+    /// The records of the tests that came to their end.
+    pub fn finished(&self) -> Vec<TestRecord> {
+        let tests = self.record.iter().flat_map(|record| &record.tests);
+        tests.filter(|test| test.complete).cloned().collect()
+    }
+}
+
+/// The command line of a run, as its folder keeps it.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Command {
+    /// Behind `sparring test`.
+    pub arguments: Vec<String>,
+    pub began: Timestamp,
+}
+
+impl Command {
+    /// # Errors
+    /// The folder is not that of a run.
+    pub fn read(path: &Path) -> Result<Self, ResumeError> {
+        let text = std::fs::read_to_string(path.join(super::folder::COMMAND)).map_err(|_| {
+            ResumeError::NoRun {
+                path: path.to_owned(),
+            }
+        })?;
+        serde_json::from_str(&text).map_err(|error| ResumeError::Unreadable {
+            path: path.to_owned(),
+            why: error.to_string(),
+        })
+    }
+}
+
+/// Whether a test keeps a journal: one of phases that lasts, or that looks for what grows. Faults would
+/// have to be injected again.
+pub fn keeps_journal(test: &PlannedTest) -> bool {
+    let length = test.phases.last().map_or(0.0, |phase| phase.end_s);
+    let is_soak = test.name == "soak" || test.judge.names.iter().any(|name| name == "leak");
+    test.content == "phases" && test.faults.is_empty() && (is_soak || length >= LONG_S)
+}
+
+/// Puts what was sampled and noted before into the record, and says when the test stood still.
+pub fn complete(kept: &Kept, is_other_target: bool, record: &mut TestRecord) {
+    let observed = &mut record.observed;
+    if is_other_target {
+        // A process that began anew: what it held before is gone, as after a restart.
+        let restarts = kept.parts.len() as f64;
+        for sample in &mut observed.target {
+            *sample.other.entry("restarts".to_owned()).or_default() += restarts;
+        }
+    }
+    observed.target.splice(0..0, kept.target.iter().cloned());
+    observed
+        .generator
+        .splice(0..0, kept.generator.iter().cloned());
+    observed.events.splice(0..0, kept.events.iter().cloned());
+    observed.events.extend(kept.parts.iter().map(event));
+    observed.events.sort_by(|a, b| a.at_s.total_cmp(&b.at_s));
+    observed.target_source = observed
+        .target_source
+        .take()
+        .or_else(|| kept.target_source.clone());
+    let thresholds = of_thresholds(record);
+    record
+        .ledger
+        .extend(kept.parts.iter().map(|part| LedgerEntry {
+            what: "gap".to_owned(),
+            conclusion: Conclusion::Suspect,
+            text: format!("{}{thresholds}", sentence(part)),
+        }));
+    let parts: Vec<Value> = kept.parts.iter().map(shown).collect();
+    record.analysis.insert("resumed".to_owned(), json!(parts));
+}
+
+fn shown(part: &Part) -> Value {
+    json!({
+        "at_s": part.at_s,
+        "interrupted": timestamp(part.interrupted),
+        "resumed": timestamp(part.resumed),
+        "gap_s": part.gap_s(),
+    })
+}
+
+fn event(part: &Part) -> Event {
+    Event {
+        at_s: part.at_s,
+        kind: EventKind::Interrupted,
+        text: sentence(part),
+        detail: shown(part),
+    }
+}
+
+fn sentence(part: &Part) -> String {
+    format!(
+        "The test was interrupted after {:.0} s, at {}, and went on {:.0} s later; the time in between is in no figure.",
+        part.at_s,
+        timestamp(part.interrupted),
+        part.gap_s()
+    )
+}
+
+/// k6 counts from the begin of a process.
+fn of_thresholds(record: &TestRecord) -> &'static str {
+    let metrics = record.k6_summary["metrics"].as_object();
+    let has_thresholds = metrics.is_some_and(|metrics| {
+        metrics
+            .values()
+            .any(|metric| metric["thresholds"].is_object())
+    });
+    if has_thresholds {
+        " k6's thresholds are those of the part after it."
+    } else {
+        ""
+    }
+}
+
+/// To the second.
+fn timestamp(unix_s: f64) -> String {
+    Timestamp::from_second(unix_s as i64)
+        .map(|time| time.to_string())
+        .unwrap_or_default()
+}
+
+impl Part {
+    /// A part that begins now, of a test that had lasted `at_s` when it was `interrupted`.
+    pub fn now((at_s, interrupted): (f64, f64), back_s: f64) -> Self {
+        Self {
+            at_s,
+            back_s,
+            interrupted,
+            resumed: unix_now(),
+        }
+    }
+
+    fn gap_s(&self) -> f64 {
+        (self.resumed - self.interrupted).max(0.0)
+    }
+}

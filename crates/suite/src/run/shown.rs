@@ -1,0 +1,129 @@
+//! A record on a terminal: the verdict, and why, on one screen.
+
+use std::fmt::Write;
+
+use report::RunRecord;
+use report::record::{Judgement, Outcome, Standing, TestRecord};
+
+/// Judgements and reasons of a test beyond these are counted.
+const MOST_LINES: usize = 12;
+
+/// The verdict of a run: reasons first, then each test with its figures.
+pub fn text(record: &RunRecord) -> String {
+    let mut text = String::new();
+    for test in &record.tests {
+        put_test(&mut text, test);
+    }
+    for title in &record.not_run {
+        let _ = writeln!(text, "verdict: NOT RUN  {title}");
+    }
+    if !record.is_decided_by_its_tests() {
+        let _ = writeln!(text, "verdict: {}  the whole run", word(record.outcome));
+    }
+    if let Some(why) = &record.incomplete_because {
+        let _ = writeln!(text, "  incomplete: {why}");
+    }
+    text
+}
+
+/// The word of a verdict; a run that cannot be trusted has failed to show anything.
+fn word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Passed => "PASSED",
+        Outcome::ThresholdsCrossed => "FAILED",
+        Outcome::Untrusted => "FAILED (not to be trusted)",
+        other => other.word(),
+    }
+}
+
+fn put_test(text: &mut String, test: &TestRecord) {
+    let _ = writeln!(text, "verdict: {}  {}", word(test.outcome), test.title());
+    let width = test
+        .judgements
+        .iter()
+        .map(|judgement| subject(judgement).0.len());
+    let width = width.max().unwrap_or_default();
+    // The worst first: on a screen the rest can be left out.
+    let mut judgements: Vec<&Judgement> = test.judgements.iter().collect();
+    judgements.sort_by_key(|judgement| place(judgement.standing));
+    for judgement in judgements.iter().take(MOST_LINES) {
+        put_judgement(text, judgement, width);
+    }
+    if let Some(more) = judgements
+        .len()
+        .checked_sub(MOST_LINES)
+        .filter(|more| *more > 0)
+    {
+        let _ = writeln!(text, "  … and {more} more");
+    }
+    for entry in test
+        .ledger
+        .iter()
+        .filter(|entry| entry.conclusion != report::record::Conclusion::Valid)
+    {
+        let _ = writeln!(text, "  spoilt   {}", entry.text);
+    }
+    let said_elsewhere = |reason: &&String| {
+        let by_judgement = reason.starts_with("crossed ");
+        !by_judgement && !test.ledger.iter().any(|entry| entry.text == **reason)
+    };
+    for reason in test.reasons.iter().filter(said_elsewhere).take(MOST_LINES) {
+        let _ = writeln!(text, "  reason   {reason}");
+    }
+    let _ = writeln!(text, "  {}", figures(test));
+}
+
+const fn place(standing: Standing) -> u8 {
+    match standing {
+        Standing::Crossed => 0,
+        Standing::NoData => 1,
+        Standing::Inconclusive => 2,
+        Standing::Held => 3,
+        Standing::Reported => 4,
+    }
+}
+
+/// What was asked, in two columns where it has them.
+fn subject(judgement: &Judgement) -> (&str, &str) {
+    judgement
+        .asked
+        .split_once("  ")
+        .unwrap_or((&judgement.asked, ""))
+}
+
+fn put_judgement(text: &mut String, judgement: &Judgement, width: usize) {
+    let mark = match judgement.standing {
+        Standing::Held => "held   ",
+        Standing::Crossed => "CROSSED",
+        Standing::NoData => "NO DATA",
+        Standing::Inconclusive => "UNCLEAR",
+        Standing::Reported => "       ",
+    };
+    let (subject, bound) = subject(judgement);
+    let _ = write!(text, "  {mark}  {subject:width$}  {bound}");
+    if let Some(measured) = judgement.measured {
+        let _ = write!(text, "  (measured {})", (measured * 1e4).round() / 1e4);
+    }
+    if let Some(more) = judgement.needs_more {
+        let noun = if more == 1 { "request" } else { "requests" };
+        let _ = write!(text, "  ({more} more {noun} would decide it)");
+    }
+    text.push('\n');
+}
+
+fn figures(test: &TestRecord) -> String {
+    let figures = &test.figures;
+    let number = |value: Option<f64>, unit: &str| {
+        value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1}{unit}"))
+    };
+    format!(
+        "{} requests in {:.1} s, {}/s, {} failed, p50 {}, p95 {}, p99 {}",
+        figures.requests,
+        test.duration_s,
+        number(figures.requests_per_s, ""),
+        number(figures.error_rate().map(|rate| rate * 100.0), " %"),
+        number(figures.percentile("p50"), " ms"),
+        number(figures.percentile("p95"), " ms"),
+        number(figures.percentile("p99"), " ms"),
+    )
+}

@@ -1,0 +1,281 @@
+//! A test while it runs: its legs, and what is noted beside them.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use load_driver::{Driven, Seen};
+use load_engine::Exit;
+use report::record::{Event, EventKind};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::job::Job;
+use super::leg::{Drive, Leg};
+use super::measure::{Shared, unix_now};
+use super::progress::Shown;
+use super::resources::Current;
+use crate::plan::{PlannedPhase, PlannedTest};
+
+/// A test that runs.
+pub struct Stage<'a> {
+    pub job: &'a Job<'a>,
+    pub test: &'a PlannedTest,
+    pub store: Shared,
+    /// The leg that goes on, for those who watch the driver.
+    pub current: Current,
+    /// The run's folder.
+    pub run_folder: &'a Path,
+    drive: Drive,
+    /// Times are seconds since 1970 until they are moved to the begin of the test.
+    events: Mutex<Vec<Event>>,
+}
+
+/// Why a test cannot be carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum StageError {
+    #[error("the test has no user class")]
+    NoClass,
+    #[error("the classes of a test have one script; here they have {0}")]
+    Scripts(String),
+    #[error("there is no script {}", .0.display())]
+    Missing(PathBuf),
+}
+
+/// What came of one leg or several.
+#[derive(Debug, Default)]
+pub struct Driving {
+    /// The phases that ran, in the order in which the store was told of them.
+    pub phases: Vec<PlannedPhase>,
+    /// k6's summary of the last leg that has one.
+    pub summary: Value,
+    /// Metrics of that summary that nothing was measured of.
+    pub without_samples: Vec<String>,
+    /// Why the numbers are doubtful.
+    pub spoilt_by: Vec<String>,
+    /// Iterations that ran to their end, or until an exception.
+    pub completed_iterations: u64,
+    /// Of these, iterations that an exception ended.
+    pub failed_iterations: u64,
+    /// The exit code of the driver where it is an error of its own: a script that throws, options that
+    /// cannot be used.
+    pub failure: Option<Exit>,
+    /// Measured samples that nobody kept.
+    pub dropped_samples: u64,
+    /// Why the last leg's plan of start times was not kept, if it was not.
+    pub late: Option<String>,
+}
+
+impl<'a> Stage<'a> {
+    /// # Errors
+    /// The test has no script, or several.
+    pub fn new(
+        job: &'a Job<'a>,
+        test: &'a PlannedTest,
+        run_folder: &'a Path,
+    ) -> Result<Self, StageError> {
+        let script = match &job.settings.script {
+            Some(script) => script.clone(),
+            None if test.content == "drills" => PathBuf::new(),
+            None => script_of(job, test)?,
+        };
+        // Of several legs, or a ladder, k6's totals say nothing.
+        let has_totals = ["phases", "samples"].contains(&test.content);
+        let summary_to = job
+            .settings
+            .summary_to
+            .as_ref()
+            .filter(|_| has_totals && test.search.is_none());
+        let mut env = vec![("PERF_BASE_URL".to_owned(), job.target.base_url().to_owned())];
+        env.extend(job.settings.env.iter().cloned());
+        env.push(("SPARRING_TEST".to_owned(), test.name.clone()));
+        env.extend(seed(job).map(|seed| ("SPARRING_SEED".to_owned(), seed.to_string())));
+        env.extend(test.env.clone());
+        Ok(Self {
+            job,
+            test,
+            store: Shared::default(),
+            current: Current::default(),
+            run_folder,
+            drive: Drive {
+                script,
+                env,
+                variables: job.settings.variables.clone(),
+                summary_to: summary_to.cloned(),
+                stderr: job.settings.stderr.clone(),
+                is_open: test.model == "open",
+                longest_s: test.longest_s,
+                board: job.settings.web.as_ref().map(|web| web.board.clone()),
+            },
+            events: Mutex::default(),
+        })
+    }
+
+    /// Notes an event of now.
+    pub fn note(&self, kind: EventKind, text: impl Into<String>, detail: Value) {
+        self.note_at(Event {
+            at_s: unix_now(),
+            kind,
+            text: text.into(),
+            detail,
+        });
+    }
+
+    /// Notes an event of another time, in seconds since 1970.
+    pub fn note_at(&self, event: Event) {
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        events.push(event);
+    }
+
+    /// What was noted, from the given place on.
+    pub fn events_from(&self, place: usize) -> Vec<Event> {
+        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        events.get(place..).unwrap_or_default().to_vec()
+    }
+
+    /// What was noted, in the order of time.
+    pub fn events(&self) -> Vec<Event> {
+        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut events = events.clone();
+        events.sort_by(|a, b| a.at_s.total_cmp(&b.at_s));
+        events
+    }
+
+    /// Runs a leg to its end. `beside` runs on a thread of its own meanwhile; it may cancel the token
+    /// it is given, which ends the leg early and is no fault of it. It has to end when `over` is
+    /// cancelled.
+    pub fn drive(&self, leg: &Leg, driving: &mut Driving, beside: &Beside<'_>) {
+        let seen = Seen::default();
+        self.current.show(&seen);
+        let runs = self.store.lock().runs();
+        let (over, ended_here) = (CancellationToken::new(), CancellationToken::new());
+        let stop = self.job.stop.child_token();
+        let shown = Shown {
+            label: self.test.label(),
+            phases: &leg.phases,
+            store: self.store.clone(),
+            seen: seen.clone(),
+        };
+        let mut drive = self.drive.clone();
+        let id = test_id(self.test);
+        drive.env.push(("SPARRING_TEST_ID".to_owned(), id));
+        let driven = std::thread::scope(|scope| {
+            scope.spawn(|| shown.show(self.job.tell, &over));
+            if let Some(web) = &self.job.settings.web {
+                scope.spawn(|| web.follow(self.test, &seen, &over));
+            }
+            let aside = Aside {
+                seen: &seen,
+                over: &over,
+                end: &ended_here,
+            };
+            let forward = stop.clone();
+            let (end, finished) = (&ended_here, &over);
+            scope.spawn(move || {
+                beside(&aside);
+                if end.is_cancelled() && !finished.is_cancelled() {
+                    forward.cancel();
+                }
+            });
+            let ends = (&stop, &self.job.hurry);
+            let driven = drive.run(leg, &self.store, &seen, ends);
+            over.cancel();
+            driven
+        });
+        let mut store = self.store.lock();
+        if let Some(began_ms) = seen.began_unix_ms().filter(|_| store.runs() == runs) {
+            // Nothing was measured; its phases took place all the same.
+            store.begin(began_ms, leg.marks());
+        }
+        store.end(unix_now());
+        if self.job.hurry.is_cancelled() {
+            // Whoever still measures is not waited for: what is kept changes no more.
+            store.close();
+        }
+        drop(store);
+        driving.phases.extend(leg.phases.iter().cloned());
+        driving.take(
+            driven,
+            ended_here.is_cancelled(),
+            self.job.stop.is_cancelled(),
+        );
+    }
+}
+
+/// What runs beside a leg sees of it.
+pub struct Aside<'a> {
+    pub seen: &'a Seen,
+    /// The leg has ended.
+    pub over: &'a CancellationToken,
+    /// Cancelled to end the leg early, by a rule of the test.
+    pub end: &'a CancellationToken,
+}
+
+/// What runs beside a leg.
+pub type Beside<'a> = dyn Fn(&Aside<'_>) + Sync + 'a;
+
+/// How the driver says that it was told to end, or to end at once.
+const ENDED_EARLY: [&str; 2] = ["the run was ended early", "the run was broken off"];
+
+impl Driving {
+    fn take(&mut self, driven: Driven, by_rule: bool, by_signal: bool) {
+        let failure = match driven.exit {
+            Exit::Success | Exit::ThresholdsCrossed => None,
+            Exit::Interrupted if by_rule || by_signal => None,
+            other => Some(other),
+        };
+        self.failure = self.failure.or(failure);
+        self.dropped_samples += driven.dropped_samples;
+        self.late = driven.health.broken_schedule();
+        self.completed_iterations += driven.completed_iterations;
+        self.failed_iterations += driven.failed_iterations;
+        if !driven.summary_data.is_null() {
+            self.summary = driven.summary_data;
+            self.without_samples = driven.without_samples;
+        }
+        // That a leg was ended by a rule, or the whole run by Ctrl-C, is said elsewhere.
+        let expected = |reason: &String| {
+            (by_rule || by_signal) && ENDED_EARLY.iter().any(|end| reason.starts_with(end))
+        };
+        let spoilt = driven
+            .spoilt_by
+            .into_iter()
+            .filter(|reason| !expected(reason));
+        self.spoilt_by.extend(spoilt);
+    }
+}
+
+/// What scripts draw their data from: the seed of the command line, else the simulated system's.
+fn seed(job: &Job<'_>) -> Option<u64> {
+    let of_target = || job.target.admin()?.state().ok()?["seed"].as_u64();
+    job.settings.seed.or_else(of_target)
+}
+
+/// The one script of all classes.
+fn script_of(job: &Job<'_>, test: &PlannedTest) -> Result<PathBuf, StageError> {
+    let first = &test.classes.first().ok_or(StageError::NoClass)?.script;
+    if test.classes.iter().any(|class| class.script != *first) {
+        let names = test
+            .classes
+            .iter()
+            .map(|class| class.script.display().to_string());
+        return Err(StageError::Scripts(names.collect::<Vec<_>>().join(", ")));
+    }
+    let path = job.files.path(first);
+    if path.is_file() {
+        Ok(path)
+    } else {
+        Err(StageError::Missing(path))
+    }
+}
+
+/// The first part of each request's id, unique: a system remembers ids, and refuses one that comes again
+/// with another body. The time in milliseconds, and letters, digits and hyphens of the test's label.
+fn test_id(test: &PlannedTest) -> String {
+    let label = test.label();
+    let letters = label.chars().map(|letter| match letter {
+        letter if letter.is_ascii_alphanumeric() => letter,
+        _ => '-',
+    });
+    let letters: String = letters.collect();
+    format!("{:x}-{letters}", (unix_now() * 1e3) as u64)
+}

@@ -1,0 +1,299 @@
+//! The page of a run, and what can be done to the run by hand.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use live_page::locust::{Control, Swarm};
+use live_page::{Board, Phase, Stage};
+use load_driver::{Seen, Stream};
+use report::page::live::Controls;
+use report::record::EventKind;
+use tokio_util::sync::CancellationToken;
+
+use crate::plan::{Plan, PlannedPhase, PlannedTest, share};
+
+/// How often users that start or stop one by one are looked at.
+const STEP: Duration = Duration::from_millis(100);
+
+/// The page of a run; clones show and control the same run.
+#[derive(Debug, Clone)]
+pub struct Web {
+    pub board: Board,
+    pub hand: Arc<Hand>,
+}
+
+/// What somebody does to a run by hand.
+#[derive(Debug)]
+pub struct Hand {
+    stop: CancellationToken,
+    start: CancellationToken,
+    /// Whether the run is one closed test with phases: only its users can be set.
+    takes_users: bool,
+    users: Mutex<Users>,
+}
+
+#[derive(Debug, Default)]
+struct Users {
+    /// What was asked for last.
+    wanted: Option<Swarm>,
+    /// When the users were first set, in seconds from the begin of the test.
+    first_set_s: Option<f64>,
+}
+
+impl Web {
+    /// The page of a plan's run. `stop` ends the run; where it waits, it begins when it is told to.
+    pub fn new(plan: &Plan, target: &str, stop: CancellationToken, waits: bool) -> Self {
+        let start = CancellationToken::new();
+        if !waits {
+            start.cancel();
+        }
+        let takes_users = match plan.tests.as_slice() {
+            [test] => test.model == "closed" && test.content == "phases" && test.search.is_none(),
+            _ => false,
+        };
+        Self {
+            board: Board::new(&plan.suite, target),
+            hand: Arc::new(Hand {
+                stop,
+                start,
+                takes_users,
+                users: Mutex::default(),
+            }),
+        }
+    }
+
+    /// Waits until the run may begin; blocks. False: it was ended before.
+    pub fn wait_for_start(&self) -> bool {
+        let hand = &self.hand;
+        if !hand.start.is_cancelled() {
+            self.board.set_stage(Stage::Waiting);
+        }
+        while !hand.start.is_cancelled() && !hand.stop.is_cancelled() {
+            std::thread::sleep(STEP);
+        }
+        self.board.set_stage(Stage::Starting);
+        !hand.stop.is_cancelled()
+    }
+
+    /// A test begins.
+    pub fn begin(&self, test: &PlannedTest) {
+        let classes = test.classes.iter();
+        let classes = classes.map(|class| (class.name.clone(), f64::from(class.weight)));
+        self.board
+            .begin(&test.label(), test.model, classes.collect());
+    }
+
+    /// Why the plan of the test was not followed to its end.
+    pub fn departed(&self) -> Option<String> {
+        let first_set_s = self.hand.lock().first_set_s?;
+        Some(format!(
+            "the users were set by hand {first_set_s:.0} s after the begin; from then on the plan was not followed"
+        ))
+    }
+
+    /// Sets the users that somebody asks for, one by one at their rate, until `over`; blocks.
+    pub fn follow(&self, test: &PlannedTest, seen: &Seen, over: &CancellationToken) {
+        let mut users: Option<f64> = None;
+        while self.hand.takes_users && !over.is_cancelled() {
+            std::thread::sleep(STEP);
+            let wanted = self.hand.lock().wanted;
+            let Some((swarm, wanted)) = wanted.and_then(|swarm| Some((swarm, swarm.users?))) else {
+                continue;
+            };
+            let Some(began_ms) = seen.began_unix_ms() else {
+                continue;
+            };
+            if users.is_none() {
+                let at_s = super::measure::unix_now() - began_ms as f64 / 1e3;
+                self.hand.lock().first_set_s.get_or_insert(at_s);
+            }
+            let from = users.unwrap_or_else(|| self.board.users().unwrap_or(0.0));
+            let next = towards(from, wanted as f64, swarm.spawn_rate);
+            if users.map(f64::round) != Some(next.round()) {
+                seen.set_users(shared(test, next.round() as u64));
+            }
+            users = Some(next);
+        }
+    }
+
+    /// The same stream; its lines are on the page as well.
+    pub fn listen(&self, to: Stream) -> Stream {
+        let is_terminal = to.is_terminal;
+        let lines = Lines {
+            to,
+            board: self.board.clone(),
+            line: Vec::new(),
+        };
+        Stream::new(lines).on_terminal(is_terminal)
+    }
+}
+
+/// The phases of a leg as the page shades them.
+pub fn phases(planned: &[PlannedPhase]) -> Vec<Phase> {
+    let phase = |phase: &PlannedPhase| Phase {
+        name: phase.name.clone(),
+        begin_s: phase.begin_s,
+        end_s: phase.end_s,
+        judged: phase.judged,
+    };
+    planned.iter().map(phase).collect()
+}
+
+impl Hand {
+    fn lock(&self) -> MutexGuard<'_, Users> {
+        self.users.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Control for Web {
+    fn controls(&self, board: &Board) -> Controls {
+        let users = self.hand.lock();
+        let wanted = users.wanted.unwrap_or_default();
+        let measured = board.users().unwrap_or(0.0) as u64;
+        Controls {
+            can_start: !self.hand.start.is_cancelled(),
+            can_set_users: self.hand.takes_users,
+            can_stop: !self.hand.stop.is_cancelled(),
+            users: wanted.users.unwrap_or(measured),
+            spawn_rate: wanted.spawn_rate.unwrap_or(1.0),
+        }
+    }
+
+    fn swarm(&self, wanted: &Swarm) -> Result<&'static str, String> {
+        if self.hand.stop.is_cancelled() {
+            return Err("the run has been stopped".to_owned());
+        }
+        if wanted.users.is_some() && !self.hand.takes_users {
+            return Err("users can be set in a run of one closed test with phases".to_owned());
+        }
+        let is_start = !self.hand.start.is_cancelled();
+        if let Some(users) = wanted.users {
+            self.hand.lock().wanted = Some(*wanted);
+            let text = format!("the users were set to {users} by hand");
+            self.board.note(EventKind::Setting, &text);
+        }
+        self.hand.start.cancel();
+        Ok(match (is_start, wanted.users) {
+            (true, _) => "Swarming started",
+            (false, Some(_)) => "Users updated",
+            (false, None) => "Swarming is running",
+        })
+    }
+
+    fn stop(&self) {
+        self.board.set_stage(Stage::Stopping);
+        self.hand.stop.cancel();
+    }
+}
+
+/// A step's length from one number of users to another.
+fn towards(from: f64, to: f64, spawn_rate: Option<f64>) -> f64 {
+    let step = spawn_rate.map_or(f64::INFINITY, |rate| rate * STEP.as_secs_f64());
+    if from < to {
+        (from + step).min(to)
+    } else {
+        (from - step).max(to)
+    }
+}
+
+/// Users by scenario: each class has one of its name.
+fn shared(test: &PlannedTest, users: u64) -> BTreeMap<String, u64> {
+    let weights: Vec<u32> = test.classes.iter().map(|class| class.weight).collect();
+    let names = test.classes.iter().map(|class| class.name.clone());
+    names.zip(share::users(users, &weights)).collect()
+}
+
+/// Lines for a stream and for the page.
+struct Lines {
+    to: Stream,
+    board: Board,
+    line: Vec<u8>,
+}
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.to.print(bytes);
+        for byte in bytes {
+            if *byte == b'\n' {
+                self.board.log(&String::from_utf8_lossy(&self.line));
+                self.line.clear();
+            } else if self.line.len() < LONGEST_LINE {
+                self.line.push(*byte);
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What of a line the page shows.
+const LONGEST_LINE: usize = 2000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::builtin::built_in;
+    use crate::plan::{Selection, plan};
+
+    fn planned(tests: &[&str]) -> Plan {
+        let file = built_in("acso").expect("a built-in suite").expect("sound");
+        let selection = Selection {
+            tests: tests.iter().map(|name| (*name).to_owned()).collect(),
+            ..Selection::default()
+        };
+        plan(&file, &selection, &|_| None).expect("a plan")
+    }
+
+    fn web(tests: &[&str], waits: bool) -> Web {
+        Web::new(&planned(tests), "x", CancellationToken::new(), waits)
+    }
+
+    #[test]
+    fn users_come_and_go_at_their_rate() {
+        assert!((towards(0.0, 10.0, Some(20.0)) - 2.0).abs() < 1e-9);
+        assert!((towards(9.5, 10.0, Some(20.0)) - 10.0).abs() < 1e-9);
+        assert!((towards(10.0, 0.0, Some(5.0)) - 9.5).abs() < 1e-9);
+        assert!((towards(10.0, 300.0, None) - 300.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_run_that_waits_begins_by_hand_and_only_one_closed_test_takes_users() {
+        let closed = planned(&["all-tests"]);
+        let closed = closed
+            .tests
+            .iter()
+            .find(|test| test.model == "closed" && test.content == "phases" && test.part.is_none())
+            .expect("acso has one");
+        let web = web(&[closed.name.as_str()], true);
+        let users = |users| Swarm {
+            users: Some(users),
+            spawn_rate: None,
+        };
+        assert!(web.controls(&web.board).can_start);
+        let takes_users = web.hand.takes_users;
+        assert_eq!(web.swarm(&users(7)).is_ok(), takes_users);
+        assert!(web.swarm(&Swarm::default()).is_ok());
+        assert!(web.wait_for_start());
+        assert!(!web.controls(&web.board).can_start);
+        web.stop();
+        assert!(web.swarm(&Swarm::default()).is_err());
+        let several = self::web(&["all-tests"], false);
+        assert!(several.swarm(&users(7)).is_err());
+        assert!(several.wait_for_start());
+    }
+
+    #[test]
+    fn users_are_shared_by_weight() {
+        let plan = planned(&["all-tests"]);
+        let test = plan.tests.iter().max_by_key(|test| test.classes.len());
+        let test = test.expect("a test");
+        let all = shared(test, 100);
+        assert_eq!(all.len(), test.classes.len());
+        assert_eq!(all.values().sum::<u64>(), 100);
+    }
+}

@@ -1,0 +1,92 @@
+//! The document: a system as a person writes it.
+
+mod amount;
+mod check;
+mod component;
+mod endpoint;
+mod expression;
+mod flow;
+mod host;
+mod metric;
+mod operation;
+mod store;
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+pub use amount::{Amount, Switch};
+pub(crate) use check::check;
+pub use component::{
+    Balance, Batch, Component, Compress, Discipline, HostChoice, Kind, Overflow, Popularity,
+    Population, Queue, Slo,
+};
+pub use endpoint::{
+    Answer, Auth, AuthMode, Bounds, Drawn, Edge, Endpoint, Example, FieldType, Mix, MixEntry,
+    RequestShape,
+};
+pub(crate) use expression::is_name;
+pub use expression::{Expression, Place, Source};
+pub(crate) use flow::call;
+pub use flow::{
+    CacheKey, Cached, Choice, Each, Fail, Flow, If, Later, OnError, Parallel, Publish, State, Step,
+    Using, Visit, When,
+};
+pub use host::{Autoscale, ComponentUsl, Crash, Garbage, Host, HostUsl, InFlight, Leak, Usl};
+pub use metric::{Metric, MetricKind, Subject};
+pub use operation::{Factor, Operation, Per};
+pub use store::{AtCapacity, Pool, Store, Toggle};
+
+/// A simulated system.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Document {
+    /// The system's name.
+    pub system: String,
+    /// What it is, for people.
+    #[serde(default)]
+    pub description: String,
+    /// Seed of every draw.
+    #[serde(default)]
+    pub seed: u64,
+    /// Leaks and expiries run this many times as fast as time.
+    #[serde(default = "real_time")]
+    pub ageing: f64,
+    #[serde(default)]
+    pub edge: Edge,
+    /// Mixes of endpoints by name.
+    #[serde(default)]
+    pub mixes: IndexMap<String, Mix>,
+    #[serde(default)]
+    pub hosts: IndexMap<String, Host>,
+    pub components: IndexMap<String, Component>,
+    #[serde(default)]
+    pub pools: IndexMap<String, Pool>,
+    #[serde(default)]
+    pub stores: IndexMap<String, Store>,
+    #[serde(default)]
+    pub toggles: IndexMap<String, Toggle>,
+    pub endpoints: IndexMap<String, Endpoint>,
+    #[serde(default)]
+    pub metrics: Vec<Metric>,
+    /// Planned changes.
+    #[serde(default)]
+    pub timeline: Vec<Change>,
+}
+
+/// A planned change.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Change {
+    /// Time since the start.
+    pub at_ms: f64,
+    /// How long it lasts. Absent: for ever.
+    pub for_ms: Option<f64>,
+    /// A merge patch of the document.
+    pub set: Value,
+}
+
+fn real_time() -> f64 {
+    1.0
+}

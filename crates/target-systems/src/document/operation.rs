@@ -1,0 +1,107 @@
+//! Operations: what a visit demands of its component and host.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use indexmap::IndexMap;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
+
+use super::amount::Amount;
+use super::expression::{Expression, Place};
+
+/// What one visit demands.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Operation {
+    /// Time in which a slot is busy and no resource is.
+    pub service_ms: Option<Amount>,
+    /// Time of a whole core.
+    pub cpu_ms: Option<Amount>,
+    /// Operations of the disk; 1.2 are 1 or 2.
+    pub disk_ops: Option<Amount>,
+    /// Bytes of the disk, in kB of 1 000 B.
+    pub disk_kb: Option<Amount>,
+    /// Bytes of the link, in kB of 1 000 B.
+    pub network_kb: Option<Amount>,
+    /// Garbage, in kB of 2^10 B.
+    pub allocate_kb: Option<Amount>,
+    /// More of the same for each item, kB or row.
+    pub per: Option<Per>,
+    /// A factor of all times.
+    pub factor: Option<Factor>,
+}
+
+/// Demands that are multiplied by an expression.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Per {
+    /// How many times.
+    pub of: Expression,
+    pub service_ms: Option<Amount>,
+    pub cpu_ms: Option<Amount>,
+    pub disk_ops: Option<Amount>,
+    pub disk_kb: Option<Amount>,
+    pub network_kb: Option<Amount>,
+    pub allocate_kb: Option<Amount>,
+}
+
+/// A factor of all times, chosen by a value of the request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Factor {
+    pub by: Place,
+    /// The factor of each value.
+    pub cases: IndexMap<String, f64>,
+    /// The factor of all other values.
+    pub otherwise: f64,
+}
+
+impl<'de> Deserialize<'de> for Factor {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Factor;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map such as { by: body.size, small: 0.5, otherwise: 1 }")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Factor, A::Error> {
+                let (mut by, mut cases, mut otherwise) = (None, IndexMap::new(), 1.0);
+                while let Some(key) = map.next_key::<String>()? {
+                    match key.as_str() {
+                        "by" => by = Some(map.next_value()?),
+                        "otherwise" => otherwise = map.next_value()?,
+                        _ => {
+                            cases.insert(key, map.next_value()?);
+                        }
+                    }
+                }
+                Ok(Factor {
+                    by: by.ok_or_else(|| A::Error::missing_field("by"))?,
+                    cases,
+                    otherwise,
+                })
+            }
+        }
+        deserializer.deserialize_map(Reader)
+    }
+}
+
+impl JsonSchema for Factor {
+    fn schema_name() -> Cow<'static, str> {
+        "Factor".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let by = generator.subschema_for::<Place>();
+        json_schema!({
+            "description": "A factor of all times: `by` names the value, the other keys are its cases.",
+            "type": "object",
+            "properties": { "by": by, "otherwise": { "type": "number", "minimum": 0 } },
+            "required": ["by"],
+            "additionalProperties": { "type": "number", "minimum": 0 },
+        })
+    }
+}

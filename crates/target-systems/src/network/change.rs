@@ -1,0 +1,219 @@
+//! Building a system, and changing it while it runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::event::{Class, Resource, What};
+use super::loaded::Loaded;
+use super::machine::Domain;
+use super::sharing::{Law, Sharing};
+use super::store::Store;
+use super::unit::Unit;
+use super::{Network, nanos};
+use crate::plan::{Component, Plan};
+
+/// Why a plan does not take the place of the one that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// What [`Plan::problems`] finds.
+    Problems(Vec<String>),
+    /// A running system keeps its hosts, components, pools and stores, and what is where; these
+    /// differ.
+    Reshaped(Vec<String>),
+}
+
+impl Network {
+    pub(super) fn build(&mut self) {
+        let loaded = self.loaded.clone();
+        let plan = &loaded.plan;
+        for host in &plan.hosts {
+            self.domains.push(Domain::new(host, plan.ageing, self.now));
+        }
+        for component in &plan.components {
+            let machines = self.domains[component.host].machines.len();
+            self.units.push(Unit::new(component, machines));
+            self.buffers.push(super::bus::Buffer::default());
+        }
+        self.pools.resize_with(plan.pools.len(), Default::default);
+        for store in &plan.stores {
+            let rules = loaded.rules(store);
+            self.stores.push(Store::new(rules, store.populate));
+        }
+        for store in 0..self.stores.len() {
+            self.stored(store);
+        }
+        for host in 0..self.domains.len() {
+            for machine in 0..self.domains[host].machines.len() {
+                self.press(host, machine as u32);
+            }
+            self.plan_autoscale(host);
+        }
+        self.plan_changes(plan);
+        self.settle();
+    }
+
+    /// The system obeys another plan from now on; requests in the house keep the flows and
+    /// demands that they came under. Gives the new revision.
+    ///
+    /// # Errors
+    /// The plan has problems, or another shape.
+    pub fn change(&mut self, now: Duration, plan: Plan) -> Result<u64, Refusal> {
+        let problems = plan.problems();
+        if !problems.is_empty() {
+            return Err(Refusal::Problems(problems));
+        }
+        let differences = differences(&self.loaded, &plan);
+        if !differences.is_empty() {
+            return Err(Refusal::Reshaped(differences));
+        }
+        self.input_at(now);
+        self.plan_changes(&plan);
+        self.obey(plan);
+        self.settle();
+        Ok(self.loaded.revision)
+    }
+
+    /// Only what lies ahead is planned: what was to happen earlier has its time behind it.
+    fn plan_changes(&mut self, plan: &Plan) {
+        self.timeline.clear();
+        for planned in &plan.timeline {
+            let at = nanos(planned.at);
+            if at > self.now || (at == 0 && self.now == 0) {
+                self.timeline.push((at, planned.plan.clone()));
+                let place = (self.timeline.len() - 1) as u32;
+                self.schedule(at, Class::Change, What::Planned { place });
+            }
+        }
+    }
+
+    pub(super) fn planned(&mut self, place: usize) {
+        // An event of an earlier timeline finds no plan for this moment.
+        let Some((_, plan)) = self.timeline.get(place).filter(|one| one.0 == self.now) else {
+            return;
+        };
+        let plan = Plan::clone(plan);
+        if differences(&self.loaded, &plan).is_empty() {
+            self.obey(plan);
+        }
+    }
+
+    fn obey(&mut self, plan: Plan) {
+        let loaded = Loaded::new(plan, self.loaded.revision + 1);
+        let before = std::mem::replace(&mut self.loaded, Arc::new(loaded));
+        for host in 0..self.domains.len() {
+            self.obey_host(host, &before);
+        }
+        for component in 0..self.units.len() {
+            self.obey_component(component);
+        }
+        for store in 0..self.stores.len() {
+            let rules = self.loaded.rules(&self.loaded.plan.stores[store]);
+            self.stores[store].rules = rules;
+        }
+        for pool in 0..self.pools.len() {
+            self.hand_out(pool);
+        }
+    }
+
+    fn obey_host(&mut self, host: usize, before: &Loaded) {
+        let loaded = self.loaded.clone();
+        let rules = &loaded.plan.hosts[host];
+        for place in 0..self.domains[host].machines.len() {
+            let machine = place as u32;
+            self.domains[host].machines[place].obey(rules, loaded.plan.ageing, self.now);
+            for resource in [Resource::Cpu, Resource::Disk, Resource::Link] {
+                self.expect(host, machine, resource);
+            }
+            self.press(host, machine);
+        }
+        if rules.instances != before.plan.hosts[host].instances {
+            self.scale(host, rules.instances, rules.start);
+        }
+        self.domains[host].set_slowdown(rules);
+        self.plan_autoscale(host);
+    }
+
+    fn obey_component(&mut self, component: usize) {
+        let loaded = self.loaded.clone();
+        let rules = loaded.component(component);
+        for place in 0..self.units[component].posts.len() {
+            self.obey_post(component, place, rules);
+            self.dispatch(component, place as u32);
+        }
+    }
+
+    fn obey_post(&mut self, component: usize, place: usize, rules: &Component) {
+        let now = self.now;
+        let post = &mut self.units[component].posts[place];
+        match (&mut post.service, rules.usl_concurrency) {
+            (Some(service), Some(usl)) => service.set_law(now, Law::Usl(usl)),
+            // Visits in service time stay with the station; alone, each is at full speed.
+            (Some(service), None) => service.set_law(now, Law::Unlimited),
+            (none, Some(usl)) => *none = Some(Sharing::new(Law::Usl(usl))),
+            (None, None) => {}
+        }
+        let capacity = rules.cache.as_ref().map_or(0, |cache| cache.capacity);
+        post.cache.shrink(capacity);
+        self.recount_caches(rules.host, place as u32);
+        self.expect_service(component, place as u32);
+    }
+}
+
+/// Names that differ between the running system and a plan.
+fn differences(loaded: &Loaded, plan: &Plan) -> Vec<String> {
+    let running = &loaded.plan;
+    let mut found = Vec::new();
+    let mut compare = |kind: &str, running: Vec<&Arc<str>>, planned: Vec<&Arc<str>>| {
+        if running != planned {
+            let names = |names: Vec<&Arc<str>>| {
+                names
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            };
+            let (running, planned) = (names(running), names(planned));
+            found.push(format!(
+                "{kind}: runs with {running}; planned with {planned}"
+            ));
+        }
+    };
+    let components = &running.components[..loaded.edge];
+    compare(
+        "hosts",
+        running.hosts.iter().map(|one| &one.name).collect(),
+        plan.hosts.iter().map(|one| &one.name).collect(),
+    );
+    compare(
+        "components",
+        components.iter().map(|one| &one.name).collect(),
+        plan.components.iter().map(|one| &one.name).collect(),
+    );
+    compare(
+        "pools",
+        running.pools.iter().map(|one| &one.name).collect(),
+        plan.pools.iter().map(|one| &one.name).collect(),
+    );
+    compare(
+        "stores",
+        running.stores.iter().map(|one| &one.name).collect(),
+        plan.stores.iter().map(|one| &one.name).collect(),
+    );
+    if found.is_empty() {
+        let edges = (running.edge.host, plan.edge.host);
+        if placed(running, loaded.edge) != placed(plan, loaded.edge) || edges.0 != edges.1 {
+            found.push("components: run on other hosts".into());
+        }
+        let lie = |plan: &Plan| plan.stores.iter().map(|one| one.host).collect::<Vec<_>>();
+        if lie(running) != lie(plan) {
+            found.push("stores: lie on other hosts".into());
+        }
+    }
+    found
+}
+
+/// Places of the hosts of the first `count` components.
+fn placed(plan: &Plan, count: usize) -> Vec<usize> {
+    let components = plan.components[..count].iter();
+    components.map(|one| one.host).collect()
+}

@@ -1,0 +1,148 @@
+//! How requests and visits end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Why something failed; each has a name that answers, journal and metrics share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cause {
+    BadRequest,
+    NotFound,
+    Conflict,
+    RateLimited,
+    QueueFull,
+    QueueTimeout,
+    PoolExhausted,
+    Timeout,
+    Crashed,
+    Unavailable,
+    DiskFull,
+    Injected,
+    /// By a `fail` step of the flow.
+    Declared(Arc<str>),
+}
+
+impl Cause {
+    pub(super) const KINDS: usize = 12;
+    /// All but the declared ones.
+    pub(super) const ALL: [Self; Self::KINDS] = [
+        Self::BadRequest,
+        Self::NotFound,
+        Self::Conflict,
+        Self::RateLimited,
+        Self::QueueFull,
+        Self::QueueTimeout,
+        Self::PoolExhausted,
+        Self::Timeout,
+        Self::Crashed,
+        Self::Unavailable,
+        Self::DiskFull,
+        Self::Injected,
+    ];
+
+    /// Place in `ALL`; behind it for a declared one.
+    pub(super) fn place(&self) -> usize {
+        let same = |cause: &Self| cause == self;
+        Self::ALL.iter().position(same).unwrap_or(Self::KINDS)
+    }
+
+    /// The `error_type`.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::BadRequest => "bad_request",
+            Self::NotFound => "not_found",
+            Self::Conflict => "conflict",
+            Self::RateLimited => "rate_limited",
+            Self::QueueFull => "queue_full",
+            Self::QueueTimeout => "queue_timeout",
+            Self::PoolExhausted => "pool_exhausted",
+            Self::Timeout => "timeout",
+            Self::Crashed => "crashed",
+            Self::Unavailable => "unavailable",
+            Self::DiskFull => "disk_full",
+            Self::Injected => "injected",
+            Self::Declared(name) => name,
+        }
+    }
+
+    fn status(&self) -> u16 {
+        match self {
+            Self::BadRequest => 400,
+            Self::NotFound => 404,
+            Self::Conflict => 409,
+            Self::RateLimited => 429,
+            Self::QueueFull | Self::QueueTimeout | Self::Unavailable => 503,
+            Self::PoolExhausted | Self::Injected | Self::Declared(_) => 500,
+            Self::Timeout => 504,
+            Self::Crashed => 502,
+            Self::DiskFull => 507,
+        }
+    }
+}
+
+/// A failure with its cause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failed {
+    pub cause: Cause,
+    pub status: u16,
+    /// Sent as `Retry-After`, rounded up to seconds.
+    pub retry_after: Option<Duration>,
+    /// The connection is closed without an answer.
+    pub close: bool,
+}
+
+impl Failed {
+    /// With the cause's own status.
+    pub(super) fn new(cause: Cause) -> Self {
+        Self {
+            status: cause.status(),
+            cause,
+            retry_after: None,
+            close: false,
+        }
+    }
+
+    pub(super) fn with_status(self, status: u16) -> Self {
+        Self { status, ..self }
+    }
+
+    pub(super) fn retry_after(self, wait: Duration) -> Self {
+        Self {
+            retry_after: Some(wait),
+            ..self
+        }
+    }
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    Succeeded {
+        status: u16,
+    },
+    Failed(Failed),
+    /// Its client went away.
+    Left,
+}
+
+impl Outcome {
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Succeeded { status } => Some(*status),
+            Self::Failed(failed) => Some(failed.status),
+            Self::Left => None,
+        }
+    }
+
+    /// The `error_type`; `None` for success and for clients that left.
+    pub fn error_type(&self) -> Option<&str> {
+        match self {
+            Self::Failed(failed) => Some(failed.cause.name()),
+            Self::Succeeded { .. } | Self::Left => None,
+        }
+    }
+
+    pub fn is_success(&self) -> bool {
+        matches!(self, Self::Succeeded { .. })
+    }
+}

@@ -1,0 +1,99 @@
+//! A component's workers while they run.
+
+use super::cache::Lru;
+use super::event::Nanos;
+use super::ledger::Level;
+use super::line::Line;
+use super::sharing::{Law, Sharing};
+use crate::plan::Component;
+
+/// A component's workers on one machine.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Post {
+    /// Slots that are held.
+    pub(super) busy: usize,
+    /// Visits that wait or hold a slot.
+    pub(super) present: usize,
+    pub(super) line: Line,
+    /// Visits in their service time, where they slow each other.
+    pub(super) service: Option<Sharing>,
+    pub(super) cache: Lru,
+    pub(super) connections: usize,
+    /// Visits that it was sent.
+    pub(super) sent: u64,
+}
+
+/// A component.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Unit {
+    /// One for each machine of the host.
+    pub(super) posts: Vec<Post>,
+    /// The line of all posts, where there is one.
+    pub(super) shared: Line,
+    /// Where the next round begins.
+    pub(super) turn: usize,
+    pub(super) tally: Tally,
+}
+
+/// What happened to the visits of a component.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Tally {
+    pub(super) begun: u64,
+    pub(super) completed: u64,
+    pub(super) failed: u64,
+    /// Visits that had to wait for a slot.
+    pub(super) waited: u64,
+    /// Waiting for slots, of all visits that ended waiting.
+    pub(super) wait: u128,
+    /// Time in the component, of all visits that ended.
+    pub(super) residence: u128,
+    /// Visits in the component.
+    pub(super) level: Level,
+    /// Messages that found no room on the bus.
+    pub(super) lost_messages: u64,
+    pub(super) messages: u64,
+    pub(super) batches: u64,
+    /// Connections that were opened.
+    pub(super) connected: u64,
+}
+
+impl Post {
+    pub(super) fn new(component: &Component) -> Self {
+        Self {
+            service: component
+                .usl_concurrency
+                .map(|usl| Sharing::new(Law::Usl(usl))),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn has_room(&self, component: &Component) -> bool {
+        component.slots.is_none_or(|slots| self.busy < slots)
+    }
+
+    /// Everything that was here is gone.
+    pub(super) fn clear(&mut self, now: Nanos) {
+        self.busy = 0;
+        self.present = 0;
+        self.line.clear();
+        self.cache.clear();
+        self.connections = 0;
+        if let Some(service) = &mut self.service {
+            service.clear(now);
+        }
+    }
+}
+
+impl Unit {
+    pub(super) fn new(component: &Component, machines: usize) -> Self {
+        Self {
+            posts: (0..machines).map(|_| Post::new(component)).collect(),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        let lines = self.posts.iter().map(|post| post.line.waiting());
+        self.shared.waiting() + lines.sum::<usize>()
+    }
+}

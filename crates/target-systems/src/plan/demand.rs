@@ -1,0 +1,122 @@
+//! What an operation takes from the resources.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use fault_profile::Latency;
+use fault_profile::draw::Draws;
+use fault_profile::sampler::Sampler;
+
+use super::{Path, Value};
+
+/// A number that may be drawn: milliseconds, kB or operations. The family is a [`Latency`], whose
+/// "ms" stand for the unit of the place.
+#[derive(Debug, Clone)]
+pub struct Amount {
+    law: Latency,
+    sampler: Sampler,
+}
+
+impl Amount {
+    /// `law` must have passed validation.
+    pub fn new(law: Latency) -> Self {
+        let sampler = Sampler::new(&law);
+        Self { law, sampler }
+    }
+
+    pub fn constant(value: f64) -> Self {
+        Self::new(Latency::Constant { ms: value })
+    }
+
+    /// What it is drawn from, for whoever computes its mean.
+    pub fn law(&self) -> &Latency {
+        &self.law
+    }
+
+    /// One draw; never negative nor infinite.
+    pub fn draw(&self, draws: &mut Draws) -> f64 {
+        self.sampler.draw_ms(draws)
+    }
+}
+
+/// Demands of one visit, or of each item of it.
+#[derive(Debug, Clone, Default)]
+pub struct Demand {
+    /// Time in which a worker is busy and no resource is.
+    pub service_ms: Option<Amount>,
+    /// Time of one core.
+    pub cpu_ms: Option<Amount>,
+    /// A fraction is one more operation with that probability.
+    pub disk_ops: Option<Amount>,
+    /// kB of 1 000 bytes.
+    pub disk_kb: Option<Amount>,
+    /// kB of 1 000 bytes.
+    pub network_kb: Option<Amount>,
+    /// Garbage, kB of 1 024 bytes.
+    pub allocate_kb: Option<Amount>,
+}
+
+/// Something that a component does.
+#[derive(Debug, Clone)]
+pub struct Operation {
+    pub name: Arc<str>,
+    pub demand: Demand,
+    /// Added for each item: drawn once and multiplied.
+    pub per: Vec<Per>,
+    /// Multiplies the times (service and CPU), those of `per` included.
+    pub factor: Option<Factor>,
+}
+
+/// Demands for each item, kB or row.
+#[derive(Debug, Clone)]
+pub struct Per {
+    pub of: Expression,
+    pub demand: Demand,
+}
+
+/// A number by the value of a field.
+#[derive(Debug, Clone)]
+pub struct Factor {
+    pub by: Path,
+    /// Values as text.
+    pub cases: BTreeMap<String, f64>,
+    /// For other values and an absent one.
+    pub otherwise: f64,
+}
+
+/// A number that depends on the request or the state of the system. What is absent counts 0.
+#[derive(Debug, Clone)]
+pub enum Expression {
+    Number(f64),
+    /// A number, or a text that reads as one.
+    Field(Path),
+    /// Items of a list, characters of a text.
+    Len(Path),
+    /// Size in kB of 1 000 bytes, as [`Value::bytes`] counts.
+    Kb(Path),
+    /// Rows of a store; place in [`super::Plan::stores`].
+    Rows(usize),
+    /// Base-2 logarithm; of less than 1 it is 0.
+    Log2(Box<Expression>),
+}
+
+impl Operation {
+    pub fn new(name: &str, demand: Demand) -> Self {
+        Self {
+            name: name.into(),
+            demand,
+            per: Vec::new(),
+            factor: None,
+        }
+    }
+}
+
+impl Factor {
+    pub fn of(&self, value: &Value) -> f64 {
+        value
+            .text()
+            .and_then(|text| self.cases.get(text.as_ref()))
+            .copied()
+            .unwrap_or(self.otherwise)
+    }
+}

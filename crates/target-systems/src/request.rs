@@ -1,0 +1,297 @@
+//! Requests against what an endpoint expects: a pure judgement, without a socket.
+
+mod field;
+mod judge;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use live_config::strict::{self, Fault};
+use serde_json::Value as Json;
+
+use crate::document::{Document, Endpoint, Example, RequestShape, Source};
+use crate::plan::{Path, Value};
+
+pub use field::Field;
+pub(crate) use field::FieldStep;
+
+/// Errors of a request that are told at most.
+const MOST_ERRORS: usize = 10;
+/// Characters of a path that are told at most.
+const MOST_PATH_CHARS: usize = 80;
+
+/// A request as it came, its route already found.
+#[derive(Debug, Clone, Default)]
+pub struct Incoming {
+    /// The bytes of the body.
+    pub body: Vec<u8>,
+    /// Parameters behind the question mark; of equal names the last.
+    pub query: BTreeMap<String, String>,
+    /// Parameters of the route.
+    pub path: BTreeMap<String, String>,
+}
+
+/// A request that fits its endpoint.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Accepted {
+    /// The whole body; null where there was none.
+    pub body: Json,
+    /// What the flow depends on: `body`, `path` and `query`, as far as a plan names places there.
+    pub input: Value,
+}
+
+/// Why a request is refused: `error_type` is `bad_request`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct Refusal {
+    /// 400 for JSON that cannot be read, 413 for a body that is too large, 422 for wrong fields.
+    pub status: u16,
+    pub detail: String,
+}
+
+/// What an endpoint expects, taken apart once.
+#[derive(Debug, Clone)]
+pub struct Expected {
+    rules: judge::Rules,
+    max_bytes: usize,
+    /// Places that flows and operations read.
+    places: Vec<Path>,
+}
+
+impl Expected {
+    /// `shape` must have passed the document's check; fields that cannot be read are left out.
+    pub fn new(shape: &RequestShape, places: Vec<Path>) -> Self {
+        Self {
+            rules: judge::Rules::new(shape),
+            max_bytes: max_bytes(shape),
+            places,
+        }
+    }
+
+    /// The largest body that is read, in bytes.
+    pub fn max_bytes(&self) -> usize {
+        self.max_bytes
+    }
+
+    /// Judges a request.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, up to ten errors, each with its path.
+    pub fn accept(&self, incoming: &Incoming) -> Result<Accepted, Refusal> {
+        if incoming.body.len() > self.max_bytes {
+            return Err(Refusal {
+                status: 413,
+                detail: format!(
+                    "body: {} bytes are more than {}",
+                    incoming.body.len(),
+                    self.max_bytes
+                ),
+            });
+        }
+        let body = read_body(&incoming.body)?;
+        let texts = |map: &BTreeMap<String, String>| {
+            Json::Object(
+                map.iter()
+                    .map(|(name, text)| (name.clone(), Json::String(text.clone())))
+                    .collect(),
+            )
+        };
+        let (query, path) = (texts(&incoming.query), texts(&incoming.path));
+        let whole = Whole {
+            body: &body,
+            query: &query,
+            path: &path,
+        };
+        self.judge(&whole)?;
+        let input = self.input(&whole);
+        Ok(Accepted { body, input })
+    }
+
+    fn judge(&self, whole: &Whole<'_>) -> Result<(), Refusal> {
+        let errors = self.rules.errors(whole);
+        if errors.is_empty() {
+            return Ok(());
+        }
+        let told: Vec<&str> = errors
+            .iter()
+            .take(MOST_ERRORS)
+            .map(String::as_str)
+            .collect();
+        let mut detail = told.join("; ");
+        if errors.len() > MOST_ERRORS {
+            detail.push_str(&format!("; and {} more", errors.len() - MOST_ERRORS));
+        }
+        Err(Refusal {
+            status: 422,
+            detail,
+        })
+    }
+
+    /// An example of a document as input: trusted, not judged.
+    pub fn example(&self, example: &Example) -> Value {
+        let object = |map: &indexmap::IndexMap<String, Json>| {
+            Json::Object(map.iter().map(|(k, v)| (k.clone(), v.clone())).collect())
+        };
+        let (query, path) = (object(&example.query), object(&example.path));
+        self.input(&Whole {
+            body: &example.body,
+            query: &query,
+            path: &path,
+        })
+    }
+
+    /// What is wrong with an example of a document.
+    pub(crate) fn example_errors(&self, example: &Example) -> Vec<String> {
+        let object = |map: &indexmap::IndexMap<String, Json>| {
+            Json::Object(map.iter().map(|(k, v)| (k.clone(), v.clone())).collect())
+        };
+        let (query, path) = (object(&example.query), object(&example.path));
+        self.rules.errors(&Whole {
+            body: &example.body,
+            query: &query,
+            path: &path,
+        })
+    }
+
+    fn input(&self, whole: &Whole<'_>) -> Value {
+        Value::map(
+            [
+                (Source::Body, "body", whole.body),
+                (Source::Path, "path", whole.path),
+                (Source::Query, "query", whole.query),
+            ]
+            .map(|(source, name, json)| (name, prune(json, &self.below(source)))),
+        )
+    }
+
+    fn below(&self, source: Source) -> Vec<&[Arc<str>]> {
+        let root = crate::compile::root(source);
+        self.places
+            .iter()
+            .filter(|place| place.root == root)
+            .map(|place| place.names.as_slice())
+            .collect()
+    }
+}
+
+/// The parts of a request as JSON.
+#[derive(Debug, Clone, Copy)]
+struct Whole<'a> {
+    body: &'a Json,
+    query: &'a Json,
+    path: &'a Json,
+}
+
+impl<'a> Whole<'a> {
+    fn of(&self, source: Source) -> &'a Json {
+        match source {
+            Source::Query => self.query,
+            Source::Path => self.path,
+            Source::Body | Source::State | Source::Item => self.body,
+        }
+    }
+}
+
+fn max_bytes(shape: &RequestShape) -> usize {
+    let bytes = (shape.max_kb * 1_000.0).clamp(0.0, 1e9);
+    bytes as usize
+}
+
+/// JSON in which no object has a key twice, or null where there is nothing but space.
+fn read_body(bytes: &[u8]) -> Result<Json, Refusal> {
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Ok(Json::Null);
+    }
+    strict::read(bytes).map_err(|fault| Refusal {
+        status: 400,
+        detail: match fault {
+            Fault::Twice(path) => format!(
+                "{}: stands twice in its object; keep one",
+                path_in_body(&path)
+            ),
+            Fault::Syntax(error) => format!("body: cannot be read as JSON: {error}"),
+        },
+    })
+}
+
+/// A path in the body as errors show it; the client has made up its keys, so it is cut.
+fn path_in_body(path: &str) -> String {
+    let dot = if path.starts_with('[') { "" } else { "." };
+    let shown = path.chars().filter(|char| !char.is_control());
+    format!(
+        "body{dot}{}",
+        shown.take(MOST_PATH_CHARS).collect::<String>()
+    )
+}
+
+/// What of `json` the paths name; paths that end here keep the whole value.
+fn prune(json: &Json, paths: &[&[Arc<str>]]) -> Value {
+    if paths.iter().any(|path| path.is_empty()) {
+        return value(json);
+    }
+    let Json::Object(fields) = json else {
+        return Value::Null;
+    };
+    let mut below: BTreeMap<&str, Vec<&[Arc<str>]>> = BTreeMap::new();
+    for path in paths {
+        if let Some((first, rest)) = path.split_first() {
+            below.entry(first).or_default().push(rest);
+        }
+    }
+    let kept = below.into_iter().filter_map(|(name, rest)| {
+        let inner = fields.get(name)?;
+        // Inside lists, paths go on by place or by item: the whole list is kept.
+        let kept = match inner {
+            Json::Object(_) => prune(inner, &rest),
+            _ => value(inner),
+        };
+        Some((Arc::from(name), kept))
+    });
+    Value::Map(kept.collect())
+}
+
+/// JSON in the form that networks read.
+pub fn value(json: &Json) -> Value {
+    match json {
+        Json::Null => Value::Null,
+        Json::Bool(value) => Value::Bool(*value),
+        Json::Number(number) => Value::Number(number.as_f64().unwrap_or(0.0)),
+        Json::String(text) => Value::Text(text.as_str().into()),
+        Json::Array(items) => Value::List(items.iter().map(value).collect()),
+        Json::Object(fields) => Value::Map(
+            fields
+                .iter()
+                .map(|(name, field)| (name.as_str().into(), value(field)))
+                .collect(),
+        ),
+    }
+}
+
+/// The value as JSON; whole numbers are shown as such.
+pub fn json_of(value: &Value) -> Json {
+    match value {
+        Value::Null => Json::Null,
+        Value::Bool(value) => Json::Bool(*value),
+        Value::Number(number) if number.fract() == 0.0 && number.abs() < 9e15 => {
+            Json::from(*number as i64)
+        }
+        Value::Number(number) => Json::from(*number),
+        Value::Text(text) => Json::String(text.to_string()),
+        Value::List(items) => items.iter().map(json_of).collect(),
+        Value::Map(fields) => {
+            let field = |(name, field): &(Arc<str>, Value)| (name.to_string(), json_of(field));
+            Json::Object(fields.iter().map(field).collect())
+        }
+    }
+}
+
+impl Expected {
+    /// What an endpoint of a document expects.
+    pub fn of(document: &Document, endpoint: &Endpoint) -> Self {
+        let places = crate::compile::read_paths(document, &endpoint.flow);
+        Self::new(&endpoint.request, places)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,313 @@
+//! The admin API: that of every simulated server, and what only a system has.
+
+use std::sync::Arc;
+
+use axum::extract::{Query, Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use bytes::Bytes;
+use live_config::Invalid;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use simulated_server::admin::{Conditions, change_profile, read_json, revision_tag, take_in};
+
+use super::{Target, ahead, show};
+use crate::limits;
+use crate::truth::{self, Asking, Load};
+
+type Shared = State<Arc<Target>>;
+
+/// Requests that a plan may list.
+const MOST_PLANNED: u64 = 10_000;
+
+/// The operations that only a system has, as OpenAPI paths.
+const OWN: &str = include_str!("../../admin.json");
+
+pub(super) fn router(target: Arc<Target>) -> Router {
+    let own = Router::new()
+        .route("/__admin/limits", get(limits_of).patch(patch_limits))
+        .route("/__admin/toggles", get(toggles).patch(patch_toggles))
+        .route("/__admin/plan", get(plan))
+        .route("/__admin/truth", get(truth_of))
+        .route("/__admin/resources", get(resources))
+        .route("/__admin/crash", post(crash))
+        .route("/__admin/populate", post(populate))
+        .route("/__admin/log", get(log))
+        .with_state(target.clone())
+        .layer(from_fn(take_in::whole));
+    let name = target.control.live().system.document.system.clone();
+    simulated_server::admin::router(target)
+        .merge(own)
+        .merge(simulated_server::admin::described(&name, OWN))
+        .layer(from_fn(finish_only))
+}
+
+/// Requests that are inside a system queue for what it has. There is no delay that a change could
+/// end or draw again and leave the laws of the network as they are: they finish as they came.
+async fn finish_only(request: Request, next: Next) -> Response {
+    let query = request.uri().query().unwrap_or_default();
+    let other = form_urlencoded::parse(query.as_bytes())
+        .find(|(name, value)| name == "in_flight" && value != "finish");
+    match other {
+        None => next.run(request).await,
+        Some((_, value)) => {
+            let message = format!(
+                "in_flight={value}: requests inside a system finish as they came; only finish is offered"
+            );
+            refuse(StatusCode::UNPROCESSABLE_ENTITY, "in_flight", message)
+        }
+    }
+}
+
+/// Limits of hosts and sizes of pools by name: `{"router": {"cpu_cores": 0.5}}`.
+async fn patch_limits(
+    State(target): Shared,
+    Query(conditions): Query<Conditions>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    change_profile(conditions, &headers, &body, |limits, change| {
+        let live = target.control.live();
+        let patch = limits::patch(&live.system.document, &limits)?;
+        target.control.patch(&patch, change)
+    })
+}
+
+fn unknown(what: &str, name: String, known: Vec<&str>) -> Invalid {
+    let message = match live_config::read::nearest(&name, known.iter().copied()) {
+        Some(near) => format!("unknown {what}; did you mean `{near}`?"),
+        None => format!("unknown {what}; known: {}", known.join(", ")),
+    };
+    Invalid::one(name, message)
+}
+
+async fn limits_of(State(target): Shared) -> Response {
+    let live = target.control.live();
+    let plan = &live.system.plan;
+    let hosts = plan.hosts.iter().map(|host| {
+        let limits = json!({
+            "instances": host.instances, "cpu_cores": host.cpu_cores, "memory_mb": host.memory_mb,
+            "disk_iops": host.disk_iops, "disk_mb_per_s": host.disk_mb_per_s,
+            "disk_mb": host.disk_mb, "network_mbit_per_s": host.network_mbit_per_s,
+        });
+        (&host.name, limits)
+    });
+    let slots = plan.components.iter().filter_map(|component| {
+        let slots = component.slots?;
+        Some((&component.name, json!({ "slots": slots })))
+    });
+    let pools = plan
+        .pools
+        .iter()
+        .map(|pool| (&pool.name, json!({ "size": pool.size })));
+    // A host, a component and a pool may share a name.
+    let mut limits = Map::new();
+    for (name, fields) in hosts.chain(slots).chain(pools) {
+        let known = limits.entry(name.as_ref()).or_insert_with(|| json!({}));
+        if let (Value::Object(known), Value::Object(fields)) = (known, fields) {
+            known.extend(fields);
+        }
+    }
+    (revision_tag(&live), Json(limits)).into_response()
+}
+
+async fn toggles(State(target): Shared) -> Response {
+    let live = target.control.live();
+    let toggles: Map<String, Value> = live
+        .system
+        .document
+        .toggles
+        .iter()
+        .map(|(name, toggle)| {
+            let shown = json!({ "on": toggle.on, "group": toggle.group, "expect": toggle.expect });
+            (name.clone(), shown)
+        })
+        .collect();
+    (revision_tag(&live), Json(toggles)).into_response()
+}
+
+/// `{"caching": false}`.
+async fn patch_toggles(
+    State(target): Shared,
+    Query(conditions): Query<Conditions>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    change_profile(conditions, &headers, &body, |toggles, change| {
+        let Value::Object(toggles) = toggles else {
+            let message = "toggles are an object such as {\"caching\": false}";
+            return Err(Invalid::one("", message).into());
+        };
+        let live = target.control.live();
+        let known = &live.system.document.toggles;
+        if let Some(name) = toggles.keys().find(|name| !known.contains_key(*name)) {
+            let names = known.keys().map(String::as_str).collect();
+            return Err(unknown("toggle", name.clone(), names).into());
+        }
+        let states = toggles
+            .into_iter()
+            .map(|(name, on)| (name, json!({ "on": on })));
+        let patch = json!({ "toggles": states.collect::<Map<_, _>>() });
+        target.control.patch(&patch, change)
+    })
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct PlanQuery {
+    endpoint: Option<String>,
+    n: u64,
+    tenant: String,
+}
+
+impl Default for PlanQuery {
+    fn default() -> Self {
+        Self {
+            endpoint: None,
+            n: 10,
+            tenant: String::new(),
+        }
+    }
+}
+
+/// What the first requests to an endpoint will demand, as those without an id meet it.
+async fn plan(State(target): Shared, Query(query): Query<PlanQuery>) -> Response {
+    let live = target.control.live();
+    let names = || live.endpoints.iter().map(|endpoint| endpoint.name.as_str());
+    let place = match &query.endpoint {
+        Some(name) => names().position(|known| known == name),
+        None => names().next().map(|_| 0),
+    };
+    let Some(place) = place else {
+        return no_such("endpoint", names());
+    };
+    let count = query.n.min(MOST_PLANNED);
+    match ahead::demands(&live.system, place, (&query.tenant, count)) {
+        Ok(requests) => {
+            let endpoint = &live.endpoints[place].name;
+            let plan =
+                json!({ "endpoint": endpoint, "revision": live.revision, "requests": requests });
+            Json(plan).into_response()
+        }
+        Err(message) => refuse(StatusCode::CONFLICT, "plan", message),
+    }
+}
+
+fn no_such<'a>(what: &str, known: impl Iterator<Item = &'a str>) -> Response {
+    let known: Vec<&str> = known.collect();
+    let message = format!("unknown {what}; known: {}", known.join(", "));
+    refuse(StatusCode::NOT_FOUND, &format!("unknown_{what}"), message)
+}
+
+fn refuse(status: StatusCode, error: &str, message: String) -> Response {
+    (status, Json(json!({ "error": error, "message": message }))).into_response()
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct TruthQuery {
+    mix: Option<String>,
+    users: Option<u32>,
+    think_ms: Option<f64>,
+    rate_per_s: Option<f64>,
+}
+
+/// What a right analysis has to find; without a mix, the first of the document.
+async fn truth_of(State(target): Shared, Query(query): Query<TruthQuery>) -> Response {
+    let live = target.control.live();
+    let document = &live.system.document;
+    let first = || {
+        document
+            .mixes
+            .keys()
+            .chain(document.endpoints.keys())
+            .next()
+            .cloned()
+    };
+    let load = match (query.users, query.rate_per_s) {
+        (Some(_), Some(_)) => {
+            let message = "users and rate_per_s are two ways to ask; one of them is expected";
+            return refuse(StatusCode::BAD_REQUEST, "truth", message.to_owned());
+        }
+        (Some(users), None) => Load::Users {
+            users,
+            think_ms: query.think_ms.unwrap_or(0.0),
+        },
+        (None, Some(per_s)) => Load::Rate { per_s },
+        (None, None) => Load::Unknown {
+            think_ms: query.think_ms,
+        },
+    };
+    let mix = query.mix.or_else(first).unwrap_or_default();
+    match truth::truth(&live.system, &[Asking { mix, load }]) {
+        Ok(truth) => Json(truth).into_response(),
+        Err(error) => refuse(StatusCode::BAD_REQUEST, "truth", error.to_string()),
+    }
+}
+
+async fn resources(State(target): Shared) -> Response {
+    let reading = target.clock.read();
+    Json(show::resources(&reading, target.control.revision())).into_response()
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CrashBody {
+    host: String,
+    #[serde(default)]
+    instance: usize,
+}
+
+async fn crash(State(target): Shared, body: Bytes) -> Response {
+    let body: CrashBody = match read_json(&body) {
+        Ok(body) => body,
+        Err(response) => return response,
+    };
+    let live = target.control.live();
+    let hosts = &live.system.plan.hosts;
+    let Some(place) = hosts.iter().position(|host| *host.name == *body.host) else {
+        return no_such("host", hosts.iter().map(|host| host.name.as_ref()));
+    };
+    if target.clock.crash(place, body.instance) {
+        let crashed = json!({ "host": body.host, "instance": body.instance });
+        return Json(json!({ "crashed": crashed })).into_response();
+    }
+    let message = format!("{} has no instance {} that is up", body.host, body.instance);
+    refuse(StatusCode::CONFLICT, "instance", message)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PopulateBody {
+    store: String,
+    rows: usize,
+}
+
+async fn populate(State(target): Shared, body: Bytes) -> Response {
+    let body: PopulateBody = match read_json(&body) {
+        Ok(body) => body,
+        Err(response) => return response,
+    };
+    let live = target.control.live();
+    let stores = &live.system.plan.stores;
+    let Some(place) = stores.iter().position(|store| *store.name == *body.store) else {
+        return no_such("store", stores.iter().map(|store| store.name.as_ref()));
+    };
+    if body.rows > stores[place].capacity {
+        let message = format!(
+            "{} has room for {} rows",
+            body.store, stores[place].capacity
+        );
+        return refuse(StatusCode::UNPROCESSABLE_ENTITY, "rows", message);
+    }
+    target.clock.populate(place, body.rows);
+    let populated = json!({ "store": body.store, "rows": body.rows });
+    Json(json!({ "populated": populated })).into_response()
+}
+
+async fn log(State(target): Shared) -> Response {
+    Json(target.clock.log()).into_response()
+}

@@ -1,0 +1,178 @@
+//! Bodies of answers from their templates; what `$` stands for is said at `document::Answer`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use fault_profile::draw::{Purpose, Root};
+use serde_json::{Map, Number, Value as Json, json};
+
+use crate::document::{Answer, Drawn};
+use crate::network::{Finished, Touched};
+use crate::plan::Plan;
+use crate::request::Accepted;
+
+/// Items that a `$repeat` makes at most.
+const MOST_ITEMS: usize = 10_000;
+
+/// What a template is filled from.
+pub(super) struct Filling<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) answer: &'a Answer,
+    pub(super) accepted: &'a Accepted,
+    pub(super) path: &'a BTreeMap<String, String>,
+    pub(super) query: &'a BTreeMap<String, String>,
+    pub(super) finished: &'a Finished,
+    /// Of the request: equal requests draw equal values.
+    pub(super) root: Root,
+    pub(super) token: Option<&'a str>,
+}
+
+impl Filling<'_> {
+    pub(super) fn body(&self) -> Json {
+        self.filled(&self.answer.body, 0)
+    }
+
+    fn filled(&self, template: &Json, index: usize) -> Json {
+        match template {
+            Json::String(text) => match text.strip_prefix('$') {
+                Some(name) => self.value(name, index),
+                None => template.clone(),
+            },
+            Json::Array(items) => items.iter().map(|item| self.filled(item, index)).collect(),
+            Json::Object(fields) => self.object(fields, index),
+            other => other.clone(),
+        }
+    }
+
+    fn object(&self, fields: &Map<String, Json>, index: usize) -> Json {
+        let (Some(count), Some(item)) = (fields.get("$repeat"), fields.get("item")) else {
+            let fill = |(name, value): (&String, &Json)| (name.clone(), self.filled(value, index));
+            return Json::Object(fields.iter().map(fill).collect());
+        };
+        let count = match count {
+            Json::String(text) => number(&self.value(text.trim_start_matches('$'), index)),
+            other => number(other),
+        };
+        let count = (count.max(0.0) as usize).min(MOST_ITEMS);
+        (0..count).map(|index| self.filled(item, index)).collect()
+    }
+
+    /// What a name behind `$` stands for; null where there is nothing.
+    fn value(&self, name: &str, index: usize) -> Json {
+        let (first, rest) = name.split_once('.').unwrap_or((name, ""));
+        match first {
+            "elapsed_ms" => milliseconds(self.finished.elapsed()),
+            "index" => json!(index),
+            "token" => json!(self.token),
+            "draw" => self.drawn(rest, index),
+            "body" => at(&self.accepted.body, rest).clone(),
+            "path" => json!(self.path.get(rest)),
+            "query" => self.query.get(rest).map_or(Json::Null, |text| typed(text)),
+            "state" => self
+                .entry()
+                .map_or(Json::Null, |entry| self.state(entry, rest)),
+            "entries" => self.entries(rest),
+            "steps" => self.entry().map_or(json!(0), |entry| json!(entry.steps)),
+            _ => self.id(first),
+        }
+    }
+
+    fn entry(&self) -> Option<&Touched> {
+        self.finished.entry.as_ref()
+    }
+
+    /// An id that the flow drew under a name; `$id` is the entry's where no name fits.
+    fn id(&self, name: &str) -> Json {
+        let drawn = self
+            .finished
+            .ids
+            .iter()
+            .find(|(known, _)| known.as_ref() == name);
+        match (drawn, self.entry()) {
+            (Some((_, id)), _) => json!(id.as_ref()),
+            (None, Some(entry)) if name == "id" => json!(entry.id.as_ref()),
+            _ => Json::Null,
+        }
+    }
+
+    /// The state of the entry by its name, or its age.
+    fn state(&self, entry: &Touched, rest: &str) -> Json {
+        if rest == "age_ms" {
+            return milliseconds(self.finished.at.saturating_sub(entry.created));
+        }
+        let states = self.plan.stores.get(entry.store).map(|store| &store.states);
+        let name = states.and_then(|states| states.get(entry.state));
+        json!(name.map(AsRef::as_ref))
+    }
+
+    /// Rows under the entry's key: their number, or one object for each of them.
+    fn entries(&self, rest: &str) -> Json {
+        let rows = self.entry().map_or(0, |entry| entry.rows);
+        match rest {
+            "count" => json!(rows),
+            _ => (0..rows.min(MOST_ITEMS))
+                .map(|row| json!({ "index": row }))
+                .collect(),
+        }
+    }
+
+    fn drawn(&self, name: &str, index: usize) -> Json {
+        let mut draws = self
+            .root
+            .word(index as u64)
+            .text(name)
+            .draws(Purpose::Choice);
+        match name {
+            "unit" => Number::from_f64((draws.unit() * 1e4).round() / 1e4).into(),
+            "id" => json!(format!("{:016x}", draws.next_word())),
+            _ => {
+                let choices = self.answer.draws.get(name).map_or(&[][..], Vec::as_slice);
+                chosen(choices, draws.unit()).cloned().unwrap_or_default()
+            }
+        }
+    }
+}
+
+fn chosen(choices: &[Drawn], unit: f64) -> Option<&Json> {
+    let sum: f64 = choices.iter().map(|choice| choice.share).sum();
+    let mut left = unit * sum;
+    let hit = choices.iter().find(|choice| {
+        left -= choice.share;
+        left < 0.0
+    });
+    hit.or(choices.last()).map(|choice| &choice.is)
+}
+
+fn milliseconds(time: Duration) -> Json {
+    Number::from_f64((time.as_secs_f64() * 1e6).round() / 1e3).into()
+}
+
+/// The value at dotted names; null where there is none.
+fn at<'a>(value: &'a Json, names: &str) -> &'a Json {
+    static NULL: Json = Json::Null;
+    let steps = names.split('.').filter(|name| !name.is_empty());
+    steps.fold(value, |value, name| match value {
+        Json::Object(fields) => fields.get(name).unwrap_or(&NULL),
+        Json::Array(items) => name
+            .parse::<usize>()
+            .ok()
+            .and_then(|place| items.get(place))
+            .unwrap_or(&NULL),
+        _ => &NULL,
+    })
+}
+
+/// Parameters come as text; a number is shown as one.
+fn typed(text: &str) -> Json {
+    text.parse::<i64>()
+        .map_or_else(|_| json!(text), |number| json!(number))
+}
+
+fn number(value: &Json) -> f64 {
+    match value {
+        Json::Number(number) => number.as_f64().unwrap_or(0.0),
+        Json::String(text) => text.parse().unwrap_or(0.0),
+        Json::Array(items) => items.len() as f64,
+        _ => 0.0,
+    }
+}

@@ -1,0 +1,242 @@
+//! The network in real time: inputs are stamped under one lock, one task sleeps until the next event.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use simulated_server::Timer;
+use tokio::sync::{Notify, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use live_config::Live;
+
+use super::log::{Log, What};
+use super::playing::Playing;
+use crate::network::{Arrival, Detail, Failed, Finished, Network, Reading, Socket, Ticket};
+
+/// A network that runs in real time.
+#[derive(Debug)]
+pub(super) struct Clock {
+    state: Mutex<State>,
+    /// An event is now expected earlier than the driver sleeps for.
+    earlier: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Time zero of the network.
+    origin: Instant,
+    network: Network,
+    waiting: HashMap<Ticket, oneshot::Sender<Finished>>,
+    sockets: HashMap<Socket, CancellationToken>,
+    log: Log,
+    /// When the driver wakes up.
+    wakes: Option<Duration>,
+    /// The revision of the document that the network obeys.
+    obeyed: u64,
+}
+
+impl Clock {
+    pub(super) fn new(network: Network, log: Log, obeyed: u64) -> Self {
+        Self {
+            state: Mutex::new(State {
+                origin: Instant::now(),
+                network,
+                waiting: HashMap::new(),
+                sockets: HashMap::new(),
+                log,
+                wakes: None,
+                obeyed,
+            }),
+            earlier: Notify::new(),
+        }
+    }
+
+    /// Lets the network run: wakes at its events, at most once in `resolution`.
+    pub(super) async fn drive(self: Arc<Self>, timer: Timer, resolution: Duration) {
+        let mut slept_until = Instant::now();
+        loop {
+            let next = self.step(|state, now| {
+                state.network.advance(now);
+                state.wakes = state.network.next_event();
+                state.wakes.map(|next| state.origin + next)
+            });
+            let Some(next) = next else {
+                self.earlier.notified().await;
+                continue;
+            };
+            let wake = next.max(slept_until + resolution);
+            tokio::select! {
+                () = self.earlier.notified() => {}
+                () = timer.sleep_until(wake) => slept_until = wake,
+            }
+        }
+    }
+
+    /// Sends a request in. The receiver gets its end, whose times count from the instant.
+    pub(super) fn arrive(
+        &self,
+        live: &Live<Playing>,
+        arrival: Arrival,
+    ) -> (Ticket, Instant, oneshot::Receiver<Finished>) {
+        let (sender, receiver) = oneshot::channel();
+        let (ticket, origin) = self.step(|state, now| {
+            state.obey(now, live);
+            state.log.input(now, || What::arrive(&arrival));
+            let ticket = state.network.arrive(now, arrival);
+            state.waiting.insert(ticket, sender);
+            (ticket, state.origin)
+        });
+        (ticket, origin, receiver)
+    }
+
+    /// The client of a request went away.
+    pub(super) fn leave(&self, ticket: Ticket) {
+        self.step(|state, now| {
+            if state.waiting.remove(&ticket).is_some() {
+                state.log.input(now, || What::Leave {
+                    ticket: ticket.word(),
+                });
+                state.network.leave(now, ticket);
+            }
+        });
+    }
+
+    /// The network goes by the document in force, if it does not already. A document of another
+    /// shape begins a new system.
+    pub(super) fn obey(&self, live: &Live<Playing>) {
+        self.step(|state, now| state.obey(now, live));
+    }
+
+    /// The system in force at its time zero. Requests in flight and open sockets end without an
+    /// answer.
+    pub(super) fn begin_anew(&self, live: &Live<Playing>) {
+        self.step(|state, _| state.begin(live));
+    }
+
+    pub(super) fn crash(&self, host: usize, instance: usize) -> bool {
+        self.step(|state, now| {
+            state.log.input(now, || What::Crash { host, instance });
+            state.network.crash(now, host, instance)
+        })
+    }
+
+    pub(super) fn populate(&self, store: usize, rows: usize) -> bool {
+        self.step(|state, now| {
+            state.log.input(now, || What::Populate { store, rows });
+            state.network.populate(now, store, rows)
+        })
+    }
+
+    /// Opens a connection to a hub; the token is cancelled when the system closes it.
+    pub(super) fn open(&self, component: usize) -> Result<(Socket, CancellationToken), Failed> {
+        self.step(|state, now| {
+            state.log.input(now, || What::Open { component });
+            let socket = state.network.open(now, component)?;
+            let closed = CancellationToken::new();
+            state.sockets.insert(socket, closed.clone());
+            Ok((socket, closed))
+        })
+    }
+
+    pub(super) fn close(&self, socket: Socket) {
+        self.step(|state, now| {
+            if state.sockets.remove(&socket).is_some() {
+                state.log.input(now, || What::Close {
+                    socket: socket.word(),
+                });
+                state.network.close_socket(now, socket);
+            }
+        });
+    }
+
+    pub(super) fn read(&self) -> Reading {
+        self.step(|state, now| {
+            state.network.advance(now);
+            state.network.read(now)
+        })
+    }
+
+    pub(super) fn log(&self) -> serde_json::Value {
+        self.step(|state, now| {
+            state.network.advance(now);
+            state.log.shown(now)
+        })
+    }
+
+    /// Does something to the network now, hands out what ended by it, and sees to it that the driver
+    /// wakes in time.
+    fn step<T>(&self, act: impl FnOnce(&mut State, Duration) -> T) -> T {
+        let mut state = self.lock();
+        // The time is taken under the lock, so that inputs come in the order of their times.
+        let now = state.origin.elapsed();
+        let result = act(&mut state, now);
+        state.deliver();
+        let next = state.network.next_event();
+        let is_earlier = match (next, state.wakes) {
+            (Some(next), Some(wakes)) => next < wakes,
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        if is_earlier {
+            state.wakes = next;
+            drop(state);
+            self.earlier.notify_one();
+        }
+        result
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn obey(&mut self, now: Duration, live: &Live<Playing>) {
+        if live.revision <= self.obeyed {
+            return;
+        }
+        match self.network.change(now, live.system.plan.as_ref().clone()) {
+            Ok(_) => {
+                self.obeyed = live.revision;
+                self.log.input(now, || What::Change {
+                    document: live.config.clone(),
+                });
+            }
+            Err(refusal) => {
+                tracing::info!(?refusal, "a document of another shape begins a new system");
+                self.begin(live);
+            }
+        }
+    }
+
+    fn begin(&mut self, live: &Live<Playing>) {
+        let plan = live.system.plan.as_ref().clone();
+        // A compiled document has no problems; should it have some, the old system goes on.
+        let Ok(network) = Network::new(plan, Detail::Visits) else {
+            return;
+        };
+        self.origin = Instant::now();
+        self.waiting.clear();
+        self.sockets.drain().for_each(|(_, closed)| closed.cancel());
+        self.network = network;
+        self.log.begin(live.config.clone());
+        self.wakes = None;
+        self.obeyed = live.revision;
+    }
+
+    fn deliver(&mut self) {
+        for finished in self.network.finished() {
+            self.log.end(&finished);
+            if let Some(waiting) = self.waiting.remove(&finished.ticket) {
+                // Without a receiver the client has just gone.
+                drop(waiting.send(finished));
+            }
+        }
+        for socket in self.network.closed() {
+            if let Some(closed) = self.sockets.remove(&socket) {
+                closed.cancel();
+            }
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! WebSockets: every text message goes through the network and is answered with its id.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::extract::FromRequestParts;
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
+use axum::http::request::Parts;
+use axum::response::Response;
+use futures_util::{SinkExt, StreamExt};
+use live_config::strict;
+use prometheus::IntCounter;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use super::Target;
+use super::exchange::Refused;
+use crate::network::{Arrival, Key, Outcome};
+use crate::request::Incoming;
+
+/// Messages that wait to be sent to one client; a client that does not read loses the rest.
+const MOST_WAITING: usize = 64;
+/// Bytes of a message at most.
+const MOST_BYTES: usize = 64 * 1024;
+/// Bytes that are read at once. The buffer is zeroed before each read, and most sockets are idle:
+/// the library's 128 KiB would be more than a gigabyte for ten thousand of them. Longer messages
+/// get the room that they need.
+const READ_BYTES: usize = 4 * 1024;
+/// How long a connection that ends may take to send what waits.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// Rooms at most, and members of each.
+const MOST_ROOMS: usize = 10_000;
+
+/// Who hears the messages of a room.
+#[derive(Debug)]
+pub(super) struct Rooms {
+    members: Mutex<HashMap<String, HashMap<u64, mpsc::Sender<Message>>>>,
+    next: AtomicU64,
+    /// Messages that were not sent because a client does not read.
+    dropped: IntCounter,
+}
+
+impl Rooms {
+    /// Nobody, yet; messages that are not sent are counted in `dropped`.
+    pub(super) fn new(dropped: IntCounter) -> Self {
+        Self {
+            members: Mutex::default(),
+            next: AtomicU64::new(0),
+            dropped,
+        }
+    }
+
+    fn join(&self, room: &str, member: u64, sender: &mpsc::Sender<Message>) -> bool {
+        let mut rooms = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+        if rooms.len() >= MOST_ROOMS && !rooms.contains_key(room) {
+            return false;
+        }
+        rooms
+            .entry(room.to_owned())
+            .or_default()
+            .insert(member, sender.clone());
+        true
+    }
+
+    fn leave(&self, rooms: &[String], member: u64) {
+        let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+        for room in rooms {
+            if let Some(inside) = members.get_mut(room) {
+                inside.remove(&member);
+                if inside.is_empty() {
+                    members.remove(room);
+                }
+            }
+        }
+    }
+
+    /// To `most` others of the room at most.
+    fn tell(&self, room: &str, from: u64, (text, most): (&str, usize)) {
+        let members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+        let others = members
+            .get(room)
+            .into_iter()
+            .flatten()
+            .filter(|(member, _)| **member != from);
+        // One text that all of them share.
+        let text = Utf8Bytes::from(text);
+        for (_, sender) in others.take(most) {
+            self.send(sender, text.clone());
+        }
+    }
+
+    fn send(&self, sender: &mpsc::Sender<Message>, text: impl Into<Utf8Bytes>) {
+        if sender.try_send(Message::Text(text.into())).is_err() {
+            self.dropped.inc();
+        }
+    }
+}
+
+/// What a client sends.
+#[derive(Debug, Deserialize)]
+struct Sent {
+    #[serde(rename = "type")]
+    kind: Kind,
+    #[serde(default)]
+    id: Value,
+    #[serde(default)]
+    room: Option<String>,
+    #[serde(default)]
+    text: Value,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Ping,
+    Message,
+    Subscribe,
+}
+
+/// Takes a connection over, where the hub has room for one more.
+pub(super) async fn upgrade(
+    target: Arc<Target>,
+    (endpoint, hub): (usize, usize),
+    tenant: &Arc<str>,
+    parts: &mut Parts,
+) -> Result<Response, Refused> {
+    let upgrade = WebSocketUpgrade::from_request_parts(parts, &())
+        .await
+        .map_err(|refusal| {
+            Refused::new(
+                426,
+                "bad_request",
+                format!("this is a WebSocket: {}", refusal.body_text()),
+            )
+        })?;
+    let (socket, closed) = target.clock.open(hub).map_err(|failed| {
+        target.metrics.refused_socket();
+        Refused::new(
+            failed.status,
+            "unavailable",
+            "there are as many connections as there may be",
+        )
+    })?;
+    let tenant = tenant.clone();
+    let upgrade = upgrade
+        .read_buffer_size(READ_BYTES)
+        .max_message_size(MOST_BYTES)
+        .max_frame_size(MOST_BYTES);
+    let failed = target.clone();
+    Ok(upgrade
+        .on_failed_upgrade(move |_| failed.clock.close(socket))
+        .on_upgrade(move |stream| async move {
+            let talk = Talk {
+                target: target.clone(),
+                endpoint,
+                tenant,
+            };
+            tokio::select! {
+                () = talk.run(stream) => {}
+                () = closed.cancelled() => {}
+            }
+            target.clock.close(socket);
+        }))
+}
+
+struct Talk {
+    target: Arc<Target>,
+    endpoint: usize,
+    tenant: Arc<str>,
+}
+
+impl Talk {
+    async fn run(&self, stream: WebSocket) {
+        let member = self.target.rooms.next.fetch_add(1, Ordering::Relaxed);
+        let (mut sink, mut source) = stream.split();
+        let (sender, mut waiting) = mpsc::channel::<Message>(MOST_WAITING);
+        let writer = async {
+            while let Some(message) = waiting.recv().await {
+                // What waits goes out at once: a room of many is one write.
+                let mut next = Some(message);
+                while let Some(message) = next {
+                    if sink.feed(message).await.is_err() {
+                        return;
+                    }
+                    next = waiting.try_recv().ok();
+                }
+                if sink.flush().await.is_err() {
+                    return;
+                }
+            }
+        };
+        let mut rooms = Vec::new();
+        let reader = async {
+            while let Some(Ok(message)) = source.next().await {
+                match message {
+                    Message::Text(text) => self.hear(&text, member, (&sender, &mut rooms)).await,
+                    Message::Binary(_) => {
+                        let frame = CloseFrame {
+                            code: close_code::UNSUPPORTED,
+                            reason: "text messages are expected".into(),
+                        };
+                        drop(sender.send(Message::Close(Some(frame))).await);
+                        return;
+                    }
+                    Message::Close(_) => return,
+                    Message::Ping(_) | Message::Pong(_) => {}
+                }
+            }
+        };
+        tokio::pin!(writer);
+        let has_ended = tokio::select! {
+            () = &mut writer => false,
+            () = reader => true,
+        };
+        self.target.rooms.leave(&rooms, member);
+        drop(sender);
+        if has_ended {
+            // What was said last is still to be sent, the reason of the end among it.
+            drop(tokio::time::timeout(LAST_WORDS, writer).await);
+        }
+    }
+
+    async fn hear(
+        &self,
+        text: &str,
+        member: u64,
+        (sender, rooms): (&mpsc::Sender<Message>, &mut Vec<String>),
+    ) {
+        let sent: Sent = match strict::read(text.as_bytes()) {
+            Ok(sent) => sent,
+            Err(error) => {
+                let refusal = json!({
+                    "type": "error", "error_type": "bad_request",
+                    "detail": format!("cannot be read: {error}"),
+                });
+                return self.target.rooms.send(sender, refusal.to_string());
+            }
+        };
+        let begun = Instant::now();
+        let answer = match self.pass(&sent, text).await {
+            Ok(()) => self.answer(&sent, member, (sender, rooms), begun.elapsed()),
+            Err(error_type) => json!({ "type": "error", "id": sent.id, "error_type": error_type }),
+        };
+        self.target.metrics.message(begun.elapsed());
+        self.target.rooms.send(sender, answer.to_string());
+    }
+
+    fn answer(
+        &self,
+        sent: &Sent,
+        member: u64,
+        (sender, rooms): (&mpsc::Sender<Message>, &mut Vec<String>),
+        took: Duration,
+    ) -> Value {
+        let server_ms = (took.as_secs_f64() * 1e6).round() / 1e3;
+        let answer = |kind: &str| json!({ "type": kind, "id": sent.id, "server_ms": server_ms });
+        match (sent.kind, sent.room.as_deref()) {
+            (Kind::Ping, _) => answer("pong"),
+            (Kind::Subscribe, Some(room)) => {
+                if rooms.iter().all(|known| known != room)
+                    && self.target.rooms.join(room, member, sender)
+                {
+                    rooms.push(room.to_owned());
+                }
+                answer("subscribed")
+            }
+            (Kind::Subscribe, None) => answer("subscribed"),
+            (Kind::Message, room) => {
+                if let Some(room) = room {
+                    let told = json!({ "type": "message", "room": room, "text": sent.text, "from": member });
+                    let most = self.target.fan_out(self.endpoint);
+                    self.target
+                        .rooms
+                        .tell(room, member, (&told.to_string(), most));
+                }
+                answer("message")
+            }
+        }
+    }
+
+    /// Through the network; the `error_type` where it ends there.
+    async fn pass(&self, sent: &Sent, text: &str) -> Result<(), String> {
+        let live = self.target.control.live();
+        let endpoint = &live.endpoints[self.endpoint];
+        let incoming = Incoming {
+            body: text.as_bytes().to_vec(),
+            ..Incoming::default()
+        };
+        let accepted = endpoint
+            .expected
+            .accept(&incoming)
+            .map_err(|refusal| refusal.detail)?;
+        let index = self.target.tally.next(&self.tenant);
+        let key = match &sent.id {
+            Value::String(id) => Key::Named(id.as_str().into()),
+            Value::Number(id) => Key::Named(id.to_string().into()),
+            _ => Key::Index(index),
+        };
+        let (_, origin, end) = self.target.clock.arrive(
+            &live,
+            Arrival {
+                endpoint: self.endpoint,
+                tenant: self.tenant.clone(),
+                key,
+                attempt: 1,
+                index,
+                bytes: text.len() as u64 * 2,
+                input: accepted.input,
+            },
+        );
+        let finished = end.await.map_err(|_| "unavailable".to_owned())?;
+        let late = Instant::now().saturating_duration_since(origin + finished.at);
+        self.target.metrics.delivered(late);
+        self.target.metrics.finished(&finished, &live);
+        match finished.outcome {
+            Outcome::Succeeded { .. } => Ok(()),
+            ended => Err(ended.error_type().unwrap_or("left").to_owned()),
+        }
+    }
+}

@@ -1,0 +1,428 @@
+//! The answer: figures of a system, at any load and at the one that was asked for.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::demand::{Demands, Hits, Holder};
+use super::memory::{self, Memory};
+use super::station::{self, Station};
+use super::{Asking, Figure, HIT_ROUNDS, Load, Sample, cache, demands, percentiles};
+use crate::system::System;
+
+/// What a right analysis has to find.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Truth {
+    pub system: String,
+    /// All figures are those of a simulation.
+    pub simulated: bool,
+    pub classes: Vec<Class>,
+    /// What requests take and what there is of it; the first runs out first.
+    pub resources: Vec<Resource>,
+    pub bottleneck: Option<Bottleneck>,
+    /// Requests per second at most.
+    pub capacity_per_s: Option<Figure>,
+    pub caches: Vec<CacheTruth>,
+    pub memory: Vec<Memory>,
+    /// At the load that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load: Option<LoadTruth>,
+}
+
+/// One of the mixes that were asked for.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Class {
+    pub mix: String,
+    /// Without any queueing.
+    pub response: Response,
+    /// Capacity by think time and response: where queueing begins to grow with each user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub knee_users: Option<Figure>,
+}
+
+/// Times of a response, in ms.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Response {
+    pub mean_ms: Figure,
+    pub p50_ms: Figure,
+    pub p95_ms: Figure,
+    pub p99_ms: Figure,
+}
+
+/// Something that requests take.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Resource {
+    /// Name of the host, component or pool.
+    pub of: String,
+    /// `cpu`, `disk`, `network`, `slots` or `pool`.
+    pub resource: &'static str,
+    /// Time of a core, disk, link, slot or connection for each request, in ms.
+    pub demand_ms: Figure,
+    /// Cores, disks, links, slots or connections, in all instances.
+    pub servers: f64,
+    pub capacity_per_s: Figure,
+    /// Share of the servers that is busy, at the load that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub utilisation: Option<Figure>,
+}
+
+/// What runs out first.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Bottleneck {
+    pub of: String,
+    pub resource: &'static str,
+    /// `CPU`, `I/O`, `network` or `application`.
+    pub class: &'static str,
+}
+
+/// A cache in its steady state.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CacheTruth {
+    pub component: String,
+    pub hit_ratio: Figure,
+}
+
+/// What happens at the load that was asked for.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LoadTruth {
+    /// Answers per second, failed ones left out.
+    pub throughput_per_s: Figure,
+    /// Mean; absent where there is no steady state.
+    pub response_ms: Option<Figure>,
+    /// Requests inside on the average.
+    pub in_flight: Option<Figure>,
+    /// Share of requests that are refused because something is full.
+    pub refused_share: Figure,
+    /// By mix: (throughput, response) of each class.
+    pub classes: Vec<ClassLoad>,
+}
+
+/// What one of several classes of users gets.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ClassLoad {
+    pub mix: String,
+    pub throughput_per_s: Figure,
+    pub response_ms: Option<Figure>,
+}
+
+/// One class with its demands.
+pub(super) struct Part {
+    pub demands: Demands,
+    pub stations: Vec<Station>,
+    pub think_ms: f64,
+}
+
+pub(super) fn of(system: &System, asking: &[Asking], classes: &[Vec<Sample>]) -> Truth {
+    let mut hits = first_hits(system);
+    let mut state = State::new(system, asking, classes, &hits);
+    for _ in 0..HIT_ROUNDS {
+        let rate = state.load.as_ref().map_or_else(
+            || state.capacity().unwrap_or(1.0),
+            |load| load.throughput_per_s.value,
+        );
+        let next = self::hits(system, &state.total, rate);
+        if change(&hits, &next) < 1e-9 {
+            break;
+        }
+        hits = next;
+        state = State::new(system, asking, classes, &hits);
+    }
+    state.truth(&hits)
+}
+
+fn change(one: &Hits, other: &Hits) -> f64 {
+    let pairs = one.population.iter().zip(&other.population);
+    let singles = one.single.iter().zip(&other.single);
+    pairs
+        .chain(singles)
+        .map(|(a, b)| (a - b).abs())
+        .fold(0.0, f64::max)
+}
+
+fn first_hits(system: &System) -> Hits {
+    let count = system.plan.components.len();
+    Hits {
+        population: vec![1.0; count],
+        single: vec![1.0; count],
+    }
+}
+
+/// Hit ratios at a throughput.
+fn hits(system: &System, total: &Demands, throughput_per_s: f64) -> Hits {
+    let plan = &system.plan;
+    let mut hits = first_hits(system);
+    for (place, component) in plan.components.iter().enumerate() {
+        let Some(cache) = &component.cache else {
+            continue;
+        };
+        let instances = plan.hosts[component.host].instances as f64;
+        let rate = throughput_per_s * total.lookups[place] / instances;
+        let ttl_s = cache.ttl.map(|ttl| ttl.as_secs_f64() / plan.ageing);
+        if let Some(population) = cache.population {
+            let ratio = cache::of_population(population, cache, rate, ttl_s);
+            hits.population[place] = ratio.value;
+        }
+        hits.single[place] = cache::of_one_key(rate, ttl_s).value;
+    }
+    hits
+}
+
+/// Demands, stations and the load's solution for given hit ratios.
+pub(super) struct State<'a> {
+    pub system: &'a System,
+    pub asking: &'a [Asking],
+    pub samples: &'a [Vec<Sample>],
+    pub hits: Hits,
+    /// Holders that are told as stations.
+    pub binding: BTreeSet<Holder>,
+    pub parts: Vec<Part>,
+    /// Demands of a request of any class, by their shares of the throughput.
+    total: Demands,
+    pub stations: Vec<Station>,
+    load: Option<LoadTruth>,
+    /// What an answered request takes, where it is not what the mix takes.
+    spent: Option<Vec<Station>>,
+}
+
+impl<'a> State<'a> {
+    fn new(
+        system: &'a System,
+        asking: &'a [Asking],
+        samples: &'a [Vec<Sample>],
+        hits: &Hits,
+    ) -> Self {
+        let none = BTreeSet::new();
+        let first: Vec<Demands> = samples
+            .iter()
+            .map(|samples| demands(system, samples, hits, &none))
+            .collect();
+        let weights = weights(asking, &first);
+        let rough = sum(&first, &weights);
+        let binding = station::binding(&system.plan, &rough);
+        let parts: Vec<Part> = asking
+            .iter()
+            .zip(samples)
+            .map(|(asking, samples)| {
+                let demands = demands(system, samples, hits, &binding);
+                Part {
+                    stations: station::all(&system.plan, &demands, &binding),
+                    think_ms: think_ms(asking.load).unwrap_or(0.0),
+                    demands,
+                }
+            })
+            .collect();
+        let each: Vec<Demands> = parts.iter().map(|part| part.demands.clone()).collect();
+        let total = sum(&each, &weights);
+        let mut stations = station::all(&system.plan, &total, &binding);
+        stations.sort_by(|a, b| a.capacity_per_s().total_cmp(&b.capacity_per_s()));
+        let mut state = Self {
+            system,
+            asking,
+            samples,
+            hits: hits.clone(),
+            binding,
+            parts,
+            total,
+            stations,
+            load: None,
+            spent: None,
+        };
+        (state.load, state.spent) = match asking[0].load {
+            Load::Unknown { .. } => (None, None),
+            Load::Users { .. } => {
+                let (load, spent) = state.users();
+                (Some(load), spent)
+            }
+            Load::Rate { per_s } => (Some(state.open(per_s)), None),
+        };
+        state
+    }
+
+    pub fn capacity(&self) -> Option<f64> {
+        self.stations.first().map(Station::capacity_per_s)
+    }
+
+    fn truth(&self, hits: &Hits) -> Truth {
+        let capacity = self.stations.first().map(|station| Figure {
+            value: station.capacity_per_s(),
+            exact: station.is_constant && self.total.exact_demands(),
+        });
+        let throughput = self.load.as_ref().map(|load| load.throughput_per_s.value);
+        Truth {
+            system: self.system.document.system.clone(),
+            simulated: true,
+            classes: self.classes(hits, capacity),
+            resources: self.stations.iter().map(|one| self.resource(one)).collect(),
+            bottleneck: self.stations.first().map(|station| Bottleneck {
+                of: station.name.clone(),
+                resource: station.kind.name(),
+                class: station.kind.class(),
+            }),
+            capacity_per_s: capacity,
+            caches: self.caches(),
+            memory: memory::of_hosts(
+                &self.system.plan,
+                &self.total.hosts,
+                throughput,
+                &self.in_flight(throughput.unwrap_or(0.0)),
+            ),
+            load: self.load.clone(),
+        }
+    }
+
+    fn classes(&self, hits: &Hits, capacity: Option<Figure>) -> Vec<Class> {
+        let parts = self.asking.iter().zip(&self.parts).zip(self.samples);
+        parts
+            .map(|((asking, part), samples)| {
+                let [p50, p95, p99] = percentiles(self.system, samples, hits);
+                let mean = Figure {
+                    value: part.demands.response_ms,
+                    exact: part.demands.exact,
+                };
+                let knee = think_ms(asking.load)
+                    .zip(capacity)
+                    .map(|(think_ms, capacity)| Figure {
+                        value: capacity.value * (think_ms + mean.value) / 1_000.0,
+                        exact: capacity.exact && mean.exact,
+                    });
+                Class {
+                    mix: asking.mix.clone(),
+                    response: Response {
+                        mean_ms: mean,
+                        p50_ms: Figure::about(p50),
+                        p95_ms: Figure::about(p95),
+                        p99_ms: Figure::about(p99),
+                    },
+                    knee_users: knee.filter(|_| self.asking.len() == 1),
+                }
+            })
+            .collect()
+    }
+
+    fn resource(&self, station: &Station) -> Resource {
+        let exact = station.is_constant && self.total.exact_demands();
+        Resource {
+            of: station.name.clone(),
+            resource: station.kind.name(),
+            demand_ms: Figure {
+                value: station.demand_ms,
+                exact,
+            },
+            servers: station.speed.greatest(),
+            capacity_per_s: Figure {
+                value: station.capacity_per_s(),
+                exact,
+            },
+            utilisation: self.load.as_ref().map(|load| Figure {
+                value: self.used(station, load.throughput_per_s.value),
+                exact: exact && load.throughput_per_s.exact,
+            }),
+        }
+    }
+
+    /// Share of a station's servers that is busy with so many answers.
+    fn used(&self, station: &Station, throughput_per_s: f64) -> f64 {
+        let same = |one: &&Station| one.kind == station.kind && one.name == station.name;
+        let spent = self.spent.as_ref();
+        let station = spent.map_or(Some(station), |spent| spent.iter().find(same));
+        station.map_or(0.0, |station| {
+            (throughput_per_s / station.capacity_per_s()).min(1.0)
+        })
+    }
+
+    fn caches(&self) -> Vec<CacheTruth> {
+        let plan = &self.system.plan;
+        let rate = self.load.as_ref().map_or_else(
+            || self.capacity().unwrap_or(1.0),
+            |load| load.throughput_per_s.value,
+        );
+        let mut caches = Vec::new();
+        for (place, component) in plan.components.iter().enumerate() {
+            let looked_up = self.total.lookups[place];
+            let Some((cache, population)) = component
+                .cache
+                .as_ref()
+                .and_then(|cache| Some((cache, cache.population?)))
+                .filter(|_| looked_up > 0.0)
+            else {
+                continue;
+            };
+            let ttl_s = cache.ttl.map(|ttl| ttl.as_secs_f64() / plan.ageing);
+            let instances = plan.hosts[component.host].instances as f64;
+            let ratio =
+                cache::of_population(population, cache, rate * looked_up / instances, ttl_s);
+            caches.push(CacheTruth {
+                component: component.name.to_string(),
+                hit_ratio: Figure {
+                    value: ratio.value,
+                    // Without a lifetime it does not depend on the rate.
+                    exact: ratio.exact
+                        && (ttl_s.is_none()
+                            || self
+                                .load
+                                .as_ref()
+                                .is_some_and(|load| load.throughput_per_s.exact)),
+                },
+            });
+        }
+        caches
+    }
+
+    /// Requests at each host on the average.
+    fn in_flight(&self, throughput_per_s: f64) -> Vec<f64> {
+        let plan = &self.system.plan;
+        let inside = self.load.as_ref().and_then(|load| load.in_flight);
+        let mut at: Vec<f64> = vec![0.0; plan.hosts.len()];
+        for (component, demand) in plan.components.iter().zip(&self.total.components) {
+            at[component.host] += throughput_per_s * demand.hold_ms / 1_000.0;
+        }
+        at[plan.edge.host] = inside.map_or(
+            throughput_per_s * self.total.response_ms / 1_000.0,
+            |inside| inside.value,
+        );
+        at
+    }
+}
+
+fn think_ms(load: Load) -> Option<f64> {
+    match load {
+        Load::Unknown { think_ms } => think_ms,
+        Load::Users { think_ms, .. } => Some(think_ms),
+        Load::Rate { .. } => None,
+    }
+}
+
+pub(super) fn users_of(load: Load) -> usize {
+    match load {
+        Load::Users { users, .. } => users as usize,
+        _ => 0,
+    }
+}
+
+/// Shares of the classes in the throughput, as they are without queueing.
+fn weights(asking: &[Asking], demands: &[Demands]) -> Vec<f64> {
+    if asking.len() == 1 {
+        return vec![1.0];
+    }
+    let rates: Vec<f64> = asking
+        .iter()
+        .zip(demands)
+        .map(|(one, demands)| {
+            let cycle_ms = think_ms(one.load).unwrap_or(0.0) + demands.response_ms;
+            users_of(one.load) as f64 / cycle_ms.max(1e-9)
+        })
+        .collect();
+    let total: f64 = rates.iter().sum();
+    rates.iter().map(|rate| rate / total).collect()
+}
+
+/// Demands of a request of any class.
+fn sum(classes: &[Demands], weights: &[f64]) -> Demands {
+    let mut parts = classes.iter().zip(weights);
+    let Some((first, weight)) = parts.next() else {
+        unreachable!("there is at least one class");
+    };
+    parts.fold(first.clone().scaled(*weight), |total, (class, weight)| {
+        total.plus(&class.clone().scaled(*weight))
+    })
+}

@@ -1,0 +1,284 @@
+//! Truth: what a right analysis of a system has to find, from its file alone.
+//!
+//! Demands are means of the file's distributions along the flows of a mix's example requests. From
+//! them follow utilisation (U = X·D), capacity (the least of servers by demand), the bottleneck, the
+//! users at the knee (capacity by think time and response time without load), and with users or a
+//! rate the throughput and the response time. Each figure says whether it is exact.
+
+mod answer;
+mod cache;
+mod closed;
+mod demand;
+mod loaded;
+mod memory;
+mod moments;
+mod open;
+mod overflow;
+mod sample;
+mod station;
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::document::Example;
+use crate::plan::Value;
+use crate::system::System;
+use demand::{Context, Demands, Hits, Walk};
+
+pub use answer::{Bottleneck, CacheTruth, Class, LoadTruth, Resource, Response, Truth};
+pub use memory::Memory;
+
+/// Draws for the percentiles of the response without load.
+const PERCENTILE_DRAWS: u64 = 20_000;
+/// Rounds in which hit ratios, which depend on the rate, and the rate find each other.
+const HIT_ROUNDS: usize = 8;
+
+/// A figure, and whether it follows from a formula that holds for this system.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Figure {
+    pub value: f64,
+    pub exact: bool,
+}
+
+impl Figure {
+    pub(crate) fn exact(value: f64) -> Self {
+        Self { value, exact: true }
+    }
+
+    pub(crate) fn about(value: f64) -> Self {
+        Self {
+            value,
+            exact: false,
+        }
+    }
+}
+
+/// What asks: a mix of the document, or a single endpoint, and how often.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asking {
+    pub mix: String,
+    pub load: Load,
+}
+
+/// How a mix is asked for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Load {
+    /// Not said; only what holds at any load is told, and the knee where a think time is known.
+    Unknown { think_ms: Option<f64> },
+    /// Users who think and ask in turn.
+    Users { users: u32, think_ms: f64 },
+    /// Poisson arrivals.
+    Rate { per_s: f64 },
+}
+
+/// Why there is no truth to tell.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoTruth {
+    #[error("unknown mix or endpoint `{name}`; known here: {known}")]
+    UnknownMix { name: String, known: String },
+    #[error("several mixes need a number of users each")]
+    SeveralRates,
+    #[error("at least one mix is needed")]
+    NoMix,
+    #[error("{0}")]
+    Number(String),
+}
+
+/// What a right analysis has to find.
+///
+/// # Errors
+/// A mix that is not known, or a load that means nothing.
+pub fn truth(system: &System, asking: &[Asking]) -> Result<Truth, NoTruth> {
+    if asking.is_empty() {
+        return Err(NoTruth::NoMix);
+    }
+    let loads = asking.iter().map(|one| one.load);
+    if asking.len() > 1 && !loads.clone().all(|load| matches!(load, Load::Users { .. })) {
+        return Err(NoTruth::SeveralRates);
+    }
+    for load in loads {
+        check(load)?;
+    }
+    let classes = asking
+        .iter()
+        .map(|one| requests(system, &one.mix))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(answer::of(system, asking, &classes))
+}
+
+fn check(load: Load) -> Result<(), NoTruth> {
+    let (name, value) = match load {
+        Load::Unknown { think_ms: None } => return Ok(()),
+        Load::Unknown {
+            think_ms: Some(think_ms),
+        } => ("think time", think_ms),
+        Load::Users { think_ms, users } => {
+            if users == 0 || users > 1_000_000 {
+                return Err(NoTruth::Number(format!(
+                    "{users} users are not between 1 and 1000000"
+                )));
+            }
+            ("think time", think_ms)
+        }
+        Load::Rate { per_s } if per_s <= 0.0 => {
+            return Err(NoTruth::Number(format!("a rate of {per_s} is not above 0")));
+        }
+        Load::Rate { per_s } => ("rate", per_s),
+    };
+    if value.is_finite() && value >= 0.0 {
+        Ok(())
+    } else {
+        Err(NoTruth::Number(format!(
+            "a {name} of {value} must be 0 or more"
+        )))
+    }
+}
+
+/// A request that a mix makes, with its share.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    /// Place of the endpoint in the plan.
+    pub endpoint: usize,
+    /// Of all requests of the mix.
+    pub share: f64,
+    /// What the flow reads.
+    pub input: Value,
+    /// What store entries keep.
+    pub state: Value,
+    /// Bytes of the bodies of request and answer, about.
+    pub bytes: f64,
+}
+
+/// The requests of a mix, or of an endpoint alone; their shares add up to 1.
+///
+/// # Errors
+/// The name is neither a mix nor an endpoint.
+pub fn requests(system: &System, name: &str) -> Result<Vec<Sample>, NoTruth> {
+    let document = &system.document;
+    let mut samples = Vec::new();
+    if let Some(mix) = document.mixes.get(name) {
+        let total: f64 = mix.values().map(|entry| entry.weight).sum();
+        for (endpoint, entry) in mix {
+            endpoint_requests(
+                system,
+                endpoint,
+                &entry.examples,
+                entry.weight / total,
+                &mut samples,
+            );
+        }
+    } else if document.endpoints.contains_key(name) {
+        endpoint_requests(system, name, &[], 1.0, &mut samples);
+    } else {
+        let known = document.mixes.keys().chain(document.endpoints.keys());
+        return Err(NoTruth::UnknownMix {
+            name: name.to_owned(),
+            known: known.cloned().collect::<Vec<_>>().join(", "),
+        });
+    }
+    Ok(samples)
+}
+
+fn endpoint_requests(
+    system: &System,
+    name: &str,
+    examples: &[Example],
+    share: f64,
+    samples: &mut Vec<Sample>,
+) {
+    let document = &system.document;
+    let Some((place, _, endpoint)) = document.endpoints.get_full(name) else {
+        return;
+    };
+    let Some(expected) = system.expected(name) else {
+        return;
+    };
+    let plain = [Example {
+        share: 1.0,
+        body: serde_json::Value::Null,
+        query: indexmap::IndexMap::new(),
+        path: indexmap::IndexMap::new(),
+        state: serde_json::Value::Null,
+    }];
+    let examples = [examples, &endpoint.examples, &plain]
+        .into_iter()
+        .find(|examples| !examples.is_empty())
+        .unwrap_or(&plain);
+    let total: f64 = examples.iter().map(|example| example.share).sum();
+    let answer = bytes(&endpoint.answer.body);
+    for example in examples {
+        samples.push(Sample {
+            endpoint: place,
+            share: share * example.share / total,
+            input: expected.example(example),
+            state: crate::request::value(&example.state),
+            bytes: answer + bytes(&example.body),
+        });
+    }
+}
+
+/// Bytes of a body; lists that an answer repeats are counted as often.
+fn bytes(body: &serde_json::Value) -> f64 {
+    use serde_json::Value as Json;
+    match body {
+        Json::Null => 0.0,
+        Json::Object(fields) => match (
+            fields.get("$repeat").and_then(Json::as_f64),
+            fields.get("item"),
+        ) {
+            (Some(times), Some(item)) => times * (bytes(item) + 1.0) + 2.0,
+            _ => {
+                fields
+                    .iter()
+                    .map(|(name, value)| name.len() as f64 + 4.0 + bytes(value))
+                    .sum::<f64>()
+                    + 1.0
+            }
+        },
+        Json::Array(items) => items.iter().map(|item| bytes(item) + 1.0).sum::<f64>() + 1.0,
+        other => other.to_string().len() as f64,
+    }
+}
+
+/// Demands of a mix's requests, some holders told as stations in place of what is inside them.
+fn demands(
+    system: &System,
+    samples: &[Sample],
+    hits: &Hits,
+    binding: &BTreeSet<demand::Holder>,
+) -> Demands {
+    let mut walk = Walk::new(&system.plan, hits, binding);
+    for sample in samples {
+        let context = Context {
+            input: &sample.input,
+            state: &sample.state,
+            item: &Value::Null,
+        };
+        walk.request(sample.endpoint, context, sample.share, sample.bytes);
+    }
+    walk.demands
+}
+
+/// Percentiles of the response without queueing, in ms, from draws that are the same each time.
+fn percentiles(system: &System, samples: &[Sample], hits: &Hits) -> [f64; 3] {
+    let mut times = Vec::new();
+    for (index, sample) in samples.iter().enumerate() {
+        let context = Context {
+            input: &sample.input,
+            state: &sample.state,
+            item: &Value::Null,
+        };
+        let count = (sample.share * PERCENTILE_DRAWS as f64).round() as u64;
+        for number in 0..count {
+            let number = number * samples.len() as u64 + index as u64;
+            let mut request = sample::Request::new(&system.plan, hits, number);
+            times.push(request.endpoint(sample.endpoint, context).ms);
+        }
+    }
+    times.sort_by(f64::total_cmp);
+    [0.50, 0.95, 0.99].map(|share| {
+        let place = ((times.len() as f64 * share) as usize).min(times.len().saturating_sub(1));
+        times.get(place).copied().unwrap_or(0.0)
+    })
+}

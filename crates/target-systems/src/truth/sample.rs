@@ -1,0 +1,239 @@
+//! Requests without queueing, drawn: for branches at once, whose mean has no simple form, and for
+//! percentiles.
+
+use fault_profile::draw::{Draws, Purpose, Root};
+
+use super::demand::{Context, Hits, slowdown};
+use crate::plan::{Block, CacheKey, Call, Demand, Order, Plan, Step};
+
+/// Draws of a step whose mean is wanted.
+const MEAN_DRAWS: u32 = 4_000;
+
+/// The mean time of a step without queueing, in ms; the draws are the same each time.
+pub(super) fn mean_of_step(plan: &Plan, hits: &Hits, step: &Step, context: Context<'_>) -> f64 {
+    let mut request = Request::new(plan, hits, 0);
+    let total: f64 = (0..MEAN_DRAWS)
+        .map(|_| request.step(step, context).ms)
+        .sum();
+    total / f64::from(MEAN_DRAWS)
+}
+
+/// Time of a flow of an endpoint without queueing, drawn once.
+pub(super) struct Request<'a> {
+    plan: &'a Plan,
+    hits: &'a Hits,
+    draws: Draws,
+}
+
+/// How a block ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Drawn {
+    pub ms: f64,
+    pub alive: bool,
+}
+
+impl<'a> Request<'a> {
+    pub fn new(plan: &'a Plan, hits: &'a Hits, number: u64) -> Self {
+        let root = Root::new(plan.seed).text("truth").word(number);
+        Self {
+            plan,
+            hits,
+            draws: root.draws(Purpose::Service),
+        }
+    }
+
+    pub fn endpoint(&mut self, endpoint: usize, context: Context<'_>) -> Drawn {
+        let edge = &self.plan.edge;
+        let demand = Demand {
+            cpu_ms: edge.cpu_ms.clone(),
+            network_kb: edge.network_kb.clone(),
+            ..Demand::default()
+        };
+        let own = self.demand(edge.host, &demand);
+        let flow = self.plan.endpoints[endpoint].flow.clone();
+        let drawn = self.block(&flow, context);
+        Drawn {
+            ms: own + drawn.ms,
+            alive: drawn.alive,
+        }
+    }
+
+    fn block(&mut self, block: &Block, context: Context<'_>) -> Drawn {
+        let mut ms = 0.0;
+        for step in block.iter() {
+            let drawn = self.step(step, context);
+            ms += drawn.ms;
+            if !drawn.alive {
+                return Drawn { ms, alive: false };
+            }
+        }
+        Drawn { ms, alive: true }
+    }
+
+    fn step(&mut self, step: &Step, context: Context<'_>) -> Drawn {
+        let goes_on = |ms| Drawn { ms, alive: true };
+        match step {
+            Step::Visit(visit) => {
+                let times = context
+                    .number(self.plan, &visit.times)
+                    .floor()
+                    .min(10_000.0);
+                let mut ms = 0.0;
+                for _ in 0..times as u32 {
+                    ms += self.visit(visit.call, context);
+                    ms += self.block(&visit.hold, context).ms;
+                }
+                goes_on(ms)
+            }
+            Step::Parallel(branches) => {
+                let branches: Vec<Drawn> = branches
+                    .iter()
+                    .map(|branch| self.block(branch, context))
+                    .collect();
+                longest(&branches)
+            }
+            Step::Cached(cached) => {
+                let component = cached.call.component;
+                let ratio = match &cached.key {
+                    CacheKey::Population => self.hits.population[component],
+                    CacheKey::Number(_) => self.hits.single[component],
+                    CacheKey::Field(_) => 0.0,
+                };
+                let own = self.visit(cached.call, context);
+                if self.draws.unit() < ratio {
+                    return goes_on(own);
+                }
+                let miss = self.block(&cached.miss, context);
+                Drawn {
+                    ms: own + miss.ms,
+                    alive: miss.alive,
+                }
+            }
+            Step::Using(using) => self.block(&using.block, context),
+            Step::Publish(publish) => {
+                let component = &self.plan.components[publish.call.component];
+                let Some(bus) = component.bus else {
+                    return goes_on(0.0);
+                };
+                let connect_ms = bus.connect.as_secs_f64() * 1_000.0;
+                if !publish.wait {
+                    return goes_on(connect_ms);
+                }
+                let wait_ms = (bus.batch.wait + bus.batch.overhead).as_secs_f64() * 1_000.0;
+                goes_on(connect_ms + wait_ms + self.visit(publish.call, context))
+            }
+            Step::Either(shares) => {
+                let mut left = self.draws.unit();
+                for share in shares {
+                    if left < share.share {
+                        return self.block(&share.block, context);
+                    }
+                    left -= share.share;
+                }
+                goes_on(0.0)
+            }
+            Step::When(case) => {
+                let text = context.value(&case.value).text();
+                let block = text.and_then(|text| case.is.get(text.as_ref()));
+                self.block(block.unwrap_or(&case.otherwise), context)
+            }
+            Step::Each(each) => {
+                let mut drawn = Vec::new();
+                for item in context.items(&each.list) {
+                    drawn.push(self.block(&each.block, Context { item, ..context }));
+                }
+                match &each.order {
+                    Order::Sequence => Drawn {
+                        ms: drawn.iter().map(|one| one.ms).sum(),
+                        alive: drawn.iter().all(|one| one.alive),
+                    },
+                    Order::AtOnce => longest(&drawn),
+                    Order::Graph(edges) => {
+                        let items = context.items(&each.list);
+                        let edges = context.items(edges);
+                        goes_on(longest_way(&items, &edges, &drawn))
+                    }
+                }
+            }
+            Step::Later(_) | Step::State(_) => goes_on(0.0),
+            Step::Fail(_) => Drawn {
+                ms: 0.0,
+                alive: false,
+            },
+        }
+    }
+
+    fn visit(&mut self, call: Call, context: Context<'_>) -> f64 {
+        let component = &self.plan.components[call.component];
+        let operation = &component.operations[call.operation];
+        let factor = operation
+            .factor
+            .as_ref()
+            .map_or(1.0, |factor| factor.of(context.value(&factor.by)));
+        let mut ms = self.scaled(component.host, &operation.demand, 1.0, factor);
+        for per in &operation.per {
+            let times = context.number(self.plan, &per.of);
+            ms += self.scaled(component.host, &per.demand, times, factor);
+        }
+        ms
+    }
+
+    fn demand(&mut self, host: usize, demand: &Demand) -> f64 {
+        self.scaled(host, demand, 1.0, 1.0)
+    }
+
+    fn scaled(&mut self, host: usize, demand: &Demand, times: f64, factor: f64) -> f64 {
+        let host = &self.plan.hosts[host];
+        let mut draw = |amount: &Option<crate::plan::Amount>| {
+            amount
+                .as_ref()
+                .map_or(0.0, |amount| amount.draw(&mut self.draws))
+        };
+        let slow = slowdown(host) * factor;
+        let alone = host.cpu_cores.map_or(1.0, |cores| (1.0 / cores).max(1.0));
+        let service = draw(&demand.service_ms) * slow;
+        let cpu = draw(&demand.cpu_ms) * slow * alone;
+        let disk = draw(&demand.disk_ops) * host.disk_iops.map_or(0.0, |iops| 1_000.0 / iops)
+            + draw(&demand.disk_kb) * host.disk_mb_per_s.map_or(0.0, |rate| 1.0 / rate);
+        let network =
+            draw(&demand.network_kb) * host.network_mbit_per_s.map_or(0.0, |rate| 8.0 / rate);
+        times * (service + cpu + disk + network)
+    }
+}
+
+fn longest(branches: &[Drawn]) -> Drawn {
+    Drawn {
+        ms: branches.iter().map(|one| one.ms).fold(0.0, f64::max),
+        alive: branches.iter().all(|one| one.alive),
+    }
+}
+
+/// Items joined by edges: an item begins with the wave behind all that lead to it, and a wave ends
+/// with its longest item.
+fn longest_way(
+    items: &[&crate::plan::Value],
+    edges: &[&crate::plan::Value],
+    drawn: &[Drawn],
+) -> f64 {
+    let id = |value: &crate::plan::Value| value.text().map(std::borrow::Cow::into_owned);
+    let ids: Vec<Option<String>> = items.iter().map(|item| id(item.get("id"))).collect();
+    let place = |name: Option<String>| {
+        name.and_then(|name| ids.iter().position(|id| id.as_ref() == Some(&name)))
+    };
+    let edges: Vec<(usize, usize)> = edges
+        .iter()
+        .filter_map(|edge| Some((place(id(edge.get("from")))?, place(id(edge.get("to")))?)))
+        .collect();
+    let mut wave = vec![0usize; items.len()];
+    for _ in 0..items.len() {
+        for (from, to) in &edges {
+            wave[*to] = wave[*to].max((wave[*from] + 1).min(items.len()));
+        }
+    }
+    (0..=items.len())
+        .map(|number| {
+            let of_wave = drawn.iter().zip(&wave).filter(|(_, wave)| **wave == number);
+            of_wave.map(|(one, _)| one.ms).fold(0.0, f64::max)
+        })
+        .sum()
+}

@@ -1,0 +1,120 @@
+//! A system on a free port, and a client of it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+use service_runtime::Shutdown;
+use target_systems::serve::{Config, run};
+use target_systems::{System, systems};
+use tokio::net::TcpListener;
+
+/// A system that is served; it ends with the value.
+pub struct Served {
+    pub address: std::net::SocketAddr,
+    client: Client<HttpConnector, Full<Bytes>>,
+    shutdown: Shutdown,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    headers: http::HeaderMap,
+    pub text: String,
+    /// Null where the text is not JSON.
+    pub body: Value,
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    }
+}
+
+impl Served {
+    pub async fn start(name: &str) -> Self {
+        let system =
+            System::read(systems::text(name).expect("an embedded system")).expect("no errors");
+        Self::serve(Config::new(system)).await
+    }
+
+    pub async fn serve(config: Config) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let shutdown = Shutdown::new();
+        tokio::spawn(run(config, listener, shutdown.clone()));
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        Self {
+            address,
+            client,
+            shutdown,
+        }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, None, &[]).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        let text = if body.is_null() {
+            None
+        } else {
+            Some(body.to_string())
+        };
+        self.send("POST", path, text.as_deref(), &[]).await
+    }
+
+    pub async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&str>,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let mut request = http::Request::builder()
+            .method(method)
+            .uri(format!("http://{}{path}", self.address))
+            .header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let body = Full::new(Bytes::from(body.unwrap_or_default().to_owned()));
+        let request = request.body(body).expect("a request");
+        let answer = self.client.request(request).await.expect("an answer");
+        let (parts, body) = answer.into_parts();
+        let bytes = body.collect().await.expect("a body").to_bytes();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let body = serde_json::from_str(&text).unwrap_or_default();
+        Answer {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            text,
+            body,
+        }
+    }
+
+    /// Asks until the answer is as wanted.
+    pub async fn until(&self, path: &str, wanted: impl Fn(&Value) -> bool) {
+        let asking = async {
+            while !wanted(&self.get(path).await.body) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), asking)
+            .await
+            .expect("it comes to that");
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}

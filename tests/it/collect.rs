@@ -1,0 +1,520 @@
+//! One run on three runners and a collector: on one machine, and on addresses of their own.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::binary::sparring;
+
+/// 60 requests a second for four seconds, shared by the runners.
+const SCRIPT: &str = "
+import http from 'k6/http';
+import { check } from 'k6';
+export const options = {
+  scenarios: { load: { executor: 'constant-arrival-rate', rate: 60, timeUnit: '1s', duration: '4s',
+    preAllocatedVUs: 12, gracefulStop: '5s' } },
+  thresholds: { http_req_duration: ['p(95)<5000'], 'http_req_duration{name:/item}': ['max<20000'], checks: ['rate==1'] },
+};
+const url = (path) => `http://${__ENV.TARGET}${path}`;
+export function setup() { http.post(url('/setup')); return { token: 'abc' }; }
+export default function (data) {
+  const slow = __ENV.SLOW ? '?slow=1' : '';
+  const answer = http.get(url(`/item${slow}`), { tags: { name: '/item' } });
+  check(answer, { answered: (r) => r.status === 200, 'data of setup': () => data.token === 'abc' });
+}
+export function teardown() { http.post(url('/teardown')); }
+";
+const RUNNERS: [&str; 3] = ["a", "b", "c"];
+const DELAY: Duration = Duration::from_millis(50);
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Counts requests by path; answers those that ask for it late.
+struct Target {
+    address: SocketAddr,
+    seen: Arc<Mutex<BTreeMap<String, u64>>>,
+}
+
+impl Target {
+    fn start(ip: Ipv4Addr) -> Self {
+        let listener = TcpListener::bind((ip, 0)).expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let seen: Arc<Mutex<BTreeMap<String, u64>>> = Arc::default();
+        let counts = Arc::clone(&seen);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let counts = Arc::clone(&counts);
+                std::thread::spawn(move || serve(stream, &counts));
+            }
+        });
+        Self { address, seen }
+    }
+
+    fn count(&self, path: &str) -> u64 {
+        let seen = self.seen.lock().expect("not poisoned");
+        seen.get(path).copied().unwrap_or_default()
+    }
+}
+
+fn serve(stream: TcpStream, counts: &Mutex<BTreeMap<String, u64>>) {
+    let Ok(mut answers) = stream.try_clone() else {
+        return;
+    };
+    let mut lines = BufReader::new(stream).lines();
+    let mut path = String::new();
+    while let Some(Ok(line)) = lines.next() {
+        if line.is_empty() {
+            let (name, query) = path.split_once('?').unwrap_or((&path, ""));
+            if !query.is_empty() {
+                std::thread::sleep(DELAY);
+            }
+            let mut counts = counts.lock().expect("not poisoned");
+            *counts.entry(name.to_owned()).or_default() += 1;
+            drop(counts);
+            if answers
+                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                .is_err()
+            {
+                return;
+            }
+        } else if line.ends_with("HTTP/1.1") {
+            path = line.split(' ').nth(1).unwrap_or_default().to_owned();
+        }
+    }
+}
+
+/// Where runners and collector are.
+trait Place {
+    /// The command in front of a member's own; runners are 0, 1, 2, the collector is 3.
+    fn prefix(&self, member: usize) -> Vec<String>;
+    fn collector(&self) -> Ipv4Addr;
+    fn target(&self) -> Ipv4Addr;
+    /// Whether the third runner's network is slow; else its script asks for slow answers.
+    fn is_slow(&self) -> bool;
+}
+
+struct OneMachine;
+
+impl Place for OneMachine {
+    fn prefix(&self, _: usize) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn collector(&self) -> Ipv4Addr {
+        Ipv4Addr::LOCALHOST
+    }
+
+    fn target(&self) -> Ipv4Addr {
+        Ipv4Addr::LOCALHOST
+    }
+
+    fn is_slow(&self) -> bool {
+        false
+    }
+}
+
+/// A namespace for each member, on one bridge; the target is on the bridge itself.
+struct Namespaces {
+    id: u32,
+    is_slow: bool,
+}
+
+impl Namespaces {
+    /// `None` with a message where they are not permitted.
+    fn make() -> Option<Self> {
+        let mut made = Self {
+            id: std::process::id() % 100_000,
+            is_slow: false,
+        };
+        match made.build() {
+            Ok(()) => Some(made),
+            Err(why) => {
+                eprintln!("skipped: network namespaces cannot be made here: {why}");
+                None
+            }
+        }
+    }
+
+    /// The bridge has a namespace of its own: a firewall of this machine, such as Docker's, drops what a
+    /// bridge of the machine forwards.
+    fn build(&mut self) -> Result<(), String> {
+        let (hub, outside) = (self.hub(), self.outside());
+        ip(&["netns", "add", &hub])?;
+        ip(&["-n", &hub, "link", "add", "hub0", "type", "bridge"])?;
+        ip(&["-n", &hub, "link", "set", "hub0", "up"])?;
+        ip(&[
+            "link", "add", &outside, "type", "veth", "peer", "name", "out", "netns", &hub,
+        ])?;
+        ip(&["-n", &hub, "link", "set", "out", "master", "hub0", "up"])?;
+        ip(&["addr", "add", "10.213.77.254/24", "dev", &outside])?;
+        ip(&["link", "set", &outside, "up"])?;
+        for member in 0..4 {
+            let (name, port) = (self.name(member), format!("port{member}"));
+            ip(&["netns", "add", &name])?;
+            ip(&[
+                "-n", &name, "link", "add", "eth0", "type", "veth", "peer", "name", &port, "netns",
+                &hub,
+            ])?;
+            ip(&["-n", &hub, "link", "set", &port, "master", "hub0", "up"])?;
+            let address = format!("10.213.77.{}/24", member + 1);
+            ip(&["-n", &name, "addr", "add", &address, "dev", "eth0"])?;
+            ip(&["-n", &name, "link", "set", "eth0", "up"])?;
+            ip(&["-n", &name, "link", "set", "lo", "up"])?;
+        }
+        let netem = [
+            "netns", "exec", &hub, "tc", "qdisc", "add", "dev", "port2", "root", "netem", "delay",
+            "50ms",
+        ];
+        self.is_slow = ip(&netem).is_ok();
+        Ok(())
+    }
+
+    fn hub(&self) -> String {
+        format!("sp{}-hub", self.id)
+    }
+
+    /// The end of the bridge on this machine.
+    fn outside(&self) -> String {
+        format!("sp{}o", self.id)
+    }
+
+    fn name(&self, member: usize) -> String {
+        format!("sp{}-{member}", self.id)
+    }
+}
+
+impl Place for Namespaces {
+    fn prefix(&self, member: usize) -> Vec<String> {
+        ["ip", "netns", "exec", &self.name(member)]
+            .map(str::to_owned)
+            .to_vec()
+    }
+
+    fn collector(&self) -> Ipv4Addr {
+        Ipv4Addr::new(10, 213, 77, 4)
+    }
+
+    fn target(&self) -> Ipv4Addr {
+        Ipv4Addr::new(10, 213, 77, 254)
+    }
+
+    fn is_slow(&self) -> bool {
+        self.is_slow
+    }
+}
+
+impl Drop for Namespaces {
+    fn drop(&mut self) {
+        // Links go with one of their ends.
+        drop(ip(&["link", "del", &self.outside()]));
+        for name in (0..4).map(|member| self.name(member)).chain([self.hub()]) {
+            drop(ip(&["netns", "del", &name]));
+        }
+    }
+}
+
+fn ip(words: &[&str]) -> Result<(), String> {
+    let program = "ip";
+    let done = Command::new(program)
+        .args(words)
+        .output()
+        .map_err(|error| error.to_string())?;
+    let said = String::from_utf8_lossy(&done.stderr).trim().to_owned();
+    if done.status.success() {
+        Ok(())
+    } else {
+        Err(format!("{program} {}: {said}", words.join(" ")))
+    }
+}
+
+/// `sparring` with its words, at a member's place.
+fn at(place: &dyn Place, member: usize, words: &[&str]) -> Command {
+    let own = sparring();
+    let mut all = place.prefix(member);
+    all.push(own.get_program().to_string_lossy().into_owned());
+    let mut command = Command::new(&all[0]);
+    command.args(&all[1..]).args(words);
+    for (name, value) in own.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command
+}
+
+/// A process that is killed when a test gives up on it.
+struct Member(Child);
+
+impl Member {
+    fn end(&mut self) -> Option<i32> {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.0.try_wait().expect("it can be asked") {
+                return status.code();
+            }
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "a member of the run does not end"
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// What came of a run: the collector's exit code and its JSON.
+struct Done {
+    code: Option<i32>,
+    result: Value,
+    runners: Vec<Option<i32>>,
+}
+
+/// Runs the script on three runners; the third one is slow. `kills` the second one in the middle.
+fn run(place: &dyn Place, folder: &Path, target: &Target, words: &[&str], kills: bool) -> Done {
+    let script = folder.join("load.js");
+    fs::write(&script, SCRIPT).expect("the folder is writable");
+    let listen = format!("{}:0", place.collector());
+    let output = folder.join("out");
+    let output = output.to_string_lossy();
+    let mut all = vec![
+        "collect",
+        "--runners",
+        "3",
+        "--listen",
+        &listen,
+        "--lost-after",
+        "2s",
+        "--json",
+        "--output",
+        &output,
+    ];
+    all.extend(words);
+    let mut collect = at(place, 3, &all);
+    let collect = collect.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut collect = Member(collect.spawn().expect("the binary was built"));
+    let mut said = BufReader::new(collect.0.stderr.take().expect("it is piped")).lines();
+    let first = said
+        .next()
+        .expect("it says where it listens")
+        .expect("text");
+    let url = first.rsplit(' ').next().unwrap_or_default().to_owned();
+    let rest =
+        std::thread::spawn(move || said.map_while(Result::ok).collect::<Vec<_>>().join("\n"));
+    let mut runners: Vec<Member> = RUNNERS
+        .iter()
+        .enumerate()
+        .map(|(member, name)| {
+            let segment = format!("{member}/3:{}/3", member + 1);
+            let environment = format!("TARGET={}", target.address);
+            let mut words = vec![
+                "run",
+                "--quiet",
+                "--execution-segment",
+                &segment,
+                "--execution-segment-sequence",
+                "0,1/3,2/3,1",
+                "--collector",
+                &url,
+                "--runner",
+                name,
+                "-e",
+                &environment,
+            ];
+            if member == 2 && !place.is_slow() {
+                words.extend(["-e", "SLOW=1"]);
+            }
+            let path = script.to_string_lossy();
+            words.push(&path);
+            let mut command = at(place, member, &words);
+            Member(
+                command
+                    .stdout(Stdio::null())
+                    .spawn()
+                    .expect("the binary was built"),
+            )
+        })
+        .collect();
+    if kills {
+        let begun = Instant::now();
+        while target.count("/item") < 60 {
+            assert!(begun.elapsed() < PATIENCE, "the load does not begin");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        runners[1].0.kill().expect("it can be killed");
+    }
+    let runners = runners.iter_mut().map(Member::end).collect();
+    let mut text = String::new();
+    let mut stdout = collect.0.stdout.take().expect("it is piped");
+    stdout.read_to_string(&mut text).expect("text");
+    let code = collect.end();
+    let rest = rest.join().expect("it was read");
+    let result =
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}\n{rest}"));
+    Done {
+        code,
+        result,
+        runners,
+    }
+}
+
+fn reasons(result: &Value) -> String {
+    result["reasons"].to_string()
+}
+
+/// All runners together: judged, merged to the bit, the slow one named, `setup` and `teardown` run once.
+fn check_whole(place: &dyn Place) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let target = Target::start(place.target());
+    let done = run(place, folder.path(), &target, &[], false);
+    let result = &done.result;
+    assert_eq!(
+        (done.code, &result["verdict"]),
+        (Some(0), &"PASSED".into()),
+        "{result:#}"
+    );
+    assert_eq!(done.runners, [Some(0); 3]);
+    assert_eq!((target.count("/setup"), target.count("/teardown")), (1, 1));
+    let sent = target.count("/item");
+    assert!((230..=250).contains(&sent), "{sent}");
+    // The request of setup and that of teardown are counted, too.
+    assert_eq!(
+        result["metrics"]["http_reqs"]["count"].as_f64(),
+        Some((sent + 2) as f64)
+    );
+    assert_eq!(
+        result["thresholds"].as_array().map(Vec::len),
+        Some(3),
+        "{result:#}"
+    );
+    assert!(
+        result["checks"][0]["fails"] == 0 && result["checks"][1]["fails"] == 0,
+        "{result:#}"
+    );
+    let odd: Vec<bool> = result["runners"]
+        .as_array()
+        .expect("runners")
+        .iter()
+        .map(|runner| runner["odd"].as_array().is_some_and(|odd| !odd.is_empty()))
+        .collect();
+    assert_eq!(odd, [false, false, true], "{result:#}");
+    // Whatever the order in which the logs are merged by hand, it is the same file.
+    let merged = fs::read(folder.path().join("out/merged.hlog")).expect("a log");
+    for order in [["a", "b", "c"], ["c", "a", "b"]] {
+        let again = folder.path().join("again.hlog");
+        let logs = order.map(|name| folder.path().join(format!("out/runner-{name}.hlog")));
+        let by_hand = sparring()
+            .arg("merge")
+            .args(&logs)
+            .arg("--output")
+            .arg(&again)
+            .arg("--json")
+            .output();
+        let by_hand = by_hand.expect("the binary was built");
+        assert!(
+            by_hand.status.success(),
+            "{}",
+            String::from_utf8_lossy(&by_hand.stderr)
+        );
+        assert!(
+            fs::read(&again).expect("a log") == merged,
+            "the merged log is another one"
+        );
+        let printed: Value = serde_json::from_slice(&by_hand.stdout).expect("JSON");
+        let rows = printed["rows"].as_array().expect("rows");
+        let all = rows
+            .iter()
+            .find(|row| row["tag"] == "all")
+            .unwrap_or(&rows[0]);
+        for name in ["p50", "p95", "p99", "p100"] {
+            assert_eq!(
+                all["percentiles"][name], result["latency_ms"][name],
+                "{name}"
+            );
+        }
+    }
+}
+
+/// One runner is killed: invalid and ended, or degraded where that is allowed; said in both cases.
+fn check_killed(place: &dyn Place) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let target = Target::start(place.target());
+    let done = run(place, folder.path(), &target, &[], true);
+    assert_eq!(
+        (done.code, &done.result["verdict"]),
+        (Some(5), &"INVALID".into()),
+        "{:#}",
+        done.result
+    );
+    assert!(
+        reasons(&done.result).contains("invalid: the runner b was lost"),
+        "{:#}",
+        done.result
+    );
+    assert_eq!(done.result["runners"][1]["state"], "lost");
+    let folder = tempfile::tempdir().expect("a folder");
+    let target = Target::start(place.target());
+    let done = run(place, folder.path(), &target, &["--degraded"], true);
+    assert_eq!(
+        (done.code, &done.result["verdict"]),
+        (Some(0), &"PASSED".into()),
+        "{:#}",
+        done.result
+    );
+    assert!(
+        reasons(&done.result).contains("degraded: the runner b was lost"),
+        "{:#}",
+        done.result
+    );
+    assert_eq!((done.runners[0], done.runners[2]), (Some(0), Some(0)));
+    assert_eq!(target.count("/teardown"), 1);
+}
+
+#[test]
+fn three_runners_on_one_machine_are_one_run() {
+    check_whole(&OneMachine);
+}
+
+#[test]
+fn three_runners_on_addresses_of_their_own_are_one_run_and_none_is_lost_silently() {
+    match Namespaces::make() {
+        Some(place) => {
+            check_whole(&place);
+            check_killed(&place);
+        }
+        None => check_killed(&OneMachine),
+    }
+}
+
+#[test]
+fn a_collector_that_is_not_there_is_an_error_before_the_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = folder.path().join("x.js");
+    fs::write(&script, "export default function () {}").expect("the folder is writable");
+    let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}", free.local_addr().expect("bound"));
+    drop(free);
+    let done = sparring()
+        .args(["run", "--quiet", "--collector", &url])
+        .arg(&script)
+        .output();
+    let done = done.expect("the binary was built");
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(!done.status.success());
+    assert!(
+        said.contains("the collector") && said.contains("cannot be reached"),
+        "{said}"
+    );
+}

@@ -1,0 +1,117 @@
+//! docs/METRICS.md lists every metric that the servers show, with its kind and its labels.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::stack::Up;
+
+const FLEET: &str = "
+detectors:
+  one: { endpoint: 'http://localhost:0/detect', mock: { queue: { workers: 2, service: { constant: { ms: 1 } } } } }
+";
+
+/// Kind by name, as an exposition says it.
+fn kinds(exposition: &str) -> BTreeMap<String, String> {
+    let lines = exposition.lines();
+    let types = lines.filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+    types
+        .map(|(name, kind)| (name.to_owned(), kind.to_owned()))
+        .collect()
+}
+
+/// The labels of a metric's first series; a histogram's are those of its count.
+fn labels(exposition: &str, name: &str) -> Option<BTreeSet<String>> {
+    let series = exposition.lines().find(|line| {
+        let own = [name.to_owned(), format!("{name}_count")];
+        let (found, _) = line.split_once(['{', ' ']).unwrap_or((line, ""));
+        own.iter().any(|own| own == found)
+    })?;
+    let inside = series
+        .split_once('{')
+        .and_then(|(_, rest)| rest.split_once('}'));
+    let pairs = inside.map_or("", |(inside, _)| inside).split("\",");
+    let names = pairs.filter_map(|pair| pair.split_once('=').map(|(name, _)| name.to_owned()));
+    Some(names.collect())
+}
+
+/// The labels that the page names.
+fn described_labels(page: &str, name: &str) -> BTreeSet<String> {
+    let row = page
+        .lines()
+        .find(|line| line.starts_with(&format!("| `{name}` |")));
+    let cell = row
+        .and_then(|row| row.split(" | ").nth(2))
+        .unwrap_or_default();
+    let names = cell
+        .split_whitespace()
+        .map(|label| label.trim_matches('`').to_owned());
+    names.filter(|label| label != "|").collect()
+}
+
+/// Kind by name, as the page says it.
+fn described(page: &str) -> BTreeMap<String, String> {
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
+    let rows = rows.filter_map(|row| {
+        let mut cells = row.split(" | ");
+        let name = cells.next()?.trim_end_matches('`');
+        Some((name.to_owned(), cells.next()?.to_owned()))
+    });
+    rows.collect()
+}
+
+fn get(url: &str) -> String {
+    let mut answer = ureq::get(url).call().expect("it answers");
+    answer.body_mut().read_to_string().expect("text")
+}
+
+#[test]
+fn every_metric_of_a_running_stack_is_described() {
+    let up = Up::start_with(FLEET, &["--systems", "all"]);
+    let request = json!({"content": "x", "content_type": "text", "tenant_id": "t"});
+    assert_eq!(up.post("/orchestrate", &request).0, 200);
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/METRICS.md");
+    let page = std::fs::read_to_string(page).expect("the page exists");
+    let described = described(&page);
+    assert!(described.len() > 60, "{}", described.len());
+    let mut missing = Vec::new();
+    for server in ["orchestrator", "one", "acso", "aiaas", "acis", "agent360"] {
+        let exposition = get(&format!("{}/metrics", up.url(server)));
+        let shown = kinds(&exposition);
+        assert!(shown.len() > 10, "{server}: {shown:?}");
+        for (name, kind) in shown {
+            // Names that a system's document declares are its own.
+            let is_own = ["acso", "aiaas", "acis", "agent360"].contains(&server)
+                && !name.starts_with("sparring_target_");
+            let mut found = labels(&exposition, &name).unwrap_or_default();
+            if server == "one" {
+                // Of all metrics of a mock.
+                found.remove("detector");
+            }
+            if !is_own && found != described_labels(&page, &name) {
+                missing.push(format!("{server}: {name}: labels {found:?}"));
+            }
+            if !is_own && described.get(&name) != Some(&kind) {
+                missing.push(format!(
+                    "{server}: {name} ({kind}): {:?}",
+                    described.get(&name)
+                ));
+            }
+        }
+    }
+    assert!(
+        missing.is_empty(),
+        "not in docs/METRICS.md:\n{}",
+        missing.join("\n")
+    );
+}
+
+#[test]
+fn help_texts_of_the_page_are_in_one_line() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/METRICS.md");
+    let page = std::fs::read_to_string(page).expect("the page exists");
+    for line in page.lines().filter(|line| line.starts_with("| `")) {
+        assert_eq!(line.replace("\\|", "").matches('|').count(), 5, "{line}");
+    }
+}

@@ -1,0 +1,370 @@
+//! However a suite's test ends, the system is as it was before, and what was measured is kept.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::binary::sparring;
+use crate::captor::Captor;
+
+/// Longer than anything that a test waits for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const SUITE: &str = "
+suite: own
+system: acis
+default: [long]
+all: [long]
+classes:
+  User: { script: own.js, exec: user, wait_s: [0.1, 0.1] }
+tests:
+  long:
+    about: Longer than this test.
+    model: closed
+    users: [User]
+    before: { set: { api: { cpu_cores: 1 } }, toggle: { indexes: false } }
+    phases: [{ ramp: { to: 2 } }, { steady: { for: 600s } }]
+    judge: { checks: 1.0 }
+";
+
+const SCRIPT: &str = "
+import http from 'k6/http';
+import { check, sleep } from 'k6';
+export const options = JSON.parse(__ENV.SPARRING_PLAN);
+export function user() {
+  check(http.get(`${__ENV.PERF_BASE_URL}/api/clients?limit=1`), { answered: (r) => r.status === 200 });
+  sleep(0.1);
+}
+";
+
+/// A child with its standard output; killed when dropped.
+pub struct Running {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Running {
+    pub fn start(command: &mut Command) -> Self {
+        Self::start_telling(command, Stdio::null())
+    }
+
+    /// The same, with its standard error elsewhere.
+    fn start_telling(command: &mut Command, stderr: Stdio) -> Self {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(stderr)
+            .spawn()
+            .expect("the binary was built for this test");
+        let stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
+        Self { child, stdout }
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The address that it tells first.
+    pub fn url(&mut self) -> String {
+        let line = self.read_until("http://");
+        let mut words = line.split_whitespace();
+        let url = words.find(|word| word.starts_with("http://"));
+        url.expect("a URL").to_owned()
+    }
+
+    /// Reads until a line holds `text`, and gives the line.
+    fn read_until(&mut self, text: &str) -> String {
+        let mut line = String::new();
+        loop {
+            line.clear();
+            let bytes = self.stdout.read_line(&mut line).expect("text");
+            assert!(bytes > 0, "it ended before it said {text:?}");
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    fn interrupt(&self) {
+        let pid = i32::try_from(self.child.id()).expect("a pid");
+        // SAFETY: kill(2) takes any pid; the child was not waited for, so its pid is its own.
+        unsafe { libc::kill(pid, libc::SIGINT) };
+    }
+
+    fn code(&mut self) -> Option<i32> {
+        self.child.wait().expect("it was started").code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+pub fn get(url: &str) -> Value {
+    let text = ureq::get(url)
+        .call()
+        .expect("it answers")
+        .body_mut()
+        .read_to_string()
+        .expect("text");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+pub fn wait_for(mut condition: impl FnMut() -> bool, what: &str) {
+    let begun = Instant::now();
+    while !condition() {
+        assert!(begun.elapsed() < PATIENCE, "{what} did not come");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn newest_report(results: &Path) -> Value {
+    let folder = std::fs::read_dir(results)
+        .expect("made")
+        .flatten()
+        .map(|entry| entry.path())
+        .find(|path| path.is_dir());
+    let text = std::fs::read_to_string(folder.expect("a run").join("report.json")).expect("kept");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// G-11, R-16: Ctrl-C while limits and toggles are set.
+#[test]
+fn ctrl_c_takes_back_what_was_set_and_keeps_what_was_measured() {
+    let mut target = Running::start(sparring().args(["target", "acis", "--port", "0", "--quiet"]));
+    let url = target.url();
+    let before = get(&format!("{url}/__admin/profile"));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join("own.yaml"), SUITE).expect("writable");
+    std::fs::write(folder.path().join("own.js"), SCRIPT).expect("writable");
+    let results = folder.path().join("results");
+    let mut test = Running::start(
+        sparring()
+            .args(["test", "own.yaml", "--base-url", &url, "--results"])
+            .arg(&results)
+            .current_dir(folder.path()),
+    );
+    let profile = || get(&format!("{url}/__admin/profile"));
+    wait_for(
+        || get(&format!("{url}/__admin/resources"))["succeeded"].as_u64() > Some(3),
+        "load",
+    );
+    assert_ne!(profile(), before, "limits are set while the test runs");
+    test.interrupt();
+    assert_eq!(test.code(), Some(105));
+    assert_eq!(profile(), before, "everything is taken back");
+    assert_eq!(
+        get(&format!("{url}/__admin"))["overlays"],
+        Value::Array(Vec::new())
+    );
+    let report = newest_report(&results);
+    assert_eq!(report["complete"], false);
+    assert_eq!(report["outcome"], "interrupted");
+    assert!(report["tests"][0]["figures"]["requests"].as_u64() > Some(0));
+}
+
+/// A run that hangs in its teardown: the second Ctrl-C waits for nothing, takes everything back and keeps what was
+/// measured.
+#[test]
+fn a_second_ctrl_c_waits_for_nothing_and_keeps_what_was_measured() {
+    let mut target = Running::start(sparring().args(["target", "acis", "--port", "0", "--quiet"]));
+    let url = target.url();
+    let before = get(&format!("{url}/__admin/profile"));
+    let captor = Captor::answering(200, "{}");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let script =
+        format!("{SCRIPT}export function teardown() {{ http.get(__ENV.TEARDOWN); sleep(300); }}\n");
+    std::fs::write(folder.path().join("own.yaml"), SUITE).expect("writable");
+    std::fs::write(folder.path().join("own.js"), script).expect("writable");
+    let results = folder.path().join("results");
+    let stderr = folder.path().join("stderr");
+    let file = std::fs::File::create(&stderr).expect("writable");
+    let mut test = Running::start_telling(
+        sparring()
+            .args(["test", "own.yaml", "--base-url", &url, "--results"])
+            .arg(&results)
+            .env("TEARDOWN", &captor.url)
+            .current_dir(folder.path()),
+        file.into(),
+    );
+    wait_for(
+        || get(&format!("{url}/__admin/resources"))["succeeded"].as_u64() > Some(3),
+        "load",
+    );
+    test.interrupt();
+    wait_for(|| !captor.asked().is_empty(), "teardown");
+    test.interrupt();
+    assert_eq!(test.code(), Some(105));
+    let said = std::fs::read_to_string(&stderr).expect("readable");
+    assert!(
+        said.contains("a second signal: nothing is waited for"),
+        "{said}"
+    );
+    assert_eq!(get(&format!("{url}/__admin/profile")), before);
+    let report = newest_report(&results);
+    assert_eq!(report["complete"], false);
+    assert_eq!(report["outcome"], "interrupted");
+    let why = report["incomplete_because"].as_str().unwrap_or_default();
+    assert!(why.contains("interrupted twice"), "{why}");
+    assert!(report["tests"][0]["figures"]["requests"].as_u64() > Some(0));
+}
+
+/// Two tests; the disk is full before the first one's record, or after it.
+const SHORT: &str = "
+suite: short
+system: lab
+default: [all]
+all: [one, two]
+classes:
+  User: { script: short.js, exec: user, wait_s: [0, 0] }
+tests:
+  one: { about: First., model: closed, users: [User], samples: { iterations: 5 }, judge: { checks: 1.0 } }
+  two: { about: Second., model: closed, users: [User], phases: [{ ramp: { to: 1 } }, { steady: { for: 3s } }], judge: { checks: 1.0 } }
+";
+
+/// Runs a shell in a mount namespace of its own, where `results` is a small disk; the words are the program's. `None`
+/// where that is not permitted.
+fn on_a_small_disk(folder: &Path, shell: &str, words: &[&str]) -> Option<crate::binary::Ended> {
+    let permitted = Command::new("unshare").args(["-rm", "true"]).output();
+    if !permitted.is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: no mount namespace can be made here");
+        return None;
+    }
+    std::fs::create_dir(folder.join("results")).expect("writable");
+    let shell = format!("mount -t tmpfs -o size=1m tmpfs results || exit 77\n{shell}");
+    let output = Command::new("unshare")
+        .args([
+            "-rm",
+            "sh",
+            "-c",
+            &shell,
+            env!("CARGO_BIN_EXE_sparring"),
+            "test",
+            "short.yaml",
+        ])
+        .args(words)
+        .env("NO_COLOR", "1")
+        .current_dir(folder)
+        .output()
+        .expect("unshare was just run");
+    Some(output.into())
+}
+
+fn short() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join("short.yaml"), SHORT).expect("writable");
+    let script = SCRIPT.replace("/api/clients?limit=1", "/md1");
+    std::fs::write(folder.path().join("short.js"), script).expect("writable");
+    folder
+}
+
+#[test]
+fn a_full_disk_is_noticed_before_anything_is_measured() {
+    let folder = short();
+    let shell = "cat /dev/zero >results/full 2>/dev/null\n\"$0\" \"$@\"";
+    let Some(ended) = on_a_small_disk(folder.path(), shell, &["one"]) else {
+        return;
+    };
+    assert_eq!(ended.code, Some(1), "{}{}", ended.stdout, ended.stderr);
+    assert!(
+        ended
+            .stderr
+            .contains("results cannot be written to results"),
+        "{}",
+        ended.stderr
+    );
+    assert!(
+        ended.stderr.contains("no storage space"),
+        "{}",
+        ended.stderr
+    );
+    assert!(!ended.stdout.contains("verdict"), "{}", ended.stdout);
+}
+
+#[test]
+fn a_disk_that_fills_up_during_a_run_leaves_the_verdict_and_what_was_kept_by_then() {
+    let folder = short();
+    std::fs::create_dir(folder.path().join("kept")).expect("writable");
+    let shell = "\"$0\" \"$@\" & run=$!
+until grep -qs '\"name\": \"one\"' results/*/report.json || ! kill -0 $run; do sleep 0.05; done
+cat /dev/zero >results/full 2>/dev/null
+wait $run; code=$?
+cp -r results/*-short kept/run
+exit $code";
+    let Some(ended) = on_a_small_disk(folder.path(), shell, &["all"]) else {
+        return;
+    };
+    let said = format!("{}{}", ended.stdout, ended.stderr);
+    assert_eq!(ended.code, Some(1), "{said}");
+    assert!(
+        ended.stdout.contains("verdict: PASSED  two"),
+        "the verdict stands: {said}"
+    );
+    assert!(ended.stderr.contains("No space left on device"), "{said}");
+    let report = newest_report(&folder.path().join("kept"));
+    assert_eq!(report["complete"], false);
+    assert_eq!(report["incomplete_because"], "1 test has not run yet");
+    assert_eq!(report["outcome"], "inconclusive");
+    assert_eq!(report["tests"].as_array().map(Vec::len), Some(1));
+    assert_eq!(report["tests"][0]["figures"]["requests"], 5);
+}
+
+/// A target that dies midway: a clear word, what was measured is kept.
+#[test]
+fn a_target_that_dies_midway_ends_the_run_and_keeps_what_was_measured() {
+    let mut target = Running::start(sparring().args(["target", "acis", "--port", "0", "--quiet"]));
+    let url = target.url();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let short = SUITE
+        .replace("600s", "3s")
+        .replace("before:", "env: {}\n    # before:");
+    let short = short.replace("all: [long]", "all: [long, second]")
+        + "  second:
+    about: Never begun.
+    model: closed
+    users: [User]
+    phases: [{ ramp: { to: 1 } }, { steady: { for: 1s } }]
+    judge: { checks: 1.0 }
+";
+    std::fs::write(folder.path().join("own.yaml"), short).expect("writable");
+    std::fs::write(folder.path().join("own.js"), SCRIPT).expect("writable");
+    let results = folder.path().join("results");
+    let mut test = Running::start(
+        sparring()
+            .args([
+                "test",
+                "own.yaml",
+                "all",
+                "--time-scale",
+                "1",
+                "--base-url",
+                &url,
+                "--results",
+            ])
+            .arg(&results)
+            .current_dir(folder.path()),
+    );
+    wait_for(
+        || get(&format!("{url}/__admin/resources"))["succeeded"].as_u64() > Some(3),
+        "load",
+    );
+    drop(target);
+    // Its checks failed from then on; that the plan did not end is less bad than that.
+    assert_eq!(test.code(), Some(99));
+    let report = newest_report(&results);
+    assert_eq!(report["not_run"], serde_json::json!(["second"]));
+    assert_eq!(
+        report["complete"], false,
+        "{}",
+        report["incomplete_because"]
+    );
+    let why = report["incomplete_because"].as_str().unwrap_or_default();
+    assert!(why.contains("does not answer"), "{why}");
+    assert!(report["tests"][0]["figures"]["requests"].as_u64() > Some(0));
+}

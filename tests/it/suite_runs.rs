@@ -1,0 +1,504 @@
+//! `sparring test SUITE TEST`: short runs of the real binary against simulated systems.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::binary::{Ended, sparring};
+
+/// A suite on the laboratory system, small enough for a test.
+const LAB: &str = "
+suite: lab
+system: lab
+views: [html, csv, junit]
+default: [smoke]
+all: [smoke, ladder]
+classes:
+  Lab: { script: lab.js, exec: closed, wait_s: [0, 0] }
+  Open: { script: lab.js, exec: open, wait_s: [0, 0] }
+grades:
+  avg_ms: { target: 100, acceptable: 200, poor: 300 }
+  error_rate: { target: 0.01, acceptable: 0.05, poor: 0.1 }
+tests:
+  smoke:
+    about: Two users.
+    model: closed
+    users: [Lab]
+    phases: [{ ramp: { to: 2 } }, { steady: { for: 2s } }]
+    judge: { checks: 1.0 }
+  beside:
+    about: Beside the run before.
+    model: closed
+    users: [Lab]
+    samples: { iterations: 20, users: 1 }
+    judge: { checks: 1.0, relative: { avg_ms: '<=+100000%' } }
+  ladder:
+    about: Ends by its rule.
+    model: closed
+    users: [Lab]
+    ladder: { levels: [1, 2, 3, 4, 5], at_per_s: 100, each: 1s, until: ['success_rate<=1'], back_to: 1 }
+    judge: { names: [capacity] }
+  search:
+    about: Nothing fails up to the end.
+    model: closed
+    users: [Lab]
+    search: { of: users, from: 1, until: 2, precision: 0.5, each: 1s, rest: 1s }
+    judge: { thresholds: { http_req_failed: ['rate<0.5'] } }
+  parts:
+    about: Cells and parts.
+    model: closed
+    users: [Lab]
+    phases: [{ steady: { for: 1s } }]
+    parts:
+      one: { samples: { iterations: 5, users: 1, warm_up: 2 }, judge: { checks: 1.0 } }
+";
+
+const SCRIPT: &str = "
+import http from 'k6/http';
+import { check, sleep } from 'k6';
+export const options = JSON.parse(__ENV.SPARRING_PLAN);
+const url = `${__ENV.PERF_BASE_URL}/mm1`;
+export function open() {
+  check(http.get(url, { tags: { name: 'GET /mm1' } }), { answered: (r) => r.status === 200 });
+}
+export function closed() { open(); sleep(0.05); }
+";
+
+pub struct Bench {
+    pub folder: tempfile::TempDir,
+}
+
+impl Bench {
+    /// Writes a file beside the suite.
+    pub fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.folder.path().join(name), text).expect("writable");
+    }
+
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(folder.path().join("lab.yaml"), LAB).expect("writable");
+        std::fs::write(folder.path().join("lab.js"), SCRIPT).expect("writable");
+        Self { folder }
+    }
+
+    pub fn results(&self) -> PathBuf {
+        self.folder.path().join("results")
+    }
+
+    pub fn test(&self, arguments: &[&str]) -> Command {
+        let mut command = sparring();
+        command
+            .arg("test")
+            .args(arguments)
+            .arg("--results")
+            .arg(self.results());
+        command.current_dir(self.folder.path());
+        command
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Ended {
+        Ended::from(
+            self.test(arguments)
+                .output()
+                .expect("the binary was built for this test"),
+        )
+    }
+
+    /// The only run's folder.
+    pub fn run_folder(&self) -> PathBuf {
+        let entries = std::fs::read_dir(self.results()).expect("the folder was made");
+        let mut folders: Vec<PathBuf> = entries
+            .map(|entry| entry.expect("readable").path())
+            .filter(|path| path.is_dir())
+            .collect();
+        assert_eq!(folders.len(), 1, "{folders:?}");
+        folders.remove(0)
+    }
+
+    pub fn report(&self) -> Value {
+        json(&self.run_folder().join("report.json"))
+    }
+}
+
+pub fn json(path: &Path) -> Value {
+    let text =
+        std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text).expect("JSON")
+}
+
+fn ledger_entry(test: &Value, what: &str) -> String {
+    let ledger = test["ledger"].as_array().expect("a ledger");
+    let entry = ledger.iter().find(|entry| entry["what"] == what);
+    let entry = entry.unwrap_or_else(|| panic!("no {what} in {ledger:?}"));
+    entry["text"].as_str().expect("a text").to_owned()
+}
+
+/// A test ends with the code, unless the ledger says what the machine took from the generator: then it is not to be
+/// trusted, and nothing else will do.
+pub fn assert_ends(ended: &Ended, test: &Value, code: i32) {
+    let of_machine = ["generator_cpu", "lateness", "steal", "simulator"];
+    let ledger = test["ledger"].as_array().expect("a ledger").iter();
+    let spoilt = ledger.filter(|entry| entry["conclusion"] == "invalid");
+    let spoilt: Vec<&Value> = spoilt.collect();
+    let by_machine = |entry: &&&Value| of_machine.iter().any(|what| entry["what"] == *what);
+    let expected = match spoilt.iter().find(by_machine) {
+        Some(_) => 5,
+        None => code,
+    };
+    let said = format!("{spoilt:?} {}{}", ended.stdout, ended.stderr);
+    assert_eq!(ended.code, Some(expected), "{said}");
+}
+
+pub fn passed(ended: &Ended) {
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+    assert!(ended.stdout.contains("verdict: PASSED"), "{}", ended.stdout);
+}
+
+#[test]
+fn a_run_leaves_everything_that_is_needed_to_judge_again() {
+    let bench = Bench::new();
+    passed(&bench.run(&["acis", "smoke", "--time-scale", "0.05"]));
+    let folder = bench.run_folder();
+    let report = bench.report();
+    assert_eq!(report["suite"], "acis");
+    assert_eq!(report["complete"], true);
+    assert_eq!(report["target"]["simulated"], true);
+    let test = &report["tests"][0];
+    assert!(
+        test["figures"]["requests"].as_u64() > Some(0),
+        "{}",
+        test["figures"]
+    );
+    assert_eq!(test["phases"][1]["kind"], "steady");
+    let phases = test["phases"].as_array().expect("phases");
+    let in_phases: u64 = phases
+        .iter()
+        .filter_map(|phase| phase["figures"]["requests"].as_u64())
+        .sum();
+    assert!(test["figures"]["requests"].as_u64() >= Some(in_phases));
+    let seconds = test["seconds"].as_array().expect("seconds");
+    let in_seconds: u64 = seconds
+        .iter()
+        .filter_map(|second| second["requests"].as_u64())
+        .sum();
+    assert_eq!(test["figures"]["requests"].as_u64(), Some(in_seconds));
+    let resources = test["observed"]["target"].as_array().expect("resources");
+    assert!(
+        resources.iter().any(|sample| sample["host"] == "api"),
+        "{resources:?}"
+    );
+    assert_eq!(test["observed"]["target_source"], "simulated");
+    assert!(
+        !test["observed"]["generator"]
+            .as_array()
+            .expect("a list")
+            .is_empty()
+    );
+    assert!(test["analysis"]["truth"].is_object());
+    // A360-22, N-06: sent, received and journalled agree by id, and what is left is named.
+    let requests = &test["figures"]["requests"];
+    let said = ledger_entry(test, "reconciliation");
+    let agreed = format!(
+        "{requests} requests were sent, and the target's journal has {requests}: each with an id of its own."
+    );
+    assert!(
+        said == agreed || said.contains("no more than may be under way"),
+        "{said}"
+    );
+    let left = ledger_entry(test, "clean_up");
+    assert!(left.contains("0 requests in flight"), "{left}");
+    let plan = json(&folder.join("plan.json"));
+    assert_eq!(plan["tests"][0]["name"], "smoke");
+    let names: Vec<String> = std::fs::read_dir(&folder)
+        .expect("readable")
+        .map(|entry| {
+            entry
+                .expect("readable")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect();
+    for expected in ["samples.csv", "report.html", "junit.xml"] {
+        assert!(
+            names.iter().any(|name| name == expected),
+            "no {expected} in {names:?}"
+        );
+    }
+    assert!(
+        names.iter().any(|name| name.ends_with(".hlog")),
+        "{names:?}"
+    );
+    // The newest result again, without running anything.
+    let again = bench.run(&["acis", "--report-only"]);
+    passed(&again);
+    assert!(again.stdout.contains("report.json"), "{}", again.stdout);
+}
+
+#[test]
+fn relative_bounds_are_judged_beside_the_run_before() {
+    let bench = Bench::new();
+    passed(&bench.run(&["lab.yaml", "beside"]));
+    let first = bench.run_folder();
+    let standing = |folder: &Path| {
+        let report = json(&folder.join("report.json"));
+        let judgements = report["tests"][0]["judgements"].as_array().cloned();
+        let judgements = judgements.expect("judgements");
+        let relative = judgements.iter().find(|one| one["kind"] == "relative");
+        relative.expect("a relative bound")["standing"].clone()
+    };
+    assert_eq!(standing(&first), "reported", "there is no run before");
+    passed(&bench.run(&["lab.yaml", "beside"]));
+    let entries = std::fs::read_dir(bench.results()).expect("the folder was made");
+    let mut folders = entries.map(|entry| entry.expect("readable").path());
+    let second = folders.find(|folder| *folder != first).expect("two runs");
+    assert_eq!(standing(&second), "held");
+}
+
+/// G-03: a preset at a small time scale takes the time that the scale gives it, and says which it was.
+#[test]
+fn a_time_scale_shortens_a_preset_and_is_in_the_report() {
+    let bench = Bench::new();
+    let ended = bench.run(&["acis", "load", "--time-scale", "0.02"]);
+    let report = bench.report();
+    assert_ends(&ended, &report["tests"][0], 0);
+    assert_eq!(report["time_scale"], 0.02);
+    let phases = report["tests"][0]["phases"].as_array().expect("phases");
+    let end = phases.last().and_then(|phase| phase["end_s"].as_f64());
+    let end = end.expect("an end");
+    assert!((end - 12.0).abs() <= 0.6, "it ended after {end} s");
+}
+
+#[test]
+fn a_suite_of_ones_own_runs_on_a_simulated_system() {
+    let bench = Bench::new();
+    passed(&bench.run(&["lab.yaml", "smoke", "parts", "--time-scale", "0.02"]));
+    let report = bench.report();
+    assert_eq!(report["tests"][0]["name"], "smoke");
+    assert_eq!(report["tests"][1]["part"], "one");
+    assert_eq!(
+        report["tests"][1]["figures"]["requests"], 5,
+        "warm-ups are not counted"
+    );
+}
+
+/// ACSO-13.
+#[test]
+fn a_profile_of_a_run_shows_where_its_time_went() {
+    let bench = Bench::new();
+    let path = bench.folder.path().join("run.folded");
+    let file = path.display().to_string();
+    passed(&bench.run(&["lab.yaml", "smoke", "--profile", &file]));
+    let text = std::fs::read_to_string(&path).expect("written");
+    let line = text.lines().next().unwrap_or_else(|| panic!("no samples"));
+    let (stack, count) = line.rsplit_once(' ').expect("a count");
+    assert!(
+        stack.contains(';') && count.parse::<u64>().is_ok(),
+        "{line}"
+    );
+    // Where every thread of Rust begins: stacks are walked to their end.
+    assert!(text.contains("__rust_begin_short_backtrace"), "{text}");
+    let ended = bench.run(&["lab.yaml", "smoke", "--profile", "/dev/null/x"]);
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("--profile /dev/null/x"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn a_ladder_ends_when_its_rule_has_held_in_two_steps() {
+    let bench = Bench::new();
+    let ended = bench.run(&["lab.yaml", "ladder"]);
+    assert!(
+        ended.stdout.contains("the ladder ends at 2"),
+        "{}{}",
+        ended.stdout,
+        ended.stderr
+    );
+    let report = bench.report();
+    let phases = report["tests"][0]["phases"].as_array().expect("phases");
+    let names: Vec<&str> = phases
+        .iter()
+        .filter_map(|phase| phase["name"].as_str())
+        .collect();
+    assert!(names.contains(&"1") && names.contains(&"2"), "{names:?}");
+    assert!(!names.contains(&"5"), "{names:?}");
+    assert_eq!(names.last(), Some(&"back to 1"));
+    let ledger = report["tests"][0]["ledger"].to_string();
+    assert!(!ledger.contains("ended early"), "{ledger}");
+}
+
+#[test]
+fn a_search_says_what_it_tried_and_found() {
+    let bench = Bench::new();
+    let ended = bench.run(&["lab.yaml", "search"]);
+    let report = bench.report();
+    let search = &report["tests"][0]["analysis"]["search"];
+    assert_eq!(search["passed"], 2.0, "{search} {}", ended.stdout);
+    assert_eq!(search["end"], "nothing_fails");
+    let steps = search["steps"].as_array().expect("steps");
+    assert_eq!(steps[0]["level"], 1.0);
+    assert_eq!(
+        steps.last().map(|step| &step["confirmation"]),
+        Some(&Value::Bool(true))
+    );
+}
+
+#[test]
+fn a_service_that_is_not_there_and_names_that_nothing_has_are_said_at_once() {
+    let bench = Bench::new();
+    let ended = bench.run(&["acis", "smoke", "--base-url", "http://127.0.0.1:9"]);
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(
+        ended
+            .stderr
+            .contains("no service answers at http://127.0.0.1:9"),
+        "{}",
+        ended.stderr
+    );
+    for (words, said) in [
+        (vec!["acis", "brekpoint"], "did you mean `breakpoint`?"),
+        (vec!["acsi"], "did you mean `acis`?"),
+        (vec!["--system", "agent30"], "did you mean `agent360`?"),
+        (vec!["acis", "load", "--time-scale", "2"], "at most 1"),
+        (vec!["acis", "ACISAPIUsr"], "did you mean `ACISAPIUser`?"),
+    ] {
+        let ended = bench.run(&words);
+        assert_eq!(ended.code, Some(2), "{words:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains(said), "{words:?}: {}", ended.stderr);
+        assert_eq!(ended.stdout, "", "{words:?}");
+    }
+    assert!(!bench.results().exists(), "nothing was run");
+}
+
+/// G-01, through the binary.
+#[test]
+fn every_spelling_has_the_plan_of_its_canonical_form() {
+    let plan = |arguments: &[&str]| {
+        let mut command = sparring();
+        command.arg("test").args(arguments).arg("--plan-json");
+        let ended = Ended::from(
+            command
+                .output()
+                .expect("the binary was built for this test"),
+        );
+        assert_eq!(ended.code, Some(0), "{arguments:?}: {}", ended.stderr);
+        ended.stdout
+    };
+    for (spelling, canonical) in [
+        (
+            &["--test-type", "smoke"][..],
+            &["orchestrator", "smoke"][..],
+        ),
+        (&["--test-type", "all"], &["orchestrator", "all"]),
+        (&["--test-type=fault-tolerance"], &["fault-tolerance"]),
+        (&["throughput"], &["orchestrator", "benchmark"]),
+        (&[], &["smoke"]),
+        (&["--filter", "scalability"], &["acso", "scalability"]),
+        (&["--quick-check"], &["acso", "quick-check"]),
+        (&["acso"], &["acso", "load", "scalability", "stress"]),
+        (
+            &[
+                "--system",
+                "acis",
+                "-u",
+                "100",
+                "-r",
+                "10",
+                "-t",
+                "10m",
+                "--headless",
+            ],
+            &["acis", "load"],
+        ),
+        (
+            &[
+                "--system=acis",
+                "--users=500",
+                "--spawn-rate=50",
+                "--run-time=600s",
+                "ACISStressTestUser",
+            ],
+            &["acis", "stress"],
+        ),
+        (
+            &[
+                "ACISBackgroundJobUser",
+                "--vus",
+                "10",
+                "-r",
+                "2",
+                "--duration",
+                "30m",
+            ],
+            &["acis", "background"],
+        ),
+        (&["--only", "spike", "aiaas"], &["aiaas", "spike"]),
+    ] {
+        assert_eq!(plan(spelling), plan(canonical), "{spelling:?}");
+    }
+}
+
+#[test]
+fn a_plan_can_be_seen_before_it_is_run() {
+    let bench = Bench::new();
+    let ended = bench.run(&["acis", "breakpoint", "--dry"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stdout.contains("3200 users"), "{}", ended.stdout);
+    let ended = bench.run(&["acis", "load", "--k6-options"]);
+    let options: Value = serde_json::from_str(&ended.stdout).expect("a line of JSON");
+    assert_eq!(
+        options["scenarios"]["ACISAPIUser"]["executor"],
+        "ramping-vus"
+    );
+    assert!(!bench.results().exists(), "nothing was run");
+}
+
+/// S-01: the documents' own scripts.
+#[test]
+fn the_shims_in_python_have_the_plans_of_their_commands() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/performance");
+    let plan = |command: &mut Command| {
+        let output = command.arg("--plan-json").output().expect("it runs");
+        let ended = Ended::from(output);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        ended.stdout
+    };
+    for (shim, arguments, canonical) in [
+        (
+            "run_performance_tests.py",
+            &["--test-type", "load"][..],
+            &["orchestrator", "load"][..],
+        ),
+        ("run_performance_tests.py", &[], &["acso", "all"]),
+        (
+            "run_performance_tests.py",
+            &["--filter", "stress"],
+            &["acso", "stress"],
+        ),
+        (
+            "run_performance_tests.py",
+            &["--quick-check"],
+            &["acso", "quick-check"],
+        ),
+        ("test_load_scenarios.py", &[], &["acso", "load"]),
+        (
+            "test_scalability.py",
+            &[],
+            &["acso", "scalability", "stress"],
+        ),
+    ] {
+        let mut python = Command::new("python3");
+        python.arg(folder.join(shim)).args(arguments);
+        python.env("SPARRING", env!("CARGO_BIN_EXE_sparring"));
+        let shown = plan(&mut python);
+        assert_eq!(
+            shown,
+            plan(sparring().arg("test").args(canonical)),
+            "{shim} {arguments:?}"
+        );
+    }
+}

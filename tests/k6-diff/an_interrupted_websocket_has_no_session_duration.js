@@ -1,0 +1,27 @@
+// differs in log: k6 1.1 does not yet say that this name of the module is deprecated
+import ws from 'k6/ws';
+import { WebSocket } from 'k6/experimental/websockets';
+
+export const options = {
+  scenarios: {
+    callback: { executor: 'constant-vus', vus: 1, duration: '500ms', gracefulStop: '0s', exec: 'callback' },
+    standard: { executor: 'constant-vus', vus: 1, duration: '500ms', gracefulStop: '0s', exec: 'standard', startTime: '600ms' },
+  },
+};
+
+export function callback() {
+  ws.connect(`${__ENV.SOCKET}/echo`, null, (socket) => {
+    socket.on('open', () => socket.send('hi'));
+    socket.on('close', () => console.log('closed'));
+  });
+}
+
+export function standard() {
+  const socket = new WebSocket(`${__ENV.SOCKET}/echo`);
+  socket.onopen = () => socket.send('hi');
+  socket.onclose = () => console.log('closed');
+}
+
+export function handleSummary(data) {
+  return { stdout: `${Object.keys(data.metrics).filter((m) => m.startsWith('ws_')).sort().join()}\n` };
+}

@@ -1,0 +1,2 @@
+exports.__esModule = true;
+exports.two = 2;

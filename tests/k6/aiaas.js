@@ -1,0 +1,91 @@
+// Load on a multi-agent platform: users who log in, chat, look at agents, history and analytics and
+// create workflows; and high-load users who do nothing but chat.
+//
+//   sparring target aiaas
+//   k6 run -e PERF_BASE_URL=http://localhost:8000 tests/k6/aiaas.js
+//
+// Exports: aiaas_user (default; weights 5/3/2/1/1) and high_load_user. A VU is a user: it logs in
+// once and keeps its tenant and session.
+
+import { Client, expect } from './lib/client.js';
+import { between, choice, options as plan, task, wait } from './lib/plan.js';
+import { field } from './lib/reply.js';
+
+export const options = plan({
+  vus: 100,
+  duration: '60s',
+  thresholds: {
+    http_req_failed: ['rate<0.05'],
+    http_req_duration: ['p(50)<100', 'p(95)<500', 'p(99)<1000'],
+    checks: ['rate>0.95'],
+  },
+});
+
+const MESSAGE = 'I need help with my order';
+const chat = (client, session, message, metadata) =>
+  expect(
+    client.post('/api/v1/chat/message', { message, session_id: session, ...metadata }),
+    200,
+    'chat',
+  );
+
+let user = null;
+
+function logIn() {
+  const tenant = `tenant-${between(1000, 9999)}`;
+  const guest = new Client({ 'X-Tenant-ID': tenant });
+  const response = guest.post('/api/v1/auth/login', { username: 'test_user', password: 'test_password' });
+  const headers = { 'X-Tenant-ID': tenant };
+  if (expect(response, 200, 'login')) {
+    headers.Authorization = `Bearer ${field(response, 'token')}`;
+  }
+  return { tenant, session: `session-${between(10000, 99999)}`, client: new Client(headers) };
+}
+
+const TASKS = {
+  chat: [5, ({ client, session }) =>
+    chat(client, session, MESSAGE, {
+      metadata: {
+        priority: choice(['low', 'medium', 'high']),
+        category: choice(['support', 'sales', 'billing']),
+      },
+    })],
+  agents: [3, ({ client }) => expect(client.get('/api/v1/agents'), 200, 'agents')],
+  history: [2, ({ client, session }) =>
+    expect(client.get(`/api/v1/chat/history/${session}`, 'GET /api/v1/chat/history/{session}'), 200, 'history')],
+  workflows: [1, ({ client }) => expect(client.post('/api/v1/workflows', workflow()), 201, 'workflows')],
+  analytics: [1, ({ client, tenant }) =>
+    expect(client.get(`/api/v1/analytics/tenant/${tenant}`, 'GET /api/v1/analytics/tenant/{tenant}'), 200, 'analytics')],
+};
+
+function workflow() {
+  return {
+    name: `test_workflow_${between(1000, 9999)}`,
+    description: 'A workflow for load tests',
+    nodes: [
+      { id: 'start', type: 'input', name: 'Start' },
+      { id: 'process', type: 'llm', name: 'Process' },
+      { id: 'end', type: 'output', name: 'End' },
+    ],
+    edges: [
+      { from: 'start', to: 'process' },
+      { from: 'process', to: 'end' },
+    ],
+  };
+}
+
+export function aiaas_user() {
+  user = user || logIn();
+  task(TASKS)(user);
+  wait([1, 3]);
+}
+
+let highLoad = null;
+
+export function high_load_user() {
+  highLoad = highLoad || new Client({ 'X-Tenant-ID': `highload-${between(1000, 9999)}` });
+  chat(highLoad, `session-${between(10000, 99999)}`, `Rapid message ${between(1, 10000)}`, {});
+  wait([0.1, 0.5]);
+}
+
+export default aiaas_user;

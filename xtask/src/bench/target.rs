@@ -1,0 +1,294 @@
+//! A simulated system beside bare axum, and what it costs to keep one.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::mock::peer::Peer;
+use super::process::{cpu_time, median, resident};
+
+/// CPU of an answer against bare axum, CPU of 5 000/s of the `AIaaS` mix, memory of 10 000 requests
+/// in flight, time of an event, and cost when idle. Needs `wrk`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Length of each measurement, in seconds
+    #[arg(long, default_value_t = 5)]
+    seconds: u32,
+    /// Measurements of each peer, one after the other in turn; the median counts
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Requests a second of the mix
+    #[arg(long, default_value_t = 5_000)]
+    rate: u32,
+    /// Requests in flight
+    #[arg(long, default_value_t = 10_000)]
+    in_flight: u32,
+    /// Requests of each system in virtual time
+    #[arg(long, default_value_t = 200_000)]
+    requests: u64,
+    /// The peers, built already, such as target/debug/examples/target_peers [default: built anew]
+    #[arg(long, value_name = "PATH")]
+    peers: Option<PathBuf>,
+    /// Only these parts
+    #[arg(long = "only", value_enum)]
+    parts: Vec<Part>,
+}
+
+/// What can be measured by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    Answers,
+    Mix,
+    Memory,
+    Events,
+    Lateness,
+    Idle,
+}
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+/// CPU of an answer over that of bare axum.
+const MAX_RATIO: f64 = 2.0;
+/// Share of one core that 5 000/s of the mix may take.
+const MAX_SHARE: f64 = 0.4;
+const MAX_RSS_MB: f64 = 150.0;
+const MAX_EVENT_NS: f64 = 500.0;
+/// Lateness of answers by the client's clock at 2 000/s, in µs: median and 99th percentile.
+const MAX_LATE_US: (i64, i64) = (150, 500);
+/// Share of one core of an idle system: less than the clock of the accounting shows.
+const MAX_IDLE: f64 = 0.001;
+
+pub fn run(arguments: &Arguments) -> bool {
+    match measure(arguments) {
+        Ok(kept) => kept,
+        Err(error) => {
+            eprintln!("bench target: {error}");
+            false
+        }
+    }
+}
+
+/// True: every aim was met.
+fn measure(arguments: &Arguments) -> Result<bool> {
+    let peers = arguments.peers.clone().map_or_else(build, Ok)?;
+    let wanted = |part| arguments.parts.is_empty() || arguments.parts.contains(&part);
+    let mut kept = true;
+    if wanted(Part::Events) {
+        kept &= events(&peers, arguments.requests)?;
+    }
+    if wanted(Part::Answers) {
+        kept &= answers(&peers, arguments)?;
+    }
+    if wanted(Part::Mix) {
+        kept &= mix(&peers, arguments)?;
+    }
+    if wanted(Part::Lateness) {
+        kept &= lateness(&peers, arguments)?;
+    }
+    if wanted(Part::Memory) {
+        kept &= memory(&peers, arguments)?;
+    }
+    if wanted(Part::Idle) {
+        kept &= idle(&peers, arguments)?;
+    }
+    Ok(kept)
+}
+
+fn build() -> Result<PathBuf> {
+    let status = Command::new(env!("CARGO"))
+        .args(["build", "--profile", "dist", "-q", "-p", "target-systems"])
+        .args(["--example", "target_peers"])
+        .status()?;
+    if !status.success() {
+        return Err("the peers cannot be built".into());
+    }
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    Ok(target.join("dist/examples/target_peers"))
+}
+
+/// The lab with `md1` taking so long and nobody waiting for a slot.
+fn lab(peers: &Path, service_ms: u32) -> Result<Peer> {
+    let peer = Peer::start(peers, "lab")?;
+    let run = json!({ "service_ms": service_ms });
+    let patch =
+        json!({ "components": { "md1": { "slots": 100_000, "operations": { "run": run } } } });
+    peer.call("PATCH", "/__admin/profile", &patch)?;
+    Ok(peer)
+}
+
+/// CPU of a process for each answer, in µs, while `wrk` asks as fast as it can.
+fn cost_us(peer: &Peer, seconds: u32) -> Result<f64> {
+    peer.wrk_at("/md1", None, 1)?;
+    let before = cpu_time(peer.pid())?;
+    let rate = peer.wrk_at("/md1", None, seconds)?;
+    let used = cpu_time(peer.pid())?.saturating_sub(before);
+    Ok(used.as_secs_f64() * 1e6 / (rate * f64::from(seconds)))
+}
+
+fn answers(peers: &Path, arguments: &Arguments) -> Result<bool> {
+    let mut costs: [(&str, Vec<f64>); 3] =
+        [("axum", vec![]), ("lab", vec![]), ("lab, 1 ms", vec![])];
+    for _ in 0..arguments.rounds {
+        for (name, costs) in &mut costs {
+            let peer = match *name {
+                "axum" => Peer::start(peers, "axum")?,
+                "lab" => lab(peers, 0)?,
+                _ => lab(peers, 1)?,
+            };
+            costs.push(cost_us(&peer, arguments.seconds)?);
+        }
+    }
+    let axum = median(&costs[0].1);
+    println!("CPU of an answer, 32 connections, journal, log and metrics on");
+    for (name, costs) in &costs {
+        let cost = median(costs);
+        println!("  {name:<24} {cost:>8.2} µs   {:.2} of axum", cost / axum);
+    }
+    let ratio = median(&costs[1].1) / axum;
+    Ok(verdict("CPU of an answer", ratio <= MAX_RATIO))
+}
+
+fn mix(peers: &Path, arguments: &Arguments) -> Result<bool> {
+    let peer = Peer::start(peers, "aiaas")?;
+    let length = Duration::from_secs(arguments.seconds.into());
+    // Connections are opened before and closed after the time that counts.
+    let (before_s, after_s) = (2, 1);
+    let seconds = arguments.seconds + before_s + after_s;
+    let (report, used) = std::thread::scope(|scope| {
+        let asking = scope.spawn(|| {
+            let asked = ask(peers, &peer, ("aiaas", 2_000, arguments.rate, seconds));
+            asked.map_err(|error| error.to_string())
+        });
+        std::thread::sleep(Duration::from_secs(before_s.into()));
+        let begun = cpu_time(peer.pid());
+        std::thread::sleep(length);
+        let ended = cpu_time(peer.pid());
+        let asked = asking.join().map_err(|_| "a thread panicked".to_owned());
+        let report = asked.and_then(|asked| asked)?;
+        Ok::<_, Box<dyn std::error::Error>>((report, ended?.saturating_sub(begun?)))
+    })?;
+    let share = used.as_secs_f64() / length.as_secs_f64();
+    println!(
+        "{}/s of the AIaaS mix over 2 000 connections",
+        arguments.rate
+    );
+    println!(
+        "  {:.0} % of one core, answers {}",
+        share * 100.0,
+        report["statuses"]
+    );
+    let is_right = failed(&report) == 0;
+    Ok(verdict("CPU of the mix", share <= MAX_SHARE && is_right))
+}
+
+/// Answers that are not 2xx.
+fn failed(report: &Value) -> u64 {
+    let statuses = report["statuses"].as_object().into_iter().flatten();
+    let bad = statuses.filter(|(status, _)| !status.starts_with('2'));
+    bad.filter_map(|(_, count)| count.as_u64()).sum()
+}
+
+/// C-23: client − (planned + queued) at 2 000/s with a service of 1 ms.
+fn lateness(peers: &Path, arguments: &Arguments) -> Result<bool> {
+    let peer = lab(peers, 1)?;
+    let report = ask(peers, &peer, ("lab", 64, 2_000, arguments.seconds))?;
+    println!("lateness at 2 000/s with a service of 1 ms, in µs");
+    for by in ["by_target_us", "by_client_us"] {
+        println!("  {by:<13} {}", report[by]);
+    }
+    let late = |at: &str| report["by_client_us"][at].as_i64().unwrap_or(i64::MAX);
+    let kept = late("p50") <= MAX_LATE_US.0 && late("p99") <= MAX_LATE_US.1;
+    Ok(verdict("lateness", kept))
+}
+
+fn memory(peers: &Path, arguments: &Arguments) -> Result<bool> {
+    let peer = lab(peers, 1_000)?;
+    let count = arguments.in_flight;
+    let before = resident(peer.pid())?.0;
+    let (most, in_flight) = std::thread::scope(|scope| {
+        let asking = scope.spawn(|| {
+            let asked = ask(peers, &peer, ("lab", count, count, 4));
+            asked.map_err(|error| error.to_string())
+        });
+        let (mut most, mut in_flight) = (before, 0);
+        while !asking.is_finished() {
+            most = most.max(resident(peer.pid()).map_or(0, |(bytes, _)| bytes));
+            in_flight = in_flight.max(self::in_flight(&peer).unwrap_or(0));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let asked = asking.join().map_err(|_| "a thread panicked".to_owned());
+        asked.and_then(|asked| asked).map(|_| (most, in_flight))
+    })?;
+    let most_mb = most as f64 / 1e6;
+    println!("{count} connections, each with a request of 1 s");
+    println!(
+        "  {in_flight} in flight, {most_mb:.0} MB resident, {:.0} MB before",
+        before as f64 / 1e6
+    );
+    let full = in_flight as f64 > 0.95 * f64::from(count);
+    Ok(verdict("memory", most_mb < MAX_RSS_MB && full))
+}
+
+fn in_flight(peer: &Peer) -> Option<u64> {
+    let answer = peer.call("GET", "/__admin", &Value::Null).ok()?;
+    let (_, body) = answer.split_once("\r\n\r\n")?;
+    serde_json::from_str::<Value>(body).ok()?["in_flight"].as_u64()
+}
+
+fn events(peers: &Path, requests: u64) -> Result<bool> {
+    let report = output(Command::new(peers).args(["events", &requests.to_string()]))?;
+    println!("an event of the network, in virtual time");
+    let mut worst: f64 = 0.0;
+    for (system, found) in report.as_object().into_iter().flatten() {
+        let took = found["ns_per_event"].as_f64().ok_or("no time")?;
+        let each = found["events_per_request"].as_f64().ok_or("no events")?;
+        println!("  {system:<24} {took:>8.0} ns   {each:.1} events a request");
+        worst = worst.max(took);
+    }
+    Ok(verdict(
+        "time of an event",
+        worst > 0.0 && worst <= MAX_EVENT_NS,
+    ))
+}
+
+fn idle(peers: &Path, arguments: &Arguments) -> Result<bool> {
+    let peer = Peer::start(peers, "aiaas")?;
+    std::thread::sleep(Duration::from_secs(1));
+    let before = cpu_time(peer.pid())?;
+    let length = Duration::from_secs(arguments.seconds.into());
+    std::thread::sleep(length);
+    let used = cpu_time(peer.pid())?.saturating_sub(before);
+    let share = used.as_secs_f64() / length.as_secs_f64();
+    println!("an idle system\n  {:.2} % of one core", share * 100.0);
+    Ok(verdict("cost when idle", share <= MAX_IDLE))
+}
+
+fn ask(
+    peers: &Path,
+    peer: &Peer,
+    (system, connections, rate, seconds): (&str, u32, u32, u32),
+) -> Result<Value> {
+    let numbers = [connections, rate, seconds].map(|number| number.to_string());
+    output(
+        Command::new(peers)
+            .args(["ask", &peer.address, system])
+            .args(numbers),
+    )
+}
+
+fn output(command: &mut Command) -> Result<Value> {
+    let output = command.output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+fn verdict(what: &str, kept: bool) -> bool {
+    println!("  {what}: {}", if kept { "met" } else { "MISSED" });
+    kept
+}

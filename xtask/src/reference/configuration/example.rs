@@ -1,0 +1,370 @@
+//! Whole files that show one type: the smallest that is sound around it.
+
+use serde_json::{Map, Value, json};
+use syn::Type;
+
+use super::defaults::{self, Given};
+use super::types::{Body, Choice, ChoiceFields, Member, Readable, Shape, Types, shape};
+
+/// One step from the top of a file to a type.
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// Into a field of a type; of a choice of it where there is a name.
+    Field {
+        owner: usize,
+        choice: Option<String>,
+        field: String,
+    },
+    /// Into the only value of a choice.
+    Choice(String),
+    /// Into an entry of a map, by this name.
+    Entry(&'static str),
+    /// Into an item of a list.
+    Item,
+}
+
+/// Values that are not just any: by type and field, or for every type (`*`). What is optional and stands here is shown.
+const SAMPLES: &[(&str, &str, &str)] = &[
+    ("*", "min_ms", "20"),
+    ("*", "max_ms", "80"),
+    ("*", "for", "\"30s\""),
+    ("*", "each", "\"30s\""),
+    ("*", "rest", "\"10s\""),
+    ("*", "share", "0.5"),
+    ("*", "url", "\"http://127.0.0.1:9093\""),
+    ("*", "path", "\"alerts.jsonl\""),
+    ("*", "cgroup", "\"shop.slice\""),
+    ("*", "pid", "4711"),
+    (
+        "ApiKey",
+        "sha256",
+        "\"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"",
+    ),
+    ("ApiKey", "tenant", "\"acme\""),
+    ("Batching", "max_items", "8"),
+    ("Before", "ageing", "10"),
+    ("Bounds", "answered", "0.95"),
+    ("Bounds", "coverage", "0.9"),
+    ("Bounds", "p95_ms", "2000"),
+    ("Class", "exec", "\"visitor\""),
+    ("Class", "script", "\"load.js\""),
+    ("Class", "wait_s", "[0.5, 0.5]"),
+    ("Detect", "breaker_opens", "\"any\""),
+    ("Detector", "endpoint", "\"http://127.0.0.1:8001/detect\""),
+    (
+        "Drill",
+        "faults",
+        r#"[{"detector": "mock-detector-failing", "patch": {"success_rate": 0}, "for_ms": 5000}]"#,
+    ),
+    ("Drill", "recover", r#"{"within_ms": 30000}"#),
+    (
+        "Drill",
+        "steady_state",
+        r#"{"for_ms": 5000, "expect": {"answered": 0.95}}"#,
+    ),
+    ("Drill", "title", "\"A detector dies\""),
+    ("Fault", "detector", "\"mock-detector-failing\""),
+    ("Fault", "patch", r#"{"success_rate": 0}"#),
+    ("GilbertElliott", "bad_to_good", "0.2"),
+    ("GilbertElliott", "good_to_bad", "0.01"),
+    ("GradeBounds", "acceptable", "500"),
+    ("GradeBounds", "poor", "1000"),
+    ("GradeBounds", "target", "200"),
+    ("Group", "name", "\"power\""),
+    ("Ladder", "levels", "[10, 20, 40]"),
+    (
+        "Latency",
+        "buckets",
+        r#"[{"up_to_ms": 10, "count": 90}, {"up_to_ms": 100, "count": 10}]"#,
+    ),
+    ("Latency", "latency", r#"{"exponential": {"mean_ms": 30}}"#),
+    ("Latency", "p99_ms", "400"),
+    (
+        "Latency",
+        "points",
+        r#"[{"percentile": 0, "ms": 10}, {"percentile": 100, "ms": 300}]"#,
+    ),
+    ("Matrix", "each", "\"30s\""),
+    ("Matrix", "levels", "[10, 20]"),
+    ("Judge", "checks", "1"),
+    ("Part", "model", "\"closed\""),
+    ("Locust", "file", "\"locustfile.py\""),
+    ("Prometheus", "selector", "\"job=\\\"shop\\\"\""),
+    ("Prometheus", "url", "\"http://127.0.0.1:9090\""),
+    ("Probe", "route", "\"GET /health\""),
+    ("Ramp", "at_per_s", "5"),
+    ("Ramp", "from", "0.5"),
+    ("Ramp", "parameter", "\"success_rate\""),
+    ("Ramp", "to", "1"),
+    ("Repeat", "every_ms", "300000"),
+    ("Repeat", "times", "3"),
+    ("Search", "until", "100"),
+    ("Stage", "for_ms", "60000"),
+    ("Window", "calls", "100"),
+    ("Stage", "set", r#"{"success_rate": 0.5}"#),
+    (
+        "SuiteFile",
+        "classes",
+        r#"{"Visitor": {"script": "load.js", "exec": "visitor", "wait_s": [0.5, 0.5]}}"#,
+    ),
+    ("SuiteFile", "suite", "\"shop\""),
+    (
+        "SuiteFile",
+        "tests",
+        r#"{"smoke": {"about": "Five users.", "model": "closed", "users": ["Visitor"],
+            "phases": [{"ramp": {"to": 5, "at_per_s": 5}}, {"steady": {"for": "30s"}}], "judge": {"checks": 1}}}"#,
+    ),
+];
+
+/// Fields that a test needs besides those that its type asks for.
+const OF_A_TEST: [(&str, &str); 4] = [
+    ("about", "\"Five users.\""),
+    ("model", "\"closed\""),
+    ("users", "[\"Visitor\"]"),
+    (
+        "phases",
+        r#"[{"ramp": {"to": 5, "at_per_s": 5}}, {"steady": {"for": "30s"}}]"#,
+    ),
+];
+const CONTENTS: [&str; 7] = [
+    "phases", "ladder", "search", "matrix", "samples", "drills", "parts",
+];
+
+/// Types that are shown with the list that they belong to: one of them alone is not enough.
+const TOGETHER: [&str; 2] = ["PercentilePoint", "Bucket"];
+
+/// The name of an entry in a map of this name.
+pub fn entry(map: &str) -> &'static str {
+    match map {
+        "detectors" => "one",
+        "tenants" => "acme",
+        "classes" => "Visitor",
+        "tests" => "smoke",
+        "grades" => "p95_ms",
+        "faults" => "crash",
+        _ => "first",
+    }
+}
+
+/// A file for each way of writing the type at the end of the steps; empty where it has nothing to show.
+pub fn files(types: &Types, at: usize, steps: &[Step]) -> Vec<Value> {
+    let of = &types.all[at];
+    if TOGETHER.contains(&of.name.as_str()) {
+        return Vec::new();
+    }
+    let shown = match &of.body {
+        Body::Struct(members) => match shown(types, of, members, false) {
+            empty if empty.is_empty() => Vec::new(),
+            fields => vec![Value::Object(fields)],
+        },
+        Body::Enum(choices) => {
+            let is_word = |choice: &Choice| matches!(choice.fields, ChoiceFields::None);
+            // Words are listed; one shows where they go.
+            let most = match choices.iter().all(is_word) {
+                true => 1,
+                false => choices.len(),
+            };
+            let choices = choices.iter().take(most);
+            choices.map(|choice| of_choice(types, of, choice)).collect()
+        }
+        Body::Value => Vec::new(),
+    };
+    let shown = shown.into_iter();
+    shown.map(|value| around(types, steps, value)).collect()
+}
+
+/// The file around a value.
+fn around(types: &Types, steps: &[Step], value: Value) -> Value {
+    let places = (0..steps.len()).rev();
+    places.fold(value, |value, place| match &steps[place] {
+        Step::Item if is_phase(steps, place) && value.get("ramp").is_none() => {
+            json!([{"ramp": {"to": 5, "at_per_s": 5}}, value])
+        }
+        Step::Item => json!([value]),
+        Step::Entry(name) => json!({ *name: value }),
+        Step::Choice(name) => json!({ name: value }),
+        Step::Field {
+            owner,
+            choice,
+            field,
+        } => {
+            let owner = &types.all[*owner];
+            let mut map = beside(types, owner, choice.as_deref(), field);
+            map.insert(field.clone(), value);
+            match choice {
+                Some(choice) => json!({ choice: map }),
+                None => Value::Object(map),
+            }
+        }
+    })
+}
+
+/// Phases of a test hold a level only behind a ramp.
+fn is_phase(steps: &[Step], place: usize) -> bool {
+    let before = place.checked_sub(1).and_then(|before| steps.get(before));
+    matches!(before, Some(Step::Field { field, .. }) if field == "phases")
+}
+
+/// What has to stand beside a field.
+fn beside(
+    types: &Types,
+    owner: &Readable,
+    choice: Option<&str>,
+    field: &str,
+) -> Map<String, Value> {
+    let (members, in_choice): (&[Member], bool) = match (&owner.body, choice) {
+        (Body::Struct(members), _) => (members, false),
+        (Body::Enum(choices), Some(name)) => match choices.iter().find(|one| one.name == name) {
+            Some(Choice {
+                fields: ChoiceFields::Named(members),
+                ..
+            }) => (members, true),
+            _ => (&[], true),
+        },
+        _ => (&[], false),
+    };
+    let mut map = Map::new();
+    if is_test(owner) {
+        for (name, value) in OF_A_TEST {
+            let has = members.iter().any(|member| member.name == name);
+            let is_other = CONTENTS.contains(&name) && CONTENTS.contains(&field);
+            if has && !is_other && name != field {
+                map.insert(name.to_owned(), parsed(value));
+            }
+        }
+    }
+    for member in members.iter().filter(|member| member.name != field) {
+        if defaults::of(types, owner, member, in_choice) == Given::Required {
+            map.entry(member.name.clone())
+                .or_insert_with(|| sample(types, owner, member));
+        }
+    }
+    map
+}
+
+/// A suite's test or a part of one. A mixture has parts, too, which have a weight.
+fn is_test(owner: &Readable) -> bool {
+    owner.name == "Test" || (owner.name == "Part" && owner.file.contains("suite"))
+}
+
+/// The fields of a type that have something to show: what has to be given, what has a default of one value,
+/// and what has a sample.
+fn shown(
+    types: &Types,
+    owner: &Readable,
+    members: &[Member],
+    in_choice: bool,
+) -> Map<String, Value> {
+    let mut map = match is_test(owner) {
+        true => beside(types, owner, None, ""),
+        false => Map::new(),
+    };
+    for member in members {
+        let value = match defaults::of(types, owner, member, in_choice) {
+            Given::Required => Some(sample(types, owner, member)),
+            Given::Value(value) if !is_empty(&value) => Some(value),
+            _ => own_sample(owner, &member.name),
+        };
+        if let Some(value) = value {
+            map.entry(member.name.clone()).or_insert(value);
+        }
+    }
+    map
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Array(list) => list.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        Value::String(text) => text.is_empty(),
+        _ => false,
+    }
+}
+
+fn of_choice(types: &Types, owner: &Readable, choice: &Choice) -> Value {
+    let inner = match &choice.fields {
+        ChoiceFields::None => return json!(choice.name),
+        ChoiceFields::One(of) => {
+            // The name of a choice says nothing of the fields of a type of its own.
+            let name = match types.find(owner, of) {
+                Some(_) => "",
+                None => &choice.name,
+            };
+            by_type(types, owner, (name, of))
+        }
+        ChoiceFields::Named(members) => Value::Object(shown(types, owner, members, true)),
+    };
+    match owner.serde.untagged {
+        true => inner,
+        false => json!({ &choice.name: inner }),
+    }
+}
+
+fn sample(types: &Types, owner: &Readable, member: &Member) -> Value {
+    own_sample(owner, &member.name)
+        .unwrap_or_else(|| by_type(types, owner, (&member.name, &member.of)))
+}
+
+fn own_sample(owner: &Readable, field: &str) -> Option<Value> {
+    let is_here = |(of, name, _): &&(&str, &str, &str)| *of == owner.name && *name == field;
+    let found = SAMPLES.iter().find(is_here);
+    found.map(|(_, _, value)| parsed(value))
+}
+
+fn by_type(types: &Types, owner: &Readable, (name, of): (&str, &Type)) -> Value {
+    let general = SAMPLES
+        .iter()
+        .find(|(of, field, _)| *of == "*" && *field == name);
+    if let Some((_, _, value)) = general {
+        return parsed(value);
+    }
+    match shape(of) {
+        Shape::Option(inner) | Shape::Box(inner) => by_type(types, owner, (name, inner)),
+        Shape::List(inner) => json!([by_type(types, owner, ("", inner))]),
+        Shape::Map(inner) => json!({ entry(name): by_type(types, owner, ("", inner)) }),
+        Shape::Plain(of_name) => match types.find(owner, of) {
+            Some(at) => of_own_type(types, &types.all[at]),
+            None => of_plain(name, &of_name),
+        },
+    }
+}
+
+/// What a type asks for, and nothing else.
+fn of_own_type(types: &Types, of: &Readable) -> Value {
+    match &of.body {
+        Body::Struct(members) => {
+            let mut map = beside(types, of, None, "");
+            for member in members {
+                if let Some(value) = own_sample(of, &member.name) {
+                    map.insert(member.name.clone(), value);
+                }
+            }
+            Value::Object(map)
+        }
+        Body::Enum(choices) => choices
+            .first()
+            .map_or(Value::Null, |first| of_choice(types, of, first)),
+        Body::Value => json!("text"),
+    }
+}
+
+fn of_plain(name: &str, of: &str) -> Value {
+    match of {
+        "bool" => json!(true),
+        "String" if ["default", "all", ""].contains(&name) => json!("smoke"),
+        "String" => json!("text"),
+        "PathBuf" => json!("load.js"),
+        "Span" => json!("30s"),
+        "Value" => json!({}),
+        "f64" if name.contains("rate") && !name.ends_with("_per_s") => json!(0.5),
+        "f64" if name.ends_with("fraction") => json!(0.5),
+        _ if name == "port" => json!(9001),
+        _ if name.ends_with("_ms") || name == "ms" => json!(100),
+        "f64" => json!(1.5),
+        _ => json!(4),
+    }
+}
+
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).expect("samples are JSON")
+}

@@ -1,0 +1,86 @@
+//! Types in the words of people who write files.
+
+use syn::Type;
+
+use super::types::{Shape, shape};
+
+/// What a field takes, with its unit: `number, ms`. `link` names a type of its own.
+pub fn kind(name: &str, of: &Type, link: &dyn Fn(&Type) -> Option<String>) -> String {
+    let what = what(name, of, link);
+    match unit(name).filter(|_| what.contains("number")) {
+        Some(unit) => format!("{what}, {unit}"),
+        None => what,
+    }
+}
+
+fn what(name: &str, of: &Type, link: &dyn Fn(&Type) -> Option<String>) -> String {
+    if let Some(link) = link(of) {
+        return link;
+    }
+    let inner = |of: &Type| what("", of, link);
+    match shape(of) {
+        Shape::Option(of) => what(name, of, link),
+        Shape::Box(of) => what(name, of, link),
+        Shape::List(of) => format!("list: {}", inner(of)),
+        Shape::Map(of) => format!("map of names: {}", inner(of)),
+        Shape::Plain(of) => plain(name, &of),
+    }
+}
+
+fn plain(name: &str, of: &str) -> String {
+    let is_port = name == "port" || name.ends_with("_port");
+    let text = match of {
+        "bool" => "`true` or `false`",
+        "u16" if is_port => "whole number from 0 to 65535",
+        "u8" | "u16" | "u32" | "u64" | "usize" => "whole number, 0 or more",
+        "i32" | "i64" => "whole number",
+        "f64" | "f32" => "number",
+        "String" | "StoreKeys" => "text",
+        "SecretUrl" => "URL",
+        "PathBuf" => "path",
+        "IpAddr" => "IP address",
+        "Span" => "duration such as `30s` or `1h30m`",
+        "Value" => "any value",
+        other => return format!("`{other}`"),
+    };
+    text.to_owned()
+}
+
+/// The unit that a name ends with.
+fn unit(name: &str) -> Option<&'static str> {
+    let units = [
+        ("_per_s", "per second"),
+        ("_rps", "per second"),
+        ("_per_char_us", "µs"),
+        ("_us", "µs"),
+        ("_ms", "ms"),
+        ("_s", "s"),
+        ("_bytes", "bytes"),
+        ("_percent", "%"),
+    ];
+    if ["ms", "bytes"].contains(&name) {
+        return Some(if name == "ms" { "ms" } else { "bytes" });
+    }
+    let found = units.iter().find(|(end, _)| name.ends_with(end));
+    found.map(|(_, unit)| *unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_told_in_plain_words() {
+        let check = |name: &str, of: &str, expected: &str| {
+            let of: Type = syn::parse_str(of).expect("a type");
+            assert_eq!(kind(name, &of, &|_| None), expected, "{name}");
+        };
+        check("ttl_ms", "u64", "whole number, 0 or more, ms");
+        check("port", "u16", "whole number from 0 to 65535");
+        check("rate_per_s", "Option<f64>", "number, per second");
+        check("aliases", "Vec<String>", "list: text");
+        check("tenants", "IndexMap<String, f64>", "map of names: number");
+        check("enabled", "bool", "`true` or `false`");
+        check("wait_s", "[f64; 2]", "list: number, s");
+    }
+}
