@@ -143,7 +143,7 @@ impl Catalog {
     /// an existing one is kept. Returns whether it was registered.
     ///
     /// # Errors
-    /// CONFLICT: a policy would lose a detector that it names.
+    /// CONFLICT: a policy or a shadow would lose a detector that it names.
     pub async fn register(
         &self,
         settings: DetectorSettings,
@@ -179,8 +179,9 @@ impl Catalog {
         Ok(Some(old.name.clone()))
     }
 
-    /// Replaces the registry unless a policy would lose a detector that it names.
+    /// Replaces the registry unless a policy or a shadow would lose a detector that it names.
     fn take_over(&self, before: &Registry, after: Registry) -> Result<(), ApiError> {
+        dependents::check_shadows(before, &after)?;
         match dependents::first(&self.policies, before, &after) {
             Some(dependent) => Err(dependent.refusal()),
             None => {

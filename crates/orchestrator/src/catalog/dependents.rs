@@ -1,5 +1,6 @@
-//! Policies that depend on a detector. A registry change that would leave a policy with an unknown detector or
-//! a shadow is refused, because every request under that policy would fail from then on.
+//! Policies and shadows that depend on a detector. A registry change that would leave a policy with an unknown
+//! detector or a shadow is refused, because every request under that policy would fail from then on; so is one
+//! that would leave a shadow without its live detector, because the shadow would never be asked again.
 
 use detector_api::orchestrate::ErrorCode;
 
@@ -43,6 +44,30 @@ impl Dependent {
         });
         ApiError::new(ErrorCode::Conflict, message).with_details(details)
     }
+}
+
+/// The first shadow that would lose its live detector, and the name by which it calls it.
+pub(super) fn orphan<'a>(before: &Registry, after: &'a Registry) -> Option<(&'a str, &'a str)> {
+    after.iter().find_map(|shadow| {
+        let live = shadow.settings.shadow_of.as_deref()?;
+        let is_lost = before.find(live).is_some() && after.find(live).is_none();
+        is_lost.then(|| (shadow.name(), live))
+    })
+}
+
+/// Refuses a change after which a shadow would have lost its live detector.
+///
+/// # Errors
+/// CONFLICT, with the names of both.
+pub(super) fn check_shadows(before: &Registry, after: &Registry) -> Result<(), ApiError> {
+    let Some((shadow, live)) = orphan(before, after) else {
+        return Ok(());
+    };
+    let message = format!(
+        "`{shadow}` is a shadow of `{live}`, which would no longer exist; remove the shadow first"
+    );
+    let details = serde_json::json!({"detector": live, "shadow": shadow});
+    Err(ApiError::new(ErrorCode::Conflict, message).with_details(details))
 }
 
 /// The first policy in force that would lose a detector by the change from `before` to `after`.

@@ -42,10 +42,18 @@ impl Catalog {
             .collect()
     }
 
-    /// Warns about a policy in force that has lost a detector since `before`. The operator's file applies
-    /// all the same: a tenant's policy does not keep a detector in it.
+    /// Warns about a policy in force, or a shadow, that has lost a detector since `before`. The operator's file
+    /// applies all the same: neither keeps a detector in it.
     pub fn warn_of_losses(&self, before: &Registry) {
-        let lost = dependents::first(&self.policies, before, &self.registry.load());
+        let now = self.registry.load();
+        if let Some((shadow, live)) = dependents::orphan(before, &now) {
+            tracing::warn!(
+                shadow,
+                detector = live,
+                "a shadow has lost its live detector, which the changed file removes"
+            );
+        }
+        let lost = dependents::first(&self.policies, before, &now);
         if let Some(lost) = lost {
             tracing::warn!(
                 tenant = lost.tenant,

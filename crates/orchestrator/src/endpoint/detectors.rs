@@ -95,7 +95,7 @@ pub async fn get(
     respond(result, &headers)
 }
 
-/// 201, or 409 when the name is taken or a policy would lose a detector.
+/// 201, or 409 when the name is taken or a policy or a shadow would lose a detector.
 pub async fn post(State(app): State<Arc<App>>, request: Request<Body>) -> Response {
     let headers = request.headers().clone();
     let result = async {

@@ -103,6 +103,9 @@ async fn invalid_names_endpoints_and_shadows_are_refused() {
         "{}",
         answer.text
     );
+    let refused = delete(&service, "live").await;
+    assert_eq!(refused.status, 409, "{}", refused.text);
+    assert_eq!(refused.json["details"]["shadow"], "beside");
     let mut required = with("shadow_of", json!("live"));
     required["required"] = json!(true);
     let answer = put(&service, "/detectors/beside", &required).await;
@@ -119,6 +122,24 @@ async fn invalid_names_endpoints_and_shadows_are_refused() {
         assert_eq!(answer.status, 400, "{policy}: {}", answer.text);
         assert!(answer.text.contains(field), "{}", answer.text);
     }
+    assert_eq!(delete(&service, "beside").await.status, 200);
+    assert_eq!(delete(&service, "live").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_replacement_keeps_the_alias_that_a_shadow_names() {
+    let service = start(config(Vec::new())).await;
+    let named = json!({"endpoint": "http://127.0.0.1:9/detect", "aliases": ["old"]});
+    assert_eq!(put(&service, "/detectors/live", &named).await.status, 200);
+    let shadow = json!({"endpoint": "http://127.0.0.1:9/detect", "shadow_of": "old"});
+    assert_eq!(
+        put(&service, "/detectors/beside", &shadow).await.status,
+        200
+    );
+    let unnamed = json!({"endpoint": "http://127.0.0.1:9/detect"});
+    let refused = put(&service, "/detectors/live", &unnamed).await;
+    assert_eq!(refused.status, 409, "{}", refused.text);
+    assert_eq!(put(&service, "/detectors/live", &named).await.status, 200);
 }
 
 #[tokio::test]
