@@ -31,11 +31,22 @@ export default function (data) {
 }
 export function teardown() { http.post(url('/teardown')); }
 ";
+/// The runner that ran `setup` is still at work when the others are at their end.
+const LATE_LEADER: &str = "
+import http from 'k6/http';
+export const options = { scenarios: { load: { executor: 'per-vu-iterations', vus: 3, iterations: 1 } } };
+const url = (path) => `http://${__ENV.TARGET}${path}`;
+export function setup() { http.post(url(`/setup/${__ENV.NAME}`)); return { leader: __ENV.NAME }; }
+export default function (data) {
+  http.get(url(data.leader === __ENV.NAME ? '/late?slow=600' : '/item'), { timeout: '700s' });
+}
+export function teardown(data) { http.post(url(`/teardown/${data.leader}`)); }
+";
 const RUNNERS: [&str; 3] = ["a", "b", "c"];
-const DELAY: Duration = Duration::from_millis(50);
+const TENTH: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Counts requests by path; answers those that ask for it late.
+/// Counts requests by path; answers those that ask for it late, by as many tenths of a second.
 struct Target {
     address: SocketAddr,
     seen: Arc<Mutex<BTreeMap<String, u64>>>,
@@ -71,12 +82,12 @@ fn serve(stream: TcpStream, counts: &Mutex<BTreeMap<String, u64>>) {
     while let Some(Ok(line)) = lines.next() {
         if line.is_empty() {
             let (name, query) = path.split_once('?').unwrap_or((&path, ""));
-            if !query.is_empty() {
-                std::thread::sleep(DELAY);
-            }
             let mut counts = counts.lock().expect("not poisoned");
             *counts.entry(name.to_owned()).or_default() += 1;
             drop(counts);
+            if let Some(tenths) = query.strip_prefix("slow=") {
+                std::thread::sleep(TENTH * tenths.parse().expect("a number"));
+            }
             if answers
                 .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
                 .is_err()
@@ -282,10 +293,27 @@ struct Done {
     runners: Vec<Option<i32>>,
 }
 
-/// Runs the script on three runners; the third one is slow. `kills` the second one in the middle.
-fn run(place: &dyn Place, folder: &Path, target: &Target, words: &[&str], kills: bool) -> Done {
+/// The runner to be killed, once it is time.
+type Kill = fn(&Target) -> Option<usize>;
+
+/// The second runner, in the middle of the load.
+const SECOND: Kill = |target| (target.count("/item") >= 60).then_some(1);
+/// The runner that ran `setup`, when the others are at their end.
+const LEADER: Kill = |target| {
+    let ran_setup = |name: &&str| target.count(&format!("/setup/{name}")) > 0;
+    let leader = RUNNERS.iter().position(|name| ran_setup(&name))?;
+    (target.count("/late") == 1 && target.count("/item") == 2).then_some(leader)
+};
+
+/// Runs the script on three runners; the third one is slow.
+fn run(
+    place: &dyn Place,
+    folder: &Path,
+    target: &Target,
+    (text, words, kill): (&str, &[&str], Option<Kill>),
+) -> Done {
     let script = folder.join("load.js");
-    fs::write(&script, SCRIPT).expect("the folder is writable");
+    fs::write(&script, text).expect("the folder is writable");
     let listen = format!("{}:0", place.collector());
     let output = folder.join("out");
     let output = output.to_string_lossy();
@@ -319,6 +347,7 @@ fn run(place: &dyn Place, folder: &Path, target: &Target, words: &[&str], kills:
         .map(|(member, name)| {
             let segment = format!("{member}/3:{}/3", member + 1);
             let environment = format!("TARGET={}", target.address);
+            let named = format!("NAME={name}");
             let mut words = vec![
                 "run",
                 "--quiet",
@@ -332,6 +361,8 @@ fn run(place: &dyn Place, folder: &Path, target: &Target, words: &[&str], kills:
                 name,
                 "-e",
                 &environment,
+                "-e",
+                &named,
             ];
             if member == 2 && !place.is_slow() {
                 words.extend(["-e", "SLOW=1"]);
@@ -347,13 +378,16 @@ fn run(place: &dyn Place, folder: &Path, target: &Target, words: &[&str], kills:
             )
         })
         .collect();
-    if kills {
+    if let Some(kill) = kill {
         let begun = Instant::now();
-        while target.count("/item") < 60 {
+        let member = loop {
+            match kill(target) {
+                Some(member) => break member,
+                None => std::thread::sleep(Duration::from_millis(20)),
+            }
             assert!(begun.elapsed() < PATIENCE, "the load does not begin");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        runners[1].0.kill().expect("it can be killed");
+        };
+        runners[member].0.kill().expect("it can be killed");
     }
     let runners = runners.iter_mut().map(Member::end).collect();
     let mut text = String::new();
@@ -378,7 +412,7 @@ fn reasons(result: &Value) -> String {
 fn check_whole(place: &dyn Place) {
     let folder = tempfile::tempdir().expect("a folder");
     let target = Target::start(place.target());
-    let done = run(place, folder.path(), &target, &[], false);
+    let done = run(place, folder.path(), &target, (SCRIPT, &[], None));
     let result = &done.result;
     assert_eq!(
         (done.code, &result["verdict"]),
@@ -451,7 +485,7 @@ fn check_whole(place: &dyn Place) {
 fn check_killed(place: &dyn Place) {
     let folder = tempfile::tempdir().expect("a folder");
     let target = Target::start(place.target());
-    let done = run(place, folder.path(), &target, &[], true);
+    let done = run(place, folder.path(), &target, (SCRIPT, &[], Some(SECOND)));
     assert_eq!(
         (done.code, &done.result["verdict"]),
         (Some(5), &"INVALID".into()),
@@ -466,7 +500,13 @@ fn check_killed(place: &dyn Place) {
     assert_eq!(done.result["runners"][1]["state"], "lost");
     let folder = tempfile::tempdir().expect("a folder");
     let target = Target::start(place.target());
-    let done = run(place, folder.path(), &target, &["--degraded"], true);
+    let degraded = ["--degraded"];
+    let done = run(
+        place,
+        folder.path(),
+        &target,
+        (SCRIPT, &degraded, Some(SECOND)),
+    );
     assert_eq!(
         (done.code, &done.result["verdict"]),
         (Some(0), &"PASSED".into()),
@@ -495,6 +535,32 @@ fn three_runners_on_addresses_of_their_own_are_one_run_and_none_is_lost_silently
             check_killed(&place);
         }
         None => check_killed(&OneMachine),
+    }
+}
+
+/// With and without leave to be a smaller run.
+#[test]
+fn teardown_runs_once_where_the_runner_that_ran_setup_dies_near_the_end() {
+    for words in [&[][..], &["--degraded"]] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let target = Target::start(Ipv4Addr::LOCALHOST);
+        let plan = (LATE_LEADER, words, Some(LEADER));
+        let done = run(&OneMachine, folder.path(), &target, plan);
+        let leader = RUNNERS
+            .iter()
+            .find(|name| target.count(&format!("/setup/{name}")) == 1);
+        let leader = leader.expect("one ran setup");
+        assert_eq!(
+            target.count(&format!("/teardown/{leader}")),
+            1,
+            "{words:?}: {:#}",
+            done.result
+        );
+        assert!(
+            reasons(&done.result).contains(&format!("the runner {leader} was lost")),
+            "{:#}",
+            done.result
+        );
     }
 }
 

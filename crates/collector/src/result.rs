@@ -122,6 +122,7 @@ impl Collected {
                 state.plan().runners
             ));
         }
+        reasons.extend(state.teardown_missing());
         reasons.extend(state.stopped().map(|why| format!("ended early: {why}")));
         for result in &results {
             reasons.extend(

@@ -22,6 +22,8 @@ pub struct Runner {
     /// When it was last heard of, since the collector began.
     pub heard: Duration,
     pub is_ready: bool,
+    /// Whether its scenarios are over and it has asked for `teardown`.
+    pub is_at_teardown: bool,
     pub began_unix_ms: Option<f64>,
     pub ended: Option<Ended>,
     /// When it was given up.
@@ -56,6 +58,7 @@ impl Runner {
             joining,
             heard: now,
             is_ready: false,
+            is_at_teardown: false,
             began_unix_ms: None,
             ended: None,
             lost: None,

@@ -30,8 +30,11 @@ pub struct State {
     plan: Plan,
     pub runners: BTreeMap<String, Runner>,
     judge: Option<Judge>,
-    /// The runner that runs `setup` and `teardown`.
+    /// The runner that runs `setup`, and `teardown` if it is still there then.
     leader: Option<String>,
+    /// The runner that was told to run `teardown`. No other one is told afterwards, even if this one is lost:
+    /// whatever it did could be done twice.
+    tears_down: Option<String>,
     setup_data: Option<Value>,
     /// When all begin, in milliseconds since 1970.
     begin_unix_ms: Option<f64>,
@@ -66,6 +69,7 @@ impl State {
             runners: BTreeMap::new(),
             judge: None,
             leader: None,
+            tears_down: None,
             setup_data: None,
             begin_unix_ms: None,
             stop: None,
@@ -173,37 +177,53 @@ impl State {
         Ok(self.answer())
     }
 
-    /// Whether a runner has to run `teardown`: the one that ran `setup`, when no other one runs.
+    /// Whether a runner has to run `teardown`. One runner is told so when the parts of all are over: the one that
+    /// ran `setup`, or the first of the others if that one is gone. Until then all stay, since the runner that
+    /// would have done it may be lost.
     ///
     /// # Errors
     /// It does not take part.
     pub fn teardown(&mut self, name: &str, now: Duration) -> Result<Teardown, Fault> {
-        self.hear(name, now)?;
-        let leader = self
-            .leader
-            .as_ref()
-            .and_then(|leader| self.runners.get(leader));
-        let is_leader = match leader {
-            Some(leader) if leader.is_running() => leader.joining.name == name,
-            // It is lost: the first of the others.
-            _ => self
-                .runners
-                .values()
-                .find(|runner| runner.is_running())
-                .is_some_and(|first| first.joining.name == name),
-        };
-        if !is_leader {
+        self.hear(name, now)?.is_at_teardown = true;
+        if let Some(chosen) = &self.tears_down {
+            // The same again: its answer may not have arrived.
+            return Ok(if chosen == name {
+                Teardown::Run
+            } else {
+                Teardown::No
+            });
+        }
+        if self.setup_data.is_none() {
+            // Nothing has begun, and there is nothing to take back.
             return Ok(Teardown::No);
         }
-        let others = self
-            .runners
-            .values()
-            .filter(|runner| runner.joining.name != name);
-        let all_over = others.clone().all(|runner| !runner.is_running());
-        Ok(if all_over {
-            Teardown::Run
-        } else {
-            Teardown::Wait
+        let mut running = self.runners.values().filter(|runner| runner.is_running());
+        if !running.clone().all(|runner| runner.is_at_teardown) {
+            return Ok(Teardown::Wait);
+        }
+        let leader = self.leader.as_deref();
+        let chosen = running
+            .clone()
+            .find(|runner| leader == Some(&runner.joining.name))
+            .or_else(|| running.next());
+        if chosen.is_none_or(|chosen| chosen.joining.name != name) {
+            return Ok(Teardown::Wait);
+        }
+        self.tears_down = Some(name.to_owned());
+        Ok(Teardown::Run)
+    }
+
+    /// What is wrong with `teardown`, once the run is over.
+    pub fn teardown_missing(&self) -> Option<String> {
+        let Some(name) = &self.tears_down else {
+            let is_asked = |runner: &Runner| runner.joining.has_teardown;
+            let never = "teardown was not run: no runner was left for it";
+            return (self.setup_data.is_some() && self.runners.values().any(is_asked))
+                .then(|| never.to_owned());
+        };
+        let is_lost = self.runners.get(name)?.lost.is_some();
+        is_lost.then(|| {
+            format!("the runner {name} was lost while it ran teardown, which may be incomplete")
         })
     }
 
@@ -318,7 +338,7 @@ mod tests {
     fn joining(name: &str) -> Joining {
         let thresholds =
             json!({ "http_req_duration": ["p(95)<100"], "http_reqs{name:/a}": ["count>0"] });
-        Joining::new(name, "x.js", 0.5, (thresholds, &Registry::new()))
+        Joining::new(name, "x.js", 0.5, (thresholds, &Registry::new())).with_teardown(true)
     }
 
     fn push(name: &str, sequence: u64, millis: &[u64]) -> Push {
@@ -364,12 +384,18 @@ mod tests {
         }
     }
 
-    /// Two runners that have begun.
+    /// Two runners that have begun; `b` ran `setup`.
     fn begun(degraded: bool) -> State {
         let mut state = state(2, degraded);
         for name in ["a", "b"] {
             state.join(joining(name), SECOND).expect("it is taken");
         }
+        assert_eq!(state.turn("b", SECOND).expect("known"), Turn::Run);
+        let setup = SetupData {
+            name: "b".to_owned(),
+            data: Value::Null,
+        };
+        state.set_up(setup, SECOND).expect("known");
         assert_eq!(
             state.ready("a", SECOND, 1_000.0).expect("known").at_unix_ms,
             None
@@ -516,13 +542,78 @@ mod tests {
     }
 
     #[test]
-    fn the_leader_tears_down_when_the_others_have_ended() {
+    fn the_leader_tears_down_when_the_parts_of_all_are_over() {
         let mut state = begun(false);
-        assert_eq!(state.turn("b", SECOND).expect("known"), Turn::Run);
-        assert_eq!(state.teardown("a", SECOND).expect("known"), Teardown::No);
         assert_eq!(state.teardown("b", SECOND).expect("known"), Teardown::Wait);
-        state.end(ended("a", None), SECOND).expect("known");
+        assert_eq!(state.teardown("a", SECOND).expect("known"), Teardown::Wait);
         assert_eq!(state.teardown("b", SECOND).expect("known"), Teardown::Run);
+        // Its answer may not have arrived.
+        assert_eq!(state.teardown("b", SECOND).expect("known"), Teardown::Run);
+        assert_eq!(state.teardown("a", SECOND).expect("known"), Teardown::No);
+        assert_eq!(state.teardown_missing(), None);
+    }
+
+    #[test]
+    fn another_runner_tears_down_where_the_leader_is_lost_at_the_end() {
+        let mut state = begun(true);
+        assert_eq!(
+            state.teardown("a", 4 * SECOND).expect("known"),
+            Teardown::Wait
+        );
+        assert_eq!(state.lose(5 * SECOND), ["b"]);
+        assert_eq!(
+            state.teardown("a", 5 * SECOND).expect("known"),
+            Teardown::Run
+        );
+        state.end(ended("a", None), 6 * SECOND).expect("known");
+        assert_eq!(state.teardown_missing(), None);
+    }
+
+    #[test]
+    fn a_runner_that_leaves_without_teardown_leaves_it_to_the_others() {
+        let mut state = begun(true);
+        assert_eq!(state.teardown("a", SECOND).expect("known"), Teardown::Wait);
+        state
+            .end(ended("b", Some("by a signal (interrupt)")), SECOND)
+            .expect("known");
+        assert_eq!(state.teardown("a", SECOND).expect("known"), Teardown::Run);
+    }
+
+    #[test]
+    fn teardown_is_never_run_twice_and_a_missing_one_is_told() {
+        let mut state = begun(true);
+        for (name, answer) in [("a", Teardown::Wait), ("b", Teardown::Run)] {
+            assert_eq!(state.teardown(name, SECOND).expect("known"), answer);
+        }
+        state
+            .push(push("a", 1, &[10]), 4 * SECOND)
+            .expect("it is taken");
+        assert_eq!(state.lose(5 * SECOND), ["b"]);
+        assert_eq!(
+            state.teardown("a", 5 * SECOND).expect("known"),
+            Teardown::No
+        );
+        state.end(ended("a", None), 6 * SECOND).expect("known");
+        let (_, reasons) = verdict(&mut state);
+        assert!(
+            reasons.contains("the runner b was lost while it ran teardown"),
+            "{reasons}"
+        );
+        let mut state = begun(true);
+        assert_eq!(state.lose(9 * SECOND), ["a", "b"]);
+        assert!(state.is_over());
+        let (_, reasons) = verdict(&mut state);
+        assert!(reasons.contains("teardown was not run"), "{reasons}");
+    }
+
+    #[test]
+    fn without_setup_there_is_no_teardown() {
+        let mut state = state(2, false);
+        state.join(joining("a"), SECOND).expect("it is taken");
+        assert_eq!(state.turn("a", SECOND).expect("known"), Turn::Run);
+        state.stop("1 of 2 runners came within 300 s");
+        assert_eq!(state.teardown("a", SECOND).expect("known"), Teardown::No);
+        assert_eq!(state.teardown_missing(), None);
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub struct Joining {
     pub thresholds: Value,
     /// The metrics that thresholds may be about.
     pub metrics: Vec<MetricName>,
+    /// Whether the script has a `teardown` that is to be run.
+    pub has_teardown: bool,
 }
 
 impl Joining {
@@ -42,6 +44,16 @@ impl Joining {
             script: script.to_owned(),
             thresholds,
             metrics: metrics.collect(),
+            has_teardown: false,
+        }
+    }
+
+    /// The same, of a script with or without a `teardown`.
+    #[must_use]
+    pub fn with_teardown(self, has_teardown: bool) -> Self {
+        Self {
+            has_teardown,
+            ..self
         }
     }
 }
@@ -188,9 +200,9 @@ pub struct Answer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Teardown {
-    /// It is another one's affair.
+    /// Another one runs it, or has.
     No,
-    /// Others still run.
+    /// It is not decided: others still run.
     Wait,
     Run,
 }

@@ -74,8 +74,9 @@ async fn drive(
     load_script::ScriptProgram::check(&options).map_err(Failure::config)?;
     // Outputs tell of thresholds that are not looked at.
     let shown_options = Arc::new(options.clone());
-    let has_setup = program.has_function("setup");
-    let joined = together::join(args, (&options, &registry), &segment, has_setup)?;
+    let joined = together::join(args, (&options, &registry), &segment, |name| {
+        program.has_function(name)
+    })?;
     // The collector judges by what all machines measured.
     let is_judged_elsewhere = joined.is_some();
     if args.report.no_thresholds == Some(true) {

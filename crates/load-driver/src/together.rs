@@ -19,7 +19,7 @@ pub struct Joined {
     pub stop: Stop,
 }
 
-/// Takes part where a collector is named. Blocks until it has answered.
+/// Takes part where a collector is named. Blocks until it has answered. `has`: whether the script has a function.
 ///
 /// # Errors
 /// It cannot be reached, or does not want the runner.
@@ -27,7 +27,7 @@ pub fn join(
     args: &Args,
     (options, registry): (&Options, &Registry),
     segment: &Segment,
-    has_setup: bool,
+    has: impl Fn(&str) -> bool,
 ) -> Result<Option<Joined>, Failure> {
     let Some(url) = &args.together.collector else {
         return Ok(None);
@@ -38,9 +38,10 @@ pub fn join(
         &args.script,
         segment.share(),
         (json["thresholds"].clone(), registry),
-    );
+    )
+    .with_teardown(has("teardown") && options.no_teardown != Some(true));
     let client = Client::join(url, &joining).map_err(|error| Failure::other(error.to_string()))?;
-    let has_setup = has_setup && options.no_setup != Some(true);
+    let has_setup = has("setup") && options.no_setup != Some(true);
     let member = Member::new(client.clone(), has_setup);
     let stop = Stop::default();
     Ok(Some(Joined {

@@ -269,15 +269,8 @@ impl<P: Program> Run<P> {
             () = stopped.cancelled() => return Ending::Stopped,
             () = self.state.wait_while_paused() => {}
         }
-        if let Some(together) = &self.together {
-            let begun = tokio::select! {
-                biased;
-                () = stopped.cancelled() => return Ending::Stopped,
-                begun = together.begin(&self.state) => begun,
-            };
-            if let Err(why) = begun {
-                return Ending::Failed(Exit::Other, Failure::new(why));
-            }
+        if let Err(ending) = self.begin_together(workers).await {
+            return ending;
         }
         self.state.begin();
         if let Err(ending) = self.setup(&workers[0]).await {
@@ -294,6 +287,29 @@ impl<P: Program> Run<P> {
         };
         self.state.finish();
         ending
+    }
+
+    /// Waits for the other parts of the run, if it has any.
+    async fn begin_together(&self, workers: &WorkerPool) -> Result<(), Ending> {
+        let Some(together) = &self.together else {
+            return Ok(());
+        };
+        let ending = tokio::select! {
+            biased;
+            () = self.state.stopped().cancelled() => Ending::Stopped,
+            begun = together.begin(&self.state) => match begun {
+                Ok(()) => return Ok(()),
+                Err(why) => Ending::Failed(Exit::Other, Failure::new(why)),
+            },
+        };
+        // Some part may have run `setup` by now.
+        if self.program.has_function("setup")
+            && let Some(worker) = self.able(workers)
+        {
+            self.state.enter(Phase::Teardown);
+            let _ = self.teardown(worker).await; // the reason why it did not begin is told
+        }
+        Err(ending)
     }
 
     async fn run_scenarios(&self, workers: &Rc<Vec<Worker>>, pool: &Rc<Pool>) {

@@ -1,13 +1,13 @@
 //! A run that is one part of a larger one on several machines.
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
 
-use crate::state::RunState;
+use crate::state::{RunState, TestEnd};
 
 /// A step that waits for others.
 pub type TogetherFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
@@ -21,17 +21,20 @@ pub trait Together {
     /// Why the run cannot begin.
     fn begin<'a>(&'a self, state: &'a Arc<RunState>) -> TogetherFuture<'a, Result<(), String>>;
 
-    /// Whether this part runs `teardown`; it waits for the others then.
+    /// Whether this part runs `teardown`; waits until the parts of all are over, since any of them may have to.
     fn tears_down(&self) -> TogetherFuture<'_, bool>;
 }
 
-/// How long a run that was stopped waits for the others.
+/// How long a part that was stopped by itself waits for the others. Where all were stopped, all are about to end.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// [`Together::tears_down`], for a run that may be stopped.
 pub(crate) async fn tears_down(together: &dyn Together, state: &RunState) -> bool {
     let impatience = async {
         state.stopped().cancelled().await;
+        if let Some(TestEnd::Collector(_)) = state.end() {
+            pending::<()>().await;
+        }
         sleep(PATIENCE).await;
     };
     tokio::select! {
