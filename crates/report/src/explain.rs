@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::alerting;
 use crate::number::{DASH, count, figure, more_requests, or_dash, seconds, with_unit};
 use crate::record::{Figures, Finding, Judgement, Outcome, RunRecord, Standing, TestRecord};
 
@@ -28,7 +29,8 @@ fn known(ids: &[String]) -> String {
     text
 }
 
-/// All ids of a record: `outcome`, `TEST.outcome`, judgements, findings, and `TEST.found.WHAT`.
+/// All ids of a record: `outcome`, `TEST.outcome`, judgements, findings, `TEST.found.WHAT`, and
+/// `TEST.replay.ALERT`.
 pub fn ids(run: &RunRecord) -> Vec<String> {
     let mut ids = vec!["outcome".to_owned()];
     for test in &run.tests {
@@ -41,6 +43,9 @@ pub fn ids(run: &RunRecord) -> Vec<String> {
                 .iter()
                 .map(|truth| format!("{title}.found.{}", truth.what)),
         );
+        let replay = alerting::recorded(test).into_iter();
+        let alerts = replay.flat_map(|replay| replay.alerts);
+        ids.extend(alerts.map(|alert| format!("{title}.replay.{}", alert.alert)));
     }
     ids
 }
@@ -85,6 +90,9 @@ pub fn explain(run: &RunRecord, id: &str) -> Result<String, UnknownId> {
             );
             text.line("judges", "the analysis, never the target");
             return Ok(text.0);
+        }
+        if let Some(text) = explain_replay(test, id.strip_prefix(&format!("{title}.replay."))) {
+            return Ok(text);
         }
     }
     Err(UnknownId {
@@ -328,4 +336,38 @@ fn explain_finding(test: &TestRecord, finding: &Finding) -> String {
     text.line("action", &finding.action);
     text.line("wrong if", &finding.falsified_by);
     text.0
+}
+
+fn explain_replay(test: &TestRecord, alert: Option<&str>) -> Option<String> {
+    let replay = alerting::recorded(test)?;
+    let found = replay
+        .alerts
+        .iter()
+        .find(|it| Some(it.alert.as_str()) == alert)?;
+    let mut text = Text::new(&format!("{}: {}", found.alert, found.condition));
+    let rule = format!(
+        "an alert of Prometheus: it fires when the condition held at each second for {} s, and is resolved by the \
+         first second at which it does not",
+        replay.for_s
+    );
+    text.line("rule", &rule);
+    for judgement in &found.judgements {
+        text.line("input", &format!("the bound of {judgement}"));
+    }
+    let scraped = format!(
+        "the seconds of the test, scraped every {} s as each ends",
+        replay.scrape_s
+    );
+    text.line("input", &scraped);
+    for fired in &found.fired {
+        text.line("fired", &fired.sentence());
+    }
+    if found.fired.is_empty() {
+        text.line("fired", "never");
+    }
+    text.line(
+        "wrong if",
+        "`promtool test rules` fails on what `sparring report --format rules` writes",
+    );
+    Some(text.0)
 }

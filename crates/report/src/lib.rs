@@ -3,6 +3,7 @@
 //! [`RunRecord`] is `report.json`: everything that a page, a table or a comparison is made from. The
 //! crate reads no clock and opens no socket; the same record always gives the same bytes.
 
+pub mod alerting;
 pub mod baseline;
 pub mod compare;
 pub mod explain;

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Limits;
+use crate::alerting;
 use crate::escape::clipped;
 use crate::number::{figure, seconds};
 use crate::record::{Event, EventKind, TestRecord};
@@ -82,7 +83,12 @@ fn word(kind: EventKind) -> (&'static str, &'static str) {
 pub fn analysis(test: &TestRecord, limits: &Limits) -> Table {
     let mut table = Table::new("Computed from the whole test", &["figure", "#value"]);
     let mut all = Vec::new();
-    for (name, value) in &test.analysis {
+    // The replay of alerts has a table of its own.
+    let others = test
+        .analysis
+        .iter()
+        .filter(|(name, _)| *name != alerting::KEY);
+    for (name, value) in others {
         flatten(name, value, 0, &mut all);
     }
     table.folded = all.len().saturating_sub(limits.entries.min(80));

@@ -1,5 +1,6 @@
 //! What a record says, as tables and charts that know no format.
 
+pub mod alerts;
 pub mod events;
 pub mod judged;
 pub mod ladder;

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::content::{Limits, events, judged, ladder, measured, method, overview, prometheus};
+use crate::content::{
+    Limits, alerts, events, judged, ladder, measured, method, overview, prometheus,
+};
 use crate::escape::{clipped, markdown as escape};
 use crate::record::{RunRecord, TestRecord};
 use crate::table::Table;
@@ -64,6 +66,7 @@ fn section(test: &TestRecord, limits: &Limits, text: &mut String) {
     }
     part(text, "Beside Prometheus", &prometheus::table(test, limits));
     part(text, "Faults and reactions", &events::table(test, limits));
+    part(text, "Alerts, replayed", &alerts::table(test, limits));
     let findings = judged::findings(test);
     if !findings.is_empty() {
         text.push_str("\n### Recommendations\n\n");

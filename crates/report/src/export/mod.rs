@@ -12,6 +12,7 @@ pub use markdown::markdown;
 
 use std::str::FromStr;
 
+use crate::alerting;
 use crate::page;
 use crate::record::{self, RunRecord, TestRecord};
 use crate::view;
@@ -39,10 +40,12 @@ pub enum Format {
     Aiaas,
     Acis,
     Agent360,
+    /// Prometheus rules from the thresholds, and their unit tests from the run's seconds.
+    Rules,
 }
 
 impl Format {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Html,
         Self::Markdown,
         Self::Junit,
@@ -53,6 +56,7 @@ impl Format {
         Self::Aiaas,
         Self::Acis,
         Self::Agent360,
+        Self::Rules,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -67,6 +71,7 @@ impl Format {
             Self::Aiaas => "aiaas",
             Self::Acis => "acis",
             Self::Agent360 => "agent360",
+            Self::Rules => "rules",
         }
     }
 
@@ -89,6 +94,10 @@ impl Format {
             Self::Aiaas => vec![artefact("aiaas.json", pretty(&view::aiaas(run, None)))],
             Self::Acis => view::acis(run),
             Self::Agent360 => view::agent360(run),
+            Self::Rules => vec![
+                artefact(alerting::RULES, alerting::rules(run)),
+                artefact(alerting::TESTS, alerting::unit_tests(run)),
+            ],
         }
     }
 }
@@ -96,7 +105,7 @@ impl Format {
 /// It is not the name of a format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is not a format; use html, markdown, junit, csv, json, detectors, acso, aiaas, acis or agent360"
+    "`{0}` is not a format; use html, markdown, junit, csv, json, detectors, acso, aiaas, acis, agent360 or rules"
 )]
 pub struct UnknownFormat(pub String);
 

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::content::{
-    Limits, events, judged, ladder, measured, over_time, overview, prometheus, resources, spectrum,
+    Limits, alerts, events, judged, ladder, measured, over_time, overview, prometheus, resources,
+    spectrum,
 };
 use crate::escape::{clipped, escape};
 use crate::number::seconds;
@@ -52,6 +53,7 @@ pub fn section(test: &TestRecord, at: usize, limits: &Limits, html: &mut String)
             events::listed(test, "faults", "What the faults did to clients", limits),
         ],
     );
+    part(html, "Alerts, replayed", &[alerts::table(test, limits)]);
     recommendations(&judged::findings(test), limits, html);
     part(html, "Found and true", &[judged::truths(test, limits)]);
     part(html, "Can it be trusted?", &[judged::ledger(test, limits)]);

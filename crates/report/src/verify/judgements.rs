@@ -1,6 +1,7 @@
 //! Standings against what was measured, and the outcome against the standings.
 
 use super::Verified;
+use crate::alerting;
 use crate::record::{Conclusion, Figures, Judgement, Outcome, Standing, TestRecord};
 
 /// Of measured values, which may have been taken from a histogram once more.
@@ -32,6 +33,14 @@ pub fn test(test: &TestRecord, path: &str, verified: &mut Verified) {
         recorded.worst(worst) == recorded,
         || format!("is {recorded:?}, but a judgement came to {worst:?}"),
     );
+    if let Some(recorded) = test.analysis.get(alerting::KEY) {
+        let replayed = alerting::replay(test).and_then(|replay| serde_json::to_value(replay).ok());
+        verified.holds(
+            &format!("{path}.analysis.{}", alerting::KEY),
+            replayed.as_ref() == Some(recorded),
+            || "is not what the thresholds and the seconds give".to_owned(),
+        );
+    }
     let is_invalid = test
         .ledger
         .iter()

@@ -1,5 +1,6 @@
 //! A record and all that is made of it.
 
+mod alerting;
 mod compare;
 mod exports;
 #[path = "../fixture/mod.rs"]

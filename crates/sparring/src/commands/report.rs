@@ -22,7 +22,7 @@ pub struct Arguments {
     #[arg(value_name = "RUN", required = true)]
     runs: Vec<PathBuf>,
     /// What to write, repeatable or with commas: html, markdown, junit, csv, json, detectors, acso, aiaas,
-    /// acis, agent360, or all
+    /// acis, agent360, rules, or all
     #[arg(
         long,
         short = 'f',
@@ -44,6 +44,7 @@ Examples:
   sparring report results/20260814T093000Z-acis
   sparring report 20260814T093000Z-acis --format html,csv,junit --output out
   sparring report RUN --format markdown --output -
+  sparring report RUN --format rules     Prometheus alerts from the run's thresholds, with unit tests for promtool
   sparring report RUN1 RUN2 RUN3";
 
 /// The exit code for a wrong command line.

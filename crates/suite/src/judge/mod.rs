@@ -37,6 +37,7 @@ mod phases;
 mod readable;
 mod recovery;
 mod relative;
+mod replay;
 mod rows;
 mod rules;
 mod run;
@@ -118,6 +119,9 @@ pub fn judge_with(test: &PlannedTest, file: &SuiteFile, record: &mut TestRecord,
         rules::find(&case, &mut sheet);
         ledger::fill(&case, &mut sheet);
     }
+    sheet.write_into(record);
+    let mut sheet = Sheet::new(&record.title());
+    replay::judge(record, &mut sheet);
     sheet.write_into(record);
     outcome::conclude(test, record);
 }

@@ -1,0 +1,287 @@
+//! Alerts from the thresholds of a run, replayed here and by promtool (N-10).
+//!
+//! The real promtool is used where it is on the path; `REQUIRE_PROMTOOL` makes that a must.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use report::alerting::{KEY, alerts, replay, rules, unit_tests};
+use report::record::{Event, EventKind, Judgement, ResourceSample, Second, Standing};
+use report::verify::verify;
+use report::{RunRecord, TestRecord, explain};
+use serde_json::json;
+
+use crate::fixture;
+
+fn asked(kind: &str, id: &str, asked: &str, bound: f64) -> Judgement {
+    let values = (0.0, [0.0, 0.0], bound);
+    Judgement {
+        kind: kind.to_owned(),
+        phase: None,
+        ..fixture::judgement(id, asked, Standing::Held, values, "ms")
+    }
+}
+
+/// A test whose p95 is 80 ms, and 900 ms within the given seconds.
+fn slow_within(length: u32, slow: &[(u32, u32)]) -> TestRecord {
+    let mut test = fixture::test("load", f64::from(length));
+    test.seconds = (0..length)
+        .map(|at| {
+            let is_slow = slow.iter().any(|(from, to)| (*from..*to).contains(&at));
+            Second {
+                at_s: f64::from(at),
+                requests: 100,
+                failures: 1,
+                p95_ms: Some(if is_slow { 900.25 } else { 80.0 }),
+                ..Second::default()
+            }
+        })
+        .collect();
+    test.judgements = vec![asked(
+        "grade",
+        "load.grade.p95_ms",
+        "p95_ms < 500 ms in steady",
+        500.0,
+    )];
+    test
+}
+
+fn fault(at_s: f64, kind: EventKind) -> Event {
+    Event {
+        at_s,
+        kind,
+        text: "The detector is slow.".to_owned(),
+        detail: json!({ "fault": "slow" }),
+    }
+}
+
+/// When the one alert fires and resolves.
+fn fired(test: &TestRecord) -> Vec<(f64, Option<f64>)> {
+    let replay = replay(test).expect("it has an alert");
+    let fired = replay.alerts[0].fired.iter();
+    fired.map(|one| (one.at_s, one.resolved_s)).collect()
+}
+
+/// promtool's word on the rules and their unit tests, where there is a promtool.
+fn check_by_promtool(run: &RunRecord) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text);
+    write("alerts.rules.yml", &rules(run)).expect("it is writable");
+    write("alerts.test.yml", &unit_tests(run)).expect("it is writable");
+    let Some(program) = promtool() else { return };
+    for words in [
+        ["check", "rules", "alerts.rules.yml"],
+        ["test", "rules", "alerts.test.yml"],
+    ] {
+        let said = promtool_says(&program, folder.path(), &words);
+        assert!(said.0, "{words:?}: {}\n{}", said.1, rules(run));
+    }
+    // The tests can fail: alerts that take longer fire later.
+    if !replay(&run.tests[0]).is_some_and(|it| it.alerts.iter().any(|one| !one.fired.is_empty())) {
+        return;
+    }
+    write(
+        "alerts.rules.yml",
+        &rules(run).replace("for: 5s", "for: 8s"),
+    )
+    .expect("it is writable");
+    let said = promtool_says(
+        &program,
+        folder.path(),
+        &["test", "rules", "alerts.test.yml"],
+    );
+    assert!(!said.0, "{}", said.1);
+}
+
+fn promtool_says(program: &Path, folder: &Path, words: &[&str]) -> (bool, String) {
+    let mut command = Command::new(program);
+    let done = command
+        .args(words)
+        .current_dir(folder)
+        .output()
+        .expect("it can be executed");
+    let said = [done.stdout, done.stderr].map(|said| String::from_utf8_lossy(&said).into_owned());
+    (done.status.success(), said.concat())
+}
+
+fn promtool() -> Option<PathBuf> {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let mut programs = std::env::split_paths(&folders).map(|folder| folder.join("promtool"));
+    let found = programs.find(|path| path.is_file());
+    if found.is_none() {
+        let how = "no `promtool` is on the path";
+        assert!(std::env::var_os("REQUIRE_PROMTOOL").is_none(), "{how}");
+        eprintln!("skipped: {how}");
+    }
+    found
+}
+
+#[test]
+fn a_known_fault_fires_within_an_evaluation_of_its_time_and_promtool_agrees() {
+    let mut test = slow_within(800, &[(400, 600), (700, 703)]);
+    test.observed.events = vec![
+        fault(399.4, EventKind::FaultInjected),
+        fault(599.2, EventKind::FaultTakenBack),
+    ];
+    // The second 400 is known at 401; then it takes 5 s. Three slow seconds fire nothing.
+    assert_eq!(fired(&test), [(406.0, Some(601.0))]);
+    let one = &replay(&test).expect("an alert").alerts[0];
+    assert_eq!(one.alert, "LoadP95High");
+    assert_eq!(one.condition, "p95 >= 500 ms");
+    assert_eq!(one.fired[0].fault.as_deref(), Some("slow"));
+    assert_eq!(
+        one.fired[0].sentence(),
+        "at t = 406 s, 6.6 s after the fault slow was injected; resolved at 601 s"
+    );
+    check_by_promtool(&fixture::run(vec![test]));
+}
+
+#[test]
+fn without_a_fault_the_onset_is_the_first_second_beyond_the_bound() {
+    let test = slow_within(60, &[(20, 60)]);
+    let one = &replay(&test).expect("an alert").alerts[0].fired[0];
+    assert_eq!((one.at_s, one.onset_s, one.resolved_s), (26.0, 20.0, None));
+    check_by_promtool(&fixture::run(vec![test]));
+}
+
+#[test]
+fn a_gap_resolves_as_a_good_second_does() {
+    let mut test = slow_within(60, &[(10, 40)]);
+    for at in 20..25 {
+        test.seconds[at].p95_ms = None;
+    }
+    assert_eq!(fired(&test), [(16.0, Some(21.0)), (31.0, Some(41.0))]);
+    check_by_promtool(&fixture::run(vec![test]));
+}
+
+#[test]
+fn a_long_test_is_scraped_every_quarter_of_a_minute() {
+    let test = slow_within(7300, &[(3000, 3100)]);
+    // The scrapes at 3015, …, 3090 see a slow second, that at 3105 does not.
+    assert_eq!(fired(&test), [(3020.0, Some(3105.0))]);
+    check_by_promtool(&fixture::run(vec![test]));
+}
+
+/// Every kind of question that makes an alert, and some that make none.
+#[test]
+fn questions_about_seconds_make_alerts_and_no_others() {
+    let mut test = fixture::test("all \"kinds\"", 30.0);
+    test.cell.insert("level".to_owned(), json!(10));
+    test.seconds = fixture::seconds(30, 5.0, 60.0, Some((10, 20)));
+    test.observed.target = (0..30)
+        .flat_map(|at| [(at, 0.2), (at, 0.95)])
+        .map(|(at, cpu)| ResourceSample {
+            at_s: f64::from(at) + 0.1,
+            cpu_ratio: Some(cpu),
+            ..ResourceSample::default()
+        })
+        .collect();
+    test.judgements = vec![
+        asked("grade", "g.avg", "avg_ms < 100 ms in steady", 100.0),
+        asked("row", "r.p99", "p99_ms <= 250 ms in the whole test", 250.0),
+        asked("grade", "g.success", "success_rate >= 0.99 in steady", 0.99),
+        asked("threshold", "t.p95", "http_req_duration p(95)<300", 300.0),
+        asked(
+            "threshold",
+            "t.failed",
+            "http_req_failed rate<0.01 in steady",
+            0.01,
+        ),
+        asked("slo", "s.p95", "api p95 < 300 ms in steady", 300.0),
+        asked("slo", "s.p50", "api p50 < 90 ms in steady", 90.0),
+        asked("alert", "a.cpu", "cpu_usage_high stays silent", 0.8),
+        asked(
+            "threshold",
+            "t.tagged",
+            "http_req_duration{name:/a} p(95)<300",
+            300.0,
+        ),
+        asked("grade", "g.rps", "rps >= 50 per second in steady", 50.0),
+        asked("slo", "s.router", "router p95 < 100 ms", 100.0),
+        asked("named", "n.knee", "knee: 40 users", 0.0),
+    ];
+    let (made, without) = alerts(&test);
+    let conditions: Vec<String> = made.iter().map(|alert| alert.condition()).collect();
+    assert_eq!(
+        conditions,
+        [
+            "mean latency >= 100 ms",
+            "p99 > 250 ms",
+            "share of successful requests < 0.99",
+            "p95 >= 300 ms",
+            "share of failed requests >= 0.01",
+            "p50 >= 90 ms",
+            "use of the target's processor > 0.8",
+        ]
+    );
+    assert_eq!(made[3].judgements, ["t.p95", "s.p95"]);
+    assert_eq!(without, ["t.tagged", "g.rps", "s.router", "n.knee"]);
+    assert_eq!(made[0].name, "AllKindsLevel10MeanHigh");
+    let cpu = replay(&test)
+        .expect("alerts")
+        .alerts
+        .pop()
+        .expect("of the processor");
+    assert_eq!(cpu.fired[0].at_s, 6.0, "the busiest host counts: {cpu:?}");
+    check_by_promtool(&fixture::run(vec![test]));
+}
+
+#[test]
+fn what_no_alert_would_have_told_of_is_named() {
+    // Crossed over the whole phase, but never for five seconds in a row.
+    let mut test = slow_within(100, &[(10, 13), (20, 23), (30, 33)]);
+    test.judgements[0].standing = Standing::Crossed;
+    let missing = replay(&test).expect("an alert").missing;
+    assert_eq!(missing.len(), 1, "{missing:?}");
+    assert_eq!(missing[0].judgement.as_deref(), Some("load.grade.p95_ms"));
+    assert!(missing[0].sentence().contains("would not have fired"));
+    // A fault that clients noticed, and one that they did not.
+    let mut test = slow_within(100, &[]);
+    test.observed.events = vec![
+        fault(20.0, EventKind::FaultInjected),
+        fault(40.0, EventKind::FaultTakenBack),
+    ];
+    assert_eq!(replay(&test).expect("an alert").missing, []);
+    let noticed = json!([{ "name": "slow", "injected_s": 20.0, "detected_after_s": 2.0 }]);
+    test.analysis.insert("faults".to_owned(), noticed.clone());
+    let missing = replay(&test).expect("an alert").missing;
+    assert_eq!(missing.len(), 1, "{missing:?}");
+    assert_eq!(missing[0].window_s, [20.0, 40.0]);
+    // An alert that fires in time is none of them.
+    let mut told = slow_within(100, &[(20, 40)]);
+    told.observed.events = test.observed.events.clone();
+    told.analysis.insert("faults".to_owned(), noticed);
+    assert_eq!(replay(&told).expect("an alert").missing, []);
+}
+
+#[test]
+fn the_replay_of_a_record_is_shown_explained_and_verified() {
+    let mut run = fixture::run(vec![fixture::load()]);
+    let test = &mut run.tests[0];
+    test.judgements[1].asked = "http_req_duration p(99)<300 in steady".to_owned();
+    let replayed = replay(test).expect("an alert");
+    let value = serde_json::to_value(&replayed).expect("JSON");
+    test.analysis.insert(KEY.to_owned(), value);
+    assert!(!replayed.alerts[0].fired.is_empty(), "{replayed:?}");
+    let sound = verify(&run, &|_| None);
+    assert_eq!(sound.faults, []);
+    let page = report::page::page(&run);
+    assert!(page.contains("Alerts, replayed") && page.contains("LoadP99High"));
+    let told = explain::explain(&run, "load.replay.LoadP99High").expect("it has the id");
+    assert!(
+        told.contains("after the first second beyond the bound began"),
+        "{told}"
+    );
+    let at = &mut run.tests[0].analysis[KEY]["alerts"][0]["fired"][0]["at_s"];
+    *at = json!(at.as_f64().expect("a number") + 1.0);
+    let faults = verify(&run, &|_| None).faults;
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert_eq!(faults[0].path, "tests[0].analysis.alert_replay");
+}
+
+#[test]
+fn a_run_without_thresholds_has_rules_that_are_none() {
+    let run = fixture::run(vec![fixture::short()]);
+    assert_eq!(replay(&run.tests[0]), None);
+    check_by_promtool(&run);
+}
