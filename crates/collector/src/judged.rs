@@ -104,18 +104,10 @@ impl Judge {
         } else {
             self.thresholds.evaluate(&mut aggregate, run_time)
         };
-        let mut judged = Judged::default();
-        for watch in self.thresholds.watches() {
-            let has_samples = aggregate.sink(watch.metric).is_some();
-            for rule in &watch.rules {
-                judged.thresholds.push(ThresholdResult {
-                    metric: watch.name.clone(),
-                    expression: rule.text.clone(),
-                    passed: rule.ok,
-                    observed: has_samples.then_some(rule.observed),
-                });
-            }
-        }
+        let mut judged = Judged {
+            thresholds: self.thresholds.results(&aggregate),
+            abort: None,
+        };
         if verdict.abort {
             let crossed = judged.thresholds.iter().find(|result| !result.passed);
             judged.abort =

@@ -123,7 +123,7 @@ pub struct ClientFlags {
 #[derive(Debug, Clone, Default, ClapArgs)]
 #[command(next_help_heading = "Results")]
 pub struct ReportFlags {
-    /// Send all samples to an output, as json=file.json
+    /// Send all samples to an output, as json=file.json or prometheus=http://localhost:9090/api/v1/write
     #[arg(short = 'o', long = "out", value_name = "OUTPUT")]
     pub outputs: Vec<String>,
     /// Statistics of trends in the summary, as avg,p(95)

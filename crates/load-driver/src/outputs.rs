@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use live_page::{Config, WebDashboard};
+use load_engine::Standings;
 use load_engine::log::Logger;
 use load_engine::options::Options;
 use load_metrics::Registry;
@@ -22,7 +23,7 @@ pub struct Described {
 /// Makes and starts all outputs, or none.
 pub fn start(
     (script, named, extra): (&str, &[String], Vec<Box<dyn Output>>),
-    registry: &Arc<Registry>,
+    (registry, standings): (&Arc<Registry>, &Standings),
     options: &Arc<Options>,
     (around, logger): (&Surroundings, &Logger),
 ) -> Result<(Outputs, Described), Failure> {
@@ -59,6 +60,7 @@ pub fn start(
         registry: Arc::clone(registry),
         options: Arc::clone(options),
         logger: logger.clone(),
+        standings: standings.clone(),
         stdout: around.stdout.shared(),
     };
     Ok((Outputs::start(outputs, &setup).map_err(other)?, described))

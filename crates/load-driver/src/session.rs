@@ -11,8 +11,8 @@ use load_engine::plan::Needs;
 use load_engine::segment::Segment;
 use load_engine::thresholds::Thresholds;
 use load_engine::{
-    Exit, Gatherer, Outcome, Program, Run, RunState, ScenarioStatus, TestEnd, Together, Workers,
-    scenario_statuses,
+    Exit, Gatherer, Outcome, Program, Run, RunState, ScenarioStatus, Standings, TestEnd, Together,
+    Workers, scenario_statuses,
 };
 use load_metrics::{Aggregate, Filter, Registry, SystemTag, builtin};
 use load_outputs::{Output, Outputs, RunEnd, rest};
@@ -102,15 +102,18 @@ async fn drive(
         together = Some(joined.together);
         ended_by_collector = Some(joined.stop);
     }
+    let standings = Standings::default();
     let (outputs, described) = outputs::start(
         (&args.script, &named, extra),
-        &registry,
+        (&registry, &standings),
         &shown_options,
         (around, &logger),
     )?;
     let (needs, scenario_statuses) = scenario_statuses(&options, &segment);
     let intended = args.report.intended_duration == Some(true);
-    let state = RunState::new(Arc::clone(&options)).measuring_intended(intended);
+    let state = RunState::new(Arc::clone(&options))
+        .measuring_intended(intended)
+        .showing(standings);
     let state = Arc::new(state);
     seen.show(&state, &scenario_statuses);
     if !args.process.quiet {

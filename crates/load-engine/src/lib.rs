@@ -37,7 +37,7 @@ pub use activation::{Activation, Iteration, IterationEnd, ScenarioState};
 pub use executor::ScenarioStatus;
 pub use exit::Exit;
 pub use gather::Gatherer;
-pub use results::{CheckResult, ThresholdResult};
+pub use results::{CheckResult, Standings, ThresholdResult};
 pub use run::{Failure, Outcome, Run, SummaryFiles, scenario_statuses};
 pub use script::{Interrupt, ScriptError, SummaryFile};
 pub use state::{Instance, Phase, RunControl, RunState, TestEnd};

@@ -1,5 +1,7 @@
 //! Results of thresholds and checks, for a verdict.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use load_metrics::Aggregate;
 
 /// The result of a threshold.
@@ -13,6 +15,25 @@ pub struct ThresholdResult {
     pub passed: bool,
     /// The value that was compared, if there were samples.
     pub observed: Option<f64>,
+}
+
+/// The thresholds as they stand, for outputs that show a run while it goes on; clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Standings(Arc<Mutex<Vec<ThresholdResult>>>);
+
+impl Standings {
+    /// Replaces them.
+    pub fn set(&self, results: Vec<ThresholdResult>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = results;
+    }
+
+    /// Those of the last evaluation; none before the first.
+    pub fn get(&self) -> Vec<ThresholdResult> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
 }
 
 /// The passes and failures of a check.

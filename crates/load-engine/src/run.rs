@@ -554,7 +554,9 @@ async fn watch(mut watch: Watch) -> (Thresholds, Gatherer) {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let verdict = watch.thresholds.evaluate(&mut aggregate, run_time);
+        let results = watch.thresholds.results(&aggregate);
         drop(aggregate);
+        watch.state.standings().set(results);
         watch.state.set_tainted(!verdict.crossed.is_empty());
         if verdict.abort && watch.state.end().is_none() {
             watch

@@ -14,6 +14,7 @@ use crate::call::Call;
 use crate::health::Health;
 use crate::log::Logger;
 use crate::options::Options;
+use crate::results::Standings;
 
 /// Counters of this process, read by `k6/execution`.
 #[derive(Debug, Default)]
@@ -70,6 +71,7 @@ pub struct RunState {
     followed: watch::Sender<RunControl>,
     functions: watch::Sender<Option<mpsc::WeakSender<Call>>>,
     tainted: AtomicBool,
+    standings: Standings,
     setup_data: Mutex<Option<Arc<str>>>,
     left_behind: Mutex<Vec<String>>,
 }
@@ -131,6 +133,7 @@ impl RunState {
             followed: watch::Sender::new(RunControl::default()),
             functions: watch::Sender::new(None),
             tainted: AtomicBool::new(false),
+            standings: Standings::default(),
             setup_data: Mutex::new(None),
             left_behind: Mutex::default(),
         }
@@ -143,6 +146,17 @@ impl RunState {
             measures_intended,
             ..self
         }
+    }
+
+    /// The same run, which shows its thresholds there.
+    #[must_use]
+    pub fn showing(self, standings: Standings) -> Self {
+        Self { standings, ..self }
+    }
+
+    /// The thresholds as they stand.
+    pub fn standings(&self) -> &Standings {
+        &self.standings
     }
 
     /// Whether requests are also measured from the planned start of their iteration.

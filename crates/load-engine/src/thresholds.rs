@@ -7,6 +7,7 @@ use load_metrics::threshold::{Expression, ExpressionError, parse_selector};
 use load_metrics::{Aggregate, Filter, Kind, MetricId, Registry, Sink};
 
 use crate::options::Threshold;
+use crate::results::ThresholdResult;
 
 /// All thresholds of a run.
 #[derive(Debug, Default)]
@@ -66,6 +67,21 @@ impl Thresholds {
     /// All metrics with thresholds, in the options' order.
     pub fn watches(&self) -> &[Watch] {
         &self.0
+    }
+
+    /// Each threshold as it was last evaluated.
+    pub fn results(&self, aggregate: &Aggregate) -> Vec<ThresholdResult> {
+        let of = |watch: &Watch| {
+            let has_samples = aggregate.sink(watch.metric).is_some();
+            let result = |rule: &Rule| ThresholdResult {
+                metric: watch.name.clone(),
+                expression: rule.text.clone(),
+                passed: rule.ok,
+                observed: has_samples.then_some(rule.observed),
+            };
+            watch.rules.iter().map(result).collect::<Vec<_>>()
+        };
+        self.0.iter().flat_map(of).collect()
     }
 
     /// Evaluates all thresholds during the run: metrics without samples are skipped.

@@ -1,5 +1,7 @@
 //! From `-o name=argument` to an output.
 
+use jiff::Timestamp;
+
 use crate::csv::{self, Csv};
 use crate::json::Json;
 use crate::junit::Junit;
@@ -15,6 +17,7 @@ const AVAILABLE: &[&str] = &[
     "json",
     "junit",
     "opentelemetry",
+    "prometheus",
     // Made by the driver: it is a page of the report.
     "web-dashboard",
 ];
@@ -40,6 +43,11 @@ pub fn create(
         )?))),
         "experimental-prometheus-rw" => {
             let config = prometheus_rw::Config::read(argument, environment)?;
+            Ok(Box::new(PrometheusRw::new(config)))
+        }
+        "prometheus" => {
+            let now = Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+            let config = prometheus_rw::Config::read_ours(argument, environment, now)?;
             Ok(Box::new(PrometheusRw::new(config)))
         }
         "opentelemetry" | "experimental-opentelemetry" => {

@@ -276,6 +276,7 @@ mod tests {
             registry: Arc::new(Registry::new()),
             options: Arc::new(Options::default()),
             logger: Logger::silent(),
+            standings: load_engine::Standings::default(),
             stdout: Arc::new(Mutex::new(Vec::new())),
         };
         let outputs =

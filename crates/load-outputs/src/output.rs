@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use load_engine::log::Logger;
 use load_engine::options::Options;
-use load_engine::{CheckResult, ThresholdResult};
+use load_engine::{CheckResult, Standings, ThresholdResult};
 use load_metrics::{Registry, Sample};
 
 /// Consumes samples on its own thread.
@@ -63,6 +63,8 @@ pub struct Setup {
     pub logger: Logger,
     /// The standard output.
     pub stdout: Stdout,
+    /// The thresholds as they stand.
+    pub standings: Standings,
 }
 
 /// What became of the run, for outputs that write a verdict.

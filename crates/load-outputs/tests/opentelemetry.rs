@@ -54,6 +54,7 @@ fn run(address: SocketAddr, settings: &[(&str, &str)]) -> (Vec<String>, bool) {
             let text = format!("{} {:?}", line.message, line.fields);
             lines.lock().unwrap().push(text);
         }),
+        standings: load_engine::Standings::default(),
         stdout: Arc::new(Mutex::new(Vec::new())),
     };
     let address = address.to_string();

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use load_engine::log::Logger;
 use load_engine::options::Options;
+use load_engine::{Standings, ThresholdResult};
 use load_metrics::{Contains, Kind, Registry, Sample, Tags, UnixNanos};
 use load_outputs::prometheus_rw::wire::WriteRequest;
 use load_outputs::prometheus_rw::{Config, PrometheusRw};
@@ -59,6 +60,17 @@ const TAKEN: &[Taken] = &[
 ];
 
 fn run(url: &str, settings: &[(&str, &str)]) -> Vec<String> {
+    let config = Config::read(url, &environment(settings)).unwrap();
+    run_with(config, RunEnd::default())
+}
+
+fn environment(settings: &[(&str, &str)]) -> Environment {
+    let prefixed =
+        |(name, value): &(&str, &str)| (format!("K6_PROMETHEUS_RW_{name}"), (*value).to_owned());
+    settings.iter().map(prefixed).collect()
+}
+
+fn run_with(config: Config, end: RunEnd) -> Vec<String> {
     let registry = Registry::new();
     let mut batch = Vec::new();
     for (name, kind, contains, tags, values) in TAKEN {
@@ -78,7 +90,11 @@ fn run(url: &str, settings: &[(&str, &str)]) -> Vec<String> {
     let lines = Arc::clone(&log);
     let setup = Setup {
         registry: Arc::new(registry),
-        options: Arc::new(Options::default()),
+        options: Arc::new(Options {
+            tags: Some([("team".to_owned(), "a".to_owned())].into()),
+            ..Options::default()
+        }),
+        standings: Standings::default(),
         logger: Logger::new(move |line| {
             lines
                 .lock()
@@ -87,13 +103,10 @@ fn run(url: &str, settings: &[(&str, &str)]) -> Vec<String> {
         }),
         stdout: Arc::new(Mutex::new(Vec::new())),
     };
-    let prefixed =
-        |(name, value): &(&str, &str)| (format!("K6_PROMETHEUS_RW_{name}"), (*value).to_owned());
-    let environment: Environment = settings.iter().map(prefixed).collect();
-    let output = PrometheusRw::new(Config::read(url, &environment).unwrap());
+    let output = PrometheusRw::new(config);
     let outputs = Outputs::start(vec![Box::new(output)], &setup).unwrap();
     outputs.sink().offer(batch);
-    outputs.finish(RunEnd::default());
+    outputs.finish(end);
     log.lock().unwrap().clone()
 }
 
@@ -224,6 +237,64 @@ fn with_stale_markers_a_second_push_ends_every_series() {
     assert!(last.values().all(stale), "{last:?}");
 }
 
+/// What `-o prometheus` sends of a run with two thresholds, one of them on something that was never measured.
+fn run_ours(url: &str, settings: &[(&str, &str)]) -> Vec<String> {
+    let threshold = |metric: &str, expression: &str, observed| ThresholdResult {
+        metric: metric.to_owned(),
+        expression: expression.to_owned(),
+        passed: false,
+        observed,
+    };
+    let end = RunEnd {
+        thresholds: vec![
+            threshold("times", "p(95)<200", Some(225.5)),
+            threshold("never", "max<1", None),
+        ],
+        ..RunEnd::default()
+    };
+    let named = "20260814T093000Z".to_owned();
+    run_with(
+        Config::read_ours(url, &environment(settings), named).unwrap(),
+        end,
+    )
+}
+
+#[test]
+fn ours_names_the_test_shows_thresholds_and_ends_all_series() {
+    let (url, received) = receive(2, 200);
+    assert_eq!(run_ours(&url, &[]), [""; 0]);
+    let bodies = received.join().unwrap();
+    let (first, last) = (decode(&bodies[0].1), decode(&bodies[1].1));
+    let threshold =
+        "k6_threshold_ok{metric=times,team=a,testid=20260814T093000Z,threshold=p(95)<200}";
+    let wanted = [
+        threshold,
+        "k6_mine_total{testid=20260814T093000Z}",
+        "k6_plain{testid=20260814T093000Z}",
+        "k6_times_seconds{a=b,testid=20260814T093000Z}",
+    ];
+    for name in wanted {
+        assert!(first.contains_key(name), "no {name} in {first:?}");
+    }
+    assert_eq!(first[threshold], 0.0);
+    assert_eq!(first.len(), TAKEN.len() + 1, "{first:?}");
+    assert!(first.keys().eq(last.keys()));
+    let stale = |value: &f64| value.to_bits() == 0x7ff0_0000_0000_0002;
+    assert!(last.values().all(stale), "{last:?}");
+    // Variables have the last word.
+    let (url, received) = receive(1, 200);
+    let settings = [
+        ("STALE_MARKERS", "false"),
+        ("TREND_AS_NATIVE_HISTOGRAM", "0"),
+    ];
+    assert_eq!(run_ours(&url, &settings), [""; 0]);
+    let only = decode(&received.join().unwrap().remove(0).1);
+    assert!(
+        only.contains_key("k6_times_p99{a=b,testid=20260814T093000Z}"),
+        "{only:?}"
+    );
+}
+
 #[test]
 fn a_receiver_that_refuses_is_logged_and_does_not_end_the_run() {
     let (url, received) = receive(1, 400);
@@ -238,7 +309,6 @@ fn a_receiver_that_refuses_is_logged_and_does_not_end_the_run() {
 #[test]
 fn a_real_prometheus_takes_stats_and_native_histograms() {
     let Some(prometheus) = Prometheus::start() else {
-        eprintln!("there is no prometheus here: nothing to check against");
         return;
     };
     let url = format!("http://{}/api/v1/write", prometheus.address);
@@ -275,6 +345,27 @@ fn a_real_prometheus_takes_stats_and_native_histograms() {
     );
 }
 
+#[test]
+fn series_of_ours_are_there_during_the_run_and_gone_after_it() {
+    let Some(prometheus) = Prometheus::start() else {
+        return;
+    };
+    let url = format!("http://{}/api/v1/write", prometheus.address);
+    assert_eq!(run_ours(&url, &[]), [""; 0]);
+    for query in ["k6_mine_total", "k6_threshold_ok", "k6_times_seconds"] {
+        let now = prometheus.query(query);
+        assert_eq!(now, Value::Null, "{query} has ended with the run");
+        let before = prometheus.query(&format!("count_over_time({query}[1m])"));
+        assert_eq!(
+            before["metric"]["testid"], "20260814T093000Z",
+            "{query}: {before}"
+        );
+    }
+    let threshold = prometheus.query("min_over_time(k6_threshold_ok[1m])");
+    assert_eq!(threshold["value"][1], "0");
+    assert_eq!(threshold["metric"]["threshold"], "p(95)<200");
+}
+
 struct Prometheus {
     process: Child,
     address: String,
@@ -282,6 +373,7 @@ struct Prometheus {
 }
 
 impl Prometheus {
+    /// `None` with a message where there is none; `REQUIRE_PROMETHEUS` makes it a must.
     fn start() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(
@@ -304,6 +396,11 @@ impl Prometheus {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
+            .inspect_err(|error| {
+                let required = std::env::var_os("REQUIRE_PROMETHEUS").is_some();
+                assert!(!required, "there is no prometheus: {error}");
+                eprintln!("skipped: there is no prometheus: {error}");
+            })
             .ok()?;
         let prometheus = Self {
             process,

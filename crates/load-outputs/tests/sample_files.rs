@@ -174,6 +174,7 @@ fn recorded() -> (Setup, Batch) {
         registry: Arc::new(registry),
         options: Arc::new(options),
         logger: Logger::silent(),
+        standings: load_engine::Standings::default(),
         stdout: Arc::new(Mutex::new(Vec::new())),
     };
     (setup, batch)

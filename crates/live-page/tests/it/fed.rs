@@ -30,6 +30,7 @@ pub fn setup(logger: Logger) -> Setup {
         registry: Arc::new(Registry::new()),
         options: Arc::new(options),
         logger,
+        standings: load_engine::Standings::default(),
         stdout: Arc::new(Mutex::new(Vec::new())),
     }
 }

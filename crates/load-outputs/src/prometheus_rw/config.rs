@@ -22,6 +22,17 @@ pub struct Config {
     pub trend_as_native_histogram: bool,
     /// `STALE_MARKERS`: series end with the run, not five minutes later.
     pub stale_markers: bool,
+    /// The label `testid` of series whose run has no tag of this name.
+    pub test_id: Option<String>,
+    /// Whether the thresholds are series, too.
+    pub thresholds: bool,
+}
+
+/// What holds where no variable says otherwise.
+#[derive(Debug, Clone, Copy)]
+struct Defaults {
+    trend_as_native_histogram: bool,
+    stale_markers: bool,
 }
 
 /// One number that a trend is shown by.
@@ -59,6 +70,40 @@ impl Config {
     /// # Errors
     /// On settings that cannot be used.
     pub fn read(argument: &str, environment: &Environment) -> Result<Self, OutputError> {
+        let defaults = Defaults {
+            trend_as_native_histogram: false,
+            stale_markers: false,
+        };
+        Self::read_with(argument, environment, defaults)
+    }
+
+    /// The same for `-o prometheus=`, which is not k6's: trends are native histograms, so that percentiles of
+    /// several runners and seconds can be put together, series end with the run, thresholds are series, and
+    /// every series has a `testid`.
+    ///
+    /// # Errors
+    /// On settings that cannot be used.
+    pub fn read_ours(
+        argument: &str,
+        environment: &Environment,
+        test_id: String,
+    ) -> Result<Self, OutputError> {
+        let defaults = Defaults {
+            trend_as_native_histogram: true,
+            stale_markers: true,
+        };
+        Ok(Self {
+            test_id: Some(test_id),
+            thresholds: true,
+            ..Self::read_with(argument, environment, defaults)?
+        })
+    }
+
+    fn read_with(
+        argument: &str,
+        environment: &Environment,
+        defaults: Defaults,
+    ) -> Result<Self, OutputError> {
         let read = Reader(environment);
         if environment
             .keys()
@@ -84,7 +129,7 @@ impl Config {
                     .text("USERNAME")
                     .map(|user| (user, read.text("PASSWORD").unwrap_or_default())),
                 bearer_token: read.text("BEARER_TOKEN"),
-                insecure_skip_tls_verify: read.flag("INSECURE_SKIP_TLS_VERIFY")?,
+                insecure_skip_tls_verify: read.flag("INSECURE_SKIP_TLS_VERIFY")?.unwrap_or(false),
                 tls_minimum_version: read.text("TLS_MINIMUM_VERSION"),
                 client_certificate: read
                     .text("CLIENT_CERTIFICATE")
@@ -96,8 +141,14 @@ impl Config {
                 .split(',')
                 .map(TrendStat::parse)
                 .collect::<Result<_, _>>()?,
-            trend_as_native_histogram: read.flag("TREND_AS_NATIVE_HISTOGRAM")?,
-            stale_markers: read.flag("STALE_MARKERS")?,
+            trend_as_native_histogram: read
+                .flag("TREND_AS_NATIVE_HISTOGRAM")?
+                .unwrap_or(defaults.trend_as_native_histogram),
+            stale_markers: read
+                .flag("STALE_MARKERS")?
+                .unwrap_or(defaults.stale_markers),
+            test_id: None,
+            thresholds: false,
         })
     }
 }
@@ -110,11 +161,11 @@ impl Reader<'_> {
         (!found.is_empty()).then(|| found.clone())
     }
 
-    fn flag(&self, name: &str) -> Result<bool, OutputError> {
+    fn flag(&self, name: &str) -> Result<Option<bool>, OutputError> {
         let Some(text) = self.text(name) else {
-            return Ok(false);
+            return Ok(None);
         };
-        parse_bool(&text).ok_or_else(|| {
+        parse_bool(&text).map(Some).ok_or_else(|| {
             refuse(format!(
                 "parse environment variables options failed: strconv.ParseBool: parsing \
                  \"{text}\": invalid syntax"

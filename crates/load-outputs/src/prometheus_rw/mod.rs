@@ -3,6 +3,9 @@
 //! Samples are added up here; every few seconds the series that had samples are sent with one
 //! timestamp. Times are in seconds. A counter `x` is the series `k6_x_total`, a rate `k6_x_rate`, a
 //! gauge `k6_x`, a trend `k6_x_p99` and so on, or one native histogram `k6_x_seconds`.
+//!
+//! `-o prometheus` is the same with other defaults ([`Config::read_ours`]), and with the thresholds as series:
+//! `k6_threshold_ok{metric,threshold}` is 1 where one holds, and 0.
 
 mod config;
 mod histogram;
@@ -11,7 +14,8 @@ pub mod wire;
 
 use std::time::{Duration, SystemTime};
 
-use load_metrics::{Sample, UnixNanos};
+use load_engine::{Standings, ThresholdResult};
+use load_metrics::{Sample, Tags, UnixNanos};
 use prost::Message;
 
 pub use config::{Config, StatKind, TrendStat};
@@ -30,6 +34,8 @@ pub struct PrometheusRw {
 
 struct Open {
     store: Store,
+    /// Where the thresholds are seen, if they are wanted.
+    standings: Option<Standings>,
     pusher: Pusher,
     logger: Logger,
     /// Why the last push was not taken.
@@ -47,7 +53,11 @@ const NAME: &str = "Prometheus remote write";
 
 impl Output for PrometheusRw {
     fn description(&self) -> String {
-        format!("{NAME} ({})", self.config.endpoint.url)
+        let url = &self.config.endpoint.url;
+        match &self.config.test_id {
+            Some(test_id) => format!("{NAME} ({url}, testid {test_id} unless tagged)"),
+            None => format!("{NAME} ({url})"),
+        }
     }
 
     fn start(&mut self, setup: &Setup) -> Result<(), OutputError> {
@@ -65,7 +75,8 @@ impl Output for PrometheusRw {
             why: format!("failed to initialize the Prometheus remote write client: {error}"),
         })?;
         self.open = Some(Open {
-            store: Store::new(setup.registry.clone(), &self.config),
+            store: Store::new(setup.registry.clone(), &self.config, run_tags(setup)),
+            standings: self.config.thresholds.then(|| setup.standings.clone()),
             pusher,
             logger: setup.logger.clone(),
             failed: None,
@@ -96,11 +107,14 @@ impl Output for PrometheusRw {
         Ok(())
     }
 
-    fn finish(&mut self, _: &RunEnd) -> Result<(), OutputError> {
+    fn finish(&mut self, end: &RunEnd) -> Result<(), OutputError> {
         let Some(mut open) = self.open.take() else {
             return Ok(());
         };
         open.settle();
+        if let Some(standings) = &open.standings {
+            standings.set(end.thresholds.clone());
+        }
         let now = now_ms();
         open.push(now);
         open.settle();
@@ -124,6 +138,9 @@ impl Output for PrometheusRw {
 
 impl Open {
     fn push(&mut self, at_ms: i64) {
+        let standings = self.standings.as_ref();
+        let thresholds: Vec<ThresholdResult> = standings.map(Standings::get).unwrap_or_default();
+        self.store.take_thresholds(&thresholds);
         let series = self.store.changed(at_ms);
         self.send(series);
     }
@@ -159,6 +176,11 @@ impl Open {
             }
         }
     }
+}
+
+/// The tags that all samples of the run have.
+fn run_tags(setup: &Setup) -> Tags {
+    setup.options.tags.iter().flatten().collect()
 }
 
 fn now_ms() -> i64 {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use load_engine::ThresholdResult;
 use load_metrics::{Contains, Kind, Metric, MetricId, Registry, Sample, Sink, Tags, TrendSink};
 
 use super::config::{Config, StatKind, TrendStat};
@@ -14,6 +15,10 @@ pub(super) struct Store {
     registry: Arc<Registry>,
     stats: Vec<TrendStat>,
     native: bool,
+    /// Of every series that has none.
+    test_id: Option<String>,
+    run_tags: Tags,
+    thresholds: Vec<Held>,
     all: Vec<Series>,
     by_tags: HashMap<(MetricId, Arc<Tags>), usize>,
     /// The same by the address of the tags, which hashes faster; the sets are kept alive by it.
@@ -30,6 +35,13 @@ struct Series {
     changed: bool,
 }
 
+/// A threshold of a run.
+struct Held {
+    metric: String,
+    threshold: String,
+    holds: bool,
+}
+
 enum State {
     Sink(Sink),
     Native(NativeHistogram),
@@ -43,11 +55,14 @@ const MAX_ADDRESSES: usize = 200_000;
 const STALE: u64 = 0x7ff0_0000_0000_0002;
 
 impl Store {
-    pub(super) fn new(registry: Arc<Registry>, config: &Config) -> Self {
+    pub(super) fn new(registry: Arc<Registry>, config: &Config, run_tags: Tags) -> Self {
         Self {
             registry,
             stats: config.trend_stats.clone(),
             native: config.trend_as_native_histogram,
+            test_id: config.test_id.clone(),
+            run_tags,
+            thresholds: Vec::new(),
             all: Vec::new(),
             by_tags: HashMap::new(),
             by_address: HashMap::new(),
@@ -69,17 +84,44 @@ impl Store {
         }
     }
 
+    /// The thresholds as they stand; those without samples are not known yet.
+    pub(super) fn take_thresholds(&mut self, results: &[ThresholdResult]) {
+        let known = results.iter().filter(|result| result.observed.is_some());
+        let held = known.map(|result| Held {
+            metric: result.metric.clone(),
+            threshold: result.expression.clone(),
+            holds: result.passed,
+        });
+        self.thresholds = held.collect();
+    }
+
     /// Samples whose series was one too many.
     pub(super) fn refused(&self) -> u64 {
         self.refused
     }
 
-    /// What had samples since the last call, on the wire.
+    /// What had samples since the last call, on the wire, and all thresholds.
     pub(super) fn changed(&mut self, at_ms: i64) -> Vec<TimeSeries> {
         let mut out = Vec::new();
+        for held in &self.thresholds {
+            let mut tags = self.run_tags.clone();
+            tags.set("metric", &held.metric);
+            tags.set("threshold", &held.threshold);
+            out.push(TimeSeries {
+                labels: labels("k6_threshold_ok", &tags),
+                samples: vec![wire::Sample {
+                    value: f64::from(u8::from(held.holds)),
+                    timestamp_ms: at_ms,
+                }],
+                histograms: Vec::new(),
+            });
+        }
         for series in self.all.iter_mut().filter(|series| series.changed) {
             series.changed = false;
             series.write(&self.stats, at_ms, &mut out);
+        }
+        if let Some(test_id) = &self.test_id {
+            out.iter_mut().for_each(|series| series.name_test(test_id));
         }
         out
     }
@@ -174,6 +216,20 @@ impl Series {
                 histograms: vec![histogram.to_wire(at_ms)],
             }),
         }
+    }
+}
+
+impl TimeSeries {
+    /// Adds the label `testid` where there is none.
+    fn name_test(&mut self, test_id: &str) {
+        if self.labels.iter().any(|label| label.name == "testid") {
+            return;
+        }
+        self.labels.push(Label {
+            name: "testid".to_owned(),
+            value: test_id.to_owned(),
+        });
+        self.labels.sort();
     }
 }
 
