@@ -59,5 +59,6 @@ mod target;
 mod target_tools;
 mod toggle;
 mod unanswered;
+mod verbose;
 mod verdicts;
 mod with_locust;

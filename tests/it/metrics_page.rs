@@ -7,9 +7,12 @@ use serde_json::json;
 
 use crate::stack::Up;
 
+/// A stack with everything that has metrics of its own: a queue, a shadow, and a Redis that is not there.
 const FLEET: &str = "
+orchestration: { redis_url: 'redis://127.0.0.1:1' }
 detectors:
   one: { endpoint: 'http://localhost:0/detect', mock: { queue: { workers: 2, service: { constant: { ms: 1 } } } } }
+  two: { endpoint: 'http://localhost:0/detect', shadow_of: one }
 ";
 
 /// Kind by name, as an exposition says it.
@@ -114,4 +117,77 @@ fn help_texts_of_the_page_are_in_one_line() {
     for line in page.lines().filter(|line| line.starts_with("| `")) {
         assert_eq!(line.replace("\\|", "").matches('|').count(), 5, "{line}");
     }
+}
+
+/// The rows of the page below a heading that begins so.
+fn rows<'a>(page: &'a str, title: &str) -> Vec<&'a str> {
+    let section = page
+        .split("\n## ")
+        .find(|section| section.starts_with(title));
+    let lines = section.unwrap_or_default().lines();
+    lines.filter(|line| line.starts_with("| `")).collect()
+}
+
+/// The values of a metric's series; of a histogram those of its counts.
+fn values(exposition: &str, name: &str) -> Vec<f64> {
+    let of = [name.to_owned(), format!("{name}_count")];
+    let lines = exposition.lines().filter(|line| {
+        let (found, _) = line.split_once(['{', ' ']).unwrap_or((line, ""));
+        of.iter().any(|one| one == found)
+    });
+    let values = lines.filter_map(|line| line.rsplit_once(' ')?.1.parse().ok());
+    values.collect()
+}
+
+/// What a stack counts without any request: its own health checks, and its processor time.
+const BY_ITSELF: [&str; 3] = [
+    "detector_health_check_duration_ms",
+    "sparring_mock_connections_total",
+    "process_cpu_seconds_total",
+];
+
+/// Whether a metric of the page may be missing before the first request.
+type Excused<'a> = &'a dyn Fn(&str, &BTreeSet<String>) -> bool;
+
+fn what_is_missing(page: &str, title: &str, exposition: &str, excused: Excused<'_>) -> Vec<String> {
+    let rows = rows(page, title);
+    assert!(rows.len() > 10, "{title}: {rows:?}");
+    let mut found = Vec::new();
+    for row in rows {
+        let mut cells = row.trim_start_matches("| `").split(" | ");
+        let name = cells.next().unwrap_or_default().trim_end_matches('`');
+        let kind = cells.next().unwrap_or_default();
+        let values = values(exposition, name);
+        if values.is_empty() && !excused(name, &described_labels(page, name)) {
+            found.push(format!("{title}: {name} is not there from the start"));
+        }
+        let counts_events = kind != "gauge" && !BY_ITSELF.contains(&name);
+        if counts_events && values.iter().any(|value| *value != 0.0) {
+            found.push(format!("{title}: {name} does not begin at 0: {values:?}"));
+        }
+    }
+    found
+}
+
+#[test]
+fn every_metric_of_the_page_is_there_from_the_start() {
+    let up = Up::start_with(FLEET, &["--systems", "all"]);
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/METRICS.md");
+    let page = std::fs::read_to_string(page).expect("the page exists");
+    let exposition = |server: &str| get(&format!("{}/metrics", up.url(server)));
+    let chosen_by_clients = |_: &str, labels: &BTreeSet<String>| labels.contains("tenant");
+    let of_orchestrator = exposition("orchestrator");
+    let mut missing = what_is_missing(&page, "Orchestrator", &of_orchestrator, &chosen_by_clients);
+    missing.extend(what_is_missing(
+        &page,
+        "Mock",
+        &exposition("one"),
+        &|_, _| false,
+    ));
+    // What a system has no part for, such as a pool, has no series in it; one of the four has each part.
+    let systems = ["acso", "aiaas", "acis", "agent360"]
+        .map(exposition)
+        .concat();
+    missing.extend(what_is_missing(&page, "Simulated", &systems, &|_, _| false));
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
 }

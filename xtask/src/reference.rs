@@ -94,7 +94,7 @@ fn printed(root: &Path, arguments: &[&str]) -> String {
 /// page.
 fn source(root: &Path, path: &str) -> String {
     let text = std::fs::read_to_string(root.join(path)).unwrap_or_default();
-    text.split("#[cfg(test)]\nmod tests")
+    text.split("#[cfg(test)]\nmod tests {")
         .next()
         .unwrap_or_default()
         .to_owned()

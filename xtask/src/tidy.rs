@@ -1,8 +1,9 @@
-//! What the compiler does not check: crate directions, circles, sizes, names, left-overs.
+//! What the compiler does not check: crate directions, circles, sizes, names, left-overs, links of the pages.
 
 mod circles;
 mod layers;
 mod modules;
+mod pages;
 mod purity;
 mod sources;
 
@@ -22,8 +23,12 @@ pub fn run(root: &Path) -> bool {
 
 fn findings(root: &Path) -> Vec<String> {
     let mut found = layers::check(root);
-    match sources::tracked(root) {
+    match sources::tracked(root, "*.rs") {
         Ok(files) => found.extend(sources::check(root, &files)),
+        Err(message) => found.push(message),
+    }
+    match sources::tracked(root, "*.md") {
+        Ok(pages) => found.extend(pages::check(root, &pages)),
         Err(message) => found.push(message),
     }
     found.extend(purity::check(root));

@@ -103,8 +103,8 @@ const OPTIONAL: [Optional; 9] = [
     Optional {
         name: "book",
         needs: &["mdbook", "--version"],
-        remedy: "`cargo install mdbook` brings it",
-        command: &["mdbook", "build", "docs"],
+        remedy: "`cargo install --locked mdbook` brings it",
+        command: &["cargo", "xtask", "book"],
     },
     Optional {
         name: "licences",

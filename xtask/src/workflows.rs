@@ -64,7 +64,7 @@ fn fault(root: &Path, command: &str) -> Option<String> {
 
 /// Of `xtask TASK [OPTIONS]`: there is such a task, with such options.
 fn xtask(words: &[&str]) -> Option<String> {
-    let refused = crate::Task::try_parse_from(words).err()?;
+    let refused = crate::task::Task::try_parse_from(words).err()?;
     let reason = refused.to_string();
     Some(reason.lines().next().unwrap_or_default().to_owned())
 }

@@ -1,9 +1,9 @@
 //! What happens to connections, apart from the requests on them.
 
+use live_config::Check;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::check::Check;
 use crate::latency::Latency;
 
 /// Behaviour at the level of connections.

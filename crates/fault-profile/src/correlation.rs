@@ -1,9 +1,8 @@
 //! Failures that come together.
 
+use live_config::Check;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::check::Check;
 
 /// What ties failures to each other.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
@@ -66,7 +65,7 @@ impl Correlation {
         if let Some(group) = &self.group {
             let mut check = check.at("group");
             if group.name.is_empty() {
-                check.fault("name", "must not be empty");
+                check.error("name", "must not be empty");
             }
             check.share("share", group.share);
             group.by.check(&mut check);
@@ -78,7 +77,7 @@ impl Correlation {
             check.share("failure_rate_good", states.failure_rate_good);
             check.share("failure_rate_bad", states.failure_rate_bad);
             if states.good_to_bad + states.bad_to_good < 1e-6 {
-                check.fault(
+                check.error(
                     "bad_to_good",
                     "both chances are (almost) 0: the state never changes",
                 );
@@ -91,10 +90,7 @@ impl Correlation {
 impl Step {
     fn check(self, check: &mut Check<'_>) {
         if let Self::SlotMs(slot_ms) = self {
-            check.ms("by.slot_ms", slot_ms);
-            if slot_ms < 1.0 {
-                check.fault("by.slot_ms", "must be 1 or more");
-            }
+            check.between("by.slot_ms", slot_ms, 1.0, 86_400_000.0);
         }
     }
 }

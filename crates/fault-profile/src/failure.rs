@@ -1,9 +1,8 @@
 //! The kinds of failure, and the weighted mix that a failing request draws from.
 
+use live_config::Check;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::check::Check;
 
 /// One entry of the mix.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -216,36 +215,24 @@ impl Failure {
 
     fn check(&self, check: &mut Check<'_>) {
         match self {
-            Self::Status { code, .. } if !(200..=599).contains(code) => {
-                check.fault(
-                    "status.code",
-                    format!("{code} is no HTTP status (200 to 599)"),
-                );
-            }
+            Self::Status { code, .. } => check.between("status.code", *code, 200, 599),
             Self::Timeout { after_ms } => check.ms("timeout.after_ms", *after_ms),
             Self::Hang { at } => at.check("hang.at", check),
             Self::Reset { at } => at.check("reset.at", check),
             Self::Close { at } => at.check("close.at", check),
             Self::Truncate { fraction } => check.share("truncate.fraction", *fraction),
-            Self::Garbage { bytes } if *bytes > 1 << 20 => {
-                check.fault("garbage.bytes", format!("{bytes} is more than 1048576"));
-            }
+            Self::Garbage { bytes } => check.at_most("garbage.bytes", *bytes, 1_048_576),
             Self::Drip { bytes_per_s } => check.positive("drip.bytes_per_s", *bytes_per_s),
             Self::ContentLength { off_by: 0 } => {
-                check.fault("content_length.off_by", "0 would be the right length");
+                check.error("content_length.off_by", "0 would be the right length");
             }
-            Self::ShortList { missing } => at_least_one("short_list.missing", *missing, check),
-            Self::LongList { extra } => {
-                at_least_one("long_list.extra", *extra, check);
-                if *extra > 1_000 {
-                    check.fault("long_list.extra", format!("{extra} is more than 1000"));
-                }
-            }
-            Self::StaleAnswer { age } => at_least_one("stale_answer.age", *age, check),
+            Self::ShortList { missing } => check.at_least("short_list.missing", *missing, 1),
+            Self::LongList { extra } => check.between("long_list.extra", *extra, 1, 1_000),
+            Self::StaleAnswer { age } => check.at_least("stale_answer.age", *age, 1),
             Self::WrongContentType { content_type }
                 if content_type.bytes().any(|b| !(32..127).contains(&b)) =>
             {
-                check.fault("wrong_content_type.content_type", "is not a header value");
+                check.error("wrong_content_type.content_type", "is not a header value");
             }
             _ => {}
         }
@@ -255,7 +242,7 @@ impl Failure {
 impl Phase {
     fn check(self, field: &str, check: &mut Check<'_>) {
         if let Self::BodyFraction(fraction) = self {
-            check.share(&format!("{field}.body_fraction"), fraction);
+            check.at(field).share("body_fraction", fraction);
         }
     }
 }
@@ -265,12 +252,6 @@ pub(crate) fn check_mix(mix: &[WeightedFailure], check: &mut Check<'_>) {
         let mut check = check.index(index);
         check.positive("weight", entry.weight);
         entry.kind.check(&mut check.at("kind"));
-    }
-}
-
-fn at_least_one(field: &str, value: u32, check: &mut Check<'_>) {
-    if value == 0 {
-        check.fault(field, "must be 1 or more");
     }
 }
 

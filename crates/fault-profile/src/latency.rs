@@ -1,9 +1,8 @@
 //! Families of latency.
 
+use live_config::Check;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::check::Check;
 
 /// A distribution of times. Draws below zero become zero.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -137,7 +136,7 @@ impl Latency {
 
     fn check_depth(&self, check: &mut Check<'_>, depth: usize) {
         if depth > MAX_DEPTH {
-            return check.fault("", format!("is nested more than {MAX_DEPTH} deep"));
+            return check.error("", format!("is nested more than {MAX_DEPTH} deep"));
         }
         match self {
             Self::Constant { ms } => check.ms("constant.ms", *ms),
@@ -163,14 +162,12 @@ impl Latency {
             }
             Self::Exponential { mean_ms } => check.ms("exponential.mean_ms", *mean_ms),
             Self::Pareto { scale_ms, shape } => {
-                check.ms("pareto.scale_ms", *scale_ms);
-                check.positive("pareto.scale_ms", *scale_ms);
+                check.ms_above_0("pareto.scale_ms", *scale_ms);
                 check.positive("pareto.shape", *shape);
             }
             Self::Gamma { shape, scale_ms } => {
                 check.positive("gamma.shape", *shape);
-                check.ms("gamma.scale_ms", *scale_ms);
-                check.positive("gamma.scale_ms", *scale_ms);
+                check.ms_above_0("gamma.scale_ms", *scale_ms);
             }
             Self::Percentiles { points, tail } => {
                 check_points(&mut check.at("percentiles"), points);
@@ -183,7 +180,7 @@ impl Latency {
             Self::Mixture { parts } => {
                 let mut check = check.at("mixture");
                 if parts.is_empty() {
-                    check.fault("parts", "needs at least one part");
+                    check.error("parts", "needs at least one part");
                 }
                 let mut check = check.at("parts");
                 for (index, part) in parts.iter().enumerate() {
@@ -219,7 +216,7 @@ impl Tail {
 
 fn ordered(check: &mut Check<'_>, min_ms: f64, max_ms: f64) {
     if max_ms < min_ms {
-        check.fault("max_ms", format!("{max_ms} is below min_ms {min_ms}"));
+        check.error("max_ms", format!("{max_ms} is below min_ms {min_ms}"));
     }
 }
 
@@ -229,27 +226,24 @@ fn check_log_normal(
     p99_ms: Option<f64>,
     sigma: Option<f64>,
 ) {
-    check.ms("median_ms", median_ms);
-    check.positive("median_ms", median_ms);
+    check.ms_above_0("median_ms", median_ms);
     match (p99_ms, sigma) {
         (Some(p99_ms), None) => {
             check.ms("p99_ms", p99_ms);
             if p99_ms < median_ms {
-                check.fault("p99_ms", format!("{p99_ms} is below median_ms {median_ms}"));
+                check.error("p99_ms", format!("{p99_ms} is below median_ms {median_ms}"));
             }
         }
         (None, Some(sigma)) => {
-            if !(0.0..=10.0).contains(&sigma) {
-                check.fault("sigma", format!("{sigma} is not between 0 and 10"));
-            }
+            check.between("sigma", sigma, 0.0, 10.0);
         }
-        _ => check.fault("", "needs exactly one of p99_ms and sigma"),
+        _ => check.error("", "needs exactly one of p99_ms and sigma"),
     }
 }
 
 fn check_points(check: &mut Check<'_>, points: &[PercentilePoint]) {
     if points.len() < 2 {
-        check.fault(
+        check.error(
             "points",
             "needs at least two points, such as percentile 0 and 100",
         );
@@ -258,34 +252,29 @@ fn check_points(check: &mut Check<'_>, points: &[PercentilePoint]) {
     for (index, point) in points.iter().enumerate() {
         let mut check = check.index(index);
         check.ms("ms", point.ms);
-        if !(0.0..=100.0).contains(&point.percentile) {
-            check.fault(
-                "percentile",
-                format!("{} is not between 0 and 100", point.percentile),
-            );
-        }
+        check.between("percentile", point.percentile, 0.0, 100.0);
         let Some(before) = index.checked_sub(1).and_then(|i| points.get(i)) else {
             continue;
         };
         if point.percentile <= before.percentile {
-            check.fault("percentile", "must be above the one before");
+            check.error("percentile", "must be above the one before");
         }
         if point.ms < before.ms {
-            check.fault("ms", "must not be below the one before");
+            check.error("ms", "must not be below the one before");
         }
     }
 }
 
 fn check_buckets(check: &mut Check<'_>, buckets: &[Bucket]) {
     if buckets.iter().all(|bucket| bucket.count == 0) {
-        check.fault("buckets", "needs at least one bucket with a count");
+        check.error("buckets", "needs at least one bucket with a count");
     }
     if buckets
         .iter()
         .try_fold(0u64, |sum, bucket| sum.checked_add(bucket.count))
         .is_none()
     {
-        check.fault("buckets", "the counts add up to more than 2^64");
+        check.error("buckets", "the counts add up to more than 2^64");
     }
     let mut check = check.at("buckets");
     for (index, bucket) in buckets.iter().enumerate() {
@@ -296,7 +285,7 @@ fn check_buckets(check: &mut Check<'_>, buckets: &[Bucket]) {
             .and_then(|i| buckets.get(i))
             .map_or(0.0, |b| b.up_to_ms);
         if bucket.up_to_ms <= before {
-            check.fault(
+            check.error(
                 "up_to_ms",
                 format!("must be above the one before ({before})"),
             );

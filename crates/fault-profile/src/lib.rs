@@ -5,7 +5,6 @@
 //! that the caller passes in. The servers only carry them out.
 
 mod behaviour;
-mod check;
 pub mod connection;
 pub mod correlation;
 pub mod decide;

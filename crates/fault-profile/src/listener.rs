@@ -1,5 +1,6 @@
 //! What a mock's listener offers, apart from how it behaves; fixed while the mock runs.
 
+use live_config::Check;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -47,10 +48,7 @@ impl Default for Listener {
 impl Listener {
     /// Adds every fault as (path relative to it, message with a hint).
     pub fn validate(&self, faults: &mut Vec<(String, String)>) {
-        if self.journal_entries > 1_000_000 {
-            let message = format!("{} is more than 1000000", self.journal_entries);
-            faults.push(("journal_entries".to_owned(), message));
-        }
+        Check::new(faults).at_most("journal_entries", self.journal_entries, 1_000_000);
         if self
             .tls_host
             .as_deref()

@@ -1,9 +1,9 @@
 //! The profile of one detector: everything that it shall do to its callers.
 
+use live_config::Check;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::check::Check;
 use crate::connection::Connection;
 use crate::correlation::Correlation;
 use crate::failure::{Failure, WeightedFailure};

@@ -1,9 +1,9 @@
 //! A queueing model of a detector: workers, a bounded queue, a rule for overflow.
 
+use live_config::Check;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::check::Check;
 use crate::latency::Latency;
 
 /// Workers and the queue in front of them.
@@ -72,33 +72,18 @@ impl Default for Overflow {
 
 impl QueueConfig {
     pub(crate) fn check(&self, check: &mut Check<'_>) {
-        if !(1..=100_000).contains(&self.workers) {
-            check.fault(
-                "workers",
-                format!("{} is not between 1 and 100000", self.workers),
-            );
-        }
-        if self.capacity > 1_000_000 {
-            check.fault(
-                "capacity",
-                format!("{} is more than 1000000", self.capacity),
-            );
-        }
+        check.between("workers", self.workers, 1, 100_000);
+        check.at_most("capacity", self.capacity, 1_000_000);
         self.service.check(&mut check.at("service"));
         match self.overflow {
-            Overflow::Reject { status } if !(400..=599).contains(&status) => {
-                check.fault(
-                    "overflow.reject.status",
-                    format!("{status} is not an error status (400 to 599)"),
-                );
+            Overflow::Reject { status } => {
+                check.between("overflow.reject.status", status, 400, 599)
             }
             Overflow::Slow { after_ms } => check.ms("overflow.slow.after_ms", after_ms),
-            _ => {}
+            Overflow::Hang {} => {}
         }
         if let Some(batch) = self.batch {
-            if batch.max_items == 0 {
-                check.fault("batch.max_items", "must be 1 or more");
-            }
+            check.at_least("batch.max_items", batch.max_items, 1);
             check.ms("batch.wait_ms", batch.wait_ms);
         }
     }

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
+use live_config::Check;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::check::Check;
 
 /// How many requests are admitted; the others get 429 with `Retry-After`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -40,9 +39,7 @@ impl RateLimit {
 
     pub(crate) fn check(&self, check: &mut Check<'_>) {
         check.positive("rate_per_s", self.rate_per_s);
-        if self.burst == 0 {
-            check.fault("burst", "must be 1 or more, or nothing is ever admitted");
-        }
+        check.at_least("burst", self.burst, 1);
     }
 }
 

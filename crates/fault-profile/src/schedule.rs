@@ -1,10 +1,9 @@
 //! Changes of a profile over time, as a person writes them.
 
+use live_config::Check;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-use crate::check::Check;
 
 /// Stages in time. Stages may overlap; a later one in the list wins.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
@@ -81,11 +80,11 @@ pub enum Curve {
 
 impl Schedule {
     pub(crate) fn check(&self, check: &mut Check<'_>) {
-        if self.loop_every_ms == Some(0) {
-            check.fault("loop_every_ms", "must be 1 or more");
+        if let Some(every_ms) = self.loop_every_ms {
+            check.at_least("loop_every_ms", every_ms, 1);
         }
-        if self.resolution_ms == Some(0) {
-            check.fault("resolution_ms", "must be 1 or more");
+        if let Some(resolution_ms) = self.resolution_ms {
+            check.at_least("resolution_ms", resolution_ms, 1);
         }
         let mut check = check.at("stages");
         for (index, stage) in self.stages.iter().enumerate() {
@@ -97,29 +96,25 @@ impl Schedule {
 impl Stage {
     fn check(&self, check: &mut Check<'_>) {
         check.share("keys", self.keys);
-        if self.for_ms == 0 {
-            check.fault("for_ms", "must be 1 or more");
-        }
+        check.at_least("for_ms", self.for_ms, 1);
         if !(self.set.is_null() || self.set.is_object()) {
-            check.fault(
+            check.error(
                 "set",
                 "must be a map of what changes, such as { success_rate: 0 }",
             );
         }
         for fixed in ["seed", "schedule"] {
             if self.set.get(fixed).is_some() {
-                check.fault(
+                check.error(
                     &format!("set.{fixed}"),
                     "cannot change while a schedule runs",
                 );
             }
         }
         if let Some(repeat) = self.repeat {
-            if repeat.times == 0 {
-                check.fault("repeat.times", "must be 1 or more");
-            }
+            check.at_least("repeat.times", repeat.times, 1);
             if repeat.every_ms < self.for_ms {
-                check.fault(
+                check.error(
                     "repeat.every_ms",
                     format!("is shorter than for_ms ({})", self.for_ms),
                 );
@@ -129,21 +124,21 @@ impl Stage {
         for (index, ramp) in self.ramps.iter().enumerate() {
             let mut check = check.index(index);
             if ramp.parameter.is_empty() || ramp.parameter.split('.').count() > 16 {
-                check.fault(
+                check.error(
                     "parameter",
                     "must name a number, such as latency.uniform.max_ms",
                 );
             }
             for fixed in ["seed", "schedule"] {
                 if ramp.parameter.split(['.', '[']).next() == Some(fixed) {
-                    check.fault(
+                    check.error(
                         "parameter",
                         format!("{fixed} cannot change while a schedule runs"),
                     );
                 }
             }
             if !(ramp.from.is_finite() && ramp.to.is_finite()) {
-                check.fault("from", "from and to must be finite numbers");
+                check.error("from", "from and to must be finite numbers");
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use detector_api::scope;
-use live_config::ConfigErrors;
+use live_config::{Check, ConfigErrors};
 
 use crate::config::{Auth, Detector, Fleet, Orchestration, PerformanceTargets};
 use crate::endpoint::Endpoint;
@@ -26,30 +26,28 @@ pub(crate) fn check(fleet: &Fleet, faults: &mut ConfigErrors) {
 
 fn check_orchestration(settings: &Orchestration, faults: &mut ConfigErrors) {
     let path = |field: &str| format!("orchestration.{field}");
-    for (field, value) in [
-        ("default_timeout_ms", settings.default_timeout_ms),
-        ("sync_sla_ms", settings.sync_sla_ms),
-        ("job_lease_ms", settings.job_lease_ms),
-        ("redis_timeout_ms", settings.redis_timeout_ms),
-        ("cache.ttl_ms", settings.cache.ttl_ms),
-        ("health.interval_ms", settings.health.interval_ms),
-        ("health.timeout_ms", settings.health.timeout_ms),
-        ("connections.idle_ms", settings.connections.idle_ms),
-        ("connections.max_age_ms", settings.connections.max_age_ms),
-    ] {
-        if value == 0 {
-            faults.add(path(field), "is 0; use at least 1 (milliseconds)");
-        }
-    }
-    share(
-        &path("partial_coverage_threshold"),
-        settings.partial_coverage_threshold,
-        faults,
-    );
     let mut part = Vec::new();
+    let mut check = Check::new(&mut part);
+    check.at_least("default_timeout_ms", settings.default_timeout_ms, 1);
+    check.at_least("sync_sla_ms", settings.sync_sla_ms, 1);
+    check.at_least("job_lease_ms", settings.job_lease_ms, 1);
+    check.at_least("redis_timeout_ms", settings.redis_timeout_ms, 1);
+    check.at_least("cache.ttl_ms", settings.cache.ttl_ms, 1);
+    let health = &settings.health;
+    check.at_least("health.interval_ms", health.interval_ms, 1);
+    check.at_least("health.timeout_ms", health.timeout_ms, 1);
+    check.at_least("health.unhealthy_after", health.unhealthy_after, 1);
+    check.at_least("health.healthy_after", health.healthy_after, 1);
+    let connections = &settings.connections;
+    check.at_least("connections.idle_ms", connections.idle_ms, 1);
+    check.at_least("connections.max_age_ms", connections.max_age_ms, 1);
+    let threshold = settings.partial_coverage_threshold;
+    check.share("partial_coverage_threshold", threshold);
+    check.one_of("partial_status", settings.partial_status, &[206, 200, 207]);
+    settings.rate_limit.check(&mut check.at("rate_limit"));
+    faults.add_below("orchestration", std::mem::take(&mut part));
     settings.overload.limit.validate(&mut part);
     faults.add_below(&path("overload.limit"), part);
-    settings.rate_limit.check(&path("rate_limit"), faults);
     if let Some(url) = &settings.redis_url {
         check_redis(&path("redis_url"), url, faults);
     }
@@ -59,15 +57,6 @@ fn check_orchestration(settings: &Orchestration, faults: &mut ConfigErrors) {
         let message = "use 32 random bytes in base64 (openssl rand -base64 32), several separated \
                        by commas";
         faults.add(path("store_key"), message);
-    }
-    if ![200, 206, 207].contains(&settings.partial_status) {
-        faults.add(path("partial_status"), "use 206, 200 or 207");
-    }
-    if settings.health.unhealthy_after == 0 || settings.health.healthy_after == 0 {
-        faults.add(
-            path("health"),
-            "unhealthy_after and healthy_after must be at least 1",
-        );
     }
 }
 
@@ -129,15 +118,11 @@ fn check_scopes(path: &str, scopes: &[String], faults: &mut ConfigErrors) {
 }
 
 fn check_targets(targets: &PerformanceTargets, faults: &mut ConfigErrors) {
-    share(
-        "performance_targets.success_rate",
-        targets.success_rate,
-        faults,
-    );
-    if !targets.throughput_rps.is_finite() || targets.throughput_rps < 0.0 {
-        let hint = "use requests per second, 0 for no target";
-        faults.add("performance_targets.throughput_rps", hint);
-    }
+    let mut part = Vec::new();
+    let mut check = Check::new(&mut part);
+    check.share("success_rate", targets.success_rate);
+    check.not_negative("throughput_rps", targets.throughput_rps);
+    faults.add_below("performance_targets", part);
 }
 
 fn check_detector(path: &str, name: &str, detector: &Detector, faults: &mut ConfigErrors) {
@@ -148,33 +133,23 @@ fn check_detector(path: &str, name: &str, detector: &Detector, faults: &mut Conf
     for (index, endpoint) in detector.endpoints.iter().enumerate() {
         check_endpoint(&format!("{path}.endpoints[{index}]"), endpoint, faults);
     }
-    if detector.timeout_ms == Some(0) {
-        faults.add(
-            format!("{path}.timeout_ms"),
-            "is 0; use at least 1 (milliseconds)",
-        );
+    let mut part = Vec::new();
+    let mut check = Check::new(&mut part);
+    if let Some(timeout_ms) = detector.timeout_ms {
+        check.at_least("timeout_ms", timeout_ms, 1);
     }
-    if detector.max_retries > 10 {
-        faults.add(
-            format!("{path}.max_retries"),
-            "use at most 10; more only feeds an outage",
-        );
-    }
+    check.at_most("max_retries", detector.max_retries, 10);
+    check.positive("weight", detector.weight);
+    check.at_least("max_in_flight", detector.max_in_flight, 1);
+    faults.add_below(path, std::mem::take(&mut part));
     if !is_path(&detector.health_check_path) {
         faults.add(format!("{path}.health_check_path"), NO_PATH);
-    }
-    if !(detector.weight.is_finite() && detector.weight > 0.0) {
-        faults.add(format!("{path}.weight"), "must be a number above 0");
     }
     if detector.required && detector.shadow_of.is_some() {
         let hint = "a shadow's answer goes into metrics alone, so nothing can require it; remove \
                     `required` or `shadow_of`";
         faults.add(format!("{path}.required"), hint);
     }
-    if detector.max_in_flight == 0 {
-        faults.add(format!("{path}.max_in_flight"), "must be at least 1");
-    }
-    let mut part = Vec::new();
     detector.breaker.validate(&mut part);
     faults.add_below(&format!("{path}.breaker"), std::mem::take(&mut part));
     detector.retry.validate(&mut part);
@@ -258,15 +233,6 @@ fn check_ports(fleet: &Fleet, faults: &mut ConfigErrors) {
             let message = format!("{}:{} is already `{other}`'s", authority.0, authority.1);
             faults.add(format!("detectors.{name}.endpoint"), message);
         }
-    }
-}
-
-fn share(path: &str, value: f64, faults: &mut ConfigErrors) {
-    if !(0.0..=1.0).contains(&value) {
-        faults.add(
-            path,
-            format!("{value} is not a share; use a number from 0 to 1"),
-        );
     }
 }
 

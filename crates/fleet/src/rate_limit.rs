@@ -1,7 +1,7 @@
 //! How much each tenant may ask for, as the fleet file says it.
 
 use indexmap::IndexMap;
-use live_config::ConfigErrors;
+use live_config::Check;
 use serde::{Deserialize, Serialize};
 
 /// Requests per tenant. The most particular quota counts: the tenant's own, else the default.
@@ -47,36 +47,25 @@ impl Default for RateLimit {
 }
 
 impl RateLimit {
-    pub(crate) fn check(&self, path: &str, faults: &mut ConfigErrors) {
-        if ![429, 403].contains(&self.legacy_status) {
-            faults.add(format!("{path}.legacy_status"), "use 429 or 403");
-        }
-        if self.max_tenants == 0 {
-            faults.add(format!("{path}.max_tenants"), "must be at least 1");
-        }
+    pub(crate) fn check(&self, check: &mut Check<'_>) {
+        check.one_of("legacy_status", self.legacy_status, &[429, 403]);
+        check.at_least("max_tenants", self.max_tenants, 1);
         if let Some(quota) = &self.default {
-            quota.check(&format!("{path}.default"), faults);
+            quota.check(&mut check.at("default"));
         }
+        let mut check = check.at("tenants");
         for (tenant, quota) in &self.tenants {
-            let place = format!("{path}.tenants.{tenant}");
             if tenant.is_empty() || tenant.chars().count() > 64 {
-                faults.add(place.clone(), "a tenant's name has 1 to 64 characters");
+                check.error(tenant, "a tenant's name has 1 to 64 characters");
             }
-            quota.check(&place, faults);
+            quota.check(&mut check.at(tenant));
         }
     }
 }
 
 impl Quota {
-    fn check(&self, path: &str, faults: &mut ConfigErrors) {
-        if !(self.rate_per_s.is_finite() && self.rate_per_s > 0.0) {
-            faults.add(
-                format!("{path}.rate_per_s"),
-                "must be a number above 0 (requests per second)",
-            );
-        }
-        if self.burst == 0 {
-            faults.add(format!("{path}.burst"), "must be at least 1");
-        }
+    fn check(&self, check: &mut Check<'_>) {
+        check.positive("rate_per_s", self.rate_per_s);
+        check.at_least("burst", self.burst, 1);
     }
 }

@@ -247,8 +247,9 @@ fn terminal(line: &LogEntry<'_>, seconds: u64) -> String {
         Level::Warn => (33, "WARN"),
         Level::Error => (31, "ERRO"),
     };
+    // In place of a line of progress, whose end would stay behind a shorter one.
     let mut text = format!(
-        "\x1b[{color}m{name}\x1b[0m[{seconds:04}] {:<44}",
+        "\r\x1b[K\x1b[{color}m{name}\x1b[0m[{seconds:04}] {:<44}",
         line.message
     );
     for (key, value) in line.fields {

@@ -23,6 +23,10 @@ pub struct Shown {
 /// Names are at least as wide as `Init`.
 const LEAST_WIDTH: usize = 4;
 
+/// Characters of a bar with its brackets, at most; without them, at least.
+const WIDEST_BAR: usize = 40;
+const NARROWEST_BAR: usize = 8;
+
 /// A scenario's bar.
 struct Bar {
     mark: char,
@@ -32,8 +36,8 @@ struct Bar {
 }
 
 impl Shown {
-    /// All lines as of now.
-    pub fn lines(&self) -> String {
+    /// All lines as of now: on a screen of so many columns with bars, and none of them wraps.
+    pub fn lines(&self, columns: Option<usize>) -> String {
         let mut ordered: Vec<&Arc<ScenarioStatus>> = self.scenario_statuses.iter().collect();
         ordered.sort_by_key(|status| (status.scenario.start_time(), status.scenario.name.clone()));
         let names = ordered.iter().map(|status| status.scenario.name.len());
@@ -55,12 +59,14 @@ impl Shown {
         } else {
             self.preparing_line(width)
         };
+        let beside = width + 3 + widths.iter().map(|width| width + 2).sum::<usize>();
+        let room = columns.map_or(0, |columns| columns.saturating_sub(beside + 1));
         for (status, bar) in ordered.iter().zip(bars) {
             text.push_str(&format!(
-                "{:width$} {} [ {:3.0}% ]",
+                "{:width$} {} {}",
                 status.scenario.name,
                 bar.mark,
-                (bar.share * 100.0).floor()
+                gauge(bar.share, room)
             ));
             for (width, column) in widths.iter().zip(&bar.columns) {
                 text.push_str(&format!(" {column:width$} "));
@@ -68,7 +74,10 @@ impl Shown {
             text.truncate(text.trim_end().len());
             text.push('\n');
         }
-        text
+        match columns {
+            None => text,
+            Some(columns) => cut(&text, columns),
+        }
     }
 
     fn running_line(&self) -> String {
@@ -102,6 +111,27 @@ impl Shown {
         }
         format!("{:width$}   [ 100% ] setup()\n", "Run")
     }
+}
+
+/// `[=====>----]`; where the room is too small for it, or there is no screen, `[  50% ]`.
+fn gauge(share: f64, room: usize) -> String {
+    let cells = room.min(WIDEST_BAR).saturating_sub(2);
+    if cells < NARROWEST_BAR {
+        return format!("[ {:3.0}% ]", (share * 100.0).floor());
+    }
+    let full = (share.clamp(0.0, 1.0) * cells as f64).floor() as usize;
+    let tip = if full < cells { ">" } else { "" };
+    let rest = "-".repeat(cells - full - tip.len());
+    format!("[{}{tip}{rest}]", "=".repeat(full))
+}
+
+/// The lines without what would wrap. The last column stays free: a terminal may wrap behind it.
+fn cut(text: &str, columns: usize) -> String {
+    let most = columns.saturating_sub(1);
+    let lines = text.lines();
+    lines
+        .flat_map(|line| line.chars().take(most).chain(['\n']))
+        .collect()
 }
 
 fn bar(status: &ScenarioStatus, has_begun: bool) -> Bar {
@@ -286,6 +316,30 @@ mod tests {
         assert_eq!(of_all(5, 7, 30), "05/07");
         assert_eq!(of_all(0, 14, 15), "00/14");
         assert_eq!(of_all(3, 3, 3), "3/3");
+    }
+
+    #[test]
+    fn a_bar_is_as_wide_as_there_is_room() {
+        for (share, room, expected) in [
+            (0.5, 12, "[=====>----]"),
+            (0.0, 12, "[>---------]"),
+            (1.0, 12, "[==========]"),
+            (7.0, 12, "[==========]"),
+            (0.5, 9, "[  50% ]"),
+            (0.999, 0, "[  99% ]"),
+        ] {
+            assert_eq!(gauge(share, room), expected);
+        }
+        assert_eq!(gauge(0.3, 400).len(), WIDEST_BAR);
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_screen() {
+        let text = "a scenario ✓ [ 100% ]\nshort\n";
+        assert_eq!(cut(text, 12), "a scenario \nshort\n");
+        assert_eq!(cut(text, 13), "a scenario ✓\nshort\n");
+        assert_eq!(cut(text, 80), text);
+        assert_eq!(cut(text, 0), "\n\n");
     }
 
     #[test]

@@ -217,7 +217,7 @@ async fn conduct<P: Program>(
     let progress = tokio::task::spawn_local(show_progress(
         shown.clone(),
         around.stdout.clone(),
-        args.process.quiet,
+        (args.process.quiet, around.screen),
     ));
     let outcome = tokio::select! {
         outcome = run.execute() => Some(outcome),
@@ -225,6 +225,9 @@ async fn conduct<P: Program>(
         () = obey(&around.interruption, &state, &signalled, &logger) => None,
     };
     progress.abort();
+    if around.screen.is_some() && !args.process.quiet {
+        around.stdout.print(CLEAR_BELOW);
+    }
     let Some(outcome) = outcome else {
         let spoilt_by = vec!["the run was broken off by a second signal".to_owned()];
         return Ok(Driven {
@@ -294,7 +297,7 @@ fn finish(
     }
     spoilt_by.extend(health.own_limits());
     if !args.process.quiet {
-        around.stdout.print(format!("\n{}", shown.lines()));
+        around.stdout.print(format!("\n{}", shown.lines(None)));
     }
     for reason in &spoilt_by {
         logger.log(
@@ -372,18 +375,25 @@ fn spoilt_by(outputs: Arc<Outputs>, args: &Args, outcome: &Outcome, shown: &Show
     spoilt
 }
 
-async fn show_progress(shown: Shown, stdout: Stream, quiet: bool) {
+/// Clears a terminal from the cursor on.
+const CLEAR_BELOW: &str = "\x1b[J";
+
+async fn show_progress(
+    shown: Shown,
+    stdout: Stream,
+    (quiet, screen): (bool, Option<fn() -> usize>),
+) {
     if quiet {
         return;
     }
     let mut ticks = interval_at(Instant::now() + PROGRESS_EVERY, PROGRESS_EVERY);
     loop {
         ticks.tick().await;
-        let lines = shown.lines();
-        if stdout.is_terminal {
+        let lines = shown.lines(screen.map(|columns| columns()));
+        if screen.is_some() {
             // Drawn over itself: the next block begins where this one began.
             let up = lines.lines().count();
-            stdout.print(format!("\x1b[J{lines}\x1b[{up}A"));
+            stdout.print(format!("{CLEAR_BELOW}{lines}\x1b[{up}A"));
         } else {
             stdout.print(format!("\n{lines}"));
         }

@@ -16,6 +16,9 @@ pub struct Surroundings {
     pub stdin: Input,
     pub stdout: Stream,
     pub stderr: Stream,
+    /// The columns of the terminal that the standard output is, where lines can be written over; `None`
+    /// elsewhere. They are asked for each time: a window can be resized.
+    pub screen: Option<fn() -> usize>,
     pub interruption: Interruption,
 }
 
@@ -51,6 +54,7 @@ impl Surroundings {
             stdin: Input::new(io::empty()),
             stdout: Stream::new(io::sink()),
             stderr: Stream::new(io::sink()),
+            screen: None,
             interruption: Interruption::Tokens {
                 end: CancellationToken::new(),
                 give_up: CancellationToken::new(),

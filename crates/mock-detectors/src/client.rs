@@ -68,13 +68,17 @@ impl AdminClient {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Value, AdminError> {
-        let exchange = self.exchange(method, path, body);
+        let exchange = self.exchange(method.clone(), path, body);
         let slow = AdminError::Slow {
             address: self.address,
         };
         let (status, body) = tokio::time::timeout(TIMEOUT, exchange)
             .await
             .map_err(|_| slow)??;
+        tracing::debug!(
+            "{method} http://{}/__admin{path} answered {status}",
+            self.address
+        );
         if status.is_success() {
             return Ok(body);
         }

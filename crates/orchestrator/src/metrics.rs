@@ -29,6 +29,7 @@ const OVERHEAD_MS: [f64; 12] = [
 const PRIORITIES: [&str; 4] = ["low", "normal", "high", "critical"];
 const CACHE_RESULTS: [&str; 4] = ["hit", "miss", "bypass", "stale"];
 const NOT_ASKED: [&str; 3] = ["hit", "shared", "stale"];
+const SHADOW_RESULTS: [&str; 4] = ["agrees", "disagrees", "failed", "left_out"];
 /// Classes of attempts that failed at the detector; the others are decisions not to try.
 const FAILURES: [&str; 9] = [
     "connect",
@@ -310,6 +311,7 @@ impl Metrics {
         }
         self.detector_health.with_label_values(&[name]).set(1);
         self.left_out.with_label_values(&[name]);
+        self.probe_duration.with_label_values(&[name]);
         for result in NOT_ASKED {
             self.detector_cache.with_label_values(&[name, result]);
         }
@@ -340,6 +342,13 @@ impl Metrics {
             in_flight: self.bulkhead_in_flight.with_label_values(&[name]),
             limit: self.detector_limit.with_label_values(&[name]),
             ejections: self.ejections.with_label_values(&[name]),
+        }
+    }
+
+    /// The series of a shadow exist from now on, at zero.
+    pub fn shadow(&self, name: &str, live: &str) {
+        for result in SHADOW_RESULTS {
+            self.shadow.with_label_values(&[name, live, result]);
         }
     }
 

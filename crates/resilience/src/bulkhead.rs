@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use live_config::Check;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
@@ -29,9 +30,7 @@ impl Default for Config {
 impl Config {
     /// Adds a fault, as path and message, for every value that makes no sense.
     pub fn validate(&self, faults: &mut Vec<(String, String)>) {
-        if self.max_in_flight == 0 {
-            faults.push(("max_in_flight".to_owned(), "must be at least 1".to_owned()));
-        }
+        Check::new(faults).at_least("max_in_flight", self.max_in_flight, 1);
     }
 }
 

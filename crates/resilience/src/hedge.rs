@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use live_config::Check;
 use serde::{Deserialize, Serialize};
 
 use crate::latency::Latency;
@@ -34,10 +35,7 @@ impl Default for Config {
 impl Config {
     /// Adds a fault, as path and message, for every value that makes no sense.
     pub fn validate(&self, faults: &mut Vec<(String, String)>) {
-        if !(self.quantile > 0.0 && self.quantile < 1.0) {
-            let hint = format!("{}: use a number above 0 and below 1", self.quantile);
-            faults.push(("quantile".to_owned(), hint));
-        }
+        Check::new(faults).inner_share("quantile", self.quantile);
     }
 
     /// How long to wait for the first call alone; `None`: no second one.

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use live_config::Check;
 use serde::{Deserialize, Serialize};
 
 /// When a member is ejected, and for how long.
@@ -20,6 +21,7 @@ pub struct Config {
     pub failure_margin: f64,
     /// How long the first ejection lasts; the next ones as many times longer.
     pub ejection_ms: u64,
+    /// No ejection lasts longer; at least `ejection_ms`.
     pub max_ejection_ms: u64,
     /// The most members that are ejected at once, in percent and at least one; never all.
     pub max_ejection_percent: u32,
@@ -42,28 +44,16 @@ impl Default for Config {
 impl Config {
     /// Adds a fault, as path and message, for every value that makes no sense.
     pub fn validate(&self, faults: &mut Vec<(String, String)>) {
-        let mut fault = |path: &str, message: String| faults.push((path.to_owned(), message));
-        for (path, value) in [
-            ("interval_ms", self.interval_ms),
-            ("ejection_ms", self.ejection_ms),
-            ("minimum_calls", self.minimum_calls.into()),
-        ] {
-            if value == 0 {
-                fault(path, "must be at least 1".to_owned());
-            }
-        }
-        if !(self.failure_margin > 0.0 && self.failure_margin <= 1.0) {
-            let hint = format!("{}: use a number above 0, up to 1", self.failure_margin);
-            fault("failure_margin", hint);
-        }
+        let mut check = Check::new(faults);
+        check.at_least("interval_ms", self.interval_ms, 1);
+        check.at_least("ejection_ms", self.ejection_ms, 1);
+        check.at_least("minimum_calls", self.minimum_calls, 1);
+        check.share_above_0("failure_margin", self.failure_margin);
         if self.max_ejection_ms < self.ejection_ms {
             let hint = format!("is below ejection_ms ({})", self.ejection_ms);
-            fault("max_ejection_ms", hint);
+            check.error("max_ejection_ms", hint);
         }
-        if self.max_ejection_percent > 100 {
-            let hint = format!("{} percent: use 0 to 100", self.max_ejection_percent);
-            fault("max_ejection_percent", hint);
-        }
+        check.between("max_ejection_percent", self.max_ejection_percent, 0, 100);
     }
 
     /// Members that may be out at once.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use live_config::Check;
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
@@ -36,29 +37,14 @@ impl Default for Config {
 impl Config {
     /// Adds a fault, as path and message, for every value that makes no sense.
     pub fn validate(&self, faults: &mut Vec<(String, String)>) {
-        let mut fault = |path: &str, message: String| faults.push((path.to_owned(), message));
+        let mut check = Check::new(faults);
         if self.cap_ms < self.base_ms {
-            fault(
-                "cap_ms",
-                format!("{} is below base_ms ({})", self.cap_ms, self.base_ms),
-            );
+            let hint = format!("{} is below base_ms ({})", self.cap_ms, self.base_ms);
+            check.error("cap_ms", hint);
         }
-        if !(0.0..=1.0).contains(&self.budget_ratio) {
-            fault(
-                "budget_ratio",
-                format!("{} is not a share; use 0 to 1", self.budget_ratio),
-            );
-        }
-        if !(0.0..=1_000.0).contains(&self.budget_floor_per_s) {
-            let hint = format!("{} per second: use 0 to 1000", self.budget_floor_per_s);
-            fault("budget_floor_per_s", hint);
-        }
-        if !(1..=600_000).contains(&self.budget_window_ms) {
-            fault(
-                "budget_window_ms",
-                format!("{}: use 1 to 600000", self.budget_window_ms),
-            );
-        }
+        check.share("budget_ratio", self.budget_ratio);
+        check.between("budget_floor_per_s", self.budget_floor_per_s, 0.0, 1_000.0);
+        check.between("budget_window_ms", self.budget_window_ms, 1, 600_000);
     }
 
     /// The wait before retry number `retry` (counted from 1): uniform between nothing and

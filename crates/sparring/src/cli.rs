@@ -315,7 +315,14 @@ pub struct FleetArguments {
     /// The fleet file [default: detectors.yaml if it exists, otherwise the built-in fleet]
     #[arg(long, short = 'c', value_name = "FILE", env = "SPARRING_CONFIG")]
     config: Option<PathBuf>,
-    /// Log more: -v for info, -vv for debug; LOG_LEVEL works too
+    #[command(flatten)]
+    log: LogArguments,
+}
+
+/// What is logged, and how; shared by all commands that log.
+#[derive(Debug, Clone, Args)]
+struct LogArguments {
+    /// Log more: -v what is done, -vv also details; otherwise LOG_LEVEL decides
     #[arg(long, short = 'v', action = clap::ArgAction::Count)]
     verbose: u8,
     /// Log lines as JSON
@@ -331,7 +338,7 @@ impl FleetArguments {
 
     /// The fleet with the environment's overrides and these.
     pub fn load_with(&self, overrides: &[(String, serde_json::Value)]) -> Result<Fleet, LoadError> {
-        fleet::load(self.config.as_deref(), overrides)
+        load_fleet(self.config(), overrides)
     }
 
     /// The file that was named.
@@ -339,24 +346,24 @@ impl FleetArguments {
         self.config.as_deref()
     }
 
-    /// Logs to stderr, at `level` unless more was asked for.
+    /// Whether `-v` asks for more than the usual log.
+    pub fn is_verbose(&self) -> bool {
+        self.log.verbose > 0
+    }
+
+    /// Logs to stderr: as much as `-v` says, else as LOG_LEVEL says, else at `level`.
     pub fn init_logging(&self, level: &str) {
-        let chosen = environment::log_level();
-        let level = match self.verbose {
-            0 => level,
-            1 => "info",
-            _ => "debug",
+        let chosen = match self.log.verbose {
+            0 => environment::log_level(),
+            1 => Some("info".to_owned()),
+            _ => Some("debug".to_owned()),
         };
-        let format = if self.log_json {
-            logging::Format::Json
-        } else {
-            logging::Format::Text
-        };
-        logging::init(
-            format,
-            logging::filter(chosen.as_deref(), level),
-            terminal::stderr_takes_colour(),
-        );
+        self.log.init(chosen.as_deref(), level);
+    }
+
+    /// Logs errors alone, whatever LOG_LEVEL says: more would be written over a screen.
+    pub fn init_logging_beside_a_screen(&self) {
+        self.log.init(None, "error");
     }
 
     /// A runtime with as many threads as the fleet's service wants.
@@ -367,6 +374,35 @@ impl FleetArguments {
         }
         builder.enable_all().build()
     }
+}
+
+impl LogArguments {
+    fn init(&self, chosen: Option<&str>, level: &str) {
+        let format = if self.log_json {
+            logging::Format::Json
+        } else {
+            logging::Format::Text
+        };
+        let filter = logging::filter(chosen, level);
+        logging::init(format, filter, terminal::stderr_takes_colour());
+    }
+}
+
+/// Reads a fleet, and logs which one it is.
+pub fn load_fleet(
+    path: Option<&std::path::Path>,
+    overrides: &[(String, serde_json::Value)],
+) -> Result<Fleet, LoadError> {
+    let fleet = fleet::load(path, overrides)?;
+    let detectors = fleet.detectors.len();
+    match &fleet.path {
+        Some(path) => tracing::info!(path = %path.display(), detectors, "the fleet file was read"),
+        None => tracing::info!(
+            detectors,
+            "there is no detectors.yaml here: this is the built-in fleet"
+        ),
+    }
+    Ok(fleet)
 }
 
 #[cfg(test)]

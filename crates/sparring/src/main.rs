@@ -23,7 +23,6 @@ mod reach;
 mod run_folder;
 mod signals;
 mod stack;
-mod status;
 mod stdout;
 mod table;
 mod terminal;

@@ -6,6 +6,7 @@ use load_driver::{Input, Interruption, Stream, Surroundings};
 
 use crate::environment;
 use crate::stdout::Noting;
+use crate::terminal;
 
 /// The process' variables, streams and signals.
 pub fn surroundings() -> Surroundings {
@@ -14,6 +15,7 @@ pub fn surroundings() -> Surroundings {
         stdin: Input::new(stdin()),
         stdout: Stream::new(Noting).on_terminal(stdout().is_terminal()),
         stderr: Stream::new(stderr()).on_terminal(stderr().is_terminal()),
+        screen: terminal::can_move().then_some(terminal::columns),
         interruption: Interruption::Signals,
     }
 }

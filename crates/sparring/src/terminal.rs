@@ -114,6 +114,34 @@ fn print_value_error(said: &clap::Error) -> io::Result<()> {
     write!(io::stderr(), "{plain}")
 }
 
+/// Whether the standard output is a terminal on which lines can be written over.
+pub fn can_move() -> bool {
+    let is_dumb = environment::text("TERM").is_none_or(|name| name.is_empty() || name == "dumb");
+    io::stdout().is_terminal() && !is_dumb
+}
+
+/// The columns of the terminal; 80 where it does not say.
+pub fn columns() -> usize {
+    let size = ratatui::crossterm::terminal::size();
+    size.ok()
+        .map(|(columns, _)| usize::from(columns))
+        .filter(|columns| *columns > 0)
+        .unwrap_or(80)
+}
+
+/// A line that the next one replaces, where [`can_move`]: cut where it would wrap.
+pub fn replace_line(text: &str) {
+    // The last column stays free: a terminal may wrap behind it.
+    let most = columns().saturating_sub(1);
+    let text: String = text.chars().take(most).collect();
+    stdout::print(&format!("\r\x1b[2K{text}"));
+}
+
+/// Leaves a clean line for what follows a replaced one.
+pub fn clear_line() {
+    stdout::print("\r\x1b[2K");
+}
+
 /// Whether stderr takes colours: it is a terminal, and nobody said `NO_COLOR`.
 pub fn stderr_takes_colour() -> bool {
     std::io::stderr().is_terminal() && !environment::is_set("NO_COLOR")

@@ -397,7 +397,7 @@ tests:
     for expected in [
         "classes.A.exec: a.js exports no function `user`",
         "classes.B.script: b.js cannot be read",
-        "tests.load.judge.checks: a share from 0 to 1",
+        "tests.load.judge.checks: 1.5 is not a share",
         "thresholds.http_req_duration[1]: `p95<2000` is not a threshold",
         "thresholds.http_req_duration[2]: ",
         "tests.load.judge.rows.speed: unknown figure",

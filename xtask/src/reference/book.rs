@@ -47,7 +47,8 @@ const PARTS: [Part; 3] = [
 
 pub fn page(root: &Path) -> String {
     let docs = root.join("docs");
-    let mut page = "# Summary\n\n[Guides](guides/README.md)\n".to_owned();
+    let mut page =
+        "# Summary\n\n[Documentation](README.md)\n\n[Guides](guides/README.md)\n".to_owned();
     for (part, pages) in PARTS {
         let _ = write!(page, "\n# {part}\n\n");
         for (file, shown) in pages {

@@ -3,6 +3,7 @@
 mod attributes;
 mod defaults;
 mod example;
+mod limits;
 mod page;
 mod types;
 mod words;
@@ -63,10 +64,15 @@ mod tests {
         for line in [
             "### `detectors.<name>.mock.latency`",
             "| `port` | whole number from 0 to 65535 | `8000` |",
-            "| `uniform.min_ms` | number, ms | *required* |",
-            "| `ttl_ms` | whole number, 0 or more, ms | `300000` |",
-            "| `status.code` | whole number, 0 or more | `500` |",
-            "| `max_retries` | whole number, 0 or more | `3` |",
+            "| `uniform.min_ms` | number from 0 to 86400000, ms | *required* |",
+            "| `ttl_ms` | whole number, 1 or more, ms | `300000` |",
+            "| `status.code` | whole number from 200 to 599 | `500` |",
+            "| `max_retries` | whole number from 0 to 10 | `3` |",
+            "| `partial_coverage_threshold` | number from 0 to 1 | `0.8` |",
+            "| `partial_status` | 206, 200 or 207 | `206` |",
+            "| `quantile` | number above 0 and below 1 |",
+            "| `to` | number from 0 to 1000000 | *required* |",
+            "| `times` | whole number from 1 to 10000 | `1` |",
             "| `clamp` | alone | the default |",
             "| `window` | a choice: [`detectors.<name>.breaker.window`](#detectorsnamebreakerwindow) | \
              `{ count: { calls: 100 } }` |",

@@ -11,8 +11,10 @@ const HEAD: &str = "\
 Written by `cargo xtask reference` from the help texts in the code.
 
 Names and labels are a contract: dashboards, alerts and scripts rely on them. Label values that a client
-controls (tenant, policy) are bounded; past the bound they fold into `other`. The load driver pushes k6's
-own names (`k6_http_reqs_total`, `k6_http_req_duration_p95`, …) by remote write.
+controls (tenant, policy) are bounded; past the bound they fold into `other`. Counters and histograms are there from
+the start, at 0, so that a rate sees the first event: all but those whose labels a client chooses, those of Redis while
+no `redis_url` is set, and those of a queue or a shadow that is not configured. The load driver pushes k6's own names
+(`k6_http_reqs_total`, `k6_http_req_duration_p95`, …) by remote write.
 ";
 
 /// A server, what its names begin with in the sources below, and the sources.

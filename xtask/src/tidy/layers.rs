@@ -13,7 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("live-config", &[]),
     ("load-metrics", &[]),
     ("report", &["analysis", "interval-log"]),
-    ("resilience", &[]),
+    ("resilience", &["live-config"]),
     ("service-runtime", &[]),
     ("script-engine", &[]),
     ("script-formats", &[]),

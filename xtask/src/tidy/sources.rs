@@ -29,8 +29,8 @@ pub(super) fn check(root: &Path, files: &[PathBuf]) -> Vec<String> {
         .collect()
 }
 
-/// The Rust files that git knows or would add.
-pub(super) fn tracked(root: &Path) -> Result<Vec<PathBuf>, String> {
+/// The files of this pattern that git knows or would add.
+pub(super) fn tracked(root: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
     let output = Command::new("git")
         .args([
             "ls-files",
@@ -38,7 +38,7 @@ pub(super) fn tracked(root: &Path) -> Result<Vec<PathBuf>, String> {
             "--others",
             "--exclude-standard",
             "--",
-            "*.rs",
+            pattern,
         ])
         .current_dir(root)
         .output()

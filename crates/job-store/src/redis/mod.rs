@@ -159,8 +159,8 @@ impl Redis {
         let seal = Seal::new(&config.keys);
         if !seal.is_on() {
             tracing::warn!(
-                "orchestration.store_key is not set: who reads Redis or its files can read the \
-                 requests that wait in it"
+                "orchestration.store_key is not set: requests that wait in Redis can be read there \
+                 and in its files"
             );
         }
         let inner = Inner {

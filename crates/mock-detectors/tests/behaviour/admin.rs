@@ -42,11 +42,7 @@ async fn an_error_in_a_change_is_reported_with_its_path_and_changes_nothing() {
     let before = client.get("/__admin/profile").await;
     for (patch, path, hint) in [
         (json!({"succes_rate": 1}), "succes_rate", "success_rate"),
-        (
-            json!({"success_rate": 7}),
-            "success_rate",
-            "between 0 and 1",
-        ),
+        (json!({"success_rate": 7}), "success_rate", "is not a share"),
         (
             json!({"latency": {"unifrom": {"min_ms": 1, "max_ms": 2}}}),
             "latency",

@@ -74,8 +74,14 @@ pub async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Respons
     for (state, count) in app.jobs.store.states().await {
         app.metrics.jobs(state.name(), count);
     }
-    for detector in app.catalog.registry.load().iter() {
+    let registry = app.catalog.registry.load();
+    for detector in registry.iter() {
         detector.show_limit();
+        if registry.has_shadows() {
+            for shadow in registry.shadows_of(&detector.name) {
+                app.metrics.shadow(shadow.name(), detector.name());
+            }
+        }
     }
     app.catalog.forget_detectors();
     let (limit, queued) = (

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use live_config::Check;
 use serde::{Deserialize, Serialize};
 
 use super::Outcome;
@@ -88,53 +89,27 @@ const MAX_WINDOW_CALLS: u32 = 100_000;
 impl Config {
     /// Adds a fault, as path and message, for every value that makes no sense.
     pub fn validate(&self, faults: &mut Vec<(String, String)>) {
-        let mut fault = |path: &str, message: String| faults.push((path.to_owned(), message));
-        for (path, rate) in [
-            ("failure_rate", self.failure_rate),
-            ("slow_call_rate", self.slow_call_rate),
-        ] {
-            if !(rate > 0.0 && rate <= 1.0) {
-                fault(
-                    path,
-                    format!("{rate} is not a share; use a number above 0, up to 1"),
-                );
-            }
-        }
-        if !(0.0..=1.0).contains(&self.jitter) {
-            fault(
-                "jitter",
-                format!("{} is not a share; use 0 to 1", self.jitter),
-            );
-        }
-        for (path, value) in [
-            ("minimum_calls", u64::from(self.minimum_calls)),
-            ("half_open_calls", u64::from(self.half_open_calls)),
-            ("open_ms", self.open_ms),
-            ("half_open_max_ms", self.half_open_max_ms),
-        ] {
-            if value == 0 {
-                fault(path, "must be at least 1".to_owned());
-            }
-        }
+        let mut check = Check::new(faults);
+        check.share_above_0("failure_rate", self.failure_rate);
+        check.share_above_0("slow_call_rate", self.slow_call_rate);
+        check.share("jitter", self.jitter);
+        check.at_least("minimum_calls", self.minimum_calls, 1);
+        check.at_least("half_open_calls", self.half_open_calls, 1);
+        check.at_least("open_ms", self.open_ms, 1);
+        check.at_least("half_open_max_ms", self.half_open_max_ms, 1);
         if self.max_open_ms < self.open_ms {
             let hint = format!("{} is below open_ms ({})", self.max_open_ms, self.open_ms);
-            fault("max_open_ms", hint);
+            check.error("max_open_ms", hint);
         }
         match self.window {
-            Window::Count { calls } if calls == 0 || calls > MAX_WINDOW_CALLS => {
-                fault(
-                    "window.count.calls",
-                    format!("{calls}: use 1 to {MAX_WINDOW_CALLS}"),
-                );
+            Window::Count { calls } => {
+                check.between("window.count.calls", calls, 1, MAX_WINDOW_CALLS);
+                if (1..self.minimum_calls).contains(&calls) {
+                    let hint = format!("the window holds {calls} calls and can never reach this");
+                    check.error("minimum_calls", hint);
+                }
             }
-            Window::Count { calls } if calls < self.minimum_calls => {
-                let hint = format!("the window holds {calls} calls and can never reach this");
-                fault("minimum_calls", hint);
-            }
-            Window::Time { ms } if ms < 10 => {
-                fault("window.time.ms", format!("{ms}: use at least 10"));
-            }
-            Window::Count { .. } | Window::Time { .. } => {}
+            Window::Time { ms } => check.at_least("window.time.ms", ms, 10),
         }
     }
 }

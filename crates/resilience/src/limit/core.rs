@@ -21,6 +21,7 @@
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
+use live_config::Check;
 use serde::{Deserialize, Serialize};
 
 const LONGEST_US: u64 = 600_000_000;
@@ -80,21 +81,15 @@ impl Default for Config {
 impl Config {
     /// Adds a fault, as path and message, for every value that makes no sense.
     pub fn validate(&self, faults: &mut Vec<(String, String)>) {
-        let mut fault = |path: &str, message: String| faults.push((path.to_owned(), message));
-        if self.min == 0 {
-            fault("min", "must be at least 1".to_owned());
-        }
+        let mut check = Check::new(faults);
+        check.at_least("min", self.min, 1);
         if !(self.min..=self.max).contains(&self.initial) {
             let hint = format!("{} is not between min and max", self.initial);
-            fault("initial", hint);
+            check.error("initial", hint);
         }
-        if self.window_ms == 0 || self.minimum_samples == 0 {
-            let hint = "window_ms and minimum_samples must be at least 1".to_owned();
-            fault("window_ms", hint);
-        }
-        if !(self.tolerance.is_finite() && self.tolerance >= 1.0) {
-            fault("tolerance", format!("{}: use at least 1", self.tolerance));
-        }
+        check.at_least("window_ms", self.window_ms, 1);
+        check.at_least("minimum_samples", self.minimum_samples, 1);
+        check.at_least("tolerance", self.tolerance, 1.0);
     }
 }
 

@@ -44,6 +44,7 @@ Examples:
                                          for programs";
 
 pub fn execute(arguments: &Arguments) -> CommandResult {
+    arguments.test.init_logging();
     let planned = match test::plan(&arguments.test)? {
         Ok(planned) => planned,
         Err(refused) => return Ok(test::refuse(refused.as_ref())),

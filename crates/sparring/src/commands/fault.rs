@@ -125,10 +125,16 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
+    let given = match &arguments.action {
+        Some(Action::List { fleet } | Action::Reset { fleet, .. }) => fleet,
+        None => &arguments.fleet,
+    };
+    given.init_logging("warn");
+    let fleet = given.load()?;
     match &arguments.action {
-        Some(Action::List { fleet }) => runtime.block_on(list(&fleet.load()?)),
-        Some(Action::Reset { names, fleet }) => runtime.block_on(reset(&fleet.load()?, names)),
-        None => runtime.block_on(change(&arguments.fleet.load()?, &arguments.change)),
+        Some(Action::List { .. }) => runtime.block_on(list(&fleet)),
+        Some(Action::Reset { names, .. }) => runtime.block_on(reset(&fleet, names)),
+        None => runtime.block_on(change(&fleet, &arguments.change)),
     }
 }
 

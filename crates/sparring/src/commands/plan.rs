@@ -44,6 +44,7 @@ Examples:
                                          a minute after the start, as JSON";
 
 pub fn execute(arguments: &Arguments) -> CommandResult {
+    arguments.fleet.init_logging("warn");
     let fleet = arguments.fleet.load()?;
     let names: Vec<&str> = match arguments.names.as_slice() {
         [] => fleet.detectors.keys().map(String::as_str).collect(),

@@ -41,6 +41,7 @@ Examples:
   sparring record detector --url http://127.0.0.1:9003 --revision 2";
 
 pub fn execute(arguments: &Arguments) -> CommandResult {
+    arguments.fleet.init_logging("warn");
     let fleet = arguments.fleet.load()?;
     let url = arguments.url.as_deref();
     let (_, client) = admin_target::client(&fleet, &arguments.name, url)?;

@@ -152,8 +152,7 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
 }
 
 fn carry_out(arguments: &Arguments) -> CommandResult {
-    let level = if arguments.run.quiet { "error" } else { "warn" };
-    arguments.fleet.init_logging(level);
+    arguments.init_logging();
     if arguments.output.schema {
         say!("{}", serde_json::to_string_pretty(&suite::file::schema())?);
         return Ok(terminal::printed(ExitCode::SUCCESS));
@@ -239,6 +238,11 @@ pub(super) fn refuse(error: &(dyn std::error::Error + 'static)) -> ExitCode {
 }
 
 impl Arguments {
+    pub(super) fn init_logging(&self) {
+        let level = if self.run.quiet { "error" } else { "warn" };
+        self.fleet.init_logging(level);
+    }
+
     fn request(&self, config: &config::Config) -> Request {
         let selection = &self.selection;
         let alias = |word: &String| match word.as_str() {

@@ -13,15 +13,14 @@ use clap::Args;
 use service_runtime::Shutdown;
 
 use self::systems::Systems;
+use self::view::Counts;
 use super::CommandResult;
 use crate::cli::FleetArguments;
 use crate::client;
 use crate::data_dir::StateArguments;
 use crate::signals;
 use crate::stack::{Ports, Stack};
-use crate::status::Reading;
-use crate::stdout;
-use crate::terminal::{complain, say};
+use crate::terminal::{self, complain, say};
 
 /// Starts the orchestrator and all mock detectors in this process, prints the address of each, and
 /// shows what happens until Ctrl-C: rates, percentiles, failed calls by class, breakers and faults on the full
@@ -49,7 +48,7 @@ pub struct Arguments {
     /// Several simulated systems, separated by commas; `all` is acso, aiaas, acis and agent360
     #[arg(long, value_name = "all|SYSTEM,..", value_delimiter = ',')]
     systems: Vec<String>,
-    /// Show a status line also on a terminal, instead of the full screen
+    /// Show a status line also on a terminal, instead of the full screen; -v does so, too
     #[arg(long)]
     plain: bool,
     /// Show neither
@@ -68,13 +67,10 @@ Examples:
                                          all four systems; what is kept survives a restart";
 
 pub fn execute(arguments: &Arguments) -> CommandResult {
-    // Warnings would be written over the screen.
-    let level = if arguments.wants_screen() {
-        "error"
-    } else {
-        "warn"
-    };
-    arguments.fleet.init_logging(level);
+    match arguments.wants_screen() {
+        true => arguments.fleet.init_logging_beside_a_screen(),
+        false => arguments.fleet.init_logging("warn"),
+    }
     let names = [arguments.system.as_slice(), &arguments.systems].concat();
     let planned = systems::planned(&names)?;
     let fleet = arguments.fleet.load_with(&arguments.state.overrides())?;
@@ -107,8 +103,8 @@ async fn up(
         () = show(arguments, (&url, &detectors), systems, &shutdown) => None,
         broken = stack.broken() => Some(broken),
     };
-    if std::io::stdout().is_terminal() && !arguments.wants_screen() {
-        say!("");
+    if arguments.replaces_lines() {
+        terminal::clear_line();
     }
     say!("stopping");
     stack.stop().await;
@@ -120,10 +116,16 @@ async fn up(
 }
 
 impl Arguments {
-    /// The full screen needs a terminal to draw on and to read keys from.
+    /// The full screen needs a terminal to draw on and to read keys from, and no log beside it.
     fn wants_screen(&self) -> bool {
-        let is_terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
-        is_terminal && !self.quiet && !self.plain
+        let is_terminal = terminal::can_move() && std::io::stdin().is_terminal();
+        is_terminal && !self.quiet && !self.plain && !self.fleet.is_verbose()
+    }
+
+    /// Log lines would be written behind the one that is replaced.
+    fn replaces_lines(&self) -> bool {
+        let has_line = !self.quiet && !self.wants_screen();
+        has_line && terminal::can_move() && !self.fleet.is_verbose()
     }
 }
 
@@ -134,8 +136,12 @@ async fn show(
     systems: Systems,
     shutdown: &Shutdown,
 ) {
+    if arguments.quiet {
+        return std::future::pending().await;
+    }
     if !arguments.wants_screen() {
-        return status_line(url, systems, arguments.quiet).await;
+        let names: Vec<String> = detectors.iter().map(|(name, _)| name.clone()).collect();
+        return status_line(url, &names, systems, arguments.replaces_lines()).await;
     }
     if let Err(error) = screen::show(url, detectors, systems, shutdown).await {
         complain!("the screen cannot be drawn: {error}; --plain shows a line instead");
@@ -155,26 +161,22 @@ fn print_table(stack: &Stack, systems: &Systems) {
     say!("ready; Ctrl-C stops");
 }
 
-/// Once a second what the orchestrator and the systems are doing: on a terminal one line that is written over, in a
-/// pipe a line whenever something changed.
-async fn status_line(url: &str, mut systems: Systems, quiet: bool) {
-    if quiet {
-        return std::future::pending().await;
-    }
-    let live = std::io::stdout().is_terminal();
+/// Once a second what the orchestrator and the systems are doing: one line that is `replaced`, elsewhere a line
+/// whenever something changed.
+async fn status_line(url: &str, detectors: &[String], mut systems: Systems, replaced: bool) {
     let metrics = format!("{url}/metrics");
-    let (mut before, mut since) = (Reading::default(), Instant::now());
+    let (mut before, mut since) = (Counts::default(), Instant::now());
     let mut last = String::new();
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
         let Ok(text) = client::get_text(&metrics).await else {
             continue;
         };
-        let now = Reading::from_metrics(&text);
-        let line = now.line(&before, since.elapsed()) + &systems.line();
+        let now = Counts::read(&text);
+        let line = now.since(&before, since.elapsed(), detectors).line() + &systems.line();
         (before, since) = (now, Instant::now());
-        if live {
-            stdout::print(&format!("\r\x1b[2K{line}"));
+        if replaced {
+            terminal::replace_line(&line);
         } else if line != last {
             say!("{line}");
         }

@@ -1,7 +1,7 @@
 //! What makes no sense in a drill that is well-formed: one that would inject or measure nothing, or
 //! that cannot be kept to.
 
-use live_config::{ConfigError, ConfigErrors, join};
+use live_config::{Check, ConfigError, ConfigErrors, join};
 use serde_json::Value;
 
 use super::{Bounds, Drill, Fault, Opens};
@@ -15,22 +15,25 @@ const MOST_TIMES: u32 = 10_000;
 pub(super) fn check(drill: &Drill) -> Vec<ConfigError> {
     let mut faults = ConfigErrors::default();
     let steady = &drill.steady_state;
-    time("probe.interval_ms", drill.probe.interval_ms, 1, &mut faults);
-    time("steady_state.after_ms", steady.after_ms, 0, &mut faults);
-    time("steady_state.for_ms", steady.for_ms, 1, &mut faults);
-    bounds("steady_state.expect", &steady.expect, &mut faults);
-    bounds("during", &drill.during, &mut faults);
-    time("recover.within_ms", drill.recover.within_ms, 0, &mut faults);
+    let mut part = Vec::new();
+    let mut check = Check::new(&mut part);
+    check.between("probe.interval_ms", drill.probe.interval_ms, 1, LONGEST_MS);
+    check.between("steady_state.after_ms", steady.after_ms, 0, LONGEST_MS);
+    check.between("steady_state.for_ms", steady.for_ms, 1, LONGEST_MS);
+    bounds(&steady.expect, &mut check.at("steady_state.expect"));
+    bounds(&drill.during, &mut check.at("during"));
+    check.between("recover.within_ms", drill.recover.within_ms, 0, LONGEST_MS);
     if let Some(detect) = &drill.detect {
-        time("detect.within_ms", detect.within_ms, 1, &mut faults);
-        bounds("detect.then", &detect.then, &mut faults);
+        check.between("detect.within_ms", detect.within_ms, 1, LONGEST_MS);
+        bounds(&detect.then, &mut check.at("detect.then"));
         if matches!(&detect.breaker_opens, Opens::Each(names) if names.is_empty()) {
-            faults.add(
+            check.error(
                 "detect.breaker_opens",
                 "is empty; name at least one detector",
             );
         }
     }
+    faults.add_below("", part);
     if drill.faults.is_empty() {
         faults.add("faults", "is empty; a drill injects at least one fault");
     }
@@ -52,19 +55,22 @@ fn check_fault(path: &str, fault: &Fault, faults: &mut ConfigErrors) {
             "changes nothing; name what breaks, such as { success_rate: 0 }",
         );
     }
-    time(&join(path, "at_ms"), fault.at_ms, 0, faults);
-    time(&join(path, "for_ms"), fault.for_ms, 1, faults);
-    if !(1..=MOST_TIMES).contains(&fault.times) {
-        faults.add(join(path, "times"), format!("use 1 to {MOST_TIMES}"));
-    } else if fault.times > 1 {
-        // Its turns would be upon each other.
-        time(
-            &join(path, "every_ms"),
-            fault.every_ms,
-            fault.for_ms,
-            faults,
-        );
+    let mut part = Vec::new();
+    let mut check = Check::new(&mut part);
+    check.between("at_ms", fault.at_ms, 0, LONGEST_MS);
+    check.between("for_ms", fault.for_ms, 1, LONGEST_MS);
+    check.between("times", fault.times, 1, MOST_TIMES);
+    if fault.times > 1 {
+        check.at_most("every_ms", fault.every_ms, LONGEST_MS);
+        if fault.every_ms < fault.for_ms {
+            let hint = format!(
+                "is below for_ms ({}): its turns would overlap",
+                fault.for_ms
+            );
+            check.error("every_ms", hint);
+        }
     }
+    faults.add_below(path, part);
 }
 
 fn changes_nothing(patch: &Value) -> bool {
@@ -73,19 +79,12 @@ fn changes_nothing(patch: &Value) -> bool {
         .is_some_and(|fields| fields.values().all(changes_nothing))
 }
 
-fn time(path: &str, given_ms: u64, least_ms: u64, faults: &mut ConfigErrors) {
-    if !(least_ms..=LONGEST_MS).contains(&given_ms) {
-        let hint = format!("is {given_ms}; use {least_ms} to {LONGEST_MS} (milliseconds)");
-        faults.add(path, hint);
+fn bounds(bounds: &Bounds, check: &mut Check<'_>) {
+    if let Some(share) = bounds.answered {
+        check.share("answered", share);
     }
-}
-
-fn bounds(path: &str, bounds: &Bounds, faults: &mut ConfigErrors) {
-    for (field, share) in [("answered", bounds.answered), ("coverage", bounds.coverage)] {
-        if let Some(share) = share.filter(|share| !(0.0..=1.0).contains(share)) {
-            let hint = format!("{share} is not a share; use a number from 0 to 1");
-            faults.add(join(path, field), hint);
-        }
+    if let Some(share) = bounds.coverage {
+        check.share("coverage", share);
     }
 }
 

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use live_config::ConfigErrors;
 use live_config::read::nearest;
+use live_config::{Check, ConfigErrors};
 
-use super::{Before, Class, Content, Ladder, Matrix, Model, Part, Phase, Search, SuiteFile, Test};
+use super::{
+    Before, Class, Content, Judge, Ladder, Matrix, Model, Part, Phase, Search, SuiteFile, Test,
+};
 
 /// More users or arrivals per second than this are a mistake.
 const HIGHEST_LEVEL: f64 = 1e6;
@@ -72,18 +74,16 @@ fn check_class(path: &str, class: &Class, errors: &mut ConfigErrors) {
             "two numbers of seconds are expected, the smaller first",
         );
     }
-    if class.weight == 0 {
-        errors.add(
-            format!("{path}.weight"),
-            "0 users would have this class; a weight is at least 1",
-        );
-    }
+    within(path, errors, |check| {
+        check.at_least("weight", class.weight, 1);
+    });
 }
 
 fn check_test(file: &SuiteFile, path: &str, test: &Test, errors: &mut ConfigErrors) {
     let own = test.contents();
     check_users(file, path, &test.users, errors);
     check_before(path, &test.before, errors);
+    check_judge(path, &test.judge, errors);
     if test.parts.is_empty() {
         let model = test.model.unwrap_or(Model::Closed);
         check_contents(path, &own, errors);
@@ -120,6 +120,9 @@ fn check_part(
     check_users(file, path, &part.users, errors);
     if let Some(before) = &part.before {
         check_before(path, before, errors);
+    }
+    if let Some(judge) = &part.judge {
+        check_judge(path, judge, errors);
     }
     check_contents(path, contents, errors);
     check_has_users(
@@ -187,14 +190,16 @@ fn check_has_users(
 }
 
 fn check_before(path: &str, before: &Before, errors: &mut ConfigErrors) {
-    if before
-        .ageing
-        .is_some_and(|ageing| !(ageing > 0.0 && ageing.is_finite()))
-    {
-        errors.add(
-            format!("{path}.before.ageing"),
-            "a factor above 0 is expected",
-        );
+    if let Some(factor) = before.ageing {
+        within(path, errors, |check| {
+            check.positive("before.ageing", factor)
+        });
+    }
+}
+
+fn check_judge(path: &str, judge: &Judge, errors: &mut ConfigErrors) {
+    if let Some(share) = judge.checks {
+        within(path, errors, |check| check.share("judge.checks", share));
     }
 }
 
@@ -204,11 +209,12 @@ fn check_content(path: &str, content: &Content<'_>, model: Model, errors: &mut C
         Content::Ladder(ladder) => check_ladder(path, ladder, errors),
         Content::Search(search) => check_search(path, search, errors),
         Content::Matrix(matrix) => check_matrix(path, matrix, errors),
-        Content::Samples(samples) if samples.iterations == 0 || samples.users == 0 => {
-            errors.add(path, "at least one iteration and one user are expected");
-        }
+        Content::Samples(samples) => within(path, errors, |check| {
+            check.at_least("iterations", samples.iterations, 1);
+            check.at_least("users", samples.users, 1);
+        }),
         Content::Drills([]) => errors.add(path, "names no drill"),
-        Content::Samples(_) | Content::Drills(_) => {}
+        Content::Drills(_) => {}
     }
 }
 
@@ -220,20 +226,16 @@ fn check_phases(path: &str, phases: &[Phase], model: Model, errors: &mut ConfigE
     for (place, phase) in phases.iter().enumerate() {
         let path = format!("{path}[{place}]");
         if let Phase::Ramp(ramp) = phase {
-            check_level(&format!("{path}.ramp.to"), ramp.to, errors);
+            within(&format!("{path}.ramp"), errors, |check| {
+                check.between("to", ramp.to, 0.0, HIGHEST_LEVEL);
+                if let Some(rate) = ramp.at_per_s {
+                    check.positive("at_per_s", rate);
+                }
+            });
             if ramp.at_per_s.is_some() && ramp.lasts.is_some() {
                 errors.add(
                     format!("{path}.ramp"),
                     "has a speed and a time; one of at_per_s and for is expected",
-                );
-            }
-            if ramp
-                .at_per_s
-                .is_some_and(|rate| !(rate > 0.0 && rate.is_finite()))
-            {
-                errors.add(
-                    format!("{path}.ramp.at_per_s"),
-                    "a number above 0 is expected",
                 );
             }
             if model == Model::Closed && ramp.to.fract() != 0.0 {
@@ -259,41 +261,37 @@ fn name_of(phase: &Phase) -> Option<&str> {
     }
 }
 
-fn check_level(path: &str, level: f64, errors: &mut ConfigErrors) {
-    if !(0.0..=HIGHEST_LEVEL).contains(&level) {
-        errors.add(path, "a number from 0 to 1000000 is expected");
-    }
+/// Checks numbers of the part at this path.
+fn within(path: &str, errors: &mut ConfigErrors, check: impl FnOnce(&mut Check<'_>)) {
+    let mut part = Vec::new();
+    check(&mut Check::new(&mut part));
+    errors.add_below(path, part);
 }
 
 fn check_ladder(path: &str, ladder: &Ladder, errors: &mut ConfigErrors) {
     if ladder.levels.is_empty() {
         errors.add(format!("{path}.levels"), "names no level");
     }
-    for (place, level) in ladder.levels.iter().enumerate() {
-        check_level(&format!("{path}.levels[{place}]"), *level, errors);
-    }
+    within(path, errors, |check| {
+        let mut levels = check.at("levels");
+        for (place, level) in ladder.levels.iter().enumerate() {
+            levels.index(place).between("", *level, 0.0, HIGHEST_LEVEL);
+        }
+        check.positive("at_per_s", ladder.at_per_s);
+    });
     if !ladder.levels.is_sorted() {
         errors.add(format!("{path}.levels"), "rising levels are expected");
-    }
-    if !(ladder.at_per_s > 0.0 && ladder.at_per_s.is_finite()) {
-        errors.add(format!("{path}.at_per_s"), "a number above 0 is expected");
     }
 }
 
 fn check_search(path: &str, search: &Search, errors: &mut ConfigErrors) {
-    check_level(&format!("{path}.from"), search.from, errors);
-    check_level(&format!("{path}.until"), search.until, errors);
-    if search.from <= 0.0 {
-        errors.add(format!("{path}.from"), "a level above 0 is expected");
-    }
+    within(path, errors, |check| {
+        check.positive("from", search.from);
+        check.between("until", search.until, 0.0, HIGHEST_LEVEL);
+        check.between("precision", search.precision, 0.001, 0.5);
+    });
     if search.until <= search.from {
         errors.add(format!("{path}.until"), "is not above `from`");
-    }
-    if !(0.001..=0.5).contains(&search.precision) {
-        errors.add(
-            format!("{path}.precision"),
-            "a share from 0.001 to 0.5 is expected",
-        );
     }
 }
 

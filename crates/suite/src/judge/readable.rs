@@ -1,4 +1,4 @@
-//! Whether everything that a file asks for can be judged: expressions, figures, shares.
+//! Whether everything that a file asks for can be judged: expressions and figures.
 
 use live_config::ConfigErrors;
 
@@ -24,12 +24,6 @@ pub fn check(file: &SuiteFile, errors: &mut ConfigErrors) {
 }
 
 fn asked(path: &str, judge: &Judge, errors: &mut ConfigErrors) {
-    if judge
-        .checks
-        .is_some_and(|share| !(0.0..=1.0).contains(&share))
-    {
-        errors.add(format!("{path}.checks"), "a share from 0 to 1 is expected");
-    }
     for (metric, expressions) in &judge.thresholds {
         for (place, expression) in expressions.iter().enumerate() {
             let aggregate = expression::split(expression).map(|(aggregate, _)| aggregate);

@@ -138,6 +138,7 @@ impl Drive {
             stdin: Input::new(std::io::empty()),
             stdout: self.summary_to.clone().unwrap_or_else(silent),
             stderr: Stream::new(without_end).on_terminal(self.stderr.is_terminal),
+            screen: None,
             interruption: Interruption::Tokens {
                 end: end.clone(),
                 give_up: give_up.clone(),

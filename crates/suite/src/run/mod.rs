@@ -85,6 +85,8 @@ pub fn run(job: &Job<'_>, resume: Option<Resumption>) -> Result<Ran, WriteError>
         Some(resumption) => Begun::again(job, resumption)?,
         None => Begun::new(job)?,
     };
+    let folder = begun.ran.folder.path.display();
+    tracing::info!(%folder, tests = job.plan.tests.len(), "the run has its folder");
     // Whatever ends the run, its folder says what it was to be.
     begun.ran.keep(job, false);
     let web = job.settings.web.as_ref();
@@ -226,6 +228,12 @@ fn one(job: &Job<'_>, test: &PlannedTest, begun: &mut Begun) -> bool {
         conducted.record.locust_result = Some(result);
     }
     let title = conducted.record.title();
+    tracing::info!(
+        test = test.label(),
+        outcome = ?conducted.record.outcome,
+        requests = conducted.record.figures.requests,
+        "the test has ended"
+    );
     let store = conducted.store.lock();
     let begin = store.began().unwrap_or(began);
     let written = ran.folder.append_samples(&title, &store);

@@ -34,14 +34,30 @@ impl Shown<'_> {
     /// Tells once a second how the run stands, until `over`; blocks.
     pub fn show(&self, tell: &dyn Tell, over: &CancellationToken) {
         let mut waited = Duration::ZERO;
+        let mut logged = None;
         while !over.is_cancelled() {
             std::thread::sleep(LOOK);
             waited += LOOK;
+            let phase = self.phase();
+            if phase != logged
+                && let Some(name) = phase
+            {
+                tracing::info!(test = self.label, "phase {name} begins");
+                logged = phase;
+            }
             if waited >= EVERY {
                 waited = Duration::ZERO;
                 tell.live(&self.line());
             }
         }
+    }
+
+    /// The phase that is under way; `None` before the first and behind the last.
+    fn phase(&self) -> Option<&str> {
+        let began_ms = self.seen.began_unix_ms()?;
+        let elapsed = (unix_now() - began_ms as f64 / 1e3).max(0.0);
+        let phase = self.phases.iter().find(|phase| elapsed < phase.end_s)?;
+        Some(&phase.name)
     }
 
     /// The phase, elapsed and remaining time, users, rate, 95th percentile and errors of the last
@@ -51,10 +67,9 @@ impl Shown<'_> {
             return format!("{}  starting", self.label);
         };
         let elapsed = (unix_now() - began_ms as f64 / 1e3).max(0.0);
-        let phase = self.phases.iter().find(|phase| elapsed < phase.end_s);
         let end = self.phases.last().map(|phase| phase.end_s);
-        let name = match (phase, end) {
-            (Some(phase), _) => phase.name.as_str(),
+        let name = match (self.phase(), end) {
+            (Some(name), _) => name,
             (None, Some(_)) => "last requests",
             (None, None) => "running",
         };

@@ -122,6 +122,7 @@ impl<'a> Stage<'a> {
 
     /// Notes an event of another time, in seconds since 1970.
     pub fn note_at(&self, event: Event) {
+        tracing::info!(test = self.test.label(), "{}", event.text);
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         events.push(event);
     }

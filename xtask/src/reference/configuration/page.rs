@@ -7,6 +7,7 @@ use syn::Type;
 
 use super::defaults::{self, Given};
 use super::example::{self, Step, entry};
+use super::limits::Limit;
 use super::types::{Body, Choice, ChoiceFields, Member, Readable, Shape, Types, shape};
 use super::{words, yaml};
 
@@ -162,10 +163,10 @@ impl Page<'_> {
             Body::Struct(members) => {
                 text.push_str("\n| field | type | default | meaning |\n|---|---|---|---|\n");
                 for member in members {
-                    self.row(text, (of, member), None);
+                    self.row(text, (of, &section.path), member, None);
                 }
             }
-            Body::Enum(choices) => self.choices(text, of, choices),
+            Body::Enum(choices) => self.choices(text, (of, &section.path), choices),
             Body::Value => {}
         }
         let files = example::files(self.types, section.at, &section.steps);
@@ -186,14 +187,17 @@ impl Page<'_> {
         }
     }
 
-    fn choices(&self, text: &mut String, of: &Readable, choices: &[Choice]) {
+    fn choices(&self, text: &mut String, (of, path): (&Readable, &str), choices: &[Choice]) {
         text.push_str("\nOne of these; those with fields or a value are maps with one key.\n");
         text.push_str("\n| choice | type | default | meaning |\n|---|---|---|---|\n");
         for choice in choices {
             let kind = match &choice.fields {
                 ChoiceFields::None => "alone".to_owned(),
                 ChoiceFields::One(inner) => {
-                    words::kind(&choice.name, inner, &|of_one| self.link(of, of_one))
+                    let limit = self.limit((of, path), &choice.name);
+                    words::kind((&choice.name, inner), limit, &|of_one| {
+                        self.link(of, of_one)
+                    })
                 }
                 ChoiceFields::Named(members) if members.is_empty() => "`{}`".to_owned(),
                 ChoiceFields::Named(_) => "fields".to_owned(),
@@ -206,18 +210,32 @@ impl Page<'_> {
             let _ = writeln!(text, "| {name} | {kind} | {mark} | {} |", cell(&choice.doc));
             if let ChoiceFields::Named(members) = &choice.fields {
                 for member in members {
-                    self.row(text, (of, member), Some(&choice.name));
+                    self.row(text, (of, path), member, Some(&choice.name));
                 }
             }
         }
     }
 
-    fn row(&self, text: &mut String, (owner, member): (&Readable, &Member), choice: Option<&str>) {
+    /// The limit of a number in the type at this path.
+    fn limit(&self, (owner, path): (&Readable, &str), name: &str) -> Option<&Limit> {
+        self.types.limits.of(&format!("{path}.{name}"), &owner.file)
+    }
+
+    fn row(
+        &self,
+        text: &mut String,
+        (owner, path): (&Readable, &str),
+        member: &Member,
+        choice: Option<&str>,
+    ) {
         let name = match choice {
             Some(choice) => format!("{choice}.{}", member.name),
             None => member.name.clone(),
         };
-        let kind = words::kind(&member.name, &member.of, &|of| self.link(owner, of));
+        let limit = self.limit((owner, path), &name);
+        let kind = words::kind((&member.name, &member.of), limit, &|of| {
+            self.link(owner, of)
+        });
         let default = match defaults::of(self.types, owner, member, choice.is_some()) {
             Given::Required => "*required*".to_owned(),
             Given::Absent => "*absent*".to_owned(),

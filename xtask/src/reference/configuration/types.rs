@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use syn::{Attribute, Expr, Field, Fields, GenericArgument, Item, PathArguments, Stmt, Type};
 
 use super::attributes::{Serde, derives, doc};
+use super::limits::Limits;
 
 /// A type with what its file says of it.
 pub struct Readable {
@@ -53,6 +54,7 @@ pub struct Types {
     functions: HashMap<(String, String), Expr>,
     /// Tail expressions of `Default::default`, by file and type.
     defaults: HashMap<(String, String), Expr>,
+    pub limits: Limits,
 }
 
 impl Types {
@@ -65,7 +67,9 @@ impl Types {
             files.sort();
             for file in files {
                 let name = file.strip_prefix(root).unwrap_or(&file);
-                types.add_file(&name.display().to_string(), &file);
+                let name = name.display().to_string();
+                types.add_file(&name, &file);
+                types.limits.add_file(&name, &file);
             }
         }
         types

@@ -2,11 +2,21 @@
 
 use syn::Type;
 
+use super::limits::Limit;
 use super::types::{Shape, shape};
 
-/// What a field takes, with its unit: `number, ms`. `link` names a type of its own.
-pub fn kind(name: &str, of: &Type, link: &dyn Fn(&Type) -> Option<String>) -> String {
+/// What a field takes, with its limit and its unit: `number above 0, ms`. `link` names a type of its own.
+pub fn kind(
+    (name, of): (&str, &Type),
+    limit: Option<&Limit>,
+    link: &dyn Fn(&Type) -> Option<String>,
+) -> String {
     let what = what(name, of, link);
+    let what = match limit {
+        Some(limit) if what.starts_with("whole number") => limit.told("whole number"),
+        Some(limit) if what == "number" => limit.told("number"),
+        _ => what,
+    };
     match unit(name).filter(|_| what.contains("number")) {
         Some(unit) => format!("{what}, {unit}"),
         None => what,
@@ -73,7 +83,7 @@ mod tests {
     fn types_are_told_in_plain_words() {
         let check = |name: &str, of: &str, expected: &str| {
             let of: Type = syn::parse_str(of).expect("a type");
-            assert_eq!(kind(name, &of, &|_| None), expected, "{name}");
+            assert_eq!(kind((name, &of), None, &|_| None), expected, "{name}");
         };
         check("ttl_ms", "u64", "whole number, 0 or more, ms");
         check("port", "u16", "whole number from 0 to 65535");
@@ -82,5 +92,17 @@ mod tests {
         check("tenants", "IndexMap<String, f64>", "map of names: number");
         check("enabled", "bool", "`true` or `false`");
         check("wait_s", "[f64; 2]", "list: number, s");
+    }
+
+    #[test]
+    fn limits_take_the_place_of_what_the_type_allows() {
+        let check = |of: &str, limit: Limit, expected: &str| {
+            let of: Type = syn::parse_str(of).expect("a type");
+            assert_eq!(kind(("a_ms", &of), Some(&limit), &|_| None), expected);
+        };
+        let at_least = || Limit::AtLeast("1".to_owned());
+        check("Option<u64>", at_least(), "whole number, 1 or more, ms");
+        check("f64", Limit::Above("0".to_owned()), "number above 0, ms");
+        check("bool", at_least(), "`true` or `false`");
     }
 }

@@ -1,6 +1,5 @@
 //! `sparring target NAME`: a simulated system until Ctrl-C.
 
-use std::io::{IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -90,8 +89,8 @@ async fn serve(config: Config, arguments: &Arguments) -> CommandResult {
         () = status_line(&target, arguments.quiet) => {}
     }
     if !arguments.quiet {
-        if std::io::stdout().is_terminal() {
-            say!("");
+        if terminal::can_move() {
+            terminal::clear_line();
         }
         say!("stopped after {} requests", target.answered());
     }
@@ -129,7 +128,7 @@ async fn status_line(target: &Arc<Target>, quiet: bool) {
     if quiet {
         return std::future::pending().await;
     }
-    let live = std::io::stdout().is_terminal();
+    let live = terminal::can_move();
     let (mut before, mut answered) = (target.read(), target.answered());
     let mut last = String::new();
     loop {
@@ -140,14 +139,11 @@ async fn status_line(target: &Arc<Target>, quiet: bool) {
         let line = Use::between(&before, &now).line(rate, now.in_flight);
         answered = target.answered();
         before = now;
-        // A reader that left is no reason to stop serving.
-        let mut out = std::io::stdout();
         if live {
-            drop(write!(out, "\r\x1b[2K{line}"));
+            terminal::replace_line(&line);
         } else if line != last {
-            drop(writeln!(out, "{line}"));
+            say!("{line}");
         }
-        drop(out.flush());
         last = line;
     }
 }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use fleet::Fleet;
 
+use crate::cli;
+
 /// The file of `--config`.
 #[derive(Debug)]
 pub enum Config {
@@ -43,8 +45,8 @@ impl Config {
     /// It has errors.
     pub fn fleet(&self) -> Result<Fleet, fleet::LoadError> {
         match self {
-            Self::Fleet(path) => fleet::load(Some(path), &[]),
-            _ => fleet::load(None, &[]),
+            Self::Fleet(path) => cli::load_fleet(Some(path), &[]),
+            _ => cli::load_fleet(None, &[]),
         }
     }
 }

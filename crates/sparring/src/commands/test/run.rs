@@ -14,7 +14,7 @@ use suite::file::Resources;
 use suite::plan::Plan;
 use suite::preflight;
 use suite::request::Resolved;
-use suite::run::{Files, Job, Ran, Resumption, Settings, Web};
+use suite::run::{Files, Job, Ran, Resumption, Settings, Target as _, Web};
 use suite::{Measured, Report, Verdict};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -109,6 +109,7 @@ pub fn execute(all: &super::Arguments, resolution: &Resolution) -> CommandResult
         suite::run::probe_prometheus(url)?;
     }
     let started = arguments.start(&runtime, resolution)?;
+    tracing::info!(url = started.url(), "{} is under test", started.name());
     preflight::folder::probe(&arguments.results)?;
     if !arguments.quiet {
         warn_of(&resolution.plan, &arguments.results);
@@ -121,7 +122,7 @@ pub fn execute(all: &super::Arguments, resolution: &Resolution) -> CommandResult
             hurry: hurry.clone(),
         });
     }
-    let voice = Voice::new(arguments.quiet);
+    let voice = Voice::new(arguments.quiet, all.fleet.is_verbose());
     let warnings = Warnings::default();
     let served = all.web.serve(&resolution.plan, &started, &stop)?;
     let web = served.as_ref().map(|served| served.web.clone());

@@ -1,12 +1,11 @@
 //! What people see while tests run.
 
-use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use suite::run::Tell;
 
-use crate::stdout;
+use crate::terminal::{self, say};
 
 /// In a pipe the state is told this often.
 const EVERY: Duration = Duration::from_secs(10);
@@ -16,23 +15,24 @@ const EVERY: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Voice {
     quiet: bool,
-    is_terminal: bool,
+    is_replaced: bool,
     told: Mutex<Option<Instant>>,
 }
 
 impl Voice {
-    pub fn new(quiet: bool) -> Self {
+    /// `with_log`: log lines come in between, so that no line can be written over.
+    pub fn new(quiet: bool, with_log: bool) -> Self {
         Self {
             quiet,
-            is_terminal: std::io::stdout().is_terminal(),
+            is_replaced: terminal::can_move() && !with_log,
             told: Mutex::new(None),
         }
     }
 
     /// Leaves a clean line for what follows.
     pub fn end(&self) {
-        if self.is_terminal && !self.quiet {
-            stdout::print("\r\x1b[2K");
+        if self.is_replaced && !self.quiet {
+            terminal::clear_line();
         }
     }
 }
@@ -43,21 +43,21 @@ impl Tell for Voice {
             return;
         }
         self.end();
-        stdout::print(&format!("{text}\n"));
+        say!("{text}");
     }
 
     fn live(&self, text: &str) {
         if self.quiet {
             return;
         }
-        if self.is_terminal {
-            stdout::print(&format!("\r\x1b[2K{text}"));
+        if self.is_replaced {
+            terminal::replace_line(text);
             return;
         }
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if told.is_none_or(|last| last.elapsed() >= EVERY) {
             *told = Some(Instant::now());
-            stdout::print(&format!("{text}\n"));
+            say!("{text}");
         }
     }
 }

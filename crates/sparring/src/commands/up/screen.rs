@@ -19,7 +19,7 @@ use service_runtime::Shutdown;
 use tokio::sync::mpsc;
 
 use super::systems::Systems;
-use super::view::{Counts, DetectorRow, View};
+use super::view::{Counts, DetectorRow, View, bound};
 use crate::client;
 
 /// The overlay by which a key makes a detector fail.
@@ -268,15 +268,12 @@ impl Screen {
 
     fn figures(&self) -> Line<'_> {
         let view = &self.view;
-        let [p50, p95, p99] = view.percentiles.map(|value| match value {
-            None => "-".to_owned(),
-            Some(value) if value.is_infinite() => "beyond the buckets".to_owned(),
-            Some(value) => format!("≤ {value} ms"),
-        });
+        let [p50, p95, p99] = view.percentiles.map(bound);
         let partial = 100.0 * view.partial_share;
         Line::from(format!(
-            "{:.1} requests/s  p50 {p50}  p95 {p95}  p99 {p99}  {partial:.0} % partial  {:.0} in flight",
-            view.requests_per_s, view.in_flight
+            "{:.1} requests/s  p50 {p50}  p95 {p95}  p99 {p99}  {:.1} errors/s  {partial:.0} % partial  \
+             {:.0} in flight",
+            view.requests_per_s, view.errors_per_s, view.in_flight
         ))
     }
 
@@ -328,6 +325,7 @@ mod tests {
         screen.view = View {
             requests_per_s: 42.0,
             partial_share: 0.25,
+            errors_per_s: 0.5,
             in_flight: 7.0,
             percentiles: [Some(25.0), Some(100.0), None],
             failures: vec![("timeout".to_owned(), 3.0)],
@@ -354,7 +352,7 @@ mod tests {
     fn the_screen_has_rates_percentiles_breakers_failures_and_faults() {
         let text = drawn(&mut screen(), (100, 20)).join("\n");
         for part in [
-            "42.0 requests/s  p50 ≤ 25 ms  p95 ≤ 100 ms  p99 -  25 % partial  7 in flight",
+            "42.0 requests/s  p50 ≤ 25 ms  p95 ≤ 100 ms  p99 -  0.5 errors/s  25 % partial  7 in flight",
             "failed calls: timeout 3.0/s",
             "mock-detector-failing",
             "open",

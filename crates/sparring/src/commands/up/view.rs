@@ -1,4 +1,4 @@
-//! What the screen shows of a running stack, from two readings of its metrics.
+//! What the screen and the status line show of a running stack, from two readings of its metrics.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,7 +9,9 @@ use crate::metrics_text::samples;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Counts {
     answers: f64,
+    /// Among them partial answers, and errors.
     partial: f64,
+    errors: f64,
     in_flight: f64,
     /// Answers that took at most so many milliseconds.
     buckets: BTreeMap<u64, f64>,
@@ -25,6 +27,7 @@ pub struct Counts {
 pub struct View {
     pub requests_per_s: f64,
     pub partial_share: f64,
+    pub errors_per_s: f64,
     pub in_flight: f64,
     /// p50, p95 and p99 in milliseconds: the bounds of their buckets; `None` without answers.
     pub percentiles: [Option<f64>; 3],
@@ -53,8 +56,10 @@ impl Counts {
             match sample.name {
                 "orchestrate_requests_total" => {
                     counts.answers += sample.value;
-                    if sample.label("status") == Some("partial") {
-                        counts.partial += sample.value;
+                    match sample.label("status") {
+                        Some("partial") => counts.partial += sample.value,
+                        Some("success") => {}
+                        _ => counts.errors += sample.value,
                     }
                 }
                 "orchestrate_in_flight" => counts.in_flight = sample.value,
@@ -86,6 +91,7 @@ impl Counts {
         let seconds = elapsed.as_secs_f64().max(1e-3);
         let answers = (self.answers - before.answers).max(0.0);
         let partial = (self.partial - before.partial).max(0.0);
+        let errors = (self.errors - before.errors).max(0.0);
         let mut by_class: BTreeMap<&str, f64> = BTreeMap::new();
         let mut by_detector: BTreeMap<&str, f64> = BTreeMap::new();
         for ((detector, class), count) in &self.failures {
@@ -115,6 +121,7 @@ impl Counts {
             } else {
                 0.0
             },
+            errors_per_s: errors / seconds,
             in_flight: self.in_flight,
             percentiles: [0.5, 0.95, 0.99].map(|quantile| self.percentile(before, quantile)),
             failures: by_class
@@ -143,6 +150,38 @@ impl Counts {
     }
 }
 
+impl View {
+    /// The status line.
+    pub fn line(&self) -> String {
+        let is_not_closed =
+            |row: &&DetectorRow| ["open", "half_open"].contains(&row.breaker.as_str());
+        let breakers = self.detectors.iter().filter(is_not_closed);
+        let breakers: Vec<String> = breakers
+            .map(|row| format!("{} {}", row.name, row.breaker))
+            .collect();
+        let breakers = match breakers.as_slice() {
+            [] => "all closed".to_owned(),
+            some => some.join(", "),
+        };
+        format!(
+            "{:.1} requests/s, p95 {}, {:.1} errors/s, {:.0} % partial, breakers: {breakers}",
+            self.requests_per_s,
+            bound(self.percentiles[1]),
+            self.errors_per_s,
+            100.0 * self.partial_share,
+        )
+    }
+}
+
+/// A percentile by the bound of its bucket.
+pub fn bound(percentile: Option<f64>) -> String {
+    match percentile {
+        None => "-".to_owned(),
+        Some(value) if value.is_infinite() => "beyond the buckets".to_owned(),
+        Some(value) => format!("≤ {value} ms"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,6 +192,7 @@ mod tests {
         orchestrate_request_duration_ms_bucket{le=\"+Inf\"} 10\n";
     const AFTER: &str = "orchestrate_requests_total{status=\"success\"} 100\n\
         orchestrate_requests_total{status=\"partial\"} 10\n\
+        orchestrate_requests_total{status=\"error\"} 4\n\
         orchestrate_in_flight 3\n\
         orchestrate_request_duration_ms_bucket{le=\"10\"} 70\n\
         orchestrate_request_duration_ms_bucket{le=\"50\"} 106\n\
@@ -167,8 +207,8 @@ mod tests {
         let names = ["a".to_owned(), "b".to_owned()];
         let view = Counts::read(AFTER).since(&Counts::read(BEFORE), Duration::from_secs(2), &names);
         assert_eq!(
-            (view.requests_per_s, view.partial_share, view.in_flight),
-            (50.0, 0.1, 3.0)
+            (view.requests_per_s, view.errors_per_s, view.in_flight),
+            (52.0, 2.0, 3.0)
         );
         assert_eq!(
             view.percentiles,
@@ -183,6 +223,10 @@ mod tests {
             ("open", 20.0)
         );
         assert_eq!(view.detectors[1].breaker, "-");
+        assert_eq!(
+            view.line(),
+            "52.0 requests/s, p95 ≤ 50 ms, 2.0 errors/s, 10 % partial, breakers: a open"
+        );
     }
 
     #[test]
@@ -190,6 +234,9 @@ mod tests {
         let same = Counts::read(AFTER);
         let view = same.since(&same, Duration::from_secs(1), &[]);
         assert_eq!(view.percentiles, [None; 3]);
-        assert_eq!(view.requests_per_s, 0.0);
+        assert_eq!(
+            view.line(),
+            "0.0 requests/s, p95 -, 0.0 errors/s, 0 % partial, breakers: all closed"
+        );
     }
 }
