@@ -21,6 +21,8 @@ export const options = plan({
   },
   thresholds: {
     router_decision_ms: ['p(50)<50', 'p(95)<100', 'p(99)<200'],
+    'http_req_duration{scenario:payment}': ['p(95)<500'],
+    'http_req_duration{scenario:email}': ['p(95)<1000'],
     checks: ['rate==1'],
   },
 });
@@ -65,7 +67,6 @@ export function payment() {
   const response = client.post('/api/v1/tools/payment', PAYMENT);
   check(response, {
     'payment: has an outcome': (r) => r.status === 200 && ['COMPLETED', 'FAILED'].includes(field(r, 'status')),
-    'payment: under 500 ms': (r) => r.timings.duration < 500,
   });
 }
 
@@ -73,7 +74,6 @@ export function email() {
   const response = client.post('/api/v1/tools/email', EMAIL);
   check(response, {
     'email: has an outcome': (r) => r.status === 200 && typeof field(r, 'success') === 'boolean',
-    'email: under 1000 ms': (r) => r.timings.duration < 1000,
   });
 }
 

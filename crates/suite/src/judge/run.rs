@@ -15,8 +15,8 @@ use super::verdict::{decided, number};
 const TARGET_OPS_PER_S: f64 = 50.0;
 /// AIA-38: the least share of proportional scaling.
 const PROPORTIONAL: f64 = 0.8;
-/// A mix is doubted when chance explains its counts less often than this.
-const BY_CHANCE: f64 = 0.01;
+/// A mix is doubted when chance explains its counts less often than this: so often is a sound one doubted.
+const BY_CHANCE: f64 = 0.001;
 
 /// Answers what single tests could not, and gives the run the worst outcome of its tests. The indicators
 /// of ACSO-50 and the headroom of ACSO-58 go into the analysis of the last test, as `kpis` and `headroom`.
