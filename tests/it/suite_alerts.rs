@@ -1,9 +1,15 @@
 //! Alerts of a running test reach the sinks of its suite file, and no sink changes a verdict.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
 use serde_json::Value;
 
 use crate::binary::{Ended, sparring};
 use crate::receiver::{Received, Receiver};
+use crate::suite_ends::{Running, wait_for};
+use crate::suite_prometheus::{Daemon, free_port, get};
 
 /// Answers of the laboratory's queue take longer than 50 ms; nothing asks for less.
 const SUITE: &str = "
@@ -145,4 +151,131 @@ fn check_alertmanager(receiver: &Receiver) {
     );
     let last = manager.iter().rfind(p95).expect("the same again");
     assert!(last["endsAt"].is_string(), "{last}");
+}
+
+/// A processor and a memory that are nearly used up, slow answers, and failures in half of them.
+const SYSTEM: &str = "
+system: worn
+components:
+  worn:
+    kind: service
+    slots: 100000
+    host: { cpu_cores: 1, memory_mb: 1000, base_mb: 900 }
+    operations: { run: { service_ms: &random { exponential: { mean_ms: 100 } }, cpu_ms: *random } }
+endpoints:
+  worn: { route: GET /slow, flow: [{ visit: worn.run }, { either: [{ share: 0.5, do: [{ fail: { status: 500, error_type: injected } }] }, { share: 0.5, do: [] }] }] }
+";
+
+/// The real Alertmanager, where there is one; `REQUIRE_ALERTMANAGER` makes that a must.
+fn alertmanager() -> Option<Command> {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<PathBuf> = std::env::split_paths(&folders).collect();
+    let of_name = |name: &str| {
+        let mut paths = folders.iter().map(|folder| folder.join(name));
+        paths.find(|path| path.is_file())
+    };
+    let found = of_name("alertmanager").or_else(|| of_name("prometheus-alertmanager"));
+    if found.is_none() {
+        let how = "no `alertmanager` and no `prometheus-alertmanager` is on the path";
+        assert!(std::env::var_os("REQUIRE_ALERTMANAGER").is_none(), "{how}");
+        eprintln!("skipped: {how}");
+    }
+    found.map(Command::new)
+}
+
+/// AIA-44, AIA-45: a real Alertmanager has each of the six alerts while the test runs, and none of them afterwards.
+#[test]
+fn aia_44_the_real_alertmanager_has_the_six_alerts() {
+    let Some(mut alertmanager) = alertmanager() else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let write = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).expect("writable");
+    };
+    write(
+        "alertmanager.yml",
+        "{ route: { receiver: none }, receivers: [{ name: none }] }",
+    );
+    let port = free_port();
+    let url = format!("http://127.0.0.1:{port}");
+    alertmanager
+        .arg("--config.file=alertmanager.yml")
+        .arg("--storage.path=data")
+        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+        .arg("--cluster.listen-address=")
+        .current_dir(folder.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let _alertmanager = Daemon(alertmanager.spawn().expect("it can be executed"));
+    let alerts = || -> Vec<Value> {
+        let text = get(&format!("{url}/api/v2/alerts")).unwrap_or_default();
+        serde_json::from_str(&text).unwrap_or_default()
+    };
+    wait_for(
+        || get(&format!("{url}/-/ready")).is_some(),
+        "the Alertmanager",
+    );
+
+    let begin = SUITE.find("alerts:").expect("the alerts");
+    let end = SUITE.find("classes:").expect("the classes");
+    let sink = format!(
+        "alerts: {{ sinks: [{{ alertmanager: {{ url: '{url}', labels: {{ env: ci }} }} }}] }}\n"
+    );
+    let suite = SUITE.replace(&SUITE[begin..end], &sink);
+    let suite = suite.replace("system: lab", "system: worn.yaml");
+    // Until the alerts are there, and with users enough to keep the processor busy.
+    let suite = suite
+        .replace("{ to: 2 }", "{ to: 16 }")
+        .replace("8s", "60s");
+    write("own.yaml", &suite);
+    write("own.js", SCRIPT);
+    write("worn.yaml", SYSTEM);
+    let mut test = Running::start(
+        sparring()
+            .args(["test", "own.yaml", "--results", "results"])
+            .current_dir(folder.path()),
+    );
+    let names = |alerts: &[Value]| -> BTreeSet<String> {
+        let names = alerts.iter().map(|it| &it["labels"]["alertname"]);
+        names
+            .filter_map(|it| it.as_str().map(str::to_owned))
+            .collect()
+    };
+    let all = [
+        "cpu_usage_high",
+        "error_rate_high",
+        "latency_p50_high",
+        "latency_p95_high",
+        "latency_p99_high",
+        "memory_usage_high",
+    ];
+    wait_for(|| names(&alerts()).len() == all.len(), "all alerts");
+    let raised = alerts();
+    assert_eq!(names(&raised), all.map(str::to_owned).into());
+    for alert in &raised {
+        let labels = &alert["labels"];
+        let of = |label: &str| labels[label].as_str().unwrap_or_default();
+        assert_eq!(
+            [of("suite"), of("test"), of("env")],
+            ["own", "slow", "ci"],
+            "{alert}"
+        );
+        let is_critical =
+            ["error_rate_high", "latency_p95_high", "latency_p99_high"].contains(&of("alertname"));
+        assert_eq!(
+            of("severity"),
+            if is_critical { "critical" } else { "warning" }
+        );
+        let summary = alert["annotations"]["summary"].as_str();
+        assert!(
+            summary.is_some_and(|text| text.contains("exceeds")),
+            "{alert}"
+        );
+        assert_eq!(alert["status"]["state"], "active");
+    }
+    // What ends early is over as well.
+    test.interrupt();
+    assert_eq!(test.code(), Some(105));
+    wait_for(|| alerts().is_empty(), "the end of all alerts");
 }

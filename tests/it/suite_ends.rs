@@ -88,13 +88,13 @@ impl Running {
         }
     }
 
-    fn interrupt(&self) {
+    pub fn interrupt(&self) {
         let pid = i32::try_from(self.child.id()).expect("a pid");
         // SAFETY: kill(2) takes any pid; the child was not waited for, so its pid is its own.
         unsafe { libc::kill(pid, libc::SIGINT) };
     }
 
-    fn code(&mut self) -> Option<i32> {
+    pub fn code(&mut self) -> Option<i32> {
         self.child.wait().expect("it was started").code()
     }
 }

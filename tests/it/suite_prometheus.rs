@@ -4,14 +4,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::binary::{Ended, sparring};
 use crate::receiver::Receiver;
-
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::suite_ends::wait_for;
 
 fn report(results: &Path) -> Value {
     let mut runs = std::fs::read_dir(results).expect("made").flatten();
@@ -105,9 +103,9 @@ fn a_prometheus_that_is_none_is_named_before_anything_runs() {
 }
 
 /// A child that is gone when it is dropped.
-struct Running(Child);
+pub struct Daemon(pub Child);
 
-impl Drop for Running {
+impl Drop for Daemon {
     fn drop(&mut self) {
         drop(self.0.kill());
         drop(self.0.wait());
@@ -126,21 +124,13 @@ fn program() -> Option<PathBuf> {
     found
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("bound").port()
 }
 
-fn get(url: &str) -> Option<String> {
+pub fn get(url: &str) -> Option<String> {
     ureq::get(url).call().ok()?.body_mut().read_to_string().ok()
-}
-
-fn wait_for(what: &str, mut is_there: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_there() {
-        assert!(begun.elapsed() < PATIENCE, "{what} did not come");
-        std::thread::sleep(Duration::from_millis(100));
-    }
 }
 
 /// The real one scrapes a simulated system every second, and counts as many requests as were sent.
@@ -166,7 +156,7 @@ fn the_real_prometheus_agrees_about_the_rate() {
         ])
         .stdout(Stdio::null())
         .spawn();
-    let _target = Running(target.expect("the binary was built for this test"));
+    let _target = Daemon(target.expect("the binary was built for this test"));
     let prometheus = Command::new(program)
         .arg(format!("--config.file={}", path.display()))
         .arg(format!(
@@ -177,12 +167,11 @@ fn the_real_prometheus_agrees_about_the_rate() {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn();
-    let _prometheus = Running(prometheus.expect("it can be executed"));
+    let _prometheus = Daemon(prometheus.expect("it can be executed"));
     let url = format!("http://127.0.0.1:{port}");
     let up = format!("{url}/api/v1/query?query=up%7Bjob%3D%22acis%22%7D%3D%3D1");
-    wait_for("a scrape", || {
-        get(&up).is_some_and(|text| text.contains("acis"))
-    });
+    let is_scraped = || get(&up).is_some_and(|text| text.contains("acis"));
+    wait_for(is_scraped, "a scrape");
     let results = folder.path().join("results");
     let base_url = format!("http://127.0.0.1:{target_port}");
     let ended = test(

@@ -36,8 +36,8 @@ use serde_json::Value;
 pub struct SuiteFile {
     /// The name by which the command line knows the suite.
     pub suite: String,
-    /// The simulated system that is started when no base URL is given. Absent: the orchestrator
-    /// with its mock detectors.
+    /// The simulated system that is started when no base URL is given: a shipped one, or the file of another,
+    /// relative to this one. Absent: the orchestrator with its mock detectors.
     pub system: Option<String>,
     /// What the suite is about, in a sentence.
     #[serde(default)]

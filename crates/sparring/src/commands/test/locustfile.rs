@@ -48,7 +48,7 @@ pub fn execute(all: &super::Arguments, file: &Path) -> CommandResult {
     }
     let started = match (&url, suite.and_then(|suite| suite.system)) {
         (Some(_), _) => None,
-        (None, Some(system)) => Some(targets::simulated(&runtime, &system, all.run.seed())?),
+        (None, Some(system)) => Some(targets::simulated(&runtime, &system, None, all.run.seed())?),
         (None, None) => {
             let fleet = config::Config::read(all.fleet.config())?.fleet()?;
             Some(targets::embedded(&runtime, &fleet)?)

@@ -255,9 +255,10 @@ impl RunArguments {
     ) -> Result<Started, Box<dyn Error + Send + Sync>> {
         let url = self.base_url();
         let url = url.as_deref();
+        let folder = resolution.resolved.folder.as_deref();
         match (url, &resolution.plan.system, &resolution.fleet) {
             (Some(url), _, _) => targets::given(runtime, url),
-            (None, Some(system), _) => targets::simulated(runtime, system, self.seed),
+            (None, Some(system), _) => targets::simulated(runtime, system, folder, self.seed),
             (None, None, Some(fleet)) => targets::embedded(runtime, fleet),
             (None, None, None) => Err("the suite names no system; use --base-url URL".into()),
         }

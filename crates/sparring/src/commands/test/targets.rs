@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -77,27 +78,33 @@ pub fn embedded(runtime: &Runtime, fleet: &Fleet) -> Result<Started, Failure> {
     })
 }
 
-/// A simulated system on a free port.
+/// A simulated system on a free port: a shipped one, or that of a file, whose path is relative to `folder`.
 ///
 /// # Errors
 /// There is no such system, or it cannot be served.
-pub fn simulated(runtime: &Runtime, name: &str, seed: Option<u64>) -> Result<Started, Failure> {
-    let text =
-        systems::text(name).ok_or_else(|| format!("there is no simulated system `{name}`"))?;
+pub fn simulated(
+    runtime: &Runtime,
+    name: &str,
+    folder: Option<&Path>,
+    seed: Option<u64>,
+) -> Result<Started, Failure> {
     let overrides = Overrides {
         seed,
         performance: variable("ACSO_PERFORMANCE_MODE", "true or false")?,
         timeout_multiplier: variable("PERFORMANCE_TIMEOUT_MULTIPLIER", "a number")?,
         ..Overrides::default()
     };
-    let system = target_systems::load(text, &overrides)
-        .map_err(|invalid| super::super::target::told(name, &invalid))?;
+    let file = folder.map(|folder| folder.join(name));
+    let file = file.filter(|path| systems::text(name).is_none() && path.exists());
+    let source = file.map_or_else(|| name.to_owned(), |path| path.display().to_string());
+    let system = super::super::target::read(&source, &overrides)?;
+    let name = system.document.system.clone();
     let config = target_systems::serve::Config {
         log_entries: LOGGED_INPUTS,
         ..target_systems::serve::Config::new(system)
     };
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let listener = runtime.block_on(bind(address, name))?;
+    let listener = runtime.block_on(bind(address, &name))?;
     let base_url = format!("http://{}", listener.local_addr()?);
     let stop = Shutdown::new();
     let broken = Arc::<OnceLock<String>>::default();
@@ -108,7 +115,7 @@ pub fn simulated(runtime: &Runtime, name: &str, seed: Option<u64>) -> Result<Sta
         }
     });
     Ok(Started {
-        name: name.to_owned(),
+        name,
         admin: Some(Admin::new(&base_url)),
         base_url,
         is_simulated: true,
