@@ -121,7 +121,7 @@ impl Operator {
     /// The contrary of what is asked for.
     fn against(asked: &str) -> Option<Self> {
         let begin = asked.find(['<', '>'])?;
-        Some(match asked[begin..].as_bytes() {
+        Some(match &asked.as_bytes()[begin..] {
             [b'<', b'=', ..] => Self::Above,
             [b'<', ..] => Self::AtLeast,
             [b'>', b'=', ..] => Self::Below,
