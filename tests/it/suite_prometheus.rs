@@ -112,7 +112,8 @@ impl Drop for Daemon {
     }
 }
 
-fn program() -> Option<PathBuf> {
+/// Where Prometheus is.
+pub fn program() -> Option<PathBuf> {
     let folders = std::env::var_os("PATH").unwrap_or_default();
     let mut programs = std::env::split_paths(&folders).map(|folder| folder.join("prometheus"));
     let found = programs.find(|path| path.is_file());

@@ -4,6 +4,7 @@
 //! crate reads no clock and opens no socket; the same record always gives the same bytes.
 
 pub mod alerting;
+pub mod annotations;
 pub mod baseline;
 pub mod compare;
 pub mod explain;

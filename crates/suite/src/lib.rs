@@ -4,6 +4,7 @@ pub mod builtin;
 mod child;
 pub mod drill;
 pub mod file;
+pub mod grafana;
 pub mod judge;
 pub mod plan;
 pub mod preflight;

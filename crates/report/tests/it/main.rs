@@ -1,6 +1,7 @@
 //! A record and all that is made of it.
 
 mod alerting;
+mod annotations;
 mod compare;
 mod exports;
 #[path = "../fixture/mod.rs"]

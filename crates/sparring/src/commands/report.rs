@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use report::annotations;
 use report::export::{Artefact, Format};
 use report::page;
 
@@ -34,6 +35,10 @@ pub struct Arguments {
     /// Where to write: a folder, or - for standard output [default: the run's folder; for several runs the current one]
     #[arg(long, short = 'o', value_name = "FOLDER")]
     output: Option<PathBuf>,
+    /// Note phases, faults and verdicts of the runs in this Grafana as annotations, with the token in
+    /// GRAFANA_TOKEN, instead of writing files
+    #[arg(long, value_name = "URL", conflicts_with_all = ["format", "output"])]
+    grafana: Option<String>,
     /// The folder for results
     #[arg(long, value_name = "FOLDER", default_value = "results")]
     results: PathBuf,
@@ -45,6 +50,7 @@ Examples:
   sparring report 20260814T093000Z-acis --format html,csv,junit --output out
   sparring report RUN --format markdown --output -
   sparring report RUN --format rules     Prometheus alerts from the run's thresholds, with unit tests for promtool
+  sparring report RUN --grafana http://localhost:3000
   sparring report RUN1 RUN2 RUN3";
 
 /// The exit code for a wrong command line.
@@ -58,6 +64,13 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
     let mut runs = Vec::new();
     for name in &arguments.runs {
         runs.push(run_folder::find(name, &arguments.results)?);
+    }
+    if let Some(url) = &arguments.grafana {
+        let grafana = super::test::grafana(url);
+        for run in &runs {
+            grafana.post(&annotations::all(&run.record))?;
+        }
+        return Ok(ExitCode::SUCCESS);
     }
     let (folder, artefacts) = match runs.as_slice() {
         [run] => (run.folder.clone(), one(run, &formats)),

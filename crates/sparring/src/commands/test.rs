@@ -17,6 +17,8 @@ mod tell;
 mod thresholds;
 mod web;
 
+pub(super) use run::grafana;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 

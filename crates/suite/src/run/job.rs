@@ -11,6 +11,7 @@ use super::progress::Tell;
 use super::target::Target;
 use super::web::Web;
 use crate::file::{Resources, SuiteFile};
+use crate::grafana::Grafana;
 use crate::plan::Plan;
 
 /// A plan with everything that its run needs.
@@ -57,6 +58,10 @@ pub struct Settings {
     pub resources: Option<Resources>,
     /// The Prometheus that is asked after each test.
     pub prometheus: Option<String>,
+    /// Outputs of the driver, as `--out` names them; their failures are told and spoil nothing.
+    pub outputs: Vec<String>,
+    /// Where phases, faults and verdicts are noted.
+    pub grafana: Option<Grafana>,
     /// Locust's program, with `--with-locust`.
     pub locust: Option<PathBuf>,
     pub seed: Option<u64>,

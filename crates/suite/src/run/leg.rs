@@ -43,6 +43,9 @@ pub struct Drive {
     /// Where k6's summary goes; `None`: nowhere.
     pub summary_to: Option<Stream>,
     pub stderr: Stream,
+    /// Outputs beside those of the suite, and the tags that samples have for them.
+    pub outputs: Vec<String>,
+    pub tags: Vec<String>,
     pub is_open: bool,
     pub longest_s: f64,
     /// The page that shows what is measured.
@@ -101,6 +104,8 @@ impl Drive {
         let report = ReportFlags {
             intended_duration: self.is_open.then_some(true),
             trend_sink: (self.longest_s > EXACT_FOR_S).then_some(TrendSinkMode::Hdr),
+            outputs: self.outputs.clone(),
+            tags: self.tags.clone(),
             summary_mode: self.summary_to.is_none().then_some(SummaryMode::Disabled),
             ..ReportFlags::default()
         };

@@ -50,6 +50,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use load_engine::Exit;
 use report::RunRecord;
+use report::annotations::{self, Annotation};
 use report::record::{Outcome, PERCENTILE_METHOD, SCHEMA, TestRecord, title};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -112,6 +113,13 @@ pub fn run(job: &Job<'_>, resume: Option<Resumption>) -> Result<Ran, WriteError>
         if let Some(web) = web {
             web.board.finished(&ran.record);
         }
+        annotate(job, &ran.record, |run| {
+            let last = run
+                .tests
+                .last()
+                .filter(|it| it.title() == course::title(test));
+            last.map_or_else(Vec::new, |test| annotations::of_test(run, test))
+        });
         if !goes_on {
             break;
         }
@@ -123,10 +131,19 @@ pub fn run(job: &Job<'_>, resume: Option<Resumption>) -> Result<Ran, WriteError>
         web.board.finished(&ran.record);
         web.board.set_stage(live_page::Stage::Ended);
     }
+    annotate(job, &ran.record, annotations::of_run);
     let views = ran.folder.write_views(&ran.record, &job.file.views);
     ran.unwritten = ran.unwritten.take().or(views.err());
     ran.can_be_resumed = !ran.record.complete && job.settings.script.is_none();
     Ok(ran)
+}
+
+/// Notes what is new of a run in Grafana, where one is given.
+fn annotate(job: &Job<'_>, run: &RunRecord, of: impl Fn(&RunRecord) -> Vec<Annotation>) {
+    let posted = job.settings.grafana.as_ref().map(|it| it.post(&of(run)));
+    if let Some(Err(error)) = posted {
+        job.tell.line(&error.to_string());
+    }
 }
 
 /// A run that has begun, with what is known of it from before.

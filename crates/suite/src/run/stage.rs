@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::job::Job;
 use super::leg::{Drive, Leg};
-use super::measure::{Shared, unix_now};
+use super::measure::{Recorder, Shared, unix_now};
 use super::progress::Shown;
 use super::resources::Current;
 use crate::plan::{PlannedPhase, PlannedTest};
@@ -102,6 +102,8 @@ impl<'a> Stage<'a> {
                 variables: job.settings.variables.clone(),
                 summary_to: summary_to.cloned(),
                 stderr: job.settings.stderr.clone(),
+                outputs: job.settings.outputs.clone(),
+                tags: tags(job, test, run_folder),
                 is_open: test.model == "open",
                 longest_s: test.longest_s,
                 board: job.settings.web.as_ref().map(|web| web.board.clone()),
@@ -182,6 +184,12 @@ impl<'a> Stage<'a> {
             over.cancel();
             driven
         });
+        let (driven, unsent) = without_unsent(driven);
+        for reason in unsent {
+            self.job
+                .tell
+                .line(&format!("{}: {reason}", self.test.label()));
+        }
         let mut store = self.store.lock();
         if let Some(began_ms) = seen.began_unix_ms().filter(|_| store.runs() == runs) {
             // Nothing was measured; its phases took place all the same.
@@ -243,6 +251,29 @@ impl Driving {
             .filter(|reason| !expected(reason));
         self.spoilt_by.extend(spoilt);
     }
+}
+
+/// What an output other than the suite's own has lost says nothing about the measurement.
+fn without_unsent(mut driven: Driven) -> (Driven, Vec<String>) {
+    let is_other = |reason: &String| {
+        reason.starts_with("output ") && !reason.starts_with(&format!("output {}", Recorder::NAME))
+    };
+    let (unsent, spoilt_by) = driven.spoilt_by.into_iter().partition(is_other);
+    driven.spoilt_by = spoilt_by;
+    (driven, unsent)
+}
+
+/// What samples are tagged with for outputs beside the suite's own.
+fn tags(job: &Job<'_>, test: &PlannedTest, run_folder: &Path) -> Vec<String> {
+    if job.settings.outputs.is_empty() {
+        return Vec::new();
+    }
+    let run = run_folder.file_name().unwrap_or_default().to_string_lossy();
+    vec![
+        format!("suite={}", job.plan.suite),
+        format!("test={}", super::course::title(test)),
+        format!("testid={run}"),
+    ]
 }
 
 /// What scripts draw their data from: the seed of the command line, else the simulated system's.

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use report::record::{Outcome, RunRecord, TestRecord};
 use suite::drill::Ending;
 use suite::file::Resources;
+use suite::grafana::Grafana;
 use suite::plan::Plan;
 use suite::preflight;
 use suite::request::Resolved;
@@ -62,6 +63,14 @@ pub struct RunArguments {
     /// Ask this Prometheus after each test; its values are shown beside the run's own, never instead
     #[arg(long, value_name = "URL")]
     prometheus: Option<String>,
+    /// Send all samples to a service as well, repeatable: prometheus=URL, experimental-prometheus-rw=URL or
+    /// opentelemetry. They are tagged with suite, test and testid; what does not arrive is told and spoils nothing
+    #[arg(long, value_name = "OUTPUT")]
+    out: Vec<String>,
+    /// Note phases, faults and verdicts in this Grafana as annotations, with the token in GRAFANA_TOKEN; what it
+    /// does not take is told and ends nothing
+    #[arg(long, value_name = "URL")]
+    grafana: Option<String>,
     /// Run each test with real Locust as well, on the same plan; its figures are kept apart
     #[arg(long, conflicts_with = "script")]
     with_locust: bool,
@@ -79,6 +88,14 @@ pub struct RunArguments {
     #[arg(long, short = 'q')]
     pub quiet: bool,
 }
+
+/// Outputs that go to a service.
+const SERVICES: [&str; 4] = [
+    "prometheus",
+    "experimental-prometheus-rw",
+    "opentelemetry",
+    "experimental-opentelemetry",
+];
 
 /// What the command line means.
 pub struct Resolution {
@@ -178,6 +195,15 @@ pub enum Unusable {
     Cgroup(PathBuf),
     #[error("--prometheus: {0}")]
     PrometheusUrl(String),
+    #[error("--grafana: {0}")]
+    GrafanaUrl(String),
+    #[error("--out: {0}")]
+    Output(#[from] load_outputs::OutputError),
+    #[error(
+        "--out: `{0}` writes a file, which each part of a test would begin anew; use prometheus or opentelemetry here, \
+         or `sparring run`"
+    )]
+    OutputToFile(String),
     #[error("--with-locust: there is no `locust` on the path; `pip install locust` brings it")]
     NoLocust,
     #[error("--script: there is no file {}", .0.display())]
@@ -201,6 +227,18 @@ impl RunArguments {
         }
         if let Some(url) = &self.prometheus {
             fleet::Endpoint::parse(url).map_err(Unusable::PrometheusUrl)?;
+        }
+        if let Some(url) = &self.grafana {
+            fleet::Endpoint::parse(url).map_err(Unusable::GrafanaUrl)?;
+        }
+        for output in &self.out {
+            let name = output
+                .split_once('=')
+                .map_or(output.as_str(), |(name, _)| name);
+            load_outputs::create(output, &environment::texts().collect())?;
+            if !SERVICES.contains(&name) {
+                return Err(Unusable::OutputToFile(name.to_owned()));
+            }
         }
         if self.with_locust && on_path("locust").is_none() {
             return Err(Unusable::NoLocust);
@@ -306,6 +344,8 @@ impl RunArguments {
                 .resources()
                 .or_else(|| resolution.resolved.file.resources.clone()),
             prometheus: self.prometheus.clone(),
+            outputs: self.out.clone(),
+            grafana: self.grafana.as_deref().map(grafana),
             locust: self.with_locust.then(|| on_path("locust")).flatten(),
             seed: self.seed,
             arguments: self.again(),
@@ -313,6 +353,11 @@ impl RunArguments {
             web,
         })
     }
+}
+
+/// With the token of the environment.
+pub fn grafana(url: &str) -> Grafana {
+    Grafana::new(url, environment::nonempty_text("GRAFANA_TOKEN"))
 }
 
 /// Prints the verdict and writes what is left; the exit code.

@@ -31,6 +31,9 @@ struct Known {
 }
 
 impl Recorder {
+    /// What messages call it.
+    pub const NAME: &str = "suite";
+
     /// For the run that `seen` shows; its phases are in seconds from its own begin.
     pub fn new(store: Shared, seen: Seen, phases: Vec<Mark>) -> Self {
         Self {
@@ -108,7 +111,7 @@ fn series_of(tags: &Tags) -> Series {
 
 impl Output for Recorder {
     fn description(&self) -> String {
-        "suite".to_owned()
+        Self::NAME.to_owned()
     }
 
     fn start(&mut self, _setup: &Setup) -> Result<(), OutputError> {
