@@ -342,6 +342,47 @@ fn a_regression_within_the_newest_runs_ends_with_3() {
     assert_eq!(code(&["--series", "p95_ms", "--window", "1"]), Some(1));
 }
 
+/// What was found stays when runs are appended, and is not mixed with another history.
+#[test]
+fn known_change_points_stay_when_runs_are_appended() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (path, known) = (
+        folder.path().join("h.csv"),
+        folder.path().join("known.json"),
+    );
+    let known_text = known.display().to_string();
+    let look = |rows: usize, more: &[&str]| {
+        let lines: Vec<&str> = HISTORY.trim().lines().take(1 + rows).collect();
+        std::fs::write(&path, lines.join("\n")).expect("writable");
+        let mut all = vec!["changepoints", "FILE", "--json", "--known", &known_text];
+        all.extend(more);
+        call(with_file(&all, &path))
+    };
+    let rows = HISTORY.trim().lines().count() - 1;
+    let mut found = Vec::new();
+    for upto in rows - 2..=rows {
+        found = json(&look(upto, &[]))["series"][0]["change_points"]
+            .as_array()
+            .cloned()
+            .expect("a list");
+    }
+    assert_eq!((found.len(), &found[0]["label"]), (1, &"c6".into()));
+    let other = look(rows, &["--window", "20"]);
+    assert_eq!(other.code, Some(1), "{}", other.stdout);
+    assert!(
+        other.stderr.contains("are known for --window 50"),
+        "{}",
+        other.stderr
+    );
+    let shorter = look(3, &[]);
+    assert_eq!(shorter.code, Some(1), "{}", shorter.stdout);
+    assert!(
+        shorter.stderr.contains("are not those in which"),
+        "{}",
+        shorter.stderr
+    );
+}
+
 #[test]
 fn the_help_of_every_analysis_has_examples() {
     for command in [

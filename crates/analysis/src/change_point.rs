@@ -8,6 +8,9 @@
 //! involved.
 
 mod energy;
+mod history;
+
+pub use history::History;
 
 use crate::distribution::student_t_two_sided;
 use crate::input::{self, InputError};
@@ -87,6 +90,12 @@ fn ratio(of: f64, to: f64) -> f64 {
 /// magnitude. A series too short to change has no change points.
 pub fn change_points(series: &[f64], options: &Options) -> Result<Vec<ChangePoint>, InputError> {
     input::finite("the series", series, 1)?;
+    checked(options)?;
+    let weak = changes_in(series, 0, options.window, relaxed(options.max_p_value));
+    Ok(merged(series, weak, options))
+}
+
+fn checked(options: &Options) -> Result<(), InputError> {
     input::holds(
         "the window",
         options.window as f64,
@@ -95,8 +104,7 @@ pub fn change_points(series: &[f64], options: &Options) -> Result<Vec<ChangePoin
     )?;
     input::open_unit("the largest p value", options.max_p_value)?;
     input::not_negative("the smallest magnitude", options.min_magnitude)?;
-    let weak = weak_points(series, options.window, relaxed(options.max_p_value));
-    Ok(merged(series, weak, options))
+    Ok(())
 }
 
 /// The level of the first pass.
@@ -110,9 +118,9 @@ fn relaxed(p_value: f64) -> f64 {
     }
 }
 
-fn weak_points(series: &[f64], window: usize, max_p_value: f64) -> Vec<usize> {
+/// The points of the first pass from `start` on.
+fn changes_in(series: &[f64], mut start: usize, window: usize, max_p_value: f64) -> Vec<usize> {
     let mut found = Vec::new();
-    let mut start = 0;
     while start < series.len() {
         let end = series.len().min(start + window);
         let inside = within_window(&series[start..end], max_p_value);

@@ -1,6 +1,6 @@
 //! Change points against Apache Otava, the maintained Hunter.
 
-use analysis::change_point::{Merging, Options, change_points};
+use analysis::change_point::{History, Merging, Options, change_points};
 
 use crate::rows;
 
@@ -156,4 +156,86 @@ fn points_measured_anew_on_both_sides_all_keep_the_level() {
 fn a_series_that_does_not_change_has_no_change_points() {
     assert!(indices(&[5.0; 200], Options::default()).is_empty());
     assert!(indices(&[5.0], Options::default()).is_empty());
+}
+
+/// Every value of a series, one after the other.
+fn one_by_one(series: &[f64], options: Options) -> (History, Vec<Vec<usize>>) {
+    let mut history = History::new(options).expect("sound options");
+    let mut found = Vec::new();
+    for value in series {
+        history.append(&[*value]).expect("a finite value");
+        let points = history.change_points().into_iter();
+        found.push(points.map(|point| point.index).collect());
+    }
+    (history, found)
+}
+
+#[test]
+fn hunters_series_change_at_the_same_values_when_they_come_one_by_one() {
+    for (series, expected) in [
+        (&otava::SERIES_1[..], &[6][..]),
+        (&otava::SERIES_2, &[4]),
+        (&otava::FROM_ZERO, &[3, 6]),
+    ] {
+        let (_, found) = one_by_one(series, Options::default());
+        assert_eq!(found.last().expect("a value"), expected);
+    }
+    let options = Options {
+        window: 30,
+        max_p_value: 0.001,
+        min_magnitude: 0.05,
+        ..Options::default()
+    };
+    let series = tigerbeetle();
+    let (_, found) = one_by_one(&series, options);
+    // All that the whole series shows, and the spike of two runs that was told of when it was new.
+    assert_eq!(indices(&series, options), [15, 71]);
+    assert_eq!(found.last().expect("a value"), &[10, 11, 15, 71]);
+}
+
+#[test]
+fn what_was_found_stays_when_the_next_value_comes() {
+    let options = Options {
+        window: 30,
+        max_p_value: 0.001,
+        min_magnitude: 0.05,
+        ..Options::default()
+    };
+    let series = tigerbeetle();
+    let mut history = History::new(options).expect("sound options");
+    let mut before: Vec<usize> = Vec::new();
+    for value in &series {
+        history.append(&[*value]).expect("a finite value");
+        let weak = history.weak().to_vec();
+        assert!(
+            before.iter().all(|known| weak.contains(known)),
+            "{before:?} {weak:?}"
+        );
+        before = weak;
+    }
+    // Whoever goes on with what was kept finds the same as one who never stopped.
+    let (kept, rest) = series.split_at(200);
+    let mut first = History::new(options).expect("sound options");
+    kept.iter()
+        .for_each(|value| first.append(&[*value]).expect("a finite value"));
+    let known = (first.series().to_vec(), first.weak().to_vec());
+    let mut again = History::with_known(known.0, known.1, options).expect("sound");
+    rest.iter()
+        .for_each(|value| again.append(&[*value]).expect("a finite value"));
+    assert_eq!(again, history);
+}
+
+#[test]
+fn a_history_that_is_none_is_refused() {
+    let narrow = Options {
+        window: 1,
+        ..Options::default()
+    };
+    assert!(History::new(narrow).is_err());
+    let mut history = History::new(Options::default()).expect("sound options");
+    assert!(history.append(&[f64::NAN]).is_err());
+    assert!(history.series().is_empty());
+    for known in [vec![0], vec![3], vec![1, 9]] {
+        assert!(History::with_known(vec![1.0, 2.0, 3.0], known, Options::default()).is_err());
+    }
 }

@@ -1,11 +1,15 @@
 //! `sparring changepoints`: where a history of runs changed.
 
+mod known;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use analysis::change_point::{ChangePoint, Merging, Options, change_points};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
+
+use known::Known;
 
 use super::CommandResult;
 use crate::table::{Column, Table};
@@ -48,6 +52,10 @@ pub struct Arguments {
     /// Merge change points exactly as Otava does, which keeps some with a larger p value
     #[arg(long)]
     as_otava: bool,
+    /// Keep what was found before, in this file: only rows that were appended since are looked at, and a change
+    /// point does not vanish when the next run is appended. The file is written anew
+    #[arg(long, value_name = "FILE")]
+    known: Option<PathBuf>,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -57,6 +65,7 @@ const EXAMPLES: &str = "\
 Examples:
   sparring changepoints history.csv
   sparring changepoints history.csv --series p95_ms --min-magnitude 0.05 --within 1
+  sparring changepoints history.csv --known known.json --within 1
   sparring changepoints history.csv --series throughput --worse smaller --json
 
 A history.csv:
@@ -98,12 +107,19 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
             Merging::BothSides
         },
     };
+    let mut known = arguments.known.as_deref().map(Known::read).transpose()?;
     let mut changed = Vec::new();
     for (column, numbers) in series.iter().zip(&numbers) {
         changed.push(Changed {
             series: column.name.clone(),
-            points: change_points(numbers, &options)?,
+            points: match &mut known {
+                Some(known) => known.change_points(&column.name, numbers, options)?,
+                None => change_points(numbers, &options)?,
+            },
         });
+    }
+    if let Some((known, path)) = known.zip(arguments.known.as_deref()) {
+        known.write(path)?;
     }
     let labels = label.map(|label| table.texts(&label));
     let label = |index: usize| labels.as_ref().map(|labels| labels[index].to_owned());
