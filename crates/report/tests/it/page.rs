@@ -173,6 +173,19 @@ fn pages_to_look_at() {
     }
 }
 
+/// `RECORD=FOLDER cargo test -p report a_large_record_to_measure`, then
+/// `/usr/bin/time -v sparring report FOLDER`: 10⁷ requests to ten thousand endpoints in an hour.
+#[test]
+fn a_large_record_to_measure() {
+    let Some(folder) = std::env::var_os("RECORD") else {
+        return;
+    };
+    let folder = std::path::PathBuf::from(folder);
+    std::fs::create_dir_all(&folder).expect("the folder can be made");
+    let record = report::record::write(&fixture::large(10_000));
+    std::fs::write(folder.join("report.json"), record).expect("the folder can be written");
+}
+
 #[test]
 fn the_begin_is_shown_to_the_second() {
     let mut run = fixture::whole();
