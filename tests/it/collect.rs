@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::binary::sparring;
 
 /// 60 requests a second for four seconds, shared by the runners.
-const SCRIPT: &str = "
+pub const SCRIPT: &str = "
 import http from 'k6/http';
 import { check } from 'k6';
 export const options = {
@@ -44,16 +44,16 @@ export function teardown(data) { http.post(url(`/teardown/${data.leader}`)); }
 ";
 const RUNNERS: [&str; 3] = ["a", "b", "c"];
 const TENTH: Duration = Duration::from_millis(100);
-const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Counts requests by path; answers those that ask for it late, by as many tenths of a second.
-struct Target {
-    address: SocketAddr,
+pub struct Target {
+    pub address: SocketAddr,
     seen: Arc<Mutex<BTreeMap<String, u64>>>,
 }
 
 impl Target {
-    fn start(ip: Ipv4Addr) -> Self {
+    pub fn start(ip: Ipv4Addr) -> Self {
         let listener = TcpListener::bind((ip, 0)).expect("a free port");
         let address = listener.local_addr().expect("bound");
         let seen: Arc<Mutex<BTreeMap<String, u64>>> = Arc::default();
@@ -67,7 +67,7 @@ impl Target {
         Self { address, seen }
     }
 
-    fn count(&self, path: &str) -> u64 {
+    pub fn count(&self, path: &str) -> u64 {
         let seen = self.seen.lock().expect("not poisoned");
         seen.get(path).copied().unwrap_or_default()
     }
@@ -101,7 +101,7 @@ fn serve(stream: TcpStream, counts: &Mutex<BTreeMap<String, u64>>) {
 }
 
 /// Where runners and collector are.
-trait Place {
+pub trait Place {
     /// The command in front of a member's own; runners are 0, 1, 2, the collector is 3.
     fn prefix(&self, member: usize) -> Vec<String>;
     fn collector(&self) -> Ipv4Addr;
@@ -110,7 +110,7 @@ trait Place {
     fn is_slow(&self) -> bool;
 }
 
-struct OneMachine;
+pub struct OneMachine;
 
 impl Place for OneMachine {
     fn prefix(&self, _: usize) -> Vec<String> {
@@ -131,16 +131,19 @@ impl Place for OneMachine {
 }
 
 /// A namespace for each member, on one bridge; the target is on the bridge itself.
-struct Namespaces {
+pub struct Namespaces {
     id: u32,
+    /// Tells those of several tests of one process apart.
+    number: u8,
     is_slow: bool,
 }
 
 impl Namespaces {
     /// `None` with a message where they are not permitted.
-    fn make() -> Option<Self> {
+    pub fn make(number: u8) -> Option<Self> {
         let mut made = Self {
             id: std::process::id() % 100_000,
+            number,
             is_slow: false,
         };
         match made.build() {
@@ -163,7 +166,13 @@ impl Namespaces {
             "link", "add", &outside, "type", "veth", "peer", "name", "out", "netns", &hub,
         ])?;
         ip(&["-n", &hub, "link", "set", "out", "master", "hub0", "up"])?;
-        ip(&["addr", "add", "10.213.77.254/24", "dev", &outside])?;
+        ip(&[
+            "addr",
+            "add",
+            &format!("{}/24", self.address(254)),
+            "dev",
+            &outside,
+        ])?;
         ip(&["link", "set", &outside, "up"])?;
         for member in 0..4 {
             let (name, port) = (self.name(member), format!("port{member}"));
@@ -173,7 +182,7 @@ impl Namespaces {
                 &hub,
             ])?;
             ip(&["-n", &hub, "link", "set", &port, "master", "hub0", "up"])?;
-            let address = format!("10.213.77.{}/24", member + 1);
+            let address = format!("{}/24", self.address(member as u8 + 1));
             ip(&["-n", &name, "addr", "add", &address, "dev", "eth0"])?;
             ip(&["-n", &name, "link", "set", "eth0", "up"])?;
             ip(&["-n", &name, "link", "set", "lo", "up"])?;
@@ -186,17 +195,21 @@ impl Namespaces {
         Ok(())
     }
 
+    pub fn address(&self, host: u8) -> Ipv4Addr {
+        Ipv4Addr::new(10, 213, 77 + self.number, host)
+    }
+
     fn hub(&self) -> String {
-        format!("sp{}-hub", self.id)
+        format!("sp{}-{}hub", self.id, self.number)
     }
 
     /// The end of the bridge on this machine.
     fn outside(&self) -> String {
-        format!("sp{}o", self.id)
+        format!("sp{}o{}", self.id, self.number)
     }
 
     fn name(&self, member: usize) -> String {
-        format!("sp{}-{member}", self.id)
+        format!("sp{}-{}{member}", self.id, self.number)
     }
 }
 
@@ -208,11 +221,11 @@ impl Place for Namespaces {
     }
 
     fn collector(&self) -> Ipv4Addr {
-        Ipv4Addr::new(10, 213, 77, 4)
+        self.address(4)
     }
 
     fn target(&self) -> Ipv4Addr {
-        Ipv4Addr::new(10, 213, 77, 254)
+        self.address(254)
     }
 
     fn is_slow(&self) -> bool {
@@ -245,7 +258,7 @@ fn ip(words: &[&str]) -> Result<(), String> {
 }
 
 /// `sparring` with its words, at a member's place.
-fn at(place: &dyn Place, member: usize, words: &[&str]) -> Command {
+pub fn at(place: &dyn Place, member: usize, words: &[&str]) -> Command {
     let own = sparring();
     let mut all = place.prefix(member);
     all.push(own.get_program().to_string_lossy().into_owned());
@@ -261,10 +274,10 @@ fn at(place: &dyn Place, member: usize, words: &[&str]) -> Command {
 }
 
 /// A process that is killed when a test gives up on it.
-struct Member(Child);
+pub struct Member(pub Child);
 
 impl Member {
-    fn end(&mut self) -> Option<i32> {
+    pub fn end(&mut self) -> Option<i32> {
         let begun = Instant::now();
         loop {
             if let Some(status) = self.0.try_wait().expect("it can be asked") {
@@ -529,7 +542,7 @@ fn three_runners_on_one_machine_are_one_run() {
 
 #[test]
 fn three_runners_on_addresses_of_their_own_are_one_run_and_none_is_lost_silently() {
-    match Namespaces::make() {
+    match Namespaces::make(0) {
         Some(place) => {
             check_whole(&place);
             check_killed(&place);

@@ -1,5 +1,6 @@
 //! The whole system: the real binary as a user calls it, and the stack in one process.
 
+mod agents;
 mod analyze;
 mod bad_input;
 mod binary;

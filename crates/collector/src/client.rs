@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use ureq::Agent;
+use ureq::{Agent, RequestBuilder};
 
 use super::server::unix_ms;
 use super::wire::{Answer, Begin, Clock, Ended, Joining, Push, SetupData, Teardown, Turn, Who};
@@ -19,6 +19,7 @@ const CLOCK_READINGS: u32 = 8;
 pub struct Client {
     url: String,
     name: String,
+    token: Option<String>,
     agent: Agent,
     /// The collector's clock minus ours, in milliseconds.
     offset_ms: f64,
@@ -34,11 +35,11 @@ pub enum ClientError {
 }
 
 impl Client {
-    /// Reads the collector's clock and takes part.
+    /// Reads the collector's clock and takes part; with the token where the collector wants one.
     ///
     /// # Errors
     /// It cannot be reached, or does not take the runner.
-    pub fn join(url: &str, joining: &Joining) -> Result<Self, ClientError> {
+    pub fn join(url: &str, token: Option<String>, joining: &Joining) -> Result<Self, ClientError> {
         let config = Agent::config_builder()
             .timeout_global(Some(PATIENCE))
             .http_status_as_error(false)
@@ -48,6 +49,7 @@ impl Client {
         let mut client = Self {
             url: url.trim_end_matches('/').to_owned(),
             name: joining.name.clone(),
+            token,
             agent: config.into(),
             offset_ms: 0.0,
         };
@@ -112,7 +114,8 @@ impl Client {
         let mut best: Option<(Duration, f64)> = None;
         for _ in 0..CLOCK_READINGS {
             let (sent, sent_ms) = (Instant::now(), unix_ms());
-            let answer = self.agent.get(format!("{}/v1/time", self.url)).call();
+            let request = self.agent.get(format!("{}/v1/time", self.url));
+            let answer = self.with_token(request).call();
             let clock: Clock = self.read(answer)?;
             let took = sent.elapsed();
             let offset_ms = clock.unix_ms - (sent_ms + took.as_secs_f64() * 500.0);
@@ -128,11 +131,15 @@ impl Client {
         path: &str,
         body: &impl Serialize,
     ) -> Result<T, ClientError> {
-        let answer = self
-            .agent
-            .post(format!("{}{path}", self.url))
-            .send_json(body);
-        self.read(answer)
+        let request = self.agent.post(format!("{}{path}", self.url));
+        self.read(self.with_token(request).send_json(body))
+    }
+
+    fn with_token<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        match &self.token {
+            Some(token) => request.header("Authorization", format!("Bearer {token}")),
+            None => request,
+        }
     }
 
     fn read<T: DeserializeOwned>(

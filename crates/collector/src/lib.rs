@@ -5,6 +5,7 @@
 //! runner run `setup` and `teardown`, and lets all begin at one time. A runner that falls silent makes the run
 //! invalid, or degraded where that is allowed; never silently smaller.
 
+mod agent;
 mod client;
 mod judged;
 mod odd;
@@ -15,11 +16,16 @@ mod server;
 mod sinks;
 mod state;
 mod together;
+mod token;
 mod wire;
 
+pub use agent::{
+    AgentError, AgentSettings, Hello, Order, RemoteAgent, RunState, Status, serve_agent,
+};
 pub use client::{Client, ClientError};
 pub use output::{Push, Stop};
 pub use result::{Collected, RunnerResult, Verdict};
-pub use server::{Settings, serve};
+pub use server::{Ends, Settings, serve};
 pub use together::Member;
+pub use token::TOKEN_VARIABLE;
 pub use wire::Joining;

@@ -44,7 +44,7 @@ pub struct Push {
     is_silent: bool,
 }
 
-/// The collector's word that the run has to end; clones share it.
+/// The word that a run has to end; clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Stop {
     said: CancellationToken,
@@ -58,7 +58,13 @@ impl Stop {
         self.why.get().cloned().unwrap_or_default()
     }
 
-    fn say(&self, why: String) {
+    /// The reason, if it was said.
+    pub fn said(&self) -> Option<&str> {
+        self.why.get().map(String::as_str)
+    }
+
+    /// Says so.
+    pub fn say(&self, why: String) {
         // Only the first reason counts.
         drop(self.why.set(why));
         self.said.cancel();

@@ -4,19 +4,22 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use axum::extract::{DefaultBodyLimit, State as Shared};
+use axum::extract::{DefaultBodyLimit, Request, State as Shared};
 use axum::http::StatusCode;
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Json, Router, middleware};
 use serde_json::json;
 use service_runtime::Shutdown;
 use tokio::net::TcpListener;
 use tokio::time::{interval, sleep};
 
+use super::output::Stop;
 use super::result::Collected;
 use super::state::{Fault, Plan, State};
 use super::wire::{Clock, Ended, Joining, Push, SetupData, Who};
+use crate::token;
 
 /// The longest push that is read.
 const MOST_BYTES: usize = 64 << 20;
@@ -36,6 +39,17 @@ pub struct Settings {
     pub wait: Duration,
     /// Whether a run goes on without a runner that was lost.
     pub degraded: bool,
+    /// What runners have to know, if anything.
+    pub token: Option<String>,
+}
+
+/// Ends a run from here.
+#[derive(Debug, Clone, Default)]
+pub struct Ends {
+    /// At any time.
+    pub asked: Stop,
+    /// Before its begin, since somebody will not come. What happens later, runners tell by their silence.
+    pub unable: Stop,
 }
 
 struct Desk {
@@ -44,14 +58,14 @@ struct Desk {
     tell: Box<dyn Fn(&str) + Send + Sync>,
 }
 
-/// Collects one run; `tell` hears what goes on. Ends when all runners have, or with `shutdown`.
+/// Collects one run; `tell` hears what goes on. Ends when all runners have.
 ///
 /// # Errors
 /// The listener broke.
 pub async fn serve(
     listener: TcpListener,
     settings: Settings,
-    shutdown: Shutdown,
+    ends: Ends,
     tell: impl Fn(&str) + Send + Sync + 'static,
 ) -> io::Result<Collected> {
     let plan = Plan {
@@ -67,16 +81,13 @@ pub async fn serve(
     let closing = Shutdown::new();
     let serving = tokio::spawn(service_runtime::serve(
         listener,
-        router(Arc::clone(&desk)),
+        router(Arc::clone(&desk), settings.token),
         closing.clone(),
     ));
     let mut looks = interval(LOOK);
     loop {
         looks.tick().await;
-        if shutdown.is_cancelled() {
-            desk.lock().stop("the collector was interrupted");
-        }
-        if desk.look(settings.wait) {
+        if desk.look(settings.wait, &ends) {
             break;
         }
     }
@@ -87,8 +98,8 @@ pub async fn serve(
     Ok(Collected::of(&mut state, unix_ms()))
 }
 
-fn router(desk: Arc<Desk>) -> Router {
-    Router::new()
+fn router(desk: Arc<Desk>, token: Option<String>) -> Router {
+    let router = Router::new()
         .route(
             "/v1/time",
             get(|| async { Json(Clock { unix_ms: unix_ms() }) }),
@@ -101,7 +112,13 @@ fn router(desk: Arc<Desk>) -> Router {
         .route("/v1/teardown", post(teardown))
         .route("/v1/end", post(end))
         .layer(DefaultBodyLimit::max(MOST_BYTES))
-        .with_state(desk)
+        .with_state(desk);
+    match token {
+        None => router,
+        Some(token) => router.layer(middleware::from_fn(move |request: Request, next: Next| {
+            token::check(token.clone(), request, next)
+        })),
+    }
 }
 
 type AtDesk = Shared<Arc<Desk>>;
@@ -116,8 +133,12 @@ impl Desk {
     }
 
     /// Looks after runners and thresholds; true when the run is over.
-    fn look(&self, wait: Duration) -> bool {
+    fn look(&self, wait: Duration, ends: &Ends) -> bool {
         let mut state = self.lock();
+        let unable = ends.unable.said().filter(|_| !state.has_begun());
+        if let Some(why) = ends.asked.said().or(unable) {
+            state.stop(why);
+        }
         for name in state.lose(self.now()) {
             (self.tell)(&format!("the runner {name} is lost"));
         }

@@ -45,13 +45,17 @@ pub fn archive(args: &ArchiveArgs, around: &Surroundings) -> Exit {
     }
 }
 
-fn write(args: &ArchiveArgs, around: &Surroundings) -> Result<(), Failure> {
+fn collected(args: &ArchiveArgs, around: &Surroundings) -> Result<Archive, Failure> {
     let log = logging::logger(&args.run, around)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::other(format!("no runtime for the script: {error}")))?;
-    let archive = LocalSet::new().block_on(&runtime, collect(args, around, log.logger.clone()))?;
+    LocalSet::new().block_on(&runtime, collect(args, around, log.logger.clone()))
+}
+
+fn write(args: &ArchiveArgs, around: &Surroundings) -> Result<(), Failure> {
+    let archive = collected(args, around)?;
     let out = args.archive_out.as_str();
     let failed = |error: std::io::Error| Failure::other(format!("the archive {out}: {error}"));
     if out == "-" {
@@ -64,6 +68,30 @@ fn write(args: &ArchiveArgs, around: &Surroundings) -> Result<(), Failure> {
     archive
         .write(BufWriter::new(file))
         .map_err(|error| Failure::other(error.to_string()))
+}
+
+/// The archive that `archive` writes for these flags of `run`.
+///
+/// # Errors
+/// The exit code; why it is one has been logged.
+pub fn archived(args: &Args, around: &Surroundings) -> Result<Vec<u8>, Exit> {
+    let args = ArchiveArgs {
+        archive_out: "-".to_owned(),
+        exclude_env_vars: None,
+        run: args.clone(),
+    };
+    let mut bytes = Vec::new();
+    let written = collected(&args, around).and_then(|archive| {
+        let written = archive.write(&mut bytes);
+        written.map_err(|error| Failure::other(error.to_string()))
+    });
+    match written {
+        Ok(()) => Ok(bytes),
+        Err(failure) => {
+            report::failure(&args.run, around, &failure);
+            Err(failure.exit)
+        }
+    }
 }
 
 async fn collect(

@@ -24,7 +24,7 @@ use load_engine::health::HealthReport;
 use load_outputs::Output;
 use serde_json::Value;
 
-pub use archive::{ArchiveArgs, archive};
+pub use archive::{ArchiveArgs, archive, archived};
 pub use args::Args;
 pub use driven::Driven;
 pub use inspect::{InspectArgs, inspect, try_script};

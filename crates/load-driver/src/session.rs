@@ -74,14 +74,14 @@ async fn drive(
     load_script::ScriptProgram::check(&options).map_err(Failure::config)?;
     // Outputs tell of thresholds that are not looked at.
     let shown_options = Arc::new(options.clone());
-    let joined = together::join(args, (&options, &registry), &segment, |name| {
+    if args.report.no_thresholds == Some(true) {
+        options.thresholds = None;
+    }
+    let joined = together::join((args, around), (&options, &registry), &segment, |name| {
         program.has_function(name)
     })?;
     // The collector judges by what all machines measured.
     let is_judged_elsewhere = joined.is_some();
-    if args.report.no_thresholds == Some(true) {
-        options.thresholds = None;
-    }
     let thresholds = options.thresholds.clone().unwrap_or_default();
     let mut thresholds = Thresholds::new(&thresholds, &registry).map_err(|error| config(&error))?;
     if is_judged_elsewhere {

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use collector::{Client, Joining, Member, Push, Stop};
+use collector::{Client, Joining, Member, Push, Stop, TOKEN_VARIABLE};
 use load_engine::Together;
 use load_engine::options::Options;
 use load_engine::segment::Segment;
@@ -10,6 +10,7 @@ use load_metrics::Registry;
 
 use crate::args::Args;
 use crate::failure::Failure;
+use crate::surroundings::Surroundings;
 
 /// A runner that has joined.
 pub struct Joined {
@@ -24,7 +25,7 @@ pub struct Joined {
 /// # Errors
 /// It cannot be reached, or does not want the runner.
 pub fn join(
-    args: &Args,
+    (args, around): (&Args, &Surroundings),
     (options, registry): (&Options, &Registry),
     segment: &Segment,
     has: impl Fn(&str) -> bool,
@@ -40,7 +41,11 @@ pub fn join(
         (json["thresholds"].clone(), registry),
     )
     .with_teardown(has("teardown") && options.no_teardown != Some(true));
-    let client = Client::join(url, &joining).map_err(|error| Failure::other(error.to_string()))?;
+    let token = around
+        .variable(TOKEN_VARIABLE)
+        .filter(|token| !token.is_empty());
+    let client =
+        Client::join(url, token, &joining).map_err(|error| Failure::other(error.to_string()))?;
     let has_setup = has("setup") && options.no_setup != Some(true);
     let member = Member::new(client.clone(), has_setup);
     let stop = Stop::default();

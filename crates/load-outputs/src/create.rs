@@ -25,6 +25,20 @@ const AVAILABLE: &[&str] = &[
 /// Outputs that k6 had or that only extensions bring.
 const ELSEWHERE: &[&str] = &["cloud", "datadog", "influxdb", "kafka", "statsd"];
 
+/// Whether what `specification` names goes to a service, not to a file or a page of this process.
+pub fn is_service(specification: &str) -> bool {
+    let name = specification
+        .split_once('=')
+        .map_or(specification, |(name, _)| name);
+    [
+        "experimental-opentelemetry",
+        "experimental-prometheus-rw",
+        "opentelemetry",
+        "prometheus",
+    ]
+    .contains(&name)
+}
+
 /// Makes the output that `specification` names (`json`, `csv=fileName=a.csv,timeFormat=unix`).
 ///
 /// # Errors

@@ -19,6 +19,6 @@ pub mod rest;
 mod sample_file;
 mod timestamp;
 
-pub use create::create;
+pub use create::{create, is_service};
 pub use lane::{LaneReport, Outputs};
 pub use output::{Environment, Output, OutputError, RunEnd, Setup, Stdout};

@@ -73,6 +73,7 @@ const RUN_EXAMPLES: &str = "\
 Examples:
   sparring run script.js --vus 50 --duration 30s
   sparring run tests/k6/orchestration_load.js -e PERF_BASE_URL=http://127.0.0.1:9000
+  sparring run script.js --agents 10.0.0.7,10.0.0.8
   sparring run script.js --out csv=samples.csv --summary-export summary.json
   sparring run --quiet --log-output none script.js";
 
@@ -108,6 +109,7 @@ pub enum Command {
     Verify(commands::verify::Arguments),
     Merge(commands::merge::Arguments),
     Collect(commands::collect::Arguments),
+    Agent(commands::agent::Arguments),
     Explain(commands::explain::Arguments),
     Init(commands::init::Arguments),
     Doctor(commands::doctor::Arguments),
@@ -143,6 +145,7 @@ impl Command {
             Self::Verify(arguments) => commands::verify::execute(arguments),
             Self::Merge(arguments) => commands::merge::execute(arguments),
             Self::Collect(arguments) => commands::collect::execute(arguments),
+            Self::Agent(arguments) => commands::agent::execute(arguments),
             Self::Explain(arguments) => commands::explain::execute(arguments),
             Self::Init(arguments) => commands::init::execute(arguments),
             Self::Doctor(arguments) => commands::doctor::execute(arguments),
@@ -162,6 +165,7 @@ impl Command {
             | Self::Orchestrator(_)
             | Self::Drill(_)
             | Self::Collect(_)
+            | Self::Agent(_)
             | Self::Run(_) => true,
             Self::Fault(_)
             | Self::Plan(_)
@@ -208,7 +212,7 @@ const K6_VERSION: &str = concat!("v2.2.0 (sparring ", env!("CARGO_PKG_VERSION"),
 #[derive(Debug, Subcommand)]
 pub enum K6Command {
     /// Run a script
-    Run(Box<commands::run::Arguments>),
+    Run(Box<driver::Args>),
     /// Write an archive of a script, all files that it reads, and its options
     Archive(Box<driver::ArchiveArgs>),
     /// Print the options of a script as JSON
@@ -228,7 +232,7 @@ pub enum K6Command {
 impl K6Command {
     pub fn execute(&self) -> CommandResult {
         let exit = match self {
-            Self::Run(arguments) => return commands::run::execute(arguments),
+            Self::Run(arguments) => return Ok(commands::run::drive(arguments)),
             Self::Archive(arguments) => driver::archive(arguments, &surroundings()),
             Self::Inspect(arguments) => driver::inspect(arguments, &surroundings()),
             Self::New(arguments) => driver::new_script(arguments, &surroundings()),

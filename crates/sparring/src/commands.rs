@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::process::ExitCode;
 
+pub mod agent;
 pub mod analyze;
 pub mod baseline;
 pub mod changepoints;

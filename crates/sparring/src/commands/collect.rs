@@ -8,13 +8,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use collector::{Collected, RunnerResult, Settings};
+use collector::{Collected, Ends, RunnerResult, Settings, Stop};
 use interval_log::IntervalLog;
 use service_runtime::{Shutdown, bind};
 use suite::file::Span;
 
 use super::CommandResult;
 use crate::columns::columns;
+use crate::environment;
 use crate::signals;
 use crate::terminal::{complain, say};
 
@@ -24,7 +25,7 @@ use crate::terminal::{complain, say};
 /// k6-operator starts them. They push histograms each second; thresholds are judged by their sum. One runner
 /// runs setup and teardown, all begin at one time. A runner that measures something else than the others is
 /// named. A runner that is lost makes the run invalid and ends it; with --degraded the run goes on without it,
-/// and says so.
+/// and says so. Where SPARRING_TOKEN is set, runners need the same.
 ///
 /// Exit codes: 0 all thresholds hold, 99 one is crossed, 5 the run is invalid, 1 nothing could be collected.
 #[derive(Debug, Args)]
@@ -71,17 +72,20 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
         lost_after: arguments.lost_after.get().max(Duration::from_millis(1)),
         wait: arguments.wait.get(),
         degraded: arguments.degraded,
+        token: environment::nonempty_text(collector::TOKEN_VARIABLE),
     };
     let collected = runtime.block_on(async {
         let listener = bind(arguments.listen, "the collector").await?;
         let shutdown = Shutdown::new();
         signals::on_interrupt(shutdown.clone());
+        let ends = Ends::default();
+        stop_with(shutdown, ends.asked.clone());
         complain!(
             "collecting {} runners on http://{}",
             arguments.runners,
             listener.local_addr()?
         );
-        let collected = collector::serve(listener, settings, shutdown, |line| complain!("{line}"));
+        let collected = collector::serve(listener, settings, ends, |line| complain!("{line}"));
         Ok::<_, Box<dyn std::error::Error + Send + Sync>>(collected.await?)
     })?;
     if let Some(folder) = &arguments.output {
@@ -95,7 +99,16 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
     Ok(ExitCode::from(collected.verdict.exit_code()))
 }
 
-fn write(folder: &Path, collected: &Collected) -> std::io::Result<()> {
+/// Ends a run with an interruption. The task lives as long as the runtime.
+pub fn stop_with(shutdown: Shutdown, stop: Stop) {
+    tokio::spawn(async move {
+        shutdown.cancelled().await;
+        stop.say("the collector was interrupted".to_owned());
+    });
+}
+
+/// Writes the result, the merged log and a log of each runner.
+pub fn write(folder: &Path, collected: &Collected) -> std::io::Result<()> {
     fs::write(
         folder.join("collected.json"),
         format!("{:#}\n", collected.to_json()),
@@ -118,7 +131,8 @@ fn log(path: &Path, log: &IntervalLog) -> std::io::Result<()> {
     file.flush()
 }
 
-fn print(collected: &Collected) {
+/// Prints verdict, thresholds, checks and runners.
+pub fn print(collected: &Collected) {
     say!(
         "verdict: {}  {}",
         collected.verdict.word(),

@@ -89,14 +89,6 @@ pub struct RunArguments {
     pub quiet: bool,
 }
 
-/// Outputs that go to a service.
-const SERVICES: [&str; 4] = [
-    "prometheus",
-    "experimental-prometheus-rw",
-    "opentelemetry",
-    "experimental-opentelemetry",
-];
-
 /// What the command line means.
 pub struct Resolution {
     pub plan: Plan,
@@ -232,12 +224,9 @@ impl RunArguments {
             fleet::Endpoint::parse(url).map_err(Unusable::GrafanaUrl)?;
         }
         for output in &self.out {
-            let name = output
-                .split_once('=')
-                .map_or(output.as_str(), |(name, _)| name);
             load_outputs::create(output, &environment::texts().collect())?;
-            if !SERVICES.contains(&name) {
-                return Err(Unusable::OutputToFile(name.to_owned()));
+            if !load_outputs::is_service(output) {
+                return Err(Unusable::OutputToFile(output.clone()));
             }
         }
         if self.with_locust && on_path("locust").is_none() {

@@ -1,0 +1,176 @@
+//! The agent's server.
+
+use std::ffi::OsString;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
+use axum::{Json, Router, middleware};
+use serde::Deserialize;
+use service_runtime::Shutdown;
+use tokio::net::TcpListener;
+use tokio::sync::Mutex;
+use tokio::time::interval;
+
+use super::process::Run;
+use super::wire::{Hello, Order};
+use crate::token;
+
+/// The largest archive that is taken, as base64.
+const MOST_BYTES: usize = 512 << 20;
+/// How often a run is looked at.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// What an agent needs.
+#[derive(Debug, Clone)]
+pub struct AgentSettings {
+    /// What those who order know.
+    pub token: String,
+    /// This version.
+    pub version: String,
+    /// The command whose `run` runs scripts.
+    pub program: Vec<OsString>,
+    /// A run of which nobody has asked for so long is ended.
+    pub forgotten_after: Duration,
+}
+
+struct Desk {
+    settings: AgentSettings,
+    /// One at a time: two would measure each other.
+    run: Mutex<Option<Run>>,
+    tell: Box<dyn Fn(&str) + Send + Sync>,
+}
+
+/// Serves orders until `shutdown`; a run that goes on then is killed. `tell` hears what goes on.
+///
+/// # Errors
+/// The listener broke.
+pub async fn serve_agent(
+    listener: TcpListener,
+    settings: AgentSettings,
+    shutdown: Shutdown,
+    tell: impl Fn(&str) + Send + Sync + 'static,
+) -> io::Result<()> {
+    let desk = Arc::new(Desk {
+        settings,
+        run: Mutex::default(),
+        tell: Box::new(tell),
+    });
+    let watching = tokio::spawn(watch(Arc::clone(&desk), shutdown.clone()));
+    let served = service_runtime::serve(listener, router(Arc::clone(&desk)), shutdown).await;
+    watching.await.map_err(io::Error::other)?;
+    if let Some(run) = desk.run.lock().await.as_mut() {
+        run.kill().await;
+    }
+    served
+}
+
+fn router(desk: Arc<Desk>) -> Router {
+    let expected = desk.settings.token.clone();
+    Router::new()
+        .route("/v1/agent", get(hello))
+        .route("/v1/run", post(start))
+        .route("/v1/run/{run}", get(status))
+        .route("/v1/run/{run}", delete(end))
+        .layer(DefaultBodyLimit::max(MOST_BYTES))
+        .layer(middleware::from_fn(move |request: Request, next: Next| {
+            token::check(expected.clone(), request, next)
+        }))
+        .with_state(desk)
+}
+
+/// Ends a run that nobody asks of, and tells of each end.
+async fn watch(desk: Arc<Desk>, shutdown: Shutdown) {
+    let (mut looks, mut told) = (interval(LOOK), None);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = looks.tick() => {}
+        }
+        let mut run = desk.run.lock().await;
+        let Some(run) = run.as_mut() else { continue };
+        if !run.is_running() {
+            if told.as_ref() != Some(&run.name) {
+                (desk.tell)(&format!("the run {} has ended", run.name));
+                told = Some(run.name.clone());
+            }
+        } else if run.is_forgotten(desk.settings.forgotten_after) {
+            (desk.tell)(&format!(
+                "nobody asks of the run {} any more: it is ended",
+                run.name
+            ));
+            run.kill().await;
+        }
+    }
+}
+
+async fn hello(State(desk): State<Arc<Desk>>) -> Json<Hello> {
+    let mut run = desk.run.lock().await;
+    Json(Hello {
+        version: desk.settings.version.clone(),
+        is_busy: run.as_mut().is_some_and(Run::is_running),
+    })
+}
+
+async fn start(State(desk): State<Arc<Desk>>, Json(order): Json<Order>) -> Response {
+    let settings = &desk.settings;
+    let mut run = desk.run.lock().await;
+    if let Some(running) = run.as_mut().and_then(|run| run.is_running().then_some(run)) {
+        let text = format!("it is at work for the run {}", running.name);
+        return (StatusCode::CONFLICT, text).into_response();
+    }
+    if order.version != settings.version {
+        let text = format!(
+            "it is sparring {}, the run's is {}",
+            settings.version, order.version
+        );
+        return (StatusCode::CONFLICT, text).into_response();
+    }
+    let told = format!("the run {} begins, part {}", order.run, order.segment);
+    match Run::start(&settings.program, &settings.token, order) {
+        Ok(started) => {
+            (desk.tell)(&told);
+            *run = Some(started);
+            StatusCode::CREATED.into_response()
+        }
+        Err(error) => {
+            let source = std::error::Error::source(&error);
+            let cause = source.map_or_else(String::new, |cause| format!(": {cause}"));
+            (StatusCode::UNPROCESSABLE_ENTITY, format!("{error}{cause}")).into_response()
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct From {
+    #[serde(default)]
+    from: u64,
+}
+
+async fn status(
+    State(desk): State<Arc<Desk>>,
+    Path(name): Path<String>,
+    Query(From { from }): Query<From>,
+) -> Response {
+    let mut run = desk.run.lock().await;
+    match run.as_mut().filter(|run| run.name == name) {
+        Some(run) => Json(run.status(from)).into_response(),
+        None => (StatusCode::NOT_FOUND, format!("it has no run {name}")).into_response(),
+    }
+}
+
+async fn end(State(desk): State<Arc<Desk>>, Path(name): Path<String>) -> Response {
+    let mut run = desk.run.lock().await;
+    match run.take_if(|run| run.name == name) {
+        Some(mut run) => {
+            run.kill().await;
+            StatusCode::NO_CONTENT.into_response()
+        }
+        None => (StatusCode::NOT_FOUND, format!("it has no run {name}")).into_response(),
+    }
+}
