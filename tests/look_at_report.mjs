@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 // Opens pages of reports in headless Chromium and looks at them as people do.
 //
-//   node --experimental-websocket tests/look_at_report.mjs FOLDER [NAME...]
+//   node --experimental-websocket tests/look_at_report.mjs FOLDER [NAME|URL...]
 //
-// FOLDER holds NAME.html (all of them without a NAME). For each page: nothing is asked of the network, the
+// FOLDER holds NAME.html (all of them without a NAME). A URL is that of a live page: it may ask its own server,
+// has to be told of more than once, and its pictures are called `live`. For each page: nothing is asked of the network, the
 // console stays empty, nothing is wider than a phone of 320 px, every chart has a title, a description and
 // a table, axe-core (AXE=path of axe.min.js; else it is left out and that is said) finds nothing in light
 // and dark, and it can be printed. Pictures NAME.{light,dark,phone,print}.* are written beside it.
@@ -124,15 +125,27 @@ const TOO_WIDE = `(() => {
   return wide ? [width + ' px wide: ' + culprits.map((e) => e.outerHTML.slice(0, 90)).join(' | ')] : [];
 })()`;
 
+// How often the parts of a live page change: each change is of an event of the server.
+const CHANGES = `new Promise((done) => {
+  let changes = 0;
+  new MutationObserver(() => { changes += 1; if (changes > 3) done(changes); })
+    .observe(document.body, { childList: true, subtree: true, characterData: true });
+  setTimeout(() => done(changes), 20000);
+})`;
+
 async function faultsOf(browser, folder, name, axeSource) {
   const page = await browser.page();
-  const path = (end) => join(folder, `${name}.${end}`);
+  const live = name.startsWith('http://');
+  const path = (end) => join(folder, `${live ? 'live' : name}.${end}`);
   await widen(page, 1280, 1000, false);
   await theme(page, 'light');
-  const url = pathToFileURL(path('html')).href;
+  const url = live ? name : pathToFileURL(path('html')).href;
+  const own = (asked) => asked === url || asked.startsWith('data:') || (live && asked.startsWith(new URL(url).origin + '/'));
   await page.send('Page.navigate', { url });
   await page.evaluate(`new Promise((done) => document.readyState === 'complete' ? done() : addEventListener('load', done))`);
+  const changes = live ? await page.evaluate(CHANGES) : 0;
   const faults = await page.evaluate(MEASURES);
+  if (live && changes < 2) faults.push('the page does not follow the run');
   await picture(page, path('light.png'));
   if (axeSource) faults.push(...await axe(page, axeSource, 'light'));
   await theme(page, 'dark');
@@ -149,7 +162,7 @@ async function faultsOf(browser, folder, name, axeSource) {
   if (!pdf.subarray(0, 5).equals(Buffer.from('%PDF-'))) faults.push('it cannot be printed');
   for (const { method, params, sessionId } of browser.events.splice(0)) {
     if (sessionId !== page.sessionId) continue;
-    if (method === 'Network.requestWillBeSent' && params.request.url !== url && !params.request.url.startsWith('data:'))
+    if (method === 'Network.requestWillBeSent' && !own(params.request.url))
       faults.push(`asks the network for ${params.request.url}`);
     if (method === 'Runtime.exceptionThrown') faults.push(`error: ${params.exceptionDetails.text}`);
     if (method === 'Runtime.consoleAPICalled') faults.push(`console: ${JSON.stringify(params.args)}`);
@@ -161,7 +174,7 @@ async function faultsOf(browser, folder, name, axeSource) {
 
 const [folder, ...named] = process.argv.slice(2);
 if (!folder) {
-  console.error('node --experimental-websocket tests/look_at_report.mjs FOLDER [NAME...]');
+  console.error('node --experimental-websocket tests/look_at_report.mjs FOLDER [NAME|URL...]');
   process.exit(2);
 }
 const program = process.env.CHROMIUM ?? BROWSERS.find(existsSync);
