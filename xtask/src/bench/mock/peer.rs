@@ -143,12 +143,12 @@ impl Drop for Peer {
 pub(super) fn build() -> Result<PathBuf> {
     let status = Command::new(env!("CARGO"))
         .args(["build", "--profile", "dist", "-q", "-p", "mock-detectors"])
-        .args(["--example", "peers"])
+        .args(["--example", "mock_peers"])
         .status()?;
     if !status.success() {
         return Err("the peers cannot be built".into());
     }
-    Ok(target().join("dist/examples/peers"))
+    Ok(target().join("dist/examples/mock_peers"))
 }
 
 /// The jar of `WireMock` from its npm package, which is installed below the target folder.

@@ -27,13 +27,13 @@ pub struct Cost {
 /// Builds the peers; where they are.
 pub fn build() -> Result<PathBuf> {
     let mut command = Command::new(env!("CARGO"));
-    let arguments = "build --profile dist -q -p orchestrator --example peers";
+    let arguments = "build --profile dist -q -p orchestrator --example orchestrator_peers";
     if !command.args(arguments.split(' ')).status()?.success() {
         return Err("the peers cannot be built".into());
     }
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
-    Ok(target.join("dist/examples/peers"))
+    Ok(target.join("dist/examples/orchestrator_peers"))
 }
 
 /// A server under measurement; ends when dropped.
