@@ -1,8 +1,8 @@
 //! The programs that `cargo xtask bench mock` measures: the mock, bare axum and bare hyper with the same
 //! contract, and a client that checks delays with its own clock.
 //!
-//! `peers serve mock|axum|hyper` prints its address and serves until its input ends.
-//! `peers delay ADDRESS CONNECTIONS RATE SECONDS DELAY_MS` prints the lateness of responses as JSON.
+//! `mock_peers serve mock|axum|hyper` prints its address and serves until its input ends.
+//! `mock_peers delay ADDRESS CONNECTIONS RATE SECONDS DELAY_MS` prints the lateness of responses as JSON.
 
 use std::borrow::Cow;
 use std::convert::Infallible;
