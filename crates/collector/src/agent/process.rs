@@ -14,6 +14,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
+use super::server::AgentSettings;
 use super::wire::{Order, RunState, Status};
 use crate::TOKEN_VARIABLE;
 
@@ -57,9 +58,10 @@ impl Run {
     ///
     /// # Errors
     /// The archive cannot be kept, or the process not started.
-    pub fn start(program: &[OsString], token: &str, order: Order) -> Result<Self, StartError> {
+    pub fn start(settings: &AgentSettings, order: Order) -> Result<Self, StartError> {
         let bytes = BASE64_STANDARD.decode(&order.archive)?;
         let archive = keep(&bytes).map_err(StartError::Archive)?;
+        let program = &settings.program;
         let mut command = Command::new(
             program
                 .first()
@@ -71,15 +73,10 @@ impl Run {
         command.args(["--execution-segment", &order.segment]);
         command.args(["--execution-segment-sequence", &order.sequence]);
         command.args(&order.flags).arg(archive.path());
-        // Variables of this machine would change the test; where outputs go is its own affair.
-        for (name, _) in std::env::vars_os() {
-            let text = name.to_string_lossy();
-            let is_output = text.starts_with("K6_PROMETHEUS_RW_") || text.starts_with("K6_OTEL_");
-            if text.starts_with("K6_") && !is_output || text.starts_with("SPARRING_") {
-                command.env_remove(&name);
-            }
-        }
-        command.env(TOKEN_VARIABLE, token);
+        settings.hidden.iter().for_each(|name| {
+            command.env_remove(name);
+        });
+        command.env(TOKEN_VARIABLE, &settings.token);
         command
             .stdin(Stdio::null())
             .stdout(Stdio::null())

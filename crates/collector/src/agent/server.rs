@@ -35,6 +35,8 @@ pub struct AgentSettings {
     pub version: String,
     /// The command whose `run` runs scripts.
     pub program: Vec<OsString>,
+    /// Variables of this machine that would change the test, and are kept from it.
+    pub hidden: Vec<OsString>,
     /// A run of which nobody has asked for so long is ended.
     pub forgotten_after: Duration,
 }
@@ -132,7 +134,7 @@ async fn start(State(desk): State<Arc<Desk>>, Json(order): Json<Order>) -> Respo
         return (StatusCode::CONFLICT, text).into_response();
     }
     let told = format!("the run {} begins, part {}", order.run, order.segment);
-    match Run::start(&settings.program, &settings.token, order) {
+    match Run::start(settings, order) {
         Ok(started) => {
             (desk.tell)(&told);
             *run = Some(started);

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::{Change, Compared, EndpointLine, Line, TestComparison};
 use crate::escape::{clipped, markdown as escape};
 use crate::number::{DASH, change, or_dash, with_unit};
-use crate::record::Outcome;
+use crate::record::{Outcome, route};
 use crate::table::{Cell, Table};
 
 /// Endpoints in a table; the rest is counted.
@@ -197,7 +197,7 @@ fn endpoints(test: &TestComparison) -> Table {
     table.folded = order.len().saturating_sub(ENDPOINTS);
     table.folded_name = "endpoints";
     for endpoint in order.into_iter().take(ENDPOINTS) {
-        let name = clipped(&format!("{} {}", endpoint.method, endpoint.name), 120);
+        let name = clipped(&route(&endpoint.method, &endpoint.name), 120);
         table.row(row(name, &endpoint.line));
     }
     table
@@ -228,7 +228,11 @@ fn changes(test: &TestComparison) -> Vec<String> {
         .filter(|endpoint| is_change(&endpoint.line));
     all.extend(endpoints.map(|endpoint| {
         say(
-            format!("{} {} {}, mean", test.title, endpoint.method, endpoint.name),
+            format!(
+                "{} {}, mean",
+                test.title,
+                route(&endpoint.method, &endpoint.name)
+            ),
             &endpoint.line,
         )
     }));

@@ -3,7 +3,7 @@
 use super::Limits;
 use crate::escape::clipped;
 use crate::number::{DASH, count, figure, or_dash, percent};
-use crate::record::{Endpoint, Figures, TestRecord};
+use crate::record::{Endpoint, Figures, TestRecord, route};
 use crate::table::{Cell, Table};
 
 /// The columns that all tables of figures share.
@@ -177,11 +177,7 @@ pub fn errors(test: &TestRecord, limits: &Limits) -> Table {
         let share = (requests > 0).then(|| times as f64 / requests as f64);
         table.row(vec![
             clipped(text, limits.text.min(300)).into(),
-            clipped(
-                &format!("{} {}", endpoint.method, endpoint.name),
-                limits.text,
-            )
-            .into(),
+            clipped(&route(&endpoint.method, &endpoint.name), limits.text).into(),
             count(times).into(),
             or_dash(share, percent).into(),
         ]);

@@ -98,6 +98,18 @@ pub struct Second {
     pub dropped_iterations: u64,
 }
 
+/// The method and the name of requests; a name that begins with its method stands alone.
+pub fn route(method: &str, name: &str) -> String {
+    let has_method = name
+        .strip_prefix(method)
+        .is_some_and(|rest| rest.starts_with(' '));
+    if has_method || method.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{method} {name}")
+    }
+}
+
 impl Figures {
     /// Failed requests / all requests; `None` without requests.
     pub fn error_rate(&self) -> Option<f64> {
@@ -118,5 +130,20 @@ impl Figures {
     /// A percentile of [`PERCENTILES`] by its key, in milliseconds.
     pub fn percentile(&self, key: &str) -> Option<f64> {
         self.latency.as_ref()?.percentiles.get(key).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::route;
+
+    #[test]
+    fn a_method_stands_once() {
+        let check = |method, name, text| assert_eq!(route(method, name), text);
+        check("GET", "/a", "GET /a");
+        check("GET", "GET /a", "GET /a");
+        check("GET", "GETTING", "GET GETTING");
+        check("POST", "GET /a", "POST GET /a");
+        check("", "/a", "/a");
     }
 }

@@ -9,7 +9,7 @@ mod observed;
 mod outcome;
 mod read;
 
-pub use figures::{Endpoint, EndpointSecond, Figures, Latency, PERCENTILES, Second};
+pub use figures::{Endpoint, EndpointSecond, Figures, Latency, PERCENTILES, Second, route};
 pub use judged::{Conclusion, Finding, FoundAndTrue, Judgement, LedgerEntry, Severity, Standing};
 pub use observed::{Event, EventKind, Observed, ResourceSample};
 pub use outcome::Outcome;

@@ -1,5 +1,6 @@
 //! `sparring agent`: this machine as a runner of runs that are begun elsewhere.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -49,11 +50,25 @@ pub fn token() -> Result<String, Usage> {
     })
 }
 
+/// Options of k6 and of ours that this machine has. Where outputs go is its own affair.
+fn hidden() -> Vec<OsString> {
+    let is_hidden = |name: &OsString| {
+        let name = name.to_string_lossy();
+        let is_output = name.starts_with("K6_PROMETHEUS_RW_") || name.starts_with("K6_OTEL_");
+        name.starts_with("SPARRING_") || (name.starts_with("K6_") && !is_output)
+    };
+    environment::all()
+        .map(|(name, _)| name)
+        .filter(is_hidden)
+        .collect()
+}
+
 pub fn execute(arguments: &Arguments) -> CommandResult {
     let settings = AgentSettings {
         token: token()?,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         program: vec![std::env::current_exe()?.into()],
+        hidden: hidden(),
         forgotten_after: arguments.forgotten_after.get().max(Duration::from_secs(1)),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
