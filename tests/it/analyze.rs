@@ -325,7 +325,7 @@ fn a_history_changes_where_otava_says() {
     assert_eq!(points(1).as_array().map(Vec::len), Some(1));
     let ended = analyze(&["changepoints", "FILE"], HISTORY);
     assert_eq!(ended.code, Some(0));
-    assert_shows(&ended, &["p95_ms: 1 change point", "c6  -49.4 %"]);
+    assert_shows(&ended, &["p95_ms: 1 change point\n", "c6  -49.4 %"]);
 }
 
 #[test]

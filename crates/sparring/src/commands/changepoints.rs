@@ -174,7 +174,9 @@ fn series(
 }
 
 fn print(changed: &Changed, table: &Table, label: &dyn Fn(usize) -> Option<String>) {
-    say!("{}: {} change points", changed.series, changed.points.len());
+    let count = changed.points.len();
+    let noun = if count == 1 { "point" } else { "points" };
+    say!("{}: {count} change {noun}", changed.series);
     for point in &changed.points {
         let label = label(point.index).unwrap_or_default();
         say!(
