@@ -1,4 +1,4 @@
-//! G-12: a starved generator measures itself, and never passes.
+//! G-12, S-16: a starved generator measures itself, and never passes; nor does one whose simulated target is starved.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -118,10 +118,17 @@ impl Drop for Group {
     }
 }
 
-/// Runs a test against a target in another process, and starves the generator for a while from its first answers on.
+/// Who is starved.
+#[derive(Clone, Copy, PartialEq)]
+enum Who {
+    Generator,
+    Target,
+}
+
+/// Runs a test against a target in another process, and starves one of both for a while from the first answers on.
 fn run<S: Starving>(
     test: &str,
-    lasts: Duration,
+    (who, lasts): (Who, Duration),
     starve: impl FnOnce(u32) -> Option<S>,
 ) -> Option<(Ended, Value)> {
     let mut target = Running::start(sparring().args(["target", "lab", "--port", "0", "--quiet"]));
@@ -136,7 +143,10 @@ fn run<S: Starving>(
         || get(&format!("{url}/__admin/resources"))["succeeded"].as_u64() > Some(3),
         "load",
     );
-    let starving = starve(child.id());
+    let starving = starve(match who {
+        Who::Generator => child.id(),
+        Who::Target => target.id(),
+    });
     let is_starved = starving.is_some();
     if let Some(mut starving) = starving {
         let end = Instant::now() + lasts;
@@ -174,7 +184,7 @@ fn assert_untrusted(ended: &Ended, test: &Value, by: &str) {
 /// N-05, G-12.
 #[test]
 fn a_generator_that_is_kept_from_its_schedule_is_not_to_be_trusted() {
-    let lasts = Duration::from_secs(5);
+    let lasts = (Who::Generator, Duration::from_secs(5));
     let (ended, test) = run("open", lasts, stopped).expect("a child can be stopped");
     assert_untrusted(&ended, &test, "lateness");
 }
@@ -182,7 +192,7 @@ fn a_generator_that_is_kept_from_its_schedule_is_not_to_be_trusted() {
 /// N-05, G-12: users have no schedule; the threads that time their answers stand still.
 #[test]
 fn a_generator_whose_threads_stand_still_is_not_to_be_trusted() {
-    let lasts = Duration::from_secs(5);
+    let lasts = (Who::Generator, Duration::from_secs(5));
     let (ended, test) = run("closed", lasts, stopped).expect("a child can be stopped");
     assert_untrusted(&ended, &test, "lateness");
 }
@@ -190,12 +200,20 @@ fn a_generator_whose_threads_stand_still_is_not_to_be_trusted() {
 /// N-05, G-12: a quota of a tenth of a core, all of which it uses.
 #[test]
 fn a_generator_with_a_tenth_of_a_core_is_not_to_be_trusted() {
-    let lasts = Duration::from_secs(11);
+    let lasts = (Who::Generator, Duration::from_secs(11));
     let Some((ended, test)) = run("heavy", lasts, Group::around) else {
         eprintln!("skipped: no control group can be made here");
         return;
     };
     assert_untrusted(&ended, &test, "generator_cpu");
+}
+
+/// S-16: a simulated target that cannot answer when it should says so, and nothing that it shows is believed.
+#[test]
+fn a_simulated_target_that_is_late_by_its_own_account_is_not_to_be_trusted() {
+    let lasts = (Who::Target, Duration::from_secs(6));
+    let (ended, test) = run("open", lasts, stopped).expect("a child can be stopped");
+    assert_untrusted(&ended, &test, "simulator");
 }
 
 /// The same tests on a generator that has what it needs.

@@ -112,6 +112,7 @@ impl Simulated for Detector {
             "recorded": self.journal.recorded(),
             "evicted": self.journal.evicted(),
             "degraded": self.metrics.is_degraded(),
+            "lateness": self.metrics.lateness(),
         })
     }
 

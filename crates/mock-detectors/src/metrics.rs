@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use fault_profile::Failure;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
-use simulated_server::Lateness;
+use simulated_server::{Lateness, Totals};
 
 use crate::journal::Entry;
 
@@ -177,6 +177,11 @@ impl Metrics {
     /// Whether the mock currently breaks its promise about delays.
     pub(crate) fn is_degraded(&self) -> bool {
         self.lateness.is_degraded(Instant::now)
+    }
+
+    /// How late answers were since the start.
+    pub(crate) fn lateness(&self) -> Totals {
+        self.lateness.totals()
     }
 }
 

@@ -4,8 +4,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
+
 /// The lateness above which a delay breaks the server's promise.
 pub const DELAY_ERROR_BOUND: Duration = Duration::from_micros(300);
+/// Two more bounds, coarse enough for those who judge what a load test measures.
+const LATE: Duration = Duration::from_millis(10);
+const VERY_LATE: Duration = Duration::from_millis(100);
 /// The share of delays in a window that may break it.
 const LATE_SHARE: f64 = 0.01;
 const WINDOW: Duration = Duration::from_secs(1);
@@ -19,10 +24,24 @@ const MIN_DELAYS: u64 = 50;
 pub struct Lateness {
     delays: AtomicU64,
     late: AtomicU64,
+    /// Since the start.
+    all: AtomicU64,
+    late_in_all: AtomicU64,
+    very_late: AtomicU64,
     /// The end of the degradation, in milliseconds from `origin`; 0 means none.
     degraded_until_ms: AtomicU64,
     origin: Instant,
     window_begin: Mutex<Instant>,
+}
+
+/// How late a server was since its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Totals {
+    pub delays: u64,
+    /// More than 10 ms after their time.
+    pub late: u64,
+    /// More than 100 ms after their time.
+    pub very_late: u64,
 }
 
 impl Default for Lateness {
@@ -37,6 +56,9 @@ impl Lateness {
         Self {
             delays: AtomicU64::new(0),
             late: AtomicU64::new(0),
+            all: AtomicU64::new(0),
+            late_in_all: AtomicU64::new(0),
+            very_late: AtomicU64::new(0),
             degraded_until_ms: AtomicU64::new(0),
             origin,
             window_begin: Mutex::new(origin),
@@ -50,6 +72,15 @@ impl Lateness {
         until_ms > 0 && self.since_origin_ms(now()) < until_ms
     }
 
+    /// Delays since the start, and how many of them ended late.
+    pub fn totals(&self) -> Totals {
+        Totals {
+            delays: self.all.load(Ordering::Relaxed),
+            late: self.late_in_all.load(Ordering::Relaxed),
+            very_late: self.very_late.load(Ordering::Relaxed),
+        }
+    }
+
     fn since_origin_ms(&self, now: Instant) -> u64 {
         now.saturating_duration_since(self.origin).as_millis() as u64
     }
@@ -59,6 +90,13 @@ impl Lateness {
         let late = lateness > DELAY_ERROR_BOUND;
         self.delays.fetch_add(1, Ordering::Relaxed);
         self.late.fetch_add(u64::from(late), Ordering::Relaxed);
+        self.all.fetch_add(1, Ordering::Relaxed);
+        if lateness > LATE {
+            self.late_in_all.fetch_add(1, Ordering::Relaxed);
+        }
+        if lateness > VERY_LATE {
+            self.very_late.fetch_add(1, Ordering::Relaxed);
+        }
         // The holder of the lock closes the window; others need not wait for that.
         let Ok(mut begin) = self.window_begin.try_lock() else {
             return;
@@ -103,5 +141,19 @@ mod tests {
             !late.is_degraded(|| begin + WINDOW * 7 + MEMORY),
             "a server without requests mends with time"
         );
+    }
+
+    #[test]
+    fn all_delays_are_counted_with_those_that_a_load_test_would_see() {
+        let late = Lateness::new();
+        for ms in [0, 9, 10, 11, 500] {
+            late.note(Duration::from_millis(ms), Instant::now());
+        }
+        let expected = Totals {
+            delays: 5,
+            late: 2,
+            very_late: 1,
+        };
+        assert_eq!(late.totals(), expected);
     }
 }

@@ -21,7 +21,7 @@ pub use expiry::expire;
 pub use follow::follow;
 pub use gate::Gate;
 pub use journal::Journal;
-pub use lateness::{DELAY_ERROR_BOUND, Lateness};
+pub use lateness::{DELAY_ERROR_BOUND, Lateness, Totals};
 pub use simulated::Simulated;
 pub use tally::Tally;
 pub use timer::{Sleep, Timer};

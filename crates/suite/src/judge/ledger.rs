@@ -3,7 +3,9 @@
 //! A starved generator measures itself. What it could not send, or sent late, was never asked of the
 //! target, so such a run cannot pass.
 
-use report::record::{Conclusion, EventKind, LedgerEntry, ResourceSample, TestRecord};
+use report::record::{
+    Conclusion, EventKind, Judgement, LedgerEntry, ResourceSample, Standing, TestRecord,
+};
 
 use super::Case;
 use super::figure::mean_of;
@@ -13,14 +15,20 @@ use super::verdict::{Sheet, number};
 /// Shares of what was to be sent that were not.
 const UNSENT_SUSPECT: f64 = 0.001;
 const UNSENT_INVALID: f64 = 0.01;
-/// Lateness of starts, in ms at the 99th percentile.
-const LATE_SUSPECT_MS: f64 = 10.0;
-const LATE_INVALID_MS: f64 = 100.0;
-/// The 99th percentile of starts is beyond a bound when more than this share of them is.
-const LATE_SHARE: f64 = 0.01;
+/// Lateness in ms: of starts, and of looks at the driver's threads.
+const LATE_MS: f64 = 10.0;
+const VERY_LATE_MS: f64 = 100.0;
+/// Shares of starts that may be late. With more than the second the generator has not kept its plan, by its own account
+/// (S-16).
+const LATE_SUSPECT: f64 = 0.001;
+const LATE_INVALID: f64 = 0.01;
 /// Users of a closed test have no time to start at. Their answers are timed by threads, which may not stand still for
 /// more than this share of the time.
 const STALLED_SHARE: f64 = 0.1;
+/// The share of a simulated target's answers that may be late (S-16).
+const SIMULATOR_LATE: f64 = 0.01;
+/// Fewer than this are no share.
+const FEW: f64 = 5.0;
 /// Busy share of the cores that the generator may use (S-16).
 const BUSY_SUSPECT: f64 = 0.8;
 const BUSY_INVALID: f64 = 0.9;
@@ -39,7 +47,7 @@ pub(super) fn fill(case: &Case<'_>, sheet: &mut Sheet) {
         lateness(record),
         dropped_samples(record),
         steal(record),
-        simulator(record),
+        simulator(record, sheet),
         clock(record),
         used_up(record, "descriptors", "descriptors_ratio"),
         used_up(record, "ports", "ports_ratio"),
@@ -147,19 +155,29 @@ fn largest(samples: &[ResourceSample], name: &str) -> Option<f64> {
     values.reduce(f64::max)
 }
 
+fn sum(samples: &[ResourceSample], name: &str) -> f64 {
+    let values = samples.iter().filter_map(|it| it.other.get(name));
+    values.fold(0.0, |sum, value| sum + value)
+}
+
 fn lateness(record: &TestRecord) -> Option<LedgerEntry> {
     let samples = &record.observed.generator;
-    let counted = Counted::of(samples, "starts", LATE_SHARE);
-    if let Some(counted) = counted.or_else(|| Counted::of(samples, "looks", STALLED_SHARE)) {
-        return Some(counted.entry(largest(samples, "lateness_ms").unwrap_or(0.0)));
+    let latest_ms = largest(samples, "lateness_ms");
+    let counted = Counted::of(samples, "starts").or_else(|| Counted::of(samples, "looks"));
+    if let Some(counted) = counted {
+        // A search counts no level as passed at which the generator was late.
+        let most = match record.content.as_str() {
+            "search" => Conclusion::Suspect,
+            _ => Conclusion::Invalid,
+        };
+        return Some(counted.entry(latest_ms.unwrap_or(0.0), most));
     }
-    let observed = largest(samples, "lateness_ms");
-    let late = observed.or_else(|| scheduled_lateness(record))?;
+    let late = latest_ms.or_else(|| scheduled_lateness(record))?;
     let text = format!(
         "Requests began up to {} ms after the time that the plan gives them.",
         number(late)
     );
-    let conclusion = graded(late, LATE_SUSPECT_MS, LATE_INVALID_MS);
+    let conclusion = graded(late, LATE_MS, VERY_LATE_MS);
     Some(entry("lateness", conclusion, text))
 }
 
@@ -170,42 +188,42 @@ struct Counted {
     all: f64,
     late: f64,
     very_late: f64,
-    /// More than this share may not be late.
-    share: f64,
 }
 
 impl Counted {
     /// Over all samples; `None` where there was none of them.
-    fn of(samples: &[ResourceSample], what: &'static str, share: f64) -> Option<Self> {
-        let sum = |name: &str| -> f64 {
-            let values = samples.iter().filter_map(|it| it.other.get(name));
-            values.sum()
-        };
+    fn of(samples: &[ResourceSample], what: &'static str) -> Option<Self> {
         let counted = Self {
             what,
-            all: sum(what),
-            late: sum(&format!("late_{what}")),
-            very_late: sum(&format!("very_late_{what}")),
-            share,
+            all: sum(samples, what),
+            late: sum(samples, &format!("late_{what}")),
+            very_late: sum(samples, &format!("very_late_{what}")),
         };
         (counted.all > 0.0).then_some(counted)
     }
 
-    fn entry(&self, latest_ms: f64) -> LedgerEntry {
-        let most = self.all * self.share;
-        let conclusion = if self.very_late > most {
-            Conclusion::Invalid
-        } else if self.late > most {
-            Conclusion::Suspect
-        } else {
-            Conclusion::Valid
+    fn conclusion(&self) -> Conclusion {
+        let (late, very_late) = (self.late / self.all, self.very_late / self.all);
+        match self.what {
+            "starts" if self.late < FEW => graded(late, LATE_SUSPECT, f64::INFINITY),
+            "starts" => graded(late, LATE_SUSPECT, LATE_INVALID),
+            _ if very_late > STALLED_SHARE => Conclusion::Invalid,
+            _ => graded(late, STALLED_SHARE, f64::INFINITY),
+        }
+    }
+
+    /// `most` is the worst that it may come to.
+    fn entry(&self, latest_ms: f64, most: Conclusion) -> LedgerEntry {
+        let conclusion = match self.conclusion() {
+            Conclusion::Invalid => most,
+            other => other,
         };
         let (of, what) = match self.what {
             "starts" => ("iterations", "began late"),
             _ => ("looks at the driver's threads", "came late"),
         };
         let text = format!(
-            "{} of {} {of} {what} by more than {LATE_SUSPECT_MS} ms and {} by more than {LATE_INVALID_MS} ms, the latest by {} ms.",
+            "{} of {} {of} {what} by more than {LATE_MS} ms and {} by more than {VERY_LATE_MS} ms, the latest by {} ms.",
             number(self.late),
             number(self.all),
             number(self.very_late),
@@ -244,8 +262,9 @@ fn steal(record: &TestRecord) -> Option<LedgerEntry> {
     Some(entry("steal", conclusion, text))
 }
 
-/// A simulated target that breaks its own promise about delays.
-fn simulator(record: &TestRecord) -> Option<LedgerEntry> {
+/// A simulated target that breaks its own promise about delays (S-16). What it delivers late is never too good: a
+/// test that passes all the same stands, unless the answers show nothing of use any more.
+fn simulator(record: &TestRecord, sheet: &Sheet) -> Option<LedgerEntry> {
     let samples = &record.observed.simulator;
     let degraded =
         |sample: &&ResourceSample| sample.other.get("degraded").is_some_and(|it| *it > 0.0);
@@ -260,15 +279,29 @@ fn simulator(record: &TestRecord) -> Option<LedgerEntry> {
         return None;
     }
     let late = samples.iter().filter(degraded).count();
-    // It promises its delays to 0.3 ms, far finer than what is judged of a suite.
-    let conclusion = if late > 0 || warned {
+    let [answers, late_answers, very_late] =
+        ["answers", "late_answers", "very_late_answers"].map(|name| sum(samples, name));
+    let many = |count: f64| count >= FEW && count > SIMULATOR_LATE * answers;
+    let held = |it: &Judgement| matches!(it.standing, Standing::Held | Standing::Reported);
+    let failed = !sheet.judgements.iter().all(held);
+    let conclusion = if many(very_late) || (failed && many(late_answers)) {
+        Conclusion::Invalid
+    } else if late > 0 || warned {
         Conclusion::Suspect
     } else {
         Conclusion::Valid
     };
-    let text =
-        format!("The simulated target was late by its own account in {late} of {known} samples.");
-    Some(entry("simulator", conclusion, text))
+    let mut text =
+        format!("The simulated target was late by its own account in {late} of {known} samples");
+    if answers > 0.0 {
+        text += &format!(
+            ", with {} of {} answers by more than {LATE_MS} ms and {} by more than {VERY_LATE_MS} ms",
+            number(late_answers),
+            number(answers),
+            number(very_late),
+        );
+    }
+    Some(entry("simulator", conclusion, format!("{text}.")))
 }
 
 fn clock(record: &TestRecord) -> Option<LedgerEntry> {

@@ -17,7 +17,7 @@
 //! | `k6_summary.without_samples` | names of metrics that have no sample |
 //! | `analysis.search` | `{passed, failed, end}` of a capacity search |
 //! | `observed.*.other` | `disk_iops`; `queue`; `cache_hit_ratio`; `leaked_bytes`; every `…_ratio` is the busy share of a part, such as `pool_db_ratio` |
-//! | `observed.simulator.other.degraded` | 1 while the simulated target is late itself |
+//! | `observed.simulator.other` | `degraded`: 1 while the simulated target is late itself; its `answers` since the last sample, with its `late_answers` (10 ms) and `very_late_answers` (100 ms) |
 //! | `observed.generator.other` | `lateness_ms`, with how many `starts`, or else `looks` at the driver's threads, there were, and how many of them were `late_…` (10 ms) and `very_late_…` (100 ms); `dropped_samples`, `clock_step_s`, `descriptors_ratio`, `ports_ratio` |
 
 mod alerts;

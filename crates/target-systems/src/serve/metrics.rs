@@ -8,7 +8,7 @@ use prometheus::proto::MetricFamily;
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
 };
-use simulated_server::Lateness;
+use simulated_server::{Lateness, Totals};
 
 use super::declared::Declared;
 use super::entry::Entry;
@@ -154,6 +154,11 @@ impl Metrics {
 
     pub(super) fn is_degraded(&self) -> bool {
         self.lateness.is_degraded(Instant::now)
+    }
+
+    /// How late answers were since the start.
+    pub(super) fn lateness(&self) -> Totals {
+        self.lateness.totals()
     }
 
     /// A request that ended in the network.

@@ -267,6 +267,7 @@ impl Simulated for Target {
             "recorded": self.journal.recorded(),
             "evicted": self.journal.evicted(),
             "degraded": self.metrics.is_degraded(),
+            "lateness": self.metrics.lateness(),
         })
     }
 

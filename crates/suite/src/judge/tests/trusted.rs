@@ -91,9 +91,31 @@ fn other_signs_of_a_bad_measurement_are_in_the_ledger() {
     check("simulator", Conclusion::Valid, &degraded(0));
     check("simulator", Conclusion::Suspect, &degraded(1));
     check("simulator", Conclusion::Suspect, &degraded(100));
+    // S-16: 100 samples of ten answers each.
+    let late = |name: &'static str, answers: f64| {
+        move |record: &mut TestRecord| {
+            degraded(100)(record);
+            for sample in &mut record.observed.simulator {
+                sample.other.insert("answers".to_owned(), 10.0);
+            }
+            let first = &mut record.observed.simulator[0].other;
+            first.insert(name.to_owned(), answers);
+        }
+    };
+    let simulator = |conclusion, change: &dyn Fn(&mut TestRecord)| {
+        check("simulator", conclusion, change);
+    };
+    simulator(Conclusion::Suspect, &late("very_late_answers", 10.0));
+    simulator(Conclusion::Invalid, &late("very_late_answers", 11.0));
+    simulator(Conclusion::Suspect, &late("late_answers", 900.0));
+    simulator(Conclusion::Invalid, &|record| {
+        late("late_answers", 900.0)(record);
+        let latency = record.phases[0].figures.latency.as_mut();
+        *latency.expect("a latency") = super::super::sample::latency(60_000.0);
+    });
 }
 
-/// N-05: the 99th percentile of planned starts; where nothing was planned, how long the threads stood still.
+/// N-05, S-16: the 99th percentile of planned starts; where nothing was planned, how long the threads stood still.
 #[test]
 fn lateness_is_judged_by_how_many_were_late() {
     let check = |what: &str, counts: [f64; 3], conclusion| {
@@ -126,9 +148,10 @@ fn lateness_is_judged_by_how_many_were_late() {
         let untrusted = conclusion == Conclusion::Invalid;
         assert_eq!(record.outcome == Outcome::Untrusted, untrusted, "{what}");
     };
-    check("starts", [1000.0, 10.0, 10.0], Conclusion::Valid);
-    check("starts", [1000.0, 11.0, 10.0], Conclusion::Suspect);
-    check("starts", [1000.0, 11.0, 11.0], Conclusion::Invalid);
+    check("starts", [1000.0, 1.0, 1.0], Conclusion::Valid);
+    check("starts", [1000.0, 2.0, 2.0], Conclusion::Suspect);
+    check("starts", [1000.0, 10.0, 10.0], Conclusion::Suspect);
+    check("starts", [1000.0, 11.0, 0.0], Conclusion::Invalid);
     check("looks", [100.0, 10.0, 10.0], Conclusion::Valid);
     check("looks", [100.0, 11.0, 2.0], Conclusion::Suspect);
     check("looks", [100.0, 50.0, 11.0], Conclusion::Invalid);

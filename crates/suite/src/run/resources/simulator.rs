@@ -1,5 +1,6 @@
 //! The processes that play a simulated target: whether they kept their own times, and what they really used.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use report::record::ResourceSample;
@@ -19,7 +20,13 @@ struct Server {
     name: Option<String>,
     admin: Admin,
     before: Option<(Instant, f64)>,
+    /// What it said of its lateness at the last look.
+    late_before: Option<Late>,
 }
+
+/// Answers since a server's start, and how many of them came more than 10 and more than 100 ms late.
+type Late = [u64; 3];
+const LATE: [&str; 3] = ["answers", "late_answers", "very_late_answers"];
 
 impl Simulators {
     /// A system, and servers by name and URL.
@@ -31,6 +38,7 @@ impl Simulators {
             name,
             admin,
             before: None,
+            late_before: None,
         };
         let system = system.map(|admin| server(None, admin.clone()));
         let others = servers.map(|(name, url)| server(Some(name.clone()), Admin::new(url)));
@@ -50,10 +58,12 @@ impl Server {
     fn sample(&mut self) -> Option<ResourceSample> {
         let state = self.admin.state().ok()?;
         let degraded = state["degraded"].as_bool()?;
-        let other = [("degraded".to_owned(), f64::from(u8::from(degraded)))];
+        let mut other: BTreeMap<String, f64> =
+            [("degraded".to_owned(), f64::from(u8::from(degraded)))].into();
+        other.extend(self.lateness(&state["lateness"]));
         let sample = ResourceSample {
             host: self.name.clone(),
-            other: other.into(),
+            other,
             ..ResourceSample::default()
         };
         let process = &state["process"];
@@ -67,6 +77,21 @@ impl Server {
             threads: process["threads"].as_u64(),
             ..sample
         })
+    }
+
+    /// Answers since the last look, and those of them that were late. A server that began anew has none before.
+    fn lateness(&mut self, said: &Value) -> Vec<(String, f64)> {
+        let [answers, late, very_late] =
+            ["delays", "late", "very_late"].map(|it| said[it].as_u64());
+        let (Some(answers), Some(late), Some(very_late)) = (answers, late, very_late) else {
+            return Vec::new();
+        };
+        let now = [answers, late, very_late];
+        let before = self.late_before.replace(now).unwrap_or(now);
+        let named = LATE.iter().zip(now.iter().zip(before));
+        named
+            .map(|(name, (now, before))| ((*name).to_owned(), now.saturating_sub(before) as f64))
+            .collect()
     }
 
     /// Busy cores since the last answer.
