@@ -281,6 +281,11 @@ fn a_suite_of_ones_own_runs_on_a_simulated_system() {
         report["tests"][1]["figures"]["requests"], 5,
         "warm-ups are not counted"
     );
+    let said = ledger_entry(&report["tests"][1], "reconciliation");
+    assert!(
+        said.contains("7 requests were sent, 2 of them before or beside the load"),
+        "{said}"
+    );
 }
 
 /// ACSO-13.

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::binary::{Ended, sparring};
 use crate::captor::{Asked, Captor};
+use crate::suite_ends::Running;
 use crate::suite_runs::Bench;
 
 fn script(name: &str) -> PathBuf {
@@ -338,5 +339,57 @@ fn the_tests_of_the_tools_tell_slow_tools_from_sound_ones() {
         assert!(found(1.0) < 0.001, "{tool}: {}", found(1.0));
         assert!(found(2.0) > 0.95, "{tool}: {}", found(2.0));
         assert!(found(2.5) > 0.99, "{tool}: {}", found(2.5));
+    }
+}
+
+/// Every user class of the shipped suites is understood by the system that it loads: no answer is an error.
+#[test]
+fn every_class_is_answered_by_its_system() {
+    for suite in ["acso", "aiaas", "acis", "agent360"] {
+        // Jobs that take seconds, not a minute.
+        let mut target = Running::start(
+            sparring()
+                .args(["target", suite, "--port", "0", "--quiet"])
+                .args(match suite {
+                    "acis" => &["--set", "components.jobs.operations.train.service_ms=100"][..],
+                    _ => &[],
+                }),
+        );
+        let url = target.url();
+        let file = suite::builtin::built_in(suite)
+            .expect("shipped")
+            .expect("sound");
+        for (name, class) in &file.classes {
+            let options = serde_json::json!({
+                "scenarios": { "one": { "executor": "shared-iterations", "vus": 4, "iterations": 12, "exec": class.exec } },
+                "thresholds": { "http_req_failed": ["rate==0"], "checks": ["rate==1"] },
+            });
+            let path = script(
+                class
+                    .script
+                    .file_name()
+                    .and_then(|it| it.to_str())
+                    .expect("a name"),
+            );
+            let mut command = sparring();
+            command.args(["run", "--quiet"]).arg(path);
+            command
+                .env("SPARRING_PLAN", options.to_string())
+                .env("PERF_BASE_URL", &url);
+            command.envs([
+                ("K6_WAIT_FACTOR", "0"),
+                ("HOLD_S", "1"),
+                ("QUERIES", "10"),
+                ("BURST", "10"),
+            ]);
+            let ended = ended(&mut command);
+            assert_eq!(
+                ended.code,
+                Some(0),
+                "{suite} {name}: {}{}",
+                ended.stdout,
+                ended.stderr
+            );
+        }
     }
 }

@@ -78,7 +78,7 @@ export function email() {
 }
 
 export function database() {
-  const body = { query: 'SELECT 1', params: [], count: Number(__ENV.QUERIES || '1') };
+  const body = { query: 'SELECT 1', params: {}, count: Number(__ENV.QUERIES || '1') };
   expect(client.post('/api/v1/database/query', body), 200, 'database');
 }
 

@@ -100,24 +100,20 @@ impl<'a> Check<'a> {
     }
 
     pub fn at_least<T: PartialOrd + Display>(&mut self, field: &str, value: T, least: T) {
-        let allowed = least..;
         // What cannot be compared is not within.
-        if !allowed.contains(&value) {
-            self.error(field, format!("is {value}; use at least {}", allowed.start));
+        if !(value >= least) {
+            self.error(field, format!("is {value}; use at least {least}"));
         }
     }
 
     pub fn at_most<T: PartialOrd + Display>(&mut self, field: &str, value: T, most: T) {
-        let allowed = ..=most;
-        if !allowed.contains(&value) {
-            self.error(field, format!("is {value}; use at most {}", allowed.end));
+        if !(value <= most) {
+            self.error(field, format!("is {value}; use at most {most}"));
         }
     }
 
     pub fn between<T: PartialOrd + Display>(&mut self, field: &str, value: T, least: T, most: T) {
-        let allowed = least..=most;
-        if !allowed.contains(&value) {
-            let (least, most) = allowed.into_inner();
+        if !(value >= least && value <= most) {
             self.error(field, format!("is {value}; use {least} to {most}"));
         }
     }

@@ -75,8 +75,7 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
     let planned = systems::planned(&names)?;
     let fleet = arguments.fleet.load_with(&arguments.state.overrides())?;
     let runtime = arguments.fleet.runtime(&fleet)?;
-    let ended = runtime.block_on(up(arguments, fleet, planned));
-    ended.map_err(|failure| terminal::hinted(failure, "--free-ports takes any free ports"))
+    runtime.block_on(up(arguments, fleet, planned))
 }
 
 async fn up(

@@ -36,7 +36,6 @@ pub struct Ramp {
     /// Instead of a speed: how long it takes.
     #[serde(rename = "for")]
     pub lasts: Option<Span>,
-    /// What reports call it.
     pub name: Option<String>,
 }
 
@@ -44,12 +43,9 @@ pub struct Ramp {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Steady {
-    /// How long it lasts.
     #[serde(rename = "for")]
     pub lasts: Span,
-    /// What reports call it.
     pub name: Option<String>,
-    /// Whether a steady phase is judged; it is where this is left out. A warm-up never is.
     pub judged: Option<bool>,
 }
 
@@ -57,10 +53,8 @@ pub struct Steady {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rest {
-    /// How long it lasts.
     #[serde(rename = "for")]
     pub lasts: Span,
-    /// What reports call it.
     pub name: Option<String>,
 }
 
@@ -96,18 +90,14 @@ pub enum SearchOf {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Search {
-    /// What is raised: users, or arrivals per second.
     pub of: SearchOf,
-    /// The level to begin with.
     pub from: f64,
     /// The highest level that is tried.
     pub until: f64,
     /// The width of the result relative to its upper end.
     #[serde(default = "precision")]
     pub precision: f64,
-    /// How long each level is held.
     pub each: Span,
-    /// Without load between two levels.
     pub rest: Span,
 }
 
@@ -130,7 +120,6 @@ pub struct Matrix {
     pub levels: Vec<f64>,
     /// Users that start per second; the ramp is part of the cell. Absent: all at once.
     pub at_per_s: Option<f64>,
-    /// How long each cell is held.
     pub each: Option<Span>,
     pub search: Option<Search>,
     /// Levels belong to the values of `set` one by one instead of being combined with each.
@@ -142,7 +131,6 @@ pub struct Matrix {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Samples {
-    /// Iterations that are measured.
     pub iterations: u64,
     /// Users that share them.
     #[serde(default = "one")]
@@ -150,6 +138,8 @@ pub struct Samples {
     /// Iterations before, not counted.
     #[serde(default)]
     pub warm_up: u64,
+    /// How long an iteration keeps its connection: the variable HOLD_S of the script, times the time scale.
+    pub hold: Option<Span>,
     /// Files with data that the script opens, relative to the suite file.
     #[serde(default)]
     pub data: Vec<PathBuf>,

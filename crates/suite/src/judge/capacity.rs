@@ -89,6 +89,7 @@ fn searched(case: &Case<'_>) -> Option<Found> {
             probes += 1;
             match step::tried((case.test, case.file), case.record, phase, None) {
                 Tried::Passed => passed = larger(passed, level),
+                Tried::TooFew(_) => {}
                 _ => failed = smaller(failed, level),
             }
         }
@@ -97,7 +98,9 @@ fn searched(case: &Case<'_>) -> Option<Found> {
         Some("nothing_fails") => End::NothingFails,
         Some("nothing_passes") => End::NothingPasses,
         Some("generator_limited") => End::GeneratorLimited,
-        Some("out_of_probes" | "out_of_steps" | "broken_off") => End::OutOfProbes,
+        Some("out_of_probes" | "out_of_steps" | "broken_off" | "too_few_requests") => {
+            End::OutOfProbes
+        }
         Some(_) => End::Bracketed,
         None => match (passed, failed) {
             (Some(_), Some(_)) => End::Bracketed,

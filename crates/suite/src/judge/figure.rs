@@ -2,7 +2,8 @@
 
 use analysis::Interval;
 use analysis::effective_size::{self, Mean};
-use report::record::{Endpoint, ResourceSample};
+use analysis::order_interval::rank_interval;
+use report::record::{Endpoint, ResourceSample, Standing};
 
 use super::decide::{CONFIDENCE, Decision, Quantiles};
 use super::expression::Bound;
@@ -146,6 +147,19 @@ impl Figure {
         }
     }
 
+    /// Whether so many requests can show that the bound is kept, if all of them are as good as can be.
+    pub fn can_be_proved(self, requests: u64, bound: Bound) -> bool {
+        let of_good = |good| Decision::share(good, requests, bound).standing == Standing::Held;
+        match self {
+            Self::ErrorRate => of_good(0),
+            Self::SuccessRate => of_good(requests),
+            Self::Percentile(_, share) => {
+                rank_interval(requests, share, CONFIDENCE).is_ok_and(|ranks| ranks.upper.is_some())
+            }
+            _ => true,
+        }
+    }
+
     /// A throughput. Its interval comes from the batch means of its seconds (Law, 9.5.3); with fewer than
     /// 16 seconds the count is taken as Poisson's, whose deviation is its root. What is in flight at
     /// either edge of the window is neither lost nor late, so a rate that an open test has asked for is
@@ -170,7 +184,7 @@ impl Figure {
         });
         if asked_for && reached {
             return Decision {
-                standing: report::record::Standing::Held,
+                standing: Standing::Held,
                 measured: Some(value),
                 ..Decision::NO_DATA
             };

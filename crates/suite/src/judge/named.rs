@@ -70,6 +70,8 @@ fn named(case: &Case<'_>, sheet: &Sheet, name: &str) -> (Decision, String) {
         "mix" => super::run::mix(case),
         "failures_have_a_status" => statuses(case),
         "efficiency" if case.test.content == "ladder" => efficiency(sheet),
+        // A cell's own answer; the last one's is over all cells.
+        "scaling" if case.test.content == "search" => capacity(sheet),
         "efficiency" | "scaling" | "monotone" | "effect" => (
             decided(Standing::Reported),
             "answered over all cells and parts together".to_owned(),
@@ -132,6 +134,10 @@ fn capacity(sheet: &Sheet) -> (Decision, String) {
                 "below {} {of}; the lowest level fails already",
                 number(failed)
             ),
+        ),
+        (None, None) if end == Some("out_of_probes") => (
+            measured(None, None, Standing::Inconclusive),
+            "no level had requests enough to decide it; steps have to be longer".to_owned(),
         ),
         (None, None) => no_data("no level was measured"),
     }

@@ -23,6 +23,8 @@ pub enum Tried {
     Failed(String),
     /// The target was not asked for what the step is about.
     GeneratorLimited(String),
+    /// Not even flawless answers would prove anything: there are too few, and at lower levels fewer still.
+    TooFew(String),
 }
 
 /// Whether a step of a search holds what the test asks of each level. What is not decided has failed, for a
@@ -40,7 +42,18 @@ pub fn tried(
     match holds(test, file, record, phase) {
         Standing::Held | Standing::Reported => {}
         Standing::NoData => return Tried::Failed("nothing was answered".to_owned()),
-        Standing::Inconclusive => return Tried::Failed(format!("not proved to hold: {seen}")),
+        Standing::Inconclusive => {
+            let requests = phase.figures.requests;
+            let mut asked = asked(&test.judge, file).into_iter();
+            let is_open = asked.all(|(figure, bound)| figure.can_be_proved(requests, bound));
+            return if is_open {
+                Tried::Failed(format!("not proved to hold: {seen}"))
+            } else {
+                Tried::TooFew(format!(
+                    "{requests} requests are too few to prove it: {seen}"
+                ))
+            };
+        }
         Standing::Crossed => return Tried::Failed(seen),
     }
     if let Some(why) = limited {

@@ -53,7 +53,7 @@ impl Sheet {
             .unwrap_or(id)
     }
 
-    /// A figure beside a bound.
+    /// A figure beside a bound. An answer that needs no figure, such as "never", has no bound beside it either.
     pub fn answer(
         &mut self,
         question: Question<'_>,
@@ -61,7 +61,14 @@ impl Sheet {
         bound: Bound,
         decision: Decision,
     ) -> &mut Judgement {
-        self.add(question, asked, Some(bound.value()), decision)
+        let needs_none = matches!(decision.standing, Standing::Held | Standing::Crossed);
+        let is_alone = needs_none && decision.measured.is_none();
+        self.add(
+            question,
+            asked,
+            (!is_alone).then(|| bound.value()),
+            decision,
+        )
     }
 
     /// What has no bound in numbers.

@@ -108,11 +108,16 @@ impl Scaling {
     }
 
     fn samples(&self, whole: &Whole<'_>, samples: &Samples) -> PlannedTest {
-        PlannedTest {
+        let mut test = PlannedTest {
             options: options::of_samples(whole, samples),
             longest_s: SAMPLES_WITHIN.as_secs_f64(),
             ..self.bare(whole, "samples")
+        };
+        if let Some(hold) = samples.hold {
+            let hold_s = scaled(hold, self.time_scale).as_secs_f64();
+            test.env.insert("HOLD_S".to_owned(), hold_s.to_string());
         }
+        test
     }
 
     fn search(&self, whole: &Whole<'_>, search: &Search) -> PlannedTest {

@@ -14,7 +14,7 @@ use super::course::Course;
 use super::drills::Drilled;
 use super::job::Job;
 use super::measure::{Mark, Shared, Store, fill_endpoint_seconds, unix_now};
-use super::reconcile::Account;
+use super::reconcile::{Account, Sent};
 use super::record::{Gathered, record};
 use super::resources::{Generator, Monitor, Simulators, Source};
 use super::resume::Kept;
@@ -131,6 +131,7 @@ pub fn test(job: &Job<'_>, test: &PlannedTest, run: Run<'_>) -> Result<Conducted
     });
     fill_endpoint_seconds(&store, &mut record.endpoints);
     let began = store.began();
+    let beside = store.requests_beside();
     drop(store);
     course.complete(job, &mut record);
     if let Some(began) = began.filter(|_| !job.stop.is_cancelled()) {
@@ -147,7 +148,9 @@ pub fn test(job: &Job<'_>, test: &PlannedTest, run: Run<'_>) -> Result<Conducted
     }
     if let Some(closed) = closed {
         let sent = record.figures.requests - requests_before;
-        record.ledger.extend(closed.ledger(test, sent));
+        record
+            .ledger
+            .extend(closed.ledger(test, Sent { sent, beside }));
     }
     judged(job, test, document.as_ref(), &mut record);
     if let Some(truth) = truth {

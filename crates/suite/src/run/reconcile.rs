@@ -114,6 +114,15 @@ struct Ids {
     cut_off: u64,
 }
 
+/// Requests of the driver.
+#[derive(Debug, Clone, Copy)]
+pub struct Sent {
+    /// As the load.
+    pub sent: u64,
+    /// In `setup`, `teardown` and warm-ups.
+    pub beside: u64,
+}
+
 /// The target's account of a test.
 #[derive(Debug)]
 pub struct Closed {
@@ -126,7 +135,7 @@ pub struct Closed {
 impl Closed {
     /// Beside what was sent. Faults ask the target beside the load, and a search prepares it anew between
     /// its steps: their sums are not compared.
-    pub fn ledger(self, test: &PlannedTest, sent: u64) -> Vec<LedgerEntry> {
+    pub fn ledger(self, test: &PlannedTest, sent: Sent) -> Vec<LedgerEntry> {
         let mut ledger = vec![self.left_behind];
         if test.faults.is_empty() && test.search.is_none() {
             let entry = |recorded| compared(sent, recorded, self.ids, at_once(test));
@@ -164,7 +173,13 @@ fn at_once(test: &PlannedTest) -> u64 {
 }
 
 /// Requests that the end of the load cut off are in the target's account, though not in ours.
-fn compared(sent: u64, recorded: u64, ids: Option<Ids>, at_once: u64) -> LedgerEntry {
+fn compared(
+    Sent { sent, beside }: Sent,
+    recorded: u64,
+    ids: Option<Ids>,
+    at_once: u64,
+) -> LedgerEntry {
+    let sent = sent + beside;
     let difference = recorded.abs_diff(sent);
     let twice = ids.map_or(0, |ids| recorded - ids.different.min(recorded));
     let said = match (difference, ids) {
@@ -179,6 +194,10 @@ fn compared(sent: u64, recorded: u64, ids: Option<Ids>, at_once: u64) -> LedgerE
         }
         _ => format!("a difference of {difference} that nothing explains"),
     };
+    let of_them = match beside {
+        0 => String::new(),
+        some => format!(", {some} of them before or beside the load"),
+    };
     LedgerEntry {
         what: "reconciliation".to_owned(),
         conclusion: if difference <= at_once && twice == 0 {
@@ -187,7 +206,7 @@ fn compared(sent: u64, recorded: u64, ids: Option<Ids>, at_once: u64) -> LedgerE
             Conclusion::Suspect
         },
         text: format!(
-            "{sent} requests were sent, and the target's journal has {recorded}: {said}."
+            "{sent} requests were sent{of_them}, and the target's journal has {recorded}: {said}."
         ),
     }
 }
@@ -202,7 +221,7 @@ mod tests {
     fn counts_that_agree_are_valid_and_others_say_by_how_much() {
         let of = |sent, recorded, ids: Option<(u64, u64)>| {
             let ids = ids.map(|(different, cut_off)| Ids { different, cut_off });
-            let entry = compared(sent, recorded, ids, 5);
+            let entry = compared(Sent { sent, beside: 0 }, recorded, ids, 5);
             (entry.conclusion, entry.text)
         };
         let (conclusion, text) = of(100, 100, Some((100, 0)));
@@ -220,6 +239,17 @@ mod tests {
         let (conclusion, text) = of(100, 100, Some((99, 0)));
         assert_eq!(conclusion, Conclusion::Suspect);
         assert!(text.contains("1 under an id"), "{text}");
+        let warmed_up = Sent {
+            sent: 100,
+            beside: 10,
+        };
+        let ids = Ids {
+            different: 110,
+            cut_off: 0,
+        };
+        let entry = compared(warmed_up, 110, Some(ids), 1);
+        assert_eq!(entry.conclusion, Conclusion::Valid);
+        assert!(entry.text.contains("110 requests were sent, 10 of them"));
     }
 
     /// A360-22: what is left is 0 or named.

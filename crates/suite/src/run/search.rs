@@ -20,6 +20,8 @@ const CONFIRMATION: u32 = 2;
 const LEAST: f64 = 1.0 / 64.0;
 /// A step that the generator spoilt is tried again so often.
 const RETRIES: u32 = 2;
+/// The end of a search whose steps are too short to prove anything.
+const TOO_FEW: &str = "too_few_requests";
 
 /// Searches, and says what was found as the record's `search`.
 pub fn find(stage: &Stage<'_>, planned: &PlannedSearch, driving: &mut Driving) -> Value {
@@ -86,6 +88,7 @@ pub fn find(stage: &Stage<'_>, planned: &PlannedSearch, driving: &mut Driving) -
             Tried::GeneratorLimited(why) => {
                 (Probe::GeneratorLimited, "generator_limited", Some(why))
             }
+            Tried::TooFew(why) => (Probe::Failed, TOO_FEW, Some(why)),
         };
         let text = match why {
             Some(why) => format!("{level} {}: {word}, {why}", planned.of),
@@ -99,6 +102,9 @@ pub fn find(stage: &Stage<'_>, planned: &PlannedSearch, driving: &mut Driving) -
             json!({ "level": level, "result": word, "why": why, "confirmation": is_confirmation });
         stage.note(EventKind::Phase, text, step.clone());
         steps.push(step);
+        if word == TOO_FEW {
+            return json!({ "of": planned.of, "passed": null, "failed": null, "end": TOO_FEW, "steps": steps });
+        }
         search.observe(probe);
     }
     json!({ "of": planned.of, "passed": null, "failed": null, "end": "broken_off", "steps": steps })

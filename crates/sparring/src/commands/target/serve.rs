@@ -69,8 +69,7 @@ pub fn execute(name: &str, arguments: &Arguments) -> CommandResult {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let ended = runtime.block_on(serve(config, arguments));
-    ended.map_err(|failure| terminal::hinted(failure, "--port takes another one"))
+    runtime.block_on(serve(config, arguments))
 }
 
 async fn serve(config: Config, arguments: &Arguments) -> CommandResult {

@@ -140,15 +140,35 @@ fn answer(
     } else if let Some(first) = first {
         Decision::plain(Some(first.value), bound)
     } else {
-        decided(report::record::Standing::Held)
+        Decision {
+            measured: sustained(series, &windows),
+            ..decided(report::record::Standing::Held)
+        }
     };
     let asked = format!("{} stays silent", alert.kind);
     sheet.answer(question(alert.kind, unit), &asked, bound, decision);
 }
 
+/// The highest value that was kept up in a judged phase for as long as an alert takes.
+fn sustained(series: &[(f64, f64)], windows: &[window::Window<'_>]) -> Option<f64> {
+    let takes = IN_A_ROW.min(series.len()).max(1);
+    let of_window = |window: &window::Window<'_>| {
+        let [begin, end] = window.span_s;
+        let inside = series
+            .iter()
+            .filter(|(at_s, _)| (begin..=end).contains(at_s));
+        let values: Vec<f64> = inside.map(|(_, value)| *value).collect();
+        let stretches = values.windows(takes);
+        let least = |stretch: &[f64]| stretch.iter().copied().reduce(f64::min);
+        stretches.filter_map(least).reduce(f64::max)
+    };
+    windows.iter().filter_map(of_window).reduce(f64::max)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::judge::sample::Sample;
 
     fn of(kind: &str) -> Alert {
         *ALERTS
@@ -176,6 +196,26 @@ mod tests {
             assert_eq!(raised(bound), 0, "{kind}");
             assert_eq!(raised(bound * 1.001), 1, "{kind}");
         }
+    }
+
+    /// What an alert is held against is shown: a peak that does not last raises none.
+    #[test]
+    fn a_silent_alert_shows_what_was_kept_up() {
+        let sample = Sample::of("acis", "load").latency(40.0);
+        let mut sample = sample.asking(crate::file::Judge {
+            alerts: vec!["latency_p50_high".to_owned()],
+            ..crate::file::Judge::default()
+        });
+        for second in &mut sample.record.seconds[20..24] {
+            second.p50_ms = Some(300.0);
+        }
+        let record = sample.judged();
+        let silent = &record.judgements[0];
+        assert_eq!(silent.standing, report::record::Standing::Held);
+        assert_eq!((silent.measured, silent.bound), (Some(40.0), Some(50.0)));
+        sample.record.seconds[24].p50_ms = Some(300.0);
+        let raised = &sample.judged().judgements[0];
+        assert_eq!(raised.standing, report::record::Standing::Crossed);
     }
 
     #[test]

@@ -49,6 +49,7 @@ impl Recorder {
         match sample.metric {
             builtin::HTTP_REQ_DURATION | builtin::HTTP_REQ_INTENDED_DURATION => {
                 let Some(series) = self.series(&sample.tags) else {
+                    self.count_beside(sample);
                     return;
                 };
                 let micros = (sample.value * 1e3).round().clamp(0.0, f64::from(u32::MAX)) as u32;
@@ -62,6 +63,13 @@ impl Recorder {
                 self.store.lock().add_check(name, sample.value != 0.0);
             }
             other => self.count(other, at_s, sample.value),
+        }
+    }
+
+    /// A request of `setup`, `teardown` or a warm-up is not measured; the target counts it all the same.
+    fn count_beside(&self, sample: &Sample) {
+        if sample.metric == builtin::HTTP_REQ_DURATION {
+            self.store.lock().count_beside();
         }
     }
 
@@ -121,6 +129,7 @@ impl Output for Recorder {
     /// What comes before the first scenario is `setup`'s.
     fn consume(&mut self, samples: &[Sample]) -> Result<(), OutputError> {
         let Some(began_ms) = self.seen.began_unix_ms() else {
+            samples.iter().for_each(|sample| self.count_beside(sample));
             return Ok(());
         };
         if let Some(phases) = self.phases.take() {
@@ -130,6 +139,8 @@ impl Output for Recorder {
         for sample in samples {
             if sample.at.0 / 1_000_000 >= began_ms {
                 self.take(origin_ms, sample);
+            } else {
+                self.count_beside(sample);
             }
         }
         Ok(())

@@ -72,6 +72,8 @@ pub struct Store {
     checks: IndexMap<String, (u64, u64)>,
     last_s: f64,
     is_closed: bool,
+    /// Requests beside the load, which are not measured.
+    beside: u64,
     recent: Recent,
     /// From when the first request was sent until the last one ended.
     requests_s: Option<[f64; 2]>,
@@ -153,6 +155,11 @@ impl Store {
             .values()
             .map(|micros| micros.len() as u64)
             .sum()
+    }
+
+    /// Requests of `setup`, `teardown` and warm-ups.
+    pub const fn requests_beside(&self) -> u64 {
+        self.beside
     }
 
     /// Iterations that ended.
@@ -257,6 +264,10 @@ impl Store {
         };
         let cell = cells.entry((second, phase, series)).or_default();
         cell.push(micros);
+    }
+
+    pub(super) fn count_beside(&mut self) {
+        self.beside += 1;
     }
 
     pub(super) fn count(&mut self, at_s: f64, add: impl FnOnce(&mut Counts)) {
