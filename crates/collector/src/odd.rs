@@ -18,34 +18,37 @@ pub struct Measured<'a> {
     pub failures: u64,
 }
 
-/// For each runner why it is odd, if it is: a percentile whose interval is a fifth away from the median of
-/// the runners, or errors that the others do not have. Of two that differ nobody knows which one it is: both are.
+/// For each runner why it is odd, if it is: a percentile whose interval is a fifth away from that of the median
+/// of the runners, or errors that the others do not have. Of two that differ nobody knows which one it is: both are.
 pub fn odd(runners: &[Measured<'_>]) -> Vec<Vec<String>> {
     let mut reasons: Vec<Vec<String>> = vec![Vec::new(); runners.len()];
     if runners.len() < 2 {
         return reasons;
     }
     for (name, quantile) in [("p50", 0.5), ("p95", 0.95)] {
-        let values: Vec<Option<f64>> = runners
+        let intervals: Vec<Option<[f64; 2]>> = runners
             .iter()
-            .map(|runner| value(runner.latencies, quantile))
+            .map(|runner| interval(runner.latencies, quantile))
             .collect();
-        let Some(median) = median(values.iter().flatten().copied().collect()) else {
+        // The median is as uncertain as the runners that it comes from.
+        let ends = |end: usize| median(intervals.iter().flatten().map(|ends| ends[end]).collect());
+        let Some((lowest, highest)) = ends(0).zip(ends(1)) else {
             continue;
         };
-        for (runner, reasons) in runners.iter().zip(&mut reasons) {
-            let Some([low, high]) = interval(runner.latencies, quantile) else {
+        for (found, reasons) in intervals.iter().zip(&mut reasons) {
+            let Some([low, high]) = *found else {
                 continue;
             };
-            let is_slow = low > median * FACTOR && low - median > LEAST_MICROS;
-            let is_fast = high * FACTOR < median && median - high > LEAST_MICROS;
+            let is_slow = low > highest * FACTOR && low - highest > LEAST_MICROS;
+            let is_fast = high * FACTOR < lowest && lowest - high > LEAST_MICROS;
             if is_slow || is_fast {
                 let ms = |micros: f64| format!("{:.1}", micros / 1e3);
                 reasons.push(format!(
-                    "its {name} lies between {} and {} ms (95 % interval); the median of the runners is {} ms",
+                    "its {name} lies between {} and {} ms (95 % interval), the median of the runners between {} and {} ms",
                     ms(low),
                     ms(high),
-                    ms(median)
+                    ms(lowest),
+                    ms(highest)
                 ));
             }
         }
