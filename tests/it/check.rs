@@ -55,6 +55,24 @@ fn a_suite_file_is_checked_as_a_suite() {
 }
 
 #[test]
+fn a_drill_is_checked_as_a_drill() {
+    let suites = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/suites");
+    let ended = call(["check", &format!("{suites}/drill-flapping.yaml")]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stdout.starts_with("drill "), "{}", ended.stdout);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("drill.yaml");
+    std::fs::write(&path, "title: t\nsteady_state: { for_ms: 0 }\n").expect("writable");
+    let ended = call(["check".as_ref(), path.as_os_str()]);
+    assert_eq!(ended.code, Some(1), "{}", ended.stdout);
+    assert!(
+        ended.stderr.contains("faults: is required"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
 fn the_built_in_fleet_has_no_faults() {
     let folder = tempfile::tempdir().expect("an empty folder");
     let output = sparring()

@@ -25,7 +25,7 @@ fn script_of(page: &str) -> String {
     script
 }
 
-fn has_networks_of_its_own() -> bool {
+pub fn has_networks_of_its_own() -> bool {
     let tried = Command::new("unshare")
         .args(["--map-root-user", "--net", "ip", "link", "set", "lo", "up"])
         .stderr(Stdio::null())

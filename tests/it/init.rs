@@ -112,7 +112,7 @@ fn files_that_exist_are_replaced_only_by_force() {
 fn a_url_that_is_not_one_or_a_folder_that_cannot_be_is_refused() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let ended = call_in(folder.path(), &["init", "--base-url", "localhost"]);
-    assert_eq!(ended.code, Some(1));
+    assert_eq!(ended.code, Some(2));
     assert!(ended.stderr.contains("--base-url"), "{}", ended.stderr);
     let ended = call_in(folder.path(), &["init", "/dev/null/here"]);
     assert_eq!(ended.code, Some(1));

@@ -45,8 +45,14 @@ const MISTAKES: &[Mistake] = &[
         code: 1,
         says: &[
             "cannot listen on 127.0.0.1:",
-            "already in use by another process",
+            "already in use by another process; --free-ports takes any free ports",
         ],
+    },
+    Mistake {
+        name: "a port that is taken, for a system",
+        command: "sparring target acis --port $TAKEN",
+        code: 1,
+        says: &["already in use by another process; --port takes another one"],
     },
     Mistake {
         name: "a detector that does not exist",
@@ -231,6 +237,36 @@ const MISTAKES: &[Mistake] = &[
         says: &["there is no run `yesterday`"],
     },
     Mistake {
+        name: "a fleet file instead of a suite",
+        command: "sparring test key.yaml",
+        code: 2,
+        says: &["key.yaml is a fleet file; `--config key.yaml` takes it"],
+    },
+    Mistake {
+        name: "a fleet file instead of a drill",
+        command: "sparring drill key.yaml",
+        code: 1,
+        says: &["key.yaml is a fleet file"],
+    },
+    Mistake {
+        name: "a script instead of a configuration",
+        command: "sparring check load.js",
+        code: 1,
+        says: &["load.js is a script; `sparring doctor --script load.js` tries it"],
+    },
+    Mistake {
+        name: "a file where a folder is expected",
+        command: "sparring init load.js",
+        code: 2,
+        says: &["load.js is a file; name a folder"],
+    },
+    Mistake {
+        name: "a folder that cannot be written",
+        command: "chmod 555 closed; cd closed; unprivileged sparring init",
+        code: 1,
+        says: &["load.js cannot be written: permission denied"],
+    },
+    Mistake {
         name: "a script with a syntax error",
         command: "sparring run broken.js",
         code: 107,
@@ -239,7 +275,14 @@ const MISTAKES: &[Mistake] = &[
 ];
 
 /// What messages are made of that is for developers of this project.
-const INTERNAL: [&str; 5] = ["panicked", "RUST_BACKTRACE", ".rs:", "crates/", "src/"];
+const INTERNAL: [&str; 6] = [
+    "panicked",
+    "RUST_BACKTRACE",
+    ".rs:",
+    "crates/",
+    "src/",
+    "os error",
+];
 const TYPES: [&str; 14] = [
     "u8", "u16", "u32", "u64", "usize", "i32", "i64", "f64", "PathBuf", "HashMap", "IndexMap",
     "Vec", "Option", "struct",

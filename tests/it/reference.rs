@@ -1,8 +1,10 @@
-//! The examples of docs/CONFIGURATION.md are files that can be used.
+//! The examples of docs/CONFIGURATION.md are files that can be used, and its limits are those of the readers.
 
 use std::path::Path;
 
 use fleet::Source;
+use live_config::read;
+use serde_json::{Value, json};
 
 /// Whole files of a page: its blocks of YAML, and the lines of those that say so.
 fn examples(page: &str) -> Vec<(String, String)> {
@@ -33,7 +35,7 @@ fn judged(file: &str, folder: &Path) -> Result<(), String> {
         let read = suite::builtin::parse("the example", file, None);
         return read.map(drop).map_err(|error| error.to_string());
     }
-    if file.contains("steady_state:") {
+    if file.contains("steady_state") {
         let path = folder.join("drill.yaml");
         std::fs::write(&path, file).expect("writable");
         let read = suite::drill::Drill::read(&path);
@@ -63,4 +65,114 @@ fn every_example_of_the_configuration_is_a_sound_file() {
         })
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// A field with a limit, as the page says it: its section, its name, what it may be.
+fn limited(page: &str) -> Vec<(String, String, String)> {
+    let mut section = String::new();
+    let mut found = Vec::new();
+    for line in page.lines() {
+        if let Some(heading) = line.strip_prefix("### `") {
+            heading.trim_end_matches('`').clone_into(&mut section);
+        } else if let Some(row) = line.strip_prefix("| `") {
+            let mut cells = row.split(" | ");
+            let name = cells.next().unwrap_or_default().trim_end_matches('`');
+            let kind = cells.next().unwrap_or_default();
+            if kind.contains("number") {
+                found.push((section.clone(), name.to_owned(), kind.to_owned()));
+            }
+        }
+    }
+    found
+}
+
+/// Values just outside of what `whole number from 1 to 10` and the like allow.
+fn outside(kind: &str) -> Vec<Value> {
+    let is_whole = kind.starts_with("whole");
+    let value = |number: f64| match is_whole {
+        true => json!(number as i64),
+        false => json!(number),
+    };
+    let after = |words: &str| -> Option<f64> {
+        let rest = kind.split(words).nth(1)?;
+        let end = rest.find([',', ' ']).unwrap_or(rest.len());
+        rest[..end].parse().ok()
+    };
+    let or_more = kind
+        .split(" or more")
+        .next()
+        .filter(|_| kind.contains("or more"));
+    let or_more = or_more.and_then(|before| before.rsplit(' ').next()?.parse().ok());
+    let step = if is_whole { 1.0 } else { 0.5 };
+    let mut found = Vec::new();
+    found.extend(after(" above "));
+    found.extend(after(" below "));
+    found.extend(after(" to ").map(|most| most + step));
+    found.extend(after(" from ").map(|least: f64| least - step));
+    found.extend(or_more.map(|least: f64| least - step));
+    found.into_iter().map(value).collect()
+}
+
+/// The place of a field in a file: `<name>` is the first of its mapping, `[]` the first of its list.
+fn place<'a>(file: &'a mut Value, path: &str) -> Option<&'a mut Value> {
+    path.split('.').try_fold(file, |value, step| match step {
+        "<name>" => value.as_object_mut()?.values_mut().next(),
+        step => {
+            let (name, is_list) = match step.strip_suffix("[]") {
+                Some(name) => (name, true),
+                None => (step, false),
+            };
+            let value = value.get_mut(name)?;
+            if is_list {
+                value.get_mut(0)
+            } else {
+                Some(value)
+            }
+        }
+    })
+}
+
+#[test]
+fn numbers_outside_of_the_limits_of_the_page_are_refused() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/CONFIGURATION.md");
+    let page = std::fs::read_to_string(page).expect("the page exists");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let examples: Vec<Value> = examples(&page)
+        .iter()
+        .map(|(_, text)| read::yaml(text).expect("an example is YAML"))
+        .collect();
+    let (mut tried, mut wrong) = (0, Vec::new());
+    for (section, name, kind) in limited(&page) {
+        let path = format!("{section}.{name}");
+        let with_field = examples.iter().find_map(|example| {
+            let mut file = example.clone();
+            place(&mut file, &path).filter(|value| value.is_number())?;
+            Some(file)
+        });
+        let Some(file) = with_field else { continue };
+        for value in outside(&kind) {
+            let mut file = file.clone();
+            *place(&mut file, &path).expect("it was there") = value.clone();
+            tried += 1;
+            if judged(&file.to_string(), folder.path()).is_ok() {
+                wrong.push(format!("{path} is {kind}, but {value} is taken"));
+            }
+        }
+    }
+    assert!(tried > 80, "{tried}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn values_outside_of_limits_are_found_by_their_words() {
+    for (kind, expected) in [
+        ("number from 0 to 1", json!([1.5, -0.5])),
+        ("whole number from 1 to 10, ms", json!([11, 0])),
+        ("whole number, 1 or more, ms", json!([0])),
+        ("number above 0, up to 1", json!([0.0, 1.5])),
+        ("number above 0 and below 1", json!([0.0, 1.0])),
+        ("number, per second", json!([])),
+    ] {
+        assert_eq!(json!(outside(kind)), expected, "{kind}");
+    }
 }

@@ -57,8 +57,11 @@ fn fault(root: &Path, command: &str) -> Option<String> {
         ["docker", "compose", "-f", file, rest @ ..] => compose(root, file, rest),
         ["docker", "build", ..] if root.join("Dockerfile").is_file() => None,
         ["cargo", "xtask", ..] => xtask(&words[1..]),
+        ["cargo", "install", "--locked", ..] => None,
         [script, ..] if root.join(script).is_file() => None,
-        _ => Some("neither docker, nor a task or script of this repository".to_owned()),
+        _ => Some(
+            "neither docker, nor cargo install, nor a task or script of this repository".to_owned(),
+        ),
     }
 }
 

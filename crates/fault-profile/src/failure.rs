@@ -54,6 +54,7 @@ pub enum Failure {
     },
     /// `Content-Length` of the whole body, a part of it, then FIN.
     Truncate {
+        /// The share of the body that is sent.
         #[serde(default = "half")]
         fraction: f64,
     },
@@ -92,11 +93,13 @@ pub enum Failure {
     SpanOutOfRange {},
     /// The list of results lacks its last entries.
     ShortList {
+        /// Entries that are left out.
         #[serde(default = "one_item")]
         missing: u32,
     },
     /// The list of results has entries too many.
     LongList {
+        /// Entries too many.
         #[serde(default = "one_item")]
         extra: u32,
     },
@@ -104,6 +107,7 @@ pub enum Failure {
     ReorderedList {},
     /// The answer that this detector gave some requests ago.
     StaleAnswer {
+        /// Requests ago.
         #[serde(default = "one_item")]
         age: u32,
     },

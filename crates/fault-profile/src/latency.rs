@@ -8,17 +8,12 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Latency {
-    Constant {
-        ms: f64,
-    },
-    Uniform {
-        min_ms: f64,
-        max_ms: f64,
-    },
-    Normal {
-        mean_ms: f64,
-        std_dev_ms: f64,
-    },
+    /// Always the same time.
+    Constant { ms: f64 },
+    /// Every time between two bounds is as likely as any other.
+    Uniform { min_ms: f64, max_ms: f64 },
+    /// The bell curve.
+    Normal { mean_ms: f64, std_dev_ms: f64 },
     /// Give the median and either the 99th percentile or sigma, the standard deviation of the
     /// logarithm.
     LogNormal {
@@ -28,19 +23,12 @@ pub enum Latency {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sigma: Option<f64>,
     },
-    Exponential {
-        mean_ms: f64,
-    },
+    /// Memoryless: many short times, few long ones.
+    Exponential { mean_ms: f64 },
     /// No draw is below `scale_ms`; the tail falls with the power `shape`.
-    Pareto {
-        scale_ms: f64,
-        shape: f64,
-    },
+    Pareto { scale_ms: f64, shape: f64 },
     /// Mean = `shape` × `scale_ms`.
-    Gamma {
-        shape: f64,
-        scale_ms: f64,
-    },
+    Gamma { shape: f64, scale_ms: f64 },
     /// A percentile table, linear between its points, which rise in both columns.
     Percentiles {
         points: Vec<PercentilePoint>,
@@ -54,9 +42,7 @@ pub enum Latency {
         tail: Tail,
     },
     /// One of several, by weight.
-    Mixture {
-        parts: Vec<Part>,
-    },
+    Mixture { parts: Vec<Part> },
     /// Another distribution held within bounds.
     Truncated {
         #[serde(default)]
@@ -74,6 +60,7 @@ pub enum Latency {
 pub struct PercentilePoint {
     /// 0 to 100.
     pub percentile: f64,
+    /// The time that this share of draws does not exceed.
     pub ms: f64,
 }
 
@@ -81,7 +68,9 @@ pub struct PercentilePoint {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Bucket {
+    /// The upper end of the bucket.
     pub up_to_ms: f64,
+    /// Times that were recorded in it.
     pub count: u64,
 }
 
@@ -100,6 +89,7 @@ pub enum Tail {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Part {
+    /// Share of this part, relative to the sum of all weights.
     pub weight: f64,
     pub latency: Latency,
 }

@@ -49,7 +49,9 @@ pub struct Stage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Repeat {
+    /// From one begin to the next; at least the length of the stage.
     pub every_ms: u64,
+    /// How often it comes in all.
     pub times: u32,
 }
 
@@ -60,7 +62,9 @@ pub struct Ramp {
     /// Path of a number in the profile, such as `latency.uniform.max_ms` or `failures[1].weight`;
     /// whole numbers such as `queue.workers` are rounded. `keys` is the stage's own share.
     pub parameter: String,
+    /// The value at the begin of the stage.
     pub from: f64,
+    /// The value at its end.
     pub to: f64,
     #[serde(default)]
     pub curve: Curve,

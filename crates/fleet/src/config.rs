@@ -40,6 +40,7 @@ pub struct Fleet {
 pub struct Service {
     /// Address to listen on; `0.0.0.0` for all interfaces.
     pub host: IpAddr,
+    /// Port to listen on.
     pub port: u16,
     /// Threads that serve requests. 0: one per core.
     pub workers: usize,
@@ -136,6 +137,7 @@ impl Default for Orchestration {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Cache {
+    /// False: nothing is kept.
     pub enabled: bool,
     /// How long an answer is fresh.
     pub ttl_ms: u64,
@@ -235,7 +237,9 @@ pub struct ApiKey {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Health {
+    /// Time from one probe of a detector to the next.
     pub interval_ms: u64,
+    /// A probe without an answer after this time has failed.
     pub timeout_ms: u64,
     /// Failed probes in a row after which a detector is out of rotation.
     pub unhealthy_after: u32,
@@ -280,6 +284,7 @@ impl Default for Connections {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PerformanceTargets {
+    /// The time in which 95 of 100 requests have to be answered.
     pub p95_response_time_ms: u64,
     /// Share of requests that succeed, 0 to 1.
     pub success_rate: f64,

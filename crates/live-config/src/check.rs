@@ -100,20 +100,24 @@ impl<'a> Check<'a> {
     }
 
     pub fn at_least<T: PartialOrd + Display>(&mut self, field: &str, value: T, least: T) {
+        let allowed = least..;
         // What cannot be compared is not within.
-        if !(value >= least) {
-            self.error(field, format!("is {value}; use at least {least}"));
+        if !allowed.contains(&value) {
+            self.error(field, format!("is {value}; use at least {}", allowed.start));
         }
     }
 
     pub fn at_most<T: PartialOrd + Display>(&mut self, field: &str, value: T, most: T) {
-        if !(value <= most) {
-            self.error(field, format!("is {value}; use at most {most}"));
+        let allowed = ..=most;
+        if !allowed.contains(&value) {
+            self.error(field, format!("is {value}; use at most {}", allowed.end));
         }
     }
 
     pub fn between<T: PartialOrd + Display>(&mut self, field: &str, value: T, least: T, most: T) {
-        if !(value >= least && value <= most) {
+        let allowed = least..=most;
+        if !allowed.contains(&value) {
+            let (least, most) = allowed.into_inner();
             self.error(field, format!("is {value}; use {least} to {most}"));
         }
     }

@@ -99,7 +99,7 @@ pub enum Command {
     Config(Box<commands::config::Arguments>),
     /// Check the health of a service, such as for a container's health check
     Health(commands::health::Arguments),
-    /// Check a fleet file or the file of a target system and report all errors, each with its path and a hint
+    /// Check a file and report all errors, each with its path and a hint: a fleet's, a suite's, a drill's or a system's
     Check(commands::check::Arguments),
     Analyze(commands::analyze::Arguments),
     Changepoints(commands::changepoints::Arguments),

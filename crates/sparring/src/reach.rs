@@ -1,12 +1,11 @@
 //! Whether a service listens and answers where it should, before anything is measured there.
 
-use std::io;
 use std::time::Duration;
 
 use fleet::Endpoint;
 use tokio::net::TcpStream;
 
-use crate::environment;
+use crate::{environment, terminal};
 
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How long a service may take to tell its health.
@@ -38,7 +37,7 @@ pub async fn reach(what: &'static str, url: &str) -> Result<(), Unreachable> {
     let connected = tokio::time::timeout(PATIENCE, connect).await;
     let why = match connected {
         Ok(Ok(_)) => return Ok(()),
-        Ok(Err(error)) => plain(&error),
+        Ok(Err(error)) => terminal::plain(&error),
         Err(_) => format!("no connection within {} s", PATIENCE.as_secs()),
     };
     Err(Unreachable::Silent {
@@ -101,14 +100,6 @@ pub fn goes_through_a_proxy() -> bool {
 pub fn authority(url: &str) -> Option<(String, u16)> {
     let endpoint = Endpoint::parse(url).ok()?;
     Some((endpoint.bare_host().to_owned(), endpoint.port))
-}
-
-/// The system's words without its number.
-fn plain(error: &io::Error) -> String {
-    match error.raw_os_error() {
-        Some(_) => error.kind().to_string(),
-        None => error.to_string(),
-    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use report::RunRecord;
 use report::record::{self, ReadError};
 
+use crate::terminal;
+
 /// The largest record that is read.
 const LARGEST_BYTES: u64 = 2_000_000_000;
 
@@ -103,7 +105,10 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Box<dyn Error + Send + Syn
         file.persist(path)?;
         Ok(())
     };
-    written().map_err(|error| format!("{} cannot be written: {error}", path.display()).into())
+    written().map_err(|error| {
+        let why = terminal::plain(&error);
+        format!("{} cannot be written: {why}", path.display()).into()
+    })
 }
 
 /// As of files that are made in the ordinary way; temporary ones would be their owner's alone.

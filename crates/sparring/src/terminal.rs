@@ -42,16 +42,39 @@ pub fn error_line(text: fmt::Arguments<'_>) {
 
 /// Prints `failure` and its causes to stderr. The exit code is 1, and 2 for [`Usage`].
 pub fn report(failure: &(dyn Error + 'static)) -> ExitCode {
-    complain!("error: {failure}");
+    complain!("error: {}", without_numbers(&failure.to_string()));
     let mut cause = failure.source();
     while let Some(error) = cause {
-        complain!("  caused by: {error}");
+        complain!("  caused by: {}", without_numbers(&error.to_string()));
         cause = error.source();
     }
     if failure.is::<Usage>() {
         return ExitCode::from(USAGE);
     }
     ExitCode::FAILURE
+}
+
+/// What failed, with a hint where a port is taken.
+pub fn hinted(failure: Box<dyn Error + Send + Sync>, hint: &str) -> Box<dyn Error + Send + Sync> {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(failure.as_ref());
+    while let Some(error) = cause {
+        let error_of_system = error.downcast_ref::<io::Error>();
+        if error_of_system.is_some_and(|error| error.kind() == ErrorKind::AddrInUse) {
+            return format!("{failure}; {hint}").into();
+        }
+        cause = error.source();
+    }
+    failure
+}
+
+/// The standard library's words for errors of the system end with their numbers, which say nothing more.
+fn without_numbers(text: &str) -> String {
+    let mut parts = text.split(" (os error ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_digit());
+        text + rest.strip_prefix(')').unwrap_or(rest)
+    })
 }
 
 /// The exit code of a command whose purpose was to print, given its own: not all of it may have
@@ -114,10 +137,24 @@ fn print_value_error(said: &clap::Error) -> io::Result<()> {
     write!(io::stderr(), "{plain}")
 }
 
+/// Whether the terminal takes text alone, such as that of an editor: neither colours nor a cursor that moves.
+pub fn is_dumb() -> bool {
+    environment::text("TERM").is_none_or(|name| name.is_empty() || name == "dumb")
+}
+
 /// Whether the standard output is a terminal on which lines can be written over.
 pub fn can_move() -> bool {
-    let is_dumb = environment::text("TERM").is_none_or(|name| name.is_empty() || name == "dumb");
-    io::stdout().is_terminal() && !is_dumb
+    io::stdout().is_terminal() && !is_dumb()
+}
+
+/// The system's words for an error, without its number and without names of temporary files.
+pub fn plain(error: &io::Error) -> String {
+    let kind = error.kind().to_string();
+    match error.kind() {
+        ErrorKind::Other | ErrorKind::InvalidData | ErrorKind::InvalidInput => error.to_string(),
+        _ if kind == "uncategorized error" => error.to_string(),
+        _ => kind,
+    }
 }
 
 /// The columns of the terminal; 80 where it does not say.
@@ -142,7 +179,27 @@ pub fn clear_line() {
     stdout::print("\r\x1b[2K");
 }
 
-/// Whether stderr takes colours: it is a terminal, and nobody said `NO_COLOR`.
+/// Whether stderr takes colours: it is a terminal that knows them, and nobody said `NO_COLOR`.
 pub fn stderr_takes_colour() -> bool {
-    std::io::stderr().is_terminal() && !environment::is_set("NO_COLOR")
+    io::stderr().is_terminal() && !is_dumb() && !environment::is_set("NO_COLOR")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_numbers;
+
+    #[test]
+    fn errors_of_the_system_are_told_without_their_numbers() {
+        for (text, told) in [
+            (
+                "No such file or directory (os error 2)",
+                "No such file or directory",
+            ),
+            ("a: denied (os error 13): b", "a: denied: b"),
+            ("(os error 7) alone", "(os error 7) alone"),
+            ("nothing of it", "nothing of it"),
+        ] {
+            assert_eq!(without_numbers(text), told);
+        }
+    }
 }

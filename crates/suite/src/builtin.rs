@@ -6,6 +6,7 @@ use live_config::{ConfigError, ConfigErrors};
 use serde_json::Value;
 
 use crate::file::{self, SuiteFile};
+use crate::kind::Kind;
 use crate::{judge, scripts};
 
 /// Name and text of each suite, in the order of help texts.
@@ -34,6 +35,8 @@ pub enum SuiteError {
     },
     #[error("{origin} is not valid YAML: {message}")]
     Syntax { origin: String, message: String },
+    #[error("{0}")]
+    AnotherKind(String),
     #[error("{origin} has {}", list(errors))]
     Invalid {
         origin: String,
@@ -51,10 +54,9 @@ fn list(errors: &[ConfigError]) -> String {
     })
 }
 
-/// Whether a text describes a suite: a map with `tests` at its top, and no detectors.
+/// Whether a text describes a suite.
 pub fn is_suite(text: &str) -> bool {
-    live_config::read::yaml(text)
-        .is_ok_and(|value| value.get("tests").is_some() && value.get("detectors").is_none())
+    live_config::read::yaml(text).is_ok_and(|value| Kind::of(&value) == Some(Kind::Suite))
 }
 
 /// The built-in suite of that name.
@@ -90,6 +92,9 @@ pub fn parse(origin: &str, text: &str, folder: Option<&Path>) -> Result<SuiteFil
         origin: origin.to_owned(),
         message: error.to_string(),
     })?;
+    if let Some(kind) = Kind::of(&value).filter(|kind| *kind != Kind::Suite) {
+        return Err(SuiteError::AnotherKind(kind.instead(origin)));
+    }
     let reading = live_config::read::repair::<SuiteFile>(value);
     let mut found = ConfigErrors::default();
     if let Some(file) = &reading.value {

@@ -30,6 +30,8 @@ use live_config::{ConfigError as FileFault, read};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::kind::Kind;
+
 /// A drill file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -121,10 +123,12 @@ pub struct Fault {
     /// Begin, from the end of the steady state.
     #[serde(default)]
     pub at_ms: u64,
+    /// How long it lasts.
     pub for_ms: u64,
     /// How often it comes, `every_ms` apart.
     #[serde(default = "once")]
     pub times: u32,
+    /// From one begin to the next; at least `for_ms` where it comes more than once.
     #[serde(default)]
     pub every_ms: u64,
 }
@@ -135,6 +139,7 @@ pub struct Fault {
 pub struct Detect {
     /// A detector's name, `any` for whichever comes first, or a list of names: all of them.
     pub breaker_opens: Opens,
+    /// From the begin of the first fault.
     pub within_ms: u64,
     /// What has to hold from then until the last fault ends: what noticing is good for.
     #[serde(default)]
@@ -191,7 +196,9 @@ pub enum ReadError {
     },
     #[error("{} is not valid YAML: {message}", path.display())]
     Syntax { path: PathBuf, message: String },
-    #[error("{} is not a sound drill:{}", path.display(), list(faults))]
+    #[error("{0}")]
+    AnotherKind(String),
+    #[error("{} has {}", path.display(), list(faults))]
     Faults {
         path: PathBuf,
         faults: Vec<FileFault>,
@@ -199,7 +206,12 @@ pub enum ReadError {
 }
 
 fn list(faults: &[FileFault]) -> String {
-    faults.iter().map(|fault| format!("\n  {fault}")).collect()
+    let count = match faults.len() {
+        1 => "1 error:".to_owned(),
+        several => format!("{several} errors:"),
+    };
+    let lines = faults.iter().map(|fault| format!("\n  {fault}"));
+    std::iter::once(count).chain(lines).collect()
 }
 
 impl Drill {
@@ -213,10 +225,22 @@ impl Drill {
             path: path.to_owned(),
             source,
         })?;
-        let value: Value = read::yaml(&text).map_err(|error| ReadError::Syntax {
+        Self::parse(path, &text)
+    }
+
+    /// Reads the text of a drill's file, which is at `path`.
+    ///
+    /// # Errors
+    /// As [`Drill::read`].
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ReadError> {
+        let value: Value = read::yaml(text).map_err(|error| ReadError::Syntax {
             path: path.to_owned(),
             message: error.to_string(),
         })?;
+        if let Some(kind) = Kind::of(&value).filter(|kind| *kind != Kind::Drill) {
+            let file = path.display().to_string();
+            return Err(ReadError::AnotherKind(kind.instead(&file)));
+        }
         let mut drill: Self = read::from_value(value).map_err(|faults| ReadError::Faults {
             path: path.to_owned(),
             faults,

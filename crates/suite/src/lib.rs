@@ -6,6 +6,7 @@ pub mod drill;
 pub mod file;
 pub mod grafana;
 pub mod judge;
+pub mod kind;
 pub mod plan;
 pub mod preflight;
 pub mod report;

@@ -61,7 +61,7 @@ pub enum RequestError {
     #[error("two suites are named, {first} and {second}; one run tests one of them")]
     TwoSuites { first: String, second: String },
     #[error(
-        "suite {suite} has no test and no user class `{name}`{}; its tests are {}; its classes are {}",
+        "suite {suite} has no test and no user class `{name}`{} (tests: {}; classes: {})",
         hint(nearest.as_deref()), tests.join(", "), classes.join(", ")
     )]
     Word {

@@ -78,6 +78,7 @@ mod tests {
              `{ count: { calls: 100 } }` |",
             "### `tests.<name>.phases[]`",
             "### `steady_state.expect`",
+            "| `cache` | [`orchestration.cache`](#orchestrationcache) | its own | The response cache. |",
         ] {
             assert!(page.contains(line), "no {line}");
         }

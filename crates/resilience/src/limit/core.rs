@@ -51,7 +51,9 @@ pub struct Config {
     pub enabled: bool,
     /// Calls under way at once, to begin with.
     pub initial: u32,
+    /// The limit never falls below this.
     pub min: u32,
+    /// The limit never rises above this.
     pub max: u32,
     /// Answers are gathered for so long at least.
     pub window_ms: u64,

@@ -1,4 +1,4 @@
-//! `sparring check`: all errors of a fleet file, a target system's or a suite's, at once.
+//! `sparring check`: all errors of a file at once: a fleet's, a suite's, a drill's or a target system's.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use clap::Args;
 use fleet::{Fleet, Source};
 use serde_json::Value;
+use suite::drill::Drill;
+use suite::kind::Kind;
 use target_systems::System;
 
 use super::CommandResult;
@@ -26,8 +28,8 @@ const NAMING: [&str; 5] = [
 ];
 
 /// Reads a fleet file with its overrides from SPARRING_… variables, the file of a suite (which has
-/// `tests`) or of a target system (which has a `system`), and reports every error with its path and
-/// a hint. Exit code 0: the file is valid; 1: it is not.
+/// `tests`), of a drill (`steady_state`) or of a target system (`endpoints`), and reports every error with its
+/// path and a hint. Exit code 0: the file is valid; 1: it is not.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
@@ -39,7 +41,7 @@ pub struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   sparring check                         detectors.yaml, or the built-in fleet
-  sparring check own.yaml                a fleet, or a target system
+  sparring check own.yaml                a fleet, a suite, a drill or a target system
   cat own.yaml | sparring check /dev/stdin";
 
 pub fn execute(arguments: &Arguments) -> CommandResult {
@@ -56,11 +58,19 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
 pub fn examine(file: Option<&Path>) -> Result<Vec<String>, Failure> {
     // Once: a pipe says it once only.
     let source = Source::read(file)?;
-    if file.is_some() && suite::builtin::is_suite(&source.text) {
-        return check_suite(file, &source);
-    }
-    if file.is_some() && is_system(&source.text) {
-        return check_system(&source.origin, &source.text);
+    let kind = live_config::read::yaml(&source.text)
+        .ok()
+        .and_then(|value| Kind::of(&value));
+    match kind.filter(|_| file.is_some()) {
+        Some(Kind::Suite) => return check_suite(file, &source),
+        Some(Kind::Drill) => return check_drill(&source),
+        Some(Kind::System) => return check_system(&source.origin, &source.text),
+        None if is_script(&source.origin) => {
+            let file = &source.origin;
+            let hint = format!("{file} is a script; `sparring doctor --script {file}` tries it");
+            return Err(hint.into());
+        }
+        Some(Kind::Fleet) | None => {}
     }
     let fleet = fleet::load_from(source, &[])?;
     // What only the orchestrator can judge: policies and dialects.
@@ -93,10 +103,23 @@ fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{ending}")
 }
 
-/// Whether a text describes a target system: a map with `system` at its top, and no detectors.
-fn is_system(text: &str) -> bool {
-    live_config::read::yaml(text)
-        .is_ok_and(|value| value.get("system").is_some() && value.get("detectors").is_none())
+/// Whether a file is one for `sparring run`.
+fn is_script(file: &str) -> bool {
+    [".js", ".mjs", ".ts"]
+        .iter()
+        .any(|ending| file.ends_with(ending))
+}
+
+fn check_drill(source: &Source) -> Result<Vec<String>, Failure> {
+    let drill = Drill::parse(Path::new(&source.origin), &source.text)?;
+    let faults = drill.faults.iter();
+    let mut lines = vec![format!(
+        "drill {}: {}, no errors",
+        drill.title,
+        counted(drill.faults.len(), "fault")
+    )];
+    lines.extend(faults.map(|fault| format!("  {}  {}", fault.detector, fault.patch)));
+    Ok(lines)
 }
 
 fn check_system(name: &str, text: &str) -> Result<Vec<String>, Failure> {

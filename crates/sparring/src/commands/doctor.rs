@@ -85,11 +85,23 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
 /// As `sparring check` finds it; each error is a problem of its own.
 fn configuration(path: Option<&Path>) -> Vec<Finding> {
     match check::examine(path) {
-        Ok(lines) => vec![Finding::sound(
-            "config",
-            lines.into_iter().next().unwrap_or_default(),
-        )],
+        Ok(lines) => {
+            let first = lines.into_iter().next().unwrap_or_default();
+            vec![Finding::sound(
+                "config",
+                format!("{}: {first}", origin(path)),
+            )]
+        }
         Err(error) => problems_in(error.as_ref()),
+    }
+}
+
+/// What is read where no file is named.
+fn origin(path: Option<&Path>) -> String {
+    match path {
+        Some(path) => path.display().to_string(),
+        None if Path::new("detectors.yaml").exists() => "detectors.yaml".to_owned(),
+        None => "the built-in fleet".to_owned(),
     }
 }
 
@@ -120,7 +132,8 @@ fn ports(runtime: &Runtime, path: Option<&Path>) -> Vec<Finding> {
     let taken = runtime.block_on(stack::taken(&fleet));
     if taken.is_empty() {
         let count = fleet.detectors.len() + 1;
-        return vec![Finding::sound("ports", format!("all {count} are free"))];
+        let said = format!("the {count} ports of the stack are free");
+        return vec![Finding::sound("ports", said)];
     }
     let fix = "end that process, use `sparring up --free-ports`, or change the port in the file";
     let taken = taken.iter();
@@ -134,7 +147,10 @@ fn service(runtime: &Runtime, url: &str) -> Vec<Finding> {
     if !reach::goes_through_a_proxy()
         && let Err(error) = runtime.block_on(reach::reach("service", url))
     {
-        let fix = "start it, or correct --base-url";
+        let fix = match error {
+            reach::Unreachable::Url { .. } => "correct --base-url",
+            reach::Unreachable::Silent { .. } => "start it, or correct --base-url",
+        };
         return vec![Finding::problem("service", error.to_string()).fixed_by(fix)];
     }
     let health = match reach::health(url) {

@@ -8,7 +8,7 @@ use fleet::Endpoint;
 
 use super::CommandResult;
 use crate::run_folder;
-use crate::terminal::say;
+use crate::terminal::{Usage, say};
 
 /// Write what tests your own service: a script, a suite, mocks and a workflow for CI
 ///
@@ -54,10 +54,13 @@ const FILES: [(&str, &str); 4] = [
 pub fn execute(arguments: &Arguments) -> CommandResult {
     let folder = &arguments.folder;
     let url = arguments.base_url.trim_end_matches('/');
-    Endpoint::parse(url).map_err(|why| format!("--base-url: {why}"))?;
+    Endpoint::parse(url).map_err(|why| Usage(format!("--base-url: {why}")))?;
+    if folder.exists() && !folder.is_dir() {
+        return Err(Usage(format!("{} is a file; name a folder", folder.display())).into());
+    }
     let there: Vec<String> = FILES
         .iter()
-        .map(|(name, _)| folder.join(name))
+        .map(|(name, _)| place(folder, name))
         .filter(|path| path.symlink_metadata().is_ok())
         .map(|path| path.display().to_string())
         .collect();
@@ -74,7 +77,7 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
     }
     let quoted = serde_json::to_string(url)?;
     for (name, text) in FILES {
-        let path = folder.join(name);
+        let path = place(folder, name);
         run_folder::write(&path, text.replace("@BASE_URL@", &quoted).as_bytes())?;
         say!("wrote {}", path.display());
     }
@@ -86,10 +89,49 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
 fn next(folder: &Path, url: &str) -> String {
     let enter = match folder == Path::new(".") {
         true => String::new(),
-        false => format!("  cd {}\n", folder.display()),
+        false => format!("  cd {}\n", quoted(&folder.display().to_string())),
+    };
+    let workflow = match folder == Path::new(".") {
+        true => "",
+        false => "\nFor CI, move the workflow to .github/workflows at the root of your repository.",
     };
     format!(
         "\nNext:\n{enter}  sparring doctor --base-url {url} --script load.js\n  \
-         sparring test suite.yaml smoke --base-url {url}"
+         sparring test suite.yaml smoke --base-url {url}{workflow}"
     )
+}
+
+/// A file's place, without a `./` before it.
+fn place(folder: &Path, name: &str) -> PathBuf {
+    match folder == Path::new(".") {
+        true => PathBuf::from(name),
+        false => folder.join(name),
+    }
+}
+
+/// As a shell takes it for one word.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./+:@%".contains(c);
+    match word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_commands_can_be_pasted() {
+        for (folder, enter) in [
+            ("perf", "  cd perf\n"),
+            ("my perf", "  cd 'my perf'\n"),
+            ("it's", "  cd 'it'\\''s'\n"),
+        ] {
+            let text = next(Path::new(folder), "http://127.0.0.1:1");
+            assert!(text.contains(enter), "{text}");
+        }
+        assert!(!next(Path::new("."), "http://127.0.0.1:1").contains("cd "));
+    }
 }

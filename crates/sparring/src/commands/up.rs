@@ -75,7 +75,8 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
     let planned = systems::planned(&names)?;
     let fleet = arguments.fleet.load_with(&arguments.state.overrides())?;
     let runtime = arguments.fleet.runtime(&fleet)?;
-    runtime.block_on(up(arguments, fleet, planned))
+    let ended = runtime.block_on(up(arguments, fleet, planned));
+    ended.map_err(|failure| terminal::hinted(failure, "--free-ports takes any free ports"))
 }
 
 async fn up(

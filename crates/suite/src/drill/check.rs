@@ -60,15 +60,13 @@ fn check_fault(path: &str, fault: &Fault, faults: &mut ConfigErrors) {
     check.between("at_ms", fault.at_ms, 0, LONGEST_MS);
     check.between("for_ms", fault.for_ms, 1, LONGEST_MS);
     check.between("times", fault.times, 1, MOST_TIMES);
-    if fault.times > 1 {
-        check.at_most("every_ms", fault.every_ms, LONGEST_MS);
-        if fault.every_ms < fault.for_ms {
-            let hint = format!(
-                "is below for_ms ({}): its turns would overlap",
-                fault.for_ms
-            );
-            check.error("every_ms", hint);
-        }
+    check.at_most("every_ms", fault.every_ms, LONGEST_MS);
+    if fault.times > 1 && fault.every_ms < fault.for_ms {
+        let hint = format!(
+            "is below for_ms ({}): its turns would overlap",
+            fault.for_ms
+        );
+        check.error("every_ms", hint);
     }
     faults.add_below(path, part);
 }

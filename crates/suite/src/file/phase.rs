@@ -36,6 +36,7 @@ pub struct Ramp {
     /// Instead of a speed: how long it takes.
     #[serde(rename = "for")]
     pub lasts: Option<Span>,
+    /// What reports call it.
     pub name: Option<String>,
 }
 
@@ -43,9 +44,12 @@ pub struct Ramp {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Steady {
+    /// How long it lasts.
     #[serde(rename = "for")]
     pub lasts: Span,
+    /// What reports call it.
     pub name: Option<String>,
+    /// Whether a steady phase is judged; it is where this is left out. A warm-up never is.
     pub judged: Option<bool>,
 }
 
@@ -53,8 +57,10 @@ pub struct Steady {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rest {
+    /// How long it lasts.
     #[serde(rename = "for")]
     pub lasts: Span,
+    /// What reports call it.
     pub name: Option<String>,
 }
 
@@ -90,14 +96,18 @@ pub enum SearchOf {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Search {
+    /// What is raised: users, or arrivals per second.
     pub of: SearchOf,
+    /// The level to begin with.
     pub from: f64,
     /// The highest level that is tried.
     pub until: f64,
     /// The width of the result relative to its upper end.
     #[serde(default = "precision")]
     pub precision: f64,
+    /// How long each level is held.
     pub each: Span,
+    /// Without load between two levels.
     pub rest: Span,
 }
 
@@ -120,6 +130,7 @@ pub struct Matrix {
     pub levels: Vec<f64>,
     /// Users that start per second; the ramp is part of the cell. Absent: all at once.
     pub at_per_s: Option<f64>,
+    /// How long each cell is held.
     pub each: Option<Span>,
     pub search: Option<Search>,
     /// Levels belong to the values of `set` one by one instead of being combined with each.
@@ -131,6 +142,7 @@ pub struct Matrix {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Samples {
+    /// Iterations that are measured.
     pub iterations: u64,
     /// Users that share them.
     #[serde(default = "one")]

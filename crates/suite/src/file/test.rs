@@ -11,7 +11,9 @@ use super::{Judge, Ladder, Matrix, Phase, Samples, Search, Span};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Model {
+    /// Arrivals come at a rate, whether or not earlier ones were answered.
     Open,
+    /// Users wait for an answer before they go on.
     Closed,
 }
 
@@ -33,10 +35,12 @@ pub struct Test {
     /// Named parts in their order. Absent: the test's own fields are its only part.
     #[serde(default)]
     pub parts: IndexMap<String, Part>,
+    /// `closed` where it is left out.
     pub model: Option<Model>,
     /// User classes; they share the users by weight.
     #[serde(default)]
     pub users: Vec<String>,
+    /// Load over time; one of `phases`, `ladder`, `search`, `matrix`, `samples` and `drills`.
     pub phases: Option<Vec<Phase>>,
     pub ladder: Option<Ladder>,
     pub search: Option<Search>,
@@ -44,10 +48,12 @@ pub struct Test {
     pub samples: Option<Samples>,
     /// Drill files, relative to the suite file.
     pub drills: Option<Vec<std::path::PathBuf>>,
+    /// Faults of the system while the load is steady, by name.
     #[serde(default)]
     pub faults: IndexMap<String, SystemFault>,
     #[serde(default)]
     pub before: Before,
+    /// Variables that the script reads.
     #[serde(default)]
     pub env: IndexMap<String, String>,
     #[serde(default)]
@@ -160,10 +166,13 @@ pub struct SystemFault {
     pub crash: Option<String>,
     /// How many instances crash; absent: one.
     pub instances: Option<u32>,
+    /// How long it lasts.
     #[serde(rename = "for")]
     pub lasts: Span,
     pub probe: Probe,
+    /// Clients have to notice it within this time, by failed or late requests. Absent: not asked.
     pub detect_within: Option<Span>,
+    /// Clients have to be served well again within this time from its end.
     pub recover_within: Span,
 }
 
@@ -173,7 +182,9 @@ pub struct SystemFault {
 pub struct Probe {
     /// Method and path, such as `GET /health`.
     pub route: String,
+    /// JSON to send.
     pub body: Option<Value>,
+    /// Statuses that count as success.
     #[serde(default = "ok")]
     pub ok: Vec<u16>,
 }
@@ -186,10 +197,13 @@ fn ok() -> Vec<u16> {
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Overrides {
+    /// For the number of users.
     #[serde(default)]
     pub users: Vec<String>,
+    /// For the users that start per second.
     #[serde(default)]
     pub spawn_rate: Vec<String>,
+    /// For the length of the whole test.
     #[serde(default)]
     pub duration: Vec<String>,
 }

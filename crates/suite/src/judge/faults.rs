@@ -16,6 +16,7 @@ const STABLE_S: f64 = 5.0;
 /// Late is what takes this many times the 95th percentile before the fault.
 const LATE: f64 = 2.0;
 
+const DETECTION: &str = "from the injection to the end of the first second with more than 10 % failed or late requests (N-07)";
 const RULE: &str = "from the injection to the last second with more than 10 % failed or late requests, five good seconds following (N-07)";
 
 /// One fault and its effect.
@@ -48,8 +49,33 @@ pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
         };
         let within_s =
             asked.recover_within.get().as_secs_f64() + fault.removed_s - fault.injected_s;
+        if let Some(within) = asked.detect_within {
+            is_noticed(sheet, fault, within.get().as_secs_f64());
+        }
         recovers(sheet, fault, within_s);
     }
+}
+
+/// A fault that clients never noticed was not detected in time either.
+fn is_noticed(sheet: &mut Sheet, fault: &Fault, within_s: f64) {
+    let bound = Bound::Limit(Limit::at_most(within_s));
+    let decision = match fault.detected_s {
+        Some(seconds) => Decision::plain(Some(seconds), bound),
+        None => decided(Standing::Crossed),
+    };
+    let question = Question {
+        kind: "detection",
+        name: &fault.name,
+        phase: None,
+        unit: "s",
+        rule: DETECTION,
+    };
+    let asked = format!(
+        "{}: noticed by clients within {} s of the injection",
+        fault.name.replace('_', " "),
+        number(within_s)
+    );
+    sheet.answer(question, &asked, bound, decision);
 }
 
 /// The bound counts from when the fault is taken back, the measurement from its injection.

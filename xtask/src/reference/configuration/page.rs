@@ -250,11 +250,29 @@ impl Page<'_> {
             }
             Given::Code(_) => "see its meaning".to_owned(),
         };
-        let _ = writeln!(
-            text,
-            "| `{name}` | {kind} | {default} | {} |",
-            cell(&member.doc)
-        );
+        let doc = match member.doc.as_str() {
+            "" => self.about(owner, &member.of),
+            own => own.to_owned(),
+        };
+        let _ = writeln!(text, "| `{name}` | {kind} | {default} | {} |", cell(&doc));
+    }
+
+    /// The first sentence on a type of these files.
+    fn about(&self, owner: &Readable, of: &Type) -> String {
+        match shape(of) {
+            Shape::Option(inner) | Shape::Box(inner) | Shape::List(inner) | Shape::Map(inner) => {
+                self.about(owner, inner)
+            }
+            Shape::Plain(_) => {
+                let at = self.types.find(owner, of);
+                let doc = at.map_or("", |at| self.types.all[at].doc.as_str());
+                doc.split_inclusive(". ")
+                    .next()
+                    .unwrap_or_default()
+                    .trim()
+                    .to_owned()
+            }
+        }
     }
 
     /// A type of these files by its section; a list of words by its words.

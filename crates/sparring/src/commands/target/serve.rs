@@ -69,7 +69,8 @@ pub fn execute(name: &str, arguments: &Arguments) -> CommandResult {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(serve(config, arguments))
+    let ended = runtime.block_on(serve(config, arguments));
+    ended.map_err(|failure| terminal::hinted(failure, "--port takes another one"))
 }
 
 async fn serve(config: Config, arguments: &Arguments) -> CommandResult {

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::super::sample::{Sample, phase};
 use super::super::{Met, Tried, Until, compare_with_truth, tried};
 use super::judgement;
-use crate::file::Judge;
+use crate::file::{Judge, Span};
 
 /// The shipped `acso` by machine repair (G-05): users think for 5 s, wait 0.3216 s for what never queues,
 /// and share 8 cores for 40 ms each.
@@ -327,7 +327,18 @@ fn faults_are_detected_and_recovered_from() {
             0
         };
     }
-    let record = sample.judged();
+    let mut within = |seconds| {
+        let test = sample.file.tests.get_mut("fault-tolerance");
+        let fault = test.and_then(|test| test.faults.get_mut("slow_database"));
+        fault.expect("a fault of the suite").detect_within = Some(Span::from_secs(seconds));
+        sample.judged()
+    };
+    let late = within(2);
+    let standing = judgement(&late, "detection.slow_database").standing;
+    assert_eq!(standing, Standing::Crossed);
+    let record = within(3);
+    let standing = judgement(&record, "detection.slow_database").standing;
+    assert_eq!(standing, Standing::Held);
     let fault = &record.analysis["faults"][0];
     assert_eq!(
         (&fault["detected_after_s"], &fault["recovered_after_s"]),

@@ -1,0 +1,63 @@
+//! What a file describes, by what stands at its top.
+
+use serde_json::Value;
+
+/// A kind of file that people write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Fleet,
+    Suite,
+    Drill,
+    System,
+}
+
+impl Kind {
+    /// `None`: it could be anything, or lacks what it needs.
+    pub fn of(file: &Value) -> Option<Self> {
+        let signs = [
+            ("detectors", Self::Fleet),
+            ("tests", Self::Suite),
+            ("steady_state", Self::Drill),
+            ("endpoints", Self::System),
+            ("components", Self::System),
+        ];
+        let found = signs.iter().find(|(field, _)| file.get(field).is_some());
+        found.map(|(_, kind)| *kind)
+    }
+
+    /// What a command says that takes another kind.
+    pub fn instead(self, file: &str) -> String {
+        match self {
+            Self::Fleet => format!("{file} is a fleet file; `--config {file}` takes it"),
+            Self::Suite => format!("{file} is a suite; `sparring test {file}` runs it"),
+            Self::Drill => format!("{file} is a drill; `sparring drill {file}` runs it"),
+            Self::System => {
+                format!("{file} is a simulated system; `sparring target {file}` serves it")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::Kind;
+
+    #[test]
+    fn a_file_is_known_by_what_stands_at_its_top() {
+        for (file, kind) in [
+            (json!({"detectors": {}, "service": {}}), Some(Kind::Fleet)),
+            (
+                json!({"suite": "x", "system": "acis", "tests": {}}),
+                Some(Kind::Suite),
+            ),
+            (json!({"title": "t", "steady_state": {}}), Some(Kind::Drill)),
+            (json!({"system": "x", "endpoints": {}}), Some(Kind::System)),
+            (json!({"service": {}}), None),
+            (json!([1]), None),
+        ] {
+            assert_eq!(Kind::of(&file), kind, "{file}");
+        }
+    }
+}
