@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 pub const DETECT_PATH: &str = "/detect";
 pub const DETECT_BATCH_PATH: &str = "/detect/batch";
 
-/// What kind of content a request carries.
+/// The type of the content of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ContentType {
@@ -23,7 +23,7 @@ pub struct DetectRequest {
     pub content: String,
     #[serde(default = "text")]
     pub content_type: ContentType,
-    /// Echoed in the answer; the `x-request-id` header stands in when it is absent.
+    /// Echoed in the answer. Absent: the header `x-request-id` is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
 }
@@ -32,18 +32,18 @@ fn text() -> ContentType {
     ContentType::Text
 }
 
-/// One thing found in the content.
+/// A finding in the content.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Detection {
     /// Offset of the first character, in Unicode code points.
     pub start: usize,
-    /// Offset behind the last character, in Unicode code points.
+    /// Offset after the last character, in Unicode code points.
     pub end: usize,
     /// The characters `start..end` of the content.
     pub text: String,
-    /// What was found, such as `email_address`.
+    /// The kind of the finding, such as `email_address`.
     pub label: String,
-    /// The family the label belongs to, such as `pii`.
+    /// The family of the label, such as `pii`.
     pub category: String,
     /// Confidence, 0 to 1.
     pub score: f64,
@@ -59,7 +59,7 @@ pub struct DetectResponse<'a> {
     /// Label of the strongest detection, or `clean`.
     #[serde(borrow)]
     pub output: Cow<'a, str>,
-    /// Score of the strongest detection, or the confidence that there is none. 0 to 1.
+    /// Score of the strongest detection, or the confidence that there is none, 0 to 1.
     pub confidence: f64,
     pub detections: Vec<Detection>,
     pub processing_time_ms: u64,

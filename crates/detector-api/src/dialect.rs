@@ -1,4 +1,4 @@
-//! The wire contracts that detector services speak.
+//! The wire contracts of detector services.
 
 use serde::{Deserialize, Serialize};
 
@@ -28,7 +28,7 @@ impl Dialect {
         Self::Presidio,
     ];
 
-    /// Path of the call that detects.
+    /// The path of the detection call.
     pub fn path(self) -> &'static str {
         match self {
             Self::Native => crate::detect::DETECT_PATH,

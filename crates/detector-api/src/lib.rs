@@ -1,5 +1,5 @@
-//! Wire types, paths and headers that the orchestrator, the mock detectors and their clients
-//! share. Data only: no I/O, no validation beyond what serde gives.
+//! The wire types, paths and headers of the orchestrator, the mock detectors and their clients. Only data: no I/O,
+//! and no validation except that of serde.
 
 pub mod detect;
 pub mod dialect;

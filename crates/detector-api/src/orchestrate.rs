@@ -1,4 +1,4 @@
-//! The orchestrator's API: requests, answers, errors, health. Field names are the contract.
+//! The API of the orchestrator: requests, answers, errors, health. The field names are the contract.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,11 +15,11 @@ pub const HEALTH_PATH: &str = "/health";
 pub const READY_PATH: &str = "/health/ready";
 pub const METRICS_PATH: &str = "/metrics";
 
-/// The longest `content`, in characters.
+/// The maximum length of `content`, in characters.
 pub const MAX_CONTENT_CHARS: usize = 50_000;
-/// The longest tenant id, in characters.
+/// The maximum length of a tenant id, in characters.
 pub const MAX_TENANT_CHARS: usize = 64;
-/// The most entries in a batch.
+/// The maximum number of entries in a batch.
 pub const MAX_BATCH: usize = 100;
 
 /// Body of `POST /orchestrate`. Unknown fields are ignored.
@@ -101,11 +101,11 @@ pub struct OrchestrateResponse {
     pub routing_decision: RoutingDecision,
     pub fallback_used: bool,
     pub verdict: Verdict,
-    /// Why the verdict is what it is; empty only for a pass with nothing to say.
+    /// The reasons for the verdict; empty only for an unqualified pass.
     pub verdict_reasons: Vec<String>,
     pub timeline: Vec<DetectorTimeline>,
-    /// On a partial answer: posting it runs only what was missing. Absent where the answer is too
-    /// large to be kept for that.
+    /// Present in a partial answer: posting it runs only the missing detectors. Absent if the answer is
+    /// too large to be kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume_token: Option<String>,
     /// RFC 3339.
@@ -118,7 +118,7 @@ pub struct OrchestrateResponse {
     pub version_info: Option<BTreeMap<String, String>>,
 }
 
-/// What one detector said, or why it said nothing.
+/// The answer of one detector, or the reason for its absence.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DetectorResult {
     pub detector: Arc<str>,
@@ -135,23 +135,23 @@ pub struct DetectorResult {
     pub processing_time_ms: u64,
     pub attempts: u32,
     pub hedged: bool,
-    /// The breaker's state when the result was there.
+    /// The state of the breaker at the time of the result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub breaker: Option<Cow<'static, str>>,
 }
 
-/// Where and what one detector found, never the found text.
+/// The findings of one detector, without the text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ResultMetadata {
-    /// The first of them; the payload must not grow with the content.
+    /// The first findings; the size of the payload must not depend on the content.
     pub detections: Vec<Located>,
     pub detections_total: usize,
-    /// Kept from before, standing in for an open breaker.
+    /// An earlier answer, used while the breaker is open.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stale: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub age_s: Option<u64>,
-    /// The detector's own name, where it was asked for by another one.
+    /// The canonical name of the detector, if the request used an alias.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alias_of: Option<Arc<str>>,
 }
@@ -189,12 +189,12 @@ impl DetectorStatus {
     }
 }
 
-/// The answers of all detectors, brought together.
+/// The combined answers of all detectors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AggregatedPayload {
     /// Always `orchestrated-multi`.
     pub detector: Cow<'static, str>,
-    /// Labels joined by `|`; `clean` when there is none.
+    /// Labels joined by `|`, or `clean`.
     pub output: Cow<'static, str>,
     pub tenant_id: String,
     pub metadata: PayloadMetadata,
@@ -205,18 +205,18 @@ pub struct PayloadMetadata {
     pub contributing_detectors: Vec<Arc<str>>,
     /// 0 to 1 by label.
     pub normalized_scores: BTreeMap<String, f64>,
-    /// Whether the detectors disagreed, so that the method had to decide.
+    /// Whether the detectors disagreed.
     pub conflict_resolution_applied: bool,
     pub aggregation_method: ConflictMethod,
     pub coverage_achieved: f64,
     pub provenance: Vec<Provenance>,
-    /// More was found than the payload may hold: the weakest labels and the last detectors are left
-    /// out here, in `output` and in the scores.
+    /// The findings exceed the size of the payload: the weakest labels and the last detectors are left out,
+    /// here, in `output` and in the scores.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
 }
 
-/// What one detector contributed.
+/// The contribution of one detector.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Provenance {
     pub detector: Arc<str>,
@@ -225,7 +225,7 @@ pub struct Provenance {
     pub weight: f64,
 }
 
-/// How disagreeing detectors are brought to one output.
+/// The resolution of disagreement between detectors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ConflictMethod {
@@ -236,7 +236,7 @@ pub enum ConflictMethod {
     TenantPreference,
 }
 
-/// Which detectors were asked, and why these.
+/// The detectors that were asked, with the reason.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RoutingDecision {
     pub selected_detectors: Vec<Arc<str>>,
@@ -246,15 +246,15 @@ pub struct RoutingDecision {
     pub health_status: BTreeMap<Arc<str>, bool>,
 }
 
-/// What a policy asks of the answers that come.
+/// The requirements of a policy on the answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CoverageRequirements {
     pub method: Cow<'static, str>,
-    /// 0 to 1; less makes an answer partial.
+    /// The coverage below which an answer is partial, 0 to 1.
     pub threshold: f64,
 }
 
-/// Pass only when everything that had to answer did; see `verdict_reasons`.
+/// A pass requires the answers of all required detectors; see `verdict_reasons`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
@@ -263,33 +263,33 @@ pub enum Verdict {
     Block,
 }
 
-/// What a missing answer does to the verdict.
+/// The effect of a missing answer on the verdict.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnFailure {
-    /// Without its answer nothing passes.
+    /// Nothing passes without its answer.
     Closed,
-    /// It may be missing; the verdict's reasons say so.
+    /// Its answer may be missing, which is stated in the reasons of the verdict.
     Open,
     /// Without its answer the verdict is `degraded` at best.
     #[default]
     Degrade,
 }
 
-/// Where one detector's time went, in milliseconds since the request came in.
+/// The timing of one detector, in milliseconds since the arrival of the request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DetectorTimeline {
     pub detector: Arc<str>,
     pub start_ms: f64,
     pub end_ms: f64,
-    /// Waiting for a free place.
+    /// The wait for a free slot.
     pub queued_ms: f64,
-    /// Waiting before failed attempts were repeated.
+    /// The delays before retries.
     #[serde(default)]
     pub backoff_ms: f64,
     pub attempts: Vec<AttemptTimeline>,
-    /// Where the answer came from when this request made no call for it: `hit` (kept from
-    /// before), `shared` (of another request's call), `stale` (kept, stands in for an open breaker).
+    /// The source of the answer if this request made no call for it: `hit` (from the cache), `shared` (from
+    /// the call of another request), `stale` (an earlier answer, while the breaker is open).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Cow<'static, str>>,
 }
@@ -297,19 +297,18 @@ pub struct DetectorTimeline {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AttemptTimeline {
     pub start_ms: f64,
-    /// When there was a connection to send it on, at once where one was open. Absent: there never
-    /// was one.
+    /// The time at which a connection was available, at once if one was open. Absent: there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connected_ms: Option<f64>,
     pub end_ms: f64,
-    /// `success`, `cancelled` where another attempt won, or the class of the failure.
+    /// `success`, `cancelled` if another attempt won, or the class of the failure.
     pub outcome: Cow<'static, str>,
-    /// Sent beside an earlier one that took unusually long.
+    /// Sent while an earlier attempt took unusually long.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hedge: bool,
 }
 
-/// Answer to `POST /orchestrate/batch`. Each entry of the batch keeps its place in `results`.
+/// Answer to `POST /orchestrate/batch`. Each entry of the batch keeps its index in `results`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BatchResponse {
     pub request_id: String,
@@ -320,7 +319,7 @@ pub struct BatchResponse {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BatchError {
-    /// Place of the entry in the batch, from 0.
+    /// The index of the entry in the batch, from 0.
     pub index: usize,
     pub error_code: ErrorCode,
     pub message: String,
@@ -330,7 +329,7 @@ pub struct BatchError {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ErrorBody {
     pub error_code: ErrorCode,
-    /// One line a person can act on; never content.
+    /// One line that a person can act on; never content.
     pub message: String,
     pub request_id: String,
     pub retryable: bool,
@@ -352,7 +351,7 @@ pub enum ErrorCode {
     DetectorNotFound,
     RequestTimeout,
     IdempotencyConflict,
-    /// The request is right but the target's state forbids it.
+    /// The request is valid, but the state of its target does not permit it.
     Conflict,
     PayloadTooLarge,
     UnsupportedMediaType,
@@ -364,7 +363,7 @@ pub enum ErrorCode {
     InternalError,
     /// Part of the contract, not of this build.
     NotImplemented,
-    /// Not an error: marks an answer whose coverage is below the threshold.
+    /// Not an error: it marks an answer whose coverage is below the threshold.
     PartialCoverage,
 }
 

@@ -1,4 +1,4 @@
-//! What an API key may do.
+//! The scopes of API keys.
 
 pub const ORCHESTRATE_WRITE: &str = "orchestrate:write";
 pub const ORCHESTRATE_STATUS: &str = "orchestrate:status";
@@ -6,10 +6,10 @@ pub const REGISTRY_READ: &str = "registry:read";
 pub const REGISTRY_WRITE: &str = "registry:write";
 pub const POLICY_READ: &str = "policy:read";
 pub const POLICY_WRITE: &str = "policy:write";
-/// Whoever has it may do everything, for every tenant.
+/// Permits everything, for every tenant.
 pub const ADMIN: &str = "admin";
 
-/// All of them.
+/// All scopes.
 pub const ALL: [&str; 7] = [
     ORCHESTRATE_WRITE,
     ORCHESTRATE_STATUS,
@@ -20,7 +20,7 @@ pub const ALL: [&str; 7] = [
     ADMIN,
 ];
 
-/// What a caller without a key may do where none is required: ask and look, change nothing.
+/// The scopes of a caller without a key, if no key is required: it may send requests and read state.
 pub const ANONYMOUS: [&str; 4] = [
     ORCHESTRATE_WRITE,
     ORCHESTRATE_STATUS,

@@ -1,4 +1,4 @@
-//! A profile at one moment, ready to decide with.
+//! A profile at one moment, in compiled form.
 
 use crate::connection::Connection;
 use crate::failure::{Failure, WeightedFailure};
@@ -7,7 +7,7 @@ use crate::queue::QueueConfig;
 use crate::rate_limit::RateLimit;
 use crate::sampler::Sampler;
 
-/// What a detector does at one moment to one set of keys. Draws nothing by itself.
+/// The behaviour of a detector at one moment, for one set of keys. It makes no draws itself.
 #[derive(Debug, Clone)]
 pub struct Behaviour {
     pub(crate) failure_rate: f64,
@@ -24,7 +24,7 @@ pub struct Behaviour {
     pub rate_limit: Option<RateLimit>,
 }
 
-/// Kinds of failure with the upper ends of their shares of [0, 1).
+/// The kinds of failure, with the upper ends of their intervals in [0, 1).
 #[derive(Debug, Clone)]
 pub(crate) struct Mix(Vec<(f64, Failure)>);
 

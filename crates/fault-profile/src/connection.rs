@@ -1,4 +1,4 @@
-//! What happens to connections, apart from the requests on them.
+//! Faults of connections, independent of the requests on them.
 
 use live_config::Check;
 use schemars::JsonSchema;
@@ -6,43 +6,43 @@ use serde::{Deserialize, Serialize};
 
 use crate::latency::Latency;
 
-/// Behaviour at the level of connections.
+/// The behaviour of connections.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Connection {
-    /// The listener is down: connecting is refused by the operating system.
+    /// The listener is down: the operating system refuses connections.
     pub refused: bool,
     /// Time from accepting a connection to reading from it.
     pub latency: Latency,
     /// The TLS handshake, for listeners with TLS.
     pub handshake: Handshake,
-    /// The certificate that is shown, for listeners with TLS.
+    /// The certificate of the server, for listeners with TLS.
     pub certificate: Certificate,
 }
 
-/// How a TLS handshake goes.
+/// The outcome of a TLS handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Handshake {
     #[default]
     Complete,
-    /// The connection is reset in place of the server's first message.
+    /// The connection is reset instead of the server's first message.
     Abort,
     /// The server never answers the client's first message.
     Stall,
 }
 
-/// Which certificate is shown.
+/// The certificate that the server presents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Certificate {
     #[default]
     Valid,
-    /// Its time is over.
+    /// An expired certificate.
     Expired,
-    /// It names another host.
+    /// A certificate for another host.
     WrongHost,
-    /// It is signed by itself and not by the authority that clients trust.
+    /// A self-signed certificate, instead of one from the authority that clients trust.
     SelfSigned,
 }
 

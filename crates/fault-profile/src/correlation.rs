@@ -1,16 +1,16 @@
-//! Failures that come together.
+//! Correlated failures.
 
 use live_config::Check;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What ties failures to each other.
+/// The correlations of failures.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Correlation {
     /// A cause that this detector shares with others.
     pub group: Option<Group>,
-    /// Bursts: a good and a bad state, each with its own failure rate, in place of
+    /// Bursts: a good and a bad state, each with a failure rate, instead of
     /// `success_rate`.
     pub gilbert_elliott: Option<GilbertElliott>,
 }
@@ -20,42 +20,42 @@ pub struct Correlation {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Group {
-    /// Detectors that write the same name (and the same `seed`) belong together.
+    /// Detectors with the same group name and the same `seed` belong together.
     pub name: String,
     /// Seed of the group's own draws.
     #[serde(default)]
     pub seed: u64,
-    /// Share of requests whose fate the group draws, 0 to 1.
+    /// The share of requests for which the group draws, 0 to 1.
     pub share: f64,
-    /// What the detectors have in common.
+    /// The unit for which the group draws.
     #[serde(default)]
     pub by: Step,
 }
 
-/// What one draw belongs to.
+/// The unit of one draw.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
-    /// One request: its key, or its place in the stream.
+    /// One request, by its key or its position in the stream.
     #[default]
     Request,
     /// All requests within this many milliseconds.
     SlotMs(f64),
 }
 
-/// The Gilbert–Elliott model. Bad bursts last 1 / `bad_to_good` steps in the mean.
+/// The Gilbert–Elliott model. The mean length of a burst is 1 / `bad_to_good` steps.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GilbertElliott {
-    /// Chance per step to leave the good state.
+    /// Probability per step of leaving the good state.
     pub good_to_bad: f64,
-    /// Chance per step to leave the bad state.
+    /// Probability per step of leaving the bad state.
     pub bad_to_good: f64,
     #[serde(default)]
     pub failure_rate_good: f64,
     #[serde(default = "always")]
     pub failure_rate_bad: f64,
-    /// `request` steps with the place in the stream of requests.
+    /// `request` advances with each request of the stream.
     #[serde(default)]
     pub by: Step,
 }

@@ -12,23 +12,23 @@ use crate::profile::{Accuracy, Profile};
 use crate::states::is_bad;
 use crate::timeline::Timeline;
 
-/// What a request is known by.
+/// The key of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Key<'a> {
-    /// The caller's own id for it.
+    /// The id that the caller gave it.
     Named(&'a str),
-    /// Its place in the tenant's stream, from 1, when it has no id.
+    /// Its position in the tenant's stream, from 1, if it has no id.
     Index(u64),
 }
 
-/// What a decision depends on.
+/// The inputs of a decision.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
     pub tenant: &'a str,
     pub key: Key<'a>,
-    /// Counted from 1. A repeated attempt draws anew, or retrying would never help.
+    /// Counted from 1. A retry draws anew, since it could never succeed otherwise.
     pub attempt: u32,
-    /// Place in the tenant's stream, from 1: for patterns and bursts by request.
+    /// The position in the tenant's stream, from 1; used by patterns and by bursts that count requests.
     pub index: u64,
     /// Characters of content.
     pub chars: u64,
@@ -38,21 +38,21 @@ pub struct Request<'a> {
     pub at: Duration,
 }
 
-/// What shall happen to a request.
+/// The fate of a request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
-    /// `None`: a right answer.
+    /// `None`: a correct answer.
     pub failure: Option<Failure>,
     /// From the complete request to the first byte, without queueing and service.
     pub latency: Duration,
-    /// Time that a worker is busy with it; zero without a queue.
+    /// The time for which it occupies a worker; zero without a queue.
     pub service: Duration,
     pub verdicts: Verdicts,
-    /// Seeds what is drawn while carrying it out: garbage, order of lists.
+    /// Seeds the draws during its execution: garbage, the order of lists.
     pub content_seed: u64,
 }
 
-/// Which verdicts are wrong on purpose, drawn apart for each content of the request.
+/// The verdicts that are wrong on purpose, drawn separately for each content of the request.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Verdicts {
     accuracy: Accuracy,
@@ -60,7 +60,7 @@ pub struct Verdicts {
 }
 
 impl Decision {
-    /// A right answer after this time.
+    /// A correct answer after this time.
     pub fn right(latency: Duration) -> Self {
         Self {
             failure: None,
@@ -76,12 +76,12 @@ impl Decision {
 }
 
 impl Verdicts {
-    /// The content at this place gets an invented detection if it is clean.
+    /// Whether the content at this index gets a false detection if it is clean.
     pub fn false_positive(&self, place: usize) -> bool {
         self.draw(self.accuracy.false_positive_rate, place)
     }
 
-    /// The detections of the content at this place are left out.
+    /// Whether the detections of the content at this index are left out.
     pub fn false_negative(&self, place: usize) -> bool {
         self.draw(self.accuracy.false_negative_rate, place)
     }
@@ -91,7 +91,7 @@ impl Verdicts {
     }
 }
 
-/// A profile of one detector, ready to decide.
+/// The compiled profile of one detector.
 #[derive(Debug, Clone)]
 pub struct Model {
     root: Root,
@@ -100,7 +100,7 @@ pub struct Model {
 
 impl Model {
     /// # Errors
-    /// Everything that is wrong with the profile.
+    /// All errors of the profile.
     pub fn new(profile: &Profile, detector: &str) -> Result<Self, Invalid> {
         let timeline = Timeline::compile(profile)?;
         Ok(Self {
@@ -113,19 +113,19 @@ impl Model {
         &self.timeline
     }
 
-    /// The behaviour that a request meets: the profile at its time, for its key.
+    /// The behaviour towards a request: the profile at its time, for its key.
     pub fn behaviour(&self, request: &Request<'_>) -> &Behaviour {
         self.timeline.at(request.at, || {
             self.key_root(request).unit(Purpose::StickyKey)
         })
     }
 
-    /// The behaviour towards everybody at a time, for what is not about one request.
+    /// The behaviour at a time that does not depend on a request.
     pub fn common_behaviour(&self, at: Duration) -> &Behaviour {
         self.timeline.at(at, || 1.0)
     }
 
-    /// The decision; the same for the same request, whatever happened in between.
+    /// The decision. It is the same for the same request, regardless of other requests.
     pub fn decide(&self, request: &Request<'_>) -> Decision {
         let behaviour = self.behaviour(request);
         let root = self
@@ -143,7 +143,7 @@ impl Model {
             .as_ref()
             .map(|service| service.draw(&mut root.draws(Purpose::Service)));
         Decision {
-            // What a request costs keeps a worker busy, where there are workers.
+            // With workers, the cost of a request is time for which it occupies one.
             latency: if service.is_some() {
                 drawn
             } else {
@@ -192,7 +192,7 @@ impl Model {
         let Some(group) = &behaviour.correlation.group else {
             return root.unit(Purpose::Coin) < rate;
         };
-        // The group decides for all its members alike whether it draws, and what.
+        // Whether the group draws, and the result, are the same for all its members.
         let shared = Root::new(group.seed).text(&group.name);
         let shared = match group.by {
             Step::Request => absorb(shared.text(request.tenant), request.key)

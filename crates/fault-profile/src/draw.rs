@@ -1,15 +1,14 @@
-//! Counter-based randomness: every draw is a hash of what it belongs to.
+//! Counter-based randomness: every draw is a hash of its key and purpose.
 //!
-//! A generator that is shared by requests gives each of them whatever is next, so the outcome
-//! depends on who came first. Here a decision hashes (seed, detector, tenant, key) and a purpose
-//! into the state of its own short stream, so it is the same however requests interleave, and one
-//! purpose may draw more without moving the others.
+//! With a generator that requests share, outcomes depend on the order of requests. Here a decision hashes (seed,
+//! detector, tenant, key) and a purpose into the state of its own short stream. The decision is the same however
+//! requests interleave, and further draws for one purpose do not change the others.
 //!
 //! The hash and the stream are `SplitMix64` (Steele, Lea, Flood: "Fast Splittable Pseudorandom
 //! Number Generators", OOPSLA 2014; finaliser "Mix13" of Stafford). It passes BigCrush, costs a
-//! few nanoseconds per word and its whole definition is below, so recorded seeds stay valid
-//! whatever a library does. It is not meant to resist an adversary; `SipHash` would cost four
-//! times as much for a property that nobody needs here, and a `ChaCha` block per decision ten times.
+//! few nanoseconds per word, and is defined completely below, so that recorded seeds stay valid independently of
+//! libraries. It does not resist an adversary; that is not needed here, and would cost four times as much with
+//! `SipHash` and ten times with a `ChaCha` block per decision.
 
 use std::convert::Infallible;
 
@@ -23,7 +22,7 @@ fn mix(mut word: u64) -> u64 {
     word ^ (word >> 31)
 }
 
-/// What a stream of draws is for. The numbers are part of what a seed means: never reuse one.
+/// The purpose of a stream of draws. The numbers are part of the meaning of a seed: never reuse one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     Coin = 1,
@@ -42,17 +41,17 @@ pub enum Purpose {
     Cpu = 13,
     Disk = 14,
     Network = 15,
-    /// Which of several ways a request takes.
+    /// The choice among the ways of a request.
     Choice = 16,
-    /// Which instance serves a visit.
+    /// The choice of the instance for a visit.
     Balance = 17,
-    /// Which entry of a store or cache is meant.
+    /// The choice of an entry of a store or cache.
     Key = 18,
     /// Generated identifiers.
     Identity = 19,
 }
 
-/// The hash of everything absorbed so far.
+/// The hash of all values absorbed so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Root(u64);
 
@@ -66,7 +65,7 @@ impl Root {
         Self(mix((self.0 ^ word).wrapping_mul(GAMMA).wrapping_add(GAMMA)))
     }
 
-    /// Absorbs the length first, so that "ab", "c" and "a", "bc" differ.
+    /// The length is absorbed first, so that "ab", "c" and "a", "bc" differ.
     #[must_use]
     pub fn text(self, text: &str) -> Self {
         let mut root = self.word(text.len() as u64);

@@ -1,4 +1,4 @@
-//! The kinds of failure, and the weighted mix that a failing request draws from.
+//! The kinds of failure, and the weighted mix from which a failing request draws.
 
 use live_config::Check;
 use schemars::JsonSchema;
@@ -32,12 +32,12 @@ pub enum Failure {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         body_code: Option<u16>,
     },
-    /// A right answer that comes after this time instead of the latency.
+    /// A correct answer after this time, instead of the latency.
     Timeout {
         #[serde(default = "half_a_minute_ms")]
         after_ms: f64,
     },
-    /// Nothing more is sent, the connection stays open.
+    /// Nothing more is sent, but the connection stays open.
     Hang {
         #[serde(default)]
         at: Phase,
@@ -47,7 +47,7 @@ pub enum Failure {
         #[serde(default)]
         at: Phase,
     },
-    /// The connection is closed (TCP FIN); before the head this is a FIN without a reply.
+    /// The connection is closed (TCP FIN); before the head, this is a FIN without an answer.
     Close {
         #[serde(default)]
         at: Phase,
@@ -65,7 +65,7 @@ pub enum Failure {
         #[serde(default = "garbage_bytes")]
         bytes: u32,
     },
-    /// A right answer whose body comes slowly.
+    /// A correct answer with a slow body.
     Drip {
         #[serde(default = "drip_rate")]
         bytes_per_s: f64,
@@ -75,21 +75,21 @@ pub enum Failure {
         #[serde(default = "ten")]
         off_by: i32,
     },
-    /// A right body under another content type.
+    /// A correct body with another content type.
     WrongContentType {
         #[serde(default = "html")]
         content_type: String,
     },
-    /// Status 200 and a body that is not JSON: cut inside and closed with the wrong bracket.
+    /// Status 200 and a body that is not JSON: truncated and closed with the wrong bracket.
     MalformedJson {},
-    /// Scores are `NaN`, which JSON does not know.
+    /// Scores are `NaN`, which JSON does not have.
     NanScore {},
-    /// Scores lie outside 0 to 1.
+    /// Scores are outside 0 to 1.
     ScoreOutOfRange {
         #[serde(default = "score_too_high")]
         score: f64,
     },
-    /// Spans reach behind the end of the content.
+    /// Spans extend beyond the end of the content.
     SpanOutOfRange {},
     /// The list of results lacks its last entries.
     ShortList {
@@ -97,7 +97,7 @@ pub enum Failure {
         #[serde(default = "one_item")]
         missing: u32,
     },
-    /// The list of results has entries too many.
+    /// The list of results has additional entries.
     LongList {
         /// Entries too many.
         #[serde(default = "one_item")]
@@ -105,13 +105,13 @@ pub enum Failure {
     },
     /// The list of results is in another order.
     ReorderedList {},
-    /// The answer that this detector gave some requests ago.
+    /// The answer of this detector to an earlier request.
     StaleAnswer {
         /// Requests ago.
         #[serde(default = "one_item")]
         age: u32,
     },
-    /// The answer to other content than was sent.
+    /// The answer to content that was not sent.
     OtherAnswer {},
     /// The answer carries another request's id.
     WrongId {},
@@ -127,7 +127,7 @@ pub enum Failure {
     },
 }
 
-/// How far an answer gets before it fails.
+/// The position in an answer at which it fails.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
@@ -136,11 +136,11 @@ pub enum Phase {
     BeforeHead,
     /// In the middle of the head.
     InHead,
-    /// Behind the head, before the body.
+    /// After the head, before the body.
     AfterHead,
-    /// Behind this many bytes of the body.
+    /// After this many bytes of the body.
     BodyBytes(u32),
-    /// Behind this fraction of the body, 0 to 1.
+    /// After this fraction of the body, 0 to 1.
     BodyFraction(f64),
 }
 
@@ -188,7 +188,7 @@ impl Failure {
         Self::NAMES[self.index()]
     }
 
-    /// Place of the kind in [`Failure::NAMES`].
+    /// The index of the kind in [`Failure::NAMES`].
     pub fn index(&self) -> usize {
         match self {
             Self::Status { .. } => 0,

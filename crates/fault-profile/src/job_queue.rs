@@ -1,7 +1,7 @@
 //! The queue in front of a detector's workers, in virtual time.
 //!
-//! Times are since an origin that the caller chooses. Completions happen at the times the model
-//! says, not when somebody notices, so a late wake-up does not shift the requests behind it.
+//! Times are relative to an origin that the caller chooses. Completions happen at the times of the model, not when
+//! they are noticed, so that a late wake-up does not delay later requests.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -9,27 +9,27 @@ use std::time::Duration;
 
 use crate::queue::{Discipline, QueueConfig};
 
-/// A request that wants service.
+/// A request for service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Job {
-    /// Names the job; the caller keeps it unique.
+    /// The id of the job; the caller keeps it unique.
     pub ticket: u64,
-    /// How long a worker is busy with it. A batch takes the time of its first job.
+    /// The time for which it occupies a worker. A batch takes the time of its first job.
     pub service: Duration,
 }
 
-/// A job that got its worker.
+/// A job that has a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Start {
     pub ticket: u64,
     pub at: Duration,
-    /// When the answer is ready.
+    /// The time at which the answer is ready.
     pub done: Duration,
-    /// Jobs served together.
+    /// The number of jobs that are served together.
     pub batch: u32,
 }
 
-/// Whether a job got in.
+/// Whether a job was accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
     Admitted,
@@ -37,7 +37,7 @@ pub enum Admission {
     Overflow,
 }
 
-/// Workers and the jobs that wait for them.
+/// The workers, and the jobs that wait for them.
 #[derive(Debug, Clone)]
 pub struct JobQueue {
     workers: usize,
@@ -45,7 +45,7 @@ pub struct JobQueue {
     discipline: Discipline,
     batch_items: usize,
     batch_wait: Duration,
-    /// When the busy workers become free.
+    /// The times at which busy workers become free.
     busy_until: BinaryHeap<Reverse<Duration>>,
     waiting: VecDeque<(Job, Duration)>,
 }
@@ -65,7 +65,7 @@ impl JobQueue {
         queue
     }
 
-    /// Changes the rules; jobs in service and in the queue stay.
+    /// Changes the rules. Jobs in service and in the queue remain.
     pub fn configure(&mut self, config: &QueueConfig) {
         self.workers = config.workers.max(1) as usize;
         self.capacity = config.capacity as usize;
@@ -78,7 +78,7 @@ impl JobQueue {
         });
     }
 
-    /// A job comes. What starts by `now`, this one or others, is appended to `started`.
+    /// Offers a job. All jobs that start by `now` are appended to `started`.
     pub fn arrive(&mut self, now: Duration, job: Job, started: &mut Vec<Start>) -> Admission {
         self.advance(now, started);
         let room = if self.busy_until.len() < self.workers {
@@ -94,7 +94,7 @@ impl JobQueue {
         Admission::Admitted
     }
 
-    /// Lets everything happen that happens by `now`.
+    /// Advances the model to `now`.
     pub fn advance(&mut self, now: Duration, started: &mut Vec<Start>) {
         while let Some(at) = self.next_event().filter(|at| *at <= now) {
             while self.busy_until.peek().is_some_and(|done| done.0 <= at) {
@@ -107,19 +107,18 @@ impl JobQueue {
         }
     }
 
-    /// When something next happens to a waiting job; `None` while nobody waits.
+    /// The time of the next event for a waiting job; `None` while no job waits.
     pub fn next_event(&self) -> Option<Duration> {
         let (_, since) = self.waiting.front()?;
         let fills = *since + self.batch_wait;
         match self.busy_until.peek() {
             Some(Reverse(free)) if self.busy_until.len() >= self.workers => Some(*free),
-            // A worker is free and waits for the batch to fill; one more may become free, which
-            // changes nothing.
+            // A free worker waits for the batch to fill; a second free worker would change nothing.
             _ => Some(fills),
         }
     }
 
-    /// A waiting job goes away. False when it has started or was never there.
+    /// Removes a waiting job. Returns false if it has started or is unknown.
     pub fn leave(&mut self, ticket: u64) -> bool {
         let place = self
             .waiting

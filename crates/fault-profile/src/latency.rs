@@ -1,4 +1,4 @@
-//! Families of latency.
+//! Distributions of latency.
 
 use live_config::Check;
 use schemars::JsonSchema;
@@ -25,11 +25,11 @@ pub enum Latency {
     },
     /// Memoryless: many short times, few long ones.
     Exponential { mean_ms: f64 },
-    /// No draw is below `scale_ms`; the tail falls with the power `shape`.
+    /// No draw is below `scale_ms`; the tail is a power law with the exponent `shape`.
     Pareto { scale_ms: f64, shape: f64 },
     /// Mean = `shape` × `scale_ms`.
     Gamma { shape: f64, scale_ms: f64 },
-    /// A percentile table, linear between its points, which rise in both columns.
+    /// A percentile table, linear between its points, which are ascending in both columns.
     Percentiles {
         points: Vec<PercentilePoint>,
         #[serde(default)]
@@ -43,7 +43,7 @@ pub enum Latency {
     },
     /// One of several, by weight.
     Mixture { parts: Vec<Part> },
-    /// Another distribution held within bounds.
+    /// Another distribution within bounds.
     Truncated {
         #[serde(default)]
         min_ms: f64,
@@ -54,7 +54,7 @@ pub enum Latency {
     },
 }
 
-/// A line of a percentile table.
+/// A row of a percentile table.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PercentilePoint {
@@ -64,7 +64,7 @@ pub struct PercentilePoint {
     pub ms: f64,
 }
 
-/// A bucket of a recorded histogram; it begins where the one before it ends, the first at 0.
+/// A bucket of a recorded histogram. It begins at the end of the previous one, the first at 0.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Bucket {
@@ -74,14 +74,14 @@ pub struct Bucket {
     pub count: u64,
 }
 
-/// What lies beyond the last point of a table.
+/// The distribution beyond the last point of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Tail {
     /// Nothing: the last point is the maximum.
     #[default]
     Clamp,
-    /// A Pareto tail of this shape, beginning at the last point.
+    /// A Pareto tail of this shape from the last point on.
     Pareto(f64),
 }
 
@@ -94,14 +94,14 @@ pub struct Part {
     pub latency: Latency,
 }
 
-/// What happens to draws outside the bounds.
+/// The treatment of draws outside the bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Truncation {
-    /// Drawn again, so the shape within the bounds is kept; clamped after 64 draws.
+    /// Drawn again, which keeps the shape within the bounds; clamped after 64 draws.
     #[default]
     Resample,
-    /// Moved to the bound, which gets the whole weight of what lay behind it.
+    /// Moved to the bound, which gets the whole weight beyond it.
     Clamp,
 }
 
@@ -111,11 +111,11 @@ impl Default for Latency {
     }
 }
 
-/// Mixtures and truncations may be nested this deep.
+/// The maximum nesting of mixtures and truncations.
 const MAX_DEPTH: usize = 8;
 
 impl Latency {
-    /// Adds every fault of the distribution as (path relative to it, message with a hint).
+    /// Adds every error of the distribution as (path relative to it, message with a hint).
     pub fn validate(&self, faults: &mut Vec<(String, String)>) {
         self.check(&mut Check::new(faults));
     }

@@ -1,8 +1,8 @@
-//! What shall happen to request *n*: the pure, seeded model behind a mock detector.
+//! The fate of request *n*: the pure, seeded model of a mock detector.
 //!
-//! A [`Profile`] is what a person writes: latency, failures, schedule, queue. Nothing here reads a
-//! clock, does I/O or owns randomness: decisions are functions of the profile, a key and the time
-//! that the caller passes in. The servers only carry them out.
+//! A [`Profile`] is written by a person: latency, failures, schedule, queue. This crate reads no clock, does no
+//! I/O and owns no randomness. A decision is a function of the profile, a key and a time from the caller. The
+//! servers carry it out.
 
 mod behaviour;
 pub mod connection;

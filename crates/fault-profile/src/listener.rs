@@ -1,4 +1,4 @@
-//! What a mock's listener offers, apart from how it behaves; fixed while the mock runs.
+//! The listener of a mock, independent of its behaviour; fixed while the mock runs.
 
 use live_config::Check;
 use schemars::JsonSchema;
@@ -14,21 +14,21 @@ pub struct Listener {
     /// and shows at `/__admin/authority.pem`. Absent: no TLS.
     pub tls_host: Option<String>,
     pub admin: Admin,
-    /// Requests may ask for a fault by `X-Sparring-Fault` and for a delay by
+    /// Requests may ask for a fault with `X-Sparring-Fault` and for a delay with
     /// `X-Sparring-Latency-Ms`.
     pub override_headers: bool,
-    /// Requests that the journal remembers; older ones are evicted and counted.
+    /// The number of requests that the journal keeps; older ones are evicted and counted.
     pub journal_entries: usize,
 }
 
-/// Where the admin API is.
+/// The location of the admin API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Admin {
-    /// Under `/__admin/` beside the detector's own paths.
+    /// Under `/__admin/`, on the detector's own port.
     #[default]
     SamePort,
-    /// On a port of its own, on the same address.
+    /// On a separate port of the same address.
     Port(u16),
     Off,
 }
@@ -46,7 +46,7 @@ impl Default for Listener {
 }
 
 impl Listener {
-    /// Adds every fault as (path relative to it, message with a hint).
+    /// Adds every error as (path relative to this value, message with a hint).
     pub fn validate(&self, faults: &mut Vec<(String, String)>) {
         Check::new(faults).at_most("journal_entries", self.journal_entries, 1_000_000);
         if self

@@ -1,4 +1,4 @@
-//! Changing profiles in their written form.
+//! Changes of profiles in their written form.
 
 use serde_json::Value;
 
@@ -7,8 +7,8 @@ pub const CHOICES: [&str; 8] = [
     "latency", "service", "overflow", "by", "tail", "at", "kind", "curve",
 ];
 
-/// Sets the number at a path such as `latency.mixture.parts[1].weight` or, the same,
-/// `latency.mixture.parts.1.weight`, rounded where whole numbers belong. False: there is no number.
+/// Sets the number at a path such as `latency.mixture.parts[1].weight`, which may also be written as
+/// `latency.mixture.parts.1.weight`. An integer field is rounded. Returns false if there is no number.
 pub(crate) fn set_number(value: &mut Value, path: &str, number: f64) -> bool {
     let names = path
         .split(['.', '['])

@@ -1,4 +1,4 @@
-//! The profile of one detector: everything that it shall do to its callers.
+//! The profile of one detector: its behaviour towards its callers.
 
 use live_config::Check;
 use schemars::JsonSchema;
@@ -12,7 +12,7 @@ use crate::queue::QueueConfig;
 use crate::rate_limit::RateLimit;
 use crate::schedule::Schedule;
 
-/// How a mock detector behaves. The default answers everything, at once and correctly.
+/// The behaviour of a mock detector. By default it answers every request at once and correctly.
 ///
 /// ```yaml
 /// success_rate: 0.98
@@ -26,26 +26,26 @@ use crate::schedule::Schedule;
 pub struct Profile {
     /// Seed of every draw. The same seed and request keys give the same decisions.
     pub seed: u64,
-    /// Share of requests that get a right answer, 0 to 1. The others draw from `failures`.
+    /// Share of requests that get a correct answer, 0 to 1. The others draw from `failures`.
     pub success_rate: f64,
-    /// Time from the complete request to the first byte of the answer; with `queue`, time beside
+    /// Time from the complete request to the first byte of the answer; with `queue`, in addition to
     /// the service time.
     pub latency: Latency,
-    /// The weighted mix that a failing request draws from once. Empty: status 500.
+    /// The weighted mix from which a failing request draws once. Empty: status 500.
     pub failures: Vec<WeightedFailure>,
     /// Time that grows with the request, added to `latency`.
     pub cost: Cost,
     /// Failures by position in the stream of requests, before any draw.
     pub pattern: Pattern,
-    /// How often verdicts are wrong on purpose.
+    /// Verdicts that are wrong on purpose.
     pub accuracy: Accuracy,
     /// What happens to connections, apart from the requests on them.
     pub connection: Connection,
     /// Workers and a queue in front of them. Absent: unlimited concurrency.
     pub queue: Option<QueueConfig>,
-    /// Absent: no limit.
+    /// A limit on the rate of requests. Absent: no limit.
     pub rate_limit: Option<RateLimit>,
-    /// Failures that come together: with other detectors, or in bursts.
+    /// Correlated failures: together with other detectors, or in bursts.
     pub correlation: Correlation,
     /// Changes over time.
     pub schedule: Schedule,
@@ -76,20 +76,20 @@ impl Default for Profile {
 pub struct Cost {
     /// Microseconds for each character of content.
     pub per_char_us: f64,
-    /// Milliseconds for each item of a batch behind the first.
+    /// Milliseconds for each item of a batch after the first.
     pub per_item_ms: f64,
 }
 
-/// Failures by position, counted from 1 for each tenant. They come before the rate and draw
+/// Failures by position, counted from 1 for each tenant. They take precedence over the rate and draw
 /// their kind from `failures`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Pattern {
-    /// The first n requests succeed whatever the rate says.
+    /// The first n requests succeed, regardless of the rate.
     pub first_succeed: u64,
-    /// The n requests behind those fail.
+    /// The next n requests fail.
     pub then_fail: u64,
-    /// Afterwards every nth request fails, and only those. 0: the rate decides.
+    /// After those, every nth request fails and all others succeed. 0: the rate decides.
     pub every_nth_fails: u64,
 }
 
@@ -97,14 +97,14 @@ pub struct Pattern {
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Accuracy {
-    /// Share of clean contents that get an invented detection.
+    /// Share of clean contents that get a false detection.
     pub false_positive_rate: f64,
-    /// Share of contents with detections that are reported clean.
+    /// Share of contents with detections that are reported as clean.
     pub false_negative_rate: f64,
 }
 
 impl Profile {
-    /// The mix to draw a failure from; never empty.
+    /// The mix from which a failure is drawn; never empty.
     pub fn failure_mix(&self) -> Vec<WeightedFailure> {
         if self.failures.is_empty() {
             return vec![WeightedFailure {
@@ -115,7 +115,7 @@ impl Profile {
         self.failures.clone()
     }
 
-    /// The faults of the profile as it stands, its stages not applied.
+    /// The errors of the profile itself, without its stages.
     pub(crate) fn validate_fields(&self, faults: &mut Vec<(String, String)>) {
         let mut check = Check::new(faults);
         check.share("success_rate", self.success_rate);

@@ -1,4 +1,4 @@
-//! A queueing model of a detector: workers, a bounded queue, a rule for overflow.
+//! The queueing model of a detector: workers, a bounded queue, and a rule for overflow.
 
 use live_config::Check;
 use schemars::JsonSchema;
@@ -12,47 +12,47 @@ use crate::latency::Latency;
 pub struct QueueConfig {
     /// Requests (or batches) in service at the same time.
     pub workers: u32,
-    /// Time that a worker is busy with one request or batch.
+    /// The time for which one request or batch occupies a worker.
     pub service: Latency,
-    /// Requests that may wait; more overflow.
+    /// The number of requests that may wait; further ones overflow.
     #[serde(default = "default_capacity")]
     pub capacity: u32,
     #[serde(default)]
     pub discipline: Discipline,
     #[serde(default)]
     pub overflow: Overflow,
-    /// Absent: every request is served alone.
+    /// Requests that are served together. Absent: every request is served alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<Batching>,
 }
 
-/// Who is served next.
+/// The request that is served next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Discipline {
-    /// The one who waits longest.
+    /// The one that has waited longest.
     #[default]
     Fifo,
-    /// The one who came last.
+    /// The one that came last.
     Lifo,
 }
 
-/// What happens to a request that finds the queue full.
+/// The fate of a request when the queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Overflow {
-    /// An error at once.
+    /// An immediate error.
     Reject {
         #[serde(default = "too_many_requests")]
         status: u16,
     },
-    /// No answer ever.
+    /// No answer at all.
     Hang {},
-    /// A right answer, after this time, without a worker.
+    /// A correct answer after this time, without a worker.
     Slow { after_ms: f64 },
 }
 
-/// Several requests served as one.
+/// Several requests that are served as one.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Batching {

@@ -1,4 +1,4 @@
-//! Rate limits that answer 429.
+//! Rate limits, which answer with status 429.
 
 use std::time::Duration;
 
@@ -6,33 +6,33 @@ use live_config::Check;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How many requests are admitted; the others get 429 with `Retry-After`.
+/// A limit on the rate of requests; the others get status 429 with `Retry-After`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimit {
     /// Requests per second, in the long run.
     pub rate_per_s: f64,
-    /// Requests that may come at once after a pause.
+    /// The number of requests that may come at once after a pause.
     #[serde(default = "default_burst")]
     pub burst: u32,
-    /// Who shares a limit.
+    /// The callers that share a limit.
     #[serde(default)]
     pub scope: Scope,
 }
 
-/// Who shares a limit.
+/// The callers that share a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// All callers together.
     #[default]
     Detector,
-    /// Each tenant for itself.
+    /// Each tenant separately.
     Tenant,
 }
 
 impl RateLimit {
-    /// Adds every fault of the limit as (path relative to it, message with a hint).
+    /// Adds every error of the limit as (path relative to it, message with a hint).
     pub fn validate(&self, faults: &mut Vec<(String, String)>) {
         self.check(&mut Check::new(faults));
     }
@@ -47,7 +47,7 @@ fn default_burst() -> u32 {
     1
 }
 
-/// A token bucket in the caller's time.
+/// A token bucket with the caller's clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TokenBucket {
     /// Tokens taken and not yet refilled.
@@ -56,17 +56,16 @@ pub struct TokenBucket {
 }
 
 impl TokenBucket {
-    /// Takes a token, or says how long it is until the next one. Time must not go backwards;
-    /// where it does, nothing is refilled.
+    /// Takes a token. If time goes backwards, no tokens are added.
     ///
     /// # Errors
-    /// The time until a token is there.
+    /// The time until the next token.
     pub fn admit(&mut self, limit: &RateLimit, now: Duration) -> Result<(), Duration> {
         let passed = now.saturating_sub(self.at).as_secs_f64();
         self.at = self.at.max(now);
         self.taken = (self.taken - passed * limit.rate_per_s).max(0.0);
         let burst = f64::from(limit.burst);
-        // A token that is only a rounding error away counts as there.
+        // A token that is missing only by a rounding error counts.
         if self.taken + 1.0 <= burst + 1e-9 {
             self.taken += 1.0;
             return Ok(());

@@ -1,4 +1,4 @@
-//! A profile from what was seen.
+//! A profile from recorded requests.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use crate::failure::{Failure, WeightedFailure};
 use crate::latency::{Latency, PercentilePoint, Tail};
 use crate::profile::Profile;
 
-/// A request that was seen.
+/// A recorded request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Seen {
     pub latency: Duration,
-    /// How it failed, if it did.
+    /// The kind of its failure, if it failed.
     pub failure: Option<Failure>,
 }
 
@@ -19,13 +19,13 @@ const PERCENTILES: [f64; 15] = [
     0.0, 1.0, 5.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0, 95.0, 99.0, 99.9,
 ];
 
-/// The profile that would have shown this. `None` when nothing was seen.
+/// The profile that would show this behaviour. `None` without requests.
 pub fn profile_of(seen: &[Seen], seed: u64) -> Option<Profile> {
     if seen.is_empty() {
         return None;
     }
     let failed = seen.iter().filter(|one| one.failure.is_some()).count();
-    // Where nothing succeeded, how long failing took is all there is.
+    // If no request succeeded, only the times of failures are known.
     let succeeded: Vec<f64> = seen
         .iter()
         .filter(|one| one.failure.is_none() || failed == seen.len())
@@ -41,7 +41,7 @@ pub fn profile_of(seen: &[Seen], seed: u64) -> Option<Profile> {
 }
 
 fn ms(seen: &Seen) -> f64 {
-    // Microseconds are as fine as measuring is.
+    // The measurements have a resolution of a microsecond.
     (seen.latency.as_secs_f64() * 1e6).round() / 1e3
 }
 
@@ -72,7 +72,7 @@ fn latency_of(mut times: Vec<f64>) -> Latency {
     }
 }
 
-/// Each failure that was seen, weighted by how often.
+/// The failures, weighted by their frequency.
 fn mix_of(seen: &[Seen]) -> Vec<WeightedFailure> {
     let mut mix: Vec<WeightedFailure> = Vec::new();
     for failure in seen.iter().filter_map(|one| one.failure.as_ref()) {

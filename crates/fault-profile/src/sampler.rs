@@ -1,4 +1,4 @@
-//! Drawing times from a [`Latency`].
+//! Draws times from a [`Latency`].
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ enum Form {
     },
 }
 
-/// Points of a distribution function: (probability, milliseconds), rising.
+/// Points of a distribution function: (probability, milliseconds), in ascending order.
 #[derive(Debug, Clone)]
 struct Table {
     points: Vec<(f64, f64)>,
@@ -48,7 +48,7 @@ struct Table {
 }
 
 impl Sampler {
-    /// `latency` must have passed validation; what did not is drawn as a constant 0.
+    /// `latency` must have passed validation; an invalid one is drawn as a constant 0.
     pub fn new(latency: &Latency) -> Self {
         Self(Form::new(latency).unwrap_or(Form::Constant(0.0)))
     }
@@ -179,7 +179,7 @@ impl Table {
         Self { points, tail }
     }
 
-    /// With a tail, the last bucket is where the tail lives: its upper end is not a maximum.
+    /// With a tail, the last bucket contains the tail, so that its upper end is not a maximum.
     fn of_buckets(buckets: &[Bucket], tail: Tail) -> Self {
         let total = buckets
             .iter()

@@ -1,4 +1,4 @@
-//! Changes of a profile over time, as a person writes them.
+//! Changes of a profile over time, in their written form.
 
 use live_config::Check;
 use schemars::JsonSchema;
@@ -9,43 +9,43 @@ use serde_json::Value;
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Schedule {
-    /// Time zero as milliseconds since 1970, so that several processes share it. Absent: when the
-    /// profile takes effect.
+    /// Time zero in milliseconds since 1970, so that several processes can share it. Absent: the time at
+    /// which the profile takes effect.
     pub start_unix_ms: Option<u64>,
-    /// The whole schedule begins anew after this time.
+    /// The whole schedule repeats after this time.
     pub loop_every_ms: Option<u64>,
-    /// Ramps move in steps of this length. At most 10 000 steps in all.
+    /// The length of a step of a ramp. At most 10 000 steps in all.
     pub resolution_ms: Option<u64>,
     pub stages: Vec<Stage>,
 }
 
-/// What changes for some time.
+/// A temporary change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Stage {
     /// For people; shown in plans and journals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Begin, from time zero.
+    /// The begin, relative to time zero.
     #[serde(default)]
     pub at_ms: u64,
     /// Length.
     pub for_ms: u64,
-    /// Bursts: the stage comes again with this period, `times` times in all.
+    /// For bursts: the stage repeats with this period, `times` times in all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeat: Option<Repeat>,
     /// Merge patch on the profile while the stage lasts, such as `{ success_rate: 0 }`.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub set: Value,
-    /// Parameters that move while the stage lasts.
+    /// Parameters that change gradually while the stage lasts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ramps: Vec<Ramp>,
-    /// Share of request keys that the stage applies to. A key that is in at 10 % is in at 20 %.
+    /// The share of request keys to which the stage applies. The keys at 10 % are also among those at 20 %.
     #[serde(default = "all_keys")]
     pub keys: f64,
 }
 
-/// A stage that comes again.
+/// The repetition of a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Repeat {
@@ -55,7 +55,7 @@ pub struct Repeat {
     pub times: u32,
 }
 
-/// A number that moves from one value to another.
+/// A number that changes gradually from one value to another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ramp {
@@ -70,13 +70,13 @@ pub struct Ramp {
     pub curve: Curve,
 }
 
-/// How a ramp moves.
+/// The shape of a ramp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Curve {
     #[default]
     Linear,
-    /// This many equal steps.
+    /// A number of equal steps.
     Steps(u32),
     /// Slow, fast, slow: 3x² − 2x³.
     SCurve,

@@ -1,4 +1,4 @@
-//! A schedule compiled ahead of time into segments with constant behaviour.
+//! A schedule, compiled into segments of constant behaviour.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,13 +13,13 @@ use crate::profile::Profile;
 use crate::schedule::{Curve, Ramp, Schedule, Stage};
 
 const MAX_SEGMENTS: usize = 10_000;
-/// Stages for some keys only that may be active at the same time; each doubles the variants.
+/// The maximum number of simultaneous stages for a share of keys; each one doubles the number of variants.
 const MAX_PARTIAL: usize = 4;
 
-/// Here and not beside the profile, which need not know what it compiles to.
+/// This is not beside the profile, which need not know its compiled form.
 impl Profile {
-    /// Adds every fault of the profile as (path relative to it, message with a hint), those that
-    /// only its schedule brings about included.
+    /// Adds every error of the profile as (path relative to it, message with a hint), including those
+    /// that only its schedule causes.
     pub fn validate(&self, faults: &mut Vec<(String, String)>) {
         if let Err(invalid) = Timeline::compile(self) {
             let pairs = invalid
@@ -31,31 +31,31 @@ impl Profile {
     }
 }
 
-/// The whole course of a profile: what holds from when to when.
+/// The whole course of a profile over time.
 #[derive(Debug, Clone)]
 pub struct Timeline {
     loop_every: Option<Duration>,
-    /// Rising; the first begins at zero and the last has no end.
+    /// In ascending order; the first begins at zero and the last has no end.
     segments: Vec<Segment>,
 }
 
-/// A time in which nothing changes.
+/// A time in which the behaviour does not change.
 #[derive(Debug, Clone)]
 pub struct Segment {
     pub begin: Duration,
     /// Names of the active stages.
     pub stages: Vec<String>,
-    /// Shares of the stages that apply to some keys only.
+    /// The shares of the stages that apply only to some keys.
     shares: Vec<f64>,
     /// One behaviour for each set of those stages, as bits.
     variants: Vec<Arc<Behaviour>>,
-    /// The profile towards keys that every stage applies to.
+    /// The profile for keys to which every stage applies.
     pub profile: Arc<Profile>,
 }
 
 impl Timeline {
     /// # Errors
-    /// The profile is not valid by itself or under one of its stages.
+    /// The profile is invalid, by itself or under one of its stages.
     pub fn compile(profile: &Profile) -> Result<Self, Invalid> {
         let mut faults = Vec::new();
         profile.validate_fields(&mut faults);
@@ -67,8 +67,8 @@ impl Timeline {
             .map_err(|(path, message)| Invalid::one(format!("schedule.{path}"), message))
     }
 
-    /// The behaviour at a time. `sticky` gives the key's place in [0, 1) and is asked only when
-    /// some stage applies to some keys only.
+    /// The behaviour at a time. `sticky` returns the position of the key in [0, 1) and is called only if
+    /// a stage applies to a share of keys.
     pub(crate) fn at(&self, at: Duration, sticky: impl FnOnce() -> f64) -> &Behaviour {
         let segment = self.segment_at(at);
         if segment.shares.is_empty() {
@@ -85,7 +85,7 @@ impl Timeline {
         &segment.variants[set]
     }
 
-    /// The segment that holds at a time.
+    /// The segment that is in force at a time.
     pub fn segment_at(&self, at: Duration) -> &Segment {
         let at = match self.loop_every {
             Some(period) => Duration::from_nanos((at.as_nanos() % period.as_nanos()) as u64),
@@ -95,7 +95,7 @@ impl Timeline {
         &self.segments[behind.saturating_sub(1)]
     }
 
-    /// When the behaviour next changes after `at`, if ever.
+    /// The time of the next change of behaviour after `at`, if there is one.
     pub fn next_change(&self, at: Duration) -> Option<Duration> {
         let (offset, within) = match self.loop_every {
             Some(period) => {
@@ -122,7 +122,7 @@ impl Timeline {
         self.loop_every
     }
 
-    /// Identifies the whole course: equal hashes mean equal behaviour at all times.
+    /// Identifies the whole course. Equal hashes mean equal behaviour at all times.
     pub fn hash(&self) -> String {
         let mut hasher = Sha256::new();
         let period = self.loop_every.map(|period| period.as_millis() as u64);
@@ -142,7 +142,7 @@ impl Timeline {
 
 type Fault = (String, String);
 
-/// A stage at one of its occurrences.
+/// One occurrence of a stage.
 struct Occurrence<'a> {
     begin_ms: u64,
     end_ms: u64,
@@ -150,12 +150,12 @@ struct Occurrence<'a> {
     stage: &'a Stage,
 }
 
-/// What a stage does at one moment.
+/// The effect of a stage at one moment.
 struct Layer<'a> {
     stage: usize,
     share: f64,
     set: &'a Value,
-    /// Paths of ramps with their values.
+    /// The paths of ramps, with their values.
     numbers: Vec<(&'a str, f64)>,
 }
 
@@ -163,7 +163,7 @@ impl Layer<'_> {
     fn apply(&self, value: &mut Value) {
         if !self.set.is_null() {
             merge(value, self.set, &CHOICES);
-            // As the profile writes itself, every setting is there and shows whether it is whole.
+            // A serialized profile has every setting, which shows whether it is an integer.
             if !self.numbers.is_empty()
                 && let Ok(profile) = read(value, self.stage)
             {
@@ -172,7 +172,7 @@ impl Layer<'_> {
         }
         for (parameter, number) in &self.numbers {
             if !set_number(value, parameter, *number) {
-                // It belongs to another variant, which takes the place of what is there.
+                // It belongs to another variant, which replaces the current one.
                 let names = parameter.rsplit('.');
                 let nested = names.fold(json!(number), |inner, name| json!({ name: inner }));
                 merge(value, &nested, &CHOICES);
@@ -181,7 +181,7 @@ impl Layer<'_> {
     }
 }
 
-/// The profile that stages make; faults are reported where the last of them sets something.
+/// The profile under these stages. Errors are reported at the settings of the last stage.
 fn read(value: &Value, stage: usize) -> Result<Profile, Fault> {
     let path = |path: &str| format!("stages[{stage}].set.{path}");
     let profile: Profile = serde_path_to_error::deserialize(value)
@@ -273,7 +273,7 @@ impl<'a> Compiler<'a> {
         Ok(occurrences)
     }
 
-    /// A ramp moves in 200 steps unless told otherwise, none shorter than 10 ms.
+    /// By default a ramp has 200 steps, none shorter than 10 ms.
     fn step_ms(&self, stage: &Stage) -> u64 {
         self.schedule
             .resolution_ms
@@ -316,7 +316,7 @@ impl<'a> Compiler<'a> {
         })
     }
 
-    /// The profile under the stages whose bit is set, and those for all keys.
+    /// The profile under the stages whose bit is set and the stages for all keys.
     fn variant(&self, set: usize, layers: &[Layer<'_>]) -> Result<Profile, Fault> {
         let mut value = self.base.clone();
         let mut bit = 0;
@@ -352,7 +352,7 @@ impl<'a> Compiler<'a> {
     fn value(&self, ramp: &Ramp, now_ms: u64, one: &Occurrence<'_>) -> f64 {
         let step_ms = self.step_ms(one.stage);
         let length_ms = (one.end_ms - one.begin_ms).max(1);
-        // In steps, and the last step reaches the end of the ramp.
+        // The last step reaches the end of the ramp.
         let steps = length_ms.div_ceil(step_ms).max(2) - 1;
         let done = ((now_ms - one.begin_ms) / step_ms).min(steps) as f64 / steps as f64;
         ramp.from + (ramp.to - ramp.from) * ramp.curve.at(done)
@@ -360,7 +360,7 @@ impl<'a> Compiler<'a> {
 }
 
 impl Curve {
-    /// Progress in value at progress in time, both 0 to 1.
+    /// The progress of the value at this progress in time; both are 0 to 1.
     fn at(self, time: f64) -> f64 {
         match self {
             Self::Linear => time,

@@ -1,4 +1,4 @@
-//! What makes sense: values in range, names that do not collide, endpoints that can be called.
+//! Checks of meaning: values in range, names that do not collide, endpoints that can be called.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use crate::config::{Auth, Detector, Fleet, Orchestration, PerformanceTargets};
 use crate::endpoint::Endpoint;
 use crate::secret::{SecretUrl, StoreKeys};
 
-/// Adds a fault for everything in `fleet` that is well-formed and still makes no sense.
+/// Adds an error for each setting in `fleet` that is well-formed but not valid.
 pub(crate) fn check(fleet: &Fleet, faults: &mut ConfigErrors) {
     check_orchestration(&fleet.orchestration, faults);
     check_auth(&fleet.orchestration.auth, faults);
@@ -60,7 +60,7 @@ fn check_orchestration(settings: &Orchestration, faults: &mut ConfigErrors) {
     }
 }
 
-/// The message does not repeat the URL: it may hold a password.
+/// The message does not repeat the URL, which may contain a password.
 fn check_redis(path: &str, url: &SecretUrl, faults: &mut ConfigErrors) {
     if !is_redis_url(url.reveal()) {
         faults.add(path, "use redis://[user:password@]host:port[/database]");
@@ -78,7 +78,7 @@ fn is_redis_url(text: &str) -> bool {
         .map_or(authority, |(_, host)| host);
     let database = behind.split(['?', '#']).next().unwrap_or_default();
     let database = database.strip_prefix('/').unwrap_or_default();
-    // The rest of it is as that of an endpoint.
+    // The rest is like an endpoint.
     Endpoint::parse(&format!("http://{host}/")).is_ok_and(|read| read.port > 0)
         && !text.contains(|c: char| c.is_whitespace() || c.is_control())
         && (database.is_empty() || database.parse::<u32>().is_ok())
@@ -166,22 +166,21 @@ fn check_detector(path: &str, name: &str, detector: &Detector, faults: &mut Conf
     faults.add_below(&format!("{path}.listener"), part);
 }
 
-/// What a name is told that cannot be one.
+/// The message about an invalid name.
 pub const NO_NAME: &str = "a name has 1 to 128 letters (a to z), digits, `-`, `_` or `.`";
 const MOST_NAME_CHARS: usize = 128;
 
-/// Whether a detector may be called so, as its name or an alias.
+/// Whether this is a valid name or alias of a detector.
 pub fn is_name(text: &str) -> bool {
     let usable = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     (1..=MOST_NAME_CHARS).contains(&text.len()) && text.chars().all(usable)
 }
 
-/// What a path that cannot be asked for is told.
+/// The message about an invalid path.
 pub const NO_PATH: &str =
     "must start with `/` and have neither blanks nor `#`; write those as %20 and %23";
 
-/// Whether a request can ask for this path, with a query or without. What follows a `#` would never
-/// be sent.
+/// Whether a request can be sent to this path, with or without a query. The part after a `#` would never be sent.
 pub fn is_path(text: &str) -> bool {
     text.starts_with('/') && !text.contains('#') && text.parse::<http::uri::PathAndQuery>().is_ok()
 }

@@ -1,4 +1,4 @@
-//! The fleet file's shape. Every field's doc comment is its help text.
+//! The structure of the fleet file. The doc comment of a field is its help text.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -29,12 +29,12 @@ pub struct Fleet {
     pub performance_targets: PerformanceTargets,
     /// The detectors by name, in the order of the file.
     pub detectors: IndexMap<String, Detector>,
-    /// The file that all this was read from; the built-in fleet has none.
+    /// The file of this fleet; the built-in fleet has none.
     #[serde(skip)]
     pub path: Option<PathBuf>,
 }
 
-/// Where the orchestrator listens.
+/// The address of the orchestrator.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Service {
@@ -42,7 +42,7 @@ pub struct Service {
     pub host: IpAddr,
     /// Port to listen on.
     pub port: u16,
-    /// Threads that serve requests. 0: one per core.
+    /// The number of threads that serve requests. 0: one per core.
     pub workers: usize,
 }
 
@@ -56,50 +56,50 @@ impl Default for Service {
     }
 }
 
-/// How the orchestrator treats requests.
+/// The orchestrator's treatment of requests.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Orchestration {
-    /// Timeout of a detector that has none of its own.
+    /// The timeout of detectors without their own.
     pub default_timeout_ms: u64,
-    /// Time a synchronous request of normal priority may take.
+    /// The time limit of a synchronous request of normal priority.
     pub sync_sla_ms: u64,
-    /// Coverage under which an answer is partial (206), 0 to 1.
+    /// The coverage below which an answer is partial (206), 0 to 1.
     pub partial_coverage_threshold: f64,
     /// The HTTP status of a partial answer: 206, 200 or 207.
     pub partial_status: u16,
-    /// The file that keeps jobs and idempotency keys. When absent the commands choose one; see
-    /// `--data-dir` of `sparring orchestrator`.
+    /// The file for jobs and idempotency keys. Absent: the commands choose one; see `--data-dir` of
+    /// `sparring orchestrator`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job_store: Option<PathBuf>,
-    /// A worker that is not heard of for so long loses its job to another one.
+    /// The time after which a silent worker loses its job to another one.
     pub job_lease_ms: u64,
-    /// `redis://[user:password@]host:port[/database]`: cache, idempotency keys, rate limits and
-    /// jobs are shared by all replicas that name the same one. While it is lost each replica goes
-    /// on alone. Jobs are given to a Redis with an append-only file only.
+    /// `redis://[user:password@]host:port[/database]`. Replicas with the same Redis share the cache,
+    /// idempotency keys, rate limits and jobs. While the connection is lost, each replica works alone.
+    /// Jobs are stored only in a Redis with an append-only file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redis_url: Option<SecretUrl>,
-    /// How long an answer of Redis is waited for before a replica goes on alone; a connection,
-    /// twice as long.
+    /// The time to wait for an answer of Redis before a replica works alone, and half the time to wait
+    /// for a connection.
     pub redis_timeout_ms: u64,
-    /// Keys that seal what waits in the job store and in Redis: 32 random bytes each in base64
-    /// (`openssl rand -base64 32`), separated by commas. The first one seals, all of them open: to
-    /// change it, add the new one at the end in every replica, then move it to the front, and leave
-    /// the old one away after a day. Without one the job store makes its own, in a file beside it
-    /// that only its owner may read; replicas that share a Redis have to be given the same, or
-    /// what waits in there can be read by whoever reads Redis or its files.
+    /// Keys that encrypt waiting data in the job store and in Redis: 32 random bytes each in base64
+    /// (`openssl rand -base64 32`), separated by commas. The first one encrypts, all of them decrypt.
+    /// To rotate keys, add the new one at the end in every replica, then move it to the front, and
+    /// remove the old one after a day. Without a key the job store creates one, in a file beside it
+    /// that only its owner may read. Replicas that share a Redis need the same key; otherwise waiting
+    /// data in Redis and in its files is not encrypted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub store_key: Option<StoreKeys>,
     pub rate_limit: RateLimit,
-    /// How long it goes on serving after SIGTERM, when `/health/ready` says so already: as long as
-    /// a load balancer needs to notice.
+    /// The time for which requests are still served after SIGTERM, while `/health/ready` already
+    /// reports it: as long as a load balancer needs to notice.
     pub drain_ms: u64,
-    /// Networks such as `10.0.0.0/8` in which detectors may be that are registered over the API;
-    /// this machine and private networks when absent.
+    /// The networks, such as `10.0.0.0/8`, for detectors that are registered over the API. Absent: this
+    /// machine and private networks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub registry_networks: Option<Vec<String>>,
-    /// Policies by tenant and bundle, as the API takes them; the tenant `*` stands for every one
-    /// that has none of the name itself. A change is followed while the service runs.
+    /// Policies by tenant and bundle, in the form of the API. The tenant `*` stands for all tenants
+    /// without their own policy of that name. Changes take effect while the service runs.
     pub policies: IndexMap<String, IndexMap<String, Value>>,
     pub cache: Cache,
     pub overload: Overload,
@@ -139,9 +139,9 @@ impl Default for Orchestration {
 pub struct Cache {
     /// False: nothing is kept.
     pub enabled: bool,
-    /// How long an answer is fresh.
+    /// The time for which an answer is fresh.
     pub ttl_ms: u64,
-    /// Answers kept at most; the least useful is evicted.
+    /// The maximum number of answers; the least useful one is evicted.
     pub entries: usize,
 }
 
@@ -155,17 +155,17 @@ impl Default for Cache {
     }
 }
 
-/// How many requests are worked on at once, and who waits.
+/// Limits on concurrent and waiting requests.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Overload {
-    /// Requests under way at once, found by watching their latency. Its `slack_ms` counts as half of
-    /// the shortest SLA at most: requests are turned away before they would be late.
+    /// The limit on concurrent requests, adapted to their latency. `slack_ms` counts as at most half of
+    /// the shortest SLA, so that requests are refused before they would be late.
     pub limit: resilience::limit::Config,
-    /// Requests that wait. As the queue fills, optional detectors are left out; when it is full,
-    /// requests are turned away, critical ones last.
+    /// The number of requests that may wait. As the queue fills, optional detectors are left out; when it
+    /// is full, requests are refused, critical ones last.
     pub max_queued: usize,
-    /// The longest that a synchronous request waits.
+    /// The maximum wait of a synchronous request.
     pub max_wait_ms: u64,
 }
 
@@ -185,15 +185,15 @@ impl Default for Overload {
     }
 }
 
-/// Who may call.
+/// Authentication and authorisation of callers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Auth {
     pub mode: AuthMode,
-    /// The header that carries the key.
+    /// The header with the key.
     pub header: String,
-    /// Scopes of a caller without a key where the mode is `optional`. As it is, such a caller may
-    /// ask and look and change nothing.
+    /// The scopes of a caller without a key if the mode is `optional`. By default such a caller may
+    /// send requests and read state, but change nothing.
     pub anonymous: Vec<String>,
     pub keys: Vec<ApiKey>,
 }
@@ -209,26 +209,26 @@ impl Default for Auth {
     }
 }
 
-/// What a call without a key means.
+/// The treatment of calls without a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AuthMode {
-    /// No key is anonymous, a wrong key is refused.
+    /// A call without a key is anonymous; a wrong key is refused.
     Optional,
-    /// No key is refused.
+    /// A call without a key is refused.
     Required,
-    /// Keys are not looked at.
+    /// Keys are ignored.
     Off,
 }
 
-/// One key: whose it is and what it may do.
+/// A key, with its tenant and scopes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApiKey {
-    /// SHA-256 of the key, 64 hexadecimal digits. Keys never stand in clear in the file.
+    /// The SHA-256 of the key, 64 hexadecimal digits. The file never contains keys in plain text.
     pub sha256: String,
     pub tenant: String,
-    /// What the key may do; empty means `orchestrate:write` and `orchestrate:status`.
+    /// The scopes of the key; empty means `orchestrate:write` and `orchestrate:status`.
     #[serde(default)]
     pub scopes: Vec<String>,
 }
@@ -241,9 +241,9 @@ pub struct Health {
     pub interval_ms: u64,
     /// A probe without an answer after this time has failed.
     pub timeout_ms: u64,
-    /// Failed probes in a row after which a detector is out of rotation.
+    /// The number of failed probes in a row after which a detector is out of rotation.
     pub unhealthy_after: u32,
-    /// Good probes in a row after which it is back.
+    /// The number of successful probes in a row after which it is back.
     pub healthy_after: u32,
 }
 
@@ -262,12 +262,11 @@ impl Default for Health {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Connections {
-    /// How long one is kept that nothing is sent on. Set it below the time after which the
-    /// detectors, and what stands before them, close an idle connection: 5 s is the shortest that
-    /// is common.
+    /// The time for which an idle connection is kept. Set it below the time after which the detectors, and
+    /// proxies in front of them, close idle connections: 5 s is the shortest common value.
     pub idle_ms: u64,
-    /// How long one is used, up to a fifth less: then a new one is made, so that a name that points
-    /// elsewhere now is heard.
+    /// The maximum age of a connection (randomly up to a fifth less). New connections follow changes of
+    /// DNS.
     pub max_age_ms: u64,
 }
 
@@ -280,17 +279,17 @@ impl Default for Connections {
     }
 }
 
-/// What a run is judged by.
+/// The objectives of runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PerformanceTargets {
     /// The time in which 95 of 100 requests have to be answered.
     pub p95_response_time_ms: u64,
-    /// Share of requests that succeed, 0 to 1.
+    /// The share of requests that have to succeed, 0 to 1.
     pub success_rate: f64,
-    /// Requests per second that the service has to keep up with, judged by `sparring test
-    /// throughput`: they arrive at this rate, answered or not, and `success_rate` of them have to be
-    /// answered. 0: no such target.
+    /// The rate of requests that the service has to sustain, checked by `sparring test throughput`:
+    /// requests arrive at this rate, whether answered or not, and the share `success_rate` of them has to
+    /// be answered. 0: no such target.
     pub throughput_rps: f64,
 }
 
@@ -304,86 +303,85 @@ impl Default for PerformanceTargets {
     }
 }
 
-/// One detector: how it is called, what it can do, and how its mock behaves.
+/// One detector: its endpoint, its capabilities, and the behaviour of its mock.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Detector {
-    /// Where it is called, as `http://host:port/path`.
+    /// Its endpoint, as `http://host:port/path`.
     pub endpoint: String,
-    /// More endpoints of it: calls are spread over all of them, and one that fails more than the
-    /// others is left out for a while. A mock runs at `endpoint` alone.
+    /// Further endpoints. Calls are distributed over all of them, and one that fails more often than the
+    /// others is ejected for a while. A mock runs only at `endpoint`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub endpoints: Vec<String>,
-    /// Time one attempt may take; `orchestration.default_timeout_ms` when absent.
+    /// The time limit of an attempt. Absent: `orchestration.default_timeout_ms`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
-    /// Repeats of a failed call, under the retry budget.
+    /// The number of retries of a failed call, within the retry budget.
     #[serde(default = "three")]
     pub max_retries: u32,
     #[serde(default = "health_path")]
     pub health_check_path: String,
-    /// What it detects; a policy may ask for a capability instead of a name.
+    /// Its capabilities; a policy may ask for a capability instead of a name.
     #[serde(default)]
     pub capabilities: Vec<String>,
-    /// Content it takes; empty means all.
+    /// The types of content that it accepts; empty means all.
     #[serde(default)]
     pub content_types: Vec<ContentType>,
     /// Other names that requests may use for it.
     #[serde(default)]
     pub aliases: Vec<String>,
-    /// Its share in weighted coverage and its say in conflicts.
+    /// Its weight in coverage and in conflicts.
     #[serde(default = "one")]
     pub weight: f64,
-    /// Calls in flight at most.
+    /// The maximum number of calls in flight.
     #[serde(default = "max_in_flight")]
     pub max_in_flight: usize,
     #[serde(default)]
     pub retry: resilience::retry::Config,
     #[serde(default)]
     pub breaker: resilience::breaker::Config,
-    /// A second call beside a slow first one.
+    /// Hedging: a second attempt while the first one is slow.
     #[serde(default)]
     pub hedge: resilience::hedge::Config,
-    /// How many calls one endpoint gets at once, found by watching its latency.
+    /// The adaptive limit on concurrent calls to one endpoint.
     #[serde(default)]
     pub limit: resilience::limit::Config,
-    /// When an endpoint that fails more than the others is left out.
+    /// The ejection of an endpoint that fails more often than the others.
     #[serde(default)]
     pub outlier: resilience::outlier::Config,
-    /// What a missing answer does to the verdict: `closed` blocks, `degrade` degrades, `open` is
-    /// only named. Content that is too much for the detector (413, or an answer longer than can be
-    /// read) blocks in any case.
+    /// The effect of a missing answer on the verdict: `closed` blocks, `degrade` degrades, `open` is
+    /// only reported. Content that is too large for the detector (413, or an answer that is too long to
+    /// be read) blocks in any case.
     #[serde(default)]
     pub on_failure: OnFailure,
-    /// Nobody can stand in for it: a request that names its own detectors asks it as well, a
-    /// brown-out never leaves it out, one call an interval is tried even while all its breakers are
-    /// open, and the service is ready only while health checks see it well. Where no detector is
-    /// required, one that is well is enough to be ready.
+    /// A required detector cannot be replaced. It is asked even if a request names its own detectors, a
+    /// brown-out never leaves it out, one call per interval is tried even while all its breakers are
+    /// open, and the service is ready only while health checks find it healthy. If no detector is
+    /// required, one healthy detector is enough to be ready.
     #[serde(default)]
     pub required: bool,
-    /// Makes it a shadow of the detector of this name: it is asked after it, to see whether they
-    /// agree, and its answer goes into metrics alone.
+    /// Makes it a shadow of the detector with this name: it is asked after that one, to find out whether
+    /// they agree, and its answer is only counted in metrics.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shadow_of: Option<String>,
-    /// How the mock detector of this name behaves.
+    /// The behaviour of its mock.
     #[serde(default)]
     pub mock: Profile,
-    /// The wire contract that the detector speaks, a mock or a real one. The orchestrator knows
-    /// `native` and `fms`.
+    /// The wire contract of the detector, mock or real. The orchestrator supports `native` and `fms`.
     #[serde(default)]
     pub dialect: Dialect,
-    /// What the mock's listener offers beside plain HTTP/1.1.
+    /// Options of the mock's listener besides plain HTTP/1.1.
     #[serde(default)]
     pub listener: Listener,
 }
 
 impl Detector {
-    /// The time one attempt may take, given the fleet's default.
+    /// The time limit of an attempt, given the fleet's default.
     pub fn timeout(&self, orchestration: &Orchestration) -> Duration {
         Duration::from_millis(self.timeout_ms.unwrap_or(orchestration.default_timeout_ms))
     }
 
-    /// Host and port of the endpoint; the fleet was validated, so both are there.
+    /// Host and port of the endpoint, which a validated fleet has.
     pub fn authority(&self) -> Option<(String, u16)> {
         let endpoint = Endpoint::parse(&self.endpoint).ok()?;
         Some((endpoint.host, endpoint.port))

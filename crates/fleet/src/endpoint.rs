@@ -1,22 +1,22 @@
-//! Where something answers: the one reader of endpoints, for the file, the API and the commands.
+//! Endpoints: the one parser for the file, the API and the commands.
 
 use crate::secret::shown_url;
 
-/// An `http://` or `https://` URL with a host, and a port that there can be.
+/// An `http://` or `https://` URL with a host and a valid port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     pub uri: http::Uri,
     /// The host, an IPv6 address in brackets.
     pub host: String,
-    /// The URL's port, else that of its scheme.
+    /// The port of the URL, or else of its scheme.
     pub port: u16,
 }
 
 impl Endpoint {
-    /// Reads a URL.
+    /// Parses a URL.
     ///
     /// # Errors
-    /// What is wrong with it and what would be right. A password in it is not repeated.
+    /// The URL is invalid; the message says what a valid one is. It does not repeat a password.
     pub fn parse(text: &str) -> Result<Self, String> {
         let shown = shown_url(text);
         let uri: http::Uri = text
@@ -40,14 +40,14 @@ impl Endpoint {
         Ok(Self { uri, host, port })
     }
 
-    /// The host as names are looked up: an IPv6 address without its brackets.
+    /// The host for a lookup: an IPv6 address without its brackets.
     pub fn bare_host(&self) -> &str {
         self.host.trim_start_matches('[').trim_end_matches(']')
     }
 }
 
-/// What stands where the port does. [`http::Uri::port_u16`] tells a port that there cannot be from
-/// none as little as an empty one.
+/// The text at the position of the port. [`http::Uri::port_u16`] does not distinguish an invalid port, an empty one
+/// and none.
 fn port_text(uri: &http::Uri) -> Option<&str> {
     let authority = uri.authority()?.as_str();
     let behind_user = authority

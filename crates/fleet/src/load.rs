@@ -1,4 +1,4 @@
-//! Layers: the file (or the built-in fleet), then `SPARRING_…` variables, then the command line.
+//! Layers of configuration: the file (or the built-in fleet), then `SPARRING_…` variables, then the command line.
 
 use std::path::{Path, PathBuf};
 
@@ -11,16 +11,16 @@ use crate::check::check;
 use crate::config::Fleet;
 use crate::source::Source;
 
-/// The fleet that is used when no file is given.
+/// The fleet that is used without a file.
 pub const BUILT_IN: &str = include_str!("../../../detectors.yaml");
 
 /// Prefix of variables that override the file: `SPARRING_SERVICE__PORT=9000`.
 const PREFIX: &str = "SPARRING_";
-/// Between a section and a key. A variable without it is no setting, whatever its prefix: flags of
-/// commands (`SPARRING_CONFIG`), Kubernetes' service links (`SPARRING_PORT`), scripts' own.
+/// The separator between a section and a key. A variable without it is not a setting: it is the flag of a command
+/// (`SPARRING_CONFIG`), a service link of Kubernetes (`SPARRING_PORT`), or a script's own.
 const SEPARATOR: &str = "__";
 
-/// Why there is no fleet.
+/// The reason why a fleet cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     #[error("cannot read {}", path.display())]
@@ -58,26 +58,26 @@ fn list(faults: &[ConfigError]) -> String {
 }
 
 /// Reads the fleet from `path`, or from `detectors.yaml` in the working folder, or the built-in
-/// one. Then come the environment's overrides and `overrides`, dotted paths with their values.
+/// one. Then it applies the overrides of the environment and `overrides`, which are dotted paths with values.
 ///
 /// # Errors
-/// The file cannot be read, is not YAML, or has errors: all of them are in this one.
+/// The file cannot be read, is not YAML, or has errors, all of which are in the result.
 pub fn load(path: Option<&Path>, overrides: &[(String, Value)]) -> Result<Fleet, LoadError> {
     load_from(Source::read(path)?, overrides)
 }
 
-/// Reads a fleet again while it is in use. What is not a regular file any more is not waited for.
+/// Reads a fleet again while it is in use. It does not wait for a file that is no longer a regular one.
 ///
 /// # Errors
-/// As [`load`], and it is not a regular file.
+/// As for [`load`], or the file is not a regular one.
 pub fn load_again(path: &Path, overrides: &[(String, Value)]) -> Result<Fleet, LoadError> {
     load_from(Source::read_again(path)?, overrides)
 }
 
-/// The fleet of a text that was read.
+/// The fleet of this text.
 ///
 /// # Errors
-/// It is not YAML, or has errors: all of them are in this one.
+/// The text is not YAML, or has errors, all of which are in the result.
 pub fn load_from(source: Source, overrides: &[(String, Value)]) -> Result<Fleet, LoadError> {
     let Source { origin, text, path } = source;
     let file = yaml(&origin, &text)?;
@@ -87,7 +87,7 @@ pub fn load_from(source: Source, overrides: &[(String, Value)]) -> Result<Fleet,
         figment = figment.merge(Serialized::default(key, value));
     }
     let merged: Value = figment.extract().map_err(|error| LoadError::Environment {
-        // Without the place in this program that asked.
+        // Without the location in this program.
         message: error.kind.to_string(),
     })?;
     let reading = read::repair::<Fleet>(restore_order(&file, merged));
@@ -114,7 +114,7 @@ fn is_setting(name: &str) -> bool {
     name.contains(SEPARATOR) && name.split(SEPARATOR).all(|part| !part.is_empty())
 }
 
-/// The mapping that a fleet's file is.
+/// The file as a mapping.
 fn yaml(origin: &str, text: &str) -> Result<Value, LoadError> {
     let value = read::yaml(text).map_err(|error| LoadError::Syntax {
         origin: origin.to_owned(),
@@ -132,7 +132,7 @@ fn yaml(origin: &str, text: &str) -> Result<Value, LoadError> {
     })
 }
 
-/// figment sorts keys; here they are put back in the file's order, additions last.
+/// figment sorts keys; this restores the order of the file, with additions last.
 fn restore_order(file: &Value, merged: Value) -> Value {
     let (Value::Object(file), Value::Object(unordered)) = (file, &merged) else {
         return merged;
@@ -148,8 +148,8 @@ fn restore_order(file: &Value, merged: Value) -> Value {
     Value::Object(ordered)
 }
 
-/// Faults of form and of meaning in one list: a place that was mended is not judged again, and
-/// what came from a variable says so.
+/// Errors of form and of meaning in one list. A value that was repaired is not checked again, and an error from a
+/// variable names the variable.
 fn combine(
     form: Vec<ConfigError>,
     meaning: Vec<ConfigError>,
@@ -173,9 +173,9 @@ fn combine(
     faults
 }
 
-/// Whether a fault is in what the variable of this key sets. One whose section does not exist is
-/// reported at the section, which then has nothing but what variables put there; one that goes on
-/// below a single value makes a mapping of that.
+/// Whether an error is in the setting of the variable with this key. If the section does not exist, the error is at
+/// the section, which then has only settings of variables. A variable for a key below a single value turns that
+/// value into a mapping.
 fn comes_from(fault: &ConfigError, key: &str) -> bool {
     let path = fault.path.as_str();
     let message = &fault.message;

@@ -1,32 +1,32 @@
-//! How much each tenant may ask for, as the fleet file says it.
+//! The rate limits of tenants in the fleet file.
 
 use indexmap::IndexMap;
 use live_config::Check;
 use serde::{Deserialize, Serialize};
 
-/// Requests per tenant. The most particular quota counts: the tenant's own, else the default.
+/// Limits on the requests of each tenant: its own quota, or else the default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RateLimit {
-    /// What a tenant without a quota of its own may do; absent: as much as it likes.
+    /// The quota of tenants without their own; absent: no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default: Option<Quota>,
     /// Quotas of single tenants, by name.
     pub tenants: IndexMap<String, Quota>,
-    /// Tenants told apart; past it newcomers share a quota, so that nobody gains by inventing
-    /// names.
+    /// The number of tenants that are tracked separately. Further tenants share one quota, so that
+    /// inventing names gains nothing.
     pub max_tenants: usize,
     /// The status of a refusal: 429, or 403 for old clients.
     pub legacy_status: u16,
 }
 
-/// A rate and how much may come at once.
+/// A rate, and the size of a burst.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Quota {
-    /// Requests per second in the long run.
+    /// Requests per second, in the long run.
     pub rate_per_s: f64,
-    /// Requests at once after a pause; at least 1.
+    /// The number of requests that may come at once after a pause; at least 1.
     #[serde(default = "one")]
     pub burst: u32,
 }

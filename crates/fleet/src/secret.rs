@@ -1,4 +1,4 @@
-//! Settings that are secret: read whole, shown without what is secret of them.
+//! Secret settings, which are shown without their secret parts.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize, Serializer};
 
-/// A URL whose user and password are shown nowhere.
+/// A URL whose user and password are never shown.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct SecretUrl(String);
@@ -27,7 +27,7 @@ impl SecretUrl {
             return "***".to_owned();
         };
         let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-        // The last `@`: a password may hold one.
+        // The last `@`, since a password may contain one.
         match authority.rsplit_once('@') {
             Some((_, host)) => format!("{scheme}://***@{host}{path}"),
             None => self.0.clone(),
@@ -35,7 +35,7 @@ impl SecretUrl {
     }
 }
 
-/// A text that should be a URL, as a message may show it.
+/// A text that should be a URL, without its secrets, for messages.
 pub fn shown_url(text: &str) -> String {
     if text.contains('@') {
         SecretUrl::new(text).redacted()
@@ -56,7 +56,7 @@ impl Serialize for SecretUrl {
     }
 }
 
-/// Keys of 32 bytes in base64, separated by commas; shown nowhere.
+/// Keys of 32 bytes in base64, separated by commas; never shown.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct StoreKeys(String);
@@ -66,7 +66,7 @@ impl StoreKeys {
         Self(keys.into())
     }
 
-    /// The keys, at least one; `None`: that is not what was given.
+    /// The keys, at least one; `None` if the text is malformed.
     pub fn keys(&self) -> Option<Vec<[u8; 32]>> {
         let key = |text: &str| {
             let bytes = BASE64_STANDARD.decode(text.trim()).ok()?;

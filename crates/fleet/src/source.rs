@@ -1,5 +1,5 @@
-//! The text of a fleet, and where it stands. A pipe gives it once only: it is read once, and told
-//! apart and loaded from what was read.
+//! The text of a fleet, and its source. A pipe can be read only once, so that the kind of the file is detected
+//! and the fleet is loaded from the same text.
 
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use crate::load::{BUILT_IN, LoadError};
 
-/// The fleet file that is used when none is named and it exists.
+/// The fleet file that is used by default if it exists.
 const DEFAULT: &str = "detectors.yaml";
 
-/// A fleet's text.
+/// The text of a fleet.
 #[derive(Debug, Clone)]
 pub struct Source {
-    /// What errors call it.
+    /// Its name in errors.
     pub origin: String,
     pub text: String,
     /// The file; `None` for the built-in fleet.
@@ -21,8 +21,8 @@ pub struct Source {
 }
 
 impl Source {
-    /// Reads `path`, or `detectors.yaml` in the working folder, or the built-in fleet. May wait: for
-    /// whoever writes into a pipe.
+    /// Reads `path`, or `detectors.yaml` in the working folder, or the built-in fleet. It may wait for the writer of a
+    /// pipe.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -38,10 +38,10 @@ impl Source {
         Self::of(path, std::fs::read_to_string(path))
     }
 
-    /// Reads a file again that was read before, without ever waiting.
+    /// Reads a file again, without waiting.
     ///
     /// # Errors
-    /// It cannot be read, or it is not a regular file any more.
+    /// It cannot be read, or is no longer a regular file.
     pub fn read_again(path: &Path) -> Result<Self, LoadError> {
         Self::of(path, read_regular(path))
     }
@@ -63,7 +63,7 @@ impl Source {
     }
 }
 
-/// A pipe that nobody writes into is opened, seen for what it is, and left alone.
+/// A pipe without a writer is opened, recognised, and not read.
 fn read_regular(path: &Path) -> io::Result<String> {
     let mut file = std::fs::File::options()
         .read(true)
@@ -94,7 +94,7 @@ mod tests {
         std::fs::remove_file(&path).expect("its own file");
         let made = std::process::Command::new("mkfifo").arg(&path).status();
         assert!(made.expect("mkfifo runs").success());
-        // Without a writer a plain read would wait for ever.
+        // Without a writer, a plain read would wait for ever.
         assert!(Source::read_again(&path).is_err());
         assert!(Source::read_again(folder.path()).is_err());
         assert!(Source::read_again(Path::new("/dev/zero")).is_err());

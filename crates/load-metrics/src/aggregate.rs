@@ -1,4 +1,4 @@
-//! What all threads have gathered, on the thread that evaluates.
+//! The aggregates of all threads, on the thread that evaluates thresholds.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::tags::Tags;
 pub struct Aggregate {
     sinks: Vec<Option<Sink>>,
     checks: Vec<CheckTally>,
-    /// By scenario, group and name; groups themselves have no name, a check may have an empty one.
+    /// By scenario, group and name. A group itself has no name; the name of a check may be empty.
     check_slots: HashMap<(String, String, Option<String>), usize>,
     parts: HashMap<Part, Vec<Option<Sink>>>,
     is_bounded: bool,
@@ -22,14 +22,14 @@ pub struct Aggregate {
 /// The scenario and group that a sample belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Part {
-    /// The scenario, empty outside of scenarios.
+    /// The scenario; empty outside scenarios.
     pub scenario: String,
-    /// The group's path, empty for the root.
+    /// The path of the group; empty for the root.
     pub group: String,
 }
 
 impl Aggregate {
-    /// Keeps trends in buckets: of the same size however long the run is.
+    /// Keeps trends in buckets, whose size does not depend on the length of the run.
     pub fn bounded() -> Self {
         Self {
             is_bounded: true,
@@ -37,7 +37,7 @@ impl Aggregate {
         }
     }
 
-    /// Adds what one thread has gathered.
+    /// Merges the aggregates of one thread.
     pub fn absorb(&mut self, delta: Delta) {
         for (id, sink) in delta.sinks {
             let sink = self.kept(sink);
@@ -59,21 +59,21 @@ impl Aggregate {
         sink
     }
 
-    /// Counts one sample that no VU took.
+    /// Records a sample that does not come from a VU.
     pub fn add(&mut self, id: MetricId, kind: crate::Kind, value: f64) {
         let mut sink = Sink::new(kind);
         sink.add(value);
         merge_into(&mut self.sinks, id, sink);
     }
 
-    /// The sink of a metric, trends sorted; `None` without samples.
+    /// The sink of a metric, with trends sorted; `None` without samples.
     pub fn sorted(&mut self, id: MetricId) -> Option<&Sink> {
         let sink = self.sinks.get_mut(id.index())?.as_mut()?;
         sink.sort();
         Some(sink)
     }
 
-    /// The sink of a metric, trends perhaps not sorted.
+    /// The sink of a metric; trends may be unsorted.
     pub fn sink(&self, id: MetricId) -> Option<&Sink> {
         self.sinks.get(id.index())?.as_ref()
     }
@@ -92,7 +92,7 @@ impl Aggregate {
         parts
     }
 
-    /// A metric's samples of the given parts together, sorted.
+    /// The merged samples of a metric in the given parts, sorted.
     pub fn of_parts(&self, parts: &[&Part], id: MetricId) -> Option<Sink> {
         let mut found: Option<Sink> = None;
         for part in parts {

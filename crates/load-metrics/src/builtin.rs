@@ -1,4 +1,4 @@
-//! The metrics that every run knows; their ids are constants.
+//! The metrics that exist in every run; their ids are constants.
 
 use crate::metric::{Contains, Kind, MetricId};
 

@@ -1,8 +1,8 @@
 //! Metric types, samples, tags, sinks and thresholds, with k6's meaning.
 //!
-//! The hot path is [`Recorder::record`]: a handle of one thread, no lock, no allocation. Every
-//! thread aggregates into its own sinks; [`Recorder::take_delta`] moves what has gathered to the
-//! thread that evaluates thresholds, and costs a swap of vectors.
+//! The hot path is [`Recorder::record`] on a handle of one thread, without locks or allocations. Every thread
+//! aggregates into its own sinks. [`Recorder::take_delta`] moves these aggregates to the thread that evaluates
+//! thresholds, at the cost of swapping vectors.
 
 mod aggregate;
 pub mod builtin;

@@ -9,7 +9,7 @@ use crate::tags::Tags;
 pub struct MetricId(pub(crate) u32);
 
 impl MetricId {
-    /// The position in tables that are indexed by metric.
+    /// The index in tables with one entry per metric.
     pub fn index(self) -> usize {
         self.0 as usize
     }
@@ -28,7 +28,7 @@ pub enum Kind {
     Trend,
 }
 
-/// What the numbers of a metric mean, for display.
+/// The kind of a metric's values, for display.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Contains {
     /// Plain numbers.
@@ -42,26 +42,26 @@ pub enum Contains {
 /// A registered metric or sub-metric.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Metric {
-    /// Where its samples are aggregated.
+    /// The index of its aggregate.
     pub id: MetricId,
     /// `http_reqs`, or `http_reqs{status:200}` for a sub-metric.
     pub name: String,
     /// How it is aggregated.
     pub kind: Kind,
-    /// What its numbers mean.
+    /// The kind of its values.
     pub contains: Contains,
-    /// Set for a sub-metric: its parent and the tags that a sample must carry.
+    /// For a sub-metric: its parent and the tags that a sample must have.
     pub filter: Option<Filter>,
 }
 
-/// What makes a sub-metric: samples of `parent` that carry all of `tags`.
+/// The definition of a sub-metric: the samples of `parent` that have all of `tags`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Filter {
-    /// The metric whose samples are counted.
+    /// The metric whose samples are filtered.
     pub parent: MetricId,
-    /// What stands between the braces, as written.
+    /// The text between the braces, as written.
     pub suffix: String,
-    /// The pairs that a sample must carry.
+    /// The pairs that a sample must have.
     pub tags: Vec<(String, String)>,
 }
 

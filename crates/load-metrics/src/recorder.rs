@@ -18,7 +18,7 @@ use crate::sample::{Batch, BatchSink, Sample, UnixNanos};
 use crate::sink::{RateSink, Sink};
 use crate::tags::{Interner, SystemTag, SystemTags, TagSet, Tags};
 
-/// Takes the samples of all VUs of one thread. A handle: clones share their state.
+/// Records the samples of all VUs of one thread. This is a handle: clones share their state.
 #[derive(Clone)]
 pub struct Recorder(Rc<Inner>);
 
@@ -26,11 +26,11 @@ struct Inner {
     registry: Arc<Registry>,
     system_tags: SystemTags,
     interner: Interner,
-    /// Parent, sub-metric, what a sample must carry.
+    /// Each entry: the parent, the sub-metric, and the tags that a sample must have.
     filters: Vec<(MetricId, Filter)>,
     sinks: RefCell<Vec<Option<Sink>>>,
     checks: RefCell<Vec<CheckTally>>,
-    /// Samples by scenario and group, when the summary wants them.
+    /// Samples by scenario and group, if the summary needs them.
     parts: Option<RefCell<Parts>>,
     stream: Option<Stream>,
 }
@@ -41,16 +41,16 @@ struct Parts {
     sinks: Vec<(Arc<Tags>, Vec<Option<Sink>>)>,
 }
 
-/// What a recorder shall do beside adding up.
+/// What a recorder does besides aggregation.
 #[derive(Default)]
 pub struct RecorderConfig {
-    /// The tags that are set.
+    /// The system tags that are enabled.
     pub system_tags: SystemTags,
     /// Tags of every sample.
     pub run_tags: Tags,
-    /// Whether samples are added up by scenario and group as well.
+    /// Whether samples are also aggregated by scenario and group.
     pub by_part: bool,
-    /// Gets every sample.
+    /// Receives every sample.
     pub outputs: Option<Box<dyn BatchSink>>,
 }
 
@@ -73,19 +73,19 @@ struct Stream {
 /// Samples per batch for outputs.
 const BATCH: usize = 512;
 
-/// What a thread's sinks have gathered since the last time.
+/// The aggregates of one thread since the last delta.
 #[derive(Debug, Default)]
 pub struct Delta {
-    /// Per metric that had samples.
+    /// One entry for each metric that had samples.
     pub sinks: Vec<(MetricId, Sink)>,
-    /// Checks that had samples.
+    /// The checks that had samples.
     pub checks: Vec<CheckTally>,
-    /// Per part and metric that had samples; the tags name the part.
+    /// One entry for each part and metric that had samples; the tags name the part.
     pub parts: Vec<(Arc<Tags>, MetricId, Sink)>,
 }
 
 impl Recorder {
-    /// A recorder of the calling thread. Sub-metrics must be registered before.
+    /// A recorder for the calling thread. Sub-metrics must be registered first.
     pub fn new(registry: Arc<Registry>, config: RecorderConfig) -> Self {
         let filters = registry.all().into_iter();
         let filters = filters
@@ -112,18 +112,18 @@ impl Recorder {
         &self.0.registry
     }
 
-    /// Whether samples shall carry this system tag.
+    /// Whether samples carry this system tag.
     pub fn wants(&self, tag: SystemTag) -> bool {
         self.0.system_tags.has(tag)
     }
 
-    /// Whether some output looks at single samples (time, metadata), not only at aggregates.
+    /// Whether an output reads single samples (time, metadata) and not only aggregates.
     pub fn streams(&self) -> bool {
         self.0.stream.is_some()
     }
 
-    /// The time of a sample that is recorded now. Any time when no output looks at single samples: a reading of the
-    /// clock costs as much as a sample.
+    /// The time for a sample that is recorded now. It is arbitrary if no output reads single samples, since reading the
+    /// clock costs as much as recording a sample.
     pub fn sample_time(&self) -> UnixNanos {
         if self.streams() {
             SystemTime::now().into()
@@ -137,7 +137,7 @@ impl Recorder {
         self.0.interner.root()
     }
 
-    /// `base` with pairs set. Callers keep the result when they can; asking again costs one hash of
+    /// `base` with these pairs added. Callers should keep the result; a repeated call costs one hash of
     /// the added pairs, without an allocation.
     pub fn extend(&self, base: &TagSet, added: &[(&str, &str)]) -> TagSet {
         self.0.interner.extend(base, added)
@@ -148,13 +148,13 @@ impl Recorder {
         self.0.interner.intern(tags)
     }
 
-    /// Counts a sample.
+    /// Records a sample.
     #[inline]
     pub fn record(&self, metric: MetricId, tags: &TagSet, at: UnixNanos, value: f64) {
         self.record_with(metric, tags, None, at, value);
     }
 
-    /// Counts a sample that carries metadata (pairs that make no series).
+    /// Records a sample with metadata: pairs that do not form a series of their own.
     pub fn record_with(
         &self,
         metric: MetricId,
@@ -189,7 +189,7 @@ impl Recorder {
         }
     }
 
-    /// Takes what has gathered since the last call.
+    /// Takes the aggregates since the last call.
     pub fn take_delta(&self) -> Delta {
         let sinks = take_all(&mut self.0.sinks.borrow_mut()).collect();
         let checks = self
@@ -212,7 +212,7 @@ impl Recorder {
         }
     }
 
-    /// Sends what waits for outputs.
+    /// Sends the waiting samples to the outputs.
     pub fn flush(&self) {
         if let Some(stream) = &self.0.stream {
             stream.flush();

@@ -21,7 +21,7 @@ pub enum RegisterError {
         name: String,
         /// Its type.
         has: Kind,
-        /// The type asked for.
+        /// The requested type.
         wants: Kind,
     },
     /// The same name was registered with another unit.
@@ -31,7 +31,7 @@ pub enum RegisterError {
         name: String,
         /// Its unit.
         has: Contains,
-        /// The unit asked for.
+        /// The requested unit.
         wants: Contains,
     },
 }
@@ -67,10 +67,10 @@ impl Registry {
         }
     }
 
-    /// Registers a metric; the same name again gives the same id.
+    /// Registers a metric. Registering the same name again returns the same id.
     ///
     /// # Errors
-    /// When the name is invalid, or taken by a metric of another type or unit.
+    /// The name is invalid, or taken by a metric of another type or unit.
     pub fn register(
         &self,
         name: &str,
@@ -103,8 +103,8 @@ impl Registry {
         Ok(known.id)
     }
 
-    /// Registers a sub-metric under the name `parent{suffix}`; the same again gives the same id.
-    /// Recorders made before do not count for it.
+    /// Registers a sub-metric under the name `parent{suffix}`. Registering it again returns the same id.
+    /// Recorders that were made earlier do not record it.
     pub fn register_filtered(&self, filter: Filter) -> MetricId {
         let mut inner = self.lock();
         let parent = inner.metrics[filter.parent.index()].clone();
@@ -115,7 +115,7 @@ impl Registry {
         inner.add(name, parent.kind, parent.contains, Some(filter))
     }
 
-    /// The metric of that name, `http_reqs` or `http_reqs{status:200}`.
+    /// The metric with this name: `http_reqs` or `http_reqs{status:200}`.
     pub fn find(&self, name: &str) -> Option<Metric> {
         let inner = self.lock();
         inner
@@ -124,7 +124,7 @@ impl Registry {
             .map(|id| inner.metrics[id.index()].clone())
     }
 
-    /// A copy of what is known of a metric.
+    /// A copy of a metric's description.
     pub fn metric(&self, id: MetricId) -> Metric {
         self.lock().metrics[id.index()].clone()
     }

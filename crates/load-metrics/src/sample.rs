@@ -25,7 +25,7 @@ impl From<SystemTime> for UnixNanos {
 pub struct Sample {
     /// What was measured.
     pub metric: MetricId,
-    /// When.
+    /// The time of the measurement.
     pub at: UnixNanos,
     /// The value, in the metric's unit (times in milliseconds).
     pub value: f64,
@@ -38,7 +38,7 @@ pub struct Sample {
 /// Samples of one thread, in the order in which they were taken.
 pub type Batch = Vec<Sample>;
 
-/// Where batches go. Must not block: what cannot be taken is counted and dropped by the sink.
+/// A receiver of batches. It must not block: it counts and drops the samples that it cannot take.
 pub trait BatchSink: Send {
     /// Takes a batch.
     fn offer(&self, batch: Batch);

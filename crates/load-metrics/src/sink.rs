@@ -1,4 +1,4 @@
-//! What a metric's samples add up to.
+//! The aggregates of metrics.
 
 use crate::metric::Kind;
 use crate::trend::TrendSink;
@@ -25,7 +25,7 @@ pub struct CounterSink {
     pub samples: u64,
 }
 
-/// A last value with its extremes.
+/// The last value, with minimum and maximum.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct GaugeSink {
     /// The last value.
@@ -38,7 +38,7 @@ pub struct GaugeSink {
     pub samples: u64,
 }
 
-/// How many samples were not zero.
+/// The share of samples that were not zero.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct RateSink {
     /// Samples that were not zero.
@@ -80,7 +80,7 @@ impl Sink {
         }
     }
 
-    /// Adds what another sink of the same kind has gathered later.
+    /// Merges a later sink of the same kind into this one.
     pub fn merge(&mut self, other: Self) {
         match (self, other) {
             (Self::Counter(mine), Self::Counter(other)) => {
@@ -97,21 +97,21 @@ impl Sink {
         }
     }
 
-    /// Puts a trend's values in order, for the readers that need it.
+    /// Sorts the values of a trend, as some readers require.
     pub fn sort(&mut self) {
         if let Self::Trend(trend) = self {
             trend.sort();
         }
     }
 
-    /// Puts a trend's values into buckets: less exact, and of a bounded size.
+    /// Moves the values of a trend into buckets, which are less exact but bounded in size.
     pub fn compact(&mut self) {
         if let Self::Trend(trend) = self {
             trend.compact();
         }
     }
 
-    /// Whether it has seen no sample.
+    /// Whether it has no samples.
     pub fn is_empty(&self) -> bool {
         match self {
             Self::Counter(sink) => sink.samples == 0,

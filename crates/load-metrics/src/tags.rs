@@ -66,9 +66,9 @@ pub struct TagSet(pub(crate) Rc<Node>);
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) tags: Arc<Tags>,
-    /// Which sub-metrics samples with these tags count for: pairs of parent and sub-metric.
+    /// The sub-metrics for samples with these tags: pairs of parent and sub-metric.
     pub(crate) matches: OnceCell<Box<[(MetricId, MetricId)]>>,
-    /// The slot of the check that these tags name, found at its first sample.
+    /// The slot of the check that these tags name; found at its first sample.
     pub(crate) check_slot: Cell<Option<u32>>,
     /// The slot of the scenario and group that these tags name.
     pub(crate) part_slot: Cell<Option<u32>>,
@@ -114,7 +114,7 @@ impl TagSet {
     }
 }
 
-/// Finds or makes the sets of one thread.
+/// Interns the sets of one thread.
 #[derive(Debug)]
 pub(crate) struct Interner {
     hasher: RandomState,
@@ -123,8 +123,8 @@ pub(crate) struct Interner {
     cached: Cell<usize>,
 }
 
-/// Cached derivations per thread. Beyond it the caches start anew: a script that tags with unbounded
-/// values gets slower, not the process bigger.
+/// Cached derivations per thread. Beyond this number the caches are cleared, so that a script with unbounded tag
+/// values becomes slower but the process does not grow.
 const MAX_CACHED: usize = 200_000;
 
 impl Interner {
@@ -144,7 +144,7 @@ impl Interner {
         self.root.clone()
     }
 
-    /// `base` with `added` set; one lookup and no allocation when it was asked before.
+    /// `base` with `added` set. A repeated call costs one lookup and no allocation.
     pub(crate) fn extend(&self, base: &TagSet, added: &[(&str, &str)]) -> TagSet {
         let hash = self.hash(added);
         if let Some(known) = find_child(base, hash, added) {
@@ -270,7 +270,7 @@ system_tags! {
     Vu = 17, "vu", false;
 }
 
-/// Which system tags are on.
+/// The system tags that are enabled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SystemTags(u32);
 
@@ -278,7 +278,7 @@ impl SystemTags {
     /// None.
     pub const NONE: Self = Self(0);
 
-    /// Whether the tag is on.
+    /// Whether the tag is enabled.
     pub fn has(self, tag: SystemTag) -> bool {
         self.0 & tag as u32 != 0
     }

@@ -5,22 +5,22 @@ use std::time::Duration;
 use crate::metric::Kind;
 use crate::sink::Sink;
 
-/// What is taken from a sink.
+/// The aggregation of a sink.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Aggregation {
     /// Sum of a counter.
     Count,
-    /// Per second of a counter, share of a rate.
+    /// The rate per second of a counter, or the share of a rate.
     Rate,
     /// Last value of a gauge.
     Value,
     /// Mean of a trend.
     Average,
-    /// Least of a trend.
+    /// Minimum of a trend.
     Min,
-    /// Greatest of a trend.
+    /// Maximum of a trend.
     Max,
-    /// Middle of a trend.
+    /// Median of a trend.
     Median,
     /// Percentile of a trend, 0 to 100.
     Percentile(f64),
@@ -47,21 +47,21 @@ pub struct Expression {
     limit: f64,
 }
 
-/// Why an expression cannot be used.
+/// The reason why an expression cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExpressionError {
-    /// No comparison in it.
+    /// There is no comparison.
     #[error("failed parsing threshold expression \"{0}\"; write for example p(95)<200")]
     NoOperator(String),
-    /// An aggregation that does not exist.
+    /// The aggregation does not exist.
     #[error(
         "failed parsing threshold expression's \"{0}\" left hand side; use count, rate, value, avg, min, max, med or p(N)"
     )]
     Aggregation(String),
-    /// A limit that is no number.
-    #[error("failed parsing threshold expression's \"{0}\" right hand side: it is no number")]
+    /// The limit is not a number.
+    #[error("failed parsing threshold expression's \"{0}\" right hand side: it is not a number")]
     Limit(String),
-    /// An aggregation that the metric does not have.
+    /// The metric does not have the aggregation.
     #[error(
         "invalid threshold \"{expression}\" applied on metric {metric}; reason: unsupported aggregation method {method} on metric of type {kind}. supported aggregation methods for this metric are: {supported}"
     )]
@@ -74,29 +74,29 @@ pub enum ExpressionError {
         method: String,
         /// The metric's type.
         kind: Kind,
-        /// What it has.
+        /// The aggregations that it has.
         supported: &'static str,
     },
-    /// A metric that does not exist.
+    /// The metric does not exist.
     #[error("invalid threshold defined on {name}; reason: no metric name \"{base}\" found")]
     UnknownMetric {
         /// As written.
         name: String,
-        /// Without the tags.
+        /// The metric without its tags.
         base: String,
     },
-    /// A metric name with broken braces.
+    /// The braces of a metric name do not match.
     #[error("{NO_NAME}, metric \"{0}\" has unmatched opening/close curly brace")]
     Braces(String),
-    /// A metric name that goes on after its braces.
+    /// There is text after the braces of a metric name.
     #[error("{NO_NAME}, metric \"{0}\" lacks a closing curly brace in its last position")]
     LastBrace(String),
-    /// A tag in the braces without a name or a value.
+    /// A tag between the braces lacks a name or a value.
     #[error("{NO_NAME}, metric \"{0}\" tag expression is malformed")]
     Tag(String),
 }
 
-/// How all faults of a metric's name begin.
+/// The beginning of every error about a metric name.
 const NO_NAME: &str =
     "unable to validate threshold expressions; reason: parsing metric name failed";
 
@@ -104,7 +104,7 @@ impl Expression {
     /// Reads an expression.
     ///
     /// # Errors
-    /// When it is none.
+    /// It is not a valid expression.
     pub fn parse(text: &str) -> Result<Self, ExpressionError> {
         const OPERATORS: [(&str, Operator); 7] = [
             ("===", Operator::Equal),
@@ -143,7 +143,7 @@ impl Expression {
     /// Refuses aggregations that a metric of this type does not have.
     ///
     /// # Errors
-    /// With what it has.
+    /// The metric's type does not have the aggregation.
     pub fn check_kind(&self, text: &str, metric: &str, kind: Kind) -> Result<(), ExpressionError> {
         use Aggregation as A;
         let (fits, supported) = match kind {
@@ -170,12 +170,12 @@ impl Expression {
         })
     }
 
-    /// What the sink (sorted, if a trend) says now; `run_time` is for rates of counters.
+    /// Evaluates the threshold on a sink (sorted, if it is a trend); rates of counters need `run_time`.
     pub fn observe(&self, sink: &Sink, run_time: Duration) -> f64 {
         self.aggregation.of(sink, run_time)
     }
 
-    /// Whether a value holds.
+    /// Whether a value meets the threshold.
     pub fn holds(&self, value: f64) -> bool {
         match self.operator {
             Operator::Less => value < self.limit,
@@ -187,7 +187,7 @@ impl Expression {
         }
     }
 
-    /// What the value is compared with.
+    /// The limit that the value is compared with.
     pub fn limit(&self) -> f64 {
         self.limit
     }
@@ -204,7 +204,7 @@ impl Expression {
 }
 
 impl Aggregation {
-    /// The aggregate of a sink (sorted, if a trend); 0 when the sink has no such value.
+    /// The aggregate of a sink (sorted, if it is a trend); 0 if the sink has no such value.
     pub fn of(self, sink: &Sink, run_time: Duration) -> f64 {
         match (self, sink) {
             (Self::Count, Sink::Counter(c)) => c.sum,
@@ -222,7 +222,7 @@ impl Aggregation {
     }
 }
 
-/// Reads `avg`, `p(99.5)`, …; `count` too, which thresholds refuse for trends but summaries take.
+/// Reads `avg`, `p(99.5)`, … and also `count`, which summaries accept for trends although thresholds do not.
 pub fn parse_aggregation(name: &str) -> Option<Aggregation> {
     Some(match name {
         "count" => Aggregation::Count,
@@ -242,15 +242,14 @@ pub fn parse_aggregation(name: &str) -> Option<Aggregation> {
     })
 }
 
-/// What stands between the braces of a metric selector, and its tags in the order in which they
-/// were written.
+/// The text between the braces of a metric selector, and its tags in the order in which they were written.
 pub type Selector<'a> = (&'a str, Vec<(String, String)>);
 
-/// Splits `metric{tag:value,…}` into the metric, what stands between the braces, and the pairs;
-/// quotes and spaces around keys and values do not count.
+/// Splits `metric{tag:value,…}` into the metric, the text between the braces, and the pairs. Quotes and spaces
+/// around keys and values are ignored.
 ///
 /// # Errors
-/// When the braces do not match, or a pair has no name or no value.
+/// The braces do not match, or a pair lacks a name or a value.
 pub fn parse_selector(text: &str) -> Result<(&str, Option<Selector<'_>>), ExpressionError> {
     let Some((base, rest)) = text.split_once('{') else {
         let closes = text.contains('}');
@@ -282,7 +281,7 @@ fn unquote(text: &str) -> String {
         .to_owned()
 }
 
-/// Splits at commas that stand in no braces, so that `name:http://${a,b}` stays whole.
+/// Splits at commas outside braces, so that `name:http://${a,b}` stays whole.
 fn split_outside_braces(text: &str) -> Vec<&str> {
     let (mut depth, mut start, mut parts) = (0_u32, 0, Vec::new());
     for (at, c) in text.char_indices() {

@@ -1,8 +1,8 @@
 //! The values of a trend: all of them, or counted in narrow buckets.
 //!
-//! Exact values are what k6 has; they take eight bytes per sample. Bucketed, a trend takes the same
-//! room however long a run is: a bucket is as wide as 1/1024 of its power of two, so that a
-//! percentile is off by less than 0.05 %. Count, sum, minimum and maximum stay exact.
+//! k6 keeps exact values, which take eight bytes per sample. A bucketed trend takes the same space however
+//! long a run is. A bucket is 1/1024 of its power of two wide, so that the error of a percentile is below
+//! 0.05 %. Count, sum, minimum and maximum stay exact.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TrendSink {
     values: Vec<f64>,
-    /// How many of `values`, from the front, are in order.
+    /// The length of the sorted prefix of `values`.
     sorted: usize,
     sum: f64,
     buckets: Option<Buckets>,
@@ -26,15 +26,15 @@ struct Buckets {
     max: f64,
 }
 
-/// The bits of a number that do not tell its bucket: ten of the fraction do.
+/// The low bits of a number, which do not matter for its bucket: only ten bits of the fraction do.
 const DROPPED_BITS: u32 = 42;
 
-/// A distribution as it goes to another process: counts by bucket, which add up exactly in any order.
+/// A distribution for another process: counts by bucket, whose sums are exact in any order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrendParts {
-    /// Buckets with their counts, ascending.
+    /// Buckets with their counts, in ascending order.
     pub counts: Vec<(i64, u64)>,
-    /// Of the values.
+    /// The sum of all values.
     pub sum: f64,
     pub min: f64,
     pub max: f64,
@@ -53,7 +53,7 @@ impl TrendSink {
         }
     }
 
-    /// The distribution that another process had in buckets.
+    /// The trend of a distribution from another process.
     pub fn from_parts(parts: TrendParts) -> Self {
         let mut buckets = Buckets::new();
         for (bucket, count) in parts.counts {
@@ -67,7 +67,7 @@ impl TrendSink {
         }
     }
 
-    /// Takes a value.
+    /// Adds a value.
     #[inline]
     pub(crate) fn push(&mut self, value: f64) {
         self.values.push(value);
@@ -93,7 +93,7 @@ impl TrendSink {
         (self.sorted, self.sum) = (0, 0.0);
     }
 
-    /// Puts the values in order; the other readers need it. Costs little when few are new.
+    /// Sorts the values, as the methods below require. It is cheap when few values are new.
     pub fn sort(&mut self) {
         if self.buckets.is_some() {
             return self.compact();
@@ -103,7 +103,7 @@ impl TrendSink {
         }
         self.sum += self.values[self.sorted..].iter().sum::<f64>();
         sort_all(&mut self.values[self.sorted..]);
-        // A stable sort finds the ordered run at the front and merges the rest into it.
+        // A stable sort detects the sorted prefix and merges the rest into it.
         if self.sorted > 0 {
             self.values.sort_by(f64::total_cmp);
         }
@@ -168,10 +168,10 @@ impl TrendSink {
     }
 }
 
-/// Puts values in the order of [`f64::total_cmp`]. Whole numbers are compared much faster: these are in the
-/// same order.
+/// Sorts values in the order of [`f64::total_cmp`]. Integers in the same order are compared instead, which is
+/// much faster.
 fn sort_all(values: &mut [f64]) {
-    // Of negative ones the greater magnitude is the smaller one. The same again undoes it.
+    // Among negative values, the one with the greater magnitude is smaller. Applying this twice restores the value.
     let flip = |bits: i64| bits ^ ((bits >> 63).cast_unsigned() >> 1).cast_signed();
     for value in values.iter_mut() {
         *value = f64::from_bits(flip(value.to_bits().cast_signed()).cast_unsigned());
@@ -211,7 +211,7 @@ impl Buckets {
         self.max = self.max.max(other.max);
     }
 
-    /// The value that has `n` smaller ones, as its bucket has it.
+    /// The value at rank `n` (from 0), to the precision of its bucket.
     fn nth(&self, n: u64) -> f64 {
         let mut before = 0;
         for (bucket, count) in &self.counts {
@@ -224,7 +224,7 @@ impl Buckets {
     }
 }
 
-/// The bucket of a value; greater values have greater buckets.
+/// The bucket of a value. Greater values have greater buckets.
 fn bucket(value: f64) -> i64 {
     let magnitude = (value.abs().to_bits() >> DROPPED_BITS).cast_signed();
     if value < 0.0 {
