@@ -13,8 +13,6 @@ mod doctor;
 mod drain;
 mod drill;
 mod drill_ends;
-#[path = "../../crates/report/tests/fixture/mod.rs"]
-mod fixture;
 mod fms;
 mod generator;
 mod guides;
@@ -24,8 +22,6 @@ mod k6_command;
 mod k6_diff;
 mod kill_nine;
 mod left_behind;
-#[path = "../../crates/sparring/src/limits.rs"]
-mod limits;
 mod log_output;
 mod many_sockets;
 mod many_vus;

@@ -13,7 +13,6 @@ use soketto::{Receiver, Sender};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
 
-use crate::limits;
 use crate::served_target::Target;
 
 const USUAL: usize = 2_000;
@@ -97,7 +96,7 @@ fn due(socket: usize, sockets: usize, begun: Instant) -> Vec<(usize, Instant)> {
 
 #[test]
 fn each_of_many_sockets_is_answered_with_its_id_and_one_more_is_refused() {
-    limits::raise_descriptors();
+    service_runtime::limits::raise_descriptors();
     let most = count();
     let setting = format!("components.hub.max_connections={most}");
     let target = Target::start("aiaas", &["--set", &setting]);

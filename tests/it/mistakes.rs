@@ -106,7 +106,7 @@ const MISTAKES: &[Mistake] = &[
         name: "a suite's script that is not there",
         command: "sparring test smoke --script none.js",
         code: 2,
-        says: &["--script: there is no file none.js"],
+        says: &["--script: the file none.js does not exist"],
     },
     Mistake {
         name: "an option that is spelt wrong",
@@ -133,7 +133,7 @@ const MISTAKES: &[Mistake] = &[
         name: "a system that is spelt wrong",
         command: "sparring target agent36",
         code: 2,
-        says: &["there is no system and no file `agent36`; did you mean `agent360`?"],
+        says: &["`agent36` is neither a system nor a file; did you mean `agent360`?"],
     },
     Mistake {
         name: "a command that is spelt wrong",

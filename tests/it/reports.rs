@@ -7,7 +7,7 @@ use report::record::{self, Second};
 use serde_json::Value;
 
 use crate::binary::{Ended, call};
-use crate::fixture;
+use report::testing;
 
 /// A folder for results with runs in it.
 struct Results {
@@ -48,8 +48,8 @@ fn assert_ends(ended: &Ended, code: i32, parts: &[&str]) {
 
 /// A steady load whose seconds are `slower` times as long.
 fn steady(seed: u64, slower: f64) -> RunRecord {
-    let mut draws = fixture::Draws::new(seed);
-    let mut test = fixture::test("load", 200.0);
+    let mut draws = testing::Draws::new(seed);
+    let mut test = testing::test("load", 200.0);
     test.seconds = (0..200)
         .map(|at| {
             let mut near = |centre: f64| centre * (0.9 + 0.2 * draws.next());
@@ -63,16 +63,16 @@ fn steady(seed: u64, slower: f64) -> RunRecord {
             }
         })
         .collect();
-    fixture::settle(&mut test, (30.0 * slower, 60.0 * slower));
-    test.phases = vec![fixture::phase("steady", "steady", (0.0, 200.0), 50.0)];
-    fixture::settle_phases(&mut test, (30.0 * slower, 60.0 * slower));
-    fixture::run(vec![test])
+    testing::settle(&mut test, (30.0 * slower, 60.0 * slower));
+    test.phases = vec![testing::phase("steady", "steady", (0.0, 200.0), 50.0)];
+    testing::settle_phases(&mut test, (30.0 * slower, 60.0 * slower));
+    testing::run(vec![test])
 }
 
 #[test]
 fn a_report_is_made_again_byte_by_byte_and_offline() {
     let results = Results::new();
-    let folder = results.add("a", &fixture::whole());
+    let folder = results.add("a", &testing::whole());
     assert_ends(
         &results.call("report a --format html,csv"),
         0,
@@ -104,7 +104,7 @@ fn a_report_is_made_again_byte_by_byte_and_offline() {
 #[test]
 fn what_cannot_be_reported_is_said_with_exit_code_1_or_2() {
     let results = Results::new();
-    results.add("a", &fixture::whole());
+    results.add("a", &testing::whole());
     assert_ends(
         &results.call("report a --format pdf"),
         2,
@@ -131,7 +131,7 @@ fn what_cannot_be_reported_is_said_with_exit_code_1_or_2() {
 #[test]
 fn several_runs_are_one_page() {
     let results = Results::new();
-    results.add("a", &fixture::whole());
+    results.add("a", &testing::whole());
     results.add("b", &steady(1, 1.0));
     assert_ends(
         &results.call("report a b --output HERE"),
@@ -253,7 +253,7 @@ fn baselines_are_kept_put_in_force_and_never_changed() {
 #[test]
 fn an_edited_report_is_found_out() {
     let results = Results::new();
-    let folder = results.add("a", &fixture::whole());
+    let folder = results.add("a", &testing::whole());
     assert_ends(&results.call("report a --format html,csv"), 0, &[]);
     assert_ends(
         &results.call("verify a"),
@@ -276,7 +276,7 @@ fn an_edited_report_is_found_out() {
 #[test]
 fn ids_are_listed_and_explained() {
     let results = Results::new();
-    results.add("a", &fixture::whole());
+    results.add("a", &testing::whole());
     assert_ends(
         &results.call("explain a"),
         0,

@@ -196,7 +196,7 @@ fn without_locust_nothing_else_is_run_in_its_place() {
             "tests/k6/acis.js",
         ),
         (&["acis", "smoke", "--with-locust"], "pip install locust"),
-        (&["-f", "missing.py"], "there is no file missing.py"),
+        (&["-f", "missing.py"], "the file missing.py does not exist"),
     ] {
         let ended = bench.run_with(&none, arguments, "0");
         assert_eq!(ended.code, Some(2), "{arguments:?}: {}", ended.stderr);

@@ -1,7 +1,6 @@
-//! Measurements against peers in the same run. Absolute figures drift with the machine, ratios
-//! hold.
+//! Measurements against peers in the same run. Absolute figures depend on the machine, ratios do not.
 //!
-//! Each benchmark lies in a file of its own, has `Arguments` and `run`, and is listed in [`Bench`].
+//! Each benchmark has a separate file with `Arguments` and `run`, and is listed in [`Bench`].
 
 pub mod driver;
 pub mod mock;
@@ -16,18 +15,18 @@ use clap::Subcommand;
 pub enum Bench {
     /// The load driver against real k6
     Driver(driver::Arguments),
-    /// The server of the driver's benchmark, which starts it by itself
+    /// The server of the driver's benchmark, which starts it automatically
     #[command(hide = true)]
     DriverServer(driver::server::Arguments),
-    /// The mock detector beside bare axum, bare hyper and `WireMock`
+    /// The mock detector against plain axum, plain hyper and `WireMock`
     Mock(mock::Arguments),
-    /// The orchestrator beside a bare fan-out, its cache beside a bare echo
+    /// The orchestrator against a plain fan-out, its cache against a plain echo
     Orchestrator(orchestrator::Arguments),
-    /// A simulated system beside bare axum, and what it costs to keep one
+    /// A simulated system against plain axum, and its cost when idle
     Target(target::Arguments),
 }
 
-/// Runs a benchmark. True: it came to its end.
+/// Runs a benchmark. Returns whether it was completed.
 pub fn run(bench: &Bench) -> bool {
     match bench {
         Bench::Driver(arguments) => driver::run(arguments),

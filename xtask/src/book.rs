@@ -1,4 +1,4 @@
-//! The book of docs/: mdBook's pages, and beside them the files of the repository that the pages link to.
+//! The book of docs/: mdBook's pages, and the files of the repository that they link to.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::links;
 
-/// Where the book goes. Its pages are one folder further down, as docs/ is in the repository, so that links out of
+/// The folder of the book. Its pages are one folder further down, as docs/ is in the repository, so that links out of
 /// docs/ lead to the copies.
 const BOOK: &str = "target/book";
 
@@ -14,7 +14,7 @@ const FRONT_DOOR: &str = "<!doctype html>\n<meta charset=\"utf-8\">\n<title>spar
     <meta http-equiv=\"refresh\" content=\"0; url=docs/index.html\">\n\
     <a href=\"docs/index.html\">The documentation</a>\n";
 
-/// Builds the book. True: it is there.
+/// Builds the book. Returns whether it succeeded.
 pub fn run(root: &Path) -> bool {
     match build(root) {
         Ok(copied) => {
@@ -60,7 +60,7 @@ fn told(error: io::Error) -> String {
     error.to_string()
 }
 
-/// What the pages of docs/ link to outside of it.
+/// The files outside docs/ that its pages link to.
 fn outside(root: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut folders = vec![root.join("docs")];
@@ -84,7 +84,7 @@ fn outside(root: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Copies a file, or a folder with what is in it.
+/// Copies a file, or a folder with its content.
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
     if from.is_dir() {
         for entry in std::fs::read_dir(from)? {

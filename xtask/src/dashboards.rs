@@ -1,5 +1,5 @@
-//! Dashboards and rules that tell the truth: rules of form for every panel, and, given a running
-//! Prometheus, data behind every query and every rule.
+//! Checks of dashboards and rules: the form of every panel and, with a running Prometheus, data for every query and
+//! every rule.
 
 mod board;
 mod http;
@@ -11,23 +11,22 @@ use std::path::Path;
 
 use clap::Args;
 
-use board::Board;
+use board::Dashboard;
 
 #[derive(Debug, Default, Args)]
 pub struct Arguments {
-    /// Also run every query and look at every rule on this Prometheus, as `127.0.0.1:9090`
+    /// Also run every query and check every rule on this Prometheus, such as `127.0.0.1:9090`
     #[arg(long, value_name = "HOST:PORT")]
     prometheus: Option<String>,
-    /// Leave out dashboards by file name, such as `load-test-results` where no driver has run
+    /// Leave out dashboards by file name, such as `load-test-results` if no driver has run
     #[arg(long, value_name = "NAME")]
     without: Vec<String>,
-    /// Rules may read this metric although nobody exports it yet; once somebody does, saying so
-    /// is a finding
+    /// Rules may read this metric although it is not exported yet; once it is, the option is a finding
     #[arg(long, value_name = "METRIC")]
     absent: Vec<String>,
 }
 
-/// Prints what is wrong. True: nothing is.
+/// Prints the findings. Returns whether there are none.
 pub fn run(root: &Path, arguments: &Arguments) -> bool {
     let boards = match board::read_all(&root.join("grafana/dashboards")) {
         Ok(boards) => boards,
@@ -35,7 +34,7 @@ pub fn run(root: &Path, arguments: &Arguments) -> bool {
     };
     let mut found: Vec<String> = boards.iter().flat_map(lint::check).collect();
     if let Some(address) = &arguments.prometheus {
-        let chosen: Vec<&Board> = boards
+        let chosen: Vec<&Dashboard> = boards
             .iter()
             .filter(|board| !arguments.without.contains(&board.name))
             .collect();
@@ -71,7 +70,7 @@ mod tests {
             std::fs::read_to_string(path).expect("a rule file")
         };
         let (alerts, tests) = (read("alerts.yml"), read("tests/alerts_test.yml"));
-        // What follows an alert's name in a test up to the next one's.
+        // The text of a test between the names of two alerts.
         let tried: Vec<&str> = tests.split("alertname: ").skip(1).collect();
         let names: Vec<&str> = alerts
             .lines()

@@ -1,4 +1,4 @@
-//! What a release hands out: an archive for this machine's platform, an SBOM and checksums.
+//! The files of a release: an archive for this machine's platform, an SBOM and checksums.
 
 mod archive;
 mod sbom;
@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Where the files go
+    /// Folder for the files
     #[arg(long, value_name = "FOLDER", default_value = "dist")]
     out: PathBuf,
     /// Pack this binary instead of building one with the profile `dist`
@@ -29,14 +29,14 @@ const DOCUMENTS: [&str; 5] = [
     "detectors.yaml",
 ];
 
-/// A shell, and what its completion script is called.
+/// A shell, and the name of its completion script.
 const SHELLS: [(&str, &str); 3] = [
     ("bash", "sparring.bash"),
     ("zsh", "_sparring"),
     ("fish", "sparring.fish"),
 ];
 
-/// Builds the release files. True: all are there.
+/// Builds the release files. Returns whether it succeeded.
 pub fn run(root: &Path, arguments: &Arguments) -> bool {
     match make(root, arguments) {
         Ok(files) => {
@@ -85,7 +85,7 @@ fn make(root: &Path, arguments: &Arguments) -> Result<Vec<PathBuf>, String> {
     Ok(written)
 }
 
-/// As in the Dockerfile.
+/// The same as in the Dockerfile.
 fn build(root: &Path, target: &Path) -> Result<PathBuf, String> {
     let built = Command::new("cargo")
         .args(["build", "--profile", "dist", "--locked"])
@@ -107,7 +107,7 @@ fn documents(root: &Path) -> Result<Vec<archive::Entry>, String> {
         .collect()
 }
 
-/// What the binary says of itself: completion scripts and man pages.
+/// The completion scripts and man pages that the binary prints.
 fn generated(binary: &Path) -> Result<Vec<archive::Entry>, String> {
     let mut entries = Vec::new();
     for (shell, file) in SHELLS {
@@ -149,7 +149,7 @@ fn host() -> Option<String> {
     Some(host.to_owned())
 }
 
-/// When the sources changed last, in seconds since 1970: the same sources give the same archive.
+/// The time of the last change of the sources, in seconds since 1970, so that the same sources give the same archive.
 fn changed(root: &Path) -> u64 {
     let log = Command::new("git")
         .args(["log", "-1", "--format=%ct"])

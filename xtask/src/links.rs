@@ -1,4 +1,4 @@
-//! Links of Markdown pages, and where they lead.
+//! Links of Markdown pages, and their targets.
 
 use std::collections::HashSet;
 use std::path::{Component, Path, PathBuf};
@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 pub fn targets(page: &str) -> Vec<&str> {
     let mut found = Vec::new();
     for line in prose(page) {
-        // Code stands between every second pair of backticks.
+        // Code is between every second pair of backticks.
         for text in line.split('`').step_by(2) {
             let links = text.split("](").skip(1);
             found.extend(links.filter_map(|rest| rest.split(')').next()));
@@ -16,8 +16,8 @@ pub fn targets(page: &str) -> Vec<&str> {
     found
 }
 
-/// The file that a link of a page leads to, from the workspace's folder on, and the heading in it. `None`: it
-/// leads out of the workspace.
+/// The file that a link of a page leads to, relative to the workspace, and the heading in it. `None` if it leads out of
+/// the workspace.
 pub fn resolve(page: &Path, target: &str) -> Option<(PathBuf, String)> {
     if target.contains("://") || target.starts_with("mailto:") {
         return None;
@@ -38,7 +38,7 @@ pub fn resolve(page: &Path, target: &str) -> Option<(PathBuf, String)> {
     Some((resolved, heading.to_owned()))
 }
 
-/// What can be linked to in a page: its headings, as GitHub and mdBook name them.
+/// The targets for links in a page: the names of its headings on GitHub and in mdBook.
 pub fn headings(page: &str) -> HashSet<String> {
     let mut found = HashSet::new();
     let marked = prose(page).into_iter().filter(|line| line.starts_with('#'));
@@ -55,7 +55,7 @@ pub fn headings(page: &str) -> HashSet<String> {
 }
 
 fn slug(heading: &str) -> String {
-    // The text of a link counts, its target does not.
+    // The text of a link is part of the name, its target is not.
     let text: String = heading
         .split("](")
         .map(|part| part.split_once(')').map_or(part, |(_, rest)| rest))
@@ -68,7 +68,7 @@ fn slug(heading: &str) -> String {
         .to_lowercase()
 }
 
-/// The lines outside of blocks of code.
+/// The lines outside code blocks.
 fn prose(page: &str) -> Vec<&str> {
     let mut is_code = false;
     page.lines()

@@ -1,4 +1,4 @@
-//! The project's own chores. `cargo xtask validate` is the one check.
+//! The chores of the project. `cargo xtask validate` is the one check.
 
 #![expect(clippy::print_stdout, reason = "a command line that talks to people")]
 
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     ExitCode::from(u8::from(!sound))
 }
 
-/// The workspace's folder.
+/// The folder of the workspace.
 fn root() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// What the test says at its end; without it there was no table.
+/// The last line of the test; without it the table is missing.
 const SUMMARY: &str = " cases, 0 silent passes";
 
-/// Runs the test that makes the table and prints it; whether nothing passed in silence.
+/// Runs the test that makes the table, and prints it. Returns whether nothing passed silently.
 pub(crate) fn run(root: &Path) -> bool {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut test = Command::new(cargo);
@@ -31,7 +31,7 @@ pub(crate) fn run(root: &Path) -> bool {
     output.status.success() && is_whole(&table)
 }
 
-/// Whether all of the table is there. A name that no test has any more runs none, and succeeds.
+/// Whether the table is complete. If the test was renamed, cargo runs no test and succeeds.
 fn is_whole(table: &str) -> bool {
     let whole = table.lines().any(|line| line.ends_with(SUMMARY));
     if !whole {

@@ -15,12 +15,12 @@ use clap::Args;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Only say whether the pages are fresh
+    /// Only report whether the pages are up to date
     #[arg(long)]
     check: bool,
 }
 
-/// Writes the pages, or says which are stale. True: they are fresh now.
+/// Writes the pages, or reports stale ones. Returns whether all are up to date.
 pub fn run(root: &Path, arguments: &Arguments) -> bool {
     let mut fresh = true;
     for (name, text) in pages(root) {
@@ -44,7 +44,7 @@ pub fn run(root: &Path, arguments: &Arguments) -> bool {
     fresh
 }
 
-/// True: all pages say what the code says.
+/// Returns whether all pages match the code.
 pub fn is_fresh(root: &Path) -> bool {
     run(root, &Arguments { check: true })
 }
@@ -64,7 +64,7 @@ fn pages(root: &Path) -> [(&'static str, String); 7] {
     ]
 }
 
-/// What the program prints; empty when it cannot be built, which shows as a stale page. It is built with the
+/// The output of the program; empty if it cannot be built, which shows as a stale page. It is built with the
 /// features that the tests have: other ones would compile its dependencies anew.
 fn printed(root: &Path, arguments: &[&str]) -> String {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -90,8 +90,7 @@ fn printed(root: &Path, arguments: &[&str]) -> String {
     })
 }
 
-/// A source file's text without its tests; empty when it cannot be read, which shows as a stale
-/// page.
+/// The text of a source file without its tests; empty if it cannot be read, which shows as a stale page.
 fn source(root: &Path, path: &str) -> String {
     let text = std::fs::read_to_string(root.join(path)).unwrap_or_default();
     text.split("#[cfg(test)]\nmod tests {")

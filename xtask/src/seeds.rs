@@ -1,9 +1,9 @@
-//! The requirements by their ids, each with the test or the place that holds it.
+//! The requirements by id, each with the test or the place that fulfils it.
 //!
-//! `seeds/table.csv` lists every id with what it says. Tests hold an id by naming it in their documentation,
+//! `seeds/table.csv` lists every id with its text. A test holds an id by naming it in its documentation,
 //! name or body; ranges such as `ACSO-36..39` count. The table's last column adds references: `FILE::TEST` for a test
 //! that does not name the id, and `FILE#TEXT` for the place that serves a practice. Every reference is
-//! checked. An id that nothing holds is an error; so is anything but a practice that only a place holds.
+//! checked. An id without a holder is an error. Only a practice may be held by a place alone.
 
 mod ids;
 mod scan;
@@ -14,21 +14,21 @@ use std::path::Path;
 
 use table::{Held, Kind, Row};
 
-/// Where an id is held.
+/// The holders of an id.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 struct Holders {
     tests: Vec<String>,
     places: Vec<String>,
 }
 
-/// Prints the table; whether each id is held.
+/// Prints the table. Returns whether each id is held.
 pub(crate) fn run(root: &Path) -> bool {
     check(root, |row, holders| {
         println!("{:8} {:8} {}", row.id, row.kind.name(), shown(holders));
     })
 }
 
-/// Prints what is missing; whether each id is held.
+/// Prints the missing ids. Returns whether each id is held.
 pub(crate) fn are_held(root: &Path) -> bool {
     check(root, |_, _| {})
 }
@@ -108,7 +108,7 @@ fn fault(row: &Row, holders: &Holders) -> Option<String> {
     Some(format!("{}: {why}: {}", row.id, row.says))
 }
 
-/// The first holder, and how many more there are.
+/// The first holder, and the number of others.
 fn shown(holders: &Holders) -> String {
     let all: Vec<&String> = holders.tests.iter().chain(&holders.places).collect();
     match all.as_slice() {

@@ -1,4 +1,4 @@
-//! What can be asked for.
+//! The tasks.
 
 use std::path::Path;
 
@@ -11,11 +11,11 @@ use crate::{bench, book, dashboards, dist, matrix, reference, seeds, tidy, valid
 pub enum Task {
     /// fmt, tidy, clippy, tests, docs, licences, and every script and config parsed
     Validate(validate::Arguments),
-    /// Crate directions, file sizes, names, links of the pages: what the compiler does not check
+    /// What the compiler does not check: crate directions, file sizes, names, links of the pages
     Tidy,
-    /// Every way a detector can fail against what its failure means: nothing passes in silence
+    /// Every failure of a detector with its effect: nothing passes silently
     Matrix,
-    /// Dashboards and rules: form, and with `--prometheus` data behind every query
+    /// Dashboards and rules: their form and, with `--prometheus`, data for every query
     Dashboards(dashboards::Arguments),
     /// The reference pages in docs/ (API, CLI, CONFIGURATION, METRICS, K6-COMPATIBILITY) and the schema of suite files from the code
     Reference(reference::Arguments),
@@ -23,7 +23,7 @@ pub enum Task {
     Book,
     /// Release files: an archive with completions and man pages, an SBOM, checksums
     Dist(dist::Arguments),
-    /// The requirements by id, each with the test or place that holds it
+    /// The requirements by id, each with the test or place that fulfils it
     Seeds,
     /// Measure against peers in the same run
     #[command(subcommand)]
@@ -31,7 +31,7 @@ pub enum Task {
 }
 
 impl Task {
-    /// Does it. True: nothing is wrong.
+    /// Runs the task. Returns whether it succeeded.
     pub fn run(&self, root: &Path) -> bool {
         match self {
             Self::Validate(arguments) => validate::run(root, arguments),

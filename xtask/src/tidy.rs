@@ -1,15 +1,17 @@
-//! What the compiler does not check: crate directions, circles, sizes, names, left-overs, links of the pages.
+//! What the compiler does not check: crate directions, circles, sizes, names, parameters, left-overs, links of the
+//! pages.
 
 mod circles;
 mod layers;
 mod modules;
 mod pages;
+mod parameters;
 mod purity;
 mod sources;
 
 use std::path::Path;
 
-/// Runs all checks and prints how the crates stand and what was found. True: nothing.
+/// Runs all checks, and prints the sizes of the crates and the findings. Returns whether there are none.
 pub fn run(root: &Path) -> bool {
     if let Ok(standings) = circles::standings(root) {
         print!("{}", circles::report(&standings));
@@ -32,6 +34,7 @@ fn findings(root: &Path) -> Vec<String> {
         Err(message) => found.push(message),
     }
     found.extend(purity::check(root));
+    found.extend(parameters::check(root));
     match circles::standings(root) {
         Ok(standings) => found.extend(circles::check(&standings)),
         Err(message) => found.push(message),

@@ -1,4 +1,4 @@
-//! The one check: everything that has to hold before a change lands.
+//! The one check: all conditions for a change to land.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,17 +8,17 @@ use clap::Args;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Leave the tests out, where they have just been run
+    /// Leave out the tests, if they have just been run
     #[arg(long)]
     skip_tests: bool,
 }
 
-/// What is checked by programs that not everybody has.
+/// A check by a program that may not be installed.
 struct Optional {
     name: &'static str,
-    /// A command that succeeds where the program is at hand.
+    /// A command that succeeds if the program is installed.
     needs: &'static [&'static str],
-    /// What brings it.
+    /// The way to install it.
     remedy: &'static str,
     command: &'static [&'static str],
 }
@@ -114,11 +114,10 @@ const OPTIONAL: [Optional; 9] = [
     },
 ];
 
-/// Steps that even CI goes without: nothing that it can reach brings their program, or not in reasonable
-/// time (docs/decisions/0021).
+/// Steps that even CI skips, since it cannot install their program in reasonable time (docs/decisions/0021).
 const NOT_IN_CI: [&str; 2] = ["compose file, v2", "book"];
 
-/// Every interleaving on the retry budget and the breaker's state.
+/// Checks every interleaving on the retry budget and the breaker's state.
 const LOOM: &[&str] = &[
     "cargo",
     "test",
@@ -131,7 +130,7 @@ const LOOM: &[&str] = &[
     "--quiet",
 ];
 
-/// Runs all steps, also behind a failed one, and prints a line for each. True: all held.
+/// Runs all steps, also after a failed one, and prints a line for each. Returns whether all succeeded.
 pub fn run(root: &Path, arguments: &Arguments) -> bool {
     let mut steps: Vec<(&str, Vec<&str>)> = vec![
         ("fmt", vec!["cargo", "fmt", "--all", "--check"]),
@@ -203,8 +202,7 @@ fn execute(root: &Path, command: &[&str]) -> bool {
     process.status().is_ok_and(|status| status.success())
 }
 
-/// Says loudly that a step was not taken. On a machine that should have what it needs (`CI` is
-/// set), that is a failure.
+/// Reports a skipped step. On a machine that should have the program (`CI` is set), that is a failure.
 fn left_out(step: &Optional) -> bool {
     let may_lack = std::env::var_os("CI").is_none() || NOT_IN_CI.contains(&step.name);
     let verdict = if may_lack { "SKIPPED" } else { "FAILED" };

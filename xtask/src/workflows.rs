@@ -1,4 +1,4 @@
-//! The workflows in docs/ that people copy: every command parses, and names only what is there.
+//! Checks of the workflows in docs/: every command parses, and names only existing files and options.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,7 +7,7 @@ use clap::Parser;
 
 const FOLDER: &str = "docs/workflows";
 
-/// Prints what is wrong with the workflows under `root`; whether nothing is.
+/// Prints the errors of the workflows under `root`. Returns whether there are none.
 pub fn run(root: &Path) -> bool {
     let faults = check(root);
     for fault in &faults {
@@ -65,14 +65,14 @@ fn fault(root: &Path, command: &str) -> Option<String> {
     }
 }
 
-/// Of `xtask TASK [OPTIONS]`: there is such a task, with such options.
+/// Checks `xtask TASK [OPTIONS]`: the task exists, with these options.
 fn xtask(words: &[&str]) -> Option<String> {
     let refused = crate::task::Task::try_parse_from(words).err()?;
     let reason = refused.to_string();
     Some(reason.lines().next().unwrap_or_default().to_owned())
 }
 
-/// Of `docker compose -f FILE COMMAND [OPTIONS] [SERVICES]`: file and services are there.
+/// Checks `docker compose -f FILE COMMAND [OPTIONS] [SERVICES]`: file and services exist.
 fn compose(root: &Path, file: &str, words: &[&str]) -> Option<String> {
     let Ok(text) = std::fs::read_to_string(root.join(file)) else {
         return Some(format!("there is no {file}"));
@@ -89,7 +89,7 @@ fn compose(root: &Path, file: &str, words: &[&str]) -> Option<String> {
         }
     }
     if *verb == "run" {
-        // What follows the service is for the program in it.
+        // Arguments after the service are for its program.
         given.truncate(1);
     }
     let unknown = given.into_iter().find(|name| !services.contains(name))?;

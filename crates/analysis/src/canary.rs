@@ -20,17 +20,32 @@ pub enum Class {
     NoData,
 }
 
-/// Classes a metric: `High` when the whole interval of the shift lies above `tolerance` (Kayenta: 0.25)
-/// times the shift's own size, `Low` when it lies below the negative of that. Equal samples pass.
+/// When a metric counts as changed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Criteria {
+    /// The changes that matter.
+    pub direction: Direction,
+    /// Of the shift's own size (Kayenta: 0.25).
+    pub tolerance: f64,
+    /// Kayenta: 0.98.
+    pub confidence: f64,
+}
+
+/// Classifies a metric: `High` when the whole interval of the shift lies above the tolerance times the shift's
+/// own size, `Low` when it lies below the negative of that. Equal samples pass.
 ///
 /// # Errors
-/// `NotFinite`; `OutOfRange` for the confidence (Kayenta: 0.98) or a negative tolerance.
+/// `NotFinite`; `OutOfRange` for the confidence or a negative tolerance.
 pub fn classify(
     control: &[f64],
     experiment: &[f64],
-    direction: Direction,
-    (tolerance, confidence): (f64, f64),
+    criteria: &Criteria,
 ) -> Result<Class, InputError> {
+    let Criteria {
+        direction,
+        tolerance,
+        confidence,
+    } = *criteria;
     input::not_negative("the tolerance", tolerance)?;
     input::open_unit("the confidence", confidence)?;
     if control.is_empty() || experiment.is_empty() {
@@ -88,7 +103,12 @@ mod tests {
         let score = group_score(&classes).expect("three metrics have data");
         assert!((score - 200.0 / 3.0).abs() < 1e-12);
         assert_eq!(group_score(&[Class::NoData]), None);
-        let class = classify(&[], &[1.0], Direction::Either, (0.25, 0.98));
+        let criteria = Criteria {
+            direction: Direction::Either,
+            tolerance: 0.25,
+            confidence: 0.98,
+        };
+        let class = classify(&[], &[1.0], &criteria);
         assert_eq!(class, Ok(Class::NoData));
     }
 

@@ -218,11 +218,12 @@ fn measured(series: &[f64], indices: &[usize], at: usize) -> ChangePoint {
         mean_after: after.mean(),
         deviation_before: before.population_variance().sqrt(),
         deviation_after: after.population_variance().sqrt(),
-        p_value: t_test((&before, left.len()), (&after, right.len())),
+        p_value: t_test(&before, &after),
     }
 }
 
-fn t_test((left, n): (&Moments, usize), (right, m): (&Moments, usize)) -> f64 {
+fn t_test(left: &Moments, right: &Moments) -> f64 {
+    let (n, m) = (left.count(), right.count());
     if n + m <= 2 {
         return 1.0;
     }

@@ -102,10 +102,16 @@ pub fn compare(baseline: &[f64], candidate: &[f64], plan: &Plan) -> Result<Compa
     let relative_shift = shift.estimate / base;
     let minimal_detectable = detectable(&relative_interval, plan);
     let worse = match plan.worse {
-        Worse::Larger => (relative_shift, relative_interval.upper),
-        Worse::Smaller => (-relative_shift, -relative_interval.lower),
+        Worse::Larger => Deterioration {
+            estimate: relative_shift,
+            upper: relative_interval.upper,
+        },
+        Worse::Smaller => Deterioration {
+            estimate: -relative_shift,
+            upper: -relative_interval.lower,
+        },
     };
-    let outcome = outcome(worse, test.p_value, minimal_detectable, plan);
+    let outcome = outcome(&worse, test.p_value, minimal_detectable, plan);
     let smaller_side = a.len().min(b.len()) as f64;
     let needs_per_side = minimal_detectable
         .filter(|mde| outcome == Outcome::Inconclusive && *mde > plan.tolerance)
@@ -119,7 +125,7 @@ pub fn compare(baseline: &[f64], candidate: &[f64], plan: &Plan) -> Result<Compa
         relative_interval,
         effect: Effect::from_superiority(test.superiority),
         minimal_detectable,
-        exceeds_tolerance: worse.0 >= plan.tolerance,
+        exceeds_tolerance: worse.estimate >= plan.tolerance,
         outcome,
         needs_per_side,
     })
@@ -134,15 +140,22 @@ fn detectable(interval: &Interval, plan: &Plan) -> Option<f64> {
     Some((z + normal_quantile(plan.power)) * standard_error)
 }
 
+/// By which share of the baseline the candidate is worse.
+struct Deterioration {
+    estimate: f64,
+    /// The upper end of its interval.
+    upper: f64,
+}
+
 fn outcome(
-    (worse_by, at_most): (f64, f64),
+    worse: &Deterioration,
     p_value: f64,
     minimal_detectable: Option<f64>,
     plan: &Plan,
 ) -> Outcome {
-    let excluded = at_most < plan.tolerance;
+    let excluded = worse.upper < plan.tolerance;
     if p_value <= 1.0 - plan.confidence {
-        return match (worse_by > 0.0, excluded) {
+        return match (worse.estimate > 0.0, excluded) {
             (true, false) => Outcome::Regression,
             (true, true) => Outcome::WorseWithinTolerance,
             (false, _) => Outcome::Improvement,

@@ -4,7 +4,7 @@ use crate::adjustment::benjamini_hochberg;
 use crate::distribution::normal_cdf;
 use crate::input::{self, InputError};
 use crate::interval::Interval;
-use crate::proportion::proportion_difference;
+use crate::proportion::{Count, proportion_difference};
 
 /// What clients saw within one stretch of time. Times are seconds since the start of the run.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -139,12 +139,12 @@ fn check(windows: &[Window], experiment: &Experiment) -> Result<(), InputError> 
 }
 
 /// One endpoint, tenant or detector during the fault, beside a control group that had none at the same
-/// time. Each as (bad requests, requests).
+/// time: the bad ones among the requests of each.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Exposure<'a> {
     pub name: &'a str,
-    pub exposed: (u64, u64),
-    pub control: (u64, u64),
+    pub exposed: Count,
+    pub control: Count,
 }
 
 /// Whether one endpoint was hit.
@@ -189,11 +189,11 @@ pub fn blast_radius(exposures: &[Exposure], alpha: f64) -> Result<Vec<Hit>, Inpu
 }
 
 /// The one-sided p value of the difference.
-fn worse_by_chance(control: (u64, u64), exposed: (u64, u64)) -> f64 {
-    let (n, m) = (control.1 as f64, exposed.1 as f64);
-    let pooled = (control.0 + exposed.0) as f64 / (n + m);
+fn worse_by_chance(control: Count, exposed: Count) -> f64 {
+    let (n, m) = (control.trials as f64, exposed.trials as f64);
+    let pooled = (control.hits + exposed.hits) as f64 / (n + m);
     let error = (pooled * (1.0 - pooled) * (1.0 / n + 1.0 / m)).sqrt();
-    let difference = exposed.0 as f64 / m - control.0 as f64 / n;
+    let difference = exposed.share() - control.share();
     if error == 0.0 {
         return 1.0;
     }
@@ -288,8 +288,8 @@ mod tests {
     fn only_the_faulty_detector_is_within_the_radius() {
         let exposure = |name, bad| Exposure {
             name,
-            exposed: (bad, 500),
-            control: (5, 500),
+            exposed: Count::new(bad, 500),
+            control: Count::new(5, 500),
         };
         let exposures = [exposure("a", 6), exposure("b", 60), exposure("c", 4)];
         let hits = blast_radius(&exposures, 0.05).expect("valid counts");

@@ -53,22 +53,29 @@ pub(crate) fn finite(what: &'static str, values: &[f64], need: usize) -> Result<
     Ok(())
 }
 
+/// A series and its name in messages.
+#[derive(Clone, Copy)]
+pub(crate) struct Series<'a> {
+    what: &'static str,
+    values: &'a [f64],
+}
+
+pub(crate) fn series<'a>(what: &'static str, values: &'a [f64]) -> Series<'a> {
+    Series { what, values }
+}
+
 /// Two finite series of the same length.
-pub(crate) fn paired(
-    (left, xs): (&'static str, &[f64]),
-    (right, ys): (&'static str, &[f64]),
-    need: usize,
-) -> Result<(), InputError> {
-    if xs.len() != ys.len() {
+pub(crate) fn paired(left: Series<'_>, right: Series<'_>, need: usize) -> Result<(), InputError> {
+    if left.values.len() != right.values.len() {
         return Err(InputError::NotPaired {
-            left,
-            left_len: xs.len(),
-            right,
-            right_len: ys.len(),
+            left: left.what,
+            left_len: left.values.len(),
+            right: right.what,
+            right_len: right.values.len(),
         });
     }
-    finite(left, xs, need)?;
-    finite(right, ys, need)
+    finite(left.what, left.values, need)?;
+    finite(right.what, right.values, need)
 }
 
 /// A number strictly between 0 and 1: a confidence, a level, a power, a quantile.

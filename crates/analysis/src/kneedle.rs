@@ -4,7 +4,7 @@
 //! depends on the range of x that was measured and on the sensitivity, so it is a second opinion
 //! and never the only one.
 
-use crate::input::{self, InputError};
+use crate::input::{self, InputError, series};
 
 /// The shape of a curve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,7 +33,7 @@ pub fn knee(
     shape: Shape,
     sensitivity: f64,
 ) -> Result<Option<(f64, f64)>, InputError> {
-    input::paired(("the x values", x), ("the y values", y), 1)?;
+    input::paired(series("the x values", x), series("the y values", y), 1)?;
     input::not_negative("the sensitivity", sensitivity)?;
     let points = averaged(x, y);
     if points.len() < 3 {

@@ -50,6 +50,13 @@ pub fn little(
     Ok(Check::of(mean_in_system, expected, tolerance))
 }
 
+/// The mean times of a user's cycle.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Cycle {
+    pub response_s: f64,
+    pub think_s: f64,
+}
+
 /// The law for closed loads: users cycle through response and think time, N = X·(R + Z).
 ///
 /// # Errors
@@ -57,15 +64,15 @@ pub fn little(
 pub fn interactive_response_time(
     users: f64,
     throughput_per_s: f64,
-    (mean_response_s, mean_think_s): (f64, f64),
+    mean: Cycle,
     tolerance: f64,
 ) -> Result<Check, InputError> {
-    input::not_negative("the mean think time", mean_think_s)?;
-    input::not_negative("the mean response time", mean_response_s)?;
+    input::not_negative("the mean think time", mean.think_s)?;
+    input::not_negative("the mean response time", mean.response_s)?;
     little(
         users,
         throughput_per_s,
-        mean_response_s + mean_think_s,
+        mean.response_s + mean.think_s,
         tolerance,
     )
 }
@@ -115,7 +122,11 @@ mod tests {
 
     #[test]
     fn users_think_between_requests() {
-        let check = interactive_response_time(10.0, 5.0, (0.5, 1.5), 0.01).expect("valid input");
+        let mean = Cycle {
+            response_s: 0.5,
+            think_s: 1.5,
+        };
+        let check = interactive_response_time(10.0, 5.0, mean, 0.01).expect("valid input");
         assert!(check.holds, "{check:?}");
     }
 

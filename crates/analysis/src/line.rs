@@ -1,12 +1,12 @@
 //! Least squares lines, and Pearson's correlation.
 
 use crate::distribution::student_t_quantile;
-use crate::input::{self, InputError};
+use crate::input::{self, InputError, series};
 use crate::interval::Interval;
 
 /// y = intercept + slope · x.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Line {
+pub struct LineFit {
     pub intercept: f64,
     pub intercept_interval: Interval,
     pub slope: f64,
@@ -17,7 +17,7 @@ pub struct Line {
 ///
 /// # Errors
 /// `NotPaired`, `NotFinite`, `TooFew` below three points, `Constant` when all x are equal.
-pub fn line(x: &[f64], y: &[f64], confidence: f64) -> Result<Line, InputError> {
+pub fn line(x: &[f64], y: &[f64], confidence: f64) -> Result<LineFit, InputError> {
     input::open_unit("the confidence", confidence)?;
     let sums = Sums::of(x, y, 3)?;
     let slope = sums.xy / sums.xx;
@@ -28,7 +28,7 @@ pub fn line(x: &[f64], y: &[f64], confidence: f64) -> Result<Line, InputError> {
     let t = student_t_quantile(1.0 - (1.0 - confidence) / 2.0, n - 2.0);
     let slope_error = (variance / sums.xx).sqrt();
     let intercept_error = (variance * (1.0 / n + sums.mean_x.powi(2) / sums.xx)).sqrt();
-    Ok(Line {
+    Ok(LineFit {
         intercept,
         intercept_interval: Interval::around(intercept, t * intercept_error, confidence),
         slope,
@@ -42,7 +42,7 @@ pub fn line(x: &[f64], y: &[f64], confidence: f64) -> Result<Line, InputError> {
 /// `NotPaired`, `NotFinite`, `TooFew` below two points, `Constant` when all x are 0.
 pub fn proportional(x: &[f64], y: &[f64], confidence: f64) -> Result<(f64, Interval), InputError> {
     input::open_unit("the confidence", confidence)?;
-    input::paired(("the x values", x), ("the y values", y), 2)?;
+    input::paired(series("the x values", x), series("the y values", y), 2)?;
     let xx: f64 = x.iter().map(|x| x * x).sum();
     if xx == 0.0 {
         return Err(InputError::Constant {
@@ -85,7 +85,7 @@ struct Sums {
 
 impl Sums {
     fn of(x: &[f64], y: &[f64], need: usize) -> Result<Self, InputError> {
-        input::paired(("the x values", x), ("the y values", y), need)?;
+        input::paired(series("the x values", x), series("the y values", y), need)?;
         let n = x.len() as f64;
         let mean_x = x.iter().map(|x| x / n).sum::<f64>();
         let mean_y = y.iter().map(|y| y / n).sum::<f64>();

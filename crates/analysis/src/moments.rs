@@ -20,6 +20,10 @@ impl Moments {
         moments
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
     pub(crate) fn mean(&self) -> f64 {
         self.mean
     }

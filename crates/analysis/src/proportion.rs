@@ -4,6 +4,23 @@ use crate::distribution::beta_quantile;
 use crate::input::{self, InputError};
 use crate::interval::Interval;
 
+/// Hits among independent trials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count {
+    pub hits: u64,
+    pub trials: u64,
+}
+
+impl Count {
+    pub fn new(hits: u64, trials: u64) -> Self {
+        Self { hits, trials }
+    }
+
+    pub(crate) fn share(self) -> f64 {
+        self.hits as f64 / self.trials as f64
+    }
+}
+
 /// The interval of a probability of which `hits` of `trials` independent trials were seen, as a
 /// share in 0..=1.
 ///
@@ -44,22 +61,17 @@ pub fn proportion_interval(
     })
 }
 
-/// The interval of `share of b` minus `share of a`, each as (hits, trials).
+/// The interval of `share of b` minus `share of a`.
 ///
 /// Source: Newcombe, "Interval estimation for the difference between independent proportions"
 /// (1998), method 10: two Wilson intervals, joined; holds its confidence at shares near 0 and 1.
 ///
 /// # Errors
 /// As [`proportion_interval`].
-pub fn proportion_difference(
-    a: (u64, u64),
-    b: (u64, u64),
-    confidence: f64,
-) -> Result<Interval, InputError> {
+pub fn proportion_difference(a: Count, b: Count, confidence: f64) -> Result<Interval, InputError> {
     let from = wilson(a, confidence)?;
     let to = wilson(b, confidence)?;
-    let share = |(hits, trials): (u64, u64)| hits as f64 / trials as f64;
-    let (p, q) = (share(a), share(b));
+    let (p, q) = (a.share(), b.share());
     let difference = q - p;
     Ok(Interval {
         lower: difference - (q - to.lower).hypot(from.upper - p),
@@ -69,11 +81,11 @@ pub fn proportion_difference(
 }
 
 /// Wilson's score interval (1927).
-fn wilson((hits, trials): (u64, u64), confidence: f64) -> Result<Interval, InputError> {
+fn wilson(count: Count, confidence: f64) -> Result<Interval, InputError> {
     // The same input is valid for both.
-    proportion_interval(hits, trials, confidence)?;
+    proportion_interval(count.hits, count.trials, confidence)?;
     let z = crate::distribution::normal_quantile(1.0 - (1.0 - confidence) / 2.0);
-    let (n, p) = (trials as f64, hits as f64 / trials as f64);
+    let (n, p) = (count.trials as f64, count.share());
     let spread = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
     let scale = 1.0 + z * z / n;
     let centre = p + z * z / (2.0 * n);
@@ -113,7 +125,8 @@ mod tests {
     #[test]
     fn the_difference_is_newcombes_example() {
         // Newcombe 1998, table II (a), method 10: 56/70 - 48/80 is 0.0524 to 0.3339.
-        let found = proportion_difference((48, 80), (56, 70), 0.95).expect("valid input");
+        let found = proportion_difference(Count::new(48, 80), Count::new(56, 70), 0.95)
+            .expect("valid input");
         check(found, 0.0524, 0.3339);
     }
 

@@ -5,7 +5,7 @@
 //! largest demand is the bottleneck, and 1 / D is the throughput that nothing can exceed (Denning
 //! and Buzen, "The operational analysis of queueing network models", 1978).
 
-use crate::input::{self, InputError};
+use crate::input::{self, InputError, series};
 use crate::interval::Interval;
 use crate::line;
 
@@ -91,8 +91,8 @@ pub fn attribute(
 
 fn demand(throughputs: &[f64], resource: &Resource, confidence: f64) -> Result<Demand, InputError> {
     input::paired(
-        ("the throughputs", throughputs),
-        ("the utilisations", resource.utilisations),
+        series("the throughputs", throughputs),
+        series("the utilisations", resource.utilisations),
         3,
     )?;
     for utilisation in resource.utilisations {

@@ -85,10 +85,10 @@ pub fn soak(times: &[f64], values: &[f64], plan: &Plan) -> Result<Soak, InputErr
     let enough = floor_times.len() >= ENOUGH_FLOORS;
     let judged = if enough {
         let trend = trend(&floor_times, &floor_values, plan.confidence)?;
-        let verdict = verdict((&floor_times, &floor_values), &trend, plan);
+        let verdict = verdict(&floor_times, &floor_values, &trend, plan);
         (verdict, Basis::Floors(floor_times.len()), trend)
     } else if floor_times.is_empty() {
-        (verdict((times, values), &all, plan), Basis::Values, all)
+        (verdict(times, values, &all, plan), Basis::Values, all)
     } else {
         (Verdict::TooFewTeeth, Basis::Values, all)
     };
@@ -115,7 +115,7 @@ impl Soak {
     }
 }
 
-fn verdict((times, values): (&[f64], &[f64]), whole: &Trend, plan: &Plan) -> Verdict {
+fn verdict(times: &[f64], values: &[f64], whole: &Trend, plan: &Plan) -> Verdict {
     let significant = whole.p_value <= 1.0 - plan.confidence;
     if !significant || whole.interval.lower <= plan.harmless_slope {
         return Verdict::NoLeak;

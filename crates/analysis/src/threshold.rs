@@ -8,7 +8,7 @@ use crate::effective_size::Mean;
 use crate::input::{self, InputError};
 use crate::interval::Interval;
 use crate::order_interval::{quantile_interval, rank_interval, smallest_sample};
-use crate::proportion::proportion_interval;
+use crate::proportion::{Count, proportion_interval};
 use crate::sorted::Sorted;
 
 /// More values than any run has: a number that needs more of them lies on its limit.
@@ -113,9 +113,13 @@ pub fn quantile(
 ) -> Result<Verdict, InputError> {
     input::finite("the limit", &[limit.value], 1)?;
     let interval = quantile_interval(sample, q, confidence)?;
-    let below = count_below(sample, limit);
-    let n = sample.len() as u64;
-    let (answer, needs) = judge_counts((below as f64, n), n as f64, q, limit, confidence)?;
+    let n = sample.len();
+    let seen = Seen {
+        share: count_below(sample, limit) as f64 / n as f64,
+        total: n as u64,
+        effective_size: n as f64,
+    };
+    let (answer, needs) = judge_counts(&seen, q, limit, confidence)?;
     Ok(Verdict {
         answer,
         interval,
@@ -123,27 +127,28 @@ pub fn quantile(
     })
 }
 
-/// Judges the `q` quantile from counts alone, as histograms give them: `below` of `total` values lie
+/// Judges the `q` quantile from counts alone, as histograms give them: the hits of `below` are the values that lie
 /// on the low side of the limit (strictly below it for `Below` and `AtLeast`, up to it for `AtMost`
-/// and `Above`). `effective_size` is the number of independent values they are worth, `total` when
-/// they are independent. The needed values are counted like `total`.
+/// and `Above`). `effective_size` is the number of independent values that all of them are worth, their own
+/// number when they are independent. The needed values are counted like all values.
 ///
 /// # Errors
 /// `Empty` for no values; `OutOfRange` for impossible counts, quantiles or confidences.
 pub fn quantile_counts(
-    (below, total): (u64, u64),
+    below: Count,
     effective_size: f64,
     q: f64,
     limit: Limit,
     confidence: f64,
 ) -> Result<(ThresholdOutcome, Needs), InputError> {
+    let total = below.trials;
     if total == 0 {
         return Err(InputError::Empty { what: "the values" });
     }
     input::holds(
         "the number of values below the limit",
-        below as f64,
-        below <= total,
+        below.hits as f64,
+        below.hits <= total,
         "at most the number of values",
     )?;
     input::holds(
@@ -152,7 +157,12 @@ pub fn quantile_counts(
         effective_size >= 1.0 && effective_size <= total as f64,
         "between 1 and the number of values",
     )?;
-    judge_counts((below as f64, total), effective_size, q, limit, confidence)
+    let seen = Seen {
+        share: below.share(),
+        total,
+        effective_size,
+    };
+    judge_counts(&seen, q, limit, confidence)
 }
 
 /// Judges a probability of which `hits` of `trials` were seen: an error rate, a success rate.
@@ -199,15 +209,22 @@ fn count_below(sample: &Sorted, limit: Limit) -> usize {
     }
 }
 
-fn judge_counts(
-    (below, total): (f64, u64),
+/// What a sample says about a limit.
+struct Seen {
+    /// Of the values on the low side of the limit.
+    share: f64,
+    total: u64,
     effective_size: f64,
+}
+
+fn judge_counts(
+    seen: &Seen,
     q: f64,
     limit: Limit,
     confidence: f64,
 ) -> Result<(ThresholdOutcome, Needs), InputError> {
-    let share = below / total as f64;
-    let effective = effective_size.floor().max(1.0) as u64;
+    let share = seen.share;
+    let effective = seen.effective_size.floor().max(1.0) as u64;
     let answer = match (limit.side, placed(share, effective, q, confidence)?) {
         (_, None) => ThresholdOutcome::Inconclusive,
         (Side::Below | Side::AtMost, Some(Place::Low))
@@ -220,8 +237,8 @@ fn judge_counts(
     let needs = match deciding_size(share, effective, q, confidence)? {
         None => Needs::OnTheLimit,
         Some(size) => {
-            let thinning = effective_size / total as f64;
-            values((size as f64 / thinning).ceil() as u64, total)
+            let thinning = seen.effective_size / seen.total as f64;
+            values((size as f64 / thinning).ceil() as u64, seen.total)
         }
     };
     Ok((answer, needs))
@@ -369,10 +386,10 @@ mod tests {
 
     #[test]
     fn values_that_follow_each_other_closely_decide_less() {
-        let limit = Limit::below(200.0);
-        let independent = quantile_counts((1000, 1000), 1000.0, 0.99, limit, 0.95);
+        let (limit, all) = (Limit::below(200.0), Count::new(1000, 1000));
+        let independent = quantile_counts(all, 1000.0, 0.99, limit, 0.95);
         assert_eq!(independent, Ok((ThresholdOutcome::Pass, Needs::Nothing)));
-        let correlated = quantile_counts((1000, 1000), 100.0, 0.99, limit, 0.95);
+        let correlated = quantile_counts(all, 100.0, 0.99, limit, 0.95);
         assert_eq!(
             correlated,
             Ok((

@@ -1,7 +1,7 @@
 //! Does a series rise or fall: the Theil-Sen slope and the Mann-Kendall test.
 
 use crate::distribution::{normal_cdf, normal_quantile};
-use crate::input::{self, InputError};
+use crate::input::{self, InputError, series};
 use crate::interval::Interval;
 use crate::sorted::Sorted;
 
@@ -47,7 +47,11 @@ impl Trend {
 /// when all times are equal.
 pub fn trend(times: &[f64], values: &[f64], confidence: f64) -> Result<Trend, InputError> {
     input::open_unit("the confidence", confidence)?;
-    input::paired(("the times", times), ("the values", values), FEWEST_POINTS)?;
+    input::paired(
+        series("the times", times),
+        series("the values", values),
+        FEWEST_POINTS,
+    )?;
     check_times(times)?;
     let (times, values) = folded(times, values);
     let mut slopes = slopes(&times, &values);

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use ureq::{Agent, RequestBuilder};
 
 use super::server::unix_ms;
-use super::wire::{Answer, Begin, Clock, Ended, Joining, Push, SetupData, Teardown, Turn, Who};
+use super::wire::{Begin, Clock, Ended, Joining, Push, Reply, SetupData, Teardown, Turn, Who};
 
 /// One answer may take so long.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -73,7 +73,7 @@ impl Client {
         self.post("/v1/setup/turn", &self.who())
     }
 
-    pub fn set_up(&self, data: serde_json::Value) -> Result<Answer, ClientError> {
+    pub fn set_up(&self, data: serde_json::Value) -> Result<Reply, ClientError> {
         self.post(
             "/v1/setup",
             &SetupData {
@@ -87,7 +87,7 @@ impl Client {
         self.post("/v1/ready", &self.who())
     }
 
-    pub fn push(&self, push: &Push) -> Result<Answer, ClientError> {
+    pub fn push(&self, push: &Push) -> Result<Reply, ClientError> {
         self.post("/v1/push", push)
     }
 
@@ -95,7 +95,7 @@ impl Client {
         self.post("/v1/teardown", &self.who())
     }
 
-    pub fn end(&self, ended: &Ended) -> Result<Answer, ClientError> {
+    pub fn end(&self, ended: &Ended) -> Result<Reply, ClientError> {
         self.post("/v1/end", ended)
     }
 

@@ -28,4 +28,4 @@ pub use result::{Collected, RunnerResult, Verdict};
 pub use server::{Ends, Settings, serve};
 pub use together::Member;
 pub use token::TOKEN_VARIABLE;
-pub use wire::Joining;
+pub use wire::{Joining, MetricName};

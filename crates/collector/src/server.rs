@@ -52,7 +52,7 @@ pub struct Ends {
     pub unable: Stop,
 }
 
-struct Desk {
+struct ServerState {
     state: Mutex<State>,
     began: Instant,
     tell: Box<dyn Fn(&str) + Send + Sync>,
@@ -73,7 +73,7 @@ pub async fn serve(
         lost_after: settings.lost_after,
         degraded: settings.degraded,
     };
-    let desk = Arc::new(Desk {
+    let desk = Arc::new(ServerState {
         state: Mutex::new(State::new(plan)),
         began: Instant::now(),
         tell: Box::new(tell),
@@ -98,7 +98,7 @@ pub async fn serve(
     Ok(Collected::of(&mut state, unix_ms()))
 }
 
-fn router(desk: Arc<Desk>, token: Option<String>) -> Router {
+fn router(desk: Arc<ServerState>, token: Option<String>) -> Router {
     let router = Router::new()
         .route(
             "/v1/time",
@@ -121,9 +121,9 @@ fn router(desk: Arc<Desk>, token: Option<String>) -> Router {
     }
 }
 
-type AtDesk = Shared<Arc<Desk>>;
+type AtDesk = Shared<Arc<ServerState>>;
 
-impl Desk {
+impl ServerState {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

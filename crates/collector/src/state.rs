@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::judged::{Judge, JudgeError};
 use super::runner::{Refused, Runner};
 use super::sinks;
-use super::wire::{Answer, Begin, Ended, Joining, Push, SetupData, Teardown, Turn};
+use super::wire::{Begin, Ended, Joining, Push, Reply, SetupData, Teardown, Turn};
 
 /// Between the time at which the last runner is ready and that at which all begin.
 const UNTIL_BEGIN: Duration = Duration::from_millis(700);
@@ -125,7 +125,7 @@ impl State {
 
     /// # Errors
     /// It does not take part.
-    pub fn set_up(&mut self, setup: SetupData, now: Duration) -> Result<Answer, Fault> {
+    pub fn set_up(&mut self, setup: SetupData, now: Duration) -> Result<Reply, Fault> {
         self.hear(&setup.name, now)?;
         self.setup_data = Some(setup.data);
         Ok(self.answer())
@@ -155,7 +155,7 @@ impl State {
     ///
     /// # Errors
     /// It does not take part, or what it sent cannot be used.
-    pub fn push(&mut self, push: Push, now: Duration) -> Result<Answer, Fault> {
+    pub fn push(&mut self, push: Push, now: Duration) -> Result<Reply, Fault> {
         if let Some(judge) = &self.judge {
             for of in &push.sinks {
                 if !judge.fits(&of.metric, &sinks::from_wire(of.sink.clone())) {
@@ -171,7 +171,7 @@ impl State {
     ///
     /// # Errors
     /// It does not take part.
-    pub fn end(&mut self, ended: Ended, now: Duration) -> Result<Answer, Fault> {
+    pub fn end(&mut self, ended: Ended, now: Duration) -> Result<Reply, Fault> {
         let runner = self.hear(&ended.name.clone(), now)?;
         runner.ended.get_or_insert(ended);
         Ok(self.answer())
@@ -292,8 +292,8 @@ impl State {
         (self.judge.as_mut(), &self.runners)
     }
 
-    fn answer(&self) -> Answer {
-        Answer {
+    fn answer(&self) -> Reply {
+        Reply {
             stop: self.stop.clone(),
         }
     }
@@ -323,7 +323,7 @@ mod tests {
 
     use super::*;
     use crate::result::{Collected, Verdict};
-    use crate::wire::{Counted, Interval, SinkOf};
+    use crate::wire::{Counted, Interval, MetricName, SinkOf};
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -335,10 +335,24 @@ mod tests {
         })
     }
 
+    fn joining_with(name: &str, share: f64, thresholds: Value) -> Joining {
+        Joining {
+            name: name.to_owned(),
+            share,
+            script: "x.js".to_owned(),
+            thresholds,
+            metrics: MetricName::all_of(&Registry::new()),
+            has_teardown: false,
+        }
+    }
+
     fn joining(name: &str) -> Joining {
         let thresholds =
             json!({ "http_req_duration": ["p(95)<100"], "http_reqs{name:/a}": ["count>0"] });
-        Joining::new(name, "x.js", 0.5, (thresholds, &Registry::new())).with_teardown(true)
+        Joining {
+            has_teardown: true,
+            ..joining_with(name, 0.5, thresholds)
+        }
     }
 
     fn push(name: &str, sequence: u64, millis: &[u64]) -> Push {
@@ -655,7 +669,7 @@ mod tests {
         let mut state = state(1, false);
         let thresholds =
             json!({ "http_req_duration": [{ "threshold": "max<100", "abortOnFail": true }] });
-        let joining = Joining::new("a", "x.js", 1.0, (thresholds, &Registry::new()));
+        let joining = joining_with("a", 1.0, thresholds);
         state.join(joining, SECOND).expect("it is taken");
         state.ready("a", SECOND, 1_000.0).expect("known");
         state

@@ -21,43 +21,6 @@ pub struct Joining {
     pub has_teardown: bool,
 }
 
-impl Joining {
-    /// A runner with its share of the test, its thresholds as k6 options have them, and its metrics.
-    pub fn new(
-        name: &str,
-        script: &str,
-        share: f64,
-        (thresholds, registry): (Value, &Registry),
-    ) -> Self {
-        let all = registry
-            .all()
-            .into_iter()
-            .filter(|metric| metric.filter.is_none());
-        let metrics = all.map(|metric| MetricName {
-            name: metric.name,
-            kind: metric.kind.to_string(),
-            contains: metric.contains.to_string(),
-        });
-        Self {
-            name: name.to_owned(),
-            share,
-            script: script.to_owned(),
-            thresholds,
-            metrics: metrics.collect(),
-            has_teardown: false,
-        }
-    }
-
-    /// The same, of a script with or without a `teardown`.
-    #[must_use]
-    pub fn with_teardown(self, has_teardown: bool) -> Self {
-        Self {
-            has_teardown,
-            ..self
-        }
-    }
-}
-
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MetricName {
@@ -66,6 +29,20 @@ pub struct MetricName {
     pub kind: String,
     /// `default`, `time` or `data`.
     pub contains: String,
+}
+
+impl MetricName {
+    /// All metrics of a run, without sub-metrics.
+    pub fn all_of(registry: &Registry) -> Vec<Self> {
+        let all = registry.all().into_iter();
+        all.filter(|metric| metric.filter.is_none())
+            .map(|metric| Self {
+                name: metric.name,
+                kind: metric.kind.to_string(),
+                contains: metric.contains.to_string(),
+            })
+            .collect()
+    }
 }
 
 /// The collector's answer: its clock, for runners that have to begin at its time.
@@ -192,7 +169,7 @@ pub struct CheckOf {
 
 /// The answer to whatever a runner says: whether it has to end, and why.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Answer {
+pub struct Reply {
     pub stop: Option<String>,
 }
 

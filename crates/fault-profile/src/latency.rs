@@ -111,6 +111,18 @@ impl Default for Latency {
     }
 }
 
+/// 99th percentile of the standard normal distribution.
+const Z99: f64 = 2.326_347_874_040_841;
+
+/// The standard deviation of the logarithm of a log-normal distribution, from its 99th percentile or as given.
+/// `None` if neither is known.
+pub fn log_normal_sigma(median_ms: f64, p99_ms: Option<f64>, sigma: Option<f64>) -> Option<f64> {
+    match p99_ms {
+        Some(p99_ms) => Some((p99_ms / median_ms).ln() / Z99),
+        None => sigma,
+    }
+}
+
 /// The maximum nesting of mixtures and truncations.
 const MAX_DEPTH: usize = 8;
 

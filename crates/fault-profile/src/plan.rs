@@ -1,4 +1,4 @@
-//! What will happen, printable before it does.
+//! A printable plan of future behaviour.
 
 use std::time::Duration;
 
@@ -7,29 +7,29 @@ use serde::Serialize;
 use crate::decide::{Key, Model, Request};
 use crate::failure::Failure;
 
-/// The course of a profile, and the fate of the first requests.
+/// The course of a profile, and the decisions for the first requests.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Plan {
     pub detector: String,
     /// Equal hashes mean equal behaviour at all times.
     pub hash: String,
     pub loop_every_ms: Option<u64>,
-    /// When what holds changes. Steps of ramps are gathered into the stage that they belong to.
+    /// The stages in order of time. The steps of a ramp are grouped into its stage.
     pub stages: Vec<PlannedStage>,
     pub requests: Vec<PlannedRequest>,
 }
 
-/// A time with the same active stages.
+/// A time in which the same stages are active.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PlannedStage {
     pub begin_ms: u64,
-    /// Names of the active stages; none when the profile holds as it is.
+    /// The names of the active stages; empty if the profile applies unchanged.
     pub active: Vec<String>,
-    /// Segments of constant behaviour within: more than one for ramps.
+    /// The number of segments of constant behaviour in it; a ramp has more than one.
     pub segments: usize,
 }
 
-/// A request without an id, known by its place in the stream.
+/// A request without an id, identified by its position in the stream.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PlannedRequest {
     pub index: u64,
@@ -40,13 +40,19 @@ pub struct PlannedRequest {
     pub service_us: u64,
 }
 
+/// The first requests of a tenant, as if they came at one time.
+#[derive(Debug, Clone, Copy)]
+pub struct FirstRequests<'a> {
+    pub tenant: &'a str,
+    pub count: u64,
+    /// Since the start of the schedule.
+    pub at: Duration,
+}
+
 impl Plan {
-    /// The plan for the first `requests` requests of a tenant, as if they came at `at`.
-    pub fn new(
-        model: &Model,
-        detector: &str,
-        (tenant, requests, at): (&str, u64, Duration),
-    ) -> Self {
+    /// The plan for these requests.
+    pub fn new(model: &Model, detector: &str, requests: FirstRequests<'_>) -> Self {
+        let FirstRequests { tenant, count, at } = requests;
         let timeline = model.timeline();
         let mut stages: Vec<PlannedStage> = Vec::new();
         for segment in timeline.segments() {
@@ -59,7 +65,7 @@ impl Plan {
                 }),
             }
         }
-        let planned = (1..=requests).map(|index| {
+        let planned = (1..=count).map(|index| {
             let key = Key::Index(index);
             let request = Request {
                 tenant,

@@ -5,10 +5,8 @@ use std::time::Duration;
 use rand_distr::{Distribution, Exp, Gamma, LogNormal, Normal, Pareto};
 
 use crate::draw::Draws;
-use crate::latency::{Bucket, Latency, PercentilePoint, Tail, Truncation};
+use crate::latency::{Bucket, Latency, PercentilePoint, Tail, Truncation, log_normal_sigma};
 
-/// 99th percentile of the standard normal distribution.
-const Z99: f64 = 2.326_347_874_040_841;
 const MAX_MS: f64 = 86_400_000.0;
 const MAX_REDRAWS: u32 = 64;
 
@@ -130,10 +128,7 @@ impl Form {
                 p99_ms,
                 sigma,
             } => {
-                let sigma = match (p99_ms, sigma) {
-                    (Some(p99_ms), _) => (p99_ms / median_ms).ln() / Z99,
-                    (None, sigma) => (*sigma)?,
-                };
+                let sigma = log_normal_sigma(*median_ms, *p99_ms, *sigma)?;
                 Self::LogNormal(LogNormal::new(median_ms.ln(), sigma).ok()?)
             }
             Latency::Exponential { mean_ms } if *mean_ms == 0.0 => Self::Constant(0.0),

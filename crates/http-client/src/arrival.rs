@@ -13,8 +13,9 @@ use tokio::time::Instant;
 #[cfg(target_os = "linux")]
 mod kernel;
 #[cfg(not(target_os = "linux"))]
-#[path = "arrival/no_kernel.rs"]
-mod kernel;
+mod no_kernel;
+#[cfg(not(target_os = "linux"))]
+use no_kernel as kernel;
 #[cfg(all(test, target_os = "linux"))]
 mod late;
 

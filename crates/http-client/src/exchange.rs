@@ -99,11 +99,18 @@ pub(crate) async fn exchange(
     let broken = |error: io::Error| Failure::broken("write", &error);
     stream.begin(marks.begin);
     stream.write_all(wire.head).await.map_err(broken)?;
-    let mut receiver = Receiver::new(wire.is_head, wire.keeps_body);
+    let mut incoming = Incoming {
+        receiver: Receiver::new(wire.is_head, wire.keeps_body),
+        marks,
+    };
     let mut rest = wire.body;
-    let sent = poll_fn(|cx| poll_send(stream, cx, &mut rest, (&mut receiver, marks))).await?;
-    marks.sent = Some(Instant::now());
-    let outcome = poll_fn(|cx| poll_receive(stream, cx, &mut receiver, marks)).await;
+    let sent = poll_fn(|cx| poll_send(stream, cx, &mut rest, &mut incoming)).await?;
+    incoming.marks.sent = Some(Instant::now());
+    let outcome = poll_fn(|cx| poll_receive(stream, cx, &mut incoming)).await;
+    let Incoming {
+        mut receiver,
+        marks,
+    } = incoming;
     if outcome.is_err() {
         marks.partial = receiver.partial();
     }
@@ -130,15 +137,20 @@ enum Sent {
     Broken(io::Error),
 }
 
+/// The response, and the times at which it comes.
+struct Incoming<'a> {
+    receiver: Receiver,
+    marks: &'a mut Marks,
+}
+
 /// Sends the body, and receives meanwhile: the server may respond before it has read everything, and both sides
 /// would wait for ever if nothing read the response.
 fn poll_send(
     stream: &mut Stream,
     cx: &mut Context<'_>,
     rest: &mut &[u8],
-    answer: (&mut Receiver, &mut Marks),
+    incoming: &mut Incoming<'_>,
 ) -> Poll<Result<Sent, Failure>> {
-    let (receiver, marks) = answer;
     loop {
         let written = if rest.is_empty() {
             Pin::new(&mut *stream).poll_flush(cx).map_ok(|()| None)
@@ -154,11 +166,11 @@ fn poll_send(
             Poll::Ready(Err(error)) => return Poll::Ready(Ok(Sent::Broken(error))),
             Poll::Pending => {}
         }
-        if receiver.is_done() {
+        if incoming.receiver.is_done() {
             return Poll::Ready(Ok(Sent::Answered));
         }
-        let piece = ready!(poll_piece(stream, cx, receiver, marks));
-        piece.map_err(|failure| match receiver.has_begun() {
+        let piece = ready!(poll_piece(stream, cx, incoming));
+        piece.map_err(|failure| match incoming.receiver.has_begun() {
             false if failure.message == EOF => Failure::closed("write", stream.ends()),
             _ => failure,
         })?;
@@ -169,11 +181,10 @@ fn poll_send(
 fn poll_receive(
     stream: &mut Stream,
     cx: &mut Context<'_>,
-    receiver: &mut Receiver,
-    marks: &mut Marks,
+    incoming: &mut Incoming<'_>,
 ) -> Poll<Result<(), Failure>> {
-    while !receiver.is_done() {
-        ready!(poll_piece(stream, cx, receiver, marks))?;
+    while !incoming.receiver.is_done() {
+        ready!(poll_piece(stream, cx, incoming))?;
     }
     Poll::Ready(Ok(()))
 }
@@ -182,8 +193,7 @@ fn poll_receive(
 fn poll_piece(
     stream: &mut Stream,
     cx: &mut Context<'_>,
-    receiver: &mut Receiver,
-    marks: &mut Marks,
+    incoming: &mut Incoming<'_>,
 ) -> Poll<Result<(), Failure>> {
     SCRATCH.with_borrow_mut(|scratch| {
         let mut buffer = ReadBuf::new(scratch);
@@ -191,11 +201,11 @@ fn poll_piece(
             .map_err(|error| Failure::broken("read", &error))?;
         let bytes = buffer.filled();
         if bytes.is_empty() {
-            marks.last_byte = Some(Instant::now());
-            return Poll::Ready(receiver.close());
+            incoming.marks.last_byte = Some(Instant::now());
+            return Poll::Ready(incoming.receiver.close());
         }
-        marks.came(stream.arrival());
-        Poll::Ready(receiver.feed(bytes))
+        incoming.marks.came(stream.arrival());
+        Poll::Ready(incoming.receiver.feed(bytes))
     })
 }
 
@@ -330,11 +340,12 @@ impl Receiver {
         Ok(())
     }
 
-    /// The peer has closed the connection. Returns whether anything has arrived.
+    /// Whether anything has arrived.
     fn has_begun(&self) -> bool {
         self.body.is_some() || !self.early.is_empty()
     }
 
+    /// The peer has closed the connection.
     pub(crate) fn close(&mut self) -> Result<(), Failure> {
         match &self.body {
             Some(body) if body.ends_with_connection() => {

@@ -140,7 +140,7 @@ impl Session {
         marks: &mut Marks,
     ) -> Result<Reply, Broken> {
         let stream = Cell::new(0);
-        match self.try_exchange(head, wire, (marks, &stream)).await {
+        match self.try_exchange(head, wire, marks, &stream).await {
             Ok(reply) => Ok(reply),
             Err(error) => Err(self.why(error, &stream).await),
         }
@@ -184,9 +184,9 @@ impl Session {
         &self,
         head: &Head<'_>,
         wire: &Wire<'_>,
-        notes: (&mut Marks, &Cell<u32>),
+        marks: &mut Marks,
+        number: &Cell<u32>,
     ) -> Result<Reply, Cause> {
-        let (marks, number) = notes;
         let broken = Cause::Stream;
         let request = request_of(head).map_err(Cause::Request)?;
         let begin = marks.begin;

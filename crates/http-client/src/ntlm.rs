@@ -65,7 +65,7 @@ pub fn authenticate(
     let flags = word(20)?;
     let server_challenge = challenge.get(24..32).ok_or(NtlmError::Cut)?;
     let info = field(challenge, 40).unwrap_or_default();
-    let response = respond(login, server_challenge, (&info, client_challenge));
+    let response = respond(login, server_challenge, &info, client_challenge);
     let (domain, user) = (utf16(login.domain), utf16(login.user));
     let mut message = header(3);
     let mut payload = Vec::new();
@@ -80,8 +80,12 @@ pub fn authenticate(
 }
 
 /// The proof, then the data that it proves.
-fn respond(login: &Login<'_>, server_challenge: &[u8], ours: (&[u8], [u8; 8])) -> Vec<u8> {
-    let (info, client_challenge) = ours;
+fn respond(
+    login: &Login<'_>,
+    server_challenge: &[u8],
+    info: &[u8],
+    client_challenge: [u8; 8],
+) -> Vec<u8> {
     let mut blob = vec![1, 1, 0, 0, 0, 0, 0, 0];
     blob.extend_from_slice(&timestamp(info));
     blob.extend_from_slice(&client_challenge);
@@ -179,7 +183,8 @@ mod tests {
         let with_time = respond(
             &LOGIN,
             &[0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef],
-            (&info, [0xaa; 8]),
+            &info,
+            [0xaa; 8],
         );
         // The example's blob has no time field; without it the proof is the standard's.
         let plain = [&info[..info.len() - 16], &[0; 4]].concat();

@@ -66,12 +66,13 @@ impl Shared {
     }
 
     /// Records a worker's claim.
-    pub fn hold(&self, claim: (JobId, u32), lease: Duration) {
-        self.claims().held.insert(claim, lease);
+    pub fn hold(&self, job: JobId, epoch: u32, lease: Duration) {
+        self.claims().held.insert((job, epoch), lease);
     }
 
     /// Records the end of a claim. A lost one is remembered until it is on disk.
-    pub fn let_go(&self, claim: (JobId, u32), why: Option<Return>) {
+    pub fn let_go(&self, job: JobId, epoch: u32, why: Option<Return>) {
+        let claim = (job, epoch);
         let mut claims = self.claims();
         claims.held.remove(&claim);
         if why == Some(Return::Lost) {
@@ -81,7 +82,8 @@ impl Shared {
 
     /// The lease of a worker's claim, or the reason for its end. A claim that was never given to a worker
     /// counts as parked.
-    pub fn holder(&self, claim: (JobId, u32)) -> Result<Duration, Return> {
+    pub fn holder(&self, job: JobId, epoch: u32) -> Result<Duration, Return> {
+        let claim = (job, epoch);
         let claims = self.claims();
         match claims.held.get(&claim) {
             Some(lease) => Ok(*lease),
@@ -91,8 +93,8 @@ impl Shared {
     }
 
     /// Records that the end of this claim is on disk.
-    pub fn forget(&self, claim: (JobId, u32)) {
-        self.claims().lost.remove(&claim);
+    pub fn forget(&self, job: JobId, epoch: u32) {
+        self.claims().lost.remove(&(job, epoch));
     }
 
     fn claims(&self) -> MutexGuard<'_, Claims> {

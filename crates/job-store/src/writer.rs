@@ -465,7 +465,7 @@ impl Batch<'_> {
         }
         for (id, epoch) in self.running() {
             // None is refused: the index says that they run under these epochs.
-            let _ = match self.shared.holder((id, epoch)) {
+            let _ = match self.shared.holder(id, epoch) {
                 Ok(lease) => self.renew(id, epoch, lease, 0.0)?,
                 Err(why) => self.give_back(id, epoch, why)?,
             };

@@ -11,7 +11,7 @@ use super::measured::Measured;
 
 /// The state of a run; clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct Board(Arc<Mutex<Shown>>);
+pub struct LiveRun(Arc<Mutex<Shown>>);
 
 /// What the page says of the run's progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -72,7 +72,7 @@ const MOST_EXCEPTIONS: usize = 100;
 /// Events of a test that are kept.
 const MOST_EVENTS: usize = 200;
 
-impl Board {
+impl LiveRun {
     /// The board of a run of this name against this target.
     pub fn new(title: &str, target: &str) -> Self {
         let shown = Shown {

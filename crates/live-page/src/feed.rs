@@ -11,7 +11,7 @@ use load_metrics::{
 use load_outputs::{Output, OutputError, RunEnd, Setup};
 use report::record::{Judgement, Standing};
 
-use super::board::{Board, Phase, Stage};
+use super::board::{LiveRun, Phase, Stage};
 use super::measured::Request;
 use super::request::{Tagged, is_beside_the_load};
 
@@ -20,7 +20,7 @@ const MOST_KNOWN: usize = 20_000;
 
 /// Fills a board with what one run of the driver measures.
 pub struct Feed {
-    board: Board,
+    board: LiveRun,
     /// Whether requests of `setup` and `teardown` are part of what is shown, as in k6's summary.
     with_setup: bool,
     /// The phases of the run, in seconds from its own begin, until it has begun.
@@ -48,16 +48,16 @@ struct Watched {
 
 impl Feed {
     /// For a run of a script: everything that it measures.
-    pub fn of_script(board: Board) -> Self {
+    pub fn of_script(board: LiveRun) -> Self {
         Self::new(board, true, Vec::new())
     }
 
     /// For one leg of a suite's test: its load alone, in these phases.
-    pub fn of_leg(board: Board, phases: Vec<Phase>) -> Self {
+    pub fn of_leg(board: LiveRun, phases: Vec<Phase>) -> Self {
         Self::new(board, false, phases)
     }
 
-    fn new(board: Board, with_setup: bool, phases: Vec<Phase>) -> Self {
+    fn new(board: LiveRun, with_setup: bool, phases: Vec<Phase>) -> Self {
         Self {
             board,
             with_setup,
@@ -251,7 +251,7 @@ impl Watched {
         }
     }
 
-    fn judge(&mut self, board: &Board, is_over: bool) -> Vec<Judgement> {
+    fn judge(&mut self, board: &LiveRun, is_over: bool) -> Vec<Judgement> {
         let Some(registry) = &self.registry else {
             return Vec::new();
         };

@@ -18,7 +18,7 @@ mod server;
 mod stream;
 mod web_dashboard;
 
-pub use board::{Board, Phase, Stage};
+pub use board::{LiveRun, Phase, Stage};
 pub use config::{Config, ConfigError};
 pub use feed::Feed;
 pub use request::{Tagged, is_beside_the_load};

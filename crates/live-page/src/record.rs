@@ -9,12 +9,12 @@ use report::record::{
 };
 use serde_json::Value;
 
-use super::board::{Board, Phase, Shown, Stage};
+use super::board::{LiveRun, Phase, Shown, Stage};
 use super::figures::Group;
 use super::measured::Key;
 
 /// The run as it is now: the tests that have ended, and the one that runs.
-pub fn record(board: &Board) -> RunRecord {
+pub fn record(board: &LiveRun) -> RunRecord {
     let shown = board.lock();
     let mut run = shown.finished.clone().unwrap_or_else(|| empty(&shown));
     if shown.origin_ms.is_some() && !shown.test.is_empty() {
@@ -30,7 +30,7 @@ pub fn record(board: &Board) -> RunRecord {
 }
 
 /// The test that runs, or the last one; without figures before the first.
-pub fn current(board: &Board) -> TestRecord {
+pub fn current(board: &LiveRun) -> TestRecord {
     let last = record(board).tests.pop();
     last.unwrap_or_else(|| test(&board.lock()))
 }

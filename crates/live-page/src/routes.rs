@@ -17,7 +17,7 @@ use report::page::live::{self, Live};
 use serde::Deserialize;
 use tokio::sync::mpsc::Receiver;
 
-use super::board::{Board, Stage};
+use super::board::{LiveRun, Stage};
 use super::locust;
 use super::record::record;
 use super::server::{Connection, Settings};
@@ -25,7 +25,7 @@ use super::stream::{Readers, event};
 
 /// Everything that requests are answered from.
 pub(crate) struct Page {
-    pub board: Board,
+    pub board: LiveRun,
     pub settings: Settings,
     pub readers: Readers,
 }
@@ -51,7 +51,7 @@ pub(crate) fn router(page: Arc<Page>) -> Router {
 }
 
 impl Page {
-    pub fn new(board: Board, settings: Settings, readers: Readers) -> Arc<Self> {
+    pub fn new(board: LiveRun, settings: Settings, readers: Readers) -> Arc<Self> {
         Arc::new(Self {
             board,
             settings,

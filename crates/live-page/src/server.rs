@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::board::{Board, Stage};
+use super::board::{LiveRun, Stage};
 use super::locust::Control;
 use super::routes::{self, Page};
 use super::stream::{Readers, event};
@@ -96,7 +96,7 @@ impl Server {
     /// The thread cannot be started.
     pub fn start(
         listener: TcpListener,
-        board: Board,
+        board: LiveRun,
         settings: Settings,
     ) -> Result<Self, ServerError> {
         listener

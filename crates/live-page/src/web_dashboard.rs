@@ -7,7 +7,7 @@ use load_engine::log::Logger;
 use load_metrics::Sample;
 use load_outputs::{Output, OutputError, RunEnd, Setup};
 
-use super::board::{Board, Stage};
+use super::board::{LiveRun, Stage};
 use super::config::Config;
 use super::feed::Feed;
 use super::open::open;
@@ -17,7 +17,7 @@ use super::server::{Server, ServerError, Settings, url};
 /// Serves a page while a script runs, and writes the report of it.
 pub struct WebDashboard {
     config: Config,
-    board: Board,
+    board: LiveRun,
     feed: Feed,
     /// Taken when the run begins.
     listener: Option<Result<TcpListener, ServerError>>,
@@ -30,7 +30,7 @@ impl WebDashboard {
     /// Listens already, so that the run's description can name the port. A port that is taken is no reason
     /// not to run.
     pub fn new(config: Config, script: &str) -> Self {
-        let board = Board::new(script, "");
+        let board = LiveRun::new(script, "");
         let listener = config.port.map(|port| Server::bind(&config.host, port));
         let bound = listener.as_ref().and_then(|bound| bound.as_ref().ok());
         let url = bound.and_then(|listener| Some(url(listener.local_addr().ok()?)));

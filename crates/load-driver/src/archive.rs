@@ -18,6 +18,7 @@ use tokio::task::LocalSet;
 
 use crate::args::Args;
 use crate::failure::Failure;
+use crate::invocation::Invocation;
 use crate::surroundings::Surroundings;
 use crate::{layers, logging, report, target};
 
@@ -100,15 +101,13 @@ async fn collect(
     logger: Logger,
 ) -> Result<Archive, Failure> {
     let registry = Arc::new(Registry::new());
-    let loaded = target::load(
-        &args.run,
+    let invocation = Invocation {
+        args: &args.run,
         around,
-        (false, Arc::clone(&registry)),
-        logger.clone(),
-    )
-    .await?;
+    };
+    let loaded = target::load(invocation, Arc::clone(&registry), false, logger.clone()).await?;
     let file = layers::config_file(&args.run, around)?;
-    let options = layers::consolidate((&args.run, around), file.options, &loaded, &logger)?;
+    let options = layers::consolidate(invocation, file.options, &loaded, &logger)?;
     refuse_unusable(&options, &loaded.program, &registry)?;
     let (filename, mut files) = loaded.program.collected();
     let data = files.remove(&filename).unwrap_or_default();

@@ -13,6 +13,7 @@ use tokio::task::LocalSet;
 
 use crate::args::Args;
 use crate::failure::Failure;
+use crate::invocation::Invocation;
 use crate::surroundings::Surroundings;
 use crate::{layers, logging, report, target};
 
@@ -73,7 +74,11 @@ async fn describe(
     logger: Logger,
 ) -> Result<String, Failure> {
     let registry = Arc::new(Registry::new());
-    let loaded = target::load(&args.run, around, (false, registry), logger.clone()).await?;
+    let invocation = Invocation {
+        args: &args.run,
+        around,
+    };
+    let loaded = target::load(invocation, registry, false, logger.clone()).await?;
     if !args.execution_requirements {
         let script = json::read(&loaded.options);
         let script = script.map_err(|error| Failure::config(error.to_string()))?;
@@ -81,7 +86,7 @@ async fn describe(
         return Ok(written(&script.options.to_json()));
     }
     let file = layers::config_file(&args.run, around)?;
-    let options = layers::consolidate((&args.run, around), file.options, &loaded, &logger)?;
+    let options = layers::consolidate(invocation, file.options, &loaded, &logger)?;
     requirements(options, &loaded.program).map(|value| written(&value))
 }
 

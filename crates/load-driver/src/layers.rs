@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::args::{Args, LoadFlags, ReportFlags};
 use crate::failure::Failure;
+use crate::invocation::Invocation;
 use crate::surroundings::Surroundings;
 use crate::target::Loaded;
 
@@ -42,7 +43,9 @@ fn read_config(path: &Path) -> Result<ConfigFile, Failure> {
         ))
     })?;
     let value: Value = serde_json::from_str(&text).map_err(|error| {
-        Failure::config(format!("the configuration file {name} is no JSON: {error}"))
+        Failure::config(format!(
+            "the configuration file {name} is not JSON: {error}"
+        ))
     })?;
     let read = json::read(&value)
         .map_err(|error| Failure::config(format!("the configuration file {name}: {error}")))?;
@@ -63,11 +66,12 @@ fn read_config(path: &Path) -> Result<ConfigFile, Failure> {
 
 /// All layers over each other.
 pub fn consolidate(
-    (args, around): (&Args, &Surroundings),
+    invocation: Invocation<'_>,
     file: Options,
     loaded: &Loaded,
     logger: &Logger,
 ) -> Result<Options, Failure> {
+    let Invocation { args, around } = invocation;
     let config = |error: OptionError| Failure::config(error.to_string());
     let of_script = |why: &str| {
         let (script, path) = (&args.script, &loaded.path);

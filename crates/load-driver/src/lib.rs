@@ -7,6 +7,7 @@ mod banner;
 mod driven;
 mod failure;
 mod inspect;
+mod invocation;
 mod layers;
 mod logging;
 mod new_script;

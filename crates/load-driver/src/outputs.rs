@@ -20,13 +20,30 @@ pub struct Described {
     pub outputs: String,
 }
 
+/// The outputs of a run.
+pub struct Wanted<'a> {
+    pub script: &'a str,
+    /// Those that flags and files name.
+    pub named: &'a [String],
+    pub extra: Vec<Box<dyn Output>>,
+    pub standings: &'a Standings,
+    pub around: &'a Surroundings,
+}
+
 /// Makes and starts all outputs, or none.
 pub fn start(
-    (script, named, extra): (&str, &[String], Vec<Box<dyn Output>>),
-    (registry, standings): (&Arc<Registry>, &Standings),
+    wanted: Wanted<'_>,
+    registry: &Arc<Registry>,
     options: &Arc<Options>,
-    (around, logger): (&Surroundings, &Logger),
+    logger: &Logger,
 ) -> Result<(Outputs, Described), Failure> {
+    let Wanted {
+        script,
+        named,
+        extra,
+        standings,
+        around,
+    } = wanted;
     let other = |error: OutputError| Failure::other(error.to_string());
     let from_environment = around.variable("K6_OUT").filter(|out| !out.is_empty());
     let named = if named.is_empty() {
@@ -49,8 +66,8 @@ pub fn start(
         },
     };
     let is_named = named.iter().any(|name| is_web_dashboard(name));
-    let wanted = around.variable("K6_WEB_DASHBOARD");
-    if Config::is_wanted(wanted.as_deref()) && !is_named {
+    let dashboard = around.variable("K6_WEB_DASHBOARD");
+    if Config::is_wanted(dashboard.as_deref()) && !is_named {
         let dashboard = web_dashboard("", script, &environment)?;
         described.web_dashboard = dashboard.url().map(str::to_owned);
         outputs.push(Box::new(dashboard));

@@ -15,6 +15,7 @@ use serde_json::ser::{PrettyFormatter, Serializer};
 
 use crate::args::{Args, HealthMode, SummaryMode};
 use crate::failure::Failure;
+use crate::invocation::Invocation;
 use crate::logging;
 use crate::surroundings::Surroundings;
 
@@ -47,11 +48,12 @@ pub fn summary_data(args: &Args, around: &Surroundings, summary: &Summary) -> Va
 
 /// Prints the summary, or writes what `handleSummary` returned; writes the export.
 pub fn summary(
-    (args, around): (&Args, &Surroundings),
+    invocation: Invocation<'_>,
     summary: &Summary,
     files: SummaryFiles,
     logger: &Logger,
 ) {
+    let Invocation { args, around } = invocation;
     let silent = args.report.no_summary == Some(true)
         || args.report.summary_mode == Some(SummaryMode::Disabled);
     match files {
@@ -77,8 +79,9 @@ pub fn summary(
     }
 }
 
-/// Prints how the driver itself fared, when that is wanted or it was not well.
-pub fn health((args, around): (&Args, &Surroundings), health: &HealthReport, dropped_samples: u64) {
+/// Prints the health of the driver itself if that is wanted or the driver was not healthy.
+pub fn health(invocation: Invocation<'_>, health: &HealthReport, dropped_samples: u64) {
+    let Invocation { args, around } = invocation;
     let well = health.broken_schedule().is_none() && dropped_samples == 0;
     let silent = args.report.summary_mode == Some(SummaryMode::Disabled);
     match args.process.generator_health {

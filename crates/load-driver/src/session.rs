@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::args::{Args, HealthMode, SummaryMode, TrendSinkMode};
 use crate::failure::Failure;
+use crate::invocation::Invocation;
 use crate::progress::Shown;
 use crate::seen::Seen;
 use crate::surroundings::{Interruption, Stream, Surroundings};
@@ -42,7 +43,7 @@ pub fn run(
         .enable_all()
         .build()
         .map_err(|error| Failure::other(format!("no runtime for the driver: {error}")))?;
-    let run = drive((args, around), extra, log.logger.clone(), seen);
+    let run = drive(Invocation { args, around }, extra, log.logger.clone(), seen);
     let driven = LocalSet::new().block_on(&runtime, run);
     // After a second signal tasks may still run; they are not waited for.
     runtime.shutdown_background();
@@ -50,15 +51,16 @@ pub fn run(
 }
 
 async fn drive(
-    (args, around): (&Args, &Surroundings),
+    invocation: Invocation<'_>,
     extra: Vec<Box<dyn Output>>,
     logger: Logger,
     seen: &Seen,
 ) -> Result<Driven, Failure> {
+    let Invocation { args, around } = invocation;
     let file = layers::config_file(args, around)?;
     let registry = Arc::new(Registry::new());
-    let loaded = target::load(args, around, (true, Arc::clone(&registry)), logger.clone()).await?;
-    let mut options = layers::consolidate((args, around), file.options, &loaded, &logger)?;
+    let loaded = target::load(invocation, Arc::clone(&registry), true, logger.clone()).await?;
+    let mut options = layers::consolidate(invocation, file.options, &loaded, &logger)?;
     let program = loaded.program;
     let config = |error: &dyn std::error::Error| Failure::config(error.to_string());
     let segment = Segment::parse(
@@ -77,9 +79,13 @@ async fn drive(
     if args.report.no_thresholds == Some(true) {
         options.thresholds = None;
     }
-    let joined = together::join((args, around), (&options, &registry), &segment, |name| {
-        program.has_function(name)
-    })?;
+    let part = together::Part {
+        segment: &segment,
+        registry: &registry,
+        has_setup: program.has_function("setup"),
+        has_teardown: program.has_function("teardown"),
+    };
+    let joined = together::join(invocation, &options, &part)?;
     // The collector judges by what all machines measured.
     let is_judged_elsewhere = joined.is_some();
     let thresholds = options.thresholds.clone().unwrap_or_default();
@@ -103,12 +109,14 @@ async fn drive(
         ended_by_collector = Some(joined.stop);
     }
     let standings = Standings::default();
-    let (outputs, described) = outputs::start(
-        (&args.script, &named, extra),
-        (&registry, &standings),
-        &shown_options,
-        (around, &logger),
-    )?;
+    let wanted = outputs::Wanted {
+        script: &args.script,
+        named: &named,
+        extra,
+        standings: &standings,
+        around,
+    };
+    let (outputs, described) = outputs::start(wanted, &registry, &shown_options, &logger)?;
     let (needs, scenario_statuses) = scenario_statuses(&options, &segment);
     let intended = args.report.intended_duration == Some(true);
     let state = RunState::new(Arc::clone(&options))
@@ -136,7 +144,7 @@ async fn drive(
         together,
         ended_by_collector,
     };
-    conduct((args, around), prepared, outputs, logger).await
+    conduct(invocation, prepared, outputs, logger).await
 }
 
 /// A run that can begin.
@@ -153,11 +161,12 @@ struct Prepared<P> {
 }
 
 async fn conduct<P: Program>(
-    (args, around): (&Args, &Surroundings),
+    invocation: Invocation<'_>,
     prepared: Prepared<P>,
     outputs: Outputs,
     logger: Logger,
 ) -> Result<Driven, Failure> {
+    let Invocation { args, around } = invocation;
     let Prepared {
         state,
         scenario_statuses,
@@ -217,7 +226,8 @@ async fn conduct<P: Program>(
     let progress = tokio::task::spawn_local(show_progress(
         shown.clone(),
         around.stdout.clone(),
-        (args.process.quiet, around.screen),
+        args.process.quiet,
+        around.screen,
     ));
     let outcome = tokio::select! {
         outcome = run.execute() => Some(outcome),
@@ -241,7 +251,7 @@ async fn conduct<P: Program>(
             dropped_samples: 0,
         });
     };
-    let driven = finish((args, around), outcome, outputs, &shown, &logger);
+    let driven = finish(invocation, outcome, outputs, &shown, &logger);
     if let Some(api) = api {
         api.abort();
     }
@@ -273,16 +283,17 @@ async fn serve_api(
 }
 
 fn finish(
-    (args, around): (&Args, &Surroundings),
+    invocation: Invocation<'_>,
     outcome: Outcome,
     outputs: Arc<Outputs>,
     shown: &Shown,
     logger: &Logger,
 ) -> Driven {
+    let Invocation { args, around } = invocation;
     let summary_data = report::summary_data(args, around, &outcome.summary);
     let dropped_samples = outputs.dropped_samples();
     let mut spoilt_by = spoilt_by(outputs, args, &outcome, shown);
-    report::summary((args, around), &outcome.summary, outcome.files, logger);
+    report::summary(invocation, &outcome.summary, outcome.files, logger);
     spoilt_by.extend(
         shown
             .state
@@ -291,7 +302,7 @@ fn finish(
             .map(|whose| format!("{whose} did not stop, and samples of its thread are lost")),
     );
     let health = shown.state.health.report();
-    report::health((args, around), &health, dropped_samples);
+    report::health(invocation, &health, dropped_samples);
     if args.process.generator_health != Some(HealthMode::Never) {
         spoilt_by.extend(health.broken_schedule());
     }
@@ -378,11 +389,7 @@ fn spoilt_by(outputs: Arc<Outputs>, args: &Args, outcome: &Outcome, shown: &Show
 /// Clears a terminal from the cursor on.
 const CLEAR_BELOW: &str = "\x1b[J";
 
-async fn show_progress(
-    shown: Shown,
-    stdout: Stream,
-    (quiet, screen): (bool, Option<fn() -> usize>),
-) {
+async fn show_progress(shown: Shown, stdout: Stream, quiet: bool, screen: Option<fn() -> usize>) {
     if quiet {
         return;
     }

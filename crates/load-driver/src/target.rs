@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::args::{Args, ScriptFlags};
 use crate::failure::Failure;
+use crate::invocation::Invocation;
 use crate::surroundings::{Input, Surroundings};
 
 /// A script whose init code has run once.
@@ -30,16 +31,17 @@ pub struct Loaded {
 /// Loads the script: compiles it and runs its init code once. The system's variables are in `__ENV`
 /// unless the flags or `with_system` say otherwise.
 pub async fn load(
-    args: &Args,
-    around: &Surroundings,
-    (with_system, registry): (bool, Arc<Registry>),
+    invocation: Invocation<'_>,
+    registry: Arc<Registry>,
+    with_system: bool,
     logger: Logger,
 ) -> Result<Loaded, Failure> {
+    let Invocation { args, around } = invocation;
     let included = args.script_flags.include_system_env_vars;
     let own = environment(&args.script_flags, included.unwrap_or(with_system), around)?;
     let system = System::read(|name| around.raw(name).map(OsStr::to_owned));
-    let script = read(&args.script, &around.stdin, &system, &logger).await?;
-    let (mut source, options) = source(args, own, script)?;
+    let (content, place) = read(&args.script, &around.stdin, &system, &logger).await?;
+    let (mut source, options) = source(args, own, &content, place)?;
     let secrets = Secrets::read(&args.script_flags.secret_source, &around.lossy());
     source.system = system;
     source.secrets = Arc::new(secrets.map_err(|error| Failure::other(error.to_string()))?);
@@ -91,9 +93,9 @@ fn failure(error: ScriptError, script: &str, path: &str) -> Failure {
 fn source(
     args: &Args,
     environment: Vec<(String, String)>,
-    script: (Vec<u8>, Place),
+    content: &[u8],
+    place: Place,
 ) -> Result<(Source, Option<Value>), Failure> {
-    let (content, place) = script;
     let is_archive = match args.script_flags.test_type.as_deref() {
         Some("archive") => true,
         Some("js") => false,
@@ -102,12 +104,12 @@ fn source(
                 "there is no test type '{other}'; use js or archive"
             )));
         }
-        None => Archive::is_archive(&content),
+        None => Archive::is_archive(content),
     };
     if is_archive {
-        return from_archive(&content, environment);
+        return from_archive(content, environment);
     }
-    let text = String::from_utf8_lossy(&content).into_owned();
+    let text = String::from_utf8_lossy(content).into_owned();
     let (path, url) = match place {
         Place::Disk(path) => (path, None),
         // What it opens lies where the command was given.

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use collector::{Client, Joining, Member, Push, Stop, TOKEN_VARIABLE};
+use collector::{Client, Joining, Member, MetricName, Push, Stop, TOKEN_VARIABLE};
 use load_engine::Together;
 use load_engine::options::Options;
 use load_engine::segment::Segment;
@@ -10,7 +10,17 @@ use load_metrics::Registry;
 
 use crate::args::Args;
 use crate::failure::Failure;
-use crate::surroundings::Surroundings;
+use crate::invocation::Invocation;
+
+/// A runner's part of a run.
+pub struct Part<'a> {
+    pub segment: &'a Segment,
+    pub registry: &'a Registry,
+    /// The script has a function `setup`.
+    pub has_setup: bool,
+    /// The script has a function `teardown`.
+    pub has_teardown: bool,
+}
 
 /// A runner that has joined.
 pub struct Joined {
@@ -20,33 +30,34 @@ pub struct Joined {
     pub stop: Stop,
 }
 
-/// Takes part where a collector is named. Blocks until it has answered. `has`: whether the script has a function.
+/// Joins the run if a collector is named. Blocks until the collector has answered.
 ///
 /// # Errors
-/// It cannot be reached, or does not want the runner.
+/// The collector cannot be reached, or refuses the runner.
 pub fn join(
-    (args, around): (&Args, &Surroundings),
-    (options, registry): (&Options, &Registry),
-    segment: &Segment,
-    has: impl Fn(&str) -> bool,
+    invocation: Invocation<'_>,
+    options: &Options,
+    part: &Part<'_>,
 ) -> Result<Option<Joined>, Failure> {
+    let Invocation { args, around } = invocation;
     let Some(url) = &args.together.collector else {
         return Ok(None);
     };
     let json = options.to_script_json();
-    let joining = Joining::new(
-        &name(args, options),
-        &args.script,
-        segment.share(),
-        (json["thresholds"].clone(), registry),
-    )
-    .with_teardown(has("teardown") && options.no_teardown != Some(true));
+    let joining = Joining {
+        name: name(args, options),
+        share: part.segment.share(),
+        script: args.script.clone(),
+        thresholds: json["thresholds"].clone(),
+        metrics: MetricName::all_of(part.registry),
+        has_teardown: part.has_teardown && options.no_teardown != Some(true),
+    };
     let token = around
         .variable(TOKEN_VARIABLE)
         .filter(|token| !token.is_empty());
     let client =
         Client::join(url, token, &joining).map_err(|error| Failure::other(error.to_string()))?;
-    let has_setup = has("setup") && options.no_setup != Some(true);
+    let has_setup = part.has_setup && options.no_setup != Some(true);
     let member = Member::new(client.clone(), has_setup);
     let stop = Stop::default();
     Ok(Some(Joined {

@@ -167,22 +167,36 @@ fn push_json(out: &mut String, value: &Value, layout: &Layout) {
         Value::String(text) => push_value(out, text),
         Value::Array(items) => {
             let items = items.iter().map(|item| (None, item));
-            push_container(out, ('[', ']'), items, layout);
+            push_container(out, LIST, items, layout);
         }
         Value::Object(pairs) => {
             let pairs = pairs.iter().map(|(key, item)| (Some(key.as_str()), item));
-            push_container(out, ('{', '}'), pairs, layout);
+            push_container(out, OBJECT, pairs, layout);
         }
     }
 }
 
+struct Brackets {
+    open: char,
+    close: char,
+}
+
+const LIST: Brackets = Brackets {
+    open: '[',
+    close: ']',
+};
+const OBJECT: Brackets = Brackets {
+    open: '{',
+    close: '}',
+};
+
 fn push_container<'a>(
     out: &mut String,
-    (open, close): (char, char),
+    brackets: Brackets,
     items: impl ExactSizeIterator<Item = (Option<&'a str>, &'a Value)>,
     layout: &Layout,
 ) {
-    out.push(open);
+    out.push(brackets.open);
     let empty = items.len() == 0;
     let inner = layout.inner();
     for (n, (key, item)) in items.enumerate() {
@@ -202,7 +216,7 @@ fn push_container<'a>(
     if !empty {
         layout.push_break(out);
     }
-    out.push(close);
+    out.push(brackets.close);
 }
 
 #[cfg(test)]

@@ -25,13 +25,13 @@ pub(crate) enum Code<'js> {
 pub(crate) fn compile<'js>(
     ctx: &Ctx<'js>,
     script: &Script,
-    module: (&str, String),
+    name: &str,
+    text: &str,
 ) -> Result<Code<'js>, Throw> {
-    let (name, text) = module;
     // Editors put a byte order mark before the text.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     match source::kind(name, text) {
-        Kind::Json => compile_module(ctx, script, (name, &format!("export default {text};"))),
+        Kind::Json => compile_module(ctx, script, name, &format!("export default {text};")),
         Kind::Code { syntax, has_types } => {
             let compile = match syntax {
                 Syntax::Module => compile_module,
@@ -39,16 +39,16 @@ pub(crate) fn compile<'js>(
             };
             if has_types {
                 // k6 tries TypeScript only when the text is not valid JavaScript.
-                if let Ok(compiled) = compile(ctx, script, (name, text)) {
+                if let Ok(compiled) = compile(ctx, script, name, text) {
                     return Ok(compiled);
                 }
                 let _ = ctx.catch();
                 let stripped = strip_types(text);
                 let stripped = stripped.map_err(|error| plain(format!("{name}: {error}")))?;
-                return compile(ctx, script, (name, &stripped))
+                return compile(ctx, script, name, &stripped)
                     .map_err(|throw| syntax_error(ctx, name, throw));
             }
-            compile(ctx, script, (name, text)).map_err(|throw| syntax_error(ctx, name, throw))
+            compile(ctx, script, name, text).map_err(|throw| syntax_error(ctx, name, throw))
         }
     }
 }
@@ -56,11 +56,11 @@ pub(crate) fn compile<'js>(
 fn compile_module<'js>(
     ctx: &Ctx<'js>,
     script: &Script,
-    module: (&str, &str),
+    name: &str,
+    text: &str,
 ) -> Result<Code<'js>, Throw> {
-    let (name, text) = module;
     if let Some(cut) = literals::cut(text, true) {
-        keep(ctx, script, (name, &cut))?;
+        keep(ctx, script, name, &cut)?;
         let names: Vec<&str> = cut.literals.iter().map(|(name, _)| name.as_str()).collect();
         // Appended at the end, it does not move any code.
         let import = literals::import(name, &names);
@@ -77,11 +77,11 @@ fn compile_module<'js>(
 fn compile_common<'js>(
     ctx: &Ctx<'js>,
     script: &Script,
-    module: (&str, &str),
+    name: &str,
+    text: &str,
 ) -> Result<Code<'js>, Throw> {
-    let (name, text) = module;
     if let Some(cut) = literals::cut(text, false) {
-        keep(ctx, script, (name, &cut))?;
+        keep(ctx, script, name, &cut)?;
         let names: Vec<&str> = cut.literals.iter().map(|(name, _)| name.as_str()).collect();
         let wrapped = source::wrap_common(name, &cut.text, &names);
         let compiled = module::compile_classic(ctx, name, &wrapped);
@@ -98,8 +98,7 @@ fn compile_common<'js>(
 }
 
 /// Compiles the literals of a module separately.
-fn keep(ctx: &Ctx<'_>, script: &Script, module: (&str, &Cut)) -> Result<(), Throw> {
-    let (name, cut) = module;
+fn keep(ctx: &Ctx<'_>, script: &Script, name: &str, cut: &Cut) -> Result<(), Throw> {
     let code = cut.literals.iter().map(|(_, literal)| {
         let code = module::compile_classic(ctx, name, &format!("({literal})"))?;
         module::write(&code).map(Vec::into_boxed_slice)

@@ -40,8 +40,8 @@ pub(crate) fn instantiate<'js>(
     let text = text_of(vu, name)?;
     read_map(vu, name, &text)?;
     let has_meta = text.contains("import.meta");
-    let compiled = compile(ctx, &vu.script, (name, text));
-    let code = compiled.map_err(|throw| remember(ctx, vu, (name, throw)))?;
+    let compiled = compile(ctx, &vu.script, name, &text);
+    let code = compiled.map_err(|throw| remember(ctx, vu, name, throw))?;
     let (compiled, is_common) = match &code {
         Code::Module(compiled) => (compiled, false),
         Code::Common(compiled) => (compiled, true),
@@ -134,8 +134,7 @@ fn read<'js>(ctx: &Ctx<'js>, name: &str, known: &Bytecode) -> Result<Code<'js>, 
 }
 
 /// Keeps a native error that occurred while a module was compiled: that of one of its imports.
-fn remember(ctx: &Ctx<'_>, vu: &VuState, failed: (&str, Throw)) -> Throw {
-    let (name, throw) = failed;
+fn remember(ctx: &Ctx<'_>, vu: &VuState, name: &str, throw: Throw) -> Throw {
     if let Throw::Plain(why) = throw {
         return vu.script.refuse(name, why);
     }

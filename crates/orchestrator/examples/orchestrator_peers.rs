@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use service_runtime::allocator::BySize;
 use service_runtime::serve::HEAD;
 use service_runtime::threads::{cores, place};
-use service_runtime::{Shutdown, Stop, Threads, serve_within};
+use service_runtime::{Serving, Shutdown, Stop, Threads, serve_within};
 use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::sync::Semaphore;
@@ -92,8 +92,12 @@ async fn serve(router: Router, threads: Threads) -> Outcome<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     tokio::spawn(async move {
-        let stop = Stop::at(Shutdown::new());
-        serve_within(listener, router, HEAD, (stop, &threads)).await
+        let serving = Serving {
+            head: HEAD,
+            stop: Stop::at(Shutdown::new()),
+            threads: &threads,
+        };
+        serve_within(listener, router, serving).await
     });
     Ok(address)
 }

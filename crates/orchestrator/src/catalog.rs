@@ -197,7 +197,8 @@ impl Catalog {
     /// INVALID_REQUEST: it requires a shadow or has two values for one detector, or there are too many policies.
     pub async fn store_policy(
         &self,
-        (tenant, bundle): (&str, &str),
+        tenant: &str,
+        bundle: &str,
         policy: Policy,
     ) -> Result<Version, ApiError> {
         // So that no detector becomes a shadow between the check and the change.
@@ -212,7 +213,8 @@ impl Catalog {
     /// CONFLICT: it requires a detector that is a shadow now; or there are too many policies.
     pub async fn roll_back_policy(
         &self,
-        (tenant, bundle): (&str, &str),
+        tenant: &str,
+        bundle: &str,
         version: u64,
     ) -> Result<Option<Version>, ApiError> {
         let _change = self.change.lock().await;

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use service_runtime::{Shutdown, Stop, Threads};
+use service_runtime::{Serving, Shutdown, Stop, Threads};
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
@@ -80,12 +80,15 @@ async fn serve(
     shutdown: Shutdown,
 ) -> io::Result<()> {
     let closing = Shutdown::new();
-    let (routes, head) = (router(app.clone()), app.config.limits.head);
-    let stop = Stop {
-        announced: shutdown.clone(),
-        closing: closing.clone(),
+    let serving = Serving {
+        head: app.config.limits.head,
+        stop: Stop {
+            announced: shutdown.clone(),
+            closing: closing.clone(),
+        },
+        threads,
     };
-    let serving = service_runtime::serve_within(listener, routes, head, (stop, threads));
+    let serving = service_runtime::serve_within(listener, router(app.clone()), serving);
     let mut serving = pin!(serving);
     let drain = async {
         shutdown.cancelled().await;

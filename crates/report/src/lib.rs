@@ -11,6 +11,8 @@ pub mod explain;
 pub mod export;
 pub mod page;
 pub mod record;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod verify;
 pub mod view;
 

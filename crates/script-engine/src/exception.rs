@@ -41,11 +41,14 @@ pub fn install(ctx: &Ctx<'_>) -> Result<(), Throw> {
     let prototype: Object<'_> = error.get("prototype")?;
     let to_string = native::function(ctx, error_text, c"toString", Shape::Function)?;
     define(&prototype, c"toString", to_string.into_value(), Visible::No)?;
-    let both = (getter.into_value(), Some(setter));
+    let accessor = property::Accessor {
+        get: getter.into_value(),
+        set: Some(setter),
+    };
     Ok(property::define_accessor(
         &prototype,
         c"stack",
-        both,
+        accessor,
         Visible::No,
     )?)
 }

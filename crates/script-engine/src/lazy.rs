@@ -77,7 +77,7 @@ unsafe extern "C" fn get_own_property<T: Lazy>(
     };
     let Some(name) = T::PROPERTIES.get(index) else {
         // SAFETY: as above.
-        return unsafe { get_method::<T>(&ctx, (object, descriptor), atom) };
+        return unsafe { get_method::<T>(&ctx, descriptor, object, atom) };
     };
     let bit = 1 << index;
     if owner.made().get() & bit != 0 {
@@ -110,7 +110,8 @@ unsafe extern "C" fn get_own_property<T: Lazy>(
 /// The object and the atom must be live, the descriptor null or to be filled.
 unsafe fn get_method<T: Lazy>(
     ctx: &Ctx<'_>,
-    (object, descriptor): (qjs::JSValue, *mut qjs::JSPropertyDescriptor),
+    descriptor: *mut qjs::JSPropertyDescriptor,
+    object: qjs::JSValue,
     atom: qjs::JSAtom,
 ) -> c_int {
     if descriptor.is_null() {

@@ -205,7 +205,7 @@ impl Ledger {
     pub(super) fn settle(&self) -> Option<Overdraft> {
         let account = &self.accounts[self.current.get()];
         let refused = account.refused.take();
-        let overdraft = refused.map(|refused| self.overdraft(account, refused));
+        let overdraft = refused.map(|(wanted, held)| self.overdraft(account, wanted, held));
         if account.is_over.get() {
             // SAFETY: the runtime is alive, and its VU is between two jobs.
             unsafe { qjs::JS_RunGC(self.engine.get()) };
@@ -221,11 +221,10 @@ impl Ledger {
     pub(super) fn is_blocked(&self) -> Option<Overdraft> {
         let account = &self.accounts[self.current.get()];
         let blocked = account.is_over.get() && !self.reopen(account);
-        blocked.then(|| self.overdraft(account, (0, account.held.get())))
+        blocked.then(|| self.overdraft(account, 0, account.held.get()))
     }
 
-    fn overdraft(&self, account: &Account, refused: (usize, usize)) -> Overdraft {
-        let (wanted, held) = refused;
+    fn overdraft(&self, account: &Account, wanted: usize, held: usize) -> Overdraft {
         Overdraft {
             held,
             bound: self.bound.get(),

@@ -7,7 +7,7 @@ use std::ptr::NonNull;
 use rquickjs::{Ctx, FromJs, Function, Object, Value, qjs};
 
 use super::convert;
-use super::property::{Visible, define, define_accessor};
+use super::property::{Accessor, Visible, define, define_accessor};
 use super::raise::raise;
 use super::throw::{Outcome, Throw, plain};
 
@@ -213,7 +213,11 @@ pub fn getter<'js, N: Native>(
     visible: Visible,
 ) -> rquickjs::Result<()> {
     let get = function(object.ctx(), native, name, Shape::Function)?;
-    define_accessor(object, name, (get.into_value(), None), visible)
+    let accessor = Accessor {
+        get: get.into_value(),
+        set: None,
+    };
+    define_accessor(object, name, accessor, visible)
 }
 
 /// Sets an enumerable accessor property that can be read and written.
@@ -225,8 +229,11 @@ pub fn accessor<G: Native, S: Native>(
 ) -> rquickjs::Result<()> {
     let get = function(object.ctx(), get, name, Shape::Function)?;
     let set = function(object.ctx(), set, name, Shape::Function)?;
-    let both = (get.into_value(), Some(set.into_value()));
-    define_accessor(object, name, both, Visible::Yes)
+    let accessor = Accessor {
+        get: get.into_value(),
+        set: Some(set.into_value()),
+    };
+    define_accessor(object, name, accessor, Visible::Yes)
 }
 
 unsafe extern "C" fn enter<N: Native>(
@@ -236,7 +243,7 @@ unsafe extern "C" fn enter<N: Native>(
     argv: *mut qjs::JSValue,
 ) -> qjs::JSValue {
     // SAFETY: the engine calls with `argc` values at `argv`.
-    unsafe { dispatch::<N>(ctx, this, (argc, argv), 0) }
+    unsafe { dispatch::<N>(ctx, this, Arguments { argc, argv }, 0) }
 }
 
 type Entry = unsafe extern "C" fn(
@@ -262,26 +269,32 @@ unsafe extern "C" fn enter_numbered<N: Native>(
     number: c_int,
 ) -> qjs::JSValue {
     // SAFETY: the engine calls with `argc` values at `argv`.
-    unsafe { dispatch::<N>(ctx, this, (argc, argv), number) }
+    unsafe { dispatch::<N>(ctx, this, Arguments { argc, argv }, number) }
+}
+
+/// The arguments of a call, as the engine passes them.
+struct Arguments {
+    argc: c_int,
+    argv: *mut qjs::JSValue,
 }
 
 /// # Safety
-/// `args` are a count and that many live values; `ctx` is a live realm.
+/// There are `argc` live values at `argv`; `ctx` is a live realm.
 unsafe fn dispatch<N: Native>(
     ctx: *mut qjs::JSContext,
     this: qjs::JSValue,
-    args: (c_int, *mut qjs::JSValue),
+    args: Arguments,
     number: c_int,
 ) -> qjs::JSValue {
     let raw = NonNull::new(ctx).expect("the engine calls with a realm");
     // SAFETY: the realm is alive during the call, and its values do not leave it.
     let ctx = unsafe { Ctx::from_raw(raw) };
-    let count = usize::try_from(args.0).unwrap_or(0);
+    let count = usize::try_from(args.argc).unwrap_or(0);
     let args = if count == 0 {
         &[][..]
     } else {
         // SAFETY: the caller promises that many live values; only an empty list may have no pointer.
-        unsafe { std::slice::from_raw_parts(args.1, count) }
+        unsafe { std::slice::from_raw_parts(args.argv, count) }
     };
     let call = Call {
         ctx: &ctx,

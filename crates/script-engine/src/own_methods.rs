@@ -124,7 +124,7 @@ unsafe extern "C" fn names_sorted(
     object: qjs::JSValue,
 ) -> c_int {
     // SAFETY: as the engine calls us.
-    unsafe { list(ctx, (table, length), object, true) }
+    unsafe { list(ctx, Output { table, length }, object, true) }
 }
 
 unsafe extern "C" fn names_as_defined(
@@ -134,7 +134,13 @@ unsafe extern "C" fn names_as_defined(
     object: qjs::JSValue,
 ) -> c_int {
     // SAFETY: as the engine calls us.
-    unsafe { list(ctx, (table, length), object, false) }
+    unsafe { list(ctx, Output { table, length }, object, false) }
+}
+
+/// The places for a list of names.
+struct Output {
+    table: *mut *mut qjs::JSPropertyEnum,
+    length: *mut u32,
 }
 
 /// Lists the names of an object's members.
@@ -143,7 +149,7 @@ unsafe extern "C" fn names_as_defined(
 /// The realm and the object must be live, the places there to be written to.
 unsafe fn list(
     ctx: *mut qjs::JSContext,
-    (table, length): (*mut *mut qjs::JSPropertyEnum, *mut u32),
+    output: Output,
     object: qjs::JSValue,
     is_sorted: bool,
 ) -> c_int {
@@ -171,8 +177,8 @@ unsafe fn list(
                 atom: *atom,
             });
         }
-        *table = entries;
-        *length = u32::try_from(methods.len()).unwrap_or(0);
+        *output.table = entries;
+        *output.length = u32::try_from(methods.len()).unwrap_or(0);
     }
     0
 }

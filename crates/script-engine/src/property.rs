@@ -61,15 +61,21 @@ fn define_with<'js>(
     }
 }
 
-/// Defines a property by its getter and, if it is writable, its setter.
+/// The functions of a property; without a setter it can only be read.
+pub(crate) struct Accessor<'js> {
+    pub(crate) get: Value<'js>,
+    pub(crate) set: Option<Value<'js>>,
+}
+
+/// Defines a property by its functions.
 pub(crate) fn define_accessor<'js>(
     object: &Object<'js>,
     name: &CStr,
-    functions: (Value<'js>, Option<Value<'js>>),
+    accessor: Accessor<'js>,
     visible: Visible,
 ) -> rquickjs::Result<()> {
     let ctx = object.ctx().as_raw().as_ptr();
-    let (get, set) = functions;
+    let Accessor { get, set } = accessor;
     let mut flags = qjs::JS_PROP_CONFIGURABLE | qjs::JS_PROP_HAS_GET;
     if visible == Visible::Yes {
         flags |= qjs::JS_PROP_ENUMERABLE;

@@ -3,6 +3,7 @@
 pub mod allocator;
 pub mod api_page;
 mod follow;
+pub mod limits;
 pub mod logging;
 pub mod metrics;
 mod openmetrics;
@@ -12,5 +13,5 @@ pub mod serve;
 pub mod threads;
 
 pub use follow::FollowedFile;
-pub use serve::{BindError, Shutdown, Stop, bind, serve, serve_within};
+pub use serve::{BindError, Serving, Shutdown, Stop, bind, serve, serve_within};
 pub use threads::Threads;

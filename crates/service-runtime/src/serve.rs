@@ -81,8 +81,12 @@ pub const HEAD: Duration = Duration::from_secs(30);
 /// # Errors
 /// The listener broke.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown) -> io::Result<()> {
-    let stop = Stop::at(shutdown);
-    serve_within(listener, router, HEAD, (stop, &Threads::none())).await
+    let serving = Serving {
+        head: HEAD,
+        stop: Stop::at(shutdown),
+        threads: &Threads::none(),
+    };
+    serve_within(listener, router, serving).await
 }
 
 /// The phases of a server's stop.
@@ -105,8 +109,17 @@ impl Stop {
     }
 }
 
-/// The same with given threads and a given time limit for a request's head. (`axum::serve` has none: a client
-/// that never ends its head would hold its connection for ever.)
+/// How a server serves.
+#[derive(Debug)]
+pub struct Serving<'a> {
+    /// The time limit for a request's head. (`axum::serve` has none: a client that never ends its head would hold
+    /// its connection for ever.)
+    pub head: Duration,
+    pub stop: Stop,
+    pub threads: &'a Threads,
+}
+
+/// The same with given threads and a given time limit for a request's head.
 ///
 /// Connections may be upgraded, as WebSocket needs. An upgraded connection belongs to the task that took it:
 /// this function does not wait for it, so that task has to watch the shutdown itself.
@@ -116,16 +129,23 @@ impl Stop {
 pub async fn serve_within(
     listener: TcpListener,
     router: Router,
-    head: Duration,
-    (stop, threads): (Stop, &Threads),
+    serving: Serving<'_>,
 ) -> io::Result<()> {
+    let Serving {
+        head,
+        stop,
+        threads,
+    } = serving;
     // Not hyper-util's automatic choice of a protocol: it reads the first bytes without a time limit.
     let mut protocol = http1::Builder::new();
     protocol.timer(TokioTimer::new()).header_read_timeout(head);
     // A client may close its half; `Peer` detects whether it has left.
     protocol.half_close(true);
     let draining = Shutdown::new();
-    let routes = (router, stop.announced);
+    let routes = Routes {
+        router,
+        announced: stop.announced,
+    };
     // Connections end with this future.
     let mut connections = JoinSet::new();
     let begin = |connections: &mut JoinSet<()>, stream| {
@@ -206,13 +226,17 @@ fn take_waiting(listener: TcpListener) -> io::Result<Vec<TcpStream>> {
 #[error("the client disconnected before the response")]
 struct ClientLeft;
 
+/// What a connection serves.
+#[derive(Clone)]
+struct Routes {
+    router: Router,
+    /// Responses tell clients to use a new connection.
+    announced: Shutdown,
+}
+
 /// Serves one connection to its end.
-async fn connection(
-    protocol: http1::Builder,
-    stream: TcpStream,
-    (router, announced): (Router, Shutdown),
-    ending: Shutdown,
-) {
+async fn connection(protocol: http1::Builder, stream: TcpStream, routes: Routes, ending: Shutdown) {
+    let Routes { router, announced } = routes;
     drop(stream.set_nodelay(true));
     let peer = Peer::new(stream);
     let client = peer.client();
@@ -271,6 +295,14 @@ mod tests {
     use super::*;
     use crate::threads::place;
     use axum::routing::get;
+
+    fn serving(head: Duration, stop: Stop, threads: &Threads) -> Serving<'_> {
+        Serving {
+            head,
+            stop,
+            threads,
+        }
+    }
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     const SHORT: Duration = Duration::from_millis(200);
@@ -289,7 +321,8 @@ mod tests {
         let router = Router::new().route("/", get(|| async { "hello" }));
         let shutdown = Shutdown::new();
         let stop = Stop::at(shutdown.clone());
-        let serving = async move { serve_within(listener, router, SHORT, (stop, &threads)).await };
+        let serving =
+            async move { serve_within(listener, router, serving(SHORT, stop, &threads)).await };
         let serving = tokio::spawn(serving);
         let mut stream = TcpStream::connect(address).await.expect("a connection");
         for part in parts {
@@ -348,7 +381,7 @@ mod tests {
         let shutdown = Shutdown::new();
         let stop = Stop::at(shutdown.clone());
         let serving = tokio::spawn(async move {
-            serve_within(listener, router, GRACE, (stop, &Threads::none())).await
+            serve_within(listener, router, serving(GRACE, stop, &Threads::none())).await
         });
         let mut stream = TcpStream::connect(address).await.expect("a connection");
         let request = format!("GET / {version}\r\nhost: x\r\n\r\n");
@@ -397,7 +430,8 @@ mod tests {
         let threads = Threads::start(3, "test").expect("threads");
         let shutdown = Shutdown::new();
         let stop = Stop::at(shutdown.clone());
-        let serving = async move { serve_within(listener, router, HEAD, (stop, &threads)).await };
+        let serving =
+            async move { serve_within(listener, router, serving(HEAD, stop, &threads)).await };
         let serving = tokio::spawn(serving);
         let ask = async |stream: &mut TcpStream| {
             let request = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
@@ -445,7 +479,8 @@ mod tests {
         };
         let router = Router::new().route("/", get(slow));
         let stop = Stop::at(shutdown.clone());
-        let serving = async move { serve_within(listener, router, HEAD, (stop, &threads)).await };
+        let serving =
+            async move { serve_within(listener, router, serving(HEAD, stop, &threads)).await };
         let serving = tokio::spawn(serving);
         let mut stream = TcpStream::connect(address).await.expect("a connection");
         let request = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
@@ -498,7 +533,8 @@ mod tests {
         stop.announced.cancel();
         let router = Router::new().route("/", get(echo));
         let (stopping, none) = (stop.clone(), Threads::none());
-        let serving = async move { serve_within(listener, router, HEAD, (stopping, &none)).await };
+        let serving =
+            async move { serve_within(listener, router, serving(HEAD, stopping, &none)).await };
         let serving = tokio::spawn(serving);
         let mut stream = TcpStream::connect(address).await.expect("a connection");
         let request = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n";

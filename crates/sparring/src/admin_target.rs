@@ -1,4 +1,4 @@
-//! Where the admin API of a mock detector is.
+//! The address of a mock detector's admin API.
 
 use std::error::Error;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -9,11 +9,11 @@ use mock_detectors::AdminClient;
 
 use crate::fleet_names::find;
 
-/// The admin API of a detector of the fleet: on its endpoint's host, at its endpoint's port or its
-/// own, or at `url`. Gives the detector's name with it.
+/// The admin API of a detector of the fleet: on the host of its endpoint, at the endpoint's port or a separate one,
+/// or at `url`. Also returns the name of the detector.
 ///
 /// # Errors
-/// No such detector, no admin API, or a host that is not known; the message says which.
+/// The detector or the host is unknown, or there is no admin API; the message says which.
 pub fn client<'a>(
     fleet: &'a Fleet,
     wanted: &str,
@@ -30,7 +30,7 @@ pub fn client<'a>(
 /// Host and port of a detector's admin API.
 ///
 /// # Errors
-/// It has none that can be reached; the message says why.
+/// There is none that can be reached; the message says why.
 pub fn authority(name: &str, detector: &Detector) -> Result<String, String> {
     let endpoint = detector
         .authority()

@@ -11,7 +11,7 @@ use report::{RunRecord, record, view};
 
 use crate::run_folder::{self, NotARun};
 
-/// Of names: longer ones are not file names everywhere.
+/// The maximum length of a name: longer ones are not valid file names everywhere.
 const LONGEST_NAME: usize = 100;
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -49,7 +49,7 @@ impl Baselines {
         let of_key = self.of(&key)?;
         let folder = of_key.join(name);
         std::fs::create_dir_all(&of_key).map_err(|error| cannot_write(&of_key, &error))?;
-        // Of two that want the name, one gets it.
+        // If two processes want the same name, one of them gets it.
         std::fs::create_dir(&folder).map_err(|error| -> Failure {
             if error.kind() == ErrorKind::AlreadyExists {
                 format!(
@@ -72,7 +72,7 @@ impl Baselines {
                 format!("{text}\n").as_bytes(),
             )?;
         }
-        // Last: a baseline is one once it has this.
+        // Last, since this file makes the folder a baseline.
         run_folder::write(&folder.join("report.json"), record::write(run).as_bytes())?;
         if self.current_name(&key)?.is_none() {
             self.write_current(&of_key, name)?;
@@ -83,7 +83,7 @@ impl Baselines {
     /// Puts a baseline in force for its suite and testbed.
     ///
     /// # Errors
-    /// There is none of this name, or several, or nothing can be written.
+    /// No baseline, or more than one, has this name, or it cannot be written.
     pub fn promote(&self, name: &str, suite: Option<&str>) -> Result<Key, Failure> {
         let found = self.named(name, suite)?;
         self.write_current(&self.of(&found.key)?, name)?;
@@ -93,7 +93,7 @@ impl Baselines {
     /// The one baseline of this name.
     ///
     /// # Errors
-    /// There is none, or several of other suites or testbeds.
+    /// No baseline has this name, or several of different suites or testbeds have it.
     pub fn named(&self, name: &str, suite: Option<&str>) -> Result<Listed, Failure> {
         let is_wanted = |listed: &Listed| {
             listed.name == name && suite.is_none_or(|suite| listed.key.suite == suite)
@@ -115,7 +115,7 @@ impl Baselines {
     /// All baselines by suite, testbed and the time at which they began.
     ///
     /// # Errors
-    /// The folder cannot be read; one that is not there is empty.
+    /// The folder cannot be read; a missing folder counts as empty.
     pub fn list(&self) -> Result<Vec<Listed>, Failure> {
         let mut all = Vec::new();
         for suite in folders(&self.folder)? {
@@ -136,7 +136,7 @@ impl Baselines {
         let mut found = Vec::new();
         for name in folders(&of_key)? {
             let path = of_key.join(&name).join("report.json");
-            // One that is only being written.
+            // It is still being written.
             if path.is_file() {
                 found.push(Listed {
                     key: key.clone(),
@@ -155,7 +155,7 @@ impl Baselines {
     /// The baseline in force for a run, and the oldest one with its name.
     ///
     /// # Errors
-    /// There is none for its suite and testbed, or it cannot be read.
+    /// Its suite has no baseline on this testbed, or the baseline cannot be read.
     pub fn for_run(&self, run: &RunRecord) -> Result<(RunRecord, Option<RunRecord>), Failure> {
         let key = baseline::key(run);
         let mut all = Vec::new();

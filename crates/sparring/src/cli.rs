@@ -1,4 +1,4 @@
-//! The command line: what can be asked for, as clap reads it.
+//! The command line, as clap reads it.
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -29,15 +29,15 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// Reads the process' arguments. A variable that is set to nothing counts as not set, as people
-    /// write `HEALTH_URL=` to switch one off.
+    /// Reads the process' arguments. An empty variable counts as not set, since `HEALTH_URL=` is a usual way to
+    /// switch one off.
     pub fn read() -> Result<Self, clap::Error> {
         let matches = without_empty_variables(Self::command()).try_get_matches()?;
         Self::from_arg_matches(&matches)
     }
 }
 
-/// The process' arguments behind a command, as clap found them: with where each value comes from.
+/// The process' arguments after a command, with clap's source of each value.
 pub fn arguments_of(command: &str) -> Option<clap::ArgMatches> {
     let matches = without_empty_variables(Cli::command())
         .try_get_matches()
@@ -45,7 +45,7 @@ pub fn arguments_of(command: &str) -> Option<clap::ArgMatches> {
     matches.subcommand_matches(command).cloned()
 }
 
-/// What k6 reads stays as k6 reads it.
+/// Arguments of k6 are read as k6 reads them.
 fn without_empty_variables(command: clap::Command) -> clap::Command {
     let is_empty =
         |name: &OsStr| !name.to_string_lossy().starts_with("K6_") && environment::is_empty(name);
@@ -90,11 +90,11 @@ pub enum Command {
     Orchestrator(commands::orchestrator::Arguments),
     /// Change how a running mock detector behaves
     Fault(commands::fault::Arguments),
-    /// Print what the mock detectors will do, before they do it
+    /// Print the future behaviour of the mock detectors
     Plan(commands::plan::Arguments),
     /// Print a profile that reproduces what a running mock detector did
     Record(commands::record::Arguments),
-    /// Inject faults into the detectors of a running stack and judge how it copes
+    /// Inject faults into the detectors of a running stack and judge its reaction
     Drill(commands::drill::Arguments),
     Config(Box<commands::config::Arguments>),
     /// Check the health of a service, such as for a container's health check
@@ -156,7 +156,7 @@ impl Command {
         }
     }
 
-    /// Whether it does its work whether or not somebody reads of it.
+    /// Whether the command does work that matters even if its output is not read.
     pub fn is_long_running(&self) -> bool {
         match self {
             Self::Test(_)
@@ -206,7 +206,7 @@ pub struct K6 {
     pub command: K6Command,
 }
 
-/// What people who look at the version are told: whose surface this is.
+/// The text of `--version`: the version of k6 that is reproduced.
 const K6_VERSION: &str = concat!("v2.2.0 (sparring ", env!("CARGO_PKG_VERSION"), ")");
 
 #[derive(Debug, Subcommand)]
@@ -245,7 +245,7 @@ impl K6Command {
         Ok(ExitCode::from(exit.code()))
     }
 
-    /// Whether it does its work whether or not somebody reads of it.
+    /// Whether the command does work that matters even if its output is not read.
     pub fn is_long_running(&self) -> bool {
         matches!(self, Self::Run(_))
     }
@@ -257,7 +257,7 @@ impl K6 {
         let words = command_first(std::env::args_os().collect());
         Self::try_parse_from(words).map_err(|error| {
             if std::env::args_os().len() < 2 {
-                // Nothing was asked for: that is a question for help.
+                // Without arguments, the help is printed.
                 stdout::print(&error.to_string());
                 return terminal::printed(ExitCode::SUCCESS);
             }
@@ -269,7 +269,7 @@ impl K6 {
     }
 }
 
-/// Flags of the process that k6 takes before its command, too, and that have a value of their own.
+/// Flags of the process that k6 also accepts before its command, and that take a value.
 const VALUED: [&str; 7] = [
     "-a",
     "--address",
@@ -280,13 +280,13 @@ const VALUED: [&str; 7] = [
     "--console-output",
 ];
 
-/// The command before the flags that k6 takes in front of it: `k6 --quiet run x.js` as `k6 run --quiet x.js`.
+/// Moves the command before the flags that k6 accepts in front of it: `k6 --quiet run x.js` becomes `k6 run --quiet x.js`.
 fn command_first(mut words: Vec<OsString>) -> Vec<OsString> {
     let mut at = 1;
     while let Some(word) = words.get(at).filter(|word| is_flag(word)) {
         at += 1 + usize::from(VALUED.iter().any(|valued| word == valued));
     }
-    // What stands alone, as `--help`, is k6's own.
+    // Flags without a command, such as `--help`, are k6's own.
     if at > 1 && at < words.len() {
         words[1..=at].rotate_right(1);
     }
@@ -313,7 +313,7 @@ fn print_version(as_json: bool) {
     }
 }
 
-/// Where the fleet is described; shared by all commands that need it.
+/// The fleet file; shared by all commands that need it.
 #[derive(Debug, Clone, Args)]
 pub struct FleetArguments {
     /// The fleet file [default: detectors.yaml if it exists, otherwise the built-in fleet]
@@ -323,10 +323,10 @@ pub struct FleetArguments {
     log: LogArguments,
 }
 
-/// What is logged, and how; shared by all commands that log.
+/// The logging flags of all commands that log.
 #[derive(Debug, Clone, Args)]
 struct LogArguments {
-    /// Log more: -v what is done, -vv also details; otherwise LOG_LEVEL decides
+    /// Log more: -v actions, -vv also details; otherwise LOG_LEVEL decides
     #[arg(long, short = 'v', action = clap::ArgAction::Count)]
     verbose: u8,
     /// Log lines as JSON
@@ -345,17 +345,17 @@ impl FleetArguments {
         load_fleet(self.config(), overrides)
     }
 
-    /// The file that was named.
+    /// The named file.
     pub fn config(&self) -> Option<&std::path::Path> {
         self.config.as_deref()
     }
 
-    /// Whether `-v` asks for more than the usual log.
+    /// Whether `-v` increases the log level.
     pub fn is_verbose(&self) -> bool {
         self.log.verbose > 0
     }
 
-    /// Logs to stderr: as much as `-v` says, else as LOG_LEVEL says, else at `level`.
+    /// Logs to stderr at the level of `-v`, or else of LOG_LEVEL, or else at `level`.
     pub fn init_logging(&self, level: &str) {
         let chosen = match self.log.verbose {
             0 => environment::log_level(),
@@ -365,12 +365,12 @@ impl FleetArguments {
         self.log.init(chosen.as_deref(), level);
     }
 
-    /// Logs errors alone, whatever LOG_LEVEL says: more would be written over a screen.
+    /// Logs only errors, regardless of LOG_LEVEL, since other lines would be written over the screen.
     pub fn init_logging_beside_a_screen(&self) {
         self.log.init(None, "error");
     }
 
-    /// A runtime with as many threads as the fleet's service wants.
+    /// A runtime with the number of threads in the fleet's settings.
     pub fn runtime(&self, fleet: &Fleet) -> std::io::Result<Runtime> {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         if fleet.service.workers > 0 {
@@ -403,7 +403,7 @@ pub fn load_fleet(
         Some(path) => tracing::info!(path = %path.display(), detectors, "the fleet file was read"),
         None => tracing::info!(
             detectors,
-            "there is no detectors.yaml here: this is the built-in fleet"
+            "this folder has no detectors.yaml: this is the built-in fleet"
         ),
     }
     Ok(fleet)
@@ -432,8 +432,8 @@ mod tests {
         check("k6 -c", "k6 -c");
     }
 
-    /// The arguments of a line of examples: without what stands before `sparring`, a redirection, and
-    /// the description behind two spaces.
+    /// The arguments of an example line, without the text before `sparring`, a redirection, and the
+    /// description after two spaces.
     fn words(line: &str) -> Option<Vec<&str>> {
         let line = line.trim();
         let is_command = line.starts_with("sparring ") || line.contains("| sparring ");

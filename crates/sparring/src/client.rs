@@ -9,14 +9,14 @@ use hyper::body::Bytes;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 
-/// Longer answers are refused.
+/// The maximum size of an answer.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The body of a successful `GET`.
 ///
 /// # Errors
-/// No connection, no success, no UTF-8, too long, or nothing within 5 s.
+/// There is no connection or no answer within 5 s, or the answer is an error, too long, or not UTF-8.
 pub async fn get_text(url: &str) -> Result<String, Box<dyn Error + Send + Sync>> {
     call(Request::get(url).body(Full::default())?).await
 }

@@ -31,5 +31,5 @@ pub mod test;
 pub mod up;
 pub mod verify;
 
-/// How a command ends: with the process' exit code, or with what stopped it.
+/// The end of a command: the exit code of the process, or the error that stopped it.
 pub type CommandResult = Result<ExitCode, Box<dyn Error + Send + Sync>>;

@@ -1,4 +1,4 @@
-//! Where the orchestrator keeps what has to survive it: jobs and idempotency keys.
+//! The folder for the orchestrator's persistent state: jobs and idempotency keys.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::environment;
 
-/// Where state lives; shared by all commands that run an orchestrator.
+/// The place of persistent state; shared by all commands that run an orchestrator.
 #[derive(Debug, Clone, Default, Args)]
 pub struct StateArguments {
     /// Folder for jobs and idempotency keys; one process at a time may use it [default:
@@ -18,15 +18,15 @@ pub struct StateArguments {
     /// $`XDG_STATE_HOME`/sparring or ~/.local/state/sparring; with a free port a temporary one]
     #[arg(long, value_name = "DIR", env = "SPARRING_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
-    /// Share cache, idempotency keys, rate limits and jobs with all replicas that name the same
-    /// Redis. Others can see flags: for a URL with a password use the variable
+    /// Share cache, idempotency keys, rate limits and jobs with all replicas that use the same
+    /// Redis. Other users can see flags: for a URL with a password use the variable
     /// `SPARRING_ORCHESTRATION__REDIS_URL`
     #[arg(long, value_name = "URL")]
     pub redis_url: Option<String>,
 }
 
 impl StateArguments {
-    /// What the flags change in the fleet file.
+    /// The changes of the flags to the fleet file.
     pub fn overrides(&self) -> Vec<(String, Value)> {
         let url = self.redis_url.clone();
         url.map(|url| ("orchestration.redis_url".to_owned(), url.into()))
@@ -50,12 +50,12 @@ fn make(folder: &Path) -> Result<(), DataDirError> {
     })
 }
 
-/// Sets `fleet`'s job store: in `given`, else where the file says, else in a folder for `port`,
-/// which is temporary for port 0 and removed with the returned value.
+/// Sets the job store of `fleet`: in `given`, or else at the file's setting, or else in a folder for `port`, which is
+/// temporary for port 0 and removed with the returned value.
 ///
 /// # Errors
-/// The folder cannot be made. Without a choice of the user's that is no error: then there are no
-/// asynchronous jobs, and a warning says so.
+/// The folder cannot be made although the user chose it. A default folder that cannot be made is not an error: a
+/// warning says that there are no asynchronous jobs.
 pub fn settle(
     fleet: &mut Fleet,
     given: Option<&Path>,
@@ -88,7 +88,7 @@ pub fn settle(
     Ok(None)
 }
 
-/// The folder of an orchestrator at this port, as the XDG base directories have it.
+/// The folder of an orchestrator at this port, by the XDG base directories.
 fn usual(port: u16) -> io::Result<PathBuf> {
     let absolute = |name| environment::path(name).filter(|path| path.is_absolute());
     let state = absolute("XDG_STATE_HOME")

@@ -1,11 +1,11 @@
-//! Faults as people type them: `30s`, `100ms..2s`, `reset`, `status:503`.
+//! Faults in their short form: `30s`, `100ms..2s`, `reset`, `status:503`.
 
 use std::time::Duration;
 
 use live_config::strict;
 use serde_json::{Value, json};
 
-/// A time such as `250ms`, `1.5s`, `2m`; a bare number is milliseconds.
+/// A time such as `250ms`, `1.5s`, `2m`; a plain number is in milliseconds.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let at = text
         .find(|c: char| c.is_ascii_alphabetic())
@@ -26,7 +26,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(number * seconds).map_err(|_| format!("`{text}` is out of range"))
 }
 
-/// A time that is not nothing: for how long a change holds.
+/// A positive time: the duration of a change.
 pub fn lasting(text: &str) -> Result<Duration, String> {
     let time = duration(text)?;
     if time < Duration::from_millis(1) {

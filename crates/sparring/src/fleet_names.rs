@@ -1,13 +1,13 @@
-//! Finding a detector by what people call it.
+//! Finds a detector by its name or alias.
 
 use fleet::{Detector, Fleet};
 
 use crate::terminal::Usage;
 
-/// The detector of this name or alias.
+/// The detector with this name or alias.
 ///
 /// # Errors
-/// There is none; the message names the nearest, or all.
+/// There is none; the message names the most similar one, or all.
 pub fn find<'a>(fleet: &'a Fleet, wanted: &str) -> Result<(&'a str, &'a Detector), Usage> {
     let called = |(name, detector): &(&String, &Detector)| {
         name.as_str() == wanted || detector.aliases.iter().any(|alias| alias == wanted)

@@ -15,7 +15,6 @@ mod data_dir;
 mod environment;
 mod fault_text;
 mod fleet_names;
-mod limits;
 mod metrics_text;
 mod process;
 mod profile;
@@ -38,7 +37,7 @@ static ALLOCATOR: BySize = BySize;
 fn main() -> ExitCode {
     // `sparring completions bash` prints the script that asks for candidates here.
     clap_complete::CompleteEnv::with_factory(cli::Cli::command).complete();
-    limits::raise_descriptors();
+    service_runtime::limits::raise_descriptors();
     let (result, is_long_running) = if cli::is_called_k6() {
         match cli::K6::read() {
             Ok(k6) => (k6.command.execute(), k6.command.is_long_running()),
@@ -51,7 +50,7 @@ fn main() -> ExitCode {
         }
     };
     match result {
-        // They have done what they were asked for, whoever was there to read of it.
+        // The work of these commands is done, whether or not their output was read.
         Ok(code) if is_long_running => code,
         Ok(code) => terminal::printed(code),
         Err(failure) => terminal::report(failure.as_ref()),

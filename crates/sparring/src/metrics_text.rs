@@ -1,4 +1,4 @@
-//! Reading Prometheus' text format, as far as the status line needs it.
+//! Reads Prometheus' text format, as far as the status line needs it.
 
 /// One sample: its name, its labels and its value.
 #[derive(Debug, Clone, PartialEq)]
@@ -9,7 +9,7 @@ pub struct Sample<'a> {
 }
 
 impl<'a> Sample<'a> {
-    /// The value of a label. Values with escaped quotes are not looked for.
+    /// The value of a label. Values with escaped quotes are not supported.
     pub fn label(&self, name: &str) -> Option<&'a str> {
         self.labels.split(',').find_map(|pair| {
             let value = pair.trim().strip_prefix(name)?.strip_prefix("=\"")?;
@@ -18,7 +18,7 @@ impl<'a> Sample<'a> {
     }
 }
 
-/// The samples of `text`; comments and lines that are none are passed over.
+/// The samples of `text`, without comments and other lines.
 pub fn samples(text: &str) -> impl Iterator<Item = Sample<'_>> {
     text.lines()
         .filter(|line| !line.starts_with('#'))

@@ -1,4 +1,4 @@
-//! This process as the load driver sees it.
+//! The surroundings of the load driver in this process.
 
 use std::io::{IsTerminal, stderr, stdin, stdout};
 

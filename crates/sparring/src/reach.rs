@@ -1,4 +1,4 @@
-//! Whether a service listens and answers where it should, before anything is measured there.
+//! Checks that a service listens and answers before it is measured.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use tokio::net::TcpStream;
 use crate::{environment, terminal};
 
 const PATIENCE: Duration = Duration::from_secs(3);
-/// How long a service may take to tell its health.
+/// The time limit for the answer of a health check.
 const HEALTH_WITHIN: Duration = Duration::from_secs(10);
 
-/// Why a service cannot be reached, in one line.
+/// The reason why a service cannot be reached, in one line.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreachable {
     #[error("`{url}` is not the URL of a service; expected one such as http://127.0.0.1:8000")]
@@ -24,11 +24,10 @@ pub enum Unreachable {
     },
 }
 
-/// Connects to the host and port of `url`, and ends the connection again. `what` is what should be
-/// there.
+/// Connects to the host and port of `url`, and closes the connection. `what` names the service.
 ///
 /// # Errors
-/// The URL names no host, or nobody listens there.
+/// The URL has no host, or does not accept connections.
 pub async fn reach(what: &'static str, url: &str) -> Result<(), Unreachable> {
     let (host, port) = authority(url).ok_or_else(|| Unreachable::Url {
         url: url.to_owned(),
@@ -47,22 +46,21 @@ pub async fn reach(what: &'static str, url: &str) -> Result<(), Unreachable> {
     })
 }
 
-/// What a service answered to the question for its health.
+/// The answer of a service to a health check.
 #[derive(Debug)]
 pub struct Health {
-    /// The URL that was asked.
+    /// The requested URL.
     pub url: String,
     pub status: u16,
     /// The `Date` header.
     pub date: Option<String>,
 }
 
-/// Asks for `/health`: a service that accepts connections and does not answer is not tested for minutes.
-/// Whether and how it answers there is its own business. `None`: it could not be asked; https and
-/// proxies are left to the driver.
+/// Requests `/health`, so that a service that accepts connections but does not answer is not tested for minutes. Any
+/// answer is accepted. `None` if the request is not possible here; https and proxies are left to the driver.
 ///
 /// # Errors
-/// There is no answer in time; the message says where.
+/// There is no answer in time; the message names the URL.
 pub fn health(url: &str) -> Result<Option<Health>, String> {
     if !url.starts_with("http://") || goes_through_a_proxy() {
         return Ok(None);
@@ -90,7 +88,7 @@ pub fn health(url: &str) -> Result<Option<Health>, String> {
     }
 }
 
-/// Whether requests may take another way than a connection of our own would.
+/// Whether requests may take another route than a direct connection.
 pub fn goes_through_a_proxy() -> bool {
     let names = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"];
     names.into_iter().any(environment::is_set)

@@ -1,4 +1,4 @@
-//! Results of runs as they lie on the disk: folders with a `report.json`.
+//! Results of runs on the disk: folders with a `report.json`.
 
 use std::error::Error;
 use std::io;
@@ -9,10 +9,10 @@ use report::record::{self, ReadError};
 
 use crate::terminal;
 
-/// The largest record that is read.
+/// The maximum size of a record.
 const LARGEST_BYTES: u64 = 2_000_000_000;
 
-/// A run that was found.
+/// A run on the disk.
 #[derive(Debug)]
 pub struct RunFolder {
     /// Where its files are.
@@ -36,7 +36,7 @@ pub enum NotARun {
 /// Finds a run by its report.json, its folder, or its name in `results`.
 ///
 /// # Errors
-/// There is none, or its report.json cannot be read.
+/// The run does not exist, or its report.json cannot be read.
 pub fn find(name: &Path, results: &Path) -> Result<RunFolder, NotARun> {
     let path = report_json(name, results).ok_or_else(|| NotARun::Missing {
         name: name.display().to_string(),
@@ -45,7 +45,7 @@ pub fn find(name: &Path, results: &Path) -> Result<RunFolder, NotARun> {
     read(&path)
 }
 
-/// The path of a run's report.json; `None` when there is none.
+/// The path of a run's report.json, if it exists.
 pub fn report_json(name: &Path, results: &Path) -> Option<PathBuf> {
     let places = [
         name.to_owned(),
@@ -80,7 +80,7 @@ pub fn read(path: &Path) -> Result<RunFolder, NotARun> {
 }
 
 impl RunFolder {
-    /// The content of a file of the run; `None` when there is none.
+    /// The content of a file of the run, if it exists.
     pub fn file(&self, name: &str) -> Option<Vec<u8>> {
         std::fs::read(self.folder.join(name)).ok()
     }
@@ -111,7 +111,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Box<dyn Error + Send + Syn
     })
 }
 
-/// As of files that are made in the ordinary way; temporary ones would be their owner's alone.
+/// The usual permissions of a new file; those of a temporary file would be for its owner only.
 fn permissions() -> std::fs::Permissions {
     use std::os::unix::fs::PermissionsExt;
     std::fs::Permissions::from_mode(0o644)

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the first asks for a clean end, the second ends at once.
+//! Ctrl-C and SIGTERM: the first signal requests a clean end, the second ends the process at once.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use crate::terminal::complain;
 
-/// Exit code of a process that a signal ended at once: 128 + SIGINT.
+/// The exit code of a process that a signal ended at once: 128 + SIGINT.
 const FORCED: i32 = 130;
 
 /// Cancels `shutdown` at the first signal and ends the process at the second.
@@ -25,8 +25,8 @@ pub fn on_interrupt(shutdown: Shutdown) {
     });
 }
 
-/// Ctrl-C and SIGTERM of a run: the first ends it cleanly, the second waits for nothing more, and what was measured
-/// is written all the same; the third ends the process at once.
+/// Ctrl-C and SIGTERM during a run: the first signal ends it cleanly. After the second, the run waits for nothing
+/// more, but still writes its measurements. The third ends the process at once.
 pub fn on_interrupts(ending: Ending) {
     at_each(move || {
         if ending.hurry.is_cancelled() {
@@ -62,9 +62,9 @@ fn at_each(mut act: impl FnMut() + Send + 'static) {
     });
 }
 
-/// Whatever asks a process to end begins a drill's end: Ctrl-C, SIGTERM, SIGQUIT, and the SIGHUP of
-/// a terminal that closes. Everything that follows makes it hurry; it is never ended at once, which
-/// would leave faults in force. The task lives as long as the runtime.
+/// Every signal that asks a process to end begins the end of a drill: Ctrl-C, SIGTERM, SIGQUIT, and the SIGHUP of
+/// a terminal that closes. Further signals make it hurry. They never end it at once, which would leave faults in
+/// force. The task lives as long as the runtime.
 pub fn on_any_end(ending: Ending) {
     let kinds = [
         SignalKind::interrupt(),
@@ -73,7 +73,7 @@ pub fn on_any_end(ending: Ending) {
         SignalKind::hangup(),
     ];
     for kind in kinds {
-        // Before the task runs: a signal may come at once.
+        // Before the task runs, since a signal may come at once.
         let Ok(mut signals) = signal(kind) else {
             tracing::warn!(?kind, "this signal cannot be received");
             continue;

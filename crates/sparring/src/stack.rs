@@ -15,16 +15,16 @@ use tokio::task::JoinSet;
 
 use crate::data_dir;
 
-/// Which ports the stack takes.
+/// The ports of the stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ports {
-    /// Those of the fleet file; 0 there takes a free one.
+    /// The ports of the fleet file; 0 means a free one.
     Declared,
-    /// Any free ones, on loopback.
+    /// Any free ports, on loopback.
     Free,
 }
 
-/// Why the stack did not start.
+/// The reason why the stack did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error(transparent)]
@@ -42,22 +42,22 @@ pub enum StartError {
 /// A running stack. Dropping it without [`Stack::stop`] leaves its tasks to the runtime's end.
 pub struct Stack {
     pub orchestrator: SocketAddr,
-    /// Each detector's name and where it listens, in the order of the fleet.
+    /// The name and address of each detector, in the order of the fleet.
     pub detectors: Vec<(String, SocketAddr)>,
     /// Asks the orchestrator to read its file again.
     pub reload: Arc<Notify>,
     servers: JoinSet<(String, io::Result<()>)>,
-    /// The service's own files, where nobody wants to keep them.
+    /// A temporary folder for the files of the service, if they are not to be kept.
     _temporary: Option<TempDir>,
     shutdown: Shutdown,
 }
 
 impl Stack {
-    /// Takes all ports first, so that a taken one is known before anything runs; then starts the
-    /// servers. `fleet`'s endpoints are set to where the mocks listen.
+    /// Binds all ports before it starts the servers, so that a port in use is reported first. The endpoints of `fleet`
+    /// are set to the addresses of the mocks.
     ///
     /// # Errors
-    /// A port is taken, or a detector's endpoint is on another machine.
+    /// A port is in use, or the endpoint of a detector is on another machine.
     pub async fn start(
         mut fleet: Fleet,
         ports: Ports,
@@ -117,7 +117,7 @@ impl Stack {
         self.servers.spawn(async move { (name, server.await) });
     }
 
-    /// Where the orchestrator answers, as a URL without a path.
+    /// The base URL of the orchestrator.
     pub fn base_url(&self) -> String {
         let mut address = self.orchestrator;
         if address.ip().is_unspecified() {
@@ -126,7 +126,7 @@ impl Stack {
         format!("http://{address}")
     }
 
-    /// Waits until a server ends that was not told to, and says which and why.
+    /// Waits until a server ends unexpectedly, and returns its name and the reason.
     pub async fn broken(&mut self) -> (String, io::Result<()>) {
         match self.servers.join_next().await {
             Some(Ok(ended)) => ended,
@@ -135,7 +135,7 @@ impl Stack {
         }
     }
 
-    /// Tells all servers to end and waits until they have.
+    /// Ends all servers and waits for them.
     pub async fn stop(mut self) {
         self.shutdown.cancel();
         while let Some(ended) = self.servers.join_next().await {
@@ -146,7 +146,7 @@ impl Stack {
     }
 }
 
-/// The ports that a stack of this fleet could not take now; those of detectors elsewhere are not asked for.
+/// The ports of a stack of this fleet that are in use now, without those of detectors elsewhere.
 pub async fn taken(fleet: &Fleet) -> Vec<service_runtime::BindError> {
     let front = SocketAddr::new(fleet.service.host, fleet.service.port);
     let mut wanted = vec![("the orchestrator", front)];
@@ -155,7 +155,7 @@ pub async fn taken(fleet: &Fleet) -> Vec<service_runtime::BindError> {
         let ip = local_ip(name, &host);
         wanted.extend(ip.ok().map(|ip| (name.as_str(), SocketAddr::new(ip, port))));
     }
-    // Held until all are asked for: two servers on one port are found, too.
+    // They are held until all are bound, so that two servers on one port are found.
     let (mut held, mut taken) = (Vec::new(), Vec::new());
     for (name, address) in wanted {
         match bind(address, name).await {
@@ -166,7 +166,7 @@ pub async fn taken(fleet: &Fleet) -> Vec<service_runtime::BindError> {
     taken
 }
 
-/// The fleet file as it is now, with the ports that the mocks took when they started.
+/// The current fleet file, with the actual ports of the mocks.
 fn source(started: &Fleet, asked: Arc<Notify>) -> Reload {
     let started = started.clone();
     Reload {

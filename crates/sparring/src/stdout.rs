@@ -1,12 +1,12 @@
-//! Standard output. Whoever reads it may leave (`| head`): that ends nothing that is under way.
+//! Standard output. Its reader may leave early (`| head`), which does not end the work in progress.
 
 use std::io::{self, Write};
 use std::sync::OnceLock;
 
-/// Why something could not be printed, the first time.
+/// The first error of printing.
 static FAILURE: OnceLock<io::Error> = OnceLock::new();
 
-/// Prints `text`. What cannot be written is left out; [`failure`] says why.
+/// Prints `text`. Text that cannot be written is dropped; [`failure`] returns the reason.
 pub fn print(text: &str) {
     let mut stdout = io::stdout().lock();
     let printed = stdout
@@ -36,7 +36,7 @@ impl Write for Noting {
 }
 
 fn note(error: io::Error) {
-    // Only the first reason counts.
+    // Only the first error is kept.
     drop(FAILURE.set(error));
 }
 
@@ -47,7 +47,7 @@ fn copied(error: &io::Error) -> io::Error {
     }
 }
 
-/// Why something could not be printed; `None`: everything was.
+/// The reason why output was dropped; `None` if everything was printed.
 pub fn failure() -> Option<&'static io::Error> {
     FAILURE.get()
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use thiserror::Error;
 
-/// So many errors are listed; the rest is counted.
+/// The number of errors that are listed; further ones are counted.
 const LISTED: usize = 20;
 
 /// A CSV file with a header: comma, semicolon or tab; lines that begin with `#` are comments.
@@ -14,11 +14,11 @@ const LISTED: usize = 20;
 pub struct Table {
     name: String,
     headers: Vec<String>,
-    /// Each with the number of its line, counted from 1.
+    /// Each row, with the number of its line, counted from 1.
     rows: Vec<(u64, Vec<String>)>,
 }
 
-/// A column by its place and its name in the header.
+/// A column, by its index and its name in the header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
     index: usize,
@@ -46,7 +46,7 @@ pub enum TableError {
     Cells { name: String, errors: Errors },
 }
 
-/// What is wrong with the cells, by line.
+/// The errors in cells, by line.
 #[derive(Debug)]
 pub struct Errors(Vec<(u64, String)>);
 
@@ -125,7 +125,7 @@ impl Table {
         self.rows.len()
     }
 
-    /// The line of a row, both as a person counts: lines from 1, rows from the first after the header.
+    /// The line of a row. Lines are counted from 1, rows from the first after the header.
     pub fn line(&self, row: usize) -> u64 {
         self.rows[row].0
     }
@@ -137,7 +137,7 @@ impl Table {
         })
     }
 
-    /// The column of the given name, or the first that has one of the usual ones.
+    /// The column with the given name, or the first with one of the usual names.
     pub fn find(&self, given: Option<&str>, usual: &[&str]) -> Result<Option<Column>, TableError> {
         let named = |name: &str| {
             self.columns()
@@ -149,7 +149,7 @@ impl Table {
         }
     }
 
-    /// As [`Table::find`]; a file whose columns have no names has the column at `place`.
+    /// As [`Table::find`]; in a file without column names, it is the column at index `place`.
     pub fn require(
         &self,
         given: Option<&str>,
@@ -166,7 +166,7 @@ impl Table {
             .ok_or_else(|| self.missing(&usual.join(", ")))
     }
 
-    /// The numbers of some columns; the errors of all their cells at once.
+    /// The numbers of some columns, or the errors of all their cells.
     pub fn numbers(&self, columns: &[&Column]) -> Result<Vec<Vec<f64>>, TableError> {
         let mut errors = Vec::new();
         let mut numbers = vec![Vec::with_capacity(self.rows.len()); columns.len()];
@@ -192,7 +192,7 @@ impl Table {
             .all(|(_, cells)| number(&cells[column.index]).is_ok())
     }
 
-    /// The cells of a column as they are written.
+    /// The cells of a column as text.
     pub fn texts(&self, column: &Column) -> Vec<&str> {
         self.rows
             .iter()
@@ -247,7 +247,7 @@ fn number(cell: &str) -> Result<f64, String> {
     }
 }
 
-/// The line where a record begins. The reader's place is before the comments and empty lines that it has
+/// The line at which a record begins. The reader's position is before the comments and empty lines that it has
 /// skipped.
 fn first_line(text: &str, place: &csv::Position) -> u64 {
     let rest = &text[place.byte() as usize..];
@@ -257,7 +257,7 @@ fn first_line(text: &str, place: &csv::Position) -> u64 {
     place.line() + skipped.count() as u64
 }
 
-/// The character that the first line with data uses most.
+/// The most frequent separator in the first line with data.
 fn delimiter(text: &str) -> u8 {
     let first = text
         .lines()

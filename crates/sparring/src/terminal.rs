@@ -1,4 +1,4 @@
-//! What people see: lines, errors with their causes, colours only where they help.
+//! Output for people: lines, errors with their causes, and colours where they help.
 
 use std::error::Error;
 use std::fmt;
@@ -7,14 +7,14 @@ use std::process::ExitCode;
 
 use crate::{environment, stdout};
 
-/// Exit code of a command whose reader left before it had read everything: 128 + SIGPIPE, as the
-/// shell shows it for programs that the signal ends.
+/// The exit code of a command whose reader left early: 128 + SIGPIPE, as shells report programs that the signal
+/// ended.
 const READER_GONE: u8 = 141;
 
-/// Exit code of a command line that cannot be understood.
+/// The exit code of an invalid command line.
 const USAGE: u8 = 2;
 
-/// A command line that names what nothing has, or that asks for nothing: exit code 2.
+/// A command line with an unknown name, or without an action: exit code 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Usage(pub String);
@@ -35,7 +35,7 @@ pub fn line(text: fmt::Arguments<'_>) {
     stdout::print(&format!("{text}\n"));
 }
 
-/// Nobody can be told when the standard error is gone.
+/// An error of the standard error cannot be reported.
 pub fn error_line(text: fmt::Arguments<'_>) {
     drop(writeln!(io::stderr(), "{text}"));
 }
@@ -77,8 +77,7 @@ fn without_numbers(text: &str) -> String {
     })
 }
 
-/// The exit code of a command whose purpose was to print, given its own: not all of it may have
-/// been printed.
+/// The final exit code of a command whose purpose is its output, which may be incomplete.
 pub fn printed(code: ExitCode) -> ExitCode {
     match stdout::failure() {
         None => code,
@@ -94,7 +93,7 @@ fn unprinted(error: &io::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// What the standard library says of a number that cannot be read, and what people are told.
+/// The standard library's messages about invalid numbers, and their replacements.
 const NUMBERS: [(&str, &str); 6] = [
     ("invalid digit found in string", "use a whole number"),
     (
@@ -113,7 +112,7 @@ const NUMBERS: [(&str, &str); 6] = [
     ("cannot parse float from empty string", "use a number"),
 ];
 
-/// Prints what clap says to a command line, help included.
+/// Prints clap's message about a command line, or its help.
 pub fn usage(said: &clap::Error) -> ExitCode {
     let printed = match said.kind() {
         clap::error::ErrorKind::ValueValidation => print_value_error(said),
@@ -142,7 +141,7 @@ pub fn is_dumb() -> bool {
     environment::text("TERM").is_none_or(|name| name.is_empty() || name == "dumb")
 }
 
-/// Whether the standard output is a terminal on which lines can be written over.
+/// Whether the standard output is a terminal on which lines can be overwritten.
 pub fn can_move() -> bool {
     io::stdout().is_terminal() && !is_dumb()
 }
@@ -157,7 +156,7 @@ pub fn plain(error: &io::Error) -> String {
     }
 }
 
-/// The columns of the terminal; 80 where it does not say.
+/// The columns of the terminal; 80 if they are unknown.
 pub fn columns() -> usize {
     let size = ratatui::crossterm::terminal::size();
     size.ok()
@@ -166,20 +165,21 @@ pub fn columns() -> usize {
         .unwrap_or(80)
 }
 
-/// A line that the next one replaces, where [`can_move`]: cut where it would wrap.
+/// A line that the next one replaces, if [`can_move`]; it is cut so that it does not wrap.
 pub fn replace_line(text: &str) {
-    // The last column stays free: a terminal may wrap behind it.
+    // The last column stays free, since a terminal may wrap after it.
     let most = columns().saturating_sub(1);
     let text: String = text.chars().take(most).collect();
     stdout::print(&format!("\r\x1b[2K{text}"));
 }
 
-/// Leaves a clean line for what follows a replaced one.
+/// Clears the line after a replaced one.
 pub fn clear_line() {
     stdout::print("\r\x1b[2K");
 }
 
-/// Whether stderr takes colours: it is a terminal that knows them, and nobody said `NO_COLOR`.
+
+/// Whether stderr has colours: it is a terminal, and `NO_COLOR` is not set.
 pub fn stderr_takes_colour() -> bool {
     io::stderr().is_terminal() && !is_dumb() && !environment::is_set("NO_COLOR")
 }

@@ -97,7 +97,7 @@ impl Expected {
             )
         };
         let (query, path) = (texts(&incoming.query), texts(&incoming.path));
-        let whole = Whole {
+        let whole = RequestJson {
             body: &body,
             query: &query,
             path: &path,
@@ -107,7 +107,7 @@ impl Expected {
         Ok(Accepted { body, input })
     }
 
-    fn judge(&self, whole: &Whole<'_>) -> Result<(), Refusal> {
+    fn judge(&self, whole: &RequestJson<'_>) -> Result<(), Refusal> {
         let errors = self.rules.errors(whole);
         if errors.is_empty() {
             return Ok(());
@@ -133,7 +133,7 @@ impl Expected {
             Json::Object(map.iter().map(|(k, v)| (k.clone(), v.clone())).collect())
         };
         let (query, path) = (object(&example.query), object(&example.path));
-        self.input(&Whole {
+        self.input(&RequestJson {
             body: &example.body,
             query: &query,
             path: &path,
@@ -146,14 +146,14 @@ impl Expected {
             Json::Object(map.iter().map(|(k, v)| (k.clone(), v.clone())).collect())
         };
         let (query, path) = (object(&example.query), object(&example.path));
-        self.rules.errors(&Whole {
+        self.rules.errors(&RequestJson {
             body: &example.body,
             query: &query,
             path: &path,
         })
     }
 
-    fn input(&self, whole: &Whole<'_>) -> Value {
+    fn input(&self, whole: &RequestJson<'_>) -> Value {
         Value::map(
             [
                 (Source::Body, "body", whole.body),
@@ -176,13 +176,13 @@ impl Expected {
 
 /// The parts of a request as JSON.
 #[derive(Debug, Clone, Copy)]
-struct Whole<'a> {
+struct RequestJson<'a> {
     body: &'a Json,
     query: &'a Json,
     path: &'a Json,
 }
 
-impl<'a> Whole<'a> {
+impl<'a> RequestJson<'a> {
     fn of(&self, source: Source) -> &'a Json {
         match source {
             Source::Query => self.query,

@@ -236,8 +236,13 @@ impl RsaPublic {
 
     /// Whether this is a signature of the data.
     #[must_use]
-    pub fn verifies(&self, padding: Padding, hash: Algorithm, data: (&[u8], &[u8])) -> bool {
-        let (data, signature) = data;
+    pub fn verifies(
+        &self,
+        padding: Padding,
+        hash: Algorithm,
+        data: &[u8],
+        signature: &[u8],
+    ) -> bool {
         let hashed = hash.hash(data);
         let verified = match padding {
             Padding::Pkcs1 => with_hash!(hash, |Hash| {
@@ -307,13 +312,13 @@ mod tests {
         let public = key.public();
         let made = key.sign(Padding::Pkcs1, hash, b"sample");
         assert_eq!(made, Ok(bytes(PKCS1)));
-        assert!(public.verifies(Padding::Pkcs1, hash, (b"sample", &bytes(PKCS1))));
+        assert!(public.verifies(Padding::Pkcs1, hash, b"sample", &bytes(PKCS1)));
         let signature = bytes(PSS_20);
         for (salt, expected) in [(Some(20), true), (None, true), (Some(32), false)] {
-            let is_right = public.verifies(Padding::Pss(salt), hash, (b"sample", &signature));
+            let is_right = public.verifies(Padding::Pss(salt), hash, b"sample", &signature);
             assert_eq!(is_right, expected, "{salt:?}");
         }
-        assert!(!public.verifies(Padding::Pss(None), hash, (b"other", &signature)));
+        assert!(!public.verifies(Padding::Pss(None), hash, b"other", &signature));
         let plain = key.decrypt(hash, &[9], &bytes(OAEP));
         assert_eq!(plain.as_deref(), Ok(&b"sample"[..]));
         assert_eq!(
@@ -346,7 +351,7 @@ mod tests {
         assert_eq!(key.modulus_bits(), 1024);
         for hash in [Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha384] {
             let signature = key.sign(Padding::Pss(None), hash, b"text").expect("signed");
-            assert!(public.verifies(Padding::Pss(None), hash, (b"text", &signature)));
+            assert!(public.verifies(Padding::Pss(None), hash, b"text", &signature));
             let sealed = public.encrypt(hash, b"label", b"text").expect("encrypted");
             let plain = key.decrypt(hash, b"label", &sealed);
             assert_eq!(plain.as_deref(), Ok(&b"text"[..]));

@@ -92,7 +92,7 @@ impl Aes<'_> {
                     msg: data,
                     aad: additional_data,
                 };
-                let run = (direction, key, *iv);
+                let run = GcmRun { direction, key, iv };
                 match length {
                     16 => gcm::<Aes128>(run, payload, *tag_bytes),
                     24 => gcm::<Aes192>(run, payload, *tag_bytes),
@@ -132,20 +132,22 @@ fn ctr<C: KeyIvInit + StreamCipher>(key: &[u8], counter: &[u8], data: &[u8]) -> 
     Some(out)
 }
 
+struct GcmRun<'a> {
+    direction: Direction,
+    key: &'a [u8],
+    iv: &'a [u8],
+}
+
 /// GCM (SP 800-38D) with a tag that may be truncated. The library only supports whole tags when it decrypts: a
 /// shorter one is checked against the start of that of the deciphered text.
-fn gcm<C>(
-    run: (Direction, &[u8], &[u8]),
-    payload: Payload<'_, '_>,
-    tag_bytes: usize,
-) -> Option<Vec<u8>>
+fn gcm<C>(run: GcmRun<'_>, payload: Payload<'_, '_>, tag_bytes: usize) -> Option<Vec<u8>>
 where
     AesGcm<C, U12>: KeyInit + Aead<NonceSize = U12>,
     C: aes::cipher::BlockCipherEncrypt + aes::cipher::BlockSizeUser<BlockSize = U16>,
     ctr::Ctr32BE<C>: KeyIvInit + StreamCipher,
 {
     const WHOLE_TAG_BYTES: usize = 16;
-    let (direction, key, iv) = run;
+    let GcmRun { direction, key, iv } = run;
     let cipher = AesGcm::<C, U12>::new_from_slice(key).ok()?;
     let nonce = Nonce::<U12>::try_from(iv).ok()?;
     match direction {

@@ -1,7 +1,7 @@
 //! The load driver against real k6: the same scripts against the same server, taking turns.
 //!
-//! CPU time per iteration is what counts: it is the tool's own and survives a busy machine. The
-//! server is a process of its own, so its time is in nobody's account.
+//! The main figure is CPU time per iteration, which belongs to the tool and does not depend on other load. The server is
+//! a separate process, so that its time does not count for either tool.
 
 pub mod server;
 mod target;
@@ -18,7 +18,7 @@ use super::process::{self, Usage, median};
 use target::Target;
 use works::{Pace, WORKS, Work};
 
-/// What to measure.
+/// Options of the benchmark.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// The binary to be measured; build it with `cargo build --profile dist` first
@@ -27,13 +27,13 @@ pub struct Arguments {
     /// Real k6
     #[arg(long, default_value = "k6")]
     k6: PathBuf,
-    /// How often each tool runs each script
+    /// Number of runs of each script with each tool
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// How long each run takes, in seconds
+    /// Length of each run, in seconds
     #[arg(long, default_value_t = 4)]
     seconds: u32,
-    /// Only these works, by their letters or the first of them
+    /// Only these workloads, by name or its first letters
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
 }
@@ -46,15 +46,15 @@ struct Figures {
     /// From the start of the process to the first request.
     ready_s: f64,
     dropped: f64,
-    /// What the tool says: 99 of 100 requests took at most so many milliseconds.
+    /// The 99th percentile of request times by the tool, in milliseconds.
     p99_ms: f64,
-    /// What the server says.
+    /// The same by the server.
     server_p99_ms: f64,
-    /// How late requests came, 99 of 100 and all, in milliseconds.
+    /// The lateness of requests, 99th percentile and maximum, in milliseconds.
     late_ms: (f64, f64),
 }
 
-/// Runs the benchmark and prints tables. True: every run came to its end.
+/// Runs the benchmark and prints tables. Returns whether every run was completed.
 pub fn run(arguments: &Arguments) -> bool {
     match compare(arguments) {
         Ok(()) => true,
@@ -149,7 +149,7 @@ fn rate_row(work: &Work, ours: &Figures, theirs: &Figures) -> String {
     )
 }
 
-/// The figures in the middle of those of all rounds, for both tools.
+/// The medians of the figures of all rounds, for both tools.
 fn both(arguments: &Arguments, work: &Work, folder: &Path) -> io::Result<(Figures, Figures)> {
     let script = folder.join(format!("{}.js", work.letter));
     std::fs::write(&script, work.script(arguments.seconds))?;

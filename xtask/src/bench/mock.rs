@@ -1,4 +1,4 @@
-//! The mock detector beside bare axum, bare hyper and `WireMock`.
+//! The mock detector against plain axum, plain hyper and `WireMock`.
 
 pub(super) mod peer;
 
@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use self::peer::Peer;
 use super::process::{median, resident};
 
-/// Requests per second at zero delay, how exactly delays are met, and what 10 000 requests in
-/// flight cost. Needs `wrk`; with Java 17 and npm `WireMock` is measured, too.
+/// Requests per second without delay, the precision of delays, and the cost of 10 000 requests in
+/// flight. Needs `wrk`; with Java 17 and npm, `WireMock` is also measured.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Length of each measurement of throughput, in seconds
@@ -22,7 +22,7 @@ pub struct Arguments {
     /// Measurements of each peer, one after the other in turn; the median counts
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Jar of `WireMock` [default: that of its npm package]
+    /// Jar of `WireMock` [default: the one of its npm package]
     #[arg(long)]
     wiremock: Option<PathBuf>,
     /// Leave `WireMock` out
@@ -33,7 +33,7 @@ pub struct Arguments {
     parts: Vec<Part>,
 }
 
-/// What can be measured by itself.
+/// A separate part of the benchmark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Part {
     Throughput,
@@ -43,7 +43,7 @@ enum Part {
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// Requests per second of ours over bare axum's.
+/// Our requests per second relative to those of plain axum.
 const MIN_RATIO: f64 = 0.85;
 const MAX_RSS_MB: f64 = 150.0;
 const MAX_ERROR_US: i64 = 300;
@@ -59,7 +59,7 @@ pub fn run(arguments: &Arguments) -> bool {
     }
 }
 
-/// True: every promise was kept.
+/// Returns whether every promise was kept.
 fn measure(arguments: &Arguments) -> Result<bool> {
     let peers = peer::build()?;
     let jar = wiremock(arguments);
@@ -81,7 +81,7 @@ fn measure(arguments: &Arguments) -> Result<bool> {
     Ok(kept)
 }
 
-/// `WireMock`'s jar, unless it is not wanted or cannot be had, which is said.
+/// The jar of `WireMock`, unless it is not wanted or not available, which is reported.
 fn wiremock(arguments: &Arguments) -> Option<PathBuf> {
     if arguments.no_wiremock {
         return None;
@@ -108,7 +108,7 @@ fn throughput(arguments: &Arguments, peers: &Path, jar: Option<&Path>) -> Result
     )?;
     let mut rates: Vec<(&str, Vec<f64>)> =
         vec![("mock", vec![]), ("axum", vec![]), ("hyper", vec![])];
-    // Not by turns with the others: its virtual machine needs long to get warm.
+    // Not in turn with the others, since its virtual machine takes long to warm up.
     let others = [("WireMock", true), ("WireMock without journal", false)];
     for _ in 0..arguments.rounds {
         for (name, rates) in &mut rates {
@@ -137,14 +137,14 @@ fn throughput(arguments: &Arguments, peers: &Path, jar: Option<&Path>) -> Result
     Ok(verdict("throughput", ratio >= MIN_RATIO))
 }
 
-/// How late answers are that are due `delay_ms` after they were asked for at `rate` per second.
-/// The promise is made for 1 000/s.
+/// The lateness of answers that are due `delay_ms` after their requests, at `rate` per second.
+/// The promise is for 1 000/s.
 fn delays(peers: &Path, rate: u32, delay_ms: u32) -> Result<bool> {
     let peer = Peer::start(peers, "mock")?;
     let patch = json!({ "latency": { "constant": { "ms": delay_ms } } });
     peer.call("PATCH", "/__admin/profile", &patch)?;
     println!("lateness at {rate}/s with a delay of {delay_ms} ms, in µs");
-    let report = ask(peers, &peer, (rate, delay_ms, 8))?;
+    let report = ask(peers, &peer, rate, delay_ms)?;
     for by in ["by_mock_us", "by_client_us"] {
         println!("  {by:<13} {}", report[by]);
     }
@@ -155,9 +155,9 @@ fn delays(peers: &Path, rate: u32, delay_ms: u32) -> Result<bool> {
 fn wiremock_delays(peers: &Path, jar: &Path, rate: u32, delay_ms: u32) -> Result<()> {
     let peer = Peer::start_wiremock(jar, delay_ms, false)?;
     println!("  WireMock without journal, the same work");
-    // Once to get warm.
-    let warm = ask(peers, &peer, (rate, delay_ms, 8));
-    match warm.and_then(|_| ask(peers, &peer, (rate, delay_ms, 8))) {
+    // Once to warm up.
+    let warm = ask(peers, &peer, rate, delay_ms);
+    match warm.and_then(|_| ask(peers, &peer, rate, delay_ms)) {
         Ok(report) => println!("  by_client_us  {}", report["by_client_us"]),
         Err(error) => println!("  not answered: {}", error.to_string().trim()),
     }
@@ -194,7 +194,7 @@ fn memory(peers: &Path) -> Result<bool> {
     Ok(verdict("memory", most_mb < MAX_RSS_MB && full))
 }
 
-/// Requests that the mock is working on.
+/// The requests in flight in the mock.
 fn in_flight(peer: &Peer) -> Option<u32> {
     let text = peer.call("GET", "/metrics", &Value::Null).ok()?;
     let line = text
@@ -203,10 +203,13 @@ fn in_flight(peer: &Peer) -> Option<u32> {
     line.trim().parse().ok()
 }
 
-/// Asks at a rate, over as many connections as the delay needs.
-fn ask(peers: &Path, peer: &Peer, (rate, delay_ms, seconds): (u32, u32, u32)) -> Result<Value> {
+/// The length of a measurement.
+const SECONDS: u32 = 8;
+
+/// Sends requests at a rate, over as many connections as the delay needs.
+fn ask(peers: &Path, peer: &Peer, rate: u32, delay_ms: u32) -> Result<Value> {
     let connections = (f64::from(rate) * f64::from(delay_ms) / 1e3 * 1.3) as u32;
-    ask_with(peers, peer, [connections, rate, seconds, delay_ms])
+    ask_with(peers, peer, [connections, rate, SECONDS, delay_ms])
 }
 
 fn ask_with(peers: &Path, peer: &Peer, numbers: [u32; 4]) -> Result<Value> {

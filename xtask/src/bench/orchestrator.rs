@@ -1,5 +1,5 @@
-//! The orchestrator beside a bare fan-out over the same HTTP client, on the usual runtime and on
-//! threads like the orchestrator's, and its cache beside a bare echo.
+//! The orchestrator against a plain fan-out over the same HTTP client, on the usual runtime and on threads like the
+//! orchestrator's, and its cache against a plain echo.
 
 mod peer;
 
@@ -11,7 +11,7 @@ use clap::Args;
 use super::process::{median, resident};
 use peer::{Cost, Peer, build};
 
-/// What a request costs beside its detectors: five of a constant 20 ms. Takes two minutes;
+/// The cost of a request apart from its detectors: five with a constant 20 ms. Takes two minutes;
 /// needs `wrk`.
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -31,7 +31,7 @@ pub struct Arguments {
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// Half of the highest rate: the promise about overhead is made for it.
+/// Half of the highest rate, for which the overhead is promised.
 const HALF: u32 = 1_000;
 const ALL: [Part; 4] = [
     Part::Rate(200),
@@ -42,7 +42,7 @@ const ALL: [Part; 4] = [
 const MAX_OVERHEAD_US: f64 = 500.0;
 const MAX_CPU_RATIO: f64 = 1.3;
 const MIN_CACHED_RATIO: f64 = 0.7;
-/// A generator that sends one in a hundred requests later than this does not keep its schedule.
+/// The generator does not keep its schedule if it sends one in a hundred requests later than this.
 const MAX_LATE_US: f64 = 5_000.0;
 
 /// A part of the benchmark that can be run alone.
@@ -76,7 +76,7 @@ pub fn run(arguments: &Arguments) -> bool {
     }
 }
 
-/// True: every promise about what was measured was kept.
+/// Returns whether every measured promise was kept.
 fn measure(arguments: &Arguments) -> Result<bool> {
     let peers = build()?;
     if arguments.build {
@@ -107,7 +107,7 @@ fn measure(arguments: &Arguments) -> Result<bool> {
     Ok(kept)
 }
 
-/// Peers of the fan-out, the one that is judged first.
+/// The peers of the fan-out, with the judged one first.
 const PEERS: [(&str, &[&str]); 3] = [
     ("orchestrator", &["orchestrator", "uncached"]),
     ("fan-out", &["fan-out"]),
@@ -117,7 +117,7 @@ const PEERS: [(&str, &[&str]); 3] = [
 fn fan_outs(arguments: &Arguments, peers: &Path, urls: &[&str], rates: &[u32]) -> Result<bool> {
     let start = |(_, mode): &(&str, &[&str])| Peer::start(peers, &[*mode, urls].concat(), 1);
     let mut running: Vec<Peer> = PEERS.iter().map(start).collect::<Result<_>>()?;
-    // Connections are made, code and memory touched.
+    // This opens connections, and touches code and memory.
     for peer in &mut running {
         peer.load(peers, HALF / 5, 1)?;
     }
@@ -163,7 +163,7 @@ fn of(costs: &[Cost], what: fn(&Cost) -> f64) -> f64 {
     median(&costs.iter().map(what).collect::<Vec<f64>>())
 }
 
-/// Says how the peers compare at this rate, and whether that can be believed.
+/// Prints the comparison of the peers at this rate, and whether it is reliable.
 fn judge(rate: u32, mine: &[Cost], theirs: &[Cost]) -> bool {
     let ratio = of(mine, |it| it.cpu_us) / of(theirs, |it| it.cpu_us);
     let above = |what: fn(&Cost) -> f64| (of(mine, what) - of(theirs, what)) / 1e3;
@@ -217,7 +217,7 @@ fn cached(arguments: &Arguments, peers: &Path, urls: &[&str]) -> Result<bool> {
     ))
 }
 
-/// Of the last minute, with the number of cores.
+/// The load average of the last minute, with the number of cores.
 fn load_average() -> Result<String> {
     let text = std::fs::read_to_string("/proc/loadavg")?;
     let minute = text.split_whitespace().next().unwrap_or("?");

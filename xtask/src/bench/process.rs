@@ -1,21 +1,21 @@
-//! What a process costs: time of its own on all cores, memory, wall-clock time.
+//! The cost of a process: CPU time on all cores, memory, wall-clock time.
 
 use std::io;
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
-/// What a finished process has used, by the operating system's own accounting.
+/// The resources of a finished process, by the accounting of the operating system.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Usage {
     pub wall: Duration,
-    /// User and system time, its waited-for children included.
+    /// User and system time, including children that it waited for.
     pub cpu: Duration,
-    /// The most memory it ever had resident.
+    /// The maximum resident memory.
     pub peak_rss_bytes: u64,
     pub status: ExitStatus,
 }
 
-/// Starts `command`, waits for its end and says what it used.
+/// Starts `command`, waits for its end and returns its resources.
 ///
 /// # Errors
 /// It cannot be started or waited for.
@@ -25,7 +25,7 @@ pub fn measure(command: &mut Command) -> io::Result<Usage> {
     wait(child, begun)
 }
 
-/// Waits for `child`, which was started at `begun`, and says what it used.
+/// Waits for `child`, which was started at `begun`, and returns its resources.
 ///
 /// # Errors
 /// It cannot be waited for.
@@ -58,10 +58,10 @@ fn duration(time: libc::timeval) -> Duration {
     Duration::from_secs(seconds) + Duration::from_micros(micros)
 }
 
-/// Memory that a running process has resident now, and its number of threads.
+/// The resident memory of a running process, and its number of threads.
 ///
 /// # Errors
-/// There is no such process.
+/// The process does not exist.
 pub fn resident(pid: u32) -> io::Result<(u64, u64)> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let field = |name: &str| {
@@ -74,14 +74,13 @@ pub fn resident(pid: u32) -> io::Result<(u64, u64)> {
     Ok((kib * 1024, threads))
 }
 
-/// Time of its own on all cores that a running process has used until now, in steps of the
-/// system's clock (10 ms).
+/// The CPU time of a running process on all cores, in steps of the system's clock (10 ms).
 ///
 /// # Errors
-/// There is no such process.
+/// The process does not exist.
 pub fn cpu_time(pid: u32) -> io::Result<Duration> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The name in parentheses may hold blanks; user and system time are the 12th and 13th behind it.
+    // The name in parentheses may contain blanks; user and system time are the 12th and 13th field after it.
     let behind = text.rsplit_once(')').map(|(_, behind)| behind);
     let fields: Vec<&str> = behind.unwrap_or_default().split_whitespace().collect();
     let ticks = |place: usize| fields.get(place)?.parse::<u64>().ok();
@@ -92,7 +91,7 @@ pub fn cpu_time(pid: u32) -> io::Result<Duration> {
     Ok(Duration::from_secs(ticks.0 + ticks.1) / per_s)
 }
 
-/// The middle of `values`; of an even number the mean of the two in the middle. 0 for none.
+/// The median of `values`; 0 without values.
 pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);

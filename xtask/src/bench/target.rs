@@ -1,4 +1,4 @@
-//! A simulated system beside bare axum, and what it costs to keep one.
+//! A simulated system against plain axum, and its cost when idle.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::mock::peer::Peer;
 use super::process::{cpu_time, median, resident};
 
-/// CPU of an answer against bare axum, CPU of 5 000/s of the `AIaaS` mix, memory of 10 000 requests
+/// CPU of an answer against plain axum, CPU of 5 000/s of the `AIaaS` mix, memory of 10 000 requests
 /// in flight, time of an event, and cost when idle. Needs `wrk`.
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -29,7 +29,7 @@ pub struct Arguments {
     /// Requests of each system in virtual time
     #[arg(long, default_value_t = 200_000)]
     requests: u64,
-    /// The peers, built already, such as target/debug/examples/target_peers [default: built anew]
+    /// The built peers, such as target/debug/examples/target_peers [default: they are built]
     #[arg(long, value_name = "PATH")]
     peers: Option<PathBuf>,
     /// Only these parts
@@ -37,7 +37,7 @@ pub struct Arguments {
     parts: Vec<Part>,
 }
 
-/// What can be measured by itself.
+/// A separate part of the benchmark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Part {
     Answers,
@@ -50,7 +50,7 @@ enum Part {
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// CPU of an answer over that of bare axum.
+/// CPU of an answer relative to plain axum.
 const MAX_RATIO: f64 = 2.0;
 /// Share of one core that 5 000/s of the mix may take.
 const MAX_SHARE: f64 = 0.4;
@@ -58,7 +58,7 @@ const MAX_RSS_MB: f64 = 150.0;
 const MAX_EVENT_NS: f64 = 500.0;
 /// Lateness of answers by the client's clock at 2 000/s, in µs: median and 99th percentile.
 const MAX_LATE_US: (i64, i64) = (150, 500);
-/// Share of one core of an idle system: less than the clock of the accounting shows.
+/// Share of one core of an idle system: less than the resolution of the accounting.
 const MAX_IDLE: f64 = 0.001;
 
 pub fn run(arguments: &Arguments) -> bool {
@@ -71,7 +71,7 @@ pub fn run(arguments: &Arguments) -> bool {
     }
 }
 
-/// True: every aim was met.
+/// Returns whether every aim was met.
 fn measure(arguments: &Arguments) -> Result<bool> {
     let peers = arguments.peers.clone().map_or_else(build, Ok)?;
     let wanted = |part| arguments.parts.is_empty() || arguments.parts.contains(&part);
@@ -110,7 +110,7 @@ fn build() -> Result<PathBuf> {
     Ok(target.join("dist/examples/target_peers"))
 }
 
-/// The lab with `md1` taking so long and nobody waiting for a slot.
+/// The lab with this service time of `md1`, without waits for a slot.
 fn lab(peers: &Path, service_ms: u32) -> Result<Peer> {
     let peer = Peer::start(peers, "lab")?;
     let run = json!({ "service_ms": service_ms });
@@ -120,7 +120,7 @@ fn lab(peers: &Path, service_ms: u32) -> Result<Peer> {
     Ok(peer)
 }
 
-/// CPU of a process for each answer, in µs, while `wrk` asks as fast as it can.
+/// CPU of a process per answer, in µs, while `wrk` sends as fast as possible.
 fn cost_us(peer: &Peer, seconds: u32) -> Result<f64> {
     peer.wrk_at("/md1", None, 1)?;
     let before = cpu_time(peer.pid())?;
@@ -155,12 +155,19 @@ fn answers(peers: &Path, arguments: &Arguments) -> Result<bool> {
 fn mix(peers: &Path, arguments: &Arguments) -> Result<bool> {
     let peer = Peer::start(peers, "aiaas")?;
     let length = Duration::from_secs(arguments.seconds.into());
-    // Connections are opened before and closed after the time that counts.
+    // Connections are opened before and closed after the measured time.
     let (before_s, after_s) = (2, 1);
     let seconds = arguments.seconds + before_s + after_s;
     let (report, used) = std::thread::scope(|scope| {
-        let asking = scope.spawn(|| {
-            let asked = ask(peers, &peer, ("aiaas", 2_000, arguments.rate, seconds));
+        let load = Load {
+            system: "aiaas",
+            connections: 2_000,
+            rate: arguments.rate,
+            seconds,
+        };
+        let (peers, peer) = (&peers, &peer);
+        let asking = scope.spawn(move || {
+            let asked = ask(peers, peer, &load);
             asked.map_err(|error| error.to_string())
         });
         std::thread::sleep(Duration::from_secs(before_s.into()));
@@ -195,7 +202,13 @@ fn failed(report: &Value) -> u64 {
 /// C-23: client − (planned + queued) at 2 000/s with a service of 1 ms.
 fn lateness(peers: &Path, arguments: &Arguments) -> Result<bool> {
     let peer = lab(peers, 1)?;
-    let report = ask(peers, &peer, ("lab", 64, 2_000, arguments.seconds))?;
+    let load = Load {
+        system: "lab",
+        connections: 64,
+        rate: 2_000,
+        seconds: arguments.seconds,
+    };
+    let report = ask(peers, &peer, &load)?;
     println!("lateness at 2 000/s with a service of 1 ms, in µs");
     for by in ["by_target_us", "by_client_us"] {
         println!("  {by:<13} {}", report[by]);
@@ -211,7 +224,13 @@ fn memory(peers: &Path, arguments: &Arguments) -> Result<bool> {
     let before = resident(peer.pid())?.0;
     let (most, in_flight) = std::thread::scope(|scope| {
         let asking = scope.spawn(|| {
-            let asked = ask(peers, &peer, ("lab", count, count, 4));
+            let load = Load {
+                system: "lab",
+                connections: count,
+                rate: count,
+                seconds: 4,
+            };
+            let asked = ask(peers, &peer, &load);
             asked.map_err(|error| error.to_string())
         });
         let (mut most, mut in_flight) = (before, 0);
@@ -267,15 +286,20 @@ fn idle(peers: &Path, arguments: &Arguments) -> Result<bool> {
     Ok(verdict("cost when idle", share <= MAX_IDLE))
 }
 
-fn ask(
-    peers: &Path,
-    peer: &Peer,
-    (system, connections, rate, seconds): (&str, u32, u32, u32),
-) -> Result<Value> {
-    let numbers = [connections, rate, seconds].map(|number| number.to_string());
+/// What the client sends.
+struct Load {
+    system: &'static str,
+    connections: u32,
+    /// Requests per second.
+    rate: u32,
+    seconds: u32,
+}
+
+fn ask(peers: &Path, peer: &Peer, load: &Load) -> Result<Value> {
+    let numbers = [load.connections, load.rate, load.seconds].map(|number| number.to_string());
     output(
         Command::new(peers)
-            .args(["ask", &peer.address, system])
+            .args(["ask", &peer.address, load.system])
             .args(numbers),
     )
 }

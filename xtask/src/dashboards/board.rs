@@ -1,19 +1,19 @@
-//! What of a dashboard's JSON is looked at.
+//! The checked part of a dashboard's JSON.
 
 use std::path::Path;
 
 use serde_json::Value;
 
 #[derive(Debug, Clone)]
-pub struct Board {
-    /// The file's name without its ending.
+pub struct Dashboard {
+    /// The file name without its extension.
     pub name: String,
     pub editable: bool,
-    /// The number of the form that the file is written in; 0: it does not say.
+    /// The version of the file's schema; 0 if it is not stated.
     pub schema_version: u64,
     pub variables: Vec<Variable>,
     pub panels: Vec<Panel>,
-    /// The annotations' queries.
+    /// The queries of annotations.
     pub annotations: Vec<String>,
 }
 
@@ -21,7 +21,7 @@ pub struct Board {
 pub struct Variable {
     pub name: String,
     pub kind: String,
-    /// The metric whose label values are offered.
+    /// The metric whose label values are the options.
     pub metric: Option<String>,
 }
 
@@ -40,8 +40,8 @@ pub struct Panel {
     pub by_variable: bool,
 }
 
-impl Board {
-    /// Every panel's queries with the panel's title.
+impl Dashboard {
+    /// The queries of every panel, with the panel's title.
     pub fn queries(&self) -> impl Iterator<Item = (&str, &str)> {
         self.panels.iter().flat_map(|panel| {
             let title = panel.title.as_str();
@@ -56,8 +56,8 @@ impl Board {
 /// Reads every dashboard of a folder, in the order of their names.
 ///
 /// # Errors
-/// A file that cannot be read or is no JSON, by name.
-pub fn read_all(folder: &Path) -> Result<Vec<Board>, String> {
+/// A file cannot be read or is not JSON; the message names it.
+pub fn read_all(folder: &Path) -> Result<Vec<Dashboard>, String> {
     let entries =
         std::fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
@@ -66,7 +66,7 @@ pub fn read_all(folder: &Path) -> Result<Vec<Board>, String> {
     paths.iter().map(|path| read(path)).collect()
 }
 
-fn read(path: &Path) -> Result<Board, String> {
+fn read(path: &Path) -> Result<Dashboard, String> {
     let fail = |reason: String| format!("{}: {reason}", path.display());
     let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
     let value: Value = serde_json::from_str(&text).map_err(|error| fail(error.to_string()))?;
@@ -74,10 +74,10 @@ fn read(path: &Path) -> Result<Board, String> {
     Ok(parse(&name, &value))
 }
 
-/// Takes from the JSON what the checks look at; what is missing is empty and found by them.
-pub fn parse(name: &str, value: &Value) -> Board {
+/// Extracts the checked fields from the JSON. Missing fields become empty, and the checks report them.
+pub fn parse(name: &str, value: &Value) -> Dashboard {
     let annotations = list(&value["annotations"]["list"]);
-    Board {
+    Dashboard {
         name: name.to_owned(),
         editable: value["editable"].as_bool().unwrap_or(true),
         schema_version: value["schemaVersion"].as_u64().unwrap_or_default(),

@@ -1,4 +1,4 @@
-//! The one request that is needed: GET of JSON over HTTP/1.0, where a body ends with the connection.
+//! A GET of JSON over HTTP/1.0, where the body ends with the connection.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ use serde_json::Value;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// # Errors
-/// What went wrong, as a line for people.
+/// The request failed; the message is one readable line.
 pub fn get(address: &str, path: &str, query: &[(&str, &str)]) -> Result<Value, String> {
     let body = fetch(address, &target(path, query))
         .map_err(|error| format!("{address} cannot be asked: {error}"))?;

@@ -1,11 +1,11 @@
 //! Rules of form, most of them those of Grafana's own dashboard linter.
 
-use super::board::{Board, Panel};
+use super::board::{Dashboard, Panel};
 
-/// Grafana 10's; older ones are rewritten when they are opened.
+/// The version of Grafana 10; older dashboards are rewritten when they are opened.
 const OLDEST_SCHEMA: u64 = 36;
 
-/// Panels that come with Grafana and show queries.
+/// The panels of Grafana that show queries.
 const KINDS: [&str; 11] = [
     "bargauge",
     "barchart",
@@ -20,11 +20,11 @@ const KINDS: [&str; 11] = [
     "timeseries",
 ];
 
-/// Every breach of a rule, with dashboard and panel.
-pub fn check(board: &Board) -> Vec<String> {
+/// Every violation of a rule, with dashboard and panel.
+pub fn check(board: &Dashboard) -> Vec<String> {
     let mut found = Vec::new();
     if board.editable {
-        found.push("is editable: what people save there is lost".to_owned());
+        found.push("is editable: changes that are saved there are lost".to_owned());
     }
     if !board
         .variables
@@ -52,7 +52,7 @@ pub fn check(board: &Board) -> Vec<String> {
         .collect()
 }
 
-/// Two panels that cannot both be shown.
+/// Two panels that overlap.
 fn collision(panel: &Panel, other: &Panel) -> Option<String> {
     let ([x, y, w, h], [x2, y2, w2, h2]) = (panel.place, other.place);
     if panel.id == other.id {
@@ -62,7 +62,7 @@ fn collision(panel: &Panel, other: &Panel) -> Option<String> {
     overlap.then(|| format!("lies over {:?}", other.title))
 }
 
-fn check_panel(board: &Board, panel: &Panel) -> Vec<String> {
+fn check_panel(board: &Dashboard, panel: &Panel) -> Vec<String> {
     let mut found = Vec::new();
     let mut rule = |broken: bool, fault: &str| {
         if broken {
@@ -100,7 +100,7 @@ fn check_panel(board: &Board, panel: &Panel) -> Vec<String> {
         for name in variables(query) {
             let known = board.variables.iter().any(|variable| variable.name == name);
             if !known && name != "__rate_interval" {
-                found.push(format!("uses ${name}, which is no variable"));
+                found.push(format!("uses ${name}, which is not a variable"));
             }
         }
     }
@@ -114,7 +114,7 @@ fn has_fixed_range(query: &str) -> bool {
         .any(|rest| !rest.starts_with("$__rate_interval]"))
 }
 
-/// `avg` over anything that is a quantile by function or by name.
+/// `avg` over a quantile, which is one by its function or its name.
 fn averages_quantile(query: &str) -> bool {
     let Some(at) = query.find("avg") else {
         return false;
@@ -125,7 +125,7 @@ fn averages_quantile(query: &str) -> bool {
         .any(|sign| behind.contains(sign))
 }
 
-/// Names behind `$` in a query.
+/// Names after `$` in a query.
 fn variables(query: &str) -> impl Iterator<Item = &str> {
     query.split('$').skip(1).map(|rest| {
         let rest = rest.trim_start_matches('{');

@@ -1,12 +1,12 @@
-//! On a running stack that has seen load and a fault: no query and no rule is empty or errs.
+//! Checks on a running stack after load and a fault: every query and every rule has data and no errors.
 
 use serde_json::Value;
 
-use super::board::Board;
+use super::board::Dashboard;
 use super::{http, promql};
 
-/// Every query without data and every rule in trouble.
-pub fn check(address: &str, boards: &[&Board], absent: &[String]) -> Vec<String> {
+/// Every query without data and every rule with an error.
+pub fn check(address: &str, boards: &[&Dashboard], absent: &[String]) -> Vec<String> {
     let mut found: Vec<String> = boards
         .iter()
         .flat_map(|board| check_board(address, board))
@@ -27,7 +27,7 @@ pub fn check(address: &str, boards: &[&Board], absent: &[String]) -> Vec<String>
     found
 }
 
-fn check_board(address: &str, board: &Board) -> Vec<String> {
+fn check_board(address: &str, board: &Dashboard) -> Vec<String> {
     let names: Vec<&str> = board
         .variables
         .iter()
@@ -38,7 +38,7 @@ fn check_board(address: &str, board: &Board) -> Vec<String> {
         let fault = ask_over_time(address, &promql::expand(query, &names));
         found.extend(fault.map(|fault| format!("{}: {title:?} {fault}: {query}", board.name)));
     }
-    // A mark may well be absent; what it is made of may not.
+    // An annotation may be absent, but not the metrics of its query.
     let marks = board
         .annotations
         .iter()
@@ -81,7 +81,7 @@ fn rules(address: &str) -> Result<Vec<Rule>, String> {
         .collect())
 }
 
-/// An alert's expression is empty while all is well; the series that it reads are not.
+/// The expression of an alert is empty while all is well, but the series that it reads are not.
 fn check_rule(address: &str, rule: &Rule, absent: &[String]) -> Vec<String> {
     let mut found = Vec::new();
     if rule.health != "ok" {
@@ -91,7 +91,7 @@ fn check_rule(address: &str, rule: &Rule, absent: &[String]) -> Vec<String> {
         ));
     }
     for selector in promql::selectors(&rule.query) {
-        // A kind of outcome that has not come about yet has no series; its metric has.
+        // An outcome that has not occurred yet has no series, but its metric has.
         let metric = selector.split('{').next().unwrap_or_default();
         if absent.iter().any(|name| name == metric) {
             continue;
@@ -102,7 +102,7 @@ fn check_rule(address: &str, rule: &Rule, absent: &[String]) -> Vec<String> {
     found
 }
 
-/// Asks for the last quarter of an hour, as a dashboard does. None: there is data.
+/// Queries the last quarter of an hour, as a dashboard does. Returns `None` if there is data.
 fn ask_over_time(address: &str, query: &str) -> Option<String> {
     let now = std::time::SystemTime::now();
     let now = now
@@ -122,7 +122,7 @@ fn ask_over_time(address: &str, query: &str) -> Option<String> {
     }
 }
 
-/// Data means a number: a quotient of zeros is none.
+/// Whether there is a number; a quotient of zeros is not one.
 fn judge(result: &Value) -> Option<String> {
     let series = result.as_array().map_or(&[][..], Vec::as_slice);
     let values = series

@@ -1,4 +1,4 @@
-//! As much of PromQL as is needed to say which series an expression reads.
+//! The part of PromQL that is needed to find the series of an expression.
 
 /// Words that are neither metrics nor functions.
 const KEYWORDS: [&str; 12] = [
@@ -16,7 +16,7 @@ const KEYWORDS: [&str; 12] = [
     "inf",
 ];
 
-/// The selectors of an expression, each as a query that gives its series: `up{job="a"}`.
+/// The selectors of an expression, each as a query for its series: `up{job="a"}`.
 pub fn selectors(expression: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut rest = expression;
@@ -48,7 +48,7 @@ pub fn selectors(expression: &str) -> Vec<String> {
     found
 }
 
-/// The expression with what Grafana would put for its variables: every value, one minute.
+/// The expression with Grafana's values for its variables: every value, one minute.
 pub fn expand(expression: &str, variables: &[&str]) -> String {
     let mut text = expression.replace("$__rate_interval", "1m");
     for name in variables {
@@ -68,8 +68,8 @@ fn is_function(next: &str) -> bool {
     next.starts_with('(') || next.starts_with("by ") || next.starts_with("without ")
 }
 
-/// Splits `text` behind a bracketed part, empty when it does not begin with the bracket. Quoted
-/// brackets do not count.
+/// Splits `text` after a bracketed part, which is empty if `text` does not begin with the bracket. Quoted brackets are
+/// ignored.
 fn behind_bracket(text: &str, open: char, close: char) -> (&str, &str) {
     if !text.starts_with(open) {
         return ("", text);

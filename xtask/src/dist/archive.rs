@@ -1,4 +1,4 @@
-//! A tar.gz whose bytes depend on its content alone.
+//! A tar.gz whose bytes depend only on its content.
 
 use std::io::{self, Write};
 

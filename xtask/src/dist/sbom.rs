@@ -6,20 +6,20 @@ use std::path::{Path, PathBuf};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Node, Package, PackageId};
 use serde_json::{Value, json};
 
-/// What a binary is made of.
+/// The components of a binary.
 #[derive(Debug)]
 pub struct Bill {
     /// The document.
     pub json: String,
     pub version: String,
-    /// Where cargo builds.
+    /// The target folder of cargo.
     pub target_folder: PathBuf,
 }
 
-/// The bill of the crate `name` for one platform: all that is compiled into it or runs to build it.
+/// The bill of the crate `name` for one platform: all crates that are compiled into it or run to build it.
 ///
 /// # Errors
-/// Cargo cannot tell.
+/// Cargo's metadata cannot be read.
 pub fn of(root: &Path, name: &str, platform: &str) -> Result<Bill, String> {
     let metadata = MetadataCommand::new()
         .current_dir(root)
@@ -86,7 +86,7 @@ fn document(metadata: &Metadata, main: &Package, sums: &HashMap<String, String>)
     })
 }
 
-/// Each package from `main` on, with those it uses; what only tests use is left out.
+/// Each package from `main` on, with its dependencies, without those that only tests use.
 fn reached<'a>(
     nodes: &HashMap<&'a PackageId, &'a Node>,
     main: &'a PackageId,

@@ -15,7 +15,7 @@ at `/__admin/docs`. `/` says what is running.
 The routes of a simulated system are those of its document; those of a mock follow its dialect.
 ";
 
-/// A title, what is said of it, and the description or its paths.
+/// A title, an introduction, and the description or its paths.
 const PARTS: [(&str, &str, &str); 4] = [
     (
         "Orchestrator",
@@ -51,14 +51,14 @@ pub fn page(root: &Path) -> String {
         );
         for (path, operations) in paths.as_object().into_iter().flatten() {
             for (method, operation) in operations.as_object().into_iter().flatten() {
-                row(&mut page, (method, path), operation);
+                row(&mut page, method, path, operation);
             }
         }
     }
     page
 }
 
-fn row(page: &mut String, (method, path): (&str, &str), operation: &Value) {
+fn row(page: &mut String, method: &str, path: &str, operation: &Value) {
     let parameters = operation["parameters"].as_array().into_iter().flatten();
     let names: Vec<String> = parameters.filter_map(name).collect();
     let answers: Map<String, Value> = operation["responses"]

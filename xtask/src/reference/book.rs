@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-/// A part, and its pages with the titles that the table shows; an empty one is the page's own.
+/// A part, and its pages with their titles in the table; an empty title stands for the page's own.
 type Part = (&'static str, &'static [(&'static str, &'static str)]);
 
 const PARTS: [Part; 3] = [
@@ -78,7 +78,7 @@ fn decisions(docs: &Path) -> Vec<String> {
     names
 }
 
-/// The first line of a page, without its mark.
+/// The heading of a page.
 fn title(page: &Path) -> String {
     let text = std::fs::read_to_string(page).unwrap_or_default();
     let first = text.lines().next().unwrap_or_default();

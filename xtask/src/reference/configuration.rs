@@ -22,7 +22,7 @@ const SOURCES: [&str; 5] = [
     "crates/suite/src",
 ];
 
-/// A kind of file: its title, what is said of it, and the type that reads it, with its source.
+/// A kind of file: its title, an introduction, and the type that reads it, with its source.
 const ROOTS: [(&str, &str, &str, &str); 3] = [
     (
         "The fleet file",

@@ -1,4 +1,4 @@
-//! What is equal to k6, from the scripts of `tests/k6-diff/` and from what the code reads.
+//! Compatibility with k6, from the scripts of `tests/k6-diff/` and from the sources.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -30,7 +30,7 @@ connection race, 1202 needs a network that fails, 1211 takes 30 seconds, 1300 wa
 the code have the first four.
 ";
 
-/// What scripts can import.
+/// The modules that scripts can import.
 const MODULES: [&str; 19] = [
     "k6",
     "k6/http",
@@ -167,7 +167,7 @@ fn scripts(root: &Path) -> Vec<Script> {
     scripts
 }
 
-/// How many scripts name this.
+/// The number of scripts that name this.
 fn users(scripts: &[Script], named: impl Fn(&str) -> bool) -> usize {
     scripts.iter().filter(|script| named(&script.text)).count()
 }

@@ -17,7 +17,7 @@ no `redis_url` is set, and those of a queue or a shadow that is not configured. 
 (`k6_http_reqs_total`, `k6_http_req_duration_p95`, …) by remote write.
 ";
 
-/// A server, what its names begin with in the sources below, and the sources.
+/// A server, the prefix of its metrics in the sources, and the sources.
 const PARTS: [(&str, &str, &[&str]); 3] = [
     (
         "Orchestrator, `GET /metrics` on port 8000",
@@ -40,7 +40,7 @@ const PARTS: [(&str, &str, &[&str]); 3] = [
     ),
 ];
 
-/// Labels of the metrics that a system's state is turned into, whose series are made one by one.
+/// Labels of the metrics for the state of a system, whose series are made one by one.
 const OF_A_STATE: [(&str, &str); 15] = [
     ("instances", "host"),
     ("cpu_busy_seconds_total", "host instance"),
@@ -132,13 +132,13 @@ fn metrics(source: &str, prefix: &str) -> Vec<Metric> {
     found
 }
 
-/// A literal in several lines as it is read: without the indentation behind a backslash.
+/// The value of a literal in several lines, without the indentation after a backslash.
 fn one_line(literal: &str) -> String {
     let parts = literal.split("\\\n");
     parts.map(str::trim_start).collect()
 }
 
-/// With a prefix of its file a name may be a single word.
+/// If its file has a prefix, a name may be a single word.
 fn is_metric(name: &str, prefix: &str) -> bool {
     (name.contains('_') || !prefix.is_empty())
         && !name.is_empty()
@@ -162,7 +162,7 @@ fn kind(name: &str, before: &str) -> &'static str {
     }
 }
 
-/// String literals outside of comments: text, begin and end with their quotes.
+/// String literals outside comments: the text, and begin and end with the quotes.
 fn literals(source: &str) -> Vec<(&str, usize, usize)> {
     let mut found = Vec::new();
     let mut at = 0;

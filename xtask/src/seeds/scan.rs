@@ -1,4 +1,4 @@
-//! Which tests name which ids.
+//! The tests that name ids.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,7 +10,7 @@ use super::ids;
 pub(super) fn tests(root: &Path) -> Result<BTreeMap<String, Vec<String>>, String> {
     let mut named: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for file in files(root)? {
-        // The chore's own tests speak about ids.
+        // The tests of this module mention ids.
         if file.starts_with("xtask/src/seeds") {
             continue;
         }
@@ -57,8 +57,8 @@ fn files(root: &Path) -> Result<Vec<String>, String> {
         .collect())
 }
 
-/// Name and text, documentation included, of each test function. By lines, for tests inside macros are
-/// no items that a parser sees.
+/// Name and text of each test function, including its documentation. It works on lines, since a parser does not see
+/// tests inside macros.
 fn of_rust(text: &str) -> Vec<(String, String)> {
     let mut tests = Vec::new();
     // Documentation and attributes since the last line that is neither.

@@ -1,4 +1,4 @@
-//! The table of ids: comma-separated, with quotes around what holds a comma.
+//! The table of ids: comma-separated, with quotes around fields that contain a comma.
 
 use std::fmt;
 use std::path::Path;
@@ -20,7 +20,7 @@ pub(super) enum Kind {
     Command,
     Variable,
     Output,
-    /// Advice to people; a text serves it.
+    /// Advice to people, which a text fulfils.
     Practice,
 }
 
@@ -34,7 +34,7 @@ pub(super) enum Held {
 /// Reads the table.
 ///
 /// # Errors
-/// The first line that is none, with its number.
+/// A line is not a row; the message has its number.
 pub(super) fn read(text: &str) -> Result<Vec<Row>, String> {
     let lines = text.lines().enumerate().skip(1);
     let mut rows: Vec<Row> = Vec::new();
@@ -112,7 +112,7 @@ impl Held {
             return Some(Self::Test { file, name });
         }
         let (file, text) = text.split_once('#')?;
-        // A table's field has no blanks of its own: it is a list.
+        // A field with blanks is a list.
         let (file, text) = (file.to_owned(), text.replace('_', " "));
         Some(Self::Place { file, text })
     }
@@ -120,7 +120,7 @@ impl Held {
     /// Whether the file has the test or the text.
     ///
     /// # Errors
-    /// What is missing.
+    /// It is missing.
     pub(super) fn check(&self, root: &Path) -> Result<(), String> {
         let (Self::Test { file, .. } | Self::Place { file, .. }) = self;
         let content =
@@ -140,7 +140,7 @@ impl Held {
     }
 }
 
-/// Text without line ends and emphasis, in lower case: what a sentence says wherever it is broken.
+/// Text without line ends and emphasis, in lower case, so that line breaks do not matter.
 fn unwrapped(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     words.join(" ").to_lowercase()

@@ -1,4 +1,4 @@
-//! Files of a crate that use each other in a circle: no one of them can be understood alone.
+//! Files of a crate that use each other in a circle: none of them can be understood alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -6,17 +6,16 @@ use std::path::Path;
 use super::modules::{ModulePath, Modules, entries, shipped};
 use super::sources::shipped_lines;
 
-/// What the largest crate shall hold of all lines at most, in per cent.
+/// The aim for the share of the largest crate in all lines, in per cent.
 const AIM: usize = 20;
 
-/// Circles of so many files may be anywhere.
+/// The size of circles that are allowed everywhere.
 const USUAL: usize = 3;
 
-/// Crates with larger circles. The numbers may only fall; a crate that has come down to the usual
-/// is taken out.
+/// Crates with larger circles. The numbers may only fall; a crate whose circles are no larger than usual is removed.
 const LARGER: [(&str, usize); 0] = [];
 
-/// A crate as it stands.
+/// The size of a crate and its circles.
 #[derive(Debug)]
 pub(super) struct Standing {
     pub(super) name: String,

@@ -1,10 +1,10 @@
-//! Who may use whom: the table of docs/ARCHITECTURE.md, held against `cargo metadata`.
+//! The allowed dependencies between crates: the table of docs/ARCHITECTURE.md against `cargo metadata`.
 
 use std::path::Path;
 
 use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 
-/// A crate of ours and the crates of ours that it may use.
+/// A crate of the workspace, and those that it may use.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("analysis", &[]),
     ("detector-api", &[]),
@@ -158,7 +158,7 @@ const ALL: &[&str] = &[
     "web-crypto",
 ];
 
-/// Crates from outside that only these crates of ours may name.
+/// External crates that only these crates of the workspace may name.
 const FENCED: [(&str, &[&str]); 3] = [
     ("rquickjs", &["script-engine"]),
     ("corosensei", &["script-engine"]),

@@ -182,7 +182,7 @@ fn collect(folder: &Path, source: &Path, files: &mut Vec<(PathBuf, String)>) -> 
     Ok(())
 }
 
-/// What is in a folder, by name.
+/// The entries of a folder, by name.
 ///
 /// # Errors
 /// A folder that cannot be read.
@@ -209,7 +209,7 @@ fn module_path(file: &Path) -> ModulePath {
     path
 }
 
-/// Takes out of a file what it defines and names.
+/// Collects the names that a file defines and uses.
 #[derive(Default)]
 struct Reader {
     module: Module,

@@ -1,4 +1,4 @@
-//! Links of the pages: each leads to a file that is there, and to a heading that it has.
+//! Links of the pages: each leads to an existing file and heading.
 
 use std::path::{Path, PathBuf};
 

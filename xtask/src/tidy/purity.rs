@@ -7,8 +7,8 @@ use syn::visit::{self, Visit};
 
 use super::modules::{entries, is_test, shipped};
 
-/// Crates, or folders in them, whose code is given `now` and `rng`, and the files in them that are
-/// the thin wrappers around that.
+/// Crates, or folders in them, whose code is given `now` and `rng`, with the files in them that are
+/// thin wrappers around that code.
 const PURE: [(&str, &[&str]); 5] = [
     ("crates/analysis/src", &[]),
     ("crates/fault-profile/src", &[]),
@@ -20,7 +20,7 @@ const PURE: [(&str, &[&str]); 5] = [
     ("crates/suite/src/judge", &[]),
 ];
 
-/// The ends of paths that are banned there.
+/// The ends of paths that are banned in them.
 const BANNED: [&[&str]; 7] = [
     &["Instant", "now"],
     &["SystemTime", "now"],
@@ -31,8 +31,8 @@ const BANNED: [&[&str]; 7] = [
     &["rand", "random"],
 ];
 
-/// Files that may read the environment of the process: that of the binary, the one that cleans the environment
-/// of Locust, and what serves only tests.
+/// Files that may read the environment of the process: that of the binary, the one that cleans the environment of
+/// Locust, and those that serve only tests.
 const READERS: [&str; 5] = [
     "suite/src/run/locust/process.rs",
     "sparring/src/environment.rs",

@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Lines a source file may have, its tests not counted.
+/// The maximum number of lines of a source file without its tests.
 const FILE_LINES: usize = 600;
 const LIB_LINES: usize = 80;
 const MAIN_LINES: usize = 60;
 
-/// What only files below a folder may name. Written in two halves, as the marks below.
+/// Names that only files below a folder may use. Written in two halves, as the marks below.
 const FENCED: [(&str, &str); 1] = [(concat!("qjs", "::"), "crates/script-engine/")];
 
-/// Names that say nothing about what is inside.
+/// File names that say nothing about the content.
 const EMPTY_NAMES: [&str; 6] = ["utils", "util", "common", "misc", "helpers", "helper"];
 
 /// Marks of unfinished work. Written in two halves, so that this file is not found.
@@ -29,7 +29,7 @@ pub(super) fn check(root: &Path, files: &[PathBuf]) -> Vec<String> {
         .collect()
 }
 
-/// The files of this pattern that git knows or would add.
+/// The files of this pattern that git tracks or would add.
 pub(super) fn tracked(root: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
     let output = Command::new("git")
         .args([

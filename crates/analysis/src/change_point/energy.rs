@@ -1,5 +1,7 @@
 //! The energy distance between two neighbouring stretches.
 
+use std::ops::Range;
+
 /// Sums of |x_i - x_j| over any rectangle of pairs of one window.
 pub(super) struct Distances {
     size: usize,
@@ -47,22 +49,22 @@ impl Distances {
     /// Matteson and James' Q of start..middle against middle..stop.
     fn between(&self, start: usize, middle: usize, stop: usize) -> f64 {
         let (n, m) = ((middle - start) as f64, (stop - middle) as f64);
-        let across = self.sum((start, middle), (middle, stop));
+        let across = self.sum(start..middle, middle..stop);
         // Each pair within a side is counted twice in its square.
         let inside = |from, to, size: f64| {
             if size < 2.0 {
                 return 0.0;
             }
-            self.sum((from, to), (from, to)) / 2.0 / (size - 1.0)
+            self.sum(from..to, from..to) / 2.0 / (size - 1.0)
         };
         let left = m * inside(start, middle, n);
         let right = n * inside(middle, stop, m);
         2.0 / (n + m) * (across - left - right)
     }
 
-    fn sum(&self, rows: (usize, usize), columns: (usize, usize)) -> f64 {
+    fn sum(&self, rows: Range<usize>, columns: Range<usize>) -> f64 {
         let at = |i: usize, j: usize| self.prefix[i * (self.size + 1) + j];
-        at(rows.1, columns.1) - at(rows.0, columns.1) - at(rows.1, columns.0)
-            + at(rows.0, columns.0)
+        at(rows.end, columns.end) - at(rows.start, columns.end) - at(rows.end, columns.start)
+            + at(rows.start, columns.start)
     }
 }

@@ -3,7 +3,7 @@
 use super::solve::{self, Parameters, Point};
 use super::{Coefficient, Fit};
 use crate::distribution::student_t_quantile;
-use crate::input::{self, InputError};
+use crate::input::{self, InputError, series};
 use crate::interval::Interval;
 use crate::moments::Moments;
 
@@ -82,8 +82,16 @@ pub fn fit_weighted(
 
 /// How many different loads there are.
 fn check(loads: &[f64], throughputs: &[f64], weights: &[f64]) -> Result<usize, InputError> {
-    input::paired(("the loads", loads), ("the throughputs", throughputs), 1)?;
-    input::paired(("the loads", loads), ("the weights", weights), 1)?;
+    input::paired(
+        series("the loads", loads),
+        series("the throughputs", throughputs),
+        1,
+    )?;
+    input::paired(
+        series("the loads", loads),
+        series("the weights", weights),
+        1,
+    )?;
     for load in loads {
         input::positive("a load", *load)?;
     }

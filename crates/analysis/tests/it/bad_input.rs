@@ -1,7 +1,7 @@
 //! Whatever it is given, no function panics; what cannot be analysed is refused by name.
 
 use analysis::apdex::Apdex;
-use analysis::canary::{Direction, classify};
+use analysis::canary::{Criteria, Direction, classify};
 use analysis::change_point::{Options, change_points};
 use analysis::comparison::{Plan, compare};
 use analysis::effective_size::{self, effective_size};
@@ -171,7 +171,12 @@ fn confidences_and_levels_outside_their_range_are_refused() {
         refused(trend(&x, &x, confidence).map(drop));
         refused(usl::fit(&x, &x, confidence).map(drop));
         refused(line::line(&x, &x, confidence).map(drop));
-        refused(classify(&x, &[1.0], Direction::Either, (0.25, confidence)).map(drop));
+        let criteria = Criteria {
+            direction: Direction::Either,
+            tolerance: 0.25,
+            confidence,
+        };
+        refused(classify(&x, &[1.0], &criteria).map(drop));
         let plan = Plan {
             confidence,
             ..Plan::default()

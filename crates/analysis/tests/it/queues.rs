@@ -153,7 +153,10 @@ fn mean_value_analysis_is_buzens_convolution() {
             g[n - 1] / g[n],
             1e-9,
         );
-        let cycle = (solution.mean_response_s, think);
+        let cycle = laws::Cycle {
+            response_s: solution.mean_response_s,
+            think_s: think,
+        };
         let law = laws::interactive_response_time(n as f64, solution.throughput_per_s, cycle, 1e-9);
         assert!(law.expect("valid input").holds, "{n}");
     }

@@ -1,6 +1,6 @@
 //! Tests of two samples against benchstat, R and Kayenta.
 
-use analysis::canary::{Class, Direction, classify, summary_score};
+use analysis::canary::{Class, Criteria, Direction, classify, summary_score};
 use analysis::comparison::{Outcome, Plan, compare};
 use analysis::mann_whitney::{Method, u_test};
 use analysis::shift::hodges_lehmann;
@@ -182,7 +182,12 @@ mod kayenta {
 #[test]
 fn kayentas_worked_examples_have_its_classes() {
     let check = |control: &[f64], experiment: &[f64], direction, expected| {
-        let found = classify(control, experiment, direction, (0.10, 0.95));
+        let criteria = Criteria {
+            direction,
+            tolerance: 0.10,
+            confidence: 0.95,
+        };
+        let found = classify(control, experiment, &criteria);
         assert_eq!(found, Ok(expected));
     };
     let (ten, twenty) = (&kayenta::AROUND_TEN, &kayenta::AROUND_TWENTY);

@@ -45,22 +45,25 @@ pub(super) fn message(
     if let Some(read) = well_known::reader(descriptor.full_name()) {
         return read(source, descriptor, node);
     }
-    members(source, descriptor, (node, &[]))
+    members(source, descriptor, node, &[])
 }
 
 /// Reads a message property by property, without those that are to be passed over.
 pub(super) fn members(
     source: Source<'_>,
     descriptor: &MessageDescriptor,
-    object: (&Node<'_>, &[&str]),
+    node: &Node<'_>,
+    skipped: &[&str],
 ) -> Result<DynamicMessage, String> {
-    let (node, skipped) = object;
     let Json::Object(members) = &node.kind else {
         return Err(source.unexpected(node));
     };
-    let mut message = DynamicMessage::new(descriptor.clone());
+    let mut reading = Reading {
+        source,
+        message: DynamicMessage::new(descriptor.clone()),
+        oneofs: Vec::new(),
+    };
     let mut seen: Vec<u32> = Vec::new();
-    let mut oneofs: Vec<String> = Vec::new();
     for (name, node) in members {
         if skipped.contains(&&*name.text) {
             continue;
@@ -71,7 +74,7 @@ pub(super) fn members(
                 return Err(source.name_error(name, &what));
             }
             Some(Member::Extension(extension)) => {
-                set_extension(source, &mut message, (&extension, node))?;
+                reading.set_extension(&extension, node)?;
             }
             Some(Member::Field(field)) => {
                 if seen.contains(&field.number()) {
@@ -79,12 +82,12 @@ pub(super) fn members(
                     return Err(source.name_error(name, &what));
                 }
                 seen.push(field.number());
-                set_field(source, &mut message, (&field, name, node), &mut oneofs)?;
+                reading.set_field(&field, name, node)?;
             }
         }
     }
-    check_required(descriptor, &message)?;
-    Ok(message)
+    check_required(descriptor, &reading.message)?;
+    Ok(reading.message)
 }
 
 fn member(descriptor: &MessageDescriptor, name: &str) -> Option<Member> {
@@ -124,56 +127,64 @@ fn check_required(descriptor: &MessageDescriptor, message: &DynamicMessage) -> R
     }
 }
 
-fn set_field(
-    source: Source<'_>,
-    message: &mut DynamicMessage,
-    member: (&FieldDescriptor, &Name<'_>, &Node<'_>),
-    oneofs: &mut Vec<String>,
-) -> Result<(), String> {
-    let (field, name, node) = member;
-    let kind = field.kind();
-    if node.kind == Json::Null && !takes_null(&kind, field.is_list() || field.is_map()) {
-        return Ok(());
-    }
-    if let Some(oneof) = field.containing_oneof() {
-        let oneof = oneof.full_name().to_owned();
-        if oneofs.contains(&oneof) {
-            let what = format!(
-                "error parsing {:?}, oneof {oneof} is already set",
-                name.text
-            );
-            return Err(source.name_error(name, &what));
-        }
-        oneofs.push(oneof);
-    }
-    let value = if field.is_map() {
-        map(source, &kind, node)?
-    } else if field.is_list() {
-        list(source, (&kind, field.json_name()), node)?
-    } else {
-        single(source, (&kind, field.json_name()), node)?
-    };
-    message.set_field(field, value);
-    Ok(())
+/// A message that is being read.
+struct Reading<'a> {
+    source: Source<'a>,
+    message: DynamicMessage,
+    /// The names of the oneofs that are set.
+    oneofs: Vec<String>,
 }
 
-fn set_extension(
-    source: Source<'_>,
-    message: &mut DynamicMessage,
-    member: (&ExtensionDescriptor, &Node<'_>),
-) -> Result<(), String> {
-    let (extension, node) = member;
-    let kind = extension.kind();
-    if node.kind == Json::Null && !takes_null(&kind, extension.is_list()) {
-        return Ok(());
+impl Reading<'_> {
+    fn set_field(
+        &mut self,
+        field: &FieldDescriptor,
+        name: &Name<'_>,
+        node: &Node<'_>,
+    ) -> Result<(), String> {
+        let kind = field.kind();
+        if node.kind == Json::Null && !takes_null(&kind, field.is_list() || field.is_map()) {
+            return Ok(());
+        }
+        if let Some(oneof) = field.containing_oneof() {
+            let oneof = oneof.full_name().to_owned();
+            if self.oneofs.contains(&oneof) {
+                let what = format!(
+                    "error parsing {:?}, oneof {oneof} is already set",
+                    name.text
+                );
+                return Err(self.source.name_error(name, &what));
+            }
+            self.oneofs.push(oneof);
+        }
+        let value = if field.is_map() {
+            map(self.source, &kind, node)?
+        } else if field.is_list() {
+            list(self.source, &kind, field.json_name(), node)?
+        } else {
+            single(self.source, &kind, field.json_name(), node)?
+        };
+        self.message.set_field(field, value);
+        Ok(())
     }
-    let value = if extension.is_list() {
-        list(source, (&kind, extension.full_name()), node)?
-    } else {
-        single(source, (&kind, extension.full_name()), node)?
-    };
-    message.set_extension(extension, value);
-    Ok(())
+
+    fn set_extension(
+        &mut self,
+        extension: &ExtensionDescriptor,
+        node: &Node<'_>,
+    ) -> Result<(), String> {
+        let kind = extension.kind();
+        if node.kind == Json::Null && !takes_null(&kind, extension.is_list()) {
+            return Ok(());
+        }
+        let value = if extension.is_list() {
+            list(self.source, &kind, extension.full_name(), node)?
+        } else {
+            single(self.source, &kind, extension.full_name(), node)?
+        };
+        self.message.set_extension(extension, value);
+        Ok(())
+    }
 }
 
 /// Whether null is a value and not the absence of one.
@@ -190,11 +201,11 @@ fn is_null_value(of: &EnumDescriptor) -> bool {
     of.full_name() == "google.protobuf.NullValue"
 }
 
-fn list(source: Source<'_>, of: (&Kind, &str), node: &Node<'_>) -> Result<Value, String> {
+fn list(source: Source<'_>, kind: &Kind, name: &str, node: &Node<'_>) -> Result<Value, String> {
     let Json::List(items) = &node.kind else {
         return Err(source.unexpected(node));
     };
-    let items = items.iter().map(|item| single(source, of, item));
+    let items = items.iter().map(|item| single(source, kind, name, item));
     items.collect::<Result<_, String>>().map(Value::List)
 }
 
@@ -221,7 +232,7 @@ fn map(source: Source<'_>, kind: &Kind, node: &Node<'_>) -> Result<Value, String
             let what = format!("duplicate map key {:?}", name.text);
             return Err(source.name_error(name, &what));
         }
-        map.insert(key, single(source, (&value_kind, "value"), node)?);
+        map.insert(key, single(source, &value_kind, "value", node)?);
     }
     Ok(Value::Map(map))
 }
@@ -239,13 +250,13 @@ fn map_key(kind: &Kind, text: &str) -> Option<MapKey> {
     })
 }
 
-/// Reads a value that is neither a list nor a map; `of` is its kind and the name of its field.
+/// Reads a value that is neither a list nor a map; `name` is that of its field.
 pub(super) fn single(
     source: Source<'_>,
-    of: (&Kind, &str),
+    kind: &Kind,
+    name: &str,
     node: &Node<'_>,
 ) -> Result<Value, String> {
-    let (kind, name) = of;
     if let Kind::Message(descriptor) = kind {
         return message(source, descriptor, node).map(Value::Message);
     }

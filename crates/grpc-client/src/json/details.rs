@@ -24,7 +24,7 @@ pub fn details(status: &[u8], pool: &DescriptorPool) -> Vec<String> {
     details
         .map(|any| {
             let mut writer = Writer::new(Unset::Written);
-            let written = well_known::write_packed(&mut writer, pool, (&any.type_url, &any.value));
+            let written = well_known::write_packed(&mut writer, pool, &any.type_url, &any.value);
             written.map_or_else(|_| unknown(any), |()| writer.into_text())
         })
         .collect()

@@ -81,7 +81,7 @@ fn read_wrapper(
     node: &Node<'_>,
 ) -> Result<DynamicMessage, String> {
     let kind = field(descriptor, 1)?.kind();
-    let value = single(source, (&kind, "value"), node)?;
+    let value = single(source, &kind, "value", node)?;
     made(descriptor, [(1, value)])
 }
 
@@ -239,7 +239,7 @@ fn read_struct(
     let mut fields = HashMap::with_capacity(members.len());
     for (name, node) in members {
         let key = MapKey::String(name.text.clone().into_owned());
-        fields.insert(key, single(source, (&value, "value"), node)?);
+        fields.insert(key, single(source, &value, "value", node)?);
     }
     made(descriptor, [(1, Value::Map(fields))])
 }
@@ -256,7 +256,7 @@ fn read_value(
 ) -> Result<DynamicMessage, String> {
     let inner = |number: u32| {
         let kind = field(descriptor, number)?.kind();
-        single(source, (&kind, "value"), node)
+        single(source, &kind, "value", node)
     };
     let (number, value) = match &node.kind {
         Json::Null => (1, Value::EnumNumber(0)),
@@ -295,7 +295,7 @@ fn read_list(
     let kind = field(descriptor, 1)?.kind();
     let items = items
         .iter()
-        .map(|item| single(source, (&kind, "value"), item));
+        .map(|item| single(source, &kind, "value", item));
     let items = items.collect::<Result<Vec<Value>, String>>()?;
     made(descriptor, [(1, Value::List(items))])
 }
@@ -353,7 +353,7 @@ fn read_any(
             None => return Err(source.error(node, "missing \"value\" field")),
         }
     } else {
-        members(source, &inner, (node, &["@type"]))?
+        members(source, &inner, node, &["@type"])?
     };
     let url = Value::String(url.clone().into_owned());
     let bytes = Value::Bytes(inner.encode_to_vec().into());
@@ -367,16 +367,16 @@ fn write_any(writer: &mut Writer, message: &DynamicMessage) -> Result<(), String
     let bytes = message.get_field_by_number(2);
     let bytes = bytes.as_deref().and_then(Value::as_bytes);
     let bytes = bytes.map(|bytes| &bytes[..]).unwrap_or_default();
-    write_packed(writer, descriptor.parent_pool(), (url, bytes))
+    write_packed(writer, descriptor.parent_pool(), url, bytes)
 }
 
 /// Writes what an `Any` with this type and these bytes holds.
 pub(super) fn write_packed(
     writer: &mut Writer,
     pool: &DescriptorPool,
-    any: (&str, &[u8]),
+    url: &str,
+    bytes: &[u8],
 ) -> Result<(), String> {
-    let (url, bytes) = any;
     if url.is_empty() {
         writer.empty_object();
         return Ok(());

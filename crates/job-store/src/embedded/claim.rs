@@ -31,7 +31,7 @@ impl Claim {
         store: Weak<Inner>,
     ) -> Self {
         if let Some(store) = store.upgrade() {
-            store.shared.hold((job.id, job.epoch), lease);
+            store.shared.hold(job.id, job.epoch, lease);
         }
         Self {
             job,
@@ -74,7 +74,7 @@ impl Claim {
                 finished => {
                     let job = finished??;
                     self.held = false;
-                    store.inner.shared.let_go((id, epoch), None);
+                    store.inner.shared.let_go(id, epoch, None);
                     return Ok(job);
                 }
             }
@@ -98,14 +98,14 @@ impl Drop for Claim {
             Return::Parked
         };
         let (id, epoch) = (self.job.id, self.job.epoch);
-        store.shared.let_go((id, epoch), Some(why));
+        store.shared.let_go(id, epoch, Some(why));
         let shared = store.shared.clone();
         let give_back: Change = Box::new(move |batch| {
             // Refused when it has ended or belongs to another worker: there is nothing to return.
             let _ = batch.give_back(id, epoch, why)?;
             let settle = move |fate: Result<(), StoreError>| {
                 if fate.is_ok() {
-                    shared.forget((id, epoch));
+                    shared.forget(id, epoch);
                 }
             };
             Ok(Box::new(settle) as Settle)

@@ -31,14 +31,14 @@ impl SharedLimiter {
     pub async fn check(&self, endpoint: &str, tenant: &str) -> Option<Decision> {
         let gcra = self.local.gcra(endpoint, tenant)?;
         let shared = match &self.redis {
-            Some(redis) => ask(redis, gcra, (endpoint, tenant)).await,
+            Some(redis) => ask(redis, gcra, endpoint, tenant).await,
             None => None,
         };
         shared.or_else(|| self.local.check(endpoint, tenant, Instant::now()))
     }
 }
 
-async fn ask(redis: &Redis, gcra: Gcra, (endpoint, tenant): (&str, &str)) -> Option<Decision> {
+async fn ask(redis: &Redis, gcra: Gcra, endpoint: &str, tenant: &str) -> Option<Decision> {
     let interval_us = gcra.interval_ns() as f64 / 1e3;
     let tolerance_us = interval_us * f64::from(gcra.burst());
     let key = super::hex(&key_hash(endpoint, tenant));

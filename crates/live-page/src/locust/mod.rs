@@ -14,13 +14,13 @@ use axum::{Json, http::header};
 use report::page::live::Controls;
 use serde_json::{Value, json};
 
-use super::board::Board;
+use super::board::LiveRun;
 use super::routes::{Page, Shown, report_page};
 
 /// What a run lets others do to it.
 pub trait Control: Send + Sync {
     /// What can be done now.
-    fn controls(&self, board: &Board) -> Controls;
+    fn controls(&self, board: &LiveRun) -> Controls;
 
     /// Starts the run if it waits, and sets the users if they are given; says what was done.
     ///

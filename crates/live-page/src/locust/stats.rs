@@ -23,10 +23,10 @@ pub(crate) async fn requests(State(page): Shown) -> Json<Value> {
             shown.measured.current_users(),
         )
     };
-    Json(report(&test, &recent, (stage, users)))
+    Json(report(&test, &recent, stage, users))
 }
 
-fn report(test: &TestRecord, recent: &Recent, (stage, users): (Stage, Option<f64>)) -> Value {
+fn report(test: &TestRecord, recent: &Recent, stage: Stage, users: Option<f64>) -> Value {
     let mut stats: Vec<Value> = Vec::new();
     for (place, endpoint) in test.endpoints.iter().enumerate().take(MOST_ROWS) {
         let Endpoint {
@@ -36,10 +36,15 @@ fn report(test: &TestRecord, recent: &Recent, (stage, users): (Stage, Option<f64
             ..
         } = endpoint;
         let lately = recent.by_endpoint.get(&place).copied().unwrap_or_default();
-        stats.push(row(method, name, figures, per_second(lately, recent)));
+        stats.push(row(
+            method,
+            name,
+            figures,
+            per_second(lately.0, lately.1, recent),
+        ));
     }
-    let all = (recent.all.requests, recent.all.failures);
-    let total = row("", "Aggregated", &test.figures, per_second(all, recent));
+    let all = per_second(recent.all.requests, recent.all.failures, recent);
+    let total = row("", "Aggregated", &test.figures, all);
     let percentile = |quantile| recent.all.percentile_ms(quantile);
     let answer = json!({
         "errors": errors(test),
@@ -64,7 +69,7 @@ fn report(test: &TestRecord, recent: &Recent, (stage, users): (Stage, Option<f64
     Value::Object(all)
 }
 
-fn per_second((requests, failures): (u64, u64), recent: &Recent) -> [f64; 2] {
+fn per_second(requests: u64, failures: u64, recent: &Recent) -> [f64; 2] {
     [
         requests as f64 / recent.seconds.max(1.0),
         failures as f64 / recent.seconds.max(1.0),

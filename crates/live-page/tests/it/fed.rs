@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use live_page::{Board, Feed, Phase, Server, Settings};
+use live_page::{Feed, LiveRun, Phase, Server, Settings};
 use load_engine::log::Logger;
 use load_engine::options::Options;
 use load_metrics::{MetricId, Registry, Sample, Tags, UnixNanos, builtin};
@@ -77,8 +77,8 @@ pub fn samples() -> Vec<Sample> {
 }
 
 /// A board that has seen those samples.
-pub fn board() -> Board {
-    let board = Board::new("shop <test>", "http://shop.example");
+pub fn board() -> LiveRun {
+    let board = LiveRun::new("shop <test>", "http://shop.example");
     board.begin(
         "load",
         "closed",
@@ -97,7 +97,7 @@ pub fn board() -> Board {
     board
 }
 
-pub fn serve(board: Board, control: Option<Arc<dyn live_page::locust::Control>>) -> Server {
+pub fn serve(board: LiveRun, control: Option<Arc<dyn live_page::locust::Control>>) -> Server {
     let settings = Settings {
         period: PERIOD,
         host: "localhost".to_owned(),

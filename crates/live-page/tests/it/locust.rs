@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use live_page::locust::{Control, Swarm};
-use live_page::{Board, Stage};
+use live_page::{LiveRun, Stage};
 use report::page::live::Controls;
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ use crate::fed::{ask, board, get, serve};
 struct Noted(Mutex<Vec<String>>);
 
 impl Control for Noted {
-    fn controls(&self, board: &Board) -> Controls {
+    fn controls(&self, board: &LiveRun) -> Controls {
         Controls {
             can_start: board.stage() == Stage::Waiting,
             can_set_users: true,

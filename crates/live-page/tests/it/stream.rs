@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use live_page::{Board, Server, Stage};
+use live_page::{LiveRun, Server, Stage};
 use report::record::EventKind;
 
 use crate::fed::{ask, board, get, serve};
@@ -112,7 +112,7 @@ fn a_reader_that_never_reads_is_dropped_and_counted_and_the_others_go_on() {
 
 #[test]
 fn a_page_of_nothing_is_a_page() {
-    let server = serve(Board::new("empty", ""), None);
+    let server = serve(LiveRun::new("empty", ""), None);
     let html = get(&server, "/");
     assert!(html.contains("Starting"), "{html}");
     assert!(!html.contains("NaN"), "{html}");

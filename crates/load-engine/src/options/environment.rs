@@ -84,19 +84,19 @@ pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Options, Option
     let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
     for (name, option) in PLAIN {
         let Some(text) = variable(name) else { continue };
-        put(&mut options, (name, option), &value_of(option, text))?;
+        put(&mut options, name, option, &value_of(option, text))?;
     }
     for (name, option) in LISTS {
         let Some(text) = variable(name) else { continue };
         let items = text
             .split(',')
             .map(|item| Value::String(item.trim().to_owned()));
-        put(&mut options, (name, option), &items.collect())?;
+        put(&mut options, name, option, &items.collect())?;
     }
     for (name, option) in JSON {
         let Some(text) = variable(name) else { continue };
         let value = serde_json::from_str(&text).map_err(|error| bad(name, error.to_string()))?;
-        put(&mut options, (name, option), &value)?;
+        put(&mut options, name, option, &value)?;
     }
     if let Some(text) = variable("K6_STAGES") {
         options.stages = Some(stages(&text).map_err(|error| named("K6_STAGES", error))?);
@@ -248,11 +248,7 @@ pub fn plain_threshold(expression: &str) -> Threshold {
     }
 }
 
-fn put(
-    options: &mut Options,
-    (name, option): (&str, &str),
-    value: &Value,
-) -> Result<(), OptionError> {
+fn put(options: &mut Options, name: &str, option: &str, value: &Value) -> Result<(), OptionError> {
     match set(
         options,
         &At {

@@ -265,7 +265,7 @@ fn metric_tags<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     for (name, value) in call.vu().tags().tags().iter() {
         target.set(name, value)?;
     }
-    proxy(call, &target, (set_tag, delete_tag))
+    proxy(call, &target, set_tag, delete_tag)
 }
 
 fn metric_metadata<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
@@ -276,10 +276,10 @@ fn metric_metadata<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
             target.set(name, value)?;
         }
     }
-    proxy(call, &target, (set_metadata, delete_metadata))
+    proxy(call, &target, set_metadata, delete_metadata)
 }
 
-fn proxy<'js, S, D>(call: &Call<'_, 'js>, target: &Object<'js>, traps: (S, D)) -> Outcome<'js>
+fn proxy<'js, S, D>(call: &Call<'_, 'js>, target: &Object<'js>, set: S, delete: D) -> Outcome<'js>
 where
     S: script_engine::native::Native,
     D: script_engine::native::Native,
@@ -288,13 +288,13 @@ where
     define(
         &handler,
         c"set",
-        function(call.ctx, traps.0, c"set", Shape::Function)?.into_value(),
+        function(call.ctx, set, c"set", Shape::Function)?.into_value(),
         Visible::Yes,
     )?;
     define(
         &handler,
         c"deleteProperty",
-        function(call.ctx, traps.1, c"deleteProperty", Shape::Function)?.into_value(),
+        function(call.ctx, delete, c"deleteProperty", Shape::Function)?.into_value(),
         Visible::Yes,
     )?;
     convert::proxy(target, &handler)

@@ -45,7 +45,7 @@ fn set<'js>(call: &Call<'_, 'js>, repeats: bool) -> Outcome<'js> {
     let number = call
         .vu()
         .events
-        .set_timer((&callback, arguments), delay, repeats);
+        .set_timer(&callback, arguments, delay, repeats);
     Ok(convert::number(call.ctx, number as f64))
 }
 

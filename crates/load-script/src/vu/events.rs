@@ -61,17 +61,17 @@ impl EventLoop {
     /// Sets a single or repeated timer; its number clears it. A timer without a delay precedes others.
     pub(crate) fn set_timer<'js>(
         &self,
-        callback: (&Function<'js>, Vec<Value<'js>>),
+        function: &Function<'js>,
+        arguments: Vec<Value<'js>>,
         delay: Option<Duration>,
         repeats: bool,
     ) -> u64 {
-        let ctx = callback.0.ctx();
+        let ctx = function.ctx();
         let number = self.last_timer.get() + 1;
         self.last_timer.set(number);
         let timer = Timer {
-            callback: Persistent::save(ctx, callback.0.clone()),
-            arguments: callback
-                .1
+            callback: Persistent::save(ctx, function.clone()),
+            arguments: arguments
                 .into_iter()
                 .map(|value| Persistent::save(ctx, value))
                 .collect(),

@@ -16,12 +16,11 @@ use load_engine::{
     Activation, Interrupt, Iteration, IterationEnd, ScriptError, SummaryFile, VuContext,
 };
 use load_metrics::{SystemTag, TagSet, Tags};
-use run::Ending;
+use run::{Ending, Exports, Failed, Target};
 use script_engine::fiber::Fiber;
 use script_engine::host::Host;
 use script_engine::isolate::Isolate;
-use script_engine::throw::Throw;
-use script_engine::{Ctx, Object, Persistent};
+use script_engine::{Ctx, Persistent};
 use serde_json::Value;
 use state::{Phase, VuState};
 
@@ -34,7 +33,7 @@ const STACK_BYTES: usize = 64 << 20;
 /// One virtual user that runs a script.
 pub struct ScriptVu {
     fiber: Fiber,
-    exports: Option<Persistent<Object<'static>>>,
+    exports: Exports,
     /// The result of `setup`, as this VU's own copy.
     setup_data: Option<Persistent<script_engine::Value<'static>>>,
     isolate: Isolate,
@@ -116,7 +115,7 @@ impl ScriptVu {
         &mut self,
         phase: Phase,
         interrupt: &Interrupt,
-        job: impl FnOnce(&Ctx<'_>, &VuState) -> Result<R, Throw>,
+        job: impl FnOnce(&Ctx<'_>, &VuState) -> Result<R, Failed>,
     ) -> Ending<R> {
         let Self {
             fiber,
@@ -157,18 +156,25 @@ impl load_engine::Vu for ScriptVu {
             return IterationEnd::Interrupted;
         };
         self.state.begin_iteration(iteration);
-        let (exports, data) = (self.exports.clone(), self.setup_data.clone());
-        let call = |ctx: &Ctx<'_>, state: &VuState| {
-            run::iterate(ctx, state, (exports, data, &activation.function))
+        let target = Target {
+            exports: self.exports.clone(),
+            setup_data: self.setup_data.clone(),
+            function: &activation.function,
         };
         let ending = self
-            .on_fiber(Phase::Iteration, &activation.interrupt, call)
+            .on_fiber(Phase::Iteration, &activation.interrupt, |ctx, state| {
+                run::iterate(ctx, state, target)
+            })
             .await;
         self.state.end_iteration();
         match ending {
             Ending::Returned(()) => IterationEnd::Completed,
             Ending::Threw(text) => {
-                run::log_failure(&self.state, &text);
+                run::log_exception(&self.state, &text);
+                IterationEnd::Failed
+            }
+            Ending::Rejected(text) => {
+                run::log_rejection(&self.state, &text);
                 IterationEnd::Failed
             }
             Ending::Aborted(abortion) => IterationEnd::Aborted(abortion.said + &abortion.place),
@@ -211,7 +217,7 @@ impl load_engine::Vu for ScriptVu {
         *self.state.interrupt.borrow_mut() = interrupt.clone();
         let ending = self
             .on_fiber(Phase::Teardown, &interrupt, |ctx, state| {
-                run::teardown(ctx, state, (exports, data))
+                run::teardown(ctx, state, exports, data)
             })
             .await;
         self.state.count_traffic();
@@ -229,7 +235,7 @@ impl load_engine::Vu for ScriptVu {
         let exports = self.exports.clone();
         *self.state.interrupt.borrow_mut() = interrupt.clone();
         let ending = self.on_fiber(Phase::Summary, &interrupt, |ctx, state| {
-            run::summary(ctx, state, (exports, data))
+            run::summary(ctx, state, exports, data)
         });
         match ending.await {
             Ending::Returned(Ok(files)) => Ok(files),

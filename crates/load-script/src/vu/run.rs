@@ -1,7 +1,7 @@
 //! Calls into the script: init code, the exported functions, and the event loop after them.
 
 use load_engine::log::Level;
-use load_engine::{Iteration, ScriptError, SummaryFile};
+use load_engine::{Activation, Iteration, ScriptError, SummaryFile};
 use load_metrics::{SystemTag, builtin};
 use script_engine::convert;
 use script_engine::exception;
@@ -19,9 +19,6 @@ use crate::compile::Code;
 use crate::loading;
 use crate::modules;
 
-/// The prefix of an unhandled rejection.
-const UNCAUGHT: &str = "Uncaught (in promise)";
-
 /// The engine's exception when it gets no memory.
 const ENGINE_OUT_OF_MEMORY: &str = "InternalError: out of memory";
 
@@ -31,6 +28,8 @@ pub(crate) enum Ending<R> {
     Returned(R),
     /// By an exception, as k6 logs it.
     Threw(String),
+    /// By a rejected promise that nobody handled, as k6 logs it.
+    Rejected(String),
     /// By `exec.test.abort`.
     Aborted(Abort),
     /// By the interrupt.
@@ -41,7 +40,7 @@ impl<R> Ending<R> {
     pub(crate) fn into_error(self) -> ScriptError {
         match self {
             // In k6 this is not an exception of the script, whichever promise it was.
-            Self::Threw(text) if text.starts_with(UNCAUGHT) => ScriptError::Rejected(text),
+            Self::Rejected(text) => ScriptError::Rejected(text),
             Self::Threw(mut text) => {
                 // k6 ends the text like this even without a stack.
                 if !text.ends_with('\n') {
@@ -55,11 +54,30 @@ impl<R> Ending<R> {
     }
 }
 
+/// The reason why a piece of script code did not return.
+pub(crate) enum Failed {
+    Thrown(Throw),
+    /// A promise was rejected and nobody handled it. The text is k6's.
+    Rejected(String),
+}
+
+impl From<Throw> for Failed {
+    fn from(throw: Throw) -> Self {
+        Self::Thrown(throw)
+    }
+}
+
+impl From<script_engine::Error> for Failed {
+    fn from(error: script_engine::Error) -> Self {
+        Self::Thrown(error.into())
+    }
+}
+
 /// Runs `job` and returns how it ended.
 pub(crate) fn to_the_end<R>(
     ctx: &Ctx<'_>,
     state: &VuState,
-    job: impl FnOnce(&Ctx<'_>, &VuState) -> Result<R, Throw>,
+    job: impl FnOnce(&Ctx<'_>, &VuState) -> Result<R, Failed>,
 ) -> Ending<R> {
     if let Some(overdraft) = isolate::is_blocked() {
         return Ending::Threw(out_of_memory(state, overdraft, ""));
@@ -67,11 +85,12 @@ pub(crate) fn to_the_end<R>(
     let outcome = job(ctx, state);
     let mut ending = match outcome {
         Ok(value) => Ending::Returned(value),
-        Err(throw) => why(ctx, throw),
+        Err(Failed::Thrown(throw)) => why(ctx, throw),
+        Err(Failed::Rejected(text)) => Ending::Rejected(text),
     };
     if let Some(overdraft) = isolate::settle_memory() {
         let said = match &ending {
-            Ending::Threw(text) => text.as_str(),
+            Ending::Threw(text) | Ending::Rejected(text) => text.as_str(),
             _ => "",
         };
         if overdraft.is_over || said.contains(ENGINE_OUT_OF_MEMORY) {
@@ -120,7 +139,7 @@ fn why<R>(ctx: &Ctx<'_>, throw: Throw) -> Ending<R> {
 }
 
 /// Evaluates the script. Its exports are live.
-pub(crate) fn init<'js>(ctx: &Ctx<'js>, state: &VuState) -> Result<Object<'js>, Throw> {
+pub(crate) fn init<'js>(ctx: &Ctx<'js>, state: &VuState) -> Result<Object<'js>, Failed> {
     set_environment(ctx, state, &[])?;
     define(
         &ctx.globals(),
@@ -133,31 +152,30 @@ pub(crate) fn init<'js>(ctx: &Ctx<'js>, state: &VuState) -> Result<Object<'js>, 
         Code::Module(main) => main,
         Code::Common(main) => {
             let exports = modules::require::evaluate(ctx, entry, &main);
-            let exports = exports.map_err(|throw| outlived(ctx, state, throw))?;
-            return exports
-                .into_object()
-                .ok_or_else(|| plain("no exported functions in script"));
+            let exports = exports.map_err(|throw| outlived(ctx, state, throw.into()))?;
+            let exports = exports.into_object();
+            return exports.ok_or_else(|| plain("no exported functions in script").into());
         }
     };
     let (module, promise) = loading::evaluate(state, main)?;
-    if let Err(throw) = settle(ctx, state, &promise) {
+    if let Err(failed) = settle(ctx, state, &promise) {
         // An error of top-level code is an exception, not an unhandled promise.
         return Err(match promise::state(&promise) {
             State::Rejected(reason) => {
                 let _ = ctx.catch();
-                outlived(ctx, state, Throw::Engine(ctx.throw(reason)))
+                outlived(ctx, state, Throw::Engine(ctx.throw(reason)).into())
             }
-            State::Fulfilled(_) | State::Pending => throw,
+            State::Fulfilled(_) | State::Pending => failed,
         });
     }
-    module.namespace(ctx)
+    Ok(module.namespace(ctx)?)
 }
 
 /// The exported options as JSON, and the names of the exported functions.
 pub(crate) fn describe(
     ctx: &Ctx<'_>,
-    exports: Option<Persistent<Object<'static>>>,
-) -> Result<(serde_json::Value, Vec<String>), Throw> {
+    exports: Exports,
+) -> Result<(serde_json::Value, Vec<String>), Failed> {
     let exports = restore(ctx, exports)?;
     let options: Value<'_> = exports.get("options")?;
     let options = if options.is_object() {
@@ -174,16 +192,24 @@ pub(crate) fn describe(
     Ok((options, functions))
 }
 
-/// The inputs of an iteration: the exports, the setup data, the name of its function.
-type Target<'a> = (
-    Option<Persistent<Object<'static>>>,
-    Option<Persistent<Value<'static>>>,
-    &'a str,
-);
+/// The exports of a script.
+pub(crate) type Exports = Option<Persistent<Object<'static>>>;
+
+/// The inputs of an iteration.
+pub(crate) struct Target<'a> {
+    pub(crate) exports: Exports,
+    pub(crate) setup_data: Option<Persistent<Value<'static>>>,
+    /// The name of the exported function.
+    pub(crate) function: &'a str,
+}
 
 /// Runs one iteration.
-pub(crate) fn iterate(ctx: &Ctx<'_>, state: &VuState, target: Target<'_>) -> Result<(), Throw> {
-    let (exports, data, name) = target;
+pub(crate) fn iterate(ctx: &Ctx<'_>, state: &VuState, target: Target<'_>) -> Result<(), Failed> {
+    let Target {
+        exports,
+        setup_data,
+        function: name,
+    } = target;
     if let Some(iteration) = state.iteration.get() {
         define(
             &ctx.globals(),
@@ -196,7 +222,7 @@ pub(crate) fn iterate(ctx: &Ctx<'_>, state: &VuState, target: Target<'_>) -> Res
     let function =
         function.ok_or_else(|| plain(format!("function '{name}' not found in exports")))?;
     // Also without data, since scripts may count their arguments.
-    let data = match data {
+    let data = match setup_data {
         Some(data) => data.restore(ctx)?,
         None => Value::new_undefined(ctx.clone()),
     };
@@ -211,8 +237,8 @@ pub(crate) type Returned<T> = Result<Option<T>, String>;
 pub(crate) fn setup(
     ctx: &Ctx<'_>,
     state: &VuState,
-    exports: Option<Persistent<Object<'static>>>,
-) -> Result<Returned<String>, Throw> {
+    exports: Exports,
+) -> Result<Returned<String>, Failed> {
     let Some(function) = exported(ctx, exports, "setup")? else {
         return Ok(Ok(None));
     };
@@ -221,19 +247,16 @@ pub(crate) fn setup(
     if value.is_undefined() {
         return Ok(Ok(None));
     }
-    setup_data::to_json(ctx, value)
+    Ok(setup_data::to_json(ctx, value)?)
 }
 
 /// Runs `teardown`, if there is one.
 pub(crate) fn teardown(
     ctx: &Ctx<'_>,
     state: &VuState,
-    target: (
-        Option<Persistent<Object<'static>>>,
-        Option<std::sync::Arc<str>>,
-    ),
-) -> Result<(), Throw> {
-    let (exports, data) = target;
+    exports: Exports,
+    data: Option<std::sync::Arc<str>>,
+) -> Result<(), Failed> {
     let Some(function) = exported(ctx, exports, "teardown")? else {
         return Ok(());
     };
@@ -249,9 +272,9 @@ pub(crate) fn teardown(
 pub(crate) fn summary(
     ctx: &Ctx<'_>,
     state: &VuState,
-    target: (Option<Persistent<Object<'static>>>, serde_json::Value),
-) -> Result<Returned<Vec<SummaryFile>>, Throw> {
-    let (exports, data) = target;
+    exports: Exports,
+    data: serde_json::Value,
+) -> Result<Returned<Vec<SummaryFile>>, Failed> {
     let Some(function) = exported(ctx, exports, "handleSummary")? else {
         return Ok(Ok(None));
     };
@@ -263,9 +286,9 @@ pub(crate) fn summary(
     }
     let result = function
         .call((data,))
-        .map_err(Throw::from)
+        .map_err(Failed::from)
         .and_then(|result| settle(ctx, state, &result))
-        .map_err(|throw| outlived(ctx, state, throw))?;
+        .map_err(|failed| outlived(ctx, state, failed))?;
     if result.is_null() || result.is_undefined() {
         return Ok(Ok(None));
     }
@@ -291,18 +314,18 @@ pub(crate) fn summary(
 }
 
 /// Runs the event loop until no work is pending, then returns the settled `value`.
-fn settle<'js>(ctx: &Ctx<'js>, state: &VuState, value: &Value<'js>) -> Result<Value<'js>, Throw> {
+fn settle<'js>(ctx: &Ctx<'js>, state: &VuState, value: &Value<'js>) -> Result<Value<'js>, Failed> {
     loop {
         promise::run_jobs(ctx)?;
         if state.is_interrupted() {
-            return Err(Throw::Interrupted);
+            return Err(Throw::Interrupted.into());
         }
         // A rejection of the function's own promise is read here, and so counts as handled.
         if let State::Rejected(reason) = promise::state(value) {
-            return Err(uncaught(ctx, &reason));
+            return Err(uncaught(&reason));
         }
         if let Some(reason) = state.events.take_rejection(ctx) {
-            return Err(uncaught(ctx, &reason));
+            return Err(uncaught(&reason));
         }
         if state.events.is_empty() {
             break;
@@ -312,53 +335,56 @@ fn settle<'js>(ctx: &Ctx<'js>, state: &VuState, value: &Value<'js>) -> Result<Va
     match promise::state(value) {
         State::Fulfilled(value) => Ok(value),
         State::Pending => Ok(Value::new_undefined(ctx.clone())),
-        State::Rejected(reason) => Err(uncaught(ctx, &reason)),
+        State::Rejected(reason) => Err(uncaught(&reason)),
     }
 }
 
 /// The exception of code whose timers still run after it; an exception of a timer replaces it.
-fn outlived(ctx: &Ctx<'_>, state: &VuState, throw: Throw) -> Throw {
-    if matches!(throw, Throw::Interrupted) {
-        return throw;
-    }
+fn outlived(ctx: &Ctx<'_>, state: &VuState, failed: Failed) -> Failed {
+    let throw = match failed {
+        Failed::Thrown(Throw::Interrupted) => return failed,
+        Failed::Thrown(throw) => throw,
+        Failed::Rejected(_) => return run_out(ctx, state).err().map_or(failed, Failed::Thrown),
+    };
     raise(ctx, throw);
     let Ok(reason) = exception::take(ctx) else {
-        return Throw::Interrupted;
+        return Throw::Interrupted.into();
     };
-    while !state.events.is_empty() {
-        let turned = state.events.turn(ctx).and_then(|()| promise::run_jobs(ctx));
-        if let Err(throw) = turned {
-            return throw;
-        }
-        if state.is_interrupted() {
-            return Throw::Interrupted;
-        }
-    }
-    Throw::Engine(ctx.throw(reason))
+    let ended = run_out(ctx, state).err();
+    ended
+        .unwrap_or_else(|| Throw::Engine(ctx.throw(reason)))
+        .into()
 }
 
-fn uncaught(ctx: &Ctx<'_>, reason: &Value<'_>) -> Throw {
-    // A thrown string is logged unchanged.
-    let text = format!("{UNCAUGHT} {}", exception::describe(reason));
-    match convert::string(ctx, &text) {
-        Ok(text) => Throw::Engine(ctx.throw(text)),
-        Err(throw) => throw,
+/// Runs the event loop until no work is pending.
+fn run_out(ctx: &Ctx<'_>, state: &VuState) -> Result<(), Throw> {
+    while !state.events.is_empty() {
+        state.events.turn(ctx)?;
+        promise::run_jobs(ctx)?;
+        if state.is_interrupted() {
+            return Err(Throw::Interrupted);
+        }
     }
+    Ok(())
+}
+
+fn uncaught(reason: &Value<'_>) -> Failed {
+    Failed::Rejected(format!(
+        "Uncaught (in promise) {}",
+        exception::describe(reason)
+    ))
 }
 
 fn exported<'js>(
     ctx: &Ctx<'js>,
-    exports: Option<Persistent<Object<'static>>>,
+    exports: Exports,
     name: &str,
 ) -> Result<Option<Function<'js>>, Throw> {
     let value: Value<'js> = restore(ctx, exports)?.get(name)?;
     Ok(convert::function(&value))
 }
 
-fn restore<'js>(
-    ctx: &Ctx<'js>,
-    exports: Option<Persistent<Object<'static>>>,
-) -> Result<Object<'js>, Throw> {
+fn restore<'js>(ctx: &Ctx<'js>, exports: Exports) -> Result<Object<'js>, Throw> {
     let exports = exports.ok_or_else(|| plain("the script has not been initialised"))?;
     Ok(exports.restore(ctx)?)
 }
@@ -386,30 +412,41 @@ pub(crate) fn set_environment(
     Ok(())
 }
 
-/// Logs an exception of an iteration as k6 does.
-pub(crate) fn log_failure(state: &VuState, text: &str) {
+/// Logs a rejected promise of an iteration as k6 does.
+pub(crate) fn log_rejection(state: &VuState, text: &str) {
     let activation = state.activation.borrow();
-    let mut fields: Vec<(&str, &str)> = Vec::new();
+    state
+        .logger
+        .log(Level::Error, text, &scenario_fields(activation.as_deref()));
+}
+
+/// Logs an exception of an iteration as k6 does.
+pub(crate) fn log_exception(state: &VuState, text: &str) {
+    let activation = state.activation.borrow();
     // A value that is not an error has no stack, but it was thrown through this function in any case.
     let with_place;
     let mut text = text;
     if let Some(activation) = activation.as_ref()
         && !text.contains("\n\tat ")
-        && !text.starts_with(UNCAUGHT)
     {
         let end = text.trim_end_matches('\n');
         let (function, entry) = (&activation.function, state.script.entry());
         with_place = format!("{end}\n\tat {function} ({entry})\n");
         text = &with_place;
     }
-    if let Some(activation) = activation.as_ref() {
-        fields.push(("executor", activation.scenario.executor));
-        fields.push(("scenario", &activation.scenario.name));
-    }
-    if !text.starts_with(UNCAUGHT) {
-        fields.push(("source", "stacktrace"));
-    }
+    let mut fields = scenario_fields(activation.as_deref());
+    fields.push(("source", "stacktrace"));
     state.logger.log(Level::Error, text, &fields);
+}
+
+fn scenario_fields(activation: Option<&Activation>) -> Vec<(&str, &str)> {
+    let scenario = activation.map(|activation| &activation.scenario);
+    scenario.map_or_else(Vec::new, |scenario| {
+        vec![
+            ("executor", scenario.executor),
+            ("scenario", &*scenario.name),
+        ]
+    })
 }
 
 impl VuState {

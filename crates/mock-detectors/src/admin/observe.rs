@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use fault_profile::plan::Plan;
+use fault_profile::plan::{FirstRequests, Plan};
 use fault_profile::record::{Seen, profile_of};
 use fault_profile::{Failure, Profile};
 use serde::Deserialize;
@@ -39,8 +39,11 @@ impl Default for PlanQuery {
 /// `GET /__admin/plan?n=`: the schedule, and the decisions for the first requests.
 pub(super) async fn plan(State(detector): Shared, Query(query): Query<PlanQuery>) -> Response {
     let live = detector.control.live();
-    let at = Duration::from_millis(query.at_ms);
-    let first = (query.tenant.as_str(), query.n.min(MAX_PLANNED), at);
+    let first = FirstRequests {
+        tenant: &query.tenant,
+        count: query.n.min(MAX_PLANNED),
+        at: Duration::from_millis(query.at_ms),
+    };
     Json(Plan::new(&live.model, &detector.name, first)).into_response()
 }
 

@@ -161,7 +161,7 @@ fn absent(plan: &Plan, voter: &Voter<'_>) -> (Verdict, Option<String>) {
                 "optional"
             };
             let reason = format!("{kind} detector {name} gave no answer: {failure}");
-            let worst = missing(plan, (voter.one, voter.required), *failure);
+            let worst = missing(plan, voter.one, voter.required, *failure);
             (worst, Some(reason))
         }
     }
@@ -170,7 +170,7 @@ fn absent(plan: &Plan, voter: &Voter<'_>) -> (Verdict, Option<String>) {
 /// The effect of a missing answer. A required detector never fails open, nor does one that the request itself
 /// may have kept from answering. Content that was too large to be examined blocks, since stuffing must not
 /// bypass a detector.
-fn missing(plan: &Plan, (one, required): (&Selected, bool), failure: Failure) -> Verdict {
+fn missing(plan: &Plan, one: &Selected, required: bool, failure: Failure) -> Verdict {
     match one.on_failure {
         _ if failure.is_too_much() => Verdict::Block,
         OnFailure::Closed => Verdict::Block,
@@ -320,7 +320,7 @@ impl<'a> PartialVerdict<'a> {
                 self.count(one, answer);
             }
             Err(failure) => {
-                let worst = missing(self.plan, (one, one.required), *failure);
+                let worst = missing(self.plan, one, one.required, *failure);
                 self.blocked |= worst == Verdict::Block;
             }
         }

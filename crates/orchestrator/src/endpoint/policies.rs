@@ -77,7 +77,7 @@ async fn store(
     let body = read(&parts.headers, body, BODY_BYTES).await?;
     let policy: Policy = intake::parse(&body)?;
     policy.check()?;
-    let version = app.catalog.store_policy((tenant, bundle), policy).await?;
+    let version = app.catalog.store_policy(tenant, bundle, policy).await?;
     app.answering.answers.forget_policy(tenant, bundle).await;
     Ok(Json(describe(tenant, bundle, &version)))
 }
@@ -128,7 +128,7 @@ pub async fn roll_back(
         let version: u64 = version.parse().map_err(wrong)?;
         let version = app
             .catalog
-            .roll_back_policy((&tenant, &bundle), version)
+            .roll_back_policy(&tenant, &bundle, version)
             .await?
             .ok_or_else(none)?;
         app.answering.answers.forget_policy(&tenant, &bundle).await;

@@ -16,6 +16,14 @@ pub use thin::{Bin, bins};
 
 use crate::table::Table;
 
+/// What names a chart: its id in the page, its title, and the unit of its values.
+#[derive(Debug, Clone, Copy)]
+pub struct Caption<'a> {
+    pub id: &'a str,
+    pub title: &'a str,
+    pub unit: &'a str,
+}
+
 /// Lines, areas, steps, bars or dots over one x axis.
 #[derive(Debug, Clone)]
 pub struct Chart {

@@ -2,9 +2,9 @@
 
 use analysis::distribution::{normal_cdf, normal_quantile};
 use analysis::effect::{Effect, Magnitude};
-use analysis::proportion::proportion_difference;
+use analysis::proportion::{Count, proportion_difference};
 
-use super::{Change, EndpointLine, Line, Options};
+use super::{Change, EndpointComparison, FigureComparison, Options};
 use crate::record::{Endpoint, Figures, Latency, TestRecord};
 
 /// Below this, a mean is not as good as normal.
@@ -18,7 +18,11 @@ const POWER: f64 = 0.8;
 
 /// Endpoints that both tests have, by the mean of their latencies: Welch's test, whose p values are
 /// adjusted over all endpoints afterwards.
-pub fn lines(before: &TestRecord, after: &TestRecord, options: &Options) -> Vec<EndpointLine> {
+pub fn lines(
+    before: &TestRecord,
+    after: &TestRecord,
+    options: &Options,
+) -> Vec<EndpointComparison> {
     let key = |endpoint: &Endpoint| {
         (
             endpoint.name.clone(),
@@ -36,7 +40,7 @@ pub fn lines(before: &TestRecord, after: &TestRecord, options: &Options) -> Vec<
         .iter()
         .filter_map(|endpoint| {
             let candidate = later.get(&key(endpoint))?;
-            Some(EndpointLine {
+            Some(EndpointComparison {
                 method: endpoint.method.clone(),
                 name: endpoint.name.clone(),
                 class: endpoint.class.clone(),
@@ -46,8 +50,8 @@ pub fn lines(before: &TestRecord, after: &TestRecord, options: &Options) -> Vec<
         .collect()
 }
 
-fn empty(figure: &'static str, unit: &'static str, decides: bool) -> Line {
-    Line {
+fn empty(figure: &'static str, unit: &'static str, decides: bool) -> FigureComparison {
+    FigureComparison {
         figure,
         unit,
         baseline: None,
@@ -67,7 +71,7 @@ fn empty(figure: &'static str, unit: &'static str, decides: bool) -> Line {
     }
 }
 
-fn mean(before: &Figures, after: &Figures, options: &Options) -> Line {
+fn mean(before: &Figures, after: &Figures, options: &Options) -> FigureComparison {
     let mut line = empty("mean", "ms", false);
     let (Some(a), Some(b)) = (&before.latency, &after.latency) else {
         line.note = Some("no requests on one side".to_owned());
@@ -110,7 +114,7 @@ fn variance(latency: &Latency) -> f64 {
 
 /// The share of failed requests. It is worse when the interval of the difference (Newcombe) lies above 0,
 /// and a regression when the difference is also at least one percentage point.
-pub fn error_rate(before: &Figures, after: &Figures, options: &Options) -> Line {
+pub fn error_rate(before: &Figures, after: &Figures, options: &Options) -> FigureComparison {
     let mut line = empty("error rate", "ratio", true);
     line.baseline = before.error_rate();
     line.candidate = after.error_rate();
@@ -122,7 +126,10 @@ pub fn error_rate(before: &Figures, after: &Figures, options: &Options) -> Line 
         line.note = Some("no requests on one side".to_owned());
         return line;
     };
-    let counts = |figures: &Figures| (figures.failures.min(figures.requests), figures.requests);
+    let counts = |figures: &Figures| {
+        let failures = figures.failures.min(figures.requests);
+        Count::new(failures, figures.requests)
+    };
     let interval = match proportion_difference(counts(before), counts(after), options.confidence) {
         Ok(interval) => interval,
         Err(error) => {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Compared, EndpointLine, Line};
+use super::{Compared, EndpointComparison, FigureComparison};
 
 /// The whole comparison; relative numbers are ratios.
 pub fn json(compared: &Compared) -> Value {
@@ -29,7 +29,7 @@ pub fn json(compared: &Compared) -> Value {
     })
 }
 
-fn line(line: &Line) -> Value {
+fn line(line: &FigureComparison) -> Value {
     json!({
         "figure": line.figure,
         "unit": line.unit,
@@ -49,7 +49,7 @@ fn line(line: &Line) -> Value {
     })
 }
 
-fn endpoint(endpoint: &EndpointLine) -> Value {
+fn endpoint(endpoint: &EndpointComparison) -> Value {
     let mut value = line(&endpoint.line);
     value["method"] = json!(endpoint.method);
     value["name"] = json!(endpoint.name);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Change, Compared, EndpointLine, Line, TestComparison};
+use super::{Change, Compared, EndpointComparison, FigureComparison, TestComparison};
 use crate::escape::{clipped, markdown as escape};
 use crate::number::{DASH, change, or_dash, with_unit};
 use crate::record::{Outcome, route};
@@ -137,7 +137,7 @@ fn columns(first: &str) -> [&str; 9] {
     ]
 }
 
-fn row(name: String, line: &Line) -> Vec<Cell> {
+fn row(name: String, line: &FigureComparison) -> Vec<Cell> {
     let amount = |value: Option<f64>| {
         value.map_or_else(|| DASH.to_owned(), |value| with_unit(value, line.unit))
     };
@@ -186,10 +186,10 @@ fn word(change: Change) -> &'static str {
 /// The changed ones first, the largest change on top.
 fn endpoints(test: &TestComparison) -> Table {
     let mut table = Table::new("", &columns("endpoint"));
-    let mut order: Vec<&EndpointLine> = test.endpoints.iter().collect();
+    let mut order: Vec<&EndpointComparison> = test.endpoints.iter().collect();
     order.sort_by(|a, b| {
-        let rank = |endpoint: &EndpointLine| endpoint.line.change != Change::Regression;
-        let size = |endpoint: &EndpointLine| endpoint.line.relative.unwrap_or(0.0);
+        let rank = |endpoint: &EndpointComparison| endpoint.line.change != Change::Regression;
+        let size = |endpoint: &EndpointComparison| endpoint.line.relative.unwrap_or(0.0);
         rank(a)
             .cmp(&rank(b))
             .then_with(|| size(b).total_cmp(&size(a)))
@@ -205,8 +205,9 @@ fn endpoints(test: &TestComparison) -> Table {
 
 /// One line for each figure that is not as it was.
 fn changes(test: &TestComparison) -> Vec<String> {
-    let is_change = |line: &Line| matches!(line.change, Change::Regression | Change::Improvement);
-    let say = |name: String, line: &Line| {
+    let is_change =
+        |line: &FigureComparison| matches!(line.change, Change::Regression | Change::Improvement);
+    let say = |name: String, line: &FigureComparison| {
         let amount =
             |value: Option<f64>| value.map_or_else(|| DASH.to_owned(), |v| with_unit(v, line.unit));
         format!(

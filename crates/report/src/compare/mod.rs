@@ -60,7 +60,7 @@ pub enum Change {
 
 /// A figure of both runs. Relative numbers are shares of the baseline, positive when it grew.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Line {
+pub struct FigureComparison {
     /// `p95`, `throughput`, …; of endpoints `mean`.
     pub figure: &'static str,
     pub unit: &'static str,
@@ -88,19 +88,19 @@ pub struct Line {
 
 /// One endpoint of a test.
 #[derive(Debug, Clone, PartialEq)]
-pub struct EndpointLine {
+pub struct EndpointComparison {
     pub method: String,
     pub name: String,
     pub class: Option<String>,
-    pub line: Line,
+    pub line: FigureComparison,
 }
 
 /// A test that both runs have.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TestComparison {
     pub title: String,
-    pub lines: Vec<Line>,
-    pub endpoints: Vec<EndpointLine>,
+    pub lines: Vec<FigureComparison>,
+    pub endpoints: Vec<EndpointComparison>,
 }
 
 /// Two runs, compared.
@@ -185,8 +185,8 @@ fn test(
 
 /// Adjusts the p values, those of whole tests and those of endpoints apart, and decides.
 fn adjust(tests: &mut [TestComparison], options: &Options) {
-    let mut wholes: Vec<&mut Line> = Vec::new();
-    let mut endpoints: Vec<&mut Line> = Vec::new();
+    let mut wholes: Vec<&mut FigureComparison> = Vec::new();
+    let mut endpoints: Vec<&mut FigureComparison> = Vec::new();
     for test in tests {
         wholes.extend(&mut test.lines);
         endpoints.extend(test.endpoints.iter_mut().map(|endpoint| &mut endpoint.line));
@@ -203,7 +203,7 @@ fn adjust(tests: &mut [TestComparison], options: &Options) {
     }
 }
 
-fn decide(line: &Line, options: &Options) -> Change {
+fn decide(line: &FigureComparison, options: &Options) -> Change {
     let (Some(p_value), Some(relative)) = (line.p_value, line.relative) else {
         return Change::Inconclusive;
     };

@@ -8,7 +8,7 @@ use analysis::effect::Magnitude;
 use analysis::effective_size::effective_size;
 use analysis::mann_whitney::{EXACT_UP_TO, Method};
 
-use super::{Change, Line, Options};
+use super::{Change, FigureComparison, Options};
 use crate::record::{PhaseRecord, Second, TestRecord};
 
 /// With fewer values on a side, no arrangement of them is significant at 0.05.
@@ -67,14 +67,19 @@ struct Sample {
 }
 
 /// One line per figure.
-pub fn lines(before: &TestRecord, after: &TestRecord, options: &Options) -> Vec<Line> {
+pub fn lines(before: &TestRecord, after: &TestRecord, options: &Options) -> Vec<FigureComparison> {
     FIGURES
         .iter()
         .map(|figure| line(figure, before, after, options))
         .collect()
 }
 
-fn line(figure: &Figure, before: &TestRecord, after: &TestRecord, options: &Options) -> Line {
+fn line(
+    figure: &Figure,
+    before: &TestRecord,
+    after: &TestRecord,
+    options: &Options,
+) -> FigureComparison {
     let (a, b) = samples(figure, before, after);
     let plan = Plan {
         worse: if figure.smaller_is_worse {
@@ -86,7 +91,7 @@ fn line(figure: &Figure, before: &TestRecord, after: &TestRecord, options: &Opti
         tolerance: options.tolerance,
         ..Plan::default()
     };
-    let mut line = Line {
+    let mut line = FigureComparison {
         figure: figure.name,
         unit: figure.unit,
         baseline: None,

@@ -1,7 +1,9 @@
 //! A test second by second: throughput, latency, errors, users.
 
 use super::Limits;
-use crate::chart::{Axis, Band, BandKind, Bin, Chart, Labels, Limit, Moment, Series, Shape, bins};
+use crate::chart::{
+    Axis, Band, BandKind, Bin, Caption, Chart, Labels, Limit, Moment, Series, Shape, bins,
+};
 use crate::escape::clipped;
 use crate::number::{count, figure, milliseconds, or_dash, percent};
 use crate::record::{EventKind, Judgement, Second, TestRecord};
@@ -28,13 +30,8 @@ pub fn charts(test: &TestRecord, prefix: &str, limits: &Limits) -> Vec<Chart> {
         return Vec::new();
     }
     let chart = |name: &str, title: &str, unit: &str, curves: &[Curve]| {
-        draw(
-            test,
-            &format!("{prefix}-{name}"),
-            (title, unit),
-            curves,
-            limits,
-        )
+        let id = &format!("{prefix}-{name}");
+        draw(test, Caption { id, title, unit }, curves, limits)
     };
     let mut charts = vec![
         chart("throughput", "Throughput", "requests/s", &THROUGHPUT),
@@ -128,13 +125,8 @@ const DROPPED: [Curve; 1] = [Curve {
     form: figure,
 }];
 
-fn draw(
-    test: &TestRecord,
-    id: &str,
-    (title, unit): (&str, &str),
-    curves: &[Curve],
-    limits: &Limits,
-) -> Chart {
+fn draw(test: &TestRecord, caption: Caption<'_>, curves: &[Curve], limits: &Limits) -> Chart {
+    let Caption { id, title, unit } = caption;
     let mut series = Vec::new();
     let mut largest: f64 = 0.0;
     for curve in curves {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Limits;
-use crate::chart::{Axis, Chart, Labels, Series, Shape, bins};
+use crate::chart::{Axis, Caption, Chart, Labels, Series, Shape, bins};
 use crate::escape::clipped;
 use crate::number::{bytes, count, figure, or_dash, percent};
 use crate::record::{ResourceSample, TestRecord};
@@ -28,7 +28,12 @@ pub fn charts(test: &TestRecord, prefix: &str, limits: &Limits) -> Vec<Chart> {
     ] {
         let chart = |id: &str, title: &str, of: fn(&ResourceSample) -> Option<f64>| {
             let id = format!("{prefix}-{name}-{id}");
-            draw(test, (&id, title), samples, of, limits)
+            let caption = Caption {
+                id: &id,
+                title,
+                unit: "%",
+            };
+            draw(test, caption, &Read { samples, of }, limits)
         };
         let (cpu, memory) = match whose {
             Whose::Target => ("Processor of the target", "Memory of the target"),
@@ -40,15 +45,22 @@ pub fn charts(test: &TestRecord, prefix: &str, limits: &Limits) -> Vec<Chart> {
     charts
 }
 
+/// A figure of samples.
+struct Read<'a> {
+    samples: &'a [ResourceSample],
+    of: fn(&ResourceSample) -> Option<f64>,
+}
+
 /// `None` where no sample has the figure.
 fn draw(
     test: &TestRecord,
-    (id, title): (&str, &str),
-    samples: &[ResourceSample],
-    of: fn(&ResourceSample) -> Option<f64>,
+    caption: Caption<'_>,
+    read: &Read<'_>,
     limits: &Limits,
 ) -> Option<Chart> {
-    let hosts = by_host(samples);
+    let Caption { id, title, unit } = caption;
+    let of = read.of;
+    let hosts = by_host(read.samples);
     let curves: Vec<(&str, &Vec<&ResourceSample>)> = hosts
         .iter()
         .filter(|(_, samples)| samples.iter().any(|sample| of(sample).is_some()))
@@ -110,7 +122,7 @@ fn draw(
         description: format!("{title} over time, share of what may be used.{rest}"),
         x: Axis::time(test.duration_s),
         // A share is read against all there is.
-        y: Axis::from_zero("%", largest.max(100.0), Labels::Figures),
+        y: Axis::from_zero(unit, largest.max(100.0), Labels::Figures),
         series,
         bands: super::over_time::bands(test),
         limits: Vec::new(),
@@ -194,7 +206,7 @@ fn whole(value: f64) -> String {
 fn host_rows(of: &str, samples: &[&ResourceSample], table: &mut Table) {
     for (name, read, form) in FIGURES {
         let values: Vec<f64> = samples.iter().filter_map(|sample| read(sample)).collect();
-        figure_row(of, (name, form), &values, table);
+        figure_row(of, &Named { name, form }, &values, table);
     }
     let mut others: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     for sample in samples {
@@ -208,16 +220,18 @@ fn host_rows(of: &str, samples: &[&ResourceSample], table: &mut Table) {
         } else {
             figure
         };
-        figure_row(of, (name, form), &values, table);
+        figure_row(of, &Named { name, form }, &values, table);
     }
 }
 
-fn figure_row(
-    of: &str,
-    (name, form): (&str, fn(f64) -> String),
-    values: &[f64],
-    table: &mut Table,
-) {
+/// A figure's name, and how its values are written.
+struct Named<'a> {
+    name: &'a str,
+    form: fn(f64) -> String,
+}
+
+fn figure_row(of: &str, figure: &Named<'_>, values: &[f64], table: &mut Table) {
+    let Named { name, form } = *figure;
     if values.is_empty() {
         return;
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::{head, verdict};
-use crate::chart::{Axis, Bin, Chart, Labels, Series, Shape, bins};
+use crate::chart::{Axis, Bin, Caption, Chart, Labels, Series, Shape, bins};
 use crate::content::{Limits, overview};
 use crate::escape::{clipped, escape};
 use crate::number::{DASH, count, figure, or_dash, percent};
@@ -76,8 +76,9 @@ fn test(runs: &[RunRecord], title: &str, at: usize, limits: &Limits, html: &mut 
         ),
         ("p95", "95th percentile of latency", "ms", &p95),
     ] {
-        let id = format!("t{at}-{id}");
-        html.push_str(&chart((runs, &of), (&id, title, unit), figure, limits).to_html());
+        let id = &format!("t{at}-{id}");
+        let caption = Caption { id, title, unit };
+        html.push_str(&chart(runs, &of, caption, figure, limits).to_html());
     }
     html.push_str("</div></section>\n");
 }
@@ -133,11 +134,13 @@ fn table(runs: &[RunRecord], of: &[Option<&TestRecord>]) -> Table {
 }
 
 fn chart(
-    (runs, of): (&[RunRecord], &[Option<&TestRecord>]),
-    (id, title, unit): (&str, &str, &str),
+    runs: &[RunRecord],
+    of: &[Option<&TestRecord>],
+    caption: Caption<'_>,
     value: &dyn Fn(&Bin<'_, Second>) -> Option<f64>,
     limits: &Limits,
 ) -> Chart {
+    let Caption { id, title, unit } = caption;
     let mut series = Vec::new();
     let mut data = Table::new(title, &["run", "#from s", "#value"]);
     for (at, (run, test)) in runs.iter().zip(of).enumerate() {

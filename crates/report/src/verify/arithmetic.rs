@@ -1,6 +1,6 @@
 //! A test's figures against each other.
 
-use super::Verified;
+use super::{Computed, Verified};
 use crate::record::{Endpoint, Figures, Latency, PERCENTILES, Second, TestRecord};
 
 /// Of rates, which are quotients of recorded numbers.
@@ -63,9 +63,12 @@ fn figures(figures: &Figures, path: &str, verified: &mut Verified) {
         },
     );
     if let Some(rate) = figures.requests_per_s.filter(|_| figures.seconds > 0.0) {
-        let computed = figures.requests as f64 / figures.seconds;
-        let path = format!("{path}.requests_per_s");
-        verified.close(&path, (rate, computed), SLACK, "requests and seconds");
+        let computed = Computed {
+            value: figures.requests as f64 / figures.seconds,
+            slack: SLACK,
+            from: "requests and seconds",
+        };
+        verified.close(&format!("{path}.requests_per_s"), rate, &computed);
     }
     let has_latency = figures.latency.is_some();
     verified.holds(
@@ -129,8 +132,12 @@ fn latency(latency: &Latency, path: &str, verified: &mut Verified) {
         }
     }
     if let Some(largest) = latency.percentiles.get("p100") {
-        let path = format!("{path}.percentiles.p100");
-        verified.close(&path, (*largest, latency.max), 0.002, "the largest latency");
+        let computed = Computed {
+            value: latency.max,
+            slack: 0.002,
+            from: "the largest latency",
+        };
+        verified.close(&format!("{path}.percentiles.p100"), *largest, &computed);
     }
 }
 

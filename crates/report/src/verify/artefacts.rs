@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{Fault, Verified};
+use super::{Computed, Fault, Verified};
 use crate::export::Format;
 use crate::record::{Endpoint, RunRecord, TestRecord};
 
@@ -153,19 +153,15 @@ fn endpoint_samples(endpoint: &Endpoint, sum: &Sum, path: &str, verified: &mut V
     }
     if let Some(latency) = figures.latency.as_ref().filter(|_| sum.requests > 0) {
         // Three digits of a histogram, and three decimals of the file.
-        let mean = sum.mean_sum_ms / sum.requests as f64;
-        verified.close(
-            &format!("{path}.figures.latency.mean"),
-            (latency.mean, mean),
-            0.003,
-            "its samples",
-        );
-        verified.close(
-            &format!("{path}.figures.latency.max"),
-            (latency.max, sum.max_ms),
-            0.003,
-            "its samples",
-        );
+        let computed = |value| Computed {
+            value,
+            slack: 0.003,
+            from: "its samples",
+        };
+        let mean = computed(sum.mean_sum_ms / sum.requests as f64);
+        verified.close(&format!("{path}.figures.latency.mean"), latency.mean, &mean);
+        let max = computed(sum.max_ms);
+        verified.close(&format!("{path}.figures.latency.max"), latency.max, &max);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Standings against what was measured, and the outcome against the standings.
 
-use super::Verified;
+use super::{Computed, Verified};
 use crate::alerting;
 use crate::record::{Conclusion, Figures, Judgement, Outcome, Standing, TestRecord};
 
@@ -136,19 +136,18 @@ fn measured(test: &TestRecord, judgement: &Judgement, path: &str, verified: &mut
         .split([' ', '<', '>', '='])
         .next()
         .unwrap_or_default();
-    let Some((recorded, computed)) =
-        judgement
-            .measured
-            .zip(figure(figures, named, &judgement.unit))
+    let Some((recorded, value)) = judgement
+        .measured
+        .zip(figure(figures, named, &judgement.unit))
     else {
         return;
     };
-    verified.close(
-        path,
-        (recorded, computed),
-        SLACK,
-        "the figures of its window",
-    );
+    let computed = Computed {
+        value,
+        slack: SLACK,
+        from: "the figures of its window",
+    };
+    verified.close(path, recorded, &computed);
 }
 
 /// A figure by the names that questions have for it; `None` for one of something else.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Verified;
+use super::{Computed, Verified};
 use crate::content::ladder;
 use crate::record::TestRecord;
 
@@ -24,9 +24,14 @@ pub fn test(test: &TestRecord, path: &str, verified: &mut Verified) {
         let recorded = recorded
             .and_then(|of| of.pointer(&pointer))
             .and_then(Value::as_f64);
-        if let Some(pair) = recorded.zip(value) {
+        if let Some((recorded, value)) = recorded.zip(value) {
             let path = format!("{path}.analysis.{}", name.replace('/', "."));
-            verified.close(&path, pair, SLACK, "its phases");
+            let computed = Computed {
+                value,
+                slack: SLACK,
+                from: "its phases",
+            };
+            verified.close(&path, recorded, &computed);
         }
     };
     if let Some(figures) = &computed.figures {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 use interval_log::{IntervalLog, percentile, read};
 
-use super::Verified;
+use super::{Computed, Verified};
 use crate::record::{Endpoint, Figures, PERCENTILES, RunRecord, TestRecord};
 
 /// Means of histograms of three digits, and percentiles of seconds, which are those of the values themselves.
@@ -192,12 +192,11 @@ fn figures(figures: &Figures, total: &Histogram<u64>, path: &str, verified: &mut
             continue;
         };
         // A percentile is never above the largest value, which the record has exactly.
-        let computed = (micros as f64 / 1e3).min(latency.max);
-        verified.close(
-            &format!("{path}.percentiles.{key}"),
-            (recorded, computed),
-            1e-9,
-            "its log",
-        );
+        let computed = Computed {
+            value: (micros as f64 / 1e3).min(latency.max),
+            slack: 1e-9,
+            from: "its log",
+        };
+        verified.close(&format!("{path}.percentiles.{key}"), recorded, &computed);
     }
 }

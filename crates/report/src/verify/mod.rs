@@ -79,12 +79,22 @@ impl Verified {
         });
     }
 
-    /// A figure that has to be equal but for `slack`, a share.
-    fn close(&mut self, path: &str, (recorded, computed): (f64, f64), slack: f64, from: &str) {
-        let scale = recorded.abs().max(computed.abs()).max(1e-12);
-        let holds = (recorded - computed).abs() <= slack * scale;
+    /// A figure that has to be equal to the computed one but for its slack.
+    fn close(&mut self, path: &str, recorded: f64, computed: &Computed<'_>) {
+        let Computed { value, slack, from } = *computed;
+        let scale = recorded.abs().max(value.abs()).max(1e-12);
+        let holds = (recorded - value).abs() <= slack * scale;
         self.holds(path, holds, || {
-            format!("is {recorded}, but {from} give {computed}")
+            format!("is {recorded}, but {from} give {value}")
         });
     }
+}
+
+/// A figure computed from other parts of the record.
+struct Computed<'a> {
+    value: f64,
+    /// The difference that is allowed, a share.
+    slack: f64,
+    /// What it was computed from, for messages.
+    from: &'a str,
 }

@@ -11,20 +11,20 @@ use report::verify::verify;
 use report::{RunRecord, TestRecord, explain};
 use serde_json::json;
 
-use crate::fixture;
+use report::testing;
 
 fn asked(kind: &str, id: &str, asked: &str, bound: f64) -> Judgement {
     let values = (0.0, [0.0, 0.0], bound);
     Judgement {
         kind: kind.to_owned(),
         phase: None,
-        ..fixture::judgement(id, asked, Standing::Held, values, "ms")
+        ..testing::judgement(id, asked, Standing::Held, values, "ms")
     }
 }
 
 /// A test whose p95 is 80 ms, and 900 ms within the given seconds.
 fn slow_within(length: u32, slow: &[(u32, u32)]) -> TestRecord {
-    let mut test = fixture::test("load", f64::from(length));
+    let mut test = testing::test("load", f64::from(length));
     test.seconds = (0..length)
         .map(|at| {
             let is_slow = slow.iter().any(|(from, to)| (*from..*to).contains(&at));
@@ -133,7 +133,7 @@ fn a_known_fault_fires_within_an_evaluation_of_its_time_and_promtool_agrees() {
         one.fired[0].sentence(),
         "at t = 406 s, 6.6 s after the fault slow was injected; resolved at 601 s"
     );
-    check_by_promtool(&fixture::run(vec![test]));
+    check_by_promtool(&testing::run(vec![test]));
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn without_a_fault_the_onset_is_the_first_second_beyond_the_bound() {
     let test = slow_within(60, &[(20, 60)]);
     let one = &replay(&test).expect("an alert").alerts[0].fired[0];
     assert_eq!((one.at_s, one.onset_s, one.resolved_s), (26.0, 20.0, None));
-    check_by_promtool(&fixture::run(vec![test]));
+    check_by_promtool(&testing::run(vec![test]));
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn a_gap_resolves_as_a_good_second_does() {
         test.seconds[at].p95_ms = None;
     }
     assert_eq!(fired(&test), [(16.0, Some(21.0)), (31.0, Some(41.0))]);
-    check_by_promtool(&fixture::run(vec![test]));
+    check_by_promtool(&testing::run(vec![test]));
 }
 
 #[test]
@@ -159,15 +159,15 @@ fn a_long_test_is_scraped_every_quarter_of_a_minute() {
     let test = slow_within(7300, &[(3000, 3100)]);
     // The scrapes at 3015, …, 3090 see a slow second, that at 3105 does not.
     assert_eq!(fired(&test), [(3020.0, Some(3105.0))]);
-    check_by_promtool(&fixture::run(vec![test]));
+    check_by_promtool(&testing::run(vec![test]));
 }
 
 /// Every kind of question that makes an alert, and some that make none.
 #[test]
 fn questions_about_seconds_make_alerts_and_no_others() {
-    let mut test = fixture::test("all \"kinds\"", 30.0);
+    let mut test = testing::test("all \"kinds\"", 30.0);
     test.cell.insert("level".to_owned(), json!(10));
-    test.seconds = fixture::seconds(30, 5.0, 60.0, Some((10, 20)));
+    test.seconds = testing::seconds(30, 5.0, 60.0, Some((10, 20)));
     test.observed.target = (0..30)
         .flat_map(|at| [(at, 0.2), (at, 0.95)])
         .map(|(at, cpu)| ResourceSample {
@@ -223,7 +223,7 @@ fn questions_about_seconds_make_alerts_and_no_others() {
         .pop()
         .expect("of the processor");
     assert_eq!(cpu.fired[0].at_s, 6.0, "the busiest host counts: {cpu:?}");
-    check_by_promtool(&fixture::run(vec![test]));
+    check_by_promtool(&testing::run(vec![test]));
 }
 
 #[test]
@@ -256,7 +256,7 @@ fn what_no_alert_would_have_told_of_is_named() {
 
 #[test]
 fn the_replay_of_a_record_is_shown_explained_and_verified() {
-    let mut run = fixture::run(vec![fixture::load()]);
+    let mut run = testing::run(vec![testing::load()]);
     let test = &mut run.tests[0];
     test.judgements[1].asked = "http_req_duration p(99)<300 in steady".to_owned();
     let replayed = replay(test).expect("an alert");
@@ -281,7 +281,7 @@ fn the_replay_of_a_record_is_shown_explained_and_verified() {
 
 #[test]
 fn a_run_without_thresholds_has_rules_that_are_none() {
-    let run = fixture::run(vec![fixture::short()]);
+    let run = testing::run(vec![testing::short()]);
     assert_eq!(replay(&run.tests[0]), None);
     check_by_promtool(&run);
 }

@@ -2,11 +2,11 @@
 
 use report::annotations::{all, of_test};
 
-use crate::fixture;
+use report::testing;
 
 #[test]
 fn faults_are_regions_between_injection_and_end_and_a_verdict_has_its_reasons() {
-    let mut run = fixture::run(vec![fixture::load(), fixture::drill()]);
+    let mut run = testing::run(vec![testing::load(), testing::drill()]);
     run.tests[1].begin_s = 600.0;
     // 2026-08-14T09:30:00Z.
     let began = 1_786_699_800_000;

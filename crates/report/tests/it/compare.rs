@@ -5,7 +5,7 @@ use report::record::{Conclusion, LedgerEntry, Second};
 use report::{Outcome, RunRecord, TestRecord};
 use serde_json::json;
 
-use crate::fixture::{self, Draws};
+use report::testing::{self, Draws};
 
 /// Standard normal, by twelve uniform draws.
 fn normal(draws: &mut Draws) -> f64 {
@@ -15,7 +15,7 @@ fn normal(draws: &mut Draws) -> f64 {
 /// A steady test of so many seconds whose latency is `slower` times 100 ms, with this coefficient of variation.
 fn steady(seed: u64, seconds: u32, (slower, cv): (f64, f64)) -> TestRecord {
     let mut draws = Draws::new(seed);
-    let mut test = fixture::test("load", f64::from(seconds));
+    let mut test = testing::test("load", f64::from(seconds));
     test.seconds = (0..seconds)
         .map(|at| {
             let mut near = |centre: f64| centre * (1.0 + cv * normal(&mut draws)).max(0.05);
@@ -30,8 +30,8 @@ fn steady(seed: u64, seconds: u32, (slower, cv): (f64, f64)) -> TestRecord {
             }
         })
         .collect();
-    fixture::settle(&mut test, (20.0 * slower, 80.0 * slower));
-    test.phases = vec![fixture::phase(
+    testing::settle(&mut test, (20.0 * slower, 80.0 * slower));
+    test.phases = vec![testing::phase(
         "steady",
         "steady",
         (0.0, f64::from(seconds)),
@@ -41,7 +41,7 @@ fn steady(seed: u64, seconds: u32, (slower, cv): (f64, f64)) -> TestRecord {
 }
 
 fn run(test: TestRecord) -> RunRecord {
-    fixture::run(vec![test])
+    testing::run(vec![test])
 }
 
 fn outcome(a: &RunRecord, b: &RunRecord) -> Outcome {
@@ -148,7 +148,7 @@ fn one_slow_endpoint_among_many_is_named_and_chance_is_not() {
     let before = run(steady(1, 300, (1.0, 0.05)));
     let mut after = before.clone();
     let slow = &mut after.tests[0].endpoints[2];
-    slow.figures.latency = Some(fixture::latency(60.0, 250.0, slow.figures.requests));
+    slow.figures.latency = Some(testing::latency(60.0, 250.0, slow.figures.requests));
     let found = compare(&before, &after, &Options::default()).expect("the same testbed");
     assert_eq!(found.outcome, Outcome::Regression);
     let changes: Vec<(&str, Change)> = found.tests[0]

@@ -5,7 +5,7 @@ use report::record::Standing;
 use report::view;
 use serde_json::Value;
 
-use crate::fixture;
+use report::testing;
 
 fn text(files: &[Artefact], name: &str) -> String {
     let file = files.iter().find(|file| file.name == name);
@@ -23,7 +23,7 @@ fn keys(value: &Value) -> Vec<&str> {
 
 #[test]
 fn locusts_headers_are_byte_for_byte() {
-    let run = fixture::run(vec![fixture::load()]);
+    let run = testing::run(vec![testing::load()]);
     let files = locust(&run, &run.tests[0], "p");
     let first = |name: &str| {
         text(&files, name)
@@ -52,7 +52,7 @@ fn locusts_headers_are_byte_for_byte() {
 
 #[test]
 fn locusts_rows_have_as_many_fields_as_their_headers_and_the_records_values() {
-    let run = fixture::run(vec![fixture::load()]);
+    let run = testing::run(vec![testing::load()]);
     let test = &run.tests[0];
     for file in locust(&run, test, "p") {
         let mut reader = csv::ReaderBuilder::new().from_reader(file.bytes.as_slice());
@@ -88,7 +88,7 @@ fn locusts_rows_have_as_many_fields_as_their_headers_and_the_records_values() {
 
 #[test]
 fn the_long_table_has_one_figure_a_row_and_none_that_was_not_measured() {
-    let run = fixture::whole();
+    let run = testing::whole();
     let table = long(&run);
     let header = table.lines().next().unwrap_or_default();
     assert_eq!(
@@ -104,13 +104,13 @@ fn the_long_table_has_one_figure_a_row_and_none_that_was_not_measured() {
         "2026-08-14T09-30-00Z-acis,load,test,,,,,,p95,ms,{p95}\n"
     )));
     assert!(!table.contains("NaN"));
-    let empty = long(&fixture::run(vec![fixture::test("nothing", 0.0)]));
+    let empty = long(&testing::run(vec![testing::test("nothing", 0.0)]));
     assert!(!empty.contains("p95"), "{empty}");
 }
 
 #[test]
 fn junit_counts_what_it_has() {
-    let mut run = fixture::whole();
+    let mut run = testing::whole();
     run.tests[0].checks.push(report::record::Check {
         name: "a \u{0} <control> & \"quote\"".to_owned(),
         passes: 1,
@@ -154,7 +154,7 @@ fn red(run: &report::RunRecord) -> (bool, String) {
 #[test]
 fn junit_is_red_when_the_run_itself_came_to_its_outcome() {
     use report::Outcome;
-    let whole = fixture::run(vec![fixture::short()]);
+    let whole = testing::run(vec![testing::short()]);
     assert!(!red(&whole).0, "{}", red(&whole).1);
     let outcomes = [
         Outcome::Interrupted,
@@ -208,7 +208,7 @@ fn a_failed_check_that_nothing_judges_is_no_failure() {
         passes: 0,
         fails: 0,
     };
-    let mut run = fixture::run(vec![fixture::short()]);
+    let mut run = testing::run(vec![testing::short()]);
     run.tests[0].checks = vec![failed, never];
     let (is_red, text) = red(&run);
     assert!(!is_red, "{text}");
@@ -219,7 +219,7 @@ fn a_failed_check_that_nothing_judges_is_no_failure() {
         text.contains("<skipped message=\"the check never ran\"/>"),
         "{text}"
     );
-    let mut crossed = fixture::load().judgements[1].clone();
+    let mut crossed = testing::load().judgements[1].clone();
     crossed.asked = "checks >= 0.95".to_owned();
     run.tests[0].judgements.push(crossed);
     let (_, text) = red(&run);
@@ -231,7 +231,7 @@ fn a_failed_check_that_nothing_judges_is_no_failure() {
 
 #[test]
 fn markdown_has_the_verdict_first_and_tables_that_hold() {
-    let text = markdown(&fixture::whole());
+    let text = markdown(&testing::whole());
     assert!(
         text.starts_with("# acis: FAILED\n\n2 of 4 tests passed"),
         "{text}"
@@ -253,8 +253,8 @@ fn markdown_has_the_verdict_first_and_tables_that_hold() {
 
 #[test]
 fn the_view_of_the_detectors_has_its_keys() {
-    let mut run = fixture::whole();
-    run.tests.push(fixture::drill());
+    let mut run = testing::whole();
+    run.tests.push(testing::drill());
     run.tests[4].part = Some("detector-dies".to_owned());
     let view = view::detectors(&run);
     assert_eq!(
@@ -288,7 +288,7 @@ fn the_view_of_the_detectors_has_its_keys() {
 
 #[test]
 fn the_view_of_acso_has_its_keys_and_units() {
-    let run = fixture::whole();
+    let run = testing::whole();
     let view = view::acso(&run);
     assert_eq!(
         keys(&view),
@@ -352,7 +352,7 @@ fn the_view_of_acso_has_its_keys_and_units() {
             .as_str()
             .is_some_and(|text| text.contains("long tail"))
     );
-    let nothing = view::acso(&fixture::run(vec![fixture::short()]));
+    let nothing = view::acso(&testing::run(vec![testing::short()]));
     assert_eq!(
         nothing["scalability_analysis"]["max_stable_users"],
         Value::Null
@@ -365,7 +365,7 @@ fn the_view_of_acso_has_its_keys_and_units() {
 
 #[test]
 fn the_view_of_aiaas_has_its_keys_alerts_and_messages() {
-    let run = fixture::run(vec![fixture::load()]);
+    let run = testing::run(vec![testing::load()]);
     let view = view::aiaas(&run, None);
     assert_eq!(
         keys(&view["summary"]),
@@ -397,7 +397,7 @@ fn the_view_of_aiaas_has_its_keys_alerts_and_messages() {
         view["regression"]["message"],
         "No baseline metrics available"
     );
-    let empty = view::aiaas(&fixture::run(Vec::new()), None);
+    let empty = view::aiaas(&testing::run(Vec::new()), None);
     assert_eq!(empty["summary"], serde_json::json!({}));
 
     let same = view::baseline(&run).expect("it has requests");
@@ -424,9 +424,9 @@ fn the_view_of_aiaas_has_its_keys_alerts_and_messages() {
 
 #[test]
 fn the_view_of_acis_has_its_columns_and_analyses() {
-    let mut run = fixture::run(vec![fixture::load()]);
+    let mut run = testing::run(vec![testing::load()]);
     let endpoint = &mut run.tests[0].endpoints[2];
-    endpoint.figures.latency = Some(fixture::latency(900.0, 400.0, 4000));
+    endpoint.figures.latency = Some(testing::latency(900.0, 400.0, 4000));
     endpoint.figures.failures = endpoint.figures.requests / 10;
     let files = Format::Acis.artefacts(&run);
     let report = text(&files, "acis.txt");
@@ -461,7 +461,7 @@ fn the_view_of_acis_has_its_columns_and_analyses() {
 
 #[test]
 fn the_view_of_agent360_has_its_headings_and_keys() {
-    let run = fixture::run(vec![fixture::load()]);
+    let run = testing::run(vec![testing::load()]);
     let files = Format::Agent360.artefacts(&run);
     let report = text(&files, "load_test_report.md");
     let figures = &run.tests[0].figures;
@@ -520,7 +520,7 @@ fn the_view_of_agent360_has_its_headings_and_keys() {
 
 #[test]
 fn every_format_says_dash_or_null_for_what_was_not_measured() {
-    let run = fixture::run(vec![fixture::test("nothing", 0.0)]);
+    let run = testing::run(vec![testing::test("nothing", 0.0)]);
     for format in Format::ALL {
         for file in format.artefacts(&run) {
             let text = String::from_utf8(file.bytes).expect("text");
@@ -537,7 +537,7 @@ fn every_format_says_dash_or_null_for_what_was_not_measured() {
 
 #[test]
 fn file_names_of_several_tests_are_different() {
-    let mut run = fixture::run(vec![fixture::load(), fixture::load(), fixture::drill()]);
+    let mut run = testing::run(vec![testing::load(), testing::load(), testing::drill()]);
     run.tests[1].part = Some("../../x".to_owned());
     run.tests.push(run.tests[1].clone());
     let mut names: Vec<String> = Format::Csv

@@ -4,8 +4,6 @@ mod alerting;
 mod annotations;
 mod compare;
 mod exports;
-#[path = "../fixture/mod.rs"]
-mod fixture;
 mod page;
 mod receipts;
 mod schema;

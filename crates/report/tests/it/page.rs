@@ -4,12 +4,12 @@ use report::page::{LARGEST, page, several};
 use report::record;
 use serde_json::json;
 
-use crate::fixture;
+use report::testing;
 
 /// Everything that is drawn and said for a whole run.
 #[test]
 fn every_section_is_there() {
-    let html = page(&fixture::whole());
+    let html = page(&testing::whole());
     for text in [
         "<p class=\"word\">FAILED</p>",
         "p99 of 319 ms is above 300 ms in steady",
@@ -43,7 +43,7 @@ fn every_section_is_there() {
 /// A360-14: values of a Prometheus stand beside the run's own.
 #[test]
 fn what_prometheus_measured_stands_beside_the_run() {
-    let mut run = fixture::whole();
+    let mut run = testing::whole();
     assert!(!page(&run).contains("Beside Prometheus"), "none was asked");
     let figure = json!({ "figure": "requests_per_s", "unit": "per s", "prometheus": 95.0, "own": 100.0,
         "own_source": "driver", "apart": -0.05, "query": "sum(rate(http_requests_total[60s]))", "error": null });
@@ -65,7 +65,7 @@ fn what_prometheus_measured_stands_beside_the_run() {
 
 #[test]
 fn a_page_needs_no_network_and_no_script() {
-    let html = page(&fixture::whole());
+    let html = page(&testing::whole());
     for text in [
         "<script",
         "src=",
@@ -83,7 +83,7 @@ fn a_page_needs_no_network_and_no_script() {
 
 #[test]
 fn the_same_record_gives_the_same_bytes_also_when_read_again() {
-    let run = fixture::whole();
+    let run = testing::whole();
     let again = record::read(&record::write(&run)).expect("what was written can be read");
     assert!(again == run, "a record survives its text");
     assert_eq!(page(&run), page(&again));
@@ -91,30 +91,30 @@ fn the_same_record_gives_the_same_bytes_also_when_read_again() {
 
 #[test]
 fn three_seconds_have_charts_and_a_test_without_anything_has_dashes() {
-    let html = page(&fixture::run(vec![fixture::short()]));
+    let html = page(&testing::run(vec![testing::short()]));
     assert!(
         html.matches("<figure").count() >= 5,
         "{}",
         html.matches("<figure").count()
     );
-    let html = page(&fixture::run(vec![fixture::test("nothing", 0.0)]));
+    let html = page(&testing::run(vec![testing::test("nothing", 0.0)]));
     assert!(html.contains("<dt>p95</dt><dd>–</dd>"), "{html}");
     assert!(html.contains("<dt>failed</dt><dd>–</dd>"), "{html}");
     assert!(!html.contains("NaN") && !html.contains(">inf"), "{html}");
-    let html = page(&fixture::run(Vec::new()));
+    let html = page(&testing::run(Vec::new()));
     assert!(html.contains("No test ran"), "{html}");
 }
 
 #[test]
 fn ten_thousand_endpoints_are_folded_into_a_count() {
-    let html = page(&fixture::large(10_000));
+    let html = page(&testing::large(10_000));
     assert!(html.len() < LARGEST, "{}", html.len());
     assert!(html.contains("9,800 more endpoints are not shown here"));
 }
 
 #[test]
 fn five_hundred_tests_with_long_names_still_fit() {
-    let mut test = fixture::load();
+    let mut test = testing::load();
     test.reasons = vec!["why ".repeat(500); 30];
     test.seconds.truncate(60);
     test.observed.target.truncate(60);
@@ -123,14 +123,14 @@ fn five_hundred_tests_with_long_names_still_fit() {
     for endpoint in &mut test.endpoints {
         endpoint.name = "e".repeat(2_000);
     }
-    let html = page(&fixture::run(vec![test; 500]));
+    let html = page(&testing::run(vec![test; 500]));
     assert!(html.len() < LARGEST, "{}", html.len());
     assert!(html.contains("more tests are not shown here"));
 }
 
 #[test]
 fn ids_are_unique() {
-    let html = page(&fixture::whole());
+    let html = page(&testing::whole());
     let mut ids: Vec<&str> = html
         .split(" id=\"")
         .skip(1)
@@ -144,9 +144,9 @@ fn ids_are_unique() {
 
 #[test]
 fn runs_stand_side_by_side() {
-    let mut other = fixture::run(vec![fixture::load()]);
+    let mut other = testing::run(vec![testing::load()]);
     other.run = "2026-08-15T09-30-00Z-acis".to_owned();
-    let html = several(&[fixture::whole(), other]);
+    let html = several(&[testing::whole(), other]);
     assert!(html.contains("2 runs side by side"), "{html}");
     assert!(html.contains("2026-08-15T09-30-00Z-acis"), "{html}");
     assert!(html.contains("95th percentile of latency"), "{html}");
@@ -160,12 +160,12 @@ fn pages_to_look_at() {
     };
     let folder = std::path::PathBuf::from(folder);
     std::fs::create_dir_all(&folder).expect("the folder can be made");
-    let whole = fixture::whole();
-    let mut other = fixture::run(vec![fixture::load()]);
+    let whole = testing::whole();
+    let mut other = testing::run(vec![testing::load()]);
     other.run = "2026-08-15T09-30-00Z-acis".to_owned();
     for (name, html) in [
         ("whole", page(&whole)),
-        ("short", page(&fixture::run(vec![fixture::short()]))),
+        ("short", page(&testing::run(vec![testing::short()]))),
         ("several", several(&[whole, other])),
     ] {
         std::fs::write(folder.join(format!("{name}.html")), html)
@@ -188,7 +188,7 @@ fn a_large_record_to_measure() {
 
 #[test]
 fn the_begin_is_shown_to_the_second() {
-    let mut run = fixture::whole();
+    let mut run = testing::whole();
     run.began = "2026-08-14T09:30:00.123456789Z".to_owned();
     let html = report::page::page(&run);
     assert!(html.contains("Load test · 2026-08-14T09:30:00Z<"));

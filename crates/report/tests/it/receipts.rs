@@ -6,7 +6,7 @@ use report::verify::{Verified, verify};
 use report::{Outcome, RunRecord, baseline, explain};
 use serde_json::{Value, json};
 
-use crate::fixture;
+use report::testing;
 
 fn alone(run: &RunRecord) -> Verified {
     verify(run, &|_| None)
@@ -14,7 +14,7 @@ fn alone(run: &RunRecord) -> Verified {
 
 /// The paths of the faults after an edit.
 fn faults(edit: impl Fn(&mut RunRecord)) -> Vec<String> {
-    let mut run = fixture::whole();
+    let mut run = testing::whole();
     edit(&mut run);
     alone(&run)
         .faults
@@ -25,7 +25,7 @@ fn faults(edit: impl Fn(&mut RunRecord)) -> Vec<String> {
 
 #[test]
 fn a_record_that_nobody_edited_is_sound() {
-    let verified = alone(&fixture::whole());
+    let verified = alone(&testing::whole());
     assert_eq!(verified.faults, []);
     assert!(verified.checked > 3000, "{}", verified.checked);
 }
@@ -33,7 +33,7 @@ fn a_record_that_nobody_edited_is_sound() {
 #[test]
 fn an_explanation_names_no_bound_and_no_value_that_there_is_not() {
     let explained = |edit: &dyn Fn(&mut report::record::Judgement)| {
-        let mut run = fixture::whole();
+        let mut run = testing::whole();
         run.tests[1].analysis.insert(
             "capacity".to_owned(),
             json!({ "passed": 200.0, "failed": 250.0, "end": "bracketed" }),
@@ -122,7 +122,7 @@ fn an_edited_number_is_named() {
 
 #[test]
 fn what_was_made_from_the_record_gives_any_edit_away() {
-    let run = fixture::whole();
+    let run = testing::whole();
     let files: Vec<_> = [Format::Csv, Format::Html]
         .iter()
         .flat_map(|format| format.artefacts(&run))
@@ -152,7 +152,7 @@ fn what_was_made_from_the_record_gives_any_edit_away() {
 
 #[test]
 fn samples_give_an_edited_count_away() {
-    let run = fixture::run(vec![fixture::short()]);
+    let run = testing::run(vec![testing::short()]);
     let mut samples =
         "test,second,method,name,class,status,failed,requests,mean_ms,max_ms\n".to_owned();
     for endpoint in &run.tests[0].endpoints {
@@ -185,7 +185,7 @@ fn samples_give_an_edited_count_away() {
 
 #[test]
 fn the_plans_hash_is_that_of_the_plan() {
-    let mut run = fixture::run(vec![fixture::short()]);
+    let mut run = testing::run(vec![testing::short()]);
     let plan = |name: &str| (name == "plan.json").then(|| b"{ \"tests\": [] }".to_vec());
     let paths: Vec<String> = verify(&run, &plan)
         .faults
@@ -200,7 +200,7 @@ fn the_plans_hash_is_that_of_the_plan() {
 
 #[test]
 fn every_id_is_explained_with_rule_inputs_window_and_what_would_falsify_it() {
-    let run = fixture::whole();
+    let run = testing::whole();
     let ids = explain::ids(&run);
     assert!(ids.len() > 20, "{ids:?}");
     for id in &ids {
@@ -236,10 +236,10 @@ fn every_id_is_explained_with_rule_inputs_window_and_what_would_falsify_it() {
 
 #[test]
 fn only_a_whole_trusted_unscaled_run_becomes_a_baseline() {
-    let run = fixture::whole();
+    let run = testing::whole();
     assert_eq!(baseline::check(&run), Ok(()));
     let check = |part: &str, edit: &dyn Fn(&mut RunRecord)| {
-        let mut run = fixture::whole();
+        let mut run = testing::whole();
         edit(&mut run);
         let error = baseline::check(&run).expect_err("unfit").to_string();
         assert!(error.contains(part), "{error}");

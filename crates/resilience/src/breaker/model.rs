@@ -355,13 +355,14 @@ fn strict() -> Config {
 }
 
 fn fail(core: &mut Core, now: Instant, asked: Option<Duration>, rng: &mut SmallRng) {
-    end(core, now, (Outcome::Failure, asked), rng);
+    end(core, now, Outcome::Failure, asked, rng);
 }
 
 fn end(
     core: &mut Core,
     now: Instant,
-    (outcome, retry_after): (Outcome, Option<Duration>),
+    outcome: Outcome,
+    retry_after: Option<Duration>,
     rng: &mut SmallRng,
 ) {
     let ticket = core.acquire(now, rng).expect("a permit");
@@ -588,7 +589,7 @@ fn a_rate_that_is_just_reached_trips_it() {
     let mut rng = SmallRng::seed_from_u64(0);
     let mut core = Core::new(config, now);
     for outcome in [Outcome::Failure, Outcome::Success, Outcome::Success] {
-        end(&mut core, now, (outcome, None), &mut rng);
+        end(&mut core, now, outcome, None, &mut rng);
     }
     assert_eq!(core.state(), State::Closed);
     fail(&mut core, now, None, &mut rng);

@@ -219,13 +219,13 @@ impl Builtins {
             let old = word(own, PROPERTIES).read();
             let size = qjs::js_malloc_usable_size(ctx, std::ptr::with_exposed_provenance(old));
             let size = size as usize;
-            let new = self.move_block(ctx, own, (old, size))?;
+            let new = self.move_block(ctx, own, old, size)?;
             word(own, PROPERTIES).write(new);
             let is_array = qjs::JS_IsArray(object);
             let mut body = body_of(own, is_array);
             let count = body.item_count();
             if is_array && count > 0 {
-                let new = self.move_block(ctx, own, (body.items(), count * SLOT_BYTES))?;
+                let new = self.move_block(ctx, own, body.items(), count * SLOT_BYTES)?;
                 // The next item goes to a block of its own, which is visible.
                 body.move_items(new, count);
                 put(own, &body, is_array);
@@ -264,9 +264,9 @@ impl Builtins {
         &self,
         ctx: *mut qjs::JSContext,
         object: usize,
-        block: (usize, usize),
+        old: usize,
+        size: usize,
     ) -> Result<usize, Unshared> {
-        let (old, size) = block;
         let place = self.shelf.take(size).ok_or(Unshared)?;
         // SAFETY: see above; the block moves to a place of the same size.
         unsafe {

@@ -43,7 +43,11 @@ pub(super) unsafe fn install(ctx: *mut qjs::JSContext) {
         for (holder, name, length) in GUARDED {
             let holder = qjs::JS_GetPropertyStr(ctx, global, holder.as_ptr());
             let original = qjs::JS_GetPropertyStr(ctx, holder, name.as_ptr());
-            let guard = guard(ctx, original, (*name, *length), FIRST_ARGUMENT);
+            let looks = Looks {
+                name,
+                length: *length,
+            };
+            let guard = guard(ctx, original, looks, FIRST_ARGUMENT);
             let flags = (qjs::JS_PROP_WRITABLE | qjs::JS_PROP_CONFIGURABLE) as c_int;
             qjs::JS_DefinePropertyValueStr(ctx, holder, name.as_ptr(), guard, flags);
             qjs::JS_FreeValue(ctx, original);
@@ -68,7 +72,11 @@ unsafe fn guard_prototype_setter(ctx: *mut qjs::JSContext, global: qjs::JSValue)
             setter: qjs::JS_UNDEFINED,
         };
         if qjs::JS_GetOwnProperty(ctx, &mut descriptor, prototype, name) > 0 {
-            let setter = guard(ctx, descriptor.setter, (c"set __proto__", 1), THIS);
+            let looks = Looks {
+                name: c"set __proto__",
+                length: 1,
+            };
+            let setter = guard(ctx, descriptor.setter, looks, THIS);
             let flags = (qjs::JS_PROP_CONFIGURABLE | qjs::JS_PROP_HAS_SET) as c_int;
             qjs::JS_DefineProperty(
                 ctx,
@@ -98,15 +106,21 @@ unsafe fn guard_prototype_setter(ctx: *mut qjs::JSContext, global: qjs::JSValue)
 const FIRST_ARGUMENT: c_int = 0;
 const THIS: c_int = 1;
 
+/// The name and the number of parameters that a function shows.
+struct Looks<'a> {
+    name: &'a CStr,
+    length: c_int,
+}
+
 /// # Safety
 /// `ctx` and `original` must be live.
 unsafe fn guard(
     ctx: *mut qjs::JSContext,
     mut original: qjs::JSValue,
-    looks: (&CStr, c_int),
+    looks: Looks<'_>,
     which: c_int,
 ) -> qjs::JSValue {
-    let (name, length) = looks;
+    let Looks { name, length } = looks;
     // SAFETY: see above; the function keeps a reference of its own to the original.
     unsafe {
         let guard = qjs::JS_NewCFunctionData(ctx, Some(call), length, which, 1, &raw mut original);

@@ -93,7 +93,7 @@ impl Walk {
         match path.as_bytes().first() {
             Some(b'@') if modifier::is_known(path) => {
                 let (name, argument, rest) = modifier::split_all(path);
-                return owned(self.modify(&value, (name, argument), depth)?, rest);
+                return owned(self.modify(&value, name, argument, depth)?, rest);
             }
             Some(b'!') => {
                 let (text, rest) = split(&path[1..]);
@@ -103,13 +103,13 @@ impl Walk {
                 let (inside, rest) = enclosed(path)?;
                 let rest = joint(rest)?;
                 let is_object = path.starts_with('{');
-                return owned(self.select(&value, inside, (is_object, depth)), rest);
+                return owned(self.select(&value, inside, is_object, depth), rest);
             }
             _ => {}
         }
         let (part, rest) = split(path);
         if value.is_array() && part.starts_with('#') {
-            return self.hash(value, part, (rest, depth));
+            return self.hash(value, part, rest, depth);
         }
         let next = match value {
             Cow::Borrowed(value) => Cow::Borrowed(child(value, part)?),
@@ -123,9 +123,9 @@ impl Walk {
         &mut self,
         value: Cow<'v, Value>,
         part: &str,
-        way: (Rest<'p>, u32),
+        rest: Rest<'p>,
+        depth: u32,
     ) -> Option<(Cow<'v, Value>, Rest<'p>)> {
-        let (rest, depth) = way;
         let items = value.as_array()?;
         let (hits, finds_all): (Vec<&Value>, bool) = match &part[1..] {
             "" => (items.iter().collect(), true),
@@ -171,8 +171,7 @@ impl Walk {
     }
 
     /// `{a,"name":b}` and `[a,b]`: missing values are left out.
-    fn select(&mut self, value: &Value, inside: &str, kind: (bool, u32)) -> Value {
-        let (is_object, depth) = kind;
+    fn select(&mut self, value: &Value, inside: &str, is_object: bool, depth: u32) -> Value {
         let (mut map, mut list) = (Map::new(), Vec::new());
         for selector in at_commas(inside) {
             let (name, path) = if is_object {

@@ -51,10 +51,10 @@ impl Walk {
     pub(super) fn modify(
         &mut self,
         value: &Value,
-        modifier: (&str, &str),
+        name: &str,
+        argument: &str,
         depth: u32,
     ) -> Option<Value> {
-        let (name, argument) = modifier;
         let has = |option: &str| {
             let options: Option<Value> = serde_json::from_str(argument).ok();
             options.is_some_and(|options| options[option] == Value::Bool(true))
@@ -89,7 +89,7 @@ impl Walk {
             ("group", Value::Object(map)) => Value::Array(group(map)),
             ("dig", value) => {
                 let mut found = Vec::new();
-                self.dig(value, argument, (depth, &mut found));
+                self.dig(value, argument, depth, &mut found);
                 Value::Array(found)
             }
             _ => return None,
@@ -97,8 +97,7 @@ impl Walk {
     }
 
     /// The values at the path from anywhere in the value.
-    fn dig(&mut self, value: &Value, path: &str, to: (u32, &mut Vec<Value>)) {
-        let (depth, found) = to;
+    fn dig(&mut self, value: &Value, path: &str, depth: u32, found: &mut Vec<Value>) {
         found.extend(self.walk(value, path, depth));
         let Some(deeper) = depth.checked_sub(1) else {
             return;
@@ -106,12 +105,12 @@ impl Walk {
         match value {
             Value::Array(items) => {
                 for item in items {
-                    self.dig(item, path, (deeper, found));
+                    self.dig(item, path, deeper, found);
                 }
             }
             Value::Object(map) => {
                 for item in map.values() {
-                    self.dig(item, path, (deeper, found));
+                    self.dig(item, path, deeper, found);
                 }
             }
             _ => {}

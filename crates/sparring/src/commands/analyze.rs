@@ -1,4 +1,4 @@
-//! `sparring analyze`: what measurements from anywhere say.
+//! `sparring analyze`: an analysis of measurements from any source.
 
 mod capacity;
 mod scaling;
@@ -41,7 +41,7 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
     }
 }
 
-/// Columns that hold a load.
+/// The names of columns with a load.
 const LOADS: [&str; 7] = [
     "users",
     "load",
@@ -52,7 +52,7 @@ const LOADS: [&str; 7] = [
     "n",
 ];
 
-/// Columns that hold a throughput.
+/// The names of columns with a throughput.
 const THROUGHPUTS: [&str; 7] = [
     "throughput",
     "throughput_per_s",
@@ -71,7 +71,7 @@ fn confidence(text: &str) -> Result<f64, String> {
     }
 }
 
-/// A number as people read it: about four digits, never in scientific notation within reason.
+/// A readable number: about four digits, without scientific notation where possible.
 fn digits(value: f64) -> String {
     let size = value.abs();
     if !value.is_finite() {

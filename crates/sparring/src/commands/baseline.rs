@@ -1,4 +1,4 @@
-//! `sparring baseline`: runs that later ones are compared with.
+//! `sparring baseline`: reference runs for later comparisons.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

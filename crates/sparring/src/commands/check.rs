@@ -18,7 +18,7 @@ use crate::terminal::say;
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// Where a policy names detectors.
+/// The fields of a policy that name detectors.
 const NAMING: [&str; 5] = [
     "detectors",
     "required_detectors",
@@ -51,12 +51,12 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What a file holds: a headline, then a line for each of its parts.
+/// The content of a file: a headline, then a line for each of its parts.
 ///
 /// # Errors
-/// All of its errors, each on a line of its own.
+/// All its errors, each on a separate line.
 pub fn examine(file: Option<&Path>) -> Result<Vec<String>, Failure> {
-    // Once: a pipe says it once only.
+    // Only once, since a pipe cannot be read again.
     let source = Source::read(file)?;
     let kind = live_config::read::yaml(&source.text)
         .ok()
@@ -73,7 +73,7 @@ pub fn examine(file: Option<&Path>) -> Result<Vec<String>, Failure> {
         Some(Kind::Fleet) | None => {}
     }
     let fleet = fleet::load_from(source, &[])?;
-    // What only the orchestrator can judge: policies and dialects.
+    // Policies and dialects, which only the orchestrator can check.
     orchestrator::Config::try_from(&fleet)?;
     let unknown = unknown_in_policies(&fleet);
     if !unknown.is_empty() {
@@ -136,7 +136,7 @@ fn check_system(name: &str, text: &str) -> Result<Vec<String>, Failure> {
     Ok(lines)
 }
 
-/// A suite in a file is checked with its scripts; a pipe has none beside it.
+/// A suite in a file is checked with its scripts, which a pipe does not have.
 fn check_suite(path: Option<&Path>, source: &Source) -> Result<Vec<String>, Failure> {
     let folder = path.filter(|path| path.is_file()).and_then(Path::parent);
     let file = suite::builtin::parse(&source.origin, &source.text, folder)?;
@@ -151,8 +151,8 @@ fn check_suite(path: Option<&Path>, source: &Source) -> Result<Vec<String>, Fail
     Ok(lines)
 }
 
-/// Path and hint for each detector that a policy names and nobody has. The service starts with such
-/// a policy, as one may be registered while it runs; in the file it is nearly always a slip.
+/// Path and hint for each unknown detector in a policy. The service starts with such a policy, since the detector
+/// may be registered later; in a file it is almost always a mistake.
 fn unknown_in_policies(fleet: &Fleet) -> Vec<String> {
     let mut unknown = Vec::new();
     for (tenant, bundles) in &fleet.orchestration.policies {

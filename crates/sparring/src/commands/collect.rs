@@ -23,27 +23,27 @@ use crate::terminal::{complain, say};
 ///
 /// Each runner is a `sparring run SCRIPT --collector URL` with an execution segment of its own, as the stock
 /// k6-operator starts them. They push histograms each second; thresholds are judged by their sum. One runner
-/// runs setup and teardown, all begin at one time. A runner that measures something else than the others is
-/// named. A runner that is lost makes the run invalid and ends it; with --degraded the run goes on without it,
-/// and says so. Where SPARRING_TOKEN is set, runners need the same.
+/// runs setup and teardown; all begin at the same time. A runner whose measurements differ from the others' is
+/// named. A lost runner ends the run and makes it invalid; with --degraded the run continues without it, and
+/// the result states that. If SPARRING_TOKEN is set, runners need the same.
 ///
-/// Exit codes: 0 all thresholds hold, 99 one is crossed, 5 the run is invalid, 1 nothing could be collected.
+/// Exit codes: 0 all thresholds hold, 99 one is crossed, 5 the run is invalid, 1 there was nothing to collect.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
-    /// How many runners take part
+    /// Number of runners
     #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     runners: u16,
-    /// Where runners reach the collector; whoever reaches it can take part
+    /// Address of the collector; every client that reaches it can take part
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:6570")]
     listen: SocketAddr,
-    /// How long to wait for all runners
+    /// Time to wait for all runners
     #[arg(long, value_name = "TIME", default_value = "5m")]
     wait: Span,
-    /// A runner that is silent for so long is lost
+    /// Time after which a silent runner is lost
     #[arg(long, value_name = "TIME", default_value = "10s")]
     lost_after: Span,
-    /// Go on without a runner that is lost
+    /// Continue without a lost runner
     #[arg(long)]
     degraded: bool,
     /// Write collected.json, merged.hlog and a log of each runner into this folder

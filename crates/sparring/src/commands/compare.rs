@@ -1,4 +1,4 @@
-//! `sparring compare`: is the second of two runs worse.
+//! `sparring compare`: whether the second of two runs is worse.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -17,8 +17,8 @@ use crate::terminal::{complain, say};
 /// Compare a run with a baseline
 ///
 /// A figure is a regression when it is worse by the tolerance or more, by its estimate or by the end of a
-/// narrow interval, and the test says that this is not chance. "No regression" is reported only where a change of that size would have been
-/// detected. Two summaries in the documents' formats (performance_baseline.json, performance_results.json) are compared
+/// narrow interval, and the test excludes chance. "No regression" is reported only if a change of that size would
+/// have been detected. Two summaries in the documents' formats (performance_baseline.json, performance_results.json) are compared
 /// by the tolerance alone.
 ///
 /// Exit codes: 0 no regression, 3 regression, 4 inconclusive, 2 the runs cannot be compared, 1 a file
@@ -44,7 +44,7 @@ pub struct Arguments {
     /// As JSON
     #[arg(long, conflicts_with = "pr_comment")]
     json: bool,
-    /// As a comment on a pull request: what changed, the tables folded
+    /// As a comment on a pull request: the changes, with the tables folded
     #[arg(long)]
     pr_comment: bool,
     /// The folder for results
@@ -61,10 +61,10 @@ Examples:
   sparring compare baseline 20260815T093000Z-acis --pr-comment
   sparring compare performance_baseline.json performance_results.json";
 
-/// The exit code for what cannot be compared.
+/// The exit code for runs that cannot be compared.
 const REFUSED: u8 = 2;
 
-/// What a path holds.
+/// The content of a path.
 enum Given {
     Run(Box<RunRecord>),
     Summary(Summary),
@@ -106,7 +106,7 @@ fn with_current(arguments: &Arguments, candidate: &Given) -> CommandResult {
 /// A run, or a summary in one of the documents' formats.
 fn given(path: &Path, results: &Path) -> Result<Given, Failure> {
     let Some(found) = run_folder::report_json(path, results) else {
-        // For the message that says where it was looked for.
+        // For the message with the searched places.
         let RunFolder { record, .. } = run_folder::find(path, results)?;
         return Ok(Given::Run(Box::new(record)));
     };
@@ -166,7 +166,7 @@ fn runs(
     Ok(ExitCode::from(compared.outcome.exit_code()))
 }
 
-/// How far the candidate is from the oldest baseline: small steps add up.
+/// The distance of the candidate from the oldest baseline, since small steps add up.
 fn drift(oldest: &RunRecord, candidate: &RunRecord, options: &Options) -> String {
     let forced = Options {
         force: true,

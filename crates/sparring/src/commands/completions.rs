@@ -1,4 +1,4 @@
-//! `sparring completions`: the script by which a shell completes this command line.
+//! `sparring completions`: the completion script of a shell.
 
 use std::process::ExitCode;
 
@@ -12,8 +12,8 @@ use crate::stdout;
 ///
 /// It completes commands, flags, their values, and the names of detectors.
 ///
-/// The script asks the installed `sparring` for candidates, so it knows the fleet file of the current
-/// folder. Load it when the shell starts, as in the examples, so that script and binary are of the same
+/// The script asks the installed `sparring` for candidates, so that it knows the fleet file of the current
+/// folder. Load it when the shell starts, as in the examples, so that script and binary have the same
 /// version.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -38,7 +38,7 @@ enum Shell {
     Fish,
 }
 
-/// The variable by which a completion script asks for candidates, as in `main`.
+/// The variable with which a completion script asks for candidates, as in `main`.
 const VARIABLE: &str = "COMPLETE";
 
 pub fn execute(arguments: &Arguments) -> CommandResult {
@@ -48,7 +48,7 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
         Shell::Zsh => &Zsh,
         Shell::Fish => &Fish,
     };
-    // By its name, not by its path: the script survives an update of the binary.
+    // By name, not by path, so that the script survives an update of the binary.
     let name = "sparring";
     completer.write_registration(VARIABLE, name, name, name, &mut script)?;
     stdout::print(&String::from_utf8_lossy(&script));

@@ -1,8 +1,8 @@
-//! `sparring config`: what is in force, and where it comes from.
+//! `sparring config`: the settings in force, and their sources.
 
 mod flags;
 mod load;
-mod origin;
+mod source;
 mod variables;
 
 use std::process::ExitCode;
@@ -12,23 +12,23 @@ use serde_json::json;
 
 use super::{CommandResult, test};
 use crate::terminal::{self, say};
-use origin::Setting;
+use source::Setting;
 
-/// Print the settings that `sparring test` would have, and where each comes from
+/// Print the settings of `sparring test`, and the source of each
 ///
 /// A setting comes from a flag, an environment variable, the suite file or the fleet file, or the default;
-/// the first of these that has it counts.
+/// the first of these that sets it takes effect.
 ///
-/// The arguments are those of `sparring test`. Nothing is run, and no service is asked.
-// The name of a group of arguments is that of its struct, and those of the test have this name, too.
+/// The arguments are those of `sparring test`. Nothing is run, and no service is contacted.
+// clap names a group of arguments after its struct, and the struct of the test has the same name.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 #[group(id = "explained")]
 pub struct Arguments {
-    /// Show where each value comes from; without it, the values alone
+    /// Show the source of each value, not only the values
     #[arg(long)]
     explain: bool,
-    /// As JSON, with the origins
+    /// As JSON, with the sources
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -63,11 +63,11 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
 }
 
 fn in_json(setting: &Setting) -> serde_json::Value {
-    let (origin, name) = setting.origin.parts();
+    let (source, name) = setting.source.parts();
     json!({
         "setting": setting.name,
         "value": setting.value,
-        "origin": origin,
+        "origin": source,
         "by": name,
         "about": setting.about,
     })
@@ -93,7 +93,7 @@ fn print(settings: &[Setting], explain: bool) {
                 "" => String::new(),
                 about => format!("; {about}"),
             };
-            say!("{name:names$}  {value:values$}  {}{about}", setting.origin);
+            say!("{name:names$}  {value:values$}  {}{about}", setting.source);
         } else {
             say!("{name:names$}  {value}");
         }

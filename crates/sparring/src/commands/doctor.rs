@@ -1,4 +1,4 @@
-//! `sparring doctor`: everything that would stop or spoil a run, before it begins.
+//! `sparring doctor`: finds everything that would stop or spoil a run, before it begins.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -18,11 +18,11 @@ use crate::{reach, stack};
 
 /// Check this machine and the files of a run
 ///
-/// Checked are the configuration, ports, descriptors, local ports, the clock and the disk, and with
+/// The command checks the configuration, ports, descriptors, local ports, the clock and the disk, and with
 /// --base-url and --script the service and the script.
 ///
-/// Prints a line for each check; that of a problem ends with its remedy. Exit code 0: no problems; 1: at
-/// least one. `sparring test` warns of the same limits before it runs.
+/// It prints one line for each check. The line of a problem ends with its remedy. Exit code 0: no problems;
+/// 1: at least one. `sparring test` warns of the same limits before it runs.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
@@ -40,10 +40,10 @@ pub struct Arguments {
     /// A k6 script: it is compiled, and its init code runs once
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
-    /// Users at a time, or arrivals per second, that this machine has to bear
+    /// Concurrent users, or arrivals per second, that this machine has to support
     #[arg(long, value_name = "N", default_value_t = 500)]
     users: u32,
-    /// Folder that results will go to
+    /// Folder for results
     #[arg(long, value_name = "FOLDER", default_value = "results")]
     results: PathBuf,
     /// Print the findings as JSON
@@ -82,7 +82,7 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
     Ok(ExitCode::from(u8::from(problems > 0)))
 }
 
-/// As `sparring check` finds it; each error is a problem of its own.
+/// The findings of `sparring check`; each error is a separate problem.
 fn configuration(path: Option<&Path>) -> Vec<Finding> {
     match check::examine(path) {
         Ok(lines) => {
@@ -123,8 +123,8 @@ fn problems_in(error: &(dyn Error + 'static)) -> Vec<Finding> {
     }
 }
 
-/// The ports that the stack of a fleet file takes. Nothing where the file cannot be used, which is a
-/// problem of its own, or is not a fleet's.
+/// The ports of the stack of a fleet file. None if the file cannot be used, which is a separate problem, or is not a
+/// fleet file.
 fn ports(runtime: &Runtime, path: Option<&Path>) -> Vec<Finding> {
     let Ok(fleet) = fleet::load(path, &[]) else {
         return Vec::new();
@@ -142,7 +142,7 @@ fn ports(runtime: &Runtime, path: Option<&Path>) -> Vec<Finding> {
         .collect()
 }
 
-/// Whether the service listens, answers, is healthy, and has this machine's time.
+/// Checks whether the service listens, answers, is healthy, and has the same time as this machine.
 fn service(runtime: &Runtime, url: &str) -> Vec<Finding> {
     if !reach::goes_through_a_proxy()
         && let Err(error) = runtime.block_on(reach::reach("service", url))
@@ -166,19 +166,19 @@ fn service(runtime: &Runtime, url: &str) -> Vec<Finding> {
     };
     let said = format!("{} answers {}", health.url, health.status);
     let answered = match health.status {
-        500.. => Finding::problem("service", said).fixed_by("look into its log: it is not healthy"),
+        500.. => Finding::problem("service", said).fixed_by("read its log: it is not healthy"),
         401 | 403 => Finding::sound("service", format!("{said}, as without credentials")),
         404 => Finding::sound("service", format!("{said}: it has no health check there")),
         _ => Finding::sound("service", said),
     };
     let date = health.date.as_deref();
     let skew = date.and_then(|date| preflight::skew(date, Timestamp::now()));
-    // One line for the clock suffices where there is nothing to say.
+    // One line for the clock suffices if there is no problem.
     let skew = skew.filter(|found| found.is_problem);
     std::iter::once(answered).chain(skew).collect()
 }
 
-/// Whether a script can be run, as a test would run it.
+/// Checks whether a test could run a script.
 fn script(path: &Path, url: Option<&str>) -> Finding {
     let mut variables = surroundings().variables;
     let url = url.unwrap_or("http://127.0.0.1:8000");

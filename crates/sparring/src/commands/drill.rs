@@ -84,14 +84,14 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
     };
     match conducted.write(&drill, &arguments.results, &arguments.file) {
         Ok(path) => say!("journal: {}", path.display()),
-        // The verdict stands; a drill without its journal is no success all the same.
+        // The verdict stands, but a drill without its journal is not a success.
         Err(error) if code == 0 => return Err(error.into()),
         Err(error) => drop(terminal::report(&error)),
     }
     Ok(ExitCode::from(code))
 }
 
-/// Aliases become names, as mocks and metrics know them.
+/// Replaces aliases by canonical names, which mocks and metrics use.
 ///
 /// # Errors
 /// A fault names a detector that is not in the fleet, or whose admin API cannot be reached.
@@ -107,7 +107,7 @@ fn resolve_names(drill: &mut Drill, fleet: &Fleet) -> Result<(), String> {
         fault.detector = name.to_owned();
     }
     let resolve = |name: &mut String| {
-        // A detector may have come after the fleet file.
+        // The detector may have been registered later.
         if let Ok((found, _)) = find(fleet, name) {
             *name = found.to_owned();
         }
@@ -141,7 +141,7 @@ fn target(arguments: &Arguments, fleet: &Fleet) -> Target {
     }
 }
 
-/// What a drill's probes carry: the key and the tenant of load tests.
+/// The headers of a drill's probes: the key and the tenant of load tests.
 pub(super) fn headers(fleet: &Fleet) -> Vec<(String, String)> {
     let setting = |name: &str, otherwise: &str| {
         environment::nonempty_text(name).unwrap_or(otherwise.to_owned())
@@ -158,7 +158,7 @@ pub(super) fn headers(fleet: &Fleet) -> Vec<(String, String)> {
     ]
 }
 
-/// This binary's own k6, quiet: the drill speaks for it.
+/// The k6 of this binary, without output of its own.
 fn driver() -> std::io::Result<Vec<OsString>> {
     let binary = std::env::current_exe()?;
     Ok(vec![binary.into(), "run".into(), "--quiet".into()])

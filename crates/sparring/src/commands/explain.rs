@@ -1,4 +1,4 @@
-//! `sparring explain`: where a sentence of a report comes from.
+//! `sparring explain`: the source of a statement in a report.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,7 +19,7 @@ pub struct Arguments {
     /// The run: a folder, a report.json, or a name in the folder for results
     #[arg(value_name = "RUN")]
     run: PathBuf,
-    /// The id, as the report shows it [default: list all ids]
+    /// The id in the report [default: list all ids]
     #[arg(value_name = "ID")]
     id: Option<String>,
     /// The folder for results
@@ -27,7 +27,7 @@ pub struct Arguments {
     results: PathBuf,
 }
 
-/// The exit code for an id that there is not.
+/// The exit code for an unknown id.
 const USAGE: u8 = 2;
 
 const EXAMPLES: &str = "\

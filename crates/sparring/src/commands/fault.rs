@@ -1,4 +1,4 @@
-//! `sparring fault`: changes how running mock detectors behave.
+//! `sparring fault`: changes the behaviour of running mock detectors.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::environment;
 use crate::fault_text;
 use crate::terminal::{Usage, say};
 
-/// Changes how a running mock detector behaves, from the next request on.
+/// Changes the behaviour of a running mock detector, from the next request on.
 ///
 /// The detector is looked up in the fleet file by name or alias and contacted at the host and port
 /// of its endpoint, or at --url.
@@ -71,7 +71,7 @@ struct Change {
     /// Delay of answers: 200ms, 100ms..2s, or a distribution as JSON
     #[arg(long, value_name = "TIME", value_parser = fault_text::latency)]
     latency: Option<Value>,
-    /// How requests fail: reset, hang, status:503, or in full as JSON; repeat for a mix
+    /// Kind of failure: reset, hang, status:503, or in full as JSON; repeat for a mix
     #[arg(long, value_name = "KIND", value_parser = fault_text::kind,
         add = ArgValueCandidates::new(failure_names))]
     kind: Vec<Value>,
@@ -88,7 +88,7 @@ struct Change {
     /// What to do with requests that are being delayed
     #[arg(long, default_value = "finish", value_parser = ["finish", "release", "redraw"])]
     in_flight: String,
-    /// Where the mock listens instead of its endpoint, as http://host:port
+    /// The address of the mock instead of its endpoint, as http://host:port
     #[arg(long, value_name = "URL")]
     url: Option<String>,
 }
@@ -102,7 +102,7 @@ fn share(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Names and aliases for the shell: those of the fleet that a command without `--config` takes.
+/// Names and aliases for the shell, from the fleet of a command without `--config`.
 pub fn detector_names() -> Vec<CompletionCandidate> {
     let path = environment::path("SPARRING_CONFIG");
     let Ok(fleet) = fleet::load(path.as_deref(), &[]) else {
@@ -146,7 +146,7 @@ impl Change {
             None => Map::new(),
         };
         if let Some(rate) = self.failure_rate {
-            // 1 - 0.9 is 0.09999999999999998; twelve digits are more than anybody means.
+            // 1 - 0.9 is 0.09999999999999998; twelve digits are enough.
             patch.insert(
                 "success_rate".into(),
                 (((1.0 - rate) * 1e12).round() / 1e12).into(),
@@ -203,12 +203,12 @@ async fn change(fleet: &Fleet, change: &Change) -> CommandResult {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whether the admin API of a detector so changed would be out of reach.
+/// Whether the admin API would be unreachable after the change.
 fn cuts_off(detector: &Detector, patch: &Value) -> bool {
     patch["connection"]["refused"] == true && detector.listener.admin == Admin::SamePort
 }
 
-/// What was changed, each with its value as it is now in the profile.
+/// The changed settings with their new values.
 fn changes(patch: &Value, profile: &Value) -> Vec<String> {
     let mut lines = Vec::new();
     for (field, change) in patch.as_object().into_iter().flatten() {
@@ -294,7 +294,7 @@ async fn reset(fleet: &Fleet, names: &[String]) -> CommandResult {
     for wanted in &all {
         let (name, client) = admin_target::client(fleet, wanted, None)?;
         match reset_one(&client).await {
-            // Of a whole fleet some detectors may not be running.
+            // Some detectors of the fleet may not be running.
             Err(error @ AdminError::Unreachable { .. }) if names.is_empty() => {
                 say!("{name}: {error}");
             }

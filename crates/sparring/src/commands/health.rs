@@ -1,4 +1,4 @@
-//! `sparring health`: asks a service how it is; the health check of containers.
+//! `sparring health`: the health check of containers.
 
 use std::process::ExitCode;
 
@@ -40,10 +40,10 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The URL that is meant: without a scheme `http://`, and then without a path `/health`.
+/// The full URL: without a scheme it gets `http://`, and then without a path `/health`.
 ///
 /// # Errors
-/// It is none that can be asked; the message says what would be.
+/// The URL is invalid; the message says what a valid one is.
 fn completed(given: &str) -> Result<String, String> {
     let url = if given.contains("://") {
         given.to_owned()

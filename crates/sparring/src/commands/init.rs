@@ -1,4 +1,4 @@
-//! `sparring init`: the files to test a service of one's own.
+//! `sparring init`: files for tests of the user's own service.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,16 +10,16 @@ use super::CommandResult;
 use crate::run_folder;
 use crate::terminal::{Usage, say};
 
-/// Write what tests your own service: a script, a suite, mocks and a workflow for CI
+/// Write the files to test your own service: a script, a suite, mocks and a workflow for CI
 ///
-/// The files are a k6 script, a suite with a smoke and a load test, mocks of what the service depends on,
-/// and a workflow for CI. The command asks nothing, and what it writes can be run as it is.
+/// The files are a k6 script, a suite with a smoke and a load test, mocks of the service's dependencies,
+/// and a workflow for CI. The command asks no questions, and the files can be run unchanged.
 ///
-/// A file that exists is not replaced without --force; then nothing is written at all.
+/// Existing files are replaced only with --force; without it, nothing is written if one exists.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
-    /// Where the files go; made when it is missing
+    /// Folder for the files; created if it is missing
     #[arg(value_name = "DIR", default_value = ".")]
     folder: PathBuf,
     /// The service under test

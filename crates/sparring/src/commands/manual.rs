@@ -40,7 +40,7 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Without `help`, which says nothing that `--help` does not.
+/// Without `help`, which has the same text as `--help`.
 fn visible(command: clap::Command) -> clap::Command {
     command
         .disable_help_subcommand(true)

@@ -64,7 +64,7 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
     })
 }
 
-/// The settings as they would be if it were started now, but for what cannot change while it runs.
+/// The settings of a new start, except for those that cannot change while it runs.
 fn source(arguments: Arguments, started: &Fleet) -> Reload {
     let job_store = started.orchestration.job_store.clone();
     let path = started.path.clone();

@@ -1,4 +1,4 @@
-//! `sparring plan`: what the mock detectors will do, before they do it.
+//! `sparring plan`: the future behaviour of the mock detectors.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use clap_complete::engine::ArgValueCandidates;
 use fault_profile::Model;
-use fault_profile::plan::Plan;
+use fault_profile::plan::{FirstRequests, Plan};
 
 use super::CommandResult;
 use super::fault::detector_names;
@@ -19,10 +19,10 @@ use crate::terminal::say;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
-    /// Names or aliases of detectors; all when none is named
+    /// Names or aliases of detectors; all if none is named
     #[arg(value_name = "NAME", add = ArgValueCandidates::new(detector_names))]
     names: Vec<String>,
-    /// Number of requests to list, as requests without an id will experience them
+    /// Number of requests to list; they have no id
     #[arg(short = 'n', long, default_value_t = 5)]
     requests: u64,
     /// Time of the requests after the start, in milliseconds
@@ -58,11 +58,11 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
     let mut plans = Vec::new();
     for name in names {
         let model = Model::new(&fleet.detectors[name].mock, name)?;
-        let first = (
-            "",
-            arguments.requests,
-            Duration::from_millis(arguments.at_ms),
-        );
+        let first = FirstRequests {
+            tenant: "",
+            count: arguments.requests,
+            at: Duration::from_millis(arguments.at_ms),
+        };
         plans.push(Plan::new(&model, name, first));
     }
     if arguments.json {

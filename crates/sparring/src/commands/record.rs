@@ -1,4 +1,4 @@
-//! `sparring record`: a profile from what a running mock detector has shown.
+//! `sparring record`: a profile from the journal of a running mock detector.
 
 use std::process::ExitCode;
 
@@ -12,7 +12,7 @@ use crate::admin_target;
 use crate::cli::FleetArguments;
 use crate::terminal::{complain, say};
 
-/// Prints the profile that reproduces what the detector's journal holds: its success rate,
+/// Prints the profile that reproduces the requests in the detector's journal: its success rate,
 /// its mix of failures, and its latencies as a percentile table. JSON is YAML: the output can
 /// be used as `mock:` in a fleet file.
 #[derive(Debug, Args)]
@@ -27,7 +27,7 @@ pub struct Arguments {
     /// Only requests under this revision of the profile
     #[arg(long)]
     revision: Option<u64>,
-    /// Where the mock listens instead of its endpoint, as http://host:port
+    /// The address of the mock instead of its endpoint, as http://host:port
     #[arg(long, value_name = "URL")]
     url: Option<String>,
     #[command(flatten)]

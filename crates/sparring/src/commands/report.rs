@@ -15,7 +15,7 @@ use crate::terminal::{complain, say};
 
 /// Write the reports of a run again, or several runs side by side
 ///
-/// Reads report.json alone: no network, no target. The same run gives the same bytes.
+/// Reads only report.json: no network, no target. The same run gives the same bytes.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
@@ -35,8 +35,8 @@ pub struct Arguments {
     /// Where to write: a folder, or - for standard output [default: the run's folder; for several runs the current one]
     #[arg(long, short = 'o', value_name = "FOLDER")]
     output: Option<PathBuf>,
-    /// Note phases, faults and verdicts of the runs in this Grafana as annotations, with the token in
-    /// GRAFANA_TOKEN, instead of writing files
+    /// Instead of files, write phases, faults and verdicts of the runs to this Grafana as annotations, with the
+    /// token in GRAFANA_TOKEN
     #[arg(long, value_name = "URL", conflicts_with_all = ["format", "output"])]
     grafana: Option<String>,
     /// The folder for results
@@ -53,7 +53,7 @@ Examples:
   sparring report RUN --grafana http://localhost:3000
   sparring report RUN1 RUN2 RUN3";
 
-/// The exit code for a wrong command line.
+/// The exit code of an invalid command line.
 const USAGE: u8 = 2;
 
 pub fn execute(arguments: &Arguments) -> CommandResult {

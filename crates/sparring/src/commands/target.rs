@@ -1,4 +1,4 @@
-//! `sparring target`: simulated whole systems, and the truth that a right analysis of them finds.
+//! `sparring target`: simulated whole systems, and the truth that a correct analysis of them finds.
 
 mod print;
 mod recompute;
@@ -65,13 +65,13 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
 }
 
 impl Arguments {
-    /// Whether it serves, and goes on whether or not somebody reads of it.
+    /// Whether the command serves, which matters even if its output is not read.
     pub fn is_long_running(&self) -> bool {
         self.command.is_none()
     }
 }
 
-/// Which system, and what is different from its file.
+/// A system, with changes to its file.
 #[derive(Debug, Args)]
 struct SystemArguments {
     /// acso, aiaas, acis, agent360, lab, or a file
@@ -81,7 +81,7 @@ struct SystemArguments {
     changes: Changes,
 }
 
-/// What is different from a system's file.
+/// The changes to a system's file.
 #[derive(Debug, Args)]
 struct Changes {
     /// Seed of every draw [default: the file's]
@@ -136,7 +136,7 @@ impl Changes {
     }
 }
 
-/// A shipped system or that of a file, with what is different from it.
+/// A shipped system or one from a file, with changes.
 pub(super) fn read(
     name: &str,
     overrides: &Overrides,
@@ -145,7 +145,7 @@ pub(super) fn read(
     loaded.map_err(|invalid| told(name, &invalid).into())
 }
 
-/// The document of an embedded system, or of a file.
+/// The document of a shipped system, or of a file.
 fn text(name: &str) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
     if let Some(text) = systems::text(name) {
         return Ok(text.to_owned());
@@ -158,14 +158,14 @@ fn text(name: &str) -> Result<String, Box<dyn std::error::Error + Send + Sync>> 
                 || format!("known: {}", names.join(", ")),
                 |near| format!("did you mean `{near}`?"),
             );
-            let unknown = format!("there is no system and no file `{name}`; {hint}");
+            let unknown = format!("`{name}` is neither a system nor a file; {hint}");
             Err(Usage(unknown).into())
         }
         Err(error) => Err(format!("{name} cannot be read: {error}").into()),
     }
 }
 
-/// The errors of a document, a line each.
+/// The errors of a document, one line each.
 pub(super) fn told(name: &str, invalid: &Invalid) -> String {
     let count = invalid.errors.len();
     let noun = if count == 1 { "error" } else { "errors" };
@@ -179,7 +179,7 @@ pub(super) fn told(name: &str, invalid: &Invalid) -> String {
 
 const VARIABLE: &str = "SPARRING_TARGET__";
 
-/// `SPARRING_TARGET__HOSTS__ROUTER__CPU_CORES=2` is `--set hosts.router.cpu_cores=2`.
+/// `SPARRING_TARGET__HOSTS__ROUTER__CPU_CORES=2` means `--set hosts.router.cpu_cores=2`.
 fn of_environment(variables: impl Iterator<Item = (String, String)>) -> Vec<Setting> {
     variables
         .filter_map(|(name, value)| {

@@ -32,7 +32,7 @@ use crate::cli::FleetArguments;
 use crate::environment;
 use crate::terminal::{self, say};
 
-/// Exit code of a command line that cannot be understood.
+/// The exit code of an invalid command line.
 const USAGE: u8 = 2;
 
 /// Runs tests of a suite and gives a verdict.
@@ -69,26 +69,26 @@ pub struct Arguments {
     web: web::WebArguments,
 }
 
-/// What is run.
+/// The tests to run.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Selection")]
 struct SelectionArguments {
-    /// Run the suite of this system; the variable PERF_SYSTEM is for where nothing else names a suite
+    /// Run the suite of this system; the variable PERF_SYSTEM is used if nothing else names a suite
     #[arg(long, value_name = "SYSTEM")]
     system: Option<String>,
-    /// A test of the orchestrator, as the word
+    /// A test of the orchestrator, like the word
     #[arg(long, value_name = "TEST")]
     test_type: Option<String>,
-    /// A test of acso, as the word
+    /// A test of acso, like the word
     #[arg(long, value_name = "TEST")]
     filter: Option<String>,
-    /// acso's short validation, as the word quick-check
+    /// The short validation of acso, like the word quick-check
     #[arg(long)]
     quick_check: bool,
-    /// A test, as the word; may be repeated
+    /// A test, like the word; may be repeated
     #[arg(long, value_name = "TEST")]
     only: Vec<String>,
-    /// Run every test of the suite, not only those that `all` stands for
+    /// Run every test of the suite, not only those of `all`
     #[arg(long)]
     all_tests: bool,
     /// Multiplies the durations of phases and rests, and divides spawn rates; above 0, at most 1
@@ -96,7 +96,7 @@ struct SelectionArguments {
     time_scale: Option<f64>,
 }
 
-/// What is shown instead of running anything.
+/// Output instead of a run.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Without running")]
 struct OutputArguments {
@@ -194,7 +194,7 @@ fn carry_out(arguments: &Arguments) -> CommandResult {
     )
 }
 
-/// What a command line comes to.
+/// A resolved command line.
 pub(super) struct Planned {
     pub resolved: Resolved,
     pub plan: Plan,
@@ -202,13 +202,13 @@ pub(super) struct Planned {
     pub fleet: Option<Fleet>,
 }
 
-/// A name that nothing has, or a value that cannot be.
+/// An unknown name, or an invalid value.
 type Refused = Box<dyn std::error::Error + Send + Sync>;
 
-/// Finds the suite, and plans the tests: with the targets of the fleet file, and what variables change.
+/// Finds the suite and plans the tests, with the targets of the fleet file and the changes of variables.
 ///
 /// # Errors
-/// A file cannot be read, or a variable has no value that can be meant; inside, what cannot be understood.
+/// A file cannot be read, or a variable is invalid; the inner error is an invalid command line.
 pub(super) fn plan(arguments: &Arguments) -> Result<Result<Planned, Refused>, Refused> {
     let config = config::Config::read(arguments.fleet.config())?;
     let mut resolved = match resolve(&arguments.request(&config)) {
@@ -233,7 +233,7 @@ pub(super) fn plan(arguments: &Arguments) -> Result<Result<Planned, Refused>, Re
     }))
 }
 
-/// What nothing in the suite is called, or a value that cannot be.
+/// A name that is unknown in the suite, or an invalid value.
 pub(super) fn refuse(error: &(dyn std::error::Error + 'static)) -> ExitCode {
     terminal::report(error);
     ExitCode::from(USAGE)
@@ -292,7 +292,7 @@ impl Arguments {
             || !self.words.iter().all(|word| is_suite(word))
     }
 
-    /// The suite of the variable `PERF_SYSTEM`, for where nothing else names one.
+    /// The suite of the variable `PERF_SYSTEM`, which is used if nothing else names one.
     pub(super) fn otherwise(&self) -> Option<String> {
         environment::nonempty_text("PERF_SYSTEM")
     }

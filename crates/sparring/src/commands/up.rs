@@ -48,10 +48,10 @@ pub struct Arguments {
     /// Several simulated systems, separated by commas; `all` is acso, aiaas, acis and agent360
     #[arg(long, value_name = "all|SYSTEM,..", value_delimiter = ',')]
     systems: Vec<String>,
-    /// Show a status line also on a terminal, instead of the full screen; -v does so, too
+    /// Show a status line on a terminal, instead of the full screen; implied by -v
     #[arg(long)]
     plain: bool,
-    /// Show neither
+    /// Show neither the screen nor a status line
     #[arg(long, short = 'q', conflicts_with = "plain")]
     quiet: bool,
 }
@@ -64,7 +64,7 @@ Examples:
   sparring up --system acso --system own.yaml
                                          simulated systems beside it
   sparring up --systems all --data-dir /var/lib/sparring
-                                         all four systems; what is kept survives a restart";
+                                         all four systems; jobs and data survive a restart";
 
 pub fn execute(arguments: &Arguments) -> CommandResult {
     match arguments.wants_screen() {
@@ -97,11 +97,14 @@ async fn up(
     let systems = Systems::start(planned, listeners, &mut stack)?;
     signals::on_hangup(stack.reload.clone());
     print_table(&stack, &systems);
-    let (url, detectors) = (stack.base_url(), stack.detectors.clone());
+    let addresses = Addresses {
+        url: stack.base_url(),
+        detectors: stack.detectors.clone(),
+    };
     let broken = tokio::select! {
         biased;
         () = shutdown.cancelled() => None,
-        () = show(arguments, (&url, &detectors), systems, &shutdown) => None,
+        () = show(arguments, &addresses, systems, &shutdown) => None,
         broken = stack.broken() => Some(broken),
     };
     if arguments.replaces_lines() {
@@ -117,26 +120,28 @@ async fn up(
 }
 
 impl Arguments {
-    /// The full screen needs a terminal to draw on and to read keys from, and no log beside it.
+    /// The full screen needs a terminal to draw on and to read keys from, and no log output.
     fn wants_screen(&self) -> bool {
         let is_terminal = terminal::can_move() && std::io::stdin().is_terminal();
         is_terminal && !self.quiet && !self.plain && !self.fleet.is_verbose()
     }
 
-    /// Log lines would be written behind the one that is replaced.
+    /// Log lines would be appended to the status line.
     fn replaces_lines(&self) -> bool {
         let has_line = !self.quiet && !self.wants_screen();
         has_line && terminal::can_move() && !self.fleet.is_verbose()
     }
 }
 
+/// Where the orchestrator and the detectors listen.
+struct Addresses {
+    url: String,
+    detectors: Vec<(String, SocketAddr)>,
+}
+
 /// Shows what happens until `shutdown`.
-async fn show(
-    arguments: &Arguments,
-    (url, detectors): (&str, &[(String, SocketAddr)]),
-    systems: Systems,
-    shutdown: &Shutdown,
-) {
+async fn show(arguments: &Arguments, addresses: &Addresses, systems: Systems, shutdown: &Shutdown) {
+    let Addresses { url, detectors } = addresses;
     if arguments.quiet {
         return std::future::pending().await;
     }

@@ -1,4 +1,4 @@
-//! `sparring verify`: every number of a report that can be computed again, computed again.
+//! `sparring verify`: recomputes the numbers of a report.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,13 +11,13 @@ use super::CommandResult;
 use crate::run_folder;
 use crate::terminal::say;
 
-/// Compute the numbers of a run's report again
+/// Recompute the numbers of a run's report
 ///
-/// Totals are held against phases, seconds, endpoints and samples, percentiles against the histogram logs, standings against bounds, outcomes
-/// against judgements, and the files made from the record against what it gives. A number that does not
-/// fit is named.
+/// Totals are compared with phases, seconds, endpoints and samples, percentiles with the histogram logs,
+/// standings with bounds, outcomes with judgements, and the exported files with the record. Every number that
+/// does not match is named.
 ///
-/// Exit codes: 0 everything fits, 5 something does not, 1 the run cannot be read.
+/// Exit codes: 0 everything matches, 5 something does not, 1 the run cannot be read.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
@@ -32,7 +32,7 @@ pub struct Arguments {
     json: bool,
 }
 
-/// The exit code for what is not to be trusted.
+/// The exit code for a report that cannot be trusted.
 const UNTRUSTED: u8 = 5;
 
 const EXAMPLES: &str = "\

@@ -1,4 +1,4 @@
-//! Folded stacks, as flame graph tools and speedscope read them.
+//! Folded stacks, for flame graph tools and speedscope.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -18,7 +18,7 @@ pub fn text(stacks: &Stacks, walker: &Walker) -> String {
         let place = addresses.binary_search(address).ok();
         place.map_or("[unknown]", |place| names[place].as_str())
     };
-    // Different places of a function are one frame.
+    // Different addresses in a function are one frame.
     let mut lines: BTreeMap<String, u64> = BTreeMap::new();
     for ((thread, frames), count) in stacks {
         let mut line = thread.clone();

@@ -1,11 +1,10 @@
-//! `--profile FILE`: where this process spends its processor time, as folded stacks.
+//! `--profile FILE`: a profile of this process' processor time, as folded stacks.
 //!
-//! A timer of processor time interrupts whatever thread is busy, 99 times a second of each busy core. The
-//! signal's handler does nothing but note the registers and let the kernel copy the top of the stack
-//! into a file in memory; a thread of its own walks the copies. So nothing is read or allocated in
-//! the handler that the interrupted code could hold or have half changed: neither the allocator's and
-//! the loader's locks, nor the stacks that scripts are switched to and from, nor pages that the script
-//! engine protects. What does not fit is counted, never waited for.
+//! A timer of processor time interrupts a busy thread, 99 times per second for each busy core. The signal handler
+//! only records the registers and lets the kernel copy the top of the stack into a file in memory; a separate
+//! thread walks the copies. So the handler does not touch anything that the interrupted code may hold or have half
+//! changed: the locks of the allocator and the loader, the stacks of scripts, or pages that the script engine
+//! protects. Samples that do not fit are counted, never waited for.
 
 mod folded;
 mod modules;
@@ -22,13 +21,13 @@ use std::time::Duration;
 use modules::Walker;
 use sampler::Sampler;
 
-/// How often copies are looked for: well below the time in which all slots fill up.
+/// The interval between looks for copies: well below the time in which all slots fill up.
 const EVERY: Duration = Duration::from_millis(20);
 
 /// A stack from the outermost frame inwards, below the name of its thread.
 type Stacks = HashMap<(String, Vec<u64>), u64>;
 
-/// A profile that is being taken.
+/// A profile that is being recorded.
 #[derive(Debug)]
 pub struct Profile {
     path: PathBuf,
@@ -36,15 +35,15 @@ pub struct Profile {
     walking: JoinHandle<Taken>,
 }
 
-/// What was taken.
+/// The recorded samples.
 struct Taken {
     stacks: Stacks,
     walker: Walker,
-    /// Samples for which there was no room, or no stack.
+    /// The number of samples without room or without a stack.
     lost: u64,
 }
 
-/// What came of a profile.
+/// The result of a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Written {
     pub samples: u64,
@@ -52,10 +51,10 @@ pub struct Written {
 }
 
 impl Profile {
-    /// Starts; the file is made at once, so that a path that cannot be is known before the run.
+    /// Starts. The file is made at once, so that an invalid path is reported before the run.
     ///
     /// # Errors
-    /// The file cannot be made, the system has no such timer, or another profile is being taken.
+    /// The file cannot be made, the system has no such timer, or another profile is being recorded.
     pub fn start(path: &Path) -> io::Result<Self> {
         std::fs::write(path, "")?;
         let sampler = Sampler::start()?;
@@ -71,8 +70,8 @@ impl Profile {
         })
     }
 
-    /// Stops, and writes one line for each stack: thread and frames from the outermost inwards, separated
-    /// by semicolons, and how often it was seen.
+    /// Stops, and writes one line for each stack: the thread and the frames from the outermost inwards, separated
+    /// by semicolons, and the number of samples.
     ///
     /// # Errors
     /// The file cannot be written.

@@ -1,4 +1,4 @@
-//! Walking copied stacks by the unwind tables of what is loaded, and naming the frames.
+//! Walks copied stacks by the unwind tables of the loaded files, and names the frames.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -14,12 +14,12 @@ use object::{
 
 use super::sampler::Sample;
 
-/// Frames beyond these are the outermost ones, and left out.
+/// The maximum number of frames; the outermost ones beyond it are left out.
 const DEEPEST: usize = 256;
 
 type Tables = Vec<u8>;
 
-/// Knows the program and its libraries.
+/// The program and its libraries.
 pub struct Walker {
     unwinder: UnwinderNative<Tables, MayAllocateDuringUnwind>,
     cache: CacheNative<MayAllocateDuringUnwind>,
@@ -30,12 +30,12 @@ pub struct Walker {
 struct Loaded {
     path: String,
     range: Range<u64>,
-    /// What addresses in memory are more than those in the file.
+    /// The difference between addresses in memory and in the file.
     shift: u64,
 }
 
 impl Default for Walker {
-    /// What is loaded now: everything but what `dlopen` brings later.
+    /// The files that are loaded now, without those that `dlopen` loads later.
     fn default() -> Self {
         let mut walker = Self {
             unwinder: UnwinderNative::new(),
@@ -44,7 +44,7 @@ impl Default for Walker {
         };
         let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
         for (path, range, offset) in executable(&maps) {
-            // A file that cannot be read, or is no program, is walked by frame pointers.
+            // Without a readable program file, stacks are walked by frame pointers.
             let added = walker.add(&path, range.clone(), offset);
             if added.is_none() {
                 tracing::debug!(path, "no unwind tables are read");
@@ -58,7 +58,7 @@ impl Walker {
     fn add(&mut self, path: &str, range: Range<u64>, offset: u64) -> Option<()> {
         let cache = ReadCache::new(File::open(path).ok()?);
         let file = object::File::parse(&cache).ok()?;
-        // A mapping begins with a page, a segment wherever it does: they overlap.
+        // A mapping begins at a page boundary, a segment anywhere: they overlap.
         let mapped = offset..offset + (range.end - range.start);
         let segment = file.segments().find(|segment| {
             let (begin, length) = segment.file_range();
@@ -112,7 +112,7 @@ impl Walker {
         let mut frames = Vec::new();
         while frames.len() < DEEPEST {
             match iterator.next() {
-                // Of a return address that of the call.
+                // For a return address, the address of the call.
                 Ok(Some(frame)) => frames.push(frame.address_for_lookup()),
                 _ => break,
             }
@@ -121,7 +121,7 @@ impl Walker {
         frames
     }
 
-    /// Names of these addresses, in their order.
+    /// The names of these addresses, in the same order.
     pub fn names(&self, addresses: &[u64]) -> Vec<String> {
         let tables: Vec<Symbols> = self.loaded.iter().map(Symbols::of).collect();
         let name = |address: &u64| {
@@ -140,7 +140,7 @@ impl Walker {
 
 /// The functions of a file by their addresses in it.
 struct Symbols {
-    /// What nameless addresses are called.
+    /// The name for addresses without a symbol.
     file: String,
     functions: Vec<(Range<u64>, String)>,
 }
@@ -185,7 +185,7 @@ fn is_executable(flags: SegmentFlags) -> bool {
     matches!(flags, SegmentFlags::Elf { p_flags } if p_flags & object::elf::PF_X != 0)
 }
 
-/// Path, place and offset of each part of a file that can be executed.
+/// Path, address and offset of each executable part of a file.
 fn executable(maps: &str) -> Vec<(String, Range<u64>, u64)> {
     let of_line = |line: &str| {
         let mut fields = line.split_ascii_whitespace();

@@ -6,18 +6,18 @@ use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
-/// Samples in a second of processor time: not a divisor of anything that happens every few milliseconds.
+/// Samples per second of processor time: not a divisor of common periods of a few milliseconds.
 const HERTZ: libc::suseconds_t = 99;
-/// Copies that wait to be walked.
+/// The number of copies that can wait to be walked.
 const SLOTS: usize = 128;
-/// What is copied of a stack: deeper callers are cut off.
+/// The bytes that are copied of a stack; deeper callers are cut off.
 const COPIED: usize = 64 * 1024;
 
 const EMPTY: u8 = 0;
 const FILLING: u8 = 1;
 const FULL: u8 = 2;
 
-/// One interrupted moment. Atomics, for the handler and the walker share it without a lock.
+/// One interrupted moment. It consists of atomics, since the handler and the walker share it without a lock.
 struct Slot {
     state: AtomicU8,
     thread: AtomicU32,
@@ -46,11 +46,11 @@ impl Slot {
 static TABLE: [Slot; SLOTS] = [const { Slot::new() }; SLOTS];
 static NEXT: AtomicU32 = AtomicU32::new(0);
 static DROPPED: AtomicU64 = AtomicU64::new(0);
-/// The file in memory that takes the copies; below 0: none.
+/// The file in memory for the copies; negative if there is none.
 static COPIES: AtomicI32 = AtomicI32::new(-1);
 static IS_TAKEN: AtomicBool = AtomicBool::new(false);
 
-/// A copied moment, for the one who walks it.
+/// A copied moment, for the walker.
 #[derive(Debug)]
 pub struct Sample<'a> {
     pub thread: u32,
@@ -70,7 +70,7 @@ pub struct Sample<'a> {
     pub stack: &'a [u8],
 }
 
-/// The running timer; there is one in a process.
+/// The running timer, of which a process has one.
 #[derive(Debug)]
 pub struct Sampler {
     copies: File,
@@ -79,7 +79,7 @@ pub struct Sampler {
 
 impl Sampler {
     /// # Errors
-    /// Another one runs, or the system refuses.
+    /// Another one is running, or the system refuses.
     pub fn start() -> io::Result<Self> {
         if IS_TAKEN.swap(true, Ordering::AcqRel) {
             return Err(io::Error::other("another profile is being taken"));
@@ -104,13 +104,13 @@ impl Sampler {
         started
     }
 
-    /// No more samples. The handler stays: a signal may be on its way.
+    /// Stops sampling. The handler stays, since a signal may be pending.
     pub fn stop(&mut self) {
-        // A timer that cannot be stopped only fills slots that nobody empties.
+        // A timer that cannot be stopped only fills slots that are no longer emptied.
         drop(every(0));
     }
 
-    /// Gives each full slot to `take`, and empties it.
+    /// Passes each full slot to `take`, and empties it.
     pub fn drain(&mut self, mut take: impl FnMut(&Sample<'_>)) {
         for (place, slot) in TABLE.iter().enumerate() {
             if slot.state.load(Ordering::Acquire) != FULL {
@@ -136,7 +136,7 @@ impl Sampler {
         }
     }
 
-    /// Samples for which no slot was empty.
+    /// The number of samples for which no slot was free.
     pub fn dropped(&self) -> u64 {
         DROPPED.load(Ordering::Relaxed)
     }
@@ -150,7 +150,7 @@ impl Drop for Sampler {
     }
 }
 
-/// The name of a thread of this process, without numbers at its end: workers of a pool are one.
+/// The name of a thread of this process, without a trailing number, so that workers of a pool are counted together.
 pub fn thread_name(id: u32) -> String {
     let name = std::fs::read_to_string(format!("/proc/self/task/{id}/comm"));
     let name = name.unwrap_or_else(|_| "ended".to_owned());
@@ -167,14 +167,14 @@ fn copies() -> io::Result<File> {
     if descriptor < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: the descriptor was made above and belongs to nobody else.
+    // SAFETY: the descriptor was made above and has no other owner.
     let file = unsafe { File::from_raw_fd(descriptor) };
     file.set_len((SLOTS * COPIED) as u64)?;
     Ok(file)
 }
 
-/// Installs the handler. It runs on the thread's stack for signals, where there is one: the stack of a
-/// script may have no room for it.
+/// Installs the handler. It runs on the thread's signal stack, if there is one, since the stack of a script may
+/// have no room for it.
 fn handle() -> io::Result<()> {
     // SAFETY: all zeros are a valid `sigaction` without flags, and the mask is emptied below.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
@@ -192,7 +192,7 @@ fn handle() -> io::Result<()> {
     }
 }
 
-/// A signal each time that the process has used so many microseconds of processor time; 0: none.
+/// Requests a signal whenever the process has used so many microseconds of processor time; 0: none.
 fn every(micros: libc::suseconds_t) -> io::Result<()> {
     let time = libc::timeval {
         tv_sec: 0,
@@ -209,8 +209,8 @@ fn every(micros: libc::suseconds_t) -> io::Result<()> {
     }
 }
 
-/// Notes where the thread is, and lets the kernel copy its stack: pwrite(2) ends where memory does,
-/// instead of faulting.
+/// Records the registers of the thread, and lets the kernel copy its stack: pwrite(2) stops at the end of mapped
+/// memory instead of faulting.
 extern "C" fn on_tick(_: libc::c_int, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
     let copies = COPIES.load(Ordering::Acquire);
     if copies < 0 {
@@ -228,7 +228,7 @@ extern "C" fn on_tick(_: libc::c_int, _: *mut libc::siginfo_t, context: *mut lib
     // SAFETY: the kernel gives a handler with SA_SIGINFO the interrupted context.
     let registers = registers(unsafe { &*context.cast::<libc::ucontext_t>() });
     // SAFETY: the address of errno is that of this thread; gettid(2) and pwrite(2) may be called in a
-    // handler, and pwrite gives an error for memory that is not there.
+    // handler, and pwrite returns an error for unmapped memory.
     let copied = unsafe {
         let errno = libc::__errno_location();
         let before = *errno;

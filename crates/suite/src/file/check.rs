@@ -97,25 +97,14 @@ fn check_test(file: &SuiteFile, path: &str, test: &Test, errors: &mut ConfigErro
         check_contents(path, &own, errors);
     }
     for (name, part) in &test.parts {
-        check_part(
-            file,
-            &format!("{path}.parts.{name}"),
-            (test, &own),
-            part,
-            errors,
-        );
+        check_part(file, &format!("{path}.parts.{name}"), test, part, errors);
     }
 }
 
-fn check_part(
-    file: &SuiteFile,
-    path: &str,
-    (test, inherited): (&Test, &[(&'static str, Content<'_>)]),
-    part: &Part,
-    errors: &mut ConfigErrors,
-) {
+fn check_part(file: &SuiteFile, path: &str, test: &Test, part: &Part, errors: &mut ConfigErrors) {
     let own = part.contents();
-    let contents = if own.is_empty() { inherited } else { &own };
+    let contents = if own.is_empty() { test.contents() } else { own };
+    let contents = contents.as_slice();
     let model = part.model.or(test.model).unwrap_or(Model::Closed);
     check_users(file, path, &part.users, errors);
     if let Some(before) = &part.before {

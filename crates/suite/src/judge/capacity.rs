@@ -87,7 +87,7 @@ fn searched(case: &Case<'_>) -> Option<Found> {
         for phase in case.record.phases.iter().filter(|it| it.kind == "steady") {
             let level = phase.users.or(phase.rate_per_s);
             probes += 1;
-            match step::tried((case.test, case.file), case.record, phase, None) {
+            match step::tried(case.test, case.file, case.record, phase, None) {
                 Tried::Passed => passed = larger(passed, level),
                 Tried::TooFew(_) => {}
                 _ => failed = smaller(failed, level),

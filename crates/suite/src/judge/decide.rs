@@ -4,6 +4,7 @@ use analysis::Interval;
 use analysis::distribution::student_t_quantile;
 use analysis::effective_size::Mean;
 use analysis::order_interval::{rank_interval, smallest_sample};
+use analysis::proportion::Count;
 use analysis::threshold::{self, Limit, Needs, Side, ThresholdOutcome};
 use report::record::{Latency, Standing};
 
@@ -224,7 +225,7 @@ impl Quantiles {
     fn needs(&self, share: f64, limit: Limit) -> Option<u64> {
         let below = (self.share_below(limit.value)? * self.count as f64).round() as u64;
         let judged = threshold::quantile_counts(
-            (below.min(self.count), self.count),
+            Count::new(below.min(self.count), self.count),
             self.count as f64,
             share,
             limit,

@@ -26,7 +26,7 @@ pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
     }
     for window in window::judged(case.test, case.record) {
         for (grade, bounds) in &case.file.grades {
-            judge_figure(sheet, &window, (*grade, bounds), asked);
+            judge_figure(sheet, &window, *grade, bounds, asked);
         }
     }
 }
@@ -34,7 +34,8 @@ pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
 fn judge_figure(
     sheet: &mut Sheet,
     window: &Window<'_>,
-    (grade, bounds): (Grade, &GradeBounds),
+    grade: Grade,
+    bounds: &GradeBounds,
     asked: GradeName,
 ) {
     let figure = Figure::from(grade);

@@ -113,7 +113,7 @@ fn shown(case: &Case<'_>, rungs: &[Rung], figures: &Figures) -> Value {
     let error = error(case, rungs, figures);
     json!({
         "steps": steps,
-        "ended_at": step::ended_at((case.test, case.file), case.record),
+        "ended_at": step::ended_at(case.test, case.file, case.record),
         "retention_interval": figures.retention.zip(error).map(|(it, error)| {
             [it * (1.0 - error).max(0.0), it * (1.0 + error)]
         }),

@@ -31,7 +31,8 @@ pub enum Tried {
 /// capacity must be proved. `limited` is what kept the generator from its plan, if anything did: it excuses
 /// a target that passed, and not one that failed.
 pub fn tried(
-    (test, file): (&PlannedTest, &SuiteFile),
+    test: &PlannedTest,
+    file: &SuiteFile,
     record: &TestRecord,
     phase: &PhaseRecord,
     limited: Option<String>,
@@ -145,7 +146,8 @@ pub fn is_back(name: &str) -> bool {
 
 /// The step at which the ladder of a record ended by its rule.
 pub(super) fn ended_at<'a>(
-    (test, file): (&PlannedTest, &SuiteFile),
+    test: &PlannedTest,
+    file: &SuiteFile,
     record: &'a TestRecord,
 ) -> Option<&'a str> {
     let mut rule = Until::new(test, file);

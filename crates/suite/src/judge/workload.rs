@@ -48,9 +48,11 @@ fn law(case: &Case<'_>, window: &Window<'_>) -> Option<Value> {
     let throughput = window.figures.requests_per_s?;
     let response_s = window.figures.latency.as_ref()?.mean / 1_000.0;
     let think_s = think_s(case, window)? / requests_per_iteration(case);
-    let check =
-        laws::interactive_response_time(users, throughput, (response_s, think_s), LAW_TOLERANCE)
-            .ok()?;
+    let mean = laws::Cycle {
+        response_s,
+        think_s,
+    };
+    let check = laws::interactive_response_time(users, throughput, mean, LAW_TOLERANCE).ok()?;
     Some(json!({
         "phase": window.phase,
         "users": users,

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::phases::{self, PlannedPhase};
 use super::{
-    LoadOverride, PlannedBefore, PlannedSearch, PlannedTest, Whole, classes_of, graceful_stop,
-    options, scaled,
+    EffectivePart, LoadOverride, PlannedBefore, PlannedSearch, PlannedTest, classes_of,
+    graceful_stop, options, scaled,
 };
 use crate::file::{Content, Judge, Matrix, Model, Phase, Samples, Search};
 
@@ -20,7 +20,7 @@ const SAMPLES_WITHIN: Duration = Duration::from_secs(600);
 const DRILL_WITHIN: Duration = Duration::from_secs(300);
 
 pub(super) fn planned(
-    whole: &Whole<'_>,
+    whole: &EffectivePart<'_>,
     load: Option<LoadOverride>,
     time_scale: f64,
 ) -> Vec<PlannedTest> {
@@ -37,7 +37,7 @@ struct Scaling {
 }
 
 impl Scaling {
-    fn test(&self, whole: &Whole<'_>) -> PlannedTest {
+    fn test(&self, whole: &EffectivePart<'_>) -> PlannedTest {
         match &whole.content {
             Content::Phases(given) => {
                 let (content, planned) = match self.load {
@@ -94,7 +94,7 @@ impl Scaling {
 
     fn of_phases(
         &self,
-        whole: &Whole<'_>,
+        whole: &EffectivePart<'_>,
         content: &'static str,
         phases: Vec<PlannedPhase>,
     ) -> PlannedTest {
@@ -107,7 +107,7 @@ impl Scaling {
         }
     }
 
-    fn samples(&self, whole: &Whole<'_>, samples: &Samples) -> PlannedTest {
+    fn samples(&self, whole: &EffectivePart<'_>, samples: &Samples) -> PlannedTest {
         let mut test = PlannedTest {
             options: options::of_samples(whole, samples),
             longest_s: SAMPLES_WITHIN.as_secs_f64(),
@@ -120,7 +120,7 @@ impl Scaling {
         test
     }
 
-    fn search(&self, whole: &Whole<'_>, search: &Search) -> PlannedTest {
+    fn search(&self, whole: &EffectivePart<'_>, search: &Search) -> PlannedTest {
         let each = scaled(search.each, self.time_scale).as_secs_f64();
         let rest = scaled(search.rest, self.time_scale).as_secs_f64();
         let doublings = (search.until / search.from).log2().ceil().max(0.0);
@@ -142,7 +142,7 @@ impl Scaling {
         }
     }
 
-    fn bare(&self, whole: &Whole<'_>, content: &'static str) -> PlannedTest {
+    fn bare(&self, whole: &EffectivePart<'_>, content: &'static str) -> PlannedTest {
         let simulated = whole.file.system.is_some();
         PlannedTest {
             name: whole.name.to_owned(),
@@ -174,7 +174,7 @@ impl Scaling {
         }
     }
 
-    fn cell(&self, whole: &Whole<'_>, matrix: &Matrix, cell: Cell) -> PlannedTest {
+    fn cell(&self, whole: &EffectivePart<'_>, matrix: &Matrix, cell: Cell) -> PlannedTest {
         let each = matrix.each.unwrap_or_default();
         let mut test = match (&matrix.search, cell.level) {
             (Some(search), _) => self.search(whole, search),
@@ -216,7 +216,7 @@ struct Cell {
 }
 
 /// All combinations, the last axis varying fastest; levels go with `set` where they are paired.
-fn grid(whole: &Whole<'_>, matrix: &Matrix, scaling: &Scaling) -> Vec<PlannedTest> {
+fn grid(whole: &EffectivePart<'_>, matrix: &Matrix, scaling: &Scaling) -> Vec<PlannedTest> {
     let mut cells = vec![Cell::default()];
     for (name, values) in &matrix.env {
         cells = crossed(cells, values, |cell, value| {

@@ -110,7 +110,7 @@ pub struct PlannedBefore {
 }
 
 /// A part with what it takes from its test.
-pub(crate) struct Whole<'a> {
+pub(crate) struct EffectivePart<'a> {
     pub file: &'a SuiteFile,
     pub name: &'a str,
     pub part: Option<&'a str>,
@@ -149,7 +149,7 @@ pub fn plan(
     })
 }
 
-pub(crate) fn classes_of(whole: &Whole<'_>) -> Vec<PlannedClass> {
+pub(crate) fn classes_of(whole: &EffectivePart<'_>) -> Vec<PlannedClass> {
     let class = |name: &&String| {
         whole.file.classes.get(*name).map(|class| PlannedClass {
             name: (*name).clone(),
@@ -164,7 +164,7 @@ pub(crate) fn classes_of(whole: &Whole<'_>) -> Vec<PlannedClass> {
 }
 
 /// The longest graceful stop among the classes of a part.
-pub(crate) fn graceful_stop(whole: &Whole<'_>) -> Duration {
+pub(crate) fn graceful_stop(whole: &EffectivePart<'_>) -> Duration {
     let stops = whole
         .users
         .iter()

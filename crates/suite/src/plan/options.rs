@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::phases::PlannedPhase;
-use super::{Whole, share};
+use super::{EffectivePart, share};
 use crate::file::{Class, Model, Samples};
 
 /// Users that stop are given no time of their own: Locust's stop at once, too.
@@ -14,7 +14,7 @@ const GRACEFUL_RAMP_DOWN: &str = "0s";
 const ASSUMED_RESPONSE_S: f64 = 1.0;
 
 /// Options of a test that runs in phases.
-pub(super) fn of_phases(whole: &Whole<'_>, phases: &[PlannedPhase]) -> Value {
+pub(super) fn of_phases(whole: &EffectivePart<'_>, phases: &[PlannedPhase]) -> Value {
     let weights: Vec<u32> = classes(whole).map(|(_, class)| class.weight).collect();
     let levels: Vec<f64> = phases.iter().map(PlannedPhase::level).collect();
     let scenarios = classes(whole).enumerate().map(|(place, (name, class))| {
@@ -42,7 +42,7 @@ pub(super) fn of_phases(whole: &Whole<'_>, phases: &[PlannedPhase]) -> Value {
 }
 
 /// Options of a test of exactly so many iterations.
-pub(super) fn of_samples(whole: &Whole<'_>, samples: &Samples) -> Value {
+pub(super) fn of_samples(whole: &EffectivePart<'_>, samples: &Samples) -> Value {
     let mut scenarios = Map::new();
     for (name, class) in classes(whole) {
         let shared = |iterations: u64, users: u64| {
@@ -72,7 +72,9 @@ pub(super) fn of_samples(whole: &Whole<'_>, samples: &Samples) -> Value {
 /// Warm-up iterations have this long; the counted ones begin after it.
 const WARM_UP_WITHIN: &str = "5s";
 
-fn classes<'a>(whole: &'a Whole<'_>) -> impl Iterator<Item = (&'a str, &'a Class)> + Clone + 'a {
+fn classes<'a>(
+    whole: &'a EffectivePart<'_>,
+) -> impl Iterator<Item = (&'a str, &'a Class)> + Clone + 'a {
     let named = whole.users.iter();
     named.filter_map(|name| Some((name.as_str(), whole.file.classes.get(*name)?)))
 }
@@ -136,7 +138,7 @@ fn stages(phases: &[PlannedPhase], targets: impl Iterator<Item = Value>) -> Valu
     Value::Array(stages)
 }
 
-fn with_thresholds(whole: &Whole<'_>, scenarios: Map<String, Value>) -> Value {
+fn with_thresholds(whole: &EffectivePart<'_>, scenarios: Map<String, Value>) -> Value {
     let mut options = json!({ "scenarios": scenarios });
     if !whole.judge.thresholds.is_empty() {
         options["thresholds"] = json!(whole.judge.thresholds);

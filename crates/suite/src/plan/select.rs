@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use super::Whole;
+use super::EffectivePart;
 use crate::file::{Content, Model, Overrides, Part, Span, SuiteFile, Test};
 
 /// What the command line asks for.
@@ -152,7 +152,7 @@ pub(super) fn load_of(
     if load.is_empty() {
         return Ok(None);
     }
-    let closed_phases = |whole: &Whole<'_>| {
+    let closed_phases = |whole: &EffectivePart<'_>| {
         whole.model == Model::Closed && matches!(whole.content, Content::Phases(_))
     };
     if !parts(file, name).iter().any(closed_phases) {
@@ -211,20 +211,20 @@ fn first(names: &[String], variable: &dyn Fn(&str) -> Option<String>) -> Option<
 }
 
 /// The parts of a test with what they take from it. Contents are one each, by the file's check.
-pub(super) fn parts<'a>(file: &'a SuiteFile, name: &'a str) -> Vec<Whole<'a>> {
+pub(super) fn parts<'a>(file: &'a SuiteFile, name: &'a str) -> Vec<EffectivePart<'a>> {
     let Some((name, test)) = file.tests.get_key_value(name) else {
         return Vec::new();
     };
     if test.parts.is_empty() {
         return whole(file, name, test).into_iter().collect();
     }
-    let part = |(part, own): (&'a String, &'a Part)| part_of(file, (name, test), (part, own));
+    let part = |(part, own): (&'a String, &'a Part)| part_of(file, name, test, part, own);
     test.parts.iter().filter_map(part).collect()
 }
 
-fn whole<'a>(file: &'a SuiteFile, name: &'a str, test: &'a Test) -> Option<Whole<'a>> {
+fn whole<'a>(file: &'a SuiteFile, name: &'a str, test: &'a Test) -> Option<EffectivePart<'a>> {
     let (_, content) = test.contents().into_iter().next()?;
-    Some(Whole {
+    Some(EffectivePart {
         file,
         name,
         part: None,
@@ -240,9 +240,11 @@ fn whole<'a>(file: &'a SuiteFile, name: &'a str, test: &'a Test) -> Option<Whole
 
 fn part_of<'a>(
     file: &'a SuiteFile,
-    (name, test): (&'a str, &'a Test),
-    (part, own): (&'a str, &'a Part),
-) -> Option<Whole<'a>> {
+    name: &'a str,
+    test: &'a Test,
+    part: &'a str,
+    own: &'a Part,
+) -> Option<EffectivePart<'a>> {
     let (_, content) = own.contents().into_iter().chain(test.contents()).next()?;
     let faults = if own.faults.is_empty() {
         &test.faults
@@ -251,7 +253,7 @@ fn part_of<'a>(
     };
     let mut env: IndexMap<String, String> = test.env.clone();
     env.extend(own.env.clone());
-    Some(Whole {
+    Some(EffectivePart {
         file,
         name,
         part: Some(part),
@@ -272,11 +274,14 @@ fn part_of<'a>(
 }
 
 /// The part with the classes of the command line, where there are any.
-pub(super) fn replace_classes<'a>(whole: Whole<'a>, classes: &[&'a String]) -> Whole<'a> {
+pub(super) fn replace_classes<'a>(
+    whole: EffectivePart<'a>,
+    classes: &[&'a String],
+) -> EffectivePart<'a> {
     if classes.is_empty() {
         return whole;
     }
-    Whole {
+    EffectivePart {
         users: classes.to_vec(),
         ..whole
     }

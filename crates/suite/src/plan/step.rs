@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::phases::{self, PlannedPhase};
-use super::{PlannedTest, Whole, options};
+use super::{EffectivePart, PlannedTest, options};
 use crate::file::{Before, Content, Model, SuiteFile};
 
 /// This share of a step is its ramp, which is not judged.
@@ -38,7 +38,7 @@ pub(super) fn options_of(file: &SuiteFile, test: &PlannedTest, phases: &[Planned
     let names = test.classes.iter();
     let users = names.filter_map(|class| Some(file.classes.get_key_value(&class.name)?.0));
     let before = Before::default();
-    let whole = Whole {
+    let whole = EffectivePart {
         file,
         name: &test.name,
         part: test.part.as_deref(),

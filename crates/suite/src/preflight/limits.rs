@@ -1,5 +1,7 @@
 //! Descriptors and local ports: a connection needs one of each.
 
+use std::ops::RangeInclusive;
+
 use super::Finding;
 
 /// A run that uses a larger share of its descriptors has none left for files, logs and pauses.
@@ -38,7 +40,8 @@ fn judge_descriptors(users: u64, limit: u64) -> Finding {
     Finding::problem("descriptors", said).fixed_by(format!("`ulimit -n {}`", needed.max(65_535)))
 }
 
-fn judge_ports(users: u64, (first, last): (u64, u64)) -> Finding {
+fn judge_ports(users: u64, range: RangeInclusive<u64>) -> Finding {
+    let (first, last) = range.into_inner();
     let count = (last + 1).saturating_sub(first);
     let needed = users * PORTS_FOR_A_USER;
     if needed <= count {
@@ -54,9 +57,9 @@ fn judge_ports(users: u64, (first, last): (u64, u64)) -> Finding {
 }
 
 /// Two numbers, as the kernel shows them.
-fn range(text: &str) -> Option<(u64, u64)> {
+fn range(text: &str) -> Option<RangeInclusive<u64>> {
     let mut numbers = text.split_whitespace().map(str::parse);
-    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+    Some(numbers.next()?.ok()?..=numbers.next()?.ok()?)
 }
 
 fn shown(limit: u64) -> String {
@@ -106,14 +109,14 @@ mod tests {
     #[test]
     fn users_need_two_local_ports_each() {
         let usual = range("32768\t60999\n").expect("two numbers");
-        assert_eq!(usual, (32_768, 60_999));
+        assert_eq!(usual, 32_768..=60_999);
         for (users, range, is_problem) in [
-            (14_116, usual, false),
+            (14_116, usual.clone(), false),
             (14_117, usual, true),
-            (5, (40_000, 40_009), false),
-            (6, (40_000, 40_009), true),
+            (5, 40_000..=40_009, false),
+            (6, 40_000..=40_009, true),
         ] {
-            let found = judge_ports(users, range);
+            let found = judge_ports(users, range.clone());
             assert_eq!(found.is_problem, is_problem, "{users} of {range:?}");
         }
         assert_eq!(range("32768"), None);

@@ -17,7 +17,7 @@ use super::measure::{Mark, Shared, Store, fill_endpoint_seconds, unix_now};
 use super::reconcile::{Account, Sent};
 use super::record::{Gathered, record};
 use super::resources::{Generator, Monitor, Simulators, Source};
-use super::resume::Kept;
+use super::resume::InterruptedTest;
 use super::stage::{Driving, Stage, StageError};
 use super::web::Web;
 use super::{alerting, course, drills, faults, known, ladder, prometheus, search};
@@ -57,7 +57,7 @@ pub enum ConductError {
 /// The run that a test belongs to.
 pub struct Run<'a> {
     /// What was measured of the test before it was interrupted.
-    pub kept: Option<Kept>,
+    pub kept: Option<InterruptedTest>,
     /// When it began, in seconds since 1970.
     pub began: f64,
     pub folder: &'a Path,
@@ -80,17 +80,15 @@ pub fn test(job: &Job<'_>, test: &PlannedTest, run: Run<'_>) -> Result<Conducted
     let account = job.target.admin().and_then(Account::open);
     let document = job.target.admin().and_then(|admin| admin.profile().ok());
     let monitor = Monitor::new(source(job));
-    let beside = (
-        Generator::new(stage.current.clone(), job.target.base_url()),
-        simulators(job),
-    );
+    let generator = Generator::new(stage.current.clone(), job.target.base_url());
+    let simulators = simulators(job);
     let started = unix_now();
     let over = CancellationToken::new();
     let mut driving = course.driven(&stage);
     let requests_before = stage.store.lock().requests();
     let mut analysis: Vec<(&'static str, Value)> = Vec::new();
     let (drilled, ended) = std::thread::scope(|scope| {
-        scope.spawn(|| monitor.run(beside, &over));
+        scope.spawn(|| monitor.run(generator, simulators, &over));
         scope.spawn(|| alerting::watch(&stage, &monitor, &over));
         scope.spawn(|| {
             let journal = course.take_journal();

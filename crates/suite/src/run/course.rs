@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::job::Job;
 use super::leg::Leg;
-use super::resume::{self, Journal, Kept, Part, heading, keeps_journal};
+use super::resume::{self, InterruptedTest, Journal, Part, heading, keeps_journal};
 use super::stage::{Driving, Stage};
 use crate::plan::{PlannedPhase, PlannedTest, rest};
 
@@ -15,13 +15,13 @@ use crate::plan::{PlannedPhase, PlannedTest, rest};
 pub struct Course {
     /// `None`: the plan was over when the test was interrupted.
     pub leg: Option<Leg>,
-    kept: Option<Kept>,
+    kept: Option<InterruptedTest>,
     journal: Mutex<Option<Journal>>,
 }
 
 impl Course {
     /// The whole test, or what is left of an interrupted one: its measurements go into the stage.
-    pub fn new(stage: &Stage<'_>, kept: Option<Kept>) -> Self {
+    pub fn new(stage: &Stage<'_>, kept: Option<InterruptedTest>) -> Self {
         match kept {
             Some(kept) => Self::on(stage, kept),
             None => Self::whole(stage),
@@ -46,7 +46,7 @@ impl Course {
         }
     }
 
-    fn on(stage: &Stage<'_>, mut kept: Kept) -> Self {
+    fn on(stage: &Stage<'_>, mut kept: InterruptedTest) -> Self {
         let number = kept.parts.len() + 2;
         let left = rest(stage.job.file, stage.test, kept.of_plan_s(), number);
         let at_s = kept.at_s();
@@ -55,7 +55,7 @@ impl Course {
         *stage.store.lock() = store;
         let mut journal = None;
         let leg = left.map(|left| {
-            let part = Part::now((at_s, kept.last), left.back_s);
+            let part = Part::now(at_s, kept.last, left.back_s);
             let goes_on = Journal::go_on(stage.run_folder, written, part, &left.phases);
             journal = noted(stage, goes_on);
             kept.parts.push(part);

@@ -257,7 +257,7 @@ struct Prober<'a> {
     probe: &'a Probe,
 }
 
-struct Answer {
+struct ProbeResult {
     ok: bool,
     took_ms: f64,
 }
@@ -277,7 +277,7 @@ impl<'a> Prober<'a> {
         }
     }
 
-    fn probe(&mut self) -> Answer {
+    fn probe(&mut self) -> ProbeResult {
         let begun = Instant::now();
         let body = self
             .probe
@@ -294,7 +294,7 @@ impl<'a> Prober<'a> {
             .ok()
             .and_then(|request| self.agent.run(request).ok())
             .map(|answer| answer.status().as_u16());
-        Answer {
+        ProbeResult {
             ok: status.is_some_and(|status| self.probe.ok.contains(&status)),
             took_ms: begun.elapsed().as_secs_f64() * 1e3,
         }
@@ -310,7 +310,7 @@ struct Probed {
 }
 
 impl Probed {
-    fn add(&mut self, answer: &Answer) {
+    fn add(&mut self, answer: &ProbeResult) {
         self.probes += 1;
         self.failed += u64::from(!answer.ok);
         self.sum_ms += answer.took_ms;

@@ -4,14 +4,13 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use live_page::{Board, Feed};
+use live_page::{Feed, LiveRun};
 use load_driver::args::{
     HealthMode, ProcessFlags, ReportFlags, ScriptFlags, SummaryMode, TrendSinkMode,
 };
 use load_driver::{Args, Driven, Input, Interruption, Seen, Stream, Surroundings};
 use load_outputs::Output;
 use serde_json::Value;
-use tokio_util::sync::CancellationToken;
 
 use super::measure::{Mark, Recorder, Shared};
 use super::web;
@@ -49,7 +48,7 @@ pub struct Drive {
     pub is_open: bool,
     pub longest_s: f64,
     /// The page that shows what is measured.
-    pub board: Option<Board>,
+    pub board: Option<LiveRun>,
 }
 
 /// A leg's own.
@@ -73,17 +72,16 @@ impl Leg {
 }
 
 impl Drive {
-    /// Runs a leg to its end; blocks. The first token ends it early, as Ctrl-C does; after the second nothing is
-    /// waited for.
+    /// Runs a leg to its end; blocks.
     pub fn run(
         &self,
         leg: &Leg,
         store: &Shared,
         seen: &Seen,
-        ends: (&CancellationToken, &CancellationToken),
+        interruption: Interruption,
     ) -> Driven {
         let recorder = Recorder::new(store.clone(), seen.clone(), leg.marks());
-        let around = self.surroundings(ends);
+        let around = self.surroundings(interruption);
         let mut outputs: Vec<Box<dyn Output>> = vec![Box::new(recorder)];
         if let Some(board) = &self.board {
             let phases = web::phases(&leg.phases);
@@ -126,10 +124,7 @@ impl Drive {
         }
     }
 
-    fn surroundings(
-        &self,
-        (end, give_up): (&CancellationToken, &CancellationToken),
-    ) -> Surroundings {
+    fn surroundings(&self, interruption: Interruption) -> Surroundings {
         let is_ours = |name: &OsString| OVERRIDES.iter().any(|other| name == other);
         let variables = self.variables.iter();
         let variables = variables.filter(|(name, _)| !is_ours(name)).cloned();
@@ -144,10 +139,7 @@ impl Drive {
             stdout: self.summary_to.clone().unwrap_or_else(silent),
             stderr: Stream::new(without_end).on_terminal(self.stderr.is_terminal),
             screen: None,
-            interruption: Interruption::Tokens {
-                end: end.clone(),
-                give_up: give_up.clone(),
-            },
+            interruption,
         }
     }
 }

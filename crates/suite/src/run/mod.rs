@@ -58,7 +58,7 @@ use sha2::{Digest, Sha256};
 use crate::plan::{Plan, PlannedTest};
 use crate::report::WriteError;
 use measure::unix_now;
-use resume::Kept;
+use resume::InterruptedTest;
 
 /// Between two tests of a run, times the time scale.
 const BETWEEN_TESTS: Duration = Duration::from_secs(60);
@@ -151,7 +151,7 @@ struct Begun {
     ran: Ran,
     /// In seconds since 1970; of an interrupted run moved by the time in which nothing ran.
     began: f64,
-    kept: Option<Kept>,
+    kept: Option<InterruptedTest>,
 }
 
 impl Begun {
@@ -174,7 +174,7 @@ impl Begun {
         let finished = resumption.finished();
         let last = finished.last();
         let before_s = last.map_or(0.0, |test| test.begin_s + test.duration_s);
-        let kept_s = resumption.kept.as_ref().map_or(0.0, Kept::at_s);
+        let kept_s = resumption.kept.as_ref().map_or(0.0, InterruptedTest::at_s);
         let outcomes = finished.iter().map(|test| test.outcome);
         let record = RunRecord {
             outcome: outcomes.fold(Outcome::Passed, Outcome::worst),
@@ -199,7 +199,7 @@ impl Begun {
     }
 
     /// What was measured of this test before it was interrupted.
-    fn take_kept(&mut self, test: &PlannedTest) -> Option<Kept> {
+    fn take_kept(&mut self, test: &PlannedTest) -> Option<InterruptedTest> {
         let title = course::title(test);
         self.kept.take_if(|kept| kept.title == title)
     }

@@ -70,13 +70,13 @@ pub fn find(stage: &Stage<'_>, planned: &PlannedSearch, driving: &mut Driving) -
         if !steps.is_empty() && !rest(stage, planned.rest_s) {
             break;
         }
-        let mut tried = attempt(stage, (level, each), driving);
+        let mut tried = attempt(stage, level, each, driving);
         // A machine that was busy for a moment says nothing of the target; one that always is, does.
         for _ in 0..RETRIES {
             let limited =
                 matches!(tried, Tried::GeneratorLimited(_)) && !stage.job.stop.is_cancelled();
             if limited && rest(stage, planned.rest_s) {
-                tried = attempt(stage, (level, each), driving);
+                tried = attempt(stage, level, each, driving);
             }
         }
         if stage.job.stop.is_cancelled() || driving.failure.is_some() {
@@ -110,7 +110,7 @@ pub fn find(stage: &Stage<'_>, planned: &PlannedSearch, driving: &mut Driving) -
     json!({ "of": planned.of, "passed": null, "failed": null, "end": "broken_off", "steps": steps })
 }
 
-fn attempt(stage: &Stage<'_>, (level, each): (f64, Duration), driving: &mut Driving) -> Tried {
+fn attempt(stage: &Stage<'_>, level: f64, each: Duration, driving: &mut Driving) -> Tried {
     let (phases, options) = step(stage.job.file, stage.test, level, each);
     let judged = driving.phases.len() + phases.len().saturating_sub(1);
     let spoilt_before = driving.spoilt_by.len();
@@ -122,7 +122,7 @@ fn attempt(stage: &Stage<'_>, (level, each): (f64, Duration), driving: &mut Driv
         return Tried::GeneratorLimited("the step did not begin".to_owned());
     };
     let limited = spoilt.into_iter().chain(driving.late.take()).next();
-    judge::tried((stage.test, stage.job.file), &record, phase, limited)
+    judge::tried(stage.test, stage.job.file, &record, phase, limited)
 }
 
 /// Rests between two steps. False: the run is to end.

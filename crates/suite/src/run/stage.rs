@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use load_driver::{Driven, Seen};
+use load_driver::{Driven, Interruption, Seen};
 use load_engine::Exit;
 use report::record::{Event, EventKind};
 use serde_json::Value;
@@ -179,8 +179,11 @@ impl<'a> Stage<'a> {
                     forward.cancel();
                 }
             });
-            let ends = (&stop, &self.job.hurry);
-            let driven = drive.run(leg, &self.store, &seen, ends);
+            let interruption = Interruption::Tokens {
+                end: stop.clone(),
+                give_up: self.job.hurry.clone(),
+            };
+            let driven = drive.run(leg, &self.store, &seen, interruption);
             over.cancel();
             driven
         });

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use live_page::locust::{Control, Swarm};
-use live_page::{Board, Phase, Stage};
+use live_page::{LiveRun, Phase, Stage};
 use load_driver::{Seen, Stream};
 use report::page::live::Controls;
 use report::record::EventKind;
@@ -20,7 +20,7 @@ const STEP: Duration = Duration::from_millis(100);
 /// The page of a run; clones show and control the same run.
 #[derive(Debug, Clone)]
 pub struct Web {
-    pub board: Board,
+    pub board: LiveRun,
     pub hand: Arc<Hand>,
 }
 
@@ -54,7 +54,7 @@ impl Web {
             _ => false,
         };
         Self {
-            board: Board::new(&plan.suite, target),
+            board: LiveRun::new(&plan.suite, target),
             hand: Arc::new(Hand {
                 stop,
                 start,
@@ -148,7 +148,7 @@ impl Hand {
 }
 
 impl Control for Web {
-    fn controls(&self, board: &Board) -> Controls {
+    fn controls(&self, board: &LiveRun) -> Controls {
         let users = self.hand.lock();
         let wanted = users.wanted.unwrap_or_default();
         let measured = board.users().unwrap_or(0.0) as u64;
@@ -208,7 +208,7 @@ fn shared(test: &PlannedTest, users: u64) -> BTreeMap<String, u64> {
 /// Lines for a stream and for the page.
 struct Lines {
     to: Stream,
-    board: Board,
+    board: LiveRun,
     line: Vec<u8>,
 }
 

@@ -34,7 +34,7 @@ pub fn openapi(document: &Document) -> Json {
             .split_once(' ')
             .unwrap_or(("GET", &endpoint.route));
         let operations = paths.entry(path).or_insert_with(|| json!({}));
-        operations[method.to_ascii_lowercase()] = operation(document, (name, endpoint), path);
+        operations[method.to_ascii_lowercase()] = operation(document, name, endpoint, path);
     }
     let mut components = json!({
         "schemas": { "Error": failure::schema() },
@@ -59,7 +59,7 @@ pub fn openapi(document: &Document) -> Json {
     })
 }
 
-fn operation(document: &Document, (name, endpoint): (&str, &Endpoint), path: &str) -> Json {
+fn operation(document: &Document, name: &str, endpoint: &Endpoint, path: &str) -> Json {
     let shape = Shape::new(document, endpoint);
     let mut operation = json!({ "operationId": name, "summary": endpoint.title });
     let names = NAMES.map(|(name, _)| json!({ "$ref": format!("#/components/parameters/{name}") }));

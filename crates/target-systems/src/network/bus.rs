@@ -9,9 +9,9 @@ use super::drawn::Drawn;
 use super::event::{Class, What};
 use super::outcome::Failed;
 use super::slab::Id;
-use super::task::{Entering, Flow, Frame, Message, Parent, Place, Task, Usage};
+use super::task::{Entering, Flow, Frame, Message, Parent, Place, StepAt, Task, Usage};
 use super::{Network, nanos};
-use crate::plan::{Block, Bus, Publish, Step};
+use crate::plan::{Bus, Publish, Step};
 
 /// Messages that wait for their batch to fill.
 #[derive(Debug, Default)]
@@ -25,7 +25,7 @@ impl Network {
     pub(super) fn publish(
         &mut self,
         id: Id,
-        (block, at): (&Block, usize),
+        step: StepAt<'_>,
         publish: &Publish,
         root: Root,
     ) -> Flow {
@@ -34,17 +34,15 @@ impl Network {
         }
         let connect = self.bus(publish).map_or(Duration::ZERO, |bus| bus.connect);
         if connect.is_zero() {
-            return self.post(id, (block, at), root);
+            return self.post(id, step, root);
         }
-        let block = block.clone();
-        let since = self.now;
         self.push_frame(
             id,
             Frame::Connect {
-                block,
-                at,
+                block: step.block.clone(),
+                at: step.at,
                 root,
-                since,
+                since: self.now,
             },
         );
         let wait = self.rest(id, Place::Stage);
@@ -58,8 +56,8 @@ impl Network {
     }
 
     /// Hands the messages of a publish step to the bus.
-    pub(super) fn post(&mut self, id: Id, (block, at): (&Block, usize), root: Root) -> Flow {
-        let Step::Publish(publish) = &block[at] else {
+    pub(super) fn post(&mut self, id: Id, step: StepAt<'_>, root: Root) -> Flow {
+        let Step::Publish(publish) = &step.block[step.at] else {
             return Flow::On;
         };
         let messages = self.count(id, &publish.messages);

@@ -146,7 +146,7 @@ impl Lru {
 
 impl Network {
     /// A cache gets a key, unless the machine has crashed since it was asked.
-    pub(super) fn fill(&mut self, component: usize, (machine, life): (u32, u32), key: u64) {
+    pub(super) fn fill(&mut self, component: usize, machine: u32, life: u32, key: u64) {
         let rules = self.loaded.component(component);
         let host = rules.host;
         let one = &self.domains[host].machines[machine as usize];

@@ -7,14 +7,14 @@ use fault_profile::draw::Root;
 use super::Network;
 use super::flow::MAX_TIMES;
 use super::slab::Id;
-use super::task::{Flow, Frame, Items};
-use crate::plan::{Block, Each, Order, Step, Value};
+use super::task::{Flow, Frame, Items, StepAt};
+use crate::plan::{Each, Order, Step, Value};
 
 impl Network {
     pub(super) fn begin_items(
         &mut self,
         id: Id,
-        (block, at): (&Block, usize),
+        step: StepAt<'_>,
         each: &Each,
         root: Root,
     ) -> Flow {
@@ -37,8 +37,8 @@ impl Network {
             Order::Graph(edges) => Some(waves(&items, self.value(id, edges))),
         };
         let items = Items {
-            block: block.clone(),
-            at,
+            block: step.block.clone(),
+            at: step.at,
             root,
             items,
             waves,

@@ -9,7 +9,7 @@ use super::drawn::Facts;
 use super::event::{Class, What};
 use super::outcome::{Cause, Failed};
 use super::slab::Id;
-use super::task::{Attempts, Entering, Flow, Frame, Parent, Place, Task, Usage};
+use super::task::{Attempts, Entering, Flow, Frame, Parent, Place, StepAt, Task, Usage};
 use super::{Network, nanos};
 use crate::plan::{Block, CacheKey, Cached, Expression, OnError, Path, Share, Step, Value, Visit};
 
@@ -85,14 +85,14 @@ impl Network {
                 let connected = self.now - since;
                 let task = self.tasks.get_mut(id);
                 task.into_iter().for_each(|task| task.planned += connected);
-                return self.post(id, (&block, at), root);
+                return self.post(id, StepAt { block: &block, at }, root);
             }
             Some(Frame::Fill {
                 component,
                 machine,
                 life,
                 key,
-            }) => self.fill(component, (machine, life), key),
+            }) => self.fill(component, machine, life, key),
             Some(Frame::Job { store, id, .. }) => self.job_ended(store, &id, true),
             _ => {}
         }
@@ -101,7 +101,7 @@ impl Network {
 
     fn step(&mut self, id: Id, block: &Block, at: usize, root: Root) -> Flow {
         match &block[at] {
-            Step::Visit(visit) => self.start(id, (block, at), visit, root),
+            Step::Visit(visit) => self.start(id, StepAt { block, at }, visit, root),
             Step::Parallel(branches) => {
                 let branches = branches.iter().enumerate();
                 let blocks =
@@ -110,7 +110,7 @@ impl Network {
             }
             Step::Cached(cached) => self.ask_cache(id, cached, root),
             Step::Using(using) => self.connect(id, using, root),
-            Step::Publish(publish) => self.publish(id, (block, at), publish, root),
+            Step::Publish(publish) => self.publish(id, StepAt { block, at }, publish, root),
             Step::Either(shares) => match chosen(shares, root.unit(Purpose::Choice)) {
                 Some(place) => self.inside(id, &shares[place].block, root.word(place as u64)),
                 None => Flow::On,
@@ -124,7 +124,7 @@ impl Network {
                 let block = block.unwrap_or(&case.otherwise).clone();
                 self.inside(id, &block, root)
             }
-            Step::Each(each) => self.begin_items(id, (block, at), each, root),
+            Step::Each(each) => self.begin_items(id, StepAt { block, at }, each, root),
             Step::State(state) => self.state(id, state, root),
             Step::Later(later) => self.later(id, later, root),
             Step::Fail(failure) => {
@@ -195,7 +195,7 @@ impl Network {
         Flow::Wait
     }
 
-    fn start(&mut self, id: Id, (block, at): (&Block, usize), visit: &Visit, root: Root) -> Flow {
+    fn start(&mut self, id: Id, step: StepAt<'_>, visit: &Visit, root: Root) -> Flow {
         let once = matches!(visit.times, Expression::Number(1.0));
         let plain = visit.timeout.is_none() && visit.retries == 0;
         if once && plain && visit.on_error == OnError::Fail {
@@ -203,8 +203,8 @@ impl Network {
         }
         let times = self.count(id, &visit.times);
         let attempts = Attempts {
-            block: block.clone(),
-            at,
+            block: step.block.clone(),
+            at: step.at,
             root,
             times,
             done: 0,

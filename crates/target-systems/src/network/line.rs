@@ -15,7 +15,7 @@ pub(super) struct Waiter {
 
 /// Entries of waits that are over stay until they come up or outnumber the others.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Line {
+pub(super) struct WaitQueue {
     entries: VecDeque<Waiter>,
     waiting: usize,
 }
@@ -23,7 +23,7 @@ pub(super) struct Line {
 /// Entries that may be stale before they are cleared out.
 const SLACK: usize = 64;
 
-impl Line {
+impl WaitQueue {
     pub(super) fn waiting(&self) -> usize {
         self.waiting
     }
@@ -82,7 +82,7 @@ mod tests {
     fn waits_that_are_over_do_not_pile_up_under_a_stack() {
         let mut ids = Slab::default();
         let gone: RefCell<HashSet<Id>> = RefCell::default();
-        let mut line = Line::default();
+        let mut line = WaitQueue::default();
         let still = |waiter: Waiter| !gone.borrow().contains(&waiter.task);
         for _ in 0..10_000 {
             let task = ids.insert(());

@@ -5,7 +5,7 @@ use fault_profile::draw::Root;
 use super::Network;
 use super::event::{Class, Nanos, What};
 use super::ledger::Level;
-use super::line::{Line, Waiter};
+use super::line::{WaitQueue, Waiter};
 use super::slab::Id;
 use super::task::{Borrowing, Flow, Frame, Place};
 use crate::plan::{Discipline, Using};
@@ -13,7 +13,7 @@ use crate::plan::{Discipline, Using};
 #[derive(Debug, Clone, Default)]
 pub(super) struct Pool {
     pub(super) in_use: usize,
-    pub(super) line: Line,
+    pub(super) line: WaitQueue,
     pub(super) taken: u64,
     pub(super) timeouts: u64,
     /// Waiting for connections, of all waits that are over.

@@ -204,6 +204,13 @@ pub(super) struct Parent {
     pub(super) joining: u32,
 }
 
+/// A step of a block.
+#[derive(Clone, Copy)]
+pub(super) struct StepAt<'a> {
+    pub(super) block: &'a Block,
+    pub(super) at: usize,
+}
+
 /// What a task comes back to.
 #[derive(Debug)]
 pub(super) enum Frame {

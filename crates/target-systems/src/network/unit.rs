@@ -3,7 +3,7 @@
 use super::cache::Lru;
 use super::event::Nanos;
 use super::ledger::Level;
-use super::line::Line;
+use super::line::WaitQueue;
 use super::sharing::{Law, Sharing};
 use crate::plan::Component;
 
@@ -14,7 +14,7 @@ pub(super) struct Post {
     pub(super) busy: usize,
     /// Visits that wait or hold a slot.
     pub(super) present: usize,
-    pub(super) line: Line,
+    pub(super) line: WaitQueue,
     /// Visits in their service time, where they slow each other.
     pub(super) service: Option<Sharing>,
     pub(super) cache: Lru,
@@ -29,7 +29,7 @@ pub(super) struct Unit {
     /// One for each machine of the host.
     pub(super) posts: Vec<Post>,
     /// The line of all posts, where there is one.
-    pub(super) shared: Line,
+    pub(super) shared: WaitQueue,
     /// Where the next round begins.
     pub(super) turn: usize,
     pub(super) tally: Tally,

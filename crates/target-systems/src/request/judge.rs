@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
-use super::Whole;
+use super::RequestJson;
 use super::field::{Field, Found};
 use crate::document::{Bounds, FieldType, RequestShape, Source};
 
@@ -71,7 +71,7 @@ impl Rules {
     }
 
     /// What is wrong, each with its path.
-    pub fn errors(&self, whole: &Whole<'_>) -> Vec<String> {
+    pub fn errors(&self, whole: &RequestJson<'_>) -> Vec<String> {
         let mut errors = Vec::new();
         let has_body = self.fields().any(|field| field.source == Source::Body);
         if has_body && !matches!(whole.body, Json::Object(_) | Json::Null) {
@@ -110,7 +110,7 @@ impl Rules {
 
 impl Rule {
     /// Values that a reference may have.
-    fn allowed(&self, whole: &Whole<'_>) -> BTreeSet<String> {
+    fn allowed(&self, whole: &RequestJson<'_>) -> BTreeSet<String> {
         let Self::In(other) = self else {
             return BTreeSet::new();
         };

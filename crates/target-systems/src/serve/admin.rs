@@ -185,7 +185,7 @@ async fn plan(State(target): Shared, Query(query): Query<PlanQuery>) -> Response
         return no_such("endpoint", names());
     };
     let count = query.n.min(MOST_PLANNED);
-    match ahead::demands(&live.system, place, (&query.tenant, count)) {
+    match ahead::demands(&live.system, place, &query.tenant, count) {
         Ok(requests) => {
             let endpoint = &live.endpoints[place].name;
             let plan =

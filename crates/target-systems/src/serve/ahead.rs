@@ -16,7 +16,8 @@ use crate::truth;
 pub(super) fn demands(
     system: &System,
     endpoint: usize,
-    (tenant, count): (&str, u64),
+    tenant: &str,
+    count: u64,
 ) -> Result<Vec<Value>, String> {
     let name = system
         .plan

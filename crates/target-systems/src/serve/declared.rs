@@ -9,7 +9,7 @@ use prometheus::proto::MetricFamily;
 use prometheus::{CounterVec, HistogramOpts, HistogramVec, Opts, Registry};
 
 use super::entry::Entry;
-use super::families::{Families, Kind};
+use super::families::{Families, Kind, Series};
 use super::metrics::BUCKETS;
 use super::playing::Playing;
 use crate::document::{Document, Flow, Metric, Step, Subject};
@@ -201,7 +201,7 @@ impl Declared {
                 let names = metric.labels.iter().map(String::as_str);
                 let values = values.iter().map(String::as_str);
                 let pairs: Vec<(&str, &str)> = names.zip(values).collect();
-                families.add(&metric.name, &metric.help, (kind, &pairs, value));
+                families.add(&metric.name, &metric.help, Series::new(kind, &pairs, value));
             }
         }
         families.into_vec()

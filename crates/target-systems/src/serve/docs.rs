@@ -134,22 +134,14 @@ pub(super) fn page(playing: &Playing, admin: &Admin) -> Html<String> {
     );
     table(&mut page, "Mixes", mixes(document));
     table(&mut page, "Toggles", toggles(document));
-    table(&mut page, "Errors", ERRORS.map(owned));
-    table(&mut page, "Of the simulation", OWN.map(owned));
+    table(&mut page, "Errors", ERRORS);
+    table(&mut page, "Of the simulation", OWN);
     match admin {
-        Admin::SamePort => table(&mut page, "Admin", ADMIN.map(owned)),
-        Admin::Port(port) => table(
-            &mut page,
-            &format!("Admin, on port {port}"),
-            ADMIN.map(owned),
-        ),
+        Admin::SamePort => table(&mut page, "Admin", ADMIN),
+        Admin::Port(port) => table(&mut page, &format!("Admin, on port {port}"), ADMIN),
         Admin::Off => {}
     }
     Html(page)
-}
-
-fn owned((name, about): (&str, &str)) -> (String, String) {
-    (name.to_owned(), about.to_owned())
 }
 
 fn of_endpoint(endpoint: &Endpoint) -> (String, String) {
@@ -239,14 +231,14 @@ fn toggles(document: &Document) -> Vec<(String, String)> {
 }
 
 /// Nothing where there are no rows.
-fn table(page: &mut String, title: &str, rows: impl IntoIterator<Item = (String, String)>) {
+fn table<T: AsRef<str>>(page: &mut String, title: &str, rows: impl IntoIterator<Item = (T, T)>) {
     let mut rows = rows.into_iter().peekable();
     if rows.peek().is_none() {
         return;
     }
     write(page, format_args!("<h2>{title}</h2><table>"));
     for (route, about) in rows {
-        let (route, about) = (escaped(&route), escaped(&about));
+        let (route, about) = (escaped(route.as_ref()), escaped(about.as_ref()));
         write(
             page,
             format_args!("<tr><td><code>{route}</code></td><td>{about}</td></tr>"),

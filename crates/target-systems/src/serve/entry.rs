@@ -60,12 +60,7 @@ pub struct Visited {
 
 impl Entry {
     /// A request of which nothing is known yet.
-    pub(super) fn begin(
-        (tenant, key): (&str, &str),
-        revision: u64,
-        index: u64,
-        attempt: u32,
-    ) -> Self {
+    pub(super) fn begin(tenant: &str, key: &str, revision: u64, index: u64, attempt: u32) -> Self {
         let unix = SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or_default();

@@ -12,11 +12,12 @@ use detector_api::header as own;
 use serde_json::json;
 use simulated_server::{Decided, decision_header};
 
+use super::Target;
 use super::answer::Filling;
 use super::entry::{Entry, micros};
 use super::playing::Playing;
 use super::route::Found;
-use super::{Target, socket};
+use super::socket::{self, Talk};
 use crate::document::AuthMode;
 use crate::network::{Arrival, Failed, Finished, Key, Outcome, Ticket};
 use crate::request::{Accepted, Incoming};
@@ -104,7 +105,7 @@ impl Exchange {
             .max(1);
         let named = id.is_some();
         let id = id.unwrap_or_else(|| format!("req-{index}"));
-        let entry = Entry::begin((&tenant, &id), live.revision, index, attempt);
+        let entry = Entry::begin(&tenant, &id, live.revision, index, attempt);
         target.metrics.in_flight.inc();
         Ok(Self {
             target: target.clone(),
@@ -127,10 +128,14 @@ impl Exchange {
         let query = query(parts.uri.query().unwrap_or_default());
         let endpoint = &live.endpoints[place];
         if let Some(hub) = endpoint.hub {
-            let target = self.target.clone();
             self.ended = true;
             self.target.metrics.in_flight.dec();
-            return socket::upgrade(target, (place, hub), &self.tenant, &mut parts).await;
+            let talk = Talk {
+                target: self.target.clone(),
+                endpoint: place,
+                tenant: self.tenant.clone(),
+            };
+            return socket::upgrade(talk, hub, &mut parts).await;
         }
         let limit = endpoint.expected.max_bytes();
         let body = read(body, &parts.headers, limit).await?;

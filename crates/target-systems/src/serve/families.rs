@@ -8,6 +8,32 @@ pub(super) enum Kind {
     Gauge,
 }
 
+/// One series of a family.
+#[derive(Clone, Copy)]
+pub(super) struct Series<'a> {
+    kind: Kind,
+    labels: &'a [(&'a str, &'a str)],
+    value: f64,
+}
+
+impl<'a> Series<'a> {
+    pub(super) fn new(kind: Kind, labels: &'a [(&'a str, &'a str)], value: f64) -> Self {
+        Self {
+            kind,
+            labels,
+            value,
+        }
+    }
+
+    pub(super) fn gauge(labels: &'a [(&'a str, &'a str)], value: f64) -> Self {
+        Self::new(Kind::Gauge, labels, value)
+    }
+
+    pub(super) fn counter(labels: &'a [(&'a str, &'a str)], value: f64) -> Self {
+        Self::new(Kind::Counter, labels, value)
+    }
+}
+
 /// Families by name, in the order in which they come.
 pub(super) struct Families {
     prefix: &'static str,
@@ -23,12 +49,12 @@ impl Families {
     }
 
     /// Adds a series with its value.
-    pub(super) fn add(
-        &mut self,
-        name: &str,
-        help: &str,
-        (kind, labels, value): (Kind, &[(&str, &str)], f64),
-    ) {
+    pub(super) fn add(&mut self, name: &str, help: &str, series: Series<'_>) {
+        let Series {
+            kind,
+            labels,
+            value,
+        } = series;
         let name = format!("{}{name}", self.prefix);
         let place = self
             .families

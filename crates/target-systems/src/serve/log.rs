@@ -24,13 +24,13 @@ pub struct Recorded {
     pub lost: u64,
     /// When the log was read, nanoseconds since the origin.
     pub until_ns: u64,
-    pub inputs: Vec<Line>,
+    pub inputs: Vec<LoggedInput>,
     pub ends: Vec<End>,
 }
 
 /// An input with its time, nanoseconds since the origin.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Line {
+pub struct LoggedInput {
     pub at_ns: u64,
     #[serde(flatten)]
     pub what: What,
@@ -151,7 +151,7 @@ impl What {
 pub(super) struct Log {
     capacity: usize,
     document: Json,
-    inputs: VecDeque<Line>,
+    inputs: VecDeque<LoggedInput>,
     ends: VecDeque<End>,
     lost: u64,
 }
@@ -181,7 +181,7 @@ impl Log {
             self.inputs.pop_front();
             self.lost += 1;
         }
-        self.inputs.push_back(Line {
+        self.inputs.push_back(LoggedInput {
             at_ns: nanos(now),
             what: what(),
         });

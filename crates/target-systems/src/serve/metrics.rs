@@ -12,7 +12,7 @@ use simulated_server::{Lateness, Totals};
 
 use super::declared::Declared;
 use super::entry::Entry;
-use super::families::{self, Kind};
+use super::families::{self, Series};
 use super::playing::Playing;
 use super::show;
 use crate::network::{Finished, Reading};
@@ -229,13 +229,13 @@ impl Metrics {
             machines.add(
                 "instances",
                 "Instances that are up",
-                (Kind::Gauge, &by_host, up as f64),
+                Series::gauge(&by_host, up as f64),
             );
             for (place, machine) in host.machines.iter().enumerate() {
                 let place = place.to_string();
                 let labels = [("host", host.name.as_ref()), ("instance", place.as_str())];
                 let mut counter = |name, help, value| {
-                    machines.add(name, help, (Kind::Counter, &labels, value));
+                    machines.add(name, help, Series::counter(&labels, value));
                 };
                 counter(
                     "cpu_busy_seconds_total",
@@ -271,16 +271,16 @@ impl Metrics {
                     machines.add(
                         "cpu_cores",
                         "Simulated cores",
-                        (Kind::Gauge, &labels, cores),
+                        Series::gauge(&labels, cores),
                     );
                 }
                 if let Some(limit) = host.memory_limit_kb {
-                    let gauge = (Kind::Gauge, &labels[..], limit * 1024.0);
+                    let gauge = Series::gauge(&labels, limit * 1024.0);
                     machines.add("memory_limit_bytes", "Limit of the simulated memory", gauge);
                 }
                 for (part, bytes) in show::memory_parts(machine) {
                     let labels = [labels[0], labels[1], ("part", part)];
-                    let gauge = (Kind::Gauge, &labels[..], bytes);
+                    let gauge = Series::gauge(&labels, bytes);
                     machines.add("memory_bytes", "Simulated memory by part", gauge);
                 }
             }
@@ -289,13 +289,13 @@ impl Metrics {
         machines.add(
             "revision",
             "Revision of the document in force",
-            (Kind::Gauge, &[], revision as f64),
+            Series::gauge(&[], revision as f64),
         );
         let degraded = f64::from(u8::from(self.is_degraded()));
         machines.add(
             "degraded",
             "1 while answers leave later than they should",
-            (Kind::Gauge, &[], degraded),
+            Series::gauge(&[], degraded),
         );
         machines.into_vec()
     }
@@ -305,7 +305,7 @@ fn add_pools_and_stores(families: &mut families::Families, reading: &Reading) {
     for pool in &reading.pools {
         let labels = [("pool", pool.name.as_ref())];
         let mut gauge = |name, help, value: usize| {
-            families.add(name, help, (Kind::Gauge, &labels, value as f64));
+            families.add(name, help, Series::gauge(&labels, value as f64));
         };
         gauge("pool_in_use", "Connections in use", pool.in_use);
         gauge(
@@ -313,7 +313,7 @@ fn add_pools_and_stores(families: &mut families::Families, reading: &Reading) {
             "Requests that wait for a connection",
             pool.waiting,
         );
-        let timeouts = (Kind::Counter, &labels[..], pool.timeouts as f64);
+        let timeouts = Series::counter(&labels, pool.timeouts as f64);
         families.add(
             "pool_timeouts_total",
             "Waits that ended without a connection",
@@ -322,9 +322,9 @@ fn add_pools_and_stores(families: &mut families::Families, reading: &Reading) {
     }
     for store in &reading.stores {
         let labels = [("store", store.name.as_ref())];
-        let entries = (Kind::Gauge, &labels[..], store.entries as f64);
+        let entries = Series::gauge(&labels, store.entries as f64);
         families.add("store_entries", "Entries of a store", entries);
-        let evicted = (Kind::Counter, &labels[..], store.evicted as f64);
+        let evicted = Series::counter(&labels, store.evicted as f64);
         families.add(
             "evicted_total",
             "Entries that made room for others",

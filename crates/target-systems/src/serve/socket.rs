@@ -78,7 +78,7 @@ impl Rooms {
     }
 
     /// To `most` others of the room at most.
-    fn tell(&self, room: &str, from: u64, (text, most): (&str, usize)) {
+    fn tell(&self, room: &str, from: u64, text: &str, most: usize) {
         let members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
         let others = members
             .get(room)
@@ -122,11 +122,11 @@ enum Kind {
 
 /// Takes a connection over, where the hub has room for one more.
 pub(super) async fn upgrade(
-    target: Arc<Target>,
-    (endpoint, hub): (usize, usize),
-    tenant: &Arc<str>,
+    talk: Talk,
+    hub: usize,
     parts: &mut Parts,
 ) -> Result<Response, Refused> {
+    let target = talk.target.clone();
     let upgrade = WebSocketUpgrade::from_request_parts(parts, &())
         .await
         .map_err(|refusal| {
@@ -144,7 +144,6 @@ pub(super) async fn upgrade(
             "there are as many connections as there may be",
         )
     })?;
-    let tenant = tenant.clone();
     let upgrade = upgrade
         .read_buffer_size(READ_BYTES)
         .max_message_size(MOST_BYTES)
@@ -153,11 +152,6 @@ pub(super) async fn upgrade(
     Ok(upgrade
         .on_failed_upgrade(move |_| failed.clock.close(socket))
         .on_upgrade(move |stream| async move {
-            let talk = Talk {
-                target: target.clone(),
-                endpoint,
-                tenant,
-            };
             tokio::select! {
                 () = talk.run(stream) => {}
                 () = closed.cancelled() => {}
@@ -166,15 +160,22 @@ pub(super) async fn upgrade(
         }))
 }
 
-struct Talk {
-    target: Arc<Target>,
-    endpoint: usize,
-    tenant: Arc<str>,
+/// A conversation over a socket.
+pub(super) struct Talk {
+    pub(super) target: Arc<Target>,
+    pub(super) endpoint: usize,
+    pub(super) tenant: Arc<str>,
+}
+
+/// The other end of a socket, as a member of rooms.
+struct Member {
+    number: u64,
+    sender: mpsc::Sender<Message>,
+    rooms: Vec<String>,
 }
 
 impl Talk {
     async fn run(&self, stream: WebSocket) {
-        let member = self.target.rooms.next.fetch_add(1, Ordering::Relaxed);
         let (mut sink, mut source) = stream.split();
         let (sender, mut waiting) = mpsc::channel::<Message>(MOST_WAITING);
         let writer = async {
@@ -192,17 +193,21 @@ impl Talk {
                 }
             }
         };
-        let mut rooms = Vec::new();
+        let mut member = Member {
+            number: self.target.rooms.next.fetch_add(1, Ordering::Relaxed),
+            sender,
+            rooms: Vec::new(),
+        };
         let reader = async {
             while let Some(Ok(message)) = source.next().await {
                 match message {
-                    Message::Text(text) => self.hear(&text, member, (&sender, &mut rooms)).await,
+                    Message::Text(text) => self.hear(&text, &mut member).await,
                     Message::Binary(_) => {
                         let frame = CloseFrame {
                             code: close_code::UNSUPPORTED,
                             reason: "text messages are expected".into(),
                         };
-                        drop(sender.send(Message::Close(Some(frame))).await);
+                        drop(member.sender.send(Message::Close(Some(frame))).await);
                         return;
                     }
                     Message::Close(_) => return,
@@ -215,20 +220,15 @@ impl Talk {
             () = &mut writer => false,
             () = reader => true,
         };
-        self.target.rooms.leave(&rooms, member);
-        drop(sender);
+        self.target.rooms.leave(&member.rooms, member.number);
+        drop(member);
         if has_ended {
             // What was said last is still to be sent, the reason of the end among it.
             drop(tokio::time::timeout(LAST_WORDS, writer).await);
         }
     }
 
-    async fn hear(
-        &self,
-        text: &str,
-        member: u64,
-        (sender, rooms): (&mpsc::Sender<Message>, &mut Vec<String>),
-    ) {
+    async fn hear(&self, text: &str, member: &mut Member) {
         let sent: Sent = match strict::read(text.as_bytes()) {
             Ok(sent) => sent,
             Err(error) => {
@@ -236,45 +236,39 @@ impl Talk {
                     "type": "error", "error_type": "bad_request",
                     "detail": format!("cannot be read: {error}"),
                 });
-                return self.target.rooms.send(sender, refusal.to_string());
+                return self.target.rooms.send(&member.sender, refusal.to_string());
             }
         };
         let begun = Instant::now();
         let answer = match self.pass(&sent, text).await {
-            Ok(()) => self.answer(&sent, member, (sender, rooms), begun.elapsed()),
+            Ok(()) => self.answer(&sent, member, begun.elapsed()),
             Err(error_type) => json!({ "type": "error", "id": sent.id, "error_type": error_type }),
         };
         self.target.metrics.message(begun.elapsed());
-        self.target.rooms.send(sender, answer.to_string());
+        self.target.rooms.send(&member.sender, answer.to_string());
     }
 
-    fn answer(
-        &self,
-        sent: &Sent,
-        member: u64,
-        (sender, rooms): (&mpsc::Sender<Message>, &mut Vec<String>),
-        took: Duration,
-    ) -> Value {
+    fn answer(&self, sent: &Sent, member: &mut Member, took: Duration) -> Value {
         let server_ms = (took.as_secs_f64() * 1e6).round() / 1e3;
         let answer = |kind: &str| json!({ "type": kind, "id": sent.id, "server_ms": server_ms });
         match (sent.kind, sent.room.as_deref()) {
             (Kind::Ping, _) => answer("pong"),
             (Kind::Subscribe, Some(room)) => {
-                if rooms.iter().all(|known| known != room)
-                    && self.target.rooms.join(room, member, sender)
+                if member.rooms.iter().all(|known| known != room)
+                    && self.target.rooms.join(room, member.number, &member.sender)
                 {
-                    rooms.push(room.to_owned());
+                    member.rooms.push(room.to_owned());
                 }
                 answer("subscribed")
             }
             (Kind::Subscribe, None) => answer("subscribed"),
             (Kind::Message, room) => {
                 if let Some(room) = room {
-                    let told = json!({ "type": "message", "room": room, "text": sent.text, "from": member });
+                    let told = json!({ "type": "message", "room": room, "text": sent.text, "from": member.number });
                     let most = self.target.fan_out(self.endpoint);
                     self.target
                         .rooms
-                        .tell(room, member, (&told.to_string(), most));
+                        .tell(room, member.number, &told.to_string(), most);
                 }
                 answer("message")
             }

@@ -2,13 +2,11 @@
 
 use fault_profile::Latency;
 use fault_profile::draw::{Purpose, Root};
-use fault_profile::latency::Tail;
+use fault_profile::latency::{Tail, log_normal_sigma};
 use fault_profile::sampler::Sampler;
 
 /// Draws of a distribution without a closed form.
 const DRAWS: u32 = 100_000;
-/// 99th percentile of the standard normal distribution.
-const Z99: f64 = 2.326_347_874_040_841;
 
 /// The first two moments of a demand.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -71,10 +69,7 @@ fn closed(latency: &Latency) -> Option<Moments> {
             p99_ms,
             sigma,
         } => {
-            let sigma = match (p99_ms, sigma) {
-                (Some(p99_ms), _) => (p99_ms / median_ms).ln() / Z99,
-                (None, sigma) => (*sigma)?,
-            };
+            let sigma = log_normal_sigma(*median_ms, *p99_ms, *sigma)?;
             let mean = median_ms * (sigma * sigma / 2.0).exp();
             let second = median_ms * median_ms * (2.0 * sigma * sigma).exp();
             // Draws end at a day: heavy tails have no closed form then.

@@ -40,7 +40,7 @@ impl State<'_> {
         let begun_per_s = self.begun(users, scarce, room)?;
         let offered = begun_per_s * scarce.own_ms() / 1_000.0;
         let lost = steady(offered, scarce.speed, Some(room))?.lost;
-        Some(self.overflow(users, begun_per_s, (scarce, lost)))
+        Some(self.overflow(users, begun_per_s, scarce, lost))
     }
 
     /// Think time and time that is not spent at the scarce component.
@@ -75,7 +75,7 @@ impl State<'_> {
         (least > 0.0).then_some(least)
     }
 
-    fn overflow(&self, users: f64, begun_per_s: f64, (scarce, lost): (&Station, f64)) -> Overflow {
+    fn overflow(&self, users: f64, begun_per_s: f64, scarce: &Station, lost: f64) -> Overflow {
         let plan = &self.system.plan;
         let place = plan
             .components

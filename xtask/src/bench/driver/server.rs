@@ -1,8 +1,7 @@
-//! The server that both tools load: it answers at once, and knows when requests came.
+//! The server for both tools: it answers at once and records the times of requests.
 //!
-//! A process of its own for each run: nothing of the run before (ten thousand threads that end, memory)
-//! delays the next one, and what starts the tools stays small, for the system counts what their parent
-//! has resident as theirs.
+//! Each run has a separate process, so that the previous run (ten thousand ending threads, memory) does not delay the
+//! next one, and the process that starts the tools stays small, since the system counts its resident memory as theirs.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -13,33 +12,33 @@ use std::time::{Duration, Instant, SystemTime};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-/// How the server is started.
+/// Options of the server.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Requests are expected at this rate per second: say how late they come
+    /// Rate of the expected requests per second, to report their lateness
     #[arg(long)]
     rate: Option<u32>,
 }
 
-/// What the server saw of a run.
+/// The server's record of a run.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(super) struct View {
-    /// When the first request came, in seconds since 1970.
+    /// The time of the first request, in seconds since 1970.
     pub(super) first_unix_s: Option<f64>,
-    /// 99 of 100 requests were answered in so many milliseconds; nothing when there were none.
+    /// The 99th percentile of answer times in milliseconds; `None` without requests.
     pub(super) p99_ms: Option<f64>,
-    /// How late requests came, 99 of 100 and all, in milliseconds, if there was a rate to be kept.
+    /// The lateness of requests, 99th percentile and maximum, in milliseconds, if there is a rate.
     pub(super) late_ms: Option<(f64, f64)>,
 }
 
-/// A request as the server saw it.
+/// The server's record of a request.
 #[derive(Debug, Clone, Copy)]
 struct Seen {
     at: Instant,
     took: Duration,
 }
 
-/// Says where it listens, answers requests until its input ends, and says what it saw. True: it could.
+/// Prints its address, answers requests until its input ends, and prints its record. Returns whether it succeeded.
 pub fn run(arguments: &Arguments) -> bool {
     match serve(arguments.rate) {
         Ok(()) => true,
@@ -58,7 +57,7 @@ fn serve(rate: Option<u32>) -> io::Result<()> {
     let (begun, begun_unix) = (Instant::now(), SystemTime::now());
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            // A thread per connection: nothing to schedule in user space, little to pay per request.
+            // A thread per connection needs no scheduling in user space and costs little per request.
             let notes = Arc::clone(&notes);
             let _ = thread::Builder::new()
                 .stack_size(64 * 1024)
@@ -89,7 +88,7 @@ fn view(mut seen: Vec<Seen>, rate: Option<u32>, unix_s: impl Fn(Instant) -> f64)
     }
 }
 
-/// How late requests came against the grid on which the earliest one (relative to its place) is in time.
+/// The lateness of requests relative to the grid on which the earliest one (relative to its position) is on time.
 fn lags(times: &[Instant], per_s: u32) -> Option<(f64, f64)> {
     let first = *times.first()?;
     let ideal = |index: usize| index as f64 * 1000.0 / f64::from(per_s);
@@ -139,7 +138,7 @@ fn answer(mut stream: TcpStream, notes: &Mutex<Vec<Seen>>) -> Option<()> {
     }
 }
 
-/// The length of the first request, when it is there completely.
+/// The length of the first request, if it is complete.
 fn request_length(bytes: &[u8]) -> Option<usize> {
     let head = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
     let text = String::from_utf8_lossy(&bytes[..head]).to_ascii_lowercase();

@@ -1,21 +1,21 @@
-//! The server as the benchmark sees it: a process that is started for one run.
+//! The server in the benchmark: a process that is started for one run.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use super::server::View;
 
-/// A server that runs.
+/// A running server.
 pub(super) struct Target {
     pub(super) url: String,
     process: Child,
-    /// It ends when this is closed.
+    /// The server ends when this is closed.
     input: ChildStdin,
     output: BufReader<ChildStdout>,
 }
 
 impl Target {
-    /// Starts one; it says how late requests come, if there is a rate per second to be kept.
+    /// Starts a server, which records the lateness of requests if a rate per second is given.
     pub(super) fn start(rate: Option<u32>) -> io::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["bench", "driver-server"]);
@@ -39,7 +39,7 @@ impl Target {
         })
     }
 
-    /// Ends it and says what it saw.
+    /// Ends it and returns its record.
     pub(super) fn end(self) -> io::Result<View> {
         let Self {
             mut process,

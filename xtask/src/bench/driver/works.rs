@@ -1,17 +1,17 @@
-//! What both tools are made to do.
+//! The workloads of both tools.
 
 use std::fmt::Write;
 
-/// How a work's iterations come about.
+/// The executor of a workload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pace {
-    /// So many VUs, each as fast as it can.
+    /// This number of VUs, each as fast as possible.
     Vus(u32),
-    /// So many iterations per second.
+    /// This number of iterations per second.
     Rate(u32),
 }
 
-/// A script and how it is run.
+/// A script and its executor.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Work {
     pub(super) letter: &'static str,
@@ -21,9 +21,9 @@ pub(super) struct Work {
     has_data: bool,
 }
 
-/// VUs that a rate may use.
+/// The maximum number of VUs for a rate.
 const VUS_OF_RATE: u32 = 200;
-/// Items of the literal data; about 200 bytes each.
+/// The number of items in the literal data; about 200 bytes each.
 const ITEMS: usize = 1000;
 
 const fn vus(letter: &'static str, what: &'static str, vus: u32, body: &'static str) -> Work {
@@ -78,7 +78,7 @@ pub(super) const WORKS: &[Work] = &[
 ];
 
 impl Work {
-    /// The script, for a run of so many seconds.
+    /// The script for a run of this length.
     pub(super) fn script(&self, seconds: u32) -> String {
         let options = match self.pace {
             Pace::Vus(vus) => format!("{{ vus: {vus}, duration: '{seconds}s' }}"),
@@ -113,7 +113,7 @@ fn literal() -> String {
     text + "];\n"
 }
 
-/// Our own text, valid for both tools.
+/// A text of ours that is valid for both tools.
 const PRELUDE: &str = r#"
 import http from 'k6/http';
 import { check, sleep } from 'k6';

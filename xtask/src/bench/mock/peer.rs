@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 use super::Result;
 
-/// A server under measurement; ends when dropped.
+/// A measured server; it ends when dropped.
 pub struct Peer {
     child: Child,
-    /// Held open: the peer serves until it ends.
+    /// Kept open, since the peer serves until it is closed.
     _input: Option<ChildStdin>,
     pub address: String,
 }
@@ -40,10 +40,10 @@ impl Peer {
         self.child.id()
     }
 
-    /// `WireMock` with a stub that answers what the bare peers answer, after a delay. Its journal
-    /// costs more with every entry that it holds, so it is measured without one, too.
+    /// `WireMock` with a stub that answers like the plain peers, after a delay. Its journal costs more with every
+    /// entry, so it is also measured without one.
     pub(super) fn start_wiremock(jar: &Path, delay_ms: u32, journal: bool) -> Result<Self> {
-        // A journal is on by default and without a bound; ours holds as many.
+        // By default its journal is on and unbounded; ours holds as many.
         let journal: &[&str] = if journal {
             &["--max-request-journal-entries", "10000"]
         } else {
@@ -57,7 +57,7 @@ impl Peer {
             .arg(jar)
             .args(["--port", &port.to_string(), "--disable-banner"])
             .args(journal)
-            // Delays that hold no thread each, or a thousand of them would need a thousand.
+            // Asynchronous delays; otherwise a thousand of them would need a thousand threads.
             .args(["--async-response-enabled", "true", "--async-response-threads", "10"])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -105,12 +105,12 @@ impl Peer {
         }
     }
 
-    /// Requests per second that `wrk` gets through.
+    /// The throughput that `wrk` measures, in requests per second.
     pub(super) fn wrk(&self, script: &Path, seconds: u32) -> Result<f64> {
         self.wrk_at("/detect", Some(script), seconds)
     }
 
-    /// Requests per second to a path that `wrk` gets through.
+    /// The throughput that `wrk` measures on a path, in requests per second.
     pub fn wrk_at(&self, path: &str, script: Option<&Path>, seconds: u32) -> Result<f64> {
         let mut command = Command::new("wrk");
         command.args(["-t1", "-c32", &format!("-d{seconds}s")]);
@@ -139,7 +139,7 @@ impl Drop for Peer {
     }
 }
 
-/// Builds our own peers.
+/// Builds the peers of this repository.
 pub(super) fn build() -> Result<PathBuf> {
     let status = Command::new(env!("CARGO"))
         .args(["build", "--profile", "dist", "-q", "-p", "mock-detectors"])

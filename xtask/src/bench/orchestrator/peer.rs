@@ -1,4 +1,4 @@
-//! A server under measurement, as a process of its own, and what it costs.
+//! A measured server as a separate process, and its cost.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -12,19 +12,19 @@ use super::Result;
 pub struct Cost {
     pub p50_us: f64,
     pub p99_us: f64,
-    /// Over the slowest detector.
+    /// Time in addition to the slowest detector.
     pub over_p50_us: f64,
     pub over_p99_us: f64,
     pub cpu_us: f64,
-    /// Ready to run while others had the cores.
+    /// Time ready to run while other processes had the cores.
     pub waited_us: f64,
     pub failed: f64,
-    /// How late the generator was, and what it left out.
+    /// The lateness of the generator, and the requests that it left out.
     pub late_p99_us: f64,
     pub skipped: f64,
 }
 
-/// Builds the peers; where they are.
+/// Builds the peers, and returns their path.
 pub fn build() -> Result<PathBuf> {
     let mut command = Command::new(env!("CARGO"));
     let arguments = "build --profile dist -q -p orchestrator --example orchestrator_peers";
@@ -36,14 +36,14 @@ pub fn build() -> Result<PathBuf> {
     Ok(target.join("dist/examples/orchestrator_peers"))
 }
 
-/// A server under measurement; ends when dropped.
+/// A measured server; it ends when dropped.
 pub struct Peer {
     child: Child,
-    /// Held open, so that what it prints later goes somewhere.
+    /// Kept open for its later output.
     _output: BufReader<ChildStdout>,
-    /// What it said about where it serves.
+    /// The address that it printed.
     pub lines: Vec<String>,
-    /// Requests so far: each has content of its own.
+    /// The number of requests so far: each has different content.
     sent: u32,
 }
 
@@ -140,10 +140,10 @@ impl Drop for Peer {
     }
 }
 
-/// Time of its own on all cores that a running process has used.
+/// The CPU time of a running process on all cores.
 fn cpu_us(pid: u32) -> Result<f64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The name, in parentheses, may hold anything.
+    // The name, in parentheses, may contain anything.
     let (_, fields) = stat.rsplit_once(')').ok_or("no such process")?;
     let ticks = fields.split_whitespace().skip(11).take(2);
     let ticks: f64 = ticks.filter_map(|it| it.parse::<f64>().ok()).sum();
@@ -151,7 +151,7 @@ fn cpu_us(pid: u32) -> Result<f64> {
     Ok(ticks * 1e4)
 }
 
-/// How long its threads that still run were ready while other processes had the cores.
+/// The time for which its running threads were ready while other processes had the cores.
 fn waited_us(pid: u32) -> Result<f64> {
     let mut sum_ns = 0.0;
     for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {

@@ -290,7 +290,7 @@ fn of_choice(types: &Types, owner: &Readable, choice: &Choice) -> Value {
                 Some(_) => "",
                 None => &choice.name,
             };
-            by_type(types, owner, (name, of))
+            by_type(types, owner, name, of)
         }
         ChoiceFields::Named(members) => Value::Object(shown(types, owner, members, true)),
     };
@@ -302,7 +302,7 @@ fn of_choice(types: &Types, owner: &Readable, choice: &Choice) -> Value {
 
 fn sample(types: &Types, owner: &Readable, member: &Member) -> Value {
     own_sample(owner, &member.name)
-        .unwrap_or_else(|| by_type(types, owner, (&member.name, &member.of)))
+        .unwrap_or_else(|| by_type(types, owner, &member.name, &member.of))
 }
 
 fn own_sample(owner: &Readable, field: &str) -> Option<Value> {
@@ -311,7 +311,7 @@ fn own_sample(owner: &Readable, field: &str) -> Option<Value> {
     found.map(|(_, _, value)| parsed(value))
 }
 
-fn by_type(types: &Types, owner: &Readable, (name, of): (&str, &Type)) -> Value {
+fn by_type(types: &Types, owner: &Readable, name: &str, of: &Type) -> Value {
     let general = SAMPLES
         .iter()
         .find(|(of, field, _)| *of == "*" && *field == name);
@@ -319,9 +319,9 @@ fn by_type(types: &Types, owner: &Readable, (name, of): (&str, &Type)) -> Value 
         return parsed(value);
     }
     match shape(of) {
-        Shape::Option(inner) | Shape::Box(inner) => by_type(types, owner, (name, inner)),
-        Shape::List(inner) => json!([by_type(types, owner, ("", inner))]),
-        Shape::Map(inner) => json!({ entry(name): by_type(types, owner, ("", inner)) }),
+        Shape::Option(inner) | Shape::Box(inner) => by_type(types, owner, name, inner),
+        Shape::List(inner) => json!([by_type(types, owner, "", inner)]),
+        Shape::Map(inner) => json!({ entry(name): by_type(types, owner, "", inner) }),
         Shape::Plain(of_name) => match types.find(owner, of) {
             Some(at) => of_own_type(types, &types.all[at]),
             None => of_plain(name, &of_name),

@@ -30,6 +30,27 @@ struct Section {
     steps: Vec<Step>,
 }
 
+/// A type, and the path of its section.
+#[derive(Clone, Copy)]
+struct Placed<'a> {
+    owner: &'a Readable,
+    path: &'a str,
+}
+
+/// The place of a value in a file.
+struct Place {
+    path: String,
+    steps: Vec<Step>,
+}
+
+impl Place {
+    fn below(mut self, suffix: &str, step: Step) -> Self {
+        self.path.push_str(suffix);
+        self.steps.push(step);
+        self
+    }
+}
+
 struct Page<'a> {
     types: &'a Types,
     /// The path of each type's section.
@@ -48,7 +69,12 @@ pub fn page(types: &Types, roots: &[(&str, &str, &str, &str)]) -> String {
             continue;
         };
         let mut sections = Vec::new();
-        page.walk((at, title.to_string(), Vec::new()), "", &mut sections);
+        let top = Section {
+            at,
+            path: title.to_string(),
+            steps: Vec::new(),
+        };
+        page.walk(top, "", &mut sections);
         let _ = write!(text, "\n## {title}\n\n{about}\n");
         for (place, section) in sections.iter().enumerate() {
             page.section(&mut text, section, place == 0);
@@ -59,26 +85,21 @@ pub fn page(types: &Types, roots: &[(&str, &str, &str, &str)]) -> String {
 
 impl Page<'_> {
     /// The type's section, then those of its fields, each where it stands first.
-    fn walk(
-        &mut self,
-        (at, path, steps): (usize, String, Vec<Step>),
-        prefix: &str,
-        found: &mut Vec<Section>,
-    ) {
-        if self.places.contains_key(&at) {
+    fn walk(&mut self, section: Section, prefix: &str, found: &mut Vec<Section>) {
+        if self.places.contains_key(&section.at) {
             return;
         }
-        self.places.insert(at, path.clone());
-        let next = self.next(at, prefix, &steps);
-        found.push(Section { at, path, steps });
-        for (at, path, steps) in next {
-            let prefix = path.clone();
-            self.walk((at, path, steps), &prefix, found);
+        self.places.insert(section.at, section.path.clone());
+        let next = self.next(section.at, prefix, &section.steps);
+        found.push(section);
+        for section in next {
+            let prefix = section.path.clone();
+            self.walk(section, &prefix, found);
         }
     }
 
     /// The types of the fields of a type, with their places.
-    fn next(&self, at: usize, prefix: &str, steps: &[Step]) -> Vec<(usize, String, Vec<Step>)> {
+    fn next(&self, at: usize, prefix: &str, steps: &[Step]) -> Vec<Section> {
         let of = &self.types.all[at];
         let mut found = Vec::new();
         let mut add = |choice: Option<&Choice>, member: &Member| {
@@ -97,9 +118,11 @@ impl Page<'_> {
                 .flatten()
                 .filter(|part| !part.is_empty())
                 .collect();
-            let steps = [steps, &[step]].concat();
-            let place = (parts.join("."), steps);
-            found.extend(self.peeled(of, (&member.name, &member.of), place));
+            let place = Place {
+                path: parts.join("."),
+                steps: [steps, &[step]].concat(),
+            };
+            found.extend(self.peeled(of, &member.name, &member.of, place));
         };
         match &of.body {
             Body::Struct(members) => members.iter().for_each(|member| add(None, member)),
@@ -111,48 +134,48 @@ impl Page<'_> {
                 }
                 for choice in choices {
                     if let ChoiceFields::One(inner) = &choice.fields {
-                        let steps = [steps, &[Step::Choice(choice.name.clone())]].concat();
-                        let place = (format!("{prefix}.{}", choice.name), steps);
-                        found.extend(self.peeled(of, (&choice.name, inner), place));
+                        let place = Place {
+                            path: format!("{prefix}.{}", choice.name),
+                            steps: [steps, &[Step::Choice(choice.name.clone())]].concat(),
+                        };
+                        found.extend(self.peeled(of, &choice.name, inner, place));
                     }
                 }
             }
             Body::Value => {}
         }
-        // A test's own fields name the types that its parts have, too.
-        found.sort_by_key(|(_, path, _)| path.ends_with("parts.<name>"));
+        // The fields of a test name the same types as those of its parts.
+        found.sort_by_key(|section| section.path.ends_with("parts.<name>"));
         found
     }
 
     /// The type behind options, lists and maps, with the place of one value of it.
-    fn peeled(
-        &self,
-        owner: &Readable,
-        (name, of): (&str, &Type),
-        (path, steps): (String, Vec<Step>),
-    ) -> Option<(usize, String, Vec<Step>)> {
+    fn peeled(&self, owner: &Readable, name: &str, of: &Type, place: Place) -> Option<Section> {
         match shape(of) {
-            Shape::Option(inner) | Shape::Box(inner) => {
-                self.peeled(owner, (name, inner), (path, steps))
-            }
+            Shape::Option(inner) | Shape::Box(inner) => self.peeled(owner, name, inner, place),
             Shape::List(inner) => {
-                let steps = [steps, vec![Step::Item]].concat();
-                self.peeled(owner, (name, inner), (format!("{path}[]"), steps))
+                let place = place.below("[]", Step::Item);
+                self.peeled(owner, name, inner, place)
             }
             Shape::Map(inner) => {
-                let steps = [steps, vec![Step::Entry(entry(name))]].concat();
-                self.peeled(owner, ("", inner), (format!("{path}.<name>"), steps))
+                let place = place.below(".<name>", Step::Entry(entry(name)));
+                self.peeled(owner, "", inner, place)
             }
             Shape::Plain(_) => {
                 let at = self.types.find(owner, of)?;
                 let is_value = matches!(self.types.all[at].body, Body::Value);
-                (!is_value).then_some((at, path, steps))
+                let Place { path, steps } = place;
+                (!is_value).then_some(Section { at, path, steps })
             }
         }
     }
 
     fn section(&self, text: &mut String, section: &Section, is_top: bool) {
         let of = &self.types.all[section.at];
+        let placed = Placed {
+            owner: of,
+            path: &section.path,
+        };
         if !is_top {
             let _ = write!(text, "\n### `{}`\n", section.path);
         }
@@ -163,10 +186,10 @@ impl Page<'_> {
             Body::Struct(members) => {
                 text.push_str("\n| field | type | default | meaning |\n|---|---|---|---|\n");
                 for member in members {
-                    self.row(text, (of, &section.path), member, None);
+                    self.row(text, placed, member, None);
                 }
             }
-            Body::Enum(choices) => self.choices(text, (of, &section.path), choices),
+            Body::Enum(choices) => self.choices(text, placed, choices),
             Body::Value => {}
         }
         let files = example::files(self.types, section.at, &section.steps);
@@ -179,7 +202,7 @@ impl Page<'_> {
                 text.push_str("\nEach line is a file of its own:\n\n```yaml\n");
                 for file in several {
                     let flow = yaml::flow(file);
-                    // Without the braces around all of it.
+                    // Without the outermost braces.
                     let _ = writeln!(text, "{}", one_line(&flow));
                 }
                 text.push_str("```\n");
@@ -187,17 +210,16 @@ impl Page<'_> {
         }
     }
 
-    fn choices(&self, text: &mut String, (of, path): (&Readable, &str), choices: &[Choice]) {
+    fn choices(&self, text: &mut String, placed: Placed<'_>, choices: &[Choice]) {
+        let of = placed.owner;
         text.push_str("\nOne of these; those with fields or a value are maps with one key.\n");
         text.push_str("\n| choice | type | default | meaning |\n|---|---|---|---|\n");
         for choice in choices {
             let kind = match &choice.fields {
                 ChoiceFields::None => "alone".to_owned(),
                 ChoiceFields::One(inner) => {
-                    let limit = self.limit((of, path), &choice.name);
-                    words::kind((&choice.name, inner), limit, &|of_one| {
-                        self.link(of, of_one)
-                    })
+                    let limit = self.limit(placed, &choice.name);
+                    words::kind(&choice.name, inner, limit, &|of_one| self.link(of, of_one))
                 }
                 ChoiceFields::Named(members) if members.is_empty() => "`{}`".to_owned(),
                 ChoiceFields::Named(_) => "fields".to_owned(),
@@ -210,32 +232,26 @@ impl Page<'_> {
             let _ = writeln!(text, "| {name} | {kind} | {mark} | {} |", cell(&choice.doc));
             if let ChoiceFields::Named(members) = &choice.fields {
                 for member in members {
-                    self.row(text, (of, path), member, Some(&choice.name));
+                    self.row(text, placed, member, Some(&choice.name));
                 }
             }
         }
     }
 
     /// The limit of a number in the type at this path.
-    fn limit(&self, (owner, path): (&Readable, &str), name: &str) -> Option<&Limit> {
-        self.types.limits.of(&format!("{path}.{name}"), &owner.file)
+    fn limit(&self, placed: Placed<'_>, name: &str) -> Option<&Limit> {
+        let path = format!("{}.{name}", placed.path);
+        self.types.limits.of(&path, &placed.owner.file)
     }
 
-    fn row(
-        &self,
-        text: &mut String,
-        (owner, path): (&Readable, &str),
-        member: &Member,
-        choice: Option<&str>,
-    ) {
+    fn row(&self, text: &mut String, placed: Placed<'_>, member: &Member, choice: Option<&str>) {
+        let owner = placed.owner;
         let name = match choice {
             Some(choice) => format!("{choice}.{}", member.name),
             None => member.name.clone(),
         };
-        let limit = self.limit((owner, path), &name);
-        let kind = words::kind((&member.name, &member.of), limit, &|of| {
-            self.link(owner, of)
-        });
+        let limit = self.limit(placed, &name);
+        let kind = words::kind(&member.name, &member.of, limit, &|of| self.link(owner, of));
         let default = match defaults::of(self.types, owner, member, choice.is_some()) {
             Given::Required => "*required*".to_owned(),
             Given::Absent => "*absent*".to_owned(),
@@ -309,7 +325,7 @@ fn one_line(flow: &str) -> &str {
     inner.filter(|inner| is_one_pair(inner)).unwrap_or(flow)
 }
 
-/// Whether there is no comma outside of brackets.
+/// Whether there is no comma outside brackets.
 fn is_one_pair(text: &str) -> bool {
     let mut depth = 0;
     let mut quoted = false;

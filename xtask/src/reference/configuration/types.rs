@@ -46,7 +46,7 @@ pub enum ChoiceFields {
     Named(Vec<Member>),
 }
 
-/// All readable types, and the functions and `Default`s beside them.
+/// All readable types, with their functions and `Default`s.
 #[derive(Default)]
 pub struct Types {
     pub all: Vec<Readable>,
@@ -93,13 +93,13 @@ impl Types {
                     Fields::Unnamed(_) => Body::Value,
                     fields => Body::Struct(members(fields.iter())),
                 };
-                self.keep(file, (item.ident.to_string(), &item.attrs), body);
+                self.keep(file, item.ident.to_string(), &item.attrs, body);
             }
             Item::Enum(item) if derives(&item.attrs, "Deserialize") => {
                 let rule = Serde::of(&item.attrs);
                 let choices = item.variants.iter().map(|variant| choice(variant, &rule));
                 let body = Body::Enum(choices.collect());
-                self.keep(file, (item.ident.to_string(), &item.attrs), body);
+                self.keep(file, item.ident.to_string(), &item.attrs, body);
             }
             Item::Fn(item) if item.sig.inputs.is_empty() => {
                 if let Some(tail) = tail(&item.block.stmts) {
@@ -127,7 +127,7 @@ impl Types {
         }
     }
 
-    fn keep(&mut self, file: &str, (name, attributes): (String, &[Attribute]), body: Body) {
+    fn keep(&mut self, file: &str, name: String, attributes: &[Attribute], body: Body) {
         self.all.push(Readable {
             name,
             file: file.to_owned(),
@@ -191,7 +191,7 @@ impl Types {
     }
 }
 
-/// A type in what it is made of.
+/// The parts of a type.
 pub enum Shape<'a> {
     Option(&'a Type),
     List(&'a Type),

@@ -7,7 +7,8 @@ use super::types::{Shape, shape};
 
 /// What a field takes, with its limit and its unit: `number above 0, ms`. `link` names a type of its own.
 pub fn kind(
-    (name, of): (&str, &Type),
+    name: &str,
+    of: &Type,
     limit: Option<&Limit>,
     link: &dyn Fn(&Type) -> Option<String>,
 ) -> String {
@@ -83,7 +84,7 @@ mod tests {
     fn types_are_told_in_plain_words() {
         let check = |name: &str, of: &str, expected: &str| {
             let of: Type = syn::parse_str(of).expect("a type");
-            assert_eq!(kind((name, &of), None, &|_| None), expected, "{name}");
+            assert_eq!(kind(name, &of, None, &|_| None), expected, "{name}");
         };
         check("ttl_ms", "u64", "whole number, 0 or more, ms");
         check("port", "u16", "whole number from 0 to 65535");
@@ -98,7 +99,7 @@ mod tests {
     fn limits_take_the_place_of_what_the_type_allows() {
         let check = |of: &str, limit: Limit, expected: &str| {
             let of: Type = syn::parse_str(of).expect("a type");
-            assert_eq!(kind(("a_ms", &of), Some(&limit), &|_| None), expected);
+            assert_eq!(kind("a_ms", &of, Some(&limit), &|_| None), expected);
         };
         let at_least = || Limit::AtLeast("1".to_owned());
         check("Option<u64>", at_least(), "whole number, 1 or more, ms");

@@ -30,6 +30,12 @@ const HEALTH: &str = "syntax = \"proto3\"; package grpc.health.v1;\n\
     }\n\
     service Health { rpc Check(HealthCheckRequest) returns (HealthCheckResponse); }";
 
+/// The method to call, and the connection to call it over.
+struct Target {
+    link: Link,
+    method: Rc<Method>,
+}
+
 /// A call that is ready to be sent.
 struct Prepared {
     link: Link,
@@ -103,12 +109,9 @@ pub(super) fn health_check<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
         descriptor,
     });
     let params = Params::default();
-    let prepared = Box::new(Prepared::new(
-        call,
-        (link, method),
-        (&params, message.encode_to_vec()),
-    ));
-    wait(call, prepared)
+    let target = Target { link, method };
+    let prepared = Prepared::new(call, target, &params, message.encode_to_vec());
+    wait(call, Box::new(prepared))
 }
 
 fn wait<'js>(call: &Call<'_, 'js>, prepared: Box<Prepared>) -> Outcome<'js> {
@@ -150,7 +153,8 @@ fn prepare(call: &Call<'_, '_>) -> Result<Prepared, Throw> {
             throw,
         )
     })?;
-    Ok(Prepared::new(call, (link, method), (&params, message)))
+    let target = Target { link, method };
+    Ok(Prepared::new(call, target, &params, message))
 }
 
 /// A request on the wire.
@@ -162,11 +166,10 @@ pub(super) fn encoded(method: &Method, request: &Value<'_>) -> Result<Vec<u8>, T
 }
 
 impl Prepared {
-    fn new(call: &Call<'_, '_>, to: (Link, Rc<Method>), what: (&Params, Vec<u8>)) -> Self {
-        let (link, method) = to;
-        let (params, message) = what;
+    fn new(call: &Call<'_, '_>, target: Target, params: &Params, message: Vec<u8>) -> Self {
+        let Target { link, method } = target;
         Self {
-            samples: Samples::begin(call.vu(), (&method, &link.address), &params.tags),
+            samples: Samples::begin(call.vu(), &method, &link.address, &params.tags),
             head: Head {
                 path: method.path.clone(),
                 metadata: params.metadata.clone(),
@@ -210,6 +213,6 @@ async fn perform(prepared: Box<Prepared>) -> Finished {
 
 impl Finished {
     fn response<'js>(self, ctx: &script_engine::Ctx<'js>) -> Outcome<'js> {
-        response::object(ctx, &self.method, (self.reply, self.discards_message))
+        response::object(ctx, &self.method, self.reply, self.discards_message)
     }
 }

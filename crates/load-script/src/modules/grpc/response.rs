@@ -13,9 +13,13 @@ use super::client::Method;
 use super::{failure, status};
 
 /// `{message, error, headers, trailers, status}`
-pub(super) fn object<'js>(ctx: &Ctx<'js>, method: &Method, reply: (Reply, bool)) -> Outcome<'js> {
-    let (mut reply, discards) = reply;
-    let message = match discards {
+pub(super) fn object<'js>(
+    ctx: &Ctx<'js>,
+    method: &Method,
+    mut reply: Reply,
+    discards_message: bool,
+) -> Outcome<'js> {
+    let message = match discards_message {
         true => Value::new_null(ctx.clone()),
         false => message(ctx, method, &mut reply)?,
     };

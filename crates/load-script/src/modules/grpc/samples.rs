@@ -1,6 +1,5 @@
 //! The samples of calls and streams.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 use load_metrics::{MetricId, Recorder, SystemTag, TagSet, Tags, builtin};
@@ -21,8 +20,12 @@ pub(super) struct Samples {
 impl Samples {
     /// The samples of a call that begins now. The script's own tags win over the name and all that the VU
     /// has, not over what is known of the call.
-    pub(super) fn begin(vu: &VuState, call: (&Rc<Method>, &str), own: &[(String, String)]) -> Self {
-        let (method, address) = call;
+    pub(super) fn begin(
+        vu: &VuState,
+        method: &Method,
+        address: &str,
+        own: &[(String, String)],
+    ) -> Self {
         let url = format!("{address}{}", method.path);
         let known = [
             (SystemTag::Url, url.as_str()),

@@ -79,7 +79,7 @@ pub(super) fn construct<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
         deadline: params.deadline(None),
     };
     let vu = call.vu();
-    let samples = Samples::begin(vu, (&method, &link.address), &params.tags);
+    let samples = Samples::begin(vu, &method, &link.address, &params.tags);
     let begun = vu.wait(fiber::apart(|| call::begin(&link.channel, &head)))?;
     let (outgoing, incoming) = begun.map_err(|unbegun| {
         let status = unbegun.into_status();

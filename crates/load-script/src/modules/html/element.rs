@@ -191,17 +191,17 @@ pub(super) fn this<R>(
 
 fn read<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let (_, reader) = READERS[usize::from(call.number())];
-    let value = this(call, |element| {
+    let (value, document) = this(call, |element| {
         Ok((
             reader(&element.document, element.node),
             Arc::clone(&element.document),
         ))
     })?;
-    show(call, value)
+    show(call, value, &document)
 }
 
 fn tag_property<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    let value = this(call, |element| {
+    let (value, document) = this(call, |element| {
         let tag = element.document.tag(element.node);
         let name = property_names(tag).nth(usize::from(call.number()));
         let value = name.and_then(|name| property(&element.document, element.node, name));
@@ -210,19 +210,18 @@ fn tag_property<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
             Arc::clone(&element.document),
         ))
     })?;
-    show(call, value)
+    show(call, value, &document)
 }
 
-fn show<'js>(call: &Call<'_, 'js>, value: (Property, Arc<Document>)) -> Outcome<'js> {
-    let (value, document) = value;
+fn show<'js>(call: &Call<'_, 'js>, value: Property, document: &Arc<Document>) -> Outcome<'js> {
     match value {
         Property::Undefined => Ok(call.undefined()),
         Property::Text(text) => call.string(&text),
         Property::Number(number) => Ok(convert::number(call.ctx, number)),
         Property::Bool(flag) => Ok(call.bool(flag)),
         Property::Texts(list) => texts(call.ctx, list.iter().map(String::as_str)),
-        Property::Element(node) => object(call.ctx, &document, node),
-        Property::Elements(nodes) => list(call.ctx, &document, &nodes),
+        Property::Element(node) => object(call.ctx, document, node),
+        Property::Elements(nodes) => list(call.ctx, document, &nodes),
     }
 }
 

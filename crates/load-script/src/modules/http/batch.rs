@@ -14,8 +14,8 @@ use script_engine::throw::{Outcome, Throw, plain};
 use script_engine::{Array, Object, Value};
 use tokio::sync::Semaphore;
 
-use super::perform::{Agent, Finished, code_of_refusal, perform};
-use super::prepare::{self, Prepared};
+use super::perform::{Agent, Finished, perform};
+use super::prepare::{self, PrepareError, Prepared};
 use super::response;
 use crate::vu::state::{Caller, VuState};
 
@@ -34,19 +34,18 @@ pub(super) fn batch<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let mut finished: Vec<Option<Finished>> = Vec::new();
     match prepare_all(vu, &items) {
         Ok(prepared) => finished = vu.wait(fiber::apart(|| run_all(vu, prepared)))?,
-        Err((_, Throw::Plain(message))) if vu.run.options().throw.unwrap_or(false) => {
-            return Err(plain(message));
-        }
         // None is sent when one is invalid.
-        Err((index, Throw::Plain(message))) => {
+        Err((index, error)) => {
+            let (code, message) = error.into_failure()?;
+            if vu.run.options().throw.unwrap_or(false) {
+                return Err(plain(message));
+            }
             let fields = [("error", message.as_str())];
             vu.logger
                 .log(Level::Warn, "A batch request failed", &fields);
             finished.resize_with(index, || Some(Finished::nothing()));
-            let code = code_of_refusal(&message);
             finished.push(Some(Finished::refused(code, message)));
         }
-        Err((_, other)) => return Err(other),
     }
     finished.resize_with(items.len(), || None);
     let responses = finished.into_iter().map(|finished| match finished {
@@ -78,7 +77,7 @@ fn split<'js>(requests: &Value<'js>) -> Result<(Keys, Vec<Value<'js>>), Throw> {
 }
 
 /// All requests; or the invalid one, with its error.
-fn prepare_all(vu: &VuState, items: &[Value<'_>]) -> Result<Vec<Prepared>, (usize, Throw)> {
+fn prepare_all(vu: &VuState, items: &[Value<'_>]) -> Result<Vec<Prepared>, (usize, PrepareError)> {
     let prepare = |(index, item)| {
         let prepared = prepare::from_item(vu, item, index);
         let checked = prepared.and_then(|prepared: Prepared| match &prepared.url {
@@ -86,10 +85,11 @@ fn prepare_all(vu: &VuState, items: &[Value<'_>]) -> Result<Vec<Prepared>, (usiz
             Err(error) if error.code_of_sending().is_some() => Ok(prepared),
             Err(error) => {
                 let text = quoted(&prepared.url_text);
-                Err(plain(format!("invalid URL: parse {text}: {error}")))
+                let why = format!("invalid URL: parse {text}: {error}");
+                Err(PrepareError::Url(why))
             }
         });
-        checked.map_err(|throw| (index, throw))
+        checked.map_err(|error| (index, error))
     };
     items.iter().enumerate().map(prepare).collect()
 }

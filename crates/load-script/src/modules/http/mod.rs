@@ -176,23 +176,21 @@ fn request<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 fn run<'js>(call: &Call<'_, 'js>, layout: Layout) -> Outcome<'js> {
     match prepare::from_call(call, layout) {
         Ok(prepared) => execute(call, prepared),
-        Err(throw) => refused(call, throw),
+        Err(error) => refused(call, error),
     }
 }
 
 /// A request that could not be built is a failed response too, unless the script asks for an exception.
 /// Requests in init code have no response.
-fn refused<'js>(call: &Call<'_, 'js>, throw: Throw) -> Outcome<'js> {
+fn refused<'js>(call: &Call<'_, 'js>, error: prepare::PrepareError) -> Outcome<'js> {
     let vu = call.vu();
-    match throw {
-        Throw::Plain(message) if !vu.is_init() && !vu.run.options().throw.unwrap_or(false) => {
-            vu.logger
-                .log(Level::Warn, "Request Failed", &[("error", &message)]);
-            let code = perform::code_of_refusal(&message);
-            response::object(call.ctx, perform::Finished::refused(code, message))
-        }
-        other => Err(other),
+    let (code, message) = error.into_failure()?;
+    if vu.is_init() || vu.run.options().throw.unwrap_or(false) {
+        return Err(plain(message));
     }
+    vu.logger
+        .log(Level::Warn, "Request Failed", &[("error", &message)]);
+    response::object(call.ctx, perform::Finished::refused(code, message))
 }
 
 /// Performs a request while the VU waits.
@@ -218,7 +216,7 @@ fn async_request<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let (promise, deferred) = Deferred::new(call.ctx)?;
     let vu = call.vu();
     match prepared {
-        Err(throw) => deferred.settle(call.ctx, refused(call, throw))?,
+        Err(error) => deferred.settle(call.ctx, refused(call, error))?,
         Ok(prepared) => {
             let agent = perform::Agent::of(vu);
             let prepared = Box::new(prepared);

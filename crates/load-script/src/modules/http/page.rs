@@ -9,7 +9,8 @@ use script_formats::html::{FormValue, Query, Selection, Submission};
 use super::super::html::selection_object;
 use super::body::{self, Body};
 use super::params::Params;
-use super::{execute, prepare, refused};
+use super::prepare::{self, Target};
+use super::{execute, refused};
 use crate::vu::state::Caller;
 
 const FORM: &str = "form";
@@ -49,12 +50,19 @@ pub(super) fn submit_form<'js>(call: &Call<'_, 'js>, source: &Source<'_>) -> Out
     }
     let params = options.params(call)?;
     if submission.method == "GET" {
-        let target = submission.get_url().to_string();
-        return send(call, ("GET", &target), Body::default(), params);
+        let url = call.string(submission.get_url().as_str())?;
+        let target = Target {
+            method: "GET".into(),
+            url: &url,
+        };
+        return send(call, target, Body::default(), params);
     }
     let body = body::read(&body_of(call, &submission)?)?;
-    let target = submission.url.to_string();
-    send(call, (&submission.method, &target), body, params)
+    let target = Target {
+        url: &call.string(submission.url.as_str())?,
+        method: submission.method.into(),
+    };
+    send(call, target, body, params)
 }
 
 /// `response.clickLink({selector, params})`
@@ -65,7 +73,11 @@ pub(super) fn click_link<'js>(call: &Call<'_, 'js>, source: &Source<'_>) -> Outc
         .link_target(&url(source)?, &selector)
         .map_err(|error| plain(error.to_string()))?;
     let params = options.params(call)?;
-    send(call, ("GET", target.as_str()), Body::default(), params)
+    let target = Target {
+        method: "GET".into(),
+        url: &call.string(target.as_str())?,
+    };
+    send(call, target, Body::default(), params)
 }
 
 fn page(source: &Source<'_>) -> Result<Selection, Throw> {
@@ -104,15 +116,13 @@ fn body_of<'js>(call: &Call<'_, 'js>, submission: &Submission) -> Outcome<'js> {
 
 fn send<'js>(
     call: &Call<'_, 'js>,
-    target: (&str, &str),
+    target: Target<'_, '_>,
     body: Body,
     params: Params,
 ) -> Outcome<'js> {
-    let (method, url) = target;
-    let url = call.string(url)?;
-    match prepare::assemble(call.vu(), (method.to_owned().into(), &url), body, params) {
+    match prepare::assemble(call.vu(), target, body, params) {
         Ok(prepared) => execute(call, prepared),
-        Err(throw) => refused(call, throw),
+        Err(error) => refused(call, error),
     }
 }
 

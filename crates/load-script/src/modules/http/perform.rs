@@ -19,13 +19,12 @@ use tokio::time::Instant;
 use super::auth::{Auth, Expects};
 use super::debug;
 use super::params::ResponseType;
-use super::prepare::Prepared;
+use super::prepare::{INVALID_URL, Prepared};
 use super::redirects::{self, Hop};
+use super::samples::Sampled;
 use super::validity;
 use crate::vu::state::VuState;
 
-/// k6's code for an invalid URL.
-const INVALID_URL: u16 = 1020;
 /// k6's code for a body that does not match its content coding.
 const UNPACKING: u16 = 1701;
 /// The default maximum of redirects.
@@ -206,21 +205,11 @@ pub(super) async fn perform(agent: Agent, mut prepared: Box<Prepared>) -> Finish
         .or_else(|| validity::fault(&request));
     if let Some(failure) = fault {
         let outcome = Err(failure);
-        let timings = Timings::default();
-        agent.sample(&prepared, &request, (&outcome, timings, Expects::Usual));
-        return agent.finish(prepared, request, (course, outcome));
+        agent.sample(&prepared, &request, Sampled::unsent(&outcome));
+        return agent.finish(prepared, request, course, outcome);
     }
     let outcome = agent.follow_all(&prepared, &mut request, &mut course).await;
-    agent.finish(prepared, request, (course, outcome))
-}
-
-/// The error code of a request that could not be built: only invalid URLs have one.
-pub(super) fn code_of_refusal(message: &str) -> u16 {
-    if message.starts_with("invalid URL") {
-        INVALID_URL
-    } else {
-        0
-    }
+    agent.finish(prepared, request, course, outcome)
 }
 
 /// A method as the log writes it: `Get`.
@@ -271,11 +260,7 @@ impl Agent {
                 let failure = Failure::new(error.code_of_sending().unwrap_or(0), error.to_string());
                 (course.timings, course.remote) = (Timings::default(), None);
                 let outcome = Err(failure);
-                self.sample(
-                    prepared,
-                    request,
-                    (&outcome, course.timings, Expects::Usual),
-                );
+                self.sample(prepared, request, Sampled::unsent(&outcome));
                 return outcome;
             }
         }
@@ -302,7 +287,7 @@ impl Agent {
                 .ok()
                 .and_then(|reply| auth.answer(reply, request));
             let expects = auth.expects();
-            let outcome = self.take_up(prepared, request, (exchanged, expects));
+            let outcome = self.take_up(prepared, request, exchanged, expects);
             match answer {
                 None => return outcome,
                 Some(Ok(authorization)) => request.authorization = Some(authorization),
@@ -341,9 +326,9 @@ impl Agent {
         &self,
         prepared: &Prepared,
         request: &Request,
-        exchanged: (Exchanged, Expects),
+        exchanged: Exchanged,
+        expects: Expects,
     ) -> Result<Reply, Failure> {
-        let (exchanged, expects) = exchanged;
         let mut outcome = exchanged.outcome;
         if let Ok(reply) = &outcome
             && reply.sets_cookies
@@ -359,8 +344,12 @@ impl Agent {
             outcome = Err(failure);
         }
         if !matches!(&outcome, Err(failure) if failure.code == Failure::EXCEPTION) {
-            let timings = exchanged.timings;
-            self.sample(prepared, request, (&outcome, timings, expects));
+            let sampled = Sampled {
+                outcome: &outcome,
+                timings: exchanged.timings,
+                expects,
+            };
+            self.sample(prepared, request, sampled);
         }
         outcome
     }
@@ -369,9 +358,9 @@ impl Agent {
         &self,
         prepared: Box<Prepared>,
         request: Request,
-        came: (RequestProgress, Result<Reply, Failure>),
+        course: RequestProgress,
+        outcome: Result<Reply, Failure>,
     ) -> Finished {
-        let (course, outcome) = came;
         let has_head = course.partial.is_some();
         let (reply, failure) = match outcome {
             Ok(reply) => (reply, None),
@@ -429,9 +418,8 @@ impl Agent {
                 ..Request::to_get(Url::unusable(text), "", deadline)
             };
             let outcome = Err(failure);
-            let timings = Timings::default();
-            self.sample(&prepared, &request, (&outcome, timings, Expects::Usual));
-            return self.finish(prepared, request, (RequestProgress::default(), outcome));
+            self.sample(&prepared, &request, Sampled::unsent(&outcome));
+            return self.finish(prepared, request, RequestProgress::default(), outcome);
         }
         let message = format!("invalid URL: parse {}: {error}", quoted(text));
         // The params have not been read at that point.

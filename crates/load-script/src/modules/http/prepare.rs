@@ -101,8 +101,44 @@ fn template_parts<'js>(parts: &Value<'js>) -> Result<Vec<Value<'js>>, Throw> {
     Err(Throw::Type(why))
 }
 
+/// k6's code for an invalid URL.
+pub(super) const INVALID_URL: u16 = 1020;
+
+/// The reason why a request cannot be built.
+pub(super) enum PrepareError {
+    /// The URL is invalid. The text is k6's.
+    Url(String),
+    Other(Throw),
+}
+
+impl From<Throw> for PrepareError {
+    fn from(throw: Throw) -> Self {
+        Self::Other(throw)
+    }
+}
+
+impl From<script_engine::Error> for PrepareError {
+    fn from(error: script_engine::Error) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+impl PrepareError {
+    /// The code and the message of a failed response; only invalid URLs have a code.
+    ///
+    /// # Errors
+    /// The script gets an exception in any case.
+    pub(super) fn into_failure(self) -> Result<(u16, String), Throw> {
+        match self {
+            Self::Url(message) => Ok((INVALID_URL, message)),
+            Self::Other(Throw::Plain(message)) => Ok((0, message)),
+            Self::Other(throw) => Err(throw),
+        }
+    }
+}
+
 /// Reads the arguments of `http.get` and similar functions.
-pub(super) fn from_call(call: &Call<'_, '_>, layout: Layout) -> Result<Prepared, Throw> {
+pub(super) fn from_call(call: &Call<'_, '_>, layout: Layout) -> Result<Prepared, PrepareError> {
     let vu = call.vu();
     refuse_in_init(vu)?;
     let first = usize::from(layout.method.is_none());
@@ -116,7 +152,11 @@ pub(super) fn from_call(call: &Call<'_, '_>, layout: Layout) -> Result<Prepared,
         Body::default()
     };
     let params = Params::read(vu, &call.arg(first + 1 + usize::from(layout.has_body)))?;
-    assemble(vu, (method, &call.arg(first)), body, params)
+    let target = Target {
+        method,
+        url: &call.arg(first),
+    };
+    assemble(vu, target, body, params)
 }
 
 /// Requests are allowed only in iterations, `setup` and `teardown`.
@@ -130,7 +170,11 @@ pub(super) fn refuse_in_init(vu: &VuState) -> Result<(), Throw> {
 }
 
 /// An item of `http.batch`.
-pub(super) fn from_item(vu: &VuState, item: &Value<'_>, index: usize) -> Result<Prepared, Throw> {
+pub(super) fn from_item(
+    vu: &VuState,
+    item: &Value<'_>,
+    index: usize,
+) -> Result<Prepared, PrepareError> {
     if let Some(array) = item.as_array() {
         if array.len() < 2 {
             let items: Vec<String> = convert::items(array)?
@@ -138,19 +182,26 @@ pub(super) fn from_item(vu: &VuState, item: &Value<'_>, index: usize) -> Result<
                 .map(|item| convert::to_text(item).map(|text| quoted(&text)))
                 .collect::<Result<_, Throw>>()?;
             let items = items.join(", ");
-            return Err(plain(format!(
-                "invalid batch request '[]interface {{}}{{{items}}}'"
-            )));
+            let why = format!("invalid batch request '[]interface {{}}{{{items}}}'");
+            return Err(plain(why).into());
         }
         let part = |index: usize| -> Result<Value<'_>, Throw> { Ok(Array::get(array, index)?) };
         let (method, body) = (convert::to_text(&part(0)?)?, body::read(&part(2)?)?);
         let params = Params::read(vu, &part(3)?)?;
-        return assemble(vu, (method.into(), &part(1)?), body, params);
+        let target = Target {
+            method: method.into(),
+            url: &part(1)?,
+        };
+        return assemble(vu, target, body, params);
     }
     let is_url = item.is_string() || class::of::<NamedUrl>(item).is_some();
     let undefined = Value::new_undefined(item.ctx().clone());
     if is_url {
-        return from_parts(vu, ("GET".to_owned(), item), &undefined, &undefined);
+        let target = Target {
+            method: "GET".into(),
+            url: item,
+        };
+        return from_parts(vu, target, &undefined, &undefined);
     }
     let object = match item.as_object() {
         Some(object) => object,
@@ -159,53 +210,57 @@ pub(super) fn from_item(vu: &VuState, item: &Value<'_>, index: usize) -> Result<
     let method = match convert::given(object, "method")? {
         Some(method) if !method.is_string() => {
             let method = convert::go_text(&method)?;
-            return Err(plain(format!("invalid method type '{method}'")));
+            return Err(plain(format!("invalid method type '{method}'")).into());
         }
         Some(method) => convert::to_text(&method)?.to_uppercase(),
         None => "GET".to_owned(),
     };
     let url = convert::given(object, "url")?
         .ok_or_else(|| plain(format!("batch request {index} doesn't have a url key")))?;
-    from_parts(
-        vu,
-        (method, &url),
-        &object.get("body")?,
-        &object.get("params")?,
-    )
+    let target = Target {
+        method: method.into(),
+        url: &url,
+    };
+    from_parts(vu, target, &object.get("body")?, &object.get("params")?)
 }
 
 fn from_parts(
     vu: &VuState,
-    target: (String, &Value<'_>),
+    target: Target<'_, '_>,
     body: &Value<'_>,
     params: &Value<'_>,
-) -> Result<Prepared, Throw> {
-    let takes_body = !matches!(target.0.as_str(), "GET" | "HEAD");
+) -> Result<Prepared, PrepareError> {
+    let takes_body = !matches!(&*target.method, "GET" | "HEAD");
     let body = if takes_body {
         body::read(body)?
     } else {
         Body::default()
     };
-    let target = (target.0.into(), target.1);
     assemble(vu, target, body, Params::read(vu, params)?)
 }
 
 /// k6's error for a URL that is not text.
-fn no_url(value: &Value<'_>) -> Throw {
+fn no_url(value: &Value<'_>) -> PrepareError {
     match convert::go_text(value) {
-        Ok(text) => plain(format!("invalid URL: '#{text}'")),
-        Err(throw) => throw,
+        Ok(text) => PrepareError::Url(format!("invalid URL: '#{text}'")),
+        Err(throw) => PrepareError::Other(throw),
     }
+}
+
+/// What to send, and where to.
+pub(super) struct Target<'a, 'js> {
+    pub(super) method: Method,
+    pub(super) url: &'a Value<'js>,
 }
 
 /// Builds a request.
 pub(super) fn assemble(
     vu: &VuState,
-    target: (Method, &Value<'_>),
+    target: Target<'_, '_>,
     body: Body,
     params: Params,
-) -> Result<Prepared, Throw> {
-    let (method, url) = target;
+) -> Result<Prepared, PrepareError> {
+    let Target { method, url } = target;
     let named = class::of::<NamedUrl>(url);
     let (url_text, template) = match named {
         Some(named) => (named.url.clone(), Some(named.name.clone())),

@@ -13,6 +13,24 @@ use super::auth::Expects;
 use super::perform::Agent;
 use super::prepare::Prepared;
 
+/// An exchange for which samples are recorded.
+pub(super) struct Sampled<'a> {
+    pub(super) outcome: &'a Result<Reply, Failure>,
+    pub(super) timings: Timings,
+    pub(super) expects: Expects,
+}
+
+impl<'a> Sampled<'a> {
+    /// A request that failed before it was sent.
+    pub(super) fn unsent(outcome: &'a Result<Reply, Failure>) -> Self {
+        Self {
+            outcome,
+            timings: Timings::default(),
+            expects: Expects::Usual,
+        }
+    }
+}
+
 /// The inputs of the tags of a usual exchange, which has no tags of its own, no TLS and no failure.
 struct UsualExchange {
     base: TagSet,
@@ -34,13 +52,12 @@ thread_local! {
 
 impl Agent {
     /// Records one exchange.
-    pub(super) fn sample(
-        &self,
-        prepared: &Prepared,
-        request: &Request,
-        exchanged: (&Result<Reply, Failure>, Timings, Expects),
-    ) {
-        let (outcome, timings, expects) = exchanged;
+    pub(super) fn sample(&self, prepared: &Prepared, request: &Request, sampled: Sampled<'_>) {
+        let Sampled {
+            outcome,
+            timings,
+            expects,
+        } = sampled;
         let status = outcome.as_ref().map_or(0, |reply| reply.status);
         let is_expected = prepared.params.expected.as_ref().map(|expected| {
             outcome.is_ok()
@@ -50,7 +67,7 @@ impl Agent {
                     Expects::ChallengeOrUsual => status == 401 || expected.contains(status),
                 }
         });
-        let tags = self.tags(prepared, request, (outcome, is_expected));
+        let tags = self.tags(prepared, request, outcome, is_expected);
         let at = self.recorder.sample_time();
         let metadata = prepared.metadata.as_ref();
         let count = |metric, value| {
@@ -80,9 +97,9 @@ impl Agent {
         &self,
         prepared: &Prepared,
         request: &Request,
-        result: (&Result<Reply, Failure>, Option<bool>),
+        outcome: &Result<Reply, Failure>,
+        is_expected: Option<bool>,
     ) -> TagSet {
-        let (outcome, is_expected) = result;
         let is_usual = prepared.name.is_none()
             && prepared.params.tags.is_empty()
             && !self.recorder.wants(SystemTag::Ip);
@@ -91,7 +108,7 @@ impl Agent {
             .ok()
             .filter(|reply| is_usual && reply.tls.is_none());
         let Some(reply) = usual else {
-            return self.make_tags(prepared, request, result);
+            return self.make_tags(prepared, request, outcome, is_expected);
         };
         LAST.with_borrow_mut(|last| {
             let place = &mut last[request.url.identity() % USUAL];
@@ -105,7 +122,7 @@ impl Agent {
             if let Some(known) = place.as_ref().filter(same) {
                 return known.tags.clone();
             }
-            let tags = self.make_tags(prepared, request, result);
+            let tags = self.make_tags(prepared, request, outcome, is_expected);
             *place = Some(UsualExchange {
                 base: prepared.tags.clone(),
                 url: request.url.clone(),
@@ -123,9 +140,9 @@ impl Agent {
         &self,
         prepared: &Prepared,
         request: &Request,
-        result: (&Result<Reply, Failure>, Option<bool>),
+        outcome: &Result<Reply, Failure>,
+        is_expected: Option<bool>,
     ) -> TagSet {
-        let (outcome, is_expected) = result;
         let reply = outcome.as_ref().ok();
         let status = reply.map_or(0, |reply| reply.status);
         let clean;

@@ -19,6 +19,7 @@ use script_engine::throw::{Outcome, Throw, plain};
 use script_engine::{Array, Ctx, Function, Object, Value};
 use tokio::time::{Instant, sleep_until};
 
+use super::events::Closing;
 use super::request::{self, Params, Unknown};
 use super::samples::Samples;
 use crate::modules::timers;
@@ -88,13 +89,13 @@ pub(super) fn connect<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
         Ok(link) => {
             request::keep_cookies(&params.jar, &url, &link.reply);
             samples.connected(Some(&link.reply));
-            let response = response(call.ctx, (&text, ""), Some(&link.reply))?;
+            let response = response(call.ctx, &text, "", Some(&link.reply))?;
             run(call, link, samples, &callback)?;
             Ok(response)
         }
         Err(Refusal::Answered(reply)) => {
             samples.connected(Some(&reply));
-            response(call.ctx, ("", ""), Some(&reply))
+            response(call.ctx, "", "", Some(&reply))
         }
         Err(Refusal::Failed(why)) => {
             samples.connected(None);
@@ -107,11 +108,10 @@ fn refused<'js>(call: &Call<'_, 'js>, why: String) -> Outcome<'js> {
     if call.vu().run.options().throw.unwrap_or(false) {
         return Err(plain(why));
     }
-    response(call.ctx, ("", &why), None)
+    response(call.ctx, "", &why, None)
 }
 
-fn response<'js>(ctx: &Ctx<'js>, texts: (&str, &str), reply: Option<&Reply>) -> Outcome<'js> {
-    let (url, error) = texts;
+fn response<'js>(ctx: &Ctx<'js>, url: &str, error: &str, reply: Option<&Reply>) -> Outcome<'js> {
     let object = Object::new(ctx.clone())?;
     object.set("url", url)?;
     object.set("status", reply.map_or(0, |reply| reply.status))?;
@@ -216,31 +216,35 @@ impl Session {
                 let shown = code.unwrap_or(1005);
                 if shown != 1000 && shown != GOING_AWAY {
                     let text = super::events::close_text(shown, &reason);
-                    self.fail(ctx, socket, (&text, Some((shown, &reason))))?;
+                    let closing = Closing {
+                        code: shown,
+                        reason: &reason,
+                    };
+                    self.fail(ctx, socket, &text, Some(closing))?;
                 }
                 self.close(socket, shown)
             }
             Incoming::Broken(_) => {
-                self.fail(ctx, socket, ("websocket: close sent", None))?;
+                self.fail(ctx, socket, "websocket: close sent", None)?;
                 self.close(socket, GOING_AWAY)
             }
             Incoming::Gone(text) => {
-                self.fail(ctx, socket, (&text, None))?;
+                self.fail(ctx, socket, &text, None)?;
                 self.close(socket, 1006)
             }
         }
     }
 
-    /// Reports an error to the script: its text, and the code and reason of a close frame.
+    /// Reports an error to the script: its text, and the close frame that caused it.
     fn fail<'js>(
         &self,
         ctx: &Ctx<'js>,
         socket: &Object<'js>,
-        what: (&str, Option<(u16, &str)>),
+        text: &str,
+        closing: Option<Closing<'_>>,
     ) -> Result<(), Throw> {
-        let (text, closing) = what;
         let error = Object::new(ctx.clone())?;
-        if let Some((code, reason)) = closing {
+        if let Some(Closing { code, reason }) = closing {
             error.set("code", code)?;
             error.set("text", reason)?;
         }
@@ -270,7 +274,7 @@ impl Session {
 
     fn send(&self, socket: &Object<'_>, frame: &[u8]) -> Result<(), Throw> {
         if self.is_closed.get() {
-            return self.fail(socket.ctx(), socket, ("websocket: close sent", None));
+            return self.fail(socket.ctx(), socket, "websocket: close sent", None);
         }
         self.link.send(frame);
         Ok(())

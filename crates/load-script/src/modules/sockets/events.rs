@@ -4,6 +4,21 @@ use script_engine::convert;
 use script_engine::throw::Throw;
 use script_engine::{Object, Value};
 
+/// The end of a connection: the content of a close frame.
+#[derive(Clone, Copy)]
+pub(super) struct Closing<'a> {
+    pub(super) code: u16,
+    pub(super) reason: &'a str,
+}
+
+impl Closing<'static> {
+    /// The connection ended without a close frame.
+    pub(super) const ABNORMAL: Self = Self {
+        code: 1006,
+        reason: "",
+    };
+}
+
 /// The text of a close frame with this code and reason.
 pub(super) fn close_text(code: u16, reason: &str) -> String {
     let meaning = match code {

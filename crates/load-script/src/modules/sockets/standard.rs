@@ -18,6 +18,7 @@ use script_engine::{Array, Object, Persistent, Value};
 use tokio::sync::Notify;
 
 use super::blob;
+use super::events::Closing;
 use super::request::{self, Params, Unknown};
 use super::samples::Samples;
 use crate::vu::events::Event;
@@ -184,12 +185,12 @@ impl Socket {
             Err(Refusal::Answered(reply)) => {
                 self.samples.connected(Some(&reply));
                 self.samples.forget();
-                self.end(object, (1006, ""), Some("websocket: bad handshake"))
+                self.end(object, Closing::ABNORMAL, Some("websocket: bad handshake"))
             }
             Err(Refusal::Failed(why)) => {
                 self.samples.connected(None);
                 self.samples.forget();
-                self.end(object, (1006, ""), Some(&why))
+                self.end(object, Closing::ABNORMAL, Some(&why))
             }
         }
     }
@@ -258,14 +259,20 @@ impl Socket {
                 let code = code.unwrap_or(1005);
                 let text = super::events::close_text(code, &reason);
                 let is_usual = matches!(code, 1000 | 1001);
-                self.end(object, (code, &reason), (!is_usual).then_some(&text))
+                let closing = Closing {
+                    code,
+                    reason: &reason,
+                };
+                self.end(object, closing, (!is_usual).then_some(&text))
             }
             Incoming::Broken(error) => {
                 let frame = websocket::close(Some(error.close_code()), "", rand::random());
                 self.write(&frame.unwrap_or_default());
-                self.end(object, (1006, ""), None)
+                self.end(object, Closing::ABNORMAL, None)
             }
-            Incoming::Gone(text) => self.end(object, (1006, ""), (!is_closing).then_some(&text)),
+            Incoming::Gone(text) => {
+                self.end(object, Closing::ABNORMAL, (!is_closing).then_some(&text))
+            }
         }
     }
 
@@ -282,7 +289,7 @@ impl Socket {
     fn end(
         &self,
         object: &Object<'_>,
-        closing: (u16, &str),
+        closing: Closing<'_>,
         error: Option<&str>,
     ) -> Result<(), Throw> {
         if self.state.replace(CLOSED) == CLOSED {
@@ -304,9 +311,8 @@ impl Socket {
         if let Some(error) = error {
             fire(object, "error", &[("error", convert::string(ctx, error)?)])?;
         }
-        let (code, reason) = closing;
-        let code = convert::number(ctx, f64::from(code));
-        let reason = convert::string(ctx, reason)?;
+        let code = convert::number(ctx, f64::from(closing.code));
+        let reason = convert::string(ctx, closing.reason)?;
         fire(object, "close", &[("code", code), ("reason", reason)])
     }
 
@@ -327,7 +333,7 @@ impl Socket {
                 };
                 let text = script_engine::exception::describe(&error).replace("\n\t", " ");
                 self.samples.forget();
-                self.end(object, (1006, ""), Some(text.trim_end()))?;
+                self.end(object, Closing::ABNORMAL, Some(text.trim_end()))?;
                 Err(Throw::Engine(ctx.throw(error)))
             }
             Ok(()) => Ok(()),

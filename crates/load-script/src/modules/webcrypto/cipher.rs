@@ -51,14 +51,18 @@ fn run(call: &Call<'_, '_>, direction: Operation) -> Result<Work, Failure> {
         ));
     }
     if algorithm.is_rsa() {
-        return rsa(&algorithm, key, (direction, data));
+        return rsa(&algorithm, key, direction, data);
     }
-    let done = aes(&algorithm, &key, (direction, &data))?;
+    let done = aes(&algorithm, &key, direction, &data)?;
     Ok(Work::Done(OperationResult::Bytes(done)))
 }
 
-fn rsa(algorithm: &Algorithm<'_>, key: Key, what: (Operation, Vec<u8>)) -> Result<Work, Failure> {
-    let (direction, data) = what;
+fn rsa(
+    algorithm: &Algorithm<'_>,
+    key: Key,
+    direction: Operation,
+    data: Vec<u8>,
+) -> Result<Work, Failure> {
     let label = algorithm.bytes("label")?;
     let hash = key.algorithm.hash.unwrap_or(web_crypto::Algorithm::Sha256);
     match (direction, &key.material) {
@@ -82,8 +86,12 @@ fn rsa(algorithm: &Algorithm<'_>, key: Key, what: (Operation, Vec<u8>)) -> Resul
     }
 }
 
-fn aes(algorithm: &Algorithm<'_>, key: &Key, what: (Operation, &[u8])) -> Result<Vec<u8>, Failure> {
-    let (direction, data) = what;
+fn aes(
+    algorithm: &Algorithm<'_>,
+    key: &Key,
+    direction: Operation,
+    data: &[u8],
+) -> Result<Vec<u8>, Failure> {
     let secret = key.secret()?;
     let is_decryption = direction == Operation::Decrypt;
     let iv;

@@ -144,28 +144,45 @@ fn elliptic(algorithm: &Algorithm<'_>, permissions: &Permissions) -> Result<Work
     };
     let own = EcPrivate::generate(curve);
     let other = own.public();
+    let private = Half {
+        material: Material::EcPrivate(own),
+        usages: permissions.those(private),
+    };
+    let public = Half {
+        material: Material::EcPublic(other),
+        usages: permissions.those(public),
+    };
+    let is_extractable = permissions.is_extractable;
     Ok(Work::Done(pair(
-        (Material::EcPrivate(own), permissions.those(private)),
-        (Material::EcPublic(other), permissions.those(public)),
-        (&description, permissions.is_extractable),
+        private,
+        public,
+        &description,
+        is_extractable,
     )))
+}
+
+/// One key of a pair.
+struct Half {
+    material: Material,
+    usages: Vec<String>,
 }
 
 /// Public keys can always be exported.
 fn pair(
-    private: (Material, Vec<String>),
-    public: (Material, Vec<String>),
-    of: (&Description, bool),
+    private: Half,
+    public: Half,
+    algorithm: &Description,
+    is_extractable: bool,
 ) -> OperationResult {
-    let key = |(material, usages), is_extractable| {
+    let key = |half: Half, is_extractable| {
         Key::new(Content {
-            material,
-            algorithm: of.0.clone(),
+            material: half.material,
+            algorithm: algorithm.clone(),
             is_extractable,
-            usages,
+            usages: half.usages,
         })
     };
-    OperationResult::Pair(key(private, of.1), key(public, true))
+    OperationResult::Pair(key(private, is_extractable), key(public, true))
 }
 
 fn rsa(algorithm: &Algorithm<'_>, permissions: Permissions) -> Result<Work, Failure> {
@@ -194,10 +211,15 @@ fn rsa(algorithm: &Algorithm<'_>, permissions: Permissions) -> Result<Work, Fail
             modulus_bits: Some(own.modulus_bits()),
             ..description
         };
-        Ok(pair(
-            (Material::RsaPrivate(own), permissions.those(private)),
-            (Material::RsaPublic(other), permissions.those(public)),
-            (&description, permissions.is_extractable),
-        ))
+        let private = Half {
+            material: Material::RsaPrivate(own),
+            usages: permissions.those(private),
+        };
+        let public = Half {
+            material: Material::RsaPublic(other),
+            usages: permissions.those(public),
+        };
+        let is_extractable = permissions.is_extractable;
+        Ok(pair(private, public, &description, is_extractable))
     })))
 }

@@ -129,7 +129,7 @@ impl Method {
                 Ok(public.verifies(&hash.hash(data), signature))
             }
             (Self::Pkcs1 | Self::Pss(_), Material::RsaPublic(public)) => {
-                Ok(public.verifies(self.padding(hash)?, hash, (data, signature)))
+                Ok(public.verifies(self.padding(hash)?, hash, data, signature))
             }
             (Self::Elliptic(_), _) => Err(access("key is not a valid ECDSA public key")),
             _ => Err(not_public()),

@@ -65,7 +65,7 @@ A windows.csv:
   10,9.8,0.04,0.10,true
   50,47.1,0.19,0.47,true";
 
-/// What was found, and why the rest was not.
+/// The estimates, and the reasons for missing ones.
 struct Estimates {
     found: Vec<Estimate>,
     missing: Vec<(Method, String)>,

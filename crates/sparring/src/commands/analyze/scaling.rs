@@ -53,7 +53,7 @@ A ladder.csv of four columns:
   5,49.2,1.0,101
   10,97.5,1.0,103";
 
-/// What the file holds.
+/// The content of the file.
 struct Measured {
     loads: Vec<f64>,
     throughputs: Vec<f64>,

@@ -1,4 +1,4 @@
-//! `sparring analyze soak`: does something leak.
+//! `sparring analyze soak`: a search for leaks.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -60,7 +60,7 @@ const INCONCLUSIVE: u8 = 4;
 /// The exit code for leaks, k6's for thresholds that failed.
 const LEAKS: u8 = 99;
 
-/// A series and what was found.
+/// A series and its result.
 struct Judged {
     name: String,
     found: Soak,
@@ -113,7 +113,7 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
 }
 
 fn series(table: &Table, time: &Column, arguments: &Arguments) -> Result<Vec<Column>, TableError> {
-    // A limit of a column that is not there is a mistake, too.
+    // A limit for a missing column is an error.
     for (name, _) in &arguments.limit {
         table.find(Some(name), &[])?;
     }

@@ -1,13 +1,13 @@
-//! Settings that are flags, and those that the words of the command line choose.
+//! The settings of flags, and of the words of the command line.
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 use suite::builtin::BUILT_IN;
 
-use super::origin::{Origin, Setting};
+use super::source::{Setting, Source};
 use crate::commands::test::{Arguments, Planned};
 
-/// Flags with their names here and in clap. Those that choose tests and load are told apart from them.
+/// Flags with their names here and in clap, without those that choose tests and load.
 const FLAGS: [(&str, &str); 14] = [
     ("config", "--config"),
     ("time_scale", "--time-scale"),
@@ -34,8 +34,8 @@ pub fn settings(
     let mut settings = vec![suite(arguments, planned), tests(arguments, planned)];
     let classes = &planned.resolved.selection.classes;
     if !classes.is_empty() {
-        let origin = Origin::Flag("command line".to_owned());
-        settings.push(Setting::new("classes", classes.join(", "), origin));
+        let source = Source::Flag("command line".to_owned());
+        settings.push(Setting::new("classes", classes.join(", "), source));
     }
     let of_flag = |(id, flag): &(&str, &str)| match (*id, matches) {
         ("base_url", _) => base_url(matches, arguments),
@@ -48,14 +48,14 @@ pub fn settings(
 
 fn suite(arguments: &Arguments, planned: &Planned) -> Setting {
     let name = planned.resolved.file.suite.clone();
-    let origin = if arguments.names_suite() {
-        Origin::Flag("command line".to_owned())
+    let source = if arguments.names_suite() {
+        Source::Flag("command line".to_owned())
     } else if arguments.otherwise().is_some_and(|system| system == name) {
-        Origin::Variable("PERF_SYSTEM".to_owned())
+        Source::Variable("PERF_SYSTEM".to_owned())
     } else {
-        Origin::Default
+        Source::Default
     };
-    Setting::new("suite", name, origin)
+    Setting::new("suite", name, source)
 }
 
 fn tests(arguments: &Arguments, planned: &Planned) -> Setting {
@@ -65,16 +65,16 @@ fn tests(arguments: &Arguments, planned: &Planned) -> Setting {
             names.push(&test.name);
         }
     }
-    let origin = if arguments.names_tests() {
-        Origin::Flag("command line".to_owned())
+    let source = if arguments.names_tests() {
+        Source::Flag("command line".to_owned())
     } else {
         suite_file(planned)
     };
-    Setting::new("tests", names.join(", "), origin)
+    Setting::new("tests", names.join(", "), source)
 }
 
-/// The suite file as the origin of a value.
-pub fn suite_file(planned: &Planned) -> Origin {
+/// The suite file as the source of a value.
+pub fn suite_file(planned: &Planned) -> Source {
     let name = &planned.resolved.file.suite;
     let is_built_in =
         planned.resolved.folder.is_none() && BUILT_IN.iter().any(|(it, _)| it == name);
@@ -83,22 +83,22 @@ pub fn suite_file(planned: &Planned) -> Origin {
     } else {
         "suite file of"
     };
-    Origin::File(format!("{kind} {name}"))
+    Source::File(format!("{kind} {name}"))
 }
 
-/// A flag that was given, by itself or by its variable; its default, where it has one.
+/// The value of a flag from the command line or its variable, or else its default.
 fn flag_of(matches: &ArgMatches, id: &str, flag: &str) -> Option<Setting> {
-    let origin = match matches.value_source(id)? {
-        ValueSource::CommandLine => Origin::Flag(flag.to_owned()),
-        ValueSource::EnvVariable => Origin::Variable(variable_of(id).to_owned()),
-        _ => Origin::Default,
+    let source = match matches.value_source(id)? {
+        ValueSource::CommandLine => Source::Flag(flag.to_owned()),
+        ValueSource::EnvVariable => Source::Variable(variable_of(id).to_owned()),
+        _ => Source::Default,
     };
     let raw = matches.get_raw(id)?;
     let value: Vec<String> = raw
         .map(|value| value.to_string_lossy().into_owned())
         .collect();
-    // A switch that was not given is told as such by clap.
-    Some(Setting::new(id, value.join(", "), origin))
+    // clap reports a switch that was not given.
+    Some(Setting::new(id, value.join(", "), source))
 }
 
 fn variable_of(id: &str) -> &'static str {
@@ -114,15 +114,15 @@ fn base_url(matches: Option<&ArgMatches>, arguments: &Arguments) -> Setting {
         .filter(|setting| setting.value.as_deref().is_some_and(|url| !url.is_empty()));
     let of_locust = || {
         let url = arguments.base_url()?;
-        let origin = Origin::Variable("LOCUST_HOST".to_owned());
-        Some(Setting::new("base_url", url, origin))
+        let source = Source::Variable("LOCUST_HOST".to_owned());
+        Some(Setting::new("base_url", url, source))
     };
     given.or_else(of_locust).unwrap_or_else(|| {
         Setting::unset("base_url").about("the system under test is started in this process")
     })
 }
 
-/// What the suite file says where no flag does.
+/// The setting of the suite file, if no flag sets it.
 fn of_file(id: &str, planned: &Planned) -> Setting {
     use suite::file::Resources;
 
@@ -135,9 +135,9 @@ fn of_file(id: &str, planned: &Planned) -> Setting {
     };
     match (id, value) {
         (_, Some(value)) => Setting::new(id, value, suite_file(planned)),
-        ("time_scale", None) => Setting::new(id, "1", Origin::Default),
+        ("time_scale", None) => Setting::new(id, "1", Source::Default),
         ("with_locust" | "keep_going" | "quiet", None) => {
-            Setting::new(id, "false", Origin::Default)
+            Setting::new(id, "false", Source::Default)
         }
         (_, None) => Setting::unset(id),
     }

@@ -1,10 +1,10 @@
-//! Users, spawn rate and length of each test, and the targets that the orchestrator is judged by.
+//! Users, spawn rate and length of each test, and the performance targets of the orchestrator.
 
 use suite::file::Overrides;
 use suite::plan::{Kind, PlannedPhase, PlannedTest};
 
 use super::flags::suite_file;
-use super::origin::{Origin, Setting};
+use super::source::{Setting, Source};
 use crate::commands::test::{Arguments, Planned};
 use crate::environment;
 
@@ -28,13 +28,13 @@ fn of_test(test: &PlannedTest, arguments: &Arguments, planned: &Planned) -> Vec<
         .tests
         .get(&test.name)
         .map_or(&nothing, |test| &test.overrides);
-    let origin = |flag: Option<&str>, names: &[String]| -> Origin {
+    let source = |flag: Option<&str>, names: &[String]| -> Source {
         if let Some(flag) = flag {
-            return Origin::Flag(flag.to_owned());
+            return Source::Flag(flag.to_owned());
         }
         let set = names.iter().find(|name| environment::is_set(name));
         match set.map_or_else(|| stress(test), |name| Some(name.clone())) {
-            Some(name) => Origin::Variable(name),
+            Some(name) => Source::Variable(name),
             None => suite_file(planned),
         }
     };
@@ -54,13 +54,13 @@ fn of_test(test: &PlannedTest, arguments: &Arguments, planned: &Planned) -> Vec<
     let length = Setting::new(
         format!("{label}: length_s"),
         number(length),
-        origin(load.run_time.map(|_| "--run-time"), &overrides.duration),
+        source(load.run_time.map(|_| "--run-time"), &overrides.duration),
     );
     let mut settings = vec![
         Setting::new(
             format!("{label}: {what}"),
             number(level),
-            origin(load.users.map(|_| "--users"), &overrides.users),
+            source(load.users.map(|_| "--users"), &overrides.users),
         ),
         if scaled {
             length.about("multiplied by --time-scale")
@@ -77,7 +77,7 @@ fn of_test(test: &PlannedTest, arguments: &Arguments, planned: &Planned) -> Vec<
         settings.push(Setting::new(
             format!("{label}: spawn_rate"),
             number(rate),
-            origin(
+            source(
                 load.spawn_rate.map(|_| "--spawn-rate"),
                 &overrides.spawn_rate,
             ),
@@ -86,7 +86,7 @@ fn of_test(test: &PlannedTest, arguments: &Arguments, planned: &Planned) -> Vec<
     settings
 }
 
-/// The variable that changes the orchestrator's stress test.
+/// The variables of the orchestrator's stress test.
 fn stress(test: &PlannedTest) -> Option<String> {
     let names = [
         "K6_STRESS_PEAK_VUS",
@@ -97,19 +97,19 @@ fn stress(test: &PlannedTest) -> Option<String> {
     (test.name == "stress").then(|| name.to_owned())
 }
 
-/// What the orchestrator is judged by.
+/// The performance targets of the orchestrator.
 fn targets(planned: &Planned) -> Vec<Setting> {
     let Some(fleet) = &planned.fleet else {
         return Vec::new();
     };
     let targets = &fleet.performance_targets;
     let of_fleet = || match &fleet.path {
-        Some(path) => Origin::File(format!("fleet file {}", path.display())),
-        None => Origin::Default,
+        Some(path) => Source::File(format!("fleet file {}", path.display())),
+        None => Source::Default,
     };
     let target = |name: &str, variable: &str, value: f64| match environment::nonempty_text(variable)
     {
-        Some(text) => Setting::new(name, text, Origin::Variable(variable.to_owned())),
+        Some(text) => Setting::new(name, text, Source::Variable(variable.to_owned())),
         None => Setting::new(name, number(value), of_fleet()),
     };
     vec![

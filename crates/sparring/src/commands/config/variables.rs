@@ -1,14 +1,14 @@
-//! Every variable of the environment that is obeyed or recorded.
+//! Every environment variable that is used or recorded.
 
-use super::origin::{Origin, Setting};
+use super::source::{Setting, Source};
 use crate::environment;
 
-/// Name, default where there is one, and what it does.
+/// Name, default (if any) and meaning.
 const VARIABLES: [(&str, Option<&str>, &str); 35] = [
     (
         "LOG_LEVEL",
         Some("warn"),
-        "what is logged; -v goes before it",
+        "the log level; -v takes precedence",
     ),
     ("ENVIRONMENT", None, "recorded in the report"),
     ("AWS_REGION", None, "recorded in the report"),
@@ -120,18 +120,18 @@ const VARIABLES: [(&str, Option<&str>, &str); 35] = [
 
 /// Beginning of the names of variables that override the fleet file.
 const FLEET: &str = "SPARRING_";
-/// A part of a name whose value is not shown.
+/// A part of the names of variables whose values are not shown.
 const SECRET: &str = "API_KEY";
 
-/// Each of them, and those that override the fleet file.
+/// All of these, and the variables that override the fleet file.
 pub fn settings() -> Vec<Setting> {
     let known = VARIABLES.into_iter().map(|(name, default, about)| {
         let set = environment::nonempty_text(name);
         let setting = match (set, default) {
             (Some(value), _) => {
-                Setting::new(name, shown(name, value), Origin::Variable(name.to_owned()))
+                Setting::new(name, shown(name, value), Source::Variable(name.to_owned()))
             }
-            (None, Some(default)) => Setting::new(name, default, Origin::Default),
+            (None, Some(default)) => Setting::new(name, default, Source::Default),
             (None, None) => Setting::unset(name),
         };
         setting.about(about)
@@ -142,7 +142,7 @@ pub fn settings() -> Vec<Setting> {
     of_fleet.sort();
     let of_fleet = of_fleet.into_iter().map(|(name, value)| {
         let value = shown(&name, value);
-        Setting::new(name.clone(), value, Origin::Variable(name)).about("overrides a file")
+        Setting::new(name.clone(), value, Source::Variable(name)).about("overrides a file")
     });
     known.chain(of_fleet).collect()
 }

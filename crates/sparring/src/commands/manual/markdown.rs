@@ -124,7 +124,7 @@ fn cell(text: &str) -> String {
         .join(" ")
 }
 
-/// What would be taken for an HTML element is shown as it is.
+/// Escapes text that would be read as an HTML element.
 fn escaped(text: &str) -> String {
     text.replace('<', "\\<")
 }

@@ -88,7 +88,13 @@ pub fn execute(run: &load_driver::Args, agents: &Agents) -> CommandResult {
     let collecting = collector::serve(listener, settings, ends.clone(), |line| complain!("{line}"));
     let collecting = runtime.spawn(collecting);
     let name = name()?;
-    let orders = orders(&remote, (&name, &flags, &archive), (&ways, port));
+    let shared = SharedOrder {
+        name: &name,
+        flags: &flags,
+        archive: &archive,
+        port,
+    };
+    let orders = orders(&remote, &ways, &shared);
     let over = AtomicBool::new(false);
     let collected = std::thread::scope(|scope| {
         for (remote, order) in remote.iter().zip(&orders) {
@@ -218,11 +224,22 @@ fn name() -> Result<String, Failure> {
     Ok(format!("{:x}-{}", time.as_nanos(), std::process::id()))
 }
 
-fn orders(
-    remote: &[RemoteAgent],
-    (name, flags, archive): (&str, &[String], &str),
-    (ways, port): (&[IpAddr], u16),
-) -> Vec<Order> {
+/// The parts of an order that are the same for all agents.
+struct SharedOrder<'a> {
+    name: &'a str,
+    flags: &'a [String],
+    archive: &'a str,
+    /// Of the collector.
+    port: u16,
+}
+
+fn orders(remote: &[RemoteAgent], ways: &[IpAddr], shared: &SharedOrder<'_>) -> Vec<Order> {
+    let SharedOrder {
+        name,
+        flags,
+        archive,
+        port,
+    } = *shared;
     let parts = remote.len();
     let at = |part: usize| match part {
         0 => "0".to_owned(),

@@ -1,4 +1,4 @@
-//! `sparring target recompute`: a served run again, from its log.
+//! `sparring target recompute`: recomputes a served run from its log.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,7 +11,7 @@ use crate::terminal::say;
 
 /// Runs a served system again from its log of inputs and compares the end of every request.
 ///
-/// The log is what `GET /__admin/log` gives. Exit code 0: all ends are equal, to the nanosecond;
+/// The log is the answer of `GET /__admin/log`. Exit code 0: all ends are equal, to the nanosecond;
 /// 1: some differ, or the log is incomplete. Log and recomputation have to come from the same build.
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -23,7 +23,7 @@ pub struct Arguments {
     json: bool,
 }
 
-/// Differences that are told in full.
+/// The maximum number of differences that are printed in full.
 const TOLD: usize = 10;
 
 pub fn execute(arguments: &Arguments) -> CommandResult {

@@ -16,14 +16,14 @@ use crate::commands::CommandResult;
 use crate::terminal::say;
 use crate::{environment, signals, terminal};
 
-// The name of a group of arguments is that of its struct, and the command's own has this name, too.
+// clap names a group of arguments after its struct, and the struct of the command has the same name.
 #[derive(Debug, Args)]
 #[group(id = "serve")]
 pub struct Arguments {
     /// acso, aiaas, acis, agent360, lab, or a file
     #[arg(value_name = "SYSTEM")]
     pub system: Option<String>,
-    /// Port to listen on; 0 takes a free one
+    /// Port to listen on; 0 means a free one
     #[arg(long, default_value_t = 8000)]
     port: u16,
     /// Address to listen on
@@ -43,7 +43,7 @@ pub struct Arguments {
     /// Maximum number of inputs in the log, for `sparring target recompute`
     #[arg(long, value_name = "N", default_value_t = 100_000)]
     log_inputs: usize,
-    /// Print the address alone: no table of routes, no status line
+    /// Print only the address: no table of routes, no status line
     #[arg(long, short = 'q')]
     quiet: bool,
 }
@@ -98,7 +98,7 @@ async fn serve(config: Config, arguments: &Arguments) -> CommandResult {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Where the system is, and unless it is `quiet` all that can be asked of it.
+/// Prints the address of the system and, unless `quiet`, its routes.
 fn print_offer(document: &target_systems::document::Document, address: SocketAddr, quiet: bool) {
     say!(
         "{}  http://{address}  (simulated; GET /docs, /metrics, /__admin)",
@@ -123,8 +123,8 @@ fn print_offer(document: &target_systems::document::Document, address: SocketAdd
     say!("ready; Ctrl-C stops");
 }
 
-/// Once a second what the system is doing: on a terminal one line that is written over, in a pipe a
-/// line whenever something changed.
+/// Prints the activity of the system every second: on a terminal as one line that is overwritten, in a pipe as a
+/// line after each change.
 async fn status_line(target: &Arc<Target>, quiet: bool) {
     if quiet {
         return std::future::pending().await;

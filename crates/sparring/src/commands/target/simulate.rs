@@ -48,7 +48,7 @@ pub struct Arguments {
     json: bool,
 }
 
-/// Requests of a simulation at most: each measured one takes 8 bytes.
+/// The maximum number of requests of a simulation: each measured one takes 8 bytes.
 const MOST_REQUESTS: u64 = 100_000_000;
 
 pub fn execute(arguments: &Arguments) -> CommandResult {
@@ -118,7 +118,7 @@ fn load(arguments: &Arguments) -> Result<Load, String> {
     }
 }
 
-/// The keys that tools read.
+/// The keys for tools.
 fn as_json(report: &Report) -> Value {
     let mut utilisation = Map::new();
     for one in &report.utilisation {

@@ -1,4 +1,4 @@
-//! `sparring target truth`: what a right analysis has to find.
+//! `sparring target truth`: the results that a correct analysis has to find.
 
 use std::process::ExitCode;
 
@@ -46,7 +46,7 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The mix that is meant where none is named: the file's first, or its first endpoint.
+/// The default mix: the first one of the file, or its first endpoint.
 pub(super) fn default_mix(system: &System) -> String {
     let document = &system.document;
     let mut names = document.mixes.keys().chain(document.endpoints.keys());
@@ -186,7 +186,7 @@ fn percent(figure: Figure) -> Figure {
     }
 }
 
-/// A figure with as many decimals as it needs, and `~` where it is an approximation.
+/// A figure with the necessary decimals, and `~` if it is an approximation.
 fn of(figure: Figure) -> String {
     let sign = if figure.exact { "" } else { "~" };
     let value = figure.value;

@@ -1,20 +1,20 @@
-//! How busy a simulated system is, from two readings: its hosts, and what requests wait for beside
-//! them.
+//! The utilisation of a simulated system, from two readings: of its hosts, and of the slots and connections for
+//! which requests wait.
 
 use target_systems::network::{
     ComponentReading, HostReading, MachineReading, PoolReading, Reading,
 };
 
-/// A resource of a host at this use is the bottleneck, even where requests that wait for it hold
-/// all slots or connections of what calls it.
+/// A resource of a host at this utilisation is the bottleneck, even if requests that wait for it hold all slots or
+/// connections of its callers.
 const BUSY: f64 = 0.9;
-/// Below this use nothing is called a bottleneck.
+/// Below this utilisation, no resource is called a bottleneck.
 const IDLE: f64 = 0.01;
 
-/// What is used, and how much of it, 0 to 1.
+/// A resource and its utilisation, 0 to 1.
 type Share = (String, &'static str, f64);
 
-/// Use of a system over a stretch of time.
+/// The utilisation of a system over a stretch of time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Use {
     /// The busiest resource of each host.
@@ -50,7 +50,7 @@ impl Use {
         }
     }
 
-    /// One line of 120 characters at most.
+    /// One line of at most 120 characters.
     pub fn line(&self, rate: f64, in_flight: u64) -> String {
         let mut line = format!("{rate:.0} requests/s, {in_flight} in flight");
         for (name, resource, share) in &self.hosts {
@@ -63,7 +63,7 @@ impl Use {
         line + &self.bottleneck("; bottleneck ")
     }
 
-    /// What is used most with its share, behind `before`; empty where nothing is used.
+    /// The most utilised resource with its share, after the text `before`; empty if none is used.
     pub fn bottleneck(&self, before: &str) -> String {
         self.busiest()
             .map_or_else(String::new, |(name, resource, share)| {
@@ -90,13 +90,13 @@ fn slots_held(before: &ComponentReading, now: &ComponentReading) -> Option<f64> 
     Some((held / slots as f64).min(1.0))
 }
 
-/// Connections that were taken, on average.
+/// Connections in use, on average.
 fn connections_held(before: &PoolReading, now: &PoolReading, seconds: f64) -> f64 {
     let taken = now.in_use_integral.saturating_sub(before.in_use_integral);
     (taken as f64 * 1e-9 / seconds / now.size.max(1) as f64).min(1.0)
 }
 
-/// The resource of a host that is used most; `None` where nothing is limited.
+/// The most utilised resource of a host; `None` if none is limited.
 fn busiest(before: &HostReading, now: &HostReading, seconds: f64) -> Option<(&'static str, f64)> {
     let sum = |host: &HostReading, of: fn(&MachineReading) -> f64| {
         host.machines.iter().map(of).sum::<f64>()
@@ -115,7 +115,7 @@ fn busiest(before: &HostReading, now: &HostReading, seconds: f64) -> Option<(&'s
         let used = now.machines.iter().map(|one| one.memory_used_kb);
         ("memory", used.fold(0.0, f64::max) / limit)
     });
-    // Memory that is there all the time is no bottleneck until it is nearly gone.
+    // Memory in constant use is not a bottleneck until it is nearly exhausted.
     let memory = memory.filter(|(_, share)| *share > BUSY);
     [cpu, disk, link, memory]
         .into_iter()

@@ -1,4 +1,4 @@
-//! `--config`: a suite file or a fleet file, whichever it is.
+//! `--config`: a suite file or a fleet file.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Reports at paths of one's own, beside those in the run's folder.
+//! Reports at given paths, in addition to those in the run's folder.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use report::RunRecord;
 use report::export::{Format, locust};
 use suite::WriteError;
 
-/// Where else the results go.
+/// Further places for the results.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Reports")]
 pub struct CopyArguments {
@@ -17,13 +17,13 @@ pub struct CopyArguments {
     /// Write Locust's four CSV files (PREFIX_stats.csv and so on); with several tests, each has its own prefix
     #[arg(long, value_name = "PREFIX")]
     pub csv: Option<PathBuf>,
-    /// acso's results as JSON
+    /// Write acso's results as JSON here
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
 
 impl CopyArguments {
-    /// Writes what was asked for.
+    /// Writes the requested files.
     ///
     /// # Errors
     /// A file cannot be written.

@@ -1,4 +1,4 @@
-//! `--dry`: a plan as people read it.
+//! `--dry`: a plan for people.
 
 use suite::plan::{Plan, PlannedTest, lint};
 

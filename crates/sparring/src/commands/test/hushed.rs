@@ -1,4 +1,4 @@
-//! The driver's log under `--quiet`: what it warns of is counted, errors are shown.
+//! The driver's log under `--quiet`: warnings are counted, errors are shown.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use load_driver::Stream;
 
-/// How many warnings were not shown.
+/// The number of warnings that were not shown.
 #[derive(Debug, Clone, Default)]
 pub struct Warnings(Arc<AtomicU64>);
 
@@ -15,8 +15,7 @@ impl Warnings {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// The stream without log lines below errors. It is no terminal: the lines have to be readable
-    /// here.
+    /// The stream without log lines below errors. It does not count as a terminal, so that the lines can be parsed.
     pub fn hush(&self, to: Stream) -> Stream {
         Stream::new(Hushed {
             to,
@@ -45,7 +44,7 @@ impl Hushed {
     }
 }
 
-/// The level of a log line as the driver writes them: `time="…" level=warning msg="…"`.
+/// The level of a log line of the driver: `time="…" level=warning msg="…"`.
 fn level(line: &str) -> Option<&str> {
     let rest = line.strip_prefix("time=\"")?;
     let (_, rest) = rest.split_once("\" level=")?;
@@ -83,9 +82,9 @@ mod tests {
     use super::*;
 
     #[derive(Clone, Default)]
-    struct Kept(Arc<Mutex<Vec<u8>>>);
+    struct Captured(Arc<Mutex<Vec<u8>>>);
 
-    impl Write for Kept {
+    impl Write for Captured {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             kept.extend_from_slice(bytes);
@@ -99,11 +98,11 @@ mod tests {
 
     #[test]
     fn warnings_are_counted_and_errors_are_shown() {
-        let (kept, warnings) = (Kept::default(), Warnings::default());
+        let (kept, warnings) = (Captured::default(), Warnings::default());
         let hushed = warnings.hush(Stream::new(kept.clone()));
         let warning = "time=\"2026-08-14T09:30:00Z\" level=warning msg=\"Request Failed\"\n";
         for _ in 0..3 {
-            // In pieces, as writers may.
+            // Writers may write in pieces.
             hushed.print(&warning[..30]);
             hushed.print(&warning[30..]);
         }

@@ -1,4 +1,4 @@
-//! Locust's flags: users, spawn rate, run time, and those that are so anyway.
+//! Locust's flags: users, spawn rate, run time, and those that state the default.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use suite::file::Span;
 
-/// Load instead of that of the test.
+/// Load that replaces the test's own.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Load, as Locust has it")]
 pub struct LoadArguments {
@@ -16,10 +16,10 @@ pub struct LoadArguments {
     /// Users that start per second
     #[arg(short = 'r', long, value_name = "N", value_parser = number, allow_negative_numbers = true)]
     pub spawn_rate: Option<f64>,
-    /// How long the test lasts, the ramp included, as 300s, 5m, 24h
+    /// Length of the test, including the ramp, such as 300s, 5m, 24h
     #[arg(short = 't', long, visible_alias = "duration", value_name = "TIME", value_parser = time)]
     pub run_time: Option<Duration>,
-    /// Serve no page, as without --web
+    /// Serve no page; the default without --web
     #[arg(long, conflicts_with = "web")]
     pub headless: bool,
     /// Run this locustfile with real Locust, which has to be on the path; its classes may be named
@@ -34,7 +34,7 @@ fn number(text: &str) -> Result<f64, String> {
     }
 }
 
-/// A bare number is seconds, as Locust has it.
+/// A plain number is in seconds, as in Locust.
 fn time(text: &str) -> Result<Duration, String> {
     let seconds = text.parse::<u64>().map(Duration::from_secs);
     let span = seconds.or_else(|_| text.parse::<Span>().map(Span::get));

@@ -1,7 +1,6 @@
 //! `-f FILE`: real Locust with a locustfile, as its own command line runs it (S-02).
 //!
-//! Our driver cannot run Python. Without Locust this is an error that names the script to use instead,
-//! never silently something else.
+//! The driver cannot run Python. Without Locust, this is an error that names the script to use instead.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -20,14 +19,14 @@ use crate::signals;
 use crate::terminal::{Usage, say};
 
 const LOOK: Duration = Duration::from_millis(50);
-/// A terminal sends Ctrl-C to Locust itself; after this time it is asked again, by us.
+/// A terminal sends Ctrl-C to Locust itself. After this time, this process sends it again.
 const ASK_AFTER: Duration = Duration::from_secs(2);
 
-/// Runs Locust on `--host`, or on the system of the suite, started here. Its exit code is ours.
+/// Runs Locust on `--host`, or on the system of the suite, which is started here. Returns Locust's exit code.
 pub fn execute(all: &super::Arguments, file: &Path) -> CommandResult {
     let suite = suite_of(all, file);
     if !file.is_file() {
-        return Err(Usage(format!("-f: there is no file {}", file.display())).into());
+        return Err(Usage(format!("-f: the file {} does not exist", file.display())).into());
     }
     let Some(program) = on_path("locust") else {
         return Err(Usage(instead(file, suite.as_ref())).into());
@@ -70,7 +69,7 @@ pub fn execute(all: &super::Arguments, file: &Path) -> CommandResult {
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
 }
 
-/// The suite that is named, or that has the file or the classes.
+/// The named suite, or the one that has the file or the classes.
 fn suite_of(all: &super::Arguments, file: &Path) -> Option<SuiteFile> {
     let read = |name: &str| built_in(name).and_then(Result::ok);
     let is_suite = |name: &&String| BUILT_IN.iter().any(|(known, _)| known == name);
@@ -97,7 +96,7 @@ fn suite_of(all: &super::Arguments, file: &Path) -> Option<SuiteFile> {
         .or_else(|| suites().find(has_class))
 }
 
-/// What does the same without Locust.
+/// The command that does the same without Locust.
 fn instead(file: &Path, suite: Option<&SuiteFile>) -> String {
     let file = file.display();
     let why = format!(
@@ -152,7 +151,7 @@ fn arguments(all: &super::Arguments, file: &Path, host: &str) -> Vec<OsString> {
     arguments
 }
 
-/// Its exit code; one that a signal ended has 128 and the signal's number, as in a shell.
+/// The exit code of a process. For one that a signal ended, it is 128 plus the signal's number, as in a shell.
 fn wait(mut child: Child, stop: &CancellationToken) -> std::io::Result<i32> {
     use std::os::unix::process::ExitStatusExt;
 

@@ -32,7 +32,7 @@ fn newest(
         .filter(|path| path.is_file())
         .collect();
     reports.sort();
-    // These stand for several tests, which may have changed since.
+    // These words stand for several tests, which may have changed since.
     let named = tests
         .iter()
         .filter(|name| !matches!(name.as_str(), "all" | "all-tests"));
@@ -41,7 +41,7 @@ fn newest(
         let record: RunRecord = serde_json::from_str(&text)
             .map_err(|error| format!("{} is not the record of a run: {error}", path.display()))?;
         let has = |name: &String| record.tests.iter().any(|test| test.name == *name);
-        // One that has begun and holds no test yet is no result.
+        // A run without a finished test is not a result.
         let is_result = record.suite == suite && !record.tests.is_empty();
         if is_result && named.clone().all(has) {
             return Ok((path, record));
@@ -53,7 +53,7 @@ fn newest(
         of => format!(" with {}", of.join(", ")),
     };
     Err(format!(
-        "there is no result of the suite {suite}{with} in {}",
+        "no result of the suite {suite}{with} in {}",
         results.display()
     )
     .into())

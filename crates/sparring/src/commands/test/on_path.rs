@@ -1,11 +1,11 @@
-//! Programs by their name.
+//! Finds programs by name.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use crate::environment;
 
-/// The first executable file of that name in the folders of `PATH`.
+/// The first executable file with this name in the folders of `PATH`.
 pub fn on_path(name: &str) -> Option<PathBuf> {
     let folders = environment::path("PATH")?;
     let is_program = |path: &PathBuf| {

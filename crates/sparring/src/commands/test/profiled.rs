@@ -1,4 +1,4 @@
-//! `--profile FILE`: the run, with a profile of it.
+//! `--profile FILE`: a run with a profile.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ pub struct Profiled {
     profile: Profile,
 }
 
-/// Starts a profile where one is wanted.
+/// Starts a profile if one is requested.
 ///
 /// # Errors
 /// The file cannot be made, or the system refuses the timer.
@@ -28,7 +28,7 @@ pub fn start(path: Option<&Path>) -> Result<Option<Profiled>, Failure> {
 }
 
 impl Profiled {
-    /// Writes it, and says where unless it shall be quiet.
+    /// Writes the profile and, unless quiet, prints its path.
     ///
     /// # Errors
     /// The file cannot be written.

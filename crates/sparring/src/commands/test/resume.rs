@@ -11,15 +11,15 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// The arguments of `sparring test` alone.
 #[derive(Debug, Parser)]
 #[command(name = "test")]
-struct Line {
+struct CommandLine {
     #[command(flatten)]
     arguments: Arguments,
 }
 
-/// What the run was called with; `None` where none is to be resumed.
+/// The command line of the run to resume, if there is one.
 ///
 /// # Errors
-/// It is no run, or other tests are named beside it.
+/// It is not a run, or other tests are named as well.
 pub fn again(arguments: &Arguments) -> Result<Option<Arguments>, Failure> {
     let Some(folder) = &arguments.run.resume else {
         return Ok(None);
@@ -30,7 +30,7 @@ pub fn again(arguments: &Arguments) -> Result<Option<Arguments>, Failure> {
     }
     let command = Command::read(folder)?;
     let words = std::iter::once("test".to_owned()).chain(command.arguments);
-    let line = Line::try_parse_from(words).map_err(|error| {
+    let line = CommandLine::try_parse_from(words).map_err(|error| {
         let why = error.kind();
         Usage(format!(
             "--resume: the run's command line is not understood: {why}"

@@ -1,4 +1,4 @@
-//! Running a plan: the target, the signals, the verdict and the files.
+//! Runs a plan: the target, the signals, the verdict and the files.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ use crate::process::surroundings;
 use crate::terminal::{self, complain, say};
 use crate::{environment, signals, stdout};
 
-/// How it is run.
+/// Options of a run.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Run")]
 pub struct RunArguments {
@@ -50,7 +50,7 @@ pub struct RunArguments {
     /// Folder in which each run gets a folder
     #[arg(long, value_name = "FOLDER", default_value = "results")]
     pub results: PathBuf,
-    /// Seed of what scripts draw, and of a simulated system that is started [default: its file's]
+    /// Seed for scripts, and for a simulated system that is started [default: its file's]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// Measure the resources of this local process as those of the target
@@ -60,25 +60,25 @@ pub struct RunArguments {
     /// below /sys/fs/cgroup
     #[arg(long, value_name = "GROUP", conflicts_with = "pid")]
     cgroup: Option<PathBuf>,
-    /// Ask this Prometheus after each test; its values are shown beside the run's own, never instead
+    /// Query this Prometheus after each test; its values are shown next to the run's own
     #[arg(long, value_name = "URL")]
     prometheus: Option<String>,
-    /// Send all samples to a service as well, repeatable: prometheus=URL, experimental-prometheus-rw=URL or
-    /// opentelemetry. They are tagged with suite, test and testid; what does not arrive is told and spoils nothing
+    /// Also send all samples to a service, repeatable: prometheus=URL, experimental-prometheus-rw=URL or
+    /// opentelemetry. They are tagged with suite, test and testid; lost samples are reported but spoil nothing
     #[arg(long, value_name = "OUTPUT")]
     out: Vec<String>,
-    /// Note phases, faults and verdicts in this Grafana as annotations, with the token in GRAFANA_TOKEN; what it
-    /// does not take is told and ends nothing
+    /// Write phases, faults and verdicts to this Grafana as annotations, with the token in GRAFANA_TOKEN; lost
+    /// annotations are reported but end nothing
     #[arg(long, value_name = "URL")]
     grafana: Option<String>,
-    /// Run each test with real Locust as well, on the same plan; its figures are kept apart
+    /// Also run each test with real Locust, on the same plan; its figures are kept separately
     #[arg(long, conflicts_with = "script")]
     with_locust: bool,
-    /// Write a profile of this process' processor time: folded stacks, for speedscope or flame graphs
+    /// Write a profile of this process' CPU time: folded stacks, for speedscope or flame graphs
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
-    /// Go on with this interrupted run, its folder: nothing else is needed. A long test goes on where it ended;
-    /// the report names the time in between
+    /// Resume this interrupted run, given by its folder; no other arguments are needed. A long test continues where
+    /// it ended; the report names the time in between
     #[arg(long, value_name = "RUN", conflicts_with_all = ["script", "seed", "pid", "cgroup"])]
     pub resume: Option<PathBuf>,
     /// Continue with the next test when one could not be carried out
@@ -89,7 +89,7 @@ pub struct RunArguments {
     pub quiet: bool,
 }
 
-/// What the command line means.
+/// The resolved command line.
 pub struct Resolution {
     pub plan: Plan,
     pub resolved: Resolved,
@@ -154,7 +154,7 @@ pub fn execute(all: &super::Arguments, resolution: &Resolution) -> CommandResult
     }
     let profiled = profile.map(|profile| profile.end(arguments.quiet));
     started.stop(&runtime);
-    // The driver's streams end with the job: what they hold is written, and counted.
+    // The driver's streams end with the job: their content is written and counted.
     drop(settings);
     match warnings.count() {
         0 => {}
@@ -166,7 +166,7 @@ pub fn execute(all: &super::Arguments, resolution: &Resolution) -> CommandResult
     concluded
 }
 
-/// Says which limits of this machine the plan would meet.
+/// Warns of the limits of this machine that the plan would reach.
 fn warn_of(plan: &Plan, results: &Path) {
     let findings = preflight::machine(preflight::most_users(plan), results);
     for finding in findings.iter().filter(|finding| finding.is_problem) {
@@ -174,16 +174,16 @@ fn warn_of(plan: &Plan, results: &Path) {
     }
 }
 
-/// A run that could not measure what it is about.
+/// A run that cannot measure its subject.
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
     #[error(transparent)]
     Load(#[from] suite::plan::Unloaded),
     #[error("--base-url: {0}")]
     Url(String),
-    #[error("--pid: there is no process {0} on this machine")]
+    #[error("--pid: this machine has no process {0}")]
     Process(u32),
-    #[error("--cgroup: there is no control group {} of version 2", .0.display())]
+    #[error("--cgroup: {} is not a control group of version 2", .0.display())]
     Cgroup(PathBuf),
     #[error("--prometheus: {0}")]
     PrometheusUrl(String),
@@ -198,7 +198,7 @@ pub enum Unusable {
     OutputToFile(String),
     #[error("--with-locust: there is no `locust` on the path; `pip install locust` brings it")]
     NoLocust,
-    #[error("--script: there is no file {}", .0.display())]
+    #[error("--script: the file {} does not exist", .0.display())]
     Script(PathBuf),
 }
 
@@ -206,10 +206,10 @@ impl RunArguments {
     /// Whether the plan can be run as these arguments say.
     ///
     /// # Errors
-    /// What to change.
+    /// The arguments contradict each other; the message says what to change.
     pub fn check(&self, plan: &Plan) -> Result<(), Unusable> {
         match &self.script {
-            // A script of one's own has load of its own.
+            // The user's own script has its own load.
             Some(script) if !script.is_file() => return Err(Unusable::Script(script.clone())),
             Some(_) => {}
             None => suite::plan::loaded(plan)?,
@@ -239,14 +239,14 @@ impl RunArguments {
         }
     }
 
-    /// The service of the command line or of a variable; Locust's counts, too.
+    /// The service of the command line or of a variable, including Locust's.
     pub fn base_url(&self) -> Option<String> {
         let of_locust = || environment::text("LOCUST_HOST");
         let url = self.base_url.clone().filter(|url| !url.is_empty());
         url.or_else(of_locust).filter(|url| !url.is_empty())
     }
 
-    /// The command line of this process behind `sparring test`, with what a variable adds to it.
+    /// The arguments of `sparring test` in this process, including those from variables.
     fn again(&self) -> Vec<String> {
         let words = std::env::args_os().skip(2);
         let mut words: Vec<String> = words
@@ -269,7 +269,7 @@ impl RunArguments {
         self.seed
     }
 
-    /// Where the target's resources are read, unless the suite file says it.
+    /// The source of the target's resources, unless the suite file states it.
     fn resources(&self) -> Option<Resources> {
         let of_group = || self.cgroup.clone().map(Resources::Cgroup);
         self.pid.map(Resources::Pid).or_else(of_group)
@@ -305,7 +305,7 @@ impl RunArguments {
             .first()
             .filter(|_| self.script.is_some())
         {
-            // What scripts of one's own may choose their scenario by.
+            // The user's own scripts may choose their scenario by these.
             env.push(("K6_SCENARIO".to_owned(), test.name.clone()));
         }
         let stderr = if self.quiet {
@@ -349,7 +349,7 @@ pub fn grafana(url: &str) -> Grafana {
     Grafana::new(url, environment::nonempty_text("GRAFANA_TOKEN"))
 }
 
-/// Prints the verdict and writes what is left; the exit code.
+/// Prints the verdict, writes the remaining files, and returns the exit code.
 fn conclude(all: &super::Arguments, ran: Ran) -> CommandResult {
     let arguments = &all.run;
     stdout::print(&format!("\n{}", suite::run::verdict_text(&ran.record)));
@@ -378,7 +378,7 @@ fn conclude(all: &super::Arguments, ran: Ran) -> CommandResult {
     }
     match unwritten {
         None => Ok(ExitCode::from(code)),
-        // The verdict stands; a run without its record is no success all the same.
+        // The verdict stands, but a run without its record is not a success.
         Some(error) if code == 0 => Err(error),
         Some(error) => {
             terminal::report(error.as_ref());
@@ -425,7 +425,7 @@ fn by_name(record: &RunRecord) -> Vec<(&str, Vec<&TestRecord>)> {
     found
 }
 
-/// A test as the result file shows it: passed when its record says so.
+/// A test for the result file; it has passed if its record says so.
 fn verdict(test: &TestRecord) -> Verdict {
     let without = &test.k6_summary["without_samples"];
     let without: Vec<String> = serde_json::from_value(without.clone()).unwrap_or_default();

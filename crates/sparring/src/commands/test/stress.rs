@@ -4,11 +4,11 @@ use suite::file::{Phase, Span, SuiteFile};
 
 const STRESS: &str = "stress";
 
-/// Scales the phases of the stress test: levels by the peak that is asked for, times by the duration. The
-/// start replaces the first level.
+/// Scales the phases of the stress test: levels by the requested peak, times by the duration. The start replaces the
+/// first level.
 ///
 /// # Errors
-/// A variable is not what it should be.
+/// A variable is invalid.
 pub fn apply(
     file: &mut SuiteFile,
     variable: &dyn Fn(&str) -> Option<String>,

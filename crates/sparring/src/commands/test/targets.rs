@@ -1,4 +1,4 @@
-//! What is tested: started in this process, or a service elsewhere.
+//! The target of a test: started in this process, or a service elsewhere.
 
 use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -21,21 +21,21 @@ use crate::terminal::Usage;
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// Inputs that the log of a simulated system keeps here: nobody recomputes a load test.
+/// The number of inputs that the log of a simulated system keeps here, since load tests are not recomputed.
 const LOGGED_INPUTS: usize = 1_000;
-/// How long a service may take to accept a connection.
+/// The time limit for connecting to a service.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// A target that is there.
+/// A running target.
 pub struct Started {
     name: String,
     base_url: String,
     is_simulated: bool,
     admin: Option<Admin>,
     drilled: Option<drill::Target>,
-    /// Why a server of ours ended by itself.
+    /// The reason why a server ended unexpectedly.
     broken: Arc<OnceLock<String>>,
-    /// The task of the servers, with what ends it; `None` for a service elsewhere.
+    /// The task of the servers, with its shutdown; `None` for a service elsewhere.
     servers: Option<(JoinHandle<()>, Shutdown)>,
 }
 
@@ -78,10 +78,10 @@ pub fn embedded(runtime: &Runtime, fleet: &Fleet) -> Result<Started, Failure> {
     })
 }
 
-/// A simulated system on a free port: a shipped one, or that of a file, whose path is relative to `folder`.
+/// A simulated system on a free port: a shipped one, or one from a file whose path is relative to `folder`.
 ///
 /// # Errors
-/// There is no such system, or it cannot be served.
+/// The system does not exist or cannot be served.
 pub fn simulated(
     runtime: &Runtime,
     name: &str,
@@ -125,7 +125,7 @@ pub fn simulated(
     })
 }
 
-/// What a variable says of the system; nothing where it is not set.
+/// The setting of a variable for the system, if it is set.
 fn variable<T: std::str::FromStr>(name: &str, expected: &str) -> Result<Option<T>, Usage> {
     let text = environment::nonempty_text(name);
     let read = |text: String| {
@@ -135,10 +135,10 @@ fn variable<T: std::str::FromStr>(name: &str, expected: &str) -> Result<Option<T
     text.map(read).transpose()
 }
 
-/// A service elsewhere. One that answers as a simulated system of ours is prepared as such.
+/// A service elsewhere. A simulated system is recognised by its answer and prepared as such.
 ///
 /// # Errors
-/// Nobody listens there.
+/// The URL does not accept connections.
 pub fn given(runtime: &Runtime, url: &str) -> Result<Started, Failure> {
     if !reach::goes_through_a_proxy() {
         runtime.block_on(reach::reach("service", url))?;
@@ -168,7 +168,7 @@ impl Started {
         self.base_url.clone()
     }
 
-    /// Ends what was started.
+    /// Ends the target if it was started here.
     pub fn stop(self, runtime: &Runtime) {
         if let Some((servers, stop)) = self.servers {
             stop.cancel();

@@ -1,4 +1,4 @@
-//! What people see while tests run.
+//! The output while tests run.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,11 +7,11 @@ use suite::run::Tell;
 
 use crate::terminal::{self, say};
 
-/// In a pipe the state is told this often.
+/// The interval between status lines in a pipe.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// Tells on the standard output: one line that is written over on a terminal, one every ten seconds
-/// in a pipe, nothing when it shall be quiet.
+/// Reports on the standard output: one line that is overwritten on a terminal, one every ten seconds in a pipe, none
+/// if it is quiet.
 #[derive(Debug)]
 pub struct Voice {
     quiet: bool,
@@ -20,7 +20,7 @@ pub struct Voice {
 }
 
 impl Voice {
-    /// `with_log`: log lines come in between, so that no line can be written over.
+    /// With `with_log`, log lines come in between, so that no line can be overwritten.
     pub fn new(quiet: bool, with_log: bool) -> Self {
         Self {
             quiet,
@@ -29,7 +29,7 @@ impl Voice {
         }
     }
 
-    /// Leaves a clean line for what follows.
+    /// Clears the line for further output.
     pub fn end(&self) {
         if self.is_replaced && !self.quiet {
             terminal::clear_line();

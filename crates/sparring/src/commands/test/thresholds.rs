@@ -8,17 +8,28 @@ use suite::file::{Judge, Phase, Span, SuiteFile};
 
 use crate::environment;
 
-/// The bounds as the suite file has them, which stand for those of the fleet file.
-const P95: (&str, &str) = ("orchestrate_duration", "p(95)<2000");
-const SUCCESS: (&str, &str) = ("orchestrate_success", "rate>0.95");
+/// A bound in the suite file that stands for one of the fleet file.
+struct Placeholder {
+    metric: &'static str,
+    expression: &'static str,
+}
+
+const P95: Placeholder = Placeholder {
+    metric: "orchestrate_duration",
+    expression: "p(95)<2000",
+};
+const SUCCESS: Placeholder = Placeholder {
+    metric: "orchestrate_success",
+    expression: "rate>0.95",
+};
 /// The test at the target rate, and its count of answers.
 const BENCHMARK: &str = "benchmark";
 const ANSWERED: &str = "answered_requests";
 
-/// Puts the targets into the tests of a suite. Variables named `PERF_...` go before the fleet file.
+/// Sets the targets in the tests of a suite. Variables named `PERF_...` take precedence over the fleet file.
 ///
 /// # Errors
-/// A variable is not a number, or the benchmark is `asked` for and there is no rate.
+/// A variable is not a number, or the benchmark is requested (`asked`) without a rate.
 pub fn apply(
     file: &mut SuiteFile,
     targets: &PerformanceTargets,
@@ -35,8 +46,8 @@ pub fn apply(
             .values_mut()
             .filter_map(|part| part.judge.as_mut());
         for judge in parts.chain(std::iter::once(&mut test.judge)) {
-            replace(judge, P95, &p95);
-            replace(judge, SUCCESS, &rate_above);
+            P95.replace(judge, &p95);
+            SUCCESS.replace(judge, &rate_above);
         }
     }
     if rate <= 0.0 {
@@ -61,7 +72,7 @@ pub fn apply(
             }
         }
         let least = (rate * seconds * success).floor();
-        // How many were answered of those that should have arrived says it without an edge.
+        // The share of answers among planned arrivals is a criterion without edge effects.
         test.judge.rows.shift_remove("rate_per_s");
         test.judge
             .thresholds
@@ -70,14 +81,16 @@ pub fn apply(
     Ok(())
 }
 
-fn replace(judge: &mut Judge, (metric, written): (&str, &str), by: &str) {
-    let expressions = judge.thresholds.get_mut(metric);
-    for expression in expressions
-        .into_iter()
-        .flatten()
-        .filter(|known| *known == written)
-    {
-        by.clone_into(expression);
+impl Placeholder {
+    fn replace(&self, judge: &mut Judge, by: &str) {
+        let expressions = judge.thresholds.get_mut(self.metric);
+        for expression in expressions
+            .into_iter()
+            .flatten()
+            .filter(|known| *known == self.expression)
+        {
+            by.clone_into(expression);
+        }
     }
 }
 
@@ -125,7 +138,7 @@ mod tests {
             file.tests["smoke"].judge.thresholds["orchestrate_success"],
             ["rate>0.5"]
         );
-        // Another bound than the usual one is meant as it is written.
+        // A bound that differs from the placeholder is kept.
         assert_eq!(
             file.tests["volume"].judge.thresholds["orchestrate_duration"],
             ["p(95)<10000"]

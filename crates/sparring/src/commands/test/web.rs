@@ -13,7 +13,7 @@ use crate::terminal::complain;
 
 /// Locust's port.
 const DEFAULT: &str = "127.0.0.1:8089";
-/// How often readers get new figures.
+/// The interval between new figures for readers.
 const PERIOD: Duration = Duration::from_secs(2);
 
 /// The page.
@@ -23,17 +23,17 @@ pub struct WebArguments {
     /// Serve a page of the run until it ends, with Locust's routes [default address: 127.0.0.1:8089]
     #[arg(long, value_name = "HOST:PORT", num_args = 0..=1, require_equals = true, default_missing_value = DEFAULT)]
     web: Option<String>,
-    /// Begin only when the page or a POST to /swarm says so
+    /// Begin only when the page or a POST to /swarm starts the run
     #[arg(long, requires = "web")]
     web_wait: bool,
 }
 
-/// An address that cannot be one.
+/// An invalid address.
 #[derive(Debug, thiserror::Error)]
 #[error("--web: `{0}` is not an address; use HOST:PORT, such as 127.0.0.1:8089")]
 pub struct BadAddress(String);
 
-/// A page that is served.
+/// The page while it is served.
 pub struct Served {
     pub web: Web,
     server: Server,
@@ -41,7 +41,7 @@ pub struct Served {
 
 impl WebArguments {
     /// # Errors
-    /// The address is not one.
+    /// The address is invalid.
     pub fn check(&self) -> Result<(), BadAddress> {
         match &self.web {
             Some(address) => split(address).map(drop),
@@ -49,11 +49,11 @@ impl WebArguments {
         }
     }
 
-    /// Serves the page. One that is only looked at is no reason not to run: where its port is taken, that is
-    /// said. A run that would wait for it does not begin.
+    /// Serves the page. If its port is in use, a message says so and the run begins without the page, unless the run
+    /// has to wait for it.
     ///
     /// # Errors
-    /// The run would wait for a page that is not there.
+    /// The run has to wait for the page, which cannot be served.
     pub fn serve(
         &self,
         plan: &Plan,
@@ -86,7 +86,7 @@ impl WebArguments {
 }
 
 impl Served {
-    /// Shows the end of the run to all readers.
+    /// Sends the end of the run to all readers.
     pub fn end(self) {
         match self.server.dropped_readers() {
             0 => {}

@@ -25,7 +25,7 @@ use crate::client;
 /// The overlay by which a key makes a detector fail.
 const OVERLAY: &str = "sparring-up";
 const EVERY: Duration = Duration::from_secs(1);
-/// How often keys are looked for.
+/// The interval between checks for keys.
 const KEYS_EVERY: Duration = Duration::from_millis(100);
 
 /// A detector and its admin API.
@@ -34,19 +34,19 @@ struct Detector {
     admin: AdminClient,
 }
 
-/// What a key asks for.
+/// The action of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Key {
     Up,
     Down,
-    /// Makes the chosen detector fail, or lets it go.
+    /// Makes the chosen detector fail, or reverts that.
     Toggle,
     Quit,
     /// The terminal has another size.
     Resize,
 }
 
-/// Shows the stack until `shutdown`, which the keys q and Ctrl-C ask for.
+/// Shows the stack until `shutdown`, which the keys q and Ctrl-C request.
 ///
 /// # Errors
 /// The terminal cannot be used.
@@ -104,7 +104,7 @@ pub async fn show(
     Ok(())
 }
 
-/// Gives the terminal back, also where the screen is given up in the middle.
+/// Restores the terminal, also after an error.
 struct Restored;
 
 impl Drop for Restored {
@@ -117,7 +117,7 @@ fn draw(terminal: &mut DefaultTerminal, shown: &mut Screen) -> io::Result<()> {
     terminal.draw(|frame| shown.draw(frame)).map(drop)
 }
 
-/// The names of what is laid over a detector's profile.
+/// The names of the overlays over a detector's profile.
 async fn faults(admin: &AdminClient) -> Vec<String> {
     let state = admin.send(Method::GET, "", None).await.unwrap_or_default();
     let overlays = state["overlays"].as_array().into_iter().flatten();
@@ -126,7 +126,7 @@ async fn faults(admin: &AdminClient) -> Vec<String> {
         .collect()
 }
 
-/// Makes a detector fail every time, or takes that back; says what was done.
+/// Makes a detector fail every time, or reverts that; returns a message.
 async fn toggle(detector: &Detector) -> String {
     let is_failing = faults(&detector.admin)
         .await
@@ -145,7 +145,7 @@ async fn toggle(detector: &Detector) -> String {
     }
 }
 
-/// Keys, read on a thread of their own: reading blocks.
+/// Reads keys on a separate thread, since reading blocks.
 struct Keys {
     keys: mpsc::Receiver<Key>,
     over: Arc<AtomicBool>,
@@ -161,10 +161,10 @@ impl Keys {
                 let key = match event::poll(KEYS_EVERY) {
                     Ok(true) => event::read().ok().and_then(|event| key(&event)),
                     Ok(false) => None,
-                    // There is no terminal any more.
+                    // The terminal is gone.
                     Err(_) => return,
                 };
-                // A key that nobody has time for is not pressed.
+                // Keys are dropped while the screen is busy.
                 if key.is_some_and(|key| pressed.try_send(key).is_err() && pressed.is_closed()) {
                     return;
                 }
@@ -203,13 +203,13 @@ fn key(event: &Event) -> Option<Key> {
     }
 }
 
-/// What is on the screen.
+/// The content of the screen.
 struct Screen {
     title: String,
     view: View,
-    /// The simulated systems beside the stack.
+    /// The simulated systems of the stack.
     systems: String,
-    /// What the last key did.
+    /// The message about the last key.
     said: String,
     table: TableState,
 }

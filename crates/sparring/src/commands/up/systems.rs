@@ -1,4 +1,4 @@
-//! Simulated systems beside the stack.
+//! Simulated systems that run with the stack.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ const SHIPPED: [(&str, u16); 4] = [
     ("acis", 8030),
     ("agent360", 8040),
 ];
-/// Port of the first of the others, and how far the next is from it.
+/// The port of the first other system, and the distance to the next one.
 const FIRST_OTHER: u16 = 8050;
 const STEP: u16 = 10;
 
@@ -32,7 +32,7 @@ pub struct Planned {
     port: u16,
 }
 
-/// Systems by name or file; `all` is the four that are shipped as services.
+/// Systems by name or file; `all` means the four that stand for services.
 ///
 /// # Errors
 /// A name is unknown, or a file has errors.
@@ -77,7 +77,7 @@ struct Served {
     before: Seen,
 }
 
-/// What a status line compares with.
+/// The previous reading for a status line.
 struct Seen {
     reading: Reading,
     answered: u64,
@@ -94,10 +94,10 @@ impl Seen {
     }
 }
 
-/// Takes the ports of the systems, so that a taken one is known before anything runs.
+/// Binds the ports of the systems, so that a port in use is reported before anything runs.
 ///
 /// # Errors
-/// A port is taken.
+/// A port is in use.
 pub async fn listen(planned: &[Planned], ports: Ports) -> Result<Vec<TcpListener>, Error> {
     let mut listeners = Vec::new();
     for one in planned {
@@ -143,7 +143,7 @@ impl Systems {
         Ok(Self { served })
     }
 
-    /// Name and URL of each.
+    /// The name and URL of each system.
     pub fn urls(&self) -> impl Iterator<Item = (&str, String)> {
         let url = |one: &Served| format!("http://{}", one.address);
         self.served
@@ -151,7 +151,7 @@ impl Systems {
             .map(move |one| (one.name.as_str(), url(one)))
     }
 
-    /// What each has done since this was last asked, as the end of a status line.
+    /// The activity of each system since the last call, as the end of a status line.
     pub fn line(&mut self) -> String {
         let parts = self.served.iter_mut().map(|one| {
             let now = Seen::of(&one.target);

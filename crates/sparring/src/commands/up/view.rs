@@ -1,19 +1,19 @@
-//! What the screen and the status line show of a running stack, from two readings of its metrics.
+//! The figures of a running stack for the screen and the status line, from two readings of its metrics.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::metrics_text::samples;
 
-/// Counts so far, as `/metrics` has them.
+/// The counters of `/metrics`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Counts {
     answers: f64,
-    /// Among them partial answers, and errors.
+    /// The partial answers among them, and the errors.
     partial: f64,
     errors: f64,
     in_flight: f64,
-    /// Answers that took at most so many milliseconds.
+    /// Answers by upper bound of their time, in milliseconds.
     buckets: BTreeMap<u64, f64>,
     /// Failed attempts by detector and class.
     failures: BTreeMap<(String, String), f64>,
@@ -22,21 +22,21 @@ pub struct Counts {
     breakers: BTreeMap<String, String>,
 }
 
-/// What happened between two readings.
+/// The differences between two readings.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct View {
     pub requests_per_s: f64,
     pub partial_share: f64,
     pub errors_per_s: f64,
     pub in_flight: f64,
-    /// p50, p95 and p99 in milliseconds: the bounds of their buckets; `None` without answers.
+    /// p50, p95 and p99 in milliseconds, by the upper bounds of their buckets; `None` without answers.
     pub percentiles: [Option<f64>; 3],
     /// Failed attempts per second, by class.
     pub failures: Vec<(String, f64)>,
     pub detectors: Vec<DetectorRow>,
 }
 
-/// A detector's line.
+/// The line of a detector.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DetectorRow {
     pub name: String,
@@ -44,7 +44,7 @@ pub struct DetectorRow {
     pub breaker: String,
     pub calls_per_s: f64,
     pub failures_per_s: f64,
-    /// Faults that are laid over its profile, by name.
+    /// The names of the overlays over its profile.
     pub faults: Vec<String>,
 }
 
@@ -86,7 +86,7 @@ impl Counts {
         counts
     }
 
-    /// What happened since `before`, `elapsed` ago, to these detectors.
+    /// The differences for these detectors since `before`, which was `elapsed` ago.
     pub fn since(&self, before: &Self, elapsed: Duration, detectors: &[String]) -> View {
         let seconds = elapsed.as_secs_f64().max(1e-3);
         let answers = (self.answers - before.answers).max(0.0);
@@ -135,7 +135,7 @@ impl Counts {
 
     /// The bound of the bucket in which this share of the new answers is reached.
     fn percentile(&self, before: &Self, quantile: f64) -> Option<f64> {
-        // The bits of numbers that are not negative are in the numbers' order.
+        // The bits of non-negative numbers have the same order as the numbers.
         let new = |(bits, count): (&u64, &f64)| {
             let old = before.buckets.get(bits).copied().unwrap_or(0.0);
             (f64::from_bits(*bits), count - old)
@@ -173,7 +173,7 @@ impl View {
     }
 }
 
-/// A percentile by the bound of its bucket.
+/// A percentile by the upper bound of its bucket.
 pub fn bound(percentile: Option<f64>) -> String {
     match percentile {
         None => "-".to_owned(),

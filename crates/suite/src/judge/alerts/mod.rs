@@ -69,7 +69,7 @@ pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
             shown.push(note(sheet, &alert, one));
         }
         if asked.iter().any(|kind| kind == alert.kind) {
-            answer(case, sheet, &alert, (&series, &raised));
+            answer(case, sheet, &alert, &series);
         }
     }
     for unknown in asked
@@ -117,27 +117,22 @@ fn note(sheet: &mut Sheet, alert: &Alert, raised: &Raised) -> Value {
 }
 
 /// Crossed when the alert stood at any time of a judged phase.
-fn answer(
-    case: &Case<'_>,
-    sheet: &mut Sheet,
-    alert: &Alert,
-    (series, raised): (&[(f64, f64)], &[Raised]),
-) {
+fn answer(case: &Case<'_>, sheet: &mut Sheet, alert: &Alert, series: &[(f64, f64)]) {
     let windows = window::judged(case.test, case.record);
     let stands = |one: &Raised| {
         windows.iter().any(|window| {
             one.at_s <= window.span_s[1] && one.resolved_s.is_none_or(|end| end >= window.span_s[0])
         })
     };
-    let first = raised.iter().find(|one| stands(one));
     let unit = match alert.watched {
         Watched::P50 | Watched::P95 | Watched::P99 => "ms",
         _ => "ratio",
     };
     let bound = Bound::Limit(Limit::at_most(alert.bound));
+    let raised = alert.raised(series);
     let decision = if series.is_empty() {
         Decision::NO_DATA
-    } else if let Some(first) = first {
+    } else if let Some(first) = raised.iter().find(|one| stands(one)) {
         Decision::plain(Some(first.value), bound)
     } else {
         Decision {

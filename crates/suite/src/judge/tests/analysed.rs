@@ -206,9 +206,15 @@ fn a_search_encloses_a_capacity() {
     steps.push(phase("nothing", 0.0, 0.0, 0.0));
     sample.record.phases = steps;
     let tried_at = |place: usize, limited: Option<&str>| {
-        let of = (&sample.test, &sample.file);
+        let (test, file) = (&sample.test, &sample.file);
         let limited = limited.map(str::to_owned);
-        tried(of, &sample.record, &sample.record.phases[place], limited)
+        tried(
+            test,
+            file,
+            &sample.record,
+            &sample.record.phases[place],
+            limited,
+        )
     };
     assert_eq!(tried_at(0, None), Tried::Passed);
     let failed = |why: &str| Tried::Failed(why.to_owned());
@@ -234,8 +240,8 @@ fn a_search_encloses_a_capacity() {
     );
     let mut dropping = sample.record.clone();
     dropping.seconds[3].dropped_iterations = 600;
-    let of = (&sample.test, &sample.file);
-    let text = match tried(of, &dropping, &dropping.phases[0], None) {
+    let (test, file) = (&sample.test, &sample.file);
+    let text = match tried(test, file, &dropping, &dropping.phases[0], None) {
         Tried::Failed(text) => text,
         other => panic!("{other:?}"),
     };

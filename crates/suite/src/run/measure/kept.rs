@@ -15,7 +15,7 @@ const LATEST: u32 = 120;
 /// One line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Line {
+pub enum StoreEntry {
     Series(Series),
     Latencies {
         second: u32,
@@ -52,14 +52,14 @@ pub struct Written {
 
 impl Store {
     /// What has come since the last call with the same `written`.
-    pub fn news(&self, written: &mut Written) -> Vec<Line> {
+    pub fn news(&self, written: &mut Written) -> Vec<StoreEntry> {
         let from = (self.last_s().max(0.0) as u32).saturating_sub(LATEST);
-        let mut lines: Vec<Line> = self
+        let mut lines: Vec<StoreEntry> = self
             .all_series()
             .iter()
             .skip(written.series)
             .cloned()
-            .map(Line::Series)
+            .map(StoreEntry::Series)
             .collect();
         written.series = self.all_series().len();
         written.forget_before(from);
@@ -68,7 +68,7 @@ impl Store {
                 let known = written.values.entry((*key, intended)).or_default();
                 if micros.len() > *known {
                     let (second, phase, series) = *key;
-                    lines.push(Line::Latencies {
+                    lines.push(StoreEntry::Latencies {
                         second,
                         phase,
                         series,
@@ -81,7 +81,7 @@ impl Store {
         }
         for (place, counts) in self.counts.range((from, 0)..) {
             if written.counts.insert(*place, *counts) != Some(*counts) {
-                lines.push(Line::Counts {
+                lines.push(StoreEntry::Counts {
                     second: place.0,
                     phase: place.1,
                     counts: *counts,
@@ -90,7 +90,7 @@ impl Store {
         }
         for (second, users) in self.users.range(from..) {
             if written.users.insert(*second, users.to_bits()) != Some(users.to_bits()) {
-                lines.push(Line::Users {
+                lines.push(StoreEntry::Users {
                     second: *second,
                     users: *users,
                 });
@@ -98,7 +98,7 @@ impl Store {
         }
         if !lines.is_empty() {
             let checks = self.checks();
-            lines.push(Line::Totals {
+            lines.push(StoreEntry::Totals {
                 marks: self.marks().to_vec(),
                 checks: checks
                     .map(|(name, passes, fails)| (name.to_owned(), passes, fails))
@@ -111,12 +111,12 @@ impl Store {
     }
 
     /// Takes a line back in, in the order in which they were written.
-    pub fn replay(&mut self, line: Line) {
+    pub fn replay(&mut self, line: StoreEntry) {
         match line {
-            Line::Series(series) => {
+            StoreEntry::Series(series) => {
                 self.intern(series);
             }
-            Line::Latencies {
+            StoreEntry::Latencies {
                 second,
                 phase,
                 series,
@@ -133,22 +133,22 @@ impl Store {
                     .or_default()
                     .extend(micros);
             }
-            Line::Counts {
+            StoreEntry::Counts {
                 second,
                 phase,
                 counts,
             } => {
                 self.counts.insert((second, phase), counts);
             }
-            Line::Users { second, users } => {
+            StoreEntry::Users { second, users } => {
                 self.users.insert(second, users);
             }
-            Line::Totals {
+            StoreEntry::Totals {
                 marks,
                 checks,
                 last_s,
                 requests_s,
-            } => self.replay_totals(marks, checks, (last_s, requests_s)),
+            } => self.replay_totals(marks, checks, last_s, requests_s),
         }
     }
 

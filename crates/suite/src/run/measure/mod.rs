@@ -12,7 +12,7 @@ mod recorder;
 mod store;
 
 pub use figures::{Window, endpoints, figures, fill_endpoint_seconds, second, seconds};
-pub use kept::{Line, Written};
+pub use kept::{StoreEntry, Written};
 pub use latency::histogram;
 pub use recorder::Recorder;
 pub use store::{Mark, Shared, Store};

@@ -123,7 +123,8 @@ impl Store {
         &mut self,
         marks: Vec<Mark>,
         checks: Vec<(String, u64, u64)>,
-        (last_s, requests_s): (f64, Option<[f64; 2]>),
+        last_s: f64,
+        requests_s: Option<[f64; 2]>,
     ) {
         self.marks = marks;
         self.checks = checks

@@ -6,15 +6,19 @@ use crate::file::Prometheus;
 
 /// One thing that both measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asked {
+pub enum ComparedMetric {
     CpuCores,
     MemoryBytes,
     RequestsPerS,
 }
 
-pub const FIGURES: [Asked; 3] = [Asked::CpuCores, Asked::MemoryBytes, Asked::RequestsPerS];
+pub const FIGURES: [ComparedMetric; 3] = [
+    ComparedMetric::CpuCores,
+    ComparedMetric::MemoryBytes,
+    ComparedMetric::RequestsPerS,
+];
 
-impl Asked {
+impl ComparedMetric {
     pub const fn name(self) -> &'static str {
         match self {
             Self::CpuCores => "cpu_cores",
@@ -67,7 +71,7 @@ pub fn asked(file: Option<&Prometheus>, base_url: &str, seconds: f64) -> Vec<Str
     let selector = selector.unwrap_or_else(instance);
     // A window in whole seconds that does not begin before the phase.
     let window = format!("{}s", (seconds.floor() as u64).max(1));
-    let query = |figure: Asked| {
+    let query = |figure: ComparedMetric| {
         let query = file.and_then(|file| figure.of(file));
         let query = query.unwrap_or_else(|| figure.usual());
         query
@@ -122,11 +126,11 @@ impl Own {
     }
 
     /// The value, and where it comes from.
-    pub fn value(&self, figure: Asked) -> (Option<f64>, Option<&str>) {
+    pub fn value(&self, figure: ComparedMetric) -> (Option<f64>, Option<&str>) {
         match figure {
-            Asked::CpuCores => (self.cpu_cores, self.source.as_deref()),
-            Asked::MemoryBytes => (self.memory_bytes, self.source.as_deref()),
-            Asked::RequestsPerS => (self.requests_per_s, Some("driver")),
+            ComparedMetric::CpuCores => (self.cpu_cores, self.source.as_deref()),
+            ComparedMetric::MemoryBytes => (self.memory_bytes, self.source.as_deref()),
+            ComparedMetric::RequestsPerS => (self.requests_per_s, Some("driver")),
         }
     }
 }

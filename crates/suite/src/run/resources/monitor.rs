@@ -75,9 +75,13 @@ impl Monitor {
     }
 
     /// Samples until `stop`; blocks.
-    pub fn run(&self, beside: (Generator, Simulators), stop: &CancellationToken) {
+    pub fn run(
+        &self,
+        mut generator: Generator,
+        mut simulators: Simulators,
+        stop: &CancellationToken,
+    ) {
         let mut target = Reader::new(&self.source);
-        let (mut generator, mut simulators) = beside;
         let mut next = Instant::now();
         while !stop.is_cancelled() {
             if Instant::now() < next {

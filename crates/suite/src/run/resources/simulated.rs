@@ -22,7 +22,9 @@ impl Simulated {
         let mut samples: Vec<ResourceSample> = objects(&now["hosts"])
             .map(|(name, host)| of_host(name, host, &hosts_then[name], seconds))
             .collect();
-        let pools: BTreeMap<String, f64> = objects(&now["pools"]).filter_map(pool).collect();
+        let pools: BTreeMap<String, f64> = objects(&now["pools"])
+            .filter_map(|(name, now)| pool(name, now))
+            .collect();
         if !pools.is_empty() {
             samples.push(ResourceSample {
                 host: Some("pools".to_owned()),
@@ -43,7 +45,7 @@ fn objects(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
         .map(|(name, value)| (name.as_str(), value))
 }
 
-fn pool((name, pool): (&str, &Value)) -> Option<(String, f64)> {
+fn pool(name: &str, pool: &Value) -> Option<(String, f64)> {
     let (size, in_use) = (pool["size"].as_f64()?, pool["in_use"].as_f64()?);
     (size > 0.0).then(|| (format!("pool_{name}_ratio"), in_use / size))
 }

@@ -105,7 +105,7 @@ impl Journal {
         let watched = monitor.watched_from(self.target, self.generator);
         self.target += watched.target.len();
         self.generator += watched.generator.len();
-        self.put_samples(&mut out, watched, (began, monitor.source_name()))?;
+        self.put_samples(&mut out, watched, began, monitor.source_name())?;
         for event in stage.events_from(self.events) {
             self.events += 1;
             let at_s = event.at_s - began;
@@ -122,7 +122,8 @@ impl Journal {
         &self,
         out: &mut impl Write,
         watched: Watched,
-        (began, source): (f64, &str),
+        began: f64,
+        source: &str,
     ) -> std::io::Result<()> {
         let placed = |sample: ResourceSample| {
             Box::new(ResourceSample {

@@ -6,7 +6,7 @@ use report::record::{Event, ResourceSample};
 use serde::{Deserialize, Serialize};
 
 use crate::plan::PlannedPhase;
-use crate::run::measure::{Line, Store};
+use crate::run::measure::{Store, StoreEntry};
 
 /// The journal's name in the run's folder.
 pub const FILE: &str = "resume.jsonl";
@@ -23,7 +23,7 @@ pub enum Entry {
     /// Phases that the store was told of, in their order.
     Phases(Vec<PlannedPhase>),
     /// Something measured of the requests.
-    Measured(Line),
+    Measured(StoreEntry),
     /// Times of these are seconds from the begin of the test.
     Target {
         source: String,
@@ -51,7 +51,7 @@ pub struct Part {
 
 /// What was measured of an interrupted test.
 #[derive(Debug, Default)]
-pub struct Kept {
+pub struct InterruptedTest {
     pub title: String,
     pub base_url: String,
     pub store: Store,
@@ -65,7 +65,7 @@ pub struct Kept {
     pub last: f64,
 }
 
-impl Kept {
+impl InterruptedTest {
     /// The journal in the folder of a run; `None` where there is none, or nothing was measured.
     ///
     /// # Errors
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn a_line_that_was_cut_by_a_kill_is_passed_over_and_no_other() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let read = || Kept::read(folder.path());
+        let read = || InterruptedTest::read(folder.path());
         assert!(read().is_ok_and(|kept| kept.is_none()), "there is none");
         let phase = r#"{"name":"steady","kind":"steady","begin_s":0.0,"end_s":60.0,"users":2.0,"judged":true}"#;
         let totals = r#"{"measured":{"totals":{"marks":[{"begin_s":0.0,"end_s":60.0}],"checks":[],"last_s":12.5,"requests_s":null}}}"#;

@@ -9,7 +9,7 @@ mod journal;
 mod kept;
 
 pub use journal::{Journal, forget, heading};
-pub use kept::{Kept, Part};
+pub use kept::{InterruptedTest, Part};
 
 use std::path::{Path, PathBuf};
 
@@ -32,7 +32,7 @@ pub struct Resumption {
     /// What was recorded of tests before; `None` where the process was killed in the first one.
     pub record: Option<RunRecord>,
     /// The test that was under way.
-    pub kept: Option<Kept>,
+    pub kept: Option<InterruptedTest>,
     pub began: Timestamp,
 }
 
@@ -85,7 +85,7 @@ impl Resumption {
             });
         }
         Ok(Self {
-            kept: Kept::read(path).map_err(unreadable)?,
+            kept: InterruptedTest::read(path).map_err(unreadable)?,
             folder,
             record,
             began,
@@ -132,7 +132,7 @@ pub fn keeps_journal(test: &PlannedTest) -> bool {
 }
 
 /// Puts what was sampled and noted before into the record, and says when the test stood still.
-pub fn complete(kept: &Kept, is_other_target: bool, record: &mut TestRecord) {
+pub fn complete(kept: &InterruptedTest, is_other_target: bool, record: &mut TestRecord) {
     let observed = &mut record.observed;
     if is_other_target {
         // A process that began anew: what it held before is gone, as after a restart.
@@ -215,7 +215,7 @@ fn timestamp(unix_s: f64) -> String {
 
 impl Part {
     /// A part that begins now, of a test that had lasted `at_s` when it was `interrupted`.
-    pub fn now((at_s, interrupted): (f64, f64), back_s: f64) -> Self {
+    pub fn now(at_s: f64, interrupted: f64, back_s: f64) -> Self {
         Self {
             at_s,
             back_s,

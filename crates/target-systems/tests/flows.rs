@@ -1,11 +1,16 @@
 //! What flows, limits and failures do, one at a time.
 
-mod changes;
-mod crashes;
-mod edge;
+mod flows {
+    //! Changes, crashes and the edge.
 
-#[path = "../lab/mod.rs"]
+    use super::*;
+
+    mod changes;
+    mod crashes;
+    mod edge;
+}
 mod lab;
+
 use fault_profile::rate_limit::{RateLimit, Scope};
 use fault_profile::{Failure, Latency, Model, Profile, WeightedFailure};
 use lab::*;

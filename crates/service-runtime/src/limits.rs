@@ -1,7 +1,7 @@
-//! Limits of the process that would be taken for failures of what it talks to.
+//! Limits of the process whose effects would look like failures of its peers.
 
-/// Raises the limit of open files from what is usual to what is allowed, as Go's runtime and with it
-/// k6 does. Nothing here waits for descriptors with `select`, for whose sake the usual limit is low.
+/// Raises the limit of open files from the soft to the hard limit, as Go's runtime does, and therefore k6. The soft
+/// limit is low for programs that use `select`, which this one does not.
 #[cfg(unix)]
 pub fn raise_descriptors() {
     let mut limit = libc::rlimit {

@@ -1,10 +1,10 @@
-//! Where a value comes from.
+//! The source of a value.
 
 use std::fmt;
 
-/// The layers, in the order in which one goes before the next.
+/// The layers, in order of precedence.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub enum Source {
     /// A flag, or a word of the command line.
     Flag(String),
     /// A variable of the environment.
@@ -14,22 +14,22 @@ pub enum Origin {
     Default,
 }
 
-/// A setting with its value; `None`: it is not set, and has no default.
+/// A setting with its value; `None` if it is not set and has no default.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
     pub name: String,
     pub value: Option<String>,
-    pub origin: Origin,
-    /// What is not clear from the name; may be empty.
+    pub source: Source,
+    /// An explanation of the name; may be empty.
     pub about: &'static str,
 }
 
 impl Setting {
-    pub fn new(name: impl Into<String>, value: impl Into<String>, origin: Origin) -> Self {
+    pub fn new(name: impl Into<String>, value: impl Into<String>, source: Source) -> Self {
         Self {
             name: name.into(),
             value: Some(value.into()),
-            origin,
+            source,
             about: "",
         }
     }
@@ -38,7 +38,7 @@ impl Setting {
         Self {
             name: name.into(),
             value: None,
-            origin: Origin::Default,
+            source: Source::Default,
             about: "",
         }
     }
@@ -48,7 +48,7 @@ impl Setting {
     }
 }
 
-impl Origin {
+impl Source {
     /// The layer, and the name in it.
     pub fn parts(&self) -> (&'static str, Option<&str>) {
         match self {
@@ -60,7 +60,7 @@ impl Origin {
     }
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flag(name) => f.write_str(name),
