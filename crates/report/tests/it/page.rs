@@ -182,7 +182,7 @@ fn a_large_record_to_measure() {
     };
     let folder = std::path::PathBuf::from(folder);
     std::fs::create_dir_all(&folder).expect("the folder can be made");
-    let record = report::record::write(&fixture::large(10_000));
+    let record = report::record::write(&testing::large(10_000));
     std::fs::write(folder.join("report.json"), record).expect("the folder can be written");
 }
 
