@@ -230,7 +230,7 @@ fn a_search_encloses_a_capacity() {
     // A second of 500 answers proves nothing of failures below a thousandth, nor would fewer.
     let mut short = sample.record.clone();
     short.phases[0].figures.requests = 500;
-    let text = match tried((&sample.test, &sample.file), &short, &short.phases[0], None) {
+    let text = match tried(&sample.test, &sample.file, &short, &short.phases[0], None) {
         Tried::TooFew(text) => text,
         other => panic!("{other:?}"),
     };
