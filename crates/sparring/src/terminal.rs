@@ -178,7 +178,6 @@ pub fn clear_line() {
     stdout::print("\r\x1b[2K");
 }
 
-
 /// Whether stderr has colours: it is a terminal, and `NO_COLOR` is not set.
 pub fn stderr_takes_colour() -> bool {
     io::stderr().is_terminal() && !is_dumb() && !environment::is_set("NO_COLOR")
