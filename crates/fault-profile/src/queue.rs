@@ -78,7 +78,7 @@ impl QueueConfig {
         self.service.check(&mut check.at("service"));
         match self.overflow {
             Overflow::Reject { status } => {
-                check.between("overflow.reject.status", status, 400, 599)
+                check.between("overflow.reject.status", status, 400, 599);
             }
             Overflow::Slow { after_ms } => check.ms("overflow.slow.after_ms", after_ms),
             Overflow::Hang {} => {}
