@@ -52,7 +52,7 @@ fn steady(seed: u64, slower: f64) -> RunRecord {
     let mut test = testing::test("load", 200.0);
     test.seconds = (0..200)
         .map(|at| {
-            let mut near = |centre: f64| centre * (0.9 + 0.2 * draws.next());
+            let mut near = |centre: f64| centre * (0.9 + 0.2 * draws.uniform());
             Second {
                 at_s: f64::from(at),
                 requests: near(100.0).round() as u64,

@@ -181,15 +181,15 @@ mod tests {
         let counts = [(0, false), (1, true), (2, true)];
         check(&counts, |check, value| check.at_least("b", value, 1));
         check(&[(2, true), (3, false)], |check, value| {
-            check.at_most("b", value, 2)
+            check.at_most("b", value, 2);
         });
         let counts = [(1, false), (2, true), (4, true), (5, false)];
         check(&counts, |check, value| check.between("b", value, 2, 4));
         check(&[(2, true), (3, false)], |check, value| {
-            check.one_of("b", value, &[2, 4])
+            check.one_of("b", value, &[2, 4]);
         });
         check(&[(f64::NAN, false)], |check, value| {
-            check.between("b", value, 0.0, 1.0)
+            check.between("b", value, 0.0, 1.0);
         });
     }
 }
