@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use report::alerting::{KEY, alerts, replay, rules, unit_tests};
+use report::alerting::{Alert, KEY, alerts, replay, rules, unit_tests};
 use report::record::{Event, EventKind, Judgement, ResourceSample, Second, Standing};
 use report::verify::verify;
 use report::{RunRecord, TestRecord, explain};
@@ -201,7 +201,7 @@ fn questions_about_seconds_make_alerts_and_no_others() {
         asked("named", "n.knee", "knee: 40 users", 0.0),
     ];
     let (made, without) = alerts(&test);
-    let conditions: Vec<String> = made.iter().map(|alert| alert.condition()).collect();
+    let conditions: Vec<String> = made.iter().map(Alert::condition).collect();
     assert_eq!(
         conditions,
         [

@@ -181,7 +181,7 @@ fn check_has_users(
 fn check_before(path: &str, before: &Before, errors: &mut ConfigErrors) {
     if let Some(factor) = before.ageing {
         within(path, errors, |check| {
-            check.positive("before.ageing", factor)
+            check.positive("before.ageing", factor);
         });
     }
 }
