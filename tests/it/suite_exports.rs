@@ -56,7 +56,7 @@ impl Bench {
     fn test(&self, words: &[&str]) -> Ended {
         let mut all = vec!["test", "own.yaml"];
         all.extend(words);
-        run(&mut self.command(&all).env("GRAFANA_TOKEN", "t0k"))
+        run(self.command(&all).env("GRAFANA_TOKEN", "t0k"))
     }
 
     /// The newest run.
