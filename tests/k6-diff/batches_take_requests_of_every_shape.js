@@ -8,6 +8,6 @@ export default function () {
   ]);
   console.log(list.map(show).join(' | '));
   const map = http.batch({ z: `${__ENV.BASE}/status/204`, a: ['HEAD', `${__ENV.BASE}/json`] });
-  console.log(Object.keys(map).join(), show(map.z), show(map.a));
+  console.log(Object.keys(map).sort().join(), show(map.z), show(map.a));
   console.log(JSON.stringify(http.batch([])), JSON.stringify(http.batch({})));
 }

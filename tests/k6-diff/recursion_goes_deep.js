@@ -14,9 +14,9 @@ class Node {
 }
 
 export default function () {
-  console.log(sum(10000), walk(700), new Node(700).depth);
+  console.log(sum(10000), walk(2000), new Node(2000).depth);
   let tree = {};
-  for (let i = 0; i < 1500; i++) tree = { child: tree };
+  for (let i = 0; i < 5000; i++) tree = { child: tree };
   const text = JSON.stringify(tree);
   console.log(text.length, JSON.stringify(JSON.parse(text)).length);
   // Again, now that the stack has been given back.

@@ -46,6 +46,12 @@ pub fn summary_data(args: &Args, around: &Surroundings, summary: &Summary) -> Va
     to_data(summary, terminal(args, around))
 }
 
+/// Whether no summary is wanted: neither a printed one, nor `handleSummary`, nor the export.
+pub fn is_silent(args: &Args) -> bool {
+    let mode = args.report.summary_mode;
+    args.report.no_summary == Some(true) || mode == Some(SummaryMode::Disabled)
+}
+
 /// Prints the summary, or writes what `handleSummary` returned; writes the export.
 pub fn summary(
     invocation: Invocation<'_>,
@@ -54,10 +60,10 @@ pub fn summary(
     logger: &Logger,
 ) {
     let Invocation { args, around } = invocation;
-    let silent = args.report.no_summary == Some(true)
-        || args.report.summary_mode == Some(SummaryMode::Disabled);
+    if is_silent(args) {
+        return;
+    }
     match files {
-        _ if silent => {}
         SummaryFiles::Unusable => return,
         SummaryFiles::Returned(files) => {
             files

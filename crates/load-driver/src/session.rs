@@ -209,8 +209,9 @@ async fn conduct<P: Program>(
         outputs: (!outputs.is_empty()).then(|| Box::new(move || sink.sink()) as _),
         aggregate,
         scenario_statuses: scenario_statuses.clone(),
-        summary_data: Box::new(move |summary| {
-            report::summary_data(&for_data.0, &for_data.1, summary)
+        summary_data: (!report::is_silent(args)).then(|| {
+            Box::new(move |summary: &_| report::summary_data(&for_data.0, &for_data.1, summary))
+                as _
         }),
         gatherer: Gatherer::default(),
         linger: (args.process.linger == Some(true)).then(|| signalled.clone()),

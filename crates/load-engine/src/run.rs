@@ -53,8 +53,8 @@ pub struct Run<P> {
     pub aggregate: Arc<Mutex<Aggregate>>,
     /// The state of each scenario, in order.
     pub scenario_statuses: Vec<Arc<ScenarioStatus>>,
-    /// Makes the data for `handleSummary`.
-    pub summary_data: Box<dyn Fn(&Summary) -> serde_json::Value>,
+    /// Makes the data for `handleSummary`, which is not called without it.
+    pub summary_data: Option<Box<dyn Fn(&Summary) -> serde_json::Value>>,
     /// Collects the samples of workers.
     pub gatherer: Gatherer,
     /// If present, the run waits for this before the summary.
@@ -425,9 +425,12 @@ impl<P: Program> Run<P> {
     }
 
     async fn handle_summary(&self, workers: &WorkerPool, summary: &Summary) -> SummaryFiles {
+        let Some(summary_data) = &self.summary_data else {
+            return SummaryFiles::Default;
+        };
         // Even without such a function: as in k6, the init code runs once more.
         let limit = self.state.options().handle_summary_timeout();
-        let data = (self.summary_data)(summary);
+        let data = summary_data(summary);
         let interrupt = Interrupt::new();
         let token = interrupt.clone();
         let Some(worker) = self.able(workers) else {

@@ -4,7 +4,9 @@ use script_engine::convert;
 use script_engine::module;
 use script_engine::throw::{Throw, plain};
 use script_engine::{Ctx, Value};
-use script_formats::literals::{self, Cut};
+use script_formats::literals;
+use script_formats::many;
+use script_formats::shifts::Shifts;
 use script_formats::typescript::strip_types;
 
 use crate::script::Script;
@@ -53,19 +55,91 @@ pub(crate) fn compile<'js>(
     }
 }
 
+/// The text of a module in the form in which it is compiled.
+struct Form {
+    text: String,
+    /// Large literals, by their names.
+    literals: Vec<(String, String)>,
+    many: Option<(many::Names, Shifts)>,
+}
+
+impl Form {
+    /// `None` where the text is compiled as it is.
+    fn of(text: &str, is_module: bool) -> Option<Self> {
+        let many = many::rewrite(text, is_module);
+        let cut = literals::cut(many.as_ref().map_or(text, |many| &many.text), is_module);
+        if many.is_none() && cut.is_none() {
+            return None;
+        }
+        let (whole, many) = match many {
+            Some(many) => (many.text, Some((many.names, many.shifts))),
+            None => (String::new(), None),
+        };
+        let (text, literals) = match cut {
+            Some(cut) => (cut.text, cut.literals),
+            None => (whole, Vec::new()),
+        };
+        Some(Self {
+            text,
+            literals,
+            many,
+        })
+    }
+
+    /// The statements that declare its names in a module. At the end of the text, they do not move any code.
+    fn declarations(&self, module: &str) -> String {
+        let mut text = String::new();
+        if !self.literals.is_empty() {
+            let names: Vec<&str> = self
+                .literals
+                .iter()
+                .map(|(name, _)| name.as_str())
+                .collect();
+            text.push_str(&literals::import(module, &names));
+        }
+        if let Some((names, _)) = &self.many {
+            text.push_str(&names.declaration());
+        }
+        text
+    }
+
+    /// The parameters of the function that wraps a CommonJS module.
+    fn parameters(&self) -> Vec<&str> {
+        let literals = self.literals.iter().map(|(name, _)| name.as_str());
+        let many = self.many.iter().flat_map(|(names, _)| names.all());
+        literals.chain(many).collect()
+    }
+
+    fn shifts(self) -> Shifts {
+        self.many.map(|(_, shifts)| shifts).unwrap_or_default()
+    }
+
+    /// Compiles the literals separately; the script keeps them.
+    fn keep_literals(&self, ctx: &Ctx<'_>, script: &Script, name: &str) -> Result<(), Throw> {
+        if self.literals.is_empty() {
+            return Ok(());
+        }
+        let code = self.literals.iter().map(|(_, literal)| {
+            let code = module::compile_classic(ctx, name, &format!("({literal})"))?;
+            module::write(&code).map(Vec::into_boxed_slice)
+        });
+        let code: Vec<Box<[u8]>> = code.collect::<Result<_, Throw>>()?;
+        script.keep_literals(name, code.into());
+        Ok(())
+    }
+}
+
 fn compile_module<'js>(
     ctx: &Ctx<'js>,
     script: &Script,
     name: &str,
     text: &str,
 ) -> Result<Code<'js>, Throw> {
-    if let Some(cut) = literals::cut(text, true) {
-        keep(ctx, script, name, &cut)?;
-        let names: Vec<&str> = cut.literals.iter().map(|(name, _)| name.as_str()).collect();
-        // Appended at the end, it does not move any code.
-        let import = literals::import(name, &names);
-        let compiled = module::compile(ctx, name, &format!("{}\n{import}", cut.text));
-        if let Ok(compiled) = compiled {
+    if let Some(form) = Form::of(text, true) {
+        form.keep_literals(ctx, script, name)?;
+        let whole = format!("{}\n{}", form.text, form.declarations(name));
+        if let Ok(compiled) = module::compile(ctx, name, &whole) {
+            script.keep_shifts(name, form.shifts());
             return Ok(Code::Module(compiled));
         }
         // Errors are reported for the original text.
@@ -80,32 +154,22 @@ fn compile_common<'js>(
     name: &str,
     text: &str,
 ) -> Result<Code<'js>, Throw> {
-    if let Some(cut) = literals::cut(text, false) {
-        keep(ctx, script, name, &cut)?;
-        let names: Vec<&str> = cut.literals.iter().map(|(name, _)| name.as_str()).collect();
-        let wrapped = source::wrap_common(name, &cut.text, &names);
-        let compiled = module::compile_classic(ctx, name, &wrapped);
-        if let Ok(compiled) = compiled {
-            script.note_wrapping(name, &source::before_common(name, &names));
+    if let Some(form) = Form::of(text, false) {
+        form.keep_literals(ctx, script, name)?;
+        let parameters = form.parameters();
+        let wrapped = source::wrap_common(name, &form.text, &parameters);
+        if let Ok(compiled) = module::compile_classic(ctx, name, &wrapped) {
+            let before = source::before_common(name, &parameters);
+            script.keep_shifts(name, form.shifts().behind(&before));
             return Ok(Code::Common(compiled));
         }
         let _ = ctx.catch();
         script.keep_literals(name, std::sync::Arc::default());
     }
     let wrapped = source::wrap_common(name, text, &[]);
-    script.note_wrapping(name, &source::before_common(name, &[]));
+    let before = source::before_common(name, &[]);
+    script.keep_shifts(name, Shifts::default().behind(&before));
     module::compile_classic(ctx, name, &wrapped).map(Code::Common)
-}
-
-/// Compiles the literals of a module separately.
-fn keep(ctx: &Ctx<'_>, script: &Script, name: &str, cut: &Cut) -> Result<(), Throw> {
-    let code = cut.literals.iter().map(|(_, literal)| {
-        let code = module::compile_classic(ctx, name, &format!("({literal})"))?;
-        module::write(&code).map(Vec::into_boxed_slice)
-    });
-    let code: Vec<Box<[u8]>> = code.collect::<Result<_, Throw>>()?;
-    script.keep_literals(name, code.into());
-    Ok(())
 }
 
 /// k6 puts the place in the file before the message; the engine puts it in the stack.

@@ -41,10 +41,3 @@ pub fn are_local_ips(text: &str) -> bool {
 
 /// The default `User-Agent`. The version is that of the k6 whose behaviour is implemented.
 pub(crate) const USER_AGENT: &str = "Grafana k6/2.2.0";
-
-/// The number of cases of tests with random input: few, unless `FUZZ_CASES` sets more.
-#[cfg(test)]
-fn fuzz_cases() -> u32 {
-    let wanted = std::env::var("FUZZ_CASES").ok();
-    wanted.and_then(|text| text.parse().ok()).unwrap_or(256)
-}

@@ -12,12 +12,18 @@ use load_engine::options::Options;
 use script_engine::isolate::Settings;
 use script_engine::memory::DEFAULT_BYTES;
 use script_engine::throw::{Throw, plain};
+use script_formats::shifts::Shifts;
 use script_formats::source_map::SourceMap;
 
 use crate::network;
 use crate::secrets::Secrets;
 use crate::source::{self, SourceError};
 use crate::system::System;
+use crate::wording::Code;
+
+/// How much of a line [`Script::code_at`] tells, in characters.
+const CODE_BEFORE: usize = 15;
+const CODE_AFTER: usize = 250;
 
 /// The origin of a script, and its surroundings.
 #[derive(Debug, Clone, Default)]
@@ -67,8 +73,8 @@ pub(crate) struct Script {
     modules: RwLock<HashMap<String, Bytecode>>,
     /// The source maps of modules that have one.
     maps: RwLock<HashMap<String, SourceMap>>,
-    /// The number of characters before CommonJS modules in their first line.
-    wrapped: RwLock<HashMap<String, u32>>,
+    /// What was inserted into the text of modules before they were compiled.
+    shifts: RwLock<HashMap<String, Shifts>>,
     files: RwLock<HashMap<PathBuf, Arc<[u8]>>>,
     /// Modules and files that the first init code could not load: later init code gets the same error.
     refusals: RwLock<HashMap<String, String>>,
@@ -121,7 +127,7 @@ impl Script {
             texts: Mutex::default(),
             modules: RwLock::default(),
             maps: RwLock::default(),
-            wrapped: RwLock::default(),
+            shifts: RwLock::default(),
             files: RwLock::default(),
             refusals: RwLock::default(),
             absent: RwLock::default(),
@@ -331,22 +337,16 @@ impl Script {
 
     /// The author's file, line and column for a place in the code of a module.
     pub(crate) fn original(&self, name: &str, line: u32, column: u32) -> (String, u32, u32) {
-        let column = match line {
-            1 => self.first_column(name, column),
-            _ => column,
-        };
+        let column = self.unshifted(name, line, column);
         let maps = self.maps.read().unwrap_or_else(PoisonError::into_inner);
         let original = maps.get(name).and_then(|map| map.original(line, column));
         let (name, line, column) = original.unwrap_or((name, line, column));
         (name.to_owned(), line, column)
     }
 
-    /// The rest of a line of a module's text from this place on. Line and column count from one.
-    pub(crate) fn code_at(&self, name: &str, line: u32, column: u32) -> Option<String> {
-        let column = match line {
-            1 => self.first_column(name, column),
-            _ => column,
-        };
+    /// The line of a module's text at this place. Line and column count from one.
+    pub(crate) fn code_at(&self, name: &str, line: u32, column: u32) -> Option<Code> {
+        let column = self.unshifted(name, line, column);
         let texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
         let line = texts
             .get(name)?
@@ -354,21 +354,30 @@ impl Script {
             .nth(line.checked_sub(1)? as usize)?;
         let before = column.checked_sub(1)? as usize;
         let (at, _) = line.char_indices().nth(before)?;
-        Some(line[at..].to_owned())
+        // Bundles have long lines.
+        let (before, after) = line.split_at(at);
+        let (start, _) = before
+            .char_indices()
+            .rev()
+            .nth(CODE_BEFORE)
+            .unwrap_or_default();
+        Some(Code {
+            before: before[start..].to_owned(),
+            after: after.chars().take(CODE_AFTER).collect(),
+        })
     }
 
-    /// Records the number of characters before a module in its first line.
-    pub(crate) fn note_wrapping(&self, name: &str, before: &str) {
-        let count = u32::try_from(before.chars().count()).unwrap_or(0);
-        let mut wrapped = self.wrapped.write().unwrap_or_else(PoisonError::into_inner);
-        wrapped.insert(name.to_owned(), count);
+    /// Records what was inserted into a module's text.
+    pub(crate) fn keep_shifts(&self, name: &str, shifts: Shifts) {
+        let mut all = self.shifts.write().unwrap_or_else(PoisonError::into_inner);
+        all.insert(name.to_owned(), shifts);
     }
 
-    /// Columns in the first line of a CommonJS module begin after its wrapper.
-    fn first_column(&self, name: &str, column: u32) -> u32 {
-        let wrapped = self.wrapped.read().unwrap_or_else(PoisonError::into_inner);
-        let before = wrapped.get(name).copied().unwrap_or(0);
-        column.saturating_sub(before).max(1)
+    /// The column in a module's text as it was before anything was inserted.
+    fn unshifted(&self, name: &str, line: u32, column: u32) -> u32 {
+        let all = self.shifts.read().unwrap_or_else(PoisonError::into_inner);
+        all.get(name)
+            .map_or(column, |shifts| shifts.original(line, column))
     }
 
     /// Everything that init code has read so far, by URL, including the script itself.

@@ -1,7 +1,21 @@
 //! Messages of the engine in the words of k6's engine, since people search logs for them.
+//!
+//! Most are fixed texts. Some contain a name, which is read from the line of the script. What k6's engine says of a
+//! value that was to be called also shows that value, which is not known here: it is taken to be undefined, as it
+//! nearly always is.
 
-/// Messages with a fixed counterpart, whatever the script.
-const SAME: [(&str, &str); 17] = [
+use std::cell::LazyCell;
+
+use script_engine::host::Origin;
+
+/// A property of null or undefined was accessed.
+const NO_OBJECT: &str = "Cannot convert undefined or null to object";
+/// Something that is undefined was called.
+const UNDEFINED: &str = "Value is not an object: undefined";
+const NO_NUMBER: &str = "Cannot convert a BigInt value to a number";
+
+/// Messages with a fixed counterpart, whatever the script. The longest first where one of them ends another.
+const SAME: &[(&str, &str)] = &[
     ("value is not iterable", "object is not iterable"),
     ("not a constructor", "Value is not a constructor"),
     (
@@ -17,8 +31,16 @@ const SAME: [(&str, &str); 17] = [
         "Must call super constructor in derived class before accessing 'this'",
     ),
     (
+        "'this' can be initialized only once",
+        "Super constructor may only be called once",
+    ),
+    (
         "cannot invoke a running generator",
         "Illegal generator state",
+    ),
+    (
+        "not a generator",
+        "Method [Generator].prototype.next called on incompatible receiver",
     ),
     (
         "circular reference",
@@ -32,44 +54,263 @@ const SAME: [(&str, &str); 17] = [
         "cannot convert BigInt to number",
         "Cannot mix BigInt and other types, use explicit conversions",
     ),
+    ("bigint argument with unary +", NO_NUMBER),
+    ("BigInt division by zero", "Division by zero"),
     (
         "cannot convert symbol to string",
         "Cannot convert a Symbol value to a string",
     ),
+    (
+        "cannot convert symbol to number",
+        "Cannot convert a Symbol value to a number",
+    ),
+    (
+        "null or undefined are forbidden",
+        "Value is not object coercible",
+    ),
+    (
+        "toPrimitive",
+        "Could not convert [object Object] to primitive",
+    ),
+    (
+        "operand 'prototype' property is not an object",
+        "prototype is not an object",
+    ),
+    ("circular prototype chain", "Cyclic __proto__ value"),
     ("invalid array length", "Invalid array length"),
     ("invalid repeat count", "Invalid count value"),
-    (
-        "invalid number of digits",
-        "toFixed() precision must be between 0 and 100",
-    ),
     (
         "bad normalization form",
         "The normalization form should be one of NFC, NFD, NFKC, NFKD",
     ),
     ("expecting hex digit", "Malformed URI"),
+    ("expecting surrogate pair", "Malformed URI"),
     ("Date value is NaN", "Invalid time value"),
     ("empty array", "No initial value"),
+    ("not a number", "Value is not a number"),
 ];
 
-/// A property of null or undefined was accessed.
-const NO_OBJECT: &str = "Cannot convert undefined or null to object";
+/// Messages of certain native functions.
+const NATIVE: &[(&str, &str, &str)] = &[
+    ("Symbol", "not a constructor", "Symbol is not a constructor"),
+    (
+        "Proxy",
+        "not an object",
+        "Cannot create proxy with a non-object as target or handler",
+    ),
+    (
+        "defineProperty",
+        "not an object",
+        "Object.defineProperty called on non-object",
+    ),
+    (
+        "sort",
+        "not a function",
+        "The comparison function must be either a function or undefined",
+    ),
+    (
+        "DataView",
+        "ArrayBuffer object expected",
+        "First argument to DataView constructor must be an ArrayBuffer",
+    ),
+    ("set", "invalid array length", "Source is too large"),
+    (
+        "toFixed",
+        "invalid number of digits",
+        "toFixed() precision must be between 0 and 100",
+    ),
+    (
+        "toPrecision",
+        "invalid number of digits",
+        "toPrecision() precision must be between 1 and 100",
+    ),
+    (
+        "toExponential",
+        "invalid number of digits",
+        "toExponential() precision must be between 0 and 100",
+    ),
+    (
+        "matchAll",
+        "regexp must have the 'g' flag",
+        "RegExp doesn't have global flag set",
+    ),
+    (
+        "replaceAll",
+        "regexp must have the 'g' flag",
+        "String.prototype.replaceAll called with a non-global RegExp argument",
+    ),
+    ("RegExp", "expecting ')'", "Unterminated group"),
+];
 
-/// A message of the engine as k6's engine has it; `None` when it is the same, or unknown. `code` is the line of
-/// the script, from the place that the engine reports.
-pub(crate) fn of(message: &str, code: Option<&str>) -> Option<String> {
-    if let Some((_, k6s)) = SAME.iter().find(|(ours, _)| *ours == message) {
+/// Messages whose counterpart depends on the place, and beginnings and ends of such messages.
+const OTHERS: &[&str] = &[
+    "not a function",
+    NO_OBJECT,
+    "object is not extensible",
+    "no setter for property",
+    "could not delete property",
+    "must be called with new",
+    "regexp not supported",
+    "not a Date object",
+    "invalid length",
+    "invalid offset",
+];
+const STARTS: &[&str] = &[
+    "cannot read property '",
+    "cannot set property '",
+    "private class field ",
+    "invalid array index: ",
+];
+const ENDS: &[&str] = &[
+    " is read-only",
+    " is not initialized",
+    " is not a constructor",
+    " object expected",
+];
+
+/// The line of a script from which an error comes, parted at its place.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Code {
+    pub(crate) before: String,
+    pub(crate) after: String,
+}
+
+/// A message of the engine as k6's engine has it; `None` when it is the same, or unknown. `origin` tells where the
+/// error comes from, `code` what is written there.
+pub(crate) fn of(
+    message: &str,
+    origin: impl FnOnce() -> Origin,
+    code: impl FnOnce((String, u32, u32)) -> Option<Code>,
+) -> Option<String> {
+    if !is_known(message) {
+        return None;
+    }
+    let Origin { native, place } = origin();
+    let code = LazyCell::new(|| place.and_then(code).unwrap_or_default());
+    let reworded = match &native {
+        Some(native) => of_native(native, message),
+        None => of_code(message, || &code),
+    };
+    let same = || SAME.iter().find(|(ours, _)| *ours == message);
+    let reworded = reworded.or_else(|| same().map(|(_, k6s)| (*k6s).to_owned()))?;
+    let is_engines = native.is_some() || message.starts_with("'this'") || !makes_error(&code.after);
+    is_engines.then_some(reworded)
+}
+
+/// Whether it may be one of the messages that have a counterpart. Scripts make errors with other ones all the time.
+fn is_known(message: &str) -> bool {
+    let mut all = SAME.iter().map(|(ours, _)| *ours);
+    let mut native = NATIVE.iter().map(|(_, ours, _)| *ours);
+    all.any(|ours| ours == message)
+        || native.any(|ours| ours == message)
+        || OTHERS.contains(&message)
+        || STARTS.iter().any(|start| message.starts_with(start))
+        || ENDS.iter().any(|end| message.ends_with(end))
+}
+
+/// Whether the script makes the error itself, with a message that is also one of the engine's.
+fn makes_error(code: &str) -> bool {
+    let (path, rest) = split_path(code);
+    rest.starts_with('(') && (path.ends_with("Error") || path == "super")
+}
+
+/// The same for what a native function throws.
+fn of_native(native: &str, message: &str) -> Option<String> {
+    let mut known = NATIVE.iter();
+    if let Some((_, _, k6s)) = known.find(|(name, ours, _)| (*name, *ours) == (native, message)) {
         return Some((*k6s).to_owned());
     }
-    if message == "not a function" {
-        let name = code.and_then(called_member)?;
-        return Some(format!("Object has no member '{name}'"));
-    }
-    if message.starts_with("cannot set property '") {
-        return Some(NO_OBJECT.to_owned());
-    }
-    if message.ends_with(" is not initialized") {
-        return Some("Cannot access a variable before initialization".to_owned());
-    }
+    Some(match message {
+        "not a function" => UNDEFINED.to_owned(),
+        "must be called with new" if is_typed_array(native) => {
+            "Constructor TypedArray requires 'new'".to_owned()
+        }
+        "must be called with new" => format!("Constructor {native} requires 'new'"),
+        "cannot convert BigInt to number" => NO_NUMBER.to_owned(),
+        "regexp not supported" => {
+            format!("First argument to String.prototype.{native} must not be a regular expression")
+        }
+        "not a Date object" => {
+            format!("Method Date.prototype.{native} is called on incompatible receiver")
+        }
+        "invalid length" if is_typed_array(native) => {
+            format!(
+                "Byte length of {native} should be a multiple of {}",
+                item_bytes(native)
+            )
+        }
+        "invalid offset" if is_typed_array(native) => {
+            format!(
+                "Start offset of {native} should be a multiple of {}",
+                item_bytes(native)
+            )
+        }
+        _ if message.starts_with("cannot read property 'Symbol.iterator' of ") => {
+            NO_OBJECT.to_owned()
+        }
+        _ => {
+            if let Some(index) = message.strip_prefix("invalid array index: ") {
+                return Some(format!("Invalid index {index}"));
+            }
+            let class = message.strip_suffix(" object expected")?;
+            format!(
+                "Method {class}.prototype.{native} called on incompatible receiver [object Object]"
+            )
+        }
+    })
+}
+
+fn is_typed_array(name: &str) -> bool {
+    name.ends_with("Array") && name != "Array"
+}
+
+/// `Float64Array`: 8.
+fn item_bytes(array: &str) -> u32 {
+    let bits: String = array.chars().filter(char::is_ascii_digit).collect();
+    bits.parse().unwrap_or(8) / 8
+}
+
+/// The same for what the code of a script throws.
+fn of_code<'a>(message: &str, code: impl FnOnce() -> &'a Code) -> Option<String> {
+    let quoted = || message.split('\'').nth(1).unwrap_or_default();
+    Some(match message {
+        "not a function" => not_callable(code())?,
+        NO_OBJECT => "Value is not object coercible".to_owned(),
+        "object is not extensible" => {
+            let name = assigned(&code().after)?.to_owned();
+            format!("Cannot add property {name}, object is not extensible")
+        }
+        "no setter for property" => {
+            format!(
+                "Cannot assign to read only property '{}'",
+                assigned(&code().after)?
+            )
+        }
+        "could not delete property" => {
+            let code = code();
+            let (path, _) = split_path(&code.after);
+            let (_, name) = path.rsplit_once('.')?;
+            format!("Cannot delete property '{name}' of [object Object]")
+        }
+        _ if message.ends_with(" is read-only") => match is_variable(&code().after, quoted()) {
+            true => "Assignment to constant variable.".to_owned(),
+            false => format!("Cannot assign to read only property '{}'", quoted()),
+        },
+        _ if message.ends_with(" is not initialized") && message != "this is not initialized" => {
+            "Cannot access a variable before initialization".to_owned()
+        }
+        _ if message.ends_with(" is not a constructor") => "Value is not a constructor".to_owned(),
+        _ if message.starts_with("private class field ") => format!(
+            "Cannot read private member {} from an object whose class did not declare it",
+            quoted()
+        ),
+        _ if message.starts_with("cannot set property '") => NO_OBJECT.to_owned(),
+        _ => return of_reading(message, code),
+    })
+}
+
+/// `cannot read property 'x' of undefined`
+fn of_reading<'a>(message: &str, code: impl FnOnce() -> &'a Code) -> Option<String> {
     let rest = message.strip_prefix("cannot read property '")?;
     let name = rest
         .strip_suffix("' of undefined")
@@ -77,22 +318,70 @@ pub(crate) fn of(message: &str, code: Option<&str>) -> Option<String> {
     if name == "Symbol.iterator" {
         return Some(NO_OBJECT.to_owned());
     }
-    let is_call = code.is_some_and(|code| calls(code, name));
-    let of = if is_call {
-        "undefined or null"
-    } else {
-        "undefined"
+    let of = match calls(&code().after, name) {
+        true => "undefined or null",
+        false => "undefined",
     };
     Some(format!("Cannot read property '{name}' of {of}"))
 }
 
-/// The name at the beginning of the code, if a call of it follows.
-fn called_member(code: &str) -> Option<&str> {
-    let end = code
-        .find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$'))
-        .filter(|end| *end > 0)?;
-    let (name, rest) = code.split_at(end);
-    rest.trim_start().starts_with(['(', '`']).then_some(name)
+/// The message about a call of what is not a function. It is unchanged where a variable has the name of a member.
+fn not_callable(code: &Code) -> Option<String> {
+    let (before, after) = (code.before.trim_end(), code.after.as_str());
+    if before.ends_with('[') {
+        return None;
+    }
+    let (path, rest) = split_path(after);
+    let is_created = before.ends_with("new");
+    let member = match rest.strip_prefix('[') {
+        Some(key) => literal_key(key),
+        None if before.ends_with('.') && rest.trim_start().starts_with(['(', '`']) => Some(path),
+        None => None,
+    };
+    Some(
+        match member.filter(|name| !is_created && !name.is_empty()) {
+            Some(name) => format!("Object has no member '{name}'"),
+            None => UNDEFINED.to_owned(),
+        },
+    )
+}
+
+/// The key in `'key'](` or `3](`.
+fn literal_key(text: &str) -> Option<&str> {
+    let (key, _) = text.split_once(']')?;
+    let quote = key.chars().next().filter(|c| "'\"`".contains(*c));
+    match quote {
+        Some(quote) => key.strip_prefix(quote)?.strip_suffix(quote),
+        None => Some(key).filter(|key| key.bytes().all(|byte| byte.is_ascii_digit())),
+    }
+}
+
+/// A name, or several with dots between, at the beginning of the code; and the rest.
+fn split_path(code: &str) -> (&str, &str) {
+    let end = code.find(|c: char| !is_part_of_name(c) && c != '.');
+    code.split_at(end.unwrap_or(code.len()))
+}
+
+fn is_part_of_name(c: char) -> bool {
+    c.is_alphanumeric() || c == '_' || c == '$'
+}
+
+/// The name of the member in the first assignment to one.
+fn assigned(code: &str) -> Option<&str> {
+    let marks = code.match_indices('=');
+    let mut names =
+        marks.map(|(at, _)| code[..at].trim_end_matches(|c: char| " +-*/%&|^?<>".contains(c)));
+    let before = names.next()?;
+    let start = before.rfind(|c: char| !is_part_of_name(c))?;
+    before[start..]
+        .strip_prefix('.')
+        .filter(|name| !name.is_empty())
+}
+
+/// Whether the code begins with a variable of that name, not with a member of it.
+fn is_variable(code: &str, name: &str) -> bool {
+    let rest = code.strip_prefix(name);
+    rest.is_some_and(|rest| !rest.starts_with(|c: char| is_part_of_name(c) || ".[".contains(c)))
 }
 
 /// Whether the code reads a member with that name before calling it.
@@ -108,51 +397,142 @@ fn calls(code: &str, name: &str) -> bool {
 mod tests {
     use super::*;
 
+    /// The place in the code is marked by `^`.
+    fn check(message: &str, code: &str, expected: Option<&str>) {
+        let origin = Origin {
+            native: None,
+            place: Some(("file".to_owned(), 1, 1)),
+        };
+        let (before, after) = code.split_once('^').unwrap_or(("", code));
+        let code = Code {
+            before: before.to_owned(),
+            after: after.to_owned(),
+        };
+        let found = of(message, || origin, |_| Some(code.clone()));
+        assert_eq!(found.as_deref(), expected, "{message} {}", code.after);
+    }
+
     #[test]
-    fn messages_are_those_of_k6s_engine() {
+    fn what_is_no_function_is_named() {
+        let message = "not a function";
+        check(message, "o.^nope(1)", Some("Object has no member 'nope'"));
+        check(message, "o?.^nope (1)", Some("Object has no member 'nope'"));
+        check(message, "o.^nope `a`", Some("Object has no member 'nope'"));
+        check(message, "^o['a b'](1)", Some("Object has no member 'a b'"));
+        check(message, "o.^list[3]()", Some("Object has no member '3'"));
+        check(message, "o[^k](1)", None);
+        check(message, "o[Symbol.^iterator]()", Some(UNDEFINED));
+        for code in ["^nope(1)", "new ^o.nope()", "new ^nope", "^(a || b)(1)", ""] {
+            check(message, code, Some(UNDEFINED));
+        }
+    }
+
+    #[test]
+    fn properties_of_nothing_are_named() {
         for (message, code, expected) in [
             (
-                "not a function",
-                Some("nope(1)"),
-                Some("Object has no member 'nope'"),
-            ),
-            (
-                "not a function",
-                Some("nope `a`"),
-                Some("Object has no member 'nope'"),
-            ),
-            ("not a function", Some("(u || v)(1)"), None),
-            ("not a function", Some("o.x"), None),
-            ("not a function", None, None),
-            (
                 "cannot read property 'x' of undefined",
-                Some("u.x;"),
-                Some("Cannot read property 'x' of undefined"),
+                "u.x;",
+                "Cannot read property 'x' of undefined",
             ),
             (
                 "cannot read property 'x' of null",
-                Some("u.x (1)"),
-                Some("Cannot read property 'x' of undefined or null"),
+                "u.x (1)",
+                "Cannot read property 'x' of undefined or null",
             ),
             (
                 "cannot read property 'a b' of undefined",
-                None,
-                Some("Cannot read property 'a b' of undefined"),
+                "",
+                "Cannot read property 'a b' of undefined",
             ),
             (
                 "cannot read property 'Symbol.iterator' of undefined",
-                None,
-                Some(NO_OBJECT),
+                "",
+                NO_OBJECT,
             ),
-            ("cannot set property 'x' of null", None, Some(NO_OBJECT)),
-            (
-                "t is not initialized",
-                None,
-                Some("Cannot access a variable before initialization"),
-            ),
-            ("something else", None, None),
+            ("cannot set property 'x' of null", "", NO_OBJECT),
         ] {
-            assert_eq!(of(message, code).as_deref(), expected, "{message} {code:?}");
+            check(message, code, Some(expected));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_assigned_is_named() {
+        for (message, code, expected) in [
+            (
+                "'q' is read-only",
+                "q += 2",
+                "Assignment to constant variable.",
+            ),
+            (
+                "'q' is read-only",
+                "q++",
+                "Assignment to constant variable.",
+            ),
+            (
+                "'a' is read-only",
+                "a.a = 2",
+                "Cannot assign to read only property 'a'",
+            ),
+            (
+                "object is not extensible",
+                "f(x).b.c ??= 2",
+                "Cannot add property c, object is not extensible",
+            ),
+            (
+                "no setter for property",
+                "f.a = 1",
+                "Cannot assign to read only property 'a'",
+            ),
+            (
+                "could not delete property",
+                "f.b.c; f.d",
+                "Cannot delete property 'c' of [object Object]",
+            ),
+        ] {
+            check(message, code, Some(expected));
+        }
+        check("object is not extensible", "f[1] = 2", None);
+        check("something else", "", None);
+    }
+
+    #[test]
+    fn errors_of_the_script_keep_their_message() {
+        for code in ["throw new ^TypeError('not a function')", "^super(message)"] {
+            check("not a function", code, None);
+        }
+        check("not a function", "^superb(1)", Some(UNDEFINED));
+    }
+
+    #[test]
+    fn native_functions_have_messages_of_their_own() {
+        for (native, message, expected) in [
+            ("map", "not a function", Some(UNDEFINED)),
+            (
+                "Map",
+                "must be called with new",
+                Some("Constructor Map requires 'new'"),
+            ),
+            (
+                "Float64Array",
+                "invalid offset",
+                Some("Start offset of Float64Array should be a multiple of 8"),
+            ),
+            (
+                "Array",
+                "invalid array length",
+                Some("Invalid array length"),
+            ),
+            ("set", "invalid array length", Some("Source is too large")),
+            ("with", "invalid array index: 5", Some("Invalid index 5")),
+            ("f", "something else", None),
+        ] {
+            let origin = Origin {
+                native: Some(native.to_owned()),
+                place: None,
+            };
+            let found = of(message, || origin, |_| None);
+            assert_eq!(found.as_deref(), expected, "{native}");
         }
     }
 }

@@ -19,6 +19,11 @@ pub trait Class: 'static {
         Exotic(std::ptr::null_mut())
     }
 
+    /// What a call of one of its objects does, if they can be called. No stack is left for it in the worst case.
+    fn call() -> qjs::JSClassCall {
+        None
+    }
+
     /// Adds the methods to the prototype.
     fn prototype(prototype: &Object<'_>) -> rquickjs::Result<()>;
 }
@@ -104,7 +109,7 @@ fn register<T: Class>(ctx: &Ctx<'_>) -> Result<qjs::JSClassID, Throw> {
         class_name: T::NAME.as_ptr(),
         finalizer: Some(finalize::<T>),
         gc_mark: None,
-        call: None,
+        call: T::call(),
         exotic: T::exotic().0,
     };
     let mut id: qjs::JSClassID = 0;

@@ -17,6 +17,8 @@ pub(crate) struct Classes {
     pub(crate) realm: RefCell<HashMap<TypeId, qjs::JSClassID, FixedState>>,
     /// The engine's own getter of `stack`, which ours keeps alive and asks.
     pub(crate) stack_getter: Cell<Option<qjs::JSValue>>,
+    /// The same for `JSON.parse`.
+    pub(crate) json_parse: Cell<Option<qjs::JSValue>>,
 }
 
 impl Classes {
@@ -26,6 +28,7 @@ impl Classes {
             runtime,
             realm: RefCell::default(),
             stack_getter: Cell::default(),
+            json_parse: Cell::default(),
         }
     }
 

@@ -5,6 +5,7 @@ use rquickjs::{Ctx, Object, Value, qjs};
 use super::convert;
 use super::host::{Resident, resident};
 use super::native::{self, Call, Shape};
+use super::new_error::{self, Frame};
 use super::property::{self, Visible, define};
 use super::raise::raise;
 use super::throw::{Outcome, Throw, plain};
@@ -37,10 +38,9 @@ pub fn install(ctx: &Ctx<'_>) -> Result<(), Throw> {
     define(&getter, c"engines", engines.clone(), Visible::No)?;
     let getter_slot = &resident(ctx).classes.stack_getter;
     getter_slot.set(Some(engines.as_raw()));
+    new_error::install(ctx)?;
     let error: Object<'_> = ctx.globals().get("Error")?;
     let prototype: Object<'_> = error.get("prototype")?;
-    let to_string = native::function(ctx, error_text, c"toString", Shape::Function)?;
-    define(&prototype, c"toString", to_string.into_value(), Visible::No)?;
     let accessor = property::Accessor {
         get: getter.into_value(),
         set: Some(setter),
@@ -55,15 +55,15 @@ pub fn install(ctx: &Ctx<'_>) -> Result<(), Throw> {
 
 fn stack<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let this = call.this();
-    let frames = engines_stack(&this)?;
-    if !frames.is_string() {
-        return Ok(frames);
-    }
+    let engines = engines_stack(&this)?;
+    let Some(frames) = new_error::frames(&engines) else {
+        return Ok(engines);
+    };
     let resident = resident(call.ctx);
     let mut text = headline(&this) + "\n";
-    for frame in convert::to_text(&frames)?.lines().filter_map(frame) {
+    for frame in frames {
         text.push_str("\tat ");
-        text.push_str(&relocate(&frame, resident));
+        text.push_str(&shown(&frame, resident));
         text.push('\n');
     }
     call.string(&text)
@@ -86,79 +86,24 @@ fn engines_stack<'js>(of: &Value<'js>) -> Outcome<'js> {
     }
 }
 
-/// `Error.prototype.toString`, which replaces the engine's messages by those of the host and stores them in the
-/// error.
-fn error_text<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    let this = call.this();
-    let Some(error) = this.as_object() else {
-        return Err(Throw::Type("not an object".to_owned()));
-    };
-    if this.is_error() {
-        reword(error)?;
-    }
-    let part = |key: &str, default: &str| {
-        let value: Value<'js> = error.get(key)?;
-        match value.is_undefined() {
-            true => Ok(default.to_owned()),
-            false => convert::to_text(&value),
-        }
-    };
-    let (name, message) = (part("name", "Error")?, part("message", "")?);
-    call.string(&match (name.as_str(), message.as_str()) {
-        ("", text) | (text, "") => text.to_owned(),
-        (name, message) => format!("{name}: {message}"),
-    })
-}
-
-fn reword(error: &Object<'_>) -> Result<(), Throw> {
-    let own: Value<'_> = error.get("message")?;
-    let Some(message) = own.as_string().and_then(|text| text.to_string().ok()) else {
-        return Ok(());
-    };
-    let stack = engines_stack(error.as_value())?;
-    let stack = match stack.is_string() {
-        true => convert::to_text(&stack)?,
-        false => String::new(),
-    };
-    let place = stack.lines().find_map(place_of);
-    let place = place.as_ref();
-    let place = place.map(|(file, line, column)| (file.as_str(), *line, *column));
-    let reworded = resident(error.ctx()).host.reworded(&message, place);
-    if let Some(reworded) = reworded {
-        let text = convert::string(error.ctx(), &reworded)?;
-        define(error, c"message", text, Visible::No)?;
-    }
-    Ok(())
-}
-
-/// File, line and column of a line of the engine's stack; `None` for native code.
-fn place_of(line: &str) -> Option<(String, u32, u32)> {
-    let line = frame(line)?;
-    let place = match line.rsplit_once(" (") {
-        Some((_, place)) => place.trim_end_matches(')'),
-        None => &line,
-    };
-    let mut parts = place.rsplitn(3, ':');
-    let (column, row) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-    Some((parts.next()?.to_owned(), row, column))
-}
-
 /// A frame with the place of the author's file: `name (file:///x.js:1:2)`, or the place alone.
-fn relocate(frame: &str, resident: &Resident) -> String {
-    let (before, place, after) = match frame.rsplit_once(" (") {
-        Some((name, place)) if place.ends_with(')') => {
-            (format!("{name} ("), &place[..place.len() - 1], ")")
+fn shown(frame: &Frame, resident: &Resident) -> String {
+    let place = match &frame.place {
+        Some((file, line, column)) => {
+            let (file, line, column) = resident.host.original_place(file, *line, *column);
+            format!("{file}:{line}:{column}")
         }
-        _ => (String::new(), frame, ""),
+        None => "native".to_owned(),
     };
-    let mut parts = place.rsplitn(3, ':');
-    let mut number = || parts.next().and_then(|text| text.parse().ok());
-    let (column, line) = (number(), number());
-    let (Some(column), Some(line), Some(file)) = (column, line, parts.next()) else {
-        return frame.to_owned();
-    };
-    let (file, line, column) = resident.host.original_place(file, line, column);
-    format!("{before}{file}:{line}:{column}{after}")
+    match frame.function.as_deref().filter(|name| !is_made_up(name)) {
+        Some(name) => format!("{name} ({place})"),
+        None => place,
+    }
+}
+
+/// Whether the engine gives this name to code that has none.
+fn is_made_up(function: &str) -> bool {
+    matches!(function, "<anonymous>" | "<eval>" | "<module>")
 }
 
 /// The exception as k6 logs it: `Name: message` and one tabbed line per frame.
@@ -208,14 +153,7 @@ pub fn headline(error: &Value<'_>) -> String {
     "an exception that has no text".to_owned()
 }
 
-/// `    at name (file:///x.js:1:2)` without its indentation; names that the engine made up are left out.
+/// A line of a stack without its indentation.
 fn frame(line: &str) -> Option<String> {
-    let line = line.trim().strip_prefix("at ")?;
-    let anonymous = ["<anonymous> (", "<eval> (", "<module> ("];
-    for prefix in anonymous {
-        if let Some(place) = line.strip_prefix(prefix) {
-            return Some(place.trim_end_matches(')').to_owned());
-        }
-    }
-    Some(line.to_owned())
+    Some(line.trim().strip_prefix("at ")?.to_owned())
 }

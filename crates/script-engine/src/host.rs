@@ -31,15 +31,24 @@ pub trait Host: Any {
     /// The author's file, line and column for a place in the code of a module.
     fn original_place(&self, file: &str, line: u32, column: u32) -> (String, u32, u32);
 
-    /// A message of the engine in the host's own words, if it has some. `place` is where in the code of a module
-    /// the error came from: file, line and column.
-    fn reworded(&self, message: &str, place: Option<(&str, u32, u32)>) -> Option<String>;
+    /// The message of a new error in the host's own words, if it has some. `origin` tells where the error comes
+    /// from; it is costly.
+    fn reworded(&self, message: &str, origin: &dyn Fn() -> Origin) -> Option<String>;
 
     /// Whether the running code has to end.
     fn is_interrupted(&self) -> bool;
 
     /// A promise was rejected without a handler, or such a promise has now got a handler.
     fn note_rejection(&self, promise: usize, reason: Value<'_>, is_handled: bool);
+}
+
+/// Where a new error comes from.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    /// The native function that throws it.
+    pub native: Option<String>,
+    /// The place in the code of a module: file, line and column.
+    pub place: Option<(String, u32, u32)>,
 }
 
 /// Names that a module lacks.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use rquickjs::{Context, Ctx, Runtime, Value, qjs};
 
+pub(crate) use self::running::without_stack_limit;
 pub use self::running::{charge, is_blocked, is_over, settle_memory, was_cut_short};
 use self::running::{on_poll, on_rejection};
 use super::classes::{Classes, Ids};
@@ -91,6 +92,8 @@ pub struct Isolate {
     resident: Option<Box<Resident>>,
     /// The lowest address of the VU's stack.
     stack: usize,
+    /// How much of the stack the engine may use now.
+    stack_bytes: Cell<qjs::size_t>,
     /// Its account in the runtime's ledger.
     owner: usize,
 }
@@ -216,6 +219,7 @@ impl Isolate {
             luggage: RefCell::default(),
             resident: None,
             stack,
+            stack_bytes: Cell::default(),
         })
     }
 
@@ -472,12 +476,13 @@ impl Switch for Isolate {
         let here = 0_u8;
         let distance = ptr::from_ref(&here)
             .addr()
-            .wrapping_sub(self.stack + NATIVE_RESERVE_BYTES);
+            .wrapping_sub(self.stack + NATIVE_RESERVE_BYTES) as qjs::size_t;
+        self.stack_bytes.set(distance);
         // SAFETY: the limit is "top minus size"; the size may wrap around, for this stack and the
         // VU's can lie in any order. The limit is then just above the end of the VU's stack.
         unsafe {
             qjs::JS_UpdateStackTop(self.shared.engine);
-            qjs::JS_SetMaxStackSize(self.shared.engine, distance as qjs::size_t);
+            qjs::JS_SetMaxStackSize(self.shared.engine, distance);
         }
         // Entering and leaving is charged to no VU.
         self.shared.ledger.turn(self.owner);

@@ -1,11 +1,12 @@
-//! Two private fields of the engine's runtime, found by observation.
+//! Three private fields of the engine's runtime, found by observation.
 //!
 //! Realms that share a runtime share its current stack frame and its queue of promise jobs. A VU that
 //! is suspended in the middle of a call must take both with it. The engine offers no way to do so,
 //! and its source is not ours to change; but where the fields lie can be observed safely: the frame
 //! is the word that is null outside of a call and points into the stack inside, the queue is the
-//! self-pointing pair that changes when a job is enqueued. If either is not found beyond doubt, every
-//! VU gets a runtime of its own.
+//! self-pointing pair that changes when a job is enqueued. The third is the flag that the engine is telling of a new
+//! error: the byte that is one only while `Error.prepareStackTrace` is called. If one of them is not found beyond doubt,
+//! every VU gets a runtime of its own.
 
 use std::cell::RefCell;
 use std::ffi::c_int;
@@ -14,11 +15,23 @@ use std::sync::OnceLock;
 
 use rquickjs::qjs;
 
-/// Offsets in words from the beginning of `JSRuntime`.
+/// Offsets in words from the beginning of `JSRuntime`, and one in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Layout {
     pub(super) frame: usize,
     pub(super) jobs: usize,
+    telling: usize,
+}
+
+impl Layout {
+    /// Whether the engine is telling of a new error.
+    ///
+    /// # Safety
+    /// `engine` must be live.
+    pub(super) unsafe fn tells_of_error(self, engine: *mut qjs::JSRuntime) -> bool {
+        // SAFETY: the offset was observed in a runtime of the same build.
+        unsafe { engine.cast::<u8>().add(self.telling).read() != 0 }
+    }
 }
 
 /// The layout of this build of the engine, if it was found.
@@ -95,7 +108,47 @@ unsafe fn observe_in(engine: *mut qjs::JSRuntime, ctx: *mut qjs::JSContext) -> O
         let lists = (0..idle.len() - 1)
             .filter(|at| is_empty(&idle, *at) && !is_empty(&busy, *at) && is_empty(&after, *at));
         let jobs = only(lists)?;
-        (after[frame] == 0).then_some(Layout { frame, jobs })
+        let telling = observe_telling(ctx, &before, &inside)?;
+        (after[frame] == 0).then_some(Layout {
+            frame,
+            jobs,
+            telling,
+        })
+    }
+}
+
+/// The byte that is set while the engine tells of a new error, but neither `before` nor `inside` of a plain call.
+///
+/// # Safety
+/// `ctx` must be live and unused.
+unsafe fn observe_telling(
+    ctx: *mut qjs::JSContext,
+    before: &[usize],
+    inside: &[usize],
+) -> Option<usize> {
+    // SAFETY: plain calls of the engine's interface; memory is only read.
+    unsafe {
+        let global = qjs::JS_GetGlobalObject(ctx);
+        let error = qjs::JS_GetPropertyStr(ctx, global, c"Error".as_ptr());
+        let kind = qjs::JSCFunctionEnum_JS_CFUNC_generic;
+        let probe = qjs::JS_NewCFunction2(ctx, Some(probe), c"probe".as_ptr(), 0, kind, 0);
+        qjs::JS_SetPropertyStr(ctx, error, c"prepareStackTrace".as_ptr(), probe);
+        qjs::JS_ThrowPlainError(ctx, c"probe".as_ptr());
+        qjs::JS_FreeValue(ctx, qjs::JS_GetException(ctx));
+        qjs::JS_FreeValue(ctx, error);
+        qjs::JS_FreeValue(ctx, global);
+        let (telling, _) = INSIDE.take();
+        let after = words(qjs::JS_GetRuntime(ctx));
+        let byte = |words: &[usize], at: usize| {
+            words
+                .get(at / size_of::<usize>())
+                .map(|word| word.to_ne_bytes()[at % size_of::<usize>()])
+        };
+        let is_flag = |at: &usize| {
+            let quiet = [before, inside, &after].map(|words| byte(words, *at));
+            quiet == [Some(0); 3] && byte(&telling, *at) == Some(1)
+        };
+        only((0..size_of_val(before)).filter(is_flag))
     }
 }
 

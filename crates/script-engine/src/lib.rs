@@ -6,6 +6,7 @@
 //!
 //! A [`fiber::Fiber`] runs the code of an [`isolate::Isolate`], which asks its [`host::Host`] for modules.
 
+pub mod calls;
 pub mod class;
 mod classes;
 pub mod code;
@@ -15,11 +16,13 @@ pub mod exception;
 pub mod fiber;
 pub mod host;
 pub mod isolate;
+pub mod json;
 mod layout;
 pub mod lazy;
 pub mod memory;
 pub mod module;
 pub mod native;
+pub mod new_error;
 pub mod own_methods;
 mod pace;
 mod patience;

@@ -1,12 +1,16 @@
-//! The formats that scripts use: HTML pages, JSON paths, CSV tables, TypeScript, source maps, and data literals
-//! in scripts.
+//! The formats that scripts use: HTML pages, JSON paths, CSV tables, TypeScript, source maps, and what is
+//! rewritten in scripts before they are compiled.
 //!
 //! Text in, values out: nothing here uses a script engine, a clock or a network.
 
 pub mod csv;
 pub mod gjson;
+pub mod go_json;
 pub mod html;
 pub mod literals;
+pub mod many;
+mod parsed;
+pub mod shifts;
 pub mod source_map;
 pub mod typescript;
 

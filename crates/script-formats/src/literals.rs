@@ -6,25 +6,19 @@
 //! compiled, and passed to each VU as an object that VUs share until they change it (see
 //! `docs/decisions/0006-shared-built-ins.md`).
 
-use oxc_allocator::Allocator;
 use oxc_ast::ast::{
     ArrayExpressionElement, ArrowFunctionExpression, Class, DoWhileStatement, Expression,
     ForInStatement, ForOfStatement, ForStatement, Function, ObjectPropertyKind, PropertyKey,
     PropertyKind, UnaryOperator, WhileStatement,
 };
 use oxc_ast_visit::{Visit, walk};
-use oxc_parser::Parser;
-use oxc_span::{GetSpan, SourceType, Span};
+use oxc_span::{GetSpan, Span};
 use oxc_syntax::scope::ScopeFlags;
+
+use crate::parsed::with_tree;
 
 /// The least bytes of a literal that is extracted.
 const LEAST_BYTES: usize = 1024;
-/// Longer text is compiled unchanged.
-const MOST_BYTES: usize = 64 << 20;
-/// Stack of the thread that parses the text; only touched pages take memory.
-const STACK_BYTES: usize = 256 << 20;
-/// More consecutive marks like these may nest too deeply for the parser's stack.
-const MOST_NESTED: usize = 4096;
 
 /// Text without its large literals.
 #[derive(Debug, PartialEq, Eq)]
@@ -38,14 +32,13 @@ pub struct Cut {
 /// Extracts large constant literals from the top-level code of a script or module. `None` when there are none,
 /// or the text cannot be parsed.
 pub fn cut(text: &str, is_module: bool) -> Option<Cut> {
-    if !(LEAST_BYTES..MOST_BYTES).contains(&text.len()) || is_deep(text) {
+    if text.len() < LEAST_BYTES {
         return None;
     }
-    // The parser recurses, and the caller runs on the small stack of a VU.
-    let spans = std::thread::scope(|scope| {
-        let reader = std::thread::Builder::new().stack_size(STACK_BYTES);
-        let reading = reader.spawn_scoped(scope, || find(text, is_module)).ok()?;
-        reading.join().ok()
+    let spans = with_tree(text, is_module, |program| {
+        let mut finder = Finder::default();
+        finder.visit_program(program);
+        finder.found
     })?;
     if spans.is_empty() {
         return None;
@@ -98,29 +91,6 @@ fn in_place_of(literal: &str, name: &str) -> String {
     let taken = if lines == 0 { name.len() } else { 0 };
     let gap = last.chars().count().saturating_sub(taken);
     format!("{name}{}{}", "\n".repeat(lines), " ".repeat(gap))
-}
-
-fn is_deep(text: &str) -> bool {
-    let opens = |byte: &u8| b"([{!~+- \n\t".contains(byte);
-    let runs = text.as_bytes().split(|byte| !opens(byte));
-    runs.map(|run| run.iter().filter(|b| !b.is_ascii_whitespace()).count())
-        .any(|length| length > MOST_NESTED)
-}
-
-fn find(text: &str, is_module: bool) -> Vec<Span> {
-    let allocator = Allocator::default();
-    let kind = if is_module {
-        SourceType::mjs()
-    } else {
-        SourceType::cjs()
-    };
-    let parsed = Parser::new(&allocator, text, kind).parse();
-    if parsed.panicked || parsed.diagnostics.errors().next().is_some() {
-        return Vec::new();
-    }
-    let mut finder = Finder::default();
-    finder.visit_program(&parsed.program);
-    finder.found
 }
 
 /// Visits code that is evaluated once: not functions, classes and loops.

@@ -52,7 +52,7 @@ pub fn to_text(summary: &Summary, mode: Mode) -> String {
     if mode == Mode::Full {
         page.parts(summary);
     }
-    page.out.push_str("\n\n");
+    page.out.push_str("\n\n\n");
     page.out
 }
 

@@ -263,7 +263,7 @@ async fn execute(options: &str, how: How) -> Finished {
         outputs: None,
         aggregate: Arc::new(Mutex::new(Aggregate::default())),
         scenario_statuses: scenario_statuses.clone(),
-        summary_data: Box::new(|summary| to_data(summary, Terminal::default())),
+        summary_data: Some(Box::new(|summary| to_data(summary, Terminal::default()))),
         gatherer: Gatherer::default(),
         linger: None,
         together: None,

@@ -11,7 +11,7 @@ use script_engine::raise::raise;
 use script_engine::throw::{Outcome, Throw, plain};
 use script_engine::{Ctx, Object, Value};
 
-use super::{dates, text, timers, webcrypto};
+use super::{calls, dates, json, text, timers, webcrypto};
 use crate::vu::state::Caller;
 
 /// Built-ins of the engine that k6's engine does not have. Scripts test for them to choose polyfills.
@@ -26,7 +26,12 @@ const ABSENT: &[&str] = &[
 ];
 
 /// The same for `Error`: they would also be one setting for all VUs of a realm.
-const ABSENT_FROM_ERROR: &[&str] = &["stackTraceLimit", "prepareStackTrace", "captureStackTrace"];
+const ABSENT_FROM_ERROR: &[&str] = &[
+    "stackTraceLimit",
+    "prepareStackTrace",
+    "captureStackTrace",
+    "isError",
+];
 
 /// Sets up the global object of a new realm. The objects that are made here may be shared by many VUs.
 pub(crate) fn install(ctx: &Ctx<'_>) -> Result<(), Throw> {
@@ -34,11 +39,11 @@ pub(crate) fn install(ctx: &Ctx<'_>) -> Result<(), Throw> {
     for name in ABSENT {
         globals.remove(*name)?;
     }
+    exception::install(ctx)?;
     let error: Object<'_> = globals.get("Error")?;
     for name in ABSENT_FROM_ERROR {
         error.remove(*name)?;
     }
-    exception::install(ctx)?;
     // Every VU sets its own values; defining them here gives the objects of all VUs one shape.
     for name in [c"__ENV", c"__VU"] {
         define(&globals, name, super::undefined(ctx), Visible::Yes)?;
@@ -62,6 +67,8 @@ pub(crate) fn install(ctx: &Ctx<'_>) -> Result<(), Throw> {
     webcrypto::install(&globals)?;
     text::install(&globals)?;
     dates::install(&globals)?;
+    calls::install(&globals)?;
+    json::install(ctx)?;
     let math: Object<'_> = globals.get("Math")?;
     let random = function(ctx, random, c"random", Shape::Function)?;
     define(&math, c"random", random.into_value(), Visible::No)?;

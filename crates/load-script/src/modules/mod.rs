@@ -1,6 +1,7 @@
 //! The modules that scripts import from k6.
 
 mod browser;
+pub(crate) mod calls;
 mod core;
 mod crypto;
 mod data;
@@ -12,6 +13,7 @@ pub(crate) mod globals;
 mod grpc;
 mod html;
 mod http;
+mod json;
 mod metrics;
 mod rejection;
 pub(crate) mod require;

@@ -67,9 +67,11 @@ pub(crate) fn evaluate<'js>(ctx: &Ctx<'js>, name: &str, script: &Value<'js>) -> 
     };
     note(exports.clone().into_value());
     let literals = loading::literals(ctx, vu, name)?;
-    let mut arguments = Args::new(ctx.clone(), 2 + literals.len());
+    let calls = super::calls::both(ctx)?;
+    let mut arguments = Args::new(ctx.clone(), 2 + literals.len() + calls.len());
     arguments.push_args([holder.clone(), exports])?;
     arguments.push_args(literals)?;
+    arguments.push_args(calls)?;
     wrapper.call_arg::<()>(arguments)?;
     let exports: Value<'js> = holder.get("exports")?;
     note(exports.clone());

@@ -1,9 +1,9 @@
 //! The virtual user as the host of the script engine.
 
-use script_engine::host::{Absent, Host, Loaded};
+use script_engine::host::{Absent, Host, Loaded, Origin};
 use script_engine::throw::{Throw, plain};
 use script_engine::{Ctx, Object, Value};
-use script_formats::literals;
+use script_formats::{literals, many};
 
 use super::state::VuState;
 use crate::compile::Code;
@@ -13,7 +13,7 @@ use crate::wording;
 
 impl Host for VuState {
     fn resolve(&self, base: &str, name: &str) -> Result<String, Throw> {
-        if literals::owner(name).is_some() {
+        if literals::owner(name).is_some() || name == many::MODULE {
             return Ok(name.to_owned());
         }
         let resolved = self.script.resolve(base, name);
@@ -23,6 +23,9 @@ impl Host for VuState {
     fn instantiate<'js>(&self, ctx: &Ctx<'js>, name: &str) -> Result<Loaded<'js>, Throw> {
         if let Some(owner) = literals::owner(name) {
             return literal_exports(ctx, self, owner).map(Loaded::Exports);
+        }
+        if name == many::MODULE {
+            return modules::calls::build(ctx).map(Loaded::Exports);
         }
         if let Some(exports) = modules::build(ctx, name) {
             return exports.map(Loaded::Exports);
@@ -46,9 +49,10 @@ impl Host for VuState {
         self.script.original(file, line, column)
     }
 
-    fn reworded(&self, message: &str, place: Option<(&str, u32, u32)>) -> Option<String> {
-        let code = place.and_then(|(file, line, column)| self.script.code_at(file, line, column));
-        wording::of(message, code.as_deref())
+    fn reworded(&self, message: &str, origin: &dyn Fn() -> Origin) -> Option<String> {
+        wording::of(message, origin, |(file, line, column)| {
+            self.script.code_at(&file, line, column)
+        })
     }
 
     fn is_interrupted(&self) -> bool {

@@ -181,6 +181,7 @@ fn endless_code_is_interrupted_with_its_scenario() {
         "function bad() { for (;;); }",
         "function bad() { for (;;) try { throw 1 } catch (e) { } finally { continue } }",
         "function bad() { while (true) { try { for (;;); } finally { for (;;); } } }",
+        "function bad() { for (;;) try { null.x } catch (e) { } finally { continue } }",
         "async function bad() { for (;;) await null; }",
         "async function bad() { for (;;) await Promise.reject(1).catch(() => 1); }",
         "function bad() { const again = () => Promise.resolve().then(again); return again(); }",
@@ -221,6 +222,8 @@ fn a_loop_of_long_native_calls_is_interrupted_with_its_scenario() {
         "all.concat(all).join()",
         "all.indexOf(-1)",
         "(7n ** 300000n).toString()",
+        "try { all.indexOf(-1); null.x } catch (e) { }",
+        "try { all.map(() => { null.x }) } catch (e) { } finally { all.indexOf(-1) }",
     ] {
         let finished = until_the_end(&format!("function bad() {{ {all} for (;;) {call}; }}"));
         let failed = finished.lines.iter().any(|line| line.starts_with("Error"));

@@ -135,7 +135,7 @@ async fn execute(script: &str) -> Finished {
         outputs: None,
         aggregate: Arc::new(Mutex::new(Aggregate::default())),
         scenario_statuses,
-        summary_data: Box::new(|summary| to_data(summary, Terminal::default())),
+        summary_data: Some(Box::new(|summary| to_data(summary, Terminal::default()))),
         gatherer: Gatherer::default(),
         linger: None,
         together: None,

@@ -9,7 +9,9 @@ use rquickjs::{Ctx, Value, qjs};
 use super::ENTERED;
 use crate::fiber;
 use crate::host::resident;
+use crate::layout::layout;
 use crate::memory::{Held, Ledger, Overdraft};
+use crate::patience;
 use crate::throw::Throw;
 use crate::turn;
 
@@ -58,11 +60,33 @@ pub fn was_cut_short() -> bool {
     with_ledger(|ledger| ledger.was_cut_short().then_some(())).is_some()
 }
 
+/// Runs code that may use the stack to its end, and must need little of it.
+pub(crate) fn without_stack_limit<R>(run: impl FnOnce() -> R) -> R {
+    // SAFETY: the isolate that was entered stays where it is until it is left.
+    let Some(isolate) = (unsafe { ENTERED.get().as_ref() }) else {
+        return run();
+    };
+    let limit = |bytes| {
+        // SAFETY: sets a field of the live engine.
+        unsafe { qjs::JS_SetMaxStackSize(isolate.shared.engine, bytes) };
+    };
+    limit(0);
+    let result = run();
+    limit(isolate.stack_bytes.get());
+    result
+}
+
 /// The engine's regular question whether to go on. A busy script lets the thread's other VUs run.
 pub(super) unsafe extern "C" fn on_poll(
-    _engine: *mut qjs::JSRuntime,
+    engine: *mut qjs::JSRuntime,
     _opaque: *mut c_void,
 ) -> c_int {
+    // SAFETY: the engine asks while it is alive.
+    if layout().is_some_and(|layout| unsafe { layout.tells_of_error(engine) }) {
+        // An exception of ours would be lost there, and other VUs' errors would have no stack meanwhile.
+        ask_again();
+        return 0;
+    }
     let goes_on = turn::with(|resident| {
         if !resident.is_home.get() {
             // An object for all VUs is being made: no other VU may enter now.
@@ -74,11 +98,21 @@ pub(super) unsafe extern "C" fn on_poll(
         let is_due = resident.pace.is_over(resident.context, Instant::now());
         (!is_due).then_some(true)
     });
-    match goes_on {
-        None | Some(Some(true)) => 0,
-        Some(Some(false)) => 1,
-        Some(None) => c_int::from(fiber::wait(tokio::task::yield_now()).is_err()),
+    let ends = match goes_on {
+        None | Some(Some(true)) => false,
+        Some(Some(false)) => true,
+        Some(None) => fiber::wait(tokio::task::yield_now()).is_err(),
+    };
+    if ends {
+        // In case that the exception gets lost.
+        ask_again();
     }
+    c_int::from(ends)
+}
+
+/// Lets the engine ask at the next jump.
+fn ask_again() {
+    turn::with(|resident| patience::ask_after(resident.context, 0));
 }
 
 pub(super) unsafe extern "C" fn on_rejection(

@@ -5,7 +5,6 @@ mod batch;
 mod body;
 mod debug;
 pub(in crate::modules) mod jar;
-mod json_fault;
 mod page;
 mod params;
 mod perform;

@@ -17,9 +17,8 @@ use script_engine::native::{Call, method};
 use script_engine::property::{Visible, define};
 use script_engine::throw::{Outcome, Throw, plain};
 use script_engine::{Array, Ctx, Object, Value};
-use script_formats::gjson;
+use script_formats::{gjson, go_json};
 
-use super::json_fault;
 use super::page;
 use super::params::{RequestCookie, ResponseType};
 use super::perform::Finished;
@@ -331,7 +330,7 @@ fn json<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let text = String::from_utf8_lossy(&bytes);
     let parsed = convert::from_json(call.ctx, &text).map_err(|_| {
         let _ = call.ctx.catch();
-        plain(json_fault::message(&bytes))
+        plain(go_json::document_error(&bytes))
     })?;
     let is_original = response.finished.reply.body.as_deref() == Some(&*bytes);
     response.was_parsed.set(is_original);

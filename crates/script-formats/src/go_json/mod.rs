@@ -1,5 +1,9 @@
 //! Errors in JSON text, in the words of Go's scanner, which k6's errors contain.
 
+mod tokens;
+
+pub use tokens::token_error;
+
 /// The context of the scanner after a value, for the error about a character that cannot follow.
 const AFTER_TOP: &str = "after top-level value";
 const AFTER_ITEM: &str = "after array element";
@@ -9,7 +13,7 @@ const NO_VALUE: &str = "looking for beginning of value";
 const NO_KEY: &str = "looking for beginning of object key string";
 
 /// k6's message about malformed JSON. It counts lines from one, and characters up to the one after the error.
-pub(super) fn message(text: &[u8]) -> String {
+pub fn document_error(text: &[u8]) -> String {
     let mut scanner = Scanner { text, at: 0 };
     let Err(why) = scanner.document() else {
         return "cannot parse json".to_owned();
@@ -90,13 +94,25 @@ impl Scanner<'_> {
                     }
                     open.push(Open::Array);
                 }
-                Some(b'"') => return self.string(),
-                Some(first @ (b'-' | b'0'..=b'9')) => return self.number(first),
-                Some(b't') => return self.literal("true"),
-                Some(b'f') => return self.literal("false"),
-                Some(b'n') => return self.literal("null"),
-                found => return self.refuse(found, NO_VALUE),
+                found => return self.rest_of_scalar(found),
             }
+        }
+    }
+
+    /// A value that is not a container.
+    fn scalar(&mut self) -> Result<(), String> {
+        let first = self.next();
+        self.rest_of_scalar(first)
+    }
+
+    fn rest_of_scalar(&mut self, first: Option<u8>) -> Result<(), String> {
+        match first {
+            Some(b'"') => self.string(),
+            Some(first @ (b'-' | b'0'..=b'9')) => self.number(first),
+            Some(b't') => self.literal("true"),
+            Some(b'f') => self.literal("false"),
+            Some(b'n') => self.literal("null"),
+            found => self.refuse(found, NO_VALUE),
         }
     }
 
@@ -314,7 +330,7 @@ mod tests {
     #[test]
     fn the_place_is_the_one_of_k6() {
         let check = |text: &str, expected: &str| {
-            let message = message(text.as_bytes());
+            let message = document_error(text.as_bytes());
             assert!(message.contains(expected), "{message}");
         };
         check("<html>", "at line 1, character 2 ,");

@@ -1,0 +1,36 @@
+//! `JSON.parse`, which says what is wrong with a text in the words of k6's engine.
+
+use script_engine::convert;
+use script_engine::exception;
+use script_engine::json;
+use script_engine::native::{Call, Shape, function};
+use script_engine::throw::{Outcome, Throw};
+use script_engine::{Ctx, Exception, Object};
+use script_formats::go_json;
+
+pub(super) fn install(ctx: &Ctx<'_>) -> Result<(), Throw> {
+    json::replace_parse(ctx, function(ctx, parse, c"parse", Shape::Function)?)
+}
+
+/// `JSON.parse(text, reviver)`
+fn parse<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
+    let ctx = call.ctx;
+    let mut text = call.arg(0);
+    if !text.is_string() {
+        text = convert::string(ctx, &convert::to_text(&text)?)?;
+    }
+    let parsed = json::parse(ctx, &text, &call.arg(1));
+    let Err(Throw::Engine(_)) = parsed else {
+        return parsed;
+    };
+    let error = exception::take(ctx).map_err(|_| Throw::Interrupted)?;
+    let name = error
+        .as_object()
+        .and_then(|error: &Object<'_>| error.get("name").ok());
+    if name.is_some_and(|name: String| name == "SyntaxError")
+        && let Some(why) = go_json::token_error(convert::to_text(&text)?.as_bytes())
+    {
+        return Err(Exception::throw_syntax(ctx, &why).into());
+    }
+    Err(Throw::Engine(ctx.throw(error)))
+}

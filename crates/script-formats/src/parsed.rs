@@ -1,0 +1,49 @@
+//! The syntax tree of a script.
+
+use oxc_allocator::Allocator;
+use oxc_ast::ast::Program;
+use oxc_parser::Parser;
+use oxc_span::SourceType;
+
+/// Longer text is not parsed.
+const MOST_BYTES: usize = 64 << 20;
+/// Stack of the thread that parses the text; only touched pages take memory.
+const STACK_BYTES: usize = 256 << 20;
+/// More consecutive marks like these may nest too deeply for the parser's stack.
+const MOST_NESTED: usize = 4096;
+
+/// What `read` finds in the syntax tree of a script or module. `None` when the text cannot be parsed.
+pub(crate) fn with_tree<R: Send>(
+    text: &str,
+    is_module: bool,
+    read: impl FnOnce(&Program<'_>) -> R + Send,
+) -> Option<R> {
+    if text.len() >= MOST_BYTES || is_deep(text) {
+        return None;
+    }
+    // The parser recurses, and the caller runs on the small stack of a VU.
+    std::thread::scope(|scope| {
+        let reader = std::thread::Builder::new().stack_size(STACK_BYTES);
+        let reading = reader.spawn_scoped(scope, || parse(text, is_module, read));
+        reading.ok()?.join().ok()?
+    })
+}
+
+fn parse<R>(text: &str, is_module: bool, read: impl FnOnce(&Program<'_>) -> R) -> Option<R> {
+    let allocator = Allocator::default();
+    let kind = if is_module {
+        SourceType::mjs()
+    } else {
+        SourceType::cjs()
+    };
+    let parsed = Parser::new(&allocator, text, kind).parse();
+    let is_wrong = parsed.panicked || parsed.diagnostics.errors().next().is_some();
+    (!is_wrong).then(|| read(&parsed.program))
+}
+
+fn is_deep(text: &str) -> bool {
+    let opens = |byte: &u8| b"([{!~+- \n\t".contains(byte);
+    let runs = text.as_bytes().split(|byte| !opens(byte));
+    runs.map(|run| run.iter().filter(|b| !b.is_ascii_whitespace()).count())
+        .any(|length| length > MOST_NESTED)
+}
