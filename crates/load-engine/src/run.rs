@@ -29,6 +29,9 @@ use crate::worker::{Command, Worker, WorkerConfig};
 use crate::worker_pool::WorkerPool;
 use crate::workers::Workers;
 
+/// Makes what `handleSummary` is given.
+pub type SummaryData = Box<dyn Fn(&Summary) -> serde_json::Value>;
+
 /// The parts of a run.
 pub struct Run<P> {
     /// The program that VUs run.
@@ -54,7 +57,7 @@ pub struct Run<P> {
     /// The state of each scenario, in order.
     pub scenario_statuses: Vec<Arc<ScenarioStatus>>,
     /// Makes the data for `handleSummary`, which is not called without it.
-    pub summary_data: Option<Box<dyn Fn(&Summary) -> serde_json::Value>>,
+    pub summary_data: Option<SummaryData>,
     /// Collects the samples of workers.
     pub gatherer: Gatherer,
     /// If present, the run waits for this before the summary.
