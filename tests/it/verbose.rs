@@ -130,7 +130,7 @@ fn a_test_tells_its_target_its_phases_and_its_end() {
 }
 
 #[test]
-fn the_flag_counts_more_than_the_variable() {
+fn the_flag_or_the_variable_counts_whichever_logs_more() {
     let plan =
         |variable: &str, flag: &str| ran(&format!("LOG_LEVEL={variable} sparring plan {flag}"));
     assert!(informs(&plan("error", "-v")));

@@ -10,6 +10,7 @@ use load_driver as driver;
 use load_engine::Exit;
 use service_runtime::logging;
 use tokio::runtime::Runtime;
+use tracing::level_filters::LevelFilter;
 
 use crate::commands::{self, CommandResult};
 use crate::environment;
@@ -326,7 +327,7 @@ pub struct FleetArguments {
 /// The logging flags of all commands that log.
 #[derive(Debug, Clone, Args)]
 struct LogArguments {
-    /// Log more: -v actions, -vv also details; otherwise LOG_LEVEL decides
+    /// Log more: -v actions, -vv also details; LOG_LEVEL can ask for more still
     #[arg(long, short = 'v', action = clap::ArgAction::Count)]
     verbose: u8,
     /// Log lines as JSON
@@ -355,12 +356,20 @@ impl FleetArguments {
         self.log.verbose > 0
     }
 
-    /// Logs to stderr at the level of `-v`, or else of LOG_LEVEL, or else at `level`.
+    /// Logs to stderr at the level of `-v` or of LOG_LEVEL, whichever logs more, or else at `level`.
     pub fn init_logging(&self, level: &str) {
-        let chosen = match self.log.verbose {
-            0 => environment::log_level(),
-            1 => Some("info".to_owned()),
-            _ => Some("debug".to_owned()),
+        let asked = match self.log.verbose {
+            0 => None,
+            1 => Some(LevelFilter::INFO),
+            _ => Some(LevelFilter::DEBUG),
+        };
+        let variable = environment::log_level();
+        let of_variable = variable
+            .as_deref()
+            .and_then(|text| text.parse::<LevelFilter>().ok());
+        let chosen = match asked {
+            Some(asked) if of_variable.is_none_or(|level| level < asked) => Some(asked.to_string()),
+            _ => variable,
         };
         self.log.init(chosen.as_deref(), level);
     }
