@@ -122,7 +122,7 @@ impl<'a> Visit<'a> for Finder<'_> {
             let start = it.span.start as usize;
             let text = format!("{}(", self.names.construct);
             self.edit(start, start + "new".len(), text);
-            self.arguments((it.callee.span().end, it.span.end), "");
+            self.arguments(it.callee.span().end, it.span.end, "");
         }
         walk::walk_new_expression(self, it);
     }
@@ -170,7 +170,7 @@ impl Finder<'_> {
             let name = name_of(member).map_or_else(String::new, |name| {
                 format!(",{}", serde_json::Value::from(name))
             });
-            return self.arguments((end, it.span.end), &name);
+            return self.arguments(end, it.span.end, &name);
         }
         let stays = match callee {
             Expression::Super(_) | Expression::ImportExpression(_) => true,
@@ -184,12 +184,12 @@ impl Finder<'_> {
         };
         if !stays {
             self.insert(start, &format!("{call}(void 0,"));
-            self.arguments((end, it.span.end), "");
+            self.arguments(end, it.span.end, "");
         }
     }
 
     /// The parentheses of the arguments become those of a list. `more` comes after it.
-    fn arguments(&mut self, (callee_end, end): (u32, u32), more: &str) {
+    fn arguments(&mut self, callee_end: u32, end: u32, more: &str) {
         let (open, close) = (self.opening(callee_end as usize), end as usize - 1);
         self.edit(open, open + 1, ",[".to_owned());
         self.edit(close, close + 1, format!("]{more})"));
