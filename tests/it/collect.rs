@@ -314,7 +314,7 @@ const SECOND: Kill = |target| (target.count("/item") >= 60).then_some(1);
 /// The runner that ran `setup`, when the others are at their end.
 const LEADER: Kill = |target| {
     let ran_setup = |name: &&str| target.count(&format!("/setup/{name}")) > 0;
-    let leader = RUNNERS.iter().position(|name| ran_setup(name))?;
+    let leader = RUNNERS.iter().position(ran_setup)?;
     (target.count("/late") == 1 && target.count("/item") == 2).then_some(leader)
 };
 
