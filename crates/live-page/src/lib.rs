@@ -1,6 +1,6 @@
 //! The page of a run that goes on: the charts of the report, drawn on the server and streamed.
 //!
-//! A [`Board`] holds what is measured, in bounded memory; its outputs fill it. A [`Server`] shows the
+//! A [`LiveRun`] holds what is measured, in bounded memory; its outputs fill it. A [`Server`] shows the
 //! board to browsers: whole pages to those without a script, server-sent events to the others. The page
 //! never slows the run: it has a thread of its own, and a reader that does not read is dropped and counted.
 
