@@ -1,4 +1,4 @@
-//! Whatever ends a drill, what it injected is taken back; where nothing was injected, nothing is
+//! Whatever ends a drill, what it injected is reverted; where nothing was injected, nothing is
 //! touched.
 
 use std::io::{BufRead, BufReader};
@@ -150,7 +150,7 @@ fn signals_that_ask_for_an_end_take_everything_back_first() {
         assert_eq!(status.code(), Some(1), "signal {signal}");
         let stderr = drill.stderr();
         assert!(
-            stderr.contains("everything injected was taken back"),
+            stderr.contains("everything injected was reverted"),
             "{stderr}"
         );
     }
@@ -198,8 +198,8 @@ recover: { within_ms: 5000 }
     let states = [
         ("injected {\"latency\"", (json!(1.0), json!(3.0))),
         ("injected {\"success_rate\"", (json!(0.0), json!(3.0))),
-        ("taken back", (json!(0.0), usual.clone())),
-        ("taken back", (json!(1.0), usual)),
+        ("reverted", (json!(0.0), usual.clone())),
+        ("reverted", (json!(1.0), usual)),
     ];
     for (line, state) in states {
         drill.read_until(line);
@@ -225,7 +225,7 @@ fn a_fault_that_somebody_else_takes_back_spoils_the_drill() {
     drill.read_until("injected {\"latency\"");
     let url = format!("{}/__admin/reset", up.url("one"));
     ureq::post(&url).send_empty().expect("the mock answers");
-    drill.read_until("taken back by somebody else");
+    drill.read_until("reverted by somebody else");
     assert_eq!(drill.child.wait().expect("waited for").code(), Some(5));
 }
 

@@ -158,7 +158,7 @@ fn ctrl_c_takes_back_what_was_set_and_keeps_what_was_measured() {
     assert_ne!(profile(), before, "limits are set while the test runs");
     test.interrupt();
     assert_eq!(test.code(), Some(105));
-    assert_eq!(profile(), before, "everything is taken back");
+    assert_eq!(profile(), before, "everything is reverted");
     assert_eq!(
         get(&format!("{url}/__admin"))["overlays"],
         Value::Array(Vec::new())

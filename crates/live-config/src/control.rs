@@ -107,7 +107,7 @@ pub enum Refused {
     Revision { in_force: u64, expected: u64 },
     #[error(transparent)]
     Invalid(#[from] Invalid),
-    #[error("there is no overlay {0}; it has expired or was taken back")]
+    #[error("there is no overlay {0}; it has expired or was reverted")]
     NoOverlay(String),
     #[error("an overlay's name has 1 to 64 letters, digits, `-`, `_` or `.`")]
     OverlayName,
@@ -309,7 +309,7 @@ impl<C: Compiled> Control<C> {
                 self.publish(layers, live);
             }
             Err(error) => {
-                tracing::error!(%error, "an expired configuration could not be taken back");
+                tracing::error!(%error, "an expired configuration could not be reverted");
             }
         }
     }

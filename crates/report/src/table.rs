@@ -29,7 +29,7 @@ pub struct Row {
     pub cells: Vec<Cell>,
 }
 
-/// A cell's text; on pages it may have a mark and a drawing as well.
+/// The text of a cell; on pages also a mark and a drawing.
 #[derive(Debug, Clone, Default)]
 pub struct Cell {
     pub text: String,

@@ -2,7 +2,7 @@
 //!
 //! A drill says what is normal, what is broken and for how long, and what has to hold meanwhile
 //! and afterwards. Nothing is injected into a system that is not steady to begin with, and what
-//! was injected is taken back however the drill ends: faults are overlays of the mocks' profiles,
+//! was injected is reverted however the drill ends: faults are overlays of the mocks' profiles,
 //! which go by themselves when nobody renews them.
 
 mod check;

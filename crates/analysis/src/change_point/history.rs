@@ -4,7 +4,7 @@ use super::{ChangePoint, Options, changes_in, checked, merged, relaxed};
 use crate::input::{self, InputError};
 
 /// A series with what was found in it so far. A point of the first pass stays when values are appended: what was
-/// told of yesterday is not taken back by the next run, and the work does not grow with the history.
+/// reported yesterday is not withdrawn by the next run, and the work does not grow with the history.
 #[derive(Debug, Clone, PartialEq)]
 pub struct History {
     series: Vec<f64>,

@@ -9,7 +9,7 @@ use crate::number::{figure, seconds};
 use crate::record::{Event, EventKind, TestRecord};
 use crate::table::{Cell, Table};
 
-/// The faults of a test: name, begin and end. One that was never taken back lasts until the end.
+/// The faults of a test: name, begin and end. One that was never reverted lasts until the end.
 ///
 /// An end belongs to the begin with the same detail, else to the earliest that is still open.
 pub fn faults(test: &TestRecord) -> Vec<(String, f64, f64)> {
@@ -70,7 +70,7 @@ fn word(kind: EventKind) -> (&'static str, &'static str) {
         EventKind::Phase => ("phase", "quiet"),
         EventKind::Setting => ("setting", "quiet"),
         EventKind::FaultInjected => ("fault injected", "bad"),
-        EventKind::FaultTakenBack => ("fault taken back", "good"),
+        EventKind::FaultTakenBack => ("fault reverted", "good"),
         EventKind::Reaction => ("reaction", "info"),
         EventKind::Alert => ("alert", "warn"),
         EventKind::AlertResolved => ("alert resolved", "good"),

@@ -1,4 +1,4 @@
-//! Carrying a drill out: load, probes, faults by the clock, and everything taken back at the end.
+//! Carrying a drill out: load, probes, faults by the clock, and everything reverted at the end.
 
 use std::any::Any;
 use std::error::Error;
@@ -45,7 +45,7 @@ pub struct Conducted {
 }
 
 /// Carries out `drill` on `target`. `driver` is the command line that runs a k6 script, without
-/// the script; `tell` hears what goes on. What was injected is taken back also on errors, on a
+/// the script; `tell` hears what goes on. What was injected is reverted also on errors, on a
 /// panic of `tell` and when the drill is asked to end; a mock that hears no more of the drill takes
 /// it back by itself. Nothing is changed where the system is not steady. A detector that is lost
 /// on the way spoils the drill and costs nothing that was measured.
@@ -113,7 +113,7 @@ pub async fn conduct(
     }
     match end {
         Err(panic) => resume_unwind(panic),
-        // It says that everything was taken back.
+        // It says that everything was reverted.
         Ok(Err(ConductError::Interrupted)) => taken_back.and(Err(ConductError::Interrupted))?,
         Ok(end) => {
             end?;
@@ -124,7 +124,7 @@ pub async fn conduct(
     spoilt.extend(seen.distrust());
     spoilt.extend(injector.lost().into_iter().map(|detector| {
         format!(
-            "the fault of {detector} was taken back by somebody else, or it was not renewed in time"
+            "the fault of {detector} was reverted by somebody else, or it was not renewed in time"
         )
     }));
     Ok(Conducted {

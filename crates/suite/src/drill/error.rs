@@ -31,7 +31,7 @@ pub enum ConductError {
     },
     #[error("the load driver cannot be started")]
     Driver(#[source] std::io::Error),
-    #[error("interrupted; everything injected was taken back")]
+    #[error("interrupted; everything injected was reverted")]
     Interrupted,
 }
 

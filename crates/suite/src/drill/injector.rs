@@ -206,7 +206,7 @@ impl Injector {
         if !matches!(self.caller.renew(&held.overlay, TTL).await, Ok(false)) {
             return;
         }
-        // It may have been taken back while the mock was asked.
+        // It may have been reverted while the mock was asked.
         if self.enter(&held.overlay, Phase::Lost) {
             self.lock().lost.push(held.detector.clone());
         }

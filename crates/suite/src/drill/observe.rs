@@ -79,7 +79,7 @@ impl Event {
 pub struct Observations {
     pub probes: Vec<Probe>,
     pub breakers: Vec<BreakerSeen>,
-    /// Faults as they were injected and taken back.
+    /// Faults as they were injected and reverted.
     pub events: Vec<Event>,
     /// Probes not sent because too many were under way, which makes the drill's figures too good.
     pub probes_left_out: u64,

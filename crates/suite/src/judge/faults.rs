@@ -78,7 +78,7 @@ fn is_noticed(sheet: &mut Sheet, fault: &Fault, within_s: f64) {
     sheet.answer(question, &asked, bound, decision);
 }
 
-/// The bound counts from when the fault is taken back, the measurement from its injection.
+/// The bound counts from when the fault is reverted, the measurement from its injection.
 fn recovers(sheet: &mut Sheet, fault: &Fault, within_s: f64) {
     let bound = Bound::Limit(Limit::at_most(within_s));
     let decision = match (fault.recovered, fault.recovered_s) {

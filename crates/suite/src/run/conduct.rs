@@ -63,7 +63,7 @@ pub struct Run<'a> {
     pub folder: &'a Path,
 }
 
-/// Carries out a test. What was changed for it is taken back however it ends.
+/// Carries out a test. What was changed for it is reverted however it ends.
 ///
 /// # Errors
 /// It could not begin; nothing was measured.
@@ -107,7 +107,7 @@ pub fn test(job: &Job<'_>, test: &PlannedTest, run: Run<'_>) -> Result<Conducted
         .zip(job.target.admin())
         .and_then(|(account, admin)| account.close(admin, &job.hurry));
     let not_taken_back = undo.undo().err().map(|error| {
-        let text = format!("the system's settings could not be taken back: {error}");
+        let text = format!("the system's settings could not be reverted: {error}");
         job.tell.line(&text);
         stage.note(EventKind::Warning, text.clone(), Value::Null);
         text

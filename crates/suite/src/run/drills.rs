@@ -89,7 +89,7 @@ fn words(stage: &DrillStage) -> String {
     match stage {
         DrillStage::Steadying => "looking whether the system is steady".to_owned(),
         DrillStage::Injected { detector, patch } => format!("{detector}: injected {patch}"),
-        DrillStage::TakenBack { detector } => format!("{detector}: taken back"),
+        DrillStage::TakenBack { detector } => format!("{detector}: reverted"),
         DrillStage::Breaker { detector, state } => format!("breaker of {detector}: {state}"),
         DrillStage::Recovering => "waiting for recovery".to_owned(),
     }

@@ -17,7 +17,7 @@ use crate::file::{Probe, SystemFault};
 use crate::plan::Kind;
 
 const OVERLAY: &str = "sparring-fault";
-/// An overlay that is not taken back goes this much later.
+/// An overlay that is not reverted goes this much later.
 const MARGIN: Duration = Duration::from_secs(10);
 const PROBE_EVERY: Duration = Duration::from_millis(200);
 const PROBE_WITHIN: Duration = Duration::from_secs(10);
@@ -174,7 +174,7 @@ impl One<'_> {
 
     fn take_back(&self) -> Result<(), AdminError> {
         let lifted = self.admin.lift(OVERLAY);
-        let text = format!("fault {}: taken back", self.name);
+        let text = format!("fault {}: reverted", self.name);
         self.stage.note(
             EventKind::FaultTakenBack,
             text,

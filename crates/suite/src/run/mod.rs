@@ -1,7 +1,7 @@
 //! Running a plan: targets prepared, load driven, everything measured kept in a folder.
 //!
 //! [`run`] blocks its thread, which must not be one of an asynchronous runtime: the driver brings its
-//! own. What is changed on a system is taken back however a test ends, and `report.json` is written
+//! own. What is changed on a system is reverted however a test ends, and `report.json` is written
 //! after each test, so that a run that dies keeps what it measured.
 
 mod admin;

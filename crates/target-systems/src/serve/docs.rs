@@ -83,7 +83,7 @@ pub(super) const ADMIN: [(&str, &str); 18] = [
     ),
     (
         "PUT|DELETE /__admin/overlays/{name}",
-        "a patch that can be taken back by its name",
+        "a patch that can be reverted by its name",
     ),
     (
         "POST /__admin/overlays/{name}/renew",

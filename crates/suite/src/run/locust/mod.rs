@@ -120,7 +120,7 @@ fn carry_out(
     let undone = undo.undo();
     if let Err(error) = undone {
         job.tell.line(&format!(
-            "the system's settings could not be taken back: {error}"
+            "the system's settings could not be reverted: {error}"
         ));
     }
     Ok(result(&ended?, &classes, &output))
