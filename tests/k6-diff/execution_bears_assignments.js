@@ -13,7 +13,7 @@ export function setup() {
 export default function () {
   say('keys', () => Object.keys(exec.test.options));
   say('tags', () => { exec.vu.tags = { a: 'b' }; return sorted(exec.vu.tags); });
-  say('metrics', () => { exec.vu.metrics = {}; return Object.keys(exec.vu.metrics); });
+  say('metrics', () => { exec.vu.metrics = {}; return Object.keys(exec.vu.metrics).sort(); });
   const values = { null: null, undefined: undefined, object: {}, list: [1], function: () => 1, bigint: 5n, date: new Date(0), number: 1.5, bool: false, text: 'x', empty: '', nan: NaN };
   for (const [name, value] of Object.entries(values)) {
     say(`tag ${name}`, () => { exec.vu.metrics.tags[name] = value; return exec.vu.tags[name]; });
