@@ -16,15 +16,19 @@ pub fn routes<S: Clone + Send + Sync + 'static>(
 ) -> Router<S> {
     let assets = format!("{page}/ui");
     let html = html(title, &assets, description);
-    let shipped = swagger_ui_dist::generate_routes(ApiDefinition {
+    let html = get(|| async move { Html(html) });
+    let shipped = shipped(assets, title, description);
+    shipped.route(page, html).with_state(())
+}
+
+/// Script and style. Not generic: they would be in the binary again for every state of a router, 4 MB each time.
+#[inline(never)]
+fn shipped(assets: String, title: &str, description: &str) -> Router {
+    swagger_ui_dist::generate_routes(ApiDefinition {
         uri_prefix: assets,
         api_definition: OpenApiSource::Uri(description.to_owned()),
         title: Some(title.to_owned()),
-    });
-    Router::new()
-        .route(page, get(|| async move { Html(html) }))
-        .merge(shipped)
-        .with_state(())
+    })
 }
 
 /// The validator that Swagger UI would ask is on the internet.
