@@ -152,22 +152,43 @@ fn answers(peers: &Path, arguments: &Arguments) -> Result<bool> {
     Ok(verdict("CPU of an answer", ratio <= MAX_RATIO))
 }
 
+/// The `AIaaS` mix, and plain axum at the same rate over as many connections: what the network alone takes.
 fn mix(peers: &Path, arguments: &Arguments) -> Result<bool> {
-    let peer = Peer::start(peers, "aiaas")?;
+    println!("{}/s over 2 000 connections", arguments.rate);
+    let (bare, _) = at_a_rate(peers, arguments, "axum", "lab")?;
+    println!("  axum   {:.0} % of one core", bare * 100.0);
+    let (share, report) = at_a_rate(peers, arguments, "aiaas", "aiaas")?;
+    println!(
+        "  AIaaS  {:.0} % of one core, {:.2} of axum, answers {}",
+        share * 100.0,
+        share / bare,
+        report["statuses"]
+    );
+    let is_right = failed(&report) == 0;
+    Ok(verdict("CPU of the mix", share <= MAX_SHARE && is_right))
+}
+
+/// The share of one core that a peer takes under requests of `system` at the rate, and what the client saw.
+fn at_a_rate(
+    peers: &Path,
+    arguments: &Arguments,
+    peer: &str,
+    system: &'static str,
+) -> Result<(f64, Value)> {
+    let peer = Peer::start(peers, peer)?;
     let length = Duration::from_secs(arguments.seconds.into());
     // Connections are opened before and closed after the measured time.
     let (before_s, after_s) = (2, 1);
-    let seconds = arguments.seconds + before_s + after_s;
+    let load = Load {
+        system,
+        connections: 2_000,
+        rate: arguments.rate,
+        seconds: arguments.seconds + before_s + after_s,
+    };
     let (report, used) = std::thread::scope(|scope| {
-        let load = Load {
-            system: "aiaas",
-            connections: 2_000,
-            rate: arguments.rate,
-            seconds,
-        };
-        let (peers, peer) = (&peers, &peer);
+        let (peers, peer, load) = (&peers, &peer, &load);
         let asking = scope.spawn(move || {
-            let asked = ask(peers, peer, &load);
+            let asked = ask(peers, peer, load);
             asked.map_err(|error| error.to_string())
         });
         std::thread::sleep(Duration::from_secs(before_s.into()));
@@ -178,18 +199,7 @@ fn mix(peers: &Path, arguments: &Arguments) -> Result<bool> {
         let report = asked.and_then(|asked| asked)?;
         Ok::<_, Box<dyn std::error::Error>>((report, ended?.saturating_sub(begun?)))
     })?;
-    let share = used.as_secs_f64() / length.as_secs_f64();
-    println!(
-        "{}/s of the AIaaS mix over 2 000 connections",
-        arguments.rate
-    );
-    println!(
-        "  {:.0} % of one core, answers {}",
-        share * 100.0,
-        report["statuses"]
-    );
-    let is_right = failed(&report) == 0;
-    Ok(verdict("CPU of the mix", share <= MAX_SHARE && is_right))
+    Ok((used.as_secs_f64() / length.as_secs_f64(), report))
 }
 
 /// Answers that are not 2xx.
