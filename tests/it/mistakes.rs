@@ -77,8 +77,8 @@ const MISTAKES: &[Mistake] = &[
         command: "sparring fault one --failure-rate 0.5 --config down.yaml",
         code: 1,
         says: &[
-            "no mock detector answers on 127.0.0.1:",
-            "is `sparring up` or `sparring mock` running?",
+            "no simulated server answers on 127.0.0.1:",
+            "is `sparring up`, `sparring mock` or `sparring target` running?",
         ],
     },
     Mistake {

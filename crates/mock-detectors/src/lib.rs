@@ -17,7 +17,6 @@
 mod admin;
 mod body;
 mod carry_out;
-mod client;
 mod config;
 mod connection;
 mod course;
@@ -43,7 +42,6 @@ mod tasks;
 mod tls;
 mod visit;
 
-pub use client::{AdminClient, AdminError};
 pub use config::{Config, UnknownFailure, failure_of};
 pub use fleet::{ChangeError, Fleet};
 pub use live_config::{Change, InFlight, Refused};

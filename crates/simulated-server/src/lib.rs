@@ -5,6 +5,7 @@
 
 pub mod admin;
 mod alarm;
+mod client;
 pub mod decision_header;
 mod expiry;
 pub mod follow;
@@ -16,6 +17,7 @@ mod simulated;
 mod tally;
 mod timer;
 
+pub use client::{AdminClient, AdminError};
 pub use decision_header::Decided;
 pub use expiry::expire;
 pub use follow::follow;

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 
 use fault_profile::listener::Admin;
 use fleet::{Detector, Fleet};
-use mock_detectors::AdminClient;
+use simulated_server::AdminClient;
 
 use crate::fleet_names::find;
 
@@ -24,7 +24,7 @@ pub fn client<'a>(
         Some(url) => resolve(url.trim_start_matches("http://").trim_end_matches('/'))?,
         None => resolve(&authority(name, detector)?)?,
     };
-    Ok((name, AdminClient::new(address)))
+    Ok((name, AdminClient::new(&address.to_string())))
 }
 
 /// Host and port of a detector's admin API.

@@ -121,6 +121,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "load-script",
             "report",
             "service-runtime",
+            "simulated-server",
         ],
     ),
     ("sparring", ALL),

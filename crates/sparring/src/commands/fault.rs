@@ -9,8 +9,8 @@ use fault_profile::listener::Admin;
 use fleet::{Detector, Fleet};
 use hyper::Method;
 use live_config::strict;
-use mock_detectors::{AdminClient, AdminError};
 use serde_json::{Map, Value, json};
+use simulated_server::{AdminClient, AdminError};
 
 use super::CommandResult;
 use crate::admin_target;

@@ -1,14 +1,15 @@
 //! Carrying a drill out: load, probes, faults by the clock, and everything reverted at the end.
 
 use std::any::Any;
-use std::error::Error;
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
+use http::Method;
 use service_runtime::Shutdown;
+use simulated_server::{AdminClient, AdminError};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -60,7 +61,7 @@ pub async fn conduct(
     tell: impl Fn(Duration, Stage),
 ) -> Result<Conducted, ConductError> {
     let caller = Caller::new();
-    find_all(drill, target, &caller).await?;
+    find_all(drill, target).await?;
     let load = match &drill.load {
         Some(load) => {
             let started = Driver::start(load, &target.orchestrator, driver);
@@ -71,7 +72,7 @@ pub async fn conduct(
     let (sender, receiver) = mpsc::channel(UNREAD);
     let (begun, began) = (Instant::now(), SystemTime::now());
     let stop = ending.asked.child_token();
-    let injector = Injector::new(caller.clone());
+    let injector = Injector::new();
     let mut watchers = JoinSet::new();
     let watch = Watch {
         drill: drill.clone(),
@@ -150,33 +151,22 @@ async fn caught<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> 
 }
 
 /// Asks for all detectors that will be changed, before anything begins.
-async fn find_all(drill: &Drill, target: &Target, caller: &Caller) -> Result<(), ConductError> {
+async fn find_all(drill: &Drill, target: &Target) -> Result<(), ConductError> {
     for fault in &drill.faults {
         for (name, url) in chosen(target, &fault.detector)? {
-            caller
-                .profile(url)
-                .await
-                .map_err(|error| ConductError::Silent {
-                    detector: name.clone(),
-                    url: url.clone(),
-                    why: innermost(error.as_ref()),
-                })?;
+            let admin = AdminClient::new(url);
+            let asked = admin.send(Method::GET, "/profile", None).await;
+            asked.map_err(|error| ConductError::Silent {
+                detector: name.clone(),
+                url: url.clone(),
+                why: match error {
+                    AdminError::Unreachable { why, .. } => why,
+                    error => error.to_string(),
+                },
+            })?;
         }
     }
     Ok(())
-}
-
-/// What lies behind all the layers of a client, in its own words.
-fn innermost(error: &(dyn Error + 'static)) -> String {
-    let mut error = error;
-    while let Some(cause) = error.source() {
-        error = cause;
-    }
-    let system = error.downcast_ref::<std::io::Error>();
-    match system.filter(|system| system.raw_os_error().is_some()) {
-        Some(system) => system.kind().to_string(),
-        None => error.to_string(),
-    }
 }
 
 fn chosen<'a>(

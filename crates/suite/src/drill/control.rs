@@ -1,4 +1,4 @@
-//! The calls a drill makes: to mock detectors' admin API, to the orchestrator and its metrics.
+//! The calls a drill makes to the orchestrator and its metrics.
 
 use std::error::Error;
 use std::time::Duration;
@@ -19,7 +19,6 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// Longer answers are refused.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(10);
-const ADMIN_PROFILE: &str = "/__admin/profile";
 
 /// What is drilled.
 #[derive(Debug, Clone)]
@@ -66,71 +65,6 @@ impl Caller {
             .map_err(|_| "no answer within 10 s")?
     }
 
-    async fn call_well(&self, request: Request<Full<Bytes>>) -> Result<Bytes, BoxError> {
-        let target = request.uri().clone();
-        let (status, body) = self.call(request).await?;
-        if !status.is_success() {
-            return Err(refusal(&target, status, &body));
-        }
-        Ok(body)
-    }
-
-    /// The profile that a mock goes by.
-    ///
-    /// # Errors
-    /// The mock cannot be asked, or its admin API is off.
-    pub async fn profile(&self, detector: &str) -> Result<Value, BoxError> {
-        let request = json_request(Method::GET, detector, ADMIN_PROFILE, Bytes::new())?;
-        Ok(serde_json::from_slice(&self.call_well(request).await?)?)
-    }
-
-    /// Lays `patch` over a mock's profile under a name. It goes by itself after `ttl`. Gives the
-    /// profile that comes of it.
-    ///
-    /// # Errors
-    /// The mock refused the patch, and says why.
-    pub async fn lay(
-        &self,
-        overlay: &Overlay,
-        patch: &Value,
-        ttl: Duration,
-    ) -> Result<Value, BoxError> {
-        let path = format!("{}?ttl_ms={}", overlay.path(), ttl.as_millis());
-        let body = Bytes::from(patch.to_string());
-        let request = json_request(Method::PUT, &overlay.url, &path, body)?;
-        let mut answer: Value = serde_json::from_slice(&self.call_well(request).await?)?;
-        Ok(answer["profile"].take())
-    }
-
-    /// Gives an overlay a new time to live. False: it is gone.
-    ///
-    /// # Errors
-    /// The mock cannot be asked.
-    pub async fn renew(&self, overlay: &Overlay, ttl: Duration) -> Result<bool, BoxError> {
-        let path = format!("{}/renew?ttl_ms={}", overlay.path(), ttl.as_millis());
-        let request = json_request(Method::POST, &overlay.url, &path, Bytes::new())?;
-        self.call_if_there(request).await
-    }
-
-    /// Takes an overlay away. False: it was gone already.
-    ///
-    /// # Errors
-    /// The mock cannot be asked.
-    pub async fn lift(&self, overlay: &Overlay) -> Result<bool, BoxError> {
-        let request = json_request(Method::DELETE, &overlay.url, &overlay.path(), Bytes::new())?;
-        self.call_if_there(request).await
-    }
-
-    async fn call_if_there(&self, request: Request<Full<Bytes>>) -> Result<bool, BoxError> {
-        let target = request.uri().clone();
-        let (status, body) = self.call(request).await?;
-        match status {
-            StatusCode::NOT_FOUND => Ok(false),
-            status if status.is_success() => Ok(true),
-            status => Err(refusal(&target, status, &body)),
-        }
-    }
-
     /// Asks the orchestrator once. The answer's status and coverage.
     ///
     /// # Errors
@@ -165,27 +99,12 @@ impl Caller {
     /// The orchestrator's metrics cannot be read.
     pub async fn breakers(&self, orchestrator: &str) -> Result<Vec<(String, String)>, BoxError> {
         let request = json_request(Method::GET, orchestrator, "/metrics", Bytes::new())?;
-        let text = self.call_well(request).await?;
+        let (status, text) = self.call(request).await?;
+        if !status.is_success() {
+            return Err(format!("{orchestrator}/metrics answered {status}").into());
+        }
         Ok(breaker_states(&String::from_utf8_lossy(&text)))
     }
-}
-
-/// An overlay of a mock's profile: `name` at the admin API `url`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Overlay {
-    pub url: String,
-    pub name: String,
-}
-
-impl Overlay {
-    fn path(&self) -> String {
-        format!("/__admin/overlays/{}", self.name)
-    }
-}
-
-fn refusal(target: &http::Uri, status: StatusCode, body: &[u8]) -> BoxError {
-    let body = String::from_utf8_lossy(body);
-    format!("{target} answered {status}: {body}").into()
 }
 
 /// The limit of our own machine that kept a call from being made, in words, if it was one.

@@ -2,6 +2,8 @@
 
 use std::error::Error;
 
+use simulated_server::AdminError;
+
 /// Why a drill did not come to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum ConductError {
@@ -18,7 +20,7 @@ pub enum ConductError {
     #[error("the profile of {detector} cannot be changed")]
     Inject {
         detector: String,
-        source: Box<dyn Error + Send + Sync>,
+        source: AdminError,
     },
     #[error(
         "{detector} could not be told that the drill is over; it takes the fault back by itself \
@@ -27,7 +29,7 @@ pub enum ConductError {
     TakeBack {
         detector: String,
         seconds: u64,
-        source: Box<dyn Error + Send + Sync>,
+        source: AdminError,
     },
     #[error("the load driver cannot be started")]
     Driver(#[source] std::io::Error),

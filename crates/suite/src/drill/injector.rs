@@ -4,11 +4,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use http::Method;
 use serde_json::Value;
+use simulated_server::AdminClient;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use super::control::{Caller, Overlay};
 use super::error::ConductError;
 
 /// How long an overlay outlives the drill at most.
@@ -21,7 +22,6 @@ const ASK_AGAIN: Duration = Duration::from_millis(100);
 /// Lays overlays, renews them and takes them back.
 #[derive(Debug, Clone)]
 pub(super) struct Injector {
-    caller: Caller,
     /// Tells the overlays of this drill from those of others.
     prefix: String,
     state: Arc<Mutex<State>>,
@@ -34,10 +34,18 @@ struct State {
     lost: Vec<String>,
 }
 
+/// An overlay of a detector's profile: its name at the admin API `url`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Overlay {
+    url: String,
+    name: String,
+}
+
 /// One fault at one detector.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 struct Held {
     detector: String,
+    admin: AdminClient,
     overlay: Overlay,
     /// Out of reach while it lasts: it cannot be renewed and has its whole time from the beginning.
     cuts_off_until: Option<Instant>,
@@ -66,11 +74,10 @@ pub(super) struct Injection<'a> {
 }
 
 impl Injector {
-    pub fn new(caller: Caller) -> Self {
+    pub fn new() -> Self {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let millis = since.unwrap_or_default().as_millis();
         Self {
-            caller,
             prefix: format!("drill-{}-{millis}", std::process::id()),
             state: Arc::default(),
         }
@@ -85,6 +92,7 @@ impl Injector {
         let cuts_off = cuts_off(injection.patch);
         let held = Held {
             detector: injection.detector.to_owned(),
+            admin: AdminClient::new(injection.url),
             overlay: self.overlay(&injection),
             cuts_off_until: cuts_off.then(|| Instant::now() + injection.lasts),
             phase: Phase::Coming,
@@ -93,11 +101,13 @@ impl Injector {
             detector: injection.detector.to_owned(),
             source,
         };
-        let before = self.caller.profile(injection.url).await.map_err(fail)?;
+        let admin = &held.admin;
+        let before = admin.send(Method::GET, "/profile", None).await;
+        let before = before.map_err(fail)?;
         let ttl = if cuts_off { injection.lasts } else { TTL };
         // Before the call: its answer may be lost on the way.
         let is_alone = self.hold(held.clone());
-        let laid = self.caller.lay(&held.overlay, injection.patch, ttl).await;
+        let laid = admin.lay(&held.overlay.name, injection.patch, ttl).await;
         let after = laid.map_err(fail)?;
         self.enter(&held.overlay, Phase::InForce);
         Ok(!is_alone || before != after)
@@ -164,7 +174,7 @@ impl Injector {
             _ => Instant::now(),
         };
         loop {
-            match self.caller.lift(&held.overlay).await {
+            match held.admin.lift(&held.overlay.name).await {
                 // Gone is gone, whoever took it away.
                 Ok(_) => break,
                 Err(_) if Instant::now() < deadline => sleep(ASK_AGAIN).await,
@@ -203,7 +213,7 @@ impl Injector {
 
     async fn renew(&self, held: &Held) {
         // A mock that does not answer is asked again the next time.
-        if !matches!(self.caller.renew(&held.overlay, TTL).await, Ok(false)) {
+        if !matches!(held.admin.renew(&held.overlay.name, TTL).await, Ok(false)) {
             return;
         }
         // It may have been reverted while the mock was asked.

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use simulated_server::AdminError;
 
-use super::admin::{Admin, AdminError};
+use super::admin::Admin;
 use crate::plan::{PlannedBefore, PlannedTest};
 
 /// Under this name the test's settings lie over the system's document.

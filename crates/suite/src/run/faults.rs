@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use report::record::EventKind;
 use serde_json::{Value, json};
+use simulated_server::AdminError;
 use ureq::Agent;
 
-use super::admin::{Admin, AdminError};
+use super::admin::Admin;
 use super::ladder::wait_until;
 use super::stage::{Aside, Stage};
 use crate::file::{Probe, SystemFault};

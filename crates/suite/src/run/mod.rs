@@ -32,7 +32,7 @@ mod surroundings;
 mod target;
 mod web;
 
-pub use admin::{Admin, AdminError};
+pub use admin::Admin;
 pub use files::Files;
 pub use folder::Folder;
 pub use job::{Job, Settings};

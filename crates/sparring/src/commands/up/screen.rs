@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use hyper::Method;
-use mock_detectors::AdminClient;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 use ratatui::layout::{Constraint, Layout};
 use ratatui::style::{Color, Modifier, Style};
@@ -16,6 +15,7 @@ use ratatui::widgets::{Paragraph, Row, Table, TableState};
 use ratatui::{DefaultTerminal, Frame};
 use serde_json::{Value, json};
 use service_runtime::Shutdown;
+use simulated_server::AdminClient;
 use tokio::sync::mpsc;
 
 use super::systems::Systems;
@@ -58,7 +58,7 @@ pub async fn show(
 ) -> io::Result<()> {
     let detector = |(name, address): &(String, SocketAddr)| Detector {
         name: name.clone(),
-        admin: AdminClient::new(*address),
+        admin: AdminClient::new(&address.to_string()),
     };
     let detectors: Vec<Detector> = detectors.iter().map(detector).collect();
     let names: Vec<String> = detectors.iter().map(|one| one.name.clone()).collect();
