@@ -41,7 +41,7 @@ pub(crate) type Findings = Vec<Vec<Found>>;
 
 /// An answer to be written.
 #[derive(Debug)]
-pub(crate) struct Answer<'a> {
+pub(crate) struct DetectionReply<'a> {
     pub(crate) question: &'a Question,
     pub(crate) findings: &'a Findings,
     pub(crate) detector: &'a str,
@@ -142,7 +142,7 @@ pub(crate) fn read(dialect: Dialect, call: &Call<'_>) -> Result<Question, BadReq
     }
 }
 
-pub(crate) fn write(answer: &Answer<'_>) -> Vec<u8> {
+pub(crate) fn write(answer: &DetectionReply<'_>) -> Vec<u8> {
     match &answer.question.details {
         Details::Native(details) => native::write(answer, details),
         Details::Fms(details) => fms::write(answer, details),

@@ -13,7 +13,7 @@ use hyper::{Response, StatusCode};
 use crate::body::Body;
 use crate::detection::{self, Found};
 use crate::detector::Detector;
-use crate::dialect::{self, Answer, ErrorReply, Findings, Question};
+use crate::dialect::{self, DetectionReply, ErrorReply, Findings, Question};
 
 /// An answer that waits to be sent.
 #[derive(Debug)]
@@ -156,7 +156,7 @@ pub(crate) fn prepare(
         _ => {}
     }
     let took_ms = (decision.latency + decision.service).as_millis() as u64;
-    let answer = Answer {
+    let answer = DetectionReply {
         question,
         findings: &findings,
         detector: &detector.name,

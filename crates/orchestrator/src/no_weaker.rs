@@ -13,7 +13,7 @@ use resilience::breaker::{Rejected, State};
 use service_runtime::Shutdown;
 
 use crate::answer::aggregate::{Aggregated, aggregate, failure};
-use crate::answer::attested::{Answer, CLEAN, Finding};
+use crate::answer::attested::{AttestedAnswer, CLEAN, Finding};
 use crate::answer::verdict::PartialVerdict;
 use crate::ask::called::{Called, Source as From};
 use crate::ask::failure::Failure;
@@ -39,8 +39,8 @@ const SHARES: [f64; 6] = [0.0, 0.3, 0.5, 0.6, 0.8, 1.0];
 /// The answer of one detector to any request.
 #[derive(Debug, Clone)]
 enum ScriptedAnswer {
-    Fresh(Answer),
-    Stale(Answer),
+    Fresh(AttestedAnswer),
+    Stale(AttestedAnswer),
     Nothing(Failure),
 }
 
@@ -220,7 +220,7 @@ fn misfortune(plan: &Plan, place: usize) -> Option<Failure> {
     }
 }
 
-fn told(outcome: Result<Answer, Failure>, origin: From) -> Called {
+fn told(outcome: Result<AttestedAnswer, Failure>, origin: From) -> Called {
     Called {
         source: origin,
         ..Called::instant(&"d".into(), outcome, 0.0)
@@ -288,13 +288,13 @@ fn fleet() -> impl Strategy<Value = Vec<DetectorSettings>> {
 }
 
 /// Mostly clean, since otherwise hardly any request would pass.
-fn answer() -> impl Strategy<Value = Answer> {
+fn answer() -> impl Strategy<Value = AttestedAnswer> {
     let found = proptest::collection::btree_map(any_of(&LABELS[..]), any_of(&SCORES[..]), 1..3);
     let found = prop_oneof![3 => Just(BTreeMap::new()), 2 => found];
     // Few distinct values, so that there are ties.
     (found, any_of(vec![0.5, 0.9])).prop_map(|(found, confidence)| {
         let best = found.iter().max_by(|a, b| a.1.total_cmp(b.1));
-        Answer {
+        AttestedAnswer {
             output: best.map_or(CLEAN, |(label, _)| *label).into(),
             confidence,
             findings: found
@@ -522,7 +522,7 @@ proptest! {
             // Only complete answers are cached.
             said: world.said.iter().map(|said| match said {
                 ScriptedAnswer::Fresh(answer) | ScriptedAnswer::Stale(answer) => ScriptedAnswer::Fresh(answer.clone()),
-                ScriptedAnswer::Nothing(_) => ScriptedAnswer::Fresh(Answer {
+                ScriptedAnswer::Nothing(_) => ScriptedAnswer::Fresh(AttestedAnswer {
                     output: CLEAN.into(), confidence: 0.5, findings: Vec::new(),
                 }),
             }).collect(),

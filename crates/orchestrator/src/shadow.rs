@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use crate::answer::attested::Answer;
+use crate::answer::attested::AttestedAnswer;
 use crate::ask::call::call;
 use crate::ask::called::Called;
 use crate::ask::context::Context;
@@ -55,7 +55,13 @@ impl Shadows {
         }
     }
 
-    fn begin(&self, context: &Arc<Context>, shadow: &Arc<Detector>, live: &str, answer: &Answer) {
+    fn begin(
+        &self,
+        context: &Arc<Context>,
+        shadow: &Arc<Detector>,
+        live: &str,
+        answer: &AttestedAnswer,
+    ) {
         let metrics = self.metrics.clone();
         let labels = (shadow.name().to_owned(), live.to_owned());
         let Ok(place) = self.places.clone().try_acquire_owned() else {

@@ -41,7 +41,7 @@ pub struct AgentSettings {
     pub forgotten_after: Duration,
 }
 
-struct Desk {
+struct Agent {
     settings: AgentSettings,
     /// One at a time: two would measure each other.
     run: Mutex<Option<Run>>,
@@ -58,22 +58,22 @@ pub async fn serve_agent(
     shutdown: Shutdown,
     tell: impl Fn(&str) + Send + Sync + 'static,
 ) -> io::Result<()> {
-    let desk = Arc::new(Desk {
+    let agent = Arc::new(Agent {
         settings,
         run: Mutex::default(),
         tell: Box::new(tell),
     });
-    let watching = tokio::spawn(watch(Arc::clone(&desk), shutdown.clone()));
-    let served = service_runtime::serve(listener, router(Arc::clone(&desk)), shutdown).await;
+    let watching = tokio::spawn(watch(Arc::clone(&agent), shutdown.clone()));
+    let served = service_runtime::serve(listener, router(Arc::clone(&agent)), shutdown).await;
     watching.await.map_err(io::Error::other)?;
-    if let Some(run) = desk.run.lock().await.as_mut() {
+    if let Some(run) = agent.run.lock().await.as_mut() {
         run.kill().await;
     }
     served
 }
 
-fn router(desk: Arc<Desk>) -> Router {
-    let expected = desk.settings.token.clone();
+fn router(agent: Arc<Agent>) -> Router {
+    let expected = agent.settings.token.clone();
     Router::new()
         .route("/v1/agent", get(hello))
         .route("/v1/run", post(start))
@@ -83,26 +83,26 @@ fn router(desk: Arc<Desk>) -> Router {
         .layer(middleware::from_fn(move |request: Request, next: Next| {
             token::check(expected.clone(), request, next)
         }))
-        .with_state(desk)
+        .with_state(agent)
 }
 
 /// Ends a run that nobody asks of, and tells of each end.
-async fn watch(desk: Arc<Desk>, shutdown: Shutdown) {
+async fn watch(agent: Arc<Agent>, shutdown: Shutdown) {
     let (mut looks, mut told) = (interval(LOOK), None);
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
             _ = looks.tick() => {}
         }
-        let mut run = desk.run.lock().await;
+        let mut run = agent.run.lock().await;
         let Some(run) = run.as_mut() else { continue };
         if !run.is_running() {
             if told.as_ref() != Some(&run.name) {
-                (desk.tell)(&format!("the run {} has ended", run.name));
+                (agent.tell)(&format!("the run {} has ended", run.name));
                 told = Some(run.name.clone());
             }
-        } else if run.is_forgotten(desk.settings.forgotten_after) {
-            (desk.tell)(&format!(
+        } else if run.is_forgotten(agent.settings.forgotten_after) {
+            (agent.tell)(&format!(
                 "nobody asks of the run {} any more: it is ended",
                 run.name
             ));
@@ -111,17 +111,17 @@ async fn watch(desk: Arc<Desk>, shutdown: Shutdown) {
     }
 }
 
-async fn hello(State(desk): State<Arc<Desk>>) -> Json<Hello> {
-    let mut run = desk.run.lock().await;
+async fn hello(State(agent): State<Arc<Agent>>) -> Json<Hello> {
+    let mut run = agent.run.lock().await;
     Json(Hello {
-        version: desk.settings.version.clone(),
+        version: agent.settings.version.clone(),
         is_busy: run.as_mut().is_some_and(Run::is_running),
     })
 }
 
-async fn start(State(desk): State<Arc<Desk>>, Json(order): Json<Order>) -> Response {
-    let settings = &desk.settings;
-    let mut run = desk.run.lock().await;
+async fn start(State(agent): State<Arc<Agent>>, Json(order): Json<Order>) -> Response {
+    let settings = &agent.settings;
+    let mut run = agent.run.lock().await;
     if let Some(running) = run.as_mut().and_then(|run| run.is_running().then_some(run)) {
         let text = format!("it is at work for the run {}", running.name);
         return (StatusCode::CONFLICT, text).into_response();
@@ -136,7 +136,7 @@ async fn start(State(desk): State<Arc<Desk>>, Json(order): Json<Order>) -> Respo
     let told = format!("the run {} begins, part {}", order.run, order.segment);
     match Run::start(settings, order) {
         Ok(started) => {
-            (desk.tell)(&told);
+            (agent.tell)(&told);
             *run = Some(started);
             StatusCode::CREATED.into_response()
         }
@@ -155,19 +155,19 @@ struct From {
 }
 
 async fn status(
-    State(desk): State<Arc<Desk>>,
+    State(agent): State<Arc<Agent>>,
     Path(name): Path<String>,
     Query(From { from }): Query<From>,
 ) -> Response {
-    let mut run = desk.run.lock().await;
+    let mut run = agent.run.lock().await;
     match run.as_mut().filter(|run| run.name == name) {
         Some(run) => Json(run.status(from)).into_response(),
         None => (StatusCode::NOT_FOUND, format!("it has no run {name}")).into_response(),
     }
 }
 
-async fn end(State(desk): State<Arc<Desk>>, Path(name): Path<String>) -> Response {
-    let mut run = desk.run.lock().await;
+async fn end(State(agent): State<Arc<Agent>>, Path(name): Path<String>) -> Response {
+    let mut run = agent.run.lock().await;
     match run.take_if(|run| run.name == name) {
         Some(mut run) => {
             run.kill().await;

@@ -5,7 +5,7 @@ use live_config::strict;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Answer, BadRequest, Call, ErrorReply, Question};
+use super::{BadRequest, Call, DetectionReply, ErrorReply, Question};
 use crate::detection::Found;
 
 const PATH: &str = "/contentsafety/text:analyze";
@@ -112,7 +112,7 @@ pub(super) fn shows(category: &str) -> bool {
     category_of(category).is_some()
 }
 
-pub(super) fn write(answer: &Answer<'_>, details: &Details) -> Vec<u8> {
+pub(super) fn write(answer: &DetectionReply<'_>, details: &Details) -> Vec<u8> {
     let found: Vec<&Found> = answer.findings.iter().flatten().collect();
     let analysis = details.categories.iter().map(|category| {
         let own = found

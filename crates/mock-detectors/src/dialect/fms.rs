@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::{Answer, BadRequest, Call, ErrorReply, Question};
+use super::{BadRequest, Call, DetectionReply, ErrorReply, Question};
 use crate::detection::Found;
 
 const CONTENTS: &str = "/api/v1/text/contents";
@@ -145,7 +145,7 @@ fn question(contents: Vec<String>, listed: bool, params: &Map<String, Value>) ->
     Question::new(contents, listed, None, details)
 }
 
-pub(super) fn write(answer: &Answer<'_>, details: &Details) -> Vec<u8> {
+pub(super) fn write(answer: &DetectionReply<'_>, details: &Details) -> Vec<u8> {
     let kept = |found: &&Found| found.score >= details.threshold || super::is_abnormal(found.score);
     let body: Value = if details.listed {
         let list = |found: &Vec<Found>| found.iter().filter(kept).map(span).collect::<Value>();

@@ -9,7 +9,7 @@ use hyper::StatusCode;
 use live_config::strict::{self, Fault};
 use serde::Serialize;
 
-use super::{Answer, BadRequest, Call, ErrorReply, Question};
+use super::{BadRequest, Call, DetectionReply, ErrorReply, Question};
 use crate::detection::Found;
 
 /// Ids of the requests, in order.
@@ -79,7 +79,7 @@ struct Batch<'a> {
     results: Vec<Response<'a>>,
 }
 
-pub(super) fn write(answer: &Answer<'_>, details: &Details) -> Vec<u8> {
+pub(super) fn write(answer: &DetectionReply<'_>, details: &Details) -> Vec<u8> {
     let responses = answer.findings.iter().enumerate().map(|(place, found)| {
         let own = details.ids.get(place).and_then(Option::as_deref);
         let request_id = own
@@ -97,7 +97,11 @@ pub(super) fn write(answer: &Answer<'_>, details: &Details) -> Vec<u8> {
     written.expect("strings and finite numbers are JSON")
 }
 
-fn response<'a>(answer: &Answer<'a>, request_id: &'a str, found: &'a [Found]) -> Response<'a> {
+fn response<'a>(
+    answer: &DetectionReply<'a>,
+    request_id: &'a str,
+    found: &'a [Found],
+) -> Response<'a> {
     let strongest = found.iter().max_by(|a, b| a.score.total_cmp(&b.score));
     Response {
         request_id,

@@ -5,7 +5,7 @@ use live_config::strict;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Answer, BadRequest, Call, ErrorReply, Question};
+use super::{BadRequest, Call, DetectionReply, ErrorReply, Question};
 use crate::detection::Found;
 
 const PATH: &str = "/v1/moderations";
@@ -121,7 +121,7 @@ pub(super) fn category_of(category: &str) -> Option<&'static str> {
     }
 }
 
-pub(super) fn write(answer: &Answer<'_>, details: &Details) -> Vec<u8> {
+pub(super) fn write(answer: &DetectionReply<'_>, details: &Details) -> Vec<u8> {
     let results: Value = answer
         .findings
         .iter()

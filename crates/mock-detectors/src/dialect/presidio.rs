@@ -5,7 +5,7 @@ use live_config::strict;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, BadRequest, Call, ErrorReply, Question};
+use super::{BadRequest, Call, DetectionReply, ErrorReply, Question};
 use crate::detection::Found;
 
 const PATH: &str = "/analyze";
@@ -104,7 +104,7 @@ pub(super) fn shows(label: &str) -> bool {
     entity_of(label).is_some()
 }
 
-pub(super) fn write(answer: &Answer<'_>, details: &Details) -> Vec<u8> {
+pub(super) fn write(answer: &DetectionReply<'_>, details: &Details) -> Vec<u8> {
     let lists = answer.findings.iter().map(|found| {
         found
             .iter()

@@ -8,7 +8,7 @@ use detector_api::orchestrate::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::answer::attested::{Answer, CLEAN};
+use crate::answer::attested::{AttestedAnswer, CLEAN};
 use crate::answer::bounded::bounded;
 use crate::answer::conflict::{Resolved, Vote, strongest};
 use crate::answer::verdict::{Judgement, judge};
@@ -139,7 +139,7 @@ fn result(one: &Selected, call: &Called) -> DetectorResult {
     }
 }
 
-fn metadata(one: &Selected, call: &Called, answer: &Answer) -> ResultMetadata {
+fn metadata(one: &Selected, call: &Called, answer: &AttestedAnswer) -> ResultMetadata {
     let listed = answer.findings.iter().take(LISTED_FINDINGS);
     let canonical = one.name.text();
     ResultMetadata {

@@ -12,14 +12,14 @@ const MAX_LABEL_CHARS: usize = 128;
 
 /// A finding of one detector. Offsets count characters; the text itself is not kept.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
+pub struct AttestedAnswer {
     pub output: Cow<'static, str>,
     /// 0 to 1.
     pub confidence: f64,
     pub findings: Vec<Finding>,
 }
 
-impl Answer {
+impl AttestedAnswer {
     /// Its approximate heap memory in bytes.
     pub fn bytes(&self) -> usize {
         let texts = self.findings.iter();
@@ -61,7 +61,7 @@ pub enum AttestError {
 ///
 /// # Errors
 /// The answer is not accepted, for this reason.
-pub fn native(body: &[u8], request_id: &str, content: &str) -> Result<Answer, AttestError> {
+pub fn native(body: &[u8], request_id: &str, content: &str) -> Result<AttestedAnswer, AttestError> {
     // Checked as a whole, not text by text.
     let body = std::str::from_utf8(body).map_err(|_| AttestError::Malformed)?;
     let response: DetectResponse<'_> = serde_json::from_str(body).map_err(|error| {
@@ -95,7 +95,7 @@ pub fn native(body: &[u8], request_id: &str, content: &str) -> Result<Answer, At
         true => Cow::Borrowed(CLEAN),
         false => response.output.into_owned().into(),
     };
-    Ok(Answer {
+    Ok(AttestedAnswer {
         output,
         confidence: response.confidence,
         findings,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use detector_api::orchestrate::ConflictMethod;
 use foldhash::fast::RandomState;
 
-use crate::answer::attested::{Answer, CLEAN};
+use crate::answer::attested::{AttestedAnswer, CLEAN};
 use crate::ask::registry::DetectorName;
 
 /// The result of one detector.
@@ -19,7 +19,7 @@ pub struct Vote<'a> {
     /// Its name in the answer.
     pub asked_as: &'a Arc<str>,
     pub weight: f64,
-    pub answer: &'a Answer,
+    pub answer: &'a AttestedAnswer,
     /// Its labels, each once with its highest score.
     pub found: Vec<(&'a str, f64)>,
 }
@@ -159,7 +159,7 @@ fn highest_scores<'a>(votes: &[&Vote<'a>]) -> Scores<'a> {
 const FEW: usize = 8;
 
 /// The distinct labels of an answer, each with its highest score.
-pub fn strongest(answer: &Answer) -> Vec<(&str, f64)> {
+pub fn strongest(answer: &AttestedAnswer) -> Vec<(&str, f64)> {
     if answer.findings.len() <= FEW {
         let mut scores: Vec<(&str, f64)> = Vec::with_capacity(answer.findings.len());
         for finding in &answer.findings {
@@ -208,7 +208,7 @@ mod tests {
     use super::*;
     use crate::answer::attested::Finding;
 
-    fn answer(confidence: f64, found: &[(&str, f64)]) -> Answer {
+    fn answer(confidence: f64, found: &[(&str, f64)]) -> AttestedAnswer {
         let findings = found.iter().map(|(label, score)| Finding {
             start: 0,
             end: 1,
@@ -217,7 +217,7 @@ mod tests {
             score: *score,
         });
         let best = found.iter().max_by(|a, b| a.1.total_cmp(&b.1));
-        Answer {
+        AttestedAnswer {
             output: best.map_or(CLEAN, |(label, _)| *label).to_owned().into(),
             confidence,
             findings: findings.collect(),

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use detector_api::orchestrate::{ConflictMethod, Priority, Verdict};
 use foldhash::fast::RandomState;
 
-use crate::answer::attested::Answer;
+use crate::answer::attested::AttestedAnswer;
 use crate::answer::bounded::readable;
 use crate::answer::conflict::{ENOUGH, Resolved, Vote, resolve, strongest};
 use crate::ask::called::Called;
@@ -326,7 +326,7 @@ impl<'a> PartialVerdict<'a> {
         }
     }
 
-    fn count(&mut self, one: &Selected, answer: &Answer) {
+    fn count(&mut self, one: &Selected, answer: &AttestedAnswer) {
         *self.outputs.entry(answer.output.to_string()).or_default() += 1;
         for (label, score) in strongest(answer) {
             // A lookup before the text is copied, since most labels exist already.
@@ -386,7 +386,7 @@ mod tests {
     use crate::answer::attested::{CLEAN, Finding};
     use crate::ask::registry::DetectorName;
 
-    fn called(outcome: Result<Answer, Failure>) -> Called {
+    fn called(outcome: Result<AttestedAnswer, Failure>) -> Called {
         Called::instant(&"d".into(), outcome, 0.0)
     }
 
@@ -422,7 +422,7 @@ mod tests {
         judge(plan, all, &votes(plan, all)).verdict
     }
 
-    fn outcome() -> impl Strategy<Value = Result<Answer, Failure>> {
+    fn outcome() -> impl Strategy<Value = Result<AttestedAnswer, Failure>> {
         let scores = proptest::collection::btree_map(
             prop_oneof![Just("pii"), Just("toxic")],
             0.0_f64..=1.0,
@@ -430,7 +430,7 @@ mod tests {
         );
         let answer = scores.prop_map(|scores| {
             let best = scores.iter().max_by(|a, b| a.1.total_cmp(b.1));
-            Answer {
+            AttestedAnswer {
                 output: best.map_or(CLEAN, |(label, _)| *label).into(),
                 confidence: best.map_or(0.9, |(_, score)| *score),
                 findings: scores

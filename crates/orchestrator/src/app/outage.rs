@@ -19,7 +19,7 @@ struct Service {
 }
 
 /// Status, the header of a replayed answer, and the body.
-type Answer = (u16, bool, Value);
+type Reply = (u16, bool, Value);
 
 impl Service {
     fn start() -> Self {
@@ -41,7 +41,7 @@ impl Service {
         Self { app, disk }
     }
 
-    async fn send(&self, method: Method, path: &str, key: Option<&str>, body: Value) -> Answer {
+    async fn send(&self, method: Method, path: &str, key: Option<&str>, body: Value) -> Reply {
         let mut request = Request::builder().method(method).uri(path);
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
@@ -57,7 +57,7 @@ impl Service {
         (parts.status.as_u16(), replayed, body)
     }
 
-    async fn job(&self, key: Option<&str>) -> Answer {
+    async fn job(&self, key: Option<&str>) -> Reply {
         let body = json!({
             "content": "x", "content_type": "text", "tenant_id": "t", "processing_mode": "async",
         });

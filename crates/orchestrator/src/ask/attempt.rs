@@ -8,7 +8,7 @@ use detector_api::header as names;
 use http::{HeaderValue, Method, Request, header};
 use tokio::time::{Instant, timeout_at};
 
-use crate::answer::attested::Answer;
+use crate::answer::attested::AttestedAnswer;
 use crate::ask::context::Context;
 use crate::ask::dialect::Dialect;
 use crate::ask::failure::Failure;
@@ -62,7 +62,7 @@ pub async fn attempt(
     target: Target<'_>,
     progress: &Progress,
     now: Instant,
-) -> Result<Answer, Failure> {
+) -> Result<AttestedAnswer, Failure> {
     let detector = target.detector;
     let own = now + detector.settings.timeout;
     let until = own.min(context.deadline);

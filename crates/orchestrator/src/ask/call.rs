@@ -11,7 +11,7 @@ use resilience::breaker::Outcome;
 use resilience::limit::Sample;
 use tokio::time::{Instant, sleep};
 
-use crate::answer::attested::Answer;
+use crate::answer::attested::AttestedAnswer;
 use crate::ask::attempt::{Progress, SHORTEST, Target, attempt};
 use crate::ask::called::{Called, Source, since};
 use crate::ask::context::Context;
@@ -54,7 +54,7 @@ async fn attempts(
     detector: &Detector,
     log: &mut Log,
     last: &LastEndpoint,
-) -> Result<Answer, Failure> {
+) -> Result<AttestedAnswer, Failure> {
     let mut outcome = first(context, detector, log, last).await;
     for retry in 1..=detector.settings.max_retries {
         let Err(failure) = outcome else { break };
@@ -79,7 +79,7 @@ async fn first(
     detector: &Detector,
     log: &mut Log,
     last: &LastEndpoint,
-) -> Result<Answer, Failure> {
+) -> Result<AttestedAnswer, Failure> {
     let one = Progress::new(1);
     let Some(delay) = detector.hedge_delay() else {
         return log.note(guarded(context, detector, &one, last).await, &one);
@@ -145,7 +145,7 @@ struct AttemptRun<'a, T>(T, &'a Progress);
 
 /// The record of one attempt.
 struct Attempted {
-    outcome: Result<Answer, Failure>,
+    outcome: Result<AttestedAnswer, Failure>,
     queued: Duration,
     ended: Instant,
 }
@@ -262,7 +262,7 @@ fn patience(context: &Context, detector: &Detector, replica: &Replica) -> Instan
 
 /// The sample for the adaptive limit: only answers show the latency, and only time-outs and refusals show
 /// overload. Other failures can take any time.
-fn sample(outcome: &Result<Answer, Failure>, took: Duration) -> Sample {
+fn sample(outcome: &Result<AttestedAnswer, Failure>, took: Duration) -> Sample {
     match outcome {
         Ok(_) | Err(Failure::Deadline) => Sample::Answered(took),
         Err(Failure::Timeout) => Sample::Lost,
@@ -303,7 +303,11 @@ impl Log {
     }
 
     /// Records an attempt and returns its outcome.
-    fn note(&mut self, attempted: Attempted, progress: &Progress) -> Result<Answer, Failure> {
+    fn note(
+        &mut self,
+        attempted: Attempted,
+        progress: &Progress,
+    ) -> Result<AttestedAnswer, Failure> {
         self.timeline.queued_ms += milliseconds(attempted.queued);
         let outcome = attempted.outcome.as_ref();
         let outcome = outcome.map_or_else(|it| it.class(), |_| "success");
@@ -331,7 +335,7 @@ impl Log {
         &mut self,
         first: AttemptRun<'_, Attempted>,
         second: AttemptRun<'_, impl Future<Output = Attempted>>,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<AttestedAnswer, Failure> {
         let (AttemptRun(done, progress), AttemptRun(other, others)) = (first, second);
         let (good, ended) = (done.outcome.is_ok(), done.ended);
         let outcome = self.note(done, progress);

@@ -7,13 +7,13 @@ use std::time::Duration;
 use detector_api::orchestrate::DetectorTimeline;
 use tokio::time::Instant;
 
-use crate::answer::attested::Answer;
+use crate::answer::attested::AttestedAnswer;
 use crate::ask::failure::Failure;
 
 /// The outcome of the call to one detector.
 #[derive(Debug, Clone)]
 pub struct Called {
-    pub outcome: Result<Answer, Failure>,
+    pub outcome: Result<AttestedAnswer, Failure>,
     pub timeline: DetectorTimeline,
     pub duration: Duration,
     pub attempts: u32,
@@ -43,7 +43,11 @@ impl Called {
     }
 
     /// An outcome that took no time.
-    pub(crate) fn instant(name: &Arc<str>, outcome: Result<Answer, Failure>, at_ms: f64) -> Self {
+    pub(crate) fn instant(
+        name: &Arc<str>,
+        outcome: Result<AttestedAnswer, Failure>,
+        at_ms: f64,
+    ) -> Self {
         Self {
             outcome,
             timeline: DetectorTimeline {
@@ -63,7 +67,12 @@ impl Called {
     }
 
     /// A cached answer; `epoch` is the arrival of the request.
-    pub fn kept(epoch: Instant, detector: &Arc<str>, answer: Answer, source: Source) -> Self {
+    pub fn kept(
+        epoch: Instant,
+        detector: &Arc<str>,
+        answer: AttestedAnswer,
+        source: Source,
+    ) -> Self {
         let now = since(epoch, Instant::now());
         let called = Self::instant(detector, Ok(answer), now);
         called.from(source)

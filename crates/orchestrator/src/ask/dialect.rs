@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::answer::attested::{self, Answer, AttestError, CLEAN, Finding, Offsets};
+use crate::answer::attested::{self, AttestError, AttestedAnswer, CLEAN, Finding, Offsets};
 
 const DETECTOR_ID: HeaderName = HeaderName::from_static("detector-id");
 
@@ -63,7 +63,12 @@ impl Dialect {
     ///
     /// # Errors
     /// The answer is not accepted, for this reason.
-    pub fn read(self, body: &[u8], request_id: &str, content: &str) -> Result<Answer, AttestError> {
+    pub fn read(
+        self,
+        body: &[u8],
+        request_id: &str,
+        content: &str,
+    ) -> Result<AttestedAnswer, AttestError> {
         match self {
             Self::Native => attested::native(body, request_id, content),
             Self::Fms => fms(body, content),
@@ -83,7 +88,7 @@ struct FmsDetection {
 
 /// One list for the one content that was sent. The dialect has no ids: only spans can show that an answer is
 /// for another request.
-fn fms(body: &[u8], content: &str) -> Result<Answer, AttestError> {
+fn fms(body: &[u8], content: &str) -> Result<AttestedAnswer, AttestError> {
     let lists: Vec<Vec<FmsDetection>> = serde_json::from_slice(body).map_err(|error| {
         if error.is_data() {
             AttestError::Shape
@@ -113,7 +118,7 @@ fn fms(body: &[u8], content: &str) -> Result<Answer, AttestError> {
         // The dialect has no confidence for the absence of findings.
         None => (CLEAN.into(), 1.0),
     };
-    Ok(Answer {
+    Ok(AttestedAnswer {
         output,
         confidence,
         findings,

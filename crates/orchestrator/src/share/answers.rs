@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::answer::attested::Answer;
+use crate::answer::attested::AttestedAnswer;
 use crate::ask::called::Called;
 use crate::ask::registry::DetectorName;
 use crate::config;
@@ -37,7 +37,7 @@ pub struct Answers {
 }
 
 struct CachedAnswer {
-    answer: Answer,
+    answer: AttestedAnswer,
     stored: Instant,
     tenant: Arc<str>,
     bundle: Arc<str>,
@@ -78,23 +78,29 @@ impl Answers {
     }
 
     /// A fresh answer and its age.
-    pub fn fresh(&self, key: &Key) -> Option<(Answer, Duration)> {
+    pub fn fresh(&self, key: &Key) -> Option<(AttestedAnswer, Duration)> {
         self.younger(key, self.ttl)
     }
 
     /// An answer that may be stale, and its age.
-    pub fn stale(&self, key: &Key) -> Option<(Answer, Duration)> {
+    pub fn stale(&self, key: &Key) -> Option<(AttestedAnswer, Duration)> {
         self.younger(key, self.ttl + self.stale)
     }
 
-    fn younger(&self, key: &Key, limit: Duration) -> Option<(Answer, Duration)> {
+    fn younger(&self, key: &Key, limit: Duration) -> Option<(AttestedAnswer, Duration)> {
         let kept = self.kept.get(key)?;
         let age = kept.stored.elapsed();
         (age < limit).then(|| (kept.answer.clone(), age))
     }
 
     /// Caches an answer of this detector, unless it was invalidated since the call began.
-    pub fn keep(&self, key: Key, question: &Question, detector: &DetectorName, answer: &Answer) {
+    pub fn keep(
+        &self,
+        key: Key,
+        question: &Question,
+        detector: &DetectorName,
+        answer: &AttestedAnswer,
+    ) {
         if answer.findings.len() > MAX_FINDINGS {
             return;
         }

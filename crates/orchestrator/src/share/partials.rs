@@ -9,7 +9,7 @@ use detector_api::orchestrate::{Priority, ProcessingMode};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-use crate::answer::attested::Answer;
+use crate::answer::attested::AttestedAnswer;
 use crate::ask::called::Called;
 use crate::ask::registry::{DetectorName, SpelledName};
 use crate::error::ApiError;
@@ -154,7 +154,7 @@ impl Partial {
     /// Its approximate memory in bytes.
     fn bytes(&self) -> usize {
         let of_call = |known: &Known| {
-            let findings = known.call.outcome.as_ref().map_or(0, Answer::bytes);
+            let findings = known.call.outcome.as_ref().map_or(0, AttestedAnswer::bytes);
             size_of::<Known>() + timeline_bytes(&known.call.timeline) + findings
         };
         let names = self.required.iter().chain(&self.excluded);

@@ -3,14 +3,14 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::request::Shape;
-use crate::document::Answer;
+use crate::document::ResponseSpec;
 
 /// What the template says; what `$` stands for is told at [`Answer`].
-pub(super) fn schema(answer: &Answer, shape: &Shape) -> Json {
+pub(super) fn schema(answer: &ResponseSpec, shape: &Shape) -> Json {
     of(&answer.body, answer, shape)
 }
 
-fn of(template: &Json, answer: &Answer, shape: &Shape) -> Json {
+fn of(template: &Json, answer: &ResponseSpec, shape: &Shape) -> Json {
     match template {
         Json::String(text) => match text.strip_prefix('$') {
             Some(name) => of_name(name, answer, shape),
@@ -35,7 +35,7 @@ fn of(template: &Json, answer: &Answer, shape: &Shape) -> Json {
     }
 }
 
-fn object(fields: &Map<String, Json>, answer: &Answer, shape: &Shape) -> Json {
+fn object(fields: &Map<String, Json>, answer: &ResponseSpec, shape: &Shape) -> Json {
     if let (Some(_), Some(item)) = (fields.get("$repeat"), fields.get("item")) {
         return json!({ "type": "array", "items": of(item, answer, shape) });
     }
@@ -47,7 +47,7 @@ fn object(fields: &Map<String, Json>, answer: &Answer, shape: &Shape) -> Json {
     json!({ "type": "object", "required": required, "properties": properties })
 }
 
-fn of_name(name: &str, answer: &Answer, shape: &Shape) -> Json {
+fn of_name(name: &str, answer: &ResponseSpec, shape: &Shape) -> Json {
     let (first, rest) = name.split_once('.').unwrap_or((name, ""));
     match (first, rest) {
         ("elapsed_ms", _) => json!({ "type": "number", "minimum": 0 }),

@@ -82,7 +82,7 @@ pub struct Endpoint {
     #[serde(default)]
     pub flow: Flow,
     #[serde(default)]
-    pub answer: Answer,
+    pub answer: ResponseSpec,
     /// The store of tokens, where this endpoint logs users of `edge.auth` in.
     pub login: Option<String>,
     /// The component of kind `hub`, where this endpoint is a WebSocket; the flow is that of each
@@ -160,14 +160,14 @@ pub struct Bounds {
 /// them from 0.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Answer {
+pub struct ResponseSpec {
     pub status: u16,
     pub body: Value,
     /// Values to draw from, by name.
     pub draws: IndexMap<String, Vec<Drawn>>,
 }
 
-impl Default for Answer {
+impl Default for ResponseSpec {
     fn default() -> Self {
         Self {
             status: 200,

@@ -23,8 +23,8 @@ pub use component::{
     Population, Queue, Slo,
 };
 pub use endpoint::{
-    Answer, Auth, AuthMode, Bounds, Drawn, Edge, Endpoint, Example, FieldType, Mix, MixEntry,
-    RequestShape,
+    Auth, AuthMode, Bounds, Drawn, Edge, Endpoint, Example, FieldType, Mix, MixEntry, RequestShape,
+    ResponseSpec,
 };
 pub(crate) use expression::is_name;
 pub use expression::{Expression, Place, Source};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use fault_profile::draw::{Purpose, Root};
 use serde_json::{Map, Number, Value as Json, json};
 
-use crate::document::{Answer, Drawn};
+use crate::document::{Drawn, ResponseSpec};
 use crate::network::{Finished, Touched};
 use crate::plan::Plan;
 use crate::request::Accepted;
@@ -17,7 +17,7 @@ const MOST_ITEMS: usize = 10_000;
 /// What a template is filled from.
 pub(super) struct Filling<'a> {
     pub(super) plan: &'a Plan,
-    pub(super) answer: &'a Answer,
+    pub(super) answer: &'a ResponseSpec,
     pub(super) accepted: &'a Accepted,
     pub(super) path: &'a BTreeMap<String, String>,
     pub(super) query: &'a BTreeMap<String, String>,

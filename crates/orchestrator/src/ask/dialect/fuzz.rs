@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::Dialect;
-use crate::answer::attested::{Answer, is_label, is_share};
+use crate::answer::attested::{AttestedAnswer, is_label, is_share};
 use crate::mutate::{Mutator, cases, seed};
 
 /// Characters of one to four bytes, and two that display as one.
@@ -39,7 +39,7 @@ fn fms() -> Vec<Value> {
     vec![json!([[]]), json!([[found]]), json!([[found, found]])]
 }
 
-fn assert_sound(answer: &Answer) {
+fn assert_sound(answer: &AttestedAnswer) {
     assert!(is_share(answer.confidence) && is_label(&answer.output));
     let count = CONTENT.chars().count();
     for found in &answer.findings {

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::super::{Answer, Document, Endpoint, Example, Kind, Place, RequestShape, State, Step};
+use super::super::{
+    Document, Endpoint, Example, Kind, Place, RequestShape, ResponseSpec, State, Step,
+};
 use super::report::Report;
 use crate::request::{Expected, Field};
 
@@ -280,7 +282,7 @@ fn created<'a>(flow: &'a [Step], names: &mut Vec<&'a str>) {
 
 /// What an answer's texts may stand for.
 struct Names<'a> {
-    answer: &'a Answer,
+    answer: &'a ResponseSpec,
     created: Vec<&'a str>,
     parameters: Vec<&'a str>,
 }
