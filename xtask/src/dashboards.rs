@@ -1,7 +1,8 @@
-//! Checks of dashboards and rules: the form of every panel and, with a running Prometheus, data for every query and
-//! every rule.
+//! Checks of dashboards and rules: the form of every panel, a panel for every metric and, with a running Prometheus,
+//! data for every query and every rule.
 
 mod board;
+mod covered;
 mod http;
 mod lint;
 mod live;
@@ -33,6 +34,10 @@ pub fn run(root: &Path, arguments: &Arguments) -> bool {
         Err(error) => return print(&[error]),
     };
     let mut found: Vec<String> = boards.iter().flat_map(lint::check).collect();
+    match std::fs::read_to_string(root.join("docs/METRICS.md")) {
+        Ok(page) => found.extend(covered::check(&page, &boards)),
+        Err(error) => found.push(format!("docs/METRICS.md: {error}")),
+    }
     if let Some(address) = &arguments.prometheus {
         let chosen: Vec<&Dashboard> = boards
             .iter()
