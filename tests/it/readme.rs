@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::guides::has_networks_of_its_own;
+use crate::guides::{has_networks_of_its_own, print_times};
 
 /// What is done about a command.
 enum Done {
@@ -107,6 +107,7 @@ fn script(page: &str) -> String {
     let mut script = "set -uo pipefail\nip link set lo up\nfailed=0\n\
         timed() { local begin=$EPOCHREALTIME code=0; bash -c \"$1\" >out 2>&1 </dev/null || code=$?; \
         local took=$(( (${EPOCHREALTIME/./} - ${begin/./}) / 1000 )); echo \"$took ms  $1\"; \
+        [ -e first ] || cp out first; \
         [ $code = 0 ] || { echo \"exit code $code\"; cat out; failed=1; }; }\n"
         .to_owned();
     for command in commands(page) {
@@ -171,13 +172,44 @@ fn every_command_of_the_readme_works() {
         .output()
         .expect("it runs");
     let told = String::from_utf8_lossy(&output.stdout);
-    eprintln!("{told}");
+    print_times("README.md", &told);
     let complaints = String::from_utf8_lossy(&output.stderr);
     assert!(
         output.status.success(),
         "{}\n{told}\n{complaints}",
         output.status
     );
+    let said = std::fs::read_to_string(folder.path().join("first")).expect("the first one said it");
+    let said = said
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    let said: Vec<String> = said.collect();
+    let recording = recorded(&page);
+    assert!(recording.len() >= 5, "{recording:?}");
+    for line in recording {
+        let is_there = said.iter().any(|other| other.starts_with(&line));
+        assert!(is_there, "the page says `{line}`, the program {said:#?}");
+    }
+}
+
+/// The lines of the page's recording of its first command that are the same each time, by their first words.
+fn recorded(page: &str) -> Vec<String> {
+    let block = page
+        .split("```text\n")
+        .find(|block| block.starts_with("verdict:"));
+    let lines = block.unwrap_or_default().lines();
+    lines
+        .take_while(|line| !line.starts_with("```"))
+        .filter_map(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let many = match *words.first()? {
+                "verdict:" | "held" => 3,
+                "report:" => 1,
+                _ => return None,
+            };
+            Some(words.into_iter().take(many).collect::<Vec<_>>().join(" "))
+        })
+        .collect()
 }
 
 #[test]
