@@ -4,6 +4,7 @@
 //! the merged log has the same bytes, and its percentiles are those of all values together.
 
 mod log;
+mod packed;
 mod read;
 mod write;
 

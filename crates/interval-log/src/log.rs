@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
 
+use crate::packed::Packed;
+
 /// The percentiles that are shown of a log.
 pub const PERCENTILES: [(&str, f64); 9] = [
     ("p50", 0.5),
@@ -30,7 +32,7 @@ pub struct Key {
 /// Histograms by interval.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct IntervalLog {
-    intervals: BTreeMap<Key, Histogram<u64>>,
+    intervals: BTreeMap<Key, Packed>,
     /// By what the column for people is divided, such as 1000 for milliseconds of microseconds.
     pub(crate) divisor: u64,
 }
@@ -51,8 +53,8 @@ impl IntervalLog {
             ..key
         };
         match self.intervals.get_mut(&key) {
-            Some(known) => add(known, histogram),
-            None => drop(self.intervals.insert(key, histogram.clone())),
+            Some(known) => known.add(&Packed::new(histogram)),
+            None => drop(self.intervals.insert(key, Packed::new(histogram))),
         }
     }
 
@@ -60,20 +62,34 @@ impl IntervalLog {
     pub fn merge(&mut self, other: &Self) {
         self.divisor = self.divisor.max(other.divisor);
         for (key, histogram) in &other.intervals {
-            self.add(key.clone(), histogram);
+            match self.intervals.get_mut(key) {
+                Some(known) => known.add(histogram),
+                None => drop(self.intervals.insert(key.clone(), histogram.clone())),
+            }
         }
     }
 
     /// The intervals by begin, length and tag.
-    pub fn intervals(&self) -> impl ExactSizeIterator<Item = (&Key, &Histogram<u64>)> {
-        self.intervals.iter()
+    pub fn intervals(&self) -> impl ExactSizeIterator<Item = (&Key, Histogram<u64>)> {
+        let all = self.intervals.iter();
+        all.map(|(key, histogram)| (key, histogram.unpack()))
+    }
+
+    /// The places of the intervals, in the same order.
+    pub fn keys(&self) -> impl ExactSizeIterator<Item = &Key> {
+        self.intervals.keys()
+    }
+
+    /// The histogram of an interval.
+    pub fn histogram(&self, key: &Key) -> Option<Histogram<u64>> {
+        self.intervals.get(key).map(Packed::unpack)
     }
 
     /// All intervals together; `None` without any.
     pub fn total(&self) -> Option<Histogram<u64>> {
         let mut all = self.intervals.values();
-        let mut total = all.next()?.clone();
-        all.for_each(|histogram| add(&mut total, histogram));
+        let mut total = all.next()?.unpack();
+        all.for_each(|histogram| histogram.add_to(&mut total));
         Some(total)
     }
 
@@ -82,8 +98,8 @@ impl IntervalLog {
         let mut tags: BTreeMap<&str, Histogram<u64>> = BTreeMap::new();
         for (key, histogram) in &self.intervals {
             match tags.get_mut(key.tag.as_str()) {
-                Some(known) => add(known, histogram),
-                None => drop(tags.insert(&key.tag, histogram.clone())),
+                Some(known) => histogram.add_to(known),
+                None => drop(tags.insert(&key.tag, histogram.unpack())),
             }
         }
         tags
@@ -102,33 +118,6 @@ impl IntervalLog {
 /// A tag as a line of a log can have it: neither commas nor white space, which end a field.
 fn as_field(tag: &str) -> String {
     tag.replace(|letter: char| letter == ',' || letter.is_whitespace(), "_")
-}
-
-/// Adds counts. Of two histograms of different kinds the sum is of the finer and larger one, whichever comes
-/// first.
-fn add(to: &mut Histogram<u64>, from: &Histogram<u64>) {
-    let kind = |histogram: &Histogram<u64>| (histogram.low(), histogram.high(), histogram.sigfig());
-    let (a, b) = (kind(to), kind(from));
-    if a == b {
-        return to.add(from).expect("they have the same bounds");
-    }
-    let wanted = (a.0.min(b.0), a.1.max(b.1), a.2.max(b.2));
-    if wanted != a {
-        let mut finer = Histogram::new_with_bounds(wanted.0, wanted.1, wanted.2)
-            .expect("bounds of two histograms together are bounds");
-        put(&mut finer, to);
-        *to = finer;
-    }
-    put(to, from);
-}
-
-/// Each recorded value where it belongs in the other histogram.
-fn put(to: &mut Histogram<u64>, from: &Histogram<u64>) {
-    for step in from.iter_recorded() {
-        let value = step.value_iterated_to().min(to.high());
-        to.record_n(value, step.count_at_value())
-            .expect("it is within the bounds");
-    }
 }
 
 /// The smallest recorded value that at least this share of the values does not exceed; `None` without values.

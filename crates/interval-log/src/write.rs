@@ -27,11 +27,8 @@ pub enum DecodeError {
 /// # Errors
 /// It cannot be written.
 pub fn write(log: &IntervalLog, comment: &str, out: &mut dyn Write) -> io::Result<()> {
-    let begin_ms = log
-        .intervals()
-        .map(|(key, _)| key.begin_ms)
-        .min()
-        .unwrap_or_default();
+    let begins = log.keys().map(|key| key.begin_ms);
+    let begin_ms = begins.min().unwrap_or_default();
     let begin = UNIX_EPOCH + Duration::from_millis(begin_ms);
     let mut serializer = V2DeflateSerializer::new();
     let mut builder = IntervalLogWriterBuilder::new();
@@ -47,7 +44,7 @@ pub fn write(log: &IntervalLog, comment: &str, out: &mut dyn Write) -> io::Resul
         let tag = Tag::new(&key.tag).filter(|tag| !tag.as_str().is_empty());
         let length = Duration::from_millis(key.length_ms);
         writer
-            .write_histogram(histogram, after, length, tag)
+            .write_histogram(&histogram, after, length, tag)
             .map_err(|error| match error {
                 IntervalLogWriterError::IoError(error) => error,
                 other => io::Error::other(format!("{other:?}")),

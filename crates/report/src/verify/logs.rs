@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
-use interval_log::{IntervalLog, percentile, read};
+use interval_log::{IntervalLog, Key, percentile, read};
 
 use super::{Computed, Verified};
 use crate::record::{Endpoint, Figures, PERCENTILES, RunRecord, TestRecord};
@@ -68,8 +68,8 @@ fn file_name(text: &str) -> String {
 
 /// When the test began: the first second with requests is known of both.
 fn begin_ms(test: &TestRecord, logs: &[(usize, IntervalLog)]) -> Option<u64> {
-    let intervals = logs.iter().flat_map(|(_, log)| log.intervals());
-    let first_ms = intervals.map(|(key, _)| key.begin_ms).min()?;
+    let keys = logs.iter().flat_map(|(_, log)| log.keys());
+    let first_ms = keys.map(|key| key.begin_ms).min()?;
     let first = test.seconds.iter().position(|second| second.requests > 0)?;
     first_ms.checked_sub(1000 * first as u64)
 }
@@ -92,12 +92,14 @@ fn endpoint(
     let Some(begin) = begin.filter(|_| !endpoint.seconds.is_empty()) else {
         return;
     };
-    let seconds = by_second([log].into_iter(), begin);
+    let seconds = by_second(log, begin);
     for (at, recorded) in endpoint.seconds.iter().enumerate() {
         let second = Second {
             requests: recorded.requests,
             percentiles: [recorded.p50_ms, recorded.p95_ms, recorded.p99_ms].map(Some),
-            logged: seconds.get(&u64::from(recorded.at_s)).copied(),
+            logged: seconds
+                .get(&u64::from(recorded.at_s))
+                .and_then(|key| log.histogram(key)),
         };
         second.verify(&format!("{path}.seconds[{at}]"), "its log", verified);
     }
@@ -119,32 +121,34 @@ fn whole(
     let Some(begin) = begin else {
         return;
     };
-    let seconds = by_second([&merged].into_iter(), begin);
+    let seconds = by_second(&merged, begin);
     for (at, recorded) in test.seconds.iter().enumerate() {
         let second = Second {
             requests: recorded.requests,
             percentiles: [recorded.p50_ms, recorded.p95_ms, recorded.p99_ms],
-            logged: seconds.get(&(at as u64)).copied(),
+            logged: seconds
+                .get(&(at as u64))
+                .and_then(|key| merged.histogram(key)),
         };
         second.verify(&format!("{path}.seconds[{at}]"), "its logs", verified);
     }
 }
 
 /// One second as it was recorded, beside what was logged of it.
-struct Second<'a> {
+struct Second {
     requests: u64,
     /// The median, the 95th and the 99th percentile, in milliseconds.
     percentiles: [Option<f64>; 3],
-    logged: Option<&'a Histogram<u64>>,
+    logged: Option<Histogram<u64>>,
 }
 
-impl Second<'_> {
+impl Second {
     fn verify(&self, path: &str, source: &str, verified: &mut Verified) {
-        let requests = self.logged.map_or(0, Histogram::len);
+        let requests = self.logged.as_ref().map_or(0, Histogram::len);
         verified.equal(&format!("{path}.requests"), self.requests, requests, source);
         let keys = [("p50_ms", 0.5), ("p95_ms", 0.95), ("p99_ms", 0.99)];
         for ((key, quantile), recorded) in keys.into_iter().zip(self.percentiles) {
-            let logged = self.logged.and_then(|it| percentile(it, quantile));
+            let logged = self.logged.as_ref().and_then(|it| percentile(it, quantile));
             let (Some(recorded), Some(micros)) = (recorded, logged) else {
                 continue;
             };
@@ -158,15 +162,10 @@ impl Second<'_> {
     }
 }
 
-fn by_second<'a>(
-    logs: impl Iterator<Item = &'a IntervalLog>,
-    begin_ms: u64,
-) -> BTreeMap<u64, &'a Histogram<u64>> {
-    let intervals = logs.flat_map(IntervalLog::intervals);
-    let second = |key: &interval_log::Key| (key.begin_ms.saturating_sub(begin_ms) + 500) / 1000;
-    intervals
-        .map(|(key, histogram)| (second(key), histogram))
-        .collect()
+/// The places of a log's intervals by second.
+fn by_second(log: &IntervalLog, begin_ms: u64) -> BTreeMap<u64, &Key> {
+    let second = |key: &Key| (key.begin_ms.saturating_sub(begin_ms) + 500) / 1000;
+    log.keys().map(|key| (second(key), key)).collect()
 }
 
 /// Counts and percentiles are exactly those of the histogram, means as far as it tells them apart.

@@ -116,5 +116,5 @@ fn to_json(log: &IntervalLog) -> Value {
         json!({ "tag": name, "values": count, "percentiles": percentiles })
     };
     let rows: Vec<Value> = rows(log).into_iter().map(row).collect();
-    json!({ "intervals": log.intervals().len(), "rows": rows })
+    json!({ "intervals": log.keys().len(), "rows": rows })
 }
