@@ -37,6 +37,14 @@ export const options = JSON.parse(__ENV.SPARRING_PLAN);
 export function user() { http.get(`${__ENV.PERF_BASE_URL}/mm1`, { tags: { name: 'GET /mm1' } }); sleep(0.02); }
 ";
 
+/// Thresholds about a single endpoint and about metrics of the script, which nothing keeps.
+const THRESHOLDS: &str = "
+      thresholds:
+        'http_req_duration{name:GET /mm1}': ['p(90)<0.001']
+        odd: ['rate<0.2']
+        visits: ['count<5']
+";
+
 struct Bench(tempfile::TempDir);
 
 impl Bench {
@@ -57,6 +65,21 @@ impl Bench {
         let mut all = vec!["test", "own.yaml"];
         all.extend(words);
         run(self.command(&all).env("GRAFANA_TOKEN", "t0k"))
+    }
+
+    /// Adds the thresholds about metrics, and the metrics.
+    fn ask_about_metrics(&self) {
+        let asked = "judge:\n      grades: target";
+        let suite = SUITE.replace("judge: { grades: target }", &format!("{asked}{THRESHOLDS}"));
+        let script = SCRIPT.replace(
+            "user() {",
+            "user() { odd.add(__ITER % 2 === 0); visits.add(1);",
+        );
+        let script = format!(
+            "import {{ Counter, Rate }} from 'k6/metrics';\nconst [odd, visits] = [new Rate('odd'), new Counter('visits')];{script}"
+        );
+        std::fs::write(self.0.path().join("own.yaml"), suite).expect("writable");
+        std::fs::write(self.0.path().join("own.js"), script).expect("writable");
     }
 
     /// The newest run.
@@ -191,6 +214,7 @@ fn rules_of_a_run_fire_in_a_real_prometheus_that_the_next_run_writes_to() {
         return;
     };
     let bench = Bench::new();
+    bench.ask_about_metrics();
     let ended = bench.test(&["--time-scale", "0.2"]);
     assert_eq!(ended.code, Some(99), "{}{}", ended.stdout, ended.stderr);
     let first = bench.run_folder();
@@ -239,6 +263,31 @@ fn rules_of_a_run_fire_in_a_real_prometheus_that_the_next_run_writes_to() {
         "{fired}"
     );
     assert_eq!(labels["testid"], report["run"]);
+    for (alert, metric) in [
+        (
+            "LoadHttpReqDurationNameGETMm1P90High",
+            "http_req_duration{name:GET /mm1}",
+        ),
+        ("LoadOddRateHigh", "odd"),
+        ("LoadVisitsCountHigh", "visits"),
+    ] {
+        let fired = query(&format!(
+            "count_over_time(ALERTS{{alertname=\"{alert}\",alertstate=\"firing\"}}[2m])"
+        ));
+        assert_eq!(fired["metric"]["metric"], metric, "{alert}: {fired}");
+        let replayed = &report["tests"][0]["analysis"]["alert_replay"]["alerts"];
+        let replayed = replayed.as_array().expect("alerts");
+        let own = replayed.iter().find(|one| one["alert"] == alert);
+        let own = own.unwrap_or_else(|| panic!("{alert}: {replayed:?}"));
+        assert!(!own["fired"].as_array().expect("times").is_empty(), "{own}");
+    }
+    let odd = query("quantile_over_time(0.5, test:metric:rate{metric=\"odd\"}[2m])");
+    let odd: f64 = odd["value"][1]
+        .as_str()
+        .expect("a value")
+        .parse()
+        .expect("a number");
+    assert!((0.3..0.7).contains(&odd), "{odd}");
     // What is recorded is the percentile of the report, within the buckets of both.
     let recorded = query("quantile_over_time(0.5, test:latency_ms:p95[2m])");
     let recorded: f64 = recorded["value"][1]

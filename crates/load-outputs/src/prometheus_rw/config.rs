@@ -26,6 +26,8 @@ pub struct Config {
     pub test_id: Option<String>,
     /// Whether the thresholds are series, too.
     pub thresholds: bool,
+    /// Whether a rate is also two counters, which can be put together over runners and time.
+    pub rates_as_counters: bool,
 }
 
 /// What holds where no variable says otherwise.
@@ -77,9 +79,9 @@ impl Config {
         Self::read_with(argument, environment, defaults)
     }
 
-    /// The same for `-o prometheus=`, which is not k6's: trends are native histograms, so that percentiles of
-    /// several runners and seconds can be put together, series end with the run, thresholds are series, and
-    /// every series has a `testid`.
+    /// The same for `-o prometheus=`, which is not k6's: trends are native histograms and rates are counters as
+    /// well, so that those of several runners and seconds can be put together, series end with the run, thresholds are
+    /// series, and every series has a `testid`.
     ///
     /// # Errors
     /// On settings that cannot be used.
@@ -95,6 +97,7 @@ impl Config {
         Ok(Self {
             test_id: Some(test_id),
             thresholds: true,
+            rates_as_counters: true,
             ..Self::read_with(argument, environment, defaults)?
         })
     }
@@ -149,6 +152,7 @@ impl Config {
                 .unwrap_or(defaults.stale_markers),
             test_id: None,
             thresholds: false,
+            rates_as_counters: false,
         })
     }
 }

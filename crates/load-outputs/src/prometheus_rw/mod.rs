@@ -5,7 +5,8 @@
 //! gauge `k6_x`, a trend `k6_x_p99` and so on, or one native histogram `k6_x_seconds`.
 //!
 //! `-o prometheus` is the same with other defaults ([`Config::read_ours`]), and with the thresholds as series:
-//! `k6_threshold_ok{metric,threshold}` is 1 where one holds, and 0.
+//! `k6_threshold_ok{metric,threshold}` is 1 where one holds, and 0. A rate `x` is also the counters `k6_x_trues_total`
+//! and `k6_x_values_total`.
 
 mod config;
 mod histogram;

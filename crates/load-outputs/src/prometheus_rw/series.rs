@@ -15,6 +15,7 @@ pub(super) struct Store {
     registry: Arc<Registry>,
     stats: Vec<TrendStat>,
     native: bool,
+    rates_as_counters: bool,
     /// Of every series that has none.
     test_id: Option<String>,
     run_tags: Tags,
@@ -60,6 +61,7 @@ impl Store {
             registry,
             stats: config.trend_stats.clone(),
             native: config.trend_as_native_histogram,
+            rates_as_counters: config.rates_as_counters,
             test_id: config.test_id.clone(),
             run_tags,
             thresholds: Vec::new(),
@@ -119,6 +121,9 @@ impl Store {
         for series in self.all.iter_mut().filter(|series| series.changed) {
             series.changed = false;
             series.write(&self.stats, at_ms, &mut out);
+            if self.rates_as_counters {
+                series.write_counts(at_ms, &mut out);
+            }
         }
         if let Some(test_id) = &self.test_id {
             out.iter_mut().for_each(|series| series.name_test(test_id));
@@ -215,6 +220,23 @@ impl Series {
                 samples: Vec::new(),
                 histograms: vec![histogram.to_wire(at_ms)],
             }),
+        }
+    }
+
+    /// What a rate is made of.
+    fn write_counts(&self, at_ms: i64, out: &mut Vec<TimeSeries>) {
+        let State::Sink(Sink::Rate(rate)) = &self.state else {
+            return;
+        };
+        for (what, value) in [("trues", rate.trues), ("values", rate.total)] {
+            out.push(TimeSeries {
+                labels: labels(&format!("k6_{}_{what}_total", self.name), &self.tags),
+                samples: vec![wire::Sample {
+                    value: value as f64,
+                    timestamp_ms: at_ms,
+                }],
+                histograms: Vec::new(),
+            });
         }
     }
 }

@@ -4,13 +4,15 @@
 //! is an alert: the figure beyond its bound for [`FOR_S`]. The alerts are written as rules for Prometheus, with
 //! unit tests from the run's own seconds, and are evaluated here as Prometheus evaluates them.
 
+mod figure;
 mod question;
 mod replay;
 mod rules;
 mod series;
 mod unit_tests;
 
-pub use question::{Figure, Operator};
+pub use figure::{AskedFigure, Figure};
+pub use question::Operator;
 pub use replay::{Fired, KEY, Missing, Replay, Replayed, recorded, replay};
 pub use rules::rules;
 pub use unit_tests::unit_tests;
@@ -40,19 +42,19 @@ pub struct Alert {
 pub fn alerts(test: &TestRecord) -> (Vec<Alert>, Vec<String>) {
     let (mut alerts, mut without) = (Vec::<Alert>::new(), Vec::new());
     for judgement in &test.judgements {
-        let asked = question::read(judgement).zip(judgement.bound);
+        let asked = question::read(test, judgement).zip(judgement.bound);
         let Some(((figure, operator), bound)) = asked else {
             without.push(judgement.id.clone());
             continue;
         };
         let same = |alert: &&mut Alert| {
-            (alert.figure, alert.operator) == (figure, operator) && alert.bound == bound
+            alert.figure == figure && alert.operator == operator && alert.bound == bound
         };
         if let Some(known) = alerts.iter_mut().find(same) {
             known.judgements.push(judgement.id.clone());
             continue;
         }
-        let wanted = name(test, figure, operator);
+        let wanted = name(test, &figure, operator);
         let taken = alerts
             .iter()
             .filter(|known| known.name.starts_with(&wanted));
@@ -72,19 +74,8 @@ pub fn alerts(test: &TestRecord) -> (Vec<Alert>, Vec<String>) {
 }
 
 /// The test's title and the figure, in letters and digits.
-fn name(test: &TestRecord, figure: Figure, operator: Operator) -> String {
-    let mut name = String::new();
-    let mut begins = true;
-    for character in test.title().chars() {
-        match character {
-            letter if letter.is_ascii_alphanumeric() && begins => {
-                name.push(letter.to_ascii_uppercase());
-                begins = false;
-            }
-            letter if letter.is_ascii_alphanumeric() => name.push(letter),
-            _ => begins = true,
-        }
-    }
+fn name(test: &TestRecord, figure: &Figure, operator: Operator) -> String {
+    let mut name = figure::camel(&test.title());
     if !name.starts_with(|first: char| first.is_ascii_alphabetic()) {
         name.insert_str(0, "Test");
     }

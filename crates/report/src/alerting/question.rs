@@ -1,19 +1,7 @@
 //! The figure and the side of a judgement's bound, read from its question.
 
-use crate::record::Judgement;
-
-/// A figure that each second of a test has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Figure {
-    Mean,
-    P50,
-    P95,
-    P99,
-    ErrorRatio,
-    SuccessRatio,
-    Cpu,
-    Memory,
-}
+use super::figure::{AskedFigure, Figure};
+use crate::record::{Asked, Judgement, TestRecord};
 
 /// How a figure stands to a bound where it is bad.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,86 +10,6 @@ pub enum Operator {
     AtLeast,
     Below,
     AtMost,
-}
-
-impl Figure {
-    pub const ALL: [Self; 8] = [
-        Self::Mean,
-        Self::P50,
-        Self::P95,
-        Self::P99,
-        Self::ErrorRatio,
-        Self::SuccessRatio,
-        Self::Cpu,
-        Self::Memory,
-    ];
-
-    /// The series that a recording rule makes of it.
-    pub const fn series(self) -> &'static str {
-        match self {
-            Self::Mean => "test:latency_ms:mean",
-            Self::P50 => "test:latency_ms:p50",
-            Self::P95 => "test:latency_ms:p95",
-            Self::P99 => "test:latency_ms:p99",
-            Self::ErrorRatio => "test:errors:ratio",
-            Self::SuccessRatio => "test:successes:ratio",
-            Self::Cpu => "target:cpu:ratio",
-            Self::Memory => "target:memory:ratio",
-        }
-    }
-
-    pub(super) const fn word(self) -> &'static str {
-        match self {
-            Self::Mean => "Mean",
-            Self::P50 => "P50",
-            Self::P95 => "P95",
-            Self::P99 => "P99",
-            Self::ErrorRatio => "Errors",
-            Self::SuccessRatio => "Successes",
-            Self::Cpu => "Cpu",
-            Self::Memory => "Memory",
-        }
-    }
-
-    pub(super) const fn text(self) -> &'static str {
-        match self {
-            Self::Mean => "mean latency",
-            Self::P50 => "p50",
-            Self::P95 => "p95",
-            Self::P99 => "p99",
-            Self::ErrorRatio => "share of failed requests",
-            Self::SuccessRatio => "share of successful requests",
-            Self::Cpu => "use of the target's processor",
-            Self::Memory => "use of the target's memory",
-        }
-    }
-
-    pub(super) const fn unit(self) -> &'static str {
-        match self {
-            Self::Mean | Self::P50 | Self::P95 | Self::P99 => "ms",
-            _ => "",
-        }
-    }
-
-    /// Whether it is the target's, not what clients see.
-    pub const fn is_of_resources(self) -> bool {
-        matches!(self, Self::Cpu | Self::Memory)
-    }
-
-    /// By the names of questions; rates are left out, since they follow from the offered load.
-    fn named(name: &str) -> Option<Self> {
-        Some(match name {
-            "avg_ms" | "avg" => Self::Mean,
-            "p50_ms" | "p50" | "p(50)" | "med" | "latency_p50_high" => Self::P50,
-            "p95_ms" | "p95" | "p(95)" | "latency_p95_high" => Self::P95,
-            "p99_ms" | "p99" | "p(99)" | "latency_p99_high" => Self::P99,
-            "error_rate" | "error_rate_high" => Self::ErrorRatio,
-            "success_rate" | "success" => Self::SuccessRatio,
-            "cpu_ratio" | "cpu_usage_high" => Self::Cpu,
-            "memory_ratio" | "memory_usage_high" => Self::Memory,
-            _ => return None,
-        })
-    }
 }
 
 impl Operator {
@@ -118,20 +26,30 @@ impl Operator {
         matches!(self, Self::Above | Self::AtLeast)
     }
 
-    /// The contrary of what is asked for.
+    /// The contrary of what is asked for. What has to be 0 and is never below it is bad above it.
     fn against(asked: &str) -> Option<Self> {
-        let begin = asked.find(['<', '>'])?;
+        let begin = asked.find(['<', '>', '=', '!'])?;
         Some(match &asked.as_bytes()[begin..] {
             [b'<', b'=', ..] => Self::Above,
             [b'<', ..] => Self::AtLeast,
             [b'>', b'=', ..] => Self::Below,
-            _ => Self::AtMost,
+            [b'>', ..] => Self::AtMost,
+            [b'=', b'=', value @ ..] => {
+                let value = value.strip_prefix(b"=").unwrap_or(value);
+                let value = std::str::from_utf8(value).ok()?.split_whitespace().next()?;
+                (value.parse::<f64>().ok()? == 0.0).then_some(Self::Above)?
+            }
+            _ => return None,
         })
     }
 }
 
-/// `None` for what is not about such a figure of all requests.
-pub fn read(judgement: &Judgement) -> Option<(Figure, Operator)> {
+/// `None` for what no second of the test shows.
+pub fn read(test: &TestRecord, judgement: &Judgement) -> Option<(Figure, Operator)> {
+    of_all_requests(judgement).or_else(|| of_a_metric(&test.asked, judgement))
+}
+
+fn of_all_requests(judgement: &Judgement) -> Option<(Figure, Operator)> {
     let asked = judgement.asked.as_str();
     let (first, rest) = asked.split_once(' ')?;
     let figure = match judgement.kind.as_str() {
@@ -147,4 +65,62 @@ pub fn read(judgement: &Judgement) -> Option<(Figure, Operator)> {
         _ => return None,
     };
     Some((figure, Operator::against(asked)?))
+}
+
+/// The question is one about a metric whose seconds the record has.
+fn of_a_metric(all: &[Asked], judgement: &Judgement) -> Option<(Figure, Operator)> {
+    let text = judgement.asked.as_str();
+    let (asked, aggregate, rest) = match judgement.kind.as_str() {
+        "check" => {
+            let checks = all.iter().find(|asked| asked.metric == "checks")?;
+            (checks, "rate", text)
+        }
+        "slo" => {
+            let (component, rest) = text.split_once(' ')?;
+            let of = |asked: &&Asked| asked.component.as_deref() == Some(component);
+            let percent = rest.split(' ').next()?.strip_prefix('p')?;
+            let asked = all.iter().find(of)?;
+            let wanted = format!("p({percent})");
+            let (aggregate, _) = asked.seconds.get_key_value(&wanted)?;
+            (asked, aggregate.as_str(), rest)
+        }
+        "threshold" => all.iter().find_map(|asked| {
+            let rest = text.strip_prefix(&asked.metric)?.strip_prefix(' ')?;
+            let is_asked = |aggregate: &&String| {
+                let behind = rest.trim_start().strip_prefix(aggregate.as_str());
+                behind.is_some_and(|behind| behind.trim_start().starts_with(['<', '>', '=', '!']))
+            };
+            Some((asked, asked.seconds.keys().find(is_asked)?.as_str(), rest))
+        })?,
+        _ => return None,
+    };
+    let operator = Operator::against(rest)?;
+    let can_be = match asked.kind.as_str() {
+        // Of what is counted, the least is known at the end alone, and follows from the offered load.
+        "counter" => operator.is_above(),
+        _ => asked.seconds.contains_key(aggregate),
+    };
+    let can_be = can_be && asked.tags.keys().all(|name| is_label(name));
+    can_be.then(|| (figure(asked, aggregate), operator))
+}
+
+fn figure(asked: &Asked, aggregate: &str) -> Figure {
+    Figure::Asked(Box::new(AskedFigure {
+        metric: asked.metric.clone(),
+        base: asked.base.clone(),
+        tags: asked.tags.clone(),
+        kind: asked.kind.clone(),
+        contains: asked.contains.clone(),
+        aggregate: aggregate.to_owned(),
+        unit: asked.unit(),
+    }))
+}
+
+/// Whether a tag's name can be written in a query.
+fn is_label(name: &str) -> bool {
+    let begins_well = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
+    begins_well
+        && name
+            .chars()
+            .all(|it| it.is_ascii_alphanumeric() || it == '_')
 }

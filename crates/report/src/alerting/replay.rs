@@ -65,7 +65,7 @@ pub fn replay(test: &TestRecord) -> Option<Replay> {
     let replayed: Vec<Replayed> = alerts
         .into_iter()
         .map(|alert| Replayed {
-            fired: fired(&alert, &series(test, alert.figure))
+            fired: fired(&alert, &series(test, &alert.figure))
                 .into_iter()
                 .map(|times| with_onset(times, scrape_s, &faults))
                 .collect(),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Alert, FOR_S, Figure, TESTS, alerts};
+use super::{Alert, AskedFigure, FOR_S, Figure, TESTS, alerts};
 use crate::record::{RunRecord, TestRecord};
 
 /// The recorded figures, then the alerts of each test.
@@ -30,14 +30,12 @@ pub fn rules(run: &RunRecord) -> String {
             let _ = writeln!(text, "#   {}", visible(id));
         }
     }
-    let used = |figure: &Figure| {
-        let mut alerts = all.iter().flat_map(|(_, alerts, _)| alerts);
-        alerts.any(|alert| alert.figure == *figure)
-    };
     text.push_str("groups:\n");
-    let mut recorded = Figure::ALL
+    let figures = all.iter().flat_map(|(_, alerts, _)| alerts);
+    let figures = Figure::each_once(figures.map(|alert| &alert.figure));
+    let mut recorded = figures
         .into_iter()
-        .filter(|figure| used(figure) && !figure.is_of_resources())
+        .filter(|figure| !figure.is_of_resources())
         .peekable();
     if recorded.peek().is_some() {
         let _ = writeln!(
@@ -50,6 +48,9 @@ pub fn rules(run: &RunRecord) -> String {
         let expression = source(figure, &format!("suite={}", quoted(&run.suite)));
         let (series, expression) = (figure.series(), quoted(&expression));
         let _ = writeln!(text, "      - record: {series}\n        expr: {expression}");
+        if let Some(metric) = figure.metric() {
+            let _ = writeln!(text, "        labels: {{ metric: {} }}", quoted(metric));
+        }
     }
     for (test, alerts, _) in all.iter().filter(|(_, alerts, _)| !alerts.is_empty()) {
         let _ = writeln!(
@@ -69,7 +70,10 @@ pub fn rules(run: &RunRecord) -> String {
 }
 
 fn rule(run: &RunRecord, test: &TestRecord, alert: &Alert) -> String {
-    let selector = selector(&[("suite", &run.suite), ("test", &test.title())]);
+    let title = test.title();
+    let mut labels = vec![("suite", run.suite.as_str()), ("test", title.as_str())];
+    labels.extend(alert.figure.metric().map(|metric| ("metric", metric)));
+    let selector = selector(&labels);
     let condition = format!(
         "{}{selector} {} {}",
         alert.figure.series(),
@@ -109,9 +113,9 @@ impl Alert {
         let asked = self.judgements.join(", ");
         let summary = format!(
             "{} of {} is {value}; the alert fires at {}",
-            self.figure.text(),
+            escaped(&self.figure.text()),
             escaped(&test.title()),
-            self.condition()
+            escaped(&self.condition())
         );
         let description = format!("From {} of the run {}.", escaped(&asked), escaped(&run.run));
         [("summary", summary), ("description", description)]
@@ -119,30 +123,82 @@ impl Alert {
 }
 
 /// Where a figure comes from in what the output `prometheus` writes.
-fn source(figure: Figure, selector: &str) -> String {
-    const BY: &str = "sum by (testid, suite, test)";
-    let rate = |metric: &str, more: &str| format!("{BY} (rate({metric}{{{selector}{more}}}[30s]))");
-    let latencies = rate("k6_http_req_duration_seconds", "");
-    let quantile = |share: f64| format!("1000 * histogram_quantile({share}, {latencies})");
-    let requests = rate("k6_http_reqs_total", "");
+fn source(figure: &Figure, selector: &str) -> String {
+    let latencies = rate("k6_http_req_duration_seconds", selector);
+    let requests = rate("k6_http_reqs_total", selector);
     let share = |expected: &str| {
-        let part = rate(
-            "k6_http_reqs_total",
-            &format!(", expected_response=\"{expected}\""),
-        );
+        let selector = format!("{selector}, expected_response=\"{expected}\"");
+        let part = rate("k6_http_reqs_total", &selector);
         format!("({part} or 0 * {requests}) / ({requests} > 0)")
     };
     match figure {
-        Figure::Mean => {
-            format!("1000 * histogram_sum({latencies}) / histogram_count({latencies})")
-        }
-        Figure::P50 => quantile(0.5),
-        Figure::P95 => quantile(0.95),
-        Figure::P99 => quantile(0.99),
+        Figure::Mean => mean(&latencies, "1000 * "),
+        Figure::P50 => quantile(0.5, &latencies, "1000 * "),
+        Figure::P95 => quantile(0.95, &latencies, "1000 * "),
+        Figure::P99 => quantile(0.99, &latencies, "1000 * "),
         Figure::ErrorRatio => share("false"),
         Figure::SuccessRatio => share("true"),
         Figure::Cpu | Figure::Memory => String::new(),
+        Figure::Asked(asked) => source_of_metric(asked, selector),
     }
+}
+
+/// The same for a metric, or the part of it that has the tags.
+fn source_of_metric(asked: &AskedFigure, selector: &str) -> String {
+    let mut selector = selector.to_owned();
+    for (name, value) in &asked.tags {
+        let _ = write!(selector, ", {name}={}", quoted(value));
+    }
+    let named = |ending: &str| format!("k6_{}{ending}", asked.base);
+    let (unit, scale) = match asked.contains.as_str() {
+        "time" => ("_seconds", "1000 * "),
+        "data" => ("_bytes", ""),
+        _ => ("", ""),
+    };
+    match (asked.kind.as_str(), asked.aggregate.as_str()) {
+        ("counter", "count") => format!("{BY} ({}{{{selector}}})", named("_total")),
+        ("counter", _) => rate(&named("_total"), &selector),
+        ("rate", _) => {
+            let all = rate(&named("_values_total"), &selector);
+            let part = rate(&named("_trues_total"), &selector);
+            format!("{part} / ({all} > 0)")
+        }
+        ("gauge", _) => format!(
+            "{scale}max by (testid, suite, test) (k6_{}{{{selector}}})",
+            asked.base
+        ),
+        (_, aggregate) => {
+            let values = rate(&named(unit), &selector);
+            match aggregate {
+                "avg" => mean(&values, scale),
+                "min" => quantile(0.0, &values, scale),
+                "med" => quantile(0.5, &values, scale),
+                "max" => quantile(1.0, &values, scale),
+                other => quantile(share_of(other), &values, scale),
+            }
+        }
+    }
+}
+
+const BY: &str = "sum by (testid, suite, test)";
+
+fn rate(metric: &str, selector: &str) -> String {
+    format!("{BY} (rate({metric}{{{selector}}}[30s]))")
+}
+
+fn quantile(share: f64, histogram: &str, scale: &str) -> String {
+    format!("{scale}histogram_quantile({share}, {histogram})")
+}
+
+fn mean(histogram: &str, scale: &str) -> String {
+    format!("{scale}histogram_sum({histogram}) / histogram_count({histogram})")
+}
+
+/// 0.95 of `p(95)`; digits that the division adds are left out.
+fn share_of(aggregate: &str) -> f64 {
+    let inner = aggregate.trim_start_matches("p(").trim_end_matches(')');
+    let percent: f64 = inner.trim().parse().unwrap_or(50.0);
+    (percent * 1e10).round() / 1e12
 }
 
 /// `{name="value", …}`.

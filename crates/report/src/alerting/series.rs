@@ -1,6 +1,6 @@
 //! The series of a test as a Prometheus would have them.
 
-use super::question::Figure;
+use super::figure::Figure;
 use crate::record::{ResourceSample, Second, TestRecord};
 
 /// Up to this length each second is scraped, beyond it every quarter of a minute.
@@ -20,7 +20,7 @@ pub fn scrape_s(test: &TestRecord) -> u32 {
 
 /// The figure at each scrape, from the begin of the test on. What is known at one is the second that has just
 /// ended; nothing where it had no request.
-pub fn scraped(test: &TestRecord, figure: Figure) -> Vec<Option<f64>> {
+pub fn scraped(test: &TestRecord, figure: &Figure) -> Vec<Option<f64>> {
     let mut by_second = vec![None; length(test) + 1];
     let mut put = |at_s: f64, value: Option<f64>| {
         let ended = at_s.max(0.0).round() as usize + 1;
@@ -28,7 +28,12 @@ pub fn scraped(test: &TestRecord, figure: Figure) -> Vec<Option<f64>> {
             *place = Some(value).filter(|value| value.is_finite());
         }
     };
-    if figure.is_of_resources() {
+    if let Figure::Asked(asked) = figure {
+        let known = test.asked.iter().find(|one| one.metric == asked.metric);
+        let values = known.and_then(|known| known.seconds.get(&asked.aggregate));
+        let values = values.into_iter().flatten().enumerate();
+        values.for_each(|(second, value)| put(second as f64, *value));
+    } else if figure.is_of_resources() {
         let samples = &test.observed.target;
         let moments = samples.chunk_by(|a, b| b.at_s - a.at_s < MOMENT_S);
         moments.for_each(|moment| put(moment[0].at_s.floor(), of_moment(moment, figure)));
@@ -41,7 +46,7 @@ pub fn scraped(test: &TestRecord, figure: Figure) -> Vec<Option<f64>> {
 }
 
 /// The figure at each second, as an evaluation sees it: that of the last scrape.
-pub fn series(test: &TestRecord, figure: Figure) -> Vec<Option<f64>> {
+pub fn series(test: &TestRecord, figure: &Figure) -> Vec<Option<f64>> {
     let step = scrape_s(test) as usize;
     let scraped = scraped(test, figure).into_iter();
     let held = scraped.flat_map(|value| std::iter::repeat_n(value, step));
@@ -53,7 +58,7 @@ fn length(test: &TestRecord) -> usize {
     test.duration_s.max(last).ceil().max(0.0) as usize
 }
 
-fn of_second(second: &Second, figure: Figure) -> Option<f64> {
+fn of_second(second: &Second, figure: &Figure) -> Option<f64> {
     let share = |part: u64| (second.requests > 0).then(|| part as f64 / second.requests as f64);
     match figure {
         Figure::Mean => second.mean_ms,
@@ -62,12 +67,12 @@ fn of_second(second: &Second, figure: Figure) -> Option<f64> {
         Figure::P99 => second.p99_ms,
         Figure::ErrorRatio => share(second.failures),
         Figure::SuccessRatio => share(second.requests - second.failures.min(second.requests)),
-        Figure::Cpu | Figure::Memory => None,
+        Figure::Cpu | Figure::Memory | Figure::Asked(_) => None,
     }
 }
 
 /// The busiest of all hosts.
-fn of_moment(moment: &[ResourceSample], figure: Figure) -> Option<f64> {
+fn of_moment(moment: &[ResourceSample], figure: &Figure) -> Option<f64> {
     let of = |sample: &ResourceSample| match figure {
         Figure::Cpu => sample.cpu_ratio,
         Figure::Memory => sample.memory_ratio,

@@ -38,15 +38,13 @@ fn one(run: &RunRecord, test: &TestRecord, alerts: &[Alert], text: &mut String) 
         "  - name: {}\n    interval: {scrape_s}s\n    input_series:",
         quoted(&title)
     );
-    let labels = [
-        ("suite", run.suite.as_str()),
-        ("test", title.as_str()),
-        ("testid", run.run.as_str()),
-    ];
-    for figure in Figure::ALL {
-        if !alerts.iter().any(|alert| alert.figure == figure) {
-            continue;
-        }
+    for figure in Figure::each_once(alerts.iter().map(|alert| &alert.figure)) {
+        let mut labels = vec![
+            ("suite", run.suite.as_str()),
+            ("test", title.as_str()),
+            ("testid", run.run.as_str()),
+        ];
+        labels.extend(figure.metric().map(|metric| ("metric", metric)));
         let name = format!("{}{}", figure.series(), selector(&labels));
         let _ = writeln!(
             text,
@@ -57,7 +55,7 @@ fn one(run: &RunRecord, test: &TestRecord, alerts: &[Alert], text: &mut String) 
     }
     text.push_str("    alert_rule_test:\n");
     for alert in alerts {
-        let series = series(test, alert.figure);
+        let series = series(test, &alert.figure);
         let mut expect = |place: usize, is_firing: bool| {
             let value = series.get(place).copied().flatten().filter(|_| is_firing);
             let _ = writeln!(
@@ -93,12 +91,16 @@ fn one(run: &RunRecord, test: &TestRecord, alerts: &[Alert], text: &mut String) 
 fn expected(run: &RunRecord, test: &TestRecord, alert: &Alert, value: f64) -> String {
     let mut text = format!(
         "\n          - exp_labels:\n              severity: {}\n              suite: {}\n              \
-         test: {}\n              testid: {}\n            exp_annotations:",
+         test: {}\n              testid: {}\n",
         alert.severity(),
         quoted(&run.suite),
         quoted(&test.title()),
         quoted(&run.run)
     );
+    if let Some(metric) = alert.figure.metric() {
+        let _ = writeln!(text, "              metric: {}", quoted(metric));
+    }
+    text.push_str("            exp_annotations:");
     for (name, sentence) in alert.annotations(run, test, &format!("{value:.3}")) {
         let _ = write!(text, "\n              {name}: {}", quoted(&sentence));
     }

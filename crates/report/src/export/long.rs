@@ -2,7 +2,7 @@
 
 use csv::Writer;
 
-use crate::record::{Endpoint, Figures, RunRecord, Second, TestRecord};
+use crate::record::{Asked, Endpoint, Figures, RunRecord, Second, TestRecord};
 
 const HEADER: [&str; 11] = [
     "run", "test", "scope", "phase", "at_s", "class", "method", "name", "figure", "unit", "value",
@@ -108,6 +108,24 @@ impl Rows<'_> {
                 ..place
             };
             self.second(&place, second);
+        }
+        for asked in &test.asked {
+            self.asked(&place, asked);
+        }
+    }
+
+    fn asked(&mut self, place: &Place<'_>, asked: &Asked) {
+        for (aggregate, values) in &asked.seconds {
+            for (second, value) in values.iter().enumerate() {
+                let at_s = second.to_string();
+                let place = Place {
+                    scope: "second",
+                    at_s: &at_s,
+                    name: &asked.metric,
+                    ..*place
+                };
+                self.figure(&place, aggregate, asked.unit(), *value);
+            }
         }
     }
 

@@ -3,12 +3,14 @@
 //! Times of day are RFC 3339 in UTC; durations and offsets are seconds; latencies are milliseconds;
 //! shares are ratios from 0 to 1; sizes are bytes. A figure that was not measured is `null`, never 0.
 
+mod asked;
 mod figures;
 mod judged;
 mod observed;
 mod outcome;
 mod read;
 
+pub use asked::Asked;
 pub use figures::{Endpoint, EndpointSecond, Figures, Latency, PERCENTILES, Second, route};
 pub use judged::{Conclusion, Finding, FoundAndTrue, Judgement, LedgerEntry, Severity, Standing};
 pub use observed::{Event, EventKind, Observed, ResourceSample};
@@ -106,6 +108,9 @@ pub struct TestRecord {
     pub endpoints: Vec<Endpoint>,
     /// One entry a second.
     pub seconds: Vec<Second>,
+    /// What thresholds ask about beside all requests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<Asked>,
     pub observed: Observed,
     pub judgements: Vec<Judgement>,
     pub findings: Vec<Finding>,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use report::alerting::{Alert, KEY, alerts, replay, rules, unit_tests};
-use report::record::{Event, EventKind, Judgement, ResourceSample, Second, Standing};
+use report::record::{Asked, Event, EventKind, Judgement, ResourceSample, Second, Standing};
 use report::verify::verify;
 use report::{RunRecord, TestRecord, explain};
 use serde_json::json;
@@ -224,6 +224,163 @@ fn questions_about_seconds_make_alerts_and_no_others() {
         .expect("of the processor");
     assert_eq!(cpu.fired[0].at_s, 6.0, "the busiest host counts: {cpu:?}");
     check_by_promtool(&testing::run(vec![test]));
+}
+
+/// A metric that thresholds ask about, with the values of its seconds.
+fn metric(name: &str, kind: &str, aggregate: &str, values: &[f64]) -> Asked {
+    let (base, inside) = name.split_once('{').unwrap_or((name, ""));
+    let tags = inside.trim_end_matches('}').split(',');
+    let tags = tags.filter_map(|tag| tag.split_once(':'));
+    let values = values.iter().map(|value| Some(*value)).collect();
+    Asked {
+        metric: name.to_owned(),
+        base: base.to_owned(),
+        tags: tags
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect(),
+        kind: kind.to_owned(),
+        contains: if kind == "trend" { "time" } else { "default" }.to_owned(),
+        component: None,
+        seconds: [(aggregate.to_owned(), values)].into_iter().collect(),
+    }
+}
+
+/// A test of 40 s in which metrics, parts of them, checks and a component are bad from the tenth second on.
+fn asking_about_metrics() -> TestRecord {
+    let mut test = testing::test("load", 40.0);
+    let steps = |good: f64, bad: f64| -> Vec<f64> {
+        let first = std::iter::repeat_n(good, 10);
+        first.chain(std::iter::repeat_n(bad, 30)).collect()
+    };
+    test.asked = vec![
+        metric(
+            "http_req_duration{name:GET /a,status:200}",
+            "trend",
+            "p(95)",
+            &steps(80.0, 900.0),
+        ),
+        metric("orchestrate_success", "rate", "rate", &steps(1.0, 0.5)),
+        metric("lost", "counter", "count", &steps(0.0, 3.0)),
+        metric("orders", "counter", "rate", &steps(9.0, 1.0)),
+        metric("checks", "rate", "rate", &steps(1.0, 0.25)),
+        metric("odd{a-b:c}", "rate", "rate", &steps(1.0, 0.5)),
+        Asked {
+            component: Some("router".to_owned()),
+            ..metric("router_decision_ms", "trend", "p(99.9)", &steps(5.0, 50.0))
+        },
+    ];
+    test.judgements = vec![
+        asked(
+            "threshold",
+            "t.a",
+            "http_req_duration{name:GET /a,status:200} p(95)<300",
+            300.0,
+        ),
+        asked("threshold", "t.good", "orchestrate_success rate>0.95", 0.95),
+        asked("threshold", "t.lost", "lost count==0", 0.0),
+        asked("threshold", "t.orders", "orders rate>5", 5.0),
+        asked("threshold", "t.odd", "odd{a-b:c} rate>0.9", 0.9),
+        asked("threshold", "t.other", "orders count<100", 100.0),
+        asked("check", "c.all", "checks >= 0.99", 0.99),
+        asked("slo", "s.router", "router p99.9 < 20 ms", 20.0),
+        asked("slo", "s.tool", "tool p99.9 < 20 ms", 20.0),
+    ];
+    test
+}
+
+#[test]
+fn thresholds_of_metrics_and_of_single_endpoints_make_alerts() {
+    let test = asking_about_metrics();
+    let (made, without) = alerts(&test);
+    let found: Vec<(&str, String)> = made
+        .iter()
+        .map(|alert| (alert.name.as_str(), alert.condition()))
+        .collect();
+    let expected = [
+        (
+            "LoadHttpReqDurationNameGETAStatus200P95High",
+            "p(95) of http_req_duration{name:GET /a,status:200} >= 300 ms",
+        ),
+        (
+            "LoadOrchestrateSuccessRateLow",
+            "rate of orchestrate_success <= 0.95",
+        ),
+        ("LoadLostCountHigh", "count of lost > 0"),
+        ("LoadChecksRateLow", "rate of checks < 0.99"),
+        (
+            "LoadRouterDecisionMsP999High",
+            "p(99.9) of router_decision_ms >= 20 ms",
+        ),
+    ];
+    assert_eq!(found, expected.map(|(name, text)| (name, text.to_owned())));
+    // A least rate follows from the offered load; a label cannot have such a name; the others nobody measured.
+    assert_eq!(without, ["t.orders", "t.odd", "t.other", "s.tool"]);
+    for alert in replay(&test).expect("alerts").alerts {
+        let times: Vec<f64> = alert.fired.iter().map(|fired| fired.at_s).collect();
+        assert_eq!(times, [16.0], "{alert:?}");
+    }
+    check_by_promtool(&testing::run(vec![test]));
+}
+
+/// What the rules record, from series as `--out prometheus` writes them.
+#[test]
+fn metrics_are_recorded_from_what_the_driver_writes() {
+    let run = testing::run(vec![asking_about_metrics()]);
+    let labels = "suite=\"acis\", test=\"load\", testid=\"t\"";
+    let series = [
+        (
+            "k6_orchestrate_success_trues_total",
+            "scenario=\"a\"",
+            "0+3x60",
+        ),
+        (
+            "k6_orchestrate_success_values_total",
+            "scenario=\"a\"",
+            "0+4x60",
+        ),
+        (
+            "k6_orchestrate_success_trues_total",
+            "scenario=\"b\"",
+            "0+1x60",
+        ),
+        (
+            "k6_orchestrate_success_values_total",
+            "scenario=\"b\"",
+            "0+4x60",
+        ),
+        ("k6_lost_total", "scenario=\"a\"", "0+2x60"),
+        ("k6_lost_total", "scenario=\"b\"", "5x60"),
+    ];
+    let inputs: String = series
+        .map(|(name, more, values)| {
+            format!("      - series: '{name}{{{labels}, {more}}}'\n        values: '{values}'\n")
+        })
+        .concat();
+    let recorded = [
+        ("test:metric:rate", "orchestrate_success", 0.5),
+        ("test:metric:count", "lost", 125.0),
+    ];
+    let expected: String = recorded
+        .map(|(name, metric, value)| {
+            let series = format!("{name}{{{labels}, metric=\"{metric}\"}}");
+            format!(
+                "      - expr: '{name}{{metric=\"{metric}\"}}'\n        eval_time: 60s\n        exp_samples:\n          - \
+                 {{ labels: '{series}', value: {value} }}\n"
+            )
+        })
+        .concat();
+    let tests = format!(
+        "rule_files: [alerts.rules.yml]\nevaluation_interval: 1s\ntests:\n  - interval: 1s\n    input_series:\n\
+         {inputs}    promql_expr_test:\n{expected}"
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text);
+    write("alerts.rules.yml", &rules(&run)).expect("it is writable");
+    write("recorded.test.yml", &tests).expect("it is writable");
+    let Some(program) = promtool() else { return };
+    let words = ["test", "rules", "recorded.test.yml"];
+    let (held, said) = promtool_says(&program, folder.path(), &words);
+    assert!(held, "{said}\n{tests}\n{}", rules(&run));
 }
 
 #[test]

@@ -55,7 +55,7 @@ mod workload;
 pub use alerts::{LiveAlerts, Notice};
 pub use readable::check;
 pub use run::judge_run;
-pub use slo::Slo;
+pub use slo::{Slo, metric_of_component};
 pub use step::{Met, Tried, Until, is_back, tried};
 pub use truth::compare_with_truth;
 

@@ -229,6 +229,7 @@ fn record(test: &PlannedTest) -> TestRecord {
         figures,
         endpoints: vec![endpoint],
         seconds: seconds.collect(),
+        asked: Vec::new(),
         observed: Observed::default(),
         judgements: Vec::new(),
         findings: Vec::new(),

@@ -88,7 +88,7 @@ fn api(case: &Case<'_>, sheet: &mut Sheet, slo: Slo) {
 
 /// A component by the Trend that the scripts fill from `Server-Timing`.
 fn by_trend(case: &Case<'_>, sheet: &mut Sheet, component: &str, slo: Slo) {
-    let metric = trend_of(component);
+    let metric = metric_of_component(component);
     for (name, percent, bound) in percentiles(slo) {
         let limit = Limit::below(bound);
         let asked = format!("{component} {name} < {} ms", number(bound));
@@ -104,7 +104,7 @@ fn by_trend(case: &Case<'_>, sheet: &mut Sheet, component: &str, slo: Slo) {
 }
 
 /// The metric of a component in the scripts of `tests/k6`.
-fn trend_of(component: &str) -> String {
+pub fn metric_of_component(component: &str) -> String {
     match component {
         "router" => "router_decision_ms",
         "tool" => "tool_execution_ms",

@@ -13,7 +13,7 @@ use super::before::{PrepareError, prepare};
 use super::course::Course;
 use super::drills::Drilled;
 use super::job::Job;
-use super::measure::{Mark, Shared, Store, fill_endpoint_seconds, unix_now};
+use super::measure::{Mark, Shared, Store, asked, fill_endpoint_seconds, unix_now};
 use super::reconcile::{Account, Sent};
 use super::record::{Gathered, record};
 use super::resources::{Generator, Monitor, Simulators, Source};
@@ -128,6 +128,7 @@ pub fn test(job: &Job<'_>, test: &PlannedTest, run: Run<'_>) -> Result<Conducted
         broken_off: broken_off.clone(),
     });
     fill_endpoint_seconds(&store, &mut record.endpoints);
+    record.asked = asked(&store, record.duration_s);
     let began = store.began();
     let beside = store.requests_beside();
     drop(store);

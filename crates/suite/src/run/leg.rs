@@ -12,7 +12,7 @@ use load_driver::{Args, Driven, Input, Interruption, Seen, Stream, Surroundings}
 use load_outputs::Output;
 use serde_json::Value;
 
-use super::measure::{Mark, Recorder, Shared};
+use super::measure::{Mark, Question, Recorder, Shared};
 use super::web;
 use crate::plan::PlannedPhase;
 
@@ -47,6 +47,8 @@ pub struct Drive {
     pub tags: Vec<String>,
     pub is_open: bool,
     pub longest_s: f64,
+    /// What the judges ask beside the thresholds.
+    pub questions: Vec<Question>,
     /// The page that shows what is measured.
     pub board: Option<LiveRun>,
 }
@@ -80,7 +82,12 @@ impl Drive {
         seen: &Seen,
         interruption: Interruption,
     ) -> Driven {
-        let recorder = Recorder::new(store.clone(), seen.clone(), leg.marks());
+        let recorder = Recorder::new(
+            store.clone(),
+            seen.clone(),
+            leg.marks(),
+            self.questions.clone(),
+        );
         let around = self.surroundings(interruption);
         let mut outputs: Vec<Box<dyn Output>> = vec![Box::new(recorder)];
         if let Some(board) = &self.board {

@@ -90,6 +90,7 @@ pub fn record(gathered: Gathered<'_>) -> TestRecord {
         figures: figures(store, Window::All, [0.0, length]),
         endpoints: endpoints(store, Window::All, [0.0, length]),
         seconds: seconds(store, length),
+        asked: Vec::new(),
         phases,
         observed,
         judgements: Vec::new(),

@@ -11,9 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::job::Job;
 use super::leg::{Drive, Leg};
-use super::measure::{Recorder, Shared, unix_now};
+use super::measure::{Question, Recorder, Shared, unix_now};
 use super::progress::Shown;
 use super::resources::Current;
+use crate::judge;
 use crate::plan::{PlannedPhase, PlannedTest};
 
 /// A test that runs.
@@ -106,6 +107,7 @@ impl<'a> Stage<'a> {
                 tags: tags(job, test, run_folder),
                 is_open: test.model == "open",
                 longest_s: test.longest_s,
+                questions: questions(test),
                 board: job.settings.web.as_ref().map(|web| web.board.clone()),
             },
             events: Mutex::default(),
@@ -283,6 +285,22 @@ fn tags(job: &Job<'_>, test: &PlannedTest, run_folder: &Path) -> Vec<String> {
 fn seed(job: &Job<'_>) -> Option<u64> {
     let of_target = || job.target.admin()?.state().ok()?["seed"].as_u64();
     job.settings.seed.or_else(of_target)
+}
+
+/// What is asked of metrics beside the script's thresholds: of checks, and of the components' service levels.
+fn questions(test: &PlannedTest) -> Vec<Question> {
+    let question = |metric: &str, aggregate: &str, component: Option<&String>| Question {
+        metric: metric.to_owned(),
+        aggregate: aggregate.to_owned(),
+        component: component.cloned(),
+    };
+    let checks = test.judge.checks.map(|_| question("checks", "rate", None));
+    let components = test.judge.slo.iter().filter(|name| *name != "api");
+    let of_components = components.flat_map(|component| {
+        let metric = judge::metric_of_component(component);
+        ["p(50)", "p(95)", "p(99)"].map(|it| question(&metric, it, Some(component)))
+    });
+    checks.into_iter().chain(of_components).collect()
 }
 
 /// The one script of all classes.

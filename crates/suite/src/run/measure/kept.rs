@@ -33,6 +33,11 @@ pub enum StoreEntry {
         second: u32,
         users: f64,
     },
+    Asked {
+        metric: String,
+        second: u32,
+        values: Vec<f64>,
+    },
     Totals {
         marks: Vec<Mark>,
         checks: Vec<(String, u64, u64)>,
@@ -48,6 +53,8 @@ pub struct Written {
     values: HashMap<(Key, bool), usize>,
     counts: HashMap<(u32, u32), Counts>,
     users: HashMap<u32, u64>,
+    /// By metric the second after the last one that was written.
+    asked: HashMap<String, u32>,
 }
 
 impl Store {
@@ -96,6 +103,12 @@ impl Store {
                 });
             }
         }
+        let asked = self.asked.news(&mut written.asked).into_iter();
+        lines.extend(asked.map(|(metric, second, values)| StoreEntry::Asked {
+            metric,
+            second,
+            values,
+        }));
         if !lines.is_empty() {
             let checks = self.checks();
             lines.push(StoreEntry::Totals {
@@ -143,6 +156,11 @@ impl Store {
             StoreEntry::Users { second, users } => {
                 self.users.insert(second, users);
             }
+            StoreEntry::Asked {
+                metric,
+                second,
+                values,
+            } => self.asked.replay(metric, second, values),
             StoreEntry::Totals {
                 marks,
                 checks,

@@ -4,6 +4,7 @@
 //! status, phase and second, and the counters beside them. Phases are cut out by time, so one run
 //! serves all phases; figures are made of HDR histograms of three digits.
 
+mod asked;
 mod figures;
 mod kept;
 mod latency;
@@ -11,6 +12,7 @@ mod recent;
 mod recorder;
 mod store;
 
+pub use asked::{Question, asked};
 pub use figures::{Window, endpoints, figures, fill_endpoint_seconds, second, seconds};
 pub use kept::{StoreEntry, Written};
 pub use latency::histogram;

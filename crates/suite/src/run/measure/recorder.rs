@@ -9,6 +9,7 @@ use load_driver::Seen;
 use load_metrics::{MetricId, Sample, Tags, builtin};
 use load_outputs::{Output, OutputError, RunEnd, Setup};
 
+use super::asked::{Question, Watched};
 use super::store::{Mark, Series, Shared};
 
 /// Sets of tags whose series is known without comparing them.
@@ -20,6 +21,9 @@ pub struct Recorder {
     seen: Seen,
     /// The run's phases, until it has begun.
     phases: Option<Vec<Mark>>,
+    /// Asked beside the thresholds of the run.
+    questions: Vec<Question>,
+    watched: Watched,
     known: HashMap<usize, Known>,
 }
 
@@ -35,17 +39,20 @@ impl Recorder {
     pub const NAME: &str = "suite";
 
     /// For the run that `seen` shows; its phases are in seconds from its own begin.
-    pub fn new(store: Shared, seen: Seen, phases: Vec<Mark>) -> Self {
+    pub fn new(store: Shared, seen: Seen, phases: Vec<Mark>, questions: Vec<Question>) -> Self {
         Self {
             store,
             seen,
             phases: Some(phases),
+            questions,
+            watched: Watched::default(),
             known: HashMap::new(),
         }
     }
 
     fn take(&mut self, origin_ms: i64, sample: &Sample) {
         let at_s = (sample.at.0 - origin_ms * 1_000_000) as f64 / 1e9;
+        self.answer(at_s, sample);
         match sample.metric {
             builtin::HTTP_REQ_DURATION | builtin::HTTP_REQ_INTENDED_DURATION => {
                 let Some(series) = self.series(&sample.tags) else {
@@ -63,6 +70,18 @@ impl Recorder {
                 self.store.lock().add_check(name, sample.value != 0.0);
             }
             other => self.count(other, at_s, sample.value),
+        }
+    }
+
+    /// Keeps the value for the thresholds that ask about it.
+    fn answer(&self, at_s: f64, sample: &Sample) {
+        let metric = sample.metric.index();
+        if !self.watched.has(metric) || is_beside_the_load(&sample.tags) {
+            return;
+        }
+        let mut store = self.store.lock();
+        for series in self.watched.of(metric, &sample.tags) {
+            store.add_asked(series, at_s, sample.value);
         }
     }
 
@@ -122,7 +141,11 @@ impl Output for Recorder {
         Self::NAME.to_owned()
     }
 
-    fn start(&mut self, _setup: &Setup) -> Result<(), OutputError> {
+    fn start(&mut self, setup: &Setup) -> Result<(), OutputError> {
+        let thresholds = setup.options.thresholds.iter().flatten();
+        let mut store = self.store.lock();
+        let questions = &self.questions;
+        self.watched = Watched::new(&mut store.asked, &setup.registry, thresholds, questions);
         Ok(())
     }
 

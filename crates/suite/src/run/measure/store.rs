@@ -8,6 +8,7 @@ use report::record::ResourceSample;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::asked::AskedStore;
 use super::recent::Recent;
 
 /// Requests that are counted together.
@@ -75,6 +76,7 @@ pub struct Store {
     /// Requests beside the load, which are not measured.
     beside: u64,
     recent: Recent,
+    pub(super) asked: AskedStore,
     /// From when the first request was sent until the last one ended.
     requests_s: Option<[f64; 2]>,
 }
@@ -265,6 +267,13 @@ impl Store {
         };
         let cell = cells.entry((second, phase, series)).or_default();
         cell.push(micros);
+    }
+
+    /// A value of a series that is asked about.
+    pub(super) fn add_asked(&mut self, series: usize, at_s: f64, value: f64) {
+        if !self.is_closed {
+            self.asked.add(series, at_s.max(0.0) as u32, value);
+        }
     }
 
     pub(super) fn count_beside(&mut self) {

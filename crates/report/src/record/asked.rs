@@ -1,0 +1,38 @@
+//! What thresholds ask about beside all requests.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A metric that a threshold asks about, or the part of one that has certain tags, by second.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Asked {
+    /// As the threshold names it, such as `http_req_duration{name:GET /a}`.
+    pub metric: String,
+    /// The metric without its tags.
+    pub base: String,
+    /// The tags that its samples have.
+    pub tags: BTreeMap<String, String>,
+    /// `counter`, `gauge`, `rate` or `trend`.
+    pub kind: String,
+    /// What its values are: `time` (milliseconds), `data` (bytes) or `default`.
+    pub contains: String,
+    /// The component whose service-level row asks.
+    pub component: Option<String>,
+    /// By aggregate, such as `p(95)`, the value of each second; of a counter's `count` what it had come to.
+    pub seconds: IndexMap<String, Vec<Option<f64>>>,
+}
+
+impl Asked {
+    /// The unit of an aggregate.
+    pub fn unit(&self) -> &'static str {
+        match (self.kind.as_str(), self.contains.as_str()) {
+            ("rate", _) => "ratio",
+            (_, "time") => "ms",
+            (_, "data") => "bytes",
+            _ => "",
+        }
+    }
+}
