@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::binary::Ended;
-use crate::collect::{Member, Namespaces, OneMachine, PATIENCE, Place, SCRIPT, Target, at};
+use crate::collect::{Member, Namespaces, OneMachine, PATIENCE, Place, SCRIPT, Target, at, kept};
 
 const TOKEN: &str = "a-token-of-the-test";
 /// Where the one that begins the run is.
@@ -21,6 +21,8 @@ const HERE: usize = 3;
 struct Agent {
     process: Member,
     address: String,
+    /// Where it runs.
+    folder: tempfile::TempDir,
 }
 
 impl Agent {
@@ -31,7 +33,11 @@ impl Agent {
             member,
             &["agent", "--listen", &listen, "--forgotten-after", "5s"],
         );
-        let command = command.env("SPARRING_TOKEN", TOKEN).stderr(Stdio::piped());
+        let folder = tempfile::tempdir().expect("a folder");
+        let command = command
+            .current_dir(folder.path())
+            .env("SPARRING_TOKEN", TOKEN)
+            .stderr(Stdio::piped());
         let mut process = Member(
             command
                 .process_group(0)
@@ -45,7 +51,11 @@ impl Agent {
             .expect("text");
         std::thread::spawn(move || said.map_while(Result::ok).for_each(drop));
         let address = first.rsplit("//").next().unwrap_or_default().to_owned();
-        Self { process, address }
+        Self {
+            process,
+            address,
+            folder,
+        }
     }
 
     /// As a machine that is switched off.
@@ -264,7 +274,7 @@ export default function () {}";
     );
 }
 
-/// A controller that dies leaves no load behind, and the agent is free again.
+/// A controller that dies leaves no load behind, the agent is free again, and what its runner measured is kept.
 #[test]
 fn a_run_of_which_nobody_asks_any_more_is_ended() {
     let (folder, target) = (folder(), Target::start(Ipv4Addr::LOCALHOST));
@@ -321,4 +331,48 @@ fn a_run_of_which_nobody_asks_any_more_is_ended() {
         assert!(begun.elapsed() < PATIENCE, "the agent is not free");
         std::thread::sleep(Duration::from_millis(200));
     }
+    let kept = kept(&agent.folder.path().join("results"));
+    let requests = kept["metrics"]["http_reqs"]["count"].as_f64();
+    assert!(requests.is_some_and(|count| count > 0.0), "{kept:#}");
+}
+
+/// `handleSummary` runs once, here, and is given what all agents measured.
+#[test]
+fn handle_summary_gets_the_data_of_all_agents() {
+    let (folder, target) = (folder(), Target::start(Ipv4Addr::LOCALHOST));
+    let agents = agents(&OneMachine, |_| Ipv4Addr::LOCALHOST);
+    let mut script = fs::read_to_string(folder.path().join("load.js")).expect("it is there");
+    script.push_str(
+        "
+export function handleSummary(data) {
+  return { stdout: `merged: ${data.metrics.iterations.values.count}\\n`, 'data.json': JSON.stringify(data) };
+}",
+    );
+    fs::write(folder.path().join("load.js"), script).expect("writable");
+    let environment = format!("TARGET={}", target.address);
+    let words = ["-e", environment.as_str()];
+    let mut run = command(&OneMachine, folder.path(), &addresses(&agents), &words);
+    let ended = Ended::from(run.output().expect("the binary was built"));
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+    let collected = result(folder.path());
+    let iterations = collected["metrics"]["iterations"]["count"].as_f64();
+    let told = format!("merged: {}\n", iterations.expect("a number"));
+    assert!(ended.stdout.contains(&told), "{told}{}", ended.stdout);
+    assert!(ended.stdout.contains("verdict: PASSED"), "{}", ended.stdout);
+    let text = fs::read_to_string(folder.path().join("data.json")).expect("it was written");
+    let data: Value = serde_json::from_str(&text).expect("JSON");
+    let of = |pointer: &str| data.pointer(pointer).cloned().unwrap_or_default();
+    let trend = &collected["metrics"]["http_req_duration"];
+    assert_eq!(
+        of("/metrics/http_req_duration/values/p(95)"),
+        trend["p(95)"]
+    );
+    let held = "/metrics/http_req_duration/thresholds/p(95)<5000/ok";
+    assert_eq!(of(held), true, "{data:#}");
+    assert_eq!(of("/setup_data/token"), "abc");
+    assert_eq!(
+        of("/root_group/checks/0/passes").as_f64(),
+        iterations,
+        "{data:#}"
+    );
 }

@@ -597,3 +597,80 @@ fn a_collector_that_is_not_there_is_an_error_before_the_run() {
         "{said}"
     );
 }
+
+/// What a runner kept of its own, in the one folder below this one.
+pub fn kept(results: &Path) -> Value {
+    let folders: Vec<_> = fs::read_dir(results)
+        .expect("something was kept")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    assert_eq!(folders.len(), 1, "{folders:?}");
+    let text = fs::read_to_string(folders[0].join("runner.json")).expect("the result was kept");
+    let result: Value = serde_json::from_str(&text).expect("JSON");
+    let log = folders[0].join("runner.hlog");
+    let merged = sparring().args(["merge", "--json"]).arg(&log).output();
+    let merged = merged.expect("the binary was built");
+    let rows: Value = serde_json::from_slice(&merged.stdout).expect("JSON");
+    let count = result["metrics"]["http_req_duration"]["count"].as_f64();
+    let logged = rows["rows"].as_array().expect("rows").last();
+    let logged = logged.and_then(|row| row["values"].as_f64());
+    assert_eq!(logged, count, "{rows:#}");
+    result
+}
+
+/// A runner whose collector dies ends its load, says what happened, and keeps what it measured.
+#[test]
+fn a_runner_whose_collector_dies_keeps_what_it_measured() {
+    let (folder, target) = (
+        tempfile::tempdir().expect("a folder"),
+        Target::start(Ipv4Addr::LOCALHOST),
+    );
+    let script = folder.path().join("load.js");
+    fs::write(&script, SCRIPT.replace("duration: '4s'", "duration: '10m'")).expect("writable");
+    let mut collect = sparring();
+    collect.args([
+        "collect",
+        "--runners",
+        "1",
+        "--listen",
+        "127.0.0.1:0",
+        "--lost-after",
+        "1s",
+    ]);
+    let collect = collect.stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut collect = Member(collect.spawn().expect("the binary was built"));
+    let mut said = BufReader::new(collect.0.stderr.take().expect("it is piped")).lines();
+    let first = said
+        .next()
+        .expect("it says where it listens")
+        .expect("text");
+    let url = first.rsplit(' ').next().unwrap_or_default().to_owned();
+    std::thread::spawn(move || said.map_while(Result::ok).for_each(drop));
+    let mut runner = sparring();
+    runner
+        .current_dir(folder.path())
+        .args(["run", "--quiet", "--collector", &url, "--runner", "one"])
+        .args(["-e", &format!("TARGET={}", target.address), "load.js"]);
+    let runner = runner.stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut runner = Member(runner.spawn().expect("the binary was built"));
+    let begun = Instant::now();
+    while target.count("/item") < 60 {
+        assert!(begun.elapsed() < PATIENCE, "the load does not begin");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    collect.0.kill().expect("it can be killed");
+    let code = runner.end();
+    let mut told = String::new();
+    let mut stderr = runner.0.stderr.take().expect("it is piped");
+    stderr.read_to_string(&mut told).expect("text");
+    assert!(code.is_some_and(|code| code != 0), "{code:?} {told}");
+    assert!(
+        told.contains("what this runner measured is in results/"),
+        "{told}"
+    );
+    assert!(!told.contains("panicked"), "{told}");
+    let result = kept(&folder.path().join("results"));
+    assert_eq!(result["runner"], "one");
+    let checks = result["checks"][0]["passes"].as_u64();
+    assert!(checks.is_some_and(|passes| passes >= 60), "{result:#}");
+}

@@ -7,7 +7,9 @@ use serde::de::DeserializeOwned;
 use ureq::{Agent, RequestBuilder};
 
 use super::server::unix_ms;
-use super::wire::{Begin, Clock, Ended, Joining, Push, Reply, SetupData, Teardown, Turn, Who};
+use super::wire::{
+    Begin, Clock, Ended, Joined, Joining, Push, Reply, SetupData, Teardown, Turn, Who,
+};
 
 /// One answer may take so long.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -23,6 +25,8 @@ pub struct Client {
     agent: Agent,
     /// The collector's clock minus ours, in milliseconds.
     offset_ms: f64,
+    /// A runner that is silent for so long is lost to the collector.
+    lost_after: Duration,
 }
 
 /// What the collector did not answer.
@@ -52,9 +56,11 @@ impl Client {
             token,
             agent: config.into(),
             offset_ms: 0.0,
+            lost_after: Duration::ZERO,
         };
         client.offset_ms = client.read_clock()?;
-        let _: serde_json::Value = client.post("/v1/join", joining)?;
+        let joined: Joined = client.post("/v1/join", joining)?;
+        client.lost_after = Duration::from_secs_f64(joined.lost_after_ms.clamp(0.0, 1e9) / 1e3);
         Ok(client)
     }
 
@@ -101,6 +107,15 @@ impl Client {
 
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// How long this runner may be silent before the collector gives it up.
+    pub const fn lost_after(&self) -> Duration {
+        self.lost_after
     }
 
     fn who(&self) -> Who {

@@ -1,16 +1,18 @@
 //! The thresholds of the script, judged by what all runners measured together.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use load_engine::options::json;
+use load_engine::summary::{Source, Summary};
 use load_engine::thresholds::Thresholds;
 use load_engine::{CheckResult, ThresholdResult};
-use load_metrics::{Aggregate, Delta, Registry, Sink};
+use load_metrics::{Aggregate, CheckTally, Delta, RateSink, Registry, Sink, Tags, UnixNanos};
 use serde_json::json;
 
 use super::runner::Runner;
 use super::sinks;
-use super::wire::Joining;
+use super::wire::{Joining, SummaryOptions};
 
 /// Thresholds and the metrics that they are about.
 #[derive(Debug)]
@@ -26,6 +28,14 @@ pub enum JudgeError {
     Thresholds(String),
     #[error("the metric {0} cannot be registered")]
     Metric(String),
+}
+
+/// What a summary shows beside what was measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Ending<'a> {
+    pub run_time: Duration,
+    pub options: &'a SummaryOptions,
+    pub setup_data: Option<&'a serde_json::Value>,
 }
 
 /// What the thresholds say at one time.
@@ -143,6 +153,43 @@ impl Judge {
         });
     }
 
+    /// The data of the summary of all runners together.
+    pub fn summary(
+        &self,
+        aggregate: &mut Aggregate,
+        checks: &[CheckResult],
+        ending: Ending<'_>,
+    ) -> Summary {
+        let tally = |(place, check): (usize, &CheckResult)| {
+            let mut tags = Tags::default();
+            tags.set("check", &check.name);
+            tags.set("group", &check.group);
+            CheckTally {
+                tags: Arc::new(tags),
+                first_at: UnixNanos(place as i64),
+                rate: RateSink {
+                    trues: check.passes,
+                    total: check.passes + check.fails,
+                },
+            }
+        };
+        aggregate.absorb(Delta {
+            checks: checks.iter().enumerate().map(tally).collect(),
+            ..Delta::default()
+        });
+        let setup_data = ending.setup_data.filter(|data| !data.is_null());
+        Summary::new(Source {
+            aggregate,
+            registry: &self.registry,
+            thresholds: &self.thresholds,
+            run_time: ending.run_time,
+            stats: ending.options.trend_stats.clone(),
+            time_unit: ending.options.time_unit.clone(),
+            by_part: false,
+            setup_data: setup_data.map(|data| data.to_string().into()),
+        })
+    }
+
     /// The metrics that were measured, with their aggregates by name.
     pub fn metrics(
         &self,
@@ -188,19 +235,21 @@ fn values(sink: &Sink, run_time: Duration) -> Vec<(String, f64)> {
     }
 }
 
-/// The checks of all runners, by name.
+/// The checks of all runners, by group and name.
 pub fn checks<'a>(runners: impl Iterator<Item = &'a Runner>) -> Vec<CheckResult> {
     let mut all: Vec<CheckResult> = Vec::new();
     let ended = runners.filter_map(|runner| runner.ended.as_ref());
     for check in ended.flat_map(|ended| &ended.checks) {
-        match all.iter_mut().find(|known| known.name == check.name) {
+        let is_same =
+            |known: &&mut CheckResult| (&known.name, &known.group) == (&check.name, &check.group);
+        match all.iter_mut().find(is_same) {
             Some(known) => {
                 known.passes += check.passes;
                 known.fails += check.fails;
             }
             None => all.push(CheckResult {
                 name: check.name.clone(),
-                group: String::new(),
+                group: check.group.clone(),
                 passes: check.passes,
                 fails: check.fails,
             }),

@@ -8,6 +8,7 @@
 mod agent;
 mod client;
 mod judged;
+mod kept;
 mod odd;
 mod output;
 mod result;
@@ -23,9 +24,10 @@ pub use agent::{
     AgentError, AgentSettings, Hello, Order, RemoteAgent, RunState, Status, serve_agent,
 };
 pub use client::{Client, ClientError};
+pub use kept::Kept;
 pub use output::{Push, Stop};
 pub use result::{Collected, RunnerResult, Verdict};
 pub use server::{Ends, Settings, serve};
 pub use together::Member;
 pub use token::TOKEN_VARIABLE;
-pub use wire::{Joining, MetricName};
+pub use wire::{Joining, MetricName, SummaryOptions};

@@ -12,12 +12,13 @@ use load_outputs::{Output, OutputError, RunEnd, Setup};
 use tokio_util::sync::CancellationToken;
 
 use super::client::{Client, ClientError};
+use super::kept::Kept;
 use super::sinks::to_wire;
 use super::wire::{self, CheckOf, Ended, Interval, SinkOf};
 
 /// How often measured values go to the collector.
 const EVERY: Duration = Duration::from_secs(1);
-/// How long the end tries to hand over the rest.
+/// How long a silent collector is tried at the end.
 const LAST_TRIES: Duration = Duration::from_secs(20);
 /// How long after a failure the end tries again.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -29,6 +30,8 @@ const NOT_BEGUN: u64 = 0;
 /// Pushes counts each second. What the collector has not taken stays, and goes again as it is.
 pub struct Push {
     client: Client,
+    /// For the case that the collector is lost.
+    kept: Kept,
     /// Ends the run when the collector says so.
     stop: Stop,
     began_unix_ms: Began,
@@ -41,7 +44,10 @@ pub struct Push {
     endpoints: HashSet<String>,
     waiting: Option<wire::Push>,
     sequence: u64,
-    is_silent: bool,
+    /// Since when the collector does not answer.
+    silent_since: Option<Instant>,
+    /// The run is ended because of it.
+    is_lost: bool,
 }
 
 /// The word that a run has to end; clones share it.
@@ -89,9 +95,10 @@ impl Began {
 }
 
 impl Push {
-    pub fn new(client: Client, began_unix_ms: Began, stop: Stop) -> Self {
+    pub fn new(client: Client, kept: Kept, began_unix_ms: Began, stop: Stop) -> Self {
         Self {
             client,
+            kept,
             stop,
             began_unix_ms,
             logger: Logger::silent(),
@@ -102,7 +109,8 @@ impl Push {
             endpoints: HashSet::new(),
             waiting: None,
             sequence: 0,
-            is_silent: false,
+            silent_since: None,
+            is_lost: false,
         }
     }
 
@@ -183,13 +191,15 @@ impl Push {
             histogram: interval_log::encode(&histogram),
             failures,
         };
-        wire::Push {
+        let push = wire::Push {
             name: self.client.name().to_owned(),
             sequence: self.sequence,
             began_unix_ms: self.begun(),
             sinks,
             intervals: intervals.into_iter().map(interval).collect(),
-        }
+        };
+        self.kept.take(&push);
+        push
     }
 
     fn begun(&self) -> Option<f64> {
@@ -202,17 +212,49 @@ impl Push {
         let push = self.next();
         match self.client.push(&push) {
             Ok(answer) => {
-                if self.is_silent {
+                if self.silent_since.take().is_some() {
                     self.logger
                         .log(Level::Info, "the collector answers again", &[]);
                 }
-                self.is_silent = false;
                 self.obey(answer.stop);
                 Ok(())
             }
             Err(error) => {
                 self.waiting = Some(push);
                 Err(error)
+            }
+        }
+    }
+
+    /// A collector that does not answer is said once; what waits for it stays. When it has given this runner up by
+    /// the time that it set itself, and has not come back for as long again, nobody wants the run any more.
+    fn bear(&mut self, error: &ClientError) {
+        if self.silent_since.is_none() {
+            self.logger
+                .warn(&format!("{error}; what was measured is kept"));
+        }
+        let silent = self.silent_since.get_or_insert_with(Instant::now).elapsed();
+        if silent > 2 * self.client.lost_after() && !self.is_lost {
+            self.is_lost = true;
+            let seconds = silent.as_secs();
+            self.obey(Some(format!("it has not answered for {seconds} s")));
+        }
+    }
+
+    /// The collector did not take everything: what this runner measured is written here.
+    fn keep(&mut self, ended: &Ended, error: &ClientError) {
+        let url = self.client.url();
+        match self.kept.write(ended, &error.to_string()) {
+            Ok(folder) => self.logger.error(&format!(
+                "the collector {url} is lost, and with it the result of the run; what this runner measured is in {}",
+                folder.display()
+            )),
+            Err(why) => {
+                let source = std::error::Error::source(&why);
+                let source = source.map_or_else(String::new, |source| format!(": {source}"));
+                self.logger.error(&format!(
+                    "the collector {url} is lost, and what this runner measured cannot be kept: {why}{source}"
+                ));
             }
         }
     }
@@ -248,7 +290,6 @@ impl Output for Push {
         EVERY
     }
 
-    /// A collector that does not answer is said once; what waits for it stays.
     fn tick(&mut self) -> Result<(), OutputError> {
         self.learn_metrics();
         match self.hand_over() {
@@ -256,18 +297,13 @@ impl Output for Push {
             Err(error @ ClientError::Refused(_)) => {
                 self.obey(Some(error.to_string()));
             }
-            Err(error) if !self.is_silent => {
-                self.is_silent = true;
-                self.logger
-                    .warn(&format!("{error}; what was measured is kept"));
-            }
-            Err(_) => {}
+            Err(error) => self.bear(&error),
         }
         Ok(())
     }
 
     fn finish(&mut self, end: &RunEnd) -> Result<(), OutputError> {
-        let begun = Instant::now();
+        let begun = self.silent_since.unwrap_or_else(Instant::now);
         // What waits, then what came since.
         let mut rest = 1 + usize::from(self.waiting.is_some());
         let ended = Ended {
@@ -280,6 +316,7 @@ impl Output for Push {
                 .iter()
                 .map(|check| CheckOf {
                     name: check.name.clone(),
+                    group: check.group.clone(),
                     passes: check.passes,
                     fails: check.fails,
                 })
@@ -293,9 +330,18 @@ impl Output for Push {
             match done {
                 Ok(true) => return Ok(()),
                 Ok(false) => rest -= 1,
-                Err(error @ ClientError::Refused(_)) => return Err(lost(&error)),
-                Err(error) if begun.elapsed() > LAST_TRIES => return Err(lost(&error)),
-                Err(_) => std::thread::sleep(AGAIN),
+                Err(error) => {
+                    let is_refused = matches!(error, ClientError::Refused(_));
+                    if !is_refused && !self.is_lost && begun.elapsed() < LAST_TRIES {
+                        std::thread::sleep(AGAIN);
+                        continue;
+                    }
+                    // What came since goes into what is kept.
+                    self.waiting = None;
+                    drop(self.next());
+                    self.keep(&ended, &error);
+                    return Err(lost(&error));
+                }
             }
         }
     }

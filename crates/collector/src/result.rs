@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use interval_log::{IntervalLog, PERCENTILES, percentile};
+use load_engine::summary::Summary;
 use load_engine::{CheckResult, ThresholdResult};
 use serde_json::{Value, json};
 
@@ -23,6 +24,8 @@ pub struct Collected {
     /// Metrics with their aggregates by name.
     pub metrics: Vec<(String, Vec<(String, f64)>)>,
     pub run_time: Duration,
+    /// The data of `handleSummary`.
+    pub summary: Summary,
     /// The latencies of all runners, by second and endpoint.
     pub log: IntervalLog,
 }
@@ -77,14 +80,22 @@ impl Collected {
     pub fn of(state: &mut State, now_unix_ms: f64) -> Self {
         let run_time = run_time(state, now_unix_ms);
         let degraded = state.plan().degraded;
+        let setup_data = state.setup_data().cloned();
         let (judge, runners) = state.judge_mut();
         let (mut thresholds, mut metrics) = (Vec::new(), Vec::new());
-        if let Some(judge) = judge {
+        let checks = judged::checks(runners.values());
+        let mut summary = Summary::default();
+        if let Some((judge, first)) = judge.zip(runners.values().next()) {
             let (judged, mut aggregate) = judge.judge(runners.values(), run_time, true);
             thresholds = judged.thresholds;
             metrics = judge.metrics(&mut aggregate, run_time);
+            let ending = judged::Ending {
+                run_time,
+                options: &first.joining.summary,
+                setup_data: setup_data.as_ref(),
+            };
+            summary = judge.summary(&mut aggregate, &checks, ending);
         }
-        let checks = judged::checks(runners.values());
         let results = results(state);
         let (mut invalid, mut reasons) = (false, Vec::new());
         for runner in state.runners.values() {
@@ -153,6 +164,7 @@ impl Collected {
             checks,
             metrics,
             run_time,
+            summary,
             log,
         }
     }

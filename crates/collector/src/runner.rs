@@ -97,7 +97,7 @@ impl Runner {
             };
             intervals.push((key, histogram, interval.failures));
         }
-        if self.log.intervals().len() + intervals.len() > MOST_INTERVALS
+        if self.log.keys().len() + intervals.len() > MOST_INTERVALS
             || self.sinks.len() + push.sinks.len() > 2 * MOST_METRICS
         {
             return Err(Refused::TooMuch);

@@ -10,7 +10,6 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
-use serde_json::json;
 use service_runtime::Shutdown;
 use tokio::net::TcpListener;
 use tokio::time::{interval, sleep};
@@ -18,7 +17,7 @@ use tokio::time::{interval, sleep};
 use super::output::Stop;
 use super::result::Collected;
 use super::state::{Fault, Plan, State};
-use super::wire::{Clock, Ended, Joining, Push, SetupData, Who};
+use super::wire::{Clock, Ended, Joined, Joining, Push, SetupData, Who};
 use crate::token;
 
 /// The longest push that is read.
@@ -158,14 +157,16 @@ async fn join(Shared(desk): AtDesk, Json(joining): Json<Joining>) -> Response {
     let name = joining.name.clone();
     let joined = {
         let mut state = desk.lock();
-        state
-            .join(joining, desk.now())
-            .map(|()| (state.runners.len(), state.plan().runners))
+        state.join(joining, desk.now()).map(|()| Joined {
+            place: state.runners.len(),
+            of: state.plan().runners,
+            lost_after_ms: state.plan().lost_after.as_secs_f64() * 1e3,
+        })
     };
-    if let Ok((here, all)) = &joined {
-        (desk.tell)(&format!("the runner {name} is here ({here} of {all})"));
+    if let Ok(Joined { place, of, .. }) = &joined {
+        (desk.tell)(&format!("the runner {name} is here ({place} of {of})"));
     }
-    answer(joined.map(|(place, of)| json!({ "place": place, "of": of })))
+    answer(joined)
 }
 
 async fn turn(Shared(desk): AtDesk, Json(who): Json<Who>) -> Response {

@@ -288,6 +288,11 @@ impl State {
         self.stop.as_deref()
     }
 
+    /// What `setup` returned.
+    pub const fn setup_data(&self) -> Option<&Value> {
+        self.setup_data.as_ref()
+    }
+
     pub fn judge_mut(&mut self) -> (Option<&mut Judge>, &BTreeMap<String, Runner>) {
         (self.judge.as_mut(), &self.runners)
     }

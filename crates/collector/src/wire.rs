@@ -19,6 +19,29 @@ pub struct Joining {
     pub metrics: Vec<MetricName>,
     /// Whether the script has a `teardown` that is to be run.
     pub has_teardown: bool,
+    /// What its summary shows.
+    #[serde(default)]
+    pub summary: SummaryOptions,
+}
+
+/// The options of a summary.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SummaryOptions {
+    /// The statistics of trends, as `p(95)`.
+    pub trend_stats: Vec<String>,
+    /// ``, `s`, `ms` or `us`.
+    pub time_unit: String,
+}
+
+/// The answer to a runner that takes part.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Joined {
+    /// It is the runner of this number, from 1, of so many.
+    pub place: usize,
+    pub of: usize,
+    /// A runner that is silent for so long is lost.
+    pub lost_after_ms: f64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -163,6 +186,9 @@ pub struct Ended {
 #[serde(deny_unknown_fields)]
 pub struct CheckOf {
     pub name: String,
+    /// The path of its group; empty for the root.
+    #[serde(default)]
+    pub group: String,
     pub passes: u64,
     pub fails: u64,
 }

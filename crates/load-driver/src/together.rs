@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
-use collector::{Client, Joining, Member, MetricName, Push, Stop, TOKEN_VARIABLE};
+use collector::{
+    Client, Joining, Kept, Member, MetricName, Push, Stop, SummaryOptions, TOKEN_VARIABLE,
+};
 use load_engine::Together;
 use load_engine::options::Options;
 use load_engine::segment::Segment;
@@ -11,6 +13,9 @@ use load_metrics::Registry;
 use crate::args::Args;
 use crate::failure::Failure;
 use crate::invocation::Invocation;
+
+/// Where a runner's own results go if the collector is lost.
+const FOLDER: &str = "results";
 
 /// A runner's part of a run.
 pub struct Part<'a> {
@@ -51,6 +56,10 @@ pub fn join(
         thresholds: json["thresholds"].clone(),
         metrics: MetricName::all_of(part.registry),
         has_teardown: part.has_teardown && options.no_teardown != Some(true),
+        summary: SummaryOptions {
+            trend_stats: options.summary_trend_stats(),
+            time_unit: options.summary_time_unit.clone().unwrap_or_default(),
+        },
     };
     let token = around
         .variable(TOKEN_VARIABLE)
@@ -60,8 +69,11 @@ pub fn join(
     let has_setup = part.has_setup && options.no_setup != Some(true);
     let member = Member::new(client.clone(), has_setup);
     let stop = Stop::default();
+    let began = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+    let folder = format!("{FOLDER}/{began}-runner-{}", file_name(&joining.name));
+    let kept = Kept::new(joining, folder.into());
     Ok(Some(Joined {
-        output: Push::new(client, member.began(), stop.clone()),
+        output: Push::new(client, kept, member.began(), stop.clone()),
         together: member.into_together(),
         stop,
     }))
@@ -80,4 +92,10 @@ fn name(args: &Args, options: &Options) -> String {
         .or_else(|| tag.cloned())
         .or_else(|| segment.cloned())
         .unwrap_or_else(|| "0:1".to_owned())
+}
+
+/// Letters, digits and hyphens.
+fn file_name(text: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
+    text.replace(|letter: char| !is_plain(letter), "-")
 }

@@ -12,6 +12,7 @@ mod exit;
 pub mod functions;
 mod gather;
 pub mod go_text;
+mod handed;
 pub mod health;
 pub mod inspect;
 mod job;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use load_metrics::{Aggregate, BatchSink, RecorderConfig, Registry, Tags, builtin};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, interval_at, timeout};
+use tokio::time::{Instant, interval_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::executor::{self, ExecutorContext, ScenarioStatus};
@@ -18,7 +18,7 @@ use crate::log::{Level, Logger};
 use crate::options::Options;
 use crate::plan::{self, Needs};
 use crate::pool::Pool;
-use crate::script::{Interrupt, ScriptError, SummaryFile};
+use crate::script::{ScriptError, SummaryFile};
 use crate::segment::Segment;
 use crate::state::{Phase, RunState, TestEnd};
 use crate::summary::{self, Summary};
@@ -126,18 +126,13 @@ pub fn scenario_statuses(
 impl<P: Program> Run<P> {
     /// Runs to the end. Must be called inside a `LocalSet`.
     pub async fn execute(mut self) -> Outcome {
-        let workers = match self.start_workers() {
-            Ok(workers) => WorkerPool::new(workers),
-            Err(error) => {
-                self.logger
-                    .error(&format!("the workers cannot start: {error}"));
-                return Outcome {
-                    exit: Exit::Other,
-                    failure: None,
-                    summary: Summary::default(),
-                    files: SummaryFiles::Default,
-                };
-            }
+        let Some(workers) = self.start_pool() else {
+            return Outcome {
+                exit: Exit::Other,
+                failure: None,
+                summary: Summary::default(),
+                files: SummaryFiles::Default,
+            };
         };
         if let Some(first) = workers.first() {
             self.state.offer_functions(first.calls().downgrade());
@@ -164,6 +159,16 @@ impl<P: Program> Run<P> {
         }
     }
 
+    /// All workers; `None` where they cannot start, which has been logged.
+    pub(crate) fn start_pool(&self) -> Option<WorkerPool> {
+        let started = self.start_workers();
+        let log = |error: &std::io::Error| {
+            self.logger
+                .error(&format!("the workers cannot start: {error}"));
+        };
+        started.inspect_err(log).ok().map(WorkerPool::new)
+    }
+
     /// Collects the samples of workers; those that do not answer now are abandoned.
     async fn gather_rest(&mut self, pool: &WorkerPool) {
         let workers: Vec<&Worker> = pool.all().collect();
@@ -181,7 +186,7 @@ impl<P: Program> Run<P> {
     }
 
     /// A worker that can run a function of the script.
-    fn able<'a>(&self, pool: &'a WorkerPool) -> Option<&'a Worker> {
+    pub(crate) fn able<'a>(&self, pool: &'a WorkerPool) -> Option<&'a Worker> {
         let start = || match self.workers {
             Workers::Local => Ok(Worker::local(self.worker_config())),
             Workers::Threads(_) => Worker::on_thread(self.worker_config(), pool.len()),
@@ -425,51 +430,6 @@ impl<P: Program> Run<P> {
             by_part: self.by_part,
             setup_data: self.state.setup_data(),
         })
-    }
-
-    async fn handle_summary(&self, workers: &WorkerPool, summary: &Summary) -> SummaryFiles {
-        let Some(summary_data) = &self.summary_data else {
-            return SummaryFiles::Default;
-        };
-        // Even without such a function: as in k6, the init code runs once more.
-        let limit = self.state.options().handle_summary_timeout();
-        let data = summary_data(summary);
-        let interrupt = Interrupt::new();
-        let token = interrupt.clone();
-        let Some(worker) = self.able(workers) else {
-            return SummaryFiles::Default;
-        };
-        let asked = worker.ask(|reply| Command::Summary {
-            data,
-            interrupt: token,
-            reply,
-        });
-        match timeout(limit, asked).await {
-            Err(_) => {
-                interrupt.cancel();
-                let limit = limit.as_secs();
-                self.logger
-                    .error(&format!("handleSummary() timed out after {limit} seconds"));
-                SummaryFiles::Default
-            }
-            Ok(Some(Ok(Some(files)))) => SummaryFiles::Returned(files),
-            Ok(Some(Ok(None))) => SummaryFiles::Default,
-            Ok(Some(Err(ScriptError::Unusable(why)))) => {
-                let message = "failed to handle the end-of-test summary";
-                self.logger.log(Level::Error, message, &[("error", &why)]);
-                SummaryFiles::Unusable
-            }
-            Ok(Some(Err(ScriptError::Rejected(text)))) => {
-                self.logger.error(&text);
-                SummaryFiles::Returned(Vec::new())
-            }
-            Ok(Some(Err(error))) => {
-                let fields = [("hint", "script exception")];
-                self.logger.log(Level::Error, &error.to_string(), &fields);
-                SummaryFiles::Default
-            }
-            Ok(None) => SummaryFiles::Default,
-        }
     }
 }
 

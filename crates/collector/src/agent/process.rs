@@ -21,6 +21,8 @@ use crate::TOKEN_VARIABLE;
 /// Lines that are kept until somebody asks for them, and the longest.
 const MOST_LINES: usize = 1000;
 const LONGEST_LINE: usize = 4096;
+/// Lines that an agent itself prints of a run that nobody asks of.
+const LAST_WORDS: usize = 5;
 
 /// A run of an order. Dropping it kills the process.
 #[derive(Debug)]
@@ -31,6 +33,8 @@ pub struct Run {
     said: Arc<Mutex<Said>>,
     reading: JoinHandle<()>,
     asked: Instant,
+    /// When it was asked to end because nobody asks of it.
+    forgotten: Option<Instant>,
     /// Deleted with the run.
     _archive: NamedTempFile,
 }
@@ -100,6 +104,7 @@ impl Run {
             said,
             reading,
             asked: Instant::now(),
+            forgotten: None,
             _archive: archive,
         })
     }
@@ -132,6 +137,27 @@ impl Run {
     /// Whether nobody has asked for so long.
     pub fn is_forgotten(&self, after: Duration) -> bool {
         self.asked.elapsed() > after
+    }
+
+    /// When it was asked to end because nobody asks of it.
+    pub const fn forgotten(&self) -> Option<Instant> {
+        self.forgotten
+    }
+
+    /// Asks the process to end, as Ctrl-C does: it ends its load, and keeps what it measured if nobody takes it.
+    pub fn forget(&mut self) {
+        self.forgotten = Some(Instant::now());
+        if let Some(pid) = self.child.id().and_then(|pid| i32::try_from(pid).ok()) {
+            // SAFETY: kill(2) takes any pid; the child was not waited for, so its pid is its own.
+            unsafe { libc::kill(pid, libc::SIGTERM) };
+        }
+    }
+
+    /// What it said last.
+    pub fn last_words(&self) -> Vec<String> {
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = said.lines.len().saturating_sub(LAST_WORDS);
+        said.lines.iter().skip(first).cloned().collect()
     }
 
     /// Ends the process at once.

@@ -25,6 +25,8 @@ use crate::token;
 const MOST_BYTES: usize = 512 << 20;
 /// How often a run is looked at.
 const LOOK: Duration = Duration::from_millis(500);
+/// How long a run that is asked to end may take: graceful stops, and handing over what it measured.
+const ENDS_WITHIN: Duration = Duration::from_secs(90);
 
 /// What an agent needs.
 #[derive(Debug, Clone)]
@@ -98,15 +100,22 @@ async fn watch(agent: Arc<Agent>, shutdown: Shutdown) {
         let Some(run) = run.as_mut() else { continue };
         if !run.is_running() {
             if told.as_ref() != Some(&run.name) {
+                // Nobody else hears them.
+                let words = run.forgotten().map_or(Vec::new(), |_| run.last_words());
+                words.iter().for_each(|line| (agent.tell)(line));
                 (agent.tell)(&format!("the run {} has ended", run.name));
                 told = Some(run.name.clone());
+            }
+        } else if let Some(since) = run.forgotten() {
+            if since.elapsed() > ENDS_WITHIN {
+                run.kill().await;
             }
         } else if run.is_forgotten(agent.settings.forgotten_after) {
             (agent.tell)(&format!(
                 "nobody asks of the run {} any more: it is ended",
                 run.name
             ));
-            run.kill().await;
+            run.forget();
         }
     }
 }

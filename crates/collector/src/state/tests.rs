@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::*;
 use crate::result::{Collected, Verdict};
-use crate::wire::{Counted, Interval, MetricName, SinkOf};
+use crate::wire::{Counted, Interval, MetricName, SinkOf, SummaryOptions};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -23,6 +23,7 @@ fn joining_with(name: &str, share: f64, thresholds: Value) -> Joining {
         thresholds,
         metrics: MetricName::all_of(&Registry::new()),
         has_teardown: false,
+        summary: SummaryOptions::default(),
     }
 }
 

@@ -113,19 +113,29 @@ pub struct PartView {
 }
 
 /// The input of a summary.
-pub(crate) struct Source<'a> {
-    pub(crate) aggregate: &'a mut Aggregate,
-    pub(crate) registry: &'a Registry,
-    pub(crate) thresholds: &'a Thresholds,
-    pub(crate) run_time: Duration,
-    pub(crate) stats: Vec<String>,
-    pub(crate) time_unit: String,
-    pub(crate) by_part: bool,
-    pub(crate) setup_data: Option<Arc<str>>,
+#[derive(Debug)]
+pub struct Source<'a> {
+    /// What was measured.
+    pub aggregate: &'a mut Aggregate,
+    /// The metrics.
+    pub registry: &'a Registry,
+    /// The thresholds, as they were last evaluated.
+    pub thresholds: &'a Thresholds,
+    /// How long the run took.
+    pub run_time: Duration,
+    /// The statistics of trends that are shown.
+    pub stats: Vec<String>,
+    /// ``, `s`, `ms` or `us`.
+    pub time_unit: String,
+    /// Whether each scenario and group has a section.
+    pub by_part: bool,
+    /// The result of `setup`, as JSON text.
+    pub setup_data: Option<Arc<str>>,
 }
 
 impl Summary {
-    pub(crate) fn new(source: Source<'_>) -> Self {
+    /// What was measured, ready for display.
+    pub fn new(source: Source<'_>) -> Self {
         let Source {
             aggregate,
             registry,

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use collector::{Collected, Ends, RunnerResult, Settings, Stop};
+use collector::{Collected, Ends, RunnerResult, Settings, Stop, Verdict};
 use interval_log::IntervalLog;
 use service_runtime::{Shutdown, bind};
 use suite::file::Span;
@@ -16,6 +16,7 @@ use suite::file::Span;
 use super::CommandResult;
 use crate::columns::columns;
 use crate::environment;
+use crate::process::surroundings;
 use crate::signals;
 use crate::terminal::{complain, say};
 
@@ -52,6 +53,9 @@ pub struct Arguments {
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
+    /// Call handleSummary of this script, once, with what all runners measured
+    #[arg(long, value_name = "SCRIPT")]
+    handle_summary: Option<PathBuf>,
 }
 
 const EXAMPLES: &str = "\
@@ -96,7 +100,22 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
     } else {
         print(&collected);
     }
-    Ok(ExitCode::from(collected.verdict.exit_code()))
+    let script = arguments.handle_summary.as_ref();
+    let script = script.map(|script| load_driver::Args {
+        script: script.display().to_string(),
+        ..load_driver::Args::default()
+    });
+    Ok(end(&collected, script.as_ref()))
+}
+
+/// The exit code, after the script's `handleSummary`.
+pub fn end(collected: &Collected, script: Option<&load_driver::Args>) -> ExitCode {
+    let handle = |args| load_driver::handle_merged(args, &surroundings(), &collected.summary).err();
+    let unable = script.and_then(handle);
+    match (collected.verdict, unable) {
+        (Verdict::Passed, Some(exit)) => ExitCode::from(exit.code()),
+        (verdict, _) => ExitCode::from(verdict.exit_code()),
+    }
 }
 
 /// Ends a run with an interruption. The task lives as long as the runtime.

@@ -110,7 +110,7 @@ pub fn execute(run: &load_driver::Args, agents: &Agents) -> CommandResult {
         collect::write(folder, &collected)?;
     }
     collect::print(&collected);
-    Ok(ExitCode::from(collected.verdict.exit_code()))
+    Ok(collect::end(&collected, Some(run)))
 }
 
 /// What runners are told beside the options, which are in the archive.
