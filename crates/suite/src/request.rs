@@ -37,6 +37,8 @@ pub struct Request {
     pub only: Vec<String>,
     /// Every test of the suite, not only what `all` stands for.
     pub all_tests: bool,
+    /// Parts that need a prepared machine, too.
+    pub full: bool,
     pub load: LoadOverride,
     pub time_scale: Option<f64>,
 }
@@ -114,6 +116,7 @@ pub fn resolve(request: &Request) -> Result<Resolved, RequestError> {
             classes,
             load,
             time_scale,
+            full: request.full,
         },
         file,
         folder,

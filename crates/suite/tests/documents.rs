@@ -224,6 +224,48 @@ fn throughput_rows_are_those_of_the_table() {
             .rows;
         assert_eq!(rows["workflows_per_s"], format!(">={rate}"));
     }
+    for (rate, users) in [("5000", 100.0), ("10000", 200.0), ("25000", 500.0)] {
+        let test = part("aiaas", "throughput", &format!("messages_{rate}"));
+        assert_eq!(test.judge.rows["messages_per_s"], format!(">={rate}"));
+        assert_eq!(most(&test), users, "each sends a little more than fifty");
+    }
+}
+
+/// AIA-15: ten thousand connections, and with `--full` twenty and fifty thousand.
+#[test]
+fn sockets_are_as_many_as_documented_the_larger_numbers_on_demand() {
+    let sockets = |full| {
+        let selection = Selection {
+            tests: vec!["throughput".to_owned()],
+            full,
+            ..Selection::default()
+        };
+        let planned = plan(&file("aiaas"), &selection, &|_| None).expect("a plan");
+        let users = planned.tests.iter().map(PlannedTest::sampling_users);
+        users.filter(|users| *users > 0).collect::<Vec<u64>>()
+    };
+    assert_eq!(sockets(false), [10_000]);
+    assert_eq!(sockets(true), [10_000, 20_000, 50_000]);
+    let selection = Selection {
+        tests: vec!["load".to_owned()],
+        full: true,
+        ..Selection::default()
+    };
+    let error = plan(&file("aiaas"), &selection, &|_| None).expect_err("nothing larger");
+    let said = error.to_string();
+    assert!(said.contains("it does to throughput"), "{said}");
+    let error = plan(&file("acis"), &selection, &|_| None).expect_err("nothing larger");
+    assert!(error.to_string().contains("none of its tests"), "{error}");
+}
+
+/// The volumes that scripts send are those of the suite's description.
+#[test]
+fn volumes_are_in_what_scripts_read() {
+    let env = |suite: &str, name: &str| tests(suite, name)[0].env.clone();
+    assert_eq!(env("orchestrator", "volume")["PERF_CONTENT_KB"], "50");
+    assert_eq!(env("aiaas", "volume")["AIAAS_MESSAGE_KB"], "32");
+    assert_eq!(env("aiaas", "volume")["AIAAS_WORKFLOW_NODES"], "100");
+    assert_eq!(env("acis", "volume")["ACIS_LIMIT"], "200");
 }
 
 /// ACSO-18..20, ACSO-42..44, ACSO-57: each scenario alone, and each of the twelve optimisations.
@@ -241,7 +283,7 @@ fn scenarios_run_alone_and_optimisations_one_by_one() {
         .collect();
     for group in ["bus", "agent", "workflow"] {
         let own = toggled.iter().filter(|name| name.starts_with(group));
-        assert_eq!(own.count(), 4, "{group}");
+        assert_eq!(own.count(), 4 * 2, "{group}: each twice");
     }
 }
 

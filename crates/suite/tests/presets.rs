@@ -256,7 +256,7 @@ fn users_spawn_rate_and_run_time_replace_the_phases() {
             spawn_rate: Some(4.0),
             run_time: Some(Duration::from_secs(60)),
         },
-        time_scale: 1.0,
+        ..Selection::default()
     };
     let plan = planned("acis", &selection);
     assert_eq!(
@@ -278,6 +278,53 @@ fn a_scaled_test_lasts_its_scaled_time() {
     let end = plan.tests[0].phases.last().expect("phases").end_s;
     assert!((end - 12.0).abs() <= 0.6, "{end}");
     assert_eq!(plan.tests[0].before.ageing, Some(50.0));
+}
+
+/// A level is held for as long as its users take for an iteration, at whatever scale: less would show a part of what
+/// they do. Nothing lasts longer than without a scale.
+#[test]
+fn no_level_is_held_for_less_than_an_iteration() {
+    for (name, _) in BUILT_IN {
+        for time_scale in [0.001, 0.02, 0.3] {
+            let of = |time_scale| {
+                let selection = Selection {
+                    tests: vec!["all-tests".to_owned()],
+                    time_scale,
+                    ..Selection::default()
+                };
+                planned(name, &selection).tests
+            };
+            for (short, whole) in of(time_scale).iter().zip(of(1.0)) {
+                let waits = short.classes.iter().map(|class| class.wait_s[1]);
+                let iteration_s = match short.model {
+                    "closed" => 1.0 + waits.fold(0.0, f64::max),
+                    _ => 1.0,
+                };
+                let steady = |test: &PlannedTest| -> Vec<f64> {
+                    let phases = test.phases.iter();
+                    let held = phases.filter(|phase| phase.kind == Kind::Steady);
+                    held.map(|phase| phase.end_s - phase.begin_s).collect()
+                };
+                for (short_s, whole_s) in steady(short).iter().zip(steady(&whole)) {
+                    let least = iteration_s.min(whole_s);
+                    let is_long_enough = *short_s + 1e-6 >= least;
+                    assert!(is_long_enough, "{}: {short_s} s", short.label());
+                    let has_faults = !short.faults.is_empty();
+                    let is_shorter = *short_s <= whole_s + 1e-6 || has_faults;
+                    assert!(is_shorter, "{}: {short_s} s", short.label());
+                }
+            }
+        }
+    }
+}
+
+/// What a ramp was lengthened by comes off the phase behind it, once: without a scale nothing changes.
+#[test]
+fn a_ramp_of_a_second_takes_nothing_from_the_phase_behind_it() {
+    assert_eq!(
+        course(&only("acis", "smoke")),
+        [("ramp", 1.0, 5.0), ("steady", 60.0, 5.0)]
+    );
 }
 
 /// DET-32, DET-07: variables that replace users and durations.

@@ -8,7 +8,7 @@ use clap::Args;
 use jiff::Timestamp;
 use load_driver::Surroundings;
 use serde_json::json;
-use suite::preflight::{self, Finding};
+use suite::preflight::{self, Finding, Load};
 use tokio::runtime::Runtime;
 
 use super::{CommandResult, check};
@@ -69,7 +69,7 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
         None => findings.extend(ports(&runtime, arguments.config.as_deref())),
     }
     let users = u64::from(arguments.users);
-    findings.extend(preflight::machine(users, &arguments.results));
+    findings.extend(preflight::machine(Load::of(users), &arguments.results));
     if let Some(path) = &arguments.script {
         findings.push(script(path, url));
     }

@@ -1,4 +1,4 @@
-//! `sparring plan`: the future behaviour of the mock detectors.
+//! `sparring plan`: the future behaviour of the mock detectors, and the options of a suite's tests.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -31,6 +31,12 @@ pub struct Arguments {
     /// As JSON
     #[arg(long)]
     json: bool,
+    /// Print the k6 options of a suite's tests instead: names are those of `sparring test`, which has this flag, too
+    #[arg(long, conflicts_with_all = ["json", "requests", "at_ms"])]
+    k6_options: bool,
+    /// With --k6-options: multiplies the durations of phases and rests
+    #[arg(long, value_name = "FACTOR", requires = "k6_options")]
+    time_scale: Option<f64>,
     #[command(flatten)]
     fleet: FleetArguments,
 }
@@ -41,9 +47,18 @@ Examples:
   sparring plan mock-detector-failing -n 20
                                          the first 20 outcomes of one
   sparring plan -c own.yaml --at-ms 60000 --json
-                                         a minute after the start, as JSON";
+                                         a minute after the start, as JSON
+  sparring plan acis load --k6-options   what k6 needs to run a test of a suite:
+      k6 run -e SPARRING_PLAN=\"$(sparring plan acis load --k6-options)\" tests/k6/acis.js";
 
 pub fn execute(arguments: &Arguments) -> CommandResult {
+    if arguments.k6_options {
+        return super::test::k6_options(
+            &arguments.names,
+            arguments.time_scale,
+            arguments.fleet.config(),
+        );
+    }
     arguments.fleet.init_logging("warn");
     let fleet = arguments.fleet.load()?;
     let names: Vec<&str> = match arguments.names.as_slice() {

@@ -19,7 +19,7 @@ mod web;
 
 pub(super) use run::grafana;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -91,6 +91,9 @@ struct SelectionArguments {
     /// Run every test of the suite, not only those of `all`
     #[arg(long)]
     all_tests: bool,
+    /// Also run parts that need a prepared machine, such as 50 000 open WebSockets of aiaas throughput
+    #[arg(long)]
+    full: bool,
     /// Multiplies the durations of phases and rests, and divides spawn rates; above 0, at most 1
     #[arg(long, value_name = "FACTOR", allow_negative_numbers = true)]
     time_scale: Option<f64>,
@@ -109,7 +112,7 @@ struct OutputArguments {
     /// Print the k6 options of each test as a line of JSON, as SPARRING_PLAN passes them to the script
     #[arg(long, conflicts_with_all = ["dry", "plan_json"])]
     k6_options: bool,
-    /// Show the newest result of the suite again
+    /// Print the newest result of the suite again, in the form of its document, without running anything
     #[arg(long, conflicts_with_all = ["dry", "plan_json", "k6_options"])]
     report_only: bool,
     /// Print the JSON schema of suite files, for editors
@@ -153,6 +156,24 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
     }
 }
 
+/// `sparring plan … --k6-options`: the same as that flag of `sparring test`.
+pub(super) fn k6_options(
+    names: &[String],
+    time_scale: Option<f64>,
+    config: Option<&Path>,
+) -> CommandResult {
+    let mut words = vec!["--k6-options".to_owned()];
+    words.extend(time_scale.map(|scale| format!("--time-scale={scale}")));
+    words.extend(config.map(|path| format!("--config={}", path.display())));
+    // Names are no flags: what begins with a hyphen did not become one.
+    words.push("--".to_owned());
+    words.extend_from_slice(names);
+    match resume::parsed(words) {
+        Ok(arguments) => carry_out(&arguments),
+        Err(error) => Ok(refuse(&error)),
+    }
+}
+
 fn carry_out(arguments: &Arguments) -> CommandResult {
     arguments.init_logging();
     if arguments.output.schema {
@@ -172,8 +193,7 @@ fn carry_out(arguments: &Arguments) -> CommandResult {
         fleet,
     } = planned;
     if arguments.output.report_only {
-        let tests = &resolved.selection.tests;
-        return newest::show(&arguments.run.results, &resolved.file.suite, tests);
+        return newest::show(&arguments.run.results, &resolved);
     }
     if let Err(error) = arguments.run.check(&plan) {
         return Ok(refuse(&error));
@@ -262,6 +282,7 @@ impl Arguments {
             quick_check: selection.quick_check,
             only: selection.only.iter().map(alias).collect(),
             all_tests: selection.all_tests,
+            full: selection.full,
             load: LoadOverride {
                 users: self.load.users,
                 spawn_rate: self.load.spawn_rate,

@@ -73,9 +73,33 @@ pub struct Judge {
     /// Relative to the previous run, as `p95_ms: "<=+10%"`.
     #[serde(default)]
     pub relative: IndexMap<String, String>,
+    /// What relative bounds are relative to: the previous run, or the baseline in force.
+    #[serde(default, skip_serializing_if = "Against::is_previous")]
+    pub against: Against,
     /// What the test must be able to name: `capacity`, `failure_mode`, `bottleneck`, `leak`, ….
     #[serde(default)]
     pub names: Vec<String>,
+}
+
+/// What relative bounds are relative to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Against {
+    /// The newest whole run before, of the same target at the same time scale.
+    #[default]
+    Previous,
+    /// The baseline in force for the suite on this testbed (`sparring baseline promote`).
+    Baseline,
+}
+
+impl Against {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "the signature that serde asks for"
+    )]
+    fn is_previous(&self) -> bool {
+        *self == Self::Previous
+    }
 }
 
 /// A grade that can be asked for.

@@ -15,7 +15,7 @@ mod test;
 
 pub use alerts::{Alerts, Sink};
 pub use check::check;
-pub use judge::{Grade, GradeBounds, GradeName, Judge};
+pub use judge::{Against, Grade, GradeBounds, GradeName, Judge};
 pub use locust::Locust;
 pub use phase::{Ladder, Matrix, Phase, Ramp, Rest, Samples, Search, SearchOf, Steady};
 pub use prometheus::Prometheus;
@@ -26,6 +26,7 @@ pub use test::{Before, Content, Model, Overrides, Part, Probe, SystemFault, Test
 use std::path::PathBuf;
 
 use indexmap::IndexMap;
+use report::export::Format;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -81,6 +82,26 @@ pub enum View {
     Html,
     Csv,
     Junit,
+}
+
+impl View {
+    pub const fn format(self) -> Format {
+        match self {
+            Self::Detectors => Format::Detectors,
+            Self::Acso => Format::Acso,
+            Self::Aiaas => Format::Aiaas,
+            Self::Acis => Format::Acis,
+            Self::Agent360 => Format::Agent360,
+            Self::Html => Format::Html,
+            Self::Csv => Format::Csv,
+            Self::Junit => Format::Junit,
+        }
+    }
+
+    /// Whether it has the form of one of the documents.
+    pub const fn is_document(self) -> bool {
+        !matches!(self, Self::Html | Self::Csv | Self::Junit)
+    }
 }
 
 /// A user class: an exported function of a k6 script, and a class of the same name for Locust.

@@ -82,6 +82,9 @@ pub struct Part {
     #[serde(default)]
     pub env: IndexMap<String, String>,
     pub judge: Option<Judge>,
+    /// Only with --full: it needs a machine that was prepared for it, as for tens of thousands of open connections.
+    #[serde(default)]
+    pub full: bool,
 }
 
 /// What a part does, exactly one of these.

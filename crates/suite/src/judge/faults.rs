@@ -2,7 +2,7 @@
 
 use analysis::fault::{self, Experiment, Window};
 use analysis::threshold::Limit;
-use report::record::{Event, EventKind, Second, Standing, TestRecord};
+use report::record::{Endpoint, Event, EventKind, Second, Standing, TestRecord, route};
 use serde_json::{Value, json};
 
 use super::Case;
@@ -31,6 +31,9 @@ pub(super) struct Fault {
     pub recovered: bool,
     lost_requests: f64,
     budget_minutes: f64,
+    /// Of which more than a tenth of the answers failed or were late while it lasted.
+    endpoints: Vec<String>,
+    failures: u64,
 }
 
 pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
@@ -42,17 +45,16 @@ pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
     sheet
         .analysis
         .insert("faults".to_owned(), Value::Array(shown));
-    let declared = case.file.tests.get(&case.test.name);
     for fault in &faults {
-        let Some(asked) = declared.and_then(|test| test.faults.get(&fault.name)) else {
+        let mut planned = case.test.faults.iter();
+        let Some(asked) = planned.find(|planned| planned.name == fault.name) else {
             continue;
         };
-        let within_s =
-            asked.recover_within.get().as_secs_f64() + fault.removed_s - fault.injected_s;
-        if let Some(within) = asked.detect_within {
-            is_noticed(sheet, fault, within.get().as_secs_f64());
+        if let Some(within_s) = asked.detect_within_s {
+            is_noticed(sheet, fault, within_s);
         }
-        recovers(sheet, fault, within_s);
+        let lasted_s = fault.removed_s - fault.injected_s;
+        recovers(sheet, fault, asked.recover_within_s + lasted_s);
     }
 }
 
@@ -112,6 +114,8 @@ fn shown(fault: &Fault) -> Value {
         "recovered_after_s": fault.recovered_s,
         "lost_requests": fault.lost_requests,
         "budget_minutes": fault.budget_minutes,
+        "endpoints": fault.endpoints.join(", "),
+        "failures": fault.failures,
     })
 }
 
@@ -131,13 +135,51 @@ pub(super) fn all(record: &TestRecord) -> Vec<Fault> {
             let removed_s = removed_s.map_or(record.duration_s, |it| it.at_s);
             let next = rest.iter().find(taken(EventKind::FaultInjected));
             let until_s = next.map_or(f64::INFINITY, |it| it.at_s);
-            measured(
+            let fault = measured(
                 &record.seconds,
                 name.clone(),
                 [event.at_s, removed_s, until_s],
-            )
+            )?;
+            let while_it_lasted = |at_s: f64| at_s + 1.0 > event.at_s && at_s < removed_s;
+            let during = record.seconds.iter().filter(|it| while_it_lasted(it.at_s));
+            let endpoints = record.endpoints.iter();
+            let affected = endpoints.filter(|it| is_affected(it, event.at_s, removed_s));
+            Some(Fault {
+                failures: during.map(|it| it.failures).sum(),
+                endpoints: affected.map(|it| route(&it.method, &it.name)).collect(),
+                ..fault
+            })
         })
         .collect()
+}
+
+fn is_affected(endpoint: &Endpoint, injected_s: f64, removed_s: f64) -> bool {
+    let second = |it: &report::record::EndpointSecond| Second {
+        at_s: f64::from(it.at_s),
+        requests: it.requests,
+        failures: it.failures,
+        p50_ms: Some(it.p50_ms),
+        p95_ms: Some(it.p95_ms),
+        ..Second::default()
+    };
+    let seconds: Vec<Second> = endpoint.seconds.iter().map(second).collect();
+    let before = seconds.iter().filter(|it| it.at_s < injected_s);
+    let usual_ms = median(before.filter_map(|it| it.p95_ms).collect());
+    let during = seconds
+        .iter()
+        .filter(|it| it.at_s + 1.0 > injected_s && it.at_s < removed_s);
+    let (mut requests, mut spoilt) = (0, 0);
+    for second in during {
+        requests += second.requests;
+        spoilt += bad(second, usual_ms);
+    }
+    spoilt as f64 > (1.0 - GOOD_SHARE) * requests as f64
+}
+
+/// Whether clients are well again after a fault, by what was seen until a time: as the judge will find it.
+pub fn recovered(seconds: &[Second], [injected_s, removed_s, until_s]: [f64; 3]) -> bool {
+    let seen = measured(seconds, String::new(), [injected_s, removed_s, until_s]);
+    seen.is_some_and(|fault| fault.recovered && until_s - removed_s >= STABLE_S)
 }
 
 fn name(event: &Event) -> String {
@@ -160,7 +202,8 @@ fn measured(
     let usual_ms = median(before);
     let windows: Vec<Window> = seconds
         .iter()
-        .filter(|it| it.at_s < until_s)
+        // The second into which the next fault falls is that one's.
+        .filter(|it| it.at_s + 1.0 <= until_s)
         .map(|second| Window {
             start_s: second.at_s,
             end_s: second.at_s + 1.0,
@@ -184,6 +227,8 @@ fn measured(
         recovered: impact.recovered,
         lost_requests: impact.lost_requests,
         budget_minutes: impact.budget_minutes,
+        endpoints: Vec::new(),
+        failures: 0,
     })
 }
 

@@ -10,6 +10,9 @@ use super::expression::Bound;
 use super::window::Window;
 use crate::file::Grade;
 
+/// What names the counter of delivered messages (AIA-17, ACSO-28).
+const MESSAGES: &str = "messages_processed_total";
+
 /// Something that a window has measured.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Figure {
@@ -25,6 +28,8 @@ pub(super) enum Figure {
     Queries,
     /// Executions of workflows per second.
     Workflows,
+    /// Messages per second that a simulated system has delivered, by its own count.
+    Messages,
     Cpu,
     Memory,
     MemoryGb,
@@ -64,6 +69,7 @@ impl Figure {
             "ops_per_s" => Self::Successes,
             "queries_per_s" => Self::Queries,
             "workflows_per_s" => Self::Workflows,
+            "messages_per_s" => Self::Messages,
             "cpu_ratio" => Self::Cpu,
             "memory_ratio" => Self::Memory,
             "memory_gb" => Self::MemoryGb,
@@ -77,9 +83,12 @@ impl Figure {
         match self {
             Self::Mean | Self::Percentile(..) => "ms",
             Self::ErrorRate | Self::SuccessRate | Self::Cpu | Self::Memory => "ratio",
-            Self::Requests | Self::Successes | Self::Queries | Self::Workflows | Self::DiskIops => {
-                "per second"
-            }
+            Self::Requests
+            | Self::Successes
+            | Self::Queries
+            | Self::Workflows
+            | Self::Messages
+            | Self::DiskIops => "per second",
             Self::MemoryGb => "GB",
             Self::NetworkMbit => "Mbit/s",
         }
@@ -89,7 +98,7 @@ impl Figure {
     pub fn is_throughput(self) -> bool {
         matches!(
             self,
-            Self::Requests | Self::Successes | Self::Queries | Self::Workflows
+            Self::Requests | Self::Successes | Self::Queries | Self::Workflows | Self::Messages
         )
     }
 
@@ -107,6 +116,7 @@ impl Figure {
                 .value(window)
                 .map(|per_s| per_s * window.queries),
             Self::Workflows => workflows_per_s(window),
+            Self::Messages => mean_of(messages_per_s)(&window.target.iter().collect::<Vec<_>>()),
             Self::Cpu => busiest(window.target, mean_of(|sample| sample.cpu_ratio)),
             Self::Memory => busiest(window.target, largest_of(|sample| sample.memory_ratio)),
             Self::MemoryGb => busiest(
@@ -141,9 +151,12 @@ impl Figure {
             Self::Requests | Self::Successes | Self::Queries | Self::Workflows => {
                 self.rate(window, bound)
             }
-            Self::Cpu | Self::Memory | Self::MemoryGb | Self::DiskIops | Self::NetworkMbit => {
-                Decision::plain(self.value(window), bound)
-            }
+            Self::Messages
+            | Self::Cpu
+            | Self::Memory
+            | Self::MemoryGb
+            | Self::DiskIops
+            | Self::NetworkMbit => Decision::plain(self.value(window), bound),
         }
     }
 
@@ -265,6 +278,14 @@ fn workflows_per_s(window: &Window<'_>) -> Option<f64> {
     }
     let successes = executions.iter().map(|it| it.figures.successes_per_s());
     successes.sum()
+}
+
+/// The counter of messages that the document of a simulated system declares, as a rate.
+fn messages_per_s(sample: &ResourceSample) -> Option<f64> {
+    let rates = sample.other.iter();
+    let mut of_messages = rates.filter(|(name, _)| name.contains(MESSAGES)).peekable();
+    of_messages.peek()?;
+    Some(of_messages.map(|(_, per_s)| per_s).sum())
 }
 
 fn megabits(sample: &ResourceSample) -> Option<f64> {

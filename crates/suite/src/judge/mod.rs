@@ -25,6 +25,7 @@ mod bottleneck;
 mod capacity;
 mod checks;
 mod decide;
+mod effect;
 mod expression;
 mod faults;
 mod figure;
@@ -53,6 +54,7 @@ mod window;
 mod workload;
 
 pub use alerts::{LiveAlerts, Notice};
+pub use faults::recovered;
 pub use readable::check;
 pub use run::judge_run;
 pub use slo::{Slo, metric_of_component};

@@ -1,4 +1,4 @@
-//! Bounds relative to the run before, as Keptn writes them (`<=+10%`).
+//! Bounds relative to the run before or to a baseline, as Keptn writes them (`<=+10%`).
 
 use report::record::Standing;
 
@@ -6,10 +6,17 @@ use super::expression::{self, Bound};
 use super::figure::Figure;
 use super::verdict::{Question, Sheet, decided, number};
 use super::{Case, window};
+use crate::file::Against;
 
 const RULE: &str = "Keptn's relative criterion, beside the same phase of the run before";
+const BASELINE_RULE: &str =
+    "Keptn's relative criterion, beside the same phase of the baseline in force on this testbed";
 
 pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
+    let (rule, what) = match case.test.judge.against {
+        Against::Previous => (RULE, "run before"),
+        Against::Baseline => (BASELINE_RULE, "baseline"),
+    };
     for (name, expression) in &case.test.judge.relative {
         for window in window::judged(case.test, case.record) {
             let figure = Figure::named(name);
@@ -18,7 +25,7 @@ pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
                 name,
                 phase: window.phase,
                 unit: figure.map_or("", Figure::unit),
-                rule: RULE,
+                rule,
             };
             let before = figure
                 .zip(case.known.previous)
@@ -40,7 +47,7 @@ pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
                 }
                 // AIA-46: without a run before there is no regression.
                 (Some(_), None, _) if case.known.previous.is_none() => {
-                    let asked = format!("{name} {expression}; there is no run before");
+                    let asked = format!("{name} {expression}; there is no {what}");
                     sheet.add(question, &asked, None, decided(Standing::Reported));
                 }
                 _ => {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::Case;
 use super::decide::{CONFIDENCE, Decision};
+use super::effect;
 use super::expression::Bound;
 use super::outcome;
 use super::verdict::{decided, number};
@@ -84,7 +85,7 @@ fn over_parts(tests: &mut [TestRecord], group: &[usize], name: &str) {
     let (decision, text, shown) = match name {
         "scaling" => scaling(&members),
         "monotone" => monotone(&members),
-        "effect" => effects(&members),
+        "effect" => effect::over(&members),
         _ => efficiencies(&members),
     };
     let test = &mut tests[last];
@@ -207,7 +208,7 @@ fn points(members: &[&TestRecord], axis: &str) -> Vec<(f64, f64)> {
     points
 }
 
-type GroupFinding = (Decision, String, Value);
+pub(super) type GroupFinding = (Decision, String, Value);
 
 fn no_data(text: &str) -> GroupFinding {
     (Decision::NO_DATA, text.to_owned(), Value::Null)
@@ -351,66 +352,6 @@ fn efficiencies(members: &[&TestRecord]) -> GroupFinding {
             Value::Array(shown),
         ),
     }
-}
-
-/// ACSO-57: each part beside the part `baseline`, or beside the median of the others, with the interval of
-/// the difference of two means.
-fn effects(members: &[&TestRecord]) -> GroupFinding {
-    let mean = |test: &TestRecord| {
-        let phase = test.phases.iter().rfind(|it| it.judged);
-        let figures = phase.map_or(&test.figures, |it| &it.figures);
-        let latency = figures.latency.as_ref()?;
-        let error = latency.standard_deviation / (figures.requests.max(1) as f64).sqrt();
-        Some((latency.mean, error))
-    };
-    let baseline = members
-        .iter()
-        .find(|it| it.part.as_deref() == Some("baseline"));
-    let mut shown = Vec::new();
-    for test in members {
-        let others = members.iter().filter(|it| it.title() != test.title());
-        let mut means: Vec<(f64, f64)> = others.filter_map(|it| mean(it)).collect();
-        means.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let base = baseline
-            .and_then(|it| mean(it))
-            .or(means.get(means.len() / 2).copied());
-        let is_baseline = test.part.as_deref() == Some("baseline");
-        let (Some((own, error)), Some((base, base_error))) = (mean(test), base) else {
-            return (
-                Decision::NO_DATA,
-                format!("{} has no figure", test.title()),
-                Value::Null,
-            );
-        };
-        if is_baseline {
-            continue;
-        }
-        let half = 1.96 * error.hypot(base_error);
-        let change = own - base;
-        let direction = if change - half > 0.0 {
-            "slower"
-        } else if change + half < 0.0 {
-            "faster"
-        } else {
-            "no difference seen"
-        };
-        shown.push(
-            json!({ "part": test.part, "mean_ms": own, "beside_ms": base, "change_ms": change,
-            "interval": [change - half, change + half], "direction": direction }),
-        );
-    }
-    if shown.is_empty() {
-        return no_data("there is no part to compare");
-    }
-    let seen =
-        |it: &&Value| it.get("direction").and_then(Value::as_str) != Some("no difference seen");
-    let count = shown.iter().filter(seen).count();
-    let text = format!("{count} of {} parts differ from the rest", shown.len());
-    let decision = Decision {
-        measured: Some(count as f64),
-        ..decided(Standing::Held)
-    };
-    (decision, text, Value::Array(shown))
 }
 
 /// Whether the classes' tasks were drawn as their weights say (ACSO-21, S-14): Pearson's χ² over the

@@ -6,9 +6,10 @@ use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use super::phases::{self, PlannedPhase};
+use super::scale::{Scale, scaled};
 use super::{
-    EffectivePart, LoadOverride, PlannedBefore, PlannedSearch, PlannedTest, classes_of,
-    graceful_stop, options, scaled,
+    EffectivePart, LoadOverride, PlannedBefore, PlannedFault, PlannedSearch, PlannedTest,
+    classes_of, faults, graceful_stop, longest_wait, options, step,
 };
 use crate::file::{Content, Judge, Matrix, Model, Phase, Samples, Search};
 
@@ -24,7 +25,14 @@ pub(super) fn planned(
     load: Option<LoadOverride>,
     time_scale: f64,
 ) -> Vec<PlannedTest> {
-    let scaling = Scaling { load, time_scale };
+    let longest_wait = match whole.model {
+        Model::Closed => longest_wait(whole),
+        Model::Open => Duration::ZERO,
+    };
+    let scaling = Scaling {
+        load,
+        scale: Scale::new(time_scale, longest_wait),
+    };
     match &whole.content {
         Content::Matrix(matrix) => grid(whole, matrix, &scaling),
         _ => vec![scaling.test(whole)],
@@ -33,26 +41,27 @@ pub(super) fn planned(
 
 struct Scaling {
     load: Option<LoadOverride>,
-    time_scale: f64,
+    scale: Scale,
 }
 
 impl Scaling {
     fn test(&self, whole: &EffectivePart<'_>) -> PlannedTest {
         match &whole.content {
             Content::Phases(given) => {
-                let (content, planned) = match self.load {
-                    Some(load) if whole.model == Model::Closed => {
-                        ("phases", self.run_time(load, given))
-                    }
-                    _ => (
-                        "phases",
-                        phases::of_phases(given, whole.model, self.time_scale),
-                    ),
+                let load = self.load.filter(|_| whole.model == Model::Closed);
+                let mut planned = match load {
+                    Some(load) => self.run_time(load, given),
+                    None => phases::of_phases(given, whole.model, self.scale),
                 };
-                self.of_phases(whole, content, planned)
+                let is_free = load.is_none_or(|load| load.run_time.is_none());
+                if is_free && self.scale.factor < 1.0 {
+                    // What the faults take beside their own time does not shrink with the scale.
+                    faults::make_room(&mut planned, &self.faults(whole), self.scale.factor);
+                }
+                self.of_phases(whole, "phases", planned)
             }
             Content::Ladder(ladder) => {
-                let planned = phases::of_ladder(ladder, whole.model, self.time_scale);
+                let planned = phases::of_ladder(ladder, whole.model, self.scale);
                 PlannedTest {
                     until: ladder.until.clone(),
                     ..self.of_phases(whole, "ladder", planned)
@@ -71,7 +80,7 @@ impl Scaling {
 
     /// Users, spawn rate and run time of the command line; what it lacks comes from the phases.
     fn run_time(&self, load: LoadOverride, given: &[Phase]) -> Vec<PlannedPhase> {
-        let as_written = phases::of_phases(given, Model::Closed, 1.0);
+        let as_written = phases::of_phases(given, Model::Closed, Scale::new(1.0, Duration::ZERO));
         let peak = as_written
             .iter()
             .map(PlannedPhase::level)
@@ -82,14 +91,23 @@ impl Scaling {
             _ => None,
         });
         let users = load.users.unwrap_or(peak);
-        let rate = load.spawn_rate.or(ramp).unwrap_or(SPAWN_RATE) / self.time_scale;
+        let rate = load.spawn_rate.or(ramp).unwrap_or(SPAWN_RATE) / self.scale.factor;
         let total = load.run_time.unwrap_or(Duration::from_secs_f64(total));
-        phases::of_run_time(
-            users,
-            rate,
-            scaled(total.into(), self.time_scale),
-            Model::Closed,
-        )
+        let total = self.whole(total, users, rate);
+        phases::of_run_time(users, rate, total, Model::Closed)
+    }
+
+    /// The length of a ramp, at a rate that is scaled already, and the level that it leads to.
+    fn whole(&self, total: Duration, level: f64, at_per_s: f64) -> Duration {
+        let ramp = Duration::try_from_secs_f64(level / at_per_s).unwrap_or(total);
+        self.scale.with_ramp(total, ramp)
+    }
+
+    fn faults(&self, whole: &EffectivePart<'_>) -> Vec<PlannedFault> {
+        let declared = whole.faults.iter();
+        declared
+            .map(|(name, fault)| faults::planned(name, fault, self.scale.factor))
+            .collect()
     }
 
     fn of_phases(
@@ -114,15 +132,15 @@ impl Scaling {
             ..self.bare(whole, "samples")
         };
         if let Some(hold) = samples.hold {
-            let hold_s = scaled(hold, self.time_scale).as_secs_f64();
+            let hold_s = self.scale.any(hold.get()).as_secs_f64();
             test.env.insert("HOLD_S".to_owned(), hold_s.to_string());
         }
         test
     }
 
     fn search(&self, whole: &EffectivePart<'_>, search: &Search) -> PlannedTest {
-        let each = scaled(search.each, self.time_scale).as_secs_f64();
-        let rest = scaled(search.rest, self.time_scale).as_secs_f64();
+        let each = step::each(search.each.get(), self.scale).as_secs_f64();
+        let rest = self.scale.any(search.rest.get()).as_secs_f64();
         let doublings = (search.until / search.from).log2().ceil().max(0.0);
         let bisections = (1.0 / search.precision).log2().ceil();
         // The first level, the doublings, the bisections, and a confirmation that counts twice.
@@ -154,11 +172,12 @@ impl Scaling {
             phases: Vec::new(),
             search: None,
             drills: Vec::new(),
-            faults: whole.faults.clone(),
+            faults: self.faults(whole),
+            full: whole.full,
             until: Vec::new(),
             options: Value::Null,
             env: whole.env.clone(),
-            before: PlannedBefore::new(whole.before, self.time_scale, simulated),
+            before: PlannedBefore::new(whole.before, self.scale.factor, simulated),
             judge: self.judge(whole.judge),
             longest_s: 0.0,
         }
@@ -169,7 +188,7 @@ impl Scaling {
         Judge {
             recovery_within: asked
                 .recovery_within
-                .map(|within| scaled(within, self.time_scale).into()),
+                .map(|within| scaled(within.get(), self.scale.factor).into()),
             ..asked.clone()
         }
     }
@@ -179,10 +198,10 @@ impl Scaling {
         let mut test = match (&matrix.search, cell.level) {
             (Some(search), _) => self.search(whole, search),
             (None, Some(level)) => {
-                let total = scaled(each, self.time_scale);
                 let rate = matrix
                     .at_per_s
-                    .map_or(f64::INFINITY, |rate| rate / self.time_scale);
+                    .map_or(f64::INFINITY, |rate| rate / self.scale.factor);
+                let total = self.whole(each.get(), level, rate);
                 let planned = phases::of_run_time(level, rate, total, whole.model);
                 self.of_phases(whole, "phases", planned)
             }

@@ -1,57 +1,89 @@
 //! Whether each test holds a load where it is judged.
 
-use super::{Plan, PlannedTest};
+use super::{Plan, PlannedTest, faults};
 
-/// A test that would be judged on a ramp alone, or on no load at all.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{label} holds no load that is judged: {why}; give it a longer run time (-t, or `for` of a steady phase), a higher spawn rate (-r) or fewer users (-u)"
-)]
-pub struct Unloaded {
-    label: String,
-    why: &'static str,
+/// A test that would be judged on a ramp alone, or on no load at all, or whose faults outlast its load.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Unloaded {
+    #[error(
+        "{label} holds no load that is judged: {why}; give it a longer run time (-t, or `for` of a steady phase), a higher spawn rate (-r) or fewer users (-u)"
+    )]
+    NoLevel { label: String, why: &'static str },
+    #[error(
+        "{label} ends before its {faults} faults do: they take up to {needed_s:.0} s of steady load, and there are {steady_s:.0} s; make the steady phase longer (`for`, or -t {run_time_s:.0}s), or leave out -t"
+    )]
+    Faults {
+        label: String,
+        faults: usize,
+        needed_s: f64,
+        steady_s: f64,
+        /// The run time that would be enough.
+        run_time_s: f64,
+    },
 }
 
-/// Checks the tests whose phases the plan knows: a judged phase has to hold a level for some time.
+/// Checks the tests whose phases the plan knows: a judged phase has to hold a level for some time, and long enough for the
+/// faults beside it.
 ///
 /// # Errors
 /// The first test that would measure nothing that can be judged.
 pub fn loaded(plan: &Plan) -> Result<(), Unloaded> {
-    let why = |test: &PlannedTest| {
-        let is_judged = |name: &String, judged: bool| judged || test.judge.phases.contains(name);
-        let lasting = |phase: &&super::PlannedPhase| phase.end_s > phase.begin_s;
-        let mut judged = test
-            .phases
-            .iter()
-            .filter(|phase| is_judged(&phase.name, phase.judged));
-        if test.phases.is_empty() || judged.any(|phase| lasting(&phase) && phase.level() > 0.0) {
-            return None;
-        }
-        let only_ramps = test
-            .phases
-            .iter()
-            .filter(lasting)
-            .all(|phase| phase.kind == super::Kind::Ramp);
-        Some(if only_ramps {
-            "it ends before the ramp does, or with it"
-        } else {
-            "no judged phase lasts and has users or arrivals"
-        })
-    };
-    let unloaded = |test: &PlannedTest| {
-        Some(Unloaded {
+    let unloaded = |test: &PlannedTest| match no_level(test) {
+        Some(why) => Some(Unloaded::NoLevel {
             label: test.label(),
-            why: why(test)?,
-        })
+            why,
+        }),
+        None => outlasted(test, plan.time_scale),
     };
     plan.tests.iter().find_map(unloaded).map_or(Ok(()), Err)
+}
+
+fn no_level(test: &PlannedTest) -> Option<&'static str> {
+    let is_judged = |name: &String, judged: bool| judged || test.judge.phases.contains(name);
+    let lasting = |phase: &&super::PlannedPhase| phase.end_s > phase.begin_s;
+    let mut judged = test
+        .phases
+        .iter()
+        .filter(|phase| is_judged(&phase.name, phase.judged));
+    if test.phases.is_empty() || judged.any(|phase| lasting(&phase) && phase.level() > 0.0) {
+        return None;
+    }
+    let only_ramps = test
+        .phases
+        .iter()
+        .filter(lasting)
+        .all(|phase| phase.kind == super::Kind::Ramp);
+    Some(if only_ramps {
+        "it ends before the ramp does, or with it"
+    } else {
+        "no judged phase lasts and has users or arrivals"
+    })
+}
+
+/// What is not written in seconds is added up from them.
+const ROUNDING_S: f64 = 1e-6;
+
+fn outlasted(test: &PlannedTest, time_scale: f64) -> Option<Unloaded> {
+    if test.faults.is_empty() {
+        return None;
+    }
+    let steady = faults::beside(&test.phases);
+    let (begin_s, end_s) = steady.map_or((0.0, 0.0), |phase| (phase.begin_s, phase.end_s));
+    let (needed_s, steady_s) = (faults::needed_s(&test.faults, time_scale), end_s - begin_s);
+    (steady_s + ROUNDING_S < needed_s).then(|| Unloaded::Faults {
+        label: test.label(),
+        faults: test.faults.len(),
+        needed_s: needed_s.ceil(),
+        steady_s: steady_s.floor(),
+        run_time_s: ((begin_s + needed_s) / time_scale).ceil(),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::loaded;
+    use super::{Unloaded, loaded};
     use crate::builtin::{BUILT_IN, built_in};
     use crate::plan::{LoadOverride, Selection, plan};
 
@@ -86,6 +118,33 @@ mod tests {
             };
             let plan = plan(&file, &selection, &|_| None).expect("planned");
             assert_eq!(loaded(&plan).is_ok(), is_loaded, "{seconds} s");
+        }
+    }
+
+    #[test]
+    fn a_run_time_that_ends_before_the_faults_is_refused_with_one_that_does_not() {
+        let file = built_in("acis").expect("built in").expect("sound");
+        let of = |run_time_s, time_scale| {
+            let selection = Selection {
+                tests: vec!["fault-tolerance".to_owned()],
+                load: LoadOverride {
+                    run_time: Some(Duration::from_secs(run_time_s)),
+                    ..LoadOverride::default()
+                },
+                time_scale,
+                ..Selection::default()
+            };
+            loaded(&plan(&file, &selection, &|_| None).expect("planned"))
+        };
+        for time_scale in [0.1, 1.0] {
+            let refused = of(60, time_scale).expect_err("a minute is too short");
+            let Unloaded::Faults { run_time_s, .. } = refused else {
+                panic!("{refused}")
+            };
+            let advice = format!("-t {run_time_s}s");
+            assert!(refused.to_string().contains(&advice), "{refused}");
+            assert_eq!(of(run_time_s as u64, time_scale), Ok(()), "{time_scale}");
+            assert!(of(run_time_s as u64 - 2, time_scale).is_err());
         }
     }
 

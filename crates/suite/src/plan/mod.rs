@@ -3,19 +3,24 @@
 //! The plan is pure: the same file, selection and variables give the same plan, byte for byte.
 
 mod cells;
+mod faults;
 mod lint;
 mod loaded;
 mod options;
 mod phases;
 mod rest;
+mod scale;
 mod select;
 pub(crate) mod share;
 mod step;
 
+pub use faults::PlannedFault;
+pub(crate) use faults::{PROBE, PROBE_EVERY, WELL_FOR, good_probes, settled};
 pub use lint::lint;
 pub use loaded::{Unloaded, loaded};
 pub use phases::{Kind, PlannedPhase};
 pub use rest::{Rest, rest, whole_name};
+pub(crate) use scale::SHORTEST;
 pub use select::{LoadOverride, Selection, SelectionError};
 pub use step::step;
 
@@ -25,7 +30,7 @@ use indexmap::IndexMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::file::{Before, Content, Judge, Model, SearchOf, Span, SuiteFile};
+use crate::file::{Before, Content, Judge, Model, SearchOf, SuiteFile, SystemFault};
 
 /// Everything a run will do, in order.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -57,12 +62,15 @@ pub struct PlannedTest {
     pub search: Option<PlannedSearch>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub drills: Vec<std::path::PathBuf>,
-    /// Names of the faults on the system, in order.
+    /// The faults on the system, in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub faults: Vec<String>,
+    pub faults: Vec<PlannedFault>,
     /// Conditions that end a ladder early.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub until: Vec<String>,
+    /// It needs a prepared machine, and was asked for.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub full: bool,
     /// k6 options: what the script gets as `SPARRING_PLAN`.
     pub options: Value,
     /// Variables that the script reads.
@@ -117,7 +125,8 @@ pub(crate) struct EffectivePart<'a> {
     pub model: Model,
     pub users: Vec<&'a String>,
     pub content: Content<'a>,
-    pub faults: Vec<String>,
+    pub faults: &'a IndexMap<String, SystemFault>,
+    pub full: bool,
     pub before: &'a Before,
     pub judge: &'a Judge,
     pub env: IndexMap<String, String>,
@@ -133,10 +142,11 @@ pub fn plan(
     variable: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Plan, SelectionError> {
     let mut tests = Vec::new();
+    select::has_full(file, selection)?;
     for name in select::tests(file, selection)? {
         let load = select::load_of(file, name, selection, variable)?;
         let classes = select::classes(file, selection)?;
-        for whole in select::parts(file, name) {
+        for whole in select::parts(file, name, selection.full) {
             let whole = select::replace_classes(whole, &classes);
             tests.extend(cells::planned(&whole, load, selection.time_scale));
         }
@@ -175,6 +185,28 @@ pub(crate) fn graceful_stop(whole: &EffectivePart<'_>) -> Duration {
         .unwrap_or_default()
 }
 
+/// The longest time that a user of a part waits between two requests.
+fn longest_wait(whole: &EffectivePart<'_>) -> Duration {
+    let classes = whole.users.iter();
+    let classes = classes.filter_map(|name| whole.file.classes.get(*name));
+    let waits = classes.map(|class| class.wait_s[1]);
+    Duration::from_secs_f64(waits.fold(0.0, f64::max))
+}
+
+impl PlannedTest {
+    /// The users at a time of a test of samples; 0 for another.
+    pub fn sampling_users(&self) -> u64 {
+        if self.content != "samples" {
+            return 0;
+        }
+        let scenarios = self.options["scenarios"].as_object().into_iter().flatten();
+        let measured = scenarios.filter(|(_, scenario)| scenario["tags"]["phase"].is_null());
+        measured
+            .filter_map(|(_, scenario)| scenario["vus"].as_u64())
+            .sum()
+    }
+}
+
 impl PlannedBefore {
     /// Simulated systems age faster by as much as time is shortened.
     pub(crate) fn new(before: &Before, time_scale: f64, simulated: bool) -> Self {
@@ -197,14 +229,3 @@ impl SearchOf {
         }
     }
 }
-
-/// A duration under a time scale; what lasts at all lasts at least a second.
-pub(crate) fn scaled(span: Span, time_scale: f64) -> Duration {
-    match span.get() {
-        Duration::ZERO => Duration::ZERO,
-        long => long.mul_f64(time_scale).max(SHORTEST),
-    }
-}
-
-/// No phase is shorter, whatever the time scale.
-pub(crate) const SHORTEST: Duration = Duration::from_secs(1);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{SHORTEST, scaled};
-use crate::file::{Ladder, Model, Phase, Ramp};
+use super::scale::{SHORTEST, Scale};
+use crate::file::{Ladder, Model, Phase, Ramp, Span};
 
 /// One phase of a plan; times are seconds from the begin of the test.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,21 +54,36 @@ struct Step {
 }
 
 /// The phases of a test under a time scale.
-pub(super) fn of_phases(phases: &[Phase], model: Model, time_scale: f64) -> Vec<PlannedPhase> {
+pub(super) fn of_phases(phases: &[Phase], model: Model, scale: Scale) -> Vec<PlannedPhase> {
     let mut level = 0.0;
-    let steps = phases
-        .iter()
-        .map(|phase| {
-            let step = step(phase, level, time_scale);
-            level = step.level;
-            step
-        })
-        .collect();
-    placed(borrowed(steps), model)
+    let mut steps = Vec::new();
+    // What a ramp was lengthened by to last a second, the phase behind it gives back, so that a scaled test lasts what its
+    // own length scaled would: the true scaled length of a ramp can be far below a second.
+    let mut owed = Duration::ZERO;
+    for phase in phases {
+        let (mut step, least) = step(phase, level, scale);
+        level = step.level;
+        if step.lasts >= least + owed {
+            step.lasts -= owed;
+        }
+        owed = match phase {
+            Phase::Ramp(ramp) => lengthened(ramp, &step, &steps, scale),
+            _ => Duration::ZERO,
+        };
+        steps.push(step);
+    }
+    placed(steps, model)
+}
+
+/// By how much a ramp is longer than its scaled length.
+fn lengthened(ramp: &Ramp, step: &Step, before: &[Step], scale: Scale) -> Duration {
+    let level = before.last().map_or(0.0, |before| before.level);
+    step.lasts
+        .saturating_sub(scale.exactly(ramp_time(ramp, level)))
 }
 
 /// The steps of a ladder: each is a ramp and what is left of `each` as a steady phase.
-pub(super) fn of_ladder(ladder: &Ladder, model: Model, time_scale: f64) -> Vec<PlannedPhase> {
+pub(super) fn of_ladder(ladder: &Ladder, model: Model, scale: Scale) -> Vec<PlannedPhase> {
     let mut steps = Vec::new();
     let mut level = 0.0_f64;
     let back = ladder.back_to.iter().copied();
@@ -76,7 +91,7 @@ pub(super) fn of_ladder(ladder: &Ladder, model: Model, time_scale: f64) -> Vec<P
         if place > 0
             && let Some(rest) = ladder.rest
         {
-            let lasts = scaled(rest, time_scale);
+            let lasts = scale.any(rest.get());
             let name = Some(format!("rest {place}"));
             steps.push(Step {
                 name,
@@ -87,9 +102,9 @@ pub(super) fn of_ladder(ladder: &Ladder, model: Model, time_scale: f64) -> Vec<P
             });
             level = 0.0;
         }
-        let each = scaled(ladder.each, time_scale);
-        let ramp =
-            Duration::from_secs_f64((next - level).abs() / ladder.at_per_s).mul_f64(time_scale);
+        let ramp = Duration::from_secs_f64((next - level).abs() / ladder.at_per_s);
+        let ramp = scale.exactly(ramp);
+        let each = scale.with_ramp(ladder.each.get(), ramp);
         let ramp = ramp.min(each.saturating_sub(SHORTEST));
         let label = if place == ladder.levels.len() {
             format!("back to {next}")
@@ -156,69 +171,40 @@ pub(super) fn of_run_time(
     )
 }
 
-fn step(phase: &Phase, level: f64, time_scale: f64) -> Step {
-    match phase {
-        Phase::WarmUp(it) => Step {
-            name: it.name.clone(),
-            kind: Kind::WarmUp,
-            level,
-            lasts: scaled(it.lasts, time_scale),
-            judged: false,
-        },
-        Phase::Ramp(ramp) => Step {
-            name: ramp.name.clone(),
-            kind: Kind::Ramp,
-            level: ramp.to,
-            lasts: ramp_time(ramp, level, time_scale),
-            judged: false,
-        },
-        Phase::Steady(it) => Step {
-            name: it.name.clone(),
-            kind: Kind::Steady,
-            level,
-            lasts: scaled(it.lasts, time_scale),
-            judged: it.judged.unwrap_or(true),
-        },
-        Phase::RampDown(it) => Step {
-            name: it.name.clone(),
-            kind: Kind::RampDown,
-            level: 0.0,
-            lasts: scaled(it.lasts, time_scale),
-            judged: false,
-        },
-        Phase::Rest(it) => Step {
-            name: it.name.clone(),
-            kind: Kind::Rest,
-            level: 0.0,
-            lasts: scaled(it.lasts, time_scale),
-            judged: false,
-        },
-    }
+/// A phase with the least that it has to last.
+fn step(phase: &Phase, level: f64, scale: Scale) -> (Step, Duration) {
+    let at = |name: &Option<String>, kind, level, lasts| Step {
+        name: name.clone(),
+        kind,
+        level,
+        lasts,
+        judged: false,
+    };
+    let any = |lasts: Span| scale.any(lasts.get());
+    let step = match phase {
+        Phase::WarmUp(it) => at(&it.name, Kind::WarmUp, level, any(it.lasts)),
+        Phase::Ramp(it) => at(&it.name, Kind::Ramp, it.to, scale.any(ramp_time(it, level))),
+        Phase::Steady(it) => {
+            let lasts = scale.held(it.lasts.get());
+            let step = Step {
+                judged: it.judged.unwrap_or(true),
+                ..at(&it.name, Kind::Steady, level, lasts)
+            };
+            return (step, scale.least(it.lasts.get()));
+        }
+        Phase::RampDown(it) => at(&it.name, Kind::RampDown, 0.0, any(it.lasts)),
+        Phase::Rest(it) => at(&it.name, Kind::Rest, 0.0, any(it.lasts)),
+    };
+    (step, SHORTEST)
 }
 
-/// A ramp without speed or time is a jump.
-fn ramp_time(ramp: &Ramp, level: f64, time_scale: f64) -> Duration {
+/// How long a ramp takes in the file. One without speed or time is a jump.
+fn ramp_time(ramp: &Ramp, level: f64) -> Duration {
     match (ramp.lasts, ramp.at_per_s) {
-        (Some(lasts), _) => scaled(lasts, time_scale),
-        (None, Some(at_per_s)) => {
-            let whole = Duration::from_secs_f64((ramp.to - level).abs() / at_per_s);
-            scaled(whole.into(), time_scale)
-        }
+        (Some(lasts), _) => lasts.get(),
+        (None, Some(at_per_s)) => Duration::from_secs_f64((ramp.to - level).abs() / at_per_s),
         (None, None) => Duration::ZERO,
     }
-}
-
-/// What a phase was lengthened by to last a second, the next one gives back: a scaled test lasts
-/// what its own length scaled would. Applies to ramps, whose true scaled length can be far below.
-fn borrowed(mut steps: Vec<Step>) -> Vec<Step> {
-    for place in 1..steps.len() {
-        let (before, after) = steps.split_at_mut(place);
-        let (ramp, next) = (&before[place - 1], &mut after[0]);
-        if ramp.kind == Kind::Ramp && ramp.lasts == SHORTEST && next.lasts >= SHORTEST * 2 {
-            next.lasts -= SHORTEST;
-        }
-    }
-    steps
 }
 
 fn placed(steps: Vec<Step>, model: Model) -> Vec<PlannedPhase> {

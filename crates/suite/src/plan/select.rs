@@ -17,6 +17,8 @@ pub struct Selection {
     pub load: LoadOverride,
     /// Durations are multiplied by it; above 0, at most 1.
     pub time_scale: f64,
+    /// Parts that need a prepared machine, too.
+    pub full: bool,
 }
 
 impl Default for Selection {
@@ -26,6 +28,7 @@ impl Default for Selection {
             classes: Vec::new(),
             load: LoadOverride::default(),
             time_scale: 1.0,
+            full: false,
         }
     }
 }
@@ -72,6 +75,18 @@ pub enum SelectionError {
         "test {name} has no users whose number could be changed; leave out users, spawn rate and run time"
     )]
     Load { name: String },
+    #[error(
+        "--full adds nothing to these tests of suite {suite}{}",
+        elsewhere(others)
+    )]
+    Full { suite: String, others: Vec<String> },
+}
+
+fn elsewhere(others: &[String]) -> String {
+    match others {
+        [] => "; none of its tests has larger parts".to_owned(),
+        others => format!("; it does to {}", others.join(", ")),
+    }
 }
 
 fn hint(nearest: Option<&str>) -> String {
@@ -98,6 +113,19 @@ pub(super) fn tests<'a>(
         }
     }
     Ok(names)
+}
+
+/// Whether `--full` adds to the selected tests, where it was given.
+pub(super) fn has_full(file: &SuiteFile, selection: &Selection) -> Result<(), SelectionError> {
+    let adds = |name: &str| file.tests[name].parts.values().any(|part| part.full);
+    if !selection.full || tests(file, selection)?.into_iter().any(adds) {
+        return Ok(());
+    }
+    let others = file.tests.keys().filter(|name| adds(name));
+    Err(SelectionError::Full {
+        suite: file.suite.clone(),
+        others: others.cloned().collect(),
+    })
 }
 
 fn known<'a>(file: &'a SuiteFile, name: &str) -> Result<&'a str, SelectionError> {
@@ -155,7 +183,7 @@ pub(super) fn load_of(
     let closed_phases = |whole: &EffectivePart<'_>| {
         whole.model == Model::Closed && matches!(whole.content, Content::Phases(_))
     };
-    if !parts(file, name).iter().any(closed_phases) {
+    if !parts(file, name, selection.full).iter().any(closed_phases) {
         return Err(SelectionError::Load {
             name: name.to_owned(),
         });
@@ -210,8 +238,9 @@ fn first(names: &[String], variable: &dyn Fn(&str) -> Option<String>) -> Option<
     names.iter().find_map(set)
 }
 
-/// The parts of a test with what they take from it. Contents are one each, by the file's check.
-pub(super) fn parts<'a>(file: &'a SuiteFile, name: &'a str) -> Vec<EffectivePart<'a>> {
+/// The parts of a test with what they take from it, those that need a prepared machine only on demand. Contents are one
+/// each, by the file's check.
+pub(super) fn parts<'a>(file: &'a SuiteFile, name: &'a str, full: bool) -> Vec<EffectivePart<'a>> {
     let Some((name, test)) = file.tests.get_key_value(name) else {
         return Vec::new();
     };
@@ -219,7 +248,8 @@ pub(super) fn parts<'a>(file: &'a SuiteFile, name: &'a str) -> Vec<EffectivePart
         return whole(file, name, test).into_iter().collect();
     }
     let part = |(part, own): (&'a String, &'a Part)| part_of(file, name, test, part, own);
-    test.parts.iter().filter_map(part).collect()
+    let wanted = test.parts.iter().filter(|(_, part)| full || !part.full);
+    wanted.filter_map(part).collect()
 }
 
 fn whole<'a>(file: &'a SuiteFile, name: &'a str, test: &'a Test) -> Option<EffectivePart<'a>> {
@@ -231,7 +261,8 @@ fn whole<'a>(file: &'a SuiteFile, name: &'a str, test: &'a Test) -> Option<Effec
         model: test.model.unwrap_or(Model::Closed),
         users: test.users.iter().collect(),
         content,
-        faults: test.faults.keys().cloned().collect(),
+        faults: &test.faults,
+        full: false,
         before: &test.before,
         judge: &test.judge,
         env: test.env.clone(),
@@ -266,7 +297,8 @@ fn part_of<'a>(
         .iter()
         .collect(),
         content,
-        faults: faults.keys().cloned().collect(),
+        faults,
+        full: own.full,
         before: own.before.as_ref().unwrap_or(&test.before),
         judge: own.judge.as_ref().unwrap_or(&test.judge),
         env,

@@ -2,14 +2,22 @@
 
 use std::time::Duration;
 
+use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::phases::{self, PlannedPhase};
+use super::scale::Scale;
 use super::{EffectivePart, PlannedTest, options};
 use crate::file::{Before, Content, Model, SuiteFile};
 
 /// This share of a step is its ramp, which is not judged.
 const RAMP: f64 = 0.2;
+
+/// How long a step of a search lasts, so that what is left of it behind its ramp is long enough.
+pub(super) fn each(each: Duration, scale: Scale) -> Duration {
+    let least = scale.least(each).div_f64(1.0 - RAMP);
+    scale.any(each).max(least.min(each))
+}
 
 /// The phases and k6 options of a planned test's classes at one level, which lasts `each` with its
 /// ramp.
@@ -37,7 +45,7 @@ pub fn step(
 pub(super) fn options_of(file: &SuiteFile, test: &PlannedTest, phases: &[PlannedPhase]) -> Value {
     let names = test.classes.iter();
     let users = names.filter_map(|class| Some(file.classes.get_key_value(&class.name)?.0));
-    let before = Before::default();
+    let (before, faults) = (Before::default(), IndexMap::new());
     let whole = EffectivePart {
         file,
         name: &test.name,
@@ -45,7 +53,8 @@ pub(super) fn options_of(file: &SuiteFile, test: &PlannedTest, phases: &[Planned
         model: model(test),
         users: users.collect(),
         content: Content::Drills(&[]),
-        faults: Vec::new(),
+        faults: &faults,
+        full: test.full,
         before: &before,
         judge: &test.judge,
         env: test.env.clone(),

@@ -6,10 +6,11 @@ pub mod folder;
 mod limits;
 
 pub use clock::skew;
+pub use limits::TooFewDescriptors;
 
 use std::path::Path;
 
-use crate::plan::Plan;
+use crate::plan::{Plan, PlannedTest};
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,25 +58,82 @@ impl Finding {
     }
 }
 
-/// Looks at this machine and at the folder for results, for a load of at most `users` at a time.
-pub fn machine(users: u64, results: &Path) -> Vec<Finding> {
+/// The connections of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Load {
+    /// The most users at a time, or arrivals per second: each may hold a connection.
+    pub users: u64,
+    /// The target runs in this process, which then has both ends of each connection.
+    pub is_served_here: bool,
+    /// The target is at an address of the loopback network, which is reached from all of them.
+    pub is_loopback: bool,
+}
+
+impl Load {
+    /// So many users of a service elsewhere.
+    pub const fn of(users: u64) -> Self {
+        Self {
+            users,
+            is_served_here: false,
+            is_loopback: false,
+        }
+    }
+
+    /// Ends of connections in this process.
+    const fn ends(self) -> u64 {
+        if self.is_served_here {
+            self.users * 2
+        } else {
+            self.users
+        }
+    }
+}
+
+/// Looks at this machine and at the folder for results.
+pub fn machine(load: Load, results: &Path) -> Vec<Finding> {
     vec![
-        limits::descriptors(users),
-        limits::local_ports(users),
+        limits::descriptors(load),
+        limits::local_ports(load),
         clock::finding(),
         folder::finding(results),
     ]
 }
 
-/// The most users at a time, or arrivals per second, in a plan: each may hold a connection.
+/// The most users at a time, or arrivals per second, in a plan.
 pub fn most_users(plan: &Plan) -> u64 {
-    let tests = plan.tests.iter();
-    let most = tests.map(|test| {
-        let phases = test.phases.iter().map(crate::plan::PlannedPhase::level);
-        let searched = test.search.iter().map(|search| search.until);
-        phases.chain(searched).fold(0.0, f64::max)
-    });
-    most.fold(0.0, f64::max).ceil() as u64
+    plan.tests.iter().map(users).max().unwrap_or(0)
+}
+
+fn users(test: &PlannedTest) -> u64 {
+    let phases = test.phases.iter().map(crate::plan::PlannedPhase::level);
+    let searched = test.search.iter().map(|search| search.until);
+    let most = phases.chain(searched).fold(0.0, f64::max).ceil() as u64;
+    most.max(test.sampling_users())
+}
+
+/// Whether the parts that need a prepared machine have one. What others lack is only warned of.
+///
+/// # Errors
+/// A part keeps more connections than this process may open.
+pub fn prepared(plan: &Plan, is_served_here: bool) -> Result<(), TooFewDescriptors> {
+    let full = plan.tests.iter().filter(|test| test.full);
+    full.map(|test| {
+        let load = Load {
+            is_served_here,
+            ..Load::of(users(test))
+        };
+        limits::kept(&test.label(), load)
+    })
+    .collect()
+}
+
+/// The local addresses that so many users of a target on this machine connect from, as k6's `localIPs`; `None` where the
+/// ports of one are enough.
+pub fn loopback_addresses(users: u64) -> Option<String> {
+    match limits::addresses(users) {
+        1 => None,
+        count => Some(format!("127.0.0.1-127.0.0.{}", count.min(254))),
+    }
 }
 
 #[cfg(test)]
@@ -96,6 +154,7 @@ mod tests {
     #[test]
     fn the_largest_level_of_a_plan_counts() {
         assert_eq!(most("orchestrator", "smoke"), 5);
+        assert_eq!(most("aiaas", "throughput"), 10_000, "sockets");
         assert!(most("acis", "breakpoint") > most("acis", "smoke"));
     }
 

@@ -204,6 +204,7 @@ fn drive_phases(
         .into_inner()
         .unwrap_or_else(PoisonError::into_inner)?;
     driving.spoilt_by.extend(left_out(&injected.left_out));
+    driving.spoilt_by.extend(injected.failed);
     Some(("fault_probes", injected.seen))
 }
 

@@ -13,25 +13,21 @@ use ureq::Agent;
 
 use super::admin::Admin;
 use super::ladder::wait_until;
+use super::measure::unix_now;
+use super::record::so_far;
 use super::stage::{Aside, Stage};
 use crate::file::{Probe, SystemFault};
-use crate::plan::Kind;
+use crate::judge;
+use crate::plan::{Kind, PROBE, PROBE_EVERY, PlannedFault, WELL_FOR, good_probes, settled};
 
 const OVERLAY: &str = "sparring-fault";
 /// An overlay that is not reverted goes this much later.
 const MARGIN: Duration = Duration::from_secs(10);
-const PROBE_EVERY: Duration = Duration::from_millis(200);
 const PROBE_WITHIN: Duration = Duration::from_secs(10);
-/// Steady load before the first fault, times the time scale.
-const SETTLE: Duration = Duration::from_secs(20);
-const SHORTEST: Duration = Duration::from_secs(1);
-/// Well again: so many good probes in a row.
-const GOOD_PROBES: u32 = 25;
+/// Samples of a second have come by then.
+const SETTLED_S: f64 = 1.5;
 /// A probe is late from this many times the slowest one before the fault.
 const LATE: f64 = 2.0;
-/// Load without a fault after each: from so long a stretch it is judged whether clients are well again
-/// (N-07), whatever the time scale.
-const WELL_FOR: Duration = Duration::from_secs(7);
 
 /// What came of the faults of a test.
 #[derive(Debug, Default)]
@@ -40,6 +36,8 @@ pub struct Injected {
     pub seen: Value,
     /// Faults for which the load was not long enough.
     pub left_out: Vec<String>,
+    /// Faults that could not be injected, and why.
+    pub failed: Vec<String>,
 }
 
 /// Injects all faults of the test beside its load, and ends the load after the last one.
@@ -51,23 +49,28 @@ pub fn inject(stage: &Stage<'_>, admin: &Admin, aside: &Aside<'_>) -> Injected {
         .phases
         .iter()
         .find(|phase| phase.kind == Kind::Steady);
-    let begin = steady.map_or(0.0, |phase| phase.begin_s)
-        + SETTLE.mul_f64(scale).max(SHORTEST).as_secs_f64();
+    let begin = steady.map_or(0.0, |phase| phase.begin_s) + settled(scale).as_secs_f64();
     let mut injected = Injected {
         seen: json!({}),
-        left_out: faults.iter().map(|(name, _)| (*name).to_owned()).collect(),
+        left_out: faults
+            .iter()
+            .map(|(planned, _)| planned.name.clone())
+            .collect(),
+        failed: Vec::new(),
     };
     if !wait_until(aside, begin) {
         return injected;
     }
-    for (name, fault) in faults {
+    for (planned, fault) in faults {
+        let name = planned.name.as_str();
         let one = One {
             stage,
             admin,
             aside,
             name,
+            planned,
             fault,
-            scale,
+            good_probes: good_probes(scale),
         };
         match one.conduct() {
             Ok(Some(probed)) => injected.seen[name] = probed,
@@ -75,8 +78,8 @@ pub fn inject(stage: &Stage<'_>, admin: &Admin, aside: &Aside<'_>) -> Injected {
             Err(error) => {
                 let text = format!("the fault {name} could not be injected: {error}");
                 stage.job.tell.line(&text);
-                stage.note(EventKind::Warning, text, Value::Null);
-                continue;
+                stage.note(EventKind::Warning, text.clone(), Value::Null);
+                injected.failed.push(text);
             }
         }
         injected.left_out.retain(|left| left != name);
@@ -88,7 +91,7 @@ pub fn inject(stage: &Stage<'_>, admin: &Admin, aside: &Aside<'_>) -> Injected {
 }
 
 /// The faults that the plan names, as the file declares them.
-fn declared<'a>(stage: &'a Stage<'_>) -> Vec<(&'a str, &'a SystemFault)> {
+fn declared<'a>(stage: &'a Stage<'_>) -> Vec<(&'a PlannedFault, &'a SystemFault)> {
     let Some(test) = stage.job.file.tests.get(&stage.test.name) else {
         return Vec::new();
     };
@@ -97,9 +100,9 @@ fn declared<'a>(stage: &'a Stage<'_>) -> Vec<(&'a str, &'a SystemFault)> {
         .part
         .as_ref()
         .and_then(|part| test.parts.get(part));
-    let find = |name: &'a String| {
-        let own = part.and_then(|part| part.faults.get(name));
-        Some((name.as_str(), own.or(test.faults.get(name))?))
+    let find = |planned: &'a PlannedFault| {
+        let own = part.and_then(|part| part.faults.get(&planned.name));
+        Some((planned, own.or(test.faults.get(&planned.name))?))
     };
     stage.test.faults.iter().filter_map(find).collect()
 }
@@ -109,35 +112,32 @@ struct One<'a> {
     admin: &'a Admin,
     aside: &'a Aside<'a>,
     name: &'a str,
+    planned: &'a PlannedFault,
     fault: &'a SystemFault,
-    scale: f64,
+    good_probes: u32,
 }
 
 impl One<'_> {
     /// `None`: the load ended meanwhile.
     fn conduct(&self) -> Result<Option<Value>, AdminError> {
         let mut prober = Prober::new(self.stage.job.target.base_url(), &self.fault.probe);
-        let usual = self.probe_for(
-            &mut prober,
-            SHORTEST.max(Duration::from_secs(2).mul_f64(self.scale)),
-        );
-        let lasts = self.fault.lasts.get().mul_f64(self.scale).max(SHORTEST);
+        let usual = Duration::from_secs_f64(self.planned.usual_s);
+        let usual = self.probe_for(&mut prober, usual);
+        let lasts = Duration::from_secs_f64(self.planned.for_s);
+        let injected_s = self.now_s();
         self.inject(lasts)?;
         let during = self.probe_for(&mut prober, lasts);
         self.take_back()?;
+        let removed_s = self.now_s();
         if during.is_none() {
             return Ok(None);
         }
-        let within = self
-            .fault
-            .recover_within
-            .get()
-            .mul_f64(self.scale)
-            .max(SHORTEST);
+        let within = Duration::from_secs_f64(self.planned.recover_within_s);
         let slowest = usual.as_ref().map_or(0.0, |usual| usual.slowest_ms);
         let recovered = self.recover(&mut prober, within, slowest);
         self.say_recovered(recovered);
-        if self.probe_for(&mut prober, WELL_FOR).is_none() {
+        let most_s = removed_s + within.as_secs_f64() + WELL_FOR.as_secs_f64();
+        if !self.watch_clients([injected_s, removed_s, most_s]) {
             return Ok(None);
         }
         let shown = |probed: Option<Probed>| probed.map_or(Value::Null, Probed::shown);
@@ -154,9 +154,7 @@ impl One<'_> {
                 (format!("fault {}: {patch}", self.name), patch.clone())
             }
             (None, Some(host)) => {
-                for instance in 0..fault.instances.unwrap_or(1) {
-                    self.admin.crash(host, instance)?;
-                }
+                self.crash(host, fault.instances.unwrap_or(1))?;
                 (
                     format!("fault {}: {host} crashes", self.name),
                     json!({ "crash": host }),
@@ -171,6 +169,49 @@ impl One<'_> {
         let detail = json!({ "fault": self.name, "patch": patch, "for_s": lasts.as_secs_f64() });
         self.stage.note(EventKind::FaultInjected, text, detail);
         Ok(())
+    }
+
+    /// Crashes so many instances; those that are down already need not be.
+    fn crash(&self, host: &str, instances: u32) -> Result<(), AdminError> {
+        let crashed = (0..instances).map(|instance| self.admin.crash(host, instance));
+        let (down, refused): (Vec<_>, Vec<_>) = crashed.partition(Result::is_ok);
+        match refused.into_iter().next() {
+            Some(refused) if down.is_empty() => refused,
+            _ => Ok(()),
+        }
+    }
+
+    /// Seconds from the begin of the load.
+    fn now_s(&self) -> f64 {
+        let began_ms = self.aside.seen.began_unix_ms().unwrap_or_default();
+        unix_now() - began_ms as f64 / 1e3
+    }
+
+    /// Leaves the load alone until clients have been well again for long enough to judge it (N-07), at least for a while, and
+    /// no longer than they may take. False: the load ended meanwhile.
+    fn watch_clients(&self, [injected_s, removed_s, most_s]: [f64; 3]) -> bool {
+        let least_s = self.now_s() + WELL_FOR.as_secs_f64();
+        loop {
+            if self.is_over() {
+                return false;
+            }
+            let now_s = self.now_s();
+            if now_s >= least_s
+                && (now_s >= most_s || self.are_well([injected_s, removed_s, now_s]))
+            {
+                return true;
+            }
+            std::thread::sleep(PROBE_EVERY);
+        }
+    }
+
+    fn are_well(&self, [injected_s, removed_s, now_s]: [f64; 3]) -> bool {
+        let record = so_far(
+            self.stage.test,
+            &self.stage.store.lock(),
+            &self.stage.test.phases,
+        );
+        judge::recovered(&record.seconds, [injected_s, removed_s, now_s - SETTLED_S])
     }
 
     fn take_back(&self) -> Result<(), AdminError> {
@@ -192,7 +233,8 @@ impl One<'_> {
             if self.is_over() {
                 return None;
             }
-            probed.add(&prober.probe());
+            let left = end.saturating_duration_since(Instant::now());
+            probed.add(&prober.probe(left.clamp(PROBE, PROBE_WITHIN)));
             std::thread::sleep(PROBE_EVERY.min(end.saturating_duration_since(Instant::now())));
         }
         Some(probed)
@@ -202,14 +244,15 @@ impl One<'_> {
     /// that it takes to see it.
     fn recover(&self, prober: &mut Prober<'_>, within: Duration, usual_ms: f64) -> Option<f64> {
         let begun = Instant::now();
-        let needed = ((f64::from(GOOD_PROBES) * self.scale) as u32).clamp(3, GOOD_PROBES);
+        let needed = self.good_probes;
         let (mut good, mut since) = (0, 0.0);
         while begun.elapsed() < within + PROBE_EVERY * needed {
             if self.is_over() {
                 return None;
             }
             let at = begun.elapsed().as_secs_f64();
-            let probe = prober.probe();
+            let left = within.saturating_sub(begun.elapsed());
+            let probe = prober.probe(left.clamp(PROBE, PROBE_WITHIN));
             if probe.ok && (usual_ms <= 0.0 || probe.took_ms <= usual_ms * LATE) {
                 if good == 0 {
                     since = at;
@@ -265,10 +308,7 @@ struct ProbeResult {
 
 impl<'a> Prober<'a> {
     fn new(base_url: &str, probe: &'a Probe) -> Self {
-        let config = Agent::config_builder()
-            .timeout_global(Some(PROBE_WITHIN))
-            .http_status_as_error(false)
-            .build();
+        let config = Agent::config_builder().http_status_as_error(false).build();
         let (method, path) = probe.route.split_once(' ').unwrap_or(("GET", &probe.route));
         Self {
             agent: config.into(),
@@ -278,7 +318,7 @@ impl<'a> Prober<'a> {
         }
     }
 
-    fn probe(&mut self) -> ProbeResult {
+    fn probe(&mut self, within: Duration) -> ProbeResult {
         let begun = Instant::now();
         let body = self
             .probe
@@ -291,9 +331,13 @@ impl<'a> Prober<'a> {
             .uri(&self.url)
             .header("Content-Type", "application/json")
             .body(body);
+        let limited = |request| {
+            let request = self.agent.configure_request(request);
+            request.timeout_global(Some(within)).build()
+        };
         let status = request
             .ok()
-            .and_then(|request| self.agent.run(request).ok())
+            .and_then(|request| self.agent.run(limited(request)).ok())
             .map(|answer| answer.status().as_u16());
         ProbeResult {
             ok: status.is_some_and(|status| self.probe.ok.contains(&status)),

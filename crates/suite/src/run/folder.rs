@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use interval_log::{IntervalLog, Key};
 use jiff::Timestamp;
 use report::RunRecord;
-use report::export::Format;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -128,7 +127,7 @@ impl Folder {
     pub fn write_views(&self, record: &RunRecord, views: &[View]) -> Result<(), WriteError> {
         let artefacts = views
             .iter()
-            .flat_map(|view| format(*view).artefacts(record));
+            .flat_map(|view| view.format().artefacts(record));
         for artefact in artefacts {
             let path = self.path.join(&artefact.name);
             fs::write(&path, &artefact.bytes).map_err(|source| WriteError { path, source })?;
@@ -211,19 +210,6 @@ impl Folder {
             logged.map_err(|source| WriteError { path, source })?;
         }
         Ok(())
-    }
-}
-
-const fn format(view: View) -> Format {
-    match view {
-        View::Detectors => Format::Detectors,
-        View::Acso => Format::Acso,
-        View::Aiaas => Format::Aiaas,
-        View::Acis => Format::Acis,
-        View::Agent360 => Format::Agent360,
-        View::Html => Format::Html,
-        View::Csv => Format::Csv,
-        View::Junit => Format::Junit,
     }
 }
 

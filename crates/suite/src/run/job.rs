@@ -1,9 +1,12 @@
 //! What a run is given.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use load_driver::Stream;
+use report::RunRecord;
 use tokio_util::sync::CancellationToken;
 
 use super::files::Files;
@@ -38,6 +41,25 @@ impl Job<'_> {
     }
 }
 
+/// Finds the baseline in force for a run, by its suite and testbed.
+pub type FindBaseline = dyn Fn(&RunRecord) -> Option<RunRecord> + Send + Sync;
+
+/// Where baselines are kept.
+#[derive(Clone)]
+pub struct Baselines(pub Arc<FindBaseline>);
+
+impl Baselines {
+    pub(super) fn in_force(&self, run: &RunRecord) -> Option<RunRecord> {
+        (self.0)(run)
+    }
+}
+
+impl fmt::Debug for Baselines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Baselines")
+    }
+}
+
 /// Settings of a run.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -64,6 +86,8 @@ pub struct Settings {
     pub grafana: Option<Grafana>,
     /// Locust's program, with `--with-locust`.
     pub locust: Option<PathBuf>,
+    /// For bounds that are relative to one.
+    pub baselines: Baselines,
     pub seed: Option<u64>,
     /// The command line behind `sparring test`, kept for `--resume`.
     pub arguments: Vec<String>,

@@ -1,13 +1,16 @@
 //! What is known of a target beside what a test measures: its own bounds, and the run before.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
+use jiff::Timestamp;
 use report::RunRecord;
 use report::record::TestRecord;
 use serde_json::Value;
 
+use super::folder::Folder;
 use super::job::Job;
+use crate::file::Against;
 use crate::judge::Slo;
 use crate::plan::PlannedTest;
 
@@ -22,11 +25,32 @@ pub fn slo(document: &Value) -> IndexMap<String, Slo> {
         .collect()
 }
 
-/// The same test of the newest whole run before, on the same target and at the same time scale.
+/// The same test of what relative bounds are relative to, at the same time scale.
 pub fn previous(job: &Job<'_>, test: &PlannedTest) -> Option<TestRecord> {
     if test.judge.relative.is_empty() {
         return None;
     }
+    let runs = match test.judge.against {
+        Against::Previous => runs_before(job),
+        Against::Baseline => baseline(job).into_iter().collect(),
+    };
+    let mut tests = runs.into_iter().flat_map(|run| run.tests);
+    tests.find(|it| it.name == test.name && it.part == test.part && it.cell == test.cell)
+}
+
+/// The baseline in force for this suite on this testbed. A baseline is never of a scaled run.
+fn baseline(job: &Job<'_>) -> Option<RunRecord> {
+    let of_this_run = Folder {
+        path: PathBuf::new(),
+        name: String::new(),
+    };
+    let this_run = super::empty_record(job, &of_this_run, Timestamp::now());
+    let baseline = job.settings.baselines.in_force(&this_run)?;
+    ((baseline.time_scale - this_run.time_scale).abs() < 1e-12).then_some(baseline)
+}
+
+/// The whole runs of the same target before, the newest first.
+fn runs_before(job: &Job<'_>) -> Vec<RunRecord> {
     let is_same = |record: &RunRecord| {
         record.complete
             && record.suite == job.plan.suite
@@ -38,8 +62,7 @@ pub fn previous(job: &Job<'_>, test: &PlannedTest) -> Option<TestRecord> {
         .filter(is_same)
         .collect();
     runs.sort_by(|a, b| b.began.cmp(&a.began));
-    let mut tests = runs.into_iter().flat_map(|run| run.tests);
-    tests.find(|it| it.name == test.name && it.part == test.part && it.cell == test.cell)
+    runs
 }
 
 /// The runs in a folder; what cannot be read is none. The run that is under way is not complete.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use live_page::{Feed, LiveRun};
 use load_driver::args::{
-    HealthMode, ProcessFlags, ReportFlags, ScriptFlags, SummaryMode, TrendSinkMode,
+    ClientFlags, HealthMode, ProcessFlags, ReportFlags, ScriptFlags, SummaryMode, TrendSinkMode,
 };
 use load_driver::{Args, Driven, Input, Interruption, Seen, Stream, Surroundings};
 use load_outputs::Output;
@@ -49,6 +49,8 @@ pub struct Drive {
     pub longest_s: f64,
     /// What the judges ask beside the thresholds.
     pub questions: Vec<Question>,
+    /// The addresses to connect from; `None`: the machine's choice.
+    pub local_ips: Option<String>,
     /// The page that shows what is measured.
     pub board: Option<LiveRun>,
 }
@@ -121,6 +123,10 @@ impl Drive {
                 ..ScriptFlags::default()
             },
             report,
+            client: ClientFlags {
+                local_ips: self.local_ips.clone(),
+                ..ClientFlags::default()
+            },
             process: ProcessFlags {
                 quiet: true,
                 // The ledger judges it, second by second.

@@ -35,13 +35,13 @@ mod web;
 pub use admin::Admin;
 pub use files::Files;
 pub use folder::Folder;
-pub use job::{Job, Settings};
+pub use job::{Baselines, Job, Settings};
 pub use progress::Tell;
 pub use prometheus::{ApiError as PrometheusError, probe as probe_prometheus};
 pub use resources::{has_cgroup, has_process};
 pub use resume::{Command, ResumeError, Resumption};
 pub use shown::text as verdict_text;
-pub use target::Target;
+pub use target::{Target, is_loopback};
 pub use web::Web;
 
 use std::collections::HashSet;

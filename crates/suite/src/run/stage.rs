@@ -1,5 +1,6 @@
 //! A test while it runs: its legs, and what is noted beside them.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -14,8 +15,13 @@ use super::leg::{Drive, Leg};
 use super::measure::{Question, Recorder, Shared, unix_now};
 use super::progress::Shown;
 use super::resources::Current;
+use super::target::is_loopback;
 use crate::judge;
 use crate::plan::{PlannedPhase, PlannedTest};
+use crate::preflight::loopback_addresses;
+
+/// k6's variable of the addresses to connect from.
+const LOCAL_IPS: &str = "K6_LOCAL_IPS";
 
 /// A test that runs.
 pub struct Stage<'a> {
@@ -108,6 +114,7 @@ impl<'a> Stage<'a> {
                 is_open: test.model == "open",
                 longest_s: test.longest_s,
                 questions: questions(test),
+                local_ips: local_ips(job, test),
                 board: job.settings.web.as_ref().map(|web| web.board.clone()),
             },
             events: Mutex::default(),
@@ -266,6 +273,15 @@ fn without_unsent(mut driven: Driven) -> (Driven, Vec<String>) {
     let (unsent, spoilt_by) = driven.spoilt_by.into_iter().partition(is_other);
     driven.spoilt_by = spoilt_by;
     (driven, unsent)
+}
+
+/// Addresses for connections that stay open, where the ports of one are not enough; those of the user win.
+fn local_ips(job: &Job<'_>, test: &PlannedTest) -> Option<String> {
+    let is_set = |(name, value): &(OsString, OsString)| name == LOCAL_IPS && !value.is_empty();
+    if job.settings.variables.iter().any(is_set) || !is_loopback(job.target.base_url()) {
+        return None;
+    }
+    loopback_addresses(test.sampling_users())
 }
 
 /// What samples are tagged with for outputs beside the suite's own.

@@ -72,7 +72,8 @@ fn print_test(test: &PlannedTest) {
         say!("  drill {}", drill.display());
     }
     for fault in &test.faults {
-        say!("  fault {fault}");
+        let (lasts, within) = (time(fault.for_s), time(fault.recover_within_s));
+        say!("  fault {}, {lasts}, recovery within {within}", fault.name);
     }
 }
 

@@ -19,12 +19,20 @@ pub struct LoadArguments {
     /// Length of the test, including the ramp, such as 300s, 5m, 24h
     #[arg(short = 't', long, visible_alias = "duration", value_name = "TIME", value_parser = time)]
     pub run_time: Option<Duration>,
-    /// Serve no page; the default without --web
+    /// Serve no page; without it, users, spawn rate or run time bring Locust's, as --web does
     #[arg(long, conflicts_with = "web")]
     pub headless: bool,
     /// Run this locustfile with real Locust, which has to be on the path; its classes may be named
     #[arg(short = 'f', long, value_name = "FILE")]
     pub locustfile: Option<PathBuf>,
+}
+
+impl LoadArguments {
+    /// Whether Locust would serve its page.
+    pub fn wants_page(&self) -> bool {
+        let has_load = self.users.is_some() || self.spawn_rate.is_some() || self.run_time.is_some();
+        has_load && !self.headless
+    }
 }
 
 fn number(text: &str) -> Result<f64, String> {

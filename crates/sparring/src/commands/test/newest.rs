@@ -1,21 +1,55 @@
-//! `--report-only`: the newest result of a suite again.
+//! `--report-only`: the newest result of a suite again, from its record alone.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use report::RunRecord;
+use report::export::Artefact;
+use suite::file::View;
+use suite::request::Resolved;
 
 use crate::commands::CommandResult;
 use crate::stdout;
-use crate::terminal::say;
+use crate::terminal::{complain, say};
 
-/// Prints the verdict of the newest run of `suite` in `results` that has all of the tests.
-pub fn show(results: &Path, suite: &str, tests: &[String]) -> CommandResult {
+/// Prints the newest run of the suite in `results` that has all of the tests: in the form of the suite's document, where it
+/// has one, byte by byte as the run has written it, with the verdict on standard error; else the verdict.
+pub fn show(results: &Path, resolved: &Resolved) -> CommandResult {
+    let (suite, tests) = (&resolved.file.suite, &resolved.selection.tests);
     let (path, record) = newest(results, suite, tests)?;
-    stdout::print(&suite::run::verdict_text(&record));
-    say!("report: {}", path.display());
+    let verdict = suite::run::verdict_text(&record);
+    let document = resolved.file.views.iter().find(|view| view.is_document());
+    match document {
+        Some(view) => {
+            document_of(*view, &record).for_each(|text| stdout::print(&text));
+            complain!("{}", verdict.trim_end());
+            complain!("report: {}", path.display());
+        }
+        None => {
+            stdout::print(&verdict);
+            say!("report: {}", path.display());
+        }
+    }
     Ok(ExitCode::from(record.outcome.exit_code()))
+}
+
+/// The texts of a document's view, one for each test where it has several; its tables and pages are files of the run.
+fn document_of(view: View, record: &RunRecord) -> impl Iterator<Item = String> {
+    let artefacts = view.format().artefacts(record);
+    let ends = |artefact: &Artefact, end: &str| artefact.name.ends_with(end);
+    let is_text = move |artefact: &Artefact| ends(artefact, ".txt") || ends(artefact, ".md");
+    let has_text = artefacts.iter().any(is_text);
+    artefacts
+        .into_iter()
+        .filter(move |artefact| {
+            if has_text {
+                is_text(artefact)
+            } else {
+                ends(artefact, ".json")
+            }
+        })
+        .map(|artefact| String::from_utf8_lossy(&artefact.bytes).into_owned())
 }
 
 /// Folders are named by time: the last name is the newest run.

@@ -29,15 +29,22 @@ pub fn again(arguments: &Arguments) -> Result<Option<Arguments>, Failure> {
         return Err(Usage(text.to_owned()).into());
     }
     let command = Command::read(folder)?;
-    let words = std::iter::once("test".to_owned()).chain(command.arguments);
-    let line = CommandLine::try_parse_from(words).map_err(|error| {
+    let mut again = parsed(command.arguments).map_err(|error| {
         let why = error.kind();
         Usage(format!(
             "--resume: the run's command line is not understood: {why}"
         ))
     })?;
-    let mut again = line.arguments;
     again.run.resume = Some(folder.clone());
     again.run.quiet |= arguments.run.quiet;
     Ok(Some(again))
+}
+
+/// The arguments behind `sparring test`.
+///
+/// # Errors
+/// They are not understood.
+pub fn parsed(arguments: Vec<String>) -> Result<Arguments, clap::Error> {
+    let words = std::iter::once("test".to_owned()).chain(arguments);
+    CommandLine::try_parse_from(words).map(|line| line.arguments)
 }

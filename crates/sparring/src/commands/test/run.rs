@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -13,9 +14,9 @@ use suite::drill::Ending;
 use suite::file::Resources;
 use suite::grafana::Grafana;
 use suite::plan::Plan;
-use suite::preflight;
+use suite::preflight::{self, Load};
 use suite::request::Resolved;
-use suite::run::{Files, Job, Ran, Resumption, Settings, Target as _, Web};
+use suite::run::{Files, Job, Ran, Resumption, Settings, Target as _, Web, is_loopback};
 use suite::{Measured, Report, Verdict};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +26,7 @@ use super::on_path::on_path;
 use super::profiled;
 use super::targets::{self, Started};
 use super::tell::Voice;
+use crate::baselines::Baselines;
 use crate::commands::CommandResult;
 use crate::process::surroundings;
 use crate::terminal::{self, complain, say};
@@ -117,11 +119,22 @@ pub fn execute(all: &super::Arguments, resolution: &Resolution) -> CommandResult
     if let Some(url) = arguments.prometheus.as_deref().or(watching) {
         suite::run::probe_prometheus(url)?;
     }
+    let is_served_here = arguments.base_url().is_none();
+    if arguments.script.is_none()
+        && let Err(error) = preflight::prepared(&resolution.plan, is_served_here)
+    {
+        return Ok(super::refuse(&error));
+    }
     let started = arguments.start(&runtime, resolution)?;
     tracing::info!(url = started.url(), "{} is under test", started.name());
     preflight::folder::probe(&arguments.results)?;
     if !arguments.quiet {
-        warn_of(&resolution.plan, &arguments.results);
+        let load = Load {
+            users: preflight::most_users(&resolution.plan),
+            is_served_here,
+            is_loopback: is_loopback(started.base_url()),
+        };
+        warn_of(load, &arguments.results);
     }
     let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
     {
@@ -133,7 +146,9 @@ pub fn execute(all: &super::Arguments, resolution: &Resolution) -> CommandResult
     }
     let voice = Voice::new(arguments.quiet, all.fleet.is_verbose());
     let warnings = Warnings::default();
-    let served = all.web.serve(&resolution.plan, &started, &stop)?;
+    let served = all
+        .web
+        .serve(&resolution.plan, &started, &stop, all.load.wants_page())?;
     let web = served.as_ref().map(|served| served.web.clone());
     let settings = arguments.settings(resolution, &warnings, web)?;
     let job = Job {
@@ -167,8 +182,8 @@ pub fn execute(all: &super::Arguments, resolution: &Resolution) -> CommandResult
 }
 
 /// Warns of the limits of this machine that the plan would reach.
-fn warn_of(plan: &Plan, results: &Path) {
-    let findings = preflight::machine(preflight::most_users(plan), results);
+fn warn_of(load: Load, results: &Path) {
+    let findings = preflight::machine(load, results);
     for finding in findings.iter().filter(|finding| finding.is_problem) {
         complain!("warning: {}: {}", finding.about, finding.line());
     }
@@ -275,6 +290,16 @@ impl RunArguments {
         self.pid.map(Resources::Pid).or_else(of_group)
     }
 
+    /// The baseline in force is looked for where `sparring baseline` keeps it. One that cannot be read is none.
+    fn baselines(&self) -> suite::run::Baselines {
+        let folder = self.results.join("baselines");
+        let find = move |run: &RunRecord| {
+            let found = Baselines::new(&folder).for_run(run);
+            found.ok().map(|(current, _)| current)
+        };
+        suite::run::Baselines(Arc::new(find))
+    }
+
     fn start(
         &self,
         runtime: &Runtime,
@@ -336,6 +361,7 @@ impl RunArguments {
             outputs: self.out.clone(),
             grafana: self.grafana.as_deref().map(grafana),
             locust: self.with_locust.then(|| on_path("locust")).flatten(),
+            baselines: self.baselines(),
             seed: self.seed,
             arguments: self.again(),
             keep_going: self.keep_going,

@@ -49,7 +49,7 @@ impl WebArguments {
         }
     }
 
-    /// Serves the page. If its port is in use, a message says so and the run begins without the page, unless the run
+    /// Serves the page where it is asked for, or `wanted` in another way. If its port is in use, a message says so and the run begins without the page, unless the run
     /// has to wait for it.
     ///
     /// # Errors
@@ -59,8 +59,10 @@ impl WebArguments {
         plan: &Plan,
         target: &dyn Target,
         stop: &CancellationToken,
+        wanted: bool,
     ) -> Result<Option<Served>, ServerError> {
-        let Some(Ok((host, port))) = self.web.as_deref().map(split) else {
+        let address = self.web.as_deref().or(wanted.then_some(DEFAULT));
+        let Some(Ok((host, port))) = address.map(split) else {
             return Ok(None);
         };
         let web = Web::new(plan, target.base_url(), stop.clone(), self.web_wait);

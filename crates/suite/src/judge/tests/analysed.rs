@@ -1,13 +1,15 @@
 //! What the analysis finds in whole tests.
 
 use analysis::closed_network::machine_repair;
-use report::record::{Event, EventKind, Outcome, ResourceSample, Standing, TestRecord};
+use report::record::{
+    Endpoint, EndpointSecond, Event, EventKind, Outcome, ResourceSample, Standing, TestRecord,
+};
 use serde_json::json;
 
 use super::super::sample::{Sample, phase};
 use super::super::{Met, Tried, Until, compare_with_truth, tried};
 use super::judgement;
-use crate::file::{Judge, Span};
+use crate::file::Judge;
 
 /// The shipped `acso` by machine repair (G-05): users think for 5 s, wait 0.3216 s for what never queues,
 /// and share 8 cores for 40 ms each.
@@ -334,15 +336,15 @@ fn faults_are_detected_and_recovered_from() {
         };
     }
     let mut within = |seconds| {
-        let test = sample.file.tests.get_mut("fault-tolerance");
-        let fault = test.and_then(|test| test.faults.get_mut("slow_database"));
-        fault.expect("a fault of the suite").detect_within = Some(Span::from_secs(seconds));
+        let mut faults = sample.test.faults.iter_mut();
+        let fault = faults.find(|fault| fault.name == "slow_database");
+        fault.expect("a fault of the suite").detect_within_s = Some(seconds);
         sample.judged()
     };
-    let late = within(2);
+    let late = within(2.0);
     let standing = judgement(&late, "detection.slow_database").standing;
     assert_eq!(standing, Standing::Crossed);
-    let record = within(3);
+    let record = within(3.0);
     let standing = judgement(&record, "detection.slow_database").standing;
     assert_eq!(standing, Standing::Held);
     let fault = &record.analysis["faults"][0];
@@ -358,6 +360,54 @@ fn faults_are_detected_and_recovered_from() {
         judgement(&record, "named.detection").standing,
         Standing::Held
     );
+}
+
+/// N-07: which endpoints a fault spoils. A second into which the next fault falls says nothing of the one before.
+#[test]
+fn a_fault_names_the_endpoints_that_it_spoils() {
+    let mut sample = Sample::of("acis", "fault-tolerance");
+    let event = |at_s, kind, detail| Event {
+        at_s,
+        kind,
+        text: "crashed_instance".to_owned(),
+        detail,
+    };
+    let crash = json!({ "fault": "crashed_instance", "patch": { "crash": "api" } });
+    sample.record.observed.events = vec![
+        event(20.0, EventKind::FaultInjected, crash.clone()),
+        event(30.0, EventKind::FaultTakenBack, crash),
+    ];
+    let spoilt = sample.record.endpoints[0].clone();
+    let of = |name: &str, failures| Endpoint {
+        name: name.to_owned(),
+        seconds: (0..60)
+            .map(|at_s| EndpointSecond {
+                at_s,
+                requests: 50,
+                failures: if at_s == 20 { failures } else { 0 },
+                p50_ms: 50.0,
+                p95_ms: 50.0,
+                p99_ms: 50.0,
+            })
+            .collect(),
+        ..spoilt.clone()
+    };
+    // Of ten seconds of 50 requests, 5 % and 20 %.
+    sample.record.endpoints = vec![of("/sound", 25), of("/spoilt", 100)];
+    sample.record.seconds[20].failures = 52;
+    sample.record.seconds[40].failures = 52;
+    let next = json!({ "fault": "small_pool" });
+    let events = &mut sample.record.observed.events;
+    events.push(event(40.5, EventKind::FaultInjected, next.clone()));
+    events.push(event(50.0, EventKind::FaultTakenBack, next));
+    let record = sample.judged();
+    let fault = &record.analysis["faults"][0];
+    assert_eq!(fault["endpoints"], "GET /spoilt");
+    assert_eq!(fault["failures"], 52);
+    assert_eq!(fault["recovered_after_s"], 1.0);
+    let next = &record.analysis["faults"][1];
+    assert_eq!(next["endpoints"], "");
+    assert_eq!(next["detected_after_s"], 0.5);
 }
 
 /// ACSO-21, S-14: 40 : 35 : 25 by χ².

@@ -65,6 +65,10 @@ fn rows_are_judged_on_both_sides() {
         graded().other("disk_iops", 1000.0),
         crossed,
     );
+    let messages = |per_s| graded().other("messages_processed_total", per_s);
+    check("messages_per_s", ">=5000", messages(5000.0), held);
+    check("messages_per_s", ">=5000", messages(4999.0), crossed);
+    check("messages_per_s", ">=5000", graded(), Standing::NoData);
     check("rate_per_s", ">=50", graded().rate(51.0), held);
     check("rate_per_s", ">=50", graded().rate(48.0), crossed);
     check("error_rate", "<0.05", graded().failing(0.02), held);

@@ -1,0 +1,80 @@
+//! Durations under a time scale, and how short they may become.
+
+use std::time::Duration;
+
+/// No phase is shorter, whatever the time scale.
+pub(crate) const SHORTEST: Duration = Duration::from_secs(1);
+
+/// The time scale of a test.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scale {
+    pub factor: f64,
+    /// How long an iteration of the test's users can take, their waits included. Users and their waits are never scaled, so
+    /// that a level which is held for less shows a part of what they do.
+    iteration: Duration,
+}
+
+impl Scale {
+    /// For users who wait up to `longest_wait`; zero for arrivals, which wait for nothing.
+    pub fn new(factor: f64, longest_wait: Duration) -> Self {
+        Self {
+            factor,
+            iteration: longest_wait + SHORTEST,
+        }
+    }
+
+    /// Scaled, however short it becomes.
+    pub fn exactly(self, whole: Duration) -> Duration {
+        whole.mul_f64(self.factor)
+    }
+
+    /// What lasts at all lasts at least a second.
+    pub fn any(self, whole: Duration) -> Duration {
+        scaled(whole, self.factor)
+    }
+
+    /// A level that is held lasts at least an iteration.
+    pub fn held(self, whole: Duration) -> Duration {
+        self.any(whole).max(self.least(whole))
+    }
+
+    /// The least that such a level lasts; never more than without a time scale.
+    pub fn least(self, whole: Duration) -> Duration {
+        self.iteration.min(whole)
+    }
+
+    /// A level that is held together with the ramp to it, which is `ramp` long by now.
+    pub fn with_ramp(self, whole: Duration, ramp: Duration) -> Duration {
+        self.any(whole).max((ramp + self.iteration).min(whole))
+    }
+}
+
+/// A duration under a time scale; what lasts at all lasts at least a second.
+pub(crate) fn scaled(whole: Duration, time_scale: f64) -> Duration {
+    match whole {
+        Duration::ZERO => Duration::ZERO,
+        whole => whole.mul_f64(time_scale).max(SHORTEST),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_is_held_for_an_iteration_and_never_longer_than_it_was_written() {
+        let seconds = Duration::from_secs;
+        let scale = Scale::new(0.02, seconds(6));
+        assert_eq!(scale.any(seconds(55)), Duration::from_millis(1100));
+        assert_eq!(scale.any(seconds(10)), SHORTEST);
+        assert_eq!(scale.any(Duration::ZERO), Duration::ZERO);
+        assert_eq!(scale.held(seconds(55)), seconds(7));
+        assert_eq!(scale.held(seconds(600)), seconds(12));
+        assert_eq!(scale.held(seconds(5)), seconds(5));
+        assert_eq!(scale.with_ramp(seconds(60), seconds(2)), seconds(9));
+        assert_eq!(scale.with_ramp(seconds(8), seconds(2)), seconds(8));
+        let whole = Scale::new(1.0, seconds(6));
+        assert_eq!(whole.held(seconds(3)), seconds(3));
+        assert_eq!(whole.with_ramp(seconds(3), seconds(2)), seconds(3));
+    }
+}
