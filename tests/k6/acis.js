@@ -5,7 +5,7 @@
 //
 // Exports: api_user (default; clients 50 %, predictions 40 %, trades 10 %), stress_user
 // (predictions 60 %, optimisations 20 %, bulk trades 20 %) and background_user (training 1, bulk
-// fetch 3, rebalancing 2; each job is followed to its end).
+// fetch 3, rebalancing 2; each job is followed to its end). ACIS_LIMIT is the length of a page of clients (50).
 
 import { sleep } from 'k6';
 import { Counter, Trend } from 'k6/metrics';
@@ -23,6 +23,7 @@ export const options = plan({
   },
 });
 
+const LIMIT = Number(__ENV.ACIS_LIMIT || '50');
 const SYMBOLS = ['AAPL', 'MSFT', 'GOOG', 'AMZN', 'NVDA', 'TSLA'];
 const JOB_WITHIN_S = 110;
 
@@ -39,7 +40,7 @@ const order = () => ({
 
 const clients = () =>
   expect(
-    client.get(`/api/clients?limit=50&offset=${between(0, 900)}`, 'GET /api/clients'),
+    client.get(`/api/clients?limit=${LIMIT}&offset=${between(0, 900)}`, 'GET /api/clients'),
     200,
     'clients',
   );

@@ -6,6 +6,9 @@
 //
 // Exports: aiaas_user (default; weights 5/3/2/1/1) and high_load_user. A VU is a user: it logs in
 // once and keeps its tenant and session.
+//
+//   AIAAS_MESSAGE_KB      length of each chat message of an aiaas_user in kB (default: one sentence)
+//   AIAAS_WORKFLOW_NODES  nodes of each workflow (3)
 
 import { Client, expect } from './lib/client.js';
 import { between, choice, options as plan, task, wait } from './lib/plan.js';
@@ -21,7 +24,10 @@ export const options = plan({
   },
 });
 
-const MESSAGE = 'I need help with my order';
+const SENTENCE = 'I need help with my order';
+const MESSAGE_BYTES = 1000 * Number(__ENV.AIAAS_MESSAGE_KB || '0');
+const MESSAGE = MESSAGE_BYTES ? `${SENTENCE}. `.repeat(MESSAGE_BYTES / SENTENCE.length + 1).slice(0, MESSAGE_BYTES) : SENTENCE;
+const INNER_NODES = Math.max(1, Number(__ENV.AIAAS_WORKFLOW_NODES || '3') - 2);
 const chat = (client, session, message, metadata) =>
   expect(
     client.post('/api/v1/chat/message', { message, session_id: session, ...metadata }),
@@ -58,19 +64,18 @@ const TASKS = {
     expect(client.get(`/api/v1/analytics/tenant/${tenant}`, 'GET /api/v1/analytics/tenant/{tenant}'), 200, 'analytics')],
 };
 
+const NODES = [
+  { id: 'start', type: 'input', name: 'Start' },
+  ...Array.from({ length: INNER_NODES }, (_, n) => ({ id: n ? `process-${n}` : 'process', type: 'llm', name: 'Process' })),
+  { id: 'end', type: 'output', name: 'End' },
+];
+
 function workflow() {
   return {
     name: `test_workflow_${between(1000, 9999)}`,
     description: 'A workflow for load tests',
-    nodes: [
-      { id: 'start', type: 'input', name: 'Start' },
-      { id: 'process', type: 'llm', name: 'Process' },
-      { id: 'end', type: 'output', name: 'End' },
-    ],
-    edges: [
-      { from: 'start', to: 'process' },
-      { from: 'process', to: 'end' },
-    ],
+    nodes: NODES,
+    edges: NODES.slice(1).map((node, place) => ({ from: NODES[place].id, to: node.id })),
   };
 }
 

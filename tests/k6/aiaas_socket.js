@@ -1,7 +1,10 @@
-// WebSocket connections that stay open: each subscribes to a room and sends a message every
+// WebSocket connections that stay open: each subscribes to a room of ROOM_USERS (100) and sends a message every
 // PERIOD_S seconds (10), for HOLD_S seconds (60).
 //
 //   k6 run -u 1000 -e PERF_BASE_URL=http://localhost:8000 tests/k6/aiaas_socket.js
+//
+// Exports: hold (default), and talk: connections that send MESSAGES_PER_S (52) for TALK_S seconds (2), in no room. A little
+// more than fifty, for a connection that was closed sends nothing until the next one is open.
 //
 // One address has about 28 000 ports to connect from: more connections need --local-ips.
 
@@ -16,8 +19,14 @@ export const options = plan({
   thresholds: { websocket_message_ms: ['p(99)<100'], websocket_answered: ['rate==1'], checks: ['rate==1'] },
 });
 
-const HOLD_MS = Number(__ENV.HOLD_S || '60') * 1000;
-const PERIOD_MS = Number(__ENV.PERIOD_S || '10') * 1000;
+const number = (name, otherwise) => Number(__ENV[name] || otherwise);
+const HOLD_MS = number('HOLD_S', '60') * 1000;
+const PERIOD_MS = number('PERIOD_S', '10') * 1000;
+const ROOM_USERS = number('ROOM_USERS', '100');
+const TALK_MS = number('TALK_S', '2') * 1000;
+const MESSAGES_PER_MS = number('MESSAGES_PER_S', '52') / 1000;
+// How often a talker looks whether messages are due.
+const LOOK_MS = 20;
 const URL = `${BASE_URL.replace(/^http/, 'ws')}/api/v1/ws`;
 
 const messageTime = new Trend('websocket_message_ms', true);
@@ -32,22 +41,21 @@ function idOf(text) {
   }
 }
 
-export function hold() {
-  const room = `room-${__VU % 100}`;
+// Opens a connection; `begin` is called with the socket and with a function that sends a message.
+function converse(lasts_ms, begin) {
   const waiting = new Map();
   let sent = 0;
   const response = ws.connect(URL, { tags: { name: 'WS /api/v1/ws' } }, (socket) => {
-    const send = (type) => {
+    const send = (message) => {
       sent += 1;
       const key = id(sent);
       waiting.set(key, Date.now());
-      socket.send(JSON.stringify({ type, id: key, room }));
+      socket.send(JSON.stringify({ ...message, id: key }));
     };
     socket.on('open', () => {
-      send('subscribe');
-      socket.setInterval(() => send('message'), PERIOD_MS);
+      begin(socket, send);
       // The last second is for answers that are still on their way.
-      socket.setTimeout(() => socket.close(), HOLD_MS);
+      socket.setTimeout(() => socket.close(), lasts_ms);
     });
     socket.on('message', (text) => {
       const key = idOf(text);
@@ -69,6 +77,27 @@ export function hold() {
       answered.add(false);
     }
   }
+}
+
+export function hold() {
+  const room = `room-${Math.floor((__VU - 1) / ROOM_USERS)}`;
+  converse(HOLD_MS, (socket, send) => {
+    send({ type: 'subscribe', room });
+    socket.setInterval(() => send({ type: 'message', room }), PERIOD_MS);
+  });
+}
+
+export function talk() {
+  converse(TALK_MS, (socket, send) => {
+    const begun = Date.now();
+    let sent = 0;
+    socket.setInterval(() => {
+      // A look that comes late makes up for it.
+      for (const due = (Date.now() - begun) * MESSAGES_PER_MS; sent < Math.floor(due); sent += 1) {
+        send({ type: 'message' });
+      }
+    }, LOOK_MS);
+  });
 }
 
 export default hold;

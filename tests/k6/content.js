@@ -25,13 +25,19 @@ const pick = (list) => list[Math.floor(Math.random() * list.length)];
 // Different on every call, so that a response cache does not answer for the detectors.
 const stamp = () => ` [${Date.now().toString(36)}-${Math.floor(Math.random() * 1e9).toString(36)}]`;
 
+// PERF_CONTENT_KB: the length of each text and document in kB, filled up with paragraphs. Absent: some are a sentence, some
+// a few paragraphs.
+const LENGTH = 1000 * Number(__ENV.PERF_CONTENT_KB || '0');
+const FILLING = LENGTH ? PARAGRAPH.repeat(LENGTH / PARAGRAPH.length + 1) : '';
+const long = (content) => FILLING.slice(0, Math.max(0, LENGTH - content.length)) + content;
+
 export function single() {
   return Math.random() < 0.8
-    ? { content: pick(TEXTS) + stamp(), content_type: 'text' }
-    : { content: pick(CODE) + stamp(), content_type: 'code' };
+    ? { content: long(pick(TEXTS) + stamp()), content_type: 'text' }
+    : { content: long(pick(CODE) + stamp()), content_type: 'code' };
 }
 
 export function document() {
-  const paragraphs = 1 + Math.floor(Math.random() * 4);
-  return { content: PARAGRAPH.repeat(paragraphs) + pick(TEXTS) + stamp(), content_type: 'text' };
+  const paragraphs = LENGTH ? 0 : 1 + Math.floor(Math.random() * 4);
+  return { content: long(PARAGRAPH.repeat(paragraphs) + pick(TEXTS) + stamp()), content_type: 'text' };
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""run_performance_tests.py [--test-type T]: tests of the orchestrator; without it, those of acso.
+"""run_performance_tests.py --test-type T or --report-only: tests of the orchestrator; without either, those of acso.
 
 All other flags are those of `sparring test`: --filter, --quick-check, --config, --output, --verbose, ...
 """
@@ -8,6 +8,6 @@ import os
 import sys
 
 binary = os.environ.get("SPARRING") or "sparring"
-is_orchestrator = any(word.split("=")[0] == "--test-type" for word in sys.argv[1:])
+is_orchestrator = any(word.split("=")[0] in ("--test-type", "--report-only") for word in sys.argv[1:])
 suite = [] if is_orchestrator else ["acso"]
 os.execvp(binary, [binary, "test", *suite, *sys.argv[1:]])
