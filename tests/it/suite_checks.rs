@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::binary::{Ended, sparring};
 use crate::k6_diff::find_k6;
 use crate::suite_ends::Running;
-use crate::suite_runs::Bench;
+use crate::suite_runs::{Bench, assert_ends};
 
 fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -276,5 +276,121 @@ fn the_soak_of_agent360_finds_the_leak_and_nothing_else() {
         let [found, known] = ["found", "true"].map(|field| row[field].as_f64().expect("a number"));
         assert!((found / known - 1.0).abs() <= 0.1, "{row}");
         assert_eq!(row["agrees"], true, "{row}");
+    }
+}
+
+/// The shipped suite with its paths made absolute and some parts of its tests left out.
+fn without_parts(name: &str, parts: &[&str]) -> String {
+    let file = repository(&format!("tests/suites/{name}.yaml"));
+    let suite = std::fs::read_to_string(file).expect("readable");
+    let folder = repository("tests").display().to_string();
+    let suite = suite.replace("script: ..", &format!("script: {folder}"));
+    let suite = suite.replace("file: ..", &format!("file: {folder}"));
+    let is_left_out = |line: &str| {
+        let begins = |part: &&str| line.starts_with(&format!("      {part}:"));
+        parts.iter().any(|part| begins(&part))
+    };
+    let kept = suite.lines().filter(|line| !is_left_out(line));
+    kept.collect::<Vec<&str>>().join("\n")
+}
+
+/// G-06: five exhausted resources of ACSO, each named.
+#[test]
+fn each_exhausted_resource_of_acso_is_named() {
+    if !is_asked_for() {
+        return;
+    }
+    let bench = Bench::new();
+    let suite = without_parts("acso", &["capacity", "  ladder"]);
+    bench.write(
+        "own.yaml",
+        &suite.replace(
+            "        judge: { names: [capacity, failure_mode, recovery] }\n",
+            "",
+        ),
+    );
+    let ended = bench.run(&["own.yaml", "stress", "--time-scale", "0.3"]);
+    let report = bench.report();
+    let tests = report["tests"].as_array().expect("tests");
+    let named = |test: &Value| {
+        eprintln!(
+            "{} {}: {}",
+            test["part"], test["outcome"], test["analysis"]["bottleneck"]
+        );
+        let named = judgement(test, ".named.bottleneck");
+        assert_eq!(named["standing"], "held", "{named} {}", ended.stderr);
+        assert_eq!(
+            truths(test)["bottleneck"]["agrees"],
+            true,
+            "{}",
+            test["truth"]
+        );
+        let class = test["analysis"]["bottleneck"]["class"].as_str();
+        class.unwrap_or_default().to_owned()
+    };
+    let named: Vec<String> = tests.iter().map(named).collect();
+    assert_eq!(named, ["CPU", "memory", "network", "I/O", "application"]);
+}
+
+/// G-08: the breakpoint of ACIS lies between 200 and 400 users.
+#[test]
+fn the_breakpoint_of_acis_lies_between_two_and_four_hundred_users() {
+    if !is_asked_for() {
+        return;
+    }
+    let bench = Bench::new();
+    let ended = bench.run(&["acis", "breakpoint", "--time-scale", "0.05"]);
+    let report = bench.report();
+    let capacity = &report["tests"][0]["analysis"]["capacity"];
+    eprintln!("{capacity:#}");
+    assert_eq!(
+        capacity["passed"], 200.0,
+        "{}{}",
+        ended.stdout, ended.stderr
+    );
+    assert_eq!(capacity["failed"], 400.0, "{}", ended.stdout);
+}
+
+/// Every endpoint as often, so that each has answers enough.
+const DOCUMENTED: &str = "
+suite: own
+system: acis
+views: [acis]
+default: [all]
+all: [documented]
+classes:
+  User: { script: SCRIPT, exec: api_user, wait_s: [0, 0], tasks: { clients: 1, predict: 1, trade: 1 } }
+tests:
+  documented:
+    about: The answers of the document's example report.
+    model: closed
+    users: [User]
+    before: { toggle: { as_documented: true } }
+    phases: [{ ramp: { to: 200 } }, { steady: { for: 12s } }]
+    judge: { thresholds: { http_reqs: ['count>0'] } }
+";
+
+/// G-10: the written analysis of the example report is the document's.
+#[test]
+fn the_analysis_of_documented_answers_reads_as_the_document_does() {
+    let bench = Bench::new();
+    let script = repository("tests/k6/acis.js").display().to_string();
+    bench.write("own.yaml", &DOCUMENTED.replace("SCRIPT", &script));
+    let ended = bench.run(&["own.yaml", "documented"]);
+    let report = bench.report();
+    assert_ends(&ended, &report["tests"][0], 0);
+    let files = std::fs::read_dir(bench.run_folder()).expect("readable");
+    let mut paths = files.map(|entry| entry.expect("readable").path());
+    let text = paths.find(|path| path.to_string_lossy().ends_with("acis.txt"));
+    let text = std::fs::read_to_string(text.expect("the view")).expect("readable");
+    for said in [
+        "GET /api/clients is fast",
+        "GET /api/clients is stable",
+        "GET /api/ml/predict is acceptable",
+        "GET /api/ml/predict is mostly stable",
+        "POST /api/trading/execute needs optimization",
+        "POST /api/trading/execute has issues",
+    ] {
+        assert!(text.contains(said), "no {said:?} in {text}");
     }
 }

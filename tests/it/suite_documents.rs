@@ -28,7 +28,8 @@ fn ended(command: &mut Command) -> Ended {
 fn charts_and_process_figures_need_no_other_program() {
     let bench = Bench::new();
     let mut command = bench.test(&["lab.yaml", "smoke", "--time-scale", "0.5"]);
-    passed(&ended(command.env("PATH", "")));
+    let run = ended(command.env("PATH", ""));
+    passed(&run, &bench.report());
     let page = std::fs::read_to_string(bench.run_folder().join("report.html")).expect("a page");
     for shown in ["<svg", "Throughput", "Processor of the generator"] {
         assert!(page.contains(shown), "no {shown}");
@@ -175,7 +176,7 @@ fn log_levels_of_the_document_are_obeyed() {
         command.env_remove("LOG_LEVEL").env_remove("RUST_LOG");
         command.envs(level.map(|level| ("LOG_LEVEL", level)));
         let run = ended(&mut command);
-        passed(&run);
+        passed(&run, &bench.report());
         run.stderr
     };
     let debug = log(Some("DEBUG"), &["--verbose"]);
