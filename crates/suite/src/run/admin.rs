@@ -10,9 +10,12 @@ use tokio::runtime::{Builder, Runtime};
 
 /// Calls to one system's admin API; each waits for its answer. Not for tasks of an asynchronous runtime.
 #[derive(Debug, Clone)]
-pub struct Admin {
+pub struct Admin(Arc<Waiting>);
+
+#[derive(Debug)]
+struct Waiting {
     client: AdminClient,
-    runtime: Arc<Runtime>,
+    runtime: Runtime,
 }
 
 impl Admin {
@@ -20,10 +23,10 @@ impl Admin {
     /// The system gives no descriptors for a runtime.
     pub fn new(base_url: &str) -> Self {
         let runtime = Builder::new_current_thread().enable_all().build();
-        Self {
+        Self(Arc::new(Waiting {
             client: AdminClient::new(base_url),
-            runtime: Arc::new(runtime.expect("descriptors for a runtime")),
-        }
+            runtime: runtime.expect("descriptors for a runtime"),
+        }))
     }
 
     /// The system's state; only a system of ours has one.
@@ -72,8 +75,8 @@ impl Admin {
     /// # Errors
     /// As [`Admin::state`].
     pub fn lay(&self, name: &str, patch: &Value, ttl: Duration) -> Result<(), AdminError> {
-        let laying = self.client.lay(name, patch, ttl);
-        self.runtime.block_on(laying).map(drop)
+        let laying = self.0.client.lay(name, patch, ttl);
+        self.0.runtime.block_on(laying).map(drop)
     }
 
     /// Takes a patch away; one that is gone already is no error.
@@ -81,7 +84,7 @@ impl Admin {
     /// # Errors
     /// As [`Admin::state`].
     pub fn lift(&self, name: &str) -> Result<(), AdminError> {
-        self.runtime.block_on(self.client.lift(name)).map(drop)
+        self.0.runtime.block_on(self.0.client.lift(name)).map(drop)
     }
 
     /// Fills a store up to so many rows.
@@ -115,7 +118,7 @@ impl Admin {
     /// # Errors
     /// As [`Admin::state`].
     pub fn metrics(&self) -> Result<String, AdminError> {
-        self.runtime.block_on(self.client.metrics())
+        self.0.runtime.block_on(self.0.client.metrics())
     }
 
     /// The newest requests with their ids, at most so many.
@@ -139,6 +142,8 @@ impl Admin {
     }
 
     fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, AdminError> {
-        self.runtime.block_on(self.client.send(method, path, body))
+        self.0
+            .runtime
+            .block_on(self.0.client.send(method, path, body))
     }
 }
