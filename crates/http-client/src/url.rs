@@ -309,7 +309,11 @@ fn without_authority(text: &str) -> UrlError {
         None if before.is_some_and(|segment| !segment.is_empty() && !segment.contains('/')) => {
             UrlError::Colon
         }
-        None => UrlError::Scheme(String::new()),
+        None => {
+            let path = text.split(['?', '#']).next().unwrap_or_default();
+            let escapes = check_escapes(path);
+            escapes.err().unwrap_or(UrlError::Scheme(String::new()))
+        }
     }
 }
 

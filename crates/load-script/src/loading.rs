@@ -91,6 +91,9 @@ pub(crate) fn evaluate<'js>(
     module::evaluate(compiled).map_err(|throw| missing_export(&ctx, vu, throw))
 }
 
+/// The longest name that the engine shows in a message.
+const NAME_IN_MESSAGES: usize = 63;
+
 /// A missing export, in the words of k6's engine. There, a name that a CommonJS module or one of k6's own lacks
 /// is `undefined`, but this engine links all modules alike: such a module gets the name, and the init code
 /// starts again.
@@ -109,6 +112,11 @@ fn missing_export(ctx: &Ctx<'_>, vu: &VuState, throw: Throw) -> Throw {
     let Some((export, module)) = parts else {
         return Throw::Engine(ctx.throw(error.clone()));
     };
+    // The engine cuts long names.
+    let whole =
+        (module.len() >= NAME_IN_MESSAGES).then(|| vu.script.module_lacking(module, export));
+    let whole = whole.flatten();
+    let module = whole.as_deref().unwrap_or(module);
     let known = vu.script.bytecode(module);
     if known.is_none_or(|known| known.is_common) && !vu.script.is_sealed() {
         vu.script.note_absent(module, export);

@@ -36,6 +36,8 @@ pub struct Source {
     pub text: Option<String>,
     /// The content of `__ENV`.
     pub environment: Vec<(String, String)>,
+    /// Whether scripts cannot change it.
+    pub freezes_environment: bool,
     /// The files of an archive by URL; with them, nothing is read from elsewhere.
     pub archived: Option<BTreeMap<String, Vec<u8>>>,
     /// The sources of `k6/secrets`.
@@ -65,6 +67,8 @@ pub(crate) struct Script {
     entry: String,
     directory: PathBuf,
     environment: Vec<(String, String)>,
+    /// Whether `__ENV` is frozen.
+    pub(crate) freezes_environment: bool,
     given: HashMap<String, String>,
     archived: Option<BTreeMap<String, Vec<u8>>>,
     settings: Arc<Settings>,
@@ -118,6 +122,7 @@ impl Script {
             entry,
             directory,
             environment: source.environment,
+            freezes_environment: source.freezes_environment,
             given,
             archived: source.archived,
             settings: Arc::new(Settings {
@@ -380,6 +385,23 @@ impl Script {
             .map_or(column, |shifts| shifts.original(line, column))
     }
 
+    /// The module whose name begins like this and that another one asks for this export, which it lacks.
+    pub(crate) fn module_lacking(&self, beginning: &str, export: &str) -> Option<String> {
+        let texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        let asked = texts.iter().flat_map(|(importer, text)| {
+            let specifiers = source::asked_for(text, export);
+            specifiers.filter_map(|specifier| self.resolve(importer, specifier).ok())
+        });
+        let candidates: Vec<String> = asked.filter(|name| name.starts_with(beginning)).collect();
+        let lacks = |name: &&String| {
+            texts
+                .get(*name)
+                .is_none_or(|text| !source::may_export(text, export))
+        };
+        let lacking = candidates.iter().find(lacks);
+        lacking.or(candidates.first()).cloned()
+    }
+
     /// Everything that init code has read so far, by URL, including the script itself.
     pub(crate) fn collected(&self) -> BTreeMap<String, Vec<u8>> {
         let texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -428,6 +450,15 @@ impl Script {
             .unwrap_or_else(PoisonError::into_inner)
             .insert(full, Arc::clone(&bytes));
         Ok(bytes)
+    }
+
+    /// The folder of a module that is a file; that of the script for the script.
+    pub(crate) fn folder_of(&self, module: &str) -> Option<PathBuf> {
+        if module == self.entry {
+            return Some(self.directory.clone());
+        }
+        let path = Path::new(module.strip_prefix("file://")?);
+        path.parent().map(Path::to_path_buf)
     }
 
     /// The absolute form of a path in a script; relative paths are resolved against the script.

@@ -118,6 +118,31 @@ fn has_module_syntax(text: &str) -> bool {
     false
 }
 
+/// The modules that a text asks for this export: `import { export } from 'module'`.
+pub(crate) fn asked_for<'t>(text: &'t str, export: &str) -> impl Iterator<Item = &'t str> {
+    let lists = text
+        .split('{')
+        .skip(1)
+        .filter_map(|rest| rest.split_once('}'));
+    lists.filter_map(move |(names, after)| {
+        let mut words = names.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$'));
+        let rest = after.trim_start().strip_prefix("from")?.trim_start();
+        let quote = rest.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
+        let specifier = rest[1..].split(quote).next()?;
+        words.any(|word| word == export).then_some(specifier)
+    })
+}
+
+/// Whether a text may export this: the name follows an `export` in the same statement.
+pub(crate) fn may_export(text: &str, export: &str) -> bool {
+    let statements = text.split("export").skip(1);
+    let mut names = statements.flat_map(|rest| {
+        let end = rest.find([';', '=', '(']).unwrap_or(rest.len());
+        rest[..end].split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$'))
+    });
+    names.any(|name| name == export)
+}
+
 /// A CommonJS module as an expression: its wrapper function, which takes the values of its `literals`. Lines
 /// keep their numbers.
 pub(crate) fn wrap_common(name: &str, text: &str, literals: &[&str]) -> String {
@@ -240,6 +265,25 @@ mod tests {
         check("https://h/a.ts?v=1", "import a from './a.ts'", typed);
         check("a.ts", "let a: number = 1", code(Syntax::Common, true));
         check("a.json", "{}", Kind::Json);
+    }
+
+    #[test]
+    fn who_asks_for_an_export_is_found() {
+        let text =
+            "import { a,\n b as c } from \"./x.js\"; import d from './y.js'; export { e } from'z'";
+        let asked = |name| asked_for(text, name).collect::<Vec<_>>();
+        assert_eq!(asked("b"), ["./x.js"]);
+        assert_eq!(asked("e"), ["z"]);
+        assert!(asked("d").is_empty());
+        for (text, may) in [
+            ("export const a = b;", true),
+            ("export { b as a };", true),
+            ("export function a() {}", true),
+            ("export const b = a;", false),
+            ("const a = 1;", false),
+        ] {
+            assert_eq!(may_export(text, "a"), may, "{text}");
+        }
     }
 
     #[test]

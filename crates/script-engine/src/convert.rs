@@ -174,6 +174,30 @@ pub fn to_json_value(value: &Value<'_>) -> Result<serde_json::Value, Throw> {
     serde_json::from_str(&text).map_err(|error| Throw::Plain(error.to_string()))
 }
 
+/// A number in a value without cycles that JSON cannot hold, as Go writes it.
+///
+/// # Errors
+/// When a getter throws.
+pub fn unwritable_number(value: &Value<'_>) -> Result<Option<&'static str>, Throw> {
+    if let Some(number) = value.as_number() {
+        return Ok(match number {
+            _ if number.is_nan() => Some("NaN"),
+            f64::INFINITY => Some("+Inf"),
+            f64::NEG_INFINITY => Some("-Inf"),
+            _ => None,
+        });
+    }
+    let Some(object) = value.as_object().filter(|_| !value.is_function()) else {
+        return Ok(None);
+    };
+    for (_, inner) in entries(object)? {
+        if let Some(number) = unwritable_number(&inner)? {
+            return Ok(Some(number));
+        }
+    }
+    Ok(None)
+}
+
 /// The engine's JSON with U+FFFD in place of lone surrogates, which the engine writes as escapes.
 pub fn well_formed_json(json: &str) -> String {
     let mut out = String::with_capacity(json.len());

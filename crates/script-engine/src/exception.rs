@@ -140,6 +140,30 @@ pub fn place(ctx: &Ctx<'_>) -> Option<String> {
         .find(|frame| frame.contains("://"))
 }
 
+/// A call in progress.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Caller {
+    /// The file whose code calls.
+    File(String),
+    /// A native function.
+    Native(String),
+}
+
+/// The calls in progress, from the innermost to the outermost, as many as a stack shows.
+pub fn callers(ctx: &Ctx<'_>) -> Vec<Caller> {
+    raise(ctx, plain(""));
+    let Ok(engines) = engines_stack(&ctx.catch()) else {
+        drop(ctx.catch());
+        return Vec::new();
+    };
+    let frames = new_error::frames(&engines).into_iter().flatten();
+    let callers = frames.map(|frame| match frame.place {
+        Some((file, ..)) => Caller::File(file),
+        None => Caller::Native(frame.function.unwrap_or_default()),
+    });
+    callers.collect()
+}
+
 /// `String(error)`, whatever it is.
 pub fn headline(error: &Value<'_>) -> String {
     if let Some(symbol) = error.as_symbol() {

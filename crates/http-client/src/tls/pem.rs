@@ -18,8 +18,17 @@ pub(super) fn private_key(
         return Err("encrypted pkcs8 formatted key is not supported".to_owned());
     }
     match Protected::find(text)? {
-        None => PrivateKeyDer::from_pem_slice(text.as_bytes())
-            .map_err(|error| format!("the key cannot be read: {error}")),
+        None => PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|error| {
+            match text.contains("BEGIN CERTIFICATE") {
+                true => "tls: found a certificate rather than a key in the PEM for the private key"
+                    .to_owned(),
+                false => format!("the key cannot be read: {error}"),
+            }
+        }),
+        // Without a password k6 takes the protected bytes for a key.
+        Some(_) if password.is_none_or(str::is_empty) => {
+            Err("tls: failed to parse private key".to_owned())
+        }
         Some(protected) => protected.open(password.unwrap_or_default()),
     }
 }
@@ -157,7 +166,7 @@ kMdLEYZRKVTWPSJu+MmH4tDQIKZ6zmLHKsJyDJCzBlw=
             ),
             ("DEK-Info: x", "ends after its headers"),
         ] {
-            let error = private_key(text, None).expect_err("refused");
+            let error = private_key(text, Some("secret")).expect_err("refused");
             assert!(error.contains(why), "{error}");
         }
     }

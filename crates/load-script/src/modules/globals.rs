@@ -4,7 +4,7 @@ use load_engine::go_text::escape_json;
 use load_engine::log::Level;
 use rand::RngExt;
 use script_engine::convert;
-use script_engine::exception;
+use script_engine::exception::{self, Caller as Calling};
 use script_engine::native::{Call, Shape, function, method};
 use script_engine::property::{Visible, define};
 use script_engine::raise::raise;
@@ -12,7 +12,8 @@ use script_engine::throw::{Outcome, Throw, plain};
 use script_engine::{Ctx, Object, Value};
 
 use super::{calls, dates, json, text, timers, webcrypto};
-use crate::vu::state::Caller;
+use crate::source;
+use crate::vu::state::{Caller, VuState};
 
 /// Built-ins of the engine that k6's engine does not have. Scripts test for them to choose polyfills.
 const ABSENT: &[&str] = &[
@@ -139,6 +140,7 @@ fn open<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     if path.is_empty() {
         return Err(plain("open() can't be used with an empty filename"));
     }
+    let path = place_to_open(vu, call.ctx, path);
     let bytes = vu.script.open(&path)?;
     let is_binary = call
         .given(1)
@@ -148,6 +150,37 @@ fn open<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     } else {
         convert::string_of_bytes(call.ctx, &bytes)
     }
+}
+
+/// A relative path of `open` with its folder. It is that of the module whose top-level code runs, which is not
+/// always the one that the call is written in: then there is a warning, as in k6.
+fn place_to_open(vu: &VuState, ctx: &Ctx<'_>, path: String) -> String {
+    if path.starts_with(['/', '\\']) || path.contains("://") {
+        return path;
+    }
+    let callers = exception::callers(ctx);
+    let of_module = callers.into_iter().take_while(|caller| match caller {
+        Calling::Native(name) => name != "require",
+        Calling::File(_) => true,
+    });
+    let mut files = of_module.filter_map(|caller| match caller {
+        Calling::File(file) => Some(file),
+        Calling::Native(_) => None,
+    });
+    let Some(written) = files.next() else {
+        return path;
+    };
+    let running = files.last().unwrap_or_else(|| written.clone());
+    let Some(folder) = vu.script.folder_of(&running) else {
+        return path;
+    };
+    if !vu.script.is_sealed() && vu.script.folder_of(&written).as_ref() != Some(&folder) {
+        let folder = source::url_of(&folder);
+        vu.logger.warn(&format!(
+            "open() was used and is currently relative to '{folder}/', but in the future it will be aligned with how `require` and imports work and will be relative to '{written}'. This means that in the future open will open relative path relative to the module/file it is written in. You can future proof this by using `import.meta.resolve()` to get relative paths to the file it is written in the current k6 version."
+        ));
+    }
+    folder.join(path).display().to_string()
 }
 
 /// `Math.random`, which `randomSeed` makes repeatable.

@@ -26,6 +26,8 @@ pub(crate) struct EventLoop {
     timers: RefCell<BTreeMap<Due, Timer>>,
     last_timer: Cell<u64>,
     rejections: RefCell<HashMap<usize, Persistent<Value<'static>>>>,
+    open: RefCell<BTreeMap<u64, Event>>,
+    last_open: Cell<u64>,
 }
 
 /// The time and the number of a timer; those without a time precede all others.
@@ -88,6 +90,25 @@ impl EventLoop {
         self.timers.borrow_mut().retain(|key, _| key.1 != number);
     }
 
+    /// Notes a connection that the script has opened. When an exception ends the code before the connection,
+    /// `farewell` tells the script so. The number is for [`closed`](Self::closed).
+    pub(crate) fn opened(&self, farewell: Event) -> u64 {
+        let number = self.last_open.get() + 1;
+        self.last_open.set(number);
+        self.open.borrow_mut().insert(number, farewell);
+        number
+    }
+
+    /// The connection is over.
+    pub(crate) fn closed(&self, number: u64) {
+        self.open.borrow_mut().remove(&number);
+    }
+
+    /// Takes the farewells of all open connections, the oldest first.
+    pub(crate) fn take_farewells(&self) -> impl Iterator<Item = Event> + use<> {
+        std::mem::take(&mut *self.open.borrow_mut()).into_values()
+    }
+
     /// Whether no work is pending.
     pub(crate) fn is_empty(&self) -> bool {
         self.done.borrow().is_empty()
@@ -147,15 +168,21 @@ impl EventLoop {
         Ok(callback.call_arg::<()>(arguments)?)
     }
 
-    /// Drops all pending work. Returns the timers that were cleared: number and function.
-    pub(crate) fn clear(&self) -> Vec<(u64, &'static str)> {
-        let timers = std::mem::take(&mut *self.timers.borrow_mut());
+    /// Drops all pending work.
+    pub(crate) fn clear(&self) {
         // There is rarely any, and a new set costs more than a check.
         if !self.work.borrow().is_empty() {
             drop(std::mem::take(&mut *self.work.borrow_mut()));
         }
         self.done.borrow_mut().clear();
         self.rejections.borrow_mut().clear();
+        self.open.borrow_mut().clear();
+        self.timers.borrow_mut().clear();
+    }
+
+    /// Drops all timers. Returns number and function of each.
+    pub(crate) fn clear_timers(&self) -> Vec<(u64, &'static str)> {
+        let timers = std::mem::take(&mut *self.timers.borrow_mut());
         let function = |timer: &Timer| match timer.period {
             None => "setTimeout",
             Some(_) => "setInterval",

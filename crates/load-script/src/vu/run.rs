@@ -42,8 +42,11 @@ impl<R> Ending<R> {
             // In k6 this is not an exception of the script, whichever promise it was.
             Self::Rejected(text) => ScriptError::Rejected(text),
             Self::Threw(mut text) => {
-                // k6 ends the text like this even without a stack.
-                if !text.ends_with('\n') {
+                // k6 ends the text like this even without a stack, unless modules do not fit together.
+                let is_link = text.starts_with("SyntaxError: The requested module ");
+                if is_link {
+                    text.truncate(text.trim_end().len());
+                } else if !text.ends_with('\n') {
                     text.push('\n');
                 }
                 ScriptError::Exception(text)
@@ -100,7 +103,7 @@ pub(crate) fn to_the_end<R>(
     if isolate::was_cut_short() && state.is_interrupted() {
         ending = Ending::Interrupted;
     }
-    let timers = state.events.clear();
+    let timers = state.events.clear_timers();
     if let Some(abortion) = state.aborted.take() {
         ending = Ending::Aborted(abortion);
     }
@@ -114,7 +117,25 @@ pub(crate) fn to_the_end<R>(
             ));
         }
     }
+    if matches!(ending, Ending::Threw(_) | Ending::Rejected(_)) && isolate::is_blocked().is_none() {
+        say_farewell(ctx, state);
+    }
+    state.events.clear();
     ending
+}
+
+/// Tells the script of the connections that an exception has ended with its code. What their handlers throw is
+/// passed over, and what they open is dropped.
+fn say_farewell(ctx: &Ctx<'_>, state: &VuState) {
+    for farewell in state.events.take_farewells() {
+        let told = farewell(ctx).and_then(|()| promise::run_jobs(ctx));
+        if told.is_err() {
+            drop(ctx.catch());
+        }
+        if state.is_interrupted() {
+            return;
+        }
+    }
 }
 
 /// The error of a VU that holds too much memory, with the stack at which it was ended.
@@ -179,7 +200,12 @@ pub(crate) fn describe(
     let exports = restore(ctx, exports)?;
     let options: Value<'_> = exports.get("options")?;
     let options = if options.is_object() {
-        convert::to_json_value(&options)?
+        let read = convert::to_json_value(&options)?;
+        if let Some(number) = convert::unwritable_number(&options)? {
+            let why = format!("error parsing script options: json: unsupported value: {number}");
+            return Err(Failed::Rejected(why));
+        }
+        read
     } else {
         serde_json::Value::Null
     };
@@ -403,6 +429,9 @@ pub(crate) fn set_environment(
         let environment = Object::new(ctx.clone())?;
         for (name, value) in state.script.environment().iter().chain(scenario) {
             environment.set(name.as_str(), value.as_str())?;
+        }
+        if state.script.freezes_environment {
+            convert::freeze(environment.as_value())?;
         }
         Ok(vec![environment.into_value()])
     });

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, CString};
+use std::fmt;
 use std::rc::Rc;
 
 use grpc_client::call::{self, Head, Incoming, Outgoing, Received};
@@ -42,8 +43,50 @@ struct Running {
     has_ended: Cell<bool>,
     /// The last event has been told.
     is_over: Cell<bool>,
-    /// The first exception of a handler; the iteration ends with it when the stream has ended.
+    /// Its number among the open connections of the VU.
+    number: Cell<u64>,
+    /// The first exception of a handler; the iteration ends with it.
     thrown: RefCell<Option<Persistent<Value<'static>>>>,
+}
+
+/// How a stream has ended.
+struct Ending {
+    status: Status,
+    /// The client has ended it: then there is only a message.
+    is_ours: bool,
+}
+
+impl Ending {
+    /// Ended by the call, which is canceled only by the client.
+    fn of(status: Status) -> Self {
+        match status.code {
+            code::CANCELED => Self::canceled(),
+            _ => Self {
+                status,
+                is_ours: false,
+            },
+        }
+    }
+
+    fn ours(why: impl Into<String>) -> Self {
+        Self {
+            status: Status::new(code::UNKNOWN, why),
+            is_ours: true,
+        }
+    }
+
+    fn canceled() -> Self {
+        Self::ours("canceled by client (k6)")
+    }
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.is_ours {
+            true => f.write_str(&self.status.message),
+            false => self.status.fmt(f),
+        }
+    }
 }
 
 impl Class for Stream {
@@ -93,9 +136,16 @@ pub(super) fn construct<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
         outgoing: RefCell::new(Some(outgoing)),
         has_ended: Cell::new(false),
         is_over: Cell::new(false),
+        number: Cell::default(),
         thrown: RefCell::default(),
     });
     let object = class::new(call.ctx, Stream(Rc::clone(&running)))?;
+    let (stream, kept) = (
+        Rc::clone(&running),
+        Persistent::save(call.ctx, object.clone()),
+    );
+    let farewell: Event = Box::new(move |ctx| stream.leave(&kept.restore(ctx)?));
+    running.number.set(vu.events.opened(farewell));
     running.listen(&object, incoming);
     Ok(object.into_value())
 }
@@ -123,7 +173,7 @@ impl Running {
                         if !ended.is_given_up {
                             stream.samples.ended(ended.status.code);
                         }
-                        stream.finish(&object, ended.status)
+                        stream.finish(&object, Ending::of(ended.status))
                     }
                 }
             });
@@ -142,69 +192,91 @@ impl Running {
             },
         };
         match message {
-            Ok(message) => self.fire_or_fail(object, "data", message),
+            Ok(message) => match fire(object, "data", message) {
+                Ok(_) => Ok(()),
+                Err(throw) => self.give_up(object, throw),
+            },
             Err(Throw::Plain(why)) => {
                 let why = format!("grpc: failed to unmarshal the received message: {why}");
-                self.finish(object, Status::new(code::INTERNAL, why))
+                self.finish(object, Ending::of(Status::new(code::INTERNAL, why)))
             }
             Err(throw) => Err(throw),
         }
     }
 
     /// The stream is over: tells the script how.
-    fn finish(&self, object: &Object<'_>, status: Status) -> Result<(), Throw> {
+    fn finish(&self, object: &Object<'_>, ending: Ending) -> Result<(), Throw> {
+        let vu: &VuState = state(object.ctx());
+        vu.events.closed(self.number.get());
         if self.is_over.replace(true) {
             return Ok(());
         }
         if let Some(mut outgoing) = self.outgoing.take() {
-            match status.is_ok() {
+            match ending.status.is_ok() {
                 true => outgoing.finish(),
                 false => outgoing.cancel(),
             }
         }
-        let ctx = object.ctx();
-        if !status.is_ok() {
-            let shown = match status.code {
-                code::CANCELED => Status::new(code::UNKNOWN, "canceled by client (k6)"),
-                _ => status,
-            };
-            self.tell_error(object, &shown)?;
+        if !ending.status.is_ok() {
+            self.tell_error(object, &ending)?;
         }
-        let nothing = Object::new(ctx.clone())?.into_value();
-        self.fire_or_fail(object, "end", nothing)?;
+        self.tell_end(object)?;
+        self.rethrow(object)
+    }
+
+    /// A handler of messages has thrown: for the script the stream is over, and the iteration ends.
+    fn give_up(&self, object: &Object<'_>, throw: Throw) -> Result<(), Throw> {
+        let text = self.note(object, throw)?;
+        self.is_over.set(true);
+        self.tell_error(object, &Ending::ours(text))?;
+        self.tell_end(object)?;
+        self.rethrow(object)
+    }
+
+    /// The iteration has ended before the stream. As in k6, a stream that has been given up is cancelled after its
+    /// end was told.
+    fn leave(&self, object: &Object<'_>) -> Result<(), Throw> {
+        let was_over = self.is_over.replace(true);
+        if let Some(mut outgoing) = self.outgoing.take() {
+            outgoing.cancel();
+        }
+        self.tell_error(object, &Ending::canceled())?;
+        match was_over {
+            true => Ok(()),
+            false => self.tell_end(object),
+        }
+    }
+
+    /// Ends the iteration with the exception of a handler, if there was one.
+    fn rethrow(&self, object: &Object<'_>) -> Result<(), Throw> {
+        let ctx = object.ctx();
         match self.thrown.take() {
             Some(thrown) => Err(Throw::Engine(ctx.throw(thrown.restore(ctx)?))),
             None => Ok(()),
         }
     }
 
+    fn tell_end(&self, object: &Object<'_>) -> Result<(), Throw> {
+        let nothing = Object::new(object.ctx().clone())?.into_value();
+        match fire(object, "end", nothing) {
+            Ok(_) => Ok(()),
+            Err(throw) => self.note(object, throw).map(drop),
+        }
+    }
+
     /// Calls the handlers of errors; where there are none, the log has it.
-    fn tell_error(&self, object: &Object<'_>, status: &Status) -> Result<(), Throw> {
-        let error = failure::of_stream(object.ctx(), &self.method, status)?;
+    fn tell_error(&self, object: &Object<'_>, ending: &Ending) -> Result<(), Throw> {
+        let error = failure::of_stream(object.ctx(), &self.method, &ending.status)?;
         match fire(object, "error", error) {
             Ok(true) => Ok(()),
             Ok(false) => {
                 let message =
-                    format!("no handlers for error registered, but an error happened: {status}");
+                    format!("no handlers for error registered, but an error happened: {ending}");
                 self.warn(object, &message);
                 Ok(())
             }
             Err(throw) => self.note(object, throw).map(drop),
         }
-    }
-
-    /// Calls handlers. An exception of one of them is told as an error and ends the iteration at last.
-    fn fire_or_fail<'js>(
-        &self,
-        object: &Object<'js>,
-        kind: &str,
-        value: Value<'js>,
-    ) -> Result<(), Throw> {
-        let Err(throw) = fire(object, kind, value) else {
-            return Ok(());
-        };
-        let text = self.note(object, throw)?;
-        self.tell_error(object, &Status::new(code::UNKNOWN, text))
     }
 
     /// Keeps an exception, if it is the first, and gives its text.
@@ -232,12 +304,12 @@ impl Running {
     }
 
     /// Tells the script on the event loop that the stream has failed.
-    fn fail_soon(self: &Rc<Self>, object: &Object<'_>, status: Status) {
+    fn fail_soon(self: &Rc<Self>, object: &Object<'_>, ending: Ending) {
         let stream = Rc::clone(self);
         let kept = Persistent::save(object.ctx(), object.clone());
         let vu: &VuState = state(object.ctx());
         vu.events.start(async move {
-            let event: Event = Box::new(move |ctx| stream.finish(&kept.restore(ctx)?, status));
+            let event: Event = Box::new(move |ctx| stream.finish(&kept.restore(ctx)?, ending));
             event
         });
     }
@@ -319,15 +391,15 @@ fn write<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
         return Ok(call.undefined());
     };
     let sent = match encoded(&stream.method, &request) {
-        Ok(bytes) => stream.send(&bytes),
+        Ok(bytes) => stream.send(&bytes).map_err(Ending::of),
         Err(Throw::Plain(why)) => {
             let why = format!("can't serialise request object to protocol buffer: {why}");
-            Err(Status::new(code::UNKNOWN, why))
+            Err(Ending::ours(why))
         }
         Err(throw) => return Err(throw),
     };
-    if let Err(status) = sent {
-        stream.fail_soon(&object, status);
+    if let Err(ending) = sent {
+        stream.fail_soon(&object, ending);
     }
     Ok(call.undefined())
 }

@@ -43,9 +43,17 @@ impl<'a> Dump<'a> {
         let (Some(open), Ok(reply)) = (self.0, outcome) else {
             return;
         };
+        let lines = reply.lines().map(|(name, value)| (canonical(name), value));
+        let mut lines: Vec<_> = lines.collect();
+        // As Go writes them: by name, but for the length, which stands first, and last where there is nothing.
+        lines.sort_by_key(|(name, value)| match name.as_str() {
+            "Content-Length" if value == "0" => (2, String::new()),
+            "Content-Length" => (0, String::new()),
+            name => (1, name.to_owned()),
+        });
         let mut text = format!("{} {}\r\n", reply.proto, reply.status_text());
-        for (name, value) in reply.lines() {
-            text.push_str(&format!("{}: {value}\r\n", canonical(name)));
+        for (name, value) in lines {
+            text.push_str(&format!("{name}: {value}\r\n"));
         }
         open.say("Response", &text, reply.body.as_deref().unwrap_or_default());
     }

@@ -151,6 +151,28 @@ pub(super) fn keep_cookies(jar: &Jar, url: &Url, reply: &Reply) {
     }
 }
 
+/// Refuses what the standard does not take for the URL of a socket.
+pub(super) fn check_url(text: &str) -> Result<(), Throw> {
+    let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
+    if scheme != "ws" && scheme != "wss" {
+        return Err(plain(format!(
+            "WebSocket requires url with scheme ws or wss, but got \"{scheme}\""
+        )));
+    }
+    match text.split_once('#') {
+        Some((_, fragment)) if !fragment.is_empty() => Err(plain(format!(
+            "WebSocket requires no url fragment, but got \"{fragment}\""
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Host and port of the URL of a socket.
+pub(super) fn address(text: &str) -> Option<String> {
+    let url = http_url(text)?;
+    Some(format!("{}:{}", url.host, url.port))
+}
+
 /// The URL as the HTTP client knows it.
 pub(super) fn http_url(text: &str) -> Option<Url> {
     let rest = match text.split_once("://")? {

@@ -56,6 +56,8 @@ struct Socket {
     /// The code and reason of `close()`.
     closing: RefCell<Option<(Option<u16>, String)>>,
     close_called: Notify,
+    /// Its number among the open connections of the VU.
+    number: Cell<u64>,
     samples: Samples,
 }
 
@@ -99,7 +101,7 @@ pub(super) fn construct<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     }
     let text = convert::go_string(&call.arg(0))?;
     let http_url = request::http_url(&text);
-    let http_url = check_url(&text).and_then(|()| {
+    let http_url = request::check_url(&text).and_then(|()| {
         http_url.ok_or_else(|| plain(format!("WebSocket requires valid url, but got {text:?}")))
     })?;
     let about = "invalid WebSocket tags option";
@@ -117,9 +119,13 @@ pub(super) fn construct<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
         buffered_bytes: Cell::default(),
         closing: RefCell::default(),
         close_called: Notify::new(),
+        number: Cell::default(),
     });
     let object = class::new(call.ctx, WebSocket(Rc::clone(&socket)))?;
     let kept = Persistent::save(call.ctx, object.clone());
+    let (left, kept_too) = (Rc::clone(&socket), kept.clone());
+    let farewell: Event = Box::new(move |ctx| left.leave(&kept_too.restore(ctx)?));
+    socket.number.set(vu.events.opened(farewell));
     let (client, jar) = (Rc::clone(&vu.client), Rc::clone(&params.jar));
     vu.events.start(async move {
         let outcome = open(&client, opening).await;
@@ -130,21 +136,6 @@ pub(super) fn construct<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
         event
     });
     Ok(object.into_value())
-}
-
-fn check_url(text: &str) -> Result<(), Throw> {
-    let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
-    if scheme != "ws" && scheme != "wss" {
-        return Err(plain(format!(
-            "WebSocket requires url with scheme ws or wss, but got \"{scheme}\""
-        )));
-    }
-    match text.split_once('#') {
-        Some((_, fragment)) if !fragment.is_empty() => Err(plain(format!(
-            "WebSocket requires no url fragment, but got \"{fragment}\""
-        ))),
-        _ => Ok(()),
-    }
 }
 
 fn protocols(call: &Call<'_, '_>) -> Result<Vec<String>, Throw> {
@@ -285,6 +276,16 @@ impl Socket {
         self.fire_or_fail(object, "message", &[("data", data), ("origin", origin)])
     }
 
+    /// The iteration has ended before the socket.
+    fn leave(&self, object: &Object<'_>) -> Result<(), Throw> {
+        self.samples.forget();
+        let error = (self.state.get() == CONNECTING).then(|| {
+            let address = request::address(&self.url).unwrap_or_default();
+            format!("dial tcp {address}: operation was canceled")
+        });
+        self.end(object, Closing::ABNORMAL, error.as_deref())
+    }
+
     /// Reports the closed socket to the script.
     fn end(
         &self,
@@ -296,12 +297,13 @@ impl Socket {
             return Ok(());
         }
         let ctx = object.ctx();
+        let vu: &VuState = state(ctx);
+        vu.events.closed(self.number.get());
         self.samples.ended();
         if let Some(link) = self.link.take() {
             let linger = tokio::time::timeout(Duration::from_secs(1), async move {
                 link.flush().await;
             });
-            let vu: &VuState = state(ctx);
             vu.events.start(async move {
                 let _ = linger.await;
                 let nothing: Event = Box::new(|_| Ok(()));

@@ -1,0 +1,2 @@
+exports.top = open('./named.txt').trim();
+exports.called = () => open('./named.txt').trim();
