@@ -1,5 +1,6 @@
 //! The options of a run: configuration file, script, environment and flags over each other.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use load_engine::log::{Level, Logger};
@@ -10,9 +11,10 @@ use serde_json::Value;
 
 use crate::args::{Args, LoadFlags, ReportFlags};
 use crate::failure::Failure;
+use crate::features::{Feature, Features};
 use crate::invocation::Invocation;
 use crate::surroundings::Surroundings;
-use crate::target::Loaded;
+use crate::target::{self, Loaded};
 
 /// The configuration file: options, and what only it can say.
 #[derive(Debug, Default)]
@@ -37,18 +39,32 @@ pub fn config_file(args: &Args, around: &Surroundings) -> Result<ConfigFile, Fai
 
 fn read_config(path: &Path) -> Result<ConfigFile, Failure> {
     let name = path.display();
+    let unloaded = |why: String| {
+        Failure::config(format!(
+            "failed to load the configuration file from the local file system: {why}"
+        ))
+    };
+    let unparsed = |why: String| {
+        unloaded(format!(
+            "couldn't parse the configuration from \"{name}\": {why}"
+        ))
+    };
     let text = std::fs::read_to_string(path).map_err(|error| {
-        Failure::config(format!(
-            "the configuration file {name} cannot be read: {error}"
-        ))
+        unloaded(match error.kind() {
+            ErrorKind::NotFound => format!("stat {name}: no such file or directory"),
+            ErrorKind::IsADirectory => {
+                format!(
+                    "couldn't load the configuration from \"{name}\": read {name}: is a directory"
+                )
+            }
+            _ => format!("couldn't load the configuration from \"{name}\": {error}"),
+        })
     })?;
-    let value: Value = serde_json::from_str(&text).map_err(|error| {
-        Failure::config(format!(
-            "the configuration file {name} is not JSON: {error}"
-        ))
+    let value: Value = serde_json::from_str(&text).map_err(|error| match error.is_eof() {
+        true => unparsed("unexpected end of JSON input".to_owned()),
+        false => unparsed(error.to_string()),
     })?;
-    let read = json::read(&value)
-        .map_err(|error| Failure::config(format!("the configuration file {name}: {error}")))?;
+    let read = json::read(&value).map_err(|error| unparsed(unnamed(error)))?;
     let outputs = match value.get("out") {
         Some(Value::String(one)) => vec![one.clone()],
         Some(Value::Array(all)) => all
@@ -64,6 +80,14 @@ fn read_config(path: &Path) -> Result<ConfigFile, Failure> {
     })
 }
 
+/// What is wrong, without the name of the option where k6 does not tell it.
+fn unnamed(error: OptionError) -> String {
+    match error {
+        OptionError::Duration { source, .. } => source.to_string(),
+        _ => error.to_string(),
+    }
+}
+
 /// All layers over each other.
 pub fn consolidate(
     invocation: Invocation<'_>,
@@ -73,13 +97,11 @@ pub fn consolidate(
 ) -> Result<Options, Failure> {
     let Invocation { args, around } = invocation;
     let config = |error: OptionError| Failure::config(error.to_string());
-    let of_script = |why: &str| {
-        let (script, path) = (&args.script, &loaded.path);
-        format!("could not initialize '{script}': could not load JS test 'file://{path}': {why}")
-    };
+    let of_script = |why: &str| target::of_script(&args.script, &loaded.path, why);
     let read = json::read(&loaded.options).map_err(|error| match error {
         OptionError::Plan(why) => Failure::config(why),
         OptionError::Plain(why) => Failure::config(of_script(&why)),
+        OptionError::Duration { source, .. } => Failure::config(of_script(&source.to_string())),
         _ => Failure::config(format!("could not initialize '{}': {error}", args.script)),
     })?;
     let bad_ttl = |ttl: &str| format!("invalid DNS TTL: {ttl}");
@@ -88,21 +110,44 @@ pub fn consolidate(
     }
     warn_of_unknown(&read.unknown, logger);
     let variables = environment::read(|name| around.variable(name)).map_err(config)?;
-    refuse_bad_addresses(variables.local_ips.as_deref()).map_err(Failure::config)?;
+    refuse_bad_addresses(variables.local_ips.as_deref()).map_err(|why| {
+        let text = variables.local_ips.as_deref().unwrap_or_default();
+        Failure::config(format!(
+            "envconfig.Process: assigning K6_LOCAL_IPS to LocalIPs: converting '{text}' to type types.NullIPPool. details: {why}"
+        ))
+    })?;
     let flags = flags(args)?;
+    let features = Features::read_and_tell(args, around, &file, logger);
+    let merges_tags = features.has(Feature::MergeRunTags);
+    // A script cannot turn features on.
+    let script = Options {
+        features: None,
+        ..read.options
+    };
     let mut options = Options::default();
-    for layer in [file, read.options, variables] {
-        warn_of_wiping(&options, &layer, logger);
-        options = layer::merge(options, layer);
+    for (level, layer) in [("json", file), ("script", script), ("env", variables)] {
+        warn_of_wiping(&options, &layer, level, logger);
+        options = merge(options, layer, merges_tags);
     }
     let flags = plan_of_vus_alone(&options, flags);
-    warn_of_wiping(&options, &flags, logger);
-    options = layer::merge(options, flags);
+    warn_of_wiping(&options, &flags, "cli", logger);
+    options = merge(options, flags, merges_tags);
+    let tags = features.tags();
+    tags.for_each(|(name, value)| drop(options.tags.get_or_insert_default().insert(name, value)));
     refuse_unknown_stats(&options)?;
     if let Some(ttl) = options.bad_dns_ttl() {
         return Err(Failure::other(bad_ttl(ttl)));
     }
     Ok(options)
+}
+
+fn merge(lower: Options, mut higher: Options, merges_tags: bool) -> Options {
+    if let (true, Some(tags), Some(own)) = (merges_tags, &lower.tags, &mut higher.tags) {
+        let mut merged = tags.clone();
+        merged.append(own);
+        *own = merged;
+    }
+    layer::merge(lower, higher)
 }
 
 /// Warns of unknown options of the script.
@@ -124,13 +169,12 @@ fn plan_of_vus_alone(lower: &Options, flags: Options) -> Options {
     }
 }
 
-fn warn_of_wiping(lower: &Options, higher: &Options, logger: &Logger) {
+fn warn_of_wiping(lower: &Options, higher: &Options, level: &str, logger: &Logger) {
     let wipes = layer::sets_execution(higher) && lower.scenarios.is_some();
-    if wipes && higher.scenarios.is_none() {
-        logger.warn(
-            "CLI flags or environment variables that say what is executed (duration, iterations, \
-             stages) override the scenarios of the script",
-        );
+    if wipes {
+        logger.warn(&format!(
+            "{level:?} level configuration overrode scenarios configuration entirely"
+        ));
     }
 }
 
@@ -184,17 +228,30 @@ pub fn flags(args: &Args) -> Result<Options, Failure> {
         ..Options::default()
     };
     let times = [
-        ("duration", &load.duration),
-        ("minIterationDuration", &load.min_iteration_duration),
+        ("duration", "-d, --duration", &load.duration),
+        (
+            "minIterationDuration",
+            "--min-iteration-duration",
+            &load.min_iteration_duration,
+        ),
     ];
-    for (option, text) in times {
+    for (option, flag, text) in times {
         if let Some(text) = text {
             // The command line takes no bare numbers and no days, as other layers do.
             if let Err(error @ DurationError::Syntax(_)) = duration::parse(text) {
-                return Err(Failure::other(error.to_string()));
+                return Err(Failure::other(format!(
+                    "invalid argument {text:?} for {flag:?} flag: {error}"
+                )));
             }
             environment::set_text(&mut options, option, text).map_err(other)?;
         }
+    }
+    refuse_bad_stages(&load.stages).map_err(Failure::other)?;
+    let networks = client.blacklist_ips.iter().flat_map(|text| text.split(','));
+    if let Some(bad) = networks.clone().find(|text| !json::is_network(text)) {
+        return Err(Failure::other(format!(
+            "error parsing blacklist-ip '{bad}': invalid CIDR address: {bad}"
+        )));
     }
     let lists = [
         ("blacklistIPs", &client.blacklist_ips),
@@ -224,6 +281,25 @@ pub fn flags(args: &Args) -> Result<Options, Failure> {
         options.tags = Some(tags.map_err(Failure::other)?);
     }
     Ok(options)
+}
+
+/// Of a flag, a stage's time has a unit and its target is a number.
+fn refuse_bad_stages(stages: &[String]) -> Result<(), String> {
+    for (n, stage) in stages.iter().enumerate() {
+        let (time, target) = stage.split_once(':').unwrap_or((stage, ""));
+        let wrong = |why: String| Err(format!("error for stage {n}: {why}"));
+        if let Some(error @ DurationError::Syntax(_)) = duration::parse(time).err()
+            && !time.is_empty()
+        {
+            return wrong(error.to_string());
+        }
+        if !target.is_empty() && target.parse::<i64>().is_err() {
+            return wrong(format!(
+                "strconv.ParseInt: parsing {target:?}: invalid syntax"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The statistics of all flags; one empty text is none of them, no flag leaves them open.

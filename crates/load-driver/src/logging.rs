@@ -98,7 +98,7 @@ pub fn logger(args: &Args, around: &Surroundings) -> Result<Log, Failure> {
     };
     let console = match &args.process.console_output {
         Some(path) => Some(Writer {
-            target: Some(Arc::new(Mutex::new(open(path)?))),
+            target: Some(Arc::new(Mutex::new(open_for_console(path)?))),
             format: if matches!(format, Format::Terminal) {
                 Format::Pairs
             } else {
@@ -146,9 +146,7 @@ fn output_named(output: &str, around: &Surroundings) -> Result<Output, Failure> 
             })
         }
         "file" => file(rest),
-        _ => Err(Failure::other(format!(
-            "unsupported log output '{output}'; use stderr, stdout, none, file=path or loki=url"
-        ))),
+        _ => Err(Failure::other(format!("unsupported log output '{output}'"))),
     }
 }
 
@@ -198,6 +196,15 @@ fn format(args: &Args, around: &Surroundings, is_terminal: bool) -> Format {
         _ if is_terminal && colored => Format::Terminal,
         _ => Format::Pairs,
     }
+}
+
+fn open_for_console(path: &str) -> Result<File, Failure> {
+    let opened = File::options().create(true).append(true).open(path);
+    opened.map_err(|error| {
+        let why = error.to_string().to_lowercase();
+        let why = why.split(" (os error").next().unwrap_or_default();
+        Failure::other(format!("open {path}: {why}"))
+    })
 }
 
 fn open(path: &str) -> Result<File, Failure> {
@@ -273,7 +280,7 @@ fn json(line: &LogEntry<'_>) -> String {
 /// A value in quotes, unless it is a plain word.
 fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._/@^+".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
+    if text.chars().all(plain) {
         return text.to_owned();
     }
     let mut out = String::from('"');

@@ -32,6 +32,11 @@ pub fn failure(args: &Args, around: &Surroundings, failure: &Failure) {
     }
 }
 
+/// Logs why a command line cannot be used: no flag says yet where to.
+pub fn refusal(message: &str, around: &Surroundings) {
+    log_failure(&logging::to_stderr(around.stderr.clone()), message, None);
+}
+
 /// Logs an error with its hint.
 pub fn log_failure(logger: &Logger, message: &str, hint: Option<&str>) {
     let hint = hint.map(|hint| ("hint", hint));

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::args::{Args, HealthMode, SummaryMode, TrendSinkMode};
 use crate::failure::Failure;
+use crate::features::{Feature, Features};
 use crate::invocation::Invocation;
 use crate::progress::Shown;
 use crate::seen::Seen;
@@ -73,7 +74,15 @@ async fn drive(
     }
     validate::scenarios(&options, |name| program.has_function(name))
         .map_err(|error| config(&error))?;
-    load_script::ScriptProgram::check(&options).map_err(Failure::config)?;
+    load_script::ScriptProgram::check(&options).map_err(|why| {
+        match why.strip_prefix("tls: the option tlsAuth: ") {
+            Some(why) if loaded.options.get("tlsAuth").is_some() => {
+                Failure::config(target::of_script(&args.script, &loaded.path, why))
+            }
+            Some(why) => Failure::config(why),
+            None => Failure::config(why),
+        }
+    })?;
     // Outputs tell of thresholds that are not looked at.
     let shown_options = Arc::new(options.clone());
     if args.report.no_thresholds == Some(true) {
@@ -180,8 +189,10 @@ async fn conduct<P: Program>(
         .process
         .threads
         .or_else(|| std::thread::available_parallelism().ok().map(Into::into));
+    let has_histograms = Features::of(args, around).has(Feature::NativeHistograms);
     let aggregate = match args.report.trend_sink {
         Some(TrendSinkMode::Hdr) => Aggregate::bounded(),
+        None if has_histograms => Aggregate::bounded(),
         _ => Aggregate::default(),
     };
     let aggregate = Arc::new(Mutex::new(aggregate));
@@ -476,9 +487,7 @@ fn expected_responses() -> Filter {
 fn refuse_unsupported(args: &Args) -> Result<(), Failure> {
     let traces = args.script_flags.traces_output.as_deref().unwrap_or("none");
     if traces != "none" {
-        return Err(Failure::other(format!(
-            "--traces-output={traces} is not supported; use none"
-        )));
+        return Err(Failure::other(format!("invalid traces output {traces:?}")));
     }
     let mode = args
         .script_flags
@@ -486,9 +495,9 @@ fn refuse_unsupported(args: &Args) -> Result<(), Failure> {
         .as_deref()
         .unwrap_or("extended");
     if !["extended", "base", "experimental_enhanced"].contains(&mode) {
-        let choices = "'extended', 'base', 'experimental_enhanced'";
+        let choices = r#""extended", "base", "experimental_enhanced""#;
         return Err(Failure::other(format!(
-            "invalid compatibility mode '{mode}'. Use: {choices}"
+            "invalid compatibility mode {mode:?}. Use: {choices}"
         )));
     }
     Ok(())

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::args::{Args, ScriptFlags};
 use crate::failure::Failure;
+use crate::features::{Feature, Features};
 use crate::invocation::Invocation;
 use crate::surroundings::{Input, Surroundings};
 
@@ -47,6 +48,7 @@ pub async fn load(
     source.secrets = Arc::new(secrets.map_err(|error| Failure::other(error.to_string()))?);
     let megabytes = args.process.vu_memory_mb;
     source.vu_memory_bytes = megabytes.map(|megabytes| megabytes.get().saturating_mul(1 << 20));
+    source.freezes_environment = Features::of(args, around).has(Feature::FreezeEnv);
     source.keeps_builtins_apart = args.process.share_builtins == Some(false);
     let name = source.path.display().to_string();
     let environment = source.environment.clone();
@@ -66,6 +68,11 @@ pub async fn load(
     })
 }
 
+/// What is wrong with a script, as k6 says it.
+pub fn of_script(script: &str, path: &str, why: &str) -> String {
+    format!("could not initialize '{script}': could not load JS test 'file://{path}': {why}")
+}
+
 fn failure(error: ScriptError, script: &str, path: &str) -> Failure {
     match error {
         ScriptError::Exception(text) => {
@@ -73,15 +80,12 @@ fn failure(error: ScriptError, script: &str, path: &str) -> Failure {
             failure.hint = Some("script exception".to_owned());
             failure
         }
-        ScriptError::Aborted(said) => Failure::new(
-            Exit::ScriptAborted,
-            format!(
-                "could not initialize '{script}': could not load JS test 'file://{path}': {said}"
-            ),
-        ),
-        ScriptError::Unusable(why) | ScriptError::Rejected(why) => Failure::other(format!(
-            "could not initialize '{script}': could not load JS test 'file://{path}': {why}"
-        )),
+        ScriptError::Aborted(said) => {
+            Failure::new(Exit::ScriptAborted, of_script(script, path, &said))
+        }
+        ScriptError::Unusable(why) | ScriptError::Rejected(why) => {
+            Failure::other(of_script(script, path, &why))
+        }
         ScriptError::Interrupted => Failure::new(
             Exit::Interrupted,
             format!("the init code of {path} was interrupted"),
@@ -100,8 +104,13 @@ fn source(
         Some("archive") => true,
         Some("js") => false,
         Some(other) => {
+            let script = &args.script;
+            let path = match &place {
+                Place::Disk(path) => format!("file://{}", path.display()),
+                Place::Network(url) => url.clone(),
+            };
             return Err(Failure::other(format!(
-                "there is no test type '{other}'; use js or archive"
+                "could not initialize '{script}': unknown or unspecified test type '{other}' for '{path}'"
             )));
         }
         None => Archive::is_archive(content),
@@ -124,6 +133,7 @@ fn source(
         secrets: Arc::default(),
         vu_memory_bytes: None,
         keeps_builtins_apart: false,
+        freezes_environment: false,
         system: System::default(),
     };
     Ok((source, None))
@@ -212,6 +222,7 @@ fn from_archive(
         secrets: Arc::default(),
         vu_memory_bytes: None,
         keeps_builtins_apart: false,
+        freezes_environment: false,
         system: System::default(),
     };
     Ok((source, Some(archive.options)))

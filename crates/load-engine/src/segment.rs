@@ -3,6 +3,7 @@
 //! All arithmetic uses integers: instances that round differently would lose or repeat iterations.
 
 use std::cmp::Ordering;
+use std::fmt;
 
 /// An exact fraction between 0 and 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,25 +12,47 @@ struct Ratio {
     bottom: u128,
 }
 
+/// A point of the test for messages: 0.5 is its middle.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Share(f64);
+
+impl Eq for Share {}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// The error of a segment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SegmentError {
     /// Not a number.
-    #[error("'{0}' is not a fraction, decimal or percentage between 0 and 1")]
+    #[error("'{0}' is not a valid percentage, decimal, fraction or interval value")]
     Number(String),
-    /// Not `from:to`.
-    #[error("the execution segment '{0}' must look like 0:1/3, with from smaller than to")]
-    Segment(String),
+    /// Beyond the whole test.
+    #[error("segment end value can't be more than 1 but was {0:.2}")]
+    TooLarge(Share),
+    /// It ends before it begins.
+    #[error("segment start({from:.2}) must be less than its end({to:.2})")]
+    Order {
+        /// The begin.
+        from: Share,
+        /// The end.
+        to: Share,
+    },
     /// Not `0,…,1`.
-    #[error("the execution segment sequence '{0}' must have at least two rising points")]
-    Sequence(String),
+    #[error("at least 2 points are needed for an execution segment sequence, {0} given")]
+    Sequence(usize),
     /// The pattern of slots would be too long.
     #[error(
         "the execution segments are too fine: their common unit must be at least 1/{MAX_PERIOD}"
     )]
     TooFine,
     /// The segment is not in the sequence.
-    #[error("the execution segment '{segment}' is not part of the sequence '{sequence}'")]
+    #[error(
+        "There were problems with the specified script configuration:\n\t- provided segment {segment} can't be found in sequence {sequence}"
+    )]
     NotInSequence {
         /// The segment.
         segment: String,
@@ -222,12 +245,11 @@ impl Ratio {
         if ratio.1 == 0 {
             return Err(bad());
         }
-        let ratio = Self::new(ratio.0, ratio.1 * hundred);
-        if ratio.top > ratio.bottom {
-            Err(bad())
-        } else {
-            Ok(ratio)
-        }
+        Ok(Self::new(ratio.0, ratio.1 * hundred))
+    }
+
+    fn share(self) -> Share {
+        Share(self.top as f64 / self.bottom as f64)
     }
 }
 
@@ -248,26 +270,32 @@ fn parse_segment(text: &str) -> Result<(Ratio, Ratio), SegmentError> {
         Some((from, to)) => (Ratio::parse(from)?, Ratio::parse(to)?),
         None => (Ratio::new(0, 1), Ratio::parse(text)?),
     };
-    if from.compare(to) == Ordering::Less {
-        Ok((from, to))
-    } else {
-        Err(SegmentError::Segment(text.to_owned()))
-    }
+    check(from, to)?;
+    Ok((from, to))
 }
 
 fn parse_sequence(text: &str) -> Result<Vec<Ratio>, SegmentError> {
-    let points = text
-        .split(',')
-        .map(Ratio::parse)
-        .collect::<Result<Vec<_>, _>>()?;
-    let rising = points
-        .windows(2)
-        .all(|pair| pair[0].compare(pair[1]) == Ordering::Less);
-    if points.len() >= 2 && rising {
-        Ok(points)
-    } else {
-        Err(SegmentError::Sequence(text.to_owned()))
+    let points = text.split(',').map(Ratio::parse);
+    let points = points.collect::<Result<Vec<_>, _>>()?;
+    if points.len() < 2 {
+        return Err(SegmentError::Sequence(points.len()));
     }
+    for pair in points.windows(2) {
+        check(pair[0], pair[1])?;
+    }
+    Ok(points)
+}
+
+/// Refuses a piece that is empty or ends after the test.
+fn check(from: Ratio, to: Ratio) -> Result<(), SegmentError> {
+    if from.compare(to) != Ordering::Less {
+        let (from, to) = (from.share(), to.share());
+        return Err(SegmentError::Order { from, to });
+    }
+    if to.top > to.bottom {
+        return Err(SegmentError::TooLarge(to.share()));
+    }
+    Ok(())
 }
 
 fn gcd(a: u128, b: u128) -> u128 {

@@ -51,16 +51,33 @@ pub struct Expression {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExpressionError {
     /// There is no comparison.
-    #[error("failed parsing threshold expression \"{0}\"; write for example p(95)<200")]
-    NoOperator(String),
+    #[error("failed parsing threshold expression \"{0}\"; reason: malformed threshold expression")]
+    Malformed(String),
     /// The aggregation does not exist.
     #[error(
-        "failed parsing threshold expression's \"{0}\" left hand side; use count, rate, value, avg, min, max, med or p(N)"
+        "failed parsing threshold expression's \"{0}\" left hand side; reason: failed parsing method from expression"
     )]
     Aggregation(String),
-    /// The limit is not a number.
-    #[error("failed parsing threshold expression's \"{0}\" right hand side: it is not a number")]
-    Limit(String),
+    /// What is between the brackets of `p()` is not a number.
+    #[error(
+        "failed parsing threshold expression's \"{expression}\" left hand side; reason: malformed percentile value; reason: strconv.ParseFloat: parsing \"{percentile}\": invalid syntax"
+    )]
+    Percentile {
+        /// As written.
+        expression: String,
+        /// The same of the percentile.
+        percentile: String,
+    },
+    /// The limit is not a number. The message is k6's, letter by letter.
+    #[error(
+        "failed parsing threshold expresion's \"{expression}\" right hand side; reason: strconv.ParseFloat: parsing \"{limit}\": invalid syntax"
+    )]
+    Limit {
+        /// As written.
+        expression: String,
+        /// The same of the limit.
+        limit: String,
+    },
     /// The metric does not have the aggregation.
     #[error(
         "invalid threshold \"{expression}\" applied on metric {metric}; reason: unsupported aggregation method {method} on metric of type {kind}. supported aggregation methods for this metric are: {supported}"
@@ -96,6 +113,20 @@ pub enum ExpressionError {
     Tag(String),
 }
 
+/// The error about the left side of an expression.
+fn no_aggregation(text: &str, name: &str) -> ExpressionError {
+    let percentile = name
+        .strip_prefix("p(")
+        .and_then(|rest| rest.strip_suffix(')'));
+    match percentile.filter(|percentile| percentile.parse::<f64>().is_err()) {
+        Some(percentile) => ExpressionError::Percentile {
+            expression: text.to_owned(),
+            percentile: percentile.to_owned(),
+        },
+        None => ExpressionError::Aggregation(text.to_owned()),
+    }
+}
+
 /// The beginning of every error about a metric name.
 const NO_NAME: &str =
     "unable to validate threshold expressions; reason: parsing metric name failed";
@@ -122,16 +153,18 @@ impl Expression {
         let found = OPERATORS.iter().filter_map(find);
         let found = found.min_by_key(|(at, length, _)| (*at, usize::MAX - length));
         let (at, length, operator) =
-            found.ok_or_else(|| ExpressionError::NoOperator(text.to_owned()))?;
+            found.ok_or_else(|| ExpressionError::Malformed(text.to_owned()))?;
         let name = text[..at].trim().to_owned();
-        let aggregation = parse_aggregation(&name)
-            .ok_or_else(|| ExpressionError::Aggregation(text.to_owned()))?;
-        let limit = text[at + length..]
-            .trim()
-            .parse::<f64>()
-            .ok()
-            .filter(|limit| limit.is_finite());
-        let limit = limit.ok_or_else(|| ExpressionError::Limit(text.to_owned()))?;
+        let limit = text[at + length..].trim();
+        if limit.is_empty() {
+            return Err(ExpressionError::Malformed(text.to_owned()));
+        }
+        let aggregation = parse_aggregation(&name).ok_or_else(|| no_aggregation(text, &name))?;
+        let read = limit.parse::<f64>().ok().filter(|limit| limit.is_finite());
+        let limit = read.ok_or_else(|| ExpressionError::Limit {
+            expression: text.to_owned(),
+            limit: limit.to_owned(),
+        })?;
         Ok(Self {
             aggregation,
             name,

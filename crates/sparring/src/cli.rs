@@ -1,6 +1,6 @@
 //! The command line, as clap reads it.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -13,10 +13,10 @@ use tokio::runtime::Runtime;
 use tracing::level_filters::LevelFilter;
 
 use crate::commands::{self, CommandResult};
-use crate::environment;
 use crate::process::surroundings;
 use crate::stdout;
 use crate::terminal::{self, say};
+use crate::{environment, k6_words};
 
 /// A bench for services that fan out to flaky dependencies.
 ///
@@ -33,16 +33,19 @@ impl Cli {
     /// Reads the process' arguments. An empty variable counts as not set, since `HEALTH_URL=` is a usual way to
     /// switch one off.
     pub fn read() -> Result<Self, clap::Error> {
-        let matches = without_empty_variables(Self::command()).try_get_matches()?;
+        let matches = sparring().try_get_matches()?;
         Self::from_arg_matches(&matches)
     }
 }
 
+/// The command line that is read: as described, but for variables that count as not set and Go's booleans of `run`.
+fn sparring() -> clap::Command {
+    without_empty_variables(Cli::command()).mut_subcommand("run", k6_words::with_go_booleans)
+}
+
 /// The process' arguments after a command, with clap's source of each value.
 pub fn arguments_of(command: &str) -> Option<clap::ArgMatches> {
-    let matches = without_empty_variables(Cli::command())
-        .try_get_matches()
-        .ok()?;
+    let matches = sparring().try_get_matches().ok()?;
     matches.subcommand_matches(command).cloned()
 }
 
@@ -222,6 +225,13 @@ pub enum K6Command {
     New(Box<driver::NewArgs>),
     #[command(flatten)]
     Remote(driver::Remote),
+    /// List the features that --features turns on
+    Features(driver::FeaturesArgs),
+    /// Print a completion script for a shell
+    Completion {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
     /// Show the version
     Version {
         /// As JSON
@@ -238,6 +248,14 @@ impl K6Command {
             Self::Inspect(arguments) => driver::inspect(arguments, &surroundings()),
             Self::New(arguments) => driver::new_script(arguments, &surroundings()),
             Self::Remote(remote) => remote.execute(&surroundings()),
+            Self::Features(arguments) => {
+                driver::list_features(arguments, &surroundings());
+                Exit::Success
+            }
+            Self::Completion { shell } => {
+                print_completion(*shell);
+                Exit::Success
+            }
             Self::Version { json } => {
                 print_version(*json);
                 Exit::Success
@@ -255,47 +273,32 @@ impl K6Command {
 impl K6 {
     /// Reads the process' arguments; as in k6 a wrong one is exit code 255.
     pub fn read() -> Result<Self, ExitCode> {
-        let words = command_first(std::env::args_os().collect());
-        Self::try_parse_from(words).map_err(|error| {
-            if std::env::args_os().len() < 2 {
-                // Without arguments, the help is printed.
-                stdout::print(&error.to_string());
-                return terminal::printed(ExitCode::SUCCESS);
-            }
-            match terminal::usage(&error) {
-                _ if error.use_stderr() => ExitCode::from(u8::MAX),
-                code => code,
-            }
+        if std::env::args_os().len() < 2 {
+            stdout::print(&Self::command().render_help().to_string());
+            return Err(terminal::printed(ExitCode::SUCCESS));
+        }
+        let words = std::env::args_os().collect();
+        let words = k6_words::read(words, &Self::command(), environment::text).map_err(refuse)?;
+        let command = k6_words::without_read_variables(Self::command());
+        let matches = command.try_get_matches_from(words);
+        let read = matches.and_then(|matches| Self::from_arg_matches(&matches));
+        read.map_err(|error| match terminal::usage(&error) {
+            _ if error.use_stderr() => ExitCode::from(u8::MAX),
+            code => code,
         })
     }
 }
 
-/// Flags of the process that k6 also accepts before its command, and that take a value.
-const VALUED: [&str; 7] = [
-    "-a",
-    "--address",
-    "-c",
-    "--config",
-    "--log-format",
-    "--log-output",
-    "--console-output",
-];
-
-/// Moves the command before the flags that k6 accepts in front of it: `k6 --quiet run x.js` becomes `k6 run --quiet x.js`.
-fn command_first(mut words: Vec<OsString>) -> Vec<OsString> {
-    let mut at = 1;
-    while let Some(word) = words.get(at).filter(|word| is_flag(word)) {
-        at += 1 + usize::from(VALUED.iter().any(|valued| word == valued));
-    }
-    // Flags without a command, such as `--help`, are k6's own.
-    if at > 1 && at < words.len() {
-        words[1..=at].rotate_right(1);
-    }
-    words
+/// Logs why a command line cannot be used.
+fn refuse(refused: k6_words::Refused) -> ExitCode {
+    driver::log_refusal(&refused.message, &surroundings());
+    ExitCode::from(refused.code)
 }
 
-fn is_flag(word: &OsStr) -> bool {
-    word.to_string_lossy().starts_with('-')
+fn print_completion(shell: clap_complete::Shell) {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut K6::command(), "k6", &mut script);
+    stdout::print(&String::from_utf8_lossy(&script));
 }
 
 fn print_version(as_json: bool) {
@@ -421,25 +424,6 @@ pub fn load_fleet(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn flags_before_the_command_go_behind_it() {
-        let check = |given: &str, expected: &str| {
-            let words = given.split(' ').map(OsString::from).collect();
-            let words = command_first(words);
-            let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
-            assert_eq!(words.join(" "), expected, "{given}");
-        };
-        check("k6 run --quiet x.js", "k6 run --quiet x.js");
-        check("k6 --quiet run x.js", "k6 run --quiet x.js");
-        check(
-            "k6 -a h:1 --log-output=none -v run -u 1 x.js",
-            "k6 run -a h:1 --log-output=none -v -u 1 x.js",
-        );
-        check("k6 --version", "k6 --version");
-        check("k6", "k6");
-        check("k6 -c", "k6 -c");
-    }
 
     /// The arguments of an example line, without the text before `sparring`, a redirection, and the
     /// description after two spaces.

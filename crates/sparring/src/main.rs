@@ -15,6 +15,7 @@ mod data_dir;
 mod environment;
 mod fault_text;
 mod fleet_names;
+mod k6_words;
 mod metrics_text;
 mod process;
 mod profile;

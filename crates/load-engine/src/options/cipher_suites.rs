@@ -37,7 +37,7 @@ const KNOWN: [&str; 26] = [
 /// The first unknown name.
 pub(super) fn checked(names: Vec<String>) -> Result<Vec<String>, OptionError> {
     match names.iter().find(|name| !KNOWN.contains(&name.as_str())) {
-        Some(unknown) => Err(OptionError::Plan(format!(
+        Some(unknown) => Err(OptionError::Plain(format!(
             "unknown cipher suite '{unknown}'"
         ))),
         None => Ok(names),

@@ -5,8 +5,8 @@ use std::time::Duration;
 /// The reason why a text is not a duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DurationError {
-    /// Not a Go duration.
-    #[error("'{0}' is not a valid duration; write for example '30s', '1m30s', '1d2h'")]
+    /// Not a Go duration; Go's words for it.
+    #[error("{0}")]
     Syntax(String),
     /// Below zero.
     #[error("the duration '{0}' must not be negative")]
@@ -24,9 +24,7 @@ pub fn parse_extended(text: &str) -> Result<Duration, DurationError> {
     let Some((days, rest)) = text.split_once('d') else {
         return parse(text);
     };
-    let days: u64 = days
-        .parse()
-        .map_err(|_| DurationError::Syntax(text.to_owned()))?;
+    let days: u64 = days.parse().map_err(|_| invalid(text))?;
     let rest = if rest.is_empty() {
         Duration::ZERO
     } else {
@@ -41,34 +39,43 @@ pub fn parse_extended(text: &str) -> Result<Duration, DurationError> {
 /// # Errors
 /// The text is not a duration, or negative.
 pub fn parse(text: &str) -> Result<Duration, DurationError> {
-    let syntax = || DurationError::Syntax(text.to_owned());
     let unsigned = text.strip_prefix('+').unwrap_or(text);
     if let Some(positive) = unsigned.strip_prefix('-') {
-        parse(positive)?;
+        parse(positive).map_err(|_| invalid(text))?;
         return Err(DurationError::Negative(text.to_owned()));
     }
     if unsigned == "0" {
         return Ok(Duration::ZERO);
     }
     if unsigned.is_empty() {
-        return Err(syntax());
+        return Err(invalid(text));
     }
     let mut rest = unsigned;
     let mut total = Duration::ZERO;
     while !rest.is_empty() {
-        let digits = rest
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .ok_or_else(syntax)?;
-        let (number, after) = rest.split_at(digits);
-        let unit_end = after
-            .find(|c: char| c.is_ascii_digit() || c == '.')
-            .unwrap_or(after.len());
-        let (unit, next) = after.split_at(unit_end);
-        let part = part(number, unit).ok_or_else(syntax)?;
-        total = total.checked_add(part).ok_or_else(syntax)?;
+        let is_of_number = |c: char| c.is_ascii_digit() || c == '.';
+        let (number, after) = rest.split_at(rest.find(|c| !is_of_number(c)).unwrap_or(rest.len()));
+        if !number.contains(|c: char| c.is_ascii_digit()) || number.matches('.').count() > 1 {
+            return Err(invalid(text));
+        }
+        let (unit, next) = after.split_at(after.find(is_of_number).unwrap_or(after.len()));
+        if unit.is_empty() {
+            let why = format!("time: missing unit in duration {text:?}");
+            return Err(DurationError::Syntax(why));
+        }
+        let Some(nanos) = nanos_of(unit) else {
+            let why = format!("time: unknown unit {unit:?} in duration {text:?}");
+            return Err(DurationError::Syntax(why));
+        };
+        let part = part(number, nanos).ok_or_else(|| invalid(text))?;
+        total = total.checked_add(part).ok_or_else(|| invalid(text))?;
         rest = next;
     }
     Ok(total)
+}
+
+fn invalid(text: &str) -> DurationError {
+    DurationError::Syntax(format!("time: invalid duration {text:?}"))
 }
 
 /// Milliseconds, with fractions, as a duration; `None` when negative or out of range.
@@ -101,8 +108,8 @@ pub fn format(duration: Duration) -> String {
     }
 }
 
-fn part(number: &str, unit: &str) -> Option<Duration> {
-    let unit_nanos: u64 = match unit {
+fn nanos_of(unit: &str) -> Option<u64> {
+    Some(match unit {
         "ns" => 1,
         "us" | "µs" | "μs" => 1_000,
         "ms" => 1_000_000,
@@ -110,11 +117,11 @@ fn part(number: &str, unit: &str) -> Option<Duration> {
         "m" => 60_000_000_000,
         "h" => 3_600_000_000_000,
         _ => return None,
-    };
+    })
+}
+
+fn part(number: &str, unit_nanos: u64) -> Option<Duration> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    if whole.is_empty() && fraction.is_empty() {
-        return None;
-    }
     let whole: u64 = if whole.is_empty() {
         0
     } else {
@@ -168,6 +175,21 @@ mod tests {
             "", "s", " 1s", "1s ", "1x", "1s2", "-1s", "-5", "1.s.", "d", "1hh",
         ] {
             assert!(parse_extended(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_gos_words() {
+        for (text, expected) in [
+            ("", r#"time: invalid duration """#),
+            ("x", r#"time: invalid duration "x""#),
+            ("-x", r#"time: invalid duration "-x""#),
+            ("5", r#"time: missing unit in duration "5""#),
+            ("1h2x", r#"time: unknown unit "x" in duration "1h2x""#),
+            ("1 s", r#"time: unknown unit " s" in duration "1 s""#),
+        ] {
+            let error = parse(text).expect_err(text);
+            assert_eq!(error.to_string(), expected);
         }
     }
 }

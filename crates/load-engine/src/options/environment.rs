@@ -99,13 +99,19 @@ pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Options, Option
         put(&mut options, name, option, &value)?;
     }
     if let Some(text) = variable("K6_STAGES") {
-        options.stages = Some(stages(&text).map_err(|error| named("K6_STAGES", error))?);
+        options.stages = Some(stages(&text).map_err(|error| match error {
+            OptionError::Duration { source, .. } => {
+                let why = source.to_string();
+                OptionError::Plain(assigning("K6_STAGES", "Stages", &text, "[]lib.Stage", &why))
+            }
+            _ => named("K6_STAGES", error),
+        })?);
     }
     if let Some(text) = variable("K6_SYSTEM_TAGS") {
         options.system_tags = Some(named_system_tags(text.split(',')));
     }
     if let Some(text) = variable("K6_TAGS") {
-        options.tags = Some(tags(text.split(',')).map_err(|why| bad("K6_TAGS", why))?);
+        options.tags = Some(tags_variable(&text)?);
     }
     options.console_output = variable("K6_CONSOLE_OUTPUT");
     options.local_ips = variable("K6_LOCAL_IPS");
@@ -118,12 +124,32 @@ fn dns_variable(text: &str) -> Result<Dns, OptionError> {
         _ => dns(text),
     };
     found.map_err(|error| match error {
-        OptionError::Plain(why) => OptionError::Plain(format!(
-            "envconfig.Process: assigning K6_DNS to DNS: converting '{text}' to type \
-             types.DNSConfig. details: {why}"
-        )),
+        OptionError::Plain(why) => {
+            OptionError::Plain(assigning("K6_DNS", "DNS", text, "types.DNSConfig", &why))
+        }
         other => other,
     })
+}
+
+/// `name:value,…`; `=` does as well.
+fn tags_variable(text: &str) -> Result<IndexMap<String, String>, OptionError> {
+    let pair = |item: &str| {
+        let pair = item.split_once('=').or_else(|| item.split_once(':'));
+        let pair = pair.filter(|(_, value)| !value.contains([':', '=']));
+        pair.filter(|(name, value)| !name.is_empty() && !value.is_empty())
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .ok_or_else(|| {
+                let why = format!("invalid map item: {item:?}");
+                OptionError::Plain(assigning(
+                    "K6_TAGS",
+                    "RunTags",
+                    text,
+                    "map[string]string",
+                    &why,
+                ))
+            })
+    };
+    text.split(',').map(pair).collect()
 }
 
 /// Sets one option from a text, as flags are.
@@ -206,12 +232,14 @@ fn raw_stage(text: &str) -> Result<RawStage, OptionError> {
 /// A pair has no `=` or an empty name or value.
 pub fn tags<'a>(pairs: impl Iterator<Item = &'a str>) -> Result<IndexMap<String, String>, String> {
     let pair = |pair: &str| {
-        let split = pair
-            .split_once('=')
-            .filter(|(k, v)| !k.is_empty() && !v.is_empty());
-        let (name, value) =
-            split.ok_or_else(|| format!("the tag '{pair}' must look like name=value"))?;
-        Ok((name.to_owned(), value.to_owned()))
+        let wrong = |why: &str| format!("error parsing tag '{pair}': invalid tag, {why}");
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        match (name, value) {
+            _ if pair.is_empty() => Err(wrong("empty string")),
+            ("", _) => Err(wrong("empty name")),
+            (_, "") => Err(wrong("empty value")),
+            _ => Ok((name.to_owned(), value.to_owned())),
+        }
     };
     pairs.map(pair).collect()
 }
@@ -257,8 +285,61 @@ fn put(options: &mut Options, name: &str, option: &str, value: &Value) -> Result
         },
     ) {
         Ok(_) => Ok(()),
-        Err(error) => Err(named(name, error)),
+        Err(error) => Err(unread(name, option, value, error)),
     }
+}
+
+/// The error of a variable whose text is not a value of its option, in the words of the library that reads k6's.
+fn unread(name: &str, option: &str, value: &Value, error: OptionError) -> OptionError {
+    let items = || {
+        value
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+    };
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Array(_) => items().collect::<Vec<_>>().join(","),
+        _ => return named(name, error),
+    };
+    let (kind, why) = match error {
+        OptionError::Plan(_) => return error,
+        OptionError::Duration { source, .. } => ("types.NullDuration", source.to_string()),
+        _ if SWITCHES.contains(&option) => ("null.Bool", format!("invalid input:{text}")),
+        OptionError::Type {
+            wants: "a whole number",
+            ..
+        } => {
+            let why = format!("strconv.ParseInt: parsing {text:?}: invalid syntax");
+            ("null.Int", why)
+        }
+        OptionError::Plain(why) if option == "blacklistIPs" => ("[]*lib.IPNet", why),
+        OptionError::Plain(why) if option == "blockHostnames" => ("types.NullHostnameTrie", why),
+        _ => return named(name, error),
+    };
+    OptionError::Plain(assigning(name, &field(option), &text, kind, &why))
+}
+
+/// `assigning K6_VUS to VUs: …`
+fn assigning(name: &str, field: &str, text: &str, kind: &str, why: &str) -> String {
+    format!(
+        "envconfig.Process: assigning {name} to {field}: converting '{text}' to type {kind}. details: {why}"
+    )
+}
+
+/// An option as the field of k6's options.
+fn field(option: &str) -> String {
+    match option {
+        "vus" => return "VUs".to_owned(),
+        "rps" => return "RPS".to_owned(),
+        "httpDebug" => return "HTTPDebug".to_owned(),
+        "blockHostnames" => return "BlockedHostnames".to_owned(),
+        _ => {}
+    }
+    let mut letters = option.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
 }
 
 /// An error of a variable.

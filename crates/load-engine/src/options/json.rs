@@ -181,10 +181,7 @@ fn scenario(name: &str, at: &At<'_>) -> Result<Scenario, OptionError> {
         "" => OptionError::Plain(format!(
             "scenario '{name}' doesn't have a specified executor type"
         )),
-        _ => at.bad(format!(
-            "unknown executor '{executor}'; choose one of {}",
-            EXECUTORS.join(", ")
-        )),
+        _ => OptionError::Plain(format!("unknown executor type '{executor}'")),
     })?;
     let mut scenario = Scenario::new(name, executor);
     for (key, value) in map.iter().filter(|(_, value)| !value.is_null()) {
@@ -254,16 +251,6 @@ fn negative(error: OptionError, scenario: &str, key: &str, executor: &Executor) 
         },
     )
 }
-
-const EXECUTORS: [&str; 7] = [
-    "constant-vus",
-    "ramping-vus",
-    "shared-iterations",
-    "per-vu-iterations",
-    "constant-arrival-rate",
-    "ramping-arrival-rate",
-    "externally-controlled",
-];
 
 fn empty_executor(name: &str) -> Option<Executor> {
     Some(match name {
@@ -450,13 +437,14 @@ fn networks(at: &At<'_>) -> Result<Vec<String>, OptionError> {
     let networks = at.strings()?;
     let bad = networks.iter().find(|network| !is_network(network));
     bad.map_or(Ok(()), |bad| {
-        Err(at.bad(format!("invalid CIDR address: {bad}")))
+        let why = format!("failed to parse CIDR '{bad}': invalid CIDR address: {bad}");
+        Err(OptionError::Plain(why))
     })?;
     Ok(networks)
 }
 
 /// Whether a text is a CIDR block.
-fn is_network(text: &str) -> bool {
+pub fn is_network(text: &str) -> bool {
     text.parse::<ipnet::IpNet>().is_ok()
 }
 
@@ -464,14 +452,15 @@ fn hosts(at: &At<'_>) -> Result<IndexMap<String, String>, OptionError> {
     let hosts = at.string_map()?;
     for (host, address) in &hosts {
         if !is_host_and_port(host) {
-            return Err(at.bad(format!("invalid host pattern '{host}'")));
+            return Err(OptionError::Plain(format!("invalid host pattern '{host}'")));
         }
         let port = match address.parse::<std::net::IpAddr>() {
             Ok(_) => None,
             Err(_) => address.rsplit_once(':').map(|(_, port)| port),
         };
-        if port.is_some_and(|port| port.parse::<u16>().is_err()) {
-            return Err(at.bad(format!("'{address}' has no valid port")));
+        if let Some(port) = port.filter(|port| port.parse::<u16>().is_err()) {
+            let why = format!("strconv.Atoi: parsing {port:?}: invalid syntax");
+            return Err(OptionError::Plain(why));
         }
     }
     Ok(hosts)
@@ -485,18 +474,18 @@ fn is_host_and_port(text: &str) -> bool {
 
 fn host_patterns(at: &At<'_>) -> Result<Vec<String>, OptionError> {
     let patterns = at.strings()?;
-    let wild = |pattern: &&String| pattern.char_indices().any(|(n, c)| c == '*' && n > 0);
-    if let Some(bad) = patterns.iter().find(wild) {
-        return Err(at.bad(format!(
-            "invalid hostname pattern '{bad}': only a leading * is allowed"
+    let is_known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let is_pattern = |pattern: &str| {
+        pattern
+            .strip_prefix('*')
+            .unwrap_or(pattern)
+            .chars()
+            .all(is_known)
+    };
+    if let Some(bad) = patterns.iter().find(|pattern| !is_pattern(pattern)) {
+        return Err(OptionError::Plain(format!(
+            "invalid hostname pattern '{bad}'"
         )));
-    }
-    let is_known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '*');
-    if let Some(bad) = patterns
-        .iter()
-        .find(|pattern| !pattern.chars().all(is_known))
-    {
-        return Err(at.bad(format!("invalid hostname pattern '{bad}'")));
     }
     Ok(patterns)
 }

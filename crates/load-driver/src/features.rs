@@ -1,0 +1,150 @@
+//! Features that a run opts in to, as in k6 2.2.
+
+use clap::Args as ClapArgs;
+use load_engine::log::Logger;
+use load_engine::options::{Options, environment};
+use serde_json::{Value, json};
+
+use crate::args::Args;
+use crate::layers;
+use crate::surroundings::Surroundings;
+
+/// Behaviour that is not yet the default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Feature {
+    /// Trends are kept in narrow buckets.
+    NativeHistograms,
+    /// The tags of a run are merged over its layers, not replaced.
+    MergeRunTags,
+    /// `__ENV` is frozen.
+    FreezeEnv,
+}
+
+const ALL: [Feature; 3] = [
+    Feature::NativeHistograms,
+    Feature::MergeRunTags,
+    Feature::FreezeEnv,
+];
+
+impl Feature {
+    fn name(self) -> &'static str {
+        match self {
+            Self::NativeHistograms => "native-histograms",
+            Self::MergeRunTags => "merge-run-tags",
+            Self::FreezeEnv => "freeze-env",
+        }
+    }
+
+    fn description(self) -> &'static str {
+        match self {
+            Self::NativeHistograms => "Keep trends in histograms of constant memory",
+            Self::MergeRunTags => {
+                "Merge the tags of all layers of options instead of replacing them"
+            }
+            Self::FreezeEnv => "Freeze __ENV, so that a script cannot change it",
+        }
+    }
+}
+
+/// Features that are on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Features(Vec<Feature>);
+
+impl Features {
+    /// Those that the flags name, otherwise the variable, otherwise the configuration file; and the names that
+    /// nobody knows.
+    fn read(args: &Args, around: &Surroundings, file: &Options) -> (Self, Vec<String>) {
+        let flags = &args.script_flags.features;
+        let variables = || environment::read(|name| around.variable(name)).ok();
+        let named = match flags.is_empty() {
+            false => Some(flags.clone()),
+            true => variables().and_then(|options| options.features),
+        };
+        let named = named.or_else(|| file.features.clone()).unwrap_or_default();
+        let names = named.iter().flat_map(|text| text.split(',')).map(str::trim);
+        let (mut features, mut unknown) = (Vec::new(), Vec::new());
+        for name in names.filter(|name| !name.is_empty()) {
+            match ALL.iter().find(|feature| feature.name() == name) {
+                Some(feature) if features.contains(feature) => {}
+                Some(feature) => features.push(*feature),
+                None => unknown.push(name.to_owned()),
+            }
+        }
+        (Self(features), unknown)
+    }
+
+    /// The same; an unknown name is an error in the log, and the run goes on without it.
+    pub fn read_and_tell(
+        args: &Args,
+        around: &Surroundings,
+        file: &Options,
+        logger: &Logger,
+    ) -> Self {
+        let (features, unknown) = Self::read(args, around, file);
+        for name in unknown {
+            let names: Vec<&str> = ALL.iter().map(|feature| feature.name()).collect();
+            logger.error(&format!(
+                "unknown feature '{name}' is not applied; there are {}",
+                names.join(", ")
+            ));
+        }
+        features
+    }
+
+    /// The same, before there is a configuration file.
+    pub fn of(args: &Args, around: &Surroundings) -> Self {
+        let file = layers::config_file(args, around).unwrap_or_default();
+        Self::read(args, around, &file.options).0
+    }
+
+    pub fn has(&self, feature: Feature) -> bool {
+        self.0.contains(&feature)
+    }
+
+    /// The tags of all samples that say which features were on.
+    pub fn tags(&self) -> impl Iterator<Item = (String, String)> {
+        let names = self
+            .0
+            .iter()
+            .map(|feature| feature.name().replace('-', "_"));
+        names.map(|name| (format!("k6_feature_{name}"), "true".to_owned()))
+    }
+}
+
+/// List the features that `--features` turns on
+#[derive(Debug, ClapArgs)]
+pub struct FeaturesArgs {
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints all features.
+pub fn list(args: &FeaturesArgs, around: &Surroundings) {
+    around.stdout.print(match args.json {
+        true => as_json(),
+        false => as_table(),
+    });
+}
+
+fn as_json() -> String {
+    let all = ALL.iter().map(|feature| {
+        json!({
+            "feature": feature.name(),
+            "lifecycle": "Experimental",
+            "description": feature.description(),
+        })
+    });
+    let text = serde_json::to_string_pretty(&Value::Array(all.collect()));
+    text.expect("JSON values can be written") + "\n"
+}
+
+fn as_table() -> String {
+    let row = |name: &str, lifecycle: &str, description: &str| {
+        format!("{name:<20}{lifecycle:<15}{description}\n")
+    };
+    let rows = ALL
+        .iter()
+        .map(|feature| row(feature.name(), "Experimental", feature.description()));
+    row("FEATURE", "LIFECYCLE", "DESCRIPTION") + &rows.collect::<String>()
+}
