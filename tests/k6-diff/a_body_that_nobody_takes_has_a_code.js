@@ -1,4 +1,3 @@
-// differs in log, series: the ports of both ends are in it
 import http from 'k6/http';
 
 export const options = { iterations: 1 };

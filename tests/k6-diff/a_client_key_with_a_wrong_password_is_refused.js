@@ -1,4 +1,3 @@
-// differs in log: the message says what is wrong in its own words
 import http from 'k6/http';
 const cert = open(`${__ENV.KEYS}/client.pem`), key = open(`${__ENV.KEYS}/locked.key`);
 export const options = { iterations: 1, tlsAuth: [{ cert, key, password: 'shut' }] };

@@ -1,3 +1,2 @@
 // flags: -d 5
-// differs in log: wording
 export default function () {}

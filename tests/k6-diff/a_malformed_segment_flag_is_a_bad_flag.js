@@ -1,3 +1,2 @@
 // flags: --execution-segment nope
-// differs in log: wording
 export default function () {}

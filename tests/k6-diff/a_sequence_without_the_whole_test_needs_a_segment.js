@@ -1,3 +1,2 @@
-// differs in log: the message says what is wrong in its own words
 export const options = { iterations: 1, executionSegmentSequence: '0,1/2,1' };
 export default function () {}

@@ -1,3 +1,2 @@
 // flags: --tag= --tag a=b
-// differs in log: wording
 export default function () {}

@@ -1,4 +1,3 @@
-// differs in log: it is not said that this is about the script
 import http from 'k6/http';
 export const options = { iterations: 1, tlsCipherSuites: ['TLS_OF_MY_OWN'] };
 export default function () { http.get(`${__ENV.TLS12}/json`); }

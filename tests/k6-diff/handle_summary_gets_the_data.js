@@ -7,7 +7,7 @@ export function handleSummary(data) {
   console.log(Object.keys(data).sort().join());
   const { thresholds } = data.metrics.cc; // k6 keeps them in a map of Go, whose order changes
   console.log(Object.keys(thresholds).sort().map((name) => `${name} ${JSON.stringify(thresholds[name])}`).join());
-  console.log(Object.keys(data.metrics.iteration_duration.values).join());
+  console.log(Object.keys(data.metrics.iteration_duration.values).sort().join());
   console.log(data.metrics.cc.type, data.metrics.cc.contains, data.metrics.cc.values.count);
   console.log(JSON.stringify(data.setup_data), data.root_group.id);
   return { stdout: 'done\n' };

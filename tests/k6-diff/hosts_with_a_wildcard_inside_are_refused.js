@@ -1,3 +1,2 @@
-// differs in log: the message says which option is wrong
 export const options = { iterations: 1, hosts: { 'a.*.b': '127.0.0.1' } };
 export default function () {}

@@ -1,5 +1,4 @@
-// differs in log: every request has a random number
-// flags: --http-debug=full
+// flags: --http-debug=full --user-agent me
 import http from 'k6/http';
 export const options = { iterations: 1 };
 export default function () {

@@ -1,4 +1,3 @@
-// differs in log: k6 1.1 does not yet say that this name of the module is deprecated
 import { WebSocket } from 'k6/experimental/websockets';
 export const options = { iterations: 1 };
 function talk(address, next) {

@@ -3,10 +3,13 @@
 /// Errors that the script engine itself words: only the kind is k6's.
 const OF_THE_ENGINE: [&str; 1] = ["SyntaxError: "];
 
+/// What only newer versions than the one that is compared with say of a script.
+const NEWER: &str = "k6/experimental/websockets is deprecated";
+
 /// What `console` wrote, in order, and all other lines, sorted.
 pub fn read(text: &str) -> (Vec<String>, Vec<String>) {
     let (mut console, mut log) = (Vec::new(), Vec::new());
-    for line in text.lines() {
+    for line in text.lines().filter(|line| !line.contains(NEWER)) {
         let Some((_, rest)) = line.split_once(" level=") else {
             log.push(line.to_owned());
             continue;
@@ -23,7 +26,8 @@ pub fn read(text: &str) -> (Vec<String>, Vec<String>) {
 
 /// Without positions in the script and what the engine words.
 fn plain(line: &str) -> String {
-    let mut line = without_positions(&without_stack(line));
+    let line = without_value(&without_value(line, "request_id=", ' '), r"\nDate: ", '\\');
+    let mut line = without_positions(&without_stack(&line));
     for kind in OF_THE_ENGINE {
         if let Some(at) = line.find(kind) {
             let rest = &line[at + kind.len()..];
@@ -32,6 +36,15 @@ fn plain(line: &str) -> String {
         }
     }
     line
+}
+
+/// Without the value of a field, which is another one each time; it ends before `end`.
+fn without_value(line: &str, field: &str, end: char) -> String {
+    let Some((before, rest)) = line.split_once(field) else {
+        return line.to_owned();
+    };
+    let end = rest.find(end).unwrap_or(rest.len());
+    format!("{before}{field}…{}", &rest[end..])
 }
 
 /// `script.js:3:63(10)` is `script.js`: the engines count columns in their own way.

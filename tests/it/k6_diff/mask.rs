@@ -24,6 +24,25 @@ pub fn stdout(text: &str) -> Vec<String> {
     shown
 }
 
+/// The text without the port of the client in `127.0.0.1:40312->127.0.0.1:80`, which is another one each time.
+pub fn client_ports(text: &str) -> String {
+    [r"-\u003e", "->"]
+        .iter()
+        .fold(text.to_owned(), |text, arrow| {
+            let pieces: Vec<&str> = text.split(arrow).collect();
+            let last = pieces.len() - 1;
+            let masked = pieces.iter().enumerate().map(|(n, piece)| {
+                let address = piece.trim_end_matches(|c: char| c.is_ascii_digit());
+                match address.ends_with(':') && n < last && address.len() < piece.len() {
+                    true => format!("{address}#{arrow}"),
+                    false if n < last => format!("{piece}{arrow}"),
+                    false => (*piece).to_owned(),
+                }
+            });
+            masked.collect()
+        })
+}
+
 /// The pictures of both drivers.
 fn is_banner(line: &str) -> bool {
     let of_ours = |c: char| "┌─┐└┘│┴┬├┤".contains(c);
@@ -73,6 +92,13 @@ fn numbers(line: &str) -> String {
         rest = &rest[first.len_utf8()..];
     }
     out.trim().to_owned()
+}
+
+#[test]
+fn ports_of_clients_are_masked() {
+    let text = r"read tcp 127.0.0.1:4031->127.0.0.1:80: x, a -> b, [::1]:5-\u003e[::1]:6";
+    let masked = r"read tcp 127.0.0.1:#->127.0.0.1:80: x, a -> b, [::1]:#-\u003e[::1]:6";
+    assert_eq!(client_ports(text), masked);
 }
 
 #[test]

@@ -8,6 +8,7 @@
 //! path has that in it.
 
 mod case;
+mod command_lines;
 mod deflate;
 mod grpc;
 mod key_log;
@@ -25,6 +26,7 @@ mod server;
 mod soak;
 mod socket;
 mod summary;
+mod surface;
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};

@@ -93,6 +93,7 @@ pub fn observe(driver: &Driver, case: &Case, server: &Server) -> Observation {
     let plain = |text: &[u8]| {
         let text = String::from_utf8_lossy(text);
         let text = text.replace(&folder.path().display().to_string(), "OUT");
+        let text = mask::client_ports(&text);
         // Protobuf for Go has one of two blanks here, by the build.
         text.replace(base, "BASE")
             .replace("proto:\u{a0}", "proto: ")

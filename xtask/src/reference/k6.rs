@@ -17,6 +17,9 @@ values and number of samples) and the printed text without its numbers. A row th
 in all of it. `cargo test -p sparring --test it k6_diff` compares; it fails when a row is wrong, also when
 a difference has gone. `tests/k6-diff/README.md` says how to add a row.
 
+Of a script that imports `k6/experimental/websockets` the warning that this name is deprecated is not compared: k6
+1.1 does not yet give it.
+
 How long things take is not compared. One time is meant to differ: k6 takes the times of an answer when it reads
 it, ours end when its bytes have come ([why](decisions/0012-arrival-times.md)).
 
@@ -144,7 +147,10 @@ pub fn page(root: &Path) -> String {
             script.verdict()
         );
     }
-    page + &modules(root, &scripts) + &options(root, &scripts) + &flags(root, &scripts)
+    page + &modules(root, &scripts)
+        + &members(root)
+        + &options(root, &scripts)
+        + &flags(root, &scripts)
 }
 
 fn scripts(root: &Path) -> Vec<Script> {
@@ -190,6 +196,39 @@ fn modules(root: &Path, scripts: &[Script]) -> String {
             text.contains(&quoted) || text.contains(&format!("'{module}'"))
         });
         let _ = writeln!(text, "| `{module}` | {state} | {used} |");
+    }
+    text
+}
+
+/// The members of k6's reference, from the list that a test holds against both drivers.
+fn members(root: &Path) -> String {
+    let list = std::fs::read_to_string(root.join("tests/k6-surface/members.txt"));
+    let mut text = "\n## Members\n\nWhat the modules export and what scripts get from them. A test asks both drivers for \
+                    each: *same* are those that k6 1.1 has, *newer* those that k6 has since a later version and that \
+                    are here, too; *not here* are the others.\n\n| module | same | newer | not here |\n|---|---|---|---|\n"
+        .to_owned();
+    let list = list.unwrap_or_default(); // shows as a stale page
+    let lines = list.lines().filter(|line| !line.starts_with('#'));
+    let mut rows: Vec<(&str, [String; 3])> = Vec::new();
+    for (word, rest) in lines.filter_map(|line| line.split_once(' ')) {
+        let Some((subject, names)) = rest.split_once(": ") else {
+            continue;
+        };
+        let column = match word {
+            "same" => 0,
+            "newer" => 1,
+            _ => 2,
+        };
+        let at = rows.iter().position(|(known, _)| *known == subject);
+        let at = at.unwrap_or_else(|| {
+            rows.push((subject, Default::default()));
+            rows.len() - 1
+        });
+        rows[at].1[column] = names.replace(' ', ", ");
+    }
+    rows.sort();
+    for (subject, [same, newer, absent]) in rows {
+        let _ = writeln!(text, "| {subject} | {same} | {newer} | {absent} |");
     }
     text
 }
