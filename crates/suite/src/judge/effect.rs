@@ -97,12 +97,12 @@ fn setting<'a>(name: &'a str, tests: &[&TestRecord]) -> Option<Setting<'a>> {
     let within = all.iter().map(|(_, error)| error * error).sum::<f64>();
     let between = all.iter().map(|(mean, _)| (mean - mean_ms).powi(2));
     let between = between.sum::<f64>() / (count * (count - 1.0).max(1.0));
-    let predicted = tests.iter().filter_map(|test| predicted(test));
+    let predicted_ms = tests.iter().rev().find_map(|test| predicted(test));
     Some(Setting {
         name,
         mean_ms,
         error_ms: (within.sqrt() / count).max(between.sqrt()),
-        predicted_ms: predicted.last(),
+        predicted_ms,
     })
 }
 

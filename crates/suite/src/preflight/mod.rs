@@ -116,15 +116,14 @@ fn users(test: &PlannedTest) -> u64 {
 /// # Errors
 /// A part keeps more connections than this process may open.
 pub fn prepared(plan: &Plan, is_served_here: bool) -> Result<(), TooFewDescriptors> {
-    let full = plan.tests.iter().filter(|test| test.full);
-    full.map(|test| {
+    let mut full = plan.tests.iter().filter(|test| test.full);
+    full.try_for_each(|test| {
         let load = Load {
             is_served_here,
             ..Load::of(users(test))
         };
         limits::kept(&test.label(), load)
     })
-    .collect()
 }
 
 /// The local addresses that so many users of a target on this machine connect from, as k6's `localIPs`; `None` where the
