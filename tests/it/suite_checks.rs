@@ -229,6 +229,8 @@ fn the_soak_of_agent360_finds_the_leak_and_nothing_else() {
         std::fs::read_to_string(repository("tests/suites/agent360.yaml")).expect("readable");
     let script = repository("tests/k6/agent360.js").display().to_string();
     let suite = suite.replace("../k6/agent360.js", &script);
+    let locust = repository("tests/locust/agent360.py").display().to_string();
+    let suite = suite.replace("../locust/agent360.py", &locust);
     let without = |part: &str| {
         let kept = suite.lines().filter(|line| {
             !line.starts_with(&format!("      {part}: {{ before: {{ toggle: {{ leak:"))
@@ -279,21 +281,6 @@ fn the_soak_of_agent360_finds_the_leak_and_nothing_else() {
     }
 }
 
-/// The shipped suite with its paths made absolute and some parts of its tests left out.
-fn without_parts(name: &str, parts: &[&str]) -> String {
-    let file = repository(&format!("tests/suites/{name}.yaml"));
-    let suite = std::fs::read_to_string(file).expect("readable");
-    let folder = repository("tests").display().to_string();
-    let suite = suite.replace("script: ..", &format!("script: {folder}"));
-    let suite = suite.replace("file: ..", &format!("file: {folder}"));
-    let is_left_out = |line: &str| {
-        let begins = |part: &&str| line.starts_with(&format!("      {part}:"));
-        parts.iter().any(|part| begins(&part))
-    };
-    let kept = suite.lines().filter(|line| !is_left_out(line));
-    kept.collect::<Vec<&str>>().join("\n")
-}
-
 /// G-06: five exhausted resources of ACSO, each named.
 #[test]
 fn each_exhausted_resource_of_acso_is_named() {
@@ -301,34 +288,17 @@ fn each_exhausted_resource_of_acso_is_named() {
         return;
     }
     let bench = Bench::new();
-    let suite = without_parts("acso", &["capacity", "  ladder"]);
-    bench.write(
-        "own.yaml",
-        &suite.replace(
-            "        judge: { names: [capacity, failure_mode, recovery] }\n",
-            "",
-        ),
-    );
-    let ended = bench.run(&["own.yaml", "stress", "--time-scale", "0.3"]);
+    let ended = bench.run(&["acso", "stress", "--time-scale", "0.02"]);
     let report = bench.report();
     let tests = report["tests"].as_array().expect("tests");
     let named = |test: &Value| {
-        eprintln!(
-            "{} {}: {}",
-            test["part"], test["outcome"], test["analysis"]["bottleneck"]
-        );
+        let found = &test["analysis"]["bottleneck"];
+        eprintln!("{} {}: {found}", test["part"], test["outcome"]);
         let named = judgement(test, ".named.bottleneck");
         assert_eq!(named["standing"], "held", "{named} {}", ended.stderr);
-        assert_eq!(
-            truths(test)["bottleneck"]["agrees"],
-            true,
-            "{}",
-            test["truth"]
-        );
-        let class = test["analysis"]["bottleneck"]["class"].as_str();
-        class.unwrap_or_default().to_owned()
+        found["class"].as_str().unwrap_or_default().to_owned()
     };
-    let named: Vec<String> = tests.iter().map(named).collect();
+    let named: Vec<String> = tests[1..].iter().map(named).collect();
     assert_eq!(named, ["CPU", "memory", "network", "I/O", "application"]);
 }
 

@@ -256,8 +256,8 @@ async fn conduct<P: Program>(
             exit: Exit::Interrupted,
             summary_data: serde_json::Value::Null,
             spoilt_by,
-            completed_iterations: 0,
-            failed_iterations: 0,
+            completed_iterations: read(&state.instance.iterations_completed),
+            failed_iterations: read(&state.instance.iterations_failed),
             without_samples: Vec::new(),
             health: state.health.report(),
             dropped_samples: 0,
@@ -341,7 +341,6 @@ fn finish(
     }
     let metrics = outcome.summary.metrics.iter();
     let instance = &shown.state.instance;
-    let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     Driven {
         exit: outcome.exit,
         summary_data,
@@ -355,6 +354,10 @@ fn finish(
             .map(|metric| metric.name.clone())
             .collect(),
     }
+}
+
+fn read(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
 }
 
 /// What ended a run, in words.

@@ -22,3 +22,14 @@ pub fn raise_descriptors() {
 
 #[cfg(not(unix))]
 pub fn raise_descriptors() {}
+
+/// A file that may not grow any more (`ulimit -f`) is an error of the write, as in Go's runtime, and therefore in k6. By
+/// default it is a signal that ends the process, with everything that was measured.
+#[cfg(unix)]
+pub fn survive_full_files() {
+    // SAFETY: to ignore a signal installs no handler; nothing else in this process sets this one.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
+#[cfg(not(unix))]
+pub fn survive_full_files() {}

@@ -39,6 +39,7 @@ fn main() -> ExitCode {
     // `sparring completions bash` prints the script that asks for candidates here.
     clap_complete::CompleteEnv::with_factory(cli::Cli::command).complete();
     service_runtime::limits::raise_descriptors();
+    service_runtime::limits::survive_full_files();
     let (result, is_long_running) = if cli::is_called_k6() {
         match cli::K6::read() {
             Ok(k6) => (k6.command.execute(), k6.command.is_long_running()),

@@ -29,6 +29,9 @@ pub(super) fn steps<'a>(case: &Case<'a>) -> Vec<Window<'a>> {
     steps
 }
 
+/// From so many iterations of each user on, the edges of a window are a twentieth of it at most.
+const MANY_CYCLES: f64 = 20.0;
+
 /// A step as the analysis takes it: throughput is successes per second.
 fn rung(step: &Window<'_>) -> Option<Rung> {
     Some(Rung {
@@ -41,7 +44,42 @@ fn rung(step: &Window<'_>) -> Option<Rung> {
 }
 
 pub(super) fn rungs(case: &Case<'_>) -> Vec<Rung> {
-    steps(case).iter().filter_map(rung).collect()
+    let steps = steps(case);
+    let mut rungs: Vec<Rung> = steps.iter().filter_map(rung).collect();
+    if let (Some(first), Some(step)) = (rungs.first_mut(), steps.first())
+        && let Some(base) = by_law(case, step)
+    {
+        first.throughput = base.throughput;
+    }
+    rungs
+}
+
+/// A throughput with its relative deviation.
+struct Base {
+    throughput: f64,
+    deviation: f64,
+}
+
+/// The throughput of the first step by the response-time law, X = N/(R + Z), where its users have come back so seldom
+/// that the edges of the window count for much: they all begin at once, and what they send then is one iteration more
+/// than belongs into the time. Every efficiency is held against this step. `None` where the count is not explained by
+/// the edges, at most an iteration of each user: then users do not wait as the suite says.
+fn by_law(case: &Case<'_>, step: &Window<'_>) -> Option<Base> {
+    let [class] = case.test.classes.as_slice() else {
+        return None;
+    };
+    let figures = step.figures;
+    let latency = figures.latency.as_ref()?;
+    let (users, count) = (step.level?, figures.requests as f64);
+    let is_short = case.test.model == "closed" && count > 0.0 && count < users * MANY_CYCLES;
+    let think_s = (class.wait_s[0] + class.wait_s[1]) / 2.0;
+    let cycle_s = think_s + latency.mean / 1_000.0;
+    let throughput = users / cycle_s;
+    let explained = (count - throughput * step.length_s()).abs() <= users;
+    (is_short && think_s > 0.0 && figures.failures == 0 && explained).then(|| Base {
+        throughput,
+        deviation: latency.standard_deviation / 1_000.0 / count.sqrt() / cycle_s,
+    })
 }
 
 /// The law fitted to a ladder; in an open test the load is the number in the system (Little's law).
@@ -136,7 +174,11 @@ fn error(case: &Case<'_>, rungs: &[Rung], figures: &Figures) -> Option<f64> {
         let step = windows.iter().find(|step| step.level == Some(users))?;
         count_error(case, step)
     };
-    let first = of(rungs.first()?.users)?;
+    let by_law = windows.first().and_then(|step| by_law(case, step));
+    let first = match by_law {
+        Some(base) => base.deviation,
+        None => of(rungs.first()?.users)?,
+    };
     let last = of(figures.max_stable_users?)?;
     Some(1.96 * first.hypot(last))
 }

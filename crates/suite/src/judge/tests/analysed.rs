@@ -124,6 +124,23 @@ fn a_ladder_has_its_figures_four_estimates_and_its_bottleneck() {
     assert_eq!(agrees("capacity_per_s by the highest step"), Some(true));
 }
 
+/// Users who begin at once send an iteration more than belongs into a short step: the base of all efficiencies is that of
+/// the response-time law, unless users do not wait as the suite says.
+#[test]
+fn the_edges_of_a_short_first_step_are_not_counted() {
+    let first = |more: u64| {
+        let mut sample = ladder();
+        sample.record.phases[0].figures.requests += more;
+        let ladder = &sample.judged().analysis["ladder"];
+        let throughput = ladder["steps"][0]["throughput_per_s"].as_f64();
+        throughput.expect("a throughput")
+    };
+    let (exact, edges, others) = (first(0), first(4), first(14));
+    assert!((exact / 0.94 - 1.0).abs() < 0.03, "{exact}");
+    assert!((edges / exact - 1.0).abs() < 1e-9, "{edges} {exact}");
+    assert!(others > 1.2 * exact, "{others} {exact}");
+}
+
 /// G-08: passes 200, fails 400.
 #[test]
 fn a_breakpoint_is_enclosed_and_its_failure_named() {
