@@ -1,4 +1,4 @@
-// differs in console, log, summary, declarations, series, stdout: k6 1.1 refuses a shared array of requests
+// differs in console, log, summary, declarations, series, stdout: k6 1.1 refuses a shared array of requests, which newer versions send
 import http from 'k6/http';
 import { SharedArray } from 'k6/data';
 

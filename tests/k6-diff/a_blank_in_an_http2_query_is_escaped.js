@@ -1,4 +1,4 @@
-// differs: k6 sends it as it is, to which servers of HTTP/2 have no answer
+// differs: k6 sends the blank as it is, to which servers of HTTP/2 never answer; here it is sent as %20
 import http from 'k6/http';
 
 export const options = { iterations: 1 };

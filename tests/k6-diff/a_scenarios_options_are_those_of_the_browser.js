@@ -1,3 +1,3 @@
-// differs in log: the message says which option is wrong
+// differs in log: k6 says only that the field is unknown; here the message also says where it stands
 export const options = { scenarios: { some: { executor: 'shared-iterations', options: { foo: 1 } } } };
 export default function () {}

@@ -1,4 +1,4 @@
-// differs in log: the message says what is wrong with the map in its own words, and once
+// differs in log: the reader of JSON has its own words for what is wrong in the map, and k6 says it twice
 export const options = { iterations: 1 };
 export default function () {
   console.log('runs');

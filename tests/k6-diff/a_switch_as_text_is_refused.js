@@ -1,3 +1,3 @@
-// differs in log: the message says which option is wrong
+// differs in log: k6 says only which types of Go do not fit; here the message says which option is wrong, and how
 export const options = { iterations: 1, noConnectionReuse: 'true' };
 export default function () {}

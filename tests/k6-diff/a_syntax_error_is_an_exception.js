@@ -1,2 +1,2 @@
-// differs in log: the parser has its own wording
+// differs in log: the place is the same, but the parser has its own words for what is wrong there
 export default function () { const = 1; }

@@ -1,4 +1,4 @@
-// differs: the library of HTTP/2 takes it for a broken response, as the standard says
+// differs: HTTP/2 forbids the header; k6 bears it, the library here takes the response for broken
 import http from 'k6/http';
 
 export const options = { iterations: 1 };

@@ -1,4 +1,4 @@
-// differs in log: the port of the client is in it
+// differs in log: k6 also says between which addresses the connection broke
 import http from 'k6/http';
 export const options = { iterations: 1 };
 export default function () {

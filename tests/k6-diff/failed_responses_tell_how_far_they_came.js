@@ -1,4 +1,4 @@
-// differs in log: the port of the client is in it, and a GOAWAY is told in other words
+// differs in log: k6 also says between which addresses the connection broke, and has other words for a server that goes away
 import http from 'k6/http';
 
 const parts = ['connecting', 'tls_handshaking', 'sending', 'waiting', 'receiving', 'duration'];

@@ -1,4 +1,4 @@
-// differs in console, log, summary, declarations, series, stdout: k6 1.1 does not yet have the function
+// differs in console, log, summary, declarations, series, stdout: k6 1.1 does not yet have healthCheck()
 import grpc from 'k6/net/grpc';
 
 const client = new grpc.Client();

@@ -1,4 +1,4 @@
-// differs in series, stdout: k6 knows the end of a stream with one answer when the answer comes, and tags it with the status
+// differs in series, stdout: of a method with one answer k6 knows the end when the answer comes, and tags the stream with the status; here the end is what the server says
 // flags: -i 3
 import grpc from 'k6/net/grpc';
 import { check, group } from 'k6';

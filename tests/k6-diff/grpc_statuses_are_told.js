@@ -1,4 +1,4 @@
-// differs in console: k6 takes the message of an error from its details where there are any
+// differs in console: where an error has details, k6 takes its message from them, which empties it; here the message is that of the server
 import grpc from 'k6/net/grpc';
 import { attempt } from './modules/attempts.js';
 

@@ -1,4 +1,4 @@
-// differs in series: k6 knows the end of a stream with one answer when the answer comes, and tags it with the status
+// differs in series: of a method with one answer k6 knows the end when the answer comes, and tags the stream with the status; here the end is what the server says
 import grpc from 'k6/net/grpc';
 import { attempt } from './modules/attempts.js';
 

@@ -1,4 +1,4 @@
-// differs: the library of HTTP/2 reports most faults of frames as PROTOCOL_ERROR of the connection
+// differs: the library of HTTP/2 reports most faults of frames as PROTOCOL_ERROR of the whole connection, k6 tells them apart
 import http from 'k6/http';
 
 export const options = { iterations: 1 };

@@ -1,4 +1,4 @@
-// differs in log: Go says what the frame looked like
+// differs in log: k6 adds that the frame looked like an HTTP/1.1 header
 import http from 'k6/http';
 
 export const options = { iterations: 1 };
