@@ -71,7 +71,7 @@ pub struct Resource {
 pub struct Bottleneck {
     pub of: String,
     pub resource: &'static str,
-    /// `CPU`, `I/O`, `network` or `application`.
+    /// `CPU`, `memory`, `I/O`, `network` or `application`.
     pub class: &'static str,
 }
 
@@ -248,26 +248,40 @@ impl<'a> State<'a> {
             exact: station.is_constant && self.total.exact_demands(),
         });
         let throughput = self.load.as_ref().map(|load| load.throughput_per_s.value);
+        let memory = memory::of_hosts(
+            &self.system.plan,
+            &self.total.hosts,
+            throughput,
+            &self.in_flight(throughput.unwrap_or(0.0)),
+        );
         Truth {
             system: self.system.document.system.clone(),
             simulated: true,
             classes: self.classes(hits, capacity),
             resources: self.stations.iter().map(|one| self.resource(one)).collect(),
-            bottleneck: self.stations.first().map(|station| Bottleneck {
+            bottleneck: self.bottleneck(&memory),
+            capacity_per_s: capacity,
+            caches: self.caches(),
+            memory,
+            load: self.load.clone(),
+        }
+    }
+
+    /// Memory where it is short, since nothing waits for it; else the station with the least capacity.
+    fn bottleneck(&self, memory: &[Memory]) -> Option<Bottleneck> {
+        let short = memory.iter().find(|memory| memory.is_short());
+        let of_memory = short.map(|memory| Bottleneck {
+            of: memory.host.clone(),
+            resource: "memory",
+            class: "memory",
+        });
+        of_memory.or_else(|| {
+            self.stations.first().map(|station| Bottleneck {
                 of: station.name.clone(),
                 resource: station.kind.name(),
                 class: station.kind.class(),
-            }),
-            capacity_per_s: capacity,
-            caches: self.caches(),
-            memory: memory::of_hosts(
-                &self.system.plan,
-                &self.total.hosts,
-                throughput,
-                &self.in_flight(throughput.unwrap_or(0.0)),
-            ),
-            load: self.load.clone(),
-        }
+            })
+        })
     }
 
     fn classes(&self, hits: &Hits, capacity: Option<Figure>) -> Vec<Class> {

@@ -34,6 +34,17 @@ pub struct Memory {
     pub stopped_share: Option<Figure>,
 }
 
+/// Above this share of the limit the requests that come and go reach it, although on the average they do not.
+const SHORT: f64 = 0.9;
+
+impl Memory {
+    /// Whether what is in use at the load, leaks aside, is so close to the limit that an instance may crash.
+    pub(super) fn is_short(&self) -> bool {
+        self.limit_mb
+            .is_some_and(|limit| self.live_mb.value >= SHORT * limit)
+    }
+}
+
 /// Memory of each host at a throughput, where it is limited, leaks or is collected.
 pub(super) fn of_hosts(
     plan: &Plan,

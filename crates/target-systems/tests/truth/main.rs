@@ -98,6 +98,15 @@ fn memory_grows_and_is_collected_as_the_file_says() {
     }
 }
 
+/// The capacity is the processor's, but at any load the instances are near their crash.
+#[test]
+fn memory_that_is_short_is_the_bottleneck() {
+    let patch = json!({ "hosts": { "agents": { "memory_mb": 4096 } } });
+    let (found, of) = capacity("acso", "mixed", patch);
+    close(found, 200.0, 0.006, "the capacity");
+    assert_eq!(of, "agents memory memory");
+}
+
 #[test]
 fn capacities_and_bottlenecks_of_the_systems_are_those_of_their_files() {
     let plain = json!({});
