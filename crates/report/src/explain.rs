@@ -149,8 +149,10 @@ fn test_outcome(test: &TestRecord) -> String {
         text.line(
             "input",
             &format!(
-                "{}: {:?} ({})",
-                judgement.id, judgement.standing, judgement.asked
+                "{}: {} ({})",
+                judgement.id,
+                judgement.standing.word(),
+                judgement.asked
             ),
         );
     }
@@ -178,8 +180,10 @@ fn test_outcome(test: &TestRecord) -> String {
 
 fn explain_judgement(run: &RunRecord, test: &TestRecord, judgement: &Judgement) -> String {
     let mut text = Text::new(&format!(
-        "{}: {} — {:?}",
-        judgement.id, judgement.asked, judgement.standing
+        "{}: {} — {}",
+        judgement.id,
+        judgement.asked,
+        judgement.standing.word()
     ));
     let unit = judgement.unit.as_str();
     let amount =

@@ -6,8 +6,10 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::Request;
 use hyper::body::Bytes;
-use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::TokioExecutor;
+
+use crate::terminal;
 
 /// The maximum size of an answer.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
@@ -25,7 +27,12 @@ async fn call(request: Request<Full<Bytes>>) -> Result<String, Box<dyn Error + S
     let client = Client::builder(TokioExecutor::new()).build_http();
     let url = request.uri().clone();
     let call = async {
-        let unreachable = |error| format!("{url} cannot be reached; is it running? ({error})");
+        let unreachable = |error: legacy::Error| {
+            format!(
+                "{url} cannot be reached; is it running? ({})",
+                cause(&error)
+            )
+        };
         let response = client.request(request).await.map_err(unreachable)?;
         let status = response.status();
         let body = Limited::new(response.into_body(), MOST_BYTES)
@@ -40,4 +47,14 @@ async fn call(request: Request<Full<Bytes>>) -> Result<String, Box<dyn Error + S
     };
     let late = |_| format!("{url} did not answer within {} s", PATIENCE.as_secs());
     tokio::time::timeout(PATIENCE, call).await.map_err(late)?
+}
+
+/// What the system says of it, where it is about the connection; else the innermost words.
+fn cause(error: &(dyn Error + 'static)) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    let system = innermost.downcast_ref::<std::io::Error>();
+    system.map_or_else(|| innermost.to_string(), terminal::plain)
 }

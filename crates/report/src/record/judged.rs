@@ -111,6 +111,17 @@ pub struct LedgerEntry {
 }
 
 impl Standing {
+    /// As people read it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Crossed => "crossed",
+            Self::Inconclusive => "inconclusive",
+            Self::NoData => "no data",
+            Self::Reported => "reported",
+        }
+    }
+
     /// What a test comes to of which this is the worst.
     pub const fn outcome(self) -> Outcome {
         match self {

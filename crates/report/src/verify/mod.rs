@@ -75,7 +75,7 @@ impl Verified {
     fn equal<T: PartialEq + Display>(&mut self, path: &str, recorded: T, computed: T, from: &str) {
         let holds = recorded == computed;
         self.holds(path, holds, || {
-            format!("is {recorded}, but {from} give {computed}")
+            format!("is {recorded}, but {computed} by {from}")
         });
     }
 
@@ -85,7 +85,7 @@ impl Verified {
         let scale = recorded.abs().max(value.abs()).max(1e-12);
         let holds = (recorded - value).abs() <= slack * scale;
         self.holds(path, holds, || {
-            format!("is {recorded}, but {from} give {value}")
+            format!("is {recorded}, but {value} by {from}")
         });
     }
 }

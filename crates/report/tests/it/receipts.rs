@@ -209,7 +209,7 @@ fn every_id_is_explained_with_rule_inputs_window_and_what_would_falsify_it() {
     }
     let text = explain::explain(&run, "load.p99_ms").expect("a judgement");
     for part in [
-        "load.p99_ms: p99 < 300 ms — Crossed",
+        "load.p99_ms: p99 < 300 ms — crossed",
         "order-statistic interval against the bound",
         "steady of load, 1 min to 10 min",
         " requests in 9 min, ",

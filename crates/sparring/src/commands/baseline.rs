@@ -90,7 +90,7 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
                 "{} of {}, begun {}",
                 listed.name,
                 listed.key.suite,
-                run.began
+                run.began_to_the_second()
             );
             say!(
                 "testbed {}: {}",
@@ -115,7 +115,11 @@ fn list(all: &[Listed]) {
     for listed in all {
         let mark = if listed.is_current { '*' } else { ' ' };
         let about = match &listed.record {
-            Ok(run) => format!("begun {}, {}", run.began, run.outcome.word().to_lowercase()),
+            Ok(run) => format!(
+                "begun {}, {}",
+                run.began_to_the_second(),
+                run.outcome.word().to_lowercase()
+            ),
             Err(error) => format!("unreadable: {error}"),
         };
         say!(

@@ -240,7 +240,7 @@ impl Screen {
             Paragraph::new(Line::styled(self.title.as_str(), bold)),
             areas[0],
         );
-        frame.render_widget(Paragraph::new(self.figures()), areas[1]);
+        frame.render_widget(Paragraph::new(self.figures(areas[1].width)), areas[1]);
         frame.render_widget(Paragraph::new(self.failures()), areas[2]);
         let widths = [
             Constraint::Min(16),
@@ -266,15 +266,35 @@ impl Screen {
         frame.render_widget(Paragraph::new(last), areas[5]);
     }
 
-    fn figures(&self) -> Line<'_> {
+    /// As many of the figures as have room; the first ones of the order of importance.
+    fn figures(&self, width: u16) -> Line<'_> {
+        const GAP: usize = 2;
         let view = &self.view;
         let [p50, p95, p99] = view.percentiles.map(bound);
-        let partial = 100.0 * view.partial_share;
-        Line::from(format!(
-            "{:.1} requests/s  p50 {p50}  p95 {p95}  p99 {p99}  {:.1} errors/s  {partial:.0} % partial  \
-             {:.0} in flight",
-            view.requests_per_s, view.errors_per_s, view.in_flight
-        ))
+        let all = [
+            format!("{:.1} requests/s", view.requests_per_s),
+            format!("p50 {p50}"),
+            format!("p95 {p95}"),
+            format!("p99 {p99}"),
+            format!("{:.1} errors/s", view.errors_per_s),
+            format!("{:.0} % partial", 100.0 * view.partial_share),
+            format!("{:.0} in flight", view.in_flight),
+        ];
+        let (mut chosen, mut used) = ([false; 7], 0);
+        for place in [0, 2, 4, 1, 3, 5, 6] {
+            let length = all[place].chars().count() + if used > 0 { GAP } else { 0 };
+            if used > 0 && used + length > usize::from(width) {
+                break;
+            }
+            used += length;
+            chosen[place] = true;
+        }
+        let shown = all
+            .into_iter()
+            .zip(chosen)
+            .filter(|(_, is_chosen)| *is_chosen);
+        let shown: Vec<String> = shown.map(|(figure, _)| figure).collect();
+        Line::from(shown.join("  "))
     }
 
     fn failures(&self) -> Line<'_> {
@@ -371,7 +391,11 @@ mod tests {
             let begins = lines.iter().filter(|line| line.starts_with("42.0")).count();
             assert!(begins <= 1, "{lines:?}");
         }
+        let lines = drawn(&mut screen(), (80, 10));
+        let whole = "42.0 requests/s  p50 ≤ 25 ms  p95 ≤ 100 ms  p99 -  0.5 errors/s  25 % partial";
+        assert_eq!(lines[1].trim_end(), whole);
         let lines = drawn(&mut screen(), (40, 10));
+        assert_eq!(lines[1].trim_end(), "42.0 requests/s  p95 ≤ 100 ms");
         assert!(
             lines[1].starts_with("42.0 requests/s") && lines[2].starts_with("failed"),
             "{lines:?}"
