@@ -55,6 +55,7 @@ mod suite_resume;
 mod suite_runs;
 mod suite_scripts;
 mod suite_starved;
+mod suite_truths;
 mod target;
 mod target_tools;
 mod toggle;

@@ -155,8 +155,20 @@ fn real_k6_runs_the_plan_of_a_suite_as_our_driver_does() {
     }
 }
 
+/// A shipped suite, for a folder of its own: without its locustfile, and with the whole path of its script.
+pub fn shipped(name: &str) -> String {
+    let suite = repository(&format!("tests/suites/{name}.yaml"));
+    let suite = std::fs::read_to_string(suite).expect("readable");
+    let script = repository(&format!("tests/k6/{name}.js"))
+        .display()
+        .to_string();
+    let lines = suite.lines().filter(|line| !line.starts_with("locust:"));
+    let suite = lines.collect::<Vec<&str>>().join("\n");
+    suite.replace(&format!("../k6/{name}.js"), &script)
+}
+
 /// Whether the long checks are asked for.
-fn is_asked_for() -> bool {
+pub fn is_asked_for() -> bool {
     let asked = std::env::var_os("SUITE_PROOFS").is_some();
     if !asked {
         eprintln!("skipped: it takes minutes; SUITE_PROOFS=1 runs it");
@@ -165,7 +177,7 @@ fn is_asked_for() -> bool {
 }
 
 /// The column of what was found and what is true, by name.
-fn truths(test: &Value) -> BTreeMap<String, Value> {
+pub fn truths(test: &Value) -> BTreeMap<String, Value> {
     let truth = test["truth"].as_array().cloned().unwrap_or_default();
     let named = truth
         .into_iter()
@@ -225,12 +237,7 @@ fn the_soak_of_agent360_finds_the_leak_and_nothing_else() {
     if !is_asked_for() {
         return;
     }
-    let suite =
-        std::fs::read_to_string(repository("tests/suites/agent360.yaml")).expect("readable");
-    let script = repository("tests/k6/agent360.js").display().to_string();
-    let suite = suite.replace("../k6/agent360.js", &script);
-    let locust = repository("tests/locust/agent360.py").display().to_string();
-    let suite = suite.replace("../locust/agent360.py", &locust);
+    let suite = shipped("agent360");
     let without = |part: &str| {
         let kept = suite.lines().filter(|line| {
             !line.starts_with(&format!("      {part}: {{ before: {{ toggle: {{ leak:"))

@@ -1,0 +1,196 @@
+//! What is true of a simulated system is found by its tests, through driver, target and analysis. The tests take
+//! minutes and a quiet machine: `SUITE_PROOFS=1` runs them.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use analysis::queueing::{Queue, md1, mm1, mmc};
+use serde_json::Value;
+
+use crate::suite_checks::{is_asked_for, shipped, truths};
+use crate::suite_runs::Bench;
+
+/// G-06, ACSO-24, ACSO-26: each of the five limits is named, as the system itself names it.
+#[test]
+fn the_exhaustion_tests_of_acso_find_each_bottleneck() {
+    if !is_asked_for() {
+        return;
+    }
+    let suite = shipped("acso");
+    let (before, rest) = suite
+        .split_once("      capacity:\n        ladder: { levels: [1000")
+        .expect("the part that searches the capacity");
+    let (_, parts) = rest.split_once("\n      cpu: {").expect("the five parts");
+    let bench = Bench::new();
+    bench.write("own.yaml", &format!("{before}      cpu: {{{parts}"));
+    let ended = bench.run(&["own.yaml", "stress", "--time-scale", "0.3"]);
+    let report = bench.report();
+    let tests = report["tests"].as_array().expect("tests");
+    let expected = [
+        ("cpu", "CPU"),
+        ("memory", "memory"),
+        ("network", "network"),
+        ("io", "I/O"),
+        ("application", "application"),
+    ];
+    assert_eq!(tests.len(), expected.len(), "{}", ended.stderr);
+    for (test, (part, class)) in tests.iter().zip(expected) {
+        let row = &truths(test)["bottleneck"];
+        eprintln!("{part}: {row}");
+        assert_eq!(test["part"], part);
+        assert_eq!(row["found"]["class"], class, "{part}: {row}");
+        assert_eq!(row["agrees"], true, "{part}: {row}");
+    }
+}
+
+/// A kind of station, with the arrivals per second of all its copies.
+struct Form {
+    name: &'static str,
+    rate_per_s: f64,
+    copies: u32,
+    servers: u32,
+    /// The mean time in the system of a station at which so many arrive in a second.
+    queue: fn(f64) -> Queue,
+}
+
+const SERVICE_S: f64 = 0.05;
+const FORMS: [Form; 3] = [
+    Form {
+        name: "mm1",
+        rate_per_s: 180.0,
+        copies: 30,
+        servers: 1,
+        queue: |per_s| mm1(per_s, SERVICE_S).expect("it is stable"),
+    },
+    Form {
+        name: "md1",
+        rate_per_s: 176.0,
+        copies: 22,
+        servers: 1,
+        queue: |per_s| md1(per_s, SERVICE_S).expect("it is stable"),
+    },
+    Form {
+        name: "mm4",
+        rate_per_s: 160.0,
+        copies: 4,
+        servers: 4,
+        queue: |per_s| mmc(per_s, SERVICE_S, 4).expect("it is stable"),
+    },
+];
+
+/// The copies of each station: many short queues settle sooner than a long one.
+fn system() -> String {
+    let (mut components, mut endpoints) = (String::new(), String::new());
+    let service_ms = SERVICE_S * 1e3;
+    for form in &FORMS {
+        let service = match form.name {
+            "md1" => service_ms.to_string(),
+            _ => format!("{{ exponential: {{ mean_ms: {service_ms} }} }}"),
+        };
+        for copy in 0..form.copies {
+            let (name, slots) = (format!("{}_{copy}", form.name), form.servers);
+            let _ = writeln!(
+                components,
+                "  {name}: {{ kind: service, slots: {slots}, queue: {{ capacity: 1000000 }}, operations: {{ run: {{ \
+                 service_ms: {service} }} }} }}"
+            );
+            let _ = writeln!(
+                endpoints,
+                "  {name}: {{ route: GET /{name}, title: A station, flow: [{{ visit: {name}.run }}] }}"
+            );
+        }
+    }
+    format!(
+        "system: forms\ndescription: Copies of single stations.\ncomponents:\n{components}endpoints:\n{endpoints}"
+    )
+}
+
+const SUITE: &str = "
+suite: forms
+system: forms.system.yaml
+default: [load]
+all: [load]
+classes:
+  Open: { script: forms.js, exec: arrive, wait_s: [0, 0] }
+tests:
+  load:
+    about: A thousand chances a second, each for one station or none, are nearly a Poisson process at each.
+    model: open
+    users: [Open]
+    phases: [{ ramp: { to: 1000 } }, { steady: { for: 180s } }]
+    judge: { thresholds: { http_req_failed: ['rate<0.01'] } }
+";
+
+fn script() -> String {
+    let kinds: Vec<String> = FORMS
+        .iter()
+        .map(|form| format!("['{}', {}, {}]", form.name, form.rate_per_s, form.copies))
+        .collect();
+    format!(
+        "
+import http from 'k6/http';
+export const options = JSON.parse(__ENV.SPARRING_PLAN);
+const KINDS = [{}];
+export function arrive() {{
+  let draw = Math.random() * 1000;
+  for (const [kind, rate, copies] of KINDS) {{
+    if (draw < rate) {{
+      const copy = Math.floor(Math.random() * copies);
+      http.get(`${{__ENV.PERF_BASE_URL}}/${{kind}}_${{copy}}`, {{ tags: {{ name: kind }} }});
+      return;
+    }}
+    draw -= rate;
+  }}
+}}
+",
+        kinds.join(", ")
+    )
+}
+
+/// Issue 18: M/M/1, M/M/4 and M/D/1 within 2 %.
+#[test]
+fn queues_take_the_time_of_their_closed_forms() {
+    if !is_asked_for() {
+        return;
+    }
+    let bench = Bench::new();
+    bench.write("own.yaml", SUITE);
+    bench.write("forms.system.yaml", &system());
+    bench.write("forms.js", &script());
+    let ended = bench.run(&["own.yaml", "load"]);
+    let report = bench.report();
+    let phases = report["tests"][0]["phases"].as_array().expect("phases");
+    let steady = phases.iter().find(|phase| phase["kind"] == "steady");
+    let steady = steady.unwrap_or_else(|| panic!("{}", ended.stderr));
+    let endpoints: BTreeMap<&str, &Value> = steady["endpoints"]
+        .as_array()
+        .expect("endpoints")
+        .iter()
+        .map(|endpoint| {
+            (
+                endpoint["name"].as_str().unwrap_or_default(),
+                &endpoint["figures"],
+            )
+        })
+        .collect();
+    for form in &FORMS {
+        let figures = endpoints[form.name];
+        let number = |pointer: &str| {
+            figures
+                .pointer(pointer)
+                .and_then(Value::as_f64)
+                .expect("a number")
+        };
+        let per_s = number("/requests_per_s") / f64::from(form.copies);
+        let (found, expected) = (
+            number("/latency/mean"),
+            1e3 * (form.queue)(per_s).mean_response_s,
+        );
+        eprintln!("{}: {found} ms, closed form {expected} ms", form.name);
+        assert!(
+            (found / expected - 1.0).abs() <= 0.02,
+            "{}: {found} {expected}",
+            form.name
+        );
+    }
+}
