@@ -102,7 +102,7 @@ pub fn test(job: &Job<'_>, test: &PlannedTest, run: Run<'_>) -> Result<Conducted
         let drilled = drive(&stage, &course, &mut driving, &mut analysis);
         (drilled, unix_now())
     });
-    let truth = truth(job, test);
+    let truth = truth(job, test, rate(&stage));
     let closed = account
         .zip(job.target.admin())
         .and_then(|(account, admin)| account.close(admin, &job.hurry));
@@ -310,8 +310,16 @@ fn note_settings(stage: &Stage<'_>) {
     }
 }
 
-/// What the system knows of itself under the settings of the test, at the highest level of it.
-fn truth(job: &Job<'_>, test: &PlannedTest) -> Option<Value> {
+/// Requests per second over the whole test; `None` where there was none.
+fn rate(stage: &Stage<'_>) -> Option<f64> {
+    let store = stage.store.lock();
+    let (requests, seconds) = (store.requests() as f64, store.last_s());
+    (requests > 0.0 && seconds > 0.0).then(|| requests / seconds)
+}
+
+/// What the system knows of itself under the settings of the test, at the highest level of it. Of several classes, which
+/// make more requests than a user of the first one would, at the rate that they had.
+fn truth(job: &Job<'_>, test: &PlannedTest, rate_per_s: Option<f64>) -> Option<Value> {
     let admin = job.target.admin()?;
     let highest = test
         .phases
@@ -322,7 +330,9 @@ fn truth(job: &Job<'_>, test: &PlannedTest) -> Option<Value> {
         .classes
         .first()
         .map_or(0.0, |class| 500.0 * (class.wait_s[0] + class.wait_s[1]));
+    let several = rate_per_s.filter(|_| test.classes.len() > 1 && test.content == "phases");
     let query = match test.model {
+        _ if several.is_some() => format!("?rate_per_s={}", several.unwrap_or_default()),
         "closed" if highest >= 1.0 => format!("?users={highest:.0}&think_ms={think_ms}"),
         "open" if highest > 0.0 => format!("?rate_per_s={highest}"),
         _ => String::new(),
