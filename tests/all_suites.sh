@@ -47,11 +47,11 @@ run() { # SUITE=SCALE
 
 rm -rf "$RESULTS"
 mkdir -p "$(dirname "$RESULTS")"
-# The drills of the orchestrator wait for breakers most of their time: it runs beside the others.
+# The drills of the orchestrator wait for breakers most of their time, and the users of acso think: they run beside the others.
 beside=()
 for pair in "$@"; do
   case $pair in
-    orchestrator=*) run "$pair" & beside+=($!) ;;
+    orchestrator=* | acso=*) run "$pair" & beside+=($!) ;;
     *) run "$pair" ;;
   esac
 done
