@@ -68,12 +68,12 @@ pub fn summary(
     if is_silent(args) {
         return;
     }
+    let mut unwritten = Vec::new();
     match files {
         SummaryFiles::Unusable => return,
         SummaryFiles::Returned(files) => {
-            files
-                .iter()
-                .for_each(|file| write_file(file, around, logger));
+            let written = files.iter().map(|file| write_file(file, around));
+            unwritten.extend(written.filter_map(Result::err));
         }
         SummaryFiles::Default => {
             let full = args.report.summary_mode == Some(SummaryMode::Full);
@@ -86,7 +86,16 @@ pub fn summary(
             Some(true) => to_machine(summary, &metadata(args)),
             _ => to_export(summary),
         };
-        write_or_log(path, &indented(&data), logger);
+        unwritten.extend(write(path, &indented(&data)).err());
+    }
+    if !unwritten.is_empty() {
+        let lines = unwritten.iter().map(|why| format!("\n\t- {why}"));
+        let error = lines.fold(
+            "Could not save some summary information:".to_owned(),
+            |text, line| text + &line,
+        );
+        let message = "failed to handle the end-of-test summary";
+        logger.log(Level::Error, message, &[("error", &error)]);
     }
 }
 
@@ -121,24 +130,24 @@ fn metadata(args: &Args) -> SummaryMetadata {
     }
 }
 
-fn write_file(file: &SummaryFile, around: &Surroundings, logger: &Logger) {
+fn write_file(file: &SummaryFile, around: &Surroundings) -> Result<(), String> {
     match file.destination.as_str() {
         "stdout" => around
             .stdout
             .print(&*String::from_utf8_lossy(&file.content)),
         "stderr" => around.stderr.print(&file.content),
-        path => write_or_log(Path::new(path), &file.content, logger),
+        path => return write(Path::new(path), &file.content),
     }
+    Ok(())
 }
 
-fn write_or_log(path: &Path, content: &[u8], logger: &Logger) {
-    if let Err(error) = fs::write(path, content) {
-        let message = format!(
-            "the summary file {} cannot be written: {error}",
-            path.display()
-        );
-        logger.error(&message);
-    }
+fn write(path: &Path, content: &[u8]) -> Result<(), String> {
+    fs::write(path, content).map_err(|error| {
+        let path = path.display();
+        let why = error.to_string().to_lowercase();
+        let why = why.split(" (os error").next().unwrap_or_default();
+        format!("could not open '{path}': open {path}: {why}")
+    })
 }
 
 /// JSON indented by four spaces.
