@@ -226,7 +226,9 @@ fn the_ladder_of_acso_finds_its_stable_users_and_its_saturation() {
         is_within || is_near,
         "{saturation} in {lower:?} to {upper:?}"
     );
-    for (what, row) in truths(users) {
+    // Beyond what was measured a fitted peak is a guess, and said to be one.
+    let within = |what: &String| !what.ends_with(", extrapolated");
+    for (what, row) in truths(users).iter().filter(|(what, _)| within(what)) {
         assert_ne!(row["agrees"], false, "{what}: {row}");
     }
     assert_eq!(
