@@ -74,6 +74,7 @@ pub fn analyse(test: &TestRecord) -> Option<Ladder> {
     }
     steps.sort_by(|a, b| a.load.total_cmp(&b.load));
     recorded_outcomes(test, &mut steps);
+    by_law(test, &mut steps);
     let first = steps.first()?.load;
     if steps.iter().all(|step| step.load == first) {
         return None;
@@ -107,6 +108,16 @@ fn recorded_outcomes(test: &TestRecord, steps: &mut [Step]) {
         } else if failed.is_some_and(|failed| step.load >= failed) {
             step.passed = Some(false);
         }
+    }
+}
+
+/// The first step by the response-time law, X = N/(R + Z), where the judgement held the others against that: its users
+/// have come back too seldom for a count.
+fn by_law(test: &TestRecord, steps: &mut [Step]) {
+    let ladder = test.analysis.get("ladder");
+    let think_s = ladder.and_then(|ladder| ladder.get("base_think_s")?.as_f64());
+    if let (Some(think_s), Some(first)) = (think_s, steps.first_mut()) {
+        first.throughput = first.load / (think_s + first.mean_ms / 1_000.0);
     }
 }
 

@@ -58,6 +58,7 @@ pub(super) fn rungs(case: &Case<'_>) -> Vec<Rung> {
 struct Base {
     throughput: f64,
     deviation: f64,
+    think_s: f64,
 }
 
 /// The throughput of the first step by the response-time law, X = N/(R + Z), where its users have come back so seldom
@@ -79,6 +80,7 @@ fn by_law(case: &Case<'_>, step: &Window<'_>) -> Option<Base> {
     (is_short && think_s > 0.0 && figures.failures == 0 && explained).then(|| Base {
         throughput,
         deviation: latency.standard_deviation / 1_000.0 / count.sqrt() / cycle_s,
+        think_s,
     })
 }
 
@@ -149,8 +151,11 @@ fn shown(case: &Case<'_>, rungs: &[Rung], figures: &Figures) -> Value {
         })
         .collect();
     let error = error(case, rungs, figures);
+    let base = windows.first().and_then(|step| by_law(case, step));
     json!({
         "steps": steps,
+        // With it the first step's throughput is users / (think + response) instead of what was counted.
+        "base_think_s": base.map(|base| base.think_s),
         "ended_at": step::ended_at(case.test, case.file, case.record),
         "retention_interval": figures.retention.zip(error).map(|(it, error)| {
             [it * (1.0 - error).max(0.0), it * (1.0 + error)]
