@@ -131,7 +131,7 @@ fn dns_variable(text: &str) -> Result<Dns, OptionError> {
     })
 }
 
-/// `name:value,…`; `=` does as well.
+/// `name:value,…`; `=` may stand for `:`.
 fn tags_variable(text: &str) -> Result<IndexMap<String, String>, OptionError> {
     let pair = |item: &str| {
         let pair = item.split_once('=').or_else(|| item.split_once(':'));

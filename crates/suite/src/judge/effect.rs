@@ -88,7 +88,7 @@ fn name(test: &TestRecord) -> &str {
     }
 }
 
-/// The mean over all runs. Answers of one run come from the same minute; what runs differ by is an error as well.
+/// The mean over all runs. Its error includes the spread between runs, because the answers of one run share a minute.
 fn setting<'a>(name: &'a str, tests: &[&TestRecord]) -> Option<Setting<'a>> {
     let all: Option<Vec<(f64, f64)>> = tests.iter().map(|test| mean(test)).collect();
     let all = all?;
