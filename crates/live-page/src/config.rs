@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use load_engine::go_text::parse_bool;
 use load_engine::options::duration;
 use load_outputs::Environment;
 
@@ -107,11 +108,7 @@ impl Config {
                 self.period = period.ok_or_else(|| not("a time above 0, such as 2s"))?;
             }
             "open" => {
-                self.open = match value {
-                    "1" | "t" | "T" | "true" | "TRUE" | "True" => true,
-                    "0" | "f" | "F" | "false" | "FALSE" | "False" => false,
-                    _ => return Err(not("true or false")),
-                };
+                self.open = parse_bool(value).ok_or_else(|| not("true or false"))?;
             }
             "export" => self.export = Some(PathBuf::from(value)),
             _ => return Err(ConfigError::Unknown(name.to_owned())),

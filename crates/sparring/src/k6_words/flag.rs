@@ -1,6 +1,7 @@
 //! Flags: what each takes, and how its value is read.
 
 use clap::ArgAction;
+use load_engine::go_text::parse_bool;
 use load_engine::options::duration::{self, DurationError};
 
 /// Flags of the process: every command takes them.
@@ -117,7 +118,7 @@ impl Flag {
         };
         match self.kind {
             Kind::Switch | Kind::Boolean => {
-                let value = go_boolean(text).map(|value| value.to_string());
+                let value = parse_bool(text).map(|value| value.to_string());
                 value.ok_or_else(|| wrong(not_boolean(text)))
             }
             Kind::Number => {
@@ -200,15 +201,6 @@ pub(super) fn summary_mode(text: &str) -> Result<&str, String> {
     match modes.contains(&text) {
         true => Ok(text),
         false => Err("invalid summary mode".to_owned()),
-    }
-}
-
-/// A boolean as Go reads it.
-pub(super) fn go_boolean(text: &str) -> Option<bool> {
-    match text {
-        "1" | "t" | "T" | "TRUE" | "true" | "True" => Some(true),
-        "0" | "f" | "F" | "FALSE" | "false" | "False" => Some(false),
-        _ => None,
     }
 }
 

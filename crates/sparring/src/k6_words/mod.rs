@@ -10,8 +10,9 @@ mod line;
 use std::collections::VecDeque;
 use std::ffi::OsString;
 
-use flag::{Flags, SUMMARY_MODE, go_boolean, is_boolean, not_boolean, summary_mode};
+use flag::{Flags, SUMMARY_MODE, is_boolean, not_boolean, summary_mode};
 use line::{Given, Line};
+use load_engine::go_text::parse_bool;
 
 /// Variables of booleans that count as set whatever they say, and those that are options.
 const SET_BY_ANYTHING: [&str; 2] = ["K6_NO_COLOR", "K6_PROFILING_ENABLED"];
@@ -100,7 +101,7 @@ pub fn without_read_variables(k6: clap::Command) -> clap::Command {
 pub fn with_go_booleans(command: clap::Command) -> clap::Command {
     command.mut_args(|argument| match is_boolean(&argument) {
         true => argument.value_parser(|text: &str| {
-            go_boolean(text)
+            parse_bool(text)
                 .ok_or("use true or false, or 1, t, T, TRUE, True, 0, f, F, FALSE, False")
         }),
         false => argument,
@@ -211,7 +212,7 @@ fn boolean(name: &str, text: &str) -> Result<Option<bool>, Refused> {
             }),
         };
     }
-    let value = go_boolean(text);
+    let value = parse_bool(text);
     let why = || {
         format!(
             "env var '{name}' is not a valid boolean value: {}",
