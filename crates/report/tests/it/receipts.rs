@@ -120,6 +120,36 @@ fn an_edited_number_is_named() {
     });
 }
 
+/// Efficiencies are relative to the first step. With think time the first step has the throughput of the law.
+#[test]
+fn a_ladder_whose_base_is_that_of_a_law_is_computed_again_with_it() {
+    let told = |ladder: Value| {
+        let mut run = testing::whole();
+        run.tests[2].analysis.insert("ladder".to_owned(), ladder);
+        let faults = alone(&run).faults.into_iter();
+        let mut faults = faults.filter(|fault| fault.path == "tests[2].analysis.ladder.retention");
+        faults.next().map(|fault| fault.text)
+    };
+    let computed = |ladder: Value| -> f64 {
+        let text = told(ladder).expect("it differs");
+        let (_, right) = text.split_once("but ").expect("what is right");
+        let number = right.split(' ').next().expect("a number");
+        number.parse().expect("a number")
+    };
+    let counted = computed(json!({ "retention": 99.0 }));
+    let by_law = computed(json!({ "retention": 99.0, "base_think_s": 2.0 }));
+    let first = &testing::whole().tests[2].phases[0].figures;
+    let mean_s = first.latency.as_ref().expect("measured").mean / 1_000.0;
+    let base = 5.0 / (2.0 + mean_s);
+    let expected = counted * first.successes_per_s().expect("measured") / base;
+    assert!(
+        (by_law / expected - 1.0).abs() < 1e-6,
+        "{by_law} {expected}"
+    );
+    let sound = json!({ "retention": by_law, "base_think_s": 2.0 });
+    assert_eq!(told(sound), None);
+}
+
 #[test]
 fn what_was_made_from_the_record_gives_any_edit_away() {
     let run = testing::whole();

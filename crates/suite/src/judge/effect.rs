@@ -13,7 +13,7 @@ use super::run::GroupFinding;
 use super::verdict::decided;
 
 const BASELINE: &str = "baseline";
-/// A dozen settings are compared at once: each is sure to 99.7 %, so that all of them are to 97 %.
+/// A dozen settings are compared at once: each interval covers 99.7 %, so that all of them together cover 97 %.
 const STANDARD_ERRORS: f64 = 3.0;
 /// Differences below this share of the mean response are no effect.
 const SMALL: f64 = 0.05;

@@ -63,7 +63,7 @@ struct Base {
 
 /// The throughput of the first step by the response-time law, X = N/(R + Z), where its users have come back so seldom
 /// that the edges of the window count for much: they all begin at once, and what they send then is one iteration more
-/// than belongs into the time. Every efficiency is held against this step. `None` where the count is not explained by
+/// than fits the time. Every efficiency is held against this step. `None` where the count is not explained by
 /// the edges, at most an iteration of each user: then users do not wait as the suite says.
 fn by_law(case: &Case<'_>, step: &Window<'_>) -> Option<Base> {
     let [class] = case.test.classes.as_slice() else {
