@@ -1,4 +1,4 @@
-//! The files of a release: an archive for this machine's platform, an SBOM and checksums.
+//! The files of a release: an archive for one platform, an SBOM and checksums.
 
 mod archive;
 mod sbom;
@@ -18,6 +18,9 @@ pub struct Arguments {
     /// Pack this binary instead of building one with the profile `dist`
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
+    /// Platform of the binary, such as x86_64-unknown-linux-musl for a static one; without it this machine's
+    #[arg(long, value_name = "TRIPLE")]
+    target: Option<String>,
 }
 
 /// Files of the repository that go into the archive, with their names there.
@@ -53,13 +56,16 @@ pub fn run(root: &Path, arguments: &Arguments) -> bool {
 }
 
 fn make(root: &Path, arguments: &Arguments) -> Result<Vec<PathBuf>, String> {
-    let host = host().ok_or("rustc does not name this machine's platform")?;
-    let bill = sbom::of(root, "sparring", &host)?;
+    let platform = match &arguments.target {
+        Some(target) => target.clone(),
+        None => host().ok_or("rustc does not name this machine's platform")?,
+    };
+    let bill = sbom::of(root, "sparring", &platform)?;
     let binary = match &arguments.binary {
         Some(binary) => binary.clone(),
-        None => build(root, &bill.target_folder)?,
+        None => build(root, &bill.target_folder, arguments.target.as_deref())?,
     };
-    let name = format!("sparring-{}-{host}", bill.version);
+    let name = format!("sparring-{}-{platform}", bill.version);
     let mut entries = documents(root)?;
     entries.extend(generated(&binary)?);
     let executable = read(&binary)?;
@@ -85,16 +91,19 @@ fn make(root: &Path, arguments: &Arguments) -> Result<Vec<PathBuf>, String> {
     Ok(written)
 }
 
-/// The same as in the Dockerfile.
-fn build(root: &Path, target: &Path) -> Result<PathBuf, String> {
+/// The same as in the Dockerfile, for this machine's platform or another one.
+fn build(root: &Path, folder: &Path, platform: Option<&str>) -> Result<PathBuf, String> {
     let built = Command::new("cargo")
         .args(["build", "--profile", "dist", "--locked"])
         .args(["--package", "sparring"])
         .args(["--config", "profile.dist.strip=true"])
+        .args(platform.iter().flat_map(|it| ["--target", it]))
         .current_dir(root)
         .status();
     match built {
-        Ok(status) if status.success() => Ok(target.join("dist/sparring")),
+        Ok(status) if status.success() => Ok(folder
+            .join(platform.unwrap_or_default())
+            .join("dist/sparring")),
         Ok(status) => Err(format!("cargo build: {status}")),
         Err(error) => Err(format!("cargo build: {error}")),
     }

@@ -6,7 +6,7 @@
 
 use std::cell::LazyCell;
 
-use script_engine::host::Origin;
+use script_engine::host::ErrorOrigin;
 
 /// A property of null or undefined was accessed.
 const NO_OBJECT: &str = "Cannot convert undefined or null to object";
@@ -179,13 +179,13 @@ pub(crate) struct Code {
 /// error comes from, `code` what is written there.
 pub(crate) fn of(
     message: &str,
-    origin: impl FnOnce() -> Origin,
+    origin: impl FnOnce() -> ErrorOrigin,
     code: impl FnOnce((String, u32, u32)) -> Option<Code>,
 ) -> Option<String> {
     if !is_known(message) {
         return None;
     }
-    let Origin { native, place } = origin();
+    let ErrorOrigin { native, place } = origin();
     let code = LazyCell::new(|| place.and_then(code).unwrap_or_default());
     let reworded = match &native {
         Some(native) => of_native(native, message),
@@ -399,7 +399,7 @@ mod tests {
 
     /// The place in the code is marked by `^`.
     fn check(message: &str, code: &str, expected: Option<&str>) {
-        let origin = Origin {
+        let origin = ErrorOrigin {
             native: None,
             place: Some(("file".to_owned(), 1, 1)),
         };
@@ -527,7 +527,7 @@ mod tests {
             ("with", "invalid array index: 5", Some("Invalid index 5")),
             ("f", "something else", None),
         ] {
-            let origin = Origin {
+            let origin = ErrorOrigin {
                 native: Some(native.to_owned()),
                 place: None,
             };

@@ -33,7 +33,7 @@ pub trait Host: Any {
 
     /// The message of a new error in the host's own words, if it has some. `origin` tells where the error comes
     /// from; it is costly.
-    fn reworded(&self, message: &str, origin: &dyn Fn() -> Origin) -> Option<String>;
+    fn reworded(&self, message: &str, origin: &dyn Fn() -> ErrorOrigin) -> Option<String>;
 
     /// Whether the running code has to end.
     fn is_interrupted(&self) -> bool;
@@ -44,7 +44,7 @@ pub trait Host: Any {
 
 /// Where a new error comes from.
 #[derive(Debug, Clone, Default)]
-pub struct Origin {
+pub struct ErrorOrigin {
     /// The native function that throws it.
     pub native: Option<String>,
     /// The place in the code of a module: file, line and column.

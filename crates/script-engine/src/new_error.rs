@@ -12,7 +12,7 @@ use rquickjs::{Ctx, Object, Value, qjs};
 
 use super::class::{self, Class};
 use super::convert;
-use super::host::Origin;
+use super::host::ErrorOrigin;
 use super::isolate;
 use super::property::{Visible, define};
 use super::throw::Throw;
@@ -148,11 +148,11 @@ fn reword(error: &Object<'_>, frames: &Value<'_>) {
     let read = || {
         let mut frames = self::frames(frames).into_iter().flatten();
         match frames.next() {
-            Some(first) if first.place.is_none() => Origin {
+            Some(first) if first.place.is_none() => ErrorOrigin {
                 native: Some(first.function.unwrap_or_default()),
                 place: frames.find_map(|frame| frame.place),
             },
-            first => Origin {
+            first => ErrorOrigin {
                 native: None,
                 place: first.and_then(|first| first.place),
             },

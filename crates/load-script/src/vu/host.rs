@@ -1,6 +1,6 @@
 //! The virtual user as the host of the script engine.
 
-use script_engine::host::{Absent, Host, Loaded, Origin};
+use script_engine::host::{Absent, ErrorOrigin, Host, Loaded};
 use script_engine::throw::{Throw, plain};
 use script_engine::{Ctx, Object, Value};
 use script_formats::{literals, many};
@@ -49,7 +49,7 @@ impl Host for VuState {
         self.script.original(file, line, column)
     }
 
-    fn reworded(&self, message: &str, origin: &dyn Fn() -> Origin) -> Option<String> {
+    fn reworded(&self, message: &str, origin: &dyn Fn() -> ErrorOrigin) -> Option<String> {
         wording::of(message, origin, |(file, line, column)| {
             self.script.code_at(&file, line, column)
         })
