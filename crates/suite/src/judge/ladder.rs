@@ -160,7 +160,7 @@ fn shown(case: &Case<'_>, rungs: &[Rung], figures: &Figures) -> Value {
         "retention_interval": figures.retention.zip(error).map(|(it, error)| {
             [it * (1.0 - error).max(0.0), it * (1.0 + error)]
         }),
-        "saturation_interval": error.map(|error| saturation(rungs, error)),
+        "saturation_interval": error.map(|error| saturation(rungs, &windows, error)),
         "linear_scalability_score": figures.linear_scalability_score,
         "max_stable_users": figures.max_stable_users,
         "retention": figures.retention,
@@ -216,18 +216,28 @@ fn count_error(case: &Case<'_>, step: &Window<'_>) -> Option<f64> {
     Some(deviation / count)
 }
 
-/// Where efficiency falls to 0.9 if the first step's true throughput lies at either end of its interval;
-/// `null` where it never does.
-fn saturation(rungs: &[Rung], error: f64) -> Value {
-    let with = |factor: f64| {
+/// Where efficiency falls to 0.9 if the first step's true throughput lies at one end of its interval, and that of the
+/// others at the other end; `null` where it never does.
+fn saturation(rungs: &[Rung], windows: &[Window<'_>], error: f64) -> Value {
+    let with = |sign: f64| {
         let mut rungs = rungs.to_vec();
-        if let Some(first) = rungs.first_mut() {
-            first.throughput *= factor;
+        if let Some((first, others)) = rungs.split_first_mut() {
+            first.throughput *= (1.0 + sign * error).max(0.01);
+            for (rung, window) in others.iter_mut().zip(windows.iter().skip(1)) {
+                rung.throughput *= 1.0 - sign * edges(rung, window);
+            }
         }
         let figures = ladder::figures(&rungs, &Stability::default()).ok();
         figures.and_then(|it| it.saturation_point)
     };
-    json!([with(1.0 + error), with((1.0 - error).max(0.01))])
+    json!([with(1.0), with(-1.0)])
+}
+
+/// The share of a step's throughput that the edges of its window leave open. What is in flight there, X·R by Little's
+/// law, is half done on average, so that a count of answers misses up to X·R/2 while the queue grows.
+fn edges(rung: &Rung, window: &Window<'_>) -> f64 {
+    let response_s = rung.mean_response / 1_000.0;
+    (response_s / (2.0 * window.figures.seconds.max(1.0))).min(0.5)
 }
 
 /// ACSO-39: the mean response at ten times the first load, or at the largest load below that, over that of

@@ -124,6 +124,26 @@ fn a_ladder_has_its_figures_four_estimates_and_its_bottleneck() {
     assert_eq!(agrees("capacity_per_s by the highest step"), Some(true));
 }
 
+/// While a queue grows, the work that is half done is in no count; the interval of the saturation point has room for it.
+#[test]
+fn the_interval_of_the_saturation_point_holds_what_is_in_flight_at_the_edges() {
+    let interval = |seconds: f64| {
+        let mut sample = ladder();
+        let last = sample.record.phases.last_mut().expect("a step");
+        last.end_s = last.begin_s + seconds;
+        last.figures.seconds = seconds;
+        last.figures.requests = (191.9 * seconds) as u64;
+        last.figures.requests_per_s = Some(191.9);
+        last.figures.latency.as_mut().expect("a latency").mean = 1_305.0;
+        let ladder = &sample.judged().analysis["ladder"];
+        [0, 1].map(|end| ladder["saturation_interval"][end].as_f64())
+    };
+    let ([lower, upper], [_, narrow]) = (interval(8.0), interval(600.0));
+    assert!(lower.is_some_and(|it| it < 1122.0), "{lower:?}");
+    assert!(upper.is_none_or(|it| it > 1193.0), "{upper:?}");
+    assert!(narrow.is_some_and(|it| it < 1193.0), "{narrow:?}");
+}
+
 /// Users who begin at once send an iteration more than belongs into a short step: the base of all efficiencies is that of
 /// the response-time law, unless users do not wait as the suite says.
 #[test]
