@@ -48,6 +48,7 @@ mod suite_checks;
 mod suite_documents;
 mod suite_ends;
 mod suite_exports;
+mod suite_faults;
 mod suite_ids;
 mod suite_prometheus;
 mod suite_refused;

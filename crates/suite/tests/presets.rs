@@ -459,6 +459,41 @@ tests:
 }
 
 #[test]
+fn a_fault_says_what_it_does_and_how_the_system_reports_it() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let error = errors_of(
+        folder.path(),
+        "
+suite: x
+default: [load]
+all: [load]
+classes: {}
+tests:
+  load:
+    about: one
+    phases: [{ ramp: { to: 1 } }]
+    faults:
+      none: { for: 1s, recover_within: 1s, probe: &probe { route: GET / } }
+      both: { patch: {}, crash: api, for: 1s, recover_within: 1s, probe: *probe }
+      instances: { patch: {}, instances: 2, for: 1s, recover_within: 1s, probe: *probe }
+      sign: { patch: {}, for: 1s, recover_within: 1s, probe: *probe, detect: { within: 1s } }
+      signs: { patch: {}, for: 1s, recover_within: 1s, probe: *probe, detect: { health: [degraded], metric: { name: a, above: 1 }, within: 1s } }
+      bounds: { patch: {}, for: 1s, recover_within: 1s, probe: *probe, detect: { metric: { name: a, above: 1, below: 0 }, within: 1s } }
+",
+    );
+    for expected in [
+        "tests.load.faults.none: does nothing",
+        "tests.load.faults.both: has patch and crash",
+        "tests.load.faults.instances.instances: has a meaning only beside `crash`",
+        "tests.load.faults.sign.detect: names no sign",
+        "tests.load.faults.signs.detect: has health and metric",
+        "tests.load.faults.bounds.detect.metric: one of above, below and grows_by is expected",
+    ] {
+        assert!(error.contains(expected), "{expected} in {error}");
+    }
+}
+
+#[test]
 fn an_error_is_reported_without_what_only_follows_from_it() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let error = errors_of(folder.path(), "suite: x\nall: [load]\nclasses: {}\n");

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use indexmap::IndexMap;
 use live_config::read::nearest;
 use live_config::{Check, ConfigErrors};
 
 use super::{
-    Before, Class, Content, Judge, Ladder, Matrix, Model, Part, Phase, Search, SuiteFile, Test,
+    Before, Class, Content, Judge, Ladder, Matrix, Model, Part, Phase, Search, SuiteFile,
+    SystemFault, Test, fault,
 };
 
 /// More users or arrivals per second than this are a mistake.
@@ -84,6 +86,7 @@ fn check_test(file: &SuiteFile, path: &str, test: &Test, errors: &mut ConfigErro
     check_users(file, path, &test.users, errors);
     check_before(path, &test.before, errors);
     check_judge(path, &test.judge, errors);
+    check_faults(path, &test.faults, errors);
     if test.parts.is_empty() {
         let model = test.model.unwrap_or(Model::Closed);
         check_contents(path, &own, errors);
@@ -113,6 +116,7 @@ fn check_part(file: &SuiteFile, path: &str, test: &Test, part: &Part, errors: &m
     if let Some(judge) = &part.judge {
         check_judge(path, judge, errors);
     }
+    check_faults(path, &part.faults, errors);
     check_contents(path, contents, errors);
     check_has_users(
         path,
@@ -189,6 +193,12 @@ fn check_before(path: &str, before: &Before, errors: &mut ConfigErrors) {
 fn check_judge(path: &str, judge: &Judge, errors: &mut ConfigErrors) {
     if let Some(share) = judge.checks {
         within(path, errors, |check| check.share("judge.checks", share));
+    }
+}
+
+fn check_faults(path: &str, faults: &IndexMap<String, SystemFault>, errors: &mut ConfigErrors) {
+    for (name, fault) in faults {
+        fault::check(&format!("{path}.faults.{name}"), fault, errors);
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod alerts;
 mod check;
+mod fault;
 mod judge;
 mod locust;
 mod phase;
@@ -15,13 +16,14 @@ mod test;
 
 pub use alerts::{Alerts, Sink};
 pub use check::check;
+pub use fault::{Detect, MetricSign, Probe, SystemFault};
 pub use judge::{Against, Grade, GradeBounds, GradeName, Judge};
 pub use locust::Locust;
 pub use phase::{Ladder, Matrix, Phase, Ramp, Rest, Samples, Search, SearchOf, Steady};
 pub use prometheus::Prometheus;
 pub use resources::Resources;
 pub use span::Span;
-pub use test::{Before, Content, Model, Overrides, Part, Probe, SystemFault, Test};
+pub use test::{Before, Content, Model, Overrides, Part, Test};
 
 use std::path::PathBuf;
 

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Judge, Ladder, Matrix, Phase, Samples, Search, Span};
+use super::{Judge, Ladder, Matrix, Phase, Samples, Search, SystemFault};
 
 /// Whether users wait for their answers (closed) or arrivals come at a rate (open).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -157,43 +157,6 @@ pub struct Before {
     pub populate: IndexMap<String, u64>,
     /// How many times faster leaks and expiries run.
     pub ageing: Option<f64>,
-}
-
-/// A fault on a target system while its load is steady.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SystemFault {
-    /// A patch of the system's document.
-    pub patch: Option<Value>,
-    /// Instead of a patch: the host whose instances crash.
-    pub crash: Option<String>,
-    /// How many instances crash; absent: one.
-    pub instances: Option<u32>,
-    /// How long it lasts.
-    #[serde(rename = "for")]
-    pub lasts: Span,
-    pub probe: Probe,
-    /// Clients have to notice it within this time, by failed or late requests. Absent: not asked.
-    pub detect_within: Option<Span>,
-    /// Clients have to be served well again within this time from its end.
-    pub recover_within: Span,
-}
-
-/// A request of the drill's own, whose answers are judged.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Probe {
-    /// Method and path, such as `GET /health`.
-    pub route: String,
-    /// JSON to send.
-    pub body: Option<Value>,
-    /// Statuses that count as success.
-    #[serde(default = "ok")]
-    pub ok: Vec<u16>,
-}
-
-fn ok() -> Vec<u16> {
-    vec![200]
 }
 
 /// Variables of the environment, the first that is set wins.

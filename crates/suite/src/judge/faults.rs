@@ -17,6 +17,7 @@ const STABLE_S: f64 = 5.0;
 const LATE: f64 = 2.0;
 
 const DETECTION: &str = "from the injection to the end of the first second with more than 10 % failed or late requests (N-07)";
+const REPORTED: &str = "from the injection to the first look at its health or metric that shows the fault, five looks a second";
 const RULE: &str = "from the injection to the last second with more than 10 % failed or late requests, five good seconds following (N-07)";
 
 /// One fault and its effect.
@@ -29,6 +30,8 @@ pub(super) struct Fault {
     pub detected_s: Option<f64>,
     pub recovered_s: Option<f64>,
     pub recovered: bool,
+    /// Seconds until the system itself reported it, by its health or a metric; `None`: it was not asked, or did not.
+    reported_s: Option<f64>,
     lost_requests: f64,
     budget_minutes: f64,
     /// Of which more than a tenth of the answers failed or were late while it lasted.
@@ -53,6 +56,9 @@ pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
         if let Some(within_s) = asked.detect_within_s {
             is_noticed(sheet, fault, within_s);
         }
+        if let Some(within_s) = asked.sign_within_s {
+            is_reported(sheet, fault, within_s);
+        }
         let lasted_s = fault.removed_s - fault.injected_s;
         recovers(sheet, fault, asked.recover_within_s + lasted_s);
     }
@@ -74,6 +80,28 @@ fn is_noticed(sheet: &mut Sheet, fault: &Fault, within_s: f64) {
     };
     let asked = format!(
         "{}: noticed by clients within {} s of the injection",
+        fault.name.replace('_', " "),
+        number(within_s)
+    );
+    sheet.answer(question, &asked, bound, decision);
+}
+
+/// A fault that the system never reported was not reported in time either.
+fn is_reported(sheet: &mut Sheet, fault: &Fault, within_s: f64) {
+    let bound = Bound::Limit(Limit::at_most(within_s));
+    let decision = match fault.reported_s {
+        Some(seconds) => Decision::plain(Some(seconds), bound),
+        None => decided(Standing::Crossed),
+    };
+    let question = Question {
+        kind: "monitoring",
+        name: &fault.name,
+        phase: None,
+        unit: "s",
+        rule: REPORTED,
+    };
+    let asked = format!(
+        "{}: reported by the system within {} s of the injection",
         fault.name.replace('_', " "),
         number(within_s)
     );
@@ -110,6 +138,7 @@ fn shown(fault: &Fault) -> Value {
         "injected_s": fault.injected_s,
         "removed_s": fault.removed_s,
         "detected_after_s": fault.detected_s,
+        "reported_after_s": fault.reported_s,
         "recovered": fault.recovered,
         "recovered_after_s": fault.recovered_s,
         "lost_requests": fault.lost_requests,
@@ -144,8 +173,12 @@ pub(super) fn all(record: &TestRecord) -> Vec<Fault> {
             let during = record.seconds.iter().filter(|it| while_it_lasted(it.at_s));
             let endpoints = record.endpoints.iter();
             let affected = endpoints.filter(|it| is_affected(it, event.at_s, removed_s));
+            let own_reaction = rest.iter().filter(taken(EventKind::Reaction)).find(own);
+            let reported_s =
+                own_reaction.and_then(|it| it.detail.get("reported_after_s")?.as_f64());
             Some(Fault {
                 failures: during.map(|it| it.failures).sum(),
+                reported_s,
                 endpoints: affected.map(|it| route(&it.method, &it.name)).collect(),
                 ..fault
             })
@@ -225,6 +258,7 @@ fn measured(
         detected_s: impact.time_to_detect_s,
         recovered_s: impact.time_to_recover_s,
         recovered: impact.recovered,
+        reported_s: None,
         lost_requests: impact.lost_requests,
         budget_minutes: impact.budget_minutes,
         endpoints: Vec::new(),

@@ -38,6 +38,9 @@ pub struct PlannedFault {
     /// From its injection; absent where clients need not notice it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detect_within_s: Option<f64>,
+    /// From its injection; absent where the system need not report it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sign_within_s: Option<f64>,
     /// From its end.
     pub recover_within_s: f64,
     /// All that it takes at most.
@@ -74,6 +77,10 @@ pub(super) fn planned(name: &str, fault: &SystemFault, time_scale: f64) -> Plann
         usual_s: usual.as_secs_f64(),
         for_s: lasts.as_secs_f64(),
         detect_within_s: fault.detect_within.map(|span| span.get().as_secs_f64()),
+        sign_within_s: fault
+            .detect
+            .as_ref()
+            .map(|detect| detect.within.get().as_secs_f64()),
         recover_within_s: within.as_secs_f64(),
         longest_s: (usual + lasts + within + seen + WELL_FOR + PROBE).as_secs_f64(),
     }

@@ -4,6 +4,7 @@
 //! A fault is a patch that lies over the system's document for as long as it is asked for, or a crash.
 //! What it lays goes by itself, too, should we end without taking it back.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use report::record::EventKind;
@@ -15,6 +16,7 @@ use super::admin::Admin;
 use super::ladder::wait_until;
 use super::measure::unix_now;
 use super::record::so_far;
+use super::signs::Signs;
 use super::stage::{Aside, Stage};
 use crate::file::{Probe, SystemFault};
 use crate::judge;
@@ -124,9 +126,12 @@ impl One<'_> {
         let usual = Duration::from_secs_f64(self.planned.usual_s);
         let usual = self.probe_for(&mut prober, usual);
         let lasts = Duration::from_secs_f64(self.planned.for_s);
+        let url = self.stage.job.target.base_url();
+        let asked = self.fault.detect.as_ref();
+        let signs = asked.map(|detect| Signs::new(detect, self.admin, url));
         let injected_s = self.now_s();
         self.inject(lasts)?;
-        let during = self.probe_for(&mut prober, lasts);
+        let during = self.probe_beside(signs.as_ref(), &mut prober, lasts);
         self.take_back()?;
         let removed_s = self.now_s();
         if during.is_none() {
@@ -225,6 +230,46 @@ impl One<'_> {
         lifted
     }
 
+    /// Probes while the fault lasts, and watches whether the system reports it.
+    fn probe_beside(
+        &self,
+        signs: Option<&Signs<'_>>,
+        prober: &mut Prober<'_>,
+        time: Duration,
+    ) -> Option<Probed> {
+        let Some(signs) = signs else {
+            return self.probe_for(prober, time);
+        };
+        let is_reverted = AtomicBool::new(false);
+        let is_over = || is_reverted.load(Ordering::Relaxed);
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| signs.wait(is_over));
+            let during = self.probe_for(prober, time);
+            is_reverted.store(true, Ordering::Relaxed);
+            let reported = waiting.join().expect("looking for a sign does not panic");
+            self.say_reported(reported, signs.was_there);
+            during
+        })
+    }
+
+    fn say_reported(&self, reported: Option<f64>, was_there: bool) {
+        let text = match reported {
+            Some(seconds) => format!(
+                "fault {}: the system reported it after {seconds:.1} s",
+                self.name
+            ),
+            None if was_there => format!(
+                "fault {}: what should report it was there before the fault",
+                self.name
+            ),
+            None => format!("fault {}: the system did not report it", self.name),
+        };
+        self.say(
+            text,
+            json!({ "fault": self.name, "reported_after_s": reported }),
+        );
+    }
+
     /// Probes for a while. `None`: the load ended meanwhile.
     fn probe_for(&self, prober: &mut Prober<'_>, time: Duration) -> Option<Probed> {
         let end = Instant::now() + time;
@@ -280,11 +325,15 @@ impl One<'_> {
                 self.name
             ),
         };
-        self.stage
-            .job
-            .tell
-            .line(&format!("{}  {text}", self.stage.test.label()));
-        let detail = json!({ "fault": self.name, "recovered_after_s": recovered });
+        self.say(
+            text,
+            json!({ "fault": self.name, "recovered_after_s": recovered }),
+        );
+    }
+
+    fn say(&self, text: String, detail: Value) {
+        let line = format!("{}  {text}", self.stage.test.label());
+        self.stage.job.tell.line(&line);
         self.stage.note(EventKind::Reaction, text, detail);
     }
 

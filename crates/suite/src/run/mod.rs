@@ -27,6 +27,7 @@ mod resources;
 mod resume;
 mod search;
 mod shown;
+mod signs;
 mod stage;
 mod surroundings;
 mod target;

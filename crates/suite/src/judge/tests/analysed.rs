@@ -447,6 +447,39 @@ fn a_fault_names_the_endpoints_that_it_spoils() {
     assert_eq!(next["detected_after_s"], 0.5);
 }
 
+/// A fault that a system has to report is held when its health or a metric shows it in time.
+#[test]
+fn the_system_has_to_report_a_fault_in_time() {
+    let standing = |reported: Option<f64>| {
+        let mut sample = Sample::of("acis", "fault-tolerance");
+        let event = |at_s, kind, detail| Event {
+            at_s,
+            kind,
+            text: "crashed_instance".to_owned(),
+            detail,
+        };
+        let fault = json!({ "fault": "crashed_instance" });
+        let of = |name: &str, at| json!({ "fault": "crashed_instance", name: at });
+        sample.record.observed.events = vec![
+            event(20.0, EventKind::FaultInjected, fault.clone()),
+            event(30.0, EventKind::Reaction, of("reported_after_s", reported)),
+            event(30.0, EventKind::FaultTakenBack, fault),
+            event(
+                31.0,
+                EventKind::Reaction,
+                of("recovered_after_s", Some(1.0)),
+            ),
+        ];
+        let record = sample.judged();
+        let shown = record.analysis["faults"][0]["reported_after_s"].as_f64();
+        assert_eq!(shown, reported);
+        judgement(&record, "monitoring.crashed_instance").standing
+    };
+    assert_eq!(standing(Some(1.2)), Standing::Held);
+    assert_eq!(standing(Some(6.0)), Standing::Crossed);
+    assert_eq!(standing(None), Standing::Crossed);
+}
+
 /// ACSO-21, S-14: 40 : 35 : 25 by χ².
 #[test]
 fn the_mix_is_judged_by_its_counts() {
