@@ -17,7 +17,6 @@ mod error;
 mod events;
 mod from_fleet;
 mod jobs;
-mod json;
 mod metrics;
 #[cfg(any(test, feature = "testing"))]
 pub mod mutate;

@@ -5,7 +5,6 @@ use detector_api::orchestrate::{AggregatedPayload, DetectorResult, ErrorCode, Ro
 use serde::Serialize;
 
 use crate::answer::aggregate::Aggregated;
-use crate::json;
 use crate::request::select::Rules;
 
 /// The approximate bytes for each detector without findings, and for the answer itself.
@@ -33,7 +32,7 @@ pub fn written(
         },
     };
     let mut bytes = Vec::with_capacity(BYTES * (1 + outcome.results.len()));
-    json::write(&shared, &mut bytes).expect("keys are strings, numbers are finite");
+    serde_json::to_writer(&mut bytes, &shared).expect("keys are strings, numbers are finite");
     bytes.into()
 }
 

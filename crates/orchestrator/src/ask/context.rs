@@ -11,7 +11,6 @@ use tokio::time::Instant;
 
 use crate::ask::dialect::Bodies;
 use crate::ask::transport::Transport;
-use crate::json;
 use crate::metrics::Metrics;
 use crate::request::envelope::Envelope;
 use crate::request::intake::Accepted;
@@ -70,7 +69,7 @@ impl Context {
             request_id: Some(envelope.request_id.clone()),
         };
         let mut body = Vec::with_capacity(question.content.len() + BYTES);
-        json::write(&question, &mut body).expect("strings are always valid JSON");
+        serde_json::to_writer(&mut body, &question).expect("strings are always valid JSON");
         let id = HeaderValue::from_str(&envelope.request_id);
         let id = id.expect("request ids are made of printable ASCII");
         let tenant = HeaderValue::from_str(&request.tenant).ok();

@@ -9,7 +9,6 @@ use detector_api::orchestrate::{DetectorTimeline, ProcessingMode, Verdict};
 use http::HeaderValue;
 use serde::Serialize;
 
-use crate::json;
 use crate::request::envelope::Envelope;
 use crate::share::answered::{Answered, Timing};
 use crate::share::cache::CacheStatus;
@@ -99,7 +98,7 @@ fn reply(answered: &Answered, envelope: &Envelope, cache: CacheStatus) -> Reply 
     };
     let head_bytes = HEAD_BYTES + TIMELINE_BYTES * head.timeline.len();
     let mut body = Vec::with_capacity(head_bytes + answered.shared.len());
-    json::write(&head, &mut body).expect("keys are strings, numbers are finite");
+    serde_json::to_writer(&mut body, &head).expect("keys are strings, numbers are finite");
     body.pop();
     body.push(b',');
     body.extend_from_slice(&answered.shared[1..]);
