@@ -242,18 +242,12 @@ impl Screen {
         );
         frame.render_widget(Paragraph::new(self.figures(areas[1].width)), areas[1]);
         frame.render_widget(Paragraph::new(self.failures()), areas[2]);
-        let widths = [
-            Constraint::Min(16),
-            Constraint::Length(9),
-            Constraint::Length(9),
-            Constraint::Length(9),
-            Constraint::Min(10),
-        ];
-        let heading =
-            Row::new(["detector", "breaker", "calls/s", "failed/s", "faults"]).style(bold);
-        let rows = self.view.detectors.iter().map(row);
+        let columns = columns(areas[3].width);
+        let names = columns.iter().map(|column| column.name);
+        let rows = self.view.detectors.iter().map(|it| row(it, &columns));
+        let widths: Vec<Constraint> = columns.iter().map(|column| column.width).collect();
         let table = Table::new(rows, widths)
-            .header(heading)
+            .header(Row::new(names).style(bold))
             .row_highlight_style(Style::new().add_modifier(Modifier::REVERSED));
         frame.render_stateful_widget(table, areas[3], &mut self.table);
         frame.render_widget(Paragraph::new(self.systems.as_str()), areas[4]);
@@ -310,20 +304,44 @@ impl Screen {
     }
 }
 
-fn row(detector: &DetectorRow) -> Row<'static> {
+/// A column of the table of detectors.
+struct Column {
+    name: &'static str,
+    width: Constraint,
+    cell: fn(&DetectorRow) -> String,
+    /// The width of a terminal from which on it has room.
+    from: u16,
+}
+
+/// The columns that have room, whole.
+fn columns(width: u16) -> Vec<Column> {
+    let length = Constraint::Length(9);
+    let column = |name, width, from, cell| Column {
+        name,
+        width,
+        cell,
+        from,
+    };
+    let mut columns = vec![
+        column("detector", Constraint::Min(16), 0, |it| it.name.clone()),
+        column("breaker", length, 26, |it| it.breaker.clone()),
+        column("calls/s", length, 57, |it| format!("{:.1}", it.calls_per_s)),
+        column("failed/s", length, 36, |it| {
+            format!("{:.1}", it.failures_per_s)
+        }),
+        column("faults", Constraint::Min(10), 47, |it| it.faults.join(", ")),
+    ];
+    columns.retain(|column| column.from <= width);
+    columns
+}
+
+fn row(detector: &DetectorRow, columns: &[Column]) -> Row<'static> {
     let colour = match detector.breaker.as_str() {
         "open" => Style::new().fg(Color::Red),
         "half_open" => Style::new().fg(Color::Yellow),
         _ => Style::new(),
     };
-    Row::new([
-        detector.name.clone(),
-        detector.breaker.clone(),
-        format!("{:.1}", detector.calls_per_s),
-        format!("{:.1}", detector.failures_per_s),
-        detector.faults.join(", "),
-    ])
-    .style(colour)
+    Row::new(columns.iter().map(|column| (column.cell)(detector))).style(colour)
 }
 
 #[cfg(test)]
@@ -400,6 +418,19 @@ mod tests {
             lines[1].starts_with("42.0 requests/s") && lines[2].starts_with("failed"),
             "{lines:?}"
         );
+    }
+
+    #[test]
+    fn columns_without_room_are_left_out_instead_of_cut() {
+        let heading = |width| {
+            let lines = drawn(&mut screen(), (width, 10));
+            let words = lines[3].split_whitespace().map(str::to_owned);
+            words.collect::<Vec<String>>().join(" ")
+        };
+        assert_eq!(heading(80), "detector breaker calls/s failed/s faults");
+        assert_eq!(heading(50), "detector breaker failed/s faults");
+        assert_eq!(heading(40), "detector breaker failed/s");
+        assert_eq!(heading(20), "detector");
     }
 
     #[test]
