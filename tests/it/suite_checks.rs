@@ -231,6 +231,9 @@ fn the_ladder_of_acso_finds_its_stable_users_and_its_saturation() {
     for (what, row) in truths(users).iter().filter(|(what, _)| within(what)) {
         assert_ne!(row["agrees"], false, "{what}: {row}");
     }
+    let crossing = &truths(users)["knee_users by asymptotic bounds"];
+    let [found, known] = ["found", "true"].map(|it| crossing[it].as_f64().unwrap_or(f64::NAN));
+    assert!((found / known - 1.0).abs() <= 0.05, "{crossing}");
     assert_eq!(
         judgement(users, ".row.max_stable_users")["standing"],
         "held"

@@ -22,6 +22,9 @@ pub(super) fn analyse(case: &Case<'_>, sheet: &mut Sheet) {
     if estimates.is_empty() {
         return;
     }
+    if let Some(crossing) = crossing(case, &estimates) {
+        sheet.analysis.insert("knee_by_bounds".to_owned(), crossing);
+    }
     let shown: Vec<Value> = estimates.iter().map(shown).collect();
     let agreement = match capacity::agreement(&estimates, TOLERANCE) {
         Ok(Agreement::Agree) => json!({ "agree": true }),
@@ -51,6 +54,25 @@ fn estimates(case: &Case<'_>, found: Option<&Found>) -> Vec<Estimate> {
     let demands = bottleneck::attribution(case);
     estimates.extend(demands.as_ref().and_then(capacity::from_demand));
     estimates
+}
+
+/// Where the asymptotes of a closed ladder cross: N* = X_max·(R + Z) of few users, by the capacity that the demands allow
+/// (Lazowska et al., "Quantitative System Performance", 1984, chapter 5). R + Z is N/X of the first step.
+fn crossing(case: &Case<'_>, estimates: &[Estimate]) -> Option<Value> {
+    if case.test.content != "ladder" || case.test.model == "open" {
+        return None;
+    }
+    let by_demand = |it: &&Estimate| it.method == Method::ServiceDemand;
+    let capacity = estimates.iter().find(by_demand)?;
+    let rungs = ladder::rungs(case);
+    let first = rungs.first().filter(|rung| rung.throughput > 0.0)?;
+    let cycle_s = first.users / first.throughput;
+    let interval = capacity.interval.filter(analysis::Interval::is_bounded);
+    Some(json!({
+        "users": capacity.throughput * cycle_s,
+        "interval": interval.map(|it| [it.lower * cycle_s, it.upper * cycle_s]),
+        "method": "asymptotic bounds",
+    }))
 }
 
 fn shown(estimate: &Estimate) -> Value {

@@ -326,7 +326,13 @@ fn knee(sheet: &Sheet) -> (Decision, String) {
             interval: lower.zip(upper).map(|(lower, upper)| [lower, upper]),
             ..decided(standing)
         },
-        format!("{} {text}, where efficiency falls to 0.9", number(users)),
+        format!(
+            "{} {text}, where efficiency falls to 0.9{}",
+            number(users),
+            at("knee_by_bounds/users").map_or_else(String::new, |crossing| {
+                format!("; the asymptotes cross at {}", number(crossing))
+            })
+        ),
     )
 }
 

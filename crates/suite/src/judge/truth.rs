@@ -20,6 +20,7 @@ pub fn compare_with_truth(record: &mut TestRecord, truth: &Value) {
     found.extend(capacity(record, truth));
     found.extend(bottleneck(record, truth));
     found.extend(knee(record, truth));
+    found.extend(crossing(record, truth));
     found.extend(coefficients(record, truth));
     found.extend(leaks(record, truth));
     found.extend(hit_ratio(record, truth));
@@ -140,6 +141,21 @@ fn knee(record: &TestRecord, truth: &Value) -> Option<FoundAndTrue> {
         .reduce(f64::min);
     let around = [below.unwrap_or(found), above.unwrap_or(found)];
     Some(numbers("knee_users", found, Some(around), known, CAPACITY))
+}
+
+/// Where the asymptotes cross, which is how the truth defines the knee.
+fn crossing(record: &TestRecord, truth: &Value) -> Option<FoundAndTrue> {
+    let known = figure(truth.pointer("/classes/0/knee_users"))?;
+    let found = analysed(record, "knee_by_bounds", "")?;
+    let users = found.get("users")?.as_f64()?;
+    let what = "knee_users by asymptotic bounds";
+    Some(numbers(
+        what,
+        users,
+        interval(found.get("interval")),
+        known,
+        CAPACITY,
+    ))
 }
 
 /// The coefficients of the scalability law, where the truth states them.

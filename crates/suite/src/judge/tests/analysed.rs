@@ -111,6 +111,7 @@ fn a_ladder_has_its_figures_four_estimates_and_its_bottleneck() {
     assert!(methods.contains(&"usl_peak"), "{methods:?}");
     assert_eq!(judgement(&record, "named.knee").standing, Standing::Held);
     let truth = json!({ "capacity_per_s": { "value": 200.0, "exact": true },
+        "classes": [{ "knee_users": { "value": 1072.3, "exact": true } }],
         "bottleneck": { "of": "agents", "resource": "cpu", "class": "CPU" } });
     compare_with_truth(&mut record, &truth);
     let agrees = |what: &str| {
@@ -122,6 +123,13 @@ fn a_ladder_has_its_figures_four_estimates_and_its_bottleneck() {
     assert_eq!(agrees("bottleneck"), Some(true));
     assert_eq!(agrees("capacity_per_s by service_demand"), Some(true));
     assert_eq!(agrees("capacity_per_s by the highest step"), Some(true));
+    assert_eq!(agrees("knee_users by asymptotic bounds"), Some(true));
+    let crossing = record.analysis["knee_by_bounds"]["users"].as_f64();
+    // 200/s times 5.3216 s of what never queues and 40 ms.
+    assert!(
+        crossing.is_some_and(|it| (it / 1_072.3 - 1.0).abs() < 0.01),
+        "{crossing:?}"
+    );
 }
 
 /// While a queue grows, the work that is half done is in no count; the interval of the saturation point has room for it.
