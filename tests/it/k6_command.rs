@@ -21,12 +21,14 @@ pub fn k6(folder: &Path) -> Command {
     command
 }
 
-fn call(folder: &Path, arguments: &[&str]) -> Ended {
+/// The outcome of a call in a folder.
+pub fn call(folder: &Path, arguments: &[&str]) -> Ended {
     let output = k6(folder).args(arguments).output();
     Ended::from(output.expect("the binary was built for this test"))
 }
 
-fn folder_with(files: &[(&str, &str)]) -> tempfile::TempDir {
+/// A folder with these files.
+pub fn folder_with(files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for (name, text) in files {
         let path = folder.path().join(name);

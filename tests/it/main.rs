@@ -20,6 +20,8 @@ mod health;
 mod init;
 mod k6_command;
 mod k6_diff;
+mod k6_features;
+mod k6_looks;
 mod kill_nine;
 mod left_behind;
 mod log_output;

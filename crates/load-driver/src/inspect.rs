@@ -97,9 +97,14 @@ fn requirements(mut options: Options, program: &impl Program) -> Result<Value, F
         options.execution_segment_sequence.as_deref(),
     )
     .map_err(|error| config(&error))?;
+    // The shortcuts are shown beside the scenario that they make.
+    let given = options.clone();
     derive::scenarios(&mut options).map_err(|error| config(&error))?;
     validate::scenarios(&options, |name| program.has_function(name))
         .map_err(|error| config(&error))?;
+    let (vus, iterations) = (given.vus, given.iterations);
+    (options.vus, options.iterations) = (vus, iterations);
+    (options.duration, options.stages) = (given.duration, given.stages);
     options.summary_trend_stats = Some(options.summary_trend_stats());
     options.system_tags = Some(options.system_tags());
     let (needs, _) = scenario_statuses(&options, &segment);

@@ -4,6 +4,7 @@
 mod archive;
 pub mod args;
 mod banner;
+mod deps;
 mod driven;
 mod failure;
 mod features;
@@ -29,6 +30,7 @@ use serde_json::Value;
 
 pub use archive::{ArchiveArgs, archive, archived};
 pub use args::Args;
+pub use deps::{DepsArgs, deps};
 pub use driven::Driven;
 pub use features::{FeaturesArgs, list as list_features};
 pub use inspect::{InspectArgs, inspect, try_script};

@@ -38,13 +38,8 @@ pub async fn load(
     logger: Logger,
 ) -> Result<Loaded, Failure> {
     let Invocation { args, around } = invocation;
-    let included = args.script_flags.include_system_env_vars;
-    let own = environment(&args.script_flags, included.unwrap_or(with_system), around)?;
-    let system = System::read(|name| around.raw(name).map(OsStr::to_owned));
-    let (content, place) = read(&args.script, &around.stdin, &system, &logger).await?;
-    let (mut source, options) = source(args, own, &content, place)?;
+    let (mut source, options) = source(invocation, with_system, &logger).await?;
     let secrets = Secrets::read(&args.script_flags.secret_source, &around.lossy());
-    source.system = system;
     source.secrets = Arc::new(secrets.map_err(|error| Failure::other(error.to_string()))?);
     let megabytes = args.process.vu_memory_mb;
     source.vu_memory_bytes = megabytes.map(|megabytes| megabytes.get().saturating_mul(1 << 20));
@@ -66,6 +61,21 @@ pub async fn load(
         path: name,
         environment,
     })
+}
+
+/// The script and its surroundings, and the options of an archive; nothing of it has run.
+pub async fn source(
+    invocation: Invocation<'_>,
+    with_system: bool,
+    logger: &Logger,
+) -> Result<(Source, Option<Value>), Failure> {
+    let Invocation { args, around } = invocation;
+    let included = args.script_flags.include_system_env_vars;
+    let own = environment(&args.script_flags, included.unwrap_or(with_system), around)?;
+    let system = System::read(|name| around.raw(name).map(OsStr::to_owned));
+    let (content, place) = read(&args.script, &around.stdin, &system, logger).await?;
+    let (source, options) = of_content(args, own, &content, place)?;
+    Ok((Source { system, ..source }, options))
 }
 
 /// What is wrong with a script, as k6 says it.
@@ -94,7 +104,7 @@ fn failure(error: ScriptError, script: &str, path: &str) -> Failure {
 }
 
 /// Where the script comes from, and its options if it is an archive.
-fn source(
+fn of_content(
     args: &Args,
     environment: Vec<(String, String)>,
     content: &[u8],

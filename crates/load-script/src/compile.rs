@@ -7,10 +7,14 @@ use script_engine::{Ctx, Value};
 use script_formats::literals;
 use script_formats::many;
 use script_formats::shifts::Shifts;
+use script_formats::twice;
 use script_formats::typescript::strip_types;
 
 use crate::script::Script;
 use crate::source::{self, Kind, Syntax};
+
+/// What k6 puts before the text of a CommonJS module.
+const K6S_WRAPPER: &str = "(function(module, exports){";
 
 /// The code of a module, in a realm.
 pub(crate) enum Code<'js> {
@@ -35,23 +39,58 @@ pub(crate) fn compile<'js>(
     match source::kind(name, text) {
         Kind::Json => compile_module(ctx, script, name, &format!("export default {text};")),
         Kind::Code { syntax, has_types } => {
-            let compile = match syntax {
-                Syntax::Module => compile_module,
-                Syntax::Common => compile_common,
-            };
+            let compile = |text: &str| compile_code(ctx, script, name, text, syntax);
             if has_types {
                 // k6 tries TypeScript only when the text is not valid JavaScript.
-                if let Ok(compiled) = compile(ctx, script, name, text) {
+                if let Ok(compiled) = compile(text) {
                     return Ok(compiled);
                 }
                 let _ = ctx.catch();
                 let stripped = strip_types(text);
                 let stripped = stripped.map_err(|error| plain(format!("{name}: {error}")))?;
-                return compile(ctx, script, name, &stripped)
-                    .map_err(|throw| syntax_error(ctx, name, throw));
+                return compile(&stripped)
+                    .map_err(|throw| syntax_error(ctx, name, &stripped, throw));
             }
-            compile(ctx, script, name, text).map_err(|throw| syntax_error(ctx, name, throw))
+            compile(text).map_err(|throw| syntax_error(ctx, name, text, throw))
         }
+    }
+}
+
+fn compile_code<'js>(
+    ctx: &Ctx<'js>,
+    script: &Script,
+    name: &str,
+    text: &str,
+    syntax: Syntax,
+) -> Result<Code<'js>, Throw> {
+    let is_module = syntax == Syntax::Module;
+    let own_names: &[&str] = if is_module {
+        &[]
+    } else {
+        &source::NAMES_OF_COMMON
+    };
+    let other = twice::check(text, is_module, own_names).map_err(|clash| {
+        let place = clash.at.map(|at| twice::place(text, at));
+        // k6 counts what it puts before a CommonJS module in its first line.
+        let before = |line| {
+            if is_module || line > 1 {
+                0
+            } else {
+                K6S_WRAPPER.len()
+            }
+        };
+        let place =
+            place.map(|(line, column)| format!(" at {name}:{line}:{}", column + before(line)));
+        plain(format!(
+            "SyntaxError: {}{}",
+            clash.said,
+            place.unwrap_or_default()
+        ))
+    })?;
+    let text = other.as_deref().unwrap_or(text);
+    match syntax {
+        Syntax::Module => compile_module(ctx, script, name, text),
+        Syntax::Common => compile_common(ctx, script, name, text),
     }
 }
 
@@ -173,7 +212,7 @@ fn compile_common<'js>(
 }
 
 /// k6 puts the place in the file before the message; the engine puts it in the stack.
-fn syntax_error(ctx: &Ctx<'_>, name: &str, throw: Throw) -> Throw {
+fn syntax_error(ctx: &Ctx<'_>, name: &str, text: &str, throw: Throw) -> Throw {
     if !matches!(throw, Throw::Engine(_)) || !ctx.has_exception() {
         return throw;
     }
@@ -197,6 +236,34 @@ fn syntax_error(ctx: &Ctx<'_>, name: &str, throw: Throw) -> Throw {
     let token = message
         .strip_prefix("unexpected token in expression: '")
         .and_then(|rest| rest.strip_suffix('\''));
-    let message = token.map_or(message.clone(), |token| format!("Unexpected token {token}"));
+    let unknown = message
+        .strip_prefix("exported variable '")
+        .and_then(|rest| rest.strip_suffix("' does not exist"));
+    if let Some(unknown) = unknown {
+        return plain(format!(
+            "SyntaxError: exporting unknown binding: \"{unknown}\" at {name}:1:2"
+        ));
+    }
+    let message = match token {
+        Some(token) => format!("Unexpected token {token}"),
+        None if message == "duplicate label name" => {
+            format!(
+                "Label '{}' already exists",
+                name_at(text, place.as_deref()).unwrap_or_default()
+            )
+        }
+        None => message,
+    };
     plain(format!("{name}: {}{message}", place.unwrap_or_default()))
+}
+
+/// The name at `Line 3:5 ` in the text.
+fn name_at<'t>(text: &'t str, place: Option<&str>) -> Option<&'t str> {
+    let (line, column) = place?.trim().strip_prefix("Line ")?.split_once(':')?;
+    let (line, column): (usize, usize) = (line.parse().ok()?, column.parse().ok()?);
+    let line = text.lines().nth(line.checked_sub(1)?)?;
+    let (start, _) = line.char_indices().nth(column.checked_sub(1)?)?;
+    let rest = &line[start..];
+    let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_' && c != '$');
+    Some(&rest[..end.unwrap_or(rest.len())])
 }

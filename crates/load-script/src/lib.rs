@@ -4,6 +4,7 @@
 //! realm of its own, on a small stack of its own, and releases its thread while it waits.
 
 mod compile;
+mod dependencies;
 mod loading;
 mod modules;
 mod network;
@@ -16,6 +17,7 @@ mod system;
 mod vu;
 mod wording;
 
+pub use dependencies::Dependencies;
 pub use program::ScriptProgram;
 pub use script::Source;
 pub use system::System;

@@ -143,8 +143,11 @@ pub(crate) fn may_export(text: &str, export: &str) -> bool {
     names.any(|name| name == export)
 }
 
+/// The names that a CommonJS module has besides the globals.
+pub(crate) const NAMES_OF_COMMON: [&str; 2] = ["module", "exports"];
+
 /// A CommonJS module as an expression: its wrapper function, which takes the values of its `literals`. Lines
-/// keep their numbers.
+/// keep their numbers. As in k6 its code is strict.
 pub(crate) fn wrap_common(name: &str, text: &str, literals: &[&str]) -> String {
     let before = before_common(name, literals);
     format!("{before}{text}\n}}).call(exports); }})")
@@ -155,7 +158,7 @@ pub(crate) fn before_common(name: &str, literals: &[&str]) -> String {
     let name = serde_json::Value::from(name);
     let literals: String = literals.iter().map(|name| format!(", {name}")).collect();
     format!(
-        "(function (module, exports{literals}) {{ const require = (name) => globalThis.require(name, {name}); (function () {{"
+        "(function (module, exports{literals}) {{ const require = (name) => globalThis.require(name, {name}); (function () {{ 'use strict'; "
     )
 }
 

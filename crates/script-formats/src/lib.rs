@@ -7,11 +7,13 @@ pub mod csv;
 pub mod gjson;
 pub mod go_json;
 pub mod html;
+pub mod imports;
 pub mod literals;
 pub mod many;
 mod parsed;
 pub mod shifts;
 pub mod source_map;
+pub mod twice;
 pub mod typescript;
 
 /// The number of cases of tests with random input: few, unless `FUZZ_CASES` sets more.

@@ -18,18 +18,41 @@ pub(crate) fn with_tree<R: Send>(
     is_module: bool,
     read: impl FnOnce(&Program<'_>) -> R + Send,
 ) -> Option<R> {
+    with_sound_tree(text, is_module, false, read)
+}
+
+/// The same, also where the parser has found mistakes after which it can go on.
+pub(crate) fn with_any_tree<R: Send>(
+    text: &str,
+    is_module: bool,
+    read: impl FnOnce(&Program<'_>) -> R + Send,
+) -> Option<R> {
+    with_sound_tree(text, is_module, true, read)
+}
+
+fn with_sound_tree<R: Send>(
+    text: &str,
+    is_module: bool,
+    with_mistakes: bool,
+    read: impl FnOnce(&Program<'_>) -> R + Send,
+) -> Option<R> {
     if text.len() >= MOST_BYTES || is_deep(text) {
         return None;
     }
     // The parser recurses, and the caller runs on the small stack of a VU.
     std::thread::scope(|scope| {
         let reader = std::thread::Builder::new().stack_size(STACK_BYTES);
-        let reading = reader.spawn_scoped(scope, || parse(text, is_module, read));
+        let reading = reader.spawn_scoped(scope, || parse(text, is_module, with_mistakes, read));
         reading.ok()?.join().ok()?
     })
 }
 
-fn parse<R>(text: &str, is_module: bool, read: impl FnOnce(&Program<'_>) -> R) -> Option<R> {
+fn parse<R>(
+    text: &str,
+    is_module: bool,
+    with_mistakes: bool,
+    read: impl FnOnce(&Program<'_>) -> R,
+) -> Option<R> {
     let allocator = Allocator::default();
     let kind = if is_module {
         SourceType::mjs()
@@ -37,7 +60,8 @@ fn parse<R>(text: &str, is_module: bool, read: impl FnOnce(&Program<'_>) -> R) -
         SourceType::cjs()
     };
     let parsed = Parser::new(&allocator, text, kind).parse();
-    let is_wrong = parsed.panicked || parsed.diagnostics.errors().next().is_some();
+    let has_mistakes = parsed.diagnostics.errors().next().is_some();
+    let is_wrong = parsed.panicked || (has_mistakes && !with_mistakes);
     (!is_wrong).then(|| read(&parsed.program))
 }
 

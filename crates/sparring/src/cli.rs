@@ -221,6 +221,8 @@ pub enum K6Command {
     Archive(Box<driver::ArchiveArgs>),
     /// Print the options of a script as JSON
     Inspect(Box<driver::InspectArgs>),
+    /// Print what a script depends on, without running it
+    Deps(Box<driver::DepsArgs>),
     /// Write a script to start from
     New(Box<driver::NewArgs>),
     #[command(flatten)]
@@ -246,6 +248,7 @@ impl K6Command {
             Self::Run(arguments) => return Ok(commands::run::drive(arguments)),
             Self::Archive(arguments) => driver::archive(arguments, &surroundings()),
             Self::Inspect(arguments) => driver::inspect(arguments, &surroundings()),
+            Self::Deps(arguments) => driver::deps(arguments, &surroundings()),
             Self::New(arguments) => driver::new_script(arguments, &surroundings()),
             Self::Remote(remote) => remote.execute(&surroundings()),
             Self::Features(arguments) => {

@@ -69,7 +69,10 @@ fn refuse_conflicts(options: &Options) -> Result<(), OptionError> {
             "duration",
             options.duration.is_some() && options.iterations.is_none(),
         ),
-        ("stages", options.stages.is_some()),
+        (
+            "stages",
+            options.stages.as_ref().is_some_and(|all| !all.is_empty()),
+        ),
         ("scenarios", options.scenarios.is_some()),
     ];
     let set: Vec<&str> = set

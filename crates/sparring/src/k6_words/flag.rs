@@ -32,8 +32,8 @@ const TIMES: [&str; 2] = ["duration", "min-iteration-duration"];
 /// The flag whose values are words; only k6's own has one.
 pub(super) const SUMMARY_MODE: &str = "summary-mode";
 
-/// Flags of `run` that `inspect` also takes; it has no use for the others.
-const OF_INSPECT: [&str; 11] = [
+/// Flags of `run` that `inspect` and `deps` also take, and their own; they have no use for the others.
+const OF_INSPECT: [&str; 12] = [
     "include-system-env-vars",
     "compatibility-mode",
     "type",
@@ -45,6 +45,7 @@ const OF_INSPECT: [&str; 11] = [
     "traces-output",
     "features",
     "execution-requirements",
+    "json",
 ];
 
 /// A flag as the library of flags knows it.
@@ -162,7 +163,7 @@ impl Flags {
 
     /// Those of a command, then those of the process.
     pub(super) fn of(command: &clap::Command, of_process: Self) -> Self {
-        let is_inspect = command.get_name() == "inspect";
+        let is_inspect = matches!(command.get_name(), "inspect" | "deps");
         let is_known = |flag: &Flag| {
             let name = flag.name.as_str();
             !is_inspect || OF_INSPECT.contains(&name) || OF_THE_PROCESS.contains(&name)
