@@ -3,15 +3,15 @@ import { WebSocket } from 'k6/experimental/websockets';
 
 export const options = {
   scenarios: {
-    callback: { executor: 'constant-vus', vus: 1, duration: '500ms', gracefulStop: '0s', exec: 'callback' },
-    standard: { executor: 'constant-vus', vus: 1, duration: '500ms', gracefulStop: '0s', exec: 'standard', startTime: '600ms' },
+    callback: { executor: 'constant-vus', vus: 1, duration: '1s', gracefulStop: '0s', exec: 'callback' },
+    standard: { executor: 'constant-vus', vus: 1, duration: '1s', gracefulStop: '0s', exec: 'standard' },
   },
 };
 
+// Whether k6 calls the close handlers here depends on which of two threads is first.
 export function callback() {
   ws.connect(`${__ENV.SOCKET}/echo`, null, (socket) => {
     socket.on('open', () => socket.send('hi'));
-    socket.on('close', () => console.log('closed'));
   });
 }
 

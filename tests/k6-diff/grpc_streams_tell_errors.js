@@ -29,7 +29,7 @@ export default function () {
   run([
     ['after messages', 'Count', {}, [{ count: 2, code: 5 }]],
     ['without messages', 'Count', {}, [{ code: 7 }]],
-    ['missing', 'Missing', {}, [{}]],
+    ['missing', 'Missing', {}, []],
     ['no message', 'Count', {}, []],
     ['told to', 'Chat', {}, [{ text: 'fail' }]],
     ['ended by the server', 'Chat', {}, [{ text: 'stop' }]],

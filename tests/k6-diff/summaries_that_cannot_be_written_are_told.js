@@ -1,4 +1,3 @@
-// flags: --summary-export /nowhere/export.json
 export const options = { iterations: 1 };
 
 export default function () {}

@@ -210,6 +210,12 @@ impl Link {
         self.state.borrow().out.is_empty()
     }
 
+    /// Writes what the socket takes at once, for a caller that cannot wait.
+    pub fn write_now(&self) {
+        let mut cx = Context::from_waker(Waker::noop());
+        let _ = self.state.borrow_mut().write(&mut cx);
+    }
+
     /// Waits until all queued frames are written.
     pub async fn flush(&self) {
         let _ = poll_fn(|cx| self.state.borrow_mut().write(cx)).await;

@@ -117,9 +117,12 @@ fn missing_export(ctx: &Ctx<'_>, vu: &VuState, throw: Throw) -> Throw {
         (module.len() >= NAME_IN_MESSAGES).then(|| vu.script.module_lacking(module, export));
     let whole = whole.flatten();
     let module = whole.as_deref().unwrap_or(module);
-    let known = vu.script.bytecode(module);
-    if known.is_none_or(|known| known.is_common) && !vu.script.is_sealed() {
-        vu.script.note_absent(module, export);
+    if let Some(common) = vu
+        .script
+        .common_source(module)
+        .filter(|_| !vu.script.is_sealed())
+    {
+        vu.script.note_absent(&common, export);
     }
     let module = vu.script.specifier(module);
     let text =

@@ -12,6 +12,7 @@ use load_engine::options::Options;
 use script_engine::isolate::Settings;
 use script_engine::memory::DEFAULT_BYTES;
 use script_engine::throw::{Throw, plain};
+use script_formats::imports;
 use script_formats::shifts::Shifts;
 use script_formats::source_map::SourceMap;
 
@@ -306,6 +307,28 @@ impl Script {
     pub(crate) fn bytecode(&self, name: &str) -> Option<Bytecode> {
         let modules = self.modules.read().unwrap_or_else(PoisonError::into_inner);
         modules.get(name).cloned()
+    }
+
+    /// The CommonJS module, or one of k6's own, from which a module has its exports: itself, or one that it passes on
+    /// with `export *`.
+    pub(crate) fn common_source(&self, module: &str) -> Option<String> {
+        let mut seen = BTreeSet::new();
+        let mut unseen = vec![module.to_owned()];
+        while let Some(name) = unseen.pop() {
+            if self.bytecode(&name).is_none_or(|known| known.is_common) {
+                return Some(name);
+            }
+            let texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+            let text = texts.get(&name).filter(|text| text.contains("export *"));
+            let imports = text
+                .and_then(|text| imports::read(text))
+                .unwrap_or_default();
+            drop(texts);
+            let passed_on = imports.stars.iter().rev();
+            let passed_on = passed_on.filter_map(|one| source::resolve(&name, one).ok());
+            unseen.extend(passed_on.filter(|one| seen.insert(one.clone())));
+        }
+        None
     }
 
     /// The names that are imported from a module but not exported.

@@ -174,27 +174,45 @@ pub fn to_json_value(value: &Value<'_>) -> Result<serde_json::Value, Throw> {
     serde_json::from_str(&text).map_err(|error| Throw::Plain(error.to_string()))
 }
 
-/// A number in a value without cycles that JSON cannot hold, as Go writes it.
+/// Why Go cannot write a value as JSON: functions and some numbers in it, and cycles.
 ///
 /// # Errors
 /// When a getter throws.
-pub fn unwritable_number(value: &Value<'_>) -> Result<Option<&'static str>, Throw> {
+pub fn unwritable(value: &Value<'_>) -> Result<Option<String>, Throw> {
+    unwritable_in(value, &mut Vec::new())
+}
+
+fn unwritable_in<'js>(
+    value: &Value<'js>,
+    outer: &mut Vec<Object<'js>>,
+) -> Result<Option<String>, Throw> {
     if let Some(number) = value.as_number() {
+        let unsupported = |number: &str| Some(format!("unsupported value: {number}"));
         return Ok(match number {
-            _ if number.is_nan() => Some("NaN"),
-            f64::INFINITY => Some("+Inf"),
-            f64::NEG_INFINITY => Some("-Inf"),
+            _ if number.is_nan() => unsupported("NaN"),
+            f64::INFINITY => unsupported("+Inf"),
+            f64::NEG_INFINITY => unsupported("-Inf"),
             _ => None,
         });
     }
-    let Some(object) = value.as_object().filter(|_| !value.is_function()) else {
+    let Some(object) = value.as_object() else {
         return Ok(None);
     };
+    if value.is_function() {
+        let kind = "unsupported type: func(sobek.FunctionCall) sobek.Value";
+        return Ok(Some(kind.to_owned()));
+    }
+    if outer.contains(object) {
+        let what = "unsupported value: encountered a cycle via map[string]interface {}";
+        return Ok(Some(what.to_owned()));
+    }
+    outer.push(object.clone());
     for (_, inner) in entries(object)? {
-        if let Some(number) = unwritable_number(&inner)? {
-            return Ok(Some(number));
+        if let Some(why) = unwritable_in(&inner, outer)? {
+            return Ok(Some(why));
         }
     }
+    outer.pop();
     Ok(None)
 }
 

@@ -66,7 +66,7 @@ fn without_positions(line: &str) -> String {
 }
 
 /// Stacks begin with `\n\tat` inside of a message and end with it.
-fn without_stack(line: &str) -> String {
+pub fn without_stack(line: &str) -> String {
     let Some(at) = line.find(r"\n\tat ").or_else(|| line.find(r"\n    at ")) else {
         return line.to_owned();
     };

@@ -109,8 +109,10 @@ pub fn observe(driver: &Driver, case: &Case, server: &Server) -> Observation {
         ..Observation::default()
     };
     if let Ok(text) = std::fs::read_to_string(&export) {
-        let export = serde_json::from_str(&text).expect("the export is JSON");
-        (seen.summary, seen.checks) = summary::read(&export);
+        match serde_json::from_str(&text) {
+            Ok(export) => (seen.summary, seen.checks) = summary::read(&export),
+            Err(error) => seen.summary = vec![format!("{error}: {text}")],
+        }
     }
     let points = std::fs::read(&points).unwrap_or_default();
     (seen.declarations, seen.series) = samples::read(&plain(&points));

@@ -22,6 +22,9 @@ use crate::modules;
 /// The engine's exception when it gets no memory.
 const ENGINE_OUT_OF_MEMORY: &str = "InternalError: out of memory";
 
+/// Exports that are functions or missing.
+const FUNCTIONS: [&str; 2] = ["setup", "teardown"];
+
 /// The end of a piece of script code.
 pub(crate) enum Ending<R> {
     /// It returned.
@@ -117,23 +120,20 @@ pub(crate) fn to_the_end<R>(
             ));
         }
     }
-    if matches!(ending, Ending::Threw(_) | Ending::Rejected(_)) && isolate::is_blocked().is_none() {
+    if !matches!(ending, Ending::Returned(_)) && isolate::is_blocked().is_none() {
         say_farewell(ctx, state);
     }
     state.events.clear();
     ending
 }
 
-/// Tells the script of the connections that an exception has ended with its code. What their handlers throw is
-/// passed over, and what they open is dropped.
+/// Ends the connections that the code has left open, and tells the script so where an exception ended its code. What
+/// their handlers throw is passed over, and what they open is dropped.
 fn say_farewell(ctx: &Ctx<'_>, state: &VuState) {
     for farewell in state.events.take_farewells() {
         let told = farewell(ctx).and_then(|()| promise::run_jobs(ctx));
         if told.is_err() {
             drop(ctx.catch());
-        }
-        if state.is_interrupted() {
-            return;
         }
     }
 }
@@ -199,20 +199,19 @@ pub(crate) fn describe(
 ) -> Result<(serde_json::Value, Vec<String>), Failed> {
     let exports = restore(ctx, exports)?;
     let options: Value<'_> = exports.get("options")?;
-    let options = if options.is_object() {
-        let read = convert::to_json_value(&options)?;
-        if let Some(number) = convert::unwritable_number(&options)? {
-            let why = format!("error parsing script options: json: unsupported value: {number}");
-            return Err(Failed::Rejected(why));
-        }
-        read
-    } else {
-        serde_json::Value::Null
-    };
+    if let Some(why) = convert::unwritable(&options)? {
+        let why = format!("error parsing script options: json: {why}");
+        return Err(Failed::Rejected(why));
+    }
+    let options = convert::to_json_value(&options)?;
     let mut functions = Vec::new();
     for (name, value) in convert::entries(&exports)? {
         if value.is_function() {
             functions.push(name);
+        } else if FUNCTIONS.contains(&name.as_str()) {
+            return Err(Failed::Rejected(format!(
+                "exported '{name}' must be a function"
+            )));
         }
     }
     Ok((options, functions))
@@ -500,12 +499,17 @@ impl VuState {
         }
     }
 
-    /// Records the traffic since the last call.
+    /// Records the traffic since the last call, also that of interrupted code.
     pub(crate) fn count_traffic(&self) {
         let (sent, received) = self.client.take_traffic();
         let (tags, at) = (self.tags(), self.recorder.sample_time());
-        self.record_at(builtin::DATA_SENT, &tags, at, sent as f64);
-        self.record_at(builtin::DATA_RECEIVED, &tags, at, received as f64);
+        let metadata = self.tagging.metadata.borrow();
+        let count = |metric, bytes: u64| {
+            self.recorder
+                .record_with(metric, &tags, metadata.as_ref(), at, bytes as f64);
+        };
+        count(builtin::DATA_SENT, sent);
+        count(builtin::DATA_RECEIVED, received);
     }
 
     /// Drops all handles into the realm.

@@ -136,9 +136,9 @@ impl VuState {
         self.record_at(metric, &tags, now(), value);
     }
 
-    /// Records a sample.
+    /// Records a sample. As in k6, code that was interrupted by the end of its time records nothing more.
     pub(crate) fn record_at(&self, metric: MetricId, tags: &TagSet, at: UnixNanos, value: f64) {
-        if self.phase.get() == Phase::Summary {
+        if self.phase.get() == Phase::Summary || self.interrupt.borrow().is_cancelled() {
             return;
         }
         let metadata = self.tagging.metadata.borrow();

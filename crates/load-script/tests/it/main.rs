@@ -9,3 +9,4 @@ mod modules;
 mod natives;
 mod run;
 mod server;
+mod sockets;

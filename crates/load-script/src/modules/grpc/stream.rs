@@ -240,6 +240,9 @@ impl Running {
         if let Some(mut outgoing) = self.outgoing.take() {
             outgoing.cancel();
         }
+        if state(object.ctx()).is_interrupted() {
+            return Ok(());
+        }
         self.tell_error(object, &Ending::canceled())?;
         match was_over {
             true => Ok(()),

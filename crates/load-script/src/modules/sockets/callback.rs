@@ -11,7 +11,7 @@ use http_client::upgrade::{Incoming, Link, Refusal, open};
 use http_client::websocket::{self, Event};
 use script_engine::class::{self, Class, Exotic};
 use script_engine::convert;
-use script_engine::fiber;
+use script_engine::fiber::{self, Cancelled};
 use script_engine::native::{Call, method};
 use script_engine::own_methods;
 use script_engine::property::{Visible, define};
@@ -154,7 +154,9 @@ fn run<'js>(
         Ok(()) => Ok(()),
     };
     let flushed = tokio::time::timeout(LINGER, session.link.flush());
-    let _ = call.vu().wait(flushed);
+    if call.vu().wait(flushed).is_err() {
+        session.link.write_now();
+    }
     session.samples.ended();
     outcome
 }
@@ -180,9 +182,16 @@ impl Session {
                     None => Some(self.link.next().await),
                 }
             };
-            match call.vu().wait(next)? {
-                Some(incoming) => self.take(call.ctx, socket, incoming)?,
-                None => self.fire(socket)?,
+            match call.vu().wait(next) {
+                Ok(Some(incoming)) => self.take(call.ctx, socket, incoming)?,
+                Ok(None) => self.fire(socket)?,
+                Err(Cancelled) => {
+                    // The handlers can still log; whatever waits in them ends at once.
+                    if self.close(socket, GOING_AWAY).is_err() {
+                        drop(call.ctx.catch());
+                    }
+                    return Err(Throw::Interrupted);
+                }
             }
         }
         Ok(())

@@ -3,6 +3,7 @@
 mod blob;
 mod callback;
 mod events;
+mod handlers;
 mod request;
 mod samples;
 mod standard;

@@ -13,8 +13,8 @@ use tokio::time::Instant;
 use super::super::tags;
 use crate::vu::state::{VuState, now};
 
-/// Records the events of a socket, and the session's duration when it is dropped. As in k6 a session that the
-/// end of its scenario interrupts has no duration.
+/// Records the events of a socket, and the session's duration when it is dropped; as in k6, nothing after the
+/// interrupt by the end of the scenario.
 pub(super) struct Samples {
     recorder: Recorder,
     metadata: Option<Arc<Tags>>,
@@ -107,7 +107,7 @@ impl Samples {
 
     /// The session is over.
     pub(super) fn ended(&self) {
-        if self.is_session.take() && !self.interrupt.is_cancelled() {
+        if self.is_session.take() {
             let duration = self.begin.elapsed();
             self.time(builtin::WS_SESSION_DURATION, self.began_at, duration);
         }
@@ -118,6 +118,9 @@ impl Samples {
     }
 
     fn count(&self, metric: MetricId, at: UnixNanos, value: f64) {
+        if self.interrupt.is_cancelled() {
+            return;
+        }
         let tags = self.tags.borrow();
         self.recorder
             .record_with(metric, &tags, self.metadata.as_ref(), at, value);

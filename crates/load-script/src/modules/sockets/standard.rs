@@ -1,28 +1,28 @@
 //! `WebSocket` as browsers have it; its events run on the event loop.
 
 use std::cell::{Cell, RefCell};
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::rc::Rc;
 use std::time::Duration;
 
 use http_client::upgrade::{Incoming, Link, Refusal, open};
 use http_client::websocket::{self, Event as Frame};
-use load_engine::log::Level;
 use script_engine::class::{self, Class, Exotic};
 use script_engine::convert;
-use script_engine::native::{Call, Shape, accessor, function, getter, method};
+use script_engine::native::{Call, accessor, getter, method};
 use script_engine::own_methods;
-use script_engine::property::{Visible, define};
+use script_engine::property::Visible;
 use script_engine::throw::{Outcome, Throw, plain};
 use script_engine::{Array, Object, Persistent, Value};
 use tokio::sync::Notify;
 
 use super::blob;
 use super::events::Closing;
+use super::handlers::{EVENTS, add_listener, fire, get_on, set_on};
 use super::request::{self, Params, Unknown};
 use super::samples::Samples;
 use crate::vu::events::Event;
-use crate::vu::state::{Caller, VuState, now, state};
+use crate::vu::state::{Caller, VuState, state};
 
 const CONNECTING: u8 = 0;
 const OPEN: u8 = 1;
@@ -31,14 +31,6 @@ const CLOSED: u8 = 3;
 
 /// The time limit for the server's close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
-const EVENTS: [(&CStr, &str); 6] = [
-    (c"onmessage", "message"),
-    (c"onerror", "error"),
-    (c"onopen", "open"),
-    (c"onclose", "close"),
-    (c"onping", "ping"),
-    (c"onpong", "pong"),
-];
 const INVALID_STATE: &str = "InvalidStateError";
 
 /// The value of a socket object. Handlers are properties of the object, where the collector traces them.
@@ -56,6 +48,8 @@ struct Socket {
     /// The code and reason of `close()`.
     closing: RefCell<Option<(Option<u16>, String)>>,
     close_called: Notify,
+    /// What `exec.test.abort` said in a handler of this socket.
+    aborted: RefCell<Option<String>>,
     /// Its number among the open connections of the VU.
     number: Cell<u64>,
     samples: Samples,
@@ -119,6 +113,7 @@ pub(super) fn construct<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
         buffered_bytes: Cell::default(),
         closing: RefCell::default(),
         close_called: Notify::new(),
+        aborted: RefCell::default(),
         number: Cell::default(),
     });
     let object = class::new(call.ctx, WebSocket(Rc::clone(&socket)))?;
@@ -276,13 +271,28 @@ impl Socket {
         self.fire_or_fail(object, "message", &[("data", data), ("origin", origin)])
     }
 
-    /// The iteration has ended before the socket.
+    /// The iteration has ended before the socket. The server is told; the script only where it was not interrupted.
     fn leave(&self, object: &Object<'_>) -> Result<(), Throw> {
-        self.samples.forget();
-        let error = (self.state.get() == CONNECTING).then(|| {
+        let link = self.link.borrow().clone();
+        if let (Some(link), OPEN) = (link, self.state.get()) {
+            let frame = websocket::close(Some(1000), "", rand::random());
+            link.send(&frame.unwrap_or_default());
+            link.write_now();
+        }
+        let vu: &VuState = state(object.ctx());
+        if vu.is_interrupted() {
+            self.state.set(CLOSED);
+            self.link.take();
+            return Ok(());
+        }
+        let mut error = self.aborted.take();
+        if error.is_none() {
+            self.samples.forget();
+        }
+        if self.state.get() == CONNECTING {
             let address = request::address(&self.url).unwrap_or_default();
-            format!("dial tcp {address}: operation was canceled")
-        });
+            error = Some(format!("dial tcp {address}: operation was canceled"));
+        }
         self.end(object, Closing::ABNORMAL, error.as_deref())
     }
 
@@ -325,21 +335,28 @@ impl Socket {
         kind: &str,
         properties: &[(&str, Value<'js>)],
     ) -> Result<(), Throw> {
-        match fire(object, kind, properties) {
-            Err(Throw::Interrupted) => Err(Throw::Interrupted),
+        let ctx = object.ctx();
+        let error = match fire(object, kind, properties) {
+            Ok(()) => return Ok(()),
+            Err(Throw::Interrupted) => None,
             Err(throw) => {
-                let ctx = object.ctx();
                 script_engine::raise::raise(ctx, throw);
-                let Ok(error) = script_engine::exception::take(ctx) else {
-                    return Err(Throw::Interrupted);
-                };
-                let text = script_engine::exception::describe(&error).replace("\n\t", " ");
-                self.samples.forget();
-                self.end(object, Closing::ABNORMAL, Some(text.trim_end()))?;
-                Err(Throw::Engine(ctx.throw(error)))
+                script_engine::exception::take(ctx).ok()
             }
-            Ok(()) => Ok(()),
-        }
+        };
+        let Some(error) = error else {
+            let vu: &VuState = state(ctx);
+            let abortion = vu.aborted.borrow();
+            let said = abortion
+                .as_ref()
+                .map(|end| format!("{}{}", end.said, end.place));
+            *self.aborted.borrow_mut() = said;
+            return Err(Throw::Interrupted);
+        };
+        let text = script_engine::exception::describe(&error).replace("\n\t", " ");
+        self.samples.forget();
+        self.end(object, Closing::ABNORMAL, Some(text.trim_end()))?;
+        Err(Throw::Engine(ctx.throw(error)))
     }
 
     fn write(&self, frame: &[u8]) {
@@ -356,38 +373,6 @@ impl Socket {
         self.write(&frame.unwrap_or_default());
         self.samples.sent();
     }
-}
-
-fn listeners_key(kind: &str) -> String {
-    format!("\x01listeners:{kind}")
-}
-
-fn handler_key(kind: &str) -> String {
-    format!("\x01on:{kind}")
-}
-
-/// Calls the `on…` handler, then the listeners.
-fn fire<'js>(
-    object: &Object<'js>,
-    kind: &str,
-    properties: &[(&str, Value<'js>)],
-) -> Result<(), Throw> {
-    let ctx = object.ctx();
-    let event = Object::new(ctx.clone())?;
-    event.set("type", kind)?;
-    event.set("target", object.clone())?;
-    event.set("timestamp", now().0 as f64 / 1e6)?;
-    for (name, value) in properties {
-        event.set(*name, value.clone())?;
-    }
-    let mut all: Vec<Value<'js>> = vec![object.get(handler_key(kind))?];
-    if let Some(listeners) = object.get::<_, Option<Array<'js>>>(listeners_key(kind))? {
-        all.extend(convert::items(&listeners)?);
-    }
-    for handler in all.iter().filter_map(convert::function) {
-        handler.call::<_, Value<'js>>((event.clone(),))?;
-    }
-    Ok(())
 }
 
 fn this(call: &Call<'_, '_>) -> Result<Rc<Socket>, Throw> {
@@ -472,72 +457,6 @@ fn close<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
         socket.say_goodbye();
         socket.close_called.notify_one();
     }
-    Ok(call.undefined())
-}
-
-fn add_listener<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    let kind = convert::go_string(&call.arg(0))?;
-    let value = call.arg(1);
-    if value.is_undefined() || value.is_null() {
-        return Err(plain(format!(
-            "handler for event type \"{kind}\" isn't a callable function"
-        )));
-    }
-    let Some(handler) = convert::function(&value) else {
-        let shown = convert::to_text(&value)?;
-        return Err(Throw::Type(format!(
-            "could not convert function call parameter 1: could not convert {shown} to func(sobek.Value) (sobek.Value, error)"
-        )));
-    };
-    if !EVENTS.iter().any(|(_, known)| *known == kind) {
-        let message = format!("can't add event handler: unknown event type: {kind}");
-        call.vu().logger.log(Level::Warn, &message, &[]);
-        return Ok(call.undefined());
-    }
-    let object = Object::from_value(call.this())?;
-    let key = listeners_key(&kind);
-    let known = object.get::<_, Option<Array<'js>>>(key.as_str())?;
-    let listeners = match known {
-        Some(listeners) => listeners,
-        None => Array::new(call.ctx.clone())?,
-    };
-    listeners.set(listeners.len(), handler)?;
-    hide(&object, &key, listeners.into_value())?;
-    Ok(call.undefined())
-}
-
-fn hide<'js>(object: &Object<'js>, key: &str, value: Value<'js>) -> Result<(), Throw> {
-    let key = CString::new(key).unwrap_or_default();
-    Ok(define(object, &key, value, Visible::No)?)
-}
-
-fn get_on<'js, const N: usize>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    let object = Object::from_value(call.this())?;
-    let handler: Value<'js> = object.get(handler_key(EVENTS[N].1))?;
-    if handler.is_undefined() {
-        // As in k6, there is always one.
-        let idle = function(call.ctx, do_nothing, EVENTS[N].0, Shape::Function)?;
-        return Ok(idle.into_value());
-    }
-    Ok(handler)
-}
-
-fn do_nothing<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    Ok(call.undefined())
-}
-
-fn set_on<'js, const N: usize>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    let object = Object::from_value(call.this())?;
-    let value = call.arg(0);
-    let is_absent = value.is_null() || value.is_undefined();
-    if !is_absent && !value.is_function() {
-        return Err(plain(format!(
-            "a value for 'on{}' should be callable",
-            EVENTS[N].1
-        )));
-    }
-    let kept = if is_absent { call.undefined() } else { value };
-    hide(&object, &handler_key(EVENTS[N].1), kept)?;
     Ok(call.undefined())
 }
 
