@@ -147,7 +147,7 @@ export function arrive() {{
     )
 }
 
-/// Issue 18: M/M/1, M/M/4 and M/D/1 within 2 %.
+/// M/M/1, M/M/4 and M/D/1 within 2 %.
 #[test]
 fn queues_take_the_time_of_their_closed_forms() {
     if !is_asked_for() {
@@ -193,4 +193,57 @@ fn queues_take_the_time_of_their_closed_forms() {
             form.name
         );
     }
+}
+
+/// A station of 10 ms that serves one request at a time: 100 per second.
+const STATION: &str = "
+system: station
+description: One station.
+components:
+  one: { kind: service, slots: 1, queue: { capacity: 1000000 }, operations: { run: { service_ms: 10 } } }
+endpoints:
+  one: { route: GET /one, title: A station, flow: [{ visit: one.run }] }
+";
+
+const SEARCH: &str = "
+suite: station
+system: station.system.yaml
+default: [breakpoint]
+all: [breakpoint]
+classes:
+  Open: { script: station.js, exec: arrive, wait_s: [0, 0] }
+tests:
+  breakpoint:
+    about: The highest rate at which requests do not pile up.
+    model: open
+    users: [Open]
+    search: { of: rate_per_s, from: 50, until: 800, precision: 0.03, each: 12s, rest: 1s }
+    judge: { thresholds: { http_req_duration: ['p(95)<200'], http_req_failed: ['rate<0.05'] } }
+";
+
+/// The capacity that a search finds is the true one within 5 %.
+#[test]
+fn a_search_finds_the_capacity_of_a_station() {
+    if !is_asked_for() {
+        return;
+    }
+    let bench = Bench::new();
+    bench.write("station.system.yaml", STATION);
+    bench.write("station.yaml", SEARCH);
+    bench.write(
+        "station.js",
+        "
+import http from 'k6/http';
+export const options = JSON.parse(__ENV.SPARRING_PLAN);
+export function arrive() { http.get(`${__ENV.PERF_BASE_URL}/one`); }
+",
+    );
+    let ended = bench.run(&["station.yaml"]);
+    let test = &bench.report()["tests"][0];
+    eprintln!("{}\n{:#}", ended.stdout, test["truth"]);
+    assert_eq!(test["outcome"], "passed", "{}", ended.stdout);
+    let row = &truths(test)["capacity_per_s by slo_search"];
+    let [found, known] = ["found", "true"].map(|it| row[it].as_f64().unwrap_or(f64::NAN));
+    assert_eq!(known, 100.0, "{row}");
+    assert!((found / known - 1.0).abs() <= 0.05, "{row}");
 }

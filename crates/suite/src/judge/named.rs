@@ -17,7 +17,12 @@ pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
     if let Some(least) = case.test.judge.at_least_users {
         at_least_users(case, sheet, least);
     }
-    for name in &case.test.judge.names {
+    let names = case.test.judge.names.iter().map(String::as_str);
+    // A search is for a capacity, whatever else it is asked: its thresholds and grades judge the levels.
+    let is_asked = |name: &String| ["capacity", "scaling"].contains(&name.as_str());
+    let is_search = case.test.content == "search";
+    let own = is_search && !case.test.judge.names.iter().any(is_asked);
+    for name in names.chain(own.then_some("capacity")) {
         let (decision, text) = named(case, sheet, name);
         let question = Question {
             kind: "named",

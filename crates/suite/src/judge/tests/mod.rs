@@ -2,6 +2,7 @@
 
 mod analysed;
 mod asked;
+mod faults;
 mod outcomes;
 mod runs;
 mod trusted;

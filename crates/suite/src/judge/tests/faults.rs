@@ -1,0 +1,136 @@
+//! What faults on a target did, and who noticed them.
+
+use report::record::{Endpoint, EndpointSecond, Event, EventKind, Standing};
+use serde_json::json;
+
+use super::super::sample::Sample;
+use super::judgement;
+
+/// N-07: when clients noticed a fault, and when they were well again.
+#[test]
+fn faults_are_detected_and_recovered_from() {
+    let mut sample = Sample::of("acis", "fault-tolerance");
+    let event = |at_s, kind| Event {
+        at_s,
+        kind,
+        text: "slow_database".to_owned(),
+        detail: json!({ "fault": "slow_database" }),
+    };
+    sample.record.observed.events = vec![
+        event(20.0, EventKind::FaultInjected),
+        event(30.0, EventKind::FaultTakenBack),
+    ];
+    for second in &mut sample.record.seconds {
+        second.failures = if (22.0..32.0).contains(&second.at_s) {
+            50
+        } else {
+            0
+        };
+    }
+    let mut within = |seconds| {
+        let mut faults = sample.test.faults.iter_mut();
+        let fault = faults.find(|fault| fault.name == "slow_database");
+        fault.expect("a fault of the suite").detect_within_s = Some(seconds);
+        sample.judged()
+    };
+    let late = within(2.0);
+    let standing = judgement(&late, "detection.slow_database").standing;
+    assert_eq!(standing, Standing::Crossed);
+    let record = within(3.0);
+    let standing = judgement(&record, "detection.slow_database").standing;
+    assert_eq!(standing, Standing::Held);
+    let fault = &record.analysis["faults"][0];
+    assert_eq!(
+        (&fault["detected_after_s"], &fault["recovered_after_s"]),
+        (&json!(3.0), &json!(12.0))
+    );
+    assert_eq!(
+        judgement(&record, "recovery.slow_database").standing,
+        Standing::Held
+    );
+    assert_eq!(
+        judgement(&record, "named.detection").standing,
+        Standing::Held
+    );
+}
+
+/// N-07: which endpoints a fault spoils. A second into which the next fault falls says nothing of the one before.
+#[test]
+fn a_fault_names_the_endpoints_that_it_spoils() {
+    let mut sample = Sample::of("acis", "fault-tolerance");
+    let event = |at_s, kind, detail| Event {
+        at_s,
+        kind,
+        text: "crashed_instance".to_owned(),
+        detail,
+    };
+    let crash = json!({ "fault": "crashed_instance", "patch": { "crash": "api" } });
+    sample.record.observed.events = vec![
+        event(20.0, EventKind::FaultInjected, crash.clone()),
+        event(30.0, EventKind::FaultTakenBack, crash),
+    ];
+    let spoilt = sample.record.endpoints[0].clone();
+    let of = |name: &str, failures| Endpoint {
+        name: name.to_owned(),
+        seconds: (0..60)
+            .map(|at_s| EndpointSecond {
+                at_s,
+                requests: 50,
+                failures: if at_s == 20 { failures } else { 0 },
+                p50_ms: 50.0,
+                p95_ms: 50.0,
+                p99_ms: 50.0,
+            })
+            .collect(),
+        ..spoilt.clone()
+    };
+    // Of ten seconds of 50 requests, 5 % and 20 %.
+    sample.record.endpoints = vec![of("/sound", 25), of("/spoilt", 100)];
+    sample.record.seconds[20].failures = 52;
+    sample.record.seconds[40].failures = 52;
+    let next = json!({ "fault": "small_pool" });
+    let events = &mut sample.record.observed.events;
+    events.push(event(40.5, EventKind::FaultInjected, next.clone()));
+    events.push(event(50.0, EventKind::FaultTakenBack, next));
+    let record = sample.judged();
+    let fault = &record.analysis["faults"][0];
+    assert_eq!(fault["endpoints"], "GET /spoilt");
+    assert_eq!(fault["failures"], 52);
+    assert_eq!(fault["recovered_after_s"], 1.0);
+    let next = &record.analysis["faults"][1];
+    assert_eq!(next["endpoints"], "");
+    assert_eq!(next["detected_after_s"], 0.5);
+}
+
+/// A fault that a system has to report is held when its health or a metric shows it in time.
+#[test]
+fn the_system_has_to_report_a_fault_in_time() {
+    let standing = |reported: Option<f64>| {
+        let mut sample = Sample::of("acis", "fault-tolerance");
+        let event = |at_s, kind, detail| Event {
+            at_s,
+            kind,
+            text: "crashed_instance".to_owned(),
+            detail,
+        };
+        let fault = json!({ "fault": "crashed_instance" });
+        let of = |name: &str, at| json!({ "fault": "crashed_instance", name: at });
+        sample.record.observed.events = vec![
+            event(20.0, EventKind::FaultInjected, fault.clone()),
+            event(30.0, EventKind::Reaction, of("reported_after_s", reported)),
+            event(30.0, EventKind::FaultTakenBack, fault),
+            event(
+                31.0,
+                EventKind::Reaction,
+                of("recovered_after_s", Some(1.0)),
+            ),
+        ];
+        let record = sample.judged();
+        let shown = record.analysis["faults"][0]["reported_after_s"].as_f64();
+        assert_eq!(shown, reported);
+        judgement(&record, "monitoring.crashed_instance").standing
+    };
+    assert_eq!(standing(Some(1.2)), Standing::Held);
+    assert_eq!(standing(Some(6.0)), Standing::Crossed);
+    assert_eq!(standing(None), Standing::Crossed);
+}
