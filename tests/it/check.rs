@@ -73,6 +73,22 @@ fn a_drill_is_checked_as_a_drill() {
 }
 
 #[test]
+fn a_system_that_has_only_begun_is_checked_as_a_system() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("own.yaml");
+    std::fs::write(&path, "system: own\n").expect("writable");
+    let ended = call(["check".as_ref(), path.as_os_str()]);
+    assert_eq!(ended.code, Some(1), "{}", ended.stdout);
+    for expected in [
+        "own.yaml has 2 errors",
+        "components: is required and missing",
+        "endpoints: is required and missing",
+    ] {
+        assert!(ended.stderr.contains(expected), "{}", ended.stderr);
+    }
+}
+
+#[test]
 fn the_built_in_fleet_has_no_faults() {
     let folder = tempfile::tempdir().expect("an empty folder");
     let output = sparring()

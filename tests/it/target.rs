@@ -1,8 +1,14 @@
 //! `sparring target` as a user calls it.
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::binary::{Ended, call, sparring};
+use crate::served_target::Target;
 use crate::stack::Up;
 
 fn ended(arguments: &[&str]) -> Ended {
@@ -222,6 +228,66 @@ fn wrong_calls_say_what_would_be_right() {
             "--rate",
         ),
         (
+            vec!["target", "truth", "lab", "--set", "hosts.cpu1.cpu_cores=2"],
+            "hosts.cpu1: `cpu1` is a component; its own host is at components.cpu1.host (from --set)",
+        ),
+        (
+            vec!["target", "simulate", "lab", "--rate", "5", "--users", "5"],
+            "'--rate <RATE>' cannot be used with '--users <USERS>'",
+        ),
+        (
+            vec![
+                "target",
+                "simulate",
+                "lab",
+                "--rate",
+                "5",
+                "--think-ms",
+                "5",
+            ],
+            "cannot be used with",
+        ),
+        (
+            vec!["target", "simulate", "lab", "--users", "5", "--paced"],
+            "cannot be used with",
+        ),
+        (
+            vec!["target", "simulate", "lab", "--rate", "1e9"],
+            "--rate 1000000000 is not between 0.000001 and 10000000 requests per second",
+        ),
+        (
+            vec!["target", "simulate", "lab", "--rate", "NaN"],
+            "--rate NaN is not between",
+        ),
+        (
+            vec![
+                "target",
+                "simulate",
+                "lab",
+                "--rate",
+                "5",
+                "--warm-up",
+                "1000000000",
+            ],
+            "--warm-up 1000000000 is above 100000000",
+        ),
+        (
+            vec![
+                "target",
+                "simulate",
+                "lab",
+                "--users",
+                "5",
+                "--think-ms",
+                "1e12",
+            ],
+            "--think-ms 1000000000000 is not between 0 and 86400000 (a day)",
+        ),
+        (
+            vec!["target", "lab", "--port", "8999", "--admin-port", "8999"],
+            "--admin-port 8999 is that of the system; without --admin-port, the admin API is there",
+        ),
+        (
             vec!["target", "simulate", "lab", "--users", "0"],
             "--users 0 is not between 1 and 1000000",
         ),
@@ -257,4 +323,161 @@ fn systems_run_beside_the_stack_and_end_with_it() {
         "{}",
         unknown.stderr
     );
+}
+
+/// What an endpoint needs and its file has no example of is made up, and failures are told with their causes.
+#[test]
+fn a_simulation_makes_up_requests_and_tells_of_its_failures() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("own.yaml");
+    let text = "
+system: own
+components: { work: { kind: service, queue: { capacity: 0 }, operations: { run: { service_ms: 10 } } } }
+stores: { notes: { capacity: 1000 }, jobs: { capacity: 10 } }
+endpoints:
+  add:
+    route: POST /notes
+    request: { required: [user], types: { user: string }, max_chars: { user: 10 } }
+    flow: [{ state: { append: notes, key: body.user } }]
+  list: { route: GET /notes, flow: [{ state: { append: notes, key: query.user } }] }
+  busy: { route: GET /busy, flow: [{ visit: work.run }] }
+  job: { route: 'GET /jobs/{id}', flow: [{ state: { require: jobs, id: path.id } }] }
+";
+    std::fs::write(&path, text).expect("the folder is writable");
+    let path = path.to_str().expect("a path in UTF-8");
+    let simulate = |endpoint: &str, rate: &str| {
+        let mut arguments = vec!["target", "simulate", path, "--endpoint", endpoint];
+        arguments.extend([
+            "--rate",
+            rate,
+            "--paced",
+            "--requests",
+            "100",
+            "--warm-up",
+            "0",
+        ]);
+        let told = ended(&arguments);
+        assert_eq!(told.code, Some(0), "{}", told.stderr);
+        (json(&[&arguments[..], &["--json"]].concat()), told.stdout)
+    };
+    for endpoint in ["add", "list"] {
+        let (report, told) = simulate(endpoint, "10");
+        assert_eq!(
+            (&report["ok"], &report["rejected"]),
+            (&100.into(), &0.into()),
+            "{told}"
+        );
+    }
+    let (report, told) = simulate("busy", "200");
+    assert_eq!(report["failures"][0]["endpoint"], "busy");
+    assert_eq!(report["failures"][0]["error_type"], "queue_full");
+    assert_eq!(report["failures"][0]["status"], 503);
+    assert_eq!(report["failures"][0]["count"], report["rejected"]);
+    for part in [
+        "50 failed (50.00 %)",
+        "50 of busy: queue_full (503), 50.00 %",
+    ] {
+        assert!(told.contains(part), "no {part:?} in {told}");
+    }
+    let (_, told) = simulate("job", "10");
+    for part in [
+        "100 failed (100.00 %)",
+        "100 of job: not_found (404)",
+        "no request succeeded",
+    ] {
+        assert!(told.contains(part), "no {part:?} in {told}");
+    }
+}
+
+#[test]
+fn a_log_is_recomputed_and_what_differs_is_told_by_its_fields() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("log.json");
+    let target = Target::start("lab", &[]);
+    for _ in 0..3 {
+        let answer = ureq::get(format!("{}/md1", target.url())).call();
+        assert!(answer.is_ok(), "{answer:?}");
+    }
+    let mut answer = ureq::get(format!("{}/__admin/log", target.url()))
+        .call()
+        .expect("the log");
+    let log = answer.body_mut().read_to_string().expect("text");
+    let path_text = path.to_str().expect("a path in UTF-8");
+    std::fs::write(&path, &log).expect("the folder is writable");
+    let same = ended(&["target", "recompute", path_text]);
+    assert_eq!(same.code, Some(0), "{}{}", same.stdout, same.stderr);
+    let mut log: Value = serde_json::from_str(&log).expect("JSON");
+    let end = &mut log["ends"][1];
+    end["at_ns"] = (end["at_ns"].as_u64().expect("a time") + 1_000_000).into();
+    end["status"] = 503.into();
+    std::fs::write(&path, log.to_string()).expect("the folder is writable");
+    let other = ended(&["target", "recompute", path_text]);
+    assert_eq!(other.code, Some(1));
+    let line = other.stdout.lines().nth(1).unwrap_or_default();
+    assert!(line.starts_with("  request 2: end "), "{line}");
+    assert!(
+        line.ends_with(" s recomputed; status 503 in the log, 200 recomputed"),
+        "{line}"
+    );
+}
+
+/// Every port is bound before the system is called ready.
+#[test]
+fn a_taken_admin_port_is_reported_before_the_system_is_offered() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    let ended = ended(&["target", "lab", "--port", "0", "--admin-port", &port]);
+    assert_eq!(ended.code, Some(1));
+    assert_eq!(ended.stdout, "");
+    let line = format!(
+        "for the admin API: port {port} is already in use by another process; --admin-port takes another one, and 0 a free one"
+    );
+    assert!(ended.stderr.contains(&line), "{}", ended.stderr);
+}
+
+/// Ctrl-C.
+fn interrupt(child: &Child) {
+    let pid = i32::try_from(child.id()).expect("a pid");
+    // SAFETY: `kill` only sends a signal, to a child that was not waited for yet.
+    unsafe { libc::kill(pid, libc::SIGINT) };
+}
+
+#[test]
+fn a_stop_says_what_it_waits_for_and_a_second_signal_ends_it() {
+    let mut child = sparring()
+        .args(["target", "lab", "--port", "0", "--quiet"])
+        .args(["--set", "components.md1.operations.run.service_ms=60000"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary was built for this test");
+    let mut line = String::new();
+    let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
+    stdout.read_line(&mut line).expect("text");
+    let url = line.split_whitespace().find(|word| word.contains("://"));
+    let address = url.expect("an address").trim_start_matches("http://");
+    let mut client = TcpStream::connect(address).expect("it listens");
+    client
+        .write_all(b"GET /md1 HTTP/1.1\r\nHost: x\r\n\r\n")
+        .expect("it reads");
+    let admin = format!("http://{address}/__admin");
+    let in_flight = || {
+        let mut answer = ureq::get(&admin).call().expect("it answers");
+        let text = answer.body_mut().read_to_string().expect("text");
+        let state: Value = serde_json::from_str(&text).expect("JSON");
+        state["in_flight"] == 1
+    };
+    while !in_flight() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    interrupt(&child);
+    let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
+    let mut line = String::new();
+    stderr.read_line(&mut line).expect("text");
+    assert_eq!(
+        line.trim_end(),
+        "stopping: waiting for 1 request in flight, for 10 s at most; a second Ctrl-C ends this at once"
+    );
+    interrupt(&child);
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
 }

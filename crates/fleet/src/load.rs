@@ -308,7 +308,7 @@ detectors:
         assert!(comes_from(&unknown("servce"), "servce.port"));
         assert!(comes_from(&unknown("service.prot"), "service.prot"));
         assert!(!comes_from(&unknown("serv"), "service.port"));
-        let below = ConfigError::new("service.port", "invalid type: a mapping, expected a number");
+        let below = ConfigError::new("service.port", "found a mapping, expected a number");
         assert!(comes_from(&below, "service.port.x"));
         assert!(!comes_from(
             &ConfigError::new("service", "is not a map"),

@@ -9,6 +9,7 @@ mod check;
 mod control;
 mod error;
 mod layers;
+mod mend;
 mod merge;
 pub mod read;
 pub mod strict;

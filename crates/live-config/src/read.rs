@@ -1,14 +1,15 @@
 //! Deserialization that reports all errors, not only the first.
 //!
-//! serde stops at the first error. [`from_value`] records it, repairs the value at that place (drops an invalid
-//! part, fills in a missing one) and tries again until the rest is valid.
+//! serde stops at the first error. [`from_value`] records it, repairs the value at that place and tries again until
+//! the rest is valid.
 
 use std::collections::BTreeSet;
 
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use crate::error::{ConfigError, join};
+use crate::mend::mend;
 use crate::wording;
 
 /// The prefix of the message about an unknown field.
@@ -18,9 +19,20 @@ pub use crate::wording::MAPPING_FOUND;
 
 /// The most errors that are reported.
 const MOST_ERRORS: usize = 100;
+/// The most repairs: an error may take several.
+const MOST_REPAIRS: usize = 500;
 
-/// The YAML reader's message after a duplicate key.
-const ADVICE_TO_PROGRAMMERS: &str = ", set DuplicateKeyPolicy in Options if acceptable";
+/// What the YAML reader advises programmers to do, and what a person can.
+const ADVICE_TO_PROGRAMMERS: [(&str, &str); 2] = [
+    (
+        ", set DuplicateKeyPolicy in Options if acceptable",
+        "; keep one",
+    ),
+    (
+        "use from_str_multiple or from_str_multiple_with_options",
+        "keep one",
+    ),
+];
 
 /// A value as far as it could be read, with its errors.
 #[derive(Debug)]
@@ -42,12 +54,18 @@ pub struct SyntaxError {
 /// # Errors
 /// The text is not YAML.
 pub fn yaml(text: &str) -> Result<Value, SyntaxError> {
+    // JSON has no number that is not finite. As a text, such as `.inf`, it is an error with its path wherever a
+    // number is expected; as nothing, it would mean "no limit".
+    let options = serde_saphyr::options! {
+        non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::AsString,
+    };
     // Without the lines around the place, which may contain a secret.
-    serde_saphyr::from_str(text).map_err(|error| SyntaxError {
-        message: error
-            .without_snippet()
-            .to_string()
-            .replace(ADVICE_TO_PROGRAMMERS, "; keep one"),
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| SyntaxError {
+        message: ADVICE_TO_PROGRAMMERS
+            .iter()
+            .fold(error.without_snippet().to_string(), |text, (said, told)| {
+                text.replace(said, told)
+            }),
     })
 }
 
@@ -68,7 +86,7 @@ pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Vec<ConfigErro
 pub fn repair<T: DeserializeOwned>(mut value: Value) -> Reading<T> {
     let mut errors = Vec::new();
     let mut repaired = BTreeSet::new();
-    for _ in 0..MOST_ERRORS {
+    for _ in 0..MOST_REPAIRS {
         let problem = match read::<T>(&value) {
             Ok(read) => {
                 return Reading {
@@ -82,7 +100,7 @@ pub fn repair<T: DeserializeOwned>(mut value: Value) -> Reading<T> {
         if repaired.insert(place.clone()) && !is_below(&repaired, &place) {
             errors.push(ConfigError::new(display(&place), problem.explain()));
         }
-        if !mend::<T>(&mut value, &problem, &place) {
+        if errors.len() >= MOST_ERRORS || !mend::<T>(&mut value, &problem, &place) {
             break;
         }
     }
@@ -93,10 +111,10 @@ pub fn repair<T: DeserializeOwned>(mut value: Value) -> Reading<T> {
 }
 
 /// A place in a JSON document: object keys and array indexes from the root.
-type Place = Vec<String>;
+pub(crate) type Place = Vec<String>;
 
 #[derive(Debug, PartialEq)]
-enum Problem {
+pub(crate) enum Problem {
     Unknown {
         parent: Place,
         field: String,
@@ -109,11 +127,13 @@ enum Problem {
     Invalid {
         place: Place,
         message: String,
+        /// The names that one of is expected.
+        known: Vec<String>,
     },
 }
 
 impl Problem {
-    fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> Place {
         match self {
             Self::Unknown { parent, field, .. } | Self::Missing { parent, field } => {
                 let mut place = parent.clone();
@@ -142,15 +162,17 @@ impl Problem {
 
 /// The candidate that `name` was probably meant to be.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let name = name.to_ascii_lowercase();
+    let likeness = |candidate: &str| strsim::jaro_winkler(&name, &candidate.to_ascii_lowercase());
     candidates
         .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
+        .map(|candidate| (likeness(candidate), candidate))
         .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, candidate)| candidate)
 }
 
-fn read<T: DeserializeOwned>(value: &Value) -> Result<T, Problem> {
+pub(crate) fn read<T: DeserializeOwned>(value: &Value) -> Result<T, Problem> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let place: Place = error
             .path()
@@ -191,7 +213,11 @@ fn classify(mut place: Place, message: &str) -> Problem {
             } else {
                 format!("unknown kind `{field}`; {hint}")
             };
-            return Problem::Invalid { place, message };
+            return Problem::Invalid {
+                place,
+                message,
+                known,
+            };
         }
         if place.last() == Some(&field) {
             place.pop();
@@ -211,7 +237,11 @@ fn classify(mut place: Place, message: &str) -> Problem {
     }
     let message = without_secret(&place, message).unwrap_or_else(|| message.to_owned());
     let message = wording::of_people(&message);
-    Problem::Invalid { place, message }
+    Problem::Invalid {
+        place,
+        message,
+        known: Vec::new(),
+    }
 }
 
 /// serde's message without the found value, which may be a secret.
@@ -249,76 +279,6 @@ fn is_telling(value: &str) -> bool {
     value.contains('@') || value.chars().count() > LONGEST_SLIP_CHARS
 }
 
-/// Changes `value` so that this error does not recur. False when nothing helps.
-fn mend<T: DeserializeOwned>(value: &mut Value, problem: &Problem, place: &[String]) -> bool {
-    match problem {
-        Problem::Missing { parent, field } => fill_in::<T>(value, parent, field, place),
-        Problem::Unknown { .. } | Problem::Invalid { .. } => remove(value, place),
-    }
-}
-
-/// Inserts a placeholder for a missing required field, so that its siblings are checked too.
-fn fill_in<T: DeserializeOwned>(
-    value: &mut Value,
-    parent: &[String],
-    field: &str,
-    place: &[String],
-) -> bool {
-    let Some(Value::Object(object)) = find(value, parent) else {
-        return remove(value, parent);
-    };
-    if object.contains_key(field) {
-        return remove(value, parent);
-    }
-    for candidate in [
-        json!(1),
-        json!("http://placeholder:1/"),
-        json!({}),
-        json!([]),
-        json!(true),
-    ] {
-        if let Some(Value::Object(object)) = find(value, parent) {
-            object.insert(field.to_owned(), candidate);
-        }
-        match read::<T>(value) {
-            Err(next) if next.place().starts_with(place) => {}
-            _ => return true,
-        }
-    }
-    remove(value, parent)
-}
-
-fn find<'a>(value: &'a mut Value, place: &[String]) -> Option<&'a mut Value> {
-    place.iter().try_fold(value, |value, step| match value {
-        Value::Object(object) => object.get_mut(step),
-        Value::Array(items) => items.get_mut(step.parse::<usize>().ok()?),
-        _ => None,
-    })
-}
-
-/// Removes the value at `place`, or the nearest existing container of it.
-fn remove(value: &mut Value, place: &[String]) -> bool {
-    let Some((last, parent)) = place.split_last() else {
-        let was_empty = value.as_object().is_some_and(Map::is_empty);
-        *value = json!({});
-        return !was_empty;
-    };
-    match find(value, parent) {
-        Some(Value::Object(object)) if object.contains_key(last) => {
-            object.shift_remove(last);
-            true
-        }
-        Some(Value::Array(items)) => match last.parse::<usize>() {
-            Ok(index) if index < items.len() => {
-                items.remove(index);
-                true
-            }
-            _ => remove(value, parent),
-        },
-        _ => remove(value, parent),
-    }
-}
-
 /// Whether a container of `place` was repaired before, so that this is only a consequence.
 fn is_below(repaired: &BTreeSet<Place>, place: &[String]) -> bool {
     (1..place.len()).any(|length| repaired.contains(&place[..length]))
@@ -336,6 +296,7 @@ fn display(place: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use serde::Deserialize;
+    use serde_json::json;
 
     use super::*;
 
@@ -390,10 +351,10 @@ mod tests {
                 "kind": {"unifrom": {"low": 1, "high": 2}},
             }),
             &[
-                "port: invalid type: string \"eighty\", expected a whole number from 0 to 65535",
+                "port: found \"eighty\", expected a whole number from 0 to 65535",
                 "items[1].timeot_ms: unknown field; did you mean `timeout_ms`?",
                 "items[1].timeout_ms: is required and missing",
-                "items[2].timeout_ms: invalid value: integer `-3`, expected a whole number of at least 0",
+                "items[2].timeout_ms: found -3, expected a whole number of at least 0",
                 "kind: unknown kind `unifrom`; did you mean `uniform`?",
             ],
         );
@@ -420,9 +381,7 @@ mod tests {
     fn errors_inside_an_enum_carry_the_variant() {
         check(
             json!({"port": 1, "name": "a", "kind": {"uniform": {"low": "x", "high": 2}}}),
-            &[
-                "kind.uniform.low: invalid type: string \"x\", expected a whole number of at least 0",
-            ],
+            &["kind.uniform.low: found \"x\", expected a whole number of at least 0"],
         );
     }
 
@@ -469,6 +428,32 @@ mod tests {
         );
         assert!(
             text.contains("line 2") && !text.contains("Options"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_number_that_is_not_finite_is_an_error_where_it_stands() {
+        for number in [".nan", ".inf", "-.inf", "1e999"] {
+            let text = format!("port: {number}\nname: a\nitems: [{{ timeout_ms: {number} }}]");
+            let value = yaml(&text).expect("YAML");
+            let errors = from_value::<Outer>(value).expect_err(number);
+            let paths: Vec<&str> = errors.iter().map(|error| error.path.as_str()).collect();
+            assert_eq!(paths, ["port", "items[0].timeout_ms"], "{errors:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_near_one_in_other_letters() {
+        assert_eq!(nearest("CPU1", ["disk", "cpu1"]), Some("cpu1"));
+        assert_eq!(nearest("network", ["disk", "cpu1"]), None);
+    }
+
+    #[test]
+    fn several_documents_are_told_in_words_of_files() {
+        let text = yaml("a: 1\n---\nb: 1\n").expect_err("two").to_string();
+        assert!(
+            text.contains("multiple YAML documents detected; keep one"),
             "{text}"
         );
     }

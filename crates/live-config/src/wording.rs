@@ -1,10 +1,18 @@
 //! Messages of deserialization about types, in the words of configuration files.
 
 /// The prefix of a message about a mapping in the wrong place.
-pub const MAPPING_FOUND: &str = "invalid type: a mapping";
+pub const MAPPING_FOUND: &str = "found a mapping";
 
-/// A message such as `invalid type: map, expected u16` without Rust's names of types.
+/// A message such as `invalid type: map, expected u16` in the words of people who write the file.
 pub(crate) fn of_people(message: &str) -> String {
+    if message.starts_with("invalid length ") {
+        let told = match message.contains("expected struct ") {
+            true => "found a list, expected a mapping",
+            false if message.contains("expected fewer ") => "the list has too many items",
+            false => "the list has another number of items than expected",
+        };
+        return told.to_owned();
+    }
     let what = ["invalid type: ", "invalid value: "];
     let Some(what) = what.into_iter().find(|what| message.starts_with(what)) else {
         return message.to_owned();
@@ -13,15 +21,25 @@ pub(crate) fn of_people(message: &str) -> String {
     let Some((found, expected)) = message[what.len()..].rsplit_once(", expected ") else {
         return message.to_owned();
     };
-    format!("{what}{}, expected {}", seen(found), wanted(expected))
+    format!("found {}, expected {}", seen(found), wanted(expected))
 }
 
 fn seen(found: &str) -> &str {
+    let values = ["integer `", "floating point `", "boolean `"];
+    let value = values.iter().find_map(|kind| found.strip_prefix(kind));
+    if let Some(value) = value.and_then(|value| value.strip_suffix('`')) {
+        return value;
+    }
     match found {
         "map" => "a mapping",
         "sequence" => "a list",
+        "string" => "a text",
+        "integer" | "floating point" => "a number",
+        "boolean" => "true or false",
         "unit value" | "null" | "Option value" => "nothing",
-        other => other,
+        "unit variant" => "a name alone",
+        "newtype variant" | "struct variant" | "tuple variant" => "a mapping",
+        other => other.strip_prefix("string ").unwrap_or(other),
     }
 }
 
@@ -36,12 +54,16 @@ fn wanted(expected: &str) -> String {
         "a nonzero u16" => "a whole number from 1 to 65535",
         "a nonzero u32" => "a whole number from 1 to 4294967295",
         "a nonzero u64" | "a nonzero usize" => "a whole number of at least 1",
-        "str" | "String" | "path string" => "a string",
+        "str" | "String" | "path string" | "a string" => "a text",
         "a boolean" => "true or false",
         "a map" => "a mapping",
         "a sequence" | "an array" => "a list",
         "unit" => "nothing",
-        "string or map" => "a name or a mapping",
+        "string or map" | "enum" => "a name or a mapping",
+        "map with a single key" => "a mapping with one key",
+        "unit variant" => "a name alone",
+        "newtype variant" | "struct variant" => "a mapping",
+        "tuple variant" => "a list",
         other => return of_a_type(other),
     };
     words.to_owned()
@@ -97,45 +119,38 @@ mod tests {
         for (said, expected) in [
             (
                 said::<u16>(json!({"x": 1})),
-                "type: a mapping, expected a whole number from 0 to 65535",
+                "found a mapping, expected a whole number from 0 to 65535",
             ),
             (
                 said::<u16>(json!(70_000)),
-                "value: integer `70000`, expected a whole number from 0 to 65535",
+                "found 70000, expected a whole number from 0 to 65535",
             ),
             (
                 said::<u64>(json!(null)),
-                "type: nothing, expected a whole number of at least 0",
+                "found nothing, expected a whole number of at least 0",
             ),
-            (
-                said::<f64>(json!("x")),
-                "type: string \"x\", expected a number",
-            ),
-            (
-                said::<Auth>(json!("x")),
-                "type: string \"x\", expected a mapping",
-            ),
-            (
-                said::<Vec<u8>>(json!("x")),
-                "type: string \"x\", expected a list",
-            ),
+            (said::<f64>(json!("x")), "found \"x\", expected a number"),
+            (said::<Auth>(json!("x")), "found \"x\", expected a mapping"),
+            (said::<Vec<u8>>(json!("x")), "found \"x\", expected a list"),
             (
                 said::<BTreeMap<String, u8>>(json!([])),
-                "type: a list, expected a mapping",
+                "found a list, expected a mapping",
             ),
-            (
-                said::<bool>(json!(1)),
-                "type: integer `1`, expected true or false",
-            ),
-            (
-                said::<(u8, u8)>(json!(1)),
-                "type: integer `1`, expected a list",
-            ),
+            (said::<bool>(json!(1)), "found 1, expected true or false"),
+            (said::<(u8, u8)>(json!(1)), "found 1, expected a list"),
         ] {
-            assert_eq!(said, format!("invalid {expected}"));
+            assert_eq!(said, expected);
         }
         let kind = said::<Kind>(json!(1));
         assert!(!kind.contains("enum") && !kind.contains("Kind"), "{kind}");
+    }
+
+    #[test]
+    fn a_list_in_place_of_a_mapping_is_called_so() {
+        let words = said::<Auth>(json!([]));
+        assert_eq!(words, "found a list, expected a mapping");
+        let words = said::<Auth>(json!([["a"], 1]));
+        assert_eq!(words, "the list has too many items");
     }
 
     #[test]
@@ -144,7 +159,7 @@ mod tests {
         let said = of_people(found);
         assert_eq!(
             said,
-            r#"invalid type: string "map, expected u16", expected a whole number from 0 to 255"#
+            r#"found "map, expected u16", expected a whole number from 0 to 255"#
         );
         assert_eq!(of_people("use at most 3"), "use at most 3");
     }

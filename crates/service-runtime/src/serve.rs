@@ -26,7 +26,7 @@ pub type Shutdown = CancellationToken;
 /// How long a new connection has to send its request, before idle connections are closed.
 const GRACE: Duration = Duration::from_millis(100);
 /// How long connections may take to finish after shutdown was requested.
-const DRAIN: Duration = Duration::from_secs(10);
+pub const DRAIN: Duration = Duration::from_secs(10);
 
 /// The error of a port that cannot be bound.
 #[derive(Debug, thiserror::Error)]

@@ -4,21 +4,24 @@ mod described;
 mod observe;
 mod overlays;
 mod port;
+mod query;
 pub mod take_in;
 
 pub use described::described;
 pub use port::{bind, serve};
+pub use query::Asked;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use bytes::Bytes;
+use live_config::read::from_value;
 use live_config::{Change, Compiled, ConfigError, InFlight, Live, Refused, strict};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -114,7 +117,7 @@ async fn get_profile<S: Simulated>(State(server): State<Arc<S>>) -> Response {
 
 async fn put_profile<S: Simulated>(
     State(server): State<Arc<S>>,
-    Query(conditions): Query<Conditions>,
+    Asked(conditions): Asked<Conditions>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
@@ -125,7 +128,7 @@ async fn put_profile<S: Simulated>(
 
 async fn patch_profile<S: Simulated>(
     State(server): State<Arc<S>>,
-    Query(conditions): Query<Conditions>,
+    Asked(conditions): Asked<Conditions>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
@@ -137,7 +140,7 @@ async fn patch_profile<S: Simulated>(
 /// Restores the initial configuration; overlays are removed, the journal and the server's state are cleared.
 async fn reset<S: Simulated>(
     State(server): State<Arc<S>>,
-    Query(conditions): Query<Conditions>,
+    Asked(conditions): Asked<Conditions>,
     headers: HeaderMap,
 ) -> Response {
     let change = match conditions.change(&headers) {
@@ -180,14 +183,20 @@ pub fn change_profile<C: Compiled>(
 /// # Errors
 /// The response to one that is malformed, has another type, or has duplicate keys.
 pub fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Response> {
-    strict::read(body).map_err(|fault| {
+    let value: Value = strict::read(body).map_err(|fault| {
         let error = match fault {
             strict::Fault::Twice(_) => "duplicate_key",
             strict::Fault::Syntax(_) => "malformed_json",
         };
-        let body = json!({ "error": error, "message": fault.to_string() });
-        (StatusCode::BAD_REQUEST, Json(body)).into_response()
-    })
+        unread(error, &fault.to_string())
+    })?;
+    from_value(value)
+        .map_err(|errors| unread("invalid_body", &live_config::Invalid { errors }.to_string()))
+}
+
+fn unread(error: &str, message: &str) -> Response {
+    let body = json!({ "error": error, "message": message });
+    (StatusCode::BAD_REQUEST, Json(body)).into_response()
 }
 
 /// The response to a change: the configuration that is now in force.

@@ -33,3 +33,13 @@ pub mod verify;
 
 /// The end of a command: the exit code of the process, or the error that stopped it.
 pub type CommandResult = Result<ExitCode, Box<dyn Error + Send + Sync>>;
+
+/// `1 test`, `2 tests`, `2 classes`.
+pub fn counted(count: usize, noun: &str) -> String {
+    let ending = match count {
+        1 => "",
+        _ if noun.ends_with('s') => "es",
+        _ => "s",
+    };
+    format!("{count} {noun}{ending}")
+}

@@ -20,6 +20,10 @@ impl Kind {
             ("steady_state", Self::Drill),
             ("endpoints", Self::System),
             ("components", Self::System),
+            // Of unfinished files; a suite names its system, too.
+            ("suite", Self::Suite),
+            ("hosts", Self::System),
+            ("system", Self::System),
         ];
         let found = signs.iter().find(|(field, _)| file.get(field).is_some());
         found.map(|(_, kind)| *kind)
@@ -54,6 +58,8 @@ mod tests {
             ),
             (json!({"title": "t", "steady_state": {}}), Some(Kind::Drill)),
             (json!({"system": "x", "endpoints": {}}), Some(Kind::System)),
+            (json!({"suite": "x", "system": "acis"}), Some(Kind::Suite)),
+            (json!({"system": "x"}), Some(Kind::System)),
             (json!({"service": {}}), None),
             (json!([1]), None),
         ] {

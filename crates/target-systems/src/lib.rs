@@ -13,11 +13,13 @@ pub mod limits;
 mod load;
 pub mod network;
 pub mod offline;
+mod parts;
 pub mod plan;
 pub mod request;
 pub mod serve;
 mod system;
 pub mod systems;
+mod timeline;
 pub mod truth;
 
 pub use describe::openapi;

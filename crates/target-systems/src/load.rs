@@ -1,8 +1,9 @@
 //! A system as a command line asks for it: a file, and what is to be different.
 
-use live_config::{Invalid, join, merge, read};
+use live_config::{ConfigError, Invalid, join, merge, read};
 use serde_json::{Map, Value};
 
+use crate::parts;
 use crate::system::{CHOICES, System};
 
 /// The group of toggles that a switch for all optimisations means.
@@ -38,22 +39,29 @@ pub struct Setting {
 /// Everything that is wrong, with where it comes from when that is not the file.
 pub fn load(text: &str, overrides: &Overrides) -> Result<System, Invalid> {
     let mut value = read::yaml(text).map_err(|error| Invalid::one("", error.to_string()))?;
-    if overrides == &Overrides::default() {
-        return System::new(value);
-    }
     // Errors of the file are told as such.
-    System::new(value.clone())?;
+    let unchanged = System::of_file(value.clone())?;
+    if overrides == &Overrides::default() {
+        return Ok(unchanged);
+    }
     if let Some(seed) = overrides.seed {
         value["seed"] = seed.into();
     }
-    let mut paths = Vec::new();
+    let (mut paths, mut errors) = (Vec::new(), Vec::new());
     for setting in &overrides.settings {
-        paths.push((apply(&mut value, setting)?, &setting.source));
+        match apply(&mut value, setting) {
+            Ok(path) => paths.push((path, &setting.source)),
+            Err(error) => errors.push(ConfigError {
+                source: Some(setting.source.clone()),
+                ..error
+            }),
+        }
     }
-    switch(&mut value, overrides)?;
+    switch(&mut value, overrides, &mut errors);
     if let Some(multiplier) = overrides.timeout_multiplier {
-        stretch(&mut value, multiplier)?;
+        stretch(&mut value, multiplier, &mut errors);
     }
+    Invalid::unless_empty(errors)?;
     System::new(value).map_err(|mut invalid| {
         for error in &mut invalid.errors {
             let from = paths.iter().find(|(path, _)| {
@@ -65,21 +73,22 @@ pub fn load(text: &str, overrides: &Overrides) -> Result<System, Invalid> {
     })
 }
 
-/// Sets one value; gives its path as the document spells it.
-fn apply(value: &mut Value, setting: &Setting) -> Result<String, Invalid> {
+/// Sets one value; gives its path as the document spells it. A part that the document lacks is not created.
+fn apply(value: &mut Value, setting: &Setting) -> Result<String, ConfigError> {
     let given = setting.path.join(".");
     if setting.path.is_empty() || setting.path.iter().any(String::is_empty) {
-        return Err(Invalid::one(
-            given,
-            "is not a path, such as hosts.router.cpu_cores",
-        ));
+        let hint = "is not a path, such as hosts.router.cpu_cores";
+        return Err(ConfigError::new(given, hint));
     }
     let new = read::yaml(&setting.value)
-        .map_err(|error| Invalid::one(given.clone(), error.to_string()))?;
-    let names = spelled(value, &setting.path);
+        .map_err(|error| ConfigError::new(given.clone(), error.to_string()))?;
+    let names = spelled(value, &setting.path)?;
     let patch = names.iter().rev().fold(new, |inner, name| {
         Value::Object(Map::from_iter([(name.clone(), inner)]))
     });
+    if let Some(unknown) = parts::unknown(value, &patch).into_iter().next() {
+        return Err(ConfigError::new(unknown.path, unknown.message));
+    }
     merge(value, &patch, &CHOICES);
     Ok(names
         .iter()
@@ -88,25 +97,40 @@ fn apply(value: &mut Value, setting: &Setting) -> Result<String, Invalid> {
 
 /// The names of a path as the document spells them: variables of the environment have neither
 /// lower case nor hyphens.
-fn spelled(value: &Value, path: &[String]) -> Vec<String> {
+fn spelled(value: &Value, path: &[String]) -> Result<Vec<String>, ConfigError> {
     let plain = |name: &str| name.to_ascii_lowercase().replace('-', "_");
     let mut at = Some(value);
-    path.iter()
-        .map(|given| {
-            let fields = at.and_then(Value::as_object);
-            let known = fields.and_then(|fields| {
-                fields
-                    .get_key_value(given)
-                    .or_else(|| fields.iter().find(|(name, _)| plain(name) == plain(given)))
-            });
-            at = known.map(|(_, inner)| inner);
-            known.map_or_else(|| given.clone(), |(name, _)| name.clone())
-        })
-        .collect()
+    let mut names: Vec<String> = Vec::new();
+    for given in path {
+        let above = names.join(".");
+        if at.is_some_and(Value::is_array) {
+            let hint = "is a list; set it as a whole, such as PATH=[a, b]";
+            return Err(ConfigError::new(above, hint));
+        }
+        let fields = at.and_then(Value::as_object);
+        let similar = fields.into_iter().flatten();
+        let similar: Vec<&String> = similar
+            .map(|(name, _)| name)
+            .filter(|name| plain(name) == plain(given))
+            .collect();
+        let name = match similar.as_slice() {
+            _ if fields.is_some_and(|fields| fields.contains_key(given)) => given,
+            [] => given,
+            [one] => *one,
+            several => {
+                let several: Vec<String> = several.iter().map(|one| format!("`{one}`")).collect();
+                let hint = format!("could be {}; spell it like one", several.join(" or "));
+                return Err(ConfigError::new(join(&above, given), hint));
+            }
+        };
+        at = fields.and_then(|fields| fields.get(name));
+        names.push(name.clone());
+    }
+    Ok(names)
 }
 
 /// Switches toggles, those of the group first.
-fn switch(value: &mut Value, overrides: &Overrides) -> Result<(), Invalid> {
+fn switch(value: &mut Value, overrides: &Overrides, errors: &mut Vec<ConfigError>) {
     let mut toggles = value.get_mut("toggles").and_then(Value::as_object_mut);
     if let Some(on) = overrides.performance {
         for toggle in toggles.iter_mut().flat_map(|toggles| toggles.values_mut()) {
@@ -124,20 +148,20 @@ fn switch(value: &mut Value, overrides: &Overrides) -> Result<(), Invalid> {
                 None if names.is_empty() => "the system has none".to_owned(),
                 None => format!("known here: {}", names.join(", ")),
             };
-            return Err(Invalid::one(
+            errors.push(ConfigError::new(
                 join("toggles", name),
                 format!("unknown toggle; {hint}"),
             ));
+            continue;
         };
         toggle["on"] = (*on).into();
     }
-    Ok(())
 }
 
 /// Multiplies the times for which requests wait at most, in the document and in what toggles set.
-fn stretch(value: &mut Value, multiplier: f64) -> Result<(), Invalid> {
+fn stretch(value: &mut Value, multiplier: f64, errors: &mut Vec<ConfigError>) {
     if !(multiplier > 0.0 && multiplier <= 1_000.0) {
-        return Err(Invalid::one(
+        return errors.push(ConfigError::new(
             "",
             format!("a timeout multiplier of {multiplier} is not above 0 and up to 1000"),
         ));
@@ -149,7 +173,6 @@ fn stretch(value: &mut Value, multiplier: f64) -> Result<(), Invalid> {
             stretch_part(off, multiplier);
         }
     }
-    Ok(())
 }
 
 fn stretch_part(value: &mut Value, multiplier: f64) {

@@ -1,14 +1,15 @@
 //! A system: a document, its toggles and planned changes applied, and the plan they compile to.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use live_config::{ConfigError, Invalid, join, merge, read};
 use serde_json::Value;
 
 use crate::compile;
 use crate::document::{self, Document};
-use crate::plan::{Plan, Planned};
+use crate::parts;
+use crate::plan::Plan;
+use crate::timeline;
 
 /// Fields of a document that hold a choice: a patch that names another variant replaces it whole.
 pub const CHOICES: [&str; 17] = [
@@ -45,28 +46,49 @@ impl System {
     /// Reads a document in YAML or JSON.
     ///
     /// # Errors
-    /// Every error, each with its path and a hint.
+    /// Every error, each with its path and a hint; planned changes and toggles that change nothing are among them.
     pub fn read(text: &str) -> Result<Self, Invalid> {
         let value = read::yaml(text).map_err(|error| Invalid::one("", error.to_string()))?;
-        Self::new(value)
+        Self::of_file(value)
     }
 
     /// # Errors
     /// As [`System::read`].
+    pub(crate) fn of_file(value: Value) -> Result<Self, Invalid> {
+        Self::build(value, true)
+    }
+
+    /// A system whose planned changes may have become those that change nothing, as those of a running one may.
+    ///
+    /// # Errors
+    /// Every error, each with its path and a hint.
     pub fn new(value: Value) -> Result<Self, Invalid> {
+        Self::build(value, false)
+    }
+
+    fn build(value: Value, is_file: bool) -> Result<Self, Invalid> {
         let written = checked(value.clone());
-        Invalid::unless_empty(toggle_errors(&value, &written))?;
-        let effective = with_toggles(&value);
-        let Checked {
-            document: Some(document),
-            errors,
-        } = checked(effective.clone())
-        else {
+        let mut errors = toggle_errors(&value, &written);
+        let effective = checked(with_toggles(&value));
+        if errors.is_empty() {
+            errors.extend(effective.errors);
+        }
+        let Some(document) = effective.document else {
+            Invalid::unless_empty(errors)?;
             return Err(Invalid::one("", "the toggles together leave no document"));
         };
+        let own = errors.clone();
+        errors.extend(timeline::errors(&value, &document));
+        if is_file {
+            errors.extend(idle_toggles(&value, &document, &own));
+        }
         Invalid::unless_empty(errors)?;
         let mut plan = compile::plan(&document);
-        plan.timeline = timeline(&effective, &document)?;
+        plan.timeline =
+            timeline::planned(&value, &document).map_err(|errors| Invalid { errors })?;
+        if is_file {
+            Invalid::unless_empty(timeline::idle(&value, &document))?;
+        }
         Ok(Self {
             value,
             document,
@@ -100,21 +122,21 @@ pub fn schema() -> Value {
 }
 
 /// A document read as far as possible, and everything that is wrong with it.
-struct Checked {
-    document: Option<Document>,
-    errors: Vec<ConfigError>,
+pub(crate) struct Checked {
+    pub document: Option<Document>,
+    pub errors: Vec<ConfigError>,
 }
 
-fn checked(value: Value) -> Checked {
+pub(crate) fn checked(value: Value) -> Checked {
     let reading = read::repair::<Document>(value);
     let mut errors = reading.errors;
     if let Some(document) = &reading.value {
         for error in document::check(document) {
             // What was repaired is told once.
-            let told = errors.iter().any(|known| {
-                known.path == error.path || error.path.starts_with(&format!("{}.", known.path))
-            });
-            if !told {
+            if !errors
+                .iter()
+                .any(|known| is_within(&error.path, &known.path))
+            {
                 errors.push(error);
             }
         }
@@ -123,6 +145,12 @@ fn checked(value: Value) -> Checked {
         document: reading.value,
         errors,
     }
+}
+
+/// Whether a path is another one, or below it.
+fn is_within(path: &str, other: &str) -> bool {
+    path.strip_prefix(other)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 /// Errors of the document as written, and those that each toggle's patch brings about alone.
@@ -135,12 +163,35 @@ fn toggle_errors(value: &Value, written: &Checked) -> Vec<ConfigError> {
         };
         let path = format!("toggles.{name}.off");
         errors.extend(patch_errors(value, off, &written.errors, &path));
+        let misspelt = parts::unknown(value, off).into_iter();
+        let misspelt = misspelt.filter(|part| part.is_near);
+        errors.extend(misspelt.map(|part| ConfigError::new(join(&path, &part.path), part.message)));
     }
     errors
 }
 
+/// Toggles whose patch changes nothing. `known` are the document's errors.
+fn idle_toggles(value: &Value, document: &Document, known: &[ConfigError]) -> Vec<ConfigError> {
+    let Some(written) = checked(value.clone()).document else {
+        return Vec::new();
+    };
+    let toggles = document.toggles.iter();
+    toggles
+        .filter_map(|(name, toggle)| {
+            let path = format!("toggles.{name}.off");
+            let off = toggle.off.as_ref().filter(|off| off.is_object())?;
+            let mut patched = value.clone();
+            merge(&mut patched, off, &CHOICES);
+            let is_idle = !known.iter().any(|error| is_within(&error.path, &path))
+                && checked(patched).document.as_ref() == Some(&written);
+            let text = "changes nothing: the document has these values already";
+            is_idle.then(|| ConfigError::new(path, text))
+        })
+        .collect()
+}
+
 /// Errors that a patch brings about, placed below its own path.
-fn patch_errors(
+pub(crate) fn patch_errors(
     value: &Value,
     patch: &Value,
     known: &[ConfigError],
@@ -157,7 +208,7 @@ fn patch_errors(
 }
 
 /// The document with the patches of the toggles that are off, in their order.
-fn with_toggles(value: &Value) -> Value {
+pub(crate) fn with_toggles(value: &Value) -> Value {
     let mut effective = value.clone();
     let toggles = value.get("toggles").and_then(Value::as_object);
     for toggle in toggles.into_iter().flat_map(serde_json::Map::values) {
@@ -167,39 +218,4 @@ fn with_toggles(value: &Value) -> Value {
         }
     }
     effective
-}
-
-/// Planned changes as plans: at each moment at which one begins or ends, everything that holds then.
-fn timeline(effective: &Value, document: &Document) -> Result<Vec<Planned>, Invalid> {
-    let mut moments: Vec<f64> = Vec::new();
-    let mut errors = Vec::new();
-    for (index, change) in document.timeline.iter().enumerate() {
-        moments.push(change.at_ms);
-        moments.extend(change.for_ms.map(|for_ms| change.at_ms + for_ms));
-        let path = format!("timeline[{index}].set");
-        errors.extend(patch_errors(effective, &change.set, &[], &path));
-    }
-    Invalid::unless_empty(errors)?;
-    moments.sort_by(f64::total_cmp);
-    moments.dedup();
-    moments
-        .into_iter()
-        .map(|at_ms| {
-            let mut value = effective.clone();
-            for change in &document.timeline {
-                let ends = change.for_ms.map_or(f64::INFINITY, |ms| change.at_ms + ms);
-                if change.at_ms <= at_ms && at_ms < ends {
-                    merge(&mut value, &change.set, &CHOICES);
-                }
-            }
-            let Checked { document, errors } = checked(value);
-            Invalid::unless_empty(errors)?;
-            let document = document
-                .ok_or_else(|| Invalid::one("timeline", "its changes leave no document"))?;
-            Ok(Planned {
-                at: Duration::from_secs_f64(at_ms / 1_000.0),
-                plan: Arc::new(compile::plan(&document)),
-            })
-        })
-        .collect()
 }

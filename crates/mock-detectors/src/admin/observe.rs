@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use fault_profile::plan::{FirstRequests, Plan};
@@ -11,6 +11,7 @@ use fault_profile::record::{Seen, profile_of};
 use fault_profile::{Failure, Profile};
 use serde::Deserialize;
 use serde_json::json;
+use simulated_server::admin::Asked;
 
 use super::Shared;
 use crate::journal::{Entry, Filter};
@@ -37,7 +38,7 @@ impl Default for PlanQuery {
 }
 
 /// `GET /__admin/plan?n=`: the schedule, and the decisions for the first requests.
-pub(super) async fn plan(State(detector): Shared, Query(query): Query<PlanQuery>) -> Response {
+pub(super) async fn plan(State(detector): Shared, Asked(query): Asked<PlanQuery>) -> Response {
     let live = detector.control.live();
     let first = FirstRequests {
         tenant: &query.tenant,
@@ -48,7 +49,7 @@ pub(super) async fn plan(State(detector): Shared, Query(query): Query<PlanQuery>
 }
 
 /// `POST /__admin/record`: a profile that reproduces the journal.
-pub(super) async fn record(State(detector): Shared, Query(filter): Query<Filter>) -> Response {
+pub(super) async fn record(State(detector): Shared, Asked(filter): Asked<Filter>) -> Response {
     let live = detector.control.live();
     let entries = detector.journal.select(&filter);
     let seen: Vec<Seen> = entries

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::Asked;
 use crate::journal::Entry;
 use crate::simulated::Simulated;
 
@@ -17,7 +18,7 @@ type Filter<S> = <<S as Simulated>::Entry as Entry>::Filter;
 /// `GET /__admin/journal`: the entries that match.
 pub(super) async fn journal<S: Simulated>(
     State(server): State<Arc<S>>,
-    Query(filter): Query<Filter<S>>,
+    Asked(filter): Asked<Filter<S>>,
 ) -> Response {
     Json(json!({
         "recorded": server.journal().recorded(),
@@ -48,8 +49,8 @@ pub(super) struct Expectation {
 /// those of the journal.
 pub(super) async fn verify<S: Simulated>(
     State(server): State<Arc<S>>,
-    Query(expected): Query<Expectation>,
-    Query(query): Query<Vec<(String, String)>>,
+    Asked(expected): Asked<Expectation>,
+    Asked(query): Asked<Vec<(String, String)>>,
 ) -> Response {
     let own = ["count", "min", "max", "sequence"];
     let filter: serde_json::Map<_, _> = query

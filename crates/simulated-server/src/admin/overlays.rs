@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
 use live_config::{Change, Compiled, Live, Refused};
 use serde_json::{Value, json};
 
-use super::{Conditions, change_profile, changed, refuse};
+use super::{Asked, Conditions, change_profile, changed, refuse};
 use crate::simulated::Simulated;
 
 /// `PUT /__admin/overlays/NAME`: puts a patch over the profile; with a TTL it expires. Overlays are independent
@@ -18,7 +18,7 @@ use crate::simulated::Simulated;
 pub(super) async fn lay<S: Simulated>(
     State(server): State<Arc<S>>,
     Path(name): Path<String>,
-    Query(conditions): Query<Conditions>,
+    Asked(conditions): Asked<Conditions>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
@@ -31,7 +31,7 @@ pub(super) async fn lay<S: Simulated>(
 pub(super) async fn lift<S: Simulated>(
     State(server): State<Arc<S>>,
     Path(name): Path<String>,
-    Query(conditions): Query<Conditions>,
+    Asked(conditions): Asked<Conditions>,
     headers: HeaderMap,
 ) -> Response {
     answer(conditions, &headers, |change| {
@@ -44,7 +44,7 @@ pub(super) async fn lift<S: Simulated>(
 pub(super) async fn renew<S: Simulated>(
     State(server): State<Arc<S>>,
     Path(name): Path<String>,
-    Query(conditions): Query<Conditions>,
+    Asked(conditions): Asked<Conditions>,
     headers: HeaderMap,
 ) -> Response {
     answer(conditions, &headers, |change| {

@@ -11,8 +11,8 @@ use suite::drill::Drill;
 use suite::kind::Kind;
 use target_systems::System;
 
-use super::CommandResult;
 use super::target::told;
+use super::{CommandResult, counted};
 use crate::fleet_names;
 use crate::terminal::say;
 
@@ -91,16 +91,6 @@ pub fn examine(file: Option<&Path>) -> Result<Vec<String>, Failure> {
     let detectors = fleet.detectors.iter();
     lines.extend(detectors.map(|(name, detector)| format!("  {name}  {}", detector.endpoint)));
     Ok(lines)
-}
-
-/// `1 test`, `2 tests`, `2 classes`.
-fn counted(count: usize, noun: &str) -> String {
-    let ending = match count {
-        1 => "",
-        _ if noun.ends_with('s') => "es",
-        _ => "s",
-    };
-    format!("{count} {noun}{ending}")
 }
 
 /// Whether a file is one for `sparring run`.

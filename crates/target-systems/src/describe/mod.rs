@@ -1,12 +1,14 @@
 //! A system's HTTP API as an OpenAPI 3.1 document, derived from what is in force.
 
 mod answer;
+mod example;
 mod failure;
 mod request;
 
 use serde_json::{Map, Value as Json, json};
 
 use crate::document::{AuthMode, Document, Endpoint};
+pub(crate) use example::example;
 use request::Shape;
 
 /// What a request may be named by; equal names draw equal demands.

@@ -91,14 +91,16 @@ impl Shape {
         }
     }
 
-    fn require(&mut self, field: &Field) {
+    pub(super) fn require(&mut self, field: &Field) {
         let Some((FieldStep::Name(name), holder)) = field.steps().split_last() else {
             return;
         };
         let is_body = !matches!(field.source, Source::Query | Source::Path);
         let node = self.root(field.source).at(holder);
         node.at(std::slice::from_ref(&FieldStep::Name(name.clone())));
-        node.required.push(name.clone());
+        if !node.required.contains(name) {
+            node.required.push(name.clone());
+        }
         // What lies in it is asked for, so nothing else can be there.
         if is_body {
             node.kind.get_or_insert(FieldType::Object);
@@ -153,6 +155,11 @@ impl Shape {
             content["examples"] = Json::Object(named);
         }
         Some(json!({ "required": is_required, "content": { "application/json": content } }))
+    }
+
+    /// The rules of the body.
+    pub fn body_schema(&self) -> Json {
+        self.body.schema()
     }
 
     /// What a field of the body is, as an answer shows it: null where it may be absent.
@@ -248,7 +255,7 @@ fn shown(template: &Json, found: &mut BTreeSet<String>) {
 }
 
 /// A whole number where it is one.
-fn number(value: f64) -> Json {
+pub(super) fn number(value: f64) -> Json {
     if value.fract() == 0.0 && value.abs() < 9e15 {
         return json!(value as i64);
     }

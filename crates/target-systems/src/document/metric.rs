@@ -34,6 +34,17 @@ pub enum MetricKind {
     Histogram,
 }
 
+impl MetricKind {
+    /// The name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
 /// What a metric can measure, by its name in files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Subject {
@@ -107,10 +118,11 @@ impl<'de> Deserialize<'de> for Subject {
             .map(|(_, subject, _)| *subject)
             .ok_or_else(|| {
                 let known: Vec<&str> = Self::ALL.iter().map(|(name, _, _)| *name).collect();
-                D::Error::custom(format!(
-                    "`{name}` is not a subject; known: {}",
-                    known.join(", ")
-                ))
+                let hint = match live_config::read::nearest(&name, known.iter().copied()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("known here: {}", known.join(", ")),
+                };
+                D::Error::custom(format!("`{name}` is not a subject; {hint}"))
             })
     }
 }

@@ -120,7 +120,8 @@ impl<'a> Source<'a> {
     pub(super) fn think(&mut self, user: u32, now: u64) {
         if let Load::Closed { think_ms, .. } = self.load {
             let think = think_ms.draw(&mut self.thoughts) * 1e6;
-            self.users.push(Reverse((now + think.round() as u64, user)));
+            let at = now.saturating_add(think.round() as u64);
+            self.users.push(Reverse((at, user)));
         }
     }
 

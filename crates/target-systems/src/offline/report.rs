@@ -19,6 +19,8 @@ pub struct Report {
     pub rejected: u64,
     /// By `error_type`.
     pub errors: BTreeMap<Arc<str>, u64>,
+    /// The same requests by endpoint, `error_type` and status; 0 without an answer.
+    pub failures: BTreeMap<(Arc<str>, Arc<str>, u16), u64>,
     /// Model time that was measured.
     pub elapsed: Duration,
     /// Successful requests.
@@ -55,17 +57,22 @@ pub(super) struct Measured {
     ended: u64,
     waited: u64,
     errors: BTreeMap<Arc<str>, u64>,
+    failures: BTreeMap<(Arc<str>, Arc<str>, u16), u64>,
+    /// Names of the endpoints, by their places.
+    endpoints: Vec<Arc<str>>,
     pub(super) events: u64,
 }
 
 impl Measured {
-    pub(super) fn new(requests: usize) -> Self {
+    pub(super) fn new(requests: usize, endpoints: Vec<Arc<str>>) -> Self {
         Self {
             begin: None,
             times_ns: Vec::with_capacity(requests.min(1 << 24)),
             ended: 0,
             waited: 0,
             errors: BTreeMap::new(),
+            failures: BTreeMap::new(),
+            endpoints,
             events: 0,
         }
     }
@@ -82,8 +89,12 @@ impl Measured {
                 self.times_ns.push(finished.elapsed().as_nanos() as u64);
             }
             Outcome::Failed(_) | Outcome::Left => {
-                let name = finished.outcome.error_type().unwrap_or("left");
-                *self.errors.entry(name.into()).or_default() += 1;
+                let name: Arc<str> = finished.outcome.error_type().unwrap_or("left").into();
+                *self.errors.entry(name.clone()).or_default() += 1;
+                let endpoint = self.endpoints.get(finished.endpoint).cloned();
+                let status = finished.outcome.status().unwrap_or(0);
+                let failure = (endpoint.unwrap_or_else(|| "".into()), name, status);
+                *self.failures.entry(failure).or_default() += 1;
             }
         }
     }
@@ -110,6 +121,7 @@ impl Measured {
             utilisation: utilisation(self.begin.as_ref(), end, elapsed.as_secs_f64()),
             events: self.events,
             errors: self.errors,
+            failures: self.failures,
         }
     }
 }

@@ -26,9 +26,10 @@ pub struct Simulation {
 /// What [`Plan::problems`] finds.
 pub fn simulate(plan: Plan, simulation: &Simulation) -> Result<Report, Vec<String>> {
     let seed = plan.seed;
+    let endpoints = plan.endpoints.iter().map(|one| one.name.clone()).collect();
     let mut network = Network::new(plan, Detail::Totals)?;
     let mut source = Source::new(&simulation.load, &simulation.mix, seed);
-    let mut measured = Measured::new(simulation.requests as usize);
+    let mut measured = Measured::new(simulation.requests as usize, endpoints);
     let mut asking: HashMap<Ticket, u32> = HashMap::new();
     let closed = matches!(simulation.load, Load::Closed { .. });
     let mut finished: Vec<Finished> = Vec::new();

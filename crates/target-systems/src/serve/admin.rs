@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
@@ -12,7 +12,9 @@ use bytes::Bytes;
 use live_config::Invalid;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use simulated_server::admin::{Conditions, change_profile, read_json, revision_tag, take_in};
+use simulated_server::admin::{
+    Asked, Conditions, change_profile, read_json, revision_tag, take_in,
+};
 
 use super::{Target, ahead, show};
 use crate::limits;
@@ -65,7 +67,7 @@ async fn finish_only(request: Request, next: Next) -> Response {
 /// Limits of hosts and sizes of pools by name: `{"router": {"cpu_cores": 0.5}}`.
 async fn patch_limits(
     State(target): Shared,
-    Query(conditions): Query<Conditions>,
+    Asked(conditions): Asked<Conditions>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
@@ -132,7 +134,7 @@ async fn toggles(State(target): Shared) -> Response {
 /// `{"caching": false}`.
 async fn patch_toggles(
     State(target): Shared,
-    Query(conditions): Query<Conditions>,
+    Asked(conditions): Asked<Conditions>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
@@ -174,7 +176,7 @@ impl Default for PlanQuery {
 }
 
 /// What the first requests to an endpoint will demand, as those without an id meet it.
-async fn plan(State(target): Shared, Query(query): Query<PlanQuery>) -> Response {
+async fn plan(State(target): Shared, Asked(query): Asked<PlanQuery>) -> Response {
     let live = target.control.live();
     let names = || live.endpoints.iter().map(|endpoint| endpoint.name.as_str());
     let place = match &query.endpoint {
@@ -184,8 +186,11 @@ async fn plan(State(target): Shared, Query(query): Query<PlanQuery>) -> Response
     let Some(place) = place else {
         return no_such("endpoint", names());
     };
-    let count = query.n.min(MOST_PLANNED);
-    match ahead::demands(&live.system, place, &query.tenant, count) {
+    if !(1..=MOST_PLANNED).contains(&query.n) {
+        let message = format!("n: {} is not between 1 and {MOST_PLANNED}", query.n);
+        return refuse(StatusCode::UNPROCESSABLE_ENTITY, "query", message);
+    }
+    match ahead::demands(&live.system, place, &query.tenant, query.n) {
         Ok(requests) => {
             let endpoint = &live.endpoints[place].name;
             let plan =
@@ -198,7 +203,7 @@ async fn plan(State(target): Shared, Query(query): Query<PlanQuery>) -> Response
 
 fn no_such<'a>(what: &str, known: impl Iterator<Item = &'a str>) -> Response {
     let known: Vec<&str> = known.collect();
-    let message = format!("unknown {what}; known: {}", known.join(", "));
+    let message = format!("unknown {what}; known here: {}", known.join(", "));
     refuse(StatusCode::NOT_FOUND, &format!("unknown_{what}"), message)
 }
 
@@ -216,7 +221,7 @@ struct TruthQuery {
 }
 
 /// What a right analysis has to find; without a mix, the first of the document.
-async fn truth_of(State(target): Shared, Query(query): Query<TruthQuery>) -> Response {
+async fn truth_of(State(target): Shared, Asked(query): Asked<TruthQuery>) -> Response {
     let live = target.control.live();
     let document = &live.system.document;
     let first = || {

@@ -229,6 +229,8 @@ pub enum NotRecomputed {
 /// Where a replay differs from what was recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
+    /// Place among the ends, from 1.
+    pub request: usize,
     pub recorded: Option<End>,
     pub recomputed: Option<End>,
 }
@@ -257,6 +259,7 @@ pub fn recompute(log: Recorded) -> Result<Vec<Difference>, NotRecomputed> {
     let recomputed: Vec<End> = finished.iter().map(End::new).collect();
     let longest = log.ends.len().max(recomputed.len());
     let pair = |place: usize| Difference {
+        request: place + 1,
         recorded: log.ends.get(place).cloned(),
         recomputed: recomputed.get(place).cloned(),
     };

@@ -18,6 +18,7 @@ mod socket;
 mod token;
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ use axum::{Json, Router};
 use fault_profile::listener::Admin;
 use live_config::{Control, Invalid};
 use serde_json::{Value, json};
-use service_runtime::{Shutdown, api_page};
+use service_runtime::{BindError, Shutdown, api_page};
 use simulated_server::{Journal, Simulated, Tally, Timer, expire};
 use tokio::net::TcpListener;
 
@@ -79,6 +80,8 @@ pub enum StartError {
     Invalid(#[from] Invalid),
     #[error("its metrics clash")]
     Metrics(#[from] prometheus::Error),
+    #[error(transparent)]
+    Bind(#[from] BindError),
     #[error("the system cannot be served")]
     Io(#[from] io::Error),
 }
@@ -144,6 +147,32 @@ impl Target {
         listener: TcpListener,
         shutdown: Shutdown,
     ) -> Result<(), StartError> {
+        let admin = self.bind_admin(listener.local_addr()?.ip()).await?;
+        self.serve_with(listener, admin, shutdown).await
+    }
+
+    /// Binds the port of the admin API, if it has one of its own.
+    ///
+    /// # Errors
+    /// The port is taken or may not be used.
+    pub async fn bind_admin(&self, ip: IpAddr) -> Result<Option<TcpListener>, BindError> {
+        let Admin::Port(port) = self.admin else {
+            return Ok(None);
+        };
+        let listener = service_runtime::bind((ip, port).into(), "the admin API").await;
+        listener.map(Some)
+    }
+
+    /// Serves until `shutdown`, the admin API on the listener of [`Target::bind_admin`].
+    ///
+    /// # Errors
+    /// A listener broke.
+    pub async fn serve_with(
+        self: Arc<Self>,
+        listener: TcpListener,
+        admin: Option<TcpListener>,
+        shutdown: Shutdown,
+    ) -> Result<(), StartError> {
         let timer = Timer::start()?;
         let mut router = Router::new()
             .route("/health", get(health))
@@ -162,20 +191,14 @@ impl Target {
             ))
             .fallback(requested)
             .with_state(self.clone());
-        let mut other = None;
-        match self.admin {
-            Admin::SamePort => router = router.merge(admin::router(self.clone())),
-            Admin::Port(port) => {
-                let address = (listener.local_addr()?.ip(), port).into();
-                other = Some(simulated_server::admin::bind(address)?);
-            }
-            Admin::Off => {}
+        if self.admin == Admin::SamePort {
+            router = router.merge(admin::router(self.clone()));
         }
         let admin_stop = shutdown.clone();
+        let admin = admin.map(TcpListener::into_std).transpose()?;
         let admin = async {
-            if let Some(other) = other {
-                simulated_server::admin::serve(admin::router(self.clone()), other, admin_stop)
-                    .await;
+            if let Some(own) = admin {
+                simulated_server::admin::serve(admin::router(self.clone()), own, admin_stop).await;
             }
         };
         let stop = shutdown.clone();
@@ -212,6 +235,11 @@ impl Target {
     /// Requests that have left since the start.
     pub fn answered(&self) -> u64 {
         self.metrics.count()
+    }
+
+    /// Whether answers leave later than they should: the metric, the header and the admin API call it `degraded`.
+    pub fn is_degraded(&self) -> bool {
+        self.metrics.is_degraded()
     }
 
     fn fan_out(&self, endpoint: usize) -> usize {

@@ -83,6 +83,11 @@ pub enum NoTruth {
     NoMix,
     #[error("{0}")]
     Number(String),
+    #[error(
+        "the endpoint `{endpoint}` has no examples, and a request that fits its rules was not found ({broken}); \
+         give it `examples`"
+    )]
+    NoRequest { endpoint: String, broken: String },
 }
 
 /// What a right analysis has to find.
@@ -153,7 +158,7 @@ pub struct Sample {
 /// The requests of a mix, or of an endpoint alone; their shares add up to 1.
 ///
 /// # Errors
-/// The name is neither a mix nor an endpoint.
+/// The name is neither a mix nor an endpoint, or an endpoint has no example and none that fits was found.
 pub fn requests(system: &System, name: &str) -> Result<Vec<Sample>, NoTruth> {
     let document = &system.document;
     let mut samples = Vec::new();
@@ -166,10 +171,10 @@ pub fn requests(system: &System, name: &str) -> Result<Vec<Sample>, NoTruth> {
                 &entry.examples,
                 entry.weight / total,
                 &mut samples,
-            );
+            )?;
         }
     } else if document.endpoints.contains_key(name) {
-        endpoint_requests(system, name, &[], 1.0, &mut samples);
+        endpoint_requests(system, name, &[], 1.0, &mut samples)?;
     } else {
         let known = document.mixes.keys().chain(document.endpoints.keys());
         return Err(NoTruth::UnknownMix {
@@ -186,25 +191,28 @@ fn endpoint_requests(
     examples: &[Example],
     share: f64,
     samples: &mut Vec<Sample>,
-) {
+) -> Result<(), NoTruth> {
     let document = &system.document;
     let Some((place, _, endpoint)) = document.endpoints.get_full(name) else {
-        return;
+        return Ok(());
     };
     let Some(expected) = system.expected(name) else {
-        return;
+        return Ok(());
     };
-    let plain = [Example {
-        share: 1.0,
-        body: serde_json::Value::Null,
-        query: indexmap::IndexMap::new(),
-        path: indexmap::IndexMap::new(),
-        state: serde_json::Value::Null,
-    }];
-    let examples = [examples, &endpoint.examples, &plain]
-        .into_iter()
-        .find(|examples| !examples.is_empty())
-        .unwrap_or(&plain);
+    let mut written = [examples, &endpoint.examples].into_iter();
+    let written = written.find(|examples| !examples.is_empty());
+    let made;
+    let examples: &[Example] = match written {
+        Some(examples) => examples,
+        None => {
+            let found = crate::describe::example(document, endpoint);
+            made = [found.map_err(|broken| NoTruth::NoRequest {
+                endpoint: name.to_owned(),
+                broken,
+            })?];
+            &made
+        }
+    };
     let total: f64 = examples.iter().map(|example| example.share).sum();
     let answer = bytes(&endpoint.answer.body);
     for example in examples {
@@ -216,6 +224,7 @@ fn endpoint_requests(
             bytes: answer + bytes(&example.body),
         });
     }
+    Ok(())
 }
 
 /// Bytes of a body; lists that an answer repeats are counted as often.

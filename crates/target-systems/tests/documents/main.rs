@@ -2,6 +2,7 @@
 
 mod chance;
 mod changes;
+mod together;
 
 use serde_json::{Value, json};
 use target_systems::{System, systems};
@@ -71,7 +72,7 @@ endpoints:
   five:
     rute: GET /five
     route: GET /five
-    flow: [{ when: { value: path.id, is: {} } }]
+    flow: [{ when: { value: path.id, is: { a: [] } } }]
 "#;
     let found = errors(text);
     let expected = [

@@ -144,7 +144,8 @@ async fn admin_requests_that_are_wrong_are_refused_and_change_nothing() {
             404,
         ),
         ("GET", "/__admin/truth?users=1&rate_per_s=1", "", 400),
-        ("GET", "/__admin/truth?user=1", "", 400),
+        ("GET", "/__admin/truth?user=1", "", 422),
+        ("PATCH", "/__admin/limits?ttl_ms=soon", "{}", 422),
     ] {
         let answer = system.send(method, path, Some(body), &[]).await;
         assert_eq!(
@@ -153,6 +154,14 @@ async fn admin_requests_that_are_wrong_are_refused_and_change_nothing() {
             answer.text
         );
     }
+    let rows = "{\"store\": \"rows\", \"row\": \"5\"}";
+    let rows = system
+        .send("POST", "/__admin/populate", Some(rows), &[])
+        .await;
+    assert_eq!(
+        rows.body["message"],
+        "row: unknown field; did you mean `rows`?; rows: is required and missing"
+    );
     let refused = system
         .send("PATCH", "/__admin/limits?in_flight=redraw", Some("{}"), &[])
         .await;
@@ -166,6 +175,28 @@ async fn admin_requests_that_are_wrong_are_refused_and_change_nothing() {
         )
         .await;
     assert_eq!((taken.status, &taken.body["revision"]), (200, &json!(2)));
+}
+
+#[tokio::test]
+async fn a_wrong_number_of_requests_to_plan_is_told_with_what_is_right() {
+    let system = Served::start("lab").await;
+    let hint = "use a whole number of at least 0";
+    for (n, message) in [
+        ("0", "n: 0 is not between 1 and 10000".to_owned()),
+        ("10001", "n: 10001 is not between 1 and 10000".to_owned()),
+        ("-1", format!("n: `-1`: {hint}")),
+        ("many", format!("n: `many`: {hint}")),
+        ("1.5", format!("n: `1.5`: {hint}")),
+        ("", format!("n: ``: {hint}")),
+    ] {
+        let answer = system.get(&format!("/__admin/plan?n={n}")).await;
+        assert_eq!(answer.status, 422, "{n}: {}", answer.text);
+        assert_eq!(answer.body["error"], "query");
+        assert_eq!(answer.body["message"], message);
+    }
+    let most = system.get("/__admin/plan?endpoint=md1&n=10000").await;
+    let planned = most.body["requests"].as_array().map(Vec::len);
+    assert_eq!(planned, Some(10_000));
 }
 
 #[tokio::test]

@@ -9,11 +9,12 @@ use clap::Args;
 use fault_profile::listener::Admin;
 use service_runtime::{Shutdown, bind, logging};
 use target_systems::serve::{Config, Target};
+use tokio::net::TcpListener;
 
 use super::Changes;
 use super::use_of::Use;
-use crate::commands::CommandResult;
-use crate::terminal::say;
+use crate::commands::{CommandResult, counted};
+use crate::terminal::{Usage, complain, say};
 use crate::{environment, signals, terminal};
 
 // clap names a group of arguments after its struct, and the struct of the command has the same name.
@@ -69,8 +70,7 @@ pub fn execute(name: &str, arguments: &Arguments) -> CommandResult {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let ended = runtime.block_on(serve(config, arguments));
-    ended.map_err(|failure| terminal::hinted(failure, "--port takes another one"))
+    runtime.block_on(serve(config, arguments))
 }
 
 async fn serve(config: Config, arguments: &Arguments) -> CommandResult {
@@ -78,32 +78,101 @@ async fn serve(config: Config, arguments: &Arguments) -> CommandResult {
     signals::on_interrupt(shutdown.clone());
     let document = config.system.document.clone();
     let target = Target::new(config)?;
-    let listener = bind(
-        SocketAddr::new(arguments.host, arguments.port),
-        &document.system,
-    )
-    .await?;
-    let address = listener.local_addr()?;
-    print_offer(&document, address, arguments.quiet);
+    // Every port, before the system is called ready.
+    let Bound {
+        listener,
+        admin,
+        offer,
+    } = bound(&target, &document.system, arguments).await?;
+    print_offer(&document, &offer, arguments.quiet);
     tokio::select! {
-        served = target.clone().serve(listener, shutdown.clone()) => served?,
+        served = target.clone().serve_with(listener, admin, shutdown.clone()) => served?,
         () = status_line(&target, arguments.quiet) => {}
+        () = tell_of_end(&target, &shutdown) => {}
+    }
+    let in_flight = target.read().in_flight;
+    if in_flight > 0 {
+        complain!(
+            "{} in flight got no answer",
+            counted(in_flight as usize, "request")
+        );
     }
     if !arguments.quiet {
         if terminal::can_move() {
             terminal::clear_line();
         }
-        say!("stopped after {} requests", target.answered());
+        say!(
+            "stopped after {}",
+            counted(target.answered() as usize, "request")
+        );
     }
     Ok(ExitCode::SUCCESS)
 }
 
+/// The ports of a system.
+struct Bound {
+    listener: TcpListener,
+    admin: Option<TcpListener>,
+    /// The addresses for people.
+    offer: String,
+}
+
+async fn bound(
+    target: &Target,
+    system: &str,
+    arguments: &Arguments,
+) -> Result<Bound, Box<dyn std::error::Error + Send + Sync>> {
+    let own = SocketAddr::new(arguments.host, arguments.port);
+    if arguments.admin_port == Some(arguments.port) && arguments.port != 0 {
+        let hint = "is that of the system; without --admin-port, the admin API is there";
+        return Err(Usage(format!("--admin-port {} {hint}", arguments.port)).into());
+    }
+    let hint = "--port takes another one, and 0 a free one";
+    let listener = bind(own, system).await;
+    let listener = listener.map_err(|error| terminal::hinted(error.into(), hint))?;
+    let hint = "--admin-port takes another one, and 0 a free one";
+    let admin = target.bind_admin(arguments.host).await;
+    let admin = admin.map_err(|error| terminal::hinted(error.into(), hint))?;
+    let address = listener.local_addr()?;
+    let offer = match &admin {
+        Some(admin) => {
+            let admin = admin.local_addr()?;
+            format!(
+                "http://{address}  (simulated; GET /docs, /metrics; admin API http://{admin}/__admin)"
+            )
+        }
+        None if arguments.no_admin => {
+            format!("http://{address}  (simulated; GET /docs, /metrics)")
+        }
+        None => format!("http://{address}  (simulated; GET /docs, /metrics, /__admin)"),
+    };
+    Ok(Bound {
+        listener,
+        admin,
+        offer,
+    })
+}
+
+/// Says what a stop waits for.
+async fn tell_of_end(target: &Target, shutdown: &Shutdown) {
+    shutdown.cancelled().await;
+    let in_flight = target.read().in_flight;
+    if in_flight > 0 {
+        if terminal::can_move() {
+            terminal::clear_line();
+        }
+        let seconds = service_runtime::serve::DRAIN.as_secs();
+        complain!(
+            "stopping: waiting for {} in flight, for {seconds} s at most; a second Ctrl-C ends this at once",
+            counted(in_flight as usize, "request")
+        );
+    }
+    std::future::pending::<()>().await;
+}
+
 /// Prints the address of the system and, unless `quiet`, its routes.
-fn print_offer(document: &target_systems::document::Document, address: SocketAddr, quiet: bool) {
-    say!(
-        "{}  http://{address}  (simulated; GET /docs, /metrics, /__admin)",
-        document.system
-    );
+fn print_offer(document: &target_systems::document::Document, offer: &str, quiet: bool) {
+    say!("{}  {offer}", document.system);
     if quiet {
         return;
     }
@@ -137,7 +206,10 @@ async fn status_line(target: &Arc<Target>, quiet: bool) {
         let now = target.read();
         let seconds = now.at.saturating_sub(before.at).as_secs_f64().max(1e-3);
         let rate = target.answered().saturating_sub(answered) as f64 / seconds;
-        let line = Use::between(&before, &now).line(rate, now.in_flight);
+        let mut line = Use::between(&before, &now).line(rate, now.in_flight);
+        if target.is_degraded() {
+            line.push_str("; degraded: answers leave late");
+        }
         answered = target.answered();
         before = now;
         if live {

@@ -101,10 +101,11 @@ impl<'a> Walk<'a> {
             Step::Parallel(parallel) => {
                 let path = format!("{path}.parallel");
                 self.switch(&format!("{path}.enabled"), &parallel.enabled);
-                if parallel.branches.is_empty() {
-                    self.report
-                        .add(&format!("{path}.branches"), "needs at least one branch");
-                }
+                self.not_empty(
+                    &format!("{path}.branches"),
+                    parallel.branches.len(),
+                    "branch",
+                );
                 for (index, branch) in parallel.branches.iter().enumerate() {
                     self.flow(&format!("{path}.branches[{index}]"), branch, depth);
                 }
@@ -118,6 +119,7 @@ impl<'a> Walk<'a> {
                     &using.pool,
                     self.document.pools.keys(),
                 );
+                self.not_empty(&format!("{path}.do"), using.steps.len(), "step");
                 self.flow(&format!("{path}.do"), &using.steps, depth);
             }
             Step::Publish(publish) => self.publish(&format!("{path}.publish"), publish),
@@ -127,6 +129,8 @@ impl<'a> Walk<'a> {
             Step::If(one) => {
                 let path = format!("{path}.if");
                 self.switch(&format!("{path}.enabled"), &one.enabled);
+                let steps = one.steps.len() + one.otherwise.len();
+                self.not_empty(&path, steps, "step in `do` or `otherwise`");
                 self.flow(&format!("{path}.do"), &one.steps, depth);
                 self.flow(&format!("{path}.otherwise"), &one.otherwise, depth);
             }
@@ -191,6 +195,7 @@ impl<'a> Walk<'a> {
     }
 
     fn either(&mut self, path: &str, choices: &'a [Choice], depth: usize) {
+        self.not_empty(path, choices.len(), "choice");
         let mut sum = 0.0;
         for (index, choice) in choices.iter().enumerate() {
             let path = format!("{path}[{index}]");
@@ -208,6 +213,7 @@ impl<'a> Walk<'a> {
 
     fn when(&mut self, path: &str, when: &'a When, depth: usize) {
         self.place(&format!("{path}.value"), &when.value);
+        self.not_empty(&format!("{path}.is"), when.is.len(), "case");
         for (case, flow) in &when.is {
             self.flow(&format!("{path}.is.{case}"), flow, depth);
         }
@@ -221,6 +227,7 @@ impl<'a> Walk<'a> {
         if let Some(edges) = &each.edges {
             self.place(&format!("{path}.edges"), edges);
         }
+        self.not_empty(&format!("{path}.do"), each.steps.len(), "step");
         let outer = std::mem::replace(&mut self.in_each, true);
         self.flow(&format!("{path}.do"), &each.steps, depth);
         self.in_each = outer;
@@ -333,6 +340,13 @@ impl<'a> Walk<'a> {
             self.place(&format!("{path}.wait"), wait);
         }
         self.flow(&format!("{path}.do"), &later.steps, depth);
+    }
+
+    /// A list that does nothing while it is empty.
+    fn not_empty(&mut self, path: &str, count: usize, what: &str) {
+        if count == 0 {
+            self.report.add(path, format!("needs at least one {what}"));
+        }
     }
 
     fn of_kind(

@@ -52,9 +52,14 @@ pub(super) fn check(document: &Document, report: &mut Report) {
             );
         }
         if !metric.of.kinds().contains(&metric.kind) {
+            let kinds = metric.of.kinds().iter().map(|kind| kind.name());
+            let kinds = kinds.collect::<Vec<_>>().join(" or ");
             report.add(
                 &format!("{path}.kind"),
-                format!("does not fit `of`, which is {:?}", metric.of.kinds()).to_lowercase(),
+                format!(
+                    "is {}, which does not fit `of`; use {kinds}",
+                    metric.kind.name()
+                ),
             );
         }
         check_where(document, &path, metric, report);

@@ -1,0 +1,203 @@
+//! Planned changes: what of a document they may change, and the plans that they lead to.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use live_config::{ConfigError, join, merge};
+use serde_json::{Value, json};
+
+use crate::compile;
+use crate::document::{Change, Document, HostChoice, ResponseSpec};
+use crate::parts;
+use crate::plan::Planned;
+use crate::system::{CHOICES, checked, patch_errors, with_toggles};
+
+/// What is wrong with the planned changes of a document.
+pub(crate) fn errors(written: &Value, document: &Document) -> Vec<ConfigError> {
+    let changes = document.timeline.iter().enumerate();
+    changes
+        .filter(|(_, change)| change.set.is_object())
+        .flat_map(|(index, change)| {
+            let before = at(written, &earlier(document, index));
+            let path = format!("timeline[{index}].set");
+            let mut errors: Vec<ConfigError> = parts::unknown(&before, &change.set)
+                .into_iter()
+                .map(|part| ConfigError::new(join(&path, &part.path), part.message))
+                .collect();
+            // Those that the document has without the change are told there.
+            let known = checked(before.clone()).errors;
+            let others = patch_errors(&before, &change.set, &known, &path);
+            let others = others.into_iter().filter(|error| {
+                let told = |part: &ConfigError| error.path.starts_with(&part.path);
+                !errors.iter().any(told)
+            });
+            let others: Vec<ConfigError> = others.collect();
+            errors.extend(others);
+            if errors.is_empty() {
+                errors.extend(
+                    reshapes(&before, &change.set).map(|text| ConfigError::new(path, text)),
+                );
+            }
+            errors
+        })
+        .collect()
+}
+
+/// Planned changes that change nothing when their time comes. The document and its changes have no errors.
+pub(crate) fn idle(written: &Value, document: &Document) -> Vec<ConfigError> {
+    let changes = document.timeline.iter().enumerate();
+    changes
+        .filter_map(|(index, change)| {
+            let before = at(written, &earlier(document, index));
+            let mut patched = before.clone();
+            merge(&mut patched, &change.set, &CHOICES);
+            let (before, after) = (checked(before).document?, checked(patched).document?);
+            if before == after {
+                let text = "changes nothing: the document has these values already at that time";
+                return Some(ConfigError::new(format!("timeline[{index}].set"), text));
+            }
+            (obeyed(&before) == obeyed(&after)).then(|| {
+                let text = "changes nothing: while the system runs, a change is one of hosts, components, pools, \
+                            stores, toggles, the edge or the flow of an endpoint";
+                ConfigError::new(format!("timeline[{index}].set"), text)
+            })
+        })
+        .collect()
+}
+
+/// The plans of a document whose changes have no errors: at each moment at which one begins or ends, everything
+/// that holds then.
+///
+/// # Errors
+/// Changes that have errors together and none alone.
+pub(crate) fn planned(
+    written: &Value,
+    document: &Document,
+) -> Result<Vec<Planned>, Vec<ConfigError>> {
+    let ends = |change: &Change| change.for_ms.map(|for_ms| change.at_ms + for_ms);
+    let changes = document.timeline.iter();
+    let mut moments: Vec<f64> = changes
+        .flat_map(|change| [Some(change.at_ms), ends(change)])
+        .flatten()
+        .collect();
+    moments.sort_by(f64::total_cmp);
+    moments.dedup();
+    moments
+        .into_iter()
+        .map(|at_ms| {
+            let holding = document.timeline.iter().filter(|one| holds(one, at_ms));
+            let holding: Vec<&Value> = holding.map(|change| &change.set).collect();
+            let checked = checked(at(written, &holding));
+            match checked.document {
+                Some(document) if checked.errors.is_empty() => Ok(Planned {
+                    at: Duration::from_secs_f64(at_ms / 1_000.0),
+                    plan: Arc::new(compile::plan(&document)),
+                }),
+                _ => Err(together(at_ms, checked.errors)),
+            }
+        })
+        .collect()
+}
+
+fn together(at_ms: f64, errors: Vec<ConfigError>) -> Vec<ConfigError> {
+    let told = |error: ConfigError| {
+        let text = format!("the changes that hold at {at_ms} ms do not fit together: {error}");
+        ConfigError::new("timeline", text)
+    };
+    errors.into_iter().map(told).collect()
+}
+
+fn holds(change: &Change, at_ms: f64) -> bool {
+    let end = change.for_ms.map_or(f64::INFINITY, |ms| change.at_ms + ms);
+    change.at_ms <= at_ms && at_ms < end
+}
+
+/// The changes that hold when a change begins, itself left out.
+fn earlier(document: &Document, index: usize) -> Vec<&Value> {
+    let begin = document.timeline[index].at_ms;
+    let others = document.timeline.iter().enumerate();
+    others
+        .filter(|(place, other)| {
+            let is_before = other.at_ms < begin || *place < index;
+            *place != index && is_before && other.set.is_object() && holds(other, begin)
+        })
+        .map(|(_, other)| &other.set)
+        .collect()
+}
+
+/// The document with changes, their toggles switched first.
+fn at(written: &Value, changes: &[&Value]) -> Value {
+    let mut switched = written.clone();
+    for toggles in changes.iter().filter_map(|change| change.get("toggles")) {
+        merge(&mut switched, &json!({ "toggles": toggles }), &CHOICES);
+    }
+    let mut effective = with_toggles(&switched);
+    for change in changes {
+        merge(&mut effective, change, &CHOICES);
+    }
+    effective
+}
+
+/// What of a running system a change would move to another place, which it cannot.
+fn reshapes(before: &Value, set: &Value) -> Option<String> {
+    let mut patched = before.clone();
+    merge(&mut patched, set, &CHOICES);
+    let (before, after) = (
+        checked(before.clone()).document?,
+        checked(patched).document?,
+    );
+    (shape(&before) != shape(&after)).then(|| {
+        "would add or remove a part, or move one to another host; a running system keeps its parts".to_owned()
+    })
+}
+
+/// The parts of a system, and the host of each that has one.
+fn shape(document: &Document) -> Vec<(&'static str, Option<&str>, Option<&str>)> {
+    let mut shape = vec![("edge", None, document.edge.host.as_deref())];
+    let names = document.hosts.keys();
+    shape.extend(names.map(|name| ("host", Some(name.as_str()), None)));
+    shape.extend(document.components.iter().map(|(name, component)| {
+        let host = match &component.host {
+            Some(HostChoice::Named(host)) => Some(host.as_str()),
+            Some(HostChoice::Own(_)) | None => None,
+        };
+        ("component", Some(name.as_str()), host)
+    }));
+    let names = document.pools.keys();
+    shape.extend(names.map(|name| ("pool", Some(name.as_str()), None)));
+    let stores = document.stores.iter();
+    shape.extend(stores.map(|(name, store)| ("store", Some(name.as_str()), store.host.as_deref())));
+    let names = document.endpoints.keys();
+    shape.extend(names.map(|name| ("endpoint", Some(name.as_str()), None)));
+    shape
+}
+
+/// The parts of a document that a running network obeys; the others are for requests, answers and people.
+fn obeyed(document: &Document) -> Document {
+    let mut kept = document.clone();
+    kept.description.clear();
+    kept.seed = 0;
+    kept.mixes.clear();
+    kept.metrics.clear();
+    kept.timeline.clear();
+    kept.edge.auth = None;
+    for component in kept.components.values_mut() {
+        component.slo = None;
+    }
+    for toggle in kept.toggles.values_mut() {
+        (toggle.off, toggle.group, toggle.expect) = (None, None, None);
+    }
+    for endpoint in kept.endpoints.values_mut() {
+        endpoint.title.clear();
+        endpoint.route.clear();
+        endpoint.request = crate::document::RequestShape::default();
+        endpoint.examples.clear();
+        let status = endpoint.answer.status;
+        endpoint.answer = ResponseSpec {
+            status,
+            ..ResponseSpec::default()
+        };
+        (endpoint.login, endpoint.socket) = (None, None);
+    }
+    kept
+}
