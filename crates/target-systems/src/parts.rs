@@ -28,14 +28,24 @@ pub(crate) struct Unknown {
 pub(crate) fn unknown(document: &Value, patch: &Value) -> Vec<Unknown> {
     let mut found = Vec::new();
     for (section, what) in SECTIONS {
-        compare(document, patch, (section, what), "", &mut found);
+        let section = Section {
+            name: section,
+            what,
+            above: "",
+        };
+        compare(document, patch, &section, &mut found);
     }
     let components = document.get("components").and_then(Value::as_object);
     for (name, component) in components.into_iter().flatten() {
         let inner = patch.get("components").and_then(|all| all.get(name));
-        let path = format!("components.{name}.");
-        let operations = ("operations", "operation");
-        inner.inspect(|inner| compare(component, inner, operations, &path, &mut found));
+        let operations = Section {
+            name: "operations",
+            what: "operation",
+            above: &format!("components.{name}."),
+        };
+        if let Some(inner) = inner {
+            compare(component, inner, &operations, &mut found);
+        }
     }
     for one in &mut found {
         // The host of a component's own is called like it.
@@ -52,13 +62,21 @@ pub(crate) fn unknown(document: &Value, patch: &Value) -> Vec<Unknown> {
     found
 }
 
-fn compare(
-    document: &Value,
-    patch: &Value,
-    (section, what): (&str, &str),
-    above: &str,
-    found: &mut Vec<Unknown>,
-) {
+/// A mapping of named parts.
+struct Section<'a> {
+    name: &'a str,
+    /// The word for one part.
+    what: &'a str,
+    /// The path before the name.
+    above: &'a str,
+}
+
+fn compare(document: &Value, patch: &Value, section: &Section<'_>, found: &mut Vec<Unknown>) {
+    let Section {
+        name: section,
+        what,
+        above,
+    } = section;
     let known = document.get(section).and_then(Value::as_object);
     let known: Vec<&str> = known
         .into_iter()
