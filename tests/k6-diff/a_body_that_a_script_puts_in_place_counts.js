@@ -11,7 +11,7 @@ export default function () {
   const second = http.get(`${__ENV.BASE}/json`);
   second.json();
   second.body = '{"a":5}';
-  say('after json', () => [second.json(), second.json('a'), second.json('name')]);
+  say('after json', () => [second.json().name, second.json('a'), second.json('name')]);
   const page = http.get(`${__ENV.BASE}/page`);
   page.body = '<p>new</p><a href="/json">link</a>';
   say('html', () => [page.html('p').text(), page.clickLink().url.replace(__ENV.BASE, '')]);

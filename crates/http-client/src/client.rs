@@ -329,7 +329,13 @@ impl Request {
             .headers
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
-            .filter(move |(name, _)| own.is_none() || *name != "Authorization");
+            .filter(move |(name, value)| match *name {
+                "Authorization" => own.is_none(),
+                "User-Agent" => !value.is_empty(),
+                // Go's client writes its own.
+                "Transfer-Encoding" | "Trailer" => false,
+                _ => true,
+            });
         given.chain(own.map(|value| ("Authorization", value)))
     }
 

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::token::is_token;
 use super::url::Url;
 
 /// A cookie as a response sets it.
@@ -44,15 +45,16 @@ impl Cookie {
     /// Reads a `Set-Cookie` value.
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split(';');
-        let (name, value) = parts.next()?.split_once('=')?;
-        let mut cookie = Self {
-            name: name.trim().to_owned(),
-            value: unquote(value.trim()).to_owned(),
-            ..Self::default()
-        };
-        if cookie.name.is_empty() {
+        let (name, value) = parts.next()?.trim().split_once('=')?;
+        let (name, value) = (name.trim(), unquote(value));
+        if !is_token(name) || !value.bytes().all(is_of_value) {
             return None;
         }
+        let mut cookie = Self {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            ..Self::default()
+        };
         for part in parts {
             let (key, value) = part.split_once('=').unwrap_or((part, ""));
             let value = value.trim();
@@ -72,6 +74,11 @@ impl Cookie {
         }
         Some(cookie)
     }
+}
+
+/// Whether a byte may be part of a cookie's value.
+pub fn is_of_value(byte: u8) -> bool {
+    (0x20..0x7f).contains(&byte) && !b"\";\\".contains(&byte)
 }
 
 fn unquote(value: &str) -> &str {
@@ -195,7 +202,7 @@ fn default_path(path: &str) -> String {
     }
 }
 
-/// A date as `Mon, 02 Jan 2006 15:04:05 GMT`, also with dashes or a two-digit year.
+/// A date as `Mon, 02 Jan 2006 15:04:05 GMT`, also with dashes. Like Go, it knows no year of two digits.
 pub fn parse_date(text: &str) -> Option<SystemTime> {
     let text = text
         .split_once(',')
@@ -209,11 +216,9 @@ pub fn parse_date(text: &str) -> Option<SystemTime> {
     ];
     let month = months.iter().position(|name| *name == month)? as i64 + 1;
     let year: i64 = parts.next()?.parse().ok()?;
-    let year = match year {
-        0..=69 => year + 2000,
-        70..=99 => year + 1900,
-        _ => year,
-    };
+    if year < 1000 {
+        return None;
+    }
     let mut clock = parts
         .next()?
         .split(':')
@@ -283,13 +288,24 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_date_is_read_in_every_format() {
-        let date = parse_date("Tue, 15-Nov-94 08:12:31 GMT").expect("a date");
-        assert_eq!(
-            date.duration_since(UNIX_EPOCH)
-                .expect("after 1970")
-                .as_secs(),
-            784_887_151
-        );
+    fn a_cookie_date_is_read_in_gos_formats() {
+        for text in [
+            "Tue, 15-Nov-1994 08:12:31 GMT",
+            "Tue, 15 Nov 1994 08:12:31 GMT",
+        ] {
+            let date = parse_date(text).expect("a date");
+            let since = date.duration_since(UNIX_EPOCH).expect("after 1970");
+            assert_eq!(since.as_secs(), 784_887_151);
+        }
+        assert_eq!(parse_date("Tue, 15-Nov-94 08:12:31 GMT"), None);
+    }
+
+    #[test]
+    fn lines_that_go_does_not_read_set_no_cookie() {
+        for line in ["a b=c", "ä=b", "a=ö", "a=b\\c", "=b", "a"] {
+            assert_eq!(Cookie::parse(line), None, "{line}");
+        }
+        let cookie = Cookie::parse(" a = b c ").expect("a cookie");
+        assert_eq!((cookie.name.as_str(), cookie.value.as_str()), ("a", " b c"));
     }
 }

@@ -31,6 +31,7 @@ mod pool;
 mod proxy;
 pub mod reply;
 mod tls;
+pub mod token;
 pub mod upgrade;
 pub mod url;
 pub mod websocket;

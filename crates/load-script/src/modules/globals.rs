@@ -11,7 +11,7 @@ use script_engine::raise::raise;
 use script_engine::throw::{Outcome, Throw, plain};
 use script_engine::{Ctx, Object, Value};
 
-use super::{calls, dates, json, text, timers, webcrypto};
+use super::{calls, collation, dates, json, text, timers, webcrypto};
 use crate::source;
 use crate::vu::state::{Caller, VuState};
 
@@ -68,6 +68,7 @@ pub(crate) fn install(ctx: &Ctx<'_>) -> Result<(), Throw> {
     webcrypto::install(&globals)?;
     text::install(&globals)?;
     dates::install(&globals)?;
+    collation::install(&globals)?;
     calls::install(&globals)?;
     json::install(ctx)?;
     let math: Object<'_> = globals.get("Math")?;

@@ -2,6 +2,7 @@
 
 mod browser;
 pub(crate) mod calls;
+mod collation;
 mod core;
 mod crypto;
 mod data;

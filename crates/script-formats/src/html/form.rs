@@ -92,7 +92,9 @@ impl Selection {
         form: &str,
         submit: &str,
     ) -> Result<Submission, NavigationError> {
-        let found = self.find(&Query::selector(form)).eq(0);
+        // As in k6, the fields are those of all forms that are found.
+        let all = self.find(&Query::selector(form));
+        let found = all.eq(0);
         if found.size() == 0 {
             return Err(NavigationError::NoForm {
                 selector: form.to_owned(),
@@ -104,8 +106,8 @@ impl Selection {
             .unwrap_or("GET")
             .to_ascii_uppercase();
         let url = resolve(page_url, found.attribute("action").unwrap_or_default())?;
-        let mut fields = found.fields();
-        let pressed = found.find(&Query::selector(submit)).eq(0);
+        let mut fields = all.fields();
+        let pressed = all.find(&Query::selector(submit)).eq(0);
         if let (Some(name), Some(value)) = (pressed.attribute("name"), pressed.value()) {
             set_field(&mut fields, name, value);
         }

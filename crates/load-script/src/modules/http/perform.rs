@@ -316,7 +316,12 @@ impl Agent {
                 .iter()
                 .map(|(name, value)| format!("{name}={}", validity::cookie_value(value)))
                 .collect();
-            Rc::make_mut(&mut headers).push(("Cookie".to_owned(), line.join("; ")));
+            let headers = Rc::make_mut(&mut headers);
+            // The script's own header comes first.
+            match headers.iter_mut().find(|(name, _)| name == "Cookie") {
+                Some((_, own)) => *own = format!("{own}; {}", line.join("; ")),
+                None => headers.push(("Cookie".to_owned(), line.join("; "))),
+            }
         }
         headers
     }

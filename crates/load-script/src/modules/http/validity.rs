@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use http_client::client::Request;
+use http_client::cookies::is_of_value;
 use http_client::failure::Failure;
+use http_client::token::is_token;
 use http_client::url::quoted;
 
 /// An error for a method or a header that would break the request.
@@ -24,30 +26,6 @@ pub(super) fn fault(request: &Request) -> Option<Failure> {
     why.map(|why| Failure::new(1000, format!("net/http: invalid {why}")))
 }
 
-/// The bytes that are allowed in a token.
-const IN_TOKENS: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0_u8;
-    loop {
-        table[byte as usize] = byte.is_ascii_alphanumeric();
-        if byte == u8::MAX {
-            break;
-        }
-        byte += 1;
-    }
-    let marks = b"!#$%&'*+-.^_`|~";
-    let mut at = 0;
-    while at < marks.len() {
-        table[marks[at] as usize] = true;
-        at += 1;
-    }
-    table
-};
-
-fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| IN_TOKENS[usize::from(b)])
-}
-
 /// A header's value without surrounding whitespace.
 pub(super) fn trimmed(value: String) -> String {
     let inside = value.trim_matches([' ', '\t']);
@@ -59,14 +37,13 @@ pub(super) fn trimmed(value: String) -> String {
 
 /// A cookie's value: invalid bytes are left out, and a value with spaces or commas is quoted.
 pub(super) fn cookie_value(value: &str) -> Cow<'_, str> {
-    let may_be = |b: u8| (0x20..0x7f).contains(&b) && !b"\";\\".contains(&b);
-    let is_fine = value.bytes().all(may_be);
+    let is_fine = value.bytes().all(is_of_value);
     if is_fine && !value.contains([' ', ',']) {
         return Cow::Borrowed(value);
     }
     let kept: String = value
         .bytes()
-        .filter(|b| may_be(*b))
+        .filter(|b| is_of_value(*b))
         .map(char::from)
         .collect();
     Cow::Owned(if kept.contains([' ', ',']) {

@@ -1,0 +1,1 @@
+module.exports = { options: { iterations: 1 }, default: function (data) { console.log('ran', JSON.stringify(data), typeof this); }, setup() { return { a: 1 }; }, teardown(data) { console.log('down', JSON.stringify(data)); }, handleSummary: (d) => ({ stdout: Object.keys(d).join() + '\n' }) };

@@ -1,0 +1,12 @@
+import http from 'k6/http';
+// k6 gives objects in any order.
+const sorted = (_, value) => (value && typeof value === "object" && !Array.isArray(value) ? Object.fromEntries(Object.entries(value).sort()) : value);
+const say = (...all) => all.forEach((f, n) => { let r; try { r = f(); } catch (e) { r = `${e && e.name}: ${e && e.message}`; } console.log(n, typeof r, typeof r === "string" ? r : JSON.stringify(r, sorted), Object.is(r, -0) ? "minus zero" : ""); });
+export default function () {
+  const r = http.get(`${__ENV.BASE}/json`);
+  const page = http.get(`${__ENV.BASE}/page`);
+  const none = http.get(`${__ENV.BASE}/json`, { responseType: 'none' });
+  const bin = http.get(`${__ENV.BASE}/json`, { responseType: 'binary' });
+  const bad = http.get('http://127.0.0.1:1/');
+  say(() => r.json().list, () => r.json('list.1'), () => r.json('nothing'), () => r.json(''), () => r.json(5), () => r.json(null), () => r.json(undefined), () => page.json(), () => page.json('a'), () => none.json(), () => none.json('a'), () => bin.json(), () => bad.json(), () => bad.json('a'), () => r.html().text(), () => none.html(), () => page.html('h1').text(), () => page.html().find('a').size(), () => bin.html().text(), () => r.headers['Content-Type'], () => r.headers['content-type'], () => r.headers.get, () => typeof r.timings.duration, () => Object.keys(r.timings).join(), () => r.remote_ip, () => typeof r.remote_port, () => r.tls_version, () => r.tls_cipher_suite, () => JSON.stringify(r.ocsp), () => r.error, () => r.error_code, () => bad.error_code, () => bad.status_text, () => bad.proto, () => bad.headers, () => bad.remote_ip, () => bad.remote_port, () => bad.request.method, () => bad.cookies, () => bad.timings.duration >= 0, () => r.cookies, () => Object.keys(r.request).join(), () => r.request.body, () => r.body, () => none.body, () => bin.body.byteLength, () => Object.prototype.toString.call(bin.body), () => { r.body = 'changed'; return r.body; }, () => r.json('name'), () => { r.status = 5; return r.status; }, () => r.nothing, () => r.hasOwnProperty('body'), () => 'json' in r, () => r instanceof Object, () => r.constructor && r.constructor.name, () => String(r), () => page.submitForm({ formSelector: '#nope' }), () => page.clickLink({ selector: '#nope' }), () => page.clickLink({ selector: '#second' }).json().method, () => page.submitForm({ formSelector: '#get', fields: { q: 'ä' } }).url.replace(__ENV.BASE, ''), () => page.submitForm({ fields: { t: 'w', extra: 'e' } }).json().body, () => bad.submitForm(), () => none.clickLink());
+}
