@@ -98,7 +98,8 @@ pub fn repair<T: DeserializeOwned>(mut value: Value) -> Reading<T> {
         };
         let place = problem.place();
         if repaired.insert(place.clone()) && !is_below(&repaired, &place) {
-            errors.push(ConfigError::new(display(&place), problem.explain()));
+            let message = with_keys(&problem.explain(), &value, &place);
+            errors.push(ConfigError::new(display(&place), message));
         }
         if errors.len() >= MOST_ERRORS || !mend::<T>(&mut value, &problem, &place) {
             break;
@@ -107,6 +108,28 @@ pub fn repair<T: DeserializeOwned>(mut value: Value) -> Reading<T> {
     Reading {
         value: None,
         errors,
+    }
+}
+
+/// The message about a mapping that should have one key, with the keys that it has.
+fn with_keys(message: &str, value: &Value, place: &[String]) -> String {
+    let pointer: String = place
+        .iter()
+        .map(|step| format!("/{}", step.replace('~', "~0").replace('/', "~1")))
+        .collect();
+    let keys = value.pointer(&pointer).and_then(Value::as_object);
+    match keys.filter(|_| message.ends_with(wording::ONE_KEY)) {
+        None => message.to_owned(),
+        Some(keys) if keys.is_empty() => {
+            "found a mapping without a key, expected one key".to_owned()
+        }
+        Some(keys) => {
+            let keys: Vec<&str> = keys.keys().map(String::as_str).collect();
+            format!(
+                "found a mapping with the keys {}, expected one key",
+                keys.join(", ")
+            )
+        }
     }
 }
 
@@ -375,6 +398,18 @@ mod tests {
     fn a_document_of_the_wrong_kind_is_one_error() {
         let errors = from_value::<Outer>(json!([1, 2])).expect_err("a list is not a struct");
         assert!(!errors.is_empty());
+    }
+
+    #[test]
+    fn a_kind_with_several_keys_or_none_is_told_with_them() {
+        check(
+            json!({"port": 1, "name": "a", "kind": {"constant": 1, "low": 2}}),
+            &["kind: found a mapping with the keys constant, low, expected one key"],
+        );
+        check(
+            json!({"port": 1, "name": "a", "kind": {}}),
+            &["kind: found a mapping without a key, expected one key"],
+        );
     }
 
     #[test]

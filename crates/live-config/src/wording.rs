@@ -3,6 +3,9 @@
 /// The prefix of a message about a mapping in the wrong place.
 pub const MAPPING_FOUND: &str = "found a mapping";
 
+/// What is expected of a kind with settings.
+pub(crate) const ONE_KEY: &str = "a mapping with one key";
+
 /// A message such as `invalid type: map, expected u16` in the words of people who write the file.
 pub(crate) fn of_people(message: &str) -> String {
     if message.starts_with("invalid length ") {
@@ -59,8 +62,9 @@ fn wanted(expected: &str) -> String {
         "a map" => "a mapping",
         "a sequence" | "an array" => "a list",
         "unit" => "nothing",
-        "string or map" | "enum" => "a name or a mapping",
-        "map with a single key" => "a mapping with one key",
+        "string or map" => "a name or a mapping",
+        // `enum` of a mapping that is read piece by piece.
+        "map with a single key" | "enum" => ONE_KEY,
         "unit variant" => "a name alone",
         "newtype variant" | "struct variant" => "a mapping",
         "tuple variant" => "a list",

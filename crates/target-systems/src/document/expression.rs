@@ -102,7 +102,14 @@ impl Expression {
             };
         }
         let Some((function, rest)) = text.split_once('(') else {
-            return text.parse().map(Self::Value);
+            let place: Result<Place, String> = text.parse();
+            return match place {
+                Err(_) if Place::source_of(text).is_none() => Err(format!(
+                    "`{text}` is not an expression; use a number, body.x, path.x, query.x, state.x, \
+                     item.x, len(path), kb(path), rows(store) or log2(expression)"
+                )),
+                place => place.map(Self::Value),
+            };
         };
         let Some(inner) = rest.strip_suffix(')') else {
             return Err(format!("`{text}` lacks its closing bracket"));
@@ -136,22 +143,26 @@ impl FromStr for Place {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
-        let mut names = text.split('.');
-        let first = names.next().unwrap_or_default();
-        let Some((_, source)) = Source::ALL.iter().find(|(name, _)| *name == first) else {
+        let Some(source) = Self::source_of(text) else {
             return Err(format!(
-                "`{text}` is not an expression; use a number, body.x, path.x, query.x, state.x, \
-                 item.x, len(path), kb(path), rows(store) or log2(expression)"
+                "`{text}` is not a place in the request; use body.x, path.x, query.x, state.x or item.x"
             ));
         };
-        let names: Vec<String> = names.map(str::to_owned).collect();
+        let names: Vec<String> = text.split('.').skip(1).map(str::to_owned).collect();
         if names.iter().any(|name| !is_name(name)) {
             return Err(format!("`{text}` has a part that is not a name"));
         }
-        Ok(Self {
-            source: *source,
-            names,
-        })
+        Ok(Self { source, names })
+    }
+}
+
+impl Place {
+    /// What the first of the names begins at.
+    fn source_of(text: &str) -> Option<Source> {
+        let first = text.split('.').next().unwrap_or_default();
+        let mut all = Source::ALL.iter();
+        all.find(|(name, _)| *name == first)
+            .map(|(_, source)| *source)
     }
 }
 
@@ -294,5 +305,14 @@ mod tests {
             let error = text.parse::<Expression>().expect_err(text);
             assert!(error.contains(part), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn a_place_says_what_places_there_are() {
+        let error = "size".parse::<Place>().expect_err("no source");
+        assert_eq!(
+            error,
+            "`size` is not a place in the request; use body.x, path.x, query.x, state.x or item.x"
+        );
     }
 }
