@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::error::Invalid;
+use crate::error::{ConfigError, Invalid};
 use crate::layers::Layers;
 use crate::read;
 
@@ -48,6 +48,12 @@ pub trait Compiled: Sized + fmt::Debug + Send + Sync + 'static {
     fn goes_on(old: &Self::Config, new: &Self::Config) -> bool {
         let _ = (old, new);
         true
+    }
+
+    /// What `next` would change that cannot change while the server runs with `self`; nothing by default.
+    fn conflicts(&self, next: &Self) -> Vec<ConfigError> {
+        let _ = next;
+        Vec::new()
     }
 }
 
@@ -107,6 +113,8 @@ pub enum Refused {
     Revision { in_force: u64, expected: u64 },
     #[error(transparent)]
     Invalid(#[from] Invalid),
+    #[error("cannot change while it runs: {0}")]
+    NotWhileRunning(Invalid),
     #[error("there is no overlay {0}; it has expired or was reverted")]
     NoOverlay(String),
     #[error("an overlay's name has 1 to 64 letters, digits, `-`, `_` or `.`")]
@@ -126,7 +134,7 @@ pub struct Live<C: Compiled> {
     pub since: SystemTime,
     /// The next expiry of it or of an overlay.
     pub expires: Option<Instant>,
-    compiled: C,
+    compiled: Arc<C>,
     /// The moment from which its time counts.
     from: Moment,
     /// Shared with earlier configurations that let their requests finish, so that a later change also reaches
@@ -183,7 +191,7 @@ impl<C: Compiled> Control<C> {
         let layers = Layers::new(config.clone());
         let live = Live {
             revision: 1,
-            compiled: C::compile(&config, name, layers.since())?,
+            compiled: Arc::new(C::compile(&config, name, layers.since())?),
             config,
             since: layers.since().system,
             from: layers.since(),
@@ -290,6 +298,22 @@ impl<C: Compiled> Control<C> {
         Ok(self.publish(layers, live))
     }
 
+    /// Something that the configuration plans has taken effect: the same configuration is the next revision.
+    pub fn advance(&self) -> Arc<Live<C>> {
+        let layers = self.lock();
+        let old = self.live();
+        let live = Live {
+            revision: old.revision + 1,
+            compiled: old.compiled.clone(),
+            config: old.config.clone(),
+            since: SystemTime::now(),
+            from: old.from,
+            expires: old.expires,
+            ending: old.ending.clone(),
+        };
+        self.publish(layers, live)
+    }
+
     /// The overlays in the order in which they were added, each with its end.
     pub fn overlays(&self) -> Vec<(String, Option<Instant>)> {
         self.lock().overlays()
@@ -335,8 +359,10 @@ impl<C: Compiled> Control<C> {
         let mut next = layers.clone();
         edit(&mut next)?;
         let mut live = self.settle(&next)?;
-        *layers = next;
         let old = self.live();
+        let conflicts = old.compiled.conflicts(&live.compiled);
+        Invalid::unless_empty(conflicts).map_err(Refused::NotWhileRunning)?;
+        *layers = next;
         if change.in_flight == InFlight::Finish {
             live.ending = old.ending.clone();
         }
@@ -363,7 +389,7 @@ impl<C: Compiled> Control<C> {
         };
         Ok(Live {
             revision: old.revision + 1,
-            compiled: C::compile(&config, &self.name, from)?,
+            compiled: Arc::new(C::compile(&config, &self.name, from)?),
             config,
             since: SystemTime::now(),
             from,
@@ -411,6 +437,11 @@ mod tests {
         fn compile(config: &Limit, _name: &str, _since: Moment) -> Result<Self, Invalid> {
             Self::validate(config)?;
             Ok(Self(config.limit * 2))
+        }
+
+        fn conflicts(&self, next: &Self) -> Vec<ConfigError> {
+            let new = (next.0 == 198).then(|| ConfigError::new("limit", "99 is for a new start"));
+            new.into_iter().collect()
         }
     }
 
@@ -520,6 +551,31 @@ mod tests {
         check(&control, 5, 2);
         control.expire(ends);
         check(&control, 6, 5);
+    }
+
+    #[test]
+    fn what_cannot_change_while_it_runs_is_refused_and_changes_nothing() {
+        let control = started(1);
+        let plain = Change::default();
+        let refused = control.put(json!({"limit": 99}), &plain);
+        let refused = refused.expect_err("99 is another kind of limit");
+        assert!(matches!(refused, Refused::NotWhileRunning(_)), "{refused}");
+        assert_eq!(
+            refused.to_string(),
+            "cannot change while it runs: limit: 99 is for a new start"
+        );
+        check(&control, 1, 1);
+    }
+
+    #[test]
+    fn what_takes_effect_by_itself_is_a_revision_of_the_same_configuration() {
+        let control = started(1);
+        let brief = control.put(json!({"limit": 2}), &brief(60)).expect("valid");
+        let advanced = control.advance();
+        assert_eq!(advanced.expires, brief.expires);
+        check(&control, 3, 2);
+        control.expire(brief.expires.expect("a time limit"));
+        check(&control, 4, 1);
     }
 
     #[test]

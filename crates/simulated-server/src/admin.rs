@@ -1,6 +1,7 @@
 //! The admin API: the configuration in force, and its changes.
 
 mod described;
+mod errors;
 mod observe;
 mod overlays;
 mod port;
@@ -8,6 +9,7 @@ mod query;
 pub mod take_in;
 
 pub use described::described;
+pub use errors::{error, no_such_method, read_json};
 pub use port::{bind, serve};
 pub use query::Asked;
 
@@ -18,13 +20,11 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{any, get, post, put};
 use axum::{Json, Router};
 use bytes::Bytes;
-use live_config::read::from_value;
-use live_config::{Change, Compiled, ConfigError, InFlight, Live, Refused, strict};
+use live_config::{Change, Compiled, ConfigError, InFlight, Invalid, Live, Refused};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::simulated::Simulated;
@@ -51,6 +51,8 @@ pub fn router<S: Simulated>(server: Arc<S>) -> Router {
         )
         .route("/__admin/verify", get(observe::verify::<S>))
         .route("/__admin/schema", get(schema::<S>))
+        .route("/__admin/{*path}", any(errors::no_such_path))
+        .method_not_allowed_fallback(no_such_method)
         .with_state(server)
         .layer(from_fn(take_in::whole))
 }
@@ -95,8 +97,7 @@ impl Conditions {
 
 fn bad_if_match(text: &str) -> Response {
     let message = format!("If-Match must be a revision, such as \"3\", or *, not {text}");
-    let body = json!({ "error": "if_match", "message": message });
-    (StatusCode::BAD_REQUEST, Json(body)).into_response()
+    error(StatusCode::BAD_REQUEST, "if_match", message)
 }
 
 async fn state<S: Simulated>(State(server): State<Arc<S>>) -> Response {
@@ -112,7 +113,7 @@ async fn schema<S: Simulated>(State(server): State<Arc<S>>) -> Response {
 
 async fn get_profile<S: Simulated>(State(server): State<Arc<S>>) -> Response {
     let live = server.control().live();
-    (revision_tag(&live), Json(&live.config)).into_response()
+    (revision_tag(live.revision), Json(&live.config)).into_response()
 }
 
 async fn put_profile<S: Simulated>(
@@ -178,27 +179,6 @@ pub fn change_profile<C: Compiled>(
     }
 }
 
-/// Reads a body without duplicate keys.
-///
-/// # Errors
-/// The response to one that is malformed, has another type, or has duplicate keys.
-pub fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Response> {
-    let value: Value = strict::read(body).map_err(|fault| {
-        let error = match fault {
-            strict::Fault::Twice(_) => "duplicate_key",
-            strict::Fault::Syntax(_) => "malformed_json",
-        };
-        unread(error, &fault.to_string())
-    })?;
-    from_value(value)
-        .map_err(|errors| unread("invalid_body", &live_config::Invalid { errors }.to_string()))
-}
-
-fn unread(error: &str, message: &str) -> Response {
-    let body = json!({ "error": error, "message": message });
-    (StatusCode::BAD_REQUEST, Json(body)).into_response()
-}
-
 /// The response to a change: the configuration that is now in force.
 pub fn changed<C: Compiled>(live: &Live<C>, change: &Change) -> Response {
     let since = live
@@ -211,49 +191,51 @@ pub fn changed<C: Compiled>(live: &Live<C>, change: &Change) -> Response {
         "expires_in_ms": change.ttl.map(|ttl| ttl.as_millis() as u64),
         "profile": live.config,
     });
-    (revision_tag(live), Json(body)).into_response()
+    (revision_tag(live.revision), Json(body)).into_response()
 }
 
 /// The response to a change that was refused.
 pub fn refuse(refused: &Refused) -> Response {
     let message = refused.to_string();
-    match refused {
+    let (status, body) = match refused {
         Refused::Revision { in_force, .. } => {
             let body = json!({ "error": "revision", "message": message, "revision": in_force });
-            (StatusCode::PRECONDITION_FAILED, Json(body)).into_response()
+            (StatusCode::PRECONDITION_FAILED, body)
         }
         Refused::Invalid(invalid) => {
-            let entry =
-                |error: &ConfigError| json!({ "path": error.path, "message": error.message });
-            let faults: Vec<Value> = invalid.errors.iter().map(entry).collect();
-            let body = json!({ "error": "invalid_profile", "message": message, "faults": faults });
-            (StatusCode::BAD_REQUEST, Json(body)).into_response()
+            let body = listed("invalid_profile", &message, invalid);
+            (StatusCode::UNPROCESSABLE_ENTITY, body)
         }
-        Refused::NoOverlay(_) => {
-            let body = json!({ "error": "unknown_overlay", "message": message });
-            (StatusCode::NOT_FOUND, Json(body)).into_response()
+        Refused::NotWhileRunning(invalid) => {
+            let body = listed("not_while_running", &message, invalid);
+            (StatusCode::CONFLICT, body)
         }
+        Refused::NoOverlay(_) => return error(StatusCode::NOT_FOUND, "unknown_overlay", message),
         Refused::OverlayName => {
-            let body = json!({ "error": "overlay_name", "message": message });
-            (StatusCode::BAD_REQUEST, Json(body)).into_response()
+            return error(StatusCode::UNPROCESSABLE_ENTITY, "overlay_name", message);
         }
         Refused::TooManyChanges { .. } => {
-            let body = json!({ "error": "too_many_changes", "message": message });
-            (StatusCode::CONFLICT, Json(body)).into_response()
+            return error(StatusCode::CONFLICT, "too_many_changes", message);
         }
         Refused::TooManyOverlays { .. } => {
-            let body = json!({ "error": "too_many_overlays", "message": message });
-            (StatusCode::CONFLICT, Json(body)).into_response()
+            return error(StatusCode::CONFLICT, "too_many_overlays", message);
         }
-    }
+    };
+    (status, Json(body)).into_response()
+}
+
+fn listed(error: &str, message: &str, invalid: &Invalid) -> Value {
+    let entry = |error: &ConfigError| json!({ "path": error.path, "message": error.message });
+    let faults: Vec<Value> = invalid.errors.iter().map(entry).collect();
+    json!({ "error": error, "message": message, "faults": faults })
 }
 
 /// The revision as an `ETag`.
 ///
 /// # Panics
 /// Never: digits in quotes are a header value.
-pub fn revision_tag<C: Compiled>(live: &Live<C>) -> [(header::HeaderName, HeaderValue); 1] {
-    let tag = format!("\"{}\"", live.revision);
+pub fn revision_tag(revision: u64) -> [(header::HeaderName, HeaderValue); 1] {
+    let tag = format!("\"{revision}\"");
     [(
         header::ETAG,
         HeaderValue::from_str(&tag).expect("digits in quotes are a header value"),

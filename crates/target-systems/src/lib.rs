@@ -16,6 +16,7 @@ pub mod offline;
 mod parts;
 pub mod plan;
 pub mod request;
+mod running;
 pub mod serve;
 mod system;
 pub mod systems;

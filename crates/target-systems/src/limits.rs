@@ -4,6 +4,7 @@ use live_config::{ConfigError, Invalid, join, merge, read};
 use serde_json::{Map, Value, json};
 
 use crate::document::{Component, Document, HostChoice};
+use crate::plan::Plan;
 use crate::system::CHOICES;
 
 const OF_HOSTS: [&str; 7] = [
@@ -49,6 +50,35 @@ pub fn patch(document: &Document, limits: &Value) -> Result<Value, Invalid> {
     }
     Invalid::unless_empty(errors)?;
     Ok(patch)
+}
+
+/// The limits of a plan by the names that a patch gives them. A host, a component and a pool may share
+/// a name.
+pub(crate) fn shown(plan: &Plan) -> Value {
+    let hosts = plan.hosts.iter().map(|host| {
+        let limits = json!({
+            "instances": host.instances, "cpu_cores": host.cpu_cores, "memory_mb": host.memory_mb,
+            "disk_iops": host.disk_iops, "disk_mb_per_s": host.disk_mb_per_s,
+            "disk_mb": host.disk_mb, "network_mbit_per_s": host.network_mbit_per_s,
+        });
+        (&host.name, limits)
+    });
+    let slots = plan.components.iter().filter_map(|component| {
+        let slots = component.slots?;
+        Some((&component.name, json!({ "slots": slots })))
+    });
+    let pools = plan
+        .pools
+        .iter()
+        .map(|pool| (&pool.name, json!({ "size": pool.size })));
+    let mut limits = Map::new();
+    for (name, fields) in hosts.chain(slots).chain(pools) {
+        let known = limits.entry(name.as_ref()).or_insert_with(|| json!({}));
+        if let (Value::Object(known), Value::Object(fields)) = (known, fields) {
+            known.extend(fields);
+        }
+    }
+    Value::Object(limits)
 }
 
 fn placed(document: &Document, name: &str, field: &str, value: &Value) -> Result<Value, String> {

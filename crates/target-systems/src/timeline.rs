@@ -7,9 +7,10 @@ use live_config::{ConfigError, join, merge};
 use serde_json::{Value, json};
 
 use crate::compile;
-use crate::document::{Change, Document, HostChoice, ResponseSpec};
+use crate::document::{Change, Document, ResponseSpec};
 use crate::parts;
 use crate::plan::Planned;
+use crate::running;
 use crate::system::{CHOICES, checked, patch_errors, with_toggles};
 
 /// What is wrong with the planned changes of a document.
@@ -138,38 +139,26 @@ fn at(written: &Value, changes: &[&Value]) -> Value {
     effective
 }
 
-/// What of a running system a change would move to another place, which it cannot.
+/// What of a running system a change would change that it keeps.
 fn reshapes(before: &Value, set: &Value) -> Option<String> {
     let mut patched = before.clone();
     merge(&mut patched, set, &CHOICES);
-    let (before, after) = (
-        checked(before.clone()).document?,
-        checked(patched).document?,
-    );
-    (shape(&before) != shape(&after)).then(|| {
-        "would add or remove a part, or move one to another host; a running system keeps its parts".to_owned()
+    let (before, after) = (checked(before.clone()), checked(patched));
+    // Names of a document with errors may lead nowhere; the errors are told.
+    if !before.errors.is_empty() || !after.errors.is_empty() {
+        return None;
+    }
+    let (before, after) = (before.document?, after.document?);
+    let (plan, next) = (compile::plan(&before), compile::plan(&after));
+    let kept = running::kept(&before, &plan, &after, &next);
+    let mut found: Vec<String> = kept.iter().map(ToString::to_string).collect();
+    if before.endpoints.keys().ne(after.endpoints.keys()) {
+        found.push("endpoints: would be others".to_owned());
+    }
+    (!found.is_empty()).then(|| {
+        let found = found.join("; ");
+        format!("would add or remove a part, or move one to another host; a running system keeps its parts ({found})")
     })
-}
-
-/// The parts of a system, and the host of each that has one.
-fn shape(document: &Document) -> Vec<(&'static str, Option<&str>, Option<&str>)> {
-    let mut shape = vec![("edge", None, document.edge.host.as_deref())];
-    let names = document.hosts.keys();
-    shape.extend(names.map(|name| ("host", Some(name.as_str()), None)));
-    shape.extend(document.components.iter().map(|(name, component)| {
-        let host = match &component.host {
-            Some(HostChoice::Named(host)) => Some(host.as_str()),
-            Some(HostChoice::Own(_)) | None => None,
-        };
-        ("component", Some(name.as_str()), host)
-    }));
-    let names = document.pools.keys();
-    shape.extend(names.map(|name| ("pool", Some(name.as_str()), None)));
-    let stores = document.stores.iter();
-    shape.extend(stores.map(|(name, store)| ("store", Some(name.as_str()), store.host.as_deref())));
-    let names = document.endpoints.keys();
-    shape.extend(names.map(|name| ("endpoint", Some(name.as_str()), None)));
-    shape
 }
 
 /// The parts of a document that a running network obeys; the others are for requests, answers and people.

@@ -11,7 +11,7 @@ use fault_profile::record::{Seen, profile_of};
 use fault_profile::{Failure, Profile};
 use serde::Deserialize;
 use serde_json::json;
-use simulated_server::admin::Asked;
+use simulated_server::admin::{Asked, error};
 
 use super::Shared;
 use crate::journal::{Entry, Filter};
@@ -66,8 +66,7 @@ pub(super) async fn record(State(detector): Shared, Asked(filter): Asked<Filter>
         }
         None => {
             let message = "the journal holds no request that matches";
-            let body = json!({ "error": "nothing_seen", "message": message });
-            (StatusCode::CONFLICT, Json(body)).into_response()
+            error(StatusCode::CONFLICT, "nothing_seen", message)
         }
     }
 }

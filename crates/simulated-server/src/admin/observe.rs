@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Asked;
+use super::{Asked, error};
 use crate::journal::Entry;
 use crate::simulated::Simulated;
 
@@ -63,9 +63,9 @@ pub(super) async fn verify<S: Simulated>(
         .collect();
     let filter: Filter<S> = match serde_json::from_value(filter.into()) {
         Ok(filter) => filter,
-        Err(error) => {
-            let body = json!({ "error": "filter", "message": error.to_string() });
-            return (StatusCode::BAD_REQUEST, Json(body)).into_response();
+        Err(wrong) => {
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            return error(status, "query", format!("query: {wrong}"));
         }
     };
     let entries = server.journal().select(&filter);

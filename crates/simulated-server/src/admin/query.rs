@@ -1,12 +1,12 @@
 //! The query of a request to the admin API.
 
-use axum::Json;
 use axum::extract::{FromRequestParts, Query};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::de::DeserializeOwned;
-use serde_json::json;
+
+use super::error;
 
 /// A query of a request. A wrong one is answered with 422, the parameter and a hint.
 #[derive(Debug, Clone, Copy)]
@@ -21,8 +21,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
             Err(rejection) => {
                 let query = parts.uri.query().unwrap_or_default();
                 let message = told(&rejection.body_text(), query);
-                let body = json!({ "error": "query", "message": message });
-                Err((StatusCode::UNPROCESSABLE_ENTITY, Json(body)).into_response())
+                Err(error(StatusCode::UNPROCESSABLE_ENTITY, "query", message))
             }
         }
     }

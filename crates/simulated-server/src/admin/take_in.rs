@@ -3,14 +3,12 @@
 
 use std::time::Duration;
 
-use axum::Json;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde_json::json;
 
 /// The longest body that is read.
 pub const MOST_BYTES: usize = 2 << 20;
@@ -41,8 +39,7 @@ pub async fn whole(request: Request, next: Next) -> Response {
         }
         Err(error) => {
             let message = format!("the body could not be read to its end: {error}");
-            let body = json!({ "error": "body", "message": message });
-            (StatusCode::BAD_REQUEST, Json(body)).into_response()
+            super::error(StatusCode::BAD_REQUEST, "body", message)
         }
     }
 }
@@ -63,6 +60,5 @@ pub async fn throw_away<B: HttpBody<Data = Bytes> + Unpin>(body: &mut B) {
 /// The response to a body that is longer than [`MOST_BYTES`].
 pub fn too_long() -> Response {
     let message = format!("the body is longer than {MOST_BYTES} bytes");
-    let body = json!({ "error": "too_long", "message": message });
-    (StatusCode::PAYLOAD_TOO_LARGE, Json(body)).into_response()
+    super::error(StatusCode::PAYLOAD_TOO_LARGE, "too_long", message)
 }

@@ -61,6 +61,9 @@ impl Network {
             return Flow::On;
         };
         let messages = self.count(id, &publish.messages);
+        if let Err(failed) = self.charge(id, messages as usize) {
+            return Flow::Failed(failed);
+        }
         for number in 0..messages {
             let message = self.message(id, publish, root.word(number.into()));
             self.hand_over(publish.call.component, message);
@@ -70,7 +73,7 @@ impl Network {
 
     fn message(&mut self, id: Id, publish: &Publish, root: Root) -> Message {
         let request_id = self.request_of(id);
-        let root = root.word(self.loaded.salt(publish.call));
+        let root = root.word(self.salt(id, publish.call));
         let drawn = match self.requests.get(request_id) {
             Some(request) => {
                 let operation = request.loaded.operation(publish.call);

@@ -62,15 +62,30 @@ impl Network {
         if !problems.is_empty() {
             return Err(Refusal::Problems(problems));
         }
-        let differences = differences(&self.loaded, &plan);
+        let differences = self.differences(&plan);
         if !differences.is_empty() {
-            return Err(Refusal::Reshaped(differences));
+            let told = differences.iter();
+            let told = told.map(|(path, message)| format!("{path}: {message}"));
+            return Err(Refusal::Reshaped(told.collect()));
         }
         self.input_at(now);
         self.plan_changes(&plan);
-        self.obey(plan);
+        // What its timeline holds at this moment goes before the plan itself.
+        let mut held = plan.timeline.iter().rev();
+        let held = held.find(|planned| nanos(planned.at) <= self.now);
+        let held = held.map(|planned| Plan::clone(&planned.plan));
+        self.obey(held.unwrap_or(plan));
         self.settle();
-        Ok(self.loaded.revision)
+        Ok(self.revision)
+    }
+
+    fn differences(&self, plan: &Plan) -> Vec<(&'static str, String)> {
+        differences(&self.loaded.plan, self.loaded.edge, plan)
+    }
+
+    /// The revision under which what is in force is known outside; changes count on from it.
+    pub fn set_revision(&mut self, revision: u64) {
+        self.revision = revision;
     }
 
     /// Only what lies ahead is planned: what was to happen earlier has its time behind it.
@@ -92,13 +107,14 @@ impl Network {
             return;
         };
         let plan = Plan::clone(plan);
-        if differences(&self.loaded, &plan).is_empty() {
+        if self.differences(&plan).is_empty() {
             self.obey(plan);
         }
     }
 
     fn obey(&mut self, plan: Plan) {
-        let loaded = Loaded::new(plan, self.loaded.revision + 1);
+        let loaded = Loaded::new(plan);
+        self.revision += 1;
         let before = std::mem::replace(&mut self.loaded, Arc::new(loaded));
         for host in 0..self.domains.len() {
             self.obey_host(host, &before);
@@ -159,61 +175,80 @@ impl Network {
     }
 }
 
-/// Names that differ between the running system and a plan.
-fn differences(loaded: &Loaded, plan: &Plan) -> Vec<String> {
-    let running = &loaded.plan;
+/// What a plan would change that a running system keeps: a path, and what would be other there. Only
+/// the first `components` of the running plan are its own.
+pub(crate) fn differences(
+    running: &Plan,
+    components: usize,
+    plan: &Plan,
+) -> Vec<(&'static str, String)> {
+    let own = &running.components[..components];
     let mut found = Vec::new();
-    let mut compare = |kind: &str, running: Vec<&Arc<str>>, planned: Vec<&Arc<str>>| {
-        if running != planned {
-            let names = |names: Vec<&Arc<str>>| {
-                names
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            };
-            let (running, planned) = (names(running), names(planned));
-            found.push(format!(
-                "{kind}: runs with {running}; planned with {planned}"
-            ));
-        }
-    };
-    let components = &running.components[..loaded.edge];
     compare(
         "hosts",
-        running.hosts.iter().map(|one| &one.name).collect(),
-        plan.hosts.iter().map(|one| &one.name).collect(),
+        &running.hosts,
+        &plan.hosts,
+        |one| &one.name,
+        &mut found,
     );
     compare(
         "components",
-        components.iter().map(|one| &one.name).collect(),
-        plan.components.iter().map(|one| &one.name).collect(),
+        own,
+        &plan.components,
+        |one| &one.name,
+        &mut found,
     );
     compare(
         "pools",
-        running.pools.iter().map(|one| &one.name).collect(),
-        plan.pools.iter().map(|one| &one.name).collect(),
+        &running.pools,
+        &plan.pools,
+        |one| &one.name,
+        &mut found,
     );
     compare(
         "stores",
-        running.stores.iter().map(|one| &one.name).collect(),
-        plan.stores.iter().map(|one| &one.name).collect(),
+        &running.stores,
+        &plan.stores,
+        |one| &one.name,
+        &mut found,
     );
-    if found.is_empty() {
-        let edges = (running.edge.host, plan.edge.host);
-        if placed(running, loaded.edge) != placed(plan, loaded.edge) || edges.0 != edges.1 {
-            found.push("components: run on other hosts".into());
+    if !found.is_empty() {
+        return found;
+    }
+    for (one, next) in own.iter().zip(&plan.components) {
+        if one.host != next.host {
+            found.push((
+                "components",
+                format!("{} would run on another host", one.name),
+            ));
         }
-        let lie = |plan: &Plan| plan.stores.iter().map(|one| one.host).collect::<Vec<_>>();
-        if lie(running) != lie(plan) {
-            found.push("stores: lie on other hosts".into());
+    }
+    if running.edge.host != plan.edge.host {
+        found.push(("edge", "would be on another host".to_owned()));
+    }
+    for (one, next) in running.stores.iter().zip(&plan.stores) {
+        if one.host != next.host {
+            found.push(("stores", format!("{} would lie on another host", one.name)));
         }
     }
     found
 }
 
-/// Places of the hosts of the first `count` components.
-fn placed(plan: &Plan, count: usize) -> Vec<usize> {
-    let components = plan.components[..count].iter();
-    components.map(|one| one.host).collect()
+fn compare<T>(
+    path: &'static str,
+    running: &[T],
+    planned: &[T],
+    name: impl Fn(&T) -> &Arc<str>,
+    found: &mut Vec<(&'static str, String)>,
+) {
+    let is_in = |list: &[T], wanted: &T| list.iter().any(|one| name(one) == name(wanted));
+    let before = found.len();
+    let gone = running.iter().filter(|one| !is_in(planned, one));
+    found.extend(gone.map(|one| (path, format!("{} would be gone", name(one)))));
+    let new = planned.iter().filter(|one| !is_in(running, one));
+    found.extend(new.map(|one| (path, format!("{} would be new", name(one)))));
+    let same_order = running.iter().map(&name).eq(planned.iter().map(&name));
+    if found.len() == before && !same_order {
+        found.push((path, "would stand in another order".to_owned()));
+    }
 }

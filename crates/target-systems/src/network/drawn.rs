@@ -29,6 +29,7 @@ pub(super) struct Facts<'a> {
 /// Times and sizes beyond this are cut off: sums of them stay far from overflow.
 const MAX_MS: f64 = 86_400_000.0;
 const MAX_KB: f64 = 1e9;
+const MAX_OPERATIONS: f64 = 1e9;
 
 impl<'a> Facts<'a> {
     pub(super) fn value(&self, path: &Path) -> &'a Value {
@@ -47,7 +48,10 @@ impl<'a> Facts<'a> {
             Expression::Field(path) => self.value(path).number(),
             Expression::Len(path) => self.value(path).len() as f64,
             Expression::Kb(path) => self.value(path).bytes() as f64 / 1e3,
-            Expression::Rows(store) => self.stores[*store].rows() as f64,
+            Expression::Rows(store) => self
+                .stores
+                .get(*store)
+                .map_or(0.0, |store| store.rows() as f64),
             Expression::Log2(inner) => self.number(inner).max(1.0).log2(),
         }
     }
@@ -83,7 +87,7 @@ impl Drawn {
             service: time(sum.service_ms * factor),
             cpu: time(sum.cpu_ms * factor),
             disk: Load {
-                operations: sum.disk_ops,
+                operations: sum.disk_ops.min(MAX_OPERATIONS),
                 bytes: size(sum.disk_kb) * 1e3,
             },
             link_bytes: size(sum.network_kb) * 1e3,

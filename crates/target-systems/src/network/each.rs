@@ -1,11 +1,13 @@
 //! The items of an `each` step: in sequence, at once, or along a graph.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use fault_profile::draw::Root;
 
 use super::Network;
-use super::flow::MAX_TIMES;
+use super::bound;
 use super::slab::Id;
 use super::task::{Flow, Frame, Items, StepAt};
 use crate::plan::{Each, Order, Step, Value};
@@ -18,18 +20,14 @@ impl Network {
         each: &Each,
         root: Root,
     ) -> Flow {
-        let mut items: Arc<[Value]> = match self.value(id, &each.list) {
-            Value::List(items) => items.clone(),
-            // A number stands for as many items, which are their numbers.
-            other => {
-                let count = other.number().min(MAX_TIMES) as usize;
-                (0..count)
-                    .map(|place| Value::Number(place as f64))
-                    .collect()
-            }
+        let list = self.value(id, &each.list);
+        let items: Arc<[Value]> = match (bound::items(list, &each.list), list) {
+            (Err(failed), _) => return Flow::Failed(failed),
+            (Ok(_), Value::List(items)) => items.clone(),
+            (Ok(numbers), _) => (0..numbers.len()).map(|place| numbers.get(place)).collect(),
         };
-        if items.len() > MAX_TIMES as usize {
-            items = items[..MAX_TIMES as usize].into();
+        if let Err(failed) = self.charge(id, items.len()) {
+            return Flow::Failed(failed);
         }
         let waves = match &each.order {
             Order::Sequence => None,
@@ -88,36 +86,46 @@ impl Network {
 }
 
 /// Places of items by the length of the longest way to them. Items on a circle, and edges from or
-/// to nowhere, hold nobody up.
+/// to nowhere, hold nobody up. Each item and edge is looked at once.
 fn waves(items: &[Value], edges: &Value) -> Vec<Vec<usize>> {
-    let place = |id: &Value| {
-        let id = id.text()?;
-        let same = |item: &Value| item.get("id").text().is_some_and(|text| text == id);
-        items.iter().position(same)
-    };
-    let edges: Vec<(usize, usize)> = match edges {
-        Value::List(edges) => edges
-            .iter()
-            .take(MAX_TIMES as usize)
-            .filter_map(|edge| Some((place(edge.get("from"))?, place(edge.get("to"))?)))
-            .collect(),
-        _ => Vec::new(),
-    };
-    let mut done = vec![false; items.len()];
-    let mut waves = Vec::new();
-    loop {
-        let open = |to: usize| edges.iter().any(|edge| edge.1 == to && !done[edge.0]);
-        let left = || (0..items.len()).filter(|&place| !done[place]);
-        let mut wave: Vec<usize> = left().filter(|&place| !open(place)).collect();
-        if wave.is_empty() {
-            wave = left().collect();
+    let mut places: HashMap<Cow<'_, str>, usize> = HashMap::new();
+    for (place, item) in items.iter().enumerate() {
+        if let Some(id) = item.get("id").text() {
+            places.entry(id).or_insert(place);
         }
-        if wave.is_empty() {
-            return waves;
-        }
-        wave.iter().for_each(|&place| done[place] = true);
-        waves.push(wave);
     }
+    let place = |id: &Value| places.get(&id.text()?).copied();
+    let mut behind = vec![Vec::new(); items.len()];
+    let mut open = vec![0_usize; items.len()];
+    if let Value::List(edges) = edges {
+        for edge in edges.iter().take(bound::MAX_TIMES as usize) {
+            if let (Some(from), Some(to)) = (place(edge.get("from")), place(edge.get("to"))) {
+                behind[from].push(to);
+                open[to] += 1;
+            }
+        }
+    }
+    let mut left = vec![true; items.len()];
+    let mut wave: Vec<usize> = (0..items.len()).filter(|&place| open[place] == 0).collect();
+    let mut waves = Vec::new();
+    while !wave.is_empty() {
+        let mut next = Vec::new();
+        for &place in &wave {
+            left[place] = false;
+            for &to in &behind[place] {
+                open[to] -= 1;
+                if open[to] == 0 {
+                    next.push(to);
+                }
+            }
+        }
+        next.sort_unstable();
+        waves.push(std::mem::replace(&mut wave, next));
+    }
+    // What is left is on a circle, or behind one.
+    let rest: Vec<usize> = (0..items.len()).filter(|&place| left[place]).collect();
+    waves.extend((!rest.is_empty()).then_some(rest));
+    waves
 }
 
 #[cfg(test)]

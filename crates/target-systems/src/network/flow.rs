@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use fault_profile::draw::{Purpose, Root};
 
+use super::bound::MAX_TIMES;
 use super::drawn::Facts;
 use super::event::{Class, What};
 use super::outcome::{Cause, Failed};
 use super::slab::Id;
 use super::task::{Attempts, Entering, Flow, Frame, Parent, Place, StepAt, Task, Usage};
 use super::{Network, nanos};
-use crate::plan::{Block, CacheKey, Cached, Expression, OnError, Path, Share, Step, Value, Visit};
-
-/// Repetitions, messages and items of a step at most.
-pub(super) const MAX_TIMES: f64 = 10_000.0;
+use crate::plan::{
+    Block, CacheKey, Cached, Call, Expression, OnError, Path, Share, Step, Value, Visit,
+};
 
 static NULL: Value = Value::Null;
 
@@ -343,6 +343,13 @@ impl Network {
             },
         };
         self.enter(id, entering)
+    }
+
+    /// The hash of an operation's names, as the plan has them that the request came under.
+    pub(super) fn salt(&self, id: Id, call: Call) -> u64 {
+        let request = self.requests.get(self.request_of(id));
+        let loaded = request.map_or(&self.loaded, |request| &request.loaded);
+        loaded.salt(call)
     }
 
     /// The request of a task; of one that is gone, an id that nothing has.

@@ -3,6 +3,7 @@
 use fault_profile::draw::{Draws, Purpose, Root};
 use rand_distr::{Distribution, Zipf};
 
+use super::bound;
 use super::event::Nanos;
 use super::nanos;
 use super::store::Rules;
@@ -10,11 +11,10 @@ use crate::plan::{
     Balance, Call, Component, Demand, Operation, Plan, Popularity, Population, Queue, Store,
 };
 
-/// A plan under a revision. The edge stands behind the plan's own components as one more.
+/// A plan that is in force. The edge stands behind the plan's own components as one more.
 #[derive(Debug)]
 pub(super) struct Loaded {
     pub(super) plan: Plan,
-    pub(super) revision: u64,
     /// Place of the edge among the components.
     pub(super) edge: usize,
     /// Hash of the seed and the system's name.
@@ -22,6 +22,8 @@ pub(super) struct Loaded {
     /// Hash of each operation's names.
     salts: Vec<Vec<u64>>,
     populations: Vec<Option<Keys>>,
+    /// Endpoints whose work depends on the request.
+    repeats: Vec<bool>,
 }
 
 /// Keys to draw from.
@@ -32,7 +34,7 @@ enum Keys {
 }
 
 impl Loaded {
-    pub(super) fn new(mut plan: Plan, revision: u64) -> Self {
+    pub(super) fn new(mut plan: Plan) -> Self {
         let edge = plan.components.len();
         plan.components.push(edge_component(&plan));
         let salt = |component: &Component, operation: &Operation| {
@@ -48,13 +50,22 @@ impl Loaded {
             Some(Keys::new(population))
         };
         Self {
-            revision,
             edge,
             root: Root::new(plan.seed).text(&plan.system),
             salts: plan.components.iter().map(salts).collect(),
             populations: plan.components.iter().map(population).collect(),
+            repeats: plan
+                .endpoints
+                .iter()
+                .map(|endpoint| bound::repeats(&plan, &endpoint.flow))
+                .collect(),
             plan,
         }
+    }
+
+    /// Whether the work of an endpoint's flow depends on the request, or is repeated at all.
+    pub(super) fn repeats(&self, endpoint: usize) -> bool {
+        self.repeats.get(endpoint).is_some_and(|repeats| *repeats)
     }
 
     pub(super) fn component(&self, place: usize) -> &Component {

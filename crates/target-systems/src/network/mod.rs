@@ -6,6 +6,7 @@
 //! before what expires in it. A call that comes late shifts nothing.
 
 mod balance;
+mod bound;
 mod bus;
 mod cache;
 mod change;
@@ -59,7 +60,10 @@ use unit::Unit;
 
 use crate::plan::Plan;
 
+pub use bound::{MAX_AMOUNT, MAX_TIMES, MAX_WORK};
+pub(crate) use bound::{items, work_refused};
 pub use change::Refusal;
+pub(crate) use change::differences;
 pub use input::{Effect, Input};
 pub use outcome::{Cause, Failed, Outcome};
 pub use reading::{
@@ -81,6 +85,7 @@ pub enum Detail {
 #[derive(Debug)]
 pub struct Network {
     loaded: Arc<Loaded>,
+    revision: u64,
     /// Planned changes that have not happened.
     timeline: Vec<(Nanos, Arc<Plan>)>,
     detail: Detail,
@@ -121,7 +126,7 @@ impl Network {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let loaded = Arc::new(Loaded::new(plan, 1));
+        let loaded = Arc::new(Loaded::new(plan));
         let mut network = Self {
             timeline: Vec::new(),
             detail,
@@ -143,6 +148,7 @@ impl Network {
             finished: Vec::new(),
             closed: Vec::new(),
             loaded,
+            revision: 1,
         };
         network.build();
         Ok(network)
@@ -174,8 +180,13 @@ impl Network {
         self.closed.drain(..)
     }
 
+    /// The plan in force. The edge stands behind its components as one more.
+    pub fn plan(&self) -> &Plan {
+        &self.loaded.plan
+    }
+
     pub fn revision(&self) -> u64 {
-        self.loaded.revision
+        self.revision
     }
 
     /// The time up to which everything has happened.

@@ -25,7 +25,7 @@ pub enum Cause {
 impl Cause {
     pub(super) const KINDS: usize = 12;
     /// All but the declared ones.
-    pub(super) const ALL: [Self; Self::KINDS] = [
+    pub(crate) const ALL: [Self; Self::KINDS] = [
         Self::BadRequest,
         Self::NotFound,
         Self::Conflict,
@@ -65,7 +65,8 @@ impl Cause {
         }
     }
 
-    fn status(&self) -> u16 {
+    /// The status that it has by itself.
+    pub(crate) fn status(&self) -> u16 {
         match self {
             Self::BadRequest => 400,
             Self::NotFound => 404,
@@ -89,6 +90,8 @@ pub struct Failed {
     pub retry_after: Option<Duration>,
     /// The connection is closed without an answer.
     pub close: bool,
+    /// What is wrong with the request, where that is known.
+    pub detail: Option<Arc<str>>,
 }
 
 impl Failed {
@@ -99,11 +102,19 @@ impl Failed {
             cause,
             retry_after: None,
             close: false,
+            detail: None,
         }
     }
 
     pub(super) fn with_status(self, status: u16) -> Self {
         Self { status, ..self }
+    }
+
+    pub(super) fn saying(self, detail: &str) -> Self {
+        Self {
+            detail: Some(detail.into()),
+            ..self
+        }
     }
 
     pub(super) fn retry_after(self, wait: Duration) -> Self {

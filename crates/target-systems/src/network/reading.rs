@@ -157,7 +157,7 @@ impl Network {
             .sum();
         Reading {
             at: Duration::from_nanos(now),
-            revision: self.loaded.revision,
+            revision: self.revision,
             arrived: ledger.arrived,
             succeeded: ledger.succeeded,
             failed: ledger.failed.by_name(),

@@ -46,6 +46,7 @@ impl Network {
         let root = request_root(loaded.root, &arrival);
         self.requests.insert(Request {
             loaded,
+            revision: self.revision,
             arrival,
             arrived: self.now,
             root,
@@ -56,6 +57,7 @@ impl Network {
             waited: false,
             visits: Vec::new(),
             omitted: 0,
+            work: 0,
             ids: Vec::new(),
             current: Vec::new(),
             entry: None,
@@ -74,6 +76,7 @@ impl Network {
             .get(request.arrival.endpoint)
             .map(|one| one.flow.clone());
         let hold = flow.ok_or_else(|| Failed::new(Cause::NotFound))?;
+        self.check_work(id)?;
         self.limit(&tenant)?;
         if self.ledger.level.count() > max_in_flight {
             return Err(Failed::new(Cause::QueueFull));
@@ -159,10 +162,13 @@ impl Network {
 
     /// What this task waits for is cancelled, at any depth, and not waited for any more.
     pub(super) fn abandon_children(&mut self, parent: Id) {
-        if let Some(task) = self.tasks.get_mut(parent) {
-            task.children = 0;
-            task.child_planned = 0;
-            task.joining = task.joining.wrapping_add(1);
+        let Some(task) = self.tasks.get_mut(parent) else {
+            return;
+        };
+        task.child_planned = 0;
+        task.joining = task.joining.wrapping_add(1);
+        // Most tasks have none, and looking for them takes as long as there are tasks.
+        if std::mem::take(&mut task.children) > 0 {
             self.cancel_children(parent);
         }
     }
@@ -195,7 +201,7 @@ impl Network {
         let finished = Finished {
             ticket: Ticket(id.word()),
             endpoint: request.arrival.endpoint,
-            revision: request.loaded.revision,
+            revision: request.revision,
             arrived: Duration::from_nanos(request.arrived),
             at: Duration::from_nanos(self.now),
             planned: Duration::from_nanos(planned),
@@ -238,7 +244,8 @@ impl Network {
         }
         self.tasks.remove(id);
         if let Some(request) = self.requests.get_mut(request) {
-            request.others.retain(|other| *other != id);
+            let place = request.others.iter().position(|other| *other == id);
+            place.map(|place| request.others.remove(place));
         }
         self.release_request(request);
     }

@@ -131,6 +131,7 @@ pub(super) const MAX_RECORDS: usize = 32;
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) loaded: Arc<Loaded>,
+    pub(super) revision: u64,
     pub(super) arrival: Arrival,
     pub(super) arrived: Nanos,
     pub(super) root: Root,
@@ -144,6 +145,8 @@ pub(super) struct Request {
     pub(super) waited: bool,
     pub(super) visits: Vec<VisitRecord>,
     pub(super) omitted: u32,
+    /// Visits, messages and items so far.
+    pub(super) work: u32,
     pub(super) ids: Vec<(Arc<str>, Arc<str>)>,
     /// The id touched last in each store that was touched.
     pub(super) current: Vec<(usize, Arc<str>)>,

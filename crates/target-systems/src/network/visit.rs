@@ -17,8 +17,15 @@ impl Network {
     /// Chooses an instance and asks for a slot.
     pub(super) fn enter(&mut self, id: Id, entering: Entering) -> Flow {
         let call = entering.call;
+        let is_flow = call.component != self.loaded.edge;
+        if is_flow
+            && !matches!(entering.usage, Usage::Batch { .. })
+            && let Err(failed) = self.charge(id, 1)
+        {
+            return Flow::Failed(failed);
+        }
         let host = self.loaded.component(call.component).host;
-        let salt = self.loaded.salt(call);
+        let salt = self.salt(id, call);
         let root = entering.root.word(salt);
         let tally = &mut self.units[call.component].tally;
         tally.begun += 1;

@@ -100,6 +100,17 @@ pub enum Expression {
     Log2(Box<Expression>),
 }
 
+impl Expression {
+    /// The place that is read, if any.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Field(path) | Self::Len(path) | Self::Kb(path) => Some(path),
+            Self::Log2(inner) => inner.path(),
+            Self::Number(_) | Self::Rows(_) => None,
+        }
+    }
+}
+
 impl Operation {
     pub fn new(name: &str, demand: Demand) -> Self {
         Self {

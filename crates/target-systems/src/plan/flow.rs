@@ -48,7 +48,7 @@ pub struct Call {
 #[derive(Debug, Clone)]
 pub struct Visit {
     pub call: Call,
-    /// One after the other; rounded down, 10 000 at most.
+    /// One after the other; rounded down, 10 000 at most. A request that says more is refused.
     pub times: Expression,
     /// Done with the slot kept, behind the visit's own demands.
     pub hold: Block,
@@ -98,7 +98,7 @@ pub struct Using {
 pub struct Publish {
     /// To a component with a bus.
     pub call: Call,
-    /// Rounded down, 10 000 at most.
+    /// Rounded down, 10 000 at most. A request that says more is refused.
     pub messages: Expression,
     /// What is visited for each message once it is delivered.
     pub consume: Option<Call>,
@@ -124,7 +124,7 @@ pub struct Case {
 }
 
 /// For each item of a list, or as often as a number says; `item` in paths of the block. 10 000 items
-/// at most.
+/// at most; a request with more is refused.
 #[derive(Debug, Clone)]
 pub struct Each {
     pub list: Path,

@@ -1,6 +1,7 @@
 //! What a request brings along, as far as its flow depends on it.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 /// A tree of JSON's shape. The shell keeps only what some [`Path`] of the plan names.
@@ -46,6 +47,13 @@ impl PathRoot {
             Self::State => "state",
             Self::Item => "item",
         }
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.root.name())?;
+        self.names.iter().try_for_each(|name| write!(f, ".{name}"))
     }
 }
 

@@ -13,12 +13,12 @@ use live_config::Invalid;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use simulated_server::admin::{
-    Asked, Conditions, change_profile, read_json, revision_tag, take_in,
+    Asked, Conditions, change_profile, error, no_such_method, read_json, revision_tag, take_in,
 };
 
 use super::{Target, ahead, show};
 use crate::limits;
-use crate::truth::{self, Asking, Load};
+use crate::truth::{self, Asking, Load, NoTruth};
 
 type Shared = State<Arc<Target>>;
 
@@ -38,6 +38,7 @@ pub(super) fn router(target: Arc<Target>) -> Router {
         .route("/__admin/crash", post(crash))
         .route("/__admin/populate", post(populate))
         .route("/__admin/log", get(log))
+        .method_not_allowed_fallback(no_such_method)
         .with_state(target.clone())
         .layer(from_fn(take_in::whole));
     let name = target.control.live().system.document.system.clone();
@@ -59,7 +60,7 @@ async fn finish_only(request: Request, next: Next) -> Response {
             let message = format!(
                 "in_flight={value}: requests inside a system finish as they came; only finish is offered"
             );
-            refuse(StatusCode::UNPROCESSABLE_ENTITY, "in_flight", message)
+            error(StatusCode::UNPROCESSABLE_ENTITY, "in_flight", message)
         }
     }
 }
@@ -87,33 +88,8 @@ fn unknown(what: &str, name: String, known: Vec<&str>) -> Invalid {
 }
 
 async fn limits_of(State(target): Shared) -> Response {
-    let live = target.control.live();
-    let plan = &live.system.plan;
-    let hosts = plan.hosts.iter().map(|host| {
-        let limits = json!({
-            "instances": host.instances, "cpu_cores": host.cpu_cores, "memory_mb": host.memory_mb,
-            "disk_iops": host.disk_iops, "disk_mb_per_s": host.disk_mb_per_s,
-            "disk_mb": host.disk_mb, "network_mbit_per_s": host.network_mbit_per_s,
-        });
-        (&host.name, limits)
-    });
-    let slots = plan.components.iter().filter_map(|component| {
-        let slots = component.slots?;
-        Some((&component.name, json!({ "slots": slots })))
-    });
-    let pools = plan
-        .pools
-        .iter()
-        .map(|pool| (&pool.name, json!({ "size": pool.size })));
-    // A host, a component and a pool may share a name.
-    let mut limits = Map::new();
-    for (name, fields) in hosts.chain(slots).chain(pools) {
-        let known = limits.entry(name.as_ref()).or_insert_with(|| json!({}));
-        if let (Value::Object(known), Value::Object(fields)) = (known, fields) {
-            known.extend(fields);
-        }
-    }
-    (revision_tag(&live), Json(limits)).into_response()
+    let (revision, limits) = target.clock.in_force(limits::shown);
+    (revision_tag(revision), Json(limits)).into_response()
 }
 
 async fn toggles(State(target): Shared) -> Response {
@@ -128,7 +104,7 @@ async fn toggles(State(target): Shared) -> Response {
             (name.clone(), shown)
         })
         .collect();
-    (revision_tag(&live), Json(toggles)).into_response()
+    (revision_tag(live.revision), Json(toggles)).into_response()
 }
 
 /// `{"caching": false}`.
@@ -148,6 +124,10 @@ async fn patch_toggles(
         if let Some(name) = toggles.keys().find(|name| !known.contains_key(*name)) {
             let names = known.keys().map(String::as_str).collect();
             return Err(unknown("toggle", name.clone(), names).into());
+        }
+        if let Some((name, _)) = toggles.iter().find(|(_, on)| !on.is_boolean()) {
+            let message = "must be true or false; POST /__admin/reset restores the file's state";
+            return Err(Invalid::one(name, message).into());
         }
         let states = toggles
             .into_iter()
@@ -197,18 +177,14 @@ async fn plan(State(target): Shared, Asked(query): Asked<PlanQuery>) -> Response
                 json!({ "endpoint": endpoint, "revision": live.revision, "requests": requests });
             Json(plan).into_response()
         }
-        Err(message) => refuse(StatusCode::CONFLICT, "plan", message),
+        Err(message) => error(StatusCode::CONFLICT, "plan", message),
     }
 }
 
 fn no_such<'a>(what: &str, known: impl Iterator<Item = &'a str>) -> Response {
     let known: Vec<&str> = known.collect();
-    let message = format!("unknown {what}; known here: {}", known.join(", "));
-    refuse(StatusCode::NOT_FOUND, &format!("unknown_{what}"), message)
-}
-
-fn refuse(status: StatusCode, error: &str, message: String) -> Response {
-    (status, Json(json!({ "error": error, "message": message }))).into_response()
+    let message = format!("unknown {what}; known: {}", known.join(", "));
+    error(StatusCode::NOT_FOUND, &format!("unknown_{what}"), message)
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -235,7 +211,7 @@ async fn truth_of(State(target): Shared, Asked(query): Asked<TruthQuery>) -> Res
     let load = match (query.users, query.rate_per_s) {
         (Some(_), Some(_)) => {
             let message = "users and rate_per_s are two ways to ask; one of them is expected";
-            return refuse(StatusCode::BAD_REQUEST, "truth", message.to_owned());
+            return error(StatusCode::UNPROCESSABLE_ENTITY, "query", message);
         }
         (Some(users), None) => Load::Users {
             users,
@@ -249,7 +225,10 @@ async fn truth_of(State(target): Shared, Asked(query): Asked<TruthQuery>) -> Res
     let mix = query.mix.or_else(first).unwrap_or_default();
     match truth::truth(&live.system, &[Asking { mix, load }]) {
         Ok(truth) => Json(truth).into_response(),
-        Err(error) => refuse(StatusCode::BAD_REQUEST, "truth", error.to_string()),
+        Err(none @ NoTruth::UnknownMix { .. }) => {
+            error(StatusCode::NOT_FOUND, "unknown_mix", none.to_string())
+        }
+        Err(none) => error(StatusCode::UNPROCESSABLE_ENTITY, "truth", none.to_string()),
     }
 }
 
@@ -281,7 +260,7 @@ async fn crash(State(target): Shared, body: Bytes) -> Response {
         return Json(json!({ "crashed": crashed })).into_response();
     }
     let message = format!("{} has no instance {} that is up", body.host, body.instance);
-    refuse(StatusCode::CONFLICT, "instance", message)
+    error(StatusCode::CONFLICT, "instance", message)
 }
 
 #[derive(Debug, Deserialize)]
@@ -306,7 +285,7 @@ async fn populate(State(target): Shared, body: Bytes) -> Response {
             "{} has room for {} rows",
             body.store, stores[place].capacity
         );
-        return refuse(StatusCode::UNPROCESSABLE_ENTITY, "rows", message);
+        return error(StatusCode::UNPROCESSABLE_ENTITY, "rows", message);
     }
     target.clock.populate(place, body.rows);
     let populated = json!({ "store": body.store, "rows": body.rows });

@@ -13,6 +13,10 @@ use crate::request::Accepted;
 
 /// Items that a `$repeat` makes at most.
 const MOST_ITEMS: usize = 10_000;
+/// Bytes of an answer at most, about: repetitions of what a body holds multiply.
+const MOST_BYTES: usize = 16 << 20;
+/// What a value takes beside its text, about.
+const VALUE_BYTES: usize = 32;
 
 /// What a template is filled from.
 pub(super) struct Filling<'a> {
@@ -28,33 +32,68 @@ pub(super) struct Filling<'a> {
 }
 
 impl Filling<'_> {
-    pub(super) fn body(&self) -> Json {
-        self.filled(&self.answer.body, 0)
+    /// The body of the answer.
+    ///
+    /// # Errors
+    /// The request asks for more than an answer may hold.
+    pub(super) fn body(&self) -> Result<Json, String> {
+        let mut room = MOST_BYTES;
+        self.filled(&self.answer.body, 0, &mut room)
     }
 
-    fn filled(&self, template: &Json, index: usize) -> Json {
+    fn filled(&self, template: &Json, index: usize, room: &mut usize) -> Result<Json, String> {
         match template {
             Json::String(text) => match text.strip_prefix('$') {
-                Some(name) => self.value(name, index),
-                None => template.clone(),
+                Some(name) => self.copied(name, index, room),
+                None => {
+                    take(room, text.len())?;
+                    Ok(template.clone())
+                }
             },
-            Json::Array(items) => items.iter().map(|item| self.filled(item, index)).collect(),
-            Json::Object(fields) => self.object(fields, index),
-            other => other.clone(),
+            Json::Array(items) => items
+                .iter()
+                .map(|item| self.filled(item, index, room))
+                .collect(),
+            Json::Object(fields) => self.object(fields, index, room),
+            other => {
+                take(room, 0)?;
+                Ok(other.clone())
+            }
         }
     }
 
-    fn object(&self, fields: &Map<String, Json>, index: usize) -> Json {
+    /// What a name stands for; what the request brought along is measured before it is copied.
+    fn copied(&self, name: &str, index: usize, room: &mut usize) -> Result<Json, String> {
+        match name.split_once('.').unwrap_or((name, "")) {
+            ("body", rest) => measure(at(&self.accepted.body, rest), room)?,
+            (_, _) => take(room, 0)?,
+        }
+        let value = self.value(name, index);
+        if name == "entries" {
+            measure(&value, room)?;
+        }
+        Ok(value)
+    }
+
+    fn object(
+        &self,
+        fields: &Map<String, Json>,
+        index: usize,
+        room: &mut usize,
+    ) -> Result<Json, String> {
         let (Some(count), Some(item)) = (fields.get("$repeat"), fields.get("item")) else {
-            let fill = |(name, value): (&String, &Json)| (name.clone(), self.filled(value, index));
-            return Json::Object(fields.iter().map(fill).collect());
+            let mut filled = Map::new();
+            for (name, value) in fields {
+                take(room, name.len())?;
+                filled.insert(name.clone(), self.filled(value, index, room)?);
+            }
+            return Ok(Json::Object(filled));
         };
-        let count = match count {
-            Json::String(text) => number(&self.value(text.trim_start_matches('$'), index)),
-            other => number(other),
-        };
-        let count = (count.max(0.0) as usize).min(MOST_ITEMS);
-        (0..count).map(|index| self.filled(item, index)).collect()
+        let count = count.as_u64().map_or(0, |count| count as usize);
+        let count = count.min(MOST_ITEMS);
+        (0..count)
+            .map(|index| self.filled(item, index, room))
+            .collect()
     }
 
     /// What a name behind `$` stands for; null where there is nothing.
@@ -133,6 +172,29 @@ impl Filling<'_> {
     }
 }
 
+/// Takes the room of a value with so much text.
+fn take(room: &mut usize, text: usize) -> Result<(), String> {
+    let left = room.checked_sub(VALUE_BYTES + text);
+    *room = left.ok_or_else(|| format!("the answer would be larger than {MOST_BYTES} bytes"))?;
+    Ok(())
+}
+
+/// Takes the room of a whole value.
+fn measure(value: &Json, room: &mut usize) -> Result<(), String> {
+    match value {
+        Json::String(text) => take(room, text.len()),
+        Json::Array(items) => {
+            take(room, 0)?;
+            items.iter().try_for_each(|item| measure(item, room))
+        }
+        Json::Object(fields) => fields.iter().try_for_each(|(name, value)| {
+            take(room, name.len())?;
+            measure(value, room)
+        }),
+        _ => take(room, 0),
+    }
+}
+
 fn chosen(choices: &[Drawn], unit: f64) -> Option<&Json> {
     let sum: f64 = choices.iter().map(|choice| choice.share).sum();
     let mut left = unit * sum;
@@ -166,13 +228,4 @@ fn at<'a>(value: &'a Json, names: &str) -> &'a Json {
 fn typed(text: &str) -> Json {
     text.parse::<i64>()
         .map_or_else(|_| json!(text), |number| json!(number))
-}
-
-fn number(value: &Json) -> f64 {
-    match value {
-        Json::Number(number) => number.as_f64().unwrap_or(0.0),
-        Json::String(text) => text.parse().unwrap_or(0.0),
-        Json::Array(items) => items.len() as f64,
-        _ => 0.0,
-    }
 }

@@ -8,15 +8,18 @@ use simulated_server::Timer;
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use live_config::Live;
+use live_config::{Control, Live};
 
 use super::log::{Log, What};
 use super::playing::Playing;
 use crate::network::{Arrival, Detail, Failed, Finished, Network, Reading, Socket, Ticket};
+use crate::plan::Plan;
 
 /// A network that runs in real time.
 #[derive(Debug)]
 pub(super) struct Clock {
+    /// Where the document in force and its revision are.
+    control: Arc<Control<Playing>>,
     state: Mutex<State>,
     /// An event is now expected earlier than the driver sleeps for.
     earlier: Notify,
@@ -34,11 +37,16 @@ struct State {
     wakes: Option<Duration>,
     /// The revision of the document that the network obeys.
     obeyed: u64,
+    /// The revision up to which the control counts what the network did by itself.
+    numbered: u64,
 }
 
 impl Clock {
-    pub(super) fn new(network: Network, log: Log, obeyed: u64) -> Self {
+    pub(super) fn new(mut network: Network, log: Log, control: Arc<Control<Playing>>) -> Self {
+        let obeyed = control.revision();
+        network.set_revision(obeyed);
         Self {
+            control,
             state: Mutex::new(State {
                 origin: Instant::now(),
                 network,
@@ -47,6 +55,7 @@ impl Clock {
                 log,
                 wakes: None,
                 obeyed,
+                numbered: obeyed,
             }),
             earlier: Notify::new(),
         }
@@ -56,8 +65,7 @@ impl Clock {
     pub(super) async fn drive(self: Arc<Self>, timer: Timer, resolution: Duration) {
         let mut slept_until = Instant::now();
         loop {
-            let next = self.step(|state, now| {
-                state.network.advance(now);
+            let next = self.step(|state, _| {
                 state.wakes = state.network.next_event();
                 state.wakes.map(|next| state.origin + next)
             });
@@ -77,11 +85,14 @@ impl Clock {
     pub(super) fn arrive(
         &self,
         live: &Live<Playing>,
-        arrival: Arrival,
+        mut arrival: Arrival,
     ) -> (Ticket, Instant, oneshot::Receiver<Finished>) {
         let (sender, receiver) = oneshot::channel();
         let (ticket, origin) = self.step(|state, now| {
             state.obey(now, live);
+            if live.revision != state.obeyed {
+                arrival.endpoint = state.place_of(&live.endpoints[arrival.endpoint].name);
+            }
             state.log.input(now, || What::arrive(&arrival));
             let ticket = state.network.arrive(now, arrival);
             state.waiting.insert(ticket, sender);
@@ -102,8 +113,7 @@ impl Clock {
         });
     }
 
-    /// The network goes by the document in force, if it does not already. A document of another
-    /// shape begins a new system.
+    /// The network goes by the document in force, if it does not already.
     pub(super) fn obey(&self, live: &Live<Playing>) {
         self.step(|state, now| state.obey(now, live));
     }
@@ -129,8 +139,13 @@ impl Clock {
     }
 
     /// Opens a connection to a hub; the token is cancelled when the system closes it.
-    pub(super) fn open(&self, component: usize) -> Result<(Socket, CancellationToken), Failed> {
+    pub(super) fn open(
+        &self,
+        live: &Live<Playing>,
+        component: usize,
+    ) -> Result<(Socket, CancellationToken), Failed> {
         self.step(|state, now| {
+            state.obey(now, live);
             state.log.input(now, || What::Open { component });
             let socket = state.network.open(now, component)?;
             let closed = CancellationToken::new();
@@ -151,17 +166,20 @@ impl Clock {
     }
 
     pub(super) fn read(&self) -> Reading {
+        self.step(|state, now| state.network.read(now))
+    }
+
+    /// Something of the plan in force, with its revision.
+    pub(super) fn in_force<T>(&self, look: impl FnOnce(&Plan) -> T) -> (u64, T) {
+        let live = self.control.live();
         self.step(|state, now| {
-            state.network.advance(now);
-            state.network.read(now)
+            state.obey(now, &live);
+            (state.network.revision(), look(state.network.plan()))
         })
     }
 
     pub(super) fn log(&self) -> serde_json::Value {
-        self.step(|state, now| {
-            state.network.advance(now);
-            state.log.shown(now)
-        })
+        self.step(|state, now| state.log.shown(now))
     }
 
     /// Does something to the network now, hands out what ended by it, and sees to it that the driver
@@ -170,6 +188,8 @@ impl Clock {
         let mut state = self.lock();
         // The time is taken under the lock, so that inputs come in the order of their times.
         let now = state.origin.elapsed();
+        state.network.advance(now);
+        state.number(&self.control);
         let result = act(&mut state, now);
         state.deliver();
         let next = state.network.next_event();
@@ -196,26 +216,46 @@ impl State {
         if live.revision <= self.obeyed {
             return;
         }
+        self.obeyed = live.revision;
         match self.network.change(now, live.system.plan.as_ref().clone()) {
             Ok(_) => {
-                self.obeyed = live.revision;
+                self.network.set_revision(live.revision);
+                self.numbered = live.revision;
                 self.log.input(now, || What::Change {
                     document: live.config.clone(),
                 });
             }
-            Err(refusal) => {
-                tracing::info!(?refusal, "a document of another shape begins a new system");
-                self.begin(live);
-            }
+            // The control refuses such documents, so that the system goes on as it is.
+            Err(refusal) => tracing::error!(?refusal, "a document of another shape is in force"),
         }
+    }
+
+    /// Planned changes that have happened are revisions of the document.
+    fn number(&mut self, control: &Control<Playing>) {
+        for _ in self.numbered..self.network.revision() {
+            let revision = control.advance().revision;
+            if revision == self.obeyed + 1 {
+                self.obeyed = revision;
+            }
+            self.numbered = revision;
+        }
+        self.network.set_revision(self.numbered);
+    }
+
+    /// The place of an endpoint in the plan in force; behind all of them where it has none.
+    fn place_of(&self, endpoint: &str) -> usize {
+        let endpoints = &self.network.plan().endpoints;
+        let place = endpoints.iter().position(|one| *one.name == *endpoint);
+        place.unwrap_or(endpoints.len())
     }
 
     fn begin(&mut self, live: &Live<Playing>) {
         let plan = live.system.plan.as_ref().clone();
         // A compiled document has no problems; should it have some, the old system goes on.
-        let Ok(network) = Network::new(plan, Detail::Visits) else {
+        let Ok(mut network) = Network::new(plan, Detail::Visits) else {
             return;
         };
+        network.set_revision(live.revision);
         self.origin = Instant::now();
         self.waiting.clear();
         self.sockets.drain().for_each(|(_, closed)| closed.cancel());
@@ -223,6 +263,7 @@ impl State {
         self.log.begin(live.config.clone());
         self.wakes = None;
         self.obeyed = live.revision;
+        self.numbered = live.revision;
     }
 
     fn deliver(&mut self) {

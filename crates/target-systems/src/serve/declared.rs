@@ -13,7 +13,7 @@ use super::families::{Families, Kind, Series};
 use super::metrics::BUCKETS;
 use super::playing::Playing;
 use crate::document::{Document, Flow, Metric, Step, Subject};
-use crate::network::{Finished, Outcome, Reading};
+use crate::network::{Cause, Finished, Outcome, Reading};
 
 /// How far gauges of recent events look back.
 const WINDOW: Duration = Duration::from_secs(60);
@@ -26,7 +26,6 @@ pub(super) struct Declared {
     histograms: Vec<(Metric, HistogramVec)>,
     counters: Vec<(Metric, CounterVec)>,
     gauges: Vec<Metric>,
-    /// Which component is of which kind, for `workflow` and `bus` subjects.
     /// Endpoints that keep a workflow, each with its store.
     workflow_endpoints: Vec<(String, String)>,
     recent: Mutex<Recent>,
@@ -84,16 +83,58 @@ impl Declared {
                 crate::document::MetricKind::Gauge => declared.gauges.push(metric.clone()),
             }
         }
+        declared.begin_series(document);
         Ok(declared)
     }
 
+    /// Series exist before anything has happened, so that rates and alerts see the first event.
+    fn begin_series(&self, document: &Document) {
+        for (name, component) in &document.components {
+            for operation in component.operations.keys() {
+                let about = about_visit(name, operation);
+                self.begin(Subject::VisitDuration, &about);
+                self.begin(Subject::VisitCount, &about);
+            }
+        }
+        for (endpoint, store) in &self.workflow_endpoints {
+            let about = about_workflow(endpoint, store);
+            self.begin(Subject::WorkflowDuration, &about);
+            self.begin(Subject::WorkflowCompleted, &about);
+        }
+        for (name, endpoint) in &document.endpoints {
+            let status = endpoint.answer.status.to_string();
+            let about = about_request((name, &endpoint.route), &status, "");
+            self.begin(Subject::RequestDuration, &about);
+            self.begin(Subject::RequestCount, &about);
+            for cause in Cause::ALL {
+                let status = cause.status().to_string();
+                let about = about_request((name, &endpoint.route), &status, cause.name());
+                self.begin(Subject::RequestErrors, &about);
+            }
+        }
+        self.begin(Subject::HubMessageDuration, &[]);
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let components = document.components.keys().cloned();
+        recent.visits = components.map(|name| (name, VecDeque::new())).collect();
+    }
+
+    fn begin(&self, of: Subject, about: Subjects<'_>) {
+        let histograms = self.histograms.iter();
+        for (metric, histogram) in histograms.filter(|(metric, _)| metric.of == of) {
+            if applies(metric, about) {
+                histogram.with_label_values(&labels(metric, about));
+            }
+        }
+        let counters = self.counters.iter();
+        for (metric, counter) in counters.filter(|(metric, _)| metric.of == of) {
+            if applies(metric, about) {
+                counter.with_label_values(&labels(metric, about));
+            }
+        }
+    }
+
     pub(super) fn visit(&self, component: &str, operation: &str, took: Duration) {
-        let about = [
-            ("component", component),
-            ("operation", operation),
-            ("tool", operation),
-            ("agent", operation),
-        ];
+        let about = about_visit(component, operation);
         self.observe(Subject::VisitDuration, &about, took);
         self.count(Subject::VisitCount, &about);
         if self
@@ -118,11 +159,7 @@ impl Declared {
         let mut workflows = self.workflow_endpoints.iter();
         let workflow = workflows.find(|(name, _)| *name == endpoint.name);
         if let Some((_, store)) = workflow.filter(|_| ended_well) {
-            let about = [
-                ("store", store.as_str()),
-                ("endpoint", endpoint.name.as_str()),
-                ("scenario", endpoint.name.as_str()),
-            ];
+            let about = about_workflow(&endpoint.name, store);
             self.observe(Subject::WorkflowDuration, &about, finished.elapsed());
             self.count(Subject::WorkflowCompleted, &about);
         }
@@ -130,19 +167,9 @@ impl Declared {
 
     pub(super) fn answered(&self, endpoint: &str, entry: &Entry, took: Duration) {
         let status = entry.status.to_string();
-        let method_path = entry.route.as_deref().unwrap_or(" ");
-        let (method, path) = method_path.split_once(' ').unwrap_or(("", ""));
-        let about = [
-            ("endpoint", endpoint),
-            ("scenario", endpoint),
-            ("status", status.as_str()),
-            (
-                "error_type",
-                entry.error_type.as_deref().unwrap_or_default(),
-            ),
-            ("method", method),
-            ("path", path),
-        ];
+        let route = entry.route.as_deref().unwrap_or_default();
+        let error_type = entry.error_type.as_deref().unwrap_or_default();
+        let about = about_request((endpoint, route), &status, error_type);
         if !entry.cancelled {
             self.observe(Subject::RequestDuration, &about, took);
         }
@@ -206,6 +233,40 @@ impl Declared {
         }
         families.into_vec()
     }
+}
+
+fn about_visit<'a>(component: &'a str, operation: &'a str) -> [(&'a str, &'a str); 4] {
+    [
+        ("component", component),
+        ("operation", operation),
+        ("tool", operation),
+        ("agent", operation),
+    ]
+}
+
+fn about_workflow<'a>(endpoint: &'a str, store: &'a str) -> [(&'a str, &'a str); 3] {
+    [
+        ("store", store),
+        ("endpoint", endpoint),
+        ("scenario", endpoint),
+    ]
+}
+
+/// Of an endpoint's name and its route.
+fn about_request<'a>(
+    (endpoint, route): (&'a str, &'a str),
+    status: &'a str,
+    error_type: &'a str,
+) -> [(&'a str, &'a str); 6] {
+    let (method, path) = route.split_once(' ').unwrap_or_default();
+    [
+        ("endpoint", endpoint),
+        ("scenario", endpoint),
+        ("status", status),
+        ("error_type", error_type),
+        ("method", method),
+        ("path", path),
+    ]
 }
 
 /// Counters that are read from the network instead of being counted here.

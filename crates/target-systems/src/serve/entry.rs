@@ -98,6 +98,7 @@ impl Entry {
     }
 
     pub(super) fn finish(&mut self, finished: &Finished, plan: &Plan) {
+        self.revision = finished.revision;
         self.planned_us = micros(finished.planned);
         self.queued_us = micros(finished.queued());
         self.visits = finished

@@ -34,10 +34,7 @@ pub(super) async fn answer(target: Arc<Target>, request: Request) -> Response {
     let arrived = Instant::now();
     let (parts, body) = request.into_parts();
     let live = target.control.live();
-    let mut exchange = match Exchange::begin(&target, &live, &parts, arrived) {
-        Ok(exchange) => exchange,
-        Err(refusal) => return *refusal,
-    };
+    let mut exchange = Exchange::begin(&target, &live, &parts.headers, arrived);
     match exchange.carry_out(parts, body).await {
         Ok(response) => response,
         Err(error) => exchange.refuse(&error),
@@ -63,7 +60,7 @@ impl Refused {
         }
     }
 
-    fn with(self, name: HeaderName, value: impl Into<String>) -> Self {
+    pub(super) fn with(self, name: HeaderName, value: impl Into<String>) -> Self {
         Self {
             extra: Some((name, value.into())),
             ..self
@@ -71,71 +68,124 @@ impl Refused {
     }
 }
 
-/// A request while it is here; in journal and metrics when it leaves, however it leaves.
-struct Exchange {
-    target: Arc<Target>,
-    live: Live,
-    arrived: Instant,
-    entry: Entry,
+/// A request, or a message of a WebSocket, while it is here; in journal and metrics when it leaves,
+/// however it leaves.
+pub(super) struct Exchange {
+    pub(super) target: Arc<Target>,
+    pub(super) live: Live,
+    pub(super) arrived: Instant,
+    pub(super) entry: Entry,
     tenant: Arc<str>,
     /// As the caller named it, or its place in the tenant's stream.
     id: String,
     named: bool,
-    endpoint: Option<usize>,
+    pub(super) endpoint: Option<usize>,
+    /// Headers that cannot be read.
+    wrong: Option<String>,
+    is_message: bool,
     inside: Option<Ticket>,
     ended: bool,
 }
 
+/// What a request is known by, as it says.
+struct Named {
+    tenant: String,
+    id: Option<String>,
+    attempt: u32,
+}
+
 impl Exchange {
-    fn begin(
+    fn begin(target: &Arc<Target>, live: &Live, headers: &HeaderMap, arrived: Instant) -> Self {
+        let mut wrong = None;
+        let mut read = |name: &HeaderName| {
+            text(headers, name).unwrap_or_else(|detail| {
+                wrong.get_or_insert(detail);
+                None
+            })
+        };
+        let named = Named {
+            tenant: read(&own::TENANT_ID).unwrap_or_default(),
+            id: read(&own::REQUEST_ID),
+            attempt: read(&own::ATTEMPT)
+                .and_then(|text| text.parse().ok())
+                .unwrap_or(1)
+                .max(1),
+        };
+        let mut exchange = Self::known(target, live, named, arrived);
+        exchange.wrong = wrong;
+        exchange
+    }
+
+    /// A message that came over the WebSocket of an endpoint.
+    pub(super) fn message(
         target: &Arc<Target>,
-        live: &Live,
-        parts: &Parts,
-        arrived: Instant,
-    ) -> Result<Self, Box<Response>> {
-        let tenant = text(&parts.headers, &own::TENANT_ID)
-            .map_err(bad_header)?
-            .unwrap_or_default();
-        let id = text(&parts.headers, &own::REQUEST_ID).map_err(bad_header)?;
-        let attempt = text(&parts.headers, &own::ATTEMPT).map_err(bad_header)?;
-        let index = target.tally.next(&tenant);
-        let attempt = attempt
-            .and_then(|text| text.parse().ok())
-            .unwrap_or(1)
-            .max(1);
-        let named = id.is_some();
-        let id = id.unwrap_or_else(|| format!("req-{index}"));
-        let entry = Entry::begin(&tenant, &id, live.revision, index, attempt);
+        endpoint: &str,
+        tenant: &str,
+        id: Option<String>,
+    ) -> Self {
+        let live = target.control.live();
+        let named = Named {
+            tenant: tenant.to_owned(),
+            id: id.filter(|id| id.chars().count() <= MOST_ID_CHARS),
+            attempt: 1,
+        };
+        let mut message = Self::known(target, &live, named, Instant::now());
+        message.is_message = true;
+        let mut endpoints = live.endpoints.iter();
+        if let Some(place) = endpoints.position(|one| one.name == endpoint) {
+            message.know(place);
+        }
+        message
+    }
+
+    fn known(target: &Arc<Target>, live: &Live, named: Named, arrived: Instant) -> Self {
+        let index = target.tally.next(&named.tenant);
+        let is_named = named.id.is_some();
+        let id = named.id.unwrap_or_else(|| format!("req-{index}"));
+        let entry = Entry::begin(&named.tenant, &id, live.revision, index, named.attempt);
         target.metrics.in_flight.inc();
-        Ok(Self {
+        Self {
             target: target.clone(),
             live: live.clone(),
             arrived,
             entry,
-            tenant: tenant.into(),
+            tenant: named.tenant.into(),
             id,
-            named,
+            named: is_named,
             endpoint: None,
+            wrong: None,
+            is_message: false,
             inside: None,
             ended: false,
-        })
+        }
+    }
+
+    fn know(&mut self, place: usize) {
+        self.endpoint = Some(place);
+        let route = &self.live.system.document.endpoints[place].route;
+        self.entry.know(&self.live.endpoints[place].name, route);
     }
 
     async fn carry_out(&mut self, mut parts: Parts, body: Body) -> Result<Response, Refused> {
         let live = self.live.clone();
         let (place, path) = self.route(&parts)?;
+        if let Some(wrong) = self.wrong.take() {
+            return Err(Refused::new(400, "bad_request", wrong));
+        }
         self.authorise(&parts.headers)?;
         let query = query(parts.uri.query().unwrap_or_default());
         let endpoint = &live.endpoints[place];
         if let Some(hub) = endpoint.hub {
-            self.ended = true;
-            self.target.metrics.in_flight.dec();
             let talk = Talk {
                 target: self.target.clone(),
-                endpoint: place,
+                endpoint: endpoint.name.clone(),
                 tenant: self.tenant.clone(),
             };
-            return socket::upgrade(talk, hub, &mut parts).await;
+            let mut response = socket::upgrade(talk, (&live, hub), &mut parts).await?;
+            self.entry.status = response.status().as_u16();
+            self.end();
+            self.sign(&mut response);
+            return Ok(response);
         }
         let limit = endpoint.expected.max_bytes();
         let body = read(body, &parts.headers, limit).await?;
@@ -162,7 +212,9 @@ impl Exchange {
             token: token.as_deref(),
         };
         let body = match &finished.outcome {
-            Outcome::Succeeded { .. } => filling.body(),
+            Outcome::Succeeded { .. } => filling
+                .body()
+                .map_err(|detail| Refused::new(422, "bad_request", detail))?,
             Outcome::Failed(failed) => failure_body(failed),
             Outcome::Left => json!({ "detail": "the client left", "error_type": "left" }),
         };
@@ -174,9 +226,7 @@ impl Exchange {
         let path = parts.uri.path();
         match self.live.routes.find(parts.method.as_str(), path) {
             Found::Endpoint(place, values) => {
-                self.endpoint = Some(place);
-                let route = &self.live.system.document.endpoints[place].route;
-                self.entry.know(&self.live.endpoints[place].name, route);
+                self.know(place);
                 Ok((place, values))
             }
             Found::OtherMethods(methods) => {
@@ -206,7 +256,7 @@ impl Exchange {
         let given = headers
             .get(header::AUTHORIZATION)
             .map(|value| value.to_str().unwrap_or(""));
-        match given.map(|value| value.strip_prefix("Bearer ").map(str::trim)) {
+        match given.map(bearer) {
             None if auth.mode == AuthMode::Required && !logs_in => {
                 Err(unauthorized("a bearer token is required; log in first"))
             }
@@ -226,11 +276,8 @@ impl Exchange {
         let field = |name: &str| accepted.body.get(name).and_then(|value| value.as_str());
         let known = field("username").and_then(|name| auth.users.get(name));
         if known.is_none() || known.map(String::as_str) != field("password") {
-            return Err(Refused::new(
-                401,
-                "unauthorized",
-                "wrong username or password",
-            ));
+            let refused = Refused::new(401, "unauthorized", "wrong username or password");
+            return Err(refused.with(header::WWW_AUTHENTICATE, "Bearer"));
         }
         let capacity = document
             .stores
@@ -245,7 +292,7 @@ impl Exchange {
     }
 
     /// Through the network, to the end at its time.
-    async fn pass(
+    pub(super) async fn pass(
         &mut self,
         place: usize,
         bytes: u64,
@@ -282,12 +329,7 @@ impl Exchange {
         origin: Instant,
         body: serde_json::Value,
     ) -> Response {
-        let due = origin + finished.at;
-        let late = Instant::now().saturating_duration_since(due);
-        let target = self.target.clone();
-        target.metrics.delivered(late);
-        self.entry.finish(finished, &self.live.system.plan);
-        target.metrics.finished(finished, &self.live);
+        self.finish(finished, origin);
         let status = StatusCode::from_u16(finished.outcome.status().unwrap_or(499));
         let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(body)).into_response();
@@ -313,6 +355,16 @@ impl Exchange {
         response
     }
 
+    /// What the network made of it, at its time.
+    pub(super) fn finish(&mut self, finished: &Finished, origin: Instant) {
+        let due = origin + finished.at;
+        let late = Instant::now().saturating_duration_since(due);
+        let target = self.target.clone();
+        target.metrics.delivered(late);
+        self.entry.finish(finished, &self.live.system.plan);
+        target.metrics.finished(finished, &self.live);
+    }
+
     /// Times of components without waiting, and all waiting together.
     fn timings(&self, finished: &Finished) -> String {
         let plan = &self.live.system.plan;
@@ -336,9 +388,23 @@ impl Exchange {
         shown.collect::<Vec<_>>().join(", ")
     }
 
+    /// Fails with a reason of the shell's own; gives what the client is told.
+    pub(super) fn fail(
+        &mut self,
+        status: u16,
+        error_type: &'static str,
+        detail: &str,
+    ) -> serde_json::Value {
+        self.entry.fail(error_type, status);
+        json!({ "detail": detail, "error_type": error_type })
+    }
+
+    pub(super) fn told(&mut self, refused: &Refused) -> serde_json::Value {
+        self.fail(refused.status, refused.error_type, &refused.detail)
+    }
+
     fn refuse(&mut self, refused: &Refused) -> Response {
-        self.entry.fail(refused.error_type, refused.status);
-        let body = json!({ "detail": refused.detail, "error_type": refused.error_type });
+        let body = self.told(refused);
         let status = StatusCode::from_u16(refused.status).unwrap_or(StatusCode::BAD_REQUEST);
         let mut response = (status, Json(body)).into_response();
         if let Some((name, value)) = &refused.extra {
@@ -358,7 +424,7 @@ impl Exchange {
     }
 
     /// Into journal and metrics.
-    fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         if self.ended {
             return;
         }
@@ -367,9 +433,11 @@ impl Exchange {
         let endpoint = self
             .endpoint
             .map_or("", |place| self.live.endpoints[place].name.as_str());
-        self.target
-            .metrics
-            .answered(endpoint, &self.entry, self.arrived.elapsed());
+        let metrics = &self.target.metrics;
+        match self.is_message {
+            true => metrics.message(endpoint, &self.entry, self.arrived.elapsed()),
+            false => metrics.answered(endpoint, &self.entry, self.arrived.elapsed()),
+        }
         self.target.metrics.in_flight.dec();
         self.target.journal.record(self.entry.clone());
     }
@@ -402,7 +470,7 @@ fn decision(entry: &Entry, degraded: bool) -> HeaderValue {
     })
 }
 
-fn failure_body(failed: &Failed) -> serde_json::Value {
+pub(super) fn failure_body(failed: &Failed) -> serde_json::Value {
     let name = failed.cause.name();
     let detail = match name {
         "queue_full" => "too many requests wait for this system",
@@ -419,12 +487,14 @@ fn failure_body(failed: &Failed) -> serde_json::Value {
         "injected" => "a fault was injected",
         _ => "the flow of the endpoint ends here",
     };
+    let detail = failed.detail.as_deref().unwrap_or(detail);
     json!({ "detail": detail, "error_type": name })
 }
 
-fn bad_header(detail: String) -> Box<Response> {
-    let body = json!({ "detail": detail, "error_type": "bad_request" });
-    Box::new((StatusCode::BAD_REQUEST, Json(body)).into_response())
+/// The token of credentials; the scheme's case does not matter (RFC 9110, 11.1).
+fn bearer(credentials: &str) -> Option<&str> {
+    let (scheme, token) = credentials.trim().split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 /// A header's value as text.

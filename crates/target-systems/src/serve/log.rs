@@ -116,6 +116,17 @@ impl What {
         }
     }
 
+    /// Bytes that it takes, about.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Arrive { values, key, .. } => {
+                INPUT_BYTES + json_bytes(values) + key.as_deref().map_or(0, str::len)
+            }
+            Self::Change { document } => INPUT_BYTES + json_bytes(document),
+            _ => INPUT_BYTES,
+        }
+    }
+
     /// The input again; `None` where `plan_of` finds a document with errors.
     pub fn into_input(self, plan_of: impl Fn(&Json) -> Option<Plan>) -> Option<Input> {
         Some(match self {
@@ -151,10 +162,17 @@ impl What {
 pub(super) struct Log {
     capacity: usize,
     document: Json,
-    inputs: VecDeque<LoggedInput>,
+    /// Each with its bytes, about.
+    inputs: VecDeque<(usize, LoggedInput)>,
+    bytes: usize,
     ends: VecDeque<End>,
     lost: u64,
 }
+
+/// Bytes of inputs that are kept at most, whatever their bodies are.
+const MOST_BYTES: usize = 256 << 20;
+/// Bytes of an input without its values, about.
+const INPUT_BYTES: usize = 200;
 
 impl Log {
     pub(super) fn new(capacity: usize, document: Json) -> Self {
@@ -162,6 +180,7 @@ impl Log {
             capacity,
             document,
             inputs: VecDeque::new(),
+            bytes: 0,
             ends: VecDeque::new(),
             lost: 0,
         }
@@ -177,14 +196,20 @@ impl Log {
             self.lost += 1;
             return;
         }
-        if self.inputs.len() >= self.capacity {
-            self.inputs.pop_front();
-            self.lost += 1;
-        }
-        self.inputs.push_back(LoggedInput {
+        let input = LoggedInput {
             at_ns: nanos(now),
             what: what(),
-        });
+        };
+        let bytes = input.what.bytes();
+        self.bytes += bytes;
+        self.inputs.push_back((bytes, input));
+        while self.inputs.len() > self.capacity || self.bytes > MOST_BYTES {
+            let Some((bytes, _)) = self.inputs.pop_front() else {
+                return;
+            };
+            self.bytes -= bytes;
+            self.lost += 1;
+        }
     }
 
     pub(super) fn end(&mut self, finished: &Finished) {
@@ -203,9 +228,23 @@ impl Log {
             "document": self.document,
             "lost": self.lost,
             "until_ns": nanos(now),
-            "inputs": self.inputs,
+            "inputs": self.inputs.iter().map(|(_, input)| input).collect::<Vec<_>>(),
             "ends": self.ends,
         })
+    }
+}
+
+/// Bytes of a value in memory, about.
+fn json_bytes(value: &Json) -> usize {
+    const EACH: usize = 32;
+    match value {
+        Json::String(text) => EACH + text.len(),
+        Json::Array(items) => EACH + items.iter().map(json_bytes).sum::<usize>(),
+        Json::Object(fields) => {
+            let field = |(name, value): (&String, &Json)| EACH + name.len() + json_bytes(value);
+            EACH + fields.iter().map(field).sum::<usize>()
+        }
+        _ => EACH,
     }
 }
 

@@ -37,6 +37,7 @@ pub(super) struct Metrics {
     queue_wait: HistogramVec,
     delivery_error: Histogram,
     pub(super) in_flight: IntGauge,
+    messages: IntCounterVec,
     refused_sockets: IntCounter,
     /// Messages that a client who does not read was not sent.
     pub(super) dropped_messages: IntCounter,
@@ -88,6 +89,13 @@ impl Metrics {
             Histogram::with_opts(HistogramOpts::from(delivery).buckets(LATE_BUCKETS.to_vec()))?;
         let in_flight =
             IntGauge::with_opts(opts("in_flight", "Requests that wait for their answer"))?;
+        let messages = IntCounterVec::new(
+            opts(
+                "messages_total",
+                "Messages of WebSockets that ended, by endpoint and error type",
+            ),
+            &["endpoint", "error_type"],
+        )?;
         let refused_sockets = IntCounter::with_opts(opts(
             "sockets_refused_total",
             "Connections beyond what a hub may have",
@@ -96,13 +104,14 @@ impl Metrics {
             "messages_dropped_total",
             "Messages that were not sent to a client who does not read",
         ))?;
-        let parts: [Box<dyn Collector>; 8] = [
+        let parts: [Box<dyn Collector>; 9] = [
             Box::new(requests.clone()),
             Box::new(request_duration.clone()),
             Box::new(visit_duration.clone()),
             Box::new(queue_wait.clone()),
             Box::new(delivery_error.clone()),
             Box::new(in_flight.clone()),
+            Box::new(messages.clone()),
             Box::new(refused_sockets.clone()),
             Box::new(dropped_messages.clone()),
         ];
@@ -118,6 +127,7 @@ impl Metrics {
             queue_wait,
             delivery_error,
             in_flight,
+            messages,
             refused_sockets,
             dropped_messages,
             declared,
@@ -136,6 +146,9 @@ impl Metrics {
             self.requests
                 .with_label_values(&[name.as_str(), &status, ""]);
             self.request_duration.with_label_values(&[name.as_str()]);
+            if endpoint.socket.is_some() {
+                self.messages.with_label_values(&[name.as_str(), ""]);
+            }
         }
         for (name, component) in &document.components {
             self.queue_wait.with_label_values(&[name.as_str()]);
@@ -198,8 +211,12 @@ impl Metrics {
         self.declared.answered(endpoint, entry, took);
     }
 
-    /// A message of a WebSocket that was answered.
-    pub(super) fn message(&self, took: Duration) {
+    /// A message of a WebSocket that was answered, or ended its connection.
+    pub(super) fn message(&self, endpoint: &str, entry: &Entry, took: Duration) {
+        let error_type = entry.error_type.as_deref().unwrap_or_default();
+        self.messages
+            .with_label_values(&[endpoint, error_type])
+            .inc();
         self.declared.message(took);
     }
 

@@ -89,7 +89,7 @@ pub enum StartError {
 /// A system that can be served.
 #[derive(Debug)]
 pub struct Target {
-    control: Control<Playing>,
+    control: Arc<Control<Playing>>,
     clock: Arc<Clock>,
     journal: Journal<Entry>,
     tally: Tally,
@@ -120,7 +120,7 @@ impl Target {
     pub fn new(config: Config) -> Result<Arc<Self>, StartError> {
         let document = config.system.value.clone();
         let name = config.system.document.system.clone();
-        let control: Control<Playing> = Control::new(&name, document.clone())?;
+        let control: Arc<Control<Playing>> = Arc::new(Control::new(&name, document.clone())?);
         let live = control.live();
         let network = network(&live.system).map_err(StartError::Problems)?;
         let log = Log::new(config.log_entries, document);
@@ -128,7 +128,7 @@ impl Target {
         Ok(Arc::new(Self {
             rooms: Rooms::new(metrics.dropped_messages.clone()),
             metrics,
-            clock: Arc::new(Clock::new(network, log, live.revision)),
+            clock: Arc::new(Clock::new(network, log, control.clone())),
             control,
             journal: Journal::new(config.journal_entries),
             tally: Tally::default(),
@@ -242,13 +242,13 @@ impl Target {
         self.metrics.is_degraded()
     }
 
-    fn fan_out(&self, endpoint: usize) -> usize {
+    fn fan_out(&self, endpoint: &str) -> usize {
         let live = self.control.live();
         let document = &live.system.document;
         let hub = document
             .endpoints
-            .get_index(endpoint)
-            .and_then(|(_, one)| one.socket.as_ref());
+            .get(endpoint)
+            .and_then(|one| one.socket.as_ref());
         let component = hub.and_then(|name| document.components.get(name));
         component
             .and_then(|component| component.fan_out)
@@ -273,8 +273,8 @@ impl Simulated for Target {
     }
 
     fn state(&self) -> Value {
-        let live = self.control.live();
         let reading = self.clock.read();
+        let live = self.control.live();
         let document = &live.system.document;
         let toggles: serde_json::Map<String, Value> = document
             .toggles

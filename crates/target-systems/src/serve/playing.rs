@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use fault_profile::draw::Root;
-use live_config::{Compiled, Invalid, Moment};
+use live_config::{Compiled, ConfigError, Invalid, Moment};
 use serde_json::Value;
 
 use super::route::Routes;
 use crate::request::Expected;
+use crate::running;
 use crate::system::{CHOICES, System};
 
 /// A document that is in force.
@@ -79,6 +80,14 @@ impl Compiled for Playing {
 
     fn validate(config: &Value) -> Result<(), Invalid> {
         System::new(config.clone()).map(drop)
+    }
+
+    fn conflicts(&self, next: &Self) -> Vec<ConfigError> {
+        let (running, next) = (&self.system, &next.system);
+        running::kept(
+            (&running.document, &running.plan),
+            (&next.document, &next.plan),
+        )
     }
 
     fn compile(config: &Value, _name: &str, _since: Moment) -> Result<Self, Invalid> {

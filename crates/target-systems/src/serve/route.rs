@@ -69,6 +69,9 @@ impl Routes {
             .iter()
             .map(|(_, route)| route.method.clone())
             .collect();
+        if methods.iter().any(|method| method == "GET") {
+            methods.push("HEAD".to_owned());
+        }
         methods.sort();
         methods.dedup();
         if methods.is_empty() {
@@ -165,7 +168,8 @@ mod tests {
         check("POST", "/workflow/init", Ok((1, &[])));
         check("GET", "/jobs/all", Ok((3, &[])));
         check("HEAD", "/jobs/a%20b", Ok((2, &[("id", "a b")])));
-        check("DELETE", "/jobs/all", Err(&["GET"]));
+        check("DELETE", "/jobs/all", Err(&["GET", "HEAD"]));
+        check("GET", "/workflow/init", Err(&["POST"]));
         check("GET", "/jobs/", Err(&[]));
         check("GET", "/jobs/1/2", Err(&[]));
         check("GET", "/jobs/%FF", Ok((2, &[("id", "\u{FFFD}")])));

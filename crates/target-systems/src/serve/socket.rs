@@ -3,28 +3,32 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
+use axum::http::header;
 use axum::http::request::Parts;
 use axum::response::Response;
 use futures_util::{SinkExt, StreamExt};
-use live_config::strict;
+use live_config::{Live, strict};
 use prometheus::IntCounter;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::Target;
-use super::exchange::Refused;
-use crate::network::{Arrival, Key, Outcome};
+use super::exchange::{Exchange, Refused, failure_body};
+use super::playing::Playing;
+use crate::network::Outcome;
 use crate::request::Incoming;
 
 /// Messages that wait to be sent to one client; a client that does not read loses the rest.
 const MOST_WAITING: usize = 64;
 /// Bytes of a message at most.
 const MOST_BYTES: usize = 64 * 1024;
+/// A longer message is read to its end up to here, so that its sender reads why it was refused.
+const MOST_READ_BYTES: usize = 1024 * 1024;
 /// Bytes that are read at once. The buffer is zeroed before each read, and most sockets are idle:
 /// the library's 128 KiB would be more than a gigabyte for ten thousand of them. Longer messages
 /// get the room that they need.
@@ -123,7 +127,7 @@ enum Kind {
 /// Takes a connection over, where the hub has room for one more.
 pub(super) async fn upgrade(
     talk: Talk,
-    hub: usize,
+    (live, hub): (&Live<Playing>, usize),
     parts: &mut Parts,
 ) -> Result<Response, Refused> {
     let target = talk.target.clone();
@@ -135,8 +139,9 @@ pub(super) async fn upgrade(
                 "bad_request",
                 format!("this is a WebSocket: {}", refusal.body_text()),
             )
+            .with(header::UPGRADE, "websocket")
         })?;
-    let (socket, closed) = target.clock.open(hub).map_err(|failed| {
+    let (socket, closed) = target.clock.open(live, hub).map_err(|failed| {
         target.metrics.refused_socket();
         Refused::new(
             failed.status,
@@ -146,8 +151,8 @@ pub(super) async fn upgrade(
     })?;
     let upgrade = upgrade
         .read_buffer_size(READ_BYTES)
-        .max_message_size(MOST_BYTES)
-        .max_frame_size(MOST_BYTES);
+        .max_message_size(MOST_READ_BYTES)
+        .max_frame_size(MOST_READ_BYTES);
     let failed = target.clone();
     Ok(upgrade
         .on_failed_upgrade(move |_| failed.clock.close(socket))
@@ -163,7 +168,8 @@ pub(super) async fn upgrade(
 /// A conversation over a socket.
 pub(super) struct Talk {
     pub(super) target: Arc<Target>,
-    pub(super) endpoint: usize,
+    /// The endpoint's name.
+    pub(super) endpoint: String,
     pub(super) tenant: Arc<str>,
 }
 
@@ -199,19 +205,26 @@ impl Talk {
             rooms: Vec::new(),
         };
         let reader = async {
-            while let Some(Ok(message)) = source.next().await {
-                match message {
-                    Message::Text(text) => self.hear(&text, &mut member).await,
-                    Message::Binary(_) => {
-                        let frame = CloseFrame {
-                            code: close_code::UNSUPPORTED,
-                            reason: "text messages are expected".into(),
-                        };
-                        drop(member.sender.send(Message::Close(Some(frame))).await);
-                        return;
+            while let Some(message) = source.next().await {
+                let end = match message {
+                    Ok(Message::Text(text)) if text.len() > MOST_BYTES => Some(too_long()),
+                    Ok(Message::Text(text)) => {
+                        self.hear(&text, &mut member).await;
+                        None
                     }
-                    Message::Close(_) => return,
-                    Message::Ping(_) | Message::Pong(_) => {}
+                    Ok(Message::Binary(_)) => Some((
+                        close_code::UNSUPPORTED,
+                        "text messages are expected".to_owned(),
+                    )),
+                    Ok(Message::Close(_)) => return,
+                    Ok(Message::Ping(_) | Message::Pong(_)) => None,
+                    Err(error) => match broken(error) {
+                        Some(end) => Some(end),
+                        None => return,
+                    },
+                };
+                if let Some((code, reason)) = end {
+                    return self.hang_up(code, &reason, &member).await;
                 }
             }
         };
@@ -229,23 +242,61 @@ impl Talk {
     }
 
     async fn hear(&self, text: &str, member: &mut Member) {
-        let sent: Sent = match strict::read(text.as_bytes()) {
-            Ok(sent) => sent,
-            Err(error) => {
-                let refusal = json!({
-                    "type": "error", "error_type": "bad_request",
-                    "detail": format!("cannot be read: {error}"),
-                });
-                return self.target.rooms.send(&member.sender, refusal.to_string());
+        let id = id_of(text);
+        let key = match &id {
+            Value::String(id) => Some(id.clone()),
+            Value::Number(id) => Some(id.to_string()),
+            _ => None,
+        };
+        let mut exchange = Exchange::message(&self.target, &self.endpoint, &self.tenant, key);
+        let answer = match self.pass(&mut exchange, text).await {
+            Ok(sent) => self.answer(&sent, member, exchange.arrived.elapsed()),
+            Err(mut failure) => {
+                failure["type"] = "error".into();
+                failure["id"] = id;
+                failure
             }
         };
-        let begun = Instant::now();
-        let answer = match self.pass(&sent, text).await {
-            Ok(()) => self.answer(&sent, member, begun.elapsed()),
-            Err(error_type) => json!({ "type": "error", "id": sent.id, "error_type": error_type }),
-        };
-        self.target.metrics.message(begun.elapsed());
+        exchange.end();
         self.target.rooms.send(&member.sender, answer.to_string());
+    }
+
+    /// Through the network; what failed where it ends there.
+    async fn pass(&self, exchange: &mut Exchange, text: &str) -> Result<Sent, Value> {
+        let live = exchange.live.clone();
+        let Some(place) = exchange.endpoint else {
+            return Err(exchange.fail(404, "not_found", "the endpoint is not there any more"));
+        };
+        let incoming = Incoming {
+            body: text.as_bytes().to_vec(),
+            ..Incoming::default()
+        };
+        let accepted = live.endpoints[place].expected.accept(&incoming);
+        let accepted = accepted
+            .map_err(|refusal| exchange.fail(refusal.status, "bad_request", &refusal.detail))?;
+        let sent: Sent = strict::read(text.as_bytes()).map_err(|error| {
+            exchange.fail(422, "bad_request", &format!("cannot be read: {error}"))
+        })?;
+        let passed = exchange.pass(place, text.len() as u64 * 2, &accepted).await;
+        let (finished, origin) = passed.map_err(|refused| exchange.told(&refused))?;
+        exchange.finish(&finished, origin);
+        match &finished.outcome {
+            Outcome::Succeeded { .. } => Ok(sent),
+            Outcome::Failed(failed) => Err(failure_body(failed)),
+            Outcome::Left => Err(json!({ "error_type": "left" })),
+        }
+    }
+
+    /// Ends the conversation, and says why.
+    async fn hang_up(&self, code: u16, reason: &str, member: &Member) {
+        let mut exchange = Exchange::message(&self.target, &self.endpoint, &self.tenant, None);
+        exchange.fail(code, "bad_request", reason);
+        exchange.end();
+        let frame = CloseFrame {
+            code,
+            reason: reason.into(),
+        };
+        drop(member.sender.send(Message::Close(Some(frame))).await);
     }
 
     fn answer(&self, sent: &Sent, member: &mut Member, took: Duration) -> Value {
@@ -265,7 +316,7 @@ impl Talk {
             (Kind::Message, room) => {
                 if let Some(room) = room {
                     let told = json!({ "type": "message", "room": room, "text": sent.text, "from": member.number });
-                    let most = self.target.fan_out(self.endpoint);
+                    let most = self.target.fan_out(&self.endpoint);
                     self.target
                         .rooms
                         .tell(room, member.number, &told.to_string(), most);
@@ -274,44 +325,29 @@ impl Talk {
             }
         }
     }
+}
 
-    /// Through the network; the `error_type` where it ends there.
-    async fn pass(&self, sent: &Sent, text: &str) -> Result<(), String> {
-        let live = self.target.control.live();
-        let endpoint = &live.endpoints[self.endpoint];
-        let incoming = Incoming {
-            body: text.as_bytes().to_vec(),
-            ..Incoming::default()
-        };
-        let accepted = endpoint
-            .expected
-            .accept(&incoming)
-            .map_err(|refusal| refusal.detail)?;
-        let index = self.target.tally.next(&self.tenant);
-        let key = match &sent.id {
-            Value::String(id) => Key::Named(id.as_str().into()),
-            Value::Number(id) => Key::Named(id.to_string().into()),
-            _ => Key::Index(index),
-        };
-        let (_, origin, end) = self.target.clock.arrive(
-            &live,
-            Arrival {
-                endpoint: self.endpoint,
-                tenant: self.tenant.clone(),
-                key,
-                attempt: 1,
-                index,
-                bytes: text.len() as u64 * 2,
-                input: accepted.input,
-            },
-        );
-        let finished = end.await.map_err(|_| "unavailable".to_owned())?;
-        let late = Instant::now().saturating_duration_since(origin + finished.at);
-        self.target.metrics.delivered(late);
-        self.target.metrics.finished(&finished, &live);
-        match finished.outcome {
-            Outcome::Succeeded { .. } => Ok(()),
-            ended => Err(ended.error_type().unwrap_or("left").to_owned()),
-        }
+/// The id of a message, wrong as it may be; null where it has none.
+fn id_of(text: &str) -> Value {
+    let message: Option<Value> = serde_json::from_str(text).ok();
+    let id = message.and_then(|mut message| Some(message.get_mut("id")?.take()));
+    id.unwrap_or_default()
+}
+
+fn too_long() -> (u16, String) {
+    let reason = format!("a message has more than {MOST_BYTES} bytes");
+    (close_code::SIZE, reason)
+}
+
+/// The close code of frames that cannot be read (RFC 6455, 7.4.1); `None` where the connection broke.
+fn broken(error: axum::Error) -> Option<(u16, String)> {
+    use tokio_tungstenite::tungstenite::Error;
+    use tokio_tungstenite::tungstenite::error::ProtocolError;
+    match error.into_inner().downcast_ref::<Error>()? {
+        Error::Utf8(_) => Some((close_code::INVALID, "a text is not UTF-8".to_owned())),
+        Error::Capacity(_) => Some(too_long()),
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
+        Error::Protocol(error) => Some((close_code::PROTOCOL, error.to_string())),
+        _ => None,
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::demand::{Demands, Hits, Holder};
+use super::failure::{self, Failing, Failures};
 use super::memory::{self, Memory};
 use super::station::{self, Station};
 use super::{Asking, Figure, HIT_ROUNDS, Load, Sample, cache, demands, percentiles};
@@ -24,6 +25,9 @@ pub struct Truth {
     pub capacity_per_s: Option<Figure>,
     pub caches: Vec<CacheTruth>,
     pub memory: Vec<Memory>,
+    /// Failures that the file states and the figures leave out, because they have no closed form: a
+    /// sentence for each.
+    pub not_counted: Vec<String>,
     /// At the load that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub load: Option<LoadTruth>,
@@ -33,6 +37,10 @@ pub struct Truth {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Class {
     pub mix: String,
+    /// Share of requests that no step fails, no fault hits and no full store refuses.
+    pub success_share: Figure,
+    /// What the others fail with.
+    pub failures: Vec<Failing>,
     /// Without any queueing.
     pub response: Response,
     /// Capacity by think time and response: where queueing begins to grow with each user.
@@ -93,7 +101,22 @@ pub struct LoadTruth {
     pub in_flight: Option<Figure>,
     /// Share of requests that are refused because something is full.
     pub refused_share: Figure,
+    /// Share of requests that succeed; those that are refused, that fail by what the file states or
+    /// are lost to crashes do not.
+    pub success_share: Figure,
+    /// What the others fail with.
+    pub failures: Vec<Failing>,
     /// By mix: (throughput, response) of each class.
+    pub classes: Vec<ClassLoad>,
+}
+
+/// What is served at a load, failing requests among it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Served {
+    pub throughput_per_s: Figure,
+    pub response_ms: Option<Figure>,
+    pub in_flight: Option<Figure>,
+    pub refused_share: Figure,
     pub classes: Vec<ClassLoad>,
 }
 
@@ -133,8 +156,10 @@ pub(super) fn of(system: &System, asking: &[Asking], classes: &[Vec<Sample>]) ->
 fn change(one: &Hits, other: &Hits) -> f64 {
     let pairs = one.population.iter().zip(&other.population);
     let singles = one.single.iter().zip(&other.single);
+    let stores = one.full.iter().zip(&other.full);
     pairs
         .chain(singles)
+        .chain(stores)
         .map(|(a, b)| (a - b).abs())
         .fold(0.0, f64::max)
 }
@@ -144,6 +169,7 @@ fn first_hits(system: &System) -> Hits {
     Hits {
         population: vec![1.0; count],
         single: vec![1.0; count],
+        full: vec![0.0; system.plan.stores.len()],
     }
 }
 
@@ -164,6 +190,9 @@ fn hits(system: &System, total: &Demands, throughput_per_s: f64) -> Hits {
         }
         hits.single[place] = cache::of_one_key(rate, ttl_s).value;
     }
+    for place in 0..plan.stores.len() {
+        hits.full[place] = failure::full(plan, place, total, throughput_per_s);
+    }
     hits
 }
 
@@ -179,7 +208,7 @@ pub(super) struct State<'a> {
     /// Demands of a request of any class, by their shares of the throughput.
     total: Demands,
     pub stations: Vec<Station>,
-    load: Option<LoadTruth>,
+    load: Option<Served>,
     /// What an answered request takes, where it is not what the mix takes.
     spent: Option<Vec<Station>>,
 }
@@ -248,12 +277,16 @@ impl<'a> State<'a> {
             exact: station.is_constant && self.total.exact_demands(),
         });
         let throughput = self.load.as_ref().map(|load| load.throughput_per_s.value);
-        let memory = memory::of_hosts(
-            &self.system.plan,
-            &self.total.hosts,
-            throughput,
-            &self.in_flight(throughput.unwrap_or(0.0)),
-        );
+        let in_flight = self.in_flight(throughput.unwrap_or(0.0));
+        let plan = &self.system.plan;
+        let memory = memory::of_hosts(plan, &self.total.hosts, throughput, &in_flight);
+        let not_counted = failure::not_counted(plan, &memory, &self.total, throughput);
+        let load = self.load.as_ref().map(|served| {
+            let begun =
+                served.throughput_per_s.value / (1.0 - served.refused_share.value).max(1e-9);
+            let crashes = failure::crashes(plan, &memory, &self.total, (begun, &in_flight));
+            self.at_load(served, &crashes, not_counted.is_empty())
+        });
         Truth {
             system: self.system.document.system.clone(),
             simulated: true,
@@ -263,7 +296,42 @@ impl<'a> State<'a> {
             capacity_per_s: capacity,
             caches: self.caches(),
             memory,
-            load: self.load.clone(),
+            not_counted,
+            load,
+        }
+    }
+
+    /// What is served, without what fails. A crash hits any request; the others may be refused, and
+    /// what is not refused may fail by what the file states.
+    fn at_load(&self, served: &Served, crashes: &Failures, all_counted: bool) -> LoadTruth {
+        let up = 1.0 - crashes.total();
+        let refused = served.refused_share;
+        let exact = self.total.exact_failures() && crashes.total() == 0.0;
+        let mut failures = Failures::default();
+        failures.add("queue_full", 503, up * refused.value);
+        failures.add_all(&self.total.failures, up * (1.0 - refused.value));
+        failures.add_all(crashes, 1.0);
+        let succeeding = |throughput: Figure, demands: &Demands| Figure {
+            value: throughput.value * up * (1.0 - demands.failures.total()),
+            exact: throughput.exact && exact,
+        };
+        let classes = served.classes.iter().zip(&self.parts);
+        LoadTruth {
+            throughput_per_s: succeeding(served.throughput_per_s, &self.total),
+            response_ms: served.response_ms,
+            in_flight: served.in_flight,
+            refused_share: refused,
+            success_share: Figure {
+                value: 1.0 - failures.total(),
+                exact: exact && refused.exact && all_counted,
+            },
+            failures: failures.told(exact && refused.exact),
+            classes: classes
+                .map(|(class, part)| ClassLoad {
+                    throughput_per_s: succeeding(class.throughput_per_s, &part.demands),
+                    ..class.clone()
+                })
+                .collect(),
         }
     }
 
@@ -299,8 +367,15 @@ impl<'a> State<'a> {
                         value: capacity.value * (think_ms + mean.value) / 1_000.0,
                         exact: capacity.exact && mean.exact,
                     });
+                let failures = &part.demands.failures;
+                let counted = part.demands.exact_failures();
                 Class {
                     mix: asking.mix.clone(),
+                    success_share: Figure {
+                        value: 1.0 - failures.total(),
+                        exact: counted,
+                    },
+                    failures: failures.told(counted),
                     response: Response {
                         mean_ms: mean,
                         p50_ms: Figure::about(p50),

@@ -1,6 +1,6 @@
 //! What happens at a load: users who think and ask, or Poisson arrivals.
 
-use super::answer::{ClassLoad, LoadTruth, Part, State, users_of};
+use super::answer::{ClassLoad, Part, Served, State, users_of};
 use super::closed::{self, Class as ClosedClass, Solution};
 use super::open::{Speed, Steady, steady};
 use super::station::{Kind, Station};
@@ -9,7 +9,7 @@ use super::{Figure, Load};
 impl State<'_> {
     /// Users who think and ask, and what an answered request takes where that is not what the mix
     /// takes.
-    pub(super) fn users(&self) -> (LoadTruth, Option<Vec<Station>>) {
+    pub(super) fn users(&self) -> (Served, Option<Vec<Station>>) {
         let users: Vec<usize> = self.asking.iter().map(|one| users_of(one.load)).collect();
         let solution = self.closed(&users);
         let total: f64 = solution.throughput_per_s.iter().sum();
@@ -52,7 +52,7 @@ impl State<'_> {
         {
             return (overflow.load, Some(overflow.spent));
         }
-        let load = LoadTruth {
+        let load = Served {
             throughput_per_s: Figure {
                 value: total,
                 exact,
@@ -73,7 +73,7 @@ impl State<'_> {
 
     /// More users than the edge lets in: it is full, and who is refused thinks again. With M inside,
     /// N − M think and ask (N − M)/Z times a second, of which the capacity is served.
-    fn refusing(&self, users: f64, limit: f64) -> LoadTruth {
+    fn refusing(&self, users: f64, limit: f64) -> Served {
         let part = &self.parts[0];
         let inside = ClosedClass {
             users: limit as usize,
@@ -84,7 +84,7 @@ impl State<'_> {
         let asked = (users - limit) / part.think_ms.max(1e-3) * 1_000.0;
         let throughput = served.min(asked);
         let response_ms = limit / throughput * 1_000.0;
-        LoadTruth {
+        Served {
             throughput_per_s: Figure::about(throughput),
             response_ms: Some(Figure::about(response_ms)),
             in_flight: Some(Figure::about(limit)),
@@ -147,7 +147,7 @@ impl State<'_> {
     }
 
     /// Poisson arrivals.
-    pub(super) fn open(&self, per_s: f64) -> LoadTruth {
+    pub(super) fn open(&self, per_s: f64) -> Served {
         let mix = self.asking[0].mix.clone();
         let part = &self.parts[0];
         let counted: Vec<&Station> = self
@@ -179,7 +179,7 @@ impl State<'_> {
             // What comes in goes out, where nothing is refused.
             exact: exact || passed == 1.0,
         };
-        LoadTruth {
+        Served {
             throughput_per_s: throughput,
             response_ms: Some(Figure {
                 value: response_ms,
@@ -205,13 +205,13 @@ impl State<'_> {
     }
 
     /// More is asked for than there is: what comes out is the capacity, and waiting has no mean.
-    fn overloaded(&self, mix: String) -> LoadTruth {
+    fn overloaded(&self, mix: String) -> Served {
         let capacity = Figure::about(self.capacity().unwrap_or(0.0));
         let asked = match self.asking[0].load {
             Load::Rate { per_s } => per_s,
             _ => capacity.value,
         };
-        LoadTruth {
+        Served {
             throughput_per_s: capacity,
             response_ms: None,
             in_flight: None,

@@ -8,14 +8,18 @@
 mod answer;
 mod cache;
 mod closed;
+mod context;
 mod demand;
+mod failure;
 mod loaded;
+mod mean;
 mod memory;
 mod moments;
 mod open;
 mod overflow;
 mod sample;
 mod station;
+mod walk;
 
 use std::collections::BTreeSet;
 
@@ -24,9 +28,12 @@ use serde::Serialize;
 use crate::document::Example;
 use crate::plan::Value;
 use crate::system::System;
-use demand::{Context, Demands, Hits, Walk};
+use context::Context;
+use demand::{Demands, Hits};
+use walk::Walk;
 
 pub use answer::{Bottleneck, CacheTruth, Class, LoadTruth, Resource, Response, Truth};
+pub use failure::Failing;
 pub use memory::Memory;
 
 /// Draws for the percentiles of the response without load.

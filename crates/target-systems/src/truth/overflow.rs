@@ -6,7 +6,7 @@
 //! it. A request that fails does not do what lies behind, so that other resources are used less than
 //! the mix alone would have it.
 
-use super::answer::{ClassLoad, LoadTruth, State};
+use super::answer::{ClassLoad, Served, State};
 use super::loaded::residence;
 use super::open::steady;
 use super::station::{self, Kind, Station};
@@ -14,7 +14,7 @@ use super::{Figure, demands};
 
 /// What comes of it.
 pub(super) struct Overflow {
-    pub load: LoadTruth,
+    pub load: Served,
     /// What an answered request takes.
     pub spent: Vec<Station>,
 }
@@ -99,7 +99,7 @@ impl State<'_> {
         let thinking = begun_per_s * self.parts[0].think_ms / 1_000.0;
         let in_flight = (users - thinking).max(0.0);
         let response_ms = Some(Figure::about(in_flight / throughput * 1_000.0));
-        let load = LoadTruth {
+        let load = Served {
             throughput_per_s: Figure::about(throughput),
             response_ms,
             in_flight: Some(Figure::about(in_flight)),

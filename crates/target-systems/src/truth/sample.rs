@@ -3,8 +3,12 @@
 
 use fault_profile::draw::{Draws, Purpose, Root};
 
-use super::demand::{Context, Hits, slowdown};
-use crate::plan::{Block, CacheKey, Call, Demand, Order, Plan, Step};
+use super::context::Context;
+use super::demand::Hits;
+use super::failure::Injected;
+use super::mean::slowdown;
+use crate::network::work_refused;
+use crate::plan::{Block, CacheKey, Call, Demand, OnError, Order, Plan, Step, Visit};
 
 /// Draws of a step whose mean is wanted.
 const MEAN_DRAWS: u32 = 4_000;
@@ -32,6 +36,20 @@ pub(super) struct Drawn {
     pub alive: bool,
 }
 
+impl Drawn {
+    const ON: Self = Self {
+        ms: 0.0,
+        alive: true,
+    };
+
+    fn then(self, next: Self) -> Self {
+        Self {
+            ms: self.ms + next.ms,
+            alive: self.alive && next.alive,
+        }
+    }
+}
+
 impl<'a> Request<'a> {
     pub fn new(plan: &'a Plan, hits: &'a Hits, number: u64) -> Self {
         let root = Root::new(plan.seed).text("truth").word(number);
@@ -43,6 +61,12 @@ impl<'a> Request<'a> {
     }
 
     pub fn endpoint(&mut self, endpoint: usize, context: Context<'_>) -> Drawn {
+        if work_refused(self.plan, endpoint, context.input).is_some() {
+            return Drawn {
+                ms: 0.0,
+                alive: false,
+            };
+        }
         let edge = &self.plan.edge;
         let demand = Demand {
             cpu_ms: edge.cpu_ms.clone(),
@@ -73,18 +97,7 @@ impl<'a> Request<'a> {
     fn step(&mut self, step: &Step, context: Context<'_>) -> Drawn {
         let goes_on = |ms| Drawn { ms, alive: true };
         match step {
-            Step::Visit(visit) => {
-                let times = context
-                    .number(self.plan, &visit.times)
-                    .floor()
-                    .min(10_000.0);
-                let mut ms = 0.0;
-                for _ in 0..times as u32 {
-                    ms += self.visit(visit.call, context);
-                    ms += self.block(&visit.hold, context).ms;
-                }
-                goes_on(ms)
-            }
+            Step::Visit(visit) => self.visits(visit, context),
             Step::Parallel(branches) => {
                 let branches: Vec<Drawn> = branches
                     .iter()
@@ -100,14 +113,10 @@ impl<'a> Request<'a> {
                     CacheKey::Field(_) => 0.0,
                 };
                 let own = self.visit(cached.call, context);
-                if self.draws.unit() < ratio {
-                    return goes_on(own);
+                if !own.alive || self.draws.unit() < ratio {
+                    return own;
                 }
-                let miss = self.block(&cached.miss, context);
-                Drawn {
-                    ms: own + miss.ms,
-                    alive: miss.alive,
-                }
+                own.then(self.block(&cached.miss, context))
             }
             Step::Using(using) => self.block(&using.block, context),
             Step::Publish(publish) => {
@@ -120,7 +129,7 @@ impl<'a> Request<'a> {
                     return goes_on(connect_ms);
                 }
                 let wait_ms = (bus.batch.wait + bus.batch.overhead).as_secs_f64() * 1_000.0;
-                goes_on(connect_ms + wait_ms + self.visit(publish.call, context))
+                goes_on(connect_ms + wait_ms + self.work(publish.call, context))
             }
             Step::Either(shares) => {
                 let mut left = self.draws.unit();
@@ -139,7 +148,7 @@ impl<'a> Request<'a> {
             }
             Step::Each(each) => {
                 let mut drawn = Vec::new();
-                for item in context.items(&each.list) {
+                for item in &context.items(&each.list) {
                     drawn.push(self.block(&each.block, Context { item, ..context }));
                 }
                 match &each.order {
@@ -151,7 +160,10 @@ impl<'a> Request<'a> {
                     Order::Graph(edges) => {
                         let items = context.items(&each.list);
                         let edges = context.items(edges);
-                        goes_on(longest_way(&items, &edges, &drawn))
+                        Drawn {
+                            ms: longest_way(&items, &edges, &drawn),
+                            alive: drawn.iter().all(|one| one.alive),
+                        }
                     }
                 }
             }
@@ -163,7 +175,47 @@ impl<'a> Request<'a> {
         }
     }
 
-    fn visit(&mut self, call: Call, context: Context<'_>) -> f64 {
+    /// Visits one after the other, each with its attempts.
+    fn visits(&mut self, visit: &Visit, context: Context<'_>) -> Drawn {
+        let times = context.times(self.plan, &visit.times) as u32;
+        let mut all = Drawn::ON;
+        for _ in 0..times {
+            for attempt in 0..=visit.retries {
+                let mut drawn = self.visit(visit.call, context);
+                if drawn.alive {
+                    drawn = drawn.then(self.block(&visit.hold, context));
+                }
+                all.ms += drawn.ms;
+                if drawn.alive || visit.on_error == OnError::Continue && attempt == visit.retries {
+                    break;
+                }
+                if attempt == visit.retries {
+                    return Drawn {
+                        alive: false,
+                        ..all
+                    };
+                }
+            }
+        }
+        all
+    }
+
+    /// One visit, with what its component injects.
+    fn visit(&mut self, call: Call, context: Context<'_>) -> Drawn {
+        let ms = self.work(call, context);
+        let component = &self.plan.components[call.component];
+        let Some(injected) = Injected::of(component) else {
+            return Drawn { ms, alive: true };
+        };
+        let slow = slowdown(&self.plan.hosts[component.host]);
+        let (injected_ms, alive) = injected.draw(&mut self.draws, ms / slow);
+        Drawn {
+            ms: injected_ms * slow,
+            alive,
+        }
+    }
+
+    fn work(&mut self, call: Call, context: Context<'_>) -> f64 {
         let component = &self.plan.components[call.component];
         let operation = &component.operations[call.operation];
         let factor = operation
@@ -210,11 +262,7 @@ fn longest(branches: &[Drawn]) -> Drawn {
 
 /// Items joined by edges: an item begins with the wave behind all that lead to it, and a wave ends
 /// with its longest item.
-fn longest_way(
-    items: &[&crate::plan::Value],
-    edges: &[&crate::plan::Value],
-    drawn: &[Drawn],
-) -> f64 {
+fn longest_way(items: &[crate::plan::Value], edges: &[crate::plan::Value], drawn: &[Drawn]) -> f64 {
     let id = |value: &crate::plan::Value| value.text().map(std::borrow::Cow::into_owned);
     let ids: Vec<Option<String>> = items.iter().map(|item| id(item.get("id"))).collect();
     let place = |name: Option<String>| {

@@ -46,12 +46,21 @@ fn a_running_system_keeps_its_shape() {
     let Err(Refusal::Reshaped(found)) = refused else {
         panic!("another shape: {refused:?}");
     };
-    assert_eq!(found, ["components: runs with slow; planned with other"]);
+    assert_eq!(
+        found,
+        [
+            "components: slow would be gone",
+            "components: other would be new"
+        ]
+    );
     let mut moved = plan.clone();
     moved.stores[0].host = Some(1);
     assert_eq!(
         network.change(SECOND, moved),
-        Err(Refusal::Reshaped(vec!["stores: lie on other hosts".into()]))
+        Err(Refusal::Reshaped(vec![format!(
+            "stores: {} would lie on another host",
+            plan.stores[0].name
+        )]))
     );
     let mut broken = plan;
     broken.endpoints[0] = endpoint([visit(7, 0)]);

@@ -1,9 +1,12 @@
 //! The systems over HTTP: routes, errors, admin, metrics, WebSocket.
 
 mod bad_input;
+mod bounds;
 mod lateness;
 mod malformed;
+mod pipeline;
 mod promises;
+mod running;
 mod served;
 mod sockets;
 
@@ -164,7 +167,7 @@ async fn limits_change_while_it_runs_and_come_back() {
     let answer = system.get("/cpu1").await;
     assert!(answer.header("x-sparring-decision").starts_with("rev=2;"));
     let unknown = patch("{\"cpu9\": {\"cpu_cores\": 2}}", "/__admin/limits").await;
-    assert_eq!(unknown.status, 400);
+    assert_eq!(unknown.status, 422);
     let message = unknown.body["faults"][0]["message"]
         .as_str()
         .unwrap_or_default();
@@ -359,7 +362,7 @@ async fn truth_resources_plan_and_schema_are_there_to_read() {
         .get("/__admin/truth?mix=api_user&users=100&think_ms=600")
         .await;
     assert_eq!(truth.status, 200, "{}", truth.body);
-    assert_eq!(system.get("/__admin/truth?mix=nobody").await.status, 400);
+    assert_eq!(system.get("/__admin/truth?mix=nobody").await.status, 404);
     let resources = system.get("/__admin/resources").await.body;
     assert_eq!(resources["simulated"], true);
     assert_eq!(

@@ -45,6 +45,12 @@ impl Served {
         Self::serve(Config::new(system)).await
     }
 
+    /// A system of its own, in YAML.
+    pub async fn of(text: &str) -> Self {
+        let system = System::read(text).unwrap_or_else(|invalid| panic!("{invalid}"));
+        Self::serve(Config::new(system)).await
+    }
+
     pub async fn serve(config: Config) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
@@ -78,6 +84,21 @@ impl Served {
         body: Option<&str>,
         headers: &[(&str, &str)],
     ) -> Answer {
+        let headers: Vec<(&str, &[u8])> = headers
+            .iter()
+            .map(|(name, value)| (*name, value.as_bytes()))
+            .collect();
+        self.send_bytes(method, path, body, &headers).await
+    }
+
+    /// As [`Self::send`], with headers that need not be text.
+    pub async fn send_bytes(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&str>,
+        headers: &[(&str, &[u8])],
+    ) -> Answer {
         let mut request = http::Request::builder()
             .method(method)
             .uri(format!("http://{}{path}", self.address))
@@ -98,6 +119,13 @@ impl Served {
             text,
             body,
         }
+    }
+
+    /// The value of a series of `/metrics`, which begins with this name and these labels.
+    pub async fn metric(&self, series: &str) -> Option<f64> {
+        let text = self.get("/metrics").await.text;
+        let value = text.lines().find_map(|line| line.strip_prefix(series))?;
+        value.trim().parse().ok()
     }
 
     /// Asks until the answer is as wanted.

@@ -4,13 +4,14 @@ use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::served::Served;
 
-type Socket = WebSocketStream<TcpStream>;
+pub type Socket = WebSocketStream<TcpStream>;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -18,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// `tests/it/many_sockets.rs`.
 const MANY: usize = 300;
 
-async fn open(system: &Served) -> Result<Socket, Error> {
+pub async fn open(system: &Served) -> Result<Socket, Error> {
     let stream = TcpStream::connect(system.address).await?;
     let url = format!("ws://{}/api/v1/ws", system.address);
     client_async(url, stream).await.map(|(socket, _)| socket)
@@ -49,7 +50,7 @@ async fn answer(socket: &mut Socket, id: &Value) -> Value {
 }
 
 /// The status with which an upgrade was refused.
-async fn refusal(system: &Served) -> Option<u16> {
+pub async fn refusal(system: &Served) -> Option<u16> {
     match open(system).await {
         Err(Error::Http(response)) => Some(response.status().as_u16()),
         Err(error) => panic!("{error}"),
@@ -178,7 +179,7 @@ async fn a_client_that_never_reads_loses_its_own_answers_and_nobody_elses() {
 async fn messages_that_cannot_be_read_are_answered_and_the_socket_goes_on() {
     let system = Served::start("aiaas").await;
     let mut socket = open(&system).await.expect("room");
-    let twice = "{\"type\":\"ping\",\"id\":1,\"extra\":1,\"extra\":2}";
+    let twice = "{\"type\":\"ping\",\"extra\":1,\"extra\":2}";
     for text in [
         "",
         "{",
@@ -197,12 +198,36 @@ async fn messages_that_cannot_be_read_are_answered_and_the_socket_goes_on() {
     }
     say(&mut socket, &json!({ "type": "ping", "id": "last" })).await;
     assert_eq!(answer(&mut socket, &json!("last")).await["type"], "pong");
+    // A message with wrong fields is told with its id.
+    for (text, id) in [
+        ("{\"type\": \"shout\", \"id\": 7}", json!(7)),
+        ("{\"id\": \"a\"}", json!("a")),
+        (
+            "{\"type\": \"ping\", \"id\": \"b\", \"room\": 1}",
+            json!("b"),
+        ),
+        (
+            "{\"type\": \"ping\", \"id\": 9, \"extra\": 1, \"extra\": 2}",
+            json!(9),
+        ),
+    ] {
+        let message = Message::text(text);
+        socket.send(message).await.expect("an open socket");
+        let refused = answer(&mut socket, &id).await;
+        assert_eq!(refused["error_type"], "bad_request", "{text}: {refused}");
+        assert!(refused["detail"].is_string(), "{text}: {refused}");
+    }
     // A WebSocket carries text; without an upgrade there is none.
     assert_eq!(system.get("/api/v1/ws").await.status, 426);
     socket
         .send(Message::binary(vec![1, 2, 3]))
         .await
         .expect("an open socket");
+    assert_eq!(close_code(&mut socket).await, 1003);
+}
+
+/// The code with which the other end closes.
+async fn close_code(socket: &mut Socket) -> u16 {
     let closed = async {
         while let Some(Ok(message)) = socket.next().await {
             if let Message::Close(Some(frame)) = message {
@@ -211,5 +236,59 @@ async fn messages_that_cannot_be_read_are_answered_and_the_socket_goes_on() {
         }
         0
     };
-    assert_eq!(tokio::time::timeout(PATIENCE, closed).await, Ok(1003));
+    tokio::time::timeout(PATIENCE, closed)
+        .await
+        .expect("a close")
+}
+
+/// A frame from a client, masked with zeros.
+fn frame(head: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![head];
+    match payload.len() {
+        length @ 0..126 => bytes.push(0x80 | length as u8),
+        length => {
+            bytes.push(0x80 | 127);
+            bytes.extend((length as u64).to_be_bytes());
+        }
+    }
+    bytes.extend([0; 4]);
+    bytes.extend(payload);
+    bytes
+}
+
+#[tokio::test]
+async fn frames_that_are_wrong_close_with_the_code_of_their_kind_and_are_journalled() {
+    let system = Served::start("aiaas").await;
+    let wrong = [
+        (1007, frame(0x81, b"\xff\xfe")),
+        (1009, frame(0x81, &[b'x'; 100_000])),
+        (1002, frame(0x83, b"a reserved code")),
+        (1002, frame(0xc1, b"a reserved bit")),
+        (1003, frame(0x82, b"no text")),
+    ];
+    for (code, bytes) in &wrong {
+        let mut socket = open(&system).await.expect("room");
+        socket
+            .get_mut()
+            .write_all(bytes)
+            .await
+            .expect("an open socket");
+        assert_eq!(close_code(&mut socket).await, *code);
+        let verify =
+            format!("/__admin/journal?status={code}&error_type=bad_request&endpoint=socket");
+        let told = |journal: &Value| {
+            journal["entries"]
+                .as_array()
+                .is_some_and(|all| !all.is_empty())
+        };
+        system.until(&verify, told).await;
+    }
+    let refused = "sparring_target_messages_total{endpoint=\"socket\",error_type=\"bad_request\"}";
+    assert_eq!(system.metric(refused).await, Some(wrong.len() as f64));
+    // A client that just goes away has done nothing wrong.
+    drop(open(&system).await.expect("room"));
+    system
+        .until("/__admin", |state| state["in_flight"] == 0)
+        .await;
+    assert_eq!(system.metric(refused).await, Some(wrong.len() as f64));
 }

@@ -1,5 +1,6 @@
 //! Truth against closed forms and against what the shipped systems promise.
 
+mod failures;
 mod laboratory;
 
 use serde_json::json;

@@ -113,6 +113,15 @@ fn print(truth: &Truth) {
             of(response.p95_ms),
             of(response.p99_ms)
         );
+        for failing in &class.failures {
+            say!(
+                "  {}: {} % fail with {} {}",
+                class.mix,
+                of(percent(failing.share)),
+                failing.status,
+                failing.error_type
+            );
+        }
         if let Some(knee) = class.knee_users {
             say!("  {}: knee at {} users", class.mix, of(knee));
         }
@@ -131,9 +140,10 @@ fn print(truth: &Truth) {
             .response_ms
             .map_or("without end".to_owned(), |ms| format!("{} ms", of(ms)));
         say!(
-            "  at this load {}/s, response {response}, refused {} %",
+            "  at this load {}/s, response {response}, refused {} %, successes {} %",
             of(load.throughput_per_s),
-            of(percent(load.refused_share))
+            of(percent(load.refused_share)),
+            of(percent(load.success_share))
         );
     }
     say!(
@@ -176,6 +186,9 @@ fn print(truth: &Truth) {
             line.push_str(&format!(", full in {} s", of(time)));
         }
         say!("{line}");
+    }
+    for sentence in &truth.not_counted {
+        say!("  {sentence}");
     }
 }
 
