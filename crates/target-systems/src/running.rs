@@ -9,21 +9,29 @@ use crate::document::Document;
 use crate::network::differences;
 use crate::plan::Plan;
 
+/// A document and what it compiles to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Compiled<'a> {
+    pub document: &'a Document,
+    pub plan: &'a Plan,
+}
+
 /// What `next` would change that a system which runs with `running` keeps.
-pub(crate) fn kept(running: (&Document, &Plan), next: (&Document, &Plan)) -> Vec<ConfigError> {
-    let mut found: Vec<ConfigError> = differences(running.1, running.1.components.len(), next.1)
-        .into_iter()
-        .map(|(path, message)| ConfigError::new(path, message))
-        .collect();
-    for (name, store) in &running.0.stores {
-        let next = next.0.stores.get(name);
+pub(crate) fn kept(running: Compiled<'_>, next: Compiled<'_>) -> Vec<ConfigError> {
+    let mut found: Vec<ConfigError> =
+        differences(running.plan, running.plan.components.len(), next.plan)
+            .into_iter()
+            .map(|(path, message)| ConfigError::new(path, message))
+            .collect();
+    for (name, store) in &running.document.stores {
+        let next = next.document.stores.get(name);
         if next.is_some_and(|next| next.populate != store.populate) {
             let path = join(&join("stores", name), "populate");
             let message = "rows are there from the start; POST /__admin/populate adds more";
             found.push(ConfigError::new(path, message));
         }
     }
-    if running.0.metrics != next.0.metrics {
+    if running.document.metrics != next.document.metrics {
         found.push(ConfigError::new("metrics", "are declared at the start"));
     }
     found

@@ -9,6 +9,7 @@ use crate::compile;
 use crate::document::{self, Document};
 use crate::parts;
 use crate::plan::Plan;
+use crate::running::Compiled;
 use crate::timeline;
 
 /// Fields of a document that hold a choice: a patch that names another variant replaces it whole.
@@ -107,6 +108,13 @@ impl System {
         let mut value = self.value.clone();
         merge(&mut value, patch, &CHOICES);
         Self::new(value)
+    }
+
+    pub(crate) fn compiled(&self) -> Compiled<'_> {
+        Compiled {
+            document: &self.document,
+            plan: &self.plan,
+        }
     }
 
     /// What every request of an endpoint has to look like, and what of it the flow reads.

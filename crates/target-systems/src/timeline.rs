@@ -150,7 +150,8 @@ fn reshapes(before: &Value, set: &Value) -> Option<String> {
     }
     let (before, after) = (before.document?, after.document?);
     let (plan, next) = (compile::plan(&before), compile::plan(&after));
-    let kept = running::kept(&before, &plan, &after, &next);
+    let of = |document, plan| running::Compiled { document, plan };
+    let kept = running::kept(of(&before, &plan), of(&after, &next));
     let mut found: Vec<String> = kept.iter().map(ToString::to_string).collect();
     if before.endpoints.keys().ne(after.endpoints.keys()) {
         found.push("endpoints: would be others".to_owned());

@@ -60,7 +60,7 @@ async fn an_error_in_a_change_is_reported_with_its_path_and_changes_nothing() {
         ),
     ] {
         let refused = client.patch("", patch.clone()).await;
-        assert_eq!(refused.status, 400, "{patch}");
+        assert_eq!(refused.status, 422, "{patch}");
         let fault = &refused.body["faults"][0];
         assert!(
             fault["path"].as_str().expect("a path").starts_with(path),
@@ -293,7 +293,7 @@ async fn verification_reports_the_differences() {
         ("?sequence=none,none,status,none", 200),
         ("?sequence=status,status", 417),
         ("?key=2&fault=status&count=1", 200),
-        ("?nonsense=1", 400),
+        ("?nonsense=1", 422),
     ] {
         let verified = client.get(&format!("/__admin/verify{query}")).await;
         assert_eq!(verified.status, status, "{query}: {}", verified.body);

@@ -60,8 +60,8 @@ use unit::Unit;
 
 use crate::plan::Plan;
 
+pub(crate) use bound::{ItemList, items, work_refused};
 pub use bound::{MAX_AMOUNT, MAX_TIMES, MAX_WORK};
-pub(crate) use bound::{items, work_refused};
 pub use change::Refusal;
 pub(crate) use change::differences;
 pub use input::{Effect, Input};

@@ -103,12 +103,12 @@ impl Declared {
         }
         for (name, endpoint) in &document.endpoints {
             let status = endpoint.answer.status.to_string();
-            let about = about_request((name, &endpoint.route), &status, "");
+            let about = about_request(name, &endpoint.route, &status, "");
             self.begin(Subject::RequestDuration, &about);
             self.begin(Subject::RequestCount, &about);
             for cause in Cause::ALL {
                 let status = cause.status().to_string();
-                let about = about_request((name, &endpoint.route), &status, cause.name());
+                let about = about_request(name, &endpoint.route, &status, cause.name());
                 self.begin(Subject::RequestErrors, &about);
             }
         }
@@ -169,7 +169,7 @@ impl Declared {
         let status = entry.status.to_string();
         let route = entry.route.as_deref().unwrap_or_default();
         let error_type = entry.error_type.as_deref().unwrap_or_default();
-        let about = about_request((endpoint, route), &status, error_type);
+        let about = about_request(endpoint, route, &status, error_type);
         if !entry.cancelled {
             self.observe(Subject::RequestDuration, &about, took);
         }
@@ -252,9 +252,9 @@ fn about_workflow<'a>(endpoint: &'a str, store: &'a str) -> [(&'a str, &'a str);
     ]
 }
 
-/// Of an endpoint's name and its route.
 fn about_request<'a>(
-    (endpoint, route): (&'a str, &'a str),
+    endpoint: &'a str,
+    route: &'a str,
     status: &'a str,
     error_type: &'a str,
 ) -> [(&'a str, &'a str); 6] {

@@ -181,7 +181,7 @@ impl Exchange {
                 endpoint: endpoint.name.clone(),
                 tenant: self.tenant.clone(),
             };
-            let mut response = socket::upgrade(talk, (&live, hub), &mut parts).await?;
+            let mut response = socket::upgrade(talk, &live, hub, &mut parts).await?;
             self.entry.status = response.status().as_u16();
             self.end();
             self.sign(&mut response);

@@ -83,11 +83,7 @@ impl Compiled for Playing {
     }
 
     fn conflicts(&self, next: &Self) -> Vec<ConfigError> {
-        let (running, next) = (&self.system, &next.system);
-        running::kept(
-            (&running.document, &running.plan),
-            (&next.document, &next.plan),
-        )
+        running::kept(self.system.compiled(), next.system.compiled())
     }
 
     fn compile(config: &Value, _name: &str, _since: Moment) -> Result<Self, Invalid> {

@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use super::Target;
 use super::exchange::{Exchange, Refused, failure_body};
 use super::playing::Playing;
-use crate::network::Outcome;
+use crate::network::{Cause, Outcome};
 use crate::request::Incoming;
 
 /// Messages that wait to be sent to one client; a client that does not read loses the rest.
@@ -127,7 +127,8 @@ enum Kind {
 /// Takes a connection over, where the hub has room for one more.
 pub(super) async fn upgrade(
     talk: Talk,
-    (live, hub): (&Live<Playing>, usize),
+    live: &Live<Playing>,
+    hub: usize,
     parts: &mut Parts,
 ) -> Result<Response, Refused> {
     let target = talk.target.clone();
@@ -143,11 +144,15 @@ pub(super) async fn upgrade(
         })?;
     let (socket, closed) = target.clock.open(live, hub).map_err(|failed| {
         target.metrics.refused_socket();
-        Refused::new(
-            failed.status,
-            "unavailable",
-            "there are as many connections as there may be",
-        )
+        let (error_type, detail) = match failed.cause {
+            Cause::Crashed => ("crashed", "the instance of the hub has crashed"),
+            _ if failed.retry_after.is_some() => ("unavailable", "no instance of the hub is up"),
+            _ => (
+                "unavailable",
+                "there are as many connections as there may be",
+            ),
+        };
+        Refused::new(failed.status, error_type, detail)
     })?;
     let upgrade = upgrade
         .read_buffer_size(READ_BYTES)

@@ -284,7 +284,11 @@ impl<'a> State<'a> {
         let load = self.load.as_ref().map(|served| {
             let begun =
                 served.throughput_per_s.value / (1.0 - served.refused_share.value).max(1e-9);
-            let crashes = failure::crashes(plan, &memory, &self.total, (begun, &in_flight));
+            let coming = failure::Coming {
+                per_s: begun,
+                in_flight: &in_flight,
+            };
+            let crashes = failure::crashes(plan, &memory, &self.total, &coming);
             self.at_load(served, &crashes, not_counted.is_empty())
         });
         Truth {

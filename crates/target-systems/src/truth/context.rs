@@ -1,6 +1,6 @@
 //! What a request brings along, as the truth reads it.
 
-use crate::network::{MAX_TIMES, items};
+use crate::network::{ItemList, MAX_TIMES, items};
 use crate::plan::{Expression, Path, PathRoot, Plan, Value};
 
 /// A request's data, and the item of the innermost `each`.
@@ -38,6 +38,6 @@ impl<'a> Context<'a> {
 
     /// Items of a list; a number stands for as many items.
     pub fn items(&self, path: &Path) -> Vec<Value> {
-        items(self.value(path), path).map_or_else(|_| Vec::new(), |items| items.to_vec())
+        items(self.value(path), path).map_or_else(|_| Vec::new(), ItemList::to_vec)
     }
 }

@@ -236,14 +236,20 @@ fn capacity(plan: &Plan, store: &Store) -> f64 {
     })
 }
 
-/// Requests that are lost to crashes of hosts that leak, at so many requests per second of which so
-/// many are inside each host.
+/// Requests that come, and those inside each host.
+pub(super) struct Coming<'a> {
+    pub per_s: f64,
+    pub in_flight: &'a [f64],
+}
+
+/// Requests that are lost to crashes of hosts that leak.
 pub(super) fn crashes(
     plan: &Plan,
     memory: &[Memory],
     demands: &Demands,
-    (per_s, in_flight): (f64, &[f64]),
+    coming: &Coming<'_>,
 ) -> Failures {
+    let Coming { per_s, in_flight } = *coming;
     let mut failures = Failures::default();
     for (place, up_s) in leaking(plan, memory) {
         let host = &plan.hosts[place];

@@ -141,7 +141,7 @@ impl<'a> Walk<'a> {
                     .unwrap_or(&case.otherwise);
                 self.block(block, context, weight)
             }
-            Step::Each(each) => self.each((step, each), context, weight),
+            Step::Each(_) => self.each(step, context, weight),
             Step::Later(later) => {
                 let waits = later
                     .wait
