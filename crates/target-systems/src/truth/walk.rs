@@ -10,7 +10,7 @@ use super::moments::Moments;
 use super::sample;
 use crate::network::{Cause, work_refused};
 use crate::plan::{
-    Amount, Block, CacheKey, Cached, Call, Demand, Each, Identity, OnError, Order, Plan, Publish,
+    Amount, Block, CacheKey, Cached, Call, Demand, Identity, OnError, Order, Plan, Publish,
     StateAction, Step, Using, Visit,
 };
 
@@ -239,7 +239,10 @@ impl<'a> Walk<'a> {
         passed
     }
 
-    fn each(&mut self, (step, each): (&Step, &Each), context: Context<'_>, weight: f64) -> Passed {
+    fn each(&mut self, step: &Step, context: Context<'_>, weight: f64) -> Passed {
+        let Step::Each(each) = step else {
+            return Passed::ON;
+        };
         let mut passed = Passed::ON;
         for item in &context.items(&each.list) {
             let context = Context { item, ..context };
