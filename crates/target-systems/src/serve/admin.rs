@@ -168,7 +168,7 @@ async fn plan(State(target): Shared, Asked(query): Asked<PlanQuery>) -> Response
     };
     if !(1..=MOST_PLANNED).contains(&query.n) {
         let message = format!("n: {} is not between 1 and {MOST_PLANNED}", query.n);
-        return refuse(StatusCode::UNPROCESSABLE_ENTITY, "query", message);
+        return error(StatusCode::UNPROCESSABLE_ENTITY, "query", message);
     }
     match ahead::demands(&live.system, place, &query.tenant, query.n) {
         Ok(requests) => {
