@@ -14,13 +14,13 @@ use crate::ask::fanout::{fan_out, reserve};
 use crate::error::ApiError;
 use crate::overload;
 use crate::request::planned::{Keys, Planned};
-use crate::share::question::Question;
 
 /// The outcomes of a plan's detectors, in its order.
 pub struct FanOutResult {
     pub planned: Planned,
     pub called: Vec<Called>,
-    pub(super) question: Question,
+    /// Where anything is shared.
+    pub(super) keys: Option<Keys>,
     /// The selection of the detectors; the calls may have changed their health since.
     pub(super) routing: RoutingDecision,
     pub(super) took: Duration,
@@ -54,11 +54,10 @@ pub(super) async fn ask(
         Sharing::With(keys) => Some(keys),
         Sharing::NoAnswers | Sharing::Nothing => None,
     };
-    let question = planned.question(keys);
     let until = planned.deadline - reserve(planned.sla);
     let caller = service.caller();
     let context = Arc::new(Context {
-        shared: keys.map(|_| (service.answers.single.clone(), question.clone())),
+        shared: keys.map(|_| (service.answers.single.clone(), planned.question(keys))),
         ..Context::new(&caller, &planned.request, &planned.envelope, until)
     });
     let routing = planned.routing();
@@ -75,7 +74,7 @@ pub(super) async fn ask(
     Ok(FanOutResult {
         planned,
         called,
-        question,
+        keys,
         routing,
         took,
     })

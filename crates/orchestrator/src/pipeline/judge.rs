@@ -18,7 +18,7 @@ pub(super) fn judge(service: &Answering, asked: FanOutResult) -> Answered {
     let FanOutResult {
         planned,
         called,
-        question,
+        keys,
         routing,
         took: detectors,
     } = asked;
@@ -32,7 +32,7 @@ pub(super) fn judge(service: &Answering, asked: FanOutResult) -> Answered {
             request: &planned.request,
             version: planned.rules.version,
             plan: &planned.plan,
-            question: &question,
+            question: &planned.question(keys),
         };
         let token = planned.earlier.as_ref().map(|it| it.token.clone());
         service.partials.keep(token, &made, &called)
