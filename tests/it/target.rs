@@ -180,123 +180,77 @@ fn a_simulation_has_the_keys_that_tools_read_and_is_the_same_each_time() {
 #[test]
 fn wrong_calls_say_what_would_be_right() {
     for (arguments, part) in [
-        (vec!["target", "truth", "acos"], "did you mean `acso`?"),
+        ("target truth acos", "did you mean `acso`?"),
+        ("target truth missing.yaml", "missing.yaml cannot be read"),
         (
-            vec!["target", "truth", "missing.yaml"],
-            "missing.yaml cannot be read",
-        ),
-        (
-            vec!["target", "truth", "lab", "--mix", "mm2"],
+            "target truth lab --mix mm2",
             "unknown mix or endpoint `mm2`",
         ),
+        ("target truth lab --rate 0", "a rate of 0 is not above 0"),
         (
-            vec!["target", "truth", "lab", "--rate", "0"],
-            "a rate of 0 is not above 0",
-        ),
-        (
-            vec!["target", "truth", "acso", "--toggle", "agent_cachin=on"],
+            "target truth acso --toggle agent_cachin=on",
             "did you mean `agent_caching`?",
         ),
         (
-            vec!["target", "truth", "acso", "--toggle", "agent_caching=maybe"],
+            "target truth acso --toggle agent_caching=maybe",
             "`maybe` is neither on nor off",
         ),
         (
-            vec![
-                "target",
-                "truth",
-                "acso",
-                "--set",
-                "hosts.agents.cpu_cors=1",
-            ],
+            "target truth acso --set hosts.agents.cpu_cors=1",
             "did you mean `cpu_cores`? (from --set)",
         ),
         (
-            vec![
-                "target",
-                "simulate",
-                "lab",
-                "--endpoint",
-                "mm2",
-                "--rate",
-                "1",
-            ],
+            "target simulate lab --endpoint mm2 --rate 1",
             "unknown endpoint `mm2`",
         ),
+        ("target simulate lab --endpoint mm1", "--rate"),
         (
-            vec!["target", "simulate", "lab", "--endpoint", "mm1"],
-            "--rate",
-        ),
-        (
-            vec!["target", "truth", "lab", "--set", "hosts.cpu1.cpu_cores=2"],
+            "target truth lab --set hosts.cpu1.cpu_cores=2",
             "hosts.cpu1: `cpu1` is a component; its own host is at components.cpu1.host (from --set)",
         ),
         (
-            vec!["target", "simulate", "lab", "--rate", "5", "--users", "5"],
+            "target simulate lab --rate 5 --users 5",
             "'--rate <RATE>' cannot be used with '--users <USERS>'",
         ),
         (
-            vec![
-                "target",
-                "simulate",
-                "lab",
-                "--rate",
-                "5",
-                "--think-ms",
-                "5",
-            ],
+            "target simulate lab --rate 5 --think-ms 5",
             "cannot be used with",
         ),
         (
-            vec!["target", "simulate", "lab", "--users", "5", "--paced"],
+            "target simulate lab --users 5 --paced",
             "cannot be used with",
         ),
         (
-            vec!["target", "simulate", "lab", "--rate", "1e9"],
+            "target simulate lab --rate 1e9",
             "--rate 1000000000 is not between 0.000001 and 10000000 requests per second",
         ),
         (
-            vec!["target", "simulate", "lab", "--rate", "NaN"],
+            "target simulate lab --rate NaN",
             "--rate NaN is not between",
         ),
         (
-            vec![
-                "target",
-                "simulate",
-                "lab",
-                "--rate",
-                "5",
-                "--warm-up",
-                "1000000000",
-            ],
+            "target simulate lab --rate 5 --warm-up 1000000000",
             "--warm-up 1000000000 is above 100000000",
         ),
         (
-            vec![
-                "target",
-                "simulate",
-                "lab",
-                "--users",
-                "5",
-                "--think-ms",
-                "1e12",
-            ],
+            "target simulate lab --users 5 --think-ms 1e12",
             "--think-ms 1000000000000 is not between 0 and 86400000 (a day)",
         ),
         (
-            vec!["target", "lab", "--port", "8999", "--admin-port", "8999"],
+            "target lab --port 8999 --admin-port 8999",
             "--admin-port 8999 is that of the system; without --admin-port, the admin API is there",
         ),
         (
-            vec!["target", "simulate", "lab", "--users", "0"],
+            "target simulate lab --users 0",
             "--users 0 is not between 1 and 1000000",
         ),
     ] {
-        let ended = ended(&arguments);
-        assert_ne!(ended.code, Some(0), "{arguments:?}");
+        let words: Vec<&str> = arguments.split(' ').collect();
+        let ended = ended(&words);
+        assert_ne!(ended.code, Some(0), "{arguments}");
         assert!(
             ended.stderr.contains(part),
-            "{arguments:?}: no {part:?} in {}",
+            "{arguments}: no {part:?} in {}",
             ended.stderr
         );
     }

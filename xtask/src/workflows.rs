@@ -57,10 +57,13 @@ fn fault(root: &Path, command: &str) -> Option<String> {
         ["docker", "compose", "-f", file, rest @ ..] => compose(root, file, rest),
         ["docker", "build", ..] if root.join("Dockerfile").is_file() => None,
         ["cargo", "xtask", ..] => xtask(&words[1..]),
-        ["cargo", "install", "--locked", ..] => None,
+        ["cargo", "install", "--locked", ..]
+        | ["rustup", "target", "add", ..]
+        | ["sudo", "apt-get", "install", ..] => None,
         [script, ..] if root.join(script).is_file() => None,
         _ => Some(
-            "neither docker, nor cargo install, nor a task or script of this repository".to_owned(),
+            "neither docker, nor what installs something, nor a task or script of this repository"
+                .to_owned(),
         ),
     }
 }
