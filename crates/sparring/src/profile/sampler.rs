@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 /// Samples per second of processor time: not a divisor of common periods of a few milliseconds.
-const HERTZ: libc::suseconds_t = 99;
+const HERTZ: libc::c_long = 99;
 /// The number of copies that can wait to be walked.
 const SLOTS: usize = 128;
 /// The bytes that are copied of a stack; deeper callers are cut off.
@@ -193,7 +193,7 @@ fn handle() -> io::Result<()> {
 }
 
 /// Requests a signal whenever the process has used so many microseconds of processor time; 0: none.
-fn every(micros: libc::suseconds_t) -> io::Result<()> {
+fn every(micros: libc::c_long) -> io::Result<()> {
     let time = libc::timeval {
         tv_sec: 0,
         tv_usec: micros,
