@@ -21,7 +21,7 @@ use super::wire::{Ended, Interval, Joining, Push};
 
 /// The measurements of this runner alone.
 #[derive(Debug)]
-pub struct Kept {
+pub struct OwnResults {
     joining: Joining,
     folder: PathBuf,
     /// Intervals, a line each; nothing where there is no temporary file, or it is full.
@@ -38,7 +38,7 @@ pub enum KeepError {
     Write(PathBuf, #[source] io::Error),
 }
 
-impl Kept {
+impl OwnResults {
     /// Would be written to this folder, which is made then.
     pub fn new(joining: Joining, folder: PathBuf) -> Self {
         Self {

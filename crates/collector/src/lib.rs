@@ -24,7 +24,7 @@ pub use agent::{
     AgentError, AgentSettings, Hello, Order, RemoteAgent, RunState, Status, serve_agent,
 };
 pub use client::{Client, ClientError};
-pub use kept::Kept;
+pub use kept::OwnResults;
 pub use output::{Push, Stop};
 pub use result::{Collected, RunnerResult, Verdict};
 pub use server::{Ends, Settings, serve};

@@ -12,7 +12,7 @@ use load_outputs::{Output, OutputError, RunEnd, Setup};
 use tokio_util::sync::CancellationToken;
 
 use super::client::{Client, ClientError};
-use super::kept::Kept;
+use super::kept::OwnResults;
 use super::sinks::to_wire;
 use super::wire::{self, CheckOf, Ended, Interval, SinkOf};
 
@@ -31,7 +31,7 @@ const NOT_BEGUN: u64 = 0;
 pub struct Push {
     client: Client,
     /// For the case that the collector is lost.
-    kept: Kept,
+    kept: OwnResults,
     /// Ends the run when the collector says so.
     stop: Stop,
     began_unix_ms: Began,
@@ -95,7 +95,7 @@ impl Began {
 }
 
 impl Push {
-    pub fn new(client: Client, kept: Kept, began_unix_ms: Began, stop: Stop) -> Self {
+    pub fn new(client: Client, kept: OwnResults, began_unix_ms: Began, stop: Stop) -> Self {
         Self {
             client,
             kept,

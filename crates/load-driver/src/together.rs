@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use collector::{
-    Client, Joining, Kept, Member, MetricName, Push, Stop, SummaryOptions, TOKEN_VARIABLE,
+    Client, Joining, Member, MetricName, OwnResults, Push, Stop, SummaryOptions, TOKEN_VARIABLE,
 };
 use load_engine::Together;
 use load_engine::options::Options;
@@ -71,7 +71,7 @@ pub fn join(
     let stop = Stop::default();
     let began = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
     let folder = format!("{FOLDER}/{began}-runner-{}", file_name(&joining.name));
-    let kept = Kept::new(joining, folder.into());
+    let kept = OwnResults::new(joining, folder.into());
     Ok(Some(Joined {
         output: Push::new(client, kept, member.began(), stop.clone()),
         together: member.into_together(),

@@ -11,7 +11,7 @@ pub mod take_in;
 pub use described::described;
 pub use errors::{error, no_such_method, read_json};
 pub use port::{bind, serve};
-pub use query::Asked;
+pub use query::CheckedQuery;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -118,7 +118,7 @@ async fn get_profile<S: Simulated>(State(server): State<Arc<S>>) -> Response {
 
 async fn put_profile<S: Simulated>(
     State(server): State<Arc<S>>,
-    Asked(conditions): Asked<Conditions>,
+    CheckedQuery(conditions): CheckedQuery<Conditions>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
@@ -129,7 +129,7 @@ async fn put_profile<S: Simulated>(
 
 async fn patch_profile<S: Simulated>(
     State(server): State<Arc<S>>,
-    Asked(conditions): Asked<Conditions>,
+    CheckedQuery(conditions): CheckedQuery<Conditions>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
@@ -141,7 +141,7 @@ async fn patch_profile<S: Simulated>(
 /// Restores the initial configuration; overlays are removed, the journal and the server's state are cleared.
 async fn reset<S: Simulated>(
     State(server): State<Arc<S>>,
-    Asked(conditions): Asked<Conditions>,
+    CheckedQuery(conditions): CheckedQuery<Conditions>,
     headers: HeaderMap,
 ) -> Response {
     let change = match conditions.change(&headers) {

@@ -11,7 +11,7 @@ use fault_profile::record::{Seen, profile_of};
 use fault_profile::{Failure, Profile};
 use serde::Deserialize;
 use serde_json::json;
-use simulated_server::admin::{Asked, error};
+use simulated_server::admin::{CheckedQuery, error};
 
 use super::Shared;
 use crate::journal::{Entry, Filter};
@@ -38,7 +38,10 @@ impl Default for PlanQuery {
 }
 
 /// `GET /__admin/plan?n=`: the schedule, and the decisions for the first requests.
-pub(super) async fn plan(State(detector): Shared, Asked(query): Asked<PlanQuery>) -> Response {
+pub(super) async fn plan(
+    State(detector): Shared,
+    CheckedQuery(query): CheckedQuery<PlanQuery>,
+) -> Response {
     let live = detector.control.live();
     let first = FirstRequests {
         tenant: &query.tenant,
@@ -49,7 +52,10 @@ pub(super) async fn plan(State(detector): Shared, Asked(query): Asked<PlanQuery>
 }
 
 /// `POST /__admin/record`: a profile that reproduces the journal.
-pub(super) async fn record(State(detector): Shared, Asked(filter): Asked<Filter>) -> Response {
+pub(super) async fn record(
+    State(detector): Shared,
+    CheckedQuery(filter): CheckedQuery<Filter>,
+) -> Response {
     let live = detector.control.live();
     let entries = detector.journal.select(&filter);
     let seen: Vec<Seen> = entries

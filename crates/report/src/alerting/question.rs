@@ -1,7 +1,7 @@
 //! The figure and the side of a judgement's bound, read from its question.
 
 use super::figure::{AskedFigure, Figure};
-use crate::record::{Asked, Judgement, TestRecord};
+use crate::record::{Judgement, TestRecord, ThresholdSeries};
 
 /// How a figure stands to a bound where it is bad.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +68,7 @@ fn of_all_requests(judgement: &Judgement) -> Option<(Figure, Operator)> {
 }
 
 /// The question is one about a metric whose seconds the record has.
-fn of_a_metric(all: &[Asked], judgement: &Judgement) -> Option<(Figure, Operator)> {
+fn of_a_metric(all: &[ThresholdSeries], judgement: &Judgement) -> Option<(Figure, Operator)> {
     let text = judgement.asked.as_str();
     let (asked, aggregate, rest) = match judgement.kind.as_str() {
         "check" => {
@@ -77,7 +77,7 @@ fn of_a_metric(all: &[Asked], judgement: &Judgement) -> Option<(Figure, Operator
         }
         "slo" => {
             let (component, rest) = text.split_once(' ')?;
-            let of = |asked: &&Asked| asked.component.as_deref() == Some(component);
+            let of = |asked: &&ThresholdSeries| asked.component.as_deref() == Some(component);
             let percent = rest.split(' ').next()?.strip_prefix('p')?;
             let asked = all.iter().find(of)?;
             let wanted = format!("p({percent})");
@@ -104,7 +104,7 @@ fn of_a_metric(all: &[Asked], judgement: &Judgement) -> Option<(Figure, Operator
     can_be.then(|| (figure(asked, aggregate), operator))
 }
 
-fn figure(asked: &Asked, aggregate: &str) -> Figure {
+fn figure(asked: &ThresholdSeries, aggregate: &str) -> Figure {
     Figure::Asked(Box::new(AskedFigure {
         metric: asked.metric.clone(),
         base: asked.base.clone(),

@@ -2,7 +2,7 @@
 
 use csv::Writer;
 
-use crate::record::{Asked, Endpoint, Figures, RunRecord, Second, TestRecord};
+use crate::record::{Endpoint, Figures, RunRecord, Second, TestRecord, ThresholdSeries};
 
 const HEADER: [&str; 11] = [
     "run", "test", "scope", "phase", "at_s", "class", "method", "name", "figure", "unit", "value",
@@ -114,7 +114,7 @@ impl Rows<'_> {
         }
     }
 
-    fn asked(&mut self, place: &Place<'_>, asked: &Asked) {
+    fn asked(&mut self, place: &Place<'_>, asked: &ThresholdSeries) {
         for (aggregate, values) in &asked.seconds {
             for (second, value) in values.iter().enumerate() {
                 let at_s = second.to_string();

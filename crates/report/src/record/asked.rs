@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// A metric that a threshold asks about, or the part of one that has certain tags, by second.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Asked {
+pub struct ThresholdSeries {
     /// As the threshold names it, such as `http_req_duration{name:GET /a}`.
     pub metric: String,
     /// The metric without its tags.
@@ -25,7 +25,7 @@ pub struct Asked {
     pub seconds: IndexMap<String, Vec<Option<f64>>>,
 }
 
-impl Asked {
+impl ThresholdSeries {
     /// The unit of an aggregate.
     pub fn unit(&self) -> &'static str {
         match (self.kind.as_str(), self.contains.as_str()) {

@@ -10,7 +10,7 @@ mod observed;
 mod outcome;
 mod read;
 
-pub use asked::Asked;
+pub use asked::ThresholdSeries;
 pub use figures::{Endpoint, EndpointSecond, Figures, Latency, PERCENTILES, Second, route};
 pub use judged::{Conclusion, Finding, FoundAndTrue, Judgement, LedgerEntry, Severity, Standing};
 pub use observed::{Event, EventKind, Observed, ResourceSample};
@@ -110,7 +110,7 @@ pub struct TestRecord {
     pub seconds: Vec<Second>,
     /// What thresholds ask about beside all requests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub asked: Vec<Asked>,
+    pub asked: Vec<ThresholdSeries>,
     pub observed: Observed,
     pub judgements: Vec<Judgement>,
     pub findings: Vec<Finding>,

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use report::alerting::{Alert, KEY, alerts, replay, rules, unit_tests};
-use report::record::{Asked, Event, EventKind, Judgement, ResourceSample, Second, Standing};
+use report::record::{
+    Event, EventKind, Judgement, ResourceSample, Second, Standing, ThresholdSeries,
+};
 use report::verify::verify;
 use report::{RunRecord, TestRecord, explain};
 use serde_json::json;
@@ -227,12 +229,12 @@ fn questions_about_seconds_make_alerts_and_no_others() {
 }
 
 /// A metric that thresholds ask about, with the values of its seconds.
-fn metric(name: &str, kind: &str, aggregate: &str, values: &[f64]) -> Asked {
+fn metric(name: &str, kind: &str, aggregate: &str, values: &[f64]) -> ThresholdSeries {
     let (base, inside) = name.split_once('{').unwrap_or((name, ""));
     let tags = inside.trim_end_matches('}').split(',');
     let tags = tags.filter_map(|tag| tag.split_once(':'));
     let values = values.iter().map(|value| Some(*value)).collect();
-    Asked {
+    ThresholdSeries {
         metric: name.to_owned(),
         base: base.to_owned(),
         tags: tags
@@ -264,7 +266,7 @@ fn asking_about_metrics() -> TestRecord {
         metric("orders", "counter", "rate", &steps(9.0, 1.0)),
         metric("checks", "rate", "rate", &steps(1.0, 0.25)),
         metric("odd{a-b:c}", "rate", "rate", &steps(1.0, 0.5)),
-        Asked {
+        ThresholdSeries {
             component: Some("router".to_owned()),
             ..metric("router_decision_ms", "trend", "p(99.9)", &steps(5.0, 50.0))
         },

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Asked, error};
+use super::{CheckedQuery, error};
 use crate::journal::Entry;
 use crate::simulated::Simulated;
 
@@ -18,7 +18,7 @@ type Filter<S> = <<S as Simulated>::Entry as Entry>::Filter;
 /// `GET /__admin/journal`: the entries that match.
 pub(super) async fn journal<S: Simulated>(
     State(server): State<Arc<S>>,
-    Asked(filter): Asked<Filter<S>>,
+    CheckedQuery(filter): CheckedQuery<Filter<S>>,
 ) -> Response {
     Json(json!({
         "recorded": server.journal().recorded(),
@@ -49,8 +49,8 @@ pub(super) struct Expectation {
 /// those of the journal.
 pub(super) async fn verify<S: Simulated>(
     State(server): State<Arc<S>>,
-    Asked(expected): Asked<Expectation>,
-    Asked(query): Asked<Vec<(String, String)>>,
+    CheckedQuery(expected): CheckedQuery<Expectation>,
+    CheckedQuery(query): CheckedQuery<Vec<(String, String)>>,
 ) -> Response {
     let own = ["count", "min", "max", "sequence"];
     let filter: serde_json::Map<_, _> = query

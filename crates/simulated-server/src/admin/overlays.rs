@@ -10,7 +10,7 @@ use bytes::Bytes;
 use live_config::{Change, Compiled, Live, Refused};
 use serde_json::{Value, json};
 
-use super::{Asked, Conditions, change_profile, changed, refuse};
+use super::{CheckedQuery, Conditions, change_profile, changed, refuse};
 use crate::simulated::Simulated;
 
 /// `PUT /__admin/overlays/NAME`: puts a patch over the profile; with a TTL it expires. Overlays are independent
@@ -18,7 +18,7 @@ use crate::simulated::Simulated;
 pub(super) async fn lay<S: Simulated>(
     State(server): State<Arc<S>>,
     Path(name): Path<String>,
-    Asked(conditions): Asked<Conditions>,
+    CheckedQuery(conditions): CheckedQuery<Conditions>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
@@ -31,7 +31,7 @@ pub(super) async fn lay<S: Simulated>(
 pub(super) async fn lift<S: Simulated>(
     State(server): State<Arc<S>>,
     Path(name): Path<String>,
-    Asked(conditions): Asked<Conditions>,
+    CheckedQuery(conditions): CheckedQuery<Conditions>,
     headers: HeaderMap,
 ) -> Response {
     answer(conditions, &headers, |change| {
@@ -44,7 +44,7 @@ pub(super) async fn lift<S: Simulated>(
 pub(super) async fn renew<S: Simulated>(
     State(server): State<Arc<S>>,
     Path(name): Path<String>,
-    Asked(conditions): Asked<Conditions>,
+    CheckedQuery(conditions): CheckedQuery<Conditions>,
     headers: HeaderMap,
 ) -> Response {
     answer(conditions, &headers, |change| {

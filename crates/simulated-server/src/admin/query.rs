@@ -10,9 +10,9 @@ use super::error;
 
 /// A query of a request. A wrong one is answered with 422, the parameter and a hint.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked<T>(pub T);
+pub struct CheckedQuery<T>(pub T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for CheckedQuery<T> {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {

@@ -7,7 +7,7 @@ use super::flag::{Flag, Flags, Kind, SUMMARY_MODE};
 
 /// What a line says.
 #[derive(Default)]
-pub(super) struct Line<'f> {
+pub(super) struct CommandLine<'f> {
     pub(super) flags: Vec<Given<'f>>,
     pub(super) arguments: Vec<OsString>,
     pub(super) help: bool,
@@ -33,7 +33,7 @@ impl Given<'_> {
     }
 }
 
-impl<'f> Line<'f> {
+impl<'f> CommandLine<'f> {
     /// Reads the words besides the command.
     pub(super) fn parse(mut words: VecDeque<OsString>, flags: &'f Flags) -> Result<Self, String> {
         let mut line = Self::default();

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 
 use flag::{Flags, SUMMARY_MODE, is_boolean, not_boolean, summary_mode};
-use line::{Given, Line};
+use line::{CommandLine, Given};
 use load_engine::go_text::parse_bool;
 
 /// Variables of booleans that count as set whatever they say, and those that are options.
@@ -53,7 +53,7 @@ pub fn read(
     let name = words.pop_front().unwrap_or_default();
     let of_process = Flags::of_process(k6);
     let Some(at) = command_at(&words, &of_process) else {
-        let line = Line::parse(words, &of_process).map_err(Refused::usage)?;
+        let line = CommandLine::parse(words, &of_process).map_err(Refused::usage)?;
         let shown = if line.version { "--version" } else { "--help" };
         return Ok(vec![name, shown.into()]);
     };
@@ -66,7 +66,7 @@ pub fn read(
         return Err(Refused::usage(unknown_command(&command, k6)));
     };
     let flags = Flags::of(found, of_process);
-    let line = Line::parse(words, &flags).map_err(Refused::usage)?;
+    let line = CommandLine::parse(words, &flags).map_err(Refused::usage)?;
     let mut out = vec![name, OsString::from(&*command)];
     if line.help {
         out.push("--help".into());

@@ -30,7 +30,7 @@ impl Network {
         if !self.loaded.repeats(endpoint) {
             return Ok(());
         }
-        let asked = Asked {
+        let asked = Workload {
             plan: &self.loaded.plan,
             facts: Facts {
                 input: &request.arrival.input,
@@ -63,7 +63,7 @@ impl Network {
 /// nothing.
 pub(crate) fn work_refused(plan: &Plan, endpoint: usize, input: &Value) -> Option<Failed> {
     let flow = &plan.endpoints.get(endpoint)?.flow;
-    let asked = Asked {
+    let asked = Workload {
         plan,
         facts: Facts {
             input,
@@ -107,12 +107,12 @@ pub(super) fn repeats(plan: &Plan, block: &Block) -> bool {
 
 /// The work of a flow as its request asks for it: the most of what may be drawn, each attempt counted.
 #[derive(Clone, Copy)]
-struct Asked<'a> {
+struct Workload<'a> {
     plan: &'a Plan,
     facts: Facts<'a>,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> Workload<'a> {
     fn block(&self, block: &Block) -> Result<u64, Failed> {
         let mut work = 0;
         for step in block.iter() {
@@ -186,7 +186,7 @@ impl<'a> Asked<'a> {
                 item: &item,
                 ..self.facts
             };
-            let inside = Asked {
+            let inside = Workload {
                 plan: self.plan,
                 facts,
             };

@@ -13,7 +13,8 @@ use live_config::Invalid;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use simulated_server::admin::{
-    Asked, Conditions, change_profile, error, no_such_method, read_json, revision_tag, take_in,
+    CheckedQuery, Conditions, change_profile, error, no_such_method, read_json, revision_tag,
+    take_in,
 };
 
 use super::{Target, ahead, show};
@@ -68,7 +69,7 @@ async fn finish_only(request: Request, next: Next) -> Response {
 /// Limits of hosts and sizes of pools by name: `{"router": {"cpu_cores": 0.5}}`.
 async fn patch_limits(
     State(target): Shared,
-    Asked(conditions): Asked<Conditions>,
+    CheckedQuery(conditions): CheckedQuery<Conditions>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
@@ -110,7 +111,7 @@ async fn toggles(State(target): Shared) -> Response {
 /// `{"caching": false}`.
 async fn patch_toggles(
     State(target): Shared,
-    Asked(conditions): Asked<Conditions>,
+    CheckedQuery(conditions): CheckedQuery<Conditions>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
@@ -156,7 +157,7 @@ impl Default for PlanQuery {
 }
 
 /// What the first requests to an endpoint will demand, as those without an id meet it.
-async fn plan(State(target): Shared, Asked(query): Asked<PlanQuery>) -> Response {
+async fn plan(State(target): Shared, CheckedQuery(query): CheckedQuery<PlanQuery>) -> Response {
     let live = target.control.live();
     let names = || live.endpoints.iter().map(|endpoint| endpoint.name.as_str());
     let place = match &query.endpoint {
@@ -197,7 +198,10 @@ struct TruthQuery {
 }
 
 /// What a right analysis has to find; without a mix, the first of the document.
-async fn truth_of(State(target): Shared, Asked(query): Asked<TruthQuery>) -> Response {
+async fn truth_of(
+    State(target): Shared,
+    CheckedQuery(query): CheckedQuery<TruthQuery>,
+) -> Response {
     let live = target.control.live();
     let document = &live.system.document;
     let first = || {

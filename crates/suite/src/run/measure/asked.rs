@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use load_engine::options::Threshold;
 use load_metrics::threshold::{Aggregation, Expression, parse_aggregation, parse_selector};
 use load_metrics::{Contains, Kind, Registry, Sink, Tags};
-use report::record::Asked;
+use report::record::ThresholdSeries;
 
 use super::store::Store;
 
@@ -222,7 +222,7 @@ impl AskedStore {
     }
 
     /// For the record of a test of that length.
-    fn shown(&self, length: u32) -> Vec<Asked> {
+    fn shown(&self, length: u32) -> Vec<ThresholdSeries> {
         let mut room = MOST_VALUES;
         let mut all = Vec::new();
         for (metric, series) in &self.series {
@@ -235,7 +235,7 @@ impl AskedStore {
             let mut raw: BTreeMap<u32, Vec<f64>> = over.cloned().unwrap_or_default();
             let open = series.open.iter();
             raw.extend(open.map(|(second, sink)| (*second, series.raw(sink.clone()))));
-            all.push(Asked {
+            all.push(ThresholdSeries {
                 metric: metric.clone(),
                 base: series.base.clone(),
                 tags: series.tags.iter().cloned().collect(),
@@ -303,7 +303,7 @@ fn finite(value: Option<f64>) -> Option<f64> {
 }
 
 /// What thresholds ask about, for the record of a test of that length.
-pub fn asked(store: &Store, duration_s: f64) -> Vec<Asked> {
+pub fn asked(store: &Store, duration_s: f64) -> Vec<ThresholdSeries> {
     store.asked.shown(duration_s.max(0.0).ceil() as u32)
 }
 
