@@ -26,7 +26,7 @@ pub struct SystemFault {
     /// Clients have to notice it within this time, by failed or late requests. Absent: not asked.
     pub detect_within: Option<Span>,
     /// How the system itself has to report it. Absent: not asked.
-    pub detect: Option<Detect>,
+    pub detect: Option<Sign>,
     /// Clients have to be served well again within this time from its end.
     pub recover_within: Span,
 }
@@ -34,7 +34,7 @@ pub struct SystemFault {
 /// A sign of a fault that the system has to give while the fault lasts: its health, or one of its metrics.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Detect {
+pub struct Sign {
     /// What `GET /health` says, such as `degraded`; one of these is enough.
     #[serde(default)]
     pub health: Vec<String>,

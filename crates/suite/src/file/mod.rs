@@ -16,7 +16,7 @@ mod test;
 
 pub use alerts::{Alerts, Sink};
 pub use check::check;
-pub use fault::{Detect, MetricSign, Probe, SystemFault};
+pub use fault::{MetricSign, Probe, Sign, SystemFault};
 pub use judge::{Against, Grade, GradeBounds, GradeName, Judge};
 pub use locust::Locust;
 pub use phase::{Ladder, Matrix, Phase, Ramp, Rest, Samples, Search, SearchOf, Steady};

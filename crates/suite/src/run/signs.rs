@@ -6,14 +6,14 @@ use serde_json::Value;
 use ureq::Agent;
 
 use super::admin::Admin;
-use crate::file::{Detect, MetricSign};
+use crate::file::{MetricSign, Sign};
 use crate::plan::PROBE_EVERY;
 
 const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
 
 /// Looks for the sign of one fault.
 pub struct Signs<'a> {
-    detect: &'a Detect,
+    detect: &'a Sign,
     admin: &'a Admin,
     agent: Agent,
     health: String,
@@ -25,7 +25,7 @@ pub struct Signs<'a> {
 
 impl<'a> Signs<'a> {
     /// Before the fault is injected: what a counter grows by is counted from here.
-    pub fn new(detect: &'a Detect, admin: &'a Admin, base_url: &str) -> Self {
+    pub fn new(detect: &'a Sign, admin: &'a Admin, base_url: &str) -> Self {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(ANSWERED_WITHIN))

@@ -87,6 +87,7 @@ const SAMPLES: &[(&str, &str, &str)] = &[
     ("Matrix", "each", "\"30s\""),
     ("Matrix", "levels", "[10, 20]"),
     ("Judge", "checks", "1"),
+    ("MetricSign", "name", "\"sparring_target_pool_waiting\""),
     ("Part", "model", "\"closed\""),
     ("Locust", "file", "\"locustfile.py\""),
     ("Prometheus", "selector", "\"job=\\\"shop\\\"\""),
@@ -128,6 +129,13 @@ const OF_A_TEST: [(&str, &str); 4] = [
 ];
 const CONTENTS: [&str; 7] = [
     "phases", "ladder", "search", "matrix", "samples", "drills", "parts",
+];
+
+/// Fields that a type needs besides those that it asks for, unless one of others is there instead.
+const ONE_OF: [(&str, &str, &str, &[&str]); 3] = [
+    ("MetricSign", "above", "1", &["below", "grows_by"]),
+    ("Sign", "health", "[\"degraded\"]", &["metric"]),
+    ("SystemFault", "crash", "\"api\"", &["patch"]),
 ];
 
 /// Types that are shown with the list that they belong to: one of them alone is not enough.
@@ -233,6 +241,7 @@ fn beside(
             }
         }
     }
+    map.extend(one_of(owner, field));
     for member in members.iter().filter(|member| member.name != field) {
         if defaults::of(types, owner, member, in_choice) == Given::Required {
             map.entry(member.name.clone())
@@ -240,6 +249,13 @@ fn beside(
         }
     }
     map
+}
+
+fn one_of(owner: &Readable, given: &str) -> impl Iterator<Item = (String, Value)> {
+    let needed = ONE_OF.iter().filter(move |(of, name, _, instead)| {
+        *of == owner.name && *name != given && !instead.contains(&given)
+    });
+    needed.map(|(_, name, value, _)| ((*name).to_owned(), parsed(value)))
 }
 
 /// A suite's test or a part of one. A mixture has parts, too, which have a weight.
@@ -257,7 +273,7 @@ fn shown(
 ) -> Map<String, Value> {
     let mut map = match is_test(owner) {
         true => beside(types, owner, None, ""),
-        false => Map::new(),
+        false => one_of(owner, "").collect(),
     };
     for member in members {
         let value = match defaults::of(types, owner, member, in_choice) {
