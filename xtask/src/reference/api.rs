@@ -92,7 +92,7 @@ mod tests {
         let page = super::page(&crate::root());
         for line in [
             "| `POST /orchestrate` |",
-            "| `PATCH /__admin/profile` | `ttl_ms` `in_flight` `If-Match` | 200 400 412 |",
+            "| `PATCH /__admin/profile` | `ttl_ms` `in_flight` `If-Match` | 200 400 409 412 422 |",
             "| `POST /__admin/record` |",
             "| `GET /__admin/truth` |",
         ] {
