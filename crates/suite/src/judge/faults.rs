@@ -53,57 +53,57 @@ pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
         let Some(asked) = planned.find(|planned| planned.name == fault.name) else {
             continue;
         };
-        if let Some(within_s) = asked.detect_within_s {
-            is_noticed(sheet, fault, within_s);
-        }
-        if let Some(within_s) = asked.sign_within_s {
-            is_reported(sheet, fault, within_s);
+        let by_clients = asked.detect_within_s.map(|within_s| Sign {
+            kind: "detection",
+            shown: "noticed by clients",
+            rule: DETECTION,
+            seconds: fault.detected_s,
+            within_s,
+        });
+        let by_the_system = asked.sign_within_s.map(|within_s| Sign {
+            kind: "monitoring",
+            shown: "reported by the system",
+            rule: REPORTED,
+            seconds: fault.reported_s,
+            within_s,
+        });
+        for sign in [by_clients, by_the_system].iter().flatten() {
+            shows(sheet, fault, sign);
         }
         let lasted_s = fault.removed_s - fault.injected_s;
         recovers(sheet, fault, asked.recover_within_s + lasted_s);
     }
 }
 
-/// A fault that clients never noticed was not detected in time either.
-fn is_noticed(sheet: &mut Sheet, fault: &Fault, within_s: f64) {
-    let bound = Bound::Limit(Limit::at_most(within_s));
-    let decision = match fault.detected_s {
-        Some(seconds) => Decision::plain(Some(seconds), bound),
-        None => decided(Standing::Crossed),
-    };
-    let question = Question {
-        kind: "detection",
-        name: &fault.name,
-        phase: None,
-        unit: "s",
-        rule: DETECTION,
-    };
-    let asked = format!(
-        "{}: noticed by clients within {} s of the injection",
-        fault.name.replace('_', " "),
-        number(within_s)
-    );
-    sheet.answer(question, &asked, bound, decision);
+/// A sign of a fault: what has to show it, and how soon after the injection.
+struct Sign {
+    kind: &'static str,
+    /// Such as `noticed by clients`.
+    shown: &'static str,
+    rule: &'static str,
+    seconds: Option<f64>,
+    within_s: f64,
 }
 
-/// A fault that the system never reported was not reported in time either.
-fn is_reported(sheet: &mut Sheet, fault: &Fault, within_s: f64) {
-    let bound = Bound::Limit(Limit::at_most(within_s));
-    let decision = match fault.reported_s {
+/// A fault without the sign did not show it in time either.
+fn shows(sheet: &mut Sheet, fault: &Fault, sign: &Sign) {
+    let bound = Bound::Limit(Limit::at_most(sign.within_s));
+    let decision = match sign.seconds {
         Some(seconds) => Decision::plain(Some(seconds), bound),
         None => decided(Standing::Crossed),
     };
     let question = Question {
-        kind: "monitoring",
+        kind: sign.kind,
         name: &fault.name,
         phase: None,
         unit: "s",
-        rule: REPORTED,
+        rule: sign.rule,
     };
     let asked = format!(
-        "{}: reported by the system within {} s of the injection",
+        "{}: {} within {} s of the injection",
         fault.name.replace('_', " "),
-        number(within_s)
+        sign.shown,
+        number(sign.within_s)
     );
     sheet.answer(question, &asked, bound, decision);
 }
