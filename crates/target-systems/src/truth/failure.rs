@@ -187,7 +187,7 @@ enum Filling {
     Never,
     /// For ever, after this many seconds.
     After(f64),
-    /// This share of what it is asked to keep.
+    /// It refuses this share of new entries.
     Refuses(f64),
     Unknown,
 }
@@ -224,7 +224,7 @@ fn filling(plan: &Plan, place: usize, demands: &Demands, per_s: f64) -> Filling 
     })
 }
 
-/// Rows that a store has room for, on disk as well.
+/// The number of rows that fit into a store and on the disk of its host.
 fn capacity(plan: &Plan, store: &Store) -> f64 {
     let host = store.host.map(|host| &plan.hosts[host]);
     let on_disk = host.filter(|_| store.per_entry_kb > 0.0).and_then(|host| {
