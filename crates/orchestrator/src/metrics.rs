@@ -434,8 +434,9 @@ impl Metrics {
         self.jobs.with_label_values(&[state]).set(count);
     }
 
-    /// `applied` or `refused`.
-    pub fn reloaded(&self, result: &str) {
+    /// Counts changed settings that were followed, or refused as a whole.
+    pub fn reloaded(&self, is_applied: bool) {
+        let result = if is_applied { "applied" } else { "refused" };
         self.reloads.with_label_values(&[result]).inc();
     }
 

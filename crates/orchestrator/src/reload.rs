@@ -58,12 +58,12 @@ pub async fn follow(app: Arc<App>, reload: Reload, mut now: Config) {
                         "some settings need a restart: only detectors and policies are followed"
                     );
                 }
-                app.metrics.reloaded("applied");
+                app.metrics.reloaded(true);
                 now = next;
             }
             Err(error) => {
                 tracing::error!(%error, "the changed settings are refused; the old ones stay");
-                app.metrics.reloaded("refused");
+                app.metrics.reloaded(false);
             }
         }
         first = false;

@@ -471,24 +471,9 @@ fn decision(entry: &Entry, degraded: bool) -> HeaderValue {
 }
 
 pub(super) fn failure_body(failed: &Failed) -> serde_json::Value {
-    let name = failed.cause.name();
-    let detail = match name {
-        "queue_full" => "too many requests wait for this system",
-        "queue_timeout" => "the request waited too long for a worker",
-        "pool_exhausted" => "no connection was free in time",
-        "timeout" => "the request was not done before its deadline",
-        "crashed" => "the instance that worked on the request crashed",
-        "unavailable" => "no instance is up",
-        "disk_full" => "there is no room for what was to be stored",
-        "rate_limited" => "too many requests in a short time",
-        "not_found" => "there is no such entry",
-        "conflict" => "the entry is in another state",
-        "bad_request" => "the request names no usable id",
-        "injected" => "a fault was injected",
-        _ => "the flow of the endpoint ends here",
-    };
-    let detail = failed.detail.as_deref().unwrap_or(detail);
-    json!({ "detail": detail, "error_type": name })
+    let detail = failed.detail.as_deref();
+    let detail = detail.unwrap_or_else(|| failed.cause.detail());
+    json!({ "detail": detail, "error_type": failed.cause.name() })
 }
 
 /// The token of credentials; the scheme's case does not matter (RFC 9110, 11.1).
