@@ -6,14 +6,17 @@ pub mod driver;
 pub mod mock;
 pub mod orchestrator;
 pub mod process;
+mod section;
 pub mod target;
+
+use std::path::Path;
 
 use clap::Subcommand;
 
 /// The benchmarks.
 #[derive(Debug, Subcommand)]
 pub enum Bench {
-    /// The load driver against real k6
+    /// The load driver against real k6, wrk and oha
     Driver(driver::Arguments),
     /// The server of the driver's benchmark, which starts it automatically
     #[command(hide = true)]
@@ -27,12 +30,12 @@ pub enum Bench {
 }
 
 /// Runs a benchmark. Returns whether it was completed.
-pub fn run(bench: &Bench) -> bool {
+pub fn run(bench: &Bench, root: &Path) -> bool {
     match bench {
-        Bench::Driver(arguments) => driver::run(arguments),
+        Bench::Driver(arguments) => driver::run(arguments, root),
         Bench::DriverServer(arguments) => driver::server::run(arguments),
-        Bench::Mock(arguments) => mock::run(arguments),
-        Bench::Orchestrator(arguments) => orchestrator::run(arguments),
-        Bench::Target(arguments) => target::run(arguments),
+        Bench::Mock(arguments) => mock::run(arguments, root),
+        Bench::Orchestrator(arguments) => orchestrator::run(arguments, root),
+        Bench::Target(arguments) => target::run(arguments, root),
     }
 }

@@ -42,7 +42,7 @@ impl Task {
             Self::Book => book::run(root),
             Self::Dist(arguments) => dist::run(root, arguments),
             Self::Seeds => seeds::run(root),
-            Self::Bench(bench) => bench::run(bench),
+            Self::Bench(bench) => bench::run(bench, root),
         }
     }
 }

@@ -1,8 +1,10 @@
-//! The load driver against real k6: the same scripts against the same server, taking turns.
+//! The load driver against real k6, wrk and oha: the same work against the same server, taking turns.
 //!
 //! The main figure is CPU time per iteration, which belongs to the tool and does not depend on other load. The server is
-//! a separate process, so that its time does not count for either tool.
+//! a separate process, so that its time does not count for any tool.
 
+mod aims;
+mod bare;
 pub mod server;
 mod target;
 mod works;
@@ -15,6 +17,7 @@ use std::time::SystemTime;
 use clap::Args;
 
 use super::process::{self, Usage, median};
+use super::section::{Section, output};
 use target::Target;
 use works::{Pace, WORKS, Work};
 
@@ -27,15 +30,24 @@ pub struct Arguments {
     /// Real k6
     #[arg(long, default_value = "k6")]
     k6: PathBuf,
+    /// wrk, as in Debian's package; left out where there is none
+    #[arg(long, default_value = "wrk")]
+    wrk: PathBuf,
+    /// oha, as `cargo install oha` builds it; left out where there is none
+    #[arg(long, default_value = "oha")]
+    oha: PathBuf,
     /// Number of runs of each script with each tool
     #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// Length of each run, in seconds
     #[arg(long, default_value_t = 4)]
     seconds: u32,
-    /// Only these workloads, by name or its first letters
+    /// Only these workloads, by name or its first letters; `bare` compares with wrk and oha
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
+    /// Put the results into docs/BENCHMARKS.md
+    #[arg(long, conflicts_with = "only")]
+    write: bool,
 }
 
 /// The figures of one run.
@@ -54,9 +66,9 @@ struct Figures {
     late_ms: (f64, f64),
 }
 
-/// Runs the benchmark and prints tables. Returns whether every run was completed.
-pub fn run(arguments: &Arguments) -> bool {
-    match compare(arguments) {
+/// Runs the benchmark and prints tables. Returns whether every run was completed; aims that are missed are shown.
+pub fn run(arguments: &Arguments, root: &Path) -> bool {
+    match compare(arguments, root) {
         Ok(()) => true,
         Err(error) => {
             println!("the benchmark failed: {error}");
@@ -65,9 +77,19 @@ pub fn run(arguments: &Arguments) -> bool {
     }
 }
 
-fn compare(arguments: &Arguments) -> io::Result<()> {
+fn compare(arguments: &Arguments, root: &Path) -> io::Result<()> {
     let folder = std::env::temp_dir().join(format!("sparring-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
+    let mut section = Section::new("driver");
+    let k6 = output(&arguments.k6.to_string_lossy(), &["version"]);
+    section.how(k6.split(" (").next().unwrap_or_default());
+    section.how(format!(
+        "median of {} rounds of {} s",
+        arguments.rounds, arguments.seconds
+    ));
+    if arguments.only.is_empty() || arguments.only.iter().any(|one| one == "bare") {
+        bare::compare(&mut section, arguments, &folder)?;
+    }
     let is_wanted = |work: &&Work| {
         let letter = &work.letter;
         arguments.only.is_empty()
@@ -82,35 +104,45 @@ fn compare(arguments: &Arguments) -> io::Result<()> {
         .filter(is_wanted)
         .partition(|work| is_rate(work));
     if !plain.is_empty() {
-        println!(
-            "| work (sparring / k6) | iterations/s | CPU µs per iteration | ratio | peak RSS MB | kB per VU | ratio | ready s |"
-        );
-        println!("|---|---|---|---|---|---|---|---|");
+        section.table(&[
+            "work (sparring / k6)",
+            "iterations/s",
+            "CPU µs per iteration",
+            "ratio",
+            "peak memory, MB",
+            "ratio",
+            "ready, s",
+        ]);
     }
     for work in plain {
         let (ours, theirs) = both(arguments, work, &folder)?;
-        println!("{}", row(work, &ours, &theirs));
+        section.line(row(work, &ours, &theirs));
+        aims::judge(&mut section, work, &ours, &theirs);
     }
     if !rates.is_empty() {
-        println!(
-            "| rate (sparring / k6) | achieved/s | dropped | p99 ms | the server's own p99 ms | late p99 ms | late max ms | CPU ratio |"
-        );
-        println!("|---|---|---|---|---|---|---|---|");
+        section.table(&[
+            "rate (sparring / k6)",
+            "achieved/s",
+            "dropped",
+            "p99, ms",
+            "the server's own p99, ms",
+            "late p99, ms",
+            "latest, ms",
+            "CPU ratio",
+        ]);
     }
     for work in rates {
         let (ours, theirs) = both(arguments, work, &folder)?;
-        println!("{}", rate_row(work, &ours, &theirs));
+        section.line(rate_row(work, &ours, &theirs));
+        aims::judge(&mut section, work, &ours, &theirs);
     }
-    std::fs::remove_dir_all(&folder)
+    std::fs::remove_dir_all(&folder)?;
+    section.end(arguments.write, root).map(|_| ())
 }
 
 fn row(work: &Work, ours: &Figures, theirs: &Figures) -> String {
-    let vus = match work.pace {
-        Pace::Vus(vus) | Pace::Rate(vus) => f64::from(vus),
-    };
-    let per_vu = |figures: &Figures| figures.rss_mb * 1000.0 / vus;
     format!(
-        "| {}: {} | {:.0} / {:.0} | {:.1} / {:.1} | 1/{:.2} | {:.0} / {:.0} | {:.0} / {:.0} | 1/{:.2} | {:.2} / {:.2} |",
+        "| {}: {} | {:.0} / {:.0} | {:.1} / {:.1} | 1/{:.2} | {:.0} / {:.0} | 1/{:.2} | {:.2} / {:.2} |",
         work.letter,
         work.what,
         ours.per_s,
@@ -120,8 +152,6 @@ fn row(work: &Work, ours: &Figures, theirs: &Figures) -> String {
         theirs.cpu_us / ours.cpu_us,
         ours.rss_mb,
         theirs.rss_mb,
-        per_vu(ours),
-        per_vu(theirs),
         theirs.rss_mb / ours.rss_mb,
         ours.ready_s,
         theirs.ready_s,

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use self::peer::Peer;
 use super::process::{median, resident};
+use super::section::{Section, output};
 
 /// Requests per second without delay, the precision of delays, and the cost of 10 000 requests in
 /// flight. Needs `wrk`; with Java 17 and npm, `WireMock` is also measured.
@@ -31,6 +32,9 @@ pub struct Arguments {
     /// Only these parts
     #[arg(long = "only", value_enum)]
     parts: Vec<Part>,
+    /// Put the results into docs/BENCHMARKS.md
+    #[arg(long, conflicts_with = "parts")]
+    write: bool,
 }
 
 /// A separate part of the benchmark.
@@ -49,8 +53,8 @@ const MAX_RSS_MB: f64 = 150.0;
 const MAX_ERROR_US: i64 = 300;
 const IN_FLIGHT: u32 = 10_000;
 
-pub fn run(arguments: &Arguments) -> bool {
-    match measure(arguments) {
+pub fn run(arguments: &Arguments, root: &Path) -> bool {
+    match measure(arguments, root) {
         Ok(kept) => kept,
         Err(error) => {
             eprintln!("bench mock: {error}");
@@ -59,26 +63,32 @@ pub fn run(arguments: &Arguments) -> bool {
     }
 }
 
-/// Returns whether every promise was kept.
-fn measure(arguments: &Arguments) -> Result<bool> {
+/// Returns whether every aim was met.
+fn measure(arguments: &Arguments, root: &Path) -> Result<bool> {
     let peers = peer::build()?;
     let jar = wiremock(arguments);
     let wanted = |part| arguments.parts.is_empty() || arguments.parts.contains(&part);
-    let mut kept = true;
+    let mut section = Section::new("mock");
+    section.how(output("wrk", &["-v"]).split(" [").next().unwrap_or("wrk"));
+    section.how(format!(
+        "median of {} rounds of {} s",
+        arguments.rounds, arguments.seconds
+    ));
     if wanted(Part::Throughput) {
-        kept &= throughput(arguments, &peers, jar.as_deref())?;
+        throughput(&mut section, arguments, &peers, jar.as_deref())?;
     }
     if wanted(Part::Delays) {
-        kept &= delays(&peers, 1_000, 1_000)?;
+        section.table(&["lateness of answers", "by whose clock", "µs"]);
+        delays(&mut section, &peers, 1_000, 1_000)?;
         if let Some(jar) = &jar {
-            wiremock_delays(&peers, jar, 1_000, 1_000)?;
+            wiremock_delays(&mut section, &peers, jar, 1_000, 1_000)?;
         }
-        delays(&peers, 5_000, 150)?;
+        delays(&mut section, &peers, 5_000, 150)?;
     }
     if wanted(Part::Memory) {
-        kept &= memory(&peers)?;
+        memory(&mut section, &peers)?;
     }
-    Ok(kept)
+    Ok(section.end(arguments.write, root)?)
 }
 
 /// The jar of `WireMock`, unless it is not wanted or not available, which is reported.
@@ -99,7 +109,12 @@ fn wiremock(arguments: &Arguments) -> Option<PathBuf> {
     }
 }
 
-fn throughput(arguments: &Arguments, peers: &Path, jar: Option<&Path>) -> Result<bool> {
+fn throughput(
+    section: &mut Section,
+    arguments: &Arguments,
+    peers: &Path,
+    jar: Option<&Path>,
+) -> Result<()> {
     let script = std::env::temp_dir().join(format!("bench-mock-{}.lua", std::process::id()));
     std::fs::write(
         &script,
@@ -128,43 +143,77 @@ fn throughput(arguments: &Arguments, peers: &Path, jar: Option<&Path>) -> Result
     }
     drop(std::fs::remove_file(&script));
     let axum = median(&rates[1].1);
-    println!("requests/s at zero delay, 32 connections, journal and metrics on");
+    section.table(&["no delay, 32 connections", "requests/s", "of axum"]);
     for (name, rates) in &rates {
         let rate = median(rates);
-        println!("  {name:<24} {rate:>10.0}   {:.3} of axum", rate / axum);
+        section.line(format!("| {name} | {rate:.0} | {:.2} |", rate / axum));
     }
     let ratio = median(&rates[0].1) / axum;
-    Ok(verdict("throughput", ratio >= MIN_RATIO))
+    section.aim(
+        "requests/s without delay, journal and metrics on",
+        &format!("{ratio:.2}"),
+        &format!("at least {MIN_RATIO} of bare axum's"),
+        ratio >= MIN_RATIO,
+    );
+    Ok(())
 }
 
 /// The lateness of answers that are due `delay_ms` after their requests, at `rate` per second.
 /// The promise is for 1 000/s.
-fn delays(peers: &Path, rate: u32, delay_ms: u32) -> Result<bool> {
+fn delays(section: &mut Section, peers: &Path, rate: u32, delay_ms: u32) -> Result<()> {
     let peer = Peer::start(peers, "mock")?;
     let patch = json!({ "latency": { "constant": { "ms": delay_ms } } });
     peer.call("PATCH", "/__admin/profile", &patch)?;
-    println!("lateness at {rate}/s with a delay of {delay_ms} ms, in µs");
     let report = ask(peers, &peer, rate, delay_ms)?;
-    for by in ["by_mock_us", "by_client_us"] {
-        println!("  {by:<13} {}", report[by]);
+    for (by, whose) in [
+        ("by_mock_us", "the mock's"),
+        ("by_client_us", "the client's"),
+    ] {
+        let found = percentiles(&report[by]);
+        section.line(format!(
+            "| mock, {rate}/s, delay of {delay_ms} ms | {whose} | {found} |"
+        ));
     }
     let p99 = report["by_mock_us"]["p99"].as_i64().ok_or("no answers")?;
-    Ok(rate > 1_000 || verdict("delay precision", p99 <= MAX_ERROR_US))
-}
-
-fn wiremock_delays(peers: &Path, jar: &Path, rate: u32, delay_ms: u32) -> Result<()> {
-    let peer = Peer::start_wiremock(jar, delay_ms, false)?;
-    println!("  WireMock without journal, the same work");
-    // Once to warm up.
-    let warm = ask(peers, &peer, rate, delay_ms);
-    match warm.and_then(|_| ask(peers, &peer, rate, delay_ms)) {
-        Ok(report) => println!("  by_client_us  {}", report["by_client_us"]),
-        Err(error) => println!("  not answered: {}", error.to_string().trim()),
+    if rate <= 1_000 {
+        section.aim(
+            "lateness of a delay, p99",
+            &format!("{p99} µs"),
+            &format!("at most {MAX_ERROR_US} µs"),
+            p99 <= MAX_ERROR_US,
+        );
     }
     Ok(())
 }
 
-fn memory(peers: &Path) -> Result<bool> {
+/// "p50 80, p99 180" of an object of numbers.
+pub(super) fn percentiles(found: &Value) -> String {
+    let each = found.as_object().into_iter().flatten();
+    let each: Vec<String> = each.map(|(name, us)| format!("{name} {us}")).collect();
+    each.join(", ")
+}
+
+fn wiremock_delays(
+    section: &mut Section,
+    peers: &Path,
+    jar: &Path,
+    rate: u32,
+    delay_ms: u32,
+) -> Result<()> {
+    let peer = Peer::start_wiremock(jar, delay_ms, false)?;
+    // Once to warm up.
+    let warm = ask(peers, &peer, rate, delay_ms);
+    let found = match warm.and_then(|_| ask(peers, &peer, rate, delay_ms)) {
+        Ok(report) => percentiles(&report["by_client_us"]),
+        Err(error) => format!("not answered: {}", error.to_string().trim()),
+    };
+    section.line(format!(
+        "| WireMock without journal, the same | the client's | {found} |"
+    ));
+    Ok(())
+}
+
+fn memory(section: &mut Section, peers: &Path) -> Result<()> {
     let peer = Peer::start(peers, "mock")?;
     let delay_ms = 1_000;
     let patch = json!({ "latency": { "constant": { "ms": delay_ms } } });
@@ -185,13 +234,17 @@ fn memory(peers: &Path) -> Result<bool> {
         asked.and_then(|asked| asked).map(|_| (most, in_flight))
     })?;
     let most_mb = most as f64 / 1e6;
-    println!("{IN_FLIGHT} connections, each with a request that is delayed by {delay_ms} ms");
-    println!(
-        "  {in_flight} in flight, {most_mb:.0} MB resident, {:.0} MB before",
-        before as f64 / 1e6
-    );
     let full = f64::from(in_flight) > 0.95 * f64::from(IN_FLIGHT);
-    Ok(verdict("memory", most_mb < MAX_RSS_MB && full))
+    section.aim(
+        &format!("memory of {IN_FLIGHT} requests in flight, delay of {delay_ms} ms"),
+        &format!(
+            "{most_mb:.0} MB with {in_flight} in flight, {:.0} MB before",
+            before as f64 / 1e6
+        ),
+        &format!("at most {MAX_RSS_MB} MB"),
+        most_mb < MAX_RSS_MB && full,
+    );
+    Ok(())
 }
 
 /// The requests in flight in the mock.
@@ -221,9 +274,4 @@ fn ask_with(peers: &Path, peer: &Peer, numbers: [u32; 4]) -> Result<Value> {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
     }
     Ok(serde_json::from_slice(&output.stdout)?)
-}
-
-fn verdict(what: &str, kept: bool) -> bool {
-    println!("  {what}: {}", if kept { "kept" } else { "NOT KEPT" });
-    kept
 }

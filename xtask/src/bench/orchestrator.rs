@@ -9,6 +9,7 @@ use std::str::FromStr;
 use clap::Args;
 
 use super::process::{median, resident};
+use super::section::{Section, output};
 use peer::{Cost, Peer, build};
 
 /// The cost of a request apart from its detectors: five with a constant 20 ms. Takes two minutes;
@@ -27,6 +28,9 @@ pub struct Arguments {
     /// Only build the peers
     #[arg(long)]
     build: bool,
+    /// Put the results into docs/BENCHMARKS.md
+    #[arg(long, conflicts_with = "only")]
+    write: bool,
 }
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -66,8 +70,8 @@ impl FromStr for Part {
     }
 }
 
-pub fn run(arguments: &Arguments) -> bool {
-    match measure(arguments) {
+pub fn run(arguments: &Arguments, root: &Path) -> bool {
+    match measure(arguments, root) {
         Ok(kept) => kept,
         Err(error) => {
             eprintln!("bench orchestrator: {error}");
@@ -76,8 +80,8 @@ pub fn run(arguments: &Arguments) -> bool {
     }
 }
 
-/// Returns whether every measured promise was kept.
-fn measure(arguments: &Arguments) -> Result<bool> {
+/// Returns whether every aim was met.
+fn measure(arguments: &Arguments, root: &Path) -> Result<bool> {
     let peers = build()?;
     if arguments.build {
         return Ok(true);
@@ -86,7 +90,12 @@ fn measure(arguments: &Arguments) -> Result<bool> {
         [] => &ALL[..],
         some => some,
     };
-    println!("load of the machine before: {}", load_average()?);
+    let mut section = Section::new("orchestrator");
+    section.how(output("wrk", &["-v"]).split(" [").next().unwrap_or("wrk"));
+    section.how(format!(
+        "median of {} rounds of {} s",
+        arguments.rounds, arguments.seconds
+    ));
     let detectors = Peer::start(&peers, &["detectors"], 5)?;
     let urls: Vec<&str> = detectors.lines.iter().map(String::as_str).collect();
     let rates: Vec<u32> = parts
@@ -96,15 +105,17 @@ fn measure(arguments: &Arguments) -> Result<bool> {
             Part::Cached => None,
         })
         .collect();
-    let mut kept = true;
     if !rates.is_empty() {
-        kept &= fan_outs(arguments, &peers, &urls, &rates)?;
+        let loads = Loads {
+            urls: &urls,
+            rates: &rates,
+        };
+        fan_outs(&mut section, arguments, &peers, &loads)?;
     }
     if parts.contains(&Part::Cached) {
-        kept &= cached(arguments, &peers, &urls)?;
+        cached(&mut section, arguments, &peers, &urls)?;
     }
-    println!("load of the machine after: {}", load_average()?);
-    Ok(kept)
+    Ok(section.end(arguments.write, root)?)
 }
 
 /// The peers of the fan-out, with the judged one first.
@@ -114,20 +125,38 @@ const PEERS: [(&str, &[&str]); 3] = [
     ("on threads", &["fan-out-threads"]),
 ];
 
-fn fan_outs(arguments: &Arguments, peers: &Path, urls: &[&str], rates: &[u32]) -> Result<bool> {
-    let start = |(_, mode): &(&str, &[&str])| Peer::start(peers, &[*mode, urls].concat(), 1);
+/// The loads of a measurement: the detectors' addresses, and the rates per second.
+struct Loads<'a> {
+    urls: &'a [&'a str],
+    rates: &'a [u32],
+}
+
+fn fan_outs(
+    section: &mut Section,
+    arguments: &Arguments,
+    peers: &Path,
+    loads: &Loads<'_>,
+) -> Result<()> {
+    let start = |(_, mode): &(&str, &[&str])| Peer::start(peers, &[*mode, loads.urls].concat(), 1);
     let mut running: Vec<Peer> = PEERS.iter().map(start).collect::<Result<_>>()?;
     // This opens connections, and touches code and memory.
     for peer in &mut running {
         peer.load(peers, HALF / 5, 1)?;
     }
-    println!("5 detectors of 20 ms; latency and overhead over the slowest of them in ms;");
-    println!("CPU, and waiting for a core that others had, in us per request; memory in MB");
-    println!(
-        "  rate/s  peer             p50     p99  over p50  over p99    CPU  waited   RSS  failed"
-    );
-    let mut kept = true;
-    for rate in rates {
+    section.table(&[
+        "requests/s",
+        "peer",
+        "p50, ms",
+        "p99, ms",
+        "overhead p50, ms",
+        "overhead p99, ms",
+        "CPU µs per request",
+        "waited for a core, µs",
+        "memory, MB",
+        "failed",
+        "CPU of the peer / of the orchestrator",
+    ]);
+    for rate in loads.rates {
         let mut costs: [Vec<Cost>; PEERS.len()] = Default::default();
         for round in 1..=arguments.rounds {
             eprintln!("{rate}/s, round {round} of {}", arguments.rounds);
@@ -135,62 +164,66 @@ fn fan_outs(arguments: &Arguments, peers: &Path, urls: &[&str], rates: &[u32]) -
                 costs.push(peer.load(peers, *rate, arguments.seconds)?);
             }
         }
+        let ours_us = of(&costs[0], |it| it.cpu_us);
         for ((name, _), (peer, costs)) in PEERS.iter().zip(running.iter().zip(&costs)) {
             let (rss, _) = resident(peer.id())?;
-            println!(
-                "  {rate:>6}  {name:<12} {:>7.2} {:>7.2} {:>9.2} {:>9.2} {:>6.0} {:>7.0} {:>5.1} {:>7.0}",
+            let cpu_us = of(costs, |it| it.cpu_us);
+            section.line(format!(
+                "| {rate} | {name} | {:.2} | {:.2} | {:.2} | {:.2} | {cpu_us:.0} | {:.0} | {:.1} | {:.0} | {:.2} |",
                 of(costs, |it| it.p50_us) / 1e3,
                 of(costs, |it| it.p99_us) / 1e3,
                 of(costs, |it| it.over_p50_us) / 1e3,
                 of(costs, |it| it.over_p99_us) / 1e3,
-                of(costs, |it| it.cpu_us),
                 of(costs, |it| it.waited_us),
                 rss as f64 / 1e6,
                 costs.iter().map(|it| it.failed).sum::<f64>(),
-            );
+                cpu_us / ours_us,
+            ));
         }
-        let [ours, bare, threads] = &costs;
-        println!(
-            "  {rate:>6}  CPU {:.2} of the bare fan-out's on threads like ours",
-            of(ours, |it| it.cpu_us) / of(threads, |it| it.cpu_us)
-        );
-        kept &= judge(*rate, ours, bare);
+        let [ours, bare, _] = &costs;
+        judge(section, *rate, ours, bare);
     }
-    Ok(kept)
+    Ok(())
 }
 
 fn of(costs: &[Cost], what: fn(&Cost) -> f64) -> f64 {
     median(&costs.iter().map(what).collect::<Vec<f64>>())
 }
 
-/// Prints the comparison of the peers at this rate, and whether it is reliable.
-fn judge(rate: u32, mine: &[Cost], theirs: &[Cost]) -> bool {
-    let ratio = of(mine, |it| it.cpu_us) / of(theirs, |it| it.cpu_us);
-    let above = |what: fn(&Cost) -> f64| (of(mine, what) - of(theirs, what)) / 1e3;
-    println!(
-        "  {rate:>6}  CPU {ratio:.2} of the bare fan-out's, latency {:+.2} ms at p50, {:+.2} ms at p99",
-        above(|it| it.p50_us),
-        above(|it| it.p99_us),
-    );
+/// Judges the orchestrator at the rate that has aims, and says where the measurement is not reliable.
+fn judge(section: &mut Section, rate: u32, mine: &[Cost], theirs: &[Cost]) {
     let all = || mine.iter().chain(theirs);
     let late_us = all().map(|it| it.late_p99_us).fold(0.0, f64::max);
     let skipped: f64 = all().map(|it| it.skipped).sum();
-    if skipped > 0.0 || late_us > MAX_LATE_US {
-        println!(
-            "  {rate:>6}  the generator did not keep its schedule: one in a hundred requests \
-             {:.1} ms late or more, {skipped} never sent; the latencies say little",
-            late_us / 1e3
+    let is_punctual = skipped == 0.0 && late_us <= MAX_LATE_US;
+    if rate == HALF || !is_punctual {
+        section.aim(
+            &format!("{rate}/s: the generator keeps its schedule"),
+            &format!("{:.1} ms, {skipped} never sent", late_us / 1e3),
+            &format!("p99 of lateness at most {:.0} ms", MAX_LATE_US / 1e3),
+            is_punctual,
         );
     }
     if rate != HALF {
-        return true;
+        return;
     }
-    let overhead = of(mine, |it| it.over_p99_us);
-    verdict("overhead p99 < 0.5 ms", overhead < MAX_OVERHEAD_US)
-        & verdict("CPU <= 1.3 of the bare fan-out's", ratio <= MAX_CPU_RATIO)
+    let overhead_us = of(mine, |it| it.over_p99_us);
+    section.aim(
+        &format!("{rate}/s: overhead p99"),
+        &format!("{:.2} ms", overhead_us / 1e3),
+        &format!("below {:.1} ms", MAX_OVERHEAD_US / 1e3),
+        overhead_us < MAX_OVERHEAD_US,
+    );
+    let ratio = of(mine, |it| it.cpu_us) / of(theirs, |it| it.cpu_us);
+    section.aim(
+        &format!("{rate}/s: CPU of a request"),
+        &format!("{ratio:.2}"),
+        &format!("at most {MAX_CPU_RATIO} of the bare fan-out's"),
+        ratio <= MAX_CPU_RATIO,
+    );
 }
 
-fn cached(arguments: &Arguments, peers: &Path, urls: &[&str]) -> Result<bool> {
+fn cached(section: &mut Section, arguments: &Arguments, peers: &Path, urls: &[&str]) -> Result<()> {
     let ours = Peer::start(peers, &[&["orchestrator", "cached"], urls].concat(), 1)?;
     let echo = Peer::start(peers, &["echo"], 1)?;
     let (mut mine, mut theirs) = (Vec::new(), Vec::new());
@@ -204,30 +237,28 @@ fn cached(arguments: &Arguments, peers: &Path, urls: &[&str]) -> Result<bool> {
     let (rates, cpus): (Vec<f64>, Vec<f64>) = mine.into_iter().unzip();
     let (echo_rates, echo_cpus): (Vec<f64>, Vec<f64>) = theirs.into_iter().unzip();
     let ratio = median(&rates) / median(&echo_rates);
-    println!(
-        "from the cache {:.0} requests/s, {:.0} us CPU each; a bare echo {:.0}, {:.0} us: {ratio:.2} of it",
-        median(&rates),
-        median(&cpus),
-        median(&echo_rates),
-        median(&echo_cpus),
-    );
-    Ok(verdict(
-        "cached >= 0.7 of the echo",
+    section.table(&[
+        "answers without detectors",
+        "requests/s",
+        "CPU µs per request",
+    ]);
+    for (name, rates, cpus) in [
+        ("orchestrator, from its cache", &rates, &cpus),
+        ("bare echo", &echo_rates, &echo_cpus),
+    ] {
+        section.line(format!(
+            "| {name} | {:.0} | {:.0} |",
+            median(rates),
+            median(cpus)
+        ));
+    }
+    section.aim(
+        "requests/s from the cache",
+        &format!("{ratio:.2}"),
+        &format!("at least {MIN_CACHED_RATIO} of a bare echo's"),
         ratio >= MIN_CACHED_RATIO,
-    ))
-}
-
-/// The load average of the last minute, with the number of cores.
-fn load_average() -> Result<String> {
-    let text = std::fs::read_to_string("/proc/loadavg")?;
-    let minute = text.split_whitespace().next().unwrap_or("?");
-    let cores = std::thread::available_parallelism()?;
-    Ok(format!("{minute} on {cores} cores"))
-}
-
-fn verdict(what: &str, kept: bool) -> bool {
-    println!("  {what}: {}", if kept { "kept" } else { "NOT KEPT" });
-    kept
+    );
+    Ok(())
 }
 
 #[cfg(test)]

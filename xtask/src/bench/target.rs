@@ -8,7 +8,9 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::mock::peer::Peer;
+use super::mock::percentiles;
 use super::process::{cpu_time, median, resident};
+use super::section::{Section, output as version};
 
 /// CPU of an answer against plain axum, CPU of 5 000/s of the `AIaaS` mix, memory of 10 000 requests
 /// in flight, time of an event, and cost when idle. Needs `wrk`.
@@ -35,6 +37,9 @@ pub struct Arguments {
     /// Only these parts
     #[arg(long = "only", value_enum)]
     parts: Vec<Part>,
+    /// Put the results into docs/BENCHMARKS.md
+    #[arg(long, conflicts_with = "parts")]
+    write: bool,
 }
 
 /// A separate part of the benchmark.
@@ -61,8 +66,8 @@ const MAX_LATE_US: (i64, i64) = (150, 500);
 /// Share of one core of an idle system: less than the resolution of the accounting.
 const MAX_IDLE: f64 = 0.001;
 
-pub fn run(arguments: &Arguments) -> bool {
-    match measure(arguments) {
+pub fn run(arguments: &Arguments, root: &Path) -> bool {
+    match measure(arguments, root) {
         Ok(kept) => kept,
         Err(error) => {
             eprintln!("bench target: {error}");
@@ -72,29 +77,35 @@ pub fn run(arguments: &Arguments) -> bool {
 }
 
 /// Returns whether every aim was met.
-fn measure(arguments: &Arguments) -> Result<bool> {
+fn measure(arguments: &Arguments, root: &Path) -> Result<bool> {
     let peers = arguments.peers.clone().map_or_else(build, Ok)?;
     let wanted = |part| arguments.parts.is_empty() || arguments.parts.contains(&part);
-    let mut kept = true;
+    let mut section = Section::new("target");
+    section.how(version("wrk", &["-v"]).split(" [").next().unwrap_or("wrk"));
+    section.how(format!(
+        "{} s each, of answers the median of {} rounds",
+        arguments.seconds, arguments.rounds
+    ));
+    section.table(&["what", "peer", "found"]);
     if wanted(Part::Events) {
-        kept &= events(&peers, arguments.requests)?;
+        events(&mut section, &peers, arguments.requests)?;
     }
     if wanted(Part::Answers) {
-        kept &= answers(&peers, arguments)?;
+        answers(&mut section, &peers, arguments)?;
     }
     if wanted(Part::Mix) {
-        kept &= mix(&peers, arguments)?;
+        mix(&mut section, &peers, arguments)?;
     }
     if wanted(Part::Lateness) {
-        kept &= lateness(&peers, arguments)?;
+        lateness(&mut section, &peers, arguments)?;
     }
     if wanted(Part::Memory) {
-        kept &= memory(&peers, arguments)?;
+        memory(&mut section, &peers, arguments)?;
     }
     if wanted(Part::Idle) {
-        kept &= idle(&peers, arguments)?;
+        idle(&mut section, &peers, arguments)?;
     }
-    Ok(kept)
+    Ok(section.end(arguments.write, root)?)
 }
 
 fn build() -> Result<PathBuf> {
@@ -129,7 +140,7 @@ fn cost_us(peer: &Peer, seconds: u32) -> Result<f64> {
     Ok(used.as_secs_f64() * 1e6 / (rate * f64::from(seconds)))
 }
 
-fn answers(peers: &Path, arguments: &Arguments) -> Result<bool> {
+fn answers(section: &mut Section, peers: &Path, arguments: &Arguments) -> Result<()> {
     let mut costs: [(&str, Vec<f64>); 3] =
         [("axum", vec![]), ("lab", vec![]), ("lab, 1 ms", vec![])];
     for _ in 0..arguments.rounds {
@@ -143,29 +154,45 @@ fn answers(peers: &Path, arguments: &Arguments) -> Result<bool> {
         }
     }
     let axum = median(&costs[0].1);
-    println!("CPU of an answer, 32 connections, journal, log and metrics on");
     for (name, costs) in &costs {
         let cost = median(costs);
-        println!("  {name:<24} {cost:>8.2} µs   {:.2} of axum", cost / axum);
+        section.line(format!(
+            "| CPU of an answer, 32 connections | {name} | {cost:.1} µs, {:.2} of axum |",
+            cost / axum
+        ));
     }
     let ratio = median(&costs[1].1) / axum;
-    Ok(verdict("CPU of an answer", ratio <= MAX_RATIO))
+    section.aim(
+        "CPU of an answer of `lab` without service time",
+        &format!("{ratio:.2}"),
+        &format!("at most {MAX_RATIO} of bare axum's"),
+        ratio <= MAX_RATIO,
+    );
+    Ok(())
 }
 
 /// The `AIaaS` mix, and plain axum at the same rate over as many connections: what the network alone takes.
-fn mix(peers: &Path, arguments: &Arguments) -> Result<bool> {
-    println!("{}/s over 2 000 connections", arguments.rate);
+fn mix(section: &mut Section, peers: &Path, arguments: &Arguments) -> Result<()> {
+    let what = format!("{}/s over 2 000 connections", arguments.rate);
     let (bare, _) = at_a_rate(peers, arguments, "axum", "lab")?;
-    println!("  axum   {:.0} % of one core", bare * 100.0);
+    section.line(format!(
+        "| {what} | axum | {:.0} % of one core |",
+        bare * 100.0
+    ));
     let (share, report) = at_a_rate(peers, arguments, "aiaas", "aiaas")?;
-    println!(
-        "  AIaaS  {:.0} % of one core, {:.2} of axum, answers {}",
+    section.line(format!(
+        "| {what} | `aiaas` | {:.0} % of one core, {:.2} of axum, answers {} |",
         share * 100.0,
         share / bare,
-        report["statuses"]
+        percentiles(&report["statuses"])
+    ));
+    section.aim(
+        &format!("{}/s of the AIaaS mix", arguments.rate),
+        &format!("{:.0} %", share * 100.0),
+        &format!("at most {:.0} % of one core", MAX_SHARE * 100.0),
+        share <= MAX_SHARE && failed(&report) == 0,
     );
-    let is_right = failed(&report) == 0;
-    Ok(verdict("CPU of the mix", share <= MAX_SHARE && is_right))
+    Ok(())
 }
 
 /// The share of one core that a peer takes under requests of `system` at the rate, and what the client saw.
@@ -210,7 +237,7 @@ fn failed(report: &Value) -> u64 {
 }
 
 /// C-23: client − (planned + queued) at 2 000/s with a service of 1 ms.
-fn lateness(peers: &Path, arguments: &Arguments) -> Result<bool> {
+fn lateness(section: &mut Section, peers: &Path, arguments: &Arguments) -> Result<()> {
     let peer = lab(peers, 1)?;
     let load = Load {
         system: "lab",
@@ -219,16 +246,27 @@ fn lateness(peers: &Path, arguments: &Arguments) -> Result<bool> {
         seconds: arguments.seconds,
     };
     let report = ask(peers, &peer, &load)?;
-    println!("lateness at 2 000/s with a service of 1 ms, in µs");
-    for by in ["by_target_us", "by_client_us"] {
-        println!("  {by:<13} {}", report[by]);
+    for (by, whose) in [
+        ("by_target_us", "its own"),
+        ("by_client_us", "the client's"),
+    ] {
+        let found = percentiles(&report[by]);
+        section.line(format!(
+            "| lateness at 2 000/s, service of 1 ms, µs | `lab`, by {whose} clock | {found} |"
+        ));
     }
     let late = |at: &str| report["by_client_us"][at].as_i64().unwrap_or(i64::MAX);
-    let kept = late("p50") <= MAX_LATE_US.0 && late("p99") <= MAX_LATE_US.1;
-    Ok(verdict("lateness", kept))
+    let (p50, p99) = (late("p50"), late("p99"));
+    section.aim(
+        "lateness by the client's clock, p50 and p99",
+        &format!("{p50} and {p99} µs"),
+        &format!("at most {} and {} µs", MAX_LATE_US.0, MAX_LATE_US.1),
+        p50 <= MAX_LATE_US.0 && p99 <= MAX_LATE_US.1,
+    );
+    Ok(())
 }
 
-fn memory(peers: &Path, arguments: &Arguments) -> Result<bool> {
+fn memory(section: &mut Section, peers: &Path, arguments: &Arguments) -> Result<()> {
     let peer = lab(peers, 1_000)?;
     let count = arguments.in_flight;
     let before = resident(peer.pid())?.0;
@@ -253,13 +291,17 @@ fn memory(peers: &Path, arguments: &Arguments) -> Result<bool> {
         asked.and_then(|asked| asked).map(|_| (most, in_flight))
     })?;
     let most_mb = most as f64 / 1e6;
-    println!("{count} connections, each with a request of 1 s");
-    println!(
-        "  {in_flight} in flight, {most_mb:.0} MB resident, {:.0} MB before",
-        before as f64 / 1e6
-    );
     let full = in_flight as f64 > 0.95 * f64::from(count);
-    Ok(verdict("memory", most_mb < MAX_RSS_MB && full))
+    section.aim(
+        &format!("memory of {count} requests in flight, service of 1 s"),
+        &format!(
+            "{most_mb:.0} MB with {in_flight} in flight, {:.0} MB before",
+            before as f64 / 1e6
+        ),
+        &format!("at most {MAX_RSS_MB} MB"),
+        most_mb < MAX_RSS_MB && full,
+    );
+    Ok(())
 }
 
 fn in_flight(peer: &Peer) -> Option<u64> {
@@ -268,23 +310,27 @@ fn in_flight(peer: &Peer) -> Option<u64> {
     serde_json::from_str::<Value>(body).ok()?["in_flight"].as_u64()
 }
 
-fn events(peers: &Path, requests: u64) -> Result<bool> {
+fn events(section: &mut Section, peers: &Path, requests: u64) -> Result<()> {
     let report = output(Command::new(peers).args(["events", &requests.to_string()]))?;
-    println!("an event of the network, in virtual time");
     let mut worst: f64 = 0.0;
     for (system, found) in report.as_object().into_iter().flatten() {
         let took = found["ns_per_event"].as_f64().ok_or("no time")?;
         let each = found["events_per_request"].as_f64().ok_or("no events")?;
-        println!("  {system:<24} {took:>8.0} ns   {each:.1} events a request");
+        section.line(format!(
+            "| an event of the network, in virtual time | `{system}` | {took:.0} ns; {each:.1} events a request |"
+        ));
         worst = worst.max(took);
     }
-    Ok(verdict(
-        "time of an event",
+    section.aim(
+        "time of an event, the slowest system",
+        &format!("{worst:.0} ns"),
+        &format!("at most {MAX_EVENT_NS:.0} ns"),
         worst > 0.0 && worst <= MAX_EVENT_NS,
-    ))
+    );
+    Ok(())
 }
 
-fn idle(peers: &Path, arguments: &Arguments) -> Result<bool> {
+fn idle(section: &mut Section, peers: &Path, arguments: &Arguments) -> Result<()> {
     let peer = Peer::start(peers, "aiaas")?;
     std::thread::sleep(Duration::from_secs(1));
     let before = cpu_time(peer.pid())?;
@@ -292,8 +338,13 @@ fn idle(peers: &Path, arguments: &Arguments) -> Result<bool> {
     std::thread::sleep(length);
     let used = cpu_time(peer.pid())?.saturating_sub(before);
     let share = used.as_secs_f64() / length.as_secs_f64();
-    println!("an idle system\n  {:.2} % of one core", share * 100.0);
-    Ok(verdict("cost when idle", share <= MAX_IDLE))
+    section.aim(
+        "CPU of an idle system",
+        &format!("{:.2} %", share * 100.0),
+        &format!("below {:.1} % of one core", MAX_IDLE * 100.0),
+        share <= MAX_IDLE,
+    );
+    Ok(())
 }
 
 /// What the client sends.
@@ -320,9 +371,4 @@ fn output(command: &mut Command) -> Result<Value> {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
     }
     Ok(serde_json::from_slice(&output.stdout)?)
-}
-
-fn verdict(what: &str, kept: bool) -> bool {
-    println!("  {what}: {}", if kept { "met" } else { "MISSED" });
-    kept
 }

@@ -23,6 +23,7 @@ pub struct Arguments {
 /// The server's record of a run.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(super) struct View {
+    pub(super) requests: usize,
     /// The time of the first request, in seconds since 1970.
     pub(super) first_unix_s: Option<f64>,
     /// The 99th percentile of answer times in milliseconds; `None` without requests.
@@ -82,6 +83,7 @@ fn view(mut seen: Vec<Seen>, rate: Option<u32>, unix_s: impl Fn(Instant) -> f64)
     took.sort_by(f64::total_cmp);
     let times: Vec<Instant> = seen.iter().map(|one| one.at).collect();
     View {
+        requests: times.len(),
         first_unix_s: times.first().copied().map(unix_s),
         p99_ms: (!took.is_empty()).then(|| percentile(&took, 0.99)),
         late_ms: rate.and_then(|rate| lags(&times, rate)),

@@ -99,6 +99,15 @@ impl Work {
     }
 }
 
+/// The script of a bare GET: nothing but the request, its body discarded.
+pub(super) fn bare(vus: u32, seconds: u32) -> String {
+    format!(
+        "import http from 'k6/http';\n\
+         export const options = {{ vus: {vus}, duration: '{seconds}s', discardResponseBodies: true }};\n\
+         export default function () {{ http.get(__ENV.TARGET); }}\n"
+    )
+}
+
 /// About 200 KB of data as a literal.
 fn literal() -> String {
     let mut text = "const rows = [\n".to_owned();
