@@ -84,6 +84,18 @@ fn a_sound_stack_passes_and_leaves_a_report() {
         "{measured}"
     );
     report_again(folder.path(), ended.code);
+    // N-01: the shipped script does not print the count of its trends, and every percentile has its say all the same.
+    let record = record(folder.path());
+    let judgements = record["tests"][0]["judgements"]
+        .as_array()
+        .expect("judgements");
+    let of_trends = judgements
+        .iter()
+        .filter(|it| it["asked"].to_string().contains("p("));
+    for judgement in of_trends.clone() {
+        assert!(judgement["proved"].is_boolean(), "{judgement}");
+    }
+    assert!(of_trends.count() > 0, "{judgements:?}");
 }
 
 /// DET-29: `--report-only > performance_report.json`, in the form of the document.

@@ -113,6 +113,64 @@ fn a_script_without_thresholds_proves_nothing() {
     assert!(ended.stdout.contains(said), "{}", ended.stdout);
 }
 
+/// N-01, T-5: the interval of a percentile does not depend on what the script prints of its trend.
+#[test]
+fn a_percentile_is_proved_or_not_whatever_the_script_prints() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let script = folder.path().join("s.js");
+    std::fs::write(
+        &script,
+        "import http from 'k6/http';
+         import { Trend } from 'k6/metrics';
+         const took = new Trend('took', true);
+         export const options = {
+           scenarios: { a: { executor: 'shared-iterations', vus: 2, iterations: 120 } },
+           summaryTrendStats: ['avg'],
+           thresholds: { took: ['p(95)<20000', 'p(99)<20000', 'avg<20000', 'max<20000'] },
+         };
+         export default function () { took.add(http.get(`${__ENV.PERF_BASE_URL}/health`).timings.duration); }",
+    )
+    .expect("writable");
+    let mut command = test(folder.path(), "smoke");
+    let ended = run(command.arg("--script").arg(&script));
+    let runs = std::fs::read_dir(folder.path().join("results")).expect("made");
+    let mut runs = runs.map(|entry| entry.expect("readable").path());
+    let report = read(
+        &runs
+            .find(|it| it.is_dir())
+            .expect("a run")
+            .join("report.json"),
+    );
+    let test = &report["tests"][0];
+    assert_ends(&ended, test, 0);
+    let judgement = |asked: &str| {
+        let mut all = test["judgements"].as_array().expect("judgements").iter();
+        let found = all.find(|it| it["asked"] == asked);
+        found.unwrap_or_else(|| panic!("no {asked} in {test}"))
+    };
+    let bounded = judgement("took p(95)<20000");
+    let ends: [f64; 2] = serde_json::from_value(bounded["interval"].clone()).expect("an interval");
+    let measured = bounded["measured"].as_f64().expect("a figure");
+    assert!(ends[0] <= measured && measured <= ends[1], "{bounded}");
+    assert_eq!(bounded["proved"], true, "{bounded}");
+    // 368 values bound a 99th percentile.
+    let open = judgement("took p(99)<20000");
+    assert!(open["measured"].is_number(), "{open}");
+    assert_eq!(
+        (&open["proved"], &open["needs_more"]),
+        (&json!(false), &json!(248))
+    );
+    assert_eq!(judgement("took avg<20000")["proved"], true);
+    assert!(judgement("took max<20000")["proved"].is_null());
+    for said in ["proved\n", "not proved: needs 248 more requests"] {
+        assert!(
+            ended.stdout.contains(said),
+            "no {said:?} in {}",
+            ended.stdout
+        );
+    }
+}
+
 #[test]
 fn a_service_that_cannot_be_reached_is_one_line() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");

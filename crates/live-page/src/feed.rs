@@ -293,6 +293,7 @@ impl Watched {
                     unit: unit(&metric).to_owned(),
                     grade: None,
                     needs_more: None,
+                    proved: None,
                     rule: "k6's threshold: decided by the measured value alone".to_owned(),
                 });
             }

@@ -31,7 +31,7 @@ use serde_json::Value;
 pub use archive::{ArchiveArgs, archive, archived};
 pub use args::Args;
 pub use deps::{DepsArgs, deps};
-pub use driven::Driven;
+pub use driven::{Driven, Trend};
 pub use features::{FeaturesArgs, list as list_features};
 pub use inspect::{InspectArgs, inspect, try_script};
 pub use merged::handle_merged;
@@ -69,6 +69,7 @@ pub fn drive_seen(
                 completed_iterations: 0,
                 failed_iterations: 0,
                 without_samples: Vec::new(),
+                trends: Vec::new(),
                 health: HealthReport::default(),
                 dropped_samples: 0,
             }

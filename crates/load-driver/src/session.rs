@@ -27,7 +27,7 @@ use crate::invocation::Invocation;
 use crate::progress::Shown;
 use crate::seen::Seen;
 use crate::surroundings::{Interruption, Stream, Surroundings};
-use crate::{Driven, banner, layers, logging, outputs, report, target, together};
+use crate::{Driven, Trend, banner, layers, logging, outputs, report, target, together};
 
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 
@@ -259,6 +259,7 @@ async fn conduct<P: Program>(
             completed_iterations: read(&state.instance.iterations_completed),
             failed_iterations: read(&state.instance.iterations_failed),
             without_samples: Vec::new(),
+            trends: Vec::new(),
             health: state.health.report(),
             dropped_samples: 0,
         });
@@ -339,7 +340,9 @@ fn finish(
     {
         spoilt_by.push(format!("the run was ended early: {}", ended_by(&end)));
     }
-    let metrics = outcome.summary.metrics.iter();
+    let metrics = outcome.summary.metrics;
+    let without_samples = metrics.iter().filter(|metric| !metric.has_samples);
+    let without_samples = without_samples.map(|metric| metric.name.clone()).collect();
     let instance = &shown.state.instance;
     Driven {
         exit: outcome.exit,
@@ -349,10 +352,8 @@ fn finish(
         failed_iterations: read(&instance.iterations_failed),
         health,
         dropped_samples,
-        without_samples: metrics
-            .filter(|metric| !metric.has_samples)
-            .map(|metric| metric.name.clone())
-            .collect(),
+        without_samples,
+        trends: metrics.into_iter().filter_map(Trend::of).collect(),
     }
 }
 

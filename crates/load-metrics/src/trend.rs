@@ -26,6 +26,9 @@ struct Buckets {
     max: f64,
 }
 
+/// Up to so many values a digest keeps all of them.
+const MOST_EXACT: usize = 2_000;
+
 /// The low bits of a number, which do not matter for its bucket: only ten bits of the fraction do.
 const DROPPED_BITS: u32 = 42;
 
@@ -165,6 +168,55 @@ impl TrendSink {
             0 => 0.0,
             count => sum / count as f64,
         }
+    }
+}
+
+impl TrendSink {
+    /// The distribution in little space: all of a few values, more of them by bucket. Sort before.
+    pub fn digest(&self) -> Self {
+        debug_assert_eq!(self.sorted, self.values.len(), "sort before reading");
+        if self.buckets.is_some() || self.values.len() <= MOST_EXACT {
+            return self.clone();
+        }
+        let mut buckets = Buckets::new();
+        for of_bucket in self.values.chunk_by(|a, b| bucket(*a) == bucket(*b)) {
+            buckets
+                .counts
+                .insert(bucket(of_bucket[0]), of_bucket.len() as u64);
+        }
+        (buckets.count, buckets.sum) = (self.values.len() as u64, self.sum);
+        (buckets.min, buckets.max) = (self.min(), self.max());
+        Self {
+            buckets: Some(buckets),
+            ..Self::default()
+        }
+    }
+
+    /// The value at rank `n`, counted from 0; `None` beyond the last one. Sort before.
+    pub fn nth(&self, n: u64) -> Option<f64> {
+        debug_assert_eq!(self.sorted, self.values.len(), "sort before reading");
+        match &self.buckets {
+            Some(buckets) => (n < buckets.count).then(|| buckets.nth(n)),
+            None => self.values.get(usize::try_from(n).ok()?).copied(),
+        }
+    }
+
+    /// The standard deviation of the values about their mean; 0 without values.
+    pub fn deviation(&self) -> f64 {
+        let (count, mean) = (self.count(), self.average());
+        if count == 0 {
+            return 0.0;
+        }
+        let square = |value: f64| (value - mean).powi(2);
+        let squares: f64 = match &self.buckets {
+            Some(buckets) => {
+                let each = buckets.counts.iter();
+                each.map(|(bucket, count)| square(middle(*bucket)) * *count as f64)
+                    .sum()
+            }
+            None => self.values.iter().map(|value| square(*value)).sum(),
+        };
+        (squares / count as f64).sqrt()
     }
 }
 
@@ -341,6 +393,30 @@ mod tests {
             }
             assert_eq!(merged.count(), whole.count());
         }
+    }
+
+    #[test]
+    fn a_digest_is_small_and_near_the_values() {
+        let (few, _) = both((0..100).map(f64::from));
+        assert_eq!(few.digest(), few);
+        assert_eq!((few.nth(7), few.nth(100)), (Some(7.0), None));
+        let (many, bucketed) = both((0..100_000).map(|n| f64::from(n % 5000) / 7.0));
+        let digest = many.digest();
+        assert!(digest.values.is_empty());
+        assert_eq!(
+            digest.clone().into_parts().counts,
+            bucketed.into_parts().counts
+        );
+        assert_eq!(digest.count(), many.count());
+        assert_eq!(digest.nth(100_000), None);
+        for n in [0, 1, 20_000, 99_999] {
+            let (near, exact) = (digest.nth(n), many.nth(n));
+            let (near, exact) = (near.expect("a value"), exact.expect("a value"));
+            assert!((near - exact).abs() <= 0.0005 * exact, "{near} {exact}");
+        }
+        let off = digest.deviation() / many.deviation() - 1.0;
+        assert!(off.abs() < 1e-4, "{off}");
+        assert!((few.deviation() - 28.866).abs() < 1e-3);
     }
 
     #[test]

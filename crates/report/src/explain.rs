@@ -285,6 +285,14 @@ fn computation(judgement: &Judgement, amount: &dyn Fn(Option<f64>) -> String) ->
         Standing::Crossed => "bad",
     };
     match (judgement.measured, judgement.bound, judgement.interval) {
+        (Some(_), Some(_), _) if judgement.proved == Some(false) => {
+            let more = judgement.needs_more.map_or_else(String::new, |more| {
+                format!("; {} would prove it", more_requests(more))
+            });
+            format!(
+                "{measured} is on the {side} side of {bound}; the interval contains the bound, so that the sample does not prove it{more}"
+            )
+        }
         (Some(_), Some(_), Some(_)) => {
             format!("the whole interval around {measured} is on the {side} side of {bound}")
         }

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use load_metrics::threshold::parse_aggregation;
-use load_metrics::{Aggregate, CheckTally, Contains, Kind, Metric, Part, Registry, Sink};
+use load_metrics::{
+    Aggregate, CheckTally, Contains, Kind, Metric, Part, Registry, Sink, TrendSink,
+};
 
 pub use data::{Terminal, path_id, to_data};
 pub use export::to_export;
@@ -58,6 +60,8 @@ pub struct MetricView {
     pub thresholds: Vec<ThresholdView>,
     /// Whether there were any samples.
     pub has_samples: bool,
+    /// The values of a whole run's trend, whatever statistics are shown of it.
+    pub trend: Option<TrendSink>,
 }
 
 /// A threshold and its result.
@@ -167,6 +171,10 @@ impl Summary {
             };
             let mut view = view(metric, &all, values(sink, &stats, run_time));
             view.has_samples = has_samples;
+            view.trend = match sink {
+                Sink::Trend(trend) if has_samples => Some(trend.digest()),
+                _ => None,
+            };
             if let Some(watch) = watched {
                 view.thresholds = watch.rules.iter().map(ThresholdView::new).collect();
             }
@@ -320,6 +328,7 @@ fn view(metric: &Metric, all: &[Metric], values: Vec<(String, f64)>) -> MetricVi
         values,
         thresholds: Vec::new(),
         has_samples: true,
+        trend: None,
     }
 }
 

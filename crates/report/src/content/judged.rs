@@ -35,9 +35,10 @@ pub fn judgements(test: &TestRecord, limits: &Limits) -> Table {
 
 fn judgement_row(judgement: &Judgement, limits: &Limits) -> Vec<Cell> {
     let (word, mark) = standing(judgement.standing);
-    let word = match judgement.needs_more {
-        Some(more) => format!("{word}: needs {}", more_requests(more)),
-        None => word.to_owned(),
+    let word = match (judgement.proof(), judgement.needs_more) {
+        (Some(proof), _) => format!("{word}, {proof}"),
+        (None, Some(more)) => format!("{word}: needs {}", more_requests(more)),
+        (None, None) => word.to_owned(),
     };
     let unit = judgement.unit.as_str();
     let amount = |value: Option<f64>| {

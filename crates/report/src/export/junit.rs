@@ -251,8 +251,11 @@ fn judgement(judgement: &Judgement) -> Case {
         |measured| format!("measured {}", with_unit(measured, &judgement.unit)),
     );
     let message = clean(&format!("{}: {measured}", judgement.asked));
+    let proof = judgement
+        .proof()
+        .map_or_else(String::new, |proof| format!(" ({proof})"));
     Case {
-        name: clean(&format!("{}: {}", judgement.id, judgement.asked)),
+        name: clean(&format!("{}: {}{proof}", judgement.id, judgement.asked)),
         came: match judgement.standing {
             Standing::Held | Standing::Reported => Came::Passed,
             Standing::Crossed => Came::Failure(message),

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Outcome;
+use crate::number::more_requests;
 
 /// Whether one thing that was asked holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -39,8 +40,12 @@ pub struct Judgement {
     pub unit: String,
     /// The reached grade, for graded figures.
     pub grade: Option<String>,
-    /// How many more requests would decide it, where it is inconclusive.
+    /// How many more requests would decide it, where it is inconclusive; or prove it, where the sample alone decides.
     pub needs_more: Option<u64>,
+    /// Of a threshold that the sample alone decides, as k6 does: whether the whole interval says the same. Absent where
+    /// no interval can: of counts, and of the largest and smallest value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proved: Option<bool>,
     /// The rule by which it was decided, with its source.
     pub rule: String,
 }
@@ -108,6 +113,18 @@ pub struct LedgerEntry {
     pub conclusion: Conclusion,
     /// One sentence with the figures.
     pub text: String,
+}
+
+impl Judgement {
+    /// What a threshold that the sample decides is worth: `proved`, or `not proved` with what would prove it.
+    pub fn proof(&self) -> Option<String> {
+        let more = |more: u64| format!("not proved: needs {}", more_requests(more));
+        Some(match (self.proved?, self.needs_more) {
+            (true, _) => "proved".to_owned(),
+            (false, Some(needs)) => more(needs),
+            (false, None) => "not proved".to_owned(),
+        })
+    }
 }
 
 impl Standing {

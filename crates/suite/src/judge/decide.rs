@@ -22,6 +22,8 @@ pub(super) struct Decision {
     pub interval: Option<[f64; 2]>,
     /// Requests, or values of whatever is judged.
     pub needs_more: Option<u64>,
+    /// Of what is decided by the sample alone: whether the whole interval says the same.
+    pub proved: Option<bool>,
 }
 
 impl Decision {
@@ -30,6 +32,7 @@ impl Decision {
         measured: None,
         interval: None,
         needs_more: None,
+        proved: None,
     };
 
     /// A figure that has no error: a count, or what was asked of the sample alone.
@@ -63,7 +66,7 @@ impl Decision {
             standing: standing(limit.judge(interval)),
             measured: Some(measured),
             interval: finite(interval),
-            needs_more: None,
+            ..Self::NO_DATA
         }
     }
 
@@ -84,6 +87,7 @@ impl Decision {
                 measured: Some(measured),
                 interval: finite(&verdict.interval),
                 needs_more: more(verdict.needs),
+                proved: None,
             },
             Err(_) => Self::NO_DATA,
         }
@@ -173,16 +177,23 @@ impl Quantiles {
         }
     }
 
+    /// With intervals by key, which are narrower than what the points enclose.
+    pub fn with_intervals(
+        mut self,
+        recorded: impl IntoIterator<Item = (String, [f64; 2])>,
+    ) -> Self {
+        self.recorded = recorded.into_iter().collect();
+        self
+    }
+
     pub fn of(latency: &Latency, count: u64) -> Self {
         let points = report::record::PERCENTILES
             .iter()
             .filter_map(|(key, share)| Some((*share, *latency.percentiles.get(*key)?)));
         let ends = [(0.0, latency.min), (1.0, latency.max)];
         let recorded = latency.intervals.iter();
-        Self {
-            recorded: recorded.map(|(key, ends)| (key.clone(), *ends)).collect(),
-            ..Self::new(count, points.chain(ends))
-        }
+        Self::new(count, points.chain(ends))
+            .with_intervals(recorded.map(|(key, ends)| (key.clone(), *ends)))
     }
 
     /// The value at exactly this share, where it is known.

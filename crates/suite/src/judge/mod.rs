@@ -15,6 +15,7 @@
 //! |---|---|
 //! | `k6_summary.metrics.NAME` | `{type, values, thresholds: {EXPRESSION: {ok}}}`, the data of `handleSummary` |
 //! | `k6_summary.without_samples` | names of metrics that have no sample |
+//! | `k6_summary.trends.NAME` | `{count, deviation, values, intervals}` of a trend, whatever the script prints of it |
 //! | `analysis.search` | `{passed, failed, end}` of a capacity search |
 //! | `observed.*.other` | `disk_iops`; `queue`; `cache_hit_ratio`; `leaked_bytes`; every `…_ratio` is the busy share of a part, such as `pool_db_ratio` |
 //! | `observed.simulator.other` | `degraded`: 1 while the simulated target is late itself; its `answers` since the last sample, with its `late_answers` (10 ms) and `very_late_answers` (100 ms) |

@@ -150,15 +150,21 @@ pub(super) fn sentence(judgement: &Judgement) -> String {
 
 /// Thresholds that the sample holds and does not prove.
 fn left_open(record: &TestRecord) -> Option<String> {
-    let open = |it: &&Judgement| it.standing == Standing::Held && it.needs_more.is_some();
+    let open = |it: &&Judgement| it.standing == Standing::Held && it.proved == Some(false);
     let open: Vec<&Judgement> = record.judgements.iter().filter(open).collect();
-    let most = open.iter().filter_map(|it| it.needs_more).max()?;
+    if open.is_empty() {
+        return None;
+    }
+    let most = open.iter().filter_map(|it| it.needs_more).max();
     let thresholds = match open.len() {
         1 => "1 threshold".to_owned(),
         several => format!("{several} thresholds"),
     };
-    let values = if most == 1 { "value" } else { "values" };
+    let needed = most.map_or_else(String::new, |most| {
+        let values = if most == 1 { "value" } else { "values" };
+        format!("; {most} more {values} would prove the last of them")
+    });
     Some(format!(
-        "{thresholds} held in the sample without being proved by it; {most} more {values} would prove the last of them."
+        "{thresholds} held in the sample without being proved by it{needed}."
     ))
 }

@@ -135,6 +135,7 @@ fn at_least_proportional(tests: &mut [TestRecord], group: &[usize]) {
         unit: "ratio".to_owned(),
         grade: None,
         needs_more: None,
+        proved: None,
         rule: "what a search found over that of the smallest cell (AIA-38, AIA-39, S-09)"
             .to_owned(),
     });

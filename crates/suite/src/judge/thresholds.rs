@@ -1,7 +1,7 @@
 //! k6's thresholds, from k6's summary: a figure of the sample, decided as k6 decides it.
 //!
-//! k6 passes `p(99)<200` on a single request. What the sample cannot prove is said beside it
-//! (`needs_more`, T-5); the graded tables are decided three-valued.
+//! k6 passes `p(99)<200` on a single request. Whether the sample proves it is said beside it (`proved`,
+//! `needs_more`, T-5), whatever statistics the script prints; the graded tables are decided three-valued.
 
 use analysis::threshold::Limit;
 use report::record::Standing;
@@ -92,9 +92,14 @@ fn whole(case: &Case<'_>, sheet: &mut Sheet, metric: &str, expression: &str) {
 /// The sample's answer, with what a sure one would take.
 fn as_sampled(sample: Decision, surely: Decision) -> Decision {
     let open = surely.standing == Standing::Inconclusive;
+    let is_decided = matches!(sample.standing, Standing::Held | Standing::Crossed);
     Decision {
         interval: surely.interval,
         needs_more: surely.needs_more.filter(|_| open),
+        // A figure of the sample itself has no interval that could prove or leave open.
+        proved: is_decided
+            .then_some(!open)
+            .filter(|_| open || surely.interval.is_some()),
         ..sample
     }
 }
@@ -102,6 +107,8 @@ fn as_sampled(sample: Decision, surely: Decision) -> Decision {
 /// A metric of the summary.
 pub(super) struct Metric<'a> {
     data: &'a Value,
+    /// Of a trend what is known beside what the script prints.
+    trend: &'a Value,
     has_samples: bool,
     counts: u64,
 }
@@ -122,17 +129,24 @@ impl<'a> Metric<'a> {
         let kind = data.get("type").and_then(Value::as_str).unwrap_or("");
         let values = data.get("values").unwrap_or(&Value::Null);
         let value = |key: &str| values.get(key).and_then(Value::as_f64);
+        let trend = summary
+            .get("trends")
+            .and_then(|trends| trends.get(name))
+            .unwrap_or(&Value::Null);
+        let count = trend.get("count").and_then(Value::as_f64);
         let trials = value("passes").unwrap_or(0.0) + value("fails").unwrap_or(0.0);
         let (has_samples, counts) = match kind {
             "counter" => (ended || value("count").unwrap_or(0.0) > 0.0, 0),
             "rate" => (!listed && trials > 0.0, trials as u64),
             _ => (
-                !listed && values.as_object().is_some_and(|all| !all.is_empty()),
-                value("count").unwrap_or(0.0) as u64,
+                !listed
+                    && (count.is_some() || values.as_object().is_some_and(|all| !all.is_empty())),
+                count.or(value("count")).unwrap_or(0.0) as u64,
             ),
         };
         Some(Self {
             data,
+            trend,
             has_samples,
             counts,
         })
@@ -145,30 +159,26 @@ impl<'a> Metric<'a> {
         } else {
             aggregate
         };
-        let values = self.data.get("values")?;
-        let value = values.get(aggregate).or_else(|| values.get(key))?;
-        value.as_f64().filter(|_| self.has_samples)
+        let mut known = [self.data, self.trend].into_iter();
+        let value = known.find_map(|of| {
+            let values = of.get("values")?;
+            values.get(aggregate).or_else(|| values.get(key))?.as_f64()
+        });
+        value.filter(|_| self.has_samples)
     }
 
     /// What is known of a trend's distribution.
     pub fn quantiles(&self) -> Quantiles {
-        let values = self.data.get("values").and_then(Value::as_object);
-        let points = values.into_iter().flatten().filter_map(|(key, value)| {
-            let share = match key.as_str() {
-                "min" => 0.0,
-                "med" => 0.5,
-                "max" => 1.0,
-                key => {
-                    key.strip_prefix("p(")?
-                        .strip_suffix(')')?
-                        .parse::<f64>()
-                        .ok()?
-                        / 100.0
-                }
-            };
-            Some((share, value.as_f64()?))
+        let of = |of: &'a Value, what: &str| of.get(what).and_then(Value::as_object);
+        let values = [of(self.data, "values"), of(self.trend, "values")];
+        let points = values.into_iter().flatten().flatten();
+        let points = points.filter_map(|(key, value)| Some((share(key)?, value.as_f64()?)));
+        let intervals = of(self.trend, "intervals").into_iter().flatten();
+        let recorded = intervals.filter_map(|(key, ends)| {
+            let ends = [ends.get(0)?.as_f64()?, ends.get(1)?.as_f64()?];
+            Some((percentile_key(share(key)? * 100.0), ends))
         });
-        Quantiles::new(self.counts, points)
+        Quantiles::new(self.counts, points).with_intervals(recorded)
     }
 
     pub fn unit(&self, aggregate: &str) -> &'static str {
@@ -217,16 +227,30 @@ impl<'a> Metric<'a> {
             let passes = number_at(self.data, &["values", "passes"])? as u64;
             return Some(Decision::share(passes, self.counts, bound));
         }
-        let percent = match aggregate {
-            "med" => 50.0,
-            other => other.strip_prefix("p(")?.strip_suffix(')')?.parse().ok()?,
-        };
-        let share: f64 = percent / 100.0;
-        (share > 0.0).then(|| {
-            let key = format!("p{}", number(percent));
-            Decision::percentile(&self.quantiles(), &key, share, bound)
-        })
+        if aggregate == "avg" {
+            let deviation = self.trend.get("deviation")?.as_f64()?;
+            let mean = self.value("avg")?;
+            return Some(Decision::mean(mean, deviation, self.counts, bound));
+        }
+        let share = share(aggregate).filter(|share| *share > 0.0 && *share < 1.0)?;
+        let key = percentile_key(share * 100.0);
+        Some(Decision::percentile(&self.quantiles(), &key, share, bound))
     }
+}
+
+/// The share of values that an aggregate of a trend asks for.
+fn share(aggregate: &str) -> Option<f64> {
+    let percent: f64 = match aggregate {
+        "min" => 0.0,
+        "med" => 50.0,
+        "max" => 100.0,
+        other => other.strip_prefix("p(")?.strip_suffix(')')?.parse().ok()?,
+    };
+    Some(percent / 100.0)
+}
+
+fn percentile_key(percent: f64) -> String {
+    format!("p{percent}")
 }
 
 static NEVER_COUNTED: std::sync::LazyLock<Value> = std::sync::LazyLock::new(
@@ -322,5 +346,33 @@ mod tests {
         let decision = found.decide("p(99)", "p(99)<200", bound);
         assert_eq!(decision.standing, Standing::Held);
         assert_eq!(decision.needs_more, Some(268));
+        assert_eq!(decision.proved, Some(false));
+    }
+
+    /// N-01: a script that prints neither the count nor the percentile is judged as well as one that does.
+    #[test]
+    fn what_a_script_prints_of_a_trend_does_not_matter() {
+        let summary = json!({
+            "metrics": { "wait": { "type": "trend", "contains": "time", "values": { "avg": 40.0 },
+                "thresholds": { "p(95)<200": { "ok": true }, "avg<41": { "ok": true }, "max<300": { "ok": true } } } },
+            "trends": { "wait": { "count": 1000, "deviation": 30.0,
+                "values": { "min": 5.0, "p(50)": 30.0, "p(95)": 100.0, "max": 210.0 },
+                "intervals": { "p(95)": [90.0, 120.0] } } },
+        });
+        let found = Metric::find(&summary, "wait").expect("a metric");
+        let of = |aggregate: &str, bound: f64| {
+            let bound = Bound::Limit(Limit::below(bound));
+            found.decide(aggregate, &format!("{aggregate}<{}", bound.value()), bound)
+        };
+        let percentile = of("p(95)", 200.0);
+        assert_eq!(percentile.measured, Some(100.0));
+        assert_eq!(percentile.interval, Some([90.0, 120.0]));
+        assert_eq!(percentile.proved, Some(true));
+        let mean = of("avg", 41.0);
+        assert_eq!((mean.standing, mean.proved), (Standing::Held, Some(false)));
+        assert!(mean.needs_more.is_some());
+        // Nothing bounds the largest value that is yet to come.
+        let largest = of("max", 300.0);
+        assert_eq!((largest.measured, largest.proved), (Some(210.0), None));
     }
 }

@@ -92,6 +92,7 @@ impl Sheet {
             unit: question.unit.to_owned(),
             grade: None,
             needs_more: decision.needs_more,
+            proved: decision.proved,
             rule: question.rule.to_owned(),
         });
         let last = self.judgements.len() - 1;

@@ -145,6 +145,7 @@ fn judgement(
         unit: "s".to_owned(),
         grade: None,
         needs_more: None,
+        proved: None,
         rule: "the drill's own file: steady before, bounds during the faults, detection, recovery"
             .to_owned(),
     }

@@ -31,6 +31,7 @@ mod signs;
 mod stage;
 mod surroundings;
 mod target;
+mod trends;
 mod web;
 
 pub use admin::Admin;

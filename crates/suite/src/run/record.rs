@@ -70,6 +70,7 @@ pub fn record(gathered: Gathered<'_>) -> TestRecord {
     let mut summary = driving.summary.clone();
     if let Some(summary) = summary.as_object_mut() {
         summary.insert("without_samples".to_owned(), json!(driving.without_samples));
+        summary.insert("trends".to_owned(), driving.trends.clone());
     }
     TestRecord {
         name: test.name.clone(),

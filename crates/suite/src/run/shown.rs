@@ -104,7 +104,9 @@ fn put_judgement(text: &mut String, judgement: &Judgement, width: usize) {
     if let Some(measured) = judgement.measured {
         let _ = write!(text, "  (measured {})", (measured * 1e4).round() / 1e4);
     }
-    if let Some(more) = judgement.needs_more {
+    if let Some(proof) = judgement.proof() {
+        let _ = write!(text, "  {proof}");
+    } else if let Some(more) = judgement.needs_more {
         let noun = if more == 1 { "request" } else { "requests" };
         let _ = write!(text, "  ({more} more {noun} would decide it)");
     }

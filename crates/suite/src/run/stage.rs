@@ -16,6 +16,7 @@ use super::measure::{Question, Recorder, Shared, unix_now};
 use super::progress::Shown;
 use super::resources::Current;
 use super::target::is_loopback;
+use super::trends;
 use crate::judge;
 use crate::plan::{PlannedPhase, PlannedTest};
 use crate::preflight::loopback_addresses;
@@ -57,6 +58,8 @@ pub struct Driving {
     pub summary: Value,
     /// Metrics of that summary that nothing was measured of.
     pub without_samples: Vec<String>,
+    /// What is known of the trends in that summary.
+    pub trends: Value,
     /// Why the numbers are doubtful.
     pub spoilt_by: Vec<String>,
     /// Iterations that ran to their end, or until an exception.
@@ -252,6 +255,7 @@ impl Driving {
         if !driven.summary_data.is_null() {
             self.summary = driven.summary_data;
             self.without_samples = driven.without_samples;
+            self.trends = trends::shown(&driven.trends);
         }
         // That a leg was ended by a rule, or the whole run by Ctrl-C, is said elsewhere.
         let expected = |reason: &String| {
