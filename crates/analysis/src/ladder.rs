@@ -1,7 +1,7 @@
 //! Figures of a ladder: the same work at ever more users.
 
 use crate::input::{self, InputError};
-use crate::line::pearson;
+use crate::least_squares::pearson;
 
 /// What one rung has shown in its steady window.
 #[derive(Debug, Clone, Copy, PartialEq)]

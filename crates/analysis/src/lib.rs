@@ -18,7 +18,7 @@ pub mod fault;
 pub mod kneedle;
 pub mod ladder;
 pub mod laws;
-pub mod line;
+pub mod least_squares;
 pub mod mann_whitney;
 pub mod order_interval;
 pub mod outlier;

@@ -7,7 +7,7 @@
 
 use crate::input::{self, InputError, series};
 use crate::interval::Interval;
-use crate::line;
+use crate::least_squares;
 
 /// The utilisation of one resource in each of several steady windows.
 #[derive(Debug, Clone, Copy)]
@@ -103,13 +103,14 @@ fn demand(throughputs: &[f64], resource: &Resource, confidence: f64) -> Result<D
             "a busy share within 0 to 1",
         )?;
     }
-    let with_background = line::line(throughputs, resource.utilisations, confidence)?;
+    let with_background = least_squares::line(throughputs, resource.utilisations, confidence)?;
     // A background that the data do not show would only make the demand less sure.
     let (slope, interval, background) = if with_background.intercept_interval.lower > 0.0 {
         let line = with_background;
         (line.slope, line.slope_interval, line.intercept)
     } else {
-        let (slope, interval) = line::proportional(throughputs, resource.utilisations, confidence)?;
+        let (slope, interval) =
+            least_squares::proportional(throughputs, resource.utilisations, confidence)?;
         (slope, interval, 0.0)
     };
     let grows = interval.lower > 0.0;

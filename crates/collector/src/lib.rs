@@ -8,7 +8,7 @@
 mod agent;
 mod client;
 mod judged;
-mod kept;
+mod local_copy;
 mod odd;
 mod output;
 mod result;
@@ -24,7 +24,7 @@ pub use agent::{
     AgentError, AgentSettings, Hello, Order, RemoteAgent, RunState, Status, serve_agent,
 };
 pub use client::{Client, ClientError};
-pub use kept::OwnResults;
+pub use local_copy::OwnResults;
 pub use output::{Push, Stop};
 pub use result::{Collected, RunnerResult, Verdict};
 pub use server::{Ends, Settings, serve};

@@ -12,7 +12,7 @@ use load_outputs::{Output, OutputError, RunEnd, Setup};
 use tokio_util::sync::CancellationToken;
 
 use super::client::{Client, ClientError};
-use super::kept::OwnResults;
+use super::local_copy::OwnResults;
 use super::sinks::to_wire;
 use super::wire::{self, CheckOf, Ended, Interval, SinkOf};
 

@@ -72,7 +72,7 @@ pub async fn serve(
         lost_after: settings.lost_after,
         degraded: settings.degraded,
     };
-    let desk = Arc::new(ServerState {
+    let shared = Arc::new(ServerState {
         state: Mutex::new(State::new(plan)),
         began: Instant::now(),
         tell: Box::new(tell),
@@ -80,24 +80,24 @@ pub async fn serve(
     let closing = Shutdown::new();
     let serving = tokio::spawn(service_runtime::serve(
         listener,
-        router(Arc::clone(&desk), settings.token),
+        router(Arc::clone(&shared), settings.token),
         closing.clone(),
     ));
     let mut looks = interval(LOOK);
     loop {
         looks.tick().await;
-        if desk.look(settings.wait, &ends) {
+        if shared.look(settings.wait, &ends) {
             break;
         }
     }
     sleep(LINGER).await;
     closing.cancel();
     serving.await.map_err(io::Error::other)??;
-    let mut state = desk.lock();
+    let mut state = shared.lock();
     Ok(Collected::of(&mut state, unix_ms()))
 }
 
-fn router(desk: Arc<ServerState>, token: Option<String>) -> Router {
+fn router(shared: Arc<ServerState>, token: Option<String>) -> Router {
     let router = Router::new()
         .route(
             "/v1/time",
@@ -111,7 +111,7 @@ fn router(desk: Arc<ServerState>, token: Option<String>) -> Router {
         .route("/v1/teardown", post(teardown))
         .route("/v1/end", post(end))
         .layer(DefaultBodyLimit::max(MOST_BYTES))
-        .with_state(desk);
+        .with_state(shared);
     match token {
         None => router,
         Some(token) => router.layer(middleware::from_fn(move |request: Request, next: Next| {
@@ -120,7 +120,7 @@ fn router(desk: Arc<ServerState>, token: Option<String>) -> Router {
     }
 }
 
-type AtDesk = Shared<Arc<ServerState>>;
+type CollectorState = Shared<Arc<ServerState>>;
 
 impl ServerState {
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -153,47 +153,47 @@ impl ServerState {
     }
 }
 
-async fn join(Shared(desk): AtDesk, Json(joining): Json<Joining>) -> Response {
+async fn join(Shared(shared): CollectorState, Json(joining): Json<Joining>) -> Response {
     let name = joining.name.clone();
     let joined = {
-        let mut state = desk.lock();
-        state.join(joining, desk.now()).map(|()| Joined {
+        let mut state = shared.lock();
+        state.join(joining, shared.now()).map(|()| Joined {
             place: state.runners.len(),
             of: state.plan().runners,
             lost_after_ms: state.plan().lost_after.as_secs_f64() * 1e3,
         })
     };
     if let Ok(Joined { place, of, .. }) = &joined {
-        (desk.tell)(&format!("the runner {name} is here ({place} of {of})"));
+        (shared.tell)(&format!("the runner {name} is here ({place} of {of})"));
     }
     answer(joined)
 }
 
-async fn turn(Shared(desk): AtDesk, Json(who): Json<Who>) -> Response {
-    answer(desk.lock().turn(&who.name, desk.now()))
+async fn turn(Shared(shared): CollectorState, Json(who): Json<Who>) -> Response {
+    answer(shared.lock().turn(&who.name, shared.now()))
 }
 
-async fn set_up(Shared(desk): AtDesk, Json(setup): Json<SetupData>) -> Response {
-    answer(desk.lock().set_up(setup, desk.now()))
+async fn set_up(Shared(shared): CollectorState, Json(setup): Json<SetupData>) -> Response {
+    answer(shared.lock().set_up(setup, shared.now()))
 }
 
-async fn ready(Shared(desk): AtDesk, Json(who): Json<Who>) -> Response {
-    answer(desk.lock().ready(&who.name, desk.now(), unix_ms()))
+async fn ready(Shared(shared): CollectorState, Json(who): Json<Who>) -> Response {
+    answer(shared.lock().ready(&who.name, shared.now(), unix_ms()))
 }
 
-async fn push(Shared(desk): AtDesk, Json(push): Json<Push>) -> Response {
-    answer(desk.lock().push(push, desk.now()))
+async fn push(Shared(shared): CollectorState, Json(push): Json<Push>) -> Response {
+    answer(shared.lock().push(push, shared.now()))
 }
 
-async fn teardown(Shared(desk): AtDesk, Json(who): Json<Who>) -> Response {
-    answer(desk.lock().teardown(&who.name, desk.now()))
+async fn teardown(Shared(shared): CollectorState, Json(who): Json<Who>) -> Response {
+    answer(shared.lock().teardown(&who.name, shared.now()))
 }
 
-async fn end(Shared(desk): AtDesk, Json(ended): Json<Ended>) -> Response {
+async fn end(Shared(shared): CollectorState, Json(ended): Json<Ended>) -> Response {
     let name = ended.name.clone();
-    let taken = desk.lock().end(ended, desk.now());
+    let taken = shared.lock().end(ended, shared.now());
     if taken.is_ok() {
-        (desk.tell)(&format!("the runner {name} has ended"));
+        (shared.tell)(&format!("the runner {name} has ended"));
     }
     answer(taken)
 }

@@ -8,7 +8,7 @@ use crate::profile::Profile;
 
 /// A recorded request.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Seen {
+pub struct RecordedRequest {
     pub latency: Duration,
     /// The kind of its failure, if it failed.
     pub failure: Option<Failure>,
@@ -20,7 +20,7 @@ const PERCENTILES: [f64; 15] = [
 ];
 
 /// The profile that would show this behaviour. `None` without requests.
-pub fn profile_of(seen: &[Seen], seed: u64) -> Option<Profile> {
+pub fn profile_of(seen: &[RecordedRequest], seed: u64) -> Option<Profile> {
     if seen.is_empty() {
         return None;
     }
@@ -40,7 +40,7 @@ pub fn profile_of(seen: &[Seen], seed: u64) -> Option<Profile> {
     })
 }
 
-fn ms(seen: &Seen) -> f64 {
+fn ms(seen: &RecordedRequest) -> f64 {
     // The measurements have a resolution of a microsecond.
     (seen.latency.as_secs_f64() * 1e6).round() / 1e3
 }
@@ -73,7 +73,7 @@ fn latency_of(mut times: Vec<f64>) -> Latency {
 }
 
 /// The failures, weighted by their frequency.
-fn mix_of(seen: &[Seen]) -> Vec<WeightedFailure> {
+fn mix_of(seen: &[RecordedRequest]) -> Vec<WeightedFailure> {
     let mut mix: Vec<WeightedFailure> = Vec::new();
     for failure in seen.iter().filter_map(|one| one.failure.as_ref()) {
         match mix.iter_mut().find(|entry| entry.kind == *failure) {
@@ -103,8 +103,8 @@ mod tests {
         let reset = Failure::Reset {
             at: crate::Phase::BeforeHead,
         };
-        let seen: Vec<Seen> = (0..50_000u64)
-            .map(|n| Seen {
+        let seen: Vec<RecordedRequest> = (0..50_000u64)
+            .map(|n| RecordedRequest {
                 latency: original.draw(&mut Root::new(1).word(n).draws(Purpose::Latency)),
                 failure: n.is_multiple_of(10).then(|| match n % 20 {
                     0 => reset.clone(),

@@ -11,7 +11,7 @@ use load_metrics::{
 use load_outputs::{Output, OutputError, RunEnd, Setup};
 use report::record::{Judgement, Standing};
 
-use super::board::{LiveRun, Phase, Stage};
+use super::live_run::{LiveRun, Phase, Stage};
 use super::measured::Request;
 use super::request::{Tagged, is_beside_the_load};
 

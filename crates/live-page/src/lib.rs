@@ -4,10 +4,10 @@
 //! board to browsers: whole pages to those without a script, server-sent events to the others. The page
 //! never slows the run: it has a thread of its own, and a reader that does not read is dropped and counted.
 
-mod board;
 mod config;
 mod feed;
 mod figures;
+mod live_run;
 pub mod locust;
 mod measured;
 mod open;
@@ -18,9 +18,9 @@ mod server;
 mod stream;
 mod web_dashboard;
 
-pub use board::{LiveRun, Phase, Stage};
 pub use config::{Config, ConfigError};
 pub use feed::Feed;
+pub use live_run::{LiveRun, Phase, Stage};
 pub use request::{Tagged, is_beside_the_load};
 pub use server::{Server, ServerError, Settings};
 pub use web_dashboard::WebDashboard;

@@ -9,8 +9,8 @@ use report::record::{
 };
 use serde_json::Value;
 
-use super::board::{LiveRun, Phase, Shown, Stage};
 use super::figures::Group;
+use super::live_run::{LiveRun, Phase, Shown, Stage};
 use super::measured::Key;
 
 /// The run as it is now: the tests that have ended, and the one that runs.

@@ -17,7 +17,7 @@ use report::page::live::{self, Live};
 use serde::Deserialize;
 use tokio::sync::mpsc::Receiver;
 
-use super::board::{LiveRun, Stage};
+use super::live_run::{LiveRun, Stage};
 use super::locust;
 use super::record::record;
 use super::server::{Connection, Settings};

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::board::{LiveRun, Stage};
+use super::live_run::{LiveRun, Stage};
 use super::locust::Control;
 use super::routes::{self, Page};
 use super::stream::{Readers, event};

@@ -7,9 +7,9 @@ use load_engine::log::Logger;
 use load_metrics::Sample;
 use load_outputs::{Output, OutputError, RunEnd, Setup};
 
-use super::board::{LiveRun, Stage};
 use super::config::Config;
 use super::feed::Feed;
+use super::live_run::{LiveRun, Stage};
 use super::open::open;
 use super::record::record;
 use super::server::{Server, ServerError, Settings, url};

@@ -18,7 +18,7 @@ mod outputs;
 mod progress;
 mod remote;
 mod report;
-mod seen;
+mod run_handle;
 mod session;
 mod surroundings;
 mod target;
@@ -38,7 +38,7 @@ pub use merged::handle_merged;
 pub use new_script::{NewArgs, new_script};
 pub use remote::Remote;
 pub use report::refusal as log_refusal;
-pub use seen::Seen;
+pub use run_handle::RunHandle;
 pub use surroundings::{Input, Interruption, Stream, Surroundings};
 
 /// The version of k6 whose behaviour is reproduced.
@@ -47,7 +47,7 @@ pub const K6_VERSION: &str = "2.2.0";
 /// Does everything that `run` does: banner, progress, the run, its summary. Blocks the calling
 /// thread, which must not be one of an asynchronous runtime.
 pub fn drive(args: &Args, around: &Surroundings) -> Driven {
-    drive_seen(args, around, Vec::new(), &Seen::default())
+    drive_seen(args, around, Vec::new(), &RunHandle::default())
 }
 
 /// The same; the samples go to these outputs, too, and `seen` shows the run to other threads while it
@@ -56,7 +56,7 @@ pub fn drive_seen(
     args: &Args,
     around: &Surroundings,
     outputs: Vec<Box<dyn Output>>,
-    seen: &Seen,
+    seen: &RunHandle,
 ) -> Driven {
     match session::run(args, around, outputs, seen) {
         Ok(driven) => driven,

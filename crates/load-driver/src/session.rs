@@ -25,7 +25,7 @@ use crate::failure::Failure;
 use crate::features::{Feature, Features};
 use crate::invocation::Invocation;
 use crate::progress::Shown;
-use crate::seen::Seen;
+use crate::run_handle::RunHandle;
 use crate::surroundings::{Interruption, Stream, Surroundings};
 use crate::{Driven, Trend, banner, layers, logging, outputs, report, target, together};
 
@@ -36,7 +36,7 @@ pub fn run(
     args: &Args,
     around: &Surroundings,
     extra: Vec<Box<dyn Output>>,
-    seen: &Seen,
+    seen: &RunHandle,
 ) -> Result<Driven, Failure> {
     refuse_unsupported(args)?;
     let log = logging::logger(args, around)?;
@@ -55,7 +55,7 @@ async fn drive(
     invocation: Invocation<'_>,
     extra: Vec<Box<dyn Output>>,
     logger: Logger,
-    seen: &Seen,
+    seen: &RunHandle,
 ) -> Result<Driven, Failure> {
     let Invocation { args, around } = invocation;
     let file = layers::config_file(args, around)?;

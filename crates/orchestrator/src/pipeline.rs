@@ -18,7 +18,7 @@ pub use self::accept::accept;
 pub use self::ask::FanOutResult;
 use self::ask::{Sharing, ask};
 use self::counted::{Counted, Ended};
-pub use self::find::Place;
+pub use self::find::CacheKey;
 use self::find::{find, stand_in};
 use self::judge::judge;
 pub use self::plan::{check, plan};
@@ -59,7 +59,7 @@ async fn run(service: &Arc<Answering>, task: Task) -> Result<SharedResult, ApiEr
     let mut planned = plan(service, task)?;
     let started = planned.envelope.started;
     let routing = started.elapsed();
-    let place = Place::of(service, &planned);
+    let place = CacheKey::of(service, &planned);
     if let Some(found) = find(service, place.as_ref(), &mut planned).await {
         return Ok(found);
     }

@@ -53,7 +53,7 @@ pub struct Bulkhead {
 
 /// One place, released on drop.
 #[derive(Debug)]
-pub struct Place {
+pub struct Permit {
     _permit: OwnedSemaphorePermit,
 }
 
@@ -71,13 +71,13 @@ impl Bulkhead {
     ///
     /// # Errors
     /// The queue is full too, or the deadline passed.
-    pub async fn enter(&self, deadline: Instant) -> Result<Place, Full> {
+    pub async fn enter(&self, deadline: Instant) -> Result<Permit, Full> {
         if let Ok(permit) = self.places.clone().try_acquire_owned() {
-            return Ok(Place { _permit: permit });
+            return Ok(Permit { _permit: permit });
         }
         let _queued = Queued::join(&self.queued, self.config.max_queued as usize)?;
         match tokio::time::timeout_at(deadline, self.places.clone().acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(Place { _permit: permit }),
+            Ok(Ok(permit)) => Ok(Permit { _permit: permit }),
             // The semaphore is never closed; if it were, there would be no place either.
             Ok(Err(_)) | Err(_) => Err(Full::Late),
         }

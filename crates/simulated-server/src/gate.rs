@@ -36,7 +36,7 @@ struct State {
 
 /// A place in the queue, released on drop.
 #[derive(Debug)]
-pub struct Place {
+pub struct Ticket {
     gate: Arc<Gate>,
     ticket: u64,
     start: oneshot::Receiver<Start>,
@@ -94,7 +94,7 @@ impl Gate {
         config: &QueueConfig,
         service: Duration,
         now: Instant,
-    ) -> Option<Place> {
+    ) -> Option<Ticket> {
         let now = now.saturating_duration_since(self.origin);
         let mut state = self.lock();
         let (sender, start) = oneshot::channel();
@@ -116,7 +116,7 @@ impl Gate {
         if waits {
             self.waits.notify_one();
         }
-        Some(Place {
+        Some(Ticket {
             gate: self.clone(),
             ticket,
             start,
@@ -192,7 +192,7 @@ impl State {
     }
 }
 
-impl Place {
+impl Ticket {
     /// Waits for the start of service.
     pub async fn turn(mut self, arrived: Instant) -> Option<Turn> {
         let start = (&mut self.start).await.ok()?;
@@ -206,7 +206,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Ticket {
     fn drop(&mut self) {
         let mut state = self.gate.lock();
         if state.waiting.remove(&self.ticket).is_some()

@@ -14,7 +14,9 @@ use analysis::shift::hodges_lehmann;
 use analysis::soak::soak;
 use analysis::steady_state::{Limits, steady_state};
 use analysis::trend::trend;
-use analysis::{InputError, Sorted, adjustment, laws, line, outlier, queueing, soak as soaks, usl};
+use analysis::{
+    InputError, Sorted, adjustment, laws, least_squares, outlier, queueing, soak as soaks, usl,
+};
 use proptest::prelude::*;
 
 type Analysis = (&'static str, fn(&[f64]) -> Result<(), InputError>);
@@ -62,12 +64,18 @@ const ANALYSES: [Analysis; 29] = [
     ("knee, y", |x| {
         knee(&counted(x), x, Shape::ConcaveRising, 1.0).map(drop)
     }),
-    ("line, x", |x| line::line(x, &counted(x), 0.95).map(drop)),
-    ("line, y", |x| line::line(&counted(x), x, 0.95).map(drop)),
-    ("proportional", |x| {
-        line::proportional(x, &counted(x), 0.95).map(drop)
+    ("line, x", |x| {
+        least_squares::line(x, &counted(x), 0.95).map(drop)
     }),
-    ("pearson", |x| line::pearson(x, &counted(x)).map(drop)),
+    ("line, y", |x| {
+        least_squares::line(&counted(x), x, 0.95).map(drop)
+    }),
+    ("proportional", |x| {
+        least_squares::proportional(x, &counted(x), 0.95).map(drop)
+    }),
+    ("pearson", |x| {
+        least_squares::pearson(x, &counted(x)).map(drop)
+    }),
     ("mad_fences", |x| outlier::mad_fences(x, 3.5).map(drop)),
     ("iqr_fences", |x| outlier::iqr_fences(x, 1.5).map(drop)),
     ("attribute, throughputs", |x| {
@@ -170,7 +178,7 @@ fn confidences_and_levels_outside_their_range_are_refused() {
         refused(hodges_lehmann(&x, &x, confidence).map(drop));
         refused(trend(&x, &x, confidence).map(drop));
         refused(usl::fit(&x, &x, confidence).map(drop));
-        refused(line::line(&x, &x, confidence).map(drop));
+        refused(least_squares::line(&x, &x, confidence).map(drop));
         let criteria = Criteria {
             direction: Direction::Either,
             tolerance: 0.25,

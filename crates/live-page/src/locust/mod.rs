@@ -14,7 +14,7 @@ use axum::{Json, http::header};
 use report::page::live::Controls;
 use serde_json::{Value, json};
 
-use super::board::LiveRun;
+use super::live_run::LiveRun;
 use super::routes::{Page, Shown, report_page};
 
 /// What a run lets others do to it.

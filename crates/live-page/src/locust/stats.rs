@@ -5,7 +5,7 @@ use axum::extract::State;
 use report::record::{Endpoint, Figures, TestRecord};
 use serde_json::{Map, Value, json};
 
-use crate::board::Stage;
+use crate::live_run::Stage;
 use crate::measured::Recent;
 use crate::record::current;
 use crate::routes::Shown;

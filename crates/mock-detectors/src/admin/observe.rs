@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use fault_profile::plan::{FirstRequests, Plan};
-use fault_profile::record::{Seen, profile_of};
+use fault_profile::record::{RecordedRequest, profile_of};
 use fault_profile::{Failure, Profile};
 use serde::Deserialize;
 use serde_json::json;
@@ -58,10 +58,10 @@ pub(super) async fn record(
 ) -> Response {
     let live = detector.control.live();
     let entries = detector.journal.select(&filter);
-    let seen: Vec<Seen> = entries
+    let seen: Vec<RecordedRequest> = entries
         .iter()
         .filter(|entry| !entry.cancelled)
-        .map(|entry| Seen {
+        .map(|entry| RecordedRequest {
             latency: Duration::from_micros(entry.actual_us),
             failure: failure_of(entry, &live.config),
         })

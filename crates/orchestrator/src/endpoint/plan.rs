@@ -17,7 +17,7 @@ use crate::answering::Answering;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::metrics::milliseconds;
-use crate::pipeline::{self, Place, Task};
+use crate::pipeline::{self, CacheKey, Task};
 use crate::request::auth::{self, ORCHESTRATE_WRITE};
 use crate::request::intake;
 use crate::request::planned::Planned;
@@ -53,9 +53,9 @@ async fn describe(service: &Answering, planned: &Planned) -> Value {
         .filter(|one| would_call(one))
         .filter_map(usual_ms)
         .fold(None, max);
-    let cache = match Place::of(service, planned) {
+    let cache = match CacheKey::of(service, planned) {
         None => "bypass",
-        Some(Place { keys, about }) => {
+        Some(CacheKey { keys, about }) => {
             let looked = service.answers.fresh(&keys.answer, &about).await;
             if looked.found.is_some() {
                 "hit"

@@ -14,12 +14,12 @@ use crate::share::cache::CacheStatus;
 use crate::share::scope::About;
 
 /// The key of a cached answer.
-pub struct Place {
+pub struct CacheKey {
     pub keys: Keys,
     pub about: About,
 }
 
-impl Place {
+impl CacheKey {
     /// `None`: it is neither looked up nor cached.
     pub fn of(service: &Answering, planned: &Planned) -> Option<Self> {
         (planned.may_share() && service.answers.is_enabled()).then(|| Self {
@@ -37,10 +37,10 @@ impl Place {
 /// Looks for a cached answer, and for those of an earlier partial one.
 pub(super) async fn find(
     service: &Answering,
-    place: Option<&Place>,
+    place: Option<&CacheKey>,
     planned: &mut Planned,
 ) -> Option<SharedResult> {
-    if let Some(Place { keys, about }) = place {
+    if let Some(CacheKey { keys, about }) = place {
         let looked = service.answers.fresh(&keys.answer, about).await;
         planned.asked_at.marks = looked.marks;
         if let Some((answered, age)) = looked.found {
@@ -66,10 +66,10 @@ fn kept(answered: Arc<Answered>, cache: CacheStatus, age: Duration) -> SharedRes
 /// An expired answer that replaces an error, if allowed.
 pub(super) async fn stand_in(
     service: &Answering,
-    place: Option<&Place>,
+    place: Option<&CacheKey>,
     error: &ApiError,
 ) -> Option<SharedResult> {
-    let Place { keys, about } = place.filter(|_| is_outage(error.code))?;
+    let CacheKey { keys, about } = place.filter(|_| is_outage(error.code))?;
     let (answered, age) = Box::pin(service.answers.stale(&keys.answer, about)).await?;
     service.metrics.looked_up(CacheStatus::Stale.name());
     Some(kept(answered, CacheStatus::Stale, age))

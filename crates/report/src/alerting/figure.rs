@@ -15,12 +15,12 @@ pub enum Figure {
     Cpu,
     Memory,
     /// Of a metric that a threshold asks about, or of a part of it.
-    Asked(Box<AskedFigure>),
+    Metric(Box<MetricFigure>),
 }
 
 /// One aggregate of a metric or of the part that has certain tags.
 #[derive(Debug, Clone, PartialEq)]
-pub struct AskedFigure {
+pub struct MetricFigure {
     /// As the threshold names it: `orders`, `http_req_duration{name:GET /a}`.
     pub metric: String,
     /// Without the tags.
@@ -45,7 +45,7 @@ impl Figure {
             Self::SuccessRatio => "test:successes:ratio",
             Self::Cpu => "target:cpu:ratio",
             Self::Memory => "target:memory:ratio",
-            Self::Asked(asked) => {
+            Self::Metric(asked) => {
                 let aggregate = in_name(&asked.aggregate, '_');
                 return Cow::Owned(format!("test:metric:{}", aggregate.to_ascii_lowercase()));
             }
@@ -55,7 +55,7 @@ impl Figure {
     /// The value of the label `metric`, which only series of metrics have.
     pub fn metric(&self) -> Option<&str> {
         match self {
-            Self::Asked(asked) => Some(&asked.metric),
+            Self::Metric(asked) => Some(&asked.metric),
             _ => None,
         }
     }
@@ -70,7 +70,7 @@ impl Figure {
             Self::SuccessRatio => "Successes",
             Self::Cpu => "Cpu",
             Self::Memory => "Memory",
-            Self::Asked(asked) => {
+            Self::Metric(asked) => {
                 let text = format!("{} {}", asked.metric, asked.aggregate.replace('(', ""));
                 return Cow::Owned(camel(&text));
             }
@@ -87,7 +87,7 @@ impl Figure {
             Self::SuccessRatio => "share of successful requests",
             Self::Cpu => "use of the target's processor",
             Self::Memory => "use of the target's memory",
-            Self::Asked(asked) => {
+            Self::Metric(asked) => {
                 return Cow::Owned(format!("{} of {}", asked.aggregate, asked.metric));
             }
         })
@@ -96,7 +96,7 @@ impl Figure {
     pub(super) fn unit(&self) -> &'static str {
         match self {
             Self::Mean | Self::P50 | Self::P95 | Self::P99 => "ms",
-            Self::Asked(asked) if asked.unit != "ratio" => asked.unit,
+            Self::Metric(asked) if asked.unit != "ratio" => asked.unit,
             _ => "",
         }
     }
@@ -132,7 +132,7 @@ impl Figure {
             Self::SuccessRatio => 5,
             Self::Cpu => 6,
             Self::Memory => 7,
-            Self::Asked(_) => 8,
+            Self::Metric(_) => 8,
         }
     }
 

@@ -11,7 +11,7 @@ mod rules;
 mod series;
 mod unit_tests;
 
-pub use figure::{AskedFigure, Figure};
+pub use figure::{Figure, MetricFigure};
 pub use question::Operator;
 pub use replay::{Fired, KEY, Missing, Replay, Replayed, recorded, replay};
 pub use rules::rules;

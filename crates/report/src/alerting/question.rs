@@ -1,6 +1,6 @@
 //! The figure and the side of a judgement's bound, read from its question.
 
-use super::figure::{AskedFigure, Figure};
+use super::figure::{Figure, MetricFigure};
 use crate::record::{Judgement, TestRecord, ThresholdSeries};
 
 /// How a figure stands to a bound where it is bad.
@@ -105,7 +105,7 @@ fn of_a_metric(all: &[ThresholdSeries], judgement: &Judgement) -> Option<(Figure
 }
 
 fn figure(asked: &ThresholdSeries, aggregate: &str) -> Figure {
-    Figure::Asked(Box::new(AskedFigure {
+    Figure::Metric(Box::new(MetricFigure {
         metric: asked.metric.clone(),
         base: asked.base.clone(),
         tags: asked.tags.clone(),

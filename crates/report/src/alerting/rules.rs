@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Alert, AskedFigure, FOR_S, Figure, TESTS, alerts};
+use super::{Alert, FOR_S, Figure, MetricFigure, TESTS, alerts};
 use crate::record::{RunRecord, TestRecord};
 
 /// The recorded figures, then the alerts of each test.
@@ -139,12 +139,12 @@ fn source(figure: &Figure, selector: &str) -> String {
         Figure::ErrorRatio => share("false"),
         Figure::SuccessRatio => share("true"),
         Figure::Cpu | Figure::Memory => String::new(),
-        Figure::Asked(asked) => source_of_metric(asked, selector),
+        Figure::Metric(asked) => source_of_metric(asked, selector),
     }
 }
 
 /// The same for a metric, or the part of it that has the tags.
-fn source_of_metric(asked: &AskedFigure, selector: &str) -> String {
+fn source_of_metric(asked: &MetricFigure, selector: &str) -> String {
     let mut selector = selector.to_owned();
     for (name, value) in &asked.tags {
         let _ = write!(selector, ", {name}={}", quoted(value));

@@ -28,7 +28,7 @@ pub fn scraped(test: &TestRecord, figure: &Figure) -> Vec<Option<f64>> {
             *place = Some(value).filter(|value| value.is_finite());
         }
     };
-    if let Figure::Asked(asked) = figure {
+    if let Figure::Metric(asked) = figure {
         let known = test.asked.iter().find(|one| one.metric == asked.metric);
         let values = known.and_then(|known| known.seconds.get(&asked.aggregate));
         let values = values.into_iter().flatten().enumerate();
@@ -67,7 +67,7 @@ fn of_second(second: &Second, figure: &Figure) -> Option<f64> {
         Figure::P99 => second.p99_ms,
         Figure::ErrorRatio => share(second.failures),
         Figure::SuccessRatio => share(second.requests - second.failures.min(second.requests)),
-        Figure::Cpu | Figure::Memory | Figure::Asked(_) => None,
+        Figure::Cpu | Figure::Memory | Figure::Metric(_) => None,
     }
 }
 

@@ -3,19 +3,19 @@
 //! Times of day are RFC 3339 in UTC; durations and offsets are seconds; latencies are milliseconds;
 //! shares are ratios from 0 to 1; sizes are bytes. A figure that was not measured is `null`, never 0.
 
-mod asked;
 mod figures;
 mod judged;
 mod observed;
 mod outcome;
 mod read;
+mod threshold_series;
 
-pub use asked::ThresholdSeries;
 pub use figures::{Endpoint, EndpointSecond, Figures, Latency, PERCENTILES, Second, route};
 pub use judged::{Conclusion, Finding, FoundAndTrue, Judgement, LedgerEntry, Severity, Standing};
 pub use observed::{Event, EventKind, Observed, ResourceSample};
 pub use outcome::Outcome;
 pub use read::{ReadError, read, schema, write};
+pub use threshold_series::ThresholdSeries;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;

@@ -1,6 +1,6 @@
 //! What spans tests: scaling over cells, effects of parts, the mix, indicators, headroom, the outcome.
 
-use analysis::line;
+use analysis::least_squares;
 use analysis::threshold::Limit;
 use report::record::{Conclusion, Judgement, Outcome, RunRecord, Standing, TestRecord};
 use serde_json::{Value, json};
@@ -230,7 +230,7 @@ fn scaling(members: &[&TestRecord]) -> GroupFinding {
     }
     let share = (most / base) / (last / first);
     let (x, y): (Vec<f64>, Vec<f64>) = points.iter().copied().unzip();
-    let slope = line::line(&x, &y, CONFIDENCE).ok();
+    let slope = least_squares::line(&x, &y, CONFIDENCE).ok();
     let interval = slope.map(|it| [it.slope_interval.lower, it.slope_interval.upper]);
     let rising = points.windows(2).all(|pair| pair[1].1 >= pair[0].1);
     let shown = json!({

@@ -8,7 +8,7 @@ use live_page::{Feed, LiveRun};
 use load_driver::args::{
     ClientFlags, HealthMode, ProcessFlags, ReportFlags, ScriptFlags, SummaryMode, TrendSinkMode,
 };
-use load_driver::{Args, Driven, Input, Interruption, Seen, Stream, Surroundings};
+use load_driver::{Args, Driven, Input, Interruption, RunHandle, Stream, Surroundings};
 use load_outputs::Output;
 use serde_json::Value;
 
@@ -81,7 +81,7 @@ impl Drive {
         &self,
         leg: &Leg,
         store: &Shared,
-        seen: &Seen,
+        seen: &RunHandle,
         interruption: Interruption,
     ) -> Driven {
         let recorder = Recorder::new(

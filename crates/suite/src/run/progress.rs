@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use load_driver::Seen;
+use load_driver::RunHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::measure::{Shared, second, unix_now};
@@ -27,7 +27,7 @@ pub struct Shown<'a> {
     pub label: String,
     pub phases: &'a [PlannedPhase],
     pub store: Shared,
-    pub seen: Seen,
+    pub seen: RunHandle,
 }
 
 impl Shown<'_> {

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use load_driver::{Driven, Interruption, Seen};
+use load_driver::{Driven, Interruption, RunHandle};
 use load_engine::Exit;
 use report::record::{Event, EventKind};
 use serde_json::Value;
@@ -159,7 +159,7 @@ impl<'a> Stage<'a> {
     /// it is given, which ends the leg early and is no fault of it. It has to end when `over` is
     /// cancelled.
     pub fn drive(&self, leg: &Leg, driving: &mut Driving, beside: &Beside<'_>) {
-        let seen = Seen::default();
+        let seen = RunHandle::default();
         self.current.show(&seen);
         let runs = self.store.lock().runs();
         let (over, ended_here) = (CancellationToken::new(), CancellationToken::new());
@@ -227,7 +227,7 @@ impl<'a> Stage<'a> {
 
 /// What runs beside a leg sees of it.
 pub struct Aside<'a> {
-    pub seen: &'a Seen,
+    pub seen: &'a RunHandle,
     /// The leg has ended.
     pub over: &'a CancellationToken,
     /// Cancelled to end the leg early, by a rule of the test.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use live_page::locust::{Control, Swarm};
 use live_page::{LiveRun, Phase, Stage};
-use load_driver::{Seen, Stream};
+use load_driver::{RunHandle, Stream};
 use report::page::live::Controls;
 use report::record::EventKind;
 use tokio_util::sync::CancellationToken;
@@ -94,7 +94,7 @@ impl Web {
     }
 
     /// Sets the users that somebody asks for, one by one at their rate, until `over`; blocks.
-    pub fn follow(&self, test: &PlannedTest, seen: &Seen, over: &CancellationToken) {
+    pub fn follow(&self, test: &PlannedTest, seen: &RunHandle, over: &CancellationToken) {
         let mut users: Option<f64> = None;
         while self.hand.takes_users && !over.is_cancelled() {
             std::thread::sleep(STEP);

@@ -19,7 +19,6 @@ mod fifo;
 mod flow;
 mod input;
 mod ledger;
-mod line;
 mod loaded;
 mod machine;
 mod memory;
@@ -39,6 +38,7 @@ mod store;
 mod task;
 mod unit;
 mod visit;
+mod wait_queue;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;

@@ -5,9 +5,9 @@ use fault_profile::draw::Root;
 use super::Network;
 use super::event::{Class, Nanos, What};
 use super::ledger::Level;
-use super::line::{WaitQueue, Waiter};
 use super::slab::Id;
 use super::task::{Borrowing, Flow, Frame, Place};
+use super::wait_queue::{WaitQueue, Waiter};
 use crate::plan::{Discipline, Using};
 
 #[derive(Debug, Clone, Default)]

@@ -3,8 +3,8 @@
 use super::cache::Lru;
 use super::event::Nanos;
 use super::ledger::Level;
-use super::line::WaitQueue;
 use super::sharing::{Law, Sharing};
+use super::wait_queue::WaitQueue;
 use crate::plan::Component;
 
 /// A component's workers on one machine.

@@ -3,11 +3,11 @@
 use super::Network;
 use super::drawn::Drawn;
 use super::event::{Class, What};
-use super::line::Waiter;
 use super::machine::State;
 use super::outcome::{Cause, Failed};
 use super::slab::Id;
 use super::task::{Entering, Flow, Frame, Held, NOWHERE, Place, Stage, Task, Usage, Visit};
+use super::wait_queue::Waiter;
 use crate::plan::{Balance, Overflow};
 
 /// Where the streams of what a visit holds its slot for branch off.

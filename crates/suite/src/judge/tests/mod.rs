@@ -1,7 +1,7 @@
 //! Whole judgements of small records.
 
 mod analysed;
-mod asked;
+mod bounds;
 mod faults;
 mod outcomes;
 mod runs;

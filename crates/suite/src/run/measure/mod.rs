@@ -4,20 +4,20 @@
 //! status, phase and second, and the counters beside them. Phases are cut out by time, so one run
 //! serves all phases; figures are made of HDR histograms of three digits.
 
-mod asked;
 mod figures;
-mod kept;
+mod journal;
 mod latency;
 mod recent;
 mod recorder;
 mod store;
+mod threshold_metrics;
 
-pub use asked::{Question, asked};
 pub use figures::{Window, endpoints, figures, fill_endpoint_seconds, second, seconds};
-pub use kept::{StoreEntry, Written};
+pub use journal::{StoreEntry, Written};
 pub use latency::histogram;
 pub use recorder::Recorder;
 pub use store::{Mark, Shared, Store};
+pub use threshold_metrics::{Question, asked};
 
 /// Seconds since 1970: the clock of samples, phases and events alike.
 pub fn unix_now() -> f64 {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use live_page::{Tagged, is_beside_the_load};
-use load_driver::Seen;
+use load_driver::RunHandle;
 use load_metrics::{MetricId, Sample, Tags, builtin};
 use load_outputs::{Output, OutputError, RunEnd, Setup};
 
-use super::asked::{Question, Watched};
 use super::store::{Mark, Series, Shared};
+use super::threshold_metrics::{Question, Watched};
 
 /// Sets of tags whose series is known without comparing them.
 const MOST_KNOWN: usize = 100_000;
@@ -18,7 +18,7 @@ const MOST_KNOWN: usize = 100_000;
 /// Fills a store with what one run of the driver measures.
 pub struct Recorder {
     store: Shared,
-    seen: Seen,
+    seen: RunHandle,
     /// The run's phases, until it has begun.
     phases: Option<Vec<Mark>>,
     /// Asked beside the thresholds of the run.
@@ -39,7 +39,12 @@ impl Recorder {
     pub const NAME: &str = "suite";
 
     /// For the run that `seen` shows; its phases are in seconds from its own begin.
-    pub fn new(store: Shared, seen: Seen, phases: Vec<Mark>, questions: Vec<Question>) -> Self {
+    pub fn new(
+        store: Shared,
+        seen: RunHandle,
+        phases: Vec<Mark>,
+        questions: Vec<Question>,
+    ) -> Self {
         Self {
             store,
             seen,

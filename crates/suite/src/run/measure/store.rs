@@ -8,8 +8,8 @@ use report::record::ResourceSample;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::asked::AskedStore;
 use super::recent::Recent;
+use super::threshold_metrics::ThresholdMetrics;
 
 /// Requests that are counted together.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -76,7 +76,7 @@ pub struct Store {
     /// Requests beside the load, which are not measured.
     beside: u64,
     recent: Recent,
-    pub(super) asked: AskedStore,
+    pub(super) asked: ThresholdMetrics,
     /// From when the first request was sent until the last one ended.
     requests_s: Option<[f64; 2]>,
 }

@@ -4,21 +4,21 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use load_driver::Seen;
+use load_driver::RunHandle;
 use load_engine::health::{HealthReport, Punctuality};
 
 /// The run of the driver that goes on, as those beside it see it.
 #[derive(Debug, Clone, Default)]
-pub struct Current(Arc<Mutex<(u64, Option<Seen>)>>);
+pub struct Current(Arc<Mutex<(u64, Option<RunHandle>)>>);
 
 impl Current {
     /// Another run begins.
-    pub fn show(&self, seen: &Seen) {
+    pub fn show(&self, seen: &RunHandle) {
         let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *current = (current.0 + 1, Some(seen.clone()));
     }
 
-    fn get(&self) -> (u64, Option<Seen>) {
+    fn get(&self) -> (u64, Option<RunHandle>) {
         let current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         current.clone()
     }
@@ -30,7 +30,7 @@ pub struct Punctual {
     current: Current,
     /// The run that was read last, with what it had said by then.
     run: u64,
-    seen: Option<Seen>,
+    seen: Option<RunHandle>,
     before: HealthReport,
 }
 
@@ -59,7 +59,7 @@ impl Punctual {
     }
 
     fn take(&mut self, found: &mut Found) {
-        let Some(health) = self.seen.as_ref().and_then(Seen::health) else {
+        let Some(health) = self.seen.as_ref().and_then(RunHandle::health) else {
             return;
         };
         let now = health.report();

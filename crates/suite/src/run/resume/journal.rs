@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use report::record::ResourceSample;
 use tokio_util::sync::CancellationToken;
 
-use super::kept::{Entry, FILE, Part};
+use super::entry::{Entry, FILE, Part};
 use crate::plan::PlannedPhase;
 use crate::run::measure::{Written, unix_now};
 use crate::run::resources::{Monitor, Watched};

@@ -5,11 +5,11 @@
 //! interrupted one goes on where it ended, and the others follow. The time in between is no part of
 //! any figure; the report names it.
 
+mod entry;
 mod journal;
-mod kept;
 
+pub use entry::{InterruptedTest, Part};
 pub use journal::{Journal, forget, heading};
-pub use kept::{InterruptedTest, Part};
 
 use std::path::{Path, PathBuf};
 

@@ -8,7 +8,7 @@ use load_engine::{RunState, ScenarioStatus};
 
 /// A run as it is seen from outside; clones see the same run.
 #[derive(Debug, Clone, Default)]
-pub struct Seen(Arc<OnceLock<View>>);
+pub struct RunHandle(Arc<OnceLock<View>>);
 
 #[derive(Debug)]
 struct View {
@@ -16,7 +16,7 @@ struct View {
     scenario_statuses: Vec<Arc<ScenarioStatus>>,
 }
 
-impl Seen {
+impl RunHandle {
     pub(crate) fn show(&self, state: &Arc<RunState>, scenario_statuses: &[Arc<ScenarioStatus>]) {
         // One value belongs to one run; of a second one nothing is seen.
         drop(self.0.set(View {

@@ -32,7 +32,7 @@ pub struct Question {
 
 /// What was measured of what is asked.
 #[derive(Debug, Default)]
-pub struct AskedStore {
+pub struct ThresholdMetrics {
     series: IndexMap<String, Series>,
     newest: u32,
     /// The aggregates of seconds that are over, by metric.
@@ -70,7 +70,7 @@ struct Watch {
 impl Watched {
     /// Watches what the thresholds of a run and these questions ask about.
     pub fn new<'a>(
-        store: &mut AskedStore,
+        store: &mut ThresholdMetrics,
         registry: &Registry,
         thresholds: impl Iterator<Item = (&'a String, &'a Vec<Threshold>)>,
         questions: &[Question],
@@ -95,7 +95,7 @@ impl Watched {
         watched
     }
 
-    fn watch(&mut self, store: &mut AskedStore, registry: &Registry, question: &Question) {
+    fn watch(&mut self, store: &mut ThresholdMetrics, registry: &Registry, question: &Question) {
         let Ok((base, selector)) = parse_selector(&question.metric) else {
             return;
         };
@@ -158,7 +158,7 @@ fn is_of_all_requests(base: &str, aggregation: Aggregation) -> bool {
     }
 }
 
-impl AskedStore {
+impl ThresholdMetrics {
     /// The place of the series that a question is about; `None` where it is one too many.
     fn place(&mut self, question: &Question, new: impl FnOnce() -> Series) -> Option<usize> {
         if self.series.len() >= MOST_METRICS && !self.series.contains_key(&question.metric) {
@@ -337,7 +337,7 @@ mod tests {
         registry
     }
 
-    fn watched(store: &mut AskedStore, registry: &Registry) -> Watched {
+    fn watched(store: &mut ThresholdMetrics, registry: &Registry) -> Watched {
         let questions = [
             question("orders", "count"),
             question("orders", "rate"),
@@ -352,7 +352,7 @@ mod tests {
     }
 
     fn add(
-        store: &mut AskedStore,
+        store: &mut ThresholdMetrics,
         (registry, watched): (&Registry, &Watched),
         sample: (&str, u32, f64),
         name: &str,
@@ -367,15 +367,20 @@ mod tests {
             .for_each(|place| store.add(place, second, value));
     }
 
-    fn seconds(store: &AskedStore, metric: &str, aggregate: &str, length: u32) -> Vec<Option<f64>> {
+    fn seconds(
+        store: &ThresholdMetrics,
+        metric: &str,
+        aggregate: &str,
+        length: u32,
+    ) -> Vec<Option<f64>> {
         let shown = store.shown(length);
         let found = shown.iter().find(|asked| asked.metric == metric);
         found.expect("it is asked").seconds[aggregate].clone()
     }
 
-    fn filled() -> AskedStore {
+    fn filled() -> ThresholdMetrics {
         let registry = registry();
-        let mut store = AskedStore::default();
+        let mut store = ThresholdMetrics::default();
         let watched = watched(&mut store, &registry);
         let of = (&registry, &watched);
         for (metric, second, value, name) in [
@@ -428,7 +433,7 @@ mod tests {
         let news = before.news(&mut written);
         assert!(!news.is_empty());
         assert_eq!(before.news(&mut written), []);
-        let mut after = AskedStore::default();
+        let mut after = ThresholdMetrics::default();
         for (metric, second, values) in news {
             after.replay(metric, second, values);
         }
@@ -442,7 +447,7 @@ mod tests {
     #[test]
     fn what_comes_much_too_late_changes_no_second_that_is_over() {
         let registry = registry();
-        let mut store = AskedStore::default();
+        let mut store = ThresholdMetrics::default();
         let watched = watched(&mut store, &registry);
         let of = (&registry, &watched);
         add(&mut store, of, ("orders", 0, 1.0), "");
