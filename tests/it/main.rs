@@ -52,6 +52,7 @@ mod suite_ends;
 mod suite_exports;
 mod suite_faults;
 mod suite_ids;
+mod suite_patches;
 mod suite_prometheus;
 mod suite_refused;
 mod suite_resume;

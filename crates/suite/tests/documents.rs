@@ -1,8 +1,8 @@
 //! What the documents ask of single tests: lengths, users, waits, asserted numbers. The ids are those of
 //! the documents' checklists (`cargo xtask seeds`).
 
-use suite::builtin::built_in;
-use suite::file::{Judge, SuiteFile};
+use suite::builtin::{BUILT_IN, built_in};
+use suite::file::{Grade, Judge, SuiteFile};
 use suite::plan::{PlannedTest, Selection, lint, plan};
 
 fn file(name: &str) -> SuiteFile {
@@ -266,6 +266,33 @@ fn volumes_are_in_what_scripts_read() {
     assert_eq!(env("aiaas", "volume")["AIAAS_MESSAGE_KB"], "32");
     assert_eq!(env("aiaas", "volume")["AIAAS_WORKFLOW_NODES"], "100");
     assert_eq!(env("acis", "volume")["ACIS_LIMIT"], "200");
+}
+
+/// AIA-06, AIA-10: a volume that the system refuses or fails on is none: not a store that is full, nor an answer that is missing.
+#[test]
+fn volumes_are_judged_by_refusals_and_failures_too() {
+    for (suite, _) in BUILT_IN {
+        for test in tests(suite, "volume") {
+            let (label, judge) = (test.label(), &test.judge);
+            assert_eq!(judge.rows["refusals"], "==0", "{suite} {label}");
+            let grades = file(suite).grades;
+            let graded = judge.grades.is_some()
+                && [Grade::ErrorRate, Grade::SuccessRate]
+                    .iter()
+                    .any(|grade| grades.contains_key(grade));
+            let by_threshold = ["http_req_failed", "orchestrate_success"]
+                .iter()
+                .any(|metric| judge.thresholds.contains_key(*metric));
+            assert!(graded || by_threshold, "{suite} {label}");
+        }
+    }
+    let api = &tests("aiaas", "volume")[0].judge;
+    asks(api, "http_req_failed", &["rate<0.002"]);
+    asks(
+        api,
+        "http_req_duration",
+        &["p(50)<200", "p(95)<1000", "p(99)<2000"],
+    );
 }
 
 /// ACSO-18..20, ACSO-42..44, ACSO-57: each scenario alone, and each of the twelve optimisations.

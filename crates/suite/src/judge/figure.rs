@@ -20,6 +20,8 @@ pub(super) enum Figure {
     Percentile(&'static str, f64),
     ErrorRate,
     SuccessRate,
+    /// Answers that turn a request away for its size or for lack of room: 413 and 507.
+    Refusals,
     /// Answers per second, errors included.
     Requests,
     /// Successes per second.
@@ -65,6 +67,7 @@ impl Figure {
             "p99_ms" => Self::Percentile("p99", 0.99),
             "error_rate" => Self::ErrorRate,
             "success_rate" => Self::SuccessRate,
+            "refusals" => Self::Refusals,
             "rps" | "rate_per_s" | "requests_per_s" => Self::Requests,
             "ops_per_s" => Self::Successes,
             "queries_per_s" => Self::Queries,
@@ -89,6 +92,7 @@ impl Figure {
             | Self::Workflows
             | Self::Messages
             | Self::DiskIops => "per second",
+            Self::Refusals => "answers",
             Self::MemoryGb => "GB",
             Self::NetworkMbit => "Mbit/s",
         }
@@ -110,6 +114,7 @@ impl Figure {
             Self::Percentile(key, _) => figures.percentile(key),
             Self::ErrorRate => figures.error_rate(),
             Self::SuccessRate => figures.success_rate(),
+            Self::Refusals => refusals(window),
             Self::Requests => figures.requests_per_s.filter(|_| figures.requests > 0),
             Self::Successes => figures.successes_per_s().filter(|_| figures.requests > 0),
             Self::Queries => Self::Successes
@@ -151,7 +156,8 @@ impl Figure {
             Self::Requests | Self::Successes | Self::Queries | Self::Workflows => {
                 self.rate(window, bound)
             }
-            Self::Messages
+            Self::Refusals
+            | Self::Messages
             | Self::Cpu
             | Self::Memory
             | Self::MemoryGb
@@ -265,6 +271,16 @@ fn mean(window: &Window<'_>, bound: Bound) -> Decision {
         ..seconds
     };
     Decision::estimate(&estimate, count, limit)
+}
+
+/// Statuses of refusals: content too large, and insufficient storage.
+const REFUSALS: [&str; 2] = ["413", "507"];
+
+fn refusals(window: &Window<'_>) -> Option<f64> {
+    let statuses = window.endpoints.iter().flat_map(|it| &it.statuses);
+    let refused = statuses.filter(|(status, _)| REFUSALS.contains(&status.as_str()));
+    let refused: u64 = refused.map(|(_, count)| count).sum();
+    (window.figures.requests > 0).then_some(refused as f64)
 }
 
 fn workflows_per_s(window: &Window<'_>) -> Option<f64> {

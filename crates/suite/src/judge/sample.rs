@@ -77,6 +77,15 @@ impl Sample {
         self
     }
 
+    /// So many of the answers have this status.
+    pub fn answered(mut self, status: &str, count: u64) -> Self {
+        let endpoint = &mut self.record.endpoints[0];
+        endpoint.statuses.insert(status.to_owned(), count);
+        let endpoints = self.record.endpoints.clone();
+        self.record.phases[0].endpoints = endpoints;
+        self
+    }
+
     /// All percentiles at one value, so sure of it that no interval is wide.
     pub fn latency(mut self, ms: f64) -> Self {
         let latency = latency(ms);

@@ -35,6 +35,7 @@ mod trends;
 mod web;
 
 pub use admin::Admin;
+pub use before::{PrepareError, Undo, prepare};
 pub use files::Files;
 pub use folder::Folder;
 pub use job::{Baselines, Job, Settings};

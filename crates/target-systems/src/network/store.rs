@@ -57,6 +57,8 @@ pub(super) struct Store {
     rows: usize,
     /// Rows that were there or put there without a request; their ids are 1 and so on.
     populated: usize,
+    /// The first of these that made room for others. They count as the oldest of the store.
+    driven_out: usize,
     numbers: u64,
     pub(super) evicted: u64,
     pub(super) expired: u64,
@@ -79,6 +81,7 @@ impl Store {
             expiries: BinaryHeap::new(),
             rows: 0,
             populated: 0,
+            driven_out: 0,
             numbers: 0,
             evicted: 0,
             expired: 0,
@@ -113,7 +116,7 @@ impl Store {
 
     /// Whether there is an entry of this id, or a populated row of this number.
     pub(super) fn has(&self, id: &str) -> bool {
-        let is_populated = |number: usize| (1..=self.populated).contains(&number);
+        let is_populated = |number: usize| number > self.driven_out && number <= self.populated;
         self.entries.contains_key(id) || id.parse().is_ok_and(is_populated)
     }
 
@@ -210,6 +213,7 @@ impl Store {
         self.entries.retain(|_, entry| entry.machine != machine);
         if machine == 0 {
             self.populated = 0;
+            self.driven_out = 0;
         }
         let lost = self.on(machine);
         self.lost += lost as u64;
@@ -260,20 +264,29 @@ impl Store {
 
     fn make_room(&mut self) -> Result<(), Refused> {
         while self.rows >= self.rules.capacity {
-            let oldest = match self.rules.at_capacity {
-                AtCapacity::Refuse => None,
-                AtCapacity::Evict => self.order.pop_front(),
-            };
-            let Some((number, id)) = oldest else {
+            if self.rules.at_capacity == AtCapacity::Refuse || !self.drive_out_oldest() {
                 self.refused += 1;
                 return Err(Refused::Full);
-            };
-            if self.entries.get(&id).is_some_and(|e| e.number == number) {
-                self.evicted += 1;
-                self.remove(&id);
             }
         }
         Ok(())
+    }
+
+    /// The oldest row without a request's id goes, or the oldest entry with all of its rows. False: there is none.
+    fn drive_out_oldest(&mut self) -> bool {
+        if self.driven_out < self.populated {
+            self.driven_out += 1;
+            self.evicted += 1;
+            self.count(0, -1);
+            return true;
+        }
+        while let Some((number, id)) = self.order.pop_front() {
+            if self.entries.get(&id).is_some_and(|e| e.number == number) {
+                self.evicted += 1;
+                return self.remove(&id);
+            }
+        }
+        false
     }
 
     fn count(&mut self, machine: u32, rows: isize) {
@@ -359,12 +372,44 @@ mod tests {
         assert_eq!((store.rows(), store.evicted), (3, 7));
     }
 
+    #[test]
+    fn populated_rows_make_room_where_the_store_evicts_and_only_there() {
+        let store = |at_capacity| {
+            let rules = Rules {
+                capacity: 3,
+                at_capacity,
+                ..rules()
+            };
+            Store::new(rules, 3)
+        };
+        let mut refusing = store(AtCapacity::Refuse);
+        assert_eq!(refusing.append(0, &"a".into(), 0), Err(Refused::Full));
+        assert_eq!((refusing.refused, refusing.has("1")), (1, true));
+        let mut evicting = store(AtCapacity::Evict);
+        for key in ["a", "b"] {
+            assert_eq!(evicting.append(0, &key.into(), 0), Ok(()), "{key}");
+        }
+        let left = ["1", "2", "3", "a", "b"].map(|id| evicting.has(id));
+        assert_eq!(left, [false, false, true, true, true]);
+        for key in ["c", "d"] {
+            assert_eq!(evicting.append(0, &key.into(), 0), Ok(()), "{key}");
+        }
+        let left = ["3", "a", "b", "c", "d"].map(|id| evicting.has(id));
+        assert_eq!(left, [false, false, true, true, true]);
+        assert_eq!((evicting.rows(), evicting.evicted), (3, 4));
+        // What is lost with its machine is not driven out once more.
+        evicting.lose(0);
+        evicting.populate(2);
+        let left = ["1", "2", "3"].map(|id| evicting.has(id));
+        assert_eq!((evicting.rows(), left), (2, [true, true, false]));
+    }
+
     proptest! {
         #[test]
         fn a_store_is_bounded_and_counts_every_row(
             evict in any::<bool>(),
             capacity in 0usize..6,
-            steps in prop::collection::vec((0u8..5, 0u8..8, 0u64..400), 0..300),
+            steps in prop::collection::vec((0u8..6, 0u8..8, 0u64..400), 0..300),
         ) {
             let at_capacity = if evict { AtCapacity::Evict } else { AtCapacity::Refuse };
             let mut store = Store::new(Rules { capacity, at_capacity, per_key: 3, ..rules() }, 2);
@@ -378,6 +423,7 @@ mod tests {
                     1 => drop(store.append(now, &id, 0)),
                     2 => drop(store.advance(now, &id, usize::from(key) % 3)),
                     3 => drop(store.remove(&id)),
+                    4 => store.populate(usize::from(key)),
                     _ => store.lose(u32::from(key) % 2),
                 }
                 prop_assert!(store.rows() <= capacity);

@@ -79,6 +79,11 @@ fn rows_are_judged_on_both_sides() {
         graded().failing(0.05),
         Standing::Inconclusive,
     );
+    let refusing = |status, count| graded().answered("200", 5000).answered(status, count);
+    check("refusals", "==0", refusing("503", 1), held);
+    check("refusals", "==0", refusing("507", 1), crossed);
+    check("refusals", "==0", refusing("413", 1), crossed);
+    check("refusals", "==0", graded().rate(0.0), Standing::NoData);
     check("cpu_ratio", "<0.6", graded(), Standing::NoData);
     check("no_such_row", "<0.6", graded(), Standing::NoData);
 }
