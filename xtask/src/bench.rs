@@ -6,6 +6,7 @@ pub mod driver;
 pub mod mock;
 pub mod orchestrator;
 pub mod process;
+pub mod scale;
 mod section;
 pub mod target;
 
@@ -25,6 +26,8 @@ pub enum Bench {
     Mock(mock::Arguments),
     /// The orchestrator against a plain fan-out, its cache against a plain echo
     Orchestrator(orchestrator::Arguments),
+    /// The load driver from one virtual user to fifty thousand
+    Scale(scale::Arguments),
     /// A simulated system against plain axum, and its cost when idle
     Target(target::Arguments),
 }
@@ -36,6 +39,7 @@ pub fn run(bench: &Bench, root: &Path) -> bool {
         Bench::DriverServer(arguments) => driver::server::run(arguments),
         Bench::Mock(arguments) => mock::run(arguments, root),
         Bench::Orchestrator(arguments) => orchestrator::run(arguments, root),
+        Bench::Scale(arguments) => scale::run(arguments, root),
         Bench::Target(arguments) => target::run(arguments, root),
     }
 }

@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn the_page_has_a_place_for_every_benchmark() {
         let page = std::fs::read_to_string(crate::root().join(PAGE)).expect("the page is there");
-        for name in ["driver", "mock", "orchestrator", "target"] {
+        for name in ["driver", "scale", "mock", "orchestrator", "target"] {
             assert!(replaced(&page, name, "").is_some(), "{name}");
         }
     }
