@@ -34,6 +34,8 @@ pub struct Arguments {
 
 /// A user's period, in seconds.
 const PERIOD_S: u32 = 10;
+/// Users that begin within a second: opening fifty thousand connections at once measures the opening alone.
+const BEGIN_PER_S: u32 = 1_000;
 /// One process has ports for 28 000 connections to an address of a server; with four addresses of its own for four times as
 /// many.
 const ADDRESSES: &str = "127.0.0.2-127.0.0.5";
@@ -49,16 +51,16 @@ endpoints:
   talk: { route: GET /talk, socket: hub, examples: [{ body: { type: message, id: '1' } }], flow: [{ visit: hub.message }] }
 ";
 
-/// Users begin spread over a period. `late` is by how much a sleep, or a timer of a socket, was too long.
+/// `late` is by how much a sleep, or a timer of a socket, was too long.
 const SCRIPT: &str = r"
 import http from 'k6/http';
 import ws from 'k6/ws';
-import exec from 'k6/execution';
 import { check, sleep } from 'k6';
 import { Trend } from 'k6/metrics';
 const late = new Trend('late');
 const period_ms = Number(__ENV.PERIOD_S) * 1000;
-const ends = Number(__ENV.SECONDS) * 1000;
+const spread_ms = Number(__ENV.SPREAD_S) * 1000;
+const hold_ms = Number(__ENV.HOLD_S) * 1000;
 let begun = false;
 function pause(ms) {
     const before = Date.now();
@@ -66,14 +68,13 @@ function pause(ms) {
     late.add(Date.now() - before - ms);
 }
 export function get() {
-    if (!begun) { begun = true; pause(Math.floor(Math.random() * period_ms)); }
+    if (!begun) { begun = true; pause(Math.floor(Math.random() * spread_ms)); }
     check(http.get(`${__ENV.TARGET}/page`), { answered: (r) => r.status === 200 });
     pause(period_ms);
 }
 export function talk() {
-    pause(Math.floor(Math.random() * period_ms));
+    pause(Math.floor(Math.random() * spread_ms));
     let sent = 0, answered = 0;
-    const left = ends - (Date.now() - exec.scenario.startTime) - 1000;
     const opened = ws.connect(__ENV.TARGET.replace('http', 'ws') + '/talk', {}, (socket) => {
         let due = Date.now();
         const send = () => {
@@ -85,7 +86,7 @@ export function talk() {
             due = Date.now();
             send();
             socket.setInterval(() => { due += period_ms; send(); }, period_ms);
-            socket.setTimeout(() => socket.close(), left);
+            socket.setTimeout(() => socket.close(), hold_ms);
         });
         socket.on('message', () => { answered += 1; });
     });
@@ -110,7 +111,7 @@ fn measure(arguments: &Arguments, root: &Path) -> io::Result<bool> {
     std::fs::write(folder.join("scale.yaml"), SYSTEM)?;
     let mut section = Section::new("scale");
     section.how(format!(
-        "a run of {} s each; a request or message every {PERIOD_S} s; at most {} users in a process",
+        "{} s each after all users have begun, 1 000 of them a second; a request or message every {PERIOD_S} s; at most {} users in a process",
         arguments.seconds, arguments.per_process
     ));
     section.table(&[
@@ -128,7 +129,7 @@ fn measure(arguments: &Arguments, root: &Path) -> io::Result<bool> {
     for work in [Work::Get, Work::Talk] {
         for users in &arguments.users {
             let found = one(arguments, &folder, work, *users)?;
-            section.line(found.row(work, *users, arguments.seconds));
+            section.line(found.row(work, *users, Times::of(arguments, *users).seconds));
             if *users == 50_000 {
                 let what = format!("{users} users, {}", work.what());
                 let failed = found.failed.to_string();
@@ -221,12 +222,13 @@ impl Drop for Running {
 /// One run: as many drivers as are needed, each with a server of its own.
 fn one(arguments: &Arguments, folder: &Path, work: Work, users: u32) -> io::Result<Found> {
     let processes = users.div_ceil(arguments.per_process).max(1);
+    let times = Times::of(arguments, users);
     let mut runs = Vec::new();
     for place in 0..processes {
         let share = users / processes + u32::from(place < users % processes);
         let (server, url) = serve(&arguments.sparring, folder)?;
         let script = folder.join(format!("{place}.js"));
-        let options = options(work, share, arguments.seconds);
+        let options = options(work, share, times.seconds);
         std::fs::write(
             &script,
             format!("{SCRIPT}export const options = {options};\n"),
@@ -236,7 +238,7 @@ fn one(arguments: &Arguments, folder: &Path, work: Work, users: u32) -> io::Resu
     let mut drivers = Vec::new();
     for (_, url, script) in &runs {
         let begun = Instant::now();
-        drivers.push((drive(arguments, url, script)?, begun));
+        drivers.push((drive(&arguments.sparring, &times, url, script)?, begun));
     }
     let mut found = Found::default();
     for ((driver, begun), (_, _, script)) in drivers.into_iter().zip(&runs) {
@@ -249,6 +251,23 @@ fn one(arguments: &Arguments, folder: &Path, work: Work, users: u32) -> io::Resu
         found.add(usage, &serde_json::from_slice(&summary)?);
     }
     Ok(found)
+}
+
+/// How long a run takes, in seconds, and over how many of these its users begin.
+struct Times {
+    seconds: u32,
+    spread_s: u32,
+}
+
+impl Times {
+    fn of(arguments: &Arguments, users: u32) -> Self {
+        let spread_s = PERIOD_S.max(users / BEGIN_PER_S);
+        // Half a period is left for the answer to the last message.
+        Self {
+            seconds: arguments.seconds + PERIOD_S / 2 + spread_s,
+            spread_s,
+        }
+    }
 }
 
 fn options(work: Work, users: u32, seconds: u32) -> String {
@@ -286,15 +305,16 @@ fn serve(sparring: &Path, folder: &Path) -> io::Result<(Running, String)> {
     Ok((server, url.trim_end_matches('/').to_owned()))
 }
 
-fn drive(arguments: &Arguments, url: &str, script: &Path) -> io::Result<Child> {
-    Command::new(&arguments.sparring)
+fn drive(sparring: &Path, times: &Times, url: &str, script: &Path) -> io::Result<Child> {
+    Command::new(sparring)
         .args(["run", "--quiet", "--summary-trend-stats", "med,p(99),max"])
         .args(["--local-ips", ADDRESSES, "--summary-export"])
         .arg(script.with_extension("json"))
         .arg(script)
         .env("TARGET", url)
         .env("PERIOD_S", PERIOD_S.to_string())
-        .env("SECONDS", arguments.seconds.to_string())
+        .env("SPREAD_S", times.spread_s.to_string())
+        .env("HOLD_S", (times.seconds - times.spread_s).to_string())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
