@@ -7,6 +7,7 @@ use detector_api::detect::ContentType;
 pub use detector_api::orchestrate::OnFailure;
 use detector_api::orchestrate::{Environment, Priority};
 use detector_api::scope;
+pub use fleet::AuthMode;
 use http::Uri;
 
 pub use crate::ask::dialect::Dialect;
@@ -113,17 +114,6 @@ pub struct Auth {
     /// What a caller without a key may do in mode `Optional`.
     pub anonymous: Vec<String>,
     pub keys: Vec<ApiKey>,
-}
-
-/// The treatment of calls without a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AuthMode {
-    /// A call without a key is anonymous; a wrong key is refused.
-    Optional,
-    /// A call without a key is refused.
-    Required,
-    /// Keys are not checked.
-    Off,
 }
 
 /// One key: its tenant and its scopes. The key itself is not stored.

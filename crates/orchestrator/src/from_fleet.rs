@@ -11,8 +11,8 @@ use crate::ask::registry::SpelledName;
 use crate::request::demands::{ResolvedName, check_names};
 
 use crate::config::{
-    ApiKey, Auth, AuthMode, Cache, Config, ConfigError, DetectorSettings, Dialect, FilePolicies,
-    Health, NetworkError, Policy, Sla,
+    ApiKey, Auth, Cache, Config, ConfigError, DetectorSettings, Dialect, FilePolicies, Health,
+    NetworkError, Policy, Sla,
 };
 use job_store::rate_limit::{self, Quota};
 
@@ -206,11 +206,7 @@ fn auth(given: &fleet::Auth) -> Result<Auth, ConfigError> {
         })
     });
     Ok(Auth {
-        mode: match given.mode {
-            fleet::AuthMode::Optional => AuthMode::Optional,
-            fleet::AuthMode::Required => AuthMode::Required,
-            fleet::AuthMode::Off => AuthMode::Off,
-        },
+        mode: given.mode,
         header: given.header.clone(),
         anonymous: given.anonymous.clone(),
         keys: keys.collect::<Result<_, ConfigError>>()?,

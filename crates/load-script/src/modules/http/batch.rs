@@ -14,7 +14,8 @@ use script_engine::throw::{Outcome, Throw, plain};
 use script_engine::{Array, Object, Value};
 use tokio::sync::Semaphore;
 
-use super::perform::{Agent, Finished, perform};
+use super::agent::Agent;
+use super::perform::{Finished, perform};
 use super::prepare::{self, PrepareError, Prepared};
 use super::response;
 use crate::vu::state::{Caller, VuState};

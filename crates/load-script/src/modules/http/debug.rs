@@ -5,7 +5,7 @@ use http_client::failure::Failure;
 use http_client::reply::{Reply, canonical};
 use load_engine::log::Level;
 
-use super::perform::Agent;
+use super::agent::Agent;
 use super::prepare::Prepared;
 
 /// Logs one exchange, unless the option is off.

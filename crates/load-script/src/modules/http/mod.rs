@@ -1,5 +1,6 @@
 //! `k6/http`.
 
+mod agent;
 mod auth;
 mod batch;
 mod body;
@@ -195,7 +196,7 @@ fn refused<'js>(call: &Call<'_, 'js>, error: prepare::PrepareError) -> Outcome<'
 /// Performs a request while the VU waits.
 fn execute<'js>(call: &Call<'_, 'js>, prepared: prepare::Prepared) -> Outcome<'js> {
     let vu = call.vu();
-    let agent = perform::Agent::of(vu);
+    let agent = agent::Agent::of(vu);
     let prepared = Box::new(prepared);
     let finished = vu.wait(fiber::apart(|| perform::perform(agent, prepared)))?;
     if let Some(message) = finished.thrown() {
@@ -217,7 +218,7 @@ fn async_request<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     match prepared {
         Err(error) => deferred.settle(call.ctx, refused(call, error))?,
         Ok(prepared) => {
-            let agent = perform::Agent::of(vu);
+            let agent = agent::Agent::of(vu);
             let prepared = Box::new(prepared);
             let work = fiber::apart(|| perform::perform(agent, prepared));
             vu.events.start(async move {

@@ -2,20 +2,18 @@
 
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::SystemTime;
 
-use http_client::client::{Client, Exchanged, Headers, Method, Request};
+use http_client::client::{Exchanged, Headers, Method, Request};
 use http_client::coding;
 use http_client::cookies::Cookie;
 use http_client::failure::Failure;
 use http_client::reply::{Reply, Timings};
 use http_client::url::{Url, UrlError, quoted};
-use load_engine::RunState;
-use load_engine::log::{Level, Logger};
-use load_metrics::Recorder;
+use load_engine::log::Level;
 use tokio::time::Instant;
 
+use super::agent::Agent;
 use super::auth::{Auth, Expects};
 use super::debug;
 use super::params::ResponseType;
@@ -23,24 +21,11 @@ use super::prepare::{INVALID_URL, Prepared};
 use super::redirects::{self, Hop};
 use super::samples::Sampled;
 use super::validity;
-use crate::vu::state::VuState;
 
 /// k6's code for a body that does not match its content coding.
 const UNPACKING: u16 = 1701;
 /// The default maximum of redirects.
 const MAX_REDIRECTS: i64 = 10;
-
-/// The state of a VU that requests need. It outlives a call, so that requests can continue in the background.
-pub(super) struct Agent {
-    client: Rc<Client>,
-    pub(super) recorder: Recorder,
-    pub(super) run: Arc<RunState>,
-    pub(super) logger: Logger,
-    /// VU and iteration, for the log.
-    pub(super) place: (u64, u64),
-    /// The lateness of the iteration; `None` when it is not measured.
-    pub(super) late: Option<std::time::Duration>,
-}
 
 /// A finished request.
 pub(super) struct Finished {
@@ -108,25 +93,6 @@ impl From<Request> for OriginalRequest {
             headers: request.headers,
             host: request.host,
             body: request.body,
-        }
-    }
-}
-
-impl Agent {
-    pub(super) fn of(vu: &VuState) -> Self {
-        Self {
-            client: Rc::clone(&vu.client),
-            recorder: vu.recorder.clone(),
-            run: Arc::clone(&vu.run),
-            logger: vu.logger.clone(),
-            place: (
-                vu.ids.in_instance,
-                vu.iteration.get().map_or(0, |iteration| iteration.in_vu),
-            ),
-            late: vu.run.measures_intended().then(|| {
-                let iteration = vu.iteration.get();
-                iteration.map_or_else(Default::default, |iteration| iteration.late)
-            }),
         }
     }
 }

@@ -9,8 +9,8 @@ use http_client::reply::{Reply, Timings};
 use http_client::url::Url;
 use load_metrics::{SystemTag, TagSet, builtin};
 
+use super::agent::Agent;
 use super::auth::Expects;
-use super::perform::Agent;
 use super::prepare::Prepared;
 
 /// An exchange for which samples are recorded.
