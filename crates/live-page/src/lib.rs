@@ -21,6 +21,6 @@ mod web_dashboard;
 pub use config::{Config, ConfigError};
 pub use feed::Feed;
 pub use live_run::{LiveRun, Phase, Stage};
-pub use request::{Tagged, is_beside_the_load};
+pub use request::{Tagged, is_beside_the_load, is_probe};
 pub use server::{Server, ServerError, Settings};
 pub use web_dashboard::WebDashboard;

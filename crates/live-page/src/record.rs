@@ -116,6 +116,7 @@ fn test(shown: &Shown) -> TestRecord {
             .map(|(key, group)| endpoint(key, group, length))
             .collect(),
         seconds: measured.seconds(),
+        probes: Vec::new(),
         asked: Vec::new(),
         observed: Observed {
             events: shown.events.clone(),

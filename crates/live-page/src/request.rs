@@ -38,8 +38,16 @@ impl Tagged {
     }
 }
 
-/// Whether a sample was taken in `setup`, in `teardown` or in a warm-up.
+/// Whether a sample was taken in `setup`, in `teardown`, in a warm-up or by a probe during a rest.
 pub fn is_beside_the_load(tags: &Tags) -> bool {
     let group = tags.get("group").unwrap_or_default();
-    tags.get("phase") == Some("warm_up") || group == "::setup" || group == "::teardown"
+    tags.get("phase") == Some("warm_up")
+        || is_probe(tags)
+        || group == "::setup"
+        || group == "::teardown"
+}
+
+/// Whether a sample was taken by a probe: a user who asks while a system rests.
+pub fn is_probe(tags: &Tags) -> bool {
+    tags.get("phase") == Some("probe")
 }

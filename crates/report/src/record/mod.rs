@@ -108,6 +108,10 @@ pub struct TestRecord {
     pub endpoints: Vec<Endpoint>,
     /// One entry a second.
     pub seconds: Vec<Second>,
+    /// What one user of each class met while the system rested: one entry for each second that had such probes. They are
+    /// in no other figure.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<Second>,
     /// What thresholds ask about beside all requests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asked: Vec<ThresholdSeries>,

@@ -8,6 +8,7 @@ use super::decide::Decision;
 use super::expression::Bound;
 use super::verdict::{Question, Sheet, decided, number};
 use super::{Case, grades, ladder, soak, window};
+use crate::plan::RESTART;
 
 const RULE: &str =
     "the analysis has to come to an answer; an answer that the data do not give is none";
@@ -368,11 +369,21 @@ fn recovery(sheet: &Sheet) -> (Decision, String) {
             },
             format!("well again after {} s", number(after)),
         ),
-        (Some(false), _) => (
-            decided(Standing::Crossed),
-            "not well again until the end".to_owned(),
-        ),
-        _ => no_data("no request followed the highest load"),
+        (Some(false), _) => match sheet.found("recovery/watched_s").and_then(Value::as_f64) {
+            // What a system needs to start again does not shrink with the time scale.
+            Some(watched_s) if watched_s < RESTART.as_secs_f64() => (
+                decided(Standing::Inconclusive),
+                format!(
+                    "not well again in the {} s that were watched, too few to tell",
+                    number(watched_s)
+                ),
+            ),
+            _ => (
+                decided(Standing::Crossed),
+                "not well again until the end".to_owned(),
+            ),
+        },
+        _ => no_data("no request and no probe followed the highest load"),
     }
 }
 

@@ -5,7 +5,7 @@ use live_config::ConfigErrors;
 use super::expression;
 use super::figure::Figure;
 use super::{rows, step};
-use crate::file::{Judge, Ladder, SuiteFile};
+use crate::file::{Content, Judge, Ladder, Phase, SuiteFile};
 
 /// Adds an error for each judgement and each condition of a ladder that could never be decided.
 pub fn check(file: &SuiteFile, errors: &mut ConfigErrors) {
@@ -13,12 +13,20 @@ pub fn check(file: &SuiteFile, errors: &mut ConfigErrors) {
         let path = format!("tests.{name}");
         asked(&format!("{path}.judge"), &test.judge, errors);
         conditions(&path, test.ladder.as_ref(), errors);
+        if test.parts.is_empty() && test.faults.is_empty() {
+            recovers(&path, &test.judge, test.contents().first(), errors);
+        }
         for (name, part) in &test.parts {
             let path = format!("{path}.parts.{name}");
             if let Some(judge) = &part.judge {
                 asked(&format!("{path}.judge"), judge, errors);
             }
             conditions(&path, part.ladder.as_ref(), errors);
+            if test.faults.is_empty() && part.faults.is_empty() {
+                let contents = part.contents().into_iter().chain(test.contents());
+                let judge = part.judge.as_ref().unwrap_or(&test.judge);
+                recovers(&path, judge, contents.collect::<Vec<_>>().first(), errors);
+            }
         }
     }
 }
@@ -63,6 +71,47 @@ fn asked(path: &str, judge: &Judge, errors: &mut ConfigErrors) {
             );
         }
     }
+}
+
+/// A recovery is seen only in what follows the highest load.
+fn recovers(
+    path: &str,
+    judge: &Judge,
+    content: Option<&(&str, Content<'_>)>,
+    errors: &mut ConfigErrors,
+) {
+    let is_named = judge.names.iter().any(|name| name == "recovery");
+    if !is_named && judge.recovery_within.is_none() {
+        return;
+    }
+    let hint = match content {
+        None | Some((_, Content::Drills(_))) => return,
+        Some((_, Content::Phases(phases))) if has_aftermath(phases) => return,
+        Some((_, Content::Phases(_))) => "end with a `rest`, or with a `steady` phase of less load",
+        Some((_, Content::Ladder(ladder))) if ladder.back_to.is_some() => return,
+        Some((_, Content::Ladder(_))) => "give the ladder a level to go `back_to`",
+        Some(_) => "only phases and ladders have one",
+    };
+    errors.add(
+        format!("{path}.judge"),
+        format!("asks for a recovery, and nothing follows the highest load; {hint}"),
+    );
+}
+
+/// Whether the last phase is at less than the highest level.
+fn has_aftermath(phases: &[Phase]) -> bool {
+    let mut level = 0.0;
+    let levels = phases.iter().map(|phase| {
+        level = match phase {
+            Phase::Ramp(ramp) => ramp.to,
+            Phase::RampDown(_) | Phase::Rest(_) => 0.0,
+            Phase::WarmUp(_) | Phase::Steady(_) => level,
+        };
+        level
+    });
+    let levels: Vec<f64> = levels.collect();
+    let highest = levels.iter().copied().fold(0.0, f64::max);
+    levels.last().is_some_and(|last| *last < highest)
 }
 
 fn conditions(path: &str, ladder: Option<&Ladder>, errors: &mut ConfigErrors) {

@@ -19,7 +19,7 @@ const BY_CHANCE: f64 = 0.01;
 const SLOWER: f64 = 2.0;
 const FAILING: f64 = 0.05;
 
-const RULE: &str = "from the end of the highest load to the first five seconds in a row that keep the graded bounds";
+const RULE: &str = "from the end of the highest load to the first five seconds in a row that keep the graded bounds; while the system rests, the probes' seconds";
 
 pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
     let asked = case.test.judge.recovery_within;
@@ -38,7 +38,7 @@ pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
     let bound = Bound::Limit(Limit::at_most(within_s));
     let decision = match measured {
         Recovery::After(seconds) => Decision::plain(Some(seconds), bound),
-        Recovery::Never => decided(Standing::Crossed),
+        Recovery::Never { .. } => decided(Standing::Crossed),
         Recovery::Unseen => Decision::NO_DATA,
     };
     let question = Question {
@@ -55,15 +55,20 @@ pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Recovery {
     After(f64),
-    Never,
-    /// No request after the highest load, or no highest load.
+    /// Not in the seconds that were watched.
+    Never {
+        watched_s: f64,
+    },
+    /// No request and no probe after the highest load, or no highest load.
     Unseen,
 }
 
 fn shown(measured: Recovery) -> serde_json::Value {
     match measured {
         Recovery::After(seconds) => json!({ "recovered": true, "after_s": seconds }),
-        Recovery::Never => json!({ "recovered": false, "after_s": null }),
+        Recovery::Never { watched_s } => {
+            json!({ "recovered": false, "after_s": null, "watched_s": watched_s })
+        }
         Recovery::Unseen => json!({ "recovered": null, "after_s": null }),
     }
 }
@@ -72,12 +77,7 @@ fn measure(case: &Case<'_>) -> Recovery {
     let Some(from_s) = end_of_highest(case) else {
         return Recovery::Unseen;
     };
-    let after: Vec<&Second> = case
-        .record
-        .seconds
-        .iter()
-        .filter(|second| second.at_s >= from_s && second.requests > 0)
-        .collect();
+    let after = seconds_after(case, from_s);
     if after.is_empty() {
         return Recovery::Unseen;
     }
@@ -92,7 +92,20 @@ fn measure(case: &Case<'_>) -> Recovery {
             return Recovery::After((first.at_s - from_s).max(0.0));
         }
     }
-    Recovery::Never
+    let watched_s = after.last().map_or(0.0, |last| last.at_s + 1.0 - from_s);
+    Recovery::Never { watched_s }
+}
+
+/// The seconds of the load behind the highest one, and of probes: there are none beside a load, so that the second in which
+/// they begin is theirs.
+fn seconds_after<'a>(case: &Case<'a>, from_s: f64) -> Vec<&'a Second> {
+    let load = case.record.seconds.iter();
+    let load = load.filter(|second| second.at_s >= from_s && second.requests > 0);
+    let probes = case.record.probes.iter();
+    let probes = probes.filter(|second| second.at_s + 1.0 > from_s);
+    let mut after: Vec<&Second> = load.chain(probes).collect();
+    after.sort_by(|a, b| a.at_s.total_cmp(&b.at_s));
+    after
 }
 
 /// When the last phase at the highest level ends; `None` when no load follows it.

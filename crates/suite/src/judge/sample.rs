@@ -238,6 +238,7 @@ fn record(test: &PlannedTest) -> TestRecord {
         figures,
         endpoints: vec![endpoint],
         seconds: seconds.collect(),
+        probes: Vec::new(),
         asked: Vec::new(),
         observed: Observed::default(),
         judgements: Vec::new(),

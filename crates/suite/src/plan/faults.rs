@@ -17,7 +17,7 @@ const SETTLE: Duration = Duration::from_secs(20);
 /// Probes before each fault show what is usual; times the time scale.
 const USUAL: Duration = Duration::from_secs(2);
 /// Systems that crash are up again within this time, whatever the time scale.
-const RESTART: Duration = Duration::from_secs(15);
+pub(crate) const RESTART: Duration = Duration::from_secs(15);
 /// Load without a fault after each: from so long a stretch it is judged whether clients are well again
 /// (N-07), whatever the time scale.
 pub(crate) const WELL_FOR: Duration = Duration::from_secs(7);

@@ -27,9 +27,12 @@ fn remarks_on(test: &PlannedTest) -> Vec<String> {
         let (to, seconds) = (phase.level(), phase.length().as_secs_f64());
         let change = (to - level).abs();
         if phase.kind == Kind::Ramp && change > FASTEST_RAMP * to.max(level) * seconds.max(1.0) {
-            let per_s = change / seconds.max(f64::MIN_POSITIVE);
+            let speed = match change / seconds {
+                per_s if per_s.is_finite() => format!("{per_s:.0} per second"),
+                _ => format!("{change:.0} at once"),
+            };
             remarks.push(format!(
-                "{name}: {} changes the load by {per_s:.0} per second, more than 20 % of it",
+                "{name}: {} changes the load by {speed}, more than 20 % of it",
                 phase.name
             ));
         }

@@ -15,7 +15,7 @@ pub(crate) mod share;
 mod step;
 
 pub use faults::PlannedFault;
-pub(crate) use faults::{PROBE, PROBE_EVERY, WELL_FOR, good_probes, settled};
+pub(crate) use faults::{PROBE, PROBE_EVERY, RESTART, WELL_FOR, good_probes, settled};
 pub use lint::lint;
 pub use loaded::{Unloaded, loaded};
 pub use phases::{Kind, PlannedPhase};

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::phases::PlannedPhase;
-use super::{EffectivePart, share};
+use super::phases::{Kind, PlannedPhase};
+use super::{EffectivePart, PROBE_EVERY, SHORTEST, share};
 use crate::file::{Class, Model, Samples};
 
 /// Users that stop are given no time of their own: Locust's stop at once, too.
@@ -38,7 +38,41 @@ pub(super) fn of_phases(whole: &EffectivePart<'_>, phases: &[PlannedPhase]) -> V
         scenario["env"] = environment(class);
         (name.to_owned(), scenario)
     });
-    with_thresholds(whole, scenarios.collect())
+    let probes = classes(whole).flat_map(|(name, class)| probes(name, class, phases));
+    with_thresholds(whole, scenarios.chain(probes).collect())
+}
+
+/// While a system rests, one user of each class asks again and again: whoever reads its samples sees how the system
+/// recovers. They are tagged, for they are no load.
+fn probes(
+    name: &str,
+    class: &Class,
+    phases: &[PlannedPhase],
+) -> impl Iterator<Item = (String, Value)> {
+    let rests = phases
+        .iter()
+        .filter(|phase| phase.kind == Kind::Rest && phase.end_s > phase.begin_s);
+    rests.enumerate().map(move |(place, rest)| {
+        let wait_s = PROBE_EVERY.as_secs_f64();
+        let mut environment = environment(class);
+        environment["SPARRING_WAIT_S"] = json!(format!("{wait_s},{wait_s}"));
+        let scenario = json!({
+            "executor": "constant-vus",
+            "exec": class.exec,
+            "vus": 1,
+            "startTime": seconds(rounded(rest.begin_s)),
+            "duration": seconds(rounded(rest.end_s - rest.begin_s).max(SHORTEST)),
+            "gracefulStop": seconds(class.graceful_stop.get()),
+            "tags": { "class": name, "phase": "probe" },
+            "env": environment,
+        });
+        (format!("{name}_probe_{}", place + 1), scenario)
+    })
+}
+
+/// To the nearest millisecond: a difference of two times is not to lose one.
+fn rounded(seconds: f64) -> Duration {
+    Duration::from_millis((seconds * 1e3).round().max(0.0) as u64)
 }
 
 /// Options of a test of exactly so many iterations.

@@ -6,7 +6,7 @@ use report::record::{
 };
 use serde_json::{Value, json};
 
-use super::measure::{Store, Window, endpoints, figures, seconds};
+use super::measure::{Store, Window, endpoints, figures, probes, seconds};
 use super::resources::Watched;
 use super::stage::Driving;
 use crate::plan::{Kind, PlannedPhase, PlannedTest};
@@ -91,6 +91,7 @@ pub fn record(gathered: Gathered<'_>) -> TestRecord {
         figures: figures(store, Window::All, [0.0, length]),
         endpoints: endpoints(store, Window::All, [0.0, length]),
         seconds: seconds(store, length),
+        probes: probes(store),
         asked: Vec::new(),
         phases,
         observed,

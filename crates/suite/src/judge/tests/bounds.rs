@@ -256,3 +256,43 @@ fn recovery_is_timed_from_the_end_of_the_highest_load() {
     assert_eq!(of(61), (Standing::Crossed, Some(61.0)));
     assert_eq!(of(100), (Standing::Crossed, None));
 }
+
+/// A360-02, ACSO-31: where nothing but a rest follows the highest load, its probes tell.
+#[test]
+fn recovery_in_a_rest_is_that_of_its_probes() {
+    let of = |slow_for: Option<u64>, rest_s: u64| {
+        let mut sample = Sample::of("agent360", "stress");
+        let mut peak = phase("steady 2", 50.0, 100.0, 5000.0);
+        (peak.begin_s, peak.end_s) = (0.0, 100.5);
+        let mut rest = phase("rest 3", 0.0, 0.0, 0.0);
+        (rest.begin_s, rest.end_s, rest.judged) = (100.5, 100.5 + rest_s as f64, false);
+        sample.record.phases = vec![peak, rest];
+        let second = |at: u64, requests, ms| Second {
+            at_s: at as f64,
+            requests,
+            mean_ms: Some(ms),
+            p95_ms: Some(ms),
+            ..Second::default()
+        };
+        sample.record.seconds = (0..161)
+            .map(|at| second(at, if at > 100 { 0 } else { 100 }, 5000.0))
+            .collect();
+        let probes = slow_for.into_iter().flat_map(|slow_for| {
+            (100..101 + rest_s).map(move |at| {
+                let is_slow = at - 100 < slow_for;
+                second(at, 3, if is_slow { 5000.0 } else { 40.0 })
+            })
+        });
+        sample.record.probes = probes.collect();
+        let record = sample.judged();
+        let found = judgement(&record, "named.recovery").clone();
+        (found.standing, found.measured)
+    };
+    assert_eq!(of(Some(0), 60), (Standing::Held, Some(0.0)));
+    assert_eq!(of(Some(20), 60), (Standing::Held, Some(19.5)));
+    assert_eq!(of(Some(100), 60), (Standing::Crossed, None));
+    assert_eq!(of(None, 60), (Standing::NoData, None));
+    // A rest that a time scale has cut to three seconds is over before a system that is sound has started again.
+    assert_eq!(of(Some(100), 3), (Standing::Inconclusive, None));
+    assert_eq!(of(Some(0), 3), (Standing::Held, Some(0.0)));
+}

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use report::record::{Endpoint, EndpointSecond, Figures, Second};
 
 use super::latency::latency;
-use super::store::{Cells, Counts, Key, Series, Store};
+use super::store::{Cells, Counts, Key, Probes, Series, Store};
 
 /// What is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,13 +162,25 @@ pub fn second(store: &Store, place: u32) -> Second {
     }
 }
 
+/// One entry for each second in which probes were answered, or not.
+pub fn probes(store: &Store) -> Vec<Second> {
+    let second = |(at, probes): (&u32, &Probes)| Second {
+        at_s: f64::from(*at),
+        ..of_values(probes.micros.clone(), probes.failures)
+    };
+    store.probes.iter().map(second).collect()
+}
+
 fn of_cells(cells: &[(&Series, &[u32])]) -> Second {
-    let mut values: Vec<u32> = cells
-        .iter()
-        .flat_map(|(_, cell)| cell.iter().copied())
-        .collect();
-    values.sort_unstable();
+    let values = cells.iter().flat_map(|(_, cell)| cell.iter().copied());
     let failed = cells.iter().filter(|(series, _)| series.failed);
+    let failures = failed.map(|(_, cell)| cell.len() as u64).sum();
+    of_values(values.collect(), failures)
+}
+
+/// A second with these microseconds.
+fn of_values(mut values: Vec<u32>, failures: u64) -> Second {
+    values.sort_unstable();
     let n = values.len();
     let percentile = |quantile: f64| {
         let rank = ((quantile * n as f64).ceil() as usize).clamp(1, n.max(1));
@@ -177,7 +189,7 @@ fn of_cells(cells: &[(&Series, &[u32])]) -> Second {
     let sum: f64 = values.iter().map(|value| f64::from(*value)).sum();
     Second {
         requests: n as u64,
-        failures: failed.map(|(_, cell)| cell.len() as u64).sum(),
+        failures,
         mean_ms: (n > 0).then(|| sum / n as f64 / 1e3),
         p50_ms: percentile(0.5),
         p95_ms: percentile(0.95),

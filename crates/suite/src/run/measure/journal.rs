@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::store::{Counts, Key, Mark, Series, Store};
+use super::store::{Counts, Key, Mark, Probes, Series, Store};
 
 /// Values may come so many seconds late; older seconds are not looked at again.
 const LATEST: u32 = 120;
@@ -33,6 +33,10 @@ pub enum StoreEntry {
         second: u32,
         users: f64,
     },
+    Probes {
+        second: u32,
+        probes: Probes,
+    },
     Asked {
         metric: String,
         second: u32,
@@ -53,6 +57,8 @@ pub struct Written {
     values: HashMap<(Key, bool), usize>,
     counts: HashMap<(u32, u32), Counts>,
     users: HashMap<u32, u64>,
+    /// How many probes of a second.
+    probes: HashMap<u32, usize>,
     /// By metric the second after the last one that was written.
     asked: HashMap<String, u32>,
 }
@@ -100,6 +106,15 @@ impl Store {
                 lines.push(StoreEntry::Users {
                     second: *second,
                     users: *users,
+                });
+            }
+        }
+        for (second, probes) in self.probes.range(from..) {
+            let count = probes.micros.len();
+            if written.probes.insert(*second, count) != Some(count) {
+                lines.push(StoreEntry::Probes {
+                    second: *second,
+                    probes: probes.clone(),
                 });
             }
         }
@@ -156,6 +171,9 @@ impl Store {
             StoreEntry::Users { second, users } => {
                 self.users.insert(second, users);
             }
+            StoreEntry::Probes { second, probes } => {
+                self.probes.insert(second, probes);
+            }
             StoreEntry::Asked {
                 metric,
                 second,
@@ -184,6 +202,7 @@ impl Written {
         self.values.retain(|(key, _), _| key.0 >= second);
         self.counts.retain(|place, _| place.0 >= second);
         self.users.retain(|known, _| *known >= second);
+        self.probes.retain(|known, _| *known >= second);
     }
 }
 
@@ -221,6 +240,7 @@ mod tests {
         let first = store.intern(series("a"));
         store.add_latency(0.5, first, 1000, false);
         store.add_users(0.5, 3.0);
+        store.add_probe(0.6, 4000, true);
         lines.extend(store.news(&mut written));
         assert!(
             store.news(&mut written).is_empty(),
@@ -232,6 +252,7 @@ mod tests {
         store.count(1.5, |counts| counts.iterations += 2);
         store.count(1.6, |counts| counts.iterations += 1);
         store.add_check("held", true);
+        store.add_probe(0.8, 5000, false);
         store.end(5.0 + 2.0);
         lines.extend(store.news(&mut written));
         let text: Vec<String> = lines
@@ -254,6 +275,11 @@ mod tests {
             whole_cells(&store),
             "{}",
             whole(&again)
+        );
+        assert_eq!(again.probes, store.probes);
+        assert_eq!(
+            (again.probes[&0].micros.len(), again.probes[&0].failures),
+            (2, 1)
         );
         assert_eq!(again.checks().collect::<Vec<_>>(), [("held", 1, 0)]);
         // An hour later it goes on where it ended.

@@ -12,7 +12,7 @@ mod recorder;
 mod store;
 mod threshold_metrics;
 
-pub use figures::{Window, endpoints, figures, fill_endpoint_seconds, second, seconds};
+pub use figures::{Window, endpoints, figures, fill_endpoint_seconds, probes, second, seconds};
 pub use journal::{StoreEntry, Written};
 pub use latency::histogram;
 pub use recorder::Recorder;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use live_page::{Tagged, is_beside_the_load};
+use live_page::{Tagged, is_beside_the_load, is_probe};
 use load_driver::RunHandle;
 use load_metrics::{MetricId, Sample, Tags, builtin};
 use load_outputs::{Output, OutputError, RunEnd, Setup};
@@ -30,8 +30,18 @@ pub struct Recorder {
 /// The set is held, so that no other takes its address.
 struct Known {
     _tags: Arc<Tags>,
-    /// `None`: not counted.
-    series: Option<u32>,
+    place: Place,
+}
+
+/// Where requests are counted.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Series(u32),
+    Probe {
+        failed: bool,
+    },
+    /// In `setup`, `teardown` or a warm-up.
+    Beside,
 }
 
 impl Recorder {
@@ -60,20 +70,26 @@ impl Recorder {
         self.answer(at_s, sample);
         match sample.metric {
             builtin::HTTP_REQ_DURATION | builtin::HTTP_REQ_INTENDED_DURATION => {
-                let Some(series) = self.series(&sample.tags) else {
-                    self.count_beside(sample);
-                    return;
-                };
                 let micros = (sample.value * 1e3).round().clamp(0.0, f64::from(u32::MAX)) as u32;
                 let intended = sample.metric == builtin::HTTP_REQ_INTENDED_DURATION;
-                let mut store = self.store.lock();
-                store.add_latency(at_s, series, micros, intended);
+                match self.place(&sample.tags) {
+                    Place::Series(series) => {
+                        let mut store = self.store.lock();
+                        store.add_latency(at_s, series, micros, intended);
+                    }
+                    Place::Probe { failed } if !intended => {
+                        self.count_beside(sample);
+                        self.store.lock().add_probe(at_s, micros, failed);
+                    }
+                    Place::Probe { .. } | Place::Beside => self.count_beside(sample),
+                }
             }
             builtin::VUS => self.store.lock().add_users(at_s, sample.value),
             builtin::CHECKS if !is_beside_the_load(&sample.tags) => {
                 let name = sample.tags.get("check").unwrap_or_default();
                 self.store.lock().add_check(name, sample.value != 0.0);
             }
+            builtin::ITERATIONS if is_beside_the_load(&sample.tags) => {}
             other => self.count(other, at_s, sample.value),
         }
     }
@@ -90,7 +106,7 @@ impl Recorder {
         }
     }
 
-    /// A request of `setup`, `teardown` or a warm-up is not measured; the target counts it all the same.
+    /// A request of `setup`, `teardown`, a warm-up or a probe is no load; the target counts it all the same.
     fn count_beside(&self, sample: &Sample) {
         if sample.metric == builtin::HTTP_REQ_DURATION {
             self.store.lock().count_beside();
@@ -111,21 +127,29 @@ impl Recorder {
         }
     }
 
-    fn series(&mut self, tags: &Arc<Tags>) -> Option<u32> {
+    fn place(&mut self, tags: &Arc<Tags>) -> Place {
         let address = Arc::as_ptr(tags) as usize;
         if let Some(known) = self.known.get(&address) {
-            return known.series;
+            return known.place;
         }
-        let series = (!is_beside_the_load(tags)).then(|| self.store.lock().intern(series_of(tags)));
+        let place = if is_probe(tags) {
+            Place::Probe {
+                failed: Tagged::read(tags).error.is_some(),
+            }
+        } else if is_beside_the_load(tags) {
+            Place::Beside
+        } else {
+            Place::Series(self.store.lock().intern(series_of(tags)))
+        };
         if self.known.len() >= MOST_KNOWN {
             self.known.clear();
         }
         let known = Known {
             _tags: Arc::clone(tags),
-            series,
+            place,
         };
         self.known.insert(address, known);
-        series
+        place
     }
 }
 

@@ -41,6 +41,13 @@ pub struct Counts {
     pub received_bytes: u64,
 }
 
+/// The probes that were answered in a second, or not.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probes {
+    pub micros: Vec<u32>,
+    pub failures: u64,
+}
+
 /// Second, phase and series of a cell. What ends in no phase has the phase [`OUTSIDE`].
 pub(super) type Key = (u32, u32, u32);
 
@@ -70,6 +77,8 @@ pub struct Store {
     pub(super) counts: BTreeMap<(u32, u32), Counts>,
     /// Users by second.
     pub(super) users: BTreeMap<u32, f64>,
+    /// Requests of probes by second, which are no part of what is measured.
+    pub(super) probes: BTreeMap<u32, Probes>,
     checks: IndexMap<String, (u64, u64)>,
     last_s: f64,
     is_closed: bool,
@@ -160,7 +169,7 @@ impl Store {
             .sum()
     }
 
-    /// Requests of `setup`, `teardown` and warm-ups.
+    /// Requests of `setup`, `teardown`, warm-ups and probes.
     pub const fn requests_beside(&self) -> u64 {
         self.beside
     }
@@ -267,6 +276,16 @@ impl Store {
         };
         let cell = cells.entry((second, phase, series)).or_default();
         cell.push(micros);
+    }
+
+    pub(super) fn add_probe(&mut self, at_s: f64, micros: u32, failed: bool) {
+        if self.is_closed {
+            return;
+        }
+        let (second, _) = self.place(at_s);
+        let probes = self.probes.entry(second).or_default();
+        probes.micros.push(micros);
+        probes.failures += u64::from(failed);
     }
 
     /// A value of a series that is asked about.
