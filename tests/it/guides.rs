@@ -1,14 +1,40 @@
 //! Every `sh` block of a guide works, in the order of the page, in an empty folder and a network of its own: how long
-//! each command takes is printed. What a page marks `no-run` is run by a test of its own.
+//! each command takes is printed. What a page marks `no-run` is run by a test of its own, and parsed here, as are
+//! commands in sentences and tables of all pages. What a guide has in YAML for CI is run in shorter words.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-const LONGEST_S: &str = "150";
+use crate::apart::{self, Done, Known, print_times};
+
+const LONGEST_S: u32 = 150;
 
 /// The guides without a command.
-const WITHOUT_COMMANDS: [&str; 3] = ["README.md", "ci.md", "troubleshooting.md"];
+const WITHOUT_COMMANDS: [&str; 2] = ["README.md", "troubleshooting.md"];
+
+/// The guide whose commands are in YAML.
+const OF_CI: &str = "ci.md";
+
+/// The begin of each command of that guide, and what is done about it.
+const CI_COMMANDS: [Known; 4] = [
+    ("apt-get update", Done::By("tests/it/guides.rs")),
+    (
+        "cargo install --locked --path crates/sparring",
+        Done::By(".ci/run"),
+    ),
+    (
+        "K6_SMOKE_DURATION=30s sparring test smoke",
+        Done::Run("K6_SMOKE_DURATION=4s sparring test smoke"),
+    ),
+    (
+        "PERF_BASE_URL=https://staging.example.com sparring test smoke",
+        Done::Run(
+            "sparring up -q >/dev/null 2>&1 & \
+             for n in {1..200}; do curl -sf localhost:8000/health && break; sleep 0.05; done; \
+             PERF_BASE_URL=http://127.0.0.1:8000 K6_SMOKE_DURATION=4s sparring test smoke",
+        ),
+    ),
+];
 
 /// The begin of each command in a block that is marked `no-run`, and the file that runs it.
 const RUN_ELSEWHERE: [(&str, &str); 10] = [
@@ -68,20 +94,6 @@ fn script_of(commands: &[String]) -> String {
     script
 }
 
-pub fn has_networks_of_its_own() -> bool {
-    let tried = Command::new("unshare")
-        .args(["--map-root-user", "--net", "ip", "link", "set", "lo", "up"])
-        .stderr(Stdio::null())
-        .status();
-    tried.is_ok_and(|status| status.success())
-}
-
-/// Prints times, also where the test passes: its output would be caught, the stream is not.
-pub fn print_times(page: &str, times: &str) {
-    let text = format!("{page}:\n{}\n", times.trim_end());
-    drop(std::io::stderr().write_all(text.as_bytes()));
-}
-
 fn folder_of_guides() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guides")
 }
@@ -91,10 +103,7 @@ fn read(name: &str) -> String {
 }
 
 fn check(name: &str) {
-    if !has_networks_of_its_own() {
-        eprintln!(
-            "SKIPPED: `unshare --net` and `ip` are needed: the ports of a guide could be in use here"
-        );
+    if !apart::has_networks_of_its_own() {
         return;
     }
     let commands = commands(&read(name), "```sh");
@@ -104,28 +113,8 @@ fn check(name: &str) {
     );
     let folder = tempfile::tempdir().expect("a temporary folder");
     let times = tempfile::NamedTempFile::new().expect("a temporary file");
-    let binary = Path::new(env!("CARGO_BIN_EXE_sparring"));
-    let folders = [binary.parent().expect("a folder").to_owned()];
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let path = std::env::join_paths(folders.into_iter().chain(std::env::split_paths(&path)));
-    let output = Command::new("timeout")
-        .args([
-            LONGEST_S,
-            "unshare",
-            "--map-root-user",
-            "--net",
-            "--pid",
-            "--fork",
-            "--kill-child",
-        ])
-        .args(["bash", "-c", &script_of(&commands)])
-        .current_dir(folder.path())
-        .env("PATH", path.expect("a search path"))
-        .env("XDG_STATE_HOME", PathBuf::from(folder.path()).join("state"))
-        .env("TIMES", times.path())
-        .stdin(Stdio::null())
-        .output()
-        .expect("it runs");
+    let script = script_of(&commands);
+    let output = apart::run(&script, folder.path(), LONGEST_S, times.path());
     let taken = std::fs::read_to_string(times.path()).expect("it was made");
     print_times(&format!("docs/guides/{name}"), &taken);
     assert!(
@@ -183,14 +172,17 @@ fn no_command_of_a_guide_is_without_a_test() {
         let name = name.to_str().expect("a plain name");
         let page = read(name);
         let is_checked = own.contains(&format!("check(\"{name}\");"));
-        assert_ne!(is_checked, WITHOUT_COMMANDS.contains(&name), "{name}");
+        let is_else = WITHOUT_COMMANDS.contains(&name) || name == OF_CI;
+        assert_ne!(is_checked, is_else, "{name}");
         assert_eq!(is_checked, !commands(&page, "```sh").is_empty(), "{name}");
+        assert_eq!(name == OF_CI, !steps(&page).is_empty(), "{name}");
         for command in commands(&page, "```sh no-run") {
             let elsewhere = RUN_ELSEWHERE
                 .iter()
                 .find(|(begin, _)| command.starts_with(begin));
             let (_, file) = elsewhere.unwrap_or_else(|| panic!("{name}: nothing runs {command}"));
             assert!(root.join(file).exists(), "{name}: {file}");
+            check_words(name, &command);
         }
         // Blocks with another first line would be run by nobody.
         let fences = page.lines().filter(|line| line.starts_with("```s"));
@@ -209,4 +201,202 @@ fn a_command_ends_with_its_text() {
     let expected = ["cat >a <<'EOF'\none\n\nEOF", "b \\\n  c &", "d"];
     assert_eq!(commands(page, "```sh"), expected);
     assert_eq!(commands(page, "```sh no-run"), ["e"]);
+}
+
+/// The commands of the page's blocks of YAML: those of `run:`, `script:` and `before_script:`.
+fn steps(page: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let (mut is_inside, mut is_script) = (false, false);
+    for line in page.lines() {
+        if line.starts_with("```") {
+            is_inside = line == "```yaml";
+            continue;
+        }
+        let text = line.trim();
+        let item = text.strip_prefix("- ");
+        if !is_inside {
+            continue;
+        }
+        if let Some(command) = item.unwrap_or(text).strip_prefix("run: ") {
+            found.push(command.to_owned());
+        } else if let (Some(command), true) = (item, is_script) {
+            found.push(command.to_owned());
+        } else {
+            is_script = ["script:", "before_script:"].contains(&text);
+        }
+    }
+    found
+}
+
+#[test]
+fn the_steps_of_the_guide_for_ci_work() {
+    if !apart::has_networks_of_its_own() {
+        return;
+    }
+    let steps = steps(&read(OF_CI));
+    assert!(steps.len() >= 5, "{steps:?}");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let script = apart::script(&steps, &CI_COMMANDS);
+    let output = apart::run(&script, folder.path(), LONGEST_S, Path::new("/dev/null"));
+    let told = String::from_utf8_lossy(&output.stdout);
+    print_times(&format!("docs/guides/{OF_CI}"), &told);
+    assert!(output.status.success(), "{told}");
+}
+
+/// A pipeline's image needs what the release's image installs nothing beside: a C and a C++ compiler.
+#[test]
+fn the_packages_of_the_guide_for_ci_bring_what_the_build_needs() {
+    let page = read(OF_CI);
+    let steps = steps(&page);
+    let installs: Vec<&String> = steps
+        .iter()
+        .filter(|step| step.contains("apt-get install"))
+        .collect();
+    let [install] = installs.as_slice() else {
+        panic!("{installs:?}");
+    };
+    for package in ["gcc", "g++", "libc6-dev"] {
+        let mut words = install.split_whitespace();
+        assert!(words.any(|word| word == package), "{install}: {package}");
+    }
+}
+
+/// `sparring` in the search path, which reads its command line and then prints its help instead of doing anything; other
+/// programs are not called at all.
+const READS_ONLY: &str = r#"#!/bin/bash
+PATH=/usr/bin:/bin
+echo "$*" >>"$CALLS"
+"$SPARRING" "$@" --help >/dev/null 2>"$CALLS.error" || { echo "$*"; cat "$CALLS.error"; } >>"$CALLS.wrong"
+"#;
+
+/// Whether the program takes the words of each of its calls in a command.
+fn check_words(page: &str, command: &str) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let program = folder.path().join("sparring");
+    std::fs::write(&program, READS_ONLY).expect("writable");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&program, mode).expect("its own file");
+    let script = format!("command_not_found_handle() {{ :; }}\n{command}\nwait\n");
+    let calls = folder.path().join("calls");
+    let ran = Command::new("/bin/bash")
+        .args(["-c", &script])
+        .current_dir(folder.path())
+        .env("PATH", folder.path())
+        .env("SPARRING", env!("CARGO_BIN_EXE_sparring"))
+        .env("CALLS", &calls)
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success(), "{page}: {command}: {said}");
+    let wrong = std::fs::read_to_string(calls.with_extension("wrong")).unwrap_or_default();
+    assert!(wrong.is_empty(), "{page}: {command}\n{wrong}");
+    let calls = std::fs::read_to_string(&calls).unwrap_or_default();
+    let is_called = command.lines().any(|line| line.starts_with("sparring "));
+    assert_eq!(!calls.is_empty(), is_called, "{page}: {command}");
+}
+
+#[test]
+fn a_wrong_word_of_a_command_is_found() {
+    check_words("a page", "sparring test smoke --vus 5 &");
+    check_words("a page", "cat >x <<'EOF'\ntext\nEOF");
+    for wrong in [
+        "sparring test smoke --non",
+        "sparring tset smoke &",
+        "sparring up --free-ports=maybe",
+    ] {
+        let found = std::panic::catch_unwind(|| check_words("a page", wrong));
+        assert!(found.is_err(), "{wrong}");
+    }
+}
+
+/// Commands in sentences and tables, without what stands for words of one's own.
+fn mentioned(page: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut is_block = false;
+    for line in page.lines() {
+        if line.starts_with("```") {
+            is_block = !is_block;
+        }
+        if is_block {
+            continue;
+        }
+        let spans = line.split('`').skip(1).step_by(2);
+        let named = spans.filter(|span| span.starts_with("sparring ") && span.contains(['-', ' ']));
+        found.extend(named.map(|span| {
+            let mut text = span.replace('…', " ").replace("\\|", "|");
+            while let (Some(begin), Some(end)) = (text.find('['), text.find(']')) {
+                text.replace_range(begin..=end, "");
+            }
+            let words = text.split_whitespace();
+            let words = words.map(|word| match word {
+                "N" => "2",
+                "ADDRESS" => "127.0.0.1:0",
+                "COMMAND" => "test",
+                word => word.split('|').next().unwrap_or(word),
+            });
+            words.collect::<Vec<_>>().join(" ")
+        }));
+    }
+    found
+}
+
+#[test]
+fn commands_in_sentences_and_tables_are_understood() {
+    let root = folder_of_guides().join("../..");
+    let mut tried = 0;
+    let mut wrong = Vec::new();
+    for folder in ["", "docs", "docs/guides", "docs/decisions"] {
+        let entries = std::fs::read_dir(root.join(folder)).expect("the folder exists");
+        for path in entries.map(|entry| entry.expect("an entry").path()) {
+            if path.extension().is_none_or(|extension| extension != "md") {
+                continue;
+            }
+            let page = std::fs::read_to_string(&path).expect("readable");
+            let mut commands = mentioned(&page);
+            commands.sort();
+            commands.dedup();
+            tried += commands.len();
+            for command in commands {
+                let words = command.split_whitespace().skip(1).chain(["--help"]);
+                let read = Command::new(env!("CARGO_BIN_EXE_sparring"))
+                    .args(words)
+                    .output()
+                    .expect("it starts");
+                let said = String::from_utf8_lossy(&read.stderr);
+                // A sentence may name an option without its value.
+                if !read.status.success() && !said.contains("a value is required for") {
+                    wrong.push(format!("{}: {command}: {said}", path.display()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(tried > 80, "{tried}");
+}
+
+/// A table's `curl` asks for what a server has.
+#[test]
+fn addresses_of_the_guides_are_served() {
+    let description = include_str!("../../crates/orchestrator/openapi.json");
+    let description: serde_json::Value = serde_json::from_str(description).expect("JSON");
+    let mut tried = 0;
+    for name in ["troubleshooting.md", OF_CI] {
+        let page = read(name);
+        let spans = page.split('`').skip(1).step_by(2);
+        for address in spans.filter_map(|span| span.strip_prefix("curl localhost:8000")) {
+            tried += 1;
+            let is_served = description["paths"].get(address).is_some();
+            assert!(is_served, "{name}: {address}");
+        }
+    }
+    assert!(tried > 0, "no address");
+}
+
+#[test]
+fn commands_are_found_in_yaml_and_in_sentences() {
+    let page = "Use `sparring run SCRIPT --out x[=URL]…` or `x`.\n```yaml\njob:\n  script:\n    - a b\n  other:\n    \
+        - c\n      - run: d\n      - uses: e\n```\n| `sparring completions bash\\|zsh` |\n";
+    assert_eq!(steps(page), ["a b", "d"]);
+    let expected = ["sparring run SCRIPT --out x", "sparring completions bash"];
+    assert_eq!(mentioned(page), expected);
 }

@@ -2,6 +2,7 @@
 
 mod agents;
 mod analyze;
+mod apart;
 mod bad_input;
 mod binary;
 mod captor;

@@ -1,23 +1,14 @@
 //! Every command of the README, in its order, as somebody types it who has just cloned this: what it takes is printed.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 
-use crate::guides::{has_networks_of_its_own, print_times};
-
-/// What is done about a command.
-enum Done {
-    /// It is run, in these words: shorter, or for a service that is there.
-    Run(&'static str),
-    /// It is started and left running; `true` is what says that it is there.
-    Left(&'static str, &'static str),
-    /// It takes too long here, or needs what a test has not.
-    By(&'static str),
-}
+use crate::apart::{self, Done, Known, print_times};
 use Done::{By, Left, Run};
 
+const LONGEST_S: u32 = 200;
+
 /// The begin of each command, and what is done about it.
-const COMMANDS: &[(&str, Done)] = &[
+const COMMANDS: &[Known] = &[
     (
         "K6_SMOKE_DURATION=20s cargo run --release -- test smoke",
         Run("K6_SMOKE_DURATION=4s sparring test smoke"),
@@ -102,43 +93,9 @@ fn commands(page: &str) -> Vec<String> {
     found
 }
 
-/// A script that does what is done about each command, and says how long each took.
-fn script(page: &str) -> String {
-    let mut script = "set -uo pipefail\nip link set lo up\nfailed=0\n\
-        timed() { local begin=$EPOCHREALTIME code=0; bash -c \"$1\" >out 2>&1 </dev/null || code=$?; \
-        local took=$(( (${EPOCHREALTIME/./} - ${begin/./}) / 1000 )); echo \"$took ms  $1\"; \
-        [ -e first ] || cp out first; \
-        [ $code = 0 ] || { echo \"exit code $code\"; cat out; failed=1; }; }\n"
-        .to_owned();
-    for command in commands(page) {
-        let known = COMMANDS
-            .iter()
-            .find(|(begin, _)| command.starts_with(begin));
-        let (_, done) = known.unwrap_or_else(|| panic!("nothing is done about `{command}`"));
-        let quoted = |words: &str| format!("'{}'", words.replace('\'', "'\\''"));
-        match done {
-            Run("") => script.push_str(&format!("timed {}\n", quoted(&command))),
-            Run(words) => script.push_str(&format!("timed {}\n", quoted(words))),
-            Left(words, is_there) => script.push_str(&format!(
-                "{words} >/dev/null 2>&1 </dev/null &\ntimed {}\n",
-                quoted(&format!(
-                    "for n in {{1..200}}; do {is_there} && exit; sleep 0.05; done; exit 1"
-                ))
-            )),
-            By(what) => script.push_str(&format!(
-                "echo {}\n",
-                quoted(&format!("by {what}: {command}"))
-            )),
-        }
-    }
-    script.push_str("kill $(jobs -p) 2>/dev/null; wait; exit $failed\n");
-    script
-}
-
 #[test]
 fn every_command_of_the_readme_works() {
-    if !has_networks_of_its_own() {
-        eprintln!("SKIPPED: `unshare --net` and `ip` are needed: ports could be in use here");
+    if !apart::has_networks_of_its_own() {
         return;
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -150,27 +107,8 @@ fn every_command_of_the_readme_works() {
         let link = std::os::unix::fs::symlink(root.join(name), folder.path().join(name));
         link.expect("writable");
     }
-    let binary = Path::new(env!("CARGO_BIN_EXE_sparring"));
-    let own = binary.parent().expect("a folder").to_owned();
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let path = std::env::join_paths(std::iter::once(own).chain(std::env::split_paths(&path)));
-    let apart = [
-        "--map-root-user",
-        "--net",
-        "--pid",
-        "--fork",
-        "--kill-child",
-    ];
-    let output = Command::new("timeout")
-        .args(["200", "unshare"])
-        .args(apart)
-        .args(["bash", "-c", &script(&page)])
-        .current_dir(folder.path())
-        .env("PATH", path.expect("a search path"))
-        .env("XDG_STATE_HOME", PathBuf::from(folder.path()).join("state"))
-        .stdin(Stdio::null())
-        .output()
-        .expect("it runs");
+    let script = apart::script(&commands(&page), COMMANDS);
+    let output = apart::run(&script, folder.path(), LONGEST_S, Path::new("/dev/null"));
     let told = String::from_utf8_lossy(&output.stdout);
     print_times("README.md", &told);
     let complaints = String::from_utf8_lossy(&output.stderr);

@@ -1,4 +1,4 @@
-//! The reference pages of docs/ and the schema of suite files, written from the doc comments and help texts in
+//! The reference pages of docs/ and the schemas of suite and system files, written from the doc comments and help texts in
 //! the code, from descriptions beside it, from the scripts that are compared with k6, and by the program itself, so
 //! that they cannot say anything else.
 
@@ -49,7 +49,7 @@ pub fn is_fresh(root: &Path) -> bool {
     run(root, &Arguments { check: true })
 }
 
-fn pages(root: &Path) -> [(&'static str, String); 7] {
+fn pages(root: &Path) -> [(&'static str, String); 8] {
     [
         ("API.md", api::page(root)),
         ("CLI.md", printed(root, &["manual"])),
@@ -59,6 +59,10 @@ fn pages(root: &Path) -> [(&'static str, String); 7] {
         (
             "schemas/suite.schema.json",
             printed(root, &["test", "--schema"]),
+        ),
+        (
+            "schemas/system.schema.json",
+            printed(root, &["target", "print", "--schema"]),
         ),
         ("SUMMARY.md", book::page(root)),
     ]

@@ -17,7 +17,7 @@ pub enum Task {
     Matrix,
     /// Dashboards and rules: their form and, with `--prometheus`, data for every query
     Dashboards(dashboards::Arguments),
-    /// The reference pages in docs/ (API, CLI, CONFIGURATION, METRICS, K6-COMPATIBILITY) and the schema of suite files from the code
+    /// The reference pages in docs/ (API, CLI, CONFIGURATION, METRICS, K6-COMPATIBILITY) and the schemas of suite and system files from the code
     Reference(reference::Arguments),
     /// The pages of docs/ as a book in target/book, by mdBook
     Book,

@@ -11,9 +11,13 @@ pub const DETECT_BATCH_PATH: &str = "/detect/batch";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ContentType {
+    /// Plain text.
     Text,
+    /// An image.
     Image,
+    /// A document, such as a PDF.
     Document,
+    /// Source code.
     Code,
 }
 

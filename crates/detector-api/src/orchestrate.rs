@@ -229,10 +229,15 @@ pub struct Provenance {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ConflictMethod {
+    /// The labels of the detector that is surest of its answer.
     HighestConfidence,
+    /// The output that most detectors have.
     MajorityVote,
+    /// Labels whose mean score by weight is 0.5 or more.
     WeightedAverage,
+    /// Every label that any detector found, with its highest score.
     MostRestrictive,
+    /// The labels of the first detector of the policy's `preference` that answered.
     TenantPreference,
 }
 

@@ -24,6 +24,7 @@ pub struct Connection {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Handshake {
+    /// As usual.
     #[default]
     Complete,
     /// The connection is reset instead of the server's first message.
@@ -36,6 +37,7 @@ pub enum Handshake {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Certificate {
+    /// One that clients trust.
     #[default]
     Valid,
     /// An expired certificate.

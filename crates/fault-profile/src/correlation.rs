@@ -51,8 +51,10 @@ pub struct GilbertElliott {
     pub good_to_bad: f64,
     /// Probability per step of leaving the bad state.
     pub bad_to_good: f64,
+    /// Share of requests that fail in the good state.
     #[serde(default)]
     pub failure_rate_good: f64,
+    /// Share of requests that fail in the bad state.
     #[serde(default = "always")]
     pub failure_rate_bad: f64,
     /// `request` advances with each request of the stream.

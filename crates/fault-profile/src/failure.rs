@@ -20,6 +20,7 @@ pub struct WeightedFailure {
 pub enum Failure {
     /// An HTTP error in the dialect's own shape.
     Status {
+        /// The status.
         #[serde(default = "internal_error")]
         code: u16,
         /// Sent as `Retry-After`.
@@ -34,6 +35,7 @@ pub enum Failure {
     },
     /// A correct answer after this time, instead of the latency.
     Timeout {
+        /// Time from request to answer.
         #[serde(default = "half_a_minute_ms")]
         after_ms: f64,
     },
@@ -62,21 +64,25 @@ pub enum Failure {
     MalformedChunk {},
     /// Random bytes in place of an HTTP answer, then FIN.
     Garbage {
+        /// How many.
         #[serde(default = "garbage_bytes")]
         bytes: u32,
     },
     /// A correct answer with a slow body.
     Drip {
+        /// Bytes of the body per second.
         #[serde(default = "drip_rate")]
         bytes_per_s: f64,
     },
     /// `Content-Length` off by this many bytes, then FIN.
     ContentLength {
+        /// Bytes more than the body has; fewer if below 0.
         #[serde(default = "ten")]
         off_by: i32,
     },
     /// A correct body with another content type.
     WrongContentType {
+        /// The value of the header.
         #[serde(default = "html")]
         content_type: String,
     },
@@ -86,6 +92,7 @@ pub enum Failure {
     NanScore {},
     /// Scores are outside 0 to 1.
     ScoreOutOfRange {
+        /// The score.
         #[serde(default = "score_too_high")]
         score: f64,
     },
@@ -117,11 +124,13 @@ pub enum Failure {
     WrongId {},
     /// HTTP/2: the stream is reset with this error code; HTTP/1: the connection is.
     RstStream {
+        /// The error code.
         #[serde(default = "h2_internal_error")]
         code: u32,
     },
     /// HTTP/2: GOAWAY with this error code, then the connection closes; HTTP/1: `close`.
     Goaway {
+        /// The error code.
         #[serde(default)]
         code: u32,
     },

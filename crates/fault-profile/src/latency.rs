@@ -9,26 +9,55 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Latency {
     /// Always the same time.
-    Constant { ms: f64 },
+    Constant {
+        /// The time.
+        ms: f64,
+    },
     /// Every time between two bounds is as likely as any other.
-    Uniform { min_ms: f64, max_ms: f64 },
+    Uniform {
+        /// The shortest time.
+        min_ms: f64,
+        /// The longest time.
+        max_ms: f64,
+    },
     /// The bell curve.
-    Normal { mean_ms: f64, std_dev_ms: f64 },
+    Normal {
+        /// The mean, before draws below zero become zero.
+        mean_ms: f64,
+        /// The standard deviation.
+        std_dev_ms: f64,
+    },
     /// Give the median and either the 99th percentile or sigma, the standard deviation of the
     /// logarithm.
     LogNormal {
+        /// The median.
         median_ms: f64,
+        /// The 99th percentile.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         p99_ms: Option<f64>,
+        /// The standard deviation of the logarithm.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sigma: Option<f64>,
     },
     /// Memoryless: many short times, few long ones.
-    Exponential { mean_ms: f64 },
+    Exponential {
+        /// The mean.
+        mean_ms: f64,
+    },
     /// No draw is below `scale_ms`; the tail is a power law with the exponent `shape`.
-    Pareto { scale_ms: f64, shape: f64 },
+    Pareto {
+        /// The shortest time.
+        scale_ms: f64,
+        /// The exponent of the tail: the smaller, the longer; no mean up to 1.
+        shape: f64,
+    },
     /// Mean = `shape` × `scale_ms`.
-    Gamma { shape: f64, scale_ms: f64 },
+    Gamma {
+        /// 1 is exponential; the larger, the closer to the bell curve.
+        shape: f64,
+        /// The mean, divided by `shape`.
+        scale_ms: f64,
+    },
     /// A percentile table, linear between its points, which are ascending in both columns.
     Percentiles {
         points: Vec<PercentilePoint>,
@@ -45,8 +74,10 @@ pub enum Latency {
     Mixture { parts: Vec<Part> },
     /// Another distribution within bounds.
     Truncated {
+        /// The shortest time.
         #[serde(default)]
         min_ms: f64,
+        /// The longest time.
         max_ms: f64,
         #[serde(default)]
         rule: Truncation,

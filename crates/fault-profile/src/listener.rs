@@ -30,6 +30,7 @@ pub enum Admin {
     SamePort,
     /// On a separate port of the same address.
     Port(u16),
+    /// No admin API.
     Off,
 }
 

@@ -43,13 +43,17 @@ pub enum Discipline {
 pub enum Overflow {
     /// An immediate error.
     Reject {
+        /// Its status.
         #[serde(default = "too_many_requests")]
         status: u16,
     },
     /// No answer at all.
     Hang {},
     /// A correct answer after this time, without a worker.
-    Slow { after_ms: f64 },
+    Slow {
+        /// Time from request to answer.
+        after_ms: f64,
+    },
 }
 
 /// Several requests that are served as one.

@@ -74,6 +74,7 @@ pub struct Ramp {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Curve {
+    /// A straight line.
     #[default]
     Linear,
     /// A number of equal steps.

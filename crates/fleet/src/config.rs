@@ -227,6 +227,7 @@ pub enum AuthMode {
 pub struct ApiKey {
     /// The SHA-256 of the key, 64 hexadecimal digits. The file never contains keys in plain text.
     pub sha256: String,
+    /// The tenant that the key stands for.
     pub tenant: String,
     /// The scopes of the key; empty means `orchestrate:write` and `orchestrate:status`.
     #[serde(default)]
@@ -319,6 +320,7 @@ pub struct Detector {
     /// The number of retries of a failed call, within the retry budget.
     #[serde(default = "three")]
     pub max_retries: u32,
+    /// The path of health probes.
     #[serde(default = "health_path")]
     pub health_check_path: String,
     /// Its capabilities; a policy may ask for a capability instead of a name.

@@ -11,6 +11,7 @@ use crate::latency::Latency;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
+    /// Whether second attempts start before the first has failed.
     pub enabled: bool,
     /// The second call begins when the first has taken longer than this share of good calls,
     /// above 0 to below 1.

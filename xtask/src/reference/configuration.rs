@@ -5,6 +5,7 @@ mod defaults;
 mod example;
 mod limits;
 mod page;
+mod reader;
 mod types;
 mod words;
 mod yaml;
@@ -14,16 +15,19 @@ use std::path::Path;
 use types::Types;
 
 /// The sources that hold types of configuration files.
-const SOURCES: [&str; 5] = [
+const SOURCES: [&str; 8] = [
     "crates/fleet/src",
     "crates/fault-profile/src",
     "crates/resilience/src",
     "crates/detector-api/src",
     "crates/suite/src",
+    "crates/target-systems/src/document",
+    "crates/orchestrator/src/policy.rs",
+    "crates/orchestrator/src/config.rs",
 ];
 
 /// A kind of file: its title, an introduction, and the type that reads it, with its source.
-const ROOTS: [(&str, &str, &str, &str); 3] = [
+const ROOTS: [(&str, &str, &str, &str); 4] = [
     (
         "The fleet file",
         "`detectors.yaml`, or the file of `--config`: the orchestrator, the detectors and their mocks. \
@@ -42,6 +46,14 @@ const ROOTS: [(&str, &str, &str, &str); 3] = [
         "A fault experiment, for `sparring drill FILE`.",
         "Drill",
         "crates/suite/src/drill.rs",
+    ),
+    (
+        "A system file",
+        "A simulated system, for `sparring target FILE`; `sparring check FILE` reports all errors at once. Its \
+         [JSON schema](schemas/system.schema.json) is for editors. Amounts of a visit are numbers or distributions, \
+         whose fields are called `…_ms` whatever the unit of the amount is.",
+        "Document",
+        "crates/target-systems/src/document/mod.rs",
     ),
 ];
 
@@ -79,6 +91,19 @@ mod tests {
             "### `tests.<name>.phases[]`",
             "### `steady_state.expect`",
             "| `cache` | [`orchestration.cache`](#orchestrationcache) | its own | The response cache. |",
+            "| `policies` | map of names: map of names: [`orchestration.policies.<name>.<name>`]",
+            "| `at` | text | *required* | `component.operation`. |",
+            "| `max_items` | whole number from 1 to 10000 | *required* |",
+            "| `retries` | whole number from 0 to 100 | `0` |",
+            "| `keys` | whole number from 1 to 1099511627776 | *required* |",
+            "| `pause_ms` | number from 0 to 31536000000, ms | `0` |",
+            "| `target_cpu` | number above 0, up to 1 | `0.7` |",
+            "| `visit` | component.operation or a map such as `{ at: component.operation }`; \
+             [`endpoints.<name>.flow[].visit`]",
+            "| `cpu_ms` | number or a distribution such as `{ exponential: { mean_ms: 10 } }`; a choice: \
+             [`detectors.<name>.mock.latency`]",
+            "| `wait` | true, false, the name of a toggle or \"!name\" | `false` |",
+            "| `in_flight` | a choice: [`hosts.<name>.crash.in_flight`](#hostsnamecrashin_flight) | `{ status: 502 }` |",
         ] {
             assert!(page.contains(line), "no {line}");
         }
@@ -104,6 +129,24 @@ mod tests {
         for link in links {
             assert!(known.contains(link), "{link}");
         }
+    }
+
+    #[test]
+    fn every_section_has_an_example_and_every_field_a_meaning() {
+        let page = page();
+        let sections = page.split("\n## ").skip(1);
+        let sections = sections.flat_map(|root| root.split("\n### "));
+        let mut missing = Vec::new();
+        for section in sections {
+            let name = section.lines().next().unwrap_or_default();
+            if !section.contains("\n```yaml\n") {
+                missing.push(format!("no example: {name}"));
+            }
+            let rows = section.lines().filter(|line| line.starts_with("| `"));
+            let without = rows.filter(|row| row.ends_with("|  |"));
+            missing.extend(without.map(|row| format!("no meaning: {name}: {row}")));
+        }
+        assert!(missing.is_empty(), "{}", missing.join("\n"));
     }
 
     #[test]

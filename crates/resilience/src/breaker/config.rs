@@ -45,9 +45,15 @@ pub struct Config {
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Window {
     /// The last N calls.
-    Count { calls: u32 },
+    Count {
+        /// Calls that count.
+        calls: u32,
+    },
     /// The calls of the last N milliseconds, in ten buckets.
-    Time { ms: u64 },
+    Time {
+        /// Time that counts.
+        ms: u64,
+    },
 }
 
 impl Default for Config {

@@ -28,7 +28,9 @@ pub enum Sink {
     },
     /// A JSON object by POST.
     Webhook {
+        /// Where it is sent.
         url: String,
+        /// Headers of the request, such as `Authorization`.
         #[serde(default)]
         headers: IndexMap<String, String>,
     },

@@ -37,9 +37,13 @@ impl Grade {
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GradeBounds {
+    /// From here on the figure is excellent.
     pub excellent: Option<f64>,
+    /// From here on it reaches its target.
     pub target: Option<f64>,
+    /// From here on it is acceptable.
     pub acceptable: Option<f64>,
+    /// From here on it is poor.
     pub poor: Option<f64>,
 }
 
@@ -66,6 +70,7 @@ pub struct Judge {
     pub alerts: Vec<String>,
     /// The least share of checks that hold.
     pub checks: Option<f64>,
+    /// The longest time from the end of the highest load to five good seconds in a row.
     #[serde(serialize_with = "seconds", skip_serializing_if = "Option::is_none")]
     pub recovery_within: Option<Span>,
     /// The least level of a ladder that must be stable.
@@ -106,9 +111,13 @@ impl Against {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GradeName {
+    /// The best.
     Excellent,
+    /// What is aimed at.
     Target,
+    /// The least that will do.
     Acceptable,
+    /// Not below poor.
     Poor,
 }
 

@@ -60,7 +60,8 @@ pub struct SuiteFile {
     pub locust: Option<Locust>,
     /// User classes by name.
     pub classes: IndexMap<String, Class>,
-    /// Graded bounds by figure.
+    /// Graded bounds by figure: `avg_ms`, `p50_ms`, `p95_ms`, `p99_ms`, `error_rate`, `success_rate`, `rps`, `ops_per_s`,
+    /// `cpu_ratio` or `memory_ratio`.
     #[serde(default)]
     pub grades: IndexMap<Grade, GradeBounds>,
     /// The tests by name.
@@ -76,13 +77,21 @@ pub fn schema() -> Value {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum View {
+    /// The report of the detector orchestration document.
     Detectors,
+    /// The report of ACSO's document.
     Acso,
+    /// The report of AIaaS's document.
     Aiaas,
+    /// The tables of ACIS's document.
     Acis,
+    /// The report of AGENT360's document.
     Agent360,
+    /// The page.
     Html,
+    /// Locust's CSV files, and one with all figures.
     Csv,
+    /// JUnit XML: a case for each question of the verdict.
     Junit,
 }
 

@@ -88,7 +88,9 @@ pub struct Ladder {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SearchOf {
+    /// The number of users.
     Users,
+    /// Arrivals per second.
     RatePerS,
 }
 

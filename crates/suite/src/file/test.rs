@@ -68,6 +68,7 @@ pub struct Test {
 #[serde(deny_unknown_fields)]
 pub struct Part {
     pub model: Option<Model>,
+    /// User classes; they share the users by weight.
     #[serde(default)]
     pub users: Vec<String>,
     pub phases: Option<Vec<Phase>>,
@@ -75,10 +76,12 @@ pub struct Part {
     pub search: Option<Search>,
     pub matrix: Option<Matrix>,
     pub samples: Option<Samples>,
+    /// Drill files, relative to the suite file.
     pub drills: Option<Vec<std::path::PathBuf>>,
     #[serde(default)]
     pub faults: IndexMap<String, SystemFault>,
     pub before: Option<Before>,
+    /// Variables that the script reads.
     #[serde(default)]
     pub env: IndexMap<String, String>,
     pub judge: Option<Judge>,

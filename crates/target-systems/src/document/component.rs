@@ -23,6 +23,7 @@ pub struct Component {
     /// Workers of an instance, held for the whole visit.
     #[serde(default = "default_slots")]
     pub slots: u32,
+    /// What waits for a slot.
     #[serde(default)]
     pub queue: Queue,
     /// Which instance of the host is visited.
@@ -30,6 +31,7 @@ pub struct Component {
     pub balance: Balance,
     /// Loss of speed with the number of concurrent visits.
     pub usl: Option<ComponentUsl>,
+    /// What can be visited, by name, with the demands of a visit.
     pub operations: IndexMap<String, Operation>,
     /// Failures and latency on purpose. Wire faults belong to mock detectors.
     #[schemars(with = "Option<serde_json::Value>")]
@@ -69,15 +71,25 @@ pub struct Component {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
+    /// A service.
     Service,
+    /// A service that passes requests on.
     Router,
+    /// An agent.
     Agent,
+    /// A tool that agents use.
     Tool,
+    /// A database.
     Database,
+    /// Entries of `population` that steps `cached` look up.
     Cache,
+    /// Messages of steps `publish`.
     Bus,
+    /// A workflow.
     Workflow,
+    /// Open WebSockets.
     Hub,
+    /// What does the work of steps `later`.
     Workers,
 }
 
@@ -171,8 +183,10 @@ impl Default for Queue {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Discipline {
+    /// Who came first.
     #[default]
     Fifo,
+    /// Who came last.
     Lifo,
 }
 
@@ -182,6 +196,7 @@ pub enum Discipline {
 pub enum Overflow {
     /// An answer at once.
     Reject {
+        /// Its status.
         #[serde(default = "unavailable")]
         status: u16,
     },
@@ -201,9 +216,12 @@ impl Default for Overflow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Balance {
+    /// One after the other.
     #[default]
     RoundRobin,
+    /// A drawn one.
     Random,
+    /// The one with the fewest visits.
     LeastInFlight,
     /// One line in front of all instances.
     SharedQueue,
@@ -213,8 +231,11 @@ pub enum Balance {
 #[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Slo {
+    /// The median at most.
     pub p50_ms: Option<f64>,
+    /// The 95th percentile at most.
     pub p95_ms: Option<f64>,
+    /// The 99th percentile at most.
     pub p99_ms: Option<f64>,
     /// Share of visits that succeed, 0 to 1.
     pub success: Option<f64>,
@@ -224,10 +245,12 @@ pub struct Slo {
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Batch {
+    /// Messages that share a slot, at most.
     pub max_items: u32,
     /// Time that an incomplete batch waits for more.
     #[serde(default)]
     pub wait_ms: f64,
+    /// Time that a batch takes beside its messages.
     #[serde(default)]
     pub overhead_ms: f64,
 }
@@ -238,6 +261,7 @@ pub struct Batch {
 pub struct Compress {
     /// Size behind by size before, 0 to 1.
     pub ratio: f64,
+    /// Time of a core for each kB before compression.
     #[serde(default)]
     pub cpu_ms_per_kb: f64,
 }
@@ -246,6 +270,7 @@ pub struct Compress {
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Population {
+    /// The number of different keys.
     pub keys: u64,
     #[serde(default)]
     pub popularity: Popularity,
@@ -255,6 +280,7 @@ pub struct Population {
 #[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Popularity {
+    /// All keys alike.
     #[default]
     Uniform,
     /// Key k in proportion to k^−s.

@@ -27,7 +27,9 @@ pub struct Edge {
     pub cpu_ms: f64,
     /// Bytes of the link for each request beside those of its bodies, in kB of 1 000 B.
     pub network_kb: f64,
+    /// Users that log in, and their tokens. Absent: nobody has to.
     pub auth: Option<Auth>,
+    /// A limit on requests; others get 429. Absent: none.
     pub rate_limit: Option<RateLimit>,
 }
 
@@ -53,6 +55,7 @@ pub struct Auth {
     pub mode: AuthMode,
     /// Names and passwords that log in. They are test data.
     pub users: IndexMap<String, String>,
+    /// Lifetime of a token.
     #[serde(default = "an_hour")]
     pub token_ttl_s: f64,
 }
@@ -79,6 +82,7 @@ pub struct Endpoint {
     pub title: String,
     #[serde(default)]
     pub request: RequestShape,
+    /// What a request does, step by step.
     #[serde(default)]
     pub flow: Flow,
     #[serde(default)]
@@ -103,10 +107,15 @@ pub struct RequestShape {
     /// Values that a field may have.
     #[serde(rename = "enum")]
     pub choices: IndexMap<String, Vec<Value>>,
+    /// Types of fields.
     pub types: IndexMap<String, FieldType>,
+    /// Items of a list at least.
     pub min_items: IndexMap<String, u32>,
+    /// Items of a list at most.
     pub max_items: IndexMap<String, u32>,
+    /// Characters of a text at most.
     pub max_chars: IndexMap<String, u32>,
+    /// Bounds of numbers.
     pub bounds: IndexMap<String, Bounds>,
     /// Fields whose values have to occur in another field, such as
     /// `edges[].from: nodes[].id`.
@@ -135,11 +144,17 @@ impl Default for RequestShape {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FieldType {
+    /// A text.
     String,
+    /// A number.
     Number,
+    /// A whole number.
     Integer,
+    /// `true` or `false`.
     Boolean,
+    /// A list.
     List,
+    /// A JSON object.
     Object,
 }
 
@@ -147,7 +162,9 @@ pub enum FieldType {
 #[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Bounds {
+    /// Absent: none.
     pub min: Option<f64>,
+    /// Absent: none.
     pub max: Option<f64>,
 }
 
@@ -161,7 +178,9 @@ pub struct Bounds {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ResponseSpec {
+    /// 200 to 399; failures are steps of the flow.
     pub status: u16,
+    /// The body, in which a text that begins with `$` stands for a value.
     pub body: Value,
     /// Values to draw from, by name.
     pub draws: IndexMap<String, Vec<Drawn>>,
@@ -181,8 +200,10 @@ impl Default for ResponseSpec {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Drawn {
+    /// In proportion to the other values.
     #[serde(default = "equal_share")]
     pub share: f64,
+    /// The value.
     pub is: Value,
 }
 
@@ -193,10 +214,13 @@ pub struct Example {
     /// In proportion to the other examples.
     #[serde(default = "equal_share")]
     pub share: f64,
+    /// The body, as JSON.
     #[serde(default)]
     pub body: Value,
+    /// Parameters behind the question mark.
     #[serde(default)]
     pub query: IndexMap<String, Value>,
+    /// Parameters of the route.
     #[serde(default)]
     pub path: IndexMap<String, Value>,
     /// What the store entry was made from, for expressions of `state`.
@@ -215,11 +239,13 @@ pub struct MixEntry {
     pub examples: Vec<Example>,
 }
 
-/// The long form of a [`MixEntry`].
+/// An endpoint of a mix, with requests of the mix's own.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct LongMixEntry {
+    /// In proportion to the other endpoints of the mix, 0 or more.
     weight: f64,
+    /// Instead of the endpoint's own, when not empty.
     #[serde(default)]
     examples: Vec<Example>,
 }

@@ -19,18 +19,29 @@ pub type Flow = Vec<Step>;
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
+    /// A visit of an operation.
     Visit(Visit),
+    /// Branches at once.
     Parallel(Parallel),
+    /// A look into a cache.
     Cached(Cached),
+    /// Steps with a connection of a pool.
     Using(Using),
+    /// Messages on a bus.
     Publish(Publish),
     /// One of several, by share.
     Either(Vec<Choice>),
+    /// One of several, by a value of the request.
     When(When),
+    /// Steps for each item of a list.
     Each(Each),
+    /// Steps that depend on a toggle.
     If(If),
+    /// An entry of a store.
     State(State),
+    /// Steps behind the answer.
     Later(Later),
+    /// An answer that ends the flow.
     Fail(Fail),
 }
 
@@ -49,18 +60,24 @@ pub struct Visit {
     pub on_error: OnError,
 }
 
-/// The long form of a [`Visit`].
+/// A visit with more than its operation.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct LongVisit {
+    /// `component.operation`.
     at: String,
+    /// How many in sequence.
     #[serde(default = "once")]
     times: Expression,
+    /// Steps during which the slot is kept.
     #[serde(default)]
     hold: Flow,
+    /// Time after which the visit has failed. Absent: none.
     timeout_ms: Option<f64>,
+    /// Further attempts behind a failure.
     #[serde(default)]
     retries: u32,
+    /// What a failed visit means for its request.
     #[serde(default)]
     on_error: OnError,
 }
@@ -69,8 +86,10 @@ struct LongVisit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnError {
+    /// The request fails, too.
     #[default]
     Fail,
+    /// The request goes on.
     Continue,
 }
 
@@ -129,8 +148,10 @@ impl JsonSchema for Visit {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Parallel {
+    /// Whether the branches are at once.
     #[serde(default)]
     pub enabled: Switch,
+    /// The steps of each branch.
     pub branches: Vec<Flow>,
 }
 
@@ -141,10 +162,13 @@ pub struct Cached {
     /// A component of kind `cache`.
     #[serde(rename = "in")]
     pub component: String,
+    /// Which key is looked up.
     #[serde(default)]
     pub key: CacheKey,
+    /// Whether the cache is used.
     #[serde(default)]
     pub enabled: Switch,
+    /// Steps where the key is not there.
     #[serde(default)]
     pub miss: Flow,
 }
@@ -209,7 +233,9 @@ impl JsonSchema for CacheKey {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Using {
+    /// The pool.
     pub pool: String,
+    /// Steps during which the connection is kept.
     #[serde(rename = "do")]
     pub steps: Flow,
 }
@@ -220,6 +246,7 @@ pub struct Using {
 pub struct Publish {
     /// A component of kind `bus`.
     pub to: String,
+    /// How many.
     #[serde(default = "once")]
     pub messages: Expression,
     /// `component.operation` that each message visits.
@@ -235,6 +262,7 @@ pub struct Publish {
 pub struct Choice {
     /// Share of requests, 0 to 1; what is missing to 1 does nothing.
     pub share: f64,
+    /// The steps of this choice.
     #[serde(rename = "do", default)]
     pub steps: Flow,
 }
@@ -243,8 +271,11 @@ pub struct Choice {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct When {
+    /// Where the value is.
     pub value: Place,
+    /// Steps by value.
     pub is: IndexMap<String, Flow>,
+    /// Steps for all other values.
     #[serde(default)]
     pub otherwise: Flow,
 }
@@ -253,6 +284,7 @@ pub struct When {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Each {
+    /// Where the list or the number is. What a client sends needs a bound in `request`.
     #[serde(rename = "in")]
     pub list: Place,
     /// Whether the items are done at once.
@@ -261,6 +293,7 @@ pub struct Each {
     /// Where a list of `{ from, to }` is that joins items by their `id`: items that are done at
     /// once wait for those that lead to them.
     pub edges: Option<Place>,
+    /// The steps for each item, which is `item` in them.
     #[serde(rename = "do")]
     pub steps: Flow,
 }
@@ -269,9 +302,12 @@ pub struct Each {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct If {
+    /// The toggle.
     pub enabled: Switch,
+    /// Steps while it is on.
     #[serde(rename = "do", default)]
     pub steps: Flow,
+    /// Steps while it is off.
     #[serde(default)]
     pub otherwise: Flow,
 }
@@ -312,6 +348,7 @@ pub struct Later {
     pub workers: String,
     /// Where a request asks for its answer when the job is done, such as `query.wait`.
     pub wait: Option<Place>,
+    /// The steps of the job.
     #[serde(rename = "do")]
     pub steps: Flow,
 }
@@ -320,7 +357,9 @@ pub struct Later {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fail {
+    /// 400 to 599.
     pub status: u16,
+    /// The kind of error that the answer and the metrics name.
     #[serde(default = "injected")]
     pub error_type: String,
 }

@@ -85,7 +85,9 @@ impl Default for Garbage {
 #[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Leak {
+    /// Memory that a request leaves behind, in kB of 2^10 B.
     pub kb_per_request: f64,
+    /// Memory that time leaves behind, in kB of 2^10 B per second.
     pub kb_per_s: f64,
 }
 
@@ -141,6 +143,7 @@ pub struct Usl {
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HostUsl {
+    /// By the number of instances.
     pub instances: Usl,
 }
 
@@ -148,6 +151,7 @@ pub struct HostUsl {
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ComponentUsl {
+    /// By the number of concurrent visits.
     pub concurrency: Usl,
 }
 
@@ -155,12 +159,15 @@ pub struct ComponentUsl {
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Autoscale {
+    /// Instances at least.
     #[serde(default = "one")]
     pub min: u32,
+    /// Instances at most.
     pub max: u32,
     /// Utilisation of the processor that is aimed at, 0 to 1.
     #[serde(default = "default_target")]
     pub target_cpu: f64,
+    /// Time between two looks at the utilisation.
     #[serde(default = "default_every_ms")]
     pub every_ms: f64,
     /// Time from the addition of an instance to its first request.

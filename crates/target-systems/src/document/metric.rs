@@ -1,16 +1,16 @@
 //! Metrics of a system's own, beside those that every system has.
 
 use indexmap::IndexMap;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::Error;
-use serde::{Deserialize, Deserializer};
-use std::borrow::Cow;
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 /// A metric under a name that the system's dashboards know.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Metric {
+    /// Letters, digits, `_` and `:`; `sparring_` is for the metrics that every system has.
     pub name: String,
+    /// The Prometheus type, which has to fit what is measured.
     pub kind: MetricKind,
     /// What is measured.
     pub of: Subject,
@@ -21,6 +21,7 @@ pub struct Metric {
     /// Labels of the metric; never tenants or ids.
     #[serde(default)]
     pub labels: Vec<String>,
+    /// The help text of the metric.
     #[serde(default)]
     pub help: String,
 }
@@ -29,8 +30,11 @@ pub struct Metric {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MetricKind {
+    /// A count that only grows.
     Counter,
+    /// A value that goes up and down.
     Gauge,
+    /// A distribution.
     Histogram,
 }
 
@@ -45,95 +49,91 @@ impl MetricKind {
     }
 }
 
-/// What a metric can measure, by its name in files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// What a metric can measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
 pub enum Subject {
+    /// Seconds from request to answer: a histogram, by endpoint, method, path, status and error type.
+    #[serde(rename = "request.duration")]
     RequestDuration,
+    /// Answers: a counter, by the same.
+    #[serde(rename = "request.count")]
     RequestCount,
+    /// Answers with an error: a counter, by the same.
+    #[serde(rename = "request.errors")]
     RequestErrors,
+    /// Seconds of a visit: a histogram, by component and operation.
+    #[serde(rename = "visit.duration")]
     VisitDuration,
+    /// Mean milliseconds of the visits of the last minute: a gauge, by component.
+    #[serde(rename = "visit.duration_mean_ms")]
     VisitDurationMean,
+    /// Visits: a counter, by component and operation.
+    #[serde(rename = "visit.count")]
     VisitCount,
+    /// Seconds of requests whose flow moves an entry to its last state: a histogram, by endpoint and store.
+    #[serde(rename = "workflow.duration")]
     WorkflowDuration,
+    /// Such requests that succeeded: a counter, by the same.
+    #[serde(rename = "workflow.completed")]
     WorkflowCompleted,
+    /// Messages: a counter, by component.
+    #[serde(rename = "bus.messages")]
     BusMessages,
+    /// Entries: a gauge, by store.
+    #[serde(rename = "store.entries")]
     StoreEntries,
+    /// Connections that are taken: a gauge, by pool.
+    #[serde(rename = "pool.in_use")]
     PoolInUse,
+    /// Requests that wait for a connection: a gauge, by pool.
+    #[serde(rename = "pool.waiting")]
     PoolWaiting,
+    /// Connections that are free: a gauge, by pool.
+    #[serde(rename = "pool.idle")]
     PoolIdle,
+    /// Connections and waiting requests: a gauge, by pool and state (`active`, `idle`, `waiting`).
+    #[serde(rename = "pool.states")]
     PoolStates,
+    /// Share of the lookups of the last minute that found their key: a gauge, by component.
+    #[serde(rename = "cache.hit_ratio")]
     CacheHitRatio,
+    /// Seconds for which cores were busy: a gauge, by host.
+    #[serde(rename = "host.cpu")]
     HostCpu,
+    /// Bytes in use: a gauge, by host.
+    #[serde(rename = "host.memory")]
     HostMemory,
+    /// Open sockets: a gauge.
+    #[serde(rename = "hub.connections")]
     HubConnections,
+    /// Seconds from a message to its delivery: a histogram.
+    #[serde(rename = "hub.message_duration")]
     HubMessageDuration,
 }
 
 impl Subject {
-    /// Names in files, with the kinds of metric that fit.
-    pub const ALL: [(&'static str, Self, &'static [MetricKind]); 19] = {
-        use MetricKind::{Counter, Gauge, Histogram};
-        [
-            ("request.duration", Self::RequestDuration, &[Histogram]),
-            ("request.count", Self::RequestCount, &[Counter]),
-            ("request.errors", Self::RequestErrors, &[Counter]),
-            ("visit.duration", Self::VisitDuration, &[Histogram]),
-            ("visit.duration_mean_ms", Self::VisitDurationMean, &[Gauge]),
-            ("visit.count", Self::VisitCount, &[Counter]),
-            ("workflow.duration", Self::WorkflowDuration, &[Histogram]),
-            ("workflow.completed", Self::WorkflowCompleted, &[Counter]),
-            ("bus.messages", Self::BusMessages, &[Counter]),
-            ("store.entries", Self::StoreEntries, &[Gauge]),
-            ("pool.in_use", Self::PoolInUse, &[Gauge]),
-            ("pool.waiting", Self::PoolWaiting, &[Gauge]),
-            ("pool.idle", Self::PoolIdle, &[Gauge]),
-            ("pool.states", Self::PoolStates, &[Gauge]),
-            ("cache.hit_ratio", Self::CacheHitRatio, &[Gauge]),
-            ("host.cpu", Self::HostCpu, &[Gauge]),
-            ("host.memory", Self::HostMemory, &[Gauge]),
-            ("hub.connections", Self::HubConnections, &[Gauge]),
-            (
-                "hub.message_duration",
-                Self::HubMessageDuration,
-                &[Histogram],
-            ),
-        ]
-    };
-
-    /// The kinds of metric that the subject can be.
-    pub fn kinds(self) -> &'static [MetricKind] {
-        Self::ALL
-            .iter()
-            .find(|(_, subject, _)| *subject == self)
-            .map_or(&[], |(_, _, kinds)| kinds)
-    }
-}
-
-impl<'de> Deserialize<'de> for Subject {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        Self::ALL
-            .iter()
-            .find(|(known, _, _)| *known == name)
-            .map(|(_, subject, _)| *subject)
-            .ok_or_else(|| {
-                let known: Vec<&str> = Self::ALL.iter().map(|(name, _, _)| *name).collect();
-                let hint = match live_config::read::nearest(&name, known.iter().copied()) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("known here: {}", known.join(", ")),
-                };
-                D::Error::custom(format!("`{name}` is not a subject; {hint}"))
-            })
-    }
-}
-
-impl JsonSchema for Subject {
-    fn schema_name() -> Cow<'static, str> {
-        "Subject".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let names: Vec<&str> = Self::ALL.iter().map(|(name, _, _)| *name).collect();
-        json_schema!({ "description": "What is measured.", "enum": names })
+    /// The kind of metric that the subject is.
+    pub fn kind(self) -> MetricKind {
+        match self {
+            Self::RequestDuration
+            | Self::VisitDuration
+            | Self::WorkflowDuration
+            | Self::HubMessageDuration => MetricKind::Histogram,
+            Self::RequestCount
+            | Self::RequestErrors
+            | Self::VisitCount
+            | Self::WorkflowCompleted
+            | Self::BusMessages => MetricKind::Counter,
+            Self::VisitDurationMean
+            | Self::StoreEntries
+            | Self::PoolInUse
+            | Self::PoolWaiting
+            | Self::PoolIdle
+            | Self::PoolStates
+            | Self::CacheHitRatio
+            | Self::HostCpu
+            | Self::HostMemory
+            | Self::HubConnections => MetricKind::Gauge,
+        }
     }
 }

@@ -55,18 +55,24 @@ pub struct Document {
     pub ageing: f64,
     #[serde(default)]
     pub edge: Edge,
-    /// Mixes of endpoints by name.
+    /// Mixes of endpoints by name; each names its endpoints with their weights.
     #[serde(default)]
     pub mixes: IndexMap<String, Mix>,
+    /// The machines, by name.
     #[serde(default)]
     pub hosts: IndexMap<String, Host>,
+    /// What requests visit, by name.
     pub components: IndexMap<String, Component>,
+    /// Pools of connections, by name.
     #[serde(default)]
     pub pools: IndexMap<String, Pool>,
+    /// Stores of entries, by name.
     #[serde(default)]
     pub stores: IndexMap<String, Store>,
+    /// Parts that can be switched, by name.
     #[serde(default)]
     pub toggles: IndexMap<String, Toggle>,
+    /// The routes, by name.
     pub endpoints: IndexMap<String, Endpoint>,
     #[serde(default)]
     pub metrics: Vec<Metric>,

@@ -29,7 +29,8 @@ pub struct Operation {
     pub allocate_kb: Option<Amount>,
     /// More of the same for each item, kB or row.
     pub per: Option<Per>,
-    /// A factor of all times.
+    /// A factor of all times: `by` names a value of the request, the other keys are its cases with their factors, and
+    /// `otherwise` is the factor of the rest, 1 if it is not given.
     pub factor: Option<Factor>,
 }
 
@@ -39,11 +40,17 @@ pub struct Operation {
 pub struct Per {
     /// How many times.
     pub of: Expression,
+    /// Time in which a slot is busy and no resource is.
     pub service_ms: Option<Amount>,
+    /// Time of a whole core.
     pub cpu_ms: Option<Amount>,
+    /// Operations of the disk.
     pub disk_ops: Option<Amount>,
+    /// Bytes of the disk, in kB of 1 000 B.
     pub disk_kb: Option<Amount>,
+    /// Bytes of the link, in kB of 1 000 B.
     pub network_kb: Option<Amount>,
+    /// Garbage, in kB of 2^10 B.
     pub allocate_kb: Option<Amount>,
 }
 

@@ -46,6 +46,7 @@ pub enum AtCapacity {
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pool {
+    /// Connections.
     pub size: u32,
     /// Time that a request waits for a connection at most. Absent: for ever.
     pub wait_ms: Option<f64>,

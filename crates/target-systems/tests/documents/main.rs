@@ -268,7 +268,7 @@ fn mistakes_in_endpoints_mixes_and_metrics_are_told_with_their_paths() {
         (
             json!({ "metrics": [{ "name": "x", "kind": "gauge", "of": "pool.used" }] }),
             "metrics[0].of",
-            "is not a subject",
+            "unknown kind `pool.used`",
         ),
         (
             json!({ "metrics": [{ "name": "x", "kind": "counter", "of": "request.count", "labels": ["tenant"] }] }),

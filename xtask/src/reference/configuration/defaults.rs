@@ -68,8 +68,11 @@ fn of_type(types: &Types, owner: &Readable, member: &Member) -> Given {
     }
 }
 
-/// The default of a type: a choice, or its own defaults.
+/// The default of a type: a choice, a short form, or its own defaults.
 fn default_of(types: &Types, of: &Readable) -> Given {
+    if let (Body::Short(_), Some(tail)) = (&of.body, types.default_of(of)) {
+        return value(types, of, tail);
+    }
     if let Body::Enum(choices) = &of.body {
         if let Some(choice) = choices.iter().find(|choice| choice.is_default) {
             return Given::Value(json!(choice.name));
@@ -151,7 +154,7 @@ fn of_call(types: &Types, owner: &Readable, call: &ExprCall) -> Given {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     match (names.as_slice(), call.args.first()) {
         (["Vec", "new"], _) => Given::Value(json!([])),
-        (["IndexMap" | "HashMap", "new"], _) => Given::Value(json!({})),
+        (["IndexMap" | "HashMap", "new"] | ["Value", "Object"], _) => Given::Value(json!({})),
         (["IpAddr", "from"], Some(Expr::Array(parts))) => {
             let parts = parts.elems.iter().map(|part| value(types, owner, part));
             let parts: Vec<String> = parts
@@ -174,6 +177,20 @@ fn of_call(types: &Types, owner: &Readable, call: &ExprCall) -> Given {
             Some(tail) => value(types, owner, tail),
             None => code(&call.clone().into()),
         },
+        ([of, choice], Some(inner)) => {
+            let named = |one: &&Readable| one.name == *of;
+            let of = match *of {
+                "Self" => Some(owner),
+                _ => types.all.iter().find(named),
+            };
+            match (of.map(|of| &of.body), value(types, owner, inner)) {
+                (Some(Body::Short(_)), inner) => inner,
+                (Some(Body::Enum(_)), Given::Value(inner)) => {
+                    Given::Value(json!({ snake(choice): inner }))
+                }
+                _ => code(&call.clone().into()),
+            }
+        }
         _ => code(&call.clone().into()),
     }
 }

@@ -1,5 +1,7 @@
 //! Whole files that show one type: the smallest that is sound around it.
 
+mod system;
+
 use serde_json::{Map, Value, json};
 use syn::Type;
 
@@ -63,6 +65,17 @@ const SAMPLES: &[(&str, &str, &str)] = &[
         r#"{"for_ms": 5000, "expect": {"answered": 0.95}}"#,
     ),
     ("Drill", "title", "\"A detector dies\""),
+    ("Alerts", "sinks", "[\"log\"]"),
+    ("Correlation", "group", r#"{"name": "power", "share": 0.5}"#),
+    ("Overrides", "users", "[\"K6_LOAD_TARGET_VUS\"]"),
+    ("Overrides", "duration", "[\"K6_LOAD_DURATION\"]"),
+    (
+        "Schedule",
+        "stages",
+        r#"[{"at_ms": 60000, "for_ms": 30000, "set": {"success_rate": 0}}]"#,
+    ),
+    ("Policy", "required_detectors", "[\"one\"]"),
+    ("Policy", "min_coverage", "0.8"),
     ("Fault", "detector", "\"mock-detector-failing\""),
     ("Fault", "patch", r#"{"success_rate": 0}"#),
     ("GilbertElliott", "bad_to_good", "0.2"),
@@ -138,11 +151,17 @@ const ONE_OF: [(&str, &str, &str, &[&str]); 3] = [
     ("SystemFault", "crash", "\"api\"", &["patch"]),
 ];
 
-/// Types that are shown with the list that they belong to: one of them alone is not enough.
-const TOGETHER: [&str; 2] = ["PercentilePoint", "Bucket"];
+/// Types of which one alone is not enough: the field that lists them, in the type around it.
+const TOGETHER: [(&str, &str, &str); 2] = [
+    ("PercentilePoint", "Latency", "points"),
+    ("Bucket", "Latency", "buckets"),
+];
 
 /// The name of an entry in a map of this name.
 pub fn entry(map: &str) -> &'static str {
+    if let Some((_, name)) = system::ENTRIES.iter().find(|(of, _)| *of == map) {
+        return name;
+    }
     match map {
         "detectors" => "one",
         "tenants" => "acme",
@@ -157,8 +176,11 @@ pub fn entry(map: &str) -> &'static str {
 /// A file for each way of writing the type at the end of the steps; empty where it has nothing to show.
 pub fn files(types: &Types, at: usize, steps: &[Step]) -> Vec<Value> {
     let of = &types.all[at];
-    if TOGETHER.contains(&of.name.as_str()) {
-        return Vec::new();
+    if let (Some((_, owner, field)), [above @ .., Step::Item]) =
+        (TOGETHER.iter().find(|(name, ..)| *name == of.name), steps)
+    {
+        let list = known(owner, field).map(|list| around(types, above, list));
+        return list.into_iter().collect();
     }
     let shown = match &of.body {
         Body::Struct(members) => match shown(types, of, members, false) {
@@ -175,10 +197,12 @@ pub fn files(types: &Types, at: usize, steps: &[Step]) -> Vec<Value> {
             let choices = choices.iter().take(most);
             choices.map(|choice| of_choice(types, of, choice)).collect()
         }
-        Body::Value => Vec::new(),
+        Body::Value | Body::Short(_) => Vec::new(),
     };
     let shown = shown.into_iter();
-    shown.map(|value| around(types, steps, value)).collect()
+    shown
+        .map(|value| system::whole(around(types, steps, value)))
+        .collect()
 }
 
 /// The file around a value.
@@ -242,6 +266,12 @@ fn beside(
         }
     }
     map.extend(one_of(owner, field));
+    let is_needed = |(of, name, _): &&(&str, &str, &str)| *of == owner.name && *name == field;
+    if let Some((.., needed)) = system::BESIDE.iter().find(is_needed)
+        && let Value::Object(needed) = parsed(needed)
+    {
+        map.extend(needed);
+    }
     for member in members.iter().filter(|member| member.name != field) {
         if defaults::of(types, owner, member, in_choice) == Given::Required {
             map.entry(member.name.clone())
@@ -322,9 +352,14 @@ fn sample(types: &Types, owner: &Readable, member: &Member) -> Value {
 }
 
 fn own_sample(owner: &Readable, field: &str) -> Option<Value> {
-    let is_here = |(of, name, _): &&(&str, &str, &str)| *of == owner.name && *name == field;
-    let found = SAMPLES.iter().find(is_here);
-    found.map(|(_, _, value)| parsed(value))
+    known(&owner.name, field)
+}
+
+/// The sample of a field of a type.
+fn known(owner: &str, field: &str) -> Option<Value> {
+    let all = SAMPLES.iter().chain(system::SAMPLES);
+    let mut here = all.filter(|(of, name, _)| *of == owner && *name == field);
+    here.next().map(|(.., value)| parsed(value))
 }
 
 fn by_type(types: &Types, owner: &Readable, name: &str, of: &Type) -> Value {
@@ -360,6 +395,7 @@ fn of_own_type(types: &Types, of: &Readable) -> Value {
         Body::Enum(choices) => choices
             .first()
             .map_or(Value::Null, |first| of_choice(types, of, first)),
+        Body::Short(_) => own_sample(of, "").unwrap_or_else(|| json!("text")),
         Body::Value => json!("text"),
     }
 }
@@ -375,6 +411,7 @@ fn of_plain(name: &str, of: &str) -> Value {
         "f64" if name.contains("rate") && !name.ends_with("_per_s") => json!(0.5),
         "f64" if name.ends_with("fraction") => json!(0.5),
         _ if name == "port" => json!(9001),
+        _ if name == "status" => json!(503),
         _ if name.ends_with("_ms") || name == "ms" => json!(100),
         "f64" => json!(1.5),
         _ => json!(4),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use syn::visit::{self, Visit};
-use syn::{Expr, ExprMethodCall, Item, Lit};
+use syn::{BinOp, Expr, ExprMethodCall, Item, Lit};
 
 /// The limits of one number.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,8 +59,10 @@ impl Limits {
         let path = path.replace("[]", "").replace("<name>.", "");
         let crate_of = |file: &str| file.split("/src/").next().unwrap_or_default().to_owned();
         let fits = |one: &&Checked| {
-            let is_near =
-                one.file == file || one.path.contains('.') || one.file.ends_with("/check.rs");
+            let is_near = one.file == file
+                || one.path.contains('.')
+                || one.file.ends_with("/check.rs")
+                || one.file.contains("/check/");
             let is_end = path == one.path || path.ends_with(&format!(".{}", one.path));
             is_near && is_end && crate_of(&one.file) == crate_of(file)
         };
@@ -112,20 +114,38 @@ impl<'a> Visit<'a> for Calls<'a> {
         };
         let zero = || "0".to_owned();
         let one = || "1".to_owned();
-        let day = || "86400000".to_owned();
+        // Systems run longer than the profile of a detector.
+        let most_ms = || match self.file.starts_with("crates/target-systems") {
+            true => "31536000000".to_owned(),
+            false => "86400000".to_owned(),
+        };
+        let range = |place: usize| match call.args.iter().nth(place)? {
+            Expr::Range(range) => {
+                let least = number(range.start.as_deref()?, &self.constants)?;
+                let most = number(range.end.as_deref()?, &self.constants)?;
+                Some(Limit::Between(least, most))
+            }
+            _ => None,
+        };
         let limit = match call.method.to_string().as_str() {
             "share" => Some(Limit::Between(zero(), one())),
             "share_above_0" => Some(Limit::AboveUpTo(zero(), one())),
             "inner_share" => Some(Limit::AboveAndBelow(zero(), one())),
             "not_negative" => Some(Limit::AtLeast(zero())),
             "positive" => Some(Limit::Above(zero())),
-            "ms" => Some(Limit::Between(zero(), day())),
-            "ms_above_0" => Some(Limit::AboveUpTo(zero(), day())),
+            "ms" => Some(Limit::Between(zero(), most_ms())),
+            "ms_above_0" => Some(Limit::AboveUpTo(zero(), most_ms())),
+            "ms_at_least" => bound(2).map(|least| Limit::Between(least, most_ms())),
+            "above_up_to" => bound(2).map(|most| Limit::AboveUpTo(zero(), most)),
+            "count" => range(2),
+            "failure_status" => Some(Limit::Between("400".to_owned(), "599".to_owned())),
+            "answer_status" => Some(Limit::Between("200".to_owned(), "399".to_owned())),
             "at_least" => bound(2).map(Limit::AtLeast),
             "at_most" => bound(2).map(|most| Limit::Between(zero(), most)),
-            "between" => bound(2)
-                .zip(bound(3))
-                .map(|(least, most)| Limit::Between(least, most)),
+            "between" => range(2).or_else(|| {
+                let (least, most) = bound(2).zip(bound(3))?;
+                Some(Limit::Between(least, most))
+            }),
             "one_of" => call
                 .args
                 .iter()
@@ -139,13 +159,30 @@ impl<'a> Visit<'a> for Calls<'a> {
     }
 }
 
+/// A path: a text, or the fixed end of a text with places such as `format!("{path}.batch.wait_ms")`.
 fn text(expression: &Expr) -> Option<String> {
     match expression {
+        Expr::Reference(reference) => text(&reference.expr),
+        Expr::Macro(made) if made.mac.path.is_ident("format") => {
+            let literal: Lit = made.mac.parse_body().ok()?;
+            let Lit::Str(text) = literal else { return None };
+            Some(without_places(&text.value()))
+        }
         Expr::Lit(literal) => match &literal.lit {
             Lit::Str(text) => Some(text.value()),
             _ => None,
         },
         _ => None,
+    }
+}
+
+/// `a.b` of `{path}.a[{index}].b`; empty where a field's own name is not fixed.
+fn without_places(text: &str) -> String {
+    let text = text.replace("[{index}]", "");
+    match text.split_once("}.") {
+        Some((_, fixed)) if !fixed.contains('{') => fixed.to_owned(),
+        Some(_) => String::new(),
+        None => text,
     }
 }
 
@@ -157,6 +194,11 @@ fn number(expression: &Expr, constants: &HashMap<String, String>) -> Option<Stri
             Lit::Float(number) => Some(number.base10_parse::<f64>().ok()?.to_string()),
             _ => None,
         },
+        Expr::Binary(shift) if matches!(shift.op, BinOp::Shl(_)) => {
+            let left: u64 = number(&shift.left, constants)?.parse().ok()?;
+            let by: u32 = number(&shift.right, constants)?.parse().ok()?;
+            Some(left.checked_shl(by)?.to_string())
+        }
         Expr::Path(path) => constants.get(&path.path.get_ident()?.to_string()).cloned(),
         _ => None,
     }
@@ -189,6 +231,9 @@ mod tests {
                 check.at("inner").positive("rate", 1.0);
                 match it { A { ms } => check.at_least("time.ms", *ms, 10), _ => {} }
                 check.one_of("status", 1, &[206, 200]);
+                report.count(&format!("{path}.batch.items"), 3, 1..=1 << 10);
+                report.positive(&format!("{path}.{field}"), 3);
+                report.share(&format!("{path}.either[{index}].share"), 3);
                 check.error("rate", "is wrong");
             }
             mod tests { fn it() { check.at_least("tested", 1, 1); } }
@@ -221,5 +266,7 @@ mod tests {
         check("x.status", there, None);
         check("x.window.calls", "crates/b/src/a.rs", None);
         check("tested", here, None);
+        check("x.batch.items", there, Some("number from 1 to 1024"));
+        check("x.either[].share", there, Some("number from 0 to 1"));
     }
 }

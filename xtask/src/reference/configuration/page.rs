@@ -142,7 +142,7 @@ impl Page<'_> {
                     }
                 }
             }
-            Body::Value => {}
+            Body::Value | Body::Short(_) => {}
         }
         // The fields of a test name the same types as those of its parts.
         found.sort_by_key(|section| section.path.ends_with("parts.<name>"));
@@ -159,13 +159,19 @@ impl Page<'_> {
             }
             Shape::Map(inner) => {
                 let place = place.below(".<name>", Step::Entry(entry(name)));
-                self.peeled(owner, "", inner, place)
+                self.peeled(owner, &format!("{name}."), inner, place)
             }
             Shape::Plain(_) => {
                 let at = self.types.find(owner, of)?;
-                let is_value = matches!(self.types.all[at].body, Body::Value);
-                let Place { path, steps } = place;
-                (!is_value).then_some(Section { at, path, steps })
+                let one = &self.types.all[at];
+                match &one.body {
+                    Body::Value => None,
+                    Body::Short(reader) => self.peeled(one, name, reader.long.as_ref()?, place),
+                    _ => {
+                        let Place { path, steps } = place;
+                        Some(Section { at, path, steps })
+                    }
+                }
             }
         }
     }
@@ -190,7 +196,7 @@ impl Page<'_> {
                 }
             }
             Body::Enum(choices) => self.choices(text, placed, choices),
-            Body::Value => {}
+            Body::Value | Body::Short(_) => {}
         }
         let files = example::files(self.types, section.at, &section.steps);
         match files.as_slice() {
@@ -297,6 +303,12 @@ impl Page<'_> {
             return None;
         };
         let at = self.types.find(owner, of)?;
+        if let Body::Short(reader) = &self.types.all[at].body {
+            let long = reader.long.as_ref();
+            let long = long.and_then(|long| self.link(&self.types.all[at], long));
+            let long = long.map_or_else(String::new, |link| format!("; {link}"));
+            return Some(format!("{}{long}", reader.told()));
+        }
         let path = self.places.get(&at)?;
         let link = format!("[`{path}`](#{})", slug(path));
         match &self.types.all[at].body {

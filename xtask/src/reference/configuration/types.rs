@@ -3,10 +3,14 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use syn::{Attribute, Expr, Field, Fields, GenericArgument, Item, PathArguments, Stmt, Type};
+use syn::{
+    Attribute, Expr, Field, Fields, GenericArgument, Item, PathArguments, Stmt, Type, UseTree,
+};
 
 use super::attributes::{Serde, derives, doc};
 use super::limits::Limits;
+use super::reader::Reader;
+use super::words;
 
 /// A type with what its file says of it.
 pub struct Readable {
@@ -23,6 +27,8 @@ pub enum Body {
     Enum(Vec<Choice>),
     /// One value behind a name of its own, such as a text that is kept secret.
     Value,
+    /// A short form, or a map.
+    Short(Reader),
 }
 
 /// A field.
@@ -54,8 +60,22 @@ pub struct Types {
     functions: HashMap<(String, String), Expr>,
     /// Tail expressions of `Default::default`, by file and type.
     defaults: HashMap<(String, String), Expr>,
+    /// Other names of types, by crate and name.
+    aliases: HashMap<(String, String), Type>,
+    /// Doc comments of all types, by file and name.
+    docs: HashMap<(String, String), String>,
+    /// Paths of names that a file imports, by file and name.
+    imports: HashMap<(String, String), Vec<String>>,
     pub limits: Limits,
 }
+
+/// Values whose form another type knows: the owner of the field, the field, the type and its file.
+const KNOWN_ELSEWHERE: [(&str, &str, &str, &str); 1] = [(
+    "Orchestration",
+    "policies",
+    "Policy",
+    "crates/orchestrator/src/policy.rs",
+)];
 
 impl Types {
     /// Reads all sources below the folders.
@@ -72,7 +92,47 @@ impl Types {
                 types.limits.add_file(&name, &file);
             }
         }
+        types.expand();
         types
+    }
+
+    /// Puts types in the place of their other names, and of values whose form they know.
+    fn expand(&mut self) {
+        let aliases = std::mem::take(&mut self.aliases);
+        for one in &mut self.all {
+            let own = crate_of(&one.file).to_owned();
+            let other = |name: &str| aliases.get(&(own.clone(), name.to_owned())).cloned();
+            let known = |owner: &str, field: &str| {
+                let mut all = KNOWN_ELSEWHERE.iter();
+                all.find(|(of, name, ..)| *of == owner && *name == field)
+            };
+            if let Body::Struct(members) = &mut one.body {
+                for member in members {
+                    replace(&mut member.of, &other);
+                    if let Some((_, _, name, file)) = known(&one.name, &member.name) {
+                        let path = (one.file.clone(), (*name).to_owned());
+                        self.imports.insert(path, segments(file));
+                        let of: Option<Type> = syn::parse_str(name).ok();
+                        replace(&mut member.of, &|name| {
+                            of.clone().filter(|_| name == "Value")
+                        });
+                    }
+                }
+            }
+            if let Body::Enum(choices) = &mut one.body {
+                for choice in choices {
+                    match &mut choice.fields {
+                        ChoiceFields::One(of) => replace(of, &other),
+                        ChoiceFields::Named(members) => {
+                            for member in members {
+                                replace(&mut member.of, &other);
+                            }
+                        }
+                        ChoiceFields::None => {}
+                    }
+                }
+            }
+        }
     }
 
     fn add_file(&mut self, name: &str, file: &Path) {
@@ -87,7 +147,22 @@ impl Types {
     }
 
     fn add(&mut self, file: &str, item: Item) {
+        if let Item::Struct(syn::ItemStruct { ident, attrs, .. })
+        | Item::Enum(syn::ItemEnum { ident, attrs, .. }) = &item
+        {
+            let place = (file.to_owned(), ident.to_string());
+            self.docs.insert(place, doc(attrs));
+        }
         match item {
+            Item::Type(item) => {
+                let place = (crate_of(file).to_owned(), item.ident.to_string());
+                self.aliases.insert(place, *item.ty);
+            }
+            Item::Use(item) => {
+                imported(&item.tree, &mut Vec::new(), &mut |name, path| {
+                    self.imports.insert((file.to_owned(), name), path);
+                });
+            }
             Item::Struct(item) if derives(&item.attrs, "Deserialize") => {
                 let body = match &item.fields {
                     Fields::Unnamed(_) => Body::Value,
@@ -108,6 +183,11 @@ impl Types {
                 }
             }
             Item::Impl(item) => {
+                if let Some((name, reader)) = Reader::of(&item)
+                    && !words::is_known(&name)
+                {
+                    self.keep(file, name, &[], Body::Short(reader));
+                }
                 let is_default = item
                     .trait_
                     .as_ref()
@@ -128,10 +208,14 @@ impl Types {
     }
 
     fn keep(&mut self, file: &str, name: String, attributes: &[Attribute], body: Body) {
+        let place = (file.to_owned(), name.clone());
         self.all.push(Readable {
             name,
             file: file.to_owned(),
-            doc: doc(attributes),
+            doc: match attributes {
+                [] => self.docs.get(&place).cloned().unwrap_or_default(),
+                attributes => doc(attributes),
+            },
             serde: Serde::of(attributes),
             body,
         });
@@ -153,18 +237,26 @@ impl Types {
                 .enumerate()
                 .filter(|(_, one)| one.name == *name)
         };
-        let own = ["crate", "self", "super", "Self"];
-        if modules
-            .first()
-            .is_some_and(|first| !own.contains(&first.as_str()))
-        {
+        let in_modules = |modules: &[String]| {
+            let own = ["crate", "self", "super", "Self"];
+            modules
+                .first()
+                .filter(|first| !own.contains(&first.as_str()))?;
             let is_in = |file: &str| {
                 let file = file.replace('-', "_");
                 modules.iter().all(|module| {
                     file.contains(&format!("/{module}/")) || file.contains(&format!("/{module}.rs"))
                 })
             };
-            return named().find(|(_, one)| is_in(&one.file)).map(|(at, _)| at);
+            Some(named().find(|(_, one)| is_in(&one.file)).map(|(at, _)| at))
+        };
+        if let Some(found) = in_modules(modules) {
+            return found;
+        }
+        let import = self.imports.get(&(from.file.clone(), name.clone()));
+        let import = import.filter(|_| modules.is_empty());
+        if let Some(found) = import.and_then(|modules| in_modules(modules)).flatten() {
+            return Some(found);
         }
         let nearness = |one: &Readable| {
             let same_crate = crate_of(&one.file) == crate_of(&from.file);
@@ -239,6 +331,53 @@ fn arguments(of: &Type) -> Vec<&Type> {
     types.collect()
 }
 
+/// Puts other types in the place of names, at any depth.
+fn replace(of: &mut Type, other: &dyn Fn(&str) -> Option<Type>) {
+    if let Some(found) = last(of).and_then(|name| other(&name)) {
+        *of = found;
+    }
+    match of {
+        Type::Array(array) => replace(&mut array.elem, other),
+        Type::Path(path) => {
+            let last = path.path.segments.last_mut();
+            if let Some(PathArguments::AngleBracketed(list)) = last.map(|last| &mut last.arguments)
+            {
+                for argument in &mut list.args {
+                    if let GenericArgument::Type(of) = argument {
+                        replace(of, other);
+                    }
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The modules of what a `use` names, the name itself left out.
+fn imported(tree: &UseTree, above: &mut Vec<String>, found: &mut impl FnMut(String, Vec<String>)) {
+    match tree {
+        UseTree::Path(path) => {
+            above.push(path.ident.to_string());
+            imported(&path.tree, above, found);
+            above.pop();
+        }
+        UseTree::Name(name) => found(name.ident.to_string(), above.clone()),
+        UseTree::Group(group) => {
+            for tree in &group.items {
+                imported(tree, above, found);
+            }
+        }
+        UseTree::Rename(_) | UseTree::Glob(_) => {}
+    }
+}
+
+/// The modules of a file, as an import names them.
+fn segments(file: &str) -> Vec<String> {
+    let parts = file.trim_end_matches(".rs").split('/');
+    let parts = parts.filter(|part| !["crates", "src"].contains(part));
+    parts.map(|part| part.replace('-', "_")).collect()
+}
+
 fn members<'a>(fields: impl Iterator<Item = &'a Field>) -> Vec<Member> {
     let fields = fields.filter_map(|field| {
         let serde = Serde::of(&field.attrs);
@@ -293,7 +432,11 @@ fn crate_of(file: &str) -> &str {
     file.split("/src/").next().unwrap_or(file)
 }
 
+/// The sources in a folder, or a file itself.
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    if folder.is_file() {
+        found.push(folder.to_path_buf());
+    }
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.is_dir() {

@@ -5,6 +5,16 @@ use syn::Type;
 use super::limits::Limit;
 use super::types::{Shape, shape};
 
+/// A duration, which has words of its own.
+const SPAN: &str = "Span";
+/// Fields that change other fields.
+const PATCHES: [&str; 3] = ["set", "patch", "off"];
+
+/// Whether a type that reads itself has words here.
+pub fn is_known(name: &str) -> bool {
+    name == SPAN
+}
+
 /// What a field takes, with its limit and its unit: `number above 0, ms`. `link` names a type of its own.
 pub fn kind(
     name: &str,
@@ -46,11 +56,13 @@ fn plain(name: &str, of: &str) -> String {
         "u8" | "u16" | "u32" | "u64" | "usize" => "whole number, 0 or more",
         "i32" | "i64" => "whole number",
         "f64" | "f32" => "number",
-        "String" | "StoreKeys" => "text",
+        "String" | "StoreKeys" | "SpelledName" => "text",
         "SecretUrl" => "URL",
         "PathBuf" => "path",
         "IpAddr" => "IP address",
-        "Span" => "duration such as `30s` or `1h30m`",
+        SPAN => "duration such as `30s` or `1h30m`",
+        "Place" => "place in the request such as `body.user.name`",
+        "Value" if PATCHES.contains(&name) => "map: fields and their new values",
         "Value" => "any value",
         other => return format!("`{other}`"),
     };
@@ -60,8 +72,15 @@ fn plain(name: &str, of: &str) -> String {
 /// The unit that a name ends with.
 fn unit(name: &str) -> Option<&'static str> {
     let units = [
+        ("_mbit_per_s", "Mbit/s"),
+        ("_mb_per_s", "MB/s"),
+        ("kb_per_s", "kB/s"),
         ("_per_s", "per second"),
         ("_rps", "per second"),
+        ("kb_per_request", "kB"),
+        ("_ms_per_kb", "ms"),
+        ("_kb", "kB"),
+        ("_mb", "MB"),
         ("_per_char_us", "µs"),
         ("_us", "µs"),
         ("_ms", "ms"),

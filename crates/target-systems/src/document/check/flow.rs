@@ -123,7 +123,7 @@ impl<'a> Walk<'a> {
                 self.flow(&format!("{path}.do"), &using.steps, depth);
             }
             Step::Publish(publish) => self.publish(&format!("{path}.publish"), publish),
-            Step::Either(choices) => self.either(&format!("{path}.either"), choices, depth),
+            Step::Either(choices) => self.either(path, choices, depth),
             Step::When(when) => self.when(&format!("{path}.when"), when, depth),
             Step::Each(each) => self.each(&format!("{path}.each"), each, depth),
             Step::If(one) => {
@@ -137,11 +137,10 @@ impl<'a> Walk<'a> {
             Step::State(state) => self.state(&format!("{path}.state"), state),
             Step::Later(later) => self.later(&format!("{path}.later"), later, depth),
             Step::Fail(fail) => {
-                let path = format!("{path}.fail");
                 self.report
-                    .failure_status(&format!("{path}.status"), fail.status);
+                    .failure_status(&format!("{path}.fail.status"), fail.status);
                 self.report
-                    .name(&format!("{path}.error_type"), &fail.error_type);
+                    .name(&format!("{path}.fail.error_type"), &fail.error_type);
             }
         }
     }
@@ -195,17 +194,17 @@ impl<'a> Walk<'a> {
     }
 
     fn either(&mut self, path: &str, choices: &'a [Choice], depth: usize) {
-        self.not_empty(path, choices.len(), "choice");
+        self.not_empty(&format!("{path}.either"), choices.len(), "choice");
         let mut sum = 0.0;
         for (index, choice) in choices.iter().enumerate() {
-            let path = format!("{path}[{index}]");
-            self.report.share(&format!("{path}.share"), choice.share);
+            self.report
+                .share(&format!("{path}.either[{index}].share"), choice.share);
             sum += choice.share;
-            self.flow(&format!("{path}.do"), &choice.steps, depth);
+            self.flow(&format!("{path}.either[{index}].do"), &choice.steps, depth);
         }
         if sum > 1.0 + ROUNDING && choices.iter().all(|choice| choice.share <= 1.0) {
             self.report.add(
-                path,
+                &format!("{path}.either"),
                 format!("the shares add up to {sum}, which is above 1"),
             );
         }

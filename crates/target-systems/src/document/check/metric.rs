@@ -51,14 +51,14 @@ pub(super) fn check(document: &Document, report: &mut Report) {
                 format!("`{}` stands there twice", metric.name),
             );
         }
-        if !metric.of.kinds().contains(&metric.kind) {
-            let kinds = metric.of.kinds().iter().map(|kind| kind.name());
-            let kinds = kinds.collect::<Vec<_>>().join(" or ");
+        let kind = metric.of.kind();
+        if metric.kind != kind {
             report.add(
                 &format!("{path}.kind"),
                 format!(
-                    "is {}, which does not fit `of`; use {kinds}",
-                    metric.kind.name()
+                    "is {}, which does not fit `of`; use {}",
+                    metric.kind.name(),
+                    kind.name()
                 ),
             );
         }

@@ -32,12 +32,7 @@ pub(crate) fn check(document: &Document) -> Vec<ConfigError> {
 
 fn system(document: &Document, report: &mut Report) {
     report.name("system", &document.system);
-    if document.ageing <= 0.0 || !document.ageing.is_finite() || document.ageing > 1e6 {
-        report.add(
-            "ageing",
-            format!("{} is not above 0 and up to 1000000", document.ageing),
-        );
-    }
+    report.above_up_to("ageing", document.ageing, 1e6);
     for (what, count, needed) in [
         ("components", document.components.len(), true),
         ("endpoints", document.endpoints.len(), true),

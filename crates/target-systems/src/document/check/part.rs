@@ -58,23 +58,17 @@ fn check_host(path: &str, host: &Host, report: &mut Report) {
         host.instances.into(),
         1..=1024,
     );
-    if let Some(cores) = host.cpu_cores
-        && !(0.05..=1024.0).contains(&cores)
-    {
-        report.add(
-            &format!("{path}.cpu_cores"),
-            format!("{cores} is not between 0.05 and 1024"),
-        );
+    if let Some(cores) = host.cpu_cores {
+        report.between(&format!("{path}.cpu_cores"), cores, 0.05..=1024.0);
     }
-    for (field, limit) in [
-        ("memory_mb", host.memory_mb),
-        ("disk_iops", host.disk_iops),
-        ("disk_mb_per_s", host.disk_mb_per_s),
-        ("disk_mb", host.disk_mb),
-        ("network_mbit_per_s", host.network_mbit_per_s),
-    ] {
-        report.positive(&format!("{path}.{field}"), limit);
-    }
+    report.positive(&format!("{path}.memory_mb"), host.memory_mb);
+    report.positive(&format!("{path}.disk_iops"), host.disk_iops);
+    report.positive(&format!("{path}.disk_mb_per_s"), host.disk_mb_per_s);
+    report.positive(&format!("{path}.disk_mb"), host.disk_mb);
+    report.positive(
+        &format!("{path}.network_mbit_per_s"),
+        host.network_mbit_per_s,
+    );
     report.not_negative(&format!("{path}.base_mb"), host.base_mb);
     report.not_negative(&format!("{path}.in_flight_mb"), host.in_flight_mb);
     if let Some(memory_mb) = host.memory_mb
@@ -94,7 +88,7 @@ fn check_host(path: &str, host: &Host, report: &mut Report) {
         check_usl(&format!("{path}.usl.instances"), usl.instances, report);
     }
     if let Some(autoscale) = &host.autoscale {
-        check_autoscale(&format!("{path}.autoscale"), autoscale, report);
+        check_autoscale(path, autoscale, report);
     }
 }
 
@@ -139,25 +133,32 @@ fn check_usl(path: &str, usl: Usl, report: &mut Report) {
 }
 
 fn check_autoscale(path: &str, autoscale: &Autoscale, report: &mut Report) {
-    report.count(&format!("{path}.min"), autoscale.min.into(), 1..=1024);
-    report.count(&format!("{path}.max"), autoscale.max.into(), 1..=1024);
+    report.count(
+        &format!("{path}.autoscale.min"),
+        autoscale.min.into(),
+        1..=1024,
+    );
+    report.count(
+        &format!("{path}.autoscale.max"),
+        autoscale.max.into(),
+        1..=1024,
+    );
     if autoscale.max < autoscale.min {
         report.add(
-            &format!("{path}.max"),
+            &format!("{path}.autoscale.max"),
             format!("{} is below min {}", autoscale.max, autoscale.min),
         );
     }
-    if !(autoscale.target_cpu > 0.0 && autoscale.target_cpu <= 1.0) {
-        report.add(
-            &format!("{path}.target_cpu"),
-            format!("{} is not above 0 and up to 1", autoscale.target_cpu),
-        );
-    }
-    report.ms(&format!("{path}.every_ms"), autoscale.every_ms);
-    if autoscale.every_ms < 100.0 {
-        report.add(&format!("{path}.every_ms"), "must be 100 or more");
-    }
-    report.ms(&format!("{path}.start_ms"), autoscale.start_ms);
+    report.share_above_0(
+        &format!("{path}.autoscale.target_cpu"),
+        autoscale.target_cpu,
+    );
+    report.ms_at_least(
+        &format!("{path}.autoscale.every_ms"),
+        autoscale.every_ms,
+        100.0,
+    );
+    report.ms(&format!("{path}.autoscale.start_ms"), autoscale.start_ms);
 }
 
 fn check_component(document: &Document, path: &str, component: &Component, report: &mut Report) {
@@ -200,16 +201,11 @@ fn check_component(document: &Document, path: &str, component: &Component, repor
         check_operation(document, &path, operation, report);
     }
     if let Some(slo) = &component.slo {
-        let path = format!("{path}.slo");
-        for (field, ms) in [
-            ("p50_ms", slo.p50_ms),
-            ("p95_ms", slo.p95_ms),
-            ("p99_ms", slo.p99_ms),
-        ] {
-            report.positive(&format!("{path}.{field}"), ms);
-        }
+        report.positive(&format!("{path}.slo.p50_ms"), slo.p50_ms);
+        report.positive(&format!("{path}.slo.p95_ms"), slo.p95_ms);
+        report.positive(&format!("{path}.slo.p99_ms"), slo.p99_ms);
         if let Some(success) = slo.success {
-            report.share(&format!("{path}.success"), success);
+            report.share(&format!("{path}.slo.success"), success);
         }
     }
     if let Some(faults) = &component.faults {
@@ -373,13 +369,8 @@ fn check_kind(path: &str, component: &Component, report: &mut Report) {
             population.keys,
             1..=MOST_KEYS,
         );
-        if let Popularity::Zipf(s) = population.popularity
-            && !(s > 0.0 && s <= 10.0)
-        {
-            report.add(
-                &format!("{path}.population.popularity.zipf"),
-                format!("{s} is not above 0 and up to 10"),
-            );
+        if let Popularity::Zipf(s) = population.popularity {
+            report.above_up_to(&format!("{path}.population.popularity.zipf"), s, 10.0);
         }
     }
 }

@@ -35,6 +35,26 @@ impl Report {
         }
     }
 
+    /// A share of something that is not nothing: above 0, up to 1.
+    pub fn share_above_0(&mut self, path: &str, value: f64) {
+        self.above_up_to(path, value, 1.0);
+    }
+
+    /// A number above zero, up to a limit.
+    pub fn above_up_to(&mut self, path: &str, value: f64, most: f64) {
+        if !(value > 0.0 && value <= most) {
+            self.add(path, format!("{value} is not above 0 and up to {most}"));
+        }
+    }
+
+    /// A number within bounds.
+    pub fn between(&mut self, path: &str, value: f64, bounds: std::ops::RangeInclusive<f64>) {
+        if !bounds.contains(&value) {
+            let (least, most) = bounds.into_inner();
+            self.add(path, format!("{value} is not between {least} and {most}"));
+        }
+    }
+
     /// A finite number of at least zero.
     pub fn not_negative(&mut self, path: &str, value: f64) {
         if !value.is_finite() || value < 0.0 {
@@ -62,6 +82,11 @@ impl Report {
         }
     }
 
+    /// A time of at least so many milliseconds, at most a year.
+    pub fn ms_at_least(&mut self, path: &str, value: f64, least: f64) {
+        self.between(path, value, least..=MOST_MS);
+    }
+
     /// A whole number within bounds that keep memory bounded.
     pub fn count(&mut self, path: &str, value: u64, bounds: std::ops::RangeInclusive<u64>) {
         if !bounds.contains(&value) {
@@ -80,6 +105,14 @@ impl Report {
     pub fn failure_status(&mut self, path: &str, status: u16) {
         if !(400..=599).contains(&status) {
             self.add(path, format!("{status} is not a status from 400 to 599"));
+        }
+    }
+
+    /// A status of an answer that went well.
+    pub fn answer_status(&mut self, path: &str, status: u16) {
+        if !(200..=399).contains(&status) {
+            let hint = "is not a status from 200 to 399; failures are steps";
+            self.add(path, format!("{status} {hint}"));
         }
     }
 
