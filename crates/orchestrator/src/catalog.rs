@@ -24,6 +24,9 @@ use crate::request::select::Rules;
 use crate::share::answer_store::AnswerStore;
 use crate::share::scope::Scope;
 
+/// Policies that a message names at most.
+const MOST_NAMED: usize = 10;
+
 /// The detectors and policies of one orchestrator.
 pub struct Catalog {
     pub registry: ArcSwap<Registry>,
@@ -77,6 +80,25 @@ impl Change {
     }
 }
 
+/// What to do about a bundle that a tenant has not: which it has, and how to add one.
+fn no_policy(tenant: &str, bundle: &str, known: &[String]) -> String {
+    let names = known.iter().map(String::as_str);
+    let hint = match live_config::read::nearest(bundle, names.clone()) {
+        Some(near) => format!("did you mean `{near}`? It has "),
+        None => "it has ".to_owned(),
+    };
+    let shown: Vec<&str> = names.take(MOST_NAMED).collect();
+    let more = match known.len() - shown.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!(
+        "policy_bundle: the tenant has no policy of this name; {hint}{}{more}. Add one with \
+         PUT /policies/{tenant}/NAME, or as orchestration.policies.{tenant}.NAME in the fleet file",
+        shown.join(", ")
+    )
+}
+
 impl Catalog {
     /// The detectors and policies of `config`; health checks begin with [`Catalog::watch_all`].
     pub fn new(
@@ -114,8 +136,11 @@ impl Catalog {
     /// POLICY_NOT_FOUND.
     pub fn rules(&self, tenant: &str, bundle: &str) -> Result<Rules, ApiError> {
         let Some(current) = self.policies.current(tenant, bundle) else {
-            let message = "policy_bundle: the tenant has no policy of this name";
-            return Err(ApiError::new(ErrorCode::PolicyNotFound, message));
+            let known = self.policies.names(tenant);
+            return Err(ApiError::new(
+                ErrorCode::PolicyNotFound,
+                no_policy(tenant, bundle, &known),
+            ));
         };
         Ok(Rules {
             policy: current.policy,
@@ -271,5 +296,30 @@ impl Catalog {
             to,
             reason: change.name(),
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_policy_is_answered_with_those_there_are_and_with_how_to_add_one() {
+        let names = |count: usize| -> Vec<String> {
+            let many = (1..count).map(|number| format!("bundle-{number:02}"));
+            std::iter::once("default".to_owned()).chain(many).collect()
+        };
+        let said = no_policy("acme", "strict", &names(1));
+        assert_eq!(
+            said,
+            "policy_bundle: the tenant has no policy of this name; it has default. Add one with \
+             PUT /policies/acme/NAME, or as orchestration.policies.acme.NAME in the fleet file"
+        );
+        let said = no_policy("acme", "defualt", &names(12));
+        assert!(
+            said.contains("did you mean `default`? It has default, bundle-01"),
+            "{said}"
+        );
+        assert!(said.contains("bundle-09 and 2 more. Add"), "{said}");
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use detector_api::dialect::Dialect as FleetDialect;
 use detector_api::orchestrate::Environment;
 use fleet::Fleet;
+use live_config::read;
 
 use crate::ask::registry::SpelledName;
 use crate::request::demands::{ResolvedName, check_names};
@@ -167,8 +168,10 @@ fn policies(fleet: &Fleet) -> Result<FilePolicies, ConfigError> {
                 bundle: bundle.clone(),
                 fault,
             };
-            let policy: Policy = serde_path_to_error::deserialize(given)
-                .map_err(|error| fault(error.to_string()))?;
+            let policy: Policy = read::from_value(given.clone()).map_err(|errors| {
+                let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+                fault(errors.join("; "))
+            })?;
             let checked = policy.check();
             let checked = checked.and_then(|()| check_names(&policy, &|name| meant(fleet, name)));
             checked.map_err(|error| fault(error.message))?;
@@ -263,6 +266,13 @@ mod tests {
                 "{ weights: { al: 1, c: 2 }, required_detectors: [a] }",
                 None,
             ),
+            (
+                "{ min_coverage: high, colect: all }",
+                Some(
+                    "min_coverage: found \"high\", expected a number; colect: unknown field; did you mean `collect`?",
+                ),
+            ),
+            ("{ block_score: 2 }", Some("block_score: 2 is not a share")),
         ] {
             let text = format!(
                 "orchestration: {{ policies: {{ t: {{ p: {policy} }} }} }}

@@ -105,6 +105,16 @@ impl Policies {
         bundles.iter().filter_map(latest).collect()
     }
 
+    /// The names that a request of the tenant may give: its own, those for everybody, and the built-in one.
+    pub fn names(&self, tenant: &str) -> Vec<String> {
+        let bundles = [tenant, EVERYBODY].map(|tenant| self.bundles(tenant));
+        let own = bundles.into_iter().flatten().map(|(name, _)| name);
+        let mut names: Vec<String> = own.chain([DEFAULT_BUNDLE.to_owned()]).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
     /// The first result of `find` among all policies in force, with their tenants and bundles.
     pub fn find_in_force<T>(&self, find: impl Fn(&str, &str, &Policy) -> Option<T>) -> Option<T> {
         let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
@@ -237,5 +247,9 @@ mod tests {
         let other = policies.current("other", "mine");
         assert_eq!(other.map(|it| it.policy.block_score), Some(0.9));
         assert_eq!(force("mine"), Some((0.4, 4)), "its own counts");
+        policies
+            .put(EVERYBODY, "strict", policy(0.1))
+            .expect("there is room");
+        assert_eq!(policies.names("t"), [DEFAULT_BUNDLE, "mine", "strict"]);
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use detector_api::orchestrate::ConflictMethod;
+use live_config::Check;
 use serde::{Deserialize, Serialize};
 
 use crate::ask::registry::SpelledName;
@@ -80,15 +81,15 @@ impl Policy {
     /// # Errors
     /// INVALID_REQUEST naming the field.
     pub fn check(&self) -> Result<(), ApiError> {
-        let share = |number: f64| (0.0..=1.0).contains(&number);
-        if self.min_coverage.is_some_and(|coverage| !share(coverage)) {
-            return Err(ApiError::invalid("min_coverage", "must be 0 to 1"));
+        let mut errors = Vec::new();
+        let mut check = Check::new(&mut errors);
+        if let Some(coverage) = self.min_coverage {
+            check.share("min_coverage", coverage);
         }
-        if !share(self.block_score) {
-            return Err(ApiError::invalid("block_score", "must be 0 to 1"));
-        }
-        if !share(self.stale_if_open) {
-            return Err(ApiError::invalid("stale_if_open", "must be 0 to 1"));
+        check.share("block_score", self.block_score);
+        check.share("stale_if_open", self.stale_if_open);
+        if let Some((field, message)) = errors.into_iter().next() {
+            return Err(ApiError::invalid(&field, &message));
         }
         let weight = |weight: &f64| weight.is_finite() && *weight >= 0.0;
         if !self.weights.values().all(weight) {
