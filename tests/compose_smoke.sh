@@ -29,6 +29,16 @@ compose() {
   else docker-compose -f "$FILE" "$@"; fi
 }
 
+# Compose v2 where it is there, 1.29 otherwise. What was not tried is said.
+say_which_compose() {
+  if docker compose version >/dev/null 2>&1; then
+    held "Compose v2 runs the stack ($(docker compose version --short))"
+  else
+    printf 'SKIP  Compose v2 is not to be had here: docker-compose %s runs the stack, v2 is not tested\n' \
+      "$(docker-compose version --short)"
+  fi
+}
+
 # Waits until a command succeeds: until 60 "what" command...
 until_holds() {
   local seconds=$1 what=$2; shift 2
@@ -317,6 +327,7 @@ trap finish EXIT
 
 say "images"
 prepare_images
+say_which_compose
 build_image
 
 say "up"

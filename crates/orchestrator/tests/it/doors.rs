@@ -288,8 +288,8 @@ async fn a_tenant_never_sees_another_ones_jobs_answers_or_policies() {
     assert_eq!(answer.json["error_code"], "POLICY_NOT_FOUND");
     // Of its own, not of others.
     let said = answer.json["message"].as_str().unwrap_or_default();
-    let own = "it has default. Add one with PUT /policies/bob/NAME";
-    assert!(said.contains(own), "{said}");
+    let hint = "it has default. Add one with PUT /policies/bob/NAME";
+    assert!(said.contains(hint), "{said}");
 
     let calls = two.detector.count();
     let critical = own(json!({"content": "keyed", "priority": "critical"}));

@@ -28,7 +28,7 @@ pub enum Body {
     /// One value behind a name of its own, such as a text that is kept secret.
     Value,
     /// A short form, or a map.
-    Short(Reader),
+    Short(Box<Reader>),
 }
 
 /// A field.
@@ -186,7 +186,7 @@ impl Types {
                 if let Some((name, reader)) = Reader::of(&item)
                     && !words::is_known(&name)
                 {
-                    self.keep(file, name, &[], Body::Short(reader));
+                    self.keep(file, name, &[], Body::Short(Box::new(reader)));
                 }
                 let is_default = item
                     .trait_
