@@ -154,7 +154,9 @@ fn of_call(types: &Types, owner: &Readable, call: &ExprCall) -> Given {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     match (names.as_slice(), call.args.first()) {
         (["Vec", "new"], _) => Given::Value(json!([])),
-        (["IndexMap" | "HashMap" | "BTreeMap", "new"] | ["Value", "Object"], _) => Given::Value(json!({})),
+        (["IndexMap" | "HashMap" | "BTreeMap", "new"] | ["Value", "Object"], _) => {
+            Given::Value(json!({}))
+        }
         (["IpAddr", "from"], Some(Expr::Array(parts))) => {
             let parts = parts.elems.iter().map(|part| value(types, owner, part));
             let parts: Vec<String> = parts
