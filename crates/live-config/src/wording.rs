@@ -6,6 +6,37 @@ pub const MAPPING_FOUND: &str = "found a mapping";
 /// What is expected of a kind with settings.
 pub(crate) const ONE_KEY: &str = "a mapping with one key";
 
+/// What parsers of the standard library say, and what it means for a file.
+const OF_PARSERS: [(&str, &str); 11] = [
+    ("invalid IP address syntax", IP_ADDRESS),
+    ("invalid IPv4 address syntax", IP_ADDRESS),
+    ("invalid IPv6 address syntax", IP_ADDRESS),
+    (
+        "invalid socket address syntax",
+        "is not an address with a port; use one such as 127.0.0.1:8000",
+    ),
+    ("invalid digit found in string", WHOLE_NUMBER),
+    ("cannot parse integer from empty string", WHOLE_NUMBER),
+    (
+        "number too large to fit in target type",
+        "is too large a number",
+    ),
+    (
+        "number too small to fit in target type",
+        "is too small a number",
+    ),
+    ("invalid float literal", NUMBER),
+    ("cannot parse float from empty string", NUMBER),
+    (
+        "provided string was not `true` or `false`",
+        "is neither true nor false",
+    ),
+];
+const IP_ADDRESS: &str =
+    "is not an IP address; use one such as 127.0.0.1, or 0.0.0.0 for all interfaces";
+const WHOLE_NUMBER: &str = "is not a whole number; use one such as 100";
+const NUMBER: &str = "is not a number; use one such as 0.5";
+
 /// A message such as `invalid type: map, expected u16` in the words of people who write the file.
 pub(crate) fn of_people(message: &str) -> String {
     if message.starts_with("invalid length ") {
@@ -15,6 +46,9 @@ pub(crate) fn of_people(message: &str) -> String {
             false => "the list has another number of items than expected",
         };
         return told.to_owned();
+    }
+    if let Some((_, told)) = OF_PARSERS.iter().find(|(said, _)| *said == message) {
+        return (*told).to_owned();
     }
     let what = ["invalid type: ", "invalid value: "];
     let Some(what) = what.into_iter().find(|what| message.starts_with(what)) else {
@@ -147,6 +181,23 @@ mod tests {
         }
         let kind = said::<Kind>(json!(1));
         assert!(!kind.contains("enum") && !kind.contains("Kind"), "{kind}");
+    }
+
+    #[test]
+    fn parsers_of_the_language_are_not_quoted() {
+        let said = said::<std::net::IpAddr>(json!("localhost"));
+        assert_eq!(said, IP_ADDRESS);
+        let parsed = |error: Option<String>| of_people(&error.expect("not a number"));
+        let of = parsed("x".parse::<u16>().err().map(|error| error.to_string()));
+        assert_eq!(of, WHOLE_NUMBER);
+        let of = parsed("".parse::<u16>().err().map(|error| error.to_string()));
+        assert_eq!(of, WHOLE_NUMBER);
+        let of = parsed("70000".parse::<u16>().err().map(|error| error.to_string()));
+        assert_eq!(of, "is too large a number");
+        let of = parsed("x".parse::<f64>().err().map(|error| error.to_string()));
+        assert_eq!(of, NUMBER);
+        let of = parsed("x".parse::<bool>().err().map(|error| error.to_string()));
+        assert_eq!(of, "is neither true nor false");
     }
 
     #[test]

@@ -20,6 +20,9 @@ const KINDS: [&str; 11] = [
     "timeseries",
 ];
 
+/// Grafana's list of alerts, which takes its rules from all data sources and has no query.
+const ALERT_LIST: &str = "alertlist";
+
 /// Every violation of a rule, with dashboard and panel.
 pub fn check(board: &Dashboard) -> Vec<String> {
     let mut found = Vec::new();
@@ -70,17 +73,20 @@ fn check_panel(board: &Dashboard, panel: &Panel) -> Vec<String> {
         }
     };
     rule(panel.title.is_empty(), "has no title");
+    let is_alert_list = panel.kind == ALERT_LIST;
     rule(
-        !KINDS.contains(&panel.kind.as_str()),
+        !KINDS.contains(&panel.kind.as_str()) && !is_alert_list,
         "is of a kind that Grafana does not bring",
     );
     let [left, _, width, height] = panel.place;
     rule(width == 0 || height == 0, "has no size");
     rule(left + width > 24, "is wider than the grid");
     rule(panel.description.is_empty(), "has no description");
-    rule(panel.unit.is_empty(), "has no unit");
-    rule(panel.queries.is_empty(), "asks nothing");
-    rule(!panel.by_variable, "has a fixed data source");
+    if !is_alert_list {
+        rule(panel.unit.is_empty(), "has no unit");
+        rule(panel.queries.is_empty(), "asks nothing");
+        rule(!panel.by_variable, "has a fixed data source");
+    }
     for query in &panel.queries {
         rule(query.is_empty(), "has an empty query");
         rule(
@@ -187,6 +193,20 @@ mod tests {
             assert!(found.iter().any(|it| it.contains(fault)), "{found:?}");
             assert!(found.iter().any(|it| it.contains("migrate")), "{found:?}");
         }
+    }
+
+    #[test]
+    fn a_list_of_alerts_has_no_query() {
+        let board = json!({
+            "editable": false,
+            "schemaVersion": 39,
+            "templating": {"list": [{"name": "datasource", "type": "datasource"}]},
+            "panels": [{
+                "id": 1, "gridPos": {"x": 0, "y": 0, "w": 24, "h": 8},
+                "title": "t", "type": "alertlist", "description": "d",
+            }],
+        });
+        assert_eq!(super::check(&parse("b", &board)), Vec::<String>::new());
     }
 
     #[test]
