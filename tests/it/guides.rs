@@ -36,7 +36,7 @@ const CI_COMMANDS: [Known; 4] = [
     ),
 ];
 
-/// The begin of each command in a block that is marked `no-run`, and the file that runs it.
+/// The start of each command in a block that is marked `no-run`, and the file that runs it.
 const RUN_ELSEWHERE: [(&str, &str); 10] = [
     ("sparring drill tests/suites/", "tests/it/drill.rs"),
     ("sparring agent --listen", "tests/it/agents.rs"),

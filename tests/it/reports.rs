@@ -222,7 +222,7 @@ fn baselines_are_kept_put_in_force_and_never_changed() {
     assert_ends(
         &results.call("baseline promote b"),
         0,
-        &["b is in force for acis"],
+        &["b is the current baseline of acis"],
     );
     // Less than a fifth worse than the last one, more than a fifth than the oldest.
     let ended = results.call("compare baseline c");

@@ -345,7 +345,7 @@ fn relative_bounds_can_be_judged_against_the_baseline_in_force() {
     let judged = relative(&second.expect("a second run"));
     assert_eq!(judged["standing"], "held", "{judged}");
     let rule = judged["rule"].to_string();
-    assert!(rule.contains("the baseline in force"), "{rule}");
+    assert!(rule.contains("the current baseline"), "{rule}");
 }
 
 /// G-03: a preset at a small time scale takes the time that the scale gives it, and says which it was.

@@ -77,7 +77,7 @@ impl Stop {
     }
 }
 
-/// When the scenarios began, in milliseconds since 1970; shared with the task that waits for the begin.
+/// When the scenarios began, in milliseconds since 1970; shared with the task that waits for the start.
 #[derive(Debug, Clone, Default)]
 pub struct Began(Arc<AtomicU64>);
 
@@ -114,7 +114,7 @@ impl Push {
         }
     }
 
-    /// Sub-metrics may be registered after the begin.
+    /// Sub-metrics may be registered after the start.
     fn learn_metrics(&mut self) {
         let Some(registry) = &self.registry else {
             return;

@@ -47,7 +47,7 @@ pub struct Settings {
 pub struct Ends {
     /// At any time.
     pub asked: Stop,
-    /// Before its begin, since somebody will not come. What happens later, runners tell by their silence.
+    /// Before its start, since somebody will not come. What happens later, runners tell by their silence.
     pub unable: Stop,
 }
 

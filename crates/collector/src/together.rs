@@ -1,4 +1,4 @@
-//! A runner's part in what all runners do together: `setup` once, one begin, `teardown` once.
+//! A runner's part in what all runners do together: `setup` once, one start, `teardown` once.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ impl Member {
         }
     }
 
-    /// Where the time of the begin is noted.
+    /// Where the time of the start is noted.
     pub fn began(&self) -> Began {
         self.began.clone()
     }

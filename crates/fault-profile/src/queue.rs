@@ -60,7 +60,7 @@ pub enum Overflow {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Batching {
-    /// The most requests in one batch.
+    /// The maximum number of requests in one batch.
     pub max_items: u32,
     /// A free worker waits this long for a batch to fill.
     #[serde(default)]

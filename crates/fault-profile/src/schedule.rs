@@ -26,12 +26,12 @@ pub struct Stage {
     /// For people; shown in plans and journals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The begin, relative to time zero.
+    /// The start, relative to time zero.
     #[serde(default)]
     pub at_ms: u64,
     /// Length.
     pub for_ms: u64,
-    /// For bursts: the stage repeats with this period, `times` times in all.
+    /// For bursts: the stage occurs `times` times with this period.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeat: Option<Repeat>,
     /// Merge patch on the profile while the stage lasts, such as `{ success_rate: 0 }`.
@@ -49,9 +49,9 @@ pub struct Stage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Repeat {
-    /// From one begin to the next; at least the length of the stage.
+    /// From one start to the next; at least the length of the stage.
     pub every_ms: u64,
-    /// How often it comes in all.
+    /// The total number of occurrences.
     pub times: u32,
 }
 
@@ -62,7 +62,7 @@ pub struct Ramp {
     /// Path of a number in the profile, such as `latency.uniform.max_ms` or `failures[1].weight`;
     /// whole numbers such as `queue.workers` are rounded. `keys` is the stage's own share.
     pub parameter: String,
-    /// The value at the begin of the stage.
+    /// The value at the start of the stage.
     pub from: f64,
     /// The value at its end.
     pub to: f64,

@@ -137,7 +137,7 @@ impl Default for Orchestration {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Cache {
-    /// False: nothing is kept.
+    /// False: no answer is kept.
     pub enabled: bool,
     /// The time for which an answer is fresh.
     pub ttl_ms: u64,

@@ -19,7 +19,7 @@ pub const PERCENTILES: [(&str, f64); 9] = [
     ("p100", 1.0),
 ];
 
-/// An interval's place: its begin and length in milliseconds, and its tag.
+/// An interval's place: its start and length in milliseconds, and its tag.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key {
     /// Since 1970, or since whatever the log's times begin at.

@@ -23,7 +23,7 @@ pub struct Feed {
     board: LiveRun,
     /// Whether requests of `setup` and `teardown` are part of what is shown, as in k6's summary.
     with_setup: bool,
-    /// The phases of the run, in seconds from its own begin, until it has begun.
+    /// The phases of the run, in seconds from its own start, until it has begun.
     phases: Option<Vec<Phase>>,
     known: HashMap<usize, Known>,
     watched: Watched,
@@ -88,7 +88,7 @@ impl Feed {
         self.with_setup || !is_beside_the_load(tags)
     }
 
-    /// The begin of the test, in milliseconds since 1970: that of the first thing that was measured of its
+    /// The start of the test, in milliseconds since 1970: that of the first thing that was measured of its
     /// load. Users are counted from before. The phases are put there when the run begins.
     fn origin_ms(&mut self, samples: &[Sample]) -> Option<i64> {
         let first = samples.iter().find(|sample| {

@@ -27,7 +27,7 @@ pub enum Stage {
     Ended,
 }
 
-/// A phase of the plan, in seconds from the begin of the test.
+/// A phase of the plan, in seconds from the start of the test.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Phase {
     pub name: String,

@@ -75,7 +75,7 @@ struct Open {
 }
 
 impl Measured {
-    /// Counts a request that ended at this time, in seconds from the begin of the test.
+    /// Counts a request that ended at this time, in seconds from the start of the test.
     pub fn request(&mut self, at_s: f64, request: &Request<'_>) {
         let Request {
             status,
@@ -113,7 +113,7 @@ impl Measured {
         }
     }
 
-    /// Counts the same request once more, timed from its planned begin.
+    /// Counts the same request once more, timed from its planned start.
     pub fn intended(&mut self, micros: u64) {
         self.intended.add(0, None, micros);
     }
@@ -155,7 +155,7 @@ impl Measured {
         self.users
     }
 
-    /// The latest time of a sample, in seconds from the begin of the test.
+    /// The latest time of a sample, in seconds from the start of the test.
     pub fn last_s(&self) -> f64 {
         self.last_s
     }

@@ -10,7 +10,7 @@ use clap::{ArgAction, Args as ClapArgs, ValueEnum};
 /// aborted the test.
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub struct Args {
-    /// The script, an archive of one, or - for the standard input
+    /// The script, an archive of a script, or - for standard input
     #[arg(value_name = "SCRIPT")]
     pub script: String,
     #[command(flatten)]
@@ -34,13 +34,13 @@ pub struct LoadFlags {
     /// Number of virtual users
     #[arg(short = 'u', long, value_name = "N", allow_hyphen_values = true)]
     pub vus: Option<i64>,
-    /// How long the test lasts, as 30s or 1m30s
+    /// Duration of the test, such as 30s or 1m30s
     #[arg(short = 'd', long, value_name = "TIME", allow_hyphen_values = true)]
     pub duration: Option<String>,
     /// Iterations of all virtual users together
     #[arg(short = 'i', long, value_name = "N", allow_hyphen_values = true)]
     pub iterations: Option<i64>,
-    /// Add a stage, as 30s:10 (duration:target)
+    /// Add a stage, such as 30s:10 (duration:target)
     #[arg(
         short = 's',
         long = "stage",
@@ -48,10 +48,10 @@ pub struct LoadFlags {
         allow_hyphen_values = true
     )]
     pub stages: Vec<String>,
-    /// Run only this part of the test, as 10%, 1/3, 0.2:2/3
+    /// Run only this part of the test, such as 10%, 1/3, 0.2:2/3
     #[arg(long, value_name = "SEGMENT")]
     pub execution_segment: Option<String>,
-    /// All parts of the test, as 0,1/3,2/3,1
+    /// All parts of the test, such as 0,1/3,2/3,1
     #[arg(long, value_name = "SEQUENCE")]
     pub execution_segment_sequence: Option<String>,
     /// Wait before the start until the test is resumed over the REST API
@@ -114,7 +114,7 @@ pub struct ClientFlags {
     /// Addresses from which virtual users make their requests
     #[arg(long, value_name = "RANGES")]
     pub local_ips: Option<String>,
-    /// How names are resolved, as ttl=5m,select=random,policy=preferIPv4
+    /// How names are resolved, such as ttl=5m,select=random,policy=preferIPv4
     #[arg(long, value_name = "SETTINGS")]
     pub dns: Option<String>,
 }
@@ -123,10 +123,10 @@ pub struct ClientFlags {
 #[derive(Debug, Clone, Default, ClapArgs)]
 #[command(next_help_heading = "Results")]
 pub struct ReportFlags {
-    /// Send all samples to an output, as json=file.json or prometheus=http://localhost:9090/api/v1/write
+    /// Send all samples to an output, such as json=file.json or prometheus=http://localhost:9090/api/v1/write
     #[arg(short = 'o', long = "out", value_name = "OUTPUT")]
     pub outputs: Vec<String>,
-    /// Statistics of trends in the summary, as avg,p(95)
+    /// Statistics of trends in the summary, such as avg,p(95)
     #[arg(long, value_name = "STATS")]
     pub summary_trend_stats: Vec<String>,
     /// The unit of times in the summary: s, ms or us
@@ -180,10 +180,10 @@ pub struct ScriptFlags {
     /// The script's compatibility mode: extended or base
     #[arg(long, env = "K6_COMPATIBILITY_MODE", value_name = "MODE")]
     pub compatibility_mode: Option<String>,
-    /// Where secrets come from: file=path, mock=name=value,… or url=…, with name=… and default among the settings
+    /// Source of secrets: file=path, mock=name=value,… or url=…, with name=… and default among the settings
     #[arg(long, env = "K6_SECRET_SOURCE", value_name = "SOURCE")]
     pub secret_source: Vec<String>,
-    /// Where traces go; only none is supported
+    /// Destination of traces; only none is supported
     #[arg(long, env = "K6_TRACES_OUTPUT", value_name = "OUTPUT")]
     pub traces_output: Option<String>,
     /// Turn on a feature by name
@@ -195,7 +195,7 @@ pub struct ScriptFlags {
 #[derive(Debug, Clone, Default, ClapArgs)]
 #[command(next_help_heading = "Several machines")]
 pub struct TogetherFlags {
-    /// Take part in the run of this collector, which judges the thresholds by what all runners measured
+    /// Take part in the run of this collector, which judges the thresholds on the metrics of all runners
     #[arg(long, env = "SPARRING_COLLECTOR", value_name = "URL")]
     pub collector: Option<String>,
     /// The name of this runner [default: the tag instance_id, else the segment]
@@ -221,7 +221,7 @@ pub struct ProcessFlags {
     /// The format of log lines: text, json or raw
     #[arg(long, env = "K6_LOG_FORMAT", value_name = "FORMAT", value_parser = LogFormat::read)]
     pub log_format: Option<LogFormat>,
-    /// Where log lines go: stderr, stdout, none, file=path or loki=url
+    /// Destination of log lines: stderr, stdout, none, file=path or loki=url
     #[arg(long, env = "K6_LOG_OUTPUT", value_name = "OUTPUT")]
     pub log_output: Option<String>,
     /// Write the output of console.log to this file

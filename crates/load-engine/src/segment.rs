@@ -36,7 +36,7 @@ pub enum SegmentError {
     /// It ends before it begins.
     #[error("segment start({from:.2}) must be less than its end({to:.2})")]
     Order {
-        /// The begin.
+        /// The start.
         from: Share,
         /// The end.
         to: Share,

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-/// A run that is paused before its begin and notes what it was told.
+/// A run that is paused before its start and notes what it was told.
 struct Held {
     status: Mutex<Status>,
     setup: Mutex<Option<Value>>,

@@ -65,7 +65,7 @@ impl Metrics {
         let by_fault = IntCounterVec::new(
             Opts::new(
                 "sparring_mock_requests_total",
-                "Requests by what was done to them.",
+                "Requests by injected fault.",
             ),
             &["fault"],
         )?;
@@ -77,7 +77,7 @@ impl Metrics {
         let by_connection_fault = IntCounterVec::new(
             Opts::new(
                 "sparring_mock_connection_faults_total",
-                "Faults of connections; for `refused`, times that the listener went down.",
+                "Faults of connections; for `refused`, the times that the listener was closed.",
             ),
             &["fault"],
         )?;
@@ -105,34 +105,34 @@ impl Metrics {
             connection_faults,
             cancelled: counter(
                 "sparring_mock_cancelled_total",
-                "Requests whose caller went away before the answer.",
+                "Requests whose caller disconnected before the answer.",
             )?,
             planned: histogram(
                 "sparring_mock_planned_delay_seconds",
-                "Delay that was decided, with the wait in line.",
+                "Planned delay, including the wait in the queue.",
                 &DELAYS,
             )?,
             actual: histogram(
                 "sparring_mock_actual_delay_seconds",
-                "Delay that was met.",
+                "Actual delay.",
                 &DELAYS,
             )?,
             error: histogram(
                 "sparring_mock_delay_error_seconds",
-                "How much later than planned an answer began.",
+                "Delay of the start of an answer beyond the plan.",
                 &ERRORS,
             )?,
             queue_wait: histogram(
                 "sparring_mock_queue_wait_seconds",
-                "Time in line before a worker was free.",
+                "Time in the queue before a worker was free.",
                 &DELAYS,
             )?,
-            queue_depth: gauge("sparring_mock_queue_depth", "Requests in line.")?,
-            in_flight: gauge("sparring_mock_in_flight", "Requests being worked on.")?,
+            queue_depth: gauge("sparring_mock_queue_depth", "Requests in the queue.")?,
+            in_flight: gauge("sparring_mock_in_flight", "Requests in progress.")?,
             connections: counter("sparring_mock_connections_total", "Connections accepted.")?,
             evicted: gauge(
                 "sparring_mock_journal_evicted",
-                "Entries that fell out of the journal since the start.",
+                "Entries evicted from the journal since the start.",
             )?,
             revision: gauge(
                 "sparring_mock_revision",

@@ -127,7 +127,7 @@ impl Metrics {
         let metrics = Self {
             requests: make.counters(
                 "orchestrate_requests_total",
-                "Requests answered, by outcome.",
+                "Answered requests, by outcome.",
                 &["tenant", "policy", "status", "processing_mode"],
             )?,
             duration: make.histogram(
@@ -137,7 +137,7 @@ impl Metrics {
             )?,
             overhead: make.histogram(
                 "orchestrate_overhead_ms",
-                "Time of a request that was not spent waiting for detectors, in milliseconds.",
+                "Time of a request without waiting for detectors, in milliseconds.",
                 &OVERHEAD_MS,
             )?,
             coverage: make.gauges(
@@ -147,7 +147,7 @@ impl Metrics {
             )?,
             detector_latency: make.histograms(
                 "detector_latency_ms",
-                "Time of one detector's part in a request, retries included, in milliseconds.",
+                "Time of one detector in a request, including retries, in milliseconds.",
                 &["detector", "status"],
             )?,
             detector_health: make.int_gauges(
@@ -162,13 +162,13 @@ impl Metrics {
             )?,
             breaker_state: make.int_gauges(
                 "circuit_breaker_state",
-                "1 for the state that calls to the detector meet: the best one of its endpoints' \
-                 circuit breakers.",
+                "1 for the state that applies to calls: the best state of the circuit breakers of \
+                 the detector's endpoints.",
                 &["detector", "state"],
             )?,
             breaker_transitions: make.counters(
                 "circuit_breaker_transitions_total",
-                "Changes of a breaker's state, of all endpoints of a detector together.",
+                "State changes of the breakers of all endpoints of a detector.",
                 &["detector", "to", "reason"],
             )?,
             retries: make.counters(
@@ -178,13 +178,13 @@ impl Metrics {
             )?,
             stale: make.counters(
                 "detector_stale_connections_total",
-                "Requests that met a kept connection that was dead or too old, and were sent on a \
-                 new one.",
+                "Requests that were sent again on a new connection because a kept-alive one was \
+                 dead or too old.",
                 &["detector"],
             )?,
             hedges: make.counters(
                 "detector_hedges_total",
-                "Second calls beside a slow first one.",
+                "Second calls in parallel with a slow first one.",
                 &["detector"],
             )?,
             budget_exhausted: make.counters(
@@ -194,22 +194,22 @@ impl Metrics {
             )?,
             bulkhead_rejected: make.counters(
                 "detector_bulkhead_rejected_total",
-                "Calls that found no place.",
+                "Calls rejected because the bulkhead was full.",
                 &["detector"],
             )?,
             bulkhead_in_flight: make.int_gauges(
                 "detector_in_flight",
-                "Calls under way.",
+                "Calls in flight.",
                 &["detector"],
             )?,
             detector_limit: make.int_gauges(
                 "detector_concurrency_limit",
-                "Calls that a detector's endpoints get at once, as the adaptive limits have it.",
+                "Concurrent calls that the adaptive limits allow to a detector's endpoints.",
                 &["detector"],
             )?,
             ejections: make.counters(
                 "detector_ejections_total",
-                "Endpoints left out for a while because they failed more than the others.",
+                "Endpoints ejected because they failed more often than the others.",
                 &["detector"],
             )?,
             detector_failures: make.counters(
@@ -229,44 +229,44 @@ impl Metrics {
             )?,
             rate_limit: make.counters(
                 "orchestrator_rate_limit_requests_total",
-                "Requests that a rate limit looked at: allowed or limited.",
+                "Requests checked against a rate limit: allowed or limited.",
                 &["endpoint", "tenant", "action"],
             )?,
             jobs: make.int_gauges(
                 "orchestrate_jobs",
-                "Jobs in the store; with Redis those of all replicas, so every replica says the same.",
+                "Jobs in the store; with Redis those of all replicas, so every replica reports the same.",
                 &["state"],
             )?,
             shed: make.counters(
                 "orchestrate_shed_total",
-                "Requests turned away because too much was asked.",
+                "Requests rejected because of overload.",
                 &["priority"],
             )?,
             left_out: make.counters(
                 "orchestrate_brown_out_total",
-                "Optional detectors left out of a request because too much was asked.",
+                "Optional detectors left out of a request because of overload.",
                 &["detector"],
             )?,
             detector_cache: make.counters(
                 "detector_cache_total",
-                "Single detectors' answers that were not asked for: hit, shared with a call under \
-                 way, or stale while a breaker is open.",
+                "Answers of single detectors without a call: hit, shared with a call in flight, or \
+                 stale while a breaker is open.",
                 &["detector", "result"],
             )?,
             shadow: make.counters(
                 "detector_shadow_total",
-                "Answers of shadow detectors beside the live one's: agrees, disagrees, failed, or \
-                 left_out where too many were under way.",
+                "Answers of shadow detectors compared with the live one: agrees, disagrees, failed, \
+                 or left_out if too many were in flight.",
                 &["detector", "live", "result"],
             )?,
             limit: make.gauge(
                 "orchestrate_concurrency_limit",
-                "Fan-outs that may be under way, as the adaptive limit has it.",
+                "Concurrent fan-outs that the adaptive limit allows.",
             )?,
             queued: make.gauge("orchestrate_queued", "Requests that wait for a fan-out.")?,
             reloads: make.counters(
                 "orchestrator_config_reloads_total",
-                "Changed settings that were applied or refused.",
+                "Configuration changes that were applied or rejected.",
                 &["result"],
             )?,
             coalesced: make.counter(
@@ -277,7 +277,7 @@ impl Metrics {
                 "orchestrate_labels_omitted_total",
                 "Labels left out of answers that have more than 1000; verdicts count all of them.",
             )?,
-            in_flight: make.gauge("orchestrate_in_flight", "Requests being worked on.")?,
+            in_flight: make.gauge("orchestrate_in_flight", "Requests in progress.")?,
             labels: Labels::new(label_values),
             forgotten: forget::Forgotten::default(),
             registry: {

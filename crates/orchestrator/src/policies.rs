@@ -84,7 +84,7 @@ impl Policies {
         self.versions(tenant, bundle).pop()
     }
 
-    /// All kept versions, oldest first.
+    /// All stored versions, oldest first.
     pub fn versions(&self, tenant: &str, bundle: &str) -> Vec<Version> {
         let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
         let found = tenants.get(tenant).and_then(|bundles| bundles.get(bundle));

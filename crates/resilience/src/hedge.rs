@@ -7,18 +7,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::latency::Latency;
 
-/// When a call is hedged. Off by default: it doubles calls, so the callee must not mind.
+/// When a call is hedged. Off by default, because it doubles calls: the callee has to tolerate that.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Whether second attempts start before the first has failed.
     pub enabled: bool,
-    /// The second call begins when the first has taken longer than this share of good calls,
+    /// The second call starts when the first has taken longer than this quantile of successful calls,
     /// above 0 to below 1.
     pub quantile: f64,
-    /// But never sooner than this.
+    /// The minimum delay of the second call.
     pub floor_ms: u64,
-    /// And only after this many successful calls.
+    /// The number of successful calls that are needed before hedging.
     pub minimum_calls: u64,
 }
 

@@ -12,18 +12,18 @@ use serde::{Deserialize, Serialize};
 pub struct Config {
     /// False: no replica is ever ejected.
     pub enabled: bool,
-    /// Calls are counted for this long, then anew.
+    /// The interval after which the counts of calls are reset.
     pub interval_ms: u64,
-    /// Calls of a member in an interval before it is judged.
+    /// The number of calls of a member in an interval before it is judged.
     pub minimum_calls: u32,
-    /// A member is ejected when its share of failed calls is above the others' by this much, above
+    /// A member is ejected when its failure rate exceeds that of the others by this much, above
     /// 0 to 1.
     pub failure_margin: f64,
-    /// How long the first ejection lasts; the next ones as many times longer.
+    /// The length of the first ejection; the n-th one is n times as long.
     pub ejection_ms: u64,
-    /// No ejection lasts longer; at least `ejection_ms`.
+    /// The maximum length of an ejection; at least `ejection_ms`.
     pub max_ejection_ms: u64,
-    /// The most members that are ejected at once, in percent and at least one; never all.
+    /// The maximum share of members that are ejected at once, in percent; at least one member, never all.
     pub max_ejection_percent: u32,
 }
 

@@ -6,15 +6,15 @@ use live_config::Check;
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
-/// Settings of backoff and budget. How often one call may be repeated is the caller's to say.
+/// Settings of backoff and budget. The caller limits the number of retries of a call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The longest wait before the first retry.
+    /// The maximum wait before the first retry.
     pub base_ms: u64,
-    /// The longest wait before any retry.
+    /// The maximum wait before any retry.
     pub cap_ms: u64,
-    /// Retries and hedges that each first attempt pays for, 0 to 1.
+    /// Retries and hedges that each first attempt adds to the budget, 0 to 1.
     pub budget_ratio: f64,
     /// Retries and hedges per second that are always allowed.
     pub budget_floor_per_s: f64,

@@ -19,13 +19,13 @@ impl Process {
         Ok(Self {
             cpu: Counter::new(
                 "process_cpu_seconds_total",
-                "Processor time of the process, of all its threads.",
+                "CPU time of all threads of the process.",
             )?,
             memory: Gauge::new(
                 "process_resident_memory_bytes",
-                "Memory of the process that is in RAM.",
+                "Resident memory of the process.",
             )?,
-            descriptors: Gauge::new("process_open_fds", "Descriptors that the process has open.")?,
+            descriptors: Gauge::new("process_open_fds", "Open file descriptors of the process.")?,
         })
     }
 

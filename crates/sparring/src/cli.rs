@@ -333,7 +333,7 @@ pub struct FleetArguments {
 /// The logging flags of all commands that log.
 #[derive(Debug, Clone, Args)]
 struct LogArguments {
-    /// Log more: -v actions, -vv also details; LOG_LEVEL can ask for more still
+    /// Log more: -v actions, -vv also details; LOG_LEVEL can raise the level further
     #[arg(long, short = 'v', action = clap::ArgAction::Count)]
     verbose: u8,
     /// Log lines as JSON

@@ -1,9 +1,9 @@
-//! Fault drills: inject faults into a running stack and judge how it takes them.
+//! Fault drills: inject faults into a running stack and judge its reaction.
 //!
-//! A drill says what is normal, what is broken and for how long, and what has to hold meanwhile
-//! and afterwards. Nothing is injected into a system that is not steady to begin with, and what
-//! was injected is reverted however the drill ends: faults are overlays of the mocks' profiles,
-//! which go by themselves when nobody renews them.
+//! A drill defines the steady state, the faults and their length, and the requirements during and
+//! after them. Nothing is injected into a system that is not steady beforehand, and faults are
+//! reverted however the drill ends: they are overlays of the mocks' profiles, which expire unless
+//! they are renewed.
 
 mod check;
 mod conduct;
@@ -36,21 +36,21 @@ use crate::kind::Kind;
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Drill {
-    /// What is tried, in a few words.
+    /// The title of the experiment.
     pub title: String,
-    /// What is expected and why.
+    /// The expectation and its reason.
     #[serde(default)]
     pub description: String,
-    /// The k6 script that loads the system meanwhile. Absent: probes alone.
+    /// The k6 script that loads the system during the drill. Absent: only probes are sent.
     pub load: Option<Load>,
     #[serde(default)]
     pub probe: ProbeConfig,
     pub steady_state: SteadyState,
     pub faults: Vec<Fault>,
-    /// What has to hold from the first fault until recovery.
+    /// Requirements from the first fault until recovery.
     #[serde(default)]
     pub during: Bounds,
-    /// What the system has to notice. Absent: nothing is asked.
+    /// The required detection by the system. Absent: none.
     pub detect: Option<Detect>,
     pub recover: Recover,
 }
@@ -66,15 +66,15 @@ pub struct Load {
     pub env: IndexMap<String, String>,
 }
 
-/// Requests of the drill's own, whose answers are what is judged.
+/// Requests that the drill itself sends, and whose answers are judged.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ProbeConfig {
     /// Time from one probe to the next, whether answered or not.
     pub interval_ms: u64,
-    /// `text`, `image`, `document` or `code`: decides which detectors are asked.
+    /// `text`, `image`, `document` or `code`: determines which detectors are called.
     pub content_type: String,
-    /// Asked for by name; empty leaves the choice to the policy.
+    /// The names of the detectors to call; empty leaves the choice to the policy.
     pub required_detectors: Vec<String>,
 }
 
@@ -88,74 +88,74 @@ impl Default for ProbeConfig {
     }
 }
 
-/// What is normal. It has to hold before anything is injected, and again for recovery.
+/// The steady state. It has to hold before a fault is injected, and again for recovery.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SteadyState {
-    /// Time for load and caches to settle before it is looked at.
+    /// The time for load and caches to settle before the observation.
     #[serde(default = "two_seconds")]
     pub after_ms: u64,
-    /// How long it is looked at.
+    /// The length of the observation.
     pub for_ms: u64,
     pub expect: Bounds,
 }
 
-/// Bounds on the answers of a stretch of time. What is absent is not asked.
+/// Bounds on the answers in a period. An absent bound is not required.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Bounds {
-    /// Least share of probes answered in full or in part, 0 to 1.
+    /// The minimum share of probes that are answered in full or in part, 0 to 1.
     pub answered: Option<f64>,
-    /// Least mean coverage of the answers, 0 to 1.
+    /// The minimum mean coverage of the answers, 0 to 1.
     pub coverage: Option<f64>,
-    /// Most time for 95 of 100 probes; one without an answer counts as later than any bound.
+    /// The maximum time of 95 of 100 probes; a probe without an answer exceeds any bound.
     pub p95_ms: Option<u64>,
 }
 
-/// A change of a mock detector's profile for a while.
+/// A temporary change of a mock detector's profile.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
-    /// The detector's name; `all` for every one.
+    /// The detector's name; `all` for every detector.
     pub detector: String,
-    /// Merged into its profile, as the admin API's PATCH does.
+    /// Merged into its profile, as by PATCH of the admin API.
     pub patch: Value,
-    /// Begin, from the end of the steady state.
+    /// The start, relative to the end of the steady state.
     #[serde(default)]
     pub at_ms: u64,
-    /// How long it lasts.
+    /// The length of the fault.
     pub for_ms: u64,
-    /// How often it comes, `every_ms` apart.
+    /// The number of repetitions, `every_ms` apart.
     #[serde(default = "once")]
     pub times: u32,
-    /// From one begin to the next; at least `for_ms` where it comes more than once.
+    /// From one start to the next; at least `for_ms` if the fault is repeated.
     #[serde(default)]
     pub every_ms: u64,
 }
 
-/// The system has noticed when these breakers have opened.
+/// The system has detected the fault when these breakers have opened.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Detect {
-    /// A detector's name, `any` for whichever comes first, or a list of names: all of them.
+    /// A detector's name, `any` for the first breaker that opens, or a list of names: all of them.
     pub breaker_opens: Opens,
-    /// From the begin of the first fault.
+    /// The time limit, from the start of the first fault.
     pub within_ms: u64,
-    /// What has to hold from then until the last fault ends: what noticing is good for.
+    /// Requirements from the detection until the end of the last fault: the benefit of the detection.
     #[serde(default)]
     pub then: Bounds,
 }
 
-/// Whose breaker has to open.
+/// The breakers that have to open.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(
     untagged,
-    expecting = "expected a detector's name, `any` for whichever comes first, or a list of names"
+    expecting = "expected a detector's name, `any` for the first one, or a list of names"
 )]
 pub enum Opens {
-    /// This one's; `any`: whichever comes first.
+    /// The breaker of this detector; `any`: the first one.
     One(String),
-    /// Every one of them.
+    /// All of them.
     Each(Vec<String>),
 }
 
@@ -169,11 +169,11 @@ impl std::fmt::Display for Opens {
 }
 
 /// The system has recovered when the steady state holds again and the breakers that the faults
-/// opened are closed: those that `detect` names, else those of all faulted detectors.
+/// opened are closed: those that `detect` names, otherwise those of all faulted detectors.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recover {
-    /// From the end of the last fault.
+    /// The time limit, from the end of the last fault.
     pub within_ms: u64,
 }
 
@@ -261,7 +261,7 @@ impl Drill {
         Duration::from_millis(self.steady_state.after_ms + self.steady_state.for_ms)
     }
 
-    /// Every fault's begin and end, from the drill's begin, in the order of their begins.
+    /// Every fault's start and end, from the drill's start, in the order of their starts.
     fn spells(&self) -> Vec<Spell<'_>> {
         let origin = self.injection();
         let mut spells: Vec<Spell<'_>> = self

@@ -147,7 +147,7 @@ impl Redis {
         )?;
         let fallbacks = counters(
             "orchestrator_redis_backend_fallback_total",
-            "Operations done locally because Redis did not answer.",
+            "Operations that were local because Redis did not answer.",
             &["component"],
         )?;
         registry.register(Box::new(up.clone()))?;

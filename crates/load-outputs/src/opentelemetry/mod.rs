@@ -1,6 +1,6 @@
 //! `-o opentelemetry`: OTLP metrics over gRPC or HTTP.
 //!
-//! Samples are added up here; all series are sent every few seconds, counted from the begin of the
+//! Samples are added up here; all series are sent every few seconds, counted from the start of the
 //! run. A trend is a histogram; a rate is a counter with the attribute `condition`, `zero` or
 //! `nonzero`.
 

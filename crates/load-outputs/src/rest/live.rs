@@ -63,7 +63,7 @@ impl Live {
         })
     }
 
-    /// Before scenarios run nothing follows: what is control for then holds from their begin.
+    /// Before scenarios run nothing follows: what is control for then holds from their start.
     async fn wait_until_followed(&self) {
         if self.state.phase() == Phase::Running as u8 {
             self.state.wait_until_followed().await;

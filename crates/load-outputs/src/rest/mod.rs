@@ -69,7 +69,7 @@ pub type Running<'a> = Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send +
 /// How a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Status {
-    /// What it does: 0 created, 1 VUs are made, 3 they are made, 4 paused before the begin, 5
+    /// What it does: 0 created, 1 VUs are made, 3 they are made, 4 paused before the start, 5
     /// started, 6 setup, 7 running, 8 teardown, 9 ended, 10 interrupted, 11 marked as failed.
     pub phase: u8,
     /// Whether it is held.

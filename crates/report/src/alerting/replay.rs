@@ -28,13 +28,13 @@ pub struct Replayed {
     pub fired: Vec<Fired>,
 }
 
-/// Times are seconds from the begin of the test.
+/// Times are seconds from the start of the test.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fired {
     pub at_s: f64,
     /// Nothing where it stood until the end.
     pub resolved_s: Option<f64>,
-    /// When the fault was injected, or else the begin of the first second beyond the bound.
+    /// When the fault was injected, or else the start of the first second beyond the bound.
     pub onset_s: f64,
     /// The fault that was in force.
     pub fault: Option<String>,
@@ -52,7 +52,7 @@ pub struct Missing {
 /// Where a record has it among what was computed.
 pub const KEY: &str = "alert_replay";
 
-/// A fault of the test with its begin and end.
+/// A fault of the test with its start and end.
 type Fault = (String, f64, f64);
 
 /// Evaluates the alerts of a test; `None` where its judgements make none.

@@ -18,7 +18,7 @@ pub fn scrape_s(test: &TestRecord) -> u32 {
     }
 }
 
-/// The figure at each scrape, from the begin of the test on. What is known at one is the second that has just
+/// The figure at each scrape, from the start of the test on. What is known at one is the second that has just
 /// ended; nothing where it had no request.
 pub fn scraped(test: &TestRecord, figure: &Figure) -> Vec<Option<f64>> {
     let mut by_second = vec![None; length(test) + 1];

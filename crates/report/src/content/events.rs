@@ -9,7 +9,7 @@ use crate::number::{figure, seconds};
 use crate::record::{Event, EventKind, TestRecord};
 use crate::table::{Cell, Table};
 
-/// The faults of a test: name, begin and end. One that was never reverted lasts until the end.
+/// The faults of a test: name, start and end. One that was never reverted lasts until the end.
 ///
 /// An end belongs to the begin with the same detail, else to the earliest that is still open.
 pub fn faults(test: &TestRecord) -> Vec<(String, f64, f64)> {

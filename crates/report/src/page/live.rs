@@ -161,7 +161,7 @@ fn measured_parts(run: &RunRecord, live: &Live, html: &mut String) {
     }
 }
 
-/// The parts of a test; a page has all of them from its begin, so that each can be replaced.
+/// The parts of a test; a page has all of them from its start, so that each can be replaced.
 const PARTS: [&str; 6] = ["title", "keys", "asked", "charts", "endpoints", "checks"];
 
 fn test_parts(test: &TestRecord, live: &Live, html: &mut String) {

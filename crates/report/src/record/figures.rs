@@ -74,7 +74,7 @@ pub struct Endpoint {
 /// The requests of an endpoint in one second.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EndpointSecond {
-    /// Seconds from the begin of the test.
+    /// Seconds from the start of the test.
     pub at_s: u32,
     pub requests: u64,
     pub failures: u64,
@@ -86,7 +86,7 @@ pub struct EndpointSecond {
 /// One second of a test.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Second {
-    /// Seconds from the begin of the test.
+    /// Seconds from the start of the test.
     pub at_s: f64,
     pub users: Option<f64>,
     pub requests: u64,

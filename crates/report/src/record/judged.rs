@@ -72,7 +72,7 @@ pub struct Finding {
     pub text: String,
     /// The figures that the rule read.
     pub evidence: Value,
-    /// Begin and end of the window, seconds from the begin of the test.
+    /// Start and end of the window, seconds from the start of the test.
     pub window_s: Option<[f64; 2]>,
     /// What to do.
     pub action: String,

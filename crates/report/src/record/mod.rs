@@ -94,7 +94,7 @@ pub struct TestRecord {
     /// `phases`, `ladder`, `search`, `samples` or `drills`.
     pub content: String,
     pub classes: Vec<String>,
-    /// Seconds from the begin of the run.
+    /// Seconds from the start of the run.
     pub begin_s: f64,
     pub duration_s: f64,
     pub complete: bool,
@@ -136,7 +136,7 @@ pub struct PhaseRecord {
     pub name: String,
     /// `warm_up`, `ramp`, `steady`, `ramp_down` or `rest`.
     pub kind: String,
-    /// Seconds from the begin of the test.
+    /// Seconds from the start of the test.
     pub begin_s: f64,
     pub end_s: f64,
     /// The planned level at its end: users of a closed test.

@@ -22,7 +22,7 @@ pub struct Observed {
 /// The resources of one process, host or simulated part at one time.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ResourceSample {
-    /// Seconds from the begin of the test.
+    /// Seconds from the start of the test.
     pub at_s: f64,
     /// The host or part, where there are several.
     pub host: Option<String>,
@@ -51,7 +51,7 @@ pub struct ResourceSample {
 /// Something that happened during a test.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
-    /// Seconds from the begin of the test.
+    /// Seconds from the start of the test.
     pub at_s: f64,
     pub kind: EventKind,
     /// One sentence.

@@ -11,22 +11,22 @@ use super::Outcome;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// `false` counts nothing and never trips; only an operator opens it.
+    /// False: the breaker counts nothing and never opens; only an operator opens it.
     pub enabled: bool,
     /// The calls that the rates are taken over.
     pub window: Window,
-    /// Rates are not looked at before the window holds this many calls.
+    /// The number of calls in the window before rates are evaluated.
     pub minimum_calls: u32,
-    /// Trips when this share of the window's calls failed, above 0 to 1.
+    /// The breaker opens when this share of the window's calls failed, above 0 to 1.
     pub failure_rate: f64,
-    /// A call that takes longer than this is slow, however it ends. 0: none is for its time alone.
+    /// A call that takes longer than this is slow, whatever its result. 0: no call is slow by its duration.
     pub slow_call_ms: u64,
-    /// A call that the request's own deadline cuts off is slow, though no failure, when it had more
-    /// than this. Absent: nine tenths of `sync_sla_ms`, nearly all that a request has. 0: never.
+    /// A call that the request's deadline cuts off after more than this time is slow, but not a failure.
+    /// Absent: nine tenths of `sync_sla_ms`, nearly the whole time of a request. 0: never.
     pub slow_cut_off_ms: Option<u64>,
-    /// Trips when this share of the window's calls was slow, above 0 to 1.
+    /// The breaker opens when this share of the window's calls was slow, above 0 to 1.
     pub slow_call_rate: f64,
-    /// Trips after this many failures in a row. 0: never for that reason.
+    /// The breaker opens after this many consecutive failures. 0: never for that reason.
     pub consecutive_failures: u32,
     /// How long it stays open the first time.
     pub open_ms: u64,

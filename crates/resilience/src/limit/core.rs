@@ -43,25 +43,25 @@ const MORE: f64 = 1.1;
 /// The limit is at most this many times the calls that were really in flight, once it is above `initial`.
 const HEADROOM: f64 = 5.0;
 
-/// Bounds of the limit, and how it is found.
+/// Bounds of the limit, and its adaptation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// False: the limit stays at `max`.
     pub enabled: bool,
-    /// Calls under way at once, to begin with.
+    /// The limit at the start.
     pub initial: u32,
     /// The limit never falls below this.
     pub min: u32,
     /// The limit never rises above this.
     pub max: u32,
-    /// Answers are gathered for so long at least.
+    /// The minimum length of a measurement window.
     pub window_ms: u64,
-    /// And until there are so many.
+    /// The minimum number of answers in a window.
     pub minimum_samples: u32,
-    /// How many times the usual latency is still no queue, at least 1.
+    /// The multiple of the baseline latency above which answers count as queued, at least 1.
     pub tolerance: f64,
-    /// How much more than the usual latency, in ms, is still no queue worth turning calls away.
+    /// The excess over the baseline latency, in ms, that is tolerated before calls are rejected.
     pub slack_ms: u64,
 }
 

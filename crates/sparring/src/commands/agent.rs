@@ -1,4 +1,4 @@
-//! `sparring agent`: this machine as a runner of runs that are begun elsewhere.
+//! `sparring agent`: this machine as a runner of runs that are started elsewhere.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -15,19 +15,19 @@ use crate::environment;
 use crate::signals;
 use crate::terminal::{Usage, complain};
 
-/// Lend this machine to runs that `sparring run --agents` begins elsewhere
+/// Make this machine available to runs that `sparring run --agents` starts elsewhere
 ///
-/// An agent takes an archive of a script, with all that it reads, and runs its part of the load as a runner of
-/// that run's collector. It runs one at a time, and only for those who know the token in SPARRING_TOKEN. Scripts
-/// can do whatever this process may: it belongs into a network of one's own, under a user of its own. A run of
-/// which nobody asks any more is ended.
+/// An agent receives an archive of a script with its files, and runs its part of the load as a runner of
+/// that run's collector. It runs one part at a time, and only for callers that know the token in SPARRING_TOKEN.
+/// Scripts have all permissions of this process: run it in a private network, as a user of its own. A run that is
+/// no longer polled is ended.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
-    /// Where it is reached; on another address than the loopback all who know the token can use it
+    /// Address to listen on; every client that reaches it and knows the token can use the agent
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:6571")]
     listen: SocketAddr,
-    /// End a run of which nobody has asked for so long
+    /// Time after which a run that is not polled is ended
     #[arg(long, value_name = "TIME", default_value = "30s")]
     forgotten_after: Span,
 }

@@ -12,10 +12,10 @@ use crate::run_folder;
 use crate::stdout;
 use crate::terminal::say;
 
-/// Save runs as baselines, and choose the one in force
+/// Save runs as baselines, and choose the current one
 ///
 /// Baselines are kept by suite and testbed (processor, cores, memory, kernel, target) and never changed:
-/// a new one gets a new name, and `promote` puts it in force.
+/// a new one gets a new name, and `promote` makes it the current one.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
@@ -37,7 +37,7 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Save a run; the first one of its suite and testbed is in force at once
+    /// Save a run; the first one of its suite and testbed becomes current at once
     Save {
         /// The run: a folder, a report.json, or a name in the folder for results
         #[arg(value_name = "RUN")]
@@ -46,9 +46,9 @@ enum Command {
         #[arg(long)]
         name: Option<String>,
     },
-    /// List all baselines; * marks the one in force
+    /// List all baselines; * marks the current one
     List,
-    /// Put a baseline in force
+    /// Make a baseline the current one
     Promote {
         name: String,
         /// The suite, if several have a baseline of this name
@@ -78,7 +78,7 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
         Command::Promote { name, suite } => {
             let key = baselines.promote(name, suite.as_deref())?;
             say!(
-                "{name} is in force for {} on testbed {}",
+                "{name} is the current baseline of {} on testbed {}",
                 key.suite,
                 key.testbed
             );

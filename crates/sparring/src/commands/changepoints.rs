@@ -52,8 +52,8 @@ pub struct Arguments {
     /// Merge change points exactly as Otava does, which keeps some with a larger p value
     #[arg(long)]
     as_otava: bool,
-    /// Keep what was found before, in this file: only rows that were appended since are looked at, and a change
-    /// point does not vanish when the next run is appended. The file is written anew
+    /// Keep earlier results in this file, which is updated: only appended rows are examined, and a known change
+    /// point does not vanish when the next run is appended
     #[arg(long, value_name = "FILE")]
     known: Option<PathBuf>,
     /// As JSON

@@ -20,12 +20,12 @@ use crate::process::surroundings;
 use crate::signals;
 use crate::terminal::{complain, say};
 
-/// Collect what several runners measure, and judge it as one run
+/// Collect the measurements of several runners, and judge them as one run
 ///
 /// Each runner is a `sparring run SCRIPT --collector URL` with an execution segment of its own, as the stock
-/// k6-operator starts them. They push histograms each second; thresholds are judged by their sum. One runner
-/// runs setup and teardown; all begin at the same time. A runner whose measurements differ from the others' is
-/// named. A lost runner ends the run and makes it invalid; with --degraded the run continues without it, and
+/// k6-operator starts them. Runners push histograms each second; thresholds are judged on the merged metrics. One
+/// runner runs setup and teardown; all start at the same time. A runner whose measurements differ from the others'
+/// is named. A lost runner ends the run and makes it invalid; with --degraded the run continues without it, and
 /// the result states that. If SPARRING_TOKEN is set, runners need the same.
 ///
 /// Exit codes: 0 all thresholds hold, 99 one is crossed, 5 the run is invalid, 1 there was nothing to collect.
@@ -53,7 +53,7 @@ pub struct Arguments {
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
-    /// Call handleSummary of this script, once, with what all runners measured
+    /// Call handleSummary of this script once, with the merged metrics
     #[arg(long, value_name = "SCRIPT")]
     handle_summary: Option<PathBuf>,
 }

@@ -26,7 +26,7 @@ use crate::terminal::{complain, say};
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
-    /// The run to compare with, or `baseline` for the one in force for the candidate's suite and testbed
+    /// The run to compare with, or `baseline` for the current one of the candidate's suite and testbed
     #[arg(value_name = "BASELINE")]
     baseline: PathBuf,
     /// The run to judge
@@ -93,7 +93,7 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
 fn with_current(arguments: &Arguments, candidate: &Given) -> CommandResult {
     let Given::Run(candidate) = candidate else {
         complain!(
-            "error: only a run has a baseline in force; name the file to compare a summary with"
+            "error: only a run has a current baseline; name the file to compare a summary with"
         );
         return Ok(ExitCode::from(REFUSED));
     };

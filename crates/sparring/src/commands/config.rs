@@ -37,7 +37,7 @@ pub struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  sparring config --explain acis load    what `sparring test acis load` obeys, and why
+  sparring config --explain acis load    the settings of `sparring test acis load`, with sources
   LOCUST_USERS=25 sparring config --explain load
                                          a variable, and the test that reads it
   sparring config --explain --json acso quick-check --time-scale 0.1

@@ -76,16 +76,16 @@ struct SelectionArguments {
     /// Run the suite of this system; the variable PERF_SYSTEM is used if nothing else names a suite
     #[arg(long, value_name = "SYSTEM")]
     system: Option<String>,
-    /// A test of the orchestrator, like the word
+    /// Run this test of the orchestrator; the same as its name without a flag
     #[arg(long, value_name = "TEST")]
     test_type: Option<String>,
-    /// A test of acso, like the word
+    /// Run this test of acso; the same as its name without a flag
     #[arg(long, value_name = "TEST")]
     filter: Option<String>,
-    /// The short validation of acso, like the word quick-check
+    /// Run the short validation of acso; the same as quick-check without a flag
     #[arg(long)]
     quick_check: bool,
-    /// A test, like the word; may be repeated
+    /// Run this test; the same as its name without a flag; may be repeated
     #[arg(long, value_name = "TEST")]
     only: Vec<String>,
     /// Run every test of the suite, not only those of `all`
@@ -94,7 +94,7 @@ struct SelectionArguments {
     /// Also run parts that need a prepared machine, such as 50 000 open WebSockets of aiaas throughput
     #[arg(long)]
     full: bool,
-    /// Multiplies the durations of phases and rests, and divides spawn rates; above 0, at most 1
+    /// Multiply the durations of phases and rests, and divide spawn rates; above 0, at most 1
     #[arg(long, value_name = "FACTOR", allow_negative_numbers = true)]
     time_scale: Option<f64>,
 }
@@ -103,7 +103,7 @@ struct SelectionArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Without running")]
 struct OutputArguments {
-    /// Show the plan as a table, with remarks on it
+    /// Show the plan as a table, with remarks
     #[arg(long)]
     dry: bool,
     /// Print the plan as JSON
@@ -122,15 +122,15 @@ struct OutputArguments {
 
 const EXAMPLES: &str = "\
 Exit codes:
-    0  everything that was judged holds
+    0  every requirement holds
     1  a test could not be run, or a record could not be written
     2  a wrong command line or suite file; nothing was run
-    3  a regression; `sparring compare` alone ends with it
-    4  inconclusive: too little was measured to decide, or the run is not complete
+    3  a regression; only `sparring compare` returns it
+    4  inconclusive: too little data to decide, or an incomplete run
     5  not to be trusted: no data for a threshold, no threshold, dropped samples, a starved generator
    99  a threshold was crossed
   104  k6's: a script or its options cannot be used
-  105  interrupted by Ctrl-C or SIGTERM; what was measured until then is kept
+  105  interrupted by Ctrl-C or SIGTERM; the measurements so far are kept
   107  k6's: a script threw an exception
 
 Examples:
@@ -144,7 +144,7 @@ Examples:
   sparring test tests/suites/own.yaml --results out
   sparring test acis load --with-locust  the same users with real Locust, for comparison
   sparring test --resume results/20260814T093000Z-acis
-                                         a soak that was interrupted goes on
+                                         continue a soak that was interrupted
   sparring test -f tests/locust/acis.py -u 100 -r 10 -t 5m --headless
                                          Locust itself, on the simulated system";
 

@@ -10,11 +10,11 @@ use super::Drill;
 use super::conduct::Conducted;
 use crate::report::WriteError;
 
-/// Lists of `seen`, and the field with the time of each entry in seconds from the drill's begin.
+/// Lists of `seen`, and the field with the time of each entry in seconds from the drill's start.
 const TIMED: [(&str, &str); 3] = [("probes", "sent"), ("breakers", "at"), ("events", "at")];
 
 impl Conducted {
-    /// The journal as JSON. Every entry has its time from the drill's begin and by the wall clock.
+    /// The journal as JSON. Every entry has its time from the drill's start and by the wall clock.
     pub fn journal(&self, drill: &Drill) -> Value {
         let mut seen = json!(self.seen);
         for (list, field) in TIMED {
@@ -32,7 +32,7 @@ impl Conducted {
         })
     }
 
-    /// Writes the journal into `folder`, named after the drill's file and the time of its begin.
+    /// Writes the journal into `folder`, named after the drill's file and the time of its start.
     ///
     /// # Errors
     /// The folder or the file cannot be written.

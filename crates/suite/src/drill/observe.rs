@@ -18,7 +18,7 @@ pub enum Stage {
     Recovering,
 }
 
-/// One request of the drill's own. Times are from the drill's begin.
+/// One request of the drill's own. Times are from the drill's start.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Probe {
     #[serde(serialize_with = "seconds")]

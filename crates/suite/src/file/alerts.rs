@@ -10,20 +10,21 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Alerts {
-    /// What is told of each alert that is raised or resolved. A sink that fails is reported, and changes no verdict.
+    /// Receivers that are notified when an alert fires or resolves. A failing receiver is reported and does not
+    /// change the verdict.
     #[serde(default)]
     pub sinks: Vec<Sink>,
 }
 
-/// One receiver of alerts. `${NAME}` in a URL or a header stands for a variable of the environment.
+/// A receiver of alerts. `${NAME}` in a URL or a header is replaced by an environment variable.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Sink {
-    /// A line of the log.
+    /// A line in the log.
     Log,
-    /// A JSON object on a line of its own.
+    /// One JSON object per line.
     File {
-        /// Relative to the run's folder; lines are added.
+        /// Relative to the run's folder; lines are appended.
         path: PathBuf,
     },
     /// A JSON object by POST.
@@ -34,11 +35,11 @@ pub enum Sink {
         #[serde(default)]
         headers: IndexMap<String, String>,
     },
-    /// The API of Prometheus' Alertmanager, version 2. Alerts that stand are sent again every minute.
+    /// The API of Prometheus' Alertmanager, version 2. Firing alerts are sent again every minute.
     Alertmanager {
         /// Without `/api/v2/alerts`.
         url: String,
-        /// Labels beside `alertname`, `severity`, `suite`, `test`, `target` and `run`.
+        /// Labels in addition to `alertname`, `severity`, `suite`, `test`, `target` and `run`.
         #[serde(default)]
         labels: IndexMap<String, String>,
     },

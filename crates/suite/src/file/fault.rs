@@ -17,51 +17,51 @@ pub struct SystemFault {
     pub patch: Option<Value>,
     /// Instead of a patch: the host whose instances crash.
     pub crash: Option<String>,
-    /// How many instances crash; absent: one.
+    /// The number of instances that crash; absent: one.
     pub instances: Option<u32>,
-    /// How long it lasts.
+    /// Its length.
     #[serde(rename = "for")]
     pub lasts: Span,
     pub probe: Probe,
-    /// Clients have to notice it within this time, by failed or late requests. Absent: not asked.
+    /// Clients have to notice it within this time, by failed or late requests. Absent: not required.
     pub detect_within: Option<Span>,
-    /// How the system itself has to report it. Absent: not asked.
+    /// How the system itself has to report it. Absent: not required.
     pub detect: Option<Sign>,
-    /// Clients have to be served well again within this time from its end.
+    /// Clients have to be served normally within this time after its end.
     pub recover_within: Span,
 }
 
-/// A sign of a fault that the system has to give while the fault lasts: its health, or one of its metrics.
+/// A sign that the system has to show during the fault: in its health, or in one of its metrics.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sign {
-    /// What `GET /health` says, such as `degraded`; one of these is enough.
+    /// States of `GET /health`, such as `degraded`; one of them is enough.
     #[serde(default)]
     pub health: Vec<String>,
     /// Instead of the health: a metric of `GET /metrics`.
     pub metric: Option<MetricSign>,
-    /// The sign has to be there within this time from the injection.
+    /// The sign has to appear within this time after the injection.
     pub within: Span,
 }
 
-/// A metric, and the value that shows a fault. Series with the same labels count together.
+/// A metric, and the value that shows a fault. Series with the same labels are added up.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MetricSign {
     /// Its name, such as `sparring_target_instances`.
     pub name: String,
-    /// Labels that a series has to have, such as `host: api`.
+    /// Labels that a series must have, such as `host: api`.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
     /// It rises above this value.
     pub above: Option<f64>,
     /// Instead: it falls below this value.
     pub below: Option<f64>,
-    /// Instead: it grows by more than this from the injection, as a counter does.
+    /// Instead: it grows by more than this after the injection, for counters.
     pub grows_by: Option<f64>,
 }
 
-/// A request of the drill's own, whose answers are judged.
+/// A request that the test sends separately, and whose responses are judged.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Probe {

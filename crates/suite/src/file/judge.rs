@@ -18,7 +18,7 @@ pub enum Grade {
     ErrorRate,
     /// Successful requests / all requests.
     SuccessRate,
-    /// Answers per second, errors included.
+    /// Responses per second, including errors.
     Rps,
     /// Successful operations per second.
     OpsPerS,
@@ -47,53 +47,53 @@ pub struct GradeBounds {
     pub poor: Option<f64>,
 }
 
-/// What has to hold in the judged phases.
+/// The requirements for the judged phases.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Judge {
     /// k6 thresholds by metric.
     #[serde(default)]
     pub thresholds: IndexMap<String, Vec<String>>,
-    /// Every graded figure has to reach this grade.
+    /// The grade that every graded figure has to reach.
     pub grades: Option<GradeName>,
-    /// The phases that are judged, by name; absent: all that are judged by kind.
+    /// The names of the judged phases; absent: all phases that are judged by kind.
     #[serde(default, rename = "in")]
     pub phases: Vec<String>,
-    /// Components whose `slo` rows have to hold.
+    /// Components whose `slo` rows must hold.
     #[serde(default)]
     pub slo: Vec<String>,
-    /// Throughput and resource rows: figure and expression, such as `rate_per_s: ">=1000"`.
+    /// Throughput and resources: figure and expression, such as `rate_per_s: ">=1000"`.
     #[serde(default)]
     pub rows: IndexMap<String, String>,
-    /// Alerts that have to stay silent.
+    /// Alerts that must not fire.
     #[serde(default)]
     pub alerts: Vec<String>,
-    /// The least share of checks that hold.
+    /// The minimum share of checks that pass.
     pub checks: Option<f64>,
     /// The longest time from the end of the highest load to five good seconds in a row.
     #[serde(serialize_with = "seconds", skip_serializing_if = "Option::is_none")]
     pub recovery_within: Option<Span>,
-    /// The least level of a ladder that must be stable.
+    /// The level of a ladder up to which it must be stable.
     pub at_least_users: Option<f64>,
-    /// Relative to the previous run, as `p95_ms: "<=+10%"`.
+    /// Bounds relative to the previous run, such as `p95_ms: "<=+10%"`.
     #[serde(default)]
     pub relative: IndexMap<String, String>,
-    /// What relative bounds are relative to: the previous run, or the baseline in force.
+    /// The reference of relative bounds: the previous run, or the current baseline.
     #[serde(default, skip_serializing_if = "Against::is_previous")]
     pub against: Against,
-    /// What the test must be able to name: `capacity`, `failure_mode`, `bottleneck`, `leak`, ….
+    /// What the analysis must be able to name: `capacity`, `failure_mode`, `bottleneck`, `leak`, ….
     #[serde(default)]
     pub names: Vec<String>,
 }
 
-/// What relative bounds are relative to.
+/// The reference of relative bounds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Against {
-    /// The newest whole run before, of the same target at the same time scale.
+    /// The newest complete run of the same target at the same time scale.
     #[default]
     Previous,
-    /// The baseline in force for the suite on this testbed (`sparring baseline promote`).
+    /// The current baseline of the suite on this testbed (`sparring baseline promote`).
     Baseline,
 }
 
@@ -107,7 +107,7 @@ impl Against {
     }
 }
 
-/// A grade that can be asked for.
+/// A grade that a test can require.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GradeName {
@@ -127,7 +127,7 @@ fn seconds<S: serde::Serializer>(span: &Option<Span>, serializer: S) -> Result<S
 }
 
 impl Judge {
-    /// Whether anything is asked at all.
+    /// Whether there is any requirement.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }

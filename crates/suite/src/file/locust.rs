@@ -6,13 +6,13 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// The locustfile that `--with-locust` runs beside each test.
+/// The locustfile that `--with-locust` runs after each test.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Locust {
     /// The locustfile, relative to the suite file.
     pub file: PathBuf,
-    /// Classes of the locustfile by class of the suite, where their names differ.
+    /// Classes of the locustfile by class of the suite, if their names differ.
     #[serde(default)]
     pub classes: IndexMap<String, String>,
 }

@@ -37,22 +37,22 @@ use serde_json::Value;
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SuiteFile {
-    /// The name by which the command line knows the suite.
+    /// The name of the suite on the command line.
     pub suite: String,
-    /// The simulated system that is started when no base URL is given: a shipped one, or the file of another,
-    /// relative to this one. Absent: the orchestrator with its mock detectors.
+    /// The simulated system that is started if no base URL is given: a built-in one, or a system file
+    /// relative to this file. Absent: the orchestrator with its mock detectors.
     pub system: Option<String>,
-    /// What the suite is about, in a sentence.
+    /// A sentence about the suite.
     #[serde(default)]
     pub description: String,
-    /// Reports that are written beside `report.json`.
+    /// Reports that are written in addition to `report.json`.
     #[serde(default)]
     pub views: Vec<View>,
-    /// The tests that run when none is named.
+    /// The tests that run if none is named.
     pub default: Vec<String>,
-    /// The tests that `all` stands for, in their order.
+    /// The tests of `all`, in order.
     pub all: Vec<String>,
-    /// Where the target's resources are read.
+    /// The source of the target's resources.
     pub resources: Option<Resources>,
     pub prometheus: Option<Prometheus>,
     #[serde(default)]
@@ -60,8 +60,8 @@ pub struct SuiteFile {
     pub locust: Option<Locust>,
     /// User classes by name.
     pub classes: IndexMap<String, Class>,
-    /// Graded bounds by figure: `avg_ms`, `p50_ms`, `p95_ms`, `p99_ms`, `error_rate`, `success_rate`, `rps`, `ops_per_s`,
-    /// `cpu_ratio` or `memory_ratio`.
+    /// Bounds of the grades, by figure: `avg_ms`, `p50_ms`, `p95_ms`, `p99_ms`, `error_rate`, `success_rate`, `rps`,
+    /// `ops_per_s`, `cpu_ratio` or `memory_ratio`.
     #[serde(default)]
     pub grades: IndexMap<Grade, GradeBounds>,
     /// The tests by name.
@@ -73,7 +73,7 @@ pub fn schema() -> Value {
     schemars::schema_for!(SuiteFile).into()
 }
 
-/// A report in the form of one of the documents, or in a common format.
+/// A report in the format of one of the documents, or in a common format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum View {
@@ -121,18 +121,18 @@ impl View {
 pub struct Class {
     /// The script, relative to the suite file.
     pub script: PathBuf,
-    /// The exported function that is one iteration of a user.
+    /// The exported function of one iteration of a user.
     pub exec: String,
-    /// The wait between two iterations, uniform in seconds, as the script has it. It is stated here
-    /// for reports and for the closed model's response-time law.
+    /// The bounds of the wait between two iterations, in seconds, distributed uniformly as in the script. Reports and
+    /// the response-time law of the closed model use it.
     pub wait_s: [f64; 2],
-    /// The share of users of this class among several, relative to the others.
+    /// The share of users of this class, relative to the other classes.
     #[serde(default = "one")]
     pub weight: u32,
-    /// The weights of the tasks, as the script has them; judged against what was counted.
+    /// The weights of the tasks, as in the script; compared with the counted tasks.
     #[serde(default)]
     pub tasks: IndexMap<String, u32>,
-    /// How long an iteration may take to end when its phase is over.
+    /// The time that an iteration may take to end after its phase.
     #[serde(default = "graceful_stop")]
     pub graceful_stop: Span,
 }

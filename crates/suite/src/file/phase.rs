@@ -9,19 +9,19 @@ use serde_json::Value;
 
 use super::Span;
 
-/// One phase. Users or, in an open test, arrivals per second hold from one phase to the next.
+/// One phase. The level, which is users or, in an open test, arrivals per second, carries over to the next phase.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Phase {
-    /// The level so far, never judged.
+    /// Keeps the level; never judged.
     WarmUp(Steady),
-    /// To another level.
+    /// Changes the level.
     Ramp(Ramp),
-    /// The level so far, judged unless it says otherwise.
+    /// Keeps the level; judged by default.
     Steady(Steady),
-    /// Evenly down to nothing.
+    /// Lowers the level evenly to zero.
     RampDown(Rest),
-    /// No load; probes see how the system recovers.
+    /// No load; probes observe how the system recovers.
     Rest(Rest),
 }
 
@@ -31,9 +31,9 @@ pub enum Phase {
 pub struct Ramp {
     /// Users, or arrivals per second in an open test.
     pub to: f64,
-    /// Users that start or stop per second, as Locust's spawn rate.
+    /// Users that start or stop per second, like Locust's spawn rate.
     pub at_per_s: Option<f64>,
-    /// Instead of a speed: how long it takes.
+    /// The length of the change, instead of a speed.
     #[serde(rename = "for")]
     pub lasts: Option<Span>,
     /// What reports call it.
@@ -49,11 +49,11 @@ pub struct Steady {
     pub lasts: Span,
     /// What reports call it.
     pub name: Option<String>,
-    /// Whether a steady phase is judged; it is where this is left out. A warm-up never is.
+    /// Whether a steady phase is judged; by default it is. A warm-up never is.
     pub judged: Option<bool>,
 }
 
-/// A time without a level of its own.
+/// A time without a level.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rest {
@@ -72,15 +72,15 @@ pub struct Ladder {
     pub levels: Vec<f64>,
     /// Users that start per second; the ramp is part of the step, as Locust counts it.
     pub at_per_s: f64,
-    /// The whole step.
+    /// The length of a step.
     pub each: Span,
-    /// Without load between two steps.
+    /// The time without load between two steps.
     pub rest: Option<Span>,
-    /// The ladder ends when this grade or worse, or one of these expressions, holds in two steps in
-    /// a row.
+    /// The ladder ends when one of these conditions is met in two steps in a row: this grade or a worse one, or an
+    /// expression.
     #[serde(default)]
     pub until: Vec<String>,
-    /// A step at this level after the ladder, to see the system recover.
+    /// A step at this level after the ladder, to observe the recovery of the system.
     pub back_to: Option<f64>,
 }
 
@@ -94,22 +94,22 @@ pub enum SearchOf {
     RatePerS,
 }
 
-/// Doubling until the judgement fails, bisection, and a confirmation of twice the length.
+/// Doubling until a level fails, bisection, and a confirmation of twice the length.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Search {
-    /// What is raised: users, or arrivals per second.
+    /// What the search varies: users, or arrivals per second.
     pub of: SearchOf,
-    /// The level to begin with.
+    /// The first level.
     pub from: f64,
     /// The highest level that is tried.
     pub until: f64,
     /// The width of the result relative to its upper end.
     #[serde(default = "precision")]
     pub precision: f64,
-    /// How long each level is held.
+    /// The time for which each level is held.
     pub each: Span,
-    /// Without load between two levels.
+    /// The time without load between two levels.
     pub rest: Span,
 }
 
@@ -117,7 +117,7 @@ fn precision() -> f64 {
     0.05
 }
 
-/// A grid; every cell is a steady phase, or a search where `search` is given.
+/// A grid; every cell is a steady phase, or a search if `search` is given.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Matrix {
@@ -127,32 +127,32 @@ pub struct Matrix {
     /// Limits of the system: host, resource, values.
     #[serde(default)]
     pub set: IndexMap<String, IndexMap<String, Vec<Value>>>,
-    /// Levels of load; each cell has one. Absent with `search`.
+    /// Levels of load, one per cell. Absent with `search`.
     #[serde(default)]
     pub levels: Vec<f64>,
     /// Users that start per second; the ramp is part of the cell. Absent: all at once.
     pub at_per_s: Option<f64>,
-    /// How long each cell is held.
+    /// The time for which each cell is held.
     pub each: Option<Span>,
     pub search: Option<Search>,
-    /// Levels belong to the values of `set` one by one instead of being combined with each.
+    /// The n-th level belongs to the n-th value of `set`, instead of all combinations.
     #[serde(default)]
     pub paired: bool,
 }
 
-/// Exactly so many iterations: the benchmarks that the documents run inside a process.
+/// A fixed number of iterations: the benchmarks that the documents run inside a process.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Samples {
-    /// Iterations that are measured.
+    /// Measured iterations.
     pub iterations: u64,
     /// Users that share them.
     #[serde(default = "one")]
     pub users: u64,
-    /// Iterations before, not counted.
+    /// Iterations before them that are not measured.
     #[serde(default)]
     pub warm_up: u64,
-    /// How long an iteration keeps its connection: the variable HOLD_S of the script, times the time scale.
+    /// The time for which an iteration keeps its connection: the variable HOLD_S of the script, times the time scale.
     pub hold: Option<Span>,
     /// Files with data that the script opens, relative to the suite file.
     #[serde(default)]

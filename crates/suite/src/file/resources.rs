@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// What is watched as the target's, unless `--pid` or `--cgroup` says otherwise. Absent: the admin API of
-/// a simulated system, else the machine.
+/// The source of the target's resources, unless `--pid` or `--cgroup` is given. Absent: the admin API of
+/// a simulated system, otherwise the machine.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Resources {

@@ -7,13 +7,13 @@ use serde_json::Value;
 
 use super::{Judge, Ladder, Matrix, Phase, Samples, Search, SystemFault};
 
-/// Whether users wait for their answers (closed) or arrivals come at a rate (open).
+/// Whether users wait for responses (closed) or requests arrive at a rate (open).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Model {
-    /// Arrivals come at a rate, whether or not earlier ones were answered.
+    /// Requests arrive at a rate, whether or not earlier ones were answered.
     Open,
-    /// Users wait for an answer before they go on.
+    /// Users wait for a response before they continue.
     Closed,
 }
 
@@ -30,12 +30,12 @@ impl Model {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Test {
-    /// What the test answers, in a sentence.
+    /// The question that the test answers, in a sentence.
     pub about: String,
-    /// Named parts in their order. Absent: the test's own fields are its only part.
+    /// Named parts in order. Absent: the fields of the test are its only part.
     #[serde(default)]
     pub parts: IndexMap<String, Part>,
-    /// `closed` where it is left out.
+    /// Absent: `closed`.
     pub model: Option<Model>,
     /// User classes; they share the users by weight.
     #[serde(default)]
@@ -63,7 +63,7 @@ pub struct Test {
     pub overrides: Overrides,
 }
 
-/// One part of a test. What it lacks, it takes from the test.
+/// One part of a test. Absent fields are taken from the test.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Part {
@@ -85,7 +85,7 @@ pub struct Part {
     #[serde(default)]
     pub env: IndexMap<String, String>,
     pub judge: Option<Judge>,
-    /// Only with --full: it needs a machine that was prepared for it, as for tens of thousands of open connections.
+    /// Runs only with --full, because it needs a prepared machine, such as for tens of thousands of open connections.
     #[serde(default)]
     pub full: bool,
 }
@@ -142,11 +142,11 @@ impl Part {
     }
 }
 
-/// What is done to the system before a test and undone after it, on every end.
+/// Changes to the system before a test, which are reverted however the test ends.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Before {
-    /// Document, stores, caches, journal.
+    /// Reset the document, stores, caches and the journal.
     #[serde(default)]
     pub reset: bool,
     /// Limits: host, resource, value.
@@ -158,21 +158,21 @@ pub struct Before {
     /// Rows by store.
     #[serde(default)]
     pub populate: IndexMap<String, u64>,
-    /// How many times faster leaks and expiries run.
+    /// The factor by which leaks and expiries run faster.
     pub ageing: Option<f64>,
 }
 
-/// Variables of the environment, the first that is set wins.
+/// Environment variables; the first one that is set takes effect.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Overrides {
-    /// For the number of users.
+    /// The number of users.
     #[serde(default)]
     pub users: Vec<String>,
-    /// For the users that start per second.
+    /// Users that start per second.
     #[serde(default)]
     pub spawn_rate: Vec<String>,
-    /// For the length of the whole test.
+    /// The length of the whole test.
     #[serde(default)]
     pub duration: Vec<String>,
 }

@@ -233,7 +233,7 @@ impl Counted {
     }
 }
 
-/// Open tests: how much longer the 99th percentile is from the planned than from the real begin (N-08).
+/// Open tests: how much longer the 99th percentile is from the planned than from the real start (N-08).
 fn scheduled_lateness(record: &TestRecord) -> Option<f64> {
     let intended = record.figures.intended_latency.as_ref()?;
     let sent = record.figures.percentile("p99")?;

@@ -8,9 +8,8 @@ use super::verdict::{Question, Sheet, decided, number};
 use super::{Case, window};
 use crate::file::Against;
 
-const RULE: &str = "Keptn's relative criterion, beside the same phase of the run before";
-const BASELINE_RULE: &str =
-    "Keptn's relative criterion, beside the same phase of the baseline in force on this testbed";
+const RULE: &str = "Keptn's relative criterion, compared with the same phase of the previous run";
+const BASELINE_RULE: &str = "Keptn's relative criterion, compared with the same phase of the current baseline on this testbed";
 
 pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
     let (rule, what) = match case.test.judge.against {

@@ -10,7 +10,7 @@ pub(super) struct Window<'a> {
     /// `None` for the whole test.
     pub phase: Option<&'a str>,
     pub level: Option<f64>,
-    /// Seconds from the begin of the test.
+    /// Seconds from the start of the test.
     pub span_s: [f64; 2],
     pub figures: &'a Figures,
     pub endpoints: &'a [Endpoint],

@@ -1,4 +1,4 @@
-//! From a suite file to what will happen: phases with begin and end, k6 options, judgements.
+//! From a suite file to what will happen: phases with start and end, k6 options, judgements.
 //!
 //! The plan is pure: the same file, selection and variables give the same plan, byte for byte.
 

@@ -1,4 +1,4 @@
-//! Phases with begin and end.
+//! Phases with start and end.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::scale::{SHORTEST, Scale};
 use crate::file::{Ladder, Model, Phase, Ramp, Span};
 
-/// One phase of a plan; times are seconds from the begin of the test.
+/// One phase of a plan; times are seconds from the start of the test.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlannedPhase {
     pub name: String,

@@ -1,4 +1,4 @@
-//! How a test of phases goes: from its begin, or on from where it was interrupted.
+//! How a test of phases goes: from its start, or on from where it was interrupted.
 
 use std::sync::{Mutex, PoisonError};
 

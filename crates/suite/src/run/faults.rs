@@ -186,7 +186,7 @@ impl One<'_> {
         }
     }
 
-    /// Seconds from the begin of the load.
+    /// Seconds from the start of the load.
     fn now_s(&self) -> f64 {
         let began_ms = self.aside.seen.began_unix_ms().unwrap_or_default();
         unix_now() - began_ms as f64 / 1e3

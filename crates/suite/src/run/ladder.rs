@@ -104,7 +104,7 @@ fn watch(stage: &Stage<'_>, phases: &[PlannedPhase], aside: &Aside<'_>) -> Optio
     None
 }
 
-/// Waits for a time of the run, in seconds from its begin. False: the run is over.
+/// Waits for a time of the run, in seconds from its start. False: the run is over.
 pub fn wait_until(aside: &Aside<'_>, at_s: f64) -> bool {
     loop {
         if aside.over.is_cancelled() {

@@ -60,7 +60,7 @@ pub struct Drive {
 pub struct Leg {
     /// k6 options; null: the script's own.
     pub options: Value,
-    /// Its phases, in seconds from its begin.
+    /// Its phases, in seconds from its start.
     pub phases: Vec<PlannedPhase>,
 }
 

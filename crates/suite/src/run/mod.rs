@@ -94,7 +94,7 @@ pub fn run(job: &Job<'_>, resume: Option<Resumption>) -> Result<Ran, WriteError>
     // Whatever ends the run, its folder says what it was to be.
     begun.ran.keep(job, false);
     let web = job.settings.web.as_ref();
-    // Where it was ended before its begin nothing is run.
+    // Where it was ended before its start nothing is run.
     let tests: &[PlannedTest] = match web {
         Some(web) if !web.wait_for_start() => &[],
         _ => job.plan.tests.as_slice(),

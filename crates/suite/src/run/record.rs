@@ -174,7 +174,7 @@ const fn kind(kind: Kind) -> &'static str {
     }
 }
 
-/// Samples and events, their times moved to the begin of the test.
+/// Samples and events, their times moved to the start of the test.
 fn observed(gathered: &Gathered<'_>, began: f64) -> Observed {
     let mut watched = gathered.watched.clone();
     let samples = watched.target.iter_mut();

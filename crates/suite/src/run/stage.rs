@@ -34,7 +34,7 @@ pub struct Stage<'a> {
     /// The run's folder.
     pub run_folder: &'a Path,
     drive: Drive,
-    /// Times are seconds since 1970 until they are moved to the begin of the test.
+    /// Times are seconds since 1970 until they are moved to the start of the test.
     events: Mutex<Vec<Event>>,
 }
 

@@ -38,7 +38,7 @@ pub struct Hand {
 struct Users {
     /// What was asked for last.
     wanted: Option<Swarm>,
-    /// When the users were first set, in seconds from the begin of the test.
+    /// When the users were first set, in seconds from the start of the test.
     first_set_s: Option<f64>,
 }
 
@@ -89,7 +89,7 @@ impl Web {
     pub fn departed(&self) -> Option<String> {
         let first_set_s = self.hand.lock().first_set_s?;
         Some(format!(
-            "the users were set by hand {first_set_s:.0} s after the begin; from then on the plan was not followed"
+            "the users were set by hand {first_set_s:.0} s after the start; from then on the plan was not followed"
         ))
     }
 

@@ -124,7 +124,7 @@ pub struct PoolReading {
     pub in_use_integral: u128,
     pub waiting: usize,
     pub taken: u64,
-    /// Waits that ended without a connection.
+    /// Waits for a connection that timed out.
     pub timeouts: u64,
     /// Of all waits that are over, nanoseconds.
     pub wait: u128,

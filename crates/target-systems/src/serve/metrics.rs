@@ -56,14 +56,14 @@ impl Metrics {
         let requests = IntCounterVec::new(
             opts(
                 "requests_total",
-                "Requests that ended, by endpoint, status and error type",
+                "Completed requests, by endpoint, status and error type",
             ),
             &["endpoint", "status", "error_type"],
         )?;
         let request_duration = HistogramVec::new(
             times(
                 "request_duration_seconds",
-                "Time from a request to its answer",
+                "Time from a request to its response",
             ),
             &["endpoint"],
         )?;
@@ -77,32 +77,31 @@ impl Metrics {
         let queue_wait = HistogramVec::new(
             times(
                 "queue_wait_seconds",
-                "Time that a visit waits: for a slot and for shares of resources",
+                "Time that a visit waits for a slot and for shares of resources",
             ),
             &["component"],
         )?;
         let delivery = opts(
             "delivery_error_seconds",
-            "How much later than simulated an answer leaves",
+            "Delay of a response beyond its simulated time",
         );
         let delivery_error =
             Histogram::with_opts(HistogramOpts::from(delivery).buckets(LATE_BUCKETS.to_vec()))?;
-        let in_flight =
-            IntGauge::with_opts(opts("in_flight", "Requests that wait for their answer"))?;
+        let in_flight = IntGauge::with_opts(opts("in_flight", "Requests in flight"))?;
         let messages = IntCounterVec::new(
             opts(
                 "messages_total",
-                "Messages of WebSockets that ended, by endpoint and error type",
+                "Completed WebSocket messages, by endpoint and error type",
             ),
             &["endpoint", "error_type"],
         )?;
         let refused_sockets = IntCounter::with_opts(opts(
             "sockets_refused_total",
-            "Connections beyond what a hub may have",
+            "Connections rejected because a hub was full",
         ))?;
         let dropped_messages = IntCounter::with_opts(opts(
             "messages_dropped_total",
-            "Messages that were not sent to a client who does not read",
+            "Messages dropped because the client does not read",
         ))?;
         let parts: [Box<dyn Collector>; 9] = [
             Box::new(requests.clone()),
@@ -245,7 +244,7 @@ impl Metrics {
             let by_host = [("host", host.name.as_ref())];
             machines.add(
                 "instances",
-                "Instances that are up",
+                "Running instances",
                 Series::gauge(&by_host, up as f64),
             );
             for (place, machine) in host.machines.iter().enumerate() {
@@ -266,7 +265,7 @@ impl Metrics {
                 );
                 counter(
                     "disk_busy_seconds_total",
-                    "Time in which the simulated disk was busy",
+                    "Busy time of the simulated disk",
                     machine.disk_busy_s,
                 );
                 counter(
@@ -276,7 +275,7 @@ impl Metrics {
                 );
                 counter(
                     "network_busy_seconds_total",
-                    "Time in which the simulated link was busy",
+                    "Busy time of the simulated link",
                     machine.network_busy_s,
                 );
                 counter(
@@ -311,7 +310,7 @@ impl Metrics {
         let degraded = f64::from(u8::from(self.is_degraded()));
         machines.add(
             "degraded",
-            "1 while answers leave later than they should",
+            "1 while responses are sent later than simulated",
             Series::gauge(&[], degraded),
         );
         machines.into_vec()
@@ -333,7 +332,7 @@ fn add_pools_and_stores(families: &mut families::Families, reading: &Reading) {
         let timeouts = Series::counter(&labels, pool.timeouts as f64);
         families.add(
             "pool_timeouts_total",
-            "Waits that ended without a connection",
+            "Timed-out waits for a connection",
             timeouts,
         );
     }
@@ -344,7 +343,7 @@ fn add_pools_and_stores(families: &mut families::Families, reading: &Reading) {
         let evicted = Series::counter(&labels, store.evicted as f64);
         families.add(
             "evicted_total",
-            "Entries that made room for others",
+            "Entries evicted to make room for others",
             evicted,
         );
     }

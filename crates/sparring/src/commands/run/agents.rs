@@ -26,15 +26,15 @@ use crate::terminal::{Usage, complain};
 pub struct Agents {
     /// Share the load among these machines, each with a `sparring agent` [default port: 6571]
     ///
-    /// They need the same SPARRING_TOKEN. Each gets an archive of the script and its part of the load; this process
-    /// collects what they measure and judges it as one run, as `sparring collect` does, with its exit codes.
-    /// Variables for the script go along with -e only.
+    /// They need the same SPARRING_TOKEN. Each receives an archive of the script and its part of the load; this
+    /// process collects the measurements and judges them as one run, with the exit codes of `sparring collect`.
+    /// Variables for the script are passed with -e only.
     #[arg(long, value_name = "HOST[:PORT]", value_delimiter = ',')]
     pub agents: Vec<String>,
-    /// With --agents: an agent that is silent for so long is lost
+    /// With --agents: time after which a silent agent is lost
     #[arg(long, value_name = "TIME", default_value = "10s", requires = "agents")]
     lost_after: Span,
-    /// With --agents: go on without an agent that is lost, and say so; otherwise the run ends and is invalid
+    /// With --agents: continue without a lost agent, and report it; otherwise the run ends and is invalid
     #[arg(long, requires = "agents")]
     degraded: bool,
     /// With --agents: write collected.json, merged.hlog and a log of each runner into this folder
@@ -261,7 +261,7 @@ fn orders(remote: &[RemoteAgent], ways: &[IpAddr], shared: &SharedOrder<'_>) -> 
 }
 
 /// Begins the part of an agent and passes on what its runner says, until all is collected and the runner has
-/// ended. An agent that cannot begin ends the run before its begin; later the collector says who is lost.
+/// ended. An agent that cannot begin ends the run before its start; later the collector says who is lost.
 fn accompany(agent: &RemoteAgent, order: &Order, ends: &Ends, over: &AtomicBool) {
     let run = order.run.as_str();
     if let Err(error) = agent.start(order) {

@@ -19,10 +19,10 @@ pub struct LoadArguments {
     /// Length of the test, including the ramp, such as 300s, 5m, 24h
     #[arg(short = 't', long, visible_alias = "duration", value_name = "TIME", value_parser = time)]
     pub run_time: Option<Duration>,
-    /// Serve no page; without it, users, spawn rate or run time bring Locust's, as --web does
+    /// Serve no page; without this flag, -u, -r or -t serve Locust's page, as --web does
     #[arg(long, conflicts_with = "web")]
     pub headless: bool,
-    /// Run this locustfile with real Locust, which has to be on the path; its classes may be named
+    /// Run this locustfile with real Locust, which has to be on the PATH; arguments select its classes
     #[arg(short = 'f', long, value_name = "FILE")]
     pub locustfile: Option<PathBuf>,
 }

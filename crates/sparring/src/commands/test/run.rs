@@ -52,7 +52,7 @@ pub struct RunArguments {
     /// Folder in which each run gets a folder
     #[arg(long, value_name = "FOLDER", default_value = "results")]
     pub results: PathBuf,
-    /// Seed for scripts, and for a simulated system that is started [default: its file's]
+    /// Seed for scripts, and for a simulated system that is started [default: the one in its file]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// Measure the resources of this local process as those of the target
@@ -66,11 +66,12 @@ pub struct RunArguments {
     #[arg(long, value_name = "URL")]
     prometheus: Option<String>,
     /// Also send all samples to a service, repeatable: prometheus=URL, experimental-prometheus-rw=URL or
-    /// opentelemetry. They are tagged with suite, test and testid; lost samples are reported but spoil nothing
+    /// opentelemetry. They are tagged with suite, test and testid; lost samples are reported but do not
+    /// affect the verdict
     #[arg(long, value_name = "OUTPUT")]
     out: Vec<String>,
     /// Write phases, faults and verdicts to this Grafana as annotations, with the token in GRAFANA_TOKEN; lost
-    /// annotations are reported but end nothing
+    /// annotations are reported but do not end the run
     #[arg(long, value_name = "URL")]
     grafana: Option<String>,
     /// Also run each test with real Locust, on the same plan; its figures are kept separately
@@ -80,7 +81,7 @@ pub struct RunArguments {
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
     /// Resume this interrupted run, given by its folder; no other arguments are needed. A long test continues where
-    /// it ended; the report names the time in between
+    /// it ended; the report states the gap
     #[arg(long, value_name = "RUN", conflicts_with_all = ["script", "seed", "pid", "cgroup"])]
     pub resume: Option<PathBuf>,
     /// Continue with the next test when one could not be carried out

@@ -73,7 +73,7 @@ impl Watching<'_> {
         let mut notices = Vec::new();
         let samples = self.monitor.target_from(self.next_sample);
         self.next_sample += samples.len();
-        // Samples are timed since 1970, seconds since the begin of the test.
+        // Samples are timed since 1970, seconds since the start of the test.
         notices.extend(
             self.live
                 .samples(&samples)

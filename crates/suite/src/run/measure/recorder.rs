@@ -48,7 +48,7 @@ impl Recorder {
     /// What messages call it.
     pub const NAME: &str = "suite";
 
-    /// For the run that `seen` shows; its phases are in seconds from its own begin.
+    /// For the run that `seen` shows; its phases are in seconds from its own start.
     pub fn new(
         store: Shared,
         seen: RunHandle,

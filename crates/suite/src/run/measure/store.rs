@@ -25,7 +25,7 @@ pub struct Series {
     pub error: Option<String>,
 }
 
-/// A phase's place in time, in seconds from the begin of the test.
+/// A phase's place in time, in seconds from the start of the test.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Mark {
     pub begin_s: f64,
@@ -197,23 +197,23 @@ impl Store {
         self.origin_ms.map(|ms| ms as f64 / 1e3)
     }
 
-    /// The phases of all runs so far, in seconds from the begin of the test.
+    /// The phases of all runs so far, in seconds from the start of the test.
     pub fn marks(&self) -> &[Mark] {
         &self.marks
     }
 
-    /// The latest time at which something was measured, in seconds from the begin of the test.
+    /// The latest time at which something was measured, in seconds from the start of the test.
     pub fn last_s(&self) -> f64 {
         self.last_s
     }
 
-    /// From when the first request was sent until the last one ended, in seconds from the begin of the
+    /// From when the first request was sent until the last one ended, in seconds from the start of the
     /// test; `None` without requests.
     pub fn requests_s(&self) -> Option<[f64; 2]> {
         self.requests_s
     }
 
-    /// The last thousand requests, with the target's samples, whose times are from the begin of the test.
+    /// The last thousand requests, with the target's samples, whose times are from the start of the test.
     pub fn recent(&self, target: &[ResourceSample]) -> Option<Value> {
         self.recent.shown(target)
     }

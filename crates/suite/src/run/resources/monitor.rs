@@ -48,7 +48,7 @@ impl Source {
     }
 }
 
-/// What was sampled; times are seconds since 1970 until they are moved to the begin of the test.
+/// What was sampled; times are seconds since 1970 until they are moved to the start of the test.
 #[derive(Debug, Clone, Default)]
 pub struct Watched {
     pub target: Vec<ResourceSample>,

@@ -24,7 +24,7 @@ pub enum Entry {
     Phases(Vec<PlannedPhase>),
     /// Something measured of the requests.
     Measured(StoreEntry),
-    /// Times of these are seconds from the begin of the test.
+    /// Times of these are seconds from the start of the test.
     Target {
         source: String,
         sample: Box<ResourceSample>,

@@ -191,7 +191,7 @@ fn sentence(part: &Part) -> String {
     )
 }
 
-/// k6 counts from the begin of a process.
+/// k6 counts from the start of a process.
 fn of_thresholds(record: &TestRecord) -> &'static str {
     let metrics = record.k6_summary["metrics"].as_object();
     let has_thresholds = metrics.is_some_and(|metrics| {
