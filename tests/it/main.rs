@@ -45,6 +45,7 @@ mod served_target;
 mod smoke;
 mod stack;
 mod steady_load;
+mod stopped;
 mod suite_alerts;
 mod suite_cgroup;
 mod suite_checks;

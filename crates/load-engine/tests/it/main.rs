@@ -3,3 +3,4 @@
 mod closure;
 mod executors;
 mod pacing;
+mod stalls;

@@ -5,10 +5,9 @@
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{JoinHandle, park_timeout};
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -21,33 +20,8 @@ pub(super) struct Dispatch {
     pub(super) times: Times,
     pub(super) begin: Instant,
     pub(super) slots: Arc<VuSlots>,
-    pub(super) drops: Arc<Drops>,
     /// Stops the dispatch before the last arrival.
     pub(super) stop: CancellationToken,
-}
-
-/// Arrivals that found no VU free and have not been counted.
-#[derive(Debug, Default)]
-pub(super) struct Drops {
-    count: AtomicU64,
-    notify: Notify,
-}
-
-impl Drops {
-    fn note(&self) {
-        self.count.fetch_add(1, Ordering::Relaxed);
-        self.notify.notify_one();
-    }
-
-    /// Waits until there are some.
-    pub(super) async fn some(&self) {
-        self.notify.notified().await;
-    }
-
-    /// Takes their number.
-    pub(super) fn take(&self) -> u64 {
-        self.count.swap(0, Ordering::Relaxed)
-    }
 }
 
 /// A dispatching thread; [`Thread::end`] must be called.
@@ -95,13 +69,10 @@ impl Dispatch {
     }
 
     fn hand_out(&self, scheduled: Instant) {
-        let arrival = Arrival {
+        self.slots.begin(Arrival {
             in_test: None,
             scheduled: Some(scheduled),
-        };
-        if !self.slots.begin(arrival) {
-            self.drops.note();
-        }
+        });
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use self::dispatch::{Dispatch, Drops};
+use self::dispatch::Dispatch;
 use self::times::{Rate, Times, constant, ramping};
 use super::ExecutorContext;
 use super::context::Running;
@@ -69,7 +69,6 @@ struct ArrivalVus<'a> {
     context: &'a ExecutorContext,
     running: Vec<Running>,
     slots: Arc<VuSlots>,
-    drops: Arc<Drops>,
     /// A VU that is being made while the scenario runs; one at a time.
     made: (mpsc::Sender<Made>, mpsc::Receiver<Made>),
     making: bool,
@@ -87,7 +86,6 @@ impl<'a> ArrivalVus<'a> {
             context,
             running: Vec::new(),
             slots: Arc::default(),
-            drops: Arc::default(),
             made: mpsc::channel(1),
             making: false,
             planned: scale(&stripe, planned.unwrap_or(0)),
@@ -124,7 +122,6 @@ impl<'a> ArrivalVus<'a> {
             times,
             begin: Instant::now(),
             slots: Arc::clone(&self.slots),
-            drops: Arc::clone(&self.drops),
             stop: self.context.interrupt.child_token(),
         };
         if self.context.vus_on == Workers::Local {
@@ -156,20 +153,20 @@ impl<'a> ArrivalVus<'a> {
             sleep_until(regular_end).await;
         };
         tokio::pin!(over);
-        let drops = Arc::clone(&self.drops);
+        let slots = Arc::clone(&self.slots);
         loop {
             tokio::select! {
                 biased;
                 () = self.context.interrupt.cancelled() => return,
                 Some(made) = self.made.1.recv() => self.take_made(made).await,
-                () = drops.some() => self.count_drops(),
+                () = slots.drops().some() => self.count_drops(),
                 () = &mut over => return,
             }
         }
     }
 
     fn count_drops(&mut self) {
-        let new = self.drops.take();
+        let new = self.slots.drops().take();
         self.dropped += new;
         // One sample for each, as in k6, unless there are too many.
         while self.dropped > 0 && self.context.try_count_dropped(1) {
@@ -238,6 +235,7 @@ impl<'a> ArrivalVus<'a> {
             ..
         } = self;
         context.finish(running, || slots.close()).await;
+        let dropped = dropped + slots.drops().take();
         context.count_dropped(dropped).await;
     }
 }

@@ -1,0 +1,87 @@
+//! Arrivals that wait for a VU because the generator stood still: its machine was busy elsewhere, or the process was
+//! stopped.
+//!
+//! A service that is too slow for the VUs drops iterations, as in k6: an arrival in time that finds no VU free is
+//! dropped at once. After a stall, however, all arrivals of the stalled time come together and find no VU free for a
+//! reason that is not the service's. They wait, within two bounds: the catching up lasts only a multiple of the
+//! stall, and none begins later than [`MOST_LATE`]. Arrivals in time wait behind them meanwhile, since they would
+//! find a VU free but for the stall. How late they begin is measured like the lateness of any other start.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Arrival;
+
+/// A generator that is late by less than this has not stood still: timers and wake-ups take as long.
+const NOTICED: Duration = Duration::from_millis(1);
+
+/// The time for catching up, in lengths of the stall: enough for VUs that are busy for half of their time.
+const CATCH_UP: u32 = 2;
+
+/// An arrival that has not begun so long after its time is dropped.
+pub(super) const MOST_LATE: Duration = Duration::from_millis(500);
+
+/// The most arrivals that wait: those of [`MOST_LATE`] at 260 000/s.
+const MOST: usize = 1 << 17;
+
+/// Waiting arrivals in the order of their times.
+#[derive(Debug, Default)]
+pub(super) struct Backlog {
+    waiting: VecDeque<Arrival>,
+    /// The end of the catching up.
+    until: Option<Instant>,
+}
+
+impl Backlog {
+    /// The generator was found to be so late.
+    pub(super) fn note_stall(&mut self, late: Duration, now: Instant) {
+        if late >= NOTICED {
+            let until = now + (late * CATCH_UP).min(MOST_LATE);
+            self.until = self.until.max(Some(until));
+        }
+    }
+
+    /// Lets the arrival wait; false if nothing is caught up with, or it is too late for it.
+    pub(super) fn wait(&mut self, arrival: Arrival, now: Instant) -> bool {
+        let waits = self.waiting.len() < MOST && self.may_wait(&arrival, now);
+        if waits {
+            self.waiting.push_back(arrival);
+        }
+        waits
+    }
+
+    /// Takes those away that have waited for too long; returns their number.
+    pub(super) fn expire(&mut self, now: Instant) -> u64 {
+        let mut expired = 0;
+        while let Some(first) = self.waiting.front()
+            && !self.may_wait(first, now)
+        {
+            self.waiting.pop_front();
+            expired += 1;
+        }
+        expired
+    }
+
+    /// The one that is due first.
+    pub(super) fn next(&mut self) -> Option<Arrival> {
+        self.waiting.pop_front()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Takes all away; returns their number.
+    pub(super) fn clear(&mut self) -> u64 {
+        let count = self.waiting.len() as u64;
+        self.waiting.clear();
+        count
+    }
+
+    fn may_wait(&self, arrival: &Arrival, now: Instant) -> bool {
+        let in_time = |scheduled: Instant| now.duration_since(scheduled) <= MOST_LATE;
+        self.until.is_some_and(|until| now < until) && arrival.scheduled.is_none_or(in_time)
+    }
+}
