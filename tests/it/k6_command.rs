@@ -406,6 +406,30 @@ fn a_script_to_begin_with_can_be_inspected_and_is_not_written_over() {
 }
 
 #[test]
+fn every_place_tells_the_same_version_of_k6() {
+    let script = "export const options = { iterations: 1 }; export default function () {}
+        export const handleSummary = (data) => ({ stdout: data.metadata.k6Version });";
+    let folder = folder_with(&[("short.js", script)]);
+    let said = |arguments: &[&str]| call(folder.path(), arguments).stdout;
+    let json: Value = serde_json::from_str(&said(&["version", "--json"])).expect("JSON");
+    let version = json["version"].as_str().expect("text");
+    for arguments in [&["version"][..], &["--version"]] {
+        let told = said(arguments);
+        assert!(told.starts_with(&format!("k6 {version} ")), "{told}");
+    }
+    let flags = [
+        "--new-machine-readable-summary",
+        "--summary-export",
+        "e.json",
+    ];
+    let of_data = said(&[&["run", "--quiet"], &flags[..], &["short.js"]].concat());
+    assert_eq!(format!("v{of_data}"), version);
+    let export = std::fs::read_to_string(folder.path().join("e.json")).expect("it is written");
+    let export: Value = serde_json::from_str(&export).expect("JSON");
+    assert_eq!(export["metadata"]["k6Version"], of_data);
+}
+
+#[test]
 fn an_output_that_fails_at_the_end_spoils_the_numbers() {
     let script = "export const options = { iterations: 1 }; export default function () {}";
     let folder = folder_with(&[("short.js", script)]);

@@ -34,15 +34,13 @@ pub use deps::{DepsArgs, deps};
 pub use driven::{Driven, Trend};
 pub use features::{FeaturesArgs, list as list_features};
 pub use inspect::{InspectArgs, inspect, try_script};
+pub use load_engine::K6_VERSION;
 pub use merged::handle_merged;
 pub use new_script::{NewArgs, new_script};
 pub use remote::Remote;
 pub use report::refusal as log_refusal;
 pub use run_handle::RunHandle;
 pub use surroundings::{Input, Interruption, Stream, Surroundings};
-
-/// The version of k6 whose behaviour is reproduced.
-pub const K6_VERSION: &str = "2.2.0";
 
 /// Does everything that `run` does: banner, progress, the run, its summary. Blocks the calling
 /// thread, which must not be one of an asynchronous runtime.

@@ -7,7 +7,7 @@ use load_engine::options::derive;
 use load_engine::segment::Segment;
 use load_engine::summary::Summary;
 use load_engine::thresholds::Thresholds;
-use load_engine::{Exit, Gatherer, Program, Run, RunState, SummaryFiles, Workers};
+use load_engine::{Exit, Gatherer, Program, Run, RunState, SummaryFiles, SummaryOutput, Workers};
 use load_metrics::{Aggregate, Registry};
 use tokio::task::LocalSet;
 
@@ -39,11 +39,11 @@ fn handle(invocation: Invocation<'_>, summary: &Summary) -> Result<(), Failure> 
         .enable_all()
         .build()
         .map_err(|error| Failure::other(format!("no runtime for the script: {error}")))?;
-    let files = returned(invocation, summary, log.logger.clone());
-    match LocalSet::new().block_on(&runtime, files)? {
-        // The result is shown by whoever merged it.
-        SummaryFiles::Default => {}
-        files => report::summary(invocation, summary, files, &log.logger),
+    let output = returned(invocation, summary, log.logger.clone());
+    let output = LocalSet::new().block_on(&runtime, output)?;
+    // The default summary is shown by whoever merged it.
+    if !matches!(output.files, SummaryFiles::Default) {
+        report::summary(invocation, summary, output, &log.logger);
     }
     Ok(())
 }
@@ -53,14 +53,14 @@ async fn returned(
     invocation: Invocation<'_>,
     summary: &Summary,
     logger: Logger,
-) -> Result<SummaryFiles, Failure> {
+) -> Result<SummaryOutput, Failure> {
     let Invocation { args, around } = invocation;
     let file = layers::config_file(args, around)?;
     let registry = Arc::new(Registry::new());
     // As on the machines that measured: variables come with -e only.
     let loaded = target::load(invocation, Arc::clone(&registry), false, logger.clone()).await?;
     if !loaded.program.has_function("handleSummary") {
-        return Ok(SummaryFiles::Default);
+        return Ok(SummaryOutput::default());
     }
     let mut options = layers::consolidate(invocation, file.options, &loaded, &logger)?;
     derive::scenarios(&mut options).map_err(|error| Failure::config(error.to_string()))?;
@@ -81,6 +81,7 @@ async fn returned(
         summary_data: Some(Box::new(move |summary: &_| {
             report::summary_data(&for_data.0, &for_data.1, summary)
         })),
+        reads_summary_back: args.report.summary_export.is_some(),
         gatherer: Gatherer::default(),
         linger: None,
         together: None,

@@ -9,7 +9,7 @@ use load_engine::log::{Level, Logger};
 use load_engine::summary::{
     Mode, Summary, SummaryMetadata, Terminal, to_data, to_export, to_machine, to_text,
 };
-use load_engine::{SummaryFile, SummaryFiles};
+use load_engine::{SummaryFile, SummaryFiles, SummaryOutput};
 use serde_json::Value;
 use serde_json::ser::{PrettyFormatter, Serializer};
 
@@ -61,15 +61,26 @@ pub fn is_silent(args: &Args) -> bool {
 pub fn summary(
     invocation: Invocation<'_>,
     summary: &Summary,
-    files: SummaryFiles,
+    output: SummaryOutput,
     logger: &Logger,
 ) {
     let Invocation { args, around } = invocation;
-    if is_silent(args) {
+    if is_silent(args) || matches!(output.files, SummaryFiles::Unusable) {
         return;
     }
+    let unhandled = |error: &str| {
+        let message = "failed to handle the end-of-test summary";
+        logger.log(Level::Error, message, &[("error", error)]);
+    };
+    let export = match export(invocation, summary, output.data) {
+        Ok(export) => export,
+        Err(why) => {
+            let error = format!("unexpected error while generating the summary: {why}");
+            return unhandled(&error);
+        }
+    };
     let mut unwritten = Vec::new();
-    match files {
+    match output.files {
         SummaryFiles::Unusable => return,
         SummaryFiles::Returned(files) => {
             let written = files.iter().map(|file| write_file(file, around));
@@ -81,11 +92,7 @@ pub fn summary(
             around.stdout.print(to_text(summary, mode));
         }
     }
-    if let Some(path) = &args.report.summary_export {
-        let data = match args.report.new_machine_readable_summary {
-            Some(true) => to_machine(summary, &metadata(args)),
-            _ => to_export(summary),
-        };
+    if let (Some(path), Some(data)) = (&args.report.summary_export, export) {
         unwritten.extend(write(path, &indented(&data)).err());
     }
     if !unwritten.is_empty() {
@@ -94,8 +101,24 @@ pub fn summary(
             "Could not save some summary information:".to_owned(),
             |text, line| text + &line,
         );
-        let message = "failed to handle the end-of-test summary";
-        logger.log(Level::Error, message, &[("error", &error)]);
+        unhandled(&error);
+    }
+}
+
+/// What `--summary-export` writes, if it is given: of the data as `handleSummary` left it.
+fn export(
+    invocation: Invocation<'_>,
+    summary: &Summary,
+    left: Option<Value>,
+) -> Result<Option<Value>, String> {
+    let Invocation { args, around } = invocation;
+    if args.report.summary_export.is_none() {
+        return Ok(None);
+    }
+    let data = left.unwrap_or_else(|| summary_data(args, around, summary));
+    match args.report.new_machine_readable_summary {
+        Some(true) => Ok(Some(data)),
+        _ => to_export(data).map(Some),
     }
 }
 
@@ -124,7 +147,7 @@ fn terminal(args: &Args, around: &Surroundings) -> Terminal {
 fn metadata(args: &Args) -> SummaryMetadata {
     let now = jiff::Timestamp::try_from(SystemTime::now()).unwrap_or_default();
     SummaryMetadata {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        version: crate::K6_VERSION.to_owned(),
         generated_at: now.to_string(),
         script: Some(args.script.clone()),
     }

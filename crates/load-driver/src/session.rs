@@ -224,6 +224,7 @@ async fn conduct<P: Program>(
             Box::new(move |summary: &_| report::summary_data(&for_data.0, &for_data.1, summary))
                 as _
         }),
+        reads_summary_back: args.report.summary_export.is_some(),
         gatherer: Gatherer::default(),
         linger: (args.process.linger == Some(true)).then(|| signalled.clone()),
         together: prepared.together,
@@ -306,7 +307,7 @@ fn finish(
     let summary_data = report::summary_data(args, around, &outcome.summary);
     let dropped_samples = outputs.dropped_samples();
     let mut spoilt_by = spoilt_by(outputs, args, &outcome, shown);
-    report::summary(invocation, &outcome.summary, outcome.files, logger);
+    report::summary(invocation, &outcome.summary, outcome.output, logger);
     spoilt_by.extend(
         shown
             .state

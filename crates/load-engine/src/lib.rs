@@ -4,6 +4,14 @@
 //! to one worker thread (a current-thread runtime with a `LocalSet`) and is one local task there; executors
 //! decide when it iterates.
 
+/// The version of k6 whose behaviour is reproduced, as a literal.
+#[macro_export]
+macro_rules! k6_version {
+    () => {
+        "2.2.0"
+    };
+}
+
 mod activation;
 mod arrivals;
 mod call;
@@ -39,9 +47,12 @@ pub use executor::ScenarioStatus;
 pub use exit::Exit;
 pub use gather::Gatherer;
 pub use results::{CheckResult, Standings, ThresholdResult};
-pub use run::{Failure, Outcome, Run, SummaryFiles, scenario_statuses};
-pub use script::{Interrupt, ScriptError, SummaryFile};
+pub use run::{Failure, Outcome, Run, SummaryFiles, SummaryOutput, scenario_statuses};
+pub use script::{Interrupt, ScriptError, SummaryCall, SummaryFile, SummaryReturn};
 pub use state::{Instance, Phase, RunControl, RunState, TestEnd};
 pub use together::{Together, TogetherFuture};
 pub use vu::{Program, Vu, VuContext, VuIds};
 pub use workers::Workers;
+
+/// The version of k6 whose behaviour is reproduced.
+pub const K6_VERSION: &str = k6_version!();

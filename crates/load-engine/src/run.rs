@@ -58,6 +58,8 @@ pub struct Run<P> {
     pub scenario_statuses: Vec<Arc<ScenarioStatus>>,
     /// Makes the data for `handleSummary`, which is not called without it.
     pub summary_data: Option<SummaryData>,
+    /// Whether that data is wanted as the function leaves it.
+    pub reads_summary_back: bool,
     /// Collects the samples of workers.
     pub gatherer: Gatherer,
     /// If present, the run waits for this before the summary.
@@ -85,13 +87,23 @@ pub struct Outcome {
     /// The data of the end-of-test summary.
     pub summary: Summary,
     /// The output of the summary.
-    pub files: SummaryFiles,
+    pub output: SummaryOutput,
 }
 
 /// The output of the summary.
-#[derive(Debug)]
+#[derive(Debug, Default)]
+pub struct SummaryOutput {
+    /// What is shown and written.
+    pub files: SummaryFiles,
+    /// The data of `handleSummary` as the function left it, if it was called and that is wanted.
+    pub data: Option<serde_json::Value>,
+}
+
+/// What is shown and written.
+#[derive(Debug, Default)]
 pub enum SummaryFiles {
     /// The default summary is shown.
+    #[default]
     Default,
     /// The result of `handleSummary`.
     Returned(Vec<SummaryFile>),
@@ -131,7 +143,7 @@ impl<P: Program> Run<P> {
                 exit: Exit::Other,
                 failure: None,
                 summary: Summary::default(),
-                files: SummaryFiles::Default,
+                output: SummaryOutput::default(),
             };
         };
         if let Some(first) = workers.first() {
@@ -148,14 +160,14 @@ impl<P: Program> Run<P> {
             self.gather_rest(&workers).await;
         }
         let summary = self.summarize();
-        let files = self.handle_summary(&workers, &summary).await;
+        let output = self.handle_summary(&workers, &summary).await;
         workers.end();
         self.state.enter(Phase::Ended);
         Outcome {
             exit,
             failure,
             summary,
-            files,
+            output,
         }
     }
 

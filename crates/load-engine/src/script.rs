@@ -1,5 +1,6 @@
-//! The interrupt of script code, and the errors of code outside iterations.
+//! The interrupt of script code, the errors of code outside iterations, and the call of `handleSummary`.
 
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 /// Interrupts a VU: waiting VUs select on [`CancellationToken::cancelled`], busy ones check
@@ -33,4 +34,32 @@ pub struct SummaryFile {
     pub destination: String,
     /// The content.
     pub content: Vec<u8>,
+}
+
+/// A call of `handleSummary`.
+#[derive(Debug, Clone)]
+pub struct SummaryCall {
+    /// Its argument.
+    pub data: Value,
+    /// Whether the argument is wanted as the function leaves it.
+    pub reads_back: bool,
+    /// Ends it.
+    pub interrupt: Interrupt,
+}
+
+/// The result of `handleSummary`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SummaryReturn {
+    /// What it returned; `None` when there is no such function or its result is falsy.
+    pub files: Result<Option<Vec<SummaryFile>>, ScriptError>,
+    /// Its argument as it left it, or why that is not JSON any more; `None` when it was not called or nobody wants
+    /// to know.
+    pub data: Option<Result<Value, String>>,
+}
+
+impl SummaryReturn {
+    /// It was not called.
+    pub fn of_no_call(files: Result<Option<Vec<SummaryFile>>, ScriptError>) -> Self {
+        Self { files, data: None }
+    }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::activation::{Activation, Iteration, IterationEnd};
 use crate::log::Logger;
-use crate::script::{Interrupt, ScriptError, SummaryFile};
+use crate::script::{Interrupt, ScriptError, SummaryCall, SummaryReturn};
 use crate::state::RunState;
 
 /// A program that virtual users run: a compiled script, or a closure in tests.
@@ -63,12 +63,8 @@ pub trait Vu: 'static {
         interrupt: Interrupt,
     ) -> impl Future<Output = Result<(), ScriptError>>;
 
-    /// Runs `handleSummary`; `None` when there is no such function or its result is falsy.
-    fn handle_summary(
-        &mut self,
-        data: Value,
-        interrupt: Interrupt,
-    ) -> impl Future<Output = Result<Option<Vec<SummaryFile>>, ScriptError>>;
+    /// Runs `handleSummary`, if there is one.
+    fn handle_summary(&mut self, call: SummaryCall) -> impl Future<Output = SummaryReturn>;
 }
 
 /// The inputs of a new VU.

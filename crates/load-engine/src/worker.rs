@@ -6,7 +6,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use load_metrics::{Delta, Recorder, RecorderConfig, Registry, UnixNanos};
-use serde_json::Value;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::LocalSet;
 use tokio::time::timeout;
@@ -15,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::call::{Call, ask};
 use crate::job::{Job, WorkerContext, work};
 use crate::log::Logger;
-use crate::script::{Interrupt, ScriptError, SummaryFile};
+use crate::script::{ScriptError, SummaryCall, SummaryReturn};
 use crate::state::RunState;
 use crate::vu::{Program, Vu, VuContext, VuIds};
 
@@ -28,9 +27,8 @@ pub(crate) enum Command {
     },
     /// Run `handleSummary` in a fresh VU.
     Summary {
-        data: Value,
-        interrupt: Interrupt,
-        reply: oneshot::Sender<SummaryReply>,
+        call: SummaryCall,
+        reply: oneshot::Sender<SummaryReturn>,
     },
     /// Record a sample that belongs to no VU, with these tags in addition to the run's.
     Record {
@@ -43,9 +41,6 @@ pub(crate) enum Command {
     /// Hand over the gathered samples.
     Flush(oneshot::Sender<Delta>),
 }
-
-/// The result of `handleSummary`.
-pub(crate) type SummaryReply = Result<Option<Vec<SummaryFile>>, ScriptError>;
 
 /// The inputs of a new worker.
 pub(crate) struct WorkerConfig<P> {
@@ -233,16 +228,12 @@ async fn serve<P: Program>(
                 let context = VuContext { ids, ..context };
                 vus.spawn_local(make(program, context, reply, worker.clone()));
             }
-            Command::Summary {
-                data,
-                interrupt,
-                reply,
-            } => {
-                let context = context.interrupted_by(&interrupt);
+            Command::Summary { call, reply } => {
+                let context = context.interrupted_by(&call.interrupt);
                 vus.spawn_local(async move {
                     let done = match program.make_vu(context).await {
-                        Ok(mut vu) => vu.handle_summary(data, interrupt).await,
-                        Err(error) => Err(error),
+                        Ok(mut vu) => vu.handle_summary(call).await,
+                        Err(error) => SummaryReturn::of_no_call(Err(error)),
                     };
                     let _ = reply.send(done); // the asker gives up only when the run ends
                 });

@@ -42,4 +42,4 @@ pub fn are_local_ips(text: &str) -> bool {
 }
 
 /// The default `User-Agent`. The version is that of the k6 whose behaviour is implemented.
-pub(crate) const USER_AGENT: &str = "Grafana k6/2.2.0";
+pub(crate) const USER_AGENT: &str = concat!("Grafana k6/", load_engine::k6_version!());

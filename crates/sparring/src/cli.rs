@@ -211,7 +211,13 @@ pub struct K6 {
 }
 
 /// The text of `--version`: the version of k6 that is reproduced.
-const K6_VERSION: &str = concat!("v2.2.0 (sparring ", env!("CARGO_PKG_VERSION"), ")");
+const K6_VERSION: &str = concat!(
+    "v",
+    load_engine::k6_version!(),
+    " (sparring ",
+    env!("CARGO_PKG_VERSION"),
+    ")"
+);
 
 #[derive(Debug, Subcommand)]
 pub enum K6Command {

@@ -22,6 +22,13 @@ pub fn read(export: &Value) -> (Vec<String>, Vec<String>) {
     lines.sort();
     let keys: BTreeSet<&String> = export.as_object().unwrap_or(&empty).keys().collect();
     lines.push(format!("keys: {keys:?}"));
+    // What a script has put there.
+    for key in keys {
+        let is_usual = ["metrics", "root_group"].contains(&key.as_str()) && export[key].is_object();
+        if !is_usual {
+            lines.push(format!("{key}: {}", export[key]));
+        }
+    }
     let mut checks = Vec::new();
     read_group(&export["root_group"], &mut checks);
     checks.sort();
@@ -42,7 +49,10 @@ fn metric_line(name: &str, metric: &Value, by_chance: bool) -> String {
                         value.as_object().map(|map| map.iter().collect());
                     format!("thresholds={:?}", sorted.unwrap_or_default())
                 }
-                _ if steady => format!("{key}={}", value.as_f64().unwrap_or(f64::NAN)),
+                _ if steady => match value.as_f64() {
+                    Some(number) => format!("{key}={number}"),
+                    None => format!("{key}={value}"),
+                },
                 _ => key.clone(),
             }
         })
@@ -60,6 +70,12 @@ fn read_group(group: &Value, lines: &mut Vec<String>) {
         let inner = group[key].as_object();
         inner.into_iter().flat_map(Map::values).cloned()
     };
+    let names = |key: &str| {
+        group[key]
+            .as_object()
+            .map(|map| map.keys().collect::<BTreeSet<_>>())
+    };
+    lines.push(format!("{:?} {:?}", names("checks"), names("groups")));
     for check in members("checks") {
         let (path, id) = (&check["path"], &check["id"]);
         lines.push(format!(

@@ -1,6 +1,5 @@
 //! The argument of `handleSummary`.
 
-use load_metrics::Kind;
 use md5::{Digest, Md5};
 use serde_json::{Map, Value, json};
 
@@ -77,7 +76,7 @@ fn write_group(group: &Group) -> Value {
     })
 }
 
-pub(super) fn write_check(check: &Check) -> Value {
+fn write_check(check: &Check) -> Value {
     json!({
         "name": check.name,
         "path": check.path,
@@ -101,14 +100,5 @@ pub(super) fn number(value: f64) -> Value {
         json!(value as i64)
     } else {
         json!(value)
-    }
-}
-
-/// The values of a metric with the names of the older export.
-pub(super) fn flat_name(kind: Kind, name: &str) -> &str {
-    if kind == Kind::Rate && name == "rate" {
-        "value"
-    } else {
-        name
     }
 }

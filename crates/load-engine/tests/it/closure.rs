@@ -14,7 +14,7 @@ use load_engine::summary::{Terminal, to_data};
 use load_engine::thresholds::Thresholds;
 use load_engine::{
     Activation, Gatherer, Interrupt, Iteration, IterationEnd, Outcome, Program, Run, RunState,
-    ScriptError, SummaryFile, Vu, VuContext, Workers, scenario_statuses,
+    ScriptError, SummaryCall, SummaryReturn, Vu, VuContext, Workers, scenario_statuses,
 };
 use load_metrics::{Aggregate, Recorder, Registry, TagSet};
 use serde_json::Value;
@@ -126,12 +126,8 @@ impl Vu for ClosureVu {
         Ok(())
     }
 
-    async fn handle_summary(
-        &mut self,
-        _: Value,
-        _: Interrupt,
-    ) -> Result<Option<Vec<SummaryFile>>, ScriptError> {
-        Ok(None)
+    async fn handle_summary(&mut self, _: SummaryCall) -> SummaryReturn {
+        SummaryReturn::of_no_call(Ok(None))
     }
 }
 
@@ -264,6 +260,7 @@ async fn execute(options: &str, how: How) -> Finished {
         aggregate: Arc::new(Mutex::new(Aggregate::default())),
         scenario_statuses: scenario_statuses.clone(),
         summary_data: Some(Box::new(|summary| to_data(summary, Terminal::default()))),
+        reads_summary_back: false,
         gatherer: Gatherer::default(),
         linger: None,
         together: None,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::output::{Environment, OutputError};
 use crate::push::Endpoint;
+use load_engine::K6_VERSION;
 use load_engine::go_text::parse_bool;
 use load_engine::options::duration::parse;
 
@@ -78,7 +79,7 @@ impl Config {
         let user = read.text("HTTP_EXPORTER_USERNAME");
         Ok(Self {
             service_name: text("SERVICE_NAME", "k6"),
-            service_version: text("SERVICE_VERSION", env!("CARGO_PKG_VERSION")),
+            service_version: text("SERVICE_VERSION", K6_VERSION),
             metric_prefix: text("METRIC_PREFIX", ""),
             export_interval: read.interval("EXPORT_INTERVAL", 10)?.max(flush),
             protocol,

@@ -5,6 +5,7 @@ mod host;
 mod run;
 mod setup_data;
 pub(crate) mod state;
+mod summary;
 #[cfg(test)]
 mod tests;
 
@@ -13,7 +14,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use load_engine::{
-    Activation, Interrupt, Iteration, IterationEnd, ScriptError, SummaryFile, VuContext,
+    Activation, Interrupt, Iteration, IterationEnd, ScriptError, SummaryCall, SummaryReturn,
+    VuContext,
 };
 use load_metrics::{SystemTag, TagSet, Tags};
 use run::{Ending, Exports, Failed, Target};
@@ -23,6 +25,7 @@ use script_engine::isolate::Isolate;
 use script_engine::{Ctx, Persistent};
 use serde_json::Value;
 use state::{Phase, VuState};
+use summary::Summing;
 
 use crate::script::Script;
 
@@ -227,21 +230,29 @@ impl load_engine::Vu for ScriptVu {
         }
     }
 
-    async fn handle_summary(
-        &mut self,
-        data: Value,
-        interrupt: Interrupt,
-    ) -> Result<Option<Vec<SummaryFile>>, ScriptError> {
+    async fn handle_summary(&mut self, call: SummaryCall) -> SummaryReturn {
         let exports = self.exports.clone();
+        let interrupt = call.interrupt.clone();
         *self.state.interrupt.borrow_mut() = interrupt.clone();
+        let mut left = None;
         let ending = self.on_fiber(Phase::Summary, &interrupt, |ctx, state| {
-            run::summary(ctx, state, exports, data)
+            let left = &mut left;
+            summary::summary(
+                ctx,
+                state,
+                Summing {
+                    exports,
+                    call,
+                    left,
+                },
+            )
         });
-        match ending.await {
+        let files = match ending.await {
             Ending::Returned(Ok(files)) => Ok(files),
             Ending::Returned(Err(why)) => Err(ScriptError::Unusable(why)),
             other => Err(other.into_error()),
-        }
+        };
+        SummaryReturn { files, data: left }
     }
 }
 

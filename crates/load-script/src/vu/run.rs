@@ -1,7 +1,7 @@
 //! Calls into the script: init code, the exported functions, and the event loop after them.
 
 use load_engine::log::Level;
-use load_engine::{Activation, Iteration, ScriptError, SummaryFile};
+use load_engine::{Activation, Iteration, ScriptError};
 use load_metrics::{SystemTag, builtin};
 use script_engine::convert;
 use script_engine::exception;
@@ -293,53 +293,12 @@ pub(crate) fn teardown(
     settle(ctx, state, &result).map(drop)
 }
 
-/// Runs `handleSummary`, if there is one.
-pub(crate) fn summary(
-    ctx: &Ctx<'_>,
-    state: &VuState,
-    exports: Exports,
-    data: serde_json::Value,
-) -> Result<Returned<Vec<SummaryFile>>, Failed> {
-    let Some(function) = exported(ctx, exports, "handleSummary")? else {
-        return Ok(Ok(None));
-    };
-    let data = convert::from_json_value(ctx, &data)?;
-    if let Some(object) = data.as_object()
-        && !object.contains_key("setup_data")?
-    {
-        object.set("setup_data", Value::new_undefined(ctx.clone()))?;
-    }
-    let result = function
-        .call((data,))
-        .map_err(Failed::from)
-        .and_then(|result| settle(ctx, state, &result))
-        .map_err(|failed| outlived(ctx, state, failed))?;
-    if result.is_null() || result.is_undefined() {
-        return Ok(Ok(None));
-    }
-    let is_list = result.is_array() || convert::buffer_bytes(&result).is_some();
-    let Some(files) = result.as_object().filter(|_| !is_list) else {
-        let why = "handleSummary() should return a map with string keys";
-        return Ok(Err(why.to_owned()));
-    };
-    let mut out = Vec::new();
-    for (destination, content) in convert::entries(files)? {
-        let Some(bytes) = convert::bytes_of(&content)? else {
-            let kind = convert::go_type(&content);
-            return Ok(Err(format!(
-                "error handling summary object {destination}: invalid type {kind}, it needs to be a string or ArrayBuffer"
-            )));
-        };
-        out.push(SummaryFile {
-            destination,
-            content: bytes,
-        });
-    }
-    Ok(Ok(Some(out)))
-}
-
 /// Runs the event loop until no work is pending, then returns the settled `value`.
-fn settle<'js>(ctx: &Ctx<'js>, state: &VuState, value: &Value<'js>) -> Result<Value<'js>, Failed> {
+pub(super) fn settle<'js>(
+    ctx: &Ctx<'js>,
+    state: &VuState,
+    value: &Value<'js>,
+) -> Result<Value<'js>, Failed> {
     loop {
         promise::run_jobs(ctx)?;
         if state.is_interrupted() {
@@ -365,7 +324,7 @@ fn settle<'js>(ctx: &Ctx<'js>, state: &VuState, value: &Value<'js>) -> Result<Va
 }
 
 /// The exception of code whose timers still run after it; an exception of a timer replaces it.
-fn outlived(ctx: &Ctx<'_>, state: &VuState, failed: Failed) -> Failed {
+pub(super) fn outlived(ctx: &Ctx<'_>, state: &VuState, failed: Failed) -> Failed {
     let throw = match failed {
         Failed::Thrown(Throw::Interrupted) => return failed,
         Failed::Thrown(throw) => throw,
@@ -400,7 +359,7 @@ fn uncaught(reason: &Value<'_>) -> Failed {
     ))
 }
 
-fn exported<'js>(
+pub(super) fn exported<'js>(
     ctx: &Ctx<'js>,
     exports: Exports,
     name: &str,

@@ -136,6 +136,7 @@ async fn execute(script: &str) -> Finished {
         aggregate: Arc::new(Mutex::new(Aggregate::default())),
         scenario_statuses,
         summary_data: Some(Box::new(|summary| to_data(summary, Terminal::default()))),
+        reads_summary_back: false,
         gatherer: Gatherer::default(),
         linger: None,
         together: None,

@@ -1,0 +1,91 @@
+//! The call of `handleSummary`.
+
+use load_engine::{SummaryCall, SummaryFile};
+use script_engine::convert;
+use script_engine::exception;
+use script_engine::raise::raise;
+use script_engine::throw::Throw;
+use script_engine::{Ctx, Value};
+
+use super::run::{Exports, Failed, Returned, exported, outlived, settle};
+use super::state::VuState;
+
+/// The function's argument as it left it, or why that is not JSON any more.
+pub(crate) type Left = Option<Result<serde_json::Value, String>>;
+
+/// The inputs of the call, and the place for what it leaves behind, also when it throws.
+pub(crate) struct Summing<'a> {
+    pub(crate) exports: Exports,
+    pub(crate) call: SummaryCall,
+    pub(crate) left: &'a mut Left,
+}
+
+/// Runs `handleSummary`, if there is one.
+pub(crate) fn summary(
+    ctx: &Ctx<'_>,
+    state: &VuState,
+    summing: Summing<'_>,
+) -> Result<Returned<Vec<SummaryFile>>, Failed> {
+    let Summing {
+        exports,
+        call,
+        left,
+    } = summing;
+    let Some(function) = exported(ctx, exports, "handleSummary")? else {
+        return Ok(Ok(None));
+    };
+    let data = convert::from_json_value(ctx, &call.data)?;
+    if let Some(object) = data.as_object()
+        && !object.contains_key("setup_data")?
+    {
+        object.set("setup_data", Value::new_undefined(ctx.clone()))?;
+    }
+    let result = function
+        .call((data.clone(),))
+        .map_err(Failed::from)
+        .and_then(|result| settle(ctx, state, &result))
+        .map_err(|failed| outlived(ctx, state, failed));
+    if call.reads_back {
+        *left = Some(read_back(ctx, &data));
+    }
+    files(&result?)
+}
+
+/// As k6 does: what JSON does not know is lost, and what it refuses is an error.
+fn read_back<'js>(ctx: &Ctx<'js>, data: &Value<'js>) -> Result<serde_json::Value, String> {
+    convert::to_json_value(data).map_err(|throw| {
+        if matches!(throw, Throw::Interrupted) {
+            return "it was interrupted".to_owned();
+        }
+        raise(ctx, throw);
+        match exception::take(ctx) {
+            Ok(error) => exception::headline(&error),
+            Err(_) => "it was interrupted".to_owned(),
+        }
+    })
+}
+
+fn files(result: &Value<'_>) -> Result<Returned<Vec<SummaryFile>>, Failed> {
+    if !convert::is_truthy(result) {
+        return Ok(Ok(None));
+    }
+    let is_list = result.is_array() || convert::buffer_bytes(result).is_some();
+    let Some(files) = result.as_object().filter(|_| !is_list) else {
+        let why = "handleSummary() should return a map with string keys";
+        return Ok(Err(why.to_owned()));
+    };
+    let mut out = Vec::new();
+    for (destination, content) in convert::entries(files)? {
+        let Some(bytes) = convert::bytes_of(&content)? else {
+            let kind = convert::go_type(&content);
+            return Ok(Err(format!(
+                "error handling summary object {destination}: invalid type {kind}, it needs to be a string or ArrayBuffer"
+            )));
+        };
+        out.push(SummaryFile {
+            destination,
+            content: bytes,
+        });
+    }
+    Ok(Ok(Some(out)))
+}
