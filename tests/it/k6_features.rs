@@ -163,10 +163,30 @@ fn flags_win_over_the_variable_and_that_over_the_file() {
 }
 
 #[test]
-fn an_unknown_feature_is_told_and_left_out() {
-    let seen = run(&["--features", "nope,freeze-env"], None, "{}");
-    assert_eq!(seen.ended.code, Some(0));
-    let told = "level=error msg=\"unknown feature 'nope' is not applied; there are native-histograms, merge-run-tags, freeze-env\"";
-    assert!(seen.ended.stderr.contains(told), "{}", seen.ended.stderr);
-    assert_eq!(seen.tags["k6_feature_freeze_env"], "true");
+fn an_unknown_feature_of_a_variable_or_a_file_is_told_and_left_out() {
+    let by_variable = run(&[], Some("nope,freeze-env"), "{}");
+    let by_file = run(&[], None, r#"{"features": ["nope", "freeze-env"]}"#);
+    for seen in [by_variable, by_file] {
+        assert_eq!(seen.ended.code, Some(0));
+        let told = "level=error msg=\"unknown feature 'nope' is not applied; there are native-histograms, merge-run-tags, freeze-env\"";
+        assert!(seen.ended.stderr.contains(told), "{}", seen.ended.stderr);
+        assert_eq!(seen.tags["k6_feature_freeze_env"], "true");
+    }
+}
+
+#[test]
+fn an_unknown_feature_of_a_flag_is_refused() {
+    let folder = folder_with(&[("x.js", SCRIPT)]);
+    for name in ["run", "archive", "inspect"] {
+        let mut command = k6(folder.path());
+        command.args([name, "--features", "freeze-env,nope", "x.js"]);
+        let output = command
+            .output()
+            .expect("the binary was built for this test");
+        let ended = Ended::from(output);
+        assert_eq!(ended.code, Some(104), "{name}: {}", ended.stderr);
+        let told = "unknown feature 'nope' in --features; there are native-histograms, merge-run-tags, freeze-env";
+        assert!(ended.stderr.contains(told), "{name}: {}", ended.stderr);
+        assert!(!ended.stderr.contains("changed:"), "it has not run");
+    }
 }

@@ -195,10 +195,10 @@ pub struct ScriptFlags {
 #[derive(Debug, Clone, Default, ClapArgs)]
 #[command(next_help_heading = "Several machines")]
 pub struct TogetherFlags {
-    /// Take part in the run of this collector, which judges the thresholds on the metrics of all runners
+    /// Take part in the run of this collector, which judges the thresholds on the metrics of all runners (not k6's)
     #[arg(long, env = "SPARRING_COLLECTOR", value_name = "URL")]
     pub collector: Option<String>,
-    /// The name of this runner [default: the tag instance_id, else the segment]
+    /// The name of this runner [default: the tag instance_id, else the segment] (not k6's)
     #[arg(
         long,
         env = "SPARRING_RUNNER",

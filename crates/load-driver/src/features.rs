@@ -6,6 +6,7 @@ use load_engine::options::{Options, environment};
 use serde_json::{Value, json};
 
 use crate::args::Args;
+use crate::failure::Failure;
 use crate::layers;
 use crate::surroundings::Surroundings;
 
@@ -46,6 +47,11 @@ impl Feature {
     }
 }
 
+/// All names, for messages.
+fn names() -> String {
+    ALL.map(Feature::name).join(", ")
+}
+
 /// Features that are on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Features(Vec<Feature>);
@@ -73,7 +79,8 @@ impl Features {
         (Self(features), unknown)
     }
 
-    /// The same; an unknown name is an error in the log, and the run goes on without it.
+    /// The same. An unknown name in a variable or a file is an error in the log, and the run goes on without it, as
+    /// in k6: it may be meant for another version.
     pub fn read_and_tell(
         args: &Args,
         around: &Surroundings,
@@ -82,13 +89,31 @@ impl Features {
     ) -> Self {
         let (features, unknown) = Self::read(args, around, file);
         for name in unknown {
-            let names: Vec<&str> = ALL.iter().map(|feature| feature.name()).collect();
             logger.error(&format!(
                 "unknown feature '{name}' is not applied; there are {}",
-                names.join(", ")
+                names()
             ));
         }
         features
+    }
+
+    /// Refuses unknown names on the command line, which k6 only logs: the run would not be the one that was asked
+    /// for.
+    ///
+    /// # Errors
+    /// There is one.
+    pub fn refuse_unknown(args: &Args) -> Result<(), Failure> {
+        let flags = args.script_flags.features.iter();
+        let mut flags = flags.flat_map(|text| text.split(',')).map(str::trim);
+        let unknown = flags
+            .find(|name| !name.is_empty() && !ALL.iter().any(|feature| feature.name() == *name));
+        match unknown {
+            Some(name) => Err(Failure::config(format!(
+                "unknown feature '{name}' in --features; there are {}",
+                names()
+            ))),
+            None => Ok(()),
+        }
     }
 
     /// The same, before there is a configuration file.

@@ -38,6 +38,7 @@ pub async fn load(
     logger: Logger,
 ) -> Result<Loaded, Failure> {
     let Invocation { args, around } = invocation;
+    Features::refuse_unknown(args)?;
     let (mut source, options) = source(invocation, with_system, &logger).await?;
     let secrets = Secrets::read(&args.script_flags.secret_source, &around.lossy());
     source.secrets = Arc::new(secrets.map_err(|error| Failure::other(error.to_string()))?);

@@ -1,7 +1,11 @@
 //! Compatibility with k6, from the scripts of `tests/k6-diff/` and from the sources.
 
+mod flags;
+
 use std::fmt::Write;
 use std::path::Path;
+
+use flags::Flag;
 
 use super::source;
 
@@ -28,10 +32,45 @@ page of our own: the charts of the report, streamed. Three things differ on purp
 k6 waits as long as a browser is open; its period is 2 s, not 10 s; a port that is taken is a warning also where it was
 chosen, and the run goes on.
 
+After a stall of the generator (its process was stopped, its machine busy) the starts that fell due meanwhile wait for
+a virtual user: at most twice as long as the stall took, and none begins more than half a second late. k6 drops those
+for which no virtual user is free at the moment of the waking. Late starts are counted (`--generator-health`). A service
+that is too slow for its virtual users drops iterations as in k6.
+
+A feature that `--features` names and that does not exist is refused with exit code 104: the run would not be the one that
+was asked for. In `K6_FEATURES` and the configuration file, which may be meant for several versions, it is an error in
+the log and the run goes on, as in k6 2.x for all three.
+
 Of the error codes five have no script: 1100 needs name servers that fail, 1201 comes only when two halves of a
 connection race, 1202 needs a network that fails, 1211 takes 30 seconds, 1300 was never seen from k6. Tests beside
 the code have the first four.
 ";
+
+/// Modules in k6's name space that cannot be imported, and what to do instead. The message says the same.
+const REFUSED: [(&str, &str); 7] = [
+    ("k6/experimental/browser", "see `k6/browser`"),
+    ("k6/experimental/grpc", "import `k6/net/grpc`, as in k6"),
+    (
+        "k6/experimental/redis",
+        "k6 2.0 removed it; see `k6/x/redis`",
+    ),
+    (
+        "k6/experimental/timers",
+        "the timers are global, as in k6: remove the import",
+    ),
+    (
+        "k6/experimental/tracing",
+        "k6 removed it; use the library http-instrumentation-tempo",
+    ),
+    (
+        "k6/experimental/webcrypto",
+        "`crypto` is global, as in k6: remove the import",
+    ),
+    (
+        "k6/x/*",
+        "extensions are parts of a k6 that was built with them: run the script with that one",
+    ),
+];
 
 /// The modules that scripts can import.
 const MODULES: [&str; 19] = [
@@ -187,15 +226,23 @@ fn modules(root: &Path, scripts: &[Script]) -> String {
             .lines()
             .find(|line| line.contains(&quoted) && line.contains("=>"));
         let built = arm.is_some_and(|line| line.contains("::build"));
-        let state = if built {
-            "yes"
-        } else {
-            "refused before the run"
+        let state = match module {
+            "k6/browser" => {
+                "can be imported; a page is refused when it is opened ([why](decisions/0024-browser.md))"
+            }
+            _ if built => "yes",
+            _ => "refused before the run",
         };
         let used = users(scripts, |text| {
             text.contains(&quoted) || text.contains(&format!("'{module}'"))
         });
         let _ = writeln!(text, "| `{module}` | {state} | {used} |");
+    }
+    for (module, instead) in REFUSED {
+        let _ = writeln!(
+            text,
+            "| `{module}` | refused before the run: {instead} | 0 |"
+        );
     }
     text
 }
@@ -205,7 +252,8 @@ fn members(root: &Path) -> String {
     let list = std::fs::read_to_string(root.join("tests/k6-surface/members.txt"));
     let mut text = "\n## Members\n\nWhat the modules export and what scripts get from them. A test asks both drivers for \
                     each: *same* are those that k6 1.1 has, *newer* those that k6 has since a later version and that \
-                    are here, too; *not here* are the others.\n\n| module | same | newer | not here |\n|---|---|---|---|\n"
+                    are here, too; *not here* are the others. Those of \
+                    `k6/browser` can be imported, but throw when they are called, or are empty.\n\n| module | same | newer | not here |\n|---|---|---|---|\n"
         .to_owned();
     let list = list.unwrap_or_default(); // shows as a stale page
     let lines = list.lines().filter(|line| !line.starts_with('#'));
@@ -310,28 +358,13 @@ fn flags(root: &Path, scripts: &[Script]) -> String {
     let mut text =
         "\n## Flags of `run`\n\n| flag | what it does | scripts above |\n|---|---|---|\n"
             .to_owned();
-    let (mut doc, mut long) = (String::new(), None);
-    for line in args.lines().map(str::trim) {
-        if let Some(said) = line.strip_prefix("/// ") {
-            doc = said.replace('|', "\\|");
-        } else if line.starts_with("#[arg(") {
-            let named = line.split_once("long = \"").map(|(_, rest)| rest);
-            long = named
-                .and_then(|rest| rest.split('"').next())
-                .map(str::to_owned);
-        } else if let Some((field, _)) = line.strip_prefix("pub ").and_then(|l| l.split_once(": "))
-        {
-            let is_flag = !line.contains("Flags,") && field != "script";
-            let flag = long.take().unwrap_or_else(|| field.replace('_', "-"));
-            if is_flag {
-                let flag = format!("--{flag}");
-                let used = users(scripts, |text| {
-                    let mut header = text.lines().map_while(|line| line.strip_prefix("// "));
-                    header.any(|line| line.split([' ', '=']).any(|word| word == flag))
-                });
-                let _ = writeln!(text, "| `{flag}` | {doc} | {used} |");
-            }
-        }
+    for Flag { name, said } in flags::read(&args) {
+        let used = users(scripts, |text| {
+            let mut header = text.lines().map_while(|line| line.strip_prefix("// "));
+            header.any(|line| line.split([' ', '=']).any(|word| word == name))
+        });
+        let said = said.replace('|', "\\|");
+        let _ = writeln!(text, "| `{name}` | {said} | {used} |");
     }
     text
 }

@@ -6,14 +6,14 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use load_engine::{Activation, Iteration};
 use load_metrics::Tags;
+use script_engine::convert;
 use script_engine::native::{Call, Shape, accessor, function, getter, method};
 use script_engine::property::{Visible, define, define_constant};
 use script_engine::throw::{Outcome, Throw, plain};
 use script_engine::{Ctx, Object};
-use script_engine::{convert, exception};
 
 use super::tags;
-use crate::vu::state::{Abort, Caller, Phase};
+use crate::vu::state::{Caller, Phase};
 
 pub(super) fn build<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
     let exports = Object::new(ctx.clone())?;
@@ -231,9 +231,7 @@ fn abort<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
         Some(reason) => format!("test aborted: {}", convert::to_text(&reason)?),
         None => "test aborted".to_owned(),
     };
-    let place = exception::place(call.ctx).map_or_else(String::new, |place| format!(" at {place}"));
-    *call.vu().aborted.borrow_mut() = Some(Abort { said, place });
-    Err(Throw::Interrupted)
+    Err(call.vu().abort(call.ctx, said))
 }
 
 fn fail<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {

@@ -100,7 +100,8 @@ fn make<'js>(ctx: &Ctx<'js>, name: &str) -> Option<Outcome<'js>> {
 fn refuse(name: &str) -> Option<Throw> {
     let why = match name {
         "k6/experimental/browser" => {
-            "has graduated to k6/browser, which needs a browser: sparring drives none"
+            "has graduated to k6/browser, which needs a browser: sparring drives none. Run this script with k6, or \
+             move what needs no browser to a script of its own"
         }
         "k6/experimental/grpc" => {
             return Some(plain(
@@ -114,8 +115,12 @@ fn refuse(name: &str) -> Option<Throw> {
                 "k6/experimental/tracing has been removed. All of it functionality is available as pure JavaScript module. More info available at the docs: https://grafana.com/docs/k6/latest/javascript-api/jslib/http-instrumentation-tempo",
             ));
         }
-        "k6/experimental/redis" => "was removed from k6",
-        _ if name.starts_with("k6/x/") => "is a k6 extension; sparring has no extensions",
+        "k6/experimental/redis" => "was removed from k6 2.0, which has k6/x/redis instead",
+        _ if name.starts_with("k6/x/") => {
+            "is an extension of k6, which is part of a k6 that was built with it; sparring has no extensions. Run \
+             this script with such a k6 (k6 2.x fetches well-known ones itself; otherwise: xk6 build), or use what k6 \
+             has without it"
+        }
         _ if name == "k6" || name.starts_with("k6/") => {
             return Some(plain(format!("unknown module: {name}")));
         }

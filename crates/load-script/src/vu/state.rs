@@ -12,8 +12,10 @@ use load_engine::health::OwnLimit;
 use load_engine::log::Logger;
 use load_engine::{Activation, Interrupt, Iteration, RunState, VuContext, VuIds};
 use load_metrics::{MetricId, Recorder, SystemTag, TagSet, Tags, UnixNanos};
+use script_engine::exception;
 use script_engine::fiber::Cancelled;
 use script_engine::native::Call;
+use script_engine::throw::Throw;
 use script_engine::{Ctx, Persistent, Value, host};
 
 use super::events::EventLoop;
@@ -34,7 +36,7 @@ pub(crate) enum Phase {
     Summary,
 }
 
-/// A call of `exec.test.abort`.
+/// The script's end of the test: `exec.test.abort`, or the wish for a browser.
 #[derive(Debug, Clone)]
 pub(crate) struct Abort {
     /// `test aborted: why`
@@ -54,7 +56,7 @@ pub(crate) struct VuState {
     pub(crate) activation: RefCell<Option<Rc<Activation>>>,
     pub(crate) iteration: Cell<Option<Iteration>>,
     pub(crate) interrupt: RefCell<Interrupt>,
-    /// `exec.test.abort` was called.
+    /// The script has ended the test.
     pub(crate) aborted: RefCell<Option<Abort>>,
     pub(crate) tagging: Tagging,
     pub(crate) events: EventLoop,
@@ -113,6 +115,13 @@ impl VuState {
             random: RefCell::default(),
             environments: Cell::default(),
         }
+    }
+
+    /// Ends the test at the place that script code has reached; the iteration ends with what this returns.
+    pub(crate) fn abort(&self, ctx: &Ctx<'_>, said: String) -> Throw {
+        let place = exception::place(ctx).map_or_else(String::new, |place| format!(" at {place}"));
+        *self.aborted.borrow_mut() = Some(Abort { said, place });
+        Throw::Interrupted
     }
 
     /// Whether the running code has to end.

@@ -1,5 +1,7 @@
 //! Modules and globals of k6 2, for which no real k6 is available for comparison.
 
+use load_engine::Exit;
+
 use crate::run::{load_error, run};
 
 /// Runs `body` in an iteration; `check(name, value)` reports failures.
@@ -117,13 +119,13 @@ fn writable_streams_write_one_chunk_at_a_time() {
 #[test]
 fn a_missing_module_reports_the_reason_before_anything_runs() {
     for (name, why) in [
-        ("k6/experimental/browser", "needs a browser"),
+        ("k6/experimental/browser", "Run this script with k6"),
         ("k6/experimental/grpc", "graduated"),
         ("k6/experimental/timers", "globally available"),
         ("k6/experimental/tracing", "removed"),
         ("k6/experimental/webcrypto", "globally available"),
-        ("k6/experimental/redis", "removed"),
-        ("k6/x/sql", "extension"),
+        ("k6/experimental/redis", "k6/x/redis"),
+        ("k6/x/sql", "xk6 build"),
         ("k6/nonsense", "unknown module"),
     ] {
         let error = load_error(&format!(
@@ -137,19 +139,34 @@ fn a_missing_module_reports_the_reason_before_anything_runs() {
 }
 
 #[test]
-fn the_browser_module_can_be_imported_but_not_used() {
-    check_script(
-        "import { browser, devices } from 'k6/browser';
-         export default async function () {
-             console.log(typeof browser, typeof devices['iPhone X']);
-             try { await browser.newPage(); } catch (e) { console.log(e.message); }
-         }",
-        &[
-            "object undefined",
-            "browser.newPage needs a browser, which sparring does not drive: run this function with k6, or \
-             leave its scenario out",
-        ],
-    );
+fn the_browser_module_can_be_imported_but_its_use_ends_the_test() {
+    for (call, named) in [
+        ("browser.newPage()", "browser.newPage"),
+        ("browser.isConnected()", "browser.isConnected"),
+        (
+            "chromium.connectOverCDP('ws://x')",
+            "chromium.connectOverCDP",
+        ),
+    ] {
+        let finished = run(&format!(
+            "import {{ browser, chromium, devices }} from 'k6/browser';
+             export const options = {{ iterations: 3 }};
+             export default async function () {{
+                 console.log(typeof browser, typeof devices['iPhone X']);
+                 try {{ await {call}; }} catch (e) {{ console.log(e.message); }}
+             }}"
+        ));
+        assert_eq!(finished.said(), ["object undefined"]);
+        assert_eq!(finished.outcome.exit, Exit::ScriptAborted);
+        let why = finished.outcome.failure.expect("an error").message;
+        let missing = format!("{named} needs a browser, which sparring does not drive: run this");
+        assert!(why.starts_with(&missing), "{why}");
+    }
+    // Elsewhere it is an exception like any other.
+    let finished = run("import { browser } from 'k6/browser';
+         export function setup() { try { browser.newPage(); } catch (e) { return e.message.slice(0, 15); } }
+         export default function (data) { console.log(data); }");
+    assert_eq!(finished.said(), ["browser.newPage"]);
 }
 
 #[test]

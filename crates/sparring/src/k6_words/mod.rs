@@ -63,7 +63,11 @@ pub fn read(
         return Ok([name, "help".into()].into_iter().chain(words).collect());
     }
     let Some(found) = k6.find_subcommand(&*command) else {
-        return Err(Refused::usage(unknown_command(&command, k6)));
+        let message = match absent_command(&command) {
+            Some(instead) => format!("\"k6 {command}\" is not here: {instead}"),
+            None => unknown_command(&command, k6),
+        };
+        return Err(Refused::usage(message));
     };
     let flags = Flags::of(found, of_process);
     let line = CommandLine::parse(words, &flags).map_err(Refused::usage)?;
@@ -220,6 +224,21 @@ fn boolean(name: &str, text: &str) -> Result<Option<bool>, Refused> {
         )
     };
     value.map(Some).ok_or_else(|| Refused::usage(why()))
+}
+
+/// For commands of k6 that are not here: why, and what to do.
+fn absent_command(word: &str) -> Option<&'static str> {
+    match word {
+        "cloud" | "login" => Some(
+            "it belongs to Grafana Cloud k6, which sparring does not use. Run the script on this machine with \
+             \"k6 run\", on several with \"sparring run --agents\", or in the cloud with k6 itself",
+        ),
+        "x" => Some(
+            "its commands come with extensions of k6, and sparring has none. Use a k6 that was built with the \
+             extension (xk6 build)",
+        ),
+        _ => None,
+    }
 }
 
 fn unknown_command(word: &str, k6: &clap::Command) -> String {
@@ -392,6 +411,26 @@ mod tests {
         ] {
             let expected = Refused::usage(expected);
             assert_eq!(read_line(line, &[]), Err(expected), "{line}");
+        }
+    }
+
+    #[test]
+    fn commands_of_k6_that_are_not_here_say_what_to_do() {
+        for (line, instead) in [
+            ("k6 cloud", "with k6 itself"),
+            ("k6 cloud run x.js", "\"k6 run\""),
+            ("k6 login cloud -t x", "--agents"),
+            ("k6 x docs", "xk6 build"),
+        ] {
+            let refused = read_line(line, &[]).expect_err("it is not here");
+            assert_eq!(refused.code, 255);
+            let message = refused.message;
+            let command = line.split(' ').nth(1).expect("a command");
+            let named = format!("\"k6 {command}\" is not here: ");
+            assert!(
+                message.starts_with(&named) && message.contains(instead),
+                "{message}"
+            );
         }
     }
 
