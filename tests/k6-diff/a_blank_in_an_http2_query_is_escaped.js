@@ -1,4 +1,4 @@
-// differs: k6 sends the blank as it is, to which servers of HTTP/2 never answer; here it is sent as %20
+// differs: k6 sends the space unescaped, and HTTP/2 servers never answer that; here it is sent as %20
 import http from 'k6/http';
 
 export const options = { iterations: 1 };

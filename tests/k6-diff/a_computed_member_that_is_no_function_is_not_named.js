@@ -1,4 +1,4 @@
-// differs in console: for `o[key]()` k6 names the member that is missing; here the engine knows only that it is not a function
+// differs in console: for `o[key]()` k6 names the missing member; here the engine reports only that it is not a function
 export const options = { iterations: 1 };
 
 export default function () {

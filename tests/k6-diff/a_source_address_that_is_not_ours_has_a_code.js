@@ -1,5 +1,5 @@
 // flags: --local-ips=192.0.2.1
-// differs in log: k6 also names the local address; here a second line says that the machine, not the service, failed the request
+// differs in log: k6 also names the local address; here a second line says that the request failed because of the machine, not the service
 import http from 'k6/http';
 
 export const options = { iterations: 1 };

@@ -1,4 +1,4 @@
-// differs in log: the reader of JSON has its own words for what is wrong in the map, and k6 says it twice
+// differs in log: the JSON parser has its own message for the error in the map, and k6 logs it twice
 export const options = { iterations: 1 };
 export default function () {
   console.log('runs');

@@ -1,2 +1,2 @@
-// differs in log: the place is the same, but the parser has its own words for what is wrong there
+// differs in log: the position is the same, but the parser has its own message
 export default function () { const = 1; }

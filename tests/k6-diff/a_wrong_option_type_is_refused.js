@@ -1,3 +1,3 @@
-// differs in log: k6 says only which text is no number; here the message says which option is wrong
+// differs in log: k6 names only the text that is not a number; here the message names the option
 export const options = { vus: 'many', duration: '1s' };
 export default function () {}

@@ -1,4 +1,4 @@
-// differs in console, log, series: the code of a server that goes away (GOAWAY) is lost where it resets the connection at the same moment; then the error is "unexpected EOF" with code 1000
+// differs in console, log, series: the code of GOAWAY is lost if the server resets the connection at the same moment; the error is then "unexpected EOF" with code 1000
 import http from 'k6/http';
 export const options = { iterations: 1 };
 export default function () {

@@ -1,4 +1,4 @@
-// differs: HTTP/2 forbids the header; k6 bears it, the library here takes the response for broken
+// differs: HTTP/2 forbids the header; k6 tolerates it, the library used here rejects the response
 import http from 'k6/http';
 
 export const options = { iterations: 1 };

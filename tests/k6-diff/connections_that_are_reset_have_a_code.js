@@ -1,4 +1,4 @@
-// differs in log: k6 also says between which addresses the connection broke
+// differs in log: k6 also names the addresses of the broken connection
 import http from 'k6/http';
 export const options = { iterations: 1 };
 export default function () {

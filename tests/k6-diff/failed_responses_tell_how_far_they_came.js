@@ -1,4 +1,4 @@
-// differs in log: k6 also says between which addresses the connection broke, and has other words for a server that goes away
+// differs in log: k6 also names the addresses of the broken connection, and has another message for GOAWAY
 import http from 'k6/http';
 
 const parts = ['connecting', 'tls_handshaking', 'sending', 'waiting', 'receiving', 'duration'];

@@ -1,4 +1,4 @@
-// differs in console, series: the decoder of messages has its own words for what is wrong in one, and k6 counts such an answer as one with status 0
+// differs in console, series: the message decoder has its own error texts, and k6 counts such a response with status 0
 import grpc from 'k6/net/grpc';
 import { attempt } from './modules/attempts.js';
 

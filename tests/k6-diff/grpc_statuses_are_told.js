@@ -1,4 +1,4 @@
-// differs in console: where an error has details, k6 takes its message from them, which empties it; here the message is that of the server
+// differs in console: if an error has details, k6 takes its message from them, which empties it; here the message is that of the server
 import grpc from 'k6/net/grpc';
 import { attempt } from './modules/attempts.js';
 

@@ -1,4 +1,4 @@
-// differs in series: of a method with one answer k6 knows the end when the answer comes, and tags the stream with the status; here the end is what the server says
+// differs in series: for a method with one response, k6 ends the stream at the response and tags it with the status; here the server ends it
 import grpc from 'k6/net/grpc';
 
 const client = new grpc.Client();

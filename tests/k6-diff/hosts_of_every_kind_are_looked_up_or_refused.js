@@ -1,4 +1,4 @@
-// differs in log: k6 also says which name server it asked, and shows addresses and odd URLs as it understood them; here as they are written
+// differs in log: k6 also names the name server, and shows addresses and unusual URLs in normalised form; here as they are written
 import http from 'k6/http';
 
 export const options = { iterations: 1 };

@@ -1,4 +1,4 @@
-// differs in log: k6 also says which name server it asked
+// differs in log: k6 also names the name server
 import http from 'k6/http';
 export const options = { iterations: 1 };
 export default function () {

@@ -1,4 +1,4 @@
-// differs: the library of HTTP/2 reports most faults of frames as PROTOCOL_ERROR of the whole connection, k6 tells them apart
+// differs: the HTTP/2 library reports most frame errors as PROTOCOL_ERROR of the connection; k6 distinguishes them
 import http from 'k6/http';
 
 export const options = { iterations: 1 };

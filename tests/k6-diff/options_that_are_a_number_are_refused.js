@@ -1,3 +1,3 @@
-// differs in log: k6 says only which types of Go do not fit; here the message says which option is wrong, and how
+// differs in log: k6 names only the Go types that do not match; here the message names the option and the error
 export const options = 5;
 export default function () {}

@@ -1,4 +1,4 @@
-// differs in console: here methods take any number of arguments, and a response can be given properties
+// differs in console: here methods accept any number of arguments, and properties can be added to a response
 import http from 'k6/http';
 
 export const options = { iterations: 1 };

@@ -1,4 +1,4 @@
-// differs in console: the same is refused, but the engine has its own words for it, and Reflect.set() of a name throws
+// differs in console: the same is refused, but with the engine's own messages, and Reflect.set() of a name throws
 import { SharedArray } from 'k6/data';
 
 export const options = { iterations: 1 };
