@@ -5,7 +5,7 @@
 //   k6 run -e PERF_BASE_URL=http://localhost:8000 tests/k6/aiaas.js
 //
 // Exports: aiaas_user (default; weights 5/3/2/1/1) and high_load_user. A VU is a user: it logs in
-// once and keeps its tenant and session.
+// once, and again when its token has expired, and keeps its tenant and session.
 //
 //   AIAAS_MESSAGE_KB      length of each chat message of an aiaas_user in kB (default: one sentence)
 //   AIAAS_WORKFLOW_NODES  nodes of each workflow (3)
@@ -40,12 +40,12 @@ let user = null;
 function logIn() {
   const tenant = `tenant-${between(1000, 9999)}`;
   const guest = new Client({ 'X-Tenant-ID': tenant });
-  const response = guest.post('/api/v1/auth/login', { username: 'test_user', password: 'test_password' });
-  const headers = { 'X-Tenant-ID': tenant };
-  if (expect(response, 200, 'login')) {
-    headers.Authorization = `Bearer ${field(response, 'token')}`;
-  }
-  return { tenant, session: `session-${between(10000, 99999)}`, client: new Client(headers) };
+  const token = () => {
+    const response = guest.post('/api/v1/auth/login', { username: 'test_user', password: 'test_password' });
+    return expect(response, 200, 'login') ? { Authorization: `Bearer ${field(response, 'token')}` } : null;
+  };
+  const client = new Client({ 'X-Tenant-ID': tenant, ...token() }, token);
+  return { tenant, session: `session-${between(10000, 99999)}`, client };
 }
 
 const TASKS = {

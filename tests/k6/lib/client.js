@@ -8,10 +8,15 @@ import { BASE_URL, id, timing, TIMEOUT } from './plan.js';
 let iteration = -1;
 let sent = 0;
 
-// A client that sends the headers with each request and numbers the requests of an iteration.
+// A login that has expired is no failure where a client can log in again.
+const UNTIL_EXPIRED = http.expectedStatuses({ min: 200, max: 399 }, 401);
+
+// A client that sends the headers with each request and numbers the requests of an iteration. `renew`, where there is one,
+// logs in again and gives the headers of the new login, or null: a request that is answered with 401 is sent once more.
 export class Client {
-  constructor(headers) {
+  constructor(headers, renew = null) {
     this.headers = { 'Content-Type': 'application/json', ...headers };
+    this.renew = renew;
   }
 
   // Options of the next request; `name` is its endpoint in reports, with {} for what varies.
@@ -24,13 +29,24 @@ export class Client {
     return { headers: { ...this.headers, 'X-Request-Id': id(sent) }, tags: { name }, timeout: TIMEOUT };
   }
 
+  // Sends by `ask`, which is given the options of a request.
+  send(name, ask) {
+    const options = this.parameters(name);
+    const response = timing(ask(this.renew ? { ...options, responseCallback: UNTIL_EXPIRED } : options));
+    if (response.status !== 401 || !this.renew) {
+      return response;
+    }
+    this.headers = { ...this.headers, ...this.renew() };
+    return timing(ask(this.parameters(name)));
+  }
+
   get(path, name = `GET ${path}`) {
-    return timing(http.get(`${BASE_URL}${path}`, this.parameters(name)));
+    return this.send(name, (options) => http.get(`${BASE_URL}${path}`, options));
   }
 
   post(path, body, name = `POST ${path}`) {
     const text = body === undefined ? null : JSON.stringify(body);
-    return timing(http.post(`${BASE_URL}${path}`, text, this.parameters(name)));
+    return this.send(name, (options) => http.post(`${BASE_URL}${path}`, text, options));
   }
 }
 
