@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::phases::{self, PlannedPhase};
 use super::scale::{Scale, scaled};
 use super::{
-    EffectivePart, LoadOverride, PlannedBefore, PlannedFault, PlannedSearch, PlannedTest,
+    EffectivePart, Expiry, LoadOverride, PlannedBefore, PlannedFault, PlannedSearch, PlannedTest,
     classes_of, faults, graceful_stop, longest_wait, options, step,
 };
 use crate::file::{Content, Judge, Matrix, Model, Phase, Samples, Search};
@@ -33,10 +33,25 @@ pub(super) fn planned(
         load,
         scale: Scale::new(time_scale, longest_wait),
     };
-    match &whole.content {
-        Content::Matrix(matrix) => grid(whole, matrix, &scaling),
+    let planned = |scaling: &Scaling| match &whole.content {
+        Content::Matrix(matrix) => grid(whole, matrix, scaling),
         _ => vec![scaling.test(whole)],
+    };
+    let mut tests = planned(&scaling);
+    if time_scale < 1.0 {
+        let unscaled = planned(&Scaling {
+            scale: Scale::new(1.0, longest_wait),
+            ..scaling
+        });
+        for (test, unscaled) in tests.iter_mut().zip(&unscaled) {
+            test.before.expiry = test.before.ageing.map(|_| Expiry {
+                whole_s: unscaled.longest_s,
+                scaled_s: test.longest_s,
+                iteration_s: graceful_stop(whole).as_secs_f64(),
+            });
+        }
     }
+    tests
 }
 
 struct Scaling {

@@ -115,6 +115,20 @@ pub struct PlannedBefore {
     pub toggle: IndexMap<String, bool>,
     pub populate: IndexMap<String, u64>,
     pub ageing: Option<f64>,
+    /// Logins and entries that would outlive the test as it is written outlive it at its time scale, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expiry: Option<Expiry>,
+}
+
+/// Which lifetimes a time scale leaves alone: users are never scaled, so that neither are their logins and their jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Expiry {
+    /// How long the test takes without a time scale.
+    pub whole_s: f64,
+    /// How long the test takes.
+    pub scaled_s: f64,
+    /// How long an iteration of its users may take: nothing that is in use goes earlier.
+    pub iteration_s: f64,
 }
 
 /// A part with what it takes from its test.
@@ -217,6 +231,7 @@ impl PlannedBefore {
             toggle: before.toggle.clone(),
             populate: before.populate.clone(),
             ageing: (simulated && (ageing - 1.0).abs() > f64::EPSILON).then_some(ageing),
+            expiry: None,
         }
     }
 }

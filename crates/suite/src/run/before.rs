@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use simulated_server::AdminError;
 
 use super::admin::Admin;
-use crate::plan::{PlannedBefore, PlannedTest};
+use crate::plan::{Expiry, PlannedBefore, PlannedTest};
 
 /// Under this name the test's settings lie over the system's document.
 const OVERLAY: &str = "sparring-suite";
@@ -72,7 +72,10 @@ pub fn prepare<'a>(
         admin.reset()?;
     }
     let ttl = Duration::from_secs_f64(test.longest_s) + MARGIN;
-    let (limits, patch) = changes_of(before);
+    let (limits, mut patch) = changes_of(before);
+    if let (Some(ageing), Some(expiry)) = (before.ageing, before.expiry) {
+        keep(&mut patch, &admin.profile()?, ageing, expiry);
+    }
     if limits != json!({}) {
         admin.set_limits(&limits, ttl)?;
     }
@@ -105,6 +108,35 @@ fn changes_of(before: &PlannedBefore) -> (Value, Value) {
         patch["ageing"] = json!(ageing);
     }
     (limits, patch)
+}
+
+/// Lifetimes of logins and of entries, as long as [`lifetime_s`] has it. What the patch sets itself stays.
+fn keep(patch: &mut Value, document: &Value, ageing: f64, expiry: Expiry) {
+    let kept = |ttl: &Value| {
+        let ttl_s = ttl.as_f64()?;
+        let longer_s = lifetime_s(ttl_s, ageing, expiry) * ageing;
+        (longer_s > ttl_s).then(|| json!(longer_s))
+    };
+    if let Some(longer_s) = kept(&document["edge"]["auth"]["token_ttl_s"]) {
+        patch["edge"]["auth"]["token_ttl_s"] = longer_s;
+    }
+    let stores = document["stores"].as_object().into_iter().flatten();
+    for (name, store) in stores {
+        if let Some(longer_s) = kept(&store["ttl_s"]) {
+            patch["stores"][name.as_str()]["ttl_s"] = longer_s;
+        }
+    }
+}
+
+/// How long what is kept for `ttl_s` lives under an ageing: as much shorter. What outlives the test without its time scale
+/// outlives it with it, and nothing goes while an iteration may use it.
+fn lifetime_s(ttl_s: f64, ageing: f64, expiry: Expiry) -> f64 {
+    let least_s = if ttl_s >= expiry.whole_s {
+        expiry.scaled_s.max(expiry.iteration_s)
+    } else {
+        expiry.iteration_s
+    };
+    (ttl_s / ageing).max(least_s.min(ttl_s))
 }
 
 impl Undo<'_> {
@@ -147,5 +179,73 @@ impl Drop for Undo<'_> {
     /// On the way out of an error or a panic nobody can be told.
     fn drop(&mut self) {
         drop(self.take_back());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::builtin::built_in;
+    use crate::plan::{Selection, plan};
+
+    fn planned(suite: &str, name: &str, time_scale: f64) -> PlannedTest {
+        let file = built_in(suite).expect("built in").expect("sound");
+        let selection = Selection {
+            tests: vec![name.to_owned()],
+            time_scale,
+            ..Selection::default()
+        };
+        let plan = plan(&file, &selection, &|_| None).expect("a plan");
+        plan.tests[0].clone()
+    }
+
+    /// How long an hour is under the settings of a test.
+    fn hour_s(test: &PlannedTest) -> f64 {
+        let document = json!({ "edge": { "auth": { "token_ttl_s": 3600 } },
+                               "stores": { "jobs": { "ttl_s": 3600 }, "forever": {} } });
+        let (_, mut patch) = changes_of(&test.before);
+        let ageing = test.before.ageing.expect("it is aged");
+        keep(
+            &mut patch,
+            &document,
+            ageing,
+            test.before.expiry.expect("it is scaled"),
+        );
+        let token = patch["edge"]["auth"]["token_ttl_s"].as_f64();
+        assert_eq!(token, patch["stores"]["jobs"]["ttl_s"].as_f64(), "{patch}");
+        assert_eq!(patch["stores"]["forever"], Value::Null);
+        token.unwrap_or(3600.0) / ageing
+    }
+
+    /// users log in once, and jobs take their own time, whatever the time scale.
+    #[test]
+    fn what_outlives_a_test_outlives_it_at_every_time_scale() {
+        for (suite, name) in [
+            ("aiaas", "fault-tolerance"),
+            ("aiaas", "spike"),
+            ("aiaas", "load"),
+            ("acis", "background"),
+        ] {
+            for time_scale in [0.001, 0.005, 0.02, 0.3] {
+                let test = planned(suite, name, time_scale);
+                let hour_s = hour_s(&test);
+                let says = format!(
+                    "{suite} {name} at {time_scale}: {hour_s} of {} s",
+                    test.longest_s
+                );
+                assert!(hour_s + 1e-6 >= test.longest_s, "{says}");
+            }
+        }
+        // A job of a minute is followed to its end.
+        assert!(hour_s(&planned("acis", "background", 0.001)) >= 110.0);
+    }
+
+    #[test]
+    fn what_expires_in_a_long_test_expires_as_much_earlier() {
+        let soak = planned("acso", "soak", 0.02);
+        assert!((hour_s(&soak) - 72.0).abs() < 1e-6);
+        // And never while an iteration may use it.
+        assert!((hour_s(&planned("acso", "soak", 0.001)) - 30.0).abs() < 1e-6);
+        assert_eq!(planned("acso", "soak", 1.0).before.expiry, None);
     }
 }
