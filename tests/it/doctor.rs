@@ -201,18 +201,29 @@ fn a_service_whose_clock_is_off_is_a_problem() {
 #[test]
 fn a_script_that_cannot_run_is_a_line() {
     let folder = sound();
-    for (name, text, word) in [
-        ("syntax.js", "export default function ( {", "syntax.js"),
+    for (name, text, word, fix) in [
+        (
+            "syntax.js",
+            "export default function ( {",
+            "syntax.js",
+            "correct the script where",
+        ),
         (
             "throws.js",
             "throw new Error('no data file');\nexport default () => {};",
             "no data file",
+            "set the variables that the script reads",
         ),
-        ("nothing.js", "export const x = 1;", "no exported functions"),
+        (
+            "nothing.js",
+            "export const x = 1;",
+            "no exported functions",
+            "export a function",
+        ),
     ] {
         std::fs::write(folder.path().join(name), text).expect("writable");
         let ended = doctor(folder.path(), &["--script", name]);
-        one(&ended, "script", &[name, "cannot be run", word]);
+        one(&ended, "script", &[name, "cannot be run", word, fix]);
     }
     let ended = doctor(folder.path(), &["--script", "none.js"]);
     one(&ended, "script", &["none.js", "check the path"]);

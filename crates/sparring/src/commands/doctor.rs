@@ -192,10 +192,33 @@ fn script(path: &Path, url: Option<&str>) -> Finding {
         Ok(()) => Finding::sound("script", format!("{name} can be run")),
         Err(why) => {
             let why: Vec<&str> = why.split_whitespace().collect();
-            let said = format!("{name} cannot be run: {}", why.join(" "));
-            Finding::problem("script", said)
+            let why = why.join(" ");
+            let fix = fix_of_script(&name, &why);
+            let said = format!("{name} cannot be run: {why}");
+            let problem = Finding::problem("script", said);
+            match fix {
+                Some(fix) => problem.fixed_by(fix),
+                None => problem,
+            }
         }
     }
+}
+
+/// What to do about a script that cannot be run, by the words of the error; `None` where they say it themselves.
+fn fix_of_script(name: &str, why: &str) -> Option<String> {
+    if why.contains("check the path") {
+        return None;
+    }
+    Some(if why.contains("no exported functions") {
+        "export a function, such as `export default function () {}`".to_owned()
+    } else if why.contains("SyntaxError") {
+        "correct the script where the message says".to_owned()
+    } else {
+        format!(
+            "correct what the message names, or set the variables that the script reads; \
+             `sparring run {name} --iterations 1` shows the same"
+        )
+    })
 }
 
 fn print(findings: &[Finding], problems: usize) {
