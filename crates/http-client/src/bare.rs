@@ -1,6 +1,7 @@
-//! A bare connection, for protocols that this crate does not speak; HTTP/2 is what TLS agrees on.
+//! A bare connection, for protocols that this crate does not speak.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -26,6 +27,8 @@ pub struct TargetTls {
     pub config: TlsConfig,
     /// Whom the server's certificate has to be for.
     pub server_name: String,
+    /// Both ends have to agree on HTTP/2. Otherwise no protocol is offered.
+    pub needs_http2: bool,
 }
 
 /// Why there is no connection.
@@ -54,7 +57,7 @@ pub fn check(client: &Client, target: &Target) -> Result<(), Failure> {
 /// Connects.
 ///
 /// # Errors
-/// When there is no connection, or no TLS session that speaks HTTP/2.
+/// When there is no connection, or no TLS session as it was asked for.
 pub async fn open(client: &Client, target: &Target) -> Result<Bare, BareError> {
     let access = client.access();
     let network = &access.network;
@@ -68,13 +71,24 @@ pub async fn open(client: &Client, target: &Target) -> Result<Bare, BareError> {
     let settings = network
         .own_tls(&wanted.config)
         .map_err(BareError::Handshake)?;
-    let secured = tls::handshake(&wanted.server_name, plain, &settings, Offer::Http2).await;
+    let offer = match wanted.needs_http2 {
+        true => Offer::Http2,
+        false => Offer::Http1,
+    };
+    let secured = tls::handshake(&wanted.server_name, plain, &settings, offer).await;
     let secured = secured.map_err(BareError::Handshake)?;
-    if !secured.speaks_http2 {
+    if wanted.needs_http2 && !secured.speaks_http2 {
         let why = "credentials: cannot check peer: missing selected ALPN property";
         return Err(BareError::Handshake(Failure::new(1300, why)));
     }
     Ok(Bare(Stream::Tls(Box::new(secured.stream))))
+}
+
+impl Bare {
+    /// Our address and the server's, if they are known.
+    pub fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
+        self.0.counted().tcp.ends()
+    }
 }
 
 impl AsyncRead for Bare {

@@ -179,7 +179,7 @@ impl Stream {
         counted.tcp.begin(begin);
     }
 
-    fn counted(&self) -> &Counted {
+    pub(crate) fn counted(&self) -> &Counted {
         match self {
             Self::Plain(counted) => counted,
             Self::Tls(stream) => stream.get_ref().0,

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 /// // env: K6_VUS=3 NAME={BASE}/x    variables for both drivers; `{…}` are the server's addresses
 /// // stdin                          the script is given over the standard input
 /// // https                          the script is given by its https address
+/// // redis                          it needs a Redis server: `{REDIS}`
 /// // alone                          time matters: nothing runs beside it
 /// // differs: reason                it may differ in everything, and must in something
 /// // differs in exit code, log: reason    the same for these fields
@@ -21,6 +22,7 @@ pub struct Case {
     pub stdin: bool,
     pub https: bool,
     pub alone: bool,
+    pub redis: bool,
     pub differs: Option<Differs>,
 }
 
@@ -56,6 +58,7 @@ impl Case {
             stdin: false,
             https: false,
             alone: false,
+            redis: false,
             differs: None,
         };
         for line in text.lines().map_while(|line| line.strip_prefix("// ")) {
@@ -76,6 +79,8 @@ impl Case {
             self.stdin = true;
         } else if line == "https" {
             self.https = true;
+        } else if line == "redis" {
+            self.redis = true;
         } else if line == "alone" {
             self.alone = true;
         } else if let Some(rest) = line.strip_prefix("differs") {

@@ -11,6 +11,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use serde_json::json;
 
+use job_store::testing::redis_server::Server as Redis;
+
 use super::keys::Keys;
 use super::{grpc, raw, secure, socket};
 
@@ -20,6 +22,7 @@ pub struct Server {
     pub variables: Vec<(String, String)>,
     /// What the drivers find in their own environment.
     pub environment: Vec<(String, String)>,
+    redis: Option<Redis>,
     _keys: Keys,
     _runtime: tokio::runtime::Runtime,
 }
@@ -28,6 +31,11 @@ impl Server {
     /// `http://127.0.0.1:port`
     pub fn base(&self) -> &str {
         &self.variables[0].1
+    }
+
+    /// Whether there is a Redis server.
+    pub fn has_redis(&self) -> bool {
+        self.redis.is_some()
     }
 
     /// The text with the server's addresses in the place of `{BASE}` and its kind.
@@ -57,10 +65,16 @@ pub fn start() -> Server {
     variables.extend(runtime.block_on(grpc::start(&keys)));
     let folder = keys.folder().display().to_string();
     variables.push(("KEYS".to_owned(), folder));
+    let redis = Redis::start_as(false);
+    let address = redis
+        .as_ref()
+        .map(|redis| ("REDIS".to_owned(), redis.url()));
+    variables.extend(address);
     let root = keys.root_file().display().to_string();
     Server {
         variables,
         environment: vec![("SSL_CERT_FILE".to_owned(), root)],
+        redis,
         _keys: keys,
         _runtime: runtime,
     }

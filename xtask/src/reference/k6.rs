@@ -73,7 +73,7 @@ const REFUSED: [(&str, &str); 7] = [
 ];
 
 /// The modules that scripts can import.
-const MODULES: [&str; 19] = [
+const MODULES: [&str; 20] = [
     "k6",
     "k6/http",
     "k6/metrics",
@@ -92,6 +92,7 @@ const MODULES: [&str; 19] = [
     "k6/experimental/streams",
     "k6/secrets",
     "k6/net/grpc",
+    "k6/x/redis",
     "k6/browser",
 ];
 

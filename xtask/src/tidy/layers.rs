@@ -42,6 +42,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("grpc-client", &[]),
     ("http-client", &["web-crypto"]),
     ("job-store", &[]),
+    ("redis-client", &[]),
     (
         "load-script",
         &[
@@ -49,6 +50,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "http-client",
             "load-engine",
             "load-metrics",
+            "redis-client",
             "script-engine",
             "script-formats",
             "web-crypto",

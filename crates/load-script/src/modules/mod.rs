@@ -16,6 +16,7 @@ mod html;
 mod http;
 mod json;
 mod metrics;
+mod redis;
 mod rejection;
 pub(crate) mod require;
 mod secrets;
@@ -41,6 +42,7 @@ pub(crate) fn build<'js>(ctx: &Ctx<'js>, name: &str) -> Option<Outcome<'js>> {
     // One module with two names: each of its classes has one constructor.
     let name = match name {
         "k6/experimental/websockets" => sockets::build_by_its_old_name(ctx),
+        "k6/experimental/redis" => "k6/x/redis",
         other => other,
     };
     // Script code, whose classes belong to a VU.
@@ -74,6 +76,7 @@ fn make<'js>(ctx: &Ctx<'js>, name: &str) -> Option<Outcome<'js>> {
         "k6/http" => http::build(ctx),
         "k6/metrics" => metrics::build(ctx),
         "k6/net/grpc" => grpc::build(ctx),
+        "k6/x/redis" => redis::build(ctx),
         "k6/execution" => execution::build(ctx),
         "k6/crypto" => crypto::build(ctx),
         "k6/crypto/x509" => x509::build(ctx),
@@ -115,7 +118,6 @@ fn refuse(name: &str) -> Option<Throw> {
                 "k6/experimental/tracing has been removed. All of it functionality is available as pure JavaScript module. More info available at the docs: https://grafana.com/docs/k6/latest/javascript-api/jslib/http-instrumentation-tempo",
             ));
         }
-        "k6/experimental/redis" => "was removed from k6 2.0, which has k6/x/redis instead",
         _ if name.starts_with("k6/x/") => {
             "is an extension of k6, which is part of a k6 that was built with it; sparring has no extensions. Run \
              this script with such a k6 (k6 2.x fetches well-known ones itself; otherwise: xk6 build), or use what k6 \

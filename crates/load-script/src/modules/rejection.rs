@@ -1,24 +1,51 @@
-//! Rejection values of newer modules: as in k6, objects with a name and a message that are not `Error`s.
+//! Rejection values of newer modules: as in k6, errors of its language with the method `error`, not `Error`s.
 
 use std::ffi::CStr;
 
-use script_engine::class::{self, Class};
+use script_engine::class::{self, Class, Exotic};
 use script_engine::convert;
-use script_engine::native::{Call, Shape, function};
+use script_engine::native::{Call, Shape, function, method};
+use script_engine::own_methods;
 use script_engine::property::{Visible, define};
-use script_engine::throw::Outcome;
+use script_engine::throw::{Outcome, Throw};
 use script_engine::{Ctx, Object};
 
 /// The text of such an object.
 struct Rejection(String);
 
+/// The text of one that is a kind of text itself, to which the methods of strings apply.
+struct TextRejection(String);
+
 impl Class for Rejection {
     const NAME: &'static CStr = c"Rejection";
 
-    fn prototype(prototype: &Object<'_>) -> script_engine::Result<()> {
-        let text = function(prototype.ctx(), to_string, c"toString", Shape::Function)?;
-        define(prototype, c"toString", text.into_value(), Visible::No)
+    fn exotic() -> Exotic {
+        own_methods::as_defined()
     }
+
+    fn prototype(prototype: &Object<'_>) -> script_engine::Result<()> {
+        method(prototype, c"error", to_string)?;
+        hidden(prototype, c"toString")
+    }
+}
+
+impl Class for TextRejection {
+    const NAME: &'static CStr = c"TextRejection";
+
+    fn prototype(prototype: &Object<'_>) -> script_engine::Result<()> {
+        let strings: Object<'_> = prototype.ctx().globals().get("String")?;
+        let strings: Object<'_> = strings.get("prototype")?;
+        prototype.set_prototype(Some(&strings))?;
+        for name in [c"toString", c"toJSON", c"valueOf"] {
+            hidden(prototype, name)?;
+        }
+        Ok(())
+    }
+}
+
+fn hidden(prototype: &Object<'_>, name: &CStr) -> script_engine::Result<()> {
+    let text = function(prototype.ctx(), to_string, name, Shape::Function)?;
+    define(prototype, name, text.into_value(), Visible::No)
 }
 
 /// An object with a name and a message; its text is `name: message`.
@@ -37,9 +64,16 @@ pub(super) fn nameless<'js>(ctx: &Ctx<'js>, message: &str) -> Outcome<'js> {
     Ok(object.into_value())
 }
 
+/// A text that is an error.
+pub(super) fn textual<'js>(ctx: &Ctx<'js>, message: &str) -> Result<Object<'js>, Throw> {
+    let object = class::new(ctx, TextRejection(message.to_owned()))?;
+    method(&object, c"error", to_string)?;
+    Ok(object)
+}
+
 fn to_string<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
-    match class::of::<Rejection>(&call.this()) {
-        Some(rejection) => call.string(&rejection.0),
-        None => call.string("[object Object]"),
-    }
+    let this = call.this();
+    let text = class::of::<Rejection>(&this).map(|rejection| &rejection.0);
+    let text = text.or_else(|| class::of::<TextRejection>(&this).map(|rejection| &rejection.0));
+    call.string(text.map_or("[object Object]", String::as_str))
 }

@@ -68,10 +68,13 @@ fn get<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     Ok(promise)
 }
 
-/// The rejection for an unknown source is plain text, as in k6.
+/// The rejection for an unknown source is a text, as in k6.
 fn reason<'js>(ctx: &Ctx<'js>, error: &SecretError) -> Result<Value<'js>, Throw> {
     match error {
-        SecretError::UnknownSource(_) => convert::string(ctx, &error.to_string()),
+        SecretError::UnknownSource(_) => {
+            let text = rejection::textual(ctx, &error.to_string())?;
+            Ok(text.into_value())
+        }
         _ => rejection::nameless(ctx, &error.to_string()),
     }
 }

@@ -56,8 +56,8 @@ fn invalid_code_is_refused_with_its_place() {
         error.contains("missing.js") && error.contains("couldn't be found"),
         "{error}"
     );
-    let error = load_error("import redis from 'k6/x/redis'; export default function () {}");
-    assert!(error.contains("k6/x/redis"), "{error}");
+    let error = load_error("import sql from 'k6/x/sql'; export default function () {}");
+    assert!(error.contains("k6/x/sql"), "{error}");
     let error = load_error(
         "import http from 'k6/http'; http.get('http://x'); export default function () {}",
     );

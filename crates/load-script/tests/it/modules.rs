@@ -124,7 +124,6 @@ fn a_missing_module_reports_the_reason_before_anything_runs() {
         ("k6/experimental/timers", "globally available"),
         ("k6/experimental/tracing", "removed"),
         ("k6/experimental/webcrypto", "globally available"),
-        ("k6/experimental/redis", "k6/x/redis"),
         ("k6/x/sql", "xk6 build"),
         ("k6/nonsense", "unknown module"),
     ] {

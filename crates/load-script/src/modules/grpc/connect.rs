@@ -85,6 +85,7 @@ fn target(vu: &VuState, address: &str, params: &ConnectParams) -> Result<Target,
     let tls = (!params.is_plaintext).then(|| TargetTls {
         config: tls_config(vu, &params.tls),
         server_name: named.unwrap_or(&host).to_owned(),
+        needs_http2: true,
     });
     let target = Target { host, port, tls };
     bare::check(&vu.client, &target).map_err(|failure| {

@@ -30,6 +30,7 @@ use script_engine::property::{Visible, define};
 use script_engine::throw::{Outcome, Throw, plain};
 use script_engine::{Ctx, Object, Value};
 
+use crate::modules::rejection;
 use crate::vu::events::Event;
 use crate::vu::state::Caller;
 
@@ -216,19 +217,21 @@ fn async_request<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let (promise, deferred) = Deferred::new(call.ctx)?;
     let vu = call.vu();
     match prepared {
-        Err(error) => deferred.settle(call.ctx, refused(call, error))?,
+        Err(error) => match refused(call, error) {
+            Err(Throw::Plain(why)) => {
+                deferred.reject(call.ctx, rejection::nameless(call.ctx, &why)?)?;
+            }
+            outcome => deferred.settle(call.ctx, outcome)?,
+        },
         Ok(prepared) => {
             let agent = agent::Agent::of(vu);
             let prepared = Box::new(prepared);
             let work = fiber::apart(|| perform::perform(agent, prepared));
             vu.events.start(async move {
                 let finished = work.await;
-                let event: Event = Box::new(move |ctx| {
-                    let outcome = match finished.thrown() {
-                        Some(message) => Err(plain(message)),
-                        None => response::object(ctx, finished),
-                    };
-                    deferred.settle(ctx, outcome)
+                let event: Event = Box::new(move |ctx| match finished.thrown() {
+                    Some(why) => deferred.reject(ctx, rejection::nameless(ctx, &why)?),
+                    None => deferred.settle(ctx, response::object(ctx, finished)),
                 });
                 event
             });

@@ -1,0 +1,95 @@
+//! The connections to one server. Each carries one command at a time.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use redis::Value;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::timeout;
+
+use super::command::Command;
+use super::connection::{Connection, Dial, Greeting};
+use super::failure::Failure;
+use super::options::{Options, Timeouts};
+use super::sentinels::Sentinels;
+
+/// Where a pool's connections lead.
+#[derive(Clone)]
+pub(crate) enum Address {
+    Fixed(Rc<str>),
+    /// The master of the moment.
+    Master(Rc<Sentinels>),
+}
+
+/// The connections to one server.
+pub(crate) struct Pool {
+    dial: Dial,
+    address: Address,
+    greeting: Greeting,
+    timeouts: Timeouts,
+    places: Semaphore,
+    /// Those without a command, the last used at the end.
+    idle: RefCell<Vec<Connection>>,
+}
+
+/// A connection in use. Dropped before the end of a command, it is closed: a reply may still come.
+struct Lease<'a> {
+    connection: Connection,
+    _place: SemaphorePermit<'a>,
+}
+
+impl Pool {
+    pub(crate) fn new(dial: Dial, address: Address, greeting: Greeting, options: &Options) -> Self {
+        let size = options.pool.0.clamp(1, Semaphore::MAX_PERMITS);
+        Self {
+            dial,
+            address,
+            greeting,
+            timeouts: options.timeouts,
+            places: Semaphore::new(size),
+            idle: RefCell::default(),
+        }
+    }
+
+    /// Sends commands one after the other over one connection; gives the reply of the last.
+    pub(crate) async fn send(&self, commands: &[&Command]) -> Result<Value, Failure> {
+        let mut lease = self.take().await?;
+        let mut reply = Err(Failure::Nil);
+        for command in commands {
+            reply = lease.connection.send(command).await;
+            if matches!(&reply, Err(failure) if failure.spoils_connection()) {
+                return reply;
+            }
+        }
+        self.idle.borrow_mut().push(lease.connection);
+        reply
+    }
+
+    async fn take(&self) -> Result<Lease<'_>, Failure> {
+        let place = timeout(self.timeouts.pool, self.places.acquire()).await;
+        let place = place.map_err(|_| Failure::PoolTimeout)?;
+        let place = place.expect("the semaphore is never closed");
+        let idle = || self.idle.borrow_mut().pop();
+        while let Some(mut connection) = idle() {
+            if connection.is_fit() {
+                return Ok(Lease {
+                    connection,
+                    _place: place,
+                });
+            }
+        }
+        let connection = self.open().await?;
+        Ok(Lease {
+            connection,
+            _place: place,
+        })
+    }
+
+    async fn open(&self) -> Result<Connection, Failure> {
+        let address = match &self.address {
+            Address::Fixed(address) => Rc::clone(address),
+            Address::Master(sentinels) => sentinels.master(&self.dial).await?.into(),
+        };
+        Connection::open(&self.dial, &address, &self.greeting, &self.timeouts).await
+    }
+}
