@@ -159,7 +159,7 @@ mod tests {
     fn command(words: &str) -> Command {
         let mut words = words.split(' ');
         let command = Command::new(words.next().unwrap_or_default());
-        words.fold(command, |command, word| command.arg(word))
+        words.fold(command, Command::arg)
     }
 
     #[test]
