@@ -68,4 +68,5 @@ mod toggle;
 mod unanswered;
 mod verbose;
 mod verdicts;
+mod verified;
 mod with_locust;

@@ -52,6 +52,7 @@ fn empty(shown: &Shown) -> RunRecord {
         time_scale: 1.0,
         seed: None,
         plan_hash: String::new(),
+        evidence: IndexMap::new(),
         percentile_method: PERCENTILE_METHOD.to_owned(),
         target: Target {
             name: shown.target.clone(),

@@ -17,6 +17,8 @@ const LARGEST_BYTES: u64 = 2_000_000_000;
 pub struct RunFolder {
     /// Where its files are.
     pub folder: PathBuf,
+    /// Its `report.json`.
+    pub path: PathBuf,
     pub record: RunRecord,
 }
 
@@ -76,7 +78,11 @@ pub fn read(path: &Path) -> Result<RunFolder, NotARun> {
         source,
     })?;
     let folder = path.parent().map_or_else(PathBuf::new, Path::to_owned);
-    Ok(RunFolder { folder, record })
+    Ok(RunFolder {
+        folder,
+        path: path.to_owned(),
+        record,
+    })
 }
 
 impl RunFolder {

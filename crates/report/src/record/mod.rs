@@ -51,6 +51,9 @@ pub struct RunRecord {
     pub seed: Option<u64>,
     /// SHA-256 of the plan's JSON, in hexadecimal.
     pub plan_hash: String,
+    /// The files of the run's folder that its numbers can be computed from again, with their SHA-256 in hexadecimal.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub evidence: IndexMap<String, String>,
     pub percentile_method: String,
     pub target: Target,
     pub generator: Generator,

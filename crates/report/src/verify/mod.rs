@@ -1,18 +1,22 @@
 //! Every number of a record that can be computed again, computed again.
 //!
-//! The record is held against itself (totals against phases, seconds and endpoints, standings against
-//! bounds, outcomes against judgements) and against the files beside it: the samples that it was made
-//! from, and what was made from it. A number that does not fit is named by its path.
+//! The record is held against the one that its evidence gives ([`compare`]), number by number; against itself (totals
+//! against phases, seconds and endpoints, standings against bounds, outcomes against judgements); and against the
+//! files beside it: samples, histogram logs, and what was made from it. A number that does not fit is named by its
+//! path.
 
 mod arithmetic;
 mod artefacts;
 mod judgements;
 mod ladder;
 mod logs;
+mod tree;
 
 use std::fmt::Display;
 
 use crate::record::{Outcome, RunRecord};
+
+pub use tree::compare;
 
 /// A number that is not what it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +31,10 @@ pub struct Fault {
 pub struct Verified {
     /// How many comparisons were made.
     pub checked: usize,
+    /// Numbers that were computed again from what was measured.
+    pub computed: usize,
+    /// Numbers that were compared with what the run had kept of its observations.
+    pub observed: usize,
     pub faults: Vec<Fault>,
     /// What could not be checked, and why.
     pub remarks: Vec<String>,
@@ -49,6 +57,7 @@ pub fn verify(run: &RunRecord, file: &dyn Fn(&str) -> Option<Vec<u8>>) -> Verifi
     verified.holds("outcome", is_worse, || {
         format!("is {:?}, but a test came to {worst:?}", run.outcome)
     });
+    tree::sums(run, file, &mut verified);
     artefacts::plan(run, file, &mut verified);
     artefacts::samples(run, file, &mut verified);
     logs::all(run, file, &mut verified);
@@ -59,6 +68,19 @@ pub fn verify(run: &RunRecord, file: &dyn Fn(&str) -> Option<Vec<u8>>) -> Verifi
 impl Verified {
     pub fn is_sound(&self) -> bool {
         self.faults.is_empty()
+    }
+
+    /// Adds what another verification of the same run came to. A path is named once.
+    pub fn add(&mut self, other: Self) {
+        self.checked += other.checked;
+        self.computed += other.computed;
+        self.observed += other.observed;
+        for fault in other.faults {
+            if !self.faults.iter().any(|known| known.path == fault.path) {
+                self.faults.push(fault);
+            }
+        }
+        self.remarks.extend(other.remarks);
     }
 
     fn holds(&mut self, path: &str, holds: bool, text: impl FnOnce() -> String) {

@@ -4,18 +4,20 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use report::verify::verify;
+use report::verify::{Fault, Verified, compare, verify};
 use serde_json::json;
 
 use super::CommandResult;
-use crate::run_folder;
+use crate::run_folder::{self, RunFolder};
 use crate::terminal::say;
 
 /// Recompute the numbers of a run's report
 ///
-/// Totals are compared with phases, seconds, endpoints and samples, percentiles with the histogram logs,
-/// standings with bounds, outcomes with judgements, and the exported files with the record. Every number that
-/// does not match is named.
+/// The run is judged again from its evidence, the files in its folder `evidence`, by the same code, and the whole
+/// report.json is compared with the result. What the run has observed and nothing can compute again, such as samples of
+/// resources, events and k6's own summary, is compared with what the evidence has of it. The sums of the
+/// evidence are in report.json, histogram logs and samples.csv are compared with the figures, and the exported files
+/// with the record. Every number that does not match is named.
 ///
 /// Exit codes: 0 everything matches, 5 something does not, 1 the run cannot be read.
 #[derive(Debug, Args)]
@@ -42,15 +44,21 @@ Examples:
 
 pub fn execute(arguments: &Arguments) -> CommandResult {
     let run = run_folder::find(&arguments.run, &arguments.results)?;
-    let verified = verify(&run.record, &|name| run.file(name));
+    let mut verified = judged_again(&run);
+    verified.add(verify(&run.record, &|name| run.file(name)));
     if arguments.json {
         let faults: Vec<_> = verified
             .faults
             .iter()
             .map(|fault| json!({ "path": fault.path, "text": fault.text }))
             .collect();
-        let found =
-            json!({ "checked": verified.checked, "faults": faults, "remarks": verified.remarks });
+        let found = json!({
+            "checked": verified.checked,
+            "computed": verified.computed,
+            "observed": verified.observed,
+            "faults": faults,
+            "remarks": verified.remarks,
+        });
         say!("{found:#}");
     } else {
         for fault in &verified.faults {
@@ -64,8 +72,10 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
             n => format!("{n} do not fit"),
         };
         say!(
-            "{}: {} numbers checked, {faults}",
+            "{}: {} numbers computed again, {} compared with what was observed, {} comparisons in all, {faults}",
             run.record.run,
+            verified.computed,
+            verified.observed,
             verified.checked
         );
     }
@@ -74,4 +84,44 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
     } else {
         ExitCode::from(UNTRUSTED)
     })
+}
+
+/// The whole report beside the one that the run's evidence gives.
+fn judged_again(run: &RunFolder) -> Verified {
+    let mut verified = Verified::default();
+    let mut fail = |path: &str, text: String| {
+        let path = path.to_owned();
+        verified.faults.push(Fault { path, text });
+    };
+    let again = match suite::run::again(&|name| run.file(name)) {
+        Ok(Some(again)) => again,
+        Ok(None) => {
+            let why = "The run has left no evidence: its numbers are checked within the record and with the files \
+                       beside it only.";
+            verified.remarks.push(why.to_owned());
+            return verified;
+        }
+        Err(error) => {
+            fail("evidence", error.to_string());
+            return verified;
+        }
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    if again.generator.version != version {
+        let theirs = &again.generator.version;
+        verified.remarks.push(format!(
+            "The run was judged by version {theirs}, and again by {version}: rules may have changed."
+        ));
+    }
+    // Both have been text once: numbers are then equal to the last digit.
+    let again = report::record::write(&again);
+    let recorded = std::fs::read(&run.path).unwrap_or_default();
+    match (
+        serde_json::from_slice(&recorded),
+        serde_json::from_str(&again),
+    ) {
+        (Ok(recorded), Ok(again)) => compare(&recorded, &again, &mut verified),
+        (Err(error), _) | (_, Err(error)) => fail("report.json", error.to_string()),
+    }
+    verified
 }

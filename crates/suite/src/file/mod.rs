@@ -30,7 +30,7 @@ use std::path::PathBuf;
 use indexmap::IndexMap;
 use report::export::Format;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The tests of one system.
@@ -74,7 +74,7 @@ pub fn schema() -> Value {
 }
 
 /// A report in the format of one of the documents, or in a common format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum View {
     /// The report of the detector orchestration document.

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::phases::{Kind, PlannedPhase};
 use super::scale::{SHORTEST, scaled};
@@ -29,7 +29,7 @@ const GOOD_PROBES: u32 = 25;
 const FEWEST_GOOD_PROBES: u32 = 3;
 
 /// A fault on the system with its times, in seconds.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlannedFault {
     pub name: String,
     /// Probes before it.

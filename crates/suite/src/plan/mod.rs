@@ -8,6 +8,7 @@ mod lint;
 mod loaded;
 mod options;
 mod phases;
+mod read_back;
 mod rest;
 mod scale;
 mod select;
@@ -27,7 +28,7 @@ pub use step::step;
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::file::{Before, Content, Judge, Model, SearchOf, SuiteFile, SystemFault};
@@ -83,7 +84,7 @@ pub struct PlannedTest {
 }
 
 /// A user class of a test.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlannedClass {
     pub name: String,
     pub script: std::path::PathBuf,
@@ -108,7 +109,7 @@ pub struct PlannedSearch {
 }
 
 /// What is done before the test and undone after it.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct PlannedBefore {
     pub reset: bool,
     pub set: IndexMap<String, IndexMap<String, Value>>,
@@ -121,7 +122,7 @@ pub struct PlannedBefore {
 }
 
 /// Which lifetimes a time scale leaves alone: users are never scaled, so that neither are their logins and their jobs.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Expiry {
     /// How long the test takes without a time scale.
     pub whole_s: f64,

@@ -4,25 +4,26 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use indexmap::IndexMap;
 use load_engine::Exit;
-use report::record::{Event, EventKind, Outcome, TestRecord};
+use report::record::{Event, EventKind, TestRecord};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::before::{PrepareError, prepare};
 use super::course::Course;
 use super::drills::Drilled;
+use super::evidence::{Evidence, Facts, Rules};
 use super::job::Job;
-use super::measure::{Mark, Shared, Store, asked, fill_endpoint_seconds, unix_now};
-use super::reconcile::{Account, Sent};
-use super::record::{Gathered, record};
+use super::measure::{Mark, Shared, Store, asked, unix_now};
+use super::reconcile::Account;
+use super::record::Gathered;
 use super::resources::{Generator, Monitor, Simulators, Source};
 use super::resume::InterruptedTest;
 use super::stage::{Driving, Stage, StageError};
 use super::web::Web;
 use super::{alerting, course, drills, faults, known, ladder, prometheus, search};
-use crate::file::{Judge, Resources};
-use crate::judge::{self, Known};
+use crate::file::Resources;
 use crate::plan::{PlannedPhase, PlannedTest};
 
 /// How long a target may take until it is healthy.
@@ -34,6 +35,8 @@ pub struct Conducted {
     pub record: TestRecord,
     /// What was measured, for the artefacts.
     pub store: Shared,
+    /// The file that the record is computed from; `None` where it could not be made.
+    pub evidence: Option<Vec<u8>>,
     pub drilled: Vec<Drilled>,
     /// Why the test ended before its plan did.
     pub broken_off: Option<String>,
@@ -86,7 +89,7 @@ pub fn test(job: &Job<'_>, test: &PlannedTest, run: Run<'_>) -> Result<Conducted
     let over = CancellationToken::new();
     let mut driving = course.driven(&stage);
     let requests_before = stage.store.lock().requests();
-    let mut analysis: Vec<(&'static str, Value)> = Vec::new();
+    let mut analysis: IndexMap<String, Value> = IndexMap::new();
     let (drilled, ended) = std::thread::scope(|scope| {
         scope.spawn(|| monitor.run(generator, simulators, &over));
         scope.spawn(|| alerting::watch(&stage, &monitor, &over));
@@ -114,59 +117,82 @@ pub fn test(job: &Job<'_>, test: &PlannedTest, run: Run<'_>) -> Result<Conducted
     });
     let broken_off = broken_off(job, &driving).or(not_taken_back);
     let failure = driving.failure;
-    let store = stage.store.lock();
-    let mut record = record(Gathered {
-        test,
-        store: &store,
-        events: with_phases(&stage, &store, &driving.phases),
-        driving,
-        watched: monitor.watched(),
-        source: source(job).name(),
-        run_began: run.began,
-        started,
-        ended,
-        broken_off: broken_off.clone(),
-    });
-    fill_endpoint_seconds(&store, &mut record.endpoints);
-    record.asked = asked(&store, record.duration_s);
-    let began = store.began();
-    let beside = store.requests_beside();
-    drop(store);
-    course.complete(job, &mut record);
-    if let Some(began) = began.filter(|_| !job.stop.is_cancelled()) {
-        prometheus::ask(job, began, &mut record);
-    }
-    record.analysis.extend(
-        analysis
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value)),
-    );
-    drills::write_into(&drilled, &mut record);
-    if job.stop.is_cancelled() {
-        record.outcome = Outcome::Interrupted;
-    }
-    if let Some(closed) = closed {
-        let sent = record.figures.requests - requests_before;
-        record
-            .ledger
-            .extend(closed.ledger(test, Sent { sent, beside }));
-    }
-    judged(job, test, document.as_ref(), &mut record);
-    if let Some(truth) = truth {
-        judge::compare_with_truth(&mut record, &truth);
-        record.analysis.insert("truth".to_owned(), truth);
-    }
-    let said = broken_off
-        .clone()
-        .filter(|why| !record.reasons.contains(why));
-    record.reasons.splice(0..0, said);
+    let events = with_phases(&stage, &stage.store.lock(), &driving.phases);
+    let facts = Facts {
+        gathered: Gathered {
+            driving,
+            events,
+            watched: monitor.watched(),
+            source: source(job).name().to_owned(),
+            run_began: run.began,
+            started,
+            ended,
+            broken_off: broken_off.clone(),
+        },
+        earlier: course.earlier(job),
+        found: analysis,
+        drilled: drilled.clone(),
+        requests_before,
+        account: closed,
+        slo: document.as_ref().map(known::slo),
+        truth,
+        ..facts(job, test)
+    };
+    let (evidence, bytes) = kept(job, &stage, facts);
+    let record = evidence.record();
+    // Whoever still measures is not waited for: what is kept changes no more.
+    *stage.store.lock() = evidence.store;
     Ok(Conducted {
         broken_off,
         drilled,
         record,
         store: stage.store.clone(),
+        evidence: bytes,
         failure,
         can_go_on: job.target.broken().is_none(),
+    })
+}
+
+/// What is known of a test before it has begun.
+fn facts(job: &Job<'_>, test: &PlannedTest) -> Facts {
+    Facts {
+        test: test.clone(),
+        own_script: job.settings.script.is_some(),
+        rules: Rules::of(job.file),
+        gathered: Gathered::default(),
+        asked: Vec::new(),
+        earlier: None,
+        prometheus: None,
+        found: IndexMap::new(),
+        drilled: Vec::new(),
+        interrupted: job.stop.is_cancelled(),
+        requests_before: 0,
+        account: None,
+        slo: None,
+        previous: known::previous(job, test),
+        truth: None,
+    }
+}
+
+/// The evidence of a test as it is read back from its file, so that judging it again gives the same, with the file.
+fn kept(job: &Job<'_>, stage: &Stage<'_>, mut facts: Facts) -> (Evidence, Option<Vec<u8>>) {
+    let store = stage.store.lock();
+    let length = facts.gathered.ended - store.began().unwrap_or(facts.gathered.started);
+    facts.asked = asked(&store, length.max(store.last_s()));
+    let began = store.began().filter(|_| !facts.interrupted);
+    let measured = prometheus::url(job).map(|_| facts.measured(&store));
+    drop(store);
+    facts.prometheus = began
+        .zip(measured)
+        .and_then(|(began, measured)| prometheus::ask(job, began, &measured));
+    let mut store = stage.store.lock();
+    let bytes = Evidence::write(&facts, &store).map_err(|error| error.to_string());
+    let read = bytes.and_then(|bytes| Ok((Evidence::read(&bytes)?, Some(bytes))));
+    read.unwrap_or_else(|why| {
+        let text = format!("what was measured cannot be kept, so that nobody can verify it: {why}");
+        job.tell.line(&text);
+        let store = std::mem::take(&mut *store);
+        (Evidence { facts, store }, None)
     })
 }
 
@@ -175,12 +201,15 @@ fn drive(
     stage: &Stage<'_>,
     course: &Course,
     driving: &mut Driving,
-    analysis: &mut Vec<(&'static str, Value)>,
+    analysis: &mut IndexMap<String, Value>,
 ) -> Vec<Drilled> {
     match (stage.test.content, &stage.test.search) {
         ("ladder", _) => ladder::climb(stage, driving),
         ("drills", _) => return drills::carry_out(stage, driving),
-        (_, Some(planned)) => analysis.push(("search", search::find(stage, planned, driving))),
+        (_, Some(planned)) => {
+            let found = search::find(stage, planned, driving);
+            analysis.insert("search".to_owned(), found);
+        }
         _ => analysis.extend(drive_phases(stage, course, driving)),
     }
     Vec::new()
@@ -191,7 +220,7 @@ fn drive_phases(
     stage: &Stage<'_>,
     course: &Course,
     driving: &mut Driving,
-) -> Option<(&'static str, Value)> {
+) -> Option<(String, Value)> {
     let leg = course.leg.as_ref()?;
     let injected = Mutex::new(None);
     stage.drive(leg, driving, &|aside| {
@@ -205,19 +234,7 @@ fn drive_phases(
         .unwrap_or_else(PoisonError::into_inner)?;
     driving.spoilt_by.extend(left_out(&injected.left_out));
     driving.spoilt_by.extend(injected.failed);
-    Some(("fault_probes", injected.seen))
-}
-
-/// Judges a test by all that is known: the document that was in force, and the run before.
-fn judged(job: &Job<'_>, test: &PlannedTest, document: Option<&Value>, record: &mut TestRecord) {
-    let rows = document.map(known::slo);
-    let previous = known::previous(job, test);
-    let known = Known {
-        slo: rows.as_ref(),
-        previous: previous.as_ref(),
-    };
-    let asked = asked_of(job, test, record);
-    judge::judge_with(&asked, job.file, record, known);
+    Some(("fault_probes".to_owned(), injected.seen))
 }
 
 /// Why faults that were asked for are not judged.
@@ -228,33 +245,6 @@ fn left_out(names: &[String]) -> Option<String> {
             names.join(", ")
         )
     })
-}
-
-/// A script of one's own is judged by its own thresholds.
-fn asked_of(job: &Job<'_>, test: &PlannedTest, record: &TestRecord) -> PlannedTest {
-    if job.settings.script.is_none() {
-        return test.clone();
-    }
-    let metrics = record.k6_summary["metrics"]
-        .as_object()
-        .into_iter()
-        .flatten();
-    let expressions = |metric: &Value| -> Vec<String> {
-        let thresholds = metric["thresholds"].as_object().into_iter().flatten();
-        thresholds
-            .map(|(expression, _)| expression.clone())
-            .collect()
-    };
-    let thresholds = metrics.map(|(name, metric)| (name.clone(), expressions(metric)));
-    PlannedTest {
-        judge: Judge {
-            thresholds: thresholds
-                .filter(|(_, expressions)| !expressions.is_empty())
-                .collect(),
-            ..Judge::default()
-        },
-        ..test.clone()
-    }
 }
 
 fn source(job: &Job<'_>) -> Source {
@@ -351,11 +341,7 @@ fn broken_off(job: &Job<'_>, driving: &Driving) -> Option<String> {
     if let Some(why) = job.settings.web.as_ref().and_then(Web::departed) {
         return Some(why);
     }
-    let exit = driving.failure?;
-    Some(format!(
-        "the driver ended with exit code {}: {exit:?}",
-        exit.code()
-    ))
+    driving.failed.clone()
 }
 
 /// The phases as events, with what was noted.

@@ -2,12 +2,12 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use report::record::{EventKind, TestRecord};
+use report::record::EventKind;
 use serde_json::Value;
 
 use super::job::Job;
 use super::leg::Leg;
-use super::resume::{self, InterruptedTest, Journal, Part, heading, keeps_journal};
+use super::resume::{Earlier, InterruptedTest, Journal, Part, heading, keeps_journal};
 use super::stage::{Driving, Stage};
 use crate::plan::{PlannedPhase, PlannedTest, rest};
 
@@ -100,11 +100,10 @@ impl Course {
         journal.take()
     }
 
-    /// Puts what was seen before into the record.
-    pub fn complete(&self, job: &Job<'_>, record: &mut TestRecord) {
-        if let Some(kept) = &self.kept {
-            resume::complete(kept, self.is_other_target(job), record);
-        }
+    /// What was seen before.
+    pub fn earlier(&self, job: &Job<'_>) -> Option<Earlier> {
+        let kept = self.kept.as_ref()?;
+        Some(Earlier::of(kept, self.is_other_target(job)))
     }
 
     /// Whether the target began anew: one that is started here always does.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use report::record::{Event, EventKind, Judgement, Standing, TestRecord};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::measure::unix_now;
@@ -10,7 +11,7 @@ use super::stage::{Driving, Stage};
 use crate::drill::{self, Drill, Ending, Stage as DrillStage, Verdict};
 
 /// A drill that was carried out.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Drilled {
     /// Its file's name without folder and ending.
     pub name: String,

@@ -76,7 +76,7 @@ impl Folder {
     /// # Errors
     /// It cannot be written.
     pub fn write_plan(&self, plan: &Plan) -> Result<(), WriteError> {
-        self.write_json("plan.json", plan)
+        self.write_json("plan.json", plan).map(drop)
     }
 
     /// Writes `command.json`.
@@ -84,7 +84,7 @@ impl Folder {
     /// # Errors
     /// It cannot be written.
     pub fn write_command(&self, command: &impl Serialize) -> Result<(), WriteError> {
-        self.write_json(COMMAND, command)
+        self.write_json(COMMAND, command).map(drop)
     }
 
     /// Takes out of `samples.csv` what it has of a test that runs again.
@@ -109,7 +109,7 @@ impl Folder {
     /// # Errors
     /// It cannot be written.
     pub fn write_record(&self, record: &RunRecord) -> Result<(), WriteError> {
-        self.write_json("report.json", record)
+        self.write_json("report.json", record).map(drop)
     }
 
     /// Writes the journal of a drill.
@@ -118,6 +118,7 @@ impl Folder {
     /// It cannot be written.
     pub fn write_journal(&self, drill: &str, journal: &Value) -> Result<(), WriteError> {
         self.write_json(&format!("{}.journal.json", file_name(drill)), journal)
+            .map(drop)
     }
 
     /// Writes a record in the forms that a suite asks for.
@@ -135,22 +136,37 @@ impl Folder {
         Ok(())
     }
 
-    fn write_json(&self, name: &str, value: &impl Serialize) -> Result<(), WriteError> {
+    /// Writes a value as JSON, and says what was written.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write_json(&self, name: &str, value: &impl Serialize) -> Result<Vec<u8>, WriteError> {
+        let text = serde_json::to_string_pretty(value).map_err(|error| WriteError {
+            path: self.path.join(name),
+            source: io::Error::other(error),
+        })?;
+        let bytes = format!("{text}\n").into_bytes();
+        self.write_bytes(name, &bytes)?;
+        Ok(bytes)
+    }
+
+    /// Writes a file, whose folder is made where it is missing.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write_bytes(&self, name: &str, bytes: &[u8]) -> Result<(), WriteError> {
         let path = self.path.join(name);
-        let fail = |source| WriteError {
-            path: path.clone(),
-            source,
-        };
-        let mut text =
-            serde_json::to_string_pretty(value).map_err(|error| fail(io::Error::other(error)))?;
-        text.push('\n');
+        let folder = path.parent().unwrap_or(&self.path);
         // A reader sees the old one or the new one, never a part.
-        let temporary = self.path.join(format!(".{name}"));
-        let written = fs::write(&temporary, text).and_then(|()| fs::rename(&temporary, &path));
-        written.map_err(|error| {
+        let last = path.file_name().unwrap_or_default().to_string_lossy();
+        let temporary = folder.join(format!(".{last}"));
+        let written = fs::create_dir_all(folder)
+            .and_then(|()| fs::write(&temporary, bytes))
+            .and_then(|()| fs::rename(&temporary, &path));
+        written.map_err(|source| {
             // A part of it would keep from others what is left of a full disk.
             drop(fs::remove_file(&temporary));
-            fail(error)
+            WriteError { path, source }
         })
     }
 
@@ -231,7 +247,7 @@ fn log(path: &Path, name: &str, began: f64, seconds: &[(u32, Vec<u32>)]) -> io::
 }
 
 /// Letters, digits, dots and hyphens, at most 80.
-fn file_name(text: &str) -> String {
+pub fn file_name(text: &str) -> String {
     let letters = text.chars().map(|letter| match letter {
         letter if letter.is_ascii_alphanumeric() || letter == '.' => letter,
         _ => '-',

@@ -10,8 +10,10 @@ mod before;
 mod conduct;
 mod course;
 mod drills;
+mod evidence;
 mod faults;
 mod files;
+mod finished;
 mod folder;
 mod job;
 mod known;
@@ -36,6 +38,7 @@ mod web;
 
 pub use admin::Admin;
 pub use before::{PrepareError, Undo, prepare};
+pub use evidence::{EvidenceError, again};
 pub use files::Files;
 pub use folder::Folder;
 pub use job::{Baselines, Job, Settings};
@@ -50,6 +53,7 @@ pub use web::Web;
 use std::collections::HashSet;
 use std::time::Duration;
 
+use indexmap::IndexMap;
 use jiff::Timestamp;
 use load_engine::Exit;
 use report::RunRecord;
@@ -60,6 +64,8 @@ use sha2::{Digest, Sha256};
 
 use crate::plan::{Plan, PlannedTest};
 use crate::report::WriteError;
+use evidence::RunEvidence;
+use finished::Finished;
 use measure::unix_now;
 use resume::InterruptedTest;
 
@@ -78,6 +84,8 @@ pub struct Ran {
     pub failure: Option<Exit>,
     /// Whether `--resume` has something to go on with.
     pub can_be_resumed: bool,
+    /// What the record is computed from.
+    evidence: RunEvidence,
 }
 
 /// Runs the tests of a plan in their order, or those that are left of an interrupted run.
@@ -174,7 +182,11 @@ impl Begun {
     }
 
     fn again(job: &Job<'_>, resumption: Resumption) -> Result<Self, WriteError> {
-        let finished = resumption.finished();
+        let Finished {
+            tests: finished,
+            evidence,
+            sums,
+        } = Finished::of(&resumption);
         let last = finished.last();
         let before_s = last.map_or(0.0, |test| test.begin_s + test.duration_s);
         let kept_s = resumption.kept.as_ref().map_or(0.0, InterruptedTest::at_s);
@@ -182,10 +194,14 @@ impl Begun {
         let record = RunRecord {
             outcome: outcomes.fold(Outcome::Passed, Outcome::worst),
             tests: finished,
+            evidence: sums,
             ..empty_record(job, &resumption.folder, resumption.began)
         };
         let begun = Self {
-            ran: Ran::new(record, resumption.folder),
+            ran: Ran {
+                evidence,
+                ..Ran::new(record, resumption.folder)
+            },
             began: unix_now() - before_s - kept_s,
             kept: resumption.kept,
         };
@@ -245,6 +261,8 @@ fn one(job: &Job<'_>, test: &PlannedTest, begun: &mut Begun) -> bool {
     let can_compare = conducted.can_go_on && !job.stop.is_cancelled();
     if let Some(program) = program.filter(|_| can_compare) {
         let result = locust::run(job, program, test, &ran.folder.path);
+        let title = conducted.record.title();
+        ran.evidence.locust.insert(title, result.clone());
         conducted.record.locust_result = Some(result);
     }
     let title = conducted.record.title();
@@ -259,6 +277,8 @@ fn one(job: &Job<'_>, test: &PlannedTest, begun: &mut Begun) -> bool {
     let written = ran.folder.append_samples(&title, &store);
     let written = written.and_then(|()| ran.folder.write_logs(&title, &store, begin));
     drop(store);
+    let bytes = conducted.evidence.take();
+    let written = written.and(bytes.map_or(Ok(()), |bytes| ran.keep_evidence(&title, &bytes)));
     let written = written.and_then(|()| {
         let mut journals = conducted.drilled.iter();
         journals.try_for_each(|drill| ran.folder.write_journal(&drill.name, &drill.journal))
@@ -284,7 +304,30 @@ impl Ran {
             unwritten: None,
             failure: None,
             can_be_resumed: false,
+            evidence: RunEvidence::default(),
         }
+    }
+
+    /// Writes what the record of a test is computed from.
+    fn keep_evidence(&mut self, title: &str, bytes: &[u8]) -> Result<(), WriteError> {
+        let file = self.evidence.new_file(&folder::file_name(title));
+        self.folder.write_bytes(&file, bytes)?;
+        self.record.evidence.insert(file.clone(), sha256(bytes));
+        self.evidence.tests.insert(title.to_owned(), file);
+        Ok(())
+    }
+
+    /// Writes what the record of the run is computed from, beside that of its tests.
+    fn keep_run_evidence(&mut self, judged: bool) -> Result<(), WriteError> {
+        let tests = std::mem::take(&mut self.record.tests);
+        self.record.evidence.shift_remove(evidence::RUN);
+        self.evidence.run = Some(self.record.clone());
+        self.evidence.judged = judged;
+        self.record.tests = tests;
+        let bytes = self.folder.write_json(evidence::RUN, &self.evidence)?;
+        let sum = sha256(&bytes);
+        self.record.evidence.insert(evidence::RUN.to_owned(), sum);
+        Ok(())
     }
 
     /// Writes the record as it is now. Until the last test it is marked incomplete.
@@ -302,12 +345,14 @@ impl Ran {
             self.record.outcome = self.record.outcome.worst(Outcome::Interrupted);
         }
         let outcome = self.record.outcome;
-        if is_last {
-            crate::judge::judge_run(&mut self.record);
-        } else {
+        if !is_last {
             self.record.outcome = outcome.worst(Outcome::Inconclusive);
         }
-        let written = self.folder.write_record(&self.record);
+        let written = self.keep_run_evidence(is_last);
+        if is_last {
+            crate::judge::judge_run(&mut self.record);
+        }
+        let written = written.and_then(|()| self.folder.write_record(&self.record));
         if !is_last {
             self.record.incomplete_because = because;
             self.record.outcome = outcome;
@@ -359,6 +404,7 @@ fn empty_record(job: &Job<'_>, folder: &Folder, now: Timestamp) -> RunRecord {
             .seed
             .or(state.as_ref().and_then(|state| state["seed"].as_u64())),
         plan_hash: hash(job.plan),
+        evidence: IndexMap::new(),
         percentile_method: PERCENTILE_METHOD.to_owned(),
         target: report::record::Target {
             name: target.name().to_owned(),
@@ -381,7 +427,12 @@ fn not_run(plan: &Plan, ran: &[TestRecord]) -> Vec<String> {
 }
 
 fn hash(plan: &Plan) -> String {
-    let digest = Sha256::digest(json!(plan).to_string());
+    sha256(json!(plan).to_string().as_bytes())
+}
+
+/// In hexadecimal.
+fn sha256(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use report::record::{Conclusion, LedgerEntry};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -107,7 +108,7 @@ impl Account {
 }
 
 /// What the journal says of each request.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Ids {
     different: u64,
     /// Requests whose client went away before the answer: the end of the load, or a timeout.
@@ -124,7 +125,7 @@ pub struct Sent {
 }
 
 /// The target's account of a test.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Closed {
     left_behind: LedgerEntry,
     /// Requests that it took; `None` where it began anew meanwhile.
@@ -135,8 +136,8 @@ pub struct Closed {
 impl Closed {
     /// Beside what was sent. Faults ask the target beside the load, and a search prepares it anew between
     /// its steps: their sums are not compared.
-    pub fn ledger(self, test: &PlannedTest, sent: Sent) -> Vec<LedgerEntry> {
-        let mut ledger = vec![self.left_behind];
+    pub fn ledger(&self, test: &PlannedTest, sent: Sent) -> Vec<LedgerEntry> {
+        let mut ledger = vec![self.left_behind.clone()];
         if test.faults.is_empty() && test.search.is_none() {
             let entry = |recorded| compared(sent, recorded, self.ids, at_once(test));
             ledger.extend(self.recorded.map(entry));

@@ -4,6 +4,7 @@ use report::record::{
     Check, Conclusion, Endpoint, Event, EventKind, LedgerEntry, Observed, Outcome, PhaseRecord,
     TestRecord,
 };
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::measure::{Store, Window, endpoints, figures, probes, seconds};
@@ -14,14 +15,15 @@ use crate::plan::{Kind, PlannedPhase, PlannedTest};
 /// A step of a ladder that lasted less than this share of its plan is not judged.
 const WHOLE: f64 = 0.9;
 
-/// What a record is made of.
-pub struct Gathered<'a> {
-    pub test: &'a PlannedTest,
-    pub store: &'a Store,
+/// What a record is made of, beside the plan and what the driver measured.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Gathered {
     pub driving: Driving,
+    /// Times are seconds since 1970, here and in `watched`.
     pub events: Vec<Event>,
     pub watched: Watched,
-    pub source: &'static str,
+    /// Where the target's figures come from.
+    pub source: String,
     /// Begin of the run, of the test where no driver ran, and end of the test, in seconds since 1970.
     pub run_began: f64,
     pub started: f64,
@@ -33,38 +35,29 @@ pub struct Gathered<'a> {
 /// A test that still goes on, as far as these phases are over; for rules that end it.
 pub fn so_far(test: &PlannedTest, store: &Store, phases: &[PlannedPhase]) -> TestRecord {
     let began = store.began().unwrap_or_default();
-    record(Gathered {
-        test,
-        store,
+    let gathered = Gathered {
         driving: Driving {
             phases: phases.to_vec(),
             ..Driving::default()
         },
-        events: Vec::new(),
-        watched: Watched::default(),
-        source: "",
         run_began: began,
         started: began,
         ended: began + store.last_s(),
-        broken_off: None,
-    })
+        ..Gathered::default()
+    };
+    record(test, store, &gathered)
 }
 
 /// The record, not judged yet.
-pub fn record(gathered: Gathered<'_>) -> TestRecord {
-    let Gathered {
-        test,
-        store,
-        driving,
-        ..
-    } = &gathered;
+pub fn record(test: &PlannedTest, store: &Store, gathered: &Gathered) -> TestRecord {
+    let driving = &gathered.driving;
     let began = store.began().unwrap_or(gathered.started);
     let length = (gathered.ended - began).max(store.last_s()).max(0.0);
     let mut phases = phases(store, &driving.phases, length);
     if test.content == "ladder" {
         leave_out_cut(&mut phases, &driving.phases);
     }
-    let observed = observed(&gathered, began);
+    let observed = observed(gathered, began);
     let recent = store.recent(&observed.target);
     let recent = recent.map(|recent| ("last_requests".to_owned(), recent));
     let mut summary = driving.summary.clone();
@@ -175,7 +168,7 @@ const fn kind(kind: Kind) -> &'static str {
 }
 
 /// Samples and events, their times moved to the start of the test.
-fn observed(gathered: &Gathered<'_>, began: f64) -> Observed {
+fn observed(gathered: &Gathered, began: f64) -> Observed {
     let mut watched = gathered.watched.clone();
     let samples = watched.target.iter_mut();
     let samples = samples.chain(&mut watched.generator);
@@ -197,7 +190,7 @@ fn observed(gathered: &Gathered<'_>, began: f64) -> Observed {
         detail: Value::Null,
     }));
     Observed {
-        target_source: (!watched.target.is_empty()).then(|| gathered.source.to_owned()),
+        target_source: (!watched.target.is_empty()).then(|| gathered.source.clone()),
         target: watched.target,
         generator: watched.generator,
         simulator: watched.simulator,
@@ -214,12 +207,7 @@ fn ledger(test: &PlannedTest, driving: &Driving) -> Vec<LedgerEntry> {
     };
     let invalid = |text: String| entry("driver", Conclusion::Invalid, text);
     let mut entries: Vec<LedgerEntry> = driving.spoilt_by.iter().cloned().map(invalid).collect();
-    if let Some(exit) = driving.failure {
-        entries.push(invalid(format!(
-            "the driver ended with exit code {}: {exit:?}",
-            exit.code()
-        )));
-    }
+    entries.extend(driving.failed.iter().cloned().map(invalid));
     let (all, failed) = (driving.completed_iterations, driving.failed_iterations);
     if all == 0 && test.content != "drills" {
         entries.push(entry(

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use load_driver::{Driven, Interruption, RunHandle};
 use load_engine::Exit;
 use report::record::{Event, EventKind};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -50,7 +51,7 @@ pub enum StageError {
 }
 
 /// What came of one leg or several.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Driving {
     /// The phases that ran, in the order in which the store was told of them.
     pub phases: Vec<PlannedPhase>,
@@ -68,10 +69,14 @@ pub struct Driving {
     pub failed_iterations: u64,
     /// The exit code of the driver where it is an error of its own: a script that throws, options that
     /// cannot be used.
+    #[serde(skip)]
     pub failure: Option<Exit>,
+    /// The same in words.
+    pub failed: Option<String>,
     /// Measured samples that nobody kept.
     pub dropped_samples: u64,
     /// Why the last leg's plan of start times was not kept, if it was not.
+    #[serde(skip)]
     pub late: Option<String>,
 }
 
@@ -248,6 +253,9 @@ impl Driving {
             other => Some(other),
         };
         self.failure = self.failure.or(failure);
+        self.failed = self
+            .failure
+            .map(|exit| format!("the driver ended with exit code {}: {exit:?}", exit.code()));
         self.dropped_samples += driven.dropped_samples;
         self.late = driven.health.broken_schedule();
         self.completed_iterations += driven.completed_iterations;

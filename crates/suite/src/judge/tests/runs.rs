@@ -22,6 +22,7 @@ fn run(tests: Vec<TestRecord>) -> report::record::RunRecord {
         time_scale: 1.0,
         seed: None,
         plan_hash: String::new(),
+        evidence: indexmap::IndexMap::new(),
         percentile_method: String::new(),
         target: report::record::Target {
             name: "acis".to_owned(),

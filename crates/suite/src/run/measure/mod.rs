@@ -7,6 +7,7 @@
 mod figures;
 mod journal;
 mod latency;
+mod lines;
 mod recent;
 mod recorder;
 mod store;
@@ -15,6 +16,7 @@ mod threshold_metrics;
 pub use figures::{Window, endpoints, figures, fill_endpoint_seconds, probes, second, seconds};
 pub use journal::{StoreEntry, Written};
 pub use latency::histogram;
+pub use lines::StoreLine;
 pub use recorder::Recorder;
 pub use store::{Mark, Shared, Store};
 pub use threshold_metrics::{Question, asked};

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use report::record::{Figures, ResourceSample};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::latency::latency;
@@ -14,14 +15,25 @@ const KEPT: usize = 1000;
 #[derive(Debug, Default)]
 pub(super) struct Recent(VecDeque<Request>);
 
-#[derive(Debug, Clone, Copy)]
-struct Request {
+/// One request, as it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct Request {
     at_s: f64,
     micros: u32,
     failed: bool,
 }
 
+impl From<Vec<Request>> for Recent {
+    fn from(requests: Vec<Request>) -> Self {
+        Self(requests.into())
+    }
+}
+
 impl Recent {
+    pub(super) fn requests(&self) -> Vec<Request> {
+        self.0.iter().copied().collect()
+    }
+
     pub(super) fn add(&mut self, at_s: f64, micros: u32, failed: bool) {
         if self.0.len() == KEPT {
             self.0.pop_front();

@@ -63,14 +63,14 @@ const MOST_NAMES: usize = 10_000;
 /// Everything measured of a test.
 #[derive(Debug, Default)]
 pub struct Store {
-    series: Vec<Series>,
+    pub(super) series: Vec<Series>,
     by_series: HashMap<Series, u32>,
     /// When the first run's scenarios began, in milliseconds since 1970.
-    origin_ms: Option<i64>,
+    pub(super) origin_ms: Option<i64>,
     /// What was measured before the process that goes on: its first run begins so long after the test did.
-    before_ms: i64,
-    marks: Vec<Mark>,
-    runs: usize,
+    pub(super) before_ms: i64,
+    pub(super) marks: Vec<Mark>,
+    pub(super) runs: usize,
     pub(super) latencies: Cells,
     /// Timed from when the iteration was to begin.
     pub(super) intended: Cells,
@@ -79,15 +79,15 @@ pub struct Store {
     pub(super) users: BTreeMap<u32, f64>,
     /// Requests of probes by second, which are no part of what is measured.
     pub(super) probes: BTreeMap<u32, Probes>,
-    checks: IndexMap<String, (u64, u64)>,
-    last_s: f64,
-    is_closed: bool,
+    pub(super) checks: IndexMap<String, (u64, u64)>,
+    pub(super) last_s: f64,
+    pub(super) is_closed: bool,
     /// Requests beside the load, which are not measured.
-    beside: u64,
-    recent: Recent,
+    pub(super) beside: u64,
+    pub(super) recent: Recent,
     pub(super) asked: ThresholdMetrics,
     /// From when the first request was sent until the last one ended.
-    requests_s: Option<[f64; 2]>,
+    pub(super) requests_s: Option<[f64; 2]>,
 }
 
 /// A store that the driver fills while others look.

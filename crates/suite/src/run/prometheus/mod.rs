@@ -8,6 +8,7 @@ mod figures;
 pub use api::{Api, ApiError};
 
 use report::record::{Conclusion, LedgerEntry, TestRecord};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::job::Job;
@@ -16,15 +17,28 @@ use figures::{FIGURES, Own, asked};
 /// Rates that differ by more than this say that one of the two does not see all requests.
 const MOST_APART: f64 = 0.1;
 
-/// Asks for the longest judged phase of a test. What was found goes into the analysis as `prometheus`, and
-/// whether the rates agree into the ledger.
-pub fn ask(job: &Job<'_>, began_unix_s: f64, record: &mut TestRecord) {
-    let Some(url) = url(job) else {
-        return;
-    };
-    let Some([begin_s, end_s]) = window(record) else {
-        return;
-    };
+/// What a Prometheus said of a test.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Found {
+    shown: Value,
+    /// Whether the rates agree.
+    entry: Option<LedgerEntry>,
+}
+
+impl Found {
+    /// Puts it into the record: its values into the analysis, as `prometheus`.
+    pub fn write_into(&self, record: &mut TestRecord) {
+        record.ledger.extend(self.entry.clone());
+        record
+            .analysis
+            .insert("prometheus".to_owned(), self.shown.clone());
+    }
+}
+
+/// Asks for the longest judged phase of a test; `None` where there is nobody or nothing to ask.
+pub fn ask(job: &Job<'_>, began_unix_s: f64, record: &TestRecord) -> Option<Found> {
+    let url = url(job)?;
+    let [begin_s, end_s] = window(record)?;
     let api = Api::new(url);
     let asked = asked(
         job.file.prometheus.as_ref(),
@@ -54,10 +68,11 @@ pub fn ask(job: &Job<'_>, began_unix_s: f64, record: &mut TestRecord) {
     if let Some(error) = &first_error {
         job.tell.line(&format!("Prometheus: {error}"));
     }
-    record.ledger.extend(entry(&shown, first_error));
     let window = [begin_s, end_s];
-    let found = json!({ "url": url, "window_s": window, "figures": shown });
-    record.analysis.insert("prometheus".to_owned(), found);
+    Some(Found {
+        entry: entry(&shown, first_error),
+        shown: json!({ "url": url, "window_s": window, "figures": shown }),
+    })
 }
 
 /// The Prometheus of the command line or the suite file.

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use report::record::ResourceSample;
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::cgroup::Cgroup;
@@ -49,7 +50,7 @@ impl Source {
 }
 
 /// What was sampled; times are seconds since 1970 until they are moved to the start of the test.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Watched {
     pub target: Vec<ResourceSample>,
     pub generator: Vec<ResourceSample>,

@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use report::RunRecord;
-use report::record::{Conclusion, Event, EventKind, LedgerEntry, TestRecord};
+use report::record::{Conclusion, Event, EventKind, LedgerEntry, ResourceSample, TestRecord};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::folder::Folder;
@@ -93,9 +94,14 @@ impl Resumption {
     }
 
     /// The records of the tests that came to their end.
-    pub fn finished(&self) -> Vec<TestRecord> {
+    pub fn complete(&self) -> impl Iterator<Item = &TestRecord> {
         let tests = self.record.iter().flat_map(|record| &record.tests);
-        tests.filter(|test| test.complete).cloned().collect()
+        tests.filter(|test| test.complete)
+    }
+
+    /// The content of a file of the run.
+    pub fn file(&self, name: &str) -> Option<Vec<u8>> {
+        std::fs::read(self.folder.path.join(name)).ok()
     }
 }
 
@@ -131,37 +137,62 @@ pub fn keeps_journal(test: &PlannedTest) -> bool {
     test.content == "phases" && test.faults.is_empty() && (is_soak || length >= LONG_S)
 }
 
-/// Puts what was sampled and noted before into the record, and says when the test stood still.
-pub fn complete(kept: &InterruptedTest, is_other_target: bool, record: &mut TestRecord) {
-    let observed = &mut record.observed;
-    if is_other_target {
-        // A process that began anew: what it held before is gone, as after a restart.
-        let restarts = kept.parts.len() as f64;
-        for sample in &mut observed.target {
-            *sample.other.entry("restarts".to_owned()).or_default() += restarts;
+/// What was seen of a test before it was interrupted, and when it stood still.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Earlier {
+    /// Whether the target began anew.
+    pub is_other_target: bool,
+    target_source: Option<String>,
+    target: Vec<ResourceSample>,
+    generator: Vec<ResourceSample>,
+    events: Vec<Event>,
+    parts: Vec<Part>,
+}
+
+impl Earlier {
+    pub fn of(kept: &InterruptedTest, is_other_target: bool) -> Self {
+        Self {
+            is_other_target,
+            target_source: kept.target_source.clone(),
+            target: kept.target.clone(),
+            generator: kept.generator.clone(),
+            events: kept.events.clone(),
+            parts: kept.parts.clone(),
         }
     }
-    observed.target.splice(0..0, kept.target.iter().cloned());
-    observed
-        .generator
-        .splice(0..0, kept.generator.iter().cloned());
-    observed.events.splice(0..0, kept.events.iter().cloned());
-    observed.events.extend(kept.parts.iter().map(event));
-    observed.events.sort_by(|a, b| a.at_s.total_cmp(&b.at_s));
-    observed.target_source = observed
-        .target_source
-        .take()
-        .or_else(|| kept.target_source.clone());
-    let thresholds = of_thresholds(record);
-    record
-        .ledger
-        .extend(kept.parts.iter().map(|part| LedgerEntry {
-            what: "gap".to_owned(),
-            conclusion: Conclusion::Suspect,
-            text: format!("{}{thresholds}", sentence(part)),
-        }));
-    let parts: Vec<Value> = kept.parts.iter().map(shown).collect();
-    record.analysis.insert("resumed".to_owned(), json!(parts));
+
+    /// Puts what was sampled and noted before into the record, and says when the test stood still.
+    pub fn write_into(&self, record: &mut TestRecord) {
+        let observed = &mut record.observed;
+        if self.is_other_target {
+            // A process that began anew: what it held before is gone, as after a restart.
+            let restarts = self.parts.len() as f64;
+            for sample in &mut observed.target {
+                *sample.other.entry("restarts".to_owned()).or_default() += restarts;
+            }
+        }
+        observed.target.splice(0..0, self.target.iter().cloned());
+        observed
+            .generator
+            .splice(0..0, self.generator.iter().cloned());
+        observed.events.splice(0..0, self.events.iter().cloned());
+        observed.events.extend(self.parts.iter().map(event));
+        observed.events.sort_by(|a, b| a.at_s.total_cmp(&b.at_s));
+        observed.target_source = observed
+            .target_source
+            .take()
+            .or_else(|| self.target_source.clone());
+        let thresholds = of_thresholds(record);
+        record
+            .ledger
+            .extend(self.parts.iter().map(|part| LedgerEntry {
+                what: "gap".to_owned(),
+                conclusion: Conclusion::Suspect,
+                text: format!("{}{thresholds}", sentence(part)),
+            }));
+        let parts: Vec<Value> = self.parts.iter().map(shown).collect();
+        record.analysis.insert("resumed".to_owned(), json!(parts));
+    }
 }
 
 fn shown(part: &Part) -> Value {

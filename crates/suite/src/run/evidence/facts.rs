@@ -1,0 +1,155 @@
+//! Everything that a record is made of, beside what the driver measured of each request.
+
+use indexmap::IndexMap;
+use report::record::{Outcome, TestRecord, ThresholdSeries};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::file::{Alerts, Grade, GradeBounds, Judge, SuiteFile, View};
+use crate::judge::{self, Known, Slo};
+use crate::plan::PlannedTest;
+use crate::run::drills::{self, Drilled};
+use crate::run::measure::{Store, fill_endpoint_seconds};
+use crate::run::prometheus;
+use crate::run::reconcile::{Closed, Sent};
+use crate::run::record::{Gathered, record};
+use crate::run::resume::Earlier;
+
+/// What is known of a test when it is over.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Facts {
+    pub test: PlannedTest,
+    /// Whether a script of one's own ran, which is judged by its own thresholds.
+    pub own_script: bool,
+    pub rules: Rules,
+    pub gathered: Gathered,
+    /// What thresholds ask about beside all requests.
+    pub asked: Vec<ThresholdSeries>,
+    pub earlier: Option<Earlier>,
+    pub prometheus: Option<prometheus::Found>,
+    /// What a search or probes found, by the name under which the analysis has it.
+    pub found: IndexMap<String, Value>,
+    pub drilled: Vec<Drilled>,
+    pub interrupted: bool,
+    /// Requests of the test before it was interrupted.
+    pub requests_before: u64,
+    pub account: Option<Closed>,
+    /// The bounds of the target's components.
+    pub slo: Option<IndexMap<String, Slo>>,
+    /// What relative bounds are relative to.
+    pub previous: Option<TestRecord>,
+    /// What the target knows of itself.
+    pub truth: Option<Value>,
+}
+
+/// What judging reads of a suite file beside the test itself.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Rules {
+    suite: String,
+    views: Vec<View>,
+    grades: IndexMap<Grade, GradeBounds>,
+}
+
+impl Rules {
+    pub fn of(file: &SuiteFile) -> Self {
+        Self {
+            suite: file.suite.clone(),
+            views: file.views.clone(),
+            grades: file.grades.clone(),
+        }
+    }
+
+    /// A suite file that has nothing else.
+    fn file(&self) -> SuiteFile {
+        SuiteFile {
+            suite: self.suite.clone(),
+            system: None,
+            description: String::new(),
+            views: self.views.clone(),
+            default: Vec::new(),
+            all: Vec::new(),
+            resources: None,
+            prometheus: None,
+            alerts: Alerts::default(),
+            locust: None,
+            classes: IndexMap::new(),
+            grades: self.grades.clone(),
+            tests: IndexMap::new(),
+        }
+    }
+}
+
+impl Facts {
+    /// What was measured, not judged yet.
+    pub fn measured(&self, store: &Store) -> TestRecord {
+        let mut record = record(&self.test, store, &self.gathered);
+        fill_endpoint_seconds(store, &mut record.endpoints);
+        record.asked.clone_from(&self.asked);
+        if let Some(earlier) = &self.earlier {
+            earlier.write_into(&mut record);
+        }
+        record
+    }
+
+    /// The record, judged by all that is known.
+    pub fn judged(&self, store: &Store) -> TestRecord {
+        let mut record = self.measured(store);
+        if let Some(found) = &self.prometheus {
+            found.write_into(&mut record);
+        }
+        record.analysis.extend(self.found.clone());
+        drills::write_into(&self.drilled, &mut record);
+        if self.interrupted {
+            record.outcome = Outcome::Interrupted;
+        }
+        if let Some(account) = &self.account {
+            let sent = Sent {
+                sent: record.figures.requests.saturating_sub(self.requests_before),
+                beside: store.requests_beside(),
+            };
+            record.ledger.extend(account.ledger(&self.test, sent));
+        }
+        let known = Known {
+            slo: self.slo.as_ref(),
+            previous: self.previous.as_ref(),
+        };
+        let asked = self.asked_of(&record);
+        judge::judge_with(&asked, &self.rules.file(), &mut record, known);
+        if let Some(truth) = &self.truth {
+            judge::compare_with_truth(&mut record, truth);
+            record.analysis.insert("truth".to_owned(), truth.clone());
+        }
+        let why = self.gathered.broken_off.iter();
+        let said: Vec<String> = why
+            .filter(|why| !record.reasons.contains(why))
+            .cloned()
+            .collect();
+        record.reasons.splice(0..0, said);
+        record
+    }
+
+    /// A script of one's own is judged by its own thresholds.
+    fn asked_of(&self, record: &TestRecord) -> PlannedTest {
+        if !self.own_script {
+            return self.test.clone();
+        }
+        let metrics = record.k6_summary["metrics"].as_object();
+        let expressions = |metric: &Value| -> Vec<String> {
+            let thresholds = metric["thresholds"].as_object().into_iter().flatten();
+            thresholds
+                .map(|(expression, _)| expression.clone())
+                .collect()
+        };
+        let thresholds = metrics.into_iter().flatten();
+        let thresholds = thresholds.map(|(name, metric)| (name.clone(), expressions(metric)));
+        PlannedTest {
+            judge: Judge {
+                thresholds: thresholds
+                    .filter(|(_, expressions)| !expressions.is_empty())
+                    .collect(),
+                ..Judge::default()
+            },
+            ..self.test.clone()
+        }
+    }
+}
