@@ -47,13 +47,9 @@ the first four.
 ";
 
 /// Modules in k6's name space that cannot be imported, and what to do instead. The message says the same.
-const REFUSED: [(&str, &str); 7] = [
+const REFUSED: [(&str, &str); 6] = [
     ("k6/experimental/browser", "see `k6/browser`"),
     ("k6/experimental/grpc", "import `k6/net/grpc`, as in k6"),
-    (
-        "k6/experimental/redis",
-        "k6 2.0 removed it; see `k6/x/redis`",
-    ),
     (
         "k6/experimental/timers",
         "the timers are global, as in k6: remove the import",
@@ -73,7 +69,7 @@ const REFUSED: [(&str, &str); 7] = [
 ];
 
 /// The modules that scripts can import.
-const MODULES: [&str; 20] = [
+const MODULES: [&str; 21] = [
     "k6",
     "k6/http",
     "k6/metrics",
@@ -93,6 +89,7 @@ const MODULES: [&str; 20] = [
     "k6/secrets",
     "k6/net/grpc",
     "k6/x/redis",
+    "k6/experimental/redis",
     "k6/browser",
 ];
 
@@ -223,10 +220,11 @@ fn modules(root: &Path, scripts: &[Script]) -> String {
     let mut text = "\n## Modules\n\n| module | here | scripts above |\n|---|---|---|\n".to_owned();
     for module in MODULES {
         let quoted = format!("\"{module}\"");
-        let arm = code
-            .lines()
-            .find(|line| line.contains(&quoted) && line.contains("=>"));
-        let built = arm.is_some_and(|line| line.contains("::build"));
+        let mut arms = code.lines().filter_map(|line| line.split_once("=>"));
+        // A module, or another name of one.
+        let built = arms.any(|(names, made)| {
+            names.contains(&quoted) && (made.contains("::build") || made.contains("\"k6/"))
+        });
         let state = match module {
             "k6/browser" => {
                 "can be imported; a page is refused when it is opened ([why](decisions/0024-browser.md))"
