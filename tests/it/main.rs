@@ -14,6 +14,7 @@ mod doctor;
 mod drain;
 mod drill;
 mod drill_ends;
+mod expired_login;
 mod fms;
 mod generator;
 mod guides;

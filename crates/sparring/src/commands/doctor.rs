@@ -211,7 +211,7 @@ fn fix_of_script(name: &str, why: &str) -> Option<String> {
     }
     Some(if why.contains("no exported functions") {
         "export a function, such as `export default function () {}`".to_owned()
-    } else if why.contains("SyntaxError") {
+    } else if why.contains("SyntaxError") || why.contains(": Line ") {
         "correct the script where the message says".to_owned()
     } else {
         format!(
