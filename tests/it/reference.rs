@@ -50,8 +50,10 @@ fn judged(file: &str, folder: &Path) -> Result<(), String> {
         text: file.to_owned(),
         path: None,
     };
-    let read = fleet::load_from(source, &[]);
-    read.map(drop).map_err(|error| error.to_string())
+    let read = fleet::load_from(source, &[]).map_err(|error| error.to_string())?;
+    // Its policies are read by the orchestrator.
+    let settings = orchestrator::Config::try_from(&read);
+    settings.map(drop).map_err(|error| error.to_string())
 }
 
 #[test]

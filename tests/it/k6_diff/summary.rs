@@ -26,13 +26,35 @@ pub fn read(export: &Value) -> (Vec<String>, Vec<String>) {
     for key in keys {
         let is_usual = ["metrics", "root_group"].contains(&key.as_str()) && export[key].is_object();
         if !is_usual {
-            lines.push(format!("{key}: {}", export[key]));
+            // A response in the data of `setup` has times and a date.
+            let has_values = key != "setup_data";
+            lines.push(format!("{key}: {}", sorted(&export[key], has_values)));
         }
     }
     let mut checks = Vec::new();
     read_group(&export["root_group"], &mut checks);
     checks.sort();
     (lines, checks)
+}
+
+/// JSON with keys in order, for k6 writes maps of Go in any; without values only their types.
+fn sorted(value: &Value, has_values: bool) -> String {
+    let join = |parts: Vec<String>| parts.join(",");
+    match value {
+        Value::Object(map) => {
+            let map: BTreeMap<&String, &Value> = map.iter().collect();
+            let part = |(key, value)| format!("{key:?}:{}", sorted(value, has_values));
+            format!("{{{}}}", join(map.into_iter().map(part).collect()))
+        }
+        Value::Array(items) => {
+            let part = |item| sorted(item, has_values);
+            format!("[{}]", join(items.iter().map(part).collect()))
+        }
+        other if has_values => other.to_string(),
+        Value::String(_) => "text".to_owned(),
+        Value::Number(_) => "number".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 fn metric_line(name: &str, metric: &Value, by_chance: bool) -> String {
