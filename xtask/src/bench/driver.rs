@@ -17,7 +17,7 @@ use std::time::SystemTime;
 use clap::Args;
 
 use super::process::{self, Usage, median};
-use super::section::{Section, output};
+use super::section::{Section, output, profile};
 use target::Target;
 use works::{Pace, WORKS, Work};
 
@@ -82,6 +82,7 @@ fn compare(arguments: &Arguments, root: &Path) -> io::Result<()> {
     std::fs::create_dir_all(&folder)?;
     let mut section = Section::new("driver");
     let k6 = output(&arguments.k6.to_string_lossy(), &["version"]);
+    section.how(profile(&arguments.sparring));
     section.how(k6.split(" (").next().unwrap_or_default());
     section.how(format!(
         "median of {} rounds of {} s",

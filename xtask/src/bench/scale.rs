@@ -9,7 +9,7 @@ use clap::Args;
 use serde_json::Value;
 
 use super::process::{self, Usage};
-use super::section::Section;
+use super::section::{Section, profile};
 
 /// Users that send a GET, or a message over an open WebSocket, every ten seconds. Takes fifteen minutes; a process takes as
 /// many users as it may have open files, so that fifty thousand need several.
@@ -110,6 +110,7 @@ fn measure(arguments: &Arguments, root: &Path) -> io::Result<bool> {
     std::fs::create_dir_all(&folder)?;
     std::fs::write(folder.join("scale.yaml"), SYSTEM)?;
     let mut section = Section::new("scale");
+    section.how(profile(&arguments.sparring));
     section.how(format!(
         "{} s each after all users have begun, 1 000 of them a second; a request or message every {PERIOD_S} s; at most {} users in a process",
         arguments.seconds, arguments.per_process

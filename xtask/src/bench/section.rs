@@ -103,6 +103,13 @@ impl Section {
     }
 }
 
+/// The profile that a binary was built with, by its folder.
+pub fn profile(binary: &Path) -> String {
+    let folder = binary.parent().and_then(Path::file_name);
+    let folder = folder.unwrap_or_default().to_string_lossy();
+    format!("sparring of the profile `{folder}`")
+}
+
 /// The first line that a program prints, such as its version; "?" if it cannot be run.
 pub fn output(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output();
