@@ -179,14 +179,14 @@ impl Default for Queue {
     }
 }
 
-/// Who is next.
+/// The order in which waiting requests are served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Discipline {
-    /// Who came first.
+    /// The request that arrived first.
     #[default]
     Fifo,
-    /// Who came last.
+    /// The request that arrived last.
     Lifo,
 }
 
