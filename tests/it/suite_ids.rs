@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::binary::sparring;
 use crate::suite_ends::Running;
-use crate::suite_runs::{Bench, passed};
+use crate::suite_runs::{Bench, ledger_entry, passed};
 
 const SUITE: &str = "
 suite: own
@@ -76,10 +76,136 @@ fn each_request_that_was_sent_is_received_and_journalled() {
     passed(&ended, &report);
     let test = &report["tests"][0];
     assert_eq!(test["figures"]["requests"], 900);
-    let ledger = test["ledger"].as_array().expect("a ledger").iter();
-    let mut ledger = ledger.filter(|entry| entry["what"] == "reconciliation");
     assert_eq!(
-        ledger.next().expect("an entry")["text"],
-        "900 requests were sent, and the target's journal has 900: each with an id of its own."
+        ledger_entry(test, "reconciliation"),
+        "900 requests were sent (900 answered, 0 failed without an answer, 0 cut off); the target's journal has 900, 900 of \
+         them by id."
+    );
+    // The same requests on both sides: a client never sees less than the journal.
+    let latency = test["analysis"]["reconciliation"]["latency"].as_array();
+    let latency = latency.expect("percentiles");
+    assert_eq!(latency.len(), 12);
+    for row in latency {
+        let ms = |side: &str| row[side].as_f64().expect("a number");
+        assert!(ms("client_ms") * 1.001 >= ms("server_ms"), "{row}");
+    }
+}
+
+const MANY: &str = "
+suite: many
+system: lab
+default: [cut]
+all: [cut]
+classes:
+  Fast: { script: many.js, exec: fast, wait_s: [0, 0] }
+  Slow: { script: many.js, exec: slow, wait_s: [0, 0] }
+tests:
+  many: { about: More than the journal holds., model: closed, users: [Fast], samples: { iterations: 12000, users: 20 } }
+  cut: { about: Users leave amid a request., model: closed, users: [Slow], phases: [{ ramp: { to: 30 } }, { steady: { for: 2s } }, { ramp_down: { for: 1s } }] }
+";
+
+const MANY_SCRIPT: &str = "
+import http from 'k6/http';
+export const options = JSON.parse(__ENV.SPARRING_PLAN);
+const ask = (path) => http.get(`${__ENV.PERF_BASE_URL}${path}`, {
+  headers: { 'X-Request-Id': `${__ENV.SPARRING_TEST_ID}-${__VU}-${__ITER}` }, tags: { name: path },
+});
+export const fast = () => ask('/cache');
+export const slow = () => ask('/parallel');
+";
+
+/// N-06: more requests than the journal keeps; it is read while the load goes on.
+#[test]
+fn more_requests_than_the_journal_keeps_are_compared_by_id() {
+    let bench = Bench::new();
+    bench.write("many.yaml", MANY);
+    bench.write("many.js", MANY_SCRIPT);
+    let ended = bench.run(&["many.yaml", "many"]);
+    let report = bench.report();
+    let test = &report["tests"][0];
+    let found = &test["analysis"]["reconciliation"];
+    let said = ledger_entry(test, "reconciliation");
+    assert_eq!(found["sent"], 12_000, "{said} {}", ended.stderr);
+    assert_eq!(found["matched"], 12_000, "{said}");
+    assert_eq!(found["unread"], 0, "{said}");
+}
+
+/// N-06: requests that the end of the load cuts off are told apart from lost ones.
+#[test]
+fn requests_that_are_cut_off_are_told_apart() {
+    let bench = Bench::new();
+    bench.write("many.yaml", MANY);
+    bench.write("many.js", MANY_SCRIPT);
+    let ended = bench.run(&["many.yaml", "cut"]);
+    let report = bench.report();
+    let test = &report["tests"][0];
+    let found = &test["analysis"]["reconciliation"];
+    let said = ledger_entry(test, "reconciliation");
+    let count = |name: &str| found[name].as_u64().expect("a count");
+    assert!(count("cut") > 0, "{said} {}", ended.stderr);
+    assert_eq!(count("sent"), count("answered") + count("cut"), "{said}");
+    // Of those that were cut off, some may not have arrived.
+    let early = found["cut_before_arrival"]["count"].as_u64();
+    assert_eq!(
+        count("journalled") + early.unwrap_or_default(),
+        count("sent"),
+        "{said}"
+    );
+    for name in ["lost", "duplicated", "unknown"] {
+        assert_eq!(found[name]["count"], 0, "{name}: {said}");
+    }
+}
+
+const SOCKETS: &str = "
+suite: sockets
+system: aiaas
+default: [talk]
+all: [talk]
+classes:
+  Talker: { script: talk.js, exec: talk, wait_s: [0, 0] }
+tests:
+  talk: { about: Messages., model: closed, users: [Talker], samples: { iterations: 6, users: 3 } }
+";
+
+const SOCKETS_SCRIPT: &str = "
+import ws from 'k6/ws';
+export const options = JSON.parse(__ENV.SPARRING_PLAN);
+const url = `${__ENV.PERF_BASE_URL.replace('http', 'ws')}/api/v1/ws`;
+export function talk() {
+  ws.connect(url, {}, (socket) => {
+    let heard = 0;
+    socket.on('open', () => {
+      for (let n = 1; n <= 5; n += 1) {
+        socket.send(JSON.stringify({ type: 'ping', id: `${__ENV.SPARRING_TEST_ID}-${__VU}-${__ITER}-${n}` }));
+      }
+    });
+    socket.on('message', () => { heard += 1; if (heard === 5) { socket.close(); } });
+    socket.setTimeout(() => socket.close(), 20000);
+  });
+}
+";
+
+/// N-06: messages of WebSockets have ids of their own.
+#[test]
+fn messages_of_web_sockets_are_compared_by_id() {
+    let bench = Bench::new();
+    bench.write("sockets.yaml", SOCKETS);
+    bench.write("talk.js", SOCKETS_SCRIPT);
+    let ended = bench.run(&["sockets.yaml"]);
+    let report = bench.report();
+    let test = &report["tests"][0];
+    let found = &test["analysis"]["reconciliation"];
+    let said = ledger_entry(test, "reconciliation");
+    // Six handshakes, and five messages on each.
+    assert_eq!(found["sent"], 36, "{said} {}", ended.stderr);
+    assert_eq!(
+        (&found["answered"], &found["matched"]),
+        (&36.into(), &30.into()),
+        "{said}"
+    );
+    assert_eq!(
+        (&found["unnamed"], &found["journalled"]),
+        (&6.into(), &36.into()),
+        "{said}"
     );
 }

@@ -15,6 +15,7 @@ macro_rules! k6_version {
 mod activation;
 mod arrivals;
 mod call;
+mod exchanges;
 mod executor;
 mod exit;
 pub mod functions;
@@ -43,6 +44,7 @@ mod worker_pool;
 mod workers;
 
 pub use activation::{Activation, Iteration, IterationEnd, ScenarioState};
+pub use exchanges::{Ended, Ending, Exchange, Exchanges, Taken};
 pub use executor::ScenarioStatus;
 pub use exit::Exit;
 pub use gather::Gatherer;

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::call::Call;
+use crate::exchanges::Exchanges;
 use crate::health::Health;
 use crate::log::Logger;
 use crate::options::Options;
@@ -56,6 +57,7 @@ pub struct RunState {
     /// The health of the driver itself.
     pub health: Health,
     measures_intended: bool,
+    exchanges: Option<Arc<Exchanges>>,
     started: OnceLock<Instant>,
     marked_failed: AtomicBool,
     end: Mutex<Option<TestEnd>>,
@@ -118,6 +120,7 @@ impl RunState {
             instance: Instance::default(),
             health: Health::default(),
             measures_intended: false,
+            exchanges: None,
             started: OnceLock::new(),
             marked_failed: AtomicBool::new(false),
             end: Mutex::new(None),
@@ -146,6 +149,17 @@ impl RunState {
             measures_intended,
             ..self
         }
+    }
+
+    /// The same run, which tells there what becomes of each request.
+    #[must_use]
+    pub fn telling(self, exchanges: Option<Arc<Exchanges>>) -> Self {
+        Self { exchanges, ..self }
+    }
+
+    /// Where it tells what becomes of each request; `None`: nowhere.
+    pub fn exchanges(&self) -> Option<&Arc<Exchanges>> {
+        self.exchanges.as_ref()
     }
 
     /// The same run, which shows its thresholds there.

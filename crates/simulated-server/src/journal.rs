@@ -23,6 +23,9 @@ pub trait Entry: Clone + Serialize + Send + 'static {
     /// The number of last entries that a filter selects.
     fn limit(filter: &Self::Filter) -> Option<usize>;
 
+    /// Leaves out what a filter does not ask for.
+    fn shorten(&mut self, _filter: &Self::Filter) {}
+
     /// `none`, a kind of failure or of refusal.
     fn fault(&self) -> &str;
 }
@@ -87,6 +90,10 @@ impl<E: Entry> Journal<E> {
             .filter(|entry| entry.matches(filter))
             .take(limit)
             .cloned()
+            .map(|mut entry| {
+                entry.shorten(filter);
+                entry
+            })
             .collect();
         entries.reverse();
         entries

@@ -121,12 +121,21 @@ impl Admin {
         self.0.runtime.block_on(self.0.client.metrics())
     }
 
-    /// The newest requests with their ids, at most so many.
+    /// Entries of the journal since the start.
     ///
     /// # Errors
     /// As [`Admin::state`].
-    pub fn journal(&self, most: u64) -> Result<Value, AdminError> {
-        self.get(&format!("/journal?limit={most}"))
+    pub fn recorded(&self) -> Result<u64, AdminError> {
+        let journal = self.get("/journal?limit=0")?;
+        Ok(journal["recorded"].as_u64().unwrap_or_default())
+    }
+
+    /// Entries of the journal after this one, without what the system did for each.
+    ///
+    /// # Errors
+    /// As [`Admin::state`].
+    pub fn journal_after(&self, sequence: u64) -> Result<Value, AdminError> {
+        self.get(&format!("/journal?after={sequence}&brief=true"))
     }
 
     /// What a right analysis has to find under this load; without one, of the system alone.

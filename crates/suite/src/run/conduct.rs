@@ -80,7 +80,8 @@ pub fn test(job: &Job<'_>, test: &PlannedTest, run: Run<'_>) -> Result<Conducted
     let prepared = course.prepared(job, test);
     let undo = prepare(&prepared, job.target.admin(), job.target.name())?;
     note_settings(&stage);
-    let account = job.target.admin().and_then(Account::open);
+    let account = stage.exchanges.as_ref().zip(job.target.admin());
+    let account = account.and_then(|(exchanges, admin)| Account::open(admin, exchanges));
     let document = job.target.admin().and_then(|admin| admin.profile().ok());
     let monitor = Monitor::new(source(job));
     let generator = Generator::new(stage.current.clone(), job.target.base_url());
@@ -88,11 +89,11 @@ pub fn test(job: &Job<'_>, test: &PlannedTest, run: Run<'_>) -> Result<Conducted
     let started = unix_now();
     let over = CancellationToken::new();
     let mut driving = course.driven(&stage);
-    let requests_before = stage.store.lock().requests();
     let mut analysis: IndexMap<String, Value> = IndexMap::new();
     let (drilled, ended) = std::thread::scope(|scope| {
         scope.spawn(|| monitor.run(generator, simulators, &over));
         scope.spawn(|| alerting::watch(&stage, &monitor, &over));
+        scope.spawn(|| account.iter().for_each(|account| account.follow(&over)));
         scope.spawn(|| {
             let journal = course.take_journal();
             let kept = journal.map_or(Ok(()), |journal| journal.keep(&stage, &monitor, &over));
@@ -106,9 +107,7 @@ pub fn test(job: &Job<'_>, test: &PlannedTest, run: Run<'_>) -> Result<Conducted
         (drilled, unix_now())
     });
     let truth = truth(job, test, rate(&stage));
-    let closed = account
-        .zip(job.target.admin())
-        .and_then(|(account, admin)| account.close(admin, &job.hurry));
+    let closed = account.and_then(|account| account.close(&job.hurry));
     let not_taken_back = undo.undo().err().map(|error| {
         let text = format!("the system's settings could not be reverted: {error}");
         job.tell.line(&text);
@@ -132,7 +131,6 @@ pub fn test(job: &Job<'_>, test: &PlannedTest, run: Run<'_>) -> Result<Conducted
         earlier: course.earlier(job),
         found: analysis,
         drilled: drilled.clone(),
-        requests_before,
         account: closed,
         slo: document.as_ref().map(known::slo),
         truth,
@@ -166,7 +164,6 @@ fn facts(job: &Job<'_>, test: &PlannedTest) -> Facts {
         found: IndexMap::new(),
         drilled: Vec::new(),
         interrupted: job.stop.is_cancelled(),
-        requests_before: 0,
         account: None,
         slo: None,
         previous: known::previous(job, test),

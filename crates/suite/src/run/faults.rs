@@ -15,6 +15,7 @@ use ureq::Agent;
 use super::admin::Admin;
 use super::ladder::wait_until;
 use super::measure::unix_now;
+use super::reconcile::{ID_HEADER, PROBE_PREFIX};
 use super::record::so_far;
 use super::signs::Signs;
 use super::stage::{Aside, Stage};
@@ -348,6 +349,9 @@ struct Prober<'a> {
     url: String,
     method: &'a str,
     probe: &'a Probe,
+    /// A part of the probes' ids: a system refuses an id that comes again with another body.
+    began_ms: u64,
+    sent: u64,
 }
 
 struct ProbeResult {
@@ -364,10 +368,14 @@ impl<'a> Prober<'a> {
             url: format!("{}{}", base_url.trim_end_matches('/'), path.trim()),
             method,
             probe,
+            began_ms: (unix_now() * 1e3) as u64,
+            sent: 0,
         }
     }
 
     fn probe(&mut self, within: Duration) -> ProbeResult {
+        self.sent += 1;
+        let id = format!("{PROBE_PREFIX}-{:x}-{}", self.began_ms, self.sent);
         let begun = Instant::now();
         let body = self
             .probe
@@ -379,6 +387,7 @@ impl<'a> Prober<'a> {
             .method(self.method)
             .uri(&self.url)
             .header("Content-Type", "application/json")
+            .header(ID_HEADER, id)
             .body(body);
         let limited = |request| {
             let request = self.agent.configure_request(request);

@@ -2,10 +2,10 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use load_driver::{Driven, Interruption, RunHandle};
-use load_engine::Exit;
+use load_engine::{Exchanges, Exit};
 use report::record::{Event, EventKind};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,6 +15,7 @@ use super::job::Job;
 use super::leg::{Drive, Leg};
 use super::measure::{Question, Recorder, Shared, unix_now};
 use super::progress::Shown;
+use super::reconcile::{ID_FIELD, ID_HEADER};
 use super::resources::Current;
 use super::target::is_loopback;
 use super::trends;
@@ -32,6 +33,8 @@ pub struct Stage<'a> {
     pub store: Shared,
     /// The leg that goes on, for those who watch the driver.
     pub current: Current,
+    /// What becomes of each request, where the target's journal can be compared with it.
+    pub exchanges: Option<Arc<Exchanges>>,
     /// The run's folder.
     pub run_folder: &'a Path,
     drive: Drive,
@@ -110,6 +113,10 @@ impl<'a> Stage<'a> {
             test,
             store: Shared::default(),
             current: Current::default(),
+            exchanges: job
+                .target
+                .admin()
+                .map(|_| Arc::new(Exchanges::new(ID_HEADER, ID_FIELD))),
             run_folder,
             drive: Drive {
                 script,
@@ -164,7 +171,7 @@ impl<'a> Stage<'a> {
     /// it is given, which ends the leg early and is no fault of it. It has to end when `over` is
     /// cancelled.
     pub fn drive(&self, leg: &Leg, driving: &mut Driving, beside: &Beside<'_>) {
-        let seen = RunHandle::default();
+        let seen = RunHandle::telling(self.exchanges.clone());
         self.current.show(&seen);
         let runs = self.store.lock().runs();
         let (over, ended_here) = (CancellationToken::new(), CancellationToken::new());

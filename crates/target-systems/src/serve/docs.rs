@@ -65,8 +65,8 @@ pub(super) const ADMIN: [(&str, &str); 18] = [
         "{\"store\": \"clients\", \"rows\": 1000}",
     ),
     (
-        "GET|DELETE /__admin/journal?endpoint=&error_type=",
-        "the latest requests with their visits",
+        "GET|DELETE /__admin/journal?endpoint=&error_type=&brief=",
+        "the latest requests with their visits, or without them (brief=true)",
     ),
     (
         "GET /__admin/verify?error_type=&count=&min=&max=",

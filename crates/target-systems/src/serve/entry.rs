@@ -162,6 +162,8 @@ pub struct Filter {
     cancelled: Option<bool>,
     /// Entries behind this sequence number.
     after: Option<u64>,
+    /// Without visits.
+    brief: bool,
     limit: Option<usize>,
 }
 
@@ -196,6 +198,12 @@ impl journal::Entry for Entry {
 
     fn limit(filter: &Filter) -> Option<usize> {
         filter.limit
+    }
+
+    fn shorten(&mut self, filter: &Filter) {
+        if filter.brief {
+            self.visits = Box::default();
+        }
     }
 
     fn fault(&self) -> &str {

@@ -10,6 +10,7 @@ use http_client::cookies::Cookie;
 use http_client::failure::Failure;
 use http_client::reply::{Reply, Timings};
 use http_client::url::{Url, UrlError, quoted};
+use load_engine::Ending;
 use load_engine::log::Level;
 use tokio::time::Instant;
 
@@ -242,7 +243,15 @@ impl Agent {
         let mut auth = Auth::begin(&prepared.params.auth, request);
         loop {
             let dump = debug::Dump::begin(self, prepared, request);
+            let exchange = self.run.exchanges().map(|log| log.begin(&request.headers));
             let mut exchanged = self.client.send(request).await;
+            if let Some(exchange) = exchange {
+                let ending = match &exchanged.outcome {
+                    Ok(_) => Ending::Answered,
+                    Err(_) => Ending::Failed,
+                };
+                exchange.end_after(ending, exchanged.timings.duration());
+            }
             course.partial = exchanged.partial.take();
             course.timings = exchanged.timings;
             course.remote = exchanged.remote;

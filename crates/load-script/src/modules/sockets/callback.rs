@@ -205,7 +205,7 @@ impl Session {
     ) -> Result<(), Throw> {
         match incoming {
             Incoming::Event(Event::Text(text)) => {
-                self.samples.received();
+                self.samples.heard(&text);
                 emit(socket, "message", Some(convert::string(ctx, &text)?))
             }
             Incoming::Event(Event::Binary(bytes)) => {
@@ -380,7 +380,7 @@ fn send<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let text = convert::go_string(&call.arg(0))?;
     session.send(&socket, &session.message(true, text.as_bytes()))?;
     // k6 also counts messages that arrived too late.
-    session.samples.sent();
+    session.samples.said(&text);
     Ok(call.undefined())
 }
 

@@ -4,6 +4,7 @@ mod blob;
 mod callback;
 mod events;
 mod handlers;
+mod messages;
 mod request;
 mod samples;
 mod standard;

@@ -122,7 +122,7 @@ impl Params {
 
     /// The samples of a socket to `url`, which is as the script wrote it.
     pub(super) fn samples(&self, vu: &VuState, url: &str) -> Samples {
-        Samples::new(vu, url, &self.tags)
+        Samples::new(vu, url, &self.tags).opening(vu, &self.headers)
     }
 }
 
@@ -136,7 +136,7 @@ impl Params {
         if vu.recorder.wants(SystemTag::Name) {
             tags.push(("name".to_owned(), name.to_owned()));
         }
-        Samples::new(vu, name, &tags)
+        Samples::new(vu, name, &tags).opening(vu, &self.headers)
     }
 }
 

@@ -11,6 +11,7 @@ use load_metrics::{MetricId, Recorder, SystemTag, TagSet, Tags, UnixNanos, built
 use tokio::time::Instant;
 
 use super::super::tags;
+use super::messages::Messages;
 use crate::vu::state::{VuState, now};
 
 /// Records the events of a socket, and the session's duration when it is dropped; as in k6, nothing after the
@@ -26,6 +27,8 @@ pub(super) struct Samples {
     pings: RefCell<HashMap<Vec<u8>, Instant>>,
     last_ping: Cell<u64>,
     is_session: Cell<bool>,
+    /// Handshake and messages, where the run tells what becomes of them.
+    messages: Option<Messages>,
 }
 
 impl Samples {
@@ -45,12 +48,23 @@ impl Samples {
             pings: RefCell::default(),
             last_ping: Cell::default(),
             is_session: Cell::default(),
+            messages: None,
         }
+    }
+
+    /// The same for a handshake with these headers.
+    pub(super) fn opening(mut self, vu: &VuState, headers: &[(String, String)]) -> Self {
+        let exchanges = vu.run.exchanges();
+        self.messages = exchanges.map(|log| Messages::open(Arc::clone(log), headers));
+        self
     }
 
     /// The handshake is over; `reply` is the server's response, if there was one.
     pub(super) fn connected(&self, reply: Option<&Reply>) {
         let connecting = self.begin.elapsed();
+        if let Some(messages) = &self.messages {
+            messages.connected(reply.is_some());
+        }
         if let Some(reply) = reply {
             let status = reply.status.to_string();
             let protocol = reply.header("sec-websocket-protocol").unwrap_or_default();
@@ -71,6 +85,22 @@ impl Samples {
         self.is_session.set(true);
         self.count(builtin::WS_SESSIONS, self.began_at, 1.0);
         self.time(builtin::WS_CONNECTING, self.began_at, connecting);
+    }
+
+    /// A text message was sent.
+    pub(super) fn said(&self, text: &str) {
+        self.sent();
+        if let Some(messages) = &self.messages {
+            messages.sent(text);
+        }
+    }
+
+    /// A text message arrived.
+    pub(super) fn heard(&self, text: &str) {
+        self.received();
+        if let Some(messages) = &self.messages {
+            messages.received(text);
+        }
     }
 
     pub(super) fn sent(&self) {

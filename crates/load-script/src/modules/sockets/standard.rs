@@ -218,10 +218,16 @@ impl Socket {
         let is_closing = self.state.get() == CLOSING;
         match incoming {
             Incoming::Event(Frame::Text(text)) => {
+                if self.state.get() == OPEN {
+                    self.samples.heard(&text);
+                }
                 let data = convert::string(object.ctx(), &text)?;
                 self.message(object, data)
             }
             Incoming::Event(Frame::Binary(bytes)) => {
+                if self.state.get() == OPEN {
+                    self.samples.received();
+                }
                 let data = if self.gives_buffers.get() {
                     convert::array_buffer(object.ctx(), bytes)?
                 } else {
@@ -266,7 +272,6 @@ impl Socket {
         if self.state.get() != OPEN {
             return Ok(());
         }
-        self.samples.received();
         let origin = convert::string(object.ctx(), &self.url)?;
         self.fire_or_fail(object, "message", &[("data", data), ("origin", origin)])
     }
@@ -409,7 +414,10 @@ fn send<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let buffered = socket.buffered_bytes.get() + payload.len();
     socket.buffered_bytes.set(buffered);
     link.send(&frame);
-    socket.samples.sent();
+    match std::str::from_utf8(&payload) {
+        Ok(text) if value.is_string() => socket.samples.said(text),
+        _ => socket.samples.sent(),
+    }
     Ok(call.undefined())
 }
 

@@ -11,7 +11,7 @@ use crate::plan::PlannedTest;
 use crate::run::drills::{self, Drilled};
 use crate::run::measure::{Store, fill_endpoint_seconds};
 use crate::run::prometheus;
-use crate::run::reconcile::{Closed, Sent};
+use crate::run::reconcile::Closed;
 use crate::run::record::{Gathered, record};
 use crate::run::resume::Earlier;
 
@@ -31,8 +31,6 @@ pub struct Facts {
     pub found: IndexMap<String, Value>,
     pub drilled: Vec<Drilled>,
     pub interrupted: bool,
-    /// Requests of the test before it was interrupted.
-    pub requests_before: u64,
     pub account: Option<Closed>,
     /// The bounds of the target's components.
     pub slo: Option<IndexMap<String, Slo>>,
@@ -103,11 +101,11 @@ impl Facts {
             record.outcome = Outcome::Interrupted;
         }
         if let Some(account) = &self.account {
-            let sent = Sent {
-                sent: record.figures.requests.saturating_sub(self.requests_before),
-                beside: store.requests_beside(),
-            };
-            record.ledger.extend(account.ledger(&self.test, sent));
+            record.ledger.extend(account.ledger());
+            let compared = account.shown();
+            record
+                .analysis
+                .extend(compared.map(|compared| ("reconciliation".to_owned(), compared)));
         }
         let known = Known {
             slo: self.slo.as_ref(),
