@@ -42,7 +42,8 @@ impl Default for Plan {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// Significantly worse, and a change as large as the tolerance is not excluded.
+    /// Significantly worse, and by the tolerance or more: by the estimate, or, where a change as large as the tolerance
+    /// would have been seen, as far as the interval goes.
     Regression,
     /// Significantly worse, but by less than the tolerance: the whole interval is below it.
     WorseWithinTolerance,
@@ -51,7 +52,7 @@ pub enum Outcome {
     NoRegression,
     /// Significantly better.
     Improvement,
-    /// Not significantly different, but the data could not have shown the tolerance either.
+    /// The data could not have shown the tolerance.
     Inconclusive,
 }
 
@@ -70,8 +71,6 @@ pub struct Comparison {
     /// The smallest relative change that a pair like this shows with the plan's power; `None` when the
     /// samples are too small to bound the shift.
     pub minimal_detectable: Option<f64>,
-    /// The estimate itself is worse by the tolerance or more.
-    pub exceeds_tolerance: bool,
     pub outcome: Outcome,
     /// Values per side after which the tolerance would be detectable; `None` when it is already, or
     /// when nothing can be said.
@@ -101,17 +100,13 @@ pub fn compare(baseline: &[f64], candidate: &[f64], plan: &Plan) -> Result<Compa
     let relative_interval = shift.interval.scaled(1.0 / base);
     let relative_shift = shift.estimate / base;
     let minimal_detectable = detectable(&relative_interval, plan);
-    let worse = match plan.worse {
-        Worse::Larger => Deterioration {
-            estimate: relative_shift,
-            upper: relative_interval.upper,
-        },
-        Worse::Smaller => Deterioration {
-            estimate: -relative_shift,
-            upper: -relative_interval.lower,
-        },
+    let seen = Seen {
+        relative_shift,
+        relative_interval,
+        p_value: test.p_value,
+        minimal_detectable,
     };
-    let outcome = outcome(&worse, test.p_value, minimal_detectable, plan);
+    let outcome = decide(&seen, plan);
     let smaller_side = a.len().min(b.len()) as f64;
     let needs_per_side = minimal_detectable
         .filter(|mde| outcome == Outcome::Inconclusive && *mde > plan.tolerance)
@@ -125,7 +120,6 @@ pub fn compare(baseline: &[f64], candidate: &[f64], plan: &Plan) -> Result<Compa
         relative_interval,
         effect: Effect::from_superiority(test.superiority),
         minimal_detectable,
-        exceeds_tolerance: worse.estimate >= plan.tolerance,
         outcome,
         needs_per_side,
     })
@@ -140,29 +134,36 @@ fn detectable(interval: &Interval, plan: &Plan) -> Option<f64> {
     Some((z + normal_quantile(plan.power)) * standard_error)
 }
 
-/// By which share of the baseline the candidate is worse.
-struct Deterioration {
-    estimate: f64,
-    /// The upper end of its interval.
-    upper: f64,
+/// What was seen of a change; relative numbers are shares of the baseline, positive when it grew.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Seen {
+    pub relative_shift: f64,
+    /// Unbounded where nothing bounds it.
+    pub relative_interval: Interval,
+    /// Adjusted, where several figures are tested.
+    pub p_value: f64,
+    pub minimal_detectable: Option<f64>,
 }
 
-fn outcome(
-    worse: &Deterioration,
-    p_value: f64,
-    minimal_detectable: Option<f64>,
-    plan: &Plan,
-) -> Outcome {
-    let excluded = worse.upper < plan.tolerance;
-    if p_value <= 1.0 - plan.confidence {
-        return match (worse.estimate > 0.0, excluded) {
-            (true, false) => Outcome::Regression,
-            (true, true) => Outcome::WorseWithinTolerance,
-            (false, _) => Outcome::Improvement,
+/// Whether a change is a regression: worse beyond chance *and* beyond the tolerance.
+pub fn decide(seen: &Seen, plan: &Plan) -> Outcome {
+    let (worse_by, at_most) = match plan.worse {
+        Worse::Larger => (seen.relative_shift, seen.relative_interval.upper),
+        Worse::Smaller => (-seen.relative_shift, -seen.relative_interval.lower),
+    };
+    let tolerance = plan.tolerance;
+    let would_be_seen = seen.minimal_detectable.is_some_and(|mde| mde <= tolerance);
+    if seen.p_value <= 1.0 - plan.confidence {
+        return match worse_by {
+            _ if worse_by <= 0.0 => Outcome::Improvement,
+            _ if worse_by >= tolerance => Outcome::Regression,
+            _ if at_most < tolerance => Outcome::WorseWithinTolerance,
+            // The estimate of a change that is as large as the tolerance lies below it half of the time.
+            _ if would_be_seen => Outcome::Regression,
+            _ => Outcome::Inconclusive,
         };
     }
-    let would_be_seen = minimal_detectable.is_some_and(|mde| mde <= plan.tolerance);
-    if excluded && would_be_seen {
+    if would_be_seen && at_most < tolerance {
         Outcome::NoRegression
     } else {
         Outcome::Inconclusive

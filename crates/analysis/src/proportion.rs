@@ -16,7 +16,7 @@ impl Count {
         Self { hits, trials }
     }
 
-    pub(crate) fn share(self) -> f64 {
+    pub fn share(self) -> f64 {
         self.hits as f64 / self.trials as f64
     }
 }

@@ -1,5 +1,6 @@
 //! Endpoints and error rates, compared by what a record holds of all their requests.
 
+use analysis::canary::Class;
 use analysis::distribution::{normal_cdf, normal_quantile};
 use analysis::effect::{Effect, Magnitude};
 use analysis::proportion::{Count, proportion_difference};
@@ -66,6 +67,7 @@ fn empty(figure: &'static str, unit: &'static str, decides: bool) -> FigureCompa
         needs_per_side: None,
         change: Change::Inconclusive,
         note: None,
+        canary: Class::NoData,
         smaller_is_worse: false,
         decides,
     }

@@ -1,5 +1,6 @@
 //! A comparison for programs.
 
+use analysis::canary::Class;
 use serde_json::{Value, json};
 
 use super::{Compared, EndpointComparison, FigureComparison};
@@ -12,6 +13,7 @@ pub fn json(compared: &Compared) -> Value {
         .map(|test| {
             json!({
                 "test": test.title,
+                "canary_score": test.canary_score(),
                 "figures": test.lines.iter().map(line).collect::<Vec<_>>(),
                 "endpoints": test.endpoints.iter().map(endpoint).collect::<Vec<_>>(),
             })
@@ -24,6 +26,7 @@ pub fn json(compared: &Compared) -> Value {
         "exit_code": compared.outcome.exit_code(),
         "tolerance": compared.options.tolerance,
         "confidence": compared.options.confidence,
+        "canary_score": compared.canary_score(),
         "notes": compared.notes,
         "tests": tests,
     })
@@ -46,6 +49,12 @@ fn line(line: &FigureComparison) -> Value {
         "needs_per_side": line.needs_per_side,
         "decides": line.decides,
         "note": line.note,
+        "canary": match line.canary {
+            Class::Pass => Some("pass"),
+            Class::High => Some("high"),
+            Class::Low => Some("low"),
+            Class::NoData => None,
+        },
     })
 }
 

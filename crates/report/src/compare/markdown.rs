@@ -241,6 +241,18 @@ fn changes(test: &TestComparison) -> Vec<String> {
 }
 
 fn method(compared: &Compared) -> String {
+    let mut text = rules(compared);
+    if let Some(score) = compared.canary_score() {
+        let _ = write!(
+            text,
+            "\nCanary score: {score:.0} of 100, the share of figures that pass Kayenta's judge (the 98 % interval of the \
+             shift lies beyond a quarter of its size), the tests with equal weights. The verdict does not depend on it.\n"
+        );
+    }
+    text
+}
+
+fn rules(compared: &Compared) -> String {
     format!(
         "A figure is a regression when it is worse by {:.0} % or more (or its interval says that it may be, where that \
          much would have been seen) and the test finds it at p ≤ {:.2}, adjusted for \

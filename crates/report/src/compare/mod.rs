@@ -14,7 +14,10 @@ pub use json::json;
 pub use markdown::{markdown, pull_request};
 pub use summary::{Summary, SummaryComparison, summaries};
 
+use analysis::Interval;
 use analysis::adjustment::benjamini_hochberg;
+use analysis::canary::{self, Class};
+use analysis::comparison::{self, Plan, Worse};
 
 use crate::record::{Conclusion, Outcome, RunRecord, TestRecord};
 
@@ -34,6 +37,22 @@ impl Default for Options {
             tolerance: 0.2,
             confidence: 0.95,
             force: false,
+        }
+    }
+}
+
+impl Options {
+    /// For a figure that is worse when it is smaller, or when it is larger.
+    fn plan(&self, smaller_is_worse: bool) -> Plan {
+        Plan {
+            worse: if smaller_is_worse {
+                Worse::Smaller
+            } else {
+                Worse::Larger
+            },
+            confidence: self.confidence,
+            tolerance: self.tolerance,
+            ..Plan::default()
         }
     }
 }
@@ -82,6 +101,8 @@ pub struct FigureComparison {
     pub change: Change,
     /// Why it is inconclusive, where no figure says so.
     pub note: Option<String>,
+    /// Kayenta's class, from the same values as the test; `NoData` for what has no values.
+    pub canary: Class,
     smaller_is_worse: bool,
     decides: bool,
 }
@@ -204,31 +225,26 @@ fn adjust(tests: &mut [TestComparison], options: &Options) {
 }
 
 fn decide(line: &FigureComparison, options: &Options) -> Change {
-    let (Some(p_value), Some(relative)) = (line.p_value, line.relative) else {
+    let (Some(p_value), Some(relative_shift)) = (line.p_value, line.relative) else {
         return Change::Inconclusive;
     };
-    let [low, high] = line.interval.unwrap_or([f64::NEG_INFINITY, f64::INFINITY]);
-    let (worse_by, at_most) = if line.smaller_is_worse {
-        (-relative, -low)
-    } else {
-        (relative, high)
+    let [lower, upper] = line.interval.unwrap_or([f64::NEG_INFINITY, f64::INFINITY]);
+    let seen = comparison::Seen {
+        relative_shift,
+        relative_interval: Interval {
+            lower,
+            upper,
+            confidence: options.confidence,
+        },
+        p_value,
+        minimal_detectable: line.minimal_detectable,
     };
-    let tolerance = options.tolerance;
-    let would_be_seen = line.minimal_detectable.is_some_and(|mde| mde <= tolerance);
-    if p_value <= 1.0 - options.confidence {
-        return match worse_by {
-            _ if worse_by <= 0.0 => Change::Improvement,
-            _ if worse_by >= tolerance => Change::Regression,
-            _ if at_most < tolerance => Change::Worse,
-            // The estimate of a change that is as large as the tolerance lies below it half of the time.
-            _ if would_be_seen => Change::Regression,
-            _ => Change::Inconclusive,
-        };
-    }
-    if would_be_seen && at_most < tolerance {
-        Change::NoRegression
-    } else {
-        Change::Inconclusive
+    match comparison::decide(&seen, &options.plan(line.smaller_is_worse)) {
+        comparison::Outcome::Regression => Change::Regression,
+        comparison::Outcome::WorseWithinTolerance => Change::Worse,
+        comparison::Outcome::NoRegression => Change::NoRegression,
+        comparison::Outcome::Improvement => Change::Improvement,
+        comparison::Outcome::Inconclusive => Change::Inconclusive,
     }
 }
 
@@ -254,7 +270,22 @@ fn outcome(tests: &[TestComparison]) -> Outcome {
     }
 }
 
+impl TestComparison {
+    /// The share of the figures that pass Kayenta's judge, in percent.
+    pub fn canary_score(&self) -> Option<f64> {
+        let classes: Vec<Class> = self.lines.iter().map(|line| line.canary).collect();
+        canary::group_score(&classes)
+    }
+}
+
 impl Compared {
+    /// The mean of the tests' scores, which have equal weights.
+    pub fn canary_score(&self) -> Option<f64> {
+        let scores = self.tests.iter().filter_map(TestComparison::canary_score);
+        let groups: Vec<(f64, f64)> = scores.map(|score| (score, 1.0)).collect();
+        canary::summary_score(&groups).ok()?
+    }
+
     /// A run that cannot be trusted, or is not complete, does not show that nothing is worse.
     fn distrust(&mut self, run: &RunRecord, name: &str) {
         let entries = run.tests.iter().flat_map(|test| &test.ledger);

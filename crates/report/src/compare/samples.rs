@@ -3,7 +3,8 @@
 //! Neighbouring seconds resemble each other: they are put together to as many windows as the series is
 //! worth independent values (batch means), at most fifty, for which the test is exact.
 
-use analysis::comparison::{self, Plan, Worse};
+use analysis::canary::{self, Class, Criteria, Direction};
+use analysis::comparison;
 use analysis::effect::Magnitude;
 use analysis::effective_size::effective_size;
 use analysis::mann_whitney::{EXACT_UP_TO, Method};
@@ -13,6 +14,10 @@ use crate::record::{PhaseRecord, Second, TestRecord};
 
 /// With fewer values on a side, no arrangement of them is significant at 0.05.
 const FEWEST: usize = 4;
+
+/// Of NetflixACAJudge: the share of a shift's own size that its whole interval has to exceed.
+const CANARY_TOLERANCE: f64 = 0.25;
+const CANARY_CONFIDENCE: f64 = 0.98;
 
 /// A figure that is compared.
 struct Figure {
@@ -81,16 +86,7 @@ fn line(
     options: &Options,
 ) -> FigureComparison {
     let (a, b) = samples(figure, before, after);
-    let plan = Plan {
-        worse: if figure.smaller_is_worse {
-            Worse::Smaller
-        } else {
-            Worse::Larger
-        },
-        confidence: options.confidence,
-        tolerance: options.tolerance,
-        ..Plan::default()
-    };
+    let plan = options.plan(figure.smaller_is_worse);
     let mut line = FigureComparison {
         figure: figure.name,
         unit: figure.unit,
@@ -106,6 +102,7 @@ fn line(
         needs_per_side: None,
         change: Change::Inconclusive,
         note: None,
+        canary: canary(figure, &a.values, &b.values),
         smaller_is_worse: figure.smaller_is_worse,
         decides: figure.decides,
     };
@@ -144,6 +141,23 @@ fn line(
         }
     }
     line
+}
+
+/// Kayenta's criteria, in the direction that is worse.
+fn canary(figure: &Figure, control: &[f64], experiment: &[f64]) -> Class {
+    let criteria = Criteria {
+        direction: if figure.smaller_is_worse {
+            Direction::Decrease
+        } else {
+            Direction::Increase
+        },
+        tolerance: CANARY_TOLERANCE,
+        confidence: CANARY_CONFIDENCE,
+    };
+    if control.len().min(experiment.len()) < FEWEST {
+        return Class::NoData;
+    }
+    canary::classify(control, experiment, &criteria).unwrap_or(Class::NoData)
 }
 
 /// By second where both have seconds in judged phases, else one value per judged phase.

@@ -128,6 +128,33 @@ pub fn listed(test: &TestRecord, name: &str, title: &str, limits: &Limits) -> Ta
     table
 }
 
+/// Litmus' resilience score, and what it is made of.
+pub fn resilience(test: &TestRecord, limits: &Limits) -> Table {
+    let found = test.analysis.get("resilience");
+    let score = found.and_then(|it| it.get("score_percent")?.as_f64());
+    let (Some(found), Some(score)) = (found, score) else {
+        return Table::default();
+    };
+    let caption = format!(
+        "Resilience score {} %: the mean share of probes answered during the faults, by weight",
+        figure(score)
+    );
+    let mut table = Table::new(caption, &["fault", "#weight", "#probes answered, %"]);
+    let faults = found.get("faults").and_then(Value::as_array);
+    let faults = faults.map(Vec::as_slice).unwrap_or_default();
+    table.folded = faults.len().saturating_sub(limits.entries);
+    table.folded_name = "faults";
+    for fault in faults.iter().take(limits.entries) {
+        let cell = |key: &str| text(fault.get(key).unwrap_or(&Value::Null));
+        table.row(vec![
+            clipped(&cell("fault"), limits.text).into(),
+            cell("weight").into(),
+            cell("probe_success_percent").into(),
+        ]);
+    }
+    table
+}
+
 fn flatten(path: &str, value: &Value, depth: usize, all: &mut Vec<(String, String)>) {
     match value {
         Value::Object(fields) if depth < 4 => {

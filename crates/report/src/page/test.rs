@@ -51,6 +51,13 @@ pub fn section(test: &TestRecord, at: usize, limits: &Limits, html: &mut String)
         &[
             events::table(test, limits),
             events::listed(test, "faults", "What the faults did to clients", limits),
+            events::listed(
+                test,
+                "blast_radius",
+                "Endpoints that the faults spoilt",
+                limits,
+            ),
+            events::resilience(test, limits),
         ],
     );
     part(html, "Alerts, replayed", &[alerts::table(test, limits)]);

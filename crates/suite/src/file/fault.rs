@@ -29,6 +29,8 @@ pub struct SystemFault {
     pub detect: Option<Sign>,
     /// Clients have to be served normally within this time after its end.
     pub recover_within: Span,
+    /// Its weight in the resilience score of the test, 0 to 10. Absent: 10.
+    pub weight: Option<f64>,
 }
 
 /// A sign that the system has to show during the fault: in its health, or in one of its metrics.
@@ -90,6 +92,12 @@ pub(super) fn check(path: &str, fault: &SystemFault, errors: &mut ConfigErrors) 
             format!("{path}.instances"),
             "has a meaning only beside `crash`",
         );
+    }
+    if fault
+        .weight
+        .is_some_and(|weight| !(0.0..=10.0).contains(&weight))
+    {
+        errors.add(format!("{path}.weight"), "is not within 0 to 10");
     }
     let Some(detect) = &fault.detect else { return };
     match (&detect.metric, detect.health.as_slice()) {

@@ -1,6 +1,8 @@
 //! What limits the target: its resources by use and by demand (N-04, ACSO-24).
 
-use analysis::service_demand::{self, Attribution, Resource};
+use std::cmp::Ordering;
+
+use analysis::service_demand::{self, Attribution, Demand, Resource};
 use report::record::ResourceSample;
 use serde_json::{Value, json};
 
@@ -8,7 +10,7 @@ use super::decide::CONFIDENCE;
 use super::figure::{self, Figure};
 use super::verdict::Sheet;
 use super::window::Window;
-use super::{Case, ladder, window};
+use super::{Case, ladder, laws, window};
 
 /// From this busy share on a resource is full.
 const FULL: f64 = 0.9;
@@ -22,6 +24,11 @@ const EXPLAINS: f64 = 0.7;
 const TELLING: f64 = 0.2;
 /// Waiting that no watched resource explains: the response is this many times the smallest.
 const GROWN: f64 = 2.0;
+/// Something waits for a resource for this share of the time (pressure stall information): that confirms a bottleneck.
+const CONFIRMS: f64 = 0.1;
+/// A resource that is not full, but waited for during this share of the time, is the bottleneck: a quota throttles bursts
+/// that the mean use does not show.
+const STALLS: f64 = 0.25;
 
 /// One resource of one host, with its use in each steady window.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +37,8 @@ pub(super) struct Used {
     /// `cpu`, `memory`, `disk`, `network`, or the name of a pool or of slots.
     pub resource: String,
     pub shares: Vec<f64>,
+    /// The largest mean share of the time in which something waited for it, where the kernel says.
+    pub pressure: Option<f64>,
 }
 
 impl Used {
@@ -105,10 +114,17 @@ fn used_in(case: &Case<'_>, windows: &[Window<'_>]) -> Vec<Used> {
                 }
             };
             let shares: Option<Vec<f64>> = windows.iter().map(share).collect();
+            let stalled = windows.iter().filter_map(|window| {
+                let own: Vec<&ResourceSample> =
+                    window.target.iter().filter(|it| it.host == host).collect();
+                figure::mean_of(|it| pressure_of(it, &resource))(&own)
+            });
+            let pressure = stalled.reduce(f64::max);
             all.extend(shares.filter(|it| !it.is_empty()).map(|shares| Used {
                 host: host.clone(),
                 resource: resource.clone(),
                 shares,
+                pressure,
             }));
         }
     }
@@ -122,6 +138,16 @@ fn share_of(sample: &ResourceSample, resource: &str) -> Option<f64> {
         "network" => sample.network_ratio,
         other => sample.other.get(&format!("{other}_ratio")).copied(),
     }
+}
+
+/// Pressure stall information knows a processor, memory and disks.
+fn pressure_of(sample: &ResourceSample, resource: &str) -> Option<f64> {
+    let key = match resource {
+        "disk" => "io",
+        "cpu" | "memory" => resource,
+        _ => return None,
+    };
+    sample.pressure.get(key).copied()
 }
 
 fn resources(samples: &[ResourceSample]) -> Vec<String> {
@@ -138,12 +164,17 @@ fn resources(samples: &[ResourceSample]) -> Vec<String> {
     names
 }
 
+/// Failures take other resources than successes.
+fn successful<'a>(case: &Case<'a>) -> Vec<Window<'a>> {
+    let mut windows = windows(case);
+    windows.retain(|it| it.figures.success_rate().is_some_and(|rate| rate >= MOSTLY));
+    windows
+}
+
 /// Demands by regression of use on throughput (Denning and Buzen 1978), from three windows of
 /// different throughput on.
 pub(super) fn attribution(case: &Case<'_>) -> Option<Attribution> {
-    let mut windows = windows(case);
-    // Failures take other resources than successes.
-    windows.retain(|it| it.figures.success_rate().is_some_and(|rate| rate >= MOSTLY));
+    let windows = successful(case);
     let throughputs: Option<Vec<f64>> = windows
         .iter()
         .map(|it| Figure::Successes.value(it))
@@ -181,11 +212,11 @@ pub(super) fn analyse(case: &Case<'_>, sheet: &mut Sheet) {
     if let Some(attribution) = &attribution {
         sheet
             .analysis
-            .insert("service_demand".to_owned(), demands(attribution));
+            .insert("service_demand".to_owned(), demands(case, attribution));
     }
     let shown: Vec<Value> = used
         .iter()
-        .map(|it| json!({ "resource": it.name(), "class": it.class(), "largest_share": it.largest() }))
+        .map(|it| json!({ "resource": it.name(), "class": it.class(), "largest_share": it.largest(), "pressure": it.pressure }))
         .collect();
     sheet
         .analysis
@@ -195,12 +226,19 @@ pub(super) fn analyse(case: &Case<'_>, sheet: &mut Sheet) {
     }
 }
 
-fn demands(attribution: &Attribution) -> Value {
+fn demands(case: &Case<'_>, attribution: &Attribution) -> Value {
+    let windows = successful(case);
+    let used = used_in(case, &windows);
+    let law = |demand: &Demand| {
+        let own = used.iter().find(|it| it.name() == demand.resource)?;
+        laws::utilisation(demand, &windows, &own.shares)
+    };
     let all: Vec<Value> = attribution
         .demands
         .iter()
         .map(|it| {
             let interval = it.saturation_interval.filter(analysis::Interval::is_bounded);
+            let law = law(it);
             json!({
                 "resource": it.resource,
                 "demand_ms": it.demand_s * 1_000.0,
@@ -211,6 +249,8 @@ fn demands(attribution: &Attribution) -> Value {
                 "extrapolated_beyond": it.saturation
                     .filter(|at| *at > attribution.largest_throughput)
                     .map(|_| attribution.largest_throughput),
+                "law_deviation": law.map(|it| it.deviation),
+                "law_holds": law.map(|it| it.holds),
             })
         })
         .collect();
@@ -218,7 +258,7 @@ fn demands(attribution: &Attribution) -> Value {
 }
 
 /// Memory at its limit with failures; a full device; full slots or pools; the largest demand; and where
-/// answers wait for nothing that is watched, the application. A holder of slots also holds them while it
+/// answers wait for nothing that is watched, what the target's own processes stall for, or the application. A holder of slots also holds them while it
 /// waits for a device, so a full device explains full slots and not the other way round.
 fn named(case: &Case<'_>, used: &[Used], attribution: Option<&Attribution>) -> Option<Value> {
     let full = |class: &dyn Fn(&str) -> bool| {
@@ -252,6 +292,17 @@ fn named(case: &Case<'_>, used: &[Used], attribution: Option<&Attribution>) -> O
     if let Some(it) = demanded.filter(|it| !waits || it.largest() >= EXPLAINS) {
         return Some(shown(it, "demand", it.largest()));
     }
+    // Of the machine as a whole the generator is a part, and may be what waits.
+    let is_own = case.record.observed.target_source.as_deref() == Some("cgroup");
+    let stalled = used.iter().filter(|it| it.pressure >= Some(STALLS));
+    let stalled = stalled.max_by(|a, b| {
+        a.pressure
+            .partial_cmp(&b.pressure)
+            .unwrap_or(Ordering::Equal)
+    });
+    if let Some(it) = stalled.filter(|_| waits && is_own) {
+        return Some(shown(it, "pressure", it.largest()));
+    }
     waits.then(|| {
         json!({ "of": null, "resource": null, "class": "application", "by": "exclusion",
             "share": used.iter().map(Used::largest).reduce(f64::max) })
@@ -264,5 +315,7 @@ fn shown(used: &Used, by: &str, share: f64) -> Value {
         Some(name) => (Some(name), "pool"),
         None => (used.host.as_deref(), used.resource.as_str()),
     };
-    json!({ "of": of, "resource": resource, "class": used.class(), "by": by, "share": share })
+    let confirmed = used.pressure.map(|pressure| pressure >= CONFIRMS);
+    json!({ "of": of, "resource": resource, "class": used.class(), "by": by, "share": share,
+        "pressure": used.pressure, "confirmed_by_pressure": confirmed })
 }

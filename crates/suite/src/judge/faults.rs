@@ -2,16 +2,17 @@
 
 use analysis::fault::{self, Experiment, Window};
 use analysis::threshold::Limit;
-use report::record::{Endpoint, Event, EventKind, Second, Standing, TestRecord, route};
+use report::record::{Event, EventKind, Second, Standing, TestRecord};
 use serde_json::{Value, json};
 
 use super::Case;
 use super::decide::Decision;
 use super::expression::Bound;
+use super::reach::{self, Radius};
 use super::verdict::{Question, Sheet, decided, number};
 
 /// A second is well when at least this share of its requests is good.
-const GOOD_SHARE: f64 = 0.9;
+pub(super) const GOOD_SHARE: f64 = 0.9;
 const STABLE_S: f64 = 5.0;
 /// Late is what takes this many times the 95th percentile before the fault.
 const LATE: f64 = 2.0;
@@ -34,8 +35,7 @@ pub(super) struct Fault {
     reported_s: Option<f64>,
     lost_requests: f64,
     budget_minutes: f64,
-    /// Of which more than a tenth of the answers failed or were late while it lasted.
-    endpoints: Vec<String>,
+    radius: Radius,
     failures: u64,
 }
 
@@ -48,6 +48,15 @@ pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
     sheet
         .analysis
         .insert("faults".to_owned(), Value::Array(shown));
+    let reached = faults.iter().flat_map(|it| it.radius.shown(&it.name));
+    let reached: Vec<Value> = reached.collect();
+    if !reached.is_empty() {
+        let reached = Value::Array(reached);
+        sheet.analysis.insert("blast_radius".to_owned(), reached);
+    }
+    if let Some(score) = reach::resilience(case, &faults) {
+        sheet.analysis.insert("resilience".to_owned(), score);
+    }
     for fault in &faults {
         let mut planned = case.test.faults.iter();
         let Some(asked) = planned.find(|planned| planned.name == fault.name) else {
@@ -143,7 +152,8 @@ fn shown(fault: &Fault) -> Value {
         "recovered_after_s": fault.recovered_s,
         "lost_requests": fault.lost_requests,
         "budget_minutes": fault.budget_minutes,
-        "endpoints": fault.endpoints.join(", "),
+        "endpoints": fault.radius.names(),
+        "blast_radius": fault.radius.share(),
         "failures": fault.failures,
     })
 }
@@ -151,62 +161,48 @@ fn shown(fault: &Fault) -> Value {
 /// All faults of a record in order. A fault that nothing takes back lasts until the end.
 pub(super) fn all(record: &TestRecord) -> Vec<Fault> {
     let events = &record.observed.events;
-    let injections = events.iter().enumerate();
-    injections
-        .filter(|(_, event)| event.kind == EventKind::FaultInjected)
-        .filter_map(|(place, event)| {
-            let rest = &events[place + 1..];
-            let name = name(event);
-            let taken = |kind| move |it: &&Event| it.kind == kind;
-            let own = |it: &&Event| self::name(it) == name;
-            let back = rest.iter().filter(taken(EventKind::FaultTakenBack));
-            let removed_s = back.clone().find(own).or(back.clone().next());
-            let removed_s = removed_s.map_or(record.duration_s, |it| it.at_s);
-            let next = rest.iter().find(taken(EventKind::FaultInjected));
-            let until_s = next.map_or(f64::INFINITY, |it| it.at_s);
-            let fault = measured(
-                &record.seconds,
-                name.clone(),
-                [event.at_s, removed_s, until_s],
-            )?;
-            let while_it_lasted = |at_s: f64| at_s + 1.0 > event.at_s && at_s < removed_s;
-            let during = record.seconds.iter().filter(|it| while_it_lasted(it.at_s));
-            let endpoints = record.endpoints.iter();
-            let affected = endpoints.filter(|it| is_affected(it, event.at_s, removed_s));
-            let own_reaction = rest.iter().filter(taken(EventKind::Reaction)).find(own);
-            let reported_s =
-                own_reaction.and_then(|it| it.detail.get("reported_after_s")?.as_f64());
-            Some(Fault {
-                failures: during.map(|it| it.failures).sum(),
-                reported_s,
-                endpoints: affected.map(|it| route(&it.method, &it.name)).collect(),
-                ..fault
-            })
-        })
-        .collect()
+    let mut earlier: Vec<[f64; 2]> = Vec::new();
+    let mut found = Vec::new();
+    for (place, event) in events.iter().enumerate() {
+        if event.kind != EventKind::FaultInjected {
+            continue;
+        }
+        let Some(fault) = one(record, event, &events[place + 1..]) else {
+            continue;
+        };
+        let radius = reach::radius(record, [fault.injected_s, fault.removed_s], &earlier);
+        let spoilt_s = fault.recovered_s.unwrap_or(0.0);
+        let over_s = (fault.injected_s + spoilt_s).max(fault.removed_s);
+        earlier.push([fault.injected_s, over_s]);
+        found.push(Fault { radius, ..fault });
+    }
+    found
 }
 
-fn is_affected(endpoint: &Endpoint, injected_s: f64, removed_s: f64) -> bool {
-    let second = |it: &report::record::EndpointSecond| Second {
-        at_s: f64::from(it.at_s),
-        requests: it.requests,
-        failures: it.failures,
-        p50_ms: Some(it.p50_ms),
-        p95_ms: Some(it.p95_ms),
-        ..Second::default()
-    };
-    let seconds: Vec<Second> = endpoint.seconds.iter().map(second).collect();
-    let before = seconds.iter().filter(|it| it.at_s < injected_s);
-    let usual_ms = median(before.filter_map(|it| it.p95_ms).collect());
-    let during = seconds
-        .iter()
-        .filter(|it| it.at_s + 1.0 > injected_s && it.at_s < removed_s);
-    let (mut requests, mut spoilt) = (0, 0);
-    for second in during {
-        requests += second.requests;
-        spoilt += bad(second, usual_ms);
-    }
-    spoilt as f64 > (1.0 - GOOD_SHARE) * requests as f64
+/// A fault with the events that follow its injection.
+fn one(record: &TestRecord, event: &Event, rest: &[Event]) -> Option<Fault> {
+    let name = name(event);
+    let taken = |kind| move |it: &&Event| it.kind == kind;
+    let own = |it: &&Event| self::name(it) == name;
+    let back = rest.iter().filter(taken(EventKind::FaultTakenBack));
+    let removed_s = back.clone().find(own).or(back.clone().next());
+    let removed_s = removed_s.map_or(record.duration_s, |it| it.at_s);
+    let next = rest.iter().find(taken(EventKind::FaultInjected));
+    let until_s = next.map_or(f64::INFINITY, |it| it.at_s);
+    let fault = measured(
+        &record.seconds,
+        name.clone(),
+        [event.at_s, removed_s, until_s],
+    )?;
+    let while_it_lasted = |at_s: f64| at_s + 1.0 > event.at_s && at_s < removed_s;
+    let during = record.seconds.iter().filter(|it| while_it_lasted(it.at_s));
+    let own_reaction = rest.iter().filter(taken(EventKind::Reaction)).find(own);
+    let reported_s = own_reaction.and_then(|it| it.detail.get("reported_after_s")?.as_f64());
+    Some(Fault {
+        failures: during.map(|it| it.failures).sum(),
+        reported_s,
+        ..fault
+    })
 }
 
 /// Whether clients are well again after a fault, by what was seen until a time: as the judge will find it.
@@ -261,13 +257,13 @@ fn measured(
         reported_s: None,
         lost_requests: impact.lost_requests,
         budget_minutes: impact.budget_minutes,
-        endpoints: Vec::new(),
+        radius: Radius::default(),
         failures: 0,
     })
 }
 
 /// Failed requests, and those that the second's percentiles show to be late.
-fn bad(second: &Second, usual_ms: Option<f64>) -> u64 {
+pub(super) fn bad(second: &Second, usual_ms: Option<f64>) -> u64 {
     let is_late = |value: Option<f64>| {
         value
             .zip(usual_ms)
@@ -283,7 +279,7 @@ fn bad(second: &Second, usual_ms: Option<f64>) -> u64 {
     (second.failures + late).min(second.requests)
 }
 
-fn median(mut values: Vec<f64>) -> Option<f64> {
+pub(super) fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied()
 }

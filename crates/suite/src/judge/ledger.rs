@@ -7,10 +7,10 @@ use report::record::{
     Conclusion, EventKind, Judgement, LedgerEntry, ResourceSample, Standing, TestRecord,
 };
 
-use super::Case;
 use super::figure::mean_of;
 use super::thresholds::Metric;
 use super::verdict::{Sheet, number};
+use super::{Case, laws};
 
 /// Shares of what was to be sent that were not.
 const UNSENT_SUSPECT: f64 = 0.001;
@@ -46,6 +46,7 @@ pub(super) fn fill(case: &Case<'_>, sheet: &mut Sheet) {
         generator_cpu(record),
         lateness(record),
         dropped_samples(record),
+        laws::ledger(sheet),
         steal(record),
         simulator(record, sheet),
         clock(record),

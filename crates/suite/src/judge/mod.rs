@@ -17,6 +17,7 @@
 //! | `k6_summary.without_samples` | names of metrics that have no sample |
 //! | `k6_summary.trends.NAME` | `{count, deviation, values, intervals}` of a trend, whatever the script prints of it |
 //! | `analysis.search` | `{passed, failed, end}` of a capacity search |
+//! | `observed.target` of the host `system` | `in_flight`: the requests that the target counts |
 //! | `observed.*.other` | `disk_iops`; `queue`; `cache_hit_ratio`; `leaked_bytes`; every `…_ratio` is the busy share of a part, such as `pool_db_ratio` |
 //! | `observed.simulator.other` | `degraded`: 1 while the simulated target is late itself; its `answers` since the last sample, with its `late_answers` (10 ms) and `very_late_answers` (100 ms) |
 //! | `observed.generator.other` | `lateness_ms`, with how many `starts`, or else `looks` at the driver's threads, there were, and how many of them were `late_…` (10 ms) and `very_late_…` (100 ms); `dropped_samples`, `clock_step_s`, `descriptors_ratio`, `ports_ratio` |
@@ -32,10 +33,12 @@ mod faults;
 mod figure;
 mod grades;
 mod ladder;
+mod laws;
 mod ledger;
 mod named;
 mod outcome;
 mod phases;
+mod reach;
 mod readable;
 mod recovery;
 mod relative;
@@ -104,6 +107,7 @@ pub fn judge_with(test: &PlannedTest, file: &SuiteFile, record: &mut TestRecord,
             known,
         };
         workload::analyse(&case, &mut sheet);
+        laws::analyse(&case, &mut sheet);
         ladder::analyse(&case, &mut sheet);
         capacity::analyse(&case, &mut sheet);
         soak::analyse(&case, &mut sheet);

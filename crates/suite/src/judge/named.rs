@@ -219,12 +219,17 @@ fn bottleneck(case: &Case<'_>, sheet: &Sheet) -> (Decision, String) {
         _ => "something that is not watched".to_owned(),
     };
     let by = text("by").unwrap_or("use");
+    let confirmed = found.get("confirmed_by_pressure").and_then(Value::as_bool);
+    let confirmed = match confirmed {
+        Some(true) if by != "pressure" => ", confirmed by pressure",
+        _ => "",
+    };
     (
         Decision {
             measured: found.get("share").and_then(Value::as_f64),
             ..decided(Standing::Held)
         },
-        format!("{class} ({place}), by {by}"),
+        format!("{class} ({place}), by {by}{confirmed}"),
     )
 }
 

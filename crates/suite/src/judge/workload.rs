@@ -15,8 +15,6 @@ use super::window::{self, Window};
 
 /// Apdex's target time; ACIS calls answers below it fast.
 pub(super) const APDEX_TARGET_MS: f64 = 500.0;
-/// The deviation from a law that sampling explains.
-const LAW_TOLERANCE: f64 = 0.1;
 
 pub(super) fn analyse(case: &Case<'_>, sheet: &mut Sheet) {
     let windows = window::steady(case.test, case.record);
@@ -52,7 +50,8 @@ fn law(case: &Case<'_>, window: &Window<'_>) -> Option<Value> {
         response_s,
         think_s,
     };
-    let check = laws::interactive_response_time(users, throughput, mean, LAW_TOLERANCE).ok()?;
+    let check =
+        laws::interactive_response_time(users, throughput, mean, super::laws::TOLERANCE).ok()?;
     Some(json!({
         "phase": window.phase,
         "users": users,

@@ -45,6 +45,9 @@ pub struct PlannedFault {
     pub recover_within_s: f64,
     /// All that it takes at most.
     pub longest_s: f64,
+    /// In the resilience score; absent: 10.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<f64>,
 }
 
 /// Steady load before the first fault.
@@ -83,6 +86,7 @@ pub(super) fn planned(name: &str, fault: &SystemFault, time_scale: f64) -> Plann
             .map(|detect| detect.within.get().as_secs_f64()),
         recover_within_s: within.as_secs_f64(),
         longest_s: (usual + lasts + within + seen + WELL_FOR + PROBE).as_secs_f64(),
+        weight: fault.weight,
     }
 }
 

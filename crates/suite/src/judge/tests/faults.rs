@@ -84,7 +84,7 @@ fn a_fault_names_the_endpoints_that_it_spoils() {
             .collect(),
         ..spoilt.clone()
     };
-    // Of ten seconds of 50 requests, 5 % and 20 %.
+    // Of ten seconds of 50 requests, 5 % and 10 %: no more than all of one second.
     sample.record.endpoints = vec![of("/sound", 25), of("/spoilt", 100)];
     sample.record.seconds[20].failures = 52;
     sample.record.seconds[40].failures = 52;
@@ -100,6 +100,84 @@ fn a_fault_names_the_endpoints_that_it_spoils() {
     let next = &record.analysis["faults"][1];
     assert_eq!(next["endpoints"], "");
     assert_eq!(next["detected_after_s"], 0.5);
+    assert_eq!(
+        [&fault["blast_radius"], &next["blast_radius"]],
+        [&json!(0.5), &json!(0.0)]
+    );
+    let reached = record.analysis["blast_radius"].as_array().expect("a list");
+    let [only] = reached.as_slice() else {
+        panic!("one endpoint was spoilt: {reached:?}");
+    };
+    assert_eq!(only["endpoint"], "GET /spoilt");
+    assert_eq!(
+        (&only["spoilt_before"], &only["spoilt_during"]),
+        (&json!(0.0), &json!(0.1))
+    );
+    let [from, to] = ["difference_from", "difference_to"].map(|key| only[key].as_f64());
+    assert!(from > Some(0.05) && to < Some(0.15), "{only}");
+}
+
+/// A failure or two of a handful of requests may be chance.
+#[test]
+fn an_endpoint_with_few_requests_is_spoilt_only_beyond_chance() {
+    let endpoints = |failures| {
+        let mut sample = Sample::of("acis", "fault-tolerance");
+        let event = |at_s, kind| Event {
+            at_s,
+            kind,
+            text: "slow_database".to_owned(),
+            detail: json!({ "fault": "slow_database" }),
+        };
+        sample.record.observed.events = vec![
+            event(20.0, EventKind::FaultInjected),
+            event(30.0, EventKind::FaultTakenBack),
+        ];
+        // Two requests before the fault, one of which fails, and ten while it lasts.
+        sample.record.endpoints[0].seconds = [18, 20]
+            .map(|at_s| EndpointSecond {
+                at_s,
+                requests: if at_s == 18 { 2 } else { 10 },
+                failures: if at_s == 18 { 1 } else { failures },
+                p50_ms: 50.0,
+                p95_ms: 50.0,
+                p99_ms: 50.0,
+            })
+            .into();
+        sample.judged().analysis["faults"][0]["endpoints"].clone()
+    };
+    assert_eq!(endpoints(6), "", "six of ten after one of two");
+    assert_eq!(endpoints(10), "GET /");
+}
+
+/// N-07: Litmus' score, with the weights of Harness' example.
+#[test]
+fn the_resilience_score_weighs_the_probes_of_each_fault() {
+    let mut sample = Sample::of("acis", "fault-tolerance");
+    let weights = [2.0, 4.0, 8.0];
+    let failed = [4, 0, 1];
+    assert!(sample.test.faults.len() >= 3, "the suite has three faults");
+    sample.test.faults.truncate(3);
+    let mut probed = json!({});
+    for (place, fault) in sample.test.faults.iter_mut().enumerate() {
+        fault.weight = Some(weights[place]);
+        let at_s = 10.0 + 15.0 * place as f64;
+        let event = |at_s, kind| Event {
+            at_s,
+            kind,
+            text: fault.name.clone(),
+            detail: json!({ "fault": fault.name }),
+        };
+        let events = &mut sample.record.observed.events;
+        events.push(event(at_s, EventKind::FaultInjected));
+        events.push(event(at_s + 5.0, EventKind::FaultTakenBack));
+        probed[&fault.name] = json!({ "during": { "probes": 4, "failed": failed[place] } });
+    }
+    let analysis = &mut sample.record.analysis;
+    analysis.insert("fault_probes".to_owned(), probed);
+    let resilience = &sample.judged().analysis["resilience"];
+    let score = resilience["score_percent"].as_f64().expect("a score");
+    assert!((score - 1000.0 / 14.0).abs() < 1e-9, "{resilience}");
+    assert_eq!(resilience["faults"][0]["probe_success_percent"], 0.0);
 }
 
 /// A fault that a system has to report is held when its health or a metric shows it in time.

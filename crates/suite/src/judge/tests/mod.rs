@@ -3,6 +3,7 @@
 mod analysed;
 mod bounds;
 mod faults;
+mod laws;
 mod outcomes;
 mod runs;
 mod trusted;

@@ -12,7 +12,7 @@ pub struct Simulated {
 }
 
 impl Simulated {
-    /// One sample for each host, and one named `pools` when there are pools.
+    /// One sample for each host, one named `pools` when there are pools, and one of the whole `system`.
     pub fn samples(&mut self, now: Value) -> Vec<ResourceSample> {
         let before = self.before.as_ref();
         let then = |path: &str| before.map_or(Value::Null, |before| before[path].clone());
@@ -29,6 +29,13 @@ impl Simulated {
             samples.push(ResourceSample {
                 host: Some("pools".to_owned()),
                 other: pools,
+                ..ResourceSample::default()
+            });
+        }
+        if let Some(in_flight) = now["in_flight"].as_f64() {
+            samples.push(ResourceSample {
+                host: Some("system".to_owned()),
+                other: [("in_flight".to_owned(), in_flight)].into(),
                 ..ResourceSample::default()
             });
         }
@@ -131,6 +138,7 @@ mod tests {
                 ],
             } },
             "pools": { "db": { "size": 10, "in_use": 5 } },
+            "in_flight": 7,
         })
     }
 
@@ -145,6 +153,7 @@ mod tests {
         assert_eq!(second[0].cpu_ratio, Some(0.5));
         assert_eq!(second[0].disk_ratio, None, "there is none");
         assert_eq!(second[1].other["pool_db_ratio"], 0.5);
+        assert_eq!(second[2].other["in_flight"], 7.0);
         let crashed = simulated.samples(reading(3.0, 0.0));
         assert_eq!(crashed[0].cpu_ratio, None, "counters began anew");
     }

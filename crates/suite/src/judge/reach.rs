@@ -1,0 +1,156 @@
+//! How far a fault reached: the endpoints that it spoilt, and what its probes were still answered (N-07).
+
+use analysis::fault::{self, Exposure, Hit};
+use analysis::proportion::Count;
+use report::record::{Endpoint, EndpointSecond, Second, TestRecord, route};
+use serde_json::{Value, json};
+
+use super::Case;
+use super::faults::{Fault, GOOD_SHARE, bad, median};
+use crate::plan::PlannedFault;
+
+/// Of all endpoints of a fault together (Benjamini and Hochberg).
+const LEVEL: f64 = 0.05;
+/// Litmus' weight of a fault that has none of its own.
+const WEIGHT: f64 = 10.0;
+
+/// An endpoint that a fault spoilt.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Spoilt {
+    before: f64,
+    during: f64,
+    hit: Hit,
+}
+
+/// The blast radius of one fault.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Radius {
+    pub spoilt: Vec<Spoilt>,
+    /// Endpoints with requests before and during the fault.
+    watched: usize,
+}
+
+impl Radius {
+    pub fn names(&self) -> String {
+        let names: Vec<&str> = self.spoilt.iter().map(|it| it.hit.name.as_str()).collect();
+        names.join(", ")
+    }
+
+    /// The share of the endpoints; `None` where none can be judged.
+    pub fn share(&self) -> Option<f64> {
+        (self.watched > 0).then(|| self.spoilt.len() as f64 / self.watched as f64)
+    }
+
+    /// One entry for each spoilt endpoint.
+    pub fn shown<'a>(&'a self, fault: &'a str) -> impl Iterator<Item = Value> + 'a {
+        self.spoilt.iter().map(move |it| {
+            json!({
+                "fault": fault,
+                "endpoint": it.hit.name,
+                "spoilt_before": it.before,
+                "spoilt_during": it.during,
+                "difference_from": it.hit.difference.lower,
+                "difference_to": it.hit.difference.upper,
+                "adjusted_p_value": it.hit.adjusted_p_value,
+            })
+        })
+    }
+}
+
+/// The endpoints of which more than a tenth of the requests failed or were late during the fault, and more than chance
+/// explains. The control group of an endpoint are its own requests before the injection, apart from the stretches
+/// (seconds) that earlier faults spoilt.
+pub(super) fn radius(
+    record: &TestRecord,
+    [injected_s, removed_s]: [f64; 2],
+    earlier: &[[f64; 2]],
+) -> Radius {
+    let is_before = |at_s: f64| {
+        let quiet = |span: &[f64; 2]| at_s + 1.0 <= span[0] || at_s >= span[1];
+        at_s + 1.0 <= injected_s && earlier.iter().all(quiet)
+    };
+    let is_during = |at_s: f64| at_s + 1.0 > injected_s && at_s < removed_s;
+    let mut names = Vec::new();
+    let mut counts = Vec::new();
+    for endpoint in &record.endpoints {
+        let seconds: Vec<Second> = endpoint.seconds.iter().map(second).collect();
+        let usual = seconds.iter().filter(|it| is_before(it.at_s));
+        let usual_ms = median(usual.filter_map(|it| it.p95_ms).collect());
+        let control = count(&seconds, usual_ms, &is_before);
+        let exposed = count(&seconds, usual_ms, &is_during);
+        if control.trials > 0 && exposed.trials > 0 {
+            names.push(name(endpoint));
+            counts.push((control, exposed));
+        }
+    }
+    let exposures: Vec<Exposure<'_>> = names
+        .iter()
+        .zip(&counts)
+        .map(|(name, (control, exposed))| Exposure {
+            name,
+            exposed: *exposed,
+            control: *control,
+        })
+        .collect();
+    // Only an endpoint without requests is refused, and there is none.
+    let hits = fault::blast_radius(&exposures, LEVEL).unwrap_or_default();
+    let spoilt = hits.into_iter().zip(&counts);
+    let spoilt =
+        spoilt.filter(|(hit, (_, exposed))| hit.is_hit && exposed.share() > 1.0 - GOOD_SHARE);
+    Radius {
+        spoilt: spoilt
+            .map(|(hit, (control, exposed))| Spoilt {
+                before: control.share(),
+                during: exposed.share(),
+                hit,
+            })
+            .collect(),
+        watched: names.len(),
+    }
+}
+
+fn name(endpoint: &Endpoint) -> String {
+    route(&endpoint.method, &endpoint.name)
+}
+
+fn second(second: &EndpointSecond) -> Second {
+    Second {
+        at_s: f64::from(second.at_s),
+        requests: second.requests,
+        failures: second.failures,
+        p50_ms: Some(second.p50_ms),
+        p95_ms: Some(second.p95_ms),
+        ..Second::default()
+    }
+}
+
+fn count(seconds: &[Second], usual_ms: Option<f64>, is_counted: &dyn Fn(f64) -> bool) -> Count {
+    let counted = seconds.iter().filter(|it| is_counted(it.at_s));
+    let (requests, spoilt) = counted.fold((0, 0), |(requests, spoilt), second| {
+        (requests + second.requests, spoilt + bad(second, usual_ms))
+    });
+    Count::new(spoilt, requests)
+}
+
+/// Litmus' resilience score: the share of each fault's probes that were answered as asked while it lasted, weighted by
+/// the faults' weights.
+pub(super) fn resilience(case: &Case<'_>, faults: &[Fault]) -> Option<Value> {
+    let probed = case.record.analysis.get("fault_probes")?;
+    let answered = |planned: &PlannedFault| {
+        let number = |key: &str| probed.get(&planned.name)?.get("during")?.get(key)?.as_f64();
+        let probes = number("probes").filter(|probes| *probes > 0.0)?;
+        let percent = 100.0 * (probes - number("failed")?).max(0.0) / probes;
+        Some((planned.weight.unwrap_or(WEIGHT), percent))
+    };
+    let carried_out = |planned: &&PlannedFault| faults.iter().any(|it| it.name == planned.name);
+    let planned = case.test.faults.iter().filter(carried_out);
+    let each: Vec<(&str, (f64, f64))> = planned
+        .filter_map(|planned| Some((planned.name.as_str(), answered(planned)?)))
+        .collect();
+    let weighted: Vec<(f64, f64)> = each.iter().map(|(_, both)| *both).collect();
+    let score = fault::resilience_score(&weighted).ok()??;
+    let faults = each.iter().map(|(name, (weight, percent))| {
+        json!({ "fault": name, "weight": weight, "probe_success_percent": percent })
+    });
+    Some(json!({ "score_percent": score, "faults": faults.collect::<Vec<Value>>() }))
+}
