@@ -123,7 +123,8 @@ pub struct ClientFlags {
 #[derive(Debug, Clone, Default, ClapArgs)]
 #[command(next_help_heading = "Results")]
 pub struct ReportFlags {
-    /// Send all samples to an output, such as json=file.json or prometheus=http://localhost:9090/api/v1/write
+    /// Send all samples to an output, such as json=file.json, influxdb=http://localhost:8086/k6, statsd=localhost:8125 or
+    /// prometheus=http://localhost:9090/api/v1/write
     #[arg(short = 'o', long = "out", value_name = "OUTPUT")]
     pub outputs: Vec<String>,
     /// Statistics of trends in the summary, such as avg,p(95)

@@ -3,27 +3,33 @@
 use jiff::Timestamp;
 
 use crate::csv::{self, Csv};
+use crate::influxdb::{self, InfluxDb};
 use crate::json::Json;
 use crate::junit::Junit;
 use crate::opentelemetry::{self, OpenTelemetry};
 use crate::output::{Environment, Output, OutputError};
 use crate::prometheus_rw::{self, PrometheusRw};
+use crate::statsd::{self, Dialect, StatsD};
 
 /// The outputs that exist, in order of their names.
 const AVAILABLE: &[&str] = &[
     "csv",
+    "datadog",
     "experimental-opentelemetry",
     "experimental-prometheus-rw",
+    "influxdb",
     "json",
     "junit",
     "opentelemetry",
+    "output-statsd",
     "prometheus",
+    "statsd",
     // Made by the driver: it is a page of the report.
     "web-dashboard",
 ];
 
-/// Outputs that k6 had or that only extensions bring.
-const ELSEWHERE: &[&str] = &["cloud", "datadog", "influxdb", "kafka", "statsd"];
+/// Outputs that only extensions bring, or a service.
+const ELSEWHERE: &[&str] = &["cloud", "kafka"];
 
 /// Whether what `specification` names goes to a service, not to a file or a page of this process.
 pub fn is_service(specification: &str) -> bool {
@@ -31,10 +37,14 @@ pub fn is_service(specification: &str) -> bool {
         .split_once('=')
         .map_or(specification, |(name, _)| name);
     [
+        "datadog",
         "experimental-opentelemetry",
         "experimental-prometheus-rw",
+        "influxdb",
         "opentelemetry",
+        "output-statsd",
         "prometheus",
+        "statsd",
     ]
     .contains(&name)
 }
@@ -68,6 +78,19 @@ pub fn create(
             let config = opentelemetry::Config::read(argument, environment)?;
             Ok(Box::new(OpenTelemetry::new(config)))
         }
+        "influxdb" => {
+            let config = influxdb::Config::read(argument, environment)?;
+            Ok(Box::new(InfluxDb::new(config)))
+        }
+        // The last is the name that the extension registers.
+        "datadog" | "statsd" | "output-statsd" => {
+            let dialect = match name {
+                "datadog" => Dialect::Datadog,
+                _ => Dialect::StatsD,
+            };
+            let config = statsd::Config::read(dialect, argument, environment)?;
+            Ok(Box::new(StatsD::new(config)))
+        }
         _ if ELSEWHERE.contains(&name) => Err(OutputError::NotBuiltIn(name.to_owned())),
         _ => Err(OutputError::Unknown {
             name: name.to_owned(),
@@ -96,6 +119,11 @@ mod tests {
         check("junit", "junit (junit.xml)");
         check("opentelemetry", "opentelemetry (grpc, localhost:4317)");
         check("csv=-", "csv (stdout)");
+        check("influxdb", "InfluxDBv1 (http://localhost:8086)");
+        check("influxdb=http://h:1/db", "InfluxDBv1 (http://h:1)");
+        check("statsd", "statsd (localhost:8125)");
+        check("output-statsd", "statsd (localhost:8125)");
+        check("datadog=h:1", "datadog (h:1)");
         check(
             "experimental-prometheus-rw",
             "Prometheus remote write (http://localhost:9090/api/v1/write)",

@@ -80,6 +80,7 @@ impl Outputs {
                 dropped,
                 logger: setup.logger.clone(),
                 failed: None,
+                counted: 0,
             };
             threads.push(std::thread::spawn(move || worker.run(&waiting)));
         }
@@ -140,6 +141,8 @@ struct Worker {
     dropped: Arc<AtomicU64>,
     logger: Logger,
     failed: Option<OutputError>,
+    /// What the output reported as lost and is in `dropped`.
+    counted: u64,
 }
 
 impl Worker {
@@ -179,7 +182,12 @@ impl Worker {
         if self.failed.is_some() {
             return false;
         }
-        let Err(error) = step(self.output.as_mut()) else {
+        let result = step(self.output.as_mut());
+        let lost = self.output.lost_samples();
+        self.dropped
+            .fetch_add(lost - self.counted, Ordering::Relaxed);
+        self.counted = lost;
+        let Err(error) = result else {
             return true;
         };
         let name = self.output.description();
@@ -211,6 +219,7 @@ mod tests {
         permits: mpsc::Receiver<()>,
         seen: Arc<Mutex<Vec<f64>>>,
         fails_at: Option<f64>,
+        lost: u64,
     }
 
     impl Output for Probe {
@@ -230,6 +239,8 @@ mod tests {
                     source: std::io::Error::other("full"),
                 });
             }
+            let negative = samples.iter().filter(|sample| sample.value < 0.0).count();
+            self.lost += u64::try_from(negative).unwrap();
             let values = samples.iter().map(|sample| sample.value);
             self.seen.lock().unwrap().extend(values);
             Ok(())
@@ -247,6 +258,10 @@ mod tests {
             self.seen.lock().unwrap().push(-1.0);
             Ok(())
         }
+
+        fn lost_samples(&self) -> u64 {
+            self.lost
+        }
     }
 
     fn batch(value: f64) -> Batch {
@@ -259,9 +274,9 @@ mod tests {
         }]
     }
 
-    /// Offers batches 0, 1, ... to a probe that consumes nothing until all are offered.
+    /// Offers batches of one value to a probe that consumes nothing until all are offered.
     fn check(
-        batches: u32,
+        batches: std::ops::Range<i32>,
         capacity: usize,
         fails_at: Option<f64>,
     ) -> (Vec<f64>, u64, Option<OutputError>) {
@@ -271,6 +286,7 @@ mod tests {
             permits,
             seen: Arc::clone(&seen),
             fails_at,
+            lost: 0,
         };
         let setup = Setup {
             registry: Arc::new(Registry::new()),
@@ -282,7 +298,7 @@ mod tests {
         let outputs =
             Outputs::start_with_capacity(vec![Box::new(probe)], &setup, capacity).unwrap();
         let sink = outputs.sink();
-        for value in 0..batches {
+        for value in batches {
             sink.offer(batch(f64::from(value)));
         }
         drop(permit);
@@ -293,7 +309,7 @@ mod tests {
 
     #[test]
     fn an_output_gets_all_samples_in_order_and_then_the_end() {
-        let (seen, dropped, error) = check(4, 8, None);
+        let (seen, dropped, error) = check(0..4, 8, None);
         assert_eq!(seen, [0.0, 1.0, 2.0, 3.0, -1.0]);
         assert_eq!(dropped, 0);
         assert!(error.is_none());
@@ -301,7 +317,7 @@ mod tests {
 
     #[test]
     fn samples_that_do_not_fit_into_the_queue_are_counted_not_waited_for() {
-        let (seen, dropped, _) = check(100, 8, None);
+        let (seen, dropped, _) = check(0..100, 8, None);
         // The thread may hold one batch beside the eight that wait.
         let taken = seen.len() as u64 - 1;
         assert!((8..=9).contains(&taken), "{taken} batches were taken");
@@ -310,9 +326,16 @@ mod tests {
 
     #[test]
     fn after_a_failure_samples_count_as_dropped() {
-        let (seen, dropped, error) = check(5, 8, Some(2.0));
+        let (seen, dropped, error) = check(0..5, 8, Some(2.0));
         assert_eq!(seen, [0.0, 1.0]);
         assert_eq!(dropped, 3);
         assert_eq!(error.unwrap().to_string(), "cannot write to probe: full");
+    }
+    #[test]
+    fn what_an_output_could_not_deliver_counts_as_dropped() {
+        let (seen, dropped, error) = check(-3..2, 8, None);
+        assert_eq!(seen, [-3.0, -2.0, -1.0, 0.0, 1.0, -1.0]);
+        assert_eq!(dropped, 3);
+        assert!(error.is_none());
     }
 }

@@ -6,7 +6,9 @@
 pub mod archive;
 mod create;
 pub mod csv;
+mod datagram;
 mod grpc;
+pub mod influxdb;
 pub mod json;
 pub mod junit;
 mod lane;
@@ -17,6 +19,7 @@ pub mod prometheus_rw;
 pub mod push;
 pub mod rest;
 mod sample_file;
+pub mod statsd;
 mod timestamp;
 
 pub use create::{create, is_service};

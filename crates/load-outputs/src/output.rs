@@ -44,6 +44,12 @@ pub trait Output: Send {
     /// # Errors
     /// When the rest cannot be written.
     fn finish(&mut self, end: &RunEnd) -> Result<(), OutputError>;
+
+    /// Samples that it took and could not deliver, so far. An output that reports them goes on; one that fails
+    /// gets no more.
+    fn lost_samples(&self) -> u64 {
+        0
+    }
 }
 
 /// The environment of the process: what `K6_...` variables say.

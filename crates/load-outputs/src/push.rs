@@ -33,6 +33,20 @@ pub struct Endpoint {
     pub client_certificate: Option<(String, String)>,
     /// File with the authority that signed the receiver's certificate, PEM.
     pub authority: Option<String>,
+    /// What stands between.
+    pub proxy: Proxy,
+}
+
+/// The HTTP proxy of an endpoint.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum Proxy {
+    /// That of `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`.
+    #[default]
+    Environment,
+    /// None, whatever the environment says.
+    None,
+    /// The one with this URL.
+    At(String),
 }
 
 /// Why a body was not taken.
@@ -44,6 +58,9 @@ pub enum PushError {
     /// The request did not come through.
     #[error("HTTP POST request failed: {0}")]
     Request(String),
+    /// A datagram was not sent.
+    #[error("cannot send a datagram: {0}")]
+    Datagram(String),
     /// The receiver does not want it.
     #[error("got status code: {status} instead expected a 2xx successful status code{answer}")]
     Status {
@@ -112,7 +129,10 @@ impl Pusher {
         }))
     }
 
-    fn with(mut send: impl FnMut(Vec<u8>) -> Result<(), PushError> + Send + 'static) -> Self {
+    /// Sends bodies by calling `send`.
+    pub(super) fn with(
+        mut send: impl FnMut(Vec<u8>) -> Result<(), PushError> + Send + 'static,
+    ) -> Self {
         let (bodies, waiting) = sync_channel::<Vec<u8>>(1);
         let (done, results) = sync_channel(1);
         let thread = std::thread::spawn(move || {
@@ -214,6 +234,11 @@ fn client(endpoint: &Endpoint) -> Result<ClientBuilder, PushError> {
         let certificate = Certificate::from_pem(&read(authority)?).map_err(settings)?;
         builder = builder.tls_certs_merge([certificate]);
     }
+    builder = match &endpoint.proxy {
+        Proxy::Environment => builder,
+        Proxy::None => builder.no_proxy(),
+        Proxy::At(url) => builder.proxy(reqwest::Proxy::all(url).map_err(settings)?),
+    };
     let url = reqwest::Url::parse(&endpoint.url);
     url.map_err(|error| PushError::Settings(format!("parse \"{}\": {error}", endpoint.url)))?;
     Ok(builder)

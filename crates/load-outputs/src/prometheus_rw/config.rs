@@ -137,7 +137,7 @@ impl Config {
                 client_certificate: read
                     .text("CLIENT_CERTIFICATE")
                     .zip(read.text("CLIENT_CERTIFICATE_KEY")),
-                authority: None,
+                ..Endpoint::default()
             },
             push_interval: read.interval("PUSH_INTERVAL")?,
             trend_stats: stats

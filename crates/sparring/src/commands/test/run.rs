@@ -65,8 +65,8 @@ pub struct RunArguments {
     /// Query this Prometheus after each test; its values are shown next to the run's own
     #[arg(long, value_name = "URL")]
     prometheus: Option<String>,
-    /// Also send all samples to a service, repeatable: prometheus=URL, experimental-prometheus-rw=URL or
-    /// opentelemetry. They are tagged with suite, test and testid; lost samples are reported but do not
+    /// Also send all samples to a service, repeatable: prometheus=URL, experimental-prometheus-rw=URL, influxdb=URL,
+    /// statsd, datadog or opentelemetry. They are tagged with suite, test and testid; lost samples are reported but do not
     /// affect the verdict
     #[arg(long, value_name = "OUTPUT")]
     out: Vec<String>,
