@@ -64,6 +64,22 @@ fn deps_names_extensions_and_their_versions() {
 }
 
 #[test]
+fn deps_knows_which_extension_is_built_in() {
+    let check = |imports: &str, needs_another: bool| {
+        let text = format!("{imports}; export default () => {{}};");
+        let folder = folder_with(&[("x.js", text.as_str())]);
+        let found = json_of(&call(folder.path(), &["deps", "--json", "x.js"]));
+        assert_eq!(found["customBuildRequired"], needs_another, "{imports}");
+    };
+    check("import redis from 'k6/x/redis'", false);
+    check("import redis from 'k6/experimental/redis'", false);
+    check(
+        "import redis from 'k6/x/redis'; import sql from 'k6/x/sql'",
+        true,
+    );
+}
+
+#[test]
 fn deps_reads_archives() {
     let folder = folder_with(&[
         ("x.js", "import './a.js'; export default () => {};"),

@@ -73,10 +73,13 @@ fn manifest(around: &Surroundings) -> Result<BTreeMap<String, String>, Failure> 
     })
 }
 
-/// Whether this binary lacks what the script needs: it has no extensions, and it is one version of k6.
+/// Whether this binary lacks what the script needs: it has few extensions, and it is one version of k6.
 fn needs_another_binary(found: &Dependencies) -> bool {
     let mut needed = found.extensions.iter();
-    needed.any(|(name, versions)| name != "k6" || !is_met(versions))
+    needed.any(|(name, versions)| match name.as_str() {
+        "k6" => !is_met(versions),
+        name => !Dependencies::is_built_in(name),
+    })
 }
 
 /// Whether the version of k6 that is reproduced meets a constraint, as `>=1.2 <3` or `v1.2.3 || v2`.
@@ -132,7 +135,9 @@ fn as_text(found: &Dependencies) -> String {
         format!("{title}:\n{lines}\n")
     };
     let required = match needs_another_binary(found) {
-        true => "yes: k6 with these extensions or of this version; sparring has no extensions",
+        true => {
+            "yes: k6 with these extensions or of this version; of the extensions, sparring has only k6/x/redis"
+        }
         false => "no",
     };
     list(

@@ -13,6 +13,9 @@ use crate::source::{self, Kind};
 /// A constraint that any version meets.
 const ANY: &str = "*";
 
+/// The extensions of k6 whose modules are built in here, in every version.
+const BUILT_IN: [&str; 1] = ["k6/x/redis"];
+
 /// The dependencies of a script. As in k6, what `require` asks for is not among them.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Dependencies {
@@ -51,6 +54,11 @@ impl Dependencies {
             }
         }
         Ok(found)
+    }
+
+    /// Whether what the script needs under this name is a module of this binary.
+    pub fn is_built_in(extension: &str) -> bool {
+        BUILT_IN.contains(&extension)
     }
 
     /// Takes the versions of a manifest where the script leaves them open.

@@ -119,7 +119,7 @@ fn refuse(name: &str) -> Option<Throw> {
             ));
         }
         _ if name.starts_with("k6/x/") => {
-            "is an extension of k6, which is part of a k6 that was built with it; sparring has no extensions. Run \
+            "is an extension of k6, which is part of a k6 that was built with it; sparring has only k6/x/redis. Run \
              this script with such a k6 (k6 2.x fetches well-known ones itself; otherwise: xk6 build), or use what k6 \
              has without it"
         }
