@@ -1,4 +1,3 @@
-// differs in log: the same bytes are removed from a cookie, but only k6 logs a line for each
 import http from 'k6/http';
 export const options = { iterations: 1 };
 export default function () {

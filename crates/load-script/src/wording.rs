@@ -56,6 +56,20 @@ const SAME: &[(&str, &str)] = &[
     ),
     ("bigint argument with unary +", NO_NUMBER),
     ("BigInt division by zero", "Division by zero"),
+    ("BigInt negative exponent", "exponent must be positive"),
+    (
+        "BigInt operands are forbidden for >>>",
+        "BigInts have no unsigned right shift, use >> instead",
+    ),
+    ("not a BigInt", "requires that 'this' be a BigInt"),
+    (
+        "cannot convert NaN or Infinity to BigInt",
+        "Cannot convert NaN to a BigInt",
+    ),
+    (
+        "cannot convert to BigInt",
+        "Cannot convert undefined to a BigInt",
+    ),
     (
         "cannot convert symbol to string",
         "Cannot convert a Symbol value to a string",
@@ -140,6 +154,11 @@ const NATIVE: &[(&str, &str, &str)] = &[
         "String.prototype.replaceAll called with a non-global RegExp argument",
     ),
     ("RegExp", "expecting ')'", "Unterminated group"),
+    (
+        "RegExp",
+        "extraneous characters at the end",
+        "Unmatched ')'",
+    ),
 ];
 
 /// Messages whose counterpart depends on the place, and beginnings and ends of such messages.

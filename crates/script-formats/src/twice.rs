@@ -216,7 +216,31 @@ impl Checker {
         } else {
             Kind::Function
         };
+        if is_module {
+            self.variables_behind_imports(program, &taken);
+        }
         self.scope(&program.body.iter().collect::<Vec<_>>(), kind, &taken);
+    }
+
+    /// A `var` with the name of an import is a variable that no code sees: the name means the import.
+    fn variables_behind_imports(&mut self, program: &Program<'_>, imported: &HashSet<String>) {
+        for statement in &program.body {
+            let Statement::VariableDeclaration(variables) = statement else {
+                continue;
+            };
+            for one in variables
+                .declarations
+                .iter()
+                .filter(|_| variables.kind.is_var())
+            {
+                if let BindingPattern::BindingIdentifier(id) = &one.id
+                    && imported.contains(id.name.as_str())
+                {
+                    let (name, export) = (id.span, None);
+                    self.replaced.push(Replaced { name, export });
+                }
+            }
+        }
     }
 
     /// Checks the statements of a scope, whose lexical names must not be among `taken`.

@@ -28,6 +28,12 @@ pub fn read(text: &str) -> (Vec<String>, Vec<String>) {
 fn plain(line: &str) -> String {
     let line = without_value(&without_value(line, "request_id=", ' '), r"\nDate: ", '\\');
     let mut line = without_positions(&without_stack(&line));
+    // A line of Go's own log begins with the time of the second.
+    if let Some((level, said)) = line.split_once(" net/http: invalid byte ")
+        && let Some((level, _)) = level.split_once("msg=\"")
+    {
+        line = format!("{level}msg=\"… net/http: invalid byte {said}");
+    }
     for kind in OF_THE_ENGINE {
         if let Some(at) = line.find(kind) {
             let rest = &line[at + kind.len()..];

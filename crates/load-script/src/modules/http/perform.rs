@@ -287,6 +287,11 @@ impl Agent {
             cookies.push((cookie.name.clone(), cookie.value.clone()));
         }
         if !cookies.is_empty() {
+            for (_, value) in &cookies {
+                if let Some(complaint) = validity::cookie_complaint(value) {
+                    self.logger.log(Level::Info, &complaint, &[]);
+                }
+            }
             let line: Vec<String> = cookies
                 .iter()
                 .map(|(name, value)| format!("{name}={}", validity::cookie_value(value)))

@@ -1,5 +1,6 @@
 //! Validity of methods, headers and cookies, by the rules of Go's client.
 
+use jiff::Zoned;
 use std::borrow::Cow;
 
 use http_client::client::Request;
@@ -53,9 +54,47 @@ pub(super) fn cookie_value(value: &str) -> Cow<'_, str> {
     })
 }
 
+/// The line that Go's client logs when bytes of a cookie's value are left out; it names the first one.
+pub(super) fn cookie_complaint(value: &str) -> Option<String> {
+    let byte = value.bytes().find(|byte| !is_of_value(*byte))?;
+    let shown = match byte {
+        b'\\' => r"\\".to_owned(),
+        b'\t' => r"\t".to_owned(),
+        b'\n' => r"\n".to_owned(),
+        b'\r' => r"\r".to_owned(),
+        0x00..=0x1f | 0x7f => format!(r"\x{byte:02x}"),
+        0x80..=0xa0 | 0xad => format!(r"\u{byte:04x}"),
+        _ => char::from(byte).to_string(),
+    };
+    let at = Zoned::now().strftime("%Y/%m/%d %H:%M:%S");
+    Some(format!(
+        "{at} net/http: invalid byte '{shown}' in Cookie.Value; dropping invalid bytes"
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn removed_bytes_are_told_as_go_does() {
+        let check = |value: &str, byte: Option<&str>| {
+            let complaint = cookie_complaint(value);
+            let told = complaint.as_deref().map(|line| {
+                let (_, rest) = line.split_once("invalid byte '").unwrap();
+                rest.strip_suffix("' in Cookie.Value; dropping invalid bytes")
+                    .unwrap()
+            });
+            assert_eq!(told, byte);
+        };
+        check("a b,c", None);
+        check("a;b\"", Some(";"));
+        check("\"", Some("\""));
+        check("\\", Some("\\\\"));
+        check("a\n", Some("\\n"));
+        check("\u{1}", Some("\\x01"));
+        check("ü", Some("Ã"));
+    }
 
     #[test]
     fn invalid_bytes_are_removed_from_cookies() {
