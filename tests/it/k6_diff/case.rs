@@ -47,7 +47,7 @@ impl Case {
         paths.into_iter().map(Self::read).collect()
     }
 
-    fn read(path: PathBuf) -> Self {
+    pub fn read(path: PathBuf) -> Self {
         let text = std::fs::read_to_string(&path).expect("scripts can be read");
         let stem = path.file_stem().expect("scripts are files");
         let mut case = Self {
