@@ -10,6 +10,11 @@ pub fn has_networks_of_its_own() -> bool {
         .stderr(Stdio::null())
         .status();
     let has = tried.is_ok_and(|status| status.success());
+    let is_required = std::env::var_os("REQUIRE_NAMESPACES").is_some();
+    assert!(
+        has || !is_required,
+        "REQUIRE_NAMESPACES is set, and `unshare --net` or `ip` does not work here"
+    );
     if !has {
         eprintln!("SKIPPED: `unshare --net` and `ip` are needed: ports could be in use here");
     }

@@ -40,6 +40,7 @@ mod readme;
 mod receiver;
 mod reference;
 mod reports;
+mod schemas;
 mod screens;
 mod script_errors;
 mod served_target;

@@ -325,3 +325,86 @@ fn the_seeds_script_for_regressions_takes_results_first() {
     assert_eq!(ends(&worse), Some(3));
     assert_eq!(ends(&same), Some(0));
 }
+
+/// What a run was compared with stays in its folder, so that the document's view is the same when it is written again.
+#[test]
+fn the_view_of_aiaas_is_beside_the_baseline_that_the_run_keeps() {
+    let results = Results::new();
+    let slow = steady(1, 1.5);
+    let folder = results.add("slow", &slow);
+    let message = || {
+        assert_ends(
+            &results.call("report slow --format aiaas"),
+            0,
+            &["aiaas.json"],
+        );
+        let text = std::fs::read_to_string(folder.join("aiaas.json")).expect("it was written");
+        let view: Value = serde_json::from_str(&text).expect("JSON");
+        view["regression"]["message"]
+            .as_str()
+            .expect("a message")
+            .to_owned()
+    };
+    assert_eq!(message(), "No baseline metrics available");
+    let baseline = report::view::baseline(&steady(2, 1.0)).expect("it has requests");
+    let baseline = serde_json::to_vec(&baseline).expect("JSON");
+    std::fs::write(folder.join("performance_baseline.json"), baseline).expect("a file");
+    assert_eq!(message(), "Found 1 performance regressions");
+    assert_ends(&results.call("verify slow"), 0, &["all fit"]);
+}
+
+/// Waits for a process: its exit code, and its largest resident memory in bytes. What getrusage(2) says includes the memory
+/// of the process that started it.
+fn ended_with_peak(mut child: std::process::Child) -> (Option<i32>, u64) {
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak_kb = 0;
+    loop {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let seen: Option<u64> =
+            line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
+        peak_kb = peak_kb.max(seen.unwrap_or(0));
+        if let Some(ended) = child.try_wait().expect("it can be waited for") {
+            return (ended.code(), 1024 * peak_kb);
+        }
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+}
+
+/// 10 000 endpoints, an hour, 10⁷ requests: at most 300 MB, and a page below 2 MB. `LARGE_REPORT=1` runs it; how long it
+/// takes is printed.
+#[test]
+fn the_report_of_a_large_run_keeps_its_bounds_of_memory_and_size() {
+    if std::env::var_os("LARGE_REPORT").is_none() {
+        eprintln!("skipped: LARGE_REPORT=1 makes and reports a run of 10 000 endpoints");
+        return;
+    }
+    let results = Results::new();
+    let run = testing::large(10_000);
+    let requests: u64 = run.tests.iter().map(|test| test.figures.requests).sum();
+    assert!(requests >= 10_000_000, "{requests}");
+    let folder = results.add("large", &run);
+    drop(run);
+    let begun = std::time::Instant::now();
+    let mut command = crate::binary::sparring();
+    command
+        .arg("report")
+        .arg(&folder)
+        .args(["--format", "html"]);
+    let (code, peak) =
+        ended_with_peak(command.spawn().expect("the binary was built for this test"));
+    let page = std::fs::metadata(folder.join("report.html"))
+        .expect("a page")
+        .len();
+    let mb = |bytes: u64| bytes as f64 / 1e6;
+    let took = begun.elapsed().as_secs_f64();
+    eprintln!(
+        "{took:.1} s, {:.0} MB at most, a page of {:.2} MB",
+        mb(peak),
+        mb(page)
+    );
+    assert_eq!(code, Some(0));
+    assert!(peak > 10_000_000, "it was not seen");
+    assert!(peak <= 300_000_000, "{} MB", mb(peak));
+    assert!(page < 2_000_000, "{} MB", mb(page));
+}

@@ -1,6 +1,7 @@
 //! A driver whose process is stopped for a moment, as by a busy machine.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -18,16 +19,17 @@ const SCRIPT: &str = "
 
 const STOPPED: Duration = Duration::from_millis(100);
 
-#[test]
-fn starts_that_fall_due_while_the_process_is_stopped_are_caught_up_with() {
+/// Runs a script that says "half a second" at that time, and stops the process then. Gives its output and metrics.
+fn stopped_for(length: Duration, script: &str, words: &[&str]) -> (String, Value) {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let (script, export) = (folder.path().join("s.js"), folder.path().join("e.json"));
-    std::fs::write(&script, SCRIPT).expect("it can be written");
+    let (path, export) = (folder.path().join("s.js"), folder.path().join("e.json"));
+    std::fs::write(&path, script).expect("it can be written");
     let mut child = sparring()
         .args(["run", "--quiet", "--generator-health", "always"])
+        .args(words)
         .arg("--summary-export")
         .arg(&export)
-        .arg(&script)
+        .arg(&path)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -45,12 +47,18 @@ fn starts_that_fall_due_while_the_process_is_stopped_are_caught_up_with() {
         assert!(read > 0, "the run has ended");
     }
     signal("-STOP");
-    std::thread::sleep(STOPPED);
+    std::thread::sleep(length);
     signal("-CONT");
     let output = child.wait_with_output().expect("it ends");
-    let shown = String::from_utf8_lossy(&output.stdout);
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
     let text = std::fs::read_to_string(&export).expect("the summary is exported");
-    let metrics: Value = serde_json::from_str::<Value>(&text).expect("JSON")["metrics"].take();
+    let metrics = serde_json::from_str::<Value>(&text).expect("JSON")["metrics"].take();
+    (shown, metrics)
+}
+
+#[test]
+fn starts_that_fall_due_while_the_process_is_stopped_are_caught_up_with() {
+    let (shown, metrics) = stopped_for(STOPPED, SCRIPT, &[]);
     let count = |name: &str| metrics[name]["count"].as_f64().unwrap_or_default();
     // Two hundred fell due, and fifty users were free. Other stalls of a busy machine may exceed the bounds.
     let dropped = count("dropped_iterations");
@@ -60,4 +68,57 @@ fn starts_that_fall_due_while_the_process_is_stopped_are_caught_up_with() {
     let late = late.and_then(|line| line.split_once(": ")?.1.split(' ').next());
     let late: u32 = late.and_then(|count| count.parse().ok()).expect("a number");
     assert!(late >= 150, "they are counted as late: {shown}");
+}
+
+/// A hundred requests a second, and enough users for those that fall due in the stall.
+const REQUESTS: &str = "
+    import http from 'k6/http';
+    import exec from 'k6/execution';
+    export const options = { scenarios: { a: {
+        executor: 'constant-arrival-rate', rate: 100, duration: '6s', preAllocatedVUs: 200 } } };
+    export default function () {
+        http.get(__ENV.SERVER);
+        if (exec.scenario.iterationInTest === 50) console.log('half a second');
+    }
+";
+
+/// N-08, with the stall of wrk2's example: a quarter of the requests were due while nobody could send them.
+#[test]
+fn a_stall_of_one_and_a_half_seconds_shows_only_in_the_corrected_latencies() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            std::thread::spawn(move || {
+                let mut request = [0; 1024];
+                while stream.read(&mut request).is_ok_and(|count| count > 0) {
+                    let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n");
+                }
+            });
+        }
+    });
+    let server = format!("SERVER=http://{address}/");
+    let words = [
+        "--intended-duration",
+        "--summary-trend-stats",
+        "med,p(99)",
+        "-e",
+        &server,
+    ];
+    let (shown, metrics) = stopped_for(Duration::from_millis(1_400), REQUESTS, &words);
+    let of = |metric: &str, value: &str| metrics[metric][value].as_f64().expect("a number");
+    let corrected = of("http_req_intended_duration", "p(99)");
+    let uncorrected = of("http_req_duration", "p(99)");
+    eprintln!("p99: corrected {corrected} ms, uncorrected {uncorrected} ms");
+    // The latest hundredth of 600 was due in the first tenth of a second of the stall.
+    assert!(corrected > 1_000.0, "{corrected} ms: {shown}");
+    // From when they are sent they are as fast as the others, though all of them are sent at once.
+    assert!(
+        uncorrected < corrected / 2.0,
+        "{uncorrected} of {corrected} ms: {shown}"
+    );
+    assert!(
+        of("http_req_intended_duration", "med") < 1_000.0,
+        "most were due at other times"
+    );
 }

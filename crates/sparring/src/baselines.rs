@@ -68,7 +68,7 @@ impl Baselines {
         if let Some(summary) = view::baseline(run) {
             let text = serde_json::to_string_pretty(&summary)?;
             run_folder::write(
-                &folder.join("performance_baseline.json"),
+                &folder.join(view::Baseline::FILE),
                 format!("{text}\n").as_bytes(),
             )?;
         }

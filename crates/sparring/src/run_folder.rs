@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use report::RunRecord;
 use report::record::{self, ReadError};
+use report::view::Baseline;
 
 use crate::terminal;
 
@@ -90,6 +91,16 @@ impl RunFolder {
     pub fn file(&self, name: &str) -> Option<Vec<u8>> {
         std::fs::read(self.folder.join(name)).ok()
     }
+
+    /// The summary of the baseline that the run was compared with.
+    pub fn baseline(&self) -> Option<Baseline> {
+        baseline_in(&self.folder)
+    }
+}
+
+/// The summary of a baseline that the folder of a run keeps.
+pub fn baseline_in(folder: &Path) -> Option<Baseline> {
+    Baseline::read(&std::fs::read(folder.join(Baseline::FILE)).ok()?)
 }
 
 /// Writes a file whole or not at all.

@@ -2,8 +2,10 @@
 //!
 //! Each judgement about a figure that a second of a test has, and that does not follow from the offered load,
 //! is an alert: the figure beyond its bound for [`FOR_S`]. The alerts are written as rules for Prometheus, with
-//! unit tests from the run's own seconds, and are evaluated here as Prometheus evaluates them.
+//! unit tests from the run's own seconds, and are evaluated here as Prometheus evaluates them. Bounds on failures also give
+//! burn-rate alerts.
 
+mod burn;
 mod figure;
 mod question;
 mod replay;
@@ -11,6 +13,7 @@ mod rules;
 mod series;
 mod unit_tests;
 
+pub use burn::{Burn, burns};
 pub use figure::{Figure, MetricFigure};
 pub use question::Operator;
 pub use replay::{Fired, KEY, Missing, Replay, Replayed, recorded, replay};

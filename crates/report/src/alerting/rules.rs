@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Alert, FOR_S, Figure, MetricFigure, TESTS, alerts};
+use super::{Alert, FOR_S, Figure, MetricFigure, TESTS, alerts, burns};
 use crate::record::{RunRecord, TestRecord};
 
 /// The recorded figures, then the alerts of each test.
@@ -60,6 +60,16 @@ pub fn rules(run: &RunRecord) -> String {
         );
         for alert in alerts {
             text.push_str(&rule(run, test, alert));
+        }
+        let burns = burns(test);
+        if !burns.is_empty() {
+            text.push_str(
+                "      # How fast the error budget is used up (SRE workbook, two windows), scaled to the length of the test.\n",
+            );
+            text.push_str("      # In production the windows are 1h with 5m, and 6h with 30m.\n");
+        }
+        for burn in burns {
+            text.push_str(&burn.rule(run, test));
         }
     }
     if text.ends_with("groups:\n") {

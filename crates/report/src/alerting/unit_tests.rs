@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::replay::{Times, fired};
 use super::rules::{quoted, selector};
 use super::series::{scrape_s, scraped, series};
-use super::{Alert, Figure, RULES, alerts};
+use super::{Alert, Figure, RULES, alerts, burns};
 use crate::record::{RunRecord, TestRecord};
 
 /// So many times that an alert fires are held against the replay.
@@ -85,18 +85,57 @@ fn one(run: &RunRecord, test: &TestRecord, alerts: &[Alert], text: &mut String) 
             }
         }
     }
+    burning(run, test, text);
+}
+
+/// What the burn-rate alerts do: at each second before and at a change, and at the end.
+fn burning(run: &RunRecord, test: &TestRecord, text: &mut String) {
+    for burn in burns(test) {
+        let all = burn.evaluations(test);
+        let mut told: Vec<(usize, Option<f64>)> = all
+            .windows(2)
+            .filter(|pair| pair[0].1.is_some() != pair[1].1.is_some())
+            .flatten()
+            .copied()
+            .take(2 * MOST_FIRED)
+            .collect();
+        told.extend(all.last().copied());
+        told.dedup_by_key(|(now, _)| *now);
+        for (now, fires) in told {
+            let expected = fires.map_or_else(
+                || " []".to_owned(),
+                |value| {
+                    let labels = labels(run, test, burn.severity);
+                    let summary = burn.summary(test, &format!("{value:.3}"));
+                    let summary = quoted(&summary);
+                    format!(
+                        "{labels}            exp_annotations:\n              summary: {summary}"
+                    )
+                },
+            );
+            let _ = writeln!(
+                text,
+                "      - eval_time: {now}s\n        alertname: {}\n        exp_alerts:{expected}",
+                burn.name
+            );
+        }
+    }
+}
+
+/// The labels of an alert that fires.
+fn labels(run: &RunRecord, test: &TestRecord, severity: &str) -> String {
+    format!(
+        "\n          - exp_labels:\n              severity: {severity}\n              suite: {}\n              \
+         test: {}\n              testid: {}\n",
+        quoted(&run.suite),
+        quoted(&test.title()),
+        quoted(&run.run)
+    )
 }
 
 /// The one alert that fires, with its labels and annotations.
 fn expected(run: &RunRecord, test: &TestRecord, alert: &Alert, value: f64) -> String {
-    let mut text = format!(
-        "\n          - exp_labels:\n              severity: {}\n              suite: {}\n              \
-         test: {}\n              testid: {}\n",
-        alert.severity(),
-        quoted(&run.suite),
-        quoted(&test.title()),
-        quoted(&run.run)
-    );
+    let mut text = labels(run, test, alert.severity());
     if let Some(metric) = alert.figure.metric() {
         let _ = writeln!(text, "              metric: {}", quoted(metric));
     }

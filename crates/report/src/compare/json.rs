@@ -26,6 +26,7 @@ pub fn json(compared: &Compared) -> Value {
         "exit_code": compared.outcome.exit_code(),
         "tolerance": compared.options.tolerance,
         "confidence": compared.options.confidence,
+        "percentile_method": compared.percentile_method,
         "canary_score": compared.canary_score(),
         "notes": compared.notes,
         "tests": tests,

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::{Change, Compared, EndpointComparison, FigureComparison, TestComparison};
 use crate::escape::{clipped, markdown as escape};
 use crate::number::{DASH, change, or_dash, with_unit};
-use crate::record::{Outcome, route};
+use crate::record::{Outcome, percentile_definition, route};
 use crate::table::{Cell, Table};
 
 /// Endpoints in a table; the rest is counted.
@@ -242,6 +242,12 @@ fn changes(test: &TestComparison) -> Vec<String> {
 
 fn method(compared: &Compared) -> String {
     let mut text = rules(compared);
+    let definition = percentile_definition(&compared.percentile_method);
+    let _ = write!(
+        text,
+        "\nPercentiles of each second: {}. A window is the median of its seconds.\n",
+        escape(&definition)
+    );
     if let Some(score) = compared.canary_score() {
         let _ = write!(
             text,

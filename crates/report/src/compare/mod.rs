@@ -130,6 +130,8 @@ pub struct Compared {
     pub baseline: String,
     pub candidate: String,
     pub options: Options,
+    /// How both runs compute percentiles; of runs that differ and are compared all the same, both ways.
+    pub percentile_method: String,
     /// `Passed`, `Regression` or `Inconclusive`.
     pub outcome: Outcome,
     pub tests: Vec<TestComparison>,
@@ -175,6 +177,10 @@ pub fn compare(
         baseline: baseline.run.clone(),
         candidate: candidate.run.clone(),
         options: *options,
+        percentile_method: match [&baseline.percentile_method, &candidate.percentile_method] {
+            [a, b] if a == b => a.clone(),
+            [a, b] => format!("{a} against {b}"),
+        },
         outcome: outcome(&tests),
         tests,
         notes,

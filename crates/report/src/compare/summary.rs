@@ -38,7 +38,7 @@ pub struct SummaryLine {
 impl Summary {
     /// Of a run: the same figures that the AIaaS view shows.
     pub fn of_run(run: &RunRecord) -> Self {
-        Self::of_json(&view::aiaas(run, None)["summary"]).unwrap_or_default()
+        Self::of_json(&view::summary_of(run)).unwrap_or_default()
     }
 
     /// Of a JSON file: ACSO's results, AIaaS' summary or baseline. `None` for anything else.

@@ -1,7 +1,7 @@
 //! How a run was measured.
 
 use crate::number::{DASH, bytes, count, figure, seconds};
-use crate::record::RunRecord;
+use crate::record::{RunRecord, percentile_definition};
 use crate::table::Table;
 
 /// The circumstances of a run, one a row.
@@ -38,7 +38,7 @@ pub fn table(run: &RunRecord) -> Table {
     if !run.plan_hash.is_empty() {
         row("plan", format!("SHA-256 {}", run.plan_hash));
     }
-    row("percentiles", percentile_method(&run.percentile_method));
+    row("percentiles", percentile_definition(&run.percentile_method));
     row(
         "generator",
         format!("{} {}", generator.name, generator.version),
@@ -54,18 +54,6 @@ pub fn table(run: &RunRecord) -> Table {
         row(name, value.clone());
     }
     table
-}
-
-fn percentile_method(method: &str) -> String {
-    let meaning = match method {
-        "rank" => {
-            "the smallest measured value that at least this share does not exceed (Hyndman-Fan type 1)"
-        }
-        "type6" => "interpolated at rank q(n+1) (Hyndman-Fan type 6)",
-        "type7" => "interpolated at rank 1+q(n-1) (Hyndman-Fan type 7)",
-        _ => return method.to_owned(),
-    };
-    format!("{method}: {meaning}")
 }
 
 /// What the terms of the page mean.

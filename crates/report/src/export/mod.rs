@@ -15,7 +15,7 @@ use std::str::FromStr;
 use crate::alerting;
 use crate::page;
 use crate::record::{self, RunRecord, TestRecord};
-use crate::view;
+use crate::view::{self, Baseline};
 
 /// A file to be written beside `report.json`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,8 +75,13 @@ impl Format {
         }
     }
 
-    /// The files of a run in this format.
+    /// The files of a run in this format; without a baseline, where the format compares with one.
     pub fn artefacts(self, run: &RunRecord) -> Vec<Artefact> {
+        self.artefacts_beside(run, None)
+    }
+
+    /// The files of a run in this format, with the summary that its folder keeps of the baseline.
+    pub fn artefacts_beside(self, run: &RunRecord, baseline: Option<&Baseline>) -> Vec<Artefact> {
         match self {
             Self::Html => vec![artefact("report.html", page::page(run))],
             Self::Markdown => vec![artefact("report.md", markdown(run))],
@@ -91,7 +96,7 @@ impl Format {
                 "performance_results.json",
                 pretty(&view::acso(run)),
             )],
-            Self::Aiaas => vec![artefact("aiaas.json", pretty(&view::aiaas(run, None)))],
+            Self::Aiaas => vec![artefact("aiaas.json", pretty(&view::aiaas(run, baseline)))],
             Self::Acis => view::acis(run),
             Self::Agent360 => view::agent360(run),
             Self::Rules => vec![

@@ -17,6 +17,7 @@ pub use outcome::Outcome;
 pub use read::{ReadError, read, schema, write};
 pub use threshold_series::ThresholdSeries;
 
+use analysis::percentile::Definition;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,23 @@ pub const SCHEMA: u32 = 1;
 /// How percentiles are computed from histograms: the smallest recorded value that at least this share of
 /// the values does not exceed (rank method).
 pub const PERCENTILE_METHOD: &str = "rank";
+
+/// The method of a record in words: its name, and its definition where it is known.
+pub fn percentile_definition(method: &str) -> String {
+    let definition = match method {
+        "rank" => Definition::Rank,
+        "type6" => Definition::Type6,
+        "type7" => Definition::Type7,
+        other => return other.to_owned(),
+    };
+    let meaning = match definition {
+        Definition::Rank => {
+            ", the smallest measured value that at least this share does not exceed"
+        }
+        Definition::Type6 | Definition::Type7 => "",
+    };
+    format!("{}{meaning}", definition.name())
+}
 
 /// One run of a suite.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

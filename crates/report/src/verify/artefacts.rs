@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::{Computed, Fault, Verified};
 use crate::export::Format;
 use crate::record::{Endpoint, RunRecord, TestRecord};
+use crate::view::Baseline;
 
 /// Rows that are named where a table differs; the rest is counted.
 const NAMED: usize = 20;
@@ -192,11 +193,12 @@ pub fn plan(run: &RunRecord, file: &dyn Fn(&str) -> Option<Vec<u8>>, verified: &
 
 /// What was made from the record, made again. The long table names the figures that differ.
 pub fn rendered(run: &RunRecord, file: &dyn Fn(&str) -> Option<Vec<u8>>, verified: &mut Verified) {
+    let baseline = file(Baseline::FILE).and_then(|bytes| Baseline::read(&bytes));
     for format in Format::ALL
         .into_iter()
         .filter(|format| *format != Format::Json)
     {
-        for artefact in format.artefacts(run) {
+        for artefact in format.artefacts_beside(run, baseline.as_ref()) {
             let Some(found) = file(&artefact.name) else {
                 continue;
             };

@@ -15,6 +15,16 @@ pub struct Baseline {
     pub error_rate: Option<BaselineErrors>,
 }
 
+impl Baseline {
+    /// Its file: among the baselines, and in the folder of a run that was compared with it.
+    pub const FILE: &str = "performance_baseline.json";
+
+    /// Reads such a file; `None` where it is none.
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+}
+
 /// Milliseconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BaselineLatency {
@@ -49,17 +59,22 @@ pub struct BaselineErrors {
 /// `{summary, alerts, regression}` of the test with the most requests.
 pub fn aiaas(run: &RunRecord, baseline: Option<&Baseline>) -> Value {
     let test = main_test(run);
-    let summary = test.map_or_else(|| json!({}), summary);
+    let summary = summary_of(run);
     json!({
         "summary": summary,
-        "alerts": test.map(alerts).unwrap_or_default(),
+        "alerts": test.map(|test| alerts(test, &summary)).unwrap_or_default(),
         "regression": regression(&summary, baseline),
     })
 }
 
 /// The baseline that a run would be; `None` when it has no requests.
 pub fn baseline(run: &RunRecord) -> Option<Baseline> {
-    serde_json::from_value(summary(main_test(run)?)).ok()
+    serde_json::from_value(summary_of(run)).ok()
+}
+
+/// The summary alone; empty where nothing was requested.
+pub(crate) fn summary_of(run: &RunRecord) -> Value {
+    main_test(run).map_or_else(|| json!({}), summary)
 }
 
 fn summary(test: &TestRecord) -> Value {
@@ -86,7 +101,7 @@ fn summary(test: &TestRecord) -> Value {
 }
 
 /// The document's thresholds. It names six and checks three; here all are checked.
-fn alerts(test: &TestRecord) -> Vec<Value> {
+fn alerts(test: &TestRecord, summary: &Value) -> Vec<Value> {
     let figures = &test.figures;
     let mut alerts = Vec::new();
     for (key, limit, severity) in [
@@ -102,7 +117,11 @@ fn alerts(test: &TestRecord) -> Vec<Value> {
             }));
         }
     }
-    if let Some(rate) = figures.error_rate().filter(|rate| *rate > 0.05) {
+    // The document asks about the current rate, that of the last second with requests.
+    let current = summary
+        .pointer("/error_rate/current")
+        .and_then(Value::as_f64);
+    if let Some(rate) = current.filter(|rate| *rate > 0.05) {
         alerts.push(json!({
             "type": "error_rate_high",
             "message": format!("Error rate {:.2}% exceeds 5.00% threshold", 100.0 * rate),

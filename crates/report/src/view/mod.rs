@@ -9,6 +9,7 @@ mod detectors;
 pub use acis::acis;
 pub use acso::acso;
 pub use agent360::agent360;
+pub(crate) use aiaas::summary_of;
 pub use aiaas::{Baseline, aiaas, baseline};
 pub use detectors::detectors;
 

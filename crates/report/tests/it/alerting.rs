@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use report::alerting::{Alert, KEY, alerts, replay, rules, unit_tests};
+use report::alerting::{Alert, KEY, alerts, burns, replay, rules, unit_tests};
 use report::record::{
     Event, EventKind, Judgement, ResourceSample, Second, Standing, ThresholdSeries,
 };
@@ -443,4 +443,78 @@ fn a_run_without_thresholds_has_rules_that_are_none() {
     let run = testing::run(vec![testing::short()]);
     assert_eq!(replay(&run.tests[0]), None);
     check_by_promtool(&run);
+}
+
+/// A test of an hour with a budget of 1 % failures, of which so many of a hundred fail within the given seconds.
+fn failing_within(spans: &[(u32, u32, u64)]) -> TestRecord {
+    let mut test = slow_within(3_600, &[]);
+    for second in &mut test.seconds {
+        let failing = |span: &&(u32, u32, u64)| (span.0..span.1).contains(&(second.at_s as u32));
+        second.failures = spans.iter().find(failing).map_or(0, |span| span.2);
+    }
+    test.judgements = vec![asked(
+        "grade",
+        "load.grade.error_rate",
+        "error_rate < 0.01 in steady",
+        0.01,
+    )];
+    test
+}
+
+/// a budget that is used up fast is told of by the fast alert, a slow leak by the slow one, and a blip by none.
+#[test]
+fn burn_rates_fire_by_both_windows_and_promtool_agrees() {
+    let check = |spans: &[(u32, u32, u64)], fast: bool, slow: bool| {
+        let test = failing_within(spans);
+        let run = testing::run(vec![test]);
+        let found = burns(&run.tests[0]);
+        let names: Vec<&str> = found.iter().map(|burn| burn.name.as_str()).collect();
+        assert_eq!(names, ["LoadErrorsHighBurnFast", "LoadErrorsHighBurnSlow"]);
+        let text = unit_tests(&run);
+        for (name, fires) in names.iter().zip([fast, slow]) {
+            let firing = format!("alertname: {name}\n        exp_alerts:\n");
+            assert_eq!(text.contains(&firing), fires, "{name} of {spans:?}: {text}");
+        }
+        check_by_promtool(&run);
+    };
+    check(&[], false, false);
+    // 5 s of nothing but failures: neither long window has enough of them.
+    check(&[(1_000, 1_005, 100)], false, false);
+    // 30 % for 4 min: 24 % of the last 5 min.
+    check(&[(1_000, 1_240, 30)], true, false);
+    // 10 % for 25 min: 8.3 % of the last 30 min, which is never 14.4 % of 5 min.
+    check(&[(600, 2_100, 10)], false, true);
+    let rules = rules(&testing::run(vec![failing_within(&[])]));
+    assert!(
+        rules.contains("[299500ms]) > 0.144 and avg_over_time"),
+        "{rules}"
+    );
+}
+
+#[test]
+fn a_budget_that_cannot_be_used_up_so_fast_has_no_such_alert() {
+    let mut test = failing_within(&[]);
+    let bound = |bound: f64| {
+        let question = format!("success_rate > {bound} in steady");
+        vec![asked("grade", "load.grade.success_rate", &question, bound)]
+    };
+    let factors = |test: &TestRecord| {
+        burns(test)
+            .iter()
+            .map(|burn| burn.factor)
+            .collect::<Vec<f64>>()
+    };
+    test.judgements = bound(0.9);
+    assert_eq!(
+        factors(&test),
+        [6.0],
+        "14.4 times a tenth are more than all"
+    );
+    test.judgements = bound(0.5);
+    assert_eq!(factors(&test), [0.0; 0]);
+    test.judgements = bound(0.99);
+    for second in &mut test.seconds[1_000..1_240] {
+        second.failures = 30;
+    }
+    check_by_promtool(&testing::run(vec![test]));
 }

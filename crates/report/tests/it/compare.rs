@@ -287,6 +287,11 @@ fn texts_say_what_changed_and_are_safe() {
     let value = json(&found);
     assert_eq!(value["outcome"], "regression");
     assert_eq!(value["exit_code"], 3);
+    assert_eq!(value["percentile_method"], "rank");
+    assert!(
+        text.contains("Percentiles of each second: rank (Hyndman-Fan type 1)"),
+        "{text}"
+    );
     assert_eq!(value["tests"][0]["figures"][1]["figure"], "p50");
     assert_eq!(value["tests"][0]["figures"][1]["change"], "regression");
 }

@@ -397,6 +397,25 @@ fn the_view_of_aiaas_has_its_keys_alerts_and_messages() {
         view["regression"]["message"],
         "No baseline metrics available"
     );
+    // The rate of the last second decides, whatever that of the whole run was.
+    let mut failing = run.clone();
+    let last = failing.tests[0]
+        .seconds
+        .iter_mut()
+        .rfind(|it| it.requests > 0);
+    let last = last.expect("a second with requests");
+    (last.requests, last.failures) = (50, 3);
+    let alerts = view::aiaas(&failing, None)["alerts"].clone();
+    let messages: Vec<&str> = alerts
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|it| it["message"].as_str())
+        .collect();
+    assert!(
+        messages.contains(&"Error rate 6.00% exceeds 5.00% threshold"),
+        "{messages:?}"
+    );
     let empty = view::aiaas(&testing::run(Vec::new()), None);
     assert_eq!(empty["summary"], serde_json::json!({}));
 

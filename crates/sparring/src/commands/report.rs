@@ -112,9 +112,10 @@ fn formats(names: &[String]) -> Result<Vec<Format>, String> {
 }
 
 fn one(run: &RunFolder, formats: &[Format]) -> Vec<Artefact> {
+    let baseline = run.baseline();
     formats
         .iter()
-        .flat_map(|format| format.artefacts(&run.record))
+        .flat_map(|format| format.artefacts_beside(&run.record, baseline.as_ref()))
         .collect()
 }
 

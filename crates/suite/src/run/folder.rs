@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use interval_log::{IntervalLog, Key};
 use jiff::Timestamp;
 use report::RunRecord;
+use report::view::Baseline;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -121,14 +122,23 @@ impl Folder {
             .map(drop)
     }
 
-    /// Writes a record in the forms that a suite asks for.
+    /// Writes a record in the forms that a suite asks for. What one of them is compared with stays beside it, so that it can
+    /// be written again.
     ///
     /// # Errors
     /// One cannot be written.
-    pub fn write_views(&self, record: &RunRecord, views: &[View]) -> Result<(), WriteError> {
+    pub fn write_views(
+        &self,
+        record: &RunRecord,
+        views: &[View],
+        baseline: Option<&Baseline>,
+    ) -> Result<(), WriteError> {
+        if let Some(baseline) = baseline.filter(|_| views.contains(&View::Aiaas)) {
+            self.write_json(Baseline::FILE, baseline)?;
+        }
         let artefacts = views
             .iter()
-            .flat_map(|view| view.format().artefacts(record));
+            .flat_map(|view| view.format().artefacts_beside(record, baseline));
         for artefact in artefacts {
             let path = self.path.join(&artefact.name);
             fs::write(&path, &artefact.bytes).map_err(|source| WriteError { path, source })?;

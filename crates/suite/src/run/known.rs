@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use report::RunRecord;
 use report::record::TestRecord;
+use report::view::Baseline;
 use serde_json::Value;
 
 use super::folder::Folder;
@@ -47,6 +48,12 @@ fn baseline(job: &Job<'_>) -> Option<RunRecord> {
     let this_run = super::empty_record(job, &of_this_run, Timestamp::now());
     let baseline = job.settings.baselines.in_force(&this_run)?;
     ((baseline.time_scale - this_run.time_scale).abs() < 1e-12).then_some(baseline)
+}
+
+/// What the views say of the baseline in force for a run.
+pub fn summary_of_baseline(job: &Job<'_>, run: &RunRecord) -> Option<Baseline> {
+    let baseline = job.settings.baselines.in_force(run)?;
+    report::view::baseline(&baseline)
 }
 
 /// The whole runs of the same target before, the newest first.

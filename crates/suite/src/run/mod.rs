@@ -143,7 +143,10 @@ pub fn run(job: &Job<'_>, resume: Option<Resumption>) -> Result<Ran, WriteError>
         web.board.set_stage(live_page::Stage::Ended);
     }
     annotate(job, &ran.record, annotations::of_run);
-    let views = ran.folder.write_views(&ran.record, &job.file.views);
+    let baseline = known::summary_of_baseline(job, &ran.record);
+    let views = ran
+        .folder
+        .write_views(&ran.record, &job.file.views, baseline.as_ref());
     ran.unwritten = ran.unwritten.take().or(views.err());
     ran.can_be_resumed = !ran.record.complete && job.settings.script.is_none();
     Ok(ran)

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use report::RunRecord;
-use report::record::{Judgement, Outcome, Standing, TestRecord};
+use report::record::{Judgement, Outcome, Standing, TestRecord, percentile_definition};
 
 /// Judgements and reasons of a test beyond these are counted.
 const MOST_LINES: usize = 12;
@@ -22,6 +22,11 @@ pub fn text(record: &RunRecord) -> String {
     }
     if let Some(why) = &record.incomplete_because {
         let _ = writeln!(text, "  incomplete: {why}");
+    }
+    let is_measured = |test: &TestRecord| test.figures.latency.is_some();
+    if record.tests.iter().any(is_measured) {
+        let definition = percentile_definition(&record.percentile_method);
+        let _ = writeln!(text, "percentiles: {definition}");
     }
     text
 }

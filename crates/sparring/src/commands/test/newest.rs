@@ -6,10 +6,10 @@ use std::process::ExitCode;
 
 use report::RunRecord;
 use report::export::Artefact;
-use suite::file::View;
 use suite::request::Resolved;
 
 use crate::commands::CommandResult;
+use crate::run_folder::baseline_in;
 use crate::stdout;
 use crate::terminal::{complain, say};
 
@@ -22,7 +22,9 @@ pub fn show(results: &Path, resolved: &Resolved) -> CommandResult {
     let document = resolved.file.views.iter().find(|view| view.is_document());
     match document {
         Some(view) => {
-            document_of(*view, &record).for_each(|text| stdout::print(&text));
+            let baseline = path.parent().and_then(baseline_in);
+            let artefacts = view.format().artefacts_beside(&record, baseline.as_ref());
+            document_of(artefacts).for_each(|text| stdout::print(&text));
             complain!("{}", verdict.trim_end());
             complain!("report: {}", path.display());
         }
@@ -35,8 +37,7 @@ pub fn show(results: &Path, resolved: &Resolved) -> CommandResult {
 }
 
 /// The texts of a document's view, one for each test where it has several; its tables and pages are files of the run.
-fn document_of(view: View, record: &RunRecord) -> impl Iterator<Item = String> {
-    let artefacts = view.format().artefacts(record);
+fn document_of(artefacts: Vec<Artefact>) -> impl Iterator<Item = String> {
     let ends = |artefact: &Artefact, end: &str| artefact.name.ends_with(end);
     let is_text = move |artefact: &Artefact| ends(artefact, ".txt") || ends(artefact, ".md");
     let has_text = artefacts.iter().any(is_text);
