@@ -1,7 +1,9 @@
 //! docs/METRICS.md lists every metric that the servers show, with its kind and its labels.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use serde_json::json;
 
@@ -117,6 +119,67 @@ fn help_texts_of_the_page_are_in_one_line() {
     for line in page.lines().filter(|line| line.starts_with("| `")) {
         assert_eq!(line.replace("\\|", "").matches('|').count(), 5, "{line}");
     }
+}
+
+/// What `promtool check metrics` complains of; `None` with a message where there is no promtool, unless
+/// `REQUIRE_PROMTOOL` is set, as CI does.
+fn complaints(exposition: &str) -> Option<Vec<String>> {
+    let mut command = Command::new("promtool");
+    command.args(["check", "metrics"]);
+    let pipes = command.stdin(Stdio::piped()).stderr(Stdio::piped());
+    let started = pipes.stdout(Stdio::piped()).spawn();
+    let Ok(mut child) = started else {
+        let how = "no `promtool` is on the path";
+        assert!(std::env::var_os("REQUIRE_PROMTOOL").is_none(), "{how}");
+        eprintln!("skipped: {how}");
+        return None;
+    };
+    let mut stdin = child.stdin.take().expect("it is piped");
+    // The lint reads all of it before it says anything.
+    let written = stdin.write_all(exposition.as_bytes());
+    drop(stdin);
+    let ended = child.wait_with_output().expect("it ends");
+    written.expect("it reads everything");
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(!said.contains("error while"), "not an exposition: {said}");
+    let all: Vec<String> = said.lines().map(str::to_owned).collect();
+    assert_eq!(ended.status.success(), all.is_empty(), "{said}");
+    Some(all)
+}
+
+/// Names that promtool complains of and that stay: those in milliseconds are the orchestrator's contract, with the part of
+/// `orchestrate_request_duration_ms` that is its own, and a metric that the documents of two systems name.
+const PRESCRIBED: [&str; 5] = [
+    "db_latency_ms",
+    "detector_health_check_duration_ms",
+    "detector_latency_ms",
+    "orchestrate_overhead_ms",
+    "orchestrate_request_duration_ms",
+];
+
+#[test]
+fn promtool_finds_nothing_in_the_metrics_of_all_servers_but_prescribed_units() {
+    let up = Up::start_with(FLEET, &["--systems", "all"]);
+    let request = json!({"content": "x", "content_type": "text", "tenant_id": "t"});
+    assert_eq!(up.post("/orchestrate", &request).0, 200);
+    let mut found = Vec::new();
+    for server in ["orchestrator", "one", "acso", "aiaas", "acis", "agent360"] {
+        let Some(complaints) = complaints(&get(&format!("{}/metrics", up.url(server)))) else {
+            return;
+        };
+        let is_prescribed = |line: &String| {
+            let name = line.split(' ').next().unwrap_or_default();
+            PRESCRIBED.contains(&name) && line.ends_with("abbreviated units")
+        };
+        let unknown = complaints.into_iter().filter(|line| !is_prescribed(line));
+        found.extend(unknown.map(|line| format!("{server}: {line}")));
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    let bad = complaints("# HELP a_total A gauge.\n# TYPE a_total gauge\na_total 1\n");
+    assert!(
+        bad.is_some_and(|bad| !bad.is_empty()),
+        "the lint can complain"
+    );
 }
 
 /// The rows of the page below a heading that begins so.
