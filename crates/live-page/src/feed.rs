@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use analysis::order_interval::rank_interval;
+use analysis::proportion::proportion_interval;
 use load_engine::thresholds::Thresholds;
+use load_metrics::threshold::Aggregation;
 use load_metrics::{
     Aggregate, Contains, Delta, Kind, Metric, MetricId, Registry, Sample, Sink, Tags, builtin,
 };
@@ -15,6 +18,8 @@ use super::live_run::{LiveRun, Phase, Stage};
 use super::measured::Request;
 use super::request::{Tagged, is_beside_the_load};
 
+/// Of intervals.
+const CONFIDENCE: f64 = 0.95;
 /// Sets of tags whose meaning is known without reading them again.
 const MOST_KNOWN: usize = 20_000;
 
@@ -275,7 +280,8 @@ impl Watched {
         let mut judgements = Vec::new();
         for watch in self.thresholds.watches() {
             let metric = registry.metric(watch.metric);
-            let has_samples = self.aggregate.sink(watch.metric).is_some();
+            let sink = self.aggregate.sorted(watch.metric);
+            let has_samples = sink.is_some();
             for rule in &watch.rules {
                 judgements.push(Judgement {
                     id: id_of(&watch.name, &rule.text),
@@ -289,7 +295,7 @@ impl Watched {
                     },
                     measured: has_samples.then_some(rule.observed),
                     bound: Some(rule.expression.limit()),
-                    interval: None,
+                    interval: sink.and_then(|sink| interval(sink, rule.expression.aggregation())),
                     unit: unit(&metric).to_owned(),
                     grade: None,
                     needs_more: None,
@@ -300,6 +306,27 @@ impl Watched {
         }
         judgements
     }
+}
+
+/// The 95 % interval of a percentile or a rate, as far as the samples so far bound it. Percentiles are between two order
+/// statistics, rates by Clopper and Pearson.
+fn interval(sink: &Sink, aggregation: Aggregation) -> Option<[f64; 2]> {
+    let quantile = match aggregation {
+        Aggregation::Median => 0.5,
+        Aggregation::Percentile(percent) => percent / 100.0,
+        Aggregation::Rate => {
+            let Sink::Rate(rate) = sink else { return None };
+            let found = proportion_interval(rate.trues, rate.total, CONFIDENCE).ok()?;
+            return Some([found.lower, found.upper]);
+        }
+        _ => return None,
+    };
+    let Sink::Trend(trend) = sink else {
+        return None;
+    };
+    let ranks = rank_interval(trend.count() as u64, quantile, CONFIDENCE).ok()?;
+    let at = |rank: u64| trend.nth(rank - 1);
+    Some([at(ranks.lower?)?, at(ranks.upper?)?])
 }
 
 fn id_of(metric: &str, expression: &str) -> String {

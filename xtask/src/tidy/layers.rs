@@ -26,7 +26,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("load-outputs", &["load-engine", "load-metrics"]),
     (
         "live-page",
-        &["load-engine", "load-metrics", "load-outputs", "report"],
+        &[
+            "analysis",
+            "load-engine",
+            "load-metrics",
+            "load-outputs",
+            "report",
+        ],
     ),
     (
         "collector",

@@ -41,6 +41,9 @@ fn a_page_can_be_read_without_a_script() {
         "Status code: 500",
         "http_req_duration: p(95)&lt;500",
         "http_req_failed{name:/slow}: rate&lt;0.01",
+        // Of 120 requests the 109th and the 119th, and of 12 failures of 12.
+        "800 ms to 800 ms",
+        "73.5 % to 100 %",
         "steady</span>",
         "<dt>requests</dt><dd>120</dd>",
         "crossed",
