@@ -145,7 +145,7 @@ detectors:
 #[test]
 fn a_missing_file_is_named() {
     let ended = call(["check", "/nowhere/detectors.yaml"]);
-    assert_eq!(ended.code, Some(1));
+    assert_eq!(ended.code, Some(2));
     assert!(
         ended.stderr.contains("cannot read /nowhere/detectors.yaml"),
         "{}",

@@ -127,6 +127,7 @@ fn check(name: &str) {
     assert_eq!(taken.lines().count(), commands.len(), "{taken}");
 }
 
+/// DET-35: a scenario of one's own.
 #[test]
 fn a_script_runs_as_the_guide_says() {
     check("scripts.md");
@@ -147,6 +148,7 @@ fn a_drill_by_hand_goes_as_the_guide_says() {
     check("fault-drills.md");
 }
 
+/// DET-36: one test on several machines.
 #[test]
 fn a_test_is_divided_as_the_guide_says() {
     check("many-machines.md");

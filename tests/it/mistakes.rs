@@ -21,8 +21,68 @@ const MISTAKES: &[Mistake] = &[
     Mistake {
         name: "a file that is not there",
         command: "sparring check none.yaml",
-        code: 1,
+        code: 2,
         says: &["cannot read none.yaml", "No such file"],
+    },
+    Mistake {
+        name: "a --config that is not there, of a test",
+        command: "sparring test smoke --dry --config none.yaml",
+        code: 2,
+        says: &["cannot read none.yaml", "No such file"],
+    },
+    Mistake {
+        name: "a --config that is not there, of a configuration",
+        command: "sparring config --config none.yaml",
+        code: 2,
+        says: &["cannot read none.yaml", "No such file"],
+    },
+    Mistake {
+        name: "a --config that is not there, of a plan",
+        command: "sparring plan --config none.yaml",
+        code: 2,
+        says: &["cannot read none.yaml", "No such file"],
+    },
+    Mistake {
+        name: "a --config that is not there, of a suite's plan",
+        command: "sparring plan acis load --k6-options --config none.yaml",
+        code: 2,
+        says: &["cannot read none.yaml", "No such file"],
+    },
+    Mistake {
+        name: "a --config that is not there, of a stack",
+        command: "sparring up --config none.yaml",
+        code: 2,
+        says: &["cannot read none.yaml", "No such file"],
+    },
+    Mistake {
+        name: "a --config that is not there, of mocks",
+        command: "sparring mock --config none.yaml",
+        code: 2,
+        says: &["cannot read none.yaml", "No such file"],
+    },
+    Mistake {
+        name: "a --config that is not there, of an orchestrator",
+        command: "sparring orchestrator --config none.yaml",
+        code: 2,
+        says: &["cannot read none.yaml", "No such file"],
+    },
+    Mistake {
+        name: "a --config that is not there, of a fault",
+        command: "sparring fault one --failure-rate 0.5 --config none.yaml",
+        code: 2,
+        says: &["cannot read none.yaml", "No such file"],
+    },
+    Mistake {
+        name: "a drill that is not there",
+        command: "sparring drill none.yaml",
+        code: 2,
+        says: &["cannot read none.yaml", "No such file"],
+    },
+    Mistake {
+        name: "a system that is not there",
+        command: "sparring target none.yaml",
+        code: 2,
+        says: &["none.yaml cannot be read", "No such file"],
     },
     Mistake {
         name: "a key that is spelt wrong",
@@ -165,7 +225,7 @@ const MISTAKES: &[Mistake] = &[
     Mistake {
         name: "a file that is not UTF-8",
         command: "sparring check latin.yaml",
-        code: 1,
+        code: 2,
         says: &["cannot read latin.yaml", "not text in UTF-8"],
     },
     Mistake {
@@ -177,13 +237,13 @@ const MISTAKES: &[Mistake] = &[
     Mistake {
         name: "a directory instead of a file",
         command: "sparring check .",
-        code: 1,
+        code: 2,
         says: &["cannot read .", "it is a directory"],
     },
     Mistake {
         name: "a file without permission",
         command: "chmod 000 key.yaml; unprivileged sparring check key.yaml",
-        code: 1,
+        code: 2,
         says: &["cannot read key.yaml", "Permission denied"],
     },
     Mistake {

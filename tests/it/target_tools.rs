@@ -191,7 +191,7 @@ fn k6_and_our_driver_find_the_same_in_every_system() {
 
 /// By system: its locustfile and the user classes of it.
 const USERS: [(&str, &[&str]); 4] = [
-    ("acso", &["ACSOUser"]),
+    ("acso", &["Threats", "Services", "Finance", "ACSOUser"]),
     ("aiaas", &["AIaaSUser", "HighLoadUser"]),
     (
         "acis",

@@ -15,7 +15,7 @@ const FAKE: &str = r#"#!/bin/sh
 if [ "$1" = --version ]; then echo "locust 9.9.9 from here"; exit 0; fi
 echo "$@" >"$FAKE_CALLED"
 echo "$SPARRING_LOCUST_PLAN" >>"$FAKE_CALLED"
-env | grep LOCUST_USERS >>"$FAKE_CALLED"
+env | grep -E "LOCUST_USERS|PERF_SYSTEM" >>"$FAKE_CALLED"
 while [ $# -gt 0 ]; do [ "$1" = --csv ] && csv=$2; shift; done
 if [ -n "$csv" ]; then
   echo 'Type,Name,Request Count,Failure Count,Median Response Time,Average Response Time,Min Response Time,Max Response Time,Average Content Size,Requests/s,Failures/s,50%,66%,75%,80%,90%,95%,98%,99%,99.9%,99.99%,100%
@@ -246,6 +246,41 @@ fn a_locustfile_is_run_by_locust_with_its_flags_and_exit_code() {
         bench.called().contains("--host http://127.0.0.1:9"),
         "{}",
         bench.called()
+    );
+}
+
+/// S-07, AIA-32, ACIS-03: the path that two documents have in common names the users of aiaas, unless a variable, a suite or
+/// a class names others.
+#[test]
+fn the_shared_locustfile_is_run_on_the_system_whose_users_it_has() {
+    let bench = Bench::new();
+    let folder = bench.path("tests/performance");
+    std::fs::create_dir_all(&folder).expect("made");
+    std::fs::write(folder.join("locustfile.py"), "").expect("written");
+    let line = ["-f", "tests/performance/locustfile.py", "--headless"];
+    for (more, system, classes) in [
+        (&[][..], "aiaas", ""),
+        (&["ACISStressTestUser"], "acis", "ACISStressTestUser"),
+        (&["--system", "agent360"], "agent360", ""),
+    ] {
+        let ended = bench.run(&[&line[..], more].concat(), "0");
+        assert_eq!(ended.code, Some(0), "{more:?}: {}", ended.stderr);
+        let called = bench.called();
+        assert!(called.contains("--host http://127.0.0.1:"), "{called}");
+        assert!(called.contains(classes), "{called}");
+        assert!(
+            called.contains(&format!("PERF_SYSTEM={system}\n")),
+            "{called}"
+        );
+    }
+    // Without Locust, the script that does the same.
+    let none = bench.path("nothing").display().to_string();
+    let ended = bench.run_with(&none, &line, "0");
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("tests/k6/aiaas.js"),
+        "{}",
+        ended.stderr
     );
 }
 

@@ -24,9 +24,10 @@ export const options = plan({
   },
 });
 
-const SENTENCE = 'I need help with my order';
+const SENTENCE = 'Hello, I need help with my order';
 const MESSAGE_BYTES = 1000 * Number(__ENV.AIAAS_MESSAGE_KB || '0');
-const MESSAGE = MESSAGE_BYTES ? `${SENTENCE}. `.repeat(MESSAGE_BYTES / SENTENCE.length + 1).slice(0, MESSAGE_BYTES) : SENTENCE;
+const LONG = `${SENTENCE}. `.repeat(MESSAGE_BYTES / SENTENCE.length + 1).slice(0, MESSAGE_BYTES);
+const message = () => LONG || `${SENTENCE} #${between(1000, 9999)}`;
 const INNER_NODES = Math.max(1, Number(__ENV.AIAAS_WORKFLOW_NODES || '3') - 2);
 const chat = (client, session, message, metadata) =>
   expect(
@@ -50,7 +51,7 @@ function logIn() {
 
 const TASKS = {
   chat: [5, ({ client, session }) =>
-    chat(client, session, MESSAGE, {
+    chat(client, session, message(), {
       metadata: {
         priority: choice(['low', 'medium', 'high']),
         category: choice(['support', 'sales', 'billing']),

@@ -64,7 +64,7 @@ class AIaaSUser(Tenant):
     @task(5)
     def chat(self):
         self.send("/api/v1/chat/message", {
-            "message": "I need help with my order",
+            "message": f"Hello, I need help with my order #{random.randint(1000, 9999)}",
             "session_id": self.session_id,
             "metadata": {
                 "priority": random.choice(["low", "medium", "high"]),

@@ -4,11 +4,13 @@
     locust -f tests/locust/locustfile_orchestration.py --master --host=http://localhost:8000
     locust -f tests/locust/locustfile_orchestration.py --worker --master-host=localhost
 
-Two kinds of users, which can be run alone by naming their class on the command line:
+Four kinds of users, which can be run alone by naming their class on the command line:
 
 OrchestrationUser    what clients do: single requests, batches, repeats, health checks, async jobs
 FaultToleranceUser   what clients do wrong and what detectors do to them; the service has to answer
                      each with the right status, a readable error and in time
+RepeatedUser         nothing but repeats, which the response cache answers
+JobUser              nothing but async jobs, each followed to its end
 
 Locust's own variables set the load: LOCUST_USERS, LOCUST_SPAWN_RATE, LOCUST_RUN_TIME, LOCUST_HOST.
 Who calls and what is asked: ORCHESTRATION_PERF_TENANT_ID, ORCHESTRATION_PERF_API_KEY,
@@ -130,44 +132,19 @@ class Client(HttpUser):
         return body
 
 
-class OrchestrationUser(Client):
-    """What clients do."""
-
-    weight = 4
-
     def single(self, body, name):
         headers = {"Idempotency-Key": str(uuid.uuid4())} if IDEMPOTENCY_KEY else {}
         with self.post("/orchestrate", body, name, headers=headers) as response:
             self.expect(response, {200, 206}, "detector_results", "coverage_achieved")
 
-    @task(50)
-    def text(self):
-        self.single(request(unique(random.choice(TEXTS))), "orchestrate: text")
-
-    @task(15)
-    def code(self):
-        self.single(request(unique(random.choice(CODE)), "code"), "orchestrate: code")
-
-    @task(5)
-    def repeated(self):
-        self.single(request(POPULAR), "orchestrate: repeated")
-
-    @task(20)
-    def batch(self):
-        requests = [request(unique(PARAGRAPH * 2)) for _ in range(BATCH_SIZE)]
-        with self.post("/orchestrate/batch", {"requests": requests}, "batch") as response:
-            body = self.expect(response, {200}, "results")
-            if body and len(body["results"]) != BATCH_SIZE:
-                response.failure(f"{len(body['results'])} results for {BATCH_SIZE} requests")
-
-    @task(10)
-    def health(self):
+    def ask_for_health(self):
         with self.client.get("/health", name="health", catch_response=True) as response:
             self.expect(response, {200}, "status", "detectors_total")
 
-    @tag("async")
-    @task(2)
-    def job(self):
+    def ask_again(self):
+        self.single(request(POPULAR), "orchestrate: repeated")
+
+    def run_job(self):
         body = request(unique(PARAGRAPH * 4), processing_mode="async")
         with self.post("/orchestrate", body, "job: accept") as response:
             accepted = self.expect(response, {202}, "job_id")
@@ -189,10 +166,71 @@ class OrchestrationUser(Client):
             time.sleep(0.25)
 
 
+class OrchestrationUser(Client):
+    """What clients do."""
+
+    weight = 40
+
+    @task(50)
+    def text(self):
+        self.single(request(unique(random.choice(TEXTS))), "orchestrate: text")
+
+    @task(15)
+    def code(self):
+        self.single(request(unique(random.choice(CODE)), "code"), "orchestrate: code")
+
+    @task(5)
+    def repeated(self):
+        self.ask_again()
+
+    @task(20)
+    def batch(self):
+        requests = [request(unique(PARAGRAPH * 2)) for _ in range(BATCH_SIZE)]
+        with self.post("/orchestrate/batch", {"requests": requests}, "batch") as response:
+            body = self.expect(response, {200}, "results")
+            if body and len(body["results"]) != BATCH_SIZE:
+                response.failure(f"{len(body['results'])} results for {BATCH_SIZE} requests")
+
+    @task(10)
+    def health(self):
+        self.ask_for_health()
+
+    @tag("async")
+    @task(2)
+    def job(self):
+        self.run_job()
+
+
+class RepeatedUser(Client):
+    """Asks what was asked before."""
+
+    weight = 1
+
+    @task
+    def repeated(self):
+        self.ask_again()
+
+
+class JobUser(Client):
+    """Asks for answers that take too long to wait for."""
+
+    weight = 1
+
+    @tag("async")
+    @task(9)
+    def job(self):
+        self.run_job()
+
+    # A class without any task left by --exclude-tags cannot start.
+    @task(1)
+    def health(self):
+        self.ask_for_health()
+
+
 class FaultToleranceUser(Client):
     """What clients do wrong and what failing detectors do to them."""
 
-    weight = 1
+    weight = 10
 
     def refused(self, name, statuses, **call):
         """The request is refused, with a body that says why."""

@@ -40,7 +40,8 @@ pub fn error_line(text: fmt::Arguments<'_>) {
     drop(writeln!(io::stderr(), "{text}"));
 }
 
-/// Prints `failure` and its causes to stderr. The exit code is 1, and 2 for [`Usage`].
+/// Prints `failure` and its causes to stderr. The exit code is 1, and 2 for [`Usage`] and for a file of a fleet, a suite or
+/// a drill that cannot be read: whoever named it has to name another one.
 pub fn report(failure: &(dyn Error + 'static)) -> ExitCode {
     complain!("error: {}", without_numbers(&failure.to_string()));
     let mut cause = failure.source();
@@ -48,10 +49,20 @@ pub fn report(failure: &(dyn Error + 'static)) -> ExitCode {
         complain!("  caused by: {}", without_numbers(&error.to_string()));
         cause = error.source();
     }
-    if failure.is::<Usage>() {
+    if failure.is::<Usage>() || is_unreadable(failure) {
         return ExitCode::from(USAGE);
     }
     ExitCode::FAILURE
+}
+
+fn is_unreadable(failure: &(dyn Error + 'static)) -> bool {
+    use fleet::LoadError;
+    use suite::builtin::SuiteError;
+    use suite::drill::ReadError;
+
+    matches!(failure.downcast_ref(), Some(LoadError::Unreadable { .. }))
+        || matches!(failure.downcast_ref(), Some(SuiteError::Unreadable { .. }))
+        || matches!(failure.downcast_ref(), Some(ReadError::Unreadable { .. }))
 }
 
 /// What failed, with a hint where a port is taken.

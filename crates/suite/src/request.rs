@@ -2,13 +2,14 @@
 //!
 //! Every spelling of the documents ends here, so that it has the plan of its canonical form:
 //! `--test-type T` is `orchestrator T`, `--filter T` is `acso T`, `--quick-check` is
-//! `acso quick-check`, and Locust's `-u -r -t CLASS` is one closed test with these values.
+//! `acso quick-check`, and Locust's `-u -r -t CLASS` is one closed test with these values, of all classes of the
+//! locustfile where none is named.
 
 use std::path::{Path, PathBuf};
 
 use crate::builtin::{self, BUILT_IN, SuiteError};
-use crate::file::{Model, SuiteFile};
-use crate::plan::{LoadOverride, Selection};
+use crate::file::SuiteFile;
+use crate::plan::{LoadOverride, Selection, one};
 
 /// The suite that is meant where nothing names one.
 const DEFAULT_SUITE: &str = "orchestrator";
@@ -50,6 +51,8 @@ pub struct Resolved {
     /// The folder that the file's paths are relative to; absent for a built-in suite.
     pub folder: Option<PathBuf>,
     pub selection: Selection,
+    /// How the command line was understood, in a sentence.
+    pub understood: String,
 }
 
 /// What cannot be understood.
@@ -101,26 +104,93 @@ pub fn resolve(request: &Request) -> Result<Resolved, RequestError> {
         return Err(RequestError::TimeScale(time_scale));
     }
     let (file, folder) = suite_of(request)?;
-    let (mut tests, classes) = sorted(request, &file)?;
+    let (mut tests, mut classes) = sorted(request, &file)?;
     if request.all_tests {
         tests.push("all-tests".to_owned());
     }
-    let has_load = request.load != LoadOverride::default();
-    if tests.is_empty() && (has_load || !classes.is_empty()) {
-        tests.push(test_for(&file, &classes));
+    let named = Named {
+        tests: !tests.is_empty(),
+        classes: !classes.is_empty(),
+        load: request.load != LoadOverride::default(),
+    };
+    let as_one = named.load && !named.tests;
+    if as_one && !named.classes {
+        classes = file.locust.iter().flat_map(|it| it.users.clone()).collect();
     }
-    let load = request.load;
+    if !named.tests && (named.load || named.classes) {
+        tests.push(test_for(&file, &classes, as_one));
+    }
+    let selection = Selection {
+        tests,
+        classes,
+        load: request.load,
+        time_scale,
+        full: request.full,
+        as_one,
+    };
     Ok(Resolved {
-        selection: Selection {
-            tests,
-            classes,
-            load,
-            time_scale,
-            full: request.full,
-        },
+        understood: understood(&file, &selection, named),
+        selection,
         file,
         folder,
     })
+}
+
+/// What a command line names itself.
+#[derive(Clone, Copy)]
+struct Named {
+    tests: bool,
+    classes: bool,
+    load: bool,
+}
+
+fn understood(file: &SuiteFile, selection: &Selection, named: Named) -> String {
+    let Selection { tests, classes, .. } = selection;
+    let suite = &file.suite;
+    let of = |name: &str| {
+        let users = file.tests.get(name).map(|test| test.users.join(", "));
+        users.filter(|users| !users.is_empty())
+    };
+    if selection.as_one {
+        let name = tests.join(", ");
+        let locustfile = file.locust.as_ref().filter(|_| !named.classes);
+        let who = match (classes.as_slice(), locustfile) {
+            ([], _) => "the users of the test".to_owned(),
+            (all, Some(locust)) => {
+                let file = locust.file.file_name().unwrap_or_default();
+                let file = file.to_string_lossy();
+                format!(
+                    "all user classes of {file}, by their weights, as Locust runs them ({})",
+                    all.join(", ")
+                )
+            }
+            (named, _) => named.join(", "),
+        };
+        let narrower = of(&name).filter(|own| !named.classes && *own != classes.join(", "));
+        let narrower = narrower.map_or_else(String::new, |own| {
+            format!("; the test itself has {own}, and a class on the command line selects it alone")
+        });
+        return format!(
+            "one closed test of suite {suite} with {who}, judged as its test {name}{narrower}"
+        );
+    }
+    let tests = match (named.tests, tests.as_slice()) {
+        (false, []) => format!(
+            "the tests that suite {suite} runs if none is named, {}",
+            file.default.join(", ")
+        ),
+        (_, [one]) => format!("test {one} of suite {suite}"),
+        (_, several) => format!("tests {} of suite {suite}", several.join(", ")),
+    };
+    let with = match classes.as_slice() {
+        [] => String::new(),
+        classes => format!(", with the users of {}", classes.join(", ")),
+    };
+    let load = match named.load {
+        true => "; users, spawn rate and run time replace those of each closed part",
+        false => "",
+    };
+    format!("{tests}{with}{load}")
 }
 
 /// The suite by its file, its system, a word, a flag that belongs to one, or a class that only
@@ -230,22 +300,25 @@ fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<Strin
     live_config::read::nearest(name, known).map(str::to_owned)
 }
 
-/// `load`, unless another closed test of phases has exactly these classes: it is judged as theirs is.
-fn test_for(file: &SuiteFile, classes: &[String]) -> String {
-    let is_theirs = |name: &str| {
-        file.tests.get(name).is_some_and(|test| {
-            test.users == classes && test.phases.is_some() && test.model != Some(Model::Open)
-        })
+/// The test of these classes. Of a command line with a load of its own: `load`, unless it has none of its own for them and
+/// exactly one other test does. Of classes alone: `load` where they are among its users, else the first test that has them.
+fn test_for(file: &SuiteFile, classes: &[String], as_one: bool) -> String {
+    let names = || file.tests.keys().map(String::as_str);
+    let load = names().find(|name| *name == LOCUST_TEST && one::can_be(file, name));
+    let has_own = |name: &&str| one::is_of(file, name, classes);
+    let is_loads = |load: &&str| match as_one {
+        true => classes.is_empty() || has_own(load),
+        false => one::has_all(file, load, classes),
     };
-    let names = file.tests.keys().map(String::as_str);
-    let theirs = names.clone().find(|name| is_theirs(name));
-    let load = names.clone().find(|name| *name == LOCUST_TEST);
-    let chosen = match load {
-        Some(load) if classes.is_empty() || is_theirs(load) => Some(load),
-        load => theirs.or(load),
+    let mut own = names().filter(has_own);
+    let theirs = match (own.next(), own.next()) {
+        (Some(_), Some(_)) if as_one => None,
+        (first, _) => first,
     };
+    let chosen = load.filter(is_loads).or(theirs).or(load);
     chosen
-        .or_else(|| names.clone().next())
+        .or_else(|| names().find(|name| one::can_be(file, name)))
+        .or_else(|| names().next())
         .unwrap_or_default()
         .to_owned()
 }

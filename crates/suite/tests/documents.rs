@@ -1,9 +1,11 @@
 //! What the documents ask of single tests: lengths, users, waits, asserted numbers. The ids are those of
 //! the documents' checklists (`cargo xtask seeds`).
 
+use std::time::Duration;
+
 use suite::builtin::{BUILT_IN, built_in};
 use suite::file::{Grade, Judge, SuiteFile};
-use suite::plan::{PlannedTest, Selection, lint, plan};
+use suite::plan::{LoadOverride, PlannedTest, Selection, lint, plan};
 
 fn file(name: &str) -> SuiteFile {
     built_in(name)
@@ -365,6 +367,80 @@ fn the_orchestrator_has_load_stress_and_faults() {
     assert_eq!(faults.drills.len(), 3);
     let benchmark = &tests("orchestrator", "benchmark")[0];
     assert_eq!(benchmark.judge.rows["rate_per_s"], ">=100");
+}
+
+/// AIA-02..06, ACIS-05..07: a length outside of the test's category is remarked on; the shipped ones are inside.
+#[test]
+fn lengths_outside_of_their_category_are_remarked_on() {
+    let remarks = |suite: &str, name: &str, minutes: Option<u64>| {
+        let selection = Selection {
+            tests: vec![name.to_owned()],
+            load: LoadOverride {
+                run_time: minutes.map(|minutes| Duration::from_secs(minutes * 60)),
+                ..LoadOverride::default()
+            },
+            as_one: minutes.is_some(),
+            ..Selection::default()
+        };
+        let remarks = lint(&plan(&file(suite), &selection, &|_| None).expect("a plan"));
+        let mut own = remarks.into_iter().filter(|it| it.contains("category"));
+        own.next()
+    };
+    for (suite, name, [least, most], id) in [
+        ("aiaas", "load", [10, 30], "AIA-03"),
+        ("aiaas", "stress", [30, 60], "AIA-04"),
+        ("aiaas", "spike", [5, 15], "AIA-05"),
+        ("aiaas", "volume", [30, 120], "AIA-06"),
+        ("acis", "load", [10, 30], "ACIS-05"),
+        ("acis", "stress", [5, 15], "ACIS-06"),
+        ("acis", "background", [30, 60], "ACIS-07"),
+    ] {
+        for minutes in [least, most] {
+            assert_eq!(remarks(suite, name, Some(minutes)), None, "{suite} {name}");
+        }
+        for minutes in [least - 1, most + 1] {
+            let said = remarks(suite, name, Some(minutes)).unwrap_or_default();
+            let expected = format!(
+                "{name}: lasts {minutes} minutes; tests of this category take {least} to {most} ({id})"
+            );
+            assert_eq!(said, expected, "{suite} {name}");
+        }
+        // AIaaS's stress has three minutes of recovery behind its half an hour.
+        assert_eq!(remarks(suite, name, None), None, "{suite} {name}");
+    }
+    // AIA-02: a suite of one's own has the categories, too.
+    let mut own = file("acis");
+    own.suite = "own".to_owned();
+    let selection = |time_scale| Selection {
+        tests: vec!["benchmark".to_owned(), "stress".to_owned()],
+        time_scale,
+        ..Selection::default()
+    };
+    let said = |own: &SuiteFile, time_scale| {
+        let remarks = lint(&plan(own, &selection(time_scale), &|_| None).expect("a plan"));
+        remarks
+            .into_iter()
+            .filter(|it| it.contains("category"))
+            .collect::<Vec<String>>()
+    };
+    assert_eq!(
+        said(&own, 1.0),
+        ["stress: lasts 10 minutes; tests of this category take 30 to 60 (AIA-04)"]
+    );
+    assert_eq!(said(&own, 0.5), [""; 0], "a scaled test has another length");
+    for test in own
+        .tests
+        .get_mut("benchmark")
+        .expect("a test")
+        .phases
+        .iter_mut()
+        .flatten()
+    {
+        if let suite::file::Phase::Steady(steady) = test {
+            steady.lasts = Duration::from_secs(301).into();
+        }
+    }
+    assert!(said(&own, 1.0)[0].contains("(AIA-02)"));
 }
 
 /// ACIS-23: ramps of at most a fifth of the users per second, ten minutes at least.

@@ -145,6 +145,7 @@ async fn a_detector_leaves_rotation_and_comes_back() {
     assert_eq!(service.orchestrate(json!({})).await.status, 200);
 }
 
+/// DET-26.
 #[tokio::test]
 async fn metrics_have_the_contracts_names() {
     let a = Detector::start(Act::Clean).await;

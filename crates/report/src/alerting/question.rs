@@ -54,6 +54,8 @@ fn of_all_requests(judgement: &Judgement) -> Option<(Figure, Operator)> {
     let (first, rest) = asked.split_once(' ')?;
     let figure = match judgement.kind.as_str() {
         "grade" | "row" => Figure::named(first)?,
+        // Alerts of another trend are about a metric.
+        "alert" if rest.starts_with("of ") => return None,
         // What they watch is silent up to its bound.
         "alert" => return Some((Figure::named(first)?, Operator::Above)),
         "slo" if first == "api" => Figure::named(rest.split(' ').next()?)?,
@@ -70,6 +72,14 @@ fn of_all_requests(judgement: &Judgement) -> Option<(Figure, Operator)> {
 /// The question is one about a metric whose seconds the record has.
 fn of_a_metric(all: &[ThresholdSeries], judgement: &Judgement) -> Option<(Figure, Operator)> {
     let text = judgement.asked.as_str();
+    if judgement.kind == "alert" {
+        let (kind, rest) = text.split_once(" of ")?;
+        let metric = rest.strip_suffix(" stays silent")?;
+        let asked = all.iter().find(|asked| asked.metric == metric)?;
+        let percent = kind.strip_prefix("latency_p")?.strip_suffix("_high")?;
+        let (aggregate, _) = asked.seconds.get_key_value(&format!("p({percent})"))?;
+        return Some((figure(asked, aggregate), Operator::Above));
+    }
     let (asked, aggregate, rest) = match judgement.kind.as_str() {
         "check" => {
             let checks = all.iter().find(|asked| asked.metric == "checks")?;

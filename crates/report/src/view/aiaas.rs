@@ -102,21 +102,8 @@ fn summary(test: &TestRecord) -> Value {
 
 /// The document's thresholds. It names six and checks three; here all are checked.
 fn alerts(test: &TestRecord, summary: &Value) -> Vec<Value> {
-    let figures = &test.figures;
-    let mut alerts = Vec::new();
-    for (key, limit, severity) in [
-        ("p50", 50.0, "warning"),
-        ("p95", 100.0, "critical"),
-        ("p99", 200.0, "critical"),
-    ] {
-        if let Some(value) = figures.percentile(key).filter(|value| *value > limit) {
-            alerts.push(json!({
-                "type": format!("latency_{key}_high"),
-                "message": format!("{key} latency {value:.2}ms exceeds {limit:.0}ms threshold"),
-                "severity": severity,
-            }));
-        }
-    }
+    let judged = test.analysis.get("alerts").and_then(Value::as_array);
+    let mut alerts = judged.map_or_else(|| of_figures(test), |raised| of_latency(raised));
     // The document asks about the current rate, that of the last second with requests.
     let current = summary
         .pointer("/error_rate/current")
@@ -147,6 +134,39 @@ fn alerts(test: &TestRecord, summary: &Value) -> Vec<Value> {
                 "type": format!("{kind}_high"),
                 "message": format!("{name} usage {:.2}% exceeds 80% threshold", 100.0 * mean),
                 "severity": "warning",
+            }));
+        }
+    }
+    alerts
+}
+
+/// The alerts of latency that were raised while the test ran, each kind once: the suite says which latency is watched.
+fn of_latency(raised: &[Value]) -> Vec<Value> {
+    let mut alerts: Vec<Value> = Vec::new();
+    for one in raised {
+        let kind = one["type"].as_str().unwrap_or_default();
+        if kind.starts_with("latency_") && !alerts.iter().any(|it| it["type"] == kind) {
+            let [message, severity] = ["message", "severity"].map(|key| &one[key]);
+            alerts.push(json!({ "type": kind, "message": message, "severity": severity }));
+        }
+    }
+    alerts
+}
+
+/// The same by the figures of the whole test, where nothing judged alerts.
+fn of_figures(test: &TestRecord) -> Vec<Value> {
+    let mut alerts = Vec::new();
+    for (key, limit, severity) in [
+        ("p50", 50.0, "warning"),
+        ("p95", 100.0, "critical"),
+        ("p99", 200.0, "critical"),
+    ] {
+        let value = test.figures.percentile(key);
+        if let Some(value) = value.filter(|value| *value > limit) {
+            alerts.push(json!({
+                "type": format!("latency_{key}_high"),
+                "message": format!("{key} latency {value:.2}ms exceeds {limit:.0}ms threshold"),
+                "severity": severity,
             }));
         }
     }

@@ -286,6 +286,7 @@ fn the_view_of_the_detectors_has_its_keys() {
     );
 }
 
+/// ACSO-46, ACSO-47, ACSO-48, ACSO-49, ACSO-50: keys, with shares in percent and times in seconds.
 #[test]
 fn the_view_of_acso_has_its_keys_and_units() {
     let run = testing::whole();
@@ -363,6 +364,7 @@ fn the_view_of_acso_has_its_keys_and_units() {
     );
 }
 
+/// AIA-43, AIA-45, AIA-46, AIA-47, AIA-48: keys, texts, and what of a baseline is a regression.
 #[test]
 fn the_view_of_aiaas_has_its_keys_alerts_and_messages() {
     let run = testing::run(vec![testing::load()]);
@@ -418,6 +420,20 @@ fn the_view_of_aiaas_has_its_keys_alerts_and_messages() {
     );
     let empty = view::aiaas(&testing::run(Vec::new()), None);
     assert_eq!(empty["summary"], serde_json::json!({}));
+    // Where the run judged alerts, they are those that it raised, each kind once.
+    let mut judged = run.clone();
+    let raised = serde_json::json!({ "type": "latency_p50_high", "message": "p50 latency 61.20ms exceeds 50ms threshold",
+        "severity": "warning", "raised_s": 4.0, "resolved_s": null });
+    for (count, expected) in [(0, 0), (2, 1)] {
+        let all = serde_json::json!(vec![raised.clone(); count]);
+        judged.tests[0].analysis.insert("alerts".to_owned(), all);
+        let shown = view::aiaas(&judged, None)["alerts"].clone();
+        let shown = shown.as_array().expect("a list");
+        assert_eq!(shown.len(), expected);
+        for alert in shown {
+            assert_eq!(keys(alert), ["type", "message", "severity"]);
+        }
+    }
 
     let same = view::baseline(&run).expect("it has requests");
     let view = view::aiaas(&run, Some(&same));
@@ -441,6 +457,7 @@ fn the_view_of_aiaas_has_its_keys_alerts_and_messages() {
     );
 }
 
+/// ACIS-13, ACIS-14, ACIS-15, ACIS-16: the columns of three tables, and what is said below each.
 #[test]
 fn the_view_of_acis_has_its_columns_and_analyses() {
     let mut run = testing::run(vec![testing::load()]);
@@ -478,6 +495,7 @@ fn the_view_of_acis_has_its_columns_and_analyses() {
     assert!(text(&files, "acis_stats.csv").starts_with("Type,Name,"));
 }
 
+/// A360-04, A360-14, A360-15, A360-16: headings, values and keys.
 #[test]
 fn the_view_of_agent360_has_its_headings_and_keys() {
     let run = testing::run(vec![testing::load()]);

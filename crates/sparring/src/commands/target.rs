@@ -161,7 +161,7 @@ fn text(name: &str) -> Result<String, Box<dyn std::error::Error + Send + Sync>> 
             let unknown = format!("`{name}` is neither a system nor a file; {hint}");
             Err(Usage(unknown).into())
         }
-        Err(error) => Err(format!("{name} cannot be read: {error}").into()),
+        Err(error) => Err(Usage(format!("{name} cannot be read: {error}")).into()),
     }
 }
 

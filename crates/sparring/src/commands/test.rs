@@ -202,7 +202,10 @@ fn carry_out(arguments: &Arguments) -> CommandResult {
         return Ok(refuse(&error));
     }
     if arguments.output.is_wanted() {
-        return arguments.output.show(&plan);
+        let is_served_here = arguments.base_url().is_none();
+        return arguments
+            .output
+            .show(&plan, &resolved.understood, is_served_here);
     }
     run::execute(
         arguments,
@@ -356,7 +359,7 @@ impl OutputArguments {
         self.dry || self.plan_json || self.k6_options
     }
 
-    fn show(&self, plan: &Plan) -> CommandResult {
+    fn show(&self, plan: &Plan, understood: &str, is_served_here: bool) -> CommandResult {
         if self.plan_json {
             say!("{}", serde_json::to_string_pretty(plan)?);
         } else if self.k6_options {
@@ -364,7 +367,7 @@ impl OutputArguments {
                 say!("{}", test.options);
             }
         } else {
-            dry::print(plan);
+            dry::print(plan, understood, is_served_here);
         }
         Ok(terminal::printed(ExitCode::SUCCESS))
     }

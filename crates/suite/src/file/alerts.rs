@@ -14,6 +14,9 @@ pub struct Alerts {
     /// change the verdict.
     #[serde(default)]
     pub sinks: Vec<Sink>,
+    /// The trend of the script, in milliseconds, whose percentiles the three alerts of latency watch. Absent: the duration
+    /// of all requests.
+    pub latency_of: Option<String>,
 }
 
 /// A receiver of alerts. `${NAME}` in a URL or a header is replaced by an environment variable.

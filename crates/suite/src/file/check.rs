@@ -33,6 +33,9 @@ pub fn check(file: &SuiteFile, errors: &mut ConfigErrors) {
             errors.add(list, "names no test");
         }
     }
+    if let Some(locust) = &file.locust {
+        check_users(file, "locust", &locust.users, errors);
+    }
     for (name, class) in &file.classes {
         check_class(&format!("classes.{name}"), class, errors);
     }

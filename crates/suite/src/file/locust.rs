@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// The locustfile that `--with-locust` runs after each test.
+/// The locustfile that `--with-locust` runs after each test, and its users.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Locust {
@@ -15,6 +15,10 @@ pub struct Locust {
     /// Classes of the locustfile by class of the suite, if their names differ.
     #[serde(default)]
     pub classes: IndexMap<String, String>,
+    /// The user classes that share the users by weight if a command line has `-u`, `-r` or `-t` and names neither a test nor
+    /// a class: those of the locustfile, all of which Locust runs then. Absent: those of the test `load`.
+    #[serde(default)]
+    pub users: Vec<String>,
 }
 
 impl Locust {

@@ -57,7 +57,7 @@ mod verdict;
 mod window;
 mod workload;
 
-pub use alerts::{LiveAlerts, Notice};
+pub use alerts::{LiveAlerts, Notice, latency_alerts};
 pub use faults::recovered;
 pub use readable::check;
 pub use run::judge_run;

@@ -119,7 +119,10 @@ fn at_least_proportional(tests: &mut [TestRecord], group: &[usize]) {
         shares.reduce(f64::min)
     });
     let bound = Bound::Limit(Limit::at_least(PROPORTIONAL));
-    let decision = Decision::plain(least, bound);
+    let decision = match least {
+        Some(_) => Decision::plain(least, bound),
+        None => no_figure(&members, "").0,
+    };
     let test = &mut tests[last];
     let id = format!("{}.row.scaling", test.title());
     test.judgements.retain(|it| it.id != id);
@@ -215,6 +218,22 @@ fn no_data(text: &str) -> GroupFinding {
     (Decision::NO_DATA, text.to_owned(), Value::Null)
 }
 
+/// What there is to say of cells without a figure: nothing was measured, or too little to decide what they bear.
+fn no_figure(members: &[&TestRecord], text: &str) -> GroupFinding {
+    let undecided = |test: &&TestRecord| {
+        let mut own = test.judgements.iter().filter(|it| it.kind == "named");
+        throughput(test).is_none() && own.any(|it| it.standing == Standing::Inconclusive)
+    };
+    match members.iter().copied().find(|test| undecided(&test)) {
+        Some(test) => (
+            decided(Standing::Inconclusive),
+            format!("what {} bears is undecided", test.title()),
+            Value::Null,
+        ),
+        None => no_data(text),
+    }
+}
+
 /// ACSO-38, AIA-38: throughput over resources, as the slope of the line through the origin and as the
 /// share of what proportional scaling from the smallest cell would give.
 fn scaling(members: &[&TestRecord]) -> GroupFinding {
@@ -223,10 +242,10 @@ fn scaling(members: &[&TestRecord]) -> GroupFinding {
     };
     let points = points(members, &axis);
     let [(first, base), .., (last, most)] = points.as_slice() else {
-        return no_data("fewer than two cells have a figure");
+        return no_figure(members, "fewer than two cells have a figure");
     };
     if *base <= 0.0 || *first <= 0.0 || points.len() < members.len() {
-        return no_data("a cell has no figure");
+        return no_figure(members, "a cell has no figure");
     }
     let share = (most / base) / (last / first);
     let (x, y): (Vec<f64>, Vec<f64>) = points.iter().copied().unzip();

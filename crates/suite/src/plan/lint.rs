@@ -7,9 +7,53 @@ const FASTEST_RAMP: f64 = 0.2;
 /// Below this a steady phase seldom shows a steady state.
 const SHORTEST_STEADY_S: f64 = 600.0;
 
+/// How long a test of a category lasts, in minutes.
+struct Category {
+    test: &'static str,
+    least: f64,
+    most: f64,
+    id: &'static str,
+}
+
+const fn category(test: &'static str, [least, most]: [f64; 2], id: &'static str) -> Category {
+    Category {
+        test,
+        least,
+        most,
+        id,
+    }
+}
+
+const GENERAL: [Category; 5] = [
+    category("benchmark", [1.0, 5.0], "AIA-02"),
+    category("load", [10.0, 30.0], "AIA-03"),
+    category("stress", [30.0, 60.0], "AIA-04"),
+    category("spike", [5.0, 15.0], "AIA-05"),
+    category("volume", [30.0, 120.0], "AIA-06"),
+];
+const ACIS: [Category; 3] = [
+    category("load", [10.0, 30.0], "ACIS-05"),
+    category("stress", [5.0, 15.0], "ACIS-06"),
+    category("background", [30.0, 60.0], "ACIS-07"),
+];
+
+/// The categories of a suite: those of its own document, or none where that has lengths but no categories.
+fn categories(suite: &str) -> &'static [Category] {
+    match suite {
+        "acis" => &ACIS,
+        "orchestrator" | "acso" | "agent360" => &[],
+        _ => &GENERAL,
+    }
+}
+
 /// Remarks on a plan, one line each.
 pub fn lint(plan: &Plan) -> Vec<String> {
     let mut remarks: Vec<String> = plan.tests.iter().flat_map(remarks_on).collect();
+    remarks.extend(
+        categories(&plan.suite)
+            .iter()
+            .filter_map(|it| outside(plan, it)),
+    );
     if plan.time_scale < 1.0 {
         remarks.push(format!(
             "times are multiplied by {}: the result is never a baseline",
@@ -17,6 +61,27 @@ pub fn lint(plan: &Plan) -> Vec<String> {
         ));
     }
     remarks
+}
+
+/// A test that lasts shorter or longer than its category. One with samples has no length, and a scaled one not its own.
+fn outside(plan: &Plan, category: &Category) -> Option<String> {
+    let parts = plan.tests.iter().filter(|it| it.name == category.test);
+    let ends = parts.map(|it| it.phases.last().map(|phase| phase.end_s));
+    let ends: Option<Vec<f64>> = ends.collect();
+    let minutes = ends?.into_iter().sum::<f64>() / 60.0;
+    let Category {
+        test,
+        least,
+        most,
+        id,
+    } = category;
+    let is_outside = minutes > 0.0 && !(*least..=*most).contains(&minutes);
+    (is_outside && plan.time_scale >= 1.0).then(|| {
+        let minutes = (minutes * 10.0).round() / 10.0;
+        format!(
+            "{test}: lasts {minutes} minutes; tests of this category take {least} to {most} ({id})"
+        )
+    })
 }
 
 fn remarks_on(test: &PlannedTest) -> Vec<String> {

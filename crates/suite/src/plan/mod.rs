@@ -6,6 +6,7 @@ mod cells;
 mod faults;
 mod lint;
 mod loaded;
+pub(crate) mod one;
 mod options;
 mod phases;
 mod read_back;
@@ -161,7 +162,11 @@ pub fn plan(
     for name in select::tests(file, selection)? {
         let load = select::load_of(file, name, selection, variable)?;
         let classes = select::classes(file, selection)?;
-        for whole in select::parts(file, name, selection.full) {
+        let parts = match selection.as_one {
+            true => one::of(file, name, &classes).into_iter().collect(),
+            false => only_theirs(select::parts(file, name, selection.full), &classes),
+        };
+        for whole in parts {
             let whole = select::replace_classes(whole, &classes);
             tests.extend(cells::planned(&whole, load, selection.time_scale));
         }
@@ -172,6 +177,20 @@ pub fn plan(
         time_scale: selection.time_scale,
         tests,
     })
+}
+
+/// The parts that have exactly these classes, where there are some: `acso load Threats` is its part `threats`. Otherwise
+/// all of them, for the classes to replace those that they have.
+fn only_theirs<'a>(
+    parts: Vec<EffectivePart<'a>>,
+    classes: &[&'a String],
+) -> Vec<EffectivePart<'a>> {
+    // Drills have no classes, and are not meant where none is named.
+    let is_theirs = |part: &EffectivePart<'_>| !classes.is_empty() && part.users == classes;
+    match parts.iter().any(is_theirs) {
+        true => parts.into_iter().filter(is_theirs).collect(),
+        false => parts,
+    }
 }
 
 pub(crate) fn classes_of(whole: &EffectivePart<'_>) -> Vec<PlannedClass> {

@@ -17,27 +17,36 @@ const ASSUMED_RESPONSE_S: f64 = 1.0;
 pub(super) fn of_phases(whole: &EffectivePart<'_>, phases: &[PlannedPhase]) -> Value {
     let weights: Vec<u32> = classes(whole).map(|(_, class)| class.weight).collect();
     let levels: Vec<f64> = phases.iter().map(PlannedPhase::level).collect();
-    let scenarios = classes(whole).enumerate().map(|(place, (name, class))| {
-        let mut scenario = match whole.model {
-            Model::Closed => {
-                let targets = levels
-                    .iter()
-                    .map(|level| json!(share::users(level.round() as u64, &weights)[place]));
-                json!({
-                    "executor": "ramping-vus",
-                    "exec": class.exec,
-                    "startVUs": 0,
-                    "stages": stages(phases, targets),
-                    "gracefulRampDown": GRACEFUL_RAMP_DOWN,
-                    "gracefulStop": seconds(class.graceful_stop.get()),
-                    "tags": { "class": name },
-                })
-            }
-            Model::Open => open(name, class, phases, &rates(&levels, &weights, place)),
-        };
-        scenario["env"] = environment(class);
-        (name.to_owned(), scenario)
-    });
+    let has_users = levels.iter().any(|level| level.round() > 0.0);
+    let scenarios = classes(whole)
+        .enumerate()
+        .filter_map(|(place, (name, class))| {
+            let mut scenario = match whole.model {
+                Model::Closed => {
+                    let users: Vec<u64> = levels
+                        .iter()
+                        .map(|level| share::users(level.round() as u64, &weights)[place])
+                        .collect();
+                    // Fewer users than classes: k6 refuses a scenario that never has any.
+                    if has_users && users.iter().all(|users| *users == 0) {
+                        return None;
+                    }
+                    let targets = users.into_iter().map(|users| json!(users));
+                    json!({
+                        "executor": "ramping-vus",
+                        "exec": class.exec,
+                        "startVUs": 0,
+                        "stages": stages(phases, targets),
+                        "gracefulRampDown": GRACEFUL_RAMP_DOWN,
+                        "gracefulStop": seconds(class.graceful_stop.get()),
+                        "tags": { "class": name },
+                    })
+                }
+                Model::Open => open(name, class, phases, &rates(&levels, &weights, place)),
+            };
+            scenario["env"] = environment(class);
+            Some((name.to_owned(), scenario))
+        });
     let probes = classes(whole).flat_map(|(name, class)| probes(name, class, phases));
     with_thresholds(whole, scenarios.chain(probes).collect())
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use super::EffectivePart;
-use crate::file::{Content, Model, Overrides, Part, Span, SuiteFile, Test};
+use super::{EffectivePart, one};
+use crate::file::{Model, Overrides, Part, Span, SuiteFile, Test};
 
 /// What the command line asks for.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +19,8 @@ pub struct Selection {
     pub time_scale: f64,
     /// Parts that need a prepared machine, too.
     pub full: bool,
+    /// Each test is one closed test of all of these classes, whatever parts it has: a command line of Locust.
+    pub as_one: bool,
 }
 
 impl Default for Selection {
@@ -29,6 +31,7 @@ impl Default for Selection {
             load: LoadOverride::default(),
             time_scale: 1.0,
             full: false,
+            as_one: false,
         }
     }
 }
@@ -180,10 +183,7 @@ pub(super) fn load_of(
     if load.is_empty() {
         return Ok(None);
     }
-    let closed_phases = |whole: &EffectivePart<'_>| {
-        whole.model == Model::Closed && matches!(whole.content, Content::Phases(_))
-    };
-    if !parts(file, name, selection.full).iter().any(closed_phases) {
+    if !one::can_be(file, name) {
         return Err(SelectionError::Load {
             name: name.to_owned(),
         });

@@ -104,7 +104,9 @@ fn judge_descriptors(load: Load, limit: u64) -> Finding {
         return Finding::sound("descriptors", said);
     }
     let users = load.users;
-    let said = format!("{limit} open files are allowed, {users} users may need {needed}");
+    let said = format!(
+        "{limit} open files are allowed, {users} users may need {needed}: a run takes at most 60 % of them"
+    );
     Finding::problem("descriptors", said).fixed_by(format!("`ulimit -n {}`", needed.max(65_535)))
 }
 

@@ -104,6 +104,16 @@ pub fn most_users(plan: &Plan) -> u64 {
     plan.tests.iter().map(users).max().unwrap_or(0)
 }
 
+/// Said of a plan whose users need more than their share of the open files that this process may have.
+pub fn files_of(plan: &Plan, is_served_here: bool) -> Option<String> {
+    let load = Load {
+        is_served_here,
+        ..Load::of(most_users(plan))
+    };
+    let found = limits::descriptors(load);
+    found.is_problem.then(|| found.line())
+}
+
 fn users(test: &PlannedTest) -> u64 {
     let phases = test.phases.iter().map(crate::plan::PlannedPhase::level);
     let searched = test.search.iter().map(|search| search.until);

@@ -128,7 +128,7 @@ impl<'a> Stage<'a> {
                 tags: tags(job, test, run_folder),
                 is_open: test.model == "open",
                 longest_s: test.longest_s,
-                questions: questions(test),
+                questions: questions(test, job.file.alerts.latency_of.as_ref()),
                 local_ips: local_ips(job, test),
                 board: job.settings.web.as_ref().map(|web| web.board.clone()),
             },
@@ -322,8 +322,9 @@ fn seed(job: &Job<'_>) -> Option<u64> {
     job.settings.seed.or_else(of_target)
 }
 
-/// What is asked of metrics beside the script's thresholds: of checks, and of the components' service levels.
-fn questions(test: &PlannedTest) -> Vec<Question> {
+/// What is asked of metrics beside the script's thresholds: of checks, of the components' service levels, and of the trend
+/// that alerts watch.
+fn questions(test: &PlannedTest, watched: Option<&String>) -> Vec<Question> {
     let question = |metric: &str, aggregate: &str, component: Option<&String>| Question {
         metric: metric.to_owned(),
         aggregate: aggregate.to_owned(),
@@ -335,7 +336,12 @@ fn questions(test: &PlannedTest) -> Vec<Question> {
         let metric = judge::metric_of_component(component);
         ["p(50)", "p(95)", "p(99)"].map(|it| question(&metric, it, Some(component)))
     });
-    checks.into_iter().chain(of_components).collect()
+    let of_alerts = watched.into_iter().flat_map(|metric| {
+        let aggregates = judge::latency_alerts();
+        aggregates.map(|aggregate| question(metric, aggregate, None))
+    });
+    let all = checks.into_iter().chain(of_components);
+    all.chain(of_alerts).collect()
 }
 
 /// The one script of all classes.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use fleet::Fleet;
 
 use crate::cli;
+use crate::terminal::Usage;
 
 /// The file of `--config`.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ impl Config {
             return Ok(Self::None);
         };
         let text = std::fs::read_to_string(path)
-            .map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+            .map_err(|error| Usage(format!("cannot read {}: {error}", path.display())))?;
         Ok(match suite::builtin::is_suite(&text) {
             true => Self::Suite(path.to_owned()),
             false => Self::Fleet(path.to_owned()),

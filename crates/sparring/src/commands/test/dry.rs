@@ -1,11 +1,12 @@
 //! `--dry`: a plan for people.
 
 use suite::plan::{Plan, PlannedTest, lint};
+use suite::preflight::files_of;
 
 use crate::terminal::say;
 
-/// Prints the plan, then remarks on it.
-pub fn print(plan: &Plan) {
+/// Prints how the command line was understood and the plan, then remarks on it.
+pub fn print(plan: &Plan, understood: &str, is_served_here: bool) {
     let system = plan
         .system
         .as_deref()
@@ -17,6 +18,7 @@ pub fn print(plan: &Plan) {
         plan.suite,
         plan.time_scale
     );
+    say!("understood as {understood}");
     for test in &plan.tests {
         print_test(test);
     }
@@ -29,16 +31,19 @@ pub fn print(plan: &Plan) {
         },
         time(longest)
     );
-    for remark in lint(plan) {
+    for remark in lint(plan).into_iter().chain(files_of(plan, is_served_here)) {
         say!("remark: {remark}");
     }
 }
 
 fn print_test(test: &PlannedTest) {
-    let classes: Vec<&str> = test
+    let classes: Vec<String> = test
         .classes
         .iter()
-        .map(|class| class.name.as_str())
+        .map(|class| match peak(test, &class.name) {
+            Some(users) if test.classes.len() > 1 => format!("{} {users}", class.name),
+            _ => class.name.clone(),
+        })
         .collect();
     say!(
         "\n{}  {} {}  {}",
@@ -75,6 +80,13 @@ fn print_test(test: &PlannedTest) {
         let (lasts, within) = (time(fault.for_s), time(fault.recover_within_s));
         say!("  fault {}, {lasts}, recovery within {within}", fault.name);
     }
+}
+
+/// The most users of a class, by its scenario.
+fn peak(test: &PlannedTest, class: &str) -> Option<u64> {
+    let stages = test.options["scenarios"][class]["stages"].as_array()?;
+    let targets = stages.iter().filter_map(|stage| stage["target"].as_u64());
+    targets.max().filter(|_| test.model == "closed")
 }
 
 /// `12.5s`, `10m`, `1h10m`.

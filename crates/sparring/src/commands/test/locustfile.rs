@@ -18,6 +18,11 @@ use crate::commands::CommandResult;
 use crate::signals;
 use crate::terminal::{Usage, say};
 
+/// The variable that names the users of [`SHARED`].
+const SYSTEM: &str = "PERF_SYSTEM";
+/// The locustfile of several systems, and the system that it has users of if the variable is not set (S-07).
+const SHARED: (&str, &str) = ("performance/locustfile.py", "aiaas");
+
 const LOOK: Duration = Duration::from_millis(50);
 /// A terminal sends Ctrl-C to Locust itself. After this time, this process sends it again.
 const ASK_AFTER: Duration = Duration::from_secs(2);
@@ -45,7 +50,8 @@ pub fn execute(all: &super::Arguments, file: &Path) -> CommandResult {
         let _entered = runtime.enter();
         signals::on_interrupt(stop.clone());
     }
-    let started = match (&url, suite.and_then(|suite| suite.system)) {
+    let system = suite.and_then(|suite| suite.system);
+    let started = match (&url, system.clone()) {
         (Some(_), _) => None,
         (None, Some(system)) => Some(targets::simulated(&runtime, &system, None, all.run.seed())?),
         (None, None) => {
@@ -57,7 +63,10 @@ pub fn execute(all: &super::Arguments, file: &Path) -> CommandResult {
     if !all.run.quiet {
         say!("{} -f {} --host {host}", program.display(), file.display());
     }
-    let ended = Command::new(&program)
+    let mut command = Command::new(&program);
+    // Which users tests/performance/locustfile.py has.
+    command.envs(system.map(|system| (SYSTEM, system)));
+    let ended = command
         .args(arguments(all, file, &host))
         .spawn()
         .map_err(|error| format!("{} cannot be started: {error}", program.display()))
@@ -90,10 +99,12 @@ fn suite_of(all: &super::Arguments, file: &Path) -> Option<SuiteFile> {
         classes.any(|class| all.words.contains(class))
     };
     let of_variable = || read(&all.otherwise()?);
+    let of_shared = || read(SHARED.1).filter(|_| file.ends_with(SHARED.0));
     suites()
         .find(has_file)
         .or_else(of_variable)
         .or_else(|| suites().find(has_class))
+        .or_else(of_shared)
 }
 
 /// The command that does the same without Locust.

@@ -9,6 +9,7 @@ mod watch;
 
 pub use live::{LiveAlerts, Notice};
 pub(super) use table::ALERTS;
+pub use table::latency_alerts;
 
 use analysis::threshold::Limit;
 use report::record::{Event, EventKind};
@@ -63,7 +64,7 @@ pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
     }
     let mut shown = Vec::new();
     for alert in ALERTS {
-        let series = alert.series(&case.record.seconds, &case.record.observed.target);
+        let series = series(case, &alert);
         let raised = alert.raised(&series);
         for one in &raised {
             shown.push(note(sheet, &alert, one));
@@ -82,6 +83,21 @@ pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
     sheet
         .analysis
         .insert("alerts".to_owned(), Value::Array(shown));
+}
+
+/// (second, value) of what an alert watches: of latency, the trend that the suite names, or all requests.
+fn series(case: &Case<'_>, alert: &Alert) -> Vec<(f64, f64)> {
+    let record = case.record;
+    let named = case.file.alerts.latency_of.as_ref();
+    let Some((metric, aggregate)) = named.zip(alert.aggregate()) else {
+        return alert.series(&record.seconds, &record.observed.target);
+    };
+    let asked = record.asked.iter().find(|it| it.metric == *metric);
+    let seconds = asked.and_then(|it| it.seconds.get(aggregate));
+    let seconds = seconds.into_iter().flatten().enumerate();
+    seconds
+        .filter_map(|(at, value)| Some((at as f64, (*value)?)))
+        .collect()
 }
 
 fn question<'a>(name: &'a str, unit: &'static str) -> Question<'a> {
@@ -140,7 +156,10 @@ fn answer(case: &Case<'_>, sheet: &mut Sheet, alert: &Alert, series: &[(f64, f64
             ..decided(report::record::Standing::Held)
         }
     };
-    let asked = format!("{} stays silent", alert.kind);
+    let named = case.file.alerts.latency_of.as_ref();
+    let of = named.filter(|_| alert.aggregate().is_some());
+    let of = of.map_or_else(String::new, |metric| format!(" of {metric}"));
+    let asked = format!("{}{of} stays silent", alert.kind);
     sheet.answer(question(alert.kind, unit), &asked, bound, decision);
 }
 

@@ -45,7 +45,23 @@ const fn alert(kind: &'static str, severity: &'static str, watched: Watched, bou
     }
 }
 
+/// The aggregates of a trend that the alerts of latency watch.
+pub fn latency_alerts() -> [&'static str; 3] {
+    ["p(50)", "p(95)", "p(99)"]
+}
+
 impl Alert {
+    /// The aggregate of a trend that it watches; `None` where it watches something else.
+    pub(super) fn aggregate(&self) -> Option<&'static str> {
+        let [p50, p95, p99] = latency_alerts();
+        match self.watched {
+            Watched::P50 => Some(p50),
+            Watched::P95 => Some(p95),
+            Watched::P99 => Some(p99),
+            _ => None,
+        }
+    }
+
     /// The documents' text.
     pub(super) fn message(&self, value: f64) -> String {
         let latency = |name: &str| {

@@ -1,7 +1,7 @@
 //! Each kind of what a suite file can ask, on both sides of its bounds.
 
 use analysis::threshold::Limit;
-use report::record::{Event, EventKind, Second, Standing};
+use report::record::{Event, EventKind, Second, Standing, ThresholdSeries};
 
 use super::super::expression::Bound;
 use super::super::figure::Figure;
@@ -102,10 +102,48 @@ fn an_open_rate_that_was_asked_for_is_held_but_for_its_edges() {
     assert_ne!(standing(&sample.rate(980.0).level(1000.0)), Standing::Held);
 }
 
+/// The seconds of the router's decisions.
+fn decisions(p50_ms: f64) -> ThresholdSeries {
+    let of = |value: f64| vec![Some(value); 60];
+    ThresholdSeries {
+        metric: "router_decision_ms".to_owned(),
+        seconds: [("p(50)", p50_ms), ("p(95)", 70.0), ("p(99)", 90.0)]
+            .map(|(name, value)| (name.to_owned(), of(value)))
+            .into(),
+        ..ThresholdSeries::default()
+    }
+}
+
+/// AIA-07, AIA-10, AIA-44: an API within its own row raises no alert, whose bounds are those of the router.
+#[test]
+fn alerts_of_latency_watch_the_router() {
+    let mut sample = Sample::of("aiaas", "load").latency(90.0);
+    let latency = ["latency_p50_high", "latency_p95_high", "latency_p99_high"];
+    for (p50_ms, expected) in [
+        (Some(12.0), [Standing::Held; 3]),
+        (
+            Some(61.2),
+            [Standing::Crossed, Standing::Held, Standing::Held],
+        ),
+        (None, [Standing::NoData; 3]),
+    ] {
+        sample.record.asked = p50_ms.map(decisions).into_iter().collect();
+        let record = sample.judged();
+        let found = latency.map(|kind| judgement(&record, &format!("alert.{kind}")).standing);
+        assert_eq!(found, expected, "{p50_ms:?}");
+        assert_eq!(
+            judgement(&record, "slo.api.p50@steady").standing,
+            Standing::Held
+        );
+    }
+}
+
 /// AIA-44, AIA-45: raised, resolved, judged.
 #[test]
 fn alerts_are_events_and_cross() {
-    let record = Sample::of("aiaas", "load").latency(61.2).judged();
+    let mut sample = Sample::of("aiaas", "load");
+    sample.record.asked = vec![decisions(61.2)];
+    let record = sample.judged();
     let alert = judgement(&record, "alert.latency_p50_high");
     assert_eq!(
         (alert.standing, alert.measured),

@@ -7,14 +7,14 @@ mod letter;
 
 use std::time::{Duration, Instant};
 
-use report::record::EventKind;
+use report::record::{EventKind, Second};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::measure::{second, unix_now};
+use super::measure::{Store, asked_at, second, unix_now};
 use super::resources::Monitor;
 use super::stage::Stage;
-use crate::judge::{LiveAlerts, Notice};
+use crate::judge::{LiveAlerts, Notice, latency_alerts};
 use deliver::Sinks;
 use letter::Letter;
 
@@ -57,6 +57,23 @@ pub fn watch(stage: &Stage<'_>, monitor: &Monitor, over: &CancellationToken) {
     watching.end();
 }
 
+/// The figures of a second that alerts watch: those of its requests, with the percentiles of another trend where the suite
+/// names one.
+fn watched(store: &Store, stage: &Stage<'_>, place: u32) -> Second {
+    let requests = second(store, place);
+    let Some(metric) = &stage.job.file.alerts.latency_of else {
+        return requests;
+    };
+    let [p50_ms, p95_ms, p99_ms] =
+        latency_alerts().map(|aggregate| asked_at(store, metric, aggregate, place));
+    Second {
+        p50_ms,
+        p95_ms,
+        p99_ms,
+        ..requests
+    }
+}
+
 struct Watching<'a> {
     stage: &'a Stage<'a>,
     monitor: &'a Monitor,
@@ -84,7 +101,8 @@ impl Watching<'_> {
         if let Some(began) = store.began() {
             let settled = (unix_now() - began - settled_s).min(store.last_s().max(0.0) + 1.0);
             while f64::from(self.next_second) + 1.0 <= settled {
-                let seen = self.live.second(&second(&store, self.next_second));
+                let watched = watched(&store, self.stage, self.next_second);
+                let seen = self.live.second(&watched);
                 notices.extend(seen.into_iter().map(|it| (began + it.raised_s, it)));
                 self.next_second += 1;
             }

@@ -46,6 +46,9 @@ pub struct Rules {
     suite: String,
     views: Vec<View>,
     grades: IndexMap<Grade, GradeBounds>,
+    /// The trend that alerts of latency watch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    latency_of: Option<String>,
 }
 
 impl Rules {
@@ -54,6 +57,7 @@ impl Rules {
             suite: file.suite.clone(),
             views: file.views.clone(),
             grades: file.grades.clone(),
+            latency_of: file.alerts.latency_of.clone(),
         }
     }
 
@@ -68,7 +72,10 @@ impl Rules {
             all: Vec::new(),
             resources: None,
             prometheus: None,
-            alerts: Alerts::default(),
+            alerts: Alerts {
+                latency_of: self.latency_of.clone(),
+                ..Alerts::default()
+            },
             locust: None,
             classes: IndexMap::new(),
             grades: self.grades.clone(),
@@ -148,6 +155,26 @@ impl Facts {
                 ..Judge::default()
             },
             ..self.test.clone()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Rules;
+    use crate::builtin::{BUILT_IN, built_in};
+
+    #[test]
+    fn rules_hold_what_judging_reads_of_a_suite_file() {
+        for (name, _) in BUILT_IN {
+            let file = built_in(name).expect("built in").expect("sound");
+            let text = serde_json::to_string(&Rules::of(&file)).expect("JSON");
+            let rules: Rules = serde_json::from_str(&text).expect("rules");
+            let kept = rules.file();
+            assert_eq!(kept.suite, file.suite);
+            assert_eq!(kept.views, file.views, "{name}");
+            assert_eq!(kept.grades, file.grades, "{name}");
+            assert_eq!(kept.alerts.latency_of, file.alerts.latency_of, "{name}");
         }
     }
 }

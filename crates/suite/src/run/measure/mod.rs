@@ -19,7 +19,7 @@ pub use latency::histogram;
 pub use lines::StoreLine;
 pub use recorder::Recorder;
 pub use store::{Mark, Shared, Store};
-pub use threshold_metrics::{Question, asked};
+pub use threshold_metrics::{Question, asked, asked_at};
 
 /// Seconds since 1970: the clock of samples, phases and events alike.
 pub fn unix_now() -> f64 {

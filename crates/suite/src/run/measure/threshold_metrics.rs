@@ -221,6 +221,16 @@ impl ThresholdMetrics {
         self.over.entry(metric).or_default().insert(second, values);
     }
 
+    /// An aggregate of a trend in one second.
+    fn at(&self, metric: &str, aggregate: &str, second: u32) -> Option<f64> {
+        let series = self.series.get(metric)?;
+        let place = series.aggregates.get_index_of(aggregate)?;
+        let over = self.over.get(metric).and_then(|it| it.get(&second));
+        let open = || Some(series.raw(series.open.get(&second)?.clone()));
+        let values = over.cloned().or_else(open)?;
+        finite(values.get(place).copied())
+    }
+
     /// For the record of a test of that length.
     fn shown(&self, length: u32) -> Vec<ThresholdSeries> {
         let mut room = MOST_VALUES;
@@ -300,6 +310,11 @@ impl Series {
 
 fn finite(value: Option<f64>) -> Option<f64> {
     value.filter(|value| value.is_finite())
+}
+
+/// An aggregate of a trend that is asked about, in one second.
+pub fn asked_at(store: &Store, metric: &str, aggregate: &str, second: u32) -> Option<f64> {
+    store.asked.at(metric, aggregate, second)
 }
 
 /// What thresholds ask about, for the record of a test of that length.
