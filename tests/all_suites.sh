@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs `all` of each suite in little time. Each has to come to a verdict, whatever it is at such a scale, and to leave a whole and
-# sound record: every planned test, numbers that can be computed again, and the published schema.
+# Runs `all` of each suite in little time. Each has to come to a verdict that is expected at such a scale, and to leave a whole and
+# sound record: every planned test, no threshold crossed but those named below, numbers that can be computed again, and the
+# published schema.
 #
 #   tests/all_suites.sh                          the scales below, less than ten minutes together
 #   tests/all_suites.sh acis=0.01 acso=0.02      these suites at these scales
@@ -15,32 +16,72 @@ PYTHON=${PYTHON:-python3}
 # Where steps of an unscaled second and more prevail, as in the searches of aiaas, a smaller scale would save nothing.
 [ $# -gt 0 ] || set -- orchestrator=0.02 acso=0.02 aiaas=0.002 acis=0.005 agent360=0.001
 
+# What each suite may end with at these scales, and why: the exit codes, the judgements that may be crossed and the tests
+# that need not be trusted, as patterns of ids and titles. Anything else is a fault of the bench.
+expected() { # SUITE
+  codes="0 4" crossed='^$' untrusted='^$'
+  case $1 in
+    # 4: cells of a second have too few requests to be decided. 99: batches of fifty from fifty users ask for more than two
+    # cores have.
+    orchestrator) codes="0 4 99" crossed='^scalability\[.*\.named\.efficiency$' ;;
+    # 4: steps of a second decide little.
+    acso | acis) ;;
+    # 99: a leak of four hours is not always found in fourteen seconds.
+    agent360) codes="0 4 99" crossed='^soak/leaking\.named\.leak$' ;;
+    # 4: searches of a second have too few requests. 99 and 5: a thousand requests at once, five thousand requests or messages
+    # a second and ten thousand connections ask for more than a few cores have; generator and target share them.
+    aiaas)
+      codes="4 5 99"
+      crossed='^(benchmark/router_throughput|throughput/(api_[25]000|database_[0-9]+|messages_[0-9]+|workflows_[0-9]+|sockets_10000))\.'
+      untrusted='^(benchmark/router_(throughput|concurrency_[0-9]+)|throughput/[a-z]+_[0-9]+)'
+      ;;
+    *) echo "nothing is expected of suite $1" >&2; return 1 ;;
+  esac
+}
+
 is_sound() { # REPORT
   "$SPARRING" verify "$1" &&
-    "$PYTHON" - "$1" docs/schemas/report.schema.json <<'PYTHON'
-import json, sys
+    "$PYTHON" - "$1" docs/schemas/report.schema.json "$crossed" "$untrusted" <<'PYTHON'
+import json, re, sys
 import jsonschema
 
-report, schema = (json.load(open(path, encoding="utf-8")) for path in sys.argv[1:])
-errors = list(jsonschema.Draft202012Validator(schema).iter_errors(report))
-for error in errors[:10]:
-    print(f"{sys.argv[1]}: {error.json_path}: {error.message[:200]}", file=sys.stderr)
-whole = report["complete"] and not report["not_run"]
-if not whole:
-    print(f"{sys.argv[1]}: {report['incomplete_because']}, not run: {report['not_run']}", file=sys.stderr)
+path, schema, crossed, untrusted = sys.argv[1:]
+text = open(path, encoding="utf-8").read()
+report = json.loads(text)
+faults = []
+validator = jsonschema.Draft202012Validator(json.load(open(schema, encoding="utf-8")))
+for error in list(validator.iter_errors(report))[:10]:
+    faults.append(f"{error.json_path}: {error.message[:200]}")
+if not report["complete"] or report["not_run"]:
+    faults.append(f"{report['incomplete_because']}, not run: {report['not_run']}")
+# What a report says only where the bench itself failed.
+for sign in ["could not be injected", "nothing explains", "could not be reverted", "cannot be prepared"]:
+    found = re.search(rf'"([^"]*{sign}[^"]*)"', text)
+    if found:
+        faults.append(found[1][:200])
+for test in report["tests"]:
+    title = "/".join(filter(None, [test["name"], test.get("part")]))
+    for judgement in test["judgements"]:
+        if judgement["standing"] == "crossed" and not re.search(crossed, judgement["id"]):
+            faults.append(f"{judgement['id']} is crossed: {judgement['asked']}, measured {judgement['measured']}")
+    if test["outcome"] == "untrusted" and not re.search(untrusted, title):
+        faults.append(f"{title} is not to be trusted: {test['reasons']}")
+for fault in faults:
+    print(f"{path}: {fault}", file=sys.stderr)
 print(f"{report['suite']}: {len(report['tests'])} tests, {report['outcome']}, {report['duration_s']:.0f} s")
-sys.exit(bool(errors) or not whole)
+sys.exit(bool(faults))
 PYTHON
 }
 
 run() { # SUITE=SCALE
-  local suite=${1%%=*} scale=${1#*=} code=0 report
+  local suite=${1%%=*} scale=${1#*=} code=0 report codes crossed untrusted
+  expected "$suite"
   timeout 900 "$SPARRING" test "$suite" all --time-scale "$scale" --quiet --results "$RESULTS/$suite" >"$RESULTS.$suite.log" 2>&1 || code=$?
-  # Passed, inconclusive, not to be trusted, failed: verdicts. Anything else is no verdict.
-  case $code in
-    0 | 4 | 5 | 99) ;;
-    *) echo "sparring test $suite all: exit code $code" >&2; tail -20 "$RESULTS.$suite.log" >&2; return 1 ;;
-  esac
+  if [[ " $codes " != *" $code "* ]]; then
+    echo "sparring test $suite all: exit code $code, expected one of: $codes" >&2
+    tail -20 "$RESULTS.$suite.log" >&2
+    return 1
+  fi
   for report in "$RESULTS/$suite"/*/report.json; do is_sound "$report" || return 1; done
   echo "$suite at $scale: exit code $code ($SECONDS s)"
 }
