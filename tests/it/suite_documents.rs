@@ -393,3 +393,40 @@ fn agent360_exports_the_metrics_of_its_document() {
         "{metrics}"
     );
 }
+
+/// AIA-32, ACIS-20: the files that a command line of Locust names, for one test of all of its users.
+#[test]
+fn a_command_line_of_locust_writes_the_files_that_it_names() {
+    for (system, page, prefix) in [
+        ("aiaas", "load-test-report.html", "load-test"),
+        ("acis", "performance-report.html", "performance-results"),
+    ] {
+        let bench = Bench::new();
+        let html = format!("--html={page}");
+        let line = [
+            "--system",
+            system,
+            "--users=6",
+            "--spawn-rate=6",
+            "--run-time=9s",
+            "--headless",
+        ];
+        let ended = bench.run(&[&line[..], &[&html, "--csv", prefix]].concat());
+        let said = format!("{}{}", ended.stdout, ended.stderr);
+        let report = bench.report();
+        let tests = report["tests"].as_array().expect("tests");
+        assert_eq!(tests.len(), 1, "{said}");
+        let classes = tests[0]["classes"].as_array().expect("classes");
+        assert_eq!(
+            classes.len(),
+            if system == "aiaas" { 2 } else { 3 },
+            "{said}"
+        );
+        for name in ["stats", "stats_history", "failures", "exceptions"] {
+            let path = bench.folder.path().join(format!("{prefix}_{name}.csv"));
+            assert!(path.is_file(), "{} is missing: {said}", path.display());
+        }
+        let page = std::fs::read_to_string(bench.folder.path().join(page)).expect("a page");
+        assert!(page.contains("<html"), "{said}");
+    }
+}
