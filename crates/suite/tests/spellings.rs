@@ -120,168 +120,119 @@ fn flags_of_locust_with_a_presets_values_and_class_are_that_preset() {
     check(&orchestrator, &["orchestrator", "load"]);
 }
 
+/// System, classes, users, the users of each class, and the test that judges it.
+const LINES: [[&str; 5]; 16] = [
+    [
+        "acis",
+        "",
+        "100",
+        "ACISAPIUser 34, ACISStressTestUser 33, ACISBackgroundJobUser 33",
+        "load",
+    ],
+    [
+        "acis",
+        "",
+        "50",
+        "ACISAPIUser 17, ACISStressTestUser 17, ACISBackgroundJobUser 16",
+        "load",
+    ],
+    [
+        "acis",
+        "ACISStressTestUser",
+        "50",
+        "ACISStressTestUser 50",
+        "stress",
+    ],
+    ["aiaas", "", "100", "AIaaSUser 50, HighLoadUser 50", "load"],
+    // Locust stops after its run time, however many users it has come to: 600 in a minute.
+    [
+        "aiaas",
+        "",
+        "1000",
+        "AIaaSUser 300, HighLoadUser 300",
+        "load",
+    ],
+    [
+        "aiaas",
+        "",
+        "2000",
+        "AIaaSUser 300, HighLoadUser 300",
+        "load",
+    ],
+    ["aiaas", "AIaaSUser", "100", "AIaaSUser 100", "load"],
+    ["aiaas", "HighLoadUser", "100", "HighLoadUser 100", "load"],
+    [
+        "agent360",
+        "",
+        "50",
+        "BasicLoadTest 17, WorkflowLoadTest 17, StressTest 16",
+        "load",
+    ],
+    [
+        "agent360",
+        "",
+        "500",
+        "BasicLoadTest 167, WorkflowLoadTest 167, StressTest 166",
+        "load",
+    ],
+    // Fewer users than classes: a class without users has no scenario.
+    [
+        "agent360",
+        "",
+        "2",
+        "BasicLoadTest 1, WorkflowLoadTest 1",
+        "load",
+    ],
+    ["agent360", "StressTest", "500", "StressTest 500", "load"],
+    [
+        "agent360",
+        "BasicLoadTest StressTest",
+        "9",
+        "BasicLoadTest 5, StressTest 4",
+        "load",
+    ],
+    [
+        "acso",
+        "",
+        "50",
+        "Threats 10, Services 9, Finance 6, ACSOUser 25",
+        "load",
+    ],
+    ["acso", "Threats", "50", "Threats 50", "load"],
+    ["acso", "ACSOUser", "50", "ACSOUser 50", "load"],
+];
+
 /// ACIS-01, ACIS-02, ACIS-20, AIA-32, A360-13, S-06: without a class it is one closed test of all classes of the locustfile,
-/// by their weights; with classes, of these alone. Which test judges it is the last column.
+/// by their weights; with classes, of these alone.
 #[test]
 fn flags_of_locust_are_one_closed_test_of_all_classes_or_of_those_that_are_named() {
-    let rows: [(&str, &[&str], u32, &[(&str, u64)], &str); 16] = [
-        (
-            "acis",
-            &[],
-            100,
-            &[
-                ("ACISAPIUser", 34),
-                ("ACISStressTestUser", 33),
-                ("ACISBackgroundJobUser", 33),
-            ],
-            "load",
-        ),
-        (
-            "acis",
-            &[],
-            50,
-            &[
-                ("ACISAPIUser", 17),
-                ("ACISStressTestUser", 17),
-                ("ACISBackgroundJobUser", 16),
-            ],
-            "load",
-        ),
-        (
-            "acis",
-            &["ACISStressTestUser"],
-            50,
-            &[("ACISStressTestUser", 50)],
-            "stress",
-        ),
-        (
-            "aiaas",
-            &[],
-            100,
-            &[("AIaaSUser", 50), ("HighLoadUser", 50)],
-            "load",
-        ),
-        (
-            "aiaas",
-            &[],
-            1000,
-            &[("AIaaSUser", 500), ("HighLoadUser", 500)],
-            "load",
-        ),
-        (
-            "aiaas",
-            &[],
-            2000,
-            &[("AIaaSUser", 1000), ("HighLoadUser", 1000)],
-            "load",
-        ),
-        ("aiaas", &["AIaaSUser"], 100, &[("AIaaSUser", 100)], "load"),
-        (
-            "aiaas",
-            &["HighLoadUser"],
-            100,
-            &[("HighLoadUser", 100)],
-            "load",
-        ),
-        (
-            "agent360",
-            &[],
-            50,
-            &[
-                ("BasicLoadTest", 17),
-                ("WorkflowLoadTest", 17),
-                ("StressTest", 16),
-            ],
-            "load",
-        ),
-        (
-            "agent360",
-            &[],
-            500,
-            &[
-                ("BasicLoadTest", 167),
-                ("WorkflowLoadTest", 167),
-                ("StressTest", 166),
-            ],
-            "load",
-        ),
-        // Fewer users than classes: a class without users has no scenario.
-        (
-            "agent360",
-            &[],
-            2,
-            &[("BasicLoadTest", 1), ("WorkflowLoadTest", 1)],
-            "load",
-        ),
-        (
-            "agent360",
-            &["StressTest"],
-            500,
-            &[("StressTest", 500)],
-            "load",
-        ),
-        (
-            "agent360",
-            &["BasicLoadTest", "StressTest"],
-            9,
-            &[("BasicLoadTest", 5), ("StressTest", 4)],
-            "load",
-        ),
-        (
-            "acso",
-            &[],
-            50,
-            &[
-                ("Threats", 10),
-                ("Services", 9),
-                ("Finance", 6),
-                ("ACSOUser", 25),
-            ],
-            "load",
-        ),
-        ("acso", &["Threats"], 50, &[("Threats", 50)], "load"),
-        ("acso", &["ACSOUser"], 50, &[("ACSOUser", 50)], "load"),
-    ];
-    for (system, classes, users, expected, judged_as) in rows {
-        let line = format!("{system} -u {users} {classes:?}");
-        let tests = tests_of(&locust(system, classes, (users, 10, 60)));
+    for [system, classes, users, expected, judged_as] in LINES {
+        let line = format!("{system} -u {users} {classes}");
+        let classes: Vec<&str> = classes.split_whitespace().collect();
+        let users: u32 = users.parse().expect("a number");
+        let tests = tests_of(&locust(system, &classes, (users, 10, 60)));
         assert_eq!(tests.len(), 1, "{line}");
         let test = &tests[0];
         assert_eq!((test.model, test.content), ("closed", "phases"), "{line}");
-        assert_eq!(
-            (test.name.as_str(), &test.part),
-            (judged_as, &None),
-            "{line}"
-        );
-        let phases: Vec<(f64, f64)> = test
-            .phases
-            .iter()
-            .map(|phase| (phase.end_s, phase.level()))
-            .collect();
-        let users = f64::from(users);
-        let ramp_s = users / 10.0;
-        match ramp_s < 60.0 {
-            true => assert_eq!(phases, [(ramp_s, users), (60.0, users)], "{line}"),
-            // Locust stops after its run time, however many users it has come to.
-            false => assert_eq!(phases, [(60.0, 600.0)], "{line}"),
+        assert_eq!(test.name, judged_as, "{line}");
+        assert_eq!(test.part, None, "{line}");
+        let phases = test.phases.iter();
+        let phases: Vec<(f64, f64)> = phases.map(|it| (it.end_s, it.level())).collect();
+        let level = f64::from(users).min(600.0);
+        match level < 600.0 {
+            true => assert_eq!(phases, [(level / 10.0, level), (60.0, level)], "{line}"),
+            false => assert_eq!(phases, [(60.0, level)], "{line}"),
         }
         let scenarios = test.options["scenarios"].as_object().expect("scenarios");
-        let shares: Vec<(&str, u64)> = scenarios
-            .iter()
-            .map(|(class, scenario)| {
-                let stages = scenario["stages"].as_array().expect("stages");
-                let last = stages.last().expect("a stage");
-                (class.as_str(), last["target"].as_u64().expect("users"))
-            })
-            .collect();
-        let expected: Vec<(&str, u64)> = match ramp_s < 60.0 {
-            true => expected.to_vec(),
-            false => expected
-                .iter()
-                .map(|(class, share)| (*class, share * 600 / users as u64))
-                .collect(),
+        let last = |scenario: &serde_json::Value| {
+            let stages = scenario["stages"].as_array()?;
+            stages.last()?["target"].as_u64()
         };
-        assert_eq!(shares, expected, "{line}");
+        let shares: Vec<String> = scenarios
+            .iter()
+            .map(|(class, scenario)| format!("{class} {}", last(scenario).expect("users")))
+            .collect();
+        assert_eq!(shares.join(", "), expected, "{line}");
     }
 }
 

@@ -224,7 +224,7 @@ fn no_figure(members: &[&TestRecord], text: &str) -> GroupFinding {
         let mut own = test.judgements.iter().filter(|it| it.kind == "named");
         throughput(test).is_none() && own.any(|it| it.standing == Standing::Inconclusive)
     };
-    match members.iter().copied().find(|test| undecided(&test)) {
+    match members.iter().copied().find(|test| undecided(test)) {
         Some(test) => (
             decided(Standing::Inconclusive),
             format!("what {} bears is undecided", test.title()),
