@@ -24,6 +24,8 @@ pub struct Group {
     max: u64,
     pub statuses: BTreeMap<u16, u64>,
     pub errors: IndexMap<String, u64>,
+    /// When each of them came first and last, in seconds from the start of the test.
+    pub error_times: BTreeMap<String, [f64; 2]>,
 }
 
 impl Default for Group {
@@ -41,6 +43,7 @@ impl Default for Group {
             max: 0,
             statuses: BTreeMap::new(),
             errors: IndexMap::new(),
+            error_times: BTreeMap::new(),
         }
     }
 }
@@ -80,13 +83,25 @@ impl Group {
         }
     }
 
-    fn count_error(&mut self, error: &str, count: u64) {
+    /// Notes that an error came at this time, behind counting it.
+    pub fn note_error(&mut self, error: &str, at_s: f64) {
+        let name = self.name_of(error).to_owned();
+        let [first, last] = self.error_times.entry(name).or_insert([at_s; 2]);
+        (*first, *last) = (first.min(at_s), last.max(at_s));
+    }
+
+    /// What an error is counted as.
+    fn name_of<'a>(&self, error: &'a str) -> &'a str {
         let is_known = self.errors.contains_key(error);
-        let name = if is_known || self.errors.len() < MOST_ERRORS {
+        if is_known || self.errors.len() < MOST_ERRORS {
             error
         } else {
             "(other errors)"
-        };
+        }
+    }
+
+    fn count_error(&mut self, error: &str, count: u64) {
+        let name = self.name_of(error);
         *self.errors.entry(name.to_owned()).or_default() += count;
     }
 

@@ -96,7 +96,11 @@ impl Measured {
         };
         let entry = self.endpoints.entry(key);
         let place = entry.index();
-        entry.or_default().add(status, error, micros);
+        let group = entry.or_default();
+        group.add(status, error, micros);
+        if let Some(error) = error {
+            group.note_error(error, at_s);
+        }
         match self.open_second(at_s) {
             Ok(open) => {
                 open.group.add(status, error, micros);

@@ -167,6 +167,7 @@ fn endpoint(key: &Key, group: &Group, length: f64) -> Endpoint {
         figures: group.figures(length),
         statuses: statuses.collect(),
         errors,
+        error_times: group.error_times.clone(),
         seconds: Vec::new(),
     }
 }

@@ -2,12 +2,13 @@
 
 use axum::Json;
 use axum::extract::State;
+use jiff::Timestamp;
 use report::record::{Endpoint, Figures, TestRecord};
 use serde_json::{Map, Value, json};
 
 use crate::live_run::Stage;
 use crate::measured::Recent;
-use crate::record::current;
+use crate::record::{current, record};
 use crate::routes::Shown;
 
 /// Rows beyond which Locust cuts the table, too.
@@ -15,6 +16,8 @@ const MOST_ROWS: usize = 500;
 
 pub(crate) async fn requests(State(page): Shown) -> Json<Value> {
     let test = current(&page.board);
+    let began = record(&page.board).began.parse::<Timestamp>();
+    let began_s = began.map_or(0.0, |began| began.as_millisecond() as f64 / 1e3) + test.begin_s;
     let (recent, stage, users) = {
         let shown = page.board.lock();
         (
@@ -23,7 +26,9 @@ pub(crate) async fn requests(State(page): Shown) -> Json<Value> {
             shown.measured.current_users(),
         )
     };
-    Json(report(&test, &recent, stage, users))
+    let mut answer = report(&test, &recent, stage, users);
+    answer["errors"] = Value::Array(errors(&test, began_s));
+    Json(answer)
 }
 
 fn report(test: &TestRecord, recent: &Recent, stage: Stage, users: Option<f64>) -> Value {
@@ -47,7 +52,7 @@ fn report(test: &TestRecord, recent: &Recent, stage: Stage, users: Option<f64>) 
     let total = row("", "Aggregated", &test.figures, all);
     let percentile = |quantile| recent.all.percentile_ms(quantile);
     let answer = json!({
-        "errors": errors(test),
+        "errors": [],
         "current_rps": total["current_rps"],
         "current_fail_per_sec": total["current_fail_per_sec"],
         "total_rps": total["total_rps"],
@@ -113,14 +118,18 @@ fn row(method: &str, name: &str, figures: &Figures, [rps, fails]: [f64; 2]) -> V
     })
 }
 
-fn errors(test: &TestRecord) -> Vec<Value> {
+/// Times are in seconds since 1970; the test began at one.
+fn errors(test: &TestRecord, began_s: f64) -> Vec<Value> {
     let all = test.endpoints.iter().flat_map(|endpoint| {
         endpoint.errors.iter().map(|(error, times)| {
+            let seen = endpoint.error_times.get(error);
             json!({
                 "method": endpoint.method,
                 "name": endpoint.name,
                 "error": error,
                 "occurrences": times,
+                "first_seen": seen.map(|[first, _]| began_s + first),
+                "last_seen": seen.map(|[_, last]| began_s + last),
             })
         })
     });

@@ -116,6 +116,11 @@ fn figures_have_the_fields_of_locust() {
     );
     assert_eq!(answer["errors"][0]["error"], "Status code: 500");
     assert_eq!(answer["errors"][0]["occurrences"], 12);
+    // The tenth request is the first to fail, the last one the last.
+    let seen = ["first_seen", "last_seen"].map(|key| answer["errors"][0][key].as_f64());
+    let [first, last] = seen.map(|at| at.expect("a time"));
+    assert!((last - first - 11.0).abs() < 1e-3, "{first} {last}");
+    assert!((first - 1_767_225_600.0 - 0.95).abs() < 0.1, "{first}");
     let tasks: Value = serde_json::from_str(&get(&server, "/tasks")).expect("JSON");
     assert_eq!(tasks["per_class"]["Buyer"]["ratio"], 0.75);
     assert_eq!(get(&server, "/worker-count"), r#"{"worker_count":0}"#);
@@ -157,6 +162,11 @@ fn files_have_the_headers_of_locust() {
         "/stats/failures/csv",
         "Method,Name,Error,Occurrences,First Seen,Last Seen",
         2,
+    );
+    let failures = get(&server, "/stats/failures/csv");
+    assert!(
+        failures.contains(",12,2026-01-01T00:00:00Z,2026-01-01T00:00:11Z"),
+        "{failures}"
     );
     check("/exceptions/csv", "Count,Message,Traceback,Nodes", 2);
     let exceptions: Value = serde_json::from_str(&get(&server, "/exceptions")).expect("JSON");

@@ -33,7 +33,7 @@ pub fn locust(run: &RunRecord, test: &TestRecord, prefix: &str) -> Vec<Artefact>
         ),
         artefact(
             &format!("{prefix}_failures.csv"),
-            table(FAILURES, failures(test)),
+            table(FAILURES, failures(run, test)),
         ),
         // A script's exceptions are failed checks or requests; the record has none apart from those.
         artefact(
@@ -177,17 +177,25 @@ fn history_row(second: &Second, so_far: &SoFar, at: Option<i64>) -> Vec<String> 
     row
 }
 
-fn failures(test: &TestRecord) -> Vec<Vec<String>> {
+fn failures(run: &RunRecord, test: &TestRecord) -> Vec<Vec<String>> {
+    let began = run.began.parse::<Timestamp>().ok();
+    // To the second, as Locust writes it.
+    let at = |after_s: f64| {
+        let at = began
+            .and_then(|began| Timestamp::from_second(epoch(began, test.begin_s + after_s)).ok());
+        at.map_or_else(String::new, |at| at.to_string())
+    };
     let mut rows = Vec::new();
     for endpoint in &test.endpoints {
         for (error, times) in &endpoint.errors {
+            let seen = endpoint.error_times.get(error);
             rows.push(vec![
                 endpoint.method.clone(),
                 endpoint.name.clone(),
                 error.clone(),
                 times.to_string(),
-                String::new(),
-                String::new(),
+                seen.map_or_else(String::new, |[first, _]| at(*first)),
+                seen.map_or_else(String::new, |[_, last]| at(*last)),
             ]);
         }
     }

@@ -66,6 +66,9 @@ pub struct Endpoint {
     pub statuses: BTreeMap<String, u64>,
     /// Failed requests by message, the most frequent first.
     pub errors: Vec<(String, u64)>,
+    /// By message: when it came first and last, in seconds from the start of the test.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub error_times: BTreeMap<String, [f64; 2]>,
     /// The seconds that had requests; of the busiest endpoints of a test.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub seconds: Vec<EndpointSecond>,

@@ -212,6 +212,7 @@ fn record(test: &PlannedTest) -> TestRecord {
         figures: figures.clone(),
         statuses: [].into(),
         errors: Vec::new(),
+        error_times: [].into(),
         seconds: Vec::new(),
     };
     let seconds = (0..SECONDS).map(|at| Second {

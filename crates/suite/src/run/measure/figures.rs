@@ -80,6 +80,7 @@ pub fn endpoints(store: &Store, window: Window, span: [f64; 2]) -> Vec<Endpoint>
             figures: group.figures(store, seconds),
             statuses,
             errors,
+            error_times: group.error_times(store),
             seconds: Vec::new(),
         }
     };
@@ -262,6 +263,19 @@ impl Group<'_> {
         errors.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         (statuses, errors)
     }
+
+    /// The seconds in which each message came first and last.
+    fn error_times(&self, store: &Store) -> BTreeMap<String, [f64; 2]> {
+        let mut times: BTreeMap<String, [f64; 2]> = BTreeMap::new();
+        for (key, _) in &self.latencies {
+            if let Some(error) = &store.series(key.2).error {
+                let at_s = f64::from(key.0);
+                let [first, last] = times.entry(error.clone()).or_insert([at_s; 2]);
+                (*first, *last) = (first.min(at_s), last.max(at_s));
+            }
+        }
+        times
+    }
 }
 
 #[cfg(test)]
@@ -321,6 +335,8 @@ mod tests {
         assert_eq!(endpoints.len(), 1);
         assert_eq!(endpoints[0].statuses["200"], 3);
         assert_eq!(endpoints[0].errors, [("Status code: 500".to_owned(), 1)]);
+        let times = [("Status code: 500".to_owned(), [1.0, 1.0])];
+        assert_eq!(endpoints[0].error_times, times.into());
     }
 
     #[test]
