@@ -2,6 +2,7 @@
 
 mod analysed;
 mod bounds;
+mod calibrated;
 mod faults;
 mod laws;
 mod outcomes;

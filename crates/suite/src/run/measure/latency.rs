@@ -104,6 +104,32 @@ mod tests {
         assert!(lower < 950.0 && 950.0 < upper, "{lower} {upper}");
     }
 
+    /// A thousand seeded runs: the true 95th percentile lies within the interval of the record as often as that promises.
+    #[test]
+    fn the_true_p95_lies_within_its_interval_in_94_to_97_of_a_hundred_runs() {
+        let mut state = 0_u64;
+        let mut uniform = || {
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut mixed = state;
+            mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+        };
+        // Exponential times with a mean of 100 ms, whose 95th percentile is 100 ms · ln 20.
+        let truth = 100.0 * 20_f64.ln();
+        let runs = 1_000;
+        let covered = (0..runs).filter(|_| {
+            let values: Vec<u32> = (0..1_000)
+                .map(|_| (-100_000.0 * (1.0 - uniform()).ln()) as u32)
+                .collect();
+            let [lower, upper] = latency(&[&values]).expect("values").intervals["p95"];
+            lower <= truth && truth <= upper
+        });
+        let percent = 100.0 * covered.count() as f64 / f64::from(runs);
+        eprintln!("the true p95 is inside in {percent} % of {runs} runs");
+        assert!((94.0..=97.0).contains(&percent), "{percent} %");
+    }
+
     #[test]
     fn a_few_values_have_no_interval_and_none_have_nothing() {
         let latency_of = |values: &[u32]| latency(&[values]);
