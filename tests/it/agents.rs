@@ -228,16 +228,16 @@ fn what_cannot_be_shared_is_refused_before_anything_runs() {
         &[],
         Some("wrong"),
         1,
-        "wants the token of its SPARRING_TOKEN",
+        "the token of SPARRING_TOKEN is missing or wrong",
     );
     check(&nobody, &[], Some(TOKEN), 1, "cannot be reached");
-    check(&twice, &[], Some(TOKEN), 2, "is named twice");
+    check(&twice, &[], Some(TOKEN), 2, "is listed twice");
     check(
         own,
         &["--paused"],
         Some(TOKEN),
         2,
-        "--paused is of a single runner",
+        "--paused applies to a single runner",
     );
     check(
         own,
@@ -276,7 +276,7 @@ export default function () {}";
 
 /// A controller that dies leaves no load behind, the agent is free again, and what its runner measured is kept.
 #[test]
-fn a_run_of_which_nobody_asks_any_more_is_ended() {
+fn a_run_is_ended_when_its_client_stops_polling() {
     let (folder, target) = (folder(), Target::start(Ipv4Addr::LOCALHOST));
     let agent = Agent::start(&OneMachine, 0, Ipv4Addr::LOCALHOST);
     let environment = format!("TARGET={}", target.address);
@@ -306,7 +306,7 @@ fn a_run_of_which_nobody_asks_any_more_is_ended() {
     let other = Ended::from(other.output().expect("the binary was built"));
     assert_eq!(other.code, Some(1), "{}", other.stderr);
     assert!(
-        other.stderr.contains("at work for another run"),
+        other.stderr.contains("is busy with another run"),
         "{}",
         other.stderr
     );
@@ -324,7 +324,7 @@ fn a_run_of_which_nobody_asks_any_more_is_ended() {
             break;
         }
         assert!(
-            next.stderr.contains("at work for another run"),
+            next.stderr.contains("is busy with another run"),
             "{}",
             next.stderr
         );

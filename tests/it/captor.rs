@@ -47,7 +47,7 @@ impl Captor {
         Self { url, asked }
     }
 
-    /// What was asked so far, in the order in which it came.
+    /// The requests so far, in order of arrival.
     pub fn asked(&self) -> Vec<Asked> {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         asked.clone()

@@ -130,9 +130,9 @@ detectors:
     assert_eq!(ended.code, Some(1));
     for expected in [
         "name 3 unknown detectors",
-        "orchestration.policies.*.default.detectors[2]: there is no detector `onee`; did you mean `one`?",
-        "orchestration.policies.*.default.required_detectors[0]: there is no detector `two`",
-        "orchestration.policies.*.default.weights.thre: there is no detector `thre`; did you mean `three`?",
+        "orchestration.policies.*.default.detectors[2]: no detector `onee`; did you mean `one`?",
+        "orchestration.policies.*.default.required_detectors[0]: no detector `two`",
+        "orchestration.policies.*.default.weights.thre: no detector `thre`; did you mean `three`?",
     ] {
         assert!(
             ended.stderr.contains(expected),

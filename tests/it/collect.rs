@@ -671,7 +671,7 @@ fn a_runner_whose_collector_dies_keeps_what_it_measured() {
     stderr.read_to_string(&mut told).expect("text");
     assert!(code.is_some_and(|code| code != 0), "{code:?} {told}");
     assert!(
-        told.contains("what this runner measured is in results/"),
+        told.contains("the measurements of this runner are in results/"),
         "{told}"
     );
     assert!(!told.contains("panicked"), "{told}");

@@ -206,7 +206,7 @@ fn a_script_that_cannot_run_is_a_line() {
             "syntax.js",
             "export default function ( {",
             "syntax.js",
-            "correct the script where",
+            "correct the script at",
         ),
         (
             "throws.js",

@@ -220,10 +220,10 @@ fn a_mock_that_dies_under_its_fault_costs_neither_the_verdict_nor_the_journal() 
         &ending,
         |_, _| {},
     ));
-    let conducted = conducted.expect("what was measured is kept");
+    let conducted = conducted.expect("the measurements are kept");
     let outcome = &conducted.outcome;
     assert_eq!(outcome.verdict, suite::drill::Verdict::Spoilt, "{outcome}");
-    let lost = "shaky could not be told that the drill is over";
+    let lost = "shaky could not be told that the drill has ended";
     assert!(
         outcome.broken.iter().any(|line| line.contains(lost)),
         "{outcome}"

@@ -225,7 +225,7 @@ fn a_fault_that_somebody_else_takes_back_spoils_the_drill() {
     drill.read_until("injected {\"latency\"");
     let url = format!("{}/__admin/reset", up.url("one"));
     ureq::post(&url).send_empty().expect("the mock answers");
-    drill.read_until("reverted by somebody else");
+    drill.read_until("reverted by another client");
     assert_eq!(drill.child.wait().expect("waited for").code(), Some(5));
 }
 

@@ -434,7 +434,7 @@ fn an_output_that_fails_at_the_end_spoils_the_numbers() {
     let script = "export const options = { iterations: 1 }; export default function () {}";
     let folder = folder_with(&[("short.js", script)]);
     let ran = call(folder.path(), &["run", "-o", "json=/dev/full", "short.js"]);
-    let warned = "the numbers of this run are not clean";
+    let warned = "the results of this run are incomplete";
     assert!(ran.stderr.contains(warned), "{}", ran.stderr);
     assert!(ran.stderr.contains("/dev/full"), "{}", ran.stderr);
 }

@@ -168,7 +168,7 @@ fn an_unknown_feature_of_a_variable_or_a_file_is_told_and_left_out() {
     let by_file = run(&[], None, r#"{"features": ["nope", "freeze-env"]}"#);
     for seen in [by_variable, by_file] {
         assert_eq!(seen.ended.code, Some(0));
-        let told = "level=error msg=\"unknown feature 'nope' is not applied; there are native-histograms, merge-run-tags, freeze-env\"";
+        let told = "level=error msg=\"unknown feature 'nope' is not applied; known: native-histograms, merge-run-tags, freeze-env\"";
         assert!(seen.ended.stderr.contains(told), "{}", seen.ended.stderr);
         assert_eq!(seen.tags["k6_feature_freeze_env"], "true");
     }
@@ -185,7 +185,7 @@ fn an_unknown_feature_of_a_flag_is_refused() {
             .expect("the binary was built for this test");
         let ended = Ended::from(output);
         assert_eq!(ended.code, Some(104), "{name}: {}", ended.stderr);
-        let told = "unknown feature 'nope' in --features; there are native-histograms, merge-run-tags, freeze-env";
+        let told = "unknown feature 'nope' in --features; known: native-histograms, merge-run-tags, freeze-env";
         assert!(ended.stderr.contains(told), "{name}: {}", ended.stderr);
         assert!(!ended.stderr.contains("changed:"), "it has not run");
     }

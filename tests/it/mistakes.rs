@@ -119,7 +119,7 @@ const MISTAKES: &[Mistake] = &[
         command: "sparring plan mock-detector-failin",
         code: 2,
         says: &[
-            "there is no detector `mock-detector-failin`",
+            "no detector `mock-detector-failin`",
             "did you mean `mock-detector-failing`?",
         ],
     },
@@ -226,7 +226,7 @@ const MISTAKES: &[Mistake] = &[
         name: "a file that is not UTF-8",
         command: "sparring check latin.yaml",
         code: 2,
-        says: &["cannot read latin.yaml", "not text in UTF-8"],
+        says: &["cannot read latin.yaml", "not UTF-8 text"],
     },
     Mistake {
         name: "an empty file",
@@ -294,7 +294,7 @@ const MISTAKES: &[Mistake] = &[
         name: "a run that does not exist",
         command: "sparring report yesterday",
         code: 1,
-        says: &["there is no run `yesterday`"],
+        says: &["no run `yesterday`"],
     },
     Mistake {
         name: "a fleet file instead of a suite",

@@ -115,11 +115,7 @@ fn what_cannot_be_reported_is_said_with_exit_code_1_or_2() {
         2,
         &["only one file"],
     );
-    assert_ends(
-        &results.call("report nothing"),
-        1,
-        &["there is no run `nothing`"],
-    );
+    assert_ends(&results.call("report nothing"), 1, &["no run `nothing`"]);
     std::fs::write(results.folder.path().join("x.json"), "{\"schema\": 9}").expect("a file");
     assert_ends(
         &results.call("report HERE/x.json"),
@@ -170,7 +166,7 @@ fn a_comparison_ends_with_0_3_or_4() {
     assert_ends(
         &results.call("compare a elsewhere --force"),
         0,
-        &["Compared although they differ"],
+        &["Compared despite a difference"],
     );
     assert_ends(
         &results.call("compare a slow --pr-comment"),
@@ -199,7 +195,7 @@ fn baselines_are_kept_put_in_force_and_never_changed() {
     assert_ends(
         &results.call("compare baseline a"),
         1,
-        &["there is no baseline of acis on this testbed"],
+        &["no baseline of acis on this testbed"],
     );
     assert_ends(&results.call("baseline save a --name first"), 0, &["first"]);
     assert_ends(
@@ -210,7 +206,7 @@ fn baselines_are_kept_put_in_force_and_never_changed() {
     assert_ends(
         &results.call("baseline save b --name ../x"),
         1,
-        &["is not a name for a baseline"],
+        &["is not a valid baseline name"],
     );
     assert_ends(&results.call("baseline save b"), 0, &["baselines"]);
     assert_ends(
@@ -231,7 +227,7 @@ fn baselines_are_kept_put_in_force_and_never_changed() {
         0,
         &[
             "baseline `b`",
-            "Drift against the oldest baseline a: a regression",
+            "Drift from the oldest baseline a: a regression",
         ],
     );
     let shown = results.call("baseline show first");
@@ -287,11 +283,7 @@ fn ids_are_listed_and_explained() {
         0,
         &["rule", "window", "computation", "wrong if"],
     );
-    assert_ends(
-        &results.call("explain a R-17"),
-        2,
-        &["nothing with the id `R-17`"],
-    );
+    assert_ends(&results.call("explain a R-17"), 2, &["has no id `R-17`"]);
 }
 
 #[test]

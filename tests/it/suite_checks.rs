@@ -282,7 +282,7 @@ fn the_soak_of_agent360_finds_the_leak_and_nothing_else() {
     );
     assert_eq!(leak["standing"], "held", "{leak}");
     let said = leak["asked"].as_str().unwrap_or_default();
-    assert!(said.contains("would have been found"), "{said}");
+    assert!(said.contains("would have been detected"), "{said}");
     assert_eq!(judgement(&leaking, ".named.leak")["standing"], "held");
     let truths = truths(&leaking);
     for what in [

@@ -204,7 +204,7 @@ fn a_second_ctrl_c_waits_for_nothing_and_keeps_what_was_measured() {
     assert_eq!(test.code(), Some(105));
     let said = std::fs::read_to_string(&stderr).expect("readable");
     assert!(
-        said.contains("a second signal: nothing is waited for"),
+        said.contains("second signal: stopping without waiting"),
         "{said}"
     );
     assert_eq!(get(&format!("{url}/__admin/profile")), before);

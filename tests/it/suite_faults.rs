@@ -52,7 +52,7 @@ fn a_system_that_reports_a_fault_is_told_from_one_that_does_not() {
     assert_eq!(standing("before"), Some("crossed".into()));
     let said = format!("{}{}", ended.stdout, ended.stderr);
     assert!(
-        said.contains("fault before: what should report it was there before the fault"),
+        said.contains("fault before: its indicator showed a problem before the fault"),
         "{said}"
     );
     assert!(

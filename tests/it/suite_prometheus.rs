@@ -94,7 +94,7 @@ fn a_prometheus_that_is_none_is_named_before_anything_runs() {
     let ended = test(&["0.05", "--prometheus", &other.url], &results);
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
     assert!(
-        ended.stderr.contains("does not answer as a Prometheus"),
+        ended.stderr.contains("does not respond as Prometheus"),
         "{}",
         ended.stderr
     );

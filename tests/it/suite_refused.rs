@@ -99,7 +99,7 @@ fn values_that_cannot_be_meant_are_refused() {
     refused(
         folder,
         &["--time-scale", "-1"],
-        &["the time scale is -1", "0.001"],
+        &["the time scale -1 is out of range", "0.001"],
     );
     refused(folder, &["-u", "-5"], &["a number above 0"]);
     refused(
@@ -133,7 +133,7 @@ fn a_dry_run_reports_every_error_of_the_file() {
     refused(folder.path(), &["--dry"], &why);
     refused(folder.path(), &[], &why);
     let still = bench(&SUITE.replace("{ for: 1s }", "{ for: 0s }"));
-    refused(still.path(), &["--dry"], &["holds no load that is judged"]);
+    refused(still.path(), &["--dry"], &["has no judged load"]);
     let sound = test(bench(SUITE).path(), &["--dry"]);
     assert_eq!(sound.code, Some(0), "{}", sound.stderr);
     assert!(sound.stdout.contains("\n1 test, "), "{}", sound.stdout);

@@ -183,7 +183,7 @@ fn check(bench: &Bench, test: &Value) {
         events.iter().any(|event| event["kind"] == "interrupted"),
         "{events:?}"
     );
-    assert!(!run.join("resume.jsonl").exists(), "it came to its end");
+    assert!(!run.join("resume.jsonl").exists(), "the test completed");
     let page = std::fs::read_to_string(run.join("samples.csv")).expect("written");
     let sampled: u64 = page
         .lines()

@@ -238,7 +238,7 @@ fn wrong_calls_say_what_would_be_right() {
         ),
         (
             "target lab --port 8999 --admin-port 8999",
-            "--admin-port 8999 is that of the system; without --admin-port, the admin API is there",
+            "--admin-port 8999 is the port of the system; without --admin-port, it also serves the admin API",
         ),
         (
             "target simulate lab --users 0",
@@ -430,7 +430,7 @@ fn a_stop_says_what_it_waits_for_and_a_second_signal_ends_it() {
     stderr.read_line(&mut line).expect("text");
     assert_eq!(
         line.trim_end(),
-        "stopping: waiting for 1 request in flight, for 10 s at most; a second Ctrl-C ends this at once"
+        "stopping: waiting up to 10 s for 1 request in flight; a second Ctrl-C exits at once"
     );
     interrupt(&child);
     assert_eq!(child.wait().expect("it ends").code(), Some(130));

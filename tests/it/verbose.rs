@@ -117,7 +117,7 @@ fn a_test_tells_its_target_its_phases_and_its_end() {
     let ended = ran("sparring test acis smoke --time-scale 0.02 -v");
     for said in [
         "acis is under test",
-        "the run has its folder",
+        "the results folder was created",
         "begins",
         "the test has ended",
     ] {

@@ -90,7 +90,7 @@ fn a_service_that_hangs_does_not_pass() {
         "verdict: FAILED",
         "NO DATA  took",
         "NO DATA  http_req_failed",
-        "No iteration came to its end",
+        "No iteration completed",
     ] {
         assert!(
             ended.stdout.contains(said),
@@ -109,7 +109,7 @@ fn a_script_without_thresholds_proves_nothing() {
     let mut command = test(folder.path(), "smoke");
     let ended = run(command.arg("--script").arg(script));
     assert_eq!(ended.code, Some(5), "{}", ended.stdout);
-    let said = "Nothing is asked of this test";
+    let said = "The test has no requirements";
     assert!(ended.stdout.contains(said), "{}", ended.stdout);
 }
 

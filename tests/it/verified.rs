@@ -18,7 +18,7 @@ pub fn assert_sound(folder: &Path) {
     let ended = verify(folder);
     let said = format!("{}{}", ended.stdout, ended.stderr);
     assert_eq!(ended.code, Some(0), "{said}");
-    assert!(ended.stdout.contains("numbers computed again"), "{said}");
+    assert!(ended.stdout.contains("numbers recomputed"), "{said}");
     assert!(!ended.stdout.contains("no evidence"), "{said}");
 }
 
@@ -168,7 +168,7 @@ fn every_number_of_a_ladder_a_search_and_samples_is_computed_again() {
         std::fs::write(&path, [&bytes[..], b"\n"].concat()).expect("writable");
         let ended = verify(&folder);
         assert_eq!(ended.code, Some(5), "{file}: {}", ended.stdout);
-        let said = format!("evidence.{file}: is not the file that the run has written");
+        let said = format!("evidence.{file}: differs from the file that the run wrote");
         assert!(ended.stdout.contains(&said), "{}", ended.stdout);
         std::fs::remove_file(&path).expect("it is there");
         let ended = verify(&folder);

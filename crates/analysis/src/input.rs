@@ -13,7 +13,7 @@ pub enum InputError {
         have: usize,
         need: usize,
     },
-    #[error("{what}: value {index} is {value}; only finite numbers can be analysed")]
+    #[error("{what}: value {index} is {value}; only finite numbers are allowed")]
     NotFinite {
         what: &'static str,
         /// Counted from 0.

@@ -167,7 +167,7 @@ fn stable(offered: f64, servers: u32) -> Result<f64, InputError> {
         "the utilisation",
         utilisation,
         (0.0..1.0).contains(&utilisation),
-        "below 1, or the queue grows without end",
+        "below 1, because the queue would grow without bound",
     )?;
     Ok(utilisation)
 }

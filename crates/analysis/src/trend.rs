@@ -86,7 +86,7 @@ fn check_times(times: &[f64]) -> Result<(), InputError> {
         return Err(InputError::OutOfRange {
             what: "a time",
             value: pair[1],
-            expected: "not before the one that comes first",
+            expected: "not before the previous one",
         });
     }
     if times[0] == times[times.len() - 1] {

@@ -32,7 +32,7 @@ pub struct OwnResults {
 /// Why a runner's results are not kept.
 #[derive(Debug, thiserror::Error)]
 pub enum KeepError {
-    #[error("there was no room for a temporary file")]
+    #[error("no space for a temporary file")]
     NoSpool,
     #[error("{}", .0.display())]
     Write(PathBuf, #[source] io::Error),

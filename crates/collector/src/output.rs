@@ -214,7 +214,7 @@ impl Push {
             Ok(answer) => {
                 if self.silent_since.take().is_some() {
                     self.logger
-                        .log(Level::Info, "the collector answers again", &[]);
+                        .log(Level::Info, "the collector is reachable again", &[]);
                 }
                 self.obey(answer.stop);
                 Ok(())
@@ -231,13 +231,13 @@ impl Push {
     fn bear(&mut self, error: &ClientError) {
         if self.silent_since.is_none() {
             self.logger
-                .warn(&format!("{error}; what was measured is kept"));
+                .warn(&format!("{error}; the measurements are kept"));
         }
         let silent = self.silent_since.get_or_insert_with(Instant::now).elapsed();
         if silent > 2 * self.client.lost_after() && !self.is_lost {
             self.is_lost = true;
             let seconds = silent.as_secs();
-            self.obey(Some(format!("it has not answered for {seconds} s")));
+            self.obey(Some(format!("it has not responded for {seconds} s")));
         }
     }
 
@@ -246,14 +246,14 @@ impl Push {
         let url = self.client.url();
         match self.kept.write(ended, &error.to_string()) {
             Ok(folder) => self.logger.error(&format!(
-                "the collector {url} is lost, and with it the result of the run; what this runner measured is in {}",
+                "the collector {url} is lost, and the result of the run with it; the measurements of this runner are in {}",
                 folder.display()
             )),
             Err(why) => {
                 let source = std::error::Error::source(&why);
                 let source = source.map_or_else(String::new, |source| format!(": {source}"));
                 self.logger.error(&format!(
-                    "the collector {url} is lost, and what this runner measured cannot be kept: {why}{source}"
+                    "the collector {url} is lost, and the measurements of this runner cannot be saved: {why}{source}"
                 ));
             }
         }

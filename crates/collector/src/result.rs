@@ -57,7 +57,7 @@ pub struct RunnerResult {
 }
 
 impl Verdict {
-    /// The process' exit code; 99 is k6's, 5 is that of runs that are not to be trusted.
+    /// The process' exit code; 99 is k6's, 5 is that of untrusted runs.
     pub const fn exit_code(self) -> u8 {
         match self {
             Self::Passed => 0,
@@ -120,16 +120,14 @@ impl Collected {
             {
                 invalid |= !degraded;
                 let kind = if degraded { "degraded" } else { "invalid" };
-                reasons.push(format!(
-                    "{kind}: the part of the runner {name} was ended early, {why}"
-                ));
+                reasons.push(format!("{kind}: the runner {name} was ended early, {why}"));
             }
         }
         let missing = state.plan().runners - state.runners.len();
         if missing > 0 {
             invalid = true;
             reasons.push(format!(
-                "invalid: {missing} of {} runners never came",
+                "invalid: {missing} of {} runners never connected",
                 state.plan().runners
             ));
         }
@@ -140,7 +138,7 @@ impl Collected {
                 result
                     .odd
                     .iter()
-                    .map(|why| format!("the runner {} is not like the others: {why}", result.name)),
+                    .map(|why| format!("the runner {} is an outlier: {why}", result.name)),
             );
         }
         let crossed = thresholds.iter().any(|result| !result.passed);

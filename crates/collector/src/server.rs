@@ -145,7 +145,7 @@ impl ServerState {
         if !state.has_begun() && self.now() > wait && state.stopped().is_none() {
             let (here, all) = (state.runners.len(), state.plan().runners);
             state.stop(&format!(
-                "{here} of {all} runners came within {} s",
+                "only {here} of {all} runners connected within {} s",
                 wait.as_secs()
             ));
         }
@@ -164,7 +164,7 @@ async fn join(Shared(shared): CollectorState, Json(joining): Json<Joining>) -> R
         })
     };
     if let Ok(Joined { place, of, .. }) = &joined {
-        (shared.tell)(&format!("the runner {name} is here ({place} of {of})"));
+        (shared.tell)(&format!("the runner {name} is connected ({place} of {of})"));
     }
     answer(joined)
 }

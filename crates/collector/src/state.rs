@@ -44,17 +44,17 @@ pub struct State {
 /// Why something that a runner said is not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
-    #[error("a runner {0} takes part already; each needs a name of its own")]
+    #[error("a runner named {0} is already part of the run; give each runner a unique name")]
     Taken(String),
-    #[error("all {0} runners take part already")]
+    #[error("all {0} runners are already connected")]
     Full(usize),
-    #[error("its thresholds are not those of the other runners")]
+    #[error("its thresholds differ from those of the other runners")]
     OtherThresholds,
-    #[error("no runner {0} takes part")]
+    #[error("no runner {0} is part of the run")]
     Unknown(String),
-    #[error("the runner {0} was given up {1:.0} s ago: it was not heard of")]
+    #[error("the runner {0} was declared lost {1:.0} s ago because it was silent")]
     Lost(String, f64),
-    #[error("the metric {0} is not of the kind that was announced")]
+    #[error("the type of the metric {0} differs from the announced one")]
     Kind(String),
     #[error(transparent)]
     Judge(#[from] JudgeError),
@@ -217,7 +217,7 @@ impl State {
     pub fn teardown_missing(&self) -> Option<String> {
         let Some(name) = &self.tears_down else {
             let is_asked = |runner: &Runner| runner.joining.has_teardown;
-            let never = "teardown was not run: no runner was left for it";
+            let never = "teardown was not run: no runner was left";
             return (self.setup_data.is_some() && self.runners.values().any(is_asked))
                 .then(|| never.to_owned());
         };
@@ -241,8 +241,7 @@ impl State {
             }
         }
         if let Some(first) = lost.first().filter(|_| !self.plan.degraded) {
-            let why =
-                format!("the runner {first} is lost; without it the run would be a smaller one");
+            let why = format!("the runner {first} is lost; the run would continue with less load");
             self.stop.get_or_insert(why);
         }
         lost

@@ -15,7 +15,7 @@ pub async fn check(expected: String, request: Request, next: Next) -> Response {
     if given.is_some_and(|given| is_equal(given, expected.as_bytes())) {
         return next.run(request).await;
     }
-    let text = format!("it wants the token of its {TOKEN_VARIABLE}");
+    let text = format!("the token of {TOKEN_VARIABLE} is missing or wrong");
     (StatusCode::UNAUTHORIZED, text).into_response()
 }
 

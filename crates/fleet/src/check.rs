@@ -146,7 +146,7 @@ fn check_detector(path: &str, name: &str, detector: &Detector, faults: &mut Conf
         faults.add(format!("{path}.health_check_path"), NO_PATH);
     }
     if detector.required && detector.shadow_of.is_some() {
-        let hint = "a shadow's answer goes into metrics alone, so nothing can require it; remove \
+        let hint = "a shadow's result affects only metrics, so it cannot be required; remove \
                     `required` or `shadow_of`";
         faults.add(format!("{path}.required"), hint);
     }
@@ -178,7 +178,7 @@ pub fn is_name(text: &str) -> bool {
 
 /// The message about an invalid path.
 pub const NO_PATH: &str =
-    "must start with `/` and have neither blanks nor `#`; write those as %20 and %23";
+    "must start with `/` and contain neither spaces nor `#`; encode them as %20 and %23";
 
 /// Whether a request can be sent to this path, with or without a query. The part after a `#` would never be sent.
 pub fn is_path(text: &str) -> bool {
@@ -199,7 +199,7 @@ fn check_names(fleet: &Fleet, faults: &mut ConfigErrors) {
             let called =
                 |(own, it): &(&String, &Detector)| *own == live || it.aliases.contains(live);
             match fleet.detectors.iter().find(called) {
-                None => faults.add(path, format!("no detector is called `{live}`")),
+                None => faults.add(path, format!("no detector is named `{live}`")),
                 Some((own, other)) if other.shadow_of.is_some() || own == name => {
                     faults.add(path, format!("`{live}` is not a live detector"));
                 }
@@ -212,7 +212,7 @@ fn check_names(fleet: &Fleet, faults: &mut ConfigErrors) {
                 faults.add(path.clone(), NO_NAME);
             }
             if let Some(other) = owner.insert(alias, name) {
-                faults.add(path, format!("`{alias}` already stands for `{other}`"));
+                faults.add(path, format!("`{alias}` is already an alias of `{other}`"));
             }
         }
     }
@@ -229,7 +229,10 @@ fn check_ports(fleet: &Fleet, faults: &mut ConfigErrors) {
             continue;
         }
         if let Some(other) = taken.insert(authority.clone(), name) {
-            let message = format!("{}:{} is already `{other}`'s", authority.0, authority.1);
+            let message = format!(
+                "{}:{} is already used by `{other}`",
+                authority.0, authority.1
+            );
             faults.add(format!("detectors.{name}.endpoint"), message);
         }
     }

@@ -29,7 +29,7 @@ impl Endpoint {
         };
         let host = uri.host().unwrap_or_default().to_owned();
         if host.is_empty() {
-            return Err(format!("`{shown}` names no host"));
+            return Err(format!("`{shown}` has no host"));
         }
         let port = match port_text(&uri) {
             None => usual,

@@ -50,7 +50,7 @@ impl Source {
         let text = text.map_err(|source| LoadError::Unreadable {
             path: path.to_owned(),
             source: match source.kind() {
-                io::ErrorKind::InvalidData => io::Error::other("it is not text in UTF-8"),
+                io::ErrorKind::InvalidData => io::Error::other("it is not UTF-8 text"),
                 io::ErrorKind::IsADirectory => io::Error::other("it is a directory; name a file"),
                 _ => source,
             },
@@ -70,7 +70,7 @@ fn read_regular(path: &Path) -> io::Result<String> {
         .custom_flags(libc::O_NONBLOCK)
         .open(path)?;
     if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is not a regular file any more"));
+        return Err(io::Error::other("it is no longer a regular file"));
     }
     let mut text = String::new();
     file.read_to_string(&mut text)?;

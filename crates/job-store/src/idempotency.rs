@@ -234,7 +234,7 @@ impl Ticket {
         // Here too: while Redis is unavailable, this replica still knows its answers.
         match store.remember(self.key, &record).await {
             Err(error) if shared => {
-                tracing::warn!(%error, "an answer is kept in Redis alone");
+                tracing::warn!(%error, "a response is stored only in Redis");
             }
             kept => kept?,
         }

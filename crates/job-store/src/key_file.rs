@@ -26,7 +26,7 @@ pub(super) fn read(store: &Path) -> io::Result<Option<Key>> {
     };
     let bytes = BASE64_STANDARD.decode(text.trim()).ok();
     let key = bytes.and_then(|bytes| bytes.try_into().ok()).map(Key::new);
-    let wrong = || io::Error::new(io::ErrorKind::InvalidData, "the key file holds no key");
+    let wrong = || io::Error::new(io::ErrorKind::InvalidData, "the key file contains no key");
     key.ok_or_else(wrong).map(Some)
 }
 

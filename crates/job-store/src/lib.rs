@@ -100,7 +100,7 @@ pub enum StoreError {
     Full { what: &'static str, limit: u64 },
     #[error("the job store cannot write or read its file; try again later")]
     Disk(#[source] Arc<redb::Error>),
-    #[error("what the job store keeps cannot be opened")]
+    #[error("an entry of the job store cannot be decrypted")]
     Sealed(#[from] SealError),
     #[error("the key file beside the job store cannot be used")]
     KeyFile(#[source] Arc<io::Error>),

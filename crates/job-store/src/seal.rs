@@ -60,7 +60,7 @@ pub enum SealError {
          orchestration.store_key, or bring back the key file beside the job store"
     )]
     Unknown(KeyName),
-    #[error("its seal is broken: it was changed, or belongs elsewhere")]
+    #[error("its seal is not valid: it was modified, or belongs to another entry")]
     Broken,
 }
 

@@ -119,7 +119,7 @@ impl Writer {
             if let Err(error) = self.commit(commands, First::Chores) {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
-                    "the job store cannot write; it takes nothing until it can"
+                    "the job store cannot write; it rejects jobs until it can"
                 );
                 if !self.restore(queue) {
                     return;
@@ -158,7 +158,7 @@ impl Writer {
         self.restored = Some(Instant::now());
         self.undecided = Undecided::default();
         self.shared.well.send_replace(true);
-        tracing::info!("the job store writes again");
+        tracing::info!("the job store can write again");
         true
     }
 
@@ -187,7 +187,7 @@ impl Writer {
             Ok(unreadable)
         })?;
         if unreadable > 0 {
-            tracing::warn!(unreadable, "jobs of another version are left alone");
+            tracing::warn!(unreadable, "jobs of another version are left unchanged");
         }
         self.index = index;
         Ok(())

@@ -115,13 +115,13 @@ pub enum Refused {
     Invalid(#[from] Invalid),
     #[error("cannot change while it runs: {0}")]
     NotWhileRunning(Invalid),
-    #[error("there is no overlay {0}; it has expired or was reverted")]
+    #[error("no overlay {0}; it has expired or was reverted")]
     NoOverlay(String),
     #[error("an overlay's name has 1 to 64 letters, digits, `-`, `_` or `.`")]
     OverlayName,
-    #[error("there are {most} overlays already; take one back first")]
+    #[error("{most} overlays exist, the maximum; revert one first")]
     TooManyOverlays { most: usize },
-    #[error("{most} changes wait for one below them to end by itself; wait for that, or reset")]
+    #[error("{most} changes wait for an earlier one to expire; wait, or reset")]
     TooManyChanges { most: usize },
 }
 

@@ -203,7 +203,7 @@ impl<T: Clone> Layers<T> {
         for misfit in self.drop_misfits::<C>() {
             tracing::warn!(
                 error = %misfit,
-                "a change was dropped: it does not fit the reloaded configuration"
+                "a change was dropped: it is not valid with the reloaded configuration"
             );
         }
     }
@@ -298,11 +298,11 @@ impl<T: Clone> Layers<T> {
             for misfit in self.drop_misfits::<C>() {
                 tracing::error!(
                     error = %misfit,
-                    "a change was dropped: it does not fit what came back below it"
+                    "a change was dropped: it is not valid with the reverted configuration"
                 );
             }
             if let Err(error) = self.settle::<C>() {
-                tracing::error!(%error, "a change could not be made part of the configuration");
+                tracing::error!(%error, "a change could not be applied to the configuration");
             }
         }
         changed

@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
     /// The path of a duplicate key, such as `metadata.tags[2].name`.
-    #[error("{0} stands twice in its object; keep one")]
+    #[error("{0} is duplicated in its object; keep one")]
     Twice(String),
     /// It is not JSON, is nested too deeply, or has another type than expected.
     #[error("{0}")]
@@ -114,7 +114,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
         while let Some(Key(key)) = fields.next_key()? {
             if seen.has(&key) {
                 *self.twice = Some(key.into_owned());
-                return Err(A::Error::custom("a key stands twice"));
+                return Err(A::Error::custom("a key is duplicated"));
             }
             if let Err(error) = fields.next_value_seed(Walk { twice: self.twice }) {
                 if let Some(inner) = self.twice {
@@ -244,7 +244,7 @@ mod tests {
             read(r#"{"a": {"b": 1}}"#),
             Ok(serde_json::json!({"a": {"b": 1}}))
         );
-        let told = "a.b stands twice in its object; keep one".to_owned();
+        let told = "a.b is duplicated in its object; keep one".to_owned();
         assert_eq!(read(r#"{"a": {"b": 1, "b": 2}}"#), Err(told));
     }
 

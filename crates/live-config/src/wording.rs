@@ -17,14 +17,8 @@ const OF_PARSERS: [(&str, &str); 11] = [
     ),
     ("invalid digit found in string", WHOLE_NUMBER),
     ("cannot parse integer from empty string", WHOLE_NUMBER),
-    (
-        "number too large to fit in target type",
-        "is too large a number",
-    ),
-    (
-        "number too small to fit in target type",
-        "is too small a number",
-    ),
+    ("number too large to fit in target type", "is too large"),
+    ("number too small to fit in target type", "is too small"),
     ("invalid float literal", NUMBER),
     ("cannot parse float from empty string", NUMBER),
     (
@@ -43,7 +37,7 @@ pub(crate) fn of_people(message: &str) -> String {
         let told = match message.contains("expected struct ") {
             true => "found a list, expected a mapping",
             false if message.contains("expected fewer ") => "the list has too many items",
-            false => "the list has another number of items than expected",
+            false => "the list has the wrong number of items",
         };
         return told.to_owned();
     }
@@ -193,7 +187,7 @@ mod tests {
         let of = parsed("".parse::<u16>().err().map(|error| error.to_string()));
         assert_eq!(of, WHOLE_NUMBER);
         let of = parsed("70000".parse::<u16>().err().map(|error| error.to_string()));
-        assert_eq!(of, "is too large a number");
+        assert_eq!(of, "is too large");
         let of = parsed("x".parse::<f64>().err().map(|error| error.to_string()));
         assert_eq!(of, NUMBER);
         let of = parsed("x".parse::<bool>().err().map(|error| error.to_string()));

@@ -80,14 +80,14 @@ impl Page {
         let mut notes = Vec::new();
         match self.readers.dropped() {
             0 => {}
-            1 => notes.push("1 reader of this page did not read and was dropped.".to_owned()),
+            1 => notes.push("1 client of this page was too slow and was disconnected.".to_owned()),
             n => notes.push(format!(
-                "{n} readers of this page did not read and were dropped."
+                "{n} clients of this page were too slow and were disconnected."
             )),
         }
         if forgotten_s > 0 {
             notes.push(format!(
-                "Figures of the first {forgotten_s} s are not kept for the charts."
+                "The charts no longer include the first {forgotten_s} s."
             ));
         }
         let control = self.settings.control.as_ref();
@@ -249,7 +249,7 @@ fn check(own: &str, method: &Method, path: &str, headers: &HeaderMap) -> Result<
     };
     let host = text(header::HOST).unwrap_or_default();
     if !host.is_empty() && !is_own_name(own, host) {
-        return Err("this page is reached by its address, by localhost or by its own name");
+        return Err("open this page by its address, by localhost or by its configured name");
     }
     if *method == Method::GET && !CHANGING.contains(&path) {
         return Ok(());
@@ -262,7 +262,7 @@ fn check(own: &str, method: &Method, path: &str, headers: &HeaderMap) -> Result<
         .get("sec-fetch-site")
         .and_then(|value| value.to_str().ok());
     if is_foreign || matches!(site, Some("cross-site" | "same-site")) {
-        return Err("a page of another site cannot control this run");
+        return Err("requests from another site cannot control this run");
     }
     Ok(())
 }

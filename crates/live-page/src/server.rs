@@ -193,7 +193,7 @@ async fn run(listener: TcpListener, page: Arc<Page>, shutdown: CancellationToken
     drop(listener);
     page.show();
     let word = match page.board.stage() {
-        Stage::Ended => "The run has ended: these are its last figures.",
+        Stage::Ended => "The run has ended. These are its final values.",
         _ => "The page has ended.",
     };
     page.readers.end(event("end", word)).await;

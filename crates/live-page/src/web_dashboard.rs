@@ -91,7 +91,7 @@ impl Output for WebDashboard {
         {
             self.url = None;
             self.logger.warn(&format!(
-                "the web dashboard is not served: {error}; the run goes on without it"
+                "the web dashboard is not served: {error}; the run continues without it"
             ));
         }
         if let Some(url) = self.url.as_ref().filter(|_| self.config.open)
@@ -123,7 +123,7 @@ impl Output for WebDashboard {
             server.end();
             if dropped > 0 {
                 self.logger.warn(&format!(
-                    "{dropped} readers of the web dashboard did not read and were dropped"
+                    "{dropped} clients of the web dashboard were too slow and were disconnected"
                 ));
             }
         }

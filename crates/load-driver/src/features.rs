@@ -90,7 +90,7 @@ impl Features {
         let (features, unknown) = Self::read(args, around, file);
         for name in unknown {
             logger.error(&format!(
-                "unknown feature '{name}' is not applied; there are {}",
+                "unknown feature '{name}' is not applied; known: {}",
                 names()
             ));
         }
@@ -109,7 +109,7 @@ impl Features {
             .find(|name| !name.is_empty() && !ALL.iter().any(|feature| feature.name() == *name));
         match unknown {
             Some(name) => Err(Failure::config(format!(
-                "unknown feature '{name}' in --features; there are {}",
+                "unknown feature '{name}' in --features; known: {}",
                 names()
             ))),
             None => Ok(()),

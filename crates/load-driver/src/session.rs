@@ -253,7 +253,7 @@ async fn conduct<P: Program>(
         around.stdout.print(CLEAR_BELOW);
     }
     let Some(outcome) = outcome else {
-        let spoilt_by = vec!["the run was broken off by a second signal".to_owned()];
+        let spoilt_by = vec!["the run was aborted by a second signal".to_owned()];
         return Ok(Driven {
             exit: Exit::Interrupted,
             summary_data: serde_json::Value::Null,
@@ -314,7 +314,7 @@ fn finish(
             .state
             .left_behind()
             .iter()
-            .map(|whose| format!("{whose} did not stop, and samples of its thread are lost")),
+            .map(|whose| format!("{whose} did not stop, so the samples of its thread are lost")),
     );
     let health = shown.state.health.report();
     report::health(invocation, &health, dropped_samples);
@@ -328,7 +328,7 @@ fn finish(
     for reason in &spoilt_by {
         logger.log(
             Level::Warn,
-            &format!("the numbers of this run are not clean: {reason}"),
+            &format!("the results of this run are incomplete: {reason}"),
             &[],
         );
     }
@@ -398,7 +398,7 @@ fn spoilt_by(outputs: Arc<Outputs>, args: &Args, outcome: &Outcome, shown: &Show
             }
         }
         Err(_) => {
-            spoilt.push("a worker still holds the outputs: they may be incomplete".to_owned());
+            spoilt.push("a worker still uses the outputs; they may be incomplete".to_owned());
         }
     }
     spoilt

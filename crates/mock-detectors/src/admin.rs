@@ -74,13 +74,13 @@ pub(crate) fn admin_router(detector: Arc<Detector>) -> Router {
 /// What runs here, and where it goes on.
 async fn index(State(detector): Shared) -> Response {
     let mut rows = vec![
-        ("/docs", "the detector's API, to try"),
+        ("/docs", "the detector's API, interactive"),
         ("/openapi.json", "its description, OpenAPI 3.1"),
-        ("/health", "whether it answers"),
+        ("/health", "its health"),
         ("/metrics", "metrics for Prometheus"),
     ];
     if matches!(detector.listener.admin, Admin::SamePort) {
-        rows.push(("/__admin/docs", "the admin API, to try"));
+        rows.push(("/__admin/docs", "the admin API, interactive"));
         rows.push(("/__admin", "its state: revision, overlays, journal"));
     }
     let about = "A mock detector of sparring: it answers, fails and delays as its profile says.";
@@ -103,7 +103,7 @@ async fn unknown(State(detector): Shared, uri: axum::http::Uri) -> Response {
     } else {
         StatusCode::NOT_FOUND
     };
-    let message = format!("{} is not what this detector offers", uri.path());
+    let message = format!("unknown path {}", uri.path());
     let error = ErrorReply {
         status,
         code: status.as_u16(),

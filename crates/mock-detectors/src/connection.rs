@@ -100,7 +100,7 @@ impl Served {
         };
         // Boxed: connections without a fault need no room for one.
         if let Err(error) = Box::pin(raw::carry_out(stream, plan, &stop)).await {
-            tracing::debug!(%error, "the peer went away before the fault was complete");
+            tracing::debug!(%error, "the peer disconnected before the fault was complete");
         }
     }
 }

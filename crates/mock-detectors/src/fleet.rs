@@ -21,7 +21,7 @@ use crate::start_error::StartError;
 /// The reason why a profile was not changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChangeError {
-    #[error("there is no detector {0}")]
+    #[error("no detector {0}")]
     Unknown(String),
     #[error(transparent)]
     Refused(#[from] Refused),
@@ -168,7 +168,7 @@ impl Fleet {
     pub async fn stop(mut self) {
         self.shutdown.cancel();
         if let Err(error) = (&mut self.serving).await {
-            tracing::error!(%error, "a detector did not stop in order");
+            tracing::error!(%error, "a detector did not stop cleanly");
         }
     }
 

@@ -105,7 +105,7 @@ impl Metrics {
             connection_faults,
             cancelled: counter(
                 "sparring_mock_cancelled_total",
-                "Requests whose caller disconnected before the answer.",
+                "Requests whose client disconnected before the response.",
             )?,
             planned: histogram(
                 "sparring_mock_planned_delay_seconds",
@@ -119,7 +119,7 @@ impl Metrics {
             )?,
             error: histogram(
                 "sparring_mock_delay_error_seconds",
-                "Delay of the start of an answer beyond the plan.",
+                "Delay of the start of a response beyond the plan.",
                 &ERRORS,
             )?,
             queue_wait: histogram(

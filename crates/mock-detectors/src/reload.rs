@@ -63,7 +63,9 @@ impl Fleet {
                     Ok(reloaded) if first && reloaded == Reloaded::default() => {}
                     result => self.report(result),
                 },
-                Err(error) => tracing::error!(%error, "the changed fleet file is refused"),
+                Err(error) => {
+                    tracing::error!(%error, "the changed fleet file is not valid; the previous one stays in force")
+                }
             }
             first = false;
         };
@@ -76,10 +78,12 @@ impl Fleet {
                 tracing::info!(changed = ?reloaded.changed, "the fleet file was reloaded");
                 if !reloaded.need_restart.is_empty() {
                     let names = &reloaded.need_restart;
-                    tracing::warn!(?names, "these detectors need a restart to follow the file");
+                    tracing::warn!(?names, "these detectors need a restart to apply the file");
                 }
             }
-            Err(error) => tracing::error!(%error, "the changed fleet file is refused"),
+            Err(error) => {
+                tracing::error!(%error, "the changed fleet file is not valid; the previous one stays in force")
+            }
         }
     }
 }

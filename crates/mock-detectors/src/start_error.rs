@@ -9,10 +9,10 @@ use crate::tls::TlsError;
 pub enum StartError {
     #[error("the profile of {detector} is not valid")]
     Profile { detector: String, source: Invalid },
-    #[error("the system refused a port or a thread")]
+    #[error("a port or a thread could not be allocated")]
     System(#[from] std::io::Error),
     #[error("the metrics of a detector could not be set up")]
     Metrics(#[from] prometheus::Error),
-    #[error("the certificates of a listener could not be made")]
+    #[error("the certificates of a listener could not be created")]
     Tls(#[from] TlsError),
 }

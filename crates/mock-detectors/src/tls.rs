@@ -15,7 +15,7 @@ use crate::stream::Stream;
 /// The reason why a listener's certificates could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    #[error("a certificate could not be made; is tls_host a host name?")]
+    #[error("a certificate could not be created; is tls_host a host name?")]
     Certificate(#[from] rcgen::Error),
     #[error("TLS could not be set up")]
     Setup(#[from] rustls::Error),

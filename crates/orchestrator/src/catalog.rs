@@ -110,7 +110,7 @@ impl Catalog {
         let policies = Policies::default();
         for ((tenant, bundle), policy) in &config.policies {
             if let Err(error) = policies.put(tenant, bundle, policy.clone()) {
-                tracing::error!(tenant, bundle, %error, "a policy was not taken over");
+                tracing::error!(tenant, bundle, %error, "a policy was not applied");
             }
         }
         let catalog = Self {

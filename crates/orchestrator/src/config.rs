@@ -187,7 +187,9 @@ pub enum ConfigError {
         "detector {detector}: endpoint {endpoint:?} cannot be called; use http://host:port/path"
     )]
     Endpoint { detector: String, endpoint: String },
-    #[error("detector {detector}: the orchestrator cannot speak its dialect; use native or fms")]
+    #[error(
+        "detector {detector}: the orchestrator does not support its dialect; use native or fms"
+    )]
     Dialect { detector: String },
     #[error("orchestration.registry_networks: {0}")]
     Network(#[from] NetworkError),

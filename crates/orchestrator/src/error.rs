@@ -28,7 +28,7 @@ impl ApiError {
     pub fn broken() -> Self {
         Self::new(
             ErrorCode::InternalError,
-            "the request could not be worked on",
+            "the request could not be processed",
         )
     }
 

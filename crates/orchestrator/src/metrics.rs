@@ -127,12 +127,12 @@ impl Metrics {
         let metrics = Self {
             requests: make.counters(
                 "orchestrate_requests_total",
-                "Answered requests, by outcome.",
+                "Completed requests, by outcome.",
                 &["tenant", "policy", "status", "processing_mode"],
             )?,
             duration: make.histogram(
                 "orchestrate_request_duration_ms",
-                "Time from the request's last byte to the answer, in milliseconds.",
+                "Time from the request's last byte to the response, in milliseconds.",
                 &LATENCY_MS,
             )?,
             overhead: make.histogram(
@@ -142,7 +142,7 @@ impl Metrics {
             )?,
             coverage: make.gauges(
                 "coverage_achieved",
-                "Coverage of the last answer, 0 to 1.",
+                "Coverage of the last response, 0 to 1.",
                 &["tenant", "policy"],
             )?,
             detector_latency: make.histograms(
@@ -173,7 +173,7 @@ impl Metrics {
             )?,
             retries: make.counters(
                 "detector_retries_total",
-                "Calls that repeat a failed one.",
+                "Retries of failed calls.",
                 &["detector"],
             )?,
             stale: make.counters(
@@ -184,7 +184,7 @@ impl Metrics {
             )?,
             hedges: make.counters(
                 "detector_hedges_total",
-                "Second calls in parallel with a slow first one.",
+                "Hedges: second calls in parallel with a slow first one.",
                 &["detector"],
             )?,
             budget_exhausted: make.counters(
@@ -219,7 +219,7 @@ impl Metrics {
             )?,
             policy_enforcement: make.counters(
                 "policy_enforcement_total",
-                "Answers judged by a policy.",
+                "Verdicts by a policy.",
                 &["tenant", "policy", "status", "violation_type"],
             )?,
             cache: make.counters(
@@ -249,13 +249,13 @@ impl Metrics {
             )?,
             detector_cache: make.counters(
                 "detector_cache_total",
-                "Answers of single detectors without a call: hit, shared with a call in flight, or \
+                "Results of single detectors without a call: hit, shared with a call in flight, or \
                  stale while a breaker is open.",
                 &["detector", "result"],
             )?,
             shadow: make.counters(
                 "detector_shadow_total",
-                "Answers of shadow detectors compared with the live one: agrees, disagrees, failed, \
+                "Results of shadow detectors compared with the live one: agrees, disagrees, failed, \
                  or left_out if too many were in flight.",
                 &["detector", "live", "result"],
             )?,
@@ -275,7 +275,7 @@ impl Metrics {
             )?,
             labels_omitted: make.counter(
                 "orchestrate_labels_omitted_total",
-                "Labels left out of answers that have more than 1000; verdicts count all of them.",
+                "Labels left out of responses with more than 1000; verdicts count all of them.",
             )?,
             in_flight: make.gauge("orchestrate_in_flight", "Requests in progress.")?,
             labels: Labels::new(label_values),

@@ -72,7 +72,7 @@ impl Overload {
             }
             sleep(JOB_PAUSE).await;
         }
-        let message = "more is asked than can be done; ask again later";
+        let message = "the service is overloaded; retry later";
         Err(ApiError::new(ErrorCode::Overloaded, message).after(RETRY_AFTER))
     }
 

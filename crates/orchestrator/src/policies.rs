@@ -178,7 +178,7 @@ impl Policies {
         if !bundles.contains_key(bundle) && bundles.len() >= MAX_BUNDLES {
             return Err(ApiError::invalid(
                 "bundle",
-                "the tenant has 100 bundles; none can be added",
+                "the tenant has 100 bundles, the maximum; remove one first",
             ));
         }
         let bundle = bundles.entry(bundle.to_owned()).or_default();

@@ -55,14 +55,14 @@ pub async fn follow(app: Arc<App>, reload: Reload, mut now: Config) {
                 tracing::info!(?detectors, ?policies, "the settings were reloaded");
                 if rest(&now) != rest(&next) {
                     tracing::warn!(
-                        "some settings need a restart: only detectors and policies are followed"
+                        "some settings need a restart: only detectors and policies are reloaded"
                     );
                 }
                 app.metrics.reloaded(true);
                 now = next;
             }
             Err(error) => {
-                tracing::error!(%error, "the changed settings are refused; the old ones stay");
+                tracing::error!(%error, "the changed settings are not valid; the previous ones stay in force");
                 app.metrics.reloaded(false);
             }
         }

@@ -8,7 +8,7 @@ use crate::record::{Figures, Finding, Judgement, Outcome, RunRecord, Standing, T
 
 /// Nothing in the record has this id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{run} has nothing with the id `{id}`; it has {}", known(ids))]
+#[error("{run} has no id `{id}`; known: {}", known(ids))]
 pub struct UnknownId {
     pub run: String,
     pub id: String,
@@ -71,7 +71,7 @@ pub fn explain(run: &RunRecord, id: &str) -> Result<String, UnknownId> {
         }
         let named = |what: &str| id == format!("{title}.found.{what}");
         if let Some(truth) = test.truth.iter().find(|truth| named(&truth.what)) {
-            let mut text = Text::new(&format!("{title}: {} found and true", truth.what));
+            let mut text = Text::new(&format!("{title}: {}, estimate and truth", truth.what));
             text.line("found", &truth.found.to_string());
             let interval = truth
                 .interval
@@ -80,7 +80,7 @@ pub fn explain(run: &RunRecord, id: &str) -> Result<String, UnknownId> {
             text.line("true", &truth.truth.to_string());
             text.line(
                 "rule",
-                "it agrees when the truth is what was found, or lies in the interval",
+                "it agrees when the truth equals the estimate or lies in its interval",
             );
             text.line(
                 "agrees",
@@ -131,7 +131,7 @@ fn run_outcome(run: &RunRecord) -> String {
         text.line("input", &format!("not complete: {why}"));
     }
     text.line("exit code", &run.outcome.exit_code().to_string());
-    text.line("wrong if", "a test came to something worse");
+    text.line("wrong if", "a test had a worse outcome");
     text.0
 }
 
@@ -139,7 +139,7 @@ fn test_outcome(test: &TestRecord) -> String {
     let mut text = Text::new(&format!("{}: {}", test.title(), test.outcome.word()));
     text.line(
         "rule",
-        "the worst of the judgements, and of the validity of the measurement",
+        "the worst of the judgements and the validity of the measurement",
     );
     let judged = test
         .judgements
@@ -173,7 +173,7 @@ fn test_outcome(test: &TestRecord) -> String {
     }
     text.line(
         "wrong if",
-        "one of these inputs is wrong; `sparring verify` computes them again",
+        "one of these inputs is wrong; `sparring verify` recomputes them",
     );
     text.0
 }
@@ -278,8 +278,10 @@ fn inputs(figures: &Figures, text: &mut Text) {
 fn computation(judgement: &Judgement, amount: &dyn Fn(Option<f64>) -> String) -> String {
     let (measured, bound) = (amount(judgement.measured), amount(judgement.bound));
     let side = match judgement.standing {
-        Standing::NoData => return "nothing was measured, so nothing was decided".to_owned(),
-        Standing::Reported => return "measured and shown; it decides nothing".to_owned(),
+        Standing::NoData => return "nothing was measured, so there is no decision".to_owned(),
+        Standing::Reported => {
+            return "measured and shown; it has no effect on the outcome".to_owned();
+        }
         Standing::Inconclusive => return undecided(judgement, &bound),
         Standing::Held => "good",
         Standing::Crossed => "bad",
@@ -307,7 +309,7 @@ fn computation(judgement: &Judgement, amount: &dyn Fn(Option<f64>) -> String) ->
 fn undecided(judgement: &Judgement, bound: &str) -> String {
     let why = match (judgement.bound, judgement.interval) {
         (Some(_), Some(_)) => format!("the interval contains the bound of {bound}"),
-        _ => "what was measured does not decide it by the rule".to_owned(),
+        _ => "the measurement does not decide it".to_owned(),
     };
     match judgement.needs_more {
         Some(more) => format!("{why}; {} would decide it", more_requests(more)),
@@ -319,9 +321,9 @@ fn falsified(judgement: &Judgement) -> String {
     let has_both = judgement.bound.is_some() && judgement.interval.is_some();
     match judgement.standing {
         Standing::Held | Standing::Crossed if has_both => {
-            "the same test, repeated, gives an interval on the other side of the bound"
+            "a repetition of the test gives an interval on the other side of the bound"
         }
-        Standing::Held | Standing::Crossed => "the same test, repeated, is judged otherwise",
+        Standing::Held | Standing::Crossed => "a repetition of the test has another result",
         Standing::Inconclusive if has_both => "a longer run gives an interval without the bound",
         Standing::Inconclusive => "a longer run decides it",
         Standing::NoData => "the samples have a value in this window",
@@ -358,7 +360,7 @@ fn explain_replay(test: &TestRecord, alert: Option<&str>) -> Option<String> {
         .find(|it| Some(it.alert.as_str()) == alert)?;
     let mut text = Text::new(&format!("{}: {}", found.alert, found.condition));
     let rule = format!(
-        "an alert of Prometheus: it fires when the condition held at each second for {} s, and is resolved by the \
+        "an alert of Prometheus: it fires when the condition holds at each second for {} s, and is resolved by the \
          first second at which it does not",
         replay.for_s
     );
@@ -367,7 +369,7 @@ fn explain_replay(test: &TestRecord, alert: Option<&str>) -> Option<String> {
         text.line("input", &format!("the bound of {judgement}"));
     }
     let scraped = format!(
-        "the seconds of the test, scraped every {} s as each ends",
+        "the seconds of the test, scraped every {} s",
         replay.scrape_s
     );
     text.line("input", &scraped);

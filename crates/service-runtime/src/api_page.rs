@@ -38,7 +38,7 @@ fn html(title: &str, assets: &str, description: &str) -> String {
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{title}</title>\
          <link rel=\"icon\" href=\"data:,\"><link rel=\"stylesheet\" href=\"{assets}/swagger-ui.css\"></head>\
-         <body><noscript><h1>{title}</h1><p>This page needs a script. The description itself: \
+         <body><noscript><h1>{title}</h1><p>This page needs JavaScript. The description itself: \
          <a href=\"{description}\">{description}</a></p></noscript><div id=\"swagger-ui\"></div>\
          <script src=\"{assets}/swagger-ui-bundle.js\"></script><script>\
          window.ui = SwaggerUIBundle({{ url: '{description}', dom_id: '#swagger-ui', deepLinking: true, \

@@ -16,7 +16,7 @@ pub fn raise_descriptors() {
         }
     };
     if !raised {
-        tracing::debug!("the limit of open files stays as it is");
+        tracing::debug!("the limit of open files is unchanged");
     }
 }
 

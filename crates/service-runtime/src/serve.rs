@@ -61,7 +61,7 @@ pub async fn bind(address: SocketAddr, what: &str) -> Result<TcpListener, BindEr
                 _ if lacks_descriptors(&source) => {
                     "too many files are open; raise the limit with `ulimit -n 65535`".to_owned()
                 }
-                _ => "the system refused it".to_owned(),
+                _ => "the operating system refused it".to_owned(),
             },
             source,
         })

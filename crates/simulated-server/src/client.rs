@@ -33,7 +33,7 @@ pub enum AdminError {
     Unreachable { server: String, why: String },
     #[error("{server} did not answer within {} s", PATIENCE.as_secs())]
     Slow { server: String },
-    #[error("the response of {server} broke off: {why}")]
+    #[error("the response of {server} was truncated: {why}")]
     Broken { server: String, why: String },
     #[error("{url} is not a URL: {why}")]
     NoUrl { url: String, why: String },

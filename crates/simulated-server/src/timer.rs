@@ -71,7 +71,7 @@ impl Drop for Owner {
 async fn drive(shared: Arc<Shared>) {
     let mut due = Vec::new();
     while let Ok(()) = shared.alarm.rang().await.inspect_err(|error| {
-        tracing::error!(%error, "the timer broke; delays will not end");
+        tracing::error!(%error, "the timer failed; delays no longer end");
     }) {
         shared.take_due(Instant::now(), &mut due);
         due.drain(..).for_each(Waker::wake);

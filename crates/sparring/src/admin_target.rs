@@ -39,7 +39,7 @@ pub fn authority(name: &str, detector: &Detector) -> Result<String, String> {
         Admin::Off => Err(format!("the admin API of {name} is off (listener.admin)")),
         Admin::Port(port) => Ok(format!("{}:{port}", endpoint.0)),
         Admin::SamePort if detector.listener.tls_host.is_some() => Err(format!(
-            "the admin API of {name} is behind its TLS; give it a port of its own (listener.admin)"
+            "the admin API of {name} is served over its TLS; give it a separate port (listener.admin)"
         )),
         Admin::SamePort => Ok(format!("{}:{}", endpoint.0, endpoint.1)),
     }

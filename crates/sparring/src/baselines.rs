@@ -53,7 +53,7 @@ impl Baselines {
         std::fs::create_dir(&folder).map_err(|error| -> Failure {
             if error.kind() == ErrorKind::AlreadyExists {
                 format!(
-                    "there is a baseline `{name}` of {} on testbed {}, and baselines are never changed; use another --name",
+                    "a baseline `{name}` of {} on testbed {} exists, and baselines are never changed; use another --name",
                     key.suite, key.testbed
                 )
                 .into()
@@ -100,12 +100,10 @@ impl Baselines {
         };
         let mut found: Vec<Listed> = self.list()?.into_iter().filter(is_wanted).collect();
         match (found.pop(), found.as_slice()) {
-            (None, _) => {
-                Err(format!("there is no baseline `{name}` in {}", self.folder.display()).into())
-            }
+            (None, _) => Err(format!("no baseline `{name}` in {}", self.folder.display()).into()),
             (Some(one), []) => Ok(one),
             (Some(one), [other, ..]) => Err(format!(
-                "there are several baselines `{name}`: of {} on {}, of {} on {}; use --suite",
+                "several baselines are named `{name}`: of {} on {}, of {} on {}; use --suite",
                 other.key.suite, other.key.testbed, one.key.suite, one.key.testbed
             )
             .into()),
@@ -162,7 +160,7 @@ impl Baselines {
         self.list_key(&key, &mut all)?;
         let current = all.iter().position(|listed| listed.is_current).ok_or_else(|| -> Failure {
             format!(
-                "there is no baseline of {} on this testbed ({}): {}; `sparring baseline save RUN` makes one",
+                "no baseline of {} on this testbed ({}): {}; `sparring baseline save RUN` creates one",
                 key.suite,
                 key.testbed,
                 testbed::describe(run)
@@ -207,7 +205,7 @@ fn check_name(name: &str) -> Result<(), Failure> {
         Ok(())
     } else {
         Err(
-            format!("`{name}` is not a name for a baseline; use letters, digits, `.`, `_` and `-`")
+            format!("`{name}` is not a valid baseline name; use letters, digits, `.`, `_` and `-`")
                 .into(),
         )
     }

@@ -37,7 +37,7 @@ impl StateArguments {
 
 /// The folder for jobs cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("the folder {} for jobs and idempotency keys cannot be made; name another one with --data-dir", folder.display())]
+#[error("the folder {} for jobs and idempotency keys cannot be created; choose another one with --data-dir", folder.display())]
 pub struct DataDirError {
     folder: PathBuf,
     source: io::Error,
@@ -81,7 +81,7 @@ pub fn settle(
         match usual(port) {
             Ok(folder) => *store = Some(folder.join("jobs.redb")),
             Err(error) => tracing::warn!(
-                %error, "no folder for jobs; asynchronous requests are refused: use --data-dir"
+                %error, "no folder for jobs; asynchronous requests are rejected; set one with --data-dir"
             ),
         }
     }

@@ -30,9 +30,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 pub fn lasting(text: &str) -> Result<Duration, String> {
     let time = duration(text)?;
     if time < Duration::from_millis(1) {
-        return Err(format!(
-            "`{text}` is over before it begins; use at least 1ms"
-        ));
+        return Err(format!("`{text}` is too short; use at least 1ms"));
     }
     Ok(time)
 }
@@ -59,7 +57,7 @@ pub fn kind(text: &str) -> Result<Value, String> {
     }
     match mock_detectors::failure_of(text) {
         Ok(Some(failure)) => serde_json::to_value(failure).map_err(|error| error.to_string()),
-        Ok(None) => Err("none is not a failure; use --failure-rate 0".to_owned()),
+        Ok(None) => Err("`none` is not a failure; use --failure-rate 0".to_owned()),
         Err(error) => Err(error.to_string()),
     }
 }

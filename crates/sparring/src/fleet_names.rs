@@ -24,10 +24,10 @@ pub fn find<'a>(fleet: &'a Fleet, wanted: &str) -> Result<(&'a str, &'a Detector
         .collect();
     match live_config::read::nearest(wanted, known.iter().copied()) {
         Some(near) => Err(Usage(format!(
-            "there is no detector `{wanted}`; did you mean `{near}`?"
+            "no detector `{wanted}`; did you mean `{near}`?"
         ))),
         None => Err(Usage(format!(
-            "there is no detector `{wanted}`; known: {}",
+            "no detector `{wanted}`; known: {}",
             known.join(", ")
         ))),
     }

@@ -32,7 +32,7 @@ pub enum NotARun {
     TooLarge { path: PathBuf },
     #[error("{} cannot be used", path.display())]
     Malformed { path: PathBuf, source: ReadError },
-    #[error("there is no run `{name}`: neither a report.json, nor a folder with one, here or in {}", results.display())]
+    #[error("no run `{name}`: neither a report.json nor a folder with one, here or in {}", results.display())]
     Missing { name: String, results: PathBuf },
 }
 

@@ -34,7 +34,7 @@ pub fn on_interrupts(ending: Ending) {
             std::process::exit(FORCED);
         }
         if ending.asked.is_cancelled() {
-            complain!("a second signal: nothing is waited for; a third ends this at once");
+            complain!("second signal: stopping without waiting; a third one exits at once");
             ending.hurry.cancel();
         }
         ending.asked.cancel();
@@ -49,7 +49,7 @@ fn at_each(mut act: impl FnMut() + Send + 'static) {
             signal(SignalKind::terminate()),
         );
         let (Ok(mut interrupt), Ok(mut terminate)) = signals else {
-            tracing::warn!("signals cannot be received; only SIGKILL will end this");
+            tracing::warn!("signals cannot be received; only SIGKILL ends this process");
             return;
         };
         loop {
@@ -94,7 +94,9 @@ pub fn on_any_end(ending: Ending) {
 pub fn on_hangup(reload: Arc<Notify>) {
     tokio::spawn(async move {
         let Ok(mut hangup) = signal(SignalKind::hangup()) else {
-            tracing::warn!("SIGHUP cannot be received; settings follow the file alone");
+            tracing::warn!(
+                "SIGHUP cannot be received; settings are reloaded only when the file changes"
+            );
             return;
         };
         while hangup.recv().await.is_some() {

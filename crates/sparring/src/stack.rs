@@ -29,13 +29,15 @@ pub enum Ports {
 pub enum StartError {
     #[error(transparent)]
     Bind(#[from] service_runtime::BindError),
-    #[error("detectors.{detector}.endpoint: `{host}` is not this machine; a mock runs only here")]
+    #[error(
+        "detectors.{detector}.endpoint: `{host}` is not this machine; mocks run only on this machine"
+    )]
     Elsewhere { detector: String, host: String },
     #[error("the address of a listener is unknown")]
     Address(#[source] io::Error),
     #[error(transparent)]
     DataDir(#[from] data_dir::DataDirError),
-    #[error("the fleet does not suit the orchestrator")]
+    #[error("the fleet is not valid for the orchestrator")]
     Orchestrator(#[from] orchestrator::ConfigError),
 }
 
@@ -140,7 +142,7 @@ impl Stack {
         self.shutdown.cancel();
         while let Some(ended) = self.servers.join_next().await {
             if let Ok((name, Err(error))) = ended {
-                tracing::warn!(%error, "{name} did not end cleanly");
+                tracing::warn!(%error, "{name} did not stop cleanly");
             }
         }
     }

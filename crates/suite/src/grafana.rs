@@ -69,7 +69,7 @@ impl Grafana {
         let answer = request.send_json(annotation).map_err(|error| match error {
             ureq::Error::Timeout(_) => format!("no answer within {} s", PATIENCE.as_secs()),
             ureq::Error::Io(error) => error.kind().to_string(),
-            ureq::Error::HostNotFound => "the host is not known".to_owned(),
+            ureq::Error::HostNotFound => "unknown host".to_owned(),
             ureq::Error::ConnectionFailed => "no connection".to_owned(),
             _ => "the request cannot be sent".to_owned(),
         })?;

@@ -63,7 +63,7 @@ pub enum RequestError {
         name: String,
         nearest: Option<String>,
     },
-    #[error("two suites are named, {first} and {second}; one run tests one of them")]
+    #[error("two suites are given, {first} and {second}; a run tests only one")]
     TwoSuites { first: String, second: String },
     #[error(
         "suite {suite} has no test and no user class `{name}`{} (tests: {}; classes: {})",
@@ -76,9 +76,7 @@ pub enum RequestError {
         tests: Vec<String>,
         classes: Vec<String>,
     },
-    #[error(
-        "the time scale is {0}; a number of at least {LEAST_TIME_SCALE} and at most 1 is expected"
-    )]
+    #[error("the time scale {0} is out of range; use a number from {LEAST_TIME_SCALE} to 1")]
     TimeScale(f64),
     #[error(transparent)]
     File(#[from] SuiteError),

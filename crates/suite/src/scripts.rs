@@ -30,10 +30,7 @@ pub fn check(file: &SuiteFile, folder: &Path, errors: &mut ConfigErrors) {
     if let Some(locust) = &file.locust
         && !folder.join(&locust.file).is_file()
     {
-        errors.add(
-            "locust.file",
-            format!("there is no file {}", locust.file.display()),
-        );
+        errors.add("locust.file", format!("no file {}", locust.file.display()));
     }
     for (name, test) in &file.tests {
         let own = (format!("tests.{name}"), &test.drills);
@@ -44,7 +41,7 @@ pub fn check(file: &SuiteFile, folder: &Path, errors: &mut ConfigErrors) {
                 if !folder.join(drill).is_file() {
                     errors.add(
                         format!("{path}.drills[{place}]"),
-                        format!("there is no file {}", drill.display()),
+                        format!("no file {}", drill.display()),
                     );
                 }
             }

@@ -61,10 +61,10 @@ impl Verdict {
             .flat_map(|(name, metric)| thresholds_of(name, metric, has_data(name, metric)))
             .collect();
         if iterations == 0.0 {
-            spoilt_by.push("no iteration came to its end".to_owned());
+            spoilt_by.push("no iteration completed".to_owned());
         }
         if thresholds.is_empty() {
-            spoilt_by.push("there is no threshold to judge by".to_owned());
+            spoilt_by.push("no thresholds are defined".to_owned());
         }
         let untried = thresholds.iter().filter(|threshold| !threshold.has_data);
         spoilt_by.extend(untried.map(|t| format!("no data for {} {}", t.metric, t.expression)));
@@ -221,10 +221,10 @@ mod tests {
     #[test]
     fn a_run_without_iterations_or_without_thresholds_proves_nothing() {
         let mut data = summary(true);
-        let text = "no iteration came to its end";
+        let text = "no iteration completed";
         data["metrics"]["iterations"] = json!({});
         check(&judge(&data, &[], &[]), false, text);
         let data = json!({"metrics": {"iterations": {"values": {"count": 1}}}});
-        check(&judge(&data, &[], &[]), false, "there is no threshold");
+        check(&judge(&data, &[], &[]), false, "no thresholds are defined");
     }
 }

@@ -451,7 +451,7 @@ tests:
         "tests.load.judge.rows.cpu_ratio: `low` is not a bound",
         "tests.load.judge.relative.p95_ms: `<=10%` is not a relative bound",
         "tests.ladder.ladder.until[1]: `terrible` is not a condition",
-        "tests.drill.drills[0]: there is no file none.yaml",
+        "tests.drill.drills[0]: no file none.yaml",
     ] {
         assert!(error.contains(expected), "{expected} in {error}");
     }
@@ -484,8 +484,8 @@ tests:
     for expected in [
         "tests.load.faults.none: does nothing",
         "tests.load.faults.both: has patch and crash",
-        "tests.load.faults.instances.instances: has a meaning only beside `crash`",
-        "tests.load.faults.sign.detect: names no sign",
+        "tests.load.faults.instances.instances: is valid only with `crash`",
+        "tests.load.faults.sign.detect: has no indicator",
         "tests.load.faults.signs.detect: has health and metric",
         "tests.load.faults.bounds.detect.metric: one of above, below and grows_by is expected",
     ] {

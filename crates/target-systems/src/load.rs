@@ -119,7 +119,10 @@ fn spelled(value: &Value, path: &[String]) -> Result<Vec<String>, ConfigError> {
             [one] => *one,
             several => {
                 let several: Vec<String> = several.iter().map(|one| format!("`{one}`")).collect();
-                let hint = format!("could be {}; spell it like one", several.join(" or "));
+                let hint = format!(
+                    "could be {}; write it exactly like one of them",
+                    several.join(" or ")
+                );
                 return Err(ConfigError::new(join(&above, given), hint));
             }
         };

@@ -206,7 +206,7 @@ fn read_body(bytes: &[u8]) -> Result<Json, Refusal> {
         status: 400,
         detail: match fault {
             Fault::Twice(path) => format!(
-                "{}: stands twice in its object; keep one",
+                "{}: is duplicated in its object; keep one",
                 path_in_body(&path)
             ),
             Fault::Syntax(error) => format!("body: cannot be read as JSON: {error}"),

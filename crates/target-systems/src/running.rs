@@ -27,12 +27,12 @@ pub(crate) fn kept(running: Compiled<'_>, next: Compiled<'_>) -> Vec<ConfigError
         let next = next.document.stores.get(name);
         if next.is_some_and(|next| next.populate != store.populate) {
             let path = join(&join("stores", name), "populate");
-            let message = "rows are there from the start; POST /__admin/populate adds more";
+            let message = "is read only at the start; POST /__admin/populate adds rows";
             found.push(ConfigError::new(path, message));
         }
     }
     if running.document.metrics != next.document.metrics {
-        found.push(ConfigError::new("metrics", "are declared at the start"));
+        found.push(ConfigError::new("metrics", "is read only at the start"));
     }
     found
 }

@@ -76,7 +76,10 @@ impl System {
         }
         let Some(document) = effective.document else {
             Invalid::unless_empty(errors)?;
-            return Err(Invalid::one("", "the toggles together leave no document"));
+            return Err(Invalid::one(
+                "",
+                "the toggles together remove the whole document",
+            ));
         };
         let own = errors.clone();
         errors.extend(timeline::errors(&value, &document));
@@ -192,7 +195,7 @@ fn idle_toggles(value: &Value, document: &Document, known: &[ConfigError]) -> Ve
             merge(&mut patched, off, &CHOICES);
             let is_idle = !known.iter().any(|error| is_within(&error.path, &path))
                 && checked(patched).document.as_ref() == Some(&written);
-            let text = "changes nothing: the document has these values already";
+            let text = "changes nothing: the document already has these values";
             is_idle.then(|| ConfigError::new(path, text))
         })
         .collect()

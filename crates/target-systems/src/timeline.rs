@@ -54,7 +54,7 @@ pub(crate) fn idle(written: &Value, document: &Document) -> Vec<ConfigError> {
             merge(&mut patched, &change.set, &CHOICES);
             let (before, after) = (checked(before).document?, checked(patched).document?);
             if before == after {
-                let text = "changes nothing: the document has these values already at that time";
+                let text = "changes nothing: the document already has these values at that time";
                 return Some(ConfigError::new(format!("timeline[{index}].set"), text));
             }
             (obeyed(&before) == obeyed(&after)).then(|| {
@@ -102,7 +102,7 @@ pub(crate) fn planned(
 
 fn together(at_ms: f64, errors: Vec<ConfigError>) -> Vec<ConfigError> {
     let told = |error: ConfigError| {
-        let text = format!("the changes that hold at {at_ms} ms do not fit together: {error}");
+        let text = format!("the changes in force at {at_ms} ms contradict each other: {error}");
         ConfigError::new("timeline", text)
     };
     errors.into_iter().map(told).collect()
@@ -154,11 +154,13 @@ fn reshapes(before: &Value, set: &Value) -> Option<String> {
     let kept = running::kept(of(&before, &plan), of(&after, &next));
     let mut found: Vec<String> = kept.iter().map(ToString::to_string).collect();
     if before.endpoints.keys().ne(after.endpoints.keys()) {
-        found.push("endpoints: would be others".to_owned());
+        found.push("endpoints: would differ".to_owned());
     }
     (!found.is_empty()).then(|| {
         let found = found.join("; ");
-        format!("would add or remove a part, or move one to another host; a running system keeps its parts ({found})")
+        format!(
+            "would add, remove or move a part, which a running system does not support ({found})"
+        )
     })
 }
 

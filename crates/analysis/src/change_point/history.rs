@@ -28,7 +28,7 @@ impl History {
     /// A history of which the points of the first pass are known, as [`Self::weak`] gave them.
     ///
     /// # Errors
-    /// As [`super::change_points`]; `OutOfRange` for a point that is not inside of the series.
+    /// As [`super::change_points`]; `OutOfRange` for a point that is not inside the series.
     pub fn with_known(
         series: Vec<f64>,
         mut weak: Vec<usize>,
@@ -45,7 +45,7 @@ impl History {
             "a known point",
             largest as f64,
             weak.is_empty() || (weak[0] > 0 && largest < series.len()),
-            "inside of the series",
+            "inside the series",
         )?;
         Ok(Self {
             series,

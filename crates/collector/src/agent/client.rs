@@ -51,7 +51,7 @@ impl RemoteAgent {
     /// There is no way.
     pub fn way(&self) -> Result<IpAddr, AgentError> {
         let unreachable = |error: std::io::Error| self.unreachable(&error);
-        let mut why = std::io::Error::other("the host is not known");
+        let mut why = std::io::Error::other("unknown host");
         for address in self.name.to_socket_addrs().map_err(unreachable)? {
             match TcpStream::connect_timeout(&address, PATIENCE) {
                 Ok(stream) => return Ok(stream.local_addr().map_err(unreachable)?.ip()),

@@ -51,7 +51,7 @@ struct Said {
 pub enum StartError {
     #[error("the archive is not base64")]
     Base64(#[from] base64::DecodeError),
-    #[error("the archive cannot be kept")]
+    #[error("the archive cannot be saved")]
     Archive(#[source] io::Error),
     #[error("the runner cannot be started")]
     Spawn(#[source] io::Error),

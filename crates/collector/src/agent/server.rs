@@ -112,7 +112,7 @@ async fn watch(agent: Arc<Agent>, shutdown: Shutdown) {
             }
         } else if run.is_forgotten(agent.settings.forgotten_after) {
             (agent.tell)(&format!(
-                "nobody asks of the run {} any more: it is ended",
+                "the run {} was ended because its client stopped polling",
                 run.name
             ));
             run.forget();
@@ -132,17 +132,17 @@ async fn start(State(agent): State<Arc<Agent>>, Json(order): Json<Order>) -> Res
     let settings = &agent.settings;
     let mut run = agent.run.lock().await;
     if let Some(running) = run.as_mut().and_then(|run| run.is_running().then_some(run)) {
-        let text = format!("it is at work for the run {}", running.name);
+        let text = format!("it is busy with the run {}", running.name);
         return (StatusCode::CONFLICT, text).into_response();
     }
     if order.version != settings.version {
         let text = format!(
-            "it is sparring {}, the run's is {}",
+            "its version of sparring is {}, that of the run is {}",
             settings.version, order.version
         );
         return (StatusCode::CONFLICT, text).into_response();
     }
-    let told = format!("the run {} begins, part {}", order.run, order.segment);
+    let told = format!("the run {} starts, segment {}", order.run, order.segment);
     match Run::start(settings, order) {
         Ok(started) => {
             (agent.tell)(&told);

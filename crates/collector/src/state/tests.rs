@@ -306,7 +306,7 @@ fn without_setup_there_is_no_teardown() {
     let mut state = state(2, false);
     state.join(joining("a"), SECOND).expect("it is taken");
     assert_eq!(state.turn("a", SECOND).expect("known"), Turn::Run);
-    state.stop("1 of 2 runners came within 300 s");
+    state.stop("only 1 of 2 runners connected within 300 s");
     assert_eq!(state.teardown("a", SECOND).expect("known"), Teardown::No);
     assert_eq!(state.teardown_missing(), None);
 }
@@ -318,7 +318,7 @@ fn a_runner_too_many_or_of_another_script_is_refused() {
     let again = state
         .join(joining("a"), SECOND)
         .expect_err("the name is taken");
-    assert!(again.to_string().contains("a name of its own"), "{again}");
+    assert!(again.to_string().contains("a unique name"), "{again}");
     let mut other = joining("b");
     other.thresholds = json!({});
     let other = state
@@ -326,17 +326,17 @@ fn a_runner_too_many_or_of_another_script_is_refused() {
         .expect_err("it has other thresholds");
     assert_eq!(
         other.to_string(),
-        "its thresholds are not those of the other runners"
+        "its thresholds differ from those of the other runners"
     );
     state.join(joining("b"), SECOND).expect("it is taken");
     let third = state
         .join(joining("c"), SECOND)
         .expect_err("there are enough");
-    assert_eq!(third.to_string(), "all 2 runners take part already");
+    assert_eq!(third.to_string(), "all 2 runners are already connected");
     let unknown = state
         .push(push("z", 1, &[1]), SECOND)
         .expect_err("it never joined");
-    assert_eq!(unknown.to_string(), "no runner z takes part");
+    assert_eq!(unknown.to_string(), "no runner z is part of the run");
     let mut wrong = push("a", 1, &[1]);
     wrong.sinks[0].sink = Counted::Rate { trues: 1, total: 1 };
     let wrong = state

@@ -47,7 +47,7 @@ impl Redis {
             self.fell_back(component);
             tracing::warn!(
                 component = component.name(),
-                "too much waits for Redis; dropped"
+                "the queue for Redis is full; an entry was dropped"
             );
             return;
         }

@@ -41,13 +41,13 @@ impl Redis {
     /// Contents may be sealed with a newer key than this service has: it needs that key.
     pub(super) fn is_behind(&self, error: &SealError) {
         if matches!(error, SealError::Unknown(_)) {
-            tracing::error!(%error, "Redis keeps what cannot be opened; it is not used any more");
+            tracing::error!(%error, "Redis contains an entry that cannot be decrypted; Redis is no longer used");
             self.lose(None);
         }
     }
 }
 
 fn refused(error: SealError) -> RedisError {
-    let what = "what Redis keeps cannot be opened";
+    let what = "an entry in Redis cannot be decrypted";
     RedisError::from((ErrorKind::Client, what, error.to_string()))
 }

@@ -31,7 +31,7 @@ impl Server {
                 std::env::var_os("REQUIRE_REDIS").is_none(),
                 "REQUIRE_REDIS is set: {hint}: {error}"
             );
-            eprintln!("SKIPPED: what needs Redis was not tested; {hint}");
+            eprintln!("SKIPPED: tests that need Redis did not run; {hint}");
             return None;
         }
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");

@@ -42,8 +42,8 @@ fn a_port_that_is_taken_is_said_and_the_run_goes_on_to_its_report() {
     assert_eq!(
         said,
         format!(
-            "the web dashboard is not served: 127.0.0.1:{port} is already in use by another process; the run goes \
-             on without it"
+            "the web dashboard is not served: 127.0.0.1:{port} is already in use by another process; the run \
+             continues without it"
         )
     );
     output.consume(&samples()).expect("consumed");

@@ -106,7 +106,7 @@ fn a_reader_that_never_reads_is_dropped_and_counted_and_the_others_go_on() {
     assert!(!rest.is_empty(), "{read:?}");
     let html = get(&server, "/");
     assert!(
-        html.contains("1 reader of this page did not read and was dropped."),
+        html.contains("1 client of this page was too slow and was disconnected."),
         "{html}"
     );
     let mut awake = BufReader::new(connect(&server)).lines();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 pub(crate) fn openapi(name: &str, dialect: Dialect) -> Value {
     let mut paths = json!({
         "/health": {"get": {
-            "summary": "Whether the detector answers.",
+            "summary": "The health of the detector.",
             "responses": {"200": {"description": "It does."}},
         }},
         "/metrics": {"get": {
@@ -24,22 +24,22 @@ pub(crate) fn openapi(name: &str, dialect: Dialect) -> Value {
                 "content": {"application/json": {"schema": {"type": "object"}, "example": example}},
             },
             "responses": {
-                "200": {"description": "What was found, in the dialect's shape."},
-                "default": {"description": "An error in the dialect's shape, as the profile draws it."},
+                "200": {"description": "The findings, in the format of the dialect."},
+                "default": {"description": "An error in the format of the dialect, as the profile determines it."},
             },
         }})
     };
-    paths[dialect.path()] = call("Detects in one content.", example(dialect));
+    paths[dialect.path()] = call("Examines one content.", example(dialect));
     if dialect == Dialect::Native {
         let batch = json!({"items": [{"content": "Write to jane@example.com"}]});
-        paths[DETECT_BATCH_PATH] = call("Detects in several contents.", batch);
+        paths[DETECT_BATCH_PATH] = call("Examines several contents.", batch);
     }
     json!({
         "openapi": "3.1.0",
         "info": {
             "title": name,
             "version": "1",
-            "description": "A mock detector of sparring; its behaviour is its profile\u{2019}s.",
+            "description": "A mock detector of sparring. Its profile determines its behaviour.",
         },
         "paths": paths,
     })

@@ -71,7 +71,7 @@ pub(super) async fn record(
             Json(json!({ "requests": seen.len(), "profile": profile })).into_response()
         }
         None => {
-            let message = "the journal holds no request that matches";
+            let message = "the journal contains no matching request";
             error(StatusCode::CONFLICT, "nothing_seen", message)
         }
     }

@@ -131,7 +131,7 @@ pub(super) fn write_error(error: &ErrorReply<'_>) -> Vec<u8> {
     let code: Cow<'_, str> = reason.to_ascii_uppercase().replace([' ', '-'], "_").into();
     let message = error
         .message
-        .unwrap_or("the detector failed, as its profile says");
+        .unwrap_or("the detector failed, as its profile determines");
     let body = DetectError {
         error: code.into_owned(),
         message: message.to_owned(),

@@ -191,7 +191,7 @@ fn explain(failures: &[Failure], nobody: bool) -> (ErrorCode, &'static str) {
     if nobody && every(|failure| matches!(failure, Failure::Deadline)) {
         (
             ErrorCode::RequestTimeout,
-            "no detector answered in the time that the request may take",
+            "no detector answered before the request's deadline",
         )
     } else if every(|failure| matches!(failure, Failure::Busy)) {
         (
@@ -199,13 +199,13 @@ fn explain(failures: &[Failure], nobody: bool) -> (ErrorCode, &'static str) {
             "all detectors have too many calls in flight; try later",
         )
     } else if every(|failure| failure.is_communication()) {
-        let message = "no detector could be spoken to; details name each one's failure";
+        let message = "no detector could be reached; see details for each failure";
         (ErrorCode::DetectorCommunicationFailed, message)
     } else if nobody {
-        let message = "no detector gave an answer; details name each one's failure";
+        let message = "no detector answered; see details for each failure";
         (ErrorCode::AllDetectorsUnavailable, message)
     } else {
-        let message = "no required detector gave an answer; details name each one's failure";
+        let message = "no required detector answered; see details for each failure";
         (ErrorCode::AllDetectorsUnavailable, message)
     }
 }

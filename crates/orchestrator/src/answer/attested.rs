@@ -41,11 +41,11 @@ pub struct Finding {
 /// The reason why an answer is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AttestError {
-    #[error("the answer is not valid JSON")]
+    #[error("the response is not valid JSON")]
     Malformed,
-    #[error("the answer has the wrong shape")]
+    #[error("the response has the wrong structure")]
     Shape,
-    #[error("the answer is for another request")]
+    #[error("the response belongs to another request")]
     OtherRequest,
     #[error("a score is not a number from 0 to 1")]
     Score,

@@ -69,7 +69,7 @@ pub fn judge(plan: &Plan, called: &[Called], votes: &[Option<Vote<'_>>]) -> Judg
             OnFailure::Degrade | OnFailure::Open => Verdict::Degraded,
         };
         judged.verdict = judged.verdict.max(worst);
-        let reason = format!("detector {} was left out by the request", one.name);
+        let reason = format!("the request excluded detector {}", one.name);
         judged.reasons.push(reason);
     }
     judged
@@ -128,12 +128,12 @@ fn found(policy: &Policy, resolved: &Resolved) -> (Verdict, Vec<String>) {
             reasons.push(format!("detected {label} with score {score:.2}"));
         } else {
             reasons.push(format!(
-                "{label} found with score {score:.2}, too weak to block"
+                "{label} found with score {score:.2}, too low to block"
             ));
         }
     }
     for label in &resolved.outvoted {
-        reasons.push(format!("{label} was found by a detector and outvoted"));
+        reasons.push(format!("{label} was found by a detector, but outvoted"));
     }
     (verdict, reasons)
 }
@@ -144,7 +144,7 @@ fn absent(plan: &Plan, voter: &Voter<'_>) -> (Verdict, Option<String>) {
     if let Some(age) = voter.call.stale() {
         let age_s = age.as_secs();
         let reason =
-            format!("detector {name} cannot be asked; its answer of {age_s} s ago stands in");
+            format!("detector {name} is unavailable; its result from {age_s} s ago is used");
         return (Verdict::Degraded, Some(reason));
     }
     match &voter.call.outcome {
@@ -160,7 +160,7 @@ fn absent(plan: &Plan, voter: &Voter<'_>) -> (Verdict, Option<String>) {
             } else {
                 "optional"
             };
-            let reason = format!("{kind} detector {name} gave no answer: {failure}");
+            let reason = format!("{kind} detector {name} did not answer: {failure}");
             let worst = missing(plan, voter.one, voter.required, *failure);
             (worst, Some(reason))
         }
@@ -203,14 +203,14 @@ fn be_as_strict(judged: &mut Judgement, plan: &Plan, voters: &[Voter<'_>]) {
     let mut own = read(plan, voters, whole);
     if whole && !voters.iter().any(|voter| voter.call.outcome.is_ok()) {
         own.verdict = own.verdict.max(Verdict::Degraded);
-        let reason = "only detectors that the request added gave an answer";
+        let reason = "only detectors that the request added answered";
         own.reasons.push(reason.to_owned());
     }
     if whole {
         judged.coverage = judged.coverage.min(own.coverage);
     }
     if own.verdict > judged.verdict {
-        let reason = "counted without what the request added, which would make it weaker";
+        let reason = "computed without the additions of the request, which would weaken it";
         judged.reasons.push(reason.to_owned());
         let known = &judged.reasons;
         let new = own.reasons.into_iter().filter(|it| !known.contains(it));

@@ -33,10 +33,10 @@ pub enum Failure {
     #[error("no detector of this name is registered")]
     Unknown,
     /// Cancelled, because its answer could not change the verdict. Never counts as passed.
-    #[error("not needed: the verdict could not change any more")]
+    #[error("skipped: the verdict could no longer change")]
     NotNeeded,
     /// Left out by the brown-out.
-    #[error("not asked: the service has too much to do")]
+    #[error("skipped: the service is overloaded")]
     BrownOut,
 }
 

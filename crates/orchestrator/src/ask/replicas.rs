@@ -298,7 +298,7 @@ impl StateReporter {
     fn moved(&self, place: usize, endpoint: Option<&str>, step: Transition) {
         tracing::info!(
             detector = self.detector, endpoint, from = %step.from, to = %step.to,
-            reason = step.reason.name(), "circuit breaker changed its state"
+            reason = step.reason.name(), "the circuit breaker changed state"
         );
         let best = {
             let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);

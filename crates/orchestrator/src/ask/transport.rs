@@ -124,13 +124,13 @@ pub fn host(uri: &Uri) -> Option<HeaderValue> {
 /// An exchange without a complete response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TransportError {
-    #[error("the connection could not be made")]
+    #[error("the connection could not be established")]
     Connect,
-    #[error("the connection broke before an answer came")]
+    #[error("the connection broke before a response arrived")]
     Reset,
-    #[error("the answer broke off")]
+    #[error("the response was truncated")]
     Truncated,
-    #[error("the answer is too long")]
+    #[error("the response is too long")]
     TooLong,
 }
 

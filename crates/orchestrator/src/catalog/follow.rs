@@ -29,7 +29,7 @@ impl Catalog {
             match self.policies.put(tenant, bundle, policy.clone()) {
                 Ok(_) => changed.push(key.clone()),
                 Err(error) => {
-                    tracing::error!(tenant, bundle, %error, "a policy was not taken over");
+                    tracing::error!(tenant, bundle, %error, "a policy was not applied");
                 }
             }
         }
@@ -50,7 +50,7 @@ impl Catalog {
             tracing::warn!(
                 shadow,
                 detector = live,
-                "a shadow has lost its live detector, which the changed file removes"
+                "a shadow lost its live detector, which the changed file removes"
             );
         }
         let lost = dependents::first(&self.policies, before, &now);

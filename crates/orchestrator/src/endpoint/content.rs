@@ -278,7 +278,7 @@ fn detections<'a>(
 
 fn unanswered(is_known: bool, name: &str) -> ApiError {
     if is_known {
-        let message = format!("detector `{name}` gave no answer");
+        let message = format!("detector `{name}` did not answer");
         ApiError::new(ErrorCode::DetectorCommunicationFailed, message)
     } else {
         let message = format!("detector `{name}` not found");

@@ -102,7 +102,7 @@ pub async fn post(State(app): State<Arc<App>>, request: Request<Body>) -> Respon
         let settings = registration(&app, None, request).await?;
         let name = settings.name.clone();
         if !app.catalog.register(settings, false).await? {
-            let message = "a detector of this name is registered; PUT replaces it";
+            let message = "a detector of this name is already registered; use PUT to replace it";
             return Err(ApiError::new(ErrorCode::Conflict, message));
         }
         Ok((StatusCode::CREATED, current(&app, &name)?))
@@ -143,7 +143,7 @@ fn not_removed(app: &App, name: &str) -> ApiError {
     match app.catalog.registry.load().find(name) {
         Some(meant) => {
             let message = format!(
-                "this is another name of `{0}`; DELETE /detectors/{0}",
+                "this is an alias of `{0}`; use DELETE /detectors/{0}",
                 meant.name()
             );
             ApiError::new(unknown().code, message)
@@ -179,12 +179,12 @@ async fn registration(
     if registry.count() >= MAX_DETECTORS && !registry.has(&settings.name) {
         return Err(ApiError::invalid(
             "name",
-            "1000 detectors are registered; none can be added",
+            "the limit of 1000 registered detectors is reached; remove one first",
         ));
     }
     for (place, alias) in settings.aliases.iter().enumerate() {
         if *alias == settings.name || settings.aliases[..place].contains(alias) {
-            let message = "one of them stands twice, or is the detector's own name";
+            let message = "contains a duplicate, or the detector's own name";
             return Err(ApiError::invalid("aliases", message));
         }
         if registry
@@ -193,7 +193,7 @@ async fn registration(
         {
             return Err(ApiError::invalid(
                 "aliases",
-                "one of them is another detector's name",
+                "contains the name of another detector",
             ));
         }
     }
@@ -215,7 +215,7 @@ fn check_shadow(settings: &DetectorSettings, registry: &Registry) -> Result<(), 
             Err(ApiError::invalid("shadow_of", "is the detector itself"))
         }
         Some(live) if live.settings.shadow_of.is_some() => {
-            let message = "is a shadow itself; name a live detector";
+            let message = "is itself a shadow; name a live detector";
             Err(ApiError::invalid("shadow_of", message))
         }
         Some(_) => check_own_shadows(settings, registry),
@@ -241,7 +241,7 @@ fn settings(given: Registration, path_name: Option<&str>) -> Result<DetectorSett
         (Some(path), Some(body)) if path != body => {
             return Err(ApiError::invalid(
                 "name",
-                "differs from the path's; leave it out",
+                "differs from the path; leave it out",
             ));
         }
         (Some(path), _) => path.to_owned(),
@@ -326,7 +326,7 @@ fn check(settings: &DetectorSettings) -> Result<(), ApiError> {
         fault("max_retries", "must be at most 10");
     }
     if settings.required && settings.shadow_of.is_some() {
-        let text = "a shadow never answers, so it cannot be required";
+        let text = "a shadow does not affect responses, so it cannot be required";
         fault("required", text);
     }
     if !fleet::is_path(&settings.health_check_path) {

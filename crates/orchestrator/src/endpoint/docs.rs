@@ -9,22 +9,22 @@ const OPENAPI: &str = include_str!("../../openapi.json");
 
 /// Paths that a browser can follow, and what they are for.
 const LINKS: [(&str, &str); 9] = [
-    ("/docs", "the API, to try"),
+    ("/docs", "the API, interactive"),
     ("/openapi.json", "its description, OpenAPI 3.1"),
-    ("/health", "whether the service works"),
-    ("/health/ready", "whether it would take requests"),
+    ("/health", "the health of the service"),
+    ("/health/ready", "whether it accepts requests"),
     ("/metrics", "metrics for Prometheus"),
     ("/detectors", "the detectors"),
     ("/circuit-breakers", "their circuit breakers"),
-    ("/events/incidents", "what went wrong lately"),
-    ("/events/stream", "what happens, as it happens"),
+    ("/events/incidents", "recent incidents"),
+    ("/events/stream", "events as they happen"),
 ];
 
 pub async fn index() -> Html<String> {
     let about = concat!(
         "The detector orchestrator of sparring ",
         env!("CARGO_PKG_VERSION"),
-        ": one request is sent to many detectors, and answered in time."
+        ": it sends one request to many detectors and responds within a deadline."
     );
     api_page::index("Detector orchestration", about, &LINKS)
 }

@@ -47,7 +47,7 @@ pub async fn stream(State(app): State<Arc<App>>, headers: HeaderMap) -> Response
         id.map_or(Seen::Unknown, Seen::Id)
     });
     let Some(Follow { gap, missed, next }) = app.events.follow(seen) else {
-        let message = "too many follow the events already; try again later";
+        let message = "too many clients follow the events; retry later";
         let error = ApiError::new(ErrorCode::Overloaded, message).after(KEEP_ALIVE);
         return error.into_response(&request_id(&headers));
     };
@@ -93,7 +93,7 @@ fn told(gap: Gap) -> Event {
     let (name, data) = match gap {
         Gap::Lost(lost) => ("lost", json!({ "lost": lost })),
         Gap::Reset => {
-            let reason = "Last-Event-ID is not of this process; incidents may have been missed";
+            let reason = "Last-Event-ID belongs to another process; incidents may have been missed";
             ("reset", json!({ "reason": reason }))
         }
     };

@@ -90,7 +90,7 @@ fn describe(status: &Status) -> Value {
         (JobState::Completed, Some(result)) => body["result"] = result,
         (JobState::Failed, Some(error)) => body["error"] = error,
         (JobState::Failed, None) => {
-            body["error"] = json!({ "message": "given up: worker after worker was lost over it" });
+            body["error"] = json!({ "message": "given up: every worker that ran it was lost" });
         }
         _ => {}
     }

@@ -123,7 +123,7 @@ pub(crate) async fn read(
             let message = format!("the body is larger than {limit_bytes} bytes; send less at once");
             Err(ApiError::new(ErrorCode::PayloadTooLarge, message))
         }
-        Err(Unread::Broken) => Err(ApiError::invalid("body", "could not be read to its end")),
+        Err(Unread::Broken) => Err(ApiError::invalid("body", "could not be read completely")),
         Err(Unread::Late) => Err(ApiError::new(
             ErrorCode::RequestTimeout,
             "the body did not arrive in time",

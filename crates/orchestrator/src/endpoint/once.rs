@@ -57,7 +57,7 @@ where
             Err(ApiError::new(ErrorCode::IdempotencyConflict, message))
         }
         Ok(Begun::StillRunning) => {
-            let message = "a request with this Idempotency-Key still runs; ask again";
+            let message = "a request with this Idempotency-Key is still in progress; retry later";
             Err(ApiError::new(ErrorCode::RequestTimeout, message).after(Duration::from_secs(1)))
         }
         // It may have been answered, so the work must not be repeated.
@@ -101,7 +101,7 @@ where
     let Err(error) = ticket.keep(&answer).await else {
         return Ok(sent);
     };
-    tracing::warn!(%error, "an answer waits until it can be kept for its idempotency key");
+    tracing::warn!(%error, "a response is delayed until it can be stored for its idempotency key");
     let stop = app.shutdown.clone();
     app.tasks.spawn(async move {
         tokio::select! {

@@ -13,7 +13,7 @@ pub async fn not_found(request: Request) -> Response {
 }
 
 pub async fn method_not_allowed(request: Request) -> Response {
-    let message = "this path does not take this method; see the Allow header";
+    let message = "this path does not support the method; see the Allow header";
     let error = ApiError::new(ErrorCode::MethodNotAllowed, message);
     error.into_response(&request_id(request.headers()))
 }

@@ -91,7 +91,7 @@ fn store(local: Embedded, redis: Option<&Redis>, config: &Config) -> JobStore {
 pub fn refused(error: &StoreError) -> ApiError {
     match error {
         StoreError::NotFound => {
-            ApiError::new(ErrorCode::JobNotFound, "there is no such job, or no longer")
+            ApiError::new(ErrorCode::JobNotFound, "no such job, or it has expired")
         }
         StoreError::Ended(state) => ApiError::new(
             ErrorCode::Conflict,
@@ -108,8 +108,8 @@ pub fn refused(error: &StoreError) -> ApiError {
             ApiError::new(ErrorCode::Overloaded, error.to_string()).after(AFTER_FAILURE)
         }
         StoreError::Sealed(cause) => {
-            tracing::error!(%cause, "the job store keeps what cannot be opened");
-            let message = format!("what was kept cannot be opened: {cause}");
+            tracing::error!(%cause, "the job store contains an entry that cannot be decrypted");
+            let message = format!("the stored entry cannot be decrypted: {cause}");
             ApiError::new(ErrorCode::InternalError, message)
         }
         StoreError::Fenced | StoreError::KeyFile(_) => {

@@ -43,7 +43,7 @@ pub async fn submit(
     run: Option<Uuid>,
 ) -> Result<Job, ApiError> {
     if !app.jobs.are_kept() {
-        let message = "asynchronous jobs need a place to survive in: set orchestration.job_store";
+        let message = "asynchronous jobs need persistent storage: set orchestration.job_store";
         return Err(ApiError::new(ErrorCode::NotImplemented, message));
     }
     // A request that cannot be planned is refused now, while the client still waits.
@@ -104,7 +104,7 @@ async fn execute(app: &Arc<App>, claim: Claim) {
         () = keep(&claim, app.config.job_lease / 3) => return,
     };
     if let Err(error) = claim.finish(outcome).await {
-        tracing::warn!(%error, "a job's outcome does not count");
+        tracing::warn!(%error, "the result of a job was discarded");
     }
 }
 
@@ -125,7 +125,7 @@ async fn outcome(app: &Arc<App>, claim: &Claim) -> Outcome {
         Ok(opened) => opened,
         Err(error) => {
             tracing::error!(job = %claim.job().id, %error, "a job cannot be run");
-            let message = format!("the job's request cannot be opened: {error}");
+            let message = format!("the job's request cannot be decrypted: {error}");
             return failed(&ApiError::new(ErrorCode::InternalError, message));
         }
     };

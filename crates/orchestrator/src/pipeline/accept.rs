@@ -26,7 +26,7 @@ pub async fn accept(service: &Answering, tenant: &str) -> Result<Option<Decision
     if decision.allowed {
         return Ok(Some(decision));
     }
-    let message = "the tenant's rate limit is reached; slow down";
+    let message = "the tenant's rate limit is exceeded; slow down";
     let error = ApiError::new(ErrorCode::RateLimited, message);
     Err(error.limited(decision, service.config.rate_limit_status))
 }

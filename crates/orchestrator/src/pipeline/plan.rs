@@ -29,7 +29,7 @@ pub fn plan(service: &Answering, task: Task) -> Result<Planned, ApiError> {
         .as_ref()
         .is_some_and(|it| it.partial.version != rules.version)
     {
-        let message = "made under an older policy; send the whole request again";
+        let message = "created under an older policy; send the whole request again";
         return Err(ApiError::invalid("resume_token", message));
     }
     let sla = match request.mode {

@@ -65,7 +65,7 @@ fn landed(answered: Result<Option<Arc<Answered>>, Elapsed>) -> Result<Arc<Answer
         },
         Ok(None) => Err(ApiError::broken()),
         Err(_) => {
-            let message = "no detector answered in the time that the request may take";
+            let message = "no detector answered before the request's deadline";
             Err(ApiError::new(ErrorCode::RequestTimeout, message))
         }
     }

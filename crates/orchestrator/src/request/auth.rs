@@ -39,9 +39,7 @@ impl Caller<'_> {
             Self::Everyone => true,
             Self::Anonymous { scopes } if holds(scopes) => true,
             Self::Anonymous { .. } => {
-                let message = format!(
-                    "without an API key this is not allowed; send one with the scope {scope}"
-                );
+                let message = format!("an API key is required; send one with the scope {scope}");
                 return Err(ApiError::new(ErrorCode::Unauthorized, message));
             }
             Self::Key { scopes: [], .. } => DEFAULT_SCOPES.contains(&scope),
@@ -94,7 +92,7 @@ pub fn tenant_header(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
     };
     // A malformed tenant must not be ignored, since the request would count for another one.
     let Ok(given) = value.to_str() else {
-        let message = "must be plain ASCII; send other names as tenant_id in the body";
+        let message = "must be ASCII; send other names as tenant_id in the body";
         return Err(ApiError::invalid("X-Tenant-ID", message));
     };
     if is_tenant(given) {
@@ -123,7 +121,7 @@ pub fn identify<'a>(auth: &'a Auth, headers: &HeaderMap) -> Result<Caller<'a>, A
             let scopes = &auth.anonymous;
             return Ok(Caller::Anonymous { scopes });
         }
-        let message = format!("no API key; send one as {}", auth.header);
+        let message = format!("missing API key; send one as {}", auth.header);
         return Err(ApiError::new(ErrorCode::Unauthorized, message));
     };
     let digest: [u8; 32] = Sha256::digest(key.as_bytes()).into();
@@ -132,10 +130,7 @@ pub fn identify<'a>(auth: &'a Auth, headers: &HeaderMap) -> Result<Caller<'a>, A
             tenant: &key.tenant,
             scopes: &key.scopes,
         }),
-        None => Err(ApiError::new(
-            ErrorCode::Unauthorized,
-            "the API key is not known",
-        )),
+        None => Err(ApiError::new(ErrorCode::Unauthorized, "unknown API key")),
     }
 }
 

@@ -139,9 +139,9 @@ fn choose(
         .iter()
         .filter(|it| is_live(it) && suits(it, content_type, policy));
     let reason = if policy.capabilities.is_empty() {
-        "all that take the content type"
+        "all that accept the content type"
     } else {
-        "all that take the content type and have the policy's capabilities"
+        "all that accept the content type and have the policy's capabilities"
     };
     (able.map(Named::registered).collect(), reason)
 }
@@ -240,7 +240,7 @@ pub fn check_names(
         for spelled in names {
             let name = meant(spelled).name;
             if known.contains(&name) {
-                let message = format!("names `{name}` twice, by two of its names; keep one");
+                let message = format!("contains `{name}` twice, by two of its names; keep one");
                 return Err(ApiError::invalid(field, &message));
             }
             known.insert(name);
@@ -253,7 +253,7 @@ pub fn check_names(
         let shadow = names.iter().map(meant).find(|meant| meant.is_shadow);
         if let Some(ResolvedName { name, .. }) = shadow {
             let message =
-                format!("`{name}` is a shadow, which answers nobody; name a live detector");
+                format!("`{name}` is a shadow, whose results are not used; name a live detector");
             return Err(ApiError::invalid(field, &message));
         }
     }

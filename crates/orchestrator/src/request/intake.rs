@@ -171,7 +171,7 @@ pub fn batch(body: &[u8]) -> Result<Vec<&RawValue>, ApiError> {
 }
 
 fn twice(path: &str) -> ApiError {
-    ApiError::invalid(&bounded(path), "stands twice in its object; keep one")
+    ApiError::invalid(&bounded(path), "is duplicated in its object; keep one")
 }
 
 /// Parses text that is checked later, or not at all.

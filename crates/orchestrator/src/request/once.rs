@@ -13,7 +13,7 @@ pub fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a Heade
     let mut values = headers.get_all(name).iter();
     let first = values.next();
     if values.any(|value| Some(value) != first) {
-        let message = "stands more than once with different values; send one";
+        let message = "occurs more than once with different values; send one";
         return Err(ApiError::invalid(name, message));
     }
     Ok(first)

@@ -79,7 +79,7 @@ fn reply(answered: &Answered, envelope: &Envelope, cache: CacheStatus) -> Reply 
         verdict = verdict.max(Verdict::Degraded);
         reasons
             .to_mut()
-            .push("no detector answered; this is an earlier, expired answer".to_owned());
+            .push("no detector answered; this is an earlier, expired result".to_owned());
     }
     let total = envelope.started.elapsed();
     let head = Head {

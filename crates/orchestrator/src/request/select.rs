@@ -162,9 +162,9 @@ fn left_out(demands: &Demands, asked: &[Named], selected: &[Wanted]) -> Vec<Want
 
 fn nothing_left(request: &Accepted) -> ApiError {
     if request.excluded.is_empty() {
-        ApiError::invalid("content_type", "no detector takes content of this type")
+        ApiError::invalid("content_type", "no detector accepts content of this type")
     } else {
-        let message = "nothing is left to ask; exclude fewer detectors";
+        let message = "no detector remains; exclude fewer detectors";
         ApiError::invalid("excluded_detectors", message)
     }
 }

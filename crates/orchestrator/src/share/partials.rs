@@ -143,7 +143,7 @@ impl Partials {
             return Err(ApiError::invalid("resume_token", message));
         };
         if partial.content_hash != hash(content) {
-            let message = "is not the content that the partial answer is about";
+            let message = "differs from the content of the partial result";
             return Err(ApiError::invalid("content", message));
         }
         Ok(partial)

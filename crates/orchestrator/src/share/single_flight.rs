@@ -115,7 +115,7 @@ impl<V: Clone> Future for Waiter<V> {
         let state = &mut *guard;
         let work = match &mut state.stage {
             Stage::Landed(value) => return Poll::Ready(value.clone()),
-            Stage::Broken => panic!("the work that was waited for has panicked"),
+            Stage::Broken => panic!("the shared work panicked"),
             Stage::UnderWay(_) if state.driver.is_some_and(|driver| driver != self.id) => {
                 state.waiting.insert(self.id, context.waker().clone());
                 return Poll::Pending;

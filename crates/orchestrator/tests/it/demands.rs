@@ -159,7 +159,7 @@ async fn a_request_that_asks_fewer_detectors_does_not_pass_and_lists_those_left_
         let answer = service.orchestrate(wish.clone()).await;
         assert_eq!(answer.status, 200, "{wish}: {}", answer.text);
         assert_eq!(answer.json["verdict"], verdict, "{wish}");
-        let told = format!("detector {missing} was left out by the request");
+        let told = format!("the request excluded detector {missing}");
         assert_eq!(
             reasons(&answer).contains(&told),
             !missing.is_empty(),
@@ -209,7 +209,7 @@ async fn detectors_that_a_request_adds_do_not_outvote_others_or_add_coverage() {
     let answer = ask(json!(["sure"])).await;
     assert_eq!(answer.json["detectors_succeeded"], 2);
     assert_eq!(answer.json["verdict"], "block", "0.9 for clean is surer");
-    assert!(reasons(&answer).contains("what the request added"));
+    assert!(reasons(&answer).contains("the additions of the request"));
 
     let lenient = json!({"detectors": ["away", "sure"], "min_coverage": 0.6});
     policy(&service, lenient).await;

@@ -138,7 +138,7 @@ async fn row(fault: (&'static str, Option<Act>, bool), mode: OnFailure, required
             .to_owned(),
         verdict: answer.json["verdict"].as_str().unwrap_or("").to_owned(),
         coverage: answer.json["coverage_achieved"].as_f64().unwrap_or(-1.0),
-        named: reasons.contains("detector bad gave no answer"),
+        named: reasons.contains("detector bad did not answer"),
         answered,
     }
 }

@@ -42,11 +42,7 @@ async fn a_repeated_delete_removes_no_other_detector() {
     assert_eq!(delete(&service, "llama-guard").await.status, 200);
     let again = delete(&service, "llama-guard").await;
     assert_eq!(again.status, 404, "{}", again.text);
-    assert!(
-        again.text.contains("another name of `guard`"),
-        "{}",
-        again.text
-    );
+    assert!(again.text.contains("an alias of `guard`"), "{}", again.text);
     assert_eq!(names(&service).await, ["guard"]);
     assert_eq!(delete(&service, "nobody").await.status, 404);
     assert_eq!(delete(&service, "guard").await.status, 200);

@@ -121,7 +121,7 @@ async fn thousands_of_labels_give_a_bounded_answer() {
         it.as_str()
             .is_some_and(|it| it.contains("detector b gave no"))
     });
-    assert!(named, "who gave no answer is named all the same");
+    assert!(named, "a detector without an answer is named too");
 }
 
 #[tokio::test]

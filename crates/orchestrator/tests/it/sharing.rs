@@ -162,7 +162,7 @@ async fn a_stale_answer_replaces_an_open_breaker_if_the_policy_allows_it() {
     assert_eq!(answer.result("b")["metadata"]["stale"], true);
     assert_eq!(source(&answer, "b"), "stale");
     let reasons = answer.json["verdict_reasons"].to_string();
-    assert!(reasons.contains("detector b cannot be asked"), "{reasons}");
+    assert!(reasons.contains("detector b is unavailable"), "{reasons}");
     assert_eq!(all[1].count(), 1, "it was not called");
 
     // It is never cached as clean, and other requests never get it.

@@ -199,10 +199,10 @@ impl Missing {
     pub fn sentence(&self) -> String {
         match (&self.fault, &self.judgement) {
             (Some(fault), _) => {
-                format!("No alert would have told of the fault {fault}, which clients noticed.")
+                format!("No alert would have reported the fault {fault}, which clients noticed.")
             }
             (None, judgement) => format!(
-                "The threshold {} was crossed, and the alert that is made of it would not have fired: no {FOR_S} \
+                "The threshold {} was crossed, and the alert generated from it would not have fired: no {FOR_S} \
                  seconds in a row were beyond the bound.",
                 judgement.as_deref().unwrap_or_default()
             ),

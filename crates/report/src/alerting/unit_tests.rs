@@ -14,7 +14,7 @@ const MOST_FIRED: usize = 20;
 /// A test of each test of the run: what each alert does, and when.
 pub fn unit_tests(run: &RunRecord) -> String {
     let mut text = format!(
-        "# What the alerts of the run {} do on its own seconds; made with {RULES}.\n\
+        "# The behaviour of the alerts of the run {} on its seconds; generated with {RULES}.\n\
          rule_files:\n  - {RULES}\nevaluation_interval: 1s\n",
         quoted(&run.run)
     );

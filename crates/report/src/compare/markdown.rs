@@ -59,7 +59,7 @@ pub fn pull_request(compared: &Compared) -> String {
         tables(test, &mut details);
         details.push_str("\n</details>\n\n");
         if text.len() + details.len() > COMMENT {
-            text.push_str("The tables of the other tests do not fit into a comment.\n\n");
+            text.push_str("The tables of the other tests are too long for a comment.\n\n");
             break;
         }
         text.push_str(&details);
@@ -133,7 +133,7 @@ fn columns(first: &str) -> [&str; 9] {
         "95 % interval",
         "#p",
         "effect",
-        "#would have seen",
+        "#detectable",
     ]
 }
 
@@ -261,10 +261,10 @@ fn method(compared: &Compared) -> String {
 fn rules(compared: &Compared) -> String {
     format!(
         "A figure is a regression when it is worse by {:.0} % or more (or its interval says that it may be, where that \
-         much would have been seen) and the test finds it at p ≤ {:.2}, adjusted for \
+         much would have been detected) and the test finds it at p ≤ {:.2}, adjusted for \
          the number of tests (Benjamini-Hochberg); an error rate when it rose by a percentage point. Whole tests: \
          Mann-Whitney over windows of the judged phases, shift by Hodges and Lehmann. Endpoints: Welch's test of the \
-         mean over all requests. \"Would have seen\" is the smallest change that this pair shows with a probability \
+         mean over all requests. \"Detectable\" is the smallest change that this pair shows with a probability \
          of 0.8; where it is above {:.0} %, \"no regression\" cannot be said.\n",
         100.0 * compared.options.tolerance,
         1.0 - compared.options.confidence,

@@ -59,7 +59,7 @@ impl Options {
 
 /// Why two runs are not compared.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the runs cannot be compared: {}; --force compares them all the same", differences.join("; "))]
+#[error("the runs cannot be compared: {}; use --force to compare them anyway", differences.join("; "))]
 pub struct Refused {
     pub differences: Vec<String>,
 }
@@ -154,7 +154,7 @@ pub fn compare(
     }
     let mut notes: Vec<String> = differences
         .into_iter()
-        .map(|difference| format!("Compared although they differ: {difference}."))
+        .map(|difference| format!("Compared despite a difference: {difference}."))
         .collect();
     notes.extend(testbed::remarks(baseline, candidate));
     let mut tests = Vec::new();

@@ -12,7 +12,7 @@ pub fn table(test: &TestRecord, limits: &Limits) -> Table {
         return Table::default();
     };
     let caption = format!(
-        "Alerts made of these thresholds, each for {} s",
+        "Alerts generated from these thresholds, each for {} s",
         replay.for_s
     );
     let mut table = Table::new(caption, &["alert", "fires where", "would have fired"]);

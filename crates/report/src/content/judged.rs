@@ -8,7 +8,7 @@ use crate::number::{DASH, more_requests, with_unit};
 use crate::record::{Conclusion, Finding, Judgement, Severity, Standing, TestRecord};
 use crate::table::{Cell, Table};
 
-/// What was asked and what came of it, crossed ones first.
+/// The requirements and their results, crossed ones first.
 pub fn judgements(test: &TestRecord, limits: &Limits) -> Table {
     let mut table = Table::new(
         "Judgements",
@@ -110,7 +110,7 @@ pub fn severity(severity: Severity) -> (&'static str, &'static str) {
 /// What the analysis found beside what the simulated target knows.
 pub fn truths(test: &TestRecord, limits: &Limits) -> Table {
     let mut table = Table::new(
-        "Found and true",
+        "Estimates and truth",
         &["figure", "#found", "95 % interval", "#true", "agrees"],
     );
     for truth in &test.truth {

@@ -222,7 +222,7 @@ impl Ladder {
         let search = self.search().map(|found| capacity::from_search(&found));
         match search {
             Some(found) => self.add(Method::SloSearch, Ok(found)),
-            None => self.lacks(Method::SloSearch, "nothing was asked of the single steps"),
+            None => self.lacks(Method::SloSearch, "the single steps have no requirements"),
         }
         if self.unit == "users" {
             let fit = usl::fit(&loads, &throughputs, CONFIDENCE);
@@ -236,7 +236,7 @@ impl Ladder {
         } else {
             self.lacks(
                 Method::UslPeak,
-                "the law is one of users, and the loads are rates",
+                "the law applies to users, and the loads are rates",
             );
         }
         let knee = capacity::from_knee(&loads, &throughputs);
@@ -284,7 +284,7 @@ impl Ladder {
         if watched.is_empty() {
             self.lacks(
                 Method::ServiceDemand,
-                "no resource of the target was watched in every step",
+                "no resource of the target was monitored in every step",
             );
             return;
         }

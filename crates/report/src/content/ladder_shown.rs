@@ -137,7 +137,7 @@ impl Ladder {
                 "#mean ms",
                 "#p95 ms",
                 "#CPU",
-                "asked of it",
+                "threshold",
             ],
         );
         let base = self

@@ -23,7 +23,7 @@ pub fn table(run: &RunRecord) -> Table {
     row("target", target.name.clone());
     row("base URL", target.base_url.clone());
     let simulated = if target.simulated {
-        "yes: its resources and times are a model's"
+        "yes: its resources and times come from a model"
     } else {
         "no"
     };
@@ -62,7 +62,7 @@ pub const NOTES: [&str; 6] = [
      check of it failed. Failed requests are in the latencies; a request that timed out counts with the \
      time until then.",
     "Latency \"from sending\" begins when a request is sent. \"From the schedule\" it begins when the \
-     request should have been sent: it includes the wait that a stalled target causes for those behind. \
+     request should have been sent: it includes the wait that a stalled target causes for the requests behind it. \
      Only tests with a planned arrival rate have it.",
     "Intervals are 95 % confidence intervals. A judgement is inconclusive when its interval contains the \
      bound: the run is too short to decide, not good enough to pass.",

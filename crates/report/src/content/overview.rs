@@ -77,7 +77,7 @@ pub fn outcome(outcome: Outcome) -> (&'static str, &'static str) {
         Outcome::Regression => ("✕ regression", "bad"),
         Outcome::Inconclusive => ("? inconclusive", "warn"),
         Outcome::ThresholdsCrossed => ("✕ failed", "bad"),
-        Outcome::Untrusted => ("✕ not to be trusted", "bad"),
+        Outcome::Untrusted => ("✕ untrusted", "bad"),
         Outcome::Interrupted => ("✕ interrupted", "bad"),
         Outcome::Usage => ("✕ usage error", "bad"),
         Outcome::Internal => ("✕ internal error", "bad"),

@@ -165,7 +165,7 @@ pub fn table(test: &TestRecord, limits: &Limits) -> Table {
     }
     let most = 4 * limits.entries;
     table.folded = table.rows.len().saturating_sub(most);
-    table.folded_name = "figures of resources";
+    table.folded_name = "values of resources";
     table.rows.truncate(most);
     table
 }

@@ -177,9 +177,9 @@ fn of_run(run: &RunRecord) -> Option<Suite> {
         .incomplete_because
         .as_deref()
         .unwrap_or(if run.complete {
-            "the run came to this, none of its tests"
+            "the outcome of the run, not of a single test"
         } else {
-            "the run ended before its plan did"
+            "the run ended before its planned end"
         });
     let came = if run.complete {
         came_to(run.outcome, why)
@@ -208,7 +208,7 @@ fn check(check: &Check, are_crossed: bool) -> Case {
             (0, 0) => Came::Skipped("the check never ran".to_owned()),
             (_, 0) => Came::Passed,
             _ if are_crossed => Came::Failure(failed()),
-            _ => Came::Noted(format!("{}; nothing judges this check alone", failed())),
+            _ => Came::Noted(format!("{}; no threshold covers this check", failed())),
         },
     }
 }

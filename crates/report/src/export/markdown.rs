@@ -50,7 +50,7 @@ fn section(test: &TestRecord, limits: &Limits, text: &mut String) {
         "\n## {} {word}",
         escape(&clipped(&test.title(), limits.text))
     );
-    part(text, "What was asked", &judged::judgements(test, limits));
+    part(text, "Requirements", &judged::judgements(test, limits));
     part(text, "Phases", &measured::phases(test));
     part(text, "Endpoints", &measured::endpoints(test, limits));
     part(text, "Errors", &measured::errors(test, limits));
@@ -81,8 +81,12 @@ fn section(test: &TestRecord, limits: &Limits, text: &mut String) {
             finding.id.replace('`', "'")
         );
     }
-    part(text, "Found and true", &judged::truths(test, limits));
-    part(text, "Can it be trusted?", &judged::ledger(test, limits));
+    part(text, "Estimates and truth", &judged::truths(test, limits));
+    part(
+        text,
+        "Validity of the measurement",
+        &judged::ledger(test, limits),
+    );
 }
 
 fn part(text: &mut String, title: &str, table: &Table) {

@@ -182,7 +182,7 @@ fn test_parts(test: &TestRecord, live: &Live, html: &mut String) {
     html.push_str("</div>\n");
     tables(
         asked,
-        "What was asked",
+        "Requirements",
         &[judged::judgements(test, &LIMITS)],
         html,
     );

@@ -107,7 +107,7 @@ fn head_with(title: &str, extra: &str) -> String {
 fn tail(run: &str, html: &mut String) {
     let _ = write!(
         html,
-        "<footer><p>Made from <code>report.json</code> of {0}. <code>sparring verify {0}</code> computes its figures \
+        "<footer><p>Generated from <code>report.json</code> of {0}. <code>sparring verify {0}</code> recomputes its figures \
          again, <code>sparring explain {0} ID</code> says how a judgement came about.</p></footer>\n</body>\n</html>\n",
         escape(run)
     );

@@ -26,7 +26,7 @@ pub fn section(test: &TestRecord, at: usize, limits: &Limits, html: &mut String)
     }
     key_figures(test, html);
     html.push('\n');
-    part(html, "What was asked", &[judged::judgements(test, limits)]);
+    part(html, "Requirements", &[judged::judgements(test, limits)]);
     charts(test, &prefix, limits, html);
     part(html, "Phases", &[measured::phases(test)]);
     part(
@@ -62,11 +62,15 @@ pub fn section(test: &TestRecord, at: usize, limits: &Limits, html: &mut String)
     );
     part(html, "Alerts, replayed", &[alerts::table(test, limits)]);
     recommendations(&judged::findings(test), limits, html);
-    part(html, "Found and true", &[judged::truths(test, limits)]);
-    part(html, "Can it be trusted?", &[judged::ledger(test, limits)]);
+    part(html, "Estimates and truth", &[judged::truths(test, limits)]);
+    part(
+        html,
+        "Validity of the measurement",
+        &[judged::ledger(test, limits)],
+    );
     let computed = events::analysis(test, limits);
     if !computed.is_empty() {
-        fold(html, "All that was computed from the whole test", &computed);
+        fold(html, "All values of the whole test", &computed);
     }
     html.push_str("</section>\n");
 }

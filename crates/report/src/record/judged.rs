@@ -28,7 +28,7 @@ pub struct Judgement {
     pub id: String,
     /// `threshold`, `grade`, `slo`, `row`, `alert`, `check`, `recovery`, `users`, `relative`, `named`.
     pub kind: String,
-    /// What was asked, such as `p95 < 2000 ms in steady`.
+    /// The requirement, such as `p95 < 2000 ms in steady`.
     pub asked: String,
     pub phase: Option<String>,
     pub standing: Standing,

@@ -57,7 +57,7 @@ pub struct RunRecord {
     /// When the run began, RFC 3339 in UTC.
     pub began: String,
     pub duration_s: f64,
-    /// False when the run ended before its plan did.
+    /// False when the run ended before its planned end.
     pub complete: bool,
     /// Why the run is not complete.
     pub incomplete_because: Option<String>,

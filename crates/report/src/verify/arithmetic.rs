@@ -17,7 +17,7 @@ pub fn test(test: &TestRecord, path: &str, verified: &mut Verified) {
         let ordered = phase.begin_s <= phase.end_s && phase.end_s <= test.duration_s + 1.0;
         verified.holds(&format!("{path}.end_s"), ordered, || {
             format!(
-                "{} does not lie between the phase's begin and the test's end",
+                "{} is not between the start of the phase and the end of the test",
                 phase.end_s
             )
         });
@@ -102,7 +102,7 @@ fn latency(latency: &Latency, path: &str, verified: &mut Verified) {
         latency.mean >= min && latency.mean <= max,
         || {
             format!(
-                "{} does not lie between {} and {}",
+                "{} is not between {} and {}",
                 latency.mean, latency.min, latency.max
             )
         },
@@ -114,10 +114,7 @@ fn latency(latency: &Latency, path: &str, verified: &mut Verified) {
         };
         let path = format!("{path}.percentiles.{key}");
         verified.holds(&path, value >= min && value <= max, || {
-            format!(
-                "{value} does not lie between {} and {}",
-                latency.min, latency.max
-            )
+            format!("{value} is not between {} and {}", latency.min, latency.max)
         });
         if let Some((below, least)) = last {
             verified.holds(&path, value >= least, || {
@@ -127,7 +124,7 @@ fn latency(latency: &Latency, path: &str, verified: &mut Verified) {
         last = Some((key, value));
         if let Some([low, high]) = latency.intervals.get(key) {
             verified.holds(&path, value >= low - slack && value <= high + slack, || {
-                format!("{value} does not lie in its interval, {low} to {high}")
+                format!("{value} is outside its interval, {low} to {high}")
             });
         }
     }

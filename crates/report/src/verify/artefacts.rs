@@ -211,7 +211,7 @@ pub fn rendered(run: &RunRecord, file: &dyn Fn(&str) -> Option<Vec<u8>>, verifie
             } else {
                 verified.faults.push(Fault {
                     path: artefact.name,
-                    text: "is not what the record gives: one of them was changed, or another version wrote it".to_owned(),
+                    text: "differs from the record: one of them was modified, or another version wrote it".to_owned(),
                 });
             }
         }

@@ -18,7 +18,7 @@ pub fn test(test: &TestRecord, path: &str, verified: &mut Verified) {
     verified.holds(
         &format!("{path}.judgements"),
         ids.len() == test.judgements.len(),
-        || "an id stands twice".to_owned(),
+        || "an id is duplicated".to_owned(),
     );
     let mut worst = Outcome::Passed;
     for (at, judgement) in test.judgements.iter().enumerate() {
@@ -31,14 +31,14 @@ pub fn test(test: &TestRecord, path: &str, verified: &mut Verified) {
     verified.holds(
         &format!("{path}.outcome"),
         recorded.worst(worst) == recorded,
-        || format!("is {recorded:?}, but a judgement came to {worst:?}"),
+        || format!("is {recorded:?}, but a judgement had {worst:?}"),
     );
     if let Some(recorded) = test.analysis.get(alerting::KEY) {
         let replayed = alerting::replay(test).and_then(|replay| serde_json::to_value(replay).ok());
         verified.holds(
             &format!("{path}.analysis.{}", alerting::KEY),
             replayed.as_ref() == Some(recorded),
-            || "is not what the thresholds and the seconds give".to_owned(),
+            || "differs from the value computed from the thresholds and the seconds".to_owned(),
         );
     }
     let is_invalid = test
@@ -83,7 +83,7 @@ fn standing(judgement: &Judgement, path: &str, verified: &mut Verified) {
         verified.holds(
             path,
             measured >= low - slack && measured <= high + slack,
-            || format!("the measured {measured} does not lie in its interval, {low} to {high}"),
+            || format!("the measured {measured} is outside its interval, {low} to {high}"),
         );
     }
     let (Some(bound), Some(good)) = (judgement.bound, good(&judgement.asked)) else {
@@ -111,7 +111,7 @@ fn standing(judgement: &Judgement, path: &str, verified: &mut Verified) {
     });
     if let (Standing::Inconclusive, Some([low, high])) = (judgement.standing, judgement.interval) {
         verified.holds(path, low <= bound && bound <= high, || {
-            format!("is inconclusive, but the bound of {bound} does not lie in {low} to {high}")
+            format!("is inconclusive, but the bound of {bound} is outside {low} to {high}")
         });
     }
 }

@@ -55,7 +55,7 @@ pub fn verify(run: &RunRecord, file: &dyn Fn(&str) -> Option<Vec<u8>>) -> Verifi
         .fold(Outcome::Passed, |worst, test| worst.worst(test.outcome));
     let is_worse = run.outcome.worst(worst) == run.outcome;
     verified.holds("outcome", is_worse, || {
-        format!("is {:?}, but a test came to {worst:?}", run.outcome)
+        format!("is {:?}, but a test had {worst:?}", run.outcome)
     });
     tree::sums(run, file, &mut verified);
     artefacts::plan(run, file, &mut verified);

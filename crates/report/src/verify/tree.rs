@@ -53,7 +53,7 @@ pub fn sums(run: &RunRecord, file: &dyn Fn(&str) -> Option<Vec<u8>>, verified: &
                 .collect::<String>()
         });
         verified.holds(&path, found.as_ref() == Some(recorded), || match &found {
-            Some(_) => "is not the file that the run has written".to_owned(),
+            Some(_) => "differs from the file that the run wrote".to_owned(),
             None => "is missing".to_owned(),
         });
     }
@@ -105,7 +105,7 @@ impl Walk<'_> {
         if fits || self.differing <= NAMED {
             self.verified.holds(path, fits, || {
                 format!(
-                    "is {}, but {} by the evidence",
+                    "is {}, but {} in the evidence",
                     shown(recorded),
                     shown(again)
                 )
@@ -167,24 +167,24 @@ mod tests {
         check(
             edited,
             "tests[0].figures.p99.9",
-            "is 7.5000001, but 7.5 by the evidence",
+            "is 7.5000001, but 7.5 in the evidence",
         );
         let mut edited = again.clone();
         edited["tests"][0]["reasons"] = json!(["a", 4]);
         check(
             edited,
             "tests[0].reasons[1]",
-            "is 4, but not there by the evidence",
+            "is 4, but not there in the evidence",
         );
         let mut edited = again.clone();
         edited["duration_s"] = json!(null);
-        check(edited, "duration_s", "is null, but 5.0 by the evidence");
+        check(edited, "duration_s", "is null, but 5.0 in the evidence");
         let mut edited = again.clone();
         edited["more"] = json!({ "a": 1 });
         check(
             edited,
             "more",
-            "is {\"a\":1}, but not there by the evidence",
+            "is {\"a\":1}, but not there in the evidence",
         );
     }
 

@@ -223,7 +223,7 @@ fn another_testbed_is_refused_with_the_reason_unless_forced() {
     let refused = compare(&before, &after, &Options::default()).expect_err("other cores");
     assert_eq!(
         refused.to_string(),
-        "the runs cannot be compared: cores: 2 against 8; --force compares them all the same"
+        "the runs cannot be compared: cores: 2 against 8; use --force to compare them anyway"
     );
     let forced = Options {
         force: true,
@@ -232,7 +232,7 @@ fn another_testbed_is_refused_with_the_reason_unless_forced() {
     let found = compare(&before, &after, &forced).expect("it is forced");
     assert_eq!(
         found.notes[0],
-        "Compared although they differ: cores: 2 against 8."
+        "Compared despite a difference: cores: 2 against 8."
     );
     assert_eq!(found.notes[1], "Revision of the target: 7, then 8.");
 }

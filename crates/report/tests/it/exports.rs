@@ -213,7 +213,7 @@ fn a_failed_check_that_nothing_judges_is_no_failure() {
     let (is_red, text) = red(&run);
     assert!(!is_red, "{text}");
     let note =
-        "<system-out>failed 1,302 of 3,269 times; nothing judges this check alone</system-out>";
+        "<system-out>failed 1,302 of 3,269 times; no threshold covers this check</system-out>";
     assert!(text.contains(note), "{text}");
     assert!(
         text.contains("<skipped message=\"the check never ran\"/>"),
@@ -236,7 +236,7 @@ fn markdown_has_the_verdict_first_and_tables_that_hold() {
         text.starts_with("# acis: FAILED\n\n2 of 4 tests passed"),
         "{text}"
     );
-    assert!(text.contains("### What was asked"), "{text}");
+    assert!(text.contains("### Requirements"), "{text}");
     assert!(text.contains("\\<script\\>"), "{text}");
     let mut width = None;
     for line in text.lines() {

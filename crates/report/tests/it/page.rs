@@ -13,7 +13,7 @@ fn every_section_is_there() {
     for text in [
         "<p class=\"word\">FAILED</p>",
         "p99 of 319 ms is above 300 ms in steady",
-        "What was asked",
+        "Requirements",
         "? inconclusive: needs 368 more requests",
         "<figcaption>Throughput <span>",
         "<figcaption>Latency <span>",
@@ -31,8 +31,8 @@ fn every_section_is_there() {
         "Faults and reactions",
         "database × 10",
         "Recommendations",
-        "Found and true",
-        "Can it be trusted?",
+        "Estimates and truth",
+        "Validity of the measurement",
         "How it was measured",
         "SHA-256 9f2c7d61",
     ] {
@@ -48,7 +48,7 @@ fn what_prometheus_measured_stands_beside_the_run() {
     let figure = json!({ "figure": "requests_per_s", "unit": "per s", "prometheus": 95.0, "own": 100.0,
         "own_source": "driver", "apart": -0.05, "query": "sum(rate(http_requests_total[60s]))", "error": null });
     let silent = json!({ "figure": "memory_bytes", "unit": "bytes", "prometheus": null, "own": 1e6,
-        "own_source": "pid", "apart": null, "query": "up", "error": "it cannot be asked" });
+        "own_source": "pid", "apart": null, "query": "up", "error": "it cannot be queried" });
     let asked =
         json!({ "url": "http://127.0.0.1:9090", "window_s": [0, 60], "figures": [figure, silent] });
     run.tests[0].analysis.insert("prometheus".to_owned(), asked);
@@ -57,7 +57,7 @@ fn what_prometheus_measured_stands_beside_the_run() {
         "Beside Prometheus",
         "requests per s",
         "http_requests_total[60s]",
-        "it cannot be asked",
+        "it cannot be queried",
     ] {
         assert!(html.contains(text), "no {text:?}");
     }

@@ -56,7 +56,7 @@ fn an_explanation_names_no_bound_and_no_value_that_there_is_not() {
         judgement.standing = Standing::Inconclusive;
     });
     assert!(
-        undecided.contains("does not decide it by the rule"),
+        undecided.contains("the measurement does not decide it"),
         "{undecided}"
     );
     for text in [&flag, &bracket, &undecided] {
@@ -259,7 +259,7 @@ fn every_id_is_explained_with_rule_inputs_window_and_what_would_falsify_it() {
         .expect_err("no such id")
         .to_string();
     assert!(
-        error.contains("nothing with the id `R-17`; it has outcome, smoke.outcome"),
+        error.contains("has no id `R-17`; known: outcome, smoke.outcome"),
         "{error}"
     );
 }

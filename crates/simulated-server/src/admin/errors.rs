@@ -34,7 +34,7 @@ pub fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Response> {
 
 /// The response to a method that a path of the admin API does not have.
 pub async fn no_such_method(method: Method, uri: Uri) -> Response {
-    let message = format!("{} is not offered with {method}", uri.path());
+    let message = format!("{} does not support {method}", uri.path());
     error(
         StatusCode::METHOD_NOT_ALLOWED,
         "method_not_allowed",
@@ -45,7 +45,7 @@ pub async fn no_such_method(method: Method, uri: Uri) -> Response {
 /// The response to a path that the admin API does not have.
 pub(super) async fn no_such_path(uri: Uri) -> Response {
     let message = format!(
-        "nothing is at {}; /__admin/docs lists what there is",
+        "no such path: {}; /__admin/docs lists all paths",
         uri.path()
     );
     error(StatusCode::NOT_FOUND, "not_found", message)

@@ -38,7 +38,7 @@ pub async fn whole(request: Request, next: Next) -> Response {
             too_long()
         }
         Err(error) => {
-            let message = format!("the body could not be read to its end: {error}");
+            let message = format!("the body could not be read completely: {error}");
             super::error(StatusCode::BAD_REQUEST, "body", message)
         }
     }

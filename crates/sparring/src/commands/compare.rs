@@ -174,7 +174,7 @@ fn drift(oldest: &RunRecord, candidate: &RunRecord, options: &Options) -> String
     };
     let Ok(compared) = compare::compare(oldest, candidate, &forced) else {
         return format!(
-            "Drift against the oldest baseline {}: not comparable.",
+            "Drift from the oldest baseline {}: not comparable.",
             oldest.run
         );
     };
@@ -185,7 +185,7 @@ fn drift(oldest: &RunRecord, candidate: &RunRecord, options: &Options) -> String
         _ => "inconclusive",
     };
     format!(
-        "Drift against the oldest baseline {}: {verdict}{worse}.",
+        "Drift from the oldest baseline {}: {verdict}{worse}.",
         oldest.run
     )
 }

@@ -160,15 +160,18 @@ fn service(runtime: &Runtime, url: &str) -> Vec<Finding> {
             return vec![Finding::sound("service", said)];
         }
         Err(late) => {
-            let fix = "look into its log: it accepts connections and does not answer";
+            let fix = "check its log: it accepts connections but does not respond";
             return vec![Finding::problem("service", late).fixed_by(fix)];
         }
     };
     let said = format!("{} answers {}", health.url, health.status);
     let answered = match health.status {
-        500.. => Finding::problem("service", said).fixed_by("read its log: it is not healthy"),
-        401 | 403 => Finding::sound("service", format!("{said}, as without credentials")),
-        404 => Finding::sound("service", format!("{said}: it has no health check there")),
+        500.. => Finding::problem("service", said).fixed_by("check its log: it is not healthy"),
+        401 | 403 => Finding::sound(
+            "service",
+            format!("{said}, because no credentials were sent"),
+        ),
+        404 => Finding::sound("service", format!("{said}: no health check at this path")),
         _ => Finding::sound("service", said),
     };
     let date = health.date.as_deref();
@@ -212,7 +215,7 @@ fn fix_of_script(name: &str, why: &str) -> Option<String> {
     Some(if why.contains("no exported functions") {
         "export a function, such as `export default function () {}`".to_owned()
     } else if why.contains("SyntaxError") || why.contains(": Line ") {
-        "correct the script where the message says".to_owned()
+        "correct the script at the place in the message".to_owned()
     } else {
         format!(
             "correct what the message names, or set the variables that the script reads; \

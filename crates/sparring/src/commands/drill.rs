@@ -167,7 +167,7 @@ fn driver() -> std::io::Result<Vec<OsString>> {
 fn tell(at: Duration, stage: Stage) {
     let at = at.as_secs_f64();
     match stage {
-        Stage::Steadying => say!("{at:6.1} s  looking whether the system is steady"),
+        Stage::Steadying => say!("{at:6.1} s  checking for a steady state"),
         Stage::Injected { detector, patch } => say!("{at:6.1} s  {detector}: injected {patch}"),
         Stage::TakenBack { detector } => say!("{at:6.1} s  {detector}: reverted"),
         Stage::Breaker { detector, state } => {

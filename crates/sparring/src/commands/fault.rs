@@ -182,8 +182,8 @@ async fn change(fleet: &Fleet, change: &Change) -> CommandResult {
     let (name, client) = admin_target::client(fleet, wanted, change.url.as_deref())?;
     if change.ttl.is_none() && cuts_off(&fleet.detectors[name], &patch) {
         return Err(format!(
-            "that could not be reverted: the admin API of {name} is on the port that would refuse \
-             connections; use --for TIME, or give it a port of its own (listener.admin)"
+            "it could not be reverted: the admin API of {name} is on the port that would refuse \
+             connections; use --for TIME, or give it a separate port (listener.admin)"
         )
         .into());
     }
@@ -226,7 +226,7 @@ fn changes(patch: &Value, profile: &Value) -> Vec<String> {
                     .flatten()
                     .map(|(part, _)| format!("connection.{part} {}", now[part])),
             ),
-            _ if now.is_null() => lines.push(format!("{field} as without a setting")),
+            _ if now.is_null() => lines.push(format!("{field} reset to its default")),
             _ => lines.push(format!("{field} {now}")),
         }
     }
@@ -328,7 +328,7 @@ mod tests {
                 json!({"latency": {"constant": {"ms": 5}}}),
                 r#"latency {"constant":{"ms":5.0}}"#,
             ),
-            (json!({"queue": null}), "queue as without a setting"),
+            (json!({"queue": null}), "queue reset to its default"),
         ] {
             assert_eq!(changes(&patch, &profile), [said]);
         }

@@ -29,7 +29,7 @@ Examples:
   sparring health                        the orchestrator at 127.0.0.1:8000
   sparring health 127.0.0.1:8001         a mock detector
   sparring health http://127.0.0.1:8000/health/ready
-                                         whether it would take requests";
+                                         whether it accepts requests";
 
 pub fn execute(arguments: &Arguments) -> CommandResult {
     let runtime = tokio::runtime::Builder::new_current_thread()

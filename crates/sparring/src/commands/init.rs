@@ -71,7 +71,7 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
         };
         let there = there.join(", ");
         return Err(format!(
-            "{there} {are} already; nothing was written: use another DIR, or --force to replace {them}"
+            "{there} {are} already present; nothing was written. Use another DIR, or --force to replace {them}"
         )
         .into());
     }

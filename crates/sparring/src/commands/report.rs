@@ -79,7 +79,7 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
         }
         _ if formats != [Format::Html] => {
             return Ok(usage(
-                "several runs are shown as html; the other formats are of one run",
+                "several runs are shown only as html; the other formats take one run",
             ));
         }
         _ => {

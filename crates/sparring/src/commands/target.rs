@@ -60,7 +60,7 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
         (Some(Command::Simulate(arguments)), _) => simulate::execute(arguments),
         (Some(Command::Recompute(arguments)), _) => recompute::execute(arguments),
         (None, Some(system)) => serve::execute(system, &arguments.serve),
-        (None, None) => Err("no system is named; try `sparring target acis`".into()),
+        (None, None) => Err("no system is given; try `sparring target acis`".into()),
     }
 }
 

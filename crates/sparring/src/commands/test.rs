@@ -127,7 +127,7 @@ Exit codes:
     2  a wrong command line or suite file; nothing was run
     3  a regression; only `sparring compare` returns it
     4  inconclusive: too little data to decide, or an incomplete run
-    5  not to be trusted: no data for a threshold, no threshold, dropped samples, a starved generator
+    5  untrusted: no data for a threshold, no threshold, dropped samples, a starved generator
    99  a threshold was crossed
   104  k6's: a script or its options cannot be used
   105  interrupted by Ctrl-C or SIGTERM; the measurements so far are kept

@@ -114,7 +114,7 @@ async fn up(
     stack.stop().await;
     match broken {
         None => Ok(ExitCode::SUCCESS),
-        Some((name, Ok(()))) => Err(format!("{name} ended by itself").into()),
+        Some((name, Ok(()))) => Err(format!("{name} exited unexpectedly").into()),
         Some((name, Err(error))) => Err(format!("{name} broke: {error}").into()),
     }
 }
@@ -150,7 +150,7 @@ async fn show(arguments: &Arguments, addresses: &Addresses, systems: Systems, sh
         return status_line(url, &names, systems, arguments.replaces_lines()).await;
     }
     if let Err(error) = screen::show(url, detectors, systems, shutdown).await {
-        complain!("the screen cannot be drawn: {error}; --plain shows a line instead");
+        complain!("the screen cannot be drawn: {error}; use --plain for plain lines");
         shutdown.cancelled().await;
     }
 }

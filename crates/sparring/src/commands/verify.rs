@@ -69,10 +69,10 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
         }
         let faults = match verified.faults.len() {
             0 => "all fit".to_owned(),
-            n => format!("{n} do not fit"),
+            n => format!("{n} do not match"),
         };
         say!(
-            "{}: {} numbers computed again, {} compared with what was observed, {} comparisons in all, {faults}",
+            "{}: {} numbers recomputed, {} compared with the evidence, {} comparisons in all, {faults}",
             run.record.run,
             verified.computed,
             verified.observed,
@@ -96,7 +96,7 @@ fn judged_again(run: &RunFolder) -> Verified {
     let again = match suite::run::again(&|name| run.file(name)) {
         Ok(Some(again)) => again,
         Ok(None) => {
-            let why = "The run has left no evidence: its numbers are checked within the record and with the files \
+            let why = "The run has no evidence: its numbers are checked within the record and against the files \
                        beside it only.";
             verified.remarks.push(why.to_owned());
             return verified;
@@ -110,7 +110,7 @@ fn judged_again(run: &RunFolder) -> Verified {
     if again.generator.version != version {
         let theirs = &again.generator.version;
         verified.remarks.push(format!(
-            "The run was judged by version {theirs}, and again by {version}: rules may have changed."
+            "The run was judged by version {theirs} and is verified by {version}; rules may have changed."
         ));
     }
     // Both have been text once: numbers are then equal to the last digit.

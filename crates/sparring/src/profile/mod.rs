@@ -77,7 +77,7 @@ impl Profile {
     /// The file cannot be written.
     pub fn finish(self) -> io::Result<Written> {
         self.over.store(true, Ordering::Release);
-        let panicked = |_| io::Error::other("the thread that walks stacks panicked");
+        let panicked = |_| io::Error::other("the profiler's thread panicked");
         let taken = self.walking.join().map_err(panicked)?;
         let samples = taken.stacks.values().sum();
         let text = folded::text(&taken.stacks, &taken.walker);

@@ -47,7 +47,7 @@ impl Default for Walker {
             // Without a readable program file, stacks are walked by frame pointers.
             let added = walker.add(&path, range.clone(), offset);
             if added.is_none() {
-                tracing::debug!(path, "no unwind tables are read");
+                tracing::debug!(path, "unwind tables cannot be read");
             }
         }
         walker

@@ -82,7 +82,7 @@ impl Sampler {
     /// Another one is running, or the system refuses.
     pub fn start() -> io::Result<Self> {
         if IS_TAKEN.swap(true, Ordering::AcqRel) {
-            return Err(io::Error::other("another profile is being taken"));
+            return Err(io::Error::other("another profile is in progress"));
         }
         let started = copies().and_then(|copies| {
             DROPPED.store(0, Ordering::Relaxed);

@@ -109,7 +109,7 @@ pub async fn conduct(
         if ended.is_err() {
             conductor
                 .spoilt
-                .push("what watches the system has failed".to_owned());
+                .push("the observer of the system failed".to_owned());
         }
     }
     match end {
@@ -125,7 +125,7 @@ pub async fn conduct(
     spoilt.extend(seen.distrust());
     spoilt.extend(injector.lost().into_iter().map(|detector| {
         format!(
-            "the fault of {detector} was reverted by somebody else, or it was not renewed in time"
+            "the fault of {detector} was reverted by another client, or was not renewed in time"
         )
     }));
     Ok(Conducted {
@@ -262,7 +262,7 @@ impl<T: Fn(Duration, Stage)> Conductor<'_, T> {
             if injects {
                 if !self.injector.inject(injection).await? {
                     self.spoil(format!(
-                        "{detector} is already as {patch} makes it: nothing was injected"
+                        "{patch} changes nothing in {detector}: nothing was injected"
                     ));
                 }
                 let patch = patch.to_string();
@@ -314,9 +314,9 @@ impl<T: Fn(Duration, Stage)> Conductor<'_, T> {
             Ok(None) => self
                 .spoilt
                 .push("the load driver did not end when asked".to_owned()),
-            Err(error) => self
-                .spoilt
-                .push(format!("the load driver is lost: {error}")),
+            Err(error) => self.spoilt.push(format!(
+                "the exit status of the load driver is unknown: {error}"
+            )),
         }
     }
 

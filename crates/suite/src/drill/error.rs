@@ -7,7 +7,7 @@ use simulated_server::AdminError;
 /// Why a drill did not come to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum ConductError {
-    #[error("no mock detector is called {name}; there are {known}")]
+    #[error("unknown mock detector {name}; known: {known}")]
     UnknownDetector { name: String, known: String },
     #[error(
         "the mock detector {detector} does not answer at {url}: {why}; is `sparring up` running?"
@@ -23,7 +23,7 @@ pub enum ConductError {
         source: AdminError,
     },
     #[error(
-        "{detector} could not be told that the drill is over; it takes the fault back by itself \
+        "{detector} could not be told that the drill has ended; it reverts the fault on its own \
              within {seconds} s"
     )]
     TakeBack {

@@ -46,7 +46,7 @@ pub struct Outcome {
 /// What keeps the system from being steady before the first fault; empty: nothing.
 pub fn unsteady(drill: &Drill, seen: &Observations) -> Vec<String> {
     match before(drill, seen) {
-        None => vec!["no probe was answered".to_owned()],
+        None => vec!["no probe received a response".to_owned()],
         Some(measured) => drill.steady_state.expect.broken_by(&measured),
     }
 }
@@ -157,7 +157,7 @@ pub fn judge(drill: &Drill, seen: &Observations, now: Duration, spoilt: &[String
         detected.and_then(|took| seen.measure(begin + took..end_of_faults(drill)));
     let mut broken = match &during {
         Some(measured) => drill.during.broken_by(measured),
-        None => vec!["no probe was sent while there were faults".to_owned()],
+        None => vec!["no probe was sent during the faults".to_owned()],
     };
     broken.extend(late(drill, detected, recovery));
     broken.extend(unhelped(drill, detected, after_detection.as_ref()));
@@ -219,7 +219,7 @@ fn late(drill: &Drill, detected: Option<Duration>, recovery: Option<Duration>) -
                 detect.breaker_opens
             )),
             Some(took) if took > within => broken.push(format!(
-                "the breaker of {} opened after {:.1} s, within {:.1} s was asked",
+                "the breaker of {} opened after {:.1} s; the limit is {:.1} s",
                 detect.breaker_opens,
                 took.as_secs_f64(),
                 within.as_secs_f64()
@@ -290,7 +290,7 @@ impl fmt::Display for Outcome {
             Verdict::Passed => "PASSED",
             Verdict::Failed => "FAILED",
             Verdict::NotSteady => "NOT STEADY, nothing was injected",
-            Verdict::Spoilt => "SPOILT, the figures cannot be trusted",
+            Verdict::Spoilt => "UNTRUSTED, the measurement is not valid",
         };
         write!(f, "verdict: {verdict}")
     }
@@ -405,7 +405,7 @@ mod tests {
         }
         let outcome = judge(&drill, &seen, ms(15_000), &[]);
         assert_eq!(outcome.verdict, Verdict::Failed, "{outcome}");
-        let line = "after detection p95 60 ms, at most 50 was asked";
+        let line = "after detection p95 60 ms, expected at most 50";
         assert_eq!(outcome.broken, [line]);
     }
 

@@ -125,7 +125,7 @@ impl Observations {
         reasons.extend(limits.map(|(why, count)| format!("{count} probes were not sent: {why}")));
         if self.looks == 0 {
             let why = self.last_look_in_vain.as_deref().unwrap_or("nobody looked");
-            reasons.push(format!("the breakers were never seen: {why}"));
+            reasons.push(format!("the breaker states could not be read: {why}"));
         }
         reasons
     }
@@ -184,12 +184,12 @@ impl Bounds {
             ("coverage", self.coverage, measured.coverage),
         ] {
             if let Some(least) = least.filter(|least| value < *least) {
-                broken.push(format!("{what} {value:.3}, at least {least} was asked"));
+                broken.push(format!("{what} {value:.3}, expected at least {least}"));
             }
         }
         if let Some(most) = self.p95_ms.filter(|most| measured.p95_ms > *most as f64) {
             broken.push(format!(
-                "p95 {:.0} ms, at most {most} was asked",
+                "p95 {:.0} ms, expected at most {most}",
                 measured.p95_ms
             ));
         }

@@ -41,10 +41,7 @@ pub fn check(file: &SuiteFile, errors: &mut ConfigErrors) {
     }
     for (name, test) in &file.tests {
         if name == "all" || name == "all-tests" {
-            errors.add(
-                format!("tests.{name}"),
-                "is a name with a meaning of its own",
-            );
+            errors.add(format!("tests.{name}"), "is a reserved name");
         }
         check_test(file, &format!("tests.{name}"), test, errors);
     }
@@ -76,7 +73,7 @@ fn check_class(path: &str, class: &Class, errors: &mut ConfigErrors) {
     if !(least >= 0.0 && most >= least && most.is_finite()) {
         errors.add(
             format!("{path}.wait_s"),
-            "two numbers of seconds are expected, the smaller first",
+            "must be two numbers of seconds, the smaller first",
         );
     }
     within(path, errors, |check| {
@@ -158,7 +155,7 @@ fn check_users(file: &SuiteFile, path: &str, users: &[String], errors: &mut Conf
 fn check_contents(path: &str, contents: &[(&'static str, Content<'_>)], errors: &mut ConfigErrors) {
     const KINDS: &str = "phases, ladder, search, matrix, samples or drills";
     match contents {
-        [] => errors.add(path, format!("does nothing; give it one of {KINDS}")),
+        [] => errors.add(path, format!("has no content; add one of {KINDS}")),
         [_] => {}
         several => {
             let names: Vec<&str> = several.iter().map(|(name, _)| *name).collect();
@@ -250,7 +247,10 @@ fn check_phases(path: &str, phases: &[Phase], model: Model, errors: &mut ConfigE
         if let Some(name) = name_of(phase)
             && !names.insert(name)
         {
-            errors.add(path, format!("a phase before has the name `{name}`, too"));
+            errors.add(
+                path,
+                format!("duplicates the name of an earlier phase, `{name}`"),
+            );
         }
     }
 }
@@ -282,7 +282,7 @@ fn check_ladder(path: &str, ladder: &Ladder, errors: &mut ConfigErrors) {
         check.positive("at_per_s", ladder.at_per_s);
     });
     if !ladder.levels.is_sorted() {
-        errors.add(format!("{path}.levels"), "rising levels are expected");
+        errors.add(format!("{path}.levels"), "levels must increase");
     }
 }
 
@@ -313,7 +313,7 @@ fn check_matrix(path: &str, matrix: &Matrix, errors: &mut ConfigErrors) {
     if matrix.paired && axes.clone().product::<usize>() != matrix.levels.len() {
         errors.add(
             format!("{path}.levels"),
-            "as many levels as cells are expected, for they are paired",
+            "must have as many levels as there are cells, because they are paired",
         );
     }
     if axes.clone().any(|values| values == 0) {

@@ -88,10 +88,7 @@ pub(super) fn check(path: &str, fault: &SystemFault, errors: &mut ConfigErrors) 
         _ => {}
     }
     if let (None, Some(_)) = (&fault.crash, fault.instances) {
-        errors.add(
-            format!("{path}.instances"),
-            "has a meaning only beside `crash`",
-        );
+        errors.add(format!("{path}.instances"), "is valid only with `crash`");
     }
     if fault
         .weight
@@ -103,7 +100,7 @@ pub(super) fn check(path: &str, fault: &SystemFault, errors: &mut ConfigErrors) 
     match (&detect.metric, detect.health.as_slice()) {
         (None, []) => errors.add(
             format!("{path}.detect"),
-            "names no sign; give it `health` or a `metric`",
+            "has no indicator; add `health` or `metric`",
         ),
         (Some(_), [_, ..]) => errors.add(
             format!("{path}.detect"),

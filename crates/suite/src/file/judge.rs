@@ -70,7 +70,7 @@ pub struct Judge {
     pub alerts: Vec<String>,
     /// The minimum share of checks that pass.
     pub checks: Option<f64>,
-    /// The longest time from the end of the highest load to five good seconds in a row.
+    /// The longest time from the end of the highest load to five consecutive good seconds.
     #[serde(serialize_with = "seconds", skip_serializing_if = "Option::is_none")]
     pub recovery_within: Option<Span>,
     /// The level of a ladder up to which it must be stable.
@@ -100,7 +100,7 @@ pub enum Against {
 impl Against {
     #[expect(
         clippy::trivially_copy_pass_by_ref,
-        reason = "the signature that serde asks for"
+        reason = "the signature that serde requires"
     )]
     fn is_previous(&self) -> bool {
         *self == Self::Previous
@@ -121,7 +121,7 @@ pub enum GradeName {
     Poor,
 }
 
-#[expect(clippy::ref_option, reason = "the signature that serde asks for")]
+#[expect(clippy::ref_option, reason = "the signature that serde requires")]
 fn seconds<S: serde::Serializer>(span: &Option<Span>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(span.unwrap_or_default().get().as_secs_f64())
 }

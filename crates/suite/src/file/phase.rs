@@ -76,7 +76,7 @@ pub struct Ladder {
     pub each: Span,
     /// The time without load between two steps.
     pub rest: Option<Span>,
-    /// The ladder ends when one of these conditions is met in two steps in a row: this grade or a worse one, or an
+    /// The ladder ends when one of these conditions is met in two consecutive steps: this grade or a worse one, or an
     /// expression.
     #[serde(default)]
     pub until: Vec<String>,

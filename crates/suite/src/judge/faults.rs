@@ -18,7 +18,7 @@ const STABLE_S: f64 = 5.0;
 const LATE: f64 = 2.0;
 
 const DETECTION: &str = "from the injection to the end of the first second with more than 10 % failed or late requests (N-07)";
-const REPORTED: &str = "from the injection to the first look at its health or metric that shows the fault, five looks a second";
+const REPORTED: &str = "from the injection to the first poll of its health or metric that shows the fault, five polls a second";
 const RULE: &str = "from the injection to the last second with more than 10 % failed or late requests, five good seconds following (N-07)";
 
 /// One fault and its effect.

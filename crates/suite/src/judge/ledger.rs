@@ -75,7 +75,7 @@ fn graded(value: f64, suspect: f64, invalid: f64) -> Conclusion {
     }
 }
 
-/// A run of the driver in which no iteration came to its end has shown nothing, whatever it sent.
+/// A run of the driver in which no iteration completed has shown nothing, whatever it sent.
 fn iterations(case: &Case<'_>) -> Option<LedgerEntry> {
     let metrics = case.record.k6_summary.get("metrics")?.as_object()?;
     if metrics.is_empty() {
@@ -87,7 +87,7 @@ fn iterations(case: &Case<'_>) -> Option<LedgerEntry> {
     if ended > 0.0 {
         return None;
     }
-    let text = "No iteration came to its end.".to_owned();
+    let text = "No iteration completed.".to_owned();
     Some(entry("iterations", Conclusion::Invalid, text))
 }
 
@@ -135,7 +135,7 @@ fn generator_cpu(record: &TestRecord) -> Option<LedgerEntry> {
         graded(busy, BUSY_SUSPECT, BUSY_INVALID)
     };
     let text = format!(
-        "The generator used {} % of its processor time on average, and more than {} % for {longest} samples in a row at most.",
+        "The generator used {} % of its processor time on average, and more than {} % for at most {longest} consecutive samples.",
         number(busy * 100.0),
         number(BUSY_INVALID * 100.0)
     );
@@ -175,7 +175,7 @@ fn lateness(record: &TestRecord) -> Option<LedgerEntry> {
     }
     let late = latest_ms.or_else(|| scheduled_lateness(record))?;
     let text = format!(
-        "Requests began up to {} ms after the time that the plan gives them.",
+        "Requests started up to {} ms later than planned.",
         number(late)
     );
     let conclusion = graded(late, LATE_MS, VERY_LATE_MS);
@@ -220,8 +220,8 @@ impl Counted {
             other => other,
         };
         let (of, what) = match self.what {
-            "starts" => ("iterations", "began late"),
-            _ => ("looks at the driver's threads", "came late"),
+            "starts" => ("iterations", "started late"),
+            _ => ("samples of the driver's threads", "were late"),
         };
         let text = format!(
             "{} of {} {of} {what} by more than {LATE_MS} ms and {} by more than {VERY_LATE_MS} ms, the latest by {} ms.",
@@ -256,7 +256,7 @@ fn steal(record: &TestRecord) -> Option<LedgerEntry> {
     let samples: Vec<&ResourceSample> = record.observed.generator.iter().collect();
     let steal = mean_of(|sample| sample.steal_ratio)(&samples)?;
     let text = format!(
-        "The hypervisor took {} % of the processor time away.",
+        "The hypervisor stole {} % of the processor time.",
         number(steal * 100.0)
     );
     let conclusion = graded(steal, STEAL_SUSPECT, STEAL_INVALID);
@@ -293,10 +293,10 @@ fn simulator(record: &TestRecord, sheet: &Sheet) -> Option<LedgerEntry> {
         Conclusion::Valid
     };
     let mut text =
-        format!("The simulated target was late by its own account in {late} of {known} samples");
+        format!("The simulated target reported late responses in {late} of {known} samples");
     if answers > 0.0 {
         text += &format!(
-            ", with {} of {} answers by more than {LATE_MS} ms and {} by more than {VERY_LATE_MS} ms",
+            ", with {} of {} responses late by more than {LATE_MS} ms and {} by more than {VERY_LATE_MS} ms",
             number(late_answers),
             number(answers),
             number(very_late),

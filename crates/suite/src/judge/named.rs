@@ -11,7 +11,7 @@ use super::{Case, grades, ladder, soak, window};
 use crate::plan::RESTART;
 
 const RULE: &str =
-    "the analysis has to come to an answer; an answer that the data do not give is none";
+    "the analysis must produce a result; a result that the data do not support is no result";
 const USERS_RULE: &str = "the highest step with all steps up to it stable: success >= 0.95, mean response < 2 x the first step's, processor < 85 %, and no grade below acceptable";
 
 pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
@@ -58,7 +58,7 @@ fn at_least_users(case: &Case<'_>, sheet: &mut Sheet, least: f64) {
         unit: "users",
         rule: USERS_RULE,
     };
-    let asked = format!("at least {} users are borne", number(least));
+    let asked = format!("at least {} users are supported", number(least));
     sheet.answer(question, &asked, bound, Decision::plain(measured, bound));
 }
 
@@ -80,12 +80,9 @@ fn named(case: &Case<'_>, sheet: &Sheet, name: &str) -> (Decision, String) {
         "scaling" if case.test.content == "search" => capacity(sheet),
         "efficiency" | "scaling" | "monotone" | "effect" => (
             decided(Standing::Reported),
-            "answered over all cells and parts together".to_owned(),
+            "analysed over all cells and parts".to_owned(),
         ),
-        other => (
-            Decision::NO_DATA,
-            format!("nothing knows how to name {other}"),
-        ),
+        other => (Decision::NO_DATA, format!("unknown analysis {other}")),
     }
 }
 
@@ -114,7 +111,7 @@ fn capacity(sheet: &Sheet) -> (Decision, String) {
             let (standing, note) = match end {
                 Some("out_of_probes") => (
                     Standing::Inconclusive,
-                    ", wider than asked for or unconfirmed",
+                    ", wider than requested or unconfirmed",
                 ),
                 _ => (Standing::Held, ""),
             };
@@ -143,7 +140,7 @@ fn capacity(sheet: &Sheet) -> (Decision, String) {
         ),
         (None, None) if end == Some("out_of_probes") => (
             measured(None, None, Standing::Inconclusive),
-            "no level had requests enough to decide it; steps have to be longer".to_owned(),
+            "no level had enough requests for a decision; use longer steps".to_owned(),
         ),
         (None, None) => no_data("no level was measured"),
     }
@@ -203,7 +200,7 @@ fn failing_statuses(endpoints: &[report::record::Endpoint]) -> String {
 
 fn bottleneck(case: &Case<'_>, sheet: &Sheet) -> (Decision, String) {
     if case.record.observed.target.is_empty() {
-        return no_data("the target's resources were not watched");
+        return no_data("the target's resources were not monitored");
     }
     let Some(found) = sheet.found("bottleneck") else {
         return (
@@ -216,7 +213,7 @@ fn bottleneck(case: &Case<'_>, sheet: &Sheet) -> (Decision, String) {
     let place = match (text("resource"), text("of")) {
         (Some(resource), Some(of)) => format!("{resource} of {of}"),
         (Some(resource), None) => resource.to_owned(),
-        _ => "something that is not watched".to_owned(),
+        _ => "a resource that is not monitored".to_owned(),
     };
     let by = text("by").unwrap_or("use");
     let confirmed = found.get("confirmed_by_pressure").and_then(Value::as_bool);
@@ -246,7 +243,7 @@ fn restarts(series: &Value) -> String {
 /// A leak has to be found where the plan makes one and must not be found elsewhere.
 fn leak(case: &Case<'_>, sheet: &Sheet) -> (Decision, String) {
     let Some(series) = sheet.found("soak").and_then(Value::as_array) else {
-        return no_data("nothing was watched for long enough");
+        return no_data("no series was monitored for long enough");
     };
     let verdict = |it: &Value| it.get("verdict").and_then(Value::as_str).map(str::to_owned);
     let judged: Vec<String> = series.iter().filter_map(verdict).collect();
@@ -286,7 +283,7 @@ fn leak(case: &Case<'_>, sheet: &Sheet) -> (Decision, String) {
         ),
         None if judged.iter().any(|it| it == "too_few_teeth") => (
             decided(Standing::Inconclusive),
-            "a series climbs and drops too rarely to tell".to_owned(),
+            "a series rises and falls too rarely for a verdict".to_owned(),
         ),
         None => {
             let shown = series.iter().find(|it| is_memory(it)).or(series.first());
@@ -372,20 +369,20 @@ fn recovery(sheet: &Sheet) -> (Decision, String) {
                 measured: Some(after),
                 ..decided(Standing::Held)
             },
-            format!("well again after {} s", number(after)),
+            format!("recovered after {} s", number(after)),
         ),
         (Some(false), _) => match sheet.found("recovery/watched_s").and_then(Value::as_f64) {
             // What a system needs to start again does not shrink with the time scale.
             Some(watched_s) if watched_s < RESTART.as_secs_f64() => (
                 decided(Standing::Inconclusive),
                 format!(
-                    "not well again in the {} s that were watched, too few to tell",
+                    "not recovered in the {} s that were observed, too short for a verdict",
                     number(watched_s)
                 ),
             ),
             _ => (
                 decided(Standing::Crossed),
-                "not well again until the end".to_owned(),
+                "not recovered by the end".to_owned(),
             ),
         },
         _ => no_data("no request and no probe followed the highest load"),
@@ -411,12 +408,12 @@ fn recovery_from_faults(case: &Case<'_>) -> (Decision, String) {
                 measured: longest,
                 ..decided(Standing::Held)
             },
-            format!("well again after each of {} faults", faults.len()),
+            format!("recovered after each of {} faults", faults.len()),
         )
     } else {
         (
             decided(Standing::Crossed),
-            format!("not well again after {}", open.join(", ")),
+            format!("not recovered after {}", open.join(", ")),
         )
     }
 }
@@ -437,7 +434,7 @@ fn detection(case: &Case<'_>) -> (Decision, String) {
     if detected == 0 {
         return (
             decided(Standing::Inconclusive),
-            format!("none of {faults} faults showed in what clients got"),
+            format!("none of {faults} faults was visible to clients"),
         );
     }
     (
@@ -446,7 +443,7 @@ fn detection(case: &Case<'_>) -> (Decision, String) {
             ..decided(Standing::Held)
         },
         format!(
-            "{detected} of {faults} faults showed, after {} s on average",
+            "{detected} of {faults} faults were visible to clients, after {} s on average",
             number(mean)
         ),
     )
@@ -462,6 +459,6 @@ fn statuses(case: &Case<'_>) -> (Decision, String) {
     let bound = Bound::Equal(0.0);
     (
         Decision::plain(Some(without as f64), bound),
-        format!("{without} requests got no answer"),
+        format!("{without} requests received no response"),
     )
 }

@@ -32,7 +32,7 @@ pub(super) fn conclude(test: &PlannedTest, record: &mut TestRecord) {
     }
     if !record.complete {
         outcome = outcome.worst(Outcome::Inconclusive);
-        reasons.push("The test ended before its plan did.".to_owned());
+        reasons.push("The test ended before its planned end.".to_owned());
     }
     let mut all = of_ledger(record, Conclusion::Invalid);
     all.extend(reasons);
@@ -66,9 +66,9 @@ fn asks_elsewhere(record: &TestRecord) -> bool {
 
 fn nothing_judged(test: &PlannedTest) -> String {
     if test.judge.is_empty() {
-        "Nothing is asked of this test, so there is nothing that it could pass.".to_owned()
+        "The test has no requirements, so it cannot pass.".to_owned()
     } else {
-        "Nothing of what is asked could be judged.".to_owned()
+        "None of the requirements could be judged.".to_owned()
     }
 }
 
@@ -130,7 +130,7 @@ pub(super) fn sentence(judgement: &Judgement) -> String {
             format!(" ({} to {})", number(lower), number(upper))
         });
     match judgement.standing {
-        Standing::NoData => format!("Nothing was measured for: {asked}."),
+        Standing::NoData => format!("No data for: {asked}."),
         Standing::Crossed => match measured {
             Some(measured) => format!("Crossed: {asked}; measured {measured}{between}."),
             None => format!("Crossed: {asked}."),
@@ -162,9 +162,9 @@ fn left_open(record: &TestRecord) -> Option<String> {
     };
     let needed = most.map_or_else(String::new, |most| {
         let values = if most == 1 { "value" } else { "values" };
-        format!("; {most} more {values} would prove the last of them")
+        format!("; {most} more {values} are needed")
     });
     Some(format!(
-        "{thresholds} held in the sample without being proved by it{needed}."
+        "{thresholds} held, but the sample is too small to prove it{needed}."
     ))
 }

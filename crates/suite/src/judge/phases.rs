@@ -5,7 +5,7 @@ use super::decide::Decision;
 use super::verdict::{Question, Sheet};
 use super::window;
 
-const RULE: &str = "a phase that was never reached was not judged, so nothing in it holds";
+const RULE: &str = "a phase that was never reached is not judged, so none of its requirements hold";
 
 pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
     let reached = |name: &String| {

@@ -94,7 +94,7 @@ fn recovers(
     };
     errors.add(
         format!("{path}.judge"),
-        format!("asks for a recovery, and nothing follows the highest load; {hint}"),
+        format!("requires a recovery, but nothing follows the highest load; {hint}"),
     );
 }
 

@@ -19,7 +19,7 @@ const BY_CHANCE: f64 = 0.01;
 const SLOWER: f64 = 2.0;
 const FAILING: f64 = 0.05;
 
-const RULE: &str = "from the end of the highest load to the first five seconds in a row that keep the graded bounds; while the system rests, the probes' seconds";
+const RULE: &str = "from the end of the highest load to the first five consecutive seconds within the graded bounds; without load, the seconds of the probes";
 
 pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
     let asked = case.test.judge.recovery_within;

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::verdict::Sheet;
 
-const ACTION: &str = "Lower the bound or the time of the alert, or ask for a figure that shows it; `sparring report \
+const ACTION: &str = "Lower the bound or the duration of the alert, or add a threshold on a metric that shows it; `sparring report \
                       --format rules` writes the rules.";
 const FALSIFIED_BY: &str = "promtool test rules shows one of the alerts firing in the window.";
 

@@ -129,7 +129,7 @@ fn at_least_proportional(tests: &mut [TestRecord], group: &[usize]) {
     test.judgements.push(Judgement {
         id,
         kind: "row".to_owned(),
-        asked: format!("each step of {axis} bears >= {PROPORTIONAL} of proportional"),
+        asked: format!("each step of {axis} sustains >= {PROPORTIONAL} of proportional"),
         phase: None,
         standing: decision.standing,
         measured: decision.measured,
@@ -267,7 +267,7 @@ fn scaling(members: &[&TestRecord]) -> GroupFinding {
         ..decided(Standing::Held)
     };
     let text = format!(
-        "{} times the {axis} bear {} times the load, {} % of proportional",
+        "{} times the {axis} sustain {} times the load, {} % of proportional",
         number(last / first),
         number(most / base),
         number(share * 100.0)
@@ -402,7 +402,7 @@ pub(super) fn mix(case: &Case<'_>) -> (Decision, String) {
     if seen == 0.0 || counts.len() < 2 {
         return (
             Decision::NO_DATA,
-            "no endpoint has the name of a task".to_owned(),
+            "no endpoint is named after a task".to_owned(),
         );
     }
     let statistic: f64 = counts
@@ -466,7 +466,7 @@ fn indicators(run: &mut RunRecord) {
         "capacity_per_s": capacity,
         "current_per_s": current,
         "times_current": capacity / current,
-        "text": format!("The system bears {} times the load of the test `load`; ACSO-58 asks for three to five times.",
+        "text": format!("The system sustains {} times the load of the test `load`; ACSO-58 asks for three to five times.",
             number(capacity / current)),
     }));
     let Some(last) = run.tests.last_mut() else {

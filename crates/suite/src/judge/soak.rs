@@ -270,18 +270,18 @@ fn text(series: &Series, found: &Soak) -> String {
     let name = &series.name;
     match found.verdict {
         Verdict::Leak => format!(
-            "The {name} grows by {} and does not stop.",
+            "The {name} grows by {} without levelling off.",
             per_hour(found.trend.slope)
         ),
         Verdict::Settling => {
-            format!("The {name} has grown, ever more slowly: a warm-up that ends.")
+            format!("The {name} grew at a decreasing rate, as in a warm-up.")
         }
         Verdict::NoLeak => format!(
-            "The {name} does not grow; a growth above {} would have been found.",
+            "The {name} does not grow; a growth above {} would have been detected.",
             per_hour(found.detectable_slope)
         ),
         Verdict::TooFewTeeth => {
-            format!("The {name} climbs and drops too rarely to tell what stays.")
+            format!("The {name} rises and falls too rarely for a verdict.")
         }
     }
 }

@@ -42,7 +42,7 @@ pub fn tried(
     let seen = format!("p95 {p95:.0} ms, {failures:.1} % failed");
     match holds(test, file, record, phase) {
         Standing::Held | Standing::Reported => {}
-        Standing::NoData => return Tried::Failed("nothing was answered".to_owned()),
+        Standing::NoData => return Tried::Failed("no request was answered".to_owned()),
         Standing::Inconclusive => {
             let requests = phase.figures.requests;
             let mut asked = asked(&test.judge, file).into_iter();
@@ -110,7 +110,7 @@ pub struct Until<'a> {
 pub struct Met {
     /// The condition, with the figure that meets it.
     pub rule: String,
-    /// It was met in two steps in a row: the ladder ends.
+    /// It was met in two consecutive steps: the ladder ends.
     pub ends: bool,
 }
 
@@ -166,7 +166,7 @@ fn until(
 ) -> Option<String> {
     let window = window::of(test, record, phase);
     if phase.figures.requests == 0 {
-        return Some("nothing was answered".to_owned());
+        return Some("no request was answered".to_owned());
     }
     test.until.iter().find_map(|condition| {
         let met = match grade_named(condition) {

@@ -18,7 +18,7 @@ pub(super) struct Sheet {
     pub analysis: IndexMap<String, Value>,
 }
 
-/// What was asked, before it is answered.
+/// A requirement, before it is judged.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Question<'a> {
     pub kind: &'static str,

@@ -149,7 +149,7 @@ fn steadiness(window: &Window<'_>) -> Option<Value> {
     let found = steady_state::steady_state(&series, &Limits::default()).ok()?;
     let (steady, text) = match found.verdict {
         Verdict::Steady => (true, format!("steady from second {} on", found.start)),
-        Verdict::NoSteadyPart => (false, "it never settles".to_owned()),
+        Verdict::NoSteadyPart => (false, "it never becomes steady".to_owned()),
         Verdict::Drifts { share } => (false, format!("it drifts by {} %", number(share * 100.0))),
     };
     Some(json!({

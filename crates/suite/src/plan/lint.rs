@@ -56,7 +56,7 @@ pub fn lint(plan: &Plan) -> Vec<String> {
     );
     if plan.time_scale < 1.0 {
         remarks.push(format!(
-            "times are multiplied by {}: the result is never a baseline",
+            "times are multiplied by {}; the result cannot become a baseline",
             plan.time_scale
         ));
     }
@@ -106,7 +106,7 @@ fn remarks_on(test: &PlannedTest) -> Vec<String> {
     let steady: f64 = judged(test).sum();
     if steady > 0.0 && steady < SHORTEST_STEADY_S {
         remarks.push(format!(
-            "{name}: {steady:.0} s of judged load; ten minutes are advised for a steady state"
+            "{name}: {steady:.0} s of judged load; at least ten minutes are recommended for a steady state"
         ));
     }
     remarks

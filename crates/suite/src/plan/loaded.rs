@@ -6,7 +6,7 @@ use super::{Plan, PlannedTest, faults};
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Unloaded {
     #[error(
-        "{label} holds no load that is judged: {why}; give it a longer run time (-t, or `for` of a steady phase), a higher spawn rate (-r) or fewer users (-u)"
+        "{label} has no judged load: {why}; give it a longer run time (-t, or `for` of a steady phase), a higher spawn rate (-r) or fewer users (-u)"
     )]
     NoLevel { label: String, why: &'static str },
     #[error(
@@ -56,7 +56,7 @@ fn no_level(test: &PlannedTest) -> Option<&'static str> {
     Some(if only_ramps {
         "it ends before the ramp does, or with it"
     } else {
-        "no judged phase lasts and has users or arrivals"
+        "no judged phase has both a duration and load"
     })
 }
 

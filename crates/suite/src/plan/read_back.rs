@@ -109,7 +109,7 @@ fn known<E: Error>(names: &[&'static str], written: &str) -> Result<&'static str
     let found = names.iter().find(|name| **name == written);
     found
         .copied()
-        .ok_or_else(|| E::custom(format!("`{written}` is none of {}", names.join(", "))))
+        .ok_or_else(|| E::custom(format!("`{written}` is not one of {}", names.join(", "))))
 }
 
 #[cfg(test)]

@@ -75,7 +75,7 @@ pub enum SelectionError {
         expected: &'static str,
     },
     #[error(
-        "test {name} has no users whose number could be changed; leave out users, spawn rate and run time"
+        "test {name} has no number of users that can be changed; leave out users, spawn rate and run time"
     )]
     Load { name: String },
     #[error(

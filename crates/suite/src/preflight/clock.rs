@@ -24,15 +24,15 @@ pub fn finding() -> Finding {
 
 fn judge(now: Duration, tick: Option<Duration>) -> Finding {
     let shown = Timestamp::from_second(i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
-    let shown = shown.map_or("a time beyond the calendar".to_owned(), |at| at.to_string());
+    let shown = shown.map_or("a time out of range".to_owned(), |at| at.to_string());
     if now.as_secs() < EARLIEST_S {
-        return Finding::problem("clock", format!("it says {shown}")).fixed_by(TIME_FIX);
+        return Finding::problem("clock", format!("it shows {shown}")).fixed_by(TIME_FIX);
     }
     match tick.filter(|tick| *tick > COARSEST) {
         None => Finding::sound("clock", shown),
         Some(tick) => Finding::problem(
             "clock",
-            format!("it ticks every {tick:?}, so that short times cannot be measured"),
+            format!("its resolution is {tick:?}, too coarse for short times"),
         )
         .fixed_by(
             "choose another in /sys/devices/system/clocksource/clocksource0/current_clocksource",

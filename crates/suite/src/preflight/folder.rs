@@ -51,14 +51,14 @@ pub fn finding(folder: &Path) -> Finding {
 fn judge(folder: &Path, free: Option<u64>) -> Finding {
     let folder = folder.display();
     let Some(free) = free else {
-        return Finding::sound("disk", format!("{folder} can be written"));
+        return Finding::sound("disk", format!("{folder} is writable"));
     };
     let megabytes = free >> 20;
     if free >= LEAST_FREE_BYTES {
-        let said = format!("{folder} can be written, {megabytes} MB are free");
+        let said = format!("{folder} is writable, {megabytes} MB are free");
         return Finding::sound("disk", said);
     }
-    let said = format!("{folder} has {megabytes} MB left, less than a long run writes");
+    let said = format!("{folder} has only {megabytes} MB left, less than a long run writes");
     Finding::problem("disk", said).fixed_by("make room, or use --results FOLDER")
 }
 

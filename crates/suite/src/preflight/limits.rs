@@ -17,7 +17,7 @@ const RANGE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 pub fn descriptors(load: Load) -> Finding {
     match allowed_descriptors() {
         Some(limit) => judge_descriptors(load, limit),
-        None => Finding::sound("descriptors", "their limit is not known here"),
+        None => Finding::sound("descriptors", "their limit is unknown on this system"),
     }
 }
 
@@ -25,7 +25,7 @@ pub fn descriptors(load: Load) -> Finding {
 pub fn local_ports(load: Load) -> Finding {
     match ports() {
         Some(range) => judge_ports(load, range),
-        None => Finding::sound("port range", "it is not known here"),
+        None => Finding::sound("port range", "it is unknown on this system"),
     }
 }
 

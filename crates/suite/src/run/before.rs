@@ -27,9 +27,9 @@ pub struct Undo<'a> {
 /// Why a test cannot be prepared.
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
-    #[error("the test asks for {what}, and {name} has no admin API")]
+    #[error("the test requires {what}, but {name} has no admin API")]
     NoAdmin { what: &'static str, name: String },
-    #[error("the system cannot be prepared: {0}")]
+    #[error("the system could not be prepared: {0}")]
     Admin(#[from] AdminError),
 }
 

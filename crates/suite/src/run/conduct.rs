@@ -186,7 +186,7 @@ fn kept(job: &Job<'_>, stage: &Stage<'_>, mut facts: Facts) -> (Evidence, Option
     let bytes = Evidence::write(&facts, &store).map_err(|error| error.to_string());
     let read = bytes.and_then(|bytes| Ok((Evidence::read(&bytes)?, Some(bytes))));
     read.unwrap_or_else(|why| {
-        let text = format!("what was measured cannot be kept, so that nobody can verify it: {why}");
+        let text = format!("the evidence cannot be written, so the run cannot be verified: {why}");
         job.tell.line(&text);
         let store = std::mem::take(&mut *store);
         (Evidence { facts, store }, None)
@@ -238,7 +238,7 @@ fn drive_phases(
 fn left_out(names: &[String]) -> Option<String> {
     (!names.is_empty()).then(|| {
         format!(
-            "the load ended before these faults were over: {}",
+            "the load ended before these faults did: {}",
             names.join(", ")
         )
     })

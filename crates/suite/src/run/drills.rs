@@ -24,7 +24,7 @@ pub struct Drilled {
 pub fn carry_out(stage: &Stage<'_>, driving: &mut Driving) -> Vec<Drilled> {
     let mut done = Vec::new();
     let Some(target) = stage.job.target.drilled() else {
-        let why = "drills change mock detectors, and none are within reach of this target";
+        let why = "drills need mock detectors, and this target has none";
         driving.spoilt_by.push(why.to_owned());
         return done;
     };
@@ -88,7 +88,7 @@ fn one(
 
 fn words(stage: &DrillStage) -> String {
     match stage {
-        DrillStage::Steadying => "looking whether the system is steady".to_owned(),
+        DrillStage::Steadying => "checking for a steady state".to_owned(),
         DrillStage::Injected { detector, patch } => format!("{detector}: injected {patch}"),
         DrillStage::TakenBack { detector } => format!("{detector}: reverted"),
         DrillStage::Breaker { detector, state } => format!("breaker of {detector}: {state}"),

@@ -260,7 +260,7 @@ impl One<'_> {
                 self.name
             ),
             None if was_there => format!(
-                "fault {}: what should report it was there before the fault",
+                "fault {}: its indicator showed a problem before the fault",
                 self.name
             ),
             None => format!("fault {}: the system did not report it", self.name),
@@ -317,14 +317,8 @@ impl One<'_> {
 
     fn say_recovered(&self, recovered: Option<f64>) {
         let text = match recovered {
-            Some(seconds) => format!(
-                "fault {}: probes are good again after {seconds:.1} s",
-                self.name
-            ),
-            None => format!(
-                "fault {}: probes did not become good again in time",
-                self.name
-            ),
+            Some(seconds) => format!("fault {}: probes recovered after {seconds:.1} s", self.name),
+            None => format!("fault {}: probes did not recover in time", self.name),
         };
         self.say(
             text,

@@ -52,7 +52,7 @@ impl Folder {
         let made = fs::create_dir_all(results).and_then(|()| {
             let names =
                 std::iter::once(stem.clone()).chain((2..100).map(|n| format!("{stem}-{n}")));
-            let mut taken = io::Error::other("a hundred runs began in this second");
+            let mut taken = io::Error::other("a hundred run folders of this second exist");
             for name in names {
                 match fs::create_dir(results.join(&name)) {
                     Ok(()) => return Ok(name),

@@ -35,7 +35,7 @@ impl Job<'_> {
     /// In which way the run was interrupted, if it was.
     pub fn interrupted(&self) -> Option<&'static str> {
         if self.hurry.is_cancelled() {
-            return Some("interrupted twice: what was under way was not waited for");
+            return Some("interrupted twice: work in progress was abandoned");
         }
         self.stop.is_cancelled().then_some("interrupted")
     }

@@ -17,7 +17,7 @@ use crate::plan::{Kind, PlannedPhase, step};
 const SETTLED_S: f64 = 1.5;
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Climbs until the rule of `until` has held in two steps in a row, or the list ends; then goes back
+/// Climbs until the rule of `until` has held in two consecutive steps, or the list ends; then goes back
 /// to the level that the ladder names.
 pub fn climb(stage: &Stage<'_>, driving: &mut Driving) {
     let test = stage.test;
@@ -64,7 +64,7 @@ fn leave_out_after(phases: &mut [PlannedPhase], last: &str) {
     beyond.skip(1).for_each(|phase| phase.judged = false);
 }
 
-/// The step at which the rule had held in two steps in a row. `None` when the run is over before.
+/// The step at which the rule had held in two consecutive steps. `None` when the run is over before.
 fn watch(stage: &Stage<'_>, phases: &[PlannedPhase], aside: &Aside<'_>) -> Option<String> {
     if stage.test.until.is_empty() {
         return None;
@@ -90,7 +90,7 @@ fn watch(stage: &Stage<'_>, phases: &[PlannedPhase], aside: &Aside<'_>) -> Optio
         stage.note(EventKind::Warning, text, detail);
         if met.ends {
             let text = format!(
-                "the ladder ends at {}: its rule held in two steps in a row",
+                "the ladder ends at {}: its rule held in two consecutive steps",
                 phase.name
             );
             stage

@@ -98,7 +98,7 @@ pub fn run(job: &Job<'_>, resume: Option<Resumption>) -> Result<Ran, WriteError>
         None => Begun::new(job)?,
     };
     let folder = begun.ran.folder.path.display();
-    tracing::info!(%folder, tests = job.plan.tests.len(), "the run has its folder");
+    tracing::info!(%folder, tests = job.plan.tests.len(), "the results folder was created");
     // Whatever ends the run, its folder says what it was to be.
     begun.ran.keep(job, false);
     let web = job.settings.web.as_ref();
@@ -235,7 +235,7 @@ fn one(job: &Job<'_>, test: &PlannedTest, begun: &mut Begun) -> bool {
     if let Some(kept) = &kept {
         let lasted = progress::clock(kept.at_s());
         job.tell
-            .line(&format!("{}  goes on after {lasted}", test.label()));
+            .line(&format!("{}  resumes after {lasted}", test.label()));
     }
     job.tell.line(&format!(
         "{}  at most {}",

@@ -213,7 +213,7 @@ fn ledger(test: &PlannedTest, driving: &Driving) -> Vec<LedgerEntry> {
         entries.push(entry(
             "iterations",
             Conclusion::Invalid,
-            "No iteration came to its end.".to_owned(),
+            "No iteration completed.".to_owned(),
         ));
     }
     if failed > 0 {

@@ -119,7 +119,7 @@ fn attempt(stage: &Stage<'_>, level: f64, each: Duration, driving: &mut Driving)
     let spoilt = driving.spoilt_by.split_off(spoilt_before);
     let record = so_far(stage.test, &stage.store.lock(), &driving.phases);
     let Some(phase) = record.phases.get(judged) else {
-        return Tried::GeneratorLimited("the step did not begin".to_owned());
+        return Tried::GeneratorLimited("the step did not start".to_owned());
     };
     let limited = spoilt.into_iter().chain(driving.late.take()).next();
     judge::tried(stage.test, stage.job.file, &record, phase, limited)

@@ -36,7 +36,7 @@ fn word(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Passed => "PASSED",
         Outcome::ThresholdsCrossed => "FAILED",
-        Outcome::Untrusted => "FAILED (not to be trusted)",
+        Outcome::Untrusted => "FAILED (untrusted)",
         other => other.word(),
     }
 }
@@ -88,7 +88,7 @@ const fn place(standing: Standing) -> u8 {
     }
 }
 
-/// What was asked, in two columns where it has them.
+/// Requirements, in two columns where there are two.
 fn subject(judgement: &Judgement) -> (&str, &str) {
     judgement
         .asked

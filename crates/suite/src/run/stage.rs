@@ -49,7 +49,7 @@ pub enum StageError {
     NoClass,
     #[error("the classes of a test have one script; here they have {0}")]
     Scripts(String),
-    #[error("there is no script {}", .0.display())]
+    #[error("no script {}", .0.display())]
     Missing(PathBuf),
 }
 
@@ -250,7 +250,7 @@ pub struct Aside<'a> {
 pub type Beside<'a> = dyn Fn(&Aside<'_>) + Sync + 'a;
 
 /// How the driver says that it was told to end, or to end at once.
-const ENDED_EARLY: [&str; 2] = ["the run was ended early", "the run was broken off"];
+const ENDED_EARLY: [&str; 2] = ["the run was ended early", "the run was aborted"];
 
 impl Driving {
     fn take(&mut self, driven: Driven, by_rule: bool, by_signal: bool) {

@@ -36,7 +36,7 @@ pub struct Hand {
 
 #[derive(Debug, Default)]
 struct Users {
-    /// What was asked for last.
+    /// The latest request.
     wanted: Option<Swarm>,
     /// When the users were first set, in seconds from the start of the test.
     first_set_s: Option<f64>,
@@ -89,7 +89,7 @@ impl Web {
     pub fn departed(&self) -> Option<String> {
         let first_set_s = self.hand.lock().first_set_s?;
         Some(format!(
-            "the users were set by hand {first_set_s:.0} s after the start; from then on the plan was not followed"
+            "the number of users was set manually {first_set_s:.0} s after the start; the plan was not followed from then on"
         ))
     }
 
@@ -171,7 +171,7 @@ impl Control for Web {
         let is_start = !self.hand.start.is_cancelled();
         if let Some(users) = wanted.users {
             self.hand.lock().wanted = Some(*wanted);
-            let text = format!("the users were set to {users} by hand");
+            let text = format!("the number of users was set to {users} manually");
             self.board.note(EventKind::Setting, &text);
         }
         self.hand.start.cancel();

@@ -36,7 +36,7 @@ pub(super) fn of(document: &Document, endpoint: &Endpoint) -> BTreeMap<String, S
         );
     }
     if endpoint.socket.is_some() {
-        add("426", "bad_request: not a WebSocket's beginning");
+        add("426", "bad_request: not a WebSocket handshake");
     } else {
         add("413", "bad_request: the body is too large");
     }
@@ -52,10 +52,10 @@ pub(super) fn of(document: &Document, endpoint: &Endpoint) -> BTreeMap<String, S
     );
     add(
         "503",
-        "queue_full, queue_timeout, unavailable: no room, patience or instance",
+        "queue_full, queue_timeout, unavailable: a full queue, a timeout in it, or no instance",
     );
-    add("504", "timeout: the deadline was over");
-    add("507", "disk_full: no room for a write");
+    add("504", "timeout: the deadline was exceeded");
+    add("507", "disk_full: no space for a write");
     in_flow(&endpoint.flow, &mut add);
     if document
         .components
@@ -83,7 +83,7 @@ fn look(flow: &Flow, found: &mut BTreeSet<(String, String)>) {
     for step in flow {
         match step {
             Step::State(state) if state.require.is_some() => {
-                note("404", "not_found: there is no such entry".to_owned());
+                note("404", "not_found: no such entry".to_owned());
             }
             Step::State(state) if state.advance.is_some() => {
                 note("409", "conflict: the entry is in another state".to_owned());

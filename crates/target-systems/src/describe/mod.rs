@@ -15,11 +15,11 @@ use request::Shape;
 const NAMES: [(&str, &str); 3] = [
     (
         "X-Request-Id",
-        "Names the request; equal names draw equal demands",
+        "Identifies the request; equal ids give equal demands",
     ),
     (
         "X-Tenant-ID",
-        "The tenant, whose requests are counted on their own",
+        "The tenant; its requests are counted separately",
     ),
     (
         "X-Attempt",
@@ -134,7 +134,7 @@ fn own() -> Map<String, Json> {
     let paths = [
         (
             "/health",
-            "Tells which components are up",
+            "The health of each component",
             json!({
                 "200": is("Healthy, or degraded while an instance is down", json_type, &health),
                 "503": is("A host has no instance", json_type, &health),
@@ -142,15 +142,15 @@ fn own() -> Map<String, Json> {
         ),
         (
             "/health/live",
-            "Tells that the process answers",
+            "Whether the process responds",
             json!({ "200": is("It does", json_type, &alive) }),
         ),
         (
             "/health/ready",
-            "Tells whether every host has an instance",
+            "Whether every host has an instance",
             json!({
                 "200": is("Each has", json_type, &ready),
-                "503": is("One has none", json_type, &ready),
+                "503": is("A host has no instance", json_type, &ready),
             }),
         ),
         (
@@ -160,7 +160,7 @@ fn own() -> Map<String, Json> {
         ),
         (
             "/docs",
-            "What the system offers, for people",
+            "An overview of the system, as a page",
             json!({ "200": is("A page", "text/html", &text) }),
         ),
         (

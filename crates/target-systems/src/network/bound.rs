@@ -293,7 +293,7 @@ fn repeated(step: &Step) -> Option<&Path> {
 
 fn too_much(path: &dyn fmt::Display) -> Failed {
     refused(&format!(
-        "{path}: the request would take more than {MAX_WORK} visits, messages and items"
+        "{path}: the request would need more than {MAX_WORK} visits, messages and items"
     ))
 }
 

@@ -228,7 +228,7 @@ pub(crate) fn differences(
     }
     for (one, next) in running.stores.iter().zip(&plan.stores) {
         if one.host != next.host {
-            found.push(("stores", format!("{} would lie on another host", one.name)));
+            found.push(("stores", format!("{} would be on another host", one.name)));
         }
     }
     found
@@ -249,6 +249,6 @@ fn compare<T>(
     found.extend(new.map(|one| (path, format!("{} would be new", name(one)))));
     let same_order = running.iter().map(&name).eq(planned.iter().map(&name));
     if found.len() == before && !same_order {
-        found.push((path, "would stand in another order".to_owned()));
+        found.push((path, "would be in another order".to_owned()));
     }
 }

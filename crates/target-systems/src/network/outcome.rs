@@ -43,17 +43,17 @@ impl Cause {
     /// A sentence for the client.
     pub(crate) const fn detail(&self) -> &'static str {
         match self {
-            Self::BadRequest => "the request names no usable id",
-            Self::NotFound => "there is no such entry",
+            Self::BadRequest => "the request has no valid id",
+            Self::NotFound => "no such entry",
             Self::Conflict => "the entry is in another state",
             Self::RateLimited => "too many requests in a short time",
-            Self::QueueFull => "too many requests wait for this system",
+            Self::QueueFull => "the queue of the system is full",
             Self::QueueTimeout => "the request waited too long for a worker",
             Self::PoolExhausted => "no connection was free in time",
             Self::Timeout => "the request was not done before its deadline",
             Self::Crashed => "the instance that worked on the request crashed",
             Self::Unavailable => "no instance is up",
-            Self::DiskFull => "there is no room for what was to be stored",
+            Self::DiskFull => "no space to store the data",
             Self::Injected => "a fault was injected",
             Self::Declared(_) => "the flow of the endpoint ends here",
         }

@@ -182,7 +182,9 @@ impl Problems<'_> {
         let (StateAction::Create { state, .. } | StateAction::Advance { state }) = step.action
         else {
             let drawn = matches!(step.id, Identity::Drawn(_));
-            return self.say(drawn, || "a drawn id is for what is created".into());
+            return self.say(drawn, || {
+                "a drawn id is valid only for created entries".into()
+            });
         };
         self.say(state >= states.max(1), || format!("no state {state}"));
     }

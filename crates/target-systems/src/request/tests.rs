@@ -80,19 +80,19 @@ fn a_key_that_stands_twice_is_refused_with_its_path() {
     for (body, detail) in [
         (
             r#"{"name": "a", "nodes": [{"id": "x"}], "name": "b"}"#,
-            "body.name: stands twice in its object; keep one",
+            "body.name: is duplicated in its object; keep one",
         ),
         (
             r#"{"name": "a", "nodes": [{"id": "x"}, {"id": "y", "\u0069d": "z"}]}"#,
-            "body.nodes[1].id: stands twice in its object; keep one",
+            "body.nodes[1].id: is duplicated in its object; keep one",
         ),
         (
             r#"{"name": "a", "nodes": [{"id": "x"}], "more": {"k": 1, "k": 1}}"#,
-            "body.more.k: stands twice in its object; keep one",
+            "body.more.k: is duplicated in its object; keep one",
         ),
         (
             r#"[{"name": "a", "name": "a"}]"#,
-            "body[0].name: stands twice in its object; keep one",
+            "body[0].name: is duplicated in its object; keep one",
         ),
     ] {
         let refusal = expected.accept(&incoming(body.as_bytes(), &[]));

@@ -59,7 +59,7 @@ async fn finish_only(request: Request, next: Next) -> Response {
         None => next.run(request).await,
         Some((_, value)) => {
             let message = format!(
-                "in_flight={value}: requests inside a system finish as they came; only finish is offered"
+                "in_flight={value}: requests in flight end unchanged; only `finish` is supported"
             );
             error(StatusCode::UNPROCESSABLE_ENTITY, "in_flight", message)
         }
@@ -214,7 +214,7 @@ async fn truth_of(
     };
     let load = match (query.users, query.rate_per_s) {
         (Some(_), Some(_)) => {
-            let message = "users and rate_per_s are two ways to ask; one of them is expected";
+            let message = "users and rate_per_s exclude each other; use one of them";
             return error(StatusCode::UNPROCESSABLE_ENTITY, "query", message);
         }
         (Some(users), None) => Load::Users {
@@ -263,7 +263,7 @@ async fn crash(State(target): Shared, body: Bytes) -> Response {
         let crashed = json!({ "host": body.host, "instance": body.instance });
         return Json(json!({ "crashed": crashed })).into_response();
     }
-    let message = format!("{} has no instance {} that is up", body.host, body.instance);
+    let message = format!("{} has no running instance {}", body.host, body.instance);
     error(StatusCode::CONFLICT, "instance", message)
 }
 

@@ -226,7 +226,9 @@ impl State {
                 });
             }
             // The control refuses such documents, so that the system goes on as it is.
-            Err(refusal) => tracing::error!(?refusal, "a document of another shape is in force"),
+            Err(refusal) => {
+                tracing::error!(?refusal, "a document with another structure is in force");
+            }
         }
     }
 

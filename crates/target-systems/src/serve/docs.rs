@@ -16,25 +16,22 @@ const OWN: [(&str, &str); 8] = [
         "GET /health",
         "healthy; degraded while an instance is down; 503 when a host has none",
     ),
-    ("GET /health/live", "whether the process answers"),
+    ("GET /health/live", "whether the process responds"),
     ("GET /health/ready", "503 when a host has no instance"),
     ("GET /metrics", "metrics for Prometheus"),
     ("GET /", "this page"),
-    ("GET /docs", "the routes above, to try"),
+    ("GET /docs", "the routes above, interactive"),
     ("GET /openapi.json", "the routes above as OpenAPI 3.1"),
     (
         "X-Request-Id, X-Tenant-ID, X-Attempt",
-        "headers that name a request; equal names draw equal demands",
+        "headers that identify a request; equal ids give equal demands",
     ),
 ];
 
 /// The admin API: route and purpose.
 pub(super) const ADMIN: [(&str, &str); 18] = [
-    ("GET /__admin/docs", "this API, to try"),
-    (
-        "GET /__admin",
-        "state in short: toggles, instances, stores, pools",
-    ),
+    ("GET /__admin/docs", "this API, interactive"),
+    ("GET /__admin", "summary: toggles, instances, stores, pools"),
     (
         "GET|PUT|PATCH /__admin/profile?ttl_ms=",
         "the document in force; ETag and If-Match carry its revision",
@@ -54,7 +51,7 @@ pub(super) const ADMIN: [(&str, &str); 18] = [
     ("GET /__admin/resources", "use of every instance, simulated"),
     (
         "GET /__admin/plan?endpoint=&n=&tenant=",
-        "demands of the next requests, as they are drawn",
+        "demands of the next requests",
     ),
     (
         "POST /__admin/crash",
@@ -85,13 +82,10 @@ pub(super) const ADMIN: [(&str, &str); 18] = [
         "PUT|DELETE /__admin/overlays/{name}",
         "a patch that can be reverted by its name",
     ),
-    (
-        "POST /__admin/overlays/{name}/renew",
-        "a longer life for an overlay",
-    ),
+    ("POST /__admin/overlays/{name}/renew", "extends an overlay"),
     (
         "?in_flight=finish",
-        "requests that are inside end as they came; release and redraw are refused",
+        "requests in flight end unchanged; release and redraw are rejected",
     ),
 ];
 
@@ -104,15 +98,15 @@ const ERRORS: [(&str, &str); 13] = [
     ("unauthorized", "401 a wrong or expired bearer token"),
     ("not_found", "404 an unknown path or entry"),
     ("method_not_allowed", "405 another method of a known path"),
-    ("conflict", "409 an entry that is past this state"),
+    ("conflict", "409 an entry in another state"),
     ("rate_limited", "429 with Retry-After"),
     ("pool_exhausted", "500 no connection within the pool's wait"),
     ("crashed", "502 the instance crashed with the request in it"),
-    ("queue_full", "503 no room in a queue or at the edge"),
-    ("queue_timeout", "503 patience with a queue was over"),
+    ("queue_full", "503 a queue or the edge is full"),
+    ("queue_timeout", "503 the wait in a queue was too long"),
     ("unavailable", "503 no instance is up, with Retry-After"),
-    ("timeout", "504 the deadline was over"),
-    ("disk_full", "507 no room for a write"),
+    ("timeout", "504 the deadline was exceeded"),
+    ("disk_full", "507 no space for a write"),
 ];
 
 /// What a system offers as a page without scripts.
@@ -126,7 +120,7 @@ pub(super) fn page(playing: &Playing, admin: &Admin) -> Html<String> {
     );
     let about = escaped(&document.description);
     write(&mut page, format_args!("<p>{about}</p>"));
-    page.push_str("<p>A simulated system: resources are figures of a model, nothing burns.</p>");
+    page.push_str("<p>A simulated system: its resources are values of a model; it uses no real CPU, memory or disk for them.</p>");
     table(
         &mut page,
         "Routes",
@@ -135,7 +129,7 @@ pub(super) fn page(playing: &Playing, admin: &Admin) -> Html<String> {
     table(&mut page, "Mixes", mixes(document));
     table(&mut page, "Toggles", toggles(document));
     table(&mut page, "Errors", ERRORS);
-    table(&mut page, "Of the simulation", OWN);
+    table(&mut page, "Routes of the simulation", OWN);
     match admin {
         Admin::SamePort => table(&mut page, "Admin", ADMIN),
         Admin::Port(port) => table(&mut page, &format!("Admin, on port {port}"), ADMIN),

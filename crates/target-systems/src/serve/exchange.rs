@@ -230,12 +230,12 @@ impl Exchange {
                 Ok((place, values))
             }
             Found::OtherMethods(methods) => {
-                let detail = format!("{path} is not offered with {}", parts.method);
+                let detail = format!("{path} does not support {}", parts.method);
                 let allow = methods.join(", ");
                 Err(Refused::new(405, "method_not_allowed", detail).with(header::ALLOW, allow))
             }
             Found::Nothing => {
-                let detail = format!("nothing is at {path}; GET / lists what this system offers");
+                let detail = format!("no such path: {path}; GET / lists all paths");
                 Err(Refused::new(404, "not_found", detail))
             }
         }
@@ -523,7 +523,7 @@ async fn read(body: Body, headers: &HeaderMap, limit: usize) -> Result<Vec<u8>, 
         Err(_) => Err(Refused::new(
             400,
             "bad_request",
-            "body: was not sent to its end",
+            "body: was not sent completely",
         )),
     }
 }

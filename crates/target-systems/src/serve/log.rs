@@ -255,7 +255,9 @@ fn nanos(time: Duration) -> u64 {
 /// Why a log cannot be recomputed.
 #[derive(Debug, thiserror::Error)]
 pub enum NotRecomputed {
-    #[error("the log lost {0} inputs and ends: record a shorter run, or more of it")]
+    #[error(
+        "the log lost {0} inputs and is incomplete: record a shorter run, or set a higher limit"
+    )]
     Lost(u64),
     #[error("the document of the log is not valid: {0}")]
     Document(#[from] live_config::Invalid),

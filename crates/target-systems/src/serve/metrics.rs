@@ -101,7 +101,7 @@ impl Metrics {
         ))?;
         let dropped_messages = IntCounter::with_opts(opts(
             "messages_dropped_total",
-            "Messages dropped because the client does not read",
+            "Messages dropped because the client is too slow",
         ))?;
         let parts: [Box<dyn Collector>; 9] = [
             Box::new(requests.clone()),

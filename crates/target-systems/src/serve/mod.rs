@@ -78,7 +78,7 @@ pub enum StartError {
     Problems(Vec<String>),
     #[error("{0}")]
     Invalid(#[from] Invalid),
-    #[error("its metrics clash")]
+    #[error("its metrics have conflicting names")]
     Metrics(#[from] prometheus::Error),
     #[error(transparent)]
     Bind(#[from] BindError),

@@ -147,10 +147,7 @@ pub(super) async fn upgrade(
         let (error_type, detail) = match failed.cause {
             Cause::Crashed => ("crashed", "the instance of the hub has crashed"),
             _ if failed.retry_after.is_some() => ("unavailable", "no instance of the hub is up"),
-            _ => (
-                "unavailable",
-                "there are as many connections as there may be",
-            ),
+            _ => ("unavailable", "the limit of connections is reached"),
         };
         Refused::new(failed.status, error_type, detail)
     })?;
@@ -270,7 +267,7 @@ impl Talk {
     async fn pass(&self, exchange: &mut Exchange, text: &str) -> Result<Sent, Value> {
         let live = exchange.live.clone();
         let Some(place) = exchange.endpoint else {
-            return Err(exchange.fail(404, "not_found", "the endpoint is not there any more"));
+            return Err(exchange.fail(404, "not_found", "the endpoint was removed"));
         };
         let incoming = Incoming {
             body: text.as_bytes().to_vec(),
@@ -349,7 +346,10 @@ fn broken(error: axum::Error) -> Option<(u16, String)> {
     use tokio_tungstenite::tungstenite::Error;
     use tokio_tungstenite::tungstenite::error::ProtocolError;
     match error.into_inner().downcast_ref::<Error>()? {
-        Error::Utf8(_) => Some((close_code::INVALID, "a text is not UTF-8".to_owned())),
+        Error::Utf8(_) => Some((
+            close_code::INVALID,
+            "a text message is not UTF-8".to_owned(),
+        )),
         Error::Capacity(_) => Some(too_long()),
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
         Error::Protocol(error) => Some((close_code::PROTOCOL, error.to_string())),

@@ -313,10 +313,10 @@ pub(super) fn not_counted(
         match filling(plan, place, demands, per_s) {
             Filling::Never | Filling::Refuses(_) => {}
             Filling::After(s) => told.push(format!(
-                "The store {name} is full after {s:.0} s of this load; what it refuses from then on is not counted."
+                "The store {name} is full after {s:.0} s of this load; requests that it then rejects are not counted."
             )),
             Filling::Unknown => told.push(format!(
-                "The store {name} may be full at this load; what it refuses then is not counted."
+                "The store {name} may be full at this load; requests that it then rejects are not counted."
             )),
         }
     }
@@ -324,7 +324,7 @@ pub(super) fn not_counted(
         let host = &plan.hosts[place];
         if host.instances > 1 {
             told.push(format!(
-                "The instances of {} leak until they crash; requests that are lost by it are not counted, because there are several.",
+                "The instances of {} leak until they crash; requests lost by the crashes are not counted, because there are several instances.",
                 host.name
             ));
         }
@@ -363,12 +363,12 @@ fn of_component(component: &Component, plan: &Plan, has_load: bool, told: &mut V
     };
     if faults.timeline().segments().len() > 1 {
         told.push(format!(
-            "The faults of {name} follow a schedule: they are counted as at its beginning, and later ones are not."
+            "The faults of {name} follow a schedule: those of its beginning are counted, later ones are not."
         ));
     }
     if profile.pattern.first_succeed > 0 || profile.pattern.then_fail > 0 {
         told.push(format!(
-            "The first visits of each tenant to {name}, which succeed or fail by their position, are not counted apart."
+            "The first visits of each tenant to {name}, which succeed or fail by their position, are not counted separately."
         ));
     }
     let hangs = |one: &fault_profile::WeightedFailure| {
@@ -380,7 +380,7 @@ fn of_component(component: &Component, plan: &Plan, has_load: bool, told: &mut V
             None => "for ever",
         };
         told.push(format!(
-            "Visits to {name} that hang keep their slots {end}; that they are short then is not counted."
+            "Visits to {name} that hang keep their slots {end}; the resulting shortage is not counted."
         ));
     }
 }

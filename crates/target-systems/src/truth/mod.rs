@@ -86,12 +86,12 @@ pub enum NoTruth {
     UnknownMix { name: String, known: String },
     #[error("several mixes need a number of users each")]
     SeveralRates,
-    #[error("at least one mix is needed")]
+    #[error("at least one mix is required")]
     NoMix,
     #[error("{0}")]
     Number(String),
     #[error(
-        "the endpoint `{endpoint}` has no examples, and a request that fits its rules was not found ({broken}); \
+        "the endpoint `{endpoint}` has no examples, and no request that satisfies its rules was found ({broken}); \
          give it `examples`"
     )]
     NoRequest { endpoint: String, broken: String },

@@ -192,7 +192,7 @@ fn mistakes_in_parts_are_told_with_their_paths() {
         (
             json!({ "components": { "work": { "faults": { "success_rate": 0.5, "failures": [{ "kind": { "reset": {} } }] } } } }),
             "components.work.faults.failures[0].kind",
-            "fault of the wire",
+            "network fault",
         ),
         (
             json!({ "stores": { "things": { "populate": 11 } } }),
@@ -238,7 +238,7 @@ fn mistakes_in_endpoints_mixes_and_metrics_are_told_with_their_paths() {
         (
             json!({ "endpoints": { "one": { "route": "GET /health" } } }),
             "endpoints.one.route",
-            "answers this path itself",
+            "this path is reserved",
         ),
         (
             json!({ "endpoints": { "two": { "route": "POST /one/{name}" } } }),
@@ -248,7 +248,7 @@ fn mistakes_in_endpoints_mixes_and_metrics_are_told_with_their_paths() {
         (
             json!({ "endpoints": { "one": { "answer": { "body": { "x": "$nothing" } } } } }),
             "endpoints.one.answer.body.x",
-            "stands for nothing",
+            "is not defined here",
         ),
         (
             json!({ "endpoints": { "one": { "request": { "required": ["a..b"] } } } }),

@@ -210,11 +210,11 @@ fn a_planned_change_that_changes_nothing_is_an_error() {
     for (changes, expected) in [
         (
             json!([{ "at_ms": 5, "set": { "hosts": { "a": { "cpu_cores": 2 } } } }]),
-            "timeline[0].set: changes nothing: the document has these values already at that time",
+            "timeline[0].set: changes nothing: the document already has these values at that time",
         ),
         (
             json!([{ "at_ms": 5, "set": { "components": { "work": { "slots": 1 } } } }]),
-            "timeline[0].set: changes nothing: the document has these values",
+            "timeline[0].set: changes nothing: the document already has these values",
         ),
         (
             json!([{ "at_ms": 5, "set": {} }]),
@@ -238,7 +238,7 @@ fn a_planned_change_that_changes_nothing_is_an_error() {
         ),
         (
             json!([{ "at_ms": 5, "set": { "hosts": { "b": null } } }]),
-            "timeline[0].set: would add or remove a part",
+            "timeline[0].set: would add, remove or move a part",
         ),
         (
             json!([

@@ -58,7 +58,7 @@ fn a_running_system_keeps_its_shape() {
     assert_eq!(
         network.change(SECOND, moved),
         Err(Refusal::Reshaped(vec![format!(
-            "stores: {} would lie on another host",
+            "stores: {} would be on another host",
             plan.stores[0].name
         )]))
     );

@@ -54,7 +54,7 @@ async fn lists_that_multiply_are_refused_with_the_field_and_the_bound_and_the_re
         (
             "/nested",
             many.as_str(),
-            "body.items: the request would take more than 20000",
+            "body.items: the request would need more than 20000",
         ),
         (
             "/nested",
@@ -64,19 +64,19 @@ async fn lists_that_multiply_are_refused_with_the_field_and_the_bound_and_the_re
         (
             "/inner",
             &times,
-            "body.items: the request would take more than 20000",
+            "body.items: the request would need more than 20000",
         ),
         (
             "/held",
             "{\"n\": 1000}",
-            "body.n: the request would take more than 20000",
+            "body.n: the request would need more than 20000",
         ),
         ("/held", "{\"n\": 1e9}", "body.n: must be from 0 to 10000"),
         ("/held", "{\"n\": -1}", "body.n: must be from 0 to 10000"),
         (
             "/messages",
             "{\"n\": 9000, \"items\": [1, 2, 3]}",
-            "body.items: the request would take more",
+            "body.items: the request would need more",
         ),
     ] {
         let refused = system.send("POST", path, Some(body), &[]).await;

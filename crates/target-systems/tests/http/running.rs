@@ -78,13 +78,13 @@ async fn what_cannot_change_while_it_runs_is_refused_and_requests_and_stores_sta
                 "/__admin/profile",
                 json!({ "stores": { "things": { "populate": 5 } } }),
                 vec![
-                    "stores.things.populate: rows are there from the start; POST /__admin/populate adds more",
+                    "stores.things.populate: is read only at the start; POST /__admin/populate adds rows",
                 ],
             ),
             (
                 "/__admin/profile",
                 json!({ "metrics": [] }),
-                vec!["metrics: are declared at the start"],
+                vec!["metrics: is read only at the start"],
             ),
             (
                 "/__admin/toggles",

@@ -193,7 +193,7 @@ fn full_stores_refuse_what_the_truth_says() {
     assert_eq!(
         truth.not_counted,
         [
-            "The store kept is full after 10 s of this load; what it refuses from then on is not counted."
+            "The store kept is full after 10 s of this load; requests that it then rejects are not counted."
         ]
     );
 }

@@ -122,7 +122,7 @@ fn print(table: &Table, measured: &Measured, fit: &Fit, knee: Option<f64>) {
     );
     let row = |name: &str, of: &Coefficient, meaning: &str| {
         let bound = if of.at_bound {
-            "; on its bound, the data ask for less than the law allows"
+            "; at its bound, the data suggest less than the law allows"
         } else {
             ""
         };

@@ -143,9 +143,9 @@ fn print(judged: &Judged) {
     let trend = &found.trend;
     let verdict = match found.verdict {
         Verdict::Leak => "LEAK",
-        Verdict::Settling => "settling: it grew, but ever more slowly",
+        Verdict::Settling => "settling: it grew at a decreasing rate",
         Verdict::NoLeak => "no leak",
-        Verdict::TooFewTeeth => "cannot tell: it climbs and drops too rarely",
+        Verdict::TooFewTeeth => "no verdict: it rises and falls too rarely",
     };
     say!("{name}: {verdict}");
     say!(
@@ -161,7 +161,7 @@ fn print(judged: &Judged) {
     }
     if found.verdict == Verdict::NoLeak {
         say!(
-            "  a leak above {} per unit of time would have been found",
+            "  a leak above {} per unit of time would have been detected",
             digits(found.detectable_slope)
         );
     }

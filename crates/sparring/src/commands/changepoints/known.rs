@@ -59,7 +59,7 @@ impl Known {
                 let (old, _) = numbers.split_at(known.rows.min(numbers.len()));
                 if old.len() < known.rows || hash(old) != known.hash {
                     return Err(format!(
-                        "the first {} rows of {name} are not those in which change points are known; begin with \
+                        "the first {} rows of {name} differ from those with known change points; start with \
                          another file",
                         known.rows
                     )

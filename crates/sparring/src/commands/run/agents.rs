@@ -135,7 +135,7 @@ fn flags(run: &load_driver::Args) -> Result<Vec<String>, Failure> {
     ];
     if let Some((flag, _)) = alone.iter().find(|(_, given)| *given) {
         return Err(Usage(format!(
-            "{flag} is of a single runner and cannot be used with --agents"
+            "{flag} applies to a single runner and cannot be used with --agents"
         ))
         .into());
     }
@@ -184,20 +184,20 @@ fn remote(names: &[String], token: &str) -> Result<Vec<RemoteAgent>, Failure> {
             format!("{name}:{PORT}")
         };
         if !seen.insert(name.clone()) {
-            return Err(Usage(format!("--agents: {name} is named twice")).into());
+            return Err(Usage(format!("--agents: {name} is listed twice")).into());
         }
         let agent = RemoteAgent::new(&name, token);
         let hello = agent.hello()?;
         let version = env!("CARGO_PKG_VERSION");
         if hello.version != version {
             return Err(format!(
-                "the agent {name} is sparring {}, this is {version}",
+                "the agent {name} has version {} of sparring; this is {version}",
                 hello.version
             )
             .into());
         }
         if hello.is_busy {
-            return Err(format!("the agent {name} is at work for another run").into());
+            return Err(format!("the agent {name} is busy with another run").into());
         }
         remote.push(agent);
     }

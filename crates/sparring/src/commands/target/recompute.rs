@@ -31,7 +31,7 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
     let text = std::fs::read_to_string(&arguments.log)
         .map_err(|error| format!("{path} cannot be read: {error}"))?;
     let log: Recorded = serde_json::from_str(&text)
-        .map_err(|error| format!("{path} is not the answer of GET /__admin/log: {error}"))?;
+        .map_err(|error| format!("{path} is not a response of GET /__admin/log: {error}"))?;
     let (inputs, ends) = (log.inputs.len(), log.ends.len());
     let differences = recompute(log)?;
     if arguments.json {

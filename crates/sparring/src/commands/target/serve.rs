@@ -93,7 +93,7 @@ async fn serve(config: Config, arguments: &Arguments) -> CommandResult {
     let in_flight = target.read().in_flight;
     if in_flight > 0 {
         complain!(
-            "{} in flight got no answer",
+            "{} in flight received no response",
             counted(in_flight as usize, "request")
         );
     }
@@ -124,7 +124,7 @@ async fn bound(
 ) -> Result<Bound, Box<dyn std::error::Error + Send + Sync>> {
     let own = SocketAddr::new(arguments.host, arguments.port);
     if arguments.admin_port == Some(arguments.port) && arguments.port != 0 {
-        let hint = "is that of the system; without --admin-port, the admin API is there";
+        let hint = "is the port of the system; without --admin-port, it also serves the admin API";
         return Err(Usage(format!("--admin-port {} {hint}", arguments.port)).into());
     }
     let hint = "--port takes another one, and 0 a free one";
@@ -163,7 +163,7 @@ async fn tell_of_end(target: &Target, shutdown: &Shutdown) {
         }
         let seconds = service_runtime::serve::DRAIN.as_secs();
         complain!(
-            "stopping: waiting for {} in flight, for {seconds} s at most; a second Ctrl-C ends this at once",
+            "stopping: waiting up to {seconds} s for {} in flight; a second Ctrl-C exits at once",
             counted(in_flight as usize, "request")
         );
     }
@@ -208,7 +208,7 @@ async fn status_line(target: &Arc<Target>, quiet: bool) {
         let rate = target.answered().saturating_sub(answered) as f64 / seconds;
         let mut line = Use::between(&before, &now).line(rate, now.in_flight);
         if target.is_degraded() {
-            line.push_str("; degraded: answers leave late");
+            line.push_str("; degraded: responses are late");
         }
         answered = target.answered();
         before = now;

@@ -39,7 +39,7 @@ pub fn execute(all: &super::Arguments, file: &Path) -> CommandResult {
     let url = all.run.base_url();
     if url.is_none() && suite.is_none() {
         let text =
-            "-f: no suite is named, and none has this locustfile; use --host URL or --system NAME";
+            "-f: no suite is given, and none has this locustfile; use --host URL or --system NAME";
         return Err(Usage(text.to_owned()).into());
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -111,7 +111,7 @@ fn suite_of(all: &super::Arguments, file: &Path) -> Option<SuiteFile> {
 fn instead(file: &Path, suite: Option<&SuiteFile>) -> String {
     let file = file.display();
     let why = format!(
-        "-f {file} needs Locust, and there is no `locust` on the path (`pip install locust` brings it)"
+        "-f {file} needs Locust, but `locust` is not on the PATH (install it with `pip install locust`)"
     );
     let scripts = suite.map(|suite| {
         let mut scripts: Vec<String> = Vec::new();

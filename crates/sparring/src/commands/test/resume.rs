@@ -25,7 +25,7 @@ pub fn again(arguments: &Arguments) -> Result<Option<Arguments>, Failure> {
         return Ok(None);
     };
     if !arguments.words.is_empty() {
-        let text = "--resume goes on with the tests of the run; leave out other names";
+        let text = "--resume continues the tests of the run; leave out other names";
         return Err(Usage(text.to_owned()).into());
     }
     let command = Command::read(folder)?;

@@ -212,7 +212,7 @@ pub enum Unusable {
          or `sparring run`"
     )]
     OutputToFile(String),
-    #[error("--with-locust: there is no `locust` on the path; `pip install locust` brings it")]
+    #[error("--with-locust: `locust` is not on the PATH; install it with `pip install locust`")]
     NoLocust,
     #[error("--script: the file {} does not exist", .0.display())]
     Script(PathBuf),
@@ -313,7 +313,7 @@ impl RunArguments {
             (Some(url), _, _) => targets::given(runtime, url),
             (None, Some(system), _) => targets::simulated(runtime, system, folder, self.seed),
             (None, None, Some(fleet)) => targets::embedded(runtime, fleet),
-            (None, None, None) => Err("the suite names no system; use --base-url URL".into()),
+            (None, None, None) => Err("the suite has no system; use --base-url URL".into()),
         }
     }
 
@@ -391,7 +391,7 @@ fn conclude(all: &super::Arguments, ran: Ran) -> CommandResult {
     }
     if ran.can_be_resumed {
         let folder = ran.folder.path.display();
-        say!("to go on: sparring test --resume {folder}");
+        say!("to continue: sparring test --resume {folder}");
     }
     let mut unwritten: Option<Box<dyn Error + Send + Sync>> = ran.unwritten.map(Into::into);
     if ran.record.suite == "orchestrator" {

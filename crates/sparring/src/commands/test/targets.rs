@@ -61,7 +61,7 @@ pub fn embedded(runtime: &Runtime, fleet: &Fleet) -> Result<Started, Failure> {
         tokio::select! {
             () = ending.cancelled() => {}
             (name, ended) = stack.broken() => {
-                let why = ended.err().map_or("it ended by itself".to_owned(), |error| error.to_string());
+                let why = ended.err().map_or("it exited unexpectedly".to_owned(), |error| error.to_string());
                 drop(note.set(format!("{name}: {why}")));
             }
         }

@@ -52,7 +52,9 @@ pub fn apply(
     }
     if rate <= 0.0 {
         if asked {
-            return Err("performance_targets.throughput_rps is 0: there is no rate to test".into());
+            return Err(
+                "performance_targets.throughput_rps is 0; a test needs a rate above 0".into(),
+            );
         }
         file.tests.shift_remove(BENCHMARK);
         return Ok(());

@@ -80,7 +80,7 @@ impl WebArguments {
             }
             Err(error) if self.web_wait => Err(error),
             Err(error) => {
-                complain!("warning: the page is not served: {error}; the run goes on without it");
+                complain!("warning: the page is not served: {error}; the run continues without it");
                 Ok(None)
             }
         }
@@ -92,7 +92,7 @@ impl Served {
     pub fn end(self) {
         match self.server.dropped_readers() {
             0 => {}
-            n => complain!("{n} readers of the page did not read and were dropped"),
+            n => complain!("{n} clients of the page were too slow and were disconnected"),
         }
         self.server.end();
     }

@@ -251,7 +251,7 @@ impl Screen {
             .row_highlight_style(Style::new().add_modifier(Modifier::REVERSED));
         frame.render_stateful_widget(table, areas[3], &mut self.table);
         frame.render_widget(Paragraph::new(self.systems.as_str()), areas[4]);
-        let keys = "↑ ↓ choose  space make it fail, or answer again  q quit";
+        let keys = "↑ ↓ choose  space fail or recover  q quit";
         let last = if self.said.is_empty() {
             keys.to_owned()
         } else {
@@ -395,7 +395,7 @@ mod tests {
             "mock-detector-failing",
             "open",
             "sparring-up, slow",
-            "space make it fail",
+            "space fail or recover",
         ] {
             assert!(text.contains(part), "no {part:?} in\n{text}");
         }

@@ -23,7 +23,7 @@ use crate::file::View;
 use table::{Alert, Watched};
 use watch::{Change, IN_A_ROW, Watch};
 
-const RULE: &str = "an alert of AIA-44, raised and resolved by five seconds in a row (AIA-45); it has to stay silent";
+const RULE: &str = "an alert of AIA-44, raised and resolved by five consecutive seconds (AIA-45); it must not fire";
 
 /// A raised alert.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,7 +77,7 @@ pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
         .iter()
         .filter(|kind| !ALERTS.iter().any(|it| it.kind == **kind))
     {
-        let asked = format!("{unknown} stays silent; there is no such alert");
+        let asked = format!("{unknown} does not fire; there is no such alert");
         sheet.add(question(unknown, ""), &asked, None, Decision::NO_DATA);
     }
     sheet

@@ -54,7 +54,7 @@ fn memory_stable(facts: &Facts<'_>) -> Option<Found> {
         evidence: json!({ "series": memory }),
         window_s: facts.window_s(),
         action: "Nothing has to be done.",
-        falsified_by: "A longer run in which memory grows faster than what could be detected here.",
+        falsified_by: "A longer run in which memory grows faster than this run could detect.",
     })
 }
 

@@ -109,7 +109,7 @@ fn leaks(facts: &Facts<'_>) -> Vec<Found> {
             evidence: json!({ "slope_per_s": it.get("slope_per_s"), "interval": it.get("interval"),
                 "time_to_limit_s": it.get("time_to_limit_s") }),
             window_s: facts.window_s(),
-            action: "Compare two heap profiles an hour apart, and release what only the second holds.",
+            action: "Compare two heap profiles an hour apart, and release what only the second one holds.",
             falsified_by: "A run twice as long whose second half does not grow.",
         })
         .collect()

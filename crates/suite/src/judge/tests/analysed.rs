@@ -286,7 +286,7 @@ fn a_search_encloses_a_capacity() {
     assert_eq!(tried_at(0, None), Tried::Passed);
     let failed = |why: &str| Tried::Failed(why.to_owned());
     assert_eq!(tried_at(2, None), failed("p95 4000 ms, 0.0 % failed"));
-    assert_eq!(tried_at(4, None), failed("nothing was answered"));
+    assert_eq!(tried_at(4, None), failed("no request was answered"));
     // What the generator could not send excuses no failure.
     let limited = Tried::GeneratorLimited("late".to_owned());
     assert_eq!(tried_at(0, Some("late")), limited);

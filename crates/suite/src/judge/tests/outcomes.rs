@@ -74,7 +74,7 @@ fn no_request_is_never_passed() {
 fn a_test_that_judges_nothing_says_so() {
     let record = graded().asking(Judge::default()).judged();
     assert_eq!(record.outcome, Outcome::Untrusted);
-    assert!(record.reasons[0].starts_with("Nothing is asked of this test"));
+    assert!(record.reasons[0].starts_with("The test has no requirements"));
 }
 
 #[test]

@@ -181,5 +181,5 @@ fn a_run_without_a_whole_iteration_is_not_to_be_trusted() {
     sample.record.k6_summary["metrics"]["iterations"]["values"]["count"] = 0.into();
     let record = sample.judged();
     assert_eq!(record.outcome, Outcome::Untrusted);
-    assert_eq!(record.reasons[0], "No iteration came to its end.");
+    assert_eq!(record.reasons[0], "No iteration completed.");
 }

@@ -78,7 +78,7 @@ impl<'a> Sinks<'a> {
             }
             let gave_up = failed_in_a_row >= GIVE_UP_AFTER;
             let told = if gave_up {
-                Err("it failed before, and is not asked any more".to_owned())
+                Err("skipped after an earlier failure".to_owned())
             } else {
                 self.deliver(sink, letter)
             };
@@ -150,7 +150,7 @@ impl<'a> Sinks<'a> {
             .map_err(|error| match error {
                 ureq::Error::Timeout(_) => format!("no answer within {} s", PATIENCE.as_secs()),
                 ureq::Error::Io(error) => error.kind().to_string(),
-                ureq::Error::HostNotFound => "the host is not known".to_owned(),
+                ureq::Error::HostNotFound => "unknown host".to_owned(),
                 ureq::Error::ConnectionFailed => "no connection".to_owned(),
                 _ => "the request cannot be sent".to_owned(),
             })?;
@@ -175,7 +175,7 @@ fn filled(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Strin
     let mut parts = text.split("${");
     let mut whole = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let (name, rest) = part.split_once('}').ok_or("a `${` without its `}`")?;
+        let (name, rest) = part.split_once('}').ok_or("a `${` without `}`")?;
         let value = variable(name).filter(|value| !value.is_empty());
         let value = value.ok_or_else(|| format!("the variable {name} is not set"))?;
         whole.push_str(&value);

@@ -21,7 +21,7 @@ pub struct Evidence {
 /// Evidence that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum EvidenceError {
-    #[error("{file} is not there")]
+    #[error("{file} is missing")]
     Missing { file: String },
     #[error("{file} cannot be read: {why}")]
     Malformed { file: String, why: String },
@@ -61,13 +61,13 @@ impl Evidence {
                 serde_json::from_str(&line).map_err(|error| format!("line {place}: {error}"))?;
             is_whole = matches!(line, StoreLine::Totals(_));
             if !store.take_line(line) {
-                return Err(format!("line {place} names a series that is not there"));
+                return Err(format!("line {place} names an unknown series"));
             }
         }
         if is_whole {
             Ok(Self { facts, store })
         } else {
-            Err("its end is missing".to_owned())
+            Err("it is truncated".to_owned())
         }
     }
 

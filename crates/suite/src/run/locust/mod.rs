@@ -30,7 +30,7 @@ const MARGIN: Duration = Duration::from_secs(120);
 enum NotRun {
     #[error("the suite names no locustfile")]
     NoFile,
-    #[error("Locust knows users only, and this test has {0}")]
+    #[error("Locust supports only users, and this test has {0}")]
     NotUsers(&'static str),
     #[error("{file} has no class {class}")]
     NoClass { file: String, class: String },
@@ -39,7 +39,7 @@ enum NotRun {
         path: PathBuf,
         error: std::io::Error,
     },
-    #[error("the system cannot be prepared: {0}")]
+    #[error("the system could not be prepared: {0}")]
     Prepare(String),
     #[error("{program} cannot be started: {error}")]
     Start {

@@ -70,7 +70,7 @@ impl Process<'_> {
                 because = Some(if job.stop.is_cancelled() {
                     "interrupted"
                 } else {
-                    "it did not end when its plan did"
+                    "it did not exit at its planned end"
                 });
                 running.ask_to_end();
                 deadline = now + PATIENCE;

@@ -17,7 +17,7 @@ pub struct Api {
 /// A query was not answered.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    #[error("{url} cannot be asked: {why}")]
+    #[error("{url} cannot be queried: {why}")]
     Silent { url: String, why: String },
     #[error("{url} refuses `{query}`: {why}")]
     Refused {
@@ -25,7 +25,7 @@ pub enum ApiError {
         query: String,
         why: String,
     },
-    #[error("{url} does not answer as a Prometheus does")]
+    #[error("{url} does not respond as Prometheus does")]
     Other { url: String },
 }
 

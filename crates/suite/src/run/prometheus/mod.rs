@@ -103,26 +103,26 @@ fn entry(shown: &[Value], error: Option<String>) -> Option<LedgerEntry> {
         text,
     };
     if let Some(error) = error {
-        let text = format!("Prometheus has nothing to compare with: {error}.");
+        let text = format!("Prometheus could not be compared: {error}.");
         return Some(entry(Conclusion::Valid, text));
     }
     let rate = shown.iter().find(|one| one["figure"] == "requests_per_s")?;
     let (theirs, ours) = (rate["prometheus"].as_f64(), rate["own"].as_f64());
     let (Some(theirs), Some(ours)) = (theirs, ours) else {
-        let text = "Prometheus has no rate of the target's answers to compare with.";
+        let text = "Prometheus has no rate of the target's responses to compare.";
         return Some(entry(Conclusion::Valid, text.to_owned()));
     };
     let is_apart = apart(Some(theirs), Some(ours)).is_none_or(|share| share.abs() > MOST_APART);
     let (conclusion, ending) = if is_apart {
         (
             Conclusion::Suspect,
-            "one of the two does not see all requests, or others send as well",
+            "one of the two misses requests, or other clients send requests too",
         )
     } else {
         (Conclusion::Valid, "they agree")
     };
     let text = format!(
-        "Prometheus counted {theirs:.1} answers per second of the target, this program {ours:.1}: {ending}."
+        "Prometheus counted {theirs:.1} responses per second of the target, this program {ours:.1}: {ending}."
     );
     Some(entry(conclusion, text))
 }

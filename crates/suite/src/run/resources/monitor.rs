@@ -193,12 +193,12 @@ impl<'a> Reader<'a> {
             Source::Process(pid) => {
                 let sample = self.process.as_mut().and_then(Process::sample);
                 let sample = sample.map(|sample| vec![sample]);
-                sample.ok_or_else(|| format!("process {pid} is gone"))
+                sample.ok_or_else(|| format!("process {pid} no longer exists"))
             }
             Source::Cgroup(name) => {
                 let sample = self.cgroup.as_mut().and_then(Cgroup::sample);
                 let sample = sample.map(|sample| vec![sample]);
-                sample.ok_or_else(|| format!("control group {} is gone", name.display()))
+                sample.ok_or_else(|| format!("control group {} no longer exists", name.display()))
             }
             Source::Host => Ok(self.host.sample().into_iter().collect()),
         };

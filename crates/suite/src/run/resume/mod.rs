@@ -40,7 +40,7 @@ pub struct Resumption {
 /// Why a run cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum ResumeError {
-    #[error("--resume: {} is not the folder of a run: it has no {}", path.display(), super::folder::COMMAND)]
+    #[error("--resume: {} is not a run folder: it has no {}", path.display(), super::folder::COMMAND)]
     NoRun { path: PathBuf },
     #[error("--resume: {}: {why}", path.display())]
     Unreadable { path: PathBuf, why: String },
@@ -215,7 +215,7 @@ fn event(part: &Part) -> Event {
 
 fn sentence(part: &Part) -> String {
     format!(
-        "The test was interrupted after {:.0} s, at {}, and went on {:.0} s later; the time in between is in no figure.",
+        "The test was interrupted after {:.0} s, at {}, and resumed {:.0} s later; the results exclude the time between.",
         part.at_s,
         timestamp(part.interrupted),
         part.gap_s()
@@ -231,7 +231,7 @@ fn of_thresholds(record: &TestRecord) -> &'static str {
             .any(|metric| metric["thresholds"].is_object())
     });
     if has_thresholds {
-        " k6's thresholds are those of the part after it."
+        " k6's thresholds cover only the part after the interruption."
     } else {
         ""
     }

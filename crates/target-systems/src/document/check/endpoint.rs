@@ -28,7 +28,7 @@ pub(super) fn check(document: &Document, report: &mut Report) {
         if let Some(other) = routes.insert(shape_of(&endpoint.route), name) {
             report.add(
                 &format!("{path}.route"),
-                format!("is that of `{other}`, too"),
+                format!("duplicates that of `{other}`"),
             );
         }
         request(&format!("{path}.request"), &endpoint.request, report);
@@ -104,7 +104,7 @@ fn route(path: &str, route: &str, report: &mut Report) {
         .iter()
         .any(|taken| url == *taken || url.starts_with(&format!("{taken}/")))
     {
-        report.add(&path, "every system answers this path itself");
+        report.add(&path, "this path is reserved in every system");
     }
     let mut names = BTreeSet::new();
     for part in url.split('/').skip(1) {
@@ -299,7 +299,7 @@ fn template(path: &str, value: &Value, names: &Names<'_>, report: &mut Report) {
                 report.add(
                     path,
                     format!(
-                        "`{text}` stands for nothing here; known: $elapsed_ms, $state, $steps, $entries, $draw.unit, \
+                        "`{text}` is not defined here; known: $elapsed_ms, $state, $steps, $entries, $draw.unit, \
                          $draw.id, $draw.NAME of draws, $body.x, $query.x, $path.x of the route, and the ids that `create` names"
                     ),
                 );
@@ -342,7 +342,7 @@ fn special(document: &Document, path: &str, endpoint: &Endpoint, report: &mut Re
             }
         }
         if !endpoint.route.starts_with("GET ") {
-            report.add(&path, "a WebSocket begins with GET");
+            report.add(&path, "a WebSocket needs the method GET");
         }
     }
     if let Some(tokens) = &endpoint.login {

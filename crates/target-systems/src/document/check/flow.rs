@@ -289,7 +289,7 @@ impl<'a> Walk<'a> {
         if state.id.is_some() && state.key.is_some() {
             self.report.add(
                 &format!("{path}.key"),
-                "stands beside `id`; one of them is enough",
+                "cannot be combined with `id`; keep one of them",
             );
         }
         if let Some(key) = &state.key {
@@ -310,7 +310,7 @@ impl<'a> Walk<'a> {
                     self.report.add(
                         path,
                         format!(
-                            "needs `id` or `key`: this request has made or required no entry of `{store}` before"
+                            "needs `id` or `key`: this request has not created or required an entry of `{store}` before"
                         ),
                     );
                 }

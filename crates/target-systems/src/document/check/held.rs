@@ -128,7 +128,7 @@ impl<'a> Graph<'a> {
                 if held == next {
                     report.add(
                         path,
-                        format!("takes {held} while it holds one: requests would wait for each other for ever"),
+                        format!("takes {held} while it holds one: requests would deadlock"),
                     );
                     continue;
                 }
@@ -142,7 +142,7 @@ impl<'a> Graph<'a> {
                     report.add(
                         path,
                         format!(
-                            "takes {next} while it holds {held}, and elsewhere the other way round ({}): requests would wait for each other for ever",
+                            "takes {next} while it holds {held}, and elsewhere in the reverse order ({}): requests would deadlock",
                             chain.join(", then ")
                         ),
                     );

@@ -48,7 +48,7 @@ pub(super) fn check(document: &Document, report: &mut Report) {
         if !names.insert(&metric.name) {
             report.add(
                 &format!("{path}.name"),
-                format!("`{}` stands there twice", metric.name),
+                format!("`{}` is duplicated", metric.name),
             );
         }
         let kind = metric.of.kind();
@@ -56,7 +56,7 @@ pub(super) fn check(document: &Document, report: &mut Report) {
             report.add(
                 &format!("{path}.kind"),
                 format!(
-                    "is {}, which does not fit `of`; use {}",
+                    "is {}, which does not match `of`; use {}",
                     metric.kind.name(),
                     kind.name()
                 ),

@@ -46,7 +46,7 @@ fn own_hosts(document: &Document, report: &mut Report) {
         if own && document.hosts.contains_key(name) {
             report.add(
                 &format!("components.{name}.host"),
-                format!("a host `{name}` exists; name it here, or call the component otherwise"),
+                format!("a host `{name}` exists; use it here, or rename the component"),
             );
         }
     }
@@ -100,14 +100,14 @@ fn check_memory(path: &str, host: &Host, report: &mut Report) {
         match host.memory_mb {
             None => report.add(
                 &path,
-                "needs `memory_mb`: it is collected at a share of that",
+                "needs `memory_mb`: garbage is collected at a share of it",
             ),
             // Without a pause, collections cost nothing, however many there are.
             Some(memory_mb)
                 if garbage.pause_ms > 0.0 && host.base_mb >= garbage.collect_at * memory_mb => report.add(
                 &format!("{path}.collect_at"),
                 format!(
-                    "{} of {memory_mb} MB is below base_mb {}: it would be collected without end",
+                    "{} of {memory_mb} MB is below base_mb {}: the garbage collector would run continuously",
                     garbage.collect_at, host.base_mb
                 ),
             ),
@@ -289,7 +289,7 @@ fn check_faults(path: &str, profile: &Profile, report: &mut Report) {
         if !allowed {
             report.add(
                 &format!("{path}.failures[{index}].kind"),
-                "is a fault of the wire; a component has status, timeout and hang",
+                "is a network fault; a component supports status, timeout and hang",
             );
         }
     }
@@ -357,7 +357,7 @@ fn check_kind(path: &str, component: &Component, report: &mut Report) {
     } else if kind == Kind::Cache {
         report.add(
             &format!("{path}.capacity"),
-            "is required of a cache: entries at most",
+            "is required for a cache: its maximum number of entries",
         );
     }
     if let Some(most) = component.max_connections {
@@ -390,7 +390,7 @@ fn check_stores(document: &Document, report: &mut Report) {
             if store.states.is_empty() {
                 report.add(
                     &format!("{path}.retain_after_end_s"),
-                    "needs `states`: it begins with the last of them",
+                    "needs `states`: it starts with the last of them",
                 );
             }
         }
@@ -411,7 +411,7 @@ fn check_stores(document: &Document, report: &mut Report) {
         for (index, state) in store.states.iter().enumerate() {
             report.name(&format!("{path}.states[{index}]"), state);
             if !seen.insert(state) {
-                report.add(&format!("{path}.states[{index}]"), "stands there twice");
+                report.add(&format!("{path}.states[{index}]"), "is duplicated");
             }
         }
     }
