@@ -8,7 +8,7 @@ use crate::input::{self, InputError};
 /// Source: Benjamini and Hochberg (1995); R's `p.adjust(p, "BH")`.
 ///
 /// # Errors
-/// `NotFinite`, or `OutOfRange` for what is no probability. No values give no values.
+/// `NotFinite`, or `OutOfRange` for a value that is not a probability. An empty input gives an empty result.
 pub fn benjamini_hochberg(p_values: &[f64]) -> Result<Vec<f64>, InputError> {
     if p_values.is_empty() {
         return Ok(Vec::new());

@@ -1,4 +1,4 @@
-//! Closed networks: a fixed number of users who wait for each answer and think in between.
+//! Closed networks: a fixed number of users that wait for each response and then think.
 //!
 //! Source: Reiser and Lavenberg, "Mean-value analysis of closed multichain queuing networks" (1980).
 //! Times are in seconds.
@@ -78,7 +78,7 @@ fn without(stations: &[Station], think_s: f64, users: u32) -> Vec<Vec<f64>> {
         .collect()
 }
 
-/// Without any station and think time, throughput is infinite: nobody is ever there.
+/// Without any station and think time, throughput is infinite.
 fn solve(stations: &[Station], think_s: f64, users: u32) -> Vec<Solution> {
     let without = without(stations, think_s, users);
     let mut states: Vec<State> = stations.iter().map(State::empty).collect();

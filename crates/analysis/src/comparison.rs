@@ -1,4 +1,4 @@
-//! Is the second of two runs worse, and what could this pair have seen at all.
+//! Whether the second of two runs is worse, and the smallest difference that this pair can detect.
 
 use crate::distribution::normal_quantile;
 use crate::effect::Effect;

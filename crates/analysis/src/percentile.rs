@@ -1,7 +1,7 @@
 //! Percentiles, each by a definition that has a name.
 //!
 //! A request that timed out is known to have taken at least its time-out. Give it that time as
-//! its value and never leave it out: a percentile of the fast requests alone is no percentile.
+//! its value and never leave it out: a percentile of only the fast requests is wrong.
 
 use crate::input::{self, InputError};
 use crate::sorted::Sorted;

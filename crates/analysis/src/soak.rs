@@ -14,7 +14,7 @@ pub struct Plan {
     pub confidence: f64,
     /// The probability with which a leak of the detectable size is found.
     pub power: f64,
-    /// Growth up to this is no leak, in the values' unit per unit of time.
+    /// Growth up to this is not a leak, in the values' unit per unit of time.
     pub harmless_slope: f64,
 }
 

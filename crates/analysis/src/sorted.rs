@@ -1,4 +1,4 @@
-//! A sample in ascending order: what all rank statistics begin with.
+//! A sample in ascending order: the input of all rank statistics.
 
 use crate::input::{self, InputError};
 

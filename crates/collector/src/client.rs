@@ -1,4 +1,4 @@
-//! A runner's way to the collector. Blocks.
+//! A runner's client of the collector. Its calls block.
 
 use std::time::{Duration, Instant};
 
@@ -11,9 +11,9 @@ use super::wire::{
     Begin, Clock, Ended, Joined, Joining, Push, Reply, SetupData, Teardown, Turn, Who,
 };
 
-/// One answer may take so long.
+/// Timeout of one request.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How often the collector's clock is read; the shortest way tells most.
+/// Readings of the collector's clock; the one with the shortest round trip counts.
 const CLOCK_READINGS: u32 = 8;
 
 /// A connection to the collector, by a runner's name.
@@ -23,13 +23,13 @@ pub struct Client {
     name: String,
     token: Option<String>,
     agent: Agent,
-    /// The collector's clock minus ours, in milliseconds.
+    /// The collector's clock minus the local one, in milliseconds.
     offset_ms: f64,
-    /// A runner that is silent for so long is lost to the collector.
+    /// A runner that is silent for this time is lost.
     lost_after: Duration,
 }
 
-/// What the collector did not answer.
+/// The reason why a request to the collector failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     #[error("the collector {url} cannot be reached: {why}")]
@@ -39,10 +39,10 @@ pub enum ClientError {
 }
 
 impl Client {
-    /// Reads the collector's clock and takes part; with the token where the collector wants one.
+    /// Reads the collector's clock and joins the run, with the token if the collector requires one.
     ///
     /// # Errors
-    /// It cannot be reached, or does not take the runner.
+    /// It cannot be reached, or rejects the runner.
     pub fn join(url: &str, token: Option<String>, joining: &Joining) -> Result<Self, ClientError> {
         let config = Agent::config_builder()
             .timeout_global(Some(PATIENCE))
@@ -64,12 +64,12 @@ impl Client {
         Ok(client)
     }
 
-    /// Our clock's time as the collector's has it.
+    /// Converts a local time to the collector's clock.
     pub fn as_collector(&self, unix_ms: f64) -> f64 {
         unix_ms + self.offset_ms
     }
 
-    /// How long until the collector's clock has this time.
+    /// The wait until this time on the collector's clock.
     pub fn until(&self, at_unix_ms: f64) -> Duration {
         let left_ms = at_unix_ms - self.as_collector(unix_ms());
         Duration::from_secs_f64((left_ms / 1e3).clamp(0.0, 3600.0))
@@ -113,7 +113,7 @@ impl Client {
         &self.url
     }
 
-    /// How long this runner may be silent before the collector gives it up.
+    /// How long this runner may be silent before the collector declares it lost.
     pub const fn lost_after(&self) -> Duration {
         self.lost_after
     }
@@ -124,7 +124,7 @@ impl Client {
         }
     }
 
-    /// The difference of the clocks, by the reading that took least time.
+    /// The offset of the clocks, from the reading with the shortest round trip.
     fn read_clock(&self) -> Result<f64, ClientError> {
         let mut best: Option<(Duration, f64)> = None;
         for _ in 0..CLOCK_READINGS {

@@ -1,4 +1,4 @@
-//! The thresholds of the script, judged by what all runners measured together.
+//! The thresholds of the script, judged on the merged measurements of all runners.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use super::runner::Runner;
 use super::sinks;
 use super::wire::{Joining, SummaryOptions};
 
-/// Thresholds and the metrics that they are about.
+/// Thresholds and their metrics.
 #[derive(Debug)]
 pub struct Judge {
     registry: Registry,
@@ -30,7 +30,7 @@ pub enum JudgeError {
     Metric(String),
 }
 
-/// What a summary shows beside what was measured.
+/// The facts that a summary shows beside the measurements.
 #[derive(Debug, Clone, Copy)]
 pub struct Ending<'a> {
     pub run_time: Duration,
@@ -38,17 +38,17 @@ pub struct Ending<'a> {
     pub setup_data: Option<&'a serde_json::Value>,
 }
 
-/// What the thresholds say at one time.
+/// The state of the thresholds at one time.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Judged {
     pub thresholds: Vec<ThresholdResult>,
-    /// The first threshold that is crossed and wants the run to end.
+    /// The first crossed threshold with `abortOnFail`.
     pub abort: Option<String>,
 }
 
 impl Judge {
     /// # Errors
-    /// The thresholds cannot be used.
+    /// The thresholds are not valid.
     pub fn new(joining: &Joining) -> Result<Self, JudgeError> {
         let registry = Registry::new();
         for metric in &joining.metrics {
@@ -76,13 +76,13 @@ impl Judge {
         })
     }
 
-    /// Whether a metric's sink is of the kind that it should be.
+    /// Whether a metric's sink has the expected type.
     pub fn fits(&self, metric: &str, sink: &Sink) -> bool {
         let known = self.registry.find(metric);
         known.is_none_or(|known| sinks::is_of_kind(sink, known.kind))
     }
 
-    /// Adds up all runners, in the order of their names, and looks at the thresholds.
+    /// Merges all runners, in the order of their names, and evaluates the thresholds.
     pub fn judge<'a>(
         &mut self,
         runners: impl Iterator<Item = &'a Runner>,
@@ -98,7 +98,7 @@ impl Judge {
                     continue;
                 };
                 match sink {
-                    // Users are those of all runners, not of the last one.
+                    // The number of users is the sum over all runners.
                     Sink::Gauge(_) => users.push((name.clone(), sink.clone())),
                     sink => sinks.push((metric.id, sink.clone())),
                 }
@@ -126,7 +126,7 @@ impl Judge {
         (judged, aggregate)
     }
 
-    /// Gauges of several runners: `vus` and `vus_max` are added up, others are the extremes and the last
+    /// Gauges of several runners: `vus` and `vus_max` are summed; others have the extremes and the last
     /// runner's value.
     fn absorb_gauges(&self, aggregate: &mut Aggregate, gauges: Vec<(String, Sink)>) {
         let mut sums: Vec<(String, Sink)> = Vec::new();
@@ -153,7 +153,7 @@ impl Judge {
         });
     }
 
-    /// The data of the summary of all runners together.
+    /// The data of the merged summary.
     pub fn summary(
         &self,
         aggregate: &mut Aggregate,

@@ -1,9 +1,9 @@
-//! One run on several machines. Each runner has its segment of the load; the collector has the rest.
+//! One run on several machines. Each runner executes a segment of the load; the collector coordinates the run.
 //!
-//! Runners push what they measured as counts, each second: histograms, never percentiles. The collector
-//! adds them up in the order of the runners' names, judges the thresholds of the script by the sum, lets one
-//! runner run `setup` and `teardown`, and lets all begin at one time. A runner that falls silent makes the run
-//! invalid, or degraded where that is allowed; never silently smaller.
+//! Runners push their measurements each second as counts and histograms, never as percentiles. The collector
+//! merges them in the order of the runners' names, evaluates the thresholds of the script on the sum, lets one
+//! runner execute `setup` and `teardown`, and starts all at the same time. A runner that falls silent makes the run
+//! invalid, or degraded where that is allowed; the run never continues with less load unnoticed.
 
 mod agent;
 mod client;

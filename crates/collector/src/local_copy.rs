@@ -1,7 +1,7 @@
-//! What a runner keeps of its own, for the case that the collector is lost.
+//! The local copy of a runner's measurements, for the case that the collector is lost.
 //!
-//! What goes to the collector is also written to a temporary file without a name, so that it needs no memory. Where the
-//! collector does not take it to the end, it becomes a folder with a log and the aggregates.
+//! Everything sent to the collector is also written to an unnamed temporary file, to save memory. If the
+//! collector does not accept everything, the copy becomes a folder with a log and the aggregates.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -24,12 +24,12 @@ use super::wire::{Ended, Interval, Joining, Push};
 pub struct OwnResults {
     joining: Joining,
     folder: PathBuf,
-    /// Intervals, a line each; nothing where there is no temporary file, or it is full.
+    /// Intervals, one per line; `None` without a temporary file, or if it is full.
     spool: Option<BufWriter<File>>,
     totals: BTreeMap<String, Sink>,
 }
 
-/// Why a runner's results are not kept.
+/// The reason why a runner's results were not saved.
 #[derive(Debug, thiserror::Error)]
 pub enum KeepError {
     #[error("no space for a temporary file")]
@@ -39,7 +39,7 @@ pub enum KeepError {
 }
 
 impl OwnResults {
-    /// Would be written to this folder, which is made then.
+    /// The folder for the copy, created on demand.
     pub fn new(joining: Joining, folder: PathBuf) -> Self {
         Self {
             joining,
@@ -49,7 +49,7 @@ impl OwnResults {
         }
     }
 
-    /// What goes to the collector for the first time.
+    /// Records a push that is sent for the first time.
     pub(crate) fn take(&mut self, push: &Push) {
         for of in &push.sinks {
             let mut sink = sinks::from_wire(of.sink.clone());
@@ -69,7 +69,7 @@ impl OwnResults {
         }
     }
 
-    /// Writes `runner.json` and `runner.hlog`; gives their folder.
+    /// Writes `runner.json` and `runner.hlog`; returns their folder.
     ///
     /// # Errors
     /// They cannot be written.
@@ -120,7 +120,7 @@ impl OwnResults {
         let mut runner = Runner::new(self.joining.clone(), Duration::ZERO);
         runner.sinks.clone_from(&self.totals);
         let run_time = Duration::from_secs_f64((ended.run_time_ms / 1e3).max(0.0));
-        // It joined with these thresholds: they can be used.
+        // The runner joined with these thresholds, so they are valid.
         let metrics = Judge::new(&self.joining).map(|mut judge| {
             let (_, mut aggregate) = judge.judge(once(&runner), run_time, true);
             judge.metrics(&mut aggregate, run_time)

@@ -1,25 +1,25 @@
-//! The runner that measures something else than the others.
+//! Detection of outliers among the runners.
 
 use analysis::order_interval::rank_interval;
 use analysis::proportion::proportion_interval;
 use hdrhistogram::Histogram;
 
-/// Runners may differ by this factor and by as many microseconds, whatever their number of requests.
+/// Permitted difference between runners, as a factor and in microseconds, independent of the number of requests.
 const FACTOR: f64 = 1.2;
 const LEAST_MICROS: f64 = 1000.0;
 const CONFIDENCE: f64 = 0.95;
-/// Error rates may differ by this.
+/// Permitted difference of error rates.
 const LEAST_RATE: f64 = 0.01;
 
-/// What one runner measured.
+/// The measurements of one runner.
 #[derive(Debug, Clone, Copy)]
 pub struct Measured<'a> {
     pub latencies: &'a Histogram<u64>,
     pub failures: u64,
 }
 
-/// For each runner why it is odd, if it is: a percentile whose interval is a fifth away from that of the median
-/// of the runners, or errors that the others do not have. Of two that differ nobody knows which one it is: both are.
+/// For each runner the reason why it is an outlier, if it is one: a percentile whose interval is a fifth away from the
+/// runners' median, or errors that the others do not have. If two runners differ, both are outliers.
 pub fn odd(runners: &[Measured<'_>]) -> Vec<Vec<String>> {
     let mut reasons: Vec<Vec<String>> = vec![Vec::new(); runners.len()];
     if runners.len() < 2 {
@@ -30,7 +30,7 @@ pub fn odd(runners: &[Measured<'_>]) -> Vec<Vec<String>> {
             .iter()
             .map(|runner| interval(runner.latencies, quantile))
             .collect();
-        // The median is as uncertain as the runners that it comes from.
+        // The median has the uncertainty of the runners that it is computed from.
         let ends = |end: usize| median(intervals.iter().flatten().map(|ends| ends[end]).collect());
         let Some((lowest, highest)) = ends(0).zip(ends(1)) else {
             continue;
@@ -64,7 +64,7 @@ pub fn odd(runners: &[Measured<'_>]) -> Vec<Vec<String>> {
     for (runner, reasons) in runners.iter().zip(&mut reasons) {
         let requests = runner.latencies.len();
         let failures = runner.failures.min(requests);
-        // The lower end: a handful of failures more is chance.
+        // The lower end, because a few more failures are chance.
         let interval = proportion_interval(failures, requests, CONFIDENCE);
         if interval.is_ok_and(|interval| interval.lower - median > LEAST_RATE) {
             reasons.push(format!(

@@ -1,4 +1,4 @@
-//! The output that pushes what a runner measures.
+//! The output that pushes a runner's measurements.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,23 +16,23 @@ use super::local_copy::OwnResults;
 use super::sinks::to_wire;
 use super::wire::{self, CheckOf, Ended, Interval, SinkOf};
 
-/// How often measured values go to the collector.
+/// Interval between pushes to the collector.
 const EVERY: Duration = Duration::from_secs(1);
-/// How long a silent collector is tried at the end.
+/// How long the end of a run retries a silent collector.
 const LAST_TRIES: Duration = Duration::from_secs(20);
-/// How long after a failure the end tries again.
+/// Wait between two attempts at the end of a run.
 const AGAIN: Duration = Duration::from_millis(500);
-/// Endpoints are named by scripts; this many are told apart.
+/// Maximum number of distinct endpoints, because scripts choose their names.
 const MOST_ENDPOINTS: usize = 300;
-/// When the scenarios began, as it is not known.
+/// Placeholder for an unknown start of the scenarios.
 const NOT_BEGUN: u64 = 0;
 
-/// Pushes counts each second. What the collector has not taken stays, and goes again as it is.
+/// Pushes counts each second. A push that the collector has not accepted is retried unchanged.
 pub struct Push {
     client: Client,
-    /// For the case that the collector is lost.
+    /// Used if the collector is lost.
     kept: OwnResults,
-    /// Ends the run when the collector says so.
+    /// Ends the run on the collector's request.
     stop: Stop,
     began_unix_ms: Began,
     logger: Logger,
@@ -44,13 +44,13 @@ pub struct Push {
     endpoints: HashSet<String>,
     waiting: Option<wire::Push>,
     sequence: u64,
-    /// Since when the collector does not answer.
+    /// The time of the first failed request in a row.
     silent_since: Option<Instant>,
-    /// The run is ended because of it.
+    /// Whether the run was ended because of it.
     is_lost: bool,
 }
 
-/// The word that a run has to end; clones share it.
+/// A signal to end the run; clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Stop {
     said: CancellationToken,
@@ -58,13 +58,13 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// Waits until the collector says so, and gives its reason.
+    /// Waits for the signal and returns its reason.
     pub async fn wait(&self) -> String {
         self.said.cancelled().await;
         self.why.get().cloned().unwrap_or_default()
     }
 
-    /// The reason, if it was said.
+    /// The reason, if the signal was sent.
     pub fn said(&self) -> Option<&str> {
         self.why.get().map(String::as_str)
     }
@@ -77,7 +77,7 @@ impl Stop {
     }
 }
 
-/// When the scenarios began, in milliseconds since 1970; shared with the task that waits for the start.
+/// Start of the scenarios, in milliseconds since 1970; shared with the task that waits for the start.
 #[derive(Debug, Clone, Default)]
 pub struct Began(Arc<AtomicU64>);
 
@@ -139,7 +139,7 @@ impl Push {
         }
     }
 
-    /// Adds the latency of a request to its second.
+    /// Adds the latency of a request to the interval of its second.
     fn time(&mut self, sample: &Sample) {
         let tag = |name| sample.tags.get(name).unwrap_or_default();
         let mut endpoint = format!("{} {}", tag("method"), tag("name"));
@@ -159,7 +159,7 @@ impl Push {
         *failures += u64::from(tag("expected_response") == "false");
     }
 
-    /// What waits, or what came since: the same again until the collector has taken it.
+    /// The pending push, or a new one; the same push until the collector has accepted it.
     fn next(&mut self) -> wire::Push {
         if let Some(waiting) = self.waiting.take() {
             return wire::Push {
@@ -226,8 +226,8 @@ impl Push {
         }
     }
 
-    /// A collector that does not answer is said once; what waits for it stays. When it has given this runner up by
-    /// the time that it set itself, and has not come back for as long again, nobody wants the run any more.
+    /// Logs an unreachable collector once and keeps the pending push. After twice the time at which the collector
+    /// declares a runner lost, the run has no consumer and ends.
     fn bear(&mut self, error: &ClientError) {
         if self.silent_since.is_none() {
             self.logger
@@ -241,7 +241,7 @@ impl Push {
         }
     }
 
-    /// The collector did not take everything: what this runner measured is written here.
+    /// Writes the measurements of this runner locally, because the collector did not accept all of them.
     fn keep(&mut self, ended: &Ended, error: &ClientError) {
         let url = self.client.url();
         match self.kept.write(ended, &error.to_string()) {
@@ -304,7 +304,7 @@ impl Output for Push {
 
     fn finish(&mut self, end: &RunEnd) -> Result<(), OutputError> {
         let begun = self.silent_since.unwrap_or_else(Instant::now);
-        // What waits, then what came since.
+        // The pending push, then the new samples.
         let mut rest = 1 + usize::from(self.waiting.is_some());
         let ended = Ended {
             name: self.client.name().to_owned(),
@@ -336,7 +336,7 @@ impl Output for Push {
                         std::thread::sleep(AGAIN);
                         continue;
                     }
-                    // What came since goes into what is kept.
+                    // New samples go into the local copy.
                     self.waiting = None;
                     drop(self.next());
                     self.keep(&ended, &error);
@@ -347,7 +347,7 @@ impl Output for Push {
     }
 }
 
-/// What the collector did not take is missing from the run.
+/// Samples that the collector did not accept are missing from the run.
 fn lost(error: &ClientError) -> OutputError {
     OutputError::Write {
         target: "the collector".to_owned(),

@@ -1,4 +1,4 @@
-//! What a run on several machines came to.
+//! The result of a run on several machines.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use super::state::State;
 pub struct Collected {
     pub script: String,
     pub verdict: Verdict,
-    /// Why the measurement cannot be trusted, or is that of a smaller run.
+    /// Reasons why the measurement is invalid or degraded.
     pub reasons: Vec<String>,
     pub runners: Vec<RunnerResult>,
     pub thresholds: Vec<ThresholdResult>,
@@ -34,11 +34,11 @@ pub struct Collected {
 pub enum Verdict {
     Passed,
     ThresholdsCrossed,
-    /// A runner is missing, or samples are.
+    /// A runner or samples are missing.
     Invalid,
 }
 
-/// One runner's part.
+/// The result of one runner.
 #[derive(Debug)]
 pub struct RunnerResult {
     pub name: String,
@@ -47,11 +47,11 @@ pub struct RunnerResult {
     pub failures: u64,
     pub p50_ms: Option<f64>,
     pub p95_ms: Option<f64>,
-    /// How long after the common begin it began.
+    /// Delay of its start after the common start.
     pub skew_ms: Option<f64>,
     /// `ended`, `lost`, or why it ended early.
     pub state: String,
-    /// Why it is not like the others.
+    /// Why it is an outlier.
     pub odd: Vec<String>,
     pub log: IntervalLog,
 }
@@ -76,7 +76,7 @@ impl Verdict {
 }
 
 impl Collected {
-    /// What came of a run that is over.
+    /// The result of a finished run.
     pub fn of(state: &mut State, now_unix_ms: f64) -> Self {
         let run_time = run_time(state, now_unix_ms);
         let degraded = state.plan().degraded;
@@ -227,7 +227,7 @@ impl Collected {
     }
 }
 
-/// The longest part; while one has not told of its end, until now.
+/// The longest duration of a runner; for one that has not ended, until now.
 fn run_time(state: &State, now_unix_ms: f64) -> Duration {
     let ended = state
         .runners

@@ -10,25 +10,25 @@ use load_metrics::Sink;
 use super::sinks;
 use super::wire::{Ended, Joining, Push};
 
-/// Metrics and endpoints are named by scripts; this many of each are taken.
+/// Maximum number of metrics and of endpoints, because scripts choose their names.
 const MOST_METRICS: usize = 2_000;
 const MOST_ENDPOINTS: usize = 500;
 const MOST_INTERVALS: usize = 2_000_000;
 
-/// What is known of a runner.
+/// The state of a runner.
 #[derive(Debug)]
 pub struct Runner {
     pub joining: Joining,
-    /// When it was last heard of, since the collector began.
+    /// Time of its last request, since the start of the collector.
     pub heard: Duration,
     pub is_ready: bool,
-    /// Whether its scenarios are over and it has asked for `teardown`.
+    /// Whether its scenarios have ended and it waits for `teardown`.
     pub is_at_teardown: bool,
     pub began_unix_ms: Option<f64>,
     pub ended: Option<Ended>,
-    /// When it was given up.
+    /// When it was declared lost.
     pub lost: Option<Duration>,
-    /// What was measured, by metric.
+    /// The measurements by metric.
     pub sinks: BTreeMap<String, Sink>,
     /// Latencies by second, the endpoint as the tag.
     pub log: IntervalLog,
@@ -37,7 +37,7 @@ pub struct Runner {
     sequence: u64,
 }
 
-/// Why a push is not taken.
+/// The reason why a push is rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
     #[error("the histogram of {endpoint} cannot be read: {source}")]
@@ -70,15 +70,15 @@ impl Runner {
         }
     }
 
-    /// Whether its part goes on.
+    /// Whether it is still running.
     pub fn is_running(&self) -> bool {
         self.ended.is_none() && self.lost.is_none()
     }
 
-    /// Adds what it measured; the same push again is not added again.
+    /// Adds its measurements; a repeated push is ignored.
     ///
     /// # Errors
-    /// It cannot be read; nothing of it is added.
+    /// The push is not valid; nothing is added.
     pub fn take(&mut self, push: Push) -> Result<(), Refused> {
         if push.sequence <= self.sequence {
             return Ok(());
@@ -104,7 +104,7 @@ impl Runner {
         }
         self.sequence = push.sequence;
         for (key, histogram, failures) in intervals {
-            // Value by value: the histogram of another program may have other bounds.
+            // Value by value, because the histogram of another program may have other bounds.
             for step in histogram.iter_recorded() {
                 let micros = step.value_iterated_to().min(MOST_MICROS);
                 self.total

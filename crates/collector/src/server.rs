@@ -20,34 +20,34 @@ use super::state::{Fault, Plan, State};
 use super::wire::{Clock, Ended, Joined, Joining, Push, SetupData, Who};
 use crate::token;
 
-/// The longest push that is read.
+/// Maximum size of a push.
 const MOST_BYTES: usize = 64 << 20;
-/// How often runners and thresholds are looked at.
+/// Interval between checks of runners and thresholds.
 const LOOK: Duration = Duration::from_millis(250);
-/// How long the end waits, so that runners hear its answer.
+/// Wait at the end, so that runners receive their responses.
 const LINGER: Duration = Duration::from_millis(500);
 
-/// What is asked of a run.
+/// The requirements of a run.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// How many runners there have to be.
+    /// The required number of runners.
     pub runners: usize,
-    /// A runner that was not heard of for so long is lost.
+    /// A runner that is silent for this time is lost.
     pub lost_after: Duration,
     /// How long the collector waits for all runners.
     pub wait: Duration,
-    /// Whether a run goes on without a runner that was lost.
+    /// Whether a run continues without a lost runner.
     pub degraded: bool,
-    /// What runners have to know, if anything.
+    /// The token that runners have to send, if any.
     pub token: Option<String>,
 }
 
-/// Ends a run from here.
+/// Ends a run locally.
 #[derive(Debug, Clone, Default)]
 pub struct Ends {
     /// At any time.
     pub asked: Stop,
-    /// Before its start, since somebody will not come. What happens later, runners tell by their silence.
+    /// Before its start, because a runner will not connect. Later losses show by the silence of a runner.
     pub unable: Stop,
 }
 
@@ -57,10 +57,10 @@ struct ServerState {
     tell: Box<dyn Fn(&str) + Send + Sync>,
 }
 
-/// Collects one run; `tell` hears what goes on. Ends when all runners have.
+/// Collects one run; `tell` receives progress messages. Ends after all runners.
 ///
 /// # Errors
-/// The listener broke.
+/// The listener failed.
 pub async fn serve(
     listener: TcpListener,
     settings: Settings,
@@ -131,7 +131,7 @@ impl ServerState {
         self.began.elapsed()
     }
 
-    /// Looks after runners and thresholds; true when the run is over.
+    /// Checks runners and thresholds; true when the run is over.
     fn look(&self, wait: Duration, ends: &Ends) -> bool {
         let mut state = self.lock();
         let unable = ends.unable.said().filter(|_| !state.has_begun());

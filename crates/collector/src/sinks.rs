@@ -65,7 +65,7 @@ pub fn from_wire(counted: Counted) -> Sink {
     }
 }
 
-/// Whether what came is of the kind that the metric has.
+/// Whether a received sink has the type of the metric.
 pub const fn is_of_kind(sink: &Sink, kind: Kind) -> bool {
     matches!(
         (sink, kind),
@@ -83,7 +83,7 @@ pub fn kind(name: &str) -> Option<Kind> {
         .find(|kind| kind.to_string() == name)
 }
 
-/// What a metric's numbers mean, by its name.
+/// The value type of a metric by its name.
 pub fn contains(name: &str) -> Option<Contains> {
     [Contains::Default, Contains::Time, Contains::Data]
         .into_iter()

@@ -1,4 +1,4 @@
-//! A run on several machines, as the collector sees it. Pure: it is given the time.
+//! The collector's state of a run on several machines. Pure: time is a parameter.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,17 +10,17 @@ use super::runner::{Refused, Runner};
 use super::sinks;
 use super::wire::{Begin, Ended, Joining, Push, Reply, SetupData, Teardown, Turn};
 
-/// Between the time at which the last runner is ready and that at which all begin.
+/// The time from the readiness of the last runner to the common start.
 const UNTIL_BEGIN: Duration = Duration::from_millis(700);
 
-/// What is asked of a run.
+/// The requirements of a run.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// How many runners there have to be.
+    /// The required number of runners.
     pub runners: usize,
-    /// A runner that was not heard of for so long is lost.
+    /// A runner that is silent for this time is lost.
     pub lost_after: Duration,
-    /// Whether a run goes on without a runner that was lost.
+    /// Whether a run continues without a lost runner.
     pub degraded: bool,
 }
 
@@ -30,18 +30,18 @@ pub struct State {
     plan: Plan,
     pub runners: BTreeMap<String, Runner>,
     judge: Option<Judge>,
-    /// The runner that runs `setup`, and `teardown` if it is still there then.
+    /// The runner that runs `setup`, and `teardown` if it is still connected.
     leader: Option<String>,
-    /// The runner that was told to run `teardown`. No other one is told afterwards, even if this one is lost:
-    /// whatever it did could be done twice.
+    /// The runner that runs `teardown`. No other one takes over, even if this one is lost,
+    /// because its work could be repeated.
     tears_down: Option<String>,
     setup_data: Option<Value>,
-    /// When all begin, in milliseconds since 1970.
+    /// The common start, in milliseconds since 1970.
     begin_unix_ms: Option<f64>,
     stop: Option<String>,
 }
 
-/// Why something that a runner said is not taken.
+/// The reason why a runner's request is rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
     #[error("a runner named {0} is already part of the run; give each runner a unique name")]
@@ -76,10 +76,10 @@ impl State {
         }
     }
 
-    /// A runner takes part.
+    /// A runner joins the run.
     ///
     /// # Errors
-    /// Its name is taken, there are enough, or it runs something else.
+    /// Its name is taken, all runners are connected, or it runs another test.
     pub fn join(&mut self, joining: Joining, now: Duration) -> Result<(), Fault> {
         if self.runners.contains_key(&joining.name) {
             return Err(Fault::Taken(joining.name));
@@ -99,11 +99,11 @@ impl State {
         Ok(())
     }
 
-    /// What a runner has to do about `setup`. The first one that asks runs it; where that one is lost,
+    /// The role of a runner in `setup`. The first runner to ask runs it; if that one is lost,
     /// the next one that asks.
     ///
     /// # Errors
-    /// It does not take part.
+    /// It is not part of the run.
     pub fn turn(&mut self, name: &str, now: Duration) -> Result<Turn, Fault> {
         self.hear(name, now)?;
         if let Some(data) = &self.setup_data {
@@ -124,17 +124,17 @@ impl State {
     }
 
     /// # Errors
-    /// It does not take part.
+    /// It is not part of the run.
     pub fn set_up(&mut self, setup: SetupData, now: Duration) -> Result<Reply, Fault> {
         self.hear(&setup.name, now)?;
         self.setup_data = Some(setup.data);
         Ok(self.answer())
     }
 
-    /// A runner is ready; when all are, the time at which they begin is known.
+    /// A runner is ready; when all are, the common start is set.
     ///
     /// # Errors
-    /// It does not take part.
+    /// It is not part of the run.
     pub fn ready(&mut self, name: &str, now: Duration, unix_ms: f64) -> Result<Begin, Fault> {
         self.hear(name, now)?.is_ready = true;
         let ready = self
@@ -154,7 +154,7 @@ impl State {
     /// What a runner measured.
     ///
     /// # Errors
-    /// It does not take part, or what it sent cannot be used.
+    /// It is not part of the run, or its push is not valid.
     pub fn push(&mut self, push: Push, now: Duration) -> Result<Reply, Fault> {
         if let Some(judge) = &self.judge {
             for of in &push.sinks {
@@ -167,26 +167,26 @@ impl State {
         Ok(self.answer())
     }
 
-    /// A runner's part is over.
+    /// A runner has finished.
     ///
     /// # Errors
-    /// It does not take part.
+    /// It is not part of the run.
     pub fn end(&mut self, ended: Ended, now: Duration) -> Result<Reply, Fault> {
         let runner = self.hear(&ended.name.clone(), now)?;
         runner.ended.get_or_insert(ended);
         Ok(self.answer())
     }
 
-    /// Whether a runner has to run `teardown`. One runner is told so when the parts of all are over: the one that
-    /// ran `setup`, or the first of the others if that one is gone. Until then all stay, since the runner that
+    /// Whether a runner has to run `teardown`. After all have finished, one runner does: the one that
+    /// ran `setup`, or the first of the others if that one is lost. Until then all wait, because the runner that
     /// would have done it may be lost.
     ///
     /// # Errors
-    /// It does not take part.
+    /// It is not part of the run.
     pub fn teardown(&mut self, name: &str, now: Duration) -> Result<Teardown, Fault> {
         self.hear(name, now)?.is_at_teardown = true;
         if let Some(chosen) = &self.tears_down {
-            // The same again: its answer may not have arrived.
+            // The same response again: the first may not have arrived.
             return Ok(if chosen == name {
                 Teardown::Run
             } else {
@@ -194,7 +194,7 @@ impl State {
             });
         }
         if self.setup_data.is_none() {
-            // Nothing has begun, and there is nothing to take back.
+            // Nothing has started, so there is nothing to clean up.
             return Ok(Teardown::No);
         }
         let mut running = self.runners.values().filter(|runner| runner.is_running());
@@ -213,7 +213,7 @@ impl State {
         Ok(Teardown::Run)
     }
 
-    /// What is wrong with `teardown`, once the run is over.
+    /// The problem with `teardown`, once the run is over.
     pub fn teardown_missing(&self) -> Option<String> {
         let Some(name) = &self.tears_down else {
             let is_asked = |runner: &Runner| runner.joining.has_teardown;
@@ -227,7 +227,7 @@ impl State {
         })
     }
 
-    /// Gives up runners that were not heard of; the names of those that are new among them.
+    /// Declares silent runners lost and returns the names of the newly lost ones.
     pub fn lose(&mut self, now: Duration) -> Vec<String> {
         let mut lost = Vec::new();
         for runner in self
@@ -247,7 +247,7 @@ impl State {
         lost
     }
 
-    /// Looks at the thresholds; those with `abortOnFail` end the run.
+    /// Evaluates the thresholds; a crossed one with `abortOnFail` ends the run.
     pub fn watch(&mut self, now_unix_ms: f64) {
         let Some(begin) = self.begin_unix_ms.filter(|_| self.stop.is_none()) else {
             return;
@@ -265,7 +265,7 @@ impl State {
         self.stop.get_or_insert_with(|| why.to_owned());
     }
 
-    /// Whether nothing more is to come.
+    /// Whether the run is over.
     pub fn is_over(&self) -> bool {
         let all_here = self.runners.len() == self.plan.runners || self.stop.is_some();
         all_here && self.runners.values().all(|runner| !runner.is_running())
@@ -302,14 +302,14 @@ impl State {
         }
     }
 
-    /// Notes that a runner is there.
+    /// Records a sign of life of a runner.
     fn hear(&mut self, name: &str, now: Duration) -> Result<&mut Runner, Fault> {
         let runner = self
             .runners
             .get_mut(name)
             .ok_or_else(|| Fault::Unknown(name.to_owned()))?;
         if let Some(lost) = runner.lost {
-            // What it measured meanwhile would be a gap that nobody sees.
+            // Its measurements of the meantime would be an unnoticed gap.
             return Err(Fault::Lost(
                 name.to_owned(),
                 now.saturating_sub(lost).as_secs_f64(),

@@ -1,4 +1,4 @@
-//! A runner's part in what all runners do together: `setup` once, one start, `teardown` once.
+//! A runner's side of the coordination: `setup` once, a common start, `teardown` once.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,12 +13,12 @@ use super::output::Began;
 use super::server::unix_ms;
 use super::wire::{Teardown, Turn};
 
-/// How often the collector is asked whether it is time.
+/// Interval between polls of the collector.
 const ASK: Duration = Duration::from_millis(100);
-/// Failures in a row after which a runner gives up before it has begun.
+/// Consecutive failures after which a runner gives up before its start.
 const MOST_FAILURES: u32 = 5;
 
-/// A runner among others.
+/// A runner of a run on several machines.
 #[derive(Debug, Clone)]
 pub struct Member {
     client: Client,
@@ -27,7 +27,7 @@ pub struct Member {
 }
 
 impl Member {
-    /// `has_setup`: the script has a `setup` that is to be run.
+    /// `has_setup`: the script has a `setup` function.
     pub fn new(client: Client, has_setup: bool) -> Self {
         Self {
             client,
@@ -36,12 +36,12 @@ impl Member {
         }
     }
 
-    /// Where the time of the start is noted.
+    /// Receives the time of the start.
     pub fn began(&self) -> Began {
         self.began.clone()
     }
 
-    /// As the engine takes part.
+    /// The same, for the engine.
     pub fn into_together(self) -> Rc<dyn Together> {
         Rc::new(self)
     }
@@ -85,7 +85,7 @@ impl Member {
         Ok(())
     }
 
-    /// Asks without blocking the thread; again where the collector cannot be reached.
+    /// Sends a request without blocking the thread, and retries while the collector cannot be reached.
     async fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&Client) -> Result<T, ClientError> + Clone + Send + 'static,
@@ -124,7 +124,7 @@ impl Together for Member {
                     Ok(Teardown::Run) => return true,
                     Ok(Teardown::No) => return false,
                     Ok(Teardown::Wait) => sleep(ASK * 5).await,
-                    // Nobody else can know that it is this one's turn.
+                    // Only the collector knows which runner is next.
                     Err(_) => return false,
                 }
             }

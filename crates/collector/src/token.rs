@@ -1,4 +1,4 @@
-//! The secret that the parts of a run on several machines share.
+//! The shared secret of a run on several machines.
 
 use axum::extract::Request;
 use axum::http::{StatusCode, header};
@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 /// The variable that holds it.
 pub const TOKEN_VARIABLE: &str = "SPARRING_TOKEN";
 
-/// Passes on requests that know the token.
+/// Passes on requests with the token.
 pub async fn check(expected: String, request: Request, next: Next) -> Response {
     let given = request.headers().get(header::AUTHORIZATION);
     let given = given.and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
@@ -19,7 +19,7 @@ pub async fn check(expected: String, request: Request, next: Next) -> Response {
     (StatusCode::UNAUTHORIZED, text).into_response()
 }
 
-/// Takes as long whatever differs.
+/// Constant-time comparison.
 fn is_equal(a: &[u8], b: &[u8]) -> bool {
     let differ = a.iter().zip(b).fold(0, |differ, (a, b)| differ | (a ^ b));
     a.len() == b.len() && std::hint::black_box(differ) == 0

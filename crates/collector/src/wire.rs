@@ -1,10 +1,10 @@
-//! What runners and the collector say to each other, as JSON over HTTP.
+//! The messages between runners and the collector, as JSON over HTTP.
 
 use load_metrics::Registry;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// A runner takes part.
+/// A runner joins the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Joining {
@@ -13,13 +13,13 @@ pub struct Joining {
     /// Its part of the test, 0 to 1.
     pub share: f64,
     pub script: String,
-    /// The thresholds as k6 options have them.
+    /// The thresholds in the format of k6 options.
     pub thresholds: Value,
-    /// The metrics that thresholds may be about.
+    /// The metrics that thresholds may use.
     pub metrics: Vec<MetricName>,
-    /// Whether the script has a `teardown` that is to be run.
+    /// Whether the script has a `teardown` function.
     pub has_teardown: bool,
-    /// What its summary shows.
+    /// The options of its summary.
     #[serde(default)]
     pub summary: SummaryOptions,
 }
@@ -34,13 +34,13 @@ pub struct SummaryOptions {
     pub time_unit: String,
 }
 
-/// The answer to a runner that takes part.
+/// The response to a runner that joins.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Joined {
-    /// It is the runner of this number, from 1, of so many.
+    /// Its number, from 1, and the number of runners.
     pub place: usize,
     pub of: usize,
-    /// A runner that is silent for so long is lost.
+    /// A runner that is silent for this time is lost.
     pub lost_after_ms: f64,
 }
 
@@ -68,29 +68,29 @@ impl MetricName {
     }
 }
 
-/// The collector's answer: its clock, for runners that have to begin at its time.
+/// The collector's clock, for the common start.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Clock {
     /// Milliseconds since 1970.
     pub unix_ms: f64,
 }
 
-/// The runner that asks.
+/// The runner that sends the request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Who {
     pub name: String,
 }
 
-/// What a runner has to do about `setup`.
+/// The role of a runner in `setup`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Turn {
     /// It is the one that runs `setup`.
     Run,
-    /// Another one runs it.
+    /// Another runner runs it.
     Wait,
-    /// It has been run: this is what it returned.
+    /// It has run, with this result.
     Take(Value),
 }
 
@@ -105,25 +105,25 @@ pub struct SetupData {
 /// When all begin.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Begin {
-    /// Milliseconds since 1970 by the collector's clock; `None`: not all are ready.
+    /// Milliseconds since 1970 by the collector's clock; `None` until all are ready.
     pub at_unix_ms: Option<f64>,
     pub stop: Option<String>,
 }
 
-/// What a runner measured since the last time.
+/// The measurements of a runner since its last push.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Push {
     pub name: String,
-    /// Counts up from 1; one that came before is not counted again.
+    /// Sequence number from 1; a repeated push is ignored.
     pub sequence: u64,
-    /// When its scenarios began, by the collector's clock; `None` before.
+    /// Start of its scenarios by the collector's clock; `None` before.
     pub began_unix_ms: Option<f64>,
     pub sinks: Vec<SinkOf>,
     pub intervals: Vec<Interval>,
 }
 
-/// What was added up of a metric or sub-metric.
+/// The aggregate of a metric or sub-metric.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SinkOf {
@@ -175,9 +175,9 @@ pub struct Interval {
 pub struct Ended {
     pub name: String,
     pub run_time_ms: f64,
-    /// Why its part ended before its plan.
+    /// Why it ended before its planned end.
     pub ended_early: Option<String>,
-    /// Samples that did not come into what was pushed.
+    /// Samples that are missing from its pushes.
     pub lost_samples: u64,
     pub checks: Vec<CheckOf>,
 }
@@ -193,7 +193,7 @@ pub struct CheckOf {
     pub fails: u64,
 }
 
-/// The answer to whatever a runner says: whether it has to end, and why.
+/// The response to every request of a runner: whether it has to end, and why.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Reply {
     pub stop: Option<String>,
@@ -203,9 +203,9 @@ pub struct Reply {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Teardown {
-    /// Another one runs it, or has.
+    /// Another runner runs it, or has run it.
     No,
-    /// It is not decided: others still run.
+    /// Not yet decided, because others are still running.
     Wait,
     Run,
 }

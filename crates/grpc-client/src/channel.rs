@@ -17,7 +17,7 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
 const WAIT_GROWTH: f64 = 1.6;
 
-/// Why there is no connection.
+/// The reason why a connection failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// There is no way to the address: another attempt at once makes no sense.
@@ -29,7 +29,7 @@ pub enum Refusal {
 /// Connects to the server once.
 pub type Dial = Rc<dyn Fn() -> LocalBoxFuture<'static, Result<Box<dyn Wire>, Refusal>>>;
 
-/// What all calls of a channel go by.
+/// The settings of all calls of a channel.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// What the server is called in requests.
@@ -120,7 +120,7 @@ impl Channel {
     /// The connection, a new one if the last has gone.
     ///
     /// # Errors
-    /// When there is none now; as gRPC's own client the channel does not try again before some time.
+    /// There is no connection; like gRPC's own client, the channel waits before another attempt.
     pub(crate) async fn session(&self) -> Result<Rc<Session>, Status> {
         let _one_at_a_time = self.dialing.lock().await;
         if self.is_closed.get() {

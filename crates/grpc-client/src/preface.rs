@@ -26,7 +26,7 @@ impl Preface {
     /// Waits for the header of the first frame.
     ///
     /// # Errors
-    /// When what came is none that a server begins with.
+    /// The data is not a valid server preface.
     pub(crate) async fn wait(&self) -> Result<(), String> {
         while !self.has_come.get() {
             self.came.notified().await;

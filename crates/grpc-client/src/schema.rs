@@ -13,7 +13,7 @@ use protox::file::{File, FileResolver, GoogleFileResolver};
 /// The stack of the thread that builds a schema: files nest as deep as their authors like.
 const COMPILER_STACK_BYTES: usize = 16 << 20;
 
-/// Why there is no schema.
+/// The reason why a schema is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SchemaError {
     /// A file is missing or wrong; with its name, line and column where they are known.
@@ -32,7 +32,7 @@ pub struct Schema {
     order: Vec<String>,
 }
 
-/// Gives the text of a file by its name, or says why there is none.
+/// Returns the text of a file by its name, or an error.
 pub type Open<'a> = dyn Fn(&str) -> Result<String, String> + Send + Sync + 'a;
 
 impl Schema {
@@ -48,7 +48,7 @@ impl Schema {
     /// Reads an encoded set of descriptors, as `protoc --descriptor_set_out` writes it.
     ///
     /// # Errors
-    /// When it is none, or lacks a file that another one imports.
+    /// It is not valid, or lacks an imported file.
     pub fn from_protoset(bytes: &[u8]) -> Result<Self, SchemaError> {
         let set = FileDescriptorSet::decode(bytes).map_err(|_| SchemaError::Wire)?;
         Self::from_files(set.file)

@@ -102,7 +102,7 @@ impl Status {
         })
     }
 
-    /// The status of an answer that is none of gRPC.
+    /// The status for a response that is not gRPC.
     pub(crate) fn of_http(status: StatusCode, content_type: Option<&str>) -> Self {
         let code = match status.as_u16() {
             400 => code::INTERNAL,

@@ -31,7 +31,7 @@ pub struct TargetTls {
     pub needs_http2: bool,
 }
 
-/// Why there is no connection.
+/// The reason why a connection failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BareError {
     /// No connection to the address.

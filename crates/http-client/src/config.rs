@@ -76,7 +76,7 @@ pub struct TlsConfig {
     pub client_certificates: Vec<ClientCertificate>,
     /// A server's certificate is not checked.
     pub accepts_any_server: bool,
-    /// The authorities that are believed, as PEM text; those of the system if there are none.
+    /// The trusted CAs, as PEM text; those of the system if empty.
     pub roots: Vec<String>,
 }
 

@@ -14,7 +14,7 @@ pub use write::{DecodeError, decode, encode, write};
 
 use hdrhistogram::Histogram;
 
-/// Values of logs are told apart to three digits, from a microsecond to an hour.
+/// Values have a resolution of three digits, from a microsecond to an hour.
 pub const DIGITS: u8 = 3;
 pub const MOST_MICROS: u64 = 3_600_000_000;
 

@@ -6,7 +6,7 @@ use hdrhistogram::Histogram;
 
 use crate::packed::Packed;
 
-/// The percentiles that are shown of a log.
+/// The default percentiles of a log.
 pub const PERCENTILES: [(&str, f64); 9] = [
     ("p50", 0.5),
     ("p75", 0.75),
@@ -19,10 +19,10 @@ pub const PERCENTILES: [(&str, f64); 9] = [
     ("p100", 1.0),
 ];
 
-/// An interval's place: its start and length in milliseconds, and its tag.
+/// The key of an interval: its start and length in milliseconds, and its tag.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key {
-    /// Since 1970, or since whatever the log's times begin at.
+    /// Since 1970, or since the base time of the log.
     pub begin_ms: u64,
     pub length_ms: u64,
     /// Empty: none.
@@ -33,12 +33,12 @@ pub struct Key {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct IntervalLog {
     intervals: BTreeMap<Key, Packed>,
-    /// By what the column for people is divided, such as 1000 for milliseconds of microseconds.
+    /// The divisor of the display column, such as 1000 for milliseconds of microseconds.
     pub(crate) divisor: u64,
 }
 
 impl IntervalLog {
-    /// A log of microseconds, whose column for people is in milliseconds.
+    /// A log of microseconds, with a display column in milliseconds.
     pub fn of_micros() -> Self {
         Self {
             divisor: 1000,
@@ -46,7 +46,7 @@ impl IntervalLog {
         }
     }
 
-    /// Adds a histogram; what is there of the same interval is added to.
+    /// Adds a histogram; histograms of the same interval are merged.
     pub fn add(&mut self, key: Key, histogram: &Histogram<u64>) {
         let key = Key {
             tag: as_field(&key.tag),
@@ -69,13 +69,13 @@ impl IntervalLog {
         }
     }
 
-    /// The intervals by begin, length and tag.
+    /// The intervals by start, length and tag.
     pub fn intervals(&self) -> impl ExactSizeIterator<Item = (&Key, Histogram<u64>)> {
         let all = self.intervals.iter();
         all.map(|(key, histogram)| (key, histogram.unpack()))
     }
 
-    /// The places of the intervals, in the same order.
+    /// The keys of the intervals, in the same order.
     pub fn keys(&self) -> impl ExactSizeIterator<Item = &Key> {
         self.intervals.keys()
     }
@@ -115,7 +115,7 @@ impl IntervalLog {
     }
 }
 
-/// A tag as a line of a log can have it: neither commas nor white space, which end a field.
+/// A tag without commas and white space, which separate the fields of a line.
 fn as_field(tag: &str) -> String {
     tag.replace(|letter: char| letter == ',' || letter.is_whitespace(), "_")
 }

@@ -1,4 +1,4 @@
-//! A histogram in little memory.
+//! A compact histogram.
 
 use hdrhistogram::Histogram;
 
@@ -10,7 +10,7 @@ pub struct Packed {
     counts: Vec<(u64, u64)>,
 }
 
-/// What a histogram tells apart.
+/// The resolution of a histogram.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Bounds {
     low: u64,
@@ -37,8 +37,8 @@ impl Packed {
         histogram
     }
 
-    /// Adds counts. Of two histograms of different kinds the sum is of the finer and larger one, whichever comes
-    /// first.
+    /// Adds counts. The sum has the finer resolution and the larger range of the two, independent of their
+    /// order.
     pub fn add(&mut self, other: &Self) {
         if self.bounds == other.bounds {
             self.counts = merged(&self.counts, &other.counts);
@@ -61,7 +61,7 @@ impl Packed {
         self.put(histogram);
     }
 
-    /// Each value where it belongs in the histogram.
+    /// Each value in its bucket of the histogram.
     fn put(&self, histogram: &mut Histogram<u64>) {
         for (value, count) in &self.counts {
             let value = (*value).min(histogram.high());

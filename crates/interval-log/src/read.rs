@@ -1,4 +1,4 @@
-//! From the bytes of a log.
+//! Reads a log from bytes.
 
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::log::{IntervalLog, Key};
 use crate::write::{DecodeError, decode};
 
-/// Why bytes are not a log.
+/// The reason why bytes are not a log.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     #[error("line {line} is not a line of a histogram log")]
@@ -21,7 +21,7 @@ pub enum ReadError {
     Empty,
 }
 
-/// Reads a log. Times are put where its base time says.
+/// Reads a log. Times are shifted by its base time.
 ///
 /// # Errors
 /// It is not one, or has no histogram.

@@ -1,4 +1,4 @@
-//! To the bytes of a log.
+//! Writes a log to bytes.
 
 use std::io::{self, Cursor, Write};
 use std::time::{Duration, UNIX_EPOCH};
@@ -13,7 +13,7 @@ use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer}
 
 use crate::log::IntervalLog;
 
-/// Why a text is not a histogram.
+/// The reason why a text is not a histogram.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
     #[error("the histogram is not base64: {0}")]
@@ -22,7 +22,7 @@ pub enum DecodeError {
     Histogram(String),
 }
 
-/// Writes a log: HDR V2 deflate. The bytes depend on the histograms alone.
+/// Writes a log in HDR V2 deflate. The bytes depend only on the histograms.
 ///
 /// # Errors
 /// It cannot be written.
@@ -53,7 +53,7 @@ pub fn write(log: &IntervalLog, comment: &str, out: &mut dyn Write) -> io::Resul
     Ok(())
 }
 
-/// A histogram as the text that stands in logs: base64 of V2 deflate.
+/// A histogram in the text format of logs: base64 of V2 deflate.
 pub fn encode(histogram: &Histogram<u64>) -> String {
     let mut bytes = Vec::new();
     V2DeflateSerializer::new()

@@ -9,14 +9,14 @@ use load_outputs::Environment;
 
 /// k6's port.
 const PORT: u16 = 5665;
-/// k6 shows new figures every ten seconds.
+/// k6's period of ten seconds.
 const PERIOD: Duration = Duration::from_secs(2);
 
-/// Where the page is served, how often it changes, and what is left of it.
+/// The settings of the page: its address, its period and its report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     pub host: String,
-    /// `None`: it is not served. 0: a free one.
+    /// `None`: not served. 0: any free port.
     pub port: Option<u16>,
     pub period: Duration,
     /// Whether a browser is opened on it.
@@ -25,7 +25,7 @@ pub struct Config {
     pub export: Option<PathBuf>,
 }
 
-/// A setting that cannot be used.
+/// A setting that is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     #[error("`{0}` is not a setting of web-dashboard; use host, port, period, open or export")]
@@ -61,7 +61,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Whether the variables ask for a page: `K6_WEB_DASHBOARD` is true.
+    /// Whether the variables enable the page: `K6_WEB_DASHBOARD` is true.
     pub fn is_wanted(variable: Option<&str>) -> bool {
         // Go's spellings of true.
         variable.is_some_and(|value| ["1", "t", "T", "true", "TRUE", "True"].contains(&value))
@@ -70,7 +70,7 @@ impl Config {
     /// Reads `port=8080&period=1s` over the variables.
     ///
     /// # Errors
-    /// A setting does not exist, or its value cannot be used.
+    /// A setting is unknown, or its value is not valid.
     pub fn read(argument: &str, environment: &Environment) -> Result<Self, ConfigError> {
         let mut config = Self::default();
         for (name, variable) in NAMES {

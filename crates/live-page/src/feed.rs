@@ -1,4 +1,4 @@
-//! The output of the driver that fills a board.
+//! The output of the driver that fills a live run.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,10 +23,10 @@ const CONFIDENCE: f64 = 0.95;
 /// Sets of tags whose meaning is known without reading them again.
 const MOST_KNOWN: usize = 20_000;
 
-/// Fills a board with what one run of the driver measures.
+/// Fills a live run with the measurements of one run of the driver.
 pub struct Feed {
     board: LiveRun,
-    /// Whether requests of `setup` and `teardown` are part of what is shown, as in k6's summary.
+    /// Whether requests of `setup` and `teardown` are included, as in k6's summary.
     with_setup: bool,
     /// The phases of the run, in seconds from its own start, until it has begun.
     phases: Option<Vec<Phase>>,
@@ -34,25 +34,25 @@ pub struct Feed {
     watched: Watched,
 }
 
-/// The set is held, so that no other takes its address.
+/// The set is kept alive, so that its address is not reused.
 struct Known {
     _tags: Arc<Tags>,
     /// `None`: not counted.
     tagged: Option<Tagged>,
 }
 
-/// The metrics of thresholds, and what was measured of them.
+/// The metrics of thresholds, with their aggregates.
 #[derive(Default)]
 struct Watched {
     thresholds: Thresholds,
     registry: Option<Arc<Registry>>,
     aggregate: Aggregate,
-    /// What came since the last look, by metric; sub-metrics with their filter.
+    /// Samples since the last evaluation, by metric; sub-metrics with their filter.
     sinks: HashMap<MetricId, Vec<(Metric, Sink)>>,
 }
 
 impl Feed {
-    /// For a run of a script: everything that it measures.
+    /// For a run of a script: all of its measurements.
     pub fn of_script(board: LiveRun) -> Self {
         Self::new(board, true, Vec::new())
     }
@@ -93,8 +93,8 @@ impl Feed {
         self.with_setup || !is_beside_the_load(tags)
     }
 
-    /// The start of the test, in milliseconds since 1970: that of the first thing that was measured of its
-    /// load. Users are counted from before. The phases are put there when the run begins.
+    /// The start of the test, in milliseconds since 1970: the first measurement of its
+    /// load. Users are counted from before it. The phases are set when the run starts.
     fn origin_ms(&mut self, samples: &[Sample]) -> Option<i64> {
         let first = samples.iter().find(|sample| {
             let is_of_load = ![builtin::VUS, builtin::VUS_MAX].contains(&sample.metric);
@@ -169,7 +169,7 @@ impl Feed {
         }
     }
 
-    /// Looks at the thresholds by all that was measured.
+    /// Evaluates the thresholds on all measurements.
     fn judge(&mut self, is_over: bool) {
         let judgements = self.watched.judge(&self.board, is_over);
         self.board.lock().judgements = judgements;
@@ -228,7 +228,7 @@ impl Output for Feed {
 impl Watched {
     fn new(setup: &Setup) -> Self {
         let configured = setup.options.thresholds.clone().unwrap_or_default();
-        // One that cannot be used has ended the run before.
+        // An invalid one has already ended the run.
         let thresholds = Thresholds::new(&configured, &setup.registry).unwrap_or_default();
         let mut sinks: HashMap<MetricId, Vec<(Metric, Sink)>> = HashMap::new();
         for watch in thresholds.watches() {

@@ -6,10 +6,10 @@ use hdrhistogram::Histogram;
 use indexmap::IndexMap;
 use report::record::{Figures, Latency, PERCENTILES};
 
-/// Values are told apart to three digits, up to an hour.
+/// Values have a resolution of three digits, up to an hour.
 const DIGITS: u8 = 3;
 const MOST_MICROS: u64 = 3_600_000_000;
-/// Errors of a group that are told apart.
+/// Maximum number of distinct errors of a group.
 const MOST_ERRORS: usize = 30;
 
 /// Requests of one kind, as a histogram and counts.
@@ -31,7 +31,7 @@ pub struct Group {
 impl Default for Group {
     fn default() -> Self {
         let mut histogram = Histogram::new(DIGITS).expect("three digits are allowed");
-        // Small at first: most groups have no values of seconds.
+        // Small at first, because most groups have no values of seconds.
         histogram.auto(true);
         Self {
             histogram,

@@ -1,8 +1,8 @@
-//! The page of a run that goes on: the charts of the report, drawn on the server and streamed.
+//! The page of a run in progress: the charts of the report, rendered on the server and streamed.
 //!
-//! A [`LiveRun`] holds what is measured, in bounded memory; its outputs fill it. A [`Server`] shows the
-//! board to browsers: whole pages to those without a script, server-sent events to the others. The page
-//! never slows the run: it has a thread of its own, and a reader that does not read is dropped and counted.
+//! A [`LiveRun`] holds the measurements in bounded memory; its outputs fill it. A [`Server`] shows the
+//! run to browsers: whole pages without JavaScript, otherwise server-sent events. The page
+//! never slows the run: it has its own thread, and a slow client is disconnected and counted.
 
 mod config;
 mod feed;

@@ -1,4 +1,4 @@
-//! What a page shows, shared by those who fill it and those who read it.
+//! The state of a page, shared by its writers and readers.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,16 +13,16 @@ use super::measured::Measured;
 #[derive(Debug, Clone, Default)]
 pub struct LiveRun(Arc<Mutex<Shown>>);
 
-/// What the page says of the run's progress.
+/// The progress of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Stage {
     /// Nothing has been measured yet.
     #[default]
     Starting,
-    /// It waits for a start by hand.
+    /// It waits for a manual start.
     Waiting,
     Running,
-    /// It was told to end.
+    /// It was told to stop.
     Stopping,
     Ended,
 }
@@ -57,7 +57,7 @@ pub(crate) struct Shown {
     pub events: Vec<Event>,
     /// The tests that have ended.
     pub finished: Option<RunRecord>,
-    /// Why the run ended before its plan.
+    /// Why the run ended before its planned end.
     pub broken_off: Option<String>,
     /// Lines of the log, the newest last.
     pub log: VecDeque<String>,
@@ -65,15 +65,15 @@ pub(crate) struct Shown {
     pub exceptions: IndexMap<String, u64>,
 }
 
-/// Lines of the log that are kept.
+/// Maximum number of log lines.
 const MOST_LINES: usize = 500;
-/// Exceptions that are told apart.
+/// Maximum number of distinct exceptions.
 const MOST_EXCEPTIONS: usize = 100;
-/// Events of a test that are kept.
+/// Maximum number of events of a test.
 const MOST_EVENTS: usize = 200;
 
 impl LiveRun {
-    /// The board of a run of this name against this target.
+    /// The live run of this name against this target.
     pub fn new(title: &str, target: &str) -> Self {
         let shown = Shown {
             title: title.to_owned(),
@@ -83,7 +83,7 @@ impl LiveRun {
         Self(Arc::new(Mutex::new(shown)))
     }
 
-    /// A test begins: what was measured of the one before is dropped.
+    /// A test starts; the measurements of the previous one are dropped.
     pub fn begin(&self, test: &str, model: &str, classes: Vec<(String, f64)>) {
         let mut shown = self.lock();
         shown.stage = Stage::Running;
@@ -97,11 +97,11 @@ impl LiveRun {
         shown.events.clear();
     }
 
-    /// The record of the run as far as its tests have ended.
+    /// The record of the run with the tests that have ended.
     pub fn finished(&self, record: &RunRecord) {
         let mut shown = self.lock();
         shown.finished = Some(record.clone());
-        // Its last test is shown from the record now.
+        // Its last test is now shown from the record.
         shown.measured = Measured::default();
         shown.test.clear();
     }
@@ -114,12 +114,12 @@ impl LiveRun {
         self.lock().stage = stage;
     }
 
-    /// The users that there are now, as far as they were measured.
+    /// The current number of users, if measured.
     pub fn users(&self) -> Option<f64> {
         self.lock().measured.current_users()
     }
 
-    /// Adds an event of now.
+    /// Adds an event at the current time.
     pub fn note(&self, kind: report::record::EventKind, text: &str) {
         let mut shown = self.lock();
         let at_s = shown.measured.last_s();
@@ -134,7 +134,7 @@ impl LiveRun {
         }
     }
 
-    /// Forgets what was measured so far; the record of the run keeps it.
+    /// Resets the measurements; the record of the run keeps them.
     pub fn reset(&self) {
         self.lock().measured.reset();
     }

@@ -1,4 +1,4 @@
-//! What is kept of a test for its page. However long the test is, it has a fixed size.
+//! The measurements of a test for its page, in a fixed size for any duration of the test.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -7,17 +7,17 @@ use report::record::Second;
 
 use super::figures::Group;
 
-/// Seconds of which the figures are kept: ten hours.
+/// Maximum number of seconds with values: ten hours.
 const MOST_SECONDS: usize = 36_000;
-/// Samples arrive late by the time that a batch needs to fill; until then a second stays open.
+/// A second stays open for this time, because samples arrive in batches.
 const OPEN_SECONDS: u32 = 10;
-/// Endpoints and checks are named by scripts; this many are told apart.
+/// Maximum number of distinct endpoints and checks, because scripts choose their names.
 const MOST_ENDPOINTS: usize = 200;
 const MOST_CHECKS: usize = 200;
-/// The name of all that are not told apart.
+/// The name for all beyond the maximum.
 const OTHER: &str = "(other)";
 
-/// What is counted together.
+/// The key of a group of requests.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Key {
     pub method: String,
@@ -29,20 +29,20 @@ pub struct Key {
 #[derive(Debug, Clone)]
 pub struct Request<'a> {
     pub key: Key,
-    /// 0: no answer.
+    /// 0: no response.
     pub status: u16,
     /// Why it failed.
     pub error: Option<&'a str>,
     pub micros: u64,
 }
 
-/// Everything that is kept of a test.
+/// The measurements of a test.
 #[derive(Debug, Default)]
 pub struct Measured {
-    /// Figures of seconds that are over, from `first_second` on.
+    /// Values of finished seconds, from `first_second` on.
     closed: VecDeque<Second>,
     first_second: u32,
-    /// Seconds that may still get samples.
+    /// Seconds that may still receive samples.
     open: BTreeMap<u32, Open>,
     pub all: Group,
     pub intended: Group,
@@ -56,19 +56,19 @@ pub struct Measured {
     last_s: f64,
 }
 
-/// What came lately.
+/// The latest seconds.
 #[derive(Debug, Default)]
 pub struct Recent {
     pub seconds: f64,
     pub all: Group,
-    /// Requests and failures by the endpoint's place.
+    /// Requests and failures by the endpoint's index.
     pub by_endpoint: HashMap<usize, (u64, u64)>,
 }
 
 #[derive(Debug, Default)]
 struct Open {
     group: Group,
-    /// Requests and failures by the endpoint's place.
+    /// Requests and failures by the endpoint's index.
     by_endpoint: HashMap<usize, (u64, u64)>,
     users: Option<f64>,
     dropped_iterations: u64,
@@ -108,7 +108,7 @@ impl Measured {
                 *requests += 1;
                 *failures += u64::from(error.is_some());
             }
-            // Its percentiles have been taken; the counts still fit.
+            // Its percentiles are final, but the counts can still change.
             Err(Some(closed)) => {
                 closed.requests += 1;
                 closed.failures += u64::from(error.is_some());
@@ -149,12 +149,12 @@ impl Measured {
         }
     }
 
-    /// Notes that the test has come to this time, whether or not anything was measured.
+    /// Advances the test to this time, with or without samples.
     pub fn reach(&mut self, at_s: f64) {
         self.last_s = self.last_s.max(at_s);
     }
 
-    /// The users that there are now.
+    /// The current number of users.
     pub fn current_users(&self) -> Option<f64> {
         self.users
     }
@@ -169,7 +169,7 @@ impl Measured {
         self.first_second
     }
 
-    /// The figures of each second up to now; those without samples are among them.
+    /// The values of each second up to now, including seconds without samples.
     pub fn seconds(&self) -> Vec<Second> {
         let mut users = None;
         let mut all: Vec<Second> = self.closed.iter().cloned().collect();
@@ -188,7 +188,7 @@ impl Measured {
         all
     }
 
-    /// What came in the last whole seconds, at most [`OPEN_SECONDS`]: what Locust calls current.
+    /// The last whole seconds, at most [`OPEN_SECONDS`]; Locust calls this current.
     pub fn recent(&self) -> Recent {
         let end = self.last_s.max(0.0).floor() as u32;
         let begin = end.saturating_sub(OPEN_SECONDS);
@@ -207,7 +207,7 @@ impl Measured {
         recent
     }
 
-    /// Forgets the figures; the time goes on.
+    /// Resets the values, not the time.
     pub fn reset(&mut self) {
         *self = Self {
             first_second: self.last_s.max(0.0).floor() as u32,
@@ -217,7 +217,7 @@ impl Measured {
         };
     }
 
-    /// The second of this time; `Err` with its figures when it is over, and without when it is forgotten.
+    /// The second at this time; `Err` with its values if it is finished, without if they are no longer kept.
     fn open_second(&mut self, at_s: f64) -> Result<&mut Open, Option<&mut Second>> {
         self.reach(at_s);
         self.close_old();
@@ -230,11 +230,11 @@ impl Measured {
         Err(place.and_then(|place| self.closed.get_mut(place as usize)))
     }
 
-    /// Takes the figures of seconds for which nothing is expected any more.
+    /// Finishes the seconds that expect no more samples.
     fn close_old(&mut self) {
         let until = (self.last_s.max(0.0).floor() as u32).saturating_sub(OPEN_SECONDS);
         let mut next = self.first_second + u32::try_from(self.closed.len()).unwrap_or(u32::MAX);
-        // After a gap longer than all that is kept, only its end is of use.
+        // Of a gap longer than the maximum only the end matters.
         let least = until.saturating_sub(u32::try_from(MOST_SECONDS).unwrap_or(u32::MAX));
         if next < least {
             self.closed.clear();

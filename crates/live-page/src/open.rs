@@ -8,7 +8,7 @@ const OPENER: &str = "open";
 #[cfg(not(target_os = "macos"))]
 const OPENER: &str = "xdg-open";
 
-/// Tells the desktop to show this URL; does not wait for it.
+/// Opens this URL in the desktop's browser without waiting for it.
 ///
 /// # Errors
 /// There is no desktop.
@@ -20,7 +20,7 @@ pub fn open(url: &str) -> io::Result<()> {
         .stderr(Stdio::null())
         .spawn();
     let mut opener = opener?;
-    // It ends when the browser has taken the page; somebody has to wait for it.
+    // It exits when the browser has opened the page, and has to be waited for.
     std::thread::spawn(move || drop(opener.wait()));
     Ok(())
 }

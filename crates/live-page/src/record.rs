@@ -1,4 +1,4 @@
-//! From a board to the record that pages, tables and files are made of.
+//! Converts a live run into a record for pages, tables and files.
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ use super::figures::Group;
 use super::live_run::{LiveRun, Phase, Shown, Stage};
 use super::measured::Key;
 
-/// The run as it is now: the tests that have ended, and the one that runs.
+/// The current state of the run: the tests that have ended, and the one in progress.
 pub fn record(board: &LiveRun) -> RunRecord {
     let shown = board.lock();
     let mut run = shown.finished.clone().unwrap_or_else(|| empty(&shown));
@@ -29,7 +29,7 @@ pub fn record(board: &LiveRun) -> RunRecord {
     run
 }
 
-/// The test that runs, or the last one; without figures before the first.
+/// The test in progress, or the last one; without values before the first.
 pub fn current(board: &LiveRun) -> TestRecord {
     let last = record(board).tests.pop();
     last.unwrap_or_else(|| test(&board.lock()))
@@ -134,7 +134,7 @@ fn test(shown: &Shown) -> TestRecord {
     }
 }
 
-/// A phase as it is shaded in charts; its figures are the suite's affair.
+/// A phase for the shading of charts; its values are computed by the suite.
 fn planned(phase: &Phase, length: f64) -> PhaseRecord {
     PhaseRecord {
         name: phase.name.clone(),

@@ -1,14 +1,14 @@
-//! From the tags of a sample to what it is counted as.
+//! Classifies samples by their tags.
 
 use load_metrics::Tags;
 
 use crate::measured::Key;
 
-/// What the tags say of a request.
+/// The facts about a request in its tags.
 #[derive(Debug, Clone)]
 pub struct Tagged {
     pub key: Key,
-    /// 0: no answer.
+    /// 0: no response.
     pub status: u16,
     /// Why, for failed requests.
     pub error: Option<String>,
@@ -47,7 +47,7 @@ pub fn is_beside_the_load(tags: &Tags) -> bool {
         || group == "::teardown"
 }
 
-/// Whether a sample was taken by a probe: a user who asks while a system rests.
+/// Whether a sample was taken by a probe: a user that sends requests while the system is without load.
 pub fn is_probe(tags: &Tags) -> bool {
     tags.get("phase") == Some("probe")
 }

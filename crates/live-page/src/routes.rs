@@ -1,4 +1,4 @@
-//! The routes that every page has.
+//! The common routes of all pages.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use super::record::record;
 use super::server::{Connection, Settings};
 use super::stream::{Readers, event};
 
-/// Everything that requests are answered from.
+/// The state behind all routes.
 pub(crate) struct Page {
     pub board: LiveRun,
     pub settings: Settings,
@@ -39,7 +39,7 @@ pub(crate) fn router(page: Arc<Page>) -> Router {
         .route("/live.js", get(script))
         .route("/report", get(report_page))
         .route("/report.json", get(report_json))
-        // Where k6's page is.
+        // The path of k6's page.
         .route("/ui/", get(|| async { Redirect::temporary("/") }));
     let router = match page.settings.control {
         Some(_) => router.merge(locust::router()),
@@ -59,7 +59,7 @@ impl Page {
         })
     }
 
-    /// Shows the readers how things are.
+    /// Sends the current state to all clients.
     pub fn show(&self) {
         if !self.readers.is_empty() {
             self.readers.send(&self.parts());
@@ -158,7 +158,7 @@ async fn report_json(State(page): Shown) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/json")], text)
 }
 
-/// The stream of parts, beginning with how things are now.
+/// The stream of parts, starting with the current state.
 async fn events(State(page): Shown, request: Request) -> Response {
     let connection = request
         .extensions()
@@ -181,7 +181,7 @@ async fn events(State(page): Shown, request: Request) -> Response {
         .into_response()
 }
 
-/// What a reader is sent.
+/// The parts that a client receives.
 struct Events {
     first: Option<Bytes>,
     events: Receiver<Bytes>,
@@ -204,7 +204,7 @@ impl hyper::body::Body for Events {
     }
 }
 
-/// Refuses what a page of another site may have sent, and says what a browser may do with the answer.
+/// Rejects cross-site requests, and sets the security headers of responses.
 async fn guard(State(page): Shown, request: Request, next: Next) -> Response {
     if let Err(why) = check(
         &page.settings.host,
@@ -237,10 +237,10 @@ async fn guard(State(page): Shown, request: Request, next: Next) -> Response {
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'self'; \
                       connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Paths that change the run also where they are only read: Locust has them so.
+/// Paths that change the run on a GET, as in Locust.
 const CHANGING: [&str; 3] = ["/swarm", "/stop", "/stats/reset"];
 
-/// A name that resolves here may belong to another site (DNS rebinding), and a form may come from one.
+/// Guards against DNS rebinding and forms of other sites.
 fn check(own: &str, method: &Method, path: &str, headers: &HeaderMap) -> Result<(), &'static str> {
     let text = |name| {
         headers

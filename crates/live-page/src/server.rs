@@ -1,4 +1,4 @@
-//! The server of a page: a thread of its own, connections that can be ended one by one.
+//! The server of a page, with its own thread and connections that can be closed one by one.
 
 use std::convert::Infallible;
 use std::io;
@@ -22,25 +22,25 @@ use super::locust::Control;
 use super::routes::{self, Page};
 use super::stream::{Readers, event};
 
-/// How long a client may take for the head of a request, and how long a kept connection may be idle.
+/// Timeout for the head of a request, and for idle connections.
 const HEAD: Duration = Duration::from_secs(15);
-/// Connections at one time.
+/// Maximum number of connections.
 const MOST_CONNECTIONS: usize = 200;
-/// How long the end waits for connections that are under way.
+/// How long a shutdown waits for open connections.
 const DRAIN: Duration = Duration::from_millis(500);
 
-/// How a board is served.
+/// The settings of a server.
 #[derive(Clone)]
 pub struct Settings {
-    /// How often readers get new figures.
+    /// The update interval of clients.
     pub period: Duration,
-    /// The name by which it is reached beside addresses and `localhost`.
+    /// Its host name, in addition to addresses and `localhost`.
     pub host: String,
-    /// Locust's routes, and the run that they control; `None`: the page can only be read.
+    /// Locust's routes, and the run that they control; `None`: the page is read-only.
     pub control: Option<Arc<dyn Control>>,
 }
 
-/// A page that is served until it is ended.
+/// A server of a page, until it is shut down.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
@@ -49,7 +49,7 @@ pub struct Server {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Why a page is not served.
+/// The reason why a page cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
     #[error("{host}:{port} is already in use by another process")]
@@ -66,13 +66,13 @@ pub enum ServerError {
 }
 
 impl Server {
-    /// Listens on a host's port; port 0 takes a free one.
+    /// Listens on a port of a host; port 0 selects a free one.
     ///
     /// # Errors
-    /// The port is taken or may not be used.
+    /// The port is in use or not permitted.
     pub fn bind(host: &str, port: u16) -> Result<TcpListener, ServerError> {
         let name = if host.is_empty() { "localhost" } else { host };
-        // `localhost` may also be ::1, where nobody would look.
+        // `localhost` may also resolve to ::1, which users do not expect.
         let bound = match name {
             "localhost" => TcpListener::bind(("127.0.0.1", port)),
             name => TcpListener::bind((name.trim_matches(['[', ']']), port)),
@@ -90,7 +90,7 @@ impl Server {
         })
     }
 
-    /// Serves the board on a thread of its own.
+    /// Serves the live run on its own thread.
     ///
     /// # Errors
     /// The thread cannot be started.
@@ -126,17 +126,17 @@ impl Server {
         self.address
     }
 
-    /// Where a browser on this machine finds it.
+    /// The URL for a browser on this machine.
     pub fn url(&self) -> String {
         url(self.address)
     }
 
-    /// Readers that were dropped because they did not read.
+    /// Clients that were disconnected because they were too slow.
     pub fn dropped_readers(&self) -> u64 {
         self.readers.dropped()
     }
 
-    /// Shows the last figures to all readers, and ends.
+    /// Sends the final values to all clients and shuts down.
     pub fn end(mut self) {
         self.join();
     }
@@ -144,7 +144,7 @@ impl Server {
     fn join(&mut self) {
         self.shutdown.cancel();
         if let Some(thread) = self.thread.take() {
-            // Its panic has been reported by the hook; the run is not the worse for it.
+            // The hook has reported its panic, which does not affect the run.
             drop(thread.join());
         }
     }
@@ -156,7 +156,7 @@ impl Drop for Server {
     }
 }
 
-/// The URL of what listens there.
+/// The URL of a listener.
 pub(crate) fn url(address: SocketAddr) -> String {
     match address.ip() {
         ip if ip.is_unspecified() => format!("http://127.0.0.1:{}", address.port()),
@@ -164,7 +164,7 @@ pub(crate) fn url(address: SocketAddr) -> String {
     }
 }
 
-/// Serves until `shutdown`; then readers get the last figures.
+/// Serves until `shutdown`, then sends the final values.
 async fn run(listener: TcpListener, page: Arc<Page>, shutdown: CancellationToken) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
         return;
@@ -184,7 +184,7 @@ async fn run(listener: TcpListener, page: Arc<Page>, shutdown: CancellationToken
                 Ok((stream, _)) => {
                     connections.spawn(connection(stream, router.clone(), draining.clone()));
                 }
-                // Too many open files, which goes away by waiting or not at all.
+                // For example too many open files, which may resolve over time.
                 Err(_) => sleep(Duration::from_millis(100)).await,
             },
             Some(_) = connections.join_next() => {}
@@ -202,7 +202,7 @@ async fn run(listener: TcpListener, page: Arc<Page>, shutdown: CancellationToken
     drop(timeout(DRAIN, ended).await);
 }
 
-/// One connection to its end; a reader that does not read ends it by its token.
+/// Serves one connection; the token of a slow client closes it.
 async fn connection(stream: tokio::net::TcpStream, router: Router, draining: CancellationToken) {
     drop(stream.set_nodelay(true));
     let broken = CancellationToken::new();
@@ -237,6 +237,6 @@ async fn tower_call(router: &mut Router, request: Request<Incoming>) -> axum::re
     answer
 }
 
-/// Ends the connection that a request came on.
+/// Closes the connection of a request.
 #[derive(Debug, Clone)]
 pub(crate) struct Connection(pub CancellationToken);

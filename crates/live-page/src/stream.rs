@@ -1,4 +1,4 @@
-//! Server-sent events to many readers, none of whom can hold anything up.
+//! Server-sent events to many clients, none of which can block the others.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,14 +7,14 @@ use bytes::Bytes;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio_util::sync::CancellationToken;
 
-/// Events that wait for one reader, beside those in the socket.
+/// Maximum number of queued events per client, in addition to the socket's buffer.
 const WAITING: usize = 2;
-/// A reader that has had no room for so many events in a row does not read.
+/// A client with a full queue for this many consecutive events is too slow.
 const MOST_MISSED: u32 = 5;
-/// Readers at one time.
+/// Maximum number of clients.
 const MOST_READERS: usize = 64;
 
-/// The readers of a page; clones share them.
+/// The clients of a page; clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Readers(Arc<Inner>);
 
@@ -28,12 +28,12 @@ struct Inner {
 struct Reader {
     queue: mpsc::Sender<Bytes>,
     missed: u32,
-    /// Ends the connection, and with it all that waits in it.
+    /// Closes the connection and drops its queue.
     connection: CancellationToken,
 }
 
 impl Readers {
-    /// Takes a reader on this connection; `None` when there are too many.
+    /// Adds a client on this connection; `None` if there are too many.
     pub fn join(&self, connection: CancellationToken) -> Option<mpsc::Receiver<Bytes>> {
         let mut readers = self.lock();
         readers.retain(|reader| !reader.queue.is_closed());
@@ -53,12 +53,12 @@ impl Readers {
         self.lock().iter().all(|reader| reader.queue.is_closed())
     }
 
-    /// Readers that were dropped because they did not read.
+    /// Clients that were disconnected because they were too slow.
     pub fn dropped(&self) -> u64 {
         self.0.dropped.load(Ordering::Relaxed)
     }
 
-    /// Offers an event to all. One that has no room misses it; one that never has room is dropped.
+    /// Offers an event to all clients. A client with a full queue misses it; a slow one is disconnected.
     pub fn send(&self, event: &Bytes) {
         self.lock()
             .retain_mut(|reader| match reader.queue.try_send(event.clone()) {
@@ -79,7 +79,7 @@ impl Readers {
             });
     }
 
-    /// Sends the last event and lets everybody go who has read it; true when all have.
+    /// Sends the last event and closes the connections that have received it; true when all have.
     pub async fn end(&self, event: Bytes) -> bool {
         let readers = std::mem::take(&mut *self.lock());
         let mut all = true;
@@ -98,10 +98,10 @@ impl Readers {
     }
 }
 
-/// How long the end of a run waits for one reader.
+/// How long the end of a run waits for one client.
 const PATIENCE: std::time::Duration = std::time::Duration::from_millis(200);
 
-/// An event as it goes over the wire.
+/// An event in wire format.
 pub fn event(name: &str, data: &str) -> Bytes {
     let mut text = format!("event: {name}\n");
     for line in data.lines() {

@@ -19,7 +19,7 @@ pub struct WebDashboard {
     config: Config,
     board: LiveRun,
     feed: Feed,
-    /// Taken when the run begins.
+    /// Consumed when the run starts.
     listener: Option<Result<TcpListener, ServerError>>,
     url: Option<String>,
     server: Option<Server>,
@@ -27,8 +27,8 @@ pub struct WebDashboard {
 }
 
 impl WebDashboard {
-    /// Listens already, so that the run's description can name the port. A port that is taken is no reason
-    /// not to run.
+    /// Listens early, so that the run's description includes the port. A port in use does not
+    /// prevent the run.
     pub fn new(config: Config, script: &str) -> Self {
         let board = LiveRun::new(script, "");
         let listener = config.port.map(|port| Server::bind(&config.host, port));
@@ -45,7 +45,7 @@ impl WebDashboard {
         }
     }
 
-    /// Where the page is; `None` when it is not served.
+    /// The URL of the page; `None` if it is not served.
     pub fn url(&self) -> Option<&str> {
         self.url.as_deref()
     }
@@ -131,7 +131,7 @@ impl Output for WebDashboard {
     }
 }
 
-/// A run is open when any of its arrivals come at a rate.
+/// A run is open when any of its scenarios has an arrival rate.
 fn model(setup: &Setup) -> &'static str {
     let mut scenarios = setup.options.scenarios().iter();
     match scenarios.any(|scenario| scenario.executor.name().ends_with("arrival-rate")) {

@@ -275,7 +275,7 @@ pub fn flags(args: &Args) -> Result<Options, Failure> {
     if let Some(dns) = &client.dns {
         options.dns = Some(environment::dns(dns).map_err(other)?);
     }
-    // One that is empty is none, as in k6; among others it is a bad one.
+    // A single empty one means none, as in k6; an empty one among others is an error.
     if !report.tags.iter().all(String::is_empty) {
         let tags = environment::tags(report.tags.iter().map(String::as_str));
         options.tags = Some(tags.map_err(Failure::other)?);
@@ -302,7 +302,7 @@ fn refuse_bad_stages(stages: &[String]) -> Result<(), String> {
     Ok(())
 }
 
-/// The statistics of all flags; one empty text is none of them, no flag leaves them open.
+/// The statistics of all flags; one empty text means no statistics, no flag means the default.
 fn trend_stats(texts: &[String]) -> Option<Vec<String>> {
     match texts {
         [] => None,

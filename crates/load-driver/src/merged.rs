@@ -41,7 +41,7 @@ fn handle(invocation: Invocation<'_>, summary: &Summary) -> Result<(), Failure> 
         .map_err(|error| Failure::other(format!("no runtime for the script: {error}")))?;
     let output = returned(invocation, summary, log.logger.clone());
     let output = LocalSet::new().block_on(&runtime, output)?;
-    // The default summary is shown by whoever merged it.
+    // The caller that merged it shows the default summary.
     if !matches!(output.files, SummaryFiles::Default) {
         report::summary(invocation, summary, output, &log.logger);
     }

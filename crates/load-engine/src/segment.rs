@@ -302,7 +302,7 @@ fn gcd(a: u128, b: u128) -> u128 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
-/// The most slots of a pattern: nobody needs a share to a millionth.
+/// Maximum number of slots of a pattern; a share to a millionth is not needed.
 const MAX_PERIOD: u128 = 10_000_000;
 
 fn refuse_too_fine(points: &[Ratio]) -> Result<(), SegmentError> {

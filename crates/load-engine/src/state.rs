@@ -168,7 +168,7 @@ impl RunState {
         Self { standings, ..self }
     }
 
-    /// The thresholds as they stand.
+    /// The current state of the thresholds.
     pub fn standings(&self) -> &Standings {
         &self.standings
     }

@@ -248,7 +248,7 @@ async fn serve<P: Program>(
                 recorder.record(metric, &tags, now(), value);
             }
             Command::Answer(reply) => {
-                let _ = reply.send(()); // too late when nobody waits any more
+                let _ = reply.send(()); // ignored without a receiver
             }
             Command::Flush(reply) => {
                 recorder.flush();

@@ -1,8 +1,8 @@
 //! Archives of tests: a tar file with the script, all that it opens and imports, and its options.
 //!
 //! `metadata.json` says what it is, `data` is the script, `file/` and `https/` hold files by the path
-//! of their URL; the script has its place there, too, as a hard link to `data`. k6 reads what is
-//! written here and the other way round.
+//! of their URL, including the script as a hard link to `data`. k6 can read these archives,
+//! and archives of k6 can be read here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Write};
@@ -43,22 +43,22 @@ pub enum ArchiveError {
         /// Why.
         source: io::Error,
     },
-    /// What every archive has is not there.
+    /// A required entry is missing.
     #[error("the archive has no {0}; was it made by `archive`?")]
     Missing(&'static str),
-    /// `metadata.json` cannot be understood.
+    /// `metadata.json` is not valid.
     #[error("metadata.json of the archive: {0}")]
     Metadata(String),
-    /// A file that has no place in an archive.
+    /// A file that cannot be archived.
     #[error("'{0}' is neither a file:// nor an https:// URL and cannot be archived")]
     Url(String),
 }
 
-/// Where the magic of tar files stands.
+/// Offset of the magic number in a tar file.
 const MAGIC_AT: usize = 257;
 
 impl Archive {
-    /// Whether a file that begins like this is an archive.
+    /// Whether these first bytes are those of an archive.
     pub fn is_archive(start: &[u8]) -> bool {
         start
             .get(MAGIC_AT..MAGIC_AT + 5)
@@ -129,7 +129,7 @@ impl Archive {
         Ok(serde_json::to_string_pretty(&metadata)? + "\n")
     }
 
-    /// Reads an archive; entries that it does not know are passed over.
+    /// Reads an archive; unknown entries are ignored.
     ///
     /// # Errors
     /// When it is not a tar file, or lacks its metadata or script.
@@ -235,7 +235,7 @@ fn entry_url(path: &str) -> Option<String> {
     Some(format!("https://{rest}"))
 }
 
-/// The URL without the name of the user whose home directory it lies in.
+/// The URL without the user name of a home directory.
 fn anonymous(url: &str) -> String {
     for homes in ["file:///home/", "file:///Users/"] {
         if let Some(rest) = url.strip_prefix(homes) {

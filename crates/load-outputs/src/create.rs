@@ -1,4 +1,4 @@
-//! From `-o name=argument` to an output.
+//! Creates outputs from `-o name=argument`.
 
 use jiff::Timestamp;
 
@@ -11,7 +11,7 @@ use crate::output::{Environment, Output, OutputError};
 use crate::prometheus_rw::{self, PrometheusRw};
 use crate::statsd::{self, Dialect, StatsD};
 
-/// The outputs that exist, in order of their names.
+/// The available outputs, by name.
 const AVAILABLE: &[&str] = &[
     "csv",
     "datadog",
@@ -31,7 +31,7 @@ const AVAILABLE: &[&str] = &[
 /// Outputs that only extensions bring, or a service.
 const ELSEWHERE: &[&str] = &["cloud", "kafka"];
 
-/// Whether what `specification` names goes to a service, not to a file or a page of this process.
+/// Whether the output of `specification` writes to a service, not to a file or a page of this process.
 pub fn is_service(specification: &str) -> bool {
     let name = specification
         .split_once('=')
@@ -49,10 +49,10 @@ pub fn is_service(specification: &str) -> bool {
     .contains(&name)
 }
 
-/// Makes the output that `specification` names (`json`, `csv=fileName=a.csv,timeFormat=unix`).
+/// Creates the output of `specification` (`json`, `csv=fileName=a.csv,timeFormat=unix`).
 ///
 /// # Errors
-/// When there is no such output, or its settings are wrong.
+/// The output is unknown, or its settings are not valid.
 pub fn create(
     specification: &str,
     environment: &Environment,

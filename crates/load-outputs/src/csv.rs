@@ -15,12 +15,12 @@ use crate::sample_file::SampleFile;
 use crate::timestamp::Rfc3339;
 use load_engine::options::duration::parse_extended;
 
-/// What is set with `-o csv=...` and in the environment.
+/// The settings of `-o csv=...` and of the environment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    /// `K6_CSV_FILENAME`, `fileName`: `-` or nothing is the standard output.
+    /// `K6_CSV_FILENAME`, `fileName`: `-` or empty is the standard output.
     pub file_name: String,
-    /// `K6_CSV_SAVE_INTERVAL`, `saveInterval`: how often lines are written through.
+    /// `K6_CSV_SAVE_INTERVAL`, `saveInterval`: the flush interval.
     pub save_interval: Duration,
     /// `K6_CSV_TIME_FORMAT`, `timeFormat`.
     pub time_format: TimeFormat,
@@ -140,7 +140,7 @@ struct Open {
     time_format: TimeFormat,
     columns: Vec<&'static str>,
     names: HashMap<MetricId, String>,
-    /// The text of a batch; kept to be filled again.
+    /// The text of a batch, as a reused buffer.
     lines: String,
     /// The same for one field.
     field: String,
@@ -251,7 +251,7 @@ impl Open {
     }
 }
 
-/// The system tags that are on and can make a series, in order of their names.
+/// The enabled system tags that can be part of a series, by name.
 fn columns(on: SystemTags) -> Vec<&'static str> {
     let all = SystemTag::ALL.iter();
     let indexed = all.filter(|tag| !matches!(tag, SystemTag::Iter | SystemTag::Vu));

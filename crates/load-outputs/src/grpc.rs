@@ -1,4 +1,4 @@
-//! One call of a gRPC method: a message there, a status back.
+//! A unary gRPC call: one message, one status.
 
 use http_body_util::BodyExt;
 use reqwest::Client;
@@ -6,7 +6,7 @@ use reqwest::header::HeaderMap;
 
 use crate::push::{PushError, causes};
 
-/// Calls the method at `url` with one message; its answer's content does not matter.
+/// Calls the method at `url` with one message; the content of the response is ignored.
 pub(super) async fn call(client: &Client, url: &str, message: &[u8]) -> Result<(), PushError> {
     let failed = |error: reqwest::Error| PushError::Request(causes(&error));
     let length = u32::try_from(message.len())
@@ -25,7 +25,7 @@ pub(super) async fn call(client: &Client, url: &str, message: &[u8]) -> Result<(
         let answer = String::new();
         return Err(PushError::Status { status, answer });
     }
-    // A call that fails at once says so in the headers, others behind the body.
+    // A call that fails at once has its status in the headers, others in the trailers.
     if let Some(result) = outcome(response.headers()) {
         return result;
     }

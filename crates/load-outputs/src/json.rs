@@ -27,10 +27,10 @@ struct Open {
     setup: Setup,
     file: SampleFile,
     times: Rfc3339,
-    /// `{"metric":"http_reqs","type":"Point","data":{"time":"` of every metric that was described.
+    /// `{"metric":"http_reqs","type":"Point","data":{"time":"` of every metric that has been described.
     heads: HashMap<MetricId, String>,
     texts: TagTexts,
-    /// The text of a batch; kept to be filled again.
+    /// The text of a batch, as a reused buffer.
     lines: String,
 }
 
@@ -39,7 +39,7 @@ struct Open {
 #[derive(Default)]
 struct TagTexts(HashMap<usize, (Arc<Tags>, String)>);
 
-/// Sets to remember; beyond it they are forgotten and written anew.
+/// Maximum number of cached sets; beyond it the cache is cleared.
 const MAX_TEXTS: usize = 10_000;
 
 const FLUSH_INTERVAL: Duration = Duration::from_millis(200);
@@ -132,7 +132,7 @@ impl TagTexts {
         if self.0.len() >= MAX_TEXTS {
             self.0.clear();
         }
-        // The set is kept, so that its address cannot come to mean another one.
+        // The set is kept alive, so that its address cannot be reused.
         let entry = self.0.entry(Arc::as_ptr(tags).addr());
         let (_, text) = entry.or_insert_with(|| {
             let mut text = String::new();

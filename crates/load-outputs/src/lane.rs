@@ -11,7 +11,7 @@ use load_metrics::{Batch, BatchSink};
 use crate::output::{Output, OutputError, RunEnd, Setup};
 use load_engine::log::{Level, Logger};
 
-/// Batches that wait for one output; with 512 samples each about 40 MB, and a second of a million
+/// Maximum number of queued batches per output; with 512 samples each about 40 MB, and a second of a million
 /// samples.
 const QUEUE_BATCHES: usize = 2048;
 
@@ -34,22 +34,22 @@ enum Message {
     End(Arc<RunEnd>),
 }
 
-/// What became of one output.
+/// The result of one output.
 #[derive(Debug)]
 pub struct LaneReport {
     /// Its description.
     pub name: String,
-    /// Samples that it did not get or could not write.
+    /// Samples that were dropped before it or that it could not write.
     pub dropped_samples: u64,
     /// The first failure; it has been logged.
     pub error: Option<OutputError>,
 }
 
-/// One worker thread's way to all outputs.
+/// A worker thread's connection to all outputs.
 struct Fan(Arc<Vec<Lane>>);
 
 impl Outputs {
-    /// Starts all outputs, or none.
+    /// Starts all outputs; on an error none is running.
     ///
     /// # Errors
     /// When one cannot start.
@@ -90,7 +90,7 @@ impl Outputs {
         })
     }
 
-    /// Whether there is none: recorders need no sink then.
+    /// Whether there is no output, so that recorders need no sink.
     pub fn is_empty(&self) -> bool {
         self.lanes.is_empty()
     }
@@ -106,11 +106,11 @@ impl Outputs {
         self.lanes.iter().map(dropped).sum()
     }
 
-    /// Lets every output write what waits and end. Blocks until they have.
+    /// Lets every output write its queue and stop. Blocks until then.
     pub fn finish(self, end: RunEnd) -> Vec<LaneReport> {
         let end = Arc::new(end);
         for lane in self.lanes.iter() {
-            // A thread that is gone has left its error.
+            // A thread that has stopped has stored its error.
             let _ = lane.queue.send(Message::End(Arc::clone(&end)));
         }
         let lanes = self.lanes.iter().zip(self.threads);
@@ -157,7 +157,7 @@ impl Worker {
                     break;
                 }
                 Err(RecvTimeoutError::Timeout) => {}
-                // The run was given up: nobody wants a report.
+                // The run was aborted, so there is no report.
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             if Instant::now() >= next_tick {
@@ -174,7 +174,7 @@ impl Worker {
         }
     }
 
-    /// Whether the step was done. After a failure nothing is tried again.
+    /// Whether the step succeeded. After a failure there are no further attempts.
     fn attempt(
         &mut self,
         step: impl FnOnce(&mut (dyn Output + 'static)) -> Result<(), OutputError>,

@@ -1,7 +1,7 @@
-//! What leaves a run: samples to files and services, log lines to Loki, the REST API, archives.
+//! Outputs of a run: samples to files and services, log lines to Loki, the REST API, archives.
 //!
-//! An [`Output`] consumes single samples on a thread of its own, behind a bounded queue
-//! ([`Outputs`]): it never slows the load that it describes.
+//! An [`Output`] consumes single samples on its own thread, behind a bounded queue
+//! ([`Outputs`]), so that it never slows the load.
 
 pub mod archive;
 mod create;

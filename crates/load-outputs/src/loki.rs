@@ -1,4 +1,4 @@
-//! Log lines for Loki, as k6 sends them: a body of JSON per period, with a limited number of lines.
+//! Log lines for Loki, in the format of k6: a JSON body per period, with a limited number of lines.
 //!
 //! Logging never waits: lines beyond the limit are dropped, and their number is logged instead.
 
@@ -13,37 +13,37 @@ use crate::push::{Endpoint, Poster, PushError};
 use load_engine::log::{Level, LogEntry};
 use load_engine::options::duration::parse;
 
-/// Where lines go and how many.
+/// The settings of the Loki output.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    /// Where bodies are posted to.
+    /// The URL that bodies are posted to.
     pub url: String,
     /// Labels of every line.
     pub labels: Vec<(String, String)>,
     /// Headers of every request.
     pub headers: Vec<(String, String)>,
-    /// Lines per period at most.
+    /// Maximum number of lines per period.
     pub limit: usize,
     /// Only lines of this level and above.
     pub level: Option<Level>,
     /// How often a body is sent.
     pub push_period: Duration,
-    /// Characters of a line that are kept; what is between its beginning and its end is left out.
+    /// Maximum length of a line in characters; the middle of a longer line is omitted.
     pub max_message: usize,
-    /// Labels that lines may have; other facts go into the text. `None`: all may be labels.
+    /// Allowed labels; other fields go into the text. `None`: all fields are labels.
     pub allowed_labels: Option<Vec<String>>,
 }
 
-/// Why settings cannot be used.
+/// The reason why settings are not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// A key that there is not.
+    /// An unknown key.
     #[error("unknown loki config key {0}")]
     UnknownKey(String),
     /// A key without a value.
     #[error("error while parsing loki configuration key `{0}` with no value")]
     NoValue(String),
-    /// A number that is none, or is not above 0.
+    /// A value that is not a number above 0.
     #[error("loki {key} needs to be a positive number, is {value}")]
     Number {
         /// Which.
@@ -75,10 +75,10 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Reads what stands behind `loki=`: a URL, then `key=value` pairs.
+    /// Reads the argument of `loki=`: a URL, then `key=value` pairs.
     ///
     /// # Errors
-    /// When a key is not known or its value cannot be used.
+    /// A key is unknown, or its value is not valid.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         let mut config = Self::default();
         let mut pieces = pieces(text).into_iter();
@@ -127,7 +127,7 @@ impl Config {
     }
 }
 
-/// Splits at commas that are not in brackets.
+/// Splits at commas outside brackets.
 fn pieces(text: &str) -> Vec<&str> {
     let mut depth = 0_u32;
     let at_comma = |c: char| {
@@ -141,7 +141,7 @@ fn pieces(text: &str) -> Vec<&str> {
     text.split(at_comma).collect()
 }
 
-/// Lines on their way. Dropped, it sends what is left.
+/// A running output to Loki. Dropping it sends the remaining lines.
 pub struct Loki {
     queue: Arc<Queue>,
     thread: Option<JoinHandle<()>>,
@@ -178,7 +178,7 @@ struct Stream {
 }
 
 impl Loki {
-    /// Starts to send; `failed` receives the reason when a body was not accepted.
+    /// Starts sending; `failed` receives the reason when a body was rejected.
     ///
     /// # Errors
     /// When the settings cannot be used.
@@ -213,7 +213,7 @@ impl Loki {
         Ok(Self { queue, thread })
     }
 
-    /// Where lines are taken.
+    /// The handle that accepts lines.
     pub fn queue(&self) -> Arc<Queue> {
         Arc::clone(&self.queue)
     }
@@ -224,14 +224,14 @@ impl Drop for Loki {
         self.queue.lock().closed = true;
         self.queue.changed.notify_all();
         if let Some(thread) = self.thread.take() {
-            // A thread that panicked has nothing left to say.
+            // A thread that panicked has no result.
             let _ = thread.join();
         }
     }
 }
 
 impl Queue {
-    /// Takes a line, or counts it when there are too many.
+    /// Queues a line, or counts it as dropped when there are too many.
     pub fn take(&self, line: &LogEntry<'_>) {
         if self.config.level.is_some_and(|least| line.level < least) {
             return;
@@ -271,7 +271,7 @@ impl Queue {
         allowed.is_none_or(|names| names.iter().any(|name| name == label))
     }
 
-    /// Waits for a period, then returns what has arrived; `None` when there will be no more.
+    /// Waits for a period, then returns the lines that have arrived; `None` after the last one.
     fn next_body(&self) -> Option<Vec<u8>> {
         loop {
             let waiting = self.lock();

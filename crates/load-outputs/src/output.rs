@@ -1,7 +1,7 @@
-//! Consumers of single samples: files and services outside of the run.
+//! Consumers of single samples: files and external services.
 //!
-//! An output has a thread of its own ([`crate::Outputs`]) and a bounded queue in front of it. What does not
-//! fit is dropped and counted: an output never slows the load that it describes.
+//! An output has its own thread ([`crate::Outputs`]) behind a bounded queue. When the queue is full, samples
+//! are dropped and counted, so that an output never slows the load.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -15,25 +15,25 @@ use load_metrics::{Registry, Sample};
 
 /// Consumes samples on its own thread.
 pub trait Output: Send {
-    /// What stands in the line `output:` of the run's description, as `json (out.json)`.
+    /// The text in the line `output:` of the run's description, such as `json (out.json)`.
     fn description(&self) -> String;
 
-    /// Prepares everything, before any load; the run does not begin when this fails.
+    /// Prepares the output before any load; the run does not start if this fails.
     ///
     /// # Errors
     /// When the target cannot be opened.
     fn start(&mut self, setup: &Setup) -> Result<(), OutputError>;
 
-    /// Takes samples, in the order in which one worker thread took them.
+    /// Consumes samples, in the order of one worker thread.
     ///
     /// # Errors
-    /// When the target is lost: the samples and all that follow count as dropped.
+    /// The target is lost; these samples and all later ones count as dropped.
     fn consume(&mut self, samples: &[Sample]) -> Result<(), OutputError>;
 
-    /// How often [`Self::tick`] is wanted.
+    /// The interval of [`Self::tick`].
     fn interval(&self) -> Duration;
 
-    /// Called every [`Self::interval`] or later: write through, push.
+    /// Called every [`Self::interval`] or later, to flush or push.
     ///
     /// # Errors
     /// When the target is lost.
@@ -52,31 +52,31 @@ pub trait Output: Send {
     }
 }
 
-/// The environment of the process: what `K6_...` variables say.
+/// The environment of the process, with the `K6_...` variables.
 pub type Environment = BTreeMap<String, String>;
 
-/// Where an output that goes to the standard output writes.
+/// The writer of outputs to the standard output.
 pub type Stdout = Arc<Mutex<dyn Write + Send>>;
 
-/// What outputs are given before the run.
+/// The parameters of an output before the run.
 #[derive(Clone)]
 pub struct Setup {
     /// The metrics; scripts have registered theirs.
     pub registry: Arc<Registry>,
     /// The consolidated options.
     pub options: Arc<Options>,
-    /// For trouble on the way.
+    /// The log for errors during the run.
     pub logger: Logger,
     /// The standard output.
     pub stdout: Stdout,
-    /// The thresholds as they stand.
+    /// The current state of the thresholds.
     pub standings: Standings,
 }
 
-/// What became of the run, for outputs that write a verdict.
+/// The result of the run, for outputs that write a verdict.
 #[derive(Debug, Clone, Default)]
 pub struct RunEnd {
-    /// The script, as it was named.
+    /// The script, as given.
     pub script: String,
     /// How long the scenarios ran.
     pub duration: Duration,
@@ -84,32 +84,32 @@ pub struct RunEnd {
     pub thresholds: Vec<ThresholdResult>,
     /// Every check, in order of first use.
     pub checks: Vec<CheckResult>,
-    /// Why it ended before its plan, such as `by a signal (interrupt)`.
+    /// Why it ended before its planned end, such as `by a signal (interrupt)`.
     pub ended_early: Option<String>,
-    /// Samples that outputs did not get.
+    /// Samples dropped before the outputs.
     pub dropped_samples: u64,
 }
 
-/// Why an output cannot do its work.
+/// The reason why an output failed.
 #[derive(Debug, thiserror::Error)]
 pub enum OutputError {
-    /// There is no such output.
+    /// The output is unknown.
     #[error("invalid output type '{name}', available types are: {available}")]
     Unknown {
         /// As written.
         name: String,
-        /// The names that exist.
+        /// The available names.
         available: String,
     },
-    /// k6 or its extensions have it, we do not.
+    /// An output of k6 or its extensions that is not supported here.
     #[error("the output '{0}' is not built in; write JSON or use an OpenTelemetry collector")]
     NotBuiltIn(String),
-    /// It cannot be made with these arguments.
+    /// Its arguments are not valid.
     #[error("could not create the '{output}' output: {why}")]
     Create {
         /// Its type.
         output: &'static str,
-        /// Why, in k6's words where scripts or pipelines may look for them.
+        /// Why, with k6's text where scripts or pipelines may depend on it.
         why: String,
     },
     /// A file cannot be opened.

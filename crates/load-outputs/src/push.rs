@@ -1,7 +1,7 @@
-//! Sends bodies over HTTP beside the output that makes them.
+//! Sends bodies over HTTP on a separate thread.
 //!
-//! A slow receiver must not keep an output from taking samples: a thread sends, one body at a time,
-//! and says how it went.
+//! A slow receiver must not block an output: a thread sends one body at a time
+//! and reports the result.
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
@@ -14,10 +14,10 @@ use reqwest::{Certificate, Client, ClientBuilder, Identity};
 
 use super::grpc;
 
-/// How to reach a receiver.
+/// The settings of a receiver.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Endpoint {
-    /// Where bodies are posted to.
+    /// The URL that bodies are posted to.
     pub url: String,
     /// Sent with each.
     pub headers: Vec<(String, String)>,
@@ -25,13 +25,13 @@ pub struct Endpoint {
     pub basic_auth: Option<(String, String)>,
     /// Sent as `Authorization: Bearer`.
     pub bearer_token: Option<String>,
-    /// Takes any certificate.
+    /// Accepts any certificate.
     pub insecure_skip_tls_verify: bool,
     /// `1.2` or `1.3`.
     pub tls_minimum_version: Option<String>,
     /// Files with the client's certificate and its key, PEM.
     pub client_certificate: Option<(String, String)>,
-    /// File with the authority that signed the receiver's certificate, PEM.
+    /// File with the CA of the receiver's certificate, PEM.
     pub authority: Option<String>,
     /// What stands between.
     pub proxy: Proxy,
@@ -49,13 +49,13 @@ pub enum Proxy {
     At(String),
 }
 
-/// Why a body was not taken.
+/// The reason why a body was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum PushError {
-    /// The settings cannot be used.
+    /// The settings are not valid.
     #[error("{0}")]
     Settings(String),
-    /// The request did not come through.
+    /// The request failed.
     #[error("HTTP POST request failed: {0}")]
     Request(String),
     /// A datagram was not sent.
@@ -66,17 +66,17 @@ pub enum PushError {
     Status {
         /// What it answered.
         status: u16,
-        /// And what it said, for the reader of a log line.
+        /// The text of its response, for the log.
         answer: String,
     },
 }
 
-/// One answer may take so long.
+/// Timeout of one request.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// What of an answer is shown.
+/// Maximum length of a response in a message.
 const SHOWN_ANSWER: usize = 200;
 
-/// Sends bodies; the caller waits.
+/// A blocking sender.
 pub(crate) struct Poster {
     client: Client,
     endpoint: Endpoint,
@@ -85,7 +85,7 @@ pub(crate) struct Poster {
 
 impl Poster {
     /// # Errors
-    /// When the endpoint cannot be used.
+    /// The endpoint is not valid.
     pub(crate) fn new(endpoint: Endpoint) -> Result<Self, PushError> {
         let client = client(&endpoint)?.build().map_err(settings)?;
         let runtime = runtime()?;
@@ -97,7 +97,7 @@ impl Poster {
     }
 
     /// # Errors
-    /// When the receiver cannot be reached or does not want it.
+    /// The receiver cannot be reached or rejects it.
     pub(crate) fn post(&self, body: Vec<u8>) -> Result<(), PushError> {
         self.runtime
             .block_on(post(&self.client, &self.endpoint, body))
@@ -151,7 +151,7 @@ impl Pusher {
         }
     }
 
-    /// How the last body fared, if that is known since the last call.
+    /// The result of the last body, if it is new since the last call.
     pub(super) fn result(&mut self) -> Option<Result<(), PushError>> {
         if !self.busy {
             return None;
@@ -175,12 +175,12 @@ impl Pusher {
         result
     }
 
-    /// Whether a body is under way.
+    /// Whether a body is being sent.
     pub(super) fn is_busy(&self) -> bool {
         self.busy
     }
 
-    /// Sends a body, unless one is under way.
+    /// Sends a body, unless another one is being sent.
     pub(super) fn push(&mut self, body: Vec<u8>) {
         debug_assert!(!self.busy, "callers ask before they make a body");
         if let Some(bodies) = &self.bodies {
@@ -193,7 +193,7 @@ impl Drop for Pusher {
     fn drop(&mut self) {
         self.bodies = None;
         if let Some(thread) = self.thread.take() {
-            // A thread that panicked has nothing left to say.
+            // A thread that panicked has no result.
             let _ = thread.join();
         }
     }
@@ -215,7 +215,7 @@ fn settings(error: reqwest::Error) -> PushError {
 }
 
 fn client(endpoint: &Endpoint) -> Result<ClientBuilder, PushError> {
-    // Fails only when a provider is installed already.
+    // Fails only if a provider is already installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = Client::builder()
         .timeout(PATIENCE)

@@ -1,4 +1,4 @@
-//! Files that samples are written to: plain, gzip by name, or the standard output.
+//! Files of samples: plain, gzip by name, or the standard output.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -55,8 +55,8 @@ impl SampleFile {
         self.named(written)
     }
 
-    /// Lets readers of the file see what was written. Compressed files are not flushed: it would
-    /// cost them their compression.
+    /// Flushes the file for its readers. Compressed files are not flushed, because that would
+    /// reduce the compression.
     pub(super) fn flush(&mut self) -> Result<(), OutputError> {
         let flushed = match &mut self.writer {
             Writer::Plain(file) => file.flush(),
@@ -66,7 +66,7 @@ impl SampleFile {
         self.named(flushed)
     }
 
-    /// Writes all that is left.
+    /// Writes the rest.
     pub(super) fn finish(&mut self) -> Result<(), OutputError> {
         if let Writer::Gzip(file) = &mut self.writer {
             let ended = file.try_finish().and_then(|()| file.get_mut().flush());

@@ -1,4 +1,4 @@
-//! Times in the forms that files of samples carry.
+//! The formats of times in files of samples.
 
 use std::fmt::Write;
 
@@ -36,7 +36,7 @@ impl Rfc3339 {
         out.push_str(&self.offset);
     }
 
-    /// Appends the time with the fraction's digits but its trailing zeros.
+    /// Appends the time with the digits of the fraction, without trailing zeros.
     pub(super) fn push_nanos(&mut self, out: &mut String, at: UnixNanos) {
         self.look_at(at.0.div_euclid(NANOS));
         out.push_str(&self.date);

@@ -21,7 +21,7 @@ const SETTLING: Duration = Duration::from_secs(2);
 /// Serves on `listener` until `shutdown`; running requests end first.
 ///
 /// # Errors
-/// The listener broke.
+/// The listener failed.
 pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> io::Result<()> {
     run_following(config, None, listener, shutdown).await
 }
@@ -29,7 +29,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: Shutdown) -> i
 /// The same; detectors and policies follow their source while it serves.
 ///
 /// # Errors
-/// The listener broke.
+/// The listener failed.
 pub async fn run_following(
     config: Config,
     source: Option<Reload>,

@@ -22,7 +22,7 @@ pub trait Wire: AsyncRead + AsyncWrite + Unpin {
     fn ends(&self) -> String;
 }
 
-/// Why there is no stream.
+/// The reason why a stream could not be opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DialError {
     pub why: String,
@@ -33,7 +33,7 @@ pub struct DialError {
 /// Opens a stream to `host:port`.
 pub type Dial = Rc<dyn Fn(String) -> LocalBoxFuture<'static, Result<Box<dyn Wire>, DialError>>>;
 
-/// What all connections of a pool begin with.
+/// The initial commands of all connections of a pool.
 #[derive(Debug, Clone)]
 pub(crate) struct Greeting {
     pub(crate) login: Login,

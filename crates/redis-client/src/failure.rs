@@ -9,7 +9,7 @@ pub enum Failure {
     /// The server's own words.
     #[error("{0}")]
     Server(String),
-    /// There is no connection, or it broke.
+    /// The connection failed.
     #[error("{0}")]
     Connection(String),
     /// A step took longer than it may.

@@ -66,7 +66,7 @@ pub struct Login {
     pub client_name: String,
 }
 
-/// How long steps may take; no limit where there is none.
+/// Timeouts of the steps; `None` means no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
     pub dial: Option<Duration>,

@@ -66,7 +66,7 @@ pub fn flag(reply: &Value) -> Result<bool, Failure> {
     }
 }
 
-/// A list of texts, empty where there is none.
+/// A list of texts, empty if absent.
 ///
 /// # Errors
 /// It is something else.

@@ -71,7 +71,7 @@ impl Load {
     }
 }
 
-/// The place of the cheaper of two that are drawn at random; `None` if there are none.
+/// The index of the cheaper of two random ones; `None` if there are none.
 pub fn choose(costs: &[f64], rng: &mut impl Rng) -> Option<usize> {
     match costs.len() {
         0 => None,

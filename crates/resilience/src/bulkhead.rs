@@ -34,7 +34,7 @@ impl Config {
     }
 }
 
-/// The reason why there is no place.
+/// The reason why a call is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Full {
     #[error("all slots and the queue are full")]

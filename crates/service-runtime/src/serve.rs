@@ -79,7 +79,7 @@ pub const HEAD: Duration = Duration::from_secs(30);
 /// Serves `router` until `shutdown`, then lets running requests end, for 10 s at most.
 ///
 /// # Errors
-/// The listener broke.
+/// The listener failed.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown) -> io::Result<()> {
     let serving = Serving {
         head: HEAD,

@@ -1,4 +1,4 @@
-//! The process that plays the simulation: real figures, for whoever asks whether the machine bore it.
+//! The process of the simulation: real resource usage, to check whether the machine was overloaded.
 
 use serde_json::{Value, json};
 

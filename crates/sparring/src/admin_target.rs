@@ -30,7 +30,7 @@ pub fn client<'a>(
 /// Host and port of a detector's admin API.
 ///
 /// # Errors
-/// There is none that can be reached; the message says why.
+/// No reachable one exists; the message says why.
 pub fn authority(name: &str, detector: &Detector) -> Result<String, String> {
     let endpoint = detector
         .authority()

@@ -7,7 +7,7 @@ use crate::terminal::Usage;
 /// The detector with this name or alias.
 ///
 /// # Errors
-/// There is none; the message names the most similar one, or all.
+/// It does not exist; the message names the most similar one, or all.
 pub fn find<'a>(fleet: &'a Fleet, wanted: &str) -> Result<(&'a str, &'a Detector), Usage> {
     let called = |(name, detector): &(&String, &Detector)| {
         name.as_str() == wanted || detector.aliases.iter().any(|alias| alias == wanted)

@@ -103,7 +103,7 @@ pub fn baseline_in(folder: &Path) -> Option<Baseline> {
     Baseline::read(&std::fs::read(folder.join(Baseline::FILE)).ok()?)
 }
 
-/// Writes a file whole or not at all.
+/// Writes a file atomically.
 ///
 /// # Errors
 /// It cannot be written.

@@ -24,7 +24,7 @@ pub const BUILT_IN: [(&str, &str); 5] = [
     ),
 ];
 
-/// Why there is no suite.
+/// The reason why a suite cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SuiteError {
     #[error("cannot read {}", path.display())]
@@ -82,8 +82,8 @@ pub fn read(path: &Path) -> Result<SuiteFile, SuiteError> {
     parse(&path.display().to_string(), &text, Some(folder))
 }
 
-/// Reads the text of a suite; `origin` is what errors call it. `folder` is where its scripts are looked
-/// for; `None`: they come with the program, or are not known.
+/// Reads the text of a suite; `origin` is its name in errors. `folder` contains its scripts;
+/// `None`: they are built in, or unknown.
 ///
 /// # Errors
 /// The text is not YAML, or has errors: all of them are in the error.
@@ -117,7 +117,7 @@ pub fn parse(origin: &str, text: &str, folder: Option<&Path>) -> Result<SuiteFil
     }
 }
 
-/// Whether an error is only there because what `first` is about was left out: the same place, a place
+/// Whether an error is only a consequence of `first`, whose subject was left out: the same place, a place
 /// inside, a list or content that has lost a member, or a name whose definition has an error.
 fn follows(error: &ConfigError, first: &ConfigError) -> bool {
     const CONTENTS: [&str; 6] = [

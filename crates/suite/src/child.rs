@@ -2,13 +2,13 @@
 
 use std::process::Command;
 
-/// Lets the system end the child when the thread that starts it ends, whatever ends it.
+/// Makes the system kill the child when the thread that starts it ends, for whatever reason.
 #[cfg(target_os = "linux")]
 pub fn end_with_parent(command: &mut Command) {
     use std::os::unix::process::CommandExt;
 
     let end = || {
-        // SAFETY: prctl(2) with these arguments reads and writes no memory of ours.
+        // SAFETY: prctl(2) with these arguments accesses no memory of this process.
         match unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) } {
             0 => Ok(()),
             _ => Err(std::io::Error::last_os_error()),

@@ -185,7 +185,7 @@ fn once() -> u32 {
     1
 }
 
-/// Why there is no drill.
+/// The reason why a drill cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     #[error("cannot read {}", path.display())]
@@ -256,7 +256,7 @@ impl Drill {
         Ok(drill)
     }
 
-    /// When the steady state has been seen and the first fault may come.
+    /// The end of the steady state, when the first fault may start.
     fn injection(&self) -> Duration {
         Duration::from_millis(self.steady_state.after_ms + self.steady_state.for_ms)
     }
@@ -282,7 +282,7 @@ impl Drill {
     }
 }
 
-/// One turn of a fault.
+/// One repetition of a fault.
 #[derive(Debug, Clone, Copy)]
 struct Spell<'a> {
     fault: &'a Fault,

@@ -1,14 +1,14 @@
-//! Annotations to a Grafana. It may be down: that is told, and changes nothing else.
+//! Annotations in Grafana. A failure is reported and has no other effect.
 
 use std::time::Duration;
 
 use report::annotations::Annotation;
 use ureq::Agent;
 
-/// How long an answer may take.
+/// Timeout of a request.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A Grafana and the right to write there.
+/// A Grafana instance and its credentials.
 #[derive(Clone)]
 pub struct Grafana {
     url: String,
@@ -45,10 +45,10 @@ impl Grafana {
         }
     }
 
-    /// Posts all; after the first one that is not taken no other is tried, so that nobody waits for it.
+    /// Posts all annotations; stops at the first rejected one, so that the run does not wait.
     ///
     /// # Errors
-    /// Grafana does not answer, or refuses.
+    /// Grafana does not respond, or rejects the request.
     pub fn post(&self, annotations: &[Annotation]) -> Result<(), NotTaken> {
         for (place, annotation) in annotations.iter().enumerate() {
             self.post_one(annotation).map_err(|why| NotTaken {
@@ -65,7 +65,7 @@ impl Grafana {
         if let Some(token) = &self.token {
             request = request.header("Authorization", format!("Bearer {token}"));
         }
-        // The words of an error may repeat the URL, which may hold a password.
+        // The text of an error may contain the URL, which may contain a password.
         let answer = request.send_json(annotation).map_err(|error| match error {
             ureq::Error::Timeout(_) => format!("no answer within {} s", PATIENCE.as_secs()),
             ureq::Error::Io(error) => error.kind().to_string(),

@@ -1,4 +1,4 @@
-//! What a file describes, by what stands at its top.
+//! The kind of a file, determined by its top-level fields.
 
 use serde_json::Value;
 
@@ -29,7 +29,7 @@ impl Kind {
         found.map(|(_, kind)| *kind)
     }
 
-    /// What a command says that takes another kind.
+    /// The hint of a command that expects another kind.
     pub fn instead(self, file: &str) -> String {
         match self {
             Self::Fleet => format!("{file} is a fleet file; `--config {file}` takes it"),

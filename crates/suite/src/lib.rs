@@ -1,4 +1,4 @@
-//! Turns what a run measured into a verdict that people read and a report that programs read.
+//! Turns the measurements of a run into a verdict for people and a report for programs.
 
 pub mod builtin;
 mod child;

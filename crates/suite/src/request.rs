@@ -1,4 +1,4 @@
-//! What a command line means: the suite, its tests, classes and load.
+//! Interprets a command line: the suite, its tests, classes and load.
 //!
 //! Every spelling of the documents ends here, so that it has the plan of its canonical form:
 //! `--test-type T` is `orchestrator T`, `--filter T` is `acso T`, `--quick-check` is
@@ -11,7 +11,7 @@ use crate::builtin::{self, BUILT_IN, SuiteError};
 use crate::file::SuiteFile;
 use crate::plan::{LoadOverride, Selection, one};
 
-/// The suite that is meant where nothing names one.
+/// The default suite.
 const DEFAULT_SUITE: &str = "orchestrator";
 /// The suite whose runner had `--filter` and `--quick-check`.
 const FILTERED_SUITE: &str = "acso";
@@ -21,7 +21,7 @@ const LOCUST_TEST: &str = "load";
 /// No phase is shorter than a second: a smaller time scale would only distort a test.
 const LEAST_TIME_SCALE: f64 = 0.001;
 
-/// A command line as it was typed.
+/// A command line before its interpretation.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Request {
     /// Suites, tests and classes in any order.
@@ -55,7 +55,7 @@ pub struct Resolved {
     pub understood: String,
 }
 
-/// What cannot be understood.
+/// The reason why a command line is not valid.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
     #[error("unknown suite `{name}`{}; there are {}", hint(nearest.as_deref()), suites())]
@@ -95,7 +95,7 @@ fn suites() -> String {
 /// Finds the suite and sorts the words into tests and classes.
 ///
 /// # Errors
-/// A name that nothing has, with the nearest one; a suite file with errors.
+/// An unknown name, with the most similar one; a suite file with errors.
 pub fn resolve(request: &Request) -> Result<Resolved, RequestError> {
     let time_scale = request.time_scale.unwrap_or(1.0);
     if !(LEAST_TIME_SCALE..=1.0).contains(&time_scale) {

@@ -1,4 +1,4 @@
-//! Whether the scripts and drills that a suite file names are there, and export what it calls.
+//! Checks that the scripts and drills of a suite file exist and export the required functions.
 
 use std::path::Path;
 

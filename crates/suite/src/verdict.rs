@@ -1,4 +1,4 @@
-//! Did the run hold its thresholds? Read from the summary data that k6 hands to `handleSummary`.
+//! The verdict on a run, from the summary data that k6 passes to `handleSummary`.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ pub struct Measured<'a> {
 pub struct Verdict {
     /// Every threshold, in the order of the summary.
     pub thresholds: Vec<Threshold>,
-    /// Why the run cannot be trusted or did not come to its end, whatever the thresholds say.
+    /// Reasons why the run is untrusted or incomplete, independent of the thresholds.
     pub spoilt_by: Vec<String>,
 }
 
@@ -30,7 +30,7 @@ pub struct Threshold {
     pub expression: String,
     /// The aggregate that the expression names, in the metric's own unit, when it is known.
     pub measured: Option<f64>,
-    /// Whether something was measured. The driver compares zero with the bound where nothing was.
+    /// Whether there were samples. Without any, the driver compares zero with the bound.
     pub has_data: bool,
     pub held: bool,
 }
@@ -74,7 +74,7 @@ impl Verdict {
         }
     }
 
-    /// Whether every threshold held and nothing spoilt the run.
+    /// Whether every threshold held and the measurement is valid.
     pub fn passed(&self) -> bool {
         self.spoilt_by.is_empty() && self.thresholds.iter().all(|threshold| threshold.held)
     }

@@ -1,4 +1,4 @@
-//! The way to an agent. Blocks.
+//! The client of an agent. Its calls block.
 
 use std::net::{IpAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
@@ -9,20 +9,20 @@ use ureq::http::Response;
 
 use super::wire::{Hello, Order, Status};
 
-/// One answer may take so long; an archive that is sent may take longer.
+/// Timeout of one request; a request with an archive may take longer.
 const PATIENCE: Duration = Duration::from_secs(5);
 const TO_SEND: Duration = Duration::from_secs(120);
 
-/// An agent by its address.
+/// An agent, identified by its address.
 #[derive(Debug, Clone)]
 pub struct RemoteAgent {
-    /// As it was named, with a port: `host1:6571`.
+    /// The address as given, with a port: `host1:6571`.
     pub name: String,
     token: String,
     agent: Agent,
 }
 
-/// What an agent did not do.
+/// The reason why a request to an agent failed.
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
     #[error("the agent {name} cannot be reached: {why}")]
@@ -45,10 +45,10 @@ impl RemoteAgent {
         }
     }
 
-    /// The address of this machine on the way there: where the agent reaches it.
+    /// The local address of the connection, at which the agent can reach this machine.
     ///
     /// # Errors
-    /// There is no way.
+    /// There is no route.
     pub fn way(&self) -> Result<IpAddr, AgentError> {
         let unreachable = |error: std::io::Error| self.unreachable(&error);
         let mut why = std::io::Error::other("unknown host");
@@ -62,7 +62,7 @@ impl RemoteAgent {
     }
 
     /// # Errors
-    /// It does not answer, or not as an agent that knows the token.
+    /// It does not respond, or rejects the token.
     pub fn hello(&self) -> Result<Hello, AgentError> {
         let request = self.agent.get(self.url("/v1/agent"));
         let request = request.header("Authorization", self.bearer());
@@ -76,7 +76,7 @@ impl RemoteAgent {
     }
 
     /// # Errors
-    /// It does not answer, or does not take the order.
+    /// It does not respond, or rejects the order.
     pub fn start(&self, order: &Order) -> Result<(), AgentError> {
         let request = self.agent.post(self.url("/v1/run"));
         let request = request.header("Authorization", self.bearer());
@@ -85,7 +85,7 @@ impl RemoteAgent {
     }
 
     /// # Errors
-    /// It does not answer, or knows nothing of the run.
+    /// It does not respond, or does not know the run.
     pub fn status(&self, run: &str, from: u64) -> Result<Status, AgentError> {
         let request = self
             .agent
@@ -100,10 +100,10 @@ impl RemoteAgent {
         )
     }
 
-    /// Ends the run, if it goes on, and forgets it.
+    /// Ends the run if it is in progress, and removes it.
     ///
     /// # Errors
-    /// It does not answer, or knows nothing of the run.
+    /// It does not respond, or does not know the run.
     pub fn end(&self, run: &str) -> Result<(), AgentError> {
         let request = self.agent.delete(self.url(&format!("/v1/run/{run}")));
         let request = request.header("Authorization", self.bearer());

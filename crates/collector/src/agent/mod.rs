@@ -1,8 +1,8 @@
-//! Machines that lend themselves as runners: `sparring agent`.
+//! Agents: machines that execute runners on request (`sparring agent`).
 //!
-//! An agent is given an archive of the script with all that it reads, and runs it as a runner of the collector
-//! that the order names. It runs one at a time, and only for those who know its token. A run of which nobody
-//! asks any more is ended: its collector is gone.
+//! An agent receives an archive of the script with its files, and executes it as a runner of the collector
+//! in the order. It executes one run at a time, only for clients with its token. A run whose client stops
+//! polling is ended, because its collector is lost.
 
 mod client;
 mod process;

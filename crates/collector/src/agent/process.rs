@@ -18,13 +18,13 @@ use super::server::AgentSettings;
 use super::wire::{Order, RunState, Status};
 use crate::TOKEN_VARIABLE;
 
-/// Lines that are kept until somebody asks for them, and the longest.
+/// Maximum number of buffered output lines, and their maximum length.
 const MOST_LINES: usize = 1000;
 const LONGEST_LINE: usize = 4096;
-/// Lines that an agent itself prints of a run that nobody asks of.
+/// Lines that the agent prints of a run without a client.
 const LAST_WORDS: usize = 5;
 
-/// A run of an order. Dropping it kills the process.
+/// The process of an order. Dropping it kills the process.
 #[derive(Debug)]
 pub struct Run {
     pub name: String,
@@ -33,20 +33,20 @@ pub struct Run {
     said: Arc<Mutex<Said>>,
     reading: JoinHandle<()>,
     asked: Instant,
-    /// When it was asked to end because nobody asks of it.
+    /// When it was told to end because its client stopped polling.
     forgotten: Option<Instant>,
     /// Deleted with the run.
     _archive: NamedTempFile,
 }
 
-/// The last lines, and how many there were before.
+/// The last lines, and the number of earlier ones.
 #[derive(Debug, Default)]
 struct Said {
     lines: VecDeque<String>,
     gone: u64,
 }
 
-/// Why an order cannot be carried out.
+/// The reason why an order cannot be executed.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error("the archive is not base64")]
@@ -61,7 +61,7 @@ impl Run {
     /// Starts the runner.
     ///
     /// # Errors
-    /// The archive cannot be kept, or the process not started.
+    /// The archive cannot be saved, or the process cannot be started.
     pub fn start(settings: &AgentSettings, order: Order) -> Result<Self, StartError> {
         let bytes = BASE64_STANDARD.decode(&order.archive)?;
         let archive = keep(&bytes).map_err(StartError::Archive)?;
@@ -109,7 +109,7 @@ impl Run {
         })
     }
 
-    /// Whether the process goes on.
+    /// Whether the process is running.
     pub fn is_running(&mut self) -> bool {
         if self.ended.is_none()
             && let Ok(Some(status)) = self.child.try_wait()
@@ -119,11 +119,11 @@ impl Run {
         self.ended.is_none()
     }
 
-    /// How it stands, with what it said from that line on. Whoever asks still wants it.
+    /// Its status, with its output from that line on. Also counts as a poll.
     pub fn status(&mut self, from: u64) -> Status {
         self.asked = Instant::now();
         self.is_running();
-        // Its last words come with its end, or after it.
+        // Its last lines may arrive after its exit.
         let ended = self.ended.filter(|_| self.reading.is_finished());
         let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         let skipped = from.saturating_sub(said.gone) as usize;
@@ -134,17 +134,17 @@ impl Run {
         }
     }
 
-    /// Whether nobody has asked for so long.
+    /// Whether there was no poll for this time.
     pub fn is_forgotten(&self, after: Duration) -> bool {
         self.asked.elapsed() > after
     }
 
-    /// When it was asked to end because nobody asks of it.
+    /// When it was told to end because its client stopped polling.
     pub const fn forgotten(&self) -> Option<Instant> {
         self.forgotten
     }
 
-    /// Asks the process to end, as Ctrl-C does: it ends its load, and keeps what it measured if nobody takes it.
+    /// Interrupts the process, as Ctrl-C does: it ends its load and saves its measurements if the collector is lost.
     pub fn forget(&mut self) {
         self.forgotten = Some(Instant::now());
         if let Some(pid) = self.child.id().and_then(|pid| i32::try_from(pid).ok()) {
@@ -153,7 +153,7 @@ impl Run {
         }
     }
 
-    /// What it said last.
+    /// Its last output.
     pub fn last_words(&self) -> Vec<String> {
         let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         let first = said.lines.len().saturating_sub(LAST_WORDS);
@@ -163,7 +163,7 @@ impl Run {
     /// Ends the process at once.
     pub async fn kill(&mut self) {
         if self.is_running() {
-            // One that has just ended is as good.
+            // An error means that it has already exited.
             drop(self.child.kill().await);
         }
     }

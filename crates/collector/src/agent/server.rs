@@ -21,39 +21,39 @@ use super::process::Run;
 use super::wire::{Hello, Order};
 use crate::token;
 
-/// The largest archive that is taken, as base64.
+/// Maximum size of an archive in base64.
 const MOST_BYTES: usize = 512 << 20;
-/// How often a run is looked at.
+/// Interval between checks of a run.
 const LOOK: Duration = Duration::from_millis(500);
-/// How long a run that is asked to end may take: graceful stops, and handing over what it measured.
+/// How long an interrupted run may take for graceful stops and for its last pushes.
 const ENDS_WITHIN: Duration = Duration::from_secs(90);
 
-/// What an agent needs.
+/// The configuration of an agent.
 #[derive(Debug, Clone)]
 pub struct AgentSettings {
-    /// What those who order know.
+    /// The token of its clients.
     pub token: String,
     /// This version.
     pub version: String,
     /// The command whose `run` runs scripts.
     pub program: Vec<OsString>,
-    /// Variables of this machine that would change the test, and are kept from it.
+    /// Variables of this machine that are removed because they would change the test.
     pub hidden: Vec<OsString>,
-    /// A run of which nobody has asked for so long is ended.
+    /// A run without a poll for this time is ended.
     pub forgotten_after: Duration,
 }
 
 struct Agent {
     settings: AgentSettings,
-    /// One at a time: two would measure each other.
+    /// One at a time, because two runs would disturb each other.
     run: Mutex<Option<Run>>,
     tell: Box<dyn Fn(&str) + Send + Sync>,
 }
 
-/// Serves orders until `shutdown`; a run that goes on then is killed. `tell` hears what goes on.
+/// Serves orders until `shutdown`, which kills a run in progress. `tell` receives progress messages.
 ///
 /// # Errors
-/// The listener broke.
+/// The listener failed.
 pub async fn serve_agent(
     listener: TcpListener,
     settings: AgentSettings,
@@ -88,7 +88,7 @@ fn router(agent: Arc<Agent>) -> Router {
         .with_state(agent)
 }
 
-/// Ends a run that nobody asks of, and tells of each end.
+/// Ends a run whose client stopped polling, and reports the end of each run.
 async fn watch(agent: Arc<Agent>, shutdown: Shutdown) {
     let (mut looks, mut told) = (interval(LOOK), None);
     loop {
@@ -100,7 +100,7 @@ async fn watch(agent: Arc<Agent>, shutdown: Shutdown) {
         let Some(run) = run.as_mut() else { continue };
         if !run.is_running() {
             if told.as_ref() != Some(&run.name) {
-                // Nobody else hears them.
+                // No client reads them.
                 let words = run.forgotten().map_or(Vec::new(), |_| run.last_words());
                 words.iter().for_each(|line| (agent.tell)(line));
                 (agent.tell)(&format!("the run {} has ended", run.name));

@@ -1,13 +1,13 @@
-//! What is said to an agent and by it, as JSON over HTTP.
+//! The messages of an agent, as JSON over HTTP.
 
 use serde::{Deserialize, Serialize};
 
-/// Who it is.
+/// The identity of an agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
-    /// Archives and flags are those of a version: others are refused.
+    /// Its version; archives and flags of other versions are rejected.
     pub version: String,
-    /// Whether it is at work for somebody.
+    /// Whether it is busy with a run.
     pub is_busy: bool,
 }
 
@@ -15,14 +15,14 @@ pub struct Hello {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Order {
-    /// The run's name; answers are only about this one.
+    /// The run's name.
     pub run: String,
     pub version: String,
-    /// Where the collector is, as the agent's machine reaches it.
+    /// The collector's address from the agent's machine.
     pub collector: String,
-    /// The runner's name among the others.
+    /// The runner's name.
     pub runner: String,
-    /// Its part, as `0:1/3`, and all parts, as `0,1/3,2/3,1`.
+    /// Its segment, such as `0:1/3`, and the sequence of all segments, such as `0,1/3,2/3,1`.
     pub segment: String,
     pub sequence: String,
     /// Further flags of `sparring run`.
@@ -31,13 +31,13 @@ pub struct Order {
     pub archive: String,
 }
 
-/// How the run of an order stands.
+/// The status of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     pub state: RunState,
-    /// What the runner said, from the line on that was asked for.
+    /// The runner's output, from the requested line on.
     pub lines: Vec<String>,
-    /// The next line to ask for.
+    /// The next line to request.
     pub next: u64,
 }
 
@@ -45,6 +45,6 @@ pub struct Status {
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
     Running,
-    /// With the exit code; `None` where a signal ended it.
+    /// With the exit code; `None` after a signal.
     Ended(Option<i32>),
 }

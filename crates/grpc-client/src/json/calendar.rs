@@ -82,7 +82,7 @@ pub(super) fn read_duration(text: &str) -> Result<(i64, i32), NoDuration> {
     Ok((seconds * i64::from(sign), nanos * sign))
 }
 
-/// Writes a duration; `None` if it is none.
+/// Writes a duration; `None` if it is out of range.
 pub(super) fn write_duration(seconds: i64, nanos: i32) -> Option<String> {
     let is_mixed = (seconds > 0 && nanos < 0) || (seconds < 0 && nanos > 0);
     let is_long = seconds.unsigned_abs() > LONGEST_SECONDS.unsigned_abs();

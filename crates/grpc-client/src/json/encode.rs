@@ -9,7 +9,7 @@ use super::well_known;
 /// What becomes of fields that a message does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unset {
-    /// They are written with their default, and null where there is none.
+    /// They are written with their default, or null without one.
     Written,
     /// They are left out.
     Omitted,
@@ -18,7 +18,7 @@ pub enum Unset {
 /// Writes a message as JSON. Fields come in the order of their numbers, keys of maps in theirs.
 ///
 /// # Errors
-/// When a well-known type has a value that it cannot have, or an `Any` a type that nobody knows.
+/// A well-known type has an invalid value, or an `Any` an unknown type.
 pub fn encode(message: &DynamicMessage, unset: Unset) -> Result<String, String> {
     let mut writer = Writer::new(unset);
     writer.message(message)?;

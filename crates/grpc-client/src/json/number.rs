@@ -8,7 +8,7 @@ pub(super) fn is_number(text: &str) -> bool {
     parts(text).is_some()
 }
 
-/// The whole number that a text stands for, `1e3` and `2.0` among them; `None` if it is none.
+/// The whole number in a text, including `1e3` and `2.0`; `None` if it is not one.
 pub(super) fn whole(text: &str) -> Option<i128> {
     let Parts {
         is_negative,

@@ -32,7 +32,7 @@ pub use rate_limit::SharedLimiter;
 
 /// A server is given up after so many late answers.
 const SLOW_IN_A_ROW: u32 = 8;
-/// A worker that was not heard of for so long, and holds no job, is forgotten.
+/// A worker that is silent for this time, and has no job, is removed.
 const GONE: Duration = Duration::from_secs(600);
 
 /// Where Redis is and how long it is waited for.
@@ -214,7 +214,7 @@ impl Redis {
         }
     }
 
-    /// Waits until it is connected, no longer than one attempt takes: who starts beside a Redis
+    /// Waits until it is connected, no longer than one attempt takes: a service that starts together with a Redis
     /// that is there does not begin alone.
     pub async fn first_attempt(&self) {
         let connected = async {

@@ -1,4 +1,4 @@
-//! The files that Locust's page lets people download.
+//! The files for download in Locust's page.
 
 use axum::extract::State;
 use axum::http::header;
@@ -30,7 +30,7 @@ pub(crate) async fn exceptions(State(page): Shown) -> Response {
     download("exceptions.csv", text.into_bytes())
 }
 
-/// One of Locust's files of the test that runs, or of the last one.
+/// One of Locust's files, of the test in progress or the last one.
 fn file(State(page): Shown, of_export: &str, name: &str) -> Response {
     let (run, test) = (record(&page.board), current(&page.board));
     let files = report::export::locust(&run, &test, "locust");

@@ -1,4 +1,4 @@
-//! The routes of Locust's web UI, for tools that know them, and the control of a run by hand.
+//! The routes of Locust's web UI, for compatible tools, and the manual control of a run.
 
 mod csv;
 mod stats;
@@ -17,22 +17,22 @@ use serde_json::{Value, json};
 use super::live_run::LiveRun;
 use super::routes::{Page, Shown, report_page};
 
-/// What a run lets others do to it.
+/// The manual control of a run.
 pub trait Control: Send + Sync {
-    /// What can be done now.
+    /// The operations that are currently possible.
     fn controls(&self, board: &LiveRun) -> Controls;
 
-    /// Starts the run if it waits, and sets the users if they are given; says what was done.
+    /// Starts a waiting run, and sets the number of users if given; returns a description of the change.
     ///
     /// # Errors
-    /// Why it is not done.
+    /// The reason why it is not possible.
     fn swarm(&self, wanted: &Swarm) -> Result<&'static str, String>;
 
     /// Ends the run, as Ctrl-C does.
     fn stop(&self);
 }
 
-/// What a form of `/swarm` asks for.
+/// The fields of a form of `/swarm`.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Swarm {
     pub users: Option<u64>,
@@ -40,7 +40,7 @@ pub struct Swarm {
     pub spawn_rate: Option<f64>,
 }
 
-/// The data that a page leads to.
+/// The data that a page links to.
 pub(crate) const LINKS: [(&str, &str); 5] = [
     ("Report so far", "stats/report?download=1"),
     ("Requests as CSV", "stats/requests/csv"),
@@ -69,7 +69,7 @@ pub(crate) fn router() -> Router<Arc<Page>> {
         )
 }
 
-/// The figures begin anew; those of the run's record do not.
+/// Resets the statistics, except those of the run's record.
 async fn reset(State(page): Shown) -> impl IntoResponse {
     page.board.reset();
     ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], "ok")

@@ -1,4 +1,4 @@
-//! `/stats/requests`, field by field as Locust has it. Figures are exact, where Locust rounds.
+//! `/stats/requests` with the fields of Locust. Values are exact, while Locust rounds them.
 
 use axum::Json;
 use axum::extract::State;
@@ -11,7 +11,7 @@ use crate::measured::Recent;
 use crate::record::{current, record};
 use crate::routes::Shown;
 
-/// Rows beyond which Locust cuts the table, too.
+/// Maximum number of rows, as in Locust.
 const MOST_ROWS: usize = 500;
 
 pub(crate) async fn requests(State(page): Shown) -> Json<Value> {
@@ -136,7 +136,7 @@ fn errors(test: &TestRecord, began_s: f64) -> Vec<Value> {
     all.take(MOST_ROWS).collect()
 }
 
-/// Locust's words.
+/// Locust's texts.
 const fn state(stage: Stage) -> &'static str {
     match stage {
         Stage::Waiting => "ready",

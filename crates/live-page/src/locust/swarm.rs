@@ -10,7 +10,7 @@ use serde_json::json;
 use super::Swarm;
 use crate::routes::Shown;
 
-/// Users that one machine may be told to have.
+/// Maximum number of users of one machine.
 const MOST_USERS: u64 = 100_000;
 
 pub(crate) async fn swarm(State(page): Shown, headers: HeaderMap, form: Bytes) -> Response {
@@ -27,7 +27,7 @@ pub(crate) async fn swarm(State(page): Shown, headers: HeaderMap, form: Bytes) -
         Err(message) if wants_page(&headers) => {
             (StatusCode::CONFLICT, format!("{message}\n")).into_response()
         }
-        // As Locust answers: the status is that of a request that was understood.
+        // As in Locust, the status is that of a successful request.
         Err(message) => {
             Json(json!({ "success": false, "message": message, "host": host })).into_response()
         }
@@ -44,7 +44,7 @@ pub(crate) async fn stop(State(page): Shown, headers: HeaderMap) -> Response {
     Json(json!({ "success": true, "message": "Test stopped" })).into_response()
 }
 
-/// A browser that sent a form, not a script or a tool.
+/// Whether a browser sent a form, as opposed to a script or a tool.
 fn wants_page(headers: &HeaderMap) -> bool {
     let accept = headers
         .get(header::ACCEPT)

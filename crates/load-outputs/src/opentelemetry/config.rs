@@ -42,7 +42,7 @@ impl Config {
     /// Reads the environment; the output takes no argument.
     ///
     /// # Errors
-    /// On settings that cannot be used.
+    /// A setting is not valid.
     pub fn read(argument: &str, environment: &Environment) -> Result<Self, OutputError> {
         if !argument.is_empty() {
             return Err(refuse(format!(
@@ -74,7 +74,7 @@ impl Config {
             ),
         };
         let scheme = if insecure { "http" } else { "https" };
-        // It is measured now and then and sent now and then: one of the two is enough here.
+        // k6 has an interval for flushing and one for exporting; here one suffices.
         let flush = read.interval("FLUSH_INTERVAL", 1)?;
         let user = read.text("HTTP_EXPORTER_USERNAME");
         Ok(Self {

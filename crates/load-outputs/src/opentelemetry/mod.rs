@@ -1,6 +1,6 @@
 //! `-o opentelemetry`: OTLP metrics over gRPC or HTTP.
 //!
-//! Samples are added up here; all series are sent every few seconds, counted from the start of the
+//! Samples are aggregated here; all series are sent every few seconds, cumulative since the start of the
 //! run. A trend is a histogram; a rate is a counter with the attribute `condition`, `zero` or
 //! `nonzero`.
 
@@ -32,7 +32,7 @@ struct Open {
     store: Store,
     pusher: Pusher,
     logger: Logger,
-    /// Why the last push was not taken.
+    /// The error of the last push.
     failed: Option<String>,
 }
 
@@ -124,7 +124,7 @@ impl Output for OpenTelemetry {
         };
         let result = open.pusher.result();
         open.note(result);
-        // An export that takes longer than the interval: the next one carries what came since.
+        // If an export takes longer than the interval, the next one includes the new samples.
         if !open.pusher.is_busy() {
             self.push();
         }

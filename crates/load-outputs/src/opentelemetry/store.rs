@@ -1,4 +1,4 @@
-//! What samples add up to, by metric and tags.
+//! The aggregates of samples, by metric and tags.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ struct Buckets {
     max: f64,
 }
 
-/// More series than any collector wants of one run.
+/// Maximum number of series of one run.
 const MAX_SERIES: usize = 200_000;
 
 /// The usual bounds of explicit buckets, as SDKs have them.
@@ -72,12 +72,12 @@ impl Store {
         state.add(sample.value);
     }
 
-    /// Samples whose series was one too many.
+    /// Samples of series beyond the maximum.
     pub(super) fn refused(&self) -> u64 {
         self.refused
     }
 
-    /// Everything so far.
+    /// All aggregates so far.
     pub(super) fn metrics(&self, now_unix_nanos: u64) -> Vec<Metric> {
         let at = At {
             start: self.start_unix_nanos,

@@ -1,5 +1,5 @@
-//! The messages of OTLP metrics that are used here. A `oneof` is a number of fields of which one is
-//! set: that is the same on the wire.
+//! The OTLP metric messages in use. A `oneof` is represented by several fields of which one is
+//! set, which gives the same encoding.
 //!
 //! Field numbers: <https://github.com/open-telemetry/opentelemetry-proto>, `metrics.proto`,
 //! `metrics_service.proto`, `common.proto`, `resource.proto`.

@@ -10,7 +10,7 @@ use load_engine::options::duration::parse;
 /// The settings of the output.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    /// `SERVER_URL` and how to be let in: `USERNAME` with `PASSWORD`, `BEARER_TOKEN`,
+    /// `SERVER_URL` and the credentials: `USERNAME` with `PASSWORD`, `BEARER_TOKEN`,
     /// `HTTP_HEADERS` (`name:value,...`) and `HEADERS_<name>`, `INSECURE_SKIP_TLS_VERIFY`,
     /// `TLS_MINIMUM_VERSION`, `CLIENT_CERTIFICATE` with `CLIENT_CERTIFICATE_KEY` (files).
     pub endpoint: Endpoint,
@@ -24,23 +24,23 @@ pub struct Config {
     pub stale_markers: bool,
     /// The label `testid` of series whose run has no tag of this name.
     pub test_id: Option<String>,
-    /// Whether the thresholds are series, too.
+    /// Whether the thresholds are sent as series.
     pub thresholds: bool,
-    /// Whether a rate is also two counters, which can be put together over runners and time.
+    /// Whether a rate is also sent as two counters, which can be aggregated over runners and time.
     pub rates_as_counters: bool,
 }
 
-/// What holds where no variable says otherwise.
+/// The defaults.
 #[derive(Debug, Clone, Copy)]
 struct Defaults {
     trend_as_native_histogram: bool,
     stale_markers: bool,
 }
 
-/// One number that a trend is shown by.
+/// A statistic of a trend.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrendStat {
-    /// What the series' name ends in, as `p99`.
+    /// The suffix of the series' name, such as `p99`.
     pub suffix: String,
     /// What it is.
     pub kind: StatKind,
@@ -70,7 +70,7 @@ impl Config {
     /// is the receiver's address.
     ///
     /// # Errors
-    /// On settings that cannot be used.
+    /// A setting is not valid.
     pub fn read(argument: &str, environment: &Environment) -> Result<Self, OutputError> {
         let defaults = Defaults {
             trend_as_native_histogram: false,
@@ -80,11 +80,11 @@ impl Config {
     }
 
     /// The same for `-o prometheus=`, which is not k6's: trends are native histograms and rates are counters as
-    /// well, so that those of several runners and seconds can be put together, series end with the run, thresholds are
+    /// well, so that they can be aggregated over runners and time, series end with the run, thresholds are
     /// series, and every series has a `testid`.
     ///
     /// # Errors
-    /// On settings that cannot be used.
+    /// A setting is not valid.
     pub fn read_ours(
         argument: &str,
         environment: &Environment,

@@ -9,7 +9,7 @@ use super::wire::{BucketSpan, Histogram};
 const SCHEMA: i32 = 3;
 /// Buckets per power of two.
 const PER_OCTAVE: i32 = 1 << SCHEMA;
-/// 2^-128: what is nearer to zero counts as zero.
+/// 2^-128: smaller absolute values count as zero.
 const ZERO_THRESHOLD: f64 = 2.938_735_877_055_719e-39;
 
 /// The upper bounds of the buckets from 0.5 on, below 1.
@@ -24,13 +24,13 @@ const BOUNDS: [f64; PER_OCTAVE as usize] = [
     0.917_004_043_204_671_2,
 ];
 
-/// What observations add up to.
+/// The aggregate of observations.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct NativeHistogram {
     count: u64,
     sum: f64,
     zeros: u64,
-    /// By index: bucket `i` holds what is above 2^((i−1)/8) and at most 2^(i/8).
+    /// By index: bucket `i` counts values above 2^((i−1)/8) and up to 2^(i/8).
     positive: BTreeMap<i32, i64>,
     negative: BTreeMap<i32, i64>,
 }

@@ -1,12 +1,12 @@
 //! `-o experimental-prometheus-rw`: Prometheus remote write.
 //!
-//! Samples are added up here; every few seconds the series that had samples are sent with one
+//! Samples are aggregated here; every few seconds the series with new samples are sent with one
 //! timestamp. Times are in seconds. A counter `x` is the series `k6_x_total`, a rate `k6_x_rate`, a
 //! gauge `k6_x`, a trend `k6_x_p99` and so on, or one native histogram `k6_x_seconds`.
 //!
 //! `-o prometheus` is the same with other defaults ([`Config::read_ours`]), and with the thresholds as series:
-//! `k6_threshold_ok{metric,threshold}` is 1 where one holds, and 0. A rate `x` is also the counters `k6_x_trues_total`
-//! and `k6_x_values_total`.
+//! `k6_threshold_ok{metric,threshold}` is 1 if a threshold holds, otherwise 0. A rate `x` is also the counters
+//! `k6_x_trues_total` and `k6_x_values_total`.
 
 mod config;
 mod histogram;
@@ -35,11 +35,11 @@ pub struct PrometheusRw {
 
 struct Open {
     store: Store,
-    /// Where the thresholds are seen, if they are wanted.
+    /// The thresholds, if they are sent.
     standings: Option<Standings>,
     pusher: Pusher,
     logger: Logger,
-    /// Why the last push was not taken.
+    /// The error of the last push.
     failed: Option<String>,
 }
 
@@ -100,7 +100,7 @@ impl Output for PrometheusRw {
         if let Some(open) = &mut self.open {
             let result = open.pusher.result();
             open.note(result);
-            // A push that takes longer than the interval: the next one carries what came since.
+            // If a push takes longer than the interval, the next one includes the new samples.
             if !open.pusher.is_busy() {
                 open.push(now_ms());
             }
@@ -167,7 +167,7 @@ impl Open {
             None => {}
             Some(Ok(())) => self.failed = None,
             Some(Err(error)) => {
-                // The series are cumulative: sent again, nothing is lost.
+                // The series are cumulative, so that nothing is lost when they are sent again.
                 self.store.mark_all_changed();
                 let message = "Failed to send the time series data to the endpoint";
                 let error = error.to_string();

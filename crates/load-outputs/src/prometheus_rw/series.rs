@@ -1,4 +1,4 @@
-//! What samples add up to, by metric and tags.
+//! The aggregates of samples, by metric and tags.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ pub(super) struct Store {
     stats: Vec<TrendStat>,
     native: bool,
     rates_as_counters: bool,
-    /// Of every series that has none.
+    /// The default for series without this tag.
     test_id: Option<String>,
     run_tags: Tags,
     thresholds: Vec<Held>,
@@ -27,7 +27,7 @@ pub(super) struct Store {
     refused: u64,
 }
 
-/// One metric with one set of tags: several series on the wire, if it is a trend.
+/// One metric with one set of tags; a trend is several series on the wire.
 struct Series {
     name: String,
     contains: Contains,
@@ -48,11 +48,11 @@ enum State {
     Native(NativeHistogram),
 }
 
-/// More series than any Prometheus wants of one run.
+/// Maximum number of series of one run.
 const MAX_SERIES: usize = 500_000;
-/// Addresses to remember; beyond it they are learned anew.
+/// Maximum number of cached addresses; beyond it the cache is cleared.
 const MAX_ADDRESSES: usize = 200_000;
-/// The NaN by which Prometheus knows that a series ends.
+/// The stale marker of Prometheus, a special NaN.
 const STALE: u64 = 0x7ff0_0000_0000_0002;
 
 impl Store {
@@ -86,7 +86,7 @@ impl Store {
         }
     }
 
-    /// The thresholds as they stand; those without samples are not known yet.
+    /// The current state of the thresholds; those without samples are unknown.
     pub(super) fn take_thresholds(&mut self, results: &[ThresholdResult]) {
         let known = results.iter().filter(|result| result.observed.is_some());
         let held = known.map(|result| Held {
@@ -97,12 +97,12 @@ impl Store {
         self.thresholds = held.collect();
     }
 
-    /// Samples whose series was one too many.
+    /// Samples of series beyond the maximum.
     pub(super) fn refused(&self) -> u64 {
         self.refused
     }
 
-    /// What had samples since the last call, on the wire, and all thresholds.
+    /// The series with samples since the last call, and all thresholds, in wire format.
     pub(super) fn changed(&mut self, at_ms: i64) -> Vec<TimeSeries> {
         let mut out = Vec::new();
         for held in &self.thresholds {
@@ -135,7 +135,7 @@ impl Store {
         self.all.iter_mut().for_each(|series| series.changed = true);
     }
 
-    /// The end of every series that was ever sent.
+    /// Stale markers for every series that was sent.
     pub(super) fn stale_markers(&mut self, at_ms: i64) -> Vec<TimeSeries> {
         self.mark_all_changed();
         let mut all = self.changed(at_ms);
@@ -223,7 +223,7 @@ impl Series {
         }
     }
 
-    /// What a rate is made of.
+    /// The counters of a rate.
     fn write_counts(&self, at_ms: i64, out: &mut Vec<TimeSeries>) {
         let State::Sink(Sink::Rate(rate)) = &self.state else {
             return;
@@ -242,7 +242,7 @@ impl Series {
 }
 
 impl TimeSeries {
-    /// Adds the label `testid` where there is none.
+    /// Adds the label `testid` if it is missing.
     fn name_test(&mut self, test_id: &str) {
         if self.labels.iter().any(|label| label.name == "testid") {
             return;
@@ -267,7 +267,7 @@ fn observe(trend: &TrendSink, stat: StatKind, scale: f64) -> f64 {
     }
 }
 
-/// Prometheus wants seconds.
+/// Converts to seconds, the base unit of Prometheus.
 fn scale(contains: Contains) -> f64 {
     match contains {
         Contains::Time => 1e-3,
@@ -283,7 +283,7 @@ fn unit(contains: Contains) -> &'static str {
     }
 }
 
-/// Sorted by name, as receivers demand; a label without a value is no label.
+/// Sorted by name, as receivers require; labels without a value are omitted.
 fn labels(name: &str, tags: &Tags) -> Vec<Label> {
     let label = |(name, value): (&str, &str)| Label {
         name: name.to_owned(),

@@ -24,19 +24,19 @@ pub struct Client {
 /// Why a request to a run failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// There is no connection, or it broke.
+    /// The connection failed.
     #[error("{method} \"http://{address}{path}\": {why}")]
     Connection {
         /// `Get` or `Patch`.
         method: &'static str,
-        /// Where the run was expected.
+        /// The address of the run.
         address: String,
         /// The requested path.
         path: String,
         /// Why, with its causes.
         why: String,
     },
-    /// The run refuses.
+    /// The run rejected the request.
     #[error("{title}: {detail}")]
     Refused {
         /// What failed.
@@ -44,10 +44,10 @@ pub enum ClientError {
         /// Why.
         detail: String,
     },
-    /// The answer is not one of this API.
+    /// The response is not one of this API.
     #[error("{address} does not answer like a k6 REST API: {why}")]
     Answer {
-        /// The address that answered.
+        /// The address of the server.
         address: String,
         /// What is wrong with it.
         why: String,
@@ -172,8 +172,8 @@ impl Client {
             let response = sender.send_request(request).await?;
             response.into_body().collect().await
         };
-        // The connection works only while it is polled. Its own end says nothing: the exchange gets
-        // to know of it.
+        // The connection works only while it is polled. Its own result is ignored, because the exchange
+        // fails with it.
         let driver = async {
             let _ = connection.await;
             std::future::pending::<Infallible>().await

@@ -1,4 +1,4 @@
-//! The API's view of a run that is under way.
+//! The API's view of a run in progress.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,25 +16,25 @@ use load_engine::options::scenario::ExternallyControlled;
 use load_engine::thresholds::Thresholds;
 use load_engine::{Phase, RunState, TestEnd};
 
-/// A run, seen through its state and what was gathered last.
+/// A view of a run: its state and the latest aggregates.
 #[derive(Debug)]
 pub struct Live {
     state: Arc<RunState>,
     registry: Arc<Registry>,
     aggregate: Arc<Mutex<Aggregate>>,
-    /// Its own copy: those of the run belong to the task that watches them.
+    /// A copy, because the originals belong to the task that evaluates them.
     thresholds: Mutex<Thresholds>,
     logger: Logger,
 }
 
-/// k6's number for a run that was ended before its time.
+/// k6's number of the status of an aborted run.
 const INTERRUPTED: u8 = 10;
 
 impl Live {
-    /// A view of the run with this state, these metrics, and what is gathered of them.
+    /// A view of the run with this state, these metrics and their aggregates.
     ///
     /// # Errors
-    /// When a threshold cannot be used.
+    /// A threshold is not valid.
     pub fn new(
         state: Arc<RunState>,
         registry: Arc<Registry>,
@@ -54,7 +54,7 @@ impl Live {
         })
     }
 
-    /// The scenario that is controlled from outside, if there is one.
+    /// The externally controlled scenario, if any.
     fn external(&self) -> Option<&ExternallyControlled> {
         let mut scenarios = self.state.options().scenarios().iter();
         scenarios.find_map(|scenario| match &scenario.executor {
@@ -63,7 +63,7 @@ impl Live {
         })
     }
 
-    /// Before scenarios run nothing follows: what is control for then holds from their start.
+    /// Before the scenarios start, a change has no immediate effect; it applies from their start.
     async fn wait_until_followed(&self) {
         if self.state.phase() == Phase::Running as u8 {
             self.state.wait_until_followed().await;
@@ -223,7 +223,7 @@ impl Control for Live {
     }
 }
 
-/// The numbers if an externally controlled scenario can have them.
+/// The numbers, if they are valid for an externally controlled scenario.
 fn check_scale(vus: i64, most: i64, least: i64) -> Result<(u64, u64), Refusal> {
     let refused = |detail: String| Refusal {
         status: 400,

@@ -1,7 +1,7 @@
 //! The REST API of a run, as k6 serves it with `--address`, and its client.
 //!
-//! It answers from before the first VU is made until the process ends, also while the run is paused:
-//! operators probe it.
+//! It is available from before the creation of the first VU until the process exits, also while the run is paused,
+//! because operators probe it.
 
 pub mod client;
 mod live;
@@ -21,15 +21,15 @@ pub use live::Live;
 
 use load_engine::CheckResult;
 
-/// What the API may see and do of a run.
+/// The API's access to a run.
 pub trait Control: Send + Sync + 'static {
-    /// How the run is.
+    /// The status of the run.
     fn status(&self) -> Status;
 
-    /// Holds the run or lets it go; done when it is so.
+    /// Pauses or resumes the run; returns when it is done.
     ///
     /// # Errors
-    /// When it is so already, or no executor can pause.
+    /// It is already in this state, or no executor can pause.
     fn set_paused(&self, paused: bool) -> Running<'_>;
 
     /// Ends the run.
@@ -38,13 +38,13 @@ pub trait Control: Send + Sync + 'static {
     /// Changes the number of VUs and waits until it is reached; `None` leaves a number unchanged.
     ///
     /// # Errors
-    /// When no executor is controlled from outside, or the numbers do not fit.
+    /// No executor is externally controlled, or the numbers are not valid.
     fn scale(&self, vus: Option<i64>, max_vus: Option<i64>) -> Running<'_>;
 
     /// The metrics that have samples or thresholds.
     fn metrics(&self) -> Vec<MetricView>;
 
-    /// The paths of the groups that were entered, in order of first use.
+    /// The paths of the entered groups, in order of first use.
     fn groups(&self) -> Vec<String>;
 
     /// The checks, in order of first use.
@@ -63,16 +63,16 @@ pub trait Control: Send + Sync + 'static {
     fn run_teardown(&self) -> Running<'_>;
 }
 
-/// A step of the run under way.
+/// A step of a run in progress.
 pub type Running<'a> = Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send + 'a>>;
 
-/// How a run is.
+/// The status of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Status {
-    /// What it does: 0 created, 1 VUs are made, 3 they are made, 4 paused before the start, 5
+    /// Its phase: 0 created, 1 creating VUs, 3 VUs created, 4 paused before the start, 5
     /// started, 6 setup, 7 running, 8 teardown, 9 ended, 10 interrupted, 11 marked as failed.
     pub phase: u8,
-    /// Whether it is held.
+    /// Whether it is paused.
     pub paused: bool,
     /// Active VUs.
     pub vus: u64,
@@ -80,13 +80,13 @@ pub struct Status {
     pub vus_max: u64,
     /// Whether a stop was requested.
     pub stopped: bool,
-    /// Whether it has begun and not ended.
+    /// Whether it is running.
     pub running: bool,
-    /// Whether a threshold was crossed at the last look.
+    /// Whether a threshold was crossed at the last evaluation.
     pub tainted: bool,
 }
 
-/// What the API shows of a metric.
+/// A metric in the API.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MetricView {
     /// Its name; sub-metrics with their selector.
@@ -95,13 +95,13 @@ pub struct MetricView {
     pub kind: Kind,
     /// What its numbers mean.
     pub contains: Contains,
-    /// Whether one of its thresholds was crossed at the last look; `None` without thresholds.
+    /// Whether one of its thresholds was crossed at the last evaluation; `None` without thresholds.
     pub tainted: Option<bool>,
     /// Its aggregates by name.
     pub sample: Vec<(&'static str, f64)>,
 }
 
-/// Why a request is not followed.
+/// The reason why a request is rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// The HTTP status.
@@ -122,7 +122,7 @@ impl Refusal {
         }
     }
 
-    /// The refusal to scale a run of which no executor is controlled from outside.
+    /// The refusal to scale a run without an externally controlled executor.
     pub fn not_scalable() -> Self {
         Self {
             status: 500,

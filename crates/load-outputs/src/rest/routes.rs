@@ -1,4 +1,4 @@
-//! The routes, as k6 has them.
+//! The routes of k6's REST API.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ type Run = State<Arc<dyn Control>>;
 
 const JSON: &str = "application/json";
 const JSON_UTF8: &str = "application/json; charset=utf-8";
-/// What k6 says of the JSON of metrics and groups.
+/// k6's content type for metrics and groups.
 const TEXT: &str = "text/plain; charset=utf-8";
 
 pub(super) fn router(control: Arc<dyn Control>) -> Router {
@@ -128,7 +128,7 @@ async fn run_teardown(State(run): Run) -> Response {
     }
 }
 
-/// What a PATCH of the status asks for.
+/// The body of a PATCH of the status.
 #[derive(Debug, Default, PartialEq)]
 struct Change {
     paused: Option<bool>,
@@ -138,7 +138,7 @@ struct Change {
 }
 
 impl Change {
-    /// A stop wins over all else, as in k6.
+    /// A stop takes precedence, as in k6.
     async fn apply(self, run: &dyn Control) -> Result<(), Refusal> {
         if self.stopped {
             run.stop();
@@ -205,7 +205,7 @@ fn parse(body: &[u8]) -> Result<Value, String> {
     })
 }
 
-/// What Go says of something that begins like a literal and is none.
+/// Go's error for text that starts like a literal but is not one.
 fn go_literal(text: &str) -> Option<String> {
     let literal = match text.chars().next()? {
         't' => "true",

@@ -8,7 +8,7 @@ use load_engine::CheckResult;
 use load_engine::summary::path_id;
 
 impl MetricView {
-    /// The view of a metric with what its samples add up to; without samples all numbers are 0.
+    /// The view of a metric with its aggregates; without samples all numbers are 0.
     pub fn new(
         metric: &Metric,
         aggregate: &mut Aggregate,
@@ -80,7 +80,7 @@ pub(super) fn errors(refusal: &Refusal) -> Value {
     }]})
 }
 
-/// All groups, the root and the parents of those that are named included, in order of first use.
+/// All groups, including the root and all parents, in order of first use.
 pub(super) fn groups(entered: &[String], checks: &[CheckResult]) -> Vec<Value> {
     let mut paths = vec![String::new()];
     let named = checks.iter().map(|check| &check.group).chain(entered);

@@ -31,7 +31,7 @@ pub(crate) enum Ending<R> {
     Returned(R),
     /// By an exception, as k6 logs it.
     Threw(String),
-    /// By a rejected promise that nobody handled, as k6 logs it.
+    /// By a rejected promise without a handler, as k6 logs it.
     Rejected(String),
     /// By `exec.test.abort`.
     Aborted(Abort),
@@ -63,7 +63,7 @@ impl<R> Ending<R> {
 /// The reason why a piece of script code did not return.
 pub(crate) enum Failed {
     Thrown(Throw),
-    /// A promise was rejected and nobody handled it. The text is k6's.
+    /// A promise was rejected without a handler. The text is k6's.
     Rejected(String),
 }
 

@@ -85,7 +85,7 @@ impl Failure {
         !matches!(self, Self::NotNeeded | Self::BrownOut)
     }
 
-    /// Whether the detector could be reached at all.
+    /// Whether the detector was reachable.
     pub fn is_communication(self) -> bool {
         matches!(self, Self::Transport(_) | Self::Attest(_))
     }

@@ -55,7 +55,7 @@ impl Caller<'_> {
     /// The tenant a request is for: the body's, else the header's, else the key's.
     ///
     /// # Errors
-    /// INVALID_REQUEST when there is none or it is malformed, INSUFFICIENT_RBAC when the key belongs to another
+    /// INVALID_REQUEST when it is missing or malformed, INSUFFICIENT_RBAC when the key belongs to another
     /// tenant.
     pub fn tenant(&self, body: Option<&str>, headers: &HeaderMap) -> Result<String, ApiError> {
         let header = tenant_header(headers)?;

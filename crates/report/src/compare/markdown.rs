@@ -10,7 +10,7 @@ use crate::table::{Cell, Table};
 
 /// Endpoints in a table; the rest is counted.
 const ENDPOINTS: usize = 50;
-/// What begins a comment of ours, so that the next run finds and replaces it.
+/// The marker of a comment, by which the next run finds and replaces it.
 const MARK: &str = "<!-- sparring compare -->";
 /// Characters of a comment on a pull request that the usual services take.
 const COMMENT: usize = 60_000;

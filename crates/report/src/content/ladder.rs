@@ -27,7 +27,7 @@ pub struct Ladder {
     pub figures: Option<LadderFigures>,
     pub fit: Option<Fit>,
     pub estimates: Vec<Estimate>,
-    /// The estimates that there are none of, and why.
+    /// The estimates that could not be made, and why.
     pub missing: Vec<(Method, String)>,
     pub agreement: Agreement,
     pub attribution: Option<Attribution>,

@@ -85,7 +85,7 @@ fn stats(test: &TestRecord) -> Vec<Vec<String>> {
 fn stats_row(method: &str, name: &str, figures: &Figures) -> Vec<String> {
     let latency = figures.latency.as_ref();
     let requests = figures.requests;
-    // No answer is without a byte: 0 means that nobody counted.
+    // A response has at least one byte: 0 means that bytes were not counted.
     let is_counted = requests > 0 && figures.received_bytes > 0;
     let size = is_counted.then(|| figures.received_bytes as f64 / requests as f64);
     let failures_per_s = (figures.seconds > 0.0).then(|| figures.failures as f64 / figures.seconds);

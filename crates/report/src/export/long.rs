@@ -182,7 +182,7 @@ impl Rows<'_> {
     }
 }
 
-/// No request is without a byte: 0 means that nobody counted.
+/// A request has at least one byte: 0 means that bytes were not counted.
 fn counted(bytes: u64) -> Option<f64> {
     (bytes > 0).then_some(bytes as f64)
 }

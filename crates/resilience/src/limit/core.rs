@@ -102,7 +102,7 @@ pub enum Sample {
     Answered(Duration),
     /// Timed out or refused by overload. Its duration says nothing, since a refusal is fast.
     Lost,
-    /// Cancelled; says nothing at all.
+    /// Cancelled; carries no information.
     Ignored,
 }
 

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 /// Binds the port of the admin API, before the server begins.
 ///
 /// # Errors
-/// The port is taken or may not be used.
+/// The port is in use or not permitted.
 pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     let listener = std::net::TcpListener::bind(address)?;
     listener.set_nonblocking(true)?;

@@ -49,7 +49,7 @@ const NUMBERS: [(&str, &str); 6] = [
     ),
 ];
 
-/// The message of the reader, in the words of people who write queries.
+/// The parser's message, rephrased for people who write queries.
 fn told(message: &str, query: &str) -> String {
     let message = message
         .strip_prefix("Failed to deserialize query string: ")

@@ -50,7 +50,7 @@ pub fn token() -> Result<String, Usage> {
     })
 }
 
-/// Options of k6 and of ours that this machine has. Where outputs go is its own affair.
+/// The options of k6 and sparring for this machine. Outputs are configured on the machine itself.
 fn hidden() -> Vec<OsString> {
     let is_hidden = |name: &OsString| {
         let name = name.to_string_lossy();

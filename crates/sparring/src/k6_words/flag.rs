@@ -136,7 +136,7 @@ impl Flag {
     }
 }
 
-/// Go's words for what is no boolean.
+/// Go's message for a value that is not a boolean.
 pub(super) fn not_boolean(text: &str) -> String {
     format!("strconv.ParseBool: parsing {text:?}: invalid syntax")
 }

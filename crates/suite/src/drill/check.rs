@@ -1,17 +1,17 @@
-//! What makes no sense in a drill that is well-formed: one that would inject or measure nothing, or
-//! that cannot be kept to.
+//! Errors in a well-formed drill: it would inject or measure nothing, or
+//! its times contradict each other.
 
 use live_config::{Check, ConfigError, ConfigErrors, join};
 use serde_json::Value;
 
 use super::{Bounds, Drill, Fault, Opens};
 
-/// The longest time that a drill may ask for: a day, in milliseconds.
+/// The longest permitted time of a drill: a day, in milliseconds.
 const LONGEST_MS: u64 = 86_400_000;
 /// How often a fault may come.
 const MOST_TIMES: u32 = 10_000;
 
-/// Everything that is wrong with `drill`.
+/// All errors of `drill`.
 pub(super) fn check(drill: &Drill) -> Vec<ConfigError> {
     let mut faults = ConfigErrors::default();
     let steady = &drill.steady_state;

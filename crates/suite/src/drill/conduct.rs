@@ -1,4 +1,4 @@
-//! Carrying a drill out: load, probes, faults by the clock, and everything reverted at the end.
+//! Executes a drill: load, probes, scheduled faults, and their reversal at the end.
 
 use std::any::Any;
 use std::ffi::OsString;
@@ -23,19 +23,19 @@ use super::observe::{Event, Observations, Stage};
 use super::watch::{LOOK, Seen, Watch};
 use super::{Drill, Spell};
 
-/// Observations on their way to the one who judges.
+/// The channel from the observers to the judgement.
 const UNREAD: usize = 1_024;
 
-/// When a drill shall end before its time.
+/// Requests to end a drill early.
 #[derive(Debug, Clone, Default)]
 pub struct Ending {
-    /// Take everything back and end.
+    /// Revert everything and stop.
     pub asked: Shutdown,
-    /// And do not wait for the load driver.
+    /// The same, without waiting for the load driver.
     pub hurry: Shutdown,
 }
 
-/// What came of a drill.
+/// The result of a drill.
 #[derive(Debug)]
 pub struct Conducted {
     pub outcome: Outcome,
@@ -102,7 +102,7 @@ pub async fn conduct(
     let now = begun.elapsed();
     let taken_back = injector.take_all_back().await;
     stop.cancel();
-    // Nobody reads any more: whoever waits to tell something shall not.
+    // The channel has no reader any more, so that its senders must not block.
     conductor.receiver.close();
     conductor.stop_load(&ending.hurry).await;
     while let Some(ended) = watchers.join_next().await {
@@ -150,7 +150,7 @@ async fn caught<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> 
     .await
 }
 
-/// Asks for all detectors that will be changed, before anything begins.
+/// Checks that all affected detectors are reachable, before the drill starts.
 async fn find_all(drill: &Drill, target: &Target) -> Result<(), ConductError> {
     for fault in &drill.faults {
         for (name, url) in chosen(target, &fault.detector)? {
@@ -239,7 +239,7 @@ impl<T: Fn(Duration, Stage)> Conductor<'_, T> {
         Ok(())
     }
 
-    /// A detector that cannot be told that a fault is over takes it back by itself: the turn goes on.
+    /// A detector that cannot be reached reverts a fault on its own, so that the drill continues.
     ///
     /// # Errors
     /// Something could not be injected.
@@ -277,7 +277,7 @@ impl<T: Fn(Duration, Stage)> Conductor<'_, T> {
         Ok(())
     }
 
-    /// Takes in what is seen until `at`, and notices a driver that ends too early.
+    /// Processes observations until `at`, and detects an early exit of the driver.
     async fn watch_until(&mut self, at: Duration) {
         let deadline = self.begun + at;
         while let Ok(Some(seen)) = tokio::time::timeout_at(deadline, self.receiver.recv()).await {
@@ -306,7 +306,7 @@ impl<T: Fn(Duration, Stage)> Conductor<'_, T> {
             return;
         };
         match driver.end(hurry).await {
-            // Ended by our signal, or by itself with its thresholds held or crossed.
+            // Ended by the signal of this process, or regularly, with its thresholds held or crossed.
             Ok(Some(status)) if matches!(status.code(), Some(0 | 99 | 105)) => {}
             Ok(Some(status)) => self
                 .spoilt
@@ -320,7 +320,7 @@ impl<T: Fn(Duration, Stage)> Conductor<'_, T> {
         }
     }
 
-    /// Notes why the figures are not to be trusted, once.
+    /// Records a reason why the measurement is untrusted, once.
     fn spoil(&mut self, line: String) {
         if !self.spoilt.contains(&line) {
             self.spoilt.push(line);

@@ -16,11 +16,11 @@ use super::ProbeConfig;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Longer answers are refused.
+/// Maximum size of a response.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What is drilled.
+/// The target of a drill.
 #[derive(Debug, Clone)]
 pub struct Target {
     /// URL without a path, such as `http://127.0.0.1:8000`.
@@ -44,10 +44,10 @@ impl Caller {
         }
     }
 
-    /// Sends a request and reads the whole answer.
+    /// Sends a request and reads the whole response.
     ///
     /// # Errors
-    /// No connection, an answer that breaks off or is too long, or nothing within 10 s.
+    /// No connection, a truncated or too long response, or a timeout of 10 s.
     pub async fn call(
         &self,
         request: Request<Full<Bytes>>,
@@ -65,10 +65,10 @@ impl Caller {
             .map_err(|_| "no answer within 10 s")?
     }
 
-    /// Asks the orchestrator once. The answer's status and coverage.
+    /// Sends one request to the orchestrator; returns the status and the coverage of the response.
     ///
     /// # Errors
-    /// There was no answer.
+    /// There was no response.
     pub async fn probe(
         &self,
         target: &Target,
@@ -107,7 +107,7 @@ impl Caller {
     }
 }
 
-/// The limit of our own machine that kept a call from being made, in words, if it was one.
+/// The limit of this machine that prevented a call, as text, if that was the reason.
 pub fn own_limit(error: &(dyn Error + 'static)) -> Option<&'static str> {
     let mut cause = Some(error);
     while let Some(error) = cause {

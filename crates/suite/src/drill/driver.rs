@@ -1,4 +1,4 @@
-//! The load driver: a process of its own, which ends with the drill.
+//! The load driver: a separate process that ends with the drill.
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
@@ -19,7 +19,7 @@ const LOOK: Duration = Duration::from_millis(200);
 /// The load driver's process; it does not outlive this value.
 pub(super) struct Driver {
     child: Child,
-    /// From now on it says what ending it makes it say.
+    /// Set when it is being stopped, so that its messages about that are not shown.
     ending: Arc<AtomicBool>,
 }
 
@@ -27,7 +27,7 @@ impl Driver {
     /// Starts `command` on the script of `load` against `orchestrator`.
     ///
     /// # Errors
-    /// There is no such program, or no process to be had.
+    /// The program does not exist, or no process can be created.
     pub fn start(load: &Load, orchestrator: &str, command: &[OsString]) -> std::io::Result<Self> {
         let (program, arguments) = command
             .split_first()
@@ -55,16 +55,16 @@ impl Driver {
     /// How it ended, if it has.
     ///
     /// # Errors
-    /// The system does not know it.
+    /// The process does not exist.
     pub fn ended(&mut self) -> std::io::Result<Option<ExitStatus>> {
         self.child.try_wait()
     }
 
-    /// Sends it what Ctrl-C sends, and waits for its end. None: it was still there after some time,
-    /// or when `hurry` was called for.
+    /// Interrupts it as Ctrl-C does, and waits for its exit. `None`: it did not exit in time,
+    /// or `hurry` was requested.
     ///
     /// # Errors
-    /// The system does not know it.
+    /// The process does not exist.
     pub async fn end(&mut self, hurry: &Shutdown) -> std::io::Result<Option<ExitStatus>> {
         self.ending.store(true, Ordering::Release);
         if let (None, Ok(pid)) = (self.child.try_wait()?, i32::try_from(self.child.id())) {
@@ -91,7 +91,7 @@ impl Drop for Driver {
     }
 }
 
-/// Passes on what the driver says, until it is being ended: that it was interrupted is no news then.
+/// Forwards the driver's output until it is being stopped.
 fn pass_on(stderr: ChildStderr, ending: &AtomicBool) {
     for line in BufReader::new(stderr).split(b'\n') {
         let Ok(mut line) = line else { return };
@@ -99,7 +99,7 @@ fn pass_on(stderr: ChildStderr, ending: &AtomicBool) {
             continue;
         }
         line.push(b'\n');
-        // Without a standard error there is nobody to tell.
+        // Without a standard error there is no place for a message.
         drop(std::io::stderr().write_all(&line));
     }
 }

@@ -1,10 +1,10 @@
-//! Why drills fail.
+//! Errors of drills.
 
 use std::error::Error;
 
 use simulated_server::AdminError;
 
-/// Why a drill did not come to its end.
+/// The reason why a drill was not completed.
 #[derive(Debug, thiserror::Error)]
 pub enum ConductError {
     #[error("unknown mock detector {name}; known: {known}")]
@@ -38,7 +38,7 @@ pub enum ConductError {
 }
 
 impl ConductError {
-    /// The error and what is behind it, in one line.
+    /// The error and its causes, in one line.
     pub(super) fn with_cause(&self) -> String {
         let mut line = self.to_string();
         let mut cause = self.source();

@@ -1,4 +1,4 @@
-//! The faults that are in force: overlays that their mocks take back by themselves unless they are
+//! The faults in force: overlays that expire in their mocks unless they are
 //! renewed, so that not even `kill -9` leaves one behind.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,14 +15,14 @@ use super::error::ConductError;
 /// How long an overlay outlives the drill at most.
 pub const TTL: Duration = Duration::from_secs(6);
 const RENEW_EVERY: Duration = Duration::from_millis(1_500);
-/// How long a mock that refuses connections may take to come back behind its fault.
+/// How long a mock may take to accept connections again after a fault.
 const COMES_BACK: Duration = Duration::from_secs(3);
 const ASK_AGAIN: Duration = Duration::from_millis(100);
 
-/// Lays overlays, renews them and takes them back.
+/// Creates, renews and reverts overlays.
 #[derive(Debug, Clone)]
 pub(super) struct Injector {
-    /// Tells the overlays of this drill from those of others.
+    /// Distinguishes the overlays of this drill from those of others.
     prefix: String,
     state: Arc<Mutex<State>>,
 }
@@ -30,7 +30,7 @@ pub(super) struct Injector {
 #[derive(Debug, Default)]
 struct State {
     held: Vec<Held>,
-    /// Detectors whose overlay went before its time.
+    /// Detectors whose overlay disappeared early.
     lost: Vec<String>,
 }
 
@@ -47,21 +47,21 @@ struct Held {
     detector: String,
     admin: AdminClient,
     overlay: Overlay,
-    /// Out of reach while it lasts: it cannot be renewed and has its whole time from the beginning.
+    /// Unreachable during the fault: it cannot be renewed and has its whole lifetime from the start.
     cuts_off_until: Option<Instant>,
     phase: Phase,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// The mock has been told, and may not have heard of it yet.
+    /// The request was sent, but not yet confirmed.
     Coming,
     InForce,
-    /// It has gone before its time.
+    /// It disappeared early.
     Lost,
 }
 
-/// What is injected, and where.
+/// An injected fault and its detector.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Injection<'a> {
     /// Which one of the drill's faults, turns counted.
@@ -86,8 +86,8 @@ impl Injector {
     /// False: the patch changes nothing at a detector that no other fault of this drill changes.
     ///
     /// # Errors
-    /// The mock refused the patch or cannot be reached. What it may have taken all the same is taken
-    /// back with the rest.
+    /// The mock rejected the patch or cannot be reached. If it applied the patch nevertheless, it is
+    /// reverted with the rest.
     pub async fn inject(&self, injection: Injection<'_>) -> Result<bool, ConductError> {
         let cuts_off = cuts_off(injection.patch);
         let held = Held {
@@ -105,7 +105,7 @@ impl Injector {
         let before = admin.send(Method::GET, "/profile", None).await;
         let before = before.map_err(fail)?;
         let ttl = if cuts_off { injection.lasts } else { TTL };
-        // Before the call: its answer may be lost on the way.
+        // Before the call, because its response may be lost.
         let is_alone = self.hold(held.clone());
         let laid = admin.lay(&held.overlay.name, injection.patch, ttl).await;
         let after = laid.map_err(fail)?;
@@ -124,7 +124,7 @@ impl Injector {
         is_alone
     }
 
-    /// Notes that an overlay is in another phase. False: it is not held any more.
+    /// Records the phase of an overlay. False: it is no longer held.
     fn enter(&self, overlay: &Overlay, phase: Phase) -> bool {
         let mut state = self.lock();
         let mut held = state.held.iter_mut();
@@ -132,7 +132,7 @@ impl Injector {
         found.map(|held| held.phase = phase).is_some()
     }
 
-    /// Takes one back; others at the same detector stay.
+    /// Reverts one; others at the same detector stay.
     ///
     /// # Errors
     /// The mock cannot be reached.
@@ -150,7 +150,7 @@ impl Injector {
         }
     }
 
-    /// Takes everything back, at all detectors at once; the first failure is told.
+    /// Reverts everything, at all detectors in parallel; returns the first error.
     ///
     /// # Errors
     /// A mock cannot be reached.
@@ -175,7 +175,7 @@ impl Injector {
         };
         loop {
             match held.admin.lift(&held.overlay.name).await {
-                // Gone is gone, whoever took it away.
+                // It has been reverted, by whatever client.
                 Ok(_) => break,
                 Err(_) if Instant::now() < deadline => sleep(ASK_AGAIN).await,
                 Err(source) => {
@@ -195,7 +195,7 @@ impl Injector {
         Ok(())
     }
 
-    /// Renews what is in force, until it is dropped.
+    /// Renews the overlays in force, until it is dropped.
     pub async fn keep(self) {
         loop {
             sleep(RENEW_EVERY).await;
@@ -212,17 +212,17 @@ impl Injector {
     }
 
     async fn renew(&self, held: &Held) {
-        // A mock that does not answer is asked again the next time.
+        // A mock that does not respond is retried next time.
         if !matches!(held.admin.renew(&held.overlay.name, TTL).await, Ok(false)) {
             return;
         }
-        // It may have been reverted while the mock was asked.
+        // It may have been reverted during the request.
         if self.enter(&held.overlay, Phase::Lost) {
             self.lock().lost.push(held.detector.clone());
         }
     }
 
-    /// Detectors whose overlay went before the drill took it back.
+    /// Detectors whose overlay disappeared before the drill reverted it.
     pub fn lost(&self) -> Vec<String> {
         self.lock().lost.clone()
     }
@@ -239,7 +239,7 @@ impl Injector {
     }
 }
 
-/// Whether nobody can connect to a mock under this patch, its admin API included.
+/// Whether this patch makes a mock unreachable, including its admin API.
 fn cuts_off(patch: &Value) -> bool {
     match patch {
         Value::Object(fields) => fields

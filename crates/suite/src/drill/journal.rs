@@ -1,4 +1,4 @@
-//! What is kept of a drill: `NAME_<UTC time>.json`.
+//! The journal of a drill: `NAME_<UTC time>.json`.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};

@@ -1,4 +1,4 @@
-//! From what was seen to a verdict. Pure: the same observations give the same verdict.
+//! Derives the verdict from the observations. Pure: the same observations give the same verdict.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,17 +12,17 @@ use super::{Bounds, Drill, Opens};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// Everything that was asked held.
+    /// All requirements were met.
     Passed,
-    /// Something that was asked did not hold.
+    /// A requirement was not met.
     Failed,
-    /// The system was not steady to begin with, so nothing was injected.
+    /// The system was not steady at the start, so nothing was injected.
     NotSteady,
-    /// Something kept the drill from measuring what it should.
+    /// The measurement is not valid.
     Spoilt,
 }
 
-/// A drill's figures. Times are seconds.
+/// The measurements of a drill. Times are in seconds.
 #[derive(Debug, Clone, Serialize)]
 pub struct Outcome {
     pub verdict: Verdict,
@@ -30,20 +30,20 @@ pub struct Outcome {
     pub during: Option<Measured>,
     /// From when the breaker opened until the last fault's end.
     pub after_detection: Option<Measured>,
-    /// From the first fault until an answer lacked something.
+    /// From the first fault until the first incomplete response.
     pub time_to_impact_s: Option<f64>,
     /// From the first fault until the breaker opened.
     pub time_to_detect_s: Option<f64>,
     /// From the end of the last fault until the steady state held and the breakers that the faults
     /// had opened were closed.
     pub time_to_recover_s: Option<f64>,
-    /// Probes from the first fault until recovery that got no answer.
+    /// Probes from the first fault until recovery without a response.
     pub unanswered: usize,
-    /// Everything that did not hold, a line each.
+    /// The requirements that were not met, one per line.
     pub broken: Vec<String>,
 }
 
-/// What keeps the system from being steady before the first fault; empty: nothing.
+/// The reasons why the system is not steady before the first fault; empty if it is.
 pub fn unsteady(drill: &Drill, seen: &Observations) -> Vec<String> {
     match before(drill, seen) {
         None => vec!["no probe received a response".to_owned()],
@@ -51,8 +51,8 @@ pub fn unsteady(drill: &Drill, seen: &Observations) -> Vec<String> {
     }
 }
 
-/// The steady state in figures. A probe that is under way when the first fault comes may have met
-/// it, and says nothing about the time before.
+/// The measurements of the steady state. A probe in flight at the start of the first fault may be affected by
+/// it, so that it is not part of them.
 fn before(drill: &Drill, seen: &Observations) -> Option<Measured> {
     let begin = Duration::from_millis(drill.steady_state.after_ms);
     let ended = seen
@@ -66,8 +66,8 @@ fn before(drill: &Drill, seen: &Observations) -> Option<Measured> {
     seen.measure(begin..drill.injection())
 }
 
-/// When the steady state held again for as long as it was looked at before, with the breakers that
-/// the faults had opened closed. `now` is how long the drill has been going on; None: not yet.
+/// When the steady state held again for the length of the first observation, with the breakers that
+/// the faults had opened closed. `now` is the time since the start of the drill; `None`: not yet.
 pub fn recovered(drill: &Drill, seen: &Observations, now: Duration) -> Option<Duration> {
     let opened = opened_by_faults(drill, seen);
     if seen
@@ -97,7 +97,7 @@ pub fn recovered(drill: &Drill, seen: &Observations, now: Duration) -> Option<Du
 }
 
 /// The faulted detectors whose breaker opened while there were faults; where the drill names those
-/// that have to, only these. What a flaky neighbour's breaker does by itself, before or later, says
+/// required ones, only these. A breaker that opens for another reason says
 /// nothing about recovery.
 fn opened_by_faults<'a>(drill: &Drill, seen: &'a Observations) -> Vec<&'a str> {
     let named = drill.detect.as_ref().map(|detect| &detect.breaker_opens);
@@ -131,7 +131,7 @@ fn holds(bounds: &Bounds, measured: &Measured) -> bool {
     bounds.broken_by(measured).is_empty()
 }
 
-/// The verdict on a drill that came to its end. `spoilt` are reasons not to trust it.
+/// The verdict on a completed drill. `spoilt` has the reasons why the measurement is not valid.
 pub fn judge(drill: &Drill, seen: &Observations, now: Duration, spoilt: &[String]) -> Outcome {
     let before = before(drill, seen);
     let unsteady = unsteady(drill, seen);
@@ -189,7 +189,7 @@ pub fn judge(drill: &Drill, seen: &Observations, now: Duration, spoilt: &[String
     }
 }
 
-/// How long after the first fault the breakers had opened that the drill asks for.
+/// The time from the first fault until the required breakers had opened.
 fn detected(drill: &Drill, seen: &Observations, begin: Duration) -> Option<Duration> {
     let first = |asked: &str| {
         seen.breakers
@@ -237,7 +237,7 @@ fn late(drill: &Drill, detected: Option<Duration>, recovery: Option<Duration>) -
     broken
 }
 
-/// What noticing did not better.
+/// Requirements after the detection that were not met.
 fn unhelped(drill: &Drill, detected: Option<Duration>, after: Option<&Measured>) -> Vec<String> {
     let Some(detect) = &drill.detect else {
         return Vec::new();

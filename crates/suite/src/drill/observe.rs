@@ -1,4 +1,4 @@
-//! What is seen during a drill, and what it amounts to over a stretch of time.
+//! The observations of a drill, and their aggregates over a period.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::Bounds;
 
-/// What goes on, for people who watch.
+/// Progress messages.
 #[derive(Debug, Clone)]
 pub enum Stage {
     Steadying,
@@ -25,7 +25,7 @@ pub struct Probe {
     pub sent: Duration,
     #[serde(serialize_with = "seconds")]
     pub took: Duration,
-    /// 0: no answer.
+    /// 0: no response.
     pub status: u16,
     pub coverage: f64,
 }
@@ -36,7 +36,7 @@ impl Probe {
     }
 }
 
-/// A breaker's state, noted whenever it was not the one before.
+/// A change of a breaker's state.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct BreakerSeen {
     #[serde(serialize_with = "seconds")]
@@ -45,7 +45,7 @@ pub struct BreakerSeen {
     pub state: String,
 }
 
-/// Something that the drill did.
+/// An action of the drill.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Event {
     #[serde(serialize_with = "seconds")]
@@ -58,7 +58,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// What is to be kept of a stage; breakers are kept elsewhere.
+    /// The journal entry of a stage; breakers are recorded separately.
     pub(super) fn of(at: Duration, stage: &Stage) -> Option<Self> {
         let (what, detector, patch) = match stage {
             Stage::Injected { detector, patch } => ("injected", detector, Some(patch.clone())),
@@ -74,33 +74,33 @@ impl Event {
     }
 }
 
-/// Everything seen so far.
+/// All observations so far.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Observations {
     pub probes: Vec<Probe>,
     pub breakers: Vec<BreakerSeen>,
     /// Faults as they were injected and reverted.
     pub events: Vec<Event>,
-    /// Probes not sent because too many were under way, which makes the drill's figures too good.
+    /// Probes not sent because too many were in flight; without them the measurements are too good.
     pub probes_left_out: u64,
-    /// Probes not sent because of limits of our own machine, by reason.
+    /// Probes not sent because of limits of this machine, by reason.
     pub own_limits: IndexMap<&'static str, u64>,
-    /// How often the breakers could be looked at.
+    /// Number of successful polls of the breakers.
     pub looks: u64,
-    /// How often they could not, and why at last.
+    /// Number of failed polls, and the last error.
     pub looks_in_vain: u64,
     pub last_look_in_vain: Option<String>,
 }
 
-/// A stretch of time in figures.
+/// The measurements of a period.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Measured {
     pub probes: usize,
-    /// Share answered in full or in part.
+    /// Share of probes with a full or partial response.
     pub answered: f64,
-    /// Mean over the answers; 0 without any.
+    /// Mean over the responses; 0 without any.
     pub coverage: f64,
-    /// Nearest rank, in milliseconds; infinite (null in JSON) when one in twenty got no answer.
+    /// Nearest rank, in milliseconds; infinite (null in JSON) if one in twenty received no response.
     pub p95_ms: f64,
 }
 
@@ -115,7 +115,7 @@ impl Observations {
         }
     }
 
-    /// Why what was seen is not to be trusted: it says more of the drill than of the system.
+    /// The reasons why the observations are untrusted.
     pub(super) fn distrust(&self) -> Vec<String> {
         let mut reasons = Vec::new();
         if self.probes_left_out > 0 {
@@ -130,7 +130,7 @@ impl Observations {
         reasons
     }
 
-    /// The probes sent in `stretch`. None: there are none.
+    /// The probes sent in `stretch`; `None` without any.
     pub fn measure(&self, stretch: Range<Duration>) -> Option<Measured> {
         let probes: Vec<&Probe> = self
             .probes
@@ -176,7 +176,7 @@ impl Observations {
 }
 
 impl Bounds {
-    /// Every bound that `measured` breaks, as a line for people.
+    /// Every bound that `measured` violates, as a line of text.
     pub fn broken_by(&self, measured: &Measured) -> Vec<String> {
         let mut broken = Vec::new();
         for (what, least, value) in [

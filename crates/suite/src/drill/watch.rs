@@ -1,4 +1,4 @@
-//! What watches the system: probes at a fixed pace, and a look at the breakers.
+//! The observers: probes at a fixed rate, and polls of the breakers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,19 +13,19 @@ use super::Drill;
 use super::control::{Caller, Target, own_limit};
 use super::observe::{BreakerSeen, Probe};
 
-/// Probes under way at most; further ones are left out and counted.
+/// Maximum number of probes in flight; further ones are skipped and counted.
 const PROBES_UNDER_WAY: usize = 64;
-/// How often breakers are looked at.
+/// Interval between polls of the breakers.
 pub(super) const LOOK: Duration = Duration::from_millis(200);
 
-/// One thing seen.
+/// One observation.
 pub(super) enum Seen {
     Probe(Probe),
     LeftOut,
-    /// A probe was not sent for this reason of our own.
+    /// A probe was not sent because of this machine, for this reason.
     OwnLimit(&'static str),
     Breaker(BreakerSeen),
-    /// The breakers were looked at: in vain, when there is a reason.
+    /// The breakers were polled; with an error if that failed.
     Look(Result<(), String>),
 }
 

@@ -49,7 +49,7 @@ pub enum Sink {
 }
 
 impl Sink {
-    /// As messages call it; of a URL only the host, for its path may be a secret.
+    /// Its name in messages; of a URL only the host, because the path may be a secret.
     pub fn name(&self) -> String {
         match self {
             Self::Log => "log".to_owned(),

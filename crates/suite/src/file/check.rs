@@ -1,4 +1,4 @@
-//! What serde cannot hold: names that must exist, numbers in their bounds, one content a part.
+//! Checks that serde cannot do: names that must exist, ranges of numbers, one content per part.
 
 use std::collections::BTreeSet;
 

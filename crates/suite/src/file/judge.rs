@@ -1,4 +1,4 @@
-//! What a test is judged by.
+//! The requirements of a test.
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -113,9 +113,9 @@ impl Against {
 pub enum GradeName {
     /// The best.
     Excellent,
-    /// What is aimed at.
+    /// The target.
     Target,
-    /// The least that will do.
+    /// The minimum.
     Acceptable,
     /// Not below poor.
     Poor,

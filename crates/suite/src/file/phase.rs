@@ -36,7 +36,7 @@ pub struct Ramp {
     /// The length of the change, instead of a speed.
     #[serde(rename = "for")]
     pub lasts: Option<Span>,
-    /// What reports call it.
+    /// Its name in reports.
     pub name: Option<String>,
 }
 
@@ -44,10 +44,10 @@ pub struct Ramp {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Steady {
-    /// How long it lasts.
+    /// Its length.
     #[serde(rename = "for")]
     pub lasts: Span,
-    /// What reports call it.
+    /// Its name in reports.
     pub name: Option<String>,
     /// Whether a steady phase is judged; by default it is. A warm-up never is.
     pub judged: Option<bool>,
@@ -57,10 +57,10 @@ pub struct Steady {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rest {
-    /// How long it lasts.
+    /// Its length.
     #[serde(rename = "for")]
     pub lasts: Span,
-    /// What reports call it.
+    /// Its name in reports.
     pub name: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! How much the target bears: up to four estimates side by side, each with the question that it answers
+//! The capacity of the target: up to four estimates side by side, each with the question that it answers
 //! (N-03), and the interval that a search or a ladder encloses it with.
 
 use analysis::capacity::{self, Agreement, Estimate, Method};
@@ -41,7 +41,7 @@ pub(super) fn analyse(case: &Case<'_>, sheet: &mut Sheet) {
 
 fn estimates(case: &Case<'_>, found: Option<&Found>) -> Vec<Estimate> {
     let mut estimates = Vec::new();
-    // A search for users encloses no rate.
+    // A search for users does not bound a rate.
     let is_rate = case
         .test
         .search
@@ -96,7 +96,7 @@ fn shown(estimate: &Estimate) -> Value {
     })
 }
 
-/// What a search has found: the runner's own account, or the steps that the record holds.
+/// The result of a search: from the runner's analysis, or from the steps of the record.
 fn searched(case: &Case<'_>) -> Option<Found> {
     if case.test.content != "search" {
         return None;
@@ -166,7 +166,7 @@ fn enclosed(case: &Case<'_>, found: Option<&Found>) -> Option<Value> {
         }
         _ => return None,
     };
-    // What is answered beyond is of another mix: failures are cheap.
+    // Throughput beyond has another mix, because failures are cheap.
     let borne = |it: &&analysis::ladder::Rung| passed.is_none_or(|most| it.users <= most);
     let rungs = ladder::rungs(case);
     let throughput = rungs

@@ -13,7 +13,7 @@ use super::expression::Bound;
 /// The confidence of every interval here.
 pub(super) const CONFIDENCE: f64 = 0.95;
 
-/// What one figure comes to beside one bound.
+/// The decision about one figure and one bound.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Decision {
     pub standing: Standing,
@@ -22,7 +22,7 @@ pub(super) struct Decision {
     pub interval: Option<[f64; 2]>,
     /// Requests, or values of whatever is judged.
     pub needs_more: Option<u64>,
-    /// Of what is decided by the sample alone: whether the whole interval says the same.
+    /// For decisions by the sample alone: whether the whole interval agrees.
     pub proved: Option<bool>,
 }
 
@@ -35,7 +35,7 @@ impl Decision {
         proved: None,
     };
 
-    /// A figure that has no error: a count, or what was asked of the sample alone.
+    /// A figure without an error: a count, or a requirement on the sample alone.
     pub fn plain(measured: Option<f64>, bound: Bound) -> Self {
         let Some(value) = measured.filter(|value| value.is_finite()) else {
             return Self::NO_DATA;

@@ -23,11 +23,11 @@ struct Setting<'a> {
     name: &'a str,
     mean_ms: f64,
     error_ms: f64,
-    /// What the system says of itself.
+    /// The system's own prediction.
     predicted_ms: Option<f64>,
 }
 
-/// What was seen of a setting beside what is predicted.
+/// The observed effect of a setting, compared with the prediction.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Agreement {
     /// The predicted sign was seen.

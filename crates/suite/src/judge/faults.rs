@@ -1,4 +1,4 @@
-//! Faults as clients saw them: time to detect, to recover, lost requests (N-07).
+//! Faults from the clients' view: time to detect, time to recover, lost requests (N-07).
 
 use analysis::fault::{self, Experiment, Window};
 use analysis::threshold::Limit;
@@ -11,10 +11,10 @@ use super::expression::Bound;
 use super::reach::{self, Radius};
 use super::verdict::{Question, Sheet, decided, number};
 
-/// A second is well when at least this share of its requests is good.
+/// A second is good when at least this share of its requests is good.
 pub(super) const GOOD_SHARE: f64 = 0.9;
 const STABLE_S: f64 = 5.0;
-/// Late is what takes this many times the 95th percentile before the fault.
+/// A request is late from this multiple of the 95th percentile before the fault on.
 const LATE: f64 = 2.0;
 
 const DETECTION: &str = "from the injection to the end of the first second with more than 10 % failed or late requests (N-07)";
@@ -84,7 +84,7 @@ pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
     }
 }
 
-/// A sign of a fault: what has to show it, and how soon after the injection.
+/// An indicator of a fault, and the time limit after the injection.
 struct Sign {
     kind: &'static str,
     /// Such as `noticed by clients`.
@@ -94,7 +94,7 @@ struct Sign {
     within_s: f64,
 }
 
-/// A fault without the sign did not show it in time either.
+/// A fault without the indicator did not show it in time either.
 fn shows(sheet: &mut Sheet, fault: &Fault, sign: &Sign) {
     let bound = Bound::Limit(Limit::at_most(sign.within_s));
     let decision = match sign.seconds {
@@ -205,7 +205,7 @@ fn one(record: &TestRecord, event: &Event, rest: &[Event]) -> Option<Fault> {
     })
 }
 
-/// Whether clients are well again after a fault, by what was seen until a time: as the judge will find it.
+/// Whether clients have recovered from a fault, by the observations up to a time; the same rule as in the judgement.
 pub fn recovered(seconds: &[Second], [injected_s, removed_s, until_s]: [f64; 3]) -> bool {
     let seen = measured(seconds, String::new(), [injected_s, removed_s, until_s]);
     seen.is_some_and(|fault| fault.recovered && until_s - removed_s >= STABLE_S)

@@ -1,4 +1,4 @@
-//! Figures by the names that suite files use, and how sure a window is of them.
+//! Figures by their names in suite files, with the precision of a window.
 
 use analysis::Interval;
 use analysis::effective_size::{self, Mean};
@@ -10,19 +10,19 @@ use super::expression::Bound;
 use super::window::Window;
 use crate::file::Grade;
 
-/// What names the counter of delivered messages (AIA-17, ACSO-28).
+/// The name of the counter of delivered messages (AIA-17, ACSO-28).
 const MESSAGES: &str = "messages_processed_total";
 
-/// Something that a window has measured.
+/// A measured value of a window.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Figure {
     Mean,
     Percentile(&'static str, f64),
     ErrorRate,
     SuccessRate,
-    /// Answers that turn a request away for its size or for lack of room: 413 and 507.
+    /// Responses that reject a request because of its size or of a lack of space: 413 and 507.
     Refusals,
-    /// Answers per second, errors included.
+    /// Responses per second, including errors.
     Requests,
     /// Successes per second.
     Successes,
@@ -166,7 +166,7 @@ impl Figure {
         }
     }
 
-    /// Whether so many requests can show that the bound is kept, if all of them are as good as can be.
+    /// Whether this number of requests can prove the bound in the best case.
     pub fn can_be_proved(self, requests: u64, bound: Bound) -> bool {
         let of_good = |good| Decision::share(good, requests, bound).standing == Standing::Held;
         match self {

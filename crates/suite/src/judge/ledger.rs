@@ -1,7 +1,7 @@
-//! The validity ledger (N-05): how far the measurement itself can be trusted.
+//! The validity ledger (N-05): the quality of the measurement itself.
 //!
-//! A starved generator measures itself. What it could not send, or sent late, was never asked of the
-//! target, so such a run cannot pass.
+//! A starved generator measures itself. Requests that it could not send, or sent late, did not load the
+//! target, so that such a run cannot pass.
 
 use report::record::{
     Conclusion, EventKind, Judgement, LedgerEntry, ResourceSample, Standing, TestRecord,
@@ -12,27 +12,27 @@ use super::thresholds::Metric;
 use super::verdict::{Sheet, number};
 use super::{Case, laws};
 
-/// Shares of what was to be sent that were not.
+/// Bounds on the share of planned iterations that were not sent.
 const UNSENT_SUSPECT: f64 = 0.001;
 const UNSENT_INVALID: f64 = 0.01;
-/// Lateness in ms: of starts, and of looks at the driver's threads.
+/// Bounds on lateness in ms, of starts and of samples of the driver's threads.
 const LATE_MS: f64 = 10.0;
 const VERY_LATE_MS: f64 = 100.0;
-/// Shares of starts that may be late. With more than the second the generator has not kept its plan, by its own account
+/// Bounds on the share of late starts. Beyond the second, the generator has not kept its plan
 /// (S-16).
 const LATE_SUSPECT: f64 = 0.001;
 const LATE_INVALID: f64 = 0.01;
-/// Users of a closed test have no time to start at. Their answers are timed by threads, which may not stand still for
+/// Users of a closed test have no planned start. Threads time their responses, and may not stall for
 /// more than this share of the time.
 const STALLED_SHARE: f64 = 0.1;
-/// The share of a simulated target's answers that may be late (S-16).
+/// The permitted share of late responses of a simulated target (S-16).
 const SIMULATOR_LATE: f64 = 0.01;
-/// Fewer than this are no share.
+/// Minimum number of responses for a share.
 const FEW: f64 = 5.0;
 /// Busy share of the cores that the generator may use (S-16).
 const BUSY_SUSPECT: f64 = 0.8;
 const BUSY_INVALID: f64 = 0.9;
-/// Seconds for which the processor has to be that busy before it is held against a run.
+/// Consecutive seconds at this utilisation that make a run invalid.
 const BUSY_SECONDS: usize = 3;
 const STEAL_SUSPECT: f64 = 0.05;
 const STEAL_INVALID: f64 = 0.2;
@@ -64,7 +64,7 @@ fn entry(what: &str, conclusion: Conclusion, text: String) -> LedgerEntry {
     }
 }
 
-/// By a value that should stay below two bounds.
+/// Grades a value that should stay below two bounds.
 fn graded(value: f64, suspect: f64, invalid: f64) -> Conclusion {
     if value > invalid {
         Conclusion::Invalid
@@ -75,7 +75,7 @@ fn graded(value: f64, suspect: f64, invalid: f64) -> Conclusion {
     }
 }
 
-/// A run of the driver in which no iteration completed has shown nothing, whatever it sent.
+/// A run without a completed iteration proves nothing, whatever it sent.
 fn iterations(case: &Case<'_>) -> Option<LedgerEntry> {
     let metrics = case.record.k6_summary.get("metrics")?.as_object()?;
     if metrics.is_empty() {
@@ -110,7 +110,7 @@ fn send_rate(case: &Case<'_>) -> Option<LedgerEntry> {
         return Some(entry("send_rate", Conclusion::Invalid, text));
     }
     let share = dropped / planned;
-    // A search drives the target into the ground on purpose.
+    // A search overloads the target on purpose.
     let conclusion = if record.content == "search" {
         graded(share, UNSENT_SUSPECT, f64::INFINITY)
     } else {
@@ -182,9 +182,9 @@ fn lateness(record: &TestRecord) -> Option<LedgerEntry> {
     Some(entry("lateness", conclusion, text))
 }
 
-/// How many of what had a time were late by more than the two bounds.
+/// The number of late starts or samples, by two bounds.
 struct Counted {
-    /// `starts` of iterations, or `looks` at the event loops.
+    /// `starts` of iterations, or `looks`: samples of the event loops.
     what: &'static str,
     all: f64,
     late: f64,
@@ -213,7 +213,7 @@ impl Counted {
         }
     }
 
-    /// `most` is the worst that it may come to.
+    /// `most` is the worst possible conclusion.
     fn entry(&self, latest_ms: f64, most: Conclusion) -> LedgerEntry {
         let conclusion = match self.conclusion() {
             Conclusion::Invalid => most,
@@ -263,8 +263,8 @@ fn steal(record: &TestRecord) -> Option<LedgerEntry> {
     Some(entry("steal", conclusion, text))
 }
 
-/// A simulated target that breaks its own promise about delays (S-16). What it delivers late is never too good: a
-/// test that passes all the same stands, unless the answers show nothing of use any more.
+/// A simulated target whose responses are late (S-16). Late responses never make a result better, so that a
+/// test that passes nevertheless stays passed, unless most responses are too late.
 fn simulator(record: &TestRecord, sheet: &Sheet) -> Option<LedgerEntry> {
     let samples = &record.observed.simulator;
     let degraded =

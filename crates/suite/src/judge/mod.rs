@@ -1,13 +1,13 @@
-//! From what was measured to an answer: passed, failed, or cannot tell.
+//! Derives the outcome from the measurements: passed, failed, or inconclusive.
 //!
-//! Pure: no clock, no I/O, no chance. [`judge`] fills the judgements, findings, ledger, analysis,
+//! Pure: no clock, no I/O, no randomness. [`judge`] fills the judgements, findings, ledger, analysis,
 //! reasons and outcome of one test, [`judge_run`] what spans tests, [`compare_with_truth`] the column
-//! that holds the analysis against a simulated target's own truth.
+//! that compares the analysis with a simulated target's truth.
 //!
 //! What has to be known of a system's figures is decided three-valued (N-01): held when the whole 95 %
 //! interval keeps the bound, crossed when the whole interval breaks it, inconclusive otherwise. k6's
-//! thresholds speak of the sample alone, as k6 does; what the sample leaves open is said beside it.
-//! Nothing measured is nothing proved: it is never held.
+//! thresholds are decided by the sample alone, as in k6; the report adds what the sample does not prove.
+//! A figure without measurements never holds.
 //!
 //! ## What is read of a record's open fields
 //!

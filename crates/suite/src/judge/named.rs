@@ -1,4 +1,4 @@
-//! What a test has to be able to name, and the least load that it has to bear.
+//! The analyses that a test requires, and the minimum load that it has to sustain.
 
 use analysis::threshold::Limit;
 use report::record::{EventKind, Standing};
@@ -45,7 +45,7 @@ fn at_least_users(case: &Case<'_>, sheet: &mut Sheet, least: f64) {
     let seen = !ladder::steps(case).is_empty();
     let measured = match (stable, borne) {
         (Some(stable), Some(borne)) => Some(stable.min(borne)),
-        // A single step has no ladder figures, but it was borne or not.
+        // A single step has no ladder figures, but it was sustained or not.
         (None, Some(borne)) if failed.is_none() => Some(borne),
         _ if seen => Some(0.0),
         _ => None,

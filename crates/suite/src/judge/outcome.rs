@@ -1,15 +1,15 @@
-//! What a test comes to, and the sentences that say why.
+//! The outcome of a test, and its reasons as sentences.
 
 use report::record::{Conclusion, Judgement, Outcome, Standing, TestRecord};
 
 use super::verdict::number;
 use crate::plan::PlannedTest;
 
-/// So many sentences of one kind are spelt out.
+/// Maximum number of sentences of one kind.
 const SPELT_OUT: usize = 5;
 
-/// The worst of all judgements; nothing measured, nothing asked and an invalid measurement are not to
-/// be trusted (exit 5). What the runner has concluded already (interrupted, failed) stays.
+/// The worst of all judgements; a test without measurements or requirements, or with an invalid measurement, is
+/// untrusted (exit 5). An outcome of the runner (interrupted, failed) stays.
 pub(super) fn conclude(test: &PlannedTest, record: &mut TestRecord) {
     let standings = record.judgements.iter().map(|it| it.standing.outcome());
     let mut outcome = standings.fold(kept(record.outcome), Outcome::worst);
@@ -42,7 +42,7 @@ pub(super) fn conclude(test: &PlannedTest, record: &mut TestRecord) {
     all.extend(of_ledger(record, Conclusion::Suspect));
     all.extend(left_open(record));
     if !record.complete {
-        // Why it ended is the runner's to say.
+        // The runner states why it ended.
         let said = record.reasons.iter().filter(|it| !all.contains(it));
         let said: Vec<String> = said.cloned().collect();
         all.splice(0..0, said);
@@ -51,7 +51,7 @@ pub(super) fn conclude(test: &PlannedTest, record: &mut TestRecord) {
     record.reasons = all;
 }
 
-/// What only the runner knows; a judgement cannot mend it.
+/// Facts that only the runner knows; a judgement cannot change them.
 fn kept(outcome: Outcome) -> Outcome {
     match outcome {
         Outcome::Interrupted | Outcome::Internal | Outcome::Usage | Outcome::Regression => outcome,

@@ -1,4 +1,4 @@
-//! How long the target takes to be well again once the load is back (ACSO-31, AIA-05, ACIS-24).
+//! The recovery time of the target after the highest load (ACSO-31, AIA-05, ACIS-24).
 
 use analysis::distribution::binomial_at_least;
 use analysis::threshold::Limit;
@@ -11,7 +11,7 @@ use super::verdict::{Question, Sheet, decided};
 use super::{Case, grades, window};
 use crate::file::{Grade, GradeName};
 
-/// So many seconds in a row have to be well.
+/// The number of consecutive good seconds of a recovery.
 const STABLE_S: usize = 5;
 /// A second's failures are held against it when chance explains them less often than this.
 const BY_CHANCE: f64 = 0.01;
@@ -118,7 +118,7 @@ fn end_of_highest(case: &Case<'_>) -> Option<f64> {
     Some(phases[last].end_s)
 }
 
-/// What a second is held against.
+/// The bounds of a good second.
 struct Bounds {
     mean_ms: Option<f64>,
     p95_ms: Option<f64>,

@@ -1,4 +1,4 @@
-//! What spans tests: scaling over cells, effects of parts, the mix, indicators, headroom, the outcome.
+//! Judgements over several tests: scaling over cells, effects of parts, the mix, indicators, headroom, the outcome.
 
 use analysis::least_squares;
 use analysis::threshold::Limit;
@@ -103,8 +103,8 @@ fn over_parts(tests: &mut [TestRecord], group: &[usize], name: &str) {
     settle(test);
 }
 
-/// AIA-38, AIA-39: n instances bear at least 0.8 n times what one bears. Only searches show that, for only
-/// where load saturates the smallest cell does throughput say what a cell bears (S-09).
+/// AIA-38, AIA-39: n instances sustain at least 0.8 n times the load of one. Only searches show that, because only
+/// at saturation of the smallest cell is throughput the capacity of a cell (S-09).
 fn at_least_proportional(tests: &mut [TestRecord], group: &[usize]) {
     let members: Vec<&TestRecord> = group.iter().map(|place| &tests[*place]).collect();
     let is_search = members.iter().all(|test| test.content == "search");
@@ -175,7 +175,7 @@ fn settle(test: &mut TestRecord) {
     test.outcome = outcome;
 }
 
-/// What a cell bears: the last level of a search that held, or its successes per second.
+/// The capacity of a cell: the last level of a search that held, or its successes per second.
 fn throughput(test: &TestRecord) -> Option<f64> {
     let capacity = test
         .analysis
@@ -499,7 +499,7 @@ fn per_busy_core(test: &TestRecord) -> Option<f64> {
         .flatten()
 }
 
-/// The largest throughput that the run has seen borne: of a search, or of a ladder's steps.
+/// The largest sustained throughput of the run: of a search, or of a ladder's steps.
 fn capacity(run: &RunRecord) -> Option<f64> {
     let of = |test: &TestRecord| {
         let found = test.analysis.get("capacity")?;

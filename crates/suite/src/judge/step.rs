@@ -1,5 +1,5 @@
-//! Single steps: what a ladder ends by, what a search looks for. The runner asks while it climbs and searches,
-//! the judge asks again of the record: one answer for both.
+//! Single steps: the end of a ladder, the level of a search. The runner evaluates them during the test,
+//! the judgement evaluates them on the record, with the same result.
 
 use analysis::threshold::Limit;
 use report::record::{PhaseRecord, Standing, TestRecord};
@@ -16,7 +16,7 @@ const MOST_DROPPED: f64 = 0.01;
 /// A rule that is met in so many steps in a row ends the ladder (S-12).
 const IN_A_ROW: u32 = 2;
 
-/// What a step of a search came to.
+/// The result of a step of a search.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tried {
     Passed,
@@ -274,7 +274,7 @@ fn of_requests(metric: &str, aggregate: &str) -> Option<Figure> {
     }
 }
 
-/// The worse of two answers.
+/// The worse of two results.
 pub(super) fn worst(one: Standing, other: Standing) -> Standing {
     let rank = |standing| match standing {
         Standing::NoData => 0,

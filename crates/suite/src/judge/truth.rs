@@ -1,4 +1,4 @@
-//! What the analysis found beside what a simulated target knows of itself (R-12, N-06).
+//! Compares the results of the analysis with the truth of a simulated target (R-12, N-06).
 //!
 //! The truth is the JSON of `/__admin/truth`. It judges the analysis and never the target: nothing here
 //! changes an outcome.
@@ -218,7 +218,7 @@ fn leaks(record: &TestRecord, truth: &Value) -> Vec<FoundAndTrue> {
     found
 }
 
-/// The mean number of instances of a host that were up; 1 where nobody counted.
+/// The mean number of running instances of a host; 1 if unknown.
 fn instances(record: &TestRecord, host: &str) -> f64 {
     let samples = record.observed.target.iter();
     let own = samples.filter(|it| it.host.as_deref() == Some(host));

@@ -1,4 +1,4 @@
-//! The sheet on which the parts of a judgement write.
+//! The sheet that the parts of a judgement fill.
 
 use indexmap::IndexMap;
 use report::record::{Event, EventKind, Finding, Judgement, LedgerEntry, Standing, TestRecord};

@@ -1,4 +1,4 @@
-//! The windows of a record that are judged, with everything that was seen in them.
+//! The judged windows of a record, with their measurements.
 
 use report::record::{Endpoint, Figures, PhaseRecord, ResourceSample, Second, TestRecord};
 

@@ -1,4 +1,4 @@
-//! What load a test really was: the response-time law, the open equivalent, Apdex, steadiness (S-17,
+//! The actual load of a test: the response-time law, the open equivalent, Apdex, steadiness (S-17,
 //! N-08, ACIS-27).
 
 use analysis::apdex::Apdex;

@@ -1,4 +1,4 @@
-//! How much steady load the faults on a system take.
+//! The length of the steady load that faults on a system need.
 //!
 //! The runner injects them one after the other beside the load and ends the load after the last one, so that what is planned
 //! here is the most that they take. A system fails and starts again in its own time: what is needed to see that does not shrink

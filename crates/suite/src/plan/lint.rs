@@ -1,4 +1,4 @@
-//! What is sound but probably not meant: said before the run, never an error.
+//! Warnings about valid but probably unintended plans.
 
 use super::{Kind, Plan, PlannedTest};
 

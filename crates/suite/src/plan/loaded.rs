@@ -1,4 +1,4 @@
-//! Whether each test holds a load where it is judged.
+//! Checks that each test has load where it is judged.
 
 use super::{Plan, PlannedTest, faults};
 

@@ -1,4 +1,4 @@
-//! From a suite file to what will happen: phases with start and end, k6 options, judgements.
+//! Turns a suite file into a plan: phases with start and end, k6 options, judgements.
 //!
 //! The plan is pure: the same file, selection and variables give the same plan, byte for byte.
 
@@ -34,7 +34,7 @@ use serde_json::Value;
 
 use crate::file::{Before, Content, Judge, Model, SearchOf, SuiteFile, SystemFault};
 
-/// Everything a run will do, in order.
+/// All tests of a run, in order.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Plan {
     pub suite: String,

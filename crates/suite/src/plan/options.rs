@@ -51,8 +51,8 @@ pub(super) fn of_phases(whole: &EffectivePart<'_>, phases: &[PlannedPhase]) -> V
     with_thresholds(whole, scenarios.chain(probes).collect())
 }
 
-/// While a system rests, one user of each class asks again and again: whoever reads its samples sees how the system
-/// recovers. They are tagged, for they are no load.
+/// Without load, one user of each class sends requests continuously; its samples show how the system
+/// recovers. They are tagged, because they do not count as load.
 fn probes(
     name: &str,
     class: &Class,

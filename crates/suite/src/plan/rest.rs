@@ -1,4 +1,4 @@
-//! What is left of a test that was interrupted.
+//! The rest of an interrupted test.
 
 use serde_json::Value;
 

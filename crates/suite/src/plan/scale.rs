@@ -15,7 +15,7 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    /// For users who wait up to `longest_wait`; zero for arrivals, which wait for nothing.
+    /// For users that wait up to `longest_wait`; zero for arrivals, which do not wait.
     pub fn new(factor: f64, longest_wait: Duration) -> Self {
         Self {
             factor,
@@ -28,7 +28,7 @@ impl Scale {
         whole.mul_f64(self.factor)
     }
 
-    /// What lasts at all lasts at least a second.
+    /// Every duration above 0 is at least a second.
     pub fn any(self, whole: Duration) -> Duration {
         scaled(whole, self.factor)
     }
@@ -49,7 +49,7 @@ impl Scale {
     }
 }
 
-/// A duration under a time scale; what lasts at all lasts at least a second.
+/// A duration under a time scale; a duration above 0 is at least a second.
 pub(crate) fn scaled(whole: Duration, time_scale: f64) -> Duration {
     match whole {
         Duration::ZERO => Duration::ZERO,

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use super::{EffectivePart, one};
 use crate::file::{Model, Overrides, Part, Span, SuiteFile, Test};
 
-/// What the command line asks for.
+/// The selection of the command line.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Selection {
     /// Tests by name; `all` and `all-tests` stand for several. Empty: the suite's default.
@@ -51,7 +51,7 @@ impl LoadOverride {
     }
 }
 
-/// What the file does not have.
+/// A name that the file does not define.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum SelectionError {
     #[error("suite {suite} has no test `{name}`{}; it has {}", hint(nearest.as_deref()), known.join(", "))]

@@ -1,4 +1,4 @@
-//! The folder for results, found to be usable before anything is measured.
+//! Checks the results folder before a run.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -42,7 +42,7 @@ pub fn finding(folder: &Path) -> Finding {
         Err(unusable) => Finding::problem("disk", unusable.to_string()),
     };
     if !was_there {
-        // Looking leaves nothing behind; what is not empty is somebody else's by now.
+        // The check leaves nothing behind; a folder that is not empty belongs to another process.
         drop(std::fs::remove_dir(folder));
     }
     found

@@ -62,7 +62,7 @@ pub struct TooFewDescriptors {
     elsewhere: &'static str,
 }
 
-/// Whether a load that keeps its connections can be there at all.
+/// Whether a load with permanent connections is possible.
 ///
 /// # Errors
 /// The process may not open that many files.

@@ -1,4 +1,4 @@
-//! What would spoil a run and can be seen before it begins: limits of this machine, its clock, the
+//! Problems that can be detected before a run: limits of this machine, its clock, the
 //! folder for results. `sparring doctor` shows all of it; a run warns of what it would meet.
 
 mod clock;
@@ -12,13 +12,13 @@ use std::path::Path;
 
 use crate::plan::{Plan, PlannedTest};
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// In a word, such as `ports`.
+    /// The subject, such as `ports`.
     pub about: &'static str,
     pub is_problem: bool,
-    /// What was found, in one line.
+    /// The result in one line.
     pub said: String,
     /// What to do about a problem, where the line does not already say it.
     pub fix: Option<String>,

@@ -1,4 +1,4 @@
-//! The admin API of a simulated system, for threads that wait for it.
+//! A blocking client of the admin API of a simulated system.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use simulated_server::{AdminClient, AdminError};
 use tokio::runtime::{Builder, Runtime};
 
-/// Calls to one system's admin API; each waits for its answer. Not for tasks of an asynchronous runtime.
+/// Blocking calls to one system's admin API. Not for tasks of an asynchronous runtime.
 #[derive(Debug, Clone)]
 pub struct Admin(Arc<Waiting>);
 
@@ -29,10 +29,10 @@ impl Admin {
         }))
     }
 
-    /// The system's state; only a system of ours has one.
+    /// The state of a simulated system.
     ///
     /// # Errors
-    /// As all calls: there is no answer, or it is a refusal.
+    /// As for all calls: there is no response, or it is an error.
     pub fn state(&self) -> Result<Value, AdminError> {
         self.get("")
     }
@@ -79,7 +79,7 @@ impl Admin {
         self.0.runtime.block_on(laying).map(drop)
     }
 
-    /// Takes a patch away; one that is gone already is no error.
+    /// Reverts a patch; it is not an error if it has already expired.
     ///
     /// # Errors
     /// As [`Admin::state`].

@@ -1,4 +1,4 @@
-//! What is done to a system before a test, and undone after it however the test ends.
+//! Changes to a system before a test, which are reverted after it.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub struct Undo<'a> {
     done: bool,
 }
 
-/// Why a test cannot be prepared.
+/// The reason why a test cannot be prepared.
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
     #[error("the test requires {what}, but {name} has no admin API")]
@@ -176,7 +176,7 @@ impl Undo<'_> {
 }
 
 impl Drop for Undo<'_> {
-    /// On the way out of an error or a panic nobody can be told.
+    /// During an error or a panic, a failure cannot be reported.
     fn drop(&mut self) {
         drop(self.take_back());
     }

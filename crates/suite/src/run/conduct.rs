@@ -46,7 +46,7 @@ pub struct Conducted {
     pub can_go_on: bool,
 }
 
-/// Why a test could not be carried out.
+/// The reason why a test could not be executed.
 #[derive(Debug, thiserror::Error)]
 pub enum ConductError {
     #[error(transparent)]
@@ -138,7 +138,7 @@ pub fn test(job: &Job<'_>, test: &PlannedTest, run: Run<'_>) -> Result<Conducted
     };
     let (evidence, bytes) = kept(job, &stage, facts);
     let record = evidence.record();
-    // Whoever still measures is not waited for: what is kept changes no more.
+    // Threads that still measure are not waited for, because the measurements are final.
     *stage.store.lock() = evidence.store;
     Ok(Conducted {
         broken_off,
@@ -259,7 +259,7 @@ fn simulators(job: &Job<'_>) -> Simulators {
     Simulators::new(job.target.admin(), detectors.into_iter().flatten())
 }
 
-/// Only a target of ours says whether it is healthy; others were reached before the run.
+/// Only a simulated target has a health check here; others were reached before the run.
 fn wait_until_healthy(job: &Job<'_>) -> Result<(), ConductError> {
     let Some(admin) = job.target.admin() else {
         return Ok(());

@@ -32,7 +32,7 @@ const SETTLED_S: f64 = 1.5;
 /// A probe is late from this many times the slowest one before the fault.
 const LATE: f64 = 2.0;
 
-/// What came of the faults of a test.
+/// The results of the faults of a test.
 #[derive(Debug, Default)]
 pub struct Injected {
     /// What the probes saw, by fault.

@@ -72,7 +72,7 @@ fn runs_before(job: &Job<'_>) -> Vec<RunRecord> {
     runs
 }
 
-/// The runs in a folder; what cannot be read is none. The run that is under way is not complete.
+/// The runs in a folder; unreadable ones are skipped. The run in progress is not complete.
 fn runs(results: &Path) -> Vec<RunRecord> {
     let folders = std::fs::read_dir(results).into_iter().flatten().flatten();
     folders

@@ -76,7 +76,7 @@ pub struct Driving {
     pub failure: Option<Exit>,
     /// The same in words.
     pub failed: Option<String>,
-    /// Measured samples that nobody kept.
+    /// Measured samples that were dropped.
     pub dropped_samples: u64,
     /// Why the last leg's plan of start times was not kept, if it was not.
     #[serde(skip)]
@@ -224,7 +224,7 @@ impl<'a> Stage<'a> {
         }
         store.end(unix_now());
         if self.job.hurry.is_cancelled() {
-            // Whoever still measures is not waited for: what is kept changes no more.
+            // Threads that still measure are not waited for, because the measurements are final.
             store.close();
         }
         drop(store);

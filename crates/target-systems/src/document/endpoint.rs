@@ -47,7 +47,7 @@ impl Default for Edge {
     }
 }
 
-/// Who may ask.
+/// Authorised users.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Auth {

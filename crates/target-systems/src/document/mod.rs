@@ -87,7 +87,7 @@ pub struct Document {
 pub struct Change {
     /// Time since the start.
     pub at_ms: f64,
-    /// How long it lasts. Absent: for ever.
+    /// Its length. Absent: unlimited.
     pub for_ms: Option<f64>,
     /// A merge patch of the document.
     pub set: Value,

@@ -268,7 +268,7 @@ pub(crate) fn items<'a>(value: &'a Value, path: &Path) -> Result<ItemList<'a>, F
     Ok(items)
 }
 
-/// A value as a number; what is no number counts 0.
+/// A value as a number; anything else counts as 0.
 fn within(value: &Value, path: &Path, most: f64) -> Result<f64, Failed> {
     let number = match value {
         Value::Number(number) => Some(*number),

@@ -293,7 +293,7 @@ impl Network {
         false
     }
 
-    /// Nobody repeats for a client that is gone, or on a machine that is.
+    /// There are no retries for a client that has disconnected, or on a machine that is down.
     fn may_repeat(&self, id: Id) -> bool {
         let Some(task) = self.tasks.get(id) else {
             return false;

@@ -106,7 +106,7 @@ impl Network {
         });
     }
 
-    /// Free connections go to those who wait.
+    /// Free connections go to waiting requests.
     pub(super) fn hand_out(&mut self, place: usize) {
         let size = self.loaded.plan.pools[place].size;
         while self.pools[place].in_use < size {

@@ -159,7 +159,7 @@ impl Sharing {
         self.law = law;
     }
 
-    /// While paused, nobody gets anything.
+    /// While paused, no work proceeds.
     pub(super) fn set_paused(&mut self, now: Nanos, paused: bool) {
         self.pass(now);
         self.paused = paused;

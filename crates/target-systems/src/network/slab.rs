@@ -76,7 +76,7 @@ impl<T> Slab<T> {
 }
 
 impl Id {
-    /// As one word, for whoever hands it out.
+    /// As one word, for external use.
     pub(super) fn word(self) -> u64 {
         u64::from(self.generation) << 32 | u64::from(self.place)
     }

@@ -175,7 +175,7 @@ pub(super) enum Place {
 #[derive(Debug)]
 pub(super) struct Task {
     pub(super) request: Id,
-    /// Who waits for it.
+    /// The request that waits for it.
     pub(super) parent: Option<Parent>,
     pub(super) frames: Vec<Frame>,
     pub(super) place: Place,
@@ -190,7 +190,7 @@ pub(super) struct Task {
     pub(super) planned: Nanos,
     /// Why it cannot go on.
     pub(super) failure: Option<Failed>,
-    /// Nobody wants its result any more.
+    /// Its result is no longer needed.
     pub(super) cancelled: bool,
     /// Goes on when its request is answered or cancelled.
     pub(super) background: bool,
@@ -364,7 +364,7 @@ pub(super) struct Visit {
     /// Disk and link time, without waiting.
     pub(super) disk: Nanos,
     pub(super) link: Nanos,
-    /// All demands, without waiting and as if nobody else were there.
+    /// All demands, without waiting and without contention.
     pub(super) planned: Nanos,
     pub(super) recorded: bool,
     pub(super) injected: Option<Failed>,

@@ -158,7 +158,7 @@ impl Network {
         Flow::On
     }
 
-    /// Free slots of a machine go to those who wait.
+    /// Free slots of a machine go to waiting requests.
     pub(super) fn dispatch(&mut self, component: usize, machine: u32) {
         loop {
             let rules = self.loaded.component(component);

@@ -1,4 +1,4 @@
-//! Who waits for a slot or a connection, in order.
+//! The queue for a slot or a connection.
 
 use std::collections::VecDeque;
 

@@ -1,4 +1,4 @@
-//! Who sends requests, and when.
+//! The arrivals of requests.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

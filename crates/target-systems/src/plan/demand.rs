@@ -28,7 +28,7 @@ impl Amount {
         Self::new(Latency::Constant { ms: value })
     }
 
-    /// What it is drawn from, for whoever computes its mean.
+    /// Its distribution, for computing the mean.
     pub fn law(&self) -> &Latency {
         &self.law
     }

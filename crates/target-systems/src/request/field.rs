@@ -70,7 +70,7 @@ impl fmt::Display for Field {
 pub(super) struct Found<'a> {
     /// Where, as in `body.items[3].id`.
     pub path: String,
-    /// `None`: what holds it is there, it is not.
+    /// `None`: the parent exists, but the field does not.
     pub value: Option<&'a Json>,
 }
 
@@ -121,7 +121,7 @@ fn walk<'a>(
                 Some(Json::Object(fields)) => fields.get(name),
                 _ => None,
             };
-            // Only the last name of a field is told as missing; what holds it has rules of its own.
+            // Only the last name of a field is reported as missing, because its parent has its own rules.
             if inner.is_some() || rest.is_empty() {
                 walk(inner, path, rest, found);
             }

@@ -155,7 +155,7 @@ impl Rule {
     }
 }
 
-/// Whether a parameter, which is a text, says a value that is none.
+/// Whether a text parameter is not a valid value.
 fn says(text: &Json, value: &Json) -> bool {
     !value.is_string() && text.as_str() == Some(value.to_string().as_str())
 }

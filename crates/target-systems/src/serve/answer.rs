@@ -209,7 +209,7 @@ fn milliseconds(time: Duration) -> Json {
     Number::from_f64((time.as_secs_f64() * 1e6).round() / 1e3).into()
 }
 
-/// The value at dotted names; null where there is none.
+/// The value at a dotted path; null if it does not exist.
 fn at<'a>(value: &'a Json, names: &str) -> &'a Json {
     static NULL: Json = Json::Null;
     let steps = names.split('.').filter(|name| !name.is_empty());

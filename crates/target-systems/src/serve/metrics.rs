@@ -39,7 +39,7 @@ pub(super) struct Metrics {
     pub(super) in_flight: IntGauge,
     messages: IntCounterVec,
     refused_sockets: IntCounter,
-    /// Messages that a client who does not read was not sent.
+    /// Messages dropped because a client was too slow.
     pub(super) dropped_messages: IntCounter,
     declared: Declared,
     lateness: Lateness,

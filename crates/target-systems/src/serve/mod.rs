@@ -154,7 +154,7 @@ impl Target {
     /// Binds the port of the admin API, if it has one of its own.
     ///
     /// # Errors
-    /// The port is taken or may not be used.
+    /// The port is in use or not permitted.
     pub async fn bind_admin(&self, ip: IpAddr) -> Result<Option<TcpListener>, BindError> {
         let Admin::Port(port) = self.admin else {
             return Ok(None);
@@ -218,7 +218,7 @@ impl Target {
         }
     }
 
-    /// Lets the network obey what is in force although nobody asks meanwhile.
+    /// Applies the document in force to the network even without requests.
     async fn follow(&self) {
         loop {
             let changed = self.control.changed.notified();

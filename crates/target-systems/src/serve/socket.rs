@@ -38,7 +38,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Rooms at most, and members of each.
 const MOST_ROOMS: usize = 10_000;
 
-/// Who hears the messages of a room.
+/// The receivers of a room's messages.
 #[derive(Debug)]
 pub(super) struct Rooms {
     members: Mutex<HashMap<String, HashMap<u64, mpsc::Sender<Message>>>>,
@@ -48,7 +48,7 @@ pub(super) struct Rooms {
 }
 
 impl Rooms {
-    /// Nobody, yet; messages that are not sent are counted in `dropped`.
+    /// No receiver yet; messages that are not sent are counted in `dropped`.
     pub(super) fn new(dropped: IntCounter) -> Self {
         Self {
             members: Mutex::default(),

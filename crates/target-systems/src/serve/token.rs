@@ -1,4 +1,4 @@
-//! Tokens of users who logged in: bounded, and gone when their time is over.
+//! Tokens of logged-in users: bounded, with an expiry.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -13,7 +13,7 @@ pub(super) struct Tokens(Mutex<IssuedTokens>);
 #[derive(Debug, Default)]
 struct IssuedTokens {
     ends: HashMap<String, Instant>,
-    /// In the order in which they were given; the oldest goes when there is no room.
+    /// In order of creation; the oldest is evicted when the store is full.
     order: VecDeque<String>,
     given: u64,
 }

@@ -1,4 +1,4 @@
-//! Closed networks: a fixed number of users who think and ask.
+//! Closed networks: a fixed number of users with think times.
 //!
 //! One class of users is solved by Buzen's convolution (J. Buzen, "Computational algorithms for
 //! closed queueing networks with exponential servers", CACM 16/9, 1973), with stations of several

@@ -73,7 +73,7 @@ pub struct Asking {
 pub enum Load {
     /// Not said; only what holds at any load is told, and the knee where a think time is known.
     Unknown { think_ms: Option<f64> },
-    /// Users who think and ask in turn.
+    /// Users that alternate between thinking and requests.
     Users { users: u32, think_ms: f64 },
     /// Poisson arrivals.
     Rate { per_s: f64 },

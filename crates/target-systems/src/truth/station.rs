@@ -55,7 +55,7 @@ pub(super) struct Station {
     /// E[X²]/E[X]² − 1 of a visit's time.
     pub scv: f64,
     pub visits: f64,
-    /// Places for those who wait, with those in service.
+    /// The capacity of the queue, including requests in service.
     pub room: Option<f64>,
     /// Of product form, or a queue with a closed form of its own, when arrivals are Poisson.
     pub is_exact: bool,

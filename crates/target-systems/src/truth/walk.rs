@@ -444,7 +444,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Requests that fail here; in the background nobody is told.
+    /// Requests that fail here; background failures are not visible to clients.
     fn fail(&mut self, error_type: &str, status: u16, share: f64) {
         if !self.background {
             self.demands.failures.add(error_type, status, share);

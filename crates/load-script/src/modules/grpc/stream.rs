@@ -267,7 +267,7 @@ impl Running {
         }
     }
 
-    /// Calls the handlers of errors; where there are none, the log has it.
+    /// Calls the error handlers; without any, the error is logged.
     fn tell_error(&self, object: &Object<'_>, ending: &Ending) -> Result<(), Throw> {
         let error = failure::of_stream(object.ctx(), &self.method, &ending.status)?;
         match fire(object, "error", error) {

@@ -195,7 +195,7 @@ fn cookies(value: &Value<'_>) -> Result<Vec<RequestCookie>, Throw> {
     Ok(cookies)
 }
 
-/// A time, as a number of milliseconds or as text; one that is over before it begins is none.
+/// A time, as a number of milliseconds or as text; a value of 0 or less means none.
 pub(in crate::modules) fn timeout(value: &Value<'_>) -> Result<Duration, Throw> {
     if let Some(milliseconds) = value.as_number() {
         return Ok(Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or_default());

@@ -10,7 +10,7 @@ use super::settings::{Node, Number, OwnTls};
 
 /// Nanoseconds in a millisecond.
 const MILLISECOND: i64 = 1_000_000;
-/// The port of an object without one. k6 dials the port 0, where nobody answers.
+/// The port of an object without one. k6 dials port 0, which always fails.
 const PORT: i64 = 6379;
 
 /// Reads the fields of one server.

@@ -31,7 +31,7 @@ struct Series {
 type Failure = Box<dyn Error + Send + Sync>;
 
 impl Known {
-    /// Nothing is known where there is no file.
+    /// Empty if the file does not exist.
     pub fn read(path: &Path) -> Result<Self, Failure> {
         if !path.exists() {
             return Ok(Self::default());

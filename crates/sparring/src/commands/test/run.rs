@@ -291,7 +291,7 @@ impl RunArguments {
         self.pid.map(Resources::Pid).or_else(of_group)
     }
 
-    /// The baseline in force is looked for where `sparring baseline` keeps it. One that cannot be read is none.
+    /// The current baseline, in the folder of `sparring baseline`. An unreadable one is ignored.
     fn baselines(&self) -> suite::run::Baselines {
         let folder = self.results.join("baselines");
         let find = move |run: &RunRecord| {

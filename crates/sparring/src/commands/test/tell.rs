@@ -20,7 +20,7 @@ pub struct Voice {
 }
 
 impl Voice {
-    /// With `with_log`, log lines come in between, so that no line can be overwritten.
+    /// With `with_log`, log lines interleave, so that no line can be overwritten.
     pub fn new(quiet: bool, with_log: bool) -> Self {
         Self {
             quiet,

@@ -1,4 +1,4 @@
-//! The alerts beside a test that runs: the same as are judged when it is over.
+//! The alerts during a test; the same rules are judged after it.
 
 use report::record::{ResourceSample, Second};
 

@@ -1,7 +1,7 @@
 //! The six alerts of AIA-44 and AIA-45, with the documents' texts.
 //!
-//! An alert is raised when its figure exceeds its bound for five seconds in a row, is not raised again
-//! while it stands, and is resolved by five seconds in a row within the bound.
+//! An alert is raised when its figure exceeds its bound for five consecutive seconds, is not raised again
+//! while it is active, and is resolved by five consecutive seconds within the bound.
 
 mod live;
 mod table;

@@ -1,11 +1,11 @@
-//! One alert's figure, value by value: raised and resolved by five in a row (AIA-45).
+//! One alert's figure, value by value: raised and resolved by five consecutive values (AIA-45).
 
 use std::collections::VecDeque;
 
-/// Values in a row that raise and resolve.
+/// Consecutive values that raise and resolve.
 pub(super) const IN_A_ROW: usize = 5;
 
-/// What became of an alert with a value.
+/// The effect of a value on an alert.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Change {
     /// With the mean of the values that raised it.
@@ -25,7 +25,7 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// `needed` values in a row above the bound raise, as many within it resolve.
+    /// `needed` consecutive values above the bound raise it, and as many within it resolve it.
     pub(super) fn new(bound: f64, needed: usize) -> Self {
         Self {
             bound,

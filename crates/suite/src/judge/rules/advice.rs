@@ -1,4 +1,4 @@
-//! What is in order, and what the numbers are for: ACSO-49, ACSO-58.
+//! Positive findings, and the use of the numbers: ACSO-49, ACSO-58.
 
 use report::record::Severity;
 use serde_json::{Value, json};

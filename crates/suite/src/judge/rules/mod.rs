@@ -1,6 +1,6 @@
-//! The rule catalogue: what the figures suggest, and what to do about it.
+//! The rule catalogue: findings from the figures, and actions.
 //!
-//! Every finding carries the figures that its rule read, and what would show that it is wrong.
+//! Every finding includes the figures that its rule used, and the result that would refute it.
 
 mod advice;
 mod level;
@@ -28,7 +28,7 @@ struct Found {
     falsified_by: &'static str,
 }
 
-/// What the rules read.
+/// The input of the rules.
 struct Facts<'a> {
     case: &'a Case<'a>,
     sheet: &'a Sheet,

@@ -1,4 +1,4 @@
-//! What the ladder says about scaling: ACSO-52 (scalability), by the coefficients of the scalability law.
+//! Findings about scaling from a ladder: ACSO-52 (scalability), by the coefficients of the scalability law.
 
 use report::record::Severity;
 use serde_json::{Value, json};

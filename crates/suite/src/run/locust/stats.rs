@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-/// Columns of `_stats.csv` with a name of ours; all of them are Locust's own figures, in milliseconds.
+/// Columns of `_stats.csv` and their names here; all of them are Locust's own values, in milliseconds.
 const COLUMNS: [(&str, &str); 12] = [
     ("Request Count", "requests"),
     ("Failure Count", "failures"),

@@ -27,7 +27,7 @@ pub struct Recorder {
     known: HashMap<usize, Known>,
 }
 
-/// The set is held, so that no other takes its address.
+/// The set is kept alive, so that its address is not reused.
 struct Known {
     _tags: Arc<Tags>,
     place: Place,

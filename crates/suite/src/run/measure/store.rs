@@ -18,7 +18,7 @@ pub struct Series {
     /// The request's name: a route with placeholders.
     pub name: String,
     pub class: Option<String>,
-    /// 0: no answer.
+    /// 0: no response.
     pub status: u16,
     pub failed: bool,
     /// Why, for failed requests.

@@ -35,7 +35,7 @@ impl Found {
     }
 }
 
-/// Asks for the longest judged phase of a test; `None` where there is nobody or nothing to ask.
+/// Queries the longest judged phase of a test; `None` without a Prometheus or a judged phase.
 pub fn ask(job: &Job<'_>, began_unix_s: f64, record: &TestRecord) -> Option<Found> {
     let url = url(job)?;
     let [begin_s, end_s] = window(record)?;
@@ -89,7 +89,7 @@ fn window(record: &TestRecord) -> Option<[f64; 2]> {
     (longest[1] > longest[0]).then_some(longest)
 }
 
-/// How far theirs is from ours, as a share of ours.
+/// The relative difference between the two values.
 fn apart(theirs: Option<f64>, ours: Option<f64>) -> Option<f64> {
     let (theirs, ours) = theirs.zip(ours.filter(|ours| *ours > 0.0))?;
     Some((theirs - ours) / ours)

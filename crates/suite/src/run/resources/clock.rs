@@ -10,7 +10,7 @@ pub struct Clocks {
 
 impl Clocks {
     /// By how many seconds the wall clock has stepped since the last reading, forwards or backwards; `None` at the
-    /// first. `wall_s` is its time now, in seconds since 1970.
+    /// order. `wall_s` is its time now, in seconds since 1970.
     pub fn step(&mut self, now: Instant, wall_s: f64) -> Option<f64> {
         let (then, wall_then_s) = self.before.replace((now, wall_s))?;
         let elapsed_s = now.saturating_duration_since(then).as_secs_f64();

@@ -115,7 +115,7 @@ fn most_descriptors(limits: &str) -> Option<u64> {
 }
 
 fn ticks_per_s() -> f64 {
-    // SAFETY: sysconf(3) takes any number and touches no memory of ours.
+    // SAFETY: sysconf(3) accepts any number and accesses no memory of this process.
     match unsafe { libc::sysconf(libc::_SC_CLK_TCK) } {
         ticks @ 1.. => ticks as f64,
         _ => 100.0,

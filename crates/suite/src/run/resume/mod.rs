@@ -2,7 +2,7 @@
 //!
 //! A long test keeps a journal in the run's folder while it runs, so that neither Ctrl-C nor `kill -9` takes
 //! what it has measured. `--resume RUN` reads it back: tests that came to their end are kept, the
-//! interrupted one goes on where it ended, and the others follow. The time in between is no part of
+//! interrupted one continues where it ended, and the others follow. The time between is not part of
 //! any figure; the report names it.
 
 mod entry;
