@@ -222,7 +222,11 @@ fn a_mock_that_dies_under_its_fault_costs_neither_the_verdict_nor_the_journal() 
     ));
     let conducted = conducted.expect("the measurements are kept");
     let outcome = &conducted.outcome;
-    assert_eq!(outcome.verdict, suite::drill::Verdict::Spoilt, "{outcome}");
+    assert_eq!(
+        outcome.verdict,
+        suite::drill::Verdict::Untrusted,
+        "{outcome}"
+    );
     let lost = "shaky could not be told that the drill has ended";
     assert!(
         outcome.broken.iter().any(|line| line.contains(lost)),
@@ -231,7 +235,7 @@ fn a_mock_that_dies_under_its_fault_costs_neither_the_verdict_nor_the_journal() 
     let kept = conducted.write(&drill, folder.path(), &file);
     kept.expect("writable");
     let journal = journal(folder.path());
-    assert_eq!(journal["outcome"]["verdict"], "spoilt");
+    assert_eq!(journal["outcome"]["verdict"], "untrusted");
     assert!(
         outcome.during.is_some_and(|during| during.probes > 3),
         "{outcome}"
@@ -252,7 +256,7 @@ fn a_fault_that_changes_nothing_spoils_the_drill_and_none_at_all_is_refused() {
         "{}",
         ended.stdout
     );
-    assert_eq!(journal["outcome"]["verdict"], "spoilt");
+    assert_eq!(journal["outcome"]["verdict"], "untrusted");
     for (old, new, said) in [
         ("for_ms: 2000 }]", "for_ms: 0 }]", "faults[0].for_ms"),
         ("{ success_rate: 0.0 }", "{}", "faults[0].patch"),

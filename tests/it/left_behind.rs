@@ -53,7 +53,7 @@ fn a_virtual_user_that_does_not_come_back_is_named_and_left_behind() {
         let said = "a virtual user of scenario 'stuck' did not stop";
         assert!(ended.stderr.contains(said), "{}", ended.stderr);
         assert!(ended.stderr.contains("cleaned up"), "{}", ended.stderr);
-        assert!(ended.stderr.contains("not clean"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("are incomplete"), "{}", ended.stderr);
         if threads == "2" {
             assert!(ended.stdout.contains("done 5"), "{}", ended.stdout);
             let done = points.lines().filter(|line| line.contains("\"done\""));

@@ -175,7 +175,7 @@ fn check(bench: &Bench, test: &Value) {
     assert!(
         entry["text"]
             .as_str()
-            .is_some_and(|text| text.contains("went on")),
+            .is_some_and(|text| text.contains("resumed")),
         "{entry}"
     );
     let events = test["observed"]["events"].as_array().expect("events");

@@ -454,7 +454,7 @@ fn a_service_that_is_not_there_and_names_that_nothing_has_are_said_at_once() {
         (vec!["acis", "brekpoint"], "did you mean `breakpoint`?"),
         (vec!["acsi"], "did you mean `acis`?"),
         (vec!["--system", "agent30"], "did you mean `agent360`?"),
-        (vec!["acis", "load", "--time-scale", "2"], "at most 1"),
+        (vec!["acis", "load", "--time-scale", "2"], "from 0.001 to 1"),
         (vec!["acis", "ACISAPIUsr"], "did you mean `ACISAPIUser`?"),
     ] {
         let ended = bench.run(&words);

@@ -41,7 +41,7 @@ pub fn assert_every_edit_is_named(folder: &Path) {
         *place = edited(&before);
         let mut verified = Verified::default();
         compare(&recorded, &again, &mut verified);
-        let named: Vec<&str> = verified.faults.iter().map(|it| it.path.as_str()).collect();
+        let named: Vec<&str> = verified.errors.iter().map(|it| it.path.as_str()).collect();
         if named != [path(&recorded, &pointer)] {
             unnoticed.push((pointer.clone(), named.len()));
         }

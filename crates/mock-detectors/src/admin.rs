@@ -14,6 +14,7 @@ use detector_api::dialect::Dialect;
 use fault_profile::listener::Admin;
 
 use service_runtime::api_page;
+use simulated_server::Simulated;
 
 use crate::detector::Detector;
 use crate::dialect::{self, ErrorReply, presidio};
@@ -67,6 +68,7 @@ pub(crate) fn admin_router(detector: Arc<Detector>) -> Router {
         .merge(simulated_server::admin::described(
             &detector.name,
             OWN_ADMIN,
+            detector.schema(),
         ))
         .merge(simulated_server::admin::router(detector))
 }

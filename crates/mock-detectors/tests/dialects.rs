@@ -126,7 +126,7 @@ async fn every_dialect_refuses_a_key_that_stands_twice_and_names_it() {
         let headers = "detector-id: mock\r\nauthorization: Bearer key\r\n";
         let answer = send(&fleet, line, headers, &body).await;
         assert_eq!(answer.status, status, "{line} {body}: {}", answer.body);
-        let told = format!("{path} stands twice");
+        let told = format!("{path} is duplicated");
         assert!(answer.body.to_string().contains(&told), "{}", answer.body);
     }
 }

@@ -255,10 +255,10 @@ mod tests {
     #[test]
     fn a_policy_in_the_file_follows_the_rules_of_the_api() {
         for (policy, said) in [
-            ("{ weights: { a: 1, al: 9 } }", Some("names `a` twice")),
+            ("{ weights: { a: 1, al: 9 } }", Some("contains `a` twice")),
             (
                 "{ on_failure: { al: open, a2: closed } }",
-                Some("names `a` twice"),
+                Some("contains `a` twice"),
             ),
             ("{ required_detectors: [b] }", Some("`b` is a shadow")),
             ("{ detectors: [a, b] }", Some("`b` is a shadow")),

@@ -226,8 +226,8 @@ pub fn refuse(refused: &Refused) -> Response {
 
 fn listed(error: &str, message: &str, invalid: &Invalid) -> Value {
     let entry = |error: &ConfigError| json!({ "path": error.path, "message": error.message });
-    let faults: Vec<Value> = invalid.errors.iter().map(entry).collect();
-    json!({ "error": error, "message": message, "faults": faults })
+    let errors: Vec<Value> = invalid.errors.iter().map(entry).collect();
+    json!({ "error": error, "message": message, "errors": errors })
 }
 
 /// The revision as an `ETag`.

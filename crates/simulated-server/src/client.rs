@@ -177,7 +177,7 @@ fn json_or_text(body: &[u8]) -> Value {
 
 /// The errors that a server lists, or its message, or its status.
 fn told(server: &str, status: &StatusCode, body: &Value) -> String {
-    let errors = body["faults"].as_array().into_iter().flatten();
+    let errors = body["errors"].as_array().into_iter().flatten();
     let lines: Vec<String> = errors
         .map(|error| {
             let text = |name: &str| error[name].as_str().unwrap_or_default().to_owned();
@@ -214,8 +214,8 @@ mod tests {
     fn a_refusal_names_every_error_or_gives_the_message() {
         let status = StatusCode::UNPROCESSABLE_ENTITY;
         let told = |body| told("127.0.0.1:8001", &status, &body);
-        let faults = json!({ "faults": [{ "path": "a.b", "message": "is not a number" }, { "path": "c", "message": "unknown" }], "message": "no" });
-        assert_eq!(told(faults), "a.b: is not a number\nc: unknown");
+        let errors = json!({ "errors": [{ "path": "a.b", "message": "is not a number" }, { "path": "c", "message": "unknown" }], "message": "no" });
+        assert_eq!(told(errors), "a.b: is not a number\nc: unknown");
         assert_eq!(told(json!({ "message": "no" })), "no");
         assert_eq!(
             told(json!("x")),

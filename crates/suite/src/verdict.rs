@@ -133,7 +133,7 @@ impl fmt::Display for Verdict {
             }
         }
         for reason in &self.spoilt_by {
-            writeln!(f, "  spoilt   {reason}")?;
+            writeln!(f, "  invalid  {reason}")?;
         }
         Ok(())
     }
@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn a_spoilt_run_fails_although_its_thresholds_held() {
         let verdict = judge(&summary(true), &[], &["12 samples were dropped"]);
-        check(&verdict, false, "spoilt   12 samples were dropped");
+        check(&verdict, false, "invalid  12 samples were dropped");
     }
 
     #[test]
@@ -202,7 +202,7 @@ mod tests {
             let verdict = judge(&summary(ok), &["http_req_duration"], &[]);
             let text = "NO DATA  http_req_duration  p(95)<2000\n";
             check(&verdict, false, text);
-            check(&verdict, false, "spoilt   no data for http_req_duration");
+            check(&verdict, false, "invalid  no data for http_req_duration");
         }
     }
 

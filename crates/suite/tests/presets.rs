@@ -399,7 +399,7 @@ tests:
         "tests.load: has phases and samples",
         "tests.load.phases[0].ramp: has a speed and a time",
         "tests.load.phases[0].ramp.to: a whole number of users",
-        "tests.none: does nothing",
+        "tests.none: has no content",
     ] {
         assert!(error.contains(expected), "{expected} in {error}");
     }

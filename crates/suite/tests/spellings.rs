@@ -372,11 +372,11 @@ fn what_nothing_is_named_comes_with_the_nearest_name() {
         time_scale: Some(2.0),
         ..Request::default()
     };
-    assert!(error(&scale).contains("at most 1"));
+    assert!(error(&scale).contains("from 0.001 to 1"));
     let scale = Request {
         time_scale: Some(1e-9),
         ..Request::default()
     };
-    assert!(error(&scale).contains("at least 0.001"));
+    assert!(error(&scale).contains("from 0.001 to 1"));
     assert!(error(&words(&["nowhere.yaml"])).contains("nowhere.yaml"));
 }

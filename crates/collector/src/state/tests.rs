@@ -177,8 +177,8 @@ fn a_lost_runner_ends_the_run_or_degrades_it_and_is_never_missing_silently() {
         assert_eq!(answer.stop.is_some(), !degraded);
         let late = state
             .push(push("b", 1, &[10]), 6 * SECOND)
-            .expect_err("it was given up");
-        assert!(late.to_string().contains("given up"), "{late}");
+            .expect_err("it was declared lost");
+        assert!(late.to_string().contains("declared lost"), "{late}");
         assert!(!state.is_over());
         state.end(ended("a", None), 6 * SECOND).expect("known");
         assert!(state.is_over());

@@ -9,7 +9,7 @@ pub(crate) fn openapi(name: &str, dialect: Dialect) -> Value {
     let mut paths = json!({
         "/health": {"get": {
             "summary": "The health of the detector.",
-            "responses": {"200": {"description": "It does."}},
+            "responses": {"200": {"description": "It is healthy."}},
         }},
         "/metrics": {"get": {
             "summary": "Metrics for Prometheus.",

@@ -107,7 +107,7 @@ async fn a_duplicate_key_is_refused_and_named() {
             assert_eq!(answer.status, 400, "{line} {body}");
             let message = answer.body["message"].as_str().expect("text");
             assert!(
-                message.starts_with(&format!("{path} stands twice")),
+                message.starts_with(&format!("{path} is duplicated")),
                 "{message}"
             );
         }

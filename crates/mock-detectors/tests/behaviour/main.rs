@@ -8,5 +8,6 @@ mod intake;
 mod load;
 mod overlays;
 mod reload;
+mod schemas;
 mod time;
 mod toggling;

@@ -339,7 +339,7 @@ fn check(settings: &DetectorSettings) -> Result<(), ApiError> {
                 .iter()
                 .map(|(path, text)| json!({ "field": path, "message": text }))
                 .collect();
-            Err(ApiError::invalid(path, text).with_details(json!({ "field": path, "faults": all })))
+            Err(ApiError::invalid(path, text).with_details(json!({ "field": path, "errors": all })))
         }
     }
 }

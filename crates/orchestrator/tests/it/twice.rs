@@ -145,7 +145,7 @@ async fn every_body_is_read_equally_strictly() {
         let message = message.into_iter().find_map(Value::as_str);
         let message = message.expect("an error in words");
         assert!(
-            message.starts_with(&format!("{field}: stands twice")),
+            message.starts_with(&format!("{field}: is duplicated")),
             "{path} {body}: {message}"
         );
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{Computed, Fault, Verified};
+use super::{Computed, Mismatch, Verified};
 use crate::export::Format;
 use crate::record::{Endpoint, RunRecord, TestRecord};
 use crate::view::Baseline;
@@ -209,7 +209,7 @@ pub fn rendered(run: &RunRecord, file: &dyn Fn(&str) -> Option<Vec<u8>>, verifie
             if artefact.name == "figures.csv" {
                 rows(&found, &artefact.bytes, verified);
             } else {
-                verified.faults.push(Fault {
+                verified.errors.push(Mismatch {
                     path: artefact.name,
                     text: "differs from the record: one of them was modified, or another version wrote it".to_owned(),
                 });
@@ -240,7 +240,7 @@ fn rows(found: &[u8], made: &[u8], verified: &mut Verified) {
     }
     let rest = differing.len().saturating_sub(NAMED);
     for (key, text) in differing.into_iter().take(NAMED) {
-        verified.faults.push(Fault {
+        verified.errors.push(Mismatch {
             path: format!("figures.csv: {key}"),
             text,
         });

@@ -20,7 +20,7 @@ pub use tree::compare;
 
 /// A number that is not what it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct Mismatch {
     /// Such as `tests[0].phases[1].figures.requests`.
     pub path: String,
     pub text: String,
@@ -35,7 +35,7 @@ pub struct Verified {
     pub computed: usize,
     /// Numbers that were compared with what the run had kept of its observations.
     pub observed: usize,
-    pub faults: Vec<Fault>,
+    pub errors: Vec<Mismatch>,
     /// What could not be checked, and why.
     pub remarks: Vec<String>,
 }
@@ -67,7 +67,7 @@ pub fn verify(run: &RunRecord, file: &dyn Fn(&str) -> Option<Vec<u8>>) -> Verifi
 
 impl Verified {
     pub fn is_sound(&self) -> bool {
-        self.faults.is_empty()
+        self.errors.is_empty()
     }
 
     /// Adds what another verification of the same run came to. A path is named once.
@@ -75,9 +75,9 @@ impl Verified {
         self.checked += other.checked;
         self.computed += other.computed;
         self.observed += other.observed;
-        for fault in other.faults {
-            if !self.faults.iter().any(|known| known.path == fault.path) {
-                self.faults.push(fault);
+        for fault in other.errors {
+            if !self.errors.iter().any(|known| known.path == fault.path) {
+                self.errors.push(fault);
             }
         }
         self.remarks.extend(other.remarks);
@@ -86,7 +86,7 @@ impl Verified {
     fn holds(&mut self, path: &str, holds: bool, text: impl FnOnce() -> String) {
         self.checked += 1;
         if !holds {
-            self.faults.push(Fault {
+            self.errors.push(Mismatch {
                 path: path.to_owned(),
                 text: text(),
             });

@@ -157,8 +157,8 @@ mod tests {
         assert_eq!((verified.computed, verified.observed), (2, 1));
         let check = |edited: Value, path: &str, text: &str| {
             let verified = compared(&edited, &again);
-            let [fault] = verified.faults.as_slice() else {
-                panic!("{:?}", verified.faults)
+            let [fault] = verified.errors.as_slice() else {
+                panic!("{:?}", verified.errors)
             };
             assert_eq!((fault.path.as_str(), fault.text.as_str()), (path, text));
         };
@@ -192,7 +192,7 @@ mod tests {
     fn more_than_a_screen_of_differences_is_counted() {
         let many = |value: u32| json!({ "tests": vec![value; 500] });
         let verified = compared(&many(1), &many(2));
-        assert_eq!(verified.faults.len(), NAMED);
+        assert_eq!(verified.errors.len(), NAMED);
         assert_eq!(verified.remarks, ["300 more values differ."]);
     }
 }

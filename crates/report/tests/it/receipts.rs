@@ -12,21 +12,21 @@ fn alone(run: &RunRecord) -> Verified {
     verify(run, &|_| None)
 }
 
-/// The paths of the faults after an edit.
-fn faults(edit: impl Fn(&mut RunRecord)) -> Vec<String> {
+/// The paths of the errors after an edit.
+fn errors(edit: impl Fn(&mut RunRecord)) -> Vec<String> {
     let mut run = testing::whole();
     edit(&mut run);
     alone(&run)
-        .faults
+        .errors
         .into_iter()
-        .map(|fault| fault.path)
+        .map(|error| error.path)
         .collect()
 }
 
 #[test]
 fn a_record_that_nobody_edited_is_sound() {
     let verified = alone(&testing::whole());
-    assert_eq!(verified.faults, []);
+    assert_eq!(verified.errors, []);
     assert!(verified.checked > 3000, "{}", verified.checked);
 }
 
@@ -71,7 +71,7 @@ fn an_explanation_names_no_bound_and_no_value_that_there_is_not() {
 #[test]
 fn an_edited_number_is_named() {
     let check = |path: &str, edit: &dyn Fn(&mut RunRecord)| {
-        let found = faults(edit);
+        let found = errors(edit);
         assert!(
             found.iter().any(|found| found.starts_with(path)),
             "{path} is not in {found:?}"
@@ -126,9 +126,9 @@ fn a_ladder_whose_base_is_that_of_a_law_is_computed_again_with_it() {
     let told = |ladder: Value| {
         let mut run = testing::whole();
         run.tests[2].analysis.insert("ladder".to_owned(), ladder);
-        let faults = alone(&run).faults.into_iter();
-        let mut faults = faults.filter(|fault| fault.path == "tests[2].analysis.ladder.retention");
-        faults.next().map(|fault| fault.text)
+        let errors = alone(&run).errors.into_iter();
+        let mut errors = errors.filter(|error| error.path == "tests[2].analysis.ladder.retention");
+        errors.next().map(|error| error.text)
     };
     let computed = |ladder: Value| -> f64 {
         let text = told(ladder).expect("it differs");
@@ -163,16 +163,16 @@ fn what_was_made_from_the_record_gives_any_edit_away() {
             .find(|file| file.name == name)
             .map(|file| file.bytes.clone())
     };
-    assert_eq!(verify(&run, &folder).faults, []);
+    assert_eq!(verify(&run, &folder).errors, []);
     let mut edited = run;
     // Nothing in the record contradicts this.
     edited.tests[1].seconds[100].p50_ms = Some(61.0);
     assert!(alone(&edited).is_sound());
     let verified = verify(&edited, &folder);
     let paths: Vec<&str> = verified
-        .faults
+        .errors
         .iter()
-        .map(|fault| fault.path.as_str())
+        .map(|error| error.path.as_str())
         .collect();
     assert!(
         paths.contains(&"figures.csv: 2026-08-14T09-30-00Z-acis / load / second / 100 / p50 / ms"),
@@ -197,7 +197,7 @@ fn samples_give_an_edited_count_away() {
         ));
     }
     let folder = |name: &str| (name == "samples.csv").then(|| samples.clone().into_bytes());
-    assert_eq!(verify(&run, &folder).faults, []);
+    assert_eq!(verify(&run, &folder).errors, []);
     let mut edited = run;
     edited.tests[0].endpoints[1]
         .figures
@@ -206,9 +206,9 @@ fn samples_give_an_edited_count_away() {
         .expect("measured")
         .mean *= 0.9;
     let paths: Vec<String> = verify(&edited, &folder)
-        .faults
+        .errors
         .into_iter()
-        .map(|fault| fault.path)
+        .map(|error| error.path)
         .collect();
     assert_eq!(paths, ["tests[0].endpoints[1].figures.latency.mean"]);
 }
@@ -218,9 +218,9 @@ fn the_plans_hash_is_that_of_the_plan() {
     let mut run = testing::run(vec![testing::short()]);
     let plan = |name: &str| (name == "plan.json").then(|| b"{ \"tests\": [] }".to_vec());
     let paths: Vec<String> = verify(&run, &plan)
-        .faults
+        .errors
         .into_iter()
-        .map(|fault| fault.path)
+        .map(|error| error.path)
         .collect();
     assert_eq!(paths, ["plan_hash"]);
     // printf '{"tests":[]}' | sha256sum

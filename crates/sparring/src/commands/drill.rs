@@ -80,7 +80,7 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
         Verdict::Passed => 0,
         Verdict::Failed => 99,
         Verdict::NotSteady => 4,
-        Verdict::Spoilt => 5,
+        Verdict::Untrusted => 5,
     };
     match conducted.write(&drill, &arguments.results, &arguments.file) {
         Ok(path) => say!("journal: {}", path.display()),

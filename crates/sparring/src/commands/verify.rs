@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use report::verify::{Fault, Verified, compare, verify};
+use report::verify::{Mismatch, Verified, compare, verify};
 use serde_json::json;
 
 use super::CommandResult;
@@ -47,32 +47,32 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
     let mut verified = judged_again(&run);
     verified.add(verify(&run.record, &|name| run.file(name)));
     if arguments.json {
-        let faults: Vec<_> = verified
-            .faults
+        let errors: Vec<_> = verified
+            .errors
             .iter()
-            .map(|fault| json!({ "path": fault.path, "text": fault.text }))
+            .map(|error| json!({ "path": error.path, "text": error.text }))
             .collect();
         let found = json!({
             "checked": verified.checked,
             "computed": verified.computed,
             "observed": verified.observed,
-            "faults": faults,
+            "errors": errors,
             "remarks": verified.remarks,
         });
         say!("{found:#}");
     } else {
-        for fault in &verified.faults {
-            say!("{}: {}", fault.path, fault.text);
+        for error in &verified.errors {
+            say!("{}: {}", error.path, error.text);
         }
         for remark in &verified.remarks {
             say!("note: {remark}");
         }
-        let faults = match verified.faults.len() {
+        let errors = match verified.errors.len() {
             0 => "all fit".to_owned(),
             n => format!("{n} do not match"),
         };
         say!(
-            "{}: {} numbers recomputed, {} compared with the evidence, {} comparisons in all, {faults}",
+            "{}: {} numbers recomputed, {} compared with the evidence, {} comparisons in all, {errors}",
             run.record.run,
             verified.computed,
             verified.observed,
@@ -91,7 +91,7 @@ fn judged_again(run: &RunFolder) -> Verified {
     let mut verified = Verified::default();
     let mut fail = |path: &str, text: String| {
         let path = path.to_owned();
-        verified.faults.push(Fault { path, text });
+        verified.errors.push(Mismatch { path, text });
     };
     let again = match suite::run::again(&|name| run.file(name)) {
         Ok(Some(again)) => again,

@@ -19,7 +19,7 @@ pub enum Verdict {
     /// The system was not steady at the start, so nothing was injected.
     NotSteady,
     /// The measurement is not valid.
-    Spoilt,
+    Untrusted,
 }
 
 /// The measurements of a drill. Times are in seconds.
@@ -168,7 +168,7 @@ pub fn judge(drill: &Drill, seen: &Observations, now: Duration, spoilt: &[String
         .filter(|probe| probe.sent >= begin && probe.status != 200);
     Outcome {
         verdict: match (spoilt.is_empty(), broken.is_empty()) {
-            (false, _) => Verdict::Spoilt,
+            (false, _) => Verdict::Untrusted,
             (true, false) => Verdict::Failed,
             (true, true) => Verdict::Passed,
         },
@@ -290,7 +290,7 @@ impl fmt::Display for Outcome {
             Verdict::Passed => "PASSED",
             Verdict::Failed => "FAILED",
             Verdict::NotSteady => "NOT STEADY, nothing was injected",
-            Verdict::Spoilt => "UNTRUSTED, the measurement is not valid",
+            Verdict::Untrusted => "UNTRUSTED, the measurement is not valid",
         };
         write!(f, "verdict: {verdict}")
     }
@@ -483,6 +483,6 @@ mod tests {
             ms(15_000),
             &["3 probes left out".to_owned()],
         );
-        assert_eq!(outcome.verdict, Verdict::Spoilt);
+        assert_eq!(outcome.verdict, Verdict::Untrusted);
     }
 }

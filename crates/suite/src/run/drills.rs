@@ -128,7 +128,7 @@ fn judgement(
         Verdict::Passed => Standing::Held,
         Verdict::Failed => Standing::Crossed,
         Verdict::NotSteady => Standing::Inconclusive,
-        Verdict::Spoilt => Standing::NoData,
+        Verdict::Untrusted => Standing::NoData,
     };
     let broken = match outcome.broken.as_slice() {
         [] => String::new(),

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use report::RunRecord;
-use report::record::{Judgement, Outcome, Standing, TestRecord, percentile_definition};
+use report::record::{Conclusion, Judgement, Outcome, Standing, TestRecord, percentile_definition};
 
 /// Judgements and reasons of a test beyond these are counted.
 const MOST_LINES: usize = 12;
@@ -64,9 +64,13 @@ fn put_test(text: &mut String, test: &TestRecord) {
     for entry in test
         .ledger
         .iter()
-        .filter(|entry| entry.conclusion != report::record::Conclusion::Valid)
+        .filter(|entry| entry.conclusion != Conclusion::Valid)
     {
-        let _ = writeln!(text, "  spoilt   {}", entry.text);
+        let mark = match entry.conclusion {
+            Conclusion::Invalid => "invalid",
+            Conclusion::Suspect | Conclusion::Valid => "suspect",
+        };
+        let _ = writeln!(text, "  {mark}  {}", entry.text);
     }
     let said_elsewhere = |reason: &&String| {
         let by_judgement = reason.starts_with("crossed ");

@@ -45,7 +45,11 @@ pub(super) fn router(target: Arc<Target>) -> Router {
     let name = target.control.live().system.document.system.clone();
     simulated_server::admin::router(target)
         .merge(own)
-        .merge(simulated_server::admin::described(&name, OWN))
+        .merge(simulated_server::admin::described(
+            &name,
+            OWN,
+            crate::schema(),
+        ))
         .layer(from_fn(finish_only))
 }
 

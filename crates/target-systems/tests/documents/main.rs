@@ -89,10 +89,7 @@ endpoints:
             "endpoints.one.flow[1].either[0].share",
             "write 0.05 for 5 %",
         ),
-        (
-            "endpoints.three.flow[0].visit.hold[0]",
-            "wait for each other",
-        ),
+        ("endpoints.three.flow[0].visit.hold[0]", "would deadlock"),
         (
             "endpoints.four.flow[0].using.do[0]",
             "takes a connection of `db` while it holds one",
@@ -263,7 +260,7 @@ fn mistakes_in_endpoints_mixes_and_metrics_are_told_with_their_paths() {
         (
             json!({ "metrics": [{ "name": "x", "kind": "gauge", "of": "request.count" }] }),
             "metrics[0].kind",
-            "does not fit",
+            "does not match",
         ),
         (
             json!({ "metrics": [{ "name": "x", "kind": "gauge", "of": "pool.used" }] }),

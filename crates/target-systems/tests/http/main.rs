@@ -7,6 +7,7 @@ mod malformed;
 mod pipeline;
 mod promises;
 mod running;
+mod schemas;
 mod served;
 mod sockets;
 
@@ -168,7 +169,7 @@ async fn limits_change_while_it_runs_and_come_back() {
     assert!(answer.header("x-sparring-decision").starts_with("rev=2;"));
     let unknown = patch("{\"cpu9\": {\"cpu_cores\": 2}}", "/__admin/limits").await;
     assert_eq!(unknown.status, 422);
-    let message = unknown.body["faults"][0]["message"]
+    let message = unknown.body["errors"][0]["message"]
         .as_str()
         .unwrap_or_default();
     assert!(message.contains("did you mean"), "{}", unknown.body);

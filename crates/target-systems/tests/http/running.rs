@@ -29,7 +29,7 @@ async fn patch(system: &Served, path: &str, body: &Value) -> Answer {
 }
 
 fn lines(answer: &Answer) -> Vec<String> {
-    let faults = answer.body["faults"].as_array().into_iter().flatten();
+    let faults = answer.body["errors"].as_array().into_iter().flatten();
     let line = |fault: &Value| {
         let part = |name: &str| fault[name].as_str().unwrap_or_default().to_owned();
         format!("{}: {}", part("path"), part("message"))
