@@ -72,5 +72,7 @@ BUILT=$CARGO_TARGET_DIR/release
 mapfile -t ALL < <(commands README.md)
 [ "${#ALL[@]}" -gt 5 ] || { echo "the README has ${#ALL[@]} commands only" >&2; exit 1; }
 for command in "${ALL[@]}"; do one "$command"; done
+# As the guide for CI installs it, from what the first command has built.
+timed "cargo install --locked --path crates/sparring --root $FOLDER/installed && $FOLDER/installed/bin/sparring --version"
 [ -z "$FAILED" ] || { echo "some commands failed" >&2; exit 1; }
 echo "${#ALL[@]} commands of the README work in a fresh clone"

@@ -20,7 +20,7 @@ const CI_COMMANDS: [Known; 4] = [
     ("apt-get update", Done::By("tests/it/guides.rs")),
     (
         "cargo install --locked --path crates/sparring",
-        Done::By(".ci/run"),
+        Done::By("tests/newcomer.sh"),
     ),
     (
         "K6_SMOKE_DURATION=30s sparring test smoke",

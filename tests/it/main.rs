@@ -72,3 +72,4 @@ mod verbose;
 mod verdicts;
 mod verified;
 mod with_locust;
+mod wrong_values;

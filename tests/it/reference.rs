@@ -7,7 +7,7 @@ use live_config::read;
 use serde_json::{Value, json};
 
 /// Whole files of a page: its blocks of YAML, and the lines of those that say so.
-fn examples(page: &str) -> Vec<(String, String)> {
+pub fn examples(page: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let (mut section, mut is_by_line) = (String::new(), false);
     let mut lines = page.lines();
@@ -29,8 +29,14 @@ fn examples(page: &str) -> Vec<(String, String)> {
     found
 }
 
+/// The reference of all files.
+pub fn page() -> String {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/CONFIGURATION.md");
+    std::fs::read_to_string(page).expect("the page exists")
+}
+
 /// What is wrong with a file, by what kind of file it is.
-fn judged(file: &str, folder: &Path) -> Result<(), String> {
+pub fn judged(file: &str, folder: &Path) -> Result<(), String> {
     if suite::builtin::is_suite(file) {
         let read = suite::builtin::parse("the example", file, None);
         return read.map(drop).map_err(|error| error.to_string());
@@ -43,7 +49,7 @@ fn judged(file: &str, folder: &Path) -> Result<(), String> {
     }
     if read::yaml(file).is_ok_and(|file| file.get("components").is_some()) {
         let read = target_systems::System::read(file);
-        return read.map(drop).map_err(|error| format!("{error:?}"));
+        return read.map(drop).map_err(|error| error.to_string());
     }
     let source = Source {
         origin: "the example".to_owned(),
@@ -58,8 +64,7 @@ fn judged(file: &str, folder: &Path) -> Result<(), String> {
 
 #[test]
 fn every_example_of_the_configuration_is_a_sound_file() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/CONFIGURATION.md");
-    let page = std::fs::read_to_string(page).expect("the page exists");
+    let page = page();
     let folder = tempfile::tempdir().expect("a temporary folder");
     let examples = examples(&page);
     assert!(examples.len() > 160, "{}", examples.len());
@@ -120,7 +125,7 @@ fn outside(kind: &str) -> Vec<Value> {
 }
 
 /// The place of a field in a file: `<name>` is the first of its mapping, `[]` the first of its list.
-fn place<'a>(file: &'a mut Value, path: &str) -> Option<&'a mut Value> {
+pub fn place<'a>(file: &'a mut Value, path: &str) -> Option<&'a mut Value> {
     path.split('.').try_fold(file, |value, step| match step {
         "<name>" => value.as_object_mut()?.values_mut().next(),
         step => {
@@ -140,8 +145,7 @@ fn place<'a>(file: &'a mut Value, path: &str) -> Option<&'a mut Value> {
 
 #[test]
 fn numbers_outside_of_the_limits_of_the_page_are_refused() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/CONFIGURATION.md");
-    let page = std::fs::read_to_string(page).expect("the page exists");
+    let page = page();
     let folder = tempfile::tempdir().expect("a temporary folder");
     let examples: Vec<Value> = examples(&page)
         .iter()

@@ -13,8 +13,8 @@ pub fn judgements(test: &TestRecord, limits: &Limits) -> Table {
     let mut table = Table::new(
         "Judgements",
         &[
-            "asked",
-            "standing",
+            "requirement",
+            "result",
             "#measured",
             "95 % interval and bound",
             "#bound",

@@ -423,7 +423,7 @@ fn the_replay_of_a_record_is_shown_explained_and_verified() {
     test.analysis.insert(KEY.to_owned(), value);
     assert!(!replayed.alerts[0].fired.is_empty(), "{replayed:?}");
     let sound = verify(&run, &|_| None);
-    assert_eq!(sound.faults, []);
+    assert_eq!(sound.errors, []);
     let page = report::page::page(&run);
     assert!(page.contains("Alerts, replayed") && page.contains("LoadP99High"));
     let told = explain::explain(&run, "load.replay.LoadP99High").expect("it has the id");
@@ -433,7 +433,7 @@ fn the_replay_of_a_record_is_shown_explained_and_verified() {
     );
     let at = &mut run.tests[0].analysis[KEY]["alerts"][0]["fired"][0]["at_s"];
     *at = json!(at.as_f64().expect("a number") + 1.0);
-    let faults = verify(&run, &|_| None).faults;
+    let faults = verify(&run, &|_| None).errors;
     assert_eq!(faults.len(), 1, "{faults:?}");
     assert_eq!(faults[0].path, "tests[0].analysis.alert_replay");
 }
