@@ -72,4 +72,3 @@ mod verbose;
 mod verdicts;
 mod verified;
 mod with_locust;
-mod wrong_values;

@@ -61,7 +61,7 @@ async fn an_error_in_a_change_is_reported_with_its_path_and_changes_nothing() {
     ] {
         let refused = client.patch("", patch.clone()).await;
         assert_eq!(refused.status, 422, "{patch}");
-        let fault = &refused.body["faults"][0];
+        let fault = &refused.body["errors"][0];
         assert!(
             fault["path"].as_str().expect("a path").starts_with(path),
             "{patch}: {fault}"

@@ -132,7 +132,7 @@ async fn an_invalid_overlay_is_refused_and_changes_nothing() {
     let before = client.get("/__admin").await.body["revision"].clone();
     let refused = lay(&mut client, "a", LONG, json!({"succes_rate": 0})).await;
     assert_eq!(refused.status, 422);
-    assert_eq!(refused.body["faults"][0]["path"], "succes_rate");
+    assert_eq!(refused.body["errors"][0]["path"], "succes_rate");
     for name in ["a%20b", &"x".repeat(65)] {
         let refused = lay(&mut client, name, LONG, json!({})).await;
         assert_eq!(refused.status, 422, "{name}");
