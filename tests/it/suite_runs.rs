@@ -318,7 +318,7 @@ fn relative_bounds_can_be_judged_against_the_baseline_in_force() {
     let first = bench.run_folder();
     assert_eq!(relative(&first)["standing"], "reported");
     let asked = relative(&first)["asked"].to_string();
-    assert!(asked.contains("no baseline of"), "{asked}");
+    assert!(asked.contains("there is no baseline"), "{asked}");
     let saved = sparring()
         .args(["baseline", "save"])
         .arg(&first)

@@ -64,7 +64,7 @@ impl Fleet {
                     result => self.report(result),
                 },
                 Err(error) => {
-                    tracing::error!(%error, "the changed fleet file is not valid; the previous one stays in force")
+                    tracing::error!(%error, "the changed fleet file is not valid; the previous one stays in force");
                 }
             }
             first = false;
@@ -82,7 +82,7 @@ impl Fleet {
                 }
             }
             Err(error) => {
-                tracing::error!(%error, "the changed fleet file is not valid; the previous one stays in force")
+                tracing::error!(%error, "the changed fleet file is not valid; the previous one stays in force");
             }
         }
     }
