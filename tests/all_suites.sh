@@ -55,7 +55,7 @@ for error in list(validator.iter_errors(report))[:10]:
 if not report["complete"] or report["not_run"]:
     faults.append(f"{report['incomplete_because']}, not run: {report['not_run']}")
 # What a report says only where the bench itself failed.
-for sign in ["could not be injected", "nothing explains", "could not be reverted", "cannot be prepared"]:
+for sign in ["could not be injected", "nothing explains", "could not be reverted", "could not be prepared"]:
     found = re.search(rf'"([^"]*{sign}[^"]*)"', text)
     if found:
         faults.append(found[1][:200])
@@ -65,7 +65,7 @@ for test in report["tests"]:
         if judgement["standing"] == "crossed" and not re.search(crossed, judgement["id"]):
             faults.append(f"{judgement['id']} is crossed: {judgement['asked']}, measured {judgement['measured']}")
     if test["outcome"] == "untrusted" and not re.search(untrusted, title):
-        faults.append(f"{title} is not to be trusted: {test['reasons']}")
+        faults.append(f"{title} is untrusted: {test['reasons']}")
 for fault in faults:
     print(f"{path}: {fault}", file=sys.stderr)
 print(f"{report['suite']}: {len(report['tests'])} tests, {report['outcome']}, {report['duration_s']:.0f} s")
