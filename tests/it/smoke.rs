@@ -58,6 +58,7 @@ fn report(folder: &Path) -> Value {
     serde_json::from_str(&std::fs::read_to_string(file).expect("readable")).expect("JSON")
 }
 
+/// DET-29, DET-37: smoke, then the report, as in CI.
 #[test]
 fn a_sound_stack_passes_and_leaves_a_report() {
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -243,6 +243,7 @@ fn variables_of_the_document_reach_the_system() {
     assert_eq!(figures["failures"], figures["requests"], "{figures}");
 }
 
+/// ACSO-29, ACSO-30: how long answers and workflows take, and what they use.
 /// ACSO-28: operations, completed workflows, messages and the operations of each agent, as series.
 #[test]
 fn throughput_is_recorded_by_operation_workflow_message_and_agent() {
@@ -272,6 +273,27 @@ fn throughput_is_recorded_by_operation_workflow_message_and_agent() {
         assert!(has(name), "no {name} in {:?}", throughput.last());
     }
     assert!(report["tests"][0]["figures"]["requests_per_s"].as_f64() > Some(0.0));
+    times_and_resources_are_recorded(&report["tests"][0]);
+}
+
+/// The times of answers and of whole workflows in milliseconds; processor, memory, network and disk of some host.
+fn times_and_resources_are_recorded(test: &Value) {
+    let latency = &test["figures"]["latency"];
+    let workflow = &test["k6_summary"]["trends"]["workflow_duration"]["values"];
+    for time in [
+        &latency["mean"],
+        &latency["percentiles"]["p95"],
+        &latency["percentiles"]["p99"],
+        &workflow["avg"],
+        &workflow["p(99)"],
+    ] {
+        assert!(time.as_f64() > Some(0.0), "{latency} {workflow}");
+    }
+    let samples = test["observed"]["target"].as_array().expect("samples");
+    for resource in ["cpu_ratio", "memory_ratio", "network_ratio", "disk_ratio"] {
+        let mut shares = samples.iter().filter_map(|it| it[resource].as_f64());
+        assert!(shares.any(|share| share > 0.0), "no {resource}");
+    }
 }
 
 /// DET-34, ACIS-22: what `htop` and `docker stats` show of the target's process, and what `pg_stat_activity` counts:
