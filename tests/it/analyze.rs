@@ -328,6 +328,30 @@ fn a_history_changes_where_otava_says() {
     assert_shows(&ended, &["p95_ms: 1 change point\n", "c6  -49.4 %"]);
 }
 
+/// An outlier changes nothing; it is apart from its own stretch, whatever the level of the others is.
+#[test]
+fn outliers_of_a_history_are_named_and_change_nothing() {
+    let value = |run: u32| match run {
+        7 => 260,
+        ..20 => 100 + run * 7 % 5,
+        _ => 150 + run * 7 % 5,
+    };
+    let rows: String = (0..40)
+        .map(|run| format!("r{run},{}\n", value(run)))
+        .collect();
+    let history = format!("run,p95_ms\n{rows}");
+    let found = json(&analyze(&["changepoints", "FILE", "--json"], &history));
+    let series = &found["series"][0];
+    let labels = |key: &str| -> Vec<Value> {
+        let all = series[key].as_array().expect("a list");
+        all.iter().map(|one| one["label"].clone()).collect()
+    };
+    assert_eq!(labels("change_points"), ["r20"]);
+    assert_eq!(labels("outliers"), ["r7"]);
+    let ended = analyze(&["changepoints", "FILE"], &history);
+    assert_shows(&ended, &["r7  260.000000 is an outlier\n"]);
+}
+
 #[test]
 fn a_regression_within_the_newest_runs_ends_with_3() {
     let code = |arguments: &[&str]| {

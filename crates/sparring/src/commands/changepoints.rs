@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use analysis::change_point::{ChangePoint, Merging, Options, change_points};
+use analysis::outlier::{iqr_fences, mad_fences};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
@@ -84,10 +85,47 @@ enum Worse {
 /// The exit code for a regression.
 const REGRESSION: u8 = 3;
 
+/// Iglewicz and Hoaglin's factor of the median absolute deviation, and Tukey's of the quartiles' distance.
+const MAD: f64 = 3.5;
+const QUARTILES: f64 = 1.5;
+/// Fewer rows between two change points have no outliers.
+const FEWEST: usize = 8;
+
 /// The change points of one series.
 struct Changed {
     series: String,
     points: Vec<ChangePoint>,
+    /// Rows that stand apart from the others between the same change points, with their values.
+    outliers: Vec<(usize, f64)>,
+}
+
+/// Values beyond both fences, by the median absolute deviation and by the quartiles: alone, either finds some in any long
+/// series. They are reported, and change nothing.
+fn outliers(numbers: &[f64], points: &[ChangePoint]) -> Vec<(usize, f64)> {
+    let mut edges: Vec<usize> = points.iter().map(|point| point.index).collect();
+    edges.extend([0, numbers.len()]);
+    edges.sort_unstable();
+    let mut found = Vec::new();
+    for edge in edges.windows(2) {
+        let values = &numbers[edge[0]..edge[1]];
+        if values.len() < FEWEST {
+            continue;
+        }
+        let (Ok(by_mad), Ok(by_quartiles)) =
+            (mad_fences(values, MAD), iqr_fences(values, QUARTILES))
+        else {
+            continue;
+        };
+        // Of mostly equal values every other one would be apart.
+        if by_mad.lower == by_mad.upper {
+            continue;
+        }
+        let apart = by_quartiles.outliers(values);
+        let both = by_mad.outliers(values).into_iter();
+        let both = both.filter(|place| apart.contains(place));
+        found.extend(both.map(|place| (edge[0] + place, values[place])));
+    }
+    found
 }
 
 pub fn execute(arguments: &Arguments) -> CommandResult {
@@ -110,12 +148,14 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
     let mut known = arguments.known.as_deref().map(Known::read).transpose()?;
     let mut changed = Vec::new();
     for (column, numbers) in series.iter().zip(&numbers) {
+        let points = match &mut known {
+            Some(known) => known.change_points(&column.name, numbers, options)?,
+            None => change_points(numbers, &options)?,
+        };
         changed.push(Changed {
             series: column.name.clone(),
-            points: match &mut known {
-                Some(known) => known.change_points(&column.name, numbers, options)?,
-                None => change_points(numbers, &options)?,
-            },
+            outliers: outliers(numbers, &points),
+            points,
         });
     }
     if let Some((known, path)) = known.zip(arguments.known.as_deref()) {
@@ -188,6 +228,11 @@ fn print(changed: &Changed, table: &Table, label: &dyn Fn(usize) -> Option<Strin
             point.p_value
         );
     }
+    for (index, value) in &changed.outliers {
+        let label = label(*index).unwrap_or_default();
+        let line = table.line(*index);
+        say!("  line {line:>5}  {label}  {value:.6} is an outlier");
+    }
 }
 
 fn as_json(changed: &Changed, table: &Table, label: &dyn Fn(usize) -> Option<String>) -> Value {
@@ -209,5 +254,12 @@ fn as_json(changed: &Changed, table: &Table, label: &dyn Fn(usize) -> Option<Str
             })
         })
         .collect();
-    json!({ "series": changed.series, "change_points": points })
+    let outliers: Vec<Value> = changed
+        .outliers
+        .iter()
+        .map(|(index, value)| {
+            json!({ "index": index, "line": table.line(*index), "label": label(*index), "value": value })
+        })
+        .collect();
+    json!({ "series": changed.series, "change_points": points, "outliers": outliers })
 }
