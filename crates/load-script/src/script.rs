@@ -23,7 +23,7 @@ use crate::system::System;
 use crate::wording::Code;
 
 /// How much of a line [`Script::code_at`] tells, in characters.
-const CODE_BEFORE: usize = 15;
+const CODE_BEFORE: usize = 1000;
 const CODE_AFTER: usize = 250;
 
 /// The origin of a script, and its surroundings.
@@ -372,18 +372,18 @@ impl Script {
         (name.to_owned(), line, column)
     }
 
-    /// The line of a module's text at this place. Line and column count from one.
+    /// The code of a module before a place, and the rest of its line. Line and column count from one.
     pub(crate) fn code_at(&self, name: &str, line: u32, column: u32) -> Option<Code> {
         let column = self.unshifted(name, line, column);
         let texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
-        let line = texts
-            .get(name)?
-            .lines()
-            .nth(line.checked_sub(1)? as usize)?;
-        let before = column.checked_sub(1)? as usize;
-        let (at, _) = line.char_indices().nth(before)?;
-        // Bundles have long lines.
-        let (before, after) = line.split_at(at);
+        let text = texts.get(name)?.as_str();
+        let mut lines = text.split_inclusive('\n');
+        let lines_before = line.checked_sub(1)? as usize;
+        let start: usize = lines.by_ref().take(lines_before).map(str::len).sum();
+        let line = lines.next()?.trim_end();
+        let (at, _) = line.char_indices().nth(column.checked_sub(1)? as usize)?;
+        // A call begins some lines before its last argument; bundles have long lines.
+        let (before, after) = (&text[..start + at], &line[at..]);
         let (start, _) = before
             .char_indices()
             .rev()

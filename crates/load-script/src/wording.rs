@@ -4,9 +4,13 @@
 //! value that was to be called also shows that value, which is not known here: it is taken to be undefined, as it
 //! nearly always is.
 
+mod called;
+
 use std::cell::LazyCell;
 
 use script_engine::host::ErrorOrigin;
+
+use called::Called;
 
 /// A property of null or undefined was accessed.
 const NO_OBJECT: &str = "Cannot convert undefined or null to object";
@@ -346,32 +350,10 @@ fn of_reading<'a>(message: &str, code: impl FnOnce() -> &'a Code) -> Option<Stri
 
 /// The message about a call of what is not a function. It is unchanged where a variable has the name of a member.
 fn not_callable(code: &Code) -> Option<String> {
-    let (before, after) = (code.before.trim_end(), code.after.as_str());
-    if before.ends_with('[') {
-        return None;
-    }
-    let (path, rest) = split_path(after);
-    let is_created = before.ends_with("new");
-    let member = match rest.strip_prefix('[') {
-        Some(key) => literal_key(key),
-        None if before.ends_with('.') && rest.trim_start().starts_with(['(', '`']) => Some(path),
-        None => None,
-    };
-    Some(
-        match member.filter(|name| !is_created && !name.is_empty()) {
-            Some(name) => format!("Object has no member '{name}'"),
-            None => UNDEFINED.to_owned(),
-        },
-    )
-}
-
-/// The key in `'key'](` or `3](`.
-fn literal_key(text: &str) -> Option<&str> {
-    let (key, _) = text.split_once(']')?;
-    let quote = key.chars().next().filter(|c| "'\"`".contains(*c));
-    match quote {
-        Some(quote) => key.strip_prefix(quote)?.strip_suffix(quote),
-        None => Some(key).filter(|key| key.bytes().all(|byte| byte.is_ascii_digit())),
+    match called::find(code) {
+        Called::Computed => None,
+        Called::Member(name) => Some(format!("Object has no member '{name}'")),
+        Called::Value => Some(UNDEFINED.to_owned()),
     }
 }
 
@@ -441,7 +423,56 @@ mod tests {
         check(message, "o.^list[3]()", Some("Object has no member '3'"));
         check(message, "o[^k](1)", None);
         check(message, "o[Symbol.^iterator]()", Some(UNDEFINED));
-        for code in ["^nope(1)", "new ^o.nope()", "new ^nope", "^(a || b)(1)", ""] {
+        check(message, "o.nope(^v)", Some("Object has no member 'nope'"));
+        check(
+            message,
+            "o.nope(v, ^true, 1)",
+            Some("Object has no member 'nope'"),
+        );
+        check(message, "o['a b'](^v)", Some("Object has no member 'a b'"));
+        check(
+            message,
+            "o.nope({ a: [f('(;'), ^v",
+            Some("Object has no member 'nope'"),
+        );
+        check(
+            message,
+            "o.nope(\n  'x',\n  ^v,\n)",
+            Some("Object has no member 'nope'"),
+        );
+        check(
+            message,
+            "console.log(o.nope(^v))",
+            Some("Object has no member 'nope'"),
+        );
+        check(
+            message,
+            "o.nope(JSON.stringify(^v))",
+            Some("Object has no member 'nope'"),
+        );
+        check(
+            message,
+            "o.nope(f(^v))",
+            Some("Object has no member 'nope'"),
+        );
+        check(
+            message,
+            "list.forEach(^v)",
+            Some("Object has no member 'forEach'"),
+        );
+        check(message, "list.map(^nope())", Some(UNDEFINED));
+        check(message, "console.log(^nope(), v)", Some(UNDEFINED));
+        check(message, "a.b(v); nope(^v)", Some(UNDEFINED));
+        check(message, "a.b(() => { nope(^v)", Some(UNDEFINED));
+        check(message, "if (^v)", Some(UNDEFINED));
+        for code in [
+            "^nope(1)",
+            "nope(^v)",
+            "new ^o.nope()",
+            "new ^nope",
+            "^(a || b)(1)",
+            "",
+        ] {
             check(message, code, Some(UNDEFINED));
         }
     }
