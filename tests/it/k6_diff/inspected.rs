@@ -28,6 +28,7 @@ const OPTIONS: &[&str] = &[
     "{ scenarios: { a: { executor: 'ramping-arrival-rate', preAllocatedVUs: 1, maxVUs: 7, timeUnit: '1m', startRate: 3, stages: [{ duration: '1s', target: 3 }] } } }",
     "{ scenarios: { a: { executor: 'constant-arrival-rate', preAllocatedVUs: 1, rate: 10, duration: '3s' }, b: { executor: 'shared-iterations', vus: 2, iterations: 4, maxDuration: '3m' } } }",
     "{ scenarios: { a: { executor: 'externally-controlled', vus: 1, maxVUs: 10, duration: '1m' } } }",
+    "{ scenarios: { a: { executor: 'constant-arrival-rate', preAllocatedVUs: 1, rate: 10, duration: '3s', env: { Z: '1', A: '2' }, tags: { z: '1', a: '2' } } }, tags: { z: '1', a: '2' }, hosts: { 'z.b': '1.2.3.4', 'a.b': '1.2.3.4' }, ext: { z: 1, a: { z: [1], b: 2 } }, cloud: { z: 'z', a: 1 } }",
     "{ nope: 1 }",
     "{ vus: 'x' }",
 ];
@@ -66,8 +67,21 @@ fn options_are_inspected_as_in_k6() {
                     "{options} {requirements}: exit {code:?}, ours {our_code:?}"
                 ));
             }
+            let keys = |value: &Value| -> Vec<String> {
+                let keys = value.as_object().into_iter().flatten();
+                let of_both = keys.filter(|(key, _)| expected.get(*key).is_some());
+                of_both.map(|(key, _)| key.clone()).collect()
+            };
+            let (order, our_order) = (keys(&expected), keys(&found));
+            if order != our_order {
+                wrong.push(format!(
+                    "{options} {requirements}: {order:?}, ours {our_order:?}"
+                ));
+            }
+            // As texts: the order of keys is compared, too.
+            let is_other = |key: &str, value: &Value| found[key].to_string() != value.to_string();
             let keys = expected.as_object().into_iter().flatten();
-            for (key, expected) in keys.filter(|(key, expected)| found[*key] != **expected) {
+            for (key, expected) in keys.filter(|(key, expected)| is_other(key, expected)) {
                 wrong.push(format!(
                     "{options} {requirements}: {key} {expected}, ours {}",
                     found[key]

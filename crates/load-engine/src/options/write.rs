@@ -44,17 +44,17 @@ impl Options {
             "thresholds": self.thresholds.as_ref().map(thresholds),
             "blacklistIPs": self.blacklist_ips,
             "blockHostnames": self.block_hostnames,
-            "hosts": self.hosts,
+            "hosts": self.hosts.as_ref().map(sorted),
             "noConnectionReuse": self.no_connection_reuse,
             "noVUConnectionReuse": self.no_vu_connection_reuse,
             "minIterationDuration": self.min_iteration_duration.map(duration::format),
         });
         let rest = json!({
-            "ext": self.ext,
+            "ext": self.ext.as_ref().map(all_sorted),
             "summaryTrendStats": self.summary_trend_stats,
             "summaryTimeUnit": self.summary_time_unit,
             "systemTags": self.system_tags.map(system_tags),
-            "tags": self.tags,
+            "tags": self.tags.as_ref().map(sorted),
             "metricSamplesBufferSize": self.metric_samples_buffer_size,
             "noCookiesReset": self.no_cookies_reset,
             "discardResponseBodies": self.discard_response_bodies,
@@ -67,7 +67,7 @@ impl Options {
                 );
             }
             if let Some(cloud) = &self.cloud {
-                map.insert("cloud".to_owned(), cloud.clone());
+                map.insert("cloud".to_owned(), all_sorted(cloud));
             }
             if let Value::Object(rest) = rest {
                 map.extend(rest);
@@ -88,6 +88,32 @@ impl Options {
             map.insert("localIPs".to_owned(), json!(self.local_ips));
         }
         out
+    }
+}
+
+/// Texts in order of their names, as Go writes maps.
+fn sorted(map: &IndexMap<String, String>) -> Value {
+    let mut keys: Vec<&String> = map.keys().collect();
+    keys.sort();
+    let pairs = keys
+        .into_iter()
+        .map(|key| (key.clone(), map[key].clone().into()));
+    Value::Object(pairs.collect())
+}
+
+/// Any value with the members of its objects in order of their names.
+fn all_sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let mut keys: Vec<&String> = members.keys().collect();
+            keys.sort();
+            let pairs = keys
+                .into_iter()
+                .map(|key| (key.clone(), all_sorted(&members[key])));
+            Value::Object(pairs.collect())
+        }
+        Value::Array(items) => items.iter().map(all_sorted).collect(),
+        other => other.clone(),
     }
 }
 
@@ -114,11 +140,11 @@ fn write_scenario(scenario: &Scenario) -> Value {
     put("executor", scenario.executor.name().into());
     put("startTime", time(scenario.start_time));
     put("gracefulStop", time(scenario.graceful_stop));
-    put("env", json!(scenario.env));
+    put("env", json!(scenario.env.as_ref().map(sorted)));
     put("exec", json!(scenario.exec));
-    put("tags", json!(scenario.tags));
+    put("tags", json!(scenario.tags.as_ref().map(sorted)));
     if let Some(options) = &scenario.options {
-        put("options", options.clone());
+        put("options", all_sorted(options));
     }
     match &scenario.executor {
         Executor::ConstantVus(c) => {
@@ -136,9 +162,9 @@ fn write_scenario(scenario: &Scenario) -> Value {
             put("maxDuration", time(c.max_duration));
         }
         Executor::ConstantArrivalRate(c) => {
-            put("duration", time(c.duration));
             put("rate", json!(c.rate));
             put("timeUnit", time(c.time_unit));
+            put("duration", time(c.duration));
             put("preAllocatedVUs", json!(c.pre_allocated_vus));
             put("maxVUs", json!(c.max_vus));
         }
