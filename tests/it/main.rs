@@ -38,6 +38,7 @@ mod orchestrator_process;
 mod readers;
 mod readme;
 mod receiver;
+mod redis_servers;
 mod reference;
 mod reports;
 mod schemas;
