@@ -1,5 +1,5 @@
-//! Scripts with Redis over TLS, in clusters and behind sentinels, against real servers. What real k6 says is compared where
-//! there is one. Without `redis-server` and `redis-cli` the tests are skipped with a message, unless `REQUIRE_REDIS` is set.
+//! Scripts with Redis over TLS, in clusters and behind sentinels, against real servers. What real k6 says is compared, except
+//! over TLS. Without `redis-server` and `redis-cli` the tests are skipped with a message, unless `REQUIRE_REDIS` is set.
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -97,7 +97,9 @@ fn check(options: &str, body: &str, expected: &[&str]) {
     let mut ours = sparring();
     ours.arg0("k6").arg("run");
     assert_eq!(logged(ours, &path), expected, "ours");
-    if let Some(k6) = find_k6() {
+    // k6 1.1 does not name the server in its TLS settings, and connects to none.
+    let is_tls = options.contains("tls:");
+    if let Some(k6) = find_k6().filter(|_| !is_tls) {
         let mut real = Command::new(k6);
         real.args(["run", "--address", "127.0.0.1:0"]);
         assert_eq!(logged(real, &path), expected, "k6");
@@ -117,7 +119,9 @@ fn logged(mut command: Command, script: &Path) -> Vec<String> {
         .output()
         .expect("the driver can be started");
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    let of_console = |line: &&str| !line.contains("k6/experimental/redis");
+    // Its client for Redis has a log of its own.
+    let of_console =
+        |line: &&str| !line.contains("k6/experimental/redis") && !line.starts_with("redis: 20");
     text.lines().filter(of_console).map(str::to_owned).collect()
 }
 
@@ -204,7 +208,10 @@ fn redis_clusters_are_followed_to_the_node_of_a_key() {
         nodes.iter().all(ready)
     });
     check(
-        &format!("{{ cluster: {{ nodes: ['redis://{}'] }} }}", addresses[0]),
+        &format!(
+            "{{ cluster: {{ nodes: ['redis://{}'] }} }}",
+            addresses.join("', 'redis://")
+        ),
         "let sum = 0;
          for (let i = 0; i < 60; i++) await client.set(`key ${i}`, i, 0);
          for (let i = 0; i < 60; i++) sum += Number(await client.get(`key ${i}`));

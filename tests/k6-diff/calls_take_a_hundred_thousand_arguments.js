@@ -1,3 +1,4 @@
+// flags: --no-summary
 export const options = { iterations: 1 };
 
 const list = Array.from({ length: 100000 }, (_, i) => i);

@@ -79,7 +79,10 @@ fn options_are_inspected_as_in_k6() {
                 ));
             }
             // As texts: the order of keys is compared, too.
-            let is_other = |key: &str, value: &Value| found[key].to_string() != value.to_string();
+            let is_other = |key: &str, value: &Value| {
+                let (found, expected) = (found[key].to_string(), value.to_string());
+                found != expected
+            };
             let keys = expected.as_object().into_iter().flatten();
             for (key, expected) in keys.filter(|(key, expected)| is_other(key, expected)) {
                 wrong.push(format!(
