@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use report::record::ResourceSample;
 
-use super::host;
+use super::{host, process};
 
 /// Where the hierarchy is mounted, unless the table of mounts says otherwise.
 const USUAL: &str = "/sys/fs/cgroup";
@@ -18,6 +18,8 @@ const MOST_PROCESSES: usize = 256;
 #[derive(Debug)]
 pub struct Cgroup {
     folder: PathBuf,
+    /// Where procfs is.
+    proc: PathBuf,
     before: Option<Reading>,
 }
 
@@ -28,6 +30,9 @@ struct Reading {
     throttled_s: f64,
     read_bytes: u64,
     written_bytes: u64,
+    operations: u64,
+    /// Bytes received and sent by the network namespace of its processes.
+    network: Option<(u64, u64)>,
 }
 
 /// Whether the group is there and its processor time can be read.
@@ -40,6 +45,7 @@ impl Cgroup {
     pub fn of(name: &Path) -> Self {
         Self {
             folder: mounted().join(name),
+            proc: "/proc".into(),
             before: None,
         }
     }
@@ -67,6 +73,13 @@ impl Cgroup {
             .zip(most)
             .map(|(tasks, most)| tasks as f64 / most as f64);
         other.extend(used.map(|ratio| ("pids_ratio".to_owned(), ratio)));
+        let operations = rate(|reading| reading.operations as f64);
+        other.extend(operations.map(|rate| ("disk_operations_per_s".to_owned(), rate)));
+        let network = |of: fn((u64, u64)) -> u64| {
+            let (before, seconds) = since?;
+            let more = of(now.network?).saturating_sub(of(before.network?));
+            Some(more as f64 / seconds)
+        };
         Some(ResourceSample {
             cpu_cores,
             cpu_ratio: cpu_cores.map(|busy| busy / self.cores()),
@@ -76,7 +89,11 @@ impl Cgroup {
                 .map(|(used, limit)| used as f64 / limit.max(1) as f64),
             disk_read_bytes_per_s: rate(|reading| reading.read_bytes as f64),
             disk_written_bytes_per_s: rate(|reading| reading.written_bytes as f64),
-            descriptors: self.descriptors(),
+            network_received_bytes_per_s: network(|(received, _)| received),
+            network_sent_bytes_per_s: network(|(_, sent)| sent),
+            descriptors: self
+                .of_processes(|folder| Some(std::fs::read_dir(folder).ok()?.count() as u64)),
+            sockets: self.of_processes(process::sockets),
             threads: tasks,
             pressure: host::pressure(|resource| self.read(&format!("{resource}.pressure"))),
             other,
@@ -94,6 +111,8 @@ impl Cgroup {
             throttled_s: seconds("throttled_usec").unwrap_or_default(),
             read_bytes: of_devices(&io, "rbytes"),
             written_bytes: of_devices(&io, "wbytes"),
+            operations: of_devices(&io, "rios") + of_devices(&io, "wios"),
+            network: self.network(),
         })
     }
 
@@ -130,14 +149,20 @@ impl Cgroup {
         own.chain(self.folder.ancestors().skip(1).take_while(is_group))
     }
 
-    /// Open descriptors of its processes, as far as they can be looked at.
-    fn descriptors(&self) -> Option<u64> {
+    /// A count of descriptors of its processes, as far as they can be looked at.
+    fn of_processes(&self, count: impl Fn(&Path) -> Option<u64>) -> Option<u64> {
         let processes = self.read("cgroup.procs")?;
-        let counts = processes.lines().take(MOST_PROCESSES).filter_map(|pid| {
-            let open = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
-            Some(open.count() as u64)
-        });
+        let counts = processes
+            .lines()
+            .take(MOST_PROCESSES)
+            .filter_map(|pid| count(&self.proc.join(pid).join("fd")));
         counts.reduce(|sum, count| sum + count)
+    }
+
+    /// The traffic of its first process' network namespace; `None` where that is not a container's own.
+    fn network(&self) -> Option<(u64, u64)> {
+        let processes = self.read("cgroup.procs")?;
+        process::network_apart(&self.proc.join(processes.lines().next()?))
     }
 
     fn read(&self, file: &str) -> Option<String> {
@@ -296,6 +321,51 @@ mod tests {
         assert!((read / busy - 400.0 / 0.005).abs() < 1e-6, "{read} {busy}");
         let throttled = sample.other["throttled_s_per_s"];
         assert!((throttled / busy - 0.4).abs() < 1e-9, "{throttled} {busy}");
+    }
+
+    /// descriptors, sockets and network of the processes in a group.
+    #[test]
+    fn descriptors_sockets_and_network_are_those_of_its_processes() {
+        let outer = fixture();
+        counters(outer.path(), 0, 0, 0);
+        let proc = tempfile::tempdir().expect("a temporary folder");
+        let link = |name: &str, target: &str| {
+            let path = proc.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            std::os::unix::fs::symlink(target, path).expect("made");
+        };
+        let traffic = |bytes: u64| {
+            std::fs::create_dir_all(proc.path().join("7/net")).expect("made");
+            let text = format!("  eth0: {bytes} 0 0 0 0 0 0 0 {} 0\n", bytes * 2);
+            std::fs::write(proc.path().join("7/net/dev"), text).expect("written");
+        };
+        for (name, target) in [
+            ("7/fd/0", "/dev/null"),
+            ("7/fd/1", "socket:[1]"),
+            ("7/ns/net", "net:[1]"),
+            ("8/fd/0", "socket:[2]"),
+        ] {
+            link(name, target);
+        }
+        std::fs::write(outer.path().join("own/cgroup.procs"), "7\n8\n9\n").expect("written");
+        traffic(0);
+        let mut group = Cgroup {
+            proc: proc.path().to_owned(),
+            ..Cgroup::of(&outer.path().join("own"))
+        };
+        let first = group.sample().expect("a group");
+        assert_eq!((first.descriptors, first.sockets), (Some(3), Some(2)));
+        assert_eq!(
+            first.network_sent_bytes_per_s, None,
+            "a rate needs two readings"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+        traffic(500);
+        let second = group.sample().expect("a group");
+        let received = second.network_received_bytes_per_s.expect("a rate");
+        let sent = second.network_sent_bytes_per_s.expect("a rate");
+        assert!(received > 0.0 && (sent / received - 2.0).abs() < 1e-9);
+        assert_eq!(second.other["disk_operations_per_s"], 0.0);
     }
 
     #[test]

@@ -1,15 +1,33 @@
-//! The machine as a whole, by /proc/stat, /proc/meminfo, /proc/net/dev and pressure stall information.
+//! The machine as a whole, by procfs: /proc/stat, /proc/meminfo, /proc/diskstats, /proc/net/dev, /proc/net/sockstat,
+//! /proc/sys/fs/file-nr, /proc/loadavg and pressure stall information.
 
 use std::collections::BTreeMap;
 use std::fs::read_to_string;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use report::record::ResourceSample;
 
+/// Bytes of a sector in /proc/diskstats, whatever the device has.
+const SECTOR_BYTES: u64 = 512;
+
 /// Reads the machine again and again; rates are between two readings.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Host {
+    /// Where procfs and sysfs are.
+    proc: PathBuf,
+    sys: PathBuf,
     before: Option<Reading>,
+}
+
+impl Default for Host {
+    fn default() -> Self {
+        Self {
+            proc: "/proc".into(),
+            sys: "/sys".into(),
+            before: None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +36,18 @@ struct Reading {
     cpu: Cpu,
     received_bytes: u64,
     sent_bytes: u64,
+    /// `None` where the machine does not tell.
+    disks: Option<Disks>,
+}
+
+/// What all disks have done since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Disks {
+    read_bytes: u64,
+    written_bytes: u64,
+    operations: u64,
+    /// Of the disk that was busy longest.
+    busy_ms: u64,
 }
 
 /// Ticks since the start, of all cores together.
@@ -31,16 +61,18 @@ struct Cpu {
 impl Host {
     /// Its resources now; `None` without procfs.
     pub fn sample(&mut self) -> Option<ResourceSample> {
-        let (received_bytes, sent_bytes) =
-            network(&read_to_string("/proc/net/dev").unwrap_or_default());
+        let (received_bytes, sent_bytes) = network(&self.read("net/dev").unwrap_or_default());
         let now = Reading {
             at: Instant::now(),
-            cpu: cpu(&read_to_string("/proc/stat").ok()?)?,
+            cpu: cpu(&self.read("stat")?)?,
             received_bytes,
             sent_bytes,
+            disks: self
+                .read("diskstats")
+                .map(|text| disks_of(&text, |name| self.sys.join("block").join(name).exists())),
         };
         let before = self.before.replace(now);
-        let memory = read_to_string("/proc/meminfo").unwrap_or_default();
+        let memory = self.read("meminfo").unwrap_or_default();
         let total = meminfo(&memory, "MemTotal");
         let free = meminfo(&memory, "MemAvailable");
         let used = total
@@ -56,7 +88,28 @@ impl Host {
             let seconds = (now.at - before.at).as_secs_f64();
             (seconds > 0.0).then(|| of(&now).saturating_sub(of(&before)) as f64 / seconds)
         };
+        let disk = |of: fn(&Disks) -> u64| {
+            let before = before?;
+            let seconds = (now.at - before.at).as_secs_f64();
+            let more = of(&now.disks?).saturating_sub(of(&before.disks?));
+            (seconds > 0.0).then(|| more as f64 / seconds)
+        };
         let cpu_ratio = share(|cpu| cpu.busy);
+        let files = self.read("sys/fs/file-nr").as_deref().and_then(open_files);
+        let load = self.read("loadavg").unwrap_or_default();
+        let mut other = BTreeMap::new();
+        let mut note = |name: &str, value: Option<f64>| {
+            other.extend(value.map(|value| (name.to_owned(), value)));
+        };
+        note(
+            "descriptors_ratio",
+            files.map(|(open, most)| open as f64 / most.max(1) as f64),
+        );
+        note("disk_operations_per_s", disk(|disks| disks.operations));
+        note(
+            "run_queue",
+            running(&load).map(|(running, _)| running as f64),
+        );
         Some(ResourceSample {
             cpu_ratio,
             cpu_cores: cpu_ratio.map(|ratio| ratio * cores()),
@@ -65,14 +118,68 @@ impl Host {
             memory_ratio: used
                 .zip(total)
                 .map(|(used, total)| used as f64 / total.max(1) as f64),
+            disk_read_bytes_per_s: disk(|disks| disks.read_bytes),
+            disk_written_bytes_per_s: disk(|disks| disks.written_bytes),
+            disk_ratio: disk(|disks| disks.busy_ms).map(|ms| (ms / 1e3).min(1.0)),
             network_received_bytes_per_s: rate(|reading| reading.received_bytes),
             network_sent_bytes_per_s: rate(|reading| reading.sent_bytes),
-            pressure: pressure(|resource| {
-                read_to_string(format!("/proc/pressure/{resource}")).ok()
-            }),
+            descriptors: files.map(|(open, _)| open),
+            threads: running(&load).map(|(_, threads)| threads),
+            sockets: self.read("net/sockstat").as_deref().and_then(sockets),
+            pressure: pressure(|resource| self.read(&format!("pressure/{resource}"))),
+            other,
             ..ResourceSample::default()
         })
     }
+
+    fn read(&self, file: &str) -> Option<String> {
+        read_to_string(self.proc.join(file)).ok()
+    }
+}
+
+/// Reads, writes and busy time of /proc/diskstats. Whole disks are counted, not their partitions, and no disk in memory.
+fn disks_of(text: &str, is_disk: impl Fn(&str) -> bool) -> Disks {
+    let mut all = Disks::default();
+    for line in text.lines() {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let Some(name) = fields.get(2) else { continue };
+        let is_memory = ["loop", "ram", "zram"]
+            .iter()
+            .any(|kind| name.starts_with(kind));
+        if is_memory || !is_disk(name) {
+            continue;
+        }
+        let number = |place: usize| -> u64 {
+            let field = fields.get(place);
+            field.and_then(|text| text.parse().ok()).unwrap_or(0)
+        };
+        all.read_bytes += number(5) * SECTOR_BYTES;
+        all.written_bytes += number(9) * SECTOR_BYTES;
+        all.operations += number(3) + number(7);
+        all.busy_ms = all.busy_ms.max(number(12));
+    }
+    all
+}
+
+/// Open files and the most that there may be, of /proc/sys/fs/file-nr.
+fn open_files(text: &str) -> Option<(u64, u64)> {
+    let mut numbers = text.split_whitespace().map(str::parse::<u64>);
+    let (open, free) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
+    Some((open.saturating_sub(free), numbers.next()?.ok()?))
+}
+
+/// Threads that run or could run, and all threads, of /proc/loadavg: `0.20 0.18 0.12 1/80 11206`.
+fn running(text: &str) -> Option<(u64, u64)> {
+    let (running, all) = text.split_whitespace().nth(3)?.split_once('/')?;
+    Some((running.parse().ok()?, all.parse().ok()?))
+}
+
+/// Sockets in use, of /proc/net/sockstat: `sockets: used 290`.
+fn sockets(text: &str) -> Option<u64> {
+    let rest = text
+        .lines()
+        .find_map(|line| line.strip_prefix("sockets: used "))?;
+    rest.trim().parse().ok()
 }
 
 /// Cores of the machine.
@@ -109,7 +216,7 @@ fn meminfo(text: &str, name: &str) -> Option<u64> {
 }
 
 /// Bytes received and sent of all interfaces but the loopback.
-fn network(text: &str) -> (u64, u64) {
+pub fn network(text: &str) -> (u64, u64) {
     let lines = text.lines().filter_map(|line| line.split_once(':'));
     lines
         .filter(|(name, _)| name.trim() != "lo")
@@ -167,6 +274,106 @@ mod tests {
         assert_eq!(network(device), (7, 5));
     }
 
+    /// A machine as files in a folder of its own.
+    fn fixture() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            std::fs::write(path, text).expect("written");
+        };
+        write("stat", "cpu  100 0 0 800 0 0 0 100 0 0\n");
+        write("meminfo", "MemTotal: 1000 kB\nMemAvailable: 250 kB\n");
+        write("sys/fs/file-nr", "1500\t500\t10000\n");
+        write("loadavg", "0.20 0.18 0.12 3/80 11206\n");
+        write(
+            "net/sockstat",
+            "sockets: used 290\nTCP: inuse 12 orphan 0\n",
+        );
+        write("net/dev", "eth0: 100 0 0 0 0 0 0 0 50 0\n");
+        write(
+            "diskstats",
+            "8 0 sda 10 0 100 5 20 0 200 7 0 30 40\n8 1 sda1 10 0 100 5 20 0 200 7 0 30 40\n7 0 loop0 9 0 9 9 9 0 9 9 0 9 9\n",
+        );
+        write(
+            "pressure/cpu",
+            "some avg10=25.00 avg60=0.00 avg300=0.00 total=1\n",
+        );
+        write(
+            "pressure/memory",
+            "some avg10=0.00 avg60=0.00 avg300=0.00 total=1\n",
+        );
+        write(
+            "pressure/io",
+            "some avg10=1.00 avg60=0.00 avg300=0.00 total=1\n",
+        );
+        write("block/sda/size", "1\n");
+        write("block/loop0/size", "1\n");
+        folder
+    }
+
+    /// CPU, memory, disk, network, descriptors, threads, sockets, run queue, pressure, steal.
+    #[test]
+    fn every_resource_of_a_machine_is_read() {
+        let folder = fixture();
+        let mut host = Host {
+            proc: folder.path().to_owned(),
+            sys: folder.path().to_owned(),
+            before: None,
+        };
+        let first = host.sample().expect("a machine");
+        assert_eq!(first.memory_ratio, Some(0.75));
+        assert_eq!(
+            (first.descriptors, first.threads, first.sockets),
+            (Some(1000), Some(80), Some(290))
+        );
+        assert_eq!(first.other["descriptors_ratio"], 0.1);
+        assert_eq!(first.other["run_queue"], 3.0);
+        assert_eq!(first.pressure["cpu"], 0.25);
+        assert_eq!(first.pressure.len(), 3);
+        assert_eq!(
+            (first.cpu_ratio, first.disk_ratio),
+            (None, None),
+            "a rate needs two readings"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        let write = |name: &str, text: &str| {
+            std::fs::write(folder.path().join(name), text).expect("written");
+        };
+        write("stat", "cpu  130 0 0 850 0 0 0 120 0 0\n");
+        write("net/dev", "eth0: 1100 0 0 0 0 0 0 0 550 0\n");
+        write(
+            "diskstats",
+            "8 0 sda 15 0 300 5 25 0 300 7 0 31 40\n8 1 sda1 99 0 9999 5 99 0 9999 7 0 99 40\n",
+        );
+        let second = host.sample().expect("a machine");
+        let near = |value: Option<f64>, expected: f64| {
+            let value = value.expect("a rate");
+            assert!((value - expected).abs() < 1e-9, "{value} {expected}");
+        };
+        near(second.cpu_ratio, 0.3);
+        near(second.steal_ratio, 0.2);
+        // The same time has passed for all rates.
+        let sent = second.network_sent_bytes_per_s.expect("a rate");
+        near(second.network_received_bytes_per_s.map(|it| it / sent), 2.0);
+        near(
+            second.disk_read_bytes_per_s.map(|it| it / sent),
+            200.0 * 512.0 / 500.0,
+        );
+        near(
+            second.disk_written_bytes_per_s.map(|it| it / sent),
+            100.0 * 512.0 / 500.0,
+        );
+        near(
+            second
+                .other
+                .get("disk_operations_per_s")
+                .map(|it| it / sent),
+            10.0 / 500.0,
+        );
+        near(second.disk_ratio.map(|it| it / sent), 0.001 / 500.0);
+    }
+
     #[test]
     fn a_machine_has_shares_from_the_second_reading_on() {
         let mut host = Host::default();
@@ -178,5 +385,7 @@ mod tests {
                 .memory_ratio
                 .is_some_and(|ratio| (0.0..=1.0).contains(&ratio))
         );
+        assert!(sample.descriptors > Some(0) && sample.threads > Some(0));
+        assert!(sample.sockets > Some(0));
     }
 }

@@ -191,13 +191,27 @@ impl<'a> Reader<'a> {
                 })
                 .map_err(|error| error.to_string()),
             Source::Process(pid) => {
+                let around = self.host.sample().unwrap_or_default();
                 let sample = self.process.as_mut().and_then(Process::sample);
-                let sample = sample.map(|sample| vec![sample]);
+                // What the machine takes away from the process stands beside what it uses.
+                let sample = sample.map(|sample| {
+                    vec![ResourceSample {
+                        steal_ratio: around.steal_ratio,
+                        pressure: around.pressure,
+                        ..sample
+                    }]
+                });
                 sample.ok_or_else(|| format!("process {pid} no longer exists"))
             }
             Source::Cgroup(name) => {
+                let steal_ratio = self.host.sample().and_then(|host| host.steal_ratio);
                 let sample = self.cgroup.as_mut().and_then(Cgroup::sample);
-                let sample = sample.map(|sample| vec![sample]);
+                let sample = sample.map(|sample| {
+                    vec![ResourceSample {
+                        steal_ratio,
+                        ..sample
+                    }]
+                });
                 sample.ok_or_else(|| format!("control group {} no longer exists", name.display()))
             }
             Source::Host => Ok(self.host.sample().into_iter().collect()),

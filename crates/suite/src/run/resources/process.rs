@@ -1,14 +1,23 @@
-//! A process by procfs, proc(5).
+//! A process by procfs, proc(5): its own figures, and the network of the namespace that it is in.
 
+use std::path::Path;
 use std::time::Instant;
 
 use report::record::ResourceSample;
+
+use super::host;
+
+/// Sockets among more descriptors than these are counted in one sample of so many.
+const FEW: u64 = 2_000;
+const EVERY: u32 = 10;
 
 /// Reads one process again and again; rates are between two readings.
 #[derive(Debug)]
 pub struct Process {
     folder: String,
     before: Option<Reading>,
+    samples: u32,
+    sockets: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +26,8 @@ struct Reading {
     cpu_s: f64,
     read_bytes: Option<u64>,
     written_bytes: Option<u64>,
+    /// Bytes received and sent by the network namespace of the process.
+    network: Option<(u64, u64)>,
 }
 
 /// Whether the process is there and can be looked at.
@@ -38,6 +49,8 @@ impl Process {
         Self {
             folder,
             before: None,
+            samples: 0,
+            sockets: None,
         }
     }
 
@@ -50,6 +63,7 @@ impl Process {
             cpu_s: cpu_seconds(&stat)?,
             read_bytes: io.as_deref().and_then(|io| field(io, "read_bytes")),
             written_bytes: io.as_deref().and_then(|io| field(io, "write_bytes")),
+            network: network_apart(Path::new(&self.folder)),
         };
         let before = self.before.replace(now);
         let status = self.read("status").unwrap_or_default();
@@ -75,6 +89,9 @@ impl Process {
             threads: field(&status, "Threads"),
             disk_read_bytes_per_s: rate(|reading| reading.read_bytes),
             disk_written_bytes_per_s: rate(|reading| reading.written_bytes),
+            network_received_bytes_per_s: rate(|reading| Some(reading.network?.0)),
+            network_sent_bytes_per_s: rate(|reading| Some(reading.network?.1)),
+            sockets: self.sockets(descriptors),
             descriptors,
             other: ratio.into_iter().collect(),
             ..ResourceSample::default()
@@ -85,10 +102,46 @@ impl Process {
         std::fs::read_to_string(format!("{}/{file}", self.folder)).ok()
     }
 
+    /// Each descriptor has to be looked at: of many, that would be work that the figures then show.
+    fn sockets(&mut self, descriptors: Option<u64>) -> Option<u64> {
+        if descriptors <= Some(FEW) || self.samples.is_multiple_of(EVERY) {
+            self.sockets = sockets(Path::new(&format!("{}/fd", self.folder)));
+        }
+        self.samples += 1;
+        self.sockets
+    }
+
     fn count(&self, folder: &str) -> Option<u64> {
         let entries = std::fs::read_dir(format!("{}/{folder}", self.folder)).ok()?;
         Some(entries.count() as u64)
     }
+}
+
+/// Sockets among the descriptors in a folder of procfs; `None` where it cannot be looked at.
+pub fn sockets(descriptors: &Path) -> Option<u64> {
+    let entries = std::fs::read_dir(descriptors).ok()?.flatten();
+    let is_socket = |entry: &std::fs::DirEntry| {
+        let target = std::fs::read_link(entry.path());
+        target.is_ok_and(|target| {
+            target
+                .as_os_str()
+                .as_encoded_bytes()
+                .starts_with(b"socket:")
+        })
+    };
+    Some(entries.filter(is_socket).count() as u64)
+}
+
+/// The traffic of the network namespace of the process in a folder of procfs, where that is not the one of this process: a
+/// container's. In the machine's own the traffic of all processes is one, and says nothing of this one.
+pub fn network_apart(folder: &Path) -> Option<(u64, u64)> {
+    let namespace = |folder: &Path| std::fs::read_link(folder.join("ns/net")).ok();
+    let own = namespace(folder)?;
+    if namespace(Path::new("/proc/self")).as_ref() == Some(&own) {
+        return None;
+    }
+    let devices = std::fs::read_to_string(folder.join("net/dev")).ok()?;
+    Some(host::network(&devices))
 }
 
 /// Cores that this process may use.
@@ -159,5 +212,83 @@ mod tests {
         assert!(second.cpu_cores.is_some() && second.memory_bytes > Some(0));
         assert!(second.descriptors > Some(0) && second.threads > Some(0));
         assert!(Process::of(u32::MAX).sample().is_none());
+    }
+
+    /// descriptors of every kind are there while the test holds them.
+    #[test]
+    fn sockets_of_this_process_are_counted_among_its_descriptors() {
+        let held: Vec<std::net::UdpSocket> = (0..40)
+            .map(|_| std::net::UdpSocket::bind("127.0.0.1:0").expect("a port"))
+            .collect();
+        let sample = Process::own().sample().expect("it runs");
+        assert!(sample.sockets >= Some(40), "{:?}", sample.sockets);
+        assert!(sample.descriptors >= sample.sockets);
+        assert_eq!(
+            sample.network_sent_bytes_per_s, None,
+            "the machine's network is not the process'"
+        );
+        drop(held);
+    }
+
+    /// A process as files in a folder of its own, in a network of its own.
+    #[test]
+    fn every_resource_of_a_process_is_read() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            std::fs::write(path, text).expect("written");
+        };
+        let link = |name: &str, target: &str| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            std::os::unix::fs::symlink(target, path).expect("made");
+        };
+        write(
+            "stat",
+            "7 (a) S 1 7 7 0 -1 4194304 100 0 0 0 0 0 0 0 20 0 1 0 1 1 1",
+        );
+        write("status", "VmRSS:\t 12 kB\nThreads:\t3\n");
+        write("io", "read_bytes: 0\nwrite_bytes: 0\n");
+        write(
+            "limits",
+            "Max open files            10     4096     files\n",
+        );
+        write(
+            "net/dev",
+            "    lo: 9 0 0 0 0 0 0 0 9 0\n  eth0: 0 0 0 0 0 0 0 0 0 0\n",
+        );
+        link("ns/net", "net:[1]");
+        link("fd/0", "/dev/null");
+        link("fd/1", "socket:[17]");
+        link("fd/2", "socket:[18]");
+        let mut process = Process::in_folder(folder.path().display().to_string());
+        let first = process.sample().expect("a process");
+        assert_eq!(
+            (first.threads, first.descriptors, first.sockets),
+            (Some(3), Some(3), Some(2))
+        );
+        assert_eq!(first.memory_bytes, Some(12 * 1024));
+        assert_eq!(first.other["descriptors_ratio"], 0.3);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        write(
+            "stat",
+            "7 (a) S 1 7 7 0 -1 4194304 100 0 0 0 100 0 0 0 20 0 1 0 1 1 1",
+        );
+        write("io", "read_bytes: 4000\nwrite_bytes: 2000\n");
+        write(
+            "net/dev",
+            "    lo: 9 0 0 0 0 0 0 0 9 0\n  eth0: 3000 0 0 0 0 0 0 0 1000 0\n",
+        );
+        let second = process.sample().expect("a process");
+        let sent = second.network_sent_bytes_per_s.expect("a rate");
+        let near = |value: Option<f64>, expected: f64| {
+            let value = value.expect("a rate") / sent * 1000.0;
+            assert!((value - expected).abs() < 1e-6, "{value} {expected}");
+        };
+        near(second.network_received_bytes_per_s, 3000.0);
+        near(second.disk_read_bytes_per_s, 4000.0);
+        near(second.disk_written_bytes_per_s, 2000.0);
+        near(second.cpu_cores.map(|cores| cores * ticks_per_s()), 100.0);
     }
 }
