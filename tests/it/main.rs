@@ -65,6 +65,7 @@ mod suite_runs;
 mod suite_scripts;
 mod suite_starved;
 mod suite_truths;
+mod suite_views;
 mod target;
 mod target_tools;
 mod toggle;

@@ -170,6 +170,84 @@ fn ctrl_c_takes_back_what_was_set_and_keeps_what_was_measured() {
     assert!(report["tests"][0]["figures"]["requests"].as_u64() > Some(0));
 }
 
+/// A run of a test against `acis` that is interrupted as soon as `is_there` says so; what the target shows of itself
+/// before it and after it.
+fn interrupted(
+    suite: &str,
+    prepare: &[(&str, &str)],
+    is_there: impl Fn(&str) -> bool,
+) -> [Value; 2] {
+    let mut target = Running::start(sparring().args(["target", "acis", "--port", "0", "--quiet"]));
+    let url = target.url();
+    for (path, body) in prepare {
+        let sent = ureq::post(format!("{url}{path}")).send(*body);
+        assert!(sent.is_ok(), "{path}: {sent:?}");
+    }
+    let shown = || {
+        let stores = get(&format!("{url}/__admin/resources"))["stores"].take();
+        let profile = get(&format!("{url}/__admin/profile"));
+        let overlays = get(&format!("{url}/__admin"))["overlays"].take();
+        serde_json::json!({ "stores": stores, "profile": profile, "overlays": overlays })
+    };
+    let before = shown();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join("own.yaml"), suite).expect("writable");
+    std::fs::write(folder.path().join("own.js"), SCRIPT).expect("writable");
+    let mut test = Running::start(
+        sparring()
+            .args([
+                "test",
+                "own.yaml",
+                "--base-url",
+                &url,
+                "--results",
+                "results",
+            ])
+            .current_dir(folder.path()),
+    );
+    wait_for(|| is_there(&url), "what is to be reverted");
+    assert_ne!(shown(), before);
+    test.interrupt();
+    assert_eq!(test.code(), Some(105));
+    [before, shown()]
+}
+
+/// G-11: rows that were put into a store go again, and those that were there before stay.
+#[test]
+fn ctrl_c_takes_populated_rows_away_and_no_others() {
+    let suite = SUITE.replace(
+        "before: { set: { api: { cpu_cores: 1 } }, toggle: { indexes: false } }",
+        "before: { populate: { clients: 2000 } }",
+    );
+    assert_ne!(suite, SUITE);
+    let own = [("/__admin/populate", r#"{"store": "clients", "rows": 7}"#)];
+    let [before, after] = interrupted(&suite, &own, |url| {
+        get(&format!("{url}/__admin/resources"))["succeeded"].as_u64() > Some(3)
+    });
+    assert!(
+        before["stores"]["clients"]["rows"].as_u64() > Some(6),
+        "{before}"
+    );
+    assert_eq!(after, before);
+}
+
+/// G-11, R-16: Ctrl-C in the middle of a fault.
+#[test]
+fn ctrl_c_takes_an_injected_fault_back() {
+    let suite = SUITE
+        .replace(
+            "before: { set: { api: { cpu_cores: 1 } }, toggle: { indexes: false } }",
+            "faults: { slow: { patch: { components: { postgres: { operations: { clients: { service_ms: 40 } } } } }, for: 500s, \
+             probe: { route: GET /api/clients }, recover_within: 10s } }",
+        )
+        .replace("for: 600s", "for: 1h");
+    let [before, after] = interrupted(&suite, &[], |url| {
+        let overlays = get(&format!("{url}/__admin"))["overlays"].to_string();
+        overlays.contains("sparring-fault")
+    });
+    assert_eq!(after, before);
+}
+
 /// A run that hangs in its teardown: the second Ctrl-C waits for nothing, takes everything back and keeps what was
 /// measured.
 #[test]

@@ -151,6 +151,13 @@ fn requests_that_are_cut_off_are_told_apart() {
         count("sent"),
         "{said}"
     );
+    // S-20: so are the iterations that they belong to.
+    let iterations = ledger_entry(test, "iterations");
+    let cut = format!(
+        "{} were cut off where a phase or the load ended",
+        count("cut")
+    );
+    assert!(iterations.contains(&cut), "{iterations}");
     for name in ["lost", "duplicated", "unknown"] {
         assert_eq!(found[name]["count"], 0, "{name}: {said}");
     }
@@ -208,4 +215,25 @@ fn messages_of_web_sockets_are_compared_by_id() {
         (&6.into(), &36.into()),
         "{said}"
     );
+}
+
+/// N-06: every call in the mock detectors' journals belongs to a request that was sent, and none is there twice.
+#[test]
+fn calls_of_the_orchestrator_belong_to_requests_that_were_sent() {
+    let bench = Bench::new();
+    let ended = bench.run(&["orchestrator", "smoke", "--time-scale", "0.05"]);
+    let report = bench.report();
+    let test = &report["tests"][0];
+    let found = &test["analysis"]["reconciliation"];
+    let said = ledger_entry(test, "reconciliation");
+    assert!(found["sent"].as_u64() > Some(0), "{said} {}", ended.stderr);
+    assert_eq!(found["unnamed"], 0, "{said}");
+    for name in ["unknown", "duplicated"] {
+        assert_eq!(found[name]["count"], 0, "{name}: {said}");
+    }
+    let detectors = found["detectors"].as_object().expect("detectors");
+    let calls = detectors
+        .values()
+        .filter_map(|of| of["journalled"].as_u64());
+    assert!(calls.sum::<u64>() > 0, "{said}");
 }

@@ -55,6 +55,14 @@ const HEADERS = {
   [setting('ORCHESTRATION_TENANT_HEADER', 'X-Tenant-ID')]: TENANT,
 };
 
+// An id of its own for each request: the orchestrator passes it on to the detectors, whose journals then tell whose call it was.
+const TEST_ID = setting('SPARRING_TEST_ID', '') || Math.random().toString(36).slice(2, 10);
+let sent = 0;
+function named(headers) {
+  sent += 1;
+  return { ...HEADERS, 'X-Request-Id': `${TEST_ID}-${__VU}-${sent}`, ...headers };
+}
+
 const orchestrateDuration = new Trend('orchestrate_duration', true);
 const orchestrateSuccess = new Rate('orchestrate_success');
 const healthSuccess = new Rate('health_success');
@@ -166,9 +174,7 @@ function request(item) {
 }
 
 function post(path, body, name) {
-  const headers = IDEMPOTENCY_KEY
-    ? { ...HEADERS, 'Idempotency-Key': `${IDEMPOTENCY_KEY}-${__VU}-${__ITER}` }
-    : HEADERS;
+  const headers = named(IDEMPOTENCY_KEY ? { 'Idempotency-Key': `${IDEMPOTENCY_KEY}-${__VU}-${__ITER}` } : {});
   return http.post(`${BASE_URL}${path}`, JSON.stringify(body), { headers, tags: { name }, timeout: TIMEOUT });
 }
 
@@ -204,7 +210,7 @@ function orchestrateBatch() {
 }
 
 function health() {
-  const response = http.get(`${BASE_URL}/health`, { timeout: '10s', tags: { name: 'health' } });
+  const response = http.get(`${BASE_URL}/health`, { headers: named(), timeout: '10s', tags: { name: 'health' } });
   const answered = check(response, {
     'health: status 200': (r) => r.status === 200,
     'health: says how it is': (r) => ['healthy', 'degraded'].includes(field(r, 'status')),
@@ -216,7 +222,7 @@ function health() {
 }
 
 export function setup() {
-  const response = http.get(`${BASE_URL}/health`, { timeout: '10s', tags: { name: 'health' } });
+  const response = http.get(`${BASE_URL}/health`, { headers: named(), timeout: '10s', tags: { name: 'health' } });
   if (response.status !== 200) {
     throw new Error(`${BASE_URL}/health answers ${response.status} ${response.error}; is the service up?`);
   }
@@ -241,7 +247,7 @@ export default function () {
 // Answers that a wrong request is meant to get are no failures.
 const REFUSED = http.expectedStatuses(400, 401, 403, 413, 422);
 const send = (body, name, headers) =>
-  http.post(`${BASE_URL}/orchestrate`, body, { headers: { ...HEADERS, ...headers }, tags: { name }, timeout: TIMEOUT, responseCallback: REFUSED });
+  http.post(`${BASE_URL}/orchestrate`, body, { headers: named(headers), tags: { name }, timeout: TIMEOUT, responseCallback: REFUSED });
 
 const answered = (r) => r.status === 200 || r.status === 206;
 // Refused with a status of the caller's fault and a code that a program can read.
@@ -272,7 +278,7 @@ function job(longest_s) {
   if (accepted.status === 202) {
     const url = `${BASE_URL}/orchestrate/status/${field(accepted, 'job_id')}`;
     for (const until = Date.now() + longest_s * 1000; Date.now() < until; sleep(0.2)) {
-      last = http.get(url, { headers: HEADERS, tags: { name: 'orchestrate_status' } });
+      last = http.get(url, { headers: named(), tags: { name: 'orchestrate_status' } });
       if (last.status !== 200 || ENDED.includes(field(last, 'status'))) {
         break;
       }
@@ -325,8 +331,8 @@ const ASKED = 20;
 
 // So many different texts at once, to the detectors of the policy or to those that are named.
 function many(count, detectors) {
-  const params = { headers: HEADERS, tags: { name: 'orchestrate' } };
   const one = () => {
+    const params = { headers: named(), tags: { name: 'orchestrate' } };
     const body = request({ ...single(), content_type: 'text' });
     return ['POST', `${BASE_URL}/orchestrate`, JSON.stringify(detectors ? { ...body, required_detectors: detectors } : body), params];
   };
@@ -378,7 +384,7 @@ export function requirements() {
   check(weakened, {
     'requirement: graceful degradation': (all) => all.every(isHonest) && all.some((r) => r.status === 206),
   });
-  check(http.get(`${BASE_URL}/circuit-breakers`, { headers: HEADERS, tags: { name: 'circuit_breakers' } }), {
+  check(http.get(`${BASE_URL}/circuit-breakers`, { headers: named(), tags: { name: 'circuit_breakers' } }), {
     'requirement: circuit breakers': isProtected,
   });
   const right = WRONG.map(([, isRight, ask]) => isRight(ask()));

@@ -19,6 +19,8 @@ pub struct Driven {
     pub completed_iterations: u64,
     /// Of these, iterations that an exception ended.
     pub failed_iterations: u64,
+    /// Iterations that the end of their user or of the run cut off; none of the others.
+    pub cut_iterations: u64,
     /// Metrics in the summary that nothing was measured of: their thresholds were never tried.
     pub without_samples: Vec<String>,
     /// The values of each trend in the summary, whatever statistics the options show of it.

@@ -66,6 +66,7 @@ pub fn drive_seen(
                 spoilt_by: Vec::new(),
                 completed_iterations: 0,
                 failed_iterations: 0,
+                cut_iterations: 0,
                 without_samples: Vec::new(),
                 trends: Vec::new(),
                 health: HealthReport::default(),

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// The source of the target's resources, unless `--pid` or `--cgroup` is given. Absent: the admin API of
-/// a simulated system, otherwise the machine.
+/// a simulated system, otherwise this machine if the target is on it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Resources {

@@ -5,11 +5,11 @@ use analysis::threshold::Limit;
 use report::record::{Event, EventKind, Second, Standing, TestRecord};
 use serde_json::{Value, json};
 
-use super::Case;
 use super::decide::Decision;
 use super::expression::Bound;
 use super::reach::{self, Radius};
 use super::verdict::{Question, Sheet, decided, number};
+use super::{Case, expected};
 
 /// A second is good when at least this share of its requests is good.
 pub(super) const GOOD_SHARE: f64 = 0.9;
@@ -25,8 +25,8 @@ const RULE: &str = "from the injection to the last second with more than 10 % fa
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Fault {
     pub name: String,
-    injected_s: f64,
-    removed_s: f64,
+    pub injected_s: f64,
+    pub removed_s: f64,
     /// Seconds from the injection; `None`: clients noticed nothing.
     pub detected_s: Option<f64>,
     pub recovered_s: Option<f64>,
@@ -36,7 +36,9 @@ pub(super) struct Fault {
     lost_requests: f64,
     budget_minutes: f64,
     radius: Radius,
-    failures: u64,
+    pub failures: u64,
+    /// Of a crash: what bounds its failures.
+    pub crash: Option<Value>,
 }
 
 pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
@@ -79,6 +81,7 @@ pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
         for sign in [by_clients, by_the_system].iter().flatten() {
             shows(sheet, fault, sign);
         }
+        expected::judge(case, sheet, fault);
         let lasted_s = fault.removed_s - fault.injected_s;
         recovers(sheet, fault, asked.recover_within_s + lasted_s);
     }
@@ -200,6 +203,7 @@ fn one(record: &TestRecord, event: &Event, rest: &[Event]) -> Option<Fault> {
     let reported_s = own_reaction.and_then(|it| it.detail.get("reported_after_s")?.as_f64());
     Some(Fault {
         failures: during.map(|it| it.failures).sum(),
+        crash: event.detail.get("crash").cloned(),
         reported_s,
         ..fault
     })
@@ -259,6 +263,7 @@ fn measured(
         budget_minutes: impact.budget_minutes,
         radius: Radius::default(),
         failures: 0,
+        crash: None,
     })
 }
 

@@ -20,6 +20,7 @@
 //! | `observed.target` of the host `system` | `in_flight`: the requests that the target counts |
 //! | `observed.*.other` | `disk_iops`; `queue`; `cache_hit_ratio`; `leaked_bytes`; every `…_ratio` is the busy share of a part, such as `pool_db_ratio` |
 //! | `observed.simulator.other` | `degraded`: 1 while the simulated target is late itself; its `answers` since the last sample, with its `late_answers` (10 ms) and `very_late_answers` (100 ms) |
+//! | `observed.events[].detail.crash` | of an injected crash: `{crashed, instances, in_flight, visits_per_request, detect_s, restart_s}` |
 //! | `observed.generator.other` | `lateness_ms`, with how many `starts`, or else `looks` at the driver's threads, there were, and how many of them were `late_…` (10 ms) and `very_late_…` (100 ms); `dropped_samples`, `clock_step_s`, `descriptors_ratio`, `ports_ratio` |
 
 mod alerts;
@@ -28,6 +29,7 @@ mod capacity;
 mod checks;
 mod decide;
 mod effect;
+mod expected;
 mod expression;
 mod faults;
 mod figure;
@@ -77,6 +79,8 @@ use verdict::Sheet;
 pub struct Known<'a> {
     /// The bounds of the target's components by name, from its document.
     pub slo: Option<&'a IndexMap<String, Slo>>,
+    /// Of the target's components the visits that were completed, and those that failed.
+    pub visits: Option<&'a IndexMap<String, [u64; 2]>>,
     /// The same test of the run before, for relative bounds.
     pub previous: Option<&'a TestRecord>,
 }

@@ -55,6 +55,7 @@ pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
             api(case, sheet, slo);
         } else {
             by_trend(case, sheet, component, slo);
+            by_visits(case, sheet, component, slo);
         }
     }
 }
@@ -101,6 +102,19 @@ fn by_trend(case: &Case<'_>, sheet: &mut Sheet, component: &str, slo: Slo) {
             decision,
         );
     }
+}
+
+/// The share of a component's visits that did not fail, as the target counts them; of one that does not, nothing is asked.
+fn by_visits(case: &Case<'_>, sheet: &mut Sheet, component: &str, slo: Slo) {
+    let visits = case.known.visits.and_then(|all| all.get(component));
+    let Some([completed, failed]) = visits.copied() else {
+        return;
+    };
+    let bound = Bound::Limit(Limit::at_least(slo.success));
+    let asked = format!("{component} success >= {}", number(slo.success));
+    let decision = Decision::share(completed, completed + failed, bound);
+    let name = format!("{component}.success");
+    sheet.answer(question(&name, None), &asked, bound, decision);
 }
 
 /// The metric of a component in the scripts of `tests/k6`.

@@ -96,6 +96,25 @@ impl Admin {
         self.send(Method::POST, "/populate", Some(&body)).map(drop)
     }
 
+    /// Takes rows that were put into a store away again.
+    ///
+    /// # Errors
+    /// As [`Admin::state`].
+    pub fn withdraw(&self, store: &str, rows: u64) -> Result<(), AdminError> {
+        let body = json!({ "store": store, "rows": rows });
+        let sent = self.send(Method::DELETE, "/populate", Some(&body));
+        sent.map(drop)
+    }
+
+    /// The rows of a store; 0 where it is not known.
+    ///
+    /// # Errors
+    /// As [`Admin::state`].
+    pub fn rows(&self, store: &str) -> Result<u64, AdminError> {
+        let resources = self.resources()?;
+        Ok(resources["stores"][store]["rows"].as_u64().unwrap_or(0))
+    }
+
     /// Ends an instance of a host.
     ///
     /// # Errors
@@ -130,11 +149,19 @@ impl Admin {
         Ok(journal["recorded"].as_u64().unwrap_or_default())
     }
 
-    /// Entries of the journal after this one, without what the system did for each.
+    /// Entries of the journal after this one.
     ///
     /// # Errors
     /// As [`Admin::state`].
     pub fn journal_after(&self, sequence: u64) -> Result<Value, AdminError> {
+        self.get(&format!("/journal?after={sequence}"))
+    }
+
+    /// The same of a simulated system, without what it did for each request.
+    ///
+    /// # Errors
+    /// As [`Admin::state`].
+    pub fn brief_journal_after(&self, sequence: u64) -> Result<Value, AdminError> {
         self.get(&format!("/journal?after={sequence}&brief=true"))
     }
 

@@ -20,7 +20,8 @@ pub struct Undo<'a> {
     admin: Option<&'a Admin>,
     /// The document as it was.
     document: Option<Value>,
-    populated: bool,
+    /// Rows that were put into stores.
+    populated: Vec<(String, u64)>,
     done: bool,
 }
 
@@ -62,10 +63,10 @@ pub fn prepare<'a>(
     if !changes {
         return Ok(Undo::nothing());
     }
-    let undo = Undo {
+    let mut undo = Undo {
         admin: Some(admin),
         document: Some(admin.profile()?),
-        populated: !before.populate.is_empty(),
+        populated: Vec::new(),
         done: false,
     };
     if before.reset {
@@ -83,7 +84,11 @@ pub fn prepare<'a>(
         admin.lay(OVERLAY, &patch, ttl)?;
     }
     for (store, rows) in &before.populate {
+        // A store takes as many as it has room for.
+        let there = admin.rows(store)?;
         admin.populate(store, *rows)?;
+        let added = admin.rows(store)?.saturating_sub(there);
+        undo.populated.push((store.clone(), added));
     }
     Ok(undo)
 }
@@ -144,7 +149,7 @@ impl Undo<'_> {
         Self {
             admin: None,
             document: None,
-            populated: false,
+            populated: Vec::new(),
             done: false,
         }
     }
@@ -163,15 +168,17 @@ impl Undo<'_> {
         };
         self.done = true;
         let lifted = admin.lift(OVERLAY);
-        if self.populated {
-            admin.reset()?;
-        }
+        let populated = std::mem::take(&mut self.populated);
+        let withdrawn = populated
+            .iter()
+            .map(|(store, rows)| admin.withdraw(store, *rows))
+            .fold(Ok(()), Result::and);
         if let Some(document) = self.document.take()
             && admin.profile()? != document
         {
             admin.put_profile(&document)?;
         }
-        lifted
+        lifted.and(withdrawn)
     }
 }
 

@@ -16,13 +16,13 @@ use super::drills::Drilled;
 use super::evidence::{Evidence, Facts, Rules};
 use super::job::Job;
 use super::measure::{Mark, Shared, Store, asked, unix_now};
-use super::reconcile::Account;
+use super::reconcile::{Account, CallAccount};
 use super::record::Gathered;
-use super::resources::{Generator, Monitor, Simulators, Source};
+use super::resources::{Generator, Monitor, Simulators, Source, is_here};
 use super::resume::InterruptedTest;
 use super::stage::{Driving, Stage, StageError};
 use super::web::Web;
-use super::{alerting, course, drills, faults, known, ladder, prometheus, search};
+use super::{alerting, course, drills, faults, known, ladder, prometheus, search, visits};
 use crate::file::Resources;
 use crate::plan::{PlannedPhase, PlannedTest};
 
@@ -82,6 +82,8 @@ pub fn test(job: &Job<'_>, test: &PlannedTest, run: Run<'_>) -> Result<Conducted
     note_settings(&stage);
     let account = stage.exchanges.as_ref().zip(job.target.admin());
     let account = account.and_then(|(exchanges, admin)| Account::open(admin, exchanges));
+    let calls = call_account(job, &stage);
+    let visits_before = job.target.admin().and_then(visits::visits);
     let document = job.target.admin().and_then(|admin| admin.profile().ok());
     let monitor = Monitor::new(source(job));
     let generator = Generator::new(stage.current.clone(), job.target.base_url());
@@ -94,6 +96,7 @@ pub fn test(job: &Job<'_>, test: &PlannedTest, run: Run<'_>) -> Result<Conducted
         scope.spawn(|| monitor.run(generator, simulators, &over));
         scope.spawn(|| alerting::watch(&stage, &monitor, &over));
         scope.spawn(|| account.iter().for_each(|account| account.follow(&over)));
+        scope.spawn(|| calls.iter().for_each(|calls| calls.follow(&over)));
         scope.spawn(|| {
             let journal = course.take_journal();
             let kept = journal.map_or(Ok(()), |journal| journal.keep(&stage, &monitor, &over));
@@ -107,7 +110,10 @@ pub fn test(job: &Job<'_>, test: &PlannedTest, run: Run<'_>) -> Result<Conducted
         (drilled, unix_now())
     });
     let truth = truth(job, test, rate(&stage));
+    let visits_after = job.target.admin().and_then(visits::visits);
+    let visits = visits_before.zip(visits_after);
     let closed = account.and_then(|account| account.close(&job.hurry));
+    let calls = calls.map(CallAccount::close);
     let not_taken_back = undo.undo().err().map(|error| {
         let text = format!("the system's settings could not be reverted: {error}");
         job.tell.line(&text);
@@ -132,7 +138,9 @@ pub fn test(job: &Job<'_>, test: &PlannedTest, run: Run<'_>) -> Result<Conducted
         found: analysis,
         drilled: drilled.clone(),
         account: closed,
+        calls,
         slo: document.as_ref().map(known::slo),
+        visits: visits.and_then(|(before, after)| visits::between(&before, &after)),
         truth,
         ..facts(job, test)
     };
@@ -165,7 +173,9 @@ fn facts(job: &Job<'_>, test: &PlannedTest) -> Facts {
         drilled: Vec::new(),
         interrupted: job.stop.is_cancelled(),
         account: None,
+        calls: None,
         slo: None,
+        visits: None,
         previous: known::previous(job, test),
         truth: None,
     }
@@ -244,11 +254,24 @@ fn left_out(names: &[String]) -> Option<String> {
     })
 }
 
+/// The account of the detectors behind the orchestrator.
+fn call_account(job: &Job<'_>, stage: &Stage<'_>) -> Option<CallAccount> {
+    let exchanges = stage.exchanges.as_ref()?;
+    let drilled = job
+        .target
+        .drilled()
+        .filter(|_| job.target.admin().is_none())?;
+    CallAccount::open(drilled.detectors.iter(), exchanges)
+}
+
 fn source(job: &Job<'_>) -> Source {
     match (&job.settings.resources, job.target.admin()) {
         (Some(Resources::Pid(pid)), _) => Source::Process(*pid),
         (Some(Resources::Cgroup(name)), _) => Source::Cgroup(name.clone()),
-        (Some(Resources::Host), _) | (None, None) => Source::Host,
+        (Some(Resources::Host), _) => Source::Host,
+        (None, None) if is_here(job.target.base_url()) => Source::Host,
+        // This machine's figures would be the generator's.
+        (None, None) => Source::Elsewhere,
         (None, Some(admin)) => Source::Simulated(admin.clone()),
     }
 }

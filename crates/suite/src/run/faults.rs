@@ -19,6 +19,7 @@ use super::reconcile::{ID_HEADER, PROBE_PREFIX};
 use super::record::so_far;
 use super::signs::Signs;
 use super::stage::{Aside, Stage};
+use super::visits;
 use crate::file::{Probe, SystemFault};
 use crate::judge;
 use crate::plan::{Kind, PROBE, PROBE_EVERY, PlannedFault, WELL_FOR, good_probes, settled};
@@ -53,6 +54,7 @@ pub fn inject(stage: &Stage<'_>, admin: &Admin, aside: &Aside<'_>) -> Injected {
         .iter()
         .find(|phase| phase.kind == Kind::Steady);
     let begin = steady.map_or(0.0, |phase| phase.begin_s) + settled(scale).as_secs_f64();
+    let before = admin.resources().unwrap_or_default();
     let mut injected = Injected {
         seen: json!({}),
         left_out: faults
@@ -73,6 +75,7 @@ pub fn inject(stage: &Stage<'_>, admin: &Admin, aside: &Aside<'_>) -> Injected {
             name,
             planned,
             fault,
+            before: &before,
             good_probes: good_probes(scale),
         };
         match one.conduct() {
@@ -117,6 +120,8 @@ struct One<'a> {
     name: &'a str,
     planned: &'a PlannedFault,
     fault: &'a SystemFault,
+    /// The target's resources before the first fault.
+    before: &'a Value,
     good_probes: u32,
 }
 
@@ -154,13 +159,17 @@ impl One<'_> {
 
     fn inject(&self, lasts: Duration) -> Result<(), AdminError> {
         let fault = self.fault;
+        let mut costs = None;
         let (text, patch) = match (&fault.patch, &fault.crash) {
             (Some(patch), _) => {
                 self.admin.lay(OVERLAY, patch, lasts + MARGIN)?;
                 (format!("fault {}: {patch}", self.name), patch.clone())
             }
             (None, Some(host)) => {
-                self.crash(host, fault.instances.unwrap_or(1))?;
+                let instances = fault.instances.unwrap_or(1);
+                let now = self.admin.resources().unwrap_or_default();
+                costs = visits::crash(self.before, &now, host, instances);
+                self.crash(host, instances)?;
                 (
                     format!("fault {}: {host} crashes", self.name),
                     json!({ "crash": host }),
@@ -172,7 +181,11 @@ impl One<'_> {
             .job
             .tell
             .line(&format!("{}  {text}", self.stage.test.label()));
-        let detail = json!({ "fault": self.name, "patch": patch, "for_s": lasts.as_secs_f64() });
+        let mut detail =
+            json!({ "fault": self.name, "patch": patch, "for_s": lasts.as_secs_f64() });
+        if let Some(costs) = costs {
+            detail["crash"] = costs;
+        }
         self.stage.note(EventKind::FaultInjected, text, detail);
         Ok(())
     }

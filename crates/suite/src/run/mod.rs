@@ -34,6 +34,7 @@ mod stage;
 mod surroundings;
 mod target;
 mod trends;
+mod visits;
 mod web;
 
 pub use admin::Admin;

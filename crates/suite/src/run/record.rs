@@ -216,6 +216,13 @@ fn ledger(test: &PlannedTest, driving: &Driving) -> Vec<LedgerEntry> {
             "No iteration completed.".to_owned(),
         ));
     }
+    let cut = driving.cut_iterations;
+    if cut > 0 && all > 0 {
+        let text = format!(
+            "{all} iterations came to their end; {cut} were cut off where a phase or the load ended, and are none of them."
+        );
+        entries.push(entry("iterations", Conclusion::Valid, text));
+    }
     if failed > 0 {
         let conclusion = if failed == all {
             Conclusion::Invalid
@@ -240,6 +247,32 @@ fn checks(store: &Store) -> Vec<Check> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// S-20: iterations that were cut off are counted apart.
+    #[test]
+    fn iterations_that_were_cut_off_are_told_beside_those_that_came_to_their_end() {
+        let driving = Driving {
+            completed_iterations: 40,
+            cut_iterations: 3,
+            ..Driving::default()
+        };
+        let file = crate::builtin::built_in("acis")
+            .expect("built in")
+            .expect("sound");
+        let selection = crate::plan::Selection {
+            tests: vec!["background".to_owned()],
+            ..crate::plan::Selection::default()
+        };
+        let plan = crate::plan::plan(&file, &selection, &|_| None).expect("a plan");
+        let entries = ledger(&plan.tests[0], &driving);
+        assert_eq!(entries.len(), 1);
+        assert_eq!(entries[0].conclusion, Conclusion::Valid);
+        assert!(
+            entries[0]
+                .text
+                .starts_with("40 iterations came to their end; 3 were cut off")
+        );
+    }
 
     #[test]
     fn a_step_that_was_cut_is_not_judged() {

@@ -70,6 +70,9 @@ pub struct Driving {
     pub completed_iterations: u64,
     /// Of these, iterations that an exception ended.
     pub failed_iterations: u64,
+    /// Iterations that the end of a phase, a step or the load cut off; none of the others (S-20).
+    #[serde(default)]
+    pub cut_iterations: u64,
     /// The exit code of the driver where it is an error of its own: a script that throws, options that
     /// cannot be used.
     #[serde(skip)]
@@ -113,10 +116,8 @@ impl<'a> Stage<'a> {
             test,
             store: Shared::default(),
             current: Current::default(),
-            exchanges: job
-                .target
-                .admin()
-                .map(|_| Arc::new(Exchanges::new(ID_HEADER, ID_FIELD))),
+            exchanges: has_journals(job, test)
+                .then(|| Arc::new(Exchanges::new(ID_HEADER, ID_FIELD))),
             run_folder,
             drive: Drive {
                 script,
@@ -267,6 +268,7 @@ impl Driving {
         self.late = driven.health.broken_schedule();
         self.completed_iterations += driven.completed_iterations;
         self.failed_iterations += driven.failed_iterations;
+        self.cut_iterations += driven.cut_iterations;
         if !driven.summary_data.is_null() {
             self.summary = driven.summary_data;
             self.without_samples = driven.without_samples;
@@ -292,6 +294,16 @@ fn without_unsent(mut driven: Driven) -> (Driven, Vec<String>) {
     let (unsent, spoilt_by) = driven.spoilt_by.into_iter().partition(is_other);
     driven.spoilt_by = spoilt_by;
     (driven, unsent)
+}
+
+/// Whether there is a journal to compare requests with: the target's, or those of its detectors. Drills send requests of
+/// their own.
+fn has_journals(job: &Job<'_>, test: &PlannedTest) -> bool {
+    let has_detectors = job
+        .target
+        .drilled()
+        .is_some_and(|it| !it.detectors.is_empty());
+    job.target.admin().is_some() || (has_detectors && test.content != "drills")
 }
 
 /// Addresses for connections that stay open, where the ports of one are not enough; those of the user win.

@@ -31,6 +31,11 @@ pub enum Input {
         store: usize,
         rows: usize,
     },
+    /// Takes populated rows away again.
+    Withdraw {
+        store: usize,
+        rows: usize,
+    },
 }
 
 /// What an input did.
@@ -54,6 +59,7 @@ impl Network {
             Input::Open { component } => Effect::Opened(self.open(now, component)),
             Input::Close(socket) => Effect::Done(self.close_socket(now, socket)),
             Input::Populate { store, rows } => Effect::Done(self.populate(now, store, rows)),
+            Input::Withdraw { store, rows } => Effect::Done(self.withdraw(now, store, rows)),
         }
     }
 }

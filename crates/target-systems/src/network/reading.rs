@@ -49,6 +49,9 @@ pub struct HostReading {
     /// Its link takes time.
     pub has_network: bool,
     pub memory_limit_kb: Option<f64>,
+    /// From a crash until nothing more is sent to the instance, and until it takes work again.
+    pub crash_detect: Duration,
+    pub crash_restart: Duration,
     pub machines: Vec<MachineReading>,
 }
 
@@ -85,6 +88,8 @@ pub struct MachineReading {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ComponentReading {
     pub name: Arc<str>,
+    /// The host that it is on.
+    pub host: Arc<str>,
     pub begun: u64,
     pub completed: u64,
     pub failed: u64,
@@ -193,6 +198,8 @@ impl Network {
             has_disk: rules.disk_iops.or(rules.disk_mb_per_s).is_some(),
             has_network: rules.network_mbit_per_s.is_some(),
             memory_limit_kb: rules.memory_mb.map(|mb| mb * 1024.0),
+            crash_detect: rules.crash.detect,
+            crash_restart: rules.crash.restart,
             machines: domain
                 .machines
                 .iter()
@@ -208,6 +215,7 @@ impl Network {
         let instances = self.domains[rules.host].wanted;
         ComponentReading {
             name: rules.name.clone(),
+            host: self.loaded.plan.hosts[rules.host].name.clone(),
             begun: tally.begun,
             completed: tally.completed,
             failed: tally.failed,

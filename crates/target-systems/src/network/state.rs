@@ -230,6 +230,18 @@ impl Network {
         true
     }
 
+    /// Takes away rows without ids, the last first, as far as there are any.
+    pub fn withdraw(&mut self, now: Duration, store: usize, rows: usize) -> bool {
+        self.input_at(now);
+        if store >= self.stores.len() {
+            return false;
+        }
+        self.stores[store].withdraw(rows);
+        self.stored(store);
+        self.settle();
+        true
+    }
+
     /// Goes on in the background, under a job whose entry tells how far it is.
     pub(super) fn later(&mut self, id: Id, later: &Later, root: Root) -> Flow {
         let job = self.draw_id(later.store, root);

@@ -102,6 +102,13 @@ impl Store {
         self.count(0, rows as isize);
     }
 
+    /// Takes away populated rows, the last first.
+    pub(super) fn withdraw(&mut self, rows: usize) {
+        let rows = rows.min(self.populated.saturating_sub(self.driven_out));
+        self.populated -= rows;
+        self.count(0, -(rows as isize));
+    }
+
     pub(super) fn rows(&self) -> usize {
         self.rows
     }
@@ -397,9 +404,13 @@ mod tests {
         let left = ["3", "a", "b", "c", "d"].map(|id| evicting.has(id));
         assert_eq!(left, [false, false, true, true, true]);
         assert_eq!((evicting.rows(), evicting.evicted), (3, 4));
+        // Rows that were driven out cannot be taken away.
+        evicting.withdraw(2);
+        assert_eq!((evicting.rows(), evicting.has("d")), (3, true));
         // What is lost with its machine is not driven out once more.
         evicting.lose(0);
-        evicting.populate(2);
+        evicting.populate(5);
+        evicting.withdraw(1);
         let left = ["1", "2", "3"].map(|id| evicting.has(id));
         assert_eq!((evicting.rows(), left), (2, [true, true, false]));
     }
@@ -409,7 +420,7 @@ mod tests {
         fn a_store_is_bounded_and_counts_every_row(
             evict in any::<bool>(),
             capacity in 0usize..6,
-            steps in prop::collection::vec((0u8..6, 0u8..8, 0u64..400), 0..300),
+            steps in prop::collection::vec((0u8..7, 0u8..8, 0u64..400), 0..300),
         ) {
             let at_capacity = if evict { AtCapacity::Evict } else { AtCapacity::Refuse };
             let mut store = Store::new(Rules { capacity, at_capacity, per_key: 3, ..rules() }, 2);
@@ -424,6 +435,7 @@ mod tests {
                     2 => drop(store.advance(now, &id, usize::from(key) % 3)),
                     3 => drop(store.remove(&id)),
                     4 => store.populate(usize::from(key)),
+                    5 => store.withdraw(usize::from(key)),
                     _ => store.lose(u32::from(key) % 2),
                 }
                 prop_assert!(store.rows() <= capacity);

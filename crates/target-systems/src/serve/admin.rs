@@ -37,7 +37,7 @@ pub(super) fn router(target: Arc<Target>) -> Router {
         .route("/__admin/truth", get(truth_of))
         .route("/__admin/resources", get(resources))
         .route("/__admin/crash", post(crash))
-        .route("/__admin/populate", post(populate))
+        .route("/__admin/populate", post(populate).delete(withdraw))
         .route("/__admin/log", get(log))
         .method_not_allowed_fallback(no_such_method)
         .with_state(target.clone())
@@ -298,6 +298,21 @@ async fn populate(State(target): Shared, body: Bytes) -> Response {
     target.clock.populate(place, body.rows);
     let populated = json!({ "store": body.store, "rows": body.rows });
     Json(json!({ "populated": populated })).into_response()
+}
+
+async fn withdraw(State(target): Shared, body: Bytes) -> Response {
+    let body: PopulateBody = match read_json(&body) {
+        Ok(body) => body,
+        Err(response) => return response,
+    };
+    let live = target.control.live();
+    let stores = &live.system.plan.stores;
+    let Some(place) = stores.iter().position(|store| *store.name == *body.store) else {
+        return no_such("store", stores.iter().map(|store| store.name.as_ref()));
+    };
+    target.clock.withdraw(place, body.rows);
+    let withdrawn = json!({ "store": body.store, "rows": body.rows });
+    Json(json!({ "withdrawn": withdrawn })).into_response()
 }
 
 async fn log(State(target): Shared) -> Response {

@@ -138,6 +138,13 @@ impl Clock {
         })
     }
 
+    pub(super) fn withdraw(&self, store: usize, rows: usize) -> bool {
+        self.step(|state, now| {
+            state.log.input(now, || What::Withdraw { store, rows });
+            state.network.withdraw(now, store, rows)
+        })
+    }
+
     /// Opens a connection to a hub; the token is cancelled when the system closes it.
     pub(super) fn open(
         &self,

@@ -58,7 +58,7 @@ pub(super) const ADMIN: [(&str, &str); 18] = [
         "{\"host\": \"agents\", \"instance\": 0}",
     ),
     (
-        "POST /__admin/populate",
+        "POST|DELETE /__admin/populate",
         "{\"store\": \"clients\", \"rows\": 1000}",
     ),
     (

@@ -72,6 +72,10 @@ pub enum What {
         store: usize,
         rows: usize,
     },
+    Withdraw {
+        store: usize,
+        rows: usize,
+    },
 }
 
 /// How a request ended: what a replay has to give again.
@@ -153,6 +157,7 @@ impl What {
             Self::Open { component } => Input::Open { component },
             Self::Close { socket } => Input::Close(Socket::from_word(socket)),
             Self::Populate { store, rows } => Input::Populate { store, rows },
+            Self::Withdraw { store, rows } => Input::Withdraw { store, rows },
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::network::{HostReading, MachineReading, Reading};
+use crate::network::{ComponentReading, HostReading, MachineReading, Reading};
 
 /// `GET /__admin/resources`: counters that only rise, and levels. All of it is simulated.
 /// `revision` is that of the document; a network counts its own from its beginning.
@@ -22,6 +22,7 @@ pub(super) fn resources(reading: &Reading, revision: u64) -> Value {
         "failed": reading.failed,
         "left": reading.left,
         "hosts": hosts,
+        "components": components(reading),
         "pools": pools(reading),
         "stores": stores(reading),
     })
@@ -35,8 +36,24 @@ fn host_of(host: &HostReading) -> Value {
         "memory_limit_bytes": host.memory_limit_kb.map(|kb| kb * 1024.0),
         "has_disk": host.has_disk,
         "has_network": host.has_network,
+        "crash": {
+            "detect_ms": host.crash_detect.as_secs_f64() * 1e3,
+            "restart_ms": host.crash_restart.as_secs_f64() * 1e3,
+        },
         "instances": instances,
     })
+}
+
+/// Visits of each component, and how they ended.
+fn components(reading: &Reading) -> Value {
+    let component = |component: &ComponentReading| {
+        let shown = json!({
+            "host": &*component.host, "begun": component.begun,
+            "completed": component.completed, "failed": component.failed,
+        });
+        (component.name.to_string(), shown)
+    };
+    Value::Object(reading.components.iter().map(component).collect())
 }
 
 fn machine_of(machine: &MachineReading) -> Value {

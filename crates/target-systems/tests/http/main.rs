@@ -403,6 +403,13 @@ async fn truth_resources_plan_and_schema_are_there_to_read() {
     assert_eq!(populated.status, 200, "{}", populated.body);
     let state = system.get("/__admin").await.body;
     assert_eq!(state["stores"]["clients"]["rows"], 6000, "{state}");
+    let rows = "{\"store\": \"clients\", \"rows\": 5000}";
+    let withdrawn = system
+        .send("DELETE", "/__admin/populate", Some(rows), &[])
+        .await;
+    assert_eq!(withdrawn.status, 200, "{}", withdrawn.body);
+    let state = system.get("/__admin").await.body;
+    assert_eq!(state["stores"]["clients"]["rows"], 1000, "{state}");
 }
 
 #[tokio::test]

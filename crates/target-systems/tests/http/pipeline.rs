@@ -175,7 +175,7 @@ async fn every_declared_series_exists_before_anything_has_happened() {
 /// Method, path, body, and the status and name of the error.
 type Wrong<'a> = (&'a str, &'a str, &'a str, u16, &'a str);
 
-const WRONG: [Wrong<'static>; 31] = [
+const WRONG: [Wrong<'static>; 32] = [
     ("PATCH", "/__admin/profile", "{", 400, "malformed_json"),
     (
         "PATCH",
@@ -245,6 +245,13 @@ const WRONG: [Wrong<'static>; 31] = [
     ),
     (
         "POST",
+        "/__admin/populate",
+        "{\"store\": \"none\", \"rows\": 1}",
+        404,
+        "unknown_store",
+    ),
+    (
+        "DELETE",
         "/__admin/populate",
         "{\"store\": \"none\", \"rows\": 1}",
         404,

@@ -228,6 +228,49 @@ fn components_are_judged_by_their_trends() {
     }
 }
 
+/// AIA-07..09, AIA-11..13: the share of each component's visits that has to succeed.
+#[test]
+fn components_are_judged_by_the_share_of_their_visits_that_succeed() {
+    let rows = [
+        ("router", 0.999),
+        ("tool", 0.995),
+        ("workflow", 0.99),
+        ("hub", 0.999),
+        ("database", 0.999),
+        ("cache", 0.999),
+    ];
+    for (component, success) in rows {
+        let standing = |failed: u64, all: u64| {
+            let visits = [(component.to_owned(), [all - failed, failed])];
+            let visits = visits.into_iter().collect();
+            let asked = Judge {
+                slo: vec![component.to_owned()],
+                ..Judge::default()
+            };
+            let known = Known {
+                visits: Some(&visits),
+                ..Known::default()
+            };
+            let record = Sample::of("aiaas", "smoke")
+                .asking(asked)
+                .judged_with(known);
+            judgement(&record, &format!("slo.{component}.success")).standing
+        };
+        let most = (1.0 - success) * 1e6;
+        assert_eq!(
+            standing((most * 0.9) as u64, 1_000_000),
+            Standing::Held,
+            "{component}"
+        );
+        assert_eq!(
+            standing((most * 1.1) as u64, 1_000_000),
+            Standing::Crossed,
+            "{component}"
+        );
+        assert_eq!(standing(0, 20), Standing::Inconclusive, "{component}");
+    }
+}
+
 /// Keptn's relative bounds.
 #[test]
 fn relative_bounds_need_a_run_before() {

@@ -212,3 +212,39 @@ fn the_system_has_to_report_a_fault_in_time() {
     assert_eq!(standing(Some(6.0)), Standing::Crossed);
     assert_eq!(standing(None), Standing::Crossed);
 }
+
+/// A crash of one of two instances may cost half of what is sent until it is noticed, and what was in flight.
+#[test]
+fn a_crash_has_an_expected_cost() {
+    let standing = |instances: u32, failures: u64| {
+        let mut sample = Sample::of("acis", "fault-tolerance");
+        let crash = json!({
+            "crashed": 1, "instances": instances, "in_flight": 4, "visits_per_request": 1.0, "detect_s": 1.0, "restart_s": 8.0,
+        });
+        let event = |at_s, kind| Event {
+            at_s,
+            kind,
+            text: "crashed_instance".to_owned(),
+            detail: json!({ "fault": "crashed_instance", "crash": crash.clone() }),
+        };
+        sample.record.observed.events = vec![
+            event(20.0, EventKind::FaultInjected),
+            event(30.0, EventKind::FaultTakenBack),
+        ];
+        for second in &mut sample.record.seconds {
+            second.requests = 100;
+            second.failures = if second.at_s == 20.0 { failures } else { 0 };
+        }
+        let record = sample.judged();
+        judgement(&record, "expected.crashed_instance").standing
+    };
+    // 200 requests in the two seconds that may be hit, half of them, 4 in flight, and 3 times the root of 54.
+    assert_eq!(standing(2, 100 + 4 + 23), Standing::Held);
+    assert_eq!(standing(2, 100 + 4 + 24), Standing::Crossed);
+    // Of four instances a quarter: 50 + 4 + 3 times the root of 41.5.
+    assert_eq!(standing(4, 50 + 4 + 20), Standing::Held);
+    assert_eq!(standing(4, 50 + 4 + 21), Standing::Crossed);
+    // Of one all, until it is up again: 900 and 4, and 3 times the root of 4.
+    assert_eq!(standing(1, 910), Standing::Held);
+    assert_eq!(standing(1, 911), Standing::Crossed);
+}

@@ -11,9 +11,10 @@ use crate::plan::PlannedTest;
 use crate::run::drills::{self, Drilled};
 use crate::run::measure::{Store, fill_endpoint_seconds};
 use crate::run::prometheus;
-use crate::run::reconcile::Closed;
+use crate::run::reconcile::{Calls, Closed};
 use crate::run::record::{Gathered, record};
 use crate::run::resume::Earlier;
+use crate::run::visits::Visits;
 
 /// What is known of a test when it is over.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -32,8 +33,14 @@ pub struct Facts {
     pub drilled: Vec<Drilled>,
     pub interrupted: bool,
     pub account: Option<Closed>,
+    /// Of the orchestrator, what its detectors' journals say.
+    #[serde(default)]
+    pub calls: Option<Calls>,
     /// The bounds of the target's components.
     pub slo: Option<IndexMap<String, Slo>>,
+    /// Of the target's components the visits that were completed, and those that failed, during the test.
+    #[serde(default)]
+    pub visits: Option<Visits>,
     /// What relative bounds are relative to.
     pub previous: Option<TestRecord>,
     /// What the target knows of itself.
@@ -114,8 +121,14 @@ impl Facts {
                 .analysis
                 .extend(compared.map(|compared| ("reconciliation".to_owned(), compared)));
         }
+        if let Some(calls) = &self.calls {
+            record.ledger.push(calls.entry());
+            let calls = serde_json::to_value(calls).unwrap_or_default();
+            record.analysis.insert("reconciliation".to_owned(), calls);
+        }
         let known = Known {
             slo: self.slo.as_ref(),
+            visits: self.visits.as_ref(),
             previous: self.previous.as_ref(),
         };
         let asked = self.asked_of(&record);

@@ -88,7 +88,7 @@ pub struct Named {
 }
 
 impl Named {
-    fn add(&mut self, id: &str, times: u32) {
+    pub fn add(&mut self, id: &str, times: u32) {
         if times == 0 {
             return;
         }

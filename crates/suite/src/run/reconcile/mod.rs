@@ -3,6 +3,7 @@
 //! Every request carries an id of its own, so that the target's journal can say which arrived (N-06). A run whose numbers
 //! do not agree is suspect, as long as nobody can say where the difference is.
 
+mod calls;
 mod ids;
 mod latency;
 
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use self::ids::{Comparison, Ids};
 use super::admin::Admin;
 
+pub use self::calls::{CallAccount, Calls};
 pub use self::ids::PROBE_PREFIX;
 
 /// The header of a request's id, and the field of a message's.
@@ -70,19 +72,14 @@ impl<'a> Account<'a> {
 
     /// Reads what has come, again and again until the load is over: the journal keeps only its last entries.
     pub fn follow(&self, over: &CancellationToken) {
-        while !over.is_cancelled() {
+        again_and_again(over, || {
             let mut book = self.book();
             book.take(&self.exchanges);
             let recorded = self.admin.recorded().unwrap_or_default();
             if recorded.saturating_sub(book.read) >= READ_FROM || recorded < book.read {
                 book.read(self.admin);
             }
-            drop(book);
-            let next = Instant::now() + READ_EVERY;
-            while Instant::now() < next && !over.is_cancelled() {
-                std::thread::sleep(LOOK);
-            }
-        }
+        });
     }
 
     /// The account after the load, as soon as nothing is in flight any more, or at once when `hurry` is cancelled.
@@ -116,7 +113,7 @@ impl Book {
 
     /// Reads the entries since the last one.
     fn read(&mut self, admin: &Admin) {
-        let Ok(journal) = admin.journal_after(self.read) else {
+        let Ok(journal) = admin.brief_journal_after(self.read) else {
             return;
         };
         self.take_in(&journal);
@@ -136,6 +133,17 @@ impl Book {
         self.ids
             .missed((recorded - self.read).saturating_sub(entries.len() as u64));
         self.read = recorded;
+    }
+}
+
+/// Reads twice a second until the load is over.
+fn again_and_again(over: &CancellationToken, read: impl Fn()) {
+    while !over.is_cancelled() {
+        read();
+        let next = Instant::now() + READ_EVERY;
+        while Instant::now() < next && !over.is_cancelled() {
+            std::thread::sleep(LOOK);
+        }
     }
 }
 

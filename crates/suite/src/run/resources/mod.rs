@@ -16,6 +16,7 @@ mod simulator;
 pub use cgroup::has_cgroup;
 pub use generator::Generator;
 pub use monitor::{Monitor, Source, Watched};
+pub use ports::is_here;
 pub use process::has_process;
 pub use punctual::Current;
 pub use simulator::Simulators;

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::fs::read_to_string;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 
 /// Readings are so many samples apart: the files hold a line for each connection of the machine.
 const EVERY: u32 = 5;
@@ -45,6 +45,13 @@ impl Ports {
         self.samples += 1;
         self.last
     }
+}
+
+/// Whether the host of a URL has an address of this machine: only such an address can be bound.
+pub fn is_here(base_url: &str) -> bool {
+    let addresses = authority(base_url).and_then(|it| it.to_socket_addrs().ok());
+    let can_bind = |address: SocketAddr| UdpSocket::bind((address.ip(), 0)).is_ok();
+    addresses.into_iter().flatten().any(can_bind)
 }
 
 /// Host and port of `http://HOST[:PORT]/…`.
@@ -125,6 +132,19 @@ mod tests {
         check("https://example.com/a", Some(("example.com", 443)));
         check("http://[::1]:9", Some(("::1", 9)));
         check("nonsense", None);
+    }
+
+    #[test]
+    fn only_addresses_of_this_machine_are_here() {
+        for (url, expected) in [
+            ("http://127.0.0.1:8000", true),
+            ("http://localhost:8000", true),
+            // Reserved for documentation (RFC 5737): nobody has it.
+            ("http://192.0.2.1:8000", false),
+            ("nonsense", false),
+        ] {
+            assert_eq!(is_here(url), expected, "{url}");
+        }
     }
 
     #[test]
