@@ -74,3 +74,4 @@ mod verbose;
 mod verdicts;
 mod verified;
 mod with_locust;
+mod wrong_values;

@@ -193,12 +193,9 @@ pub enum ConfigError {
     Dialect { detector: String },
     #[error("orchestration.registry_networks: {0}")]
     Network(#[from] NetworkError),
-    #[error("orchestration.policies.{tenant}.{bundle}: {fault}")]
-    Policy {
-        tenant: String,
-        bundle: String,
-        fault: String,
-    },
+    /// All errors of a policy, each with its path.
+    #[error("{0}")]
+    Policy(String),
     #[error("orchestration.store_key: use 32 random bytes in base64")]
     StoreKey,
     #[error("auth key {place}: sha256 must be 64 hexadecimal digits")]

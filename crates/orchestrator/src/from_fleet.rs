@@ -163,18 +163,15 @@ fn policies(fleet: &Fleet) -> Result<FilePolicies, ConfigError> {
     let mut policies = FilePolicies::new();
     for (tenant, bundles) in &fleet.orchestration.policies {
         for (bundle, given) in bundles {
-            let fault = |fault: String| ConfigError::Policy {
-                tenant: tenant.clone(),
-                bundle: bundle.clone(),
-                fault,
-            };
+            let at = |error: &str| format!("orchestration.policies.{tenant}.{bundle}.{error}");
             let policy: Policy = read::from_value(given.clone()).map_err(|errors| {
-                let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
-                fault(errors.join("; "))
+                let errors: Vec<String> =
+                    errors.iter().map(|error| at(&error.to_string())).collect();
+                ConfigError::Policy(errors.join("; "))
             })?;
             let checked = policy.check();
             let checked = checked.and_then(|()| check_names(&policy, &|name| meant(fleet, name)));
-            checked.map_err(|error| fault(error.message))?;
+            checked.map_err(|error| ConfigError::Policy(at(&error.message)))?;
             policies.insert((tenant.clone(), bundle.clone()), policy);
         }
     }
@@ -291,7 +288,7 @@ detectors:
             let error = Config::try_from(&fleet)
                 .err()
                 .map(|error| error.to_string());
-            let place = "orchestration.policies.t.p: ";
+            let place = "orchestration.policies.t.p.";
             match (said, &error) {
                 (None, None) => {}
                 (Some(said), Some(error)) if error.starts_with(place) && error.contains(said) => {}

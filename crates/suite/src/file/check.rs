@@ -7,7 +7,7 @@ use live_config::read::nearest;
 use live_config::{Check, ConfigErrors};
 
 use super::{
-    Before, Class, Content, Judge, Ladder, Matrix, Model, Part, Phase, Search, SuiteFile,
+    Before, Class, Content, Judge, Ladder, Matrix, Model, Part, Phase, Search, Sink, SuiteFile,
     SystemFault, Test, fault,
 };
 
@@ -33,6 +33,7 @@ pub fn check(file: &SuiteFile, errors: &mut ConfigErrors) {
             errors.add(list, "names no test");
         }
     }
+    check_addresses(file, errors);
     if let Some(locust) = &file.locust {
         check_users(file, "locust", &locust.users, errors);
     }
@@ -260,6 +261,29 @@ fn name_of(phase: &Phase) -> Option<&str> {
         Phase::WarmUp(it) | Phase::Steady(it) => it.name.as_deref(),
         Phase::Ramp(it) => it.name.as_deref(),
         Phase::RampDown(it) | Phase::Rest(it) => it.name.as_deref(),
+    }
+}
+
+/// URLs of services; one with a variable is known only when the test runs.
+fn check_addresses(file: &SuiteFile, errors: &mut ConfigErrors) {
+    let mut check = |path: String, url: &str| {
+        let is_http = url.starts_with("http://") || url.starts_with("https://");
+        if !is_http && !url.starts_with("${") {
+            let hint = "use one such as http://127.0.0.1:9090";
+            errors.add(path, format!("`{url}` is not a URL; {hint}"));
+        }
+    };
+    if let Some(url) = file.prometheus.as_ref().and_then(|it| it.url.as_deref()) {
+        check("prometheus.url".to_owned(), url);
+    }
+    for (place, sink) in file.alerts.sinks.iter().enumerate() {
+        match sink {
+            Sink::Webhook { url, .. } => check(format!("alerts.sinks[{place}].webhook.url"), url),
+            Sink::Alertmanager { url, .. } => {
+                check(format!("alerts.sinks[{place}].alertmanager.url"), url);
+            }
+            Sink::Log | Sink::File { .. } => {}
+        }
     }
 }
 
