@@ -266,7 +266,7 @@ mod tests {
             (
                 "{ min_coverage: high, colect: all }",
                 Some(
-                    "min_coverage: found \"high\", expected a number; colect: unknown field; did you mean `collect`?",
+                    "min_coverage: found \"high\", expected a number; orchestration.policies.t.p.colect: unknown field; did you mean `collect`?",
                 ),
             ),
             ("{ block_score: 2 }", Some("block_score: 2 is not a share")),
