@@ -143,7 +143,7 @@ fn compare(arguments: &Arguments, root: &Path) -> io::Result<()> {
 
 fn row(work: &Work, ours: &Figures, theirs: &Figures) -> String {
     format!(
-        "| {}: {} | {:.0} / {:.0} | {:.1} / {:.1} | 1/{:.2} | {:.0} / {:.0} | 1/{:.2} | {:.2} / {:.2} |",
+        "| {}: {} | {:.0} / {:.0} | {:.1} / {:.1} | 1/{:.2} | {:.0} / {:.0} | 1/{:.2} | {} |",
         work.letter,
         work.what,
         ours.per_s,
@@ -154,9 +154,16 @@ fn row(work: &Work, ours: &Figures, theirs: &Figures) -> String {
         ours.rss_mb,
         theirs.rss_mb,
         theirs.rss_mb / ours.rss_mb,
-        ours.ready_s,
-        theirs.ready_s,
+        ready(ours, theirs),
     )
+}
+
+/// Empty where no request reaches the server: readiness is the time of its first one.
+fn ready(ours: &Figures, theirs: &Figures) -> String {
+    match ours.ready_s.is_nan() {
+        true => String::new(),
+        false => format!("{:.2} / {:.2}", ours.ready_s, theirs.ready_s),
+    }
 }
 
 fn rate_row(work: &Work, ours: &Figures, theirs: &Figures) -> String {
