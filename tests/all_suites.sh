@@ -55,7 +55,7 @@ for error in list(validator.iter_errors(report))[:10]:
 if not report["complete"] or report["not_run"]:
     faults.append(f"{report['incomplete_because']}, not run: {report['not_run']}")
 # What a report says only where the bench itself failed.
-for sign in ["could not be injected", "nothing explains", "could not be reverted", "could not be prepared"]:
+for sign in ["could not be injected", "Unexplained: ", "could not be reverted", "could not be prepared"]:
     found = re.search(rf'"([^"]*{sign}[^"]*)"', text)
     if found:
         faults.append(found[1][:200])
