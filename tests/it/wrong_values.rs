@@ -151,7 +151,7 @@ fn a_wrong_value_of_each_field_is_reported_with_its_path_in_plain_words() {
             match judged(&file.to_string(), folder.path()) {
                 Ok(()) => bad.push(format!("{path}, {}: {value} is accepted", field.kind)),
                 Err(error) => {
-                    bad.extend(complaint(&error, &path).map(|why| format!("{value}: {why}")))
+                    bad.extend(complaint(&error, &path).map(|why| format!("{value}: {why}")));
                 }
             }
         }
