@@ -153,10 +153,10 @@ fn endpoint_samples(endpoint: &Endpoint, sum: &Sum, path: &str, verified: &mut V
         );
     }
     if let Some(latency) = figures.latency.as_ref().filter(|_| sum.requests > 0) {
-        // Three digits of a histogram, and three decimals of the file.
-        let computed = |value| Computed {
+        // Three digits of a histogram, and three decimals of the file, in ms.
+        let computed = |value: f64| Computed {
             value,
-            slack: 0.003,
+            slack: 0.003 + 0.001 / value.max(0.001),
             from: "its samples",
         };
         let mean = computed(sum.mean_sum_ms / sum.requests as f64);

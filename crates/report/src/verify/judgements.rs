@@ -71,7 +71,10 @@ fn good(asked: &str) -> Option<Good> {
 
 fn standing(judgement: &Judgement, path: &str, verified: &mut Verified) {
     let Some(measured) = judgement.measured else {
-        let no_value = matches!(judgement.standing, Standing::NoData | Standing::Reported);
+        let no_value = matches!(
+            judgement.standing,
+            Standing::NoData | Standing::Reported | Standing::Inconclusive
+        );
         let is_flag = judgement.bound.is_none();
         verified.holds(path, no_value || is_flag, || {
             format!("is {:?} without a measured value", judgement.standing)
