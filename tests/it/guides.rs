@@ -37,7 +37,7 @@ const CI_COMMANDS: [Known; 4] = [
 ];
 
 /// The start of each command in a block that is marked `no-run`, and the file that runs it.
-const RUN_ELSEWHERE: [(&str, &str); 10] = [
+const RUN_ELSEWHERE: [(&str, &str); 11] = [
     ("sparring drill tests/suites/", "tests/it/drill.rs"),
     ("sparring agent --listen", "tests/it/agents.rs"),
     ("sparring run script.js --agents", "tests/it/agents.rs"),
@@ -48,6 +48,10 @@ const RUN_ELSEWHERE: [(&str, &str); 10] = [
     ),
     ("sparring test --resume", "tests/it/suite_resume.rs"),
     ("sparring target aiaas", "tests/it/target.rs"),
+    (
+        "sparring test shop.yaml load --base-url",
+        "tests/it/suite_prometheus.rs",
+    ),
     ("locust -f", "tests/it/with_locust.rs"),
     ("sparring test -f", "tests/it/with_locust.rs"),
     (

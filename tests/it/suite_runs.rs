@@ -502,6 +502,7 @@ fn every_spelling_has_the_plan_of_its_canonical_form() {
                 "-t",
                 "10m",
                 "--headless",
+                "ACISAPIUser",
             ],
             &["acis", "load"],
         ),

@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn json_that_says_a_thing_twice_is_refused() {
         let twice = r#"{"constant": {"ms": 1, "ms": 2}}"#;
-        assert!(latency(twice).is_err_and(|error| error.contains("constant.ms stands twice")));
+        assert!(latency(twice).is_err_and(|error| error.contains("constant.ms is duplicated")));
         let twice = r#"{"status": {"code": 500, "code": 503}}"#;
         assert!(kind(twice).is_err());
     }
