@@ -9,6 +9,7 @@ const CARGO: &str = r#"#!/bin/bash
 echo "cargo $*" >>"$CALLS"
 mkdir -p "$CARGO_TARGET_DIR/release"
 cp "$STUBS/curl" "$CARGO_TARGET_DIR/release/sparring"
+if [ "$1" = install ]; then mkdir -p "${@: -1}/bin"; cp "$STUBS/curl" "${@: -1}/bin/sparring"; fi
 "#;
 const OTHER: &str = r#"#!/bin/bash
 echo "$(basename "$0") $*" >>"$CALLS"
@@ -70,6 +71,7 @@ fn every_command_of_the_readme_is_run_or_left_out_with_a_word() {
         "sparring init perf --base-url http://127.0.0.1:8100",
         "sparring fault mock-detector-failing --failure-rate 1.0",
         "curl -s localhost:8000/orchestrate -H",
+        "cargo install --locked --path crates/sparring --root",
     ] {
         assert!(called.contains(call), "no {call} in\n{called}");
     }

@@ -89,6 +89,12 @@ async fn bodies_of_the_admin_api_match_their_schemas() {
             200,
         ),
         ("POST /__admin/populate", json!({"store": "clients"}), 422),
+        (
+            "DELETE /__admin/populate",
+            json!({"store": "clients", "rows": 10}),
+            200,
+        ),
+        ("DELETE /__admin/populate", json!({"store": "clients"}), 422),
         ("GET /__admin/log", Value::Null, 200),
         ("GET /__admin/journal", Value::Null, 200),
         ("GET /__admin/verify?count=0", Value::Null, 200),
