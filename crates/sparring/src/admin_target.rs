@@ -30,7 +30,7 @@ pub fn client<'a>(
 /// Host and port of a detector's admin API.
 ///
 /// # Errors
-/// No reachable one exists; the message says why.
+/// There is no reachable admin API; the message says why.
 pub fn authority(name: &str, detector: &Detector) -> Result<String, String> {
     let endpoint = detector
         .authority()

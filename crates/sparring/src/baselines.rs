@@ -1,5 +1,6 @@
-//! Baselines on the disk: `FOLDER/SUITE/TESTBED/NAME/{report.json, performance_baseline.json, testbed.txt}`,
-//! never changed once they are there, and `FOLDER/SUITE/TESTBED/current` with the name that is in force.
+//! Baselines on disk: `FOLDER/SUITE/TESTBED/NAME/{report.json, performance_baseline.json, testbed.txt}`,
+//! never changed once they are there, and `FOLDER/SUITE/TESTBED/current` with the name of the current
+//! one.
 
 use std::error::Error;
 use std::io::ErrorKind;
@@ -38,7 +39,7 @@ impl Baselines {
         }
     }
 
-    /// Keeps a run as the baseline `name`. The first one of its suite and testbed is in force at once.
+    /// Keeps a run as the baseline `name`. The first one of its suite and testbed becomes the current one at once.
     ///
     /// # Errors
     /// The run is unfit, the name is taken or not a name, or nothing can be written.
@@ -49,7 +50,7 @@ impl Baselines {
         let of_key = self.of(&key)?;
         let folder = of_key.join(name);
         std::fs::create_dir_all(&of_key).map_err(|error| cannot_write(&of_key, &error))?;
-        // If two processes want the same name, one of them gets it.
+        // If two processes use the same name, only one of them succeeds.
         std::fs::create_dir(&folder).map_err(|error| -> Failure {
             if error.kind() == ErrorKind::AlreadyExists {
                 format!(
@@ -72,7 +73,7 @@ impl Baselines {
                 format!("{text}\n").as_bytes(),
             )?;
         }
-        // Last, since this file makes the folder a baseline.
+        // Written last, since this file makes the folder a baseline.
         run_folder::write(&folder.join("report.json"), record::write(run).as_bytes())?;
         if self.current_name(&key)?.is_none() {
             self.write_current(&of_key, name)?;
@@ -80,7 +81,7 @@ impl Baselines {
         Ok(folder)
     }
 
-    /// Puts a baseline in force for its suite and testbed.
+    /// Makes a baseline the current one of its suite and testbed.
     ///
     /// # Errors
     /// No baseline, or more than one, has this name, or it cannot be written.
@@ -150,7 +151,7 @@ impl Baselines {
         Ok(())
     }
 
-    /// The baseline in force for a run, and the oldest one with its name.
+    /// The current baseline for a run, and the oldest one of its suite and testbed if that is older.
     ///
     /// # Errors
     /// Its suite has no baseline on this testbed, or the baseline cannot be read.
@@ -193,7 +194,7 @@ impl Baselines {
     }
 }
 
-/// Names become folders: letters, digits, `.`, `_`, `-`, and no dot in front.
+/// Names become folders: letters, digits, `.`, `_`, `-`, and no leading dot.
 fn check_name(name: &str) -> Result<(), Failure> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let is_name = !name.is_empty()

@@ -38,7 +38,8 @@ impl Cli {
     }
 }
 
-/// The command line that is read: as described, but for variables that count as not set and Go's booleans of `run`.
+/// The command line as it is read: as declared, except that empty variables count as not set, and that booleans of
+/// `run` are Go's.
 fn sparring() -> clap::Command {
     without_empty_variables(Cli::command()).mut_subcommand("run", k6_words::with_go_booleans)
 }

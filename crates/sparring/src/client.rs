@@ -11,14 +11,14 @@ use hyper_util::rt::TokioExecutor;
 
 use crate::terminal;
 
-/// The maximum size of an answer.
+/// The maximum size of a response.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The body of a successful `GET`.
 ///
 /// # Errors
-/// There is no connection or no answer within 5 s, or the answer is an error, too long, or not UTF-8.
+/// There is no connection or no response within 5 s, or the response is an error, too long, or not UTF-8.
 pub async fn get_text(url: &str) -> Result<String, Box<dyn Error + Send + Sync>> {
     call(Request::get(url).body(Full::default())?).await
 }
@@ -49,7 +49,7 @@ async fn call(request: Request<Full<Bytes>>) -> Result<String, Box<dyn Error + S
     tokio::time::timeout(PATIENCE, call).await.map_err(late)?
 }
 
-/// What the system says of it, where it is about the connection; else the innermost words.
+/// The system's message if the error concerns the connection, otherwise the innermost message.
 fn cause(error: &(dyn Error + 'static)) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {

@@ -1,6 +1,6 @@
 //! Rows of text in columns: the first one on the left, figures on the right.
 
-/// The rows, each as wide as the widest cell of its column needs.
+/// The rows, each column as wide as its widest cell.
 pub fn columns<R: AsRef<[String]>>(rows: &[R]) -> String {
     let count = rows.iter().map(|row| row.as_ref().len()).max().unwrap_or(0);
     let width = |at: usize| {

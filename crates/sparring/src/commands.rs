@@ -1,4 +1,4 @@
-//! One file per command. Each has `Arguments`, what clap reads, and `execute`.
+//! One file per command. Each has `Arguments`, which clap reads, and `execute`.
 
 use std::error::Error;
 use std::process::ExitCode;

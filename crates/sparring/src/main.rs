@@ -52,7 +52,7 @@ fn main() -> ExitCode {
         }
     };
     match result {
-        // The work of these commands is done, whether or not their output was read.
+        // These commands have done their work, whether or not their output was read.
         Ok(code) if is_long_running => code,
         Ok(code) => terminal::printed(code),
         Err(failure) => terminal::report(failure.as_ref()),

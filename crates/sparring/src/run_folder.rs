@@ -1,4 +1,4 @@
-//! Results of runs on the disk: folders with a `report.json`.
+//! Results of runs on disk: folders with a `report.json`.
 
 use std::error::Error;
 use std::io;
@@ -13,17 +13,17 @@ use crate::terminal;
 /// The maximum size of a record.
 const LARGEST_BYTES: u64 = 2_000_000_000;
 
-/// A run on the disk.
+/// A run on disk.
 #[derive(Debug)]
 pub struct RunFolder {
-    /// Where its files are.
+    /// The folder with its files.
     pub folder: PathBuf,
     /// Its `report.json`.
     pub path: PathBuf,
     pub record: RunRecord,
 }
 
-/// It is not a run.
+/// The folder or file is not a run.
 #[derive(Debug, thiserror::Error)]
 pub enum NotARun {
     #[error("{} cannot be read", path.display())]
@@ -61,7 +61,7 @@ pub fn report_json(name: &Path, results: &Path) -> Option<PathBuf> {
 /// Reads a report.json.
 ///
 /// # Errors
-/// It cannot be read, or is not a record.
+/// The file cannot be read, or is not a record.
 pub fn read(path: &Path) -> Result<RunFolder, NotARun> {
     let unreadable = |source| NotARun::Unreadable {
         path: path.to_owned(),
@@ -106,7 +106,7 @@ pub fn baseline_in(folder: &Path) -> Option<Baseline> {
 /// Writes a file atomically.
 ///
 /// # Errors
-/// It cannot be written.
+/// The file cannot be written.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Box<dyn Error + Send + Sync>> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,

@@ -62,9 +62,9 @@ fn at_each(mut act: impl FnMut() + Send + 'static) {
     });
 }
 
-/// Every signal that asks a process to end begins the end of a drill: Ctrl-C, SIGTERM, SIGQUIT, and the SIGHUP of
-/// a terminal that closes. Further signals make it hurry. They never end it at once, which would leave faults in
-/// force. The task lives as long as the runtime.
+/// Every signal that asks a process to end starts the clean end of a drill: Ctrl-C, SIGTERM, SIGQUIT, and the
+/// SIGHUP of a terminal that closes. Further signals make it hurry. They never end it at once, which would leave
+/// faults in force. The task lives as long as the runtime.
 pub fn on_any_end(ending: Ending) {
     let kinds = [
         SignalKind::interrupt(),

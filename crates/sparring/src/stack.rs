@@ -49,7 +49,7 @@ pub struct Stack {
     /// Asks the orchestrator to read its file again.
     pub reload: Arc<Notify>,
     servers: JoinSet<(String, io::Result<()>)>,
-    /// A temporary folder for the files of the service, if they are not to be kept.
+    /// A temporary folder for the files of the service, unless they have a permanent one.
     _temporary: Option<TempDir>,
     shutdown: Shutdown,
 }
@@ -157,7 +157,7 @@ pub async fn taken(fleet: &Fleet) -> Vec<service_runtime::BindError> {
         let ip = local_ip(name, &host);
         wanted.extend(ip.ok().map(|ip| (name.as_str(), SocketAddr::new(ip, port))));
     }
-    // They are held until all are bound, so that two servers on one port are found.
+    // The listeners are held until all are bound, so that two servers on one port are found.
     let (mut held, mut taken) = (Vec::new(), Vec::new());
     for (name, address) in wanted {
         match bind(address, name).await {

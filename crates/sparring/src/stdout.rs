@@ -36,7 +36,7 @@ impl Write for Noting {
 }
 
 fn note(error: io::Error) {
-    // Only the first error is kept.
+    // Only the first error is stored.
     drop(FAILURE.set(error));
 }
 

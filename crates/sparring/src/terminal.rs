@@ -40,8 +40,8 @@ pub fn error_line(text: fmt::Arguments<'_>) {
     drop(writeln!(io::stderr(), "{text}"));
 }
 
-/// Prints `failure` and its causes to stderr. The exit code is 1, and 2 for [`Usage`] and for a file of a fleet, a suite or
-/// a drill that cannot be read: whoever named it has to name another one.
+/// Prints `failure` and its causes to stderr. The exit code is 1, and 2 for [`Usage`] and for a fleet, suite or drill
+/// file that cannot be read, because the command line has to name another one.
 pub fn report(failure: &(dyn Error + 'static)) -> ExitCode {
     complain!("error: {}", without_numbers(&failure.to_string()));
     let mut cause = failure.source();
@@ -65,7 +65,7 @@ fn is_unreadable(failure: &(dyn Error + 'static)) -> bool {
         || matches!(failure.downcast_ref(), Some(ReadError::Unreadable { .. }))
 }
 
-/// What failed, with a hint where a port is taken.
+/// The error, with a hint if a port is in use.
 pub fn hinted(failure: Box<dyn Error + Send + Sync>, hint: &str) -> Box<dyn Error + Send + Sync> {
     let mut cause: Option<&(dyn Error + 'static)> = Some(failure.as_ref());
     while let Some(error) = cause {
@@ -78,7 +78,7 @@ pub fn hinted(failure: Box<dyn Error + Send + Sync>, hint: &str) -> Box<dyn Erro
     failure
 }
 
-/// The standard library's words for errors of the system end with their numbers, which say nothing more.
+/// The standard library's texts of system errors end with their numbers, which add no information.
 fn without_numbers(text: &str) -> String {
     let mut parts = text.split(" (os error ");
     let first = parts.next().unwrap_or_default().to_owned();
@@ -147,7 +147,7 @@ fn print_value_error(said: &clap::Error) -> io::Result<()> {
     write!(io::stderr(), "{plain}")
 }
 
-/// Whether the terminal takes text alone, such as that of an editor: neither colours nor a cursor that moves.
+/// Whether the terminal supports only plain text, such as that of an editor: no colours, no cursor movement.
 pub fn is_dumb() -> bool {
     environment::text("TERM").is_none_or(|name| name.is_empty() || name == "dumb")
 }
@@ -157,7 +157,7 @@ pub fn can_move() -> bool {
     io::stdout().is_terminal() && !is_dumb()
 }
 
-/// The system's words for an error, without its number and without names of temporary files.
+/// The system's text for an error, without its number and without names of temporary files.
 pub fn plain(error: &io::Error) -> String {
     let kind = error.kind().to_string();
     match error.kind() {

@@ -95,12 +95,12 @@ const FEWEST: usize = 8;
 struct Changed {
     series: String,
     points: Vec<ChangePoint>,
-    /// Rows that stand apart from the others between the same change points, with their values.
+    /// Outliers among the rows between the same change points, with their values.
     outliers: Vec<(usize, f64)>,
 }
 
-/// Values beyond both fences, by the median absolute deviation and by the quartiles: alone, either finds some in any long
-/// series. They are reported, and change nothing.
+/// Values beyond both fences, by the median absolute deviation and by the quartiles; either criterion alone finds some
+/// in any long series. They are reported, and change nothing.
 fn outliers(numbers: &[f64], points: &[ChangePoint]) -> Vec<(usize, f64)> {
     let mut edges: Vec<usize> = points.iter().map(|point| point.index).collect();
     edges.extend([0, numbers.len()]);
@@ -116,7 +116,7 @@ fn outliers(numbers: &[f64], points: &[ChangePoint]) -> Vec<(usize, f64)> {
         else {
             continue;
         };
-        // Of mostly equal values every other one would be apart.
+        // If most values are equal, every other value would be an outlier.
         if by_mad.lower == by_mad.upper {
             continue;
         }

@@ -96,7 +96,7 @@ fn configuration(path: Option<&Path>) -> Vec<Finding> {
     }
 }
 
-/// What is read where no file is named.
+/// The file that is read if none is named.
 fn origin(path: Option<&Path>) -> String {
     match path {
         Some(path) => path.display().to_string(),
@@ -207,7 +207,7 @@ fn script(path: &Path, url: Option<&str>) -> Finding {
     }
 }
 
-/// What to do about a script that cannot be run, by the words of the error; `None` where they say it themselves.
+/// The remedy for a script that cannot be run, by the text of the error; `None` if the text states it itself.
 fn fix_of_script(name: &str, why: &str) -> Option<String> {
     if why.contains("check the path") {
         return None;

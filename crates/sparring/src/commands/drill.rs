@@ -84,7 +84,7 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
     };
     match conducted.write(&drill, &arguments.results, &arguments.file) {
         Ok(path) => say!("journal: {}", path.display()),
-        // The verdict stands, but a drill without its journal is not a success.
+        // The verdict remains valid, but a drill without its journal is not a success.
         Err(error) if code == 0 => return Err(error.into()),
         Err(error) => drop(terminal::report(&error)),
     }

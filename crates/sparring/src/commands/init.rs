@@ -101,7 +101,7 @@ fn next(folder: &Path, url: &str) -> String {
     )
 }
 
-/// A file's place, without a `./` before it.
+/// The path of a file, without a leading `./`.
 fn place(folder: &Path, name: &str) -> PathBuf {
     match folder == Path::new(".") {
         true => PathBuf::from(name),
@@ -109,7 +109,7 @@ fn place(folder: &Path, name: &str) -> PathBuf {
     }
 }
 
-/// As a shell takes it for one word.
+/// The text quoted as one word for a shell.
 fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./+:@%".contains(c);
     match word.chars().all(is_plain) {

@@ -1,4 +1,4 @@
-//! `sparring merge`: logs of histograms put together, in any order.
+//! `sparring merge`: histogram logs merged in any order.
 
 use std::error::Error;
 use std::io::BufWriter;

@@ -9,7 +9,7 @@ use clap::Args;
 use super::CommandResult;
 use crate::process::surroundings;
 
-/// A script, and where it is run.
+/// A script, and the machines on which it is run.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Arguments {
     #[command(flatten)]

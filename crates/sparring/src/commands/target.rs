@@ -145,7 +145,7 @@ pub(super) fn read(
     loaded.map_err(|invalid| told(name, &invalid).into())
 }
 
-/// The document of a shipped system, or of a file.
+/// The YAML document of a shipped system, or of a file.
 fn text(name: &str) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
     if let Some(text) = systems::text(name) {
         return Ok(text.to_owned());

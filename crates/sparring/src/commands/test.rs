@@ -165,7 +165,7 @@ pub(super) fn k6_options(
     let mut words = vec!["--k6-options".to_owned()];
     words.extend(time_scale.map(|scale| format!("--time-scale={scale}")));
     words.extend(config.map(|path| format!("--config={}", path.display())));
-    // Names are no flags: what begins with a hyphen did not become one.
+    // After `--`, a name with a leading hyphen is not read as a flag.
     words.push("--".to_owned());
     words.extend_from_slice(names);
     match resume::parsed(words) {
@@ -271,7 +271,7 @@ impl Arguments {
     fn request(&self, config: &config::Config) -> Request {
         let selection = &self.selection;
         let alias = |word: &String| match word.as_str() {
-            // Its name before suites had names of their own.
+            // The former name, from before suites had names of their own.
             "throughput" if self.means_orchestrator(config) => "benchmark".to_owned(),
             _ => word.clone(),
         };

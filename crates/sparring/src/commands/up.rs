@@ -167,8 +167,8 @@ fn print_table(stack: &Stack, systems: &Systems) {
     say!("ready; Ctrl-C stops");
 }
 
-/// Once a second what the orchestrator and the systems are doing: one line that is `replaced`, elsewhere a line
-/// whenever something changed.
+/// Prints once a second what the orchestrator and the systems are doing: one line that is overwritten if
+/// `replaced`, otherwise a line whenever something has changed.
 async fn status_line(url: &str, detectors: &[String], mut systems: Systems, replaced: bool) {
     let metrics = format!("{url}/metrics");
     let (mut before, mut since) = (Counts::default(), Instant::now());

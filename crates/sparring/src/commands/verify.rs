@@ -86,7 +86,7 @@ pub fn execute(arguments: &Arguments) -> CommandResult {
     })
 }
 
-/// The whole report beside the one that the run's evidence gives.
+/// Compares the whole report with the one computed from the run's evidence.
 fn judged_again(run: &RunFolder) -> Verified {
     let mut verified = Verified::default();
     let mut fail = |path: &str, text: String| {
@@ -113,7 +113,7 @@ fn judged_again(run: &RunFolder) -> Verified {
             "The run was judged by version {theirs} and is verified by {version}; rules may have changed."
         ));
     }
-    // Both have been text once: numbers are then equal to the last digit.
+    // Both have been serialized once, so that equal numbers agree to the last digit.
     let again = report::record::write(&again);
     let recorded = std::fs::read(&run.path).unwrap_or_default();
     match (

@@ -1,4 +1,4 @@
-//! Flags: what each takes, and how its value is read.
+//! Flags, the kinds of their values, and how values are read.
 
 use clap::ArgAction;
 use load_engine::go_text::parse_bool;
@@ -48,16 +48,16 @@ const OF_INSPECT: [&str; 12] = [
     "json",
 ];
 
-/// A flag as the library of flags knows it.
+/// A flag as k6's flag library (pflag) sees it.
 pub(super) struct Flag {
     pub(super) name: String,
     short: Option<char>,
     pub(super) kind: Kind,
-    /// The command has it; others are those of the process, of which it knows nothing.
+    /// Whether the flag is the command's own; the others are those of the process.
     pub(super) is_own: bool,
 }
 
-/// What a flag takes.
+/// The kind of value that a flag takes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// `--flag` or `--flag=false`; without a value for clap.
@@ -101,7 +101,7 @@ impl Flag {
         })
     }
 
-    /// As k6's messages name it.
+    /// The name in k6's messages.
     fn shown(&self) -> String {
         match self.short {
             Some(short) => format!("-{short}, --{}", self.name),
@@ -109,7 +109,7 @@ impl Flag {
         }
     }
 
-    /// The value as clap is to read it.
+    /// The value in the form that clap reads.
     pub(super) fn value(&self, text: &str) -> Result<String, String> {
         let wrong = |why: String| {
             format!(
@@ -197,7 +197,7 @@ pub(super) fn is_boolean(argument: &clap::Arg) -> bool {
 
 /// One of the modes of the summary.
 pub(super) fn summary_mode(text: &str) -> Result<&str, String> {
-    // Nothing is the default.
+    // An empty value means the default.
     let modes = ["", "compact", "full", "legacy", "disabled"];
     match modes.contains(&text) {
         true => Ok(text),
@@ -205,7 +205,7 @@ pub(super) fn summary_mode(text: &str) -> Result<&str, String> {
     }
 }
 
-/// A whole number: decimal, or behind `0x`, `0o`, `0b` or `0` in another base; `_` between digits is passed over.
+/// A whole number: decimal, or in another base after `0x`, `0o`, `0b` or `0`; `_` between digits is ignored.
 fn go_integer(text: &str) -> Result<i64, &'static str> {
     const SYNTAX: &str = "invalid syntax";
     let (sign, digits) = match text.strip_prefix('-') {

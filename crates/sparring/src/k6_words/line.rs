@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use super::flag::{Flag, Flags, Kind, SUMMARY_MODE};
 
-/// What a line says.
+/// The content of a command line.
 #[derive(Default)]
 pub(super) struct CommandLine<'f> {
     pub(super) flags: Vec<Given<'f>>,
@@ -21,7 +21,7 @@ pub(super) struct Given<'f> {
 }
 
 impl Given<'_> {
-    /// The word for clap.
+    /// The argument for clap.
     pub(super) fn into_word(self) -> Option<OsString> {
         let name = &self.flag.name;
         match (self.flag.kind, self.value.as_deref()) {
@@ -34,7 +34,7 @@ impl Given<'_> {
 }
 
 impl<'f> CommandLine<'f> {
-    /// Reads the words besides the command.
+    /// Reads the arguments after the command.
     pub(super) fn parse(mut words: VecDeque<OsString>, flags: &'f Flags) -> Result<Self, String> {
         let mut line = Self::default();
         while let Some(word) = words.pop_front() {

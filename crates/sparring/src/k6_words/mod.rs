@@ -1,7 +1,7 @@
-//! The words of k6's command line, read as the library of its flags reads them.
+//! The arguments of k6's command line, read as k6's flag library reads them.
 //!
-//! Flags may stand before and behind their command, booleans are Go's (`--no-summary=0`, `-q=T`), numbers too
-//! (`0x10`, `1_000`), a value may begin with a dash, and what is wrong is said in k6's words. clap gets what is left:
+//! Flags may come before or after their command, booleans (`--no-summary=0`, `-q=T`) and numbers (`0x10`, `1_000`)
+//! have Go's syntax, a value may begin with a dash, and error messages are k6's. clap receives the normalized form:
 //! the command, then each flag as `--name=value`, then the arguments.
 
 mod flag;
@@ -14,7 +14,7 @@ use flag::{Flags, SUMMARY_MODE, is_boolean, not_boolean, summary_mode};
 use line::{CommandLine, Given};
 use load_engine::go_text::parse_bool;
 
-/// Variables of booleans that count as set whatever they say, and those that are options.
+/// Boolean variables that count as set regardless of their values, and those that are options.
 const SET_BY_ANYTHING: [&str; 2] = ["K6_NO_COLOR", "K6_PROFILING_ENABLED"];
 const OPTIONS: [(&str, &str); 2] = [
     ("K6_LINGER", "Linger"),
@@ -24,7 +24,7 @@ const OPTIONS: [(&str, &str); 2] = [
 /// The variable of the summary's mode.
 const VARIABLE_OF_MODE: &str = "K6_SUMMARY_MODE";
 
-/// A command line that cannot be used: k6's words and its exit code.
+/// A command line that cannot be used: k6's message and exit code.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Refused {
     pub message: String,
@@ -40,7 +40,7 @@ impl Refused {
     }
 }
 
-/// The words for clap.
+/// The arguments for clap.
 ///
 /// # Errors
 /// k6 would refuse the command line, too.
@@ -87,7 +87,7 @@ pub fn read(
     Ok(out)
 }
 
-/// Lets clap read no variable that [`read`] has read: those of booleans and of the summary's mode.
+/// Keeps clap from reading the variables that [`read`] has read: those of booleans and of the summary's mode.
 pub fn without_read_variables(k6: clap::Command) -> clap::Command {
     let is_ours = |argument: &clap::Arg| {
         let name = argument.get_env().map(|name| name.to_string_lossy());
@@ -101,7 +101,7 @@ pub fn without_read_variables(k6: clap::Command) -> clap::Command {
     .mut_subcommands(without_read_variables)
 }
 
-/// Lets all booleans of a command be written as Go reads them.
+/// Accepts Go's syntax for all booleans of a command.
 pub fn with_go_booleans(command: clap::Command) -> clap::Command {
     command.mut_args(|argument| match is_boolean(&argument) {
         true => argument.value_parser(|text: &str| {
@@ -112,7 +112,8 @@ pub fn with_go_booleans(command: clap::Command) -> clap::Command {
     })
 }
 
-/// The place of the command among the words. A flag that is not known before its command takes the word behind it.
+/// The index of the command among the arguments. A flag that is not known before its command takes the argument
+/// after it.
 fn command_at(words: &VecDeque<OsString>, of_process: &Flags) -> Option<usize> {
     let mut at = 0;
     while let Some(word) = words.get(at).map(|word| word.to_string_lossy()) {
@@ -144,7 +145,7 @@ fn command_at(words: &VecDeque<OsString>, of_process: &Flags) -> Option<usize> {
     None
 }
 
-/// The arguments of a command, if there are as many as it takes.
+/// The arguments of a command, if their number is valid.
 fn arguments(command: &str, given: Vec<OsString>) -> Result<Vec<OsString>, String> {
     let count = given.len();
     match command {
@@ -156,12 +157,12 @@ fn arguments(command: &str, given: Vec<OsString>) -> Result<Vec<OsString>, Strin
         }
         "new" if count > 1 => Err(format!("accepts at most 1 arg(s), received {count}")),
         "run" | "archive" | "inspect" | "deps" | "new" | "completion" => Ok(given),
-        // The others pass over what they have no use for.
+        // The other commands ignore surplus arguments.
         _ => Ok(Vec::new()),
     }
 }
 
-/// The booleans that variables set, as words before the flags.
+/// The booleans that variables set, as arguments before the flags.
 fn of_variables(
     command: &clap::Command,
     given: &[Given<'_>],
@@ -226,7 +227,7 @@ fn boolean(name: &str, text: &str) -> Result<Option<bool>, Refused> {
     value.map(Some).ok_or_else(|| Refused::usage(why()))
 }
 
-/// For commands of k6 that are not here: why, and what to do.
+/// For k6 commands that are not supported: the reason, and the alternative.
 fn absent_command(word: &str) -> Option<&'static str> {
     match word {
         "cloud" | "login" => Some(
@@ -262,7 +263,7 @@ fn unknown_command(word: &str, k6: &clap::Command) -> String {
     message
 }
 
-/// How many letters have to be put in, left out or changed (Levenshtein).
+/// The Levenshtein distance: the number of letters to insert, delete or replace.
 fn distance(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();

@@ -21,7 +21,7 @@ use std::time::Duration;
 use modules::Walker;
 use sampler::Sampler;
 
-/// The interval between looks for copies: well below the time in which all slots fill up.
+/// The interval between checks for copies: well below the time in which all slots fill up.
 const EVERY: Duration = Duration::from_millis(20);
 
 /// A stack from the outermost frame inwards, below the name of its thread.
@@ -137,7 +137,7 @@ mod tests {
 
     #[inline(never)]
     fn outer_of_the_profile(over: &AtomicBool) -> u64 {
-        // Something after the call keeps the frame.
+        // Code after the call keeps its frame on the stack (no tail call).
         burn_for_the_profile(over).wrapping_add(std::hint::black_box(1))
     }
 

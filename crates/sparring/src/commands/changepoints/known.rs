@@ -1,4 +1,4 @@
-//! What was found in a history before, so that it stays when runs are appended.
+//! Change points found earlier in a history, which remain when runs are appended.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -19,7 +19,7 @@ pub struct Known {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Series {
-    /// The rows that were looked at, and what they were, as a hash.
+    /// The number of rows that were examined, and a hash of their values.
     rows: usize,
     hash: String,
     window: usize,
@@ -46,7 +46,7 @@ impl Known {
         run_folder::write(path, text.as_bytes())
     }
 
-    /// The change points of a series, of which only what is new is looked at.
+    /// The change points of a series, of which only new rows are examined.
     pub fn change_points(
         &mut self,
         name: &str,
@@ -75,7 +75,7 @@ impl Known {
                 History::with_known(old.to_vec(), known.weak.clone(), options)?
             }
         };
-        // One by one, as they came: how often somebody looks changes nothing.
+        // One by one, in their order, so that the result does not depend on how often the command is run.
         for number in &numbers[history.series().len()..] {
             history.append(&[*number])?;
         }

@@ -1,4 +1,4 @@
-//! `sparring run --agents`: the same run on several machines, begun from here.
+//! `sparring run --agents`: one run on several machines, started from this one.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -45,14 +45,14 @@ pub struct Agents {
 const PORT: u16 = 6571;
 /// How long the collector waits until all runners have loaded the script.
 const WAIT: Duration = Duration::from_secs(300);
-/// How often agents are asked.
+/// The interval between polls of an agent.
 const ASK: Duration = Duration::from_millis(500);
-/// How long runners may take to end when all is collected.
+/// The time limit for runners to end once all measurements are collected.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// Archives the script, begins its parts on the agents, collects and judges.
+/// Archives the script, starts its parts on the agents, collects the measurements and judges them.
 pub fn execute(run: &load_driver::Args, agents: &Agents) -> CommandResult {
     let token = agent::token()?;
     let flags = flags(run)?;
@@ -113,7 +113,7 @@ pub fn execute(run: &load_driver::Args, agents: &Agents) -> CommandResult {
     Ok(collect::end(&collected, Some(run)))
 }
 
-/// What runners are told beside the options, which are in the archive.
+/// The settings of runners in addition to the options, which are in the archive.
 fn flags(run: &load_driver::Args) -> Result<Vec<String>, Failure> {
     let (load, report, process) = (&run.load, &run.report, &run.process);
     let alone = [
@@ -171,7 +171,7 @@ fn flags(run: &load_driver::Args) -> Result<Vec<String>, Failure> {
     Ok(flags)
 }
 
-/// The agents, each of which answers, is of this version and has time.
+/// The agents, if each of them answers, has this version and is idle.
 fn remote(names: &[String], token: &str) -> Result<Vec<RemoteAgent>, Failure> {
     let (mut remote, mut seen) = (Vec::new(), BTreeSet::new());
     for name in names {
@@ -204,7 +204,7 @@ fn remote(names: &[String], token: &str) -> Result<Vec<RemoteAgent>, Failure> {
     Ok(remote)
 }
 
-/// How each agent reaches this machine.
+/// The address at which each agent reaches this machine.
 fn ways(remote: &[RemoteAgent]) -> Result<Vec<IpAddr>, Failure> {
     let ways = remote.iter().map(RemoteAgent::way);
     Ok(ways.collect::<Result<_, _>>()?)
@@ -218,7 +218,7 @@ fn listen(ways: &[IpAddr]) -> SocketAddr {
     SocketAddr::new(if is_one { first } else { all }, 0)
 }
 
-/// Unique: answers of an agent are about one run.
+/// Unique, so that the responses of an agent refer to one run.
 fn name() -> Result<String, Failure> {
     let time = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
     Ok(format!("{:x}-{}", time.as_nanos(), std::process::id()))
@@ -229,7 +229,7 @@ struct SharedOrder<'a> {
     name: &'a str,
     flags: &'a [String],
     archive: &'a str,
-    /// Of the collector.
+    /// The collector's token.
     port: u16,
 }
 
@@ -260,8 +260,9 @@ fn orders(remote: &[RemoteAgent], ways: &[IpAddr], shared: &SharedOrder<'_>) -> 
     remote.iter().zip(ways).enumerate().map(order).collect()
 }
 
-/// Begins the part of an agent and passes on what its runner says, until all is collected and the runner has
-/// ended. An agent that cannot begin ends the run before its start; later the collector says who is lost.
+/// Starts the part of an agent and passes on its runner's output, until all measurements are collected and the
+/// runner has ended. An agent that cannot start its part ends the run before its start; later, the collector
+/// reports lost agents.
 fn accompany(agent: &RemoteAgent, order: &Order, ends: &Ends, over: &AtomicBool) {
     let run = order.run.as_str();
     if let Err(error) = agent.start(order) {
@@ -303,6 +304,6 @@ fn accompany(agent: &RemoteAgent, order: &Order, ends: &Ends, over: &AtomicBool)
             }
         }
     }
-    // It forgets the run, or was lost with it.
+    // The agent forgets the run, or was lost with it.
     drop(agent.end(run));
 }

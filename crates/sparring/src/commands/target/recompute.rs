@@ -102,7 +102,7 @@ fn end_s(end: &End) -> String {
     seconds(end.at_ns)
 }
 
-/// Up to nanoseconds, without the zeros behind.
+/// Down to nanoseconds, without trailing zeros.
 fn seconds(ns: u64) -> String {
     let digits = format!("{}.{:09}", ns / 1_000_000_000, ns % 1_000_000_000);
     let digits = digits.trim_end_matches('0').trim_end_matches('.');

@@ -78,7 +78,7 @@ async fn serve(config: Config, arguments: &Arguments) -> CommandResult {
     signals::on_interrupt(shutdown.clone());
     let document = config.system.document.clone();
     let target = Target::new(config)?;
-    // Every port, before the system is called ready.
+    // All ports are bound before the system is reported as ready.
     let Bound {
         listener,
         admin,
@@ -113,7 +113,7 @@ async fn serve(config: Config, arguments: &Arguments) -> CommandResult {
 struct Bound {
     listener: TcpListener,
     admin: Option<TcpListener>,
-    /// The addresses for people.
+    /// The addresses as they are shown.
     offer: String,
 }
 
@@ -153,7 +153,7 @@ async fn bound(
     })
 }
 
-/// Says what a stop waits for.
+/// Reports what the shutdown waits for.
 async fn tell_of_end(target: &Target, shutdown: &Shutdown) {
     shutdown.cancelled().await;
     let in_flight = target.read().in_flight;

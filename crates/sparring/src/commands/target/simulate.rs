@@ -29,7 +29,7 @@ pub struct Arguments {
     #[arg(long, required_unless_present = "users")]
     rate: Option<f64>,
     /// Send requests at equal intervals instead
-    // Not only `requires`: clap does not ask for what conflicts with another argument that is there.
+    // `requires` alone is not enough: clap does not demand an argument that conflicts with another one given.
     #[arg(long, requires = "rate", conflicts_with = "users")]
     paced: bool,
     /// Users, each alternating between think time and a request

@@ -1,5 +1,5 @@
-//! The utilisation of a simulated system, from two readings: of its hosts, and of the slots and connections for
-//! which requests wait.
+//! The utilisation of a simulated system, from two readings: the hosts, and the slots and connections for which
+//! requests wait.
 
 use target_systems::network::{
     ComponentReading, HostReading, MachineReading, PoolReading, Reading,

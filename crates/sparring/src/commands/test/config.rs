@@ -40,10 +40,10 @@ impl Config {
         }
     }
 
-    /// The fleet of the file, or the usual one.
+    /// The fleet of the file, or the default one.
     ///
     /// # Errors
-    /// It has errors.
+    /// The file has errors.
     pub fn fleet(&self) -> Result<Fleet, fleet::LoadError> {
         match self {
             Self::Fleet(path) => cli::load_fleet(Some(path), &[]),

@@ -1,4 +1,4 @@
-//! `--dry`: a plan for people.
+//! `--dry`: a plan as a table.
 
 use suite::plan::{Plan, PlannedTest, lint};
 use suite::preflight::files_of;
@@ -82,7 +82,7 @@ fn print_test(test: &PlannedTest) {
     }
 }
 
-/// The most users of a class, by its scenario.
+/// The maximum number of users of a class, by its scenario.
 fn peak(test: &PlannedTest, class: &str) -> Option<u64> {
     let stages = test.options["scenarios"][class]["stages"].as_array()?;
     let targets = stages.iter().filter_map(|stage| stage["target"].as_u64());

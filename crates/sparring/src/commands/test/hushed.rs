@@ -102,7 +102,7 @@ mod tests {
         let hushed = warnings.hush(Stream::new(kept.clone()));
         let warning = "time=\"2026-08-14T09:30:00Z\" level=warning msg=\"Request Failed\"\n";
         for _ in 0..3 {
-            // Writers may write in pieces.
+            // A writer may write a line in pieces.
             hushed.print(&warning[..30]);
             hushed.print(&warning[30..]);
         }

@@ -64,7 +64,7 @@ pub fn execute(all: &super::Arguments, file: &Path) -> CommandResult {
         say!("{} -f {} --host {host}", program.display(), file.display());
     }
     let mut command = Command::new(&program);
-    // Which users tests/performance/locustfile.py has.
+    // The users that tests/performance/locustfile.py defines.
     command.envs(system.map(|system| (SYSTEM, system)));
     let ended = command
         .args(arguments(all, file, &host))

@@ -67,7 +67,7 @@ fn newest(
         .filter(|path| path.is_file())
         .collect();
     reports.sort();
-    // These words stand for several tests, which may have changed since.
+    // `all` and `all-tests` stand for several tests, which may have changed since.
     let named = tests
         .iter()
         .filter(|name| !matches!(name.as_str(), "all" | "all-tests"));

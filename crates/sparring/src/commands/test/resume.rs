@@ -43,7 +43,7 @@ pub fn again(arguments: &Arguments) -> Result<Option<Arguments>, Failure> {
 /// The arguments behind `sparring test`.
 ///
 /// # Errors
-/// They are not understood.
+/// The arguments are not valid.
 pub fn parsed(arguments: Vec<String>) -> Result<Arguments, clap::Error> {
     let words = std::iter::once("test".to_owned()).chain(arguments);
     CommandLine::try_parse_from(words).map(|line| line.arguments)

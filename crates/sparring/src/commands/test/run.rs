@@ -371,7 +371,7 @@ impl RunArguments {
     }
 }
 
-/// With the token of the environment.
+/// The Grafana at `url`, with the token of the environment.
 pub fn grafana(url: &str) -> Grafana {
     Grafana::new(url, environment::nonempty_text("GRAFANA_TOKEN"))
 }
@@ -405,7 +405,7 @@ fn conclude(all: &super::Arguments, ran: Ran) -> CommandResult {
     }
     match unwritten {
         None => Ok(ExitCode::from(code)),
-        // The verdict stands, but a run without its record is not a success.
+        // The verdict remains valid, but a run without its record is not a success.
         Some(error) if code == 0 => Err(error),
         Some(error) => {
             terminal::report(error.as_ref());

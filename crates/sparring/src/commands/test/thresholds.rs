@@ -22,7 +22,7 @@ const SUCCESS: Placeholder = Placeholder {
     metric: "orchestrate_success",
     expression: "rate>0.95",
 };
-/// The test at the target rate, and its count of answers.
+/// The test at the target rate, and its count of responses.
 const BENCHMARK: &str = "benchmark";
 const ANSWERED: &str = "answered_requests";
 
@@ -74,7 +74,7 @@ pub fn apply(
             }
         }
         let least = (rate * seconds * success).floor();
-        // The share of answers among planned arrivals is a criterion without edge effects.
+        // The ratio of responses to planned arrivals is a criterion without edge effects.
         test.judge.rows.shift_remove("rate_per_s");
         test.judge
             .thresholds
@@ -140,7 +140,7 @@ mod tests {
             file.tests["smoke"].judge.thresholds["orchestrate_success"],
             ["rate>0.5"]
         );
-        // A bound that differs from the placeholder is kept.
+        // A bound that differs from the placeholder remains.
         assert_eq!(
             file.tests["volume"].judge.thresholds["orchestrate_duration"],
             ["p(95)<10000"]

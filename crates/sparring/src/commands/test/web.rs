@@ -49,8 +49,8 @@ impl WebArguments {
         }
     }
 
-    /// Serves the page where it is asked for, or `wanted` in another way. If its port is in use, a message says so and the run begins without the page, unless the run
-    /// has to wait for it.
+    /// Serves the page if its flag or `wanted` requests it. If its port is in use, a message says so and the run begins
+    /// without the page, unless the run has to wait for it.
     ///
     /// # Errors
     /// The run has to wait for the page, which cannot be served.

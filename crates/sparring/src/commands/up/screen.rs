@@ -260,7 +260,7 @@ impl Screen {
         frame.render_widget(Paragraph::new(last), areas[5]);
     }
 
-    /// As many of the figures as have room; the first ones of the order of importance.
+    /// As many of the figures as fit; the most important ones come first.
     fn figures(&self, width: u16) -> Line<'_> {
         const GAP: usize = 2;
         let view = &self.view;
@@ -309,11 +309,11 @@ struct Column {
     name: &'static str,
     width: Constraint,
     cell: fn(&DetectorRow) -> String,
-    /// The width of a terminal from which on it has room.
+    /// The minimum width of a terminal on which the column is shown.
     from: u16,
 }
 
-/// The columns that have room, whole.
+/// The columns that fit completely.
 fn columns(width: u16) -> Vec<Column> {
     let length = Constraint::Length(9);
     let column = |name, width, from, cell| Column {

@@ -9,11 +9,11 @@ use crate::metrics_text::samples;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Counts {
     answers: f64,
-    /// The partial answers among them, and the errors.
+    /// The partial responses among them, and the errors.
     partial: f64,
     errors: f64,
     in_flight: f64,
-    /// Answers by upper bound of their time, in milliseconds.
+    /// Responses by upper bound of their time, in milliseconds.
     buckets: BTreeMap<u64, f64>,
     /// Failed attempts by detector and class.
     failures: BTreeMap<(String, String), f64>,
@@ -29,7 +29,7 @@ pub struct View {
     pub partial_share: f64,
     pub errors_per_s: f64,
     pub in_flight: f64,
-    /// p50, p95 and p99 in milliseconds, by the upper bounds of their buckets; `None` without answers.
+    /// p50, p95 and p99 in milliseconds, by the upper bounds of their buckets; `None` without responses.
     pub percentiles: [Option<f64>; 3],
     /// Failed attempts per second, by class.
     pub failures: Vec<(String, f64)>,
@@ -133,7 +133,7 @@ impl Counts {
         }
     }
 
-    /// The bound of the bucket in which this share of the new answers is reached.
+    /// The bound of the bucket in which this share of the new responses is reached.
     fn percentile(&self, before: &Self, quantile: f64) -> Option<f64> {
         // The bits of non-negative numbers have the same order as the numbers.
         let new = |(bits, count): (&u64, &f64)| {
