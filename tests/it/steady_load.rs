@@ -32,7 +32,7 @@ pub struct Seen {
     pub failures: Mutex<Vec<String>>,
 }
 
-/// Why a request has no answer.
+/// The reason why a request has no answer.
 enum Failure {
     Refused,
     Other(String),

@@ -79,7 +79,7 @@ pub struct Reply {
     pub is_given_up: bool,
 }
 
-/// Why a call could not begin.
+/// The reason why a call could not begin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unbegun {
     /// Its metadata cannot be sent.

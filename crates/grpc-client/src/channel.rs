@@ -49,7 +49,7 @@ pub struct Channel {
     session: RefCell<Option<Rc<Session>>>,
     /// Held while a connection is being made.
     dialing: Mutex<()>,
-    /// Why the last attempt failed, and when the next one may be made.
+    /// The reason why the last attempt failed, and when the next one may be made.
     failure: RefCell<Option<(Instant, String)>>,
     failures: Cell<i32>,
     is_closed: Cell<bool>,
@@ -60,7 +60,7 @@ impl Channel {
     /// Connects. A server that cannot be spoken with is tried again until the deadline.
     ///
     /// # Errors
-    /// Why there is no connection, in the words of gRPC's own client.
+    /// The reason why there is no connection, in the words of gRPC's own client.
     pub async fn connect(
         dial: Dial,
         settings: Settings,

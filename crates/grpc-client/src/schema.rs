@@ -212,7 +212,7 @@ fn name_of_import(place: &str, open: &Open<'_>) -> Option<String> {
 struct Resolver {
     open: Arc<Open<'static>>,
     google: GoogleFileResolver,
-    /// Why the last file was not found.
+    /// The reason why the last file was not found.
     missing: Arc<Mutex<String>>,
 }
 

@@ -1,4 +1,4 @@
-//! Why a run could not begin, with the exit code that says so.
+//! The reason why a run could not begin, with the exit code that says so.
 
 use load_engine::Exit;
 

@@ -44,7 +44,7 @@ pub fn inspect(args: &InspectArgs, around: &Surroundings) -> Exit {
 /// Whether a script can be run: it is read, compiled, and its init code runs once.
 ///
 /// # Errors
-/// Why not.
+/// The reason why not.
 pub fn try_script(script: &str, around: &Surroundings) -> Result<(), String> {
     let run = Args {
         script: script.to_owned(),

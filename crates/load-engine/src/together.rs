@@ -18,7 +18,7 @@ pub trait Together {
     /// is the run's.
     ///
     /// # Errors
-    /// Why the run cannot begin.
+    /// The reason why the run cannot begin.
     fn begin<'a>(&'a self, state: &'a Arc<RunState>) -> TogetherFuture<'a, Result<(), String>>;
 
     /// Whether this part runs `teardown`; waits until the parts of all are over, since any of them may have to.

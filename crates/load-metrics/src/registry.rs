@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::builtin;
 use crate::metric::{Contains, Filter, Kind, Metric, MetricId};
 
-/// Why a metric cannot be registered. The texts are k6's: scripts see them.
+/// The reason why a metric cannot be registered. The texts are k6's: scripts see them.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum RegisterError {
     /// The name breaks k6's rule.

@@ -1,7 +1,7 @@
 //! Archives of tests: a tar file with the script, all that it opens and imports, and its options.
 //!
-//! `metadata.json` says what it is, `data` is the script, `file/` and `https/` hold files by the path
-//! of their URL, including the script as a hard link to `data`. k6 can read these archives,
+//! `metadata.json` describes the archive, `data` is the script, `file/` and `https/` hold files by
+//! the path of their URL, including the script as a hard link to `data`. k6 can read these archives,
 //! and archives of k6 can be read here.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +16,7 @@ use tar::{Builder, EntryType, Header};
 pub struct Archive {
     /// The consolidated options, without derived scenarios.
     pub options: Value,
-    /// URL of the script, as `file:///tests/main.js`.
+    /// URL of the script, such as `file:///tests/main.js`.
     pub filename: String,
     /// URL of the folder that relative paths start from.
     pub pwd: String,
@@ -32,7 +32,7 @@ pub struct Archive {
     pub files: BTreeMap<String, Vec<u8>>,
 }
 
-/// Why an archive cannot be written or read.
+/// The reason why an archive cannot be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
     /// The tar file.
@@ -40,7 +40,7 @@ pub enum ArchiveError {
     Tar {
         /// `read` or `written`.
         doing: &'static str,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
     /// A required entry is missing.

@@ -24,11 +24,11 @@ const AVAILABLE: &[&str] = &[
     "output-statsd",
     "prometheus",
     "statsd",
-    // Made by the driver: it is a page of the report.
+    // Created by the driver, since it is a page of the report.
     "web-dashboard",
 ];
 
-/// Outputs that only extensions bring, or a service.
+/// Outputs that need an extension or a cloud service.
 const ELSEWHERE: &[&str] = &["cloud", "kafka"];
 
 /// Whether the output of `specification` writes to a service, not to a file or a page of this process.

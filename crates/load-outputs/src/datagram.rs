@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 
-/// A socket that sends to `receiver`. Nothing is sent: whether somebody listens shows later, if at all.
+/// A socket that sends to `receiver`. Nothing is sent yet; a missing receiver is noticed later, if at all.
 ///
 /// # Errors
 /// When the name has no address.

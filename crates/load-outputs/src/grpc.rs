@@ -11,7 +11,7 @@ pub(super) async fn call(client: &Client, url: &str, message: &[u8]) -> Result<(
     let failed = |error: reqwest::Error| PushError::Request(causes(&error));
     let length = u32::try_from(message.len())
         .map_err(|_| PushError::Request("the message is too long for gRPC".to_owned()))?;
-    // Not compressed, then the length, then the message.
+    // The flag for "not compressed", the length, the message.
     let mut body = vec![0];
     body.extend(length.to_be_bytes());
     body.extend(message);

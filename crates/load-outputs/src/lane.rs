@@ -106,7 +106,7 @@ impl Outputs {
         self.lanes.iter().map(dropped).sum()
     }
 
-    /// Lets every output write its queue and stop. Blocks until then.
+    /// Lets every output write its queue and stop. Blocks until all have stopped.
     pub fn finish(self, end: RunEnd) -> Vec<LaneReport> {
         let end = Arc::new(end);
         for lane in self.lanes.iter() {
@@ -141,7 +141,7 @@ struct Worker {
     dropped: Arc<AtomicU64>,
     logger: Logger,
     failed: Option<OutputError>,
-    /// What the output reported as lost and is in `dropped`.
+    /// The samples that the output reported as lost; included in `dropped`.
     counted: u64,
 }
 

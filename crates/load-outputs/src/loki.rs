@@ -46,15 +46,15 @@ pub enum ConfigError {
     /// A value that is not a number above 0.
     #[error("loki {key} needs to be a positive number, is {value}")]
     Number {
-        /// Which.
+        /// The key.
         key: &'static str,
-        /// What was given.
+        /// The given value.
         value: String,
     },
-    /// Not a time.
+    /// A value that is not a duration.
     #[error("couldn't parse the loki pushPeriod time: {0}")]
     Period(String),
-    /// Not a level.
+    /// A value that is not a level.
     #[error("unknown log level {0}")]
     Level(String),
 }
@@ -147,7 +147,7 @@ pub struct Loki {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Takes lines.
+/// A handle that accepts lines.
 #[derive(Debug)]
 pub struct Queue {
     config: Config,

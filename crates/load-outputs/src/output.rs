@@ -45,8 +45,8 @@ pub trait Output: Send {
     /// When the rest cannot be written.
     fn finish(&mut self, end: &RunEnd) -> Result<(), OutputError>;
 
-    /// Samples that it took and could not deliver, so far. An output that reports them goes on; one that fails
-    /// gets no more.
+    /// Samples that the output has accepted and could not deliver, so far. An output that reports them
+    /// continues; one that returns an error receives no further samples.
     fn lost_samples(&self) -> u64 {
         0
     }
@@ -84,7 +84,7 @@ pub struct RunEnd {
     pub thresholds: Vec<ThresholdResult>,
     /// Every check, in order of first use.
     pub checks: Vec<CheckResult>,
-    /// Why it ended before its planned end, such as `by a signal (interrupt)`.
+    /// The reason why it ended before its planned end, such as `by a signal (interrupt)`.
     pub ended_early: Option<String>,
     /// Samples dropped before the outputs.
     pub dropped_samples: u64,
@@ -96,7 +96,7 @@ pub enum OutputError {
     /// The output is unknown.
     #[error("invalid output type '{name}', available types are: {available}")]
     Unknown {
-        /// As written.
+        /// The name as written.
         name: String,
         /// The available names.
         available: String,
@@ -109,7 +109,7 @@ pub enum OutputError {
     Create {
         /// Its type.
         output: &'static str,
-        /// Why, with k6's text where scripts or pipelines may depend on it.
+        /// The reason, with k6's text where scripts or pipelines may depend on it.
         why: String,
     },
     /// A file cannot be opened.
@@ -117,15 +117,15 @@ pub enum OutputError {
     Open {
         /// The file.
         path: String,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
     /// Something cannot be written.
     #[error("cannot write to {target}: {source}")]
     Write {
-        /// Where to.
+        /// The target.
         target: String,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
 }

@@ -19,7 +19,7 @@ use super::grpc;
 pub struct Endpoint {
     /// The URL that bodies are posted to.
     pub url: String,
-    /// Sent with each.
+    /// Headers of every request.
     pub headers: Vec<(String, String)>,
     /// User name and password.
     pub basic_auth: Option<(String, String)>,
@@ -33,19 +33,19 @@ pub struct Endpoint {
     pub client_certificate: Option<(String, String)>,
     /// File with the CA of the receiver's certificate, PEM.
     pub authority: Option<String>,
-    /// What stands between.
+    /// The proxy.
     pub proxy: Proxy,
 }
 
 /// The HTTP proxy of an endpoint.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum Proxy {
-    /// That of `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`.
+    /// The proxy of `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`.
     #[default]
     Environment,
-    /// None, whatever the environment says.
+    /// No proxy, regardless of the environment.
     None,
-    /// The one with this URL.
+    /// The proxy with this URL.
     At(String),
 }
 
@@ -61,10 +61,10 @@ pub enum PushError {
     /// A datagram was not sent.
     #[error("cannot send a datagram: {0}")]
     Datagram(String),
-    /// The receiver does not want it.
+    /// The receiver rejected the body.
     #[error("got status code: {status} instead expected a 2xx successful status code{answer}")]
     Status {
-        /// What it answered.
+        /// The status of the response.
         status: u16,
         /// The text of its response, for the log.
         answer: String,
@@ -139,7 +139,7 @@ impl Pusher {
             while let Ok(body) = waiting.recv() {
                 let result = send(body);
                 if done.send(result).is_err() {
-                    break; // nobody wants to know any more
+                    break; // the receiver of results is gone
                 }
             }
         });
@@ -166,7 +166,7 @@ impl Pusher {
         }
     }
 
-    /// The same, but waits for it.
+    /// As `result`, but waits for the result.
     pub(super) fn wait(&mut self) -> Option<Result<(), PushError>> {
         let result = self
             .busy

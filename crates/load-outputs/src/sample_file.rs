@@ -9,7 +9,7 @@ use flate2::write::GzEncoder;
 
 use crate::output::{OutputError, Stdout};
 
-/// An open target of text.
+/// An open target for text.
 pub(super) struct SampleFile {
     path: String,
     writer: Writer,
@@ -66,7 +66,7 @@ impl SampleFile {
         self.named(flushed)
     }
 
-    /// Writes the rest.
+    /// Writes the buffered rest, and ends a compressed file.
     pub(super) fn finish(&mut self) -> Result<(), OutputError> {
         if let Writer::Gzip(file) = &mut self.writer {
             let ended = file.try_finish().and_then(|()| file.get_mut().flush());

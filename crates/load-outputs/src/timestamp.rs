@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use load_metrics::UnixNanos;
 
-/// Writes RFC 3339 times of one zone. Remembers the last second: samples come nearly in order.
+/// Writes RFC 3339 times of one zone. Caches the last second, since samples arrive nearly in order.
 #[derive(Debug)]
 pub(super) struct Rfc3339 {
     zone: TimeZone,

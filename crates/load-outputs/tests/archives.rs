@@ -1,4 +1,4 @@
-//! Archives and `inspect`, against what k6 wrote for the same test.
+//! Archives and `inspect`, compared with k6's output for the same test.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -46,7 +46,7 @@ fn write(archive: &Archive) -> Vec<u8> {
     bytes
 }
 
-/// Paths, kinds and link targets of all entries, with what they hold.
+/// Paths, kinds, link targets and contents of all entries.
 fn entries(bytes: &[u8]) -> Vec<(String, String)> {
     let mut tar = tar::Archive::new(bytes);
     let entries = tar.entries().unwrap().map(|entry| {

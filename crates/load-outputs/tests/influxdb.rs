@@ -1,4 +1,4 @@
-//! What the output for InfluxDB sends to a receiver in this process.
+//! The requests and datagrams of the InfluxDB output, sent to a receiver in this process.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -25,7 +25,7 @@ fn samples(count: u32, tags: &[(&str, &str)]) -> Batch {
     (0..count).map(sample).collect()
 }
 
-/// Runs the output over batches; gives what became of it, and the log.
+/// Runs the output over batches. Returns the result and the log.
 fn run(config: Config, batches: Vec<Batch>) -> (LaneReport, Vec<String>) {
     let log = Arc::new(Mutex::new(Vec::new()));
     let lines = Arc::clone(&log);
@@ -55,7 +55,7 @@ fn read(url: &str, settings: &[(&str, &str)]) -> Config {
     Config::read(url, &environment).unwrap()
 }
 
-/// A server that answers every write with `status`; its URL, and the heads and bodies of its requests.
+/// A server that answers every write with `status`. Returns its URL, and the heads and bodies of its requests.
 fn serve(status: u16) -> (String, Receiver<(String, String)>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -71,7 +71,7 @@ fn serve(status: u16) -> (String, Receiver<(String, String)>) {
                         status
                     };
                     let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n");
-                    // Sent before the answer: who sees the answer finds the request.
+                    // Recorded before the response, so that a client that has the response finds the request.
                     if sender.send((head, body)).is_err()
                         || stream.write_all(answer.as_bytes()).is_err()
                     {

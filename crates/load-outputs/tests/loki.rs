@@ -1,4 +1,4 @@
-//! Log lines reach a server that speaks like Loki.
+//! Log lines reach a server with Loki's API.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -8,7 +8,7 @@ use load_engine::log::{Level, LogEntry};
 use load_outputs::loki::{Config, Loki};
 use serde_json::{Value, json};
 
-/// A server that gives every request this status; the heads and bodies it got.
+/// A server that answers every request with this status. Returns the heads and bodies of the requests.
 fn serve(status: &'static str) -> (String, Receiver<(String, Value)>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("bound");
@@ -31,7 +31,7 @@ fn serve(status: &'static str) -> (String, Receiver<(String, Value)>) {
             reader.read_exact(&mut body).expect("a body");
             let answer =
                 format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-            // A client that has gone does not need it.
+            // A client that has gone needs no response.
             let _ = reader.get_mut().write_all(answer.as_bytes());
             let body = serde_json::from_slice(&body).expect("JSON");
             if got.send((lower, body)).is_err() {

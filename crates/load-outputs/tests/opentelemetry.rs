@@ -1,4 +1,4 @@
-//! What the OpenTelemetry output sends, to a collector in this process.
+//! The requests of the OpenTelemetry output, sent to a collector in this process.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -41,7 +41,7 @@ fn samples(registry: &Registry) -> Vec<Sample> {
     all
 }
 
-/// Runs the output to its end; gives what it logged and whether it failed.
+/// Runs the output to its end. Returns its log and whether it failed.
 fn run(address: SocketAddr, settings: &[(&str, &str)]) -> (Vec<String>, bool) {
     let registry = Registry::new();
     let batch = samples(&registry);
@@ -78,7 +78,7 @@ fn run(address: SocketAddr, settings: &[(&str, &str)]) -> (Vec<String>, bool) {
     (log, report.error.is_some())
 }
 
-/// Takes one request over HTTP; its head and body.
+/// Accepts one request over HTTP. Returns its head and body.
 fn collect_http(status: u16) -> (SocketAddr, JoinHandle<(String, Vec<u8>)>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -108,7 +108,7 @@ fn read_request(stream: &mut TcpStream) -> (String, Vec<u8>) {
     (head, body)
 }
 
-/// Takes one call over gRPC and answers with this status; its path, one header and message.
+/// Accepts one call over gRPC and answers with this status. Returns its path, one header and the message.
 fn collect_grpc(status: &'static str) -> (SocketAddr, JoinHandle<(String, Vec<u8>)>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -134,7 +134,7 @@ fn collect_grpc(status: &'static str) -> (SocketAddr, JoinHandle<(String, Vec<u8
                         message.extend(chunk);
                     }
                 };
-                // The connection moves only while it is asked for the next call.
+                // The connection makes progress only while the next call is awaited.
                 tokio::select! {
                     () = reading => {}
                     _ = connection.accept() => panic!("one call at a time"),
@@ -198,7 +198,7 @@ fn check(metrics: &BTreeMap<String, Metric>) {
         (4, Some(0.0), Some(99_999.0))
     );
     assert_eq!(point.bucket_counts.len(), point.explicit_bounds.len() + 1);
-    // 0, then 5, then 5.1, and one that is beyond all bounds.
+    // 0, then 5, then 5.1, and a value beyond all bounds.
     assert_eq!(point.bucket_counts[..3], [1, 1, 1]);
     assert_eq!(point.bucket_counts.last(), Some(&1));
 }

@@ -1,5 +1,4 @@
-//! What remote write sends: to a receiver in this process, and to a real Prometheus where there is
-//! one.
+//! The requests of remote write, sent to a receiver in this process and to a real Prometheus if there is one.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -110,10 +109,10 @@ fn run_with(config: Config, end: RunEnd) -> Vec<String> {
     log.lock().unwrap().clone()
 }
 
-/// A thread that ends with the heads and bodies of all requests.
+/// A thread that returns the heads and bodies of all requests.
 type Receiving = std::thread::JoinHandle<Vec<(String, Vec<u8>)>>;
 
-/// Takes `requests` requests, answers each with `status`, and gives their heads and bodies.
+/// Accepts `requests` requests, answers each with `status`, and returns their heads and bodies.
 fn receive(requests: usize, status: u16) -> (String, Receiving) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/api/v1/write", listener.local_addr().unwrap());
@@ -237,7 +236,7 @@ fn with_stale_markers_a_second_push_ends_every_series() {
     assert!(last.values().all(stale), "{last:?}");
 }
 
-/// What `-o prometheus` sends of a run with two thresholds, one of them on something that was never measured.
+/// The series of `-o prometheus` for a run with two thresholds, one of them on a metric without samples.
 fn run_ours(url: &str, settings: &[(&str, &str)]) -> Vec<String> {
     let threshold = |metric: &str, expression: &str, observed| ThresholdResult {
         metric: metric.to_owned(),
@@ -282,7 +281,7 @@ fn ours_names_the_test_shows_thresholds_and_ends_all_series() {
     assert!(first.keys().eq(last.keys()));
     let stale = |value: &f64| value.to_bits() == 0x7ff0_0000_0000_0002;
     assert!(last.values().all(stale), "{last:?}");
-    // Variables have the last word.
+    // Variables take precedence.
     let (url, received) = receive(1, 200);
     let settings = [
         ("STALE_MARKERS", "false"),
@@ -301,7 +300,7 @@ fn a_receiver_that_refuses_is_logged_and_does_not_end_the_run() {
     let (url, received) = receive(1, 400);
     let log = run(&url, &[]);
     received.join().unwrap();
-    // The failed push, and that the output as a whole has not written all.
+    // The log has the failed push, and the failure of the output as a whole.
     assert_eq!(log.len(), 2, "{log:?}");
     assert!(log[0].starts_with("Failed to send the time series data to the endpoint"));
     assert!(log[0].contains("got status code: 400"), "{}", log[0]);
@@ -328,7 +327,7 @@ fn a_real_prometheus_takes_stats_and_native_histograms() {
     assert_eq!(value("k6_plain_count").as_deref(), Some("5"));
     let times = prometheus.query("k6_times_seconds")["histogram"][1].clone();
     assert_eq!(times["count"], "3");
-    // The bounds that Prometheus shows for what k6 writes of the same values.
+    // The bounds that Prometheus shows when k6 writes the same values.
     assert_eq!(
         times["buckets"][2],
         serde_json::json!([0, "0.22925101080116778", "0.25", "1"])
@@ -374,7 +373,7 @@ struct Prometheus {
 }
 
 impl Prometheus {
-    /// `None` with a message where there is none; `REQUIRE_PROMETHEUS` makes it a must.
+    /// `None` with a message if there is none; with `REQUIRE_PROMETHEUS` this is a failure.
     fn start() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(

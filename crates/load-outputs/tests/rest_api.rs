@@ -1,4 +1,4 @@
-//! The REST API answers what k6 answers: the texts were observed.
+//! The REST API gives the same responses as k6; the texts were observed.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-/// A run that is paused before its start and notes what it was told.
+/// A run that is paused before its start and records its commands.
 struct Held {
     status: Mutex<Status>,
     setup: Mutex<Option<Value>>,

@@ -1,4 +1,4 @@
-//! The JSON and CSV outputs write what k6 wrote for the same samples (`output/samples.js`).
+//! The JSON and CSV outputs write the same as k6 for the same samples (`output/samples.js`).
 
 use std::io::Read;
 use std::path::Path;
@@ -153,7 +153,7 @@ fn same_lines(ours: &str, theirs: &str) {
     assert_eq!(ours.lines().count(), theirs.lines().count());
 }
 
-/// What k6 recorded, as we would have recorded it.
+/// The samples that k6 recorded, in this crate's types.
 fn recorded() -> (Setup, Batch) {
     let registry = Registry::new();
     let mut thresholds = IndexMap::new();

@@ -1,4 +1,4 @@
-//! What the outputs for StatsD send to a receiver in this process.
+//! The datagrams of the StatsD outputs, sent to a receiver in this process.
 
 use std::net::UdpSocket;
 use std::sync::{Arc, Mutex};
@@ -23,7 +23,7 @@ fn samples(count: u32) -> Batch {
     (0..count).map(sample).collect()
 }
 
-/// Runs an output over samples; gives what became of it, and the log.
+/// Runs an output over samples. Returns the result and the log.
 fn run(output: &str, settings: &[(&str, &str)], batch: Batch) -> (LaneReport, Vec<String>) {
     let log = Arc::new(Mutex::new(Vec::new()));
     let lines = Arc::clone(&log);

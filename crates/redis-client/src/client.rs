@@ -64,7 +64,7 @@ impl Client {
     /// Sends a command and waits for its reply. A reply of nothing is [`Failure::Nil`].
     ///
     /// # Errors
-    /// Why there is no reply.
+    /// The reason why there is no reply.
     pub async fn send(&self, command: &Command) -> Result<Value, Failure> {
         match &self.0 {
             Way::Node(node) => node.send(command).await,

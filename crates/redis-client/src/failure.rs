@@ -1,6 +1,6 @@
-//! Why a command has no reply, in the words of go-redis.
+//! The reason why a command has no reply, in the words of go-redis.
 
-/// Why a command has no reply.
+/// The reason why a command has no reply.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// The key or the element is not there.

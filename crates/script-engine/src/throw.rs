@@ -4,7 +4,7 @@ use rquickjs::Value;
 
 use super::fiber::Cancelled;
 
-/// Why a native function did not return a value.
+/// The reason why a native function did not return a value.
 #[derive(Debug)]
 pub enum Throw {
     /// An engine error; usually an exception is pending already.

@@ -20,7 +20,7 @@ use oxc_syntax::scope::ScopeFlags;
 
 use crate::parsed::with_any_tree;
 
-/// Why a script cannot be compiled, in k6's words.
+/// The reason why a script cannot be compiled, in k6's words.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Clash {
     pub said: String,

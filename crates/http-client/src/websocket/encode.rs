@@ -10,7 +10,7 @@ pub(super) const PONG: u8 = 10;
 /// The largest payload of a control frame.
 pub(super) const MAX_CONTROL_BYTES: usize = 125;
 
-/// Why a close frame cannot be sent.
+/// The reason why a close frame cannot be sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CloseError {
     #[error("the reason to close has {0} bytes, at most 123 are allowed")]

@@ -18,7 +18,7 @@ pub struct Config {
     pub database: String,
     /// `USERNAME` and `PASSWORD`, or those of the URL.
     pub user: Option<(String, String)>,
-    /// `INSECURE`: takes any certificate.
+    /// `INSECURE`: accepts any certificate.
     pub insecure: bool,
     /// `PROXY`: the HTTP proxy; the proxies of the environment are not used.
     pub proxy: Option<String>,
@@ -26,7 +26,7 @@ pub struct Config {
     pub payload_bytes: usize,
     /// `PUSH_INTERVAL`
     pub push_interval: Duration,
-    /// `CONCURRENT_WRITES`: writes under way at the same time.
+    /// `CONCURRENT_WRITES`: the maximum number of concurrent writes.
     pub concurrent_writes: usize,
     /// `PRECISION`
     pub precision: Precision,
@@ -41,7 +41,7 @@ pub struct Config {
 /// The type of a tag that is written as a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FieldType {
-    /// Text; the usual one.
+    /// Text; the default.
     String,
     /// A whole number.
     Int,
@@ -54,14 +54,14 @@ pub enum FieldType {
 /// The unit of times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Precision {
-    /// In the parameter `precision`.
+    /// The value of the parameter `precision`.
     pub name: &'static str,
-    /// Nanoseconds of one unit.
+    /// Nanoseconds per unit.
     pub nanos: i64,
 }
 
 const PREFIX: &str = "K6_INFLUXDB_";
-/// The usual size of a datagram, in bytes.
+/// The default size of a datagram, in bytes.
 const PAYLOAD_BYTES: usize = 512;
 
 impl Config {
@@ -114,7 +114,7 @@ impl Config {
         Ok(config)
     }
 
-    /// What names the receiver, without user and database.
+    /// The address of the receiver, without user and database.
     pub fn shown_address(&self) -> String {
         let text = self.address.as_str();
         text.trim_end_matches('/').to_owned()
@@ -124,7 +124,7 @@ impl Config {
         if argument.is_empty() {
             return Ok(());
         }
-        // A path alone names the database on the usual server.
+        // A path alone names the database on the default server.
         let mut given = if argument.starts_with('/') {
             let joined = self.address.join(argument);
             joined.map_err(|error| refuse(format!("parse \"{argument}\": {error}")))?
@@ -152,7 +152,7 @@ impl Config {
         given.set_path(prefix);
         given.set_query(None);
         given.set_fragment(None);
-        // Of a URL that cannot have a user, none is removed.
+        // Fails only for a URL that cannot have a user.
         let _ = given.set_username("").and(given.set_password(None));
         self.address = given;
         Ok(())
@@ -186,7 +186,7 @@ impl Config {
     }
 }
 
-/// Variables, and the same settings in the query of the URL.
+/// Settings from variables or from the query of the URL.
 const SETTINGS: &[(&str, &str)] = &[
     ("INSECURE", "insecure"),
     ("PAYLOAD_SIZE", "payload_size"),
@@ -202,7 +202,7 @@ impl Precision {
     fn parse(text: &str) -> Result<Self, OutputError> {
         let (name, nanos) = match text {
             "ns" | "n" => ("ns", 1),
-            // The server takes `us` for nanoseconds.
+            // The server reads `us` as nanoseconds.
             "us" | "u" | "µs" => ("u", 1_000),
             "ms" => ("ms", 1_000_000),
             "s" => ("s", 1_000_000_000),
@@ -264,7 +264,7 @@ mod tests {
         })
     }
 
-    /// An argument, the address of it, and the database.
+    /// An argument, its address, and its database.
     fn check_address(argument: &str, address: &str, database: &str) {
         let config = read(argument, &[("DB", "usual")]).unwrap();
         let found = (config.shown_address(), config.database);

@@ -33,7 +33,7 @@ impl Lines {
     }
 
     /// Appends one sample of the metric `name`. A value that is not a number cannot be written: nothing is appended,
-    /// and the answer is false.
+    /// and the result is false.
     pub(super) fn push(&self, out: &mut String, name: &str, sample: &Sample) -> bool {
         if !sample.value.is_finite() {
             return false;
@@ -71,8 +71,8 @@ impl Lines {
     }
 }
 
-/// Appends a name or the value of a tag. The protocol has no form for a line break there, nor for a backslash at the
-/// end, which would escape what follows.
+/// Appends a name or the value of a tag. The protocol cannot express a line break there, nor a backslash at the end,
+/// which would escape the next character.
 fn push_escaped(out: &mut String, text: &str, special: &[char]) {
     for c in text.trim_end_matches('\\').chars() {
         match c {
@@ -88,7 +88,7 @@ fn push_escaped(out: &mut String, text: &str, special: &[char]) {
     }
 }
 
-/// Appends a tag as a field of a type; text that is not of the type is a string.
+/// Appends a tag as a typed field; text that is not of the type becomes a string.
 fn push_field(out: &mut String, kind: FieldType, text: &str) {
     let typed = match kind {
         FieldType::String => None,

@@ -1,8 +1,8 @@
-//! `-o influxdb[=url]`: every sample as a point of InfluxDB 1.x, or of a service that takes its writes.
+//! `-o influxdb[=url]`: every sample as a point of InfluxDB 1.x, or of a service that accepts its write requests.
 //!
-//! Samples are written as lines when they come. Once per interval the lines become a body, which one of a few
-//! threads sends; if all of them are busy, bodies wait, up to a bound. What is refused or does not fit is lost and
-//! counted, as nothing is sent twice.
+//! Samples are encoded as lines when they arrive. Once per interval the lines become a body, which one of a few
+//! threads sends; if all of them are busy, bodies wait in a bounded queue. Samples that are refused or do not fit
+//! are lost and counted, since nothing is sent twice.
 
 mod config;
 mod line;
@@ -25,7 +25,7 @@ pub use config::{Config, FieldType, Precision};
 const NAME: &str = "InfluxDBv1";
 /// A body of this size is closed before the interval ends; servers take 25 MB at most.
 const BODY_BYTES: usize = 4 << 20;
-/// Bodies that wait for a thread.
+/// The maximum number of bodies that wait for a thread.
 const WAITING_BODIES: usize = 16;
 
 /// Writes samples to InfluxDB.
@@ -54,7 +54,7 @@ struct Body {
 
 struct Sender {
     pusher: Pusher,
-    /// The number of samples under way.
+    /// The number of samples in flight.
     samples: u64,
 }
 
@@ -78,7 +78,7 @@ impl Output for InfluxDb {
         let refuse = |error: PushError| config::refuse(error.to_string());
         let pushers = send::pushers(&self.config).map_err(refuse)?;
         if let Err(error) = send::create_database(&self.config) {
-            // A user who may only write is not allowed to; the first write tells whether the database is there.
+            // A user with only the right to write may not create it; the first write shows whether the database exists.
             let error = error.to_string();
             let fields = [("error", error.as_str()), ("output", NAME)];
             let message = "The database could not be created; it may exist";
@@ -133,7 +133,7 @@ impl Output for InfluxDb {
 }
 
 impl Open {
-    /// Writes a sample to the current body; gives the number of samples lost thereby.
+    /// Writes a sample to the current body. Returns the number of samples lost by this.
     fn write(&mut self, sample: &Sample) -> u64 {
         let mut lost = 0;
         if self.current.text.len() >= BODY_BYTES {
@@ -149,7 +149,7 @@ impl Open {
         lost
     }
 
-    /// Lets the current body wait for a sender; gives the number of samples that do not fit.
+    /// Queues the current body for a sender. Returns the number of samples that do not fit.
     fn close_body(&mut self) -> u64 {
         if self.current.samples == 0 {
             return 0;
@@ -164,7 +164,7 @@ impl Open {
         body.samples
     }
 
-    /// Hands waiting bodies to idle senders; gives the number of samples that failed meanwhile.
+    /// Passes waiting bodies to idle senders. Returns the number of samples that failed meanwhile.
     fn send_waiting(&mut self) -> u64 {
         let mut lost = 0;
         for sender in &mut self.senders {
@@ -181,7 +181,7 @@ impl Open {
         lost
     }
 
-    /// Sends everything and waits for it; gives the number of samples that failed.
+    /// Sends everything and waits for the results. Returns the number of samples that failed.
     fn send_all(&mut self) -> u64 {
         let mut lost = 0;
         loop {
@@ -200,7 +200,7 @@ impl Open {
 }
 
 impl Sender {
-    /// Logs a failure and gives the number of samples lost by it.
+    /// Logs a failure and returns the number of samples lost by it.
     fn note(&mut self, result: Result<(), PushError>, logger: &Logger) -> u64 {
         let samples = std::mem::take(&mut self.samples);
         let Err(error) = result else {

@@ -7,7 +7,7 @@ use form_urlencoded::Serializer;
 use super::config::Config;
 use crate::push::{Endpoint, Poster, Proxy, PushError, Pusher};
 
-/// As many threads that send as writes may be under way.
+/// One sending thread for each concurrent write.
 pub(super) fn pushers(config: &Config) -> Result<Vec<Pusher>, PushError> {
     let one = |_| {
         if is_udp(config) {
@@ -34,7 +34,7 @@ pub(super) fn create_database(config: &Config) -> Result<(), PushError> {
     }
     let query = format!("CREATE DATABASE {}", identifier(&config.database));
     let endpoint = endpoint(config, "query", &[("q", &query)]);
-    // The caller may be a thread that runs tasks, which may not wait for others.
+    // The caller may be a thread of an async runtime, which must not block on another task.
     let thread = std::thread::spawn(|| Poster::new(endpoint)?.post(Vec::new()));
     thread.join().expect("a request does not panic")
 }
@@ -92,7 +92,7 @@ fn send_datagrams(socket: &UdpSocket, body: &[u8], payload_bytes: usize) -> Resu
     send_datagram(socket, &body[start..end])
 }
 
-/// Whether a datagram was refused is known a little after it was sent, if at all.
+/// The refusal of a datagram is reported a little after it was sent, if at all.
 fn send_datagram(socket: &UdpSocket, datagram: &[u8]) -> Result<(), PushError> {
     let failed = |error: std::io::Error| PushError::Datagram(error.to_string());
     socket.send(datagram).map_err(failed)?;

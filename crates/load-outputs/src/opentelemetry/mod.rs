@@ -39,7 +39,7 @@ struct Open {
 const NAME: &str = "opentelemetry";
 
 impl OpenTelemetry {
-    /// Sends as configured.
+    /// An output with these settings.
     pub fn new(config: Config) -> Self {
         Self { config, open: None }
     }

@@ -125,13 +125,13 @@ pub struct KeyValue {
 
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct Text {
-    /// Also when it is empty.
+    /// Encoded even if it is empty.
     #[prost(string, optional, tag = "1")]
     pub text: Option<String>,
 }
 
 impl KeyValue {
-    /// A pair of texts.
+    /// An attribute with a text value.
     pub fn new(key: &str, text: &str) -> Self {
         Self {
             key: key.to_owned(),

@@ -42,11 +42,11 @@ struct Defaults {
 pub struct TrendStat {
     /// The suffix of the series' name, such as `p99`.
     pub suffix: String,
-    /// What it is.
+    /// The statistic.
     pub kind: StatKind,
 }
 
-/// What a trend's number is.
+/// The kind of a trend's statistic.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum StatKind {
     /// Number of values.
@@ -79,9 +79,9 @@ impl Config {
         Self::read_with(argument, environment, defaults)
     }
 
-    /// The same for `-o prometheus=`, which is not k6's: trends are native histograms and rates are counters as
-    /// well, so that they can be aggregated over runners and time, series end with the run, thresholds are
-    /// series, and every series has a `testid`.
+    /// The same for `-o prometheus=`, which k6 does not have: trends are native histograms and rates are
+    /// counters as well, so that they can be aggregated over runners and time, series end with the run,
+    /// thresholds are series, and every series has a `testid`.
     ///
     /// # Errors
     /// A setting is not valid.

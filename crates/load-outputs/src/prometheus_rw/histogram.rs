@@ -38,7 +38,7 @@ pub(super) struct NativeHistogram {
 impl NativeHistogram {
     pub(super) fn observe(&mut self, value: f64) {
         if !value.is_finite() {
-            return; // metrics take no such values
+            return; // metrics do not accept such values
         }
         self.count += 1;
         self.sum += value;
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_value_falls_into_the_bucket_whose_bounds_hold_it() {
-        // Bounds as Prometheus showed them for what k6 wrote.
+        // Bounds that Prometheus showed for values written by k6.
         let known = [
             (10.0, 9.513_656_920_021_768, 10.374_716_437_208_077),
             (0.25, 0.229_251_010_801_167_78, 0.25),

@@ -27,7 +27,7 @@ use crate::output::{Output, OutputError, RunEnd, Setup};
 use crate::push::{PushError, Pusher};
 use load_engine::log::{Level, Logger};
 
-/// Sends aggregates to a Prometheus.
+/// Sends aggregates to a Prometheus server.
 pub struct PrometheusRw {
     config: Config,
     open: Option<Open>,
@@ -44,7 +44,7 @@ struct Open {
 }
 
 impl PrometheusRw {
-    /// Sends as configured.
+    /// An output with these settings.
     pub fn new(config: Config) -> Self {
         Self { config, open: None }
     }

@@ -22,7 +22,7 @@ pub(super) struct Store {
     thresholds: Vec<Held>,
     all: Vec<Series>,
     by_tags: HashMap<(MetricId, Arc<Tags>), usize>,
-    /// The same by the address of the tags, which hashes faster; the sets are kept alive by it.
+    /// The same series by the address of their tags, which is hashed faster; the map keeps the sets alive.
     by_address: HashMap<(MetricId, usize), (Arc<Tags>, usize)>,
     refused: u64,
 }
@@ -135,7 +135,7 @@ impl Store {
         self.all.iter_mut().for_each(|series| series.changed = true);
     }
 
-    /// Stale markers for every series that was sent.
+    /// A stale marker for every series that was sent.
     pub(super) fn stale_markers(&mut self, at_ms: i64) -> Vec<TimeSeries> {
         self.mark_all_changed();
         let mut all = self.changed(at_ms);

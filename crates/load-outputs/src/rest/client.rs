@@ -15,13 +15,13 @@ use tokio::time::timeout;
 
 use load_engine::go_text::push_float_json;
 
-/// Talks to a run.
+/// A client of a run's API.
 #[derive(Debug, Clone)]
 pub struct Client {
     address: String,
 }
 
-/// Why a request to a run failed.
+/// The reason why a request to a run failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// The connection failed.
@@ -33,7 +33,7 @@ pub enum ClientError {
         address: String,
         /// The requested path.
         path: String,
-        /// Why, with its causes.
+        /// The reason, with its causes.
         why: String,
     },
     /// The run rejected the request.
@@ -41,7 +41,7 @@ pub enum ClientError {
     Refused {
         /// What failed.
         title: String,
-        /// Why.
+        /// The reason.
         detail: String,
     },
     /// The response is not one of this API.
@@ -60,7 +60,7 @@ pub enum ClientError {
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Client {
-    /// A client of the run at `address`, as `localhost:6565`.
+    /// A client of the run at `address`, such as `localhost:6565`.
     pub fn new(address: &str) -> Self {
         let address = address.to_owned();
         Self { address }

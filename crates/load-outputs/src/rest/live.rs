@@ -27,7 +27,7 @@ pub struct Live {
     logger: Logger,
 }
 
-/// k6's number of the status of an aborted run.
+/// k6's status number for an aborted run.
 const INTERRUPTED: u8 = 10;
 
 impl Live {

@@ -1,7 +1,7 @@
 //! The REST API of a run, as k6 serves it with `--address`, and its client.
 //!
-//! It is available from before the creation of the first VU until the process exits, also while the run is paused,
-//! because operators probe it.
+//! It is available from before the creation of the first VU until the process exits, and also while the run is
+//! paused, because Kubernetes operators probe it.
 
 pub mod client;
 mod live;
@@ -50,13 +50,13 @@ pub trait Control: Send + Sync + 'static {
     /// The checks, in order of first use.
     fn checks(&self) -> Vec<CheckResult>;
 
-    /// What `setup` returned, or was set.
+    /// The result of `setup`, or the value that replaced it.
     fn setup_data(&self) -> Option<Value>;
 
     /// Sets the result of `setup`.
     fn set_setup_data(&self, data: Option<Value>);
 
-    /// Runs `setup` and keeps what it returns.
+    /// Runs `setup` and stores its result.
     fn run_setup(&self) -> Running<'_>;
 
     /// Runs `teardown`.
@@ -91,9 +91,9 @@ pub struct Status {
 pub struct MetricView {
     /// Its name; sub-metrics with their selector.
     pub name: String,
-    /// How it is aggregated.
+    /// Its kind, which determines how it is aggregated.
     pub kind: Kind,
-    /// What its numbers mean.
+    /// The unit of its numbers.
     pub contains: Contains,
     /// Whether one of its thresholds was crossed at the last evaluation; `None` without thresholds.
     pub tainted: Option<bool>,
@@ -108,7 +108,7 @@ pub struct Refusal {
     pub status: u16,
     /// What failed.
     pub title: &'static str,
-    /// Why.
+    /// The reason.
     pub detail: String,
 }
 

@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn groups_are_a_tree_with_ids_made_of_paths() {
-        // The ids were observed in answers of k6.
+        // The ids were observed in responses of k6.
         let check = |name: &str, group: &str| CheckResult {
             name: name.to_owned(),
             group: group.to_owned(),

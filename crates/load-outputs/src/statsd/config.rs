@@ -10,28 +10,28 @@ use crate::output::{Environment, OutputError};
 /// The settings of the output.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    /// Which of the two it is.
+    /// The receiver, `StatsD` or Datadog.
     pub dialect: Dialect,
     /// `ADDR`, or the argument of `-o statsd=`: host and port.
     pub address: String,
-    /// `NAMESPACE`: before each metric's name.
+    /// `NAMESPACE`: the prefix of each metric's name.
     pub namespace: String,
     /// `PUSH_INTERVAL`: how long a datagram waits to be filled.
     pub push_interval: Duration,
     /// `BUFFER_SIZE`: values in a datagram.
     pub buffer_size: u64,
-    /// `ENABLE_TAGS`: whether tags are sent, in the form of `DogStatsD`.
+    /// `ENABLE_TAGS`: whether tags are sent, in the format of `DogStatsD`.
     pub enable_tags: bool,
     /// `TAG_BLOCKLIST`: tags that are not sent.
     pub tag_blocklist: Vec<String>,
 }
 
-/// Who listens.
+/// The receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
     /// Any `StatsD` server; tags are off.
     StatsD,
-    /// The agent of Datadog; tags are on. Its variables `K6_DATADOG_...` win over `K6_STATSD_...`.
+    /// The agent of Datadog; tags are on. Its variables `K6_DATADOG_...` take precedence over `K6_STATSD_...`.
     Datadog,
 }
 
@@ -77,7 +77,7 @@ impl Config {
         }
         let list = match read.setting("TAG_BLOCKLIST") {
             Some((_, list)) => list,
-            // Its former name.
+            // The former name of the variable.
             None => text("TAG_BLACKLIST", "vu,iter,url"),
         };
         let tags = list.split(',').map(str::trim);

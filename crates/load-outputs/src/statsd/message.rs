@@ -10,7 +10,7 @@ use super::config::Config;
 #[derive(Debug)]
 pub(super) struct Messages {
     namespace: String,
-    /// The tags that are not sent; without it, none is.
+    /// The tags that are not sent; `None` if no tags are sent.
     blocked: Option<Vec<String>>,
 }
 
@@ -23,7 +23,7 @@ impl Messages {
     }
 
     /// Appends one sample, without a line break. A value that is not a number cannot be written: nothing is appended,
-    /// and the answer is false.
+    /// and the result is false.
     pub(super) fn push(&self, out: &mut String, metric: &Metric, sample: &Sample) -> bool {
         if !sample.value.is_finite() {
             return false;
@@ -70,7 +70,7 @@ impl Messages {
     }
 }
 
-/// Appends text; what would end it in the protocol becomes an underscore.
+/// Appends text; the protocol's delimiters become underscores.
 fn push_plain(out: &mut String, text: &str, special: &[char]) {
     let plain = |c: char| {
         if c.is_control() || special.contains(&c) {

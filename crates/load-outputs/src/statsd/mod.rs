@@ -1,8 +1,8 @@
 //! `-o statsd`, `-o output-statsd` and `-o datadog`: samples as values of StatsD, over UDP.
 //!
-//! A counter is a count, a gauge a gauge, a trend a timing. A check is a count of
-//! `check.<name>.pass` or `check.<name>.fail`; of another rate, its value is counted, so that the count of `http_req_failed` is
-//! the number of failed requests.
+//! A counter is a count, a gauge a gauge, a trend a timing. A check is a count of `check.<name>.pass` or
+//! `check.<name>.fail`; another rate is a count of its values, so that the count of `http_req_failed` is the number of
+//! failed requests.
 
 mod config;
 mod message;
@@ -21,7 +21,7 @@ use message::Messages;
 
 pub use config::{Config, Dialect};
 
-/// A datagram of this size passes every network of the usual MTU.
+/// A datagram of this size passes every network with the usual MTU.
 const DATAGRAM_BYTES: usize = 1432;
 
 /// Sends samples to `StatsD`.
@@ -41,12 +41,12 @@ struct Open {
     waiting: u64,
     /// Samples in the last datagram that was sent.
     sent: u64,
-    /// The message of the next sample; kept to be filled again.
+    /// The message of the next sample, as a reused buffer.
     message: String,
     lost_samples: u64,
-    /// Lost samples that the log tells of.
+    /// Lost samples that have been logged.
     logged: u64,
-    /// Why the last samples were lost.
+    /// The reason why the last samples were lost.
     trouble: Option<io::Error>,
     logger: Logger,
     output: &'static str,
@@ -155,7 +155,7 @@ impl Open {
         self.waiting = 0;
     }
 
-    /// Whether the last datagram was refused is known a little after it was sent.
+    /// The refusal of the last datagram is reported a little after it was sent.
     fn look_back(&mut self) {
         let sent = std::mem::take(&mut self.sent);
         if let Ok(Some(error)) = self.socket.take_error() {

@@ -18,8 +18,8 @@ use oxc_ast_visit::Visit;
 use oxc_parser::Parser;
 use oxc_span::SourceType;
 
-/// Why a source could not be turned into JavaScript. Lines and columns count from 1 and refer to the
-/// TypeScript source; columns count characters.
+/// The reason why a source could not be turned into JavaScript. Lines and columns count from 1 and refer to
+/// the TypeScript source; columns count characters.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TypeScriptError {
     #[error("Line {line}:{column} {message}")]
