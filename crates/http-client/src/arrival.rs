@@ -102,7 +102,7 @@ impl Stamped {
         &self.tcp
     }
 
-    /// Our address and the peer's.
+    /// The local address and the peer's.
     pub(crate) fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
         Some((self.tcp.local_addr().ok()?, self.tcp.peer_addr().ok()?))
     }

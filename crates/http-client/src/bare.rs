@@ -1,4 +1,4 @@
-//! A bare connection, for protocols that this crate does not speak.
+//! A bare connection, for protocols that this crate does not implement.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use super::connection::{self, Stream};
 use super::failure::Failure;
 use super::tls::{self, Offer};
 
-/// Where to connect to, and how.
+/// The address to connect to, and the protocols.
 #[derive(Debug, Clone)]
 pub struct Target {
     pub host: String,
@@ -25,7 +25,7 @@ pub struct Target {
 #[derive(Debug, Clone)]
 pub struct TargetTls {
     pub config: TlsConfig,
-    /// Whom the server's certificate has to be for.
+    /// The host that the server's certificate has to be valid for.
     pub server_name: String,
     /// Both ends have to agree on HTTP/2. Otherwise no protocol is offered.
     pub needs_http2: bool,
@@ -40,7 +40,7 @@ pub enum BareError {
     Handshake(Failure),
 }
 
-/// A connection. What goes over it is counted as the VU's.
+/// A connection. Its bytes are counted as the VU's.
 pub struct Bare(Stream);
 
 /// Whether the TLS settings of a target can be used.
@@ -57,7 +57,7 @@ pub fn check(client: &Client, target: &Target) -> Result<(), Failure> {
 /// Connects.
 ///
 /// # Errors
-/// When there is no connection, or no TLS session as it was asked for.
+/// When there is no connection, or no TLS session as requested.
 pub async fn open(client: &Client, target: &Target) -> Result<Bare, BareError> {
     let access = client.access();
     let network = &access.network;

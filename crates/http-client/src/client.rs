@@ -39,7 +39,7 @@ pub enum Note {
     OwnLimit(OwnLimit),
 }
 
-/// A method: nearly always one of a few words.
+/// A method; nearly always one of a few names.
 pub type Method = Cow<'static, str>;
 
 /// Names and values; requests with the same headers share them.
@@ -354,12 +354,12 @@ impl Request {
     }
 }
 
-/// Where a request that the server has not processed is sent next.
+/// The connection for the next attempt of a request that the server has not processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Again {
-    /// To the same connection: the server had too much to do.
+    /// The same connection: the server was overloaded.
     Here,
-    /// To another one: this one is closing.
+    /// Another one: this one is closing.
     Elsewhere,
 }
 

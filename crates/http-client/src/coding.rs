@@ -6,7 +6,7 @@ use flate2::Compression;
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use flate2::write::{GzEncoder, ZlibEncoder};
 
-/// A decoded body may be this much at most; a small response must not fill the memory.
+/// The maximum size of a decoded body; a small response must not fill the memory.
 const MAX_DECODED_BYTES: u64 = 1 << 30;
 /// Window and quality of brotli, its default ones.
 const BROTLI: (u32, u32) = (11, 22);

@@ -14,9 +14,9 @@ pub struct Config {
     pub tls: TlsConfig,
     /// The addresses that VUs connect from, as ranges.
     pub local_ips: Option<String>,
-    /// Requests of all VUs together in a second; no limit if absent or not positive.
+    /// Requests per second of all VUs together; no limit if absent or not positive.
     pub requests_per_s: Option<i64>,
-    /// Every connection ends with its request.
+    /// Every connection is closed after its request.
     pub closes_connections: bool,
     /// The most idle connections that a VU keeps; 0 is "no limit".
     pub max_idle: Option<i64>,
@@ -29,11 +29,11 @@ pub struct Config {
 /// Name resolution.
 #[derive(Debug, Clone)]
 pub struct NameConfig {
-    /// Names (`a.x`, `*.x`, `a.x:443`) and the addresses that stand for them.
+    /// Names (`a.x`, `*.x`, `a.x:443`) and the addresses that replace them.
     pub hosts: Vec<(String, String)>,
-    /// Names and patterns (`*.x`) that no request may go to.
+    /// Names and patterns (`*.x`) that requests must not go to.
     pub blocked_hosts: Vec<String>,
-    /// Addresses and ranges that no request may go to.
+    /// Addresses and ranges that requests must not go to.
     pub blocked_ranges: Vec<String>,
     /// How long an address is cached.
     pub ttl: Duration,
@@ -41,7 +41,7 @@ pub struct NameConfig {
     pub select: AddressSelect,
 }
 
-/// Which addresses of a name are used.
+/// The addresses of a name that are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum AddressPolicy {
     /// IPv4 if there is any.
@@ -54,7 +54,7 @@ pub enum AddressPolicy {
     Any,
 }
 
-/// Which of several addresses a connection goes to.
+/// The choice between several addresses of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum AddressSelect {
     #[default]

@@ -22,7 +22,7 @@ use super::proxy::Proxy;
 use super::reply::TlsInfo;
 use super::tls;
 
-/// How long a TCP connection may take; k6's.
+/// The time limit for a TCP connection; k6's.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// One VU's access to the network, with counts of the bytes sent and received.
@@ -152,8 +152,8 @@ impl Connection {
         let mut probe = [0];
         match self.stream.counted().tcp.tcp().try_read(&mut probe) {
             Err(error) => error.kind() == io::ErrorKind::WouldBlock,
-            // TLS 1.3 session tickets may arrive at any time, but they were read by the handshake's
-            // first response; anything else makes the stream useless.
+            // TLS 1.3 session tickets may arrive at any time, but they were read with the first response
+            // after the handshake; anything else makes the stream useless.
             Ok(_) => false,
         }
     }
@@ -165,7 +165,7 @@ impl Stream {
         self.counted().tcp.arrival()
     }
 
-    /// Our address and the peer's, as long as there is a connection.
+    /// The local address and the peer's, as long as there is a connection.
     pub(crate) fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
         self.counted().tcp.ends()
     }
@@ -187,7 +187,7 @@ impl Stream {
     }
 }
 
-/// A stream to an address, for whatever is to be spoken on it.
+/// A stream to an address, for any protocol.
 ///
 /// # Errors
 /// When there is no connection.

@@ -139,7 +139,7 @@ impl Jar {
             .collect()
     }
 
-    /// Forgets the cookies that a request to `url` would carry; if a name is given, only those with it.
+    /// Removes the cookies that a request to `url` would carry; if a name is given, only those with this name.
     pub fn remove(&self, url: &Url, name: Option<&str>, now: SystemTime) {
         let goes = |entry: &Entry| {
             entry.applies(url, now) && name.is_none_or(|name| entry.cookie.name == name)
@@ -202,7 +202,7 @@ fn default_path(path: &str) -> String {
     }
 }
 
-/// A date as `Mon, 02 Jan 2006 15:04:05 GMT`, also with dashes. Like Go, it knows no year of two digits.
+/// A date as `Mon, 02 Jan 2006 15:04:05 GMT`, also with dashes. As in Go, years of two digits are not accepted.
 pub fn parse_date(text: &str) -> Option<SystemTime> {
     let text = text
         .split_once(',')

@@ -16,7 +16,7 @@ pub enum DigestError {
     Protection(String),
 }
 
-/// A `WWW-Authenticate: Digest …` header, taken apart.
+/// A parsed `WWW-Authenticate: Digest …` header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Challenge {
     realm: String,
@@ -42,7 +42,7 @@ pub struct Request<'r> {
 
 impl Challenge {
     /// # Errors
-    /// It is not a digest challenge, or one for `auth-int` only.
+    /// The header is not a digest challenge, or one for `auth-int` only.
     pub fn parse(header: &str) -> Result<Self, DigestError> {
         let (scheme, rest) = header
             .trim()

@@ -35,7 +35,7 @@ impl Environment {
     }
 }
 
-/// Go's own switch, which pipelines for k6 use.
+/// Go's own switch, which CI pipelines for k6 use.
 fn is_http2_off(debug: &str) -> bool {
     debug
         .split(',')

@@ -90,7 +90,7 @@ impl Marks {
 /// Sends a request and receives its response. The flag tells whether the connection can be reused.
 ///
 /// # Errors
-/// When the connection breaks or the peer does not speak HTTP/1. `marks` records the progress.
+/// When the connection breaks or the peer's response is not HTTP/1. `marks` records the progress.
 pub(crate) async fn exchange(
     stream: &mut Stream,
     wire: &Wire<'_>,
@@ -129,7 +129,7 @@ pub(crate) async fn exchange(
 /// The error of a connection that ended before a response.
 const EOF: &str = "EOF";
 
-/// How much of a request was sent.
+/// The progress of sending a request.
 enum Sent {
     Whole,
     /// The response was complete first.
@@ -137,7 +137,7 @@ enum Sent {
     Broken(io::Error),
 }
 
-/// The response, and the times at which it comes.
+/// The response, and the times at which it arrives.
 struct Incoming<'a> {
     receiver: Receiver,
     marks: &'a mut Marks,
@@ -430,7 +430,7 @@ fn keep_alive(value: &[u8]) -> Option<bool> {
     has("keep-alive").then_some(true)
 }
 
-/// Go's error for a malformed head; `otherwise` where Go would find nothing wrong.
+/// Go's error for a malformed head; `otherwise` if Go would accept it.
 fn complaint(head: &[u8], otherwise: &str) -> String {
     let text = String::from_utf8_lossy(head);
     let mut lines = text.split_inclusive('\n');

@@ -1,4 +1,4 @@
-//! Which statuses count as success.
+//! The statuses that count as success.
 
 use std::borrow::Cow;
 

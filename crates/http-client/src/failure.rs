@@ -98,7 +98,7 @@ impl Failure {
         }
     }
 
-    /// Our own end of the connection was closed because the server had closed its end.
+    /// The local end of the connection was closed because the server had closed its end.
     pub fn closed(operation: &str, ends: Option<(SocketAddr, SocketAddr)>) -> Self {
         let ends = ends.map_or(String::new(), |(local, remote)| {
             format!(" {local}->{remote}")

@@ -28,7 +28,7 @@ const CONNECTION_WINDOW_BYTES: u32 = 1 << 30;
 /// The most bytes of a response's headers; Go's figure.
 const MAX_HEAD_BYTES: u32 = 10 << 20;
 
-/// Headers that belong to a connection and mean nothing on a stream.
+/// Headers that concern a connection and have no meaning on a stream.
 const OF_THE_CONNECTION: [&str; 6] = [
     "connection",
     "content-length",
@@ -38,7 +38,7 @@ const OF_THE_CONNECTION: [&str; 6] = [
     "upgrade",
 ];
 
-/// A connection that speaks HTTP/2.
+/// A connection with HTTP/2.
 pub(crate) struct Session {
     sender: SendRequest<Bytes>,
     remote: Option<SocketAddr>,
@@ -87,7 +87,7 @@ impl Session {
         self.remote
     }
 
-    /// Begins to speak HTTP/2 over a connection. Must be called inside a `LocalSet`.
+    /// Starts HTTP/2 on a connection. Must be called inside a `LocalSet`.
     ///
     /// # Errors
     /// When the connection breaks.
@@ -280,9 +280,9 @@ fn without_blanks(target: &str) -> std::borrow::Cow<'_, str> {
     encoded.collect()
 }
 
-/// How much of a request was sent.
+/// The progress of sending a request.
 enum Sent {
-    /// All of it; the response is still missing.
+    /// The whole request; the response is still missing.
     Whole(ResponseFuture),
     /// The response, or the end of the stream, came first.
     Answered(Box<Result<http::Response<RecvStream>, h2::Error>>),
@@ -319,7 +319,7 @@ async fn receive(mut stream: RecvStream, keeps: bool, body: &mut Vec<u8>) -> Res
     Ok(())
 }
 
-/// The headers as lines of HTTP/1, the only form that readers of responses know.
+/// The headers as HTTP/1 lines, the only form in which responses store them.
 fn lines_of(headers: &http::HeaderMap) -> Vec<u8> {
     let mut lines = Vec::with_capacity(headers.len() * 32);
     for (name, value) in headers {
@@ -331,7 +331,7 @@ fn lines_of(headers: &http::HeaderMap) -> Vec<u8> {
     lines
 }
 
-/// HTTP/2 has no reason phrase after the status; these are Go's.
+/// HTTP/2 has no reason phrase after the status; this one is Go's.
 fn reason_of(status: http::StatusCode) -> &'static str {
     match status.as_u16() {
         203 => "Non-Authoritative Information",

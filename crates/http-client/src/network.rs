@@ -28,7 +28,7 @@ pub struct Network {
     pub(super) proxies: Proxies,
 }
 
-/// How many TLS settings beside those of the run are remembered.
+/// The maximum number of cached TLS settings besides those of the run.
 const MAX_OWN_TLS: usize = 16;
 
 /// A blocked range, and its text in the configuration.
@@ -237,7 +237,7 @@ impl Network {
     }
 }
 
-/// Whether the host is an address to C libraries (`127.1`, `0x7f.1`, `2130706433`) but an unknown name to Go.
+/// Whether the host is an address for C libraries (`127.1`, `0x7f.1`, `2130706433`) but an unknown name for Go.
 fn is_short_address(host: &str) -> bool {
     let is_number = |part: &str| match part.strip_prefix("0x") {
         Some(digits) => digits.bytes().all(|digit| digit.is_ascii_hexdigit()),

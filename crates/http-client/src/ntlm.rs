@@ -25,9 +25,9 @@ pub struct Login<'l> {
 const SIGNATURE: &[u8; 8] = b"NTLMSSP\0";
 /// Unicode, NTLM, always sign, extended session security, target info, 128 and 56 bit, domain given.
 const WISHES: u32 = 0xa088_1201;
-/// The server's flags that are kept in the last message: no key exchange, no signing.
+/// The server's flags that the last message repeats: no key exchange, no signing.
 const ACCEPTED: u32 = 0xa288_8201;
-/// Between 1601, when Windows' time begins, and 1970, in units of 100 ns.
+/// The time from 1601, when Windows' time begins, to 1970, in units of 100 ns.
 const EPOCH: u64 = 116_444_736_000_000_000;
 
 /// The first message: the client's capabilities.
@@ -133,7 +133,7 @@ fn header(kind: u32) -> Vec<u8> {
     message
 }
 
-/// Length, length again, offset.
+/// The length, the length again, the offset.
 fn push_field(message: &mut Vec<u8>, length: usize, offset: usize) {
     let short = u16::try_from(length).unwrap_or(u16::MAX);
     message.extend_from_slice(&short.to_le_bytes());

@@ -2,7 +2,7 @@
 
 use super::url::Url;
 
-/// Identifies the peer: connections with equal origins are interchangeable.
+/// The identity of a peer: connections with equal origins are interchangeable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Origin {
     pub(crate) is_tls: bool,
@@ -20,7 +20,7 @@ impl Origin {
         }
     }
 
-    /// Whether it is the origin of the URL.
+    /// Whether this is the origin of the URL.
     pub(crate) fn is_of(&self, url: &Url) -> bool {
         self.port == url.port && self.is_tls == url.is_tls && self.host == url.host
     }

@@ -25,7 +25,7 @@ pub(super) struct Pool {
         reason = "each request takes one out and gives it back"
     )]
     idle: RefCell<Vec<Box<Connection>>>,
-    /// HTTP/2 connections: one for each origin, also while requests use it.
+    /// HTTP/2 connections: one for each origin, whether idle or in use.
     sessions: RefCell<Vec<(Origin, Rc<Session>)>>,
     /// Origins to which the first connection is being made; whether it uses HTTP/2 is not known yet.
     dialing: RefCell<Vec<(Origin, Rc<Notify>)>>,
@@ -78,7 +78,7 @@ impl Pool {
         found.map(|(_, session)| Rc::clone(session))
     }
 
-    /// The session is not to be used for further requests.
+    /// Removes a session, so that it is not used for further requests.
     pub(super) fn retire(&self, session: &Rc<Session>) {
         self.sessions
             .borrow_mut()
@@ -108,7 +108,7 @@ impl Pool {
             Some(0) => instead,
             other => usize::try_from(other.unwrap_or(default)).unwrap_or(instead),
         };
-        // Zero means "no limit" for all and "two" for one host, as in Go.
+        // Zero means "no limit" for the total and "two" for one host, as in Go.
         let all = limit(config.max_idle, MAX_IDLE.0, usize::MAX);
         let per_host = limit(config.max_idle_per_host, MAX_IDLE.1, 2);
         let mut idle = self.idle.borrow_mut();

@@ -99,7 +99,7 @@ impl Proxy {
         }
     }
 
-    /// Where to connect.
+    /// The address to connect to.
     ///
     /// # Errors
     /// When the proxy is of a kind that is not supported.

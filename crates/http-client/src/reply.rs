@@ -31,7 +31,7 @@ pub struct Reply {
 /// The times of the phases of a request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Timings {
-    /// From the start until there was a connection.
+    /// From the start until the connection was available.
     pub blocked: Duration,
     pub connecting: Duration,
     pub tls_handshaking: Duration,
@@ -118,7 +118,7 @@ impl Reply {
     }
 }
 
-/// A header name with capitals as Go writes them: `Content-Type`.
+/// A header name with capitals as in Go: `Content-Type`.
 pub fn canonical(name: &str) -> String {
     if !name
         .bytes()

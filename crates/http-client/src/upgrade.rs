@@ -17,7 +17,7 @@ use super::reply::Reply;
 use super::url::Url;
 use crate::websocket::{Decoder, Event, ProtocolError, accept_of, new_key};
 
-/// How long connecting and the handshake may take together; k6's.
+/// The time limit for connecting and the handshake together; k6's.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(60);
 /// The most bytes of the response's header lines.
 const MAX_HEAD_BYTES: usize = 64 * 1024;

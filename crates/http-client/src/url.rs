@@ -86,11 +86,11 @@ struct Known {
 
 /// The number of parsed URLs that a thread keeps.
 const KNOWN: usize = 64;
-/// Longer ones are not kept.
+/// The maximum length of cached texts.
 const MAX_KNOWN_BYTES: usize = 512;
 
 impl Url {
-    /// The same as [`Url::parse`] for texts that come again and again: a thread remembers the last ones.
+    /// The same as [`Url::parse`] for repeated texts: a thread caches the last ones.
     pub fn parse_again(text: &str) -> Result<Self, UrlError> {
         thread_local! {
             static LAST: RefCell<[Option<Known>; KNOWN]> = const { RefCell::new([const { None }; KNOWN]) };
@@ -245,7 +245,7 @@ impl Url {
         self.clean_of(&self.text)
     }
 
-    /// The same for the text as it was written.
+    /// The same for the original text.
     pub fn clean_of(&self, written: &str) -> String {
         let Some(userinfo) = &self.userinfo else {
             return written.to_owned();
@@ -538,7 +538,7 @@ mod tests {
         let mut first = parse("http://u:p@h/a b");
         assert!(first.is(&parse("http://u:p@h/a b")));
         assert_eq!(first, Url::parse("http://u:p@h/a b").expect("a URL"));
-        // A change of one does not affect the next.
+        // A change of one copy does not affect the next.
         first.drop_userinfo();
         assert_eq!(parse("http://u:p@h/a b").userinfo.as_deref(), Some("u:p"));
         // Each text has its own URL, whatever else is cached.

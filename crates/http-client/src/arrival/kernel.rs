@@ -17,7 +17,7 @@ pub(super) struct Received {
     pub(super) stamp: Option<Duration>,
 }
 
-/// Room for the one control message that is asked for, with its alignment.
+/// Space for the one requested control message, with its alignment.
 type Control = [u64; 4];
 
 /// `struct tcp_info` up to the field that is read; the C library's own definition is shorter.
@@ -62,13 +62,13 @@ pub(super) fn receive(tcp: &TcpStream, buffer: &mut ReadBuf<'_>) -> io::Result<R
         iov_base: room.as_mut_ptr().cast(),
         iov_len: room_bytes,
     };
-    // SAFETY: all zeros are a message without anything.
+    // SAFETY: all zeros are a valid, empty message.
     let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
     message.msg_iov = &raw mut piece;
     message.msg_iovlen = 1;
     message.msg_control = (&raw mut control).cast();
     message.msg_controllen = size_of_val(&control) as _;
-    // SAFETY: the message points to memory that lives and to its true lengths.
+    // SAFETY: the message points to live memory, with its true lengths.
     let count = unsafe { libc::recvmsg(tcp.as_raw_fd(), &raw mut message, libc::MSG_DONTWAIT) };
     let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
     // SAFETY: the kernel has written this many bytes.
@@ -83,10 +83,10 @@ pub(super) fn receive(tcp: &TcpStream, buffer: &mut ReadBuf<'_>) -> io::Result<R
 fn stamp_of(message: &libc::msghdr) -> Option<Duration> {
     // SAFETY: the kernel has written the control messages and their length.
     let mut next = unsafe { libc::CMSG_FIRSTHDR(message) };
-    // SAFETY: it is null or points to a whole header inside the message's control messages.
+    // SAFETY: the pointer is null or points to a whole header inside the message's control messages.
     while let Some(header) = unsafe { next.as_ref() } {
         if (header.cmsg_level, header.cmsg_type) == (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) {
-            // SAFETY: the header is one of the message's.
+            // SAFETY: the header belongs to the message.
             let data = unsafe { libc::CMSG_DATA(header) }.cast::<libc::timespec>();
             // SAFETY: this control message is a `timespec`, for which the buffer has room.
             let time = unsafe { data.read_unaligned() };

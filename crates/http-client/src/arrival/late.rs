@@ -24,7 +24,7 @@ use crate::url::Url;
 
 /// How long the thread is busy, from when the server has received the request.
 const BUSY: Duration = Duration::from_millis(400);
-/// By then every server here has answered, and the client has not read the response yet.
+/// By this time every server here has answered, and the client has not read the response yet.
 const SOON: Duration = Duration::from_millis(200);
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
@@ -118,7 +118,7 @@ fn get(url: &str) -> Request {
     Request::to_get(Url::parse(url).expect("a URL"), "test", deadline)
 }
 
-/// The kernel begins to record arrivals a little after the request to do so.
+/// The kernel begins to record arrivals a little after it has been asked to.
 async fn wait_for_stamps() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");

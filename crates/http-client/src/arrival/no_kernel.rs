@@ -1,4 +1,4 @@
-//! On other systems than Linux, bytes count as arriving when they are read.
+//! On systems other than Linux, bytes count as arriving when they are read.
 
 use std::io;
 use std::time::Duration;

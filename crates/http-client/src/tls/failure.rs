@@ -81,7 +81,7 @@ fn of_certificate(bad: &Bad) -> Failure {
     }
 }
 
-/// Go's message for a certificate that is valid for other names than the wanted one.
+/// Go's message for a certificate that is valid for other names than the requested one.
 fn valid_for(bad: &Bad) -> String {
     let Bad::NotValidForNameContext {
         expected,

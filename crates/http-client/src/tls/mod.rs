@@ -39,11 +39,11 @@ pub(super) struct Secured {
     pub(super) speaks_http2: bool,
 }
 
-/// Which protocols a client offers.
+/// The protocols that a client offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Offer {
     Http1,
-    /// HTTP/2, or HTTP/1.1 where the server or the settings do not want it.
+    /// HTTP/2, or HTTP/1.1 if the server or the settings exclude HTTP/2.
     Any,
     Http2,
 }

@@ -25,7 +25,7 @@ pub(super) fn private_key(
                 false => format!("the key cannot be read: {error}"),
             }
         }),
-        // Without a password k6 takes the protected bytes for a key.
+        // Without a password k6 reads the encrypted bytes as a key.
         Some(_) if password.is_none_or(str::is_empty) => {
             Err("tls: failed to parse private key".to_owned())
         }

@@ -37,7 +37,7 @@ pub(super) struct Verifier {
     /// `insecureSkipTLSVerify`
     believes_all: bool,
     staple: Staple,
-    /// Instead of what the system trusts.
+    /// Trusted certificates, instead of those that the system trusts.
     own: Option<Arc<Trusted>>,
 }
 
@@ -80,7 +80,7 @@ pub(super) fn roots(texts: &[String]) -> Result<Option<Vec<CertificateDer<'stati
     Ok((!texts.is_empty()).then_some(all))
 }
 
-/// Read once: it takes milliseconds.
+/// Read once, since reading takes milliseconds.
 fn system(provider: &Arc<CryptoProvider>) -> &'static Trusted {
     static SYSTEM: OnceLock<Trusted> = OnceLock::new();
     SYSTEM.get_or_init(|| {
@@ -99,13 +99,13 @@ impl Verifier {
         }
     }
 
-    /// The same, believing these authorities and not those of the system.
+    /// The same, trusting these authorities instead of those of the system.
     pub(super) fn believing(self, roots: Vec<CertificateDer<'static>>) -> Self {
         let own = Some(Arc::new(Trusted::new(roots, &self.provider)));
         Self { own, ..self }
     }
 
-    /// The same verifier, which records what the server staples.
+    /// The same verifier, which also records the stapled response.
     pub(super) fn noting(&self, staple: &Staple) -> Self {
         Self {
             staple: staple.clone(),

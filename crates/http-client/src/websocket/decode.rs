@@ -188,7 +188,7 @@ impl Decoder {
     }
 }
 
-/// RFC 7692: the sender has cut the end of an empty stored block.
+/// RFC 7692: the sender has removed the end of an empty stored block.
 fn inflate(mut bytes: Vec<u8>, max_bytes: usize) -> Result<Vec<u8>, ProtocolError> {
     bytes.extend_from_slice(&[0, 0, 0xff, 0xff, 1, 0, 0, 0xff, 0xff]);
     let mut out = Vec::new();

@@ -58,16 +58,16 @@ pub fn ping(payload: &[u8], mask: [u8; 4]) -> Vec<u8> {
     frame(PING, &payload[..payload.len().min(MAX_CONTROL_BYTES)], mask)
 }
 
-/// The answer to a ping with the same payload.
+/// A pong, the response to a ping with the same payload.
 #[must_use]
 pub fn pong(payload: &[u8], mask: [u8; 4]) -> Vec<u8> {
     frame(PONG, &payload[..payload.len().min(MAX_CONTROL_BYTES)], mask)
 }
 
-/// The beginning or the answer of the closing handshake; empty without a code.
+/// A close frame, which begins or answers the closing handshake; empty without a code.
 ///
 /// # Errors
-/// The code only stands for the absence of one, or the reason is too long.
+/// The code is reserved for the absence of one, or the reason is too long.
 pub fn close(code: Option<u16>, reason: &str, mask: [u8; 4]) -> Result<Vec<u8>, CloseError> {
     let Some(code) = code else {
         return Ok(frame(CLOSE, &[], mask));
@@ -82,7 +82,7 @@ pub fn close(code: Option<u16>, reason: &str, mask: [u8; 4]) -> Result<Vec<u8>, 
     Ok(frame(CLOSE, &payload, mask))
 }
 
-/// Whether a close code may stand in a frame (RFC 6455, section 7.4).
+/// Whether a close code may be used in a frame (RFC 6455, section 7.4).
 pub(super) fn is_sendable(code: u16) -> bool {
     matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
 }

@@ -15,7 +15,7 @@ pub fn new_key() -> Result<String, CryptoError> {
     Ok(STANDARD.encode(random_bytes(16)?))
 }
 
-/// What the server must answer to a key as `Sec-WebSocket-Accept`.
+/// The `Sec-WebSocket-Accept` with which the server must answer a key.
 #[must_use]
 pub fn accept_of(key: &str) -> String {
     STANDARD.encode(Algorithm::Sha1.hash(format!("{key}{SUFFIX}").as_bytes()))

@@ -136,7 +136,7 @@ fn keys_are_sixteen_fresh_bytes() {
     assert!(a.len() == 24 && a != b);
 }
 
-/// A client's frame as a server would send it: without the mask.
+/// A client's frame without the mask, as a server would send it.
 fn unmasked(frame: &[u8]) -> Vec<u8> {
     let header_bytes = match frame[1] & 0x7f {
         126 => 4,
