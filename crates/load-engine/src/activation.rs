@@ -32,7 +32,7 @@ pub struct Activation {
 pub struct ScenarioState {
     /// Its name.
     pub name: String,
-    /// The executor's name, as `ramping-vus`.
+    /// The executor's name, such as `ramping-vus`.
     pub executor: &'static str,
     /// When it began.
     pub started: Instant,
@@ -91,13 +91,13 @@ impl ScenarioState {
 /// The numbers of an iteration, all from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Iteration {
-    /// Of this VU (`__ITER`).
+    /// The number among the iterations of this VU (`__ITER`).
     pub in_vu: u64,
-    /// Of this VU in this scenario.
+    /// The number among those of this VU in this scenario.
     pub in_vu_scenario: u64,
-    /// In the scenario on this instance.
+    /// The number in the scenario on this instance.
     pub in_instance: u64,
-    /// In the scenario over all instances.
+    /// The number in the scenario over all instances.
     pub in_test: u64,
     /// Its planned start, for executors that have one.
     pub scheduled: Option<Instant>,

@@ -1,12 +1,12 @@
-//! What became of each request and message that has an id, for comparison with what a server recorded.
+//! The outcome of each request and message that has an id, for comparison with the record of a server.
 //!
-//! An exchange that is dropped before it ends was cut off: by the end of its iteration, by a signal, or because nobody
-//! waits for its answer any more.
+//! An exchange that is dropped before it ends was cut off: by the end of its iteration, by a signal, or because its
+//! sender no longer waits for the response.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Ended exchanges that wait to be taken; more are only counted.
+/// The maximum number of ended exchanges that are stored; further ones are only counted.
 const MOST_WAITING: usize = 1_000_000;
 
 /// A log of exchanges.
@@ -27,9 +27,9 @@ struct Log {
 /// How an exchange ended, as its sender saw it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// With an answer, whatever it says.
+    /// With a response, whatever its content.
     Answered,
-    /// Without one: no connection, a reset, a timeout.
+    /// Without a response: no connection, a reset, a timeout.
     Failed,
     /// Its sender stopped waiting.
     Cut,
@@ -38,14 +38,14 @@ pub enum Ending {
 /// An exchange that ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
-    /// `None`: it had no id.
+    /// `None` if it had no id.
     pub id: Option<Box<str>>,
     pub ending: Ending,
-    /// From the first byte sent to the last one received; of one without an answer, until it was given up.
+    /// The time from the first byte sent to the last one received; without a response, until it was given up.
     pub took: Duration,
 }
 
-/// The exchanges that ended since the last look.
+/// The exchanges that ended since the last call.
 #[derive(Debug, Default)]
 pub struct Taken {
     pub ended: Vec<Ended>,
@@ -119,18 +119,18 @@ impl Exchanges {
 }
 
 impl Exchange {
-    /// The id; `None` for an exchange without one.
+    /// The id of the exchange; `None` if it has none.
     pub fn id(&self) -> Option<&str> {
         self.id.as_deref()
     }
 
-    /// It ended now.
+    /// Records that the exchange has ended now.
     pub fn end(self, ending: Ending) {
         let took = self.began.elapsed();
         self.end_after(ending, took);
     }
 
-    /// It ended, and took so long on the wire.
+    /// Records that the exchange has ended, with its time on the wire.
     pub fn end_after(mut self, ending: Ending, took: Duration) {
         self.tell(ending, took);
     }

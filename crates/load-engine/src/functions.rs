@@ -30,10 +30,10 @@ pub enum FunctionError {
 /// The time that a function has to end after its timeout.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Runs `setup` on external request and keeps its result; `None` when the run has ended.
+/// Runs `setup` on external request and stores its result; `None` when the run has ended.
 ///
 /// # Errors
-/// As [`FunctionError`] says.
+/// See [`FunctionError`].
 pub async fn run_setup(run: &RunState) -> Option<Result<(), FunctionError>> {
     let worker = run.functions().await?;
     let interrupt = run.stopped().child_token();
@@ -43,13 +43,13 @@ pub async fn run_setup(run: &RunState) -> Option<Result<(), FunctionError>> {
 /// Runs `teardown` on external request; `None` when the run has ended.
 ///
 /// # Errors
-/// As [`FunctionError`] says.
+/// See [`FunctionError`].
 pub async fn run_teardown(run: &RunState) -> Option<Result<(), FunctionError>> {
     let worker = run.functions().await?;
     Some(teardown(&worker, run).await)
 }
 
-/// Runs `setup` on the worker that takes these calls; its result is kept.
+/// Runs `setup` on the worker that receives these calls, and stores its result.
 pub(crate) async fn setup(
     worker: &mpsc::Sender<Call>,
     run: &RunState,

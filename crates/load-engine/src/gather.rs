@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::worker::{Command, Worker};
 
-/// Requests for the samples of workers. A busy worker answers later; nothing is lost.
+/// Requests for the samples of workers. A busy worker replies later; nothing is lost.
 #[derive(Default)]
 pub struct Gatherer {
     /// The open request to each worker, by its index.
@@ -17,8 +17,8 @@ pub struct Gatherer {
 }
 
 impl Gatherer {
-    /// Asks all workers and takes the answers that arrive within `limit`. Returns for each whether it handed
-    /// over everything; an abandoned worker is not waited for.
+    /// Asks all workers and takes the replies that arrive within `limit`. Returns for each whether it has
+    /// handed over everything; an abandoned worker is not waited for.
     pub(crate) async fn gather(
         &mut self,
         workers: &[&Worker],
@@ -28,7 +28,7 @@ impl Gatherer {
         let deadline = Instant::now() + limit;
         let count = workers.len().max(self.asked.len());
         self.asked.resize_with(count, || None);
-        // A worker that has not answered the last request is not asked again, since its queue is bounded.
+        // A worker that has not replied to the last request is not asked again, since its queue is bounded.
         let mut is_old = Vec::with_capacity(workers.len());
         for (asked, worker) in self.asked.iter_mut().zip(workers) {
             is_old.push(asked.is_some());
@@ -56,7 +56,7 @@ async fn ask(worker: &Worker, deadline: Instant) -> Option<oneshot::Receiver<Del
     (told == Ok(true)).then_some(answer)
 }
 
-/// Takes the answer of a worker; false when it does not arrive in time.
+/// Takes the reply of a worker; false when it does not arrive in time.
 async fn take(
     asked: &mut Option<oneshot::Receiver<Delta>>,
     worker: &Worker,
@@ -69,9 +69,9 @@ async fn take(
         delta = timeout_at(deadline, answer) => delta,
         () = worker.left().cancelled() => return false,
     };
-    let Ok(delta) = delta else { return false }; // it comes with the next time
+    let Ok(delta) = delta else { return false }; // it arrives with the next call
     *asked = None;
-    // The panic hook has reported a worker that ended without an answer.
+    // The panic hook has reported a worker that ended without a reply.
     if let Ok(delta) = delta {
         let mut aggregate = aggregate.lock().unwrap_or_else(PoisonError::into_inner);
         aggregate.absorb(delta);

@@ -1,4 +1,4 @@
-//! `handleSummary`, at the end of a run or for what others have measured.
+//! `handleSummary`, at the end of a run or for the measurements of other processes.
 
 use tokio::time::timeout;
 
@@ -11,7 +11,7 @@ use crate::worker::Command;
 use crate::worker_pool::WorkerPool;
 
 impl<P: Program> Run<P> {
-    /// Calls `handleSummary` for what others have measured, and nothing else. Must be called inside a `LocalSet`.
+    /// Calls only `handleSummary`, for the measurements of other processes. Must be called inside a `LocalSet`.
     pub async fn hand_summary(self, summary: &Summary) -> SummaryOutput {
         let Some(workers) = self.start_pool() else {
             return SummaryOutput {

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// A start is late when it is delayed by more than this.
 pub const LATE: Duration = Duration::from_millis(10);
 
-/// A start is very late when it is delayed by more than this: it measures nothing of use.
+/// A start is very late when it is delayed by more than this: its measurement is not useful.
 pub const VERY_LATE: Duration = Duration::from_millis(100);
 
 /// A response is read late when it waits unread for longer than this.
@@ -22,10 +22,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 #[derive(Debug, Default)]
 pub struct Health {
     starts: Counted,
-    /// Looks at the event loops, while scenarios run.
+    /// Checks of the event loops, while scenarios run.
     looks: Counted,
     watching: AtomicBool,
-    /// The greatest lateness of a start or a look since it was last taken.
+    /// The greatest lateness of a start or a check since it was last taken.
     recent_ns: AtomicU64,
     late_reads: AtomicU64,
     latest_read_ns: AtomicU64,
@@ -69,8 +69,8 @@ pub enum OwnLimit {
 pub struct HealthReport {
     /// Iterations with a planned start.
     pub starts: Punctuality,
-    /// Looks at the event loops while scenarios ran: one for each tenth of a second of each thread,
-    /// whether or not the loop came to it.
+    /// Checks of the event loops while scenarios ran: one for each tenth of a second of each thread, whether or
+    /// not the loop performed it.
     pub looks: Punctuality,
     /// Responses that were read more than [`LATE_READ`] after their arrival; none where the system does not
     /// report it.
@@ -92,14 +92,14 @@ impl Health {
         raise(&self.recent_ns, late);
     }
 
-    /// Begins or ends the time in which looks at the event loops are counted. Making users, `setup` and
-    /// `teardown` may keep a thread busy without making any request late.
+    /// Begins or ends the time in which checks of the event loops are counted. Creating VUs, `setup` and
+    /// `teardown` may keep a thread busy without delaying any request.
     pub(crate) fn watch(&self, watching: bool) {
         self.watching.store(watching, Ordering::Relaxed);
     }
 
-    /// Notes that an event loop came so late to a look. The looks that it missed meanwhile count as well: a
-    /// loop that stands still for a second is late for ten of them.
+    /// Records that an event loop was this late for a check. The checks that it missed meanwhile count as well:
+    /// a loop that stalls for a second is late for ten of them.
     fn note_look(&self, late: Duration) {
         raise(&self.lag_ns, late);
         if !self.watching.load(Ordering::Relaxed) {
@@ -113,7 +113,7 @@ impl Health {
         }
     }
 
-    /// The greatest lateness of a start or a look since this was last asked.
+    /// The greatest lateness of a start or a check since the last call.
     pub fn take_recent(&self) -> Duration {
         Duration::from_nanos(self.recent_ns.swap(0, Ordering::Relaxed))
     }
@@ -239,7 +239,7 @@ impl Counted {
     }
 }
 
-/// Nearly always it is not the latest: looking is cheaper than writing what all threads share.
+/// Nearly always it is not the greatest: a read is cheaper than a write to a shared value.
 fn raise(greatest_ns: &AtomicU64, late: Duration) {
     let late_ns = nanos(late);
     if late_ns > greatest_ns.load(Ordering::Relaxed) {

@@ -102,7 +102,7 @@ fn number_in_test(scenario: &ScenarioState, arrival: &Arrival, in_instance: u64)
         .unwrap_or(in_instance)
 }
 
-/// Runs an iteration. Returns whether other tasks had a turn meanwhile.
+/// Runs an iteration. Returns whether other tasks ran meanwhile.
 async fn iterate<V: Vu>(
     vu: &mut V,
     iteration: Iteration,

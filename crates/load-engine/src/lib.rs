@@ -1,8 +1,8 @@
 //! Options, scenarios, executors and VU pool of the load driver.
 //!
-//! Knows no JavaScript and no HTTP: the work of a virtual user is behind [`Program`] and [`Vu`]. A VU belongs
-//! to one worker thread (a current-thread runtime with a `LocalSet`) and is one local task there; executors
-//! decide when it iterates.
+//! The engine has no JavaScript and no HTTP: the work of a virtual user is behind [`Program`] and [`Vu`]. A
+//! VU belongs to one worker thread (a current-thread runtime with a `LocalSet`) and is one local task there;
+//! executors decide when it iterates.
 
 /// The version of k6 whose behaviour is reproduced, as a literal.
 #[macro_export]

@@ -53,7 +53,7 @@ pub struct LogEntry<'a> {
 /// The replacement of a secret.
 const REDACTED: &str = "***SECRET_REDACTED***";
 
-/// Takes log entries from any thread.
+/// A logger that accepts entries from any thread.
 #[derive(Clone)]
 pub struct Logger {
     write: Arc<dyn Fn(&LogEntry<'_>) + Send + Sync>,

@@ -11,7 +11,7 @@ use crate::segment::{Segment, Stripe};
 pub struct Step {
     /// After the scenario's start.
     pub at: Duration,
-    /// This many VUs.
+    /// The number of VUs.
     pub vus: u64,
 }
 

@@ -17,17 +17,17 @@ pub struct ThresholdResult {
     pub observed: Option<f64>,
 }
 
-/// The thresholds as they stand, for outputs that show a run while it goes on; clones share it.
+/// The current thresholds, for outputs that show a run in progress; clones share the state.
 #[derive(Debug, Clone, Default)]
 pub struct Standings(Arc<Mutex<Vec<ThresholdResult>>>);
 
 impl Standings {
-    /// Replaces them.
+    /// Replaces the thresholds.
     pub fn set(&self, results: Vec<ThresholdResult>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = results;
     }
 
-    /// Those of the last evaluation; none before the first.
+    /// The thresholds of the last evaluation; none before the first.
     pub fn get(&self) -> Vec<ThresholdResult> {
         self.0
             .lock()
@@ -43,9 +43,9 @@ pub struct CheckResult {
     pub name: String,
     /// The path of its group, `::outer::inner`; empty for the root.
     pub group: String,
-    /// How often it passed.
+    /// The number of passes.
     pub passes: u64,
-    /// How often it failed.
+    /// The number of failures.
     pub fails: u64,
 }
 

@@ -29,7 +29,7 @@ use crate::worker::{Command, Worker, WorkerConfig};
 use crate::worker_pool::WorkerPool;
 use crate::workers::Workers;
 
-/// Makes what `handleSummary` is given.
+/// Makes the argument of `handleSummary`.
 pub type SummaryData = Box<dyn Fn(&Summary) -> serde_json::Value>;
 
 /// The parts of a run.
@@ -58,7 +58,7 @@ pub struct Run<P> {
     pub scenario_statuses: Vec<Arc<ScenarioStatus>>,
     /// Makes the data for `handleSummary`, which is not called without it.
     pub summary_data: Option<SummaryData>,
-    /// Whether that data is wanted as the function leaves it.
+    /// Whether that data is needed as the function leaves it.
     pub reads_summary_back: bool,
     /// Collects the samples of workers.
     pub gatherer: Gatherer,
@@ -93,13 +93,13 @@ pub struct Outcome {
 /// The output of the summary.
 #[derive(Debug, Default)]
 pub struct SummaryOutput {
-    /// What is shown and written.
+    /// The texts that are shown and written.
     pub files: SummaryFiles,
-    /// The data of `handleSummary` as the function left it, if it was called and that is wanted.
+    /// The data of `handleSummary` as the function left it, if it was called and the data is needed.
     pub data: Option<serde_json::Value>,
 }
 
-/// What is shown and written.
+/// The texts that are shown and written.
 #[derive(Debug, Default)]
 pub enum SummaryFiles {
     /// The default summary is shown.
@@ -171,7 +171,7 @@ impl<P: Program> Run<P> {
         }
     }
 
-    /// All workers; `None` where they cannot start, which has been logged.
+    /// All workers; `None` if they cannot start, which has been logged.
     pub(crate) fn start_pool(&self) -> Option<WorkerPool> {
         let started = self.start_workers();
         let log = |error: &std::io::Error| {
@@ -322,12 +322,12 @@ impl<P: Program> Run<P> {
                 Err(why) => Ending::Failed(Exit::Other, Failure::new(why)),
             },
         };
-        // Some part may have run `setup` by now.
+        // Another part may have run `setup` by now.
         if self.program.has_function("setup")
             && let Some(worker) = self.able(workers)
         {
             self.state.enter(Phase::Teardown);
-            let _ = self.teardown(worker).await; // the reason why it did not begin is told
+            let _ = self.teardown(worker).await; // the reason why the run did not begin is reported
         }
         Err(ending)
     }

@@ -41,24 +41,24 @@ pub struct SummaryFile {
 pub struct SummaryCall {
     /// Its argument.
     pub data: Value,
-    /// Whether the argument is wanted as the function leaves it.
+    /// Whether the argument is needed as the function leaves it.
     pub reads_back: bool,
-    /// Ends it.
+    /// Interrupts the call.
     pub interrupt: Interrupt,
 }
 
 /// The result of `handleSummary`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SummaryReturn {
-    /// What it returned; `None` when there is no such function or its result is falsy.
+    /// The returned outputs; `None` when there is no such function or its result is falsy.
     pub files: Result<Option<Vec<SummaryFile>>, ScriptError>,
-    /// Its argument as it left it, or why that is not JSON any more; `None` when it was not called or nobody wants
-    /// to know.
+    /// The argument as the function left it, or the reason why that is no longer JSON; `None` when the function
+    /// was not called or the argument is not needed.
     pub data: Option<Result<Value, String>>,
 }
 
 impl SummaryReturn {
-    /// It was not called.
+    /// The result if the function was not called.
     pub fn of_no_call(files: Result<Option<Vec<SummaryFile>>, ScriptError>) -> Self {
         Self { files, data: None }
     }

@@ -229,7 +229,7 @@ impl Ratio {
         let bad = || SegmentError::Number(text.to_owned());
         let trimmed = text.trim();
         let (number, hundred) = match trimmed.strip_suffix('%') {
-            // k6 takes whole percents only.
+            // k6 accepts only whole percentages.
             Some(number) if number.contains(['.', '/']) => return Err(bad()),
             Some(number) => (number, 100),
             None => (trimmed, 1),

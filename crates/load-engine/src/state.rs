@@ -32,7 +32,7 @@ pub struct Instance {
     pub vus_initialized: AtomicU64,
 }
 
-/// The reason why a run was stopped. The first reason is kept.
+/// The reason why a run was stopped. Only the first reason is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TestEnd {
     /// `exec.test.abort(message)`, with the text for the log.
@@ -67,7 +67,7 @@ pub struct RunState {
     over: CancellationToken,
     phase: AtomicU8,
     control: watch::Sender<RunControl>,
-    /// Users that were set by hand, by scenario.
+    /// Numbers of users that were set manually, by scenario.
     users: watch::Sender<Option<Arc<BTreeMap<String, u64>>>>,
     /// The last control that the scenarios have applied.
     followed: watch::Sender<RunControl>,
@@ -151,18 +151,18 @@ impl RunState {
         }
     }
 
-    /// The same run, which tells there what becomes of each request.
+    /// The same run, which records the outcome of each request in this log.
     #[must_use]
     pub fn telling(self, exchanges: Option<Arc<Exchanges>>) -> Self {
         Self { exchanges, ..self }
     }
 
-    /// Where it tells what becomes of each request; `None`: nowhere.
+    /// The log of the outcomes of requests, if there is one.
     pub fn exchanges(&self) -> Option<&Arc<Exchanges>> {
         self.exchanges.as_ref()
     }
 
-    /// The same run, which shows its thresholds there.
+    /// The same run, which publishes its thresholds here.
     #[must_use]
     pub fn showing(self, standings: Standings) -> Self {
         Self { standings, ..self }
@@ -233,12 +233,12 @@ impl RunState {
         *self.control.borrow()
     }
 
-    /// From now on the `ramping-vus` scenarios that are named have so many users, whatever their stages say.
+    /// Sets the number of users of the named `ramping-vus` scenarios, which from now on replaces their stages.
     pub fn set_users(&self, by_scenario: BTreeMap<String, u64>) {
         self.users.send_replace(Some(Arc::new(by_scenario)));
     }
 
-    /// The users that are set by hand, as they change.
+    /// The numbers of users that are set manually, as they change.
     pub(crate) fn watch_users(&self) -> watch::Receiver<Option<Arc<BTreeMap<String, u64>>>> {
         self.users.subscribe()
     }
@@ -261,7 +261,7 @@ impl RunState {
         tokio::select! {
             () = self.stop.cancelled() => {}
             () = self.over.cancelled() => {}
-            // The sender lives as long as this.
+            // The sender lives as long as `self`.
             _ = done => {}
         }
     }
@@ -276,7 +276,7 @@ impl RunState {
         if self.is_paused() {
             self.enter(Phase::Paused);
         }
-        // The sender lives as long as this.
+        // The sender lives as long as `self`.
         let _ = self
             .watch_control()
             .wait_for(|control| !control.paused)
@@ -357,7 +357,7 @@ impl RunState {
         self.marked_failed.load(Ordering::Relaxed)
     }
 
-    /// Ends the run now: every VU is interrupted. A run that has finished stays as it is.
+    /// Ends the run now: every VU is interrupted. A finished run does not change.
     pub fn stop(&self, why: TestEnd) {
         if self.over.is_cancelled() {
             return;

@@ -12,20 +12,20 @@ use crate::state::{RunState, TestEnd};
 /// A step that waits for others.
 pub type TogetherFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
-/// What the parts of a run do together.
+/// The coordination between the parts of a run.
 pub trait Together {
-    /// Waits until the scenarios of all parts begin. `setup` has been run by one of them by then, and its data
-    /// is the run's.
+    /// Waits until the scenarios of all parts begin. By then one of them has run `setup`, and its data is the
+    /// run's.
     ///
     /// # Errors
     /// The reason why the run cannot begin.
     fn begin<'a>(&'a self, state: &'a Arc<RunState>) -> TogetherFuture<'a, Result<(), String>>;
 
-    /// Whether this part runs `teardown`; waits until the parts of all are over, since any of them may have to.
+    /// Whether this part runs `teardown`; waits until all parts have ended, since any of them may have to run it.
     fn tears_down(&self) -> TogetherFuture<'_, bool>;
 }
 
-/// How long a part that was stopped by itself waits for the others. Where all were stopped, all are about to end.
+/// How long a part that was stopped alone waits for the others. If all were stopped, all are about to end.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// [`Together::tears_down`], for a run that may be stopped.

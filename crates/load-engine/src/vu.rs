@@ -13,7 +13,7 @@ use crate::state::RunState;
 
 /// A program that virtual users run: a compiled script, or a closure in tests.
 pub trait Program: Send + Sync + 'static {
-    /// Its virtual user, which never leaves the thread that made it.
+    /// Its virtual user, which never leaves the thread on which it was made.
     type Vu: Vu;
 
     /// The options of the program, as the JSON object of k6's `options` export.

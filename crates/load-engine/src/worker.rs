@@ -57,7 +57,7 @@ pub(crate) struct Worker {
     calls: mpsc::Sender<Call>,
     thread: Option<JoinHandle<()>>,
     left: Abandoned,
-    /// Locked while a caller checks whether the thread still answers.
+    /// Locked while a caller checks whether the thread still responds.
     asking: Mutex<()>,
 }
 
@@ -83,7 +83,7 @@ impl Worker {
     ) -> std::io::Result<Self> {
         let (commands, inbox) = mpsc::channel(WAITING);
         let (calls, called) = mpsc::channel(WAITING);
-        // The recorder's outputs are made on this thread and used on the other.
+        // The recorder's outputs are made on this thread and used on the new one.
         let body = move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -128,7 +128,7 @@ impl Worker {
         }
     }
 
-    /// The receiver of calls of the script's functions.
+    /// The sender for calls of the script's functions.
     pub(crate) fn calls(&self) -> &mpsc::Sender<Call> {
         &self.calls
     }
@@ -164,7 +164,7 @@ impl Worker {
         &self.left
     }
 
-    /// Abandons its thread if that does not answer within [`PATIENCE`].
+    /// Abandons the thread if it does not respond within [`PATIENCE`].
     pub(crate) async fn leave_if_silent(&self) {
         let _asking = self.asking.lock().await;
         if timeout(PATIENCE, self.ask(Command::Answer)).await.is_err() {

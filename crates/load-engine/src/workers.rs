@@ -3,8 +3,8 @@
 /// The kind of the workers on which VUs run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Workers {
-    /// On this many threads.
+    /// This number of threads.
     Threads(usize),
-    /// On the caller's thread, as local tasks: for clocks that are paused.
+    /// Local tasks on the caller's thread, for paused clocks.
     Local,
 }

@@ -1,4 +1,4 @@
-//! Options, segments and thresholds with random content are refused or accepted, without panic or hang.
+//! Options, segments and thresholds with random content are rejected or accepted, without a panic or a hang.
 //!
 //! `PROPTEST_CASES=1000000 cargo test --release -p load-engine --test fuzz` is the long form.
 

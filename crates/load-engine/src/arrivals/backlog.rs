@@ -1,11 +1,10 @@
-//! Arrivals that wait for a VU because the generator stood still: its machine was busy elsewhere, or the process was
-//! stopped.
+//! Arrivals that wait for a VU because the generator stalled: its machine was busy, or the process was stopped.
 //!
-//! A service that is too slow for the VUs drops iterations, as in k6: an arrival in time that finds no VU free is
-//! dropped at once. After a stall, however, all arrivals of the stalled time come together and find no VU free for a
-//! reason that is not the service's. They wait, within two bounds: the catching up lasts only a multiple of the
-//! stall, and none begins later than [`MOST_LATE`]. Arrivals in time wait behind them meanwhile, since they would
-//! find a VU free but for the stall. How late they begin is measured like the lateness of any other start.
+//! A service that is too slow for the VUs drops iterations, as in k6: a punctual arrival that finds no free VU is
+//! dropped at once. After a stall, however, all arrivals of the stalled time come together and find no free VU,
+//! which the service has not caused. They wait, within two bounds: the catch-up lasts only a multiple of the stall,
+//! and no arrival begins later than [`MOST_LATE`]. Meanwhile punctual arrivals wait behind them, since without the
+//! stall they would find a free VU. Their lateness is measured like that of any other start.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,28 +13,28 @@ use tokio::time::Instant;
 
 use super::Arrival;
 
-/// A generator that is late by less than this has not stood still: timers and wake-ups take as long.
+/// A generator that is late by less than this has not stalled: timers and wake-ups take as long.
 const NOTICED: Duration = Duration::from_millis(1);
 
-/// The time for catching up, in lengths of the stall: enough for VUs that are busy for half of their time.
+/// The time for catching up, as a multiple of the stall: enough for VUs that are busy half of their time.
 const CATCH_UP: u32 = 2;
 
-/// An arrival that has not begun so long after its time is dropped.
+/// An arrival that has not begun this long after its planned time is dropped.
 pub(super) const MOST_LATE: Duration = Duration::from_millis(500);
 
-/// The most arrivals that wait: those of [`MOST_LATE`] at 260 000/s.
+/// The maximum number of waiting arrivals: those of [`MOST_LATE`] at 260 000/s.
 const MOST: usize = 1 << 17;
 
 /// Waiting arrivals in the order of their times.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
     waiting: VecDeque<Arrival>,
-    /// The end of the catching up.
+    /// The end of the catch-up.
     until: Option<Instant>,
 }
 
 impl Backlog {
-    /// The generator was found to be so late.
+    /// Records that the generator is late by this much.
     pub(super) fn note_stall(&mut self, late: Duration, now: Instant) {
         if late >= NOTICED {
             let until = now + (late * CATCH_UP).min(MOST_LATE);
@@ -43,7 +42,7 @@ impl Backlog {
         }
     }
 
-    /// Lets the arrival wait; false if nothing is caught up with, or it is too late for it.
+    /// Queues the arrival; false if no catch-up is in progress, or the arrival is too late.
     pub(super) fn wait(&mut self, arrival: Arrival, now: Instant) -> bool {
         let waits = self.waiting.len() < MOST && self.may_wait(&arrival, now);
         if waits {
@@ -52,7 +51,7 @@ impl Backlog {
         waits
     }
 
-    /// Takes those away that have waited for too long; returns their number.
+    /// Removes the arrivals that have waited too long; returns their number.
     pub(super) fn expire(&mut self, now: Instant) -> u64 {
         let mut expired = 0;
         while let Some(first) = self.waiting.front()
@@ -64,7 +63,7 @@ impl Backlog {
         expired
     }
 
-    /// The one that is due first.
+    /// Removes the arrival that is due first.
     pub(super) fn next(&mut self) -> Option<Arrival> {
         self.waiting.pop_front()
     }
@@ -73,7 +72,7 @@ impl Backlog {
         self.waiting.is_empty()
     }
 
-    /// Takes all away; returns their number.
+    /// Removes all arrivals; returns their number.
     pub(super) fn clear(&mut self) -> u64 {
         let count = self.waiting.len() as u64;
         self.waiting.clear();

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use self::backlog::Backlog;
 
-/// An iteration that is to begin.
+/// An iteration to start.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Arrival {
     /// Its number over all instances, if the plan has one.
@@ -36,20 +36,20 @@ struct Inner {
     vus: Vec<Receiving>,
     /// In the order in which they became free. While there is one, no arrival waits.
     free: VecDeque<usize>,
-    /// Arrivals that were handed out, in order; those at the front have not begun.
+    /// Arrivals that were assigned, in order; those at the front have not begun.
     handed: VecDeque<Handed>,
     backlog: Backlog,
 }
 
-/// A VU's end of the dispatch.
+/// A VU's side of the dispatch.
 #[derive(Debug)]
 struct Receiving {
     arrivals: mpsc::Sender<Arrival>,
-    /// When it was last given an arrival.
+    /// The time at which it last received an arrival.
     handed: Option<Instant>,
 }
 
-/// An arrival in the hands of a VU.
+/// An arrival that was assigned to a VU.
 #[derive(Debug, Clone, Copy)]
 struct Handed {
     vu: usize,
@@ -89,7 +89,7 @@ impl VuSlots {
     }
 
     /// Gives the arrival to the VU that has been free for longest. When none is free, the arrival is dropped,
-    /// unless that is so because the generator stood still; then it waits for a VU.
+    /// unless a stall of the generator is the reason; then it waits for a VU.
     pub(crate) fn begin(&self, arrival: Arrival) {
         let now = Instant::now();
         let late = arrival
@@ -110,7 +110,7 @@ impl VuSlots {
                 }
                 next
             };
-            // The other thread is woken after the lock is released. A VU that has ended takes nothing.
+            // The other thread is woken after the lock is released. A VU that has ended accepts no arrival.
             match next {
                 Some(arrivals) if arrivals.try_send(arrival).is_err() => {}
                 _ => return,
@@ -135,7 +135,7 @@ impl VuSlots {
         &self.drops
     }
 
-    /// No more arrivals: every VU ends its work after its iteration, and what waits is dropped.
+    /// No more arrivals: every VU ends its work after its iteration, and waiting arrivals are dropped.
     pub(crate) fn close(&self) {
         let mut inner = self.lock();
         inner.vus.clear();
@@ -144,7 +144,7 @@ impl VuSlots {
         self.drops.note(inner.backlog.clear());
     }
 
-    /// Gives a free VU the arrival that has waited for longest, or keeps it for the next one.
+    /// Assigns to a free VU the arrival that has waited longest, or registers the VU for the next one.
     fn give_work(&self, number: usize) {
         let next = {
             let mut inner = self.lock();
@@ -177,7 +177,7 @@ impl VuSlots {
 }
 
 impl Inner {
-    /// Takes the VU that has been free for longest; it is given an arrival now.
+    /// Removes the VU that has been free longest, which now receives an arrival.
     fn next_free(&mut self, now: Instant) -> Option<mpsc::Sender<Arrival>> {
         let number = self.free.pop_front()?;
         self.forget_begun();
@@ -190,7 +190,7 @@ impl Inner {
         Some(vu.arrivals.clone())
     }
 
-    /// How long a VU has not come to begin what it was given: the threads of VUs stand still.
+    /// The time for which a VU has not begun its assigned arrival: the threads of VUs have stalled.
     fn unbegun_for(&mut self, now: Instant) -> Duration {
         self.forget_begun();
         let oldest = self.handed.front();
@@ -206,7 +206,7 @@ impl Inner {
         while self.handed.front().is_some_and(|it| !is_unbegun(it)) {
             self.handed.pop_front();
         }
-        // Behind a VU that never begins; of each VU one is left at most.
+        // Entries behind that of a VU that never begins; at most one is left for each VU.
         if self.handed.len() > 2 * vus.len() {
             self.handed.retain(is_unbegun);
         }
@@ -221,12 +221,12 @@ impl Drops {
         }
     }
 
-    /// Waits until there are some.
+    /// Waits until there are dropped arrivals.
     pub(crate) async fn some(&self) {
         self.notify.notified().await;
     }
 
-    /// Takes their number.
+    /// Takes the number of dropped arrivals.
     pub(crate) fn take(&self) -> u64 {
         self.count.swap(0, Ordering::Relaxed)
     }
@@ -321,7 +321,7 @@ mod tests {
         let stalled = [due(); 3];
         advance(Duration::from_millis(100)).await;
         stalled.into_iter().for_each(|it| slots.begin(it));
-        // One that is in time waits behind them.
+        // A punctual arrival waits behind them.
         slots.begin(due());
         for late_ms in [100, 100, 100, 0] {
             let arrival = arrivals.try_recv().expect("it has waited for the VU");
@@ -355,7 +355,7 @@ mod tests {
         advance(Duration::from_millis(100)).await;
         stalled.into_iter().for_each(|it| slots.begin(it));
         assert!(arrivals.try_recv().is_ok());
-        // Twice the stall is over: the service is what is slow.
+        // After twice the stall, the service is the cause of the delay.
         advance(Duration::from_millis(201)).await;
         assert!(!begins(&slots, due()));
         vu.is_free();

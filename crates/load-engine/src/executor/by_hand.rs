@@ -1,4 +1,4 @@
-//! Users that somebody sets while a ramp goes on: from then on the ramp is not followed.
+//! Numbers of users that are set manually during a ramp, which is not followed from then on.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::ExecutorContext;
 use super::ramping_vus::{Places, take_step, wait};
 use crate::plan::Step;
 
-/// What is set for one scenario.
+/// The number of users of one scenario.
 pub(super) struct ByHand {
     name: String,
     users: watch::Receiver<Option<Arc<BTreeMap<String, u64>>>>,
@@ -35,7 +35,7 @@ impl ByHand {
         let _ = self.users.wait_for(is_set).await;
     }
 
-    /// Has as many users as are set, until the scenario's regular end.
+    /// Maintains the number of users that was set, until the scenario's regular end.
     pub(super) async fn follow(
         &mut self,
         context: &ExecutorContext,
@@ -65,8 +65,8 @@ impl ByHand {
     }
 }
 
-/// Makes the VUs that no ramp has planned, and gives how many of `vus` there can be: a place would wait for
-/// ever for one that cannot be made.
+/// Makes the VUs that no ramp has planned, and returns how many of `vus` can exist: a place would wait for
+/// ever for a VU that cannot be made.
 async fn make_room(context: &ExecutorContext, places: &Places, vus: u64) -> u64 {
     let occupied = places.iter().flatten().count() as u64;
     let wanted = usize::try_from(vus.saturating_sub(occupied)).unwrap_or(usize::MAX);

@@ -177,8 +177,8 @@ impl ExecutorContext {
         }
     }
 
-    /// Waits until the VU has ended or, once it was told to end and does not within the limit, its thread is
-    /// abandoned.
+    /// Waits until the VU has ended or, if it does not end within the limit after it was told to, its thread
+    /// is abandoned.
     pub(super) async fn end(&self, vu: &mut Running) {
         let worker = &self.workers[vu.handle.worker];
         tokio::select! {
@@ -198,8 +198,8 @@ impl ExecutorContext {
         self.run.note_left_behind(&whose, &self.logger);
     }
 
-    /// Waits for VUs: they run until the regular end, then `stop` is called and they have the graceful time,
-    /// then they are interrupted.
+    /// Waits for VUs: they run until the regular end, then `stop` is called and they have the graceful
+    /// period, then they are interrupted.
     pub(super) async fn finish(&self, mut running: Vec<Running>, stop: impl FnOnce()) {
         let regular_end = self.regular_end();
         {
@@ -245,7 +245,7 @@ impl ExecutorContext {
             tags: self.tags(),
             value: count as f64,
         };
-        // There is none only when all were abandoned, which has been logged.
+        // There is no worker only when all were abandoned, which has been logged.
         if let Some(worker) = self.able_worker() {
             worker.tell(command).await;
         }

@@ -59,7 +59,7 @@ struct Group<'a> {
     places: Places,
     /// The maximum of VUs.
     most: u64,
-    /// VUs that exist beyond those.
+    /// VUs that exist beyond the configured ones.
     surplus: u64,
 }
 

@@ -1,4 +1,4 @@
-//! The executors, which decide when iterations begin: one file each, all over the same VU pool.
+//! The executors, which decide when iterations begin: one file each, all with the same VU pool.
 
 mod arrival;
 mod by_hand;

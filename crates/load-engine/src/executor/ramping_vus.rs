@@ -142,7 +142,7 @@ pub(super) async fn take_step(
             continue;
         }
         if let Some(mut left) = place.take() {
-            context.end(&mut left.vu).await; // it has left its slot: this is soon
+            context.end(&mut left.vu).await; // it has left its slot, so this wait is short
             context.release(left.vu);
         }
         *place = Some(occupy(context).await);
@@ -166,7 +166,7 @@ async fn occupy(context: &ExecutorContext) -> Place {
 /// The regular end: all VUs leave within the graceful time, or sooner if they are ramping down already.
 pub(super) async fn finish(context: &ExecutorContext, places: Places) {
     if matches!(context.scenario.executor, Executor::RampingVus(_)) {
-        // As k6 shows a ramp that is over.
+        // This is k6's display of a finished ramp.
         context.status.vus_planned.store(0, Ordering::Relaxed);
     }
     let last = context.regular_end() + context.scenario.graceful_stop();

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// The reason why a text is not a duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DurationError {
-    /// Not a Go duration; Go's words for it.
+    /// Not a Go duration; the text is Go's.
     #[error("{0}")]
     Syntax(String),
     /// Below zero.
@@ -16,7 +16,7 @@ pub enum DurationError {
 /// Reads `1d2h3m4.5s`; a bare number is milliseconds.
 ///
 /// # Errors
-/// The text is neither.
+/// The text is neither a duration nor a number.
 pub fn parse_extended(text: &str) -> Result<Duration, DurationError> {
     if let Ok(millis) = text.parse::<f64>() {
         return from_millis(millis).ok_or_else(|| DurationError::Negative(text.to_owned()));

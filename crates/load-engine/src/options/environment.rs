@@ -167,7 +167,7 @@ pub fn set_text(options: &mut Options, option: &str, text: &str) -> Result<(), O
     .map(drop)
 }
 
-/// A text as the option's value: booleans are read as Go reads them.
+/// A text as the option's value: booleans have Go's syntax.
 fn value_of(option: &str, text: String) -> Value {
     if !SWITCHES.contains(&option) {
         return Value::String(text);
@@ -197,7 +197,7 @@ pub fn set_list(options: &mut Options, option: &str, texts: &[String]) -> Result
 /// Reads `5s:10,10s:20`. A stage without a target is accepted here, but cannot run.
 ///
 /// # Errors
-/// Names the invalid stage and its error.
+/// A stage is invalid; the error names it.
 pub fn stages(text: &str) -> Result<Vec<Stage>, OptionError> {
     let stages = text.split(',').map(raw_stage).collect::<Result<_, _>>()?;
     stage::of_shortcut(stages)
@@ -247,7 +247,7 @@ pub fn tags<'a>(pairs: impl Iterator<Item = &'a str>) -> Result<IndexMap<String,
 /// Reads `ttl=5m,select=random,policy=preferIPv4`; the empty text sets nothing.
 ///
 /// # Errors
-/// Names the invalid part.
+/// A part is invalid; the error names it.
 pub fn dns(text: &str) -> Result<Dns, OptionError> {
     let mut map = Map::new();
     for part in text.split(',').filter(|_| !text.is_empty()) {
@@ -289,7 +289,8 @@ fn put(options: &mut Options, name: &str, option: &str, value: &Value) -> Result
     }
 }
 
-/// The error of a variable whose text is not a value of its option, in the words of the library that reads k6's.
+/// The error of a variable whose text is not a value of its option, in the words of the library that reads k6's
+/// variables.
 fn unread(name: &str, option: &str, value: &Value, error: OptionError) -> OptionError {
     let items = || {
         value
@@ -328,7 +329,7 @@ fn assigning(name: &str, field: &str, text: &str, kind: &str, why: &str) -> Stri
     )
 }
 
-/// An option as the field of k6's options.
+/// The field of k6's options for an option.
 fn field(option: &str) -> String {
     match option {
         "vus" => return "VUs".to_owned(),

@@ -1,4 +1,4 @@
-//! Validation: options that cannot run are refused before anything starts.
+//! Validation: options that cannot run are rejected before anything starts.
 
 use std::time::Duration;
 

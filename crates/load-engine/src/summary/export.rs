@@ -1,14 +1,14 @@
 //! The file that `--summary-export` writes: an older layout of the data of `handleSummary`, as the function left it.
 //!
-//! k6 makes it with a script of its own from what JSON keeps of that data. So everything that the function adds,
-//! changes and deletes shows, and what that script cannot walk through is its exception.
+//! k6 makes it with a script of its own from that data after a round trip through JSON. So everything that the
+//! function adds, changes and deletes has an effect, and data that the script cannot traverse causes its exception.
 
 use serde_json::{Map, Value};
 
 /// Data of `handleSummary` in the layout of `--summary-export`. A threshold's `true` means that it failed.
 ///
 /// # Errors
-/// The exception of k6, for data that has not the shape that it was made with.
+/// The exception of k6, for data whose shape has been changed.
 pub fn to_export(data: Value) -> Result<Value, String> {
     let mut map = match data {
         Value::Object(map) => map,
@@ -121,7 +121,7 @@ fn name_of(member: &Value) -> Result<String, String> {
     }
 }
 
-/// What a loop over the keys of this value sees.
+/// The entries of a loop over the keys of this value.
 fn entries(value: &Value) -> Vec<(String, Value)> {
     match value {
         Value::Object(map) => map.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
@@ -180,7 +180,7 @@ mod tests {
         assert_eq!(to_export(data()), Ok(expected));
     }
 
-    /// Each of these was seen from k6 1.1.
+    /// Each of these was observed with k6 1.1.
     #[test]
     fn what_was_changed_is_exported_and_what_was_broken_is_an_exception() {
         let exported = |at: &str, value: Value| {

@@ -60,7 +60,7 @@ pub struct MetricView {
     pub thresholds: Vec<ThresholdView>,
     /// Whether there were any samples.
     pub has_samples: bool,
-    /// The values of a whole run's trend, whatever statistics are shown of it.
+    /// The values of a trend over the whole run, independent of the displayed statistics.
     pub trend: Option<TrendSink>,
 }
 
@@ -119,7 +119,7 @@ pub struct PartView {
 /// The input of a summary.
 #[derive(Debug)]
 pub struct Source<'a> {
-    /// What was measured.
+    /// The measurements.
     pub aggregate: &'a mut Aggregate,
     /// The metrics.
     pub registry: &'a Registry,
@@ -138,7 +138,7 @@ pub struct Source<'a> {
 }
 
 impl Summary {
-    /// What was measured, ready for display.
+    /// The measurements, ready for display.
     pub fn new(source: Source<'_>) -> Self {
         let Source {
             aggregate,

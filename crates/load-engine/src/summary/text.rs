@@ -144,7 +144,7 @@ impl Page<'_> {
         } else {
             0.0
         };
-        // k6 divides by zero for one of them.
+        // For one of them k6 divides by zero.
         let share = |count: u64, of_nothing: &str| match total {
             0 => of_nothing.to_owned(),
             total => percent(count as f64 / total as f64),

@@ -211,7 +211,7 @@ struct How {
     act: Option<Act>,
 }
 
-/// What happens beside a run.
+/// The action that accompanies a run.
 type Act = Box<dyn FnOnce(Arc<RunState>) -> Pin<Box<dyn Future<Output = ()>>>>;
 
 type Looks = Rc<RefCell<Vec<(Duration, u64)>>>;

@@ -54,7 +54,7 @@ fn constant_vus_iterate_until_the_end_and_have_a_grace() {
     assert_eq!(done.outcome.summary.run_time.as_millis(), 1100);
 }
 
-/// Users at work in the middle of each second.
+/// Active users in the middle of each second.
 fn users_by_second(finished: &Finished) -> Vec<u64> {
     let active = finished.active.iter().step_by(2);
     active.map(|(_, users)| *users).collect()
@@ -69,7 +69,7 @@ fn users_that_are_set_by_hand_replace_the_ramp_until_its_end() {
         |state| async move {
             let set = |users: u64| state.set_users([("a".to_owned(), users)].into());
             tokio::time::sleep(Duration::from_millis(2200)).await;
-            // Another scenario's users are no affair of this one.
+            // The users of another scenario do not affect this one.
             state.set_users([("b".to_owned(), 9)].into());
             tokio::time::sleep(Duration::from_millis(1000)).await;
             set(5);

@@ -1,4 +1,4 @@
-//! The generator stands still while a scenario runs: the clock jumps, and nothing else has moved meanwhile.
+//! The generator stalls while a scenario runs: the clock jumps, and nothing else happens meanwhile.
 
 use std::time::Duration;
 
@@ -41,14 +41,14 @@ fn all_starts_of_a_stall_are_caught_up_with() {
 fn what_fell_due_too_long_ago_is_not_begun() {
     let done = run_with_stall(1, 900);
     let dropped = done.count("dropped_iterations");
-    // Half a second of it, less those for which a virtual user was free.
+    // The arrivals of half a second, without those for which a virtual user was free.
     assert!((300.0..=400.0).contains(&dropped), "{dropped}");
     assert_eq!(done.count("iterations"), 2000.0 - dropped);
 }
 
 #[test]
 fn a_service_that_is_too_slow_drops_iterations_with_and_without_a_stall() {
-    // 50 virtual users that take 100 ms: half of the rate.
+    // 50 virtual users with iterations of 100 ms: half of the rate.
     let count = |stall_ms| run_with_stall(100, stall_ms).count("dropped_iterations");
     assert!((900.0..=1000.0).contains(&count(0)), "{}", count(0));
     assert!((900.0..=1100.0).contains(&count(100)), "{}", count(100));

@@ -1,7 +1,7 @@
 //! Dispatches arrivals on time.
 //!
-//! This runs on a thread of its own, since the runtime's timers know only whole milliseconds and the driver's
-//! main task, which aggregates samples, would delay starts. On a paused clock (tests) it is a task.
+//! This runs on a thread of its own, since the runtime's timers have a resolution of one millisecond and the
+//! driver's main task, which aggregates samples, would delay starts. On a paused clock (tests) it is a task.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub(super) struct Thread {
 }
 
 impl Dispatch {
-    /// Starts a thread that dispatches arrivals. The receiver is told when all are dispatched.
+    /// Starts a thread that dispatches arrivals. The receiver is notified when all are dispatched.
     ///
     /// # Errors
     /// The system cannot start a thread.
@@ -43,7 +43,7 @@ impl Dispatch {
             .spawn(move || {
                 use_exact_timers();
                 self.run();
-                // There is no receiver any more when the run was ended.
+                // After the end of the run there is no receiver any more.
                 let _ = done.send(());
             })?;
         Ok((Thread { handle, stop }, all_done))

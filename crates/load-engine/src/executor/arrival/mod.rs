@@ -75,7 +75,7 @@ struct ArrivalVus<'a> {
     planned: u64,
     most: u64,
     warned: bool,
-    /// Dropped iterations that are not counted yet.
+    /// Dropped iterations that have not been counted.
     dropped: u64,
 }
 
