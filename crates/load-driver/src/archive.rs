@@ -1,4 +1,4 @@
-//! `k6 archive`: a script with all that it reads and its options in one file.
+//! `k6 archive`: a script, all files that it reads and its options in one file.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -25,17 +25,17 @@ use crate::{layers, logging, report, target};
 /// Write an archive of a script, its files and its options; `run` runs it.
 #[derive(Debug, ClapArgs)]
 pub struct ArchiveArgs {
-    /// Where to; - is the standard output
+    /// The file to write; - is the standard output
     #[arg(short = 'O', long, value_name = "FILE", default_value = "archive.tar")]
     archive_out: String,
-    /// Leave variables of the environment out
+    /// Leave out the environment variables
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     exclude_env_vars: Option<bool>,
     #[command(flatten)]
     run: Args,
 }
 
-/// Writes the archive; gives the exit code.
+/// Writes the archive. Returns the exit code.
 pub fn archive(args: &ArchiveArgs, around: &Surroundings) -> Exit {
     match write(args, around) {
         Ok(()) => Exit::Success,
@@ -74,7 +74,7 @@ fn write(args: &ArchiveArgs, around: &Surroundings) -> Result<(), Failure> {
 /// The archive that `archive` writes for these flags of `run`.
 ///
 /// # Errors
-/// The exit code; why it is one has been logged.
+/// The exit code; the reason has been logged.
 pub fn archived(args: &Args, around: &Surroundings) -> Result<Vec<u8>, Exit> {
     let args = ArchiveArgs {
         archive_out: "-".to_owned(),
@@ -127,7 +127,7 @@ async fn collect(
     })
 }
 
-/// What a run would refuse is refused now.
+/// Options that a run would reject are rejected now.
 fn refuse_unusable(
     options: &load_engine::options::Options,
     program: &impl Program,

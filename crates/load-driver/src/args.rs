@@ -304,7 +304,7 @@ pub enum LogFormat {
 }
 
 impl LogFormat {
-    /// As k6 reads it: whatever is not known is text.
+    /// As in k6, any unknown format means text.
     fn read(name: &str) -> Result<Self, Infallible> {
         Ok(match name {
             "json" => Self::Json,

@@ -1,4 +1,4 @@
-//! What is said before a run.
+//! The output before a run.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ const BANNER: &str = r"
    └─┘┴  ┴ ┴┴└─┴└─┴┘└┘└─┘
 ";
 
-/// The banner and what will be executed.
+/// The banner and the description of the run.
 pub fn describe(
     script: &str,
     described: &Described,
@@ -49,7 +49,7 @@ pub fn describe(
     text
 }
 
-/// To tenths of a second, as k6 shows it.
+/// The time in tenths of a second, as in k6.
 fn round(time: Duration) -> Duration {
     Duration::from_millis((time.as_secs_f64() * 10.0).round() as u64 * 100)
 }

@@ -1,4 +1,4 @@
-//! `k6 deps`: what a script imports, and whether this binary can run it, without running it.
+//! `k6 deps`: the imports of a script, and whether this binary can run it; the script is not run.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ pub struct DepsArgs {
     run: Args,
 }
 
-/// Prints the dependencies; gives the exit code.
+/// Prints the dependencies. Returns the exit code.
 pub fn deps(args: &DepsArgs, around: &Surroundings) -> Exit {
     match read(&args.run, around) {
         Ok(found) => {
@@ -73,7 +73,7 @@ fn manifest(around: &Surroundings) -> Result<BTreeMap<String, String>, Failure> 
     })
 }
 
-/// Whether this binary lacks what the script needs: it has few extensions, and it is one version of k6.
+/// Whether this binary lacks something that the script needs: it has few extensions, and reproduces one version of k6.
 fn needs_another_binary(found: &Dependencies) -> bool {
     let mut needed = found.extensions.iter();
     needed.any(|(name, versions)| match name.as_str() {
@@ -82,7 +82,7 @@ fn needs_another_binary(found: &Dependencies) -> bool {
     })
 }
 
-/// Whether the version of k6 that is reproduced meets a constraint, as `>=1.2 <3` or `v1.2.3 || v2`.
+/// Whether the version of k6 that is reproduced meets a constraint such as `>=1.2 <3` or `v1.2.3 || v2`.
 fn is_met(versions: &str) -> bool {
     let version = Version::parse(K6_VERSION).expect("it is three numbers");
     let mut ranges = versions.split("||").map(range);

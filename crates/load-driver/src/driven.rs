@@ -9,25 +9,25 @@ use serde_json::Value;
 /// The result of a run.
 #[derive(Debug, Clone)]
 pub struct Driven {
-    /// The exit code that k6 would give.
+    /// The exit code, which is k6's.
     pub exit: Exit,
-    /// The data that `handleSummary` gets; null when the run never began.
+    /// The argument of `handleSummary`; null when the run never began.
     pub summary_data: Value,
-    /// What makes the numbers doubtful: dropped samples, an interruption.
+    /// The reasons why the numbers cannot be trusted: dropped samples, an interruption.
     pub spoilt_by: Vec<String>,
     /// Iterations that ran to their end, or until an exception.
     pub completed_iterations: u64,
     /// Of these, iterations that an exception ended.
     pub failed_iterations: u64,
-    /// Iterations that the end of their user or of the run cut off; none of the others.
+    /// Iterations that were cut off by the end of their VU or of the run; not among the completed ones.
     pub cut_iterations: u64,
-    /// Metrics in the summary that nothing was measured of: their thresholds were never tried.
+    /// Metrics in the summary without samples, whose thresholds were never evaluated.
     pub without_samples: Vec<String>,
-    /// The values of each trend in the summary, whatever statistics the options show of it.
+    /// The values of each trend in the summary, independent of the displayed statistics.
     pub trends: Vec<Trend>,
-    /// How the driver itself fared.
+    /// The health of the driver itself.
     pub health: HealthReport,
-    /// Samples that an output did not get.
+    /// Samples that did not reach an output.
     pub dropped_samples: u64,
 }
 
@@ -37,12 +37,12 @@ pub struct Trend {
     /// The metric's name, with the tags of a sub-metric.
     pub name: String,
     pub values: TrendSink,
-    /// By aggregate, such as `p(95)`, the values that its thresholds were compared with.
+    /// The values that were compared with its thresholds, by aggregate, such as `p(95)`.
     pub observed: Vec<(String, f64)>,
 }
 
 impl Trend {
-    /// `None` where nothing was measured, or the metric is not a trend.
+    /// `None` if there are no samples, or the metric is not a trend.
     pub(crate) fn of(metric: MetricView) -> Option<Self> {
         let observed = metric.thresholds.into_iter();
         Some(Self {

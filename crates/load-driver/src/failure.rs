@@ -1,4 +1,4 @@
-//! The reason why a run could not begin, with the exit code that says so.
+//! The reason why a run could not begin, with its exit code.
 
 use load_engine::Exit;
 
@@ -25,7 +25,7 @@ impl Failure {
         Self::new(Exit::InvalidConfig, message)
     }
 
-    /// Everything that has no exit code of its own.
+    /// An error without an exit code of its own.
     pub fn other(message: impl Into<String>) -> Self {
         Self::new(Exit::Other, message)
     }

@@ -13,7 +13,7 @@ use crate::surroundings::Surroundings;
 /// Behaviour that is not yet the default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Feature {
-    /// Trends are kept in narrow buckets.
+    /// Trends are stored in narrow buckets.
     NativeHistograms,
     /// The tags of a run are merged over its layers, not replaced.
     MergeRunTags,
@@ -57,8 +57,8 @@ fn names() -> String {
 pub struct Features(Vec<Feature>);
 
 impl Features {
-    /// Those that the flags name, otherwise the variable, otherwise the configuration file; and the names that
-    /// nobody knows.
+    /// The features named by the flags, otherwise by the variable, otherwise by the configuration file; and the
+    /// unknown names.
     fn read(args: &Args, around: &Surroundings, file: &Options) -> (Self, Vec<String>) {
         let flags = &args.script_flags.features;
         let variables = || environment::read(|name| around.variable(name)).ok();
@@ -79,8 +79,8 @@ impl Features {
         (Self(features), unknown)
     }
 
-    /// The same. An unknown name in a variable or a file is an error in the log, and the run goes on without it, as
-    /// in k6: it may be meant for another version.
+    /// The same features. An unknown name in a variable or a file is logged as an error, and the run continues
+    /// without it, as in k6, since it may be meant for another version.
     pub fn read_and_tell(
         args: &Args,
         around: &Surroundings,
@@ -97,11 +97,10 @@ impl Features {
         features
     }
 
-    /// Refuses unknown names on the command line, which k6 only logs: the run would not be the one that was asked
-    /// for.
+    /// Rejects unknown names on the command line, which k6 only logs: the run would not be the requested one.
     ///
     /// # Errors
-    /// There is one.
+    /// A name is unknown.
     pub fn refuse_unknown(args: &Args) -> Result<(), Failure> {
         let flags = args.script_flags.features.iter();
         let mut flags = flags.flat_map(|text| text.split(',')).map(str::trim);
@@ -116,7 +115,7 @@ impl Features {
         }
     }
 
-    /// The same, before there is a configuration file.
+    /// The same features, for a caller that has not read the configuration file.
     pub fn of(args: &Args, around: &Surroundings) -> Self {
         let file = layers::config_file(args, around).unwrap_or_default();
         Self::read(args, around, &file.options).0
@@ -126,7 +125,7 @@ impl Features {
         self.0.contains(&feature)
     }
 
-    /// The tags of all samples that say which features were on.
+    /// The tags of all samples that state which features were on.
     pub fn tags(&self) -> impl Iterator<Item = (String, String)> {
         let names = self
             .0

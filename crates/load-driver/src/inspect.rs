@@ -20,14 +20,14 @@ use crate::{layers, logging, report, target};
 /// Print the options of a script as JSON.
 #[derive(Debug, ClapArgs)]
 pub struct InspectArgs {
-    /// Print the scenarios and what they need, too
+    /// Also print the scenarios and their requirements
     #[arg(long)]
     execution_requirements: bool,
     #[command(flatten)]
     run: Args,
 }
 
-/// Prints the options; gives the exit code.
+/// Prints the options. Returns the exit code.
 pub fn inspect(args: &InspectArgs, around: &Surroundings) -> Exit {
     match read(args, around) {
         Ok(text) => {
@@ -44,7 +44,7 @@ pub fn inspect(args: &InspectArgs, around: &Surroundings) -> Exit {
 /// Whether a script can be run: it is read, compiled, and its init code runs once.
 ///
 /// # Errors
-/// The reason why not.
+/// The script cannot be run; the error states the reason.
 pub fn try_script(script: &str, around: &Surroundings) -> Result<(), String> {
     let run = Args {
         script: script.to_owned(),

@@ -3,7 +3,7 @@
 use crate::args::Args;
 use crate::surroundings::Surroundings;
 
-/// The flags of a call, and what surrounds it.
+/// The flags of a call, and its surroundings.
 #[derive(Clone, Copy)]
 pub(crate) struct Invocation<'a> {
     pub(crate) args: &'a Args,

@@ -1,4 +1,4 @@
-//! The options of a run: configuration file, script, environment and flags over each other.
+//! The options of a run: configuration file, script, environment and flags, merged in this order.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::invocation::Invocation;
 use crate::surroundings::Surroundings;
 use crate::target::{self, Loaded};
 
-/// The configuration file: options, and what only it can say.
+/// The configuration file: options, and settings that exist only there.
 #[derive(Debug, Default)]
 pub struct ConfigFile {
     pub options: Options,
@@ -80,7 +80,7 @@ fn read_config(path: &Path) -> Result<ConfigFile, Failure> {
     })
 }
 
-/// What is wrong, without the name of the option where k6 does not tell it.
+/// The message of an error, without the name of the option if k6 omits it.
 fn unnamed(error: OptionError) -> String {
     match error {
         OptionError::Duration { source, .. } => source.to_string(),
@@ -88,7 +88,7 @@ fn unnamed(error: OptionError) -> String {
     }
 }
 
-/// All layers over each other.
+/// All layers, merged.
 pub fn consolidate(
     invocation: Invocation<'_>,
     file: Options,
@@ -237,7 +237,7 @@ pub fn flags(args: &Args) -> Result<Options, Failure> {
     ];
     for (option, flag, text) in times {
         if let Some(text) = text {
-            // The command line takes no bare numbers and no days, as other layers do.
+            // Unlike other layers, the command line accepts no bare numbers and no days.
             if let Err(error @ DurationError::Syntax(_)) = duration::parse(text) {
                 return Err(Failure::other(format!(
                     "invalid argument {text:?} for {flag:?} flag: {error}"
@@ -275,7 +275,7 @@ pub fn flags(args: &Args) -> Result<Options, Failure> {
     if let Some(dns) = &client.dns {
         options.dns = Some(environment::dns(dns).map_err(other)?);
     }
-    // A single empty one means none, as in k6; an empty one among others is an error.
+    // A single empty value means none, as in k6; an empty value among others is an error.
     if !report.tags.iter().all(String::is_empty) {
         let tags = environment::tags(report.tags.iter().map(String::as_str));
         options.tags = Some(tags.map_err(Failure::other)?);
@@ -283,7 +283,7 @@ pub fn flags(args: &Args) -> Result<Options, Failure> {
     Ok(options)
 }
 
-/// Of a flag, a stage's time has a unit and its target is a number.
+/// Rejects stages of a flag without a unit of the time, or with a target that is not a number.
 fn refuse_bad_stages(stages: &[String]) -> Result<(), String> {
     for (n, stage) in stages.iter().enumerate() {
         let (time, target) = stage.split_once(':').unwrap_or((stage, ""));
@@ -314,7 +314,7 @@ fn trend_stats(texts: &[String]) -> Option<Vec<String>> {
     }
 }
 
-/// What k6 refuses as a flag with another exit code than as an option.
+/// Rejects values for which k6 has another exit code as a flag than as an option.
 fn refuse_unusable(load: &LoadFlags, report: &ReportFlags) -> Result<(), Failure> {
     let segment = load.execution_segment.as_deref();
     Segment::parse(segment, None).map_err(|error| Failure::other(error.to_string()))?;

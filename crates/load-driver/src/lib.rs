@@ -1,5 +1,5 @@
-//! The load driver: everything between the command line and the engine. It prints to the streams
-//! that it is given, so that a suite drives in its own process.
+//! The load driver: everything between the command line and the engine. It prints to the given
+//! streams, so that a suite can drive in its own process.
 
 mod archive;
 pub mod args;
@@ -42,14 +42,14 @@ pub use report::refusal as log_refusal;
 pub use run_handle::RunHandle;
 pub use surroundings::{Input, Interruption, Stream, Surroundings};
 
-/// Does everything that `run` does: banner, progress, the run, its summary. Blocks the calling
+/// Performs the whole command `run`: banner, progress, the run, its summary. Blocks the calling
 /// thread, which must not be one of an asynchronous runtime.
 pub fn drive(args: &Args, around: &Surroundings) -> Driven {
     drive_seen(args, around, Vec::new(), &RunHandle::default())
 }
 
-/// The same; the samples go to these outputs, too, and `seen` shows the run to other threads while it
-/// goes on.
+/// The same; the samples also go to these outputs, and `seen` shows the run in progress to other
+/// threads.
 pub fn drive_seen(
     args: &Args,
     around: &Surroundings,

@@ -16,7 +16,7 @@ use crate::surroundings::{Stream, Surroundings};
 
 type Target = Arc<Mutex<dyn Write + Send>>;
 
-/// Where lines go and how they look.
+/// The destination and the format of lines.
 struct Writer {
     target: Option<Target>,
     format: Format,
@@ -34,17 +34,17 @@ enum Format {
     Raw,
 }
 
-/// The run's logger; dropped, what waits to be sent is sent.
+/// The run's logger. Dropping it sends the waiting lines.
 pub struct Log {
     pub logger: Logger,
     _sending: Option<Loki>,
 }
 
-/// Where `--log-output` says that lines go.
+/// The destination of lines that `--log-output` states.
 struct Output {
     target: Option<Target>,
     is_terminal: bool,
-    /// Only lines of this level and above, if that is said.
+    /// Only lines of this level and above, if one is given.
     level: Option<Level>,
     sending: Option<Loki>,
 }
@@ -113,7 +113,7 @@ pub fn logger(args: &Args, around: &Surroundings) -> Result<Log, Failure> {
     let logger = Logger::new(move |line| {
         let is_console = line.fields.contains(&("source", "console"));
         match (&console, &queue) {
-            // What is there comes from the console anyway.
+            // All lines in that file come from the console, so the fields are omitted.
             (Some(console), _) if is_console => console.write(&LogEntry {
                 fields: &[],
                 ..line.clone()
@@ -178,7 +178,7 @@ pub fn to_stderr(stderr: Stream) -> Logger {
     Logger::new(move |line| stderr.print(pairs(line) + "\n"))
 }
 
-/// The log cannot report its own failure: this goes to standard error.
+/// The log cannot report its own failure, which goes to standard error.
 fn say_what_was_not_sent(stderr: &Stream, why: &str) {
     let line = LogEntry {
         level: Level::Error,
@@ -254,7 +254,7 @@ fn terminal(line: &LogEntry<'_>, seconds: u64) -> String {
         Level::Warn => (33, "WARN"),
         Level::Error => (31, "ERRO"),
     };
-    // In place of a line of progress, whose end would stay behind a shorter one.
+    // Replaces a progress line, whose end would remain visible after a shorter line.
     let mut text = format!(
         "\r\x1b[K\x1b[{color}m{name}\x1b[0m[{seconds:04}] {:<44}",
         line.message
@@ -307,12 +307,12 @@ fn quoted(text: &str) -> String {
     out
 }
 
-/// Whether Go would print it in quotes as it is: the only blank is that of ASCII.
+/// Whether Go prints the character unescaped in quotes: the only printable space is that of ASCII.
 fn is_printable(c: char) -> bool {
     if c.is_ascii() {
         return !c.is_ascii_control();
     }
-    // Behind a letter marks are not escaped, as they would be at the beginning.
+    // After a letter, combining marks are not escaped, unlike at the beginning.
     let text: String = ['a', c].iter().collect();
     text.escape_debug().nth(1) != Some('\\')
 }

@@ -1,4 +1,4 @@
-//! `handleSummary` of a script, for what several machines measured together.
+//! `handleSummary` of a script, for the merged measurements of several machines.
 
 use std::sync::{Arc, Mutex};
 
@@ -21,7 +21,7 @@ use crate::{layers, logging, report, target};
 /// function is left alone. Blocks the calling thread, which must not be one of an asynchronous runtime.
 ///
 /// # Errors
-/// The exit code; why it is one has been logged.
+/// The exit code; the reason has been logged.
 pub fn handle_merged(args: &Args, around: &Surroundings, summary: &Summary) -> Result<(), Exit> {
     if report::is_silent(args) {
         return Ok(());
@@ -41,14 +41,14 @@ fn handle(invocation: Invocation<'_>, summary: &Summary) -> Result<(), Failure> 
         .map_err(|error| Failure::other(format!("no runtime for the script: {error}")))?;
     let output = returned(invocation, summary, log.logger.clone());
     let output = LocalSet::new().block_on(&runtime, output)?;
-    // The caller that merged it shows the default summary.
+    // The caller that merged the data shows the default summary.
     if !matches!(output.files, SummaryFiles::Default) {
         report::summary(invocation, summary, output, &log.logger);
     }
     Ok(())
 }
 
-/// What the function returns.
+/// The result of the function.
 async fn returned(
     invocation: Invocation<'_>,
     summary: &Summary,
@@ -57,7 +57,7 @@ async fn returned(
     let Invocation { args, around } = invocation;
     let file = layers::config_file(args, around)?;
     let registry = Arc::new(Registry::new());
-    // As on the machines that measured: variables come with -e only.
+    // As on the measuring machines, variables are passed with -e only.
     let loaded = target::load(invocation, Arc::clone(&registry), false, logger.clone()).await?;
     if !loaded.program.has_function("handleSummary") {
         return Ok(SummaryOutput::default());

@@ -1,4 +1,4 @@
-//! `k6 new`: a script to begin with.
+//! `k6 new`: a script to start from.
 
 use std::path::Path;
 
@@ -10,13 +10,13 @@ use crate::failure::Failure;
 use crate::report;
 use crate::surroundings::Surroundings;
 
-/// Write a script to begin with.
+/// Write a script to start from.
 #[derive(Debug, ClapArgs)]
 pub struct NewArgs {
     /// The file to write
     #[arg(value_name = "FILE", default_value = "script.js")]
     file: String,
-    /// Write over a file that exists
+    /// Overwrite an existing file
     #[arg(short, long)]
     force: bool,
     /// The template: minimal, protocol, or the path of a script to start from
@@ -79,7 +79,7 @@ export default function () {
 export function teardown() {}
 ";
 
-/// Writes the script; gives the exit code.
+/// Writes the script. Returns the exit code.
 pub fn new_script(arguments: &NewArgs, around: &Surroundings) -> Exit {
     match write(arguments, around) {
         Ok(()) => Exit::Success,

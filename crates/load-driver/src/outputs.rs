@@ -1,4 +1,4 @@
-//! The outputs of a run: those that flags, files and variables name, and the page.
+//! The outputs of a run: those named by flags, files and variables, and the page.
 
 use std::sync::Arc;
 
@@ -12,10 +12,10 @@ use load_outputs::{Environment, Output, OutputError, Outputs, Setup, create};
 use crate::failure::Failure;
 use crate::surroundings::Surroundings;
 
-/// What the banner says of them.
+/// The description of the outputs in the banner.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Described {
-    /// Where the page is that variables asked for.
+    /// The address of the page that variables request.
     pub web_dashboard: Option<String>,
     pub outputs: String,
 }
@@ -23,7 +23,7 @@ pub struct Described {
 /// The outputs of a run.
 pub struct Wanted<'a> {
     pub script: &'a str,
-    /// Those that flags and files name.
+    /// The outputs named by flags and files.
     pub named: &'a [String],
     pub extra: Vec<Box<dyn Output>>,
     pub standings: &'a Standings,

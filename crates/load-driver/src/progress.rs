@@ -7,23 +7,23 @@ use std::time::Duration;
 use load_engine::options::{Executor, duration};
 use load_engine::{Phase, RunState, ScenarioState, ScenarioStatus};
 
-/// What is shown of a run while it goes on.
+/// The displayed state of a run in progress.
 #[derive(Clone)]
 pub struct Shown {
     pub state: Arc<RunState>,
     pub scenario_statuses: Vec<Arc<ScenarioStatus>>,
     /// VUs to make before the start.
     pub planned_vus: u64,
-    /// VUs that there may be at most.
+    /// The maximum number of VUs.
     pub most_vus: u64,
-    /// The longest that the run may take.
+    /// The maximum duration of the run.
     pub longest: Duration,
 }
 
 /// Names are at least as wide as `Init`.
 const LEAST_WIDTH: usize = 4;
 
-/// Characters of a bar with its brackets, at most; without them, at least.
+/// The maximum width of a bar with its brackets, and the minimum without them.
 const WIDEST_BAR: usize = 40;
 const NARROWEST_BAR: usize = 8;
 
@@ -36,7 +36,7 @@ struct Bar {
 }
 
 impl Shown {
-    /// All lines as of now: on a screen of so many columns with bars, and none of them wraps.
+    /// All lines as of now. On a screen with this many columns they have bars, and no line wraps.
     pub fn lines(&self, columns: Option<usize>) -> String {
         let mut ordered: Vec<&Arc<ScenarioStatus>> = self.scenario_statuses.iter().collect();
         ordered.sort_by_key(|status| (status.scenario.start_time(), status.scenario.name.clone()));
@@ -113,7 +113,7 @@ impl Shown {
     }
 }
 
-/// `[=====>----]`; where the room is too small for it, or there is no screen, `[  50% ]`.
+/// `[=====>----]`; if there is too little room for it, or no screen, `[  50% ]`.
 fn gauge(share: f64, room: usize) -> String {
     let cells = room.min(WIDEST_BAR).saturating_sub(2);
     if cells < NARROWEST_BAR {
@@ -125,7 +125,7 @@ fn gauge(share: f64, room: usize) -> String {
     format!("[{}{tip}{rest}]", "=".repeat(full))
 }
 
-/// The lines without what would wrap. The last column stays free: a terminal may wrap behind it.
+/// The lines, cut so that they do not wrap. The last column stays free, since a terminal may wrap after it.
 fn cut(text: &str, columns: usize) -> String {
     let most = columns.saturating_sub(1);
     let lines = text.lines();
@@ -150,7 +150,7 @@ fn bar(status: &ScenarioStatus, has_begun: bool) -> Bar {
     let spent = status
         .ended_after()
         .unwrap_or_else(|| state.started.elapsed());
-    // A ramp that comes down for good ends before its last stages.
+    // A ramp that stays at zero ends before its last stages.
     let is_ramp = matches!(status.scenario.executor, Executor::RampingVus(_));
     let is_done = is_ramp && status.has_ended() && !status.was_ended_early();
     let is_over = spent >= planned || is_done;
@@ -195,7 +195,7 @@ fn bar(status: &ScenarioStatus, has_begun: bool) -> Bar {
     }
 }
 
-/// Ramps show their whole time as wide as the time that has passed, the others as options do.
+/// Ramps show their total time with the width of the elapsed time, the other executors as in options.
 fn whole_time(executor: &Executor, planned: Duration) -> String {
     match executor {
         Executor::RampingVus(_) => clock(planned, planned),
@@ -222,7 +222,7 @@ fn vus(status: &ScenarioStatus) -> String {
     }
 }
 
-/// The rate that an arrival rate has now, of this instance.
+/// The current rate of an arrival-rate executor on this instance.
 fn rate(status: &ScenarioStatus, spent: Duration) -> Option<String> {
     let per_second = |count: f64, unit: Option<Duration>| {
         count * status.share / unit.map_or(1.0, |unit| unit.as_secs_f64())
@@ -265,7 +265,7 @@ fn most(configured: Option<i64>, planned: u64) -> u64 {
     configured.unwrap_or_default().max(planned)
 }
 
-/// `04/18`, with the digits of the most that there may be.
+/// `04/18`, with the number of digits of the maximum.
 fn of_all(some: u64, all: u64, most: u64) -> String {
     let width = most.max(all).to_string().len();
     format!("{some:0width$}/{all:0width$}")
@@ -282,7 +282,7 @@ fn count(counter: &AtomicU64) -> u64 {
     counter.load(Ordering::Relaxed)
 }
 
-/// `01.5s`, `0m01.5s`: with the digits that `like` has.
+/// `01.5s`, `0m01.5s`: with the digits of `like`.
 fn clock(time: Duration, like: Duration) -> String {
     let tenths = time.as_millis() / 100;
     let (all_minutes, rest) = (tenths / 600, tenths % 600);

@@ -1,4 +1,4 @@
-//! `k6 stats`, `status`, `pause`, `resume` and `scale`: words with a run over its REST API.
+//! `k6 stats`, `status`, `pause`, `resume` and `scale`: commands to a run over its REST API.
 
 use clap::{Args as ClapArgs, Subcommand};
 use load_engine::Exit;
@@ -24,24 +24,24 @@ pub enum Remote {
     Scale(ScaleArgs),
 }
 
-/// How many virtual users.
+/// The number of virtual users.
 #[derive(Debug, ClapArgs)]
 pub struct ScaleArgs {
-    /// Virtual users that run
+    /// Active virtual users
     #[arg(short = 'u', long, value_name = "N")]
     vus: Option<i64>,
-    /// Virtual users that there may be
+    /// The maximum number of virtual users
     #[arg(short = 'm', long, value_name = "N")]
     max: Option<i64>,
     #[command(flatten)]
     process: ProcessFlags,
 }
 
-/// Where v1 of k6 serves its API and both versions look for it.
+/// The default address of the API in k6 v1, which both versions' clients use.
 const USUAL_ADDRESS: &str = "localhost:6565";
 
 impl Remote {
-    /// Asks, and prints the answer as YAML; gives the exit code.
+    /// Sends the command and prints the response as YAML. Returns the exit code.
     pub fn execute(&self, around: &Surroundings) -> Exit {
         match self.ask() {
             Ok(text) => {

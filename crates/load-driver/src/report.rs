@@ -1,4 +1,4 @@
-//! What is said after a run.
+//! The output after a run.
 
 use std::fs;
 use std::path::Path;
@@ -24,7 +24,7 @@ pub fn failure(args: &Args, around: &Surroundings, failure: &Failure) {
     let hint = failure.hint.as_deref();
     match logging::logger(args, around) {
         Ok(log) => log_failure(&log.logger, &failure.message, hint),
-        // The log itself is the trouble.
+        // The log itself has failed.
         Err(_) => {
             let logger = logging::to_stderr(around.stderr.clone());
             log_failure(&logger, &failure.message, hint);
@@ -32,7 +32,7 @@ pub fn failure(args: &Args, around: &Surroundings, failure: &Failure) {
     }
 }
 
-/// Logs why a command line cannot be used: no flag says yet where to.
+/// Logs why a command line cannot be used. No flag has set the destination yet.
 pub fn refusal(message: &str, around: &Surroundings) {
     log_failure(&logging::to_stderr(around.stderr.clone()), message, None);
 }
@@ -51,7 +51,7 @@ pub fn summary_data(args: &Args, around: &Surroundings, summary: &Summary) -> Va
     to_data(summary, terminal(args, around))
 }
 
-/// Whether no summary is wanted: neither a printed one, nor `handleSummary`, nor the export.
+/// Whether no summary is needed: neither a printed one, nor `handleSummary`, nor the export.
 pub fn is_silent(args: &Args) -> bool {
     let mode = args.report.summary_mode;
     args.report.no_summary == Some(true) || mode == Some(SummaryMode::Disabled)
@@ -105,7 +105,7 @@ pub fn summary(
     }
 }
 
-/// What `--summary-export` writes, if it is given: of the data as `handleSummary` left it.
+/// The content for `--summary-export`, if it is given, from the data as `handleSummary` left it.
 fn export(
     invocation: Invocation<'_>,
     summary: &Summary,
@@ -122,7 +122,7 @@ fn export(
     }
 }
 
-/// Prints the health of the driver itself if that is wanted or the driver was not healthy.
+/// Prints the health of the driver itself if it is requested or the driver was impaired.
 pub fn health(invocation: Invocation<'_>, health: &HealthReport, dropped_samples: u64) {
     let Invocation { args, around } = invocation;
     let well = health.broken_schedule().is_none() && dropped_samples == 0;
@@ -135,7 +135,7 @@ pub fn health(invocation: Invocation<'_>, health: &HealthReport, dropped_samples
     }
 }
 
-/// What is known of the terminal.
+/// The known properties of the terminal.
 fn terminal(args: &Args, around: &Surroundings) -> Terminal {
     Terminal {
         stdout: around.stdout.is_terminal,

@@ -1,4 +1,4 @@
-//! What other threads see of a run, and what they may change of it.
+//! The view of a run for other threads, and the changes that they can make.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use load_engine::health::Health;
 use load_engine::{Exchanges, RunState, ScenarioStatus};
 
-/// A run as it is seen from outside; clones see the same run.
+/// A run as seen from outside; clones refer to the same run.
 #[derive(Debug, Clone, Default)]
 pub struct RunHandle {
     view: Arc<OnceLock<View>>,
@@ -20,7 +20,7 @@ struct View {
 }
 
 impl RunHandle {
-    /// A run that tells there what becomes of each of its requests.
+    /// A run that records the outcome of each of its requests in this log.
     pub fn telling(exchanges: Option<Arc<Exchanges>>) -> Self {
         Self {
             exchanges,
@@ -33,19 +33,19 @@ impl RunHandle {
     }
 
     pub(crate) fn show(&self, state: &Arc<RunState>, scenario_statuses: &[Arc<ScenarioStatus>]) {
-        // One value belongs to one run; of a second one nothing is seen.
+        // One handle belongs to one run; a second run is not visible through it.
         drop(self.view.set(View {
             state: Arc::clone(state),
             scenario_statuses: scenario_statuses.to_vec(),
         }));
     }
 
-    /// How the driver itself fares; `None` until the run is prepared.
+    /// The health of the driver itself; `None` until the run is prepared.
     pub fn health(&self) -> Option<&Health> {
         self.view.get().map(|view| &view.state.health)
     }
 
-    /// When the first scenario began, in milliseconds since 1970: `setup` is over by then. `None` before.
+    /// The time at which the first scenario began, after `setup`, in milliseconds since 1970; `None` before.
     pub fn began_unix_ms(&self) -> Option<i64> {
         let scenario_statuses = self.view.get()?.scenario_statuses.iter();
         scenario_statuses
@@ -62,8 +62,8 @@ impl RunHandle {
         })
     }
 
-    /// From now on these scenarios have so many users, whatever their ramps say. Only `ramping-vus` follows;
-    /// before the run there is nothing to change.
+    /// Sets the numbers of users of these scenarios, which from now on replace their ramps. Only
+    /// `ramping-vus` scenarios follow; before the run the call has no effect.
     pub fn set_users(&self, by_scenario: BTreeMap<String, u64>) {
         if let Some(view) = self.view.get() {
             view.state.set_users(by_scenario);

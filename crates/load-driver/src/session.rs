@@ -31,7 +31,7 @@ use crate::{Driven, Trend, banner, layers, logging, outputs, report, target, tog
 
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 
-/// Runs the script that the flags name.
+/// Runs the script named by the flags.
 pub fn run(
     args: &Args,
     around: &Surroundings,
@@ -83,7 +83,7 @@ async fn drive(
             None => Failure::config(why),
         }
     })?;
-    // Outputs tell of thresholds that are not looked at.
+    // Outputs also show thresholds that are not evaluated.
     let shown_options = Arc::new(options.clone());
     if args.report.no_thresholds == Some(true) {
         options.thresholds = None;
@@ -95,12 +95,12 @@ async fn drive(
         has_teardown: program.has_function("teardown"),
     };
     let joined = together::join(invocation, &options, &part)?;
-    // The collector judges by what all machines measured.
+    // The collector judges the measurements of all machines.
     let is_judged_elsewhere = joined.is_some();
     let thresholds = options.thresholds.clone().unwrap_or_default();
     let mut thresholds = Thresholds::new(&thresholds, &registry).map_err(|error| config(&error))?;
     if is_judged_elsewhere {
-        // Their sub-metrics are counted all the same.
+        // Their sub-metrics are still counted.
         (options.thresholds, thresholds) = (None, Thresholds::default());
     }
     let options = Arc::new(options);
@@ -157,7 +157,7 @@ async fn drive(
     conduct(invocation, prepared, outputs, logger).await
 }
 
-/// A run that can begin.
+/// A run that is ready to begin.
 struct Prepared<P> {
     program: P,
     registry: Arc<Registry>,
@@ -365,7 +365,7 @@ fn read(counter: &AtomicU64) -> u64 {
     counter.load(Ordering::Relaxed)
 }
 
-/// What ended a run, in words.
+/// The reason for the end of a run, as text.
 fn ended_by(end: &TestEnd) -> String {
     match end {
         TestEnd::ScriptAborted(said) => format!("by the script ({said})"),
@@ -376,7 +376,7 @@ fn ended_by(end: &TestEnd) -> String {
     }
 }
 
-/// Ends the outputs; gives what they lost.
+/// Ends the outputs. Returns their losses.
 fn spoilt_by(outputs: Arc<Outputs>, args: &Args, outcome: &Outcome, shown: &Shown) -> Vec<String> {
     let mut spoilt = Vec::new();
     let end = RunEnd {
@@ -394,7 +394,7 @@ fn spoilt_by(outputs: Arc<Outputs>, args: &Args, outcome: &Outcome, shown: &Show
                 if lost > 0 {
                     spoilt.push(format!("output {name} lost {lost} samples"));
                 } else if let Some(error) = lane.error {
-                    // What it had taken may not have been written.
+                    // Samples that the output had accepted may not have been written.
                     spoilt.push(format!("output {name} failed: {error}"));
                 }
             }
@@ -418,7 +418,7 @@ async fn show_progress(shown: Shown, stdout: Stream, quiet: bool, screen: Option
         ticks.tick().await;
         let lines = shown.lines(screen.map(|columns| columns()));
         if screen.is_some() {
-            // Drawn over itself: the next block begins where this one began.
+            // The block is overwritten: the next one begins where this one began.
             let up = lines.lines().count();
             stdout.print(format!("{CLEAR_BELOW}{lines}\x1b[{up}A"));
         } else {
@@ -427,7 +427,7 @@ async fn show_progress(shown: Shown, stdout: Stream, quiet: bool, screen: Option
     }
 }
 
-/// Ends the run when the collector says so; never completes.
+/// Ends the run when the collector requests it; never completes.
 async fn obey_collector(stop: Option<collector::Stop>, state: &RunState) {
     if let Some(stop) = stop {
         state.stop(TestEnd::Collector(stop.wait().await));
@@ -453,7 +453,7 @@ async fn obey(
     }
 }
 
-/// The first signal ends the run, the second gives up on it.
+/// The first signal ends the run, the second abandons it.
 async fn obey_signals(state: &RunState, signalled: &CancellationToken, logger: &Logger) {
     let signal = next_signal().await;
     logger.log(
@@ -475,7 +475,7 @@ async fn next_signal() -> &'static str {
         signal(SignalKind::interrupt()),
         signal(SignalKind::terminate()),
     ) else {
-        return std::future::pending().await; // without signals nothing is to be obeyed
+        return std::future::pending().await; // without signal handlers there is nothing to wait for
     };
     tokio::select! {
         _ = interrupt.recv() => "interrupt",

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-/// What a run has around it. The command line gives it the process; a suite that drives in process
-/// gives it what it wants the run to see.
+/// The surroundings of a run. The command line passes those of the process; a suite that drives in
+/// process passes its own.
 #[derive(Debug, Clone)]
 pub struct Surroundings {
     /// The environment's variables.
@@ -16,16 +16,16 @@ pub struct Surroundings {
     pub stdin: Input,
     pub stdout: Stream,
     pub stderr: Stream,
-    /// The columns of the terminal that the standard output is, where lines can be written over; `None`
-    /// elsewhere. They are asked for each time: a window can be resized.
+    /// The columns of the terminal of the standard output, if lines can be overwritten there; otherwise
+    /// `None`. They are read each time, since a window can be resized.
     pub screen: Option<fn() -> usize>,
     pub interruption: Interruption,
 }
 
-/// What ends a run early.
+/// The source of a request to end a run early.
 #[derive(Debug, Clone)]
 pub enum Interruption {
-    /// Ctrl-C and SIGTERM of the process: the first ends the run, the second gives up on it.
+    /// Ctrl-C and SIGTERM of the process: the first ends the run, the second abandons it.
     Signals,
     /// The caller cancels tokens: `end` ends the run as the first signal does, `give_up` as the second.
     Tokens {
@@ -34,11 +34,11 @@ pub enum Interruption {
     },
 }
 
-/// Where a script that is called `-` comes from.
+/// The source of a script that is named `-`.
 #[derive(Clone)]
 pub struct Input(Arc<Mutex<dyn Read + Send>>);
 
-/// Where text goes.
+/// The destination of text.
 #[derive(Clone)]
 pub struct Stream {
     writer: Arc<Mutex<dyn Write + Send>>,
@@ -46,8 +46,8 @@ pub struct Stream {
 }
 
 impl Surroundings {
-    /// Nothing around: no variables, nothing to read, output that goes nowhere, and tokens that
-    /// nobody cancels.
+    /// Empty surroundings: no variables, no input, discarded output, and tokens that are never
+    /// cancelled.
     pub fn none() -> Self {
         Self {
             variables: Vec::new(),
@@ -62,18 +62,18 @@ impl Surroundings {
         }
     }
 
-    /// A variable as it is.
+    /// The value of a variable.
     pub(crate) fn raw(&self, name: &str) -> Option<&OsStr> {
         let variable = self.variables.iter().find(|(known, _)| known == name);
         variable.map(|(_, value)| value.as_os_str())
     }
 
-    /// A variable, unless it is not Unicode.
+    /// The value of a variable, unless it is not Unicode.
     pub(crate) fn variable(&self, name: &str) -> Option<String> {
         Some(self.raw(name)?.to_str()?.to_owned())
     }
 
-    /// All variables; what is not Unicode of them is replaced.
+    /// All variables; text that is not Unicode is replaced.
     pub(crate) fn lossy(&self) -> Vec<(String, String)> {
         let text = |value: &OsString| value.to_string_lossy().into_owned();
         let all = self.variables.iter();
@@ -110,7 +110,7 @@ impl Stream {
         }
     }
 
-    /// The same stream, which is a terminal or not.
+    /// The same stream, marked as a terminal or not.
     #[must_use]
     pub fn on_terminal(self, is_terminal: bool) -> Self {
         Self {
@@ -119,7 +119,7 @@ impl Stream {
         }
     }
 
-    /// Writes all of it; a closed pipe is no reason to fail.
+    /// Writes the whole text. A closed pipe is not an error.
     pub fn print(&self, text: impl AsRef<[u8]>) {
         let mut writer = self.lock();
         let _ = writer

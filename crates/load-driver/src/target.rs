@@ -1,4 +1,4 @@
-//! The script that is to be run.
+//! The script of a run.
 
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
@@ -21,11 +21,11 @@ use crate::surroundings::{Input, Surroundings};
 /// A script whose init code has run once.
 pub struct Loaded {
     pub program: ScriptProgram,
-    /// What it exports as its options, or the options of its archive.
+    /// The exported options of the script, or the options of its archive.
     pub options: Value,
-    /// Its path, as messages name it.
+    /// Its path in messages.
     pub path: String,
-    /// What `__ENV` holds.
+    /// The content of `__ENV`.
     pub environment: Vec<(String, String)>,
 }
 
@@ -51,7 +51,7 @@ pub async fn load(
     let loaded = ScriptProgram::load(source, registry, logger.clone()).await;
     let program = loaded.map_err(|error| {
         let mut failure = failure(error, &args.script, &name);
-        // It is logged by a logger that knows no secrets.
+        // The message is logged by a logger that does not know the secrets.
         failure.message = logger.hide(&failure.message);
         failure
     })?;
@@ -79,7 +79,7 @@ pub async fn source(
     Ok((Source { system, ..source }, options))
 }
 
-/// What is wrong with a script, as k6 says it.
+/// The error of a script, in k6's words.
 pub fn of_script(script: &str, path: &str, why: &str) -> String {
     format!("could not initialize '{script}': could not load JS test 'file://{path}': {why}")
 }
@@ -104,7 +104,7 @@ fn failure(error: ScriptError, script: &str, path: &str) -> Failure {
     }
 }
 
-/// Where the script comes from, and its options if it is an archive.
+/// The source of the script, and its options if it is an archive.
 fn of_content(
     args: &Args,
     environment: Vec<(String, String)>,
@@ -132,7 +132,7 @@ fn of_content(
     let text = String::from_utf8_lossy(content).into_owned();
     let (path, url) = match place {
         Place::Disk(path) => (path, None),
-        // What it opens lies where the command was given.
+        // Files that it opens are relative to the working directory of the command.
         Place::Network(url) => (here().join("-"), Some(url)),
     };
     let source = Source {
@@ -150,10 +150,10 @@ fn of_content(
     Ok((source, None))
 }
 
-/// Where a script is.
+/// The location of a script.
 enum Place {
     Disk(PathBuf),
-    /// At this https address.
+    /// The https address.
     Network(String),
 }
 
@@ -176,7 +176,7 @@ async fn read(
     Ok((content, Place::Disk(path)))
 }
 
-/// A script of the disk or of the standard input, and its full path.
+/// A script from the disk or from the standard input, and its full path.
 fn read_here(script: &str, stdin: &Input) -> Result<(Vec<u8>, PathBuf), Failure> {
     if script == "-" {
         let content = stdin.read_all().map_err(|error| {
@@ -218,7 +218,7 @@ fn from_archive(
             "the archive's script {name} is not a file:// URL"
         )));
     };
-    // The command line and the system win over what was archived.
+    // The command line and the system take precedence over the archive.
     let archived = archive.env.into_iter().flatten();
     let mut environment: Vec<(String, String)> = archived
         .filter(|(name, _)| own.iter().all(|(known, _)| known != name))
@@ -239,7 +239,7 @@ fn from_archive(
     Ok((source, Some(archive.options)))
 }
 
-/// What `__ENV` holds: the system's variables, then those of the command line.
+/// The content of `__ENV`: the system's variables, then those of the command line.
 fn environment(
     flags: &ScriptFlags,
     with_system: bool,

@@ -14,7 +14,7 @@ use crate::args::Args;
 use crate::failure::Failure;
 use crate::invocation::Invocation;
 
-/// Where a runner's own results go if the collector is lost.
+/// The folder for a runner's own results if the collector is lost.
 const FOLDER: &str = "results";
 
 /// A runner's part of a run.
@@ -79,7 +79,7 @@ pub fn join(
     }))
 }
 
-/// As an operator names it, else by the segment: all differ.
+/// The name that an operator gives the runner, otherwise one from the segment, so that all differ.
 fn name(args: &Args, options: &Options) -> String {
     let tag = options
         .tags
