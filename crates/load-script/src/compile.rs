@@ -13,7 +13,7 @@ use script_formats::typescript::strip_types;
 use crate::script::Script;
 use crate::source::{self, Kind, Syntax};
 
-/// What k6 puts before the text of a CommonJS module.
+/// The text that k6 puts before that of a CommonJS module.
 const K6S_WRAPPER: &str = "(function(module, exports){";
 
 /// The code of a module, in a realm.
@@ -24,7 +24,7 @@ pub(crate) enum Code<'js> {
     Common(Value<'js>),
 }
 
-/// Compiles a module with this full name and text. The script keeps its large literals.
+/// Compiles a module with this full name and text. The script stores its large literals.
 ///
 /// # Errors
 /// A syntax error in k6's words, or an import that cannot be loaded.
@@ -71,7 +71,7 @@ fn compile_code<'js>(
     };
     let other = twice::check(text, is_module, own_names).map_err(|clash| {
         let place = clash.at.map(|at| twice::place(text, at));
-        // k6 counts what it puts before a CommonJS module in its first line.
+        // k6 counts the text that it puts before the first line of a CommonJS module.
         let before = |line| {
             if is_module || line > 1 {
                 0
@@ -153,7 +153,7 @@ impl Form {
         self.many.map(|(_, shifts)| shifts).unwrap_or_default()
     }
 
-    /// Compiles the literals separately; the script keeps them.
+    /// Compiles the literals separately; the script stores them.
     fn keep_literals(&self, ctx: &Ctx<'_>, script: &Script, name: &str) -> Result<(), Throw> {
         if self.literals.is_empty() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! What a script depends on: everything that it and its modules import, found without running it.
+//! The dependencies of a script: everything that it and its modules import, found without running it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,10 +16,10 @@ const ANY: &str = "*";
 /// The extensions of k6 whose modules are built in here, in every version.
 const BUILT_IN: [&str; 1] = ["k6/x/redis"];
 
-/// The dependencies of a script. As in k6, what `require` asks for is not among them.
+/// The dependencies of a script. As in k6, modules that are loaded by `require` are not among them.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Dependencies {
-    /// What a binary has to have, with the versions that will do: extensions, and `k6` where a directive names it.
+    /// The requirements for a binary, with the accepted versions: extensions, and `k6` if a directive names it.
     pub extensions: BTreeMap<String, String>,
     /// The full names of all imported modules: those of k6, files and addresses.
     pub imports: BTreeSet<String>,
@@ -56,12 +56,12 @@ impl Dependencies {
         Ok(found)
     }
 
-    /// Whether what the script needs under this name is a module of this binary.
+    /// Whether the requirement with this name is a module of this binary.
     pub fn is_built_in(extension: &str) -> bool {
         BUILT_IN.contains(&extension)
     }
 
-    /// Takes the versions of a manifest where the script leaves them open.
+    /// Applies the versions of a manifest to dependencies that the script leaves open.
     pub fn complete(&mut self, manifest: &BTreeMap<String, String>) {
         for (name, versions) in &mut self.extensions {
             if let Some(given) = manifest.get(name).filter(|_| versions == ANY) {
@@ -70,7 +70,7 @@ impl Dependencies {
         }
     }
 
-    /// Reads `use k6 >= 1.0` or `use k6 with k6/x/faker >= 0.4`; other directives are not ours.
+    /// Reads `use k6 >= 1.0` or `use k6 with k6/x/faker >= 0.4`; other directives are ignored.
     fn take(&mut self, directive: &str) -> Result<(), String> {
         let Some(rest) = directive.strip_prefix("use k6") else {
             return Ok(());

@@ -26,7 +26,7 @@ pub use vu::ScriptVu;
 /// The text of a script at a URL, loaded like an imported module.
 ///
 /// # Errors
-/// Neither the server nor the cache on the disk has it.
+/// Neither the server nor the cache on disk has it.
 pub async fn fetch(
     url: &str,
     system: &System,

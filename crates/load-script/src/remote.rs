@@ -1,9 +1,9 @@
-//! Modules from the network: fetched over https, and cached on the disk for times without network.
+//! Modules from the network: fetched over https, and cached on disk for times without network.
 //!
 //! k6 asks the server each time, first with `_k6=1` in the query, and so does this module. In addition, a
-//! fetched text is kept with its hash and used with a warning when the server cannot be reached. A URL that
-//! ends in `#sha256=…` is pinned: only text with that hash is ever run, and once it is kept the server is not
-//! asked again.
+//! fetched text is cached with its hash and used with a warning when the server cannot be reached. A URL
+//! that ends in `#sha256=…` is pinned: only text with that hash is ever run, and once it is cached the
+//! server is not asked again.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -22,7 +22,7 @@ use crate::source::{self, SourceError};
 use crate::system::System;
 use crate::wording::Code;
 
-/// How much of a line [`Script::code_at`] tells, in characters.
+/// The maximum length of the text that [`Script::code_at`] returns, in characters.
 const CODE_BEFORE: usize = 1000;
 const CODE_AFTER: usize = 250;
 
@@ -45,7 +45,7 @@ pub struct Source {
     pub secrets: Arc<Secrets>,
     /// The bytes that the values of one virtual user may take; one that exceeds them is ended with an error.
     pub vu_memory_bytes: Option<usize>,
-    /// Gives every virtual user its own built-ins from the start.
+    /// Whether every virtual user has its own built-ins from the start.
     pub keeps_builtins_apart: bool,
     /// Settings of the system besides `environment`.
     pub system: System,
@@ -78,7 +78,7 @@ pub(crate) struct Script {
     modules: RwLock<HashMap<String, Bytecode>>,
     /// The source maps of modules that have one.
     maps: RwLock<HashMap<String, SourceMap>>,
-    /// What was inserted into the text of modules before they were compiled.
+    /// The insertions into the text of modules before they were compiled.
     shifts: RwLock<HashMap<String, Shifts>>,
     files: RwLock<HashMap<PathBuf, Arc<[u8]>>>,
     /// Modules and files that the first init code could not load: later init code gets the same error.
@@ -91,7 +91,7 @@ pub(crate) struct Script {
     specifiers: RwLock<HashMap<String, String>>,
     /// Arrays of `SharedArray` by name, their items as JSON text.
     pub(crate) shared_arrays: Mutex<HashMap<String, Arc<[Box<str>]>>>,
-    /// What gRPC clients have loaded, by what they asked for.
+    /// The schemas that gRPC clients have loaded, by their requests.
     pub(crate) schemas: Mutex<HashMap<String, Schema>>,
     /// The code of the large literals that were extracted from modules, by URL.
     literals: RwLock<HashMap<String, Literals>>,
@@ -210,7 +210,7 @@ impl Script {
         all.get(name).cloned().unwrap_or_default()
     }
 
-    /// Keeps the literals that were extracted from a module.
+    /// Stores the literals that were extracted from a module.
     pub(crate) fn keep_literals(&self, name: &str, literals: Literals) {
         let mut all = self
             .literals
@@ -244,7 +244,7 @@ impl Script {
         Ok(resolved)
     }
 
-    /// Keeps the reason why a module or file could not be loaded.
+    /// Stores the reason why a module or file could not be loaded.
     pub(crate) fn refuse(&self, name: &str, why: String) -> Throw {
         let mut refusals = self
             .refusals
@@ -297,7 +297,7 @@ impl Script {
         Some(text.ok_or_else(|| SourceError::Missing(url.to_owned())))
     }
 
-    /// Keeps a text for archives.
+    /// Stores a text for archives.
     pub(crate) fn keep_text(&self, name: &str, text: &str) {
         let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
         texts.insert(name.to_owned(), text.to_owned());
@@ -351,13 +351,13 @@ impl Script {
         self.begins_anew.swap(false, Ordering::AcqRel)
     }
 
-    /// Keeps the bytecode of a module.
+    /// Stores the bytecode of a module.
     pub(crate) fn keep_bytecode(&self, name: &str, bytecode: Bytecode) {
         let mut modules = self.modules.write().unwrap_or_else(PoisonError::into_inner);
         modules.insert(name.to_owned(), bytecode);
     }
 
-    /// Keeps the source map of a module.
+    /// Stores the source map of a module.
     pub(crate) fn keep_map(&self, name: &str, map: SourceMap) {
         let mut maps = self.maps.write().unwrap_or_else(PoisonError::into_inner);
         maps.insert(name.to_owned(), map);
@@ -382,7 +382,7 @@ impl Script {
         let start: usize = lines.by_ref().take(lines_before).map(str::len).sum();
         let line = lines.next()?.trim_end();
         let (at, _) = line.char_indices().nth(column.checked_sub(1)? as usize)?;
-        // A call begins some lines before its last argument; bundles have long lines.
+        // A call may begin several lines before its last argument, and bundles have long lines.
         let (before, after) = (&text[..start + at], &line[at..]);
         let (start, _) = before
             .char_indices()
@@ -395,7 +395,7 @@ impl Script {
         })
     }
 
-    /// Records what was inserted into a module's text.
+    /// Records an insertion into a module's text.
     pub(crate) fn keep_shifts(&self, name: &str, shifts: Shifts) {
         let mut all = self.shifts.write().unwrap_or_else(PoisonError::into_inner);
         all.insert(name.to_owned(), shifts);
@@ -408,7 +408,7 @@ impl Script {
             .map_or(column, |shifts| shifts.original(line, column))
     }
 
-    /// The module whose name begins like this and that another one asks for this export, which it lacks.
+    /// The module with this prefix of a name from which another module imports this export, which it lacks.
     pub(crate) fn module_lacking(&self, beginning: &str, export: &str) -> Option<String> {
         let texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
         let asked = texts.iter().flat_map(|(importer, text)| {

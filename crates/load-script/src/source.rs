@@ -118,7 +118,7 @@ fn has_module_syntax(text: &str) -> bool {
     false
 }
 
-/// The modules that a text asks for this export: `import { export } from 'module'`.
+/// The modules from which a text imports this export: `import { export } from 'module'`.
 pub(crate) fn asked_for<'t>(text: &'t str, export: &str) -> impl Iterator<Item = &'t str> {
     let lists = text
         .split('{')

@@ -1,8 +1,8 @@
 //! Messages of the engine in the words of k6's engine, since people search logs for them.
 //!
-//! Most are fixed texts. Some contain a name, which is read from the line of the script. What k6's engine says of a
-//! value that was to be called also shows that value, which is not known here: it is taken to be undefined, as it
-//! nearly always is.
+//! Most are fixed texts. Some contain a name, which is read from the line of the script. When a value cannot be
+//! called, the message of k6's engine also shows that value, which is not known here. It is assumed to be
+//! undefined, as it nearly always is.
 
 mod called;
 
@@ -18,7 +18,8 @@ const NO_OBJECT: &str = "Cannot convert undefined or null to object";
 const UNDEFINED: &str = "Value is not an object: undefined";
 const NO_NUMBER: &str = "Cannot convert a BigInt value to a number";
 
-/// Messages with a fixed counterpart, whatever the script. The longest first where one of them ends another.
+/// Messages with a fixed counterpart, independent of the script. If one of them is the end of another, the longer
+/// one comes first.
 const SAME: &[(&str, &str)] = &[
     ("value is not iterable", "object is not iterable"),
     ("not a constructor", "Value is not a constructor"),
@@ -191,15 +192,15 @@ const ENDS: &[&str] = &[
     " object expected",
 ];
 
-/// The line of a script from which an error comes, parted at its place.
+/// The line of a script in which an error occurred, split at its place.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Code {
     pub(crate) before: String,
     pub(crate) after: String,
 }
 
-/// A message of the engine as k6's engine has it; `None` when it is the same, or unknown. `origin` tells where the
-/// error comes from, `code` what is written there.
+/// The counterpart of a message in k6's engine; `None` when it is the same, or unknown. `origin` returns the origin
+/// of the error, `code` the code at that place.
 pub(crate) fn of(
     message: &str,
     origin: impl FnOnce() -> ErrorOrigin,
@@ -220,7 +221,7 @@ pub(crate) fn of(
     is_engines.then_some(reworded)
 }
 
-/// Whether it may be one of the messages that have a counterpart. Scripts make errors with other ones all the time.
+/// Whether the message may be one with a counterpart. Scripts often throw errors with other messages.
 fn is_known(message: &str) -> bool {
     let mut all = SAME.iter().map(|(ours, _)| *ours);
     let mut native = NATIVE.iter().map(|(_, ours, _)| *ours);
@@ -231,13 +232,13 @@ fn is_known(message: &str) -> bool {
         || ENDS.iter().any(|end| message.ends_with(end))
 }
 
-/// Whether the script makes the error itself, with a message that is also one of the engine's.
+/// Whether the script itself makes the error, with a message that is also one of the engine's.
 fn makes_error(code: &str) -> bool {
     let (path, rest) = split_path(code);
     rest.starts_with('(') && (path.ends_with("Error") || path == "super")
 }
 
-/// The same for what a native function throws.
+/// The counterpart of a message that a native function throws.
 fn of_native(native: &str, message: &str) -> Option<String> {
     let mut known = NATIVE.iter();
     if let Some((_, _, k6s)) = known.find(|(name, ours, _)| (*name, *ours) == (native, message)) {
@@ -293,7 +294,7 @@ fn item_bytes(array: &str) -> u32 {
     bits.parse().unwrap_or(8) / 8
 }
 
-/// The same for what the code of a script throws.
+/// The counterpart of a message that script code throws.
 fn of_code<'a>(message: &str, code: impl FnOnce() -> &'a Code) -> Option<String> {
     let quoted = || message.split('\'').nth(1).unwrap_or_default();
     Some(match message {
@@ -348,7 +349,7 @@ fn of_reading<'a>(message: &str, code: impl FnOnce() -> &'a Code) -> Option<Stri
     Some(format!("Cannot read property '{name}' of {of}"))
 }
 
-/// The message about a call of what is not a function. It is unchanged where a variable has the name of a member.
+/// The message about a call of a value that is not a function. It is unchanged if the name of the member is computed.
 fn not_callable(code: &Code) -> Option<String> {
     match called::find(code) {
         Called::Computed => None,
@@ -357,7 +358,7 @@ fn not_callable(code: &Code) -> Option<String> {
     }
 }
 
-/// A name, or several with dots between, at the beginning of the code; and the rest.
+/// A name, or several separated by dots, at the beginning of the code; and the rest.
 fn split_path(code: &str) -> (&str, &str) {
     let end = code.find(|c: char| !is_part_of_name(c) && c != '.');
     code.split_at(end.unwrap_or(code.len()))

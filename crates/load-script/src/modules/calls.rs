@@ -10,7 +10,7 @@ use script_engine::property::{Visible, define};
 use script_engine::throw::{Outcome, Throw};
 use script_engine::{Ctx, Object, Value};
 
-/// The module of the functions that take the place of calls with a spread argument (`script_formats::many`).
+/// The module of the functions that replace calls with a spread argument (`script_formats::many`).
 pub(crate) fn build<'js>(ctx: &Ctx<'js>) -> Outcome<'js> {
     let exports = Object::new(ctx.clone())?;
     for (name, value) in ["call", "construct"].into_iter().zip(both(ctx)?) {

@@ -1,4 +1,4 @@
-//! `localeCompare`: texts in the order of the root collation, as in k6's engine, which knows no other locale.
+//! `localeCompare`: texts in the order of the root collation, as in k6's engine, which has no other locale.
 
 use std::cmp::Ordering;
 use std::sync::OnceLock;

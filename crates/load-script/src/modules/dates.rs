@@ -74,7 +74,7 @@ fn to_locale_time<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     written(call, Local::time)
 }
 
-/// The text of the date that is `this`.
+/// The text of the date `this`.
 fn written<'js>(call: &Call<'_, 'js>, write: impl Fn(&Local) -> String) -> Outcome<'js> {
     let this = call.this();
     let Some(millis) = convert::date_millis(&this) else {
@@ -93,10 +93,10 @@ fn written<'js>(call: &Call<'_, 'js>, write: impl Fn(&Local) -> String) -> Outco
 /// A moment in a time zone.
 struct Local {
     year: i64,
-    /// From 1.
+    /// Counted from 1.
     month: usize,
     day: i64,
-    /// From Sunday.
+    /// Counted from Sunday.
     weekday: usize,
     second_of_day: i64,
     offset_s: i64,

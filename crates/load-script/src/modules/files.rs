@@ -165,7 +165,7 @@ fn stat<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     settled(call, Ok(Success::Stat(name.to_owned(), file.bytes.len())))
 }
 
-/// `file.read(buffer)`: how many bytes were read, null at the end.
+/// `file.read(buffer)`: the number of bytes read, null at the end.
 fn read<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let value = call.this();
     let file = this(&value)?;

@@ -153,8 +153,8 @@ fn open<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     }
 }
 
-/// A relative path of `open` with its folder. It is that of the module whose top-level code runs, which is not
-/// always the one that the call is written in: then there is a warning, as in k6.
+/// A relative path of `open` with its folder. The folder is that of the module whose top-level code runs. If
+/// the call is written in another module, there is a warning, as in k6.
 fn place_to_open(vu: &VuState, ctx: &Ctx<'_>, path: String) -> String {
     if path.starts_with(['/', '\\']) || path.contains("://") {
         return path;

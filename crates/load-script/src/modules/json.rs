@@ -1,4 +1,4 @@
-//! `JSON.parse`, which says what is wrong with a text in the words of k6's engine.
+//! `JSON.parse`, which reports syntax errors in the words of k6's engine.
 
 use script_engine::convert;
 use script_engine::exception;

@@ -1,4 +1,4 @@
-//! Rejection values of newer modules: as in k6, errors of its language with the method `error`, not `Error`s.
+//! Rejection values of newer modules: as in k6, Go errors with the method `error`, not `Error`s.
 
 use std::ffi::CStr;
 
@@ -13,7 +13,7 @@ use script_engine::{Ctx, Object};
 /// The text of such an object.
 struct Rejection(String);
 
-/// The text of one that is a kind of text itself, to which the methods of strings apply.
+/// The text of a rejection that is itself text-like, to which the methods of strings apply.
 struct TextRejection(String);
 
 impl Class for Rejection {

@@ -38,7 +38,7 @@ fn set<'js>(call: &Call<'_, 'js>, repeats: bool) -> Outcome<'js> {
     let milliseconds = call
         .given(1)
         .map_or(Ok(0.0), |delay| convert::to_number(&delay))?;
-    // A delay that is not a number lies in the past for k6, at least in `setTimeout`.
+    // For k6, a delay that is not a number is in the past, at least in `setTimeout`.
     let delay = (repeats || !milliseconds.is_nan())
         .then(|| Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or_default());
     let arguments: Vec<Value<'js>> = (2..call.count()).map(|index| call.arg(index)).collect();

@@ -292,7 +292,7 @@ mod tests {
 
     use super::{Remote, Settings, camel_case, escaped};
 
-    /// Responds to one request after the other, each on its own connection. Returns the requests.
+    /// Responds to requests one after another, each on its own connection. Returns the requests.
     async fn serve(listener: TcpListener, answers: &[&str]) -> Vec<String> {
         let mut asked = Vec::new();
         for answer in answers {

@@ -90,8 +90,8 @@ impl EventLoop {
         self.timers.borrow_mut().retain(|key, _| key.1 != number);
     }
 
-    /// Notes a connection that the script has opened. When an exception ends the code before the connection,
-    /// `farewell` tells the script so. The number is for [`closed`](Self::closed).
+    /// Records a connection that the script has opened. When an exception ends the code before the
+    /// connection, `farewell` reports this to the script. The number is for [`closed`](Self::closed).
     pub(crate) fn opened(&self, farewell: Event) -> u64 {
         let number = self.last_open.get() + 1;
         self.last_open.set(number);
@@ -99,7 +99,7 @@ impl EventLoop {
         number
     }
 
-    /// The connection is over.
+    /// Records the end of the connection.
     pub(crate) fn closed(&self, number: u64) {
         self.open.borrow_mut().remove(&number);
     }

@@ -27,7 +27,7 @@ const FUNCTIONS: [&str; 2] = ["setup", "teardown"];
 
 /// The end of a piece of script code.
 pub(crate) enum Ending<R> {
-    /// It returned.
+    /// The code returned.
     Returned(R),
     /// By an exception, as k6 logs it.
     Threw(String),
@@ -45,7 +45,7 @@ impl<R> Ending<R> {
             // In k6 this is not an exception of the script, whichever promise it was.
             Self::Rejected(text) => ScriptError::Rejected(text),
             Self::Threw(mut text) => {
-                // k6 ends the text like this even without a stack, unless modules do not fit together.
+                // k6 ends the text like this even without a stack, except for mismatched imports and exports.
                 let is_link = text.starts_with("SyntaxError: The requested module ");
                 if is_link {
                     text.truncate(text.trim_end().len());
@@ -127,8 +127,8 @@ pub(crate) fn to_the_end<R>(
     ending
 }
 
-/// Ends the connections that the code has left open, and tells the script so where an exception ended its code. What
-/// their handlers throw is passed over, and what they open is dropped.
+/// Ends the connections that the code has left open, and reports this to the script if an exception ended its code.
+/// Exceptions of their handlers are ignored, and connections that they open are dropped.
 fn say_farewell(ctx: &Ctx<'_>, state: &VuState) {
     for farewell in state.events.take_farewells() {
         let told = farewell(ctx).and_then(|()| promise::run_jobs(ctx));
@@ -138,7 +138,7 @@ fn say_farewell(ctx: &Ctx<'_>, state: &VuState) {
     }
 }
 
-/// The error of a VU that holds too much memory, with the stack at which it was ended.
+/// The error of a VU that uses too much memory, with the stack at which it was ended.
 fn out_of_memory(state: &VuState, overdraft: Overdraft, said: &str) -> String {
     let stack = said.find("\n\tat ").map_or("", |at| &said[at..]);
     let vu = state.ids.in_test;
@@ -153,7 +153,7 @@ fn why<R>(ctx: &Ctx<'_>, throw: Throw) -> Ending<R> {
     raise(ctx, throw);
     match exception::take(ctx) {
         Ok(error) => Ending::Threw(exception::describe(&error)),
-        // The place where it was ended for its memory.
+        // The place where the VU was ended for exceeding its memory.
         Err(interrupt) if isolate::is_over() => Ending::Threw(exception::describe(&interrupt)),
         Err(_) => Ending::Interrupted,
     }

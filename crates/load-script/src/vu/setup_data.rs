@@ -8,7 +8,7 @@ use script_engine::{Ctx, Function, Object, Value};
 
 use super::run::Returned;
 
-/// The value as JSON, or the reason why it has none. Every VU parses its own copy.
+/// The value as JSON, or the reason why it has no JSON form. Every VU parses its own copy.
 pub(super) fn to_json<'js>(ctx: &Ctx<'js>, value: Value<'js>) -> Result<Returned<String>, Throw> {
     let base64 = Function::new(ctx.clone(), |bytes: Value<'_>| {
         STANDARD.encode(convert::buffer_bytes(&bytes).unwrap_or_default())

@@ -36,7 +36,7 @@ pub(crate) enum Phase {
     Summary,
 }
 
-/// The script's end of the test: `exec.test.abort`, or the wish for a browser.
+/// The end of the test by the script: `exec.test.abort`, or a request for a browser.
 #[derive(Debug, Clone)]
 pub(crate) struct Abort {
     /// `test aborted: why`
@@ -117,7 +117,7 @@ impl VuState {
         }
     }
 
-    /// Ends the test at the place that script code has reached; the iteration ends with what this returns.
+    /// Ends the test at the place that script code has reached; the iteration ends with the returned error.
     pub(crate) fn abort(&self, ctx: &Ctx<'_>, said: String) -> Throw {
         let place = exception::place(ctx).map_or_else(String::new, |place| format!(" at {place}"));
         *self.aborted.borrow_mut() = Some(Abort { said, place });

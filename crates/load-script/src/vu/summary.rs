@@ -10,10 +10,10 @@ use script_engine::{Ctx, Value};
 use super::run::{Exports, Failed, Returned, exported, outlived, settle};
 use super::state::VuState;
 
-/// The function's argument as it left it, or why that is not JSON any more.
+/// The argument as the function left it, or the reason why that is no longer JSON.
 pub(crate) type Left = Option<Result<serde_json::Value, String>>;
 
-/// The inputs of the call, and the place for what it leaves behind, also when it throws.
+/// The inputs of the call, and the place for the argument as the call leaves it, even when it throws.
 pub(crate) struct Summing<'a> {
     pub(crate) exports: Exports,
     pub(crate) call: SummaryCall,
@@ -51,7 +51,7 @@ pub(crate) fn summary(
     files(&result?)
 }
 
-/// As k6 does: what JSON does not know is lost, and what it refuses is an error.
+/// As in k6, values without JSON are omitted, and values that JSON rejects are an error.
 fn read_back<'js>(ctx: &Ctx<'js>, data: &Value<'js>) -> Result<serde_json::Value, String> {
     convert::to_json_value(data).map_err(|throw| {
         if matches!(throw, Throw::Interrupted) {

@@ -1,11 +1,11 @@
-//! The call of what is not a function: which one it is.
+//! Finds the failed call of a value that is not a function.
 //!
 //! The engine knows the place of the last value that was read before the call. Without arguments that is the
 //! called member itself; otherwise it is a place inside the arguments, and the call is one of those around it.
 
 use super::{Code, is_part_of_name, split_path};
 
-/// Objects of the language and of k6 with the members that scripts call; without a list, all are there.
+/// Objects of the language and of k6 with the members that scripts call; without a list, all members exist.
 const KNOWN_OBJECTS: [(&str, &[&str]); 15] = [
     ("Array", &[]),
     ("JSON", &["parse", "stringify"]),
@@ -39,7 +39,7 @@ const KNOWN_OBJECTS: [(&str, &[&str]); 15] = [
     ),
     ("ws", &["connect"]),
 ];
-/// Members that nearly every object has of which they are called.
+/// Members that nearly every object on which they are called has.
 const KNOWN_MEMBERS: [&str; 22] = [
     "add", "call", "concat", "every", "filter", "find", "forEach", "get", "has", "includes",
     "indexOf", "join", "log", "map", "push", "reduce", "replace", "set", "slice", "some", "split",
@@ -51,13 +51,13 @@ const KEYWORDS: [&str; 12] = [
     "yield",
 ];
 
-/// What is known of the call.
+/// The known facts about the call.
 pub(super) enum Called {
     /// The member with this name.
     Member(String),
     /// A variable or another value.
     Value,
-    /// A member whose name only the running code knows.
+    /// A member whose name is computed at run time.
     Computed,
 }
 
@@ -73,7 +73,7 @@ pub(super) fn find(code: &Code) -> Called {
     let is_call = rest.trim_start().starts_with(['(', '`']);
     let mut may_be_called = is_call;
     if before.ends_with("new") {
-        // A class is there.
+        // A class exists.
         may_be_called = !path.starts_with(char::is_uppercase);
         if may_be_called {
             return Called::Value;
@@ -90,7 +90,7 @@ pub(super) fn find(code: &Code) -> Called {
         .map_or(Called::Value, |member| Called::Member(member.to_owned()))
 }
 
-/// A line without the comment at its end; an address in a text has no blank before its slashes.
+/// A line without its trailing comment; a URL in a text has no space before its slashes.
 fn without_comment(line: &str) -> &str {
     let begins_with_one = line.trim_start().starts_with("//");
     match line.find(" //") {
@@ -116,8 +116,8 @@ fn literal_key(text: &str) -> Option<&str> {
     }
 }
 
-/// The innermost call of a member among the calls whose arguments are open at the end of the code; those that do not
-/// fail are passed over.
+/// The innermost call of a member among the calls whose arguments are open at the end of the code; calls that do not
+/// fail are skipped.
 fn around(before: &str) -> Option<&str> {
     let mut rest = before;
     loop {

@@ -204,7 +204,7 @@ fn endless_code_is_interrupted_with_its_scenario() {
             .lines
             .iter()
             .filter(|line| line.starts_with("Error"));
-        // A chain that never ends may be retained whole: then its memory ends it.
+        // An endless chain may be retained as a whole; then the memory limit ends it.
         let own = |line: &&String| line.contains("RangeError") || line.contains("out of memory");
         let others: Vec<_> = others.filter(|line| !own(line)).collect();
         assert!(others.is_empty(), "{bad}: {others:?}");

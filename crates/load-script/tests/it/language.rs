@@ -1,4 +1,4 @@
-//! The language of scripts, and their ends.
+//! The language of scripts, and how they end.
 
 use crate::run::{check, load_error, run};
 

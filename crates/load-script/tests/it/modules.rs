@@ -161,7 +161,7 @@ fn the_browser_module_can_be_imported_but_its_use_ends_the_test() {
         let missing = format!("{named} needs a browser, which sparring does not drive: run this");
         assert!(why.starts_with(&missing), "{why}");
     }
-    // Elsewhere it is an exception like any other.
+    // Outside an iteration it is an ordinary exception.
     let finished = run("import { browser } from 'k6/browser';
          export function setup() { try { browser.newPage(); } catch (e) { return e.message.slice(0, 15); } }
          export default function (data) { console.log(data); }");

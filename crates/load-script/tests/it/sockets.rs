@@ -10,7 +10,7 @@ use http_client::websocket::accept_of;
 
 use crate::run::run;
 
-/// Accepts one WebSocket. Gives its address, and the code of the close frame that comes before the end.
+/// Accepts one WebSocket. Returns its address, and the code of the close frame that arrives before the end.
 fn server() -> (String, Receiver<Option<u16>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address").to_string();

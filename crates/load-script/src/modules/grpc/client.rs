@@ -1,4 +1,4 @@
-//! `Client`: what it has learnt, and its channel.
+//! `Client`: its schema and its channel.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -13,7 +13,7 @@ use script_engine::own_methods;
 use script_engine::throw::{Outcome, Throw, plain};
 use script_engine::{Object, Value};
 
-/// What a client object owns.
+/// The value of a client object.
 pub(super) struct Client(Rc<State>);
 
 /// The state of a client.
@@ -28,7 +28,7 @@ pub(super) struct State {
 #[derive(Clone)]
 pub(super) struct Link {
     pub(super) channel: Rc<Channel>,
-    /// As the script wrote it.
+    /// The address as the script wrote it.
     pub(super) address: Rc<str>,
 }
 
@@ -47,7 +47,7 @@ impl Class for Client {
         own_methods::by_name()
     }
 
-    /// The module adds the methods: they know of clients, and clients need not know of them.
+    /// The module adds the methods, which depend on clients, so that clients do not depend on them.
     fn prototype(_: &Object<'_>) -> script_engine::Result<()> {
         Ok(())
     }
@@ -66,31 +66,31 @@ pub(super) fn this(call: &Call<'_, '_>) -> Result<Rc<State>, Throw> {
     client.ok_or_else(|| Throw::Type("this is not a gRPC client".to_owned()))
 }
 
-/// The client that a value is.
+/// The client of a script value.
 pub(super) fn of(value: &Value<'_>) -> Option<Rc<State>> {
     class::of::<Client>(value).map(|client| Rc::clone(&client.0))
 }
 
 impl State {
-    /// Adds what a schema describes.
+    /// Adds the content of a schema.
     pub(super) fn learn(&self, schema: &Schema) -> Result<(), Throw> {
         let merged = self.schema.borrow_mut().merge(schema);
         self.methods.borrow_mut().clear();
         merged.map_err(|error| plain(error.to_string()))
     }
 
-    /// The connection of now.
+    /// The current connection.
     pub(super) fn link(&self) -> Result<Link, Throw> {
         let link = self.link.borrow().clone();
         link.ok_or_else(|| plain("no gRPC connection, you must call connect first"))
     }
 
-    /// Keeps a connection; calls on the one before go on.
+    /// Stores a connection; calls on the previous one continue.
     pub(super) fn set_link(&self, link: Link) {
         *self.link.borrow_mut() = Some(link);
     }
 
-    /// The method that a script names, with a slash before it or without.
+    /// The method that a script names, with or without a leading slash.
     pub(super) fn method(&self, name: &str) -> Result<Rc<Method>, Throw> {
         if let Some(known) = self.methods.borrow().get(name) {
             return Ok(Rc::clone(known));

@@ -75,7 +75,7 @@ fn authority(address: &str, params: &ConnectParams) -> String {
     own.unwrap_or_else(|| endpoint(address).to_owned())
 }
 
-/// Where the address leads.
+/// The host and port of the address.
 fn target(vu: &VuState, address: &str, params: &ConnectParams) -> Result<Target, Throw> {
     let (host, port) = split(endpoint(address)).map_err(|why| plain(not_dialed(&why)))?;
     let named = params
@@ -111,7 +111,7 @@ fn tls_config(vu: &VuState, own: &TlsParams) -> http_client::TlsConfig {
     config
 }
 
-/// Host and port; the words are those of k6's language.
+/// Splits host and port; the error messages are Go's.
 fn split(address: &str) -> Result<(String, u16), String> {
     if address.is_empty() {
         return Err("missing port in address".to_owned());
@@ -169,7 +169,7 @@ fn dial(network: Rc<Network>, target: Target) -> Dial {
     })
 }
 
-/// The words of the handshake itself; the log has some of HTTP for one of them.
+/// The message of the handshake itself; for one error the log text is about HTTP.
 fn words(failure: &http_client::failure::Failure) -> &str {
     match failure.code {
         1301 => &failure.message,

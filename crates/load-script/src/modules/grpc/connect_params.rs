@@ -9,14 +9,14 @@ use script_engine::{Object, Value};
 
 use super::params::{Timeout, metadata};
 
-/// Bytes of a message that is received; gRPC's default.
+/// The maximum size of a received message in bytes; gRPC's default.
 const MAX_RECEIVE_BYTES: usize = 4 << 20;
-/// Bytes of a message that is sent; gRPC's default.
+/// The maximum size of a sent message in bytes; gRPC's default.
 const MAX_SEND_BYTES: usize = i32::MAX as usize;
-/// The time that connecting may take; k6's default.
+/// The time limit for connecting; k6's default.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What the params say, defaults applied.
+/// The params, with defaults applied.
 pub(super) struct ConnectParams {
     pub(super) is_plaintext: bool,
     pub(super) reflects: bool,
@@ -41,7 +41,7 @@ impl ConnectParams {
     /// Reads the params.
     ///
     /// # Errors
-    /// What is wrong with them, in k6's words.
+    /// The params are invalid; the error is in k6's words.
     pub(super) fn read(value: &Value<'_>) -> Result<Self, Throw> {
         let mut params = Self {
             is_plaintext: false,
@@ -167,10 +167,10 @@ fn size(key: &str, value: &Value<'_>) -> Result<Option<usize>, Throw> {
     Ok((number > 0.0).then_some(number as usize))
 }
 
-/// How deep values are shown: those of scripts may contain themselves.
+/// The maximum depth of displayed values, since script values may contain themselves.
 const MAX_DEPTH: usize = 8;
 
-/// A value as k6's language writes it in its own syntax.
+/// A value in Go's syntax.
 fn go_syntax(value: &Value<'_>, depth: usize) -> String {
     if value.is_undefined() || value.is_null() || depth == MAX_DEPTH {
         return "<nil>".to_owned();

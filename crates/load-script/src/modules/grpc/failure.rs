@@ -39,7 +39,7 @@ pub(super) fn of_response<'js>(
     Ok(error)
 }
 
-/// The error of a stream, whose code is a status; its text tells both.
+/// The error of a stream, whose code is a status; its text contains both.
 pub(super) fn of_stream<'js>(ctx: &Ctx<'js>, method: &Method, failed: &Status) -> Outcome<'js> {
     let text = format!("code: {}, message: {}", failed.code, failed.message);
     let error = class::new(ctx, StreamError(text))?;

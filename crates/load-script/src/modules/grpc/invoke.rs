@@ -1,4 +1,4 @@
-//! `client.invoke`, `client.asyncInvoke` and `client.healthCheck`: one message there, one back.
+//! `client.invoke`, `client.asyncInvoke` and `client.healthCheck`: one request message, one response message.
 
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
@@ -30,7 +30,7 @@ const HEALTH: &str = "syntax = \"proto3\"; package grpc.health.v1;\n\
     }\n\
     service Health { rpc Check(HealthCheckRequest) returns (HealthCheckResponse); }";
 
-/// The method to call, and the connection to call it over.
+/// The method to call, and the connection for the call.
 struct Target {
     link: Link,
     method: Rc<Method>,
@@ -46,7 +46,7 @@ struct Prepared {
     discards_message: bool,
 }
 
-/// How a call went.
+/// The outcome of a call.
 struct Finished {
     reply: Reply,
     method: Rc<Method>,
@@ -183,7 +183,7 @@ impl Prepared {
     }
 }
 
-/// Sends the message and counts the answer. What the client itself gave up has no sample, as in k6.
+/// Sends the message and records the response. As in k6, a call that the client itself gave up has no sample.
 async fn perform(prepared: Box<Prepared>) -> Finished {
     let Prepared {
         link,

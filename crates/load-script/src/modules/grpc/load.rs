@@ -76,7 +76,7 @@ fn import_paths(value: &Value<'_>) -> Result<Vec<String>, Throw> {
         .collect()
 }
 
-/// The schema that was made before from the same things, or a new one.
+/// The schema that was made earlier from the same inputs, or a new one.
 fn once(
     script: &Script,
     key: String,
@@ -100,7 +100,7 @@ fn once(
     Ok(all.entry(key).or_insert(schema).clone())
 }
 
-/// The text of a file, looked for in the import paths, or beside the script if there are none.
+/// The text of a file, searched for in the import paths, or beside the script if there are none.
 fn open(script: &Script, paths: &[String], name: &str) -> Result<String, String> {
     let mut why = String::new();
     let places = paths.iter().map(|path| Path::new(path).join(name));
@@ -115,7 +115,7 @@ fn open(script: &Script, paths: &[String], name: &str) -> Result<String, String>
     Err(why)
 }
 
-/// What `load` returns: the methods that there are.
+/// The result of `load`: the available methods.
 fn infos<'js>(ctx: &Ctx<'js>, schema: &Schema) -> Outcome<'js> {
     let infos = Array::new(ctx.clone())?;
     for (at, method) in schema.methods().iter().enumerate() {

@@ -28,7 +28,7 @@ pub(super) fn build<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
     method(&prototype, c"healthCheck", invoke::health_check)?;
     method(&prototype, c"close", client::close)?;
     status::keep(&prototype)?;
-    // As k6 has it, it needs no `new`.
+    // As in k6, it needs no `new`.
     constructor_or_function(&exports, c"Client", client::construct, &prototype)?;
     let streams = class::prototype::<stream::Stream>(ctx)?;
     constructor(&exports, c"Stream", stream::construct, &streams)?;

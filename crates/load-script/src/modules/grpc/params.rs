@@ -11,10 +11,10 @@ use tokio::time::Instant;
 use super::super::http::timeout;
 use super::super::tags;
 
-/// The time that a single call may take; k6's default. Streams have none.
+/// The time limit of a single call; k6's default. Streams have none.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(120);
 
-/// What the params say.
+/// The params of a call or a stream.
 #[derive(Default)]
 pub(super) struct Params {
     pub(super) metadata: Metadata,
@@ -23,11 +23,11 @@ pub(super) struct Params {
     pub(super) discards_message: bool,
 }
 
-/// How long something may take.
+/// A time limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Timeout {
     Of(Duration),
-    /// It was over before it began.
+    /// A negative limit, which has already expired.
     Past,
 }
 
@@ -46,7 +46,7 @@ impl Timeout {
         })
     }
 
-    /// The end of the time, if it begins now.
+    /// The deadline, if the time begins now.
     pub(super) fn deadline(self) -> Instant {
         let now = Instant::now();
         match self {
@@ -60,7 +60,7 @@ impl Params {
     /// Reads the params.
     ///
     /// # Errors
-    /// What is wrong with them, in k6's words, without what they are for.
+    /// The params are invalid; the error is in k6's words, without the name of the call.
     pub(super) fn read(value: &Value<'_>) -> Result<Self, Throw> {
         let mut params = Self::default();
         if value.is_string() {
@@ -94,7 +94,7 @@ impl Params {
         Ok(params)
     }
 
-    /// The deadline of a call that begins now; none if nothing is said and there is no default.
+    /// The deadline of a call that begins now; none if no timeout is given and there is no default.
     pub(super) fn deadline(&self, default: Option<Duration>) -> Option<Instant> {
         let given = self
             .timeout
@@ -128,7 +128,7 @@ pub(super) fn metadata(what: &str, value: &Value<'_>) -> Result<Metadata, Throw>
     Ok(pairs)
 }
 
-/// k6 1.x takes arrays of bytes only; a buffer means the same.
+/// k6 1.x accepts only arrays of bytes; a buffer has the same meaning.
 fn binary(value: &Value<'_>) -> Option<Vec<u8>> {
     let is_bytes = convert::byte_array_length(value).is_some();
     let is_buffer = convert::is_array_buffer(value);

@@ -36,7 +36,7 @@ pub(super) fn object<'js>(
     Ok(response.into_value())
 }
 
-/// The message, or an empty one where none came; with all its fields.
+/// The message, or an empty one if none arrived, with all its fields.
 fn message<'js>(ctx: &Ctx<'js>, method: &Method, reply: &mut Reply) -> Outcome<'js> {
     let descriptor = method.descriptor.output();
     let bytes = reply.message.take().unwrap_or_default();

@@ -9,7 +9,7 @@ use super::super::tags;
 use super::client::Method;
 use crate::vu::state::{VuState, now};
 
-/// What a call counts with.
+/// The recorder of the samples of a call, with their tags.
 pub(super) struct Samples {
     recorder: Recorder,
     metadata: Option<Arc<Tags>>,
@@ -18,8 +18,8 @@ pub(super) struct Samples {
 }
 
 impl Samples {
-    /// The samples of a call that begins now. The script's own tags win over the name and all that the VU
-    /// has, not over what is known of the call.
+    /// The samples of a call that begins now. The script's own tags take precedence over the name and all
+    /// tags of the VU, but not over those of the call.
     pub(super) fn begin(
         vu: &VuState,
         method: &Method,
@@ -47,22 +47,22 @@ impl Samples {
         }
     }
 
-    /// A stream was opened.
+    /// Counts an opened stream.
     pub(super) fn opened(&self) {
         self.count(builtin::GRPC_STREAMS, &self.tags, 1.0);
     }
 
-    /// A message went out on a stream.
+    /// Counts a message sent on a stream.
     pub(super) fn sent(&self) {
         self.count(builtin::GRPC_STREAMS_MSGS_SENT, &self.tags, 1.0);
     }
 
-    /// A message came on a stream.
+    /// Counts a message received on a stream.
     pub(super) fn received(&self) {
         self.count(builtin::GRPC_STREAMS_MSGS_RECEIVED, &self.tags, 1.0);
     }
 
-    /// The call is over.
+    /// Records the end of the call.
     pub(super) fn ended(&self, status: u32) {
         let duration = self.begin.elapsed();
         let tags = match self.recorder.wants(SystemTag::Status) {

@@ -1,5 +1,5 @@
-//! The statuses as scripts see them: objects that compare as numbers and read as names, as in k6. A response
-//! has the same object as the module's constant, so that `===` holds between the two.
+//! The statuses as scripts see them: objects that compare as numbers and are displayed as names, as in k6. A
+//! response has the same object as the module's constant, so that `===` holds between the two.
 
 use grpc_client::status::{self, NAMES};
 use script_engine::class;
@@ -11,10 +11,10 @@ use script_engine::{Array, Ctx, Object, Value};
 
 use super::client::Client;
 
-/// Where the prototype of clients keeps the statuses: each realm has one.
+/// The property of the clients' prototype, one per realm, that holds the statuses.
 const KEPT: &str = "\u{1}statuses";
 
-/// What a health check answers with; the last name is misspelt in k6.
+/// The statuses of a health check; the last name is misspelt in k6.
 const HEALTH: [(&str, &str); 4] = [
     ("HealthCheckUnknown", "UNKNOWN"),
     ("HealthCheckServing", "SERVING"),

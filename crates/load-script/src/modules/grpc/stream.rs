@@ -1,4 +1,4 @@
-//! `Stream`: messages in both directions, told by events.
+//! `Stream`: messages in both directions, reported by events.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, CString};
@@ -28,10 +28,10 @@ use crate::modules::tags;
 use crate::vu::events::Event;
 use crate::vu::state::{Caller, VuState, now, state};
 
-/// What can be listened to; the last one never comes, as in k6.
+/// The events that a script can listen to; as in k6, the last one never occurs.
 const EVENTS: [&str; 4] = ["data", "error", "end", "status"];
 
-/// What a stream object owns. Handlers are properties of the object, where the collector sees them.
+/// The value of a stream object. Handlers are properties of the object, where the collector traces them.
 pub(super) struct Stream(Rc<Running>);
 
 struct Running {
@@ -39,9 +39,9 @@ struct Running {
     samples: Samples,
     discards_messages: bool,
     outgoing: RefCell<Option<Outgoing>>,
-    /// `end()` was called: what is written after it is passed over.
+    /// `end()` was called: later writes are ignored.
     has_ended: Cell<bool>,
-    /// The last event has been told.
+    /// The last event has been reported.
     is_over: Cell<bool>,
     /// Its number among the open connections of the VU.
     number: Cell<u64>,
@@ -52,12 +52,12 @@ struct Running {
 /// How a stream has ended.
 struct Ending {
     status: Status,
-    /// The client has ended it: then there is only a message.
+    /// The client has ended the stream, so there is only a message.
     is_ours: bool,
 }
 
 impl Ending {
-    /// Ended by the call, which is canceled only by the client.
+    /// The call has ended; `Canceled` comes only from the client.
     fn of(status: Status) -> Self {
         match status.code {
             code::CANCELED => Self::canceled(),
@@ -151,7 +151,7 @@ pub(super) fn construct<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
 }
 
 impl Running {
-    /// Waits for what comes next, on the event loop.
+    /// Waits for the next event, on the event loop.
     fn listen(self: &Rc<Self>, object: &Object<'_>, mut incoming: Incoming) {
         let stream = Rc::clone(self);
         let kept = Persistent::save(object.ctx(), object.clone());
@@ -204,7 +204,7 @@ impl Running {
         }
     }
 
-    /// The stream is over: tells the script how.
+    /// Reports the end of the stream to the script.
     fn finish(&self, object: &Object<'_>, ending: Ending) -> Result<(), Throw> {
         let vu: &VuState = state(object.ctx());
         vu.events.closed(self.number.get());
@@ -224,7 +224,7 @@ impl Running {
         self.rethrow(object)
     }
 
-    /// A handler of messages has thrown: for the script the stream is over, and the iteration ends.
+    /// Ends the stream and the iteration after an exception of a message handler.
     fn give_up(&self, object: &Object<'_>, throw: Throw) -> Result<(), Throw> {
         let text = self.note(object, throw)?;
         self.is_over.set(true);
@@ -233,8 +233,8 @@ impl Running {
         self.rethrow(object)
     }
 
-    /// The iteration has ended before the stream. As in k6, a stream that has been given up is cancelled after its
-    /// end was told.
+    /// Cancels a stream that outlives its iteration. As in k6, an abandoned stream is cancelled after its end was
+    /// reported.
     fn leave(&self, object: &Object<'_>) -> Result<(), Throw> {
         let was_over = self.is_over.replace(true);
         if let Some(mut outgoing) = self.outgoing.take() {
@@ -282,7 +282,7 @@ impl Running {
         }
     }
 
-    /// Keeps an exception, if it is the first, and gives its text.
+    /// Stores an exception, if it is the first, and returns its text.
     fn note(&self, object: &Object<'_>, throw: Throw) -> Result<String, Throw> {
         if matches!(throw, Throw::Interrupted) {
             return Err(throw);
@@ -306,7 +306,7 @@ impl Running {
         vu.logger.log(Level::Warn, message, &fields);
     }
 
-    /// Tells the script on the event loop that the stream has failed.
+    /// Reports the failure of the stream to the script, on the event loop.
     fn fail_soon(self: &Rc<Self>, object: &Object<'_>, ending: Ending) {
         let stream = Rc::clone(self);
         let kept = Persistent::save(object.ctx(), object.clone());
@@ -418,7 +418,7 @@ impl Running {
             return Err(status);
         }
         self.samples.sent();
-        // A method that takes one message has it.
+        // A method without client streaming takes no further message.
         if !self.method.descriptor.is_client_streaming() {
             outgoing.finish();
         }

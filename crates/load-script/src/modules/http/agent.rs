@@ -1,4 +1,4 @@
-//! What a request needs of its virtual user.
+//! The state of a virtual user that its requests need.
 
 use std::rc::Rc;
 use std::sync::Arc;

@@ -10,7 +10,7 @@ use http_client::reply::Reply;
 /// The responses that count as expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Expects {
-    /// Those that the script expects.
+    /// The statuses that the script expects.
     Usual,
     /// Only a request for authentication.
     Challenge,
@@ -113,7 +113,7 @@ impl Auth {
             .map_err(|error| error.to_string())
     }
 
-    /// NTLM takes three requests: without a header, with the negotiation, with the answer to the challenge.
+    /// NTLM takes three requests: without a header, with the negotiation, with the response to the challenge.
     fn ntlm(&self, reply: &Reply) -> Option<Result<String, String>> {
         let offers: Vec<String> = reply
             .lines()

@@ -45,7 +45,7 @@ impl<'a> Dump<'a> {
         };
         let lines = reply.lines().map(|(name, value)| (canonical(name), value));
         let mut lines: Vec<_> = lines.collect();
-        // As Go writes them: by name, but for the length, which stands first, and last where there is nothing.
+        // Go's order: by name, except for the length, which is first, or last if it is zero.
         lines.sort_by_key(|(name, value)| match name.as_str() {
             "Content-Length" if value == "0" => (2, String::new()),
             "Content-Length" => (0, String::new()),

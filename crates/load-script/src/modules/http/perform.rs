@@ -50,7 +50,7 @@ struct RequestProgress {
     told: Option<OriginalRequest>,
     /// The part of the body that had arrived when the exchange failed.
     partial: Option<Vec<u8>>,
-    /// Of the last exchange.
+    /// The times of the last exchange.
     timings: Timings,
     remote: Option<SocketAddr>,
 }

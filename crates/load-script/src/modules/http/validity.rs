@@ -15,7 +15,7 @@ pub(super) fn fault(request: &Request) -> Option<Failure> {
         if !is_token(name) {
             return Some(format!("header field name {}", quoted(name)));
         }
-        // Without an early exit, since this is done for each request.
+        // The loop has no early exit, since it runs for each request.
         let is_text = |b: u8| (b == b'\t') | (b >= 0x20) & (b != 0x7f);
         let is_broken = !value.bytes().fold(true, |all, b| all & is_text(b));
         is_broken.then(|| format!("header field value for {}", quoted(name)))

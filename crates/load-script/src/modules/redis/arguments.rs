@@ -1,4 +1,4 @@
-//! The arguments of a method as those of a command.
+//! Converts the arguments of a method to those of a command.
 
 use redis_client::Command;
 use script_engine::Value;
@@ -11,7 +11,7 @@ use super::commands::{Method, Takes};
 /// The command of a call.
 ///
 /// # Errors
-/// An argument has a type that the server has no form for.
+/// An argument has a type without a representation on the server.
 pub(super) fn command(call: &Call<'_, '_>, method: &Method) -> Result<Command, Throw> {
     let mut command = Command::new(method.name);
     for (at, takes) in method.takes.iter().enumerate() {
@@ -37,10 +37,10 @@ pub(super) fn command(call: &Call<'_, '_>, method: &Method) -> Result<Command, T
     Ok(command)
 }
 
-/// The command that a call names itself.
+/// The command of `sendCommand`, which the call itself names.
 ///
 /// # Errors
-/// As [`command`].
+/// See [`command`].
 pub(super) fn any_command(call: &Call<'_, '_>) -> Result<Command, Throw> {
     let mut command = Command::new(&convert::go_string(&call.arg(0))?);
     rest(call, 1, &mut command)?;

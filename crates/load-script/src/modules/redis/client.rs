@@ -21,7 +21,7 @@ use crate::modules::rejection;
 use crate::vu::events::Event;
 use crate::vu::state::Caller;
 
-/// What a client object owns.
+/// The value of a client object.
 pub(super) struct Client {
     settings: Settings,
     server: OnceCell<Rc<Server>>,
@@ -52,13 +52,13 @@ pub(super) fn construct<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     Ok(class::new(call.ctx, client)?.into_value())
 }
 
-/// `client.isConnected()`: whether a command was sent.
+/// `client.isConnected()`: whether a command has been sent.
 pub(super) fn is_connected<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let this = call.this();
     Ok(call.bool(of(&this)?.server.get().is_some()))
 }
 
-/// One of the methods that are a command.
+/// A method that stands for a command.
 pub(super) fn command<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     let method = &commands::ALL[usize::from(call.number())];
     let command = arguments::command(call, method);
@@ -74,7 +74,7 @@ fn of<'a>(this: &'a Value<'_>) -> Result<&'a Client, Throw> {
     class::of::<Client>(this).ok_or_else(|| Throw::Type("this is not a Redis client".to_owned()))
 }
 
-/// Sends a command; gives the promise of its reply.
+/// Sends a command. Returns the promise of its reply.
 fn begin<'js>(call: &Call<'_, 'js>, command: Result<Command, Throw>, gives: Gives) -> Outcome<'js> {
     let this = call.this();
     let client = of(&this)?;

@@ -1,4 +1,4 @@
-//! The methods of a client that are a command of the server.
+//! The methods of a client that stand for a command of the server.
 
 use std::ffi::CStr;
 
@@ -11,24 +11,24 @@ pub(super) struct Method {
     pub(super) gives: Gives,
 }
 
-/// What an argument is.
+/// The conversion of an argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Takes {
-    /// Turned into a text, whatever it is.
+    /// Any value, converted to text.
     Text,
-    /// Turned into a whole number.
+    /// Any value, converted to a whole number.
     Whole,
     /// A text, a number or a truth value.
     Plain,
-    /// This argument and all that follow.
+    /// This argument and all later ones, each converted to text.
     Texts,
-    /// The same.
+    /// This argument and all later ones, each a text, a number or a truth value.
     Plains,
-    /// Seconds, after which the key is gone; none if it is not positive.
+    /// The expiry in seconds; none if it is not positive.
     Expiry,
 }
 
-/// What the reply is.
+/// The type of the reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Gives {
     Text,

@@ -1,4 +1,4 @@
-//! The connections of a client go by the rules of the run: names, blocked addresses, source addresses, TLS.
+//! The connections of a client, which follow the options of the run: names, blocked addresses, source addresses, TLS.
 
 use std::io;
 use std::pin::Pin;
@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::settings::OwnTls;
 use crate::vu::state::VuState;
 
-/// Dials for a VU.
+/// The function that makes connections for a VU.
 pub(super) fn dial(vu: &VuState, own: Option<&OwnTls>) -> Dial {
     let network = Rc::clone(&vu.client);
     let tls = own.map(|own| config(vu, own));
@@ -39,7 +39,7 @@ fn config(vu: &VuState, own: &OwnTls) -> TlsConfig {
     config
 }
 
-/// Where an address leads; the words are those of k6's language.
+/// The target of an address; the error messages are Go's.
 fn target(address: &str, tls: Option<TlsConfig>) -> Result<Target, DialError> {
     let wrong = |why: String| DialError {
         why,
@@ -65,7 +65,7 @@ const FORBIDDEN: [u16; 2] = [1110, 1111];
 fn refused(error: BareError) -> DialError {
     let (BareError::Dial(failure) | BareError::Handshake(failure)) = error;
     let is_final = FORBIDDEN.contains(&failure.code);
-    // The log has some words of HTTP for what is not TLS.
+    // If the peer does not use TLS, the log text is about HTTP.
     let why = match failure.code {
         1301 => failure.message,
         _ => failure.detail,

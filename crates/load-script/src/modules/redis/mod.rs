@@ -24,7 +24,7 @@ pub(super) fn build<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>, Throw> {
     }
     method(&prototype, c"sendCommand", client::send_command)?;
     method(&prototype, c"isConnected", client::is_connected)?;
-    // As k6 has it, it needs no `new`.
+    // As in k6, it needs no `new`.
     constructor_or_function(&exports, c"Client", client::construct, &prototype)?;
     Ok(exports)
 }

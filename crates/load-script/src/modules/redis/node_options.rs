@@ -1,4 +1,4 @@
-//! The part of the options that is about one server.
+//! The part of the options that concerns one server.
 
 use http_client::{ClientCertificate, TlsConfig};
 use script_engine::convert;
@@ -21,7 +21,7 @@ pub(super) struct NodeReader {
 }
 
 impl NodeReader {
-    /// Takes a field; false if it is not one of a server.
+    /// Applies a field; false if it is not one of a server.
     ///
     /// # Errors
     /// The value has a wrong type.
@@ -71,7 +71,7 @@ impl NodeReader {
     /// The server.
     ///
     /// # Errors
-    /// Nothing says where it is.
+    /// The address is missing.
     pub(super) fn into_node(self) -> Result<Node, Throw> {
         match self.has_socket {
             true => Ok(self.node),
@@ -147,7 +147,7 @@ fn read_tls(object: &Object<'_>, place: &Place) -> Result<OwnTls, Throw> {
     Ok(tls)
 }
 
-/// A text, or its bytes: k6's documentation names these, and k6 takes texts alone.
+/// A text, or its bytes, which k6 documents but does not accept.
 fn set_pem(place: &Place, name: &str, value: &Value<'_>, to: &mut String) -> Result<(), Throw> {
     match convert::buffer_bytes(value) {
         Some(bytes) => {

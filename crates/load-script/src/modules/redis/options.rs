@@ -11,13 +11,13 @@ use super::settings::{Node, Settings, Together};
 use super::url;
 use crate::modules::tags;
 
-/// What k6 calls an object.
+/// k6's name for the type of an object.
 const MAP: &str = "map[string]interface {}";
 
 /// Reads the argument.
 ///
 /// # Errors
-/// What is wrong with it, in k6's words.
+/// The argument is invalid; the error is in k6's words.
 pub(super) fn read(value: &Value<'_>) -> Result<Settings, Throw> {
     let kind = convert::go_type(value);
     let read = match value.as_object() {

@@ -1,12 +1,12 @@
-//! Fields of objects, and what is wrong with one in the words of k6's reader of JSON: they name the types of its
-//! language, and where in them the field stands.
+//! Fields of objects, and their errors in the words of Go's JSON decoder, which name Go's types and the path of
+//! the field in them.
 
 use load_engine::go_text;
 use script_engine::convert;
 use script_engine::throw::{Throw, plain};
 use script_engine::{Object, Value};
 
-/// A type, and how its fields are reached from the outermost object.
+/// A type, and the path to its fields from the outermost object.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     owner: &'static str,
@@ -16,7 +16,7 @@ pub(super) struct Place {
 /// The fields of an object that could be written as JSON, by name.
 ///
 /// # Errors
-/// JSON has no form for one of them.
+/// One of them has no JSON representation.
 pub(super) fn fields<'js>(object: &Object<'js>) -> Result<Vec<(String, Value<'js>)>, Throw> {
     if let Some(why) = convert::unwritable(object.as_value())? {
         return Err(plain(format!(
@@ -28,7 +28,7 @@ pub(super) fn fields<'js>(object: &Object<'js>) -> Result<Vec<(String, Value<'js
     Ok(fields)
 }
 
-/// A field that the type lacks.
+/// The error for a field that the type lacks.
 pub(super) fn unknown(key: &str) -> Throw {
     plain(format!("json: unknown field {key:?}"))
 }
@@ -42,7 +42,7 @@ impl Place {
         }
     }
 
-    /// The same type, for fields that it has from another one.
+    /// The same type, for fields of an embedded one.
     pub(super) fn embedding(&self, other: &str) -> Self {
         Self {
             owner: self.owner,
@@ -58,7 +58,7 @@ impl Place {
         }
     }
 
-    /// Sets a text; null leaves it.
+    /// Sets a text; null leaves it unchanged.
     pub(super) fn set_text(
         &self,
         name: &str,
@@ -73,7 +73,7 @@ impl Place {
         Ok(())
     }
 
-    /// Sets a truth value; null leaves it.
+    /// Sets a truth value; null leaves it unchanged.
     pub(super) fn set_flag(
         &self,
         name: &str,
@@ -88,7 +88,7 @@ impl Place {
         Ok(())
     }
 
-    /// Sets a whole number; null leaves it.
+    /// Sets a whole number; null leaves it unchanged.
     pub(super) fn set_integer(
         &self,
         name: &str,
@@ -136,7 +136,7 @@ impl Place {
         }
     }
 
-    /// The field has another type.
+    /// The error for a field of another type.
     pub(super) fn wrong(&self, name: &str, value: &Value<'_>, kind: &str) -> Throw {
         let found = match value {
             value if value.is_string() => "string",

@@ -9,7 +9,7 @@ use script_engine::{Array, Ctx, Object, Value};
 use super::commands::Gives;
 use crate::modules::rejection;
 
-/// How deep lists in lists are shown; the server's own limit is lower.
+/// The maximum depth of nested lists; the server's own limit is lower.
 const MAX_DEPTH: usize = 128;
 /// One nanosecond, in seconds.
 const NANOSECOND: f64 = 1e-9;
@@ -43,7 +43,7 @@ pub(super) fn value<'js>(
     made.transpose_throw()
 }
 
-/// `Result<Outcome, Failure>` the other way round.
+/// Exchanges the two levels of `Result<Outcome, Failure>`.
 trait TransposeThrow<'js> {
     fn transpose_throw(self) -> Result<Result<Value<'js>, Failure>, Throw>;
 }
@@ -57,7 +57,7 @@ impl<'js> TransposeThrow<'js> for Result<Outcome<'js>, Failure> {
     }
 }
 
-/// Seconds to live. What is below zero says that there is no key or no end; k6 takes it for nanoseconds.
+/// Seconds to live. A negative number means that there is no key or no expiry; k6 reads it as nanoseconds.
 fn seconds(number: i64) -> f64 {
     match number {
         ..0 => number as f64 * NANOSECOND,
@@ -99,7 +99,7 @@ fn any<'js>(ctx: &Ctx<'js>, given: &Reply, depth: usize) -> Outcome<'js> {
     })
 }
 
-/// What a promise is rejected with.
+/// The rejection value of a promise.
 pub(super) fn failure<'js>(ctx: &Ctx<'js>, failed: &Failure) -> Outcome<'js> {
     match failed {
         Failure::Server(text) => server_error(ctx, text),
@@ -108,7 +108,7 @@ pub(super) fn failure<'js>(ctx: &Ctx<'js>, failed: &Failure) -> Outcome<'js> {
     }
 }
 
-/// The server's own words are a text with one more method, which does nothing.
+/// An error of the server is a text with an additional method, which does nothing.
 fn server_error<'js>(ctx: &Ctx<'js>, text: &str) -> Outcome<'js> {
     let error = rejection::textual(ctx, text)?;
     method(&error, c"redisError", nothing)?;

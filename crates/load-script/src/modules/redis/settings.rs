@@ -1,5 +1,5 @@
-//! What scripts say of their servers, as k6's client for Redis takes it: zero is its default, minus one turns a
-//! limit off.
+//! The settings of servers in scripts, with the meaning of k6's Redis client: zero means its default, minus one
+//! turns a limit off.
 
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ const NUMBERS: [(Number, &str); 12] = [
     (Number::IdleTimeout, "idleTimeout"),
 ];
 
-/// What is said of one node.
+/// The settings of one node.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Node {
     /// `host:port`
@@ -65,7 +65,7 @@ pub(super) struct Node {
     pub(super) numbers: [i64; NUMBERS.len()],
 }
 
-/// How the nodes belong together.
+/// The relation of the nodes to each other.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) enum Together {
     #[default]
@@ -90,7 +90,7 @@ impl Node {
         self.numbers[number as usize]
     }
 
-    /// Takes over what the next node says, which may not contradict this one.
+    /// Adds the settings of the next node, which must not contradict those of this one.
     fn follow(&mut self, next: Self) -> Result<(), Throw> {
         let contradict =
             |one: &str, other: &str| !one.is_empty() && !other.is_empty() && one != other;
@@ -177,16 +177,16 @@ impl Node {
     }
 }
 
-/// `None` for what is below zero: no limit.
+/// `None` for a negative number: no limit.
 fn duration(nanos: i64) -> Option<Duration> {
     u64::try_from(nanos).ok().map(Duration::from_nanos)
 }
 
 impl Settings {
-    /// The settings for nodes that belong together.
+    /// The settings for related nodes.
     ///
     /// # Errors
-    /// They contradict each other.
+    /// The nodes contradict each other.
     pub(super) fn new(nodes: Vec<Node>, together: Together) -> Result<Self, Throw> {
         let addresses: Vec<String> = nodes.iter().map(|node| node.address.clone()).collect();
         let mut nodes = nodes.into_iter();
@@ -196,7 +196,7 @@ impl Settings {
         }
         let single = || Servers::Single(addresses[0].clone());
         let servers = match together {
-            // As in k6: one node is a server, whatever it was called.
+            // As in k6, one node is a single server, whatever the options call it.
             Together::Cluster { .. } if addresses.len() == 1 => single(),
             Together::Sentinels { ref master, .. } if master.is_empty() => single(),
             Together::Single => single(),

@@ -12,11 +12,11 @@ const PORT: &str = "6379";
 /// Reads a URL.
 ///
 /// # Errors
-/// What is wrong with it, in k6's words.
+/// The URL is invalid; the error is in k6's words.
 pub(super) fn read(text: &str) -> Result<Node, Throw> {
     let (scheme, rest) = split(text)?;
     if scheme == "unix" {
-        // k6 takes it and then finds no port in it.
+        // k6 accepts the URL and then finds no port in it.
         return Ok(Node {
             address: rest.trim_start_matches("//").to_owned(),
             ..Node::default()
@@ -28,14 +28,14 @@ pub(super) fn read(text: &str) -> Result<Node, Throw> {
     let at = authority.rfind('@').map_or(0, |at| at + 1);
     let (userinfo, written) = authority.split_at(at);
     let (host, port) = match written.rsplit_once(':') {
-        // The port is looked at when it is dialed.
+        // The port is checked when a connection is made.
         Some((host, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => {
             (host, port)
         }
         _ => (written, PORT),
     };
     let host = if host.is_empty() { "localhost" } else { host };
-    // The same rules as for pages.
+    // The rules of http URLs apply.
     let url = Url::parse(&format!("http://{userinfo}{host}{target}"));
     let url = url.map_err(|error| not_a_url(text, &error))?;
     let shown = match url.host.contains(':') {
@@ -56,11 +56,11 @@ pub(super) fn read(text: &str) -> Result<Node, Throw> {
     Ok(node)
 }
 
-/// The scheme in lower case, and what follows its colon.
+/// The scheme in lower case, and the text after its colon.
 fn split(text: &str) -> Result<(String, &str), Throw> {
     let bad = |scheme: &str| plain(format!("redis: invalid URL scheme: {scheme}"));
     match Url::parse(text) {
-        // Every scheme but two is refused by name, ours included.
+        // `Url::parse` rejects every scheme except http and https, including those of Redis.
         Err(UrlError::Scheme(scheme)) => match scheme.to_ascii_lowercase().as_str() {
             known @ ("redis" | "rediss" | "unix") => {
                 let rest = text.split_once(':').map_or("", |(_, rest)| rest);
@@ -160,7 +160,7 @@ fn count(name: &str, text: &str) -> Result<i64, Throw> {
     integer(text).map_err(|why| plain(format!("redis: invalid {name} number: {why}")))
 }
 
-/// Nanoseconds; a number alone is seconds, and what is not positive is no limit.
+/// A time in nanoseconds. A bare number is in seconds, and a number that is not positive means no limit.
 fn time(name: &str, text: &str) -> Result<i64, Throw> {
     if text.is_empty() {
         return Ok(0);

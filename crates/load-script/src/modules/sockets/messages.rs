@@ -1,4 +1,4 @@
-//! What becomes of a socket's handshake and messages: an answer is a message with the same id.
+//! The outcomes of a socket's handshake and messages. A response is a message with the same id.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use load_engine::{Ending, Exchange, Exchanges};
 
-/// Messages of one socket that may wait for their answers; of more it is not known what became of them.
+/// The maximum number of messages of one socket that wait for their responses; the outcomes of further
+/// ones are unknown.
 const MOST_WAITING: usize = 10_000;
 
-/// Handshake and messages; whatever is open when it is dropped was cut off.
+/// Handshake and messages; those that are open when this is dropped were cut off.
 pub(super) struct Messages {
     log: Arc<Exchanges>,
     handshake: RefCell<Option<Exchange>>,
@@ -17,7 +18,7 @@ pub(super) struct Messages {
 }
 
 impl Messages {
-    /// A handshake with these headers begins.
+    /// Begins a handshake with these headers.
     pub(super) fn open(log: Arc<Exchanges>, headers: &[(String, String)]) -> Self {
         Self {
             handshake: RefCell::new(Some(log.begin(headers))),
@@ -26,7 +27,7 @@ impl Messages {
         }
     }
 
-    /// The handshake is over.
+    /// Ends the handshake.
     pub(super) fn connected(&self, is_answered: bool) {
         if let Some(handshake) = self.handshake.take() {
             handshake.end(match is_answered {

@@ -151,7 +151,7 @@ pub(super) fn keep_cookies(jar: &Jar, url: &Url, reply: &Reply) {
     }
 }
 
-/// Refuses what the standard does not take for the URL of a socket.
+/// Rejects text that the standard does not accept as the URL of a socket.
 pub(super) fn check_url(text: &str) -> Result<(), Throw> {
     let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
     if scheme != "ws" && scheme != "wss" {
@@ -173,7 +173,7 @@ pub(super) fn address(text: &str) -> Option<String> {
     Some(format!("{}:{}", url.host, url.port))
 }
 
-/// The URL as the HTTP client knows it.
+/// The URL in the form of the HTTP client.
 pub(super) fn http_url(text: &str) -> Option<Url> {
     let rest = match text.split_once("://")? {
         (scheme, rest) if scheme.eq_ignore_ascii_case("ws") => format!("http://{rest}"),

@@ -27,7 +27,7 @@ pub(super) struct Samples {
     pings: RefCell<HashMap<Vec<u8>, Instant>>,
     last_ping: Cell<u64>,
     is_session: Cell<bool>,
-    /// Handshake and messages, where the run tells what becomes of them.
+    /// Handshake and messages, if the run records their outcomes.
     messages: Option<Messages>,
 }
 

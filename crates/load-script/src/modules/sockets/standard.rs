@@ -48,7 +48,7 @@ struct Socket {
     /// The code and reason of `close()`.
     closing: RefCell<Option<(Option<u16>, String)>>,
     close_called: Notify,
-    /// What `exec.test.abort` said in a handler of this socket.
+    /// The message of `exec.test.abort` in a handler of this socket.
     aborted: RefCell<Option<String>>,
     /// Its number among the open connections of the VU.
     number: Cell<u64>,
@@ -276,7 +276,7 @@ impl Socket {
         self.fire_or_fail(object, "message", &[("data", data), ("origin", origin)])
     }
 
-    /// The iteration has ended before the socket. The server is told; the script only where it was not interrupted.
+    /// Closes a socket that outlives its iteration. The server is notified, and the script unless it was interrupted.
     fn leave(&self, object: &Object<'_>) -> Result<(), Throw> {
         let link = self.link.borrow().clone();
         if let (Some(link), OPEN) = (link, self.state.get()) {

@@ -60,9 +60,9 @@ pub(super) fn derive_key<'js>(call: &Call<'_, 'js>) -> Outcome<'js> {
     })
 }
 
-/// The most that is derived at once, in bytes.
+/// The maximum size of one derivation, in bytes.
 const LARGEST_DERIVED_BYTES: usize = 1 << 20;
-/// The most rounds of one derivation: a minute of work or so.
+/// The maximum number of rounds of one derivation: about a minute of work.
 const MOST_ITERATIONS: f64 = 100_000_000.0;
 
 fn check_length(length_bytes: usize) -> Result<(), Failure> {
