@@ -91,7 +91,7 @@ impl<D: AsRef<[u8]>> Parser<D> {
     /// Checks the options and skips records accordingly.
     ///
     /// # Errors
-    /// Options that contradict each other, a file that ends before its first wanted record.
+    /// Options that contradict each other, or a file that ends before its first requested record.
     pub fn new(data: D, options: &Options) -> Result<Self, CsvError> {
         let mut letters = options.delimiter.chars();
         let (Some(delimiter), None) = (letters.next(), letters.next()) else {

@@ -1,4 +1,4 @@
-//! What a module asks for before it runs: its imports and its `use k6` directives.
+//! The requirements of a module before it runs: its imports and its `use k6` directives.
 
 use oxc_ast::ast::{Program, Statement};
 

@@ -1,5 +1,5 @@
-//! The formats that scripts use: HTML pages, JSON paths, CSV tables, TypeScript, source maps, and what is
-//! rewritten in scripts before they are compiled.
+//! The formats that scripts use: HTML pages, JSON paths, CSV tables, TypeScript, source maps, and the
+//! rewriting of scripts before they are compiled.
 //!
 //! Text in, values out: nothing here uses a script engine, a clock or a network.
 

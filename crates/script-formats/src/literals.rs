@@ -17,7 +17,7 @@ use oxc_syntax::scope::ScopeFlags;
 
 use crate::parsed::with_tree;
 
-/// The least bytes of a literal that is extracted.
+/// The minimum size in bytes of an extracted literal.
 const LEAST_BYTES: usize = 1024;
 
 /// Text without its large literals.

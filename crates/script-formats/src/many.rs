@@ -84,7 +84,7 @@ impl Names {
         }
     }
 
-    /// The names, as parameters of a function that gets the two functions.
+    /// The names, as parameters of a function that receives the two functions.
     pub fn all(&self) -> [&str; 3] {
         [&self.call, &self.construct, &self.held]
     }
@@ -175,7 +175,7 @@ impl Finder<'_> {
         let stays = match callee {
             Expression::Super(_) | Expression::ImportExpression(_) => true,
             Expression::Identifier(name) => name.name == "eval",
-            // With a member inside, its object is `this`.
+            // If a member is inside, its object is `this`.
             Expression::ParenthesizedExpression(inner) => inner
                 .expression
                 .get_inner_expression()
@@ -208,7 +208,7 @@ impl Finder<'_> {
         }
     }
 
-    /// Inserts a name and more before a token. It must not grow together with a word before it.
+    /// Inserts a name and further text before a token, separated from a word before it.
     fn insert(&mut self, at: usize, text: &str) {
         let before = self.text[..at].chars().next_back();
         let is_word = before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '$');

@@ -12,7 +12,7 @@ const STACK_BYTES: usize = 256 << 20;
 /// More consecutive marks like these may nest too deeply for the parser's stack.
 const MOST_NESTED: usize = 4096;
 
-/// What `read` finds in the syntax tree of a script or module. `None` when the text cannot be parsed.
+/// The result of `read` for the syntax tree of a script or module. `None` when the text cannot be parsed.
 pub(crate) fn with_tree<R: Send>(
     text: &str,
     is_module: bool,
@@ -21,7 +21,7 @@ pub(crate) fn with_tree<R: Send>(
     with_sound_tree(text, is_module, false, read)
 }
 
-/// The same, also where the parser has found mistakes after which it can go on.
+/// The same, also for a text with errors from which the parser can recover.
 pub(crate) fn with_any_tree<R: Send>(
     text: &str,
     is_module: bool,

@@ -1,17 +1,17 @@
-//! Places in a text into which something was inserted, traced back to the text as it was.
+//! Maps places in a text with insertions back to the original text.
 
-/// What was inserted into a text, within its lines.
+/// The insertions into a text, within its lines.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Shifts {
     /// In the order of their places.
     list: Vec<Shift>,
 }
 
-/// Line and column count from one, and characters.
+/// An insertion. Line and column count from one, the column in characters.
 #[derive(Debug, PartialEq, Eq)]
 struct Shift {
     line: u32,
-    /// The column of what was inserted, in the text with everything before it.
+    /// The column of the insertion, in the text with all earlier insertions.
     column: u32,
     characters: u32,
 }

@@ -49,7 +49,7 @@ pub fn link(text: &str) -> Option<Link<'_>> {
 /// The text of an inline map.
 ///
 /// # Errors
-/// It is not base64, or not text.
+/// The map is not base64, or not text.
 pub fn inline(address: &str) -> Result<String, String> {
     let (_, data) = address.split_once(',').ok_or("there is no data")?;
     STANDARD.decode(data).map_or_else(
@@ -97,7 +97,7 @@ impl SourceMap {
     /// Reads a map from the URL `base`.
     ///
     /// # Errors
-    /// It is not JSON, or not a source map.
+    /// The text is not JSON, or not a source map.
     pub fn read(text: &str, base: &str) -> Result<Self, String> {
         // Some servers put this before JSON, so that it is not run as a script.
         let text = text.trim_start_matches(")]}'");

@@ -1,9 +1,9 @@
-//! Names that a script declares twice: refused as k6's engine refuses them, or taken as it takes them.
+//! Names that a script declares twice, which are rejected or accepted as in k6's engine.
 //!
-//! k6's engine differs from the standard here and there: functions at the top level of a module may be declared
-//! twice (the last one counts), an import may clash with a `var`, and every script is strict. The engine that runs
-//! scripts here differs elsewhere. So declarations are checked before the text is compiled, and functions that a later one
-//! replaces get another name of the same length, so that all places stay.
+//! k6's engine differs from the standard here and there: functions at the top level of a module may be declared twice
+//! (the last one counts), an import may clash with a `var`, and every script is strict. The engine that runs scripts
+//! here differs elsewhere. So declarations are checked before the text is compiled, and a function that a later one
+//! replaces gets another name of the same length, so that all places stay unchanged.
 
 use std::collections::{HashMap, HashSet};
 
@@ -24,12 +24,12 @@ use crate::parsed::with_any_tree;
 #[derive(Debug, PartialEq, Eq)]
 pub struct Clash {
     pub said: String,
-    /// The byte where it is, if k6 says so.
+    /// The byte offset of the error, if k6 reports it.
     pub at: Option<usize>,
 }
 
-/// Looks for names that are declared twice. Returns the text with which the script is compiled, if it is another one;
-/// `names` are those that a CommonJS script has anyway.
+/// Checks a script for names that are declared twice. Returns the text to compile, if it differs; `names` are those
+/// that every CommonJS script has.
 ///
 /// # Errors
 /// Two declarations that exclude each other. A text that cannot be parsed has none.
@@ -66,7 +66,7 @@ struct Replaced {
     export: Option<(Span, bool)>,
 }
 
-/// The text in which replaced functions have names that nothing else has.
+/// The text in which replaced functions have unique names.
 fn rename(text: &str, replaced: &[Replaced]) -> Option<String> {
     let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
     let mut used: HashSet<String> = text.split(|c| !is_part(c)).map(str::to_owned).collect();
@@ -91,7 +91,7 @@ fn rename(text: &str, replaced: &[Replaced]) -> Option<String> {
     String::from_utf8(bytes).ok().map(|text| text + &exports)
 }
 
-/// How far behind the beginning of a function's name k6's engine sees it.
+/// The offset at which k6's engine reports a function, from the beginning of its name.
 const PLACE_OF_FUNCTION: u32 = 1;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -222,7 +222,7 @@ impl Checker {
         self.scope(&program.body.iter().collect::<Vec<_>>(), kind, &taken);
     }
 
-    /// A `var` with the name of an import is a variable that no code sees: the name means the import.
+    /// A `var` with the name of an import is not visible to any code, since the name means the import.
     fn variables_behind_imports(&mut self, program: &Program<'_>, imported: &HashSet<String>) {
         for statement in &program.body {
             let Statement::VariableDeclaration(variables) = statement else {
@@ -321,7 +321,7 @@ impl Checker {
         }
     }
 
-    /// A `var` belongs to its function, but must not pass a block that has the name.
+    /// A `var` belongs to its function, but no block in between may declare the name.
     fn var(&mut self, name: &str, at: u32) {
         for index in (0..self.scopes.len()).rev() {
             let scope = &self.scopes[index];
@@ -355,7 +355,7 @@ impl Checker {
         names
     }
 
-    /// Walks what is in a scope with these names.
+    /// Visits the content of a scope with these names.
     fn within(&mut self, names: Vec<(String, u32)>, walk: impl FnOnce(&mut Self)) {
         let mut lexical = HashMap::new();
         for (name, at) in names {
@@ -372,7 +372,7 @@ impl Checker {
         self.scopes.pop();
     }
 
-    /// Walks the parameters of a function, then its body.
+    /// Visits the parameters of a function, then its body.
     fn function(&mut self, parameters: &FormalParameters<'_>, body: &[&Statement<'_>]) {
         let names = self.parameters(parameters);
         self.scopes.push(Scope {

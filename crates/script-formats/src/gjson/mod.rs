@@ -16,7 +16,7 @@ use nesting::{Quotes, marks};
 /// The maximum nesting of lists, queries and selections; deeper ones find nothing: a path comes from a script,
 /// and scripts run on small stacks.
 const MAX_DEPTH: u32 = 24;
-/// The most values that one path may produce on its way; `[[@this,@this].@this,…]` would grow without end.
+/// The maximum number of intermediate values of one path; `[[@this,@this].@this,…]` would grow without end.
 const MAX_WORK: usize = 1 << 22;
 
 /// The value at the path in the text of a document.

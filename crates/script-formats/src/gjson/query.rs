@@ -10,7 +10,7 @@ use super::{Walk, matches};
 /// A parsed query.
 pub(super) struct Query<'q> {
     path: &'q str,
-    /// Without it, the path must have a value.
+    /// The comparison; without it, the path must have a value.
     comparison: Option<(&'q str, &'q str)>,
 }
 

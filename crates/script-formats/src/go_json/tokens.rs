@@ -2,7 +2,7 @@
 
 use super::{AFTER_ITEM, AFTER_KEY, AFTER_PAIR, NO_KEY, NO_VALUE, Scanner, shown};
 
-/// What may come next.
+/// The tokens that may come next.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Top,
@@ -24,7 +24,7 @@ use State::{
 enum Failure {
     /// The text ends between two tokens.
     End,
-    /// Anything else.
+    /// Any other error.
     Wrong(String),
 }
 
@@ -140,7 +140,7 @@ impl State {
         }
     }
 
-    /// The end of the message about a character that cannot stand here.
+    /// The end of the message about a character that is not allowed here.
     fn place(self) -> &'static str {
         match self {
             Top | ArrayStart | ArrayValue | ObjectValue => NO_VALUE,

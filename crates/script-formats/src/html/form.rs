@@ -92,7 +92,7 @@ impl Selection {
         form: &str,
         submit: &str,
     ) -> Result<Submission, NavigationError> {
-        // As in k6, the fields are those of all forms that are found.
+        // As in k6, the fields are those of all matching forms.
         let all = self.find(&Query::selector(form));
         let found = all.eq(0);
         if found.size() == 0 {

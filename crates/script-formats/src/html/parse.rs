@@ -181,7 +181,7 @@ impl TreeSink for Sink {
         self.attach(NodeId(0), node, None);
     }
 
-    /// A template's contents are its children here, as in Go's parser.
+    /// The content of a template becomes its children, as in Go's parser.
     fn get_template_contents(&self, target: &NodeId) -> NodeId {
         *target
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-/// A list of replacements of byte ranges that do not overlap, apart from blanks inside blanks.
+/// A list of replacements of byte ranges that do not overlap, except for blanks inside blanks.
 #[derive(Debug, Default)]
 pub(super) struct Edits {
     list: Vec<Edit>,

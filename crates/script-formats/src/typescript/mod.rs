@@ -2,8 +2,8 @@
 //!
 //! Types are overwritten with spaces, so line and column of what remains are those of the author's file and
 //! errors need no source map. Other additions of TypeScript (enums, namespaces, parameter properties,
-//! `import x = require()`) is rewritten within its own lines: the lines stay exact, columns behind such a
-//! construct on the same line shift.
+//! `import x = require()`) are rewritten within their own lines: the lines stay exact, and columns after
+//! such a construct on the same line shift.
 //!
 //! Nothing is checked. An import that no value uses is dropped, as TypeScript does, because
 //! `import { Options } from 'k6/options'` names a module that exists for the type checker only.
@@ -39,8 +39,8 @@ pub enum TypeScriptError {
 /// Returns `source` as JavaScript with every remaining token in its place.
 ///
 /// # Errors
-/// A syntax error, or a TypeScript construct that has no JavaScript within its own lines
-/// (dotted namespaces, destructuring exports of namespaces).
+/// A syntax error, or a TypeScript construct that has no JavaScript form within its own lines (dotted
+/// namespaces, destructuring exports of namespaces).
 pub fn strip_types(source: &str) -> Result<String, TypeScriptError> {
     let allocator = Allocator::default();
     let source_type = SourceType::ts();

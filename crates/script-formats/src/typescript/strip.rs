@@ -192,7 +192,7 @@ pub(super) fn is_type_specifier(specifier: &ImportDeclarationSpecifier<'_>) -> b
     matches!(specifier, ImportDeclarationSpecifier::ImportSpecifier(it) if it.import_kind.is_type())
 }
 
-/// Whether a declaration leaves nothing behind.
+/// Whether a declaration has no JavaScript code.
 fn is_erased(declaration: &Declaration<'_>) -> bool {
     match declaration {
         Declaration::TSInterfaceDeclaration(_)
