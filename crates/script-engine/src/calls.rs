@@ -6,13 +6,13 @@ use rquickjs::{Ctx, Exception, Object, Value, qjs};
 
 use super::throw::{Outcome, Throw};
 
-/// The most arguments of one call: 256 MB of them.
+/// The maximum number of arguments of one call: 256 MB of them.
 const MOST: i64 = 1 << 24;
 
 /// Calls a function with the items of a list, or of an object that looks like one.
 ///
 /// # Errors
-/// What the function throws; the list has no length or too many items.
+/// The function throws, or the list has no length or too many items.
 pub fn apply<'js>(function: &Value<'js>, this: &Value<'js>, list: &Object<'js>) -> Outcome<'js> {
     let items = Items::of(list)?;
     let raw = list.ctx().as_raw().as_ptr();
@@ -27,7 +27,7 @@ pub fn apply<'js>(function: &Value<'js>, this: &Value<'js>, list: &Object<'js>) 
 /// The same with `new`. `target` is the constructor that the object is made for.
 ///
 /// # Errors
-/// As for [`apply`], or it is not a constructor.
+/// As for [`apply`], or the function is not a constructor.
 pub fn construct<'js>(
     constructor: &Value<'js>,
     target: &Value<'js>,

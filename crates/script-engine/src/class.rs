@@ -19,7 +19,8 @@ pub trait Class: 'static {
         Exotic(std::ptr::null_mut())
     }
 
-    /// What a call of one of its objects does, if they can be called. No stack is left for it in the worst case.
+    /// The function that a call of one of its objects runs, if they can be called. In the worst case there is no
+    /// stack left for it.
     fn call() -> qjs::JSClassCall {
         None
     }

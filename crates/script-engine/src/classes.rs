@@ -15,7 +15,7 @@ pub(crate) type Ids = RefCell<HashMap<TypeId, qjs::JSClassID, FixedState>>;
 pub(crate) struct Classes {
     pub(crate) runtime: Rc<Ids>,
     pub(crate) realm: RefCell<HashMap<TypeId, qjs::JSClassID, FixedState>>,
-    /// The engine's own getter of `stack`, which ours keeps alive and asks.
+    /// The engine's own getter of `stack`, which this crate's getter keeps alive and calls.
     pub(crate) stack_getter: Cell<Option<qjs::JSValue>>,
     /// The same for `JSON.parse`.
     pub(crate) json_parse: Cell<Option<qjs::JSValue>>,

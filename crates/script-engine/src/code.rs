@@ -2,7 +2,8 @@
 //!
 //! The engine reads bytecode into a module or a script with all functions in it. Code never changes, only the
 //! module around it does, so the VUs of a realm can share what the first of them has read. The place where a
-//! module keeps its function is found by observation; when the result is ambiguous, each VU keeps its own code.
+//! module stores its function is found by observation; when the result is ambiguous, each VU keeps its own
+//! code.
 
 use rquickjs::{Ctx, Value, qjs};
 
@@ -58,7 +59,7 @@ pub fn shared_script<'js>(
     Ok(code)
 }
 
-/// Where a module that is not linked keeps its function, if it can be found unambiguously.
+/// The word of an unlinked module that holds its function, if it can be found unambiguously.
 ///
 /// # Safety
 /// Both must be live, and the value a module.

@@ -156,7 +156,7 @@ pub fn to_number(value: &Value<'_>) -> Result<f64, Throw> {
     }
 }
 
-/// A number, as an integer where it is one.
+/// A number, as an integer if it is one.
 pub fn number<'js>(ctx: &Ctx<'js>, value: f64) -> Value<'js> {
     Value::new_number(ctx.clone(), value)
 }
@@ -174,7 +174,7 @@ pub fn to_json_value(value: &Value<'_>) -> Result<serde_json::Value, Throw> {
     serde_json::from_str(&text).map_err(|error| Throw::Plain(error.to_string()))
 }
 
-/// Why Go cannot write a value as JSON: functions and some numbers in it, and cycles.
+/// The reason why Go cannot write a value as JSON: functions or some numbers in it, or cycles.
 ///
 /// # Errors
 /// When a getter throws.
@@ -265,7 +265,7 @@ pub fn byte_array<'js>(ctx: &Ctx<'js>, bytes: Vec<u8>) -> Outcome<'js> {
     Ok(rquickjs::TypedArray::<u8>::new_copy(ctx.clone(), bytes)?.into_value())
 }
 
-/// Whether it is an `ArrayBuffer`. Asking for the bytes of another value would leave an exception pending.
+/// Whether the value is an `ArrayBuffer`. Requesting the bytes of another value would leave an exception pending.
 pub fn is_array_buffer(value: &Value<'_>) -> bool {
     // SAFETY: the value is alive.
     unsafe { qjs::JS_IsArrayBuffer(value.as_raw()) }

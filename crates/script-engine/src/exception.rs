@@ -13,7 +13,7 @@ use super::throw::{Outcome, Throw, plain};
 /// Takes the pending exception.
 ///
 /// # Errors
-/// The interrupt, if that is what is pending.
+/// The pending exception is the interrupt.
 pub fn take<'js>(ctx: &Ctx<'js>) -> Result<Value<'js>, Value<'js>> {
     let error = ctx.catch();
     // SAFETY: the value is alive.
@@ -23,8 +23,8 @@ pub fn take<'js>(ctx: &Ctx<'js>) -> Result<Value<'js>, Value<'js>> {
     }
 }
 
-/// Defines `stack` as k6's engine does: the error's text, then the frames, with places in the author's files
-/// where there are source maps. It is computed only when it is read.
+/// Defines `stack` as k6's engine does: the error's text, then the frames, with places in the author's files if
+/// there are source maps. It is computed only when it is read.
 ///
 /// # Errors
 /// The realm has no `stack` accessor.
@@ -34,7 +34,7 @@ pub fn install(ctx: &Ctx<'_>) -> Result<(), Throw> {
     let own: Object<'_> = find.call(())?;
     let (engines, setter): (Value<'_>, Value<'_>) = (own.get("get")?, own.get("set")?);
     let getter = native::function(ctx, stack, c"get stack", Shape::Function)?;
-    // It lives as long as its users, and refers to nothing of a VU.
+    // The function lives as long as its users, and refers to nothing of a VU.
     define(&getter, c"engines", engines.clone(), Visible::No)?;
     let getter_slot = &resident(ctx).classes.stack_getter;
     getter_slot.set(Some(engines.as_raw()));
@@ -75,7 +75,8 @@ fn engines_stack<'js>(of: &Value<'js>) -> Outcome<'js> {
     let Some(engines) = resident(ctx).classes.stack_getter.get() else {
         return Ok(Value::new_undefined(ctx.clone()));
     };
-    // SAFETY: the getter is a property of ours, which lives as long as the realm; the result is owned by the value.
+    // SAFETY: the getter is a property of this crate's function, which lives as long as the realm; the result is
+    // owned by the value.
     unsafe {
         let raw = ctx.as_raw().as_ptr();
         let stack = qjs::JS_Call(raw, engines, of.as_raw(), 0, std::ptr::null_mut());
@@ -143,7 +144,7 @@ pub fn place(ctx: &Ctx<'_>) -> Option<String> {
 /// A call in progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Caller {
-    /// The file whose code calls.
+    /// The file that contains the calling code.
     File(String),
     /// A native function.
     Native(String),

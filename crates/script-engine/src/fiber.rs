@@ -16,7 +16,7 @@ use corosensei::{Coroutine, CoroutineResult, Yielder};
 
 use super::stack::{Extent, FiberStack};
 
-/// What a suspended fiber waits for. Points into the fiber's stack, valid until it is resumed.
+/// The future that a suspended fiber waits for. Points into the fiber's stack, valid until it is resumed.
 type Awaited = NonNull<dyn Future<Output = ()>>;
 /// The job of a fiber. Points into the frame of [`Fiber::run`], valid until it reports `Idle`.
 type Job = NonNull<dyn FnMut()>;
@@ -44,7 +44,7 @@ thread_local! {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cancelled;
 
-/// Called whenever a fiber starts and stops to run on its thread.
+/// Called whenever a fiber starts or stops running on its thread.
 pub trait Switch {
     /// The fiber is about to run.
     fn enter(&self);
@@ -57,7 +57,7 @@ impl Switch for () {
     fn leave(&self) {}
 }
 
-/// A stack and what runs on it.
+/// A stack and the code on it.
 pub struct Fiber {
     coroutine: Coroutine<Input, Step, (), FiberStack>,
     yielder: Option<NonNull<Yields>>,
@@ -65,7 +65,7 @@ pub struct Fiber {
 }
 
 impl Fiber {
-    /// A fiber with a stack of `size` bytes, or of fewer where the system has no more; pages are committed when
+    /// A fiber with a stack of `size` bytes, or of fewer if the system has no more; pages are committed when
     /// they are touched, and released when they are no longer needed.
     pub fn new(size: usize) -> io::Result<Self> {
         let stack = FiberStack::new(size)?;
@@ -215,8 +215,8 @@ impl Drop for Running<'_> {
     }
 }
 
-/// A future that is made, kept and dropped on the stack of the poller: a large one, and its copies while it is
-/// made, would take room on the small stack of a fiber, whose touched pages stay committed.
+/// A future that is made, stored and dropped on the stack of the poller. A large one, and its copies while it
+/// is made, would take room on the small stack of a fiber, whose touched pages stay committed.
 pub fn apart<F: Future>(make: impl FnOnce() -> F + Unpin) -> impl Future<Output = F::Output> {
     let (mut make, mut running) = (Some(make), None);
     poll_fn(move |cx| {

@@ -1,4 +1,4 @@
-//! The program around the engine: the questions that it answers, and the virtual user of a realm.
+//! The program around the engine: the callbacks that it implements, and the virtual user of a realm.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -31,8 +31,8 @@ pub trait Host: Any {
     /// The author's file, line and column for a place in the code of a module.
     fn original_place(&self, file: &str, line: u32, column: u32) -> (String, u32, u32);
 
-    /// The message of a new error in the host's own words, if it has some. `origin` tells where the error comes
-    /// from; it is costly.
+    /// The message of a new error in the host's own words, if it has some. `origin` returns the origin of the
+    /// error; it is costly.
     fn reworded(&self, message: &str, origin: &dyn Fn() -> ErrorOrigin) -> Option<String>;
 
     /// Whether the running code has to end.
@@ -42,7 +42,7 @@ pub trait Host: Any {
     fn note_rejection(&self, promise: usize, reason: Value<'_>, is_handled: bool);
 }
 
-/// Where a new error comes from.
+/// The origin of a new error.
 #[derive(Debug, Clone, Default)]
 pub struct ErrorOrigin {
     /// The native function that throws it.
@@ -63,7 +63,7 @@ pub struct Absent {
 pub enum Loaded<'js> {
     /// An ES module, not evaluated.
     Code(Value<'js>),
-    /// An object whose properties are what it exports.
+    /// An object whose properties are the exports.
     Exports(Value<'js>),
 }
 
@@ -73,7 +73,7 @@ pub(crate) struct Resident {
     pub(crate) classes: Rc<Classes>,
     pub(crate) context: *mut qjs::JSContext,
     pub(crate) pace: Pace,
-    /// It is in its realm. While it is not, an object for all VUs is being made, which must not be interrupted.
+    /// Whether it is in its realm. While it is not, an object for all VUs is being made, which must not be interrupted.
     pub(crate) is_home: Cell<bool>,
 }
 

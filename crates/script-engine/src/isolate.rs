@@ -26,7 +26,7 @@ use super::shared::{self, Ground, Realm, VuGlobals};
 use super::throw::Throw;
 use super::turn;
 
-/// A runtime with this many bytes takes no more VUs, since longer collections stop all of its VUs.
+/// A runtime with this many bytes accepts no more VUs, since longer collections stop all of its VUs.
 const FULL_BYTES: usize = 8 << 20;
 /// The size of a runtime before its first collection. All its VUs together have about this much before they
 /// have run, so an earlier collection would find nothing.
@@ -69,11 +69,11 @@ struct Shared {
 
 /// The realm that the VUs of a runtime share.
 enum Common {
-    /// It is made for the first VU.
+    /// The realm is made for the first VU.
     Planned(Ground),
-    /// It exists.
+    /// The realm exists.
     Founded(Rc<Realm>, Rc<Classes>, Context),
-    /// It cannot exist: every VU has a realm of its own.
+    /// A shared realm is impossible: every VU has a realm of its own.
     Impossible,
 }
 
@@ -92,7 +92,7 @@ pub struct Isolate {
     resident: Option<Box<Resident>>,
     /// The lowest address of the VU's stack.
     stack: usize,
-    /// How much of the stack the engine may use now.
+    /// The number of bytes of the stack that the engine may use now.
     stack_bytes: Cell<qjs::size_t>,
     /// Its account in the runtime's ledger.
     owner: usize,
@@ -113,7 +113,7 @@ impl Shared {
         };
         RUNTIMES.with_borrow_mut(|all| {
             all.retain(|one| one.strong_count() > 0);
-            // The newest is the likeliest to have room.
+            // The newest runtime is the most likely to have room.
             let with_room = all.iter().rev().filter_map(Weak::upgrade).find(has_room);
             if let Some(shared) = with_room {
                 return Ok(shared);
@@ -331,7 +331,7 @@ impl Isolate {
         self.realm.is_some()
     }
 
-    /// How many shared objects the VU has changed; it must not be running.
+    /// The number of shared objects that the VU has changed; it must not be running.
     pub fn changed_objects(&self) -> usize {
         self.globals
             .borrow()
@@ -371,7 +371,7 @@ impl Isolate {
     }
 }
 
-/// The most jobs of an ended VU that are run.
+/// The maximum number of jobs of an ended VU that are run.
 const DISCARDED_JOBS: usize = 10_000;
 
 /// Makes an object that all VUs of the realm receive. It is made while none of them is in the realm, and
@@ -390,7 +390,7 @@ pub(crate) fn shared<'js>(
         return make();
     };
     if !isolate.resident().is_home.get() {
-        // It may lack its constructor, which is shared together with this object.
+        // The object may lack its constructor, which is shared together with it.
         let object = make()?;
         isolate.unshared.borrow_mut().push(object.as_raw());
         return Ok(object);

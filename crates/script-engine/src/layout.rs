@@ -1,12 +1,11 @@
 //! Three private fields of the engine's runtime, found by observation.
 //!
-//! Realms that share a runtime share its current stack frame and its queue of promise jobs. A VU that
-//! is suspended in the middle of a call must take both with it. The engine offers no way to do so,
-//! and its source is not ours to change; but where the fields lie can be observed safely: the frame
-//! is the word that is null outside of a call and points into the stack inside, the queue is the
-//! self-pointing pair that changes when a job is enqueued. The third is the flag that the engine is telling of a new
-//! error: the byte that is one only while `Error.prepareStackTrace` is called. If one of them is not found beyond doubt,
-//! every VU gets a runtime of its own.
+//! Realms that share a runtime share its current stack frame and its queue of promise jobs. A VU that is suspended in
+//! the middle of a call must take both with it. The engine offers no way to do so, and its source must not be changed;
+//! but the offsets of the fields can be observed safely: the frame is the word that is null outside of a call and
+//! points into the stack inside, the queue is the self-pointing pair that changes when a job is enqueued. The third is
+//! the flag that the engine is reporting a new error: the byte that is one only while `Error.prepareStackTrace` is
+//! called. If one of them is not found beyond doubt, every VU gets a runtime of its own.
 
 use std::cell::RefCell;
 use std::ffi::c_int;
@@ -24,7 +23,7 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Whether the engine is telling of a new error.
+    /// Whether the engine is reporting a new error.
     ///
     /// # Safety
     /// `engine` must be live.
@@ -117,7 +116,7 @@ unsafe fn observe_in(engine: *mut qjs::JSRuntime, ctx: *mut qjs::JSContext) -> O
     }
 }
 
-/// The byte that is set while the engine tells of a new error, but neither `before` nor `inside` of a plain call.
+/// The byte that is set while the engine reports a new error, but neither `before` nor `inside` of a plain call.
 ///
 /// # Safety
 /// `ctx` must be live and unused.

@@ -54,7 +54,7 @@ impl<T: Lazy> Hooks<T> {
 const FLAGS: c_int =
     (qjs::JS_PROP_ENUMERABLE | qjs::JS_PROP_WRITABLE | qjs::JS_PROP_CONFIGURABLE) as c_int;
 
-/// Called when the object has no such property yet: makes it, if it is one of ours.
+/// Called when the object has no such property yet: makes it, if it is one of the class's.
 unsafe extern "C" fn get_own_property<T: Lazy>(
     ctx: *mut qjs::JSContext,
     descriptor: *mut qjs::JSPropertyDescriptor,
@@ -81,7 +81,7 @@ unsafe extern "C" fn get_own_property<T: Lazy>(
     };
     let bit = 1 << index;
     if owner.made().get() & bit != 0 {
-        // It was made, and the script has deleted it.
+        // The property was made, and the script has deleted it.
         return 0;
     }
     let value = match owner.make(&ctx, name.to_str().unwrap_or("")) {
@@ -103,8 +103,8 @@ unsafe extern "C" fn get_own_property<T: Lazy>(
     1
 }
 
-/// A method as a property of the object, without making it one: `{ ...object }` has it then. It stays
-/// the object's: `const { json } = response` works in k6.
+/// Presents a method as a property of the object without making it one, so that `{ ...object }` has it. It
+/// stays bound to the object, since `const { json } = response` works in k6.
 ///
 /// # Safety
 /// The object and the atom must be live, the descriptor null or to be filled.
@@ -153,7 +153,7 @@ unsafe fn fill(descriptor: *mut qjs::JSPropertyDescriptor, value: qjs::JSValue) 
     }
 }
 
-/// Which property or method of ours an atom names.
+/// The property or method of the class that an atom names.
 ///
 /// # Safety
 /// `ctx` and `atom` must be live.

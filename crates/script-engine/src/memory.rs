@@ -1,9 +1,9 @@
-//! The memory of the engine that VUs hold, and its bounds.
+//! The engine's memory that VUs use, and its bounds.
 //!
 //! VUs share runtimes, so the engine's own limit would let one script take the memory of its neighbours. The
-//! allocator records the owner of every block; a VU that holds too much is ended with an error of its own. The
-//! engine carves small values out of pages of four kilobytes: a page is charged to the VU that needed it first,
-//! which is exact enough for bounds of many megabytes.
+//! allocator records the owner of every block; a VU that uses too much is ended with an error of its own. The
+//! engine allocates small values from pages of four kilobytes: a page is charged to the VU that needed it
+//! first, which is accurate enough for bounds of many megabytes.
 
 use std::cell::Cell;
 use std::ptr;
@@ -13,12 +13,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rquickjs::qjs;
 
-/// The bytes that one VU may hold by default.
+/// The bytes that one VU may use by default.
 pub const DEFAULT_BYTES: usize = 1 << 30;
 /// The account of memory that belongs to no VU.
 pub(super) const NOBODY: usize = 0;
-/// VUs that share a runtime: its atoms, shapes, arenas and built-ins. More would save little memory and make
-/// collections, which stop them all, longer.
+/// The number of VUs that share a runtime: its atoms, shapes, arenas and built-ins. More would save little
+/// memory and make collections, which stop them all, longer.
 pub(super) const VUS_PER_RUNTIME: usize = 64;
 /// Accounts per runtime, including the one that belongs to no VU.
 const OWNERS: usize = VUS_PER_RUNTIME + 1;
@@ -26,25 +26,25 @@ const OWNERS: usize = VUS_PER_RUNTIME + 1;
 const UNREPORTED_BYTES: usize = 1 << 20;
 /// A request up to this size may exceed the bound a little, so that garbage is collected first.
 const SMALL_BYTES: usize = 1 << 20;
-/// From this size on, an allocation asks whether the VU may go on.
+/// From this size on, an allocation checks whether the VU may continue.
 const LARGE_BYTES: usize = 4096;
-/// A VU whose large requests add up to this has had its turn.
+/// When the large requests of a VU add up to this, its turn is over.
 const TURN_BYTES: usize = 16 << 20;
 /// An ending VU gets no request of this size: native code that needs so much would run long.
 const LONG_WORK_BYTES: usize = 64 * 1024;
 /// The bytes that an ended VU may still take, for errors and their stacks.
 const GRACE_BYTES: usize = 256 * 1024;
 
-/// The bytes that all runtimes hold.
+/// The bytes that all runtimes use.
 static TOTAL: AtomicUsize = AtomicUsize::new(0);
 /// The number of VUs.
 static VUS: AtomicUsize = AtomicUsize::new(0);
 
 /// The ledger of one runtime.
 pub(super) struct Ledger {
-    /// The most that one VU may hold.
+    /// The maximum for one VU.
     limit: usize,
-    /// The same at present: less when the process runs out of memory.
+    /// The current maximum, which is lower when the process runs out of memory.
     bound: Cell<usize>,
     total: Cell<usize>,
     reported: Cell<usize>,
@@ -60,10 +60,10 @@ struct Account {
     is_taken: Cell<bool>,
     /// A collection was requested since the VU exceeded its bound.
     is_collected: Cell<bool>,
-    /// It held too much: its code has to end.
+    /// The VU used too much: its code has to end.
     is_over: Cell<bool>,
     grace: Cell<usize>,
-    /// The last request of this job that was refused, and the bytes held then.
+    /// The last request of this job that was refused, and the bytes in use then.
     refused: Cell<Option<(usize, usize)>>,
     /// Bytes of large requests since its job was told to end. Above the grace, requests were refused.
     late: Cell<usize>,
@@ -77,7 +77,7 @@ pub struct Held {
 }
 
 impl Held {
-    /// Charges the running VU; `None` when it may not have so much.
+    /// Charges the running VU; `None` when that exceeds its bound.
     pub(super) fn new(ledger: &Rc<Ledger>, bytes: usize) -> Option<Self> {
         let owner = ledger.allows(bytes).then(|| ledger.grew(bytes))?;
         Some(Self {
@@ -105,7 +105,7 @@ pub struct Overdraft {
 }
 
 impl Ledger {
-    /// A ledger for a runtime whose VUs may hold `limit` bytes each.
+    /// A ledger for a runtime whose VUs may use `limit` bytes each.
     pub(super) fn new(limit: usize) -> Self {
         Self {
             limit,
@@ -138,7 +138,7 @@ impl Ledger {
         owner
     }
 
-    /// The VU has gone; memory that it left behind counts for the next owner of its account.
+    /// Closes the account of a VU that has gone; memory that it left behind counts for the next owner of the account.
     pub(super) fn close(&self, owner: usize) {
         VUS.fetch_sub(1, Ordering::Relaxed);
         let account = &self.accounts[owner];
@@ -152,7 +152,7 @@ impl Ledger {
     }
 
     /// Whether the running VU may take `size` bytes more. If not, the engine throws "out of memory"; a VU that
-    /// held too much already is also ended, as [`Self::is_over`] reports.
+    /// already used too much is also ended, as [`Self::is_over`] reports.
     pub(super) fn allows(&self, size: usize) -> bool {
         let owner = self.current.get();
         let account = &self.accounts[owner];
@@ -217,7 +217,7 @@ impl Ledger {
         overdraft
     }
 
-    /// The excess of memory that the next VU holds before it runs.
+    /// The excess of memory that the next VU uses before it runs.
     pub(super) fn is_blocked(&self) -> Option<Overdraft> {
         let account = &self.accounts[self.current.get()];
         let blocked = account.is_over.get() && !self.reopen(account);
@@ -233,7 +233,7 @@ impl Ledger {
         }
     }
 
-    /// Forgets that an account was over its bound, if it is well below it now.
+    /// Clears the mark that an account was over its bound, if it is well below it now.
     fn reopen(&self, account: &Account) -> bool {
         let bound = self.bound.get();
         let is_below = account.held.get() <= bound - bound / 8;
@@ -264,7 +264,7 @@ impl Ledger {
         owner
     }
 
-    /// Takes bytes off an owner's account.
+    /// Credits bytes to an owner's account.
     pub(super) fn shrank(&self, owner: usize, size: usize) {
         let held = &self.accounts[owner].held;
         held.set(held.get().saturating_sub(size));
@@ -287,8 +287,8 @@ impl Ledger {
 }
 
 impl Account {
-    /// Whether the requesting code has to end and has used up its grace. Native code that never asks whether to
-    /// go on, such as powers of large integers, ends when it gets no memory.
+    /// Whether the requesting code has to end and has used up its grace. Native code that never checks for an
+    /// interrupt, such as powers of large integers, ends when it gets no memory.
     fn comes_too_late(&self, size: usize) -> bool {
         if !super::turn::is_ending() {
             return false;
@@ -321,8 +321,8 @@ impl Drop for Ledger {
     }
 }
 
-/// The bytes that one VU may hold when all together hold `all`: once the process has reached its ceiling, VUs
-/// with more than their share end.
+/// The bytes that one VU may use when all together use `all`: once the process has reached its ceiling, VUs with more
+/// than their share end.
 fn bound(limit: usize, all: usize, vus: usize) -> usize {
     match ceiling() {
         Some(ceiling) if all > ceiling => limit.min(ceiling / vus.max(1)),
@@ -330,8 +330,8 @@ fn bound(limit: usize, all: usize, vus: usize) -> usize {
     }
 }
 
-/// The bytes that all runtimes together may hold: three quarters of the memory that was free when the first of
-/// them asked. `None` where the system does not tell.
+/// The bytes that all runtimes together may use: three quarters of the memory that was free when the first of them
+/// asked. `None` if the system does not report it.
 fn ceiling() -> Option<usize> {
     static CEILING: OnceLock<Option<usize>> = OnceLock::new();
     *CEILING.get_or_init(|| {

@@ -25,7 +25,7 @@ impl Module {
     }
 }
 
-/// Compiles module source; the realm then knows the module as `name`.
+/// Compiles module source and registers it in the realm as `name`.
 pub fn compile<'js>(ctx: &Ctx<'js>, name: &str, source: &str) -> Result<Value<'js>, Throw> {
     evaluate_raw(
         ctx,
@@ -83,7 +83,7 @@ pub fn write(compiled: &Value<'_>) -> Result<Vec<u8>, Throw> {
     }
 }
 
-/// Reads in this realm what [`write()`] wrote. `bytecode` must come from [`write()`] of this process.
+/// Reads the output of [`write()`] in this realm. `bytecode` must come from [`write()`] of this process.
 pub fn read<'js>(ctx: &Ctx<'js>, bytecode: &[u8]) -> Result<Value<'js>, Throw> {
     let flags = c_int::try_from(qjs::JS_READ_OBJ_BYTECODE).expect("flags are small");
     // SAFETY: the bytecode was written by this very engine.
@@ -158,7 +158,7 @@ fn c_string(text: &str) -> Result<CString, Throw> {
     CString::new(text).map_err(|_| plain("a script cannot contain a NUL character"))
 }
 
-/// Answers the engine's question for the full name of an import.
+/// The engine's callback for the full name of an import.
 pub(super) unsafe extern "C" fn normalize(
     ctx: *mut qjs::JSContext,
     base: *const c_char,
@@ -189,7 +189,7 @@ pub(super) unsafe extern "C" fn normalize(
     }
 }
 
-/// Answers the engine's request for a module by its full name.
+/// The engine's callback for a module by its full name.
 pub(super) unsafe extern "C" fn load(
     ctx: *mut qjs::JSContext,
     name: *const c_char,

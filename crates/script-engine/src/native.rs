@@ -27,7 +27,7 @@ impl<'js> Call<'_, 'js> {
         self.args.len()
     }
 
-    /// Which of the methods that share this native was called.
+    /// The number of the called method among those that share this native.
     pub fn number(&self) -> u16 {
         self.number
     }

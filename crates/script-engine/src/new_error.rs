@@ -1,9 +1,8 @@
 //! New errors: their frames, and their message in the words of the host.
 //!
-//! The engine asks `Error.prepareStackTrace` for the stack of every new error before any script sees it. Ours is
-//! not a function but another kind of object that can be called: the engine calls those without a look at the
-//! stack, so that an error that says that the stack is used up has its frames too. The frames become text only
-//! when somebody reads it.
+//! The engine asks `Error.prepareStackTrace` for the stack of every new error before any script sees it. Here it
+//! is not a function but another kind of callable object: the engine calls those without checking the stack, so
+//! that an error about an exhausted stack has its frames too. The frames become text only when `stack` is read.
 
 use std::ffi::{CStr, c_int};
 use std::ptr::{self, NonNull};
@@ -27,7 +26,7 @@ pub const HIDDEN: char = '\u{1}';
 /// The name of text that is parsed as JSON. Its places are not shown either.
 const JSON: &str = "<input>";
 
-/// What the engine calls.
+/// The object that the engine calls.
 struct Observer;
 
 impl Class for Observer {
@@ -57,7 +56,7 @@ impl Frame {
     }
 }
 
-/// Lets the engine tell of each new error in the realm.
+/// Makes the engine report each new error in the realm.
 ///
 /// # Errors
 /// The realm has no `Error`.
@@ -90,13 +89,13 @@ unsafe extern "C" fn on_new_error(
     if let Some(error) = error.as_object().filter(|_| error.is_error()) {
         isolate::without_stack_limit(|| reword(error, &frames));
     }
-    // Nothing here may disturb what is being thrown.
+    // Nothing here may affect the error that is being thrown.
     drop(ctx.catch());
     // SAFETY: the reference that the value owns goes to the engine.
     unsafe { qjs::JS_DupValue(raw.as_ptr(), frames.as_raw()) }
 }
 
-/// The frames that an error was given; `None` for what is not a list of them.
+/// The frames of an error; `None` for a value that is not a list of frames.
 pub(crate) fn frames<'js>(stack: &Value<'js>) -> Option<impl Iterator<Item = Frame> + 'js> {
     let sites = stack.as_array()?.clone().into_iter();
     let sites = sites.map_while(|site| Object::from_value(site.ok()?).ok());

@@ -137,7 +137,7 @@ unsafe extern "C" fn names_as_defined(
     unsafe { list(ctx, Output { table, length }, object, false) }
 }
 
-/// The places for a list of names.
+/// The output pointers for a list of names.
 struct Output {
     table: *mut *mut qjs::JSPropertyEnum,
     length: *mut u32,
@@ -221,8 +221,8 @@ unsafe fn add_methods(
     }
 }
 
-/// Goes through the prototypes of an object, without the last, that of all objects, as long as `look`
-/// returns true.
+/// Visits the prototypes of an object, except for the last one, that of all objects, as long as `look` returns
+/// true.
 ///
 /// # Safety
 /// The realm and the object must be live.
@@ -261,7 +261,7 @@ unsafe fn member(
     prototype: qjs::JSValue,
     atom: qjs::JSAtom,
 ) -> Option<qjs::JSPropertyDescriptor> {
-    // SAFETY: see above; what the descriptor holds is freed or handed on.
+    // SAFETY: see above; the descriptor's values are freed or passed on.
     unsafe {
         let mut own = std::mem::zeroed::<qjs::JSPropertyDescriptor>();
         if qjs::JS_GetOwnProperty(ctx, &mut own, prototype, atom) <= 0 {

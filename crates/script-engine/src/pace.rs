@@ -1,10 +1,11 @@
-//! The turns of VUs on a thread: how often the engine asks whether to go on, and when a turn is over.
+//! The turns of VUs on a thread: how often the engine checks for an interrupt, and when a turn is over.
 //!
-//! The engine asks after ten thousand jumps or calls, however long a jump takes. A loop whose every round
-//! searches a long array would then neither end with its VU nor let others run for minutes. So each answer sets
-//! the number of jumps until the next question, about a millisecond's worth, and a turn begins with few. All of
-//! it happens on the engine's thread. Rejected: a thread that clears the engine's count from outside, which is
-//! a data race; signals, which interrupt system calls and need room on the small stacks of VUs.
+//! By default the engine checks after ten thousand jumps or calls, however long a jump takes. For minutes, a
+//! loop whose every iteration searches a long array would then neither end with its VU nor let others run. So
+//! each check sets the number of jumps until the next one, about a millisecond's worth, and a turn begins with
+//! few. All of it happens on the engine's thread. Rejected: a thread that clears the engine's count from
+//! outside, which is a data race; signals, which interrupt system calls and need room on the small stacks of
+//! VUs.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -15,22 +16,22 @@ use super::patience;
 
 /// How long a turn lasts before a busy VU lets others run.
 const TURN: Duration = Duration::from_millis(20);
-/// The intended time between two questions.
+/// The intended time between two checks.
 const BETWEEN_QUESTIONS: Duration = Duration::from_millis(1);
-/// Jumps until the first question of a turn.
+/// Jumps until the first check of a turn.
 const FIRST_JUMPS: i32 = 200;
-/// Jumps until a later one, at most: about sixty microseconds of plain code, of which the question and a look at
-/// the clock are a thousandth.
+/// The maximum number of jumps until a later check: about sixty microseconds of plain code, of which the check
+/// and a reading of the clock take a thousandth.
 const MOST_JUMPS: i32 = 2_000;
 
 /// The pace of one VU.
 #[derive(Default)]
 pub(crate) struct Pace {
-    /// When the first question of the turn came.
+    /// The time of the turn's first check.
     began: Cell<Option<Instant>>,
-    /// When the last question came, and after how many jumps the next one is due.
+    /// The time of the last check, and the number of jumps until the next one.
     asked: Cell<Option<(Instant, i32)>>,
-    /// The turn is over, however long it has lasted.
+    /// Whether the turn is over regardless of its duration.
     is_over: Cell<bool>,
 }
 
@@ -43,12 +44,12 @@ impl Pace {
         patience::ask_after(ctx, FIRST_JUMPS);
     }
 
-    /// Ends the turn at the next question.
+    /// Ends the turn at the next check.
     pub(crate) fn end_soon(&self) {
         self.is_over.set(true);
     }
 
-    /// Called when the engine asks in this context. Whether the turn is over.
+    /// Called at each check in this context. Returns whether the turn is over.
     pub(crate) fn is_over(&self, ctx: *mut qjs::JSContext, now: Instant) -> bool {
         let began = self.began.get().unwrap_or(now);
         self.began.set(Some(began));
@@ -62,7 +63,7 @@ impl Pace {
     }
 }
 
-/// The number of jumps that take about the intended time between questions, given that `jumps` of them took
+/// The number of jumps that take about the intended time between checks, given that `jumps` of them took
 /// `elapsed`. At most twice as many, since fast code may become slow.
 fn jumps_until_next(elapsed: Duration, jumps: i32) -> i32 {
     let wanted =

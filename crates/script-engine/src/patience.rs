@@ -1,10 +1,10 @@
-//! How long the engine runs before it asks whether to go on: one more private field, found by observation.
+//! The time that the engine runs before it checks for an interrupt: another private field, found by observation.
 //!
-//! The engine asks after ten thousand jumps or calls. A loop whose every round is one long native call, as
-//! `for (;;) JSON.stringify(large)`, would hold its VU for hours. The engine counts down in a field of the
-//! context; where it lies can be observed safely, as for [`super::layout`]: it is the number that a loop makes
-//! smaller by as much as it has rounds. With the count at zero, the engine asks at the next jump. Only the
-//! thread on which the engine runs ever writes to it.
+//! The engine checks after ten thousand jumps or calls. A loop whose every iteration is one long native call,
+//! such as `for (;;) JSON.stringify(large)`, would run for hours. The engine counts down in a field of the
+//! context, whose offset can be observed safely, as for [`super::layout`]: it is the number that a loop decreases
+//! by its number of iterations. With the count at zero, the engine checks at the next jump. Only the thread on
+//! which the engine runs ever writes to it.
 
 use std::sync::OnceLock;
 
@@ -13,8 +13,8 @@ use rquickjs::qjs;
 /// The largest initial value of the count.
 const MOST: i32 = 1_000_000;
 
-/// Makes the engine ask after so many jumps or calls in the context that runs on the calling thread whether to
-/// go on. Does nothing when this build of the engine is unknown.
+/// Makes the engine check for an interrupt after this many jumps or calls in the context that runs on the calling
+/// thread. Does nothing when this build of the engine is unknown.
 pub(super) fn ask_after(ctx: *mut qjs::JSContext, jumps: i32) {
     if let Some(offset) = count_offset() {
         // SAFETY: the context is alive, and its engine runs on this thread and nowhere else; the offset
@@ -55,7 +55,7 @@ unsafe fn observe() -> Option<usize> {
 unsafe fn observe_in(ctx: *mut qjs::JSContext) -> Option<usize> {
     // SAFETY: plain calls of the engine's interface; memory is only read.
     unsafe {
-        // The first question is asked at once, and sets the count.
+        // The first check happens at once, and sets the count.
         run(ctx, c"for (let i = 0; i < 10; i++);");
         let before = numbers(ctx);
         run(ctx, c"for (let i = 0; i < 100; i++);");
@@ -67,7 +67,7 @@ unsafe fn observe_in(ctx: *mut qjs::JSContext) -> Option<usize> {
             let first = fell(before[*at], between[*at]);
             let second = fell(between[*at], after[*at]);
             let difference = first.zip(second).and_then(|(a, b)| b.checked_sub(a));
-            // A round may count more than once.
+            // An iteration may count more than once.
             let is_exact = difference.is_some_and(|d| matches!(d, 250 | 500 | 750 | 1000));
             (1..MOST).contains(&after[*at]) && is_exact && first >= Some(100)
         };
@@ -91,7 +91,7 @@ unsafe fn numbers(ctx: *mut qjs::JSContext) -> Vec<i32> {
 /// # Safety
 /// The context must be live.
 unsafe fn run(ctx: *mut qjs::JSContext, code: &std::ffi::CStr) {
-    // SAFETY: the code is a C string, which the engine wants.
+    // SAFETY: the code is a C string, as the engine requires.
     unsafe {
         let length = code.to_bytes().len() as qjs::size_t;
         let flags = qjs::JS_EVAL_TYPE_GLOBAL as std::ffi::c_int;

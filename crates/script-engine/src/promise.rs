@@ -7,7 +7,7 @@ use rquickjs::{Ctx, Function, Persistent, Value, qjs};
 use super::raise::raise;
 use super::throw::{Outcome, Throw};
 
-/// The two functions that settle a promise. Kept over suspensions; must be dropped before its realm.
+/// The two functions that settle a promise. They outlive suspensions, and must be dropped before their realm.
 pub struct Deferred {
     resolve: Persistent<Function<'static>>,
     reject: Persistent<Function<'static>>,
@@ -49,9 +49,9 @@ impl Deferred {
 pub enum State<'js> {
     /// Not settled.
     Pending,
-    /// With its value.
+    /// Fulfilled, with its value.
     Fulfilled(Value<'js>),
-    /// With its reason.
+    /// Rejected, with its reason.
     Rejected(Value<'js>),
 }
 

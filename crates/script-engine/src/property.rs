@@ -7,9 +7,9 @@ use rquickjs::{Object, Value, qjs};
 /// Whether a property is enumerable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Visible {
-    /// It is.
+    /// Listed by `Object.keys`.
     Yes,
-    /// It is not.
+    /// Not listed.
     No,
 }
 

@@ -1,4 +1,4 @@
-//! The stacks of fibers: much address space, of which only touched pages take memory.
+//! The stacks of fibers: large ranges of addresses, of which only touched pages take memory.
 //!
 //! Scripts recurse deeply at times: k6's engine supports fifty thousand calls. A stack has room for that from
 //! the start, since untouched pages take no memory; after a deep recursion its pages are released.
@@ -8,7 +8,7 @@ use std::ptr;
 
 use corosensei::stack::{MIN_STACK_SIZE, Stack, StackPointer};
 
-/// The touched bytes that a stack keeps. Usual code needs less.
+/// The touched bytes that are not released. Usual code needs less.
 const KEPT_BYTES: usize = 256 * 1024;
 /// The smallest useful stack, for a system that is short of address space.
 const LEAST_BYTES: usize = 512 * 1024;
@@ -30,7 +30,7 @@ pub(crate) struct Extent {
 }
 
 impl FiberStack {
-    /// A stack of at least `size` bytes, or of fewer where the system has no more.
+    /// A stack of at least `size` bytes, or of fewer if the system has no more.
     ///
     /// # Errors
     /// The system has no room even for a small one.
@@ -46,8 +46,8 @@ impl FiberStack {
         let page = page_size();
         let mapped_bytes = size.next_multiple_of(page) + page;
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-        // SAFETY: a fresh mapping, without access at first, which the stack owns; what lies above the guard
-        // page is made usable.
+        // SAFETY: a fresh mapping, without access at first, which the stack owns; the part above the guard page
+        // is made usable.
         unsafe {
             let mapped = libc::mmap(ptr::null_mut(), mapped_bytes, libc::PROT_NONE, flags, -1, 0);
             if mapped == libc::MAP_FAILED {
@@ -113,7 +113,7 @@ impl Extent {
         if kept < self.lowest + page {
             return;
         }
-        // SAFETY: the page below what is kept belongs to the stack; nothing that runs uses it or what is lower.
+        // SAFETY: the page below the part that stays belongs to the stack; no running code uses it or lower pages.
         unsafe {
             let words = (kept - page..kept).step_by(PROBE_BYTES);
             let is_touched = words
@@ -150,7 +150,7 @@ mod tests {
             far.write_volatile(2);
             extent.trim();
             assert_eq!(far.read_volatile(), 2, "nothing says that it was used");
-            // As consecutive frames do.
+            // The distances resemble consecutive frames.
             for below in (0..3 << 20).step_by(PROBE_BYTES).skip(1) {
                 word(below).write_volatile(3);
             }

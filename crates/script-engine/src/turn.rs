@@ -21,7 +21,7 @@ pub(crate) fn end() {
     RUNNING.set(ptr::null());
 }
 
-/// Asks the VU that runs.
+/// Calls `ask` with the running VU.
 pub(crate) fn with<R>(ask: impl FnOnce(&Resident) -> R) -> Option<R> {
     // SAFETY: a VU that has begun does not move until it ends.
     unsafe { RUNNING.get().as_ref() }.map(ask)
@@ -34,7 +34,7 @@ pub(crate) fn is_ending() -> bool {
 }
 
 /// The context of the running VU, if it has to end or, when `is_due`, has to let others run. `is_over`: it
-/// holds too much memory.
+/// uses too much memory.
 pub(crate) fn leaving(is_due: bool, is_over: bool) -> Option<*mut qjs::JSContext> {
     with(|resident| {
         if is_due {

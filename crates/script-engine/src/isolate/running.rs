@@ -1,4 +1,4 @@
-//! The VU that runs: its memory, whether it goes on, and what the engine reports about it.
+//! The running VU: its memory, its interruption, and the engine's reports about it.
 
 use std::ffi::{c_int, c_void};
 use std::ptr::NonNull;
@@ -22,7 +22,7 @@ fn with_ledger<R>(ask: impl FnOnce(&Ledger) -> Option<R>) -> Option<R> {
     entered.and_then(|isolate| ask(&isolate.shared.ledger))
 }
 
-/// Whether the running VU has to end because it holds too much memory.
+/// Whether the running VU has to end because it uses too much memory.
 pub fn is_over() -> bool {
     with_ledger(|ledger| ledger.is_over().then_some(())).is_some()
 }
@@ -35,7 +35,7 @@ pub fn is_blocked() -> Option<Overdraft> {
 /// Charges native memory that a value of the running VU keeps.
 ///
 /// # Errors
-/// "out of memory", if the VU holds too much already.
+/// "out of memory", if the VU already uses too much.
 pub fn charge(ctx: &Ctx<'_>, bytes: usize) -> Result<Option<Held>, Throw> {
     // SAFETY: the isolate that was entered stays where it is until it is left.
     let Some(isolate) = (unsafe { ENTERED.get().as_ref() }) else {
@@ -76,14 +76,14 @@ pub(crate) fn without_stack_limit<R>(run: impl FnOnce() -> R) -> R {
     result
 }
 
-/// The engine's regular question whether to go on. A busy script lets the thread's other VUs run.
+/// The interrupt check that the engine calls regularly. A busy script lets the thread's other VUs run here.
 pub(super) unsafe extern "C" fn on_poll(
     engine: *mut qjs::JSRuntime,
     _opaque: *mut c_void,
 ) -> c_int {
-    // SAFETY: the engine asks while it is alive.
+    // SAFETY: the engine calls this while it is alive.
     if layout().is_some_and(|layout| unsafe { layout.tells_of_error(engine) }) {
-        // An exception of ours would be lost there, and other VUs' errors would have no stack meanwhile.
+        // An exception raised here would be lost, and other VUs' errors would have no stack meanwhile.
         ask_again();
         return 0;
     }
@@ -104,13 +104,13 @@ pub(super) unsafe extern "C" fn on_poll(
         Some(None) => fiber::wait(tokio::task::yield_now()).is_err(),
     };
     if ends {
-        // In case that the exception gets lost.
+        // In case the exception gets lost.
         ask_again();
     }
     c_int::from(ends)
 }
 
-/// Lets the engine ask at the next jump.
+/// Makes the engine check for an interrupt at the next jump.
 fn ask_again() {
     turn::with(|resident| patience::ask_after(resident.context, 0));
 }

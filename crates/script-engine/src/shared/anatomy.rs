@@ -1,4 +1,4 @@
-//! Where the engine keeps the state that VUs of a shared realm exchange.
+//! The places of the state that VUs of a shared realm exchange.
 //!
 //! As with the fields of the runtime (see `layout`), every place is observed in a separate runtime and must be
 //! found unambiguously; otherwise every VU gets a realm of its own. The shape of an object is assumed to be as
@@ -107,7 +107,7 @@ unsafe fn observe() -> Option<Anatomy> {
 /// # Safety
 /// `ctx` must be live and unused.
 unsafe fn observe_context(ctx: *mut qjs::JSContext) -> Option<Anatomy> {
-    // SAFETY: plain calls of the engine's interface; memory is only read, as far as it is the context's.
+    // SAFETY: plain calls of the engine's interface; memory is only read, and only within the context.
     unsafe {
         let global = qjs::JS_GetGlobalObject(ctx);
         let own = address_of(global);
@@ -118,7 +118,7 @@ unsafe fn observe_context(ctx: *mut qjs::JSContext) -> Option<Anatomy> {
         let globals = only(pairs)?;
         qjs::JS_FreeValue(ctx, global);
 
-        // A lexical declaration shows in the other object.
+        // A lexical declaration appears in the other object.
         let source = c"let probe_of_anatomy = 7";
         let flags = (qjs::JS_EVAL_TYPE_GLOBAL) as std::ffi::c_int;
         let done = qjs::JS_Eval(ctx, source.as_ptr(), 24, c"probe".as_ptr(), flags);
@@ -166,7 +166,7 @@ unsafe fn words_of(ctx: *mut qjs::JSContext) -> Option<Vec<usize>> {
 /// # Safety
 /// `ctx` must be live and unused.
 unsafe fn objects_are_as_expected(ctx: *mut qjs::JSContext) -> bool {
-    // SAFETY: plain calls of the engine's interface; what may be no pointer is read by the system.
+    // SAFETY: plain calls of the engine's interface; words that may not be pointers are read by the system.
     unsafe {
         let make = || {
             let object = qjs::JS_NewObject(ctx);

@@ -11,7 +11,7 @@ use super::properties::Held;
 const ITEM_ROOM: usize = 0;
 const ITEMS: usize = 1;
 const ITEM_COUNT: usize = 2;
-/// The engine uses half of the words that are numbers.
+/// The engine uses only half of a word that holds a number.
 const HALF: usize = 0xffff_ffff;
 
 /// The state of an object.
@@ -24,7 +24,7 @@ pub(super) struct Body {
     data: [usize; DATA_WORDS],
 }
 
-/// A body that a VU has for itself, or the first body of an object whose body the VU has exchanged.
+/// A VU's own body of an object, or the first body of an object whose body the VU has exchanged.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Own {
     pub(super) object: usize,
@@ -33,12 +33,12 @@ pub(super) struct Own {
 }
 
 impl Body {
-    /// Where the items of an array lie; 0 when there are none.
+    /// The address of an array's items; 0 when there are none.
     pub(super) fn items(&self) -> usize {
         self.data[ITEMS]
     }
 
-    /// How many items an array has.
+    /// The number of an array's items.
     pub(super) fn item_count(&self) -> usize {
         self.data[ITEM_COUNT] & HALF
     }

@@ -1,10 +1,10 @@
-//! The objects that the VUs of a runtime share, and how a VU gets its own copy of what it changes:
-//! built-ins, and the data of literals.
+//! The objects that the VUs of a runtime share (built-ins, and the data of literals), and the VUs' own copies
+//! of changed ones.
 //!
-//! An object's *body* is its shape, its properties and items, and whether it can be extended. All bodies of
-//! shared objects are known as they were made. When a VU that has changed some leaves the runtime, it takes the
-//! changed bodies along and the objects get their first ones back; when it comes again, the bodies are
-//! exchanged. So `Array.prototype.last = …` works, and no other VU sees it.
+//! An object's *body* is its shape, its properties and items, and whether it can be extended. The original body
+//! of each shared object is recorded. When a VU that has changed some leaves the runtime, it takes the changed
+//! bodies along and the objects get their first ones back; when it returns, the bodies are exchanged. So
+//! `Array.prototype.last = …` works, and no other VU sees it.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -52,11 +52,11 @@ pub(super) struct Builtins {
     kinds: RefCell<Vec<Held>>,
     /// Classes of objects that can be shared.
     classes: RefCell<Vec<qjs::JSClassID>>,
-    /// Keeps a reference to the shape of empty objects, so that no object is the last one with it.
+    /// Holds a reference to the shape of empty objects, so that no object is the last one with it.
     anchor: qjs::JSValue,
 }
 
-/// The objects cannot be shared; scripts see no difference.
+/// The objects cannot be shared, which scripts do not notice.
 #[derive(Debug)]
 pub(super) struct Unshared;
 
@@ -85,7 +85,7 @@ impl Builtins {
         }
     }
 
-    /// Whether the object is one of them.
+    /// Whether the object is shared.
     pub(super) fn has(&self, object: usize) -> bool {
         self.find(object).is_ok()
     }
@@ -150,8 +150,8 @@ impl Builtins {
         }
     }
 
-    /// All objects that are not shared yet, each with a reference of ours, and their properties, whose order is
-    /// steady. There are fewer properties than objects when an object cannot be shared.
+    /// All objects that are not shared yet, each with a reference owned here, and their properties, whose order
+    /// is steady. There are fewer properties than objects when an object cannot be shared.
     unsafe fn gather(
         &self,
         ctx: *mut qjs::JSContext,
@@ -159,7 +159,7 @@ impl Builtins {
         border: &[usize],
     ) -> (Vec<qjs::JSValue>, Vec<Vec<Property>>) {
         let known = self.classes.borrow().clone();
-        // SAFETY: asked of live objects.
+        // SAFETY: called with live objects.
         let can = |object: qjs::JSValue| unsafe {
             let class = qjs::JS_GetClassID(object);
             !qjs::JS_IsProxy(object) && (known.is_empty() || known.contains(&class))
@@ -180,7 +180,7 @@ impl Builtins {
         roots.iter().for_each(|root| visit(*root, &mut found));
         let mut all = Vec::new();
         while let Some(object) = found.get(all.len()).copied() {
-            // SAFETY: a live object; what is got is freed again, its properties by the caller.
+            // SAFETY: a live object; the obtained references are released here, those of its properties by the caller.
             unsafe {
                 if !can(object) {
                     break;
@@ -284,7 +284,7 @@ impl Builtins {
     /// `ctx` must be live, and the block one of the shelf's, which must be open.
     unsafe fn account(&self, ctx: *mut qjs::JSContext, place: usize, size: usize) -> usize {
         self.place.set(Some(place));
-        // SAFETY: the allocator gives that place whatever size is asked for, if it is asked at all.
+        // SAFETY: the allocator returns that place for any requested size, if it is called at all.
         let new = unsafe { qjs::js_malloc(ctx, size.max(LARGE) as qjs::size_t) };
         let new = new.expose_provenance();
         assert_eq!(
@@ -320,12 +320,12 @@ impl Builtins {
         }
     }
 
-    /// Enters the VU with these bodies.
+    /// Enters the VU that owns these bodies.
     pub(super) fn enter(&self, own: &mut [Own]) {
         own.iter_mut().for_each(exchange);
     }
 
-    /// Leaves the VU, which takes along its changes.
+    /// Leaves the VU, which takes its changes along.
     ///
     /// # Safety
     /// `ctx` must be live, and `own` the bodies that the VU entered with.
@@ -361,7 +361,7 @@ impl Builtins {
                 let body = self.split(ctx, &entry);
                 let has = own[..known].binary_search_by_key(&object, |one| one.object);
                 if has.is_ok() {
-                    // The VU has its version already.
+                    // The VU already has its own version.
                     self.discard(ctx, vec![body]);
                 } else {
                     own.push(body);
@@ -369,7 +369,7 @@ impl Builtins {
             }
         }
         self.shelf.seal();
-        // In the order in which they lie in memory, for the exchange.
+        // In the order of their addresses, for the exchange.
         own.sort_by_key(|one| one.object);
     }
 
@@ -432,13 +432,13 @@ impl Builtins {
         }
     }
 
-    /// Frees the bodies that a VU had for itself.
+    /// Frees a VU's own bodies.
     ///
     /// # Safety
     /// `ctx` must be live, and the VU gone from the runtime.
     pub(super) unsafe fn discard(&self, ctx: *mut qjs::JSContext, own: Vec<Own>) {
         for Own { body, is_array, .. } in own {
-            // SAFETY: an object that is made for it gets the body, and takes it along when it is freed.
+            // SAFETY: the body goes to an object made for this purpose, and is freed together with it.
             unsafe {
                 let grave = if is_array {
                     qjs::JS_NewArray(ctx)
@@ -454,8 +454,7 @@ impl Builtins {
     /// Releases all references.
     ///
     /// # Safety
-    /// `ctx` must be live, no VU in the runtime, and nothing may be done with the built-ins afterwards
-    /// but to free them.
+    /// `ctx` must be live, no VU in the runtime, and the built-ins may afterwards only be freed.
     pub(super) unsafe fn release(&self, ctx: *mut qjs::JSContext) {
         self.shelf.open();
         let table = self.table.take();

@@ -102,7 +102,7 @@ unsafe fn guard_prototype_setter(ctx: *mut qjs::JSContext, global: qjs::JSValue)
     }
 }
 
-/// The value of a call that may change.
+/// The value that a call may change.
 const FIRST_ARGUMENT: c_int = 0;
 const THIS: c_int = 1;
 

@@ -27,7 +27,7 @@ use vault::ShelfAllocator;
 
 use super::memory::Ledger;
 
-/// Where the properties of a runtime's built-ins go, until there is a realm.
+/// The shelf for the properties of a runtime's built-ins, until there is a realm.
 pub(super) struct Ground {
     shelf: Rc<Shelf>,
     place: Rc<Cell<Option<usize>>>,
@@ -40,7 +40,7 @@ pub(super) struct Realm {
     engine: *mut qjs::JSRuntime,
     anatomy: Anatomy,
     builtins: Builtins,
-    /// The global object when no VU is in; those of VUs are copies of it.
+    /// The global object while no VU is in the realm; those of VUs are copies of it.
     global: qjs::JSValue,
     held: Vec<Held>,
 }
@@ -54,7 +54,7 @@ pub(super) struct VuGlobals {
     own: Vec<Own>,
 }
 
-/// A runtime, with the ground for a shared realm if the machine and the engine allow one.
+/// A runtime, prepared for a shared realm if the machine and the engine allow one.
 pub(super) fn new_runtime(
     ledger: &Rc<Ledger>,
 ) -> Result<(Runtime, Option<Ground>), rquickjs::Error> {
@@ -195,8 +195,8 @@ impl Realm {
         self.ctx.expose_provenance() + self.anatomy.modules * size_of::<usize>()
     }
 
-    /// Shares objects that were made while no VU was in. False when that is not possible; then only one VU may
-    /// have them.
+    /// Shares objects that were made while no VU was in the realm. False when that is not possible; then only
+    /// one VU may have them.
     pub(super) fn adopt(&self, object: qjs::JSValue) -> bool {
         // SAFETY: the realm is live; no VU is in, so its own global is, and all bodies are first ones.
         unsafe {
@@ -230,7 +230,7 @@ impl Realm {
 }
 
 impl VuGlobals {
-    /// How many shared objects the VU has changed; it must have left.
+    /// The number of shared objects that the VU has changed; it must have left.
     pub(super) fn changed_objects(&self) -> usize {
         self.own.len()
     }

@@ -1,4 +1,4 @@
-//! The properties of an object as the engine's interface lists them, and where they lie.
+//! The properties of an object as the engine's interface lists them, and their places in memory.
 
 use std::ffi::c_int;
 
@@ -109,7 +109,7 @@ pub(super) unsafe fn own_properties(
     let (mut table, mut count) = (std::ptr::null_mut(), 0);
     let flags = qjs::JS_GPN_STRING_MASK | qjs::JS_GPN_SYMBOL_MASK | qjs::JS_GPN_PRIVATE_MASK;
     let mut properties = Vec::new();
-    // SAFETY: see above; the table is freed with the names in it, of which we keep copies.
+    // SAFETY: see above; the table is freed with the names in it, which have been copied.
     unsafe {
         if qjs::JS_GetOwnPropertyNames(ctx, &mut table, &mut count, object, flags as c_int) < 0 {
             return properties;

@@ -1,9 +1,9 @@
-//! Memory that reports what was written to it.
+//! Memory that reports writes to it.
 //!
-//! The properties of shared objects lie in a *shelf*: pages that are read-only while scripts run.
-//! The first write to a region of it faults; the handler keeps a copy of the region, opens it and lets the
-//! write happen. So a script may change shared objects as it likes, and a script that does not pays
-//! nothing. When a VU leaves the runtime, only the written regions and the freed blocks are examined.
+//! The properties of shared objects lie in a *shelf*: pages that are read-only while scripts run. The first
+//! write to a region of it faults; the handler keeps a copy of the region, opens it and lets the write happen.
+//! So a script may freely change shared objects, and a script that does not has no cost. When a VU leaves the
+//! runtime, only the written regions and the freed blocks are examined.
 //!
 //! The system may refuse to protect pages, since it limits the number of mappings. A shelf that cannot be
 //! sealed counts as written everywhere, which is correct but slow, and no further shelves are made: VUs
@@ -68,7 +68,7 @@ impl Shelf {
         })
     }
 
-    /// Reserves a block for `bytes` of the engine's. Returns where its header begins; `None` when the shelf
+    /// Reserves a block for `bytes` of the engine's. Returns the address of its header; `None` when the shelf
     /// is full. The shelf must be open.
     pub(super) fn take(&self, bytes: usize) -> Option<usize> {
         let size = BLOCK_BYTES + bytes.next_multiple_of(8);
@@ -90,7 +90,7 @@ impl Shelf {
         SHELF_BYTES - self.taken.get()
     }
 
-    /// Makes the shelf read-only. Forgets changes. Where the system refuses, the shelf counts as written.
+    /// Makes the shelf read-only and clears the recorded changes. If the system refuses, the shelf counts as written.
     pub(super) fn seal(&self) {
         let mark = mark(self.number);
         let used = self.taken.get().next_multiple_of(page_size());
@@ -117,7 +117,7 @@ impl Shelf {
             .store(all.unwrap_or(0), Ordering::Release);
     }
 
-    /// Makes the shelf writable. Where the system refuses, it stays sealed and each write opens its region.
+    /// Makes the shelf writable. If the system refuses, it stays sealed and each write opens its region.
     pub(super) fn open(&self) {
         let mark = mark(self.number);
         let used = mark.used.load(Ordering::Relaxed);
@@ -235,7 +235,7 @@ mod refusals {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     const NONE: usize = usize::MAX;
-    /// How many more calls that seal, and how many that open, are allowed; all after them are refused.
+    /// The numbers of further calls to seal and to open that are allowed; all later ones are refused.
     static SEALS: AtomicUsize = AtomicUsize::new(NONE);
     static OPENINGS: AtomicUsize = AtomicUsize::new(NONE);
 
@@ -272,7 +272,7 @@ mod tests {
     /// Selects the case that a child process runs.
     const CASE: &str = "VAULT_CASE";
 
-    /// A sealed shelf with a block, and where the block's content begins.
+    /// A sealed shelf with a block, and the address of the block's content.
     fn sealed() -> (Shelf, *mut u64) {
         let shelf = Shelf::new().expect("the system has what it takes");
         let at = shelf.take(4096).expect("there is room") + HEADER;
@@ -281,7 +281,7 @@ mod tests {
     }
 
     fn write(at: *mut u64, value: u64) {
-        // SAFETY: a block of a shelf that lives.
+        // SAFETY: a block of a live shelf.
         unsafe { at.write_volatile(value) };
     }
 

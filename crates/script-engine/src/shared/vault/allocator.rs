@@ -22,7 +22,7 @@ pub(super) const HEADER: usize = 8;
 /// The bytes of a block besides its content.
 pub(crate) const BLOCK_BYTES: usize = PREFIX + HEADER;
 
-/// The owner of a block stands in its first word from this bit upwards.
+/// The owner of a block is stored in its first word from this bit upwards.
 const OWNER_SHIFT: u32 = 48;
 const SIZE_MASK: usize = (1 << OWNER_SHIFT) - 1;
 
@@ -30,15 +30,15 @@ const SIZE_MASK: usize = (1 << OWNER_SHIFT) - 1;
 const ALIGNMENT: usize = 16;
 
 pub(crate) struct ShelfAllocator {
-    /// Where the next allocation is to lie: a block that [`Shelf::take`] returned.
+    /// The place of the next allocation: a block that [`Shelf::take`] returned.
     pub(crate) place: Rc<Cell<Option<usize>>>,
-    /// How much each VU has from the process's allocator.
+    /// The bytes that each VU has from the process's allocator.
     pub(crate) ledger: Rc<Ledger>,
     /// The shelf of the runtime, which must outlive the runtime.
     pub(crate) shelf: Option<Rc<Shelf>>,
 }
 
-/// The layout of a block with so many bytes for the engine. `None` when a block cannot be that large.
+/// The layout of a block with this many bytes for the engine. `None` when a block cannot be that large.
 fn layout(bytes: usize) -> Option<Layout> {
     let size = bytes
         .checked_add(PREFIX)?
@@ -76,7 +76,7 @@ impl ShelfAllocator {
         }
     }
 
-    /// Takes a block off its owner's account. Returns where it begins, and its layout; its first word stays.
+    /// Removes a block from its owner's account. Returns its address and its layout; its first word stays.
     ///
     /// # Safety
     /// `block` must be live and not in a shelf.

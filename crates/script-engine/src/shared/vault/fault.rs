@@ -91,8 +91,8 @@ unsafe fn pass_on(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_voi
     let Some(previous) = PREVIOUS.get() else {
         return;
     };
-    // SAFETY: a handler is called with the signature that its flags state. Where there is none, the
-    // default action is restored, and the instruction that faulted runs and faults again.
+    // SAFETY: a handler is called with the signature that its flags state. If there is none, the default action
+    // is restored, and the instruction that faulted runs and faults again.
     unsafe {
         match previous.sa_sigaction {
             libc::SIG_DFL | libc::SIG_IGN => {
