@@ -1,4 +1,4 @@
-//! A call: messages there, messages back, and a status at the end.
+//! A call: messages in both directions, and a status at the end.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -15,32 +15,32 @@ use super::metadata::{self, Metadata};
 use super::session::Session;
 use super::status::{Status, code};
 
-/// An answer that the time is over, so shortly before our own end of it, means the same.
+/// A status "deadline exceeded" from the server this shortly before the client's own deadline means the same.
 const CLOCK_SLACK: Duration = Duration::from_millis(5);
-/// How often a call that the server has not begun with is sent again.
+/// How often a call that the server has not processed is sent again.
 const MAX_REPEATS: u32 = 1;
 
-/// What a call is about.
+/// The parameters of a call.
 #[derive(Debug, Clone)]
 pub struct Head {
     /// `/package.Service/Method`
     pub path: String,
     pub metadata: Metadata,
-    /// When the answer has to be here.
+    /// The time by which the response has to be here.
     pub deadline: Option<Instant>,
 }
 
-/// The way to the server.
+/// The direction to the server.
 pub struct Outgoing {
     stream: SendStream<Bytes>,
     max_bytes: usize,
     is_finished: bool,
 }
 
-/// The way back.
+/// The direction from the server.
 pub struct Incoming {
     channel: Rc<Channel>,
-    /// Kept as long as the call, also when the channel has a new one.
+    /// Held as long as the call, even when the channel has a new connection.
     _session: Rc<Session>,
     response: Option<ResponseFuture>,
     body: Option<RecvStream>,
@@ -49,7 +49,7 @@ pub struct Incoming {
     deadline: Option<Instant>,
 }
 
-/// What comes back.
+/// An event of the response.
 #[derive(Debug)]
 pub enum Received {
     Message(Bytes),
@@ -62,20 +62,20 @@ pub struct Ended {
     pub status: Status,
     pub headers: HeaderMap,
     pub trailers: HeaderMap,
-    /// The client gave the call up because its time was over.
+    /// The client abandoned the call because its deadline passed.
     pub is_given_up: bool,
-    /// The server has not begun with the call.
+    /// The server has not processed the call.
     is_unprocessed: bool,
 }
 
-/// The answer to a single message.
+/// The response to a single message.
 #[derive(Debug, Default)]
 pub struct Reply {
     pub status: Status,
     pub message: Option<Bytes>,
     pub headers: HeaderMap,
     pub trailers: HeaderMap,
-    /// The client gave the call up because its time was over.
+    /// The client abandoned the call because its deadline passed.
     pub is_given_up: bool,
 }
 
@@ -84,14 +84,14 @@ pub struct Reply {
 pub enum Unbegun {
     /// Its metadata cannot be sent.
     Metadata(String),
-    /// Its time was over.
+    /// Its deadline has passed.
     Late,
-    /// There is no connection.
+    /// There is no connection to the server.
     Failed(Status),
 }
 
 impl Unbegun {
-    /// The status that says so.
+    /// The status for this error.
     pub fn into_status(self) -> Status {
         match self {
             Self::Metadata(why) => Status::new(code::INTERNAL, why),
@@ -104,7 +104,7 @@ impl Unbegun {
 /// Begins a call.
 ///
 /// # Errors
-/// When it cannot be sent.
+/// The call cannot be sent.
 pub async fn begin(channel: &Rc<Channel>, head: &Head) -> Result<(Outgoing, Incoming), Unbegun> {
     let request = request_of(channel, head).map_err(Unbegun::Metadata)?;
     let begun = tokio::select! {
@@ -146,7 +146,7 @@ async fn try_begin(
                 };
                 return Ok((outgoing, incoming));
             }
-            // The connection has gone without anybody noticing: the request is not on its way.
+            // The connection was lost unnoticed: the request has not been sent.
             Err(error) => {
                 channel.retire(&session);
                 if repeats == MAX_REPEATS {
@@ -158,8 +158,8 @@ async fn try_begin(
     }
 }
 
-/// Sends one message and waits for the answer. `is_streaming`: the server may answer with many, of which the
-/// first is the answer and the second an error.
+/// Sends one message and waits for the response. `is_streaming`: the server may respond with several
+/// messages, of which the first is the response and a second one is an error.
 pub async fn unary(channel: &Rc<Channel>, head: &Head, message: &[u8]) -> Result<Reply, Unbegun> {
     let mut repeats = 0;
     loop {
@@ -199,10 +199,10 @@ pub async fn unary(channel: &Rc<Channel>, head: &Head, message: &[u8]) -> Result
 }
 
 impl Outgoing {
-    /// Sends a message; it is on its way when the connection has room for it.
+    /// Sends a message as soon as the connection has room for it.
     ///
     /// # Errors
-    /// When it is too large, or nothing can be sent any more. How the call ends is known to [`Incoming`].
+    /// The message is too large, or nothing can be sent any more. [`Incoming`] returns the end of the call.
     pub fn send(&mut self, message: &[u8]) -> Result<(), Status> {
         if message.len() > self.max_bytes {
             return Err(Status::new(
@@ -220,7 +220,7 @@ impl Outgoing {
                 "SendMsg called after CloseSend",
             ));
         }
-        // A stream that has ended takes nothing; its end says why.
+        // A stream that has ended accepts nothing; its status states the reason.
         let _ = self.stream.send_data(frame::encode(message), false);
         Ok(())
     }
@@ -233,14 +233,14 @@ impl Outgoing {
         }
     }
 
-    /// Gives the call up.
+    /// Cancels the call.
     pub fn cancel(&mut self) {
         self.stream.send_reset(h2::Reason::CANCEL);
     }
 }
 
 impl Incoming {
-    /// Waits for what comes next. After the end nothing is to be asked for.
+    /// Waits for the next event. Must not be called after the end.
     pub async fn next(&mut self) -> Received {
         let channel = Rc::clone(&self.channel);
         let deadline = self.deadline;
@@ -256,7 +256,7 @@ impl Incoming {
         Received::End(Box::new(self.complete(ended)))
     }
 
-    /// The end has the headers that came, and a connection that was closed here is the reason of all ends.
+    /// Completes the end with the received headers. If the connection was closed here, that is the reason of the end.
     fn complete(&mut self, mut ended: Ended) -> Ended {
         let is_over = |deadline: Instant| deadline <= Instant::now() + CLOCK_SLACK;
         if ended.status.code == code::DEADLINE_EXCEEDED && self.deadline.is_some_and(is_over) {
@@ -271,7 +271,7 @@ impl Incoming {
         ended
     }
 
-    /// The end of a call that got two answers where there has to be one.
+    /// The end of a unary call with two responses.
     fn too_many(&mut self) -> Ended {
         let why = "grpc: client streaming protocol violation: get <nil>, want <EOF>";
         self.complete(Ended::of(Status::new(code::UNKNOWN, why)))
@@ -320,7 +320,7 @@ impl Incoming {
         })
     }
 
-    /// Takes the head of the answer; one that is the whole answer is the end.
+    /// Receives the head of the response. If it is the whole response, the call ends.
     #[expect(
         clippy::result_large_err,
         reason = "once in a call, and its caller takes it apart"
@@ -430,7 +430,7 @@ fn request_of(channel: &Channel, head: &Head) -> Result<Request<()>, String> {
     Ok(request.clone())
 }
 
-/// A time in at most eight digits, in the smallest unit that has room for it.
+/// A time with at most eight digits, in the smallest unit for which they suffice.
 fn timeout_text(left: Duration) -> String {
     const MAX: u128 = 99_999_999;
     let nanos = left.as_nanos();

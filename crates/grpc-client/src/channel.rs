@@ -1,4 +1,4 @@
-//! A channel to a server: it connects, and again when the connection has gone.
+//! A channel to a server, which connects, and reconnects when the connection is lost.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -12,7 +12,7 @@ use super::session::Session;
 pub use super::session::Wire;
 use super::status::{Status, code};
 
-/// The wait after the first attempt to connect, and the last and longest one; gRPC's figures.
+/// The wait after the first attempt to connect, and the longest wait; gRPC's figures.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
 const WAIT_GROWTH: f64 = 1.6;
@@ -20,9 +20,9 @@ const WAIT_GROWTH: f64 = 1.6;
 /// The reason why a connection failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
-    /// There is no way to the address: another attempt at once makes no sense.
+    /// The address cannot be reached: an immediate further attempt is useless.
     Final(String),
-    /// The server could not be spoken with.
+    /// The communication with the server failed.
     Passing(String),
 }
 
@@ -32,13 +32,13 @@ pub type Dial = Rc<dyn Fn() -> LocalBoxFuture<'static, Result<Box<dyn Wire>, Ref
 /// The settings of all calls of a channel.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// What the server is called in requests.
+    /// The name of the server in requests.
     pub authority: String,
     pub is_tls: bool,
     pub user_agent: String,
-    /// Bytes that a message of the server may have.
+    /// The maximum size of a message from the server, in bytes.
     pub max_receive_bytes: usize,
-    /// Bytes that a message to the server may have.
+    /// The maximum size of a message to the server, in bytes.
     pub max_send_bytes: usize,
 }
 
@@ -57,7 +57,7 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// Connects. A server that cannot be spoken with is tried again until the deadline.
+    /// Connects. If the communication with the server fails, the channel tries again until the deadline.
     ///
     /// # Errors
     /// The reason why there is no connection, in the words of gRPC's own client.
@@ -117,7 +117,7 @@ impl Channel {
         }
     }
 
-    /// The connection, a new one if the last has gone.
+    /// The connection, or a new one if the last was lost.
     ///
     /// # Errors
     /// There is no connection; like gRPC's own client, the channel waits before another attempt.
@@ -144,7 +144,7 @@ impl Channel {
         })
     }
 
-    /// The connection takes no more requests.
+    /// Removes a connection that accepts no more requests.
     pub(crate) fn retire(&self, session: &Rc<Session>) {
         let mut known = self.session.borrow_mut();
         if known
@@ -189,7 +189,7 @@ impl Channel {
     }
 }
 
-/// The wait after so many failures before this one.
+/// The wait after a failure, given the number of failures before it.
 fn wait_after(failures: i32) -> Duration {
     let wait = FIRST_WAIT.as_secs_f64() * WAIT_GROWTH.powi(failures.min(64));
     Duration::from_secs_f64(wait.min(LONGEST_WAIT.as_secs_f64()))

@@ -5,10 +5,10 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 /// Bytes before each message.
 const HEADER_BYTES: usize = 5;
 
-/// What cannot be a message.
+/// An error of the framing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
-    /// The message has more bytes than the caller takes.
+    /// The message has more bytes than the caller accepts.
     #[error("grpc: received message larger than max ({0} vs. {1})")]
     TooLarge(usize, usize),
     /// The message is compressed, and no compression was offered.
@@ -19,7 +19,7 @@ pub enum FrameError {
     Flag(u8),
 }
 
-/// A message with what stands before it.
+/// A message with its prefix.
 pub fn encode(message: &[u8]) -> Bytes {
     let mut frame = BytesMut::with_capacity(HEADER_BYTES + message.len());
     frame.put_u8(0);
@@ -28,7 +28,7 @@ pub fn encode(message: &[u8]) -> Bytes {
     frame.freeze()
 }
 
-/// Finds the messages in what arrives in pieces.
+/// Finds the messages in data that arrives in pieces.
 #[derive(Debug)]
 pub struct Decoder {
     buffer: BytesMut,
@@ -36,7 +36,7 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// A decoder that takes messages of up to `max_bytes`.
+    /// A decoder that accepts messages of up to `max_bytes`.
     pub fn new(max_bytes: usize) -> Self {
         Self {
             buffer: BytesMut::new(),
@@ -44,7 +44,7 @@ impl Decoder {
         }
     }
 
-    /// Takes a piece.
+    /// Adds a piece.
     pub fn feed(&mut self, piece: &[u8]) {
         self.buffer.extend_from_slice(piece);
     }
@@ -57,7 +57,7 @@ impl Decoder {
     /// The next message, if it is complete.
     ///
     /// # Errors
-    /// When what arrives is not a message, or a message too large. Nothing is to be read after that.
+    /// The data is not a message, or the message is too large. The decoder must not be used after that.
     pub fn next_message(&mut self) -> Result<Option<Bytes>, FrameError> {
         let Some(header) = self.buffer.first_chunk::<HEADER_BYTES>() else {
             return Ok(None);

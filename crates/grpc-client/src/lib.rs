@@ -1,8 +1,9 @@
-//! gRPC as scripts use it: the messages are known only when the script runs.
+//! gRPC as scripts use it: the message types are known only at run time.
 //!
 //! A [`schema::Schema`] comes from `.proto` files, from a set of descriptors, or from the server itself
 //! ([`reflection`]). Messages are JSON for the script ([`json`]) and Protobuf on the wire; a
-//! [`channel::Channel`] carries calls over any stream of bytes. Nothing here knows of scripts or sockets.
+//! [`channel::Channel`] carries calls over any stream of bytes. Nothing here depends on scripts or
+//! sockets.
 
 pub mod call;
 pub mod channel;
@@ -15,7 +16,7 @@ pub mod schema;
 mod session;
 pub mod status;
 
-/// How many cases the tests with random input run: few, unless `FUZZ_CASES` asks for more.
+/// The number of cases of tests with random input: few, unless `FUZZ_CASES` sets more.
 #[cfg(test)]
 fn fuzz_cases() -> u32 {
     let wanted = std::env::var("FUZZ_CASES").ok();

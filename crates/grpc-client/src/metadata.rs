@@ -9,7 +9,7 @@ use http::{HeaderName, HeaderValue};
 /// Names and the bytes of their values, in order.
 pub type Metadata = Vec<(String, Vec<u8>)>;
 
-/// What belongs to the protocol and not to the caller.
+/// Headers that belong to the protocol and not to the caller.
 const RESERVED: [&str; 8] = [
     "content-type",
     "grpc-encoding",
@@ -21,7 +21,7 @@ const RESERVED: [&str; 8] = [
     "user-agent",
 ];
 
-/// Base64 without padding, which is taken with and without it.
+/// Base64, written without padding, read with or without it.
 const BINARY: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new()
@@ -33,7 +33,7 @@ const BINARY: GeneralPurpose = GeneralPurpose::new(
 /// Adds the metadata of a caller to the headers of a request.
 ///
 /// # Errors
-/// What is wrong with a name or a value, in the words of gRPC's own client.
+/// A name or a value is invalid; the error is in the words of gRPC's own client.
 pub(crate) fn append(headers: &mut HeaderMap, metadata: &Metadata) -> Result<(), String> {
     for (name, value) in metadata {
         let name = name.to_ascii_lowercase();
@@ -69,7 +69,7 @@ pub(crate) fn append(headers: &mut HeaderMap, metadata: &Metadata) -> Result<(),
     Ok(())
 }
 
-/// The metadata in the headers or trailers of an answer; each name once, with all its values.
+/// The metadata in the headers or trailers of a response; each name once, with all its values.
 pub fn of_headers(headers: &HeaderMap) -> Vec<(String, Vec<Vec<u8>>)> {
     const OWN: [&str; 4] = ["grpc-status", "grpc-message", "grpc-encoding", "te"];
     let names = headers.keys().map(HeaderName::as_str);

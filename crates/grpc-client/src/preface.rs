@@ -1,4 +1,4 @@
-//! Whether the other end speaks HTTP/2: its first frame tells.
+//! Detects from the first frame whether the peer uses HTTP/2.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -11,10 +11,10 @@ use tokio::sync::Notify;
 
 /// Length, kind, flags and number of the stream.
 const HEADER_BYTES: usize = 9;
-/// The kind of the frame that comes first.
+/// The kind of the first frame.
 const SETTINGS: u8 = 4;
 
-/// What has been seen of the first frame.
+/// The received part of the first frame.
 #[derive(Default)]
 pub(crate) struct Preface {
     bytes: RefCell<Vec<u8>>,
@@ -34,7 +34,7 @@ impl Preface {
         self.judge()
     }
 
-    /// What the first bytes say, when the connection has already ended.
+    /// The error that the first bytes indicate, when the connection has already ended.
     pub(crate) fn judge(&self) -> Result<(), String> {
         let bytes = self.bytes.borrow();
         if bytes.get(3) == Some(&SETTINGS) {
@@ -65,7 +65,7 @@ impl Preface {
     }
 }
 
-/// A stream whose first bytes are looked at.
+/// A stream whose first bytes are inspected.
 pub(crate) struct Watched<S> {
     stream: S,
     preface: Rc<Preface>,

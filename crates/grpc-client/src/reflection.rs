@@ -14,12 +14,12 @@ use super::metadata::Metadata;
 use super::schema::Schema;
 use super::status::{Status, code};
 
-/// The newer one first; many servers know only the other.
+/// The newer version first; many servers support only the other one.
 const METHODS: [&str; 2] = [
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
 ];
-/// Files that a server has at most.
+/// The maximum number of files of a server.
 const MAX_FILES: usize = 10_000;
 
 /// The request; exactly one field is set.
@@ -72,7 +72,7 @@ struct Refused {
 /// The schema of all services of the server.
 ///
 /// # Errors
-/// When the server does not tell, or its descriptors do not fit together.
+/// The server does not provide its descriptors, or they contradict each other.
 pub async fn ask(
     channel: &Rc<Channel>,
     metadata: &Metadata,
@@ -156,7 +156,7 @@ impl Conversation {
     }
 }
 
-/// What has come so far.
+/// The files received so far.
 #[derive(Default)]
 struct Collected {
     by_name: BTreeMap<String, FileDescriptorProto>,

@@ -1,4 +1,4 @@
-//! What messages and methods there are: from `.proto` files, from sets of descriptors, or from a server.
+//! The known messages and methods: from `.proto` files, from sets of descriptors, or from a server.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -10,13 +10,13 @@ use prost_reflect::{DescriptorPool, FileDescriptor};
 pub use prost_reflect::{DynamicMessage, MessageDescriptor, MethodDescriptor, Value};
 use protox::file::{File, FileResolver, GoogleFileResolver};
 
-/// The stack of the thread that builds a schema: files nest as deep as their authors like.
+/// The stack of the thread that builds a schema: files may nest to any depth.
 const COMPILER_STACK_BYTES: usize = 16 << 20;
 
 /// The reason why a schema is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SchemaError {
-    /// A file is missing or wrong; with its name, line and column where they are known.
+    /// A file is missing or invalid; with its name, line and column if they are known.
     #[error("{0}")]
     File(String),
     /// The bytes are not an encoded set of descriptors.
@@ -24,11 +24,11 @@ pub enum SchemaError {
     Wire,
 }
 
-/// Descriptors of files, and all that is in them.
+/// Descriptors of files, with all their content.
 #[derive(Debug, Clone, Default)]
 pub struct Schema {
     pool: DescriptorPool,
-    /// The files in the order in which they were asked for; those that they import follow them.
+    /// The files in the order in which they were requested, followed by those that they import.
     order: Vec<String>,
 }
 
@@ -36,10 +36,10 @@ pub struct Schema {
 pub type Open<'a> = dyn Fn(&str) -> Result<String, String> + Send + Sync + 'a;
 
 impl Schema {
-    /// Compiles files and what they import. The files that come with Protobuf need not be there.
+    /// Compiles files and their imports. The files that are part of Protobuf need not exist.
     ///
     /// # Errors
-    /// The first thing that is wrong, with its place.
+    /// The first error, with its place.
     pub fn compile(open: Arc<Open<'static>>, files: &[String]) -> Result<Self, SchemaError> {
         let files = files.to_vec();
         apart(move || compile(open, &files))
@@ -48,19 +48,19 @@ impl Schema {
     /// Reads an encoded set of descriptors, as `protoc --descriptor_set_out` writes it.
     ///
     /// # Errors
-    /// It is not valid, or lacks an imported file.
+    /// The set is not valid, or lacks an imported file.
     pub fn from_protoset(bytes: &[u8]) -> Result<Self, SchemaError> {
         let set = FileDescriptorSet::decode(bytes).map_err(|_| SchemaError::Wire)?;
         Self::from_files(set.file)
     }
 
-    /// Puts descriptors together, in any order.
+    /// Builds a schema from descriptors in any order.
     ///
     /// # Errors
-    /// When they contradict each other, or one that is imported is missing.
+    /// The descriptors contradict each other, or an imported one is missing.
     pub fn from_files(mut files: Vec<FileDescriptorProto>) -> Result<Self, SchemaError> {
         for file in &mut files {
-            // Places in sources are needed by nobody, and nonsense in them is more than the library bears.
+            // Source locations are not needed, and the library cannot handle invalid ones.
             file.source_code_info = None;
         }
         let order = files.iter().map(|file| file.name().to_owned()).collect();
@@ -73,10 +73,10 @@ impl Schema {
         })
     }
 
-    /// Adds what another schema has; of files with one name the first stays.
+    /// Adds the content of another schema; of files with the same name the first stays.
     ///
     /// # Errors
-    /// When the two contradict each other.
+    /// The two schemas contradict each other.
     pub fn merge(&mut self, other: &Self) -> Result<(), SchemaError> {
         if self.order.is_empty() {
             *self = other.clone();
@@ -113,7 +113,7 @@ impl Schema {
         methods
     }
 
-    /// The method with this path, as `/package.Service/Method`.
+    /// The method with this path, such as `/package.Service/Method`.
     pub fn method(&self, path: &str) -> Option<MethodDescriptor> {
         let (service, name) = path.strip_prefix('/')?.split_once('/')?;
         let service = self.pool.get_service_by_name(service)?;
@@ -126,7 +126,7 @@ impl Schema {
     }
 }
 
-/// Builds a schema where there is room to recurse, and where a panic of the library is an error.
+/// Builds a schema on a thread with a large stack, where a panic of the library becomes an error.
 fn apart(
     build: impl FnOnce() -> Result<Schema, SchemaError> + Send + 'static,
 ) -> Result<Schema, SchemaError> {
@@ -140,7 +140,7 @@ fn apart(
     })
 }
 
-/// Files of Protobuf's own that others import and that are not among them.
+/// Files of Protobuf itself that others import and that are missing.
 fn missing_google_files(files: &[FileDescriptorProto]) -> Vec<FileDescriptorProto> {
     let known = DescriptorPool::global();
     let is_given = |name: &str| files.iter().any(|file| file.name() == name);
@@ -175,7 +175,7 @@ fn compile(open: Arc<Open<'static>>, files: &[String]) -> Result<Schema, SchemaE
     })
 }
 
-/// The error with its place. Of a file that is missing it says where it was looked for.
+/// The error with its place. The error of a missing file states where it was searched for.
 fn explain(error: &protox::Error, missing: &str, open: &Open<'_>) -> String {
     let text = format!("{error:?}");
     if !error.is_file_not_found() || missing.is_empty() {
@@ -191,7 +191,7 @@ fn explain(error: &protox::Error, missing: &str, open: &Open<'_>) -> String {
     }
 }
 
-/// The place of the name in an import, from that of the statement: `a.proto:2:1: ` is `a.proto:2:8: `.
+/// The place of the name in an import, computed from that of the statement: `a.proto:2:1: ` is `a.proto:2:8: `.
 fn name_of_import(place: &str, open: &Open<'_>) -> Option<String> {
     let mut parts = place.trim_end_matches(": ").rsplitn(3, ':');
     let (column, line) = (
@@ -208,7 +208,7 @@ fn name_of_import(place: &str, open: &Open<'_>) -> Option<String> {
     Some(format!("{file}:{line}:{}: ", column + before))
 }
 
-/// Finds files by the caller's function, and those of Protobuf without it.
+/// Finds files by the caller's function; those of Protobuf are built in.
 struct Resolver {
     open: Arc<Open<'static>>,
     google: GoogleFileResolver,
@@ -217,7 +217,7 @@ struct Resolver {
 }
 
 impl FileResolver for Resolver {
-    /// Names are taken as they are, `../a.proto` among them.
+    /// Names are used unchanged, including `../a.proto`.
     fn resolve_path(&self, path: &std::path::Path) -> Option<String> {
         path.to_str().map(str::to_owned)
     }

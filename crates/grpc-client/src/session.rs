@@ -1,4 +1,4 @@
-//! One connection of HTTP/2.
+//! One HTTP/2 connection.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -11,11 +11,11 @@ use tokio::task::AbortHandle;
 
 use super::preface::{Preface, Watched};
 
-/// What a server may send on a stream before it is read.
+/// The receive window of a stream, in bytes.
 const STREAM_WINDOW_BYTES: u32 = 1 << 20;
-/// What a server may send on all streams together before it is read.
+/// The receive window of a connection, in bytes.
 const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
-/// Bytes that the headers of an answer may have.
+/// The maximum size of the headers of a response, in bytes.
 const MAX_HEAD_BYTES: u32 = 16 << 20;
 
 /// A stream of bytes to a server.
@@ -38,10 +38,10 @@ struct End {
 }
 
 impl Session {
-    /// Begins to speak HTTP/2. Must be called inside of a `LocalSet`.
+    /// Starts HTTP/2 on a stream. Must be called inside a `LocalSet`.
     ///
     /// # Errors
-    /// When the server does not speak it.
+    /// The server does not use HTTP/2.
     pub(crate) async fn begin(wire: Box<dyn Wire>) -> Result<Self, String> {
         let preface = Rc::<Preface>::default();
         let handshake = h2::client::Builder::new()
@@ -87,7 +87,7 @@ impl Session {
         self.driver.abort();
     }
 
-    /// What sends requests.
+    /// The sender of requests.
     pub(crate) fn sender(&self) -> SendRequest<Bytes> {
         self.sender.clone()
     }

@@ -1,4 +1,4 @@
-//! How a call ended.
+//! The status of a call.
 
 use std::fmt;
 
@@ -49,7 +49,7 @@ pub fn name(code: u32) -> String {
     known.map_or_else(|| format!("Code({code})"), |name| (*name).to_owned())
 }
 
-/// How a call ended: with a number, a message, and perhaps details.
+/// The status of a call: a number, a message, and perhaps details.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Status {
     pub code: u32,
@@ -68,17 +68,17 @@ impl Status {
         }
     }
 
-    /// The time of the call is over.
+    /// The status of a call whose deadline has passed.
     pub fn late() -> Self {
         Self::new(code::DEADLINE_EXCEEDED, "context deadline exceeded")
     }
 
-    /// Whether all went well.
+    /// Whether the call succeeded.
     pub fn is_ok(&self) -> bool {
         self.code == code::OK
     }
 
-    /// What the trailers say; `None` if they have no status.
+    /// The status in the trailers; `None` if they have none.
     pub(crate) fn of_trailers(trailers: &HeaderMap) -> Option<Self> {
         let text = trailers.get("grpc-status")?;
         let text = String::from_utf8_lossy(text.as_bytes());

@@ -1,4 +1,4 @@
-//! Calls against a server of HTTP/2 that does what each test wants.
+//! Calls against an HTTP/2 server whose behaviour each test defines.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -19,11 +19,11 @@ use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 
-/// What a server does with a request; the number is that of the connection, from 0.
+/// The server's treatment of a request; the number is that of the connection, from 0.
 type Handler =
     Rc<dyn Fn(usize, Request<RecvStream>, SendResponse<Bytes>) -> LocalBoxFuture<'static, Then>>;
 
-/// What becomes of the connection after it.
+/// The state of the connection after a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Then {
     GoesOn,
@@ -35,7 +35,7 @@ async fn serve(wire: DuplexStream, number: usize, handler: Handler) {
     let Ok(mut connection) = h2::server::handshake(wire).await else {
         return;
     };
-    // Requests are answered while the connection goes on: it is what brings their bodies.
+    // Requests are answered while the connection is polled, since it delivers their bodies.
     let mut running = FuturesUnordered::new();
     loop {
         tokio::select! {
@@ -87,7 +87,7 @@ fn head() -> Head {
     }
 }
 
-/// Runs a test with a channel to a server that does this.
+/// Runs a test with a channel to a server with this behaviour.
 async fn with<H, F>(handler: H, test: impl FnOnce(Rc<Channel>) -> F)
 where
     H: Fn(usize, Request<RecvStream>, SendResponse<Bytes>) -> LocalBoxFuture<'static, Then>
@@ -146,7 +146,7 @@ async fn a_message_goes_there_and_one_comes_back() {
             assert_eq!(request.headers()["x-one"], "1");
             assert!(request.headers().contains_key("grpc-timeout"));
             let body = body_of(request).await;
-            // In pieces that have nothing to do with the message.
+            // In pieces that do not match the messages.
             let pieces = body.chunks(2).map(Bytes::copy_from_slice).collect();
             answer(respond, pieces, "0");
             Then::GoesOn
@@ -303,7 +303,7 @@ async fn a_new_connection_is_made_when_the_old_one_has_gone() {
     with(leave, |channel| async move {
         let number = |reply: Reply| reply.message.map(|message| message[0]);
         assert_eq!(number(reply_to(&channel, b"a").await), Some(0));
-        // The server has said good-bye; whether that was read already is a matter of time.
+        // The server has sent GOAWAY, which the client may or may not have read.
         let mut next = number(reply_to(&channel, b"x").await);
         while next == Some(0) {
             next = number(reply_to(&channel, b"x").await);

@@ -194,7 +194,7 @@ impl EcPublic {
         p256().or_else(p384).or_else(p521)
     }
 
-    /// A point as SEC 1 writes it without compression.
+    /// A point in the uncompressed form of SEC 1.
     #[must_use]
     pub fn from_point(curve: Curve, point: &[u8]) -> Option<Self> {
         if point.len() != 2 * curve.field_bytes() + 1 {

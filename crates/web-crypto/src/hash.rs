@@ -79,7 +79,7 @@ impl Algorithm {
     }
 }
 
-/// A hash or keyed hash that is fed piece by piece.
+/// A hash or keyed hash that receives its data piece by piece.
 pub struct Hasher {
     algorithm: Algorithm,
     data: Vec<u8>,

@@ -1,7 +1,7 @@
 //! The cryptography of scripts: hashes, signatures, ciphers and certificates as `k6/crypto`,
 //! `k6/crypto/x509` and WebCrypto define them.
 //!
-//! Bytes in, bytes out: nothing here knows a script engine, a clock or a network.
+//! Bytes in, bytes out: nothing here uses a script engine, a clock or a network.
 
 pub mod ec;
 mod hash;

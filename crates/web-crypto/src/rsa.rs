@@ -280,7 +280,7 @@ mod tests {
     use super::{Padding, RsaError, RsaPrivate, RsaPublic};
     use crate::Algorithm;
 
-    /// Made for these tests by `openssl genpkey`; what it signed and encrypted is below.
+    /// Made for these tests by `openssl genpkey`; its signatures and ciphertexts are below.
     const KEY: &str = "MIICdwIBADANBgkqhkiG9w0BAQEFAASCAmEwggJdAgEAAoGBALUSZrYULTSvvKr2L6oeMHB/y5mYhiOzuETR91Jh\
          I3K8y7eSzHtfq2z7Ezyla0dKRQy6zYqYDASHnJ4RhEfoCD0OvAerhrde0z5B4rvg2ODWTq2YPjVojBauUEF+jUQZ\
          qvRLJeTItS0GNytSPmAJnmxXCBu6f/k2xAJWFFy+Y6nlAgMBAAECgYEAr4piVtyiorRIVPmMZgEUdsv95y8NxCjk\

@@ -63,7 +63,7 @@ impl Certificate {
     /// Reads the first certificate of a PEM text.
     ///
     /// # Errors
-    /// It is not PEM, or does not contain a certificate.
+    /// The text is not PEM, or does not contain a certificate.
     pub fn parse(text: &str) -> Result<Self, CertificateError> {
         let (_, bytes) =
             pem::decode_vec(text.trim_start().as_bytes()).map_err(|_| CertificateError::NoPem)?;

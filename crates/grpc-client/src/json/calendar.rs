@@ -44,7 +44,7 @@ pub(super) fn write_time(seconds: i64, nanos: i32) -> Option<String> {
     ))
 }
 
-/// What is wrong with the text of a duration.
+/// The error of the text of a duration.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum NoDuration {
     Malformed,

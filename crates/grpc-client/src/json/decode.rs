@@ -20,7 +20,7 @@ const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
 const BASE64: GeneralPurpose = GeneralPurpose::new(&STANDARD, LENIENT);
 const BASE64_URL: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, LENIENT);
 
-/// What the property `name` of a message is.
+/// The field or extension for the property `name` of a message.
 enum Member {
     Field(FieldDescriptor),
     Extension(ExtensionDescriptor),
@@ -29,14 +29,14 @@ enum Member {
 /// Reads a message of this type from JSON text.
 ///
 /// # Errors
-/// The first thing that is wrong, with its place, in the words of Protobuf's reader for Go.
+/// The first error, with its place, in the words of Protobuf's reader for Go.
 pub fn decode(descriptor: &MessageDescriptor, text: &str) -> Result<DynamicMessage, String> {
     let source = Source(text);
     let tree = source.tree()?;
     message(source, descriptor, &tree)
 }
 
-/// Reads a message, a well-known one in its own notation.
+/// Reads a message; a well-known type has its own notation.
 pub(super) fn message(
     source: Source<'_>,
     descriptor: &MessageDescriptor,
@@ -48,7 +48,7 @@ pub(super) fn message(
     members(source, descriptor, node, &[])
 }
 
-/// Reads a message property by property, without those that are to be passed over.
+/// Reads a message property by property, without those to be ignored.
 pub(super) fn members(
     source: Source<'_>,
     descriptor: &MessageDescriptor,
@@ -127,7 +127,7 @@ fn check_required(descriptor: &MessageDescriptor, message: &DynamicMessage) -> R
     }
 }
 
-/// A message that is being read.
+/// A message while it is read.
 struct Reading<'a> {
     source: Source<'a>,
     message: DynamicMessage,

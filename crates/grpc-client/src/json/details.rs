@@ -16,7 +16,7 @@ struct RpcStatus {
     details: Vec<Any>,
 }
 
-/// The details in an encoded `google.rpc.Status`, each as JSON. One whose type nobody knows has its bytes as
+/// The details in an encoded `google.rpc.Status`, each as JSON. One of an unknown type has its bytes as
 /// `value`.
 pub fn details(status: &[u8], pool: &DescriptorPool) -> Vec<String> {
     let status = RpcStatus::decode(status).unwrap_or_default();

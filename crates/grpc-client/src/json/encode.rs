@@ -6,16 +6,16 @@ use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, ReflectMessag
 
 use super::well_known;
 
-/// What becomes of fields that a message does not have.
+/// The treatment of fields that a message does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unset {
-    /// They are written with their default, or null without one.
+    /// Absent fields are written with their default, or null without one.
     Written,
-    /// They are left out.
+    /// Absent fields are omitted.
     Omitted,
 }
 
-/// Writes a message as JSON. Fields come in the order of their numbers, keys of maps in theirs.
+/// Writes a message as JSON. Fields are in the order of their numbers, map entries in the order of their keys.
 ///
 /// # Errors
 /// A well-known type has an invalid value, or an `Any` an unknown type.
@@ -25,7 +25,8 @@ pub fn encode(message: &DynamicMessage, unset: Unset) -> Result<String, String> 
     Ok(writer.into_text())
 }
 
-/// How deep messages nest at most. What an `Any` holds is read anew, without the limit of the one around it.
+/// The maximum depth of nested messages. The content of an `Any` is parsed separately, without the limit of
+/// the enclosing message.
 const MAX_DEPTH: usize = 200;
 
 /// Writes the text.
@@ -164,7 +165,7 @@ impl Writer {
             Value::Bool(flag) => self.out.push_str(if *flag { "true" } else { "false" }),
             Value::I32(number) => self.out.push_str(&number.to_string()),
             Value::U32(number) => self.out.push_str(&number.to_string()),
-            // Numbers of scripts have no room for these.
+            // Script numbers cannot represent all of these.
             Value::I64(number) => self.string(&number.to_string()),
             Value::U64(number) => self.string(&number.to_string()),
             Value::F32(number) => self.float(f64::from(*number), &format!("{number:?}")),
@@ -227,7 +228,7 @@ impl Writer {
     pub(super) fn typed(&mut self, url: &str, message: &DynamicMessage) -> Result<(), String> {
         self.out.push_str("{\"@type\":");
         self.string(url);
-        // The fields of the `Any` are those of the message, which nests by itself.
+        // The fields of the `Any` are those of the message, which limits its own depth.
         self.fields(message, &mut false)?;
         self.out.push('}');
         Ok(())

@@ -1,9 +1,9 @@
-//! Numbers of JSON, which may stand in quotes too.
+//! Numbers of JSON, which may also be in quotes.
 
-/// The largest exponent that is looked at; beyond it no number is an integer of 64 bits.
+/// The largest exponent that is considered; beyond it no number is a 64-bit integer.
 const MAX_EXPONENT: i64 = 400;
 
-/// Whether the text is a number of JSON and nothing else.
+/// Whether the text is exactly one number of JSON.
 pub(super) fn is_number(text: &str) -> bool {
     parts(text).is_some()
 }
@@ -28,7 +28,7 @@ pub(super) fn whole(text: &str) -> Option<i128> {
     if exponent.abs() > MAX_EXPONENT {
         return None;
     }
-    // How many of the digits stand before the point.
+    // The number of digits before the point.
     let point = i64::try_from(whole.len()).ok()? + exponent;
     let point = usize::try_from(point).ok()?;
     if point < significant.len() || point > 60 {

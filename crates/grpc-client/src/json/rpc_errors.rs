@@ -6,7 +6,7 @@ use prost_reflect::DescriptorPool;
 
 use crate::schema::Schema;
 
-/// Their interface.
+/// Their definitions.
 const FILE: &str = r#"
     syntax = "proto3";
     package google.rpc;

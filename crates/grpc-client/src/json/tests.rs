@@ -264,7 +264,7 @@ fn nesting_has_a_limit() {
     let deep = |count: usize| r#"{"deeper":"#.repeat(count) + "{}" + &"}".repeat(count);
     assert!(there_and_back(&deep(90)).is_ok());
     assert!(decode(&all(), &deep(100_000)).is_err());
-    // Each `Any` is read for itself: only the writer sees how deep they nest.
+    // Each `Any` is read separately, so that only the writer knows their depth.
     let mut any = r#"{"@type":"x/google.protobuf.Empty","value":{}}"#.to_owned();
     let of_any = all()
         .parent_pool()
@@ -322,7 +322,7 @@ fn details_of_errors_are_known_or_shown_as_bytes() {
     assert!(super::details(b"\xff", &pool).is_empty());
 }
 
-/// Names, brackets and values, of which texts are put together at random.
+/// Names, brackets and values that are combined to random texts.
 const PIECES: [&str; 46] = [
     "{",
     "}",

@@ -1,14 +1,14 @@
-//! JSON text as a tree that knows where everything stands.
+//! JSON text as a tree with the place of each value.
 
 use std::borrow::Cow;
 
-/// How deep values nest at most; Protobuf's own readers have the same limit for messages.
+/// The maximum depth of nested values; Protobuf's own readers have the same limit for messages.
 const MAX_DEPTH: usize = 100;
 
 /// A value and its place.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Node<'a> {
-    /// The first and the last byte, as they stand in the text.
+    /// The offsets of the first and the last byte in the text.
     begin: usize,
     end: usize,
     pub(super) kind: Kind<'a>,
@@ -31,7 +31,7 @@ pub(super) struct Name<'a> {
     begin: usize,
 }
 
-/// The text with its tree: what errors are made from.
+/// The text with its tree, from which errors are made.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Source<'a>(pub(super) &'a str);
 
@@ -39,7 +39,7 @@ impl<'a> Source<'a> {
     /// Reads the tree.
     ///
     /// # Errors
-    /// When the text is not JSON, or nests too deep.
+    /// The text is not JSON, or nests too deeply.
     pub(super) fn tree(self) -> Result<Node<'a>, String> {
         let mut reader = Reader {
             text: self.0,
@@ -69,7 +69,7 @@ impl<'a> Source<'a> {
         self.error_at(name.begin, what)
     }
 
-    /// The value is of a kind that does not belong here.
+    /// The error for a value of the wrong kind.
     pub(super) fn unexpected(self, node: &Node<'_>) -> String {
         format!(
             "proto: syntax error {}: unexpected token {}",
@@ -78,7 +78,7 @@ impl<'a> Source<'a> {
         )
     }
 
-    /// A value as it stands in the text; of lists and objects only how they begin.
+    /// A value as written in the text; of lists and objects only the beginning.
     pub(super) fn token(self, node: &Node<'_>) -> &'a str {
         match node.kind {
             Kind::List(_) => "[",
@@ -112,7 +112,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Takes a byte if it comes next.
+    /// Consumes a byte if it is the next one.
     fn takes(&mut self, byte: u8) -> bool {
         self.skip_blanks();
         let is_next = self.peek() == Some(byte);
@@ -259,7 +259,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The character of an escape, and how many bytes it takes behind the backslash.
+    /// The character of an escape, and its number of bytes after the backslash.
     fn escape(rest: &str) -> Option<(char, usize)> {
         let c = match rest.bytes().next()? {
             b'"' => '"',
@@ -276,7 +276,7 @@ impl<'a> Reader<'a> {
         Some((c, 1))
     }
 
-    /// One escape, or two that are halves of a character. A half alone becomes a replacement character.
+    /// One escape, or two that are surrogates of one character. A lone surrogate becomes a replacement character.
     fn unicode(rest: &str) -> Option<(char, usize)> {
         let unit = |at: usize| {
             let digits = rest.get(at..at + 4)?;

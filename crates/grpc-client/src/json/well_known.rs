@@ -1,4 +1,4 @@
-//! The types of Protobuf's own that have a notation of their own in JSON.
+//! Protobuf's well-known types with their own notation in JSON.
 
 use std::collections::HashMap;
 
@@ -18,7 +18,7 @@ use super::tree::{Kind as Json, Node, Source};
 pub(super) type Reader =
     fn(Source<'_>, &MessageDescriptor, &Node<'_>) -> Result<DynamicMessage, String>;
 
-/// How the type with this name is read, if it has a notation of its own.
+/// The reader of the type with this name, if it has its own notation.
 pub(super) fn reader(name: &str) -> Option<Reader> {
     Some(match name.strip_prefix("google.protobuf.")? {
         "Any" => read_any,
@@ -37,7 +37,7 @@ pub(super) fn reader(name: &str) -> Option<Reader> {
 /// Writes a message in its own notation.
 pub(super) type Write = fn(&mut Writer, &DynamicMessage) -> Result<(), String>;
 
-/// How the type with this name is written, if it has a notation of its own.
+/// The writer of the type with this name, if it has its own notation.
 pub(super) fn writer(name: &str) -> Option<Write> {
     Some(match name.strip_prefix("google.protobuf.")? {
         "Any" => write_any,
@@ -305,7 +305,7 @@ fn write_list(writer: &mut Writer, message: &DynamicMessage) -> Result<(), Strin
     writer.list(&field.kind(), &message.get_field(&field))
 }
 
-/// The type that an `Any` names; everything before the last slash says where it comes from.
+/// The type that an `Any` names; the part before the last slash is its origin.
 fn named(pool: &DescriptorPool, url: &str) -> Option<MessageDescriptor> {
     let name = url.rsplit('/').next().unwrap_or(url);
     let own = || DescriptorPool::global().get_message_by_name(name);
@@ -370,7 +370,7 @@ fn write_any(writer: &mut Writer, message: &DynamicMessage) -> Result<(), String
     write_packed(writer, descriptor.parent_pool(), url, bytes)
 }
 
-/// Writes what an `Any` with this type and these bytes holds.
+/// Writes the content of an `Any` with this type and these bytes.
 pub(super) fn write_packed(
     writer: &mut Writer,
     pool: &DescriptorPool,
