@@ -1,4 +1,4 @@
-//! A client: one of three ways to the data.
+//! A client of a server, a cluster or a master behind sentinels.
 
 use std::rc::Rc;
 
@@ -21,7 +21,7 @@ enum Way {
     Cluster(Cluster),
 }
 
-/// Makes the nodes of a client.
+/// The factory for the nodes of a client.
 pub(crate) struct Maker {
     dial: Dial,
     options: Options,
@@ -61,10 +61,10 @@ impl Client {
         })
     }
 
-    /// Sends a command and waits for its reply. A reply of nothing is [`Failure::Nil`].
+    /// Sends a command and waits for its reply. An empty reply is [`Failure::Nil`].
     ///
     /// # Errors
-    /// The reason why there is no reply.
+    /// There is no reply; the error states the reason.
     pub async fn send(&self, command: &Command) -> Result<Value, Failure> {
         match &self.0 {
             Way::Node(node) => node.send(command).await,
@@ -84,7 +84,7 @@ impl Maker {
         let mut login = self.options.login.clone();
         let mut backoff = self.options.backoff;
         if is_cluster {
-            // A cluster has one database, and the client itself tries again.
+            // A cluster has only one database, and its client does the retries itself.
             login.database = 0;
             backoff.retries = 0;
         }

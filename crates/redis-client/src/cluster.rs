@@ -1,4 +1,4 @@
-//! A cluster: each key has its node, and nodes say when a key has moved.
+//! A cluster: each key belongs to a node, and nodes report moved keys.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -19,12 +19,12 @@ use super::slots::{self, SlotMap};
 /// A cluster.
 pub(crate) struct Cluster {
     maker: Maker,
-    /// The nodes that are asked for the others.
+    /// The nodes from which the others are discovered.
     seeds: Vec<String>,
     routing: Routing,
     nodes: RefCell<HashMap<String, Rc<Node>>>,
     slots: RefCell<Option<SlotMap>>,
-    /// A key has moved: the map is asked for again.
+    /// A key has moved, so the slot map is requested again.
     is_stale: Cell<bool>,
 }
 
@@ -77,7 +77,7 @@ impl Cluster {
                 }
                 None if failure.may_pass() => {
                     self.is_stale.set(true);
-                    // The same node once more, then another one.
+                    // First the same node again, then another one.
                     match attempt {
                         0 => chosen = Some(node),
                         _ => node.mark_failed(),
@@ -123,13 +123,13 @@ impl Cluster {
         Ok(chosen.unwrap_or_else(any))
     }
 
-    /// Asks for the map of slots, if there is none or keys have moved.
+    /// Requests the slot map, if there is none or keys have moved.
     async fn refresh(&self) -> Result<(), Failure> {
         let has_map = self.slots.borrow().is_some();
         if has_map && !self.is_stale.get() {
             return Ok(());
         }
-        // Others go by the old map meanwhile.
+        // Meanwhile other commands use the old map.
         self.is_stale.set(false);
         let question = Command::new("cluster").arg("slots");
         let mut addresses = self.seeds.clone();

@@ -1,10 +1,10 @@
-//! A command as it is sent.
+//! Commands in their wire form.
 
 /// A command: its name and its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command(Vec<Vec<u8>>);
 
-/// Commands that change nothing, in upper case and in order.
+/// Read-only commands, in upper case and in order.
 const READS: &[&str] = &[
     "BITCOUNT",
     "BITPOS",
@@ -110,7 +110,7 @@ impl Command {
         self.0.push(argument.as_ref().to_vec());
     }
 
-    /// What goes over the wire.
+    /// The bytes on the wire.
     pub(crate) fn packed(&self) -> Vec<u8> {
         redis::pack_command(&self.0)
     }
@@ -120,12 +120,12 @@ impl Command {
         String::from_utf8_lossy(name).to_ascii_uppercase()
     }
 
-    /// Whether it changes nothing.
+    /// Whether the command is read-only.
     pub(crate) fn only_reads(&self) -> bool {
         READS.binary_search(&self.name().as_str()).is_ok()
     }
 
-    /// The key that decides about the node of a cluster.
+    /// The key that determines the node of a cluster.
     pub(crate) fn key(&self) -> Option<&[u8]> {
         let is = |at: usize, text: &[u8]| {
             let argument = self.0.get(at);

@@ -1,4 +1,4 @@
-//! One connection: what it begins with, and one command after the other.
+//! One connection: its initial commands, then one command after another.
 
 use std::error::Error;
 use std::io;
@@ -18,7 +18,7 @@ use super::options::{Login, Timeouts};
 
 /// A stream of bytes to a server.
 pub trait Wire: AsyncRead + AsyncWrite + Unpin {
-    /// Both ends, as `127.0.0.1:40000->127.0.0.1:6379`.
+    /// Both addresses, such as `127.0.0.1:40000->127.0.0.1:6379`.
     fn ends(&self) -> String;
 }
 
@@ -26,7 +26,7 @@ pub trait Wire: AsyncRead + AsyncWrite + Unpin {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DialError {
     pub why: String,
-    /// Another attempt makes no sense: the caller itself refuses the address.
+    /// A further attempt is useless, since the caller itself refuses the address.
     pub is_final: bool,
 }
 
@@ -90,7 +90,7 @@ impl Connection {
             };
             hello = hello.arg("auth").arg(user).arg(&login.password);
         }
-        // Servers before Redis 6 do not know it; one that does not take the password says so once more.
+        // Servers before Redis 6 do not support `HELLO`; if the password is wrong, `AUTH` reports it again.
         let is_known = match self.send(&hello).await {
             Ok(_) => true,
             Err(Failure::Server(_)) => false,
@@ -148,7 +148,7 @@ impl Connection {
         }
     }
 
-    /// Whether it can carry another command: it is neither too old nor closed by the server.
+    /// Whether the connection can carry another command: it is neither too old nor closed by the server.
     pub(crate) fn is_fit(&mut self) -> bool {
         let within = |limit: Option<Duration>, since: Instant| {
             limit.is_none_or(|limit| since.elapsed() < limit)
@@ -156,7 +156,7 @@ impl Connection {
         if !within(self.timeouts.age, self.opened) || !within(self.timeouts.idle, self.used) {
             return false;
         }
-        // A server that has something to say without being asked has closed, or is out of step.
+        // A server that sends data without a request has closed the connection or is out of sync.
         self.wire.read(&mut [0]).now_or_never().is_none()
     }
 

@@ -3,22 +3,22 @@
 /// The reason why a command has no reply.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
-    /// The key or the element is not there.
+    /// The key or the element does not exist.
     #[error("redis: nil")]
     Nil,
-    /// The server's own words.
+    /// An error of the server, with its text.
     #[error("{0}")]
     Server(String),
     /// The connection failed.
     #[error("{0}")]
     Connection(String),
-    /// A step took longer than it may.
+    /// A step exceeded its time limit.
     #[error("{0}")]
     Late(String),
-    /// The server did not answer in time to what a connection begins with.
+    /// The server did not answer the initial commands in time.
     #[error("i/o timeout")]
     NoGreeting,
-    /// The caller does not dial this address.
+    /// The caller refuses to connect to this address.
     #[error("{0}")]
     Refused(String),
     /// All connections were in use for too long.
@@ -30,22 +30,22 @@ pub enum Failure {
     /// No sentinel knows the master.
     #[error("redis: all sentinels specified in configuration are unreachable")]
     Sentinels,
-    /// No node of the cluster serves this.
+    /// No node of the cluster serves the key.
     #[error("redis: cluster has no nodes")]
     NoNodes,
 }
 
-/// Where another node is that has the key.
+/// The address of another node that has the key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Redirect {
     /// The key has moved for good.
     Moved(String),
-    /// This command alone is to be sent there.
+    /// Only this command is sent to the other node.
     Ask(String),
 }
 
 impl Failure {
-    /// Whether the command may be sent once more.
+    /// Whether the command may be sent again.
     pub(crate) fn may_pass(&self) -> bool {
         match self {
             Self::Connection(_) | Self::Late(_) => true,

@@ -1,7 +1,7 @@
-//! A Redis client for one virtual user: a single server, a cluster, or a master that sentinels know.
+//! A Redis client for one virtual user: a single server, a cluster, or a master behind sentinels.
 //!
-//! Bytes go over whatever the caller dials ([`Dial`]); the `redis` crate packs commands and reads replies. A connection
-//! carries one command at a time and goes back to a pool, so that a command that blocks does not hold up others.
+//! The caller opens the connections ([`Dial`]); the `redis` crate encodes commands and parses replies. A connection
+//! carries one command at a time and returns to a pool, so that a blocking command does not delay others.
 
 mod client;
 mod cluster;

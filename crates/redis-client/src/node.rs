@@ -1,4 +1,4 @@
-//! One server: its pool, and commands that are tried again.
+//! One server: its pool, and retries of commands.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -15,13 +15,13 @@ use super::pool::Pool;
 pub(crate) struct Node {
     pool: Pool,
     backoff: Backoff,
-    /// The shortest time that a reply took.
+    /// The shortest measured response time.
     latency: Cell<Option<Duration>>,
-    /// A command found it out of order.
+    /// The time at which a command found the node failed.
     failed: Cell<Option<Instant>>,
 }
 
-/// How long a node that failed is passed over.
+/// How long a failed node is avoided.
 const FAILED_FOR: Duration = Duration::from_secs(15);
 
 impl Node {
@@ -34,7 +34,7 @@ impl Node {
         }
     }
 
-    /// Sends a command, again if what went wrong may pass.
+    /// Sends a command, and retries it after transient failures.
     pub(crate) async fn send(&self, command: &Command) -> Result<Value, Failure> {
         let mut attempt = 0;
         loop {
@@ -49,7 +49,7 @@ impl Node {
         }
     }
 
-    /// Sends commands over one connection; gives the reply of the last.
+    /// Sends commands over one connection. Returns the reply of the last one.
     pub(crate) async fn send_once(&self, commands: &[&Command]) -> Result<Value, Failure> {
         let begin = Instant::now();
         let reply = self.pool.send(commands).await;
@@ -61,7 +61,7 @@ impl Node {
         reply
     }
 
-    /// How fast it answers; it is asked if that is not known. The longest of all times if it does not answer.
+    /// The latency of the node, which is measured if it is unknown; the maximum if the node does not reply.
     pub(crate) async fn latency(&self) -> Duration {
         if let Some(known) = self.latency.get() {
             return known;
@@ -72,12 +72,12 @@ impl Node {
         measured
     }
 
-    /// Passes the node over for a while, where there are others.
+    /// Avoids the node for a while, if there are others.
     pub(crate) fn mark_failed(&self) {
         self.failed.set(Some(Instant::now()));
     }
 
-    /// Whether it was marked lately.
+    /// Whether it was marked recently.
     pub(crate) fn has_failed(&self) -> bool {
         let failed = self.failed.get();
         failed.is_some_and(|at| at.elapsed() < FAILED_FOR)

@@ -1,4 +1,4 @@
-//! What a client is told: where the servers are and how to speak with them.
+//! The options of a client: its servers, timeouts and retries.
 
 use std::time::Duration;
 
@@ -14,17 +14,17 @@ pub struct Options {
     pub backoff: Backoff,
 }
 
-/// Where the data is. Addresses are `host:port`.
+/// The servers with the data. Addresses are `host:port`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Servers {
     /// One server.
     Single(String),
-    /// The nodes of a cluster that are asked for the others.
+    /// The nodes of a cluster from which the others are discovered.
     Cluster {
         nodes: Vec<String>,
         routing: Routing,
     },
-    /// The master that sentinels name.
+    /// The master behind sentinels.
     Sentinels {
         addresses: Vec<String>,
         master: String,
@@ -33,29 +33,29 @@ pub enum Servers {
     },
 }
 
-/// Which node of a cluster a command goes to.
+/// The choice of a cluster's node for a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Routing {
-    /// How many redirects of one command are followed.
+    /// The maximum number of redirects of one command.
     pub max_redirects: u32,
     pub reads: Reads,
 }
 
-/// Which node of a cluster answers commands that change nothing.
+/// The node of a cluster that receives read-only commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Reads {
-    /// The one that also takes changes.
+    /// The master, which also accepts changes.
     #[default]
     Master,
-    /// A copy, if there is one.
+    /// A replica, if there is one.
     Replica,
-    /// The one that answers fastest.
+    /// The node with the lowest latency.
     Nearest,
-    /// Any.
+    /// Any node.
     Random,
 }
 
-/// What a connection begins with.
+/// The parameters of a connection's initial commands.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Login {
     pub username: String,
@@ -72,7 +72,7 @@ pub struct Timeouts {
     pub dial: Option<Duration>,
     pub read: Option<Duration>,
     pub write: Option<Duration>,
-    /// Waiting for a connection while all are in use.
+    /// The wait for a connection while all are in use.
     pub pool: Duration,
     /// After this time without use a connection is closed.
     pub idle: Option<Duration>,
@@ -80,11 +80,11 @@ pub struct Timeouts {
     pub age: Option<Duration>,
 }
 
-/// How many connections there may be to one server.
+/// The maximum number of connections to one server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolSize(pub usize);
 
-/// How often a command is tried again, and the waits between the attempts.
+/// The number of retries of a command, and the waits between the attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backoff {
     pub retries: u32,
@@ -93,7 +93,7 @@ pub struct Backoff {
 }
 
 impl Default for Timeouts {
-    /// Those of go-redis.
+    /// The timeouts of go-redis.
     fn default() -> Self {
         Self {
             dial: Some(Duration::from_secs(5)),
@@ -107,7 +107,7 @@ impl Default for Timeouts {
 }
 
 impl Default for Backoff {
-    /// That of go-redis.
+    /// The backoff of go-redis.
     fn default() -> Self {
         Self {
             retries: 3,
@@ -127,7 +127,7 @@ impl Default for Routing {
 }
 
 impl Default for PoolSize {
-    /// Ten connections for each processor, as go-redis has them.
+    /// Ten connections for each processor, as in go-redis.
     fn default() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Self(10 * processors)
@@ -135,7 +135,8 @@ impl Default for PoolSize {
 }
 
 impl Backoff {
-    /// The wait before the attempt with this number, from 1: it doubles, with as much by chance.
+    /// The wait before the attempt with this number, from 1. It doubles with each attempt, plus a
+    /// random part of up to the same length.
     pub(crate) fn wait(&self, attempt: u32) -> Duration {
         if self.min.is_zero() {
             return Duration::ZERO;

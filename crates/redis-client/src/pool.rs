@@ -13,11 +13,11 @@ use super::failure::Failure;
 use super::options::{Options, Timeouts};
 use super::sentinels::Sentinels;
 
-/// Where a pool's connections lead.
+/// The address of a pool's connections.
 #[derive(Clone)]
 pub(crate) enum Address {
     Fixed(Rc<str>),
-    /// The master of the moment.
+    /// The current master.
     Master(Rc<Sentinels>),
 }
 
@@ -28,11 +28,11 @@ pub(crate) struct Pool {
     greeting: Greeting,
     timeouts: Timeouts,
     places: Semaphore,
-    /// Those without a command, the last used at the end.
+    /// The idle connections, the most recently used one last.
     idle: RefCell<Vec<Connection>>,
 }
 
-/// A connection in use. Dropped before the end of a command, it is closed: a reply may still come.
+/// A connection in use. If it is dropped before the end of a command, it is closed, since a reply may still arrive.
 struct Lease<'a> {
     connection: Connection,
     _place: SemaphorePermit<'a>,
@@ -51,7 +51,7 @@ impl Pool {
         }
     }
 
-    /// Sends commands one after the other over one connection; gives the reply of the last.
+    /// Sends commands one after another over one connection. Returns the reply of the last one.
     pub(crate) async fn send(&self, commands: &[&Command]) -> Result<Value, Failure> {
         let mut lease = self.take().await?;
         let mut reply = Err(Failure::Nil);

@@ -1,4 +1,4 @@
-//! Replies as the types that commands have. What does not fit is an error in the words of go-redis.
+//! Converts replies to the types of commands. A mismatch is an error in the words of go-redis.
 
 use redis::Value;
 
@@ -8,10 +8,10 @@ use super::failure::Failure;
 /// A name and its text.
 pub type Pair = (Vec<u8>, Vec<u8>);
 
-/// A text. Servers answer with numbers, too.
+/// A text. Servers also reply with numbers.
 ///
 /// # Errors
-/// It is a list.
+/// The reply is a list.
 pub fn text(reply: &Value) -> Result<Vec<u8>, Failure> {
     match reply {
         Value::BulkString(bytes) => Ok(bytes.clone()),
@@ -29,7 +29,7 @@ pub fn text(reply: &Value) -> Result<Vec<u8>, Failure> {
 /// A whole number.
 ///
 /// # Errors
-/// It is something else.
+/// The reply has another type.
 pub fn number(reply: &Value) -> Result<i64, Failure> {
     match reply {
         Value::Int(number) => Ok(*number),
@@ -52,7 +52,7 @@ pub fn number(reply: &Value) -> Result<i64, Failure> {
 /// Yes or no.
 ///
 /// # Errors
-/// It is a list.
+/// The reply is a list.
 pub fn flag(reply: &Value) -> Result<bool, Failure> {
     match reply {
         Value::Int(number) => Ok(*number == 1),
@@ -69,7 +69,7 @@ pub fn flag(reply: &Value) -> Result<bool, Failure> {
 /// A list of texts, empty if absent.
 ///
 /// # Errors
-/// It is something else.
+/// The reply has another type.
 pub fn texts(reply: &Value) -> Result<Vec<Vec<u8>>, Failure> {
     let empty = |item: &Value| match item {
         Value::Nil => Ok(Vec::new()),
@@ -78,10 +78,10 @@ pub fn texts(reply: &Value) -> Result<Vec<Vec<u8>>, Failure> {
     items(reply)?.iter().map(empty).collect()
 }
 
-/// A list of anything.
+/// A list of values of any type.
 ///
 /// # Errors
-/// It is something else.
+/// The reply has another type.
 pub fn items(reply: &Value) -> Result<&[Value], Failure> {
     match reply {
         Value::Array(items) | Value::Set(items) => Ok(items),
@@ -96,7 +96,7 @@ pub fn items(reply: &Value) -> Result<&[Value], Failure> {
 /// Pairs of names and texts.
 ///
 /// # Errors
-/// It is something else.
+/// The reply has another type.
 pub fn pairs(reply: &Value) -> Result<Vec<Pair>, Failure> {
     let Value::Array(items) = reply else {
         return Err(Failure::Reply(format!(
@@ -117,7 +117,7 @@ pub fn pairs(reply: &Value) -> Result<Vec<Pair>, Failure> {
         .collect()
 }
 
-/// What an error inside a list says.
+/// The text of an error inside a list.
 pub fn error_text(reply: &Value) -> Option<String> {
     match reply {
         Value::ServerError(error) => Some(words(error)),

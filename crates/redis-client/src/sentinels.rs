@@ -1,4 +1,4 @@
-//! Sentinels: servers that know which one is the master.
+//! Sentinels: servers that know the address of the master.
 
 use redis::Value;
 

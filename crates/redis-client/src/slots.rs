@@ -1,11 +1,11 @@
-//! The slots of a cluster: which one a key belongs to, and which nodes serve it.
+//! The slots of a cluster: the slot of a key, and the nodes that serve a slot.
 
 use redis::Value;
 
 /// The number of slots in a cluster.
 pub(crate) const SLOTS: u16 = 16384;
 
-/// Which nodes serve which slots.
+/// The nodes of each range of slots.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct SlotMap(Vec<Range>);
 
@@ -17,7 +17,7 @@ struct Range {
     nodes: Vec<String>,
 }
 
-/// The slot of a key: that of the text between its first braces, if there is any.
+/// The slot of a key. If there is text between its first braces, only that text counts.
 pub(crate) fn of_key(key: &[u8]) -> u16 {
     crc16(tagged(key)) % SLOTS
 }
@@ -46,7 +46,7 @@ fn crc16(bytes: &[u8]) -> u16 {
 }
 
 impl SlotMap {
-    /// Reads the reply of `CLUSTER SLOTS` from the node at `origin`. `None` if it is not of that form.
+    /// Reads the reply of `CLUSTER SLOTS` from the node at `origin`. `None` if the reply has another form.
     pub(crate) fn read(reply: &Value, origin: &str) -> Option<Self> {
         let Value::Array(ranges) = reply else {
             return None;
@@ -66,14 +66,14 @@ impl SlotMap {
         self.0.iter().filter_map(|range| range.nodes.first())
     }
 
-    /// The slot is served by another master from now on.
+    /// Records that another master serves the slot from now on.
     pub(crate) fn move_slot(&mut self, slot: u16, master: &str) {
         let moved = Range {
             first: slot,
             last: slot,
             nodes: vec![master.to_owned()],
         };
-        // The first range that has a slot counts.
+        // The first range with the slot takes precedence.
         self.0
             .retain(|range| (range.first, range.last) != (slot, slot));
         self.0.insert(0, moved);
@@ -101,8 +101,8 @@ impl Range {
     }
 }
 
-/// `host:port` of a node. A node that does not know its own address, or names one of its own machine while it is
-/// elsewhere, is where it was asked.
+/// `host:port` of a node. If a node does not know its own address, or reports a loopback address while it is on
+/// another machine, the address of the asked node is used.
 fn node_address(node: &Value, origin: &str) -> Option<String> {
     let Value::Array(parts) = node else {
         return None;
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn keys_with_the_same_tag_share_a_slot() {
-        // From the specification of clusters.
+        // From the Redis cluster specification.
         assert_eq!(crc16(b"123456789"), 0x31c3);
         let check = |key: &str, same: &str| {
             assert_eq!(of_key(key.as_bytes()), of_key(same.as_bytes()), "{key}");
