@@ -29,7 +29,7 @@ pub struct Part {
 }
 
 impl Aggregate {
-    /// Keeps trends in buckets, whose size does not depend on the length of the run.
+    /// Stores trends in buckets, whose size does not depend on the length of the run.
     pub fn bounded() -> Self {
         Self {
             is_bounded: true,

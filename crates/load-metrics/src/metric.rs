@@ -1,4 +1,4 @@
-//! What a metric is.
+//! The definition of metrics.
 
 use std::fmt;
 

@@ -41,7 +41,7 @@ struct Parts {
     sinks: Vec<(Arc<Tags>, Vec<Option<Sink>>)>,
 }
 
-/// What a recorder does besides aggregation.
+/// The settings of a recorder besides aggregation.
 #[derive(Default)]
 pub struct RecorderConfig {
     /// The system tags that are enabled.
@@ -54,7 +54,7 @@ pub struct RecorderConfig {
     pub outputs: Option<Box<dyn BatchSink>>,
 }
 
-/// How often a check passed and failed.
+/// The passes and failures of a check.
 #[derive(Debug, Clone)]
 pub struct CheckTally {
     /// The tags of its first sample; `check` and `group` name it.

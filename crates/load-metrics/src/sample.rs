@@ -23,7 +23,7 @@ impl From<SystemTime> for UnixNanos {
 /// One measured value.
 #[derive(Debug, Clone)]
 pub struct Sample {
-    /// What was measured.
+    /// The metric.
     pub metric: MetricId,
     /// The time of the measurement.
     pub at: UnixNanos,
@@ -38,8 +38,8 @@ pub struct Sample {
 /// Samples of one thread, in the order in which they were taken.
 pub type Batch = Vec<Sample>;
 
-/// A receiver of batches. It must not block: it counts and drops the samples that it cannot take.
+/// A receiver of batches. It must not block: it counts and drops the samples that it cannot accept.
 pub trait BatchSink: Send {
-    /// Takes a batch.
+    /// Accepts a batch.
     fn offer(&self, batch: Batch);
 }

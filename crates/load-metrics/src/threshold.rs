@@ -26,7 +26,7 @@ pub enum Aggregation {
     Percentile(f64),
 }
 
-/// How the value is compared.
+/// The comparison operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Operator {
     Less,
@@ -58,24 +58,24 @@ pub enum ExpressionError {
         "failed parsing threshold expression's \"{0}\" left hand side; reason: failed parsing method from expression"
     )]
     Aggregation(String),
-    /// What is between the brackets of `p()` is not a number.
+    /// The text between the parentheses of `p()` is not a number.
     #[error(
         "failed parsing threshold expression's \"{expression}\" left hand side; reason: malformed percentile value; reason: strconv.ParseFloat: parsing \"{percentile}\": invalid syntax"
     )]
     Percentile {
-        /// As written.
+        /// The expression as written.
         expression: String,
-        /// The same of the percentile.
+        /// The percentile as written.
         percentile: String,
     },
-    /// The limit is not a number. The message is k6's, letter by letter.
+    /// The limit is not a number. The message is exactly k6's.
     #[error(
         "failed parsing threshold expresion's \"{expression}\" right hand side; reason: strconv.ParseFloat: parsing \"{limit}\": invalid syntax"
     )]
     Limit {
-        /// As written.
+        /// The expression as written.
         expression: String,
-        /// The same of the limit.
+        /// The limit as written.
         limit: String,
     },
     /// The metric does not have the aggregation.
@@ -83,7 +83,7 @@ pub enum ExpressionError {
         "invalid threshold \"{expression}\" applied on metric {metric}; reason: unsupported aggregation method {method} on metric of type {kind}. supported aggregation methods for this metric are: {supported}"
     )]
     Unsupported {
-        /// As written.
+        /// The expression as written.
         expression: String,
         /// The metric.
         metric: String,
@@ -97,7 +97,7 @@ pub enum ExpressionError {
     /// The metric does not exist.
     #[error("invalid threshold defined on {name}; reason: no metric name \"{base}\" found")]
     UnknownMetric {
-        /// As written.
+        /// The name as written.
         name: String,
         /// The metric without its tags.
         base: String,
@@ -135,7 +135,7 @@ impl Expression {
     /// Reads an expression.
     ///
     /// # Errors
-    /// It is not a valid expression.
+    /// The text is not a valid expression.
     pub fn parse(text: &str) -> Result<Self, ExpressionError> {
         const OPERATORS: [(&str, Operator); 7] = [
             ("===", Operator::Equal),
@@ -149,7 +149,7 @@ impl Expression {
         let find = |(sign, operator): &(&str, Operator)| {
             text.find(sign).map(|at| (at, sign.len(), *operator))
         };
-        // The first sign that occurs, and the longest of those that begin there.
+        // The first operator that occurs, and the longest of those that begin there.
         let found = OPERATORS.iter().filter_map(find);
         let found = found.min_by_key(|(at, length, _)| (*at, usize::MAX - length));
         let (at, length, operator) =
@@ -173,7 +173,7 @@ impl Expression {
         })
     }
 
-    /// Refuses aggregations that a metric of this type does not have.
+    /// Rejects aggregations that a metric of this type does not have.
     ///
     /// # Errors
     /// The metric's type does not have the aggregation.

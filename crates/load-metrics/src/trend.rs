@@ -26,7 +26,7 @@ struct Buckets {
     max: f64,
 }
 
-/// Up to so many values a digest keeps all of them.
+/// Up to this number of values, a digest stores all of them.
 const MOST_EXACT: usize = 2_000;
 
 /// The low bits of a number, which do not matter for its bucket: only ten bits of the fraction do.
@@ -172,7 +172,7 @@ impl TrendSink {
 }
 
 impl TrendSink {
-    /// The distribution in little space: all of a few values, more of them by bucket. Sort before.
+    /// A compact form of the distribution: few values exactly, many by bucket. The values must be sorted.
     pub fn digest(&self) -> Self {
         debug_assert_eq!(self.sorted, self.values.len(), "sort before reading");
         if self.buckets.is_some() || self.values.len() <= MOST_EXACT {
@@ -192,7 +192,7 @@ impl TrendSink {
         }
     }
 
-    /// The value at rank `n`, counted from 0; `None` beyond the last one. Sort before.
+    /// The value at rank `n`, counted from 0; `None` beyond the last one. The values must be sorted.
     pub fn nth(&self, n: u64) -> Option<f64> {
         debug_assert_eq!(self.sorted, self.values.len(), "sort before reading");
         match &self.buckets {
@@ -312,7 +312,7 @@ mod tests {
 
     #[test]
     fn buckets_are_near_the_exact_values_and_small() {
-        // A long tail over six orders of magnitude, from a fixed sequence.
+        // Values with a long tail over six orders of magnitude, from a fixed sequence.
         let tail = (0..200_000_u32).map(|n| {
             let unit = f64::from(n.wrapping_mul(2_654_435_761) >> 8) / f64::from(1 << 24);
             0.05 * 10_f64.powf(unit * 6.0)
