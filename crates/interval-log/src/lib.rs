@@ -21,7 +21,7 @@ pub const MOST_MICROS: u64 = 3_600_000_000;
 /// An empty histogram of microseconds.
 ///
 /// # Panics
-/// Never: the bounds are valid.
+/// Never panics: the bounds are valid.
 pub fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, MOST_MICROS, DIGITS)
         .expect("a microsecond, an hour and three digits are bounds of a histogram")

@@ -22,10 +22,10 @@ pub const PERCENTILES: [(&str, f64); 9] = [
 /// The key of an interval: its start and length in milliseconds, and its tag.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key {
-    /// Since 1970, or since the base time of the log.
+    /// The start since 1970, or since the base time of the log.
     pub begin_ms: u64,
     pub length_ms: u64,
-    /// Empty: none.
+    /// The tag; empty means none.
     pub tag: String,
 }
 

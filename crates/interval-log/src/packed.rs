@@ -2,11 +2,11 @@
 
 use hdrhistogram::Histogram;
 
-/// A histogram without its empty buckets: of a second with a hundred requests 2 kB instead of 190.
+/// A histogram without its empty buckets: for a second with a hundred requests it takes 2 kB instead of 190.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Packed {
     bounds: Bounds,
-    /// The highest value of each bucket that has any, ascending, and how many it has.
+    /// The highest value of each bucket that is not empty, ascending, and its count.
     counts: Vec<(u64, u64)>,
 }
 
@@ -49,7 +49,7 @@ impl Packed {
         }
     }
 
-    /// Adds the counts to a histogram, which becomes finer and larger where this one is.
+    /// Adds the counts to a histogram, whose resolution and range grow to those of this one.
     pub fn add_to(&self, histogram: &mut Histogram<u64>) {
         let known = Bounds::of(histogram);
         let wanted = known.with(self.bounds);
@@ -61,7 +61,7 @@ impl Packed {
         self.put(histogram);
     }
 
-    /// Each value in its bucket of the histogram.
+    /// Counts each value in its bucket of the histogram.
     fn put(&self, histogram: &mut Histogram<u64>) {
         for (value, count) in &self.counts {
             let value = (*value).min(histogram.high());

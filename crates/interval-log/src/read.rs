@@ -24,7 +24,7 @@ pub enum ReadError {
 /// Reads a log. Times are shifted by its base time.
 ///
 /// # Errors
-/// It is not one, or has no histogram.
+/// The bytes are not a log, or contain no histogram.
 pub fn read(bytes: &[u8]) -> Result<IntervalLog, ReadError> {
     let mut log = IntervalLog::default();
     let mut base = Duration::ZERO;

@@ -25,7 +25,7 @@ pub enum DecodeError {
 /// Writes a log in HDR V2 deflate. The bytes depend only on the histograms.
 ///
 /// # Errors
-/// It cannot be written.
+/// The histogram cannot be encoded.
 pub fn write(log: &IntervalLog, comment: &str, out: &mut dyn Write) -> io::Result<()> {
     let begins = log.keys().map(|key| key.begin_ms);
     let begin_ms = begins.min().unwrap_or_default();
@@ -62,10 +62,10 @@ pub fn encode(histogram: &Histogram<u64>) -> String {
     STANDARD.encode(bytes)
 }
 
-/// Reads what [`encode`] wrote.
+/// Reads the output of [`encode`].
 ///
 /// # Errors
-/// It is not a histogram.
+/// The text is not a histogram.
 pub fn decode(text: &str) -> Result<Histogram<u64>, DecodeError> {
     let bytes = STANDARD.decode(text)?;
     let read = Deserializer::new().deserialize(&mut Cursor::new(bytes));

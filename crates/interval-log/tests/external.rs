@@ -1,4 +1,4 @@
-//! What we write is read by an implementation that is not ours: HdrHistogram's own port to Python.
+//! An independent implementation, HdrHistogram's own port to Python, reads the logs that this crate writes.
 //!
 //! Without it (`pip install hdrhistogram`) the test is skipped with a message, unless `REQUIRE_HDRHISTOGRAM` is set, as CI
 //! does. `PYTHON` names another interpreter than the one on the path.
@@ -23,7 +23,7 @@ while True:
 ";
 const QUANTILES: [f64; 6] = [0.5, 0.9, 0.95, 0.99, 0.999, 1.0];
 
-/// The interpreter; `None` with a message where it has no reader.
+/// The interpreter; `None` with a message if it has no reader.
 fn python() -> Option<String> {
     let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let tried = Command::new(&python)
@@ -51,7 +51,8 @@ fn values(second: u64) -> impl Iterator<Item = u64> {
         59_000_000,
         1_800_000_000,
     ];
-    // Whole thousands: the reader takes rank q·n rounded, we take it rounded up; here both are whole.
+    // A multiple of a thousand values: the reader rounds the rank q·n to the nearest, this crate rounds it up; here it
+    // is whole.
     let thousands = 3 + second as usize;
     (0..2_992)
         .map(near)
