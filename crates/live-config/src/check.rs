@@ -1,6 +1,7 @@
 //! The limits of numbers, and the errors of a configuration, each with its path.
 //!
-//! `docs/CONFIGURATION.md` takes the limits of a field from the calls of these methods: it says what is checked.
+//! `docs/CONFIGURATION.md` gets the limits of a field from the calls of these methods, so that it states what is
+//! checked.
 
 use std::fmt::Display;
 
@@ -9,7 +10,7 @@ use crate::error::join;
 /// A day, the longest time of a profile.
 const DAY_MS: f64 = 86_400_000.0;
 
-/// Where errors go, with the path of the part that is being looked at.
+/// A collector of errors, with the path of the checked part.
 #[derive(Debug)]
 pub struct Check<'a> {
     errors: &'a mut Vec<(String, String)>,
@@ -24,7 +25,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// The same collector one level down.
+    /// The same collector, one level down.
     pub fn at(&mut self, field: &str) -> Check<'_> {
         Check {
             path: join(&self.path, field),
@@ -32,7 +33,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// The same collector at an element of a list.
+    /// The same collector, at an element of a list.
     pub fn index(&mut self, index: usize) -> Check<'_> {
         Check {
             path: format!("{}[{index}]", self.path),
@@ -44,7 +45,7 @@ impl<'a> Check<'a> {
         self.errors.push((join(&self.path, field), message.into()));
     }
 
-    /// A share of something: 0 to 1.
+    /// A share: 0 to 1.
     pub fn share(&mut self, field: &str, value: f64) {
         if !(0.0..=1.0).contains(&value) {
             let hint = format!("{value} is not a share; use a number from 0 to 1, as 0.05 for 5 %");
@@ -52,7 +53,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// A share of something that is not nothing: above 0, up to 1.
+    /// A positive share: above 0, up to 1.
     pub fn share_above_0(&mut self, field: &str, value: f64) {
         if !(value > 0.0 && value <= 1.0) {
             let hint = format!("{value} is not a share; use a number above 0, up to 1");
@@ -60,7 +61,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// A share of something that is neither nothing nor all: above 0 and below 1.
+    /// A share strictly between the extremes: above 0 and below 1.
     pub fn inner_share(&mut self, field: &str, value: f64) {
         if !(value > 0.0 && value < 1.0) {
             self.error(
@@ -101,7 +102,7 @@ impl<'a> Check<'a> {
 
     pub fn at_least<T: PartialOrd + Display>(&mut self, field: &str, value: T, least: T) {
         let allowed = least..;
-        // What cannot be compared is not within.
+        // A value that cannot be compared is out of range.
         if !allowed.contains(&value) {
             self.error(field, format!("is {value}; use at least {}", allowed.start));
         }
@@ -135,7 +136,7 @@ impl<'a> Check<'a> {
 mod tests {
     use super::*;
 
-    /// What a check says of each value; nothing where it is within.
+    /// Compares the errors of a check with the expectation for each value; a value in range has none.
     fn check<T: Copy>(values: &[(T, bool)], check: impl Fn(&mut Check<'_>, T)) {
         for (place, (value, is_within)) in values.iter().enumerate() {
             let mut errors = Vec::new();

@@ -50,7 +50,7 @@ pub trait Compiled: Sized + fmt::Debug + Send + Sync + 'static {
         true
     }
 
-    /// What `next` would change that cannot change while the server runs with `self`; nothing by default.
+    /// The changes of `next` that are impossible while the server runs with `self`; none by default.
     fn conflicts(&self, next: &Self) -> Vec<ConfigError> {
         let _ = next;
         Vec::new()

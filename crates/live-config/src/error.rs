@@ -47,7 +47,7 @@ impl ConfigErrors {
         self.found.push(ConfigError::new(path, message));
     }
 
-    /// Adds the errors of a part, whose paths are relative to it, below `path`.
+    /// Adds the errors of a part below `path`. Their paths are relative to the part.
     pub fn add_below(&mut self, path: &str, part: Vec<(String, String)>) {
         for (inner, message) in part {
             self.add(join(path, &inner), message);

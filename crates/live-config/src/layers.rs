@@ -8,11 +8,11 @@ use crate::control::{Compiled, Moment, Refused, config};
 use crate::error::Invalid;
 use crate::merge::merge;
 
-/// The most overlays at a time.
+/// The maximum number of overlays at a time.
 const MOST_OVERLAYS: usize = 64;
-/// The most changes at a time of which at least one is temporary.
+/// The maximum number of changes at a time if at least one is temporary.
 const MOST_AMENDMENTS: usize = 64;
-/// The most characters of an overlay's name.
+/// The maximum length of an overlay's name in characters.
 const MOST_NAME_CHARS: usize = 64;
 
 /// A configuration, and the moment from which its time counts.
@@ -188,8 +188,8 @@ impl<T: Clone> Layers<T> {
     }
 
     /// Replaces the initial configuration. Permanent changes end. Changes with a TTL and overlays stay in
-    /// force upon the new configuration until they expire, and a schedule that both configurations have goes
-    /// on. A change that does not fit the new configuration is dropped.
+    /// force upon the new configuration until they expire, and a schedule that both configurations have
+    /// continues. A change that does not fit the new configuration is dropped.
     pub(crate) fn reload<C: Compiled<Config = T>>(&mut self, config: T) {
         self.initial = config.clone();
         let since = if C::goes_on(&self.base.config, &config) {

@@ -1,7 +1,7 @@
 //! Repairs of a value at the place of an error, so that the errors of its other places are found too.
 //!
-//! What was wrong keeps its name and its place in a list: a part that vanished would cause errors wherever it is
-//! named, and would shift those behind it.
+//! An invalid part retains its name and its place in a list: a missing part would cause errors wherever it is
+//! named, and would shift later elements.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -11,7 +11,7 @@ use crate::read::{Problem, read};
 /// A text that most types of text accept.
 const TEXT: &str = "http://placeholder:1/";
 
-/// Changes `value` so that this error does not recur. False when nothing helps.
+/// Changes `value` so that this error does not recur. False if that is impossible.
 pub(crate) fn mend<T: DeserializeOwned>(
     value: &mut Value,
     problem: &Problem,
@@ -41,7 +41,7 @@ fn fill_in<T: DeserializeOwned>(
     (can_be_filled && put_placeholder::<T>(value, place)) || remove(value, parent)
 }
 
-/// Puts something valid in place of what is invalid, or removes it where it may be absent.
+/// Replaces an invalid part by a valid one, or removes it if it may be absent.
 fn replace<T: DeserializeOwned>(value: &mut Value, place: &[String]) -> bool {
     let Some((_, parent)) = place.split_last() else {
         return remove(value, place);
@@ -64,7 +64,7 @@ fn replace<T: DeserializeOwned>(value: &mut Value, place: &[String]) -> bool {
     if next.place() != parent || matches!(next, Problem::Unknown { .. }) {
         return true;
     }
-    // Without it, the error is one of the part around it.
+    // Without this part, the error concerns the part around it.
     if let Some(Value::Object(object)) = find(value, parent)
         && let Some(last) = place.last()
     {
@@ -73,12 +73,12 @@ fn replace<T: DeserializeOwned>(value: &mut Value, place: &[String]) -> bool {
     put_placeholder::<T>(value, place) || remove(value, place)
 }
 
-/// What may be wrong with a placeholder.
+/// The result of trying a placeholder.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Accept {
-    /// Nothing.
+    /// The placeholder is valid.
     Sound,
-    /// Something inside it, which is repaired next.
+    /// Something inside it is invalid, and is repaired next.
     Deeper,
 }
 
@@ -204,7 +204,7 @@ mod tests {
         Call(String),
     }
 
-    /// The paths of the errors, and what is kept: names, and the number of steps.
+    /// The paths of the errors, and the remaining parts: names, and the number of steps.
     fn check(value: Value, paths: &[&str], names: &[&str], steps: usize) {
         let reading = repair::<Parts>(value);
         let found: Vec<&str> = reading.errors.iter().map(|one| one.path.as_str()).collect();

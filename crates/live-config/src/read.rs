@@ -22,7 +22,7 @@ const MOST_ERRORS: usize = 100;
 /// The most repairs: an error may take several.
 const MOST_REPAIRS: usize = 500;
 
-/// What the YAML reader advises programmers to do, and what a person can.
+/// The YAML reader's advice for programmers, and its replacement for users.
 const ADVICE_TO_PROGRAMMERS: [(&str, &str); 2] = [
     (
         ", set DuplicateKeyPolicy in Options if acceptable",
@@ -37,7 +37,7 @@ const ADVICE_TO_PROGRAMMERS: [(&str, &str); 2] = [
 /// A value as far as it could be read, with its errors.
 #[derive(Debug)]
 pub struct Reading<T> {
-    /// The value with invalid places dropped or filled in; `None` if nothing could be kept.
+    /// The value with invalid places dropped or filled in; `None` if nothing could be read.
     pub value: Option<T>,
     pub errors: Vec<ConfigError>,
 }
@@ -55,11 +55,11 @@ pub struct SyntaxError {
 /// The text is not YAML.
 pub fn yaml(text: &str) -> Result<Value, SyntaxError> {
     // JSON has no number that is not finite. As a text, such as `.inf`, it is an error with its path wherever a
-    // number is expected; as nothing, it would mean "no limit".
+    // number is expected; as null, it would mean "no limit".
     let options = serde_saphyr::options! {
         non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::AsString,
     };
-    // Without the lines around the place, which may contain a secret.
+    // The message omits the lines around the place, which may contain a secret.
     serde_saphyr::from_str_with_options(text, options).map_err(|error| SyntaxError {
         message: ADVICE_TO_PROGRAMMERS
             .iter()
@@ -81,8 +81,8 @@ pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Vec<ConfigErro
     }
 }
 
-/// Reads `value` as far as possible. Used where checks of the parsed value follow, so that
-/// errors of form and of meaning are reported together.
+/// Reads `value` as far as possible. Used when checks of the parsed value follow, so that errors of form and of
+/// meaning are reported together.
 pub fn repair<T: DeserializeOwned>(mut value: Value) -> Reading<T> {
     let mut errors = Vec::new();
     let mut repaired = BTreeSet::new();
@@ -150,7 +150,7 @@ pub(crate) enum Problem {
     Invalid {
         place: Place,
         message: String,
-        /// The names that one of is expected.
+        /// The names of which one is expected.
         known: Vec<String>,
     },
 }

@@ -1,5 +1,5 @@
-//! JSON without duplicate keys. Readers differ in which of two values they use, so that one could check another
-//! value than the next one obeys; here a duplicate is an error anywhere.
+//! JSON without duplicate keys. Parsers differ in which of two values they use, so that one program could check
+//! one value and the next apply the other; here any duplicate is an error.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -18,7 +18,7 @@ pub enum Fault {
     /// The path of a duplicate key, such as `metadata.tags[2].name`.
     #[error("{0} is duplicated in its object; keep one")]
     Twice(String),
-    /// It is not JSON, is nested too deeply, or has another type than expected.
+    /// The text is not JSON, is nested too deeply, or has another type than expected.
     #[error("{0}")]
     Syntax(serde_json::Error),
 }
@@ -26,7 +26,7 @@ pub enum Fault {
 /// Reads a whole text.
 ///
 /// # Errors
-/// A key is duplicated, or it is not JSON of a `T`.
+/// A key is duplicated, or the text is not the JSON of a `T`.
 pub fn read<T: DeserializeOwned>(json: &[u8]) -> Result<T, Fault> {
     check(json)?;
     serde_json::from_slice(json).map_err(Fault::Syntax)
@@ -35,7 +35,7 @@ pub fn read<T: DeserializeOwned>(json: &[u8]) -> Result<T, Fault> {
 /// Checks a whole text.
 ///
 /// # Errors
-/// A key is duplicated, or it is not JSON.
+/// A key is duplicated, or the text is not JSON.
 pub fn check(json: &[u8]) -> Result<(), Fault> {
     let mut twice = None;
     let mut reader = serde_json::Deserializer::from_slice(json);

@@ -3,10 +3,10 @@
 /// The prefix of a message about a mapping in the wrong place.
 pub const MAPPING_FOUND: &str = "found a mapping";
 
-/// What is expected of a kind with settings.
+/// The expected form of a choice with settings.
 pub(crate) const ONE_KEY: &str = "a mapping with one key";
 
-/// What parsers of the standard library say, and what it means for a file.
+/// Messages of the standard library's parsers, and their counterparts for files.
 const OF_PARSERS: [(&str, &str); 11] = [
     ("invalid IP address syntax", IP_ADDRESS),
     ("invalid IPv4 address syntax", IP_ADDRESS),
@@ -31,7 +31,7 @@ const IP_ADDRESS: &str =
 const WHOLE_NUMBER: &str = "is not a whole number; use one such as 100";
 const NUMBER: &str = "is not a number; use one such as 0.5";
 
-/// A message such as `invalid type: map, expected u16` in the words of people who write the file.
+/// A message such as `invalid type: map, expected u16` in words for the authors of the file.
 pub(crate) fn of_people(message: &str) -> String {
     if message.starts_with("invalid length ") {
         let told = match message.contains("expected struct ") {
@@ -91,7 +91,7 @@ fn wanted(expected: &str) -> String {
         "a sequence" | "an array" => "a list",
         "unit" => "nothing",
         "string or map" => "a name or a mapping",
-        // `enum` of a mapping that is read piece by piece.
+        // `enum` for a mapping that is read piece by piece.
         "map with a single key" | "enum" => ONE_KEY,
         "unit variant" => "a name alone",
         "newtype variant" | "struct variant" => "a mapping",
