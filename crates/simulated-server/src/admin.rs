@@ -61,7 +61,7 @@ pub fn router<S: Simulated>(server: Arc<S>) -> Router {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Conditions {
-    /// How long the change holds.
+    /// The time after which the change is reverted.
     pub ttl_ms: Option<u64>,
     pub in_flight: InFlight,
 }
@@ -233,7 +233,7 @@ fn listed(error: &str, message: &str, invalid: &Invalid) -> Value {
 /// The revision as an `ETag`.
 ///
 /// # Panics
-/// Never: digits in quotes are a header value.
+/// Never panics: digits in quotes are a valid header value.
 pub fn revision_tag(revision: u64) -> [(header::HeaderName, HeaderValue); 1] {
     let tag = format!("\"{revision}\"");
     [(

@@ -36,8 +36,8 @@ mod linux {
             // In this order an alarm is a little late rather than early.
             let origin = Instant::now();
             let monotonic = clock_gettime(ClockId::Monotonic);
-            // SAFETY: the descriptor is owned, so it stays open and the same until it is dropped,
-            // behind the registration.
+            // SAFETY: the descriptor is owned, so it stays open and unchanged until it is dropped, after the
+            // registration.
             let registered =
                 unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) };
             let descriptor = registered.map_err(io::Error::from)?;

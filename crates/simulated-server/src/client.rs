@@ -13,7 +13,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Longer responses are refused.
+/// The maximum size of a response.
 const MOST_BYTES: usize = 256 * 1024 * 1024;
 
 /// The admin API of one server.
@@ -83,8 +83,8 @@ impl AdminClient {
         Ok(String::from_utf8_lossy(&body).into_owned())
     }
 
-    /// Lays `patch` over the profile under a name, until it is lifted or `ttl` has passed. Returns the profile in
-    /// force.
+    /// Adds `patch` as a named overlay to the profile, until it is removed or `ttl` has passed. Returns the
+    /// profile in force.
     ///
     /// # Errors
     /// As [`AdminClient::send`].
@@ -191,7 +191,7 @@ fn told(server: &str, status: &StatusCode, body: &Value) -> String {
     }
 }
 
-/// What lies behind all layers of the client, in the system's words where it was the system.
+/// The innermost cause below all layers of the client, with the system's text if it is an error of the system.
 fn innermost(error: &(dyn Error + 'static)) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {

@@ -9,7 +9,7 @@ const KEY_BYTES: usize = 128;
 pub struct Decided<'a> {
     /// The revision of the configuration that applied.
     pub revision: u64,
-    /// Place in the tenant's stream.
+    /// The position in the tenant's stream.
     pub index: u64,
     pub key: &'a str,
     /// `none`, a kind of failure or of refusal.
@@ -24,7 +24,7 @@ pub struct Decided<'a> {
 /// The value for a request that was carried out.
 ///
 /// # Panics
-/// Never: all bytes are visible ASCII, provided that `fault` is.
+/// Never panics: all bytes are visible ASCII, provided that `fault` is.
 pub fn value(decided: &Decided<'_>) -> HeaderValue {
     let mut text = Vec::with_capacity(128);
     let mut number = itoa::Buffer::new();

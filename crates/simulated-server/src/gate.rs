@@ -185,7 +185,7 @@ impl State {
     fn deliver(&mut self) {
         for start in self.started.drain(..) {
             if let Some(sender) = self.waiting.remove(&start.ticket) {
-                // The receiver may just have left; its worker stays busy, like a real one.
+                // The receiver may have just left; its worker stays busy, like a real one.
                 let _gone = sender.send(start);
             }
         }

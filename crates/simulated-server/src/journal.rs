@@ -23,7 +23,7 @@ pub trait Entry: Clone + Serialize + Send + 'static {
     /// The number of last entries that a filter selects.
     fn limit(filter: &Self::Filter) -> Option<usize>;
 
-    /// Leaves out what a filter does not ask for.
+    /// Removes the parts that a filter does not request.
     fn shorten(&mut self, _filter: &Self::Filter) {}
 
     /// `none`, a kind of failure or of refusal.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 /// The lateness above which a delay breaks the server's promise.
 pub const DELAY_ERROR_BOUND: Duration = Duration::from_micros(300);
-/// Two more bounds, coarse enough for those who judge what a load test measures.
+/// Two further bounds, coarse enough to judge the measurements of a load test.
 const LATE: Duration = Duration::from_millis(10);
 const VERY_LATE: Duration = Duration::from_millis(100);
 /// The share of delays in a window that may break it.

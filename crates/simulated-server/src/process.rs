@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-/// Processor time in seconds, resident memory and threads; what the system does not tell is `null`.
+/// Processor time in seconds, resident memory and threads; figures that the system does not report are `null`.
 pub fn figures() -> Value {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
@@ -14,7 +14,7 @@ pub fn figures() -> Value {
     })
 }
 
-/// Ticks of /proc in a second: `USER_HZ`, which is 100 wherever Linux has it in its interface.
+/// Ticks of /proc in a second: `USER_HZ`, which is 100 on all Linux systems.
 const TICKS_PER_S: f64 = 100.0;
 
 /// Time in user and kernel mode: the 14th and 15th field of a line of stat(5). The second field is a name in

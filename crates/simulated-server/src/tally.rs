@@ -1,4 +1,4 @@
-//! Places in the streams of requests, one stream per tenant.
+//! Positions in the streams of requests, one stream per tenant.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +16,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// The place of a tenant's next request, from 1.
+    /// The position of a tenant's next request, from 1.
     pub fn next(&self, tenant: &str) -> u64 {
         if tenant.is_empty() {
             return self.anonymous.fetch_add(1, Ordering::Relaxed) + 1;

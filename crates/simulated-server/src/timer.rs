@@ -89,7 +89,7 @@ impl Shared {
         while let Some(first) = state.wakers.first_entry() {
             let (deadline, _) = *first.key();
             if deadline > now {
-                // With the lock held, so that no earlier deadline is set in between.
+                // The lock is held, so that no earlier deadline is set in between.
                 return self.alarm.set(deadline);
             }
             due.push(first.remove());

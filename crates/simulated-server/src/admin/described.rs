@@ -7,14 +7,14 @@ use axum::{Json, Router};
 use serde_json::{Map, Value, json};
 use service_runtime::api_page;
 
-/// What every simulated server offers, as OpenAPI.
+/// The common operations of simulated servers, as OpenAPI.
 const COMMON: &str = include_str!("../../admin.json");
 
 /// `/__admin/openapi.json` and `/__admin/docs` for a server called `name`, whose own operations are
 /// `paths`, an object of OpenAPI paths as JSON. `profile` is the JSON schema of its profile or document.
 ///
 /// # Panics
-/// `paths` is not such an object, which a test of each server rules out.
+/// Panics if `paths` is not such an object, which a test of each server rules out.
 pub fn described(name: &str, paths: &str, profile: Value) -> Router {
     let document = Arc::new(document(name, paths, profile));
     let show = get(move || {

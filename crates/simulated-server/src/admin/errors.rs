@@ -17,7 +17,7 @@ pub fn error(status: StatusCode, name: &str, message: impl Into<String>) -> Resp
 /// Reads a body without duplicate keys.
 ///
 /// # Errors
-/// The response to one that is malformed or has duplicate keys (400), or has wrong fields (422).
+/// The response to a body that is malformed or has duplicate keys (400), or has wrong fields (422).
 pub fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Response> {
     let value: Value = strict::read(body).map_err(|fault| {
         let name = match fault {

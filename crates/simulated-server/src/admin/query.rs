@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::error;
 
-/// A query of a request. A wrong one is answered with 422, the parameter and a hint.
+/// A query of a request. An invalid query is answered with 422, the parameter and a hint.
 #[derive(Debug, Clone, Copy)]
 pub struct CheckedQuery<T>(pub T);
 
@@ -27,7 +27,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for CheckedQuery<T
     }
 }
 
-/// What the reader of numbers says, and its replacement.
+/// The number parser's message, and its replacement.
 const NUMBERS: [(&str, &str); 6] = [
     (
         "invalid digit found in string",

@@ -12,8 +12,8 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 /// The longest body that is read.
 pub const MOST_BYTES: usize = 2 << 20;
-/// How much of a body that is too long is read and discarded: a client that sends it at once reads no response
-/// before it has sent everything.
+/// The maximum number of bytes of an overlong body that are read and discarded, since a client that sends the
+/// body at once reads no response before it has sent everything.
 const THROWN_AWAY_BYTES: u64 = 64 << 20;
 const THROWN_AWAY_FOR: Duration = Duration::from_secs(10);
 
