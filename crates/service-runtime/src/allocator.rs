@@ -68,7 +68,7 @@ unsafe impl GlobalAlloc for BySize {
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // SAFETY: as above; a block that changes hands is copied as far as both go.
+        // SAFETY: as above; a block that moves to the other allocator is copied up to the smaller of the two sizes.
         unsafe {
             let new = Layout::from_size_align_unchecked(size, layout.align());
             match (is_large(layout.size()), is_large(size)) {
@@ -105,7 +105,7 @@ mod tests {
             for (place, size) in sizes.iter().enumerate() {
                 let layout = Layout::from_size_align(*size, align).expect("a power of two");
                 let next = sizes[(place * 7 + 3) % sizes.len()];
-                // SAFETY: the block is used within its size and given back once.
+                // SAFETY: the block is used within its size and freed once.
                 unsafe {
                     let block = BySize.alloc_zeroed(layout);
                     assert_eq!(block.align_offset(align), 0, "{layout:?}");

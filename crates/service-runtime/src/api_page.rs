@@ -21,7 +21,7 @@ pub fn routes<S: Clone + Send + Sync + 'static>(
     shipped.route(page, html).with_state(())
 }
 
-/// Script and style. Not generic: they would be in the binary again for every state of a router, 4 MB each time.
+/// Script and style. Not generic, since they would be in the binary again for every state of a router, 4 MB each time.
 #[inline(never)]
 fn shipped(assets: String, title: &str, description: &str) -> Router {
     swagger_ui_dist::generate_routes(ApiDefinition {
@@ -31,7 +31,7 @@ fn shipped(assets: String, title: &str, description: &str) -> Router {
     })
 }
 
-/// The validator that Swagger UI would ask is on the internet.
+/// Swagger UI's default validator is on the internet.
 fn html(title: &str, assets: &str, description: &str) -> String {
     let title = escaped(title);
     format!(
@@ -46,7 +46,7 @@ fn html(title: &str, assets: &str, description: &str) -> String {
     )
 }
 
-/// A page that says what runs here, with links: `rows` are paths and what they are for.
+/// A page about the running service, with links: `rows` are paths and their purposes.
 pub fn index(title: &str, about: &str, rows: &[(&str, &str)]) -> Html<String> {
     let (title, about) = (escaped(title), escaped(about));
     let mut page = format!("{HEAD}<title>{title}</title><h1>{title}</h1><p>{about}</p><table>");

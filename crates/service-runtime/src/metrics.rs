@@ -7,7 +7,7 @@ use prometheus::{Encoder, Registry, TextEncoder};
 
 use crate::openmetrics;
 
-/// The registry in the format that a scraper asks for: `OpenMetrics`, or Prometheus' own.
+/// The registry in the format that a scraper requests: `OpenMetrics`, or Prometheus' own.
 pub fn render_for(registry: &Registry, headers: &HeaderMap) -> Response {
     render_families(&registry.gather(), headers)
 }
@@ -17,7 +17,7 @@ pub fn render(registry: &Registry) -> Response {
     render_text(&registry.gather())
 }
 
-/// Families in the format that a scraper asks for.
+/// Families in the format that a scraper requests.
 pub fn render_families(families: &[MetricFamily], headers: &HeaderMap) -> Response {
     if !wants_open_metrics(headers) {
         return render_text(families);

@@ -1,4 +1,4 @@
-//! The `OpenMetrics` 1.0 text format, for scrapers that ask for it.
+//! The `OpenMetrics` 1.0 text format, for scrapers that request it.
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ use prometheus::proto::{LabelPair, Metric, MetricFamily, MetricType};
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const NAME: &str = "application/openmetrics-text";
 
-/// Whether an `Accept` header asks for it rather than for the older text format.
+/// Whether an `Accept` header prefers it to the older text format.
 pub fn is_wanted(accept: &str) -> bool {
     let weight = |wanted: fn(&str) -> bool| {
         let ranges = accept.split(',').filter_map(|range| {

@@ -1,4 +1,4 @@
-//! The state of a client, as its connection shows it: connected, done with sending, or gone.
+//! The state of a client, detected from its connection: connected, done with sending, or gone.
 //!
 //! A client that has sent everything may close its half of the connection and still wait for the response; a
 //! client that leaves closes both halves. TCP shows the end of the stream in both cases, until something is
@@ -30,12 +30,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 const RESET_AFTER: Duration = Duration::from_millis(50);
 const INTERIM: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
-/// Asked whether the client still sends; with or without a wake-up while it does.
+/// Requests a check whether the client still sends; with or without a wake-up while it does.
 const LOOK: u8 = 1;
 const LOOK_ON: u8 = 2;
-/// Asked whether the client still receives.
+/// Requests a check whether the client still receives.
 const PROBE: u8 = 3;
-/// Answered.
+/// The results of checks.
 const SENDS: u8 = 4;
 const ENDED: u8 = 5;
 const PROBED: u8 = 6;
@@ -84,8 +84,8 @@ impl Client {
         .await
     }
 
-    /// A streamed body ends when its client closes its half: the next part would show too late that the client
-    /// has gone.
+    /// A streamed body, which ends when its client closes its half, since the next part would reveal too late
+    /// that the client has gone.
     pub fn watched(&self, body: Body) -> Body {
         if body.size_hint().exact().is_some() || body.is_end_stream() {
             return body;
@@ -94,7 +94,7 @@ impl Client {
         Body::new(Watched { body, client })
     }
 
-    /// The response has begun: a question from before must not be acted on any more.
+    /// The response has begun, so a pending check must no longer be performed.
     pub fn answered(&self) {
         self.set(0);
     }

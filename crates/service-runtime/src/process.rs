@@ -1,10 +1,10 @@
-//! What the process itself uses, under the names that Prometheus' own clients have for it.
+//! The resources that the process itself uses, with the metric names of Prometheus' own clients.
 
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{Counter, Gauge};
 
-/// Processor time, memory and descriptors, read when they are asked for.
+/// Processor time, memory and descriptors, read on each scrape.
 #[derive(Debug)]
 pub struct Process {
     cpu: Counter,
@@ -14,7 +14,7 @@ pub struct Process {
 
 impl Process {
     /// # Errors
-    /// Never: the names are sound.
+    /// Never panics: the names are valid.
     pub fn new() -> Result<Self, prometheus::Error> {
         Ok(Self {
             cpu: Counter::new(
@@ -42,7 +42,7 @@ impl Collector for Process {
             .collect()
     }
 
-    /// What cannot be read keeps its last value.
+    /// Figures that cannot be read keep their last value.
     fn collect(&self) -> Vec<MetricFamily> {
         if let Some(seconds) = cpu_seconds() {
             self.cpu.inc_by((seconds - self.cpu.get()).max(0.0));
@@ -77,7 +77,7 @@ fn cpu_seconds() -> Option<f64> {
 fn resident_bytes() -> Option<f64> {
     let text = std::fs::read_to_string("/proc/self/statm").ok()?;
     let pages: f64 = text.split_whitespace().nth(1)?.parse().ok()?;
-    // SAFETY: it takes a number and gives one.
+    // SAFETY: the call takes a number and returns one.
     let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
     Some(pages * page as f64)
 }

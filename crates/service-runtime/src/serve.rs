@@ -43,7 +43,7 @@ pub struct BindError {
 /// Listens on `address`; port 0 takes a free one. `what` names the server in the error.
 ///
 /// # Errors
-/// The port is taken or may not be used; the message names address and server.
+/// The port is in use or not permitted; the message names address and server.
 pub async fn bind(address: SocketAddr, what: &str) -> Result<TcpListener, BindError> {
     TcpListener::bind(address)
         .await
@@ -349,7 +349,7 @@ mod tests {
         check(&[], "").await;
         check(&["P"], "").await;
         check(&["GET / HTTP/1.1\r\n", "host: x\r\n"], "").await;
-        // Each byte arrives in time, the head as a whole does not.
+        // Each byte arrives in time, but the head as a whole does not.
         check(
             &["GET / HTTP/1.1\r\n", "a: 1\r\n", "b: 1\r\n", "c: 1\r\n"],
             "",
@@ -500,7 +500,7 @@ mod tests {
         let listener = bind(local, "a test").await.expect("a free port");
         let address = listener.local_addr().expect("a bound address");
         let router = Router::new().route("/", get(|| async { "well" }));
-        // They wait in the accept queue.
+        // These connections wait in the accept queue.
         let request = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
         let mut early = Vec::new();
         for _ in 0..20 {
@@ -546,7 +546,7 @@ mod tests {
         let head = String::from_utf8(head).expect("text").to_lowercase();
         assert!(head.starts_with("http/1.1 101 "), "{head}");
         assert!(head.contains("connection: upgrade"), "{head}");
-        // It outlives the server: its own task ends it.
+        // The upgraded connection outlives the server; its own task ends it.
         stop.closing.cancel();
         serving.await.expect("no panic").expect("a clean end");
         stream.write_all(b"ping").await.expect("sent");

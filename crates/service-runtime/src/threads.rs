@@ -83,7 +83,7 @@ impl Threads {
         self.all.len()
     }
 
-    /// The one with the fewest connections; `None` without threads.
+    /// The thread with the fewest connections; `None` without threads.
     pub(crate) fn choose(&self) -> Option<Chosen> {
         let count = |one: &&One| one.connections.load(Ordering::Relaxed);
         let one = self.all.iter().min_by_key(count)?;
