@@ -53,7 +53,7 @@ fn check_orchestration(settings: &Orchestration, faults: &mut ConfigErrors) {
     }
     let keys = settings.store_key.as_ref().map(StoreKeys::keys);
     if keys.is_some_and(|keys| keys.is_none()) {
-        // The message does not repeat it.
+        // The message does not repeat the keys.
         let message = "use 32 random bytes in base64 (openssl rand -base64 32), several separated \
                        by commas";
         faults.add(path("store_key"), message);
@@ -78,7 +78,7 @@ fn is_redis_url(text: &str) -> bool {
         .map_or(authority, |(_, host)| host);
     let database = behind.split(['?', '#']).next().unwrap_or_default();
     let database = database.strip_prefix('/').unwrap_or_default();
-    // The rest is like an endpoint.
+    // The rest has the form of an endpoint.
     Endpoint::parse(&format!("http://{host}/")).is_ok_and(|read| read.port > 0)
         && !text.contains(|c: char| c.is_whitespace() || c.is_control())
         && (database.is_empty() || database.parse::<u32>().is_ok())

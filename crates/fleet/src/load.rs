@@ -87,7 +87,7 @@ pub fn load_from(source: Source, overrides: &[(String, Value)]) -> Result<Fleet,
         figment = figment.merge(Serialized::default(key, value));
     }
     let merged: Value = figment.extract().map_err(|error| LoadError::Environment {
-        // Without the location in this program.
+        // The message omits the location in this program.
         message: error.kind.to_string(),
     })?;
     let reading = read::repair::<Fleet>(restore_order(&file, merged));
@@ -109,7 +109,7 @@ fn environment() -> Env {
         .split(SEPARATOR)
 }
 
-/// Whether what follows the prefix has the form `SECTION__KEY`.
+/// Whether the text after the prefix has the form `SECTION__KEY`.
 fn is_setting(name: &str) -> bool {
     name.contains(SEPARATOR) && name.split(SEPARATOR).all(|part| !part.is_empty())
 }

@@ -41,7 +41,7 @@ impl Source {
     /// Reads a file again, without waiting.
     ///
     /// # Errors
-    /// It cannot be read, or is no longer a regular file.
+    /// The file cannot be read, or is no longer a regular file.
     pub fn read_again(path: &Path) -> Result<Self, LoadError> {
         Self::of(path, read_regular(path))
     }

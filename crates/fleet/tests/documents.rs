@@ -1,4 +1,4 @@
-//! The shipped fleet is the one that the document on detectors describes (`cargo xtask seeds`).
+//! The shipped fleet is the one described in the document on detectors (`cargo xtask seeds`).
 
 use std::path::Path;
 
@@ -99,7 +99,7 @@ fn detectors_have_their_ports_and_health() {
     }
 }
 
-/// A shadow decides nothing: nothing can require it.
+/// A shadow has no effect on decisions, so it cannot be required.
 #[test]
 fn a_shadow_cannot_be_required() {
     let load = |required: bool, shadow_of: Value| {
