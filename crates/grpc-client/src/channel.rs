@@ -60,7 +60,7 @@ impl Channel {
     /// Connects. If the communication with the server fails, the channel tries again until the deadline.
     ///
     /// # Errors
-    /// The reason why there is no connection, in the words of gRPC's own client.
+    /// There is no connection; the error is in the words of gRPC's own client.
     pub async fn connect(
         dial: Dial,
         settings: Settings,

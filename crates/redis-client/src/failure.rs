@@ -58,8 +58,8 @@ impl Failure {
         }
     }
 
-    /// Whether the connection can carry no further command. One to a server that takes no changes is given up: its
-    /// name may mean another server by now.
+    /// Whether the connection can carry no further command. A connection to a read-only
+    /// server is closed, since its name may now refer to another server.
     pub(crate) fn spoils_connection(&self) -> bool {
         match self {
             Self::Nil => false,
