@@ -9,7 +9,7 @@ use crate::file::{self, SuiteFile};
 use crate::kind::Kind;
 use crate::{judge, scripts};
 
-/// Name and text of each suite, in the order of help texts.
+/// Names and texts of the built-in suites, in the order of help texts.
 pub const BUILT_IN: [(&str, &str); 5] = [
     (
         "orchestrator",
@@ -59,7 +59,7 @@ pub fn is_suite(text: &str) -> bool {
     live_config::read::yaml(text).is_ok_and(|value| Kind::of(&value) == Some(Kind::Suite))
 }
 
-/// The built-in suite of that name.
+/// The built-in suite with this name.
 ///
 /// # Errors
 /// None for a built-in suite; the type is that of [`read`].
@@ -117,8 +117,9 @@ pub fn parse(origin: &str, text: &str, folder: Option<&Path>) -> Result<SuiteFil
     }
 }
 
-/// Whether an error is only a consequence of `first`, whose subject was left out: the same place, a place
-/// inside, a list or content that has lost a member, or a name whose definition has an error.
+/// Whether an error is only a consequence of `first`, whose subject was left out: it concerns the same
+/// place, a place inside it, a list or content that has lost a member, or a name whose definition has an
+/// error.
 fn follows(error: &ConfigError, first: &ConfigError) -> bool {
     const CONTENTS: [&str; 6] = [
         ".phases", ".ladder", ".search", ".matrix", ".samples", ".drills",

@@ -10,18 +10,18 @@ use serde_json::{Map, Value, json};
 
 use crate::verdict::Verdict;
 
-/// What is written to disk. Success rates are ratios from 0 to 1, times are seconds.
+/// The content of the file. Success rates are ratios from 0 to 1, times are seconds.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
     pub test_suite: &'static str,
     /// When the report was made, RFC 3339.
     pub timestamp: String,
     pub summary: Summary,
-    /// Each test by name, with its status and what each driver measured.
+    /// Each test by name, with its status and the measurements of each driver.
     pub results: Map<String, Value>,
 }
 
-/// The tests together.
+/// Totals over all tests.
 #[derive(Debug, Clone, Serialize)]
 pub struct Summary {
     pub total_tests: usize,
@@ -31,7 +31,7 @@ pub struct Summary {
     pub duration_seconds: f64,
 }
 
-/// What each driver measured in a test.
+/// The measurements of each driver in a test.
 #[derive(Debug, Clone, Default)]
 pub struct Results {
     /// The summary data behind the verdict.
@@ -66,7 +66,7 @@ impl Report {
         }
     }
 
-    /// Adds a test that the load driver ran: its verdict and what was measured.
+    /// Adds a test that the load driver ran: its verdict and its measurements.
     pub fn add(&mut self, name: &str, verdict: &Verdict, measured: Results, took: Duration) {
         let thresholds: Vec<Value> = verdict
             .thresholds
@@ -99,7 +99,7 @@ impl Report {
         summary.duration_seconds += took.as_secs_f64();
     }
 
-    /// Writes the report into `folder`, which is made when it is missing, and says where.
+    /// Writes the report into `folder`, which is created if it is missing, and returns the path.
     ///
     /// # Errors
     /// The folder or the file cannot be written.

@@ -1,9 +1,8 @@
 //! Interprets a command line: the suite, its tests, classes and load.
 //!
-//! Every spelling of the documents ends here, so that it has the plan of its canonical form:
-//! `--test-type T` is `orchestrator T`, `--filter T` is `acso T`, `--quick-check` is
-//! `acso quick-check`, and Locust's `-u -r -t CLASS` is one closed test with these values, of all classes of the
-//! locustfile where none is named.
+//! Every spelling of the documents is resolved here and gets the plan of its canonical form: `--test-type T` is
+//! `orchestrator T`, `--filter T` is `acso T`, `--quick-check` is `acso quick-check`, and Locust's `-u -r -t
+//! CLASS` is one closed test with these values, of all classes of the locustfile if none is named.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +14,7 @@ use crate::plan::{LoadOverride, Selection, one};
 const DEFAULT_SUITE: &str = "orchestrator";
 /// The suite whose runner had `--filter` and `--quick-check`.
 const FILTERED_SUITE: &str = "acso";
-/// The test that Locust's flags change where no test and no class is named.
+/// The test that Locust's flags change if no test and no class is named.
 const LOCUST_TEST: &str = "load";
 
 /// No phase is shorter than a second: a smaller time scale would only distort a test.
@@ -27,18 +26,18 @@ pub struct Request {
     /// Suites, tests and classes in any order.
     pub words: Vec<String>,
     pub system: Option<String>,
-    /// The suite that is meant where nothing else names one: the variable `PERF_SYSTEM`.
+    /// The default suite of the environment, from the variable `PERF_SYSTEM`.
     pub otherwise: Option<String>,
     /// A suite file.
     pub config: Option<PathBuf>,
     pub test_type: Option<String>,
     pub filter: Option<String>,
     pub quick_check: bool,
-    /// Tests, beside those among the words.
+    /// Tests in addition to those among the words.
     pub only: Vec<String>,
-    /// Every test of the suite, not only what `all` stands for.
+    /// Run every test of the suite, not only those of `all`.
     pub all_tests: bool,
-    /// Parts that need a prepared machine, too.
+    /// Include the parts that need a prepared machine.
     pub full: bool,
     pub load: LoadOverride,
     pub time_scale: Option<f64>,
@@ -134,7 +133,7 @@ pub fn resolve(request: &Request) -> Result<Resolved, RequestError> {
     })
 }
 
-/// What a command line names itself.
+/// The names that a command line states explicitly.
 #[derive(Clone, Copy)]
 struct Named {
     tests: bool,
@@ -191,8 +190,8 @@ fn understood(file: &SuiteFile, selection: &Selection, named: Named) -> String {
     format!("{tests}{with}{load}")
 }
 
-/// The suite by its file, its system, a word, a flag that belongs to one, or a class that only
-/// one has.
+/// The suite of a command line: by its file, its system, a word, a flag that belongs to one suite, or a
+/// class that only one suite has.
 fn suite_of(request: &Request) -> Result<(SuiteFile, Option<PathBuf>), RequestError> {
     if let Some(path) = &request.config {
         return from_file(path);
@@ -298,8 +297,9 @@ fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<Strin
     live_config::read::nearest(name, known).map(str::to_owned)
 }
 
-/// The test of these classes. Of a command line with a load of its own: `load`, unless it has none of its own for them and
-/// exactly one other test does. Of classes alone: `load` where they are among its users, else the first test that has them.
+/// The test for these classes. A command line with its own load selects `load`, unless `load` has no part with exactly
+/// these classes and exactly one other test does. Classes alone select `load` if it has them among its users, otherwise
+/// the first test with a part of exactly these classes.
 fn test_for(file: &SuiteFile, classes: &[String], as_one: bool) -> String {
     let names = || file.tests.keys().map(String::as_str);
     let load = names().find(|name| *name == LOCUST_TEST && one::can_be(file, name));

@@ -49,12 +49,12 @@ pub fn check(file: &SuiteFile, folder: &Path, errors: &mut ConfigErrors) {
     }
 }
 
-/// Whether a module may export the name. The text is searched, not run: what could be an export counts
-/// as one, so that no script is refused that works.
+/// Whether a module may export the name. The text is searched, not run: anything that could be an export
+/// counts as one, so that no working script is rejected.
 fn exports(text: &str, name: &str) -> bool {
     let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$');
     let has_name = |text: &str| text.split(|c| !is_word(c)).any(|word| word == name);
-    // CommonJS, and modules whose names are another file's.
+    // CommonJS, and modules that re-export names of another file.
     if text.contains("exports") || text.replace(char::is_whitespace, "").contains("export*") {
         return true;
     }

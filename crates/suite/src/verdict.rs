@@ -4,12 +4,12 @@ use std::fmt;
 
 use serde_json::Value;
 
-/// What a run measured.
+/// The measurements of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Measured<'a> {
-    /// The data that `handleSummary` gets.
+    /// The data passed to `handleSummary`.
     pub data: &'a Value,
-    /// Metrics in it that have no sample.
+    /// Metrics of the data that have no sample.
     pub without_samples: &'a [String],
 }
 
@@ -22,13 +22,13 @@ pub struct Verdict {
     pub spoilt_by: Vec<String>,
 }
 
-/// One threshold and what was measured.
+/// A threshold and its measurement.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Threshold {
     pub metric: String,
     /// As written, such as `p(95)<2000`.
     pub expression: String,
-    /// The aggregate that the expression names, in the metric's own unit, when it is known.
+    /// The aggregate named by the expression, in the metric's own unit, if it is known.
     pub measured: Option<f64>,
     /// Whether there were samples. Without any, the driver compares zero with the bound.
     pub has_data: bool,
@@ -36,10 +36,10 @@ pub struct Threshold {
 }
 
 impl Verdict {
-    /// Reads `metrics.<name>.thresholds.<expression>.ok` of the summary data. Nothing measured is
-    /// nothing proved: a run without an iteration, without a threshold, or with a threshold that had
-    /// nothing to judge is not trusted, whatever the comparison with zero said. A counter is an
-    /// exception: where iterations ended, never counted is 0.
+    /// Reads `metrics.<name>.thresholds.<expression>.ok` of the summary data. Missing measurements prove
+    /// nothing: a run without an iteration, without a threshold, or with a threshold that had no samples is
+    /// untrusted, whatever the result of the comparison with zero. Counters are an exception: if iterations
+    /// ended, a counter without samples is 0.
     pub fn new(measured: &Measured<'_>, mut spoilt_by: Vec<String>) -> Self {
         let metrics = measured.data.get("metrics").and_then(Value::as_object);
         let iterations = metrics

@@ -1,5 +1,5 @@
-//! What the documents ask of single tests: lengths, users, waits, asserted numbers. The ids are those of
-//! the documents' checklists (`cargo xtask seeds`).
+//! The documents' requirements on single tests: lengths, users, waits, asserted numbers. The ids are those
+//! of the documents' checklists (`cargo xtask seeds`).
 
 use std::time::Duration;
 
@@ -278,7 +278,8 @@ fn volumes_are_in_what_scripts_read() {
     assert_eq!(env("acis", "volume")["ACIS_LIMIT"], "200");
 }
 
-/// AIA-06, AIA-10: a volume that the system refuses or fails on is none: not a store that is full, nor an answer that is missing.
+/// AIA-06, AIA-10: a volume that the system rejects or fails on does not count: neither a full store nor a missing
+/// response.
 #[test]
 fn volumes_are_judged_by_refusals_and_failures_too() {
     for (suite, _) in BUILT_IN {
@@ -369,7 +370,8 @@ fn the_orchestrator_has_load_stress_and_faults() {
     assert_eq!(benchmark.judge.rows["rate_per_s"], ">=100");
 }
 
-/// AIA-02..06, ACIS-05..07: a length outside of the test's category is remarked on; the shipped ones are inside.
+/// AIA-02..06, ACIS-05..07: a length outside of the test's category causes a warning; the built-in tests are
+/// inside.
 #[test]
 fn lengths_outside_of_their_category_are_remarked_on() {
     let remarks = |suite: &str, name: &str, minutes: Option<u64>| {
@@ -405,10 +407,10 @@ fn lengths_outside_of_their_category_are_remarked_on() {
             );
             assert_eq!(said, expected, "{suite} {name}");
         }
-        // AIaaS's stress has three minutes of recovery behind its half an hour.
+        // AIaaS's stress test has three minutes of recovery after its half an hour.
         assert_eq!(remarks(suite, name, None), None, "{suite} {name}");
     }
-    // AIA-02: a suite of one's own has the categories, too.
+    // AIA-02: a user's own suite has the categories, too.
     let mut own = file("acis");
     own.suite = "own".to_owned();
     let selection = |time_scale| Selection {
@@ -464,7 +466,7 @@ fn plans_that_ramp_too_fast_or_end_too_early_are_remarked_on() {
         "{sudden:?}"
     );
     assert_eq!(remarks("agent360", "load"), Vec::<String>::new());
-    // A ramp without a speed is a jump, which has none.
+    // A ramp without a speed is a jump.
     assert!(
         sudden.iter().any(|it| it.contains("by 5 at once")),
         "{sudden:?}"

@@ -1,5 +1,5 @@
-//! The plans of the built-in suites are those that the documents ask for: users, spawn rates,
-//! durations, weights. The ids are those of the documents' checklists.
+//! The plans of the built-in suites match the documents: users, spawn rates, durations, weights. The ids
+//! are those of the documents' checklists.
 
 use std::time::Duration;
 
@@ -66,7 +66,7 @@ fn every_built_in_suite_is_sound_and_every_test_has_a_plan() {
     }
 }
 
-/// DET-30, S-18: `all` of the orchestrator is five tests, of ACSO three.
+/// DET-30, S-18: `all` of the orchestrator has five tests, that of ACSO three.
 #[test]
 fn all_is_what_each_document_counts() {
     let check = |suite: &str, expected: &[&str]| assert_eq!(file(suite).all, expected);
@@ -125,7 +125,7 @@ fn a_breakpoint_ladder_rests_between_its_steps() {
         .map(suite::plan::PlannedPhase::level)
         .collect();
     assert_eq!(steady, [100.0, 200.0, 400.0, 800.0, 1600.0, 3200.0]);
-    // A rest takes the users away at once and the next ramp begins with none.
+    // A rest removes the users at once, and the next ramp begins without any.
     let stages = test.options["scenarios"]["ACISAPIUser"]["stages"]
         .as_array()
         .expect("stages");
@@ -280,8 +280,8 @@ fn a_scaled_test_lasts_its_scaled_time() {
     assert_eq!(plan.tests[0].before.ageing, Some(50.0));
 }
 
-/// A level is held for as long as its users take for an iteration, at whatever scale: less would show a part of what
-/// they do. Nothing lasts longer than without a scale.
+/// A level is held for at least one iteration of its users, at whatever scale: less time would show only a part of
+/// an iteration. Nothing lasts longer than without a scale.
 #[test]
 fn no_level_is_held_for_less_than_an_iteration() {
     for (name, _) in BUILT_IN {
@@ -318,7 +318,7 @@ fn no_level_is_held_for_less_than_an_iteration() {
     }
 }
 
-/// What a ramp was lengthened by comes off the phase behind it, once: without a scale nothing changes.
+/// Extending a ramp to a second shortens the next phase, once: without a scale nothing changes.
 #[test]
 fn a_ramp_of_a_second_takes_nothing_from_the_phase_behind_it() {
     assert_eq!(

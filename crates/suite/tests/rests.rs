@@ -1,4 +1,4 @@
-//! Rests: no load, and probes that see how the system recovers.
+//! Rests: no load, and probes that show how the system recovers.
 
 use serde_json::Value;
 use suite::builtin::{built_in, parse};
@@ -14,7 +14,8 @@ fn tests(suite: &str, name: &str, time_scale: f64) -> Vec<PlannedTest> {
     plan(&file, &selection, &|_| None).expect("a plan").tests
 }
 
-/// Section 2 of the suites' design: a rest has no load, and probes: one user of each class, apart from what is measured.
+/// Section 2 of the suites' design: a rest has no load, but probes: one user of each class, separate from the
+/// measurements.
 #[test]
 fn a_rest_is_probed_by_one_user_of_each_class() {
     let rested = &tests("acis", "breakpoint", 1.0)[0];
@@ -58,7 +59,7 @@ fn a_rest_is_probed_by_one_user_of_each_class() {
     }
 }
 
-/// A recovery is seen in what follows the highest load: a rest with its probes, or less load.
+/// A recovery is visible after the highest load: in a rest with its probes, or in less load.
 #[test]
 fn a_recovery_that_nothing_can_show_is_an_error() {
     let of = |content: &str| {

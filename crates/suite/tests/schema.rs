@@ -1,4 +1,4 @@
-//! The published JSON schema of suite files: that of the types, and one that the shipped files keep to.
+//! The published JSON schema of suite files: it matches the types, and the built-in files match it.
 
 use std::path::Path;
 

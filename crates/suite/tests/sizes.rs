@@ -47,7 +47,7 @@ const AIAAS: &[Size] = &[
     ("smoke", 5.0, 60.0),
     ("load/basic", 100.0, 300.0),
     ("load/high", 1_000.0, 600.0),
-    // Half an hour, and what a hundred users find afterwards.
+    // Half an hour, and the aftermath with a hundred users.
     ("stress", 2_000.0, 1_983.8),
     ("spike", 2_000.0, 480.0),
     ("volume", 100.0, 1_800.0),
@@ -84,7 +84,7 @@ const AGENT360: &[Size] = &[
     ("load/light", 50.0, 4_200.0),
     ("load/medium", 200.0, 4_200.0),
     ("load/heavy", 500.0, 4_200.0),
-    // Ten minutes, and five in which it recovers.
+    // Ten minutes, and five of recovery.
     ("stress/light", 50.0, 900.0),
     ("stress/medium", 200.0, 900.0),
     ("stress/heavy", 500.0, 900.0),
@@ -149,7 +149,7 @@ fn tests_have_the_sizes_of_the_documents() {
     }
 }
 
-/// What is not in the table above searches for its level, drives drills, or is a number of samples.
+/// Tests that are not in the table search for their level, drive drills, or have a number of samples.
 #[test]
 fn every_other_test_has_no_size_of_its_own() {
     let tables = [ORCHESTRATOR, ACSO, AIAAS, ACIS, AGENT360];

@@ -106,7 +106,7 @@ fn flags_of_locust_with_a_presets_values_and_class_are_that_preset() {
         ("ACISBackgroundJobUser", (10, 2, 1800), "background"),
     ] {
         check(&locust("acis", &[class], load), &["acis", test]);
-        // The class alone says which suite is meant.
+        // The class alone determines the suite.
         let by_class = Request {
             system: None,
             ..locust("acis", &[class], load)
@@ -144,7 +144,7 @@ const LINES: [[&str; 5]; 16] = [
         "stress",
     ],
     ["aiaas", "", "100", "AIaaSUser 50, HighLoadUser 50", "load"],
-    // Locust stops after its run time, however many users it has come to: 600 in a minute.
+    // Locust stops after its run time, however many users it has reached: 600 in a minute.
     [
         "aiaas",
         "",
@@ -202,8 +202,8 @@ const LINES: [[&str; 5]; 16] = [
     ["acso", "ACSOUser", "50", "ACSOUser 50", "load"],
 ];
 
-/// ACIS-01, ACIS-02, ACIS-20, AIA-32, A360-13, S-06: without a class it is one closed test of all classes of the locustfile,
-/// by their weights; with classes, of these alone.
+/// ACIS-01, ACIS-02, ACIS-20, AIA-32, A360-13, S-06: without a class, flags select one closed test of all classes of
+/// the locustfile, by their weights; with classes, of these alone.
 #[test]
 fn flags_of_locust_are_one_closed_test_of_all_classes_or_of_those_that_are_named() {
     for [system, classes, users, expected, judged_as] in LINES {
@@ -236,7 +236,7 @@ fn flags_of_locust_are_one_closed_test_of_all_classes_or_of_those_that_are_named
     }
 }
 
-/// A360-13: without a class, what is judged is that of the test, and its classes are named in what is said.
+/// A360-13: without a class, the requirements are those of the test, and the message names its classes.
 #[test]
 fn a_command_line_is_told_as_it_was_understood() {
     let told = |request: &Request| resolve(request).expect("understood").understood;
@@ -282,7 +282,8 @@ fn a_command_line_is_told_as_it_was_understood() {
     }
 }
 
-/// ACSO-18..20, A360-09: a class without a load is its own part of a test, or the test that has it.
+/// ACSO-18..20, A360-09: a class without load flags selects its own part of a test, or the test that has
+/// it.
 #[test]
 fn a_class_alone_selects_that_class_only() {
     for (suite, class, expected) in [
@@ -332,7 +333,7 @@ fn locustfiles_have_the_suites_classes_and_weights() {
             });
             assert_eq!(file.classes[class].weight, weight, "{suite} {class}");
         }
-        // Nothing that Locust would run is left out.
+        // No class that Locust would run is left out.
         let classes = text.split("\nclass ").skip(1);
         let shown = classes.filter(|it| !it.contains("abstract = True")).count();
         if !locust.users.is_empty() {

@@ -8,7 +8,7 @@ use super::{Bounds, Drill, Fault, Opens};
 
 /// The longest permitted time of a drill: a day, in milliseconds.
 const LONGEST_MS: u64 = 86_400_000;
-/// How often a fault may come.
+/// Maximum number of repetitions of a fault.
 const MOST_TIMES: u32 = 10_000;
 
 /// All errors of `drill`.

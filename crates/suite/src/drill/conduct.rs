@@ -23,7 +23,7 @@ use super::observe::{Event, Observations, Stage};
 use super::watch::{LOOK, Seen, Watch};
 use super::{Drill, Spell};
 
-/// The channel from the observers to the judgement.
+/// Capacity of the channel from the observers to the judgement.
 const UNREAD: usize = 1_024;
 
 /// Requests to end a drill early.
@@ -45,11 +45,11 @@ pub struct Conducted {
     pub took: Duration,
 }
 
-/// Carries out `drill` on `target`. `driver` is the command line that runs a k6 script, without
-/// the script; `tell` hears what goes on. What was injected is reverted also on errors, on a
-/// panic of `tell` and when the drill is asked to end; a mock that hears no more of the drill takes
-/// it back by itself. Nothing is changed where the system is not steady. A detector that is lost
-/// on the way spoils the drill and costs nothing that was measured.
+/// Carries out `drill` on `target`. `driver` is the command line that runs a k6 script, without the script;
+/// `tell` receives the progress. Faults are reverted also on errors, on a panic of `tell` and when the
+/// drill is interrupted; a mock that loses contact with the drill reverts its fault by itself. Nothing is
+/// changed if the system is not steady. A detector that is lost during the drill makes it untrusted, but
+/// the measurements are kept.
 ///
 /// # Errors
 /// Nothing was injected, because the drill could not be carried out, or it was interrupted.
@@ -114,7 +114,8 @@ pub async fn conduct(
     }
     match end {
         Err(panic) => resume_unwind(panic),
-        // It says that everything was reverted.
+        // The message of this error states that everything was reverted, so a failed revert takes
+        // precedence.
         Ok(Err(ConductError::Interrupted)) => taken_back.and(Err(ConductError::Interrupted))?,
         Ok(end) => {
             end?;
@@ -136,11 +137,11 @@ pub async fn conduct(
     })
 }
 
-/// A future's output, or the panic that it ended with.
+/// Returns a future's output, or the panic that ended it.
 async fn caught<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
     let mut future = pin!(future);
     std::future::poll_fn(|context| {
-        // What the future holds is not looked at after a panic, but for what it has injected.
+        // After a panic, the only state of the future that is still used is the list of injected faults.
         match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),

@@ -27,11 +27,11 @@ pub struct Target {
     pub orchestrator: String,
     /// Sent with every probe: key, tenant.
     pub headers: Vec<(String, String)>,
-    /// Where each mock detector's admin API answers, as a URL without a path.
+    /// The admin API of each mock detector, as a URL without a path.
     pub detectors: IndexMap<String, String>,
 }
 
-/// Connections that are kept between calls.
+/// Connections that are reused between calls.
 #[derive(Debug, Clone)]
 pub struct Caller {
     client: Client<HttpConnector, Full<Bytes>>,
@@ -93,7 +93,7 @@ impl Caller {
         ))
     }
 
-    /// Every detector with the state that its breaker is in.
+    /// Returns every detector with the state of its breaker.
     ///
     /// # Errors
     /// The orchestrator's metrics cannot be read.

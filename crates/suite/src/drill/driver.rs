@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::Load;
 
-/// Time for the driver to end after it was asked to.
+/// Time for the driver to end after it was told to stop.
 const PATIENCE: Duration = Duration::from_secs(15);
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -41,7 +41,7 @@ impl Driver {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
-        // The drill starts it on its main thread, whose end is the drill's.
+        // The drill starts the driver on its main thread, which lives as long as the drill.
         crate::child::end_with_parent(&mut command);
         let mut child = command.spawn()?;
         let ending = Arc::new(AtomicBool::new(false));
@@ -52,7 +52,7 @@ impl Driver {
         Ok(Self { child, ending })
     }
 
-    /// How it ended, if it has.
+    /// The driver's exit status, if it has exited.
     ///
     /// # Errors
     /// The process does not exist.
@@ -60,8 +60,8 @@ impl Driver {
         self.child.try_wait()
     }
 
-    /// Interrupts it as Ctrl-C does, and waits for its exit. `None`: it did not exit in time,
-    /// or `hurry` was requested.
+    /// Interrupts the driver as Ctrl-C does, and waits for its exit. `None`: it did not exit in time, or
+    /// `hurry` was requested.
     ///
     /// # Errors
     /// The process does not exist.

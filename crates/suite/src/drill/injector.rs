@@ -12,10 +12,10 @@ use tokio::time::{Instant, sleep};
 
 use super::error::ConductError;
 
-/// How long an overlay outlives the drill at most.
+/// Maximum time that an overlay outlives the drill.
 pub const TTL: Duration = Duration::from_secs(6);
 const RENEW_EVERY: Duration = Duration::from_millis(1_500);
-/// How long a mock may take to accept connections again after a fault.
+/// Maximum time until a mock accepts connections again after a fault.
 const COMES_BACK: Duration = Duration::from_secs(3);
 const ASK_AGAIN: Duration = Duration::from_millis(100);
 
@@ -64,7 +64,7 @@ enum Phase {
 /// An injected fault and its detector.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Injection<'a> {
-    /// Which one of the drill's faults, turns counted.
+    /// The index of the injection among the drill's faults; repetitions are counted separately.
     pub index: usize,
     pub detector: &'a str,
     /// The admin API.
@@ -83,7 +83,8 @@ impl Injector {
         }
     }
 
-    /// False: the patch changes nothing at a detector that no other fault of this drill changes.
+    /// Injects a fault. Returns false if the patch changes nothing at a detector that no other fault of
+    /// this drill changes.
     ///
     /// # Errors
     /// The mock rejected the patch or cannot be reached. If it applied the patch nevertheless, it is
@@ -113,7 +114,7 @@ impl Injector {
         Ok(!is_alone || before != after)
     }
 
-    /// True: nothing else is held at its detector.
+    /// Registers a fault. Returns true if there is no other one at its detector.
     fn hold(&self, held: Held) -> bool {
         let mut state = self.lock();
         let is_alone = state
@@ -124,7 +125,7 @@ impl Injector {
         is_alone
     }
 
-    /// Records the phase of an overlay. False: it is no longer held.
+    /// Records the phase of an overlay. Returns false if it is no longer registered.
     fn enter(&self, overlay: &Overlay, phase: Phase) -> bool {
         let mut state = self.lock();
         let mut held = state.held.iter_mut();
@@ -132,7 +133,7 @@ impl Injector {
         found.map(|held| held.phase = phase).is_some()
     }
 
-    /// Reverts one; others at the same detector stay.
+    /// Reverts one fault; others at the same detector remain.
     ///
     /// # Errors
     /// The mock cannot be reached.
@@ -175,7 +176,7 @@ impl Injector {
         };
         loop {
             match held.admin.lift(&held.overlay.name).await {
-                // It has been reverted, by whatever client.
+                // It has been reverted, by this or another client.
                 Ok(_) => break,
                 Err(_) if Instant::now() < deadline => sleep(ASK_AGAIN).await,
                 Err(source) => {
@@ -200,7 +201,7 @@ impl Injector {
         loop {
             sleep(RENEW_EVERY).await;
             let mut held = self.lock().held.clone();
-            // One that is still on its way would seem to be gone.
+            // An overlay whose request is still in flight would seem to be gone.
             held.retain(|held| held.phase == Phase::InForce && held.cuts_off_until.is_none());
             let mut renewing = JoinSet::new();
             for held in held {

@@ -34,8 +34,8 @@ pub struct Outcome {
     pub time_to_impact_s: Option<f64>,
     /// From the first fault until the breaker opened.
     pub time_to_detect_s: Option<f64>,
-    /// From the end of the last fault until the steady state held and the breakers that the faults
-    /// had opened were closed.
+    /// From the end of the last fault until the steady state held and the breakers opened by the faults
+    /// were closed.
     pub time_to_recover_s: Option<f64>,
     /// Probes from the first fault until recovery without a response.
     pub unanswered: usize,
@@ -66,8 +66,8 @@ fn before(drill: &Drill, seen: &Observations) -> Option<Measured> {
     seen.measure(begin..drill.injection())
 }
 
-/// When the steady state held again for the length of the first observation, with the breakers that
-/// the faults had opened closed. `now` is the time since the start of the drill; `None`: not yet.
+/// When the steady state held again for the length of the first observation, with the breakers opened by
+/// the faults closed. `now` is the time since the start of the drill; `None`: not yet.
 pub fn recovered(drill: &Drill, seen: &Observations, now: Duration) -> Option<Duration> {
     let opened = opened_by_faults(drill, seen);
     if seen
@@ -96,9 +96,8 @@ pub fn recovered(drill: &Drill, seen: &Observations, now: Duration) -> Option<Du
     })
 }
 
-/// The faulted detectors whose breaker opened while there were faults; where the drill names those
-/// required ones, only these. A breaker that opens for another reason says
-/// nothing about recovery.
+/// The faulted detectors whose breaker opened during the faults; if the drill names required ones, only
+/// these. A breaker that opens for another reason says nothing about recovery.
 fn opened_by_faults<'a>(drill: &Drill, seen: &'a Observations) -> Vec<&'a str> {
     let named = drill.detect.as_ref().map(|detect| &detect.breaker_opens);
     let faulted = |name: &str| match named {
@@ -131,7 +130,7 @@ fn holds(bounds: &Bounds, measured: &Measured) -> bool {
     bounds.broken_by(measured).is_empty()
 }
 
-/// The verdict on a completed drill. `spoilt` has the reasons why the measurement is not valid.
+/// The verdict on a completed drill. `spoilt` contains the reasons why the measurement is not valid.
 pub fn judge(drill: &Drill, seen: &Observations, now: Duration, spoilt: &[String]) -> Outcome {
     let before = before(drill, seen);
     let unsteady = unsteady(drill, seen);

@@ -18,7 +18,7 @@ pub enum Stage {
     Recovering,
 }
 
-/// One request of the drill's own. Times are from the drill's start.
+/// A request sent by the drill itself. Times are from the drill's start.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Probe {
     #[serde(serialize_with = "seconds")]
@@ -160,7 +160,7 @@ impl Observations {
         })
     }
 
-    /// The state of a detector's breaker at a time; closed before it was first seen.
+    /// The detectors whose breaker was not closed when last seen.
     pub fn breakers_not_closed(&self) -> impl Iterator<Item = &str> {
         let last = |detector: &str| {
             self.breakers

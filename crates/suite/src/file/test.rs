@@ -101,7 +101,7 @@ pub enum Content<'a> {
     Drills(&'a [std::path::PathBuf]),
 }
 
-/// The contents that are given, by name; a sound part has exactly one.
+/// The contents that are given, by name; a valid part has exactly one.
 macro_rules! contents {
     ($of:expr) => {
         [

@@ -1,4 +1,4 @@
-//! What limits the target: its resources by use and by demand (N-04, ACSO-24).
+//! The bottleneck of the target: its resources by use and by demand (N-04, ACSO-24).
 
 use std::cmp::Ordering;
 
@@ -12,22 +12,23 @@ use super::verdict::Sheet;
 use super::window::Window;
 use super::{Case, ladder, laws, window};
 
-/// From this busy share on a resource is full.
+/// A resource is full from this busy share on.
 const FULL: f64 = 0.9;
-/// Memory has no queue in front: it is full at its limit.
+/// Memory has no queue: it is full at its limit.
 const MEMORY_FULL: f64 = 0.95;
 /// Windows with a smaller share of successes say nothing about demand.
 const MOSTLY: f64 = 0.95;
-/// A resource that is used less than this while answers wait does not explain why.
+/// A resource that is used less than this does not explain why responses wait.
 const EXPLAINS: f64 = 0.7;
 /// A resource that is used less than this in the only window may be background work.
 const TELLING: f64 = 0.2;
-/// Waiting that no watched resource explains: the response is this many times the smallest.
+/// Waiting that no watched resource explains: the response time is this many times the smallest.
 const GROWN: f64 = 2.0;
-/// Something waits for a resource for this share of the time (pressure stall information): that confirms a bottleneck.
+/// A bottleneck is confirmed if something waits for the resource for this share of the time (pressure stall
+/// information).
 const CONFIRMS: f64 = 0.1;
-/// A resource that is not full, but waited for during this share of the time, is the bottleneck: a quota throttles bursts
-/// that the mean use does not show.
+/// A resource that is not full, but waited for during this share of the time, is the bottleneck: a quota throttles
+/// bursts that the mean use does not show.
 const STALLS: f64 = 0.25;
 
 /// One resource of one host, with its use in each steady window.
@@ -37,7 +38,7 @@ pub(super) struct Used {
     /// `cpu`, `memory`, `disk`, `network`, or the name of a pool or of slots.
     pub resource: String,
     pub shares: Vec<f64>,
-    /// The largest mean share of the time in which something waited for it, where the kernel says.
+    /// The largest mean share of the time in which something waited for it, if the kernel reports it.
     pub pressure: Option<f64>,
 }
 
@@ -78,8 +79,8 @@ impl Used {
 
 /// The windows in which throughput and use belong together.
 ///
-/// Of a ladder the steps up to the first that fails: deep in overload what is refused changes the mix, and
-/// other resources fill up.
+/// For a ladder, these are the steps up to the first that fails: deep in overload, rejected requests change
+/// the mix, and other resources fill up.
 fn windows<'a>(case: &Case<'a>) -> Vec<Window<'a>> {
     let mut steady = match ladder::steps(case) {
         steps if steps.is_empty() => window::steady(case.test, case.record),
@@ -140,7 +141,7 @@ fn share_of(sample: &ResourceSample, resource: &str) -> Option<f64> {
     }
 }
 
-/// Pressure stall information knows a processor, memory and disks.
+/// Pressure stall information exists for processor, memory and disks.
 fn pressure_of(sample: &ResourceSample, resource: &str) -> Option<f64> {
     let key = match resource {
         "disk" => "io",
@@ -164,15 +165,15 @@ fn resources(samples: &[ResourceSample]) -> Vec<String> {
     names
 }
 
-/// Failures take other resources than successes.
+/// The windows of mostly successful requests: failures use other resources than successes.
 fn successful<'a>(case: &Case<'a>) -> Vec<Window<'a>> {
     let mut windows = windows(case);
     windows.retain(|it| it.figures.success_rate().is_some_and(|rate| rate >= MOSTLY));
     windows
 }
 
-/// Demands by regression of use on throughput (Denning and Buzen 1978), from three windows of
-/// different throughput on.
+/// Demands by regression of use on throughput (Denning and Buzen 1978); requires at least three windows of
+/// different throughput.
 pub(super) fn attribution(case: &Case<'_>) -> Option<Attribution> {
     let windows = successful(case);
     let throughputs: Option<Vec<f64>> = windows
@@ -185,7 +186,7 @@ pub(super) fn attribution(case: &Case<'_>) -> Option<Attribution> {
         .filter(|it| it.resource != "memory")
         .collect();
     let names: Vec<String> = used.iter().map(Used::name).collect();
-    // A sampled share may overshoot; beyond full it says nothing about demand.
+    // A sampled share may overshoot; above 1 it says nothing about demand.
     let shares: Vec<Vec<f64>> = used
         .iter()
         .map(|it| {
@@ -257,9 +258,10 @@ fn demands(case: &Case<'_>, attribution: &Attribution) -> Value {
     json!({ "demands": all, "gain_if_doubled": attribution.gain_if_doubled })
 }
 
-/// Memory at its limit with failures; a full device; full slots or pools; the largest demand; and where
-/// answers wait for nothing that is watched, what the target's own processes stall for, or the application. A holder of slots also holds them while it
-/// waits for a device, so a full device explains full slots and not the other way round.
+/// The bottleneck: memory at its limit with failures; a full device; full slots or pools; the largest demand; and, if
+/// responses wait for nothing that is watched, the resource that the target's own processes stall for, or the
+/// application. A holder of slots keeps them while it waits for a device, so a full device explains full slots and not
+/// the reverse.
 fn named(case: &Case<'_>, used: &[Used], attribution: Option<&Attribution>) -> Option<Value> {
     let full = |class: &dyn Fn(&str) -> bool| {
         let those = used.iter().filter(|it| it.is_full() && class(it.class()));
@@ -283,7 +285,7 @@ fn named(case: &Case<'_>, used: &[Used], attribution: Option<&Attribution>) -> O
     let waits = most >= GROWN * least || failing;
     let demanded = attribution.and_then(Attribution::bottleneck);
     let demanded = demanded.and_then(|it| used.iter().find(|used| used.name() == it.resource));
-    // One window is enough where use begins at nothing: D = U / X, so the largest use has the largest demand.
+    // One window is enough if use without load is zero: D = U / X, so the largest use has the largest demand.
     let busiest = used
         .iter()
         .filter(|it| it.resource != "memory" && it.largest() >= TELLING);
@@ -292,7 +294,7 @@ fn named(case: &Case<'_>, used: &[Used], attribution: Option<&Attribution>) -> O
     if let Some(it) = demanded.filter(|it| !waits || it.largest() >= EXPLAINS) {
         return Some(shown(it, "demand", it.largest()));
     }
-    // Of the machine as a whole the generator is a part, and may be what waits.
+    // The generator is part of the machine as a whole, and may be the process that waits.
     let is_own = case.record.observed.target_source.as_deref() == Some("cgroup");
     let stalled = used.iter().filter(|it| it.pressure >= Some(STALLS));
     let stalled = stalled.max_by(|a, b| {
@@ -310,7 +312,7 @@ fn named(case: &Case<'_>, used: &[Used], attribution: Option<&Attribution>) -> O
 }
 
 fn shown(used: &Used, by: &str, share: f64) -> Value {
-    // A pool is named after what it leads to, whichever host it was sampled at.
+    // A pool is named after its destination, whichever host it was sampled at.
     let (of, resource) = match used.resource.strip_prefix("pool_") {
         Some(name) => (Some(name), "pool"),
         None => (used.host.as_deref(), used.resource.as_str()),

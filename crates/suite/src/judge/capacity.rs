@@ -1,5 +1,5 @@
 //! The capacity of the target: up to four estimates side by side, each with the question that it answers
-//! (N-03), and the interval that a search or a ladder encloses it with.
+//! (N-03), and the interval of a search or a ladder that contains it.
 
 use analysis::capacity::{self, Agreement, Estimate, Method};
 use analysis::slo_search::{End, Found};
@@ -56,8 +56,9 @@ fn estimates(case: &Case<'_>, found: Option<&Found>) -> Vec<Estimate> {
     estimates
 }
 
-/// Where the asymptotes of a closed ladder cross: N* = X_max·(R + Z) of few users, by the capacity that the demands allow
-/// (Lazowska et al., "Quantitative System Performance", 1984, chapter 5). R + Z is N/X of the first step.
+/// The crossing of the asymptotes of a closed ladder: N* = X_max·(R + Z), with R and Z at few users and the capacity
+/// from the demands (Lazowska et al., "Quantitative System Performance", 1984, chapter 5). R + Z is N/X of the first
+/// step.
 fn crossing(case: &Case<'_>, estimates: &[Estimate]) -> Option<Value> {
     if case.test.content != "ladder" || case.test.model == "open" {
         return None;
@@ -146,7 +147,7 @@ fn smaller(one: Option<f64>, other: Option<f64>) -> Option<f64> {
     [one, other].into_iter().flatten().reduce(f64::min)
 }
 
-/// The interval from the last level that held to the first that did not.
+/// The interval from the last level that passed to the first that failed.
 fn enclosed(case: &Case<'_>, found: Option<&Found>) -> Option<Value> {
     let of = case.test.search.as_ref().map_or_else(
         || {
@@ -166,7 +167,7 @@ fn enclosed(case: &Case<'_>, found: Option<&Found>) -> Option<Value> {
         }
         _ => return None,
     };
-    // Throughput beyond has another mix, because failures are cheap.
+    // Throughput above that level has a different mix, because failures are cheap.
     let borne = |it: &&analysis::ladder::Rung| passed.is_none_or(|most| it.users <= most);
     let rungs = ladder::rungs(case);
     let throughput = rungs

@@ -1,4 +1,4 @@
-//! The share of the scripts' checks that hold.
+//! The share of the scripts' checks that pass.
 
 use analysis::threshold::Limit;
 

@@ -22,7 +22,7 @@ pub(super) struct Decision {
     pub interval: Option<[f64; 2]>,
     /// Requests, or values of whatever is judged.
     pub needs_more: Option<u64>,
-    /// For decisions by the sample alone: whether the whole interval agrees.
+    /// For decisions by the sample alone: whether the whole interval leads to the same decision.
     pub proved: Option<bool>,
 }
 
@@ -35,7 +35,7 @@ impl Decision {
         proved: None,
     };
 
-    /// A figure without an error: a count, or a requirement on the sample alone.
+    /// A figure without uncertainty: a count, or a requirement on the sample alone.
     pub fn plain(measured: Option<f64>, bound: Bound) -> Self {
         let Some(value) = measured.filter(|value| value.is_finite()) else {
             return Self::NO_DATA;
@@ -70,8 +70,8 @@ impl Decision {
         }
     }
 
-    /// A share of independent trials, by its exact interval (Clopper and Pearson 1934). A bound of all
-    /// or none can never be proved by a sample, so it is asked of the sample.
+    /// A share of independent trials, by its exact interval (Clopper and Pearson 1934). A sample can never
+    /// prove a bound of 0 or 1, so such a bound is decided by the sample alone.
     pub fn share(hits: u64, trials: u64, bound: Bound) -> Self {
         if trials == 0 {
             return Self::NO_DATA;
@@ -102,7 +102,7 @@ impl Decision {
         let Bound::Limit(limit) = bound else {
             return Self::plain(Some(value), bound);
         };
-        // The largest of a sample is a figure of the sample: nothing bounds what is yet to come.
+        // The maximum describes the sample only: nothing bounds future values.
         if share >= 1.0 {
             return Self::plain(Some(value), bound);
         }
@@ -177,7 +177,7 @@ impl Quantiles {
         }
     }
 
-    /// With intervals by key, which are narrower than what the points enclose.
+    /// Adds intervals by key, which are narrower than those that the points enclose.
     pub fn with_intervals(
         mut self,
         recorded: impl IntoIterator<Item = (String, [f64; 2])>,
@@ -196,14 +196,15 @@ impl Quantiles {
             .with_intervals(recorded.map(|(key, ends)| (key.clone(), *ends)))
     }
 
-    /// The value at exactly this share, where it is known.
+    /// The value at exactly this share, if it is known.
     pub fn at(&self, share: f64) -> Option<f64> {
         let point = self.points.iter().rev();
         let mut found = point.filter(|(at, _)| (at - share).abs() < 1e-9);
         found.next().map(|(_, value)| *value)
     }
 
-    /// The recorded interval, or the narrowest that the known points enclose; open where they do not.
+    /// The recorded interval, otherwise the narrowest one enclosed by the known points; open-ended if they
+    /// do not enclose one.
     fn interval(&self, key: &str, share: f64) -> Interval {
         if let Some((_, [lower, upper])) = self.recorded.iter().find(|(known, _)| known == key) {
             return Interval {
@@ -232,7 +233,8 @@ impl Quantiles {
         }
     }
 
-    /// How many more values would decide, at the share below the limit that the known points suggest.
+    /// The number of further values that a decision needs, at the share below the limit that the known
+    /// points suggest.
     fn needs(&self, share: f64, limit: Limit) -> Option<u64> {
         let below = (self.share_below(limit.value)? * self.count as f64).round() as u64;
         let judged = threshold::quantile_counts(
@@ -289,7 +291,7 @@ fn finite(interval: &Interval) -> Option<[f64; 2]> {
         .then_some([interval.lower, interval.upper])
 }
 
-/// The limit on the side where a figure is good.
+/// The limit on the good side of a figure.
 pub(super) fn limit(rises: bool, value: f64) -> Limit {
     let side = if rises { Side::AtLeast } else { Side::Below };
     Limit { side, value }

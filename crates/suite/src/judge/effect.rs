@@ -1,8 +1,8 @@
-//! Whether each optimisation has the effect that the system predicts of it (ACSO-57).
+//! Compares the effect of each optimisation with the effect that the system predicts (ACSO-57).
 //!
-//! Each part but `baseline` changes one setting; a part that comes again has a number behind its name, as `baseline_2`. Without
-//! a part of that name the median of all parts stands for it. The
-//! prediction is the difference of the mean responses that the simulated system knows of itself under either setting.
+//! Each part except `baseline` changes one setting; a repeated part has a number behind its name, such as `baseline_2`.
+//! Without a part named `baseline`, the median of all parts takes its place. The prediction is the difference of the
+//! mean responses that the simulated system computes for itself under either setting.
 
 use indexmap::IndexMap;
 use report::record::{Standing, TestRecord};
@@ -30,15 +30,15 @@ struct Setting<'a> {
 /// The observed effect of a setting, compared with the prediction.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Agreement {
-    /// The predicted sign was seen.
+    /// The predicted sign was observed.
     Agrees,
-    /// The other sign was seen.
+    /// The opposite sign was observed.
     Contradicts,
-    /// An effect that should show did not.
+    /// An effect that should be visible was not observed.
     Undecided,
-    /// Such an effect does not show in so many answers.
+    /// The predicted effect is too small to be visible in this number of responses.
     TooSmall,
-    /// Nothing is predicted.
+    /// There is no prediction.
     Unknown,
 }
 
@@ -69,7 +69,7 @@ pub(super) fn over(members: &[&TestRecord]) -> GroupFinding {
     (decision, text, Value::Array(shown))
 }
 
-/// The place of the baseline, or of the median.
+/// The index of the baseline, or of the median.
 fn baseline(measured: &[Setting<'_>]) -> usize {
     let named = measured.iter().position(|it| it.name == BASELINE);
     named.unwrap_or_else(|| {
@@ -79,7 +79,7 @@ fn baseline(measured: &[Setting<'_>]) -> usize {
     })
 }
 
-/// The part without the number of its repetition.
+/// The name of a part without the number of its repetition.
 fn name(test: &TestRecord) -> &str {
     let part = test.part.as_deref().unwrap_or_default();
     match part.rsplit_once('_') {
@@ -88,7 +88,8 @@ fn name(test: &TestRecord) -> &str {
     }
 }
 
-/// The mean over all runs. Its error includes the spread between runs, because the answers of one run share a minute.
+/// The mean over all runs. Its error includes the spread between runs, because the responses of one run share the
+/// same minute.
 fn setting<'a>(name: &'a str, tests: &[&TestRecord]) -> Option<Setting<'a>> {
     let all: Option<Vec<(f64, f64)>> = tests.iter().map(|test| mean(test)).collect();
     let all = all?;
@@ -106,7 +107,7 @@ fn setting<'a>(name: &'a str, tests: &[&TestRecord]) -> Option<Setting<'a>> {
     })
 }
 
-/// The mean response of the judged phase, and its standard error.
+/// The mean response time of the judged phase, and its standard error.
 fn mean(test: &TestRecord) -> Option<(f64, f64)> {
     let phase = test.phases.iter().rfind(|it| it.judged);
     let figures = phase.map_or(&test.figures, |it| &it.figures);
@@ -209,7 +210,7 @@ mod tests {
     use super::super::sample::Sample;
     use super::*;
 
-    /// A part with 100 answers per second of `mean_ms`, of which the system says that it is `predicted_ms`.
+    /// A part with 100 responses per second of `mean_ms`, for which the system predicts `predicted_ms`.
     fn part(name: &str, mean_ms: f64, predicted_ms: Option<f64>) -> TestRecord {
         let mut record = Sample::of("acso", "optimisation").latency(mean_ms).record;
         record.part = Some(name.to_owned());

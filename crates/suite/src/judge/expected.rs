@@ -1,8 +1,9 @@
-//! What a crash may cost, where that has a closed form (section 7 of the suites' design).
+//! The expected cost of a crash, if it has a closed form (section 7 of the suites' design).
 //!
-//! A crashed instance is sent its share until the crash is noticed. Of n instances of which k crash, a request that visits them
-//! v times fails with 1 − (1 − k/n)^v; without an instance left, all fail until the first one is up again. What was in
-//! flight there is lost. Failures beyond that, and beyond chance, are not of the crash alone.
+//! A crashed instance receives its share of the requests until the crash is noticed. If k of n instances crash, a
+//! request that visits them v times fails with probability 1 − (1 − k/n)^v; without any instance left, all requests
+//! fail until the first one is up again. Requests in flight at a crashed instance are lost. Failures beyond that, and
+//! beyond chance, are not explained by the crash alone.
 
 use analysis::threshold::Limit;
 use serde_json::Value;
@@ -18,7 +19,7 @@ const DEVIATIONS: f64 = 3.0;
 const RULE: &str = "failed requests <= requests until the crash is noticed x (1 - (1 - k/n)^visits) + those in flight on the k instances \
                     + what failed at this rate before, and three standard deviations";
 
-/// What bounds the failures of a crash.
+/// The bound on the failures of a crash.
 struct Crash {
     /// The share of requests that fails until the crash is noticed, or the host is up again.
     share: f64,
@@ -65,10 +66,10 @@ impl Crash {
         })
     }
 
-    /// The most failures of this crash, rounded up.
+    /// The maximum number of failures that this crash explains, rounded up.
     fn most(&self, case: &Case<'_>, fault: &Fault) -> f64 {
         let seconds = &case.record.seconds;
-        // Whole seconds: what was sent in the last one may end in the next.
+        // Whole seconds: a request sent in the last one may end in the next.
         let until_s = fault.injected_s + self.lasts_s + 1.0;
         let exposed = seconds
             .iter()

@@ -2,7 +2,7 @@
 
 use analysis::threshold::{Limit, Side};
 
-/// A bound without the figure that it is for.
+/// A bound without its figure.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Bound {
     Limit(Limit),
@@ -65,8 +65,8 @@ fn bound(operator: &str, value: f64) -> Option<Bound> {
     })
 }
 
-/// Keptn's relative bound (`<=+10%`, `>=-5%`) as an absolute one beside what was measured before.
-/// Source: the SLO file format of Keptn.
+/// Keptn's relative bound (`<=+10%`, `>=-5%`) as an absolute one, given the earlier measurement. Source:
+/// the SLO file format of Keptn.
 pub(super) fn relative(expression: &str, before: f64) -> Option<Bound> {
     let text = expression.trim().strip_suffix('%')?;
     let begin = text.find(['+', '-'])?;

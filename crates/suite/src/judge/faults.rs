@@ -11,10 +11,10 @@ use super::reach::{self, Radius};
 use super::verdict::{Question, Sheet, decided, number};
 use super::{Case, expected};
 
-/// A second is good when at least this share of its requests is good.
+/// A second is good if at least this share of its requests is good.
 pub(super) const GOOD_SHARE: f64 = 0.9;
 const STABLE_S: f64 = 5.0;
-/// A request is late from this multiple of the 95th percentile before the fault on.
+/// A request is late if it takes this many times the 95th percentile before the fault.
 const LATE: f64 = 2.0;
 
 const DETECTION: &str = "from the injection to the end of the first second with more than 10 % failed or late requests (N-07)";
@@ -31,13 +31,14 @@ pub(super) struct Fault {
     pub detected_s: Option<f64>,
     pub recovered_s: Option<f64>,
     pub recovered: bool,
-    /// Seconds until the system itself reported it, by its health or a metric; `None`: it was not asked, or did not.
+    /// Seconds until the system itself reported it, by its health or a metric; `None`: no report is required, or
+    /// there was none.
     reported_s: Option<f64>,
     lost_requests: f64,
     budget_minutes: f64,
     radius: Radius,
     pub failures: u64,
-    /// Of a crash: what bounds its failures.
+    /// For a crash: the bound on its failures.
     pub crash: Option<Value>,
 }
 
@@ -97,7 +98,7 @@ struct Sign {
     within_s: f64,
 }
 
-/// A fault without the indicator did not show it in time either.
+/// Judges whether a fault showed the indicator in time. A fault without the indicator did not.
 fn shows(sheet: &mut Sheet, fault: &Fault, sign: &Sign) {
     let bound = Bound::Limit(Limit::at_most(sign.within_s));
     let decision = match sign.seconds {
@@ -120,12 +121,12 @@ fn shows(sheet: &mut Sheet, fault: &Fault, sign: &Sign) {
     sheet.answer(question, &asked, bound, decision);
 }
 
-/// The bound counts from when the fault is reverted, the measurement from its injection.
+/// The bound counts from the revert of the fault, the measurement from its injection.
 fn recovers(sheet: &mut Sheet, fault: &Fault, within_s: f64) {
     let bound = Bound::Limit(Limit::at_most(within_s));
     let decision = match (fault.recovered, fault.recovered_s) {
         (true, Some(seconds)) => Decision::plain(Some(seconds), bound),
-        // It never showed, so there was nothing to recover from.
+        // The fault had no visible effect, so there was nothing to recover from.
         (true, None) => decided(Standing::Held),
         (false, _) => decided(Standing::Crossed),
     };
@@ -161,7 +162,7 @@ fn shown(fault: &Fault) -> Value {
     })
 }
 
-/// All faults of a record in order. A fault that nothing takes back lasts until the end.
+/// All faults of a record in order. A fault without a revert lasts until the end.
 pub(super) fn all(record: &TestRecord) -> Vec<Fault> {
     let events = &record.observed.events;
     let mut earlier: Vec<[f64; 2]> = Vec::new();
@@ -209,7 +210,8 @@ fn one(record: &TestRecord, event: &Event, rest: &[Event]) -> Option<Fault> {
     })
 }
 
-/// Whether clients have recovered from a fault, by the observations up to a time; the same rule as in the judgement.
+/// Whether clients have recovered from a fault, by the observations up to a time; the judgement applies the same
+/// rule.
 pub fn recovered(seconds: &[Second], [injected_s, removed_s, until_s]: [f64; 3]) -> bool {
     let seen = measured(seconds, String::new(), [injected_s, removed_s, until_s]);
     seen.is_some_and(|fault| fault.recovered && until_s - removed_s >= STABLE_S)
@@ -235,7 +237,7 @@ fn measured(
     let usual_ms = median(before);
     let windows: Vec<Window> = seconds
         .iter()
-        // The second into which the next fault falls is that one's.
+        // A second in which the next fault begins belongs to that fault.
         .filter(|it| it.at_s + 1.0 <= until_s)
         .map(|second| Window {
             start_s: second.at_s,
@@ -267,7 +269,7 @@ fn measured(
     })
 }
 
-/// Failed requests, and those that the second's percentiles show to be late.
+/// The number of failed requests, and of those that are late according to the second's percentiles.
 pub(super) fn bad(second: &Second, usual_ms: Option<f64>) -> u64 {
     let is_late = |value: Option<f64>| {
         value

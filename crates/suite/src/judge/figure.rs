@@ -20,7 +20,7 @@ pub(super) enum Figure {
     Percentile(&'static str, f64),
     ErrorRate,
     SuccessRate,
-    /// Responses that reject a request because of its size or of a lack of space: 413 and 507.
+    /// Responses that reject a request because of its size or of insufficient space: 413 and 507.
     Refusals,
     /// Responses per second, including errors.
     Requests,
@@ -30,7 +30,7 @@ pub(super) enum Figure {
     Queries,
     /// Executions of workflows per second.
     Workflows,
-    /// Messages per second that a simulated system has delivered, by its own count.
+    /// Messages per second that a simulated system has delivered, by its own counter.
     Messages,
     Cpu,
     Memory,
@@ -98,7 +98,7 @@ impl Figure {
         }
     }
 
-    /// Whether the figure grows with the number of users, so that it says nothing against a load.
+    /// Whether the figure grows with the number of users, so that a low value is no sign of overload.
     pub fn is_throughput(self) -> bool {
         matches!(
             self,
@@ -136,7 +136,7 @@ impl Figure {
         }
     }
 
-    /// Decides the figure beside a bound.
+    /// Decides the figure against a bound.
     pub fn decide(self, window: &Window<'_>, bound: Bound) -> Decision {
         let figures = window.figures;
         match self {
@@ -180,9 +180,9 @@ impl Figure {
     }
 
     /// A throughput. Its interval comes from the batch means of its seconds (Law, 9.5.3); with fewer than
-    /// 16 seconds the count is taken as Poisson's, whose deviation is its root. What is in flight at
-    /// either edge of the window is neither lost nor late, so a rate that an open test has asked for is
-    /// kept when it is short by no more than that (Little's law).
+    /// 16 seconds the count is assumed to be Poisson-distributed, with its square root as deviation.
+    /// Requests in flight at either edge of the window are neither lost nor late, so the rate that an open
+    /// test requires is met if the shortfall does not exceed them (Little's law).
     fn rate(self, window: &Window<'_>, bound: Bound) -> Decision {
         let Some(value) = self.value(window) else {
             return Decision::NO_DATA;
@@ -225,7 +225,7 @@ impl Figure {
             .map(|second| second.requests as f64 * per_answer)
             .collect();
         if let Ok(mean) = effective_size::mean(&series, CONFIDENCE) {
-            // The window's own figure, with the seconds' error: partial seconds are left out of them.
+            // The window's own figure, with the error of the seconds, which exclude partial ones.
             let half_width = mean.interval.half_width();
             return Some(Mean {
                 mean: value,
@@ -245,8 +245,8 @@ impl Figure {
     }
 }
 
-/// The mean, with the wider of two intervals: of independent answers, and of the seconds' batch means,
-/// which know that slow answers come together.
+/// The mean, with the wider of two intervals: that of independent responses, and that of the seconds' batch
+/// means, which accounts for slow responses that occur together.
 fn mean(window: &Window<'_>, bound: Bound) -> Decision {
     let Some(latency) = &window.figures.latency else {
         return Decision::NO_DATA;
@@ -273,7 +273,7 @@ fn mean(window: &Window<'_>, bound: Bound) -> Decision {
     Decision::estimate(&estimate, count, limit)
 }
 
-/// Statuses of refusals: content too large, and insufficient storage.
+/// Statuses of rejections: content too large, and insufficient storage.
 const REFUSALS: [&str; 2] = ["413", "507"];
 
 fn refusals(window: &Window<'_>) -> Option<f64> {
@@ -313,7 +313,7 @@ fn megabits(sample: &ResourceSample) -> Option<f64> {
     (received.is_some() || sent.is_some()).then_some(bytes * 8.0 / 1e6)
 }
 
-/// The largest of what `of` makes of each host's samples.
+/// The maximum over the hosts of the value that `of` computes from a host's samples.
 pub(super) fn busiest(
     samples: &[ResourceSample],
     of: impl Fn(&[&ResourceSample]) -> Option<f64>,
@@ -346,7 +346,8 @@ pub(super) fn mean_of(
     }
 }
 
-/// The mean, never outside of the values by rounding: a level that is met exactly is not exceeded.
+/// The mean, clamped to the range of the values: rounding must not make it exceed a level that is met
+/// exactly.
 pub(super) fn mean_value(values: &[f64]) -> Option<f64> {
     let least = values.iter().copied().reduce(f64::min)?;
     let most = values.iter().copied().reduce(f64::max)?;

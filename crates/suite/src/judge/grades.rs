@@ -1,8 +1,8 @@
 //! Graded tables: ACSO-32..34, ACIS-08..12, DET-14, A360-12, AIA-10.
 //!
-//! Of a figure that should be low, a grade is reached strictly below its bound, and poor is what lies
-//! above the bound of poor; of one that should be high, a grade is reached from its bound on, and poor
-//! is what lies below. What lies between the last good grade and poor is "below acceptable" (T-9).
+//! A figure that should be low reaches a grade strictly below the grade's bound, and is poor above the
+//! bound of poor; one that should be high reaches a grade from its bound on, and is poor below the bound of
+//! poor. Values between the last good grade and poor are "below acceptable" (T-9).
 
 use analysis::threshold::{Limit, Side};
 
@@ -20,7 +20,7 @@ pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
     let Some(asked) = case.test.judge.grades else {
         return;
     };
-    // The grades of a search say when a level passes; what the search has to find is a capacity.
+    // The grades of a search decide whether a level passes; the search itself has to find a capacity.
     if case.test.content == "search" {
         return;
     }
@@ -62,7 +62,7 @@ fn judge_figure(
     judgement.grade = reached;
 }
 
-/// A unit after a number; ratios have none.
+/// The suffix with the unit of a number; ratios have none.
 pub(super) fn shown(unit: &str) -> String {
     match unit {
         "ratio" | "" => String::new(),
@@ -70,8 +70,8 @@ pub(super) fn shown(unit: &str) -> String {
     }
 }
 
-/// The bound that the asked grade sets; where the table lacks it, the next better one, then the next
-/// worse one.
+/// The bound of the required grade; if the table lacks it, that of the next better one, otherwise that of
+/// the next worse one.
 pub(super) fn required(grade: Grade, bounds: &GradeBounds, asked: GradeName) -> Option<Bound> {
     let good = |value: Option<f64>| value.map(|value| Bound::Limit(limit(grade.rises(), value)));
     let poor = || {
@@ -95,7 +95,7 @@ pub(super) fn required(grade: Grade, bounds: &GradeBounds, asked: GradeName) -> 
     }
 }
 
-/// The grade that a value has.
+/// The grade of a value.
 pub(super) fn of(grade: Grade, bounds: &GradeBounds, value: f64) -> String {
     let reaches = |bound: f64| limit(grade.rises(), bound).is_kept_by(value);
     let named = [
@@ -118,7 +118,7 @@ pub(super) fn of(grade: Grade, bounds: &GradeBounds, value: f64) -> String {
     )
 }
 
-/// Whether a value lies beyond the bound of poor.
+/// Whether a value is beyond the bound of poor.
 pub(super) fn is_poor(grade: Grade, bounds: &GradeBounds, value: f64) -> bool {
     bounds.poor.is_some_and(|bound| {
         if grade.rises() {
@@ -129,8 +129,8 @@ pub(super) fn is_poor(grade: Grade, bounds: &GradeBounds, value: f64) -> bool {
     })
 }
 
-/// The figures of a window that are below acceptable, or below the only grade that they have;
-/// throughput has no say, for few users cannot ask for much.
+/// The figures of a window that are below acceptable, or below the only grade that they have. Throughput is
+/// excluded, because few users cannot produce much.
 pub(super) fn broken(file: &SuiteFile, window: &Window<'_>) -> Vec<String> {
     let mut broken = Vec::new();
     for (grade, bounds) in &file.grades {

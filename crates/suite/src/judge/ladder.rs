@@ -12,7 +12,7 @@ use super::verdict::Sheet;
 use super::window::Window;
 use super::{Case, step, window};
 
-/// The steps of a ladder in order, without the step back at its end.
+/// The steps of a ladder in order, without the final step back.
 pub(super) fn steps<'a>(case: &Case<'a>) -> Vec<Window<'a>> {
     if case.test.content != "ladder" {
         return Vec::new();
@@ -29,10 +29,10 @@ pub(super) fn steps<'a>(case: &Case<'a>) -> Vec<Window<'a>> {
     steps
 }
 
-/// From so many iterations of each user on, the edges of a window are a twentieth of it at most.
+/// With at least this many iterations per user, the edges of a window are at most a twentieth of it.
 const MANY_CYCLES: f64 = 20.0;
 
-/// A step as the analysis takes it: throughput is successes per second.
+/// A step as input of the analysis: throughput is successes per second.
 fn rung(step: &Window<'_>) -> Option<Rung> {
     Some(Rung {
         users: step.level?,
@@ -61,10 +61,10 @@ struct Base {
     think_s: f64,
 }
 
-/// The throughput of the first step by the response-time law, X = N/(R + Z), where its users have come back so seldom
-/// that the edges of the window count for much: they all begin at once, and what they send then is one iteration more
-/// than fits the time. Every efficiency is held against this step. `None` where the count is not explained by
-/// the edges, at most an iteration of each user: then users do not wait as the suite says.
+/// The throughput of the first step by the response-time law, X = N/(R + Z), if its users have completed so few
+/// iterations that the edges of the window matter: all users begin at once, and send one iteration more than fits the
+/// time. Every efficiency is relative to this step. `None` if the edges, at most one iteration per user, do not
+/// explain the count: then the users' waits differ from those of the suite.
 fn by_law(case: &Case<'_>, step: &Window<'_>) -> Option<Base> {
     let [class] = case.test.classes.as_slice() else {
         return None;
@@ -154,7 +154,7 @@ fn shown(case: &Case<'_>, rungs: &[Rung], figures: &Figures) -> Value {
     let base = windows.first().and_then(|step| by_law(case, step));
     json!({
         "steps": steps,
-        // With it the first step's throughput is users / (think + response) instead of what was counted.
+        // With it, the first step's throughput is users / (think + response) instead of the counted one.
         "base_think_s": base.map(|base| base.think_s),
         "ended_at": step::ended_at(case.test, case.file, case.record),
         "retention_interval": figures.retention.zip(error).map(|(it, error)| {
@@ -171,8 +171,8 @@ fn shown(case: &Case<'_>, rungs: &[Rung], figures: &Figures) -> Value {
     })
 }
 
-/// The half-width of the first step's throughput at 95 %, as a share, and of the last stable one's together:
-/// every efficiency is held against the first step, which has the fewest requests.
+/// The combined half-width, as a share at 95 %, of the throughput of the first step and of the last stable
+/// one: every efficiency is relative to the first step, which has the fewest requests.
 fn error(case: &Case<'_>, rungs: &[Rung], figures: &Figures) -> Option<f64> {
     let windows = steps(case);
     let of = |users: f64| {
@@ -188,10 +188,10 @@ fn error(case: &Case<'_>, rungs: &[Rung], figures: &Figures) -> Option<f64> {
     Some(1.96 * first.hypot(last))
 }
 
-/// The relative deviation of a step's count. Users who come back after each cycle are no Poisson process: the
-/// window cuts their cycles at a random place, at most a half each in deviation, and a sum of n cycles varies
-/// by √n times their coefficient of variation (renewal theory; Cox, "Renewal Theory", 1962). Poisson's
-/// deviation is the most.
+/// The relative deviation of a step's count. Users that return after each cycle are not a Poisson process:
+/// the window cuts their cycles at a random place, with a deviation of at most half a cycle each, and a sum
+/// of n cycles varies by √n times their coefficient of variation (renewal theory; Cox, "Renewal Theory",
+/// 1962). Poisson's deviation is the maximum.
 fn count_error(case: &Case<'_>, step: &Window<'_>) -> Option<f64> {
     let count = step.figures.requests as f64;
     if count == 0.0 {
@@ -216,8 +216,8 @@ fn count_error(case: &Case<'_>, step: &Window<'_>) -> Option<f64> {
     Some(deviation / count)
 }
 
-/// Where efficiency falls to 0.9 if the first step's true throughput lies at one end of its interval, and that of the
-/// others at the other end; `null` where it never does.
+/// The load at which efficiency falls to 0.9 if the first step's true throughput is at one end of its interval, and
+/// that of the other steps at the opposite end; `null` if it never does.
 fn saturation(rungs: &[Rung], windows: &[Window<'_>], error: f64) -> Value {
     let with = |sign: f64| {
         let mut rungs = rungs.to_vec();
@@ -233,15 +233,15 @@ fn saturation(rungs: &[Rung], windows: &[Window<'_>], error: f64) -> Value {
     json!([with(1.0), with(-1.0)])
 }
 
-/// The share of a step's throughput that the edges of its window leave open. What is in flight there, X·R by Little's
-/// law, is half done on average, so that a count of answers misses up to X·R/2 while the queue grows.
+/// The share of a step's throughput that the edges of its window leave uncertain. Requests in flight there, X·R by
+/// Little's law, are half done on average, so that a count of responses misses up to X·R/2 while the queue grows.
 fn edges(rung: &Rung, window: &Window<'_>) -> f64 {
     let response_s = rung.mean_response / 1_000.0;
     (response_s / (2.0 * window.figures.seconds.max(1.0))).min(0.5)
 }
 
-/// ACSO-39: the mean response at ten times the first load, or at the largest load below that, over that of
-/// the first.
+/// The mean response time at ten times the first load, or at the largest load below that, divided by that
+/// of the first (ACSO-39).
 fn response_growth(rungs: &[Rung]) -> Option<f64> {
     let first = rungs.first().filter(|rung| rung.mean_response > 0.0)?;
     let last = rungs
@@ -251,8 +251,8 @@ fn response_growth(rungs: &[Rung]) -> Option<f64> {
     Some(last.mean_response / first.mean_response)
 }
 
-/// ACSO-27: how answers get worse: how fast response grows with users between the first and the last
-/// step, as an exponent, and how many more fail.
+/// How performance degrades (ACSO-27): the exponent of response time over users between the first and the
+/// last step, and the loss of successes.
 fn degradation(rungs: &[Rung]) -> Option<Value> {
     let (first, last) = (rungs.first()?, rungs.last()?);
     if last.users <= first.users || first.mean_response <= 0.0 || last.mean_response <= 0.0 {
@@ -310,7 +310,8 @@ fn mark(mark: Mark) -> Value {
     })
 }
 
-/// The largest step up to which all hold what is asked of a level, and the first that does not.
+/// The largest step up to which all steps meet the requirements on a level, and the first step that does
+/// not.
 pub(super) fn borne(case: &Case<'_>) -> (Option<f64>, Option<f64>) {
     let mut judge = case.test.judge.clone();
     if judge.grades.is_none() && !case.file.grades.is_empty() {

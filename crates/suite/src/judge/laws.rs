@@ -1,5 +1,5 @@
-//! Operational laws, which every sound measurement keeps whatever the distributions: Little's law of the requests in
-//! flight, and the utilisation law of each resource (Denning and Buzen 1978).
+//! Operational laws, which every valid measurement satisfies whatever the distributions: Little's law of the
+//! requests in flight, and the utilisation law of each resource (Denning and Buzen 1978).
 
 use analysis::effective_size;
 use analysis::laws;
@@ -13,13 +13,14 @@ use super::figure::Figure;
 use super::verdict::{Sheet, number};
 use super::window::{self, Window};
 
-/// The deviation from a law that sampling explains.
+/// The deviation from a law that sampling can explain.
 pub(super) const TOLERANCE: f64 = 0.1;
-/// What a request takes between client and target: connections, the network, the client's own threads.
+/// The part of a response time between client and target: connections, the network, the client's own
+/// threads.
 const BETWEEN_S: f64 = 0.001;
-/// Fewer requests in flight say nothing: their number is 0 or 1 most of the time.
+/// Fewer requests in flight are not judged: their number is 0 or 1 most of the time.
 const FEWEST_IN_FLIGHT: f64 = 1.0;
-/// A resource that is used less than this may be measured too coarsely to keep a law.
+/// A resource that is used less than this may be measured too coarsely to satisfy a law.
 const LEAST_SHARE: f64 = 0.05;
 const IN_FLIGHT: &str = "in_flight";
 
@@ -33,8 +34,9 @@ pub(super) fn analyse(case: &Case<'_>, sheet: &mut Sheet) {
     }
 }
 
-/// The requests that the target counts itself, beside throughput times response time as clients measure them. More by
-/// clients: requests wait outside the target. More by the target: it still works for clients that are gone.
+/// The target's own count of its requests in flight, beside throughput times response time as clients measure them.
+/// If the clients' value is larger, requests wait outside the target. If the target's value is larger, it still works
+/// for clients that are gone.
 fn in_flight(window: &Window<'_>) -> Option<Value> {
     let system = |it: &&report::record::ResourceSample| it.host.as_deref() == Some("system");
     let samples = window.target.iter().filter(system);
@@ -49,7 +51,8 @@ fn in_flight(window: &Window<'_>) -> Option<Value> {
     if check.expected < FEWEST_IN_FLIGHT {
         return None;
     }
-    // Requests that cross an edge of the window are counted in part: at each edge those in flight, for a response at most.
+    // Requests that cross an edge of the window are counted in part: at each edge those in flight, for at most one
+    // response time.
     let slow_s = window.figures.percentile("p95")? / 1_000.0;
     let edges = [counted.first()?, counted.last()?].map(|count| count * slow_s / window.length_s());
     let allowed = TOLERANCE * check.expected
@@ -69,7 +72,7 @@ fn in_flight(window: &Window<'_>) -> Option<Value> {
     }))
 }
 
-/// The windows that break Little's law are suspect: part of the measured time was not spent in the target, or the target
+/// Windows that violate Little's law are suspect: part of the measured time was not spent in the target, or the target
 /// works for more than the measured requests.
 pub(super) fn ledger(sheet: &Sheet) -> Option<LedgerEntry> {
     let windows = sheet.found("littles_law")?.as_array()?;
@@ -102,7 +105,7 @@ pub(super) fn ledger(sheet: &Sheet) -> Option<LedgerEntry> {
     })
 }
 
-/// U = background + X·D in each window: the largest deviation. A resource that breaks it does other work as well.
+/// U = background + X·D in each window: the largest deviation. A resource that violates it also does other work.
 pub(super) fn utilisation(
     demand: &Demand,
     windows: &[Window<'_>],

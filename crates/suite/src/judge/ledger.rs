@@ -18,8 +18,7 @@ const UNSENT_INVALID: f64 = 0.01;
 /// Bounds on lateness in ms, of starts and of samples of the driver's threads.
 const LATE_MS: f64 = 10.0;
 const VERY_LATE_MS: f64 = 100.0;
-/// Bounds on the share of late starts. Beyond the second, the generator has not kept its plan
-/// (S-16).
+/// Bounds on the share of late starts. Beyond the second, the generator did not follow its plan (S-16).
 const LATE_SUSPECT: f64 = 0.001;
 const LATE_INVALID: f64 = 0.01;
 /// Users of a closed test have no planned start. Threads time their responses, and may not stall for
@@ -75,7 +74,7 @@ fn graded(value: f64, suspect: f64, invalid: f64) -> Conclusion {
     }
 }
 
-/// A run without a completed iteration proves nothing, whatever it sent.
+/// A run without a completed iteration proves nothing, whatever was sent.
 fn iterations(case: &Case<'_>) -> Option<LedgerEntry> {
     let metrics = case.record.k6_summary.get("metrics")?.as_object()?;
     if metrics.is_empty() {
@@ -192,7 +191,7 @@ struct Counted {
 }
 
 impl Counted {
-    /// Over all samples; `None` where there was none of them.
+    /// Over all samples; `None` if there is no such count.
     fn of(samples: &[ResourceSample], what: &'static str) -> Option<Self> {
         let counted = Self {
             what,
@@ -234,7 +233,8 @@ impl Counted {
     }
 }
 
-/// Open tests: how much longer the 99th percentile is from the planned than from the real start (N-08).
+/// Open tests: the increase of the 99th percentile when times count from the planned start instead of the
+/// real one (N-08).
 fn scheduled_lateness(record: &TestRecord) -> Option<f64> {
     let intended = record.figures.intended_latency.as_ref()?;
     let sent = record.figures.percentile("p99")?;
@@ -263,8 +263,8 @@ fn steal(record: &TestRecord) -> Option<LedgerEntry> {
     Some(entry("steal", conclusion, text))
 }
 
-/// A simulated target whose responses are late (S-16). Late responses never make a result better, so that a
-/// test that passes nevertheless stays passed, unless most responses are too late.
+/// A simulated target whose responses are late (S-16). Late responses never improve a result, so that a
+/// passed test remains passed, unless most responses are too late.
 fn simulator(record: &TestRecord, sheet: &Sheet) -> Option<LedgerEntry> {
     let samples = &record.observed.simulator;
     let degraded =

@@ -1,27 +1,31 @@
 //! Derives the outcome from the measurements: passed, failed, or inconclusive.
 //!
 //! Pure: no clock, no I/O, no randomness. [`judge`] fills the judgements, findings, ledger, analysis,
-//! reasons and outcome of one test, [`judge_run`] what spans tests, [`compare_with_truth`] the column
+//! reasons and outcome of one test, [`judge_run`] those that span tests, [`compare_with_truth`] the column
 //! that compares the analysis with a simulated target's truth.
 //!
-//! What has to be known of a system's figures is decided three-valued (N-01): held when the whole 95 %
-//! interval keeps the bound, crossed when the whole interval breaks it, inconclusive otherwise. k6's
-//! thresholds are decided by the sample alone, as in k6; the report adds what the sample does not prove.
-//! A figure without measurements never holds.
+//! Statements about the system are three-valued (N-01): held if the whole 95 % interval is within the
+//! bound, crossed if the whole interval is beyond it, otherwise inconclusive. k6's thresholds are decided
+//! by the sample alone, as in k6; the report adds whether the sample proves them. A figure without
+//! measurements never holds.
 //!
-//! ## What is read of a record's open fields
+//! ## Fields with an open schema that are read
 //!
 //! | field | read as |
 //! |---|---|
 //! | `k6_summary.metrics.NAME` | `{type, values, thresholds: {EXPRESSION: {ok}}}`, the data of `handleSummary` |
 //! | `k6_summary.without_samples` | names of metrics that have no sample |
-//! | `k6_summary.trends.NAME` | `{count, deviation, values, intervals}` of a trend, whatever the script prints of it |
+//! | `k6_summary.trends.NAME` | `{count, deviation, values, intervals}` of a trend, independent of what the script
+//! prints |
 //! | `analysis.search` | `{passed, failed, end}` of a capacity search |
 //! | `observed.target` of the host `system` | `in_flight`: the requests that the target counts |
 //! | `observed.*.other` | `disk_iops`; `queue`; `cache_hit_ratio`; `leaked_bytes`; every `…_ratio` is the busy share of a part, such as `pool_db_ratio` |
-//! | `observed.simulator.other` | `degraded`: 1 while the simulated target is late itself; its `answers` since the last sample, with its `late_answers` (10 ms) and `very_late_answers` (100 ms) |
+//! | `observed.simulator.other` | `degraded`: 1 while the simulated target itself is late; its `answers` since the last
+//! sample, with its `late_answers` (10 ms) and `very_late_answers` (100 ms) |
 //! | `observed.events[].detail.crash` | of an injected crash: `{crashed, instances, in_flight, visits_per_request, detect_s, restart_s}` |
-//! | `observed.generator.other` | `lateness_ms`, with how many `starts`, or else `looks` at the driver's threads, there were, and how many of them were `late_…` (10 ms) and `very_late_…` (100 ms); `dropped_samples`, `clock_step_s`, `descriptors_ratio`, `ports_ratio` |
+//! | `observed.generator.other` | `lateness_ms`, with the number of `starts`, or else of `looks` at the driver's
+//! threads, and how many of them were `late_…` (10 ms) and `very_late_…` (100 ms); `dropped_samples`, `clock_step_s`,
+//! `descriptors_ratio`, `ports_ratio` |
 
 mod alerts;
 mod bottleneck;
@@ -74,18 +78,18 @@ use crate::file::SuiteFile;
 use crate::plan::PlannedTest;
 use verdict::Sheet;
 
-/// What is known beside the plan and the record.
+/// Further facts beside the plan and the record.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Known<'a> {
     /// The bounds of the target's components by name, from its document.
     pub slo: Option<&'a IndexMap<String, Slo>>,
-    /// Of the target's components the visits that were completed, and those that failed.
+    /// Completed and failed visits of each of the target's components.
     pub visits: Option<&'a IndexMap<String, [u64; 2]>>,
-    /// The same test of the run before, for relative bounds.
+    /// The same test of the previous run, for relative bounds.
     pub previous: Option<&'a TestRecord>,
 }
 
-/// What the parts of the judgement read.
+/// The input of the parts of the judgement.
 #[derive(Clone, Copy)]
 pub(super) struct Case<'a> {
     pub test: &'a PlannedTest,
@@ -94,13 +98,13 @@ pub(super) struct Case<'a> {
     pub known: Known<'a>,
 }
 
-/// Judges one test, one part or one cell by what the suite file asks of it. Calling it again gives the
-/// same record: what it has written before is replaced, what others wrote is kept.
+/// Judges one test, one part or one cell by the requirements of the suite file. Repeated calls give the
+/// same record: earlier results of the judgement are replaced, entries of other origin are preserved.
 pub fn judge(test: &PlannedTest, file: &SuiteFile, record: &mut TestRecord) {
     judge_with(test, file, record, Known::default());
 }
 
-/// The same with more knowledge.
+/// The same with further facts.
 pub fn judge_with(test: &PlannedTest, file: &SuiteFile, record: &mut TestRecord, known: Known<'_>) {
     let mut sheet = Sheet::new(&record.title());
     {

@@ -19,7 +19,8 @@ pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
         at_least_users(case, sheet, least);
     }
     let names = case.test.judge.names.iter().map(String::as_str);
-    // A search is for a capacity, whatever else it is asked: its thresholds and grades judge the levels.
+    // A search always determines a capacity, whatever else it has to name: its thresholds and grades judge
+    // the levels.
     let is_asked = |name: &String| ["capacity", "scaling"].contains(&name.as_str());
     let is_search = case.test.content == "search";
     let own = is_search && !case.test.judge.names.iter().any(is_asked);
@@ -45,7 +46,7 @@ fn at_least_users(case: &Case<'_>, sheet: &mut Sheet, least: f64) {
     let seen = !ladder::steps(case).is_empty();
     let measured = match (stable, borne) {
         (Some(stable), Some(borne)) => Some(stable.min(borne)),
-        // A single step has no ladder figures, but it was sustained or not.
+        // A single step has no ladder figures, but it was either sustained or not.
         (None, Some(borne)) if failed.is_none() => Some(borne),
         _ if seen => Some(0.0),
         _ => None,
@@ -62,7 +63,7 @@ fn at_least_users(case: &Case<'_>, sheet: &mut Sheet, least: f64) {
     sheet.answer(question, &asked, bound, Decision::plain(measured, bound));
 }
 
-/// The answer and its sentence.
+/// The decision and its sentence.
 fn named(case: &Case<'_>, sheet: &Sheet, name: &str) -> (Decision, String) {
     match name {
         "capacity" => capacity(sheet),
@@ -76,7 +77,7 @@ fn named(case: &Case<'_>, sheet: &Sheet, name: &str) -> (Decision, String) {
         "mix" => super::run::mix(case),
         "failures_have_a_status" => statuses(case),
         "efficiency" if case.test.content == "ladder" => efficiency(sheet),
-        // A cell's own answer; the last one's is over all cells.
+        // A cell's own result; the last cell shows the result over all cells.
         "scaling" if case.test.content == "search" => capacity(sheet),
         "efficiency" | "scaling" | "monotone" | "effect" => (
             decided(Standing::Reported),
@@ -107,7 +108,7 @@ fn capacity(sheet: &Sheet) -> (Decision, String) {
     let end = found.get("end").and_then(Value::as_str);
     match (at("passed"), at("failed")) {
         (Some(passed), Some(failed)) if end != Some("generator_limited") => {
-            // A search that ran out of steps encloses more than it was asked to.
+            // A search that ran out of steps encloses a wider interval than required.
             let (standing, note) = match end {
                 Some("out_of_probes") => (
                     Standing::Inconclusive,
@@ -146,7 +147,7 @@ fn capacity(sheet: &Sheet) -> (Decision, String) {
     }
 }
 
-/// What breaks first: the first graded figure below acceptable, in the order of the load.
+/// The failure mode: the first graded figure below acceptable, in the order of the load.
 fn failure_mode(case: &Case<'_>, _: &Sheet) -> (Decision, String) {
     let windows = match ladder::steps(case) {
         steps if steps.is_empty() => window::steady(case.test, case.record),
@@ -240,7 +241,7 @@ fn restarts(series: &Value) -> String {
     format!("its host restarted {count} times ({name})")
 }
 
-/// A leak has to be found where the plan makes one and must not be found elsewhere.
+/// A leak has to be found if the plan makes one, and must not be found otherwise.
 fn leak(case: &Case<'_>, sheet: &Sheet) -> (Decision, String) {
     let Some(series) = sheet.found("soak").and_then(Value::as_array) else {
         return no_data("no series was monitored for long enough");
@@ -268,7 +269,8 @@ fn leak(case: &Case<'_>, sheet: &Sheet) -> (Decision, String) {
         _ if judged.is_empty() => no_data("no series is long enough"),
         Some(it) if expected => (decided(Standing::Held), text(it)),
         Some(it) => (decided(Standing::Crossed), text(it)),
-        // Nothing that restarts holds for as long as the run; whether it leaks is another question.
+        // A system that restarts does not hold for as long as the run; whether it leaks is another
+        // question.
         None if !expected && restarted.is_some() => (
             decided(Standing::Crossed),
             restarted.map(restarts).unwrap_or_default(),
@@ -314,13 +316,13 @@ fn knee(sheet: &Sheet) -> (Decision, String) {
             format!("{} {text}, by Kneedle", number(users)),
         );
     }
-    // The first step's error moves every efficiency.
+    // The first step's error affects every efficiency.
     let ends = [
         "ladder/saturation_interval/0",
         "ladder/saturation_interval/1",
     ];
     let [lower, upper] = ends.map(at);
-    // A knee at the end of the ladder has no upper end; one that may as well be anywhere has no lower one.
+    // A knee at the end of the ladder has no upper end; one that may be anywhere has no lower end.
     let wide = lower.is_none_or(|lower| lower < users / 2.0);
     let known = sheet.found("ladder/saturation_interval").is_some();
     let standing = if known && wide {
@@ -372,7 +374,7 @@ fn recovery(sheet: &Sheet) -> (Decision, String) {
             format!("recovered after {} s", number(after)),
         ),
         (Some(false), _) => match sheet.found("recovery/watched_s").and_then(Value::as_f64) {
-            // What a system needs to start again does not shrink with the time scale.
+            // The time that a system needs to restart does not shrink with the time scale.
             Some(watched_s) if watched_s < RESTART.as_secs_f64() => (
                 decided(Standing::Inconclusive),
                 format!(
@@ -449,7 +451,7 @@ fn detection(case: &Case<'_>) -> (Decision, String) {
     )
 }
 
-/// Every failure has a status: none is a broken connection or a missing answer.
+/// Every failure has a status: none is a broken connection or a missing response.
 fn statuses(case: &Case<'_>) -> (Decision, String) {
     if case.record.figures.requests == 0 {
         return no_data("there was no request");

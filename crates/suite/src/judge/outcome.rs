@@ -9,7 +9,7 @@ use crate::plan::PlannedTest;
 const SPELT_OUT: usize = 5;
 
 /// The worst of all judgements; a test without measurements or requirements, or with an invalid measurement, is
-/// untrusted (exit 5). An outcome of the runner (interrupted, failed) stays.
+/// untrusted (exit 5). An outcome set by the runner (interrupted, failed) remains.
 pub(super) fn conclude(test: &PlannedTest, record: &mut TestRecord) {
     let standings = record.judgements.iter().map(|it| it.standing.outcome());
     let mut outcome = standings.fold(kept(record.outcome), Outcome::worst);
@@ -51,7 +51,7 @@ pub(super) fn conclude(test: &PlannedTest, record: &mut TestRecord) {
     record.reasons = all;
 }
 
-/// Facts that only the runner knows; a judgement cannot change them.
+/// Outcomes that only the runner can determine; a judgement cannot change them.
 fn kept(outcome: Outcome) -> Outcome {
     match outcome {
         Outcome::Interrupted | Outcome::Internal | Outcome::Usage | Outcome::Regression => outcome,
@@ -59,7 +59,7 @@ fn kept(outcome: Outcome) -> Outcome {
     }
 }
 
-/// A cell whose only question is answered over all cells.
+/// Whether this is a cell whose only question is answered over all cells.
 fn asks_elsewhere(record: &TestRecord) -> bool {
     record.judgements.iter().any(|it| it.kind == "named")
 }
@@ -148,7 +148,7 @@ pub(super) fn sentence(judgement: &Judgement) -> String {
     }
 }
 
-/// Thresholds that the sample holds and does not prove.
+/// Thresholds that hold in the sample, but are not proved by it.
 fn left_open(record: &TestRecord) -> Option<String> {
     let open = |it: &&Judgement| it.standing == Standing::Held && it.proved == Some(false);
     let open: Vec<&Judgement> = record.judgements.iter().filter(open).collect();

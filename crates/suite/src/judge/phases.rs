@@ -1,4 +1,4 @@
-//! Phases that are asked for by name have to be there.
+//! Phases that are required by name have to exist.
 
 use super::Case;
 use super::decide::Decision;

@@ -1,4 +1,4 @@
-//! How far a fault reached: the endpoints that it spoilt, and what its probes were still answered (N-07).
+//! The reach of a fault: the affected endpoints, and the share of its probes that still succeeded (N-07).
 
 use analysis::fault::{self, Exposure, Hit};
 use analysis::proportion::Count;
@@ -9,12 +9,12 @@ use super::Case;
 use super::faults::{Fault, GOOD_SHARE, bad, median};
 use crate::plan::PlannedFault;
 
-/// Of all endpoints of a fault together (Benjamini and Hochberg).
+/// Significance level over all endpoints of a fault (Benjamini and Hochberg).
 const LEVEL: f64 = 0.05;
-/// Litmus' weight of a fault that has none of its own.
+/// Litmus' weight of a fault without a weight.
 const WEIGHT: f64 = 10.0;
 
-/// An endpoint that a fault spoilt.
+/// An endpoint that a fault affected.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Spoilt {
     before: f64,
@@ -36,12 +36,12 @@ impl Radius {
         names.join(", ")
     }
 
-    /// The share of the endpoints; `None` where none can be judged.
+    /// The affected share of the endpoints; `None` if none can be judged.
     pub fn share(&self) -> Option<f64> {
         (self.watched > 0).then(|| self.spoilt.len() as f64 / self.watched as f64)
     }
 
-    /// One entry for each spoilt endpoint.
+    /// One entry for each affected endpoint.
     pub fn shown<'a>(&'a self, fault: &'a str) -> impl Iterator<Item = Value> + 'a {
         self.spoilt.iter().map(move |it| {
             json!({
@@ -58,8 +58,8 @@ impl Radius {
 }
 
 /// The endpoints of which more than a tenth of the requests failed or were late during the fault, and more than chance
-/// explains. The control group of an endpoint are its own requests before the injection, apart from the stretches
-/// (seconds) that earlier faults spoilt.
+/// explains. The control group of an endpoint is its own requests before the injection, without the periods (in
+/// seconds) affected by earlier faults.
 pub(super) fn radius(
     record: &TestRecord,
     [injected_s, removed_s]: [f64; 2],
@@ -92,7 +92,7 @@ pub(super) fn radius(
             control: *control,
         })
         .collect();
-    // Only an endpoint without requests is refused, and there is none.
+    // Only an endpoint without requests is rejected, and there is none.
     let hits = fault::blast_radius(&exposures, LEVEL).unwrap_or_default();
     let spoilt = hits.into_iter().zip(&counts);
     let spoilt =
@@ -132,8 +132,8 @@ fn count(seconds: &[Second], usual_ms: Option<f64>, is_counted: &dyn Fn(f64) -> 
     Count::new(spoilt, requests)
 }
 
-/// Litmus' resilience score: the share of each fault's probes that were answered as asked while it lasted, weighted by
-/// the faults' weights.
+/// Litmus' resilience score: the share of each fault's probes that succeeded while it lasted, weighted by the faults'
+/// weights.
 pub(super) fn resilience(case: &Case<'_>, faults: &[Fault]) -> Option<Value> {
     let probed = case.record.analysis.get("fault_probes")?;
     let answered = |planned: &PlannedFault| {

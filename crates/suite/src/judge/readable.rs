@@ -1,4 +1,4 @@
-//! Whether everything that a file asks for can be judged: expressions and figures.
+//! Checks that every requirement of a file can be judged: expressions and figures.
 
 use live_config::ConfigErrors;
 
@@ -73,7 +73,7 @@ fn asked(path: &str, judge: &Judge, errors: &mut ConfigErrors) {
     }
 }
 
-/// A recovery is seen only in what follows the highest load.
+/// A recovery is visible only after the highest load.
 fn recovers(
     path: &str,
     judge: &Judge,
@@ -98,7 +98,7 @@ fn recovers(
     );
 }
 
-/// Whether the last phase is at less than the highest level.
+/// Whether the last phase has a lower level than the highest.
 fn has_aftermath(phases: &[Phase]) -> bool {
     let mut level = 0.0;
     let levels = phases.iter().map(|phase| {

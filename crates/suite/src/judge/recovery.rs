@@ -13,9 +13,9 @@ use crate::file::{Grade, GradeName};
 
 /// The number of consecutive good seconds of a recovery.
 const STABLE_S: usize = 5;
-/// A second's failures are held against it when chance explains them less often than this.
+/// A second's failures count as bad if chance explains them less often than this.
 const BY_CHANCE: f64 = 0.01;
-/// Without a grade: answers may be this many times as slow as before.
+/// Without a grade: responses may take this many times as long as before.
 const SLOWER: f64 = 2.0;
 const FAILING: f64 = 0.05;
 
@@ -55,7 +55,7 @@ pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Recovery {
     After(f64),
-    /// Not in the seconds that were watched.
+    /// Not within the observed seconds.
     Never {
         watched_s: f64,
     },
@@ -82,7 +82,7 @@ fn measure(case: &Case<'_>) -> Recovery {
         return Recovery::Unseen;
     }
     let bounds = Bounds::of(case, from_s);
-    // A short rest of a test has fewer seconds to be stable for.
+    // A short rest has fewer seconds in which to be stable.
     let stable = STABLE_S.min(after.len());
     let mut well = 0;
     for (place, second) in after.iter().enumerate() {
@@ -96,7 +96,7 @@ fn measure(case: &Case<'_>) -> Recovery {
     Recovery::Never { watched_s }
 }
 
-/// The seconds of the load behind the highest one, and of probes: there are none beside a load, so that the second in which
+/// The seconds of load after the highest load, and of probes. Probes are never sent during load, so the second in which
 /// they begin is theirs.
 fn seconds_after<'a>(case: &Case<'a>, from_s: f64) -> Vec<&'a Second> {
     let load = case.record.seconds.iter();
@@ -108,7 +108,7 @@ fn seconds_after<'a>(case: &Case<'a>, from_s: f64) -> Vec<&'a Second> {
     after
 }
 
-/// When the last phase at the highest level ends; `None` when no load follows it.
+/// When the last phase at the highest level ends; `None` if no load follows it.
 fn end_of_highest(case: &Case<'_>) -> Option<f64> {
     let phases = &case.record.phases;
     let level = |it: &report::record::PhaseRecord| it.users.or(it.rate_per_s).unwrap_or(0.0);
@@ -126,7 +126,7 @@ struct Bounds {
 }
 
 impl Bounds {
-    /// The suite's grades; where they lack times, twice those before the highest load.
+    /// The suite's grades; for missing times, twice the values before the highest load.
     fn of(case: &Case<'_>, from_s: f64) -> Self {
         let asked = case.test.judge.grades.unwrap_or(GradeName::Target);
         let of = |grade: Grade| {

@@ -1,4 +1,4 @@
-//! Bounds relative to the run before or to a baseline, as Keptn writes them (`<=+10%`).
+//! Bounds relative to the previous run or to a baseline, in Keptn's notation (`<=+10%`).
 
 use report::record::Standing;
 
@@ -44,7 +44,7 @@ pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
                     let decision = figure.decide(&window, bound);
                     sheet.answer(question, &asked, bound, decision);
                 }
-                // AIA-46: without a run before there is no regression.
+                // AIA-46: without a previous run there is no regression.
                 (Some(_), None, _) if case.known.previous.is_none() => {
                     let asked = format!("{name} {expression}; there is no {what}");
                     sheet.add(question, &asked, None, decided(Standing::Reported));

@@ -1,4 +1,4 @@
-//! What alerts made of the thresholds would have done (N-10). Reads a record that is judged.
+//! The alerts that the thresholds would have raised during the test (N-10). Reads a judged record.
 
 use report::alerting::{KEY, Missing, replay};
 use report::record::{Finding, Severity, TestRecord};
@@ -10,7 +10,7 @@ const ACTION: &str = "Lower the bound or the duration of the alert, or add a thr
                       --format rules` writes the rules.";
 const FALSIFIED_BY: &str = "promtool test rules shows one of the alerts firing in the window.";
 
-/// Adds the replay, and a finding for each thing that no alert would have told of.
+/// Adds the replay, and a finding for each problem that no alert would have reported.
 pub(super) fn judge(record: &TestRecord, sheet: &mut Sheet) {
     let Some(replay) = replay(record) else {
         return;

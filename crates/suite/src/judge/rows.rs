@@ -26,12 +26,12 @@ pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
     }
 }
 
-/// Whether a row can be about the figure.
+/// Whether the figure can have a row.
 pub(super) fn is_known(name: &str) -> bool {
     of_ladder(name).is_some() || Figure::named(name).is_some()
 }
 
-/// Where the analysis of a ladder holds the figure.
+/// Where the analysis of a ladder contains the figure.
 fn of_ladder(name: &str) -> Option<&'static str> {
     Some(match name {
         "retention" => "ladder/retention",

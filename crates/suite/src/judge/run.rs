@@ -12,15 +12,16 @@ use super::expression::Bound;
 use super::outcome;
 use super::verdict::{decided, number};
 
-/// ACSO-50: the target that throughput is held against.
+/// ACSO-50: the target throughput.
 const TARGET_OPS_PER_S: f64 = 50.0;
-/// AIA-38: the least share of proportional scaling.
+/// AIA-38: the minimum share of proportional scaling.
 const PROPORTIONAL: f64 = 0.8;
-/// A mix is doubted when chance explains its counts less often than this: so often is a sound one doubted.
+/// A mix is doubted if chance explains its counts less often than this: the rate at which a valid one is
+/// doubted.
 const BY_CHANCE: f64 = 0.001;
 
-/// Answers what single tests could not, and gives the run the worst outcome of its tests. The indicators
-/// of ACSO-50 and the headroom of ACSO-58 go into the analysis of the last test, as `kpis` and `headroom`.
+/// Judges questions that span tests, and gives the run the worst outcome of its tests. The indicators of
+/// ACSO-50 and the headroom of ACSO-58 go into the analysis of the last test, as `kpis` and `headroom`.
 pub fn judge_run(run: &mut RunRecord) {
     let groups = groups(&run.tests);
     for group in &groups {
@@ -50,7 +51,7 @@ fn kept(outcome: Outcome) -> Outcome {
     }
 }
 
-/// Tests of one name, and of one part where cells differ: places in the run.
+/// Groups the tests with the same name, and for cells with the same part; returns their indices in the run.
 fn groups(tests: &[TestRecord]) -> Vec<Vec<usize>> {
     let mut groups: Vec<(String, Vec<usize>)> = Vec::new();
     for (place, test) in tests.iter().enumerate() {
@@ -67,7 +68,7 @@ fn groups(tests: &[TestRecord]) -> Vec<Vec<usize>> {
     groups.into_iter().map(|(_, places)| places).collect()
 }
 
-/// Replaces the placeholder at the last test of a group by the answer over all of it.
+/// Replaces the placeholder at the last test of a group with the result over the whole group.
 fn over_parts(tests: &mut [TestRecord], group: &[usize], name: &str) {
     let ending = format!(".named.{name}");
     let asks = |test: &TestRecord| {
@@ -103,8 +104,8 @@ fn over_parts(tests: &mut [TestRecord], group: &[usize], name: &str) {
     settle(test);
 }
 
-/// AIA-38, AIA-39: n instances sustain at least 0.8 n times the load of one. Only searches show that, because only
-/// at saturation of the smallest cell is throughput the capacity of a cell (S-09).
+/// AIA-38, AIA-39: n instances sustain at least 0.8 n times the load of one. Only searches show that, because
+/// throughput is the capacity of a cell only when the smallest cell is saturated (S-09).
 fn at_least_proportional(tests: &mut [TestRecord], group: &[usize]) {
     let members: Vec<&TestRecord> = group.iter().map(|place| &tests[*place]).collect();
     let is_search = members.iter().all(|test| test.content == "search");
@@ -175,7 +176,7 @@ fn settle(test: &mut TestRecord) {
     test.outcome = outcome;
 }
 
-/// The capacity of a cell: the last level of a search that held, or its successes per second.
+/// The capacity of a cell: the last level of a search that passed, or its successes per second.
 fn throughput(test: &TestRecord) -> Option<f64> {
     let capacity = test
         .analysis
@@ -218,7 +219,7 @@ fn no_data(text: &str) -> GroupFinding {
     (Decision::NO_DATA, text.to_owned(), Value::Null)
 }
 
-/// What there is to say of cells without a figure: nothing was measured, or too little to decide what they bear.
+/// The result for cells without a figure: nothing was measured, or too little to decide their capacity.
 fn no_figure(members: &[&TestRecord], text: &str) -> GroupFinding {
     let undecided = |test: &&TestRecord| {
         let mut own = test.judgements.iter().filter(|it| it.kind == "named");
@@ -234,8 +235,8 @@ fn no_figure(members: &[&TestRecord], text: &str) -> GroupFinding {
     }
 }
 
-/// ACSO-38, AIA-38: throughput over resources, as the slope of the line through the origin and as the
-/// share of what proportional scaling from the smallest cell would give.
+/// ACSO-38, AIA-38: throughput over resources, as the slope of the line through the origin and as a share
+/// of proportional scaling from the smallest cell.
 fn scaling(members: &[&TestRecord]) -> GroupFinding {
     let Some(axis) = axis(members) else {
         return no_data("no cell varies a number");
@@ -275,7 +276,7 @@ fn scaling(members: &[&TestRecord]) -> GroupFinding {
     (decision, text, shown)
 }
 
-/// AIA-41: more of the resource must not be slower; two means whose intervals overlap are the same.
+/// AIA-41: more of the resource must not be slower; two means whose intervals overlap are equal.
 fn monotone(members: &[&TestRecord]) -> GroupFinding {
     let Some(axis) = axis(members) else {
         return no_data("no cell varies a number");
@@ -314,7 +315,7 @@ fn monotone(members: &[&TestRecord]) -> GroupFinding {
     }
 }
 
-/// DET-11: throughput per user of each cell over that of the smallest level with the same values.
+/// DET-11: throughput per user of each cell, divided by that of the smallest level with the same values.
 fn efficiencies(members: &[&TestRecord]) -> GroupFinding {
     let level = |test: &TestRecord| test.cell.get("level").and_then(as_number);
     let others = |test: &TestRecord| {
@@ -374,7 +375,7 @@ fn efficiencies(members: &[&TestRecord]) -> GroupFinding {
     }
 }
 
-/// Whether the classes' tasks were drawn as their weights say (ACSO-21, S-14): Pearson's χ² over the
+/// Whether the classes' tasks were drawn according to their weights (ACSO-21, S-14): Pearson's χ² over the
 /// successes of the endpoints that have a task's name, by the Wilson-Hilferty approximation.
 pub(super) fn mix(case: &Case<'_>) -> (Decision, String) {
     let [class] = case.test.classes.as_slice() else {
@@ -499,7 +500,7 @@ fn per_busy_core(test: &TestRecord) -> Option<f64> {
         .flatten()
 }
 
-/// The largest sustained throughput of the run: of a search, or of a ladder's steps.
+/// The largest sustained throughput of the run: of a search, or of the steps of a ladder.
 fn capacity(run: &RunRecord) -> Option<f64> {
     let of = |test: &TestRecord| {
         let found = test.analysis.get("capacity")?;

@@ -1,4 +1,4 @@
-//! Small records for tests: one steady phase of a built-in suite's test, with what a test needs changed.
+//! Small records for tests: one steady phase of a built-in suite's test, with methods to change it.
 
 use indexmap::IndexMap;
 use report::record::{
@@ -22,7 +22,7 @@ pub(super) struct Sample {
 }
 
 impl Sample {
-    /// The first part of a built-in test, with 60 s at its level and 100 answers per second of 50 ms.
+    /// The first part of a built-in test, with 60 s at its level and 100 responses per second of 50 ms.
     pub fn of(suite: &str, name: &str) -> Self {
         let file = built_in(suite)
             .expect("a built-in suite")
@@ -77,7 +77,7 @@ impl Sample {
         self
     }
 
-    /// So many of the answers have this status.
+    /// This number of responses has this status.
     pub fn answered(mut self, status: &str, count: u64) -> Self {
         let endpoint = &mut self.record.endpoints[0];
         endpoint.statuses.insert(status.to_owned(), count);
@@ -86,7 +86,7 @@ impl Sample {
         self
     }
 
-    /// All percentiles at one value, so sure of it that no interval is wide.
+    /// All percentiles at one value, with narrow intervals.
     pub fn latency(mut self, ms: f64) -> Self {
         let latency = latency(ms);
         self.each_figures(|figures| figures.latency = Some(latency.clone()));
@@ -178,7 +178,7 @@ pub(super) fn latency(ms: f64) -> Latency {
     }
 }
 
-/// A phase at a level with figures that are the same throughout.
+/// A phase at a level with constant figures.
 pub(super) fn phase(name: &str, level: f64, per_s: f64, ms: f64) -> PhaseRecord {
     let requests = (per_s * SECONDS as f64).round() as u64;
     PhaseRecord {

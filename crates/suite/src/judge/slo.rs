@@ -9,17 +9,17 @@ use super::figure::Figure;
 use super::verdict::{Question, Sheet, number};
 use super::{Case, thresholds, window};
 
-/// The bounds of one component; percentiles strictly below, success at least.
+/// The bounds of one component: percentiles are strictly below, success is at least the bound.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Slo {
     pub p50_ms: f64,
     pub p95_ms: f64,
     pub p99_ms: f64,
-    /// Successes / all.
+    /// Successes / all visits.
     pub success: f64,
 }
 
-/// The rows that the documents print, for targets that state none.
+/// The rows printed in the documents, for targets that declare none.
 const DOCUMENTED: [(&str, Slo); 7] = [
     ("router", row(50.0, 100.0, 200.0, 0.999)),
     ("tool", row(500.0, 1000.0, 2000.0, 0.995)),
@@ -60,7 +60,7 @@ pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
     }
 }
 
-/// The service as its clients see it.
+/// The service as seen by its clients.
 fn api(case: &Case<'_>, sheet: &mut Sheet, slo: Slo) {
     for window in window::judged(case.test, case.record) {
         for (name, _, bound) in percentiles(slo) {
@@ -87,7 +87,7 @@ fn api(case: &Case<'_>, sheet: &mut Sheet, slo: Slo) {
     }
 }
 
-/// A component by the Trend that the scripts fill from `Server-Timing`.
+/// A component, by the Trend that the scripts fill from `Server-Timing`.
 fn by_trend(case: &Case<'_>, sheet: &mut Sheet, component: &str, slo: Slo) {
     let metric = metric_of_component(component);
     for (name, percent, bound) in percentiles(slo) {
@@ -104,7 +104,8 @@ fn by_trend(case: &Case<'_>, sheet: &mut Sheet, component: &str, slo: Slo) {
     }
 }
 
-/// The share of a component's visits that did not fail, as the target counts them; of one that does not, nothing is asked.
+/// The share of a component's visits that did not fail, as the target counts them; components without counts are not
+/// judged.
 fn by_visits(case: &Case<'_>, sheet: &mut Sheet, component: &str, slo: Slo) {
     let visits = case.known.visits.and_then(|all| all.get(component));
     let Some([completed, failed]) = visits.copied() else {

@@ -9,7 +9,7 @@ use super::verdict::{Sheet, number};
 use super::{Case, figure, window};
 use crate::plan::whole_name;
 
-/// The trend compares each point with each other one: longer series are averaged down to this.
+/// The trend compares all pairs of points: longer series are averaged down to this length.
 const MOST_POINTS: usize = 600;
 /// Growth over the run that is harmless, as a share of the level.
 const HARMLESS_MEMORY: f64 = 0.01;
@@ -109,15 +109,15 @@ fn series(case: &Case<'_>) -> Vec<Series> {
     all
 }
 
-/// What was seen while the test was at one level.
+/// The observations at one level of the test.
 struct Level {
     length_s: f64,
     seconds: Vec<Second>,
     target: Vec<ResourceSample>,
 }
 
-/// The level that was held the longest: a ramp grows by itself. Parts of a phase that was interrupted
-/// are one level.
+/// The level that was held the longest: during a ramp, figures grow by themselves. Parts of an interrupted
+/// phase count as one level.
 fn level(case: &Case<'_>) -> Option<Level> {
     let mut levels: IndexMap<String, Level> = IndexMap::new();
     for window in window::steady(case.test, case.record) {
@@ -147,8 +147,8 @@ fn restarts(samples: &[&ResourceSample]) -> u64 {
     rises.filter(|rise| *rise > 0.0).sum::<f64>() as u64
 }
 
-/// The longest stretch in which the host was up and did not restart: what it held before a crash is gone
-/// after it, and looks like a collected tooth.
+/// The longest period in which the host was up and did not restart: a crash frees memory, which looks like
+/// the drop of a garbage collection.
 fn longest_life<'a>(samples: &[&'a ResourceSample]) -> Vec<&'a ResourceSample> {
     let is_up = |it: &ResourceSample| it.other.get("instances_up").is_none_or(|up| *up > 0.0);
     let lives = samples.chunk_by(|a, b| counted(a) == counted(b) && is_up(a) == is_up(b));
@@ -178,7 +178,7 @@ fn of(
     }
 }
 
-/// Theil-Sen's slope with its interval and Mann-Kendall's test, a sawtooth reduced to its floors.
+/// Theil-Sen's slope with its interval and Mann-Kendall's test; a sawtooth is reduced to its floors.
 fn judged(series: &Series) -> Value {
     let (times, values) = (thinned(&series.times), thinned(&series.values));
     let run_s = times.last().unwrap_or(&0.0) - times.first().unwrap_or(&0.0);
@@ -223,7 +223,7 @@ fn judged(series: &Series) -> Value {
     })
 }
 
-/// What never leaves a harmless band does not grow, however it climbs and drops inside.
+/// A series that never leaves a harmless band does not grow, however it varies inside.
 fn settled(found: Soak, values: &[f64], band: f64) -> Soak {
     let least = values.iter().copied().fold(f64::INFINITY, f64::min);
     let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -236,7 +236,7 @@ fn settled(found: Soak, values: &[f64], band: f64) -> Soak {
     }
 }
 
-/// Response times are not collected: what drops there is chance, and all values make the trend.
+/// Response times are not garbage-collected: their drops are chance, and the trend uses all values.
 fn untoothed(found: Soak, plan: &Plan) -> Soak {
     let grows = found.trend.p_value <= 1.0 - plan.confidence
         && found.trend.interval.lower > plan.harmless_slope;

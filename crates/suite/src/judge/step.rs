@@ -11,9 +11,9 @@ use super::window::{self, Window};
 use crate::file::{GradeName, Judge, SuiteFile};
 use crate::plan::PlannedTest;
 
-/// An open step that drops more of its arrivals than this does not hold its rate.
+/// An open step that drops a larger share of its arrivals than this does not sustain its rate.
 const MOST_DROPPED: f64 = 0.01;
-/// A rule that is met in so many steps in a row ends the ladder (S-12).
+/// The ladder ends when a rule is met in this number of consecutive steps (S-12).
 const IN_A_ROW: u32 = 2;
 
 /// The result of a step of a search.
@@ -21,15 +21,15 @@ const IN_A_ROW: u32 = 2;
 pub enum Tried {
     Passed,
     Failed(String),
-    /// The target was not asked for what the step is about.
+    /// The generator did not send the load of the step.
     GeneratorLimited(String),
-    /// Not even flawless answers would prove anything: there are too few, and at lower levels fewer still.
+    /// Not even flawless responses would prove anything: there are too few, and even fewer at lower levels.
     TooFew(String),
 }
 
-/// Whether a step of a search holds what the test asks of each level. What is not decided has failed, for a
-/// capacity must be proved. `limited` is what kept the generator from its plan, if anything did: it excuses
-/// a target that passed, and not one that failed.
+/// Whether a step of a search meets the requirements on each level. An undecided step has failed, because a
+/// capacity must be proved. `limited` is the reason why the generator did not follow its plan, if any: it
+/// makes a pass inconclusive, but does not excuse a failure.
 pub fn tried(
     test: &PlannedTest,
     file: &SuiteFile,
@@ -68,7 +68,7 @@ pub fn tried(
     Tried::Passed
 }
 
-/// The share of an open step's arrivals that found no user free.
+/// The share of an open step's arrivals that found no free user.
 fn dropped(test: &PlannedTest, record: &TestRecord, phase: &PhaseRecord) -> f64 {
     if test.model != "open" {
         return 0.0;
@@ -79,8 +79,8 @@ fn dropped(test: &PlannedTest, record: &TestRecord, phase: &PhaseRecord) -> f64 
     dropped as f64 / (dropped + sent).max(1) as f64
 }
 
-/// Grades, rows, and the thresholds on HTTP requests; [`Standing::NoData`] when there was no request or
-/// nothing is asked.
+/// Grades, rows, and the thresholds on HTTP requests; [`Standing::NoData`] if there was no request or no
+/// requirement.
 fn holds(
     test: &PlannedTest,
     file: &SuiteFile,
@@ -123,7 +123,7 @@ impl<'a> Until<'a> {
         }
     }
 
-    /// The next step, as far as its phase is over. The step back at the end of a ladder is none of it.
+    /// Evaluates the next step, if its phase is over. The final step back of a ladder is not evaluated.
     pub fn step(&mut self, record: &TestRecord, phase: &PhaseRecord) -> Option<Met> {
         let is_step = phase.kind == "steady" && !is_back(&phase.name);
         if !is_step || self.test.until.is_empty() {
@@ -139,7 +139,7 @@ impl<'a> Until<'a> {
     }
 }
 
-/// Whether the phase is the step back to the level that a ladder names.
+/// Whether the phase is a ladder's final step back.
 pub fn is_back(name: &str) -> bool {
     name.starts_with("back to ")
 }
@@ -156,8 +156,8 @@ pub(super) fn ended_at<'a>(
     ends.next().map(|phase| phase.name.as_str())
 }
 
-/// The condition that a step fulfils, in words. A condition is a grade (`poor`: a figure has this grade or a
-/// worse one) or an expression. Throughput has no say in a grade, for few users cannot ask for much.
+/// The condition met by a step, in words. A condition is a grade (`poor`: a figure has this grade or a worse
+/// one) or an expression. Throughput is not graded here, because few users cannot produce much.
 fn until(
     test: &PlannedTest,
     file: &SuiteFile,
@@ -196,7 +196,7 @@ fn grade_named(name: &str) -> Option<GradeName> {
     })
 }
 
-/// The first figure that is no better than the grade.
+/// The first figure that is not better than the grade.
 fn graded(file: &SuiteFile, window: &Window<'_>, grade: GradeName) -> Option<String> {
     file.grades.iter().find_map(|(figure, bounds)| {
         let measure = Figure::from(*figure);
@@ -226,7 +226,7 @@ fn expressed(window: &Window<'_>, condition: &str) -> Option<String> {
         .then(|| format!("{name} is {}", super::verdict::number(value)))
 }
 
-/// What is asked of each level of a search.
+/// The requirements on each level of a search.
 pub(super) fn asked(judge: &Judge, file: &SuiteFile) -> Vec<(Figure, Bound)> {
     let mut asked = Vec::new();
     if let Some(grade) = judge.grades {
@@ -247,13 +247,13 @@ pub(super) fn asked(judge: &Judge, file: &SuiteFile) -> Vec<(Figure, Bound)> {
         }
     }
     if asked.is_empty() {
-        // A search without any condition still has to know when a level is too much.
+        // A search without any condition still needs a criterion for too much load.
         asked.push((Figure::SuccessRate, Bound::Limit(Limit::at_least(0.95))));
     }
     asked
 }
 
-/// The figure of a phase that stands for a metric of the scripts: requests' own times and failures.
+/// The figure of a phase that corresponds to a metric of the scripts: times and failures of requests.
 fn of_requests(metric: &str, aggregate: &str) -> Option<Figure> {
     if metric.ends_with("_success") && aggregate == "rate" {
         return Some(Figure::SuccessRate);

@@ -1,7 +1,8 @@
 //! k6's thresholds, from k6's summary: a figure of the sample, decided as k6 decides it.
 //!
-//! k6 passes `p(99)<200` on a single request. Whether the sample proves it is said beside it (`proved`,
-//! `needs_more`, T-5), whatever statistics the script prints; the graded tables are decided three-valued.
+//! k6 passes `p(99)<200` on a single request. The judgement also states whether the sample proves it
+//! (`proved`, `needs_more`, T-5), whatever statistics the script prints; the graded tables are
+//! three-valued.
 
 use analysis::threshold::Limit;
 use report::record::Standing;
@@ -18,7 +19,7 @@ const RULE: &str =
     "k6's threshold, a figure of the sample; the interval shows what it leaves open (N-01)";
 
 pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
-    // The thresholds of a search say when a level passes; a drill has a judgement of its own.
+    // The thresholds of a search decide whether a level passes; a drill is judged by itself.
     if ["search", "drills"].contains(&case.test.content) {
         return;
     }
@@ -31,7 +32,7 @@ pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
     }
 }
 
-/// Metrics of HTTP requests can be cut by phase where phases are named; others are the whole test's.
+/// Metrics of HTTP requests can be evaluated per phase if phases are named; others cover the whole test.
 fn by_phase(case: &Case<'_>, sheet: &mut Sheet, metric: &str, expression: &str) -> bool {
     if case.test.judge.phases.is_empty() || case.record.phases.is_empty() {
         return false;
@@ -89,14 +90,14 @@ fn whole(case: &Case<'_>, sheet: &mut Sheet, metric: &str, expression: &str) {
     );
 }
 
-/// The sample's answer, with what a sure one would take.
+/// The decision of the sample, with the requirements of a proof.
 fn as_sampled(sample: Decision, surely: Decision) -> Decision {
     let open = surely.standing == Standing::Inconclusive;
     let is_decided = matches!(sample.standing, Standing::Held | Standing::Crossed);
     Decision {
         interval: surely.interval,
         needs_more: surely.needs_more.filter(|_| open),
-        // A figure of the sample itself has no interval that could prove or leave open.
+        // A statement about the sample itself has no interval.
         proved: is_decided
             .then_some(!open)
             .filter(|_| open || surely.interval.is_some()),
@@ -107,14 +108,14 @@ fn as_sampled(sample: Decision, surely: Decision) -> Decision {
 /// A metric of the summary.
 pub(super) struct Metric<'a> {
     data: &'a Value,
-    /// Of a trend what is known beside what the script prints.
+    /// For a trend: facts that do not depend on what the script prints.
     trend: &'a Value,
     has_samples: bool,
     counts: u64,
 }
 
 impl<'a> Metric<'a> {
-    /// `None` where the summary lacks it. A counter that was never counted is 0 where iterations ended.
+    /// `None` if the summary lacks it. A counter without samples is 0 if iterations ended.
     pub fn find(summary: &'a Value, name: &str) -> Option<Self> {
         let metrics = summary.get("metrics")?;
         let ended = number_at(metrics, &["iterations", "values", "count"]).unwrap_or(0.0) > 0.0;
@@ -122,7 +123,7 @@ impl<'a> Metric<'a> {
         let listed = without.is_some_and(|names| names.iter().any(|it| it == name));
         let data = match metrics.get(name) {
             Some(data) => data,
-            // k6 leaves metrics without samples out of the summary.
+            // k6 omits metrics without samples from the summary.
             None if ended && is_builtin_counter(name) => &NEVER_COUNTED,
             None => return None,
         };
@@ -167,7 +168,7 @@ impl<'a> Metric<'a> {
         value.filter(|_| self.has_samples)
     }
 
-    /// What is known of a trend's distribution.
+    /// The known points of a trend's distribution.
     pub fn quantiles(&self) -> Quantiles {
         let of = |of: &'a Value, what: &str| of.get(what).and_then(Value::as_object);
         let values = [of(self.data, "values"), of(self.trend, "values")];
@@ -200,7 +201,7 @@ impl<'a> Metric<'a> {
             .pointer("/thresholds")
             .and_then(|thresholds| thresholds.get(expression)?.get("ok")?.as_bool());
         let mut decision = match (flag, measured) {
-            // The driver's own comparison, which has not lost any digit.
+            // The driver's own comparison, which uses unrounded values.
             (Some(held), _) => Decision {
                 standing: if held {
                     Standing::Held
@@ -218,7 +219,7 @@ impl<'a> Metric<'a> {
         decision
     }
 
-    /// What the whole interval says, where counts are known.
+    /// The decision of the whole interval, if counts are known.
     fn surely(&self, aggregate: &str, bound: Bound) -> Option<Decision> {
         if self.counts == 0 {
             return None;
@@ -238,7 +239,7 @@ impl<'a> Metric<'a> {
     }
 }
 
-/// The share of values that an aggregate of a trend asks for.
+/// The share of values that an aggregate of a trend denotes.
 fn share(aggregate: &str) -> Option<f64> {
     let percent: f64 = match aggregate {
         "min" => 0.0,
@@ -257,7 +258,7 @@ static NEVER_COUNTED: std::sync::LazyLock<Value> = std::sync::LazyLock::new(
     || serde_json::json!({ "type": "counter", "contains": "default", "values": { "count": 0, "rate": 0 } }),
 );
 
-/// Counters that k6 itself has: absent from a summary means never counted.
+/// k6's own counters: one that is missing from a summary was never incremented.
 fn is_builtin_counter(name: &str) -> bool {
     [
         "dropped_iterations",
@@ -274,7 +275,7 @@ fn number_at(value: &Value, path: &[&str]) -> Option<f64> {
     found?.as_f64()
 }
 
-/// A percentile of a trend of the summary beside a bound, three-valued.
+/// A percentile of a trend of the summary against a bound, three-valued.
 pub(super) fn trend(summary: &Value, metric: &str, percent: f64, limit: Limit) -> Decision {
     let Some(found) = Metric::find(summary, metric).filter(|found| found.has_samples) else {
         return Decision::NO_DATA;
@@ -285,7 +286,7 @@ pub(super) fn trend(summary: &Value, metric: &str, percent: f64, limit: Limit) -
     if sample.standing == Standing::NoData {
         return sample;
     }
-    // Without a count nobody knows how sure the percentile is: then it is the sample's.
+    // Without a count, the uncertainty of the percentile is unknown: then it describes the sample.
     found.surely(&aggregate, bound).unwrap_or(sample)
 }
 
@@ -335,7 +336,7 @@ mod tests {
         );
     }
 
-    /// T-5, AIA-33: a hundred samples hold `p(99)<200` as written, and 268 more would prove it.
+    /// T-5, AIA-33: a hundred samples meet `p(99)<200` as written, and 268 more would prove it.
     #[test]
     fn what_the_sample_leaves_open_stands_beside_it() {
         let summary = json!({ "metrics": { "wait": { "type": "trend", "contains": "time",
@@ -371,7 +372,7 @@ mod tests {
         let mean = of("avg", 41.0);
         assert_eq!((mean.standing, mean.proved), (Standing::Held, Some(false)));
         assert!(mean.needs_more.is_some());
-        // Nothing bounds the largest value that is yet to come.
+        // Nothing bounds the largest future value.
         let largest = of("max", 300.0);
         assert_eq!((largest.measured, largest.proved), (Some(210.0), None));
     }

@@ -1,6 +1,6 @@
 //! Compares the results of the analysis with the truth of a simulated target (R-12, N-06).
 //!
-//! The truth is the JSON of `/__admin/truth`. It judges the analysis and never the target: nothing here
+//! The truth is the JSON of `/__admin/truth`. It judges the analysis, never the target: nothing here
 //! changes an outcome.
 
 use report::record::{FoundAndTrue, PhaseRecord, TestRecord};
@@ -13,8 +13,8 @@ const HIT_RATIO: f64 = 0.02;
 const MEAN_RESPONSE: f64 = 0.1;
 const BYTES_PER_MB: f64 = 1_048_576.0;
 
-/// Fills the column for one judged test. `truth` is that of the system as it was during the test, limits
-/// and toggles included.
+/// Fills the column for one judged test. `truth` is that of the system as it was during the test, including
+/// limits and toggles.
 pub fn compare_with_truth(record: &mut TestRecord, truth: &Value) {
     let mut found = Vec::new();
     found.extend(capacity(record, truth));
@@ -44,7 +44,7 @@ fn analysed<'a>(record: &'a TestRecord, name: &str, path: &str) -> Option<&'a Va
     (!found.is_null()).then_some(found)
 }
 
-/// Numbers agree inside the interval, or within a tolerance of the truth.
+/// Numbers agree if the truth is inside the interval, or within a tolerance of the estimate.
 fn numbers(
     what: &str,
     found: f64,
@@ -68,8 +68,8 @@ fn interval(value: Option<&Value>) -> Option<[f64; 2]> {
     Some([ends.get(0)?.as_f64()?, ends.get(1)?.as_f64()?])
 }
 
-/// Each estimate of a capacity that lies within what was measured; a ladder's highest throughput where
-/// there is none.
+/// Each estimate of a capacity that is within the measured range; a ladder's highest throughput if there is
+/// none.
 fn capacity(record: &TestRecord, truth: &Value) -> Vec<FoundAndTrue> {
     let Some(true_per_s) = figure(truth.get("capacity_per_s")) else {
         return Vec::new();
@@ -78,7 +78,7 @@ fn capacity(record: &TestRecord, truth: &Value) -> Vec<FoundAndTrue> {
     let mut found: Vec<FoundAndTrue> = estimates
         .into_iter()
         .flatten()
-        // A knee is where the curve bends, which is before it ends.
+        // A knee is where the curve bends, which is before its end.
         .filter(|it| it.get("method").and_then(Value::as_str) != Some("kneedle"))
         .filter_map(|it| {
             let method = it.get("method")?.as_str()?;
@@ -118,7 +118,7 @@ fn bottleneck(record: &TestRecord, truth: &Value) -> Option<FoundAndTrue> {
     })
 }
 
-/// The knee lies between the steps around the one that was found.
+/// The knee is between the steps around the estimate.
 fn knee(record: &TestRecord, truth: &Value) -> Option<FoundAndTrue> {
     let class = truth.get("classes")?.get(0)?;
     let known = figure(class.get("knee_users"))?;
@@ -143,7 +143,7 @@ fn knee(record: &TestRecord, truth: &Value) -> Option<FoundAndTrue> {
     Some(numbers("knee_users", found, Some(around), known, CAPACITY))
 }
 
-/// Where the asymptotes cross, which is how the truth defines the knee.
+/// The crossing of the asymptotes, which is how the truth defines the knee.
 fn crossing(record: &TestRecord, truth: &Value) -> Option<FoundAndTrue> {
     let known = figure(truth.pointer("/classes/0/knee_users"))?;
     let found = analysed(record, "knee_by_bounds", "")?;
@@ -158,7 +158,7 @@ fn crossing(record: &TestRecord, truth: &Value) -> Option<FoundAndTrue> {
     ))
 }
 
-/// The coefficients of the scalability law, where the truth states them.
+/// The coefficients of the scalability law, if the truth states them.
 fn coefficients(record: &TestRecord, truth: &Value) -> Vec<FoundAndTrue> {
     let pairs = [("sigma", "/alpha"), ("kappa", "/beta")];
     let of = |(name, path): &(&str, &str)| {
@@ -176,7 +176,7 @@ fn coefficients(record: &TestRecord, truth: &Value) -> Vec<FoundAndTrue> {
     pairs.iter().filter_map(of).collect()
 }
 
-/// Slope and time to the limit of each host's memory that leaks.
+/// Slope and time to the limit of the memory of each leaking host.
 fn leaks(record: &TestRecord, truth: &Value) -> Vec<FoundAndTrue> {
     let series = analysed(record, "soak", "").and_then(Value::as_array);
     let Some(series) = series else {
@@ -193,7 +193,7 @@ fn leaks(record: &TestRecord, truth: &Value) -> Vec<FoundAndTrue> {
             .iter()
             .find(|it| it.get("series").and_then(Value::as_str) == Some(wanted.as_str()));
         let Some(own) = own else { continue };
-        // The truth is an instance's, the sample all instances'.
+        // The truth is per instance, the sample covers all instances.
         let instances = instances(record, name);
         let slope = own
             .get("slope_per_s")
@@ -210,7 +210,7 @@ fn leaks(record: &TestRecord, truth: &Value) -> Vec<FoundAndTrue> {
             .and_then(Value::as_f64);
         let known = figure(host.get("time_to_limit_s"));
         if let Some((end, known)) = end.zip(known) {
-            // The truth counts from the start, the soak from its end.
+            // The truth counts from the start of the test, the soak from its end.
             let what = format!("time_to_limit_s of {name}");
             found.push(numbers(&what, end + record.duration_s, None, known, SLOPE));
         }
@@ -245,15 +245,15 @@ fn hit_ratio(record: &TestRecord, truth: &Value) -> Option<FoundAndTrue> {
     })
 }
 
-/// Throughput and mean response of the load that the truth was asked for.
+/// Throughput and mean response time at the load of the truth.
 fn at_load(record: &TestRecord, truth: &Value) -> Vec<FoundAndTrue> {
-    // A truth is asked for one mix of users at one level.
+    // A truth covers one mix of users at one level.
     let other = ["ladder", "search"].contains(&record.content.as_str()) || record.classes.len() > 1;
     let load = truth.get("load").filter(|it| !it.is_null() && !other);
     let Some(load) = load else {
         return Vec::new();
     };
-    // The truth is that of the highest level.
+    // The truth is for the highest level.
     let steady = record
         .phases
         .iter()

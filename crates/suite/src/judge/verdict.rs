@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::decide::Decision;
 use super::expression::Bound;
 
-/// What was written about one test so far.
+/// The results of the judgement of one test so far.
 #[derive(Debug, Default)]
 pub(super) struct Sheet {
     title: String,
@@ -22,7 +22,7 @@ pub(super) struct Sheet {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Question<'a> {
     pub kind: &'static str,
-    /// What the id ends with, such as `p95_ms`.
+    /// The suffix of the id, such as `p95_ms`.
     pub name: &'a str,
     pub phase: Option<&'a str>,
     pub unit: &'static str,
@@ -38,7 +38,7 @@ impl Sheet {
         }
     }
 
-    /// Unique within the run: the test's title, what was asked, and where.
+    /// The id, unique within the run: the test's title, the requirement, and the phase.
     pub fn id(&self, kind: &str, name: &str, phase: Option<&str>) -> String {
         let place = phase.map_or_else(String::new, |phase| format!("@{phase}"));
         let id = format!("{}.{kind}.{name}{place}", self.title);
@@ -53,7 +53,7 @@ impl Sheet {
             .unwrap_or(id)
     }
 
-    /// A figure beside a bound. An answer that needs no figure, such as "never", has no bound beside it either.
+    /// Adds a figure and its bound. A result without a figure, such as "never", has no bound either.
     pub fn answer(
         &mut self,
         question: Question<'_>,
@@ -71,7 +71,7 @@ impl Sheet {
         )
     }
 
-    /// What has no bound in numbers.
+    /// Adds a result without a numeric bound.
     pub fn add(
         &mut self,
         question: Question<'_>,
@@ -99,7 +99,7 @@ impl Sheet {
         &mut self.judgements[last]
     }
 
-    /// Replaces what an earlier judgement wrote and keeps what others did.
+    /// Replaces the entries of an earlier judgement and preserves those of others.
     pub fn write_into(self, record: &mut TestRecord) {
         let ours = |id: &str| self.judgements.iter().any(|known| known.id == id);
         record.judgements.retain(|known| !ours(&known.id));
@@ -121,7 +121,7 @@ impl Sheet {
         record.analysis.extend(self.analysis);
     }
 
-    /// A figure of what the analysis found so far.
+    /// A figure that the analysis has found so far.
     pub fn found(&self, pointer: &str) -> Option<&Value> {
         let mut steps = pointer.split('/');
         let mut value = self.analysis.get(steps.next()?)?;
@@ -143,7 +143,7 @@ pub(super) fn decided(standing: Standing) -> Decision {
     }
 }
 
-/// A number as a sentence shows it: four significant digits, no trailing zeros.
+/// A number as shown in sentences: four significant digits, no trailing zeros.
 pub(super) fn number(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
         return value.to_string();

@@ -4,7 +4,7 @@ use report::record::{Endpoint, Figures, PhaseRecord, ResourceSample, Second, Tes
 
 use crate::plan::{PlannedTest, whole_name};
 
-/// A stretch of a test.
+/// A period of a test.
 #[derive(Debug, Clone)]
 pub(super) struct Window<'a> {
     /// `None` for the whole test.
@@ -17,12 +17,12 @@ pub(super) struct Window<'a> {
     pub seconds: &'a [Second],
     /// Samples of the target.
     pub target: &'a [ResourceSample],
-    /// Queries in a request: the variable `QUERIES` of the database scripts.
+    /// Queries per request: the variable `QUERIES` of the database scripts.
     pub queries: f64,
 }
 
-/// The phases that are judged: those that the judgement names, or all that are judged by kind. A test
-/// without phases is judged as a whole.
+/// The judged phases: those that the judgement names, otherwise all phases judged by kind. A test without
+/// phases is judged as a whole.
 pub(super) fn judged<'a>(test: &PlannedTest, record: &'a TestRecord) -> Vec<Window<'a>> {
     if record.phases.is_empty() {
         return vec![whole(test, record)];
@@ -40,12 +40,12 @@ pub(super) fn judged<'a>(test: &PlannedTest, record: &'a TestRecord) -> Vec<Wind
     phases.map(|phase| of(test, record, phase)).collect()
 }
 
-/// False for a step of a ladder that was cut, or that began after the ladder's end.
+/// False for a step of a ladder that was cut short, or that began after the ladder's end.
 pub(super) fn is_whole(record: &TestRecord, phase: &PhaseRecord) -> bool {
     phase.judged || phase.kind != "steady" || record.content != "ladder"
 }
 
-/// Every phase that holds a level, judged or not, with requests in it. Of a ladder, its whole steps.
+/// Every phase with a constant level and with requests, judged or not. For a ladder, its complete steps.
 pub(super) fn steady<'a>(test: &PlannedTest, record: &'a TestRecord) -> Vec<Window<'a>> {
     let phases = record.phases.iter();
     phases
@@ -55,7 +55,7 @@ pub(super) fn steady<'a>(test: &PlannedTest, record: &'a TestRecord) -> Vec<Wind
         .collect()
 }
 
-/// The test from begin to end.
+/// The whole test.
 pub(super) fn whole<'a>(test: &PlannedTest, record: &'a TestRecord) -> Window<'a> {
     Window {
         phase: None,
@@ -87,14 +87,14 @@ pub(super) fn of<'a>(
     }
 }
 
-/// The seconds that lie wholly inside.
+/// The seconds that are completely inside.
 pub(super) fn within(seconds: &[Second], [begin, end]: [f64; 2]) -> &[Second] {
     let from = seconds.partition_point(|second| second.at_s < begin - 1e-6);
     let to = seconds.partition_point(|second| second.at_s + 1.0 <= end + 1e-6);
     seconds.get(from..to.max(from)).unwrap_or_default()
 }
 
-/// The samples that were taken inside.
+/// The samples taken inside.
 pub(super) fn samples(samples: &[ResourceSample], [begin, end]: [f64; 2]) -> &[ResourceSample] {
     let from = samples.partition_point(|sample| sample.at_s < begin - 1e-6);
     let to = samples.partition_point(|sample| sample.at_s <= end + 1e-6);

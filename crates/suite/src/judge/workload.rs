@@ -13,7 +13,7 @@ use super::thresholds::Metric;
 use super::verdict::{Sheet, number};
 use super::window::{self, Window};
 
-/// Apdex's target time; ACIS calls answers below it fast.
+/// Apdex's target time; ACIS calls responses below it fast.
 pub(super) const APDEX_TARGET_MS: f64 = 500.0;
 
 pub(super) fn analyse(case: &Case<'_>, sheet: &mut Sheet) {
@@ -39,8 +39,8 @@ pub(super) fn analyse(case: &Case<'_>, sheet: &mut Sheet) {
     }
 }
 
-/// N = X·(R + Z): users cycle through response and think time (Denning and Buzen 1978). `X` is counted
-/// in requests, so that `Z` is the think time of an iteration over its requests.
+/// N = X·(R + Z): users alternate between response and think time (Denning and Buzen 1978). `X` is counted
+/// in requests, so that `Z` is the think time of an iteration divided by its requests.
 fn law(case: &Case<'_>, window: &Window<'_>) -> Option<Value> {
     let users = window.figures.users.or(window.level)?;
     let throughput = window.figures.requests_per_s?;
@@ -71,8 +71,8 @@ fn law(case: &Case<'_>, window: &Window<'_>) -> Option<Value> {
     }))
 }
 
-/// The mean think time of an iteration: that of the classes, by their shares of the requests, or by their
-/// weights where requests are not told apart.
+/// The mean think time of an iteration: that of the classes, weighted by their shares of the requests, or
+/// by their weights if requests are not recorded by class.
 pub(super) fn think_s(case: &Case<'_>, window: &Window<'_>) -> Option<f64> {
     let classes = &case.test.classes;
     let of = |class: &crate::plan::PlannedClass| (class.wait_s[0] + class.wait_s[1]) / 2.0;
@@ -116,13 +116,13 @@ fn requests_per_iteration(case: &Case<'_>) -> f64 {
     }
 }
 
-/// Apdex (Technical Specification 1.1): failures are frustrated; they are taken to be as fast as the
-/// rest, for a record does not hold their times apart.
+/// Apdex (Technical Specification 1.1): failures are frustrated; they are assumed to be as fast as the
+/// rest, because a record does not separate their times.
 pub(super) fn apdex(latency: &Latency, requests: u64, failures: u64) -> Value {
     let known = Quantiles::of(latency, requests);
     let answered = requests - failures.min(requests);
     let within = |limit: f64| {
-        // The specification counts what is exactly on the target as satisfied.
+        // The specification counts a value exactly at the target as satisfied.
         let share = known.share_below(limit * (1.0 + 1e-9)).unwrap_or(0.0);
         (share * answered as f64).round() as u64
     };
@@ -143,7 +143,7 @@ pub(super) fn apdex(latency: &Latency, requests: u64, failures: u64) -> Value {
     })
 }
 
-/// MSER-5 and a trend test on throughput (White 1997); too few seconds are not analysed.
+/// MSER-5 and a trend test on throughput (White 1997); too short a series is not analysed.
 fn steadiness(window: &Window<'_>) -> Option<Value> {
     let series: Vec<f64> = window.seconds.iter().map(|it| it.requests as f64).collect();
     let found = steady_state::steady_state(&series, &Limits::default()).ok()?;

@@ -1,4 +1,4 @@
-//! Parts become planned tests; a grid becomes one for each of its cells.
+//! Turns parts into planned tests, and a grid into one test for each of its cells.
 
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use super::{
 };
 use crate::file::{Content, Judge, Matrix, Model, Phase, Samples, Search};
 
-/// Starting users one by one is a means to spread them; this many a second when nothing is said.
+/// Default spawn rate in users per second, which spreads the starts of users.
 const SPAWN_RATE: f64 = 10.0;
-/// Samples have no length of their own; this bounds them.
+/// The maximum length of samples, which have no length of their own.
 const SAMPLES_WITHIN: Duration = Duration::from_secs(600);
-/// The same for drills, which say themselves how long they wait.
+/// The maximum length of drills, which declare their waits themselves.
 const DRILL_WITHIN: Duration = Duration::from_secs(300);
 
 pub(super) fn planned(
@@ -70,7 +70,8 @@ impl Scaling {
                 };
                 let is_free = load.is_none_or(|load| load.run_time.is_none());
                 if is_free && self.scale.factor < 1.0 {
-                    // What the faults take beside their own time does not shrink with the scale.
+                    // The time that faults need in addition to their own length does not shrink with the
+                    // scale.
                     faults::make_room(&mut planned, &self.faults(whole), self.scale.factor);
                 }
                 self.of_phases(whole, "phases", planned)
@@ -93,7 +94,7 @@ impl Scaling {
         }
     }
 
-    /// Users, spawn rate and run time of the command line; what it lacks comes from the phases.
+    /// Users, spawn rate and run time of the command line; missing values come from the phases.
     fn run_time(&self, load: LoadOverride, given: &[Phase]) -> Vec<PlannedPhase> {
         let as_written = phases::of_phases(given, Model::Closed, Scale::new(1.0, Duration::ZERO));
         let peak = as_written
@@ -112,7 +113,7 @@ impl Scaling {
         phases::of_run_time(users, rate, total, Model::Closed)
     }
 
-    /// The length of a ramp, at a rate that is scaled already, and the level that it leads to.
+    /// The total length of a ramp, at an already scaled rate, and the level that it leads to.
     fn whole(&self, total: Duration, level: f64, at_per_s: f64) -> Duration {
         let ramp = Duration::try_from_secs_f64(level / at_per_s).unwrap_or(total);
         self.scale.with_ramp(total, ramp)
@@ -198,7 +199,7 @@ impl Scaling {
         }
     }
 
-    /// A recovery has to fit into phases that are as much shorter.
+    /// The bound on recovery is scaled like the phases.
     fn judge(&self, asked: &Judge) -> Judge {
         Judge {
             recovery_within: asked
@@ -249,7 +250,7 @@ struct Cell {
     level: Option<f64>,
 }
 
-/// All combinations, the last axis varying fastest; levels go with `set` where they are paired.
+/// All combinations, the last axis varying fastest; levels are paired with `set` if the matrix says so.
 fn grid(whole: &EffectivePart<'_>, matrix: &Matrix, scaling: &Scaling) -> Vec<PlannedTest> {
     let mut cells = vec![Cell::default()];
     for (name, values) in &matrix.env {

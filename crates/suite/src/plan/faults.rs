@@ -1,8 +1,8 @@
 //! The length of the steady load that faults on a system need.
 //!
-//! The runner injects them one after the other beside the load and ends the load after the last one, so that what is planned
-//! here is the most that they take. A system fails and starts again in its own time: what is needed to see that does not shrink
-//! with the time scale.
+//! The runner injects faults one after the other during the load and ends the load after the last one, so the planned
+//! length is their maximum. A system fails and restarts in its own time: the time needed to observe that does not
+//! shrink with the time scale.
 
 use std::time::Duration;
 
@@ -14,17 +14,17 @@ use crate::file::SystemFault;
 
 /// Steady load before the first fault, times the time scale.
 const SETTLE: Duration = Duration::from_secs(20);
-/// Probes before each fault show what is usual; times the time scale.
+/// Probes before each fault establish its baseline; times the time scale.
 const USUAL: Duration = Duration::from_secs(2);
-/// Systems that crash are up again within this time, whatever the time scale.
+/// Crashed systems are up again within this time, whatever the time scale.
 pub(crate) const RESTART: Duration = Duration::from_secs(15);
-/// Load without a fault after each: from so long a stretch it is judged whether clients are well again
-/// (N-07), whatever the time scale.
+/// Load without a fault after each fault: the period used to judge whether clients have recovered (N-07),
+/// whatever the time scale.
 pub(crate) const WELL_FOR: Duration = Duration::from_secs(7);
-/// The last probe of a stretch may take so much longer than it.
+/// The last probe of a period may exceed it by this time.
 pub(crate) const PROBE: Duration = Duration::from_secs(1);
 pub(crate) const PROBE_EVERY: Duration = Duration::from_millis(200);
-/// Well again: so many good probes in a row.
+/// The system has recovered after this number of consecutive good probes.
 const GOOD_PROBES: u32 = 25;
 const FEWEST_GOOD_PROBES: u32 = 3;
 
@@ -32,30 +32,30 @@ const FEWEST_GOOD_PROBES: u32 = 3;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlannedFault {
     pub name: String,
-    /// Probes before it.
+    /// The time of the probes before it.
     pub usual_s: f64,
     pub for_s: f64,
-    /// From its injection; absent where clients need not notice it.
+    /// From its injection; absent if clients need not notice it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detect_within_s: Option<f64>,
-    /// From its injection; absent where the system need not report it.
+    /// From its injection; absent if the system need not report it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sign_within_s: Option<f64>,
     /// From its end.
     pub recover_within_s: f64,
-    /// All that it takes at most.
+    /// The maximum total time.
     pub longest_s: f64,
     /// In the resilience score; absent: 10.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<f64>,
 }
 
-/// Steady load before the first fault.
+/// The length of the steady load before the first fault.
 pub(crate) fn settled(time_scale: f64) -> Duration {
     scaled(SETTLE, time_scale)
 }
 
-/// So many good probes in a row mean that the system is well again.
+/// The number of consecutive good probes that show a recovery.
 pub(crate) fn good_probes(time_scale: f64) -> u32 {
     let scaled = (f64::from(GOOD_PROBES) * time_scale) as u32;
     scaled.clamp(FEWEST_GOOD_PROBES, GOOD_PROBES)
@@ -68,7 +68,7 @@ pub(super) fn planned(name: &str, fault: &SystemFault, time_scale: f64) -> Plann
             .max(RESTART.min(whole))
             .max(SHORTEST)
     };
-    // The next fault is not to find an instance that still starts again.
+    // The next fault must not hit an instance that is still restarting.
     let lasts = match &fault.crash {
         Some(_) => at_least_a_restart(fault.lasts.get()),
         None => scaled(fault.lasts.get(), time_scale).max(SHORTEST),
@@ -96,12 +96,12 @@ pub(super) fn needed_s(faults: &[PlannedFault], time_scale: f64) -> f64 {
     settled(time_scale).as_secs_f64() + each.sum::<f64>()
 }
 
-/// The phase beside which faults are injected.
+/// The phase during which faults are injected.
 pub(super) fn beside(phases: &[PlannedPhase]) -> Option<&PlannedPhase> {
     phases.iter().find(|phase| phase.kind == Kind::Steady)
 }
 
-/// Prolongs the phase beside which faults are injected to what they need.
+/// Extends the phase during which faults are injected to the length that they need.
 pub(super) fn make_room(phases: &mut [PlannedPhase], faults: &[PlannedFault], time_scale: f64) {
     if faults.is_empty() {
         return;

@@ -2,12 +2,12 @@
 
 use super::{Kind, Plan, PlannedTest};
 
-/// Starting more than this share of the users per second hides how the system ramps.
+/// Starting a larger share of the users per second hides how the system ramps.
 const FASTEST_RAMP: f64 = 0.2;
-/// Below this a steady phase seldom shows a steady state.
+/// A shorter steady phase seldom shows a steady state.
 const SHORTEST_STEADY_S: f64 = 600.0;
 
-/// How long a test of a category lasts, in minutes.
+/// The usual length of the tests of a category, in minutes.
 struct Category {
     test: &'static str,
     least: f64,
@@ -37,7 +37,8 @@ const ACIS: [Category; 3] = [
     category("background", [30.0, 60.0], "ACIS-07"),
 ];
 
-/// The categories of a suite: those of its own document, or none where that has lengths but no categories.
+/// The categories of a suite: those of its own document, or none if the document has lengths but no
+/// categories.
 fn categories(suite: &str) -> &'static [Category] {
     match suite {
         "acis" => &ACIS,
@@ -46,7 +47,7 @@ fn categories(suite: &str) -> &'static [Category] {
     }
 }
 
-/// Remarks on a plan, one line each.
+/// Warnings about a plan, one line each.
 pub fn lint(plan: &Plan) -> Vec<String> {
     let mut remarks: Vec<String> = plan.tests.iter().flat_map(remarks_on).collect();
     remarks.extend(
@@ -63,7 +64,8 @@ pub fn lint(plan: &Plan) -> Vec<String> {
     remarks
 }
 
-/// A test that lasts shorter or longer than its category. One with samples has no length, and a scaled one not its own.
+/// Warns of a test that is shorter or longer than its category. A test of samples has no length, and a scaled one not
+/// its own.
 fn outside(plan: &Plan, category: &Category) -> Option<String> {
     let parts = plan.tests.iter().filter(|it| it.name == category.test);
     let ends = parts.map(|it| it.phases.last().map(|phase| phase.end_s));

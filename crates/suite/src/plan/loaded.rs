@@ -1,8 +1,8 @@
-//! Checks that each test has load where it is judged.
+//! Checks that each test has load in its judged phases.
 
 use super::{Plan, PlannedTest, faults};
 
-/// A test that would be judged on a ramp alone, or on no load at all, or whose faults outlast its load.
+/// A test that would be judged only during a ramp or without load, or whose faults outlast its load.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Unloaded {
     #[error(
@@ -17,16 +17,16 @@ pub enum Unloaded {
         faults: usize,
         needed_s: f64,
         steady_s: f64,
-        /// The run time that would be enough.
+        /// The run time that would be sufficient.
         run_time_s: f64,
     },
 }
 
-/// Checks the tests whose phases the plan knows: a judged phase has to hold a level for some time, and long enough for the
-/// faults beside it.
+/// Checks the tests whose phases are known in the plan: a judged phase has to hold a level for some time, and long
+/// enough for the faults injected during it.
 ///
 /// # Errors
-/// The first test that would measure nothing that can be judged.
+/// The first test without a measurement that can be judged.
 pub fn loaded(plan: &Plan) -> Result<(), Unloaded> {
     let unloaded = |test: &PlannedTest| match no_level(test) {
         Some(why) => Some(Unloaded::NoLevel {
@@ -60,7 +60,7 @@ fn no_level(test: &PlannedTest) -> Option<&'static str> {
     })
 }
 
-/// What is not written in seconds is added up from them.
+/// Times that are sums of seconds in floating point differ by less than this.
 const ROUNDING_S: f64 = 1e-6;
 
 fn outlasted(test: &PlannedTest, time_scale: f64) -> Option<Unloaded> {

@@ -40,7 +40,7 @@ pub struct Plan {
     pub suite: String,
     /// The simulated system; absent for the orchestrator with its mock detectors.
     pub system: Option<String>,
-    /// What durations were multiplied by.
+    /// The factor by which durations were multiplied.
     pub time_scale: f64,
     pub tests: Vec<PlannedTest>,
 }
@@ -49,7 +49,7 @@ pub struct Plan {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PlannedTest {
     pub name: String,
-    /// The part of the test, where it has several.
+    /// The part of the test, if it has several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub part: Option<String>,
     /// The values of a grid's cell.
@@ -70,10 +70,10 @@ pub struct PlannedTest {
     /// Conditions that end a ladder early.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub until: Vec<String>,
-    /// It needs a prepared machine, and was asked for.
+    /// It needs a prepared machine, and `--full` was given.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub full: bool,
-    /// k6 options: what the script gets as `SPARRING_PLAN`.
+    /// k6 options: the script reads them from `SPARRING_PLAN`.
     pub options: Value,
     /// Variables that the script reads.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
@@ -95,7 +95,7 @@ pub struct PlannedClass {
     pub wait_s: [f64; 2],
 }
 
-/// A search whose levels are known only while it runs.
+/// A search, whose levels are known only at run time.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PlannedSearch {
     /// `users` or `rate_per_s`.
@@ -105,11 +105,11 @@ pub struct PlannedSearch {
     pub precision: f64,
     pub each_s: f64,
     pub rest_s: f64,
-    /// The most steps that it can take, the confirmation counted twice.
+    /// The maximum number of steps; the confirmation counts twice.
     pub most_steps: u32,
 }
 
-/// What is done before the test and undone after it.
+/// The changes before the test, which are reverted after it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct PlannedBefore {
     pub reset: bool,
@@ -117,23 +117,24 @@ pub struct PlannedBefore {
     pub toggle: IndexMap<String, bool>,
     pub populate: IndexMap<String, u64>,
     pub ageing: Option<f64>,
-    /// Logins and entries that would outlive the test as it is written outlive it at its time scale, too.
+    /// The scaling of lifetimes: logins and entries that would outlive the test as written also outlive the
+    /// scaled test.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expiry: Option<Expiry>,
 }
 
-/// Which lifetimes a time scale leaves alone: users are never scaled, so that neither are their logins and their jobs.
+/// The lifetimes that a time scale does not change: users are never scaled, so neither are their logins and jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Expiry {
-    /// How long the test takes without a time scale.
+    /// The length of the test without a time scale.
     pub whole_s: f64,
-    /// How long the test takes.
+    /// The length of the test.
     pub scaled_s: f64,
-    /// How long an iteration of its users may take: nothing that is in use goes earlier.
+    /// The maximum length of an iteration of its users: nothing in use expires earlier.
     pub iteration_s: f64,
 }
 
-/// A part with what it takes from its test.
+/// A part with the fields that it inherits from its test.
 pub(crate) struct EffectivePart<'a> {
     pub file: &'a SuiteFile,
     pub name: &'a str,
@@ -151,7 +152,7 @@ pub(crate) struct EffectivePart<'a> {
 /// Plans the selected tests of a checked file. `variable` reads the environment.
 ///
 /// # Errors
-/// A test or class that the file does not have, or load that cannot be.
+/// A test or class that the file does not define, or an impossible load.
 pub fn plan(
     file: &SuiteFile,
     selection: &Selection,
@@ -179,13 +180,13 @@ pub fn plan(
     })
 }
 
-/// The parts that have exactly these classes, where there are some: `acso load Threats` is its part `threats`. Otherwise
-/// all of them, for the classes to replace those that they have.
+/// The parts that have exactly these classes, if there are any: `acso load Threats` is its part `threats`. Otherwise
+/// all parts, so that the classes replace those of the parts.
 fn only_theirs<'a>(
     parts: Vec<EffectivePart<'a>>,
     classes: &[&'a String],
 ) -> Vec<EffectivePart<'a>> {
-    // Drills have no classes, and are not meant where none is named.
+    // Drills have no classes, and are selected only by naming none.
     let is_theirs = |part: &EffectivePart<'_>| !classes.is_empty() && part.users == classes;
     match parts.iter().any(is_theirs) {
         true => parts.into_iter().filter(is_theirs).collect(),
@@ -219,7 +220,7 @@ pub(crate) fn graceful_stop(whole: &EffectivePart<'_>) -> Duration {
         .unwrap_or_default()
 }
 
-/// The longest time that a user of a part waits between two requests.
+/// The longest wait of a user of a part between two requests.
 fn longest_wait(whole: &EffectivePart<'_>) -> Duration {
     let classes = whole.users.iter();
     let classes = classes.filter_map(|name| whole.file.classes.get(*name));
@@ -228,7 +229,7 @@ fn longest_wait(whole: &EffectivePart<'_>) -> Duration {
 }
 
 impl PlannedTest {
-    /// The users at a time of a test of samples; 0 for another.
+    /// The number of users of a test of samples; 0 for other tests.
     pub fn sampling_users(&self) -> u64 {
         if self.content != "samples" {
             return 0;
@@ -242,7 +243,7 @@ impl PlannedTest {
 }
 
 impl PlannedBefore {
-    /// Simulated systems age faster by as much as time is shortened.
+    /// Simulated systems age faster by the factor by which time is shortened.
     pub(crate) fn new(before: &Before, time_scale: f64, simulated: bool) -> Self {
         let ageing = before.ageing.unwrap_or(1.0) / time_scale;
         Self {

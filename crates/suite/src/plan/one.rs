@@ -1,11 +1,11 @@
-//! One closed test of several classes, as a command line of Locust makes it, whatever parts the test has.
+//! One closed test of several classes, as on a command line of Locust, whatever parts the test has.
 
 use super::EffectivePart;
 use super::select::parts;
 use crate::file::{Content, Model, SuiteFile};
 
-/// A test without its parts: what is judged, prepared and set comes from the closed part of phases that has exactly these
-/// classes, else from the first one. `None`: there is no such part.
+/// A test without its parts: requirements, preparation and variables come from the closed part of phases with exactly
+/// these classes, otherwise from the first closed part of phases. `None`: there is no such part.
 pub(super) fn of<'a>(
     file: &'a SuiteFile,
     name: &'a str,
@@ -26,20 +26,20 @@ pub(crate) fn is_of(file: &SuiteFile, name: &str, classes: &[String]) -> bool {
     closed.any(|part| part.users.iter().copied().eq(classes))
 }
 
-/// Whether one of those parts has all of these classes among its own.
+/// Whether one of those parts includes all of these classes.
 pub(crate) fn has_all(file: &SuiteFile, name: &str, classes: &[String]) -> bool {
     let has = |part: &EffectivePart<'_>| classes.iter().all(|class| part.users.contains(&class));
     closed(file, name).iter().any(has)
 }
 
-/// The parts of a test whose users Locust could have.
+/// The parts of a test that Locust could run.
 fn closed<'a>(file: &'a SuiteFile, name: &'a str) -> Vec<EffectivePart<'a>> {
     let mut parts = parts(file, name, false);
     parts.retain(|part| part.model == Model::Closed && matches!(part.content, Content::Phases(_)));
     parts
 }
 
-/// Whether there is such a part.
+/// Whether a test has such a part.
 pub(crate) fn can_be(file: &SuiteFile, name: &str) -> bool {
     !closed(file, name).is_empty()
 }

@@ -8,9 +8,9 @@ use super::phases::{Kind, PlannedPhase};
 use super::{EffectivePart, PROBE_EVERY, SHORTEST, share};
 use crate::file::{Class, Model, Samples};
 
-/// Users that stop are given no time of their own: Locust's stop at once, too.
+/// Stopping users get no grace period, as in Locust.
 const GRACEFUL_RAMP_DOWN: &str = "0s";
-/// How long an answer may take before an open test needs more VUs than were allocated.
+/// Assumed response time: longer responses make an open test need more VUs than were allocated.
 const ASSUMED_RESPONSE_S: f64 = 1.0;
 
 /// Options of a test that runs in phases.
@@ -27,7 +27,7 @@ pub(super) fn of_phases(whole: &EffectivePart<'_>, phases: &[PlannedPhase]) -> V
                         .iter()
                         .map(|level| share::users(level.round() as u64, &weights)[place])
                         .collect();
-                    // Fewer users than classes: k6 refuses a scenario that never has any.
+                    // With fewer users than classes, k6 rejects a scenario that never has any.
                     if has_users && users.iter().all(|users| *users == 0) {
                         return None;
                     }
@@ -51,8 +51,8 @@ pub(super) fn of_phases(whole: &EffectivePart<'_>, phases: &[PlannedPhase]) -> V
     with_thresholds(whole, scenarios.chain(probes).collect())
 }
 
-/// Without load, one user of each class sends requests continuously; its samples show how the system
-/// recovers. They are tagged, because they do not count as load.
+/// In phases without load, one user of each class sends requests continuously; its samples show how the
+/// system recovers. They are tagged, because they do not count as load.
 fn probes(
     name: &str,
     class: &Class,
@@ -79,12 +79,12 @@ fn probes(
     })
 }
 
-/// To the nearest millisecond: a difference of two times is not to lose one.
+/// Rounds to the nearest millisecond, so that the difference of two times does not lose one.
 fn rounded(seconds: f64) -> Duration {
     Duration::from_millis((seconds * 1e3).round().max(0.0) as u64)
 }
 
-/// Options of a test of exactly so many iterations.
+/// Options of a test with a fixed number of iterations.
 pub(super) fn of_samples(whole: &EffectivePart<'_>, samples: &Samples) -> Value {
     let mut scenarios = Map::new();
     for (name, class) in classes(whole) {
@@ -112,7 +112,7 @@ pub(super) fn of_samples(whole: &EffectivePart<'_>, samples: &Samples) -> Value 
     with_thresholds(whole, scenarios)
 }
 
-/// Warm-up iterations have this long; the counted ones begin after it.
+/// Maximum time of the warm-up iterations; the measured ones begin after it.
 const WARM_UP_WITHIN: &str = "5s";
 
 fn classes<'a>(
@@ -122,7 +122,7 @@ fn classes<'a>(
     named.filter_map(|name| Some((name.as_str(), whole.file.classes.get(*name)?)))
 }
 
-/// What the script of a class reads while it runs: its weights and its waits are those of the suite file.
+/// The variables that a class passes to its script: the weights and waits of the suite file.
 fn environment(class: &Class) -> Value {
     let [least_s, most_s] = class.wait_s;
     let mut environment = json!({ "SPARRING_WAIT_S": format!("{least_s},{most_s}") });
@@ -139,7 +139,7 @@ fn rates(levels: &[f64], weights: &[u32], place: usize) -> Vec<f64> {
         .collect()
 }
 
-/// k6 takes whole arrivals in a unit of time; fractions of a second's go by the minute or the hour.
+/// k6 takes whole arrivals per unit of time; fractional rates per second use a minute or an hour as unit.
 fn open(name: &str, class: &Class, phases: &[PlannedPhase], rates: &[f64]) -> Value {
     let units = [("1s", 1.0), ("1m", 60.0), ("1h", 3600.0)];
     let whole = |factor: f64| {
@@ -167,7 +167,7 @@ fn open(name: &str, class: &Class, phases: &[PlannedPhase], rates: &[f64]) -> Va
     })
 }
 
-/// A level that does not follow from a ramp is a jump: a stage of no length before its phase.
+/// A level that is not reached by a ramp is a jump: a stage of length zero before its phase.
 fn stages(phases: &[PlannedPhase], targets: impl Iterator<Item = Value>) -> Value {
     let mut stages = Vec::new();
     let mut before = json!(0);
@@ -189,7 +189,7 @@ fn with_thresholds(whole: &EffectivePart<'_>, scenarios: Map<String, Value>) -> 
     options
 }
 
-/// A duration as k6 reads it, to the millisecond.
+/// A duration in k6's notation, to the millisecond.
 pub(super) fn seconds(duration: Duration) -> String {
     let ms = duration.as_millis();
     if ms.is_multiple_of(1000) {

@@ -44,7 +44,7 @@ impl PlannedPhase {
     }
 }
 
-/// A phase before it has a place in time.
+/// A phase without its place in time.
 struct Step {
     name: Option<String>,
     kind: Kind,
@@ -57,8 +57,8 @@ struct Step {
 pub(super) fn of_phases(phases: &[Phase], model: Model, scale: Scale) -> Vec<PlannedPhase> {
     let mut level = 0.0;
     let mut steps = Vec::new();
-    // What a ramp was lengthened by to last a second, the phase behind it gives back, so that a scaled test lasts what its
-    // own length scaled would: the true scaled length of a ramp can be far below a second.
+    // Extending a short ramp to one second shortens the next phase by the same time, so that a scaled test has its own
+    // scaled length: the true scaled length of a ramp can be far below a second.
     let mut owed = Duration::ZERO;
     for phase in phases {
         let (mut step, least) = step(phase, level, scale);
@@ -75,14 +75,14 @@ pub(super) fn of_phases(phases: &[Phase], model: Model, scale: Scale) -> Vec<Pla
     placed(steps, model)
 }
 
-/// By how much a ramp is longer than its scaled length.
+/// The time by which a ramp exceeds its scaled length.
 fn lengthened(ramp: &Ramp, step: &Step, before: &[Step], scale: Scale) -> Duration {
     let level = before.last().map_or(0.0, |before| before.level);
     step.lasts
         .saturating_sub(scale.exactly(ramp_time(ramp, level)))
 }
 
-/// The steps of a ladder: each is a ramp and what is left of `each` as a steady phase.
+/// The steps of a ladder: each is a ramp, and the rest of `each` as a steady phase.
 pub(super) fn of_ladder(ladder: &Ladder, model: Model, scale: Scale) -> Vec<PlannedPhase> {
     let mut steps = Vec::new();
     let mut level = 0.0_f64;
@@ -171,7 +171,7 @@ pub(super) fn of_run_time(
     )
 }
 
-/// A phase with the least that it has to last.
+/// A phase with its minimum length.
 fn step(phase: &Phase, level: f64, scale: Scale) -> (Step, Duration) {
     let at = |name: &Option<String>, kind, level, lasts| Step {
         name: name.clone(),
@@ -198,7 +198,7 @@ fn step(phase: &Phase, level: f64, scale: Scale) -> (Step, Duration) {
     (step, SHORTEST)
 }
 
-/// How long a ramp takes in the file. One without speed or time is a jump.
+/// The length of a ramp in the file. A ramp without speed or time is a jump.
 fn ramp_time(ramp: &Ramp, level: f64) -> Duration {
     match (ramp.lasts, ramp.at_per_s) {
         (Some(lasts), _) => lasts.get(),
@@ -233,7 +233,7 @@ fn placed(steps: Vec<Step>, model: Model) -> Vec<PlannedPhase> {
 }
 
 impl Kind {
-    /// Whether the level of the phase holds from its begin instead of being approached.
+    /// Whether the phase has its level from the beginning instead of approaching it.
     pub(crate) const fn jumps(self) -> bool {
         matches!(self, Self::WarmUp | Self::Steady | Self::Rest)
     }

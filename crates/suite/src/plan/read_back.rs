@@ -1,4 +1,4 @@
-//! A planned test read back from its JSON, which has names and spans in other types.
+//! Reads a planned test back from its JSON, which represents names and spans by other types.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -90,7 +90,7 @@ fn search<E: Error>(written: WrittenSearch) -> Result<PlannedSearch, E> {
     })
 }
 
-/// Plans have a span in seconds, suite files as people write it.
+/// Plans have spans in seconds, suite files in text form.
 fn judge<E: Error>(mut written: Value) -> Result<Judge, E> {
     let within = written
         .as_object_mut()
@@ -133,7 +133,8 @@ mod tests {
                     let text = serde_json::to_string(&test).expect("JSON");
                     let read: PlannedTest = serde_json::from_str(&text).expect("a planned test");
                     let again = serde_json::to_string(&read).expect("JSON");
-                    // Numbers may differ in their last digit after one reading, and never after two.
+                    // Numbers may differ in their last digit after the first reading, but not after the
+                    // second.
                     let twice: PlannedTest = serde_json::from_str(&again).expect("a planned test");
                     assert_eq!(twice.label(), test.label());
                     assert_eq!(twice.judge, test.judge, "{}", test.label());

@@ -7,20 +7,20 @@ use super::step::options_of;
 use super::{PlannedTest, SHORTEST};
 use crate::file::SuiteFile;
 
-/// Between a phase's name and the number of the part of it.
+/// The separator between a phase's name and the number of its part.
 const PART: &str = ", part ";
 
 /// The remaining phases of a test and their k6 options.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rest {
-    /// Back to the level that held, then what is left.
+    /// A ramp back to the level at the interruption, then the remaining phases.
     pub phases: Vec<PlannedPhase>,
     pub options: Value,
-    /// How long it takes to be back at the level: time beside the plan.
+    /// The length of that ramp, which is not part of the plan.
     pub back_s: f64,
 }
 
-/// What is left from `at_s` of the plan on; `part` counts from 2. `None`: the plan was over.
+/// The rest of the plan from `at_s` on; `part` counts from 2. `None`: the plan was complete.
 pub fn rest(file: &SuiteFile, test: &PlannedTest, at_s: f64, part: usize) -> Option<Rest> {
     let place = test.phases.iter().position(|phase| at_s < phase.end_s)?;
     let current = &test.phases[place];
@@ -58,7 +58,7 @@ pub fn rest(file: &SuiteFile, test: &PlannedTest, at_s: f64, part: usize) -> Opt
     })
 }
 
-/// The name of the phase that `steady, part 2` is a part of.
+/// The name of the phase to which `steady, part 2` belongs.
 pub fn whole_name(name: &str) -> &str {
     let is_number = |text: &str| text.parse::<u32>().is_ok();
     match name.rsplit_once(PART) {
@@ -78,7 +78,7 @@ fn level_at(phase: &PlannedPhase, before: f64, at_s: f64) -> f64 {
         .max(1.0)
 }
 
-/// Users or arrivals per second by which the test came up: those of its first ramp.
+/// The ramp speed of the test in users or arrivals per second: that of its first ramp.
 fn speed(test: &PlannedTest) -> f64 {
     let ramp = test.phases.iter().find(|phase| phase.kind == Kind::Ramp);
     ramp.map_or(f64::INFINITY, |ramp| {

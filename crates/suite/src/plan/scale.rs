@@ -1,16 +1,16 @@
-//! Durations under a time scale, and how short they may become.
+//! Durations under a time scale, and their minimum.
 
 use std::time::Duration;
 
-/// No phase is shorter, whatever the time scale.
+/// The minimum length of a phase, whatever the time scale.
 pub(crate) const SHORTEST: Duration = Duration::from_secs(1);
 
 /// The time scale of a test.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scale {
     pub factor: f64,
-    /// How long an iteration of the test's users can take, their waits included. Users and their waits are never scaled, so
-    /// that a level which is held for less shows a part of what they do.
+    /// The maximum length of an iteration of the test's users, including their waits. Users and their waits are never
+    /// scaled, so a level that is held for less time shows only a part of an iteration.
     iteration: Duration,
 }
 
@@ -23,33 +23,33 @@ impl Scale {
         }
     }
 
-    /// Scaled, however short it becomes.
+    /// Scales without a minimum.
     pub fn exactly(self, whole: Duration) -> Duration {
         whole.mul_f64(self.factor)
     }
 
-    /// Every duration above 0 is at least a second.
+    /// Scales; a duration above 0 becomes at least a second.
     pub fn any(self, whole: Duration) -> Duration {
         scaled(whole, self.factor)
     }
 
-    /// A level that is held lasts at least an iteration.
+    /// Scales the time of a held level, to at least one iteration.
     pub fn held(self, whole: Duration) -> Duration {
         self.any(whole).max(self.least(whole))
     }
 
-    /// The least that such a level lasts; never more than without a time scale.
+    /// The minimum time of a held level; never more than its unscaled time.
     pub fn least(self, whole: Duration) -> Duration {
         self.iteration.min(whole)
     }
 
-    /// A level that is held together with the ramp to it, which is `ramp` long by now.
+    /// Scales the time of a held level together with the ramp to it, whose scaled length is `ramp`.
     pub fn with_ramp(self, whole: Duration, ramp: Duration) -> Duration {
         self.any(whole).max((ramp + self.iteration).min(whole))
     }
 }
 
-/// A duration under a time scale; a duration above 0 is at least a second.
+/// Scales a duration; one above 0 becomes at least a second.
 pub(crate) fn scaled(whole: Duration, time_scale: f64) -> Duration {
     match whole {
         Duration::ZERO => Duration::ZERO,

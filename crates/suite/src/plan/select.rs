@@ -1,4 +1,4 @@
-//! Which tests run, with which classes and which load.
+//! Selects the tests to run, with their classes and load.
 
 use std::time::Duration;
 
@@ -15,11 +15,12 @@ pub struct Selection {
     /// User classes instead of those of the test.
     pub classes: Vec<String>,
     pub load: LoadOverride,
-    /// Durations are multiplied by it; above 0, at most 1.
+    /// The factor for durations; above 0, at most 1.
     pub time_scale: f64,
-    /// Parts that need a prepared machine, too.
+    /// Include the parts that need a prepared machine.
     pub full: bool,
-    /// Each test is one closed test of all of these classes, whatever parts it has: a command line of Locust.
+    /// Make each test one closed test of all of these classes, whatever parts it has, as a command line of
+    /// Locust does.
     pub as_one: bool,
 }
 
@@ -36,12 +37,12 @@ impl Default for Selection {
     }
 }
 
-/// Users, spawn rate and run time, as Locust's `-u`, `-r` and `-t`.
+/// Users, spawn rate and run time, like Locust's `-u`, `-r` and `-t`.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct LoadOverride {
     pub users: Option<f64>,
     pub spawn_rate: Option<f64>,
-    /// The ramp included.
+    /// Includes the ramp.
     pub run_time: Option<Duration>,
 }
 
@@ -118,7 +119,7 @@ pub(super) fn tests<'a>(
     Ok(names)
 }
 
-/// Whether `--full` adds to the selected tests, where it was given.
+/// Whether `--full`, if given, adds to the selected tests.
 pub(super) fn has_full(file: &SuiteFile, selection: &Selection) -> Result<(), SelectionError> {
     let adds = |name: &str| file.tests[name].parts.values().any(|part| part.full);
     if !selection.full || tests(file, selection)?.into_iter().any(adds) {
@@ -143,7 +144,7 @@ fn known<'a>(file: &'a SuiteFile, name: &str) -> Result<&'a str, SelectionError>
         })
 }
 
-/// The classes that were asked for; none: those of each test.
+/// The requested classes; none: those of each test.
 pub(super) fn classes<'a>(
     file: &'a SuiteFile,
     selection: &Selection,
@@ -238,8 +239,8 @@ fn first(names: &[String], variable: &dyn Fn(&str) -> Option<String>) -> Option<
     names.iter().find_map(set)
 }
 
-/// The parts of a test with what they take from it, those that need a prepared machine only on demand. Contents are one
-/// each, by the file's check.
+/// The parts of a test with their inherited fields; those that need a prepared machine only on request. The file's
+/// check ensures one content per part.
 pub(super) fn parts<'a>(file: &'a SuiteFile, name: &'a str, full: bool) -> Vec<EffectivePart<'a>> {
     let Some((name, test)) = file.tests.get_key_value(name) else {
         return Vec::new();
@@ -305,7 +306,7 @@ fn part_of<'a>(
     })
 }
 
-/// The part with the classes of the command line, where there are any.
+/// The part with the classes of the command line, if there are any.
 pub(super) fn replace_classes<'a>(
     whole: EffectivePart<'a>,
     classes: &[&'a String],

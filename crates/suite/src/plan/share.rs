@@ -1,7 +1,7 @@
-//! Users of several classes, shared by weight as Locust does it.
+//! Distribution of users over several classes by weight, as in Locust.
 
-/// Splits `total` whole users by weight: everybody gets the floor of their share, and the largest
-/// remainders get one more, the earlier class where remainders are equal.
+/// Splits `total` whole users by weight: each class gets the floor of its share, and the largest remainders
+/// get one more; of equal remainders, the earlier class.
 pub(crate) fn users(total: u64, weights: &[u32]) -> Vec<u64> {
     let sum: u64 = weights.iter().copied().map(u64::from).sum();
     if sum == 0 {

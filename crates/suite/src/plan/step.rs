@@ -1,4 +1,4 @@
-//! Steps whose level is known only while a test runs: those of searches.
+//! Steps whose level is known only at run time: those of searches.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use super::scale::Scale;
 use super::{EffectivePart, PlannedTest, options};
 use crate::file::{Before, Content, Model, SuiteFile};
 
-/// This share of a step is its ramp, which is not judged.
+/// The share of a step that is its ramp, which is not judged.
 const RAMP: f64 = 0.2;
 
-/// How long a step of a search lasts, so that what is left of it behind its ramp is long enough.
+/// The length of a step of a search, such that the rest after its ramp is long enough.
 pub(super) fn each(each: Duration, scale: Scale) -> Duration {
     let least = scale.least(each).div_f64(1.0 - RAMP);
     scale.any(each).max(least.min(each))

@@ -1,5 +1,4 @@
-//! The clock: a time that can be, ticks that are finer than what is measured, and no difference to the
-//! service's.
+//! Checks of the clock: a plausible time, sufficient resolution, and no difference to the service's clock.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,10 +7,10 @@ use jiff::fmt::rfc2822;
 
 use super::Finding;
 
-/// 2025-01-01: before it this program did not exist.
+/// 2025-01-01: this program did not exist before.
 const EARLIEST_S: u64 = 1_735_689_600;
 const COARSEST: Duration = Duration::from_millis(1);
-/// A `Date` header has whole seconds, and an answer takes its time.
+/// A `Date` header has whole seconds, and a response takes its time.
 const MOST_SKEW_S: i64 = 5;
 
 const TIME_FIX: &str = "set the time, such as with `timedatectl set-ntp true`";
@@ -40,8 +39,8 @@ fn judge(now: Duration, tick: Option<Duration>) -> Finding {
     }
 }
 
-/// How far the clock of a service is from this one by the `Date` header of an answer; a problem when a
-/// record could not be laid beside the service's own log. `None` where the header says no time.
+/// The difference between the clock of a service and this one, by the `Date` header of a response; a
+/// problem if a record could not be compared with the service's own log. `None` if the header has no time.
 pub fn skew(date: &str, now: Timestamp) -> Option<Finding> {
     let there = rfc2822::DateTimeParser::new().parse_timestamp(date).ok()?;
     let seconds = there.as_second() - now.as_second();

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use super::Finding;
 
-/// Samples, logs and reports of a long run.
+/// Minimum free space, for samples, logs and reports of a long run.
 const LEAST_FREE_BYTES: u64 = 100 << 20;
 
-/// Results could not be written there.
+/// Results cannot be written there.
 #[derive(Debug, thiserror::Error)]
 #[error("results cannot be written to {}: {why}; use --results FOLDER", path.display())]
 pub struct Unusable {
@@ -16,10 +16,10 @@ pub struct Unusable {
     why: io::Error,
 }
 
-/// Makes the folder when it is missing, and writes a file there that goes at once.
+/// Creates the folder if it is missing, and writes a temporary file there.
 ///
 /// # Errors
-/// It cannot be made or written to.
+/// It cannot be created or written to.
 pub fn probe(folder: &Path) -> Result<(), Unusable> {
     let written = std::fs::create_dir_all(folder).and_then(|()| {
         let mut file = tempfile::Builder::new()
@@ -29,12 +29,12 @@ pub fn probe(folder: &Path) -> Result<(), Unusable> {
     });
     written.map_err(|why| Unusable {
         path: folder.to_owned(),
-        // Without the name of the file that was tried.
+        // Without the name of the temporary file.
         why: why.kind().into(),
     })
 }
 
-/// Whether results can be written there, and whether there is room for them.
+/// Whether results can be written there, and whether there is enough space for them.
 pub fn finding(folder: &Path) -> Finding {
     let was_there = folder.exists();
     let found = match probe(folder) {
@@ -62,7 +62,7 @@ fn judge(folder: &Path, free: Option<u64>) -> Finding {
     Finding::problem("disk", said).fixed_by("make room, or use --results FOLDER")
 }
 
-/// What a user may still write there.
+/// The space that a user may still write there.
 #[cfg(unix)]
 #[allow(
     clippy::unnecessary_cast,

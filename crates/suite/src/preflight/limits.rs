@@ -4,16 +4,16 @@ use std::ops::RangeInclusive;
 
 use super::{Finding, Load};
 
-/// A run that uses a larger share of its descriptors has none left for files, logs and pauses.
+/// A run that uses a larger share of its descriptors has too few left for files, logs and pauses.
 const MOST_OF_DESCRIPTORS: f64 = 0.6;
-/// What a run opens whatever its load: its runtime, logs, sockets that listen.
+/// Descriptors that a run opens whatever its load: runtime, logs, listening sockets.
 const OWN_DESCRIPTORS: u64 = 64;
-/// A closed connection keeps its port for a minute, so that a user may need two.
+/// A closed connection occupies its port for a minute, so that a user may need two.
 const PORTS_FOR_A_USER: u64 = 2;
 
 const RANGE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 
-/// Whether there are descriptors for a load.
+/// Whether there are enough descriptors for a load.
 pub fn descriptors(load: Load) -> Finding {
     match allowed_descriptors() {
         Some(limit) => judge_descriptors(load, limit),
@@ -21,7 +21,7 @@ pub fn descriptors(load: Load) -> Finding {
     }
 }
 
-/// Whether there are local ports for a load.
+/// Whether there are enough local ports for a load.
 pub fn local_ports(load: Load) -> Finding {
     match ports() {
         Some(range) => judge_ports(load, range),
@@ -29,7 +29,7 @@ pub fn local_ports(load: Load) -> Finding {
     }
 }
 
-/// How many local addresses so many users take, so that each has its ports.
+/// The number of local addresses that this number of users needs, so that each has its ports.
 pub fn addresses(users: u64) -> u64 {
     ports().map_or(1, |range| addresses_of(users, &range))
 }
@@ -47,7 +47,7 @@ fn count(range: &RangeInclusive<u64>) -> u64 {
     (range.end() + 1).saturating_sub(*range.start())
 }
 
-/// Too few open files are allowed for connections that stay open.
+/// The process may open too few files for permanent connections.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{label} keeps {users} connections open, which takes {needed} open files{with_target}, and {limit} are allowed; raise the limit for this process (`ulimit -n {advised}` as root, LimitNOFILE= of a service, --ulimit nofile={advised} of a container){elsewhere}"
@@ -62,7 +62,7 @@ pub struct TooFewDescriptors {
     elsewhere: &'static str,
 }
 
-/// Whether a load with permanent connections is possible.
+/// Checks that a load with permanent connections is possible.
 ///
 /// # Errors
 /// The process may not open that many files.
@@ -92,7 +92,7 @@ fn judge_kept(label: &str, load: Load, limit: u64) -> Result<(), TooFewDescripto
     })
 }
 
-/// So many that a load takes no more than its share.
+/// A limit of which the load takes no more than its share.
 fn advised(load: Load) -> u64 {
     ((load.ends() + OWN_DESCRIPTORS) as f64 / MOST_OF_DESCRIPTORS).ceil() as u64
 }
@@ -135,7 +135,7 @@ fn judge_ports(load: Load, range: RangeInclusive<u64>) -> Finding {
     )
 }
 
-/// Two numbers, as the kernel shows them.
+/// Two numbers, in the kernel's format.
 fn range(text: &str) -> Option<RangeInclusive<u64>> {
     let mut numbers = text.split_whitespace().map(str::parse);
     Some(numbers.next()?.ok()?..=numbers.next()?.ok()?)

@@ -1,5 +1,5 @@
-//! Problems that can be detected before a run: limits of this machine, its clock, the
-//! folder for results. `sparring doctor` shows all of it; a run warns of what it would meet.
+//! Problems that can be detected before a run: limits of this machine, its clock, the folder for results.
+//! `sparring doctor` shows all results; a run warns of those that concern it.
 
 mod clock;
 pub mod folder;
@@ -20,7 +20,7 @@ pub struct Finding {
     pub is_problem: bool,
     /// The result in one line.
     pub said: String,
-    /// What to do about a problem, where the line does not already say it.
+    /// The remedy for a problem, if the line does not already state it.
     pub fix: Option<String>,
 }
 
@@ -58,19 +58,19 @@ impl Finding {
     }
 }
 
-/// The connections of a run.
+/// The load of a run in terms of connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Load {
-    /// The most users at a time, or arrivals per second: each may hold a connection.
+    /// The maximum number of concurrent users, or arrivals per second: each may hold a connection.
     pub users: u64,
     /// The target runs in this process, which then has both ends of each connection.
     pub is_served_here: bool,
-    /// The target is at an address of the loopback network, which is reached from all of them.
+    /// The target has a loopback address, which is reachable from all loopback addresses.
     pub is_loopback: bool,
 }
 
 impl Load {
-    /// So many users of a service elsewhere.
+    /// This number of users of a service elsewhere.
     pub const fn of(users: u64) -> Self {
         Self {
             users,
@@ -89,7 +89,7 @@ impl Load {
     }
 }
 
-/// Looks at this machine and at the folder for results.
+/// Checks this machine and the folder for results.
 pub fn machine(load: Load, results: &Path) -> Vec<Finding> {
     vec![
         limits::descriptors(load),
@@ -99,12 +99,12 @@ pub fn machine(load: Load, results: &Path) -> Vec<Finding> {
     ]
 }
 
-/// The most users at a time, or arrivals per second, in a plan.
+/// The maximum number of concurrent users, or arrivals per second, in a plan.
 pub fn most_users(plan: &Plan) -> u64 {
     plan.tests.iter().map(users).max().unwrap_or(0)
 }
 
-/// Said of a plan whose users need more than their share of the open files that this process may have.
+/// The warning for a plan whose users need more than their share of the files that this process may open.
 pub fn files_of(plan: &Plan, is_served_here: bool) -> Option<String> {
     let load = Load {
         is_served_here,
@@ -121,10 +121,11 @@ fn users(test: &PlannedTest) -> u64 {
     most.max(test.sampling_users())
 }
 
-/// Whether the parts that need a prepared machine have one. What others lack is only warned of.
+/// Checks that the machine is prepared for the parts that need it. Shortages for other parts are only
+/// warnings.
 ///
 /// # Errors
-/// A part keeps more connections than this process may open.
+/// A part needs more connections than this process may open.
 pub fn prepared(plan: &Plan, is_served_here: bool) -> Result<(), TooFewDescriptors> {
     let mut full = plan.tests.iter().filter(|test| test.full);
     full.try_for_each(|test| {
@@ -136,8 +137,8 @@ pub fn prepared(plan: &Plan, is_served_here: bool) -> Result<(), TooFewDescripto
     })
 }
 
-/// The local addresses that so many users of a target on this machine connect from, as k6's `localIPs`; `None` where the
-/// ports of one are enough.
+/// The local addresses from which this number of users connects to a target on this machine, as k6's `localIPs`; `None`
+/// if the ports of one address are enough.
 pub fn loopback_addresses(users: u64) -> Option<String> {
     match limits::addresses(users) {
         1 => None,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use simulated_server::{AdminClient, AdminError};
 use tokio::runtime::{Builder, Runtime};
 
-/// Blocking calls to one system's admin API. Not for tasks of an asynchronous runtime.
+/// Blocking calls to the admin API of one system. Not for tasks of an asynchronous runtime.
 #[derive(Debug, Clone)]
 pub struct Admin(Arc<Waiting>);
 
@@ -53,7 +53,7 @@ impl Admin {
         self.send(Method::PUT, "/profile", Some(document)).map(drop)
     }
 
-    /// Document, stores, caches and journal as they were at the start; overlays go.
+    /// Restores document, stores, caches and journal to their initial state, and removes overlays.
     ///
     /// # Errors
     /// As [`Admin::state`].
@@ -61,7 +61,7 @@ impl Admin {
         self.send(Method::POST, "/reset", None).map(drop)
     }
 
-    /// Sets limits of hosts, components and pools. They go back by themselves after `ttl`.
+    /// Sets limits of hosts, components and pools. They revert by themselves after `ttl`.
     ///
     /// # Errors
     /// As [`Admin::state`].
@@ -70,7 +70,7 @@ impl Admin {
         self.send(Method::PATCH, &path, Some(limits)).map(drop)
     }
 
-    /// Lays a patch over the document. It goes by itself after `ttl`, whatever becomes of us.
+    /// Lays a patch over the document. It expires after `ttl`, even if this process ends.
     ///
     /// # Errors
     /// As [`Admin::state`].
@@ -87,7 +87,7 @@ impl Admin {
         self.0.runtime.block_on(self.0.client.lift(name)).map(drop)
     }
 
-    /// Fills a store up to so many rows.
+    /// Fills a store up to this number of rows.
     ///
     /// # Errors
     /// As [`Admin::state`].
@@ -96,7 +96,7 @@ impl Admin {
         self.send(Method::POST, "/populate", Some(&body)).map(drop)
     }
 
-    /// Takes rows that were put into a store away again.
+    /// Removes rows that were added to a store.
     ///
     /// # Errors
     /// As [`Admin::state`].
@@ -106,7 +106,7 @@ impl Admin {
         sent.map(drop)
     }
 
-    /// The rows of a store; 0 where it is not known.
+    /// The rows of a store; 0 if it is unknown.
     ///
     /// # Errors
     /// As [`Admin::state`].
@@ -115,7 +115,7 @@ impl Admin {
         Ok(resources["stores"][store]["rows"].as_u64().unwrap_or(0))
     }
 
-    /// Ends an instance of a host.
+    /// Crashes an instance of a host.
     ///
     /// # Errors
     /// As [`Admin::state`].
@@ -143,13 +143,13 @@ impl Admin {
     /// Entries of the journal since the start.
     ///
     /// # Errors
-    /// As [`Admin::state`].
+    /// The number of journal entries since the start.
     pub fn recorded(&self) -> Result<u64, AdminError> {
         let journal = self.get("/journal?limit=0")?;
         Ok(journal["recorded"].as_u64().unwrap_or_default())
     }
 
-    /// Entries of the journal after this one.
+    /// The journal entries after this one.
     ///
     /// # Errors
     /// As [`Admin::state`].
@@ -157,7 +157,7 @@ impl Admin {
         self.get(&format!("/journal?after={sequence}"))
     }
 
-    /// The same of a simulated system, without what it did for each request.
+    /// The journal entries after this one, without the work of each request; only for simulated systems.
     ///
     /// # Errors
     /// As [`Admin::state`].
@@ -165,7 +165,7 @@ impl Admin {
         self.get(&format!("/journal?after={sequence}&brief=true"))
     }
 
-    /// What a right analysis has to find under this load; without one, of the system alone.
+    /// The expected results of the analysis under this load; without a load, those of the system alone.
     ///
     /// # Errors
     /// As [`Admin::state`].

@@ -8,19 +8,19 @@ use simulated_server::AdminError;
 use super::admin::Admin;
 use crate::plan::{Expiry, PlannedBefore, PlannedTest};
 
-/// Under this name the test's settings lie over the system's document.
+/// The name of the overlay with the test's settings.
 const OVERLAY: &str = "sparring-suite";
 
-/// What is left of the test's time when its settings go by themselves.
+/// The test's settings expire this long after its longest time.
 const MARGIN: Duration = Duration::from_secs(120);
 
-/// Settings that are in force; dropping it takes them back.
+/// Settings that are in force; dropping it reverts them.
 #[derive(Debug)]
 pub struct Undo<'a> {
     admin: Option<&'a Admin>,
-    /// The document as it was.
+    /// The original document.
     document: Option<Value>,
-    /// Rows that were put into stores.
+    /// Rows that were added to stores.
     populated: Vec<(String, u64)>,
     done: bool,
 }
@@ -34,10 +34,11 @@ pub enum PrepareError {
     Admin(#[from] AdminError),
 }
 
-/// Prepares the system for a test: reset, limits, toggles and ageing, rows. `name` is the target's.
+/// Prepares the system for a test: reset, limits, toggles and ageing, rows. `name` is the target's name.
 ///
 /// # Errors
-/// The test asks for something, and there is no admin API or it refuses; what was done is undone.
+/// The test needs preparation, and there is no admin API or it rejects a change; earlier changes are
+/// reverted.
 pub fn prepare<'a>(
     test: &PlannedTest,
     admin: Option<&'a Admin>,
@@ -84,7 +85,7 @@ pub fn prepare<'a>(
         admin.lay(OVERLAY, &patch, ttl)?;
     }
     for (store, rows) in &before.populate {
-        // A store takes as many as it has room for.
+        // A store accepts as many rows as it has space for.
         let there = admin.rows(store)?;
         admin.populate(store, *rows)?;
         let added = admin.rows(store)?.saturating_sub(there);
@@ -93,8 +94,8 @@ pub fn prepare<'a>(
     Ok(undo)
 }
 
-/// Limits, and a patch of the document for what is not a limit: parts of a host such as its leak,
-/// toggles, ageing.
+/// Limits, and a patch of the document for other changes: parts of a host such as its leak, toggles,
+/// ageing.
 fn changes_of(before: &PlannedBefore) -> (Value, Value) {
     let (mut limits, mut patch) = (json!({}), json!({}));
     for (host, values) in &before.set {
@@ -115,7 +116,8 @@ fn changes_of(before: &PlannedBefore) -> (Value, Value) {
     (limits, patch)
 }
 
-/// Lifetimes of logins and of entries, as long as [`lifetime_s`] has it. What the patch sets itself stays.
+/// Sets the lifetimes of logins and entries to those of [`lifetime_s`]. Lifetimes in the patch take
+/// precedence.
 fn keep(patch: &mut Value, document: &Value, ageing: f64, expiry: Expiry) {
     let kept = |ttl: &Value| {
         let ttl_s = ttl.as_f64()?;
@@ -133,8 +135,8 @@ fn keep(patch: &mut Value, document: &Value, ageing: f64, expiry: Expiry) {
     }
 }
 
-/// How long what is kept for `ttl_s` lives under an ageing: as much shorter. What outlives the test without its time scale
-/// outlives it with it, and nothing goes while an iteration may use it.
+/// The lifetime under an ageing of an entry with `ttl_s`: shorter by that factor. An entry that outlives the unscaled
+/// test also outlives the scaled one, and nothing expires while an iteration may use it.
 fn lifetime_s(ttl_s: f64, ageing: f64, expiry: Expiry) -> f64 {
     let least_s = if ttl_s >= expiry.whole_s {
         expiry.scaled_s.max(expiry.iteration_s)
@@ -154,10 +156,10 @@ impl Undo<'_> {
         }
     }
 
-    /// Takes everything back.
+    /// Reverts everything.
     ///
     /// # Errors
-    /// The system does not take it back.
+    /// The system does not revert a change.
     pub fn undo(mut self) -> Result<(), AdminError> {
         self.take_back()
     }
@@ -206,7 +208,7 @@ mod tests {
         plan.tests[0].clone()
     }
 
-    /// How long an hour is under the settings of a test.
+    /// The length of an hour under the settings of a test.
     fn hour_s(test: &PlannedTest) -> f64 {
         let document = json!({ "edge": { "auth": { "token_ttl_s": 3600 } },
                                "stores": { "jobs": { "ttl_s": 3600 }, "forever": {} } });
@@ -243,7 +245,7 @@ mod tests {
                 assert!(hour_s + 1e-6 >= test.longest_s, "{says}");
             }
         }
-        // A job of a minute is followed to its end.
+        // A job of a minute is observed to its end.
         assert!(hour_s(&planned("acis", "background", 0.001)) >= 110.0);
     }
 

@@ -26,23 +26,23 @@ use super::{alerting, course, drills, faults, known, ladder, prometheus, search,
 use crate::file::Resources;
 use crate::plan::{PlannedPhase, PlannedTest};
 
-/// How long a target may take until it is healthy.
+/// Time limit for a target to become healthy.
 const HEALTHY_WITHIN: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(200);
 
-/// A test that was carried out, or as much of it as was.
+/// A completed or partly completed test.
 pub struct Conducted {
     pub record: TestRecord,
-    /// What was measured, for the artefacts.
+    /// The measurements, for the artefacts.
     pub store: Shared,
-    /// The file that the record is computed from; `None` where it could not be made.
+    /// The file from which the record is computed; `None` if it could not be created.
     pub evidence: Option<Vec<u8>>,
     pub drilled: Vec<Drilled>,
-    /// Why the test ended before its plan did.
+    /// The reason why the test ended before its plan.
     pub broken_off: Option<String>,
-    /// The exit code of the driver where it is an error of its own.
+    /// The exit code of the driver, if it is an error.
     pub failure: Option<Exit>,
-    /// Whether a next test has a chance.
+    /// Whether further tests can run.
     pub can_go_on: bool,
 }
 
@@ -59,14 +59,14 @@ pub enum ConductError {
 
 /// The run that a test belongs to.
 pub struct Run<'a> {
-    /// What was measured of the test before it was interrupted.
+    /// The measurements of the test before it was interrupted.
     pub kept: Option<InterruptedTest>,
-    /// When it began, in seconds since 1970.
+    /// The begin of the run, in seconds since 1970.
     pub began: f64,
     pub folder: &'a Path,
 }
 
-/// Carries out a test. What was changed for it is reverted however it ends.
+/// Carries out a test. Its changes are reverted however it ends.
 ///
 /// # Errors
 /// It could not begin; nothing was measured.
@@ -104,7 +104,7 @@ pub fn test(job: &Job<'_>, test: &PlannedTest, run: Run<'_>) -> Result<Conducted
                 course::warn(&stage, &error);
             }
         });
-        // Ended also where the test panics: the scope waits for the monitor.
+        // Cancelled also if the test panics: the scope waits for the monitor.
         let _over = over.clone().drop_guard();
         let drilled = drive(&stage, &course, &mut driving, &mut analysis);
         (drilled, unix_now())
@@ -146,7 +146,7 @@ pub fn test(job: &Job<'_>, test: &PlannedTest, run: Run<'_>) -> Result<Conducted
     };
     let (evidence, bytes) = kept(job, &stage, facts);
     let record = evidence.record();
-    // Threads that still measure are not waited for, because the measurements are final.
+    // Threads that are still measuring are not waited for, because the measurements are final.
     *stage.store.lock() = evidence.store;
     Ok(Conducted {
         broken_off,
@@ -159,7 +159,7 @@ pub fn test(job: &Job<'_>, test: &PlannedTest, run: Run<'_>) -> Result<Conducted
     })
 }
 
-/// What is known of a test before it has begun.
+/// The facts about a test before it begins.
 fn facts(job: &Job<'_>, test: &PlannedTest) -> Facts {
     Facts {
         test: test.clone(),
@@ -181,7 +181,8 @@ fn facts(job: &Job<'_>, test: &PlannedTest) -> Facts {
     }
 }
 
-/// The evidence of a test as it is read back from its file, so that judging it again gives the same, with the file.
+/// The evidence of a test, read back from its file so that judging it again gives the same result, together with
+/// the file.
 fn kept(job: &Job<'_>, stage: &Stage<'_>, mut facts: Facts) -> (Evidence, Option<Vec<u8>>) {
     let store = stage.store.lock();
     let length = facts.gathered.ended - store.began().unwrap_or(facts.gathered.started);
@@ -203,7 +204,7 @@ fn kept(job: &Job<'_>, stage: &Stage<'_>, mut facts: Facts) -> (Evidence, Option
     })
 }
 
-/// Drives a test by what it consists of. What was found beside its figures goes into the analysis.
+/// Drives a test according to its content. Results beside its figures go into the analysis.
 fn drive(
     stage: &Stage<'_>,
     course: &Course,
@@ -222,7 +223,8 @@ fn drive(
     Vec::new()
 }
 
-/// Drives the phases of a test, with its faults beside them: what the faults' probes saw.
+/// Drives the phases of a test and injects its faults meanwhile; returns the observations of the faults'
+/// probes.
 fn drive_phases(
     stage: &Stage<'_>,
     course: &Course,
@@ -244,7 +246,7 @@ fn drive_phases(
     Some(("fault_probes".to_owned(), injected.seen))
 }
 
-/// Why faults that were asked for are not judged.
+/// The reason why requested faults are not judged.
 fn left_out(names: &[String]) -> Option<String> {
     (!names.is_empty()).then(|| {
         format!(
@@ -276,7 +278,7 @@ fn source(job: &Job<'_>) -> Source {
     }
 }
 
-/// The servers that play the target, or its detectors.
+/// The servers that simulate the target, or its detectors.
 fn simulators(job: &Job<'_>) -> Simulators {
     let detectors = job.target.drilled().map(|drilled| drilled.detectors.iter());
     Simulators::new(job.target.admin(), detectors.into_iter().flatten())
@@ -320,15 +322,15 @@ fn note_settings(stage: &Stage<'_>) {
     }
 }
 
-/// Requests per second over the whole test; `None` where there was none.
+/// Requests per second over the whole test; `None` without requests.
 fn rate(stage: &Stage<'_>) -> Option<f64> {
     let store = stage.store.lock();
     let (requests, seconds) = (store.requests() as f64, store.last_s());
     (requests > 0.0 && seconds > 0.0).then(|| requests / seconds)
 }
 
-/// What the system knows of itself under the settings of the test, at the highest level of it. Of several classes, which
-/// make more requests than a user of the first one would, at the rate that they had.
+/// The truth of the system under the settings of the test, at its highest level. For several classes, whose users send
+/// more requests than a user of the first class would, at their measured rate.
 fn truth(job: &Job<'_>, test: &PlannedTest, rate_per_s: Option<f64>) -> Option<Value> {
     let admin = job.target.admin()?;
     let highest = test
@@ -350,7 +352,7 @@ fn truth(job: &Job<'_>, test: &PlannedTest, rate_per_s: Option<f64>) -> Option<V
     admin.truth(&query).ok()
 }
 
-/// Why the test ended before its plan did.
+/// The reason why the test ended before its plan.
 fn broken_off(job: &Job<'_>, driving: &Driving) -> Option<String> {
     if let Some(why) = job.interrupted() {
         return Some(why.to_owned());
@@ -364,11 +366,11 @@ fn broken_off(job: &Job<'_>, driving: &Driving) -> Option<String> {
     driving.failed.clone()
 }
 
-/// The phases as events, with what was noted.
+/// The phases as events, with the recorded events.
 fn with_phases(stage: &Stage<'_>, store: &Store, planned: &[PlannedPhase]) -> Vec<Event> {
     let began = store.began().unwrap_or_default();
     let mut events = stage.events();
-    // Of a search, whose steps are noted as they come, there is no plan.
+    // A search has no plan: its steps are recorded as they begin.
     let planned: &[PlannedPhase] = match stage.test.phases.as_slice() {
         [] => &[],
         _ => planned,
@@ -376,7 +378,7 @@ fn with_phases(stage: &Stage<'_>, store: &Store, planned: &[PlannedPhase]) -> Ve
     let phases = store.marks().iter().zip(planned);
     let reached = store.last_s();
     let before_s = store.before_s();
-    // A phase that an interruption came before did not take place.
+    // A phase that the interruption prevented did not take place.
     let took_place =
         |mark: &Mark| before_s == 0.0 || mark.begin_s < before_s || mark.end_s > before_s;
     events.extend(

@@ -1,4 +1,4 @@
-//! How a test of phases goes: from its start, or on from where it was interrupted.
+//! The progress of a test of phases: from its start, or from the point at which it was interrupted.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -11,16 +11,16 @@ use super::resume::{Earlier, InterruptedTest, Journal, Part, heading, keeps_jour
 use super::stage::{Driving, Stage};
 use crate::plan::{PlannedPhase, PlannedTest, rest};
 
-/// The leg that is to be driven, with what was measured before it.
+/// The leg to drive, with the measurements before it.
 pub struct Course {
-    /// `None`: the plan was over when the test was interrupted.
+    /// `None`: the plan was complete when the test was interrupted.
     pub leg: Option<Leg>,
     kept: Option<InterruptedTest>,
     journal: Mutex<Option<Journal>>,
 }
 
 impl Course {
-    /// The whole test, or what is left of an interrupted one: its measurements go into the stage.
+    /// The whole test, or the rest of an interrupted one, whose measurements go into the stage.
     pub fn new(stage: &Stage<'_>, kept: Option<InterruptedTest>) -> Self {
         match kept {
             Some(kept) => Self::on(stage, kept),
@@ -71,7 +71,7 @@ impl Course {
         }
     }
 
-    /// What was driven before.
+    /// The results of the earlier legs.
     pub fn driven(&self, stage: &Stage<'_>) -> Driving {
         Driving {
             phases: self
@@ -84,7 +84,7 @@ impl Course {
         }
     }
 
-    /// The test as it has to be prepared: a system that has gone on keeps what it holds.
+    /// The test as it has to be prepared: a system that has kept running keeps its state.
     pub fn prepared(&self, job: &Job<'_>, test: &PlannedTest) -> PlannedTest {
         let mut test = test.clone();
         if self.kept.is_some() && !self.is_other_target(job) {
@@ -94,43 +94,43 @@ impl Course {
         test
     }
 
-    /// The journal, for the one who keeps it.
+    /// Takes the journal, for the thread that writes it.
     pub fn take_journal(&self) -> Option<Journal> {
         let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
         journal.take()
     }
 
-    /// What was seen before.
+    /// The observations before the interruption.
     pub fn earlier(&self, job: &Job<'_>) -> Option<Earlier> {
         let kept = self.kept.as_ref()?;
         Some(Earlier::of(kept, self.is_other_target(job)))
     }
 
-    /// Whether the target began anew: one that is started here always does.
+    /// Whether the target is a new process: one that is started here always is.
     fn is_other_target(&self, job: &Job<'_>) -> bool {
         let kept = self.kept.as_ref();
         kept.is_some_and(|kept| kept.base_url != job.target.base_url())
     }
 }
 
-/// Title of a planned test, as its record has it.
+/// The title of a planned test, as in its record.
 pub fn title(test: &PlannedTest) -> String {
     report::record::title(&test.name, test.part.as_deref(), &test.cell)
 }
 
-/// A journal that cannot be written costs the chance to go on, not the test.
+/// A journal that cannot be written prevents resuming, but not the test.
 fn noted(stage: &Stage<'_>, made: std::io::Result<Journal>) -> Option<Journal> {
     made.map_err(|error| warn(stage, &error)).ok()
 }
 
-/// Says that the journal ended.
+/// Warns that the journal ended.
 pub fn warn(stage: &Stage<'_>, error: &std::io::Error) {
     let text = format!("the test could not be resumed if it were interrupted: {error}");
     stage.job.tell.line(&text);
     stage.note(EventKind::Warning, text, Value::Null);
 }
 
-/// A script of one's own has options of its own.
+/// A script given on the command line has its own options.
 fn options(job: &Job<'_>, test: &PlannedTest) -> Value {
     match job.settings.script {
         Some(_) => Value::Null,

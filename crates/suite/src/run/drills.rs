@@ -10,17 +10,17 @@ use super::measure::unix_now;
 use super::stage::{Driving, Stage};
 use crate::drill::{self, Drill, Ending, Stage as DrillStage, Verdict};
 
-/// A drill that was carried out.
+/// A completed drill.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Drilled {
-    /// Its file's name without folder and ending.
+    /// The name of its file without folder and extension.
     pub name: String,
     pub journal: Value,
     judgement: Judgement,
 }
 
-/// Carries out the drills of a test one after the other. Their times are not scaled: breakers have
-/// theirs, too.
+/// Carries out the drills of a test one after the other. Their times are not scaled, because those of the
+/// breakers are not either.
 pub fn carry_out(stage: &Stage<'_>, driving: &mut Driving) -> Vec<Drilled> {
     let mut done = Vec::new();
     let Some(target) = stage.job.target.drilled() else {
@@ -152,7 +152,7 @@ fn judgement(
     }
 }
 
-/// Puts what the drills found into the record.
+/// Adds the results of the drills to the record.
 pub fn write_into(drilled: &[Drilled], record: &mut TestRecord) {
     let mut shown = json!({});
     for one in drilled {

@@ -1,8 +1,8 @@
 //! Faults on a target system while its load is steady, one after the other (section 7 of the suites'
 //! design).
 //!
-//! A fault is a patch that lies over the system's document for as long as it is asked for, or a crash.
-//! What it lays goes by itself, too, should we end without taking it back.
+//! A fault is a patch that lies over the system's document for the length of the fault, or a crash. The
+//! patch also expires by itself, in case this process ends without reverting it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -25,26 +25,26 @@ use crate::judge;
 use crate::plan::{Kind, PROBE, PROBE_EVERY, PlannedFault, WELL_FOR, good_probes, settled};
 
 const OVERLAY: &str = "sparring-fault";
-/// An overlay that is not reverted goes this much later.
+/// An overlay that is not reverted expires this much later.
 const MARGIN: Duration = Duration::from_secs(10);
 const PROBE_WITHIN: Duration = Duration::from_secs(10);
-/// Samples of a second have come by then.
+/// The samples of a second have arrived by then.
 const SETTLED_S: f64 = 1.5;
-/// A probe is late from this many times the slowest one before the fault.
+/// A probe is late if it takes this many times the slowest one before the fault.
 const LATE: f64 = 2.0;
 
 /// The results of the faults of a test.
 #[derive(Debug, Default)]
 pub struct Injected {
-    /// What the probes saw, by fault.
+    /// The observations of the probes, by fault.
     pub seen: Value,
-    /// Faults for which the load was not long enough.
+    /// Faults for which the load was too short.
     pub left_out: Vec<String>,
-    /// Faults that could not be injected, and why.
+    /// Faults that could not be injected, with the reasons.
     pub failed: Vec<String>,
 }
 
-/// Injects all faults of the test beside its load, and ends the load after the last one.
+/// Injects all faults of the test during its load, and ends the load after the last one.
 pub fn inject(stage: &Stage<'_>, admin: &Admin, aside: &Aside<'_>) -> Injected {
     let faults = declared(stage);
     let scale = stage.job.plan.time_scale;
@@ -96,7 +96,7 @@ pub fn inject(stage: &Stage<'_>, admin: &Admin, aside: &Aside<'_>) -> Injected {
     injected
 }
 
-/// The faults that the plan names, as the file declares them.
+/// The faults of the plan, with their declarations in the file.
 fn declared<'a>(stage: &'a Stage<'_>) -> Vec<(&'a PlannedFault, &'a SystemFault)> {
     let Some(test) = stage.job.file.tests.get(&stage.test.name) else {
         return Vec::new();
@@ -126,7 +126,7 @@ struct One<'a> {
 }
 
 impl One<'_> {
-    /// `None`: the load ended meanwhile.
+    /// Injects the fault and reverts it. `None`: the load ended meanwhile.
     fn conduct(&self) -> Result<Option<Value>, AdminError> {
         let mut prober = Prober::new(self.stage.job.target.base_url(), &self.fault.probe);
         let usual = Duration::from_secs_f64(self.planned.usual_s);
@@ -190,7 +190,7 @@ impl One<'_> {
         Ok(())
     }
 
-    /// Crashes so many instances; those that are down already need not be.
+    /// Crashes this number of instances, including those that are already down.
     fn crash(&self, host: &str, instances: u32) -> Result<(), AdminError> {
         let crashed = (0..instances).map(|instance| self.admin.crash(host, instance));
         let (down, refused): (Vec<_>, Vec<_>) = crashed.partition(Result::is_ok);
@@ -206,8 +206,8 @@ impl One<'_> {
         unix_now() - began_ms as f64 / 1e3
     }
 
-    /// Leaves the load alone until clients have been well again for long enough to judge it (N-07), at least for a while, and
-    /// no longer than they may take. False: the load ended meanwhile.
+    /// Waits until clients have recovered for long enough to be judged (N-07), with a minimum time and up to the time
+    /// limit. Returns false if the load ended meanwhile.
     fn watch_clients(&self, [injected_s, removed_s, most_s]: [f64; 3]) -> bool {
         let least_s = self.now_s() + WELL_FOR.as_secs_f64();
         loop {
@@ -244,7 +244,7 @@ impl One<'_> {
         lifted
     }
 
-    /// Probes while the fault lasts, and watches whether the system reports it.
+    /// Sends probes during the fault, and checks whether the system reports it.
     fn probe_beside(
         &self,
         signs: Option<&Signs<'_>>,
@@ -284,7 +284,7 @@ impl One<'_> {
         );
     }
 
-    /// Probes for a while. `None`: the load ended meanwhile.
+    /// Sends probes for a time. `None`: the load ended meanwhile.
     fn probe_for(&self, prober: &mut Prober<'_>, time: Duration) -> Option<Probed> {
         let end = Instant::now() + time;
         let mut probed = Probed::default();
@@ -299,8 +299,8 @@ impl One<'_> {
         Some(probed)
     }
 
-    /// Seconds until the first of enough good probes in a row; `None`: not within the time, and those
-    /// that it takes to see it.
+    /// Seconds until the first of enough consecutive good probes; `None`: not within the time limit and the
+    /// time that those probes take.
     fn recover(&self, prober: &mut Prober<'_>, within: Duration, usual_ms: f64) -> Option<f64> {
         let begun = Instant::now();
         let needed = self.good_probes;
@@ -350,13 +350,13 @@ impl One<'_> {
     }
 }
 
-/// Sends a fault's probes.
+/// The sender of a fault's probes.
 struct Prober<'a> {
     agent: Agent,
     url: String,
     method: &'a str,
     probe: &'a Probe,
-    /// A part of the probes' ids: a system refuses an id that comes again with another body.
+    /// Part of the probes' ids: a system rejects an id that is reused with another body.
     began_ms: u64,
     sent: u64,
 }

@@ -1,11 +1,11 @@
-//! Scripts and drills of a suite, as files that the driver can read.
+//! Scripts and drills of a suite, as files for the driver.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-/// The scripts and drills that come with the program, relative to the folder of suites' parent.
+/// The built-in scripts and drills, relative to the parent of the suites' folder.
 const EMBEDDED: [(&str, &str); 20] = [
     ("k6/acis.js", include_str!("../../../../tests/k6/acis.js")),
     ("k6/acso.js", include_str!("../../../../tests/k6/acso.js")),
@@ -80,7 +80,7 @@ const EMBEDDED: [(&str, &str); 20] = [
     ),
 ];
 
-/// Where a suite's files are; those that come with the program live as long as this value.
+/// The location of a suite's files; temporary files of built-in ones exist as long as this value.
 #[derive(Debug)]
 pub struct Files {
     suites: PathBuf,
@@ -88,8 +88,8 @@ pub struct Files {
 }
 
 impl Files {
-    /// The files of a suite in `folder`, or of a built-in one: the repository's in the working
-    /// directory when they are there, else those that come with the program.
+    /// The files of a suite in `folder`, or of a built-in one: those of the repository in the working
+    /// directory if they exist, otherwise the built-in ones.
     ///
     /// # Errors
     /// They cannot be written to a temporary folder.

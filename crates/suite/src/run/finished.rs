@@ -1,4 +1,4 @@
-//! The tests of an interrupted run that came to their end, judged again from their evidence.
+//! The completed tests of an interrupted run, judged again from their evidence.
 
 use indexmap::IndexMap;
 use report::record::TestRecord;
@@ -6,13 +6,13 @@ use report::record::TestRecord;
 use super::evidence::RunEvidence;
 use super::resume::Resumption;
 
-/// What came to its end.
+/// The completed tests.
 pub struct Finished {
-    /// The records, without what was judged over several of them.
+    /// The records, without judgements that span tests.
     pub tests: Vec<TestRecord>,
-    /// What they are computed from.
+    /// The evidence from which they are computed.
     pub evidence: RunEvidence,
-    /// The sums of its files, as they were written.
+    /// The checksums of its files, as they were written.
     pub sums: IndexMap<String, String>,
 }
 

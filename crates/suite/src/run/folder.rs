@@ -16,24 +16,24 @@ use crate::file::View;
 use crate::plan::Plan;
 use crate::report::WriteError;
 
-/// Milliseconds are what `.hlog` readers expect of the greatest value.
+/// Readers of `.hlog` files expect the maximum in milliseconds.
 const MICROS_PER_MS: f64 = 1000.0;
-/// So many endpoints of a test have a histogram log.
+/// Maximum number of endpoints of a test with a histogram log.
 const MOST_LOGS: usize = 200;
 
-/// Where a run writes to.
+/// The output folder of a run.
 #[derive(Debug, Clone)]
 pub struct Folder {
     pub path: PathBuf,
-    /// Its name, which is the run's.
+    /// The name of the folder, which is the name of the run.
     pub name: String,
 }
 
-/// The command line of a run, in its folder: what `--resume` repeats.
+/// The command line of a run, in its folder: `--resume` repeats it.
 pub const COMMAND: &str = "command.json";
 
 impl Folder {
-    /// The folder of a run that is there.
+    /// The existing folder of a run.
     pub fn open(path: &Path) -> Self {
         let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let name = whole.file_name().unwrap_or_default();
@@ -43,10 +43,10 @@ impl Folder {
         }
     }
 
-    /// Makes `results/<UTC>-<suite>`; a name that is taken gets a number.
+    /// Creates `results/<UTC>-<suite>`; a number is added if the name is taken.
     ///
     /// # Errors
-    /// It cannot be made or written to.
+    /// It cannot be created or written to.
     pub fn make(results: &Path, suite: &str, now: Timestamp) -> Result<Self, WriteError> {
         let stem = format!("{}-{}", now.strftime("%Y%m%dT%H%M%SZ"), file_name(suite));
         let made = fs::create_dir_all(results).and_then(|()| {
@@ -88,7 +88,7 @@ impl Folder {
         self.write_json(COMMAND, command).map(drop)
     }
 
-    /// Takes out of `samples.csv` what it has of a test that runs again.
+    /// Removes from `samples.csv` the lines of a test that runs again.
     ///
     /// # Errors
     /// It cannot be written.
@@ -105,7 +105,7 @@ impl Folder {
         fs::write(&path, kept).map_err(|source| WriteError { path, source })
     }
 
-    /// Writes `report.json`; one that is there is replaced whole.
+    /// Writes `report.json`; an existing one is replaced atomically.
     ///
     /// # Errors
     /// It cannot be written.
@@ -122,11 +122,11 @@ impl Folder {
             .map(drop)
     }
 
-    /// Writes a record in the forms that a suite asks for. What one of them is compared with stays beside it, so that it can
-    /// be written again.
+    /// Writes a record in the formats that a suite requests. The reference of a comparison is stored beside it, so that
+    /// it can be written again.
     ///
     /// # Errors
-    /// One cannot be written.
+    /// A view cannot be written.
     pub fn write_views(
         &self,
         record: &RunRecord,
@@ -146,7 +146,7 @@ impl Folder {
         Ok(())
     }
 
-    /// Writes a value as JSON, and says what was written.
+    /// Writes a value as JSON, and logs that.
     ///
     /// # Errors
     /// It cannot be written.
@@ -160,21 +160,21 @@ impl Folder {
         Ok(bytes)
     }
 
-    /// Writes a file, whose folder is made where it is missing.
+    /// Writes a file, whose folder is created if it is missing.
     ///
     /// # Errors
     /// It cannot be written.
     pub fn write_bytes(&self, name: &str, bytes: &[u8]) -> Result<(), WriteError> {
         let path = self.path.join(name);
         let folder = path.parent().unwrap_or(&self.path);
-        // A reader sees the old one or the new one, never a part.
+        // A reader sees the old or the new content, never a part.
         let last = path.file_name().unwrap_or_default().to_string_lossy();
         let temporary = folder.join(format!(".{last}"));
         let written = fs::create_dir_all(folder)
             .and_then(|()| fs::write(&temporary, bytes))
             .and_then(|()| fs::rename(&temporary, &path));
         written.map_err(|source| {
-            // A part of it would keep from others what is left of a full disk.
+            // A partial file would occupy the rest of a full disk.
             drop(fs::remove_file(&temporary));
             WriteError { path, source }
         })
@@ -226,7 +226,7 @@ impl Folder {
     /// HDR V2 deflate, as HdrHistogram's own tools read it.
     ///
     /// # Errors
-    /// One cannot be written.
+    /// A log cannot be written.
     pub fn write_logs(&self, test: &str, store: &Store, began: f64) -> Result<(), WriteError> {
         for (place, (name, seconds)) in store.by_endpoint().into_iter().enumerate().take(MOST_LOGS)
         {
@@ -265,7 +265,7 @@ pub fn file_name(text: &str) -> String {
     letters.take(80).collect()
 }
 
-/// A field of a line of CSV, RFC 4180.
+/// A field of a CSV line, RFC 4180.
 fn cell(text: &str) -> String {
     if text.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", text.replace('"', "\"\""))

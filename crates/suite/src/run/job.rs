@@ -1,4 +1,4 @@
-//! What a run is given.
+//! The input of a run.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -17,7 +17,7 @@ use crate::file::{Resources, SuiteFile};
 use crate::grafana::Grafana;
 use crate::plan::Plan;
 
-/// A plan with everything that its run needs.
+/// A plan with everything needed to run it.
 pub struct Job<'a> {
     pub plan: &'a Plan,
     pub file: &'a SuiteFile,
@@ -25,14 +25,14 @@ pub struct Job<'a> {
     pub target: &'a dyn Target,
     pub settings: &'a Settings,
     pub tell: &'a dyn Tell,
-    /// Cancelled by the first Ctrl-C: the run ends cleanly.
+    /// Cancelled by the first Ctrl-C: the run ends gracefully.
     pub stop: CancellationToken,
-    /// Cancelled by the second: nothing is waited for.
+    /// Cancelled by the second: the run does not wait for anything.
     pub hurry: CancellationToken,
 }
 
 impl Job<'_> {
-    /// In which way the run was interrupted, if it was.
+    /// The way in which the run was interrupted, if it was.
     pub fn interrupted(&self) -> Option<&'static str> {
         if self.hurry.is_cancelled() {
             return Some("interrupted twice: work in progress was abandoned");
@@ -44,7 +44,7 @@ impl Job<'_> {
 /// Finds the baseline in force for a run, by its suite and testbed.
 pub type FindBaseline = dyn Fn(&RunRecord) -> Option<RunRecord> + Send + Sync;
 
-/// Where baselines are kept.
+/// The storage of baselines.
 #[derive(Clone)]
 pub struct Baselines(pub Arc<FindBaseline>);
 
@@ -63,35 +63,35 @@ impl fmt::Debug for Baselines {
 /// Settings of a run.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where run folders are made.
+    /// The parent of the run folders.
     pub results: PathBuf,
-    /// A script that replaces those of the classes; its own options are then in force.
+    /// A script that replaces those of the classes; its own options then take effect.
     pub script: Option<PathBuf>,
-    /// Variables for scripts, beside those of the plan.
+    /// Variables for scripts, in addition to those of the plan.
     pub env: Vec<(String, String)>,
     /// The process' variables.
     pub variables: Vec<(OsString, OsString)>,
-    /// Where k6's summary of each run of the driver goes; `None`: nowhere.
+    /// The destination of k6's summary of each run of the driver; `None`: discarded.
     pub summary_to: Option<Stream>,
     pub stderr: Stream,
-    /// The command line that runs a k6 script, without the script: what drills load with.
+    /// The command line that runs a k6 script, without the script: drills use it for their load.
     pub driver: Vec<OsString>,
-    /// Where the target's resources are read; `None`: its admin API, else the machine.
+    /// The source of the target's resources; `None`: its admin API, otherwise the machine.
     pub resources: Option<Resources>,
-    /// The Prometheus that is asked after each test.
+    /// The Prometheus that is queried after each test.
     pub prometheus: Option<String>,
-    /// Outputs of the driver, as `--out` names them; their failures are told and spoil nothing.
+    /// Outputs of the driver, as in `--out`; their failures are reported and do not affect the verdict.
     pub outputs: Vec<String>,
-    /// Where phases, faults and verdicts are noted.
+    /// The receiver of annotations of phases, faults and verdicts.
     pub grafana: Option<Grafana>,
     /// Locust's program, with `--with-locust`.
     pub locust: Option<PathBuf>,
-    /// For bounds that are relative to one.
+    /// The references of relative bounds.
     pub baselines: Baselines,
     pub seed: Option<u64>,
-    /// The command line behind `sparring test`, kept for `--resume`.
+    /// The command line behind `sparring test`, stored for `--resume`.
     pub arguments: Vec<String>,
-    /// Goes on with the next test when one could not be carried out.
+    /// Continue with the next test if one could not be carried out.
     pub keep_going: bool,
     /// The page of the run.
     pub web: Option<Web>,

@@ -1,4 +1,4 @@
-//! What is known of a target beside what a test measures: its own bounds, and the run before.
+//! Facts about a target beside the measurements of a test: its own bounds, and the previous run.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ use crate::file::Against;
 use crate::judge::Slo;
 use crate::plan::PlannedTest;
 
-/// The rows of a system's components that state all of them.
+/// The rows of a system's components that declare all values.
 pub fn slo(document: &Value) -> IndexMap<String, Slo> {
     let components = document["components"].as_object().into_iter().flatten();
     components
@@ -26,7 +26,7 @@ pub fn slo(document: &Value) -> IndexMap<String, Slo> {
         .collect()
 }
 
-/// The same test of what relative bounds are relative to, at the same time scale.
+/// The same test of the reference of relative bounds, at the same time scale.
 pub fn previous(job: &Job<'_>, test: &PlannedTest) -> Option<TestRecord> {
     if test.judge.relative.is_empty() {
         return None;
@@ -39,7 +39,7 @@ pub fn previous(job: &Job<'_>, test: &PlannedTest) -> Option<TestRecord> {
     tests.find(|it| it.name == test.name && it.part == test.part && it.cell == test.cell)
 }
 
-/// The baseline in force for this suite on this testbed. A baseline is never of a scaled run.
+/// The baseline in force for this suite on this testbed. A scaled run is never a baseline.
 fn baseline(job: &Job<'_>) -> Option<RunRecord> {
     let of_this_run = Folder {
         path: PathBuf::new(),
@@ -50,13 +50,13 @@ fn baseline(job: &Job<'_>) -> Option<RunRecord> {
     ((baseline.time_scale - this_run.time_scale).abs() < 1e-12).then_some(baseline)
 }
 
-/// What the views say of the baseline in force for a run.
+/// The summary of the baseline in force for a run, for the views.
 pub fn summary_of_baseline(job: &Job<'_>, run: &RunRecord) -> Option<Baseline> {
     let baseline = job.settings.baselines.in_force(run)?;
     report::view::baseline(&baseline)
 }
 
-/// The whole runs of the same target before, the newest first.
+/// The earlier complete runs of the same target, newest first.
 fn runs_before(job: &Job<'_>) -> Vec<RunRecord> {
     let is_same = |record: &RunRecord| {
         record.complete

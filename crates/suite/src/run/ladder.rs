@@ -1,4 +1,4 @@
-//! A ladder: one run of the driver whose steps are judged while it goes on.
+//! A ladder: one run of the driver whose steps are judged during the run.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -13,12 +13,12 @@ use super::stage::{Aside, Driving, Stage};
 use crate::judge;
 use crate::plan::{Kind, PlannedPhase, step};
 
-/// Samples of a step have come by then.
+/// The samples of a step have arrived by then.
 const SETTLED_S: f64 = 1.5;
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Climbs until the rule of `until` has held in two consecutive steps, or the list ends; then goes back
-/// to the level that the ladder names.
+/// Climbs until the rule of `until` is met in two consecutive steps, or the list ends; then goes back to
+/// the level that the ladder names.
 pub fn climb(stage: &Stage<'_>, driving: &mut Driving) {
     let test = stage.test;
     let leg = Leg {
@@ -58,13 +58,13 @@ pub fn climb(stage: &Stage<'_>, driving: &mut Driving) {
     }
 }
 
-/// What began while the last step was being judged is no step of the ladder.
+/// A phase that began while the last step was being judged is not a step of the ladder.
 fn leave_out_after(phases: &mut [PlannedPhase], last: &str) {
     let beyond = phases.iter_mut().skip_while(|phase| phase.name != last);
     beyond.skip(1).for_each(|phase| phase.judged = false);
 }
 
-/// The step at which the rule had held in two consecutive steps. `None` when the run is over before.
+/// The step at which the rule was met in two consecutive steps. `None` if the run ends before.
 fn watch(stage: &Stage<'_>, phases: &[PlannedPhase], aside: &Aside<'_>) -> Option<String> {
     if stage.test.until.is_empty() {
         return None;
@@ -104,7 +104,7 @@ fn watch(stage: &Stage<'_>, phases: &[PlannedPhase], aside: &Aside<'_>) -> Optio
     None
 }
 
-/// Waits for a time of the run, in seconds from its start. False: the run is over.
+/// Waits for a time of the run, in seconds from its start. Returns false if the run is over.
 pub fn wait_until(aside: &Aside<'_>, at_s: f64) -> bool {
     loop {
         if aside.over.is_cancelled() {

@@ -16,7 +16,7 @@ use super::measure::{Mark, Question, Recorder, Shared};
 use super::web;
 use crate::plan::PlannedPhase;
 
-/// Variables of k6 that would replace what the plan says.
+/// Variables of k6 that would override the plan.
 const OVERRIDES: [&str; 8] = [
     "K6_VUS",
     "K6_DURATION",
@@ -28,37 +28,37 @@ const OVERRIDES: [&str; 8] = [
     "K6_OUT",
 ];
 
-/// Beyond this planned length trends are kept in histograms: their memory does not grow.
+/// Trends of longer runs are stored in histograms, whose memory does not grow.
 const EXACT_FOR_S: f64 = 900.0;
 
-/// What the driver is given for all legs of a test.
+/// The input of the driver for all legs of a test.
 #[derive(Debug, Clone)]
 pub struct Drive {
     pub script: PathBuf,
-    /// What the script reads beside its plan.
+    /// Variables of the script, in addition to its plan.
     pub env: Vec<(String, String)>,
     /// The process' variables.
     pub variables: Vec<(OsString, OsString)>,
-    /// Where k6's summary goes; `None`: nowhere.
+    /// The destination of k6's summary; `None`: discarded.
     pub summary_to: Option<Stream>,
     pub stderr: Stream,
-    /// Outputs beside those of the suite, and the tags that samples have for them.
+    /// Outputs in addition to those of the suite, and the tags that samples have for them.
     pub outputs: Vec<String>,
     pub tags: Vec<String>,
     pub is_open: bool,
     pub longest_s: f64,
-    /// What the judges ask beside the thresholds.
+    /// Queries of the judges in addition to the thresholds.
     pub questions: Vec<Question>,
-    /// The addresses to connect from; `None`: the machine's choice.
+    /// The addresses to connect from; `None`: chosen by the operating system.
     pub local_ips: Option<String>,
-    /// The page that shows what is measured.
+    /// The page with the live measurements.
     pub board: Option<LiveRun>,
 }
 
-/// A leg's own.
+/// The input of one leg.
 #[derive(Debug, Clone)]
 pub struct Leg {
-    /// k6 options; null: the script's own.
+    /// k6 options; null: those of the script.
     pub options: Value,
     /// Its phases, in seconds from its start.
     pub phases: Vec<PlannedPhase>,
@@ -129,7 +129,7 @@ impl Drive {
             },
             process: ProcessFlags {
                 quiet: true,
-                // The ledger judges it, second by second.
+                // The ledger judges the generator's health, second by second.
                 generator_health: Some(HealthMode::Never),
                 ..ProcessFlags::default()
             },
@@ -157,10 +157,10 @@ impl Drive {
     }
 }
 
-/// What the driver says of a run that it was told to end. The suite knows why it was, and says so itself.
+/// The driver's message on a run that it was told to end. The suite reports the reason itself.
 const ENDED: &str = "test run was aborted because k6 received a";
 
-/// The standard error without the driver's word on its end, line by line.
+/// The standard error without the driver's message on its end, line by line.
 struct WithoutEnd {
     to: Stream,
     line: Vec<u8>,

@@ -1,8 +1,8 @@
-//! Running a plan: targets prepared, load driven, everything measured kept in a folder.
+//! Runs a plan: prepares targets, drives the load, and stores all measurements in a folder.
 //!
-//! [`run`] blocks its thread, which must not be one of an asynchronous runtime: the driver brings its
-//! own. What is changed on a system is reverted however a test ends, and `report.json` is written
-//! after each test, so that a run that dies keeps what it measured.
+//! [`run`] blocks its thread, which must not be one of an asynchronous runtime: the driver brings its own.
+//! Changes to a system are reverted however a test ends, and `report.json` is written after each test, so
+//! that a run that dies keeps its measurements.
 
 mod admin;
 mod alerting;
@@ -70,29 +70,29 @@ use finished::Finished;
 use measure::unix_now;
 use resume::InterruptedTest;
 
-/// Between two tests of a run, times the time scale.
+/// The pause between two tests of a run, times the time scale.
 const BETWEEN_TESTS: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(100);
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Ran {
     pub record: RunRecord,
     pub folder: Folder,
-    /// What could not be written; the record holds it all the same.
+    /// A file that could not be written; the record is complete nevertheless.
     pub unwritten: Option<WriteError>,
-    /// The driver's exit code where it is an error of its own, as 107 for a script that throws.
+    /// The driver's exit code, if it is an error, such as 107 for a script that throws.
     pub failure: Option<Exit>,
-    /// Whether `--resume` has something to go on with.
+    /// Whether `--resume` can continue the run.
     pub can_be_resumed: bool,
-    /// What the record is computed from.
+    /// The evidence from which the record is computed.
     evidence: RunEvidence,
 }
 
-/// Runs the tests of a plan in their order, or those that are left of an interrupted run.
+/// Runs the tests of a plan in their order, or the remaining ones of an interrupted run.
 ///
 /// # Errors
-/// The run's folder cannot be made; nothing was run.
+/// The run's folder cannot be created; nothing was run.
 pub fn run(job: &Job<'_>, resume: Option<Resumption>) -> Result<Ran, WriteError> {
     let mut begun = match resume {
         Some(resumption) => Begun::again(job, resumption)?,
@@ -100,10 +100,10 @@ pub fn run(job: &Job<'_>, resume: Option<Resumption>) -> Result<Ran, WriteError>
     };
     let folder = begun.ran.folder.path.display();
     tracing::info!(%folder, tests = job.plan.tests.len(), "the results folder was created");
-    // Whatever ends the run, its folder says what it was to be.
+    // Whatever ends the run, its folder contains the plan.
     begun.ran.keep(job, false);
     let web = job.settings.web.as_ref();
-    // Where it was ended before its start nothing is run.
+    // If the run was ended before its start, no test runs.
     let tests: &[PlannedTest] = match web {
         Some(web) if !web.wait_for_start() => &[],
         _ => job.plan.tests.as_slice(),
@@ -153,7 +153,7 @@ pub fn run(job: &Job<'_>, resume: Option<Resumption>) -> Result<Ran, WriteError>
     Ok(ran)
 }
 
-/// Notes what is new of a run in Grafana, where one is given.
+/// Posts the new annotations of a run to Grafana, if configured.
 fn annotate(job: &Job<'_>, run: &RunRecord, of: impl Fn(&RunRecord) -> Vec<Annotation>) {
     let posted = job.settings.grafana.as_ref().map(|it| it.post(&of(run)));
     if let Some(Err(error)) = posted {
@@ -161,10 +161,10 @@ fn annotate(job: &Job<'_>, run: &RunRecord, of: impl Fn(&RunRecord) -> Vec<Annot
     }
 }
 
-/// A run that has begun, with what is known of it from before.
+/// A run that has begun, with the facts from before its interruption.
 struct Begun {
     ran: Ran,
-    /// In seconds since 1970; of an interrupted run moved by the time in which nothing ran.
+    /// In seconds since 1970; for a resumed run, shifted by the time of the interruption.
     began: f64,
     kept: Option<InterruptedTest>,
 }
@@ -215,20 +215,20 @@ impl Begun {
         Ok(begun)
     }
 
-    /// Whether the test came to its end, here or before the run was interrupted.
+    /// Whether the test is complete, in this process or before the interruption.
     fn has(&self, test: &PlannedTest) -> bool {
         let title = course::title(test);
         self.ran.record.tests.iter().any(|it| it.title() == title)
     }
 
-    /// What was measured of this test before it was interrupted.
+    /// Takes the measurements of this test before it was interrupted.
     fn take_kept(&mut self, test: &PlannedTest) -> Option<InterruptedTest> {
         let title = course::title(test);
         self.kept.take_if(|kept| kept.title == title)
     }
 }
 
-/// Runs one test and takes it into the record. False: there is no use in going on.
+/// Runs one test and adds it to the record. Returns false if further tests make no sense.
 fn one(job: &Job<'_>, test: &PlannedTest, begun: &mut Begun) -> bool {
     let kept = begun.take_kept(test);
     let began = begun.began;
@@ -312,7 +312,7 @@ impl Ran {
         }
     }
 
-    /// Writes what the record of a test is computed from.
+    /// Writes the evidence from which the record of a test is computed.
     fn keep_evidence(&mut self, title: &str, bytes: &[u8]) -> Result<(), WriteError> {
         let file = self.evidence.new_file(&folder::file_name(title));
         self.folder.write_bytes(&file, bytes)?;
@@ -321,7 +321,7 @@ impl Ran {
         Ok(())
     }
 
-    /// Writes what the record of the run is computed from, beside that of its tests.
+    /// Writes the evidence from which the record of the run is computed, beside that of its tests.
     fn keep_run_evidence(&mut self, judged: bool) -> Result<(), WriteError> {
         let tests = std::mem::take(&mut self.record.tests);
         self.record.evidence.shift_remove(evidence::RUN);
@@ -334,7 +334,7 @@ impl Ran {
         Ok(())
     }
 
-    /// Writes the record as it is now. Until the last test it is marked incomplete.
+    /// Writes the current record. Until the last test it is marked incomplete.
     fn keep(&mut self, job: &Job<'_>, is_last: bool) {
         let all = self.record.tests.len() == job.plan.tests.len();
         let because = self.record.incomplete_because.clone();
@@ -365,8 +365,8 @@ impl Ran {
     }
 }
 
-/// A minute without load between two tests, and a reset. Parts and cells of one test follow each other
-/// after a tenth of it: each finds the system as if it were the first. False: the run is to end.
+/// A minute without load between two tests, and a reset. Between parts and cells of one test, a tenth of
+/// it: each must find the system in its initial state. Returns false if the run is to end.
 fn pause(job: &Job<'_>, before: &PlannedTest, next: &PlannedTest) -> bool {
     let share = if before.name == next.name { 0.1 } else { 1.0 };
     let length = BETWEEN_TESTS.mul_f64(job.plan.time_scale * share);
@@ -422,7 +422,7 @@ fn empty_record(job: &Job<'_>, folder: &Folder, now: Timestamp) -> RunRecord {
     }
 }
 
-/// The titles of the planned tests that are not among those that ran.
+/// The titles of the planned tests that did not run.
 fn not_run(plan: &Plan, ran: &[TestRecord]) -> Vec<String> {
     let ran: HashSet<String> = ran.iter().map(TestRecord::title).collect();
     let planned = plan.tests.iter();
@@ -458,7 +458,7 @@ mod tests {
         assert_eq!(all.len(), plan.tests.len());
         let distinct: HashSet<&String> = all.iter().collect();
         assert_eq!(distinct.len(), all.len(), "{all:?}");
-        // One of a grid, the first and the last: whatever ran is left out, and nothing else.
+        // One of a grid, the first and the last: exactly the completed tests are left out.
         let of_grid = plan.tests.iter().position(|test| !test.cell.is_empty());
         let places = [0, of_grid.unwrap_or(1), plan.tests.len() - 1];
         let ran: Vec<TestRecord> = places

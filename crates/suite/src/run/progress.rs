@@ -1,4 +1,4 @@
-//! What people see while a test runs.
+//! The progress shown during a test.
 
 use std::time::Duration;
 
@@ -9,19 +9,19 @@ use super::measure::{Shared, second, unix_now};
 use crate::plan::PlannedPhase;
 
 const EVERY: Duration = Duration::from_secs(1);
-/// How often the end is looked for meanwhile.
+/// The polling interval for the end of the test.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Hears what goes on. The binary says what of it people see.
+/// Receives the progress. The binary decides what is shown.
 pub trait Tell: Sync {
-    /// Something happened: a line that stays.
+    /// An event: a permanent line.
     fn line(&self, text: &str);
 
-    /// How things stand, once a second: a line that the next one replaces.
+    /// The current state, once a second: a line that the next one replaces.
     fn live(&self, text: &str);
 }
 
-/// What a run of the driver is shown as.
+/// The subject of the progress line during a run of the driver.
 #[derive(Debug)]
 pub struct Shown<'a> {
     pub label: String,
@@ -31,7 +31,7 @@ pub struct Shown<'a> {
 }
 
 impl Shown<'_> {
-    /// Tells once a second how the run stands, until `over`; blocks.
+    /// Reports the progress once a second, until `over`; blocks.
     pub fn show(&self, tell: &dyn Tell, over: &CancellationToken) {
         let mut waited = Duration::ZERO;
         let mut logged = None;
@@ -52,7 +52,7 @@ impl Shown<'_> {
         }
     }
 
-    /// The phase that is under way; `None` before the first and behind the last.
+    /// The current phase; `None` before the first and after the last.
     fn phase(&self) -> Option<&str> {
         let began_ms = self.seen.began_unix_ms()?;
         let elapsed = (unix_now() - began_ms as f64 / 1e3).max(0.0);
@@ -60,8 +60,8 @@ impl Shown<'_> {
         Some(&phase.name)
     }
 
-    /// The phase, elapsed and remaining time, users, rate, 95th percentile and errors of the last
-    /// whole second.
+    /// The phase, elapsed and remaining time, users, rate, 95th percentile and errors of the last complete
+    /// second.
     fn line(&self) -> String {
         let Some(began_ms) = self.seen.began_unix_ms() else {
             return format!("{}  starting", self.label);
@@ -85,7 +85,7 @@ impl Shown<'_> {
         let Some(began) = store.began() else {
             return String::new();
         };
-        // The second that is going on is not whole, and the one before may not have come yet.
+        // The current second is incomplete, and the previous one may not have arrived yet.
         let last = (unix_now() - began).floor() - 2.0;
         if last < 0.0 {
             return String::new();

@@ -1,4 +1,4 @@
-//! From what was measured to the record of a test.
+//! Builds the record of a test from its measurements.
 
 use report::record::{
     Check, Conclusion, Endpoint, Event, EventKind, LedgerEntry, Observed, Outcome, PhaseRecord,
@@ -12,27 +12,27 @@ use super::resources::Watched;
 use super::stage::Driving;
 use crate::plan::{Kind, PlannedPhase, PlannedTest};
 
-/// A step of a ladder that lasted less than this share of its plan is not judged.
+/// A step of a ladder with a smaller share of its planned length is not judged.
 const WHOLE: f64 = 0.9;
 
-/// What a record is made of, beside the plan and what the driver measured.
+/// The input of a record, in addition to the plan and the measurements of the driver.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Gathered {
     pub driving: Driving,
     /// Times are seconds since 1970, here and in `watched`.
     pub events: Vec<Event>,
     pub watched: Watched,
-    /// Where the target's figures come from.
+    /// The source of the target's figures.
     pub source: String,
     /// Begin of the run, of the test where no driver ran, and end of the test, in seconds since 1970.
     pub run_began: f64,
     pub started: f64,
     pub ended: f64,
-    /// Why the test ended before its plan did.
+    /// The reason why the test ended before its plan.
     pub broken_off: Option<String>,
 }
 
-/// A test that still goes on, as far as these phases are over; for rules that end it.
+/// The record of a running test, as far as these phases are over; for rules that end it.
 pub fn so_far(test: &PlannedTest, store: &Store, phases: &[PlannedPhase]) -> TestRecord {
     let began = store.began().unwrap_or_default();
     let gathered = Gathered {
@@ -48,7 +48,7 @@ pub fn so_far(test: &PlannedTest, store: &Store, phases: &[PlannedPhase]) -> Tes
     record(test, store, &gathered)
 }
 
-/// The record, not judged yet.
+/// The record before its judgement.
 pub fn record(test: &PlannedTest, store: &Store, gathered: &Gathered) -> TestRecord {
     let driving = &gathered.driving;
     let began = store.began().unwrap_or(gathered.started);
@@ -99,7 +99,7 @@ pub fn record(test: &PlannedTest, store: &Store, gathered: &Gathered) -> TestRec
     }
 }
 
-/// Arrivals are dropped only where they come at a rate: a script of one's own may have such scenarios.
+/// Arrivals are dropped only in open scenarios, which a script with its own options may have.
 fn model(test: &PlannedTest, store: &Store) -> &'static str {
     match test.content {
         "samples" => "samples",
@@ -108,10 +108,10 @@ fn model(test: &PlannedTest, store: &Store) -> &'static str {
     }
 }
 
-/// The phases that took place; a test without any is one phase.
+/// The phases that took place; a test without phases is one phase.
 fn phases(store: &Store, planned: &[PlannedPhase], length: f64) -> Vec<PhaseRecord> {
     if planned.is_empty() {
-        // Starting users, and iterations that only warm up, are no part of what is timed.
+        // Starting users and warm-up iterations are not part of the timed span.
         let span = store.requests_s().unwrap_or([0.0, length]);
         return vec![PhaseRecord {
             name: "whole".to_owned(),
@@ -147,10 +147,10 @@ fn phases(store: &Store, planned: &[PlannedPhase], length: f64) -> Vec<PhaseReco
         .collect()
 }
 
-/// A step that was cut did not last as long as the others, with which it would be compared.
+/// A step that was cut short cannot be compared with the others, which lasted longer.
 fn leave_out_cut(phases: &mut [PhaseRecord], planned: &[PlannedPhase]) {
     for phase in phases.iter_mut().filter(|phase| phase.judged) {
-        // After a ladder's end its last level comes again, under the same name: the later one ran.
+        // After a ladder's end its last level may be repeated under the same name: the later one ran.
         let of_plan = planned.iter().rfind(|planned| planned.name == phase.name);
         let length = of_plan.map_or(0.0, |planned| planned.length().as_secs_f64());
         phase.judged = phase.end_s - phase.begin_s >= WHOLE * length;
@@ -167,7 +167,7 @@ const fn kind(kind: Kind) -> &'static str {
     }
 }
 
-/// Samples and events, their times moved to the start of the test.
+/// Samples and events, with times relative to the start of the test.
 fn observed(gathered: &Gathered, began: f64) -> Observed {
     let mut watched = gathered.watched.clone();
     let samples = watched.target.iter_mut();
@@ -198,7 +198,7 @@ fn observed(gathered: &Gathered, began: f64) -> Observed {
     }
 }
 
-/// What the driver says of its own numbers.
+/// The ledger entries from the driver's own counters.
 fn ledger(test: &PlannedTest, driving: &Driving) -> Vec<LedgerEntry> {
     let entry = |what: &str, conclusion, text: String| LedgerEntry {
         what: what.to_owned(),
@@ -248,7 +248,7 @@ fn checks(store: &Store) -> Vec<Check> {
 mod tests {
     use super::*;
 
-    /// S-20: iterations that were cut off are counted apart.
+    /// S-20: interrupted iterations are counted separately.
     #[test]
     fn iterations_that_were_cut_off_are_told_beside_those_that_came_to_their_end() {
         let driving = Driving {

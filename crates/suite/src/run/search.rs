@@ -1,4 +1,4 @@
-//! A search for the highest level that keeps what is judged.
+//! A search for the highest level that meets the requirements.
 
 use std::time::Duration;
 
@@ -14,16 +14,16 @@ use crate::judge::{self, Tried};
 use crate::plan::{PlannedSearch, step};
 
 const LOOK: Duration = Duration::from_millis(100);
-/// The confirmation lasts so many times a step.
+/// The confirmation lasts this many steps.
 const CONFIRMATION: u32 = 2;
-/// The search never goes below this share of where it begins.
+/// The search never goes below this share of its first level.
 const LEAST: f64 = 1.0 / 64.0;
-/// A step that the generator spoilt is tried again so often.
+/// Number of retries of a step that the generator invalidated.
 const RETRIES: u32 = 2;
-/// The end of a search whose steps are too short to prove anything.
+/// The result of a search whose steps are too short to prove anything.
 const TOO_FEW: &str = "too_few_requests";
 
-/// Searches, and says what was found as the record's `search`.
+/// Searches, and adds the result to the record as `search`.
 pub fn find(stage: &Stage<'_>, planned: &PlannedSearch, driving: &mut Driving) -> Value {
     let plan = Plan {
         start: planned.from,
@@ -71,7 +71,7 @@ pub fn find(stage: &Stage<'_>, planned: &PlannedSearch, driving: &mut Driving) -
             break;
         }
         let mut tried = attempt(stage, level, each, driving);
-        // A machine that was busy for a moment says nothing of the target; one that always is, does.
+        // A machine that was busy for a moment says nothing about the target; one that is always busy does.
         for _ in 0..RETRIES {
             let limited =
                 matches!(tried, Tried::GeneratorLimited(_)) && !stage.job.stop.is_cancelled();
@@ -125,7 +125,7 @@ fn attempt(stage: &Stage<'_>, level: f64, each: Duration, driving: &mut Driving)
     judge::tried(stage.test, stage.job.file, &record, phase, limited)
 }
 
-/// Rests between two steps. False: the run is to end.
+/// Rests between two steps. Returns false if the run is to end.
 fn rest(stage: &Stage<'_>, seconds: f64) -> bool {
     let end = unix_now() + seconds;
     while unix_now() < end {

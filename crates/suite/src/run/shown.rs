@@ -1,11 +1,11 @@
-//! A record on a terminal: the verdict, and why, on one screen.
+//! A record on a terminal: the verdict and its reasons, on one screen.
 
 use std::fmt::Write;
 
 use report::RunRecord;
 use report::record::{Conclusion, Judgement, Outcome, Standing, TestRecord, percentile_definition};
 
-/// Judgements and reasons of a test beyond these are counted.
+/// Maximum number of judgements and reasons of a test; the rest is counted.
 const MOST_LINES: usize = 12;
 
 /// The verdict of a run: reasons first, then each test with its figures.
@@ -31,7 +31,7 @@ pub fn text(record: &RunRecord) -> String {
     text
 }
 
-/// The word of a verdict; a run that cannot be trusted has failed to show anything.
+/// The word of a verdict; an untrusted run has failed to show anything.
 fn word(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Passed => "PASSED",
@@ -48,7 +48,7 @@ fn put_test(text: &mut String, test: &TestRecord) {
         .iter()
         .map(|judgement| subject(judgement).0.len());
     let width = width.max().unwrap_or_default();
-    // The worst first: on a screen the rest can be left out.
+    // The worst first, because the rest may not fit on the screen.
     let mut judgements: Vec<&Judgement> = test.judgements.iter().collect();
     judgements.sort_by_key(|judgement| place(judgement.standing));
     for judgement in judgements.iter().take(MOST_LINES) {
@@ -92,7 +92,7 @@ const fn place(standing: Standing) -> u8 {
     }
 }
 
-/// Requirements, in two columns where there are two.
+/// Requirements, in two columns if they have two parts.
 fn subject(judgement: &Judgement) -> (&str, &str) {
     judgement
         .asked

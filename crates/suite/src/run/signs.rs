@@ -1,4 +1,4 @@
-//! How a system itself reports a fault: by its health, or one of its metrics.
+//! How a system itself reports a fault: by its health, or by one of its metrics.
 
 use std::time::{Duration, Instant};
 
@@ -11,20 +11,20 @@ use crate::plan::PROBE_EVERY;
 
 const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
 
-/// Looks for the sign of one fault.
+/// Waits for the sign of one fault.
 pub struct Signs<'a> {
     detect: &'a Sign,
     admin: &'a Admin,
     agent: Agent,
     health: String,
-    /// The metric before the fault.
+    /// The value of the metric before the fault.
     before: f64,
-    /// What is there before the fault is no sign of it.
+    /// A sign that is present before the fault proves nothing.
     pub was_there: bool,
 }
 
 impl<'a> Signs<'a> {
-    /// Before the fault is injected: what a counter grows by is counted from here.
+    /// Called before the injection: the growth of a counter is measured from here.
     pub fn new(detect: &'a Sign, admin: &'a Admin, base_url: &str) -> Self {
         let config = Agent::config_builder()
             .http_status_as_error(false)
@@ -44,7 +44,7 @@ impl<'a> Signs<'a> {
         signs
     }
 
-    /// Seconds until the sign is there; `None`: it does not come while the fault lasts.
+    /// Seconds until the sign appears; `None`: it does not appear during the fault.
     pub fn wait(&self, is_over: impl Fn() -> bool) -> Option<f64> {
         let begun = Instant::now();
         while !self.was_there && !is_over() {
@@ -85,7 +85,7 @@ fn shows(metric: &MetricSign, value: f64, before: f64) -> bool {
         || metric.grows_by.is_some_and(|bound| value - before > bound)
 }
 
-/// The sum of a metric's series with the labels, in Prometheus' text format; `None` where there is none.
+/// The sum of a metric's series with these labels, in Prometheus' text format; `None` without such series.
 fn sum(metrics: &str, metric: &MetricSign) -> Option<f64> {
     let values = metrics.lines().filter_map(|line| {
         let (series, value) = line.rsplit_once(' ')?;

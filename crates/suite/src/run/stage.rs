@@ -1,4 +1,4 @@
-//! A test while it runs: its legs, and what is noted beside them.
+//! A running test: its legs, and the events recorded meanwhile.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -23,26 +23,26 @@ use crate::judge;
 use crate::plan::{PlannedPhase, PlannedTest};
 use crate::preflight::loopback_addresses;
 
-/// k6's variable of the addresses to connect from.
+/// k6's variable for the addresses to connect from.
 const LOCAL_IPS: &str = "K6_LOCAL_IPS";
 
-/// A test that runs.
+/// A running test.
 pub struct Stage<'a> {
     pub job: &'a Job<'a>,
     pub test: &'a PlannedTest,
     pub store: Shared,
-    /// The leg that goes on, for those who watch the driver.
+    /// The current leg, for observers of the driver.
     pub current: Current,
-    /// What becomes of each request, where the target's journal can be compared with it.
+    /// The outcome of each request, if the target's journal can be compared with it.
     pub exchanges: Option<Arc<Exchanges>>,
     /// The run's folder.
     pub run_folder: &'a Path,
     drive: Drive,
-    /// Times are seconds since 1970 until they are moved to the start of the test.
+    /// Times are seconds since 1970 until they are converted to the start of the test.
     events: Mutex<Vec<Event>>,
 }
 
-/// Why a test cannot be carried out.
+/// The reason why a test cannot be carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum StageError {
     #[error("the test has no user class")]
@@ -53,35 +53,34 @@ pub enum StageError {
     Missing(PathBuf),
 }
 
-/// What came of one leg or several.
+/// The results of one leg or several.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Driving {
-    /// The phases that ran, in the order in which the store was told of them.
+    /// The phases that ran, in the order in which they were passed to the store.
     pub phases: Vec<PlannedPhase>,
     /// k6's summary of the last leg that has one.
     pub summary: Value,
-    /// Metrics of that summary that nothing was measured of.
+    /// Metrics of that summary without samples.
     pub without_samples: Vec<String>,
-    /// What is known of the trends in that summary.
+    /// Further facts about the trends in that summary.
     pub trends: Value,
-    /// Why the numbers are doubtful.
+    /// The reasons why the figures are doubtful.
     pub spoilt_by: Vec<String>,
-    /// Iterations that ran to their end, or until an exception.
+    /// Iterations that completed, or ended with an exception.
     pub completed_iterations: u64,
-    /// Of these, iterations that an exception ended.
+    /// The number of these that ended with an exception.
     pub failed_iterations: u64,
-    /// Iterations that the end of a phase, a step or the load cut off; none of the others (S-20).
+    /// Iterations interrupted by the end of a phase, a step or the load; not included in the others (S-20).
     #[serde(default)]
     pub cut_iterations: u64,
-    /// The exit code of the driver where it is an error of its own: a script that throws, options that
-    /// cannot be used.
+    /// The exit code of the driver, if it is an error: a script that throws, options that cannot be used.
     #[serde(skip)]
     pub failure: Option<Exit>,
-    /// The same in words.
+    /// The message of that error.
     pub failed: Option<String>,
     /// Measured samples that were dropped.
     pub dropped_samples: u64,
-    /// Why the last leg's plan of start times was not kept, if it was not.
+    /// The reason why the last leg did not keep its plan of start times, if it did not.
     #[serde(skip)]
     pub late: Option<String>,
 }
@@ -99,7 +98,7 @@ impl<'a> Stage<'a> {
             None if test.content == "drills" => PathBuf::new(),
             None => script_of(job, test)?,
         };
-        // Of several legs, or a ladder, k6's totals say nothing.
+        // k6's totals are not meaningful for several legs or a ladder.
         let has_totals = ["phases", "samples"].contains(&test.content);
         let summary_to = job
             .settings
@@ -137,7 +136,7 @@ impl<'a> Stage<'a> {
         })
     }
 
-    /// Notes an event of now.
+    /// Records an event with the current time.
     pub fn note(&self, kind: EventKind, text: impl Into<String>, detail: Value) {
         self.note_at(Event {
             at_s: unix_now(),
@@ -147,20 +146,20 @@ impl<'a> Stage<'a> {
         });
     }
 
-    /// Notes an event of another time, in seconds since 1970.
+    /// Records an event of another time, in seconds since 1970.
     pub fn note_at(&self, event: Event) {
         tracing::info!(test = self.test.label(), "{}", event.text);
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         events.push(event);
     }
 
-    /// What was noted, from the given place on.
+    /// The recorded events, from the given index on.
     pub fn events_from(&self, place: usize) -> Vec<Event> {
         let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         events.get(place..).unwrap_or_default().to_vec()
     }
 
-    /// What was noted, in the order of time.
+    /// The recorded events, in order of time.
     pub fn events(&self) -> Vec<Event> {
         let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         let mut events = events.clone();
@@ -168,8 +167,8 @@ impl<'a> Stage<'a> {
         events
     }
 
-    /// Runs a leg to its end. `beside` runs on a thread of its own meanwhile; it may cancel the token
-    /// it is given, which ends the leg early and is no fault of it. It has to end when `over` is
+    /// Runs a leg to its end. `beside` runs on its own thread meanwhile; it may cancel the token that it
+    /// receives, which ends the leg early without making it a failure. It has to end when `over` is
     /// cancelled.
     pub fn drive(&self, leg: &Leg, driving: &mut Driving, beside: &Beside<'_>) {
         let seen = RunHandle::telling(self.exchanges.clone());
@@ -220,12 +219,12 @@ impl<'a> Stage<'a> {
         }
         let mut store = self.store.lock();
         if let Some(began_ms) = seen.began_unix_ms().filter(|_| store.runs() == runs) {
-            // Nothing was measured; its phases took place all the same.
+            // Nothing was measured; its phases took place nevertheless.
             store.begin(began_ms, leg.marks());
         }
         store.end(unix_now());
         if self.job.hurry.is_cancelled() {
-            // Threads that still measure are not waited for, because the measurements are final.
+            // Threads that are still measuring are not waited for, because the measurements are final.
             store.close();
         }
         drop(store);
@@ -238,7 +237,7 @@ impl<'a> Stage<'a> {
     }
 }
 
-/// What runs beside a leg sees of it.
+/// The handles of code that runs beside a leg.
 pub struct Aside<'a> {
     pub seen: &'a RunHandle,
     /// The leg has ended.
@@ -247,10 +246,10 @@ pub struct Aside<'a> {
     pub end: &'a CancellationToken,
 }
 
-/// What runs beside a leg.
+/// Code that runs beside a leg.
 pub type Beside<'a> = dyn Fn(&Aside<'_>) + Sync + 'a;
 
-/// How the driver says that it was told to end, or to end at once.
+/// The driver's messages on a run that was told to end, or to end at once.
 const ENDED_EARLY: [&str; 2] = ["the run was ended early", "the run was aborted"];
 
 impl Driving {
@@ -274,7 +273,7 @@ impl Driving {
             self.without_samples = driven.without_samples;
             self.trends = trends::shown(&driven.trends);
         }
-        // That a leg was ended by a rule, or the whole run by Ctrl-C, is said elsewhere.
+        // A leg that was ended by a rule, or a run ended by Ctrl-C, is reported elsewhere.
         let expected = |reason: &String| {
             (by_rule || by_signal) && ENDED_EARLY.iter().any(|end| reason.starts_with(end))
         };
@@ -286,7 +285,7 @@ impl Driving {
     }
 }
 
-/// What an output other than the suite's own has lost says nothing about the measurement.
+/// Losses of an output other than the suite's own say nothing about the measurement.
 fn without_unsent(mut driven: Driven) -> (Driven, Vec<String>) {
     let is_other = |reason: &String| {
         reason.starts_with("output ") && !reason.starts_with(&format!("output {}", Recorder::NAME))
@@ -296,8 +295,8 @@ fn without_unsent(mut driven: Driven) -> (Driven, Vec<String>) {
     (driven, unsent)
 }
 
-/// Whether there is a journal to compare requests with: the target's, or those of its detectors. Drills send requests of
-/// their own.
+/// Whether there is a journal to compare requests with: the target's, or those of its detectors. Drills send their own
+/// requests.
 fn has_journals(job: &Job<'_>, test: &PlannedTest) -> bool {
     let has_detectors = job
         .target
@@ -306,7 +305,8 @@ fn has_journals(job: &Job<'_>, test: &PlannedTest) -> bool {
     job.target.admin().is_some() || (has_detectors && test.content != "drills")
 }
 
-/// Addresses for connections that stay open, where the ports of one are not enough; those of the user win.
+/// Addresses for permanent connections, if the ports of one are not enough; addresses set by the user take
+/// precedence.
 fn local_ips(job: &Job<'_>, test: &PlannedTest) -> Option<String> {
     let is_set = |(name, value): &(OsString, OsString)| name == LOCAL_IPS && !value.is_empty();
     if job.settings.variables.iter().any(is_set) || !is_loopback(job.target.base_url()) {
@@ -315,7 +315,7 @@ fn local_ips(job: &Job<'_>, test: &PlannedTest) -> Option<String> {
     loopback_addresses(test.sampling_users())
 }
 
-/// What samples are tagged with for outputs beside the suite's own.
+/// The tags of samples for outputs other than the suite's own.
 fn tags(job: &Job<'_>, test: &PlannedTest, run_folder: &Path) -> Vec<String> {
     if job.settings.outputs.is_empty() {
         return Vec::new();
@@ -328,14 +328,14 @@ fn tags(job: &Job<'_>, test: &PlannedTest, run_folder: &Path) -> Vec<String> {
     ]
 }
 
-/// What scripts draw their data from: the seed of the command line, else the simulated system's.
+/// The random seed of the scripts: that of the command line, otherwise the simulated system's.
 fn seed(job: &Job<'_>) -> Option<u64> {
     let of_target = || job.target.admin()?.state().ok()?["seed"].as_u64();
     job.settings.seed.or_else(of_target)
 }
 
-/// What is asked of metrics beside the script's thresholds: of checks, of the components' service levels, and of the trend
-/// that alerts watch.
+/// Queries on metrics in addition to the script's thresholds: for checks, the components' service levels, and the trend
+/// of the alerts.
 fn questions(test: &PlannedTest, watched: Option<&String>) -> Vec<Question> {
     let question = |metric: &str, aggregate: &str, component: Option<&String>| Question {
         metric: metric.to_owned(),
@@ -356,7 +356,7 @@ fn questions(test: &PlannedTest, watched: Option<&String>) -> Vec<Question> {
     all.chain(of_alerts).collect()
 }
 
-/// The one script of all classes.
+/// The script shared by all classes.
 fn script_of(job: &Job<'_>, test: &PlannedTest) -> Result<PathBuf, StageError> {
     let first = &test.classes.first().ok_or(StageError::NoClass)?.script;
     if test.classes.iter().any(|class| class.script != *first) {
@@ -374,8 +374,8 @@ fn script_of(job: &Job<'_>, test: &PlannedTest) -> Result<PathBuf, StageError> {
     }
 }
 
-/// The first part of each request's id, unique: a system remembers ids, and refuses one that comes again
-/// with another body. The time in milliseconds, and letters, digits and hyphens of the test's label.
+/// The first part of each request's id, unique: a system remembers ids, and rejects one that is reused with
+/// another body. The time in milliseconds, and letters, digits and hyphens of the test's label.
 fn test_id(test: &PlannedTest) -> String {
     let label = test.label();
     let letters = label.chars().map(|letter| match letter {

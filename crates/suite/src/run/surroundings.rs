@@ -6,7 +6,7 @@ use std::fs::read_to_string;
 use indexmap::IndexMap;
 use report::record::Generator;
 
-/// Beginnings of the names of variables that a run obeys or records.
+/// Prefixes of the variables that affect a run or are recorded.
 const RECORDED: [&str; 10] = [
     "ACSO_",
     "AWS_REGION",
@@ -19,7 +19,7 @@ const RECORDED: [&str; 10] = [
     "PERFORMANCE_TIMEOUT_MULTIPLIER",
     "PERF_",
 ];
-/// Parts of names whose values are not written down.
+/// Parts of the names of variables whose values are not recorded.
 const SECRET: [&str; 4] = ["KEY", "TOKEN", "SECRET", "PASSWORD"];
 
 /// This program on this machine.
@@ -39,7 +39,7 @@ pub fn generator() -> Generator {
     }
 }
 
-/// The settings among these variables; secrets without their values.
+/// The settings among these variables; values of secrets are omitted.
 pub fn environment(variables: &[(OsString, OsString)]) -> IndexMap<String, String> {
     let text = |(name, value): &(OsString, OsString)| {
         Some((

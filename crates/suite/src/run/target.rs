@@ -1,13 +1,13 @@
-//! What is tested, as the runner sees it.
+//! The target under test, as seen by the runner.
 
 use std::net::Ipv4Addr;
 
 use super::admin::Admin;
 use crate::drill;
 
-/// A started target. The binary implements it for what it can start, and for services elsewhere.
+/// A started target. The binary implements it for the systems that it can start, and for external services.
 pub trait Target: Sync {
-    /// What reports call it: the system's name, or the URL of a service.
+    /// The name in reports: that of the system, or the URL of a service.
     fn name(&self) -> &str;
 
     /// URL without a path, such as `http://127.0.0.1:8000`.
@@ -16,18 +16,18 @@ pub trait Target: Sync {
     /// Whether its figures are those of a simulation.
     fn is_simulated(&self) -> bool;
 
-    /// The admin API of a simulated system; `None` where there is none.
+    /// The admin API of a simulated system; `None` for other targets.
     fn admin(&self) -> Option<&Admin>;
 
-    /// What drills change and ask; `None` where no mock detectors are within reach.
+    /// The target of drills; `None` if no mock detectors are within reach.
     fn drilled(&self) -> Option<&drill::Target>;
 
-    /// A reason why it does not run any more; `None` while it does.
+    /// The reason why it no longer runs; `None` while it does.
     fn broken(&self) -> Option<String>;
 }
 
-/// Whether a URL names an address of the loopback network itself. A name may stand for one of version 6, which has no
-/// other addresses beside it.
+/// Whether a URL contains an address of the loopback network itself. A name may resolve to an IPv6 address, which has
+/// no further loopback addresses.
 pub fn is_loopback(url: &str) -> bool {
     let host = url.split_once("://").map_or(url, |(_, rest)| rest);
     let host = host.split(['/', ':']).next().unwrap_or_default();

@@ -1,7 +1,7 @@
-//! What is known of a run's trends, whatever statistics its script lets k6 print.
+//! Facts about a run's trends, whatever statistics its script makes k6 print.
 //!
-//! A percentile without a count says nothing of how sure it is (N-01), and `summaryTrendStats` may leave out
-//! the count, or the percentile that a threshold asks for.
+//! The uncertainty of a percentile is unknown without a count (N-01), and `summaryTrendStats` may omit the
+//! count, or the percentile that a threshold uses.
 
 use std::collections::BTreeSet;
 
@@ -10,10 +10,10 @@ use load_driver::Trend;
 use serde_json::{Map, Value, json};
 
 const CONFIDENCE: f64 = 0.95;
-/// What is known of each trend, beside what its thresholds ask.
+/// The percentiles recorded for each trend, in addition to those of its thresholds.
 const PERCENTS: [&str; 4] = ["p(50)", "p(90)", "p(95)", "p(99)"];
 
-/// By metric its `count` and `deviation`; by aggregate its `values`, and the `intervals` of percentiles.
+/// By metric, its `count` and `deviation`; by aggregate, its `values`, and the `intervals` of percentiles.
 pub fn shown(trends: &[Trend]) -> Value {
     let each = trends.iter();
     each.map(|trend| (trend.name.clone(), one(trend)))
@@ -47,7 +47,7 @@ fn one(trend: &Trend) -> Value {
         };
         let at = |rank: Option<u64>| sink.nth(rank? - 1);
         if let Some((lower, upper)) = at(ranks.lower).zip(at(ranks.upper)) {
-            // Ends by bucket may lie half a bucket beside the exact value between them.
+            // Ends from buckets may differ by half a bucket from the exact value between them.
             let ends = [lower.min(value), upper.max(value)];
             intervals.insert(name.to_owned(), json!(ends));
         }
@@ -55,7 +55,7 @@ fn one(trend: &Trend) -> Value {
     json!({ "count": count, "deviation": sink.deviation(), "values": values, "intervals": intervals })
 }
 
-/// The percentile that an aggregate asks for.
+/// The percentile that an aggregate denotes.
 fn percent(aggregate: &str) -> Option<f64> {
     match aggregate {
         "med" => Some(50.0),

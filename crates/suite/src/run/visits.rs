@@ -1,14 +1,14 @@
-//! The visits of a simulated target's components, and what a crash of its instances costs.
+//! The visits of a simulated target's components, and the cost of a crash of its instances.
 
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use super::admin::Admin;
 
-/// Of each component the visits that were completed, and those that failed.
+/// Completed and failed visits by component.
 pub type Visits = IndexMap<String, [u64; 2]>;
 
-/// The visits since the target started; `None` where it does not tell.
+/// The visits since the target started; `None` if it does not report them.
 pub fn visits(admin: &Admin) -> Option<Visits> {
     of(&admin.resources().ok()?)
 }
@@ -21,7 +21,7 @@ fn of(resources: &Value) -> Option<Visits> {
         .collect()
 }
 
-/// The visits between two readings; `None` where the target began anew between them.
+/// The visits between two readings; `None` if the target restarted between them.
 pub fn between(before: &Visits, after: &Visits) -> Option<Visits> {
     let since = |(name, [completed, failed]): (&String, &[u64; 2])| {
         let [completed_before, failed_before] = before.get(name).copied().unwrap_or_default();
@@ -34,8 +34,8 @@ pub fn between(before: &Visits, after: &Visits) -> Option<Visits> {
     after.iter().map(since).collect()
 }
 
-/// What bounds the failures of a crash of so many instances of a host, by a reading before the load and one right before
-/// the crash; `None` where the target does not tell.
+/// The bound on the failures of a crash of this number of a host's instances, from a reading before the load and one
+/// immediately before the crash; `None` if the target does not report it.
 pub fn crash(before: &Value, now: &Value, host: &str, crashed: u32) -> Option<Value> {
     let at = &now["hosts"][host];
     let instances = at["instances"].as_array()?;

@@ -1,4 +1,4 @@
-//! The page of a run, and what can be done to the run by hand.
+//! The page of a run, and its manual controls.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::plan::{Plan, PlannedPhase, PlannedTest, share};
 
-/// How often users that start or stop one by one are looked at.
+/// The interval between changes when users start or stop one by one.
 const STEP: Duration = Duration::from_millis(100);
 
 /// The page of a run; clones show and control the same run.
@@ -24,12 +24,12 @@ pub struct Web {
     pub hand: Arc<Hand>,
 }
 
-/// What somebody does to a run by hand.
+/// Manual control of a run.
 #[derive(Debug)]
 pub struct Hand {
     stop: CancellationToken,
     start: CancellationToken,
-    /// Whether the run is one closed test with phases: only its users can be set.
+    /// Whether the run is one closed test with phases: only then can its users be set.
     takes_users: bool,
     users: Mutex<Users>,
 }
@@ -43,7 +43,7 @@ struct Users {
 }
 
 impl Web {
-    /// The page of a plan's run. `stop` ends the run; where it waits, it begins when it is told to.
+    /// Creates the page of a plan's run. `stop` ends the run; if `waits`, it begins on request.
     pub fn new(plan: &Plan, target: &str, stop: CancellationToken, waits: bool) -> Self {
         let start = CancellationToken::new();
         if !waits {
@@ -64,7 +64,7 @@ impl Web {
         }
     }
 
-    /// Waits until the run may begin; blocks. False: it was ended before.
+    /// Waits until the run may begin; blocks. Returns false if it was ended before.
     pub fn wait_for_start(&self) -> bool {
         let hand = &self.hand;
         if !hand.start.is_cancelled() {
@@ -77,7 +77,7 @@ impl Web {
         !hand.stop.is_cancelled()
     }
 
-    /// A test begins.
+    /// Called when a test begins.
     pub fn begin(&self, test: &PlannedTest) {
         let classes = test.classes.iter();
         let classes = classes.map(|class| (class.name.clone(), f64::from(class.weight)));
@@ -85,7 +85,7 @@ impl Web {
             .begin(&test.label(), test.model, classes.collect());
     }
 
-    /// Why the plan of the test was not followed to its end.
+    /// The reason why the test departed from its plan, if it did.
     pub fn departed(&self) -> Option<String> {
         let first_set_s = self.hand.lock().first_set_s?;
         Some(format!(
@@ -93,7 +93,7 @@ impl Web {
         ))
     }
 
-    /// Sets the users that somebody asks for, one by one at their rate, until `over`; blocks.
+    /// Sets the requested number of users, one by one at the requested rate, until `over`; blocks.
     pub fn follow(&self, test: &PlannedTest, seen: &RunHandle, over: &CancellationToken) {
         let mut users: Option<f64> = None;
         while self.hand.takes_users && !over.is_cancelled() {
@@ -118,7 +118,7 @@ impl Web {
         }
     }
 
-    /// The same stream; its lines are on the page as well.
+    /// The same stream; its lines are shown on the page, too.
     pub fn listen(&self, to: Stream) -> Stream {
         let is_terminal = to.is_terminal;
         let lines = Lines {
@@ -130,7 +130,7 @@ impl Web {
     }
 }
 
-/// The phases of a leg as the page shades them.
+/// The phases of a leg, for the shading on the page.
 pub fn phases(planned: &[PlannedPhase]) -> Vec<Phase> {
     let phase = |phase: &PlannedPhase| Phase {
         name: phase.name.clone(),
@@ -188,7 +188,7 @@ impl Control for Web {
     }
 }
 
-/// A step's length from one number of users to another.
+/// The length of a change from one number of users to another.
 fn towards(from: f64, to: f64, spawn_rate: Option<f64>) -> f64 {
     let step = spawn_rate.map_or(f64::INFINITY, |rate| rate * STEP.as_secs_f64());
     if from < to {
@@ -198,14 +198,14 @@ fn towards(from: f64, to: f64, spawn_rate: Option<f64>) -> f64 {
     }
 }
 
-/// Users by scenario: each class has one of its name.
+/// Users by scenario: each class has a scenario of its name.
 fn shared(test: &PlannedTest, users: u64) -> BTreeMap<String, u64> {
     let weights: Vec<u32> = test.classes.iter().map(|class| class.weight).collect();
     let names = test.classes.iter().map(|class| class.name.clone());
     names.zip(share::users(users, &weights)).collect()
 }
 
-/// Lines for a stream and for the page.
+/// Lines for both a stream and the page.
 struct Lines {
     to: Stream,
     board: LiveRun,
@@ -231,7 +231,7 @@ impl Write for Lines {
     }
 }
 
-/// What of a line the page shows.
+/// Maximum length of a line on the page.
 const LONGEST_LINE: usize = 2000;
 
 #[cfg(test)]

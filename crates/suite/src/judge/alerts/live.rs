@@ -1,4 +1,4 @@
-//! The alerts during a test; the same rules are judged after it.
+//! The alerts during a test; the judgement applies the same rules after it.
 
 use report::record::{ResourceSample, Second};
 
@@ -15,7 +15,7 @@ pub struct LiveAlerts {
 struct Watched {
     alert: Alert,
     watch: Watch,
-    /// As it was raised, while it stands.
+    /// The notice of the alert, while it is active.
     standing: Option<Notice>,
 }
 
@@ -24,14 +24,14 @@ struct Watched {
 pub struct Notice {
     pub kind: &'static str,
     pub severity: &'static str,
-    /// The documents' text, with the value that raised it.
+    /// The documents' text, with the value that raised the alert.
     pub message: String,
     /// False: resolved.
     pub is_firing: bool,
-    /// Milliseconds or ratios: what was seen when it was raised, and the bound.
+    /// The value when the alert was raised, and its bound; milliseconds or ratios.
     pub value: f64,
     pub bound: f64,
-    /// When it was raised, on the clock of what is fed.
+    /// When the alert was raised, on the clock of the input.
     pub raised_s: f64,
 }
 
@@ -49,12 +49,12 @@ impl Default for LiveAlerts {
 }
 
 impl LiveAlerts {
-    /// Takes the next second of the requests.
+    /// Adds the next second of the requests.
     pub fn second(&mut self, second: &Second) -> Vec<Notice> {
         self.feed(second.at_s, |alert| alert.of_second(second))
     }
 
-    /// Takes samples of the target's resources.
+    /// Adds samples of the target's resources.
     pub fn samples(&mut self, samples: &[ResourceSample]) -> Vec<Notice> {
         let mut notices = Vec::new();
         for moment in moments(samples) {
@@ -65,7 +65,7 @@ impl LiveAlerts {
         notices
     }
 
-    /// The alerts that are raised and not resolved.
+    /// The active alerts.
     pub fn standing(&self) -> impl Iterator<Item = &Notice> {
         self.watched.iter().filter_map(|one| one.standing.as_ref())
     }
@@ -100,7 +100,7 @@ impl LiveAlerts {
 }
 
 impl Notice {
-    /// The same alert, over.
+    /// The same alert, resolved.
     #[must_use]
     pub fn resolved(self) -> Self {
         Self {

@@ -35,7 +35,7 @@ struct Raised {
 
 impl Alert {
     fn raised(&self, series: &[(f64, f64)]) -> Vec<Raised> {
-        // A series shorter than that is taken as a whole.
+        // A shorter series is used as a whole.
         let mut watch = Watch::new(self.bound, IN_A_ROW.min(series.len()));
         let mut raised: Vec<Raised> = Vec::new();
         for (at_s, value) in series {
@@ -85,7 +85,8 @@ pub(super) fn judge(case: &Case<'_>, sheet: &mut Sheet) {
         .insert("alerts".to_owned(), Value::Array(shown));
 }
 
-/// (second, value) of what an alert watches: of latency, the trend that the suite names, or all requests.
+/// (second, value) of the figure of an alert; for latency, of the trend that the suite names, or of all
+/// requests.
 fn series(case: &Case<'_>, alert: &Alert) -> Vec<(f64, f64)> {
     let record = case.record;
     let named = case.file.alerts.latency_of.as_ref();
@@ -110,7 +111,7 @@ fn question<'a>(name: &'a str, unit: &'static str) -> Question<'a> {
     }
 }
 
-/// The events and the entry of the alerts' own view.
+/// The events of an alert, and its entry in the report.
 fn note(sheet: &mut Sheet, alert: &Alert, raised: &Raised) -> Value {
     let message = alert.message(raised.value);
     let detail = json!({ "type": alert.kind, "message": message, "severity": alert.severity });
@@ -132,7 +133,7 @@ fn note(sheet: &mut Sheet, alert: &Alert, raised: &Raised) -> Value {
         "raised_s": raised.at_s, "resolved_s": raised.resolved_s })
 }
 
-/// Crossed when the alert stood at any time of a judged phase.
+/// Crossed if the alert was active at any time of a judged phase.
 fn answer(case: &Case<'_>, sheet: &mut Sheet, alert: &Alert, series: &[(f64, f64)]) {
     let windows = window::judged(case.test, case.record);
     let stands = |one: &Raised| {
@@ -163,7 +164,7 @@ fn answer(case: &Case<'_>, sheet: &mut Sheet, alert: &Alert, series: &[(f64, f64
     sheet.answer(question(alert.kind, unit), &asked, bound, decision);
 }
 
-/// The highest value that was kept up in a judged phase for as long as an alert takes.
+/// The highest value that was sustained in a judged phase for as long as an alert requires.
 fn sustained(series: &[(f64, f64)], windows: &[window::Window<'_>]) -> Option<f64> {
     let takes = IN_A_ROW.min(series.len()).max(1);
     let of_window = |window: &window::Window<'_>| {
@@ -212,7 +213,7 @@ mod tests {
         }
     }
 
-    /// What an alert is held against is shown: a peak that does not last raises none.
+    /// The reported value is the one compared with the bound: a short peak raises no alert.
     #[test]
     fn a_silent_alert_shows_what_was_kept_up() {
         let sample = Sample::of("acis", "load").latency(40.0);

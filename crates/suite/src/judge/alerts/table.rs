@@ -1,10 +1,10 @@
-//! The table of alerts: what each watches, from which bound on, and the documents' texts.
+//! The table of alerts: the figure and the bound of each, and the documents' texts.
 
 use report::record::{ResourceSample, Second};
 
 use crate::judge::figure::{busiest, mean_of};
 
-/// What an alert watches.
+/// The figure of an alert.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Watched {
     P50,
@@ -25,8 +25,8 @@ pub(in crate::judge) struct Alert {
     pub(super) bound: f64,
 }
 
-/// AIA-44's bounds and AIA-45's severities; those that the documents leave open are the resources', which warn,
-/// and the 99th percentile's, which is critical as the 95th's.
+/// AIA-44's bounds and AIA-45's severities. Where the documents leave the severity open, resources are
+/// warnings, and the 99th percentile is critical like the 95th.
 pub(in crate::judge) const ALERTS: [Alert; 6] = [
     alert("latency_p50_high", "warning", Watched::P50, 50.0),
     alert("latency_p95_high", "critical", Watched::P95, 100.0),
@@ -45,13 +45,13 @@ const fn alert(kind: &'static str, severity: &'static str, watched: Watched, bou
     }
 }
 
-/// The aggregates of a trend that the alerts of latency watch.
+/// The aggregates of a trend that the latency alerts use.
 pub fn latency_alerts() -> [&'static str; 3] {
     ["p(50)", "p(95)", "p(99)"]
 }
 
 impl Alert {
-    /// The aggregate of a trend that it watches; `None` where it watches something else.
+    /// The aggregate of a trend that it uses; `None` for alerts on other figures.
     pub(super) fn aggregate(&self) -> Option<&'static str> {
         let [p50, p95, p99] = latency_alerts();
         match self.watched {
@@ -91,7 +91,7 @@ impl Alert {
         }
     }
 
-    /// Whether it watches the target's resources, not the requests.
+    /// Whether the alert is on the target's resources rather than on requests.
     pub(super) const fn is_of_resources(&self) -> bool {
         matches!(self.watched, Watched::Cpu | Watched::Memory)
     }
@@ -109,7 +109,7 @@ impl Alert {
         }
     }
 
-    /// The figure of the busiest host among samples of one moment.
+    /// The figure of the busiest host among samples taken at the same time.
     pub(super) fn of_moment(&self, moment: &[ResourceSample]) -> Option<f64> {
         let of_sample = |sample: &ResourceSample| match self.watched {
             Watched::Cpu => sample.cpu_ratio,
@@ -133,7 +133,7 @@ impl Alert {
     }
 }
 
-/// Samples of all hosts by the moment at which they were taken.
+/// Samples of all hosts, grouped by the time at which they were taken.
 pub(super) fn moments(samples: &[ResourceSample]) -> impl Iterator<Item = &[ResourceSample]> {
     samples.chunk_by(|a, b| (a.at_s - b.at_s).abs() < 0.5)
 }

@@ -37,7 +37,7 @@ impl Watch {
         }
     }
 
-    /// Takes the next value.
+    /// Processes the next value.
     pub(super) fn see(&mut self, value: f64) -> Option<Change> {
         self.recent.push_back(value);
         if self.recent.len() > self.needed {

@@ -1,4 +1,4 @@
-//! Positive findings, and the use of the numbers: ACSO-49, ACSO-58.
+//! Positive findings, and how to use the numbers: ACSO-49, ACSO-58.
 
 use report::record::Severity;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ pub(super) fn find(facts: &Facts<'_>) -> Vec<Found> {
     found
 }
 
-/// Every steady level keeps the grade of acceptable.
+/// Every steady level reaches the grade acceptable.
 fn acceptable(facts: &Facts<'_>) -> Option<Found> {
     let windows = window::steady(facts.case.test, facts.case.record);
     let slow = facts
@@ -58,7 +58,7 @@ fn memory_stable(facts: &Facts<'_>) -> Option<Found> {
     })
 }
 
-/// ACSO-58: the limit of what was measured, to plan with.
+/// ACSO-58: the limit of the measured range, for planning.
 fn limit_known(facts: &Facts<'_>) -> Option<Found> {
     let users = facts.number("ladder/max_stable_users")?;
     Some(Found {

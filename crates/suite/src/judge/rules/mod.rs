@@ -32,7 +32,7 @@ struct Found {
 struct Facts<'a> {
     case: &'a Case<'a>,
     sheet: &'a Sheet,
-    /// The steady window at the highest level; the whole test where there is none.
+    /// The steady window at the highest level, otherwise the whole test.
     peak: Window<'a>,
     cpu: Option<f64>,
     memory: Option<f64>,
@@ -106,8 +106,8 @@ impl<'a> Facts<'a> {
         Some(self.peak.span_s)
     }
 
-    /// Requests per second that the load asks for if the target answers at once: users by think time, or
-    /// the arrival rate. `None` when users do not wait and so ask for whatever they get.
+    /// Requests per second that the load would send if the target responded immediately: users by think
+    /// time, or the arrival rate. `None` if users do not wait, because the target then determines the rate.
     fn wanted_per_s(&self) -> Option<f64> {
         let level = self.peak.level?;
         if self.case.test.model == "open" {
@@ -122,7 +122,7 @@ impl<'a> Facts<'a> {
         Metric::find(&self.case.record.k6_summary, metric)?.value(aggregate)
     }
 
-    /// A figure that only some targets export, averaged over the window.
+    /// A figure exported only by some targets, averaged over the window.
     fn other(&self, name: &str) -> Option<f64> {
         let values = self
             .peak
@@ -144,7 +144,7 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// Whether a measured value lies above a bound.
+/// Whether a measured value is above a bound.
 fn above(value: Option<f64>, bound: f64) -> Option<f64> {
     value.filter(|value| *value > bound)
 }
@@ -236,7 +236,7 @@ mod tests {
         check("high_response", true, sample().latency(2000.1));
         check("high_errors", false, sample().failing(0.05));
         check("high_errors", true, sample().failing(0.06));
-        // Five users who think for a second ask for less than 20 requests a second.
+        // Five users with a think time of one second send fewer than 20 requests a second.
         check("low_throughput", false, sample().level(5.0).rate(5.0));
         check("low_throughput", true, sample().level(500.0).rate(19.0));
         check("low_throughput", false, sample().level(500.0).rate(20.0));

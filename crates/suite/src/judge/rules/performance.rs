@@ -11,7 +11,7 @@ use crate::file::{Grade, GradeName};
 /// ACIS-17 and ACIS-19.
 pub(super) const SLOW_MS: f64 = 2000.0;
 const FEW_PER_S: f64 = 20.0;
-/// A part that takes this share of the response is worth looking at first.
+/// A part with this share of the response time is worth looking at first.
 const DOMINATES: f64 = 0.3;
 const BUSY_LINK: f64 = 0.7;
 
@@ -110,7 +110,7 @@ fn high_errors(facts: &Facts<'_>) -> Option<Found> {
     })
 }
 
-/// Low only where more was asked for: five users who think cannot ask for twenty requests a second.
+/// Low only if more was requested: five users with think time cannot send twenty requests a second.
 fn low_throughput(facts: &Facts<'_>) -> Option<Found> {
     let rate = facts.requests_per_s.filter(|rate| *rate < FEW_PER_S)?;
     let wanted = facts.wanted_per_s().filter(|wanted| *wanted > FEW_PER_S)?;
@@ -129,7 +129,7 @@ fn low_throughput(facts: &Facts<'_>) -> Option<Found> {
     })
 }
 
-/// ACSO-52, high response: which part of the answer it is.
+/// ACSO-52, high response: the part of the response time that dominates.
 fn parts_of_a_slow_answer(facts: &Facts<'_>) -> Vec<Found> {
     let Some(mean) = above(facts.mean_ms, slow_for(facts)) else {
         return Vec::new();
@@ -196,7 +196,7 @@ fn slow_for(facts: &Facts<'_>) -> f64 {
     graded.map_or(SLOW_MS, |bound| bound.value().min(SLOW_MS))
 }
 
-/// ACSO-52, low throughput: below the target of the table where more was asked for.
+/// ACSO-52, low throughput: below the target of the table although more was requested.
 fn causes_of_low_throughput(facts: &Facts<'_>) -> Vec<Found> {
     let table = &facts.case.file.grades;
     let of = |grade: Grade| {

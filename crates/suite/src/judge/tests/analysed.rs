@@ -1,4 +1,4 @@
-//! What the analysis finds in whole tests.
+//! Results of the analysis of whole tests.
 
 use analysis::closed_network::machine_repair;
 use report::record::{Outcome, ResourceSample, Standing, TestRecord};
@@ -9,8 +9,8 @@ use super::super::{Met, Tried, Until, compare_with_truth, tried};
 use super::judgement;
 use crate::file::Judge;
 
-/// The shipped `acso` by machine repair (G-05): users think for 5 s, wait 0.3216 s for what never queues,
-/// and share 8 cores for 40 ms each.
+/// The built-in `acso` by machine repair (G-05): users think for 5 s, wait 0.3216 s for resources without a
+/// queue, and share 8 cores for 40 ms each.
 fn ladder() -> Sample {
     let mut sample = Sample::of("acso", "scalability");
     let steps = [
@@ -49,7 +49,7 @@ fn ladder() -> Sample {
     sample
 }
 
-/// A search without names is judged by the capacity that it encloses.
+/// A search without names is judged by its capacity interval.
 #[test]
 fn a_search_that_names_nothing_is_asked_for_its_capacity() {
     let standing = |names: &[&str]| {
@@ -71,7 +71,7 @@ fn a_search_that_names_nothing_is_asked_for_its_capacity() {
     assert_eq!(standing(&["capacity"]), [Standing::Held]);
 }
 
-/// Steps after a ladder's end, and those that were cut, are in the record and nowhere else.
+/// Steps after a ladder's end, and steps that were cut short, appear in the record and nowhere else.
 #[test]
 fn a_step_that_is_not_judged_is_no_step_of_the_ladder() {
     let mut sample = ladder();
@@ -145,14 +145,14 @@ fn a_ladder_has_its_figures_four_estimates_and_its_bottleneck() {
     assert_eq!(agrees("capacity_per_s by the highest step"), Some(true));
     assert_eq!(agrees("knee_users by asymptotic bounds"), Some(true));
     let crossing = record.analysis["knee_by_bounds"]["users"].as_f64();
-    // 200/s times 5.3216 s of what never queues and 40 ms.
+    // 200/s times 5.3216 s without queueing and 40 ms.
     assert!(
         crossing.is_some_and(|it| (it / 1_072.3 - 1.0).abs() < 0.01),
         "{crossing:?}"
     );
 }
 
-/// While a queue grows, the work that is half done is in no count; the interval of the saturation point has room for it.
+/// While a queue grows, half-done work is not counted; the interval of the saturation point accounts for it.
 #[test]
 fn the_interval_of_the_saturation_point_holds_what_is_in_flight_at_the_edges() {
     let interval = |seconds: f64| {
@@ -172,8 +172,8 @@ fn the_interval_of_the_saturation_point_holds_what_is_in_flight_at_the_edges() {
     assert!(narrow.is_some_and(|it| it < 1193.0), "{narrow:?}");
 }
 
-/// Users who begin at once send an iteration more than belongs into a short step: the base of all efficiencies is that of
-/// the response-time law, unless users do not wait as the suite says.
+/// Users that begin at once send one iteration more than fits a short step: the base of all efficiencies is that of the
+/// response-time law, unless the users' waits differ from the suite's.
 #[test]
 fn the_edges_of_a_short_first_step_are_not_counted() {
     let first = |more: u64| {
@@ -237,7 +237,8 @@ fn a_breakpoint_is_enclosed_and_its_failure_named() {
     assert_eq!(until_at(3), met(true));
 }
 
-/// S-12: the judge finds the end of a ladder where the runner did, for it asks the same rule.
+/// S-12: the judge finds the end of a ladder at the same step as the runner, because it applies the same
+/// rule.
 #[test]
 fn a_ladder_ends_after_two_poor_steps_in_a_row() {
     let ended_at = |means: [f64; 4]| {
@@ -254,7 +255,7 @@ fn a_ladder_ends_after_two_poor_steps_in_a_row() {
     assert_eq!(ended_at([200.0, 2900.0, 200.0, 200.0]), json!(null));
 }
 
-/// the steps of a search, and what they enclose.
+/// the steps of a search, and the interval that they enclose.
 #[test]
 fn a_search_encloses_a_capacity() {
     let mut sample = Sample::of("aiaas", "breakpoint");
@@ -287,14 +288,15 @@ fn a_search_encloses_a_capacity() {
     let failed = |why: &str| Tried::Failed(why.to_owned());
     assert_eq!(tried_at(2, None), failed("p95 4000 ms, 0.0 % failed"));
     assert_eq!(tried_at(4, None), failed("no request was answered"));
-    // What the generator could not send excuses no failure.
+    // A limited generator does not excuse a failure.
     let limited = Tried::GeneratorLimited("late".to_owned());
     assert_eq!(tried_at(0, Some("late")), limited);
     assert_eq!(
         tried_at(2, Some("late")),
         failed("p95 4000 ms, 0.0 % failed")
     );
-    // A second of 500 answers proves nothing of failures below a thousandth, nor would fewer.
+    // A second of 500 responses proves nothing about failures below a thousandth, and fewer prove even
+    // less.
     let mut short = sample.record.clone();
     short.phases[0].figures.requests = 500;
     let text = match tried(&sample.test, &sample.file, &short, &short.phases[0], None) {
@@ -325,7 +327,7 @@ fn a_search_encloses_a_capacity() {
     assert_eq!(record.outcome, Outcome::Passed, "{:?}", record.reasons);
 }
 
-/// N-11, A360-03, ACSO-45: a leak has to be found where there is one, and nowhere else.
+/// N-11, A360-03, ACSO-45: a leak has to be found if there is one, and only then.
 #[test]
 fn soaks_find_leaks_and_nothing_else() {
     let of = |part: usize, grows: bool| {
@@ -339,7 +341,7 @@ fn soaks_find_leaks_and_nothing_else() {
         sample.record.phases[0].end_s = 600.0;
         sample.record.observed.target = (0..600_i32)
             .map(|at| {
-                // A little noise that is no trend.
+                // A little noise without a trend.
                 let mut drawn = (at as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
                 drawn = (drawn ^ (drawn >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
                 drawn ^= drawn >> 27;
@@ -425,7 +427,7 @@ fn the_load_is_described() {
     assert_eq!(slow.analysis["apdex"]["score"], 0.5);
 }
 
-/// ACSO-56: long enough for a steady state, and told when there is none.
+/// ACSO-56: the phase is long enough for a steady state, and it is reported if there is none.
 #[test]
 fn a_phase_that_never_settles_says_so() {
     let of = |requests: fn(u64) -> u64| {
@@ -444,8 +446,8 @@ fn a_phase_that_never_settles_says_so() {
     assert_eq!(of(|at| 100 + at), false);
 }
 
-/// Deep in overload cheap failures change the mix: neither a resource that fills up there nor the answers per
-/// second there are the target's limit.
+/// Deep in overload cheap failures change the mix: neither a resource that fills up there nor the responses
+/// per second there are the target's limit.
 #[test]
 fn overload_names_neither_bottleneck_nor_capacity() {
     let mut sample = Sample::of("acis", "breakpoint");
@@ -482,7 +484,7 @@ fn overload_names_neither_bottleneck_nor_capacity() {
     );
 }
 
-/// Five users for six seconds are six requests: no efficiency can be held against them.
+/// Five users for six seconds are six requests: no efficiency can be computed relative to them.
 #[test]
 fn a_first_step_of_a_few_requests_leaves_the_knee_open() {
     let mut sample = ladder();
@@ -503,7 +505,8 @@ fn a_first_step_of_a_few_requests_leaves_the_knee_open() {
     );
 }
 
-/// N-11: what a crash takes with it looks like a tooth; the longest life before one shows the leak.
+/// N-11: a crash frees memory, which looks like a garbage collection; the longest period before one shows
+/// the leak.
 #[test]
 fn a_leak_that_ends_in_crashes_is_found() {
     let of = |seconds_of_life: i32| {
@@ -541,7 +544,7 @@ fn a_leak_that_ends_in_crashes_is_found() {
     );
 }
 
-/// N-04, G-06: half busy at half the load is the first to be full.
+/// N-04, G-06: a resource that is half busy at half the load is the first to be full.
 #[test]
 fn one_window_names_the_resource_with_the_largest_demand() {
     let of = |network: f64, cpu: f64| {

@@ -1,4 +1,4 @@
-//! Each kind of what a suite file can ask, on both sides of its bounds.
+//! Each kind of requirement of a suite file, on both sides of its bounds.
 
 use analysis::threshold::Limit;
 use report::record::{Event, EventKind, Second, Standing, ThresholdSeries};
@@ -88,7 +88,7 @@ fn rows_are_judged_on_both_sides() {
     check("no_such_row", "<0.6", graded(), Standing::NoData);
 }
 
-/// AIA-14: what is in flight at the edges of a window is neither lost nor late.
+/// AIA-14: requests in flight at the edges of a window are neither lost nor late.
 #[test]
 fn an_open_rate_that_was_asked_for_is_held_but_for_its_edges() {
     let bound = Bound::Limit(Limit::at_least(1000.0));
@@ -114,7 +114,8 @@ fn decisions(p50_ms: f64) -> ThresholdSeries {
     }
 }
 
-/// AIA-07, AIA-10, AIA-44: an API within its own row raises no alert, whose bounds are those of the router.
+/// AIA-07, AIA-10, AIA-44: an API within its own row raises no alert; the bounds of the alerts are those of
+/// the router.
 #[test]
 fn alerts_of_latency_watch_the_router() {
     let mut sample = Sample::of("aiaas", "load").latency(90.0);
@@ -294,7 +295,7 @@ fn relative_bounds_need_a_run_before() {
     assert_eq!(standing(110.0, None), Standing::Reported);
 }
 
-/// ACIS-24: a spike, and how long it lasts after the load has gone.
+/// ACIS-24: a spike, and how long its effect lasts after the load has ended.
 #[test]
 fn recovery_is_timed_from_the_end_of_the_highest_load() {
     let of = |slow_until: u64| {
@@ -338,7 +339,7 @@ fn recovery_is_timed_from_the_end_of_the_highest_load() {
     assert_eq!(of(100), (Standing::Crossed, None));
 }
 
-/// A360-02, ACSO-31: where nothing but a rest follows the highest load, its probes tell.
+/// A360-02, ACSO-31: if only a rest follows the highest load, its probes show the recovery.
 #[test]
 fn recovery_in_a_rest_is_that_of_its_probes() {
     let of = |slow_for: Option<u64>, rest_s: u64| {
@@ -373,7 +374,7 @@ fn recovery_in_a_rest_is_that_of_its_probes() {
     assert_eq!(of(Some(20), 60), (Standing::Held, Some(19.5)));
     assert_eq!(of(Some(100), 60), (Standing::Crossed, None));
     assert_eq!(of(None, 60), (Standing::NoData, None));
-    // A rest that a time scale has cut to three seconds is over before a system that is sound has started again.
+    // A rest that a time scale has shortened to three seconds is over before a healthy system has restarted.
     assert_eq!(of(Some(100), 3), (Standing::Inconclusive, None));
     assert_eq!(of(Some(0), 3), (Standing::Held, Some(0.0)));
 }

@@ -1,4 +1,4 @@
-//! How often the judgement itself is wrong: a thousand seeded runs each, through the whole judge.
+//! The error rate of the judgement itself: a thousand seeded runs each, through the whole judge.
 
 use report::record::{ResourceSample, Standing};
 
@@ -25,8 +25,8 @@ impl Draws {
     }
 }
 
-/// How many of a thousand soaks the judge calls a leak, in percent: memory of 100 MB whose noise keeps this share of its
-/// last value, and that grows by so much each second.
+/// The share of a thousand soaks in which the judge finds a leak, in percent: memory of 100 MB whose noise is
+/// autocorrelated with this coefficient, and that grows by this amount each second.
 fn called_leaks(memory: f64, grows: f64) -> f64 {
     let mut sample = Sample::of("agent360", "soak");
     sample.record.phases[0].end_s = f64::from(SECONDS);
@@ -58,7 +58,7 @@ fn a_soak_without_a_leak_is_rarely_called_one() {
         eprintln!("without a leak, noise that keeps {memory}: {found} % are called one");
         assert!(found <= 5.0, "{found} % of {RUNS} runs, memory {memory}");
     }
-    // A tenth more by the end.
+    // A tenth larger at the end.
     let found = called_leaks(0.0, 1e7 / f64::from(SECONDS));
     eprintln!("with a leak: {found} % are called one");
     assert!(found >= 95.0, "{found} % of {RUNS} runs");

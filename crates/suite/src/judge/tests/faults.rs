@@ -1,4 +1,4 @@
-//! What faults on a target did, and who noticed them.
+//! The effects of faults on a target, and their detection.
 
 use report::record::{Endpoint, EndpointSecond, Event, EventKind, Standing};
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use super::super::sample::Sample;
 use super::judgement;
 
-/// N-07: when clients noticed a fault, and when they were well again.
+/// N-07: when clients noticed a fault, and when they had recovered.
 #[test]
 fn faults_are_detected_and_recovered_from() {
     let mut sample = Sample::of("acis", "fault-tolerance");
@@ -54,7 +54,8 @@ fn faults_are_detected_and_recovered_from() {
     );
 }
 
-/// N-07: which endpoints a fault spoils. A second into which the next fault falls says nothing of the one before.
+/// N-07: the endpoints affected by a fault. A second in which the next fault begins does not count for the
+/// previous one.
 #[test]
 fn a_fault_names_the_endpoints_that_it_spoils() {
     let mut sample = Sample::of("acis", "fault-tolerance");
@@ -84,7 +85,7 @@ fn a_fault_names_the_endpoints_that_it_spoils() {
             .collect(),
         ..spoilt.clone()
     };
-    // Of ten seconds of 50 requests, 5 % and 10 %: no more than all of one second.
+    // In ten seconds of 50 requests, 5 % and 10 %: no more than one whole second.
     sample.record.endpoints = vec![of("/sound", 25), of("/spoilt", 100)];
     sample.record.seconds[20].failures = 52;
     sample.record.seconds[40].failures = 52;
@@ -117,7 +118,7 @@ fn a_fault_names_the_endpoints_that_it_spoils() {
     assert!(from > Some(0.05) && to < Some(0.15), "{only}");
 }
 
-/// A failure or two of a handful of requests may be chance.
+/// One or two failures among a few requests may be chance.
 #[test]
 fn an_endpoint_with_few_requests_is_spoilt_only_beyond_chance() {
     let endpoints = |failures| {
@@ -180,7 +181,7 @@ fn the_resilience_score_weighs_the_probes_of_each_fault() {
     assert_eq!(resilience["faults"][0]["probe_success_percent"], 0.0);
 }
 
-/// A fault that a system has to report is held when its health or a metric shows it in time.
+/// The requirement that a system reports a fault is met if its health or a metric shows it in time.
 #[test]
 fn the_system_has_to_report_a_fault_in_time() {
     let standing = |reported: Option<f64>| {
@@ -213,7 +214,7 @@ fn the_system_has_to_report_a_fault_in_time() {
     assert_eq!(standing(None), Standing::Crossed);
 }
 
-/// A crash of one of two instances may cost half of what is sent until it is noticed, and what was in flight.
+/// A crash of one of two instances may cost half of the requests until it is noticed, and those in flight.
 #[test]
 fn a_crash_has_an_expected_cost() {
     let standing = |instances: u32, failures: u64| {
@@ -238,13 +239,13 @@ fn a_crash_has_an_expected_cost() {
         let record = sample.judged();
         judgement(&record, "expected.crashed_instance").standing
     };
-    // 200 requests in the two seconds that may be hit, half of them, 4 in flight, and 3 times the root of 54.
+    // 200 requests in the two affected seconds, half of them, 4 in flight, and 3 times the root of 54.
     assert_eq!(standing(2, 100 + 4 + 23), Standing::Held);
     assert_eq!(standing(2, 100 + 4 + 24), Standing::Crossed);
-    // Of four instances a quarter: 50 + 4 + 3 times the root of 41.5.
+    // A quarter of four instances: 50 + 4 + 3 times the root of 41.5.
     assert_eq!(standing(4, 50 + 4 + 20), Standing::Held);
     assert_eq!(standing(4, 50 + 4 + 21), Standing::Crossed);
-    // Of one all, until it is up again: 900 and 4, and 3 times the root of 4.
+    // The only instance, until it is up again: 900 and 4, and 3 times the root of 4.
     assert_eq!(standing(1, 910), Standing::Held);
     assert_eq!(standing(1, 911), Standing::Crossed);
 }

@@ -1,11 +1,11 @@
-//! Operational laws, and what processes stall for.
+//! Operational laws, and resource pressure.
 
 use report::record::{Conclusion, ResourceSample, TestRecord};
 use serde_json::Value;
 
 use super::super::sample::{SECONDS, Sample, phase};
 
-/// 100 requests per second of 50 ms, with so many in flight by the target's count.
+/// 100 requests per second of 50 ms, with this many in flight by the target's count.
 fn counted(in_flight: f64) -> TestRecord {
     let mut sample = Sample::of("acis", "load");
     sample.record.observed.target = (0..SECONDS)
@@ -34,7 +34,7 @@ fn throughput_times_response_time_is_what_the_target_counts_in_flight() {
     };
     check(5.0, true, Conclusion::Valid);
     check(4.6, true, Conclusion::Valid);
-    // Two of five are not where they were measured.
+    // Two of five are outside the target.
     check(3.0, false, Conclusion::Suspect);
     check(8.0, false, Conclusion::Suspect);
 }
@@ -81,7 +81,7 @@ fn a_resource_whose_use_does_not_follow_throughput_breaks_the_utilisation_law() 
     assert_eq!(demand(&record)["law_holds"], false, "{}", demand(&record));
 }
 
-/// A quota of a cgroup stops processes whose mean use is half of it.
+/// A quota of a cgroup throttles processes whose mean use is half of it.
 #[test]
 fn a_resource_that_the_target_stalls_for_is_its_bottleneck_though_it_is_not_full() {
     let slow = [

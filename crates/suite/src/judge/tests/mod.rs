@@ -13,7 +13,7 @@ use report::record::{Judgement, TestRecord};
 
 use super::sample::Sample;
 
-/// The judgement whose id ends so.
+/// The judgement whose id has this suffix.
 fn judgement<'a>(record: &'a TestRecord, ending: &str) -> &'a Judgement {
     let ids: Vec<&str> = record.judgements.iter().map(|it| it.id.as_str()).collect();
     let found = record.judgements.iter().find(|it| it.id.ends_with(ending));

@@ -1,4 +1,4 @@
-//! What a test comes to.
+//! The outcome of a test.
 
 use report::record::{Outcome, Standing};
 
@@ -47,7 +47,7 @@ fn too_few_requests_are_inconclusive() {
         judgement(&record, "p99_ms@steady").needs_more,
         Some(368 - 30)
     );
-    // The rate of 0.5/s is far below 50/s, which crosses.
+    // The rate of 0.5/s is far below the required 50/s.
     assert_eq!(record.outcome, Outcome::ThresholdsCrossed);
     let mut sample = graded().rate(0.5);
     sample.file.grades.shift_remove(&crate::file::Grade::Rps);

@@ -1,4 +1,4 @@
-//! Whole runs, and what holds of any record.
+//! Whole runs, and properties of any record.
 
 use proptest::prelude::*;
 use report::record::{Outcome, Standing, TestRecord};
@@ -157,7 +157,7 @@ proptest! {
         prop_assert!(worse(before, after), "{before:?} became {after:?}");
     }
 
-    /// Slower answers never do, either.
+    /// Slower responses do not either.
     #[test]
     fn slowness_never_improves_an_outcome(ms in 1.0..20_000.0_f64, factor in 1.0..5.0_f64, rate in 0.2..300.0_f64) {
         let of = |ms: f64| Sample::of("aiaas", "load").rate(rate).latency(ms).judged().outcome;

@@ -91,7 +91,7 @@ fn other_signs_of_a_bad_measurement_are_in_the_ledger() {
     check("simulator", Conclusion::Valid, &degraded(0));
     check("simulator", Conclusion::Suspect, &degraded(1));
     check("simulator", Conclusion::Suspect, &degraded(100));
-    // S-16: 100 samples of ten answers each.
+    // S-16: 100 samples of ten responses each.
     let late = |name: &'static str, answers: f64| {
         move |record: &mut TestRecord| {
             degraded(100)(record);
@@ -115,7 +115,7 @@ fn other_signs_of_a_bad_measurement_are_in_the_ledger() {
     });
 }
 
-/// N-05, S-16: the 99th percentile of planned starts; where nothing was planned, how long the threads stood still.
+/// N-05, S-16: the 99th percentile of planned starts; without planned starts, how long the threads stalled.
 #[test]
 fn lateness_is_judged_by_how_many_were_late() {
     let check = |what: &str, counts: [f64; 3], conclusion| {

@@ -15,9 +15,9 @@ use crate::file::Sink;
 use crate::run::progress::Tell;
 use crate::run::stage::Stage;
 
-/// How long a receiver may take.
+/// Timeout for a receiver.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// After so many failures in a row a receiver is left alone: a test must not wait for it.
+/// A receiver is abandoned after this number of consecutive failures: a test must not wait for it.
 const GIVE_UP_AFTER: u32 = 3;
 
 /// The sinks of a suite file.
@@ -65,8 +65,8 @@ impl<'a> Sinks<'a> {
         }
     }
 
-    /// Tells all sinks, of a reminder those that need one. Given back are those that failed for the first
-    /// time.
+    /// Notifies all sinks; with a reminder, only those that need one. Returns the sinks that failed for the
+    /// first time.
     pub fn tell(&mut self, letter: &Letter, is_reminder: bool) -> Vec<Failed> {
         let mut failed = Vec::new();
         for place in 0..self.sinks.len() {
@@ -98,7 +98,7 @@ impl<'a> Sinks<'a> {
         failed
     }
 
-    /// Says how many alerts did not arrive, where it was more than the one that was told already.
+    /// Reports how many alerts were not delivered, if more than the one already reported.
     pub fn sum_up(&self) {
         for state in self.sinks.iter().filter(|state| state.failed > 1) {
             self.tell.line(&format!(
@@ -144,7 +144,7 @@ impl<'a> Sinks<'a> {
         for (name, value) in headers {
             request = request.header(*name, value);
         }
-        // The words of an error may repeat the URL, and that may be a secret.
+        // The text of an error may contain the URL, which may be a secret.
         let answer = request
             .send(body.to_string())
             .map_err(|error| match error {
@@ -162,7 +162,7 @@ impl<'a> Sinks<'a> {
         }
     }
 
-    /// The text with the values of the variables that it names as `${NAME}`.
+    /// Replaces variables of the form `${NAME}` in the text with their values.
     fn filled(&self, text: &str) -> Result<String, String> {
         filled(text, &|name| {
             let found = self.variables.iter().find(|(known, _)| known == name);
@@ -184,7 +184,7 @@ fn filled(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Strin
     Ok(whole)
 }
 
-/// A line as the load driver's log has them.
+/// A line in the format of the load driver's log.
 fn log_line(letter: &Letter) -> String {
     let level = match (letter.notice.is_firing, letter.notice.severity) {
         (false, _) => "info",

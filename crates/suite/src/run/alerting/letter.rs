@@ -1,4 +1,4 @@
-//! One alert as its receivers read it.
+//! One alert in the formats of its receivers.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use crate::judge::Notice;
 use crate::run::measure::unix_now;
 use crate::run::stage::Stage;
 
-/// An alert that was raised or resolved, with where.
+/// An alert that was raised or resolved, with its context.
 #[derive(Debug, Clone)]
 pub struct Letter {
     pub notice: Notice,
@@ -21,7 +21,7 @@ pub struct Letter {
 }
 
 impl Letter {
-    /// Of now; `raised` is when the alert was, in seconds since 1970.
+    /// Creates a letter with the current time; `raised` is the time of the alert, in seconds since 1970.
     pub fn new(stage: &Stage<'_>, notice: &Notice, raised: f64) -> Self {
         let job = stage.job;
         let folder = stage.run_folder.file_name().unwrap_or_default();
@@ -59,7 +59,7 @@ impl Letter {
         )
     }
 
-    /// For files and webhooks.
+    /// The format of files and webhooks.
     pub fn json(&self) -> Value {
         json!({
             "status": self.status(),
@@ -77,7 +77,7 @@ impl Letter {
         })
     }
 
-    /// For `POST /api/v2/alerts`; `labels` go beside the usual ones.
+    /// The format of `POST /api/v2/alerts`; `labels` are added to the usual ones.
     pub fn alertmanager(&self, labels: impl Iterator<Item = (String, String)>) -> Value {
         let mut all = json!({
             "alertname": self.notice.kind,

@@ -19,14 +19,14 @@ use deliver::Sinks;
 use letter::Letter;
 
 const EVERY: Duration = Duration::from_secs(1);
-/// How often the end is looked for meanwhile.
+/// The polling interval for the end of the test.
 const LOOK: Duration = Duration::from_millis(50);
-/// A second is whole, and its samples have come, so long after it began.
+/// A second is complete, and its samples have arrived, this long after its begin.
 const SETTLED_S: f64 = 2.0;
-/// Alertmanager takes an alert that is not sent again for resolved after five minutes.
+/// Alertmanager considers an alert resolved if it is not repeated within five minutes.
 const REMIND_EVERY: Duration = Duration::from_secs(60);
 
-/// Watches a test and tells the sinks, until `over`; blocks. Without sinks it returns at once.
+/// Watches a test and notifies the sinks, until `over`; blocks. Returns at once if there are no sinks.
 pub fn watch(stage: &Stage<'_>, monitor: &Monitor, over: &CancellationToken) {
     let asked = &stage.job.file.alerts.sinks;
     if asked.is_empty() {
@@ -57,7 +57,7 @@ pub fn watch(stage: &Stage<'_>, monitor: &Monitor, over: &CancellationToken) {
     watching.end();
 }
 
-/// The figures of a second that alerts watch: those of its requests, with the percentiles of another trend where the suite
+/// The figures of a second for the alerts: those of its requests, with the percentiles of another trend if the suite
 /// names one.
 fn watched(store: &Store, stage: &Stage<'_>, place: u32) -> Second {
     let requests = second(store, place);
@@ -79,18 +79,18 @@ struct Watching<'a> {
     monitor: &'a Monitor,
     live: LiveAlerts,
     sinks: Sinks<'a>,
-    /// The first second, and the first of the target's samples, that were not looked at.
+    /// The first second that was not processed yet, and the first of the target's samples.
     next_second: u32,
     next_sample: usize,
 }
 
 impl Watching<'_> {
-    /// Looks at what has come, up to so long ago.
+    /// Processes the input up to this age.
     fn look(&mut self, settled_s: f64) {
         let mut notices = Vec::new();
         let samples = self.monitor.target_from(self.next_sample);
         self.next_sample += samples.len();
-        // Samples are timed since 1970, seconds since the start of the test.
+        // Samples have times since 1970, seconds have times since the start of the test.
         notices.extend(
             self.live
                 .samples(&samples)
@@ -113,14 +113,14 @@ impl Watching<'_> {
         }
     }
 
-    /// Sends what stands again, to those that need it.
+    /// Repeats active alerts to the sinks that need it.
     fn remind(&mut self) {
         for (raised, notice) in self.standing() {
             self.send(&notice, raised, true);
         }
     }
 
-    /// What stands when the test ends is over with it.
+    /// Resolves the active alerts, because the test has ended.
     fn end(&mut self) {
         for (raised, notice) in self.standing() {
             self.send(&notice.resolved(), raised, false);
@@ -130,7 +130,7 @@ impl Watching<'_> {
 
     fn standing(&self) -> Vec<(f64, Notice)> {
         let began = self.stage.store.lock().began().unwrap_or_default();
-        // Times of seconds are small, those of samples since 1970.
+        // Times of seconds are small, those of samples count from 1970.
         let raised = |notice: &Notice| {
             let since_begin = notice.raised_s < began;
             notice.raised_s + if since_begin { began } else { 0.0 }

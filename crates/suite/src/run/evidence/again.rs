@@ -1,4 +1,4 @@
-//! A whole run judged again from what its tests left.
+//! Judges a whole run again from the evidence of its tests.
 
 use indexmap::IndexMap;
 use report::RunRecord;
@@ -11,24 +11,25 @@ use crate::judge::judge_run;
 /// The evidence of the run itself, in the run's folder.
 pub const RUN: &str = "evidence/run.json";
 
-/// Which files the numbers of a run come from, and what is known of the run beside its tests.
+/// The files from which the figures of a run are computed, and the facts about the run beside its tests.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunEvidence {
     /// The record without its tests.
     pub run: Option<RunRecord>,
-    /// Whether what spans tests was judged: not before the last one.
+    /// Whether questions that span tests were judged, which happens after the last one.
     pub judged: bool,
     /// The file of each test, by title in the order of the record.
     pub tests: IndexMap<String, String>,
-    /// Locust's own figures by test.
+    /// Locust's own figures, by test.
     #[serde(default)]
     pub locust: IndexMap<String, Value>,
 }
 
-/// Judges a run again; `file` gives the content of a file of its folder. `None`: it has left no evidence.
+/// Judges a run again; `file` returns the content of a file of its folder. `None`: the folder has no
+/// evidence.
 ///
 /// # Errors
-/// Evidence that is named is missing or cannot be read.
+/// A file of the evidence is missing or cannot be read.
 pub fn again(file: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Option<RunRecord>, EvidenceError> {
     let Some(evidence) = RunEvidence::read(file)? else {
         return Ok(None);
@@ -47,7 +48,7 @@ pub fn again(file: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Option<RunRecord>
 
 impl RunEvidence {
     /// # Errors
-    /// It is there and cannot be read.
+    /// The file exists and cannot be read.
     pub fn read(file: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Option<Self>, EvidenceError> {
         let Some(bytes) = file(RUN) else {
             return Ok(None);
@@ -59,7 +60,7 @@ impl RunEvidence {
         })
     }
 
-    /// The record of one test, judged again by itself.
+    /// The record of one test, judged again on its own.
     ///
     /// # Errors
     /// Its evidence is missing or cannot be read.
@@ -81,7 +82,7 @@ impl RunEvidence {
         Ok(record)
     }
 
-    /// A name for the file of one more test.
+    /// A name for the file of another test.
     pub fn new_file(&self, name: &str) -> String {
         let named = |place: usize| format!("evidence/{place}.{name}.jsonl.gz");
         let is_taken = |file: &String| self.tests.values().any(|known| known == file);

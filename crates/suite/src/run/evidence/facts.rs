@@ -1,4 +1,4 @@
-//! Everything that a record is made of, beside what the driver measured of each request.
+//! The input of a record, except the driver's measurements of each request.
 
 use indexmap::IndexMap;
 use report::record::{Outcome, TestRecord, ThresholdSeries};
@@ -16,44 +16,44 @@ use crate::run::record::{Gathered, record};
 use crate::run::resume::Earlier;
 use crate::run::visits::Visits;
 
-/// What is known of a test when it is over.
+/// The facts about a completed test.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Facts {
     pub test: PlannedTest,
-    /// Whether a script of one's own ran, which is judged by its own thresholds.
+    /// Whether a script of the command line ran, which is judged by its own thresholds.
     pub own_script: bool,
     pub rules: Rules,
     pub gathered: Gathered,
-    /// What thresholds ask about beside all requests.
+    /// The series of thresholds on metrics other than all requests.
     pub asked: Vec<ThresholdSeries>,
     pub earlier: Option<Earlier>,
     pub prometheus: Option<prometheus::Found>,
-    /// What a search or probes found, by the name under which the analysis has it.
+    /// The results of a search or of probes, by their names in the analysis.
     pub found: IndexMap<String, Value>,
     pub drilled: Vec<Drilled>,
     pub interrupted: bool,
     pub account: Option<Closed>,
-    /// Of the orchestrator, what its detectors' journals say.
+    /// For the orchestrator: the account of its detectors' journals.
     #[serde(default)]
     pub calls: Option<Calls>,
     /// The bounds of the target's components.
     pub slo: Option<IndexMap<String, Slo>>,
-    /// Of the target's components the visits that were completed, and those that failed, during the test.
+    /// Completed and failed visits of the target's components during the test.
     #[serde(default)]
     pub visits: Option<Visits>,
-    /// What relative bounds are relative to.
+    /// The reference of relative bounds.
     pub previous: Option<TestRecord>,
-    /// What the target knows of itself.
+    /// The truth of the target.
     pub truth: Option<Value>,
 }
 
-/// What judging reads of a suite file beside the test itself.
+/// The parts of a suite file that the judgement reads in addition to the test itself.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Rules {
     suite: String,
     views: Vec<View>,
     grades: IndexMap<Grade, GradeBounds>,
-    /// The trend that alerts of latency watch.
+    /// The trend of the latency alerts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     latency_of: Option<String>,
 }
@@ -68,7 +68,7 @@ impl Rules {
         }
     }
 
-    /// A suite file that has nothing else.
+    /// A suite file with nothing else.
     fn file(&self) -> SuiteFile {
         SuiteFile {
             suite: self.suite.clone(),
@@ -92,7 +92,7 @@ impl Rules {
 }
 
 impl Facts {
-    /// What was measured, not judged yet.
+    /// The record before its judgement.
     pub fn measured(&self, store: &Store) -> TestRecord {
         let mut record = record(&self.test, store, &self.gathered);
         fill_endpoint_seconds(store, &mut record.endpoints);
@@ -103,7 +103,7 @@ impl Facts {
         record
     }
 
-    /// The record, judged by all that is known.
+    /// The judged record.
     pub fn judged(&self, store: &Store) -> TestRecord {
         let mut record = self.measured(store);
         if let Some(found) = &self.prometheus {
@@ -146,7 +146,7 @@ impl Facts {
         record
     }
 
-    /// A script of one's own is judged by its own thresholds.
+    /// A script of the command line is judged by its own thresholds.
     fn asked_of(&self, record: &TestRecord) -> PlannedTest {
         if !self.own_script {
             return self.test.clone();

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::facts::Facts;
 use crate::run::measure::{Store, StoreLine};
 
-/// What the record of a test is computed from.
+/// The data from which the record of a test is computed.
 #[derive(Debug)]
 pub struct Evidence {
     pub facts: Facts,
@@ -28,12 +28,12 @@ pub enum EvidenceError {
 }
 
 impl Evidence {
-    /// The file: the facts in the first line, what was measured in the others.
+    /// Writes the file: the facts in the first line, the measurements in the others.
     ///
     /// # Errors
-    /// The facts have no form as JSON.
+    /// The facts cannot be represented as JSON.
     pub fn write(facts: &Facts, store: &Store) -> io::Result<Vec<u8>> {
-        // What is read once or never is not worth the time that the last tenth of its size takes.
+        // Files that are seldom read are not worth the time for the last tenth of their size.
         let mut out = GzEncoder::new(Vec::new(), Compression::fast());
         put(&mut out, facts)?;
         store.lines(&mut |line| put(&mut out, &line))?;
@@ -41,7 +41,7 @@ impl Evidence {
     }
 
     /// # Errors
-    /// The bytes are not of [`Self::write`].
+    /// The bytes were not written by [`Self::write`].
     pub fn read(bytes: &[u8]) -> Result<Self, String> {
         let mut lines = BufReader::new(GzDecoder::new(bytes)).lines();
         let mut number = 0;

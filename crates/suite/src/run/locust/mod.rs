@@ -1,5 +1,5 @@
-//! Real Locust on the plan of a test, after our own driver: for comparison, and kept apart from what is
-//! judged.
+//! Runs real Locust on the plan of a test, after the load driver: for comparison, and separate from the
+//! judged figures.
 
 mod process;
 mod shape;
@@ -18,14 +18,14 @@ use crate::file::Locust;
 use crate::plan::PlannedTest;
 use process::{Ended, Process};
 
-/// The plan as a load shape, which is Locust's word for it.
+/// The plan as a "load shape" (Locust's term).
 const SHAPE: &str = "../locust/plan_shape.py";
-/// The folder of what Locust writes, in that of the run.
+/// The subfolder for Locust's files in the run's folder.
 const FOLDER: &str = "locust";
-/// Beside the plan: starting Python, and the last requests.
+/// Additional time to start Python, and for the last requests.
 const MARGIN: Duration = Duration::from_secs(120);
 
-/// Why Locust did not run a test.
+/// The reason why Locust did not run a test.
 #[derive(Debug, thiserror::Error)]
 enum NotRun {
     #[error("the suite names no locustfile")]
@@ -48,8 +48,8 @@ enum NotRun {
     },
 }
 
-/// Runs Locust with the users and phases of a test, under the same settings. What it measured is its own
-/// word: no judgement reads it. `{status: "skipped", reason}` where it did not run.
+/// Runs Locust with the users and phases of a test, under the same settings. Its figures are its own: no
+/// judgement reads them. Returns `{status: "skipped", reason}` if it did not run.
 pub fn run(job: &Job<'_>, program: &Path, test: &PlannedTest, folder: &Path) -> Value {
     match carry_out(job, program, test, folder) {
         Ok(result) => result,
@@ -73,7 +73,7 @@ fn carry_out(
     let file = job.files.path(&locust.file);
     let classes = classes(locust, &file, test)?;
     let length = Duration::from_secs_f64(test.phases.last().map_or(0.0, |phase| phase.end_s));
-    // The settings have to last as long as Locust does.
+    // The settings have to last as long as Locust runs.
     let lasting = PlannedTest {
         longest_s: (length + MARGIN).as_secs_f64(),
         ..test.clone()
@@ -98,7 +98,7 @@ fn carry_out(
         "--csv".into(),
         output.clone().into(),
         "--only-summary".into(),
-        // What fails is in the figures; the exit code is the locustfile's own verdict.
+        // Failures are in the figures; the exit code is the locustfile's own verdict.
         "--exit-code-on-error".into(),
         "0".into(),
     ];
@@ -126,7 +126,7 @@ fn carry_out(
     Ok(result(&ended?, &classes, &output))
 }
 
-/// Its classes for those of the test, each of them in the file.
+/// Locust's classes for those of the test; each is in the file.
 fn classes(locust: &Locust, file: &Path, test: &PlannedTest) -> Result<Vec<String>, NotRun> {
     let text = std::fs::read_to_string(file).map_err(|error| NotRun::File {
         path: file.to_owned(),
@@ -145,7 +145,7 @@ fn classes(locust: &Locust, file: &Path, test: &PlannedTest) -> Result<Vec<Strin
     found.collect()
 }
 
-/// The beginning of the names of its files.
+/// The prefix of the names of its files.
 fn output(folder: &Path, test: &PlannedTest) -> std::io::Result<PathBuf> {
     let label = test.label();
     let letters = label.chars().map(|letter| match letter {

@@ -11,32 +11,32 @@ use crate::run::job::Job;
 use crate::run::progress::clock;
 
 const LOOK: Duration = Duration::from_millis(100);
-/// How long it may take to end when it is asked to.
+/// Time for Locust to end after the request to stop.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Variables that say what the plan says already.
+/// The prefix of variables that would override the plan.
 const OVERRIDES: &str = "LOCUST_";
 
-/// What is started.
+/// The command to start.
 pub struct Process<'a> {
     pub program: &'a Path,
     pub arguments: Vec<OsString>,
     /// The phases as JSON.
     pub plan: String,
-    /// Where its output goes.
+    /// The file for its output.
     pub log: PathBuf,
 }
 
-/// How it ended.
+/// The end of the process.
 pub struct Ended {
     pub code: Option<i32>,
-    /// Where it was ended from here.
+    /// The reason why it was ended from here, if it was.
     pub because: Option<&'static str>,
     pub version: Option<String>,
     pub took: Duration,
 }
 
 impl Process<'_> {
-    /// Runs to its end, for at most `longest`; Ctrl-C ends it early, cleanly.
+    /// Runs the process to its end, for at most `longest`; Ctrl-C ends it early, gracefully.
     ///
     /// # Errors
     /// It cannot be started, or its log cannot be written.
@@ -92,7 +92,7 @@ impl Process<'_> {
     }
 }
 
-/// A child that is gone when this is.
+/// A child process that is killed when this value is dropped.
 struct Running(Child);
 
 impl Running {

@@ -1,13 +1,13 @@
-//! The phases of a test as Locust is told them.
+//! The phases of a test in Locust's form.
 
 use serde::Serialize;
 
 use crate::plan::PlannedTest;
 
-/// Users who start and stop at once: a jump from one phase to the next.
+/// The time in which users start and stop at a jump from one phase to the next.
 const AT_ONCE_S: f64 = 1.0;
 
-/// One phase: until `end_s` as many users, who start and stop `per_s` a second.
+/// One phase: this number of users until `end_s`, starting and stopping `per_s` a second.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Step {
     pub end_s: f64,
@@ -15,7 +15,7 @@ pub struct Step {
     pub per_s: f64,
 }
 
-/// The phases of a closed test. What Locust has no word for is named instead.
+/// The phases of a closed test; the error names what Locust cannot express.
 pub fn of(test: &PlannedTest) -> Result<Vec<Step>, &'static str> {
     match (test.model, test.content) {
         ("open", _) => return Err("arrivals at a rate"),
@@ -76,7 +76,7 @@ mod tests {
         assert_eq!(told[1], (300.0, 50, 1.0));
         assert_eq!((told[2].1, told[2].2), (500, 100.0));
         assert_eq!((told[4].1, told[4].2), (50, 100.0));
-        // S-03: the run time is that of the plan, the ramp included.
+        // S-03: the run time is that of the plan, including the ramp.
         assert_eq!(of(&planned("acis", "load")).expect("users")[1].end_s, 600.0);
     }
 

@@ -1,4 +1,4 @@
-//! What Locust measured, by the CSV files that it writes.
+//! Locust's measurements, read from the CSV files that it writes.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ const COLUMNS: [(&str, &str); 12] = [
     ("100%", "p100_ms"),
 ];
 
-/// `total`, `endpoints` and `errors` of the files that begin with `output`.
+/// `total`, `endpoints` and `errors` of the files whose names begin with `output`.
 pub fn read(output: &Path) -> Result<Vec<(&'static str, Value)>, String> {
     let stats = rows(output, "_stats.csv")?;
     let (total, endpoints): (Vec<&Row>, Vec<&Row>) = stats

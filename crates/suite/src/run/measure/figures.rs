@@ -1,4 +1,4 @@
-//! Figures of a stretch of a test.
+//! Figures of a period of a test.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +8,12 @@ use report::record::{Endpoint, EndpointSecond, Figures, Second};
 use super::latency::latency;
 use super::store::{Cells, Counts, Key, Probes, Series, Store};
 
-/// What is looked at.
+/// The evaluated period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Window {
     /// The whole test.
     All,
-    /// A phase, by its place among those that the store was told of.
+    /// A phase, by its index among those passed to the store.
     Phase(usize),
 }
 
@@ -87,10 +87,10 @@ pub fn endpoints(store: &Store, window: Window, span: [f64; 2]) -> Vec<Endpoint>
     groups.into_iter().map(endpoint).collect()
 }
 
-/// Seconds of endpoints that a record has room for.
+/// Maximum number of seconds of endpoints in a record.
 const MOST_ENDPOINT_SECONDS: usize = 50_000;
 
-/// The seconds of the whole test's endpoints: of the busiest ones, as far as there is room.
+/// Adds the seconds of the whole test to endpoints: the busiest ones first, as far as there is space.
 pub fn fill_endpoint_seconds(store: &Store, endpoints: &mut [Endpoint]) {
     let mut by_endpoint = by_endpoint(store);
     let mut order: Vec<usize> = (0..endpoints.len()).collect();
@@ -145,7 +145,7 @@ pub fn seconds(store: &Store, duration_s: f64) -> Vec<Second> {
     (0..length).map(|place| second(store, place)).collect()
 }
 
-/// The entry of one second; the others are not looked at.
+/// The entry of one second, computed without the others.
 pub fn second(store: &Store, place: u32) -> Second {
     let cells = store
         .latencies
@@ -163,7 +163,7 @@ pub fn second(store: &Store, place: u32) -> Second {
     }
 }
 
-/// One entry for each second in which probes were answered, or not.
+/// One entry for each second with probes, whether they received a response or not.
 pub fn probes(store: &Store) -> Vec<Second> {
     let second = |(at, probes): (&u32, &Probes)| Second {
         at_s: f64::from(*at),
@@ -179,7 +179,7 @@ fn of_cells(cells: &[(&Series, &[u32])]) -> Second {
     of_values(values.collect(), failures)
 }
 
-/// A second with these microseconds.
+/// A second with these response times in microseconds.
 fn of_values(mut values: Vec<u32>, failures: u64) -> Second {
     values.sort_unstable();
     let n = values.len();
@@ -219,7 +219,7 @@ fn mean_users(store: &Store, [begin, end]: [f64; 2]) -> Option<f64> {
     (!within.is_empty()).then(|| within.iter().sum::<f64>() / within.len() as f64)
 }
 
-/// Cells that are looked at together.
+/// Cells that are evaluated together.
 #[derive(Default)]
 struct Group<'a> {
     latencies: Vec<(Key, &'a [u32])>,
@@ -264,7 +264,7 @@ impl Group<'_> {
         (statuses, errors)
     }
 
-    /// The seconds in which each message came first and last.
+    /// The first and the last second of each message.
     fn error_times(&self, store: &Store) -> BTreeMap<String, [f64; 2]> {
         let mut times: BTreeMap<String, [f64; 2]> = BTreeMap::new();
         for (key, _) in &self.latencies {

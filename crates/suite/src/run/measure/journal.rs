@@ -1,7 +1,7 @@
-//! What was measured, as lines of a journal that outlives the process, and read back from them.
+//! The measurements as lines of a journal that outlives the process, and reading them back.
 //!
-//! Lines are added while a test runs and never changed: those of a second are of its new values alone. A
-//! counter's line holds what it has come to, and the last one counts.
+//! Lines are added during a test and never changed: those of a second contain only its new values. A
+//! counter's line contains its current total, and the last line counts.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::store::{Counts, Key, Mark, Probes, Series, Store};
 
-/// Values may come so many seconds late; older seconds are not looked at again.
+/// Values may arrive this many seconds late; older seconds are not checked again.
 const LATEST: u32 = 120;
 
 /// One line.
@@ -50,21 +50,21 @@ pub enum StoreEntry {
     },
 }
 
-/// How much of a store was written.
+/// The progress of writing a store.
 #[derive(Debug, Default)]
 pub struct Written {
     series: usize,
     values: HashMap<(Key, bool), usize>,
     counts: HashMap<(u32, u32), Counts>,
     users: HashMap<u32, u64>,
-    /// How many probes of a second.
+    /// The number of probes by second.
     probes: HashMap<u32, usize>,
-    /// By metric the second after the last one that was written.
+    /// By metric, the second after the last one that was written.
     asked: HashMap<String, u32>,
 }
 
 impl Store {
-    /// What has come since the last call with the same `written`.
+    /// The entries since the last call with the same `written`.
     pub fn news(&self, written: &mut Written) -> Vec<StoreEntry> {
         let from = (self.last_s().max(0.0) as u32).saturating_sub(LATEST);
         let mut lines: Vec<StoreEntry> = self
@@ -138,7 +138,7 @@ impl Store {
         lines
     }
 
-    /// Takes a line back in, in the order in which they were written.
+    /// Applies a line again, in the order in which they were written.
     pub fn replay(&mut self, line: StoreEntry) {
         match line {
             StoreEntry::Series(series) => {
@@ -188,7 +188,7 @@ impl Store {
         }
     }
 
-    /// Everything is taken in: what comes next goes on where it ended, whatever time has passed.
+    /// Ends the replay: further measurements continue where it ended, whatever time has passed.
     pub fn replayed(&mut self) -> Written {
         self.go_on();
         let mut written = Written::default();
@@ -264,7 +264,7 @@ mod tests {
             again.replay(serde_json::from_str(line).expect("a line"));
         }
         again.replayed();
-        // The phase ended with what was measured of it.
+        // The phase ended with its last measurement.
         let cut = Mark {
             begin_s: 0.0,
             end_s: again.last_s(),
@@ -282,7 +282,7 @@ mod tests {
             (2, 1)
         );
         assert_eq!(again.checks().collect::<Vec<_>>(), [("held", 1, 0)]);
-        // An hour later it goes on where it ended.
+        // An hour later the test continues where it ended.
         let last_s = again.last_s();
         again.begin(
             3_605_000,

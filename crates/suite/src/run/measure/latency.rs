@@ -51,7 +51,7 @@ pub(super) fn latency(values: &[&[u32]]) -> Option<Latency> {
 
 /// Values by rank.
 struct Ranked {
-    /// How many values are not above each recorded one, and that one, ascending.
+    /// The number of values up to each recorded one, and that value, ascending.
     cumulated: Vec<(u64, u64)>,
     max: u32,
 }
@@ -69,7 +69,7 @@ impl Ranked {
         }
     }
 
-    /// Milliseconds of the value with this rank, counted from 1.
+    /// The value with this rank, counted from 1, in milliseconds.
     fn value(&self, rank: u64) -> f64 {
         let place = self.cumulated.partition_point(|(count, _)| *count < rank);
         let value = self.cumulated.get(place).map_or(0, |(_, value)| *value);
@@ -104,7 +104,7 @@ mod tests {
         assert!(lower < 950.0 && 950.0 < upper, "{lower} {upper}");
     }
 
-    /// A thousand seeded runs: the true 95th percentile lies within the interval of the record as often as that promises.
+    /// A thousand seeded runs: the true 95th percentile is inside the interval as often as the confidence promises.
     #[test]
     fn the_true_p95_lies_within_its_interval_in_94_to_97_of_a_hundred_runs() {
         let mut state = 0_u64;

@@ -1,4 +1,4 @@
-//! All of a store as lines, and back: what the figures of a test are computed from.
+//! All of a store as lines, and reading them back: the data from which the figures of a test are computed.
 
 use std::io;
 
@@ -12,10 +12,11 @@ use super::store::{Cells, Counts, Mark, Probes, Series, Store};
 #[serde(rename_all = "snake_case")]
 pub enum StoreLine {
     Series(Series),
-    /// The requests of a second: for each phase and series these two, and the microseconds of each request.
+    /// The requests of a second: for each phase and series, their indices and the microseconds of each
+    /// request.
     Second {
         second: u32,
-        /// Timed from when the iteration was to begin.
+        /// Timed from the planned start of the iteration.
         intended: bool,
         cells: Vec<Vec<u32>>,
     },
@@ -28,7 +29,7 @@ pub enum StoreLine {
         second: u32,
         users: f64,
     },
-    /// What probes saw, which is no part of the load.
+    /// The probes, which are not part of the load.
     Probes {
         second: u32,
         probes: Probes,
@@ -37,7 +38,7 @@ pub enum StoreLine {
     Totals(Totals),
 }
 
-/// What a store has once.
+/// The data that a store has once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Totals {
     origin_ms: Option<i64>,
@@ -52,10 +53,10 @@ pub struct Totals {
 }
 
 impl Store {
-    /// Hands out every line. What thresholds ask about beside all requests is not among them.
+    /// Passes every line to `put`, except the series of thresholds on metrics other than all requests.
     ///
     /// # Errors
-    /// Those of `put`.
+    /// The errors of `put`.
     pub fn lines(&self, put: &mut dyn FnMut(StoreLine) -> io::Result<()>) -> io::Result<()> {
         for series in &self.series {
             put(StoreLine::Series(series.clone()))?;
@@ -97,8 +98,8 @@ impl Store {
         }))
     }
 
-    /// Takes a line back in, in the order in which they were handed out; false for one that names what no line
-    /// before it has. The store takes no further measurements.
+    /// Applies a line again, in the order in which they were written; returns false for a line that refers to
+    /// something no earlier line has defined. The store accepts no further measurements.
     pub fn take_line(&mut self, line: StoreLine) -> bool {
         self.is_closed = true;
         match line {
@@ -236,11 +237,11 @@ mod tests {
         assert!(lines > 10, "{lines}");
         let shown = |store: &Store| {
             let store = format!("{store:?}");
-            // The one is closed.
+            // One of the two is closed.
             store.replace("is_closed: true", "is_closed: false")
         };
         let sorted = |text: String| {
-            // The maps of numbers by series have no order.
+            // The maps of numbers by series are unordered.
             let begin = text.find("by_series: ").expect("a map");
             let end = text.find("origin_ms: ").expect("what follows");
             format!("{}{}", &text[..begin], &text[end..])

@@ -1,4 +1,5 @@
-//! The last requests of a test, beside the figures of the whole (AIA-42, T-11): how a long test ended.
+//! The last requests of a test, in addition to the figures of the whole (AIA-42, T-11): how a long test
+//! ended.
 
 use std::collections::VecDeque;
 
@@ -8,14 +9,14 @@ use serde_json::{Value, json};
 
 use super::latency::latency;
 
-/// So many requests are kept.
+/// Number of requests.
 const KEPT: usize = 1000;
 
-/// The newest requests, the oldest first.
+/// The newest requests, in the order of their end.
 #[derive(Debug, Default)]
 pub(super) struct Recent(VecDeque<Request>);
 
-/// One request, as it ended.
+/// A completed request.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct Request {
     at_s: f64,
@@ -45,7 +46,7 @@ impl Recent {
         });
     }
 
-    /// Their figures, with the mean use of the target's resources meanwhile; `None` without requests.
+    /// Their figures, with the mean use of the target's resources in that time; `None` without requests.
     pub(super) fn shown(&self, target: &[ResourceSample]) -> Option<Value> {
         let ends = self.0.iter().map(|request| request.at_s);
         let from_s = ends.clone().reduce(f64::min)?;
@@ -57,7 +58,7 @@ impl Recent {
             seconds,
             requests,
             failures: self.0.iter().filter(|request| request.failed).count() as u64,
-            // Of the first only the end is within the window.
+            // Only the end of the first request is within the window.
             requests_per_s: (seconds > 0.0).then(|| (requests - 1) as f64 / seconds),
             latency: latency(&[&micros]),
             ..Figures::default()

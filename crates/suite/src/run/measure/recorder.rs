@@ -12,16 +12,16 @@ use load_outputs::{Output, OutputError, RunEnd, Setup};
 use super::store::{Mark, Series, Shared};
 use super::threshold_metrics::{Question, Watched};
 
-/// Sets of tags whose series is known without comparing them.
+/// Maximum number of tag sets whose series is found without comparing tags.
 const MOST_KNOWN: usize = 100_000;
 
-/// Fills a store with what one run of the driver measures.
+/// Fills a store with the measurements of one run of the driver.
 pub struct Recorder {
     store: Shared,
     seen: RunHandle,
     /// The run's phases, until it has begun.
     phases: Option<Vec<Mark>>,
-    /// Asked beside the thresholds of the run.
+    /// Queries in addition to the thresholds of the run.
     questions: Vec<Question>,
     watched: Watched,
     known: HashMap<usize, Known>,
@@ -33,7 +33,7 @@ struct Known {
     place: Place,
 }
 
-/// Where requests are counted.
+/// The counter of a request.
 #[derive(Debug, Clone, Copy)]
 enum Place {
     Series(u32),
@@ -45,10 +45,10 @@ enum Place {
 }
 
 impl Recorder {
-    /// What messages call it.
+    /// The name in messages.
     pub const NAME: &str = "suite";
 
-    /// For the run that `seen` shows; its phases are in seconds from its own start.
+    /// Creates the output for the run that `seen` shows; its phases are in seconds from its own start.
     pub fn new(
         store: Shared,
         seen: RunHandle,
@@ -94,7 +94,7 @@ impl Recorder {
         }
     }
 
-    /// Keeps the value for the thresholds that ask about it.
+    /// Stores the value for the thresholds on its metric.
     fn answer(&self, at_s: f64, sample: &Sample) {
         let metric = sample.metric.index();
         if !self.watched.has(metric) || is_beside_the_load(&sample.tags) {
@@ -106,7 +106,7 @@ impl Recorder {
         }
     }
 
-    /// A request of `setup`, `teardown`, a warm-up or a probe is no load; the target counts it all the same.
+    /// A request of `setup`, `teardown`, a warm-up or a probe is not load, but the target counts it.
     fn count_beside(&self, sample: &Sample) {
         if sample.metric == builtin::HTTP_REQ_DURATION {
             self.store.lock().count_beside();
@@ -178,7 +178,7 @@ impl Output for Recorder {
         Ok(())
     }
 
-    /// What comes before the first scenario is `setup`'s.
+    /// Samples before the first scenario belong to `setup`.
     fn consume(&mut self, samples: &[Sample]) -> Result<(), OutputError> {
         let Some(began_ms) = self.seen.began_unix_ms() else {
             samples.iter().for_each(|sample| self.count_beside(sample));

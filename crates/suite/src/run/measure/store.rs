@@ -1,4 +1,4 @@
-//! Where measured values lie.
+//! The storage of measured values.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,7 +21,7 @@ pub struct Series {
     /// 0: no response.
     pub status: u16,
     pub failed: bool,
-    /// Why, for failed requests.
+    /// The error message of failed requests.
     pub error: Option<String>,
 }
 
@@ -32,7 +32,7 @@ pub struct Mark {
     pub end_s: f64,
 }
 
-/// What is only counted.
+/// Values that are only counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     pub iterations: u64,
@@ -41,56 +41,57 @@ pub struct Counts {
     pub received_bytes: u64,
 }
 
-/// The probes that were answered in a second, or not.
+/// The probes of a second, with or without a response.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Probes {
     pub micros: Vec<u32>,
     pub failures: u64,
 }
 
-/// Second, phase and series of a cell. What ends in no phase has the phase [`OUTSIDE`].
+/// Second, phase and series of a cell. Requests that end outside all phases have the phase [`OUTSIDE`].
 pub(super) type Key = (u32, u32, u32);
 
-/// The phase of what ends after the last one, or between two.
+/// The phase of requests that end after the last one, or between two.
 pub(super) const OUTSIDE: u32 = u32::MAX;
 
 /// Microseconds of each request in a cell.
 pub(super) type Cells = BTreeMap<Key, Vec<u32>>;
 
-/// Endpoints, errors and checks are named by scripts; this many of each are told apart.
+/// Maximum number of endpoints, errors and checks, whose names come from scripts; further ones are merged.
 const MOST_NAMES: usize = 10_000;
 
-/// Everything measured of a test.
+/// All measurements of a test.
 #[derive(Debug, Default)]
 pub struct Store {
     pub(super) series: Vec<Series>,
     by_series: HashMap<Series, u32>,
-    /// When the first run's scenarios began, in milliseconds since 1970.
+    /// The start of the first run's scenarios, in milliseconds since 1970.
     pub(super) origin_ms: Option<i64>,
-    /// What was measured before the process that goes on: its first run begins so long after the test did.
+    /// The length of the test before it was resumed: the resumed process' first run begins this long after
+    /// the test did.
     pub(super) before_ms: i64,
     pub(super) marks: Vec<Mark>,
     pub(super) runs: usize,
     pub(super) latencies: Cells,
-    /// Timed from when the iteration was to begin.
+    /// Timed from the planned start of the iteration.
     pub(super) intended: Cells,
     pub(super) counts: BTreeMap<(u32, u32), Counts>,
     /// Users by second.
     pub(super) users: BTreeMap<u32, f64>,
-    /// Requests of probes by second, which are no part of what is measured.
+    /// Requests of probes by second, which are not part of the load.
     pub(super) probes: BTreeMap<u32, Probes>,
     pub(super) checks: IndexMap<String, (u64, u64)>,
     pub(super) last_s: f64,
     pub(super) is_closed: bool,
-    /// Requests beside the load, which are not measured.
+    /// Requests outside the load, which are not measured.
     pub(super) beside: u64,
     pub(super) recent: Recent,
     pub(super) asked: ThresholdMetrics,
-    /// From when the first request was sent until the last one ended.
+    /// From the start of the first request to the end of the last one.
     pub(super) requests_s: Option<[f64; 2]>,
 }
 
-/// A store that the driver fills while others look.
+/// A store that the driver fills while other threads read it.
 #[derive(Debug, Clone, Default)]
 pub struct Shared(Arc<Mutex<Store>>);
 
@@ -101,8 +102,8 @@ impl Shared {
 }
 
 impl Store {
-    /// A run of the driver has begun: its phases, in seconds from there, follow those of runs before.
-    /// The first run's begin is that of the test.
+    /// Called when a run of the driver begins: its phases, in seconds from its start, follow those of
+    /// earlier runs. The first run's start is that of the test.
     pub fn begin(&mut self, began_ms: i64, phases: impl IntoIterator<Item = Mark>) {
         let origin = *self.origin_ms.get_or_insert(began_ms - self.before_ms);
         self.runs += 1;
@@ -113,7 +114,8 @@ impl Store {
         }));
     }
 
-    /// The run that goes on has ended, in seconds since 1970: its phases end by then.
+    /// Called when the current run has ended, in seconds since 1970: its phases end at that time at the
+    /// latest.
     pub fn end(&mut self, ended: f64) {
         let Some(began) = self.began() else {
             return;
@@ -124,12 +126,12 @@ impl Store {
         }
     }
 
-    /// Whatever is measured from now on is left out.
+    /// Ignores all further measurements.
     pub fn close(&mut self) {
         self.is_closed = true;
     }
 
-    /// Marks, checks and times of a test that is read back.
+    /// Restores the marks, checks and times of a test.
     pub(super) fn replay_totals(
         &mut self,
         marks: Vec<Mark>,
@@ -146,7 +148,7 @@ impl Store {
         self.requests_s = requests_s;
     }
 
-    /// What was read back is over: phases end with it, and the next run goes on there.
+    /// Ends the restored part: its phases end, and the next run continues from there.
     pub(super) fn go_on(&mut self) {
         self.before_ms = (self.last_s * 1e3).ceil() as i64;
         let end_s = self.before_ms as f64 / 1e3;
@@ -156,12 +158,12 @@ impl Store {
         }
     }
 
-    /// How long the test had lasted when it was read back, in seconds; 0 for one that begins.
+    /// The length of the restored part of the test, in seconds; 0 for a new test.
     pub fn before_s(&self) -> f64 {
         self.before_ms as f64 / 1e3
     }
 
-    /// Requests that ended.
+    /// The number of completed requests.
     pub fn requests(&self) -> u64 {
         self.latencies
             .values()
@@ -169,12 +171,12 @@ impl Store {
             .sum()
     }
 
-    /// Requests of `setup`, `teardown`, warm-ups and probes.
+    /// The number of requests of `setup`, `teardown`, warm-ups and probes.
     pub const fn requests_beside(&self) -> u64 {
         self.beside
     }
 
-    /// Iterations that ended.
+    /// The number of completed iterations.
     pub fn iterations(&self) -> u64 {
         self.counts.values().map(|counts| counts.iterations).sum()
     }
@@ -183,7 +185,7 @@ impl Store {
         &self.series
     }
 
-    /// How many runs of the driver have begun.
+    /// The number of runs of the driver that have begun.
     pub fn runs(&self) -> usize {
         self.runs
     }
@@ -192,7 +194,7 @@ impl Store {
         self.origin_ms
     }
 
-    /// When the test began, in seconds since 1970; `None` before.
+    /// The start of the test, in seconds since 1970; `None` before it.
     pub fn began(&self) -> Option<f64> {
         self.origin_ms.map(|ms| ms as f64 / 1e3)
     }
@@ -202,18 +204,19 @@ impl Store {
         &self.marks
     }
 
-    /// The latest time at which something was measured, in seconds from the start of the test.
+    /// The time of the latest measurement, in seconds from the start of the test.
     pub fn last_s(&self) -> f64 {
         self.last_s
     }
 
-    /// From when the first request was sent until the last one ended, in seconds from the start of the
+    /// From the start of the first request to the end of the last one, in seconds from the start of the
     /// test; `None` without requests.
     pub fn requests_s(&self) -> Option<[f64; 2]> {
         self.requests_s
     }
 
-    /// The last thousand requests, with the target's samples, whose times are from the start of the test.
+    /// The last thousand requests, with the target's samples, whose times are relative to the start of the
+    /// test.
     pub fn recent(&self, target: &[ResourceSample]) -> Option<Value> {
         self.recent.shown(target)
     }
@@ -229,13 +232,13 @@ impl Store {
             .any(|counts| counts.dropped_iterations > 0)
     }
 
-    /// The name of each check with how often it held and how often it did not.
+    /// The name of each check, with the numbers of its passes and failures.
     pub fn checks(&self) -> impl Iterator<Item = (&str, u64, u64)> {
         let all = self.checks.iter();
         all.map(|(name, (passes, fails))| (name.as_str(), *passes, *fails))
     }
 
-    /// The number of a series. Beyond a bound all new ones are counted as `(other)`.
+    /// The index of a series. Beyond a limit all new ones are counted as `(other)`.
     pub(super) fn intern(&mut self, series: Series) -> u32 {
         if let Some(id) = self.by_series.get(&series) {
             return *id;
@@ -288,7 +291,7 @@ impl Store {
         probes.failures += u64::from(failed);
     }
 
-    /// A value of a series that is asked about.
+    /// Adds a value of a series that a threshold uses.
     pub(super) fn add_asked(&mut self, series: usize, at_s: f64, value: f64) {
         if !self.is_closed {
             self.asked.add(series, at_s.max(0.0) as u32, value);
@@ -323,7 +326,7 @@ impl Store {
     fn place(&mut self, at_s: f64) -> (u32, u32) {
         self.last_s = self.last_s.max(at_s);
         let within = |mark: &Mark| mark.begin_s <= at_s && at_s < mark.end_s;
-        // The last phases are the ones that run.
+        // The last phases are those of the current run.
         let phase = self.marks.iter().rposition(within);
         (
             at_s.max(0.0) as u32,
@@ -339,7 +342,7 @@ impl Store {
         cells.map(|((second, _, series), micros)| (*second, *series, micros.as_slice()))
     }
 
-    /// For each endpoint and class its microseconds by second.
+    /// Microseconds by second, for each endpoint and class.
     pub fn by_endpoint(&self) -> IndexMap<String, Vec<(u32, Vec<u32>)>> {
         let mut logs: IndexMap<String, Vec<(u32, Vec<u32>)>> = IndexMap::new();
         for (second, series, micros) in self.cells() {

@@ -1,7 +1,7 @@
-//! Metrics that thresholds ask about beside all requests, by second.
+//! Series of the metrics that thresholds use, in addition to all requests, by second.
 //!
-//! The values of a second are kept while samples of it may come; then their aggregates are, so that the memory does not
-//! grow with the number of samples.
+//! The values of a second are stored while its samples may arrive; then only their aggregates are, so that the memory
+//! does not grow with the number of samples.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,29 +13,29 @@ use report::record::ThresholdSeries;
 
 use super::store::Store;
 
-/// Values that come so many seconds late are left out.
+/// Values that arrive this many seconds late are left out.
 const LATEST: u32 = 30;
-/// Metrics and parts of them that are watched.
+/// Maximum number of metrics and sub-metrics.
 const MOST_METRICS: usize = 100;
-/// Values that a record has room for.
+/// Maximum number of values in a record.
 const MOST_VALUES: usize = 500_000;
 
-/// A question that no threshold of the script asks.
+/// A query that is not one of the script's thresholds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
     pub metric: String,
     /// `p(95)`, `rate`.
     pub aggregate: String,
-    /// The component whose service-level row asks.
+    /// The component whose service-level row needs it.
     pub component: Option<String>,
 }
 
-/// What was measured of what is asked.
+/// The measurements of the queried metrics.
 #[derive(Debug, Default)]
 pub struct ThresholdMetrics {
     series: IndexMap<String, Series>,
     newest: u32,
-    /// The aggregates of seconds that are over, by metric.
+    /// The aggregates of completed seconds, by metric.
     over: HashMap<String, BTreeMap<u32, Vec<f64>>>,
 }
 
@@ -47,28 +47,28 @@ struct Series {
     contains: Contains,
     component: Option<String>,
     aggregates: IndexMap<String, Aggregation>,
-    /// Seconds that samples may still come of.
+    /// Seconds whose samples may still arrive.
     open: BTreeMap<u32, Sink>,
 }
 
-/// Which samples of a run are asked about.
+/// The samples of a run that are used.
 #[derive(Debug, Default)]
 pub struct Watched {
-    /// By the place of the metric.
+    /// By the index of the metric.
     by_metric: Vec<Vec<Watch>>,
 }
 
-/// One series that is asked about.
+/// One series that is used.
 #[derive(Debug)]
 struct Watch {
-    /// What a sample must have.
+    /// The tags that a sample must have.
     tags: Vec<(String, String)>,
-    /// The place of the series.
+    /// The index of the series.
     place: usize,
 }
 
 impl Watched {
-    /// Watches what the thresholds of a run and these questions ask about.
+    /// Watches the metrics of a run's thresholds and of these queries.
     pub fn new<'a>(
         store: &mut ThresholdMetrics,
         registry: &Registry,
@@ -131,7 +131,7 @@ impl Watched {
         }
     }
 
-    /// Whether anything is asked about a metric.
+    /// Whether a metric is used.
     pub fn has(&self, metric: usize) -> bool {
         self.by_metric.get(metric).is_some_and(|it| !it.is_empty())
     }
@@ -146,7 +146,7 @@ impl Watched {
     }
 }
 
-/// Every second of a record has these.
+/// Whether every second of a record contains the figure anyway.
 fn is_of_all_requests(base: &str, aggregation: Aggregation) -> bool {
     match (base, aggregation) {
         ("http_req_failed", _)
@@ -159,7 +159,7 @@ fn is_of_all_requests(base: &str, aggregation: Aggregation) -> bool {
 }
 
 impl ThresholdMetrics {
-    /// The place of the series that a question is about; `None` where it is one too many.
+    /// The index of the series of a query; `None` beyond the maximum.
     fn place(&mut self, question: &Question, new: impl FnOnce() -> Series) -> Option<usize> {
         if self.series.len() >= MOST_METRICS && !self.series.contains_key(&question.metric) {
             return None;
@@ -200,7 +200,7 @@ impl ThresholdMetrics {
         }
     }
 
-    /// The aggregates of seconds that are over and that `written` does not have yet.
+    /// The aggregates of completed seconds that are not in `written` yet.
     pub(super) fn news(&self, written: &mut HashMap<String, u32>) -> Vec<(String, u32, Vec<f64>)> {
         let mut news = Vec::new();
         for metric in self.series.keys() {
@@ -216,7 +216,7 @@ impl ThresholdMetrics {
         news
     }
 
-    /// Takes back what [`Self::news`] said in another process.
+    /// Restores the values that [`Self::news`] returned in another process.
     pub(super) fn replay(&mut self, metric: String, second: u32, values: Vec<f64>) {
         self.over.entry(metric).or_default().insert(second, values);
     }
@@ -231,7 +231,7 @@ impl ThresholdMetrics {
         finite(values.get(place).copied())
     }
 
-    /// For the record of a test of that length.
+    /// The series for the record of a test of this length.
     fn shown(&self, length: u32) -> Vec<ThresholdSeries> {
         let mut room = MOST_VALUES;
         let mut all = Vec::new();
@@ -312,12 +312,12 @@ fn finite(value: Option<f64>) -> Option<f64> {
     value.filter(|value| value.is_finite())
 }
 
-/// An aggregate of a trend that is asked about, in one second.
+/// An aggregate of a trend in one second.
 pub fn asked_at(store: &Store, metric: &str, aggregate: &str, second: u32) -> Option<f64> {
     store.asked.at(metric, aggregate, second)
 }
 
-/// What thresholds ask about, for the record of a test of that length.
+/// The series of thresholds, for the record of a test of this length.
 pub fn asked(store: &Store, duration_s: f64) -> Vec<ThresholdSeries> {
     store.asked.shown(duration_s.max(0.0).ceil() as u32)
 }
@@ -334,7 +334,7 @@ mod tests {
         }
     }
 
-    /// A counter, a rate, a trend, and the part of a trend that has a tag.
+    /// A counter, a rate, a trend, and a sub-metric of a trend by a tag.
     fn registry() -> Registry {
         let registry = Registry::new();
         for (name, kind) in [
@@ -433,7 +433,7 @@ mod tests {
         check("wait", "max", [Some(9.0), None, None, None]);
         check("wait{name:GET /a}", "p(50)", [Some(5.0), None, None, None]);
         check("level", "value", [None, Some(7.0), Some(7.0), Some(7.0)]);
-        // The seconds of all requests are in the record already, and what nobody measures has none.
+        // Seconds of all requests are in the record anyway, and metrics without samples have no series.
         assert_eq!(store.shown(4).len(), 5);
         assert_eq!(store.shown(4)[2].unit(), "ms");
     }

@@ -7,14 +7,14 @@ use ureq::Agent;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// One Prometheus.
+/// A Prometheus server.
 #[derive(Debug)]
 pub struct Api {
     url: String,
     agent: Agent,
 }
 
-/// A query was not answered.
+/// The reason why a query failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
     #[error("{url} cannot be queried: {why}")]
@@ -41,11 +41,11 @@ impl Api {
         }
     }
 
-    /// The value of a query at a time in seconds since 1970, of several series their sum; `None` where
-    /// there is no series, or no number.
+    /// The value of a query at a time in seconds since 1970, as the sum of its series; `None` without a
+    /// series, or without a number.
     ///
     /// # Errors
-    /// It does not answer, or refuses the query.
+    /// Prometheus does not respond, or rejects the query.
     pub fn instant(&self, query: &str, at: f64) -> Result<Option<f64>, ApiError> {
         let answer = self
             .agent

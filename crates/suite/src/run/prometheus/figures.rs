@@ -1,10 +1,10 @@
-//! What is compared: the queries, and the run's own values.
+//! The compared metrics: the queries, and the run's own values.
 
 use report::record::{ResourceSample, TestRecord};
 
 use crate::file::Prometheus;
 
-/// One thing that both measure.
+/// A metric that both measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ComparedMetric {
     CpuCores,
@@ -35,8 +35,8 @@ impl ComparedMetric {
         }
     }
 
-    /// Means over the window, of everything that is selected: of systems of ours, else by the names that
-    /// Prometheus' client libraries use.
+    /// Means over the window of all selected series: the names of simulated systems, otherwise those of
+    /// Prometheus' client libraries.
     const fn usual(self) -> &'static str {
         match self {
             Self::CpuCores => {
@@ -64,7 +64,7 @@ impl ComparedMetric {
     }
 }
 
-/// The queries, in the order of [`FIGURES`], over a window of so many seconds.
+/// The queries, in the order of [`FIGURES`], over a window of this many seconds.
 pub fn asked(file: Option<&Prometheus>, base_url: &str, seconds: f64) -> Vec<String> {
     let instance = || format!("instance=\"{}\"", authority(base_url));
     let selector = file.and_then(|file| file.selector.clone());
@@ -81,7 +81,7 @@ pub fn asked(file: Option<&Prometheus>, base_url: &str, seconds: f64) -> Vec<Str
     FIGURES.into_iter().map(query).collect()
 }
 
-/// Host and port, as Prometheus names an instance.
+/// Host and port, which is Prometheus' name of an instance.
 fn authority(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -98,7 +98,7 @@ fn authority(url: &str) -> String {
     }
 }
 
-/// What this program measured of a window.
+/// This program's measurements of a window.
 #[derive(Debug)]
 pub struct Own {
     source: Option<String>,
@@ -125,7 +125,7 @@ impl Own {
         }
     }
 
-    /// The value, and where it comes from.
+    /// The value and its source.
     pub fn value(&self, figure: ComparedMetric) -> (Option<f64>, Option<&str>) {
         match figure {
             ComparedMetric::CpuCores => (self.cpu_cores, self.source.as_deref()),

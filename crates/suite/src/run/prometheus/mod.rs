@@ -1,6 +1,6 @@
-//! What a Prometheus measured of the target, beside what this program did (A360-14).
+//! Prometheus' measurements of the target, beside those of this program (A360-14).
 //!
-//! Its values are shown next to the run's own and never take their place: no verdict depends on them.
+//! Its values are shown next to the run's own and never replace them: no verdict depends on them.
 
 mod api;
 mod figures;
@@ -14,10 +14,10 @@ use serde_json::{Value, json};
 use super::job::Job;
 use figures::{FIGURES, Own, asked};
 
-/// Rates that differ by more than this say that one of the two does not see all requests.
+/// If the rates differ by more than this, one of the two does not see all requests.
 const MOST_APART: f64 = 0.1;
 
-/// What a Prometheus said of a test.
+/// The values of Prometheus for a test.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Found {
     shown: Value,
@@ -26,7 +26,7 @@ pub struct Found {
 }
 
 impl Found {
-    /// Puts it into the record: its values into the analysis, as `prometheus`.
+    /// Adds the values to the analysis of the record, as `prometheus`.
     pub fn write_into(&self, record: &mut TestRecord) {
         record.ledger.extend(self.entry.clone());
         record
@@ -127,10 +127,10 @@ fn entry(shown: &[Value], error: Option<String>) -> Option<LedgerEntry> {
     Some(entry(conclusion, text))
 }
 
-/// Whether there is a Prometheus, before anything is measured.
+/// Checks before the measurement that Prometheus is reachable.
 ///
 /// # Errors
-/// It does not answer as one.
+/// The URL does not respond like a Prometheus.
 pub fn probe(url: &str) -> Result<(), ApiError> {
     Api::new(url)
         .instant("vector(1)", super::measure::unix_now())

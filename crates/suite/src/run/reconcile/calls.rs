@@ -1,8 +1,8 @@
-//! The orchestrator beside its mock detectors: every call in their journals belongs to a request that was sent, and none is
-//! there twice.
+//! Compares the orchestrator with its mock detectors: every call in their journals belongs to a request that was sent,
+//! and none is recorded twice.
 //!
-//! How many calls a request makes is the orchestrator's to decide: by policy, cache, retries and hedges. So calls are counted,
-//! and only what no decision explains is a problem.
+//! The orchestrator decides how many calls a request makes: by policy, cache, retries and hedges. So calls are counted,
+//! and only calls that no decision explains are a problem.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -19,10 +19,10 @@ use super::ids::Named;
 use super::{READ_FROM, again_and_again};
 use crate::run::admin::Admin;
 
-/// Ids and calls that are remembered; of more nothing is said.
+/// Maximum number of ids and calls that are remembered; further ones are not compared.
 const MOST: usize = 4_000_000;
 
-/// The detectors' account of a test that goes on.
+/// The detectors' account of a running test.
 #[derive(Debug)]
 pub struct CallAccount {
     exchanges: Arc<Exchanges>,
@@ -38,32 +38,32 @@ struct Journal {
 
 #[derive(Debug, Default)]
 struct Book {
-    /// Ids that were sent, by hash.
+    /// Hashes of the ids that were sent.
     sent: HashSet<u64>,
-    /// Detector, id and attempt of each call, by hash.
+    /// Hashes of detector, id and attempt of each call.
     calls: HashSet<u64>,
     /// Ids of calls whose request has not ended, with the number of calls.
     waiting: HashMap<Box<str>, u32>,
     found: Calls,
 }
 
-/// What came of it.
+/// The result of the comparison.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Calls {
-    /// Requests of the driver: answered, failed without an answer, cut off.
+    /// Requests of the driver: with a response, failed without one, interrupted.
     pub sent: u64,
     pub answered: u64,
     pub failed: u64,
     pub cut: u64,
-    /// Of these, requests without an id: calls for them cannot be told from those of others.
+    /// The number of these without an id: calls for them cannot be told apart from others.
     pub unnamed: u64,
     pub detectors: IndexMap<String, CallsOf>,
     /// Calls for requests that this driver did not send.
     pub unknown: Named,
-    /// Calls that are in a journal twice, as the same attempt.
+    /// Calls that are recorded twice, as the same attempt.
     pub duplicated: Named,
-    /// Requests and entries that were not compared for want of room.
+    /// Requests and entries that were not compared because of the limits on memory.
     pub untold: u64,
     pub unread: u64,
 }
@@ -72,14 +72,14 @@ pub struct Calls {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallsOf {
     pub journalled: u64,
-    /// Of these, attempts after the first: retries and hedges.
+    /// The number of these that are attempts after the first: retries and hedges.
     pub further_attempts: u64,
-    /// Given up by the orchestrator before the answer.
+    /// Calls that the orchestrator cancelled before the response.
     pub cancelled: u64,
 }
 
 impl CallAccount {
-    /// The account now; `None` where a detector has no admin API.
+    /// Opens the account; `None` if a detector has no admin API.
     pub fn open<'a>(
         detectors: impl Iterator<Item = (&'a String, &'a String)>,
         exchanges: &Arc<Exchanges>,
@@ -97,7 +97,7 @@ impl CallAccount {
         })
     }
 
-    /// Reads what has come until the load is over.
+    /// Reads new entries until the load is over.
     pub fn follow(&self, over: &CancellationToken) {
         again_and_again(over, || self.read(READ_FROM));
     }
@@ -109,7 +109,7 @@ impl CallAccount {
         book.unwrap_or_else(PoisonError::into_inner).closed()
     }
 
-    /// Reads the journals that have so many new entries.
+    /// Reads the journals that have at least this many new entries.
     fn read(&self, least: u64) {
         for (admin, journal) in &self.detectors {
             let mut journal = journal.lock().unwrap_or_else(PoisonError::into_inner);
@@ -153,7 +153,7 @@ impl Book {
         }
     }
 
-    /// Takes in entries of a journal, and gives the number of the last one.
+    /// Processes entries of a journal, and returns the number of the last one.
     fn journalled(&mut self, journal: &Journal, answer: &Value) -> u64 {
         let entries = answer["entries"].as_array().map_or(&[][..], Vec::as_slice);
         let last = entries.last().and_then(|entry| entry["sequence"].as_u64());
@@ -183,7 +183,7 @@ impl Book {
         recorded
     }
 
-    /// An item of a batch has the batch's id and its own place.
+    /// An item of a batch has the batch's id and its own index.
     fn is_sent(&self, id: &str) -> bool {
         let of_batch = id.rsplit_once('-').map(|(batch, _)| batch);
         let mut ids = std::iter::once(id).chain(of_batch);
@@ -216,7 +216,7 @@ impl Calls {
             }
         };
         say(&self.duplicated, "are there twice");
-        // Calls for requests without an id look like those of others.
+        // Calls for requests without an id cannot be distinguished from those of other clients.
         if self.unnamed == 0 && self.untold == 0 {
             say(&self.unknown, "belong to no request of this driver");
         }

@@ -1,6 +1,6 @@
-//! Requests by their ids: what the driver says of each beside what the target's journal says.
+//! Compares requests by id: the driver's record of each with the target's journal.
 //!
-//! A request is settled when both sides have told of it. Only those that are not settled are kept, so that a long test
+//! A request is settled when both sides have recorded it. Only unsettled requests are stored, so that a long test
 //! takes no more memory than a short one.
 
 use std::collections::{HashMap, HashSet};
@@ -12,18 +12,18 @@ use serde_json::Value;
 
 use super::latency::{Latencies, LatencyPair};
 
-/// Settled ids that are remembered, to recognize one that comes again.
+/// Maximum number of settled ids that are remembered, to recognize duplicates.
 const MOST_SETTLED: usize = 4_000_000;
-/// Requests that are not settled; more are only counted.
+/// Maximum number of unsettled requests; further ones are only counted.
 const MOST_OPEN: usize = 1_000_000;
-/// Ids that are named.
+/// Maximum number of ids that are listed.
 const MOST_NAMED: usize = 10;
-/// The journal keeps so many characters of an id.
+/// Maximum length of an id in the journal, in characters.
 const MOST_CHARS: usize = 128;
-/// Ids of requests that are sent beside the load; nobody compares them.
+/// Prefix of the ids of requests outside the load, which are not compared.
 pub const PROBE_PREFIX: &str = "sparring-probe";
 
-/// What is known of each request.
+/// The records of each request.
 #[derive(Debug, Default)]
 pub struct Ids {
     open: HashMap<Box<str>, Open>,
@@ -32,7 +32,7 @@ pub struct Ids {
     found: Comparison,
 }
 
-/// A request that one side has told of, or that the sides disagree on.
+/// A request that only one side has recorded, or on which the sides disagree.
 #[derive(Debug, Default)]
 struct Open {
     answered: u32,
@@ -43,44 +43,45 @@ struct Open {
     server_us: u64,
 }
 
-/// What came of a comparison.
+/// The result of a comparison.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Comparison {
     /// Exchanges that the driver began: requests, handshakes and messages.
     pub sent: u64,
-    /// Of these, exchanges with an answer.
+    /// The number of these with a response.
     pub answered: u64,
-    /// Without one: no connection, a reset, a timeout.
+    /// The number of these without one: no connection, a reset, a timeout.
     pub failed: u64,
-    /// Cut off by the end of an iteration, of the load, or by an interruption.
+    /// Interrupted by the end of an iteration or of the load, or by Ctrl-C.
     pub cut: u64,
     /// Entries of the journal, without those of probes.
     pub journalled: u64,
-    /// Exchanges and entries that have an id of their own on one side and on the other, once each.
+    /// Exchanges and entries whose id occurs exactly once on each side.
     pub matched: u64,
-    /// Sent without an id; they are compared by their number.
+    /// Sent without an id; only their numbers are compared.
     pub unnamed: u64,
-    /// Of these, exchanges with an answer.
+    /// The number of these with a response.
     pub unnamed_answered: u64,
-    /// Answered, but not in the journal.
+    /// With a response, but not in the journal.
     pub lost: Named,
     /// Failed, and not in the journal: they did not arrive.
     pub not_arrived: Named,
-    /// Cut off before they arrived.
+    /// Interrupted before they arrived.
     pub cut_before_arrival: Named,
     /// More often in the journal than they were sent.
     pub duplicated: Named,
     /// In the journal, but never sent by this driver with an id.
     pub unknown: Named,
-    /// Ended exchanges, and entries of the journal, that were not compared for want of room.
+    /// Completed exchanges, and entries of the journal, that were not compared because of the limits on
+    /// memory.
     pub untold: u64,
     pub unread: u64,
-    /// Latency as the client and as the journal have it, by percentile.
+    /// Latency at the client and in the journal, by percentile.
     pub latency: Vec<LatencyPair>,
 }
 
-/// Ids, the first of them by name.
+/// A number of ids, with the first of them by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Named {
     pub count: u64,
@@ -94,7 +95,7 @@ impl Named {
         }
         self.count += u64::from(times);
         self.first.push(id.to_owned());
-        // In order, whatever the order of the map is.
+        // Sorted, because the order of the map is random.
         self.first.sort_unstable();
         self.first.truncate(MOST_NAMED);
     }
@@ -111,7 +112,7 @@ impl Named {
 }
 
 impl Ids {
-    /// Takes in how an exchange ended.
+    /// Processes the end of an exchange.
     pub fn ended(&mut self, ended: Ended) {
         self.found.sent += 1;
         *match ended.ending {
@@ -136,7 +137,7 @@ impl Ids {
         self.found.untold += u64::from(!told);
     }
 
-    /// Takes in an entry of the journal.
+    /// Processes an entry of the journal.
     pub fn journalled(&mut self, entry: &Value) {
         let key = entry["key"].as_str().unwrap_or_default();
         if key.starts_with(PROBE_PREFIX) {
@@ -151,17 +152,17 @@ impl Ids {
         self.found.unread += u64::from(!read);
     }
 
-    /// Entries that were evicted before they were read.
+    /// Counts entries that were evicted before they were read.
     pub fn missed(&mut self, entries: u64) {
         self.found.unread += entries;
     }
 
-    /// Exchanges that nobody told of.
+    /// Counts exchanges that were not recorded.
     pub fn untold(&mut self, exchanges: u64) {
         self.found.untold += exchanges;
     }
 
-    /// False: there is no room for another one.
+    /// Changes the record of an id. Returns false if there is no space for another one.
     fn update(&mut self, id: Box<str>, change: impl FnOnce(&mut Open)) -> bool {
         if self.open.len() >= MOST_OPEN && !self.open.contains_key(&id) {
             return false;
@@ -183,14 +184,14 @@ impl Ids {
         true
     }
 
-    /// What is settled, and what is not.
+    /// The settled and the unsettled requests.
     pub fn compared(mut self) -> Comparison {
         let mut found = std::mem::take(&mut self.found);
         for (id, open) in &self.open {
             let sent = open.answered + open.failed + open.cut;
             found.matched += u64::from(sent.min(open.journalled));
             let missing = sent.saturating_sub(open.journalled);
-            // What nobody waited for is the first that may be missing.
+            // Interrupted exchanges are the first explanation of missing entries.
             let cut = missing.min(open.cut);
             let failed = (missing - cut).min(open.failed);
             found.cut_before_arrival.add(id, cut);
@@ -209,7 +210,7 @@ impl Ids {
 }
 
 impl Comparison {
-    /// Whether both sides tell the same; else what nobody can explain.
+    /// The differences that have no explanation; empty if both sides agree.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         let mut say = |named: &Named, what: &str| {
@@ -233,7 +234,7 @@ impl Comparison {
         problems
     }
 
-    /// What both sides agree on, and what explains the difference.
+    /// A text on the agreement, and on the explained differences.
     pub fn text(&self) -> String {
         let mut text = format!(
             "{} requests were sent ({} answered, {} failed without an answer, {} cut off); the target's journal has {}, {} of \
@@ -271,7 +272,7 @@ impl Comparison {
     }
 }
 
-/// An id as the journal keeps it.
+/// An id as stored in the journal.
 fn cut(id: Box<str>) -> Box<str> {
     match id.char_indices().nth(MOST_CHARS) {
         Some((end, _)) => id[..end].into(),
@@ -295,7 +296,7 @@ mod tests {
 
     fn compared(sent: &[(&str, Ending)], journal: &[&str]) -> Comparison {
         let mut ids = Ids::default();
-        // In turn, as they come.
+        // Alternately, as they arrive.
         let mut entries = journal.iter();
         for (id, ending) in sent {
             ids.ended(Ended {
@@ -370,7 +371,7 @@ mod tests {
 
     #[test]
     fn an_id_that_was_sent_twice_may_be_there_twice() {
-        // A redirect, or a request that is sent again with the same id.
+        // A redirect, or a request that is repeated with the same id.
         let found = compared(&[("a", Answered), ("a", Answered)], &["a", "a"]);
         assert_eq!(found.problems(), Vec::<String>::new());
         let long = "x".repeat(500);

@@ -4,7 +4,7 @@ use hdrhistogram::Histogram;
 use report::record::PERCENTILES;
 use serde::{Deserialize, Serialize};
 
-/// Latencies of requests that both sides have.
+/// Latencies of requests that both sides have recorded.
 #[derive(Debug)]
 pub struct Latencies {
     client: Histogram<u64>,
@@ -12,7 +12,8 @@ pub struct Latencies {
     difference: Histogram<u64>,
 }
 
-/// A percentile on both sides, and of the difference of each request: what network, connection and driver add.
+/// A percentile on both sides, and of the difference of each request: the time added by network, connection
+/// and driver.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LatencyPair {
     pub percentile: String,
@@ -32,7 +33,7 @@ impl Default for Latencies {
 }
 
 impl Latencies {
-    /// A request, in microseconds.
+    /// Adds a request; times are in microseconds.
     pub fn add(&mut self, client_us: u64, server_us: u64) {
         self.client.saturating_record(client_us);
         self.server.saturating_record(server_us);

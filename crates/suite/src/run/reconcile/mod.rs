@@ -1,7 +1,8 @@
-//! What a simulated target counted beside what was sent, and what it still has when the load is over.
+//! Compares a simulated target's counts with the requests that were sent, and reports what it retains after
+//! the load.
 //!
-//! Every request carries an id of its own, so that the target's journal can say which arrived (N-06). A run whose numbers
-//! do not agree is suspect, as long as nobody can say where the difference is.
+//! Every request carries a unique id, so that the target's journal shows which arrived (N-06). A run whose numbers
+//! differ without an explanation is suspect.
 
 mod calls;
 mod ids;
@@ -26,14 +27,15 @@ pub use self::ids::PROBE_PREFIX;
 pub const ID_HEADER: &str = "X-Request-Id";
 pub const ID_FIELD: &str = "id";
 
-/// So many new entries of the journal are read while the load goes on, before it evicts them; fewer wait for its end.
+/// The journal is read during the load when it has this number of new entries, before it evicts them; fewer wait for
+/// the end.
 const READ_FROM: u64 = 2_000;
 const READ_EVERY: Duration = Duration::from_millis(500);
-/// How long requests that were cut off may take to end in the target.
+/// Maximum time for the target to complete interrupted requests.
 const SETTLE_WITHIN: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(100);
 
-/// The target's account of a test that goes on.
+/// The target's account of a running test.
 #[derive(Debug)]
 pub struct Account<'a> {
     admin: &'a Admin,
@@ -47,14 +49,14 @@ struct Book {
     ids: Ids,
     /// The last entry of the journal that was read.
     read: u64,
-    /// The journal began anew meanwhile.
+    /// The journal was reset meanwhile.
     is_anew: bool,
-    /// Exchanges whose end nobody told of.
+    /// Exchanges without a recorded end.
     untold: u64,
 }
 
 impl<'a> Account<'a> {
-    /// The account now, for exchanges that are told there; `None` where the target keeps none.
+    /// Opens the account for exchanges that are recorded there; `None` if the target has no journal.
     pub fn open(admin: &'a Admin, exchanges: &Arc<Exchanges>) -> Option<Self> {
         let state = admin.state().ok()?;
         Some(Self {
@@ -70,7 +72,7 @@ impl<'a> Account<'a> {
         })
     }
 
-    /// Reads what has come, again and again until the load is over: the journal keeps only its last entries.
+    /// Reads new entries repeatedly until the load is over: the journal retains only its last entries.
     pub fn follow(&self, over: &CancellationToken) {
         again_and_again(over, || {
             let mut book = self.book();
@@ -82,7 +84,7 @@ impl<'a> Account<'a> {
         });
     }
 
-    /// The account after the load, as soon as nothing is in flight any more, or at once when `hurry` is cancelled.
+    /// The account after the load, as soon as nothing is in flight, or at once when `hurry` is cancelled.
     pub fn close(self, hurry: &CancellationToken) -> Option<Closed> {
         let state = settled(self.admin, hurry)?;
         let left_behind = left_behind(&self.stores, &state);
@@ -147,7 +149,7 @@ fn again_and_again(over: &CancellationToken, read: impl Fn()) {
     }
 }
 
-/// A360-22: workflows, sessions and jobs that the run leaves, and requests that are still inside.
+/// A360-22: workflows, sessions and jobs that remain after the run, and requests that are still in flight.
 fn left_behind(stores: &[(String, f64)], state: &Value) -> LedgerEntry {
     let in_flight = state["in_flight"].as_u64().unwrap_or(0);
     let before = |name: &str| {
@@ -174,11 +176,11 @@ fn left_behind(stores: &[(String, f64)], state: &Value) -> LedgerEntry {
     }
 }
 
-/// The target's account of a test.
+/// The completed account of a test.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Closed {
     left_behind: LedgerEntry,
-    /// `None` where the journal began anew meanwhile.
+    /// `None` if the journal was reset meanwhile.
     compared: Option<Comparison>,
 }
 
@@ -198,7 +200,7 @@ impl Closed {
             .collect()
     }
 
-    /// For the analysis: counts, named ids, and the latency on both sides.
+    /// For the analysis: counts, listed ids, and the latency on both sides.
     pub fn shown(&self) -> Option<Value> {
         self.compared.as_ref().map(|compared| json!(compared))
     }
@@ -245,7 +247,7 @@ mod tests {
         let entry = |sequence: u64| json!({ "sequence": sequence, "key": format!("k-{sequence}") });
         let mut book = book(10);
         book.take_in(&json!({ "recorded": 12, "entries": [entry(11), entry(12)] }));
-        // 13 and 14 are gone; 16 came while the journal was read.
+        // 13 and 14 were evicted; 16 was added while the journal was read.
         book.take_in(&json!({ "recorded": 15, "entries": [entry(15), entry(16)] }));
         book.take_in(&json!({ "recorded": 16, "entries": [] }));
         assert_eq!(book.read, 16);
@@ -293,7 +295,7 @@ mod tests {
         assert_eq!(shown["latency"][0]["percentile"], "p50");
     }
 
-    /// A360-22: what is left is 0 or named.
+    /// A360-22: the number of remaining entries is 0, or they are named.
     #[test]
     fn what_a_run_leaves_behind_is_named() {
         let state = |in_flight, workflows| {

@@ -1,5 +1,5 @@
-//! A control group of version 2, by its files (Documentation/admin-guide/cgroup-v2.rst): what a
-//! container or a systemd unit uses of what it may use.
+//! A control group of version 2, by its files (Documentation/admin-guide/cgroup-v2.rst): the resources that
+//! a container or a systemd unit uses, and their limits.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,16 +9,16 @@ use report::record::ResourceSample;
 
 use super::{host, process};
 
-/// Where the hierarchy is mounted, unless the table of mounts says otherwise.
+/// Mount point of the hierarchy, unless the mount table differs.
 const USUAL: &str = "/sys/fs/cgroup";
-/// Processes whose descriptors are counted; a group may have many more.
+/// Maximum number of processes whose descriptors are counted; a group may have many more.
 const MOST_PROCESSES: usize = 256;
 
-/// Reads one group again and again; rates are between two readings.
+/// Reads one group repeatedly; rates are between two readings.
 #[derive(Debug)]
 pub struct Cgroup {
     folder: PathBuf,
-    /// Where procfs is.
+    /// The mount point of procfs.
     proc: PathBuf,
     before: Option<Reading>,
 }
@@ -35,13 +35,13 @@ struct Reading {
     network: Option<(u64, u64)>,
 }
 
-/// Whether the group is there and its processor time can be read.
+/// Whether the group exists and its processor time can be read.
 pub fn has_cgroup(name: &Path) -> bool {
     Cgroup::of(name).reading().is_some()
 }
 
 impl Cgroup {
-    /// The group of that folder, or of that name below the folder where the hierarchy is mounted.
+    /// The group of that folder, or of that name below the mount point.
     pub fn of(name: &Path) -> Self {
         Self {
             folder: mounted().join(name),
@@ -50,8 +50,9 @@ impl Cgroup {
         }
     }
 
-    /// Its resources now; `None` when it is gone or cannot be read. Memory is what cannot be taken back
-    /// at once: the current memory without file pages that are not in use, as `docker stats` shows it.
+    /// The current resources; `None` if the group no longer exists or cannot be read. Memory that can be
+    /// reclaimed at once is not counted: the current memory without inactive file pages, as `docker stats`
+    /// shows it.
     pub fn sample(&mut self) -> Option<ResourceSample> {
         let now = self.reading()?;
         let before = self.before.replace(now);
@@ -123,7 +124,7 @@ impl Cgroup {
         Some(all.saturating_sub(idle))
     }
 
-    /// The least limit of the group and those around it, else the machine's memory.
+    /// The smallest limit of the group and its ancestors, otherwise the machine's memory.
     fn memory_limit(&self) -> Option<u64> {
         let limits = self
             .around()
@@ -131,7 +132,8 @@ impl Cgroup {
         limits.min().or_else(host::memory)
     }
 
-    /// Cores that the group may use: its quota or that of a group around it, and its set of cores.
+    /// Cores that the group may use: the smallest quota of the group and its ancestors, and its set of
+    /// cores.
     fn cores(&self) -> f64 {
         let quotas = self.around().filter_map(|folder| {
             let text = std::fs::read_to_string(folder.join("cpu.max")).ok()?;
@@ -142,14 +144,14 @@ impl Cgroup {
         quotas.chain(set).fold(host::cores(), f64::min)
     }
 
-    /// The group's folder and those around it, up to where the hierarchy is mounted: limits of each hold.
+    /// The group's folder and its ancestors, up to the mount point: the limits of each apply.
     fn around(&self) -> impl Iterator<Item = &Path> {
         let is_group = |folder: &&Path| folder.join("cgroup.controllers").is_file();
         let own = std::iter::once(self.folder.as_path());
         own.chain(self.folder.ancestors().skip(1).take_while(is_group))
     }
 
-    /// A count of descriptors of its processes, as far as they can be looked at.
+    /// The sum of a count over its processes, as far as their descriptors are readable.
     fn of_processes(&self, count: impl Fn(&Path) -> Option<u64>) -> Option<u64> {
         let processes = self.read("cgroup.procs")?;
         let counts = processes
@@ -159,7 +161,8 @@ impl Cgroup {
         counts.reduce(|sum, count| sum + count)
     }
 
-    /// The traffic of its first process' network namespace; `None` where that is not a container's own.
+    /// The traffic of its first process' network namespace; `None` if the namespace is not a container's
+    /// own.
     fn network(&self) -> Option<(u64, u64)> {
         let processes = self.read("cgroup.procs")?;
         process::network_apart(&self.proc.join(processes.lines().next()?))
@@ -174,7 +177,7 @@ impl Cgroup {
     }
 }
 
-/// Where the hierarchy of version 2 is mounted; beside version 1 that is another folder than usual.
+/// The mount point of version 2; beside version 1 it is not the usual one.
 fn mounted() -> PathBuf {
     let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
     let folder = mounts.lines().find_map(|line| {
@@ -216,7 +219,7 @@ fn quota(text: &str) -> Option<f64> {
     (period > 0.0).then(|| quota / period)
 }
 
-/// How many cores a list such as `0-3,8` names.
+/// The number of cores in a list such as `0-3,8`.
 fn cores_of_set(text: &str) -> Option<f64> {
     let count = |range: &str| {
         let (first, last) = range.split_once('-').unwrap_or((range, range));
@@ -235,7 +238,7 @@ mod tests {
 
     use super::*;
 
-    /// A group as files in a folder of its own, inside one with a smaller limit of memory.
+    /// A group as files in a temporary folder, inside one with a smaller memory limit.
     fn fixture() -> tempfile::TempDir {
         let outer = tempfile::tempdir().expect("a temporary folder");
         let write = |name: &str, text: &str| {
@@ -378,14 +381,14 @@ mod tests {
         assert!(!has_cgroup(Path::new("there/is/none")));
     }
 
-    /// A group made for this test, with a process in it that burns a core; gone when dropped.
+    /// A group created for this test, with a process that keeps a core busy; removed when dropped.
     struct Burning {
         folder: PathBuf,
         process: Child,
     }
 
     impl Burning {
-        /// `None` where groups cannot be made.
+        /// `None` if groups cannot be created.
         fn start() -> Option<Self> {
             let folder = mounted().join(format!("sparring-test-{}", std::process::id()));
             std::fs::create_dir(&folder).ok()?;
@@ -397,7 +400,7 @@ mod tests {
                 folder,
             };
             let pid = burning.process.id().to_string();
-            // In a folder that is no group, this would make a file.
+            // In a folder that is not a group, this would create a file.
             let mut procs = std::fs::File::options()
                 .write(true)
                 .open(burning.folder.join("cgroup.procs"))

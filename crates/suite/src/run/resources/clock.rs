@@ -1,8 +1,9 @@
-//! Whether the wall clock goes with the monotonic one: durations come from the one, times of day from the other.
+//! Detects steps of the wall clock against the monotonic clock: durations come from the latter, times of day
+//! from the former.
 
 use std::time::Instant;
 
-/// Reads both clocks again and again.
+/// Reads both clocks repeatedly.
 #[derive(Debug, Default)]
 pub struct Clocks {
     before: Option<(Instant, f64)>,

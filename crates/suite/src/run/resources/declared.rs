@@ -1,19 +1,20 @@
-//! What a simulated system counts of its own work, such as operations, completed workflows, messages, operations of each
-//! agent (ACSO-28): the counters that its document declares, as rates.
+//! Counters that a simulated system declares in its document, as rates: operations, completed workflows, messages,
+//! operations of each agent (ACSO-28).
 
 use std::collections::BTreeMap;
 
 use report::record::ResourceSample;
 
-/// As samples name it beside the hosts.
+/// The host name of these samples.
 const HOST: &str = "throughput";
-/// What every simulated system has; hosts, pools and stores are sampled elsewhere.
+/// The prefix of the metrics of every simulated system; hosts, pools and stores are sampled elsewhere.
 const SHARED: &str = "sparring_target_";
-/// Beyond so many samples, one in [`EVERY`] is taken: a soak of a day has a curve of a few thousand points.
+/// After this number of samples, one in [`EVERY`] is taken: a soak of a day has a curve of a few thousand
+/// points.
 const DENSE: u32 = 600;
 const EVERY: u32 = 10;
 
-/// Reads the metrics of a system again and again.
+/// Reads the metrics of a system repeatedly.
 #[derive(Debug, Default)]
 pub struct Declared {
     asked: u32,
@@ -27,13 +28,14 @@ impl Declared {
         self.asked <= DENSE || self.asked.is_multiple_of(EVERY)
     }
 
-    /// Rates per second since the last reading at `at_s`; `None` at the first, and without counters.
+    /// Rates per second since the last reading at `at_s`; `None` for the first reading, and without
+    /// counters.
     pub fn sample(&mut self, at_s: f64, metrics: &str) -> Option<ResourceSample> {
         let now = counters(metrics);
         let before = self.before.replace((at_s, now.clone()));
         let (then_s, then) = before.filter(|(then_s, _)| at_s > *then_s)?;
         let rates = now.into_iter().filter_map(|(name, value)| {
-            // A counter that was not there has counted from 0.
+            // A counter that did not exist before has counted from 0.
             let more = value - then.get(&name).copied().unwrap_or(0.0);
             (more >= 0.0).then(|| (name, more / (at_s - then_s)))
         });

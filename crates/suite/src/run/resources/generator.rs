@@ -1,4 +1,4 @@
-//! The generator: its process, what the machine takes from it, and whether it was on time.
+//! The generator: its process, the processor time that the machine takes from it, and its punctuality.
 
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ use super::process::{Process, cores_available};
 use super::punctual::{Current, Punctual};
 use super::quota;
 
-/// Reads the generator again and again.
+/// Reads the generator repeatedly.
 #[derive(Debug)]
 pub struct Generator {
     own: Process,
@@ -22,7 +22,7 @@ pub struct Generator {
 }
 
 impl Generator {
-    /// This process, which drives what `current` shows against the service at a URL.
+    /// This process, with the driver that `current` shows and the service at a URL.
     pub fn new(current: Current, base_url: &str) -> Self {
         Self {
             own: Process::own(),
@@ -37,7 +37,7 @@ impl Generator {
     pub fn sample(&mut self, wall_s: f64) -> Option<ResourceSample> {
         let around = self.machine.sample().unwrap_or_default();
         let mut own = self.own.sample()?;
-        // A control group may leave it less than the machine has.
+        // A control group may allow fewer cores than the machine has.
         let cores = quota::cores().map(|quota| quota.min(cores_available()));
         if let Some((used, cores)) = own.cpu_cores.zip(cores) {
             own.cpu_ratio = Some(used / cores);
@@ -48,7 +48,7 @@ impl Generator {
         other.extend(step.map(|step| ("clock_step_s".to_owned(), step)));
         let ports = self.ports.ratio();
         other.extend(ports.map(|ratio| ("ports_ratio".to_owned(), ratio)));
-        // What the machine takes away from the generator stands beside what it uses.
+        // Steal time and pressure of the machine are added to the generator's own use.
         Some(ResourceSample {
             at_s: wall_s,
             steal_ratio: around.steal_ratio,
@@ -58,7 +58,7 @@ impl Generator {
         })
     }
 
-    /// How late the driver was since the last sample, at the end: too short a time for rates.
+    /// The driver's lateness since the last sample, at the end: the period is too short for rates.
     pub fn rest(&mut self, wall_s: f64) -> Option<ResourceSample> {
         let other = self.punctual.read();
         (!other.is_empty()).then(|| ResourceSample {

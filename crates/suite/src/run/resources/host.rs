@@ -8,13 +8,13 @@ use std::time::Instant;
 
 use report::record::ResourceSample;
 
-/// Bytes of a sector in /proc/diskstats, whatever the device has.
+/// Bytes of a sector in /proc/diskstats, whatever the device's sector size.
 const SECTOR_BYTES: u64 = 512;
 
-/// Reads the machine again and again; rates are between two readings.
+/// Reads the machine repeatedly; rates are between two readings.
 #[derive(Debug)]
 pub struct Host {
-    /// Where procfs and sysfs are.
+    /// The mount points of procfs and sysfs.
     proc: PathBuf,
     sys: PathBuf,
     before: Option<Reading>,
@@ -36,17 +36,17 @@ struct Reading {
     cpu: Cpu,
     received_bytes: u64,
     sent_bytes: u64,
-    /// `None` where the machine does not tell.
+    /// `None` if the machine does not report them.
     disks: Option<Disks>,
 }
 
-/// What all disks have done since the start.
+/// The work of all disks since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Disks {
     read_bytes: u64,
     written_bytes: u64,
     operations: u64,
-    /// Of the disk that was busy longest.
+    /// Of the busiest disk.
     busy_ms: u64,
 }
 
@@ -137,7 +137,8 @@ impl Host {
     }
 }
 
-/// Reads, writes and busy time of /proc/diskstats. Whole disks are counted, not their partitions, and no disk in memory.
+/// Reads, writes and busy time of /proc/diskstats. Whole disks are counted, without their partitions and disks in
+/// memory.
 fn disks_of(text: &str, is_disk: impl Fn(&str) -> bool) -> Disks {
     let mut all = Disks::default();
     for line in text.lines() {
@@ -161,14 +162,14 @@ fn disks_of(text: &str, is_disk: impl Fn(&str) -> bool) -> Disks {
     all
 }
 
-/// Open files and the most that there may be, of /proc/sys/fs/file-nr.
+/// Open files and their maximum, of /proc/sys/fs/file-nr.
 fn open_files(text: &str) -> Option<(u64, u64)> {
     let mut numbers = text.split_whitespace().map(str::parse::<u64>);
     let (open, free) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
     Some((open.saturating_sub(free), numbers.next()?.ok()?))
 }
 
-/// Threads that run or could run, and all threads, of /proc/loadavg: `0.20 0.18 0.12 1/80 11206`.
+/// Runnable threads, and all threads, of /proc/loadavg: `0.20 0.18 0.12 1/80 11206`.
 fn running(text: &str) -> Option<(u64, u64)> {
     let (running, all) = text.split_whitespace().nth(3)?.split_once('/')?;
     Some((running.parse().ok()?, all.parse().ok()?))
@@ -215,7 +216,7 @@ fn meminfo(text: &str, name: &str) -> Option<u64> {
     Some(kilobytes * 1024)
 }
 
-/// Bytes received and sent of all interfaces but the loopback.
+/// Bytes received and sent by all interfaces except the loopback.
 pub fn network(text: &str) -> (u64, u64) {
     let lines = text.lines().filter_map(|line| line.split_once(':'));
     lines
@@ -237,8 +238,8 @@ pub fn memory() -> Option<u64> {
     meminfo(&read_to_string("/proc/meminfo").ok()?, "MemTotal")
 }
 
-/// The share of the last ten seconds in which something waited for a resource, by the texts of pressure
-/// stall information that `read` gives.
+/// The share of the last ten seconds in which something waited for a resource, from the texts of pressure
+/// stall information that `read` returns.
 pub fn pressure(read: impl Fn(&str) -> Option<String>) -> BTreeMap<String, f64> {
     let of = |resource: &str| {
         let text = read(resource)?;
@@ -274,7 +275,7 @@ mod tests {
         assert_eq!(network(device), (7, 5));
     }
 
-    /// A machine as files in a folder of its own.
+    /// A machine as files in a temporary folder.
     fn fixture() -> tempfile::TempDir {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let write = |name: &str, text: &str| {

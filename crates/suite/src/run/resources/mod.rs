@@ -1,4 +1,4 @@
-//! Resources, sampled once a second: those of the target, and the generator's own.
+//! Resources, sampled once a second: those of the target, and those of the generator.
 
 mod cgroup;
 mod clock;

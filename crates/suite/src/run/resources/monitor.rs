@@ -1,4 +1,4 @@
-//! Sampling beside a test.
+//! Sampling during a test.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -19,12 +19,12 @@ use crate::run::admin::Admin;
 use crate::run::measure::unix_now;
 
 const EVERY: Duration = Duration::from_secs(1);
-/// How often the end is looked for meanwhile.
+/// The polling interval for the end of the test.
 const LOOK: Duration = Duration::from_millis(50);
-/// After so many samples in vain a target's source is not asked any more.
+/// After this number of failed samples a target's source is no longer read.
 const GIVE_UP_AFTER: u32 = 10;
 
-/// Where the target's figures come from.
+/// The source of the target's figures.
 #[derive(Debug, Clone)]
 pub enum Source {
     /// The admin API of a simulated system.
@@ -35,12 +35,12 @@ pub enum Source {
     Cgroup(PathBuf),
     /// This machine.
     Host,
-    /// Another machine, of which nothing is known here.
+    /// Another machine, whose resources are unknown.
     Elsewhere,
 }
 
 impl Source {
-    /// As records name it.
+    /// The name in records.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Simulated(_) => "simulated",
@@ -52,18 +52,18 @@ impl Source {
     }
 }
 
-/// What was sampled; times are seconds since 1970 until they are moved to the start of the test.
+/// The samples; times are seconds since 1970 until they are converted to the start of the test.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Watched {
     pub target: Vec<ResourceSample>,
     pub generator: Vec<ResourceSample>,
-    /// The processes that play a simulated target.
+    /// The processes of a simulated target.
     pub simulator: Vec<ResourceSample>,
-    /// Why the target's figures ended before the test did.
+    /// The reason why the target's figures ended before the test.
     pub lost: Option<String>,
 }
 
-/// Samples once a second until it is stopped.
+/// Takes samples once a second until it is stopped.
 #[derive(Debug)]
 pub struct Monitor {
     source: Source,
@@ -78,7 +78,7 @@ impl Monitor {
         }
     }
 
-    /// Samples until `stop`; blocks.
+    /// Takes samples until `stop`; blocks.
     pub fn run(
         &self,
         mut generator: Generator,
@@ -106,7 +106,7 @@ impl Monitor {
                     Err(why) => watched.lost = Some(why),
                 }
             }
-            // A late sample does not bring others closer together.
+            // A late sample does not reduce the interval to the next ones.
             next = (next + EVERY).max(Instant::now() + EVERY / 2);
         }
         let rest = generator.rest(unix_now());
@@ -114,18 +114,18 @@ impl Monitor {
         watched.generator.extend(rest);
     }
 
-    /// What was sampled so far.
+    /// The samples so far.
     pub fn watched(&self) -> Watched {
         let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         watched.clone()
     }
 
-    /// The target's samples from the given place on.
+    /// The target's samples from the given index on.
     pub fn target_from(&self, place: usize) -> Vec<ResourceSample> {
         self.watched_from(place, usize::MAX).target
     }
 
-    /// The target's and the generator's samples from the given places on.
+    /// The target's and the generator's samples from the given indices on.
     pub fn watched_from(&self, target: usize, generator: usize) -> Watched {
         let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         Watched {
@@ -139,7 +139,7 @@ impl Monitor {
         }
     }
 
-    /// Where the target's samples come from, as records name it.
+    /// The source of the target's samples, by its name in records.
     pub const fn source_name(&self) -> &'static str {
         self.source.name()
     }
@@ -196,7 +196,7 @@ impl<'a> Reader<'a> {
             Source::Process(pid) => {
                 let around = self.host.sample().unwrap_or_default();
                 let sample = self.process.as_mut().and_then(Process::sample);
-                // What the machine takes away from the process stands beside what it uses.
+                // Steal time and pressure of the machine are added to the use of the process.
                 let sample = sample.map(|sample| {
                     vec![ResourceSample {
                         steal_ratio: around.steal_ratio,

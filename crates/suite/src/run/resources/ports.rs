@@ -1,19 +1,19 @@
-//! Local ports that connections to the target use up, proc_net_tcp(5).
+//! Local ports used by connections to the target, proc_net_tcp(5).
 //!
-//! A connection holds its port for a minute after its end. When none is left for an address of the target, requests fail
-//! that never reached it.
+//! A connection occupies its port for a minute after its end. If no port is left for an address of the target, requests
+//! fail without reaching it.
 
 use std::collections::HashMap;
 use std::fs::read_to_string;
 use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 
-/// Readings are so many samples apart: the files hold a line for each connection of the machine.
+/// Number of samples between readings: the files have a line for each connection of the machine.
 const EVERY: u32 = 5;
 
-/// Counts ports again and again.
+/// Counts ports repeatedly.
 #[derive(Debug)]
 pub struct Ports {
-    /// Addresses of the target as the files write them; empty where it has none that is known.
+    /// Addresses of the target in the files' notation; empty if no address is known.
     targets: Vec<String>,
     range: Option<f64>,
     samples: u32,
@@ -21,7 +21,7 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// Of connections to the host and port of a URL.
+    /// Counts connections to the host and port of a URL.
     pub fn to(base_url: &str) -> Self {
         let addresses = authority(base_url).and_then(|it| it.to_socket_addrs().ok());
         let range = read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok();
@@ -33,7 +33,7 @@ impl Ports {
         }
     }
 
-    /// The share of the local ports that is in use, of the local address that uses most.
+    /// The share of the local ports that is in use, for the local address that uses most.
     pub fn ratio(&mut self) -> Option<f64> {
         let range = self.range.filter(|_| !self.targets.is_empty())?;
         if self.samples.is_multiple_of(EVERY) {
@@ -66,7 +66,7 @@ fn authority(url: &str) -> Option<(String, u16)> {
     Some((host.to_owned(), port))
 }
 
-/// `0100007F:1F40` is 127.0.0.1:8000: each four bytes in the machine's order.
+/// `0100007F:1F40` is 127.0.0.1:8000: each group of four bytes is in the machine's byte order.
 fn written(address: SocketAddr) -> String {
     let word = |bytes: &[u8]| {
         let bytes = <[u8; 4]>::try_from(bytes).unwrap_or_default();
@@ -79,14 +79,15 @@ fn written(address: SocketAddr) -> String {
     format!("{host}:{:04X}", address.port())
 }
 
-/// How many ports there are: `32768 60999`.
+/// The number of ports in a range such as `32768 60999`.
 fn size(range: &str) -> Option<f64> {
     let mut ends = range.split_whitespace().map(str::parse::<f64>);
     let (first, last) = (ends.next()?.ok()?, ends.next()?.ok()?);
     (last >= first).then_some(last - first + 1.0)
 }
 
-/// Connections from the local address that has most of them to one target, whatever their state.
+/// The number of connections from the local address with most connections to one target, whatever their
+/// state.
 fn most_used(table: &str, targets: &[String]) -> usize {
     let mut counts: HashMap<(&str, &str), usize> = HashMap::new();
     for line in table.lines().skip(1) {
@@ -139,7 +140,7 @@ mod tests {
         for (url, expected) in [
             ("http://127.0.0.1:8000", true),
             ("http://localhost:8000", true),
-            // Reserved for documentation (RFC 5737): nobody has it.
+            // Reserved for documentation (RFC 5737), so no machine has it.
             ("http://192.0.2.1:8000", false),
             ("nonsense", false),
         ] {

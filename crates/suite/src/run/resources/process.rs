@@ -1,4 +1,4 @@
-//! A process by procfs, proc(5): its own figures, and the network of the namespace that it is in.
+//! A process by procfs, proc(5): its own figures, and the network of its namespace.
 
 use std::path::Path;
 use std::time::Instant;
@@ -7,11 +7,11 @@ use report::record::ResourceSample;
 
 use super::host;
 
-/// Sockets among more descriptors than these are counted in one sample of so many.
+/// With more descriptors than this, sockets are counted in fewer samples.
 const FEW: u64 = 2_000;
 const EVERY: u32 = 10;
 
-/// Reads one process again and again; rates are between two readings.
+/// Reads one process repeatedly; rates are between two readings.
 #[derive(Debug)]
 pub struct Process {
     folder: String,
@@ -30,7 +30,7 @@ struct Reading {
     network: Option<(u64, u64)>,
 }
 
-/// Whether the process is there and can be looked at.
+/// Whether the process exists and can be read.
 pub fn has_process(pid: u32) -> bool {
     Process::of(pid).sample().is_some()
 }
@@ -54,7 +54,7 @@ impl Process {
         }
     }
 
-    /// Its resources now; `None` when it is gone or cannot be looked at.
+    /// The current resources; `None` if the process has ended or cannot be read.
     pub fn sample(&mut self) -> Option<ResourceSample> {
         let stat = self.read("stat")?;
         let io = self.read("io");
@@ -102,7 +102,7 @@ impl Process {
         std::fs::read_to_string(format!("{}/{file}", self.folder)).ok()
     }
 
-    /// Each descriptor has to be looked at: of many, that would be work that the figures then show.
+    /// Each descriptor has to be read: with many of them, that work would show in the figures.
     fn sockets(&mut self, descriptors: Option<u64>) -> Option<u64> {
         if descriptors <= Some(FEW) || self.samples.is_multiple_of(EVERY) {
             self.sockets = sockets(Path::new(&format!("{}/fd", self.folder)));
@@ -117,7 +117,7 @@ impl Process {
     }
 }
 
-/// Sockets among the descriptors in a folder of procfs; `None` where it cannot be looked at.
+/// Sockets among the descriptors in a folder of procfs; `None` if it cannot be read.
 pub fn sockets(descriptors: &Path) -> Option<u64> {
     let entries = std::fs::read_dir(descriptors).ok()?.flatten();
     let is_socket = |entry: &std::fs::DirEntry| {
@@ -132,8 +132,9 @@ pub fn sockets(descriptors: &Path) -> Option<u64> {
     Some(entries.filter(is_socket).count() as u64)
 }
 
-/// The traffic of the network namespace of the process in a folder of procfs, where that is not the one of this process: a
-/// container's. In the machine's own the traffic of all processes is one, and says nothing of this one.
+/// The traffic of the network namespace of the process in a folder of procfs, if it differs from this process'
+/// namespace, as that of a container does. In the machine's own namespace, the traffic of all processes is added up and
+/// says nothing about this one.
 pub fn network_apart(folder: &Path) -> Option<(u64, u64)> {
     let namespace = |folder: &Path| std::fs::read_link(folder.join("ns/net")).ok();
     let own = namespace(folder)?;
@@ -144,13 +145,13 @@ pub fn network_apart(folder: &Path) -> Option<(u64, u64)> {
     Some(host::network(&devices))
 }
 
-/// Cores that this process may use.
+/// The number of cores that this process may use.
 pub fn cores_available() -> f64 {
     std::thread::available_parallelism().map_or(1.0, |cores| cores.get() as f64)
 }
 
-/// Time in user and kernel mode of a line of /proc/PID/stat: its 14th and 15th field, in ticks. The
-/// second field is a name in parentheses that may hold anything.
+/// Time in user and kernel mode of a line of /proc/PID/stat: its 14th and 15th field, in ticks. The second
+/// field is a name in parentheses that may contain anything.
 fn cpu_seconds(stat: &str) -> Option<f64> {
     let (_, fields) = stat.rsplit_once(')')?;
     let mut fields = fields.split_whitespace().skip(11);
@@ -214,7 +215,7 @@ mod tests {
         assert!(Process::of(u32::MAX).sample().is_none());
     }
 
-    /// descriptors of every kind are there while the test holds them.
+    /// descriptors of every kind are counted while the test holds them.
     #[test]
     fn sockets_of_this_process_are_counted_among_its_descriptors() {
         let held: Vec<std::net::UdpSocket> = (0..40)
@@ -230,7 +231,7 @@ mod tests {
         drop(held);
     }
 
-    /// A process as files in a folder of its own, in a network of its own.
+    /// A process as files in a temporary folder, with its own network.
     #[test]
     fn every_resource_of_a_process_is_read() {
         let folder = tempfile::tempdir().expect("a temporary folder");

@@ -1,4 +1,4 @@
-//! How late the driver was from one sample to the next.
+//! The driver's lateness from one sample to the next.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,12 +7,12 @@ use std::time::Duration;
 use load_driver::RunHandle;
 use load_engine::health::{HealthReport, Punctuality};
 
-/// The run of the driver that goes on, as those beside it see it.
+/// The current run of the driver, for observers.
 #[derive(Debug, Clone, Default)]
 pub struct Current(Arc<Mutex<(u64, Option<RunHandle>)>>);
 
 impl Current {
-    /// Another run begins.
+    /// Called when another run begins.
     pub fn show(&self, seen: &RunHandle) {
         let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *current = (current.0 + 1, Some(seen.clone()));
@@ -24,11 +24,11 @@ impl Current {
     }
 }
 
-/// Reads the health of the driver again and again.
+/// Reads the health of the driver repeatedly.
 #[derive(Debug)]
 pub struct Punctual {
     current: Current,
-    /// The run that was read last, with what it had said by then.
+    /// The run that was read last, with its counters at that time.
     run: u64,
     seen: Option<RunHandle>,
     before: HealthReport,
@@ -44,7 +44,8 @@ impl Punctual {
         }
     }
 
-    /// What is new: `lateness_ms`, and how many starts or looks at the event loops were late; empty before a run.
+    /// The changes since the last reading: `lateness_ms`, and how many starts, or looks at the event loops, were
+    /// late; empty before a run.
     pub fn read(&mut self) -> BTreeMap<String, f64> {
         let mut found = Found::default();
         self.take(&mut found);

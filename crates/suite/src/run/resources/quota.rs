@@ -3,7 +3,7 @@
 use std::fs::read_to_string;
 use std::path::Path;
 
-/// Where control groups are mounted.
+/// The mount point of control groups.
 const ROOT: &str = "/sys/fs/cgroup";
 
 /// Cores that the tightest limit above this process allows; `None` without a limit.
@@ -12,7 +12,7 @@ pub fn cores() -> Option<f64> {
     tightest(Path::new(ROOT), &memberships)
 }
 
-/// By the lines of `/proc/self/cgroup`: `0::/PATH` of version 2, `4:cpu,cpuacct:/PATH` of version 1.
+/// By the lines of `/proc/self/cgroup`: `0::/PATH` for version 2, `4:cpu,cpuacct:/PATH` for version 1.
 fn tightest(root: &Path, memberships: &str) -> Option<f64> {
     let limits = memberships.lines().filter_map(|line| {
         let (_, rest) = line.split_once(':')?;
@@ -32,7 +32,7 @@ fn tightest(root: &Path, memberships: &str) -> Option<f64> {
     limits.reduce(f64::min)
 }
 
-/// The least limit of a group and those above it.
+/// The smallest limit of a group and its ancestors.
 fn of_groups(root: &Path, path: &str, limit: fn(&Path) -> Option<f64>) -> Option<f64> {
     let own = Path::new(path.trim_start_matches('/'));
     let limits = own.ancestors().filter_map(|group| limit(&root.join(group)));

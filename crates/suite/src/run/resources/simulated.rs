@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use report::record::ResourceSample;
 use serde_json::{Map, Value};
 
-/// Reads `/__admin/resources` again and again; rates are between two readings, in the system's time.
+/// Reads `/__admin/resources` repeatedly; rates are between two readings, in the system's time.
 #[derive(Debug, Default)]
 pub struct Simulated {
     before: Option<Value>,
@@ -65,7 +65,7 @@ fn of_host(name: &str, now: &Value, before: &Value, seconds: Option<f64>) -> Res
     let sum = |of: &[Value], field: &str| -> f64 {
         of.iter().filter_map(|one| one[field].as_f64()).sum()
     };
-    // A crash begins counters anew: a rate below 0 is none.
+    // A crash resets counters: a negative rate is left out.
     let rate = |field: &str| {
         let seconds = seconds.filter(|seconds| *seconds > 0.0)?;
         let rate = (sum(&all, field) - sum(&earlier, field)) / seconds;

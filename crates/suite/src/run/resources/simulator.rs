@@ -1,4 +1,4 @@
-//! The processes that play a simulated target: whether they kept their own times, and what they really used.
+//! The processes of a simulated target: their punctuality, and their own use of resources.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::run::admin::Admin;
 
-/// Asks simulated servers again and again.
+/// Reads the simulated servers repeatedly.
 #[derive(Debug)]
 pub struct Simulators {
     servers: Vec<Server>,
@@ -16,20 +16,20 @@ pub struct Simulators {
 
 #[derive(Debug)]
 struct Server {
-    /// As samples name it; `None` where there is only one.
+    /// The name in samples; `None` if there is only one.
     name: Option<String>,
     admin: Admin,
     before: Option<(Instant, f64)>,
-    /// What it said of its lateness at the last look.
+    /// The counters of its lateness at the last reading.
     late_before: Option<Late>,
 }
 
-/// Answers since a server's start, and how many of them came more than 10 and more than 100 ms late.
+/// Responses since a server's start, and the numbers of those more than 10 and more than 100 ms late.
 type Late = [u64; 3];
 const LATE: [&str; 3] = ["answers", "late_answers", "very_late_answers"];
 
 impl Simulators {
-    /// A system, and servers by name and URL.
+    /// The system, or servers by name and URL.
     pub fn new<'a>(
         system: Option<&Admin>,
         servers: impl Iterator<Item = (&'a String, &'a String)>,
@@ -47,7 +47,7 @@ impl Simulators {
         }
     }
 
-    /// One sample for each that answers.
+    /// One sample for each server that responds.
     pub fn samples(&mut self) -> Vec<ResourceSample> {
         let servers = self.servers.iter_mut();
         servers.filter_map(Server::sample).collect()
@@ -79,7 +79,7 @@ impl Server {
         })
     }
 
-    /// Answers since the last look, and those of them that were late. A server that began anew has none before.
+    /// Responses since the last reading, and the number of late ones. A restarted server counts from 0.
     fn lateness(&mut self, said: &Value) -> Vec<(String, f64)> {
         let [answers, late, very_late] =
             ["delays", "late", "very_late"].map(|it| said[it].as_u64());
@@ -94,7 +94,7 @@ impl Server {
             .collect()
     }
 
-    /// Busy cores since the last answer.
+    /// Busy cores since the last reading.
     fn cores(&mut self, process: &Value) -> Option<f64> {
         let (now, cpu_s) = (Instant::now(), process["cpu_s"].as_f64()?);
         let (then, cpu_then_s) = self.before.replace((now, cpu_s))?;

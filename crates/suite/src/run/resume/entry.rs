@@ -1,4 +1,4 @@
-//! A test as its journal keeps it.
+//! A test in the form of its journal.
 
 use std::path::Path;
 
@@ -15,14 +15,14 @@ pub const FILE: &str = "resume.jsonl";
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Entry {
-    /// The first line: which test, where.
+    /// The first line: the test and its target.
     Test {
         title: String,
         base_url: String,
     },
-    /// Phases that the store was told of, in their order.
+    /// Phases passed to the store, in order.
     Phases(Vec<PlannedPhase>),
-    /// Something measured of the requests.
+    /// A measurement of the requests.
     Measured(StoreEntry),
     /// Times of these are seconds from the start of the test.
     Target {
@@ -31,25 +31,25 @@ pub enum Entry {
     },
     Generator(Box<ResourceSample>),
     Event(Event),
-    /// Everything up to this time, in seconds since 1970, is above.
+    /// All data up to this time, in seconds since 1970, is in the lines above.
     Until(f64),
-    /// The test goes on.
+    /// The test was resumed.
     Part(Part),
 }
 
-/// A stretch that follows an interruption.
+/// A period that follows an interruption.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Part {
-    /// How long the test had lasted.
+    /// The length of the test so far.
     pub at_s: f64,
-    /// How long it took to be back at the level.
+    /// The time that it took to return to the level.
     pub back_s: f64,
     /// Seconds since 1970.
     pub interrupted: f64,
     pub resumed: f64,
 }
 
-/// What was measured of an interrupted test.
+/// The measurements of an interrupted test.
 #[derive(Debug, Default)]
 pub struct InterruptedTest {
     pub title: String,
@@ -61,15 +61,15 @@ pub struct InterruptedTest {
     pub generator: Vec<ResourceSample>,
     pub events: Vec<Event>,
     pub parts: Vec<Part>,
-    /// When the last line was written, in seconds since 1970.
+    /// The time of the last line, in seconds since 1970.
     pub last: f64,
 }
 
 impl InterruptedTest {
-    /// The journal in the folder of a run; `None` where there is none, or nothing was measured.
+    /// Reads the journal in the folder of a run; `None` if there is none, or nothing was measured.
     ///
     /// # Errors
-    /// A line that is not the last one is not of a journal: a process that was killed leaves only the last one cut.
+    /// A line other than the last one is invalid: a killed process leaves only the last one incomplete.
     pub fn read(folder: &Path) -> Result<Option<Self>, String> {
         let Ok(text) = std::fs::read_to_string(folder.join(FILE)) else {
             return Ok(None);
@@ -83,7 +83,7 @@ impl InterruptedTest {
                 Err(error) => return Err(format!("line {} of {FILE}: {error}", place + 1)),
             }
         }
-        // What was about to begin did not take place.
+        // A phase that was about to begin did not take place.
         kept.phases.truncate(kept.store.marks().len());
         let at_s = kept.at_s();
         kept.parts.retain(|part| part.at_s < at_s);
@@ -110,12 +110,12 @@ impl InterruptedTest {
         }
     }
 
-    /// How long the test had lasted, in seconds.
+    /// The length of the test so far, in seconds.
     pub fn at_s(&self) -> f64 {
         self.store.last_s()
     }
 
-    /// How much of the plan was over: without the times that it took to be back at the level.
+    /// The completed length of the plan: without the times that it took to return to the level.
     pub fn of_plan_s(&self) -> f64 {
         let ends = self.parts.iter().skip(1).map(|part| part.at_s);
         let ends = ends.chain(std::iter::once(self.at_s()));

@@ -1,4 +1,4 @@
-//! Writes the journal of a test that runs.
+//! Writes the journal of a running test.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -14,7 +14,7 @@ use crate::run::measure::{Written, unix_now};
 use crate::run::resources::{Monitor, Watched};
 use crate::run::stage::Stage;
 
-/// At most this much is lost when the process is killed.
+/// Maximum loss when the process is killed.
 const EVERY: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -22,14 +22,14 @@ const LOOK: Duration = Duration::from_millis(50);
 pub struct Journal {
     path: PathBuf,
     written: Written,
-    /// How many of the samples and events are in it.
+    /// The number of samples and events that were written.
     target: usize,
     generator: usize,
     events: usize,
 }
 
 impl Journal {
-    /// The first line of a test's journal; one that is there is replaced.
+    /// Writes the first line of a test's journal; an existing journal is replaced.
     ///
     /// # Errors
     /// It cannot be written.
@@ -41,7 +41,7 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Goes on with the journal of an interrupted test.
+    /// Continues the journal of an interrupted test.
     ///
     /// # Errors
     /// It cannot be written.
@@ -69,7 +69,7 @@ impl Journal {
         }
     }
 
-    /// Writes what has come, again and again until `over`, and then the rest; blocks.
+    /// Writes new entries repeatedly until `over`, and then the rest; blocks.
     ///
     /// # Errors
     /// The first line that cannot be written ends the journal.
@@ -143,9 +143,9 @@ impl Journal {
     }
 }
 
-/// The test has come to its end: its record has everything.
+/// Removes the journal of a completed test, whose record contains everything.
 pub fn forget(folder: &Path) {
-    // One that stays is only in the way of a resumption, which says that the run is complete.
+    // A remaining journal has no effect: a resumption reports that the run is complete.
     drop(std::fs::remove_file(folder.join(FILE)));
 }
 
@@ -163,7 +163,7 @@ fn put(out: &mut impl Write, entry: &Entry) -> std::io::Result<()> {
     out.write_all(&line)
 }
 
-/// A process that was killed may have left half a line, behind which no other can be read.
+/// A killed process may have left half a line, which would make the next one unreadable.
 fn cut_torn_line(path: &Path) -> std::io::Result<()> {
     let bytes = std::fs::read(path)?;
     let whole = bytes

@@ -1,9 +1,8 @@
-//! Going on with a run that was interrupted (S-19).
+//! Resumes an interrupted run (S-19).
 //!
-//! A long test keeps a journal in the run's folder while it runs, so that neither Ctrl-C nor `kill -9` takes
-//! what it has measured. `--resume RUN` reads it back: tests that came to their end are kept, the
-//! interrupted one continues where it ended, and the others follow. The time between is not part of
-//! any figure; the report names it.
+//! A long test writes a journal in the run's folder, so that neither Ctrl-C nor `kill -9` loses its
+//! measurements. `--resume RUN` reads it back: completed tests are kept, the interrupted one continues where
+//! it ended, and the others follow. The time between is not part of any figure; the report names it.
 
 mod entry;
 mod journal;
@@ -23,21 +22,21 @@ use super::folder::Folder;
 use super::measure::unix_now;
 use crate::plan::{Plan, PlannedTest};
 
-/// Tests that last at least so long, at whatever time scale, keep a journal.
+/// Tests that last at least this long, at whatever time scale, write a journal.
 const LONG_S: f64 = 600.0;
 
 /// An interrupted run.
 #[derive(Debug)]
 pub struct Resumption {
     pub folder: Folder,
-    /// What was recorded of tests before; `None` where the process was killed in the first one.
+    /// The records of earlier tests; `None` if the process was killed during the first one.
     pub record: Option<RunRecord>,
-    /// The test that was under way.
+    /// The interrupted test.
     pub kept: Option<InterruptedTest>,
     pub began: Timestamp,
 }
 
-/// Why a run cannot go on.
+/// The reason why a run cannot be resumed.
 #[derive(Debug, thiserror::Error)]
 pub enum ResumeError {
     #[error("--resume: {} is not a run folder: it has no {}", path.display(), super::folder::COMMAND)]
@@ -57,7 +56,7 @@ impl Resumption {
     /// Reads an interrupted run of this plan.
     ///
     /// # Errors
-    /// It is none, has another plan, or came to its end.
+    /// The folder is not an interrupted run, has another plan, or is complete.
     pub fn read(path: &Path, plan: &Plan) -> Result<Self, ResumeError> {
         let unreadable = |why: String| ResumeError::Unreadable {
             path: path.to_owned(),
@@ -93,7 +92,7 @@ impl Resumption {
         })
     }
 
-    /// The records of the tests that came to their end.
+    /// The records of the completed tests.
     pub fn complete(&self) -> impl Iterator<Item = &TestRecord> {
         let tests = self.record.iter().flat_map(|record| &record.tests);
         tests.filter(|test| test.complete)
@@ -105,10 +104,10 @@ impl Resumption {
     }
 }
 
-/// The command line of a run, as its folder keeps it.
+/// The command line of a run, as stored in its folder.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Command {
-    /// Behind `sparring test`.
+    /// The arguments behind `sparring test`.
     pub arguments: Vec<String>,
     pub began: Timestamp,
 }
@@ -129,18 +128,18 @@ impl Command {
     }
 }
 
-/// Whether a test keeps a journal: one of phases that lasts, or that looks for what grows. Faults would
-/// have to be injected again.
+/// Whether a test writes a journal: a long one of phases, or a soak. Tests with faults do not, because the
+/// faults would have to be injected again.
 pub fn keeps_journal(test: &PlannedTest) -> bool {
     let length = test.phases.last().map_or(0.0, |phase| phase.end_s);
     let is_soak = test.name == "soak" || test.judge.names.iter().any(|name| name == "leak");
     test.content == "phases" && test.faults.is_empty() && (is_soak || length >= LONG_S)
 }
 
-/// What was seen of a test before it was interrupted, and when it stood still.
+/// The observations of a test before it was interrupted, and the times of its interruptions.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Earlier {
-    /// Whether the target began anew.
+    /// Whether the target was restarted.
     pub is_other_target: bool,
     target_source: Option<String>,
     target: Vec<ResourceSample>,
@@ -161,11 +160,11 @@ impl Earlier {
         }
     }
 
-    /// Puts what was sampled and noted before into the record, and says when the test stood still.
+    /// Adds the earlier samples and events to the record, and the times of the interruptions.
     pub fn write_into(&self, record: &mut TestRecord) {
         let observed = &mut record.observed;
         if self.is_other_target {
-            // A process that began anew: what it held before is gone, as after a restart.
+            // A restarted process has lost its earlier state.
             let restarts = self.parts.len() as f64;
             for sample in &mut observed.target {
                 *sample.other.entry("restarts".to_owned()).or_default() += restarts;
@@ -237,7 +236,7 @@ fn of_thresholds(record: &TestRecord) -> &'static str {
     }
 }
 
-/// To the second.
+/// RFC 3339, to the second.
 fn timestamp(unix_s: f64) -> String {
     Timestamp::from_second(unix_s as i64)
         .map(|time| time.to_string())
