@@ -19,7 +19,7 @@ pub struct Arguments {
     /// Also run every query and check every rule on this Prometheus, such as `127.0.0.1:9090`
     #[arg(long, value_name = "HOST:PORT")]
     prometheus: Option<String>,
-    /// Leave out dashboards by file name, such as `load-test-results` if no driver has run
+    /// Omit dashboards by file name, such as `load-test-results` if no driver has run
     #[arg(long, value_name = "NAME")]
     without: Vec<String>,
     /// Rules may read this metric although it is not exported yet; once it is, the option is a finding

@@ -1,4 +1,4 @@
-//! The chores of the project. `cargo xtask validate` is the one check.
+//! The tasks of the project. `cargo xtask validate` is the complete check.
 
 #![expect(clippy::print_stdout, reason = "a command line that talks to people")]
 

@@ -1,6 +1,6 @@
-//! The reference pages of docs/ and the schemas of suite and system files, written from the doc comments and help texts in
-//! the code, from descriptions beside it, from the scripts that are compared with k6, and by the program itself, so
-//! that they cannot say anything else.
+//! The reference pages of docs/ and the schemas of suite and system files, written from the doc comments and help texts
+//! in the code, from descriptions beside it, from the scripts that are compared with k6, and by the program itself, so
+//! that they always agree with the code.
 
 mod api;
 mod book;

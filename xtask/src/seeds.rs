@@ -91,7 +91,7 @@ fn holders(
     Ok(holders)
 }
 
-/// A practice is served by a place; everything else is shown by a test.
+/// A practice needs a place; every other requirement needs a test.
 fn is_held(row: &Row, holders: &Holders) -> bool {
     !holders.tests.is_empty() || row.kind == Kind::Practice && !holders.places.is_empty()
 }

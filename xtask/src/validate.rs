@@ -8,7 +8,7 @@ use clap::Args;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Leave out the tests, if they have just been run
+    /// Skip the tests, if they have just been run
     #[arg(long)]
     skip_tests: bool,
 }

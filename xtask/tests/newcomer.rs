@@ -1,5 +1,5 @@
-//! The newcomer's script knows what to do about every command of the README: with programs that do nothing in the place
-//! of cargo, curl and sparring, it comes to its end.
+//! The newcomer's script handles every command of the README: with dummy programs instead of cargo, curl and sparring,
+//! it runs to its end.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -22,7 +22,7 @@ fn root() -> &'static Path {
         .expect("the workspace")
 }
 
-/// What the script does with programs that do nothing.
+/// The output of the script with dummy programs.
 fn run(folder: &Path) -> (bool, String, String) {
     for (name, text) in [("cargo", CARGO), ("curl", OTHER)] {
         let path = folder.join(name);

@@ -30,10 +30,10 @@ pub struct Arguments {
     /// Real k6
     #[arg(long, default_value = "k6")]
     k6: PathBuf,
-    /// wrk, as in Debian's package; left out where there is none
+    /// wrk, as in Debian's package; omitted if it is not installed
     #[arg(long, default_value = "wrk")]
     wrk: PathBuf,
-    /// oha, as `cargo install oha` builds it; left out where there is none
+    /// oha, as built by `cargo install oha`; omitted if it is not installed
     #[arg(long, default_value = "oha")]
     oha: PathBuf,
     /// Number of runs of each script with each tool
@@ -45,7 +45,7 @@ pub struct Arguments {
     /// Only these workloads, by name or its first letters; `bare` compares with wrk and oha
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// Put the results into docs/BENCHMARKS.md
+    /// Write the results into docs/BENCHMARKS.md
     #[arg(long, conflicts_with = "only")]
     write: bool,
 }
@@ -60,7 +60,7 @@ struct Figures {
     dropped: f64,
     /// The 99th percentile of request times by the tool, in milliseconds.
     p99_ms: f64,
-    /// The same by the server.
+    /// The same figure by the server.
     server_p99_ms: f64,
     /// The lateness of requests, 99th percentile and maximum, in milliseconds.
     late_ms: (f64, f64),
@@ -158,7 +158,7 @@ fn row(work: &Work, ours: &Figures, theirs: &Figures) -> String {
     )
 }
 
-/// Empty where no request reaches the server: readiness is the time of its first one.
+/// Empty if no request reaches the server, since readiness is the time of the first one.
 fn ready(ours: &Figures, theirs: &Figures) -> String {
     match ours.ready_s.is_nan() {
         true => String::new(),

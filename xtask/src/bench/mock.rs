@@ -26,13 +26,13 @@ pub struct Arguments {
     /// Jar of `WireMock` [default: the one of its npm package]
     #[arg(long)]
     wiremock: Option<PathBuf>,
-    /// Leave `WireMock` out
+    /// Omit `WireMock`
     #[arg(long)]
     no_wiremock: bool,
     /// Only these parts
     #[arg(long = "only", value_enum)]
     parts: Vec<Part>,
-    /// Put the results into docs/BENCHMARKS.md
+    /// Write the results into docs/BENCHMARKS.md
     #[arg(long, conflicts_with = "parts")]
     write: bool,
 }
@@ -47,7 +47,7 @@ enum Part {
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// Our requests per second relative to those of plain axum.
+/// The mock's requests per second relative to those of plain axum.
 const MIN_RATIO: f64 = 0.85;
 const MAX_RSS_MB: f64 = 150.0;
 const MAX_ERROR_US: i64 = 300;
@@ -91,7 +91,7 @@ fn measure(arguments: &Arguments, root: &Path) -> Result<bool> {
     Ok(section.end(arguments.write, root)?)
 }
 
-/// The jar of `WireMock`, unless it is not wanted or not available, which is reported.
+/// The jar of `WireMock`, unless it is omitted or not available, which is reported.
 fn wiremock(arguments: &Arguments) -> Option<PathBuf> {
     if arguments.no_wiremock {
         return None;
@@ -158,7 +158,7 @@ fn throughput(
     Ok(())
 }
 
-/// The lateness of answers that are due `delay_ms` after their requests, at `rate` per second.
+/// The lateness of responses that are due `delay_ms` after their requests, at `rate` per second.
 /// The promise is for 1 000/s.
 fn delays(section: &mut Section, peers: &Path, rate: u32, delay_ms: u32) -> Result<()> {
     let peer = Peer::start(peers, "mock")?;
@@ -201,7 +201,7 @@ fn wiremock_delays(
     delay_ms: u32,
 ) -> Result<()> {
     let peer = Peer::start_wiremock(jar, delay_ms, false)?;
-    // Once to warm up.
+    // A warm-up run.
     let warm = ask(peers, &peer, rate, delay_ms);
     let found = match warm.and_then(|_| ask(peers, &peer, rate, delay_ms)) {
         Ok(report) => percentiles(&report["by_client_us"]),

@@ -28,7 +28,7 @@ pub struct Arguments {
     /// Only build the peers
     #[arg(long)]
     build: bool,
-    /// Put the results into docs/BENCHMARKS.md
+    /// Write the results into docs/BENCHMARKS.md
     #[arg(long, conflicts_with = "only")]
     write: bool,
 }
@@ -139,7 +139,7 @@ fn fan_outs(
 ) -> Result<()> {
     let start = |(_, mode): &(&str, &[&str])| Peer::start(peers, &[*mode, loads.urls].concat(), 1);
     let mut running: Vec<Peer> = PEERS.iter().map(start).collect::<Result<_>>()?;
-    // This opens connections, and touches code and memory.
+    // A warm-up, which opens connections and touches code and memory.
     for peer in &mut running {
         peer.load(peers, HALF / 5, 1)?;
     }
@@ -190,7 +190,7 @@ fn of(costs: &[Cost], what: fn(&Cost) -> f64) -> f64 {
     median(&costs.iter().map(what).collect::<Vec<f64>>())
 }
 
-/// Judges the orchestrator at the rate that has aims, and says where the measurement is not reliable.
+/// Judges the orchestrator at the rate with aims, and reports unreliable measurements.
 fn judge(section: &mut Section, rate: u32, mine: &[Cost], theirs: &[Cost]) {
     let all = || mine.iter().chain(theirs);
     let late_us = all().map(|it| it.late_p99_us).fold(0.0, f64::max);

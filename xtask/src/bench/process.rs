@@ -18,7 +18,7 @@ pub struct Usage {
 /// Starts `command`, waits for its end and returns its resources.
 ///
 /// # Errors
-/// It cannot be started or waited for.
+/// The process cannot be started or waited for.
 pub fn measure(command: &mut Command) -> io::Result<Usage> {
     let begun = Instant::now();
     let child = command.spawn()?;
@@ -28,7 +28,7 @@ pub fn measure(command: &mut Command) -> io::Result<Usage> {
 /// Waits for `child`, which was started at `begun`, and returns its resources.
 ///
 /// # Errors
-/// It cannot be waited for.
+/// The process cannot be waited for.
 pub fn wait(child: Child, begun: Instant) -> io::Result<Usage> {
     let pid = libc::pid_t::try_from(child.id()).map_err(io::Error::other)?;
     let mut status = 0;

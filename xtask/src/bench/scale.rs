@@ -11,8 +11,8 @@ use serde_json::Value;
 use super::process::{self, Usage};
 use super::section::{Section, profile};
 
-/// Users that send a GET, or a message over an open WebSocket, every ten seconds. Takes fifteen minutes; a process takes as
-/// many users as it may have open files, so that fifty thousand need several.
+/// Users that send a GET, or a message over an open WebSocket, every ten seconds. Takes fifteen minutes; the limit of
+/// open files bounds the users of a process, so that fifty thousand need several.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// The binary to be measured; build it with `cargo build --profile dist` first
@@ -21,26 +21,26 @@ pub struct Arguments {
     /// Numbers of virtual users
     #[arg(long, value_delimiter = ',', default_values_t = [1, 100, 1_000, 10_000, 20_000, 50_000])]
     users: Vec<u32>,
-    /// The most users of one process
+    /// The maximum number of users of one process
     #[arg(long, default_value_t = 17_000)]
     per_process: u32,
     /// Length of each run, in seconds
     #[arg(long, default_value_t = 60)]
     seconds: u32,
-    /// Put the results into docs/BENCHMARKS.md
+    /// Write the results into docs/BENCHMARKS.md
     #[arg(long, conflicts_with = "users")]
     write: bool,
 }
 
 /// A user's period, in seconds.
 const PERIOD_S: u32 = 10;
-/// Users that begin within a second: opening fifty thousand connections at once measures the opening alone.
+/// Users that begin within a second, since opening fifty thousand connections at once would measure only the opening.
 const BEGIN_PER_S: u32 = 1_000;
-/// One process has ports for 28 000 connections to an address of a server; with four addresses of its own for four times as
-/// many.
+/// One process has ports for 28 000 connections to an address of a server, and with four source addresses for four
+/// times as many.
 const ADDRESSES: &str = "127.0.0.2-127.0.0.5";
 
-/// Answers at once, to requests and to messages.
+/// A server that responds at once to requests and messages.
 const SYSTEM: &str = "\
 system: scale
 components:
@@ -51,7 +51,7 @@ endpoints:
   talk: { route: GET /talk, socket: hub, examples: [{ body: { type: message, id: '1' } }], flow: [{ visit: hub.message }] }
 ";
 
-/// `late` is by how much a sleep, or a timer of a socket, was too long.
+/// `late` is the excess of a sleep, or of a timer of a socket.
 const SCRIPT: &str = r"
 import http from 'k6/http';
 import ws from 'k6/ws';
@@ -94,7 +94,7 @@ export function talk() {
 }
 ";
 
-/// Runs the benchmark. Returns whether it was completed; what failed is in the table.
+/// Runs the benchmark. Returns whether it was completed; failures are in the table.
 pub fn run(arguments: &Arguments, root: &Path) -> bool {
     match measure(arguments, root) {
         Ok(met) => met,
@@ -142,7 +142,7 @@ fn measure(arguments: &Arguments, root: &Path) -> io::Result<bool> {
     section.end(arguments.write, root)
 }
 
-/// What users do.
+/// The action of users.
 #[derive(Debug, Clone, Copy)]
 enum Work {
     Get,
@@ -174,7 +174,7 @@ struct Found {
     rss_bytes: u64,
     requests: u64,
     failed: u64,
-    /// The worst of the processes, in milliseconds.
+    /// The maximum of the processes, in milliseconds.
     late_ms: [f64; 3],
 }
 
@@ -220,7 +220,7 @@ impl Drop for Running {
     }
 }
 
-/// One run: as many drivers as are needed, each with a server of its own.
+/// One run with the necessary number of drivers, each with a server of its own.
 fn one(arguments: &Arguments, folder: &Path, work: Work, users: u32) -> io::Result<Found> {
     let processes = users.div_ceil(arguments.per_process).max(1);
     let times = Times::of(arguments, users);
@@ -254,7 +254,7 @@ fn one(arguments: &Arguments, folder: &Path, work: Work, users: u32) -> io::Resu
     Ok(found)
 }
 
-/// How long a run takes, in seconds, and over how many of these its users begin.
+/// The length of a run in seconds, and the part of it in which its users begin.
 struct Times {
     seconds: u32,
     spread_s: u32,
@@ -263,7 +263,7 @@ struct Times {
 impl Times {
     fn of(arguments: &Arguments, users: u32) -> Self {
         let spread_s = PERIOD_S.max(users / BEGIN_PER_S);
-        // Half a period is left for the answer to the last message.
+        // Half a period remains for the response to the last message.
         Self {
             seconds: arguments.seconds + PERIOD_S / 2 + spread_s,
             spread_s,

@@ -6,12 +6,12 @@ use std::process::Command;
 
 const PAGE: &str = "docs/BENCHMARKS.md";
 
-/// The results of one benchmark. Lines are printed as they come, and kept for the page.
+/// The results of one benchmark. Lines are printed at once, and stored for the page.
 #[derive(Debug)]
 pub struct Section {
-    /// The benchmark as in `cargo xtask bench NAME`.
+    /// The name of the benchmark, as in `cargo xtask bench NAME`.
     name: &'static str,
-    /// What was measured with and how often, in a few words.
+    /// The tools and the number of rounds, in a few words.
     how: Vec<String>,
     lines: Vec<String>,
     aims: Vec<Aim>,
@@ -89,7 +89,7 @@ impl Section {
         Ok(aims.iter().all(|aim| aim.is_met))
     }
 
-    /// When and on what it was measured.
+    /// The date and the machine of the measurement.
     fn measured(&self) -> String {
         let day = output("date", &["-u", "+%-d %B %Y"]);
         let commit = output("git", &["rev-parse", "--short", "HEAD"]);
@@ -145,7 +145,7 @@ fn begin(name: &str) -> String {
     format!("<!-- cargo xtask bench {name} --write -->")
 }
 
-/// The page with another text between the marks of this benchmark.
+/// The page with the text between the marks of this benchmark replaced.
 fn replaced(page: &str, name: &str, text: &str) -> Option<String> {
     let (before, rest) = page.split_once(&begin(name))?;
     let (_, after) = rest.split_once(END)?;

@@ -12,8 +12,8 @@ use super::mock::percentiles;
 use super::process::{cpu_time, median, resident};
 use super::section::{Section, output as version};
 
-/// CPU of an answer against plain axum, CPU of 5 000/s of the `AIaaS` mix, memory of 10 000 requests
-/// in flight, time of an event, and cost when idle. Needs `wrk`.
+/// CPU of a response against plain axum, CPU of 5 000/s of the `AIaaS` mix, memory of 10 000 requests in
+/// flight, time of an event, and cost when idle. Needs `wrk`.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Length of each measurement, in seconds
@@ -37,7 +37,7 @@ pub struct Arguments {
     /// Only these parts
     #[arg(long = "only", value_enum)]
     parts: Vec<Part>,
-    /// Put the results into docs/BENCHMARKS.md
+    /// Write the results into docs/BENCHMARKS.md
     #[arg(long, conflicts_with = "parts")]
     write: bool,
 }
@@ -55,13 +55,13 @@ enum Part {
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// CPU of an answer relative to plain axum.
+/// CPU of a response relative to plain axum.
 const MAX_RATIO: f64 = 2.0;
 /// Share of one core that 5 000/s of the mix may take.
 const MAX_SHARE: f64 = 0.4;
 const MAX_RSS_MB: f64 = 150.0;
 const MAX_EVENT_NS: f64 = 500.0;
-/// Lateness of answers by the client's clock at 2 000/s, in µs: median and 99th percentile.
+/// Lateness of responses by the client's clock at 2 000/s, in µs: median and 99th percentile.
 const MAX_LATE_US: (i64, i64) = (150, 500);
 /// Share of one core of an idle system: less than the resolution of the accounting.
 const MAX_IDLE: f64 = 0.001;
@@ -131,7 +131,7 @@ fn lab(peers: &Path, service_ms: u32) -> Result<Peer> {
     Ok(peer)
 }
 
-/// CPU of a process per answer, in µs, while `wrk` sends as fast as possible.
+/// CPU of a process per response, in µs, while `wrk` sends as fast as possible.
 fn cost_us(peer: &Peer, seconds: u32) -> Result<f64> {
     peer.wrk_at("/md1", None, 1)?;
     let before = cpu_time(peer.pid())?;
@@ -171,7 +171,8 @@ fn answers(section: &mut Section, peers: &Path, arguments: &Arguments) -> Result
     Ok(())
 }
 
-/// The `AIaaS` mix, and plain axum at the same rate over as many connections: what the network alone takes.
+/// The `AIaaS` mix, and plain axum at the same rate over as many connections, which shows the cost of the
+/// network alone.
 fn mix(section: &mut Section, peers: &Path, arguments: &Arguments) -> Result<()> {
     let what = format!("{}/s over 2 000 connections", arguments.rate);
     let (bare, _) = at_a_rate(peers, arguments, "axum", "lab")?;
@@ -195,7 +196,7 @@ fn mix(section: &mut Section, peers: &Path, arguments: &Arguments) -> Result<()>
     Ok(())
 }
 
-/// The share of one core that a peer takes under requests of `system` at the rate, and what the client saw.
+/// The share of one core that a peer uses under requests of `system` at the rate, and the client's figures.
 fn at_a_rate(
     peers: &Path,
     arguments: &Arguments,
@@ -229,7 +230,7 @@ fn at_a_rate(
     Ok((used.as_secs_f64() / length.as_secs_f64(), report))
 }
 
-/// Answers that are not 2xx.
+/// Responses that are not 2xx.
 fn failed(report: &Value) -> u64 {
     let statuses = report["statuses"].as_object().into_iter().flatten();
     let bad = statuses.filter(|(status, _)| !status.starts_with('2'));
@@ -347,7 +348,7 @@ fn idle(section: &mut Section, peers: &Path, arguments: &Arguments) -> Result<()
     Ok(())
 }
 
-/// What the client sends.
+/// The requests of the client.
 struct Load {
     system: &'static str,
     connections: u32,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::board::Dashboard;
 use super::promql;
 
-/// Metrics without a panel, and why. An entry that is not needed is a finding.
+/// Metrics without a panel, with the reasons. An entry that is not needed is a finding.
 const WITHOUT_PANEL: [(&str, &str); 3] = [
     (
         "sparring_mock_revision",
@@ -21,7 +21,7 @@ const WITHOUT_PANEL: [(&str, &str); 3] = [
     ),
 ];
 
-/// What the page and the dashboards disagree on.
+/// The differences between the page and the dashboards.
 pub fn check(page: &str, boards: &[Dashboard]) -> Vec<String> {
     check_with(page, boards, &WITHOUT_PANEL)
 }

@@ -30,7 +30,7 @@ impl Entry {
     }
 }
 
-/// Packs the entries into `folder`, in the order of their names; all are of the time `changed_s`.
+/// Packs the entries into `folder`, in the order of their names; all have the modification time `changed_s`.
 ///
 /// # Errors
 /// A name is too long for the format.

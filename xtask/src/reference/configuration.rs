@@ -1,4 +1,4 @@
-//! Every field of every file that people write, by its path in the file, from the types that read it.
+//! Every field of every file that users write, by its path in the file, from the types that read it.
 
 mod attributes;
 mod defaults;

@@ -73,7 +73,7 @@ connection, 1202 needs a failing network, 1211 takes 30 seconds, and 1300 was ne
 the first four.
 ";
 
-/// Modules in k6's name space that cannot be imported, and what to do instead. The message says the same.
+/// Modules in k6's name space that cannot be imported, and their alternatives. The message is the same.
 const REFUSED: [(&str, &str); 6] = [
     ("k6/experimental/browser", "see `k6/browser`"),
     ("k6/experimental/grpc", "import `k6/net/grpc`, as in k6"),
@@ -237,7 +237,7 @@ fn scripts(root: &Path) -> Vec<Script> {
     scripts
 }
 
-/// The number of scripts that name this.
+/// The number of scripts that contain this name.
 fn users(scripts: &[Script], named: impl Fn(&str) -> bool) -> usize {
     scripts.iter().filter(|script| named(&script.text)).count()
 }
@@ -248,7 +248,7 @@ fn modules(root: &Path, scripts: &[Script]) -> String {
     for module in MODULES {
         let quoted = format!("\"{module}\"");
         let mut arms = code.lines().filter_map(|line| line.split_once("=>"));
-        // A module, or another name of one.
+        // A module, or an alias of one.
         let built = arms.any(|(names, made)| {
             names.contains(&quoted) && (made.contains("::build") || made.contains("\"k6/"))
         });
@@ -273,7 +273,7 @@ fn modules(root: &Path, scripts: &[Script]) -> String {
     text
 }
 
-/// The members of k6's reference, from the list that a test holds against both drivers.
+/// The members of k6's reference, from the list that a test compares with both drivers.
 fn members(root: &Path) -> String {
     let list = std::fs::read_to_string(root.join("tests/k6-surface/members.txt"));
     let mut text = "\n## Members\n\nWhat the modules export and what scripts get from them. A test asks both drivers for \

@@ -20,7 +20,7 @@ pub(super) enum Kind {
     Command,
     Variable,
     Output,
-    /// Advice to people, which a text fulfils.
+    /// Advice for users, which a text fulfils.
     Practice,
 }
 
@@ -120,7 +120,7 @@ impl Held {
     /// Whether the file has the test or the text.
     ///
     /// # Errors
-    /// It is missing.
+    /// The test or the text is missing.
     pub(super) fn check(&self, root: &Path) -> Result<(), String> {
         let (Self::Test { file, .. } | Self::Place { file, .. }) = self;
         let content =

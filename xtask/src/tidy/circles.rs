@@ -6,7 +6,7 @@ use std::path::Path;
 use super::modules::{ModulePath, Modules, entries, shipped};
 use super::sources::shipped_lines;
 
-/// The aim for the share of the largest crate in all lines, in per cent.
+/// The target for the share of the largest crate in all lines, in percent.
 const AIM: usize = 20;
 
 /// The size of circles that are allowed everywhere.
@@ -36,7 +36,7 @@ pub(super) fn standings(root: &Path) -> Result<Vec<Standing>, String> {
     folders.iter().map(|path| standing(path)).collect()
 }
 
-/// Circles that are larger than they may be.
+/// Circles that exceed their limit.
 pub(super) fn check(standings: &[Standing]) -> Vec<String> {
     standings
         .iter()
@@ -53,7 +53,7 @@ pub(super) fn check(standings: &[Standing]) -> Vec<String> {
         .collect()
 }
 
-/// The table of crates, with what may be tightened.
+/// The table of crates, with the limits that can be lowered.
 pub(super) fn report(standings: &[Standing]) -> String {
     let all: usize = standings.iter().map(|standing| standing.lines).sum();
     let mut text = format!(
@@ -103,7 +103,7 @@ fn standing(folder: &Path) -> Result<Standing, String> {
 
 type Uses<'a> = BTreeMap<&'a ModulePath, BTreeSet<&'a ModulePath>>;
 
-/// The largest set of modules in which each reaches each.
+/// The largest set of modules in which each one reaches all others.
 fn largest_circle(uses: &Uses<'_>) -> Vec<String> {
     let backwards = reversed(uses);
     let mut left: BTreeSet<&ModulePath> = uses.keys().copied().collect();

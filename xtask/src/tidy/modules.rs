@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use syn::visit::{self, Visit};
 
-/// Where a module is, from the crate's root.
+/// The path of a module from the crate's root.
 pub(super) type ModulePath = Vec<String>;
 
-/// Re-exports may lead to re-exports; so many in a row are followed.
+/// The maximum length of a chain of re-exports that is followed.
 const MOST_STEPS: usize = 8;
 
 /// One source file.
@@ -25,7 +25,7 @@ struct Module {
 #[derive(Debug, Clone)]
 struct Import {
     segments: Vec<String>,
-    /// The name that it brings; none for `*`.
+    /// The imported name; none for `*`.
     name: Option<String>,
     is_public: bool,
 }
@@ -53,8 +53,8 @@ impl Modules {
         Ok(Self { known })
     }
 
-    /// Which module uses which. A re-export is not a use: who takes a name from there uses the
-    /// module that it comes from. Nor is what a module takes from the one that it is a part of.
+    /// The modules that each module uses. A re-export is not a use: a module that imports a
+    /// re-exported name uses the defining module. Imports from a parent module do not count either.
     pub(super) fn uses(&self) -> BTreeMap<&ModulePath, BTreeSet<&ModulePath>> {
         let mut uses = BTreeMap::new();
         for (path, module) in &self.known {
@@ -118,7 +118,7 @@ impl Modules {
                 place.pop()?;
             }
             name => {
-                // A module of this one can be named as it is; other names are crates.
+                // A child module can be named without a prefix; other names are crates.
                 place.push(name.to_owned());
                 self.known.contains_key(&place).then_some(())?;
             }
@@ -213,7 +213,7 @@ fn module_path(file: &Path) -> ModulePath {
 #[derive(Default)]
 struct Reader {
     module: Module,
-    /// How deep in modules that are written out in the file.
+    /// The depth of inline modules.
     depth: usize,
 }
 
@@ -252,7 +252,7 @@ impl Reader {
         }
     }
 
-    /// A path as the file's own module would write it; none when it stays in an inline module.
+    /// A path relative to the file's own module; none if it stays in an inline module.
     fn outside_inline_modules(&self, segments: Vec<String>) -> Option<Vec<String>> {
         let ups = segments.iter().take_while(|name| *name == "super").count();
         if self.depth == 0 || segments.first().is_some_and(|name| name == "crate") {

@@ -30,7 +30,7 @@ pub(super) fn check(root: &Path) -> Vec<String> {
     found
 }
 
-/// The functions of a file that take tuples. Those of traits of others and of tests do not count.
+/// The functions of a file that take tuples. Implementations of external traits and tests do not count.
 fn tuples(text: &str) -> Vec<String> {
     let mut finder = Finder { found: Vec::new() };
     if let Ok(file) = syn::parse_file(text) {

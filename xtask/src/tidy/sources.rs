@@ -8,7 +8,7 @@ const FILE_LINES: usize = 600;
 const LIB_LINES: usize = 80;
 const MAIN_LINES: usize = 60;
 
-/// Names that only files below a folder may use. Written in two halves, as the marks below.
+/// Names that only files below a folder may use. Written in two halves, like the marks below.
 const FENCED: [(&str, &str); 1] = [(concat!("qjs", "::"), "crates/script-engine/")];
 
 /// File names that say nothing about the content.

@@ -4,12 +4,12 @@ use super::super::section::Section;
 use super::Figures;
 use super::works::{Pace, Work};
 
-/// k6's figure divided by ours, for the CPU of an iteration.
+/// k6's figure divided by the driver's, for the CPU of an iteration.
 fn cheaper(ours: &Figures, theirs: &Figures) -> f64 {
     theirs.cpu_us / ours.cpu_us
 }
 
-/// Judges the figures of a workload by the aims that it has.
+/// Judges the figures of a workload by its aims.
 pub(super) fn judge(section: &mut Section, work: &Work, ours: &Figures, theirs: &Figures) {
     let smaller = theirs.rss_mb / ours.rss_mb;
     let mut least = |what: &str, least: f64, found: f64| {

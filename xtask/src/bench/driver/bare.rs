@@ -27,7 +27,7 @@ struct Tool {
 /// Adds the table of all tools and the aims relative to wrk and oha.
 ///
 /// # Errors
-/// A tool that is there cannot be run to its end.
+/// An installed tool fails.
 pub(super) fn compare(
     section: &mut Section,
     arguments: &Arguments,
@@ -74,7 +74,7 @@ pub(super) fn compare(
     Ok(())
 }
 
-/// The tools that are there.
+/// The installed tools.
 fn tools(section: &mut Section, arguments: &Arguments, script: &Path) -> Vec<Tool> {
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let words = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
@@ -92,7 +92,7 @@ fn tools(section: &mut Section, arguments: &Arguments, script: &Path) -> Vec<Too
     let mut there = Vec::new();
     for (name, path, mut command, takes_url) in all {
         if takes_url {
-            // wrk prints its version with `-v` and ends with 1, oha with `--version`.
+            // wrk prints its version with `-v` and exit code 1, oha with `--version`.
             let flag = if name == "wrk" { "-v" } else { "--version" };
             let version = output(&text(path), &[flag]);
             if version == "?" {

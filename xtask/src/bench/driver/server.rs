@@ -1,4 +1,4 @@
-//! The server for both tools: it answers at once and records the times of requests.
+//! The server for both tools: it responds at once and records the times of requests.
 //!
 //! Each run has a separate process, so that the previous run (ten thousand ending threads, memory) does not delay the
 //! next one, and the process that starts the tools stays small, since the system counts its resident memory as theirs.
@@ -26,7 +26,7 @@ pub(super) struct View {
     pub(super) requests: usize,
     /// The time of the first request, in seconds since 1970.
     pub(super) first_unix_s: Option<f64>,
-    /// The 99th percentile of answer times in milliseconds; `None` without requests.
+    /// The 99th percentile of response times in milliseconds; `None` without requests.
     pub(super) p99_ms: Option<f64>,
     /// The lateness of requests, 99th percentile and maximum, in milliseconds, if there is a rate.
     pub(super) late_ms: Option<(f64, f64)>,

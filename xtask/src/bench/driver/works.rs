@@ -99,7 +99,7 @@ impl Work {
     }
 }
 
-/// The script of a bare GET: nothing but the request, its body discarded.
+/// The script of a bare GET: only the request, whose response body is discarded.
 pub(super) fn bare(vus: u32, seconds: u32) -> String {
     format!(
         "import http from 'k6/http';\n\
@@ -122,7 +122,7 @@ fn literal() -> String {
     text + "];\n"
 }
 
-/// A text of ours that is valid for both tools.
+/// A script of the repository that is valid for both tools.
 const PRELUDE: &str = r#"
 import http from 'k6/http';
 import { check, sleep } from 'k6';

@@ -40,10 +40,10 @@ impl Peer {
         self.child.id()
     }
 
-    /// `WireMock` with a stub that answers like the plain peers, after a delay. Its journal costs more with every
-    /// entry, so it is also measured without one.
+    /// `WireMock` with a stub that responds like the plain peers, after a delay. Its journal costs more with
+    /// every entry, so it is also measured without one.
     pub(super) fn start_wiremock(jar: &Path, delay_ms: u32, journal: bool) -> Result<Self> {
-        // By default its journal is on and unbounded; ours holds as many.
+        // By default its journal is on and unbounded; here it holds as many entries as the mock's.
         let journal: &[&str] = if journal {
             &["--max-request-journal-entries", "10000"]
         } else {

@@ -16,7 +16,7 @@ pub struct Cost {
     pub over_p50_us: f64,
     pub over_p99_us: f64,
     pub cpu_us: f64,
-    /// Time ready to run while other processes had the cores.
+    /// The time for which it was ready to run while other processes had the cores.
     pub waited_us: f64,
     pub failed: f64,
     /// The lateness of the generator, and the requests that it left out.

@@ -1,8 +1,8 @@
-//! What serde's attributes and doc comments say of an item.
+//! The serde attributes and doc comments of an item.
 
 use syn::{Attribute, Expr, ExprLit, Lit, Meta};
 
-/// serde's attributes, as far as they are in use for configuration.
+/// The serde attributes that are used for configuration.
 #[derive(Debug, Default)]
 pub struct Serde {
     pub rename: Option<String>,

@@ -1,4 +1,4 @@
-//! What holds where a field is left out, as the code says it.
+//! The defaults of fields, from the code.
 
 use serde_json::{Map, Value, json};
 use syn::punctuated::Punctuated;
@@ -6,22 +6,22 @@ use syn::{Expr, ExprCall, ExprStruct, Lit, Member as Name, Token, UnOp};
 
 use super::types::{Body, Member, Readable, Shape, Types, shape, snake};
 
-/// What a field is when it is not given.
+/// The default of a field.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Given {
-    /// It has to be given.
+    /// The field is required.
     Required,
-    /// Nothing; its meaning says what that means.
+    /// No value; the description of the field states the effect.
     Absent,
     Value(Value),
-    /// The defaults of its own type, with these instead of some of them.
+    /// The defaults of its own type, some of them replaced by these.
     Own(Map<String, Value>),
-    /// Something that only the code can say.
+    /// A value that is computed by this code.
     Code(String),
 }
 
-/// What the field is when it is left out of a file; `in_choice`: the field of a choice has no type around
-/// it that could have defaults.
+/// The default of a field. `in_choice`: the field of a choice has no type around it that could have
+/// defaults.
 pub fn of(types: &Types, owner: &Readable, member: &Member, in_choice: bool) -> Given {
     if let Some(function) = &member.serde.default_function {
         let value = types
@@ -84,7 +84,7 @@ fn default_of(types: &Types, of: &Readable) -> Given {
     Given::Own(Map::new())
 }
 
-/// What an expression says, in the file's words.
+/// The value of an expression, in the terms of the file.
 fn value(types: &Types, owner: &Readable, expression: &Expr) -> Given {
     match expression {
         Expr::Lit(literal) => of_literal(&literal.lit),
@@ -197,7 +197,7 @@ fn of_call(types: &Types, owner: &Readable, call: &ExprCall) -> Given {
     }
 }
 
-/// A choice with its fields, or a type's own defaults but for some.
+/// A choice with its fields, or a type's own defaults with exceptions.
 fn of_struct(types: &Types, owner: &Readable, set: &ExprStruct) -> Given {
     let mut fields = Map::new();
     for field in &set.fields {

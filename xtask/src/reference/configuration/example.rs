@@ -1,4 +1,4 @@
-//! Whole files that show one type: the smallest that is sound around it.
+//! Complete files that show one type: the smallest valid file around it.
 
 mod system;
 
@@ -11,7 +11,7 @@ use super::types::{Body, Choice, ChoiceFields, Member, Readable, Shape, Types, s
 /// One step from the top of a file to a type.
 #[derive(Debug, Clone)]
 pub enum Step {
-    /// Into a field of a type; of a choice of it where there is a name.
+    /// Into a field of a type, or of its choice with this name.
     Field {
         owner: usize,
         choice: Option<String>,
@@ -25,7 +25,7 @@ pub enum Step {
     Item,
 }
 
-/// Values that are not just any: by type and field, or for every type (`*`). What is optional and stands here is shown.
+/// Specific values, by type and field, or for every type (`*`). An optional field that is listed here is shown.
 const SAMPLES: &[(&str, &str, &str)] = &[
     ("*", "min_ms", "20"),
     ("*", "max_ms", "80"),
@@ -130,7 +130,7 @@ const SAMPLES: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// Fields that a test needs besides those that its type asks for.
+/// Fields that a test needs besides the required ones of its type.
 const OF_A_TEST: [(&str, &str); 4] = [
     ("about", "\"Five users.\""),
     ("model", "\"closed\""),
@@ -144,14 +144,14 @@ const CONTENTS: [&str; 7] = [
     "phases", "ladder", "search", "matrix", "samples", "drills", "parts",
 ];
 
-/// Fields that a type needs besides those that it asks for, unless one of others is there instead.
+/// Fields that a type needs besides the required ones, unless one of the alternatives is present.
 const ONE_OF: [(&str, &str, &str, &[&str]); 3] = [
     ("MetricSign", "above", "1", &["below", "grows_by"]),
     ("Sign", "health", "[\"degraded\"]", &["metric"]),
     ("SystemFault", "crash", "\"api\"", &["patch"]),
 ];
 
-/// Types of which one alone is not enough: the field that lists them, in the type around it.
+/// Types of which a list needs several: the field that lists them, in the type around it.
 const TOGETHER: [(&str, &str, &str); 2] = [
     ("PercentilePoint", "Latency", "points"),
     ("Bucket", "Latency", "buckets"),
@@ -173,7 +173,7 @@ pub fn entry(map: &str) -> &'static str {
     }
 }
 
-/// A file for each way of writing the type at the end of the steps; empty where it has nothing to show.
+/// A file for each form of the type at the end of the steps; empty if there is nothing to show.
 pub fn files(types: &Types, at: usize, steps: &[Step]) -> Vec<Value> {
     let of = &types.all[at];
     if let (Some((_, owner, field)), [above @ .., Step::Item]) =
@@ -189,7 +189,7 @@ pub fn files(types: &Types, at: usize, steps: &[Step]) -> Vec<Value> {
         },
         Body::Enum(choices) => {
             let is_word = |choice: &Choice| matches!(choice.fields, ChoiceFields::None);
-            // Words are listed; one shows where they go.
+            // The words are listed elsewhere; one of them shows their place.
             let most = match choices.iter().all(is_word) {
                 true => 1,
                 false => choices.len(),
@@ -231,13 +231,13 @@ fn around(types: &Types, steps: &[Step], value: Value) -> Value {
     })
 }
 
-/// Phases of a test hold a level only behind a ramp.
+/// Whether the place is a later phase of a test: a phase holds a level only after a ramp.
 fn is_phase(steps: &[Step], place: usize) -> bool {
     let before = place.checked_sub(1).and_then(|before| steps.get(before));
     matches!(before, Some(Step::Field { field, .. }) if field == "phases")
 }
 
-/// What has to stand beside a field.
+/// The fields that a field requires beside it.
 fn beside(
     types: &Types,
     owner: &Readable,
@@ -288,13 +288,13 @@ fn one_of(owner: &Readable, given: &str) -> impl Iterator<Item = (String, Value)
     needed.map(|(_, name, value, _)| ((*name).to_owned(), parsed(value)))
 }
 
-/// A suite's test or a part of one. A mixture has parts, too, which have a weight.
+/// Whether the type is a suite's test or a part of one. Parts of a mixture, which have a weight, do not count.
 fn is_test(owner: &Readable) -> bool {
     owner.name == "Test" || (owner.name == "Part" && owner.file.contains("suite"))
 }
 
-/// The fields of a type that have something to show: what has to be given, what has a default of one value,
-/// and what has a sample.
+/// The fields of a type that are shown: required ones, those with a default of one value, and those with a
+/// sample.
 fn shown(
     types: &Types,
     owner: &Readable,
@@ -331,7 +331,7 @@ fn of_choice(types: &Types, owner: &Readable, choice: &Choice) -> Value {
     let inner = match &choice.fields {
         ChoiceFields::None => return json!(choice.name),
         ChoiceFields::One(of) => {
-            // The name of a choice says nothing of the fields of a type of its own.
+            // If the choice holds a separate type, its name does not determine the fields.
             let name = match types.find(owner, of) {
                 Some(_) => "",
                 None => &choice.name,
@@ -380,7 +380,7 @@ fn by_type(types: &Types, owner: &Readable, name: &str, of: &Type) -> Value {
     }
 }
 
-/// What a type asks for, and nothing else.
+/// The required fields of a type, and nothing else.
 fn of_own_type(types: &Types, of: &Readable) -> Value {
     match &of.body {
         Body::Struct(members) => {

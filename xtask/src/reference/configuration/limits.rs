@@ -1,4 +1,4 @@
-//! What numbers may be: from the calls of `live_config::Check` that check them.
+//! The limits of numbers, from the calls of `live_config::Check` that check them.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -30,7 +30,7 @@ struct Checked {
 pub struct Limits(Vec<Checked>);
 
 impl Limits {
-    /// Takes the checks of a source file.
+    /// Adds the checks of a source file.
     pub fn add_file(&mut self, name: &str, file: &Path) {
         let text = std::fs::read_to_string(file).unwrap_or_default();
         let Ok(parsed) = syn::parse_file(&text) else {
@@ -53,8 +53,8 @@ impl Limits {
         }
     }
 
-    /// The limit of the field at `path`, whose type stands in `file`. The check beside the type counts, otherwise
-    /// one of the same crate that names more of the path, or stands in a file for checks alone.
+    /// The limit of the field at `path`, whose type is in `file`. The check in the same file takes precedence,
+    /// otherwise one of the same crate that names more of the path, or is in a file of checks.
     pub fn of(&self, path: &str, file: &str) -> Option<&Limit> {
         let path = path.replace("[]", "").replace("<name>.", "");
         let crate_of = |file: &str| file.split("/src/").next().unwrap_or_default().to_owned();
@@ -114,7 +114,7 @@ impl<'a> Visit<'a> for Calls<'a> {
         };
         let zero = || "0".to_owned();
         let one = || "1".to_owned();
-        // Systems run longer than the profile of a detector.
+        // Systems have longer times than the profile of a detector.
         let most_ms = || match self.file.starts_with("crates/target-systems") {
             true => "31536000000".to_owned(),
             false => "86400000".to_owned(),
@@ -176,7 +176,7 @@ fn text(expression: &Expr) -> Option<String> {
     }
 }
 
-/// `a.b` of `{path}.a[{index}].b`; empty where a field's own name is not fixed.
+/// `a.b` of `{path}.a[{index}].b`; empty if a field's own name is not fixed.
 fn without_places(text: &str) -> String {
     let text = text.replace("[{index}]", "");
     match text.split_once("}.") {
@@ -186,7 +186,7 @@ fn without_places(text: &str) -> String {
     }
 }
 
-/// A number as people write it: `1000000` for `1_000_000` and `1e6`.
+/// A number in plain form: `1000000` for `1_000_000` and `1e6`.
 fn number(expression: &Expr, constants: &HashMap<String, String>) -> Option<String> {
     match expression {
         Expr::Lit(literal) => match &literal.lit {

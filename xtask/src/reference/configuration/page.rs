@@ -1,4 +1,4 @@
-//! The page: a section for each type, by the path at which it stands first.
+//! The page: a section for each type, by the first path at which it occurs.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -84,7 +84,7 @@ pub fn page(types: &Types, roots: &[(&str, &str, &str, &str)]) -> String {
 }
 
 impl Page<'_> {
-    /// The type's section, then those of its fields, each where it stands first.
+    /// The section of a type, then those of its fields, each at its first occurrence.
     fn walk(&mut self, section: Section, prefix: &str, found: &mut Vec<Section>) {
         if self.places.contains_key(&section.at) {
             return;
@@ -149,7 +149,7 @@ impl Page<'_> {
         found
     }
 
-    /// The type behind options, lists and maps, with the place of one value of it.
+    /// The type inside options, lists and maps, with the place of one value of it.
     fn peeled(&self, owner: &Readable, name: &str, of: &Type, place: Place) -> Option<Section> {
         match shape(of) {
             Shape::Option(inner) | Shape::Box(inner) => self.peeled(owner, name, inner, place),
@@ -208,7 +208,7 @@ impl Page<'_> {
                 text.push_str("\nEach line is a file of its own:\n\n```yaml\n");
                 for file in several {
                     let flow = yaml::flow(file);
-                    // Without the outermost braces.
+                    // The text without the outermost braces.
                     let _ = writeln!(text, "{}", one_line(&flow));
                 }
                 text.push_str("```\n");
@@ -279,7 +279,7 @@ impl Page<'_> {
         let _ = writeln!(text, "| `{name}` | {kind} | {default} | {} |", cell(&doc));
     }
 
-    /// The first sentence on a type of these files.
+    /// The first sentence about a type of these files.
     fn about(&self, owner: &Readable, of: &Type) -> String {
         match shape(of) {
             Shape::Option(inner) | Shape::Box(inner) | Shape::List(inner) | Shape::Map(inner) => {
@@ -352,7 +352,7 @@ fn is_one_pair(text: &str) -> bool {
     })
 }
 
-/// What a heading is called in a link.
+/// The anchor of a heading.
 fn slug(path: &str) -> String {
     let kept = path
         .chars()

@@ -1,20 +1,20 @@
-//! Types that read themselves: from a short form, such as a number, or from a map.
+//! Types with their own deserialization: from a short form, such as a number, or from a map.
 
 use syn::visit::{self, Visit};
 use syn::{Expr, ExprCall, ImplItemFn, ItemImpl, Lit, Type};
 
 use super::types::last;
 
-/// What such a type takes.
+/// The accepted forms of such a type.
 pub struct Reader {
-    /// As its error messages say it: `a number or a map such as { at: a.b }`.
+    /// The forms as in its error messages: `a number or a map such as { at: a.b }`.
     pub expecting: String,
     /// The type that reads the map.
     pub long: Option<Type>,
 }
 
 impl Reader {
-    /// The type of an implementation of `Deserialize` by hand, and what it takes.
+    /// The type of a manual implementation of `Deserialize`, and its accepted forms.
     pub fn of(item: &ItemImpl) -> Option<(String, Self)> {
         let (_, of_trait, _) = item.trait_.as_ref()?;
         if of_trait.segments.last()?.ident != "Deserialize" {
@@ -29,7 +29,7 @@ impl Reader {
         Some((last(&item.self_ty)?, reader))
     }
 
-    /// Without its article, and with its example as code.
+    /// The forms without the article, and with the example as code.
     pub fn told(&self) -> String {
         let text = ["a ", "an "]
             .iter()

@@ -1,4 +1,4 @@
-//! The types that can be read from a file, and how one names another.
+//! The types that can be read from a file, and their references to each other.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -12,10 +12,10 @@ use super::limits::Limits;
 use super::reader::Reader;
 use super::words;
 
-/// A type with what its file says of it.
+/// A type with the information in its file.
 pub struct Readable {
     pub name: String,
-    /// Its file, from the workspace's folder on.
+    /// Its file, relative to the workspace.
     pub file: String,
     pub doc: String,
     pub serde: Serde,
@@ -25,7 +25,7 @@ pub struct Readable {
 pub enum Body {
     Struct(Vec<Member>),
     Enum(Vec<Choice>),
-    /// One value behind a name of its own, such as a text that is kept secret.
+    /// A newtype of one value, such as a secret text.
     Value,
     /// A short form, or a map.
     Short(Box<Reader>),
@@ -69,7 +69,7 @@ pub struct Types {
     pub limits: Limits,
 }
 
-/// Values whose form another type knows: the owner of the field, the field, the type and its file.
+/// Values whose form another type defines: the owner of the field, the field, the type and its file.
 const KNOWN_ELSEWHERE: [(&str, &str, &str, &str); 1] = [(
     "Orchestration",
     "policies",
@@ -96,7 +96,7 @@ impl Types {
         types
     }
 
-    /// Puts types in the place of their other names, and of values whose form they know.
+    /// Replaces aliases by their types, and values whose form a type defines by that type.
     fn expand(&mut self) {
         let aliases = std::mem::take(&mut self.aliases);
         for one in &mut self.all {
@@ -137,7 +137,7 @@ impl Types {
 
     fn add_file(&mut self, name: &str, file: &Path) {
         let text = std::fs::read_to_string(file).unwrap_or_default();
-        // One that cannot be parsed does not compile either.
+        // A file that cannot be parsed does not compile either.
         for item in syn::parse_file(&text)
             .map(|file| file.items)
             .unwrap_or_default()
@@ -308,7 +308,7 @@ pub fn shape(of: &Type) -> Shape<'_> {
     }
 }
 
-/// The last name of a type's path.
+/// The last segment of a type's path.
 pub fn last(of: &Type) -> Option<String> {
     match of {
         Type::Path(path) => path.path.segments.last().map(|last| last.ident.to_string()),
@@ -331,7 +331,7 @@ fn arguments(of: &Type) -> Vec<&Type> {
     types.collect()
 }
 
-/// Puts other types in the place of names, at any depth.
+/// Replaces names by other types, at any depth.
 fn replace(of: &mut Type, other: &dyn Fn(&str) -> Option<Type>) {
     if let Some(found) = last(of).and_then(|name| other(&name)) {
         *of = found;
@@ -353,7 +353,7 @@ fn replace(of: &mut Type, other: &dyn Fn(&str) -> Option<Type>) {
     }
 }
 
-/// The modules of what a `use` names, the name itself left out.
+/// The modules of the names in a `use`, without the names themselves.
 fn imported(tree: &UseTree, above: &mut Vec<String>, found: &mut impl FnMut(String, Vec<String>)) {
     match tree {
         UseTree::Path(path) => {

@@ -1,21 +1,21 @@
-//! Types in the words of people who write files.
+//! Descriptions of types for the authors of files.
 
 use syn::Type;
 
 use super::limits::Limit;
 use super::types::{Shape, shape};
 
-/// A duration, which has words of its own.
+/// A duration, which has its own description.
 const SPAN: &str = "Span";
 /// Fields that change other fields.
 const PATCHES: [&str; 3] = ["set", "patch", "off"];
 
-/// Whether a type that reads itself has words here.
+/// Whether a type with its own deserialization has a description here.
 pub fn is_known(name: &str) -> bool {
     name == SPAN
 }
 
-/// What a field takes, with its limit and its unit: `number above 0, ms`. `link` names a type of its own.
+/// The accepted values of a field, with limit and unit: `number above 0, ms`. `link` names a separate type.
 pub fn kind(
     name: &str,
     of: &Type,

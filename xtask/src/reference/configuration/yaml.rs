@@ -24,7 +24,7 @@ pub fn flow(value: &Value) -> String {
     }
 }
 
-/// In lines: maps are indented, what is at the bottom is in one line.
+/// In lines: maps are indented, innermost values are in one line.
 pub fn block(value: &Value) -> String {
     let mut written = String::new();
     write_block(&mut written, value, 0);
@@ -53,7 +53,7 @@ fn number(value: &Value) -> String {
     text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
 }
 
-/// Quoted where it would be read as something else.
+/// The text, quoted if it would be read as another type.
 fn text(plain: &str) -> String {
     let is_word = |c: char| c.is_alphanumeric() || "_-./".contains(c);
     let begins = plain.starts_with(|c: char| c.is_alphabetic() || c == '/');

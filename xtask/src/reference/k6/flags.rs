@@ -1,9 +1,9 @@
 //! The flags of a command, from the source of its arguments.
 
-/// A flag, and what its doc comment says.
+/// A flag, and the text of its doc comment.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Flag {
-    /// With its dashes.
+    /// The name with its dashes.
     pub(super) name: String,
     pub(super) said: String,
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-/// Values by type and field, as those of other files; of a type as a whole where the field is empty.
+/// Values by type and field, as for other files; an empty field stands for the type as a whole.
 pub const SAMPLES: &[(&str, &str, &str)] = &[
     ("Amount", "", "10"),
     ("CacheKey", "", "\"population\""),
@@ -153,7 +153,7 @@ pub const ENTRIES: [(&str, &str); 12] = [
     ("is", "large"),
 ];
 
-/// What has to stand beside a field: the type, the field, the others.
+/// The fields that a field requires beside it: the type, the field, the others.
 pub const BESIDE: [(&str, &str, &str); 7] = [
     ("Component", "batch", r#"{"kind": "bus"}"#),
     ("Component", "compress", r#"{"kind": "bus"}"#),
@@ -172,7 +172,7 @@ pub const BESIDE: [(&str, &str, &str); 7] = [
     ),
 ];
 
-/// Parts that a file needs that names them: the key and the name, and the parts.
+/// Parts that a file needs if it names them: the key and the name, and the parts.
 const NAMED: [(&str, &str, &str); 9] = [
     (
         "host",
@@ -214,12 +214,12 @@ const NAMED: [(&str, &str, &str); 9] = [
     ("enabled", "caching", r#"{"toggles": {"caching": {}}}"#),
 ];
 
-/// A file with the parts that it names and lacks; other kinds of files stay as they are.
+/// A file completed by the parts that it names; other kinds of files stay unchanged.
 pub fn whole(mut file: Value) -> Value {
     if file.get("components").is_none() || file.get("system").is_none() {
         return file;
     }
-    // A machine that nothing runs on would show nothing.
+    // A machine without a component would show nothing.
     if file.pointer("/hosts/machine").is_some() {
         let api = file
             .pointer_mut("/components/api")
@@ -247,7 +247,7 @@ fn names(value: &Value, key: &str, name: &str) -> bool {
     }
 }
 
-/// Adds what is not there yet.
+/// Adds the missing parts.
 fn add(to: &mut Value, parts: Value) {
     let (Value::Object(map), Value::Object(parts)) = (to, parts) else {
         return;
