@@ -1,4 +1,4 @@
-//! `sparring run --agents`: one command, several machines. On one machine, and on addresses of their own.
+//! `sparring run --agents`: one command, several machines; here on one machine, and in separate network namespaces.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -14,14 +14,14 @@ use crate::binary::Ended;
 use crate::collect::{Member, Namespaces, OneMachine, PATIENCE, Place, SCRIPT, Target, at, kept};
 
 const TOKEN: &str = "a-token-of-the-test";
-/// Where the one that begins the run is.
+/// The place of the process that starts the run.
 const HERE: usize = 3;
 
-/// An agent in a process group of its own: its runner dies with it, as with a machine.
+/// An agent in a process group of its own, so that its runner dies with it, as on a real machine.
 struct Agent {
     process: Member,
     address: String,
-    /// Where it runs.
+    /// The place where it runs.
     folder: tempfile::TempDir,
 }
 
@@ -58,7 +58,7 @@ impl Agent {
         }
     }
 
-    /// As a machine that is switched off.
+    /// Kills the whole group, like a machine that is switched off.
     fn lose(&self) {
         let group = format!("-{}", self.process.0.id());
         let killed = Command::new("kill").args(["-9", "--", &group]).status();
@@ -248,7 +248,7 @@ fn what_cannot_be_shared_is_refused_before_anything_runs() {
     );
 }
 
-/// An agent whose runner cannot begin ends the run at once, with the runner's own words.
+/// An agent whose runner cannot begin ends the run at once, with the runner's own message.
 #[test]
 fn a_runner_that_cannot_begin_ends_the_run_and_is_heard() {
     let (folder, agent) = (folder(), Agent::start(&OneMachine, 0, Ipv4Addr::LOCALHOST));
@@ -274,7 +274,7 @@ export default function () {}";
     );
 }
 
-/// A controller that dies leaves no load behind, the agent is free again, and what its runner measured is kept.
+/// When the controller dies, the load ends, the agent is free again, and its runner's measurements are saved.
 #[test]
 fn a_run_is_ended_when_its_client_stops_polling() {
     let (folder, target) = (folder(), Target::start(Ipv4Addr::LOCALHOST));
@@ -336,7 +336,7 @@ fn a_run_is_ended_when_its_client_stops_polling() {
     assert!(requests.is_some_and(|count| count > 0.0), "{kept:#}");
 }
 
-/// `handleSummary` runs once, here, and is given what all agents measured.
+/// `handleSummary` runs once, here, with the measurements of all agents.
 #[test]
 fn handle_summary_gets_the_data_of_all_agents() {
     let (folder, target) = (folder(), Target::start(Ipv4Addr::LOCALHOST));

@@ -148,7 +148,7 @@ fn standard_input_is_read() {
     assert_shows(&ended, &["-: 7 points", "load 96.52"]);
 }
 
-/// Three hours of minutes: memory that leaks one megabyte a minute, descriptors that stay, heap as a
+/// Three hours in minutes: memory that leaks one megabyte a minute, constant descriptors, heap as a
 /// sawtooth.
 fn resources() -> String {
     let mut file = "time_s,rss_mb,fds,heap_mb,host\n".to_owned();
@@ -328,7 +328,7 @@ fn a_history_changes_where_otava_says() {
     assert_shows(&ended, &["p95_ms: 1 change point\n", "c6  -49.4 %"]);
 }
 
-/// An outlier changes nothing; it is apart from its own stretch, whatever the level of the others is.
+/// An outlier changes nothing; it is detected within its own segment, whatever the levels of the others.
 #[test]
 fn outliers_of_a_history_are_named_and_change_nothing() {
     let value = |run: u32| match run {
@@ -361,12 +361,12 @@ fn a_regression_within_the_newest_runs_ends_with_3() {
     };
     assert_eq!(code(&["--within", "7", "--worse", "smaller"]), Some(3));
     assert_eq!(code(&["--within", "4", "--worse", "smaller"]), Some(0));
-    // Both series fall, so nothing became larger.
+    // Both series fall, so none became larger.
     assert_eq!(code(&["--within", "11"]), Some(0));
     assert_eq!(code(&["--series", "p95_ms", "--window", "1"]), Some(1));
 }
 
-/// What was found stays when runs are appended, and is not mixed with another history.
+/// Known change points remain when runs are appended, and are not mixed with another history.
 #[test]
 fn known_change_points_stay_when_runs_are_appended() {
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -1,4 +1,4 @@
-//! Commands of pages, run in a network of their own, so that their ports are free: how long each takes is printed.
+//! Runs the commands of pages in a network namespace, so that their ports are free, and prints the time of each.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -21,13 +21,13 @@ pub fn has_networks_of_its_own() -> bool {
     has
 }
 
-/// Prints times, also where the test passes: its output would be caught, the stream is not.
+/// Prints times even if the test passes: the macros' output would be captured, the stream's is not.
 pub fn print_times(page: &str, times: &str) {
     let text = format!("{page}:\n{}\n", times.trim_end());
     drop(std::io::stderr().write_all(text.as_bytes()));
 }
 
-/// Runs a script with `sparring` in its search path, and what it left running ends with it.
+/// Runs a script with `sparring` in its search path. Processes that it leaves running end with it.
 pub fn run(script: &str, folder: &Path, longest_s: u32, times: &Path) -> Output {
     let binary = Path::new(env!("CARGO_BIN_EXE_sparring"));
     let own = binary.parent().expect("a folder").to_owned();
@@ -46,20 +46,20 @@ pub fn run(script: &str, folder: &Path, longest_s: u32, times: &Path) -> Output 
         .expect("it runs")
 }
 
-/// What is done about a command.
+/// The treatment of a command.
 pub enum Done {
-    /// It is run, in these words: shorter, or for a service that is there.
+    /// This command is run instead: a shorter one, or one for an existing service.
     Run(&'static str),
-    /// It is started and left running; the second is what says that it is there.
+    /// The command is started and left running; the second one checks that it is ready.
     Left(&'static str, &'static str),
-    /// It takes too long here, or needs what a test has not.
+    /// The command takes too long here, or needs something that a test does not have.
     By(&'static str),
 }
 
-/// The begin of a command, and what is done about it.
+/// The beginning of a command, and its treatment.
 pub type Known = (&'static str, Done);
 
-/// A script that does what is done about each command, says how long each took, and keeps what the first one said in
+/// A script that treats each command accordingly, prints the time of each, and saves the output of the first one in
 /// the file `first`.
 pub fn script(commands: &[String], known: &[Known]) -> String {
     let mut script = "set -uo pipefail\nip link set lo up\nfailed=0 number=0\n\

@@ -1,4 +1,4 @@
-//! What a client or an operator gets wrong is a clear error, never a panic.
+//! A mistake of a client or an operator causes a clear error, never a panic.
 
 use std::net::TcpListener;
 

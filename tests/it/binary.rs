@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::process::{Command, Output};
 
-/// The binary, away from the environment's own settings.
+/// The binary, without the settings of the environment.
 pub fn sparring() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sparring"));
     for (name, _) in std::env::vars_os() {
@@ -19,7 +19,7 @@ pub fn sparring() -> Command {
     command
 }
 
-/// How a call ended.
+/// The result of a call.
 pub struct Ended {
     pub code: Option<i32>,
     pub stdout: String,

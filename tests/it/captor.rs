@@ -1,4 +1,4 @@
-//! A server that keeps what it is asked and answers each request alike.
+//! A server that records its requests and gives the same response to each.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
-/// A request as it came.
+/// A received request.
 #[derive(Debug, Clone)]
 pub struct Asked {
     /// Method and path.
@@ -32,7 +32,7 @@ pub struct Captor {
 }
 
 impl Captor {
-    /// Answers everything with the status and this JSON.
+    /// A server that answers every request with the status and this JSON.
     pub fn answering(status: u16, body: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("bound"));
@@ -54,7 +54,7 @@ impl Captor {
     }
 }
 
-/// Until the client closes the connection.
+/// Serves until the client closes the connection.
 fn serve(stream: TcpStream, kept: &Mutex<Vec<Asked>>, (status, body): (u16, &str)) {
     let mut writer = stream.try_clone().expect("a second handle");
     let mut reader = BufReader::new(stream);

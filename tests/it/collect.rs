@@ -1,4 +1,4 @@
-//! One run on three runners and a collector: on one machine, and on addresses of their own.
+//! One run on three runners and a collector: on one machine, and in separate network namespaces.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -31,7 +31,7 @@ export default function (data) {
 }
 export function teardown() { http.post(url('/teardown')); }
 ";
-/// The runner that ran `setup` is still at work when the others are at their end.
+/// The runner that ran `setup` is still busy when the others are about to end.
 const LATE_LEADER: &str = "
 import http from 'k6/http';
 export const options = { scenarios: { load: { executor: 'per-vu-iterations', vus: 3, iterations: 1 } } };
@@ -46,7 +46,7 @@ const RUNNERS: [&str; 3] = ["a", "b", "c"];
 const TENTH: Duration = Duration::from_millis(100);
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Counts requests by path; answers those that ask for it late, by as many tenths of a second.
+/// Counts requests by path. Delays the responses of requests that ask for it, by that many tenths of a second.
 pub struct Target {
     pub address: SocketAddr,
     seen: Arc<Mutex<BTreeMap<String, u64>>>,
@@ -100,13 +100,13 @@ fn serve(stream: TcpStream, counts: &Mutex<BTreeMap<String, u64>>) {
     }
 }
 
-/// Where runners and collector are.
+/// The places of runners and collector.
 pub trait Place {
-    /// The command in front of a member's own; runners are 0, 1, 2, the collector is 3.
+    /// The prefix of a member's command; runners are 0, 1, 2, the collector is 3.
     fn prefix(&self, member: usize) -> Vec<String>;
     fn collector(&self) -> Ipv4Addr;
     fn target(&self) -> Ipv4Addr;
-    /// Whether the third runner's network is slow; else its script asks for slow answers.
+    /// Whether the third runner's network is slow; otherwise its script requests slow responses.
     fn is_slow(&self) -> bool;
 }
 
@@ -133,14 +133,14 @@ impl Place for OneMachine {
 /// A namespace for each member, on one bridge; the target is on the bridge itself.
 pub struct Namespaces {
     id: u32,
-    /// Tells those of several tests of one process apart.
+    /// Distinguishes the namespaces of several tests of one process.
     number: u8,
     is_slow: bool,
 }
 
 impl Namespaces {
-    /// `None` with a message where they are not permitted, unless `REQUIRE_NAMESPACES` is set, as CI does where it can
-    /// make some.
+    /// `None` with a message if namespaces are not permitted, unless `REQUIRE_NAMESPACES` is set, as in CI where they
+    /// are available.
     pub fn make(number: u8) -> Option<Self> {
         let mut made = Self {
             id: std::process::id() % 100_000,
@@ -209,7 +209,7 @@ impl Namespaces {
         format!("sp{}-{}hub", self.id, self.number)
     }
 
-    /// The end of the bridge on this machine.
+    /// The bridge's end on this machine.
     fn outside(&self) -> String {
         format!("sp{}o{}", self.id, self.number)
     }
@@ -241,7 +241,7 @@ impl Place for Namespaces {
 
 impl Drop for Namespaces {
     fn drop(&mut self) {
-        // Links go with one of their ends.
+        // A link is removed together with one of its ends.
         drop(ip(&["link", "del", &self.outside()]));
         for name in (0..4).map(|member| self.name(member)).chain([self.hub()]) {
             drop(ip(&["netns", "del", &name]));
@@ -263,7 +263,7 @@ fn ip(words: &[&str]) -> Result<(), String> {
     }
 }
 
-/// `sparring` with its words, at a member's place.
+/// `sparring` with these arguments, at a member's place.
 pub fn at(place: &dyn Place, member: usize, words: &[&str]) -> Command {
     let own = sparring();
     let mut all = place.prefix(member);
@@ -279,7 +279,7 @@ pub fn at(place: &dyn Place, member: usize, words: &[&str]) -> Command {
     command
 }
 
-/// A process that is killed when a test gives up on it.
+/// A process that is killed when a test abandons it.
 pub struct Member(pub Child);
 
 impl Member {
@@ -305,19 +305,19 @@ impl Drop for Member {
     }
 }
 
-/// What came of a run: the collector's exit code and its JSON.
+/// The result of a run: the collector's exit code and its JSON.
 struct Done {
     code: Option<i32>,
     result: Value,
     runners: Vec<Option<i32>>,
 }
 
-/// The runner to be killed, once it is time.
+/// The runner to be killed, and the moment.
 type Kill = fn(&Target) -> Option<usize>;
 
 /// The second runner, in the middle of the load.
 const SECOND: Kill = |target| (target.count("/item") >= 60).then_some(1);
-/// The runner that ran `setup`, when the others are at their end.
+/// The runner that ran `setup`, when the others are about to end.
 const LEADER: Kill = |target| {
     let ran_setup = |name: &&str| target.count(&format!("/setup/{name}")) > 0;
     let leader = RUNNERS.iter().position(ran_setup)?;
@@ -427,7 +427,8 @@ fn reasons(result: &Value) -> String {
     result["reasons"].to_string()
 }
 
-/// All runners together: judged, merged to the bit, the slow one named, `setup` and `teardown` run once.
+/// All runners together: the run is judged, the logs are merged bit by bit, the slow runner is named, and `setup` and
+/// `teardown` run once.
 fn check_whole(place: &dyn Place) {
     let folder = tempfile::tempdir().expect("a folder");
     let target = Target::start(place.target());
@@ -442,7 +443,7 @@ fn check_whole(place: &dyn Place) {
     assert_eq!((target.count("/setup"), target.count("/teardown")), (1, 1));
     let sent = target.count("/item");
     assert!((230..=250).contains(&sent), "{sent}");
-    // The request of setup and that of teardown are counted, too.
+    // The requests of setup and teardown are counted, too.
     assert_eq!(
         result["metrics"]["http_reqs"]["count"].as_f64(),
         Some((sent + 2) as f64)
@@ -463,7 +464,7 @@ fn check_whole(place: &dyn Place) {
         .map(|runner| runner["odd"].as_array().is_some_and(|odd| !odd.is_empty()))
         .collect();
     assert_eq!(odd, [false, false, true], "{result:#}");
-    // Whatever the order in which the logs are merged by hand, it is the same file.
+    // Merging the logs manually in any order gives the same file.
     let merged = fs::read(folder.path().join("out/merged.hlog")).expect("a log");
     for order in [["a", "b", "c"], ["c", "a", "b"]] {
         let again = folder.path().join("again.hlog");
@@ -500,7 +501,7 @@ fn check_whole(place: &dyn Place) {
     }
 }
 
-/// One runner is killed: invalid and ended, or degraded where that is allowed; said in both cases.
+/// One runner is killed: the run is invalid and ends, or it is degraded if that is allowed; both are reported.
 fn check_killed(place: &dyn Place) {
     let folder = tempfile::tempdir().expect("a folder");
     let target = Target::start(place.target());
@@ -557,7 +558,7 @@ fn three_runners_on_addresses_of_their_own_are_one_run_and_none_is_lost_silently
     }
 }
 
-/// With and without leave to be a smaller run.
+/// With and without permission to continue as a smaller run.
 #[test]
 fn teardown_runs_once_where_the_runner_that_ran_setup_dies_near_the_end() {
     for words in [&[][..], &["--degraded"]] {
@@ -604,7 +605,7 @@ fn a_collector_that_is_not_there_is_an_error_before_the_run() {
     );
 }
 
-/// What a runner kept of its own, in the one folder below this one.
+/// The results that a runner saved itself, in the only folder below this one.
 pub fn kept(results: &Path) -> Value {
     let folders: Vec<_> = fs::read_dir(results)
         .expect("something was kept")
@@ -624,7 +625,7 @@ pub fn kept(results: &Path) -> Value {
     result
 }
 
-/// A runner whose collector dies ends its load, says what happened, and keeps what it measured.
+/// A runner whose collector dies ends its load, reports this, and saves its measurements.
 #[test]
 fn a_runner_whose_collector_dies_keeps_what_it_measured() {
     let (folder, target) = (

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::binary::{call, sparring};
 
-/// What a shell offers for words of which the last is still being typed.
+/// The candidates of a shell for a command line whose last word is incomplete.
 fn completed_in_bash(words: &[&str]) -> Vec<String> {
     let count = words.len() - 1;
     let last = words[count];
@@ -62,7 +62,7 @@ fn each_shell_gets_a_script_that_it_can_read() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let file = folder.path().join("script");
         std::fs::write(&file, &ended.stdout).expect("writable");
-        // Where the shell is at hand, it parses the script.
+        // If the shell is installed, it parses the script.
         if let Ok(output) = Command::new(shell).arg("-n").arg(&file).output() {
             assert!(output.status.success(), "{shell}: {:?}", output.stderr);
         }

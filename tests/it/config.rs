@@ -1,4 +1,4 @@
-//! `sparring config --explain`: each setting with its value and where it comes from.
+//! `sparring config --explain`: each setting with its value and its source.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! `sparring doctor`: each thing broken on purpose is one line with its remedy.
+//! `sparring doctor`: each deliberate defect is reported in one line with its remedy.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -37,7 +37,7 @@ fn doctor(folder: &Path, arguments: &[&str]) -> Ended {
     output.expect("it runs").into()
 }
 
-/// The lines of problems: the check, and what was said.
+/// The lines of problems: the check and the message.
 fn problems(ended: &Ended) -> Vec<(String, String)> {
     let lines = ended.stdout.lines();
     lines
@@ -47,7 +47,7 @@ fn problems(ended: &Ended) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Exactly one problem, of this check, with all of these words.
+/// Checks that there is exactly one problem, of this check, with all of these words.
 fn one(ended: &Ended, check: &str, words: &[&str]) {
     let found = problems(ended);
     assert_eq!(ended.code, Some(1), "{}{}", ended.stdout, ended.stderr);
@@ -75,7 +75,7 @@ fn server(head: &'static str) -> String {
     url
 }
 
-/// DET-31: what keeps a run from starting is told before it is tried.
+/// DET-31: problems that keep a run from starting are reported before it is tried.
 #[test]
 fn a_sound_machine_has_no_problems() {
     let folder = sound();
@@ -128,7 +128,7 @@ fn a_taken_port_is_named_with_a_way_out() {
         !folder.path().join("results").exists(),
         "looking leaves a folder"
     );
-    // A service elsewhere needs none of them.
+    // A service on another machine needs none of them.
     let url = server("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
     let ended = doctor(folder.path(), &["--base-url", &url]);
     assert_eq!(ended.code, Some(0), "{}", ended.stdout);

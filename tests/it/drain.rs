@@ -1,4 +1,4 @@
-//! SIGTERM of the real service under load: nobody who was let in is let down.
+//! SIGTERM of the real service under load: every accepted request is answered.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -10,7 +10,7 @@ use crate::orchestrator_process::{Orchestrator, PATIENCE, Start, ended, fleet_of
 use crate::stack::Up;
 use crate::steady_load::SteadyLoad;
 
-/// More of them with `ROLLING_RESTARTS=100`.
+/// The number of restarts; `ROLLING_RESTARTS=100` sets more.
 const RESTARTS: u64 = 4;
 const DETECTORS: &str = "
 detectors:
@@ -18,7 +18,7 @@ detectors:
   slow: { endpoint: 'http://localhost:0/detect', mock: { latency: { constant: { ms: 20000 } } } }
 ";
 
-/// A fleet file beside a folder for the replica's state.
+/// A fleet file, and a folder for the replica's state beside it.
 fn settle(
     up: &Up,
     folder: &Path,
@@ -26,7 +26,7 @@ fn settle(
     drain_ms: u64,
 ) -> (PathBuf, PathBuf) {
     let fleet = folder.join(format!("{name}.yaml"));
-    // Many processes on few cores: a deadline is no matter here.
+    // Many processes share few cores, so deadlines are not tested here.
     let more = json!({ "drain_ms": drain_ms, "sync_sla_ms": 60_000, "default_timeout_ms": 60_000 });
     fleet_of(up, &[detector], &more, &fleet);
     (fleet, folder.join(name))
@@ -63,7 +63,7 @@ fn sigterm_under_load_ends_what_runs_and_parks_the_jobs() {
     until("ready", || is_ready(&url));
     let load = SteadyLoad::start(&[&url]);
     load.await_more(20);
-    // More than run at once, so that some wait and some run when it ends.
+    // More than can run at once, so that some wait and some run when the service ends.
     let jobs: Vec<_> = (0..60)
         .map(|number| submit(&url, &format!("job {number}")).expect("it takes jobs"))
         .collect();
@@ -72,7 +72,7 @@ fn sigterm_under_load_ends_what_runs_and_parks_the_jobs() {
         let ready = get(&format!("{url}/health/ready"));
         ready.is_some_and(|(status, body)| status == 503 && body["status"] == "draining")
     });
-    // Whoever comes while it drains is served.
+    // Requests that arrive while it drains are served.
     load.await_more(4);
     assert_eq!(service.exit_code(), Some(0));
     let seen = load.stop();

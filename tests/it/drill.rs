@@ -28,8 +28,8 @@ detect: { breaker_opens: shaky, within_ms: 2000 }
 recover: { within_ms: 20000 }
 ";
 
-/// Detectors that are too slow for a request while all are; the breakers find out by calls that
-/// are cut off.
+/// Detectors that are too slow for a request while all of them are slow; the breakers detect this
+/// by calls that are cut off.
 const SLOW_FLEET: &str = "
 orchestration: { sync_sla_ms: 1000, cache: { enabled: false }, auth: { mode: 'off' } }
 detectors:
@@ -48,7 +48,7 @@ detect: { breaker_opens: [steady-a, steady-b, shaky], within_ms: 5000, then: { p
 recover: { within_ms: 20000 }
 ";
 
-/// Runs `drill` on `up`; how it ended, and the journal.
+/// Runs `drill` on `up`. Returns its result and the journal.
 fn run(up: &Up, drill: &str) -> (Ended, Value) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let fleet = folder.path().join("detectors.yaml");
@@ -144,7 +144,7 @@ fn breakers_that_notice_slowness_pass_the_drill_for_it() {
     assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
     let outcome = &journal["outcome"];
     assert!(outcome["time_to_detect_s"].is_f64(), "{outcome}");
-    // Nobody gets an answer: passing is not for that.
+    // No request is answered, and none may pass.
     let before_detection = outcome["unanswered"].as_u64().expect("a number");
     assert!(before_detection > 20, "{outcome}");
     assert!(up.metrics().contains("reason=\"slow_call_rate\""));
@@ -162,7 +162,7 @@ fn breakers_that_take_slowness_for_health_fail_the_drill_for_it() {
     assert_eq!(journal["outcome"]["verdict"], "failed");
 }
 
-/// A mock's admin API that lays one overlay and is gone then. Gives its URL.
+/// A mock's admin API that adds one overlay and then disappears. Returns its URL.
 fn a_mock_that_dies_of_its_fault() -> String {
     use std::io::{Read, Write};
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");

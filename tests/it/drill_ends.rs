@@ -1,5 +1,4 @@
-//! Whatever ends a drill, what it injected is reverted; where nothing was injected, nothing is
-//! touched.
+//! Faults are reverted however a drill ends; if none were injected, nothing is changed.
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
@@ -23,8 +22,8 @@ detectors:
   two: { endpoint: 'http://localhost:0/detect' }
 ";
 
-/// Faults that last longer than any test, unless something ends the drill. Steady is what gives any
-/// answers: the machine may be busy with other tests.
+/// Faults that last longer than any test, unless something ends the drill. Any answers count as a
+/// steady state, since the machine may be busy with other tests.
 const LONG: &str = "
 title: Two faults
 probe: { interval_ms: 50 }
@@ -38,7 +37,7 @@ recover: { within_ms: 20000 }
 /// Longer than anything that a test waits for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A drill under way.
+/// A drill in progress.
 struct Running {
     child: Child,
     stdout: Option<BufReader<ChildStdout>>,
@@ -74,7 +73,7 @@ impl Running {
         }
     }
 
-    /// Reads what it prints until a line holds `text`.
+    /// Reads its output up to a line that contains `text`.
     fn read_until(&mut self, text: &str) {
         let stdout = self.stdout.as_mut().expect("not closed yet");
         let mut line = String::new();
@@ -143,7 +142,7 @@ fn signals_that_ask_for_an_end_take_everything_back_first() {
     for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT] {
         let (mut drill, usual) = start(&up);
         drill.send(signal);
-        // Impatience changes nothing.
+        // Further signals change nothing.
         drill.send(signal);
         let status = drill.child.wait().expect("it can be waited for");
         assert_eq!(in_force(&up), (json!(1.0), usual), "signal {signal}");
@@ -160,7 +159,7 @@ fn signals_that_ask_for_an_end_take_everything_back_first() {
 fn a_drill_that_is_killed_leaves_nothing_behind_for_long() {
     let up = Up::start(FLEET);
     let (mut drill, _) = start(&up);
-    // Longer than an overlay lives that nobody renews.
+    // Longer than the lifetime of an overlay that is not renewed.
     std::thread::sleep(Duration::from_secs(8));
     assert_eq!(in_force(&up).0, json!(0.0), "it is renewed");
     drill.send(libc::SIGKILL);
@@ -249,7 +248,7 @@ fn a_panic_takes_everything_back_before_it_goes_on() {
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         let tell = |_, stage| {
             if matches!(stage, Stage::Injected { .. }) {
-                // It is in force by now.
+                // By now it is in force.
                 assert_eq!(in_force(&up).0, json!(1.0), "this one is wanted");
             }
         };

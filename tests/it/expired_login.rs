@@ -1,4 +1,4 @@
-//! Users whose login expires log in again and ask once more, as clients do.
+//! Users whose login expires log in again and repeat the request, as clients do.
 
 use crate::binary::{Ended, sparring};
 use crate::served_target::Target;

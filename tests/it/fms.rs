@@ -1,4 +1,4 @@
-//! The FMS guardrails APIs: detectors that speak them, and clients that expect them.
+//! The FMS guardrails APIs: detectors that implement them, and clients that expect them.
 
 use serde_json::json;
 
@@ -63,7 +63,7 @@ fn the_content_endpoint_has_the_bodies_and_errors_that_its_clients_expect() {
         assert!(details.contains(says), "{details}");
     }
 
-    // No silent pass: one detector without an answer is an error, whatever the other says.
+    // No silent pass: one detector without an answer is an error, whatever the other answers.
     up.toggle("hap", &json!({"success_rate": 0.0}));
     let body = json!({"content": "another", "detectors": {"hap": {}, "pii": {}}});
     let (status, answer) = up.post(PATH, &body);

@@ -1,4 +1,4 @@
-//! What the driver says of itself, and what it measures beyond k6.
+//! The driver's report about itself, and its measurements beyond those of k6.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -48,7 +48,7 @@ fn the_drivers_health_is_shown_when_it_is_asked_for() {
     assert!(!ended.stdout.contains("GENERATOR"), "{}", ended.stdout);
 }
 
-/// Two virtual users on one thread; while one sorts, the other one's answer comes.
+/// Two virtual users on one thread; while one sorts, the response of the other one arrives.
 const SORTING: &str = "
     import http from 'k6/http';
     export const options = { scenarios: { a: { executor: 'per-vu-iterations', vus: 2, iterations: 8 } } };
@@ -90,7 +90,7 @@ fn answers_that_are_read_late_are_counted_and_not_slow() {
     assert!(usual_ms * 2.0 < latest_ms, "{usual_ms} {}", ended.stdout);
 }
 
-/// As `BUSY`, with a request at each iteration's begin.
+/// As `BUSY`, with a request at the beginning of each iteration.
 const LATE: &str = "
     import http from 'k6/http';
     export const options = { scenarios: { a: {
@@ -112,7 +112,7 @@ fn intended_durations_count_from_the_scheduled_start() {
         greatest("http_req_intended_duration"),
         greatest("http_req_duration"),
     );
-    // Busy virtual users share the only thread: those that come later begin late.
+    // Busy virtual users share the only thread, so later ones begin late.
     assert!(
         intended > waited + 10.0,
         "{intended} {waited} {}",

@@ -1,6 +1,6 @@
-//! Every `sh` block of a guide works, in the order of the page, in an empty folder and a network of its own: how long
-//! each command takes is printed. What a page marks `no-run` is run by a test of its own, and parsed here, as are
-//! commands in sentences and tables of all pages. What a guide has in YAML for CI is run in shorter words.
+//! Every `sh` block of a guide works, in the order of the page, in an empty folder and a network namespace; the time of
+//! each command is printed. Blocks marked `no-run` are run by separate tests, and parsed here, like commands in
+//! sentences and tables of all pages. The YAML commands of the guide for CI are run in a shorter form.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,7 +15,7 @@ const WITHOUT_COMMANDS: [&str; 2] = ["README.md", "troubleshooting.md"];
 /// The guide whose commands are in YAML.
 const OF_CI: &str = "ci.md";
 
-/// The begin of each command of that guide, and what is done about it.
+/// The beginning of each command of that guide, and its treatment.
 const CI_COMMANDS: [Known; 4] = [
     ("apt-get update", Done::By("tests/it/guides.rs")),
     (
@@ -60,8 +60,8 @@ const RUN_ELSEWHERE: [(&str, &str); 11] = [
     ),
 ];
 
-/// The commands of the page's blocks with this first line; one over several lines, or with a text of its own (`<<'EOF'`),
-/// is one.
+/// The commands of the page's blocks with this first line; a command over several lines, or with a here-document
+/// (`<<'EOF'`), counts as one.
 fn commands(page: &str, fence: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let (mut is_inside, mut goes_on, mut is_text) = (false, false, false);
@@ -80,7 +80,7 @@ fn commands(page: &str, fence: &str) -> Vec<String> {
     found
 }
 
-/// A script that stops at the first failure, and writes into `$TIMES` how long each command took.
+/// A script that stops at the first failure, and writes the time of each command into `$TIMES`.
 fn script_of(commands: &[String]) -> String {
     let mut script = "set -euo pipefail\nip link set lo up\n\
         took() { local end=$EPOCHREALTIME; \
@@ -93,7 +93,7 @@ fn script_of(commands: &[String]) -> String {
         script.push_str(command);
         script.push_str(&format!("\ntook $begin '{shown}'\n"));
     }
-    // What a page leaves running ends with it.
+    // Processes that a page leaves running end with it.
     script.push_str("kill $(jobs -p) 2>/dev/null || true\nwait\n");
     script
 }
@@ -131,7 +131,7 @@ fn check(name: &str) {
     assert_eq!(taken.lines().count(), commands.len(), "{taken}");
 }
 
-/// DET-35: a scenario of one's own.
+/// DET-35: the user's own scenario.
 #[test]
 fn a_script_runs_as_the_guide_says() {
     check("scripts.md");
@@ -190,7 +190,7 @@ fn no_command_of_a_guide_is_without_a_test() {
             assert!(root.join(file).exists(), "{name}: {file}");
             check_words(name, &command);
         }
-        // Blocks with another first line would be run by nobody.
+        // No test would run blocks with another first line.
         let fences = page.lines().filter(|line| line.starts_with("```s"));
         for fence in fences {
             assert!(
@@ -249,7 +249,7 @@ fn the_steps_of_the_guide_for_ci_work() {
     assert!(output.status.success(), "{told}");
 }
 
-/// A pipeline's image needs what the release's image installs nothing beside: a C and a C++ compiler.
+/// A pipeline's image needs the packages of the release's image: a C and a C++ compiler.
 #[test]
 fn the_packages_of_the_guide_for_ci_bring_what_the_build_needs() {
     let page = read(OF_CI);
@@ -267,15 +267,15 @@ fn the_packages_of_the_guide_for_ci_bring_what_the_build_needs() {
     }
 }
 
-/// `sparring` in the search path, which reads its command line and then prints its help instead of doing anything; other
-/// programs are not called at all.
+/// A `sparring` in the search path that parses its command line and then only prints its help; other programs are not
+/// called at all.
 const READS_ONLY: &str = r#"#!/bin/bash
 PATH=/usr/bin:/bin
 echo "$*" >>"$CALLS"
 "$SPARRING" "$@" --help >/dev/null 2>"$CALLS.error" || { echo "$*"; cat "$CALLS.error"; } >>"$CALLS.wrong"
 "#;
 
-/// Whether the program takes the words of each of its calls in a command.
+/// Whether the program accepts the arguments of each of its calls in a command.
 fn check_words(page: &str, command: &str) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let program = folder.path().join("sparring");
@@ -315,7 +315,7 @@ fn a_wrong_word_of_a_command_is_found() {
     }
 }
 
-/// Commands in sentences and tables, without what stands for words of one's own.
+/// Commands in sentences and tables, without placeholders.
 fn mentioned(page: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut is_block = false;
@@ -380,7 +380,7 @@ fn commands_in_sentences_and_tables_are_understood() {
     assert!(tried > 80, "{tried}");
 }
 
-/// A table's `curl` asks for what a server has.
+/// A `curl` command of a table requests an existing route.
 #[test]
 fn addresses_of_the_guides_are_served() {
     let description = include_str!("../../crates/orchestrator/openapi.json");

@@ -25,7 +25,7 @@ fn a_url_may_lack_its_scheme_and_a_variable_may_be_empty() {
     let wrong = call(["health", "http://127.0.0.1:99999/health"]);
     assert_eq!(wrong.code, Some(1));
     assert!(wrong.stderr.contains("from 0 to 65535"), "{}", wrong.stderr);
-    // Nothing is the default, which is asked: whoever answers there.
+    // An empty variable means the default URL, where another service may answer.
     let output = sparring().arg("health").env("HEALTH_URL", "").output();
     let stderr = output.expect("it runs").stderr;
     let stderr = String::from_utf8_lossy(&stderr);

@@ -1,4 +1,4 @@
-//! `sparring init`: what it writes is sound, and runs.
+//! `sparring init`: the written files are valid, and run.
 
 use std::path::Path;
 use std::process::Command;
@@ -72,7 +72,7 @@ fn the_commands_of_the_workflow_exist() {
             words.push("--dry");
         }
         let ended = call_in(folder.path(), &words);
-        // There is no service: of a machine the doctor complains, of the command line nobody.
+        // There is no service: the doctor may report the machine, but not the command line.
         assert!(
             matches!(ended.code, Some(0 | 1)),
             "{command}: {}",
@@ -186,7 +186,7 @@ fn the_script_and_the_smoke_test_run_as_they_are() {
         "--quiet",
     ];
     let ended = call_in(folder.path(), &words);
-    // Held, or too little was measured on a busy machine to say so.
+    // Passed, or inconclusive because a busy machine measured too little.
     assert!(
         matches!(ended.code, Some(0 | 4)),
         "{}{}",

@@ -1,4 +1,4 @@
-//! The binary called as `k6`: signals, archives, and the words with a run that goes on.
+//! The binary called as `k6`: signals, archives, and commands to a run in progress.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::binary::{Ended, sparring};
 
-/// Longer than anything here takes on a busy machine.
+/// Longer than any step here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The command line of k6, in a folder.
@@ -38,7 +38,7 @@ pub fn folder_with(files: &[(&str, &str)]) -> tempfile::TempDir {
     folder
 }
 
-/// A run that goes on, and what it logs.
+/// A run in progress, and its log.
 struct Going {
     child: Child,
     log: BufReader<ChildStderr>,
@@ -55,7 +55,7 @@ impl Going {
         Self { child, log }
     }
 
-    /// Reads the log up to a line that has this in it.
+    /// Reads the log up to a line that contains this text.
     fn wait_for(&mut self, text: &str) {
         let mut line = String::new();
         while !line.contains(text) {
@@ -100,13 +100,13 @@ fn wait(child: &mut Child) -> ExitStatus {
     }
 }
 
-/// A port that nobody uses at the moment.
+/// A port that is free at the moment.
 fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("it is bound").port()
 }
 
-/// One request as curl makes it; `None` while nobody listens.
+/// One request like curl's; `None` while no server listens.
 fn ask(port: u16, method: &str, body: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     let request = format!(
@@ -218,7 +218,7 @@ fn an_archive_runs_where_its_files_are_not() {
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(ran.stderr.contains("42 from a file me"), "{}", ran.stderr);
     assert!(ran.stdout.contains("1/1 shared iters"), "{}", ran.stdout);
-    // The command line wins over what was archived.
+    // The command line takes precedence over the archive.
     let ran = call(folder.path(), &["run", "a.tar", "-e", "WHO=you"]);
     assert!(ran.stderr.contains("42 from a file you"), "{}", ran.stderr);
     // An archive of an archive is the same test.
@@ -256,8 +256,8 @@ fn an_archive_is_understood_by_k6_and_the_other_way_round() {
     assert!(ran.stderr.contains("42 from a file us"), "{}", ran.stderr);
 }
 
-/// What k6-operator's initializer does, in our words: archive, then inspect; anything that looks like
-/// an error in the log fails it.
+/// The steps of k6-operator's initializer: archive, then inspect; anything in the log that looks like
+/// an error makes it fail.
 const INITIALIZER: &str = r#"
     command -v k6 > /dev/null || exit 127
     mkdir -p "$(dirname "$1")" || exit 1

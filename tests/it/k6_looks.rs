@@ -1,4 +1,4 @@
-//! `k6 deps` and `k6 inspect`: what is said of a script that does not run.
+//! `k6 deps` and `k6 inspect`: information about a script without running it.
 
 use serde_json::{Value, json};
 

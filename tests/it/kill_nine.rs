@@ -1,4 +1,4 @@
-//! `kill -9` of the real service under asynchronous load: what was answered with 202 is done, once.
+//! `kill -9` of the real service under asynchronous load: every job accepted with 202 is done once.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::orchestrator_process::{Orchestrator, Start, ended, fleet_of, submit};
 use crate::stack::Up;
 use job_store::testing::redis_server::Server;
 
-/// More of them with `KILL_NINE_ROUNDS=200`.
+/// The number of rounds; `KILL_NINE_ROUNDS=200` sets more.
 const ROUNDS: u64 = 4;
 const CLIENTS: usize = 4;
 
@@ -72,7 +72,7 @@ fn a_killed_replicas_jobs_are_finished_by_the_other() {
     let mut witness = Witness::default();
     for round in 0..rounds {
         let mut victim = Orchestrator::start(&start);
-        // Both are given jobs, and both run them.
+        // Both receive jobs, and both run them.
         let loads = [&victim.url, &survivor.url].map(|url| Load::start(url, round));
         std::thread::sleep(Duration::from_micros(100_000 + chance(round) % 500_000));
         victim.kill();
@@ -82,7 +82,7 @@ fn a_killed_replicas_jobs_are_finished_by_the_other() {
         witness.look(&survivor);
     }
     witness.finish(&survivor);
-    // Seen from another replica it is the same.
+    // Another replica shows the same.
     let second = Orchestrator::start(&start);
     witness.finish(&second);
     let jobs = witness.accepted.len();
@@ -90,7 +90,7 @@ fn a_killed_replicas_jobs_are_finished_by_the_other() {
     assert!(jobs as u64 >= rounds, "the clients must get something done");
 }
 
-/// What an orchestrator is started with.
+/// The settings of an orchestrator.
 struct Settled<'a> {
     fleet: std::path::PathBuf,
     data_dir: std::path::PathBuf,
@@ -110,7 +110,7 @@ impl Settled<'_> {
 
 fn settle<'a>(up: &Up, folder: &Path, redis_url: Option<&'a str>) -> Settled<'a> {
     let fleet = folder.join("detectors.yaml");
-    // Many processes on few cores: a deadline is no matter here.
+    // Many processes share few cores, so deadlines are not tested here.
     let more = json!({
         "job_lease_ms": 2000, "redis_timeout_ms": 10_000, "cache": { "enabled": false },
     });
@@ -122,7 +122,7 @@ fn settle<'a>(up: &Up, folder: &Path, redis_url: Option<&'a str>) -> Settled<'a>
     }
 }
 
-/// Clients that submit jobs until they are stopped or the service is gone.
+/// Clients that submit jobs until they are stopped or the service has ended.
 struct Load {
     stop: Arc<AtomicBool>,
     accepted: Arc<Mutex<Vec<String>>>,
@@ -171,18 +171,19 @@ impl Load {
     }
 }
 
-/// What was accepted, and the results that were seen.
+/// The accepted jobs, and the results seen so far.
 #[derive(Default)]
 struct Witness {
     accepted: Vec<String>,
-    /// How many of them were accepted before this round.
+    /// The number of jobs accepted before this round.
     old: usize,
     results: HashMap<String, Value>,
 }
 
 impl Witness {
-    /// Every job without a result so far is known; those with one by now are remembered. Those of
-    /// the round before are waited for: what runs through kill after kill is given up.
+    /// Checks that the service knows every job without a result so far, and records new results.
+    /// Jobs of the previous round are waited for, since a job that is interrupted by kill after
+    /// kill is abandoned.
     fn look(&mut self, service: &Orchestrator) {
         for id in &self.accepted[..self.old] {
             if !self.results.contains_key(id) {
@@ -199,7 +200,7 @@ impl Witness {
             if job["status"] == "completed" {
                 self.results.insert(id.clone(), job["result"].clone());
             }
-            // The rest is looked at in the next round.
+            // The rest is checked in the next round.
             if begun.elapsed() > Duration::from_secs(1) {
                 break;
             }
@@ -207,7 +208,7 @@ impl Witness {
         self.old = self.accepted.len();
     }
 
-    /// Every job is completed, with the result that was seen before.
+    /// Checks that every job is completed, with the result that was seen before.
     fn finish(&mut self, service: &Orchestrator) {
         for id in &self.accepted {
             let job = ended(service, id);

@@ -1,15 +1,15 @@
-//! A native that nobody can interrupt holds its thread, not the end of the run.
+//! A native function that cannot be interrupted blocks its thread, but not the end of the run.
 
 use std::time::{Duration, Instant};
 
 use crate::binary::{Ended, call};
 
-/// Far more than the run waits for such a thread, far less than the native takes.
+/// Much longer than the run waits for such a thread, much shorter than the native function takes.
 const BOUND: Duration = Duration::from_secs(90);
 
 const ENDLESS: &str = "Array.prototype.reverse.call({ length: 2 ** 53 - 1 })";
 
-/// What the run said, and its JSON output.
+/// The log of the run, and its JSON output.
 fn run(script: &str, threads: &str) -> (Ended, String) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("script.js");
@@ -57,7 +57,7 @@ fn a_virtual_user_that_does_not_come_back_is_named_and_left_behind() {
         if threads == "2" {
             assert!(ended.stdout.contains("done 5"), "{}", ended.stdout);
             let done = points.lines().filter(|line| line.contains("\"done\""));
-            // The metric itself and its samples.
+            // The declaration of the metric and its samples.
             assert_eq!(done.count(), 6, "{points}");
         }
     }

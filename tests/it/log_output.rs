@@ -1,4 +1,4 @@
-//! Where log lines go.
+//! The destinations of log lines.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -85,7 +85,7 @@ fn a_loki_gets_what_the_run_logged() {
             }
             let mut body = vec![0; length];
             reader.read_exact(&mut body).expect("a body");
-            // A client that has gone does not need it.
+            // A client that has disconnected needs no response.
             let answer = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
             let _ = reader.get_mut().write_all(answer);
             let body: Value = serde_json::from_slice(&body).expect("JSON");

@@ -1,7 +1,7 @@
 //! Many WebSockets of one system (C-27). Server and client are two processes: each has a descriptor
 //! for every socket.
 //!
-//! `SPARRING_SOCKETS=10000` is the design's count and takes about a minute; the usual one is smaller.
+//! `SPARRING_SOCKETS=10000` is the design's number and takes about a minute; the default is smaller.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -19,9 +19,9 @@ const USUAL: usize = 2_000;
 const MESSAGES: usize = 10_000;
 const MESSAGES_PER_S: usize = 1_000;
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Handshakes under way at once.
+/// The number of concurrent handshakes.
 const AT_ONCE: usize = 200;
-/// Addresses of this machine that connections come from: each has ports of its own.
+/// Source addresses of connections on this machine, each with its own ports.
 const SOURCES: usize = 8;
 
 struct Socket {
@@ -36,7 +36,7 @@ fn count() -> usize {
     })
 }
 
-/// The status of the answer that is no upgrade.
+/// The status of a response that is not an upgrade.
 type Refused = u16;
 
 async fn open(server: SocketAddr, number: usize) -> Result<Socket, Refused> {
@@ -59,8 +59,8 @@ async fn open(server: SocketAddr, number: usize) -> Result<Socket, Refused> {
 }
 
 impl Socket {
-    /// Sends each message at its time and waits for its answer. How late each answer was, counted
-    /// from when the message was due.
+    /// Sends each message at its time and waits for its response. Returns the time of each response
+    /// since its message was due.
     async fn talk(&mut self, due: Vec<(usize, Instant)>) -> Vec<Duration> {
         let mut took = Vec::new();
         let mut answer = Vec::new();
@@ -85,7 +85,7 @@ impl Socket {
     }
 }
 
-/// When each message of this socket is due.
+/// The due time of each message of this socket.
 fn due(socket: usize, sockets: usize, begun: Instant) -> Vec<(usize, Instant)> {
     let gap = Duration::from_secs(1) / MESSAGES_PER_S as u32;
     let numbers = (socket..MESSAGES).step_by(sockets);
@@ -132,7 +132,7 @@ fn each_of_many_sockets_is_answered_with_its_id_and_one_more_is_refused() {
         assert_eq!(took.len(), MESSAGES);
         assert_eq!(target.metric("messages_processed_total"), MESSAGES as f64);
         took.sort_unstable();
-        // Shown, not judged: it is the machine's as well.
+        // The figure is printed but not judged, since it also depends on the machine.
         println!(
             "{most} sockets opened in {opened:?}; of {MESSAGES} messages p50 {:?}, p99 {:?}, \
              longest {:?}; the server has {} MB",

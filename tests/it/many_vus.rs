@@ -1,4 +1,4 @@
-//! Virtual users are neither threads nor tasks that block one.
+//! Virtual users are neither threads nor tasks that block a thread.
 
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -12,8 +12,8 @@ import { sleep } from 'k6';
 export default function () { sleep(3); }
 ";
 
-/// Runs the script once on each of `vus` virtual users. The most threads that were seen, and the
-/// iterations that the summary counts.
+/// Runs the script once on each of `vus` virtual users. Returns the maximum number of threads, and
+/// the iterations in the summary.
 fn run(vus: u32) -> (u64, f64) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (script, export) = (
@@ -47,7 +47,7 @@ fn run(vus: u32) -> (u64, f64) {
     )
 }
 
-/// The most threads that the process had until its end.
+/// The maximum number of threads of the process until its end.
 fn watch(child: &mut Child) -> u64 {
     let path = format!("/proc/{}/status", child.id());
     let mut most = 0;

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::stack::Up;
 
-/// A stack with everything that has metrics of its own: a queue, a shadow, and a Redis that is not there.
+/// A stack with all parts that have metrics: a queue, a shadow, and a Redis that does not exist.
 const FLEET: &str = "
 orchestration: { redis_url: 'redis://127.0.0.1:1' }
 detectors:
@@ -17,7 +17,7 @@ detectors:
   two: { endpoint: 'http://localhost:0/detect', shadow_of: one }
 ";
 
-/// Kind by name, as an exposition says it.
+/// Kinds by name in an exposition.
 fn kinds(exposition: &str) -> BTreeMap<String, String> {
     let lines = exposition.lines();
     let types = lines.filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
@@ -41,7 +41,7 @@ fn labels(exposition: &str, name: &str) -> Option<BTreeSet<String>> {
     Some(names.collect())
 }
 
-/// The labels that the page names.
+/// The labels on the page.
 fn described_labels(page: &str, name: &str) -> BTreeSet<String> {
     let row = page
         .lines()
@@ -55,7 +55,7 @@ fn described_labels(page: &str, name: &str) -> BTreeSet<String> {
     names.filter(|label| label != "|").collect()
 }
 
-/// Kind by name, as the page says it.
+/// Kinds by name on the page.
 fn described(page: &str) -> BTreeMap<String, String> {
     let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
     let rows = rows.filter_map(|row| {
@@ -86,12 +86,12 @@ fn every_metric_of_a_running_stack_is_described() {
         let shown = kinds(&exposition);
         assert!(shown.len() > 10, "{server}: {shown:?}");
         for (name, kind) in shown {
-            // Names that a system's document declares are its own.
+            // Metrics that a system's document declares are specific to it.
             let is_own = ["acso", "aiaas", "acis", "agent360"].contains(&server)
                 && !name.starts_with("sparring_target_");
             let mut found = labels(&exposition, &name).unwrap_or_default();
             if server == "one" {
-                // Of all metrics of a mock.
+                // One of all metrics of a mock.
                 found.remove("detector");
             }
             if !is_own && found != described_labels(&page, &name) {
@@ -121,8 +121,8 @@ fn help_texts_of_the_page_are_in_one_line() {
     }
 }
 
-/// What `promtool check metrics` complains of; `None` with a message where there is no promtool, unless
-/// `REQUIRE_PROMTOOL` is set, as CI does.
+/// The errors of `promtool check metrics`; `None` with a message if there is no promtool, unless `REQUIRE_PROMTOOL` is
+/// set, as in CI.
 fn complaints(exposition: &str) -> Option<Vec<String>> {
     let mut command = Command::new("promtool");
     command.args(["check", "metrics"]);
@@ -135,7 +135,7 @@ fn complaints(exposition: &str) -> Option<Vec<String>> {
         return None;
     };
     let mut stdin = child.stdin.take().expect("it is piped");
-    // The lint reads all of it before it says anything.
+    // The linter reads its whole input before it prints anything.
     let written = stdin.write_all(exposition.as_bytes());
     drop(stdin);
     let ended = child.wait_with_output().expect("it ends");
@@ -147,8 +147,8 @@ fn complaints(exposition: &str) -> Option<Vec<String>> {
     Some(all)
 }
 
-/// Names that promtool complains of and that stay: those in milliseconds are the orchestrator's contract, with the part of
-/// `orchestrate_request_duration_ms` that is its own, and a metric that the documents of two systems name.
+/// Names that promtool reports and that stay: those in milliseconds are the orchestrator's contract, including its own
+/// share of `orchestrate_request_duration_ms`, and a metric that the documents of two systems name.
 const PRESCRIBED: [&str; 5] = [
     "db_latency_ms",
     "detector_health_check_duration_ms",
@@ -182,7 +182,7 @@ fn promtool_finds_nothing_in_the_metrics_of_all_servers_but_prescribed_units() {
     );
 }
 
-/// The rows of the page below a heading that begins so.
+/// The rows of the page below a heading with this beginning.
 fn rows<'a>(page: &'a str, title: &str) -> Vec<&'a str> {
     let section = page
         .split("\n## ")
@@ -202,7 +202,7 @@ fn values(exposition: &str, name: &str) -> Vec<f64> {
     values.collect()
 }
 
-/// What a stack counts without any request: its own health checks, and its processor time.
+/// Metrics that a stack counts without any request: its own health checks, and its processor time.
 const BY_ITSELF: [&str; 3] = [
     "detector_health_check_duration_ms",
     "sparring_mock_connections_total",
@@ -247,7 +247,7 @@ fn every_metric_of_the_page_is_there_from_the_start() {
         &exposition("one"),
         &|_, _| false,
     ));
-    // What a system has no part for, such as a pool, has no series in it; one of the four has each part.
+    // A system without a part, such as a pool, has no series for it; each part exists in one of the four systems.
     let systems = ["acso", "aiaas", "acis", "agent360"]
         .map(exposition)
         .concat();

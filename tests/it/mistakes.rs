@@ -1,4 +1,4 @@
-//! The typical mistakes of people who begin: message and exit code of each, in a table.
+//! The typical mistakes of beginners: message and exit code of each, in a table.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -6,11 +6,11 @@ use std::process::Command;
 
 use crate::binary::Ended;
 
-/// What somebody types, how it ends, and what it says of it.
+/// A command with a mistake, its exit code and its message.
 struct Mistake {
     name: &'static str,
-    /// In a shell, in a folder with the files below. `$DOWN` is a port on which nobody listens, `$TAKEN`
-    /// one on which somebody does; `unprivileged` runs a command that file permissions hold for.
+    /// Run by a shell, in a folder with the files below. `$DOWN` is a port without a listener, `$TAKEN`
+    /// one in use; `unprivileged` runs a command to which file permissions apply.
     command: &'static str,
     /// The exit code.
     code: i32,
@@ -334,7 +334,7 @@ const MISTAKES: &[Mistake] = &[
     },
 ];
 
-/// What messages are made of that is for developers of this project.
+/// Parts of messages that are only for developers of this project.
 const INTERNAL: [&str; 6] = [
     "panicked",
     "RUST_BACKTRACE",
@@ -354,7 +354,7 @@ fn prepare(folder: &Path, down: u16, taken: u16) {
             "service: {{ port: 0 }}\ndetectors: {{ one: {{ endpoint: 'http://127.0.0.1:{port}/' }} }}\n"
         )
     };
-    // With a port of its own: a service on any free port has nothing to come back to.
+    // With a fixed port, since a service on any free port has no persistent state.
     let kept = fleet(down).replace("port: 0", &format!("port: {}", free()));
     for (name, text) in [
         (
@@ -378,13 +378,13 @@ fn prepare(folder: &Path, down: u16, taken: u16) {
     std::fs::create_dir(folder.join("closed")).expect("writable");
 }
 
-/// A port on which nobody listens.
+/// A port without a listener.
 fn free() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("bound").port()
 }
 
-/// Runs a command as somebody whose files are protected from him: the superuser's are not.
+/// Runs a command as a user to whom file permissions apply, unlike the superuser.
 const UNPRIVILEGED: &str = "unprivileged() { if [ \"$(id -u)\" = 0 ]; then \
     setpriv --bounding-set=-dac_override,-dac_read_search --inh-caps=-dac_override,-dac_read_search \"$@\"; \
     else \"$@\"; fi; }\n";

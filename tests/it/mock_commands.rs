@@ -1,4 +1,4 @@
-//! `sparring mock`, and the commands that steer, foretell and record it.
+//! `sparring mock`, and the commands that control, predict and record it.
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -24,7 +24,7 @@ detectors:
 /// A running `sparring mock` with two detectors; ended when dropped.
 struct Mocks {
     child: Child,
-    /// Kept open: a server that prints into a closed pipe would die of it.
+    /// Kept open, since a server that prints into a closed pipe would end.
     _stdout: BufReader<ChildStdout>,
     folder: tempfile::TempDir,
     shaky: String,
@@ -32,7 +32,7 @@ struct Mocks {
 
 impl Mocks {
     fn start() -> Self {
-        // Held together, so that they differ; free again a moment before they are used.
+        // Bound at the same time, so that they differ, and released just before they are used.
         let held = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
         let [a, b] = held.map(|listener| listener.local_addr().expect("bound").port());
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -66,7 +66,7 @@ impl Mocks {
         Ended::from(command.output().expect("it runs"))
     }
 
-    /// What a command prints that has to succeed.
+    /// The output of a command that has to succeed.
     fn print(&self, arguments: &[&str]) -> String {
         let ended = self.call(arguments);
         assert_eq!(ended.code, Some(0), "{arguments:?}: {}", ended.stderr);
@@ -193,7 +193,7 @@ fn a_recording_is_the_profile_that_was_seen() {
     mocks.print(&["check", path.to_str().expect("UTF-8")]);
 }
 
-/// As the shell asks through the function that `COMPLETE=bash sparring` defines.
+/// The candidates that the shell requests through the function that `COMPLETE=bash sparring` defines.
 #[test]
 fn names_of_detectors_and_faults_complete_in_the_shell() {
     let folder = tempfile::tempdir().expect("a temporary folder");

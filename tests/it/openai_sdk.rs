@@ -1,5 +1,5 @@
-//! The official OpenAI client against the real binary. Where Python or the package is missing this
-//! is skipped with a message, unless `REQUIRE_OPENAI` is set, as CI does.
+//! The official OpenAI client against the real binary. Without Python or the package this is
+//! skipped with a message, unless `REQUIRE_OPENAI` is set, as in CI.
 
 use std::process::Command;
 

@@ -1,4 +1,4 @@
-//! The load script on real k6 and on our driver: the same checks, metrics and exit code.
+//! The load script on real k6 and on this driver: the same checks, metrics and exit code.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -22,7 +22,7 @@ detectors:
     mock: { latency: { uniform: { min_ms: 1, max_ms: 5 } } }
 ";
 
-/// What must not differ: exit code, metric names, thresholds, checks by group.
+/// The results that must be equal: exit code, metric names, thresholds, checks by group.
 #[derive(Debug, PartialEq)]
 struct Seen {
     code: Option<i32>,

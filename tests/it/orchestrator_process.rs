@@ -10,28 +10,28 @@ use serde_json::{Value, json};
 use crate::binary::sparring;
 use crate::stack::Up;
 
-/// Longer than anything that a test waits for.
+/// The time limit of all waits, longer than any of them takes.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What replicas seal their jobs in Redis with.
+/// The key with which replicas encrypt their jobs in Redis.
 const STORE_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 /// An orchestrator, ended by pid when dropped.
 pub struct Orchestrator {
     child: Child,
     pub url: String,
-    /// Kept open: a server that prints into a closed pipe would die of it.
+    /// Kept open, since a server that prints into a closed pipe would end.
     _stdout: BufReader<ChildStdout>,
 }
 
-/// How an orchestrator is started.
+/// The settings of an orchestrator.
 #[derive(Clone, Copy)]
 pub struct Start<'a> {
     /// Its fleet file; see [`fleet_of`].
     pub fleet: &'a Path,
     pub data_dir: &'a Path,
     pub redis_url: Option<&'a str>,
-    /// 0: any free one.
+    /// The port; 0 means any free one.
     pub port: u16,
 }
 
@@ -134,7 +134,7 @@ pub fn submit(url: &str, content: &str) -> Option<String> {
     (status == 202).then(|| body["job_id"].as_str().expect("a job's id").to_owned())
 }
 
-/// `None`: no answer came.
+/// `None` if there is no response.
 pub fn post(url: &str, body: &Value) -> Option<(u16, Value)> {
     let call = agent()
         .post(url)
@@ -143,7 +143,7 @@ pub fn post(url: &str, body: &Value) -> Option<(u16, Value)> {
     read(call)
 }
 
-/// `None`: no answer came.
+/// `None` if there is no response.
 pub fn get(url: &str) -> Option<(u16, Value)> {
     read(agent().get(url).call())
 }
@@ -166,7 +166,7 @@ fn agent() -> ureq::Agent {
         .into()
 }
 
-/// Asks until the job has ended and gives its description.
+/// Polls until the job has ended. Returns its description.
 pub fn ended(orchestrator: &Orchestrator, id: &str) -> Value {
     let begun = Instant::now();
     loop {

@@ -1,5 +1,5 @@
-//! Whoever reads what a command prints may leave (`| head`): no command panics of it. Short ones end
-//! as SIGPIPE would have them, long-running ones go on.
+//! The reader of a command's output may leave early (`| head`): no command panics. Short commands
+//! end as with SIGPIPE, long-running ones continue.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -18,7 +18,7 @@ detectors:
 const SIGPIPE_CODE: i32 = 141;
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A pipe that nobody reads any more.
+/// A pipe without a reader.
 fn gone() -> Stdio {
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);
@@ -36,7 +36,7 @@ fn k6(folder: &std::path::Path) -> Command {
     command
 }
 
-/// Runs the command with nobody at its stdout, and says how it ended.
+/// Runs the command without a reader of its stdout. Returns its exit status.
 fn without_reader(mut command: Command, stderr_too: bool) -> (Option<i32>, String) {
     command.stdin(Stdio::null()).stdout(gone());
     command.stderr(if stderr_too { gone() } else { Stdio::piped() });
@@ -71,10 +71,10 @@ fn short_commands_end_with_the_code_of_sigpipe() {
         &["record", "one"],
         &["health", "HEALTH"],
         &["fault", "--help"],
-        // At the end: it empties the journal, too.
+        // Last, since it also empties the journal.
         &["fault", "reset"],
     ];
-    // The recording needs something that was seen.
+    // The recording needs at least one request.
     let body = serde_json::json!({"content": "x", "content_type": "text", "tenant_id": "t"});
     assert_eq!(up.post("/orchestrate", &body).0, 200);
     for arguments in ours {
@@ -175,7 +175,7 @@ fn a_test_without_a_reader_comes_to_its_end() {
     }
 }
 
-/// A server whose readers leave behind its first line.
+/// A server whose readers leave after its first line.
 struct Server(Child);
 
 impl Drop for Server {

@@ -1,4 +1,4 @@
-//! Every command of the README, in its order, as somebody types it who has just cloned this: what it takes is printed.
+//! Every command of the README, in its order, in a fresh clone; the time of each is printed.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use Done::{By, Left, Run};
 
 const LONGEST_S: u32 = 200;
 
-/// The begin of each command, and what is done about it.
+/// The beginning of each command, and its treatment.
 const COMMANDS: &[Known] = &[
     (
         "K6_SMOKE_DURATION=20s cargo run --release -- test smoke",
@@ -70,7 +70,7 @@ const COMMANDS: &[Known] = &[
     ),
 ];
 
-/// The commands of the page's `sh` blocks, those over several lines in one, without their comments.
+/// The commands of the page's `sh` blocks, each on one line, without their comments.
 fn commands(page: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let (mut is_inside, mut goes_on) = (false, false);
@@ -102,7 +102,7 @@ fn every_command_of_the_readme_works() {
     let root = root.canonicalize().expect("the repository");
     let page = std::fs::read_to_string(root.join("README.md")).expect("the page exists");
     let folder = tempfile::tempdir().expect("a temporary folder");
-    // As in a clone, without writing into it.
+    // Like a clone, but nothing is written into it.
     for name in ["detectors.yaml", "tests"] {
         let link = std::os::unix::fs::symlink(root.join(name), folder.path().join(name));
         link.expect("writable");
@@ -130,7 +130,7 @@ fn every_command_of_the_readme_works() {
     }
 }
 
-/// The lines of the page's recording of its first command that are the same each time, by their first words.
+/// The constant lines in the page's recording of its first command, by their first words.
 fn recorded(page: &str) -> Vec<String> {
     let block = page
         .split("```text\n")

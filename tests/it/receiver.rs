@@ -1,4 +1,4 @@
-//! A server of a test's own: it keeps what it was sent, and answers as it is told.
+//! A server of a test, which records its requests and gives the configured response.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// Longer than anything that a test waits for.
+/// The time limit of all waits, longer than any of them takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A request that was received.
@@ -16,7 +16,7 @@ pub struct Received {
     pub method: String,
     /// Path and query as they were sent.
     pub target: String,
-    /// Names in small letters.
+    /// Names in lower case.
     pub headers: Vec<(String, String)>,
     pub body: String,
 }
@@ -56,7 +56,7 @@ impl Receiver {
         received.clone()
     }
 
-    /// Waits until a request is as wanted.
+    /// Waits until a request meets the condition.
     pub fn wait_for(&self, wanted: impl Fn(&Received) -> bool) -> Received {
         let begun = Instant::now();
         loop {

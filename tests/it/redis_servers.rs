@@ -1,5 +1,6 @@
-//! Scripts with Redis over TLS, in clusters and behind sentinels, against real servers. What real k6 says is compared, except
-//! over TLS. Without `redis-server` and `redis-cli` the tests are skipped with a message, unless `REQUIRE_REDIS` is set.
+//! Scripts with Redis over TLS, in clusters and behind sentinels, against real servers. The results are compared with
+//! real k6's, except over TLS. Without `redis-server` and `redis-cli` the tests are skipped with a message, unless
+//! `REQUIRE_REDIS` is set.
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::binary::sparring;
 use crate::k6_diff::find_k6;
 
-/// Longer than anything that a test waits for.
+/// The time limit of all waits, longer than any of them takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server, killed by its process id on drop.
@@ -22,7 +23,7 @@ struct Redis {
 
 impl Drop for Redis {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The server may have ended by itself.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -61,7 +62,7 @@ fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     }
 }
 
-/// Whether the programs are there.
+/// Whether the programs are installed.
 fn has_redis() -> bool {
     let is_there = |name: &str| Command::new(name).arg("--version").output().is_ok();
     if is_there("redis-server") && is_there("redis-cli") {
@@ -83,7 +84,7 @@ fn cli(port: u16, arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// What a script logs, which k6 logs, too.
+/// The log of a script, which is the same in k6.
 fn check(options: &str, body: &str, expected: &[&str]) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let script = format!(
@@ -97,7 +98,7 @@ fn check(options: &str, body: &str, expected: &[&str]) {
     let mut ours = sparring();
     ours.arg0("k6").arg("run");
     assert_eq!(logged(ours, &path), expected, "ours");
-    // k6 1.1 does not name the server in its TLS settings, and connects to none.
+    // k6 1.1 does not name the server in its TLS settings, and cannot connect to any.
     let is_tls = options.contains("tls:");
     if let Some(k6) = find_k6().filter(|_| !is_tls) {
         let mut real = Command::new(k6);
@@ -119,7 +120,7 @@ fn logged(mut command: Command, script: &Path) -> Vec<String> {
         .output()
         .expect("the driver can be started");
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    // Its client for Redis has a log of its own.
+    // k6's Redis client has a log of its own.
     let of_console =
         |line: &&str| !line.contains("k6/experimental/redis") && !line.starts_with("redis: 20");
     text.lines().filter(of_console).map(str::to_owned).collect()

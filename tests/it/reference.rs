@@ -1,4 +1,4 @@
-//! The examples of docs/CONFIGURATION.md are files that can be used, and its limits are those of the readers.
+//! The examples of docs/CONFIGURATION.md are valid files, and its limits are those of the readers.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use fleet::Source;
 use live_config::read;
 use serde_json::{Value, json};
 
-/// Whole files of a page: its blocks of YAML, and the lines of those that say so.
+/// Complete files of a page: its blocks of YAML, and marked lines within them.
 pub fn examples(page: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let (mut section, mut is_by_line) = (String::new(), false);
@@ -35,7 +35,7 @@ pub fn page() -> String {
     std::fs::read_to_string(page).expect("the page exists")
 }
 
-/// What is wrong with a file, by what kind of file it is.
+/// The errors of a file, depending on its kind.
 pub fn judged(file: &str, folder: &Path) -> Result<(), String> {
     if suite::builtin::is_suite(file) {
         let read = suite::builtin::parse("the example", file, None);
@@ -57,7 +57,7 @@ pub fn judged(file: &str, folder: &Path) -> Result<(), String> {
         path: None,
     };
     let read = fleet::load_from(source, &[]).map_err(|error| error.to_string())?;
-    // Its policies are read by the orchestrator.
+    // The orchestrator reads the policies of the file.
     let settings = orchestrator::Config::try_from(&read);
     settings.map(drop).map_err(|error| error.to_string())
 }
@@ -78,7 +78,7 @@ fn every_example_of_the_configuration_is_a_sound_file() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
-/// A field with a limit, as the page says it: its section, its name, what it may be.
+/// A field with a limit on the page: its section, its name, its accepted values.
 fn limited(page: &str) -> Vec<(String, String, String)> {
     let mut section = String::new();
     let mut found = Vec::new();
@@ -97,7 +97,7 @@ fn limited(page: &str) -> Vec<(String, String, String)> {
     found
 }
 
-/// Values just outside of what `whole number from 1 to 10` and the like allow.
+/// Values just outside the limits of `whole number from 1 to 10` and the like.
 fn outside(kind: &str) -> Vec<Value> {
     let is_whole = kind.starts_with("whole");
     let value = |number: f64| match is_whole {

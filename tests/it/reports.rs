@@ -220,7 +220,7 @@ fn baselines_are_kept_put_in_force_and_never_changed() {
         0,
         &["b is the current baseline of acis"],
     );
-    // Less than a fifth worse than the last one, more than a fifth than the oldest.
+    // Less than a fifth worse than the last one, more than a fifth worse than the oldest.
     let ended = results.call("compare baseline c");
     assert_ends(
         &ended,
@@ -318,7 +318,8 @@ fn the_seeds_script_for_regressions_takes_results_first() {
     assert_eq!(ends(&same), Some(0));
 }
 
-/// What a run was compared with stays in its folder, so that the document's view is the same when it is written again.
+/// The baseline of a comparison stays in the run's folder, so that the document's view is the same when it is written
+/// again.
 #[test]
 fn the_view_of_aiaas_is_beside_the_baseline_that_the_run_keeps() {
     let results = Results::new();
@@ -345,8 +346,8 @@ fn the_view_of_aiaas_is_beside_the_baseline_that_the_run_keeps() {
     assert_ends(&results.call("verify slow"), 0, &["all fit"]);
 }
 
-/// Waits for a process: its exit code, and its largest resident memory in bytes. What getrusage(2) says includes the memory
-/// of the process that started it.
+/// Waits for a process. Returns its exit code, and its maximum resident memory in bytes. The figure of getrusage(2)
+/// includes the memory of the process that started it.
 fn ended_with_peak(mut child: std::process::Child) -> (Option<i32>, u64) {
     let status = format!("/proc/{}/status", child.id());
     let mut peak_kb = 0;
@@ -363,8 +364,8 @@ fn ended_with_peak(mut child: std::process::Child) -> (Option<i32>, u64) {
     }
 }
 
-/// 10 000 endpoints, an hour, 10⁷ requests: at most 300 MB, and a page below 2 MB. `LARGE_REPORT=1` runs it; how long it
-/// takes is printed.
+/// 10 000 endpoints, an hour, 10⁷ requests: at most 300 MB, and a page below 2 MB. `LARGE_REPORT=1` runs it; its time
+/// is printed.
 #[test]
 fn the_report_of_a_large_run_keeps_its_bounds_of_memory_and_size() {
     if std::env::var_os("LARGE_REPORT").is_none() {

@@ -1,4 +1,4 @@
-//! The JSON that commands print is what docs/schemas says.
+//! The JSON output of commands conforms to docs/schemas.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ fn schema(name: &str) -> jsonschema::Validator {
     jsonschema::validator_for(&schema).expect("a schema")
 }
 
-/// The output of a command holds; without any one of its fields, or with one more, it does not.
+/// The output of a command is valid; without any one of its fields, or with one more, it is not.
 fn check(name: &str, found: &Value) {
     let schema = schema(name);
     let errors: Vec<String> = schema

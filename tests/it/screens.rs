@@ -1,4 +1,4 @@
-//! What is drawn on a terminal: nothing wraps, nothing stays behind, and a terminal that knows only text gets text.
+//! The display on a terminal: nothing wraps, nothing is left over, and a text-only terminal receives plain text.
 
 use std::process::Command;
 
@@ -12,7 +12,7 @@ export const options = { scenarios: {
 export default function () { console.warn('told'); sleep(0.5); }
 ";
 
-/// Everything that a command writes to a terminal of so many columns, which calls itself `term`.
+/// The whole output of a command on a terminal of type `term` with this many columns.
 fn on_terminal(command: &str, columns: usize, term: &str) -> String {
     let folder = tempfile::tempdir().expect("a temporary folder");
     std::fs::write(folder.path().join("script.js"), SCRIPT).expect("writable");
@@ -34,7 +34,7 @@ fn on_terminal(command: &str, columns: usize, term: &str) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// A line as it is seen: without what moves the cursor or colours.
+/// A line as displayed: without control sequences for cursor and colours.
 fn seen(line: &str) -> String {
     let mut text = String::new();
     let mut parts = line.split('\x1b');
@@ -58,7 +58,7 @@ fn progress_of_a_run_has_bars_and_never_wraps() {
             .filter(|line| line.starts_with("running") || line.starts_with("a_scenario"))
             .collect();
         assert!(!drawn.is_empty(), "{text}");
-        // The last block is what stays: it is written as into a pipe.
+        // The last block remains: it is written as into a pipe.
         let live = &drawn[..drawn.len().saturating_sub(2)];
         for line in live {
             assert!(line.chars().count() < columns, "{columns}: {line}");

@@ -1,4 +1,4 @@
-//! A script that is wrong is an error with its place, before any load starts.
+//! An error in a script is reported with its place, before any load starts.
 
 use crate::binary::call;
 

@@ -14,7 +14,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// Starts a system and waits until it says where it listens.
+    /// Starts a system and waits until it prints its address.
     pub fn start(system: &str, arguments: &[&str]) -> Self {
         let mut child = sparring()
             .args(["target", system, "--port", "0", "--quiet"])
@@ -34,18 +34,18 @@ impl Target {
         }
     }
 
-    /// Where it listens, without a path.
+    /// The URL of the system, without a path.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The same as an address.
+    /// The same as a socket address.
     pub fn address(&self) -> SocketAddr {
         let text = self.url.trim_start_matches("http://");
         text.parse().expect("an address and a port")
     }
 
-    /// The sum of a metric's samples; 0 where there are none.
+    /// The sum of a metric's samples; 0 if there are none.
     pub fn metric(&self, name: &str) -> f64 {
         let url = format!("{}/metrics", self.url);
         let mut answer = ureq::get(&url).call().expect("the system answers");
@@ -59,7 +59,7 @@ impl Target {
             .sum()
     }
 
-    /// Memory of the process; 0 where the system does not tell.
+    /// The memory of the process; 0 if the system does not report it.
     pub fn resident_mb(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
         let status = status.unwrap_or_default();

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::binary::{Ended, sparring};
 use crate::suite_runs::{assert_ends, json, passed};
 
-/// Five detectors would only make the test slower; one fast one shows the loop.
+/// Five detectors would only make the test slower; one fast detector is enough.
 fn fleet(success_rate: f64) -> String {
     format!(
         "orchestration: {{ auth: {{ mode: 'off' }} }}\ndetectors:\n  one:\n    endpoint: 'http://localhost:0/detect'\n    max_retries: 0\n    \
@@ -85,7 +85,7 @@ fn a_sound_stack_passes_and_leaves_a_report() {
         "{measured}"
     );
     report_again(folder.path(), ended.code);
-    // N-01: the shipped script does not print the count of its trends, and every percentile has its say all the same.
+    // N-01: the shipped script does not print the count of its trends, and every percentile is still judged.
     let record = record(folder.path());
     let judgements = record["tests"][0]["judgements"]
         .as_array()

@@ -10,16 +10,16 @@ use serde_json::Value;
 
 use crate::binary::sparring;
 
-/// Longer than anything that a test waits for.
+/// The time limit of all waits, longer than any of them takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The stack, ended by pid when dropped.
 pub struct Up {
     child: Child,
-    /// Where each server listens, by name.
+    /// The address of each server, by name.
     urls: BTreeMap<String, String>,
     folder: tempfile::TempDir,
-    /// Kept open: a server that prints into a closed pipe would die of it.
+    /// Kept open, since a server that prints into a closed pipe would end.
     _stdout: BufReader<ChildStdout>,
 }
 
@@ -68,12 +68,12 @@ impl Up {
         self.folder.path().join("detectors.yaml")
     }
 
-    /// Where `server` listens, without a path.
+    /// The URL of `server`, without a path.
     pub fn url(&self, server: &str) -> &str {
         &self.urls[server]
     }
 
-    /// Posts `body` to the orchestrator; status and JSON of the answer.
+    /// Posts `body` to the orchestrator. Returns status and JSON of the response.
     pub fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         self.post_text(path, "application/json", &body.to_string())
     }
@@ -106,7 +106,7 @@ impl Up {
         response.body_mut().read_to_string().expect("text")
     }
 
-    /// Repeats `act` until the metrics hold `line`.
+    /// Repeats `act` until the metrics contain `line`.
     pub fn until_metrics_hold(&self, line: &str, mut act: impl FnMut()) {
         let begun = Instant::now();
         while !self.metrics().lines().any(|found| found == line) {
@@ -119,7 +119,7 @@ impl Up {
         }
     }
 
-    /// Asks for an end as Ctrl-C does and says how it ended.
+    /// Ends the stack as Ctrl-C does. Returns its exit status.
     pub fn interrupt(mut self) -> Option<i32> {
         let pid = libc::pid_t::try_from(self.child.id()).expect("a pid");
         // SAFETY: `kill` only sends a signal, to a child that was not waited for yet.

@@ -1,5 +1,5 @@
-//! Clients that send one synchronous request after the other, each on a connection that it keeps
-//! for as long as the server does, and that try again for one reason only: they were refused.
+//! Clients that send one synchronous request after another, each on a connection that stays open as
+//! long as the server permits, and that retry only refused requests.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -11,28 +11,28 @@ use std::time::Duration;
 use crate::orchestrator_process::PATIENCE;
 
 const CLIENTS: usize = 4;
-/// After nobody would take a request.
+/// The wait after all servers have refused a request.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Clients at work until they are stopped.
+/// Clients that are active until they are stopped.
 pub struct SteadyLoad {
     seen: Arc<Seen>,
     clients: Vec<JoinHandle<()>>,
 }
 
-/// What they saw.
+/// The observations of the clients.
 #[derive(Default)]
 pub struct Seen {
     stop: AtomicBool,
     /// Requests answered by each server.
     pub answered: Vec<AtomicUsize>,
-    /// How often no server would take a request.
+    /// How often all servers refused a request.
     pub refused: AtomicUsize,
-    /// Everything that no client should see.
+    /// Observations that no client should make.
     pub failures: Mutex<Vec<String>>,
 }
 
-/// The reason why a request has no answer.
+/// The reason why a request has no response.
 enum Failure {
     Refused,
     Other(String),
@@ -45,7 +45,7 @@ struct Client {
 }
 
 impl SteadyLoad {
-    /// Requests to the servers at these URLs in turn; who is refused goes to the next.
+    /// Sends requests to the servers at these URLs in turn; a refused request goes to the next server.
     pub fn start(urls: &[&str]) -> Self {
         let servers: Vec<_> = urls
             .iter()
@@ -73,7 +73,7 @@ impl SteadyLoad {
         counts.map(|count| count.load(Ordering::Relaxed)).sum()
     }
 
-    /// Waits until so many more were answered.
+    /// Waits until this many more requests have been answered.
     pub fn await_more(&self, more: usize) {
         let wanted = self.answered() + more;
         let begun = std::time::Instant::now();
@@ -83,7 +83,7 @@ impl SteadyLoad {
         }
     }
 
-    /// Each ends after its last answer.
+    /// Each client ends after its last response.
     pub fn stop(self) -> Arc<Seen> {
         self.seen.stop.store(true, Ordering::Relaxed);
         for client in self.clients {
@@ -101,7 +101,7 @@ fn work(seen: &Seen, servers: Vec<String>, number: usize) {
     let mut body = 0;
     while !seen.stop.load(Ordering::Relaxed) {
         body += 1;
-        // A content of its own: no answer comes out of a cache.
+        // Unique content, so that no answer comes from a cache.
         let content = format!("{number}-{body}");
         let mut tried = 0;
         loop {
@@ -160,7 +160,7 @@ impl Client {
     }
 }
 
-/// Reads an answer; whether the connection stays open.
+/// Reads a response. Returns whether the connection stays open.
 fn read(stream: &mut BufReader<TcpStream>) -> Result<bool, Failure> {
     let other = |error: std::io::Error| Failure::Other(error.to_string());
     let mut line = String::new();

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::binary::sparring;
 
-/// Two thousand starts a second for users of whom each is done at once.
+/// Two thousand starts a second, whose iterations end at once.
 const SCRIPT: &str = "
     import exec from 'k6/execution';
     export const options = { scenarios: { a: {
@@ -19,7 +19,7 @@ const SCRIPT: &str = "
 
 const STOPPED: Duration = Duration::from_millis(100);
 
-/// Runs a script that says "half a second" at that time, and stops the process then. Gives its output and metrics.
+/// Runs a script that prints "half a second" at that time, and stops the process then. Returns its output and metrics.
 fn stopped_for(length: Duration, script: &str, words: &[&str]) -> (String, Value) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (path, export) = (folder.path().join("s.js"), folder.path().join("e.json"));
@@ -60,7 +60,7 @@ fn stopped_for(length: Duration, script: &str, words: &[&str]) -> (String, Value
 fn starts_that_fall_due_while_the_process_is_stopped_are_caught_up_with() {
     let (shown, metrics) = stopped_for(STOPPED, SCRIPT, &[]);
     let count = |name: &str| metrics[name]["count"].as_f64().unwrap_or_default();
-    // Two hundred fell due, and fifty users were free. Other stalls of a busy machine may exceed the bounds.
+    // Two hundred starts were due, and fifty users were free. Other stalls of a busy machine may exceed the bounds.
     let dropped = count("dropped_iterations");
     assert!(dropped <= 20.0, "{dropped} dropped: {shown}");
     assert_eq!(count("iterations") + dropped, 6000.0, "{shown}");
@@ -82,7 +82,7 @@ const REQUESTS: &str = "
     }
 ";
 
-/// N-08, with the stall of wrk2's example: a quarter of the requests were due while nobody could send them.
+/// N-08, with the stall of wrk2's example: a quarter of the requests were due while the driver could not send them.
 #[test]
 fn a_stall_of_one_and_a_half_seconds_shows_only_in_the_corrected_latencies() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -110,9 +110,9 @@ fn a_stall_of_one_and_a_half_seconds_shows_only_in_the_corrected_latencies() {
     let corrected = of("http_req_intended_duration", "p(99)");
     let uncorrected = of("http_req_duration", "p(99)");
     eprintln!("p99: corrected {corrected} ms, uncorrected {uncorrected} ms");
-    // The latest hundredth of 600 was due in the first tenth of a second of the stall.
+    // The latest 1 % of 600 requests was due in the first tenth of a second of the stall.
     assert!(corrected > 1_000.0, "{corrected} ms: {shown}");
-    // From when they are sent they are as fast as the others, though all of them are sent at once.
+    // Measured from their sending, they are as fast as the others, although all are sent at once.
     assert!(
         uncorrected < corrected / 2.0,
         "{uncorrected} of {corrected} ms: {shown}"

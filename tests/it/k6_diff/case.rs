@@ -1,4 +1,4 @@
-//! One script of the suite and what its first lines say about it.
+//! One script of the suite, with the directives of its first lines.
 
 use std::path::{Path, PathBuf};
 
@@ -28,7 +28,7 @@ pub struct Case {
 
 /// A known difference.
 pub struct Differs {
-    /// Names of fields; none is all.
+    /// Names of fields; none means all.
     fields: Vec<String>,
 }
 
@@ -94,7 +94,7 @@ impl Case {
         }
     }
 
-    /// Whether it is known that this field is not equal. `K6_DIFF_KNOWN` asks to see such differences.
+    /// Whether this field is known to differ. `K6_DIFF_KNOWN` makes such differences visible.
     pub fn may_differ_in(&self, field: &str) -> bool {
         let Some(Differs { fields }) = &self.differs else {
             return false;

@@ -7,7 +7,7 @@ use std::process::Command;
 use super::find_k6;
 use crate::binary::sparring;
 
-/// Words that cannot be used, and some that can. `~` is an empty word.
+/// Invalid command lines, and some valid ones. `~` is an empty word.
 const LINES: &[&str] = &[
     "run",
     "run a b",

@@ -1,4 +1,4 @@
-//! Scripts of a few lines about names: what is declared twice, and what a module lacks. Exit code, `console` and the
+//! Scripts of a few lines about names that are declared twice or missing in a module. Exit code, `console` and the
 //! messages are k6's.
 
 use std::os::unix::process::CommandExt;
@@ -8,7 +8,7 @@ use std::process::Command;
 use super::{find_k6, log_lines};
 use crate::binary::sparring;
 
-/// What the scripts import.
+/// The modules that the scripts import.
 const MODULES: &[(&str, &str)] = &[
     ("common.js", "exports.a = 1;"),
     ("plain.js", "export const a = 1;"),
@@ -137,7 +137,7 @@ const MISSING: &[&str] = &[
     "const { missing } = require('./plain.js');\nexports.default = () => console.log('ran', missing);",
 ];
 
-/// Exports that are not what they have to be.
+/// Exports of the wrong type.
 const KINDS: &[&str] = &[
     "export const setup = 5;\nMAIN",
     "export const setup = undefined;\nMAIN",

@@ -1,5 +1,5 @@
-//! A WebSocket server of another library that compresses messages, with and without TLS. It sends back
-//! what it gets.
+//! A WebSocket server of another library that compresses messages, with and without TLS. It echoes
+//! messages.
 
 use soketto::extension::deflate::Deflate;
 use soketto::handshake::Server;
@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::compat::TokioAsyncReadCompatExt;
 
-/// Starts both ends; gives their addresses.
+/// Starts both endpoints. Returns their addresses.
 pub async fn start(acceptor: TlsAcceptor) -> (String, String) {
     let (plain, secure) = (bind().await, bind().await);
     let port = |listener: &TcpListener| listener.local_addr().expect("it is bound").port();

@@ -1,4 +1,4 @@
-//! A gRPC server for `data/grpc/lab.proto`, by hand: it can also answer what no library would.
+//! A hand-written gRPC server for `data/grpc/lab.proto`, which can also send responses that no library would.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use super::keys::{Keys, Wishes};
 use super::reflection;
 
-/// Starts the ends; gives the variables that tell scripts where they are, without a scheme.
+/// Starts the endpoints. Returns the variables with their addresses for scripts, without a scheme.
 pub async fn start(keys: &Keys) -> Vec<(String, String)> {
     let schema = Arc::new(schema());
     let tls = |pair, asks_for_certificate, alpn| {
@@ -83,7 +83,7 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, schema: Arc<Schema>)
     }
 }
 
-/// A call: what the client sends, and the way back.
+/// A call: the request stream, and the response stream.
 pub struct Call {
     path: String,
     sent_headers: HeaderMap,
@@ -118,7 +118,7 @@ impl Call {
         }
     }
 
-    /// The next message as bytes; `None` when the client has ended or gone.
+    /// The next message as bytes; `None` when the client has ended the stream or disconnected.
     pub async fn next(&mut self) -> Option<Bytes> {
         loop {
             if let Some(message) = self.decoder.next_message().ok()? {
@@ -159,7 +159,7 @@ impl Call {
         }
     }
 
-    /// Ends the call; one without messages is headers alone.
+    /// Ends the call; without messages the response consists only of headers.
     pub fn end(mut self, code: u32, message: &str) {
         let mut trailers = std::mem::take(&mut self.trailers);
         trailers.insert("grpc-status", code.into());
@@ -263,7 +263,7 @@ impl Call {
         self.end(u32::from(code), &message);
     }
 
-    /// What came as `x-…`, in order of the names.
+    /// The received metadata `x-…`, in order of the names.
     async fn metadata(mut self) {
         let _ = self.next().await;
         for value in ["one", "two"] {
@@ -335,7 +335,7 @@ impl Call {
         self.end(0, "");
     }
 
-    /// Answers that are wrong.
+    /// Malformed responses.
     async fn odd(mut self) {
         let message = self.message("lab.v1.Text").await;
         let what = string(message.as_ref(), "text");

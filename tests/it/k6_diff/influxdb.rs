@@ -1,4 +1,4 @@
-//! What `--out influxdb` sends: the same points as k6, to the same paths.
+//! `--out influxdb` sends the same points as k6, to the same paths.
 
 use std::collections::BTreeMap;
 use std::os::unix::process::CommandExt;
@@ -33,7 +33,7 @@ export default function () {
 }
 "#;
 
-/// Variables of a run, beside the address.
+/// Variables of a run, besides the address.
 const RUNS: [&[(&str, &str)]; 3] = [
     &[],
     &[(

@@ -1,4 +1,4 @@
-//! `inspect` prints what k6 prints, and the keys of newer options.
+//! `inspect` prints the same as k6, and the keys of newer options.
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -33,7 +33,7 @@ const OPTIONS: &[&str] = &[
     "{ vus: 'x' }",
 ];
 
-/// What a driver prints, and its exit code.
+/// The output of a driver, and its exit code.
 fn inspected(mut driver: Command, requirements: bool, folder: &Path) -> (Option<i32>, Value) {
     let flag = requirements.then_some("--execution-requirements");
     driver
@@ -78,7 +78,7 @@ fn options_are_inspected_as_in_k6() {
                     "{options} {requirements}: {order:?}, ours {our_order:?}"
                 ));
             }
-            // As texts: the order of keys is compared, too.
+            // Compared as texts, so that the order of keys counts.
             let is_other = |key: &str, value: &Value| {
                 let (found, expected) = (found[key].to_string(), value.to_string());
                 found != expected

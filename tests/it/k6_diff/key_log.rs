@@ -1,4 +1,4 @@
-//! `SSLKEYLOGFILE`: what the driver writes down are the secrets that the server has.
+//! `SSLKEYLOGFILE`: the driver writes the secrets that the server has.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -74,7 +74,7 @@ fn the_secrets_of_connections_are_written_down_where_asked_for() {
         }
         labels.push(all);
     }
-    // k6 leaves out what only matters to exporters; everything of its is in ours.
+    // k6 omits secrets that only exporters need; all of its lines are also in the driver's file.
     assert!(
         labels.last().is_some_and(|k6| k6.is_subset(&labels[0])),
         "{labels:?}"
@@ -92,7 +92,7 @@ fn run(mut command: Command, script: &Path, target: (&str, &Path, &Keys)) {
     assert!(output.status.success(), "{output:?}");
 }
 
-/// An end that answers every request with an empty response; its address.
+/// An endpoint that answers every request with an empty response. Returns its address.
 async fn serve(acceptor: TlsAcceptor) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");

@@ -1,4 +1,4 @@
-//! Certificates for the server's TLS ends, made anew for each run.
+//! Certificates for the server's TLS endpoints, made anew for each run.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{KeyLog, RootCertStore, ServerConfig};
 
-/// An authority and what it has issued; the texts lie in a folder for scripts to open.
+/// An authority and its certificates, in a folder that scripts can open.
 pub struct Keys {
     folder: tempfile::TempDir,
     authority: Issuer<'static, KeyPair>,
@@ -21,15 +21,15 @@ pub struct Pair {
     pub key: PrivateKeyDer<'static>,
 }
 
-/// The versions and protocols of an end.
+/// The versions and protocols of an endpoint.
 #[derive(Default)]
 pub struct Wishes {
     pub alpn: &'static [&'static [u8]],
     pub only_tls12: bool,
     pub asks_for_certificate: bool,
-    /// What the authority says of the certificate, as it is sent with the handshake.
+    /// The OCSP response for the certificate, as sent with the handshake.
     pub staple: &'static [u8],
-    /// Where the secrets of connections go.
+    /// The destination of connections' secrets.
     pub log: Option<Arc<dyn KeyLog>>,
 }
 
@@ -58,7 +58,7 @@ impl Keys {
         self.folder.path().join("root.pem")
     }
 
-    /// Where `client.pem` and `client.key` lie.
+    /// The folder of `client.pem` and `client.key`.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -76,7 +76,7 @@ impl Keys {
         self.issue(params)
     }
 
-    /// A certificate that nobody has signed.
+    /// A certificate without an authority's signature.
     pub fn unknown() -> Pair {
         let key = KeyPair::generate().expect("a key");
         let certificate = names().self_signed(&key).expect("a certificate");
@@ -100,7 +100,7 @@ impl Keys {
         write("locked.key", locked(&key.serialize_der(), b"open sesame"));
     }
 
-    /// What a server needs to speak TLS.
+    /// The TLS settings of a server.
     pub fn server(&self, pair: Pair, wishes: &Wishes) -> Arc<ServerConfig> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let versions: &[&rustls::SupportedProtocolVersion] = if wishes.only_tls12 {
@@ -131,7 +131,7 @@ impl Keys {
     }
 }
 
-/// A key that needs a password, in the PEM of old.
+/// An encrypted key, in the old PEM format.
 fn locked(key: &[u8], password: &[u8]) -> String {
     use aes::cipher::{BlockModeEncrypt, KeyIvInit, block_padding::Pkcs7};
     use base64::Engine;

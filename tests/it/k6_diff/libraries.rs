@@ -1,9 +1,9 @@
-//! The usual libraries do here what they do in k6: each script of `tests/k6-libraries/` uses one.
+//! The usual libraries behave as in k6: each script of `tests/k6-libraries/` uses one.
 //!
-//! Libraries are fetched when the test runs and are no part of the repository. They come from the folder that `K6_LIBRARIES`
-//! names, where `https://host/path` is `host/path` (so that `jslib.k6.io` can be the folder `lib` of its repository), or
-//! else from the network, or else, where a script says `// npm: package@version file`, from the npm registry. A script
-//! whose library cannot be had is skipped with a message.
+//! Libraries are fetched when the test runs and are no part of the repository. They come from the folder that
+//! `K6_LIBRARIES` names, where `https://host/path` is `host/path` (so that `jslib.k6.io` can be the folder `lib` of its
+//! repository), or else from the network, or else, where a script says `// npm: package@version file`, from the npm
+//! registry. A script whose library is not available is skipped with a message.
 
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
@@ -47,7 +47,7 @@ fn libraries_do_what_they_do_in_k6() {
     });
     let cases: Vec<Case> = cases.collect();
     if cases.is_empty() {
-        return; // told above
+        return; // reported above
     }
     let server = server::start();
     let mut wrong = Vec::new();
@@ -71,7 +71,7 @@ impl Sources {
         }
     }
 
-    /// The text with its imports from where they can be had. `None` where one cannot.
+    /// The text with its imports replaced by available sources. `None` if one is not available.
     fn fill(&self, text: &str, scratch: &Path) -> Option<String> {
         let mut filled = String::new();
         for line in text.lines() {

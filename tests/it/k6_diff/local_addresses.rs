@@ -56,7 +56,7 @@ fn sources(mut command: Command, script: &Path, addresses: &str) -> BTreeSet<Str
                 for line in lines.map_while(Result::ok) {
                     if let Some(path) = line.strip_prefix("GET /") {
                         let user = path.split(' ').next().unwrap_or_default();
-                        // Nobody listens any more after a failed test.
+                        // After a failed test nothing listens any more.
                         let _ = sender.send(format!("{user} from {source}"));
                     } else if line.is_empty() {
                         let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";

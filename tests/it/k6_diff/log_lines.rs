@@ -1,12 +1,12 @@
 //! The log: `time="…" level=info msg="…" source=console`.
 
-/// Errors that the script engine itself words: only the kind is k6's.
+/// Errors with the script engine's own messages: only the kind is k6's.
 const OF_THE_ENGINE: [&str; 1] = ["SyntaxError: "];
 
-/// What only newer versions than the one that is compared with say of a script.
+/// Messages of versions newer than the compared one.
 const NEWER: &str = "k6/experimental/websockets is deprecated";
 
-/// What `console` wrote, in order, and all other lines, sorted.
+/// The output of `console`, in order, and all other lines, sorted.
 pub fn read(text: &str) -> (Vec<String>, Vec<String>) {
     let (mut console, mut log) = (Vec::new(), Vec::new());
     for line in text.lines().filter(|line| !line.contains(NEWER)) {
@@ -24,7 +24,7 @@ pub fn read(text: &str) -> (Vec<String>, Vec<String>) {
     (console, log)
 }
 
-/// Without positions in the script and what the engine words.
+/// A line without positions in the script and without the engine's messages.
 fn plain(line: &str) -> String {
     let line = without_value(&without_value(line, "request_id=", ' '), r"\nDate: ", '\\');
     let mut line = without_positions(&without_stack(&line));
@@ -44,7 +44,7 @@ fn plain(line: &str) -> String {
     line
 }
 
-/// Without the value of a field, which is another one each time; it ends before `end`.
+/// A line without the value of a field that changes each time; it ends before `end`.
 fn without_value(line: &str, field: &str, end: char) -> String {
     let Some((before, rest)) = line.split_once(field) else {
         return line.to_owned();

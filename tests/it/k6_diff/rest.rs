@@ -1,4 +1,4 @@
-//! The REST API of real k6 and ours: the same requests in the same order, answered alike.
+//! The REST API of real k6 and of this driver: the same requests in the same order have the same responses.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::find_k6;
 use crate::binary::sparring;
 
-/// Until something that is waited for must have come.
+/// The time limit for an expected event.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A run with its API.
@@ -34,7 +34,7 @@ impl Run {
         Self { child, port }
     }
 
-    /// Status, content type and body; `None` when nobody listens.
+    /// Status, content type and body; `None` when no server listens.
     fn ask(&self, method: &str, path: &str, body: &str) -> Option<String> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
         stream.set_read_timeout(Some(PATIENCE)).ok()?;
@@ -69,13 +69,13 @@ impl Run {
 
 impl Drop for Run {
     fn drop(&mut self) {
-        // It may have ended.
+        // The run may have ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// What a run answers to all steps, a line each, and its exit code.
+/// The responses of a run to all steps, one line each, and its exit code.
 fn answers(command: Command, flags: &[&str], script: &Path, steps: &[Step]) -> String {
     let mut run = Run::start(command, flags, script);
     let mut answers = String::new();
@@ -90,7 +90,7 @@ fn answers(command: Command, flags: &[&str], script: &Path, steps: &[Step]) -> S
             Step::Change(attributes) => {
                 let body = format!(r#"{{"data":{{"type":"status","attributes":{attributes}}}}}"#);
                 let answer = run.ask("PATCH", "/v1/status", &body).unwrap_or_default();
-                // A run that stops may have lost some already.
+                // A stopping run may already have ended some VUs.
                 let answer = match answer.split_once(r#""vus":"#) {
                     Some((before, _)) if attributes.contains("stopped\":true") => before,
                     _ => &answer,
@@ -108,16 +108,16 @@ fn answers(command: Command, flags: &[&str], script: &Path, steps: &[Step]) -> S
 
 #[derive(Clone, Copy)]
 enum Step {
-    /// Until the status has this in it.
+    /// Waits until the status contains this text.
     Wait(&'static str),
     Ask(&'static str, &'static str, &'static str),
     /// PATCH of the status with these attributes.
     Change(&'static str),
-    /// Until the run has ended.
+    /// Waits until the run has ended.
     End,
 }
 
-/// Where something was thrown differs: k6 adds a number of its engine, and counts columns otherwise.
+/// The place of an exception differs: k6 adds a number of its engine, and counts columns differently.
 fn without_places(answer: &str) -> &str {
     answer
         .split_once(".js:")

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
-/// Sampled by time, not by what the script does.
+/// Metrics sampled by time, independent of the script.
 const BY_TIME: [&str; 2] = ["vus", "vus_max"];
 
 /// Counters whose values depend on headers of the driver.
 const BY_CHANCE: [&str; 2] = ["data_sent", "data_received"];
 
-/// A declaration whose sub-metrics are in order: k6 has them in any.
+/// A declaration with sorted sub-metrics, whose order varies in k6.
 fn declaration(line: &Value) -> String {
     let mut line = line.clone();
     if let Some(inner) = line["data"]["submetrics"].as_array_mut() {

@@ -1,4 +1,4 @@
-//! The TLS ends of the server: good ones, and some that are wrong in one way.
+//! The TLS endpoints of the server: valid ones, and some with one defect each.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,22 +21,22 @@ use super::{deflate, socket};
 const BOTH: &[&[u8]] = &[b"h2", b"http/1.1"];
 const ONLY_2: &[&[u8]] = &[b"h2"];
 
-/// Ends that agree on HTTP/2 and say this to every request.
+/// Endpoints that negotiate HTTP/2 and send this to every request.
 const BROKEN: [(&str, &[u8]); 7] = [
     // HTTP/1.
     ("H2_TEXT", b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"),
-    // Settings, then data that belong to no stream.
+    // Settings, then data without a stream.
     ("H2_DATA", b"\0\0\0\x04\0\0\0\0\0\0\0\x01\0\0\0\0\0\0x"),
     // Settings, then twice the largest step of the window.
     (
         "H2_WINDOW",
         b"\0\0\0\x04\0\0\0\0\0\0\0\x04\x08\0\0\0\0\0\x7f\xff\xff\xff\0\0\x04\x08\0\0\0\0\0\x7f\xff\xff\xff",
     ),
-    // Settings of a length that none have.
+    // Settings of an invalid length.
     ("H2_SETTINGS", b"\0\0\x05\x04\0\0\0\0\0hello"),
-    // Settings, then headers that cannot be unpacked.
+    // Settings, then headers that cannot be decoded.
     ("H2_PACKED", b"\0\0\0\x04\0\0\0\0\0\0\0\x05\x01\x05\0\0\0\x01\xff\xff\xff\xff\xff"),
-    // Settings, then a status and a header whose name is none.
+    // Settings, then a status and a header with an invalid name.
     ("H2_HEADER", b"\0\0\0\x04\0\0\0\0\0\0\0\x08\x01\x05\0\0\0\x01\x88\0\x03a b\x01c"),
     // Settings, then a status and `connection: close`.
     (
@@ -45,7 +45,7 @@ const BROKEN: [(&str, &[u8]); 7] = [
     ),
 ];
 
-/// Ends that should speak TLS and say this to the first words of a client.
+/// Endpoints that should use TLS and send this to the first bytes of a client.
 const LIES: [(&str, &[u8]); 6] = [
     ("TLS_DATA", b"\x17\x03\x03\0\x05hello"),
     ("TLS_CIPHER", b"\x14\x03\x03\0\x01\x01"),
@@ -58,7 +58,7 @@ const LIES: [(&str, &[u8]); 6] = [
     ),
 ];
 
-/// Starts all ends; gives the variables that tell scripts where they are.
+/// Starts all endpoints. Returns the variables with their addresses for scripts.
 pub async fn start(keys: &Keys, router: &Router) -> Vec<(String, String)> {
     let wishes = |alpn| Wishes {
         alpn,
@@ -145,7 +145,7 @@ async fn serve(listener: TcpListener, config: Arc<ServerConfig>, router: Router)
     }
 }
 
-/// Says the same to whoever says anything.
+/// Sends the same bytes to every client that sends anything.
 async fn serve_lie(listener: TcpListener, bytes: &'static [u8]) {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     while let Ok((mut tcp, _)) = listener.accept().await {
@@ -161,7 +161,7 @@ async fn serve_lie(listener: TcpListener, bytes: &'static [u8]) {
     }
 }
 
-/// Says the same to whoever has asked for something, and waits until he goes.
+/// Sends the same bytes to every client that has sent a request, and waits until it disconnects.
 async fn serve_bytes(listener: TcpListener, config: Arc<ServerConfig>, bytes: &'static [u8]) {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     const QUIET: Duration = Duration::from_millis(100);
@@ -183,7 +183,7 @@ async fn serve_bytes(listener: TcpListener, config: Arc<ServerConfig>, bytes: &'
     }
 }
 
-/// HTTP/2 that goes wrong as the path says.
+/// HTTP/2 with the errors that the path selects.
 async fn serve_faults(listener: TcpListener, config: Arc<ServerConfig>) {
     let acceptor = TlsAcceptor::from(config);
     let connections = Arc::new(AtomicUsize::new(0));
@@ -192,7 +192,7 @@ async fn serve_faults(listener: TcpListener, config: Arc<ServerConfig>) {
         let acceptor = acceptor.clone();
         tokio::spawn(async move {
             if misbehave(tcp, acceptor, number).await.is_err() {
-                // The client has gone; that is how these tests end.
+                // The client has disconnected, which is how these tests end.
             }
         });
     }

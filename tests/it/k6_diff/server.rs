@@ -1,4 +1,4 @@
-//! A small server that answers as the scripts ask.
+//! A small server with the responses that the scripts request.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,9 +18,9 @@ use super::{grpc, raw, secure, socket};
 
 /// A server that lives as long as this.
 pub struct Server {
-    /// What scripts find in `__ENV`: the addresses of the server's ends, `BASE` and others.
+    /// Variables for `__ENV` of scripts: the addresses of the server's endpoints, `BASE` and others.
     pub variables: Vec<(String, String)>,
-    /// What the drivers find in their own environment.
+    /// Variables for the environment of the drivers.
     pub environment: Vec<(String, String)>,
     redis: Option<Redis>,
     _keys: Keys,
@@ -38,7 +38,7 @@ impl Server {
         self.redis.is_some()
     }
 
-    /// The text with the server's addresses in the place of `{BASE}` and its kind.
+    /// The text with `{BASE}` and the like replaced by the server's addresses.
     pub fn fill(&self, text: &str) -> String {
         let fill = |text: String, (name, value): &(String, String)| {
             text.replace(&format!("{{{name}}}"), value)
@@ -173,8 +173,7 @@ async fn set_cookie(Query(query): Query<BTreeMap<String, String>>) -> Response {
     ([(header::SET_COOKIE, cookie)], "set").into_response()
 }
 
-/// Modules to import.
-/// The scripts themselves, as a server of scripts has them.
+/// Modules to import, and the scripts themselves, as on a server of scripts.
 async fn script(Path(path): Path<String>) -> Response {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/k6-diff");
     match std::fs::read(std::path::Path::new(folder).join(path)) {

@@ -1,6 +1,6 @@
 //! Many iterations with everything that can go wrong: no leak, no hang, every request counted once.
 //!
-//! `SOAK_ITERATIONS` sets how many; few unless it asks for more.
+//! `SOAK_ITERATIONS` sets their number; the default is small.
 
 use std::io::Read;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::binary::sparring;
 
 /// Each iteration makes one request; every tenth of them is of one kind.
 const SCRIPT: &str = "../../tests/k6-diff/modules/soak.js";
-/// What the memory may grow by after the warm-up, whatever the number of iterations.
+/// The permitted growth of memory after the warm-up, independent of the number of iterations.
 const MAX_GROWTH_BYTES: u64 = 24 << 20;
 
 #[test]
@@ -27,7 +27,7 @@ fn many_iterations_leak_nothing_and_count_everything_once() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(SCRIPT);
     let mut command = sparring();
     command.args(["run", "--quiet", "--log-output=none"]);
-    // Exact percentiles keep a number per request and trend.
+    // Exact percentiles store a number per request and trend.
     command.arg("--trend-sink=hdr");
     command.arg("--summary-export").arg(&export);
     for (name, value) in &server.variables {
@@ -47,7 +47,7 @@ fn many_iterations_leak_nothing_and_count_everything_once() {
     let kinds = ["answered", "timed_out", "reset", "closed", "refused_stream"];
     let sum: u64 = kinds.iter().map(|kind| metric(kind, "count")).sum();
     assert_eq!(metric("other", "count"), 0, "{}", summary["metrics"]);
-    // A redirect makes two requests of one; all else makes one.
+    // A redirect makes two requests, everything else one.
     assert_eq!(
         requests,
         sum + metric("redirected", "count"),
@@ -72,7 +72,7 @@ fn many_iterations_leak_nothing_and_count_everything_once() {
     );
 }
 
-/// Waits for the end; the resident memory meanwhile, and what was complained about.
+/// Waits for the end. Returns the resident memory meanwhile, and the reported errors.
 fn watch(mut child: Child, limit: Duration) -> (Vec<u64>, String) {
     let begin = Instant::now();
     let mut memory = Vec::new();
@@ -102,7 +102,7 @@ fn resident_bytes(process: u32) -> Option<u64> {
     Some(kilobytes << 10)
 }
 
-/// The most memory in the second quarter of the run, and in the rest.
+/// The maximum memory in the second quarter of the run, and in the rest.
 fn after_warm_up(memory: &[u64]) -> (u64, u64) {
     let most = |part: &[u64]| part.iter().copied().max().unwrap_or(0);
     let half = memory.len() / 2;

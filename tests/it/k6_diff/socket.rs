@@ -1,4 +1,4 @@
-//! A WebSocket server that behaves as the path says.
+//! A WebSocket server whose behaviour the path selects.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -8,7 +8,7 @@ use std::thread;
 use http_client::websocket::accept_of;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-/// Starts a server that ends with the process; gives its address, as `ws://127.0.0.1:1234`.
+/// Starts a server that ends with the process. Returns its address, such as `ws://127.0.0.1:1234`.
 pub fn start() -> String {
     format!("ws://127.0.0.1:{}", listen(serve::<TcpStream>))
 }

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-/// Gauges and counters that depend on how fast a run was, or on headers of the driver.
+/// Gauges and counters that depend on the speed of a run, or on headers of the driver.
 const BY_CHANCE: [&str; 4] = ["vus", "vus_max", "data_sent", "data_received"];
 
-/// Metrics with their steady values, and groups with their checks.
+/// Metrics with their constant values, and groups with their checks.
 pub fn read(export: &Value) -> (Vec<String>, Vec<String>) {
     let empty = Map::new();
     let metrics = export["metrics"].as_object().unwrap_or(&empty);
@@ -22,7 +22,7 @@ pub fn read(export: &Value) -> (Vec<String>, Vec<String>) {
     lines.sort();
     let keys: BTreeSet<&String> = export.as_object().unwrap_or(&empty).keys().collect();
     lines.push(format!("keys: {keys:?}"));
-    // What a script has put there.
+    // A value that a script has added.
     for key in keys {
         let is_usual = ["metrics", "root_group"].contains(&key.as_str()) && export[key].is_object();
         if !is_usual {
@@ -37,7 +37,7 @@ pub fn read(export: &Value) -> (Vec<String>, Vec<String>) {
     (lines, checks)
 }
 
-/// JSON with keys in order, for k6 writes maps of Go in any; without values only their types.
+/// JSON with sorted keys, since the order of Go's maps varies; without values only their types.
 fn sorted(value: &Value, has_values: bool) -> String {
     let join = |parts: Vec<String>| parts.join(",");
     match value {

@@ -1,5 +1,5 @@
-//! Every member of k6's reference that `tests/k6-surface/members.txt` calls ours is there, and real k6 has those
-//! that it calls the same.
+//! This driver has every member of k6's reference that `tests/k6-surface/members.txt` marks as its own, and real
+//! k6 has those marked as the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::process::CommandExt;
@@ -28,7 +28,7 @@ fn members(words: &[&str]) -> BTreeSet<Member> {
     members
 }
 
-/// Those of the members that the driver has.
+/// The members that the driver has.
 fn found(mut driver: Command, server: &Server) -> BTreeSet<Member> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut wanted: BTreeMap<String, Vec<String>> = BTreeMap::new();
