@@ -1,4 +1,4 @@
-//! Alerts of a running test reach the sinks of its suite file, and no sink changes a verdict.
+//! Alerts of a running test reach the sinks in its suite file, and no sink affects a verdict.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use crate::suite_ends::{Running, wait_for};
 use crate::suite_prometheus::{Daemon, free_port, get};
 use crate::suite_runs::passed;
 
-/// Answers of the laboratory's queue take longer than 50 ms; nothing asks for less.
+/// Responses of the laboratory's queue take longer than 50 ms; no threshold requires less.
 const SUITE: &str = "
 suite: own
 system: lab
@@ -45,7 +45,7 @@ export function user() {
 }
 ";
 
-/// AIA-44, AIA-45: raised while the test runs, over with it, in each sink's own form.
+/// AIA-44, AIA-45: alerts are raised while the test runs and resolved at its end, in each sink's own form.
 #[test]
 fn aia_44_alerts_reach_each_sink_while_the_test_runs() {
     let receiver = Receiver::new(|request| {
@@ -123,14 +123,14 @@ fn aia_44_alerts_reach_each_sink_while_the_test_runs() {
     assert_eq!(lines.lines().count(), all.len(), "{lines}");
     let report = std::fs::read_to_string(run.join("report.json")).expect("written");
     passed(&ended, &serde_json::from_str(&report).expect("JSON"));
-    // The sink that nobody listens at is named, without what may be secret of its address.
+    // The unreachable sink is named, without possibly secret parts of its address.
     let text = "alerts do not reach webhook 127.0.0.1:9: ";
     assert!(ended.stdout.contains(text), "{}", ended.stdout);
     assert!(report.contains(text));
     assert!(!report.contains("127.0.0.1:9/secret"));
 }
 
-/// What the Alertmanager was sent: the alert, and its end.
+/// The requests to the Alertmanager: the alert, and its end.
 fn check_alertmanager(receiver: &Receiver) {
     let manager: Vec<Value> = receiver
         .received()
@@ -154,7 +154,7 @@ fn check_alertmanager(receiver: &Receiver) {
     assert!(last["endsAt"].is_string(), "{last}");
 }
 
-/// A processor and a memory that are nearly used up, slow answers, and failures in half of them.
+/// A nearly exhausted processor and memory, slow responses, and failures in half of them.
 const SYSTEM: &str = "
 system: worn
 components:
@@ -167,7 +167,7 @@ endpoints:
   worn: { route: GET /slow, flow: [{ visit: worn.run }, { either: [{ share: 0.5, do: [{ fail: { status: 500, error_type: injected } }] }, { share: 0.5, do: [] }] }] }
 ";
 
-/// The real Alertmanager, where there is one; `REQUIRE_ALERTMANAGER` makes that a must.
+/// The real Alertmanager, if there is one; with `REQUIRE_ALERTMANAGER` it is required.
 fn alertmanager() -> Option<Command> {
     let folders = std::env::var_os("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> = std::env::split_paths(&folders).collect();
@@ -225,7 +225,7 @@ fn aia_44_the_real_alertmanager_has_the_six_alerts() {
     );
     let suite = SUITE.replace(&SUITE[begin..end], &sink);
     let suite = suite.replace("system: lab", "system: worn.yaml");
-    // Until the alerts are there, and with users enough to keep the processor busy.
+    // Long enough for the alerts, and with enough users to keep the processor busy.
     let suite = suite
         .replace("{ to: 2 }", "{ to: 16 }")
         .replace("8s", "60s");
@@ -275,7 +275,7 @@ fn aia_44_the_real_alertmanager_has_the_six_alerts() {
         );
         assert_eq!(alert["status"]["state"], "active");
     }
-    // What ends early is over as well.
+    // Alerts are also resolved when a run ends early.
     test.interrupt();
     assert_eq!(test.code(), Some(105));
     wait_for(|| alerts().is_empty(), "the end of all alerts");

@@ -13,7 +13,7 @@ use crate::suite_runs::passed;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A service in a group of its own; both are gone when it is dropped.
+/// A service in a group of its own; dropping it removes both.
 struct Grouped {
     group: PathBuf,
     service: Child,
@@ -21,7 +21,7 @@ struct Grouped {
 }
 
 impl Grouped {
-    /// `None` where no group of version 2 can be made.
+    /// `None` if no group of version 2 can be made.
     fn start() -> Option<Self> {
         let mounts = std::fs::read_to_string("/proc/self/mounts").ok()?;
         let mounted = mounts.lines().find_map(|line| {

@@ -1,6 +1,6 @@
-//! Checks of whole suites: real k6 on a suite's plan, and long runs against what the system knows of itself.
+//! Checks of whole suites: real k6 on a suite's plan, and long runs compared with the system's own truth.
 //!
-//! The long ones take minutes: `SUITE_PROOFS=1` runs them.
+//! The long checks take minutes; `SUITE_PROOFS=1` runs them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ tests:
   crossed: { about: Never that fast., model: open, users: [Open], phases: [{ ramp: { to: 5 } }, { steady: { for: 3s } }], judge: { thresholds: { http_req_duration: ['max<0.001'] } } }
 ";
 
-/// What a driver says of a plan.
+/// The result of a driver for a plan.
 #[derive(Debug, PartialEq)]
 struct Said {
     code: Option<i32>,
@@ -99,7 +99,7 @@ fn is_close(one: u64, other: u64) -> bool {
     one.abs_diff(other) as f64 <= (one.max(other) as f64 / 100.0).max(1.0)
 }
 
-/// The counts agree to a hundredth, all else exactly.
+/// The counts agree within 1 %, everything else exactly.
 fn agree(one: &Said, other: &Said) -> bool {
     let close = |one: &BTreeMap<String, u64>, other: &BTreeMap<String, u64>| {
         let same_names = one.keys().eq(other.keys());
@@ -139,7 +139,7 @@ fn real_k6_runs_the_plan_of_a_suite_as_our_driver_does() {
         let real = fresh(Command::new(&k6), plan);
         let mut ours = fresh(sparring(), plan);
         if !agree(&real, &ours) {
-            // A busy machine shifts what time decides.
+            // A busy machine affects time-dependent results.
             ours = fresh(sparring(), plan);
         }
         assert!(
@@ -155,7 +155,7 @@ fn real_k6_runs_the_plan_of_a_suite_as_our_driver_does() {
     }
 }
 
-/// A shipped suite, for a folder of its own: without its locustfile, and with the whole path of its script.
+/// A shipped suite, for a folder of its own: without its locustfile, and with the full path of its script.
 pub fn shipped(name: &str) -> String {
     let suite = repository(&format!("tests/suites/{name}.yaml"));
     let suite = std::fs::read_to_string(suite).expect("readable");
@@ -167,7 +167,7 @@ pub fn shipped(name: &str) -> String {
     suite.replace(&format!("../k6/{name}.js"), &script)
 }
 
-/// Whether the long checks are asked for.
+/// Whether the long checks are requested.
 pub fn is_asked_for() -> bool {
     let asked = std::env::var_os("SUITE_PROOFS").is_some();
     if !asked {
@@ -176,7 +176,7 @@ pub fn is_asked_for() -> bool {
     asked
 }
 
-/// The column of what was found and what is true, by name.
+/// The found and the true values of a column, by name.
 pub fn truths(test: &Value) -> BTreeMap<String, Value> {
     let truth = test["truth"].as_array().cloned().unwrap_or_default();
     let named = truth
@@ -195,7 +195,7 @@ fn judgement(test: &Value, ending: &str) -> Value {
         .clone()
 }
 
-/// G-05: the ladder of ACSO finds what the system knows of itself, 750 stable users and 1 193 at saturation.
+/// G-05: the ladder of ACSO finds the system's own truth, 750 stable users and 1 193 at saturation.
 #[test]
 fn the_ladder_of_acso_finds_its_stable_users_and_its_saturation() {
     if !is_asked_for() {
@@ -226,7 +226,7 @@ fn the_ladder_of_acso_finds_its_stable_users_and_its_saturation() {
         is_within || is_near,
         "{saturation} in {lower:?} to {upper:?}"
     );
-    // Beyond what was measured a fitted peak is a guess, and said to be one.
+    // A fitted peak beyond the measured range is an extrapolation, and is marked as one.
     let within = |what: &String| !what.ends_with(", extrapolated");
     for (what, row) in truths(users).iter().filter(|(what, _)| within(what)) {
         assert_ne!(row["agrees"], false, "{what}: {row}");
@@ -240,8 +240,8 @@ fn the_ladder_of_acso_finds_its_stable_users_and_its_saturation() {
     );
 }
 
-/// G-07: four hours of Agent360 in two minutes and a half: no leak where there is none, and a leak with its slope and
-/// the time that it leaves.
+/// G-07: four hours of Agent360 in two minutes and a half: no false leak, and a leak with its slope and the remaining
+/// time.
 #[test]
 fn the_soak_of_agent360_finds_the_leak_and_nothing_else() {
     if !is_asked_for() {
@@ -338,7 +338,7 @@ fn the_breakpoint_of_acis_lies_between_two_and_four_hundred_users() {
     assert_eq!(capacity["failed"], 400.0, "{}", ended.stdout);
 }
 
-/// Every endpoint as often, so that each has answers enough.
+/// Every endpoint is called equally often, so that each has enough responses.
 const DOCUMENTED: &str = "
 suite: own
 system: acis
@@ -357,7 +357,7 @@ tests:
     judge: { thresholds: { http_reqs: ['count>0'] } }
 ";
 
-/// G-10: the written analysis of the example report is the document's.
+/// G-10: the written analysis of the example report equals the document's.
 #[test]
 fn the_analysis_of_documented_answers_reads_as_the_document_does() {
     let bench = Bench::new();

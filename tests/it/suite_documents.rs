@@ -1,4 +1,4 @@
-//! What the documents' users type, set and read, through the real binary.
+//! The commands, settings and outputs in the documents, through the real binary.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,7 +23,7 @@ fn ended(command: &mut Command) -> Ended {
     )
 }
 
-/// ACSO-05: what the document installs four packages for needs no other program.
+/// ACSO-05: the tasks for which the document installs four packages need no other program.
 #[test]
 fn charts_and_process_figures_need_no_other_program() {
     let bench = Bench::new();
@@ -47,8 +47,8 @@ fn charts_and_process_figures_need_no_other_program() {
     }
 }
 
-/// ACSO-07, ACSO-40: a configuration in JSON sets load, scaling, limits of stress, targets, optimisations and what is
-/// watched.
+/// ACSO-07, ACSO-40: a configuration in JSON sets load, scaling, limits of stress, targets, optimisations and
+/// monitoring.
 #[test]
 fn a_configuration_file_in_json_sets_all_of_its_sections() {
     let bench = Bench::new();
@@ -95,7 +95,7 @@ fn a_configuration_file_in_json_sets_all_of_its_sections() {
     assert_eq!(stress["until"], json!(["success_rate<0.5", "poor"]));
     let toggles = json!({ "agent_caching": true, "bus_batching": false });
     assert_eq!(stress["before"]["toggle"], toggles);
-    // What it does not know is an error with its place.
+    // An unknown field is an error with its place.
     let wrong = config.to_string().replace("\"levels\"", "\"lvels\"");
     bench.write("wrong.json", &wrong);
     let refused = bench.run(&["--config", "wrong.json", "--dry"]);
@@ -153,7 +153,7 @@ fn the_steps_of_ci_write_results_and_compare_them() {
     let report = read(&run.join("report.json"));
     let code = match report["outcome"].as_str() {
         Some("passed") => 0,
-        // Six seconds of a ladder's steps decide little.
+        // Six seconds of a ladder's steps are mostly inconclusive.
         Some("inconclusive") => 4,
         other => panic!("{other:?}: {}{}", check.stdout, check.stderr),
     };
@@ -190,7 +190,7 @@ fn log_levels_of_the_document_are_obeyed() {
     );
 }
 
-/// A suite on the simulated ACSO whose users do not wait long.
+/// A suite on the simulated ACSO whose users have short waits.
 fn operations(bench: &Bench) {
     let suite = format!(
         "suite: own\nsystem: acso\ndefault: [some]\nall: [some]\nclasses:\n  \
@@ -202,7 +202,7 @@ fn operations(bench: &Bench) {
     bench.write("operations.yaml", &suite);
 }
 
-/// Runs [`operations`] with variables; how it ended, and its report.
+/// Runs [`operations`] with variables. Returns its result and its report.
 fn with_variables(variables: &[(&str, &str)]) -> (Ended, Value) {
     let bench = Bench::new();
     operations(&bench);
@@ -234,7 +234,7 @@ fn variables_of_the_document_reach_the_system() {
     assert_eq!(slowed["environment"]["ACSO_PERFORMANCE_MODE"], "false");
     let (usual, slowed) = (capacity(&usual), capacity(&slowed));
     assert!(slowed < usual, "{slowed} of {usual}");
-    // Deadlines of 15 s become 15 ms: no operation is that fast.
+    // Deadlines of 15 s become 15 ms, which no operation meets.
     let (cut, report) = with_variables(&[("PERFORMANCE_TIMEOUT_MULTIPLIER", "0.001")]);
     let multiplier = &report["environment"]["PERFORMANCE_TIMEOUT_MULTIPLIER"];
     assert_eq!(multiplier, "0.001");
@@ -243,8 +243,8 @@ fn variables_of_the_document_reach_the_system() {
     assert_eq!(figures["failures"], figures["requests"], "{figures}");
 }
 
-/// ACSO-29, ACSO-30: how long answers and workflows take, and what they use.
-/// ACSO-28: operations, completed workflows, messages and the operations of each agent, as series.
+/// ACSO-29, ACSO-30: the times of responses and workflows, and their resource usage. ACSO-28: operations, completed
+/// workflows, messages and the operations of each agent, as series.
 #[test]
 fn throughput_is_recorded_by_operation_workflow_message_and_agent() {
     let bench = Bench::new();
@@ -276,7 +276,7 @@ fn throughput_is_recorded_by_operation_workflow_message_and_agent() {
     times_and_resources_are_recorded(&report["tests"][0]);
 }
 
-/// The times of answers and of whole workflows in milliseconds; processor, memory, network and disk of some host.
+/// The times of responses and of whole workflows in milliseconds; processor, memory, network and disk of some host.
 fn times_and_resources_are_recorded(test: &Value) {
     let latency = &test["figures"]["latency"];
     let workflow = &test["k6_summary"]["trends"]["workflow_duration"]["values"];
@@ -296,8 +296,8 @@ fn times_and_resources_are_recorded(test: &Value) {
     }
 }
 
-/// DET-34, ACIS-22: what `htop` and `docker stats` show of the target's process, and what `pg_stat_activity` counts:
-/// its connections to the database.
+/// DET-34, ACIS-22: the figures of `htop` and `docker stats` for the target's process, and those of
+/// `pg_stat_activity`: its connections to the database.
 #[test]
 fn the_targets_process_and_its_connections_are_watched() {
     let mut target = Running::start(sparring().args(["target", "acis", "--port", "0", "--quiet"]));
@@ -323,7 +323,7 @@ fn the_targets_process_and_its_connections_are_watched() {
             .all(|it| it["memory_bytes"].as_u64() > Some(1 << 20))
     );
     assert!(samples.clone().all(|it| it["threads"].as_u64() > Some(0)));
-    // The process that plays the system is told apart from the system that it plays.
+    // The simulating process is distinguished from the simulated system.
     let played = run(&[]);
     assert_eq!(played["target_source"], "simulated");
     let simulator = played["simulator"].as_array().expect("samples").iter();
@@ -416,7 +416,7 @@ fn agent360_exports_the_metrics_of_its_document() {
     );
 }
 
-/// AIA-32, ACIS-20: the files that a command line of Locust names, for one test of all of its users.
+/// AIA-32, ACIS-20: the files that a Locust command line names, for one test with all of its users.
 #[test]
 fn a_command_line_of_locust_writes_the_files_that_it_names() {
     for (system, page, prefix) in [

@@ -1,4 +1,4 @@
-//! However a suite's test ends, the system is as it was before, and what was measured is kept.
+//! However a suite's test ends, the system is restored, and the measurements are saved.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::binary::sparring;
 use crate::captor::Captor;
 use crate::suite_runs::assert_ends;
 
-/// Longer than anything that a test waits for.
+/// The time limit of all waits, longer than any of them takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const SUITE: &str = "
@@ -68,7 +68,7 @@ impl Running {
         self.child.id()
     }
 
-    /// The address that it tells first.
+    /// The address that it prints first.
     pub fn url(&mut self) -> String {
         let line = self.read_until("http://");
         let mut words = line.split_whitespace();
@@ -76,7 +76,7 @@ impl Running {
         url.expect("a URL").to_owned()
     }
 
-    /// Reads until a line holds `text`, and gives the line.
+    /// Reads up to a line that contains `text`, and returns the line.
     fn read_until(&mut self, text: &str) -> String {
         let mut line = String::new();
         loop {
@@ -170,8 +170,8 @@ fn ctrl_c_takes_back_what_was_set_and_keeps_what_was_measured() {
     assert!(report["tests"][0]["figures"]["requests"].as_u64() > Some(0));
 }
 
-/// A run of a test against `acis` that is interrupted as soon as `is_there` says so; what the target shows of itself
-/// before it and after it.
+/// Runs a test against `acis` and interrupts it as soon as `is_there` returns true. Returns the target's own state
+/// before and after.
 fn interrupted(
     suite: &str,
     prepare: &[(&str, &str)],
@@ -212,7 +212,7 @@ fn interrupted(
     [before, shown()]
 }
 
-/// G-11: rows that were put into a store go again, and those that were there before stay.
+/// G-11: rows that were added to a store are removed again, and earlier ones stay.
 #[test]
 fn ctrl_c_takes_populated_rows_away_and_no_others() {
     let suite = SUITE.replace(
@@ -248,8 +248,8 @@ fn ctrl_c_takes_an_injected_fault_back() {
     assert_eq!(after, before);
 }
 
-/// A run that hangs in its teardown: the second Ctrl-C waits for nothing, takes everything back and keeps what was
-/// measured.
+/// A run that hangs in its teardown: the second Ctrl-C waits for nothing, reverts everything and saves the
+/// measurements.
 #[test]
 fn a_second_ctrl_c_waits_for_nothing_and_keeps_what_was_measured() {
     let mut target = Running::start(sparring().args(["target", "acis", "--port", "0", "--quiet"]));
@@ -309,8 +309,8 @@ tests:
   two: { about: Second., model: closed, users: [User], phases: [{ ramp: { to: 1 } }, { steady: { for: 3s } }], judge: { checks: 1.0 } }
 ";
 
-/// Runs a shell in a mount namespace of its own, where `results` is a small disk; the words are the program's. `None`
-/// where that is not permitted.
+/// Runs a shell in a mount namespace of its own, where `results` is a small disk; the arguments are the program's.
+/// `None` if that is not permitted.
 fn on_a_small_disk(folder: &Path, shell: &str, words: &[&str]) -> Option<crate::binary::Ended> {
     let permitted = Command::new("unshare").args(["-rm", "true"]).output();
     if !permitted.is_ok_and(|output| output.status.success()) {
@@ -395,7 +395,7 @@ exit $code";
     assert_eq!(report["tests"][0]["figures"]["requests"], 5);
 }
 
-/// `ulimit -f`: the write fails, and not the process; what was kept by then is there.
+/// `ulimit -f`: the write fails, but not the process; earlier records remain.
 #[test]
 fn a_file_that_may_not_grow_is_an_error_of_its_write() {
     let folder = short();
@@ -416,7 +416,7 @@ fn a_file_that_may_not_grow_is_an_error_of_its_write() {
     assert_eq!(report["complete"], false);
 }
 
-/// A target that dies midway: a clear word, what was measured is kept.
+/// A target that dies during a run: the message is clear, and the measurements are saved.
 #[test]
 fn a_target_that_dies_midway_ends_the_run_and_keeps_what_was_measured() {
     let mut target = Running::start(sparring().args(["target", "acis", "--port", "0", "--quiet"]));
@@ -456,7 +456,7 @@ fn a_target_that_dies_midway_ends_the_run_and_keeps_what_was_measured() {
         "load",
     );
     drop(target);
-    // Its checks failed from then on; that the plan did not end is less bad than that.
+    // Its checks failed from then on, which is worse than the incomplete plan.
     let ended = crate::binary::Ended {
         code: test.code(),
         stdout: String::new(),

@@ -1,5 +1,5 @@
-//! What a suite sends elsewhere while it runs: annotations to Grafana, samples to Prometheus. Neither decides
-//! anything.
+//! The exports of a running suite: annotations to Grafana, samples to Prometheus. Neither affects the
+//! verdict.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,7 +12,7 @@ use crate::suite_ends::wait_for;
 use crate::suite_prometheus::{Daemon, free_port, get, program};
 use crate::suite_runs::assert_ends;
 
-/// The laboratory's queue, whose answers take longer than a microsecond; a fault in the middle.
+/// The laboratory's queue, whose responses take longer than a microsecond; a fault in the middle.
 const SUITE: &str = "
 suite: own
 system: lab
@@ -38,7 +38,7 @@ export const options = JSON.parse(__ENV.SPARRING_PLAN);
 export function user() { http.get(`${__ENV.PERF_BASE_URL}/mm1`, { tags: { name: 'GET /mm1' } }); sleep(0.02); }
 ";
 
-/// Thresholds about a single endpoint and about metrics of the script, which nothing keeps.
+/// Thresholds on a single endpoint and on metrics of the script, which all fail.
 const THRESHOLDS: &str = "
       thresholds:
         'http_req_duration{name:GET /mm1}': ['p(90)<0.001']
@@ -68,7 +68,7 @@ impl Bench {
         run(self.command(&all).env("GRAFANA_TOKEN", "t0k"))
     }
 
-    /// Adds the thresholds about metrics, and the metrics.
+    /// Adds the thresholds on metrics, and the metrics.
     fn ask_about_metrics(&self) {
         let asked = "judge:\n      grades: target";
         let suite = SUITE.replace("judge: { grades: target }", &format!("{asked}{THRESHOLDS}"));
@@ -105,7 +105,7 @@ fn report(folder: &Path) -> Value {
     serde_json::from_str(&text).expect("JSON")
 }
 
-/// The bodies of what a Grafana was sent, by the second of their tags.
+/// The bodies of the requests to a Grafana, by the second of their tags.
 fn annotations(grafana: &Receiver, what: &str) -> Vec<Value> {
     let received = grafana.received().into_iter();
     let all = received.filter(|it| it.method == "POST" && it.target == "/api/annotations");
@@ -153,7 +153,7 @@ fn phases_and_verdicts_become_annotations_of_grafana() {
     let text = verdicts[0]["text"].as_str().unwrap_or_default();
     assert!(text.starts_with(&format!("load: {word}")), "{text}");
     assert!(verdicts[1]["timeEnd"].as_i64() > verdicts[1]["time"].as_i64());
-    // Again, from the record alone.
+    // Once more, from the record alone.
     let before = grafana.received().len();
     let name = bench.run_folder();
     let again = bench
@@ -188,7 +188,7 @@ fn a_grafana_or_a_prometheus_that_takes_nothing_is_told_and_decides_nothing() {
         said.contains("load: output Prometheus remote write"),
         "{said}"
     );
-    // One try for the test and one for the run.
+    // One attempt for the test and one for the run.
     assert_eq!(refusing.received().len(), 2);
     let report = report(&bench.run_folder());
     assert_eq!(report["complete"], true);
@@ -291,7 +291,7 @@ fn rules_of_a_run_fire_in_a_real_prometheus_that_the_next_run_writes_to() {
         .parse()
         .expect("a number");
     assert!((0.3..0.7).contains(&odd), "{odd}");
-    // What is recorded is the percentile of the report, within the buckets of both.
+    // The recorded value is the percentile of the report, within the buckets of both.
     let recorded = query("quantile_over_time(0.5, test:latency_ms:p95[2m])");
     let recorded: f64 = recorded["value"][1]
         .as_str()

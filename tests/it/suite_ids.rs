@@ -1,4 +1,4 @@
-//! To the request: what was sent, what was answered, and what the target's journal has, by id.
+//! Comparison by id of the sent requests, the answered ones, and the target's journal.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ tests:
   some: { about: Requests., model: closed, users: [User], samples: { iterations: 300, users: 7 }, judge: { checks: 1.0 } }
 ";
 
-/// Says the id of each request before it is sent and after it was answered.
+/// Logs the id of each request before it is sent and after it was answered.
 const SCRIPT: &str = "
 import http from 'k6/http';
 import { check } from 'k6';
@@ -36,7 +36,7 @@ export function user() {
 }
 ";
 
-/// The ids behind a word of the log.
+/// The ids after a word in the log.
 fn said(log: &str, word: &str) -> BTreeSet<String> {
     let mark = format!("{word} ");
     let ids = log.lines().filter_map(|line| {
@@ -114,7 +114,7 @@ export const fast = () => ask('/cache');
 export const slow = () => ask('/parallel');
 ";
 
-/// N-06: more requests than the journal keeps; it is read while the load goes on.
+/// N-06: more requests than the journal stores, which is read while the load continues.
 #[test]
 fn more_requests_than_the_journal_keeps_are_compared_by_id() {
     let bench = Bench::new();
@@ -130,7 +130,7 @@ fn more_requests_than_the_journal_keeps_are_compared_by_id() {
     assert_eq!(found["unread"], 0, "{said}");
 }
 
-/// N-06: requests that the end of the load cuts off are told apart from lost ones.
+/// N-06: requests that the end of the load cuts off are distinguished from lost ones.
 #[test]
 fn requests_that_are_cut_off_are_told_apart() {
     let bench = Bench::new();
@@ -144,14 +144,14 @@ fn requests_that_are_cut_off_are_told_apart() {
     let count = |name: &str| found[name].as_u64().expect("a count");
     assert!(count("cut") > 0, "{said} {}", ended.stderr);
     assert_eq!(count("sent"), count("answered") + count("cut"), "{said}");
-    // Of those that were cut off, some may not have arrived.
+    // Some of the requests that were cut off may not have arrived.
     let early = found["cut_before_arrival"]["count"].as_u64();
     assert_eq!(
         count("journalled") + early.unwrap_or_default(),
         count("sent"),
         "{said}"
     );
-    // S-20: so are the iterations that they belong to.
+    // S-20: the same holds for the iterations that they belong to.
     let iterations = ledger_entry(test, "iterations");
     let cut = format!(
         "{} were cut off where a phase or the load ended",
@@ -217,7 +217,7 @@ fn messages_of_web_sockets_are_compared_by_id() {
     );
 }
 
-/// N-06: every call in the mock detectors' journals belongs to a request that was sent, and none is there twice.
+/// N-06: every call in the mock detectors' journals belongs to a sent request, and none occurs twice.
 #[test]
 fn calls_of_the_orchestrator_belong_to_requests_that_were_sent() {
     let bench = Bench::new();

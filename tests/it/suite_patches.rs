@@ -1,5 +1,5 @@
-//! What the shipped suites ask of the systems that they are for, those systems take: no setting and no fault is refused, and
-//! every probe and every sign is there before something breaks.
+//! The systems accept everything that the shipped suites for them require: no setting and no fault is refused, and
+//! every probe and every sign exists before a fault.
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,6 +1,6 @@
-//! `--prometheus`: what a Prometheus measured stands beside the run's own figures (A360-14, S-21).
+//! `--prometheus`: the values of a Prometheus are shown next to the run's own figures (A360-14, S-21).
 //!
-//! The real one is used where it is on the path; `REQUIRE_PROMETHEUS` makes that a must.
+//! The real one is used if it is on the path; with `REQUIRE_PROMETHEUS` it is required.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -64,7 +64,7 @@ fn a360_14_values_of_prometheus_are_compared_and_change_nothing() {
     );
     assert_eq!(figure(asked, "memory_bytes")["prometheus"], Value::Null);
     assert!(figure(asked, "requests_per_s")["own"].as_f64() > Some(0.0));
-    // Its figures are the run's own, whatever Prometheus says; the difference is doubted aloud.
+    // The run's figures remain its own, whatever Prometheus reports; the difference is reported as doubtful.
     assert!(test["figures"]["requests_per_s"].as_f64() < Some(1000.0));
     let ledger = test["ledger"].as_array().expect("a ledger");
     let entry = ledger.iter().find(|entry| entry["what"] == "prometheus");
@@ -103,7 +103,7 @@ fn a_prometheus_that_is_none_is_named_before_anything_runs() {
     assert!(!results.exists());
 }
 
-/// A child that is gone when it is dropped.
+/// A child process that is killed when it is dropped.
 pub struct Daemon(pub Child);
 
 impl Drop for Daemon {
@@ -113,7 +113,7 @@ impl Drop for Daemon {
     }
 }
 
-/// Where Prometheus is.
+/// The place of Prometheus.
 pub fn program() -> Option<PathBuf> {
     let folders = std::env::var_os("PATH").unwrap_or_default();
     let mut programs = std::env::split_paths(&folders).map(|folder| folder.join("prometheus"));
@@ -185,7 +185,7 @@ fn the_real_prometheus_agrees_about_the_rate() {
     let asked = &report["tests"][0]["analysis"]["prometheus"];
     let rate = figure(asked, "requests_per_s");
     let apart = rate["apart"].as_f64().unwrap_or_else(|| panic!("{asked}"));
-    // Half a minute in steps of a second.
+    // Half a minute, in steps of a second.
     assert!(apart.abs() < 0.25, "{rate}");
     assert!(
         figure(asked, "memory_bytes")["prometheus"].as_f64() > Some(0.0),

@@ -1,4 +1,4 @@
-//! What `sparring test` refuses before it starts anything: exit code 2, and what to change.
+//! Command lines that `sparring test` rejects before it starts anything: exit code 2, and the necessary change.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! An interrupted soak goes on with `--resume RUN`, and the report says the gap (S-19).
+//! An interrupted soak continues with `--resume RUN`, and the report states the gap (S-19).
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -10,7 +10,7 @@ use crate::binary::{Ended, sparring};
 use crate::receiver::Receiver;
 use crate::suite_runs::passed;
 
-/// Longer than anything that a test waits for.
+/// The time limit of all waits, longer than any of them takes.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 const SUITE: &str = "
@@ -50,7 +50,7 @@ struct Bench {
     service: Receiver,
 }
 
-/// A child that is gone when it is dropped.
+/// A child process that is killed when it is dropped.
 struct Running(Child);
 
 impl Drop for Running {
@@ -78,7 +78,7 @@ impl Bench {
         command
     }
 
-    /// Begins the suite, and waits until the soak has measured for some time.
+    /// Starts the suite, and waits until the soak has measured for some time.
     fn begun(&self, tests: &[&str]) -> Running {
         let url = &self.service.url;
         let arguments = [
@@ -131,7 +131,7 @@ impl Bench {
     }
 }
 
-/// What a soak that went on has to show, wherever it was interrupted.
+/// Checks a resumed soak, wherever it was interrupted.
 fn check(bench: &Bench, test: &Value) {
     let run = bench.run_folder().expect("a run");
     assert_eq!(test["complete"], true, "{}", test["reasons"]);
@@ -193,7 +193,7 @@ fn check(bench: &Bench, test: &Value) {
     assert_eq!(sampled, requests, "samples of both parts, each once");
 }
 
-/// The process is killed: nothing could be written at the end.
+/// The process is killed, so that it writes nothing at the end.
 #[test]
 fn s_19_a_soak_that_was_killed_goes_on_and_the_report_says_the_gap() {
     let bench = Bench::new();
@@ -233,7 +233,7 @@ fn s_19_a_soak_that_was_killed_goes_on_and_the_report_says_the_gap() {
     );
 }
 
-/// Ctrl-C: what was measured is recorded, and the tests before it are kept.
+/// Ctrl-C: the measurements are recorded, and the results of earlier tests remain.
 #[test]
 fn s_19_a_run_that_was_interrupted_keeps_its_finished_tests() {
     let bench = Bench::new();

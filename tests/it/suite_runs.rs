@@ -140,7 +140,7 @@ pub fn ledger_entry(test: &Value, what: &str) -> String {
     entry["text"].as_str().expect("a text").to_owned()
 }
 
-/// What of a ledger is the machine's doing.
+/// The entries of a ledger that are caused by the machine.
 const OF_MACHINE: [&str; 4] = ["generator_cpu", "lateness", "steal", "simulator"];
 
 fn invalid_entries(test: &Value) -> Vec<&Value> {
@@ -154,8 +154,7 @@ fn is_by_machine(entry: &Value) -> bool {
     OF_MACHINE.iter().any(|what| entry["what"] == *what)
 }
 
-/// A test ends with the code, unless the ledger says what the machine took from the generator: then it is not to be
-/// trusted, and nothing else will do.
+/// Checks that a test ends with the code, or is untrusted if the ledger shows that the machine starved the generator.
 pub fn assert_ends(ended: &Ended, test: &Value, code: i32) {
     let spoilt = invalid_entries(test);
     let expected = match spoilt.iter().find(|entry| is_by_machine(entry)) {
@@ -166,8 +165,8 @@ pub fn assert_ends(ended: &Ended, test: &Value, code: i32) {
     assert_eq!(ended.code, Some(expected), "{said}");
 }
 
-/// The run has passed. On a busy machine it may be not to be trusted instead, if nothing but the machine is why: every
-/// judgement holds all the same.
+/// Checks that the run has passed. On a busy machine it may be untrusted instead, if only the machine is the reason;
+/// every judgement still holds.
 pub fn passed(ended: &Ended, report: &Value) {
     let said = format!("{}{}", ended.stdout, ended.stderr);
     assert_eq!(report["complete"], true, "{said}");
@@ -236,7 +235,7 @@ fn a_run_leaves_everything_that_is_needed_to_judge_again() {
             .is_empty()
     );
     assert!(test["analysis"]["truth"].is_object());
-    // A360-22, N-06: sent, received and journalled agree by id, and what is left is named.
+    // A360-22, N-06: sent, received and journalled agree by id, and the rest is named.
     let said = ledger_entry(test, "reconciliation");
     let found = &test["analysis"]["reconciliation"];
     assert!(found["matched"].as_u64() > Some(0), "{said}");
@@ -265,7 +264,7 @@ fn a_run_leaves_everything_that_is_needed_to_judge_again() {
         names.iter().any(|name| name.ends_with(".hlog")),
         "{names:?}"
     );
-    // The newest result again, without running anything: the document that the run wrote.
+    // The newest result is printed again without running anything: the document that the run wrote.
     let again = bench.run(&["acis", "--report-only"]);
     assert_eq!(again.code, ended.code);
     let written = std::fs::read_to_string(folder.join("acis.txt")).expect("written");
@@ -327,7 +326,7 @@ fn relative_bounds_can_be_judged_against_the_baseline_in_force() {
         .output();
     let saved = Ended::from(saved.expect("the binary was built for this test"));
     if saved.code != Some(0) {
-        // A run that the machine spoilt cannot become one.
+        // A run that the machine has made untrusted cannot become a baseline.
         assert!(
             saved.stderr.contains("cannot become a baseline"),
             "{}",
@@ -343,7 +342,7 @@ fn relative_bounds_can_be_judged_against_the_baseline_in_force() {
     assert!(rule.contains("the current baseline"), "{rule}");
 }
 
-/// G-03: a preset at a small time scale takes the time that the scale gives it, and says which it was.
+/// G-03: a preset at a small time scale takes the scaled time, and reports the scale.
 #[test]
 fn a_time_scale_shortens_a_preset_and_is_in_the_report() {
     let bench = Bench::new();
@@ -388,7 +387,7 @@ fn a_profile_of_a_run_shows_where_its_time_went() {
         stack.contains(';') && count.parse::<u64>().is_ok(),
         "{line}"
     );
-    // Where every thread of Rust begins: stacks are walked to their end.
+    // The start of every Rust thread, which shows that stacks are walked to their end.
     assert!(text.contains("__rust_begin_short_backtrace"), "{text}");
     let ended = bench.run(&["lab.yaml", "smoke", "--profile", "/dev/null/x"]);
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
@@ -465,7 +464,7 @@ fn a_service_that_is_not_there_and_names_that_nothing_has_are_said_at_once() {
     assert!(!bench.results().exists(), "nothing was run");
 }
 
-/// G-01, through the binary.
+/// G-01, with the binary.
 #[test]
 fn every_spelling_has_the_plan_of_its_canonical_form() {
     let plan = |arguments: &[&str]| {

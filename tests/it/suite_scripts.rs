@@ -1,4 +1,4 @@
-//! What the scripts of the suites send: data by seed, tasks by the suite's weights, callers by their variables.
+//! The requests of the suites' scripts: data by seed, tasks by the suite's weights, callers by their variables.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -44,7 +44,7 @@ fn ended(command: &mut Command) -> Ended {
     )
 }
 
-/// What `acso.js` sends to a server of this test.
+/// The requests of `acso.js` to a server of this test.
 fn operations(variables: &[(&str, &str)]) -> Vec<Asked> {
     let captor = Captor::answering(200, "{}");
     let mut all = vec![("PERF_BASE_URL", captor.url.as_str())];
@@ -143,7 +143,7 @@ fn the_mix_of_a_suite_file_is_what_its_script_sends() {
         let ended = bench.run(&["mix.yaml", "--base-url", &captor.url, "--seed", "5"]);
         assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
         let asked = captor.asked();
-        // What the runner asks before the load is no part of it.
+        // The runner's requests before the load are not part of it.
         let load: Vec<Asked> = asked
             .into_iter()
             .filter(|one| one.route.starts_with("POST"))
@@ -162,7 +162,7 @@ fn the_mix_of_a_suite_file_is_what_its_script_sends() {
     }
 }
 
-/// The caller that the orchestrator's script is, and the batches that it sends.
+/// The identity of the orchestrator's script as a caller, and its batches.
 fn caller(variables: &[(&str, &str)]) -> Vec<Asked> {
     let captor = Captor::answering(200, r#"{"status": "healthy"}"#);
     let mut all = vec![("PERF_BASE_URL", captor.url.as_str())];
@@ -178,7 +178,7 @@ fn caller(variables: &[(&str, &str)]) -> Vec<Asked> {
     posts
 }
 
-/// The requests of a call, one or a batch of them.
+/// The requests of a call, a single one or a batch.
 fn requests(asked: &Asked) -> Vec<&Value> {
     match asked.body["requests"].as_array() {
         Some(batch) => batch.iter().collect(),
@@ -270,8 +270,8 @@ fn failures_are_named_by_their_status() {
     assert!(failures.contains("Status code: 418"), "{failures}");
 }
 
-/// AIA-36, AIA-37: the tools of payment and email, for 100.0 USD each, within 500 and 1000 ms. A payment that fails
-/// and an email that is not sent are outcomes as well (T-12).
+/// AIA-36, AIA-37: the tools of payment and email, for 100.0 USD each, within 500 and 1000 ms. A failed payment and an
+/// unsent email are outcomes as well (T-12).
 #[test]
 fn tools_answer_in_time_with_an_outcome() {
     let bench = Bench::new();
@@ -325,11 +325,11 @@ fn the_tests_of_the_tools_tell_slow_tools_from_sound_ones() {
         let threshold = &test["judge"]["thresholds"]["http_req_duration"][0];
         let bound_ms = threshold.as_str().and_then(|it| it.strip_prefix("p(95)<"));
         let bound_ms: f64 = bound_ms.and_then(|it| it.parse().ok()).expect("a bound");
-        // A sample's p95 is beyond the bound where a twentieth of the calls is.
+        // The p95 of a sample exceeds the bound if a twentieth of the calls does.
         let crossing = calls.div_ceil(20) + 1;
         let law = &system["components"]["tool"]["operations"][tool]["service_ms"]["log_normal"];
         let [median_ms, p99_ms] = ["median_ms", "p99_ms"].map(|it| law[it].as_f64().expect("ms"));
-        // What the edge, the tool's processor and the way add to the service.
+        // The time that the edge, the tool's processor and the network add to the service time.
         const BESIDE_MS: f64 = 5.0;
         let sigma = (p99_ms / median_ms).ln() / analysis::distribution::normal_quantile(0.99);
         let found = |times: f64| {
@@ -343,13 +343,13 @@ fn the_tests_of_the_tools_tell_slow_tools_from_sound_ones() {
     }
 }
 
-/// Every user class of the shipped suites is understood by the system that it loads: no answer is an error, whether our
-/// driver runs its script or, where there is one, real k6.
+/// Every user class of the shipped suites is compatible with its system: no response is an error, whether this driver
+/// or, if installed, real k6 runs its script.
 #[test]
 fn every_class_is_answered_by_its_system() {
     let k6 = find_k6();
     for suite in ["acso", "aiaas", "acis", "agent360"] {
-        // Jobs that take seconds, not a minute.
+        // Jobs take seconds here, not a minute.
         let mut target = Running::start(
             sparring()
                 .args(["target", suite, "--port", "0", "--quiet"])

@@ -1,4 +1,5 @@
-//! G-12, S-16: a starved generator measures itself, and never passes; nor does one whose simulated target is starved.
+//! G-12, S-16: a starved generator detects that itself, and never passes; neither does a run whose simulated target
+//! is starved.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -10,7 +11,7 @@ use crate::binary::{Ended, sparring};
 use crate::suite_ends::{Running, get, wait_for};
 use crate::suite_runs::{Bench, assert_ends};
 
-/// Load that a target bears easily, by rate and by users.
+/// Load that a target handles easily, by rate and by users.
 const SUITE: &str = "
 suite: own
 system: lab
@@ -26,7 +27,7 @@ tests:
   heavy: { about: A third of a core or more., model: closed, users: [Heavy], phases: [{ ramp: { to: 4 } }, { steady: { for: 14s } }], judge: { checks: 1.0 } }
 ";
 
-/// Users who compute before each request.
+/// Users with computation before each request.
 const HEAVY: &str = "
 import http from 'k6/http';
 import { check, sleep } from 'k6';
@@ -39,13 +40,13 @@ export function heavy() {
 }
 ";
 
-/// What takes the processor away from a process, until it is dropped.
+/// A means to starve a process of its processor, until it is dropped.
 trait Starving {
-    /// Once more; false: it has ended.
+    /// Continues the starvation. False if the process has ended.
     fn again(&mut self) -> bool;
 }
 
-/// The generator runs for a twentieth of a second of each half: a tenth of a core.
+/// The generator runs for a twentieth of a second in each half second: a tenth of a core.
 struct Stopped(i32);
 
 impl Starving for Stopped {
@@ -60,7 +61,7 @@ impl Starving for Stopped {
     }
 }
 
-/// A control group with a quota of a tenth of a core; the process goes back to where it was.
+/// A control group with a quota of a tenth of a core. The process returns to its former group.
 struct Group {
     folder: PathBuf,
     above: PathBuf,
@@ -68,7 +69,7 @@ struct Group {
 }
 
 impl Group {
-    /// `None` where none can be made: it needs the right to, and the processor's controller.
+    /// `None` if no group can be made, which requires permission and the controller of the processor.
     fn around(pid: u32) -> Option<Self> {
         let name = format!("sparring-test-{pid}");
         let made = |root: &str, limits: &[(&str, &str)]| {
@@ -76,7 +77,7 @@ impl Group {
             let folder = above.join(&name);
             std::fs::create_dir(&folder).ok()?;
             let group = Self { folder, above, pid };
-            // Where no controller makes the files, the folder is no group.
+            // Without the files of a controller, the folder is not a group.
             let set = |file: &str, value: &str| {
                 let path = group.folder.join(file);
                 path.exists() && std::fs::write(path, value).is_ok()
@@ -108,7 +109,7 @@ impl Drop for Group {
         if above.exists() {
             drop(std::fs::write(above, self.pid.to_string()));
         }
-        // A group goes when its last process has left it.
+        // A group can be removed when its last process has left it.
         for _ in 0..100 {
             if std::fs::remove_dir(&self.folder).is_ok() {
                 return;
@@ -118,14 +119,14 @@ impl Drop for Group {
     }
 }
 
-/// Who is starved.
+/// The starved process.
 #[derive(Clone, Copy, PartialEq)]
 enum Who {
     Generator,
     Target,
 }
 
-/// Runs a test against a target in another process, and starves one of both for a while from the first answers on.
+/// Runs a test against a target in another process, and starves one of them for a while from the first responses on.
 fn run<S: Starving>(
     test: &str,
     (who, lasts): (Who, Duration),
@@ -185,7 +186,7 @@ fn a_generator_that_is_kept_from_its_schedule_is_not_to_be_trusted() {
     assert_untrusted(&ended, &test, "lateness");
 }
 
-/// N-05, G-12: users have no schedule; the threads that time their answers stand still.
+/// N-05, G-12: users have no schedule; the threads that time their responses stall.
 #[test]
 fn a_generator_whose_threads_stand_still_is_not_to_be_trusted() {
     let lasts = (Who::Generator, Duration::from_secs(5));
@@ -193,7 +194,7 @@ fn a_generator_whose_threads_stand_still_is_not_to_be_trusted() {
     assert_untrusted(&ended, &test, "lateness");
 }
 
-/// N-05, G-12: a quota of a tenth of a core, all of which it uses.
+/// N-05, G-12: a quota of a tenth of a core, which is used up.
 #[test]
 fn a_generator_with_a_tenth_of_a_core_is_not_to_be_trusted() {
     let lasts = (Who::Generator, Duration::from_secs(11));
@@ -204,7 +205,7 @@ fn a_generator_with_a_tenth_of_a_core_is_not_to_be_trusted() {
     assert_untrusted(&ended, &test, "generator_cpu");
 }
 
-/// S-16: a simulated target that cannot answer when it should says so, and nothing that it shows is believed.
+/// S-16: a simulated target that cannot respond in time reports it, and none of its figures are trusted.
 #[test]
 fn a_simulated_target_that_is_late_by_its_own_account_is_not_to_be_trusted() {
     let lasts = (Who::Target, Duration::from_secs(6));
@@ -212,7 +213,7 @@ fn a_simulated_target_that_is_late_by_its_own_account_is_not_to_be_trusted() {
     assert_untrusted(&ended, &test, "simulator");
 }
 
-/// The same tests on a generator that has what it needs.
+/// The same tests on a generator with enough resources.
 #[test]
 fn a_generator_that_is_not_starved_passes() {
     let bench = Bench::new();

@@ -1,5 +1,5 @@
-//! What is true of a simulated system is found by its tests, through driver, target and analysis. The tests take
-//! minutes and a quiet machine: `SUITE_PROOFS=1` runs them.
+//! Tests of a simulated system find its truth, through driver, target and analysis. The tests take minutes and a
+//! quiet machine: `SUITE_PROOFS=1` runs them.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::suite_checks::{is_asked_for, shipped, truths};
 use crate::suite_runs::Bench;
 
-/// G-06, ACSO-24, ACSO-26: each of the five limits is named, as the system itself names it.
+/// G-06, ACSO-24, ACSO-26: each of the five limits is named as in the system itself.
 #[test]
 fn the_exhaustion_tests_of_acso_find_each_bottleneck() {
     if !is_asked_for() {
@@ -49,7 +49,7 @@ struct Form {
     rate_per_s: f64,
     copies: u32,
     servers: u32,
-    /// The mean time in the system of a station at which so many arrive in a second.
+    /// The mean time in the system of a station with this arrival rate per second.
     queue: fn(f64) -> Queue,
 }
 
@@ -78,7 +78,7 @@ const FORMS: [Form; 3] = [
     },
 ];
 
-/// The copies of each station: many short queues settle sooner than a long one.
+/// The number of copies of each station: many short queues reach the steady state sooner than a long one.
 fn system() -> String {
     let (mut components, mut endpoints) = (String::new(), String::new());
     let service_ms = SERVICE_S * 1e3;

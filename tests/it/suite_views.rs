@@ -1,4 +1,4 @@
-//! Each system's own view: its schema or its headings, and the same bytes again from the record alone (G-09, R-24, DET-29).
+//! Each system's own view: its schema or its headings, and identical bytes from the record alone (G-09, R-24, DET-29).
 
 use std::path::{Path, PathBuf};
 
@@ -87,7 +87,7 @@ fn schema(name: &str) -> Value {
     json(&Path::new("../../docs/schemas").join(name))
 }
 
-/// The file of a run whose name begins like this.
+/// The file of a run whose name has this beginning.
 fn file(folder: &Path, name: &str) -> PathBuf {
     let entries = std::fs::read_dir(folder).expect("readable");
     let mut paths = entries.map(|entry| entry.expect("readable").path());
@@ -157,7 +157,7 @@ fn each_view_keeps_to_its_schema_and_is_the_same_again() {
         }
         let again = bench.run(&[system, "--report-only"]);
         assert_eq!(again.code, ended.code, "{system}: {}", again.stderr);
-        // Of Agent360 the document is the text; its figures are a file beside it.
+        // For Agent360 the document is the text; its figures are in a file beside it.
         if !view.starts_with("load_test_results") {
             assert!(again.stdout == text, "{system}: {view} is not the same");
         }
@@ -169,7 +169,8 @@ fn each_view_keeps_to_its_schema_and_is_the_same_again() {
     }
 }
 
-/// The examples of the documents with one key renamed, missing or added are refused, so that the schemas hold something.
+/// The examples of the documents with one key renamed, missing or added are rejected, so that the schemas are not
+/// trivial.
 #[test]
 fn a_view_with_another_key_is_refused() {
     let detectors = serde_json::json!({

@@ -279,7 +279,8 @@ fn systems_run_beside_the_stack_and_end_with_it() {
     );
 }
 
-/// What an endpoint needs and its file has no example of is made up, and failures are told with their causes.
+/// Required inputs of an endpoint without an example in the file are generated, and failures are reported
+/// with their causes.
 #[test]
 fn a_simulation_makes_up_requests_and_tells_of_its_failures() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -375,7 +376,7 @@ fn a_log_is_recomputed_and_what_differs_is_told_by_its_fields() {
     );
 }
 
-/// Every port is bound before the system is called ready.
+/// Every port is bound before the system is reported as ready.
 #[test]
 fn a_taken_admin_port_is_reported_before_the_system_is_offered() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");

@@ -1,7 +1,7 @@
 //! Real k6 and real Locust against served systems.
 //!
-//! Where k6 or Locust is missing this is skipped with a message, unless `REQUIRE_K6` or
-//! `REQUIRE_LOCUST` is set. `K6_BINARY` and `LOCUST_BINARY` name others than those on the path.
+//! Without k6 or Locust this is skipped with a message, unless `REQUIRE_K6` or `REQUIRE_LOCUST` is
+//! set. `K6_BINARY` and `LOCUST_BINARY` name others than those on the path.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ fn folder(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// What a run says that does not depend on time: its exit code, and of each check whether it held.
+/// The results of a run that do not depend on time: its exit code, and whether each check passed.
 #[derive(Debug, PartialEq)]
 struct Said {
     code: Option<i32>,
@@ -62,12 +62,12 @@ fn collect(group: &Value, checks: &mut BTreeMap<String, bool>) {
     }
 }
 
-/// A script, and how it is run in a few seconds.
+/// A script, with the settings for a run of a few seconds.
 struct Script {
     name: &'static str,
     variables: &'static [(&'static str, &'static str)],
     flags: &'static [&'static str],
-    /// Its exit code. Thresholds about milliseconds depend on the machine and are left out.
+    /// Its exit code. Thresholds on milliseconds depend on the machine and are omitted.
     code: i32,
 }
 
@@ -100,7 +100,7 @@ fn compare(k6: &Path, url: &str, script: &Script) {
 const SHORT: &[&str] = &["--vus", "8", "--duration", "4s", "--no-thresholds"];
 const QUICK: &[(&str, &str)] = &[("K6_WAIT_FACTOR", "0.1")];
 
-/// By system: scripts of it. A second run finds what the first has left.
+/// Scripts by system. A second run finds the data that the first has left.
 const SCRIPTS: [(&str, &[Script]); 5] = [
     (
         "acso",
@@ -148,7 +148,7 @@ const SCRIPTS: [(&str, &[Script]); 5] = [
             },
             Script {
                 name: "agent360.js",
-                // No answer comes within a microsecond.
+                // No response arrives within a microsecond.
                 variables: &[(
                     "SPARRING_PLAN",
                     r#"{"vus": 2, "iterations": 4, "thresholds": {"http_req_duration": ["max<0.001"]}}"#,
@@ -189,7 +189,7 @@ fn k6_and_our_driver_find_the_same_in_every_system() {
     });
 }
 
-/// By system: its locustfile and the user classes of it.
+/// The locustfile of each system, and its user classes.
 const USERS: [(&str, &[&str]); 4] = [
     ("acso", &["Threats", "Services", "Finance", "ACSOUser"]),
     ("aiaas", &["AIaaSUser", "HighLoadUser"]),
@@ -203,7 +203,7 @@ const USERS: [(&str, &[&str]); 4] = [
     ),
 ];
 
-/// Real Locust, where there is one.
+/// Real Locust, if there is one.
 fn find_locust() -> Option<PathBuf> {
     let named = std::env::var_os("LOCUST_BINARY").map(PathBuf::from);
     let locust = named.unwrap_or_else(|| PathBuf::from("locust"));

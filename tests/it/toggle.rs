@@ -1,5 +1,5 @@
-//! A detector that is made to fail while requests go on: the breaker opens, answers stay in time
-//! and honest, and after the toggle back it closes.
+//! A detector that is made to fail during load: the breaker opens, answers remain timely and
+//! correct, and after the detector is restored the breaker closes.
 
 use std::ffi::OsStr;
 use std::time::{Duration, Instant};

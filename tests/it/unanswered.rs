@@ -1,4 +1,4 @@
-//! Requests without an answer are failures in the load script's rates.
+//! Requests without a response are failures in the load script's rates.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -15,7 +15,7 @@ const SCRIPT: &str = concat!(
     "/../../tests/k6/orchestration_load.js"
 );
 
-/// What the server did at one path.
+/// The counts of the server at one path.
 #[derive(Debug, Clone, Copy, Default)]
 struct Done {
     asked: u64,
@@ -81,7 +81,7 @@ fn answer(stream: TcpStream, ledger: &Ledger) -> Option<()> {
             format!(r#"{{"results": [{}]}}"#, results.join(","))
         }
     };
-    // No connection is used twice, so that no reset is taken for the end of an idle one.
+    // No connection is used twice, so that no reset is mistaken for the end of an idle one.
     let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close";
     write!(
         stream,

@@ -6,8 +6,8 @@ use std::process::Command;
 
 use crate::binary::{Ended, sparring};
 
-/// A command with arguments that need nothing but the folder's files, with `-v` in the place of `@`. `serve` runs one
-/// until it has logged something, or is ready, and ends it.
+/// A command with arguments that need only the folder's files, with `-v` in place of `@`. `serve` runs one until it
+/// has logged something, or is ready, and ends it.
 const COMMANDS: &[(&str, &str)] = &[
     ("test", "sparring test acis smoke --time-scale 0.02 @"),
     (
@@ -46,7 +46,7 @@ fn ran(command: &str) -> Ended {
     let write = |name: &str, text: &str| {
         std::fs::write(folder.path().join(name), text).expect("writable");
     };
-    // Nobody listens on the port of the detector.
+    // Nothing listens on the port of the detector.
     write(
         "detectors.yaml",
         "service: { port: 1 }\ndetectors: { one: { endpoint: 'http://127.0.0.1:1/detect' } }\n",

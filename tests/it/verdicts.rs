@@ -1,5 +1,5 @@
-//! A verdict that cannot lie: what was not measured is not passed, and what cannot be measured is said
-//! at once.
+//! Honest verdicts: an unmeasured criterion does not pass, and an unmeasurable one is reported at
+//! once.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -43,7 +43,7 @@ fn test(folder: &Path, suite: &str) -> Command {
     command
 }
 
-/// A service that is healthy and never answers anything else.
+/// A service that answers health checks and nothing else.
 fn hanging() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound");
@@ -113,7 +113,7 @@ fn a_script_without_thresholds_proves_nothing() {
     assert!(ended.stdout.contains(said), "{}", ended.stdout);
 }
 
-/// N-01, T-5: the interval of a percentile does not depend on what the script prints of its trend.
+/// N-01, T-5: the interval of a percentile does not depend on the statistics that the script prints.
 #[test]
 fn a_percentile_is_proved_or_not_whatever_the_script_prints() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -247,7 +247,7 @@ fn results_that_cannot_be_written_are_an_error_before_the_run() {
     let mut command = test(folder.path(), "smoke");
     command.arg("--results=/dev/null/results");
     let ended = run(&mut command);
-    // clap takes the last of two; where it does not, the option is a mistake of this test.
+    // clap uses the last of two; if it does not, the option is an error of this test.
     assert_ne!(ended.code, Some(0));
     let mut command = sparring();
     command.args(["test", "smoke", "-c"]);
@@ -289,7 +289,7 @@ fn a_verdict_is_printed_although_its_report_cannot_be_written() {
     let ended = run(&mut command);
     replace.join().expect("no panic");
     if ended.code == Some(0) {
-        // The report was faster than the thread that takes its folder away.
+        // The report was faster than the thread that removes its folder.
         return;
     }
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
@@ -350,7 +350,7 @@ fn check_reads_the_file_that_every_command_reads() {
         "{}",
         ended.stderr
     );
-    // A file that is named wins.
+    // A named file takes precedence.
     let named = folder.path().join("named.yaml");
     std::fs::write(&named, "detectors: { a: { endpoint: 'http://x/' } }").expect("writable");
     let mut command = sparring();
@@ -418,7 +418,7 @@ fn connections_are_refused_only_where_that_can_be_taken_back() {
     while detect().is_err() {
         std::thread::sleep(Duration::from_millis(20));
     }
-    // As many as there are descriptors for would be a failure of the service.
+    // The detector works again.
     let (status, _) = up.post(
         "/orchestrate",
         &json!({"content": "x", "content_type": "text", "tenant_id": "t"}),
@@ -426,7 +426,7 @@ fn connections_are_refused_only_where_that_can_be_taken_back() {
     assert_eq!(status, 200);
 }
 
-/// Descriptors that a generator may have, most of which it needs for itself.
+/// The limit of descriptors for a generator, most of which it needs for itself.
 const FEW: libc::rlim_t = 40;
 
 #[test]

@@ -13,7 +13,7 @@ fn verify(folder: &Path) -> Ended {
     call(["verify".to_owned(), folder.display().to_string()])
 }
 
-/// The run is what its evidence gives, to the last digit.
+/// The run equals the result computed from its evidence, to the last digit.
 pub fn assert_sound(folder: &Path) {
     let ended = verify(folder);
     let said = format!("{}{}", ended.stdout, ended.stderr);
@@ -50,7 +50,7 @@ pub fn assert_every_edit_is_named(folder: &Path) {
     assert!(unnoticed.is_empty(), "{unnoticed:?}");
 }
 
-/// The smallest change that JSON shows.
+/// The smallest change that JSON can represent.
 fn edited(number: &Value) -> Value {
     match (number.as_u64(), number.as_f64()) {
         (Some(count), _) => Value::from(count + 1),
@@ -77,7 +77,7 @@ fn numbers(value: &Value, pointer: String, found: &mut Vec<String>) {
     }
 }
 
-/// Without indexes.
+/// The path without indexes.
 fn shape(pointer: &str) -> String {
     let steps = pointer.split('/');
     let steps = steps.map(|step| match step.parse::<usize>() {
@@ -132,7 +132,7 @@ fn every_number_of_a_ladder_a_search_and_samples_is_computed_again() {
     let folder = bench.run_folder();
     assert_sound(&folder);
     assert_every_edit_is_named(&folder);
-    // By the program: the exit code, and the path.
+    // Through the program: the exit code, and the path.
     let report = folder.join("report.json");
     let text = std::fs::read_to_string(&report).expect("readable");
     let whole = json(&report);
@@ -158,7 +158,7 @@ fn every_number_of_a_ladder_a_search_and_samples_is_computed_again() {
         let named = format!("{}: is ", path(&whole, pointer));
         assert!(ended.stdout.contains(&named), "{named} {}", ended.stdout);
     }
-    // What was measured cannot be edited either.
+    // Measurements cannot be edited either.
     std::fs::write(&report, text).expect("writable");
     let evidence = whole["evidence"].as_object().expect("sums");
     assert_eq!(evidence.len(), 5, "{evidence:?}");

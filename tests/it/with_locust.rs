@@ -1,6 +1,6 @@
-//! `--with-locust` and `-f`: real Locust beside our driver, or alone. Locust itself is played by a script
-//! where only what it is told and how its figures are kept is looked at; the real one is used where it is
-//! on the path, and `REQUIRE_LOCUST` makes that a must.
+//! `--with-locust` and `-f`: real Locust beside this driver, or alone. A script replaces Locust in tests of its command
+//! line and of the storage of its figures; the real one is used if it is on the path, and with `REQUIRE_LOCUST` it is
+//! required.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::binary::{Ended, sparring};
 use crate::suite_runs::passed;
 
-/// Writes what Locust writes, and what it was called with.
+/// Writes Locust's files, and its own command line.
 const FAKE: &str = r#"#!/bin/sh
 if [ "$1" = --version ]; then echo "locust 9.9.9 from here"; exit 0; fi
 echo "$@" >"$FAKE_CALLED"
@@ -76,7 +76,7 @@ fn json(path: &Path) -> Value {
     serde_json::from_str(&text).expect("JSON")
 }
 
-/// The newest file of the folder whose name begins and ends like this.
+/// The newest file of the folder whose name has this beginning and end.
 fn found(folder: &Path, begin: &str, end: &str) -> PathBuf {
     let entries = std::fs::read_dir(folder).expect("made").flatten();
     let mut paths: Vec<PathBuf> = entries
@@ -126,10 +126,10 @@ fn locust_runs_the_same_plan_and_its_figures_are_kept_apart() {
     assert_eq!(result["version"], "9.9.9");
     assert_eq!(result["total"]["requests"], 7);
     assert_eq!(result["endpoints"][0]["name"], "/api/clients");
-    // Kept apart: nothing of it is in the run's own figures.
+    // Stored separately: none of it is in the run's own figures.
     assert_ne!(report["tests"][0]["figures"]["requests"], 7);
     assert!(run.join("locust/smoke_stats.csv").is_file());
-    // A verdict of the locustfile changes none of ours.
+    // A verdict of the locustfile does not affect the run's.
     let ended = bench.run(
         &["acis", "smoke", "--time-scale", "0.05", "--with-locust"],
         "1",

@@ -1,5 +1,4 @@
-//! A wrong value of any documented field or option is reported with its place, in the words of people who write files
-//! and command lines.
+//! An invalid value of any documented field or option is reported with its place, in terms for users.
 
 use std::process::Command;
 
@@ -39,7 +38,7 @@ const JARGON: [&str; 28] = [
     "PathBuf",
 ];
 
-/// A field of the page: its path, and what it may be.
+/// A field of the page: its path, and its accepted values.
 struct Field {
     path: String,
     kind: String,
@@ -116,7 +115,7 @@ fn concrete(file: &Value, path: &str) -> String {
     steps.join(".")
 }
 
-/// What is bad about an error of the value at `path`.
+/// The defect of an error message about the value at `path`.
 fn complaint(error: &str, path: &str) -> Option<String> {
     let line = error.lines().find(|line| line.contains(path));
     let Some(line) = line else {
