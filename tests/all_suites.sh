@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs `all` of each suite in little time. Each has to come to a verdict that is expected at such a scale, and to leave a whole and
-# sound record: every planned test, no threshold crossed but those named below, numbers that can be computed again, and the
-# published schema.
+# Runs `all` of each suite in little time. Each has to reach an expected verdict for its scale, and to write a complete
+# and valid record: every planned test, no crossed thresholds except those named below, numbers that can be recomputed,
+# and the published schema.
 #
 #   tests/all_suites.sh                          the scales below, less than ten minutes together
 #   tests/all_suites.sh acis=0.01 acso=0.02      these suites at these scales
@@ -13,23 +13,23 @@ cd "$(dirname "$0")/.."
 SPARRING=${SPARRING:-target/debug/sparring}
 RESULTS=${RESULTS:-target/all-suites}
 PYTHON=${PYTHON:-python3}
-# Where steps of an unscaled second and more prevail, as in the searches of aiaas, a smaller scale would save nothing.
+# If steps of an unscaled second and more prevail, as in the searches of aiaas, a smaller scale would save nothing.
 [ $# -gt 0 ] || set -- orchestrator=0.02 acso=0.02 aiaas=0.002 acis=0.005 agent360=0.001
 
-# What each suite may end with at these scales, and why: the exit codes, the judgements that may be crossed and the tests
-# that need not be trusted, as patterns of ids and titles. Anything else is a fault of the bench.
+# The permitted results of each suite at these scales, with reasons: the exit codes, the judgements that may fail and
+# the tests that may be untrusted, as patterns of ids and titles. Anything else is an error of the bench.
 expected() { # SUITE
   codes="0 4" crossed='^$' untrusted='^$'
   case $1 in
-    # 4: cells of a second have too few requests to be decided. 99: batches of fifty from fifty users ask for more than two
-    # cores have.
+    # 4: cells of a second have too few requests for a decision. 99: batches of fifty from fifty users need more than two
+    # cores.
     orchestrator) codes="0 4 99" crossed='^scalability\[.*\.named\.efficiency$' ;;
-    # 4: steps of a second decide little.
+    # 4: steps of a second are mostly inconclusive.
     acso | acis) ;;
     # 99: a leak of four hours is not always found in fourteen seconds.
     agent360) codes="0 4 99" crossed='^soak/leaking\.named\.leak$' ;;
-    # 4: searches of a second have too few requests. 99 and 5: a thousand requests at once, five thousand requests or messages
-    # a second and ten thousand connections ask for more than a few cores have; generator and target share them.
+    # 4: searches of a second have too few requests. 99 and 5: a thousand requests at once, five thousand requests or
+    # messages a second and ten thousand connections need more than a few cores, which generator and target share.
     aiaas)
       codes="4 5 99"
       crossed='^(benchmark/router_throughput|throughput/(api_[25]000|database_[0-9]+|messages_[0-9]+|workflows_[0-9]+|sockets_10000))\.'
@@ -54,7 +54,7 @@ for error in list(validator.iter_errors(report))[:10]:
     faults.append(f"{error.json_path}: {error.message[:200]}")
 if not report["complete"] or report["not_run"]:
     faults.append(f"{report['incomplete_because']}, not run: {report['not_run']}")
-# What a report says only where the bench itself failed.
+# Texts of a report that occur only if the bench itself has failed.
 for sign in ["could not be injected", "Unexplained: ", "could not be reverted", "could not be prepared"]:
     found = re.search(rf'"([^"]*{sign}[^"]*)"', text)
     if found:
@@ -75,8 +75,8 @@ sys.exit(bool(faults))
 PYTHON
 }
 
-# A machine with other work starves generator and target. A suite has a second attempt then, and any of its tests may be
-# untrusted, as such a run has to be.
+# A busy machine starves generator and target. A suite then has a second attempt, and any of its tests may be untrusted,
+# as is correct for such a run.
 run() { # SUITE=SCALE
   attempt "$1" || { echo "${1%%=*}: second attempt" >&2; attempt "$1" busy; }
 }
@@ -98,7 +98,8 @@ attempt() { # SUITE=SCALE [busy]
 
 rm -rf "$RESULTS"
 mkdir -p "$(dirname "$RESULTS")"
-# The drills of the orchestrator wait for breakers most of their time, and the users of acso think: they run beside the others.
+# The drills of the orchestrator mostly wait for breakers, and the users of acso mostly think, so these run beside the
+# others.
 beside=()
 for pair in "$@"; do
   case $pair in

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Does docker-compose.test.yml give a whole, healthy stack that does what the README says?
+# Checks that docker-compose.test.yml starts a complete, healthy stack that works as the README says.
 #
 #   tests/compose_smoke.sh            everything below; ends by itself, exit code 0: all of it held
 #   SMOKE_KEEP=1 tests/...            leaves the stack running for a look
 #   SMOKE_BINARY=path tests/...       puts this binary into the image instead of compiling
 #   SMOKE_GRAFANA=1 tests/...         starts Grafana as well (it has no offline stand-in)
 #
-# Images are pulled. Where no registry can be reached, OFFLINE_DOCKER names a script that starts an
-# engine and tags local stand-ins (default: ../shared/tools/offline-docker.sh, when it is there).
+# Images are pulled. If no registry can be reached, OFFLINE_DOCKER names a script that starts an engine
+# and tags local stand-ins (default: ../shared/tools/offline-docker.sh, if it exists).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -29,7 +29,7 @@ compose() {
   else docker-compose -f "$FILE" "$@"; fi
 }
 
-# Compose v2 where it is there, 1.29 otherwise. What was not tried is said.
+# Compose v2 if it is installed, otherwise 1.29. The untested one is reported.
 say_which_compose() {
   if docker compose version >/dev/null 2>&1; then
     held "Compose v2 runs the stack ($(docker compose version --short))"
@@ -63,7 +63,7 @@ left_over() {
 
 finish() {
   local code=$?
-  # Load that is still under way: only what this script started.
+  # Load that is still running: only processes that this script started.
   # shellcheck disable=SC2046
   kill $(jobs -p) 2>/dev/null || true
   if [ "$code" != 0 ]; then
@@ -130,7 +130,7 @@ expect() { # WHAT WANTED GOT
   case " $2 " in *" $3 "*) held "$1" ;; *) fail "$1: $3 instead of $2: $(head -c 400 "$ANSWER")" ;; esac
 }
 
-# The lines of README.md and docs/STACK.md that begin with curl, each with what continues it.
+# The lines of README.md and docs/STACK.md that begin with curl, each with its continuation lines.
 curl_lines() {
   cat README.md docs/STACK.md | sed -e ':more' -e '/\\$/{N;s/\\\n */ /;b more' -e '}' | grep '^curl ' | sort -u
 }
@@ -140,7 +140,7 @@ readme_lines() {
   while IFS= read -r line; do
     answer=$(bash -c "set -o pipefail; ${line//localhost:8000/127.0.0.1:$ORCHESTRATION_PORT}" 2>&1) && [ -n "$answer" ] \
       || fail "a line of the README does not answer: $line: $answer"
-    # An error says whether trying again helps; a partial answer is an answer.
+    # An error states whether a retry helps; a partial answer counts as an answer.
     [[ $answer != *'"retryable"'* ]] || fail "a line of the README is refused: $line: $answer"
     count=$((count + 1))
   done < <(curl_lines)
@@ -160,7 +160,7 @@ answers() {
   expect "a malformed request is refused" "400" "$(post /orchestrate '{')"
 }
 
-# Whether what curl fetches matches. grep reads to the end: one that leaves early ends curl with an error.
+# Whether the response of curl matches. grep reads to the end, since an early exit would end curl with an error.
 fetched_has() { # PATTERN CURL-ARGUMENT...
   local pattern=$1; shift
   [ "$(curl -sf -m 10 "$@" | grep -c -- "$pattern")" -gt 0 ]
@@ -205,7 +205,7 @@ locust_workers() { # NUMBER
   curl -sf "$LOCUST/stats/requests" | python3 -c 'import json, sys; sys.exit(len(json.load(sys.stdin)["workers"]) != int(sys.argv[1]))' "$1"
 }
 
-locust_requests() { # NUMBER: at least so many, and every worker has users
+locust_requests() { # NUMBER: at least this many, and every worker has users
   curl -sf "$LOCUST/stats/requests" | python3 -c '
 import json, sys
 stats = json.load(sys.stdin)
@@ -222,7 +222,7 @@ locust_is_distributed() {
   curl -sf -o /dev/null "$LOCUST/swarm" -d user_count=4 -d spawn_rate=4 -d host=http://orchestration:8000 \
     || fail "Locust's master does not start a run"
   until_holds 60 "both Locust workers send requests" locust_requests 20
-  # Which task a user takes next is chance.
+  # The next task of a user is random.
   until_holds 120 "Locust's users have sent what is wrong, too" locust_sent 'fault: malformed JSON'
 }
 
@@ -242,9 +242,9 @@ drill_passes() { # NAME
   held "the drill $1 passes: $(grep -o 'time to .*' "$ANSWER" | paste -sd, | sed 's/,/, /g')"
 }
 
-# One of two replicas is killed while both are given jobs.
+# One of two replicas is killed while both receive jobs.
 replicas_lose_nothing() {
-  # A breaker that is still open from before would fail jobs for a reason of its own.
+  # A breaker that is still open would fail jobs for another reason.
   until_holds 150 "the breaker closes again" recovers
   compose --profile replicas up -d orchestration-replica >/dev/null 2>&1
   until_holds 60 "the second orchestrator is healthy" healthy orchestration-replica
@@ -263,7 +263,7 @@ replicas_lose_nothing() {
   held "a killed replica loses no job: $(grep -o 'jobs_a[a-z]*\.*: [0-9]*' "$ANSWER" | sed 's/\.*:/:/' | paste -sd, | sed 's/,/, /g')"
 }
 
-recovers() { # one call more, then: what does Prometheus say?
+recovers() { # one more call, then a query to Prometheus
   post /orchestrate "{\"content\": \"again at $SECONDS\", \"content_type\": \"text\"}" >/dev/null
   prom 'circuit_breaker_state{detector="mock-detector-success",state="closed"} == 1'
 }
@@ -272,7 +272,7 @@ have_jobs() {
   prom 'count(sum by (instance) (increase(orchestrate_requests_total{processing_mode="async"}[30s])) > 5) == 2'
 }
 
-# Asks a simulated system for its health, and for something that its resources have to do.
+# Requests the health of a simulated system, and an operation that uses its resources.
 system_answers() { # NAME PORT CURL-ARGUMENT...
   local name=$1 base=http://127.0.0.1:$2; shift 2
   fetched_has '"status":"healthy"' "$base/health" || fail "$name is not healthy"
@@ -299,10 +299,10 @@ systems_answer() {
   held "the systems stop"
 }
 
-# Whatever people open: it is there, whole, and its scripts run.
+# Every page that users open exists, is complete, and its scripts run.
 pages_look_right() {
   local code=0 alerts=$PROMETHEUS/alerts
-  # Debian's build has the classic pages only.
+  # Debian's build has only the classic pages.
   curl -sf -o /dev/null "http://$alerts" || alerts=$PROMETHEUS/classic/alerts
   python3 tests/look_at_pages.py "${SMOKE_PICTURES:-results/pages}" \
     docs "$BASE/docs" 'Detector orchestration|Up to 100 requests at once|All circuit breakers' \
@@ -349,7 +349,7 @@ pages_look_right
 curl -sf -o /dev/null -X POST "$LOCUST/stop" || curl -sf -o /dev/null "$LOCUST/stop" || fail "Locust does not stop"
 
 say "break"
-# The drills first: they leave all as it was, the other leaves a breaker open.
+# The drills come first, since they restore everything; the other check leaves a breaker open.
 drill_passes detector-dies
 drill_passes all-slow
 toggle

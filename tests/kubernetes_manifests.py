@@ -20,9 +20,9 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 MANIFESTS = ROOT / "deploy/k8s"
-# One that every managed offering still serves, and the newest that the package knows.
+# A version that every managed offering still supports, and the newest in the package.
 KUBERNETES = ("1.31", "1.37")
-# What a field may hold of any shape, by Kubernetes' own mark.
+# Fields of any form, by Kubernetes' own mark.
 ANY_SHAPE = "x-kubernetes-preserve-unknown-fields"
 
 try:
@@ -70,7 +70,7 @@ def operator_schema(resource):
     if not path.exists():
         return None
     schema = json.loads(path.read_text())
-    # An object's metadata is Kubernetes' own business and left open by the definitions.
+    # An object's metadata is defined by Kubernetes itself and left open by the definitions.
     schema["properties"]["metadata"] = {"type": "object", ANY_SHAPE: True}
     return closed(schema)
 

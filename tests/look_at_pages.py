@@ -22,13 +22,13 @@ import tempfile
 import zlib
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-# Nothing but the page: no first-run questions, no calls home.
+# Only the page: no first-run dialogs, no telemetry.
 QUIET = (
     "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
     "--hide-scrollbars", "--enable-logging=stderr", "--window-size=1280,1000",
 )
-# How long a page's scripts may go on before it is looked at, in the browser's own time.
+# How long a page's scripts run before it is inspected, in the browser's virtual time.
 SETTLE_MS = 10_000
 PATIENCE_S = 90
 # Lines of pixels that differ from all others. A blank page has one or two, a heading some twenty.

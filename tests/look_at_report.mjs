@@ -1,15 +1,15 @@
 #!/usr/bin/env node
-// Opens pages of reports in headless Chromium and looks at them as people do.
+// Opens pages of reports in headless Chromium and inspects them as users see them.
 //
 //   node --experimental-websocket tests/look_at_report.mjs FOLDER [NAME|URL...]
 //
-// FOLDER holds NAME.html (all of them without a NAME). A URL is that of a live page: it may ask its own server,
-// has to be told of more than once, and its pictures are called `live`. For each page: nothing is asked of the network, the
-// console stays empty, nothing is wider than a phone of 320 px, every chart has a title, a description and
-// a table, axe-core (AXE=path of axe.min.js; else it is left out and that is said) finds nothing in light
-// and dark, and it can be printed. Pictures NAME.{light,dark,phone,print}.* are written beside it.
+// FOLDER contains NAME.html (all of them without a NAME). A URL is that of a live page: it may send requests to its own
+// server, has to be updated more than once, and its pictures are named `live`. For each page: there are no network
+// requests, the console stays empty, nothing is wider than a phone of 320 px, every chart has a title, a description
+// and a table, axe-core (AXE=path of axe.min.js; without it this check is skipped with a message) finds nothing in
+// light and dark, and it can be printed. Pictures NAME.{light,dark,phone,print}.* are written beside it.
 //
-// CHROMIUM names the browser. Exit code 0: all is well; 1: faults, one a line; 3: there is no browser.
+// CHROMIUM names the browser. Exit code 0: no problems; 1: problems, one per line; 3: there is no browser.
 
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -125,7 +125,7 @@ const TOO_WIDE = `(() => {
   return wide ? [width + ' px wide: ' + culprits.map((e) => e.outerHTML.slice(0, 90)).join(' | ')] : [];
 })()`;
 
-// How often the parts of a live page change: each change is of an event of the server.
+// The number of changes of a live page's parts: each change comes from an event of the server.
 const CHANGES = `new Promise((done) => {
   let changes = 0;
   new MutationObserver(() => { changes += 1; if (changes > 3) done(changes); })

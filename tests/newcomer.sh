@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
-# Does a fresh clone do what the README says, for somebody who knows nothing else? Prints the time of each command.
+# Checks that a fresh clone works as the README says, for a reader who knows nothing else. Prints the time of each
+# command.
 #
 #   tests/newcomer.sh                 clones this repository and runs the README's commands in the clone
 #   tests/newcomer.sh --list          prints the commands, and does nothing
 #   NEWCOMER_TARGET=FOLDER tests/...  uses this target folder instead of an empty one
 #
-# The first command is run as it is written: it compiles everything, which takes minutes. The others are run with the
-# binary that it built; in shorter words where they take long, and against the clone's own stack where they name a service
-# of somebody else. Needs git, cargo and curl, and the ports 8000 to 8005 and 8100.
+# The first command is run as written: it compiles everything, which takes minutes. The others use the binary that it
+# built; long ones are shortened, and those for a service elsewhere use the clone's own stack. Needs git, cargo and
+# curl, and the ports 8000 to 8005 and 8100.
 set -euo pipefail
 ROOT=$(cd "$(dirname "$0")/.." && pwd)
 
-# The commands of the `sh` blocks, one a line, those over several lines in one, without their comments.
+# The commands of the `sh` blocks, each on one line, without their comments.
 commands() { # FILE
   awk '
     /^```/ { inside = ($0 == "```sh"); next }
@@ -29,14 +30,14 @@ timed() { # WORDS...
   [ "$code" = 0 ] || { echo "exit code $code"; tail -50 "$OUT"; FAILED=1; }
 }
 
-# Starts what keeps running, and waits until it is there.
+# Starts a long-running command, and waits until it is ready.
 left() { # URL WORDS...
   local url=$1; shift
   bash -c "exec $*" </dev/null >/dev/null 2>&1 &
   timed "until curl -sf -o /dev/null $url; do sleep 0.1; [ \$SECONDS -lt 30 ] || exit 1; done  # $*"
 }
 
-# What is done about a command, by its begin.
+# The treatment of a command, by its beginning.
 one() { # COMMAND
   case $1 in
     *"cargo run --release -- test smoke") timed "$1"; export PATH=$BUILT:$PATH ;;
@@ -72,7 +73,7 @@ BUILT=$CARGO_TARGET_DIR/release
 mapfile -t ALL < <(commands README.md)
 [ "${#ALL[@]}" -gt 5 ] || { echo "the README has ${#ALL[@]} commands only" >&2; exit 1; }
 for command in "${ALL[@]}"; do one "$command"; done
-# As the guide for CI installs it, from what the first command has built.
+# Installed as in the guide for CI, from the build of the first command.
 timed "cargo install --locked --path crates/sparring --root $FOLDER/installed && $FOLDER/installed/bin/sparring --version"
 [ -z "$FAILED" ] || { echo "some commands failed" >&2; exit 1; }
 echo "${#ALL[@]} commands of the README work in a fresh clone"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Are the orchestrator and the target systems what their /openapi.json say, whatever they are sent?
+# Checks that the orchestrator and the target systems conform to their /openapi.json for any input.
 #
 #   tests/schemathesis.sh               exit code 0: every answer was as described, and no 5xx but
 #                                       those that a fleet with faults or a full system may bring
@@ -9,7 +9,7 @@
 #   SCHEMATHESIS_EXAMPLES=200 tests/... so many made-up requests an operation [default: 25, of a system 10]
 #   SCHEMATHESIS_SEED=7 tests/...       other requests
 #
-# All listen on free ports of this machine; detectors can be registered nowhere else.
+# All listen on free ports of this machine; detectors can only be registered there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -45,7 +45,7 @@ finish() {
 }
 trap finish EXIT
 
-# Starts what is given; BASE is the first address behind a word.
+# Starts the given command; BASE is the first address after a word in its output.
 start() { # WORD ARGUMENT...
   local word=$1
   shift
@@ -61,11 +61,11 @@ start() { # WORD ARGUMENT...
   return 1
 }
 
-# Asks whatever comes to mind; the service is still there behind it, and none of it was a panic.
-# One worker: the tool reads sources with Python's `ast`, whose depth is counted for all threads together from 3.11
-# on, and with several workers it now and then ends in "AST constructor recursion depth mismatch" or a RecursionError.
+# Sends generated requests; afterwards the service still runs and has not panicked. One worker: the tool reads sources
+# with Python's `ast`, whose depth is counted for all threads together from 3.11 on, and with several workers it now
+# and then ends in "AST constructor recursion depth mismatch" or a RecursionError.
 judge() { # ARGUMENT...
-  # It leaves a folder where it is started.
+  # The tool leaves a folder in its working directory.
   (cd "$FOLDER" && timeout "$LONGEST_S" "$TOOL" --config-file "$SETTINGS" run "$BASE/openapi.json" \
     --phases examples,coverage,fuzzing --max-examples "$EXAMPLES" --seed "$SEED" --request-timeout 20 \
     --continue-on-failure --no-color --warnings off "$@")
@@ -73,7 +73,7 @@ judge() { # ARGUMENT...
   if grep -n "panicked" "$LOG"; then return 1; fi
 }
 
-# Every operation of a system takes a millisecond: how long answers take is not described.
+# Every operation of a system takes a millisecond: response times are not described.
 shorten() {
   curl -fs "$BASE/__admin/profile" | python3 -c '
 import json, sys

@@ -8,7 +8,7 @@ export const options = {
   },
 };
 
-// Whether k6 calls the close handlers here depends on which of two threads is first.
+// Whether k6 calls the close handlers here depends on a race of two threads.
 export function callback() {
   ws.connect(`${__ENV.SOCKET}/echo`, null, (socket) => {
     socket.on('open', () => socket.send('hi'));

@@ -5,10 +5,10 @@ const client = new grpc.Client();
 client.load(['data/grpc'], 'lab.proto');
 export const options = { iterations: 8 };
 
-// The server sends slowly: what throws has thrown before the second message is there.
+// The server sends slowly, so that a handler has thrown before the second message arrives.
 const SLOWLY = { count: 50, millis: 100 };
 
-// One stream in each iteration: several are told in any order that they are cancelled.
+// One stream in each iteration, since the order in which several are cancelled varies.
 const ways = [
   function thrownByData() {
     open(SLOWLY, { data: () => { throw new Error('by data'); } });
@@ -35,7 +35,7 @@ const ways = [
     open(SLOWLY, { data: async () => { throw new Error('by promise'); } });
   },
   function thrownByTheFunction() {
-    // Nothing is sent: it would be cancelled on its way.
+    // Nothing is sent, since it would be cancelled in transit.
     open(undefined, {});
     throw new Error('by the function');
   },

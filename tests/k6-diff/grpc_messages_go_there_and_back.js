@@ -63,7 +63,7 @@ export default function () {
   const empty = echo({});
   console.log(JSON.stringify(sorted(empty)));
   for (const message of messages) {
-    // What differs from an empty message.
+    // The differences from an empty message.
     attempt(JSON.stringify(message), () => {
       const answer = echo(message);
       const isOther = (key) => JSON.stringify(sorted(answer[key])) !== JSON.stringify(sorted(empty[key]));

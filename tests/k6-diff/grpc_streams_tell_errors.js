@@ -3,7 +3,7 @@ import grpc from 'k6/net/grpc';
 const client = new grpc.Client();
 client.load(['data/grpc'], 'lab.proto');
 
-// One stream after the other: the events of several come in any order.
+// One stream after another, since the order of the events of several varies.
 function run(rest) {
   if (rest.length === 0) {
     client.close();

@@ -1,4 +1,4 @@
-// Services that fail answer with pages of HTML, and people search logs for what JSON.parse() says of them.
+// Failing services respond with HTML pages, and users search logs for the errors of JSON.parse() about them.
 const texts = [
   '', ' ', '{', '[1,2', '{"a":"b"', 'nul', '"abc', '1.', '-', '1e', '<html>', '<!DOCTYPE html>', 'Internal Server Error', 'undefined', 'NaN', 'Infinity', '\u0001',
   '{"a":}', '[1,]', '{"a":1,}', "{'a':1}", '{a:1}', '{1:2}', '{"a" 1}', '{"a"}', '{"a":1 "b"}', '[1 2]', ']', '}', ':', ',', '{"a":1}x', '{"a":1}{', '[1]]', '01', 'true false', '1 "x"', '[] []',

@@ -1,5 +1,5 @@
 import http from 'k6/http';
-// k6 gives objects in any order.
+// The order of keys varies in k6.
 const sorted = (_, value) => (value && typeof value === "object" && !Array.isArray(value) ? Object.fromEntries(Object.entries(value).sort()) : value);
 const say = (...all) => all.forEach((f, n) => { let r; try { r = f(); } catch (e) { r = `${e && e.name}: ${e && e.message}`; } console.log(n, typeof r, typeof r === "string" ? r : JSON.stringify(r, sorted), Object.is(r, -0) ? "minus zero" : ""); });
 export default function () {

@@ -1,4 +1,4 @@
-// People search their logs for these.
+// Users search their logs for these messages.
 const o = { a: 1, deep: { x: {} }, list: [1] };
 let u;
 const nul = null, num = 5;

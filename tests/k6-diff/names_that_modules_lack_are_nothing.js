@@ -1,4 +1,4 @@
-// `sleep` is in k6, not in k6/http: scripts that import it from there and never call it do run.
+// `sleep` is in k6, not in k6/http: scripts that import it from there and never call it still run.
 import http, { sleep } from 'k6/http';
 import { nothing } from 'k6';
 import none, { other } from 'k6/metrics';

@@ -19,6 +19,6 @@ export default function () {
   for (let i = 0; i < 5000; i++) tree = { child: tree };
   const text = JSON.stringify(tree);
   console.log(text.length, JSON.stringify(JSON.parse(text)).length);
-  // Again, now that the stack has been given back.
+  // Again, after the stack has been released.
   console.log(sum(10000));
 }

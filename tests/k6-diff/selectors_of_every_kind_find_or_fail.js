@@ -2,7 +2,7 @@ import http from 'k6/http';
 export const options = { iterations: 1 };
 export default function () {
   const r = http.get(`${__ENV.BASE}/json`);
-  // k6 deals out the keys of an object in any order.
+  // The order of an object's keys varies in k6.
   const json = (value) => JSON.stringify(value && value.name && value.list ? Object.entries(value).sort() : value);
   const say = (what, f) => { try { console.log(what, json(f())) } catch (e) { console.log(what, 'threw', e.name, e.message.replace(/\d+/g, 'N')) } };
   for (const selector of ['name', 'list', 'list.0', 'list.#', 'list.9', 'nothing', '', '.', '..', '*', 'na*', 'list.-1', '@this', '@reverse', '@pretty', '#', '{name,list}', '[name,list.0]', '\\', 'list.#(>1)', null, undefined, 5, {}, []])

@@ -1,5 +1,5 @@
 import { ReadableStream, ReadableStreamDefaultReader, CountQueuingStrategy } from 'k6/experimental/streams';
-// k6 deals out the keys in any order.
+// The order of keys varies in k6.
 const sorted = (read) => JSON.stringify(Object.entries(read).sort());
 export const options = { iterations: 1 };
 export default async function () {

@@ -1,4 +1,4 @@
-// A library in TypeScript that is CommonJS, by `require` and by `import`.
+// A CommonJS library in TypeScript, by `require` and by `import`.
 import common, { five } from './modules/common_types.ts';
 
 const again = require('./modules/common_types.ts');

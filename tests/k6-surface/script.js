@@ -1,4 +1,4 @@
-// Which members of k6's reference there are: looks for all that `MEMBERS` lists and prints those that it finds.
+// Checks which members of k6's reference exist: tries all that `MEMBERS` lists and prints those that it finds.
 import exec from 'k6/execution';
 import http from 'k6/http';
 
@@ -6,7 +6,7 @@ export const options = { iterations: 1 };
 
 const wanted = JSON.parse(open(__ENV.MEMBERS));
 
-// A module that this driver does not have is one without members.
+// A module that this driver does not have counts as one without members.
 function load(name) {
   try {
     return require(name) || {};
@@ -31,7 +31,7 @@ const parser = new modules['k6/experimental/csv'].Parser(file, {});
 
 const HTML = `<form><input><select><option></select></form><a href="/"></a><table><tr><td></td></tr></table>`;
 
-// What a script gets from the modules.
+// The objects that a script receives from the modules.
 function subjects() {
   const page = modules['k6/html'].parseHTML(HTML);
   const element = (selector) => page.find(selector).get(0);

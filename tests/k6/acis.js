@@ -63,7 +63,7 @@ const bulk = () =>
     'bulk',
   );
 
-// Starts a job and asks for it every two seconds until it is completed.
+// Starts a job and polls it every two seconds until it is completed.
 function job(path, body) {
   const begun = Date.now();
   const accepted = client.post(path, body);

@@ -5,7 +5,8 @@
 //   k6 run -e PERF_BASE_URL=http://localhost:8000 tests/k6/acso.js
 //
 // Exports: threats, services, finance (one scenario each) and mixed (default). ACSO_INDICATORS and
-// ACSO_TARGETS fix how many indicators and targets a request has (default: drawn, 1–20 and 1–5).
+// ACSO_TARGETS set the number of indicators and targets of a request (default: random, 1–20 and
+// 1–5).
 
 import { Counter, Trend } from 'k6/metrics';
 import { Client, expect } from './lib/client.js';

@@ -1,5 +1,5 @@
 // Load on a multi-agent platform: users who log in, chat, look at agents, history and analytics and
-// create workflows; and high-load users who do nothing but chat.
+// create workflows; and high-load users who only chat.
 //
 //   sparring target aiaas
 //   k6 run -e PERF_BASE_URL=http://localhost:8000 tests/k6/aiaas.js

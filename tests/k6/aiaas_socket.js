@@ -3,8 +3,8 @@
 //
 //   k6 run -u 1000 -e PERF_BASE_URL=http://localhost:8000 tests/k6/aiaas_socket.js
 //
-// Exports: hold (default), and talk: connections that send MESSAGES_PER_S (52) for TALK_S seconds (2), in no room. A little
-// more than fifty, for a connection that was closed sends nothing until the next one is open.
+// Exports: hold (default), and talk: connections that send MESSAGES_PER_S (52) for TALK_S seconds (2), in no room. A
+// little more than fifty, since a connection that was closed sends nothing until the next one is open.
 //
 // One address has about 28 000 ports to connect from: more connections need --local-ips.
 
@@ -25,14 +25,14 @@ const PERIOD_MS = number('PERIOD_S', '10') * 1000;
 const ROOM_USERS = number('ROOM_USERS', '100');
 const TALK_MS = number('TALK_S', '2') * 1000;
 const MESSAGES_PER_MS = number('MESSAGES_PER_S', '52') / 1000;
-// How often a talker looks whether messages are due.
+// How often a talker checks whether messages are due.
 const LOOK_MS = 20;
 const URL = `${BASE_URL.replace(/^http/, 'ws')}/api/v1/ws`;
 
 const messageTime = new Trend('websocket_message_ms', true);
 const answered = new Rate('websocket_answered');
 
-// The id of a message; undefined where it cannot be read.
+// The id of a message; undefined if it cannot be read.
 function idOf(text) {
   try {
     return JSON.parse(text).id;
@@ -54,7 +54,7 @@ function converse(lasts_ms, begin) {
     };
     socket.on('open', () => {
       begin(socket, send);
-      // The last second is for answers that are still on their way.
+      // The last second is for responses that are still in transit.
       socket.setTimeout(() => socket.close(), lasts_ms);
     });
     socket.on('message', (text) => {
@@ -92,7 +92,7 @@ export function talk() {
     const begun = Date.now();
     let sent = 0;
     socket.setInterval(() => {
-      // A look that comes late makes up for it.
+      // A late check catches up.
       for (const due = (Date.now() - begun) * MESSAGES_PER_MS; sent < Math.floor(due); sent += 1) {
         send({ type: 'message' });
       }

@@ -1,4 +1,4 @@
-// What the load consists of: short texts, code and documents, some with something to find.
+// The content of the load: short texts, code and documents, some with something to find.
 
 const TEXTS = [
   'Please call me back at +1 415 555 0132 about the invoice of last week.',

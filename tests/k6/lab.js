@@ -4,8 +4,8 @@
 //   k6 run -e ENDPOINT=mm1 -e RATE=50 -e K6_LAB_DURATION=60s tests/k6/lab.js       open
 //   k6 run -e ENDPOINT=usl -e USERS=32 tests/k6/lab.js                             closed
 //
-// ENDPOINT (mm1): the component that is asked. RATE: arrivals a second; without it USERS (1) ask
-// one after the other and think for THINK_S (0) seconds.
+// ENDPOINT (mm1): the component under load. RATE: arrivals a second; without it each of USERS (1)
+// sends one request after another and thinks for THINK_S (0) seconds.
 
 import { sleep } from 'k6';
 import { Client, expect } from './lib/client.js';

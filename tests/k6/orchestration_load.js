@@ -1,7 +1,6 @@
 // Load on a detector-orchestration service: 70 % single requests, 20 % batches, 10 % health checks.
 //
-// Valid for k6 and for sparring's own driver. Which scenario runs and how hard is chosen by
-// environment variables:
+// Valid for k6 and for sparring's own driver. Environment variables select the scenario and its load:
 //
 //   K6_SCENARIO             smoke (default), load, stress or throughput
 //   K6_SMOKE_VUS (5)        K6_SMOKE_DURATION (2m)
@@ -30,7 +29,7 @@ import { field } from './lib/reply.js';
 
 const setting = (name, otherwise) => __ENV[name] || otherwise;
 
-// A number; what is none is an error rather than a default nobody asked for.
+// A number; any other text is an error, rather than an unexpected default.
 function number(name, otherwise) {
   const text = setting(name, otherwise);
   const value = Number(text);
@@ -44,7 +43,7 @@ const BASE_URL = setting('PERF_BASE_URL', 'http://localhost:8000').replace(/\/+$
 const TENANT = setting('ORCHESTRATION_PERF_TENANT_ID', 'perf-tenant');
 const POLICY = setting('ORCHESTRATION_POLICY_BUNDLE', 'default');
 const BATCH_SIZE = number('ORCHESTRATION_PERF_BATCH_SIZE', '5');
-// How long a request may take: k6's own minute, times the multiplier.
+// The timeout of a request: k6's own minute, times the multiplier.
 const TIMEOUT = `${Math.round(60000 * number('PERFORMANCE_TIMEOUT_MULTIPLIER', '1'))}ms`;
 const IDEMPOTENCY_KEY = setting('ORCHESTRATION_PERF_IDEMPOTENCY_KEY', '');
 
@@ -55,7 +54,8 @@ const HEADERS = {
   [setting('ORCHESTRATION_TENANT_HEADER', 'X-Tenant-ID')]: TENANT,
 };
 
-// An id of its own for each request: the orchestrator passes it on to the detectors, whose journals then tell whose call it was.
+// An id of its own for each request: the orchestrator passes it on to the detectors, whose journals then show the
+// origin of each call.
 const TEST_ID = setting('SPARRING_TEST_ID', '') || Math.random().toString(36).slice(2, 10);
 let sent = 0;
 function named(headers) {
@@ -120,8 +120,8 @@ function scenario(name) {
       };
     }
     case 'throughput': {
-      // As many users as requests are under way when the slowest allowed are the rule; twice as many
-      // before a service that is too slow makes arrivals be dropped.
+      // As many users as there are requests in flight if all are as slow as allowed; up to twice as many before
+      // arrivals are dropped because the service is too slow.
       const users = Math.max(1, Math.ceil((THROUGHPUT_RPS * P95_MS) / 1000));
       return {
         executor: 'constant-arrival-rate',
@@ -146,7 +146,7 @@ const thresholds = {
   http_req_failed: ['rate<0.05'],
 };
 if (SCENARIO === 'throughput') {
-  // Of all that should have arrived, the share that has to be answered.
+  // The share of all planned arrivals that has to be answered.
   const planned = THROUGHPUT_RPS * seconds(THROUGHPUT_DURATION);
   thresholds.answered_requests = [`count>=${Math.floor(planned * SUCCESS_RATE)}`];
 }
@@ -244,13 +244,13 @@ export default function () {
   }
 }
 
-// Answers that a wrong request is meant to get are no failures.
+// Intended responses to invalid requests are not failures.
 const REFUSED = http.expectedStatuses(400, 401, 403, 413, 422);
 const send = (body, name, headers) =>
   http.post(`${BASE_URL}/orchestrate`, body, { headers: named(headers), tags: { name }, timeout: TIMEOUT, responseCallback: REFUSED });
 
 const answered = (r) => r.status === 200 || r.status === 206;
-// Refused with a status of the caller's fault and a code that a program can read.
+// Whether the request was rejected with a client error status and a code for programs.
 const refused = (...statuses) => (r) => statuses.includes(r.status) && typeof field(r, 'error_code') === 'string';
 
 const REPEATED = Array.from({ length: 10 }, (_, n) => `The same text number ${n} is sent again and again.`);
@@ -270,7 +270,7 @@ export function repeated() {
 
 const ENDED = ['completed', 'failed', 'cancelled'];
 
-// Accepts a job and asks for it until it has ended: the accepting answer and the last one.
+// Submits a job and polls it until it has ended. Returns the accepting response and the last one.
 function job(longest_s) {
   const body = { ...request(document()), processing_mode: 'async' };
   const accepted = post('/orchestrate', body, 'orchestrate_job');
@@ -299,7 +299,7 @@ export function jobs() {
 const TOO_LONG = 'x'.repeat(50001);
 const MALFORMED = ['{"content": "cut off', '[]', 'null', '', '{"content": 7}'];
 
-// Each wrong request with the check of its answer; `wrong` sends one of them.
+// Each invalid request with the check of its response; `wrong` sends one of them.
 const WRONG = [
   ['faults: malformed is refused', refused(400, 422), () => send(MALFORMED[Math.floor(Math.random() * MALFORMED.length)], 'malformed')],
   ['faults: an unknown content type is refused', refused(400, 422), () => send(JSON.stringify(request({ content: 'a', content_type: 'smell' })), 'unknown')],
@@ -329,7 +329,7 @@ const SOUND = setting('ORCHESTRATION_PERF_SOUND_DETECTOR', 'mock-detector-succes
 const WEAK = setting('ORCHESTRATION_PERF_WEAK_DETECTOR', 'mock-detector-failing');
 const ASKED = 20;
 
-// So many different texts at once, to the detectors of the policy or to those that are named.
+// Sends this many different texts at once, to the detectors of the policy or to the named ones.
 function many(count, detectors) {
   const one = () => {
     const params = { headers: named(), tags: { name: 'orchestrate' } };
@@ -352,15 +352,15 @@ function cacheStates() {
   return [...states, cacheOf(content)].join(' ');
 }
 
-// A partial answer names what failed, has what succeeded, and says how much that is.
+// A partial answer names the failures, contains the successful results, and states its coverage.
 function isHonest(response) {
   const statuses = (field(response, 'detector_results') || []).map((result) => result.status);
   const whole = statuses.length > 0 && statuses.every((status) => status === 'success');
   return answered(response) && (whole || (statuses.includes('success') && field(response, 'coverage_achieved') < 1));
 }
 
-// Each detector has a breaker, and that of the weak one has seen its failures. That a breaker opens and
-// closes again is what the drills show.
+// Each detector has a breaker, and that of the weak one has seen its failures. The drills show that a breaker
+// opens and closes again.
 function isProtected(response) {
   const breakers = (response.status === 200 && field(response, 'circuit_breakers')) || [];
   const weak = breakers.find((one) => one.detector === WEAK);
@@ -376,7 +376,7 @@ export function requirements() {
     'requirement: success rate': (all) => all.filter(answered).length / ASKED >= SUCCESS_RATE,
   });
   usual.forEach((r) => orchestrateSuccess.add(answered(r)));
-  // Until the weak detector has failed once; by chance that may take some requests.
+  // Repeats until the weak detector has failed once, which may take several requests.
   let weakened = [];
   for (let turn = 0; turn < 5 && !weakened.some((r) => r.status === 206); turn += 1) {
     weakened = weakened.concat(many(ASKED, [SOUND, WEAK]));

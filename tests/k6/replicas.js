@@ -1,13 +1,13 @@
-// Replicas behind one name that share a store: what one accepts, the others answer, and killing
-// one of them under load loses nothing. Whoever runs this kills one while it runs.
+// Replicas behind one name that share a store: what one accepts, the others answer, and killing one
+// of them under load loses nothing. The caller of this script kills one while it runs.
 //
 //   PERF_BASE_URL (http://localhost:8000)  the name that stands for all of them
 //   REPLICA_URLS                           each by itself, separated by commas: jobs go from one
 //                                          to the next
 //   REPLICA_DURATION (30s)                 how long jobs are given
 //
-// A client that gets no answer cannot know whether its job was taken. It asks again with the same
-// idempotency key, and must get the job that it had.
+// A client without a response cannot know whether its job was accepted. It repeats the request with
+// the same idempotency key, and must receive the same job.
 
 import http from 'k6/http';
 import { check, sleep } from 'k6';
@@ -33,7 +33,7 @@ const lost = new Counter('jobs_lost');
 const unanswered = new Counter('requests_unanswered');
 
 export const options = {
-  // Every connection asks for the name again, so that it gets to know who is there.
+  // Every connection resolves the name again, so that it finds the current replicas.
   dns: { ttl: '0', select: 'roundRobin' },
   scenarios: {
     across: { executor: 'constant-vus', vus: 1, duration: DURATION, gracefulStop: `${PATIENCE_S}s`, exec: 'across' },
@@ -55,9 +55,9 @@ export const options = {
   },
 };
 
-// Asks one base after the other until somebody answers for good; null when nobody does for too
-// long. What a killed replica had begun is still running for the others, until its time is over:
-// they say so and that asking again helps.
+// Sends to one base after another until one responds finally; null after too long a time. Work of a
+// killed replica still counts as running for the others until its lease expires: their errors say
+// that a retry helps.
 function insist(bases, ask) {
   const deadline = Date.now() + PATIENCE_S * 1000;
   for (let n = 0; Date.now() < deadline; n++) {
@@ -118,8 +118,8 @@ function see(bases, given) {
   }
 }
 
-// Given to one, asked of the next. A replica that is killed meets requests here whatever the name
-// stands for, so that a run during which one was killed has requests without an answer.
+// Submits to one replica and polls the next. A killed replica receives requests here regardless of
+// the name's addresses, so that a run during which one was killed has requests without a response.
 export function across() {
   const from = __ITER % REPLICAS.length;
   const inTurn = [...REPLICAS.slice(from), ...REPLICAS.slice(0, from)];
@@ -127,7 +127,7 @@ export function across() {
   see([...inTurn.slice(1), inTurn[0]], given);
 }
 
-// Given to whoever the name stands for, and asked of whoever it stands for by then.
+// Submits to the replica to which the name resolves, and polls the one to which it resolves later.
 export function throughout() {
   const key = `throughout-${Date.now()}-${__VU}-${__ITER}`;
   const first = give([BASE_URL], key);

@@ -23,7 +23,7 @@ class Tenant(HttpUser):
 
     def ask(self, method, path, status, **options):
         with self.client.request(method, path, headers=self.headers, catch_response=True, **options) as response:
-            # A login that has expired is no failure where one can log in again.
+            # An expired login is not a failure if the user can log in again.
             if response.status_code != 401 or not self.renew():
                 self.expect(response, status)
                 return

@@ -50,7 +50,7 @@ IDEMPOTENCY_KEY = setting("ORCHESTRATION_PERF_IDEMPOTENCY_KEY", "")
 MIN_SUCCESS = float(setting("ORCHESTRATION_PERF_MIN_SUCCESS", "0.95"))
 MAX_P95_MS = float(setting("ORCHESTRATION_PERF_MAX_P95_MS", "2000"))
 
-# An answer of a request of normal priority is due after 2 s; the rest is the way there and back.
+# The response to a request of normal priority is due after 2 s; the rest is for the network.
 ANSWER_WITHIN_S = 2.5
 JOB_WITHIN_S = 35
 JOB_ENDED = {"completed", "failed", "cancelled"}
@@ -72,7 +72,7 @@ PARAGRAPH = (
     "The committee met for the second time this quarter and went through the list of open points. "
     "Nothing stood against the plan; the budget was agreed and the dates were fixed. "
 )
-# The same content for everybody, so that the response cache has something to answer.
+# The same content for all users, so that the response cache is used.
 POPULAR = "The terms of service have changed; write to support@example.com with questions."
 
 numbers = itertools.count()
@@ -221,7 +221,7 @@ class JobUser(Client):
     def job(self):
         self.run_job()
 
-    # A class without any task left by --exclude-tags cannot start.
+    # A class that has no tasks left after --exclude-tags cannot start.
     @task(1)
     def health(self):
         self.ask_for_health()

@@ -1,4 +1,4 @@
-// Tells what comes of a function, with the properties of objects in order: in k6 those of messages have none.
+// Logs the result of a function, with sorted properties of objects, since the order varies in k6's messages.
 export function sorted(value) {
   if (Array.isArray(value)) return value.map(sorted);
   if (!value || typeof value !== 'object' || typeof value.valueOf() !== 'object') return value;

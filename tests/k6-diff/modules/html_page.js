@@ -1,4 +1,4 @@
-// The page that the scripts about HTML read, and how they show what they find.
+// The page that the scripts about HTML parse, and the display of their results.
 export const page = `<html lang="en"><head><title>T</title></head><body><div id="a" class="x y" data-foo="1" data-bar-baz='{"a":1}'>hello <b>bold</b><!-- c --></div>
 <ul><li>1</li><li class="m">2</li><li>3</li></ul>
 <form id="f" action="/go?x=1" method="post"><input name="t" value="v"><input type="checkbox" name="c" value="on" checked="checked"><input type="radio" name="r" value="r1">

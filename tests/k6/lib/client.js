@@ -4,22 +4,22 @@ import http from 'k6/http';
 import { check } from 'k6';
 import { BASE_URL, id, timing, TIMEOUT } from './plan.js';
 
-// How many requests this virtual user has sent in its iteration, by whichever client.
+// The number of requests that this virtual user has sent in its iteration, by any client.
 let iteration = -1;
 let sent = 0;
 
-// A login that has expired is no failure where a client can log in again.
+// An expired login is not a failure if a client can log in again.
 const UNTIL_EXPIRED = http.expectedStatuses({ min: 200, max: 399 }, 401);
 
-// A client that sends the headers with each request and numbers the requests of an iteration. `renew`, where there is one,
-// logs in again and gives the headers of the new login, or null: a request that is answered with 401 is sent once more.
+// A client that sends the headers with each request and numbers the requests of an iteration. `renew`, if given, logs
+// in again and gives the headers of the new login, or null: a request that is answered with 401 is sent once more.
 export class Client {
   constructor(headers, renew = null) {
     this.headers = { 'Content-Type': 'application/json', ...headers };
     this.renew = renew;
   }
 
-  // Options of the next request; `name` is its endpoint in reports, with {} for what varies.
+  // Options of the next request; `name` is its endpoint in reports, with {} for variable parts.
   parameters(name) {
     if (iteration !== __ITER) {
       iteration = __ITER;
@@ -29,7 +29,7 @@ export class Client {
     return { headers: { ...this.headers, 'X-Request-Id': id(sent) }, tags: { name }, timeout: TIMEOUT };
   }
 
-  // Sends by `ask`, which is given the options of a request.
+  // Sends by `ask`, which receives the options of a request.
   send(name, ask) {
     const options = this.parameters(name);
     const response = timing(ask(this.renew ? { ...options, responseCallback: UNTIL_EXPIRED } : options));

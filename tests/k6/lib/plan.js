@@ -1,5 +1,5 @@
-// What the scripts of the target systems share: options from a plan, weighted tasks, waits,
-// request ids and the component times that a simulated system puts into its answers.
+// The common parts of the scripts for target systems: options from a plan, weighted tasks, waits, request ids and
+// the component times in the responses of a simulated system.
 //
 //   SPARRING_PLAN      JSON of k6 options; replaces the script's own
 //   SPARRING_TEST_ID   first part of each request's X-Request-Id (default: drawn by each VU). Equal
@@ -25,10 +25,10 @@ export function options(defaults) {
   return { summaryTrendStats: STATS, ...planned };
 }
 
-// How long a request may take: k6's own minute, times the multiplier.
+// The timeout of a request: k6's own minute, times the multiplier.
 export const TIMEOUT = `${Math.round(60000 * Number(__ENV.PERFORMANCE_TIMEOUT_MULTIPLIER || '1'))}ms`;
 
-// A number from 0 to 1. Seeded at a VU's first draw, for its number is not known before.
+// A number from 0 to 1. Seeded at a VU's first draw, since its number is not known before.
 let seeded = !__ENV.SPARRING_SEED;
 function random() {
   if (!seeded) {

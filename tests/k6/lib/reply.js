@@ -1,7 +1,8 @@
-// Reading answers that may not have come.
+// Reads responses that may be missing.
 
-// The part of a JSON body at `path`; undefined where there is no body or it is not JSON. `json` of a
-// response throws there, and whatever follows it is left out: a rate that should count the failure, too.
+// The part of a JSON body at `path`; undefined if there is no body or it is not JSON. `json` of a
+// response throws in this case, so that later code is skipped, such as a rate that should count the
+// failure.
 export function field(response, path) {
   try {
     return response.json(path);
