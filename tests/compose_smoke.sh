@@ -29,7 +29,7 @@ compose() {
   else docker-compose -f "$FILE" "$@"; fi
 }
 
-# Compose v2 if it is installed, otherwise 1.29. The untested one is reported.
+# DET-02, DET-03: Compose v2 if it is installed, otherwise 1.29. The untested one is reported.
 say_which_compose() {
   if docker compose version >/dev/null 2>&1; then
     held "Compose v2 runs the stack ($(docker compose version --short))"
@@ -217,6 +217,7 @@ locust_sent() { # NAME
   fetched_has "\"$1\"" "$LOCUST/stats/requests"
 }
 
+# DET-05, DET-36: Locust's page starts a run of two workers.
 locust_is_distributed() {
   until_holds 60 "two Locust workers have come to their master" locust_workers 2
   curl -sf -o /dev/null "$LOCUST/swarm" -d user_count=4 -d spawn_rate=4 -d host=http://orchestration:8000 \

@@ -74,6 +74,7 @@ fn collect_checks(group: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
+/// DET-01: the script of the orchestrator on k6 itself.
 #[test]
 fn real_k6_and_our_driver_see_the_same() {
     let Some(k6) = find_k6() else { return };

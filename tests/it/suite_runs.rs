@@ -193,6 +193,7 @@ pub fn passed(ended: &Ended, report: &Value) {
     assert!(ended.stdout.contains(&verdict), "{said}");
 }
 
+/// ACSO-04, DET-29: runner, monitor and collected metrics; `--report-only` prints the newest results.
 #[test]
 fn a_run_leaves_everything_that_is_needed_to_judge_again() {
     let bench = Bench::new();

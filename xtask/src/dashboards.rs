@@ -59,6 +59,7 @@ fn print(found: &[String]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    /// DET-27, ACIS-21.
     #[test]
     fn the_dashboards_keep_the_rules_of_form() {
         let boards = super::board::read_all(&crate::root().join("grafana/dashboards"))

@@ -120,6 +120,7 @@ mod tests {
         }
     }
 
+    /// DET-31: a service that has not started.
     #[tokio::test]
     async fn who_does_not_listen_is_named_in_one_line() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;

@@ -101,6 +101,7 @@ fn c_28_predictions_take_and_fail_as_the_report_says() {
     check("predict", &table, 0.0125);
 }
 
+/// ACIS-16: the endpoint of trades.
 #[test]
 fn c_28_trades_take_and_fail_as_the_report_says() {
     check("trade", &[(50.0, 1_200.0), (95.0, 4_000.0)], 0.1);

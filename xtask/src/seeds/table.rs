@@ -9,8 +9,7 @@ pub(super) struct Row {
     pub id: String,
     pub kind: Kind,
     pub says: String,
-    /// References beyond the tests that name the id themselves.
-    pub held: Vec<Held>,
+    pub places: Vec<Place>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,11 +23,11 @@ pub(super) enum Kind {
     Practice,
 }
 
-/// A reference.
+/// The place that serves a requirement: `FILE#TEXT`, with underscores for the blanks of the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Held {
-    Test { file: String, name: String },
-    Place { file: String, text: String },
+pub(super) struct Place {
+    pub file: String,
+    pub text: String,
 }
 
 /// Reads the table.
@@ -53,13 +52,13 @@ pub(super) fn read(text: &str) -> Result<Vec<Row>, String> {
 }
 
 fn row(line: &str) -> Option<Row> {
-    let [id, kind, says, held] = <[String; 4]>::try_from(fields(line)).ok()?;
-    let held: Option<Vec<Held>> = held.split_whitespace().map(Held::parse).collect();
+    let [id, kind, says, places] = <[String; 4]>::try_from(fields(line)).ok()?;
+    let places: Option<Vec<Place>> = places.split_whitespace().map(Place::parse).collect();
     Some(Row {
         id,
         kind: Kind::parse(&kind)?,
         says,
-        held: held?,
+        places: places?,
     })
 }
 
@@ -105,34 +104,27 @@ impl Kind {
     }
 }
 
-impl Held {
+impl Place {
+    /// A test is not a place: it names the id itself.
     fn parse(text: &str) -> Option<Self> {
-        if let Some((file, name)) = text.split_once("::") {
-            let (file, name) = (file.to_owned(), name.to_owned());
-            return Some(Self::Test { file, name });
-        }
-        let (file, text) = text.split_once('#')?;
-        // A field with blanks is a list.
-        let (file, text) = (file.to_owned(), text.replace('_', " "));
-        Some(Self::Place { file, text })
+        let (file, text) = text
+            .split_once('#')
+            .filter(|(file, _)| !file.contains("::"))?;
+        Some(Self {
+            file: file.to_owned(),
+            text: text.replace('_', " "),
+        })
     }
 
-    /// Whether the file has the test or the text.
+    /// Whether the file has the text.
     ///
     /// # Errors
     /// The test or the text is missing.
     pub(super) fn check(&self, root: &Path) -> Result<(), String> {
-        let (Self::Test { file, .. } | Self::Place { file, .. }) = self;
+        let file = &self.file;
         let content =
             std::fs::read_to_string(root.join(file)).map_err(|error| format!("{file}: {error}"))?;
-        let found = match self {
-            Self::Test { name, .. } if file.ends_with(".rs") => {
-                content.contains(&format!("fn {name}("))
-            }
-            Self::Test { name, .. } => content.contains(name.as_str()),
-            Self::Place { text, .. } => unwrapped(&content).contains(&text.to_lowercase()),
-        };
-        if found {
+        if unwrapped(&content).contains(&self.text.to_lowercase()) {
             Ok(())
         } else {
             Err(format!("{self} does not exist"))
@@ -146,12 +138,9 @@ fn unwrapped(text: &str) -> String {
     words.join(" ").to_lowercase()
 }
 
-impl fmt::Display for Held {
+impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Test { file, name } => write!(f, "{file}::{name}"),
-            Self::Place { file, text } => write!(f, "{file}#{}", text.replace(' ', "_")),
-        }
+        write!(f, "{}#{}", self.file, self.text.replace(' ', "_"))
     }
 }
 
@@ -161,14 +150,17 @@ mod tests {
 
     #[test]
     fn rows_are_read_and_bad_ones_named() {
-        let text = "id,kind,says,held\nDET-01,feature,\"a, b\",a.rs::t README.md#start_small\n";
+        let text = "id,kind,says,places\nDET-01,practice,\"a, b\",a.md#t README.md#start_small\n";
         let rows = read(text).expect("rows");
-        assert_eq!((rows[0].says.as_str(), rows[0].held.len()), ("a, b", 2));
-        assert_eq!(rows[0].held[1].to_string(), "README.md#start_small");
+        assert_eq!((rows[0].says.as_str(), rows[0].places.len()), ("a, b", 2));
+        assert_eq!(rows[0].places[1].to_string(), "README.md#start_small");
         for wrong in [
             "x\nDET-01,feature,a",
             "x\nDET-01,thing,a,",
             "x\nDET-01,feature,a,b",
+            // A test that does not name the id does not hold it.
+            "x\nDET-01,feature,a,a.rs::a_test",
+            "x\nDET-01,feature,a,a.rs::a_test#text",
         ] {
             assert!(read(wrong).is_err(), "{wrong}");
         }

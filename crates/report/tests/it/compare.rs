@@ -53,6 +53,7 @@ fn outcome(a: &RunRecord, b: &RunRecord) -> Outcome {
         .outcome
 }
 
+/// ACSO-55: a regression against the baseline is detected.
 #[test]
 fn half_as_slow_again_is_a_regression_and_the_reverse_is_none() {
     let fast = run(steady(1, 300, (1.0, 0.1)));
@@ -296,6 +297,7 @@ fn texts_say_what_changed_and_are_safe() {
     assert_eq!(value["tests"][0]["figures"][1]["change"], "regression");
 }
 
+/// ACSO-54: a summary that another tool has written is compared, too.
 #[test]
 fn summaries_have_the_rule_alone() {
     let acso = |seconds: f64, throughput: f64| {

@@ -251,6 +251,7 @@ fn markdown_has_the_verdict_first_and_tables_that_hold() {
     }
 }
 
+/// DET-28, DET-30: keys and file name.
 #[test]
 fn the_view_of_the_detectors_has_its_keys() {
     let mut run = testing::whole();

@@ -264,6 +264,7 @@ fn every_id_is_explained_with_rule_inputs_window_and_what_would_falsify_it() {
     );
 }
 
+/// AIA-49, T-6: not every run that has not regressed replaces the baseline.
 #[test]
 fn only_a_whole_trusted_unscaled_run_becomes_a_baseline() {
     let run = testing::whole();

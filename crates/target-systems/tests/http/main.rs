@@ -23,6 +23,7 @@ fn error(answer: &Answer) -> (u16, &str) {
     )
 }
 
+/// A360-08: the requests of WorkflowLoadTest.
 #[tokio::test]
 async fn a_workflow_goes_from_init_to_complete_and_no_further() {
     let system = Served::start("agent360").await;
@@ -70,6 +71,7 @@ async fn a_workflow_goes_from_init_to_complete_and_no_further() {
     assert_eq!(error(&unknown), (404, "not_found"));
 }
 
+/// AIA-24: the login of the user class.
 #[tokio::test]
 async fn a_token_is_given_to_known_users_and_asked_for_where_it_is_required() {
     let system = Served::start("aiaas").await;

@@ -97,7 +97,7 @@ fn a_step_that_is_not_judged_is_no_step_of_the_ladder() {
     assert_eq!(record.phases.len(), 11);
 }
 
-/// G-05, ACSO-22, ACSO-36..39, ACSO-48, ACSO-24, N-03, N-04.
+/// G-05, ACSO-22..24, ACSO-27, ACSO-36..39, ACSO-48, ACSO-51, N-03, N-04.
 #[test]
 fn a_ladder_has_its_figures_four_estimates_and_its_bottleneck() {
     let mut record = ladder().judged();

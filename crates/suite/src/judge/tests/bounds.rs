@@ -295,7 +295,7 @@ fn relative_bounds_need_a_run_before() {
     assert_eq!(standing(110.0, None), Standing::Reported);
 }
 
-/// ACIS-24: a spike, and how long its effect lasts after the load has ended.
+/// ACIS-24, ACSO-31: a spike, and how long its effect lasts after the load has ended.
 #[test]
 fn recovery_is_timed_from_the_end_of_the_highest_load() {
     let of = |slow_until: u64| {
